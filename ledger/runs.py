@@ -1,0 +1,270 @@
+"""Runs: a batch as maximal intervals of units with the same past, and how each event changes them.
+
+Cost grows with the number of runs an event touches, never with the number of units in them. Rules and projections
+both fold events over these partitions, so what is decided on and what is shown cannot drift apart.
+"""
+
+import hashlib
+from bisect import bisect_right
+from collections.abc import Iterable
+from typing import assert_never
+
+import msgspec
+
+from ledger.events import (
+    AuthorizationRevoked,
+    BatchCommissioned,
+    CasePacked,
+    CaseUnpacked,
+    Event,
+    PartyAuthorized,
+    PartyRegistered,
+    ProductRegistered,
+    PurchaseConfirmed,
+    RecallLifted,
+    RecordedEvent,
+    ReversalAsked,
+    Terms,
+    TransferAccepted,
+    TransferDeclined,
+    TransferLapsed,
+    TransferOffered,
+    TransferRecorded,
+    TransferReversed,
+    TransferWithdrawn,
+    UnitsDelivered,
+    UnitsRecalled,
+    UnitsReturned,
+    UnitsSold,
+    UnitsWrittenOff,
+)
+from ledger.values import Delivery, Ranges, UnitRange, UnitState
+
+EMPTY_HEAD = hashlib.sha256(b"").digest()
+"""The head of units with no past: the hash of an empty tree, RFC 6962 section 2.1."""
+
+
+def next_head(head: bytes, leaf: bytes) -> bytes:
+    """Return the head after one more event: RFC 6962's node hash, SHA-256(0x01 | head | leaf)."""
+    return hashlib.sha256(b"\x01" + head + leaf).digest()
+
+
+class Run(msgspec.Struct, frozen=True):
+    """Units first .. last of a batch with the same past, in force since position ``valid_from``.
+
+    ``position`` is the last event of their past and ``origin`` the first unit of the run that event made: where a
+    later cut left this run smaller, ``valid_from`` is the cut's position. (``previous``, ``previous_origin``) name
+    the run made by the event before, in the same way. ``transfer`` is the open offer that reserves the units, else
+    the transfer they last came by, 0 for none. ``way`` holds the transfers and sales they came by and that stand,
+    oldest first.
+    """
+
+    first: int
+    last: int
+    valid_from: int
+    position: int
+    origin: int
+    previous: int
+    previous_origin: int
+    owner: str
+    custodian: str
+    state: UnitState
+    transfer: int
+    way: tuple[int, ...]
+    head: bytes
+
+
+class Change(msgspec.Struct, frozen=True):
+    """What one event did to one run: the run as it was, and what became of it, in order of unit numbers.
+
+    ``changed`` is the piece the event touched; ``remainders`` the untouched ends cut off by it. A batch's
+    commissioning has no ``before``.
+    """
+
+    batch: int
+    before: Run | None
+    changed: Run
+    remainders: tuple[Run, ...]
+
+
+class _Move(msgspec.Struct, frozen=True):
+    """How an event changes the runs in its ranges. None keeps what is there.
+
+    ``custodian_from`` moves the goods only where they lie with that party. ``push`` lengthens the way by a
+    transfer, ``pop`` takes the last one back.
+    """
+
+    ranges: Ranges
+    owner: str | None = None
+    custodian: str | None = None
+    custodian_from: str | None = None
+    state: UnitState | None = None
+    reserved_by: int = 0
+    push: int = 0
+    pop: bool = False
+
+
+class Partition:
+    """The runs of one batch, in order, covering every unit of it once."""
+
+    __slots__ = ("_firsts", "batch", "runs")
+
+    def __init__(self, batch: int, runs: Iterable[Run]) -> None:
+        """Take the current runs of a batch, in order of their first unit."""
+        self.batch = batch
+        self.runs = list(runs)
+        self._firsts = [run.first for run in self.runs]
+
+    def overlapping(self, first: int, last: int) -> list[Run]:
+        """Return the runs that hold any of the units first .. last, in order."""
+        return self.runs[bisect_right(self._firsts, first) - 1 : bisect_right(self._firsts, last)]
+
+    def apply(self, move: _Move, part: UnitRange, position: int, leaf: bytes) -> list[Change]:
+        """Change the units of one range and return what changed."""
+        low, high = bisect_right(self._firsts, part.first) - 1, bisect_right(self._firsts, part.last)
+        changes, now = [], []
+        for run in self.runs[low:high]:
+            first, last = max(part.first, run.first), min(part.last, run.last)
+            changed = _changed(run, move, first, last, position, leaf)
+            left = _remainder(run, run.first, first - 1, position)
+            right = _remainder(run, last + 1, run.last, position)
+            changes.append(Change(self.batch, run, changed, (*left, *right)))
+            now += [*left, changed, *right]
+        self.runs[low:high] = now
+        self._firsts[low:high] = [run.first for run in now]
+        return changes
+
+
+def _remainder(run: Run, first: int, last: int, position: int) -> tuple[Run, ...]:
+    if first > last:
+        return ()
+    # positional, as in the other two places that make runs: this is the innermost loop of every write
+    return (
+        Run(
+            first,
+            last,
+            position,
+            run.position,
+            run.origin,
+            run.previous,
+            run.previous_origin,
+            run.owner,
+            run.custodian,
+            run.state,
+            run.transfer,
+            run.way,
+            run.head,
+        ),
+    )
+
+
+def _changed(run: Run, move: _Move, first: int, last: int, position: int, leaf: bytes) -> Run:
+    way = run.way
+    if move.push:
+        way = (*way, move.push)
+    elif move.pop:
+        way = way[:-1]
+    goods_move = move.custodian is not None and move.custodian_from in (None, run.custodian)
+    return Run(
+        first,
+        last,
+        position,
+        position,
+        first,
+        run.position,
+        run.origin,
+        run.owner if move.owner is None else move.owner,
+        move.custodian if goods_move and move.custodian is not None else run.custodian,
+        run.state if move.state is None else move.state,
+        move.reserved_by or (way[-1] if way else 0),
+        way,
+        next_head(run.head, leaf),
+    )
+
+
+def commissioned(event: BatchCommissioned, position: int, leaf: bytes) -> Partition:
+    """Return the partition of a new batch: one run, the brand's own and in its hands."""
+    head, last = next_head(EMPTY_HEAD, leaf), event.size - 1
+    brand, state = event.brand, UnitState.IN_STOCK
+    return Partition(
+        event.batch, [Run(0, last, position, position, 0, 0, 0, brand, brand, state, 0, (), head)]
+    )
+
+
+def apply(partitions: dict[int, Partition], recorded: RecordedEvent) -> list[Change]:
+    """Fold one event over the partitions of the batches at hand, and return what changed.
+
+    Batches that are not at hand are passed over: the caller loads those it needs first.
+    """
+    position, leaf, event = recorded.position, recorded.leaf, recorded.event
+    if isinstance(event, BatchCommissioned):
+        partition = partitions[event.batch] = commissioned(event, position, leaf)
+        return [Change(event.batch, None, partition.runs[0], ())]
+    changes: list[Change] = []
+    for move in _moves(event, position):
+        for part in move.ranges:
+            at_hand = partitions.get(part.batch)
+            if at_hand is not None:
+                changes += at_hand.apply(move, part, position, leaf)
+    return changes
+
+
+def batches(event: Event) -> set[int]:
+    """Return the batches whose runs an event changes."""
+    if isinstance(event, BatchCommissioned):
+        return {event.batch}
+    return {part.batch for move in _moves(event, 0) for part in move.ranges}
+
+
+def _moves(event: Event, position: int) -> list[_Move]:
+    """Say how an event changes runs; most events about parties, products and cases do not."""
+    stock, offered, sold = UnitState.IN_STOCK, UnitState.OFFERED, UnitState.SOLD
+    match event:
+        case TransferOffered(terms):
+            return [_Move(terms.ranges, state=offered, reserved_by=position)]
+        case TransferAccepted(transfer, terms, discrepancies):
+            released = [_Move(item.ranges, state=stock) for item in discrepancies]
+            return [_onward(terms, stock, transfer), *released]
+        case (
+            TransferDeclined(ranges=ranges) | TransferWithdrawn(ranges=ranges) | TransferLapsed(ranges=ranges)
+        ):
+            return [_Move(ranges, state=stock)]
+        case TransferRecorded(terms):
+            return [_onward(terms, stock, position)]
+        case UnitsSold(terms):
+            return [_onward(terms, sold, position)]
+        case TransferReversed(terms=terms):
+            return [_back(terms)]
+        case UnitsReturned(lines=lines):
+            return [_back(line.terms) for line in lines]
+        case UnitsDelivered(receiver=receiver, ranges=ranges):
+            return [_Move(ranges, custodian=receiver)]
+        case PurchaseConfirmed(ranges=ranges):
+            return [_Move(ranges, state=UnitState.CONFIRMED)]
+        case UnitsWrittenOff(ranges=ranges, state=state):
+            return [_Move(ranges, state=state)]
+        case (
+            PartyRegistered()
+            | PartyAuthorized()
+            | AuthorizationRevoked()
+            | ProductRegistered()
+            | BatchCommissioned()
+            | ReversalAsked()
+            | CasePacked()
+            | CaseUnpacked()
+            | UnitsRecalled()
+            | RecallLifted()
+        ):
+            return []
+        case _:
+            assert_never(event)
+
+
+def _onward(terms: Terms, state: UnitState, transfer: int) -> _Move:
+    custodian = terms.receiver if terms.delivery is Delivery.WITH_TITLE else None
+    return _Move(terms.ranges, terms.receiver, custodian, None, state, push=transfer)
+
+
+def _back(terms: Terms) -> _Move:
+    # the goods come back only where they had come along: cloud stock stays where it lies
+    return _Move(terms.ranges, terms.giver, terms.giver, terms.receiver, UnitState.IN_STOCK, pop=True)

@@ -1,0 +1,167 @@
+"""The tree keeps itself tidy: what a reviewer would otherwise have to say again and again fails here."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from ledger.refusals import Reason
+from pathbook.v1 import refusals_pb2
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+TOOLS: Final = Path(sys.executable).parent
+
+LONGEST: Final = 400
+"""Lines of a file at which it is several rooms, not one; at 250 one stops and thinks."""
+
+MADE_BY_TOOLS: Final = re.compile(
+    r"(?:\.(?!ci$|gitignore$).*|build|dist|__pycache__|.*_pb2(?:_grpc)?\.pyi?)$"
+)
+"""Names of files and directories that nobody wrote."""
+
+VAGUE_NAMES: Final = {"utils", "util", "helpers", "helper", "common", "managers", "manager", "misc"}
+
+IGNORE: Final = re.compile(r"#\s*(?:ruff:\s*noqa|noqa|type:\s*ignore)(?P<rest>.*)")
+REASONED: Final = re.compile(r"(?::\s*[A-Z]+\d+(?:,\s*[A-Z]+\d+)*|\[[\w, -]+\])\s*[#-]\s*\w+ \w+")
+
+FOREIGN: Final = re.compile(
+    r"(?<![\w.])/(?:wor[k]|roo[t]|home|Users)/"  # a path of one machine
+    r"|index[-_]url|find[-_]links|\bregistry\.[a-z]|p[y]pi\.org|p[y]thonhosted",  # where it got its packages
+    re.IGNORECASE,
+)
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+Rule = Callable[[Path, str], Iterator[str]]
+
+
+def files_too_long(path: Path, text: str) -> Iterator[str]:
+    """Find Python files that are longer than a reader's patience."""
+    lines = text.count("\n")
+    if path.suffix == ".py" and lines > LONGEST:
+        yield f"{path} has {lines} lines, more than {LONGEST}: which rooms are in it?"
+
+
+def vague_names(path: Path, _text: str) -> Iterator[str]:
+    """Find modules and packages whose name does not say what is in them."""
+    for name in VAGUE_NAMES.intersection(Path(part).stem for part in path.parts):
+        yield f"{path}: '{name}' can hold anything; name what it does"
+
+
+def speechless_modules(path: Path, text: str) -> Iterator[str]:
+    """Find modules that do not open by saying what lives in them."""
+    if path.suffix == ".py" and not is_sentence(ast.parse(text)):
+        yield f"{path}: open the module with a sentence on what lives in it"
+
+
+def speechless_tests(path: Path, text: str) -> Iterator[str]:
+    """Find tests that do not say in a sentence what is true when they pass."""
+    if path.suffix != ".py" or path.parts[0] != "tests":
+        return
+    functions = (
+        n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
+    for test in functions:
+        if test.name.startswith("test_") and not is_sentence(test):
+            yield f"{path}:{test.lineno}: give {test.name} a sentence in the present tense"
+
+
+def is_sentence(node: ast.Module | ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Tell whether the docstring of a node opens with a sentence."""
+    opening = (ast.get_docstring(node) or "").split("\n\n")[0]
+    return len(opening.split()) > 1 and not opening[0].islower() and opening[-1] in ".:?!"
+
+
+def ignores_without_reason(path: Path, text: str) -> Iterator[str]:
+    """Find silenced checks that do not name which check, or do not say why."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if path.suffix == ".py" and (found := IGNORE.search(line)) and not REASONED.match(found["rest"]):
+            yield f"{path}:{number}: name the check and say beside it why it is silenced"
+
+
+def foreign_words(path: Path, text: str) -> Iterator[str]:
+    """Find traces of the machine that a file was written on."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if found := FOREIGN.search(line):
+            yield f"{path}:{number}: '{found[0]}' is of one machine, not of the project"
+
+
+RULES: Final[list[tuple[Rule, str, str]]] = [
+    (files_too_long, "ledger/rules/sale.py", "x = 1\n" * (LONGEST + 1)),
+    (vague_names, "ledger/utils.py", ""),
+    (vague_names, "services/common/times.py", ""),
+    (speechless_modules, "ledger/rules/sale.py", "import ast\n"),
+    (speechless_modules, "ledger/rules/sale.py", '"""sale"""\n'),
+    (speechless_tests, "tests/test_sale.py", "def test_sale() -> None:\n    assert True\n"),
+    (speechless_tests, "tests/test_sale.py", 'async def test_sale() -> None:\n    """Sale"""\n'),
+    (ignores_without_reason, "ledger/book.py", "import os  # " + "noqa: F401\n"),
+    (ignores_without_reason, "ledger/book.py", "import os  # " + "noqa - it is needed\n"),
+    (ignores_without_reason, "ledger/book.py", "x = y()  # " + "type: ignore[misc]\n"),
+    (foreign_words, "README.md", "cd /" + "home/someone\n"),
+    (foreign_words, "Makefile", "pip install --index" + "-url=http://127.0.0.1 .\n"),
+]
+"""Each rule, with a file that breaks it."""
+
+
+def written() -> Iterator[tuple[Path, str]]:
+    """Yield what people wrote: the path from the root, and the text."""
+    directories = [ROOT]
+    while directories:
+        for path in sorted(directories.pop().iterdir()):
+            if MADE_BY_TOOLS.match(path.name):
+                continue
+            if path.is_dir():
+                directories.append(path)
+            elif b"\0" not in (content := path.read_bytes()):
+                yield path.relative_to(ROOT), content.decode("utf-8")
+
+
+@pytest.mark.parametrize("rule", dict.fromkeys(rule for rule, _, _ in RULES))
+def test_the_tree_keeps_a_rule(rule: Rule) -> None:
+    """No file that people wrote breaks the rule."""
+    assert [finding for path, text in written() for finding in rule(path, text)] == []
+
+
+@pytest.mark.parametrize(("rule", "path", "text"), RULES)
+def test_a_rule_finds_what_it_is_for(rule: Rule, path: str, text: str) -> None:
+    """A file that breaks the rule is named, once."""
+    (finding,) = rule(Path(path), text)
+    assert finding.startswith(path)
+
+
+@pytest.mark.parametrize(
+    "comment",
+    ["# " + "noqa: F401, E501 - it is exported", "# " + "type: ignore[misc]  # it has no types"],
+)
+def test_a_silenced_check_with_its_reason_is_in_order(comment: str) -> None:
+    """A check may be silenced by name, with the reason beside it."""
+    assert list(ignores_without_reason(Path("ledger/book.py"), f"x = y()  {comment}\n")) == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param([TOOLS / "lint-imports"], id="the import contracts hold"),
+        pytest.param([sys.executable, "proto/generate.py", "--check"], id="generated code is fresh"),
+        pytest.param([TOOLS / "buf", "lint", "proto"], id="the contract reads well"),
+        pytest.param(
+            [TOOLS / "buf", "breaking", "proto", "--against", "proto/image.binpb"],
+            id="the contract reads what was written before",
+        ),
+        pytest.param([TOOLS / "hadolint", "docker/Dockerfile"], id="the container is well made"),
+    ],
+)
+def test_a_tool_finds_nothing_to_say(command: list[str | Path]) -> None:
+    """A tool that guards the tree exits 0."""
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_refusals_have_the_same_names_and_numbers_on_the_wire() -> None:
+    """The contract's list of reasons is the ledger's, in the same order."""
+    wanted = [("REFUSAL_REASON_UNSPECIFIED", 0), *((f"REFUSAL_REASON_{r.name}", int(r)) for r in Reason)]
+    assert list(refusals_pb2.RefusalReason.items()) == wanted
