@@ -17,6 +17,9 @@ MAX_CODE_LENGTH: Final = 2_000
 MAX_SHOWN: Final = 60
 """How many characters of a text that is no code a refusal repeats: enough to recognise it."""
 
+MAX_ELEMENTS: Final = 16
+"""The most element strings a scanned symbol is read for: labels have two to six, and each costs a search."""
+
 _GROUP_SEPARATOR: Final = "\x1d"
 _GS1_SYMBOLOGIES: Final = ("]C1", "]e0", "]d2", "]Q3", "]J1")
 _UNMARKED_ELEMENTS: Final = re.compile(r"01[0-9]{14}.{20,}")
@@ -45,7 +48,10 @@ def digital_link(serial: str, gtin: str, lot: str, domain: str) -> str:
 
 
 def element_string(serial: str, gtin: str, lot: str) -> str:
-    """Return the human readable interpretation printed beside a symbol (GS1 General Specifications 4.14)."""
+    """Return the human readable interpretation printed beside a symbol (GS1 General Specifications 4.14).
+
+    A lot that holds a number in brackets itself, such as ``A(17)``, reads as two elements: a contradiction.
+    """
     return f"(01){gtin}(10){lot}(21){serial}"
 
 
@@ -137,12 +143,13 @@ def _bracketed_elements(text: str) -> _Elements | str:
 
 
 def _scanned_elements(text: str) -> _Elements | str:
-    # Only what a scanner sends needs the table of all identifiers, which takes long to load.
-    from biip import ParseError  # noqa: PLC0415
-    from biip.gs1_application_identifiers import GS1ApplicationIdentifier  # noqa: PLC0415
+    from biip import ParseError  # noqa: PLC0415 - only what a scanner sends needs the table of identifiers
+    from biip.gs1_application_identifiers import GS1ApplicationIdentifier  # noqa: PLC0415 - as above
 
     elements: _Elements = []
     while text := text.lstrip(_GROUP_SEPARATOR):
+        if len(elements) == MAX_ELEMENTS:
+            return f"it holds more than {MAX_ELEMENTS} element strings"
         try:
             identifier = GS1ApplicationIdentifier.extract(text)
         except ParseError:

@@ -5,8 +5,8 @@ both fold events over these partitions, so what is decided on and what is shown 
 """
 
 import hashlib
-from bisect import bisect_right
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable, Iterator
 from typing import assert_never
 
 import msgspec
@@ -107,13 +107,33 @@ class _Move(msgspec.Struct, frozen=True):
 class Partition:
     """The runs of one batch, in order, covering every unit of it once."""
 
-    __slots__ = ("_firsts", "batch", "runs")
+    __slots__ = ("_firsts", "_in_stock", "batch", "runs")
 
     def __init__(self, batch: int, runs: Iterable[Run]) -> None:
         """Take the current runs of a batch, in order of their first unit."""
         self.batch = batch
         self.runs = list(runs)
         self._firsts = [run.first for run in self.runs]
+        self._in_stock: dict[str, list[int]] | None = None
+
+    def in_stock(self, owner: str) -> Iterator[Run]:
+        """Yield the runs an owner is free to move, lowest numbers first."""
+        if self._in_stock is None:  # indexed when first asked for: only quantities need it
+            self._in_stock = {}
+            self._index([], self.runs)
+        for first in self._in_stock.get(owner, ()):
+            yield self.runs[bisect_left(self._firsts, first)]
+
+    def _index(self, gone: list[Run], come: list[Run]) -> None:
+        if self._in_stock is None:
+            return
+        for run in gone:
+            if run.state is UnitState.IN_STOCK:
+                firsts = self._in_stock[run.owner]
+                del firsts[bisect_left(firsts, run.first)]
+        for run in come:
+            if run.state is UnitState.IN_STOCK:
+                insort(self._in_stock.setdefault(run.owner, []), run.first)
 
     def overlapping(self, first: int, last: int) -> list[Run]:
         """Return the runs that hold any of the units first .. last, in order."""
@@ -123,7 +143,8 @@ class Partition:
         """Change the units of one range and return what changed."""
         low, high = bisect_right(self._firsts, part.first) - 1, bisect_right(self._firsts, part.last)
         changes, now = [], []
-        for run in self.runs[low:high]:
+        replaced = self.runs[low:high]
+        for run in replaced:
             first, last = max(part.first, run.first), min(part.last, run.last)
             changed = _changed(run, move, first, last, position, leaf)
             left = _remainder(run, run.first, first - 1, position)
@@ -132,6 +153,7 @@ class Partition:
             now += [*left, changed, *right]
         self.runs[low:high] = now
         self._firsts[low:high] = [run.first for run in now]
+        self._index(replaced, now)
         return changes
 
 

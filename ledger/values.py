@@ -33,8 +33,8 @@ MAX_PRODUCTS = 1_000
 MAX_TIER = 100
 """The deepest tier an agent may be given; real chains have five or six."""
 
-MAX_AMOUNT_MINOR = 10**15
-"""The highest unit price in minor units: times the largest batch it still fits a signed 64-bit sum in parts."""
+MAX_AMOUNT_MINOR = 10**10
+"""The highest unit price in minor units: the sum over 900 million units still fits 64 bits."""
 
 CLOCK_TOLERANCE = datetime.timedelta(minutes=5)
 """How far ahead of the book's clock a claimed time may be: clocks of honest callers differ a little."""
@@ -45,9 +45,12 @@ EARLIEST_ZONE = datetime.timedelta(hours=14)
 CONSUMER_PREFIX = "consumer:"
 """What marks an owner as a consumer's pseudonym; a party's id cannot hold a colon."""
 
+WRITER_PREFIX = "~"
+"""What begins the id of a request that the writer makes itself, as when offers lapse; a caller's cannot."""
+
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_LOT = re.compile(r"[!-z]{1,20}")
-_REQUEST_ID = re.compile(r"[!-~](?:[ -~]{0,126}[!-~])?")
+_LOT = re.compile(r"(?!\.{1,2}$)[!\"%-?A-Z_a-z]{1,20}")  # a browser drops "." and ".." from a link's path
+_REQUEST_ID = re.compile(r"[!-}](?:[ -~]{0,126}[!-~])?")
 
 
 class Money(msgspec.Struct, frozen=True, gc=False):
@@ -175,12 +178,12 @@ def is_consumer(owner: str) -> bool:
 
 
 def is_request_id(text: str) -> bool:
-    """Tell whether the text may identify a request: 1-128 printable ASCII characters, no outer blanks."""
+    """Tell whether the text may identify a request: 1-128 printable ASCII characters, no outer blanks or first tilde."""
     return _REQUEST_ID.fullmatch(text) is not None
 
 
 def is_lot(text: str) -> bool:
-    """Tell whether the text is a lot number a label can carry (AI (10): 1-20 visible characters)."""
+    """Tell whether the text is a lot number a label can carry (AI (10): 1-20 of GS1 character set 82)."""
     return _LOT.fullmatch(text) is not None
 
 
@@ -205,21 +208,3 @@ def currencies() -> frozenset[str]:
     from babel.numbers import list_currencies  # only who checks or prints money pays for loading it
 
     return frozenset(list_currencies())
-
-
-def merged(ranges: Ranges) -> Ranges | None:
-    """Return the ranges in order with neighbours joined, or None where two of them overlap."""
-    joined: list[UnitRange] = []
-    for item in sorted(ranges):
-        if joined and joined[-1].batch == item.batch and item.first <= joined[-1].last:
-            return None
-        if joined and joined[-1].batch == item.batch and item.first == joined[-1].last + 1:
-            joined[-1] = UnitRange(item.batch, joined[-1].first, item.last)
-        else:
-            joined.append(item)
-    return tuple(joined)
-
-
-def count_units(ranges: Ranges) -> int:
-    """Return how many units the ranges hold together."""
-    return sum(item.last - item.first + 1 for item in ranges)

@@ -27,7 +27,7 @@ MADE_BY_TOOLS: Final = re.compile(
 VAGUE_NAMES: Final = {"utils", "util", "helpers", "helper", "common", "managers", "manager", "misc"}
 
 IGNORE: Final = re.compile(r"#\s*(?:ruff:\s*noqa|noqa|type:\s*ignore)(?P<rest>.*)")
-REASONED: Final = re.compile(r"(?::\s*[A-Z]+\d+(?:,\s*[A-Z]+\d+)*|\[[\w, -]+\])\s*[#-]\s*\w+ \w+")
+REASONED: Final = re.compile(r"(?::\s*[A-Z]+\d+(?:,\s*[A-Z]+\d+)*|\[[\w, -]+\])\s*(?:#|--?)\s*\w+ \w+")
 
 FOREIGN: Final = re.compile(
     r"(?<![\w.])/(?:wor[k]|roo[t]|home|Users)/"  # a path of one machine
@@ -123,7 +123,8 @@ def written() -> Iterator[tuple[Path, str]]:
 @pytest.mark.parametrize("rule", dict.fromkeys(rule for rule, _, _ in RULES))
 def test_the_tree_keeps_a_rule(rule: Rule) -> None:
     """No file that people wrote breaks the rule."""
-    assert [finding for path, text in written() for finding in rule(path, text)] == []
+    findings = [finding for path, text in written() for finding in rule(path, text)]
+    assert not findings, "\n".join(findings)
 
 
 @pytest.mark.parametrize(("rule", "path", "text"), RULES)

@@ -1,4 +1,4 @@
-"""Remembering: the only room with a database. The log that must be kept, and the views that can be rebuilt.
+"""Remembering: the only room with a database. It keeps the log, and the views that can be rebuilt from it.
 
-What is not here: deciding (rules), what an event means for a view (projections), and the bytes of an event (codec).
+What is not here: deciding (rules), what an event means for a view (projections), an event's bytes (codec).
 """

@@ -1,4 +1,4 @@
-"""Opening a database: how its writers take turns, how its readers see one moment, and which format it is in."""
+"""Opening a database: its writers take turns, its readers see one moment, its format is known."""
 
 import contextlib
 import sqlite3
@@ -15,13 +15,13 @@ Purpose = Literal["events", "views"]
 """What a database is for: the log, which must be kept, or the views, which can be rebuilt from it."""
 
 BUSY_SECONDS = 30
-"""How long a writer waits for its turn before it fails: far longer than any group of events takes to write."""
+"""How long a writer waits for its turn before it fails: far longer than a group of events takes to write."""
 
 POOL_SIZE = 16
 """The connections an engine keeps open: a thread holds one only while it reads or writes."""
 
 _SYNCHRONOUS = {"events": "FULL", "views": "NORMAL"}
-# An acknowledged event outlives a power cut. Views may lose their last commits to one, whole, and are carried on.
+# An acknowledged event outlives a power cut. Views may lose their last commits to it, and are carried on.
 
 _WRITE_AHEAD_ATTEMPTS = 300
 _WRITES = "pathbook_writes"
@@ -40,7 +40,7 @@ class FormatNotKnown(Exception):  # noqa: N818 -- nothing is broken: the file an
 
 
 def open_engine(url_or_path: str | Path, *, purpose: Purpose) -> Engine:
-    """An engine on an SQLite file, for any number of threads and processes at once; the first use makes the file.
+    """An engine on an SQLite file, for many threads and processes at once; its first use makes the file.
 
     Args:
         url_or_path: a path, or an SQLAlchemy URL: sqlite:///PATH.
@@ -53,18 +53,22 @@ def open_engine(url_or_path: str | Path, *, purpose: Purpose) -> Engine:
     url = sqlalchemy.make_url(str(url_or_path)) if is_url else URL.create("sqlite", database=str(url_or_path))
     if url.get_backend_name() != "sqlite":
         raise ValueError(f"Pathbook does not open {url.get_backend_name()}: give a path, or sqlite:///PATH.")
-    engine = sqlalchemy.create_engine(url, pool_size=POOL_SIZE, connect_args={"timeout": BUSY_SECONDS})
+    engine = sqlalchemy.create_engine(
+        url,
+        pool_size=POOL_SIZE,
+        connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
+        hide_parameters=True,
+    )
 
     @sqlalchemy.event.listens_for(engine, "connect")
     def _connected(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
-        # Left alone, Python's driver begins no transaction before a SELECT: two reads would see two moments.
-        connection.isolation_level = None
         _write_ahead(connection)
         connection.execute(f"PRAGMA synchronous = {_SYNCHRONOUS[purpose]}")
 
     @sqlalchemy.event.listens_for(engine, "begin")
     def _begun(connection: Connection) -> None:
-        # What reads first and writes later cannot wait for its turn: SQLite answers at once that it is locked.
+        # Left alone, Python's driver begins no transaction before a SELECT: two reads would see two moments.
+        # One that reads first and writes later could not wait its turn: SQLite says at once it is locked.
         writes = connection.get_execution_options().get(_WRITES, False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
@@ -73,7 +77,7 @@ def open_engine(url_or_path: str | Path, *, purpose: Purpose) -> Engine:
 
 @contextlib.contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """One transaction that may write: it waits for its turn, commits at the end, or rolls back on any exception.
+    """One transaction that may write: it waits its turn, commits at the end, rolls back on an exception.
 
     Raises:
         sqlalchemy.exc.OperationalError: its turn did not come within BUSY_SECONDS, or the disk is full.
@@ -92,7 +96,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 
 def create_tables(engine: Engine, tables: MetaData, *, format_number: int) -> None:
-    """Create the tables in a new database and mark it with its format (1, 2, ...); in any other read the mark.
+    """Create the tables in a new database and mark it with their format (1, 2, ...); else read the mark.
 
     Raises:
         FormatNotKnown: the database bears another mark.

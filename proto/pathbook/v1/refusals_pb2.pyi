@@ -168,6 +168,8 @@ class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal
     """{party} already asked to reverse the transfer at position {transfer}; the other side has to agree."""
     REFUSAL_REASON_TRANSFER_BUILT_UPON: _RefusalReason.ValueType  # 82
     """Units {range} of the transfer at position {transfer} have moved on since. Undo what came later first."""
+    REFUSAL_REASON_SALE_IS_RETURNED: _RefusalReason.ValueType  # 83
+    """Position {transfer} is a sale to a consumer; it is not reversed, a return takes it back."""
     REFUSAL_REASON_CONSUMER_MALFORMED: _RefusalReason.ValueType  # 85
     """'{consumer}' cannot be a consumer's pseudonym. Use 1 to 64 letters, digits, dots, dashes or underscores."""
     REFUSAL_REASON_UNITS_NOT_SOLD: _RefusalReason.ValueType  # 86
@@ -344,6 +346,8 @@ REFUSAL_REASON_REVERSAL_ALREADY_ASKED: RefusalReason.ValueType  # 81
 """{party} already asked to reverse the transfer at position {transfer}; the other side has to agree."""
 REFUSAL_REASON_TRANSFER_BUILT_UPON: RefusalReason.ValueType  # 82
 """Units {range} of the transfer at position {transfer} have moved on since. Undo what came later first."""
+REFUSAL_REASON_SALE_IS_RETURNED: RefusalReason.ValueType  # 83
+"""Position {transfer} is a sale to a consumer; it is not reversed, a return takes it back."""
 REFUSAL_REASON_CONSUMER_MALFORMED: RefusalReason.ValueType  # 85
 """'{consumer}' cannot be a consumer's pseudonym. Use 1 to 64 letters, digits, dots, dashes or underscores."""
 REFUSAL_REASON_UNITS_NOT_SOLD: RefusalReason.ValueType  # 86

@@ -1,0 +1,80 @@
+"""The verbs about cases and pallets: packed, unpacked, looked into."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from pathbook.cli import arguments, connection
+from pathbook.cli.arguments import Request
+from pathbook.cli.settings import Settings, book_options
+
+if TYPE_CHECKING:
+    from pathbook.v1.values_pb2 import Selection
+
+
+@click.group("case")
+def command() -> None:
+    """Cases and pallets: packed, unpacked, looked into."""
+
+
+@command.command()
+@book_options
+@click.argument("sscc")
+@click.option("--party", required=True, help="Who has the units and packs them.")
+@arguments.takes_units
+@arguments.takes_request
+@click.pass_obj
+def pack(
+    settings: Settings,
+    *,
+    sscc: str,
+    party: str,
+    units: "Selection",
+    request: Request,
+) -> None:
+    """Pack units, and cases for a pallet, in the case SSCC: they move together from now on."""
+    from pathbook.cli import output
+
+    with connection.writing(settings) as client:
+        answer = client.pack_case(sscc, party=party, units=units, **request)
+    output.show(settings.output, answer, lambda: output.recorded(answer.receipt))
+
+
+@command.command()
+@book_options
+@click.argument("sscc")
+@click.option("--party", required=True, help="Who has the case and unpacks it.")
+@arguments.takes_request
+@click.pass_obj
+def unpack(settings: Settings, *, sscc: str, party: str, request: Request) -> None:
+    """Unpack the case SSCC: what was in it moves on its own again."""
+    from pathbook.cli import output
+
+    with connection.writing(settings) as client:
+        answer = client.unpack_case(sscc, party=party, **request)
+    output.show(settings.output, answer, lambda: output.recorded(answer.receipt))
+
+
+@command.command()
+@book_options
+@click.argument("sscc")
+@click.pass_obj
+def show(settings: Settings, *, sscc: str) -> None:
+    """Show what the case SSCC holds."""
+    from pathbook.cli import output
+
+    with connection.reading(settings) as client:
+        found = client.get_case(sscc)
+    output.show(
+        settings.output,
+        found,
+        lambda: output.fields(
+            [
+                ("case", found.sscc),
+                ("packed in", found.outer),
+                ("units", output.ranges(found.ranges)),
+                ("cases", " ".join(found.cases)),
+                ("packed", f"at position {found.position}"),
+            ]
+        ),
+    )

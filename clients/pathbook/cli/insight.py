@@ -1,0 +1,71 @@
+"""The verbs about many units at once: what each tier paid, and who has what in stock."""
+
+import click
+
+from pathbook.cli import connection
+from pathbook.cli.settings import Settings, book_options
+
+
+@click.command("ladder")
+@book_options
+@click.argument("batch", type=int, required=False)
+@click.option("--gtin", default="", help="Of all batches of a product instead.")
+@click.pass_obj
+def ladder(settings: Settings, *, batch: int | None, gtin: str) -> None:
+    """Show what each tier paid for the units of BATCH, or of a product, beside the suggested price."""
+    if (batch is None) is not bool(gtin):
+        raise click.UsageError("Of what? Say the number of a batch, or --gtin.")
+    from pathbook.cli import output, path_table
+    from pathbook.cli.output import Column
+    from pathbook.money import print_amount
+    from pathbook.v1.paths_pb2 import RUNG_KIND_TIER, Rung, RungKind
+
+    def who(rung: Rung) -> str:
+        if rung.kind == RUNG_KIND_TIER:
+            return f"tier {rung.tier}"
+        return output.word(RungKind.DESCRIPTOR, rung.kind)
+
+    def suggested(rung: Rung) -> str:
+        return (
+            print_amount(rung.suggested_minor, rung.currency_code) if rung.HasField("suggested_minor") else ""
+        )
+
+    columns: list[Column[Rung]] = [
+        Column("paid by", who),
+        Column("units", lambda rung: str(rung.units), right=True),
+        Column("least", lambda rung: print_amount(rung.least_minor, rung.currency_code), right=True),
+        Column("median", lambda rung: print_amount(rung.median_minor, rung.currency_code), right=True),
+        Column("most", lambda rung: print_amount(rung.most_minor, rung.currency_code), right=True),
+        Column("mean", lambda rung: print_amount(rung.mean_minor, rung.currency_code), right=True),
+        Column("currency", lambda rung: rung.currency_code),
+        Column("suggested", suggested, right=True),
+        Column(
+            "median of it", lambda rung: path_table.share(rung.median_minor, rung.suggested_minor), right=True
+        ),
+    ]
+    with connection.reading(settings) as client:
+        found = client.get_ladder(gtin or batch or 0)
+    output.show_list(settings.output, "rungs", found.rungs, columns)
+
+
+@click.command("stock")
+@book_options
+@click.argument("party")
+@click.pass_obj
+def stock(settings: Settings, *, party: str) -> None:
+    """Show what PARTY owns, has in its hands and has reserved, soonest to expire first."""
+    from pathbook.cli import output
+    from pathbook.cli.output import Column
+    from pathbook.v1.paths_pb2 import Stock
+
+    columns: list[Column[Stock]] = [
+        Column("expires on", lambda line: line.batch.expires_on or "never"),
+        Column("product", lambda line: line.product_name),
+        Column("lot", lambda line: line.batch.lot),
+        Column("batch", lambda line: str(line.batch.batch), right=True),
+        Column("owned", lambda line: str(line.owned), right=True),
+        Column("in custody", lambda line: str(line.in_custody), right=True),
+        Column("reserved", lambda line: str(line.reserved), right=True),
+    ]
+    with connection.reading(settings) as client:
+        output.show_list(settings.output, "stock", client.list_stock(party), columns)

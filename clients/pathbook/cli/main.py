@@ -1,0 +1,147 @@
+"""The command `pathbook`: finds the verb, runs it, and turns whatever happens into words and an exit code."""
+
+import importlib
+import json
+import os
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import click
+
+from pathbook.cli.exits import Exit
+from pathbook.cli.settings import Output, Settings, book_options
+
+VERBS: Final = {
+    "demo": "pathbook.cli.demo:command",
+    "serve": "pathbook.cli.serve:command",
+    "verify": "pathbook.cli.verify:command",
+    "path": "pathbook.cli.path:command",
+    "ladder": "pathbook.cli.insight:ladder",
+    "stock": "pathbook.cli.insight:stock",
+    "party": "pathbook.cli.party:command",
+    "product": "pathbook.cli.product:command",
+    "batch": "pathbook.cli.batch:command",
+    "codes": "pathbook.cli.codes:command",
+    "case": "pathbook.cli.case:command",
+    "offer": "pathbook.cli.offer:offer",
+    "accept": "pathbook.cli.offer:accept",
+    "decline": "pathbook.cli.offer:decline",
+    "withdraw": "pathbook.cli.offer:withdraw",
+    "record": "pathbook.cli.transfer:record",
+    "reverse": "pathbook.cli.transfer:reverse",
+    "deliver": "pathbook.cli.transfer:deliver",
+    "transfer": "pathbook.cli.transfer:transfer",
+    "transfers": "pathbook.cli.transfer:transfers",
+    "sell": "pathbook.cli.sale:sell",
+    "confirm": "pathbook.cli.sale:confirm",
+    "return": "pathbook.cli.sale:return_units",
+    "write-off": "pathbook.cli.sale:write_off",
+    "import": "pathbook.cli.importing:command",
+    "events": "pathbook.cli.events:command",
+    "views": "pathbook.cli.views:command",
+}
+"""Where each verb lives, in the order they are listed. A verb is loaded when it is used."""
+
+CODE_REASONS: Final = {
+    "CODE_MALFORMED",
+    "CODE_CHECK_CHARACTER",
+    "CODE_GTIN_CHECK_DIGIT",
+    "CODE_OTHER_BOOK",
+    "CODE_UNKNOWN",
+    "CODE_CONTRADICTS",
+}
+"""The refusals that are about the code itself."""
+
+UNANSWERED: Final = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "INTERNAL", "UNKNOWN", "UNIMPLEMENTED"}
+"""The gRPC codes that say nothing about the book."""
+
+
+class Verbs(click.Group):
+    """The verbs, each imported when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the verbs in the order they are listed."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
+        """Import a verb."""
+        if cmd_name not in VERBS:
+            return None
+        module, _, name = VERBS[cmd_name].partition(":")
+        command = getattr(importlib.import_module(module), name)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group("pathbook", cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@book_options
+@click.version_option(package_name="pathbook", message="%(prog)s %(version)s")
+def pathbook() -> None:
+    r"""The open book of a product: every hand each unit passed through, and what each hand paid.
+
+    \b
+    Exit codes: 0 done; 1 refused by the book, or refuted; 2 usage; 3 code unknown;
+    4 could not check; 5 verified, but against your own policy.
+    """
+
+
+def main() -> None:
+    """Run the command and leave."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command and return its exit code; what went wrong is told on stderr."""
+    settings = Settings()
+    try:
+        done = pathbook.main(arguments, "pathbook", obj=settings, standalone_mode=False)
+        sys.stdout.flush()
+    except click.UsageError as error:
+        return _tell(settings, Exit.USAGE, "USAGE", error.format_message() + _where_to_look(error))
+    except (click.Abort, KeyboardInterrupt):
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        # nobody reads any more; what Python flushes when it ends must not fail again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.PIPE_CLOSED
+    except Exception as error:  # noqa: BLE001 - 1 means "refused", so a mistake of ours must not end with it
+        return _explain(settings, error)
+    return done if isinstance(done, int) else Exit.DONE
+
+
+def _explain(settings: Settings, error: Exception) -> Exit:
+    """Tell of an error that a verb raised; of a mistake of ours with all there is to report it by."""
+    from pathbook.client import RefusedError, UnreachableError
+
+    if isinstance(error, RefusedError):
+        code = Exit.REFUSED
+        if error.reason in CODE_REASONS:
+            code = Exit.CODE_UNKNOWN
+        elif error.code.name in UNANSWERED:
+            code = Exit.COULD_NOT_CHECK
+        return _tell(settings, code, error.reason, error.message, error.metadata)
+    if isinstance(error, UnreachableError):
+        return _tell(settings, Exit.COULD_NOT_CHECK, error.code.name, str(error))
+    if isinstance(error, OSError):
+        return _tell(settings, Exit.COULD_NOT_CHECK, "DATA_UNREADABLE", str(error))
+    traceback.print_exception(error)
+    return _tell(
+        settings, Exit.COULD_NOT_CHECK, "UNEXPECTED", "This is a mistake in Pathbook. Please report it."
+    )
+
+
+def _where_to_look(error: click.UsageError) -> str:
+    return f" See '{error.ctx.command_path} --help'." if error.ctx is not None else ""
+
+
+def _tell(
+    settings: Settings, code: Exit, reason: str, message: str, metadata: Mapping[str, str] | None = None
+) -> Exit:
+    """Print why not: a sentence, and for scripts an object on a line of its own."""
+    click.echo(f"pathbook: {reason}: {message}", err=True)
+    if settings.output is not Output.TABLE:
+        said = {"reason": reason, "message": message, "metadata": dict(metadata or {})}
+        click.echo(json.dumps({"error": said}, ensure_ascii=False), err=True)
+    return code

@@ -1,0 +1,152 @@
+"""Answers printed: plain tables for people, the contract's own JSON for scripts, the same off a terminal as on.
+
+JSON is protobuf's JSON mapping (https://protobuf.dev/programming-guides/json) with the contract's field names:
+64-bit numbers are strings, times RFC 3339, bytes base64. Lists are one object with the list in it as `json`, and
+one object a line as `jsonl`.
+"""
+
+import datetime
+import json
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from typing import Generic, NamedTuple, TypeVar
+
+import click
+from google.protobuf import json_format
+from google.protobuf.descriptor import EnumDescriptor
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from pathbook.cli.settings import Output
+from pathbook.money import print_money
+from pathbook.v1 import values_pb2
+
+GAP = "  "
+NOTHING = "-"
+
+M = TypeVar("M", bound=Message)
+
+
+class Column(NamedTuple, Generic[M]):
+    """A column of a table: its title, what it shows of a message, and whether numbers line up on the right."""
+
+    title: str
+    cell: Callable[[M], str]
+    right: bool = False
+
+
+def show(output: Output, message: Message, text: Callable[[], str]) -> None:
+    """Print one answer: as JSON, or as the text for people."""
+    if output is Output.TABLE:
+        click.echo(text())
+    else:
+        click.echo(as_json(message, output))
+
+
+def show_list(output: Output, name: str, messages: Iterable[M], columns: Sequence[Column[M]]) -> None:
+    """Print a list; ``name`` is what the contract calls it."""
+    match output:
+        case Output.TABLE:
+            rows = [[column.cell(message) for column in columns] for message in messages]
+            titles = [column.title for column in columns]
+            right = {number for number, column in enumerate(columns) if column.right}
+            click.echo(table(titles, rows, right) if rows else f"no {name.replace('_', ' ')}")
+        case Output.JSONL:
+            for message in messages:
+                click.echo(as_json(message, output))
+        case Output.JSON:
+            click.echo(json.dumps({name: [as_object(m) for m in messages]}, indent=2, ensure_ascii=False))
+
+
+def as_object(message: Message) -> dict[str, object]:
+    """Return a message in the contract's JSON words, zeros and empty lists included."""
+    found: dict[str, object] = json_format.MessageToDict(
+        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )
+    return found
+
+
+def as_json(message: Message, output: Output) -> str:
+    """Return a message as JSON: on one line for `jsonl`, else laid out."""
+    return json.dumps(as_object(message), indent=2 if output is Output.JSON else None, ensure_ascii=False)
+
+
+def table(titles: Sequence[str], rows: Sequence[Sequence[str]], right: set[int] | None = None) -> str:
+    """Return rows as lines of columns; what is off a terminal reads the same, without the bold titles."""
+    shown = [[printable(cell) or NOTHING for cell in row] for row in rows]
+    widths = [max(map(width, column)) for column in zip(titles, *shown, strict=True)]
+    lines = [
+        GAP.join(
+            " " * (wide - width(cell)) + cell
+            if number in (right or ())
+            else cell + " " * (wide - width(cell))
+            for number, (cell, wide) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in [titles, *shown]
+    ]
+    return "\n".join([click.style(lines[0], bold=True), *lines[1:]])
+
+
+def fields(pairs: Iterable[tuple[str, str]]) -> str:
+    """Return names and values, one a line, values lined up."""
+    shown = [(name, printable(value) or NOTHING) for name, value in pairs]
+    wide = max(len(name) for name, _ in shown)
+    return "\n".join(f"{name.ljust(wide)}{GAP}{value}" for name, value in shown)
+
+
+def printable(text: str) -> str:
+    """Return a text of the book without what could steer the terminal it is shown on."""
+    return "".join(symbol if symbol.isprintable() else "\N{REPLACEMENT CHARACTER}" for symbol in text)
+
+
+def width(text: str) -> int:
+    """Return how many columns of a terminal a text takes: Chinese characters take two."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(symbol) else 1 + (unicodedata.east_asian_width(symbol) in "WF")
+        for symbol in text
+    )
+
+
+def word(kind: EnumDescriptor, number: int) -> str:
+    """Return an enum's value as people say it, UNIT_STATE_IN_STOCK as `in stock`; empty where it is not said."""
+    if number not in kind.values_by_number:
+        return f"unknown ({number})"
+    prefix = kind.values_by_number[0].name.removesuffix("UNSPECIFIED")
+    return kind.values_by_number[number].name.removeprefix(prefix).lower().replace("_", " ") if number else ""
+
+
+def price(money: values_pb2.Money) -> str:
+    """Return money as decimal text, empty where none is set."""
+    return print_money(money.amount_minor, money.currency_code) if money.currency_code else ""
+
+
+def moment(time: Timestamp) -> str:
+    """Return a time in UTC to the second, empty where none is set."""
+    return _utc(time, "%Y-%m-%d %H:%M:%SZ")
+
+
+def day(time: Timestamp) -> str:
+    """Return the UTC date of a time, empty where none is set."""
+    return _utc(time, "%Y-%m-%d")
+
+
+def ranges(parts: Iterable[values_pb2.UnitRange]) -> str:
+    """Return ranges as the command line takes them: `1:0-9 2:5`."""
+    return " ".join(
+        f"{part.batch}:{part.first}" + (f"-{part.last}" if part.last != part.first else "") for part in parts
+    )
+
+
+def recorded(receipt: values_pb2.Receipt, units: Iterable[values_pb2.UnitRange] = (), made: str = "") -> str:
+    """Return the sentence that answers a write: where it stands, and which units or what it made."""
+    again = "Recorded before, with the same request id," if receipt.duplicate else "Recorded"
+    named = ranges(units)
+    return f"{again} at position {receipt.position}{f': units {named}' if named else ''}{made}."
+
+
+def _utc(time: Timestamp, layout: str) -> str:
+    if not time.seconds and not time.nanos:
+        return ""
+    return time.ToDatetime(datetime.UTC).strftime(layout)

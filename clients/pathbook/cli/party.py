@@ -1,0 +1,160 @@
+"""The verbs about parties: who they are, and who may sell for whom."""
+
+import datetime
+
+import click
+
+from pathbook.cli import arguments, connection
+from pathbook.cli.settings import Settings, book_options
+
+
+@click.group("party")
+def command() -> None:
+    """Brands, agents and shops, and who authorised them."""
+
+
+@command.command()
+@book_options
+@click.argument("party")
+@click.option("--kind", type=click.Choice(["brand", "agent", "shop"]), required=True)
+@arguments.takes_request_id
+@click.pass_obj
+def register(settings: Settings, *, party: str, kind: str, request_id: str) -> None:
+    """Register PARTY. A book begins with its first brand."""
+    from pathbook.cli import output
+    from pathbook.v1.values_pb2 import PartyKind
+
+    with connection.writing(settings) as client:
+        answer = client.register_party(
+            party, PartyKind.Value(f"PARTY_KIND_{kind.upper()}"), request_id=request_id
+        )
+    output.show(settings.output, answer, lambda: output.recorded(answer.receipt))
+
+
+@command.command()
+@book_options
+@click.argument("party")
+@click.option("--upline", required=True, metavar="PARTY", help="Who authorises: a brand, or an agent above.")
+@click.option("--tier", type=int, required=True, help="The tier given, below the upline's.")
+@click.option("--gtin", "gtins", multiple=True, metavar="GTIN", help="Only this product; may be repeated.")
+@click.option("--region", default="", help="Where it may sell, in words.")
+@click.option(
+    "--from", "valid_from", type=arguments.MOMENT, metavar="TIME", help="From when; now, if not said."
+)
+@click.option("--until", "valid_until", type=arguments.MOMENT, metavar="TIME", help="Until when.")
+@arguments.takes_request_id
+@click.pass_obj
+def authorize(  # noqa: PLR0913 - an argument for each option
+    settings: Settings,
+    *,
+    party: str,
+    upline: str,
+    tier: int,
+    gtins: tuple[str, ...],
+    region: str,
+    valid_from: datetime.datetime | None,
+    valid_until: datetime.datetime | None,
+    request_id: str,
+) -> None:
+    """Let PARTY sell for its upline."""
+    from pathbook.cli import output
+
+    with connection.writing(settings) as client:
+        answer = client.authorize_party(
+            party,
+            upline=upline,
+            tier=tier,
+            gtins=gtins,
+            region=region,
+            valid_from=valid_from,
+            valid_until=valid_until,
+            request_id=request_id,
+        )
+    output.show(settings.output, answer, lambda: output.recorded(answer.receipt))
+
+
+@command.command()
+@book_options
+@click.argument("authorization", type=int)
+@click.option("--upline", required=True, metavar="PARTY", help="Who gave it.")
+@click.option(
+    "--from", "revoked_from", type=arguments.MOMENT, metavar="TIME", help="From when; now, if not said."
+)
+@arguments.takes_request_id
+@click.pass_obj
+def revoke(
+    settings: Settings,
+    *,
+    authorization: int,
+    upline: str,
+    revoked_from: datetime.datetime | None,
+    request_id: str,
+) -> None:
+    """End the AUTHORIZATION given at that position. `party show` lists them."""
+    from pathbook.cli import output
+
+    with connection.writing(settings) as client:
+        answer = client.revoke_authorization(
+            authorization, upline=upline, revoked_from=revoked_from, request_id=request_id
+        )
+    output.show(settings.output, answer, lambda: output.recorded(answer.receipt))
+
+
+@command.command()
+@book_options
+@click.argument("party")
+@click.pass_obj
+def show(settings: Settings, *, party: str) -> None:
+    """Show PARTY and its authorisations."""
+    from pathbook.cli import output
+    from pathbook.v1.values_pb2 import PartyKind
+
+    with connection.reading(settings) as client:
+        found = client.get_party(party)
+
+    def text() -> str:
+        about = output.fields(
+            [
+                ("party", found.party),
+                ("kind", output.word(PartyKind.DESCRIPTOR, found.kind)),
+                ("registered", f"at position {found.position}"),
+            ]
+        )
+        if not found.authorizations:
+            return about
+        titles = ["at", "upline", "tier", "products", "region", "from", "until", "revoked from"]
+        rows = [
+            [
+                str(each.position),
+                each.upline,
+                str(each.tier),
+                " ".join(each.gtins) or "all",
+                each.region,
+                output.moment(each.valid_from),
+                output.moment(each.valid_until),
+                output.moment(each.revoked_from),
+            ]
+            for each in found.authorizations
+        ]
+        return f"{about}\n\n{output.table(titles, rows, {0, 2})}"
+
+    output.show(settings.output, found, text)
+
+
+@command.command("list")
+@book_options
+@click.pass_obj
+def list_parties(settings: Settings) -> None:
+    """List the parties."""
+    from pathbook.cli import output
+    from pathbook.cli.output import Column
+    from pathbook.v1.parties_pb2 import Party
+    from pathbook.v1.values_pb2 import PartyKind
+
+    columns: list[Column[Party]] = [
+        Column("party", lambda party: party.party),
+        Column("kind", lambda party: output.word(PartyKind.DESCRIPTOR, party.kind)),
+        Column("at", lambda party: str(party.position), right=True),
+    ]
+    with connection.reading(settings) as client:
+        output.show_list(settings.output, "parties", client.list_parties(), columns)

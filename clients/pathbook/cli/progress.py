@@ -1,0 +1,78 @@
+"""How far long work has come, told on stderr once it has taken two seconds: a bar on a terminal, else lines."""
+
+import sys
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self
+
+import click
+
+if TYPE_CHECKING:  # most work is over before there is anything to draw
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
+
+QUIET_SECONDS: Final = 2.0
+"""Nothing is told of work that is over by then."""
+
+LINE_SECONDS: Final = 5.0
+"""How far apart lines are where stderr is no terminal."""
+
+DRAW_SECONDS: Final = 0.1
+"""How far apart drawings are where it is one."""
+
+
+class Progress:
+    """``with Progress() as progress: work(progress.of("rows recorded"))``; the callable takes done and total."""
+
+    def __init__(self) -> None:
+        self._next = time.monotonic() + QUIET_SECONDS
+        self._bars: Bars | None = None
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        """Begin to count the seconds."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Wipe what was drawn."""
+        if self._bars is not None:
+            self._bars.stop()
+
+    def of(self, what: str) -> Callable[[int, int | None], None]:
+        """Return what a piece of work tells how much is done, and of how much (None where nobody knows)."""
+
+        def tell(done: int, total: int | None) -> None:
+            now = time.monotonic()
+            if now < self._next:
+                return
+            if sys.stderr.isatty():
+                self._next = now + DRAW_SECONDS
+                self._draw(what, done, total)
+            else:
+                self._next = now + LINE_SECONDS
+                click.echo(f"{what}: {done}" + ("" if total is None else f" of {total}"), err=True)
+
+        return tell
+
+    def _draw(self, what: str, done: int, total: int | None) -> None:
+        if self._bars is None:
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+            from rich.progress import Progress as Bars
+
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+            )
+            self._bars = Bars(*columns, console=Console(stderr=True), transient=True)
+            self._bars.start()
+        if what not in self._tasks:
+            for task in self._tasks.values():
+                self._bars.update(task, visible=False)
+            self._tasks[what] = self._bars.add_task(what, total=total)
+        self._bars.update(self._tasks[what], completed=done, total=total)

@@ -1,0 +1,129 @@
+"""The verbs at the end of the path: sold, confirmed, returned, written off."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from pathbook.cli import arguments, connection
+from pathbook.cli.arguments import Price, Request
+from pathbook.cli.settings import Settings, book_options
+
+if TYPE_CHECKING:
+    from pathbook.v1.values_pb2 import Selection
+
+
+@click.command("sell")
+@book_options
+@click.option("--seller", required=True, metavar="PARTY", help="Who owns the units and sells them.")
+@click.option("--consumer", required=True, metavar="PSEUDONYM", help="To whom; never a name.")
+@arguments.takes_units
+@click.option("--price", type=arguments.MONEY, required=True, metavar="MONEY", help="For one unit.")
+@click.option("--later", is_flag=True, help="The goods stay where they lie until they are delivered.")
+@arguments.takes_request
+@click.pass_obj
+def sell(
+    settings: Settings,
+    *,
+    seller: str,
+    consumer: str,
+    units: "Selection",
+    price: Price,
+    later: bool,
+    request: Request,
+) -> None:
+    """Sell units to a consumer."""
+    from pathbook.cli import output
+
+    with connection.writing(settings) as client:
+        answer = client.sell_units(
+            seller=seller,
+            consumer=consumer,
+            units=units,
+            unit_price=price,
+            delivery=arguments.delivery(later=later),
+            **request,
+        )
+    output.show(settings.output, answer, lambda: output.recorded(answer.receipt, answer.ranges))
+
+
+@click.command("confirm")
+@book_options
+@click.option("--consumer", required=True, metavar="PSEUDONYM", help="Who bought.")
+@arguments.takes_units
+@click.option("--paid", type=arguments.MONEY, required=True, metavar="MONEY", help="What one unit cost.")
+@arguments.takes_request
+@click.pass_obj
+def confirm(
+    settings: Settings,
+    *,
+    consumer: str,
+    units: "Selection",
+    paid: Price,
+    request: Request,
+) -> None:
+    """Confirm, as the consumer, that units were bought, and what was paid."""
+    from pathbook.cli import output
+
+    with connection.writing(settings) as client:
+        answer = client.confirm_purchase(
+            consumer=consumer,
+            units=units,
+            price_paid=paid,
+            **request,
+        )
+    output.show(settings.output, answer, lambda: output.recorded(answer.receipt))
+
+
+@click.command("return")
+@book_options
+@click.option("--owner", required=True, help="Who gives back: a party, or `consumer:` and a pseudonym.")
+@arguments.takes_units
+@click.option("--note", default="", help="Why, in words.")
+@arguments.takes_request
+@click.pass_obj
+def return_units(
+    settings: Settings,
+    *,
+    owner: str,
+    units: "Selection",
+    note: str,
+    request: Request,
+) -> None:
+    """Give units back the way they came, at the price paid."""
+    from pathbook.cli import output
+
+    with connection.writing(settings) as client:
+        answer = client.return_units(owner=owner, units=units, note=note, **request)
+    output.show(settings.output, answer, lambda: output.recorded(answer.receipt, answer.ranges))
+
+
+@click.command("write-off")
+@book_options
+@click.option("--party", required=True, help="Who has the units.")
+@arguments.takes_units
+@click.option("--state", type=click.Choice(["lost", "damaged", "destroyed", "defaced"]), required=True)
+@click.option("--note", default="", help="More, in words.")
+@arguments.takes_request
+@click.pass_obj
+def write_off(
+    settings: Settings,
+    *,
+    party: str,
+    units: "Selection",
+    state: str,
+    note: str,
+    request: Request,
+) -> None:
+    """Say that units in one's hands are lost, damaged, destroyed, or their code defaced."""
+    from pathbook.cli import output
+    from pathbook.v1.values_pb2 import UnitState
+
+    with connection.writing(settings) as client:
+        answer = client.write_off_units(
+            party=party,
+            units=units,
+            state=UnitState.Value(f"UNIT_STATE_{state.upper()}"),
+            note=note,
+            **request,
+        )
+    output.show(settings.output, answer, lambda: output.recorded(answer.receipt, answer.ranges))

@@ -1,0 +1,170 @@
+"""The verb a buyer has: check a code and its path, and say on what the verdict rests."""
+
+import datetime
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from pathbook.cli import arguments, connection
+from pathbook.cli.arguments import Price
+from pathbook.cli.exits import Exit
+from pathbook.cli.settings import Output, Settings, book_options
+
+if TYPE_CHECKING:
+    from pathbook.v1.paths_pb2 import GetPathResponse
+    from pathbook.verify import Policy, Report, Result
+
+Answer = TypeVar("Answer")
+
+
+def takes_policy(command: Callable[..., Answer]) -> Callable[..., Answer]:
+    """Let a command take what a caller asks of a path; it is given it as ``policy``."""
+
+    @functools.wraps(command)
+    def with_policy(
+        *args: object,
+        max_price: Price | None,
+        max_tiers: int | None,
+        max_age: int | None,
+        require_authorized: bool,
+        allow_recalled: bool,
+        allow_expired: bool,
+        **rest: object,
+    ) -> Answer:
+        from ledger.values import Money
+        from pathbook.verify import Policy
+
+        policy = Policy(
+            max_price=Money(*max_price) if max_price else None,
+            max_tiers=max_tiers,
+            max_age=max_age,
+            require_authorized=require_authorized,
+            allow_recalled=allow_recalled,
+            allow_expired=allow_expired,
+        )
+        return command(*args, policy=policy, **rest)
+
+    for option in (
+        click.option("--allow-expired", is_flag=True, help="Note that it expired, do not fail."),
+        click.option("--allow-recalled", is_flag=True, help="Note a recall in force, do not fail."),
+        click.option(
+            "--require-authorized", is_flag=True, help="Fail if a side of a hop was not authorised."
+        ),
+        click.option("--max-age", type=int, metavar="DAYS", help="Fail if it was made longer ago."),
+        click.option("--max-tiers", type=int, metavar="N", help="Fail if more hops lie between parties."),
+        click.option(
+            "--max-price", type=arguments.MONEY, metavar="MONEY", help="Fail if any hop cost more a unit."
+        ),
+    ):
+        with_policy = option(with_policy)
+    return with_policy
+
+
+@click.command("verify")
+@book_options
+@click.argument("code")
+@takes_policy
+@click.option(
+    "--today", type=arguments.DATE, metavar="DATE", help="What day it is; this machine's, if not said."
+)
+@click.pass_obj
+def command(settings: Settings, *, code: str, policy: "Policy", today: datetime.date | None) -> int:
+    """Check CODE and its path: exit 0 only if the path on record holds and is what you asked for.
+
+    CODE is the address in the symbol, the text beside it, or the 20 characters under it.
+    """
+    return verify(settings, code, policy, today or datetime.datetime.now().astimezone().date())
+
+
+def verify(settings: Settings, code: str, policy: "Policy", today: datetime.date) -> Exit:
+    """Check a code, print the checks, the path and the verdict, and return the exit code they earn."""
+    from pathbook.client import RefusedError, UnreachableError
+    from pathbook.verify import Report, check_path, read_code, refused, unanswered
+
+    path: GetPathResponse | None = None
+    parsed = read_code(code)
+    if isinstance(parsed, Report):
+        return _print(settings, parsed, path)
+    try:
+        with connection.reading(settings) as client:
+            path = client.get_path(code, corrections=True)
+        report = check_path(path, parsed, today, policy)
+    except RefusedError as error:
+        report = refused(error.reason, error.message)
+    except (UnreachableError, OSError) as error:
+        report = unanswered(str(error))
+    return _print(settings, report, path)
+
+
+def exit_code(report: "Report") -> Exit:
+    """Return the exit code for a verdict."""
+    from pathbook.verify import Verdict
+
+    match report.verdict:
+        case Verdict.VERIFIED:
+            return Exit.DONE
+        case Verdict.PATH_CONTRADICTED | Verdict.PRICE_CONTRADICTED:
+            return Exit.REFUSED
+        case Verdict.COULD_NOT_CHECK:
+            return Exit.COULD_NOT_CHECK
+        case Verdict.AGAINST_POLICY:
+            return Exit.AGAINST_POLICY
+        case _:
+            return Exit.CODE_UNKNOWN
+
+
+def _print(settings: Settings, report: "Report", path: "GetPathResponse | None") -> Exit:
+    if settings.output is Output.TABLE:
+        click.echo(_text(report, path))
+    else:
+        click.echo(_json(settings.output, report, path))
+    return exit_code(report)
+
+
+def _text(report: "Report", path: "GetPathResponse | None") -> str:
+    """Return the checks, one a line, the path where there is one, and the verdict last."""
+    from pathbook.cli import output, path_table
+    from pathbook.verify import TRUST
+
+    wide = max(len(check.name) for check in report.checks)
+    lines = [
+        f"{check.number:2}  {check.name.ljust(wide)}  {_styled(check.result)}  {output.printable(check.detail)}"
+        for check in report.checks
+    ]
+    parts = ["\n".join(line.rstrip() for line in lines)]
+    trust = ""
+    if path is not None:
+        parts += [path_table.draw(path)]
+        trust = f" {TRUST}"
+    return "\n\n".join([*parts, f"{report.verdict.word}: {report.verdict.sentence}{trust}"])
+
+
+def _styled(result: "Result") -> str:
+    from pathbook.verify import Result
+
+    colour = {Result.OK: "green", Result.NOTED: "yellow", Result.FAILED: "red"}.get(result)
+    return click.style(result.value.ljust(len(Result.NOT_YET_SEALED.value)), fg=colour)
+
+
+def _json(output_: Output, report: "Report", path: "GetPathResponse | None") -> str:
+    import json
+
+    from pathbook.cli import output
+
+    said: dict[str, object] = {
+        "verdict": report.verdict.word,
+        "exit_code": int(exit_code(report)),
+        "checks": [
+            {
+                "number": int(check.number),
+                "name": check.name,
+                "result": check.result.value,
+                "detail": check.detail,
+            }
+            for check in report.checks
+        ],
+        "path": output.as_object(path) if path is not None else None,
+    }
+    return json.dumps(said, indent=2 if output_ is Output.JSON else None, ensure_ascii=False)

@@ -1,0 +1,186 @@
+"""Making words of texts: dates, prices, quantities, ids, GTINs, lots; what is none has a named fault."""
+
+import datetime
+import enum
+import functools
+import hashlib
+import re
+import unicodedata
+from typing import Final
+
+from stdnum import ean
+
+from ledger.values import MAX_LOT, currencies, gtin14
+from pathbook import money
+from pathbook.client.words import Price
+
+FIRST_YEAR: Final = 1970
+"""The book's times begin here; an earlier date in a table of sales is a typing mistake."""
+
+MAX_SLUG: Final = 48
+"""The longest id made of a name (characters), its hash included: an id a person can still read."""
+
+MAX_QUANTITY_DIGITS: Final = 12
+"""The most digits of a quantity: far more than a batch can hold."""
+
+MAX_SHOWN: Final = 100
+"""How many characters of a cell a fault repeats: enough to find it."""
+
+HASH_DIGITS: Final = 10
+"""Hexadecimal digits of a hash beside a slug: 40 bits; of 10,000 names two are alike once in 20,000."""
+
+RESTRICTED_PREFIX: Final = "2"
+"""The first digit of a restricted circulation number: GS1 General Specifications 1.4.3, prefixes 20-29."""
+
+ITEM_DIGITS: Final = 6
+"""Digits of a restricted GTIN that hold the item number."""
+
+OWNER_DIGITS: Final = 5
+"""Digits of a restricted GTIN that tell owners with the same item number apart."""
+
+LOT_HASH_DIGITS: Final = 6
+"""Hexadecimal digits that a lot number ends in where a source's name is too long for one."""
+
+_WHOLE = re.compile(r"[+-]?[0-9]+(?:\.0+)?", re.ASCII)
+_ITEM = re.compile(rf"[0-9]{{1,{ITEM_DIGITS}}}", re.ASCII)
+_NOT_IN_SLUGS = re.compile(r"[^a-z0-9]+")
+
+
+class Fault(enum.Enum):
+    """Why a row is rejected before the book is asked; a name once given keeps its meaning."""
+
+    ROW_BROKEN = "the row cannot be read: {text}."
+    CELL_EMPTY = "{column} is empty."
+    DATE_MALFORMED = "{column} '{text}' is not a date written as {rule}."
+    DATE_TOO_EARLY = "{column} '{text}' is before {rule}."
+    QUANTITY_MALFORMED = "{column} '{text}' is not a whole number."
+    QUANTITY_ZERO = "{column} is 0: nothing was moved."
+    QUANTITY_NEGATIVE = "{column} is {text}, and the recipe does not say that this is a return."
+    CURRENCY_UNKNOWN = "'{text}' is not an ISO 4217 currency code, such as CNY or USD."
+    PRICE_MALFORMED = "{column}: {text}"
+    PRICE_NEGATIVE = "{column} {text} is below zero."
+    TIER_MALFORMED = "{column} '{text}' is not a number between 1 and {rule}."
+    PARTY_MALFORMED = (
+        "'{text}' of {column} cannot name a party: 1 to 64 letters, digits, dots, dashes, underscores."
+    )
+    PARTY_CONTRADICTS = "{text} is {rule} elsewhere in the table."
+    ITEM_MALFORMED = "{column} '{text}' is not an item number of 1 to {rule} digits."
+    GTIN_CHECK_DIGIT = "{column} '{text}' is not a GTIN of 8, 12, 13 or 14 digits with a right check digit."
+    PRODUCT_CONTRADICTS = "product {text} belongs to {rule} elsewhere in the table."
+    LOT_MALFORMED = "{column} '{text}' cannot be a lot number: 1 to 20 visible characters."
+
+
+class FaultError(ValueError):
+    """A row cannot be read as the recipe says; the text is the fault's name and sentence."""
+
+    def __init__(self, fault: Fault, *, column: str = "", text: str = "", rule: object = "") -> None:
+        shown = text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
+        super().__init__(f"{fault.name}: {fault.value.format(column=column, text=shown, rule=rule)}")
+
+
+@functools.lru_cache(maxsize=4_096)
+def parse_date(column: str, text: str, date_format: str) -> datetime.date:
+    """Return the date in a text written as `strptime` has it. Raises FaultError."""
+    try:
+        date = datetime.datetime.strptime(text, date_format).date()  # noqa: DTZ007 - a day has no time zone
+    except ValueError as error:
+        raise FaultError(Fault.DATE_MALFORMED, column=column, text=text, rule=date_format) from error
+    if date.year < FIRST_YEAR:
+        raise FaultError(Fault.DATE_TOO_EARLY, column=column, text=text, rule=FIRST_YEAR)
+    return date
+
+
+@functools.lru_cache(maxsize=16_384)
+def parse_price(column: str, text: str, currency_code: str) -> Price:
+    """Return the price in a decimal text, exactly, in minor units of the currency. Raises FaultError."""
+    if currency_code not in currencies():
+        raise FaultError(Fault.CURRENCY_UNKNOWN, text=currency_code)
+    try:
+        price = money.parse(f"{text} {currency_code}")
+    except money.NotMoneyError as error:
+        raise FaultError(Fault.PRICE_MALFORMED, column=column, text=str(error)) from error
+    if price[0] < 0:
+        raise FaultError(Fault.PRICE_NEGATIVE, column=column, text=text)
+    return price
+
+
+def parse_quantity(column: str, text: str) -> int:
+    """Return the whole number in a text such as `12`, `-3` or `12.0`. Raises FaultError; zero is a fault."""
+    if not _WHOLE.fullmatch(text) or len(text) > MAX_QUANTITY_DIGITS:
+        raise FaultError(Fault.QUANTITY_MALFORMED, column=column, text=text)
+    quantity = int(text.partition(".")[0])
+    if quantity == 0:
+        raise FaultError(Fault.QUANTITY_ZERO, column=column)
+    return quantity
+
+
+class Slugs:
+    """Ids made of names: the name in small ASCII letters and digits with dashes between, `luxco-st-louis`.
+
+    Names that differ only in case and blanks are one name. A hash of the name follows where letters were lost
+    or the id would be too long, and where an earlier name of the table has the same id. So the ids of a table
+    depend only on its rows, in their order.
+    """
+
+    def __init__(self) -> None:
+        self._names: dict[str, str] = {}
+
+    def of(self, name: str) -> str:
+        """Return the id of a name."""
+        canonical = _canonical(name)
+        slug, lossy = _slug(canonical)
+        if not lossy and self._names.setdefault(slug, canonical) == canonical:
+            return slug
+        kept = slug[: MAX_SLUG - HASH_DIGITS - 1].strip("-")
+        return "-".join(filter(None, (kept, _hash(canonical)[:HASH_DIGITS])))
+
+
+@functools.lru_cache(maxsize=16_384)
+def restricted_gtin(column: str, item: str, owner: str) -> str:
+    """Return a GTIN-13 for goods without one, a restricted circulation number, as 14 digits.
+
+    It is the digit 2, the item number padded to 6 digits, 5 digits of a hash of its owner's name, and the
+    check digit (GS1 General Specifications 1.4.3, 7.9). Raises FaultError unless the item has 1 to 6 digits.
+    """
+    if not _ITEM.fullmatch(item):
+        raise FaultError(Fault.ITEM_MALFORMED, column=column, text=item, rule=ITEM_DIGITS)
+    told_apart = int(_hash(_canonical(owner)), 16) % 10**OWNER_DIGITS
+    digits = f"{RESTRICTED_PREFIX}{item.zfill(ITEM_DIGITS)}{told_apart:0{OWNER_DIGITS}}"
+    return (digits + ean.calc_check_digit(digits)).zfill(14)
+
+
+@functools.lru_cache(maxsize=16_384)
+def parse_gtin(column: str, text: str) -> str:
+    """Return a GTIN as 14 digits. Raises FaultError."""
+    gtin = gtin14(text)
+    if gtin is None:
+        raise FaultError(Fault.GTIN_CHECK_DIGIT, column=column, text=text)
+    return gtin
+
+
+def source_of(stem: str) -> str:
+    """Return the name of a source whose file is called so: the same, where that can stand in a request id."""
+    return stem if re.fullmatch(rf"[A-Za-z0-9._-]{{1,{MAX_SLUG}}}", stem, re.ASCII) else Slugs().of(stem)
+
+
+def lot_of(source: str) -> str:
+    """Return a source's name as a lot number: shortened and with a hash, where it is too long for one."""
+    if len(source) <= MAX_LOT:
+        return source
+    return f"{source[: MAX_LOT - LOT_HASH_DIGITS - 1]}-{_hash(source)[:LOT_HASH_DIGITS]}"
+
+
+def _canonical(name: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
+def _slug(canonical: str) -> tuple[str, bool]:
+    """Return the slug of a name, and whether it says less than the name does."""
+    ascii_name = unicodedata.normalize("NFKD", canonical).encode("ascii", "ignore").decode()
+    slug = _NOT_IN_SLUGS.sub("-", ascii_name).strip("-")
+    lossy = not canonical.isascii() or not 0 < len(slug) <= MAX_SLUG
+    return slug, lossy
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,163 @@
+"""Making a line of a row: the words of one row, not yet held against other rows or a book."""
+
+import datetime
+
+import msgspec
+
+from ledger.values import MAX_TIER, is_identifier, is_lot
+from pathbook.client.words import Price
+from pathbook.importing import cells
+from pathbook.importing.cells import Fault, FaultError
+from pathbook.importing.recipe import Kind, Party, Prefixed, Recipe, RestrictedGtin, Slug, SourceLot, Text
+from pathbook.importing.tables import Row
+
+
+class Rejection(msgspec.Struct, frozen=True):
+    """Why a row does not wholly stand in the book: the name of a fault or refusal, and its sentence."""
+
+    row: int
+    reason: str
+
+
+class Player(msgspec.Struct, frozen=True):
+    """Who plays a part in a row; tier and upline (an id) only where the recipe says that one authorises."""
+
+    party: str
+    kind: Kind
+    tier: int | None
+    upline: str | None
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """What one row says. A negative quantity is a return; prices are those of the movements, in order."""
+
+    row: int
+    occurred_on: datetime.date
+    quantity: int
+    players: dict[str, Player]
+    brand: str
+    gtin: str
+    name: str
+    suggested_price: Price
+    lot: str
+    made_on: datetime.date
+    expires_on: datetime.date | None
+    prices: tuple[Price, ...]
+
+
+class LineReader:
+    """Reads the rows of one table, once, in order: the ids made of names depend on the rows before."""
+
+    def __init__(self, recipe: Recipe, source: str) -> None:
+        self._recipe = recipe
+        self._lot_of_source = cells.lot_of(source)
+        self._slugs = cells.Slugs()
+
+    def read(self, row: Row) -> Line | Rejection:
+        """Return what a row says, or why that cannot be understood."""
+        try:
+            return self._line(row)
+        except FaultError as fault:
+            return Rejection(row.number, str(fault))
+
+    def _line(self, row: Row) -> Line:
+        if row.broken:
+            raise FaultError(Fault.ROW_BROKEN, text=row.broken)
+        recipe, product, batch = self._recipe, self._recipe.product, self._recipe.batch
+        for column in recipe.required:
+            _cell(row, column)
+        quantity = cells.parse_quantity(recipe.quantity, _cell(row, recipe.quantity))
+        if quantity < 0 and recipe.negative == "reject":
+            raise FaultError(Fault.QUANTITY_NEGATIVE, column=recipe.quantity, text=str(quantity))
+        occurred_on = self._date(row, recipe.date.column)
+        prices = tuple(self._price(row, movement.price) for movement in recipe.movements)
+        players = self._players(row)
+        return Line(
+            row=row.number,
+            occurred_on=occurred_on,
+            quantity=quantity,
+            players=players,
+            brand=players[product.brand].party,
+            gtin=_gtin(row, product.gtin),
+            name=_text(row, product.name),
+            suggested_price=self._price(row, product.suggested_price),
+            lot=self._lot(row),
+            made_on=occurred_on if batch.made_on is None else self._date(row, batch.made_on),
+            expires_on=self._date(row, batch.expires_on) if row.cells.get(batch.expires_on or "") else None,
+            prices=prices,
+        )
+
+    def _date(self, row: Row, column: str | None) -> datetime.date:
+        assert column is not None
+        return cells.parse_date(column, _cell(row, column), self._recipe.date.format)
+
+    def _price(self, row: Row, word: str | Text) -> Price:
+        column = word if isinstance(word, str) else "the price"
+        return cells.parse_price(column, _text(row, word), _text(row, self._recipe.currency))
+
+    def _lot(self, row: Row) -> str:
+        word = self._recipe.batch.lot
+        if isinstance(word, SourceLot):
+            return self._lot_of_source
+        lot = _text(row, word)
+        if not is_lot(lot):
+            raise FaultError(Fault.LOT_MALFORMED, column=str(word), text=lot)
+        return lot
+
+    def _players(self, row: Row) -> dict[str, Player]:
+        """Return who plays each part. The brand of the row's product is a brand in every part it plays."""
+        parties = self._recipe.parties
+        ids = {role: self._party_id(row, party) for role, party in parties.items()}
+        brand = Player(ids[self._recipe.product.brand], "brand", None, None)
+        return {
+            role: brand if ids[role] == brand.party else _player(row, role, party, ids)
+            for role, party in parties.items()
+        }
+
+    def _party_id(self, row: Row, party: Party) -> str:
+        match party.id:
+            case Text(text=text):
+                return text
+            case Slug(column=column):
+                return self._slugs.of(_cell(row, column))
+            case Prefixed(prefix=prefix, column=column):
+                return _identifier(column, prefix + _cell(row, column))
+            case str(column):
+                return _identifier(column, _cell(row, column))
+
+
+def _player(row: Row, role: str, party: Party, ids: dict[str, str]) -> Player:
+    upline = None if party.upline is None else ids[party.upline]
+    return Player(ids[role], party.kind, _tier(row, party), upline)
+
+
+def _identifier(column: str, text: str) -> str:
+    if not is_identifier(text):
+        raise FaultError(Fault.PARTY_MALFORMED, column=column, text=text)
+    return text
+
+
+def _cell(row: Row, column: str) -> str:
+    text = row.cells[column]
+    if not text:
+        raise FaultError(Fault.CELL_EMPTY, column=column)
+    return text
+
+
+def _text(row: Row, word: str | Text) -> str:
+    return word.text if isinstance(word, Text) else _cell(row, word)
+
+
+def _gtin(row: Row, word: str | RestrictedGtin) -> str:
+    if isinstance(word, RestrictedGtin):
+        return cells.restricted_gtin(word.item, _cell(row, word.item), _cell(row, word.owner))
+    return cells.parse_gtin(word, _cell(row, word))
+
+
+def _tier(row: Row, party: Party) -> int | None:
+    if not isinstance(party.tier, str):
+        return party.tier
+    text = _cell(row, party.tier)
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:4]) <= MAX_TIER):
+        raise FaultError(Fault.TIER_MALFORMED, column=party.tier, text=text, rule=MAX_TIER)
+    return int(text)

@@ -1,0 +1,101 @@
+"""The first pass over a table: what has to stand in the book before its first transfer. Nothing is called."""
+
+import datetime
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from pathbook.client.words import Price
+from pathbook.importing.cells import Fault, FaultError
+from pathbook.importing.lines import Line, LineReader, Rejection
+from pathbook.importing.recipe import Kind, Recipe
+from pathbook.importing.tables import read_rows
+
+Lot = tuple[str, str]
+"""What names a batch before it has a number: the product's GTIN (14 digits) and the lot number."""
+
+Grant = tuple[str, str, int]
+"""What an authorisation is about: the upline, the party, and its tier."""
+
+
+class PlannedProduct(msgspec.Struct, frozen=True):
+    """A product of the table, with the name and the suggested price of its first row."""
+
+    brand: str
+    name: str
+    suggested_price: Price
+
+
+class PlannedBatch(msgspec.Struct):
+    """A lot of the table. Its size is what leaves the brand: 0 where the table moves on what came before."""
+
+    brand: str
+    made_on: datetime.date
+    expires_on: datetime.date | None
+    size: int = 0
+
+
+class Plan:
+    """What a table needs. It grows with parties, products and batches, never with rows.
+
+    Returns need nothing: what they give back must have come before. `played` are the parties by the part they
+    play, `grants` the authorisations with the earliest day they must hold from.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._recipe = recipe
+        self.rows = 0
+        self.parties: dict[str, Kind] = {}
+        self.played: dict[str, set[str]] = {role: set() for role in recipe.parties}
+        self.grants: dict[Grant, datetime.date] = {}
+        self.products: dict[str, PlannedProduct] = {}
+        self.batches: dict[Lot, PlannedBatch] = {}
+
+    def contradiction(self, line: Line) -> Rejection | None:
+        """Return why a line cannot stand beside the first one that named the same party or product."""
+        for player in line.players.values():
+            kind = self.parties.get(player.party, player.kind)
+            if kind != player.kind:
+                return _rejection(line, Fault.PARTY_CONTRADICTS, player.party, f"of kind {kind}")
+        product = self.products.get(line.gtin)
+        if product is not None and product.brand != line.brand:
+            return _rejection(line, Fault.PRODUCT_CONTRADICTS, line.gtin, product.brand)
+        return None
+
+    def add(self, line: Line) -> None:
+        """Take up what a line needs. It contradicts no line before."""
+        if line.quantity < 0:
+            return
+        for role, player in line.players.items():
+            self.parties[player.party] = player.kind
+            self.played[role].add(player.party)
+            if player.tier is not None and player.upline is not None and player.upline != player.party:
+                grant = (player.upline, player.party, player.tier)
+                self.grants[grant] = min(line.occurred_on, self.grants.get(grant, line.occurred_on))
+        self.products.setdefault(line.gtin, PlannedProduct(line.brand, line.name, line.suggested_price))
+        batch = self.batches.setdefault(
+            (line.gtin, line.lot), PlannedBatch(line.brand, line.made_on, line.expires_on)
+        )
+        batch.made_on = min(batch.made_on, line.made_on)
+        from_brand = [m for m in self._recipe.movements if line.players[m.giver].party == line.brand]
+        batch.size += line.quantity * len(from_brand)
+
+
+def plan_table(path: Path, recipe: Recipe, source: str, progress: Callable[[int, int | None], None]) -> Plan:
+    """Read the whole table once and return its plan. Raises TableError.
+
+    What a row says counts only where the row can be understood and contradicts none before it.
+    """
+    plan, reader = Plan(recipe), LineReader(recipe, source)
+    for row in read_rows(path, recipe):
+        plan.rows = row.number
+        line = reader.read(row)
+        if isinstance(line, Line) and plan.contradiction(line) is None:
+            plan.add(line)
+        progress(row.number, None)
+    return plan
+
+
+def _rejection(line: Line, fault: Fault, text: str, rule: str) -> Rejection:
+    return Rejection(line.row, str(FaultError(fault, text=text, rule=rule)))

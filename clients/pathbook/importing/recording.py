@@ -1,0 +1,177 @@
+"""The second pass over a table: its rows, one by one, as transfers and returns; what becomes of each is counted."""
+
+import functools
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from pathbook.client import Client
+from pathbook.client.bulk import Entry
+from pathbook.client.words import money, timestamp
+from pathbook.importing.lines import Line, LineReader, Rejection
+from pathbook.importing.plan import Plan
+from pathbook.importing.recipe import Recipe
+from pathbook.importing.registering import Registered, midnight
+from pathbook.importing.summary import Summary
+from pathbook.importing.tables import Row, TableError, read_rows
+from pathbook.v1.refusals_pb2 import RefusalReason
+from pathbook.v1.transfers_pb2 import RecordTransferRequest, RecordTransfersResult, ReturnUnitsRequest
+from pathbook.v1.values_pb2 import Quantity, Selection
+
+ENTRIES_A_BATCH: Final = 500
+"""How many transfers go in one message: enough that a message's own cost no longer counts."""
+
+
+class _Batch(msgspec.Struct):
+    """Rows that go to the book in one message, and the rejected ones between them."""
+
+    rows: list[Line | Rejection] = msgspec.field(default_factory=list)
+    entries: list[Entry] = msgspec.field(default_factory=list)
+
+
+class Recorder:
+    """Records one table whose plan is registered. A request id names source, row and movement.
+
+    With `stop`, the first rejected row ends the reading; what was sent before is waited for and counted.
+    `progress` is told how many rows have been answered, and of how many.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        recipe: Recipe,
+        source: str,
+        plan: Plan,
+        registered: Registered,
+        *,
+        stop: bool,
+        progress: Callable[[int, int | None], None],
+    ) -> None:
+        self._client = client
+        self._recipe = recipe
+        self._source = source
+        self._plan = plan
+        self._registered = registered
+        self._stop = stop
+        self._progress = progress
+        self._reader = LineReader(recipe, source)
+        self._under_way: deque[_Batch] = deque()
+        self.summary = Summary(recipe)
+
+    def record(self, path: Path) -> Summary:
+        """Read the table again and record what it says.
+
+        Raises:
+            RefusedError: a batch as a whole was refused.
+            UnreachableError: no answer came; to import again goes on where this ended.
+            TableError: the table can no longer be read.
+        """
+        for results in self._client.record_transfers(self._messages(path)):
+            self._count(self._under_way.popleft(), results)
+        for rest in self._under_way:
+            self._count(rest, ())
+        return self.summary
+
+    @property
+    def _stopped(self) -> bool:
+        return self._stop and bool(self.summary.rejections)
+
+    def _messages(self, path: Path) -> Iterator[Sequence[Entry]]:
+        """Yield the entries of batch after batch, and keep the batches until they are answered."""
+        batch = _Batch()
+        for row in read_rows(path, self._recipe):
+            line = self._line(row)
+            batch.rows.append(line)
+            if isinstance(line, Line):
+                batch.entries += self._entries(line)
+            elif self._stop:
+                break
+            if len(batch.entries) + len(self._recipe.movements) > ENTRIES_A_BATCH:
+                self._under_way.append(batch)
+                yield batch.entries
+                batch = _Batch()
+            if self._stopped:
+                break
+        self._under_way.append(batch)
+        if batch.entries:
+            yield batch.entries
+
+    def _line(self, row: Row) -> Line | Rejection:
+        line = self._reader.read(row)
+        if isinstance(line, Rejection):
+            return line
+        return self._plan.contradiction(line) or self._refused(line) or line
+
+    def _refused(self, line: Line) -> Rejection | None:
+        """Return why a line cannot be recorded: what it needs was refused. A return needs nothing here."""
+        if line.quantity < 0:
+            return None
+        registered = self._registered
+        reasons = [registered.refused_parties.get(player.party) for player in line.players.values()]
+        reasons.append(registered.refused_products.get(line.gtin))
+        reasons.append(registered.refused_batches.get((line.gtin, line.lot)))
+        return next((Rejection(line.row, reason) for reason in reasons if reason is not None), None)
+
+    def _entries(self, line: Line) -> list[Entry]:
+        """Return a line's writes. A return goes back against the order of the movements."""
+        occurred_at = _timestamp(line.occurred_on)
+        moved = list(zip(self._recipe.movements, line.prices, strict=True))
+        if line.quantity < 0:
+            given_back = Selection(quantities=[Quantity(count=-line.quantity, gtin=line.gtin)])
+            return [
+                ReturnUnitsRequest(
+                    request_id=f"{self._source}:{line.row}:{movement.name}",
+                    occurred_at=occurred_at,
+                    owner=line.players[movement.receiver].party,
+                    units=given_back,
+                )
+                for movement, _ in reversed(moved)
+            ]
+        batch = self._registered.batches.get((line.gtin, line.lot))
+        if batch is None:
+            raise TableError("The table changed while it was being imported. Import it again.")
+        units = Selection(quantities=[Quantity(count=line.quantity, batch=batch)])
+        return [
+            RecordTransferRequest(
+                request_id=f"{self._source}:{line.row}:{movement.name}",
+                occurred_at=occurred_at,
+                giver=line.players[movement.giver].party,
+                receiver=line.players[movement.receiver].party,
+                units=units,
+                unit_price=money(price),
+            )
+            for movement, price in moved
+        ]
+
+    def _count(self, batch: _Batch, results: Sequence[RecordTransfersResult]) -> None:
+        assert len(results) == len(batch.entries), (len(results), len(batch.entries))
+        each, movements = iter(results), len(self._recipe.movements)
+        for row in batch.rows:
+            if isinstance(row, Rejection):
+                self.summary.reject(row)
+                continue
+            of_row = [next(each) for _ in range(movements)]
+            reason = next((_reason(result) for result in of_row if result.HasField("refusal")), "")
+            duplicates = [
+                result.receipt.duplicate if result.HasField("receipt") else None for result in of_row
+            ]
+            if row.quantity < 0:
+                duplicates.reverse()
+            self.summary.count(row, duplicates, reason)
+        if batch.rows:
+            self._progress(batch.rows[-1].row, self._plan.rows)
+
+
+@functools.lru_cache(maxsize=1_024)
+def _timestamp(day: date) -> Timestamp | None:
+    return timestamp(midnight(day))
+
+
+def _reason(result: RecordTransfersResult) -> str:
+    name = RefusalReason.Name(result.refusal.reason).removeprefix("REFUSAL_REASON_")
+    return f"{name}: {result.refusal.message}"

@@ -1,0 +1,187 @@
+"""Putting what a plan needs into the book: parties, authorisations, products, batches, several calls at a time.
+
+Each request id is made of the source and a hash of what is asked, so asking again changes nothing. What stands
+in the book already, from another table or by hand, is taken as it stands if it is the same party, product or lot.
+"""
+
+import datetime
+import hashlib
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+import msgspec
+
+from pathbook.client import Client, RefusedError
+from pathbook.importing.plan import Grant, Lot, Plan
+from pathbook.v1 import parties_pb2, refusals_pb2, values_pb2
+
+CALLS_AT_ONCE: Final = 16
+"""How many calls are under way together: what waits at the server is written in one go."""
+
+HASH_DIGITS: Final = 32
+"""Hexadecimal digits of the hash in a request id: 128 bits."""
+
+_KINDS: Final = {
+    "brand": values_pb2.PARTY_KIND_BRAND,
+    "agent": values_pb2.PARTY_KIND_AGENT,
+    "shop": values_pb2.PARTY_KIND_SHOP,
+}
+_ABOUT_THE_BOOK: Final = ("BOOK_MALFORMED", "BOOK_UNKNOWN")
+
+Item = TypeVar("Item")
+
+
+class Registered(msgspec.Struct, frozen=True):
+    """The numbers of a plan's batches in the book, and why what is missing was refused.
+
+    A refused party, product or batch costs the rows that name it. A refused authorisation costs none: the book
+    records transfers of who was not authorised, and marks them.
+    """
+
+    batches: dict[Lot, int] = msgspec.field(default_factory=dict)
+    refused_parties: dict[str, str] = msgspec.field(default_factory=dict)
+    refused_grants: dict[Grant, str] = msgspec.field(default_factory=dict)
+    refused_products: dict[str, str] = msgspec.field(default_factory=dict)
+    refused_batches: dict[Lot, str] = msgspec.field(default_factory=dict)
+
+
+class Registrar:
+    """Registers one plan in one book. `progress` is told how many things are done, and of how many."""
+
+    def __init__(
+        self, client: Client, source: str, plan: Plan, progress: Callable[[int, int | None], None]
+    ) -> None:
+        self._client = client
+        self._source = source
+        self._plan = plan
+        self._progress = progress
+        self._done = 0
+        self._of = len(plan.parties) + len(plan.grants) + len(plan.products) + len(plan.batches)
+        self._registered = Registered()
+        self._given: dict[str, list[parties_pb2.Authorization]] = {}
+
+    def register(self) -> Registered:
+        """Register everything: a brand first, since a book begins with one, and uplines before their agents.
+
+        Raises:
+            RefusedError: the book as a whole was refused.
+            UnreachableError: no answer came; to begin again does no harm.
+        """
+        plan = self._plan
+        brands = [party for party, kind in plan.parties.items() if kind == "brand"]
+        others = [party for party, kind in plan.parties.items() if kind != "brand"]
+        with ThreadPoolExecutor(CALLS_AT_ONCE, "import") as pool:
+            for parties in (brands[:1], brands[1:], others):
+                self._each(pool, self._party, parties)
+            for tier in sorted({tier for _, _, tier in plan.grants}):
+                self._each(pool, self._authorize, [grant for grant in plan.grants if grant[2] == tier])
+            self._each(pool, self._product, plan.products)
+            if plan.batches:
+                self._client.position = max(self._client.position, self._client.get_head().position)
+            self._each(pool, self._batch, plan.batches)
+        return self._registered
+
+    def _each(self, pool: ThreadPoolExecutor, call: Callable[[Item], None], items: Collection[Item]) -> None:
+        for _ in pool.map(call, items):
+            self._done += 1
+            self._progress(self._done, self._of)
+
+    def _party(self, party: str) -> None:
+        kind = _KINDS[self._plan.parties[party]]
+        request_id = self._request_id("party", party, kind)
+        try:
+            self._client.register_party(party, kind, request_id=request_id)
+        except RefusedError as error:
+            if error.reason == "PARTY_EXISTS":
+                found = self._client.get_party(party, at_least_position=int(error.metadata["position"]))
+                self._given[party] = list(found.authorizations)
+                if found.kind == kind:
+                    return
+            self._registered.refused_parties[party] = _sentence(error)
+
+    def _authorize(self, grant: Grant) -> None:
+        upline, party, tier = grant
+        since = midnight(self._plan.grants[grant])
+        if any(_covers(given, grant, since) for given in self._given.get(party, ())):
+            return
+        request_id = self._request_id("authorization", upline, party, tier, since)
+        try:
+            self._client.authorize_party(
+                party, upline=upline, tier=tier, valid_from=since, request_id=request_id
+            )
+        except RefusedError as error:
+            self._registered.refused_grants[grant] = _sentence(error)
+
+    def _product(self, gtin: str) -> None:
+        product = self._plan.products[gtin]
+        request_id = self._request_id("product", gtin, product.brand, product.name, product.suggested_price)
+        try:
+            self._client.register_product(
+                gtin,
+                brand=product.brand,
+                name=product.name,
+                suggested_price=product.suggested_price,
+                request_id=request_id,
+            )
+        except RefusedError as error:
+            if error.reason == "PRODUCT_EXISTS":
+                found = self._client.get_product(gtin, at_least_position=int(error.metadata["position"]))
+                if found.brand == product.brand:
+                    return
+            self._registered.refused_products[gtin] = _sentence(error)
+
+    def _batch(self, lot: Lot) -> None:
+        try:
+            self._registered.batches[lot] = self._commissioned(lot)
+        except RefusedError as error:
+            if error.reason == "BATCH_EXISTS":
+                self._registered.batches[lot] = int(error.metadata["batch"])
+            else:
+                self._registered.refused_batches[lot] = _sentence(error)
+
+    def _commissioned(self, lot: Lot) -> int:
+        (gtin, number), batch = lot, self._plan.batches[lot]
+        if batch.size == 0:
+            return self._client.get_batch(gtin=gtin, lot=number).batch
+        made_on, expires_on = batch.made_on, batch.expires_on
+        request_id = self._request_id("batch", gtin, number, batch.brand, batch.size, made_on, expires_on)
+        answer = self._client.commission_batch(
+            gtin,
+            brand=batch.brand,
+            lot=number,
+            size=batch.size,
+            made_on=made_on,
+            expires_on=expires_on,
+            request_id=request_id,
+        )
+        return answer.batch
+
+    def _request_id(self, thing: str, *content: object) -> str:
+        digest = hashlib.sha256(repr(content).encode()).hexdigest()[:HASH_DIGITS]
+        return f"{self._source}:{thing}:{digest}"
+
+
+def midnight(date: datetime.date) -> datetime.datetime:
+    """Return the first moment of a day, in UTC."""
+    return datetime.datetime.combine(date, datetime.time.min, datetime.UTC)
+
+
+def _covers(given: parties_pb2.Authorization, grant: Grant, since: datetime.datetime) -> bool:
+    """Tell whether an authorisation that stands already says what a plan wants said."""
+    upline, _, tier = grant
+    return (
+        (given.upline, given.tier) == (upline, tier)
+        and given.valid_from.ToDatetime(datetime.UTC) <= since
+        and not given.gtins
+        and not given.HasField("valid_until")
+        and not given.HasField("revoked_from")
+    )
+
+
+def _sentence(error: RefusedError) -> str:
+    """Return a refusal of one thing as text. Raises it where it is about the book or the call as a whole."""
+    named = f"REFUSAL_REASON_{error.reason}" in refusals_pb2.RefusalReason.DESCRIPTOR.values_by_name
+    if not named or error.reason in _ABOUT_THE_BOOK:
+        raise error
+    return str(error)

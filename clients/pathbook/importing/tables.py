@@ -1,0 +1,129 @@
+"""Reading a table row by row, as texts: CSV with the standard library, Parquet with pyarrow."""
+
+import csv
+import datetime
+import decimal
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from pathbook.importing.recipe import Recipe, columns
+
+PARQUET_BATCH_ROWS: Final = 4_096
+"""How many rows of a Parquet file are turned into texts at once: a few megabytes, however large the file."""
+
+
+class TableError(Exception):
+    """A table cannot be read, or lacks a column that the recipe names; the message says which."""
+
+
+class Row(msgspec.Struct, frozen=True, gc=False):
+    """One row: its number among the data rows, from 1, and the texts of the columns asked for, trimmed.
+
+    `broken` says why there are no texts, where a row cannot be told apart into its cells.
+    """
+
+    number: int
+    cells: dict[str, str]
+    broken: str = ""
+
+
+def read_rows(path: Path, recipe: Recipe) -> Iterator[Row]:
+    """Yield the rows of a `.csv` or `.parquet` file, with the columns the recipe names, without blank lines.
+
+    Raises:
+        TableError: the file cannot be read, is of another kind, or lacks a column.
+    """
+    try:
+        match path.suffix.lower():
+            case ".csv":
+                yield from _csv_rows(path, columns(recipe), recipe.encoding)
+            case ".parquet":
+                yield from _parquet_rows(path, columns(recipe), recipe.date.format)
+            case other:
+                raise TableError(f"{path} ends in '{other}'. Tables end in .csv or .parquet.")
+    except OSError as error:
+        raise TableError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def _csv_rows(path: Path, wanted: Sequence[str], encoding: str) -> Iterator[Row]:
+    with path.open(encoding=encoding, newline="") as file:
+        reader = csv.reader(file)
+        try:
+            header = [name.strip() for name in next(reader, [])]
+            _check_header(path, header, wanted)
+            places = [(name, header.index(name)) for name in wanted]
+            number = 0
+            while (cells := _next_cells(reader)) is not None:
+                if cells == []:
+                    continue
+                number += 1
+                if isinstance(cells, str):
+                    yield Row(number, {}, broken=cells)
+                elif len(cells) != len(header):
+                    yield Row(number, {}, broken=f"it has {len(cells)} cells, and the header {len(header)}")
+                else:
+                    yield Row(number, {name: cells[place].strip() for name, place in places})
+        except UnicodeDecodeError as error:
+            raise TableError(f"{path} is not {encoding} text. Name its encoding in the recipe.") from error
+
+
+def _next_cells(reader: Iterator[list[str]]) -> list[str] | str | None:
+    """Return the next row, what is wrong with it, or None at the end; after a wrong one, reading goes on."""
+    try:
+        return next(reader, None)
+    except csv.Error as error:
+        return str(error)
+
+
+def _parquet_rows(path: Path, wanted: Sequence[str], date_format: str) -> Iterator[Row]:
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError as error:
+        raise TableError(f"Reading {path} takes pyarrow: pip install 'pathbook[parquet]'.") from error
+    try:
+        with parquet.ParquetFile(path) as file:
+            _check_header(path, file.schema_arrow.names, wanted)
+            number = 0
+            for batch in file.iter_batches(PARQUET_BATCH_ROWS, columns=list(wanted)):
+                for record in batch.to_pylist():
+                    number += 1
+                    yield Row(number, {name: _text(record[name], date_format) for name in wanted})
+    except pyarrow.ArrowException as error:
+        raise TableError(f"{path} is not a sound Parquet file: {error}.") from error
+
+
+def _text(value: object, date_format: str) -> str:
+    """Return a typed value as the text a CSV file would hold: exact, and dates as they are written there."""
+    match value:
+        case None:
+            return ""
+        case str():
+            return value.strip()
+        case float() if math.isnan(value):
+            return ""
+        case float() | decimal.Decimal():
+            exact = decimal.Decimal(str(value)).normalize(_EXACT)
+            return format(exact, "f")
+        case datetime.date():  # a datetime is one, too
+            return value.strftime(date_format)
+        case _:
+            return str(value)
+
+
+_EXACT: Final = decimal.Context(prec=80)
+"""Enough digits for a decimal256, so that normalising rounds nothing."""
+
+
+def _check_header(path: Path, header: Sequence[str], wanted: Sequence[str]) -> None:
+    for name in wanted:
+        if name not in header:
+            raise TableError(
+                f"{path} has no column '{name}', which the recipe names. It has: {', '.join(header)}."
+            )
+        if list(header).count(name) > 1:
+            raise TableError(f"{path} has two columns '{name}', and the recipe names it.")

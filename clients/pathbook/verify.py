@@ -1,0 +1,312 @@
+"""Verifying a unit: numbered checks of its code and its path, and a verdict from a closed list.
+
+Pure: no clock (the caller says what day it is), no network, no drawing. A verdict rests on its checks and is
+never one boolean. What could not be checked is said; the object itself never is checked here.
+"""
+
+import datetime
+import enum
+from collections.abc import Sequence
+
+import msgspec
+
+from ledger.codes import PrintedCode, parse_code
+from ledger.events import BatchCommissioned, PurchaseConfirmed, Terms, UnitsSold
+from ledger.refusals import Reason, Refusal
+from ledger.values import Money, Standing, UnitState
+from pathbook.money import print_money
+from pathbook.replay import Contradiction, Step, replay, terms_of
+from pathbook.v1.paths_pb2 import GetPathResponse
+
+
+class Number(enum.IntEnum):
+    """The checks, by number."""
+
+    CODE = 1
+    ISSUED = 2
+    COMMISSIONED = 3
+    PATH = 4
+    AUTHORIZED = 5
+    RECALL = 6
+    EXPIRY = 7
+    PRICE = 8
+    SIGNATURES = 9
+    PROOFS = 10
+    POLICY = 11
+    OBJECT = 12
+
+
+NAMES = {
+    Number.CODE: "code well formed",
+    Number.ISSUED: "issued by this book",
+    Number.COMMISSIONED: "commissioned",
+    Number.PATH: "path unbroken",
+    Number.AUTHORIZED: "hops authorised",
+    Number.RECALL: "no recall, no write-off",
+    Number.EXPIRY: "not expired",
+    Number.PRICE: "price confirmed",
+    Number.SIGNATURES: "signatures",
+    Number.PROOFS: "inclusion, completeness",
+    Number.POLICY: "your own limits",
+    Number.OBJECT: "the object itself",
+}
+"""What each check is called."""
+
+
+class Result(enum.Enum):
+    """What came of one check."""
+
+    OK = "ok"
+    NOTED = "noted"
+    FAILED = "FAILED"
+    NOT_YET_SEALED = "not yet sealed"
+    NOT_CHECKED = "not checked"
+
+
+class Verdict(enum.Enum):
+    """The closed list of verdicts: the word a script reads, and the sentence a person reads."""
+
+    VERIFIED = ("verified", "The path on record holds, from the brand to the owner.")
+    AGAINST_POLICY = ("verified, against policy", "The path on record holds, but see what failed.")
+    PATH_CONTRADICTED = ("path contradicted", "What the server shows contradicts itself. Do not rely on it.")
+    PRICE_CONTRADICTED = ("price contradicted", "The price the consumer confirmed is not the one on record.")
+    CODE_MALFORMED = ("code malformed", "This is no product code.")
+    CODE_MISTYPED = ("code mistyped", "Compare the code with the label and type it again.")
+    CODE_OF_ANOTHER_BOOK = ("code of another book", "This book did not issue the code.")
+    CODE_UNKNOWN = ("code unknown", "The book has no such unit.")
+    CODE_CONTRADICTED = ("code contradicted", "The label names another product or lot than its serial.")
+    COULD_NOT_CHECK = ("could not check", "There was no answer to check: nothing is known of this unit.")
+
+    @property
+    def word(self) -> str:
+        """What a script reads."""
+        return self.value[0]
+
+    @property
+    def sentence(self) -> str:
+        """What a person reads."""
+        return self.value[1]
+
+
+TRUST = "Not yet sealed: you trust whoever runs this server for completeness."
+"""What every verdict on a path leaves open until there are signatures and proofs."""
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """What the caller asks of a path beyond that it holds; None sets no limit.
+
+    ``max_price`` is of one unit, at any hop; ``max_tiers`` counts hops between parties; ``max_age`` is in days
+    since the batch was made. A recall in force or a past expiry fails unless it is allowed.
+    """
+
+    max_price: Money | None = None
+    max_tiers: int | None = None
+    max_age: int | None = None
+    require_authorized: bool = False
+    allow_recalled: bool = False
+    allow_expired: bool = False
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One check and what came of it."""
+
+    number: Number
+    result: Result
+    detail: str
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return NAMES[self.number]
+
+
+class Report(msgspec.Struct, frozen=True):
+    """All checks in order, and the verdict that rests on them."""
+
+    verdict: Verdict
+    checks: tuple[Check, ...]
+
+
+_Outcome = tuple[Result, str]
+_Found = dict[Number, _Outcome]
+
+_ALWAYS: _Found = {
+    Number.SIGNATURES: (Result.NOT_YET_SEALED, "no party signs yet: each hop is as the operator recorded it"),
+    Number.PROOFS: (Result.NOT_YET_SEALED, "nothing proves yet that no later event was withheld"),
+    Number.OBJECT: (Result.NOT_CHECKED, "no record can see it: look at its seal and its label"),
+}
+_CODE_READ: _Found = {Number.CODE: (Result.OK, "its check character and check digit are right")}
+_REFUSALS = {
+    Reason.CODE_MALFORMED: (Number.CODE, Verdict.CODE_MALFORMED),
+    Reason.CODE_CHECK_CHARACTER: (Number.CODE, Verdict.CODE_MISTYPED),
+    Reason.CODE_GTIN_CHECK_DIGIT: (Number.CODE, Verdict.CODE_MISTYPED),
+    Reason.CODE_OTHER_BOOK: (Number.ISSUED, Verdict.CODE_OF_ANOTHER_BOOK),
+    Reason.CODE_UNKNOWN: (Number.ISSUED, Verdict.CODE_UNKNOWN),
+    Reason.CODE_CONTRADICTS: (Number.ISSUED, Verdict.CODE_CONTRADICTED),
+}
+
+
+def read_code(text: str) -> PrintedCode | Report:
+    """Make check 1, which asks nobody: return the code as read, or the report that ends there."""
+    parsed = parse_code(text)
+    return refused(parsed.reason.name, str(parsed)) if isinstance(parsed, Refusal) else parsed
+
+
+def refused(reason: str, message: str) -> Report:
+    """Return the report for a code that was refused, by check 1 or by the server, for a named reason."""
+    known = Reason[reason] if reason in Reason.__members__ else None
+    if known not in _REFUSALS:
+        return unanswered(message)
+    number, verdict = _REFUSALS[known]
+    read = _CODE_READ if number is not Number.CODE else {}
+    return _report(verdict, {**read, number: (Result.FAILED, message)})
+
+
+def unanswered(message: str) -> Report:
+    """Return the report for a well-formed code of which the server said nothing."""
+    return _report(Verdict.COULD_NOT_CHECK, {**_CODE_READ, Number.ISSUED: (Result.NOT_CHECKED, message)})
+
+
+def check_path(path: GetPathResponse, code: PrintedCode, today: datetime.date, policy: Policy) -> Report:
+    """Check the path that a server shows for a code; ask for it with its corrections, as of now."""
+    found = {**_CODE_READ, Number.ISSUED: _issued(path, code)}
+    try:
+        steps = replay(path)
+    except Contradiction as contradiction:
+        found[Number.PATH] = (Result.FAILED, str(contradiction))
+        return _report(Verdict.PATH_CONTRADICTED, found)
+    hops, end = standing_hops(steps), steps[-1].after
+    found |= {
+        Number.COMMISSIONED: _commissioned(path, steps[0]),
+        Number.PATH: (
+            Result.OK,
+            f"{len(steps)} events replayed from their bytes; {len(hops)} hops, each from the owner before",
+        ),
+        Number.AUTHORIZED: _authorized(hops, policy),
+        Number.RECALL: _recalled(path, end.state, policy),
+        Number.EXPIRY: _expired(path.batch.expires_on, today, policy),
+        Number.PRICE: _price_confirmed(steps),
+        Number.POLICY: _within_limits(path, hops, today, policy),
+    }
+    return _report(_verdict(found), found)
+
+
+def standing_hops(steps: Sequence[Step]) -> list[tuple[int, Terms]]:
+    """Return the hops that stand, oldest first: the position of each transfer or sale, and its terms."""
+    terms = {step.transfer: terms_of(step.event) for step in steps}
+    return [(position, found) for position in steps[-1].after.way if (found := terms[position]) is not None]
+
+
+def _report(verdict: Verdict, found: _Found) -> Report:
+    """Fill in what was not come to."""
+    outcomes = dict.fromkeys(Number, (Result.NOT_CHECKED, "not come to")) | _ALWAYS | found
+    return Report(verdict, tuple(Check(number, *outcomes[number]) for number in Number))
+
+
+def _verdict(found: _Found) -> Verdict:
+    failed = {number for number, (result, _) in found.items() if result is Result.FAILED}
+    if failed & {Number.ISSUED, Number.COMMISSIONED, Number.PATH}:
+        return Verdict.PATH_CONTRADICTED
+    if Number.PRICE in failed:
+        return Verdict.PRICE_CONTRADICTED
+    return Verdict.AGAINST_POLICY if failed else Verdict.VERIFIED
+
+
+def _issued(path: GetPathResponse, code: PrintedCode) -> _Outcome:
+    unit = f"unit {path.unit.number} of batch {path.unit.batch}"
+    if (path.unit.batch, path.unit.number, path.serial) != (code.batch, code.number, code.serial):
+        return Result.FAILED, f"the server answered for {unit}, which is not what the code names"
+    return Result.OK, f"{unit}; the server holds the key that made the serial"
+
+
+def _commissioned(path: GetPathResponse, first: Step) -> _Outcome:
+    made, said = first.event, path.batch
+    assert isinstance(made, BatchCommissioned)
+    expires_on, price = made.expires_on.isoformat() if made.expires_on else "", said.suggested_price
+    shown = (said.gtin, said.brand, said.lot, said.size, said.made_on, said.expires_on, path.product.gtin)
+    recorded = (
+        made.product,
+        made.brand,
+        made.lot,
+        made.size,
+        made.made_on.isoformat(),
+        expires_on,
+        made.product,
+    )
+    if shown != recorded or Money(price.amount_minor, price.currency_code) != made.suggested_price:
+        return Result.FAILED, "the server describes the batch otherwise than the event that made it"
+    expiry = f", expires {expires_on}" if expires_on else ""
+    return Result.OK, f"by {made.brand}: {path.product.name}, lot {made.lot}, made {made.made_on}{expiry}"
+
+
+def _authorized(hops: Sequence[tuple[int, Terms]], policy: Policy) -> _Outcome:
+    marks = [
+        f"{party} {standing.name.lower().replace('_', ' ')} at position {position}"
+        for position, terms in hops
+        for party, standing in (
+            (terms.giver, terms.giver_standing),
+            (terms.receiver, terms.receiver_standing),
+        )
+        if standing is not None and standing is not Standing.AUTHORIZED
+    ]
+    if marks:
+        return Result.FAILED if policy.require_authorized else Result.NOTED, "; ".join(marks)
+    return Result.OK, "both sides of every hop" if hops else "there is no hop yet"
+
+
+def _recalled(path: GetPathResponse, state: UnitState, policy: Policy) -> _Outcome:
+    if state in (UnitState.LOST, UnitState.DAMAGED, UnitState.DESTROYED, UnitState.DEFACED):
+        return Result.FAILED, f"written off as {state.name.lower()}"
+    for recall in path.batch.recalls:
+        concerned = any(part.first <= path.unit.number <= part.last for part in recall.ranges)
+        if concerned and not recall.lifted_position:
+            result = Result.NOTED if policy.allow_recalled else Result.FAILED
+            return result, f"recalled at position {recall.position}: {recall.note or 'no reason given'}"
+    return Result.OK, "the server knows of none in force"
+
+
+def _expired(expires_on: str, today: datetime.date, policy: Policy) -> _Outcome:
+    if not expires_on:
+        return Result.OK, "it does not expire"
+    days = (datetime.date.fromisoformat(expires_on) - today).days
+    if days >= 0:
+        return Result.OK, f"{days} days left on {today}"
+    return Result.NOTED if policy.allow_expired else Result.FAILED, f"expired {expires_on}, {-days} days ago"
+
+
+def _price_confirmed(steps: Sequence[Step]) -> _Outcome:
+    hops, end = standing_hops(steps), steps[-1].after
+    sold = next((step.event for step in steps if hops and step.recorded.position == hops[-1][0]), None)
+    if not isinstance(sold, UnitsSold):
+        return Result.NOT_CHECKED, "no sale to a consumer on record"
+    confirmed = [step.event for step in steps if isinstance(step.event, PurchaseConfirmed)]
+    if end.state is not UnitState.CONFIRMED:
+        return Result.NOT_CHECKED, "sold, but no consumer has confirmed it"
+    paid, on_record = confirmed[-1].price_paid, sold.terms.unit_price
+    if paid != on_record:
+        return Result.FAILED, f"the consumer says {_shown(paid)}, the sale on record {_shown(on_record)}"
+    return Result.OK, f"the consumer paid {_shown(paid)}, as the sale on record says"
+
+
+def _within_limits(
+    path: GetPathResponse, hops: Sequence[tuple[int, Terms]], today: datetime.date, policy: Policy
+) -> _Outcome:
+    limit, against = policy.max_price, []
+    if (limit, policy.max_tiers, policy.max_age) == (None, None, None):
+        return Result.NOT_CHECKED, "none given"
+    for position, price in ((position, terms.unit_price) for position, terms in hops if limit is not None):
+        if limit is not None and price.currency_code != limit.currency_code:
+            against.append(f"{_shown(price)} at position {position} is not in {limit.currency_code}")
+        elif limit is not None and price.amount_minor > limit.amount_minor:
+            against.append(f"{_shown(price)} at position {position} is above {_shown(limit)}")
+    between_parties = sum(terms.receiver_standing is not None for _, terms in hops)
+    if policy.max_tiers is not None and between_parties > policy.max_tiers:
+        against.append(f"{between_parties} hops between parties, more than {policy.max_tiers}")
+    age = (today - datetime.date.fromisoformat(path.batch.made_on)).days
+    if policy.max_age is not None and age > policy.max_age:
+        against.append(f"made {age} days ago, more than {policy.max_age}")
+    return (Result.FAILED, "; ".join(against)) if against else (Result.OK, "kept")
+
+
+def _shown(price: Money) -> str:
+    return print_money(price.amount_minor, price.currency_code)

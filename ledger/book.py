@@ -1,0 +1,330 @@
+"""The write door: decide what waits, commit it in one transaction, then answer.
+
+One thread a book decides and writes. Whatever waits when it comes back from the disk is decided one after the
+other on the state in memory and committed together, so that the cost of reaching the disk is shared (group
+commit). The primary key (book, position) is the fence against another writer: who loses it forgets the
+undecided, reloads, and decides again.
+"""
+
+import contextlib
+import queue
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from heapq import heappop
+from typing import NamedTuple
+
+import msgspec
+
+from ledger import runs
+from ledger.codec import decode, encode, leaf_hash
+from ledger.commands import Command, LapseTransfer, RegisterParty, digest
+from ledger.events import RecordedEvent
+from ledger.refusals import Reason, Refusal, refuse
+from ledger.rules.deciding import decide
+from ledger.rules.needs import Needs, missing
+from ledger.rules.state import evolve
+from ledger.store.follower import Follower
+from ledger.store.loader import Loader
+from ledger.store.stream import PositionTaken, Stream
+from ledger.values import WRITER_PREFIX, PartyKind, TransferStatus, is_identifier
+
+MAX_GROUP = 1_000
+"""How many waiting commands are decided and committed together: beyond it, latency grows and speed does not."""
+
+MAX_TAIL = 20_000
+"""How many events the views may lag behind before writing waits for them: what is not in them is in memory."""
+
+MAX_RUNS_AT_HAND = 400_000
+"""How many runs are kept in memory before the batches unused for longest are let go (some 300 bytes each)."""
+
+MAX_TRANSFERS_AT_HAND = 50_000
+"""How many transfers are kept in memory before those no longer open are let go."""
+
+MAX_CONFLICTS = 1_000
+"""How often a group is decided again because another writer was first, before its callers get the error."""
+
+GROUPS_BETWEEN_TIDYING = 64
+"""How many groups are written before memory is looked over again: counting it costs as much as a small group."""
+
+IDLE_SECONDS = 1.0
+"""How long the writer sleeps at the most before it looks for offers to lapse."""
+
+PATIENCE_SECONDS = 60.0
+"""How long writing waits for views that lag too far behind, before it goes on and lets memory grow."""
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """The event a command caused, and whether an earlier, equal request had caused it before."""
+
+    recorded: RecordedEvent
+    duplicate: bool
+
+
+Outcome = Answer | Refusal
+Clock = Callable[[], int]
+
+
+class _Waiting(NamedTuple):
+    commands: Sequence[Command]
+    done: Future[list[Outcome]]
+
+
+class _BehindError(Exception):
+    """The views know more than this writer, or less than it relied on: it has to begin again from them."""
+
+
+class Book:
+    """One book, open for writing."""
+
+    def __init__(self, name: str, stream: Stream, loader: Loader, follower: Follower, clock: Clock) -> None:
+        """Open a book; ``clock`` returns microseconds since 1970 UTC."""
+        self.name = name
+        self._stream, self._loader, self._follower, self._clock = stream, loader, follower, clock
+        self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._groups = 0
+        self._reload()
+        self._thread = threading.Thread(target=self._work, name=f"writer of {name}", daemon=True)
+        self._thread.start()
+
+    @property
+    def head(self) -> int:
+        """The last position this writer knows to be on disk."""
+        return self._committed
+
+    def submit(self, commands: Sequence[Command]) -> Future[list[Outcome]]:
+        """Decide commands in order; done with an outcome for each when all that was accepted is on disk."""
+        done: Future[list[Outcome]] = Future()
+        self._waiting.put(_Waiting(commands, done))
+        return done
+
+    def close(self) -> None:
+        """Finish what waits, then stop."""
+        self._waiting.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        """Serve groups until closed."""
+        last = False
+        while not last:
+            group: list[_Waiting] = []
+            try:
+                first = self._waiting.get(timeout=IDLE_SECONDS)
+            except queue.Empty:
+                first = _Waiting((), Future())
+            size = 0
+            while first is not None:
+                if first.done.set_running_or_notify_cancel():
+                    group.append(first)
+                    size += len(first.commands)
+                if size >= MAX_GROUP or self._waiting.empty():
+                    break
+                first = self._waiting.get()
+            last = first is None
+            self._serve(group)
+
+    def _serve(self, group: list[_Waiting]) -> None:
+        """Decide and commit a group; where it fails as a whole, each of its members alone."""
+        try:
+            outcomes = self._commit([command for waiting in group for command in waiting.commands])
+        except Exception as error:  # noqa: BLE001 - whatever it is belongs to the callers; the writer lives on
+            self._recover()
+            if len(group) == 1:
+                group[0].done.set_exception(error)
+                return
+            for waiting in group:
+                self._serve([waiting])
+            return
+        begin = 0
+        for waiting in group:
+            end = begin + len(waiting.commands)
+            waiting.done.set_result(outcomes[begin:end])
+            begin = end
+
+    def _recover(self) -> None:
+        """Forget what was decided but not written; where even that fails, the next group tries again."""
+        try:
+            self._reload()
+        except Exception:  # noqa: BLE001 - the store is out of reach: the next group says so to its callers
+            self._stale = True
+
+    def _commit(self, commands: list[Command]) -> list[Outcome]:
+        """Decide commands and append their events, again and again while another writer is first."""
+        if self._stale:
+            self._reload()
+        for _ in range(MAX_CONFLICTS):
+            try:
+                outcomes, entries = self._decide(commands)
+                self._stream.append(self.name, self._committed, entries)
+            except (PositionTaken, _BehindError):
+                self._reload()
+                continue
+            self._committed += len(entries)
+            self._let_go()
+            return outcomes
+        msg = f"{MAX_CONFLICTS} times another writer of book {self.name} was first"
+        raise RuntimeError(msg)
+
+    def _reload(self) -> None:
+        """Begin again from the views and the tail of the log behind them."""
+        self._stale = False
+        behind = self._stream.head(self.name) - MAX_TAIL
+        if behind > self._follower.position(self.name):
+            self._follower.reached(self.name, behind).result()
+        self._state = self._loader.open(self.name)
+        self._tail: deque[RecordedEvent] = deque()
+        self._asked: dict[str, RecordedEvent] = {}
+        self._used: OrderedDict[int, None] = OrderedDict()
+        while entries := self._stream.read(self.name, self._state.position, MAX_TAIL):
+            for entry in entries:
+                self._remember(decode(entry.position, entry.data))
+        self._committed = self._state.position
+
+    def _remember(self, recorded: RecordedEvent) -> None:
+        evolve(self._state, recorded)
+        self._tail.append(recorded)
+        self._asked[recorded.request_id] = recorded
+        for number in runs.batches(recorded.event):
+            self._used[number] = None
+            self._used.move_to_end(number)
+
+    def _decide(self, commands: list[Command]) -> tuple[list[Outcome], list[tuple[str, bytes]]]:
+        """Return an outcome for each command, and the entries to append for those accepted."""
+        now = max(self._clock(), self._state.recorded_at)
+        entries: list[tuple[str, bytes]] = []
+        self._lapse(now, entries)
+        earlier = self._asked_earlier(commands)
+        outcomes: list[Outcome] = []
+        for command in commands:
+            before = self._asked.get(command.request_id) or earlier.get(command.request_id)
+            if before is None:
+                outcomes.append(self._handle(command, now, entries))
+            elif before.request_digest == digest(command):
+                outcomes.append(Answer(before, duplicate=True))
+            else:
+                facts = {"request_id": command.request_id, "position": before.position}
+                outcomes.append(refuse(Reason.REQUEST_ID_REUSED, **facts))
+        return outcomes, entries
+
+    def _asked_earlier(self, commands: list[Command]) -> dict[str, RecordedEvent]:
+        """Return the events that answered these requests before, as far as memory has let them go."""
+        names = {command.request_id for command in commands if command.request_id not in self._asked}
+        positions = self._loader.requests(self.name, names) if names else []
+        found: dict[str, RecordedEvent] = {}
+        for entry in self._stream.at(self.name, positions):
+            recorded = decode(entry.position, entry.data)
+            found[recorded.request_id] = recorded
+        return found
+
+    def _handle(self, command: Command, now: int, entries: list[tuple[str, bytes]]) -> Outcome:
+        """Decide one command, and remember its event as if it were written."""
+        self._state.holdings.clear()  # true for one command only: each one moves units
+        while needs := missing(self._state, command):
+            self._load(needs)
+        event = decide(self._state, command, now)
+        if isinstance(event, Refusal):
+            return event
+        occurred_at = command.occurred_at or now
+        request_digest = digest(command)
+        topic, data = encode(
+            event,
+            recorded_at=now,
+            occurred_at=occurred_at,
+            request_id=command.request_id,
+            request_digest=request_digest,
+        )
+        position = self._state.position + 1
+        recorded = RecordedEvent(
+            position, now, occurred_at, command.request_id, request_digest, event, leaf_hash(data)
+        )
+        self._remember(recorded)
+        entries.append((topic, data))
+        return Answer(recorded, duplicate=False)
+
+    def _load(self, needs: Needs) -> None:
+        """Bring to hand what is needed: from the views, and from the tail what they do not know yet."""
+        part = self._loader.load(self.name, needs)
+        if not self._state.position - len(self._tail) <= part.position <= self._state.position:
+            raise _BehindError
+        for recorded in self._tail:
+            if recorded.position > part.position:
+                evolve(part, recorded)
+                for key in needs.holdings:
+                    part.holdings[key] |= runs.batches(recorded.event)
+        self._state.adopt(part)
+        for number in needs.batches:
+            self._used[number] = None
+
+    def _lapse(self, now: int, entries: list[tuple[str, bytes]]) -> None:
+        """End the offers whose deadline has passed."""
+        deadlines = self._state.deadlines
+        while deadlines and deadlines[0][0] <= now:
+            _, transfer = heappop(deadlines)
+            self._handle(
+                LapseTransfer(request_id=f"{WRITER_PREFIX}lapse/{transfer}", transfer=transfer), now, entries
+            )
+
+    def _let_go(self) -> None:
+        """Let go of the tail the views know, and of what was not used for long."""
+        if len(self._tail) > MAX_TAIL:
+            behind = self._follower.reached(self.name, self._committed - MAX_TAIL // 2)
+            with contextlib.suppress(TimeoutError):
+                behind.result(PATIENCE_SECONDS)
+        known = self._follower.position(self.name)
+        while self._tail and self._tail[0].position <= known:
+            self._asked.pop(self._tail.popleft().request_id, None)
+        self._groups += 1
+        if self._groups % GROUPS_BETWEEN_TIDYING:
+            return
+        state = self._state
+        at_hand = sum(len(partition.runs) for partition in state.partitions.values())
+        while at_hand > MAX_RUNS_AT_HAND and len(self._used) > 1:
+            number, _ = self._used.popitem(last=False)
+            state.batches.pop(number, None)
+            if (partition := state.partitions.pop(number, None)) is not None:
+                at_hand -= len(partition.runs)
+        if len(state.transfers) > MAX_TRANSFERS_AT_HAND:
+            offered = TransferStatus.OFFERED
+            state.transfers = {
+                position: transfer
+                for position, transfer in state.transfers.items()
+                if transfer is not None and transfer.status is offered
+            }
+
+
+class Library:
+    """The books of one store, each opened when it is first written to."""
+
+    def __init__(self, stream: Stream, loader: Loader, follower: Follower, clock: Clock) -> None:
+        """Keep what books are opened with."""
+        self._stream, self._loader, self._follower, self._clock = stream, loader, follower, clock
+        self._books: dict[str, Book] = {}
+        self._opening = threading.Lock()
+
+    def submit(self, book: str, commands: Sequence[Command]) -> Future[list[Outcome]]:
+        """Decide commands on a book, as ``Book.submit``; a book begins with its first brand."""
+        if (refusal := self._refuse_unknown(book, commands)) is not None:
+            done: Future[list[Outcome]] = Future()
+            done.set_result([refusal] * len(commands))
+            return done
+        return self._open(book).submit(commands)
+
+    def _refuse_unknown(self, book: str, commands: Sequence[Command]) -> Refusal | None:
+        if not is_identifier(book):
+            return refuse(Reason.BOOK_MALFORMED, book=book)
+        begins = any(isinstance(item, RegisterParty) and item.kind is PartyKind.BRAND for item in commands)
+        if book not in self._books and not begins and self._stream.head(book) == 0:
+            return refuse(Reason.BOOK_UNKNOWN, book=book)
+        return None
+
+    def _open(self, book: str) -> Book:
+        with self._opening:
+            if book not in self._books:
+                self._books[book] = Book(book, self._stream, self._loader, self._follower, self._clock)
+            return self._books[book]
+
+    def close(self) -> None:
+        """Finish what waits in every book, then stop."""
+        for book in self._books.values():
+            book.close()

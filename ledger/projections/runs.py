@@ -1,0 +1,45 @@
+"""Rows of runs: the present partition of each batch, and for ever the runs that events made.
+
+A row is a run from position ``valid_from`` until, but not at, ``valid_to``. A run that an event made keeps its row
+when a later event ends it, for a path is a walk along those. A run that is only what a cut left is removed when
+it ends: how long it lasted depends on its neighbours, never on its own past.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from ledger.runs import Change, Run
+
+
+class RunKey(NamedTuple):
+    """What tells a row of a run from every other of its book."""
+
+    batch: int
+    first: int
+    valid_from: int
+
+
+class RunChanges:
+    """The rows of runs that a sequence of events makes, ends and removes, whatever came and went in between."""
+
+    def __init__(self) -> None:
+        self.made: dict[RunKey, Run] = {}
+        self.ended: dict[RunKey, int] = {}
+        self.removed: list[RunKey] = []
+
+    def add(self, changes: Iterable[Change], position: int) -> None:
+        """Take in what the event at a position changed."""
+        for change in changes:
+            batch, before, changed = change.batch, change.before, change.changed
+            if before is not None:
+                self._end(RunKey(batch, before.first, before.valid_from), before, position)
+            self.made[RunKey(batch, changed.first, position)] = changed
+            for left in change.remainders:
+                self.made[RunKey(batch, left.first, position)] = left
+
+    def _end(self, key: RunKey, run: Run, position: int) -> None:
+        if run.valid_from == run.position:
+            assert run.valid_from < position, (key, position)  # an event names each unit once
+            self.ended[key] = position
+        elif self.made.pop(key, None) is None:
+            self.removed.append(key)

@@ -1,0 +1,155 @@
+"""Goods apart from their title: deliveries, write-offs, packing and unpacking of cases."""
+
+from collections.abc import Callable
+
+from ledger.commands import DeliverUnits, PackCase, UnpackCase, WriteOffUnits
+from ledger.events import CasePacked, CaseUnpacked, UnitsDelivered, UnitsWrittenOff
+from ledger.refusals import Reason, Refusal, refuse
+from ledger.rules.state import State
+from ledger.rules.text import refuse_long
+from ledger.rules.units import (
+    WRITTEN_OFF,
+    outermost_cases,
+    packed_units,
+    refuse_before_made,
+    refuse_broken_cases,
+    refuse_fixed,
+    refuse_recalled,
+    refuse_unless,
+    resolve,
+)
+from ledger.runs import Run
+from ledger.values import (
+    PartyKind,
+    Selection,
+    UnitRange,
+    UnitState,
+    is_consumer,
+    is_owner,
+    is_sscc,
+)
+
+
+def _refuse_stranger(state: State, name: str) -> Refusal | None:
+    """Refuse who is neither a registered party nor a consumer's pseudonym."""
+    if state.parties.get(name) is None and not (is_consumer(name) and is_owner(name)):
+        return refuse(Reason.PARTY_UNKNOWN, party=name)
+    return None
+
+
+def _refuse_others_hands(party: str) -> Callable[[UnitRange, Run], Refusal | None]:
+    """Return the guard that refuses units that lie with somebody else."""
+
+    def guard(part: UnitRange, run: Run) -> Refusal | None:
+        if run.custodian != party:
+            return refuse(Reason.UNITS_NOT_IN_CUSTODY, range=part, custodian=run.custodian, party=party)
+        return None
+
+    return guard
+
+
+def deliver(state: State, command: DeliverUnits, moment: int) -> UnitsDelivered | Refusal:
+    """Hand over goods whose title moved before, or stays; sold ones too."""
+    refusal = _refuse_stranger(state, command.custodian) or _refuse_stranger(state, command.receiver)
+    if refusal is not None:
+        return refusal
+    if command.custodian == command.receiver:
+        return refuse(Reason.SELF_TRANSFER, party=command.custodian)
+    ranges = resolve(state, command.units, command.custodian)
+    if isinstance(ranges, Refusal):
+        return ranges
+
+    def guard(part: UnitRange, run: Run) -> Refusal | None:
+        if run.state in (UnitState.SOLD, UnitState.CONFIRMED):
+            return None
+        return refuse_fixed(part, run)
+
+    refusal = (
+        refuse_unless(state, ranges, _refuse_others_hands(command.custodian))
+        or refuse_unless(state, ranges, guard)
+        or refuse_broken_cases(state, ranges)
+        or refuse_before_made(state, ranges, moment)
+    )
+    if refusal is not None:
+        return refusal
+    receiver = state.parties.get(command.receiver)
+    to_brand = receiver is not None and receiver.kind is PartyKind.BRAND  # where recalled goods go
+    if not to_brand and (refusal := refuse_recalled(state, ranges, moment)) is not None:
+        return refusal
+    return UnitsDelivered(command.custodian, command.receiver, ranges)
+
+
+def write_off(state: State, command: WriteOffUnits, moment: int) -> UnitsWrittenOff | Refusal:
+    """Say that units in one's hands are gone; out of a case too, which stays packed without them."""
+    if (refusal := _refuse_stranger(state, command.party)) is not None:
+        return refusal
+    if command.state not in WRITTEN_OFF:
+        return refuse(Reason.VALUE_MISSING, field="state")
+    if (refusal := refuse_long("note", command.note)) is not None:
+        return refusal
+    ranges = resolve(state, command.units, command.party)
+    if isinstance(ranges, Refusal):
+        return ranges
+
+    def guard(part: UnitRange, run: Run) -> Refusal | None:
+        if run.state in (UnitState.SOLD, UnitState.CONFIRMED) and is_consumer(command.party):
+            return None
+        return refuse_fixed(part, run)
+
+    refusal = (
+        refuse_unless(state, ranges, _refuse_others_hands(command.party))
+        or refuse_unless(state, ranges, guard)
+        or refuse_before_made(state, ranges, moment)
+    )
+    return refusal or UnitsWrittenOff(command.party, ranges, command.state, command.note)
+
+
+def pack(state: State, command: PackCase, moment: int) -> CasePacked | Refusal:
+    """Pack loose units and whole cases, which then move together."""
+    if (refusal := _refuse_stranger(state, command.party)) is not None:
+        return refusal
+    if not is_sscc(command.sscc):
+        return refuse(Reason.SSCC_CHECK_DIGIT, sscc=command.sscc)
+    if state.cases.get(command.sscc) is not None:
+        return refuse(Reason.CASE_EXISTS, sscc=command.sscc)
+    everything = resolve(state, command.units, command.party)
+    if isinstance(everything, Refusal):
+        return everything
+    selected, cases = command.units, command.units.cases
+    loose = Selection(selected.ranges, (), selected.quantities)
+    ranges = resolve(state, loose, command.party) if selected.ranges or selected.quantities else ()
+    if isinstance(ranges, Refusal):
+        return ranges
+    refusal = (
+        refuse_unless(state, everything, _refuse_others_hands(command.party))
+        or refuse_unless(state, everything, refuse_fixed)
+        or refuse_before_made(state, everything, moment)
+    )
+    if refusal is not None:
+        return refusal
+    for sscc, part in outermost_cases(state, ranges).items():
+        return refuse(Reason.UNITS_IN_CASE, range=part, sscc=sscc)
+    return CasePacked(command.sscc, command.party, ranges, cases)
+
+
+def unpack(state: State, command: UnpackCase) -> CaseUnpacked | Refusal:
+    """Unpack a case that lies in no other."""
+    if (refusal := _refuse_stranger(state, command.party)) is not None:
+        return refusal
+    case = state.cases.get(command.sscc)
+    if case is None:
+        return refuse(Reason.CASE_UNKNOWN, sscc=command.sscc)
+    if case.outer:
+        return refuse(Reason.CASE_IN_CASE, sscc=command.sscc, outer=case.outer)
+    contents = packed_units(state, case)
+    if (refusal := refuse_unless(state, contents, _refuse_others_hands(command.party))) is not None:
+        return refusal
+    if (refusal := refuse_unless(state, contents, _refuse_reserved)) is not None:
+        return refusal
+    return CaseUnpacked(command.sscc, command.party)
+
+
+def _refuse_reserved(part: UnitRange, run: Run) -> Refusal | None:
+    if run.state is UnitState.OFFERED:
+        return refuse(Reason.UNITS_RESERVED, range=part, transfer=run.transfer)
+    return None

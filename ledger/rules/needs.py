@@ -1,0 +1,210 @@
+"""What of a book has to be at hand before a command can be decided.
+
+``missing`` is asked again after each load, because what comes to hand may lead to more: a transfer to its units,
+units to the cases they are packed in, a case to its contents.
+"""
+
+from collections.abc import Iterable
+from typing import assert_never
+
+import msgspec
+
+from ledger.commands import (
+    AcceptTransfer,
+    AuthorizeParty,
+    Command,
+    CommissionBatch,
+    ConfirmPurchase,
+    DeclineTransfer,
+    DeliverUnits,
+    LapseTransfer,
+    LiftRecall,
+    OfferTransfer,
+    PackCase,
+    RecallUnits,
+    RecordTransfer,
+    RegisterParty,
+    RegisterProduct,
+    ReturnUnits,
+    ReverseTransfer,
+    RevokeAuthorization,
+    SellUnits,
+    UnpackCase,
+    WithdrawTransfer,
+    WriteOffUnits,
+)
+from ledger.refusals import Refusal
+from ledger.rules.state import State, packed_in
+from ledger.rules.units import pieces, resolve
+from ledger.values import MAX_RANGES, Selection, UnitRange, gtin14, is_consumer
+
+
+class Needs(msgspec.Struct):
+    """What is named and not at hand; ``holdings`` are (party, GTIN): the batches in which a party may own units."""
+
+    parties: set[str] = msgspec.field(default_factory=set)
+    products: set[str] = msgspec.field(default_factory=set)
+    lots: set[tuple[str, str]] = msgspec.field(default_factory=set)
+    batches: set[int] = msgspec.field(default_factory=set)
+    transfers: set[int] = msgspec.field(default_factory=set)
+    cases: set[str] = msgspec.field(default_factory=set)
+    recalls: set[int] = msgspec.field(default_factory=set)
+    authorizations: set[int] = msgspec.field(default_factory=set)
+    holdings: set[tuple[str, str]] = msgspec.field(default_factory=set)
+
+    def __bool__(self) -> bool:
+        """Tell whether anything is needed."""
+        return any(msgspec.structs.astuple(self))
+
+
+def missing(state: State, command: Command) -> Needs:
+    """Return what has to be loaded next to decide a command; nothing, once all is at hand."""
+    needs = Needs()
+    match command:
+        case RegisterParty(party=party):
+            _parties(state, needs, party)
+        case AuthorizeParty(upline=upline, party=party, products=products):
+            _parties(state, needs, upline, party)
+            for product in products:
+                _product(state, needs, product)
+        case RevokeAuthorization(authorization=authorization):
+            _authorization(state, needs, authorization)
+        case RegisterProduct(brand=brand, product=product):
+            _parties(state, needs, brand)
+            _product(state, needs, product)
+        case CommissionBatch(brand=brand, product=product, lot=lot):
+            _parties(state, needs, brand)
+            gtin = _product(state, needs, product)
+            if (gtin, lot) not in state.lots:
+                needs.lots.add((gtin, lot))
+        case (
+            OfferTransfer(giver=giver, receiver=receiver, units=units)
+            | RecordTransfer(giver=giver, receiver=receiver, units=units)
+        ):
+            _parties(state, needs, giver, receiver)
+            _units(state, needs, units, giver)
+        case DeliverUnits(custodian=giver, receiver=receiver, units=units):
+            _parties(state, needs, giver, receiver)
+            _units(state, needs, units, giver)
+        case SellUnits(seller=party, units=units):
+            _parties(state, needs, party)
+            _units(state, needs, units, party)
+        case WriteOffUnits(party=party, units=units) | PackCase(party=party, units=units):
+            _parties(state, needs, party)
+            _units(state, needs, units, party)
+            if isinstance(command, PackCase):
+                _case(state, needs, command.sscc)
+        case ConfirmPurchase(consumer=consumer, units=units):
+            _units(state, needs, units, consumer)
+        case ReturnUnits(owner=owner, units=units):
+            _parties(state, needs, owner)
+            _units(state, needs, units, owner)
+            _ways(state, needs, units, owner)
+        case AcceptTransfer(transfer=transfer) | ReverseTransfer(transfer=transfer):
+            _transfer(state, needs, transfer)
+        case (
+            DeclineTransfer(transfer=transfer)
+            | WithdrawTransfer(transfer=transfer)
+            | LapseTransfer(transfer=transfer)
+        ):
+            if transfer not in state.transfers:
+                needs.transfers.add(transfer)
+        case UnpackCase(party=party, sscc=sscc):
+            _parties(state, needs, party)
+            _case(state, needs, sscc)
+        case RecallUnits(brand=brand, batch=batch):
+            _parties(state, needs, brand)
+            _batches(state, needs, [batch])
+        case LiftRecall(brand=brand, recall=recall):
+            _parties(state, needs, brand)
+            if recall not in state.recalls:
+                needs.recalls.add(recall)
+            elif (recalled := state.recalls[recall]) is not None:
+                _batches(state, needs, [recalled])
+        case _:
+            assert_never(command)
+    return needs
+
+
+def _parties(state: State, needs: Needs, *names: str) -> None:
+    needs.parties.update(name for name in names if name not in state.parties and not is_consumer(name))
+
+
+def _product(state: State, needs: Needs, text: str) -> str:
+    gtin = gtin14(text) or ""
+    if gtin and gtin not in state.products:
+        needs.products.add(gtin)
+    return gtin
+
+
+def _batches(state: State, needs: Needs, numbers: Iterable[int]) -> None:
+    needs.batches.update(number for number in numbers if number not in state.batches)
+
+
+def _authorization(state: State, needs: Needs, position: int) -> None:
+    if position not in state.authorizations:
+        needs.authorizations.add(position)
+    elif (holder := state.authorizations[position]) is not None:
+        _parties(state, needs, holder)
+
+
+def _transfer(state: State, needs: Needs, position: int) -> None:
+    if position not in state.transfers:
+        needs.transfers.add(position)
+    elif (transfer := state.transfers[position]) is not None:
+        _parties(state, needs, transfer.terms.giver, transfer.terms.receiver)
+        _ranges(state, needs, transfer.terms.ranges)
+
+
+def _units(state: State, needs: Needs, units: Selection, holder: str) -> None:
+    if len(units.ranges) + len(units.cases) + len(units.quantities) > MAX_RANGES:
+        return  # refused before any unit is looked at
+    _ranges(state, needs, units.ranges)
+    for sscc in units.cases:
+        _case(state, needs, sscc)
+    for quantity in units.quantities:
+        if quantity.batch:
+            _batches(state, needs, [quantity.batch])
+            continue
+        gtin = _product(state, needs, quantity.product)
+        batches = state.holdings.get((holder, gtin))
+        if batches is not None:
+            _batches(state, needs, batches)
+        elif gtin:
+            needs.holdings.add((holder, gtin))
+
+
+def _ranges(state: State, needs: Needs, ranges: Iterable[UnitRange]) -> None:
+    for part in ranges:
+        batch = state.batches.get(part.batch)
+        if part.batch not in state.batches:
+            needs.batches.add(part.batch)
+        elif batch is not None and batch.packed:
+            for sscc in packed_in(batch, part):
+                _case(state, needs, sscc)
+
+
+def _case(state: State, needs: Needs, sscc: str) -> None:
+    """Need a case, the cases around it and in it, and the batches of all contents."""
+    pending, seen = [sscc], set()
+    while pending:
+        name = pending.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        case = state.cases.get(name)
+        if name not in state.cases:
+            needs.cases.add(name)
+        elif case is not None:
+            pending += [case.outer, *case.cases] if case.outer else case.cases
+            _batches(state, needs, (part.batch for part in case.ranges))
+
+
+def _ways(state: State, needs: Needs, units: Selection, owner: str) -> None:
+    """Need the transfers by which units to be returned had come."""
+    if needs:
+        return
+    ranges = resolve(state, units, owner)
+    if not isinstance(ranges, Refusal):
+        came_by = {run.way[-1] for _, run in pieces(state, ranges) if run.way}
+        needs.transfers.update(position for position in came_by if position not in state.transfers)

@@ -1,0 +1,240 @@
+"""What deciding needs of a book, at hand in memory, and how each event changes it.
+
+A state may hold only parts of a book. What is at hand is whole; None says that a thing is known not to exist;
+events about what is not at hand are passed over.
+"""
+
+from bisect import insort
+from heapq import heappush
+from typing import assert_never
+
+import msgspec
+
+from ledger import runs
+from ledger.events import (
+    AuthorizationRevoked,
+    BatchCommissioned,
+    CasePacked,
+    CaseUnpacked,
+    PartyAuthorized,
+    PartyRegistered,
+    ProductRegistered,
+    PurchaseConfirmed,
+    RecallLifted,
+    RecordedEvent,
+    ReversalAsked,
+    Terms,
+    TransferAccepted,
+    TransferDeclined,
+    TransferLapsed,
+    TransferOffered,
+    TransferRecorded,
+    TransferReversed,
+    TransferWithdrawn,
+    UnitsDelivered,
+    UnitsRecalled,
+    UnitsReturned,
+    UnitsSold,
+    UnitsWrittenOff,
+)
+from ledger.values import PartyKind, Ranges, TransferStatus, UnitRange
+
+
+class Authorization(msgspec.Struct):
+    """An upline's word that a party may sell; times in microseconds, None for never."""
+
+    position: int
+    upline: str
+    tier: int
+    products: tuple[str, ...]
+    valid_from: int
+    valid_until: int | None
+    revoked_from: int | None = None
+
+
+class Party(msgspec.Struct):
+    """A brand, agent or shop with its authorisations, oldest first."""
+
+    kind: PartyKind
+    position: int
+    authorizations: dict[int, Authorization]
+
+
+class Product(msgspec.Struct, frozen=True):
+    """A product as registered, and where."""
+
+    registered: ProductRegistered
+    position: int
+
+
+class Recall(msgspec.Struct):
+    """Recalled units of a batch, from when, and whether the recall was lifted."""
+
+    ranges: Ranges
+    since: int
+    lifted: bool = False
+
+
+class Batch(msgspec.Struct):
+    """A batch: as commissioned, the ranges packed in cases, and its recalls by position."""
+
+    commissioned: BatchCommissioned
+    packed: list[tuple[int, int, str]]
+    recalls: dict[int, Recall]
+
+
+class Transfer(msgspec.Struct):
+    """A transfer or sale: where it stands, and its terms (once accepted: with the units accepted)."""
+
+    status: TransferStatus
+    terms: Terms
+    deadline: int | None = None
+    reversal_asked_by: str = ""
+
+
+class Case(msgspec.Struct):
+    """A packed case: the units packed loose in it, the cases in it, and the case it is in ("" for none)."""
+
+    ranges: Ranges
+    cases: tuple[str, ...]
+    outer: str = ""
+
+
+class State:
+    """The parts of a book at hand, as of ``position``."""
+
+    def __init__(self, book: str, position: int = 0, recorded_at: int = 0, last_batch: int = 0) -> None:
+        """Begin with nothing at hand but where the book stands."""
+        self.book = book
+        self.position = position
+        self.recorded_at = recorded_at
+        self.last_batch = last_batch
+        self.parties: dict[str, Party | None] = {}
+        self.products: dict[str, Product | None] = {}
+        self.batches: dict[int, Batch | None] = {}
+        self.lots: dict[tuple[str, str], int | None] = {}
+        self.transfers: dict[int, Transfer | None] = {}
+        self.cases: dict[str, Case | None] = {}
+        self.recalls: dict[int, int | None] = {}
+        self.authorizations: dict[int, str | None] = {}
+        self.partitions: dict[int, runs.Partition] = {}
+        self.holdings: dict[tuple[str, str], set[int]] = {}
+        self.deadlines: list[tuple[int, int]] = []
+
+    def adopt(self, part: "State") -> None:
+        """Take over the parts of another state as of the same position."""
+        assert part.position == self.position, (part.position, self.position)
+        self.parties |= part.parties
+        self.products |= part.products
+        self.batches |= part.batches
+        self.lots |= part.lots
+        self.transfers |= part.transfers
+        self.cases |= part.cases
+        self.recalls |= part.recalls
+        self.authorizations |= part.authorizations
+        self.partitions |= part.partitions
+        self.holdings |= part.holdings
+
+
+def evolve(state: State, recorded: RecordedEvent) -> None:
+    """Fold the next event into the state."""
+    assert recorded.position == state.position + 1, (recorded.position, state.position)
+    state.position, state.recorded_at = recorded.position, recorded.recorded_at
+    _register(state, recorded)
+    runs.apply(state.partitions, recorded)
+
+
+def _register(state: State, recorded: RecordedEvent) -> None:
+    """Fold all but the runs, which ledger.runs folds."""
+    position, event = recorded.position, recorded.event
+    match event:
+        case PartyRegistered(party, kind):
+            state.parties[party] = Party(kind, position, {})
+        case PartyAuthorized():
+            _authorize(state, position, event)
+        case AuthorizationRevoked(authorization, _, party, revoked_from):
+            if (holder := state.parties.get(party)) is not None:
+                holder.authorizations[authorization].revoked_from = revoked_from
+        case ProductRegistered(product):
+            state.products[product] = Product(event, position)
+        case BatchCommissioned():
+            state.batches[event.batch] = Batch(event, [], {})
+            state.lots[event.product, event.lot] = event.batch
+            state.last_batch = event.batch
+        case TransferOffered(terms, deadline):
+            state.transfers[position] = Transfer(TransferStatus.OFFERED, terms, deadline)
+            if deadline is not None:
+                heappush(state.deadlines, (deadline, position))
+        case TransferAccepted(transfer, terms, discrepancies, unpacked):
+            status = TransferStatus.ACCEPTED_IN_PART if discrepancies else TransferStatus.ACCEPTED
+            _answer(state, transfer, status, terms)
+            for sscc in unpacked:
+                _unpack(state, sscc)
+        case TransferDeclined(transfer):
+            _answer(state, transfer, TransferStatus.DECLINED)
+        case TransferWithdrawn(transfer):
+            _answer(state, transfer, TransferStatus.WITHDRAWN)
+        case TransferLapsed(transfer):
+            _answer(state, transfer, TransferStatus.LAPSED)
+        case TransferRecorded(terms) | UnitsSold(terms):
+            state.transfers[position] = Transfer(TransferStatus.ACCEPTED, terms)
+        case ReversalAsked(transfer, party):
+            if (known := state.transfers.get(transfer)) is not None:
+                known.reversal_asked_by = party
+        case TransferReversed(transfer):
+            _answer(state, transfer, TransferStatus.REVERSED)
+        case CasePacked():
+            _pack(state, event)
+        case CaseUnpacked(sscc):
+            _unpack(state, sscc)
+        case UnitsRecalled(_, batch, ranges):
+            state.recalls[position] = batch
+            if (at_hand := state.batches.get(batch)) is not None:
+                at_hand.recalls[position] = Recall(ranges, recorded.occurred_at)
+        case RecallLifted(recall, _, batch):
+            if (at_hand := state.batches.get(batch)) is not None:
+                at_hand.recalls[recall].lifted = True
+        case UnitsDelivered() | PurchaseConfirmed() | UnitsReturned() | UnitsWrittenOff():
+            pass  # these change runs only
+        case _:
+            assert_never(event)
+
+
+def _authorize(state: State, position: int, event: PartyAuthorized) -> None:
+    state.authorizations[position] = event.party
+    if (party := state.parties.get(event.party)) is not None:
+        party.authorizations[position] = Authorization(
+            position, event.upline, event.tier, event.products, event.valid_from, event.valid_until
+        )
+
+
+def _answer(state: State, position: int, status: TransferStatus, terms: Terms | None = None) -> None:
+    if (transfer := state.transfers.get(position)) is not None:
+        transfer.status = status
+        transfer.terms = terms or transfer.terms
+
+
+def _pack(state: State, event: CasePacked) -> None:
+    state.cases[event.sscc] = Case(event.ranges, event.cases)
+    for sscc in event.cases:
+        if (inner := state.cases.get(sscc)) is not None:
+            inner.outer = event.sscc
+    for part in event.ranges:
+        if (batch := state.batches.get(part.batch)) is not None:
+            insort(batch.packed, (part.first, part.last, event.sscc))
+
+
+def _unpack(state: State, sscc: str) -> None:
+    case = state.cases.get(sscc)
+    for inner in case.cases if case is not None else ():
+        if (known := state.cases.get(inner)) is not None:
+            known.outer = ""
+    state.cases[sscc] = None
+    for batch in {part.batch for part in case.ranges} if case is not None else state.batches:
+        if (at_hand := state.batches.get(batch)) is not None:
+            at_hand.packed = [item for item in at_hand.packed if item[2] != sscc]
+
+
+def packed_in(batch: Batch, part: UnitRange) -> set[str]:
+    """Return the cases that hold units of the part, which is of this batch, directly."""
+    return {sscc for first, last, sscc in batch.packed if first <= part.last and last >= part.first}

@@ -1,0 +1,242 @@
+"""Which units a request names, and whether they are free to move: the questions every moving command asks."""
+
+from collections.abc import Callable, Iterator
+
+from ledger.ranges import common, count_units, holds, joined
+from ledger.refusals import Reason, Refusal, refuse
+from ledger.rules.moment import made_before, utc
+from ledger.rules.state import Case, State, packed_in
+from ledger.runs import Run
+from ledger.values import (
+    MAX_RANGES,
+    Quantity,
+    Ranges,
+    Selection,
+    Unit,
+    UnitRange,
+    UnitState,
+    gtin14,
+    is_consumer,
+)
+
+WRITTEN_OFF = frozenset({UnitState.LOST, UnitState.DAMAGED, UnitState.DESTROYED, UnitState.DEFACED})
+"""The states nothing comes back from."""
+
+
+def resolve(state: State, units: Selection, holder: str) -> Ranges | Refusal:
+    """Return the units a request names, sorted and each once; quantities are taken from the holder's."""
+    named = len(units.ranges) + len(units.cases) + len(units.quantities)
+    if named == 0:
+        return refuse(Reason.NO_UNITS)
+    if named > MAX_RANGES:
+        return refuse(Reason.TOO_MANY_RANGES, count=named, limit=MAX_RANGES)
+    for part in units.ranges:
+        if (refusal := in_bounds(state, part)) is not None:
+            return refusal
+    chosen = list(units.ranges)
+    for sscc in units.cases:
+        case = state.cases.get(sscc)
+        if case is None:
+            return refuse(Reason.CASE_UNKNOWN, sscc=sscc)
+        if case.outer:
+            return refuse(Reason.CASE_IN_CASE, sscc=sscc, outer=case.outer)
+        contents = packed_units(state, case)
+        if not contents:
+            return refuse(Reason.CASE_EMPTY, sscc=sscc)
+        chosen += contents
+    for quantity in units.quantities:
+        taken = _take(state, quantity, holder, chosen)
+        if isinstance(taken, Refusal):
+            return taken
+        chosen += taken
+    result = joined(chosen)
+    if isinstance(result, Unit):
+        return refuse(Reason.RANGES_OVERLAP, number=result.number, batch=result.batch)
+    return result
+
+
+def in_bounds(state: State, part: UnitRange) -> Refusal | None:
+    """Refuse a range of no batch, the wrong way round, or beyond its batch."""
+    batch = state.batches.get(part.batch)
+    if batch is None:
+        return refuse(Reason.BATCH_UNKNOWN, batch=part.batch)
+    if part.first < 0 or part.last < part.first:
+        return refuse(Reason.RANGE_REVERSED, range=part)
+    if part.last >= batch.commissioned.size:
+        return refuse(Reason.RANGE_BEYOND_BATCH, range=part, last=batch.commissioned.size - 1)
+    return None
+
+
+def _take(
+    state: State, quantity: Quantity, holder: str, chosen: list[UnitRange]
+) -> list[UnitRange] | Refusal:
+    """Take so many of the holder's loose, free units, oldest batch and lowest number first."""
+    if quantity.count < 1:
+        return refuse(Reason.QUANTITY_NOT_POSITIVE, count=quantity.count)
+    if quantity.batch and state.batches.get(quantity.batch) is None:
+        return refuse(Reason.BATCH_UNKNOWN, batch=quantity.batch)
+    product = gtin14(quantity.product)
+    if not quantity.batch and product is None:
+        return refuse(Reason.GTIN_CHECK_DIGIT, gtin=quantity.product)
+    if not quantity.batch and state.products.get(product or "") is None:
+        return refuse(Reason.PRODUCT_UNKNOWN, product=product)
+    taken: list[UnitRange] = []
+    wanted = quantity.count
+    for part in _loose(state, quantity.batch or product or "", holder, chosen):
+        taken.append(UnitRange(part.batch, part.first, min(part.last, part.first + wanted - 1)))
+        wanted -= taken[-1].count
+        if wanted == 0:
+            return taken
+    what = f"batch {quantity.batch}" if quantity.batch else f"product {product}"
+    available = quantity.count - wanted
+    return refuse(Reason.STOCK_TOO_SMALL, party=holder, available=available, what=what, count=quantity.count)
+
+
+def _loose(state: State, origin: int | str, holder: str, chosen: list[UnitRange]) -> Iterator[UnitRange]:
+    """Yield the holder's free units of a batch (by number) or product (by GTIN) that are in no case."""
+    at_hand = (
+        [batch for batch in state.batches.values() if batch is not None] if isinstance(origin, str) else []
+    )
+    batches = [batch for batch in at_hand if batch.commissioned.product == origin]
+    if isinstance(origin, int) and (only := state.batches[origin]) is not None:
+        batches = [only]
+    for batch in sorted(batches, key=lambda item: (item.commissioned.made_on, item.commissioned.batch)):
+        number = batch.commissioned.batch
+        taken = [UnitRange(number, first, last) for first, last, _ in batch.packed]
+        taken += [part for part in chosen if part.batch == number]
+        taken.sort()
+        for run in state.partitions[number].in_stock(holder):
+            yield from _gaps(UnitRange(number, run.first, run.last), taken)
+
+
+def _gaps(part: UnitRange, taken: list[UnitRange]) -> Iterator[UnitRange]:
+    """Yield what is left of a part without the taken ranges, which are sorted but may overlap."""
+    first = part.first
+    for item in taken:
+        if item.last < first or item.first > part.last:
+            continue
+        if item.first > first:
+            yield UnitRange(part.batch, first, item.first - 1)
+        first = item.last + 1
+    if first <= part.last:
+        yield UnitRange(part.batch, first, part.last)
+
+
+def pieces(state: State, ranges: Ranges) -> Iterator[tuple[UnitRange, Run]]:
+    """Yield the ranges cut at the borders of the runs that hold them, each with its run."""
+    for part in ranges:
+        for run in state.partitions[part.batch].overlapping(part.first, part.last):
+            yield UnitRange(part.batch, max(part.first, run.first), min(part.last, run.last)), run
+
+
+def packed_units(state: State, case: Case) -> Ranges:
+    """Return all units in a case and the cases in it, less those written off since."""
+    found: list[UnitRange] = []
+    pending = [case]
+    while pending:
+        current = pending.pop()
+        pending += [inner for sscc in current.cases if (inner := state.cases[sscc]) is not None]
+        found += [part for part, run in pieces(state, current.ranges) if run.state not in WRITTEN_OFF]
+    result = joined(found)
+    assert not isinstance(result, Unit), result
+    return result
+
+
+def outermost_cases(state: State, ranges: Ranges) -> dict[str, UnitRange]:
+    """Return the outermost cases that hold any of the units, each with a range that touches it."""
+    found: dict[str, UnitRange] = {}
+    for part in ranges:
+        batch = state.batches[part.batch]
+        assert batch is not None, part
+        for sscc in packed_in(batch, part) if batch.packed else ():
+            found.setdefault(outermost(state, sscc), part)
+    return found
+
+
+def outermost(state: State, sscc: str) -> str:
+    """Return the case that a case is packed in, however deep, or itself."""
+    while (case := state.cases[sscc]) is not None and case.outer:
+        sscc = case.outer
+    return sscc
+
+
+def refuse_broken_cases(state: State, ranges: Ranges) -> Refusal | None:
+    """Refuse to move units out of a case: a case moves whole, or is unpacked first."""
+    for sscc, part in outermost_cases(state, ranges).items():
+        case = state.cases[sscc]
+        assert case is not None, sscc
+        if any(not holds(ranges, packed) for packed in packed_units(state, case)):
+            return refuse(Reason.UNITS_IN_CASE, range=part, sscc=sscc)
+    return None
+
+
+def refuse_unless(
+    state: State, ranges: Ranges, guard: Callable[[UnitRange, Run], Refusal | None]
+) -> Refusal | None:
+    """Return the first refusal of a guard that every piece has to pass."""
+    for part, run in pieces(state, ranges):
+        if (refusal := guard(part, run)) is not None:
+            return refusal
+    return None
+
+
+def refuse_fixed(part: UnitRange, run: Run) -> Refusal | None:
+    """Refuse units that are not free to move: sold, written off, or reserved."""
+    if run.state in (UnitState.SOLD, UnitState.CONFIRMED):
+        return refuse(Reason.UNITS_SOLD, range=part)
+    if run.state in WRITTEN_OFF:
+        return refuse(Reason.UNITS_WRITTEN_OFF, range=part, state=run.state.name.lower())
+    if run.state is UnitState.OFFERED:
+        return refuse(Reason.UNITS_RESERVED, range=part, transfer=run.transfer)
+    return None
+
+
+def refuse_others(owner: str) -> Callable[[UnitRange, Run], Refusal | None]:
+    """Return the guard that refuses units not the owner's, or not free to move."""
+
+    def guard(part: UnitRange, run: Run) -> Refusal | None:
+        if run.owner != owner and not is_consumer(run.owner):
+            return refuse(Reason.UNITS_NOT_OWNED, range=part, owner=run.owner, party=owner)
+        return refuse_fixed(part, run)
+
+    return guard
+
+
+def refuse_recalled(state: State, ranges: Ranges, occurred_at: int) -> Refusal | None:
+    """Refuse units recalled at that time."""
+    for part in ranges:
+        batch = state.batches[part.batch]
+        assert batch is not None, part
+        for position, recall in batch.recalls.items():
+            if not recall.lifted and recall.since <= occurred_at:
+                for recalled in common(recall.ranges, part):
+                    return refuse(Reason.UNITS_RECALLED, range=recalled, recall=position)
+    return None
+
+
+def refuse_before_made(state: State, ranges: Ranges, occurred_at: int) -> Refusal | None:
+    """Refuse a time before a batch was made."""
+    for number in {part.batch for part in ranges}:
+        batch = state.batches[number]
+        assert batch is not None, number
+        made_on = batch.commissioned.made_on
+        if not made_before(made_on, occurred_at):
+            return refuse(
+                Reason.OCCURRED_BEFORE_MADE, occurred_at=utc(occurred_at), batch=number, made_on=made_on
+            )
+    return None
+
+
+def refuse_move(state: State, ranges: Ranges, owner: str, occurred_at: int) -> Refusal | None:
+    """Refuse to move the title of units: who may, whether they are free, whole cases, recalls, time."""
+    return (
+        refuse_unless(state, ranges, refuse_others(owner))
+        or refuse_broken_cases(state, ranges)
+        or refuse_recalled(state, ranges, occurred_at)
+        or refuse_before_made(state, ranges, occurred_at)
+    )
+
+
+def covers(ranges: Ranges, contents: Ranges) -> bool:
+    """Tell whether the ranges hold all of the contents."""
+    return count_units(contents) == sum(count_units(common(ranges, part)) for part in contents)

@@ -1,0 +1,256 @@
+"""Carrying the views: how far each book was followed, kept beside the rows that were made of it, and going on."""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeAlias
+
+import sqlalchemy as sa
+import structlog
+from eventsourcing.persistence import PersistenceError, Tracking, TrackingRecorder
+from sqlalchemy import BigInteger, Column, Connection, Engine, MetaData, Table, Text
+from sqlalchemy.schema import CreateTable
+
+from ledger import runs
+from ledger.codec import decode
+from ledger.events import RecordedEvent
+from ledger.projections.views import ViewChanges
+from ledger.store.awaited import AwaitedPositions
+from ledger.store.database import reading, writing
+from ledger.store.partitions import Partitions
+from ledger.store.stream import POLL_SECONDS, Stream, persistence_errors
+from ledger.store.tables import REFILL, VIEWS
+from ledger.store.views import open_views, write_changes
+
+EVENTS_AT_ONCE = 2_000
+"""The most events carried in one transaction: enough to share its cost, few enough to keep readers current."""
+
+RETRY_SECONDS = 5.0
+"""How long a book that could not be carried on is left alone before it is tried again."""
+
+Progress: TypeAlias = Callable[[int, int], None]
+"""Called with how many events are done, and of how many."""
+
+_LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+
+# One row a book, so that it never grows. The names are eventsourcing's: a book is an application to it, and a
+# position a notification id.
+TRACKING = Table(
+    "tracking",
+    MetaData(),
+    Column("application_name", Text, primary_key=True),
+    Column("notification_id", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+
+class SQLAlchemyTrackingRecorder(TrackingRecorder):
+    """Eventsourcing's tracking recorder: up to which position each book was followed, only ever upwards."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        with persistence_errors():
+            with reading(engine) as connection:
+                exists = sa.inspect(connection).has_table(TRACKING.name)
+            if not exists:
+                with writing(engine) as connection:
+                    connection.execute(CreateTable(TRACKING, if_not_exists=True))
+
+    def insert_tracking(self, tracking: Tracking) -> None:
+        """Note that the book was followed up to this position.
+
+        Raises:
+            eventsourcing.persistence.IntegrityError: it was already followed up to there or further.
+        """
+        with persistence_errors(), writing(self.engine) as connection:
+            self.insert_tracking_on(connection, tracking)
+
+    def insert_tracking_on(self, connection: Connection, tracking: Tracking) -> None:
+        """As `insert_tracking`, in the caller's transaction, which must not commit if this raises."""
+        name, position = tracking.application_name, tracking.notification_id
+        behind = TRACKING.update().where(
+            TRACKING.c.application_name == name, TRACKING.c.notification_id < position
+        )
+        first = TRACKING.insert().values(application_name=name, notification_id=position)
+        with persistence_errors():
+            if connection.execute(behind.values(notification_id=position)).rowcount == 0:
+                connection.execute(first)  # conflicts with the row, if there is one: it is not behind
+
+    def max_tracking_id(self, application_name: str) -> int | None:
+        """The position up to which the book was followed, None if it never was."""
+        with persistence_errors(), reading(self.engine) as connection:
+            return self.max_tracking_id_on(connection, application_name)
+
+    def max_tracking_id_on(self, connection: Connection, application_name: str) -> int | None:
+        """As `max_tracking_id`, in the caller's transaction: one moment with the rows read there."""
+        position = sa.select(TRACKING.c.notification_id).where(
+            TRACKING.c.application_name == application_name
+        )
+        with persistence_errors():
+            return connection.execute(position).scalar()
+
+
+_UNFINISHED = (
+    sa.select(REFILL.c.book)
+    .outerjoin(TRACKING, TRACKING.c.application_name == REFILL.c.book)
+    .where(sa.func.coalesce(TRACKING.c.notification_id, 0) < REFILL.c.through)
+    .limit(1)
+)
+
+
+class Follower:
+    """Carries the views of every book of a log; a book's rows and its tracking move in one transaction.
+
+    Any number of followers, in any processes, may carry the same views: of two at the same place one goes on, and
+    the other goes on from there. Safe to share between threads.
+    """
+
+    def __init__(self, stream: Stream, views_engine: Engine, events_at_once: int = EVENTS_AT_ONCE) -> None:
+        """Open the views. Those of another version are dropped here, and will be carried from the beginning."""
+        self._stream, self._engine, self._events_at_once = stream, views_engine, events_at_once
+        with persistence_errors():
+            open_views(views_engine)
+        self._recorder = SQLAlchemyTrackingRecorder(views_engine)
+        with persistence_errors(), writing(views_engine) as connection:
+            self._expect_whole_books(connection)
+        self._partitions = Partitions()
+        self._carrying = threading.Lock()
+        self._awaited = AwaitedPositions()
+        self._changed = threading.Condition()
+        self._woken: set[str] = set()
+        self._closing = False
+        self._rest_until: dict[str, float] = {}
+        self._thread = threading.Thread(target=self._follow, name="follower")
+
+    def start(self) -> None:
+        """Follow every book in a thread of its own, until `close`."""
+        self._stream.on_append(self._wake)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End after the events being written; the futures of those who still wait are cancelled."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._awaited.close()
+
+    def position(self, book: str) -> int:
+        """The position at which the views of a book stand, 0 if it was never followed."""
+        return self._recorder.max_tracking_id(book) or 0
+
+    def reached(self, book: str, position: int) -> Future[int]:
+        """Where the views of a book stand, as soon as that is at a position or beyond.
+
+        The future fails with what keeps the book from being carried on, and is cancelled by `close`.
+        """
+        future = self._awaited.add(book, position)
+        self._awaited.reached(book, self.position(book))
+        if not future.done():
+            self._wake(book)
+        return future
+
+    def catch_up(self, book: str, progress: Progress | None = None) -> int:
+        """Carry the views of a book to its head, and return where they stand.
+
+        Raises:
+            ledger.codec.MalformedEvent: the log holds bytes that are no event.
+            eventsourcing.persistence.PersistenceError: the database refuses.
+        """
+        head, position = self._stream.head(book), self.position(book)
+        while not self._closing:
+            self._awaited.reached(book, position)
+            if progress is not None:
+                progress(position, max(position, head))
+            entries = self._stream.read(book, position, self._events_at_once)
+            if not entries:
+                break
+            position = self._carry(book, position, [decode(entry.position, entry.data) for entry in entries])
+        return position
+
+    def rebuild(self, progress: Progress | None = None) -> None:
+        """Drop all views and carry every book from its beginning; one that was interrupted goes on instead.
+
+        Raises: as `catch_up`.
+        """
+        with self._carrying, persistence_errors(), writing(self._engine) as connection:
+            if connection.execute(_UNFINISHED).first() is None:
+                for table in (*VIEWS.sorted_tables, TRACKING):
+                    connection.execute(table.delete())
+                self._expect_whole_books(connection)
+        heads = {book: self._stream.head(book) for book in self._stream.books()}
+        total, before = sum(heads.values()), 0
+        for book, head in heads.items():
+            self.catch_up(book, _as_part(progress, before, total))
+            before += head
+
+    def _carry(self, book: str, after: int, events: list[RecordedEvent]) -> int:
+        """Write what the events after a position mean, and return where the views stand then.
+
+        Where they did not stand at that position, another follower was first: then nothing is written.
+        """
+        last = events[-1].position
+        with self._carrying:
+            with persistence_errors(), writing(self._engine) as connection:
+                tracked = self._recorder.max_tracking_id_on(connection, book) or 0
+                if tracked != after:
+                    return tracked
+                touched = {batch for recorded in events for batch in runs.batches(recorded.event)}
+                at_hand = self._partitions.take(connection, book, after, touched)
+                changes = ViewChanges()
+                for recorded in events:
+                    changes.add(recorded, runs.apply(at_hand, recorded))
+                write_changes(connection, book, changes)
+                self._recorder.insert_tracking_on(connection, Tracking(book, last))
+            self._partitions.give_back(book, last, at_hand)
+        return last
+
+    def _expect_whole_books(self, connection: Connection) -> None:
+        """Note how far each book never followed goes: until its views stand there, they are not whole."""
+        followed = connection.execute(sa.select(TRACKING.c.application_name)).scalars()
+        noted = connection.execute(sa.select(REFILL.c.book)).scalars()
+        for book in set(self._stream.books()).difference(followed, noted):
+            connection.execute(REFILL.insert().values(book=book, through=self._stream.head(book)))
+
+    def _wake(self, book: str) -> None:
+        with self._changed:
+            self._woken.add(book)
+            self._changed.notify_all()
+
+    def _follow(self) -> None:
+        polled = 0.0
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._closing or self._woken, POLL_SECONDS)
+                books, self._woken = self._woken, set()
+            if self._closing:
+                return
+            if time.monotonic() - polled >= POLL_SECONDS:  # others append too, and wake nobody here
+                books, polled = books | self._books(), time.monotonic()
+            for book in books:
+                self._go_on(book)
+
+    def _books(self) -> set[str]:
+        try:
+            return set(self._stream.books())
+        except PersistenceError:
+            _LOG.exception("the books cannot be listed", retry_seconds=POLL_SECONDS)
+            return set()
+
+    def _go_on(self, book: str) -> None:
+        """Catch up, and outlive whatever prevents it: other books, and this one later, may go on."""
+        if time.monotonic() < self._rest_until.get(book, 0.0):
+            return
+        try:
+            self.catch_up(book)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, those who wait are told, and it is logged
+            _LOG.exception("the views of a book cannot be carried on", book=book, retry_seconds=RETRY_SECONDS)
+            self._rest_until[book] = time.monotonic() + RETRY_SECONDS
+            self._awaited.failed(book, error)
+
+
+def _as_part(progress: Progress | None, before: int, total: int) -> Progress | None:
+    """Report what is done of one book as a part of all books."""
+    return progress and (lambda done, _: progress(min(before + done, total), total))

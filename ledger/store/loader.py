@@ -1,0 +1,242 @@
+"""Reads from the views what the writer needs to decide, each time in one snapshot with the position it is of."""
+
+import datetime
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, Connection, Engine, Table
+
+from ledger.codec import decode
+from ledger.events import (
+    BatchCommissioned,
+    ProductRegistered,
+    Terms,
+    TransferOffered,
+    TransferRecorded,
+    UnitsSold,
+)
+from ledger.events import TransferAccepted as Accepted
+from ledger.projections.cases import CaseRangeRow, CaseRow
+from ledger.projections.registers import (
+    AuthorizationRow,
+    BatchRow,
+    PartyRow,
+    ProductRow,
+    RecallRow,
+    RequestRow,
+    products_from_text,
+    ranges_from_text,
+)
+from ledger.projections.transfers import TransferRow
+from ledger.rules.needs import Needs
+from ledger.rules.state import Authorization, Batch, Case, Party, Product, Recall, State, Transfer
+from ledger.runs import Partition
+from ledger.store.database import reading
+from ledger.store.follower import SQLAlchemyTrackingRecorder
+from ledger.store.stream import Stream
+from ledger.store.tables import (
+    AUTHORIZATION,
+    BATCH,
+    CASE_RANGE,
+    OPEN_WITH_DEADLINE,
+    PACKED_CASE,
+    PARTY,
+    PRODUCT,
+    RECALL,
+    REQUEST,
+    RUN,
+    STOCK,
+    TRANSFER,
+    RunRow,
+    run_from_row,
+)
+from ledger.values import Money, PartyKind, TransferStatus, UnitRange
+
+_Row = TypeVar("_Row")
+
+MAX_NAMED = 500
+"""How many keys one statement names: databases limit a statement's parameters."""
+
+
+class Loader:
+    """Loads parts of a book's state, as of the position its views stand at."""
+
+    def __init__(self, stream: Stream, views: Engine, tracking: SQLAlchemyTrackingRecorder) -> None:
+        """Read the views in ``views``, and terms of transfers in the log."""
+        self._stream, self._views, self._tracking = stream, views, tracking
+
+    def open(self, book: str) -> State:
+        """Return a state with nothing at hand but where the book stands and which offers can lapse."""
+        with reading(self._views) as connection:
+            position = self._tracking.max_tracking_id_on(connection, book) or 0
+            last = sa.select(sa.func.max(BATCH.c.batch)).where(BATCH.c.book == book)
+            due = sa.select(TRANSFER.c.deadline, TRANSFER.c.transfer).where(
+                TRANSFER.c.book == book, OPEN_WITH_DEADLINE
+            )
+            last_batch = connection.execute(last).scalar() or 0
+            deadlines = sorted((row.deadline, row.transfer) for row in connection.execute(due))
+        recorded = [decode(entry.position, entry.data) for entry in self._stream.at(book, [position])]
+        state = State(book, position, recorded[0].recorded_at if recorded else 0, last_batch)
+        state.deadlines = deadlines
+        return state
+
+    def requests(self, book: str, names: Iterable[str]) -> list[int]:
+        """Return the positions at which any of these requests were answered, as far as the views know."""
+        with reading(self._views) as connection:
+            rows = _named(connection, REQUEST, RequestRow, book, "request_id", names)
+            return [row.position for row in rows]
+
+    def load(self, book: str, needs: Needs) -> State:
+        """Return a state with what is needed at hand; None for what the views do not know."""
+        with reading(self._views) as connection:
+            state = State(book, self._tracking.max_tracking_id_on(connection, book) or 0)
+            _load_parties(connection, state, needs)
+            _load_products(connection, state, needs)
+            _load_batches(connection, state, needs)
+            _load_cases(connection, state, needs)
+            _load_recalls(connection, state, needs)
+            _load_holdings(connection, state, needs)
+            known = _named(connection, TRANSFER, TransferRow, book, "transfer", needs.transfers)
+        state.transfers = dict.fromkeys(needs.transfers)
+        self._load_transfers(state, known)
+        return state
+
+    def _load_transfers(self, state: State, rows: list[TransferRow]) -> None:
+        """Take the terms from the log: from the acceptance, where there is one."""
+        position_of = {
+            (row.answered_position if row.accepted_units else row.transfer): row
+            for row in rows
+            if row.line == 0
+        }
+        for entry in self._stream.at(state.book, sorted(position_of)):
+            row = position_of[entry.position]
+            event = decode(entry.position, entry.data).event
+            if isinstance(event, TransferOffered | Accepted | TransferRecorded | UnitsSold):
+                status = TransferStatus(row.status)
+                terms: Terms = event.terms
+                state.transfers[row.transfer] = Transfer(status, terms, row.deadline, row.reversal_asked_by)
+
+
+def _rows(
+    connection: Connection,
+    table: Table,
+    row: Callable[..., _Row],
+    book: str,
+    *conditions: ColumnElement[bool],
+) -> list[_Row]:
+    """Return the rows of a book that meet the conditions, in the order of the primary key."""
+    columns = [column for column in table.c if column.name != "book"]
+    statement = sa.select(*columns).where(table.c.book == book, *conditions).order_by(*table.primary_key)
+    return [row(*values) for values in connection.execute(statement)]
+
+
+def _named(
+    connection: Connection,
+    table: Table,
+    row: Callable[..., _Row],
+    book: str,
+    column: str,
+    keys: Iterable[str] | Iterable[int],
+) -> list[_Row]:
+    """Return the rows of a book whose column has one of the keys."""
+    named = list(keys)
+    chunks = (named[begin : begin + MAX_NAMED] for begin in range(0, len(named), MAX_NAMED))
+    return [
+        found for chunk in chunks for found in _rows(connection, table, row, book, table.c[column].in_(chunk))
+    ]
+
+
+def _load_parties(connection: Connection, state: State, needs: Needs) -> None:
+    state.authorizations = dict.fromkeys(needs.authorizations)
+    for given in _named(
+        connection, AUTHORIZATION, AuthorizationRow, state.book, "position", needs.authorizations
+    ):
+        state.authorizations[given.position] = given.party
+    state.parties = dict.fromkeys(needs.parties)
+    for row in _named(connection, PARTY, PartyRow, state.book, "party", needs.parties):
+        state.parties[row.party] = Party(PartyKind(row.kind), row.position, {})
+    for given in _named(connection, AUTHORIZATION, AuthorizationRow, state.book, "party", needs.parties):
+        party = state.parties[given.party]
+        assert party is not None, given
+        party.authorizations[given.position] = Authorization(
+            given.position,
+            given.upline,
+            given.tier,
+            products_from_text(given.products),
+            given.valid_from,
+            given.valid_until,
+            given.revoked_from,
+        )
+
+
+def _load_products(connection: Connection, state: State, needs: Needs) -> None:
+    state.products = dict.fromkeys(needs.products)
+    for row in _named(connection, PRODUCT, ProductRow, state.book, "product", needs.products):
+        price = Money(row.suggested_minor, row.suggested_currency)
+        state.products[row.product] = Product(
+            ProductRegistered(row.product, row.brand, row.name, price), row.position
+        )
+    state.lots = dict.fromkeys(needs.lots)
+    for product, lot in needs.lots:
+        for batch in _rows(
+            connection, BATCH, BatchRow, state.book, BATCH.c.product == product, BATCH.c.lot == lot
+        ):
+            state.lots[product, lot] = batch.batch
+
+
+def _load_batches(connection: Connection, state: State, needs: Needs) -> None:
+    state.batches = dict.fromkeys(needs.batches)
+    for row in _named(connection, BATCH, BatchRow, state.book, "batch", needs.batches):
+        made = BatchCommissioned(
+            row.batch,
+            row.product,
+            row.brand,
+            row.lot,
+            row.size,
+            datetime.date.fromisoformat(row.made_on),
+            datetime.date.fromisoformat(row.expires_on) if row.expires_on else None,
+            Money(row.suggested_minor, row.suggested_currency),
+        )
+        book, number = state.book, row.batch
+        current = _rows(connection, RUN, RunRow, book, RUN.c.batch == number, RUN.c.valid_to.is_(None))
+        state.partitions[number] = Partition(number, map(run_from_row, current))
+        contents = _rows(connection, CASE_RANGE, CaseRangeRow, book, CASE_RANGE.c.batch == number)
+        packed = [(item.first, item.last, item.sscc) for item in contents]
+        recalls = {
+            item.position: Recall(
+                ranges_from_text(number, item.ranges), item.occurred_at, bool(item.lifted_position)
+            )
+            for item in _rows(connection, RECALL, RecallRow, book, RECALL.c.batch == number)
+        }
+        state.batches[row.batch] = Batch(made, packed, recalls)
+
+
+def _load_cases(connection: Connection, state: State, needs: Needs) -> None:
+    state.cases = dict.fromkeys(needs.cases)
+    for row in _named(connection, PACKED_CASE, CaseRow, state.book, "sscc", needs.cases):
+        contents = _named(connection, CASE_RANGE, CaseRangeRow, state.book, "sscc", [row.sscc])
+        inner = _named(connection, PACKED_CASE, CaseRow, state.book, "outer", [row.sscc])
+        ranges = tuple(sorted(UnitRange(item.batch, item.first, item.last) for item in contents))
+        state.cases[row.sscc] = Case(ranges, tuple(sorted(item.sscc for item in inner)), row.outer or "")
+
+
+def _load_recalls(connection: Connection, state: State, needs: Needs) -> None:
+    state.recalls = dict.fromkeys(needs.recalls)
+    for row in _named(connection, RECALL, RecallRow, state.book, "position", needs.recalls):
+        state.recalls[row.position] = row.batch
+
+
+def _load_holdings(connection: Connection, state: State, needs: Needs) -> None:
+    for party, product in needs.holdings:
+        owned = (
+            sa.select(STOCK.c.batch)
+            .join(BATCH, sa.and_(BATCH.c.book == STOCK.c.book, BATCH.c.batch == STOCK.c.batch))
+            .where(
+                STOCK.c.book == state.book,
+                STOCK.c.party == party,
+                STOCK.c.owned > 0,
+                BATCH.c.product == product,
+            )
+        )
+        state.holdings[party, product] = set(connection.execute(owned).scalars())

@@ -1,0 +1,277 @@
+"""The views' tables, in a file of their own that may be dropped, and how a run becomes a row and a row a run.
+
+Positions and unit numbers are integers, times microseconds since 1970 UTC, dates YYYY-MM-DD, amounts minor units of
+their currency, enums their numbers. Every table is keyed by the book first. The columns after it are, in order,
+the fields of the rows that ledger.projections makes.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, Table, Text
+
+from ledger.runs import Run
+from ledger.values import TransferStatus, UnitState
+
+VIEWS_VERSION = 1
+"""The version of these tables and of what is put in them: views of another version are dropped and made anew."""
+
+VIEWS = MetaData()
+"""Every table of the views."""
+
+
+def _table(name: str, *columns: Column[str] | Column[int] | Column[bytes] | Index) -> Table:
+    # Without row ids a row lies in its primary key and nowhere else: one search finds it, one write makes it.
+    book = Column("book", Text, primary_key=True)
+    return Table(name, VIEWS, book, *columns, sqlite_with_rowid=False)
+
+
+def _text(name: str, *, key: bool = False, optional: bool = False) -> Column[str]:
+    return Column(name, Text, primary_key=key, nullable=optional)
+
+
+def _number(name: str, *, key: bool = False, optional: bool = False) -> Column[int]:
+    return Column(name, BigInteger, primary_key=key, nullable=optional, autoincrement=False)
+
+
+PARTY = _table("party", _text("party", key=True), _number("kind"), _number("position"))
+
+AUTHORIZATION = _table(
+    "authorization",
+    _number("position", key=True),
+    _text("party"),
+    _text("upline"),
+    _number("tier"),
+    _text("products"),
+    _text("region"),
+    _number("valid_from"),
+    _number("valid_until", optional=True),
+    _number("revoked_from", optional=True),
+    Index("authorization_of_party", "book", "party", "position"),
+)
+
+PRODUCT = _table(
+    "product",
+    _text("product", key=True),
+    _text("brand"),
+    _text("name"),
+    _number("suggested_minor"),
+    _text("suggested_currency"),
+    _number("position"),
+)
+
+BATCH = _table(
+    "batch",
+    _number("batch", key=True),
+    _text("product"),
+    _text("brand"),
+    _text("lot"),
+    _number("size"),
+    _text("made_on"),
+    _text("expires_on", optional=True),
+    _number("suggested_minor"),
+    _text("suggested_currency"),
+    _number("position"),
+    Index("batch_of_lot", "book", "product", "lot", unique=True),
+    Index("batch_of_product", "book", "product", "batch"),
+)
+
+RECALL = _table(
+    "recall",
+    _number("position", key=True),
+    _number("batch"),
+    _text("ranges"),
+    _text("note"),
+    _number("occurred_at"),
+    _number("lifted_position"),
+    Index("recall_of_batch", "book", "batch", "position"),
+)
+
+REQUEST = _table("request", _text("request_id", key=True), _number("position"))
+
+RUN = _table(
+    "run",
+    _number("batch", key=True),
+    _number("first", key=True),
+    _number("valid_from", key=True),
+    _number("valid_to", optional=True),
+    _number("last"),
+    _number("position"),
+    _number("origin"),
+    _number("previous"),
+    _number("previous_origin"),
+    _text("owner"),
+    _text("custodian"),
+    _number("state"),
+    _number("transfer"),
+    _text("way"),
+    Column("head", LargeBinary, nullable=False),
+    Index("run_present", "book", "batch", "first", sqlite_where=sa.text("valid_to IS NULL")),
+)
+"""One row for each run an event made, for ever, and one for each that a cut left and that is in force. Those in force
+have no ``valid_to`` and are the batch's partition. (``previous_origin``, ``previous``) is (``first``, ``valid_from``)
+of the row that the event before made: a unit's path is a walk along these."""
+
+NOT_ACCEPTED = sa.text(f"status <> {TransferStatus.ACCEPTED.value}")
+"""A condition that a query repeats to be served by the indexes on transfers of other status."""
+
+OPEN_WITH_DEADLINE = sa.text(f"status = {TransferStatus.OFFERED.value} AND deadline IS NOT NULL")
+"""A condition that a query repeats to be served by the index on the deadlines of open offers."""
+
+TRANSFER = _table(
+    "transfer",
+    _number("transfer", key=True),
+    _number("line", key=True),
+    _number("kind"),
+    _number("status"),
+    _text("giver"),
+    _text("receiver"),
+    _number("amount_minor"),
+    _text("currency_code"),
+    _number("units"),
+    _number("accepted_units"),
+    _number("occurred_at"),
+    _number("recorded_at"),
+    _number("deadline", optional=True),
+    _number("answered_position"),
+    _text("reversal_asked_by"),
+    _number("returns_transfer"),
+    Index("transfer_of_giver", "book", "giver", "transfer", "line"),
+    Index("transfer_of_receiver", "book", "receiver", "transfer", "line"),
+    # Nearly all are accepted: whoever looks for another status, an open offer above all, need not pass them by.
+    Index(
+        "transfer_of_giver_by_status",
+        "book",
+        "giver",
+        "status",
+        "transfer",
+        "line",
+        sqlite_where=NOT_ACCEPTED,
+    ),
+    Index(
+        "transfer_of_receiver_by_status",
+        "book",
+        "receiver",
+        "status",
+        "transfer",
+        "line",
+        sqlite_where=NOT_ACCEPTED,
+    ),
+    Index("transfer_deadline", "book", "deadline", sqlite_where=OPEN_WITH_DEADLINE),
+)
+
+PACKED_CASE = _table(
+    "packed_case",
+    _text("sscc", key=True),
+    _text("outer", optional=True),
+    _text("party"),
+    _number("position"),
+    Index("packed_case_in_outer", "book", "outer"),
+)
+
+CASE_RANGE = _table(
+    "case_range",
+    _number("batch", key=True),
+    _number("first", key=True),
+    _number("last"),
+    _text("sscc"),
+    Index("case_range_in_case", "book", "sscc"),
+)
+
+LADDER = _table(
+    "ladder",
+    _number("batch", key=True),
+    _number("tier", key=True),
+    _text("currency_code", key=True),
+    _number("amount_minor", key=True),
+    _number("units"),
+)
+"""A histogram: how many units of a batch a tier received at a price. A row of no units is removed."""
+
+STOCK = _table(
+    "stock",
+    _text("party", key=True),
+    _number("batch", key=True),
+    _number("owned"),
+    _number("in_custody"),
+    _number("reserved"),
+    Index("stock_of_batch", "book", "batch"),
+)
+"""What parties have of each batch. A row of all zeros is removed."""
+
+REFILL = _table("refill", _number("through"))
+"""Up to which position a book's views have to be carried before they are whole, since they were last begun anew."""
+
+
+class RunRow(NamedTuple):
+    """The columns of a row of RUN after the book."""
+
+    batch: int
+    first: int
+    valid_from: int
+    valid_to: int | None
+    last: int
+    position: int
+    origin: int
+    previous: int
+    previous_origin: int
+    owner: str
+    custodian: str
+    state: int
+    transfer: int
+    way: str
+    head: bytes
+
+
+_STATES = {state.value: state for state in UnitState}
+
+
+def row_from_run(batch: int, run: Run, valid_to: int | None = None) -> RunRow:
+    """Return a run of a batch as a row, in force until, but not at, a position (None: still)."""
+    return RunRow(
+        batch,
+        run.first,
+        run.valid_from,
+        valid_to,
+        run.last,
+        run.position,
+        run.origin,
+        run.previous,
+        run.previous_origin,
+        run.owner,
+        run.custodian,
+        run.state.value,
+        run.transfer,
+        way_to_text(run.way),
+        run.head,
+    )
+
+
+def run_from_row(row: RunRow) -> Run:
+    """Return the run that a row holds."""
+    return Run(
+        row.first,
+        row.last,
+        row.valid_from,
+        row.position,
+        row.origin,
+        row.previous,
+        row.previous_origin,
+        row.owner,
+        row.custodian,
+        _STATES[row.state],
+        row.transfer,
+        way_from_text(row.way),
+        row.head,
+    )
+
+
+def way_to_text(way: Sequence[int]) -> str:
+    """Write the positions of a way: decimal, with commas between them."""
+    return ",".join(map(str, way))
+
+
+def way_from_text(text: str) -> tuple[int, ...]:
+    """Read a way from what `way_to_text` wrote."""
+    return tuple(map(int, text.split(","))) if text else ()

@@ -1,0 +1,96 @@
+"""The data directory of a server: the log, the views, and the key of the codes, opened together."""
+
+import os
+import secrets
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from ledger.book import Library
+from ledger.queries import Queries
+from ledger.serials import KEY_BYTES, BookKey, parse_book_key, print_book_key
+from ledger.store.database import open_engine
+from ledger.store.follower import Follower
+from ledger.store.loader import Loader
+from ledger.store.stream import Stream
+
+EVENTS_FILE: Final = "events.sqlite"
+"""The log: what must be kept."""
+
+VIEWS_FILE: Final = "views.sqlite"
+"""The views: what may be dropped, and is made again from the log."""
+
+KEY_FILE: Final = "codes.key"
+"""The key that codes are made with, beside the log and never in it; only its owner may read it."""
+
+
+class KeyUnusable(Exception):  # noqa: N818 - nothing is broken: an operator has to put a file back
+    """There are books here, but the key that their codes were printed with is missing or damaged."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(
+            f"{path} {problem}, and without it no code printed so far can be read. Put it back from your copy."
+            " Nothing was changed, and no new key was made: it would print other codes."
+        )
+
+
+class Directory:
+    """Everything of one data directory, open. Several servers may have the same one open at once."""
+
+    def __init__(self, path: Path, clock: Callable[[], int]) -> None:
+        """Open a directory, made where it is missing; ``clock`` returns microseconds since 1970 UTC.
+
+        Raises:
+            KeyUnusable: see there.
+            ledger.store.database.FormatNotKnown: it was written by another version of this program.
+            OSError: it cannot be made, read or written.
+        """
+        path.mkdir(parents=True, exist_ok=True)
+        self._events_engine = open_engine(path / EVENTS_FILE, purpose="events")
+        self.stream = Stream(self._events_engine)
+        self.key = read_key(path / KEY_FILE, make=not self.stream.books())
+        self._views_engine = open_engine(path / VIEWS_FILE, purpose="views")
+        self.follower = Follower(self.stream, self._views_engine)
+        loader = Loader(self._views_engine)
+        self.library = Library(self.stream, loader, self.follower, clock)
+        self.queries = Queries(self.stream, self._views_engine)
+        self.follower.start()
+
+    def close(self) -> None:
+        """Finish what is being written, then close the files."""
+        self.library.close()
+        self.follower.close()
+        self._views_engine.dispose()
+        self._events_engine.dispose()
+
+
+def read_key(path: Path, *, make: bool) -> BookKey:
+    """Return the key in a file, which may be made where it is missing.
+
+    Raises:
+        KeyUnusable: it is missing and may not be made, or holds no key.
+    """
+    if make and not path.exists():
+        make_key(path)
+    try:
+        return parse_book_key(path.read_text("ascii"))
+    except FileNotFoundError:
+        raise KeyUnusable(path, "is missing") from None
+    except ValueError as error:
+        raise KeyUnusable(path, f"cannot be used ({error})") from None
+
+
+def make_key(path: Path) -> None:
+    """Write a new key to a file that is there wholly or not at all; of two writers the first one's stays."""
+    written, name = tempfile.mkstemp(dir=path.parent, prefix=KEY_FILE)  # only its owner may read it
+    try:
+        with os.fdopen(written, "w", encoding="ascii") as file:
+            file.write(print_book_key(BookKey(secrets.token_bytes(KEY_BYTES))))
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(name, path)
+    except FileExistsError:
+        pass  # another server was first
+    finally:
+        Path(name).unlink()

@@ -1,0 +1,137 @@
+"""The book's two doors for the event loop: writes, and reads that know at least a position, on threads of their own."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, ParamSpec, TypeVar
+
+from ledger.book import Answer, Outcome
+from ledger.commands import Command
+from ledger.refusals import Reason, Refusal, refuse
+from ledger.values import Ranges, Selection, Unit, UnitRange
+from pathbook.v1 import values_pb2
+from services import requests
+from services.codes import Codes
+from services.directory import Directory
+from services.statuses import Failure, Refused, failed
+
+READ_THREADS: Final = 8
+"""How many queries run at once; a path takes less than a millisecond, and more threads would only wait."""
+
+WRITE_THREADS: Final = 4
+"""How many writes at once are handed to their books, which takes long only where a book is being opened."""
+
+CATCH_UP_SECONDS: Final = 10.0
+"""How long a read waits for views that do not know the position it asks for: they are seldom 0.1 s behind."""
+
+Asked = ParamSpec("Asked")
+Found = TypeVar("Found")
+
+
+class Doors:
+    """Every service asks and writes through these. What raises CallFailed ends the call with that status."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+        self._reading = ThreadPoolExecutor(READ_THREADS, "reader")
+        self._writing = ThreadPoolExecutor(WRITE_THREADS, "writer")
+        self.codes = Codes(directory.key, directory.queries)
+        self.queries = directory.queries
+
+    def close(self) -> None:
+        """Let the threads go, when no call is left."""
+        self._reading.shutdown()
+        self._writing.shutdown()
+
+    async def write(self, book: str, command: Command) -> Answer:
+        """Return what the book recorded. Raises Refused."""
+        (outcome,) = await (await self.submit(book, [command]))
+        if isinstance(outcome, Refusal):
+            raise Refused(outcome)
+        return outcome
+
+    async def submit(self, book: str, commands: Sequence[Command]) -> Awaitable[list[Outcome]]:
+        """Put commands in the book's queue; what returns is done when what was accepted of them is on disk.
+
+        A caller who goes away does not take them out of the queue again.
+        """
+        outcomes = await self._run(self._writing, self._directory.library.submit, book, commands)
+        return asyncio.shield(asyncio.wrap_future(outcomes))
+
+    async def ask(
+        self,
+        book: str,
+        at_least_position: int,
+        query: Callable[Asked, Found | Refusal],
+        *args: Asked.args,
+        **kwargs: Asked.kwargs,
+    ) -> Found:
+        """Return what a query finds in views that know at least a position. Raises CallFailed."""
+        await self.known(book, requests.position(at_least_position, "at_least_position"))
+        found = await self.run(query, *args, **kwargs)
+        if isinstance(found, Refusal):
+            raise Refused(found)
+        return found
+
+    async def run(self, work: Callable[Asked, Found], *args: Asked.args, **kwargs: Asked.kwargs) -> Found:
+        """Return what some work on a reader's thread returns."""
+        return await self._run(self._reading, work, *args, **kwargs)
+
+    async def head(self, book: str) -> int:
+        """Return the last position of a book. Raises Refused for a book that has none."""
+        head = await self.run(self._directory.stream.head, book)
+        if head == 0:
+            raise Refused(refuse(Reason.BOOK_UNKNOWN, book=book))
+        return head
+
+    def views_position(self, book: str) -> int:
+        """Return the position that the views of a book stand at."""
+        return self._directory.follower.position(book)
+
+    async def known(self, book: str, position: int) -> None:
+        """Wait until the views know a position. Raises CallFailed for one that the book does not have."""
+        if position <= self._directory.follower.position(book):
+            return
+        requests.within(book, position, await self.head(book))
+        try:
+            async with asyncio.timeout(CATCH_UP_SECONDS):
+                await asyncio.wrap_future(self._directory.follower.reached(book, position))
+        except TimeoutError:
+            raise failed(
+                Failure.VIEWS_BEHIND, book=book, position=position, seconds=CATCH_UP_SECONDS
+            ) from None
+
+    async def selection(self, book: str, message: values_pb2.Selection) -> Selection:
+        """Return which units a message names, with ranges in place of its codes. Raises CallFailed."""
+        return Selection(
+            requests.ranges(message.ranges) + await self.ranges(book, message.codes),
+            tuple(message.cases),
+            requests.quantities(message.quantities),
+        )
+
+    async def ranges(self, book: str, codes: Sequence[str]) -> Ranges:
+        """Return the units that printed codes name, one range each. Raises CallFailed."""
+        return tuple(
+            [UnitRange(unit.batch, unit.number, unit.number) for unit in await self.units(book, codes)]
+        )
+
+    async def units(self, book: str, codes: Sequence[str]) -> tuple[Unit, ...]:
+        """Return the units that printed codes name. Raises CallFailed."""
+        if not codes:
+            return ()
+        try:
+            return await self.ask(book, 0, self.codes.open, book, codes)
+        except Refused as refused:
+            if refused.refusal.reason is not Reason.CODE_UNKNOWN:
+                raise
+        # a batch that was commissioned a moment ago may not be in the views yet
+        return await self.ask(book, await self.head(book), self.codes.open, book, codes)
+
+    async def _run(
+        self,
+        threads: ThreadPoolExecutor,
+        work: Callable[Asked, Found],
+        *args: Asked.args,
+        **kwargs: Asked.kwargs,
+    ) -> Found:
+        return await asyncio.get_running_loop().run_in_executor(threads, lambda: work(*args, **kwargs))

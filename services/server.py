@@ -1,0 +1,148 @@
+"""The server: the five services, health and reflection on one port, from its start to its drained end."""
+
+import asyncio
+import signal
+import time
+from typing import Final
+
+import grpc
+from grpc_health.v1 import health, health_pb2_grpc
+from grpc_health.v1.health_pb2 import HealthCheckResponse
+from grpc_reflection.v1alpha import reflection
+from structlog.typing import FilteringBoundLogger
+
+from pathbook.v1 import (
+    batches_pb2,
+    batches_pb2_grpc,
+    events_pb2,
+    events_pb2_grpc,
+    parties_pb2,
+    parties_pb2_grpc,
+    paths_pb2,
+    paths_pb2_grpc,
+    transfers_pb2,
+    transfers_pb2_grpc,
+)
+from services.batches import BatchService
+from services.bulk import Bulk
+from services.calls import Calls
+from services.directory import Directory
+from services.doors import Doors
+from services.drain import Drain
+from services.events import EventService
+from services.following import Following
+from services.logs import open_log
+from services.parties import PartyService
+from services.paths import PathService
+from services.settings import Settings
+from services.transfers import TransferService
+
+MAX_REQUEST_BYTES: Final = 4 * 1024 * 1024
+"""The largest message accepted: a batch of 1,000 writes takes some 150 KiB, 10,000 codes some 220 KiB."""
+
+MAX_CALLS_OF_A_CONNECTION: Final = 1_000
+"""How many calls one connection may have open at once; more wait."""
+
+OPTIONS: Final = (
+    ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
+    ("grpc.max_send_message_length", -1),  # one event alone may be large, and it must come out again
+    ("grpc.max_concurrent_streams", MAX_CALLS_OF_A_CONNECTION),
+    ("grpc.so_reuseport", 0),  # a second server on the port is an error, not a lottery
+    ("grpc.keepalive_time_ms", 60_000),  # followers that vanished are let go within two minutes
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),  # how often clients may ask for signs of life
+    ("grpc.keepalive_permit_without_calls", 1),
+)
+
+SERVICES: Final = tuple(
+    file.DESCRIPTOR.services_by_name[name].full_name
+    for file, name in (
+        (parties_pb2, "PartyService"),
+        (batches_pb2, "BatchService"),
+        (transfers_pb2, "TransferService"),
+        (paths_pb2, "PathService"),
+        (events_pb2, "EventService"),
+    )
+)
+"""The full names of our services, for health and reflection."""
+
+
+def now() -> int:
+    """Return the time in microseconds since 1970 UTC: the clock of every book."""
+    return time.time_ns() // 1_000
+
+
+class Server:
+    """One server over one data directory, in the event loop it was started in."""
+
+    def __init__(self, settings: Settings, log: FilteringBoundLogger | None = None) -> None:
+        self._settings = settings
+        self._log = log or open_log()
+        self._drain = Drain()
+        self._health = health.aio.HealthServicer()
+        self._server = grpc.aio.server(interceptors=[Calls(self._log)], options=OPTIONS)
+
+    async def start(self) -> int:
+        """Open the books, listen, and return the port.
+
+        Raises:
+            services.directory.KeyUnusable, ledger.store.database.FormatNotKnown: see there.
+            OSError: the directory cannot be used, or the address not listened on.
+        """
+        self._directory = await asyncio.to_thread(Directory, self._settings.data, now)
+        self._doors = Doors(self._directory)
+        self._add_services()
+        try:
+            port = self._server.add_insecure_port(self._settings.listen)
+        except RuntimeError as error:
+            await self._close()
+            raise OSError(f"Cannot listen on {self._settings.listen}: {error}") from error
+        await self._server.start()
+        for name in SERVICES:
+            await self._health.set(name, HealthCheckResponse.SERVING)
+        host = self._settings.listen.rpartition(":")[0]
+        self._log.info("listening", address=f"{host}:{port}", data=str(self._settings.data))
+        if not self._settings.is_loopback:
+            self._log.warning(
+                "there is no access control yet: whoever reaches this address can read and write every book",
+                address=f"{host}:{port}",
+            )
+        return port
+
+    async def stop(self) -> None:
+        """Answer what was asked, end what follows, take nothing new, and close the books."""
+        self._log.info("stopping")
+        await self._health.enter_graceful_shutdown()
+        self._drain.begin()
+        await self._server.stop(self._settings.drain_seconds)
+        await self._close()
+        self._log.info("stopped")
+
+    async def _close(self) -> None:
+        await asyncio.to_thread(self._directory.close)
+        self._doors.close()
+
+    def _add_services(self) -> None:
+        doors, drain, server = self._doors, self._drain, self._server
+        following = Following(doors, self._directory.stream, self._directory.follower)
+        parties_pb2_grpc.add_PartyServiceServicer_to_server(PartyService(doors), server)
+        batches_pb2_grpc.add_BatchServiceServicer_to_server(BatchService(doors), server)
+        transfers_pb2_grpc.add_TransferServiceServicer_to_server(
+            TransferService(doors, Bulk(doors, drain)), server
+        )
+        paths_pb2_grpc.add_PathServiceServicer_to_server(PathService(doors), server)
+        events_pb2_grpc.add_EventServiceServicer_to_server(EventService(doors, following, drain), server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+
+
+async def serve(settings: Settings, log: FilteringBoundLogger | None = None) -> None:
+    """Serve until the process is told to stop (SIGTERM, SIGINT). Raises as Server.start."""
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    server = Server(settings, log)
+    await server.start()
+    await told.wait()
+    await server.stop()

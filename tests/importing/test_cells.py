@@ -1,0 +1,134 @@
+"""Texts of cells become words exactly, or are named as faults."""
+
+import datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ledger.values import gtin14, is_identifier, is_lot
+from pathbook.importing import cells
+from pathbook.importing.cells import FaultError, Slugs
+
+NAMES = st.lists(st.text(min_size=1, max_size=80).filter(str.strip), min_size=1, max_size=20)
+
+
+@pytest.mark.parametrize(
+    ("text", "currency_code", "amount_minor"),
+    [("4.75", "USD", 475), ("4", "USD", 400), ("4.7", "USD", 470), ("0", "USD", 0), ("300", "JPY", 300),
+     ("1.234", "KWD", 1234), ("1039951.09", "USD", 103995109)],
+)  # fmt: skip
+def test_a_price_is_exact(text: str, currency_code: str, amount_minor: int) -> None:
+    """A price is read to the minor unit, as many decimals as the currency has."""
+    assert cells.parse_price("price", text, currency_code) == (amount_minor, currency_code)
+
+
+@pytest.mark.parametrize(
+    ("text", "currency_code", "fault"),
+    [("4.755", "USD", "PRICE_MALFORMED"), ("0.5", "JPY", "PRICE_MALFORMED"), ("4,75", "USD", "PRICE_MALFORMED"),
+     ("$4.75", "USD", "PRICE_MALFORMED"), ("1e3", "USD", "PRICE_MALFORMED"), ("nan", "USD", "PRICE_MALFORMED"),
+     ("4.75 CNY", "USD", "PRICE_MALFORMED"), ("9" * 19, "USD", "PRICE_MALFORMED"), ("-4.75", "USD", "PRICE_NEGATIVE"),
+     ("4.75", "RMB", "CURRENCY_UNKNOWN"), ("4.75", "", "CURRENCY_UNKNOWN")],
+)  # fmt: skip
+def test_what_is_no_price_is_named(text: str, currency_code: str, fault: str) -> None:
+    """A text that is no price is a fault with a name; nothing is rounded."""
+    with pytest.raises(FaultError, match=rf"^{fault}: "):
+        cells.parse_price("price", text, currency_code)
+
+
+@pytest.mark.parametrize(("text", "quantity"), [("12", 12), ("-3", -3), ("+3", 3), ("60.0", 60), ("007", 7)])
+def test_a_quantity_is_a_whole_number(text: str, quantity: int) -> None:
+    """A quantity is read as a whole number, also as spreadsheets write one."""
+    assert cells.parse_quantity("count", text) == quantity
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [("0", "QUANTITY_ZERO"), ("-0", "QUANTITY_ZERO"), ("1.5", "QUANTITY_MALFORMED"), ("six", "QUANTITY_MALFORMED"),
+     ("1e2", "QUANTITY_MALFORMED"), ("1 000", "QUANTITY_MALFORMED"), ("9" * 13, "QUANTITY_MALFORMED")],
+)  # fmt: skip
+def test_what_is_no_quantity_is_named(text: str, fault: str) -> None:
+    """A text that is no quantity is a fault with a name."""
+    with pytest.raises(FaultError, match=rf"^{fault}: count "):
+        cells.parse_quantity("count", text)
+
+
+def test_a_date_is_read_as_the_recipe_writes_it() -> None:
+    """A date in another order, or in Chinese, is a date where the recipe says so."""
+    day = datetime.date(2024, 3, 5)
+    assert cells.parse_date("day", "05.03.2024", "%d.%m.%Y") == day
+    assert cells.parse_date("日期", "2024年3月5日", "%Y年%m月%d日") == day
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [("2012-02-30", "DATE_MALFORMED"), ("31.01.2012", "DATE_MALFORMED"), ("1012-01-31", "DATE_TOO_EARLY")],
+)
+def test_what_is_no_date_is_named(text: str, fault: str) -> None:
+    """A text that is no date, or one before there were books, is a fault with a name."""
+    with pytest.raises(FaultError, match=rf"^{fault}: day "):
+        cells.parse_date("day", text, "%Y-%m-%d")
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [("Luxco-St Louis", "luxco-st-louis"), ("Bacardi U.S.A., Inc.", "bacardi-u-s-a-inc"),
+     ("REMY COINTREAU USA         .", "remy-cointreau-usa"), ("  Proximo ", "proximo")],
+)  # fmt: skip
+def test_a_plain_name_is_its_own_slug(name: str, slug: str) -> None:
+    """An id made of a name can be read."""
+    assert Slugs().of(name) == slug
+
+
+def test_names_that_would_collide_are_told_apart() -> None:
+    """Case and blanks make no other name; punctuation and lost letters do, and add a hash."""
+    slugs = Slugs()
+    assert slugs.of("A B") == slugs.of("a  b") == "a-b"
+    assert slugs.of("A+B") != "a-b"
+    assert slugs.of("A+B").startswith("a-b-")
+    assert slugs.of("A B") == "a-b"
+    assert slugs.of("王小明") != slugs.of("李小龙")
+    assert slugs.of("Café") != slugs.of("Cafe")
+
+
+@given(NAMES)
+def test_slugs_are_ids_and_tell_names_apart(names: list[str]) -> None:
+    """Whatever the names, each id can name a party, is the name's own, and comes again in the same order."""
+    slugs, again = Slugs(), Slugs()
+    ids = [slugs.of(name) for name in names]
+    assert all(map(is_identifier, ids))
+    assert len(set(ids)) == len({cells._canonical(name) for name in names})
+    assert ids == [again.of(name) for name in names]
+
+
+@given(st.from_regex(r"[0-9]{1,6}", fullmatch=True), st.text(min_size=1, max_size=40))
+def test_a_restricted_gtin_is_a_gtin(item: str, owner: str) -> None:
+    """A GTIN made of an item number has a right check digit and begins as a restricted circulation number."""
+    gtin = cells.restricted_gtin("item", item, owner)
+    assert gtin14(gtin) == gtin
+    assert gtin[:8] == "02" + item.zfill(6)
+
+
+def test_a_restricted_gtin_tells_owners_apart() -> None:
+    """Two owners with the same item number have two products; more than six digits do not fit."""
+    assert cells.restricted_gtin("item", "75087", "Luxco-St Louis") == "02075087599325"
+    assert cells.restricted_gtin("item", "75087", "Proximo") != "02075087599325"
+    with pytest.raises(FaultError, match=r"^ITEM_MALFORMED: item '1234567'"):
+        cells.restricted_gtin("item", "1234567", "Proximo")
+
+
+@given(st.text(min_size=1, max_size=80))
+def test_a_source_and_its_lot_can_be_told_to_a_book(stem: str) -> None:
+    """Whatever a file is called, its source's name fits a request id, and its lot a label."""
+    source = cells.source_of(stem)
+    assert is_identifier(f"x{source}")
+    assert len(source) <= cells.MAX_SLUG
+    assert is_lot(cells.lot_of(source))
+    assert cells.source_of(source) == source
+
+
+def test_a_fault_repeats_only_the_beginning_of_a_cell() -> None:
+    """A cell of 5,000 characters does not come back whole."""
+    with pytest.raises(FaultError) as raised:
+        cells.parse_quantity("count", "x" * 5_000)
+    assert len(str(raised.value)) < 200

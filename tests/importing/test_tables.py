@@ -1,0 +1,121 @@
+"""Rows of CSV and Parquet files come as the same texts, numbered from 1."""
+
+import datetime
+import decimal
+from pathlib import Path
+
+import pyarrow
+import pytest
+from pyarrow import parquet
+
+from pathbook.importing import tables
+from pathbook.importing.recipe import Recipe, load_recipe
+from pathbook.importing.tables import Row, TableError, read_rows
+
+HEADER = "date,store_number,item_number,vendor_name,item_description,state_bottle_cost,state_bottle_retail,bottles_sold"
+"""The columns that the recipe for Iowa names."""
+
+CELLS = "2012-01-31,2506,75087,Proximo,Tequila,4.75,7.13,60"
+
+
+@pytest.fixture
+def recipe() -> Recipe:
+    """Return the recipe for Iowa."""
+    return load_recipe("iowa")
+
+
+def rows(tmp_path: Path, recipe: Recipe, content: str, encoding: str = "utf-8") -> list[Row]:
+    """Read a CSV file with this content."""
+    path = tmp_path / "table.csv"
+    path.write_bytes(content.encode(encoding))
+    return list(read_rows(path, recipe))
+
+
+def test_rows_hold_the_columns_named_and_their_numbers(tmp_path: Path, recipe: Recipe) -> None:
+    """Only columns that the recipe names are read, trimmed, in any order; blank lines do not count."""
+    content = f"more,{HEADER}\nx, {CELLS}\n\ny,{CELLS}\n"
+    first, second = rows(tmp_path, recipe, content)
+    assert (first.number, second.number) == (1, 2)
+    assert first.cells == second.cells == dict(zip(HEADER.split(","), CELLS.split(","), strict=True))
+
+
+def test_a_byte_order_mark_and_quotes_are_no_part_of_a_cell(tmp_path: Path, recipe: Recipe) -> None:
+    """What a spreadsheet writes around its cells is taken off."""
+    (row,) = rows(
+        tmp_path,
+        recipe,
+        f"{HEADER}\r\n{CELLS.replace('Proximo', chr(34) + 'A, B' + chr(34))}\r\n",
+        "utf-8-sig",
+    )
+    assert row.cells["date"] == "2012-01-31"
+    assert row.cells["vendor_name"] == "A, B"
+
+
+def test_a_row_with_too_few_cells_is_broken_and_the_next_is_not(tmp_path: Path, recipe: Recipe) -> None:
+    """A row that does not fit the header, or cannot be taken apart, keeps its number and says why."""
+    too_long = CELLS.replace("Tequila", "x" * 200_000)
+    short, long, good = rows(tmp_path, recipe, f"{HEADER}\n1,2\n{too_long}\n{CELLS}\n")
+    assert short.broken == "it has 2 cells, and the header 8"
+    assert "limit" in long.broken
+    assert (good.number, good.broken) == (3, "")
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        pytest.param("", "no column 'date'", id="an empty file"),
+        pytest.param("date,store_number\n", "no column 'bottles_sold'", id="a column is missing"),
+        pytest.param(f"{HEADER},date\n", "two columns 'date'", id="a column stands twice"),
+    ],
+)
+def test_a_table_without_the_columns_is_refused(
+    tmp_path: Path, recipe: Recipe, content: str, named: str
+) -> None:
+    """A table that the recipe does not fit is an error that names the column."""
+    with pytest.raises(TableError, match=named):
+        rows(tmp_path, recipe, content)
+
+
+def test_a_table_in_another_encoding_is_refused(tmp_path: Path, recipe: Recipe) -> None:
+    """Bytes that are no text in the recipe's encoding are an error that says what to do."""
+    with pytest.raises(TableError, match="Name its encoding in the recipe"):
+        rows(tmp_path, recipe, f"{HEADER}\n{CELLS.replace('Proximo', '王小明')}\n", "gb18030")
+
+
+@pytest.mark.parametrize("name", ["table.xlsx", "table", "missing.csv", "missing.parquet"])
+def test_what_is_no_table_is_refused(tmp_path: Path, recipe: Recipe, name: str) -> None:
+    """A file of another kind, or none, is an error that names it."""
+    with pytest.raises(TableError, match=name):
+        next(read_rows(tmp_path / name, recipe))
+
+
+def test_a_file_that_only_claims_to_be_parquet_is_refused(tmp_path: Path, recipe: Recipe) -> None:
+    """A damaged Parquet file is an error that names it."""
+    path = tmp_path / "table.parquet"
+    path.write_bytes(b"no parquet at all")
+    with pytest.raises(TableError, match=r"table\.parquet is not a sound Parquet file"):
+        next(read_rows(path, recipe))
+
+
+def test_parquet_cells_are_the_texts_a_csv_file_would_hold(
+    tmp_path: Path, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dates, decimals, floats and nulls come as the same texts, over the edges of what is read at once."""
+    monkeypatch.setattr(tables, "PARQUET_BATCH_ROWS", 2)
+    values: dict[str, list[object]] = {
+        "date": [datetime.date(2012, 1, 31), datetime.date(2012, 2, 1), None],
+        "store_number": [2506, 2507, 2508],
+        "item_number": ["75087", "75088", "75089"],
+        "vendor_name": ["Proximo", " Proximo ", None],
+        "item_description": ["Tequila", "Rum", ""],
+        "state_bottle_cost": [decimal.Decimal("4.7500"), decimal.Decimal("100.0000"), None],
+        "state_bottle_retail": [7.13, 150.0, float("nan")],
+        "bottles_sold": [60.0, -2.0, None],
+        "more": [1, 2, 3],
+    }
+    path = tmp_path / "table.parquet"
+    parquet.write_table(pyarrow.table(values), path)
+    read = list(read_rows(path, recipe))
+    wanted = [CELLS, "2012-02-01,2507,75088,Proximo,Rum,100,150,-2", ",2508,75089,,,,,"]
+    assert [row.number for row in read] == [1, 2, 3]
+    assert [[row.cells[name] for name in HEADER.split(",")] for row in read] == [w.split(",") for w in wanted]

@@ -1,0 +1,92 @@
+"""Stories of goods: write-offs, cases and pallets."""
+
+from tests.scenario import Story
+
+CASE = "106141412345678908"
+PALLET = "106141412345678915"
+OTHER = "106141412345678922"
+
+WAREHOUSE = """
+brand acme
+agent ann
+agent ben
+product mask 30000 CNY of acme
+batch L1 of mask size 100 made 2025-12-01 by acme
+"""
+
+
+def test_units_written_off_move_no_more() -> None:
+    """Whoever has them says they are lost, damaged, destroyed or defaced; then nothing moves them."""
+    Story(WAREHOUSE).tell("""
+    write off 1:0 by ann as lost                -> UNITS_NOT_IN_CUSTODY
+    write off 1:0 by acme as sold               -> VALUE_MISSING
+    write off 1:0 by acme as defaced            -> ok
+    write off 1:0 by acme as lost               -> UNITS_WRITTEN_OFF
+    record 1:0 acme > ann at 1                  -> UNITS_WRITTEN_OFF
+    record 99 of 1 acme > ann at 1              -> ok
+    """)
+
+
+def test_a_case_moves_whole() -> None:
+    """Transferring a case moves its contents; a unit alone stays in until the case is unpacked."""
+    Story(WAREHOUSE).tell(f"""
+    pack 106141412345678909 with 1:0-9 by acme     -> SSCC_CHECK_DIGIT
+    pack {CASE} with 1:0-9 by ann                  -> UNITS_NOT_IN_CUSTODY
+    pack {CASE} with 1:0-9 by acme                 -> ok
+    pack {CASE} with 1:10 by acme                  -> CASE_EXISTS
+    pack {OTHER} with 1:5-12 by acme               -> UNITS_IN_CASE
+    record 1:3 acme > ann at 1                     -> UNITS_IN_CASE
+    record 91 of 1 acme > ann at 1                 -> STOCK_TOO_SMALL
+    record case {OTHER} acme > ann at 1            -> CASE_UNKNOWN
+    record case {CASE} acme > ann at 1             -> ok
+    who owns 1:9                                   -> ann
+    unpack {CASE} by acme                          -> UNITS_NOT_IN_CUSTODY
+    unpack {CASE} by ann                           -> ok
+    unpack {CASE} by ann                           -> CASE_UNKNOWN
+    record 1:3 ann > ben at 1                      -> ok
+    """)
+
+
+def test_a_pallet_moves_the_cases_on_it() -> None:
+    """Cases are packed on a pallet, move with it, and not without it."""
+    Story(WAREHOUSE).tell(f"""
+    pack {CASE} with 1:0-9 by acme
+    pack {PALLET} with case {CASE} and 1:20-29 by acme  -> ok
+    record case {CASE} acme > ann at 1                  -> CASE_IN_CASE
+    unpack {CASE} by acme                               -> CASE_IN_CASE
+    record case {PALLET} acme > ann at 1                -> ok
+    who owns 1:0                                        -> ann
+    who owns 1:29                                       -> ann
+    unpack {PALLET} by ann
+    record case {CASE} ann > ben at 1                   -> ok
+    who owns 1:5                                        -> ben
+    """)
+
+
+def test_a_broken_box_leaves_its_case_to_the_others() -> None:
+    """A unit written off in a case stays behind when the case moves."""
+    Story(WAREHOUSE).tell(f"""
+    pack {CASE} with 1:0-2 by acme
+    write off 1:1 by acme as damaged               -> ok
+    record case {CASE} acme > ann at 1             -> ok
+    who owns 1:0                                   -> ann
+    who owns 1:1                                   -> acme
+    write off 1:0,1:2 by ann as lost               -> ok
+    record case {CASE} ann > ben at 1              -> CASE_EMPTY
+    """)
+
+
+def test_accepting_a_pallet_in_part_opens_what_was_short() -> None:
+    """The pallet and the case that was short are unpacked by that; a whole case stays packed."""
+    Story(WAREHOUSE).tell(f"""
+    pack {CASE} with 1:0-9 by acme
+    pack {OTHER} with 1:10-19 by acme
+    pack {PALLET} with case {CASE} and case {OTHER} by acme
+    offer case {PALLET} acme > ann at 1 as load
+    unpack {PALLET} by acme                        -> UNITS_RESERVED
+    accept load by ann but short 1:15-19           -> ok
+    record 1:10 ann > ben at 1                     -> ok
+    record 1:15 acme > ben at 1                    -> ok
+    record 1:0 ann > ben at 1                      -> UNITS_IN_CASE
+    record case {CASE} ann > ben at 1              -> ok
+    """)

@@ -1,0 +1,102 @@
+"""Stories of parties and of who may sell what for whom."""
+
+from ledger.events import TransferRecorded
+from ledger.values import Standing
+from tests.scenario import Story
+
+PARTIES = """
+brand acme
+agent ann
+agent ben
+product mask 30000 CNY of acme
+product balm 9000 CNY of acme
+batch L1 of mask size 100 made 2025-12-01 by acme
+"""
+
+
+def standings(story: Story) -> tuple[Standing, Standing | None]:
+    """Return how both sides of the last transfer stood."""
+    event = story.events[-1]
+    assert isinstance(event, TransferRecorded)
+    return event.terms.giver_standing, event.terms.receiver_standing
+
+
+def test_a_book_begins_with_its_first_brand() -> None:
+    """Nothing but a brand's registration can be the first event of a book."""
+    Story().tell("""
+    agent ann          -> BOOK_UNKNOWN
+    brand acme         -> ok
+    brand acme         -> PARTY_EXISTS
+    agent acme         -> PARTY_EXISTS
+    agent a:b          -> PARTY_MALFORMED
+    """)
+
+
+def test_uplines_authorise_downwards_only() -> None:
+    """An upline gives tiers below its own, to somebody else, for what it may sell itself."""
+    Story(PARTIES).tell("""
+    authorize ann tier 1 by ann                        -> SELF_AUTHORIZATION
+    authorize acme tier 1 by ann                       -> BRAND_NEEDS_NO_AUTHORIZATION
+    authorize ann tier 0 by acme                       -> TIER_OUT_OF_BOUNDS
+    authorize ann tier 101 by acme                     -> TIER_OUT_OF_BOUNDS
+    authorize ben tier 2 by ann                        -> UPLINE_NOT_AUTHORIZED
+    authorize zoe tier 2 by acme                       -> PARTY_UNKNOWN
+    authorize ann tier 2 by acme for mask              -> ok
+    authorize ben tier 2 by ann for mask               -> TIER_NOT_BELOW_UPLINE
+    authorize ben tier 3 by ann for balm               -> UPLINE_NOT_AUTHORIZED
+    authorize ben tier 3 by ann                        -> UPLINE_NOT_AUTHORIZED
+    authorize ben tier 3 by ann for mask               -> ok
+    authorize ben tier 3 by acme from 2026-05-01 until 2026-04-01 -> VALIDITY_REVERSED
+    authorize ben tier 3 by acme for 4006381333932     -> GTIN_CHECK_DIGIT
+    """)
+
+
+def test_an_unauthorised_agents_transfer_is_recorded_and_marked() -> None:
+    """Hiding it would hide the truth: the transfer stands, and says how both sides stood."""
+    story = Story(PARTIES)
+    story.tell("record 1:0 acme > ann at 1")
+    assert standings(story) == (Standing.AUTHORIZED, Standing.NEVER_AUTHORIZED)
+    story.tell("authorize ann tier 1 by acme for balm\nrecord 1:1 acme > ann at 1")
+    assert standings(story) == (Standing.AUTHORIZED, Standing.OTHER_PRODUCTS)
+    story.tell("authorize ann tier 1 by acme from 2026-02-01 until 2026-03-01\nrecord 1:2 acme > ann at 1")
+    assert standings(story) == (Standing.AUTHORIZED, Standing.NOT_YET_AUTHORIZED)
+    story.tell("today is 2026-02-10\nrecord 1:3 acme > ann at 1")
+    assert standings(story) == (Standing.AUTHORIZED, Standing.AUTHORIZED)
+    story.tell("today is 2026-03-10\nrecord 1:3 ann > ben at 1")
+    assert standings(story) == (Standing.EXPIRED, Standing.NEVER_AUTHORIZED)
+
+
+def test_a_revocation_holds_from_its_date_on() -> None:
+    """What occurred before the date was authorised, what occurred after it was not."""
+    story = Story(PARTIES)
+    story.tell("""
+    authorize ann tier 1 by acme from 2025-12-01 as given
+    revoke given by ben                                -> NOT_THE_UPLINE
+    revoke 99 by acme                                  -> AUTHORIZATION_UNKNOWN
+    revoke given by acme from 2025-12-20               -> ok
+    revoke given by acme                               -> AUTHORIZATION_ALREADY_REVOKED
+    record 1:0 acme > ann at 1 on 2025-12-19
+    """)
+    assert standings(story) == (Standing.AUTHORIZED, Standing.AUTHORIZED)
+    story.tell("record 1:1 acme > ann at 1 on 2025-12-20")
+    assert standings(story) == (Standing.AUTHORIZED, Standing.REVOKED)
+
+
+def test_only_a_brand_commissions_and_only_its_own_products() -> None:
+    """Agents make nothing, a brand makes nothing of another brand's."""
+    Story(PARTIES).tell("""
+    brand other
+    batch L2 of mask size 5 made 2025-12-01 by ann                              -> NOT_A_BRAND
+    batch L2 of mask size 5 made 2025-12-01 by other                            -> NOT_THE_BRAND
+    batch L1 of mask size 5 made 2025-12-01 by acme                             -> BATCH_EXISTS
+    batch L2 of 4006381333932 size 5 made 2025-12-01 by acme                    -> GTIN_CHECK_DIGIT
+    batch L2 of 4012345000009 size 5 made 2025-12-01 by acme                    -> PRODUCT_UNKNOWN
+    batch ABCDEFGHIJKLMNOPQRSTU of mask size 5 made 2025-12-01 by acme          -> LOT_MALFORMED
+    batch L2 of mask size 0 made 2025-12-01 by acme                             -> BATCH_SIZE_OUT_OF_BOUNDS
+    batch L2 of mask size 268435457 made 2025-12-01 by acme                     -> BATCH_SIZE_OUT_OF_BOUNDS
+    batch L2 of mask size 5 made 2025-12-01 expires 2025-11-30 by acme          -> EXPIRES_BEFORE_MADE
+    batch L2 of mask size 5 made 2026-06-01 by acme                             -> OCCURRED_IN_FUTURE
+    product mask 1 CNY of acme                                                  -> PRODUCT_EXISTS
+    product 123 1 CNY of acme                                                   -> GTIN_CHECK_DIGIT
+    product 4012345000009 1 CNY of ann                                          -> NOT_A_BRAND
+    """)

@@ -1,0 +1,98 @@
+"""Stories of consumers: sale, confirmation, and the way back."""
+
+from tests.scenario import Story
+
+SHOP = """
+brand acme
+agent ann
+shop cat
+product mask 30000 CNY of acme
+batch L1 of mask size 100 made 2025-12-01 by acme
+record 1:0-9 acme > ann at 15000
+record 1:0-4 ann > cat at 20000
+"""
+
+
+def test_a_sold_unit_moves_no_more_until_it_is_returned() -> None:
+    """After the sale nobody transfers it; the return gives it back to the shop."""
+    Story(SHOP).tell("""
+    sell 1:0 cat > wei at 29900                 -> ok
+    who owns 1:0                                -> consumer:wei
+    record 1:0 cat > ann at 1                   -> UNITS_SOLD
+    offer 1:0 cat > ann at 1                    -> UNITS_SOLD
+    sell 1:0 cat > eve at 1                     -> UNITS_SOLD
+    return 1:0 by cat                           -> UNITS_NOT_OWNED
+    return 1:0 by consumer:wei                  -> ok
+    who owns 1:0                                -> cat
+    how is 1:0                                  -> in_stock
+    sell 1:0 cat > eve at 29900                 -> ok
+    """)
+
+
+def test_the_buyer_confirms_once_and_nobody_else_does() -> None:
+    """Only the buyer on record confirms, only what was sold, and only once, whatever price was paid."""
+    Story(SHOP).tell("""
+    confirm 1:0 by wei at 29900                 -> UNITS_NOT_SOLD
+    sell 1:0 cat > wei at 29900
+    confirm 1:0 by eve at 29900                 -> NOT_THE_BUYER
+    confirm 1:0 by wei at 35000                 -> ok
+    confirm 1:0 by wei at 35000                 -> PURCHASE_ALREADY_CONFIRMED
+    sell 1:1 cat > w:i at 1                     -> CONSUMER_MALFORMED
+    """)
+
+
+def test_returns_go_back_the_whole_way_they_came() -> None:
+    """Each return goes one hop back, to whoever had given, until the units are the brand's again."""
+    Story(SHOP).tell("""
+    return 1:0-9 by cat                         -> UNITS_NOT_OWNED
+    return 1:0-4 by cat                         -> ok
+    who owns 1:4                                -> ann
+    return 1:0-9 by ann                         -> ok
+    who owns 1:9                                -> acme
+    return 1:0 by acme                          -> NOTHING_TO_RETURN
+    """)
+
+
+def test_a_return_may_span_transfers() -> None:
+    """Units that came by several transfers go back in one return, each along its own way."""
+    story = Story(SHOP)
+    story.tell("""
+    record 1:20-29 acme > cat at 17000
+    return 1:3-4,1:20-21 by cat                 -> ok
+    who owns 1:3                                -> ann
+    who owns 1:20                               -> acme
+    """)
+
+
+def test_cloud_stock_is_returned_without_moving_the_goods() -> None:
+    """A return gives back the title; goods that never left stay where they lie."""
+    Story(SHOP).tell("""
+    record 1:50 acme > ann at 15000 later
+    return 1:50 by ann                          -> ok
+    who owns 1:50                               -> acme
+    who has 1:50                                -> acme
+    """)
+
+
+def test_recalled_units_go_back_but_not_onward() -> None:
+    """A recall stops transfers, offers and sales, lets returns through, and can be lifted."""
+    Story(SHOP).tell("""
+    offer 1:2 cat > ann at 1 as pending
+    recall batch 1 units 1:0-4 by ann           -> NOT_A_BRAND
+    recall batch 2 by acme                      -> BATCH_UNKNOWN
+    recall batch 1 units 1:90-100 by acme       -> RANGE_BEYOND_BATCH
+    recall batch 1 units 1:0-4 by acme as lead  -> ok
+    sell 1:0 cat > wei at 1                     -> UNITS_RECALLED
+    record 1:0 cat > ann at 1                   -> UNITS_RECALLED
+    record 1:5 ann > cat at 1                   -> ok
+    accept pending by ann                       -> UNITS_RECALLED
+    deliver 1:0 cat > ann                       -> UNITS_RECALLED
+    deliver 1:1 cat > acme                      -> ok
+    record 1:0 cat > ann at 1 on 2025-12-31     -> ok
+    return 1:3 by cat                           -> ok
+    lift lead by ann                            -> NOT_A_BRAND
+    lift 99 by acme                             -> RECALL_UNKNOWN
+    lift lead by acme                           -> ok
+    lift lead by acme                           -> RECALL_ALREADY_LIFTED
+    sell 1:4 cat > wei at 1                     -> ok
+    """)

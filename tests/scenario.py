@@ -1,0 +1,287 @@
+"""Tells stories to the rules: one line a command, its outcome last, in words a buyer could read.
+
+``offer 1:0-9 acme > ann at 150 as first -> ok`` names the offer's position ``first`` for later lines; what stands
+behind ``->`` is ``ok``, the name of a refusal, or for a line that asks, the answer.
+"""
+
+import datetime
+import re
+from collections.abc import Callable
+
+from ledger import commands
+from ledger.codec import decode, encode
+from ledger.commands import Command, DiscrepancyClaim, digest
+from ledger.events import Event
+from ledger.refusals import Refusal
+from ledger.rules.deciding import decide
+from ledger.rules.state import State, evolve
+from ledger.rules.units import pieces
+from ledger.values import (
+    Delivery,
+    DiscrepancyKind,
+    Money,
+    PartyKind,
+    Quantity,
+    Selection,
+    UnitRange,
+    UnitState,
+)
+
+DAY = 86_400_000_000
+"""A day in microseconds."""
+
+NOON = 20_454 * DAY + DAY // 2
+"""When stories begin: 2026-01-01 12:00 UTC."""
+
+MASK = "04006381333931"
+BALM = "04012345678901"
+GOODS = {"mask": MASK, "balm": BALM}
+
+
+class Story:
+    """A book in memory, to which lines are told one after the other."""
+
+    def __init__(self, text: str = "") -> None:
+        """Begin a book, and tell it some lines."""
+        self.state = State("book")
+        self.names: dict[str, int] = {}
+        self.events: list[Event] = []
+        self.now = NOON
+        self.tell(text)
+
+    def tell(self, text: str) -> None:
+        """Tell lines; each must end as it says behind its arrow (ok where it says nothing)."""
+        for line in text.strip().splitlines():
+            told, _, expected = line.partition("->")
+            outcome = self._line(told.split("#")[0].strip())
+            assert outcome == (expected.strip() or "ok"), f"{line.strip()}\n  came out as: {outcome}"
+
+    def ask(self, command: Command) -> Event | Refusal:
+        """Give a command, and fold what it causes, after a round through its bytes."""
+        outcome = decide(self.state, command, self.now)
+        if isinstance(outcome, Refusal):
+            return outcome
+        moment = command.occurred_at or self.now
+        _, data = encode(
+            outcome,
+            recorded_at=self.now,
+            occurred_at=moment,
+            request_id=command.request_id,
+            request_digest=digest(command),
+        )
+        recorded = decode(self.state.position + 1, data, strict=True)
+        assert recorded.event == outcome
+        evolve(self.state, recorded)
+        self.events.append(outcome)
+        return outcome
+
+    def _line(self, line: str) -> str:
+        if not line:
+            return "ok"
+        for pattern, build in LINES.items():
+            if (match := re.fullmatch(pattern, line)) is not None:
+                made = build(self, **{key: text or "" for key, text in match.groupdict().items()})
+                return made if isinstance(made, str) else self._outcome(made, match.groupdict().get("name"))
+        raise AssertionError(f"no line is told like this: {line}")
+
+    def _outcome(self, command: Command, name: str | None) -> str:
+        outcome = self.ask(command)
+        if isinstance(outcome, Refusal):
+            assert "{" not in str(outcome), outcome
+            return outcome.reason.name
+        if name:
+            self.names[name] = self.state.position
+        return "ok"
+
+    def request(self) -> str:
+        """Return an id no line has used."""
+        return f"r{self.state.position}-{len(self.events)}"
+
+    def position(self, name: str) -> int:
+        """Return the position named by an earlier line, or the number itself."""
+        return self.names[name] if name in self.names else int(name)
+
+
+def _gtin(text: str) -> str:
+    return GOODS.get(text, text)
+
+
+def _day(text: str) -> datetime.date:
+    return datetime.date.fromisoformat(text)
+
+
+def _moment(text: str) -> int:
+    return (_day(text).toordinal() - _day("1970-01-01").toordinal()) * DAY if text else 0
+
+
+def _money(text: str) -> Money:
+    amount, _, currency = text.partition(" ")
+    return Money(int(amount), currency or "CNY")
+
+
+def _ranges(text: str) -> tuple[UnitRange, ...]:
+    found = re.findall(r"(\d+):(-?\d+)(?:-(\d+))?", text)
+    return tuple(UnitRange(int(batch), int(first), int(last or first)) for batch, first, last in found)
+
+
+def _units(text: str) -> Selection:
+    cases = tuple(re.findall(r"case (\d+)", text))
+    counted = re.findall(r"(-?\d+) of (\w+)", text)
+    quantities = tuple(
+        Quantity(int(count), batch=int(what)) if what.isdigit() else Quantity(int(count), product=_gtin(what))
+        for count, what in counted
+    )
+    return Selection(_ranges(re.sub(r"case \d+|-?\d+ of \w+", "", text)), cases, quantities)
+
+
+def _piece(story: Story, unit: str) -> tuple[str, str, str]:
+    ((_, run),) = pieces(story.state, _ranges(unit))
+    return run.owner, run.custodian, run.state.name.lower()
+
+
+def _claims(text: str) -> tuple[DiscrepancyClaim, ...]:
+    claims = []
+    for part in filter(None, text.split(" and ")):
+        kind, _, what = part.partition(" ")
+        count = int(what) if what.isdigit() else 0
+        claims.append(DiscrepancyClaim(DiscrepancyKind[kind.upper()], _ranges(what), count))
+    return tuple(claims)
+
+
+_AT = r"(?: on (?P<on>[\d-]+))?(?: as (?P<name>\w+))?"
+_MOVE = (
+    r" (?P<units>.+) (?P<giver>\S+) > (?P<receiver>\S+) at (?P<price>-?\d+(?: [A-Z]{3})?)(?P<later> later)?"
+)
+_TO = r" (?P<units>.+) by (?P<party>\S+)"
+
+
+def _moving(kind: type[commands.OfferTransfer] | type[commands.RecordTransfer]) -> Callable[..., Command]:
+    def build(story: Story, **said: str) -> Command:
+        extra = {"deadline": _moment(said["deadline"]) or None} if kind is commands.OfferTransfer else {}
+        return kind(
+            request_id=story.request(),
+            occurred_at=_moment(said["on"]),
+            giver=said["giver"],
+            receiver=said["receiver"],
+            units=_units(said["units"]),
+            unit_price=_money(said["price"]),
+            delivery=Delivery.LATER if said["later"] else Delivery.WITH_TITLE,
+            **extra,
+        )
+
+    return build
+
+
+def _today(story: Story, day: str) -> str:
+    story.now = _moment(day) + DAY // 2
+    return "ok"
+
+
+LINES: dict[str, Callable[..., Command | str]] = {
+    r"(?P<kind>brand|agent|shop) (?P<party>\S+)": lambda s, kind, party: commands.RegisterParty(
+        request_id=s.request(), party=party, kind=PartyKind[kind.upper()]
+    ),
+    r"authorize (?P<party>\S+) tier (?P<tier>-?\d+) by (?P<upline>\S+)(?: for (?P<goods>[\w, ]+?))?"
+    r"(?: from (?P<since>[\d-]+))?(?: until (?P<until>[\d-]+))?(?: as (?P<name>\w+))?": lambda s, party, tier, upline, goods, since, until, name: (
+        commands.AuthorizeParty(
+            request_id=s.request(),
+            upline=upline,
+            party=party,
+            tier=int(tier),
+            products=tuple(_gtin(item) for item in goods.split(", ")) if goods else (),
+            valid_from=_moment(since),
+            valid_until=_moment(until) or None,
+        )
+    ),
+    r"revoke (?P<given>\w+) by (?P<upline>\S+)(?: from (?P<since>[\d-]+))?": lambda s, given, upline, since: (
+        commands.RevokeAuthorization(
+            request_id=s.request(),
+            upline=upline,
+            authorization=s.position(given),
+            revoked_from=_moment(since),
+        )
+    ),
+    r"product (?P<goods>\w+) (?P<price>\S+ \w+) of (?P<brand>\S+)": lambda s, goods, price, brand: (
+        commands.RegisterProduct(
+            request_id=s.request(),
+            brand=brand,
+            product=_gtin(goods),
+            name=goods,
+            suggested_price=_money(price),
+        )
+    ),
+    r"batch (?P<lot>\S*) of (?P<goods>\w+) size (?P<size>-?\d+) made (?P<made>[\d-]+)"
+    r"(?: expires (?P<expires>[\d-]+))? by (?P<brand>\S+)": lambda s, lot, goods, size, made, expires, brand: (
+        commands.CommissionBatch(
+            request_id=s.request(),
+            brand=brand,
+            product=_gtin(goods),
+            lot=lot,
+            size=int(size),
+            made_on=_day(made),
+            expires_on=_day(expires) if expires else None,
+        )
+    ),
+    rf"offer{_MOVE}(?: until (?P<deadline>[\d-]+))?{_AT}": _moving(commands.OfferTransfer),
+    rf"record{_MOVE}{_AT}": _moving(commands.RecordTransfer),
+    r"accept (?P<offer>\w+) by (?P<party>\S+)(?: but (?P<claims>.+))?": lambda s, offer, party, claims: (
+        commands.AcceptTransfer(
+            request_id=s.request(), receiver=party, transfer=s.position(offer), discrepancies=_claims(claims)
+        )
+    ),
+    r"decline (?P<offer>\w+) by (?P<party>\S+)": lambda s, offer, party: commands.DeclineTransfer(
+        request_id=s.request(), receiver=party, transfer=s.position(offer)
+    ),
+    r"withdraw (?P<offer>\w+) by (?P<party>\S+)": lambda s, offer, party: commands.WithdrawTransfer(
+        request_id=s.request(), giver=party, transfer=s.position(offer)
+    ),
+    r"lapse (?P<offer>\w+)": lambda s, offer: commands.LapseTransfer(
+        request_id=s.request(), transfer=s.position(offer)
+    ),
+    r"reverse (?P<offer>\w+) by (?P<party>\S+)": lambda s, offer, party: commands.ReverseTransfer(
+        request_id=s.request(), party=party, transfer=s.position(offer)
+    ),
+    rf"deliver (?P<units>.+) (?P<giver>\S+) > (?P<receiver>\S+?){_AT}": lambda s, units, giver, receiver, on, name: (
+        commands.DeliverUnits(
+            request_id=s.request(),
+            occurred_at=_moment(on),
+            custodian=giver,
+            receiver=receiver,
+            units=_units(units),
+        )
+    ),
+    rf"sell{_MOVE}{_AT}": lambda s, units, giver, receiver, price, later, on, name: commands.SellUnits(
+        request_id=s.request(),
+        occurred_at=_moment(on),
+        seller=giver,
+        consumer=receiver,
+        units=_units(units),
+        unit_price=_money(price),
+        delivery=Delivery.LATER if later else Delivery.WITH_TITLE,
+    ),
+    rf"confirm{_TO} at (?P<price>-?\d+)": lambda s, units, party, price: commands.ConfirmPurchase(
+        request_id=s.request(), consumer=party, units=_units(units), price_paid=_money(price)
+    ),
+    rf"return{_TO}": lambda s, units, party: commands.ReturnUnits(
+        request_id=s.request(), owner=party, units=_units(units)
+    ),
+    rf"write off{_TO} as (?P<state>\w+)": lambda s, units, party, state: commands.WriteOffUnits(
+        request_id=s.request(), party=party, units=_units(units), state=UnitState[state.upper()]
+    ),
+    rf"pack (?P<sscc>\d+) with{_TO}": lambda s, sscc, units, party: commands.PackCase(
+        request_id=s.request(), party=party, sscc=sscc, units=_units(units)
+    ),
+    r"unpack (?P<sscc>\d+) by (?P<party>\S+)": lambda s, sscc, party: commands.UnpackCase(
+        request_id=s.request(), party=party, sscc=sscc
+    ),
+    r"recall batch (?P<batch>\d+)(?: units (?P<units>\S+))? by (?P<brand>\S+)(?: as (?P<name>\w+))?": lambda s, batch, units, brand, name: (
+        commands.RecallUnits(request_id=s.request(), brand=brand, batch=int(batch), ranges=_ranges(units))
+    ),
+    r"lift (?P<recall>\w+) by (?P<brand>\S+)": lambda s, recall, brand: commands.LiftRecall(
+        request_id=s.request(), brand=brand, recall=s.position(recall)
+    ),
+    r"today is (?P<day>[\d-]+)": _today,
+    r"who owns (?P<unit>\S+)": lambda s, unit: _piece(s, unit)[0],
+    r"who has (?P<unit>\S+)": lambda s, unit: _piece(s, unit)[1],
+    r"how is (?P<unit>\S+)": lambda s, unit: _piece(s, unit)[2],
+}

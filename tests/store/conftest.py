@@ -1,0 +1,37 @@
+"""The databases that every test of the store runs over."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from ledger.store.database import Purpose, open_engine
+from ledger.store.stream import Stream
+
+
+@pytest.fixture(params=["sqlite"])
+def locate(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Purpose], str]:
+    """Say where this test's database for a purpose is, new and empty: another kind of database joins here."""
+    assert request.param == "sqlite"
+    return lambda purpose: f"sqlite:///{tmp_path}/{purpose}.sqlite"
+
+
+@pytest.fixture
+def connect(locate: Callable[[Purpose], str]) -> Iterator[Callable[[Purpose], Engine]]:
+    """Open an engine on this test's database, as another process would; all are closed at the end."""
+    engines: list[Engine] = []
+
+    def open_another(purpose: Purpose) -> Engine:
+        engines.append(open_engine(locate(purpose), purpose=purpose))
+        return engines[-1]
+
+    yield open_another
+    for engine in engines:
+        engine.dispose()
+
+
+@pytest.fixture
+def stream(connect: Callable[[Purpose], Engine]) -> Stream:
+    """An empty log."""
+    return Stream(connect("events"))

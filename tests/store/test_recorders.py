@@ -1,0 +1,151 @@
+"""Our recorders keep eventsourcing's contracts, as its own test cases have them, and what we ask beyond."""
+
+import threading
+import unittest
+from collections.abc import Callable
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import sqlalchemy
+from eventsourcing import persistence
+from eventsourcing.persistence import StoredEvent, Tracking
+from eventsourcing.tests import persistence as contracts
+from sqlalchemy import Engine
+
+from ledger.store.database import Purpose, open_engine, reading, writing
+from ledger.store.follower import TRACKING, SQLAlchemyTrackingRecorder
+from ledger.store.stream import SQLAlchemyAggregateRecorder
+
+Connect = Callable[[Purpose], Engine]
+
+
+class AggregateContract(contracts.AggregateRecorderTestCase):
+    """Eventsourcing's test case for what records events."""
+
+    __test__ = False  # run below, over every database
+    engine: Engine
+
+    def new_originator_id(self) -> str:
+        """A book is text."""
+        return str(uuid4())
+
+    def create_recorder(self) -> SQLAlchemyAggregateRecorder:
+        """Ours."""
+        return SQLAlchemyAggregateRecorder(self.engine)
+
+
+class TrackingContract(contracts.TrackingRecorderTestCase):
+    """Eventsourcing's test case for what records how far something was followed."""
+
+    __test__ = False  # run below, over every database
+    engine: Engine
+
+    def create_recorder(self) -> SQLAlchemyTrackingRecorder:
+        """Ours."""
+        return SQLAlchemyTrackingRecorder(self.engine)
+
+
+def names(case: type[unittest.TestCase]) -> list[str]:
+    """The tests of a test case; a contract without any would be kept by anything."""
+    found = list(unittest.TestLoader().getTestCaseNames(case))
+    assert found
+    return found
+
+
+@pytest.mark.parametrize("name", names(AggregateContract))
+def test_the_aggregate_recorder_keeps_the_contract(name: str, connect: Connect) -> None:
+    """The aggregate recorder passes eventsourcing's own test case."""
+    case = AggregateContract(name)
+    case.engine = connect("events")
+    case.debug()
+
+
+@pytest.mark.parametrize("name", names(TrackingContract))
+def test_the_tracking_recorder_keeps_the_contract(name: str, connect: Connect) -> None:
+    """The tracking recorder passes eventsourcing's own test case."""
+    case = TrackingContract(name)
+    case.engine = connect("views")
+    case.debug()
+
+
+def test_a_failure_of_the_database_is_raised_in_eventsourcing_s_words(connect: Connect) -> None:
+    """What the database refuses is raised as eventsourcing's exception, without the events in its message."""
+    engine = connect("events")
+    recorder = SQLAlchemyAggregateRecorder(engine)
+    with writing(engine) as connection:
+        connection.exec_driver_sql("DROP TABLE event")
+    with pytest.raises(persistence.OperationalError, match="no such table") as raised:
+        recorder.insert_events([StoredEvent("masks", 1, "PriceAgreed", b"15000 minor units")])
+    assert "15000" not in str(raised.value)
+
+
+def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path: Path) -> None:
+    """A file that holds something else is refused and left as it was."""
+    path = tmp_path / "notes.txt"
+    path.write_bytes(b"not a database " * 100)
+    engine = open_engine(path, purpose="events")
+    with pytest.raises(persistence.DatabaseError, match="not a database"):
+        SQLAlchemyAggregateRecorder(engine)
+    assert path.read_bytes() == b"not a database " * 100
+
+
+def test_tracking_stands_or_falls_with_the_rows_beside_it(connect: Connect) -> None:
+    """Rows and their position commit together, or not at all."""
+    engine = connect("views")
+    recorder = SQLAlchemyTrackingRecorder(engine)
+    with writing(engine) as connection:
+        connection.exec_driver_sql("CREATE TABLE unit_moved (number BIGINT)")
+    with writing(engine) as connection:
+        connection.exec_driver_sql("INSERT INTO unit_moved VALUES (1)")
+        recorder.insert_tracking_on(connection, Tracking("masks", 7))
+        assert recorder.max_tracking_id_on(connection, "masks") == 7
+        assert recorder.max_tracking_id("masks") is None
+
+    def follow_again() -> None:
+        with writing(engine) as connection:
+            connection.exec_driver_sql("INSERT INTO unit_moved VALUES (2)")
+            recorder.insert_tracking_on(connection, Tracking("masks", 7))
+
+    with pytest.raises(persistence.IntegrityError):
+        follow_again()
+    with reading(engine) as connection:
+        assert connection.exec_driver_sql("SELECT number FROM unit_moved").scalars().all() == [1]
+        assert recorder.max_tracking_id_on(connection, "masks") == 7
+
+
+def test_tracking_does_not_grow(connect: Connect) -> None:
+    """However often it moves on, a book has one row."""
+    engine = connect("views")
+    recorder = SQLAlchemyTrackingRecorder(engine)
+    for position in range(1, 20):
+        recorder.insert_tracking(Tracking("masks", position))
+        recorder.insert_tracking(Tracking("gloves", position))
+    with reading(engine) as connection:
+        rows = connection.execute(sqlalchemy.select(TRACKING).order_by(TRACKING.c.application_name)).all()
+    assert [tuple(row) for row in rows] == [("gloves", 19), ("masks", 19)]
+
+
+def test_of_two_followers_one_carries_each_position(connect: Connect) -> None:
+    """Two followers of one book, each on connections of its own, never both record a position."""
+    recorders = [SQLAlchemyTrackingRecorder(connect("views")) for _ in range(2)]
+    recorded: list[list[int]] = [[], []]
+    start = threading.Barrier(2)
+
+    def follow(who: int) -> None:
+        start.wait()
+        for position in range(1, 101):
+            try:
+                recorders[who].insert_tracking(Tracking("masks", position))
+            except persistence.IntegrityError:
+                continue
+            recorded[who].append(position)
+
+    threads = [threading.Thread(target=follow, args=(who,)) for who in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    both = recorded[0] + recorded[1]
+    assert len(both) == len(set(both))
+    assert recorders[0].max_tracking_id("masks") == 100

@@ -1,0 +1,212 @@
+"""Hypothesis strategies: events of every kind within the limits of ``ledger.values``, and what they are made of.
+
+Each event is valid alone. Several in a row are no history: nobody checks that a giver ever owned the units.
+"""
+
+import string
+from typing import Final
+
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+from stdnum import ean
+
+from ledger.commands import DIGEST_BYTES
+from ledger.events import (
+    AuthorizationRevoked,
+    BatchCommissioned,
+    CasePacked,
+    CaseUnpacked,
+    Discrepancy,
+    Event,
+    PartyAuthorized,
+    PartyRegistered,
+    ProductRegistered,
+    PurchaseConfirmed,
+    RecallLifted,
+    ReturnLine,
+    ReversalAsked,
+    Terms,
+    TransferAccepted,
+    TransferDeclined,
+    TransferLapsed,
+    TransferOffered,
+    TransferRecorded,
+    TransferReversed,
+    TransferWithdrawn,
+    UnitsDelivered,
+    UnitsRecalled,
+    UnitsReturned,
+    UnitsSold,
+    UnitsWrittenOff,
+)
+from ledger.values import (
+    CONSUMER_PREFIX,
+    MAX_AMOUNT_MINOR,
+    MAX_BATCH_NUMBER,
+    MAX_BATCH_SIZE,
+    MAX_LOT,
+    MAX_REQUEST_ID,
+    MAX_TEXT,
+    MAX_TIER,
+    Delivery,
+    DiscrepancyKind,
+    Money,
+    PartyKind,
+    Ranges,
+    Standing,
+    UnitRange,
+    UnitState,
+)
+
+_WRITTEN_OFF: Final = [UnitState.LOST, UnitState.DAMAGED, UnitState.DESTROYED, UnitState.DEFACED]
+_YEAR_1900: Final = -2_208_988_800_000_000  # microseconds since 1970 UTC
+_YEAR_2100: Final = 4_102_444_800_000_000
+_CURRENCIES: Final = ["CNY", "EUR", "JPY", "USD"]
+
+
+def _digits(length: int) -> SearchStrategy[str]:
+    """Draw numbers of so many digits, the last of them a GS1 check digit."""
+    bodies = st.text(string.digits, min_size=length - 1, max_size=length - 1)
+    return bodies.map(lambda body: body + ean.calc_check_digit(body))
+
+
+def _several(items: SearchStrategy[str], least: int = 0) -> SearchStrategy[tuple[str, ...]]:
+    return st.lists(items, min_size=least, max_size=3, unique=True).map(tuple)
+
+
+gtins: Final = _digits(14)
+ssccs: Final = _digits(18)
+parties: Final = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", fullmatch=True)
+consumers: Final = parties.map(lambda pseudonym: CONSUMER_PREFIX + pseudonym)
+lots: Final = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7A), min_size=1, max_size=MAX_LOT)
+texts: Final = st.text(st.characters(exclude_categories=["C"]), max_size=MAX_TEXT)
+request_ids: Final = st.text(
+    st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=MAX_REQUEST_ID
+)
+request_digests: Final = st.binary(min_size=DIGEST_BYTES, max_size=DIGEST_BYTES)
+
+positions: Final = st.integers(1, 2**63 - 1)
+batches: Final = st.integers(1, MAX_BATCH_NUMBER)
+times: Final = st.integers(_YEAR_1900, _YEAR_2100)
+dates: Final = st.dates()
+tiers: Final = st.none() | st.integers(0, MAX_TIER)
+standings: Final = st.sampled_from(Standing)
+money: Final = st.builds(Money, st.integers(0, MAX_AMOUNT_MINOR), st.sampled_from(_CURRENCIES))
+
+
+@st.composite
+def ranges(draw: st.DrawFn, batch: int | None = None) -> Ranges:
+    """Draw ranges of one batch or several, in order, none of which touch."""
+    numbers = st.integers(0, MAX_BATCH_SIZE)
+    drawn: list[UnitRange] = []
+    for number in sorted(draw(st.sets(batches, min_size=1, max_size=3))) if batch is None else [batch]:
+        bounds = sorted(draw(st.sets(numbers, min_size=2, max_size=6)))
+        drawn += [
+            UnitRange(number, first, end - 1) for first, end in zip(bounds[::2], bounds[1::2], strict=False)
+        ]
+    return tuple(drawn)
+
+
+transfer_terms: Final = st.builds(
+    Terms,
+    giver=parties,
+    receiver=parties,
+    ranges=ranges(),
+    unit_price=money,
+    delivery=st.sampled_from(Delivery),
+    giver_tier=tiers,
+    receiver_tier=tiers,
+    giver_standing=standings,
+    receiver_standing=standings,
+).filter(lambda terms: terms.giver != terms.receiver)
+sale_terms: Final = st.builds(
+    Terms,
+    giver=parties,
+    receiver=consumers,
+    ranges=ranges(),
+    unit_price=money,
+    delivery=st.sampled_from(Delivery),
+    giver_tier=tiers,
+    receiver_tier=st.none(),
+    giver_standing=standings,
+    receiver_standing=st.none(),
+)
+discrepancies: Final = st.builds(Discrepancy, kind=st.sampled_from(DiscrepancyKind), ranges=ranges())
+return_lines: Final = st.builds(ReturnLine, transfer=positions, terms=transfer_terms | sale_terms)
+
+EVENTS: Final[dict[type[Event], SearchStrategy[Event]]] = {
+    PartyRegistered: st.builds(PartyRegistered, party=parties, kind=st.sampled_from(PartyKind)),
+    PartyAuthorized: st.builds(
+        PartyAuthorized,
+        upline=parties,
+        party=parties,
+        tier=st.integers(1, MAX_TIER),
+        products=_several(gtins),
+        region=texts,
+        valid_from=times,
+        valid_until=st.none() | times,
+    ),
+    AuthorizationRevoked: st.builds(
+        AuthorizationRevoked, authorization=positions, upline=parties, party=parties, revoked_from=times
+    ),
+    ProductRegistered: st.builds(
+        ProductRegistered, product=gtins, brand=parties, name=texts, suggested_price=money
+    ),
+    BatchCommissioned: st.builds(
+        BatchCommissioned,
+        batch=batches,
+        product=gtins,
+        brand=parties,
+        lot=lots,
+        size=st.integers(1, MAX_BATCH_SIZE),
+        made_on=dates,
+        expires_on=st.none() | dates,
+        suggested_price=money,
+    ),
+    TransferOffered: st.builds(TransferOffered, terms=transfer_terms, deadline=st.none() | times),
+    TransferAccepted: st.builds(
+        TransferAccepted,
+        transfer=positions,
+        terms=transfer_terms,
+        discrepancies=st.lists(discrepancies, max_size=3).map(tuple),
+        unpacked=_several(ssccs),
+    ),
+    TransferDeclined: st.builds(
+        TransferDeclined, transfer=positions, giver=parties, receiver=parties, ranges=ranges(), note=texts
+    ),
+    TransferWithdrawn: st.builds(
+        TransferWithdrawn, transfer=positions, giver=parties, receiver=parties, ranges=ranges()
+    ),
+    TransferLapsed: st.builds(
+        TransferLapsed, transfer=positions, giver=parties, receiver=parties, ranges=ranges()
+    ),
+    TransferRecorded: st.builds(TransferRecorded, terms=transfer_terms),
+    ReversalAsked: st.builds(ReversalAsked, transfer=positions, party=parties, note=texts),
+    TransferReversed: st.builds(TransferReversed, transfer=positions, terms=transfer_terms, party=parties),
+    UnitsDelivered: st.builds(
+        UnitsDelivered, custodian=parties, receiver=parties | consumers, ranges=ranges()
+    ),
+    UnitsSold: st.builds(UnitsSold, terms=sale_terms),
+    PurchaseConfirmed: st.builds(PurchaseConfirmed, consumer=consumers, ranges=ranges(), price_paid=money),
+    UnitsReturned: st.builds(
+        UnitsReturned,
+        owner=parties | consumers,
+        lines=st.lists(return_lines, min_size=1, max_size=3).map(tuple),
+        note=texts,
+    ),
+    UnitsWrittenOff: st.builds(
+        UnitsWrittenOff, party=parties, ranges=ranges(), state=st.sampled_from(_WRITTEN_OFF), note=texts
+    ),
+    CasePacked: st.builds(CasePacked, sscc=ssccs, party=parties, ranges=ranges(), cases=_several(ssccs))
+    | st.builds(CasePacked, sscc=ssccs, party=parties, ranges=st.just(()), cases=_several(ssccs, least=1)),
+    CaseUnpacked: st.builds(CaseUnpacked, sscc=ssccs, party=parties),
+    UnitsRecalled: batches.flatmap(
+        lambda batch: st.builds(
+            UnitsRecalled, brand=parties, batch=st.just(batch), ranges=ranges(batch), note=texts
+        )
+    ),
+    RecallLifted: st.builds(RecallLifted, recall=positions, brand=parties, batch=batches),
+}
+"""One strategy for each kind of event."""
+
+any_event: Final[SearchStrategy[Event]] = st.one_of(*EVENTS.values())

@@ -1,0 +1,111 @@
+"""The codec: what is written is read back, all of it and as it was."""
+
+import hashlib
+from enum import IntEnum
+from typing import Final, get_args
+
+import msgspec
+import pytest
+from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ledger.codec import decode, encode, leaf_hash
+from ledger.codec.fields import EARLIEST_TIME, LATEST_TIME
+from ledger.events import Event, RecordedEvent, TransferRecorded
+from ledger.values import Delivery, DiscrepancyKind, PartyKind, Standing, TransferStatus, UnitState
+from pathbook.v1 import events_pb2, values_pb2
+from tests.strategies import EVENTS, positions, request_digests, request_ids, times
+from tests.test_stored_format import BYTES, NOON
+
+
+def written(recorded: RecordedEvent) -> tuple[str, bytes]:
+    """Return the topic and the bytes of an event with all that is recorded of it."""
+    return encode(
+        recorded.event,
+        recorded_at=recorded.recorded_at,
+        occurred_at=recorded.occurred_at,
+        request_id=recorded.request_id,
+        request_digest=recorded.request_digest,
+    )
+
+
+@pytest.mark.parametrize("kind", EVENTS, ids=lambda kind: kind.__name__)
+@settings(max_examples=25)
+@given(st.data())
+def test_what_is_written_is_read_back(kind: type[Event], data: st.DataObject) -> None:
+    """An event of any kind comes back as it was, from the bytes a book writes."""
+    recorded = RecordedEvent(
+        position=data.draw(positions),
+        recorded_at=data.draw(times),
+        occurred_at=data.draw(times),
+        request_id=data.draw(request_ids),
+        request_digest=data.draw(request_digests),
+        event=data.draw(EVENTS[kind]),
+        leaf=b"",
+    )
+    topic, stored = written(recorded)
+    assert topic == f"{kind.__name__}.v1"
+    read = decode(recorded.position, stored, strict=True)
+    assert read == msgspec.structs.replace(recorded, leaf=leaf_hash(stored))
+
+
+def test_every_kind_of_event_is_known() -> None:
+    """The union, the strategies and the contract name the same kinds, in the same order."""
+    kinds = [kind.__name__ for kind in get_args(Event)]
+    contract = events_pb2.Event.DESCRIPTOR.oneofs_by_name["kind"].fields
+    assert [kind.__name__ for kind in EVENTS] == kinds
+    assert [kind.message_type and kind.message_type.name for kind in contract] == kinds
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (Delivery, values_pb2.Delivery),
+        (DiscrepancyKind, values_pb2.DiscrepancyKind),
+        (PartyKind, values_pb2.PartyKind),
+        (Standing, values_pb2.Standing),
+        (TransferStatus, values_pb2.TransferStatus),
+        (UnitState, values_pb2.UnitState),
+    ],
+)
+def test_enums_have_the_numbers_of_the_contract(ours: type[IntEnum], theirs: EnumTypeWrapper) -> None:
+    """An enum and its twin have the same members, numbered 0, 1, 2 ... with 0 for what is not said."""
+    prefix = theirs.Name(0).removesuffix("UNSPECIFIED")
+    wanted = [(f"{prefix}UNSPECIFIED", 0), *((f"{prefix}{member.name}", int(member)) for member in ours)]
+    assert theirs.items() == wanted
+    assert theirs.values() == list(range(len(wanted)))
+
+
+PARTY: Final = decode(1, BYTES["PartyRegistered.v1"])
+
+
+@pytest.mark.parametrize("time", [EARLIEST_TIME, -1, 0, 1, 999_999, LATEST_TIME])
+def test_times_are_kept_to_the_microsecond(time: int) -> None:
+    """Every time a Timestamp can say is kept, whichever of the two times it is."""
+    for recorded_at, occurred_at in ((time, time), (time, NOON), (NOON, time)):
+        recorded = msgspec.structs.replace(PARTY, recorded_at=recorded_at, occurred_at=occurred_at)
+        read = decode(1, written(recorded)[1], strict=True)
+        assert (read.recorded_at, read.occurred_at) == (recorded_at, occurred_at)
+
+
+@pytest.mark.parametrize("time", [EARLIEST_TIME - 1, LATEST_TIME + 1])
+def test_a_time_beyond_the_calendar_is_never_written(time: int) -> None:
+    """A time that no reader would take is a mistake of ours, and nothing is written."""
+    with pytest.raises(AssertionError, match=f"no Timestamp can say {time} microseconds"):
+        written(msgspec.structs.replace(PARTY, recorded_at=time))
+
+
+def test_a_leaf_is_hashed_as_certificate_transparency_hashes_it() -> None:
+    """The leaf hash of no bytes is that of RFC 6962's test vectors, and an event carries its own."""
+    assert leaf_hash(b"").hex() == "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"
+    assert PARTY.leaf == hashlib.sha256(b"\x00" + BYTES["PartyRegistered.v1"]).digest()
+
+
+def test_a_party_is_one_string_in_memory() -> None:
+    """Events that name the same party share its id, so that many of them may be held."""
+    first, second = (decode(position, BYTES["TransferRecorded.v1"]).event for position in (1, 2))
+    assert isinstance(first, TransferRecorded)
+    assert isinstance(second, TransferRecorded)
+    assert first.terms.giver is second.terms.giver
+    assert first.terms.unit_price.currency_code is second.terms.unit_price.currency_code

@@ -1,0 +1,166 @@
+"""Bytes that are no event, or not as a book writes it: each is refused by its position and what is wrong."""
+
+import contextlib
+from typing import Any, Final
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ledger.codec import MalformedEvent, decode, leaf_hash
+from pathbook.v1 import events_pb2
+from tests.test_stored_format import BYTES, ENVELOPE, NOON
+
+MALFORMED: Final[list[tuple[str, object, str]]] = [
+    ("recorded_at", None, "its recorded_at is missing"),
+    ("recorded_at.nanos", 1_500, "1717243200 s and 1500 ns is no time in whole microseconds"),
+    ("recorded_at.nanos", -1_000, "-1000 ns is no time"),
+    ("recorded_at.nanos", 1_000_000_000, "1000000000 ns is no time"),
+    ("occurred_at.seconds", 2**63 - 1, "is no time"),
+    ("request_id", None, "its request_id is missing"),
+    ("request_digest", b"short", "its request_digest has 5 bytes, not 16"),
+    ("transfer_recorded", None, "it is of no known kind"),
+    ("transfer_recorded.terms", None, "its giver is missing"),
+    ("transfer_recorded.terms.receiver", None, "its receiver is missing"),
+    ("transfer_recorded.terms.unit_price", None, "its currency_code is missing"),
+    ("transfer_recorded.terms.ranges.0.batch", 0, "0:0-999 is no range of units"),
+    ("transfer_recorded.terms.ranges.0.first", 1_000, "1:1000-999 is no range of units"),
+    ("transfer_recorded.terms.ranges.0.first", -1, "1:-1-999 is no range of units"),
+    ("transfer_recorded.terms.delivery", None, "Delivery has no number 0"),
+    ("transfer_recorded.terms.delivery", -1, "Delivery has no number -1"),
+    ("transfer_recorded.terms.giver_standing", None, "Standing has no number 0"),
+    ("transfer_recorded.terms.receiver_standing", 7, "Standing has no number 7"),
+    ("party_registered.kind", 4, "PartyKind has no number 4"),
+    ("party_authorized.valid_from", None, "its valid_from is missing"),
+    ("party_authorized.valid_until.nanos", 1, "is no time in whole microseconds"),
+    ("authorization_revoked.revoked_from", None, "its revoked_from is missing"),
+    ("authorization_revoked.authorization", 0, "its authorization is 0, and the least is 1"),
+    ("batch_commissioned.size", 0, "its size is 0, and the least is 1"),
+    ("batch_commissioned.made_on", None, "Invalid isoformat string: ''"),
+    ("batch_commissioned.made_on", "20240501", "'20240501' is not written YYYY-MM-DD"),
+    ("batch_commissioned.expires_on", "2024-02-30", "day is out of range for month"),
+    ("batch_commissioned.expires_on", "2024-W05-1", "'2024-W05-1' is not written YYYY-MM-DD"),
+    ("batch_commissioned.suggested_price", None, "its currency_code is missing"),
+    ("transfer_offered.deadline.seconds", -(2**62), "is no time in whole microseconds"),
+    ("transfer_accepted.discrepancies.0.kind", None, "DiscrepancyKind has no number 0"),
+    ("transfer_accepted.transfer", -6, "its transfer is -6, and the least is 1"),
+    ("units_returned.lines.1.terms", None, "its giver is missing"),
+    ("units_written_off.state", 9, "UnitState has no number 9"),
+    ("case_packed.sscc", None, "its sscc is missing"),
+    ("recall_lifted.batch", None, "its batch is 0, and the least is 1"),
+]
+"""A field, what is written in its place (None: nothing), and what is said of that."""
+
+
+def overwritten(path: str, value: object) -> bytes:
+    """Return the bytes of an event that has the field, with another value or none in its place."""
+    head, *_ = path.split(".")
+    topic = "".join(word.title() for word in head.split("_")) + ".v1"
+    message = events_pb2.Event.FromString(BYTES.get(topic, BYTES["TransferRecorded.v1"]))
+    *parents, last = path.split(".")
+    owner: Any = message
+    for parent in parents:
+        owner = owner[int(parent)] if parent.isdigit() else getattr(owner, parent)
+    if value is None:
+        owner.ClearField(last)
+    else:
+        setattr(owner, last, value)
+    return message.SerializeToString()
+
+
+@pytest.mark.parametrize(("path", "value", "said"), MALFORMED)
+def test_what_is_missing_or_out_of_place_is_refused(path: str, value: object, said: str) -> None:
+    """A malformed event is refused with its position and what is wrong with it."""
+    with pytest.raises(MalformedEvent, match="event at position 7 is malformed: ") as refused:
+        decode(7, overwritten(path, value))
+    assert said in str(refused.value)
+    assert refused.value.position == 7
+
+
+def varint(number: int) -> bytes:
+    """Return a number as protobuf writes it: seven bits a byte, the lowest first."""
+    low, high = number & 0x7F, number >> 7
+    return bytes([low | 0x80]) + varint(high) if high else bytes([low])
+
+
+def field(number: int, content: bytes) -> bytes:
+    """Return a field of a message that holds bytes, a text or another message."""
+    return varint(number << 3 | 2) + varint(len(content)) + content
+
+
+BEFORE: Final = bytes.fromhex(ENVELOPE)
+DECLINED: Final = BYTES["TransferDeclined.v1"]
+DECLINED_FIELDS: Final = events_pb2.Event.FromString(DECLINED).transfer_declined.SerializeToString()
+
+UNUSUAL: Final = {
+    "an unknown field": DECLINED + field(100, b"?"),
+    "an unknown field inside": BEFORE + field(17, DECLINED_FIELDS + field(100, b"?")),
+    "an unknown field in a time": field(1, DECLINED[2:8] + b"\x18\x01") + DECLINED[8:],
+    "a field twice": DECLINED + field(3, b"r-1"),
+    "a field twice, first otherwise": field(3, b"r-2") + DECLINED,
+    "another kind before": field(10, b"\x0a\x01x") + DECLINED,
+    "a message in two parts": DECLINED + field(17, b""),
+    "an order of its own": field(17, DECLINED_FIELDS) + BEFORE,
+    "a long tag": b"\x8a\x00" + DECLINED[1:],
+    "a long length": b"\x0a\x86\x00" + DECLINED[2:],
+    "a long number": BEFORE + field(17, b"\x08\x86\x00" + DECLINED_FIELDS[2:]),
+    "a default written out": BEFORE + field(17, b"\x08\x00" + DECLINED_FIELDS),
+    "a group": DECLINED + b"\x4b\x4c",
+}
+"""The same event in bytes that protobuf reads and no book writes."""
+
+
+@pytest.mark.parametrize("data", UNUSUAL.values(), ids=UNUSUAL.keys())
+def test_strictly_an_event_has_one_form(data: bytes) -> None:
+    """Other bytes for the same event are read, unless the reader asks for those a book writes."""
+    assert data != DECLINED
+    usual, read = decode(7, DECLINED, strict=True), decode(7, data)
+    assert read == msgspec.structs.replace(usual, leaf=leaf_hash(data))
+    with pytest.raises(
+        MalformedEvent, match="a field is unknown, given twice, out of order or longer than need be"
+    ):
+        decode(7, data, strict=True)
+
+
+def test_strictly_the_time_is_said_once() -> None:
+    """A time of happening equal to that of recording is left out, or the bytes are not a book's."""
+    data = DECLINED.replace(field(2, DECLINED[10:22]), field(2, DECLINED[2:8]))
+    assert decode(7, data).occurred_at == NOON
+    with pytest.raises(MalformedEvent):
+        decode(7, data, strict=True)
+
+
+contents: Final = st.recursive(
+    st.binary(max_size=12) | st.text(max_size=12).map(str.encode),
+    lambda inner: st.lists(
+        st.builds(field, st.integers(1, 9), inner)
+        | st.builds(
+            lambda number, value: varint(number << 3) + varint(value),
+            st.integers(1, 9),
+            st.integers(0, 2**64 - 1),
+        ),
+        max_size=6,
+    ).map(b"".join),
+    max_leaves=12,
+)
+nearly_events: Final = st.builds(
+    lambda kind, content: BEFORE + field(kind, content), st.integers(10, 31), contents
+)
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> bytes:
+    """Draw an event's bytes with a few of them cut out and others put in."""
+    data = draw(st.sampled_from(list(BYTES.values())))
+    start = draw(st.integers(0, len(data)))
+    end = draw(st.integers(start, min(start + 4, len(data))))
+    return data[:start] + draw(st.binary(max_size=4)) + data[end:]
+
+
+@settings(max_examples=400)
+@given(st.binary() | contents | nearly_events | damaged(), st.booleans())
+def test_no_bytes_whatever_raise_anything_else(data: bytes, strict: bool) -> None:
+    """Any bytes are an event or malformed, and there is no third."""
+    with contextlib.suppress(MalformedEvent):
+        decode(7, data, strict=strict)

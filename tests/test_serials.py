@@ -1,0 +1,109 @@
+"""Serials and the book's key: what was once printed stays readable, and a slip or a forgery does not pass."""
+
+import itertools
+import pprint
+import re
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from rich.pretty import pretty_repr
+from stdnum.iso7064 import mod_37_36
+
+from ledger.serials import (
+    ALPHABET,
+    BookKey,
+    parse_book_key,
+    print_book_key,
+    print_serial,
+    print_serials,
+    unit_of,
+)
+from ledger.values import MAX_BATCH_NUMBER, MAX_BATCH_SIZE, Unit, UnitRange
+
+KEY = BookKey(bytes(range(32)))
+KEY_LINE = "pathbook-book-key-1 0001081G81860W40J2GB1G6GW3RG2491650N2RBHG68T3CE1T7GZF\n"
+KNOWN = [
+    (0, 0, "00000000001K78FJ1FM9"),
+    (1, 0, "00002000002E5Z5XBFKN"),
+    (1, 1, "0000200000BQDRVSA289"),
+    (7, 123_456, "0000E00Y4G5BS2DBY88Z"),
+    (MAX_BATCH_NUMBER, MAX_BATCH_SIZE - 1, "ZZZZZZZZZZWSHH5GNZCJ"),
+]
+"""Serials that KEY prints for book "masks", worked out once from RFC 2104 and ISO 7064 without this code."""
+
+
+@pytest.mark.parametrize(("batch", "number", "serial"), KNOWN)
+def test_printed_serials_never_change(batch: int, number: int, serial: str) -> None:
+    """What was once printed on a label is printed and read the same for ever."""
+    assert print_serial(KEY, "masks", batch, number) == serial
+    assert unit_of(serial) == Unit(batch, number)
+
+
+def test_a_range_prints_what_its_units_print() -> None:
+    """Printing a range gives the serials of its units, in order."""
+    units = UnitRange(7, 123_450, 123_460)
+    singly = [print_serial(KEY, "masks", 7, number) for number in range(123_450, 123_461)]
+    assert list(print_serials(KEY, "masks", units)) == singly
+
+
+@pytest.mark.parametrize("serial", [serial for _, _, serial in KNOWN])
+def test_one_wrong_character_is_a_typing_mistake(serial: str) -> None:
+    """Whichever character is replaced by whichever other, the check character shows it."""
+    for place, symbol in itertools.product(range(len(serial)), ALPHABET):
+        if symbol != serial[place]:
+            assert unit_of(serial[:place] + symbol + serial[place + 1 :]) is None
+
+
+def test_swapped_neighbours_are_found_as_far_as_the_standard_can() -> None:
+    """In each of its 32 states the check misses one pair of the 496 that could be swapped, and no more."""
+    check = {
+        "".join(symbols): mod_37_36.checksum("".join(symbols), ALPHABET)
+        for symbols in itertools.product(ALPHABET, repeat=3)
+    }
+    missed = [s for s in check if s[1] < s[2] and check[s] == check[s[0] + s[2] + s[1]]]
+    assert sorted(symbols[0] for symbols in missed) == sorted(ALPHABET)
+
+
+@given(st.binary(min_size=32, max_size=32).map(BookKey))
+@example(KEY)
+@example(BookKey(b"\0" * 32))
+@example(BookKey(b"\xff" * 32))
+def test_a_key_file_comes_back(key: BookKey) -> None:
+    """A key is read from what was printed, also when it was typed from paper."""
+    line = print_book_key(key)
+    version, symbols = line.split()
+    assert parse_book_key(line) == key
+    assert parse_book_key(f"\n{version}  {symbols.lower().replace('0', 'o')} \n") == key
+
+
+def test_the_key_file_never_changes() -> None:
+    """A key file once written is read for ever."""
+    assert print_book_key(KEY) == KEY_LINE
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "this is no book key"),
+        (KEY_LINE.replace("key-1", "key-2"), "this is no book key"),
+        (KEY_LINE.replace("81G", "8G1"), "wrong check character"),
+        (KEY_LINE.replace("81G", "8U1G"), "letters and digits"),
+        (KEY_LINE.strip()[:-1], "letters and digits"),
+        (
+            "pathbook-book-key-1 " + "Z" * 52 + mod_37_36.calc_check_digit("Z" * 52, ALPHABET),
+            "check character",
+        ),
+    ],
+)
+def test_a_damaged_key_file_is_refused_without_showing_it(text: str, said: str) -> None:
+    """What is no key raises, and the message holds nothing of the secret."""
+    with pytest.raises(ValueError, match=said) as raised:
+        parse_book_key(text)
+    assert "4J2GB1G6" not in str(raised.value)
+
+
+def test_a_key_does_not_show_itself() -> None:
+    """No way of printing a key for people shows its bytes."""
+    for shown in (repr(KEY), str(KEY), f"{KEY}", pprint.pformat([KEY]), pretty_repr(KEY)):
+        assert re.fullmatch(r"\[?BookKey\((\.\.\.)?\)\]?", shown)
