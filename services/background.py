@@ -7,18 +7,22 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 
-from services.logs import open_log
+from services.logs import configure_log
 from services.server import Server
 from services.settings import Settings
 
 
 @contextlib.contextmanager
 def running(settings: Settings, level: int = logging.WARNING) -> Iterator[int]:
-    """Run a server while the caller does something else; yields its port. Raises as Server.start."""
+    """Run a server while the caller does something else; yields its port. Raises as Server.start.
+
+    The log of the whole program then has entries from ``level`` on.
+    """
+    configure_log(level)
     started: Future[tuple[int, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
 
     async def serve() -> None:
-        server, told = Server(settings, open_log(level)), asyncio.Event()
+        server, told = Server(settings), asyncio.Event()
         try:
             port = await server.start()
         except Exception as error:  # noqa: BLE001 - it is raised where the server was asked for

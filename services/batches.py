@@ -1,7 +1,5 @@
 """BatchService: products, batches, codes, cases, recalls."""
 
-from collections.abc import AsyncIterator
-
 from ledger import commands
 from ledger.events import BatchCommissioned, ProductRegistered
 from pathbook.v1 import batches_pb2, batches_pb2_grpc

@@ -1,5 +1,7 @@
 """What surrounds every call: its line in the log, and how an exception becomes the status it ends with."""
 
+from __future__ import annotations  # gRPC's classes take type parameters only while types are checked
+
 import asyncio
 import contextlib
 import time
@@ -7,27 +9,26 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Final, TypeAlias, TypeVar, cast
 
 import grpc
+import structlog
 from grpc import HandlerCallDetails, RpcMethodHandler, StatusCode
 from grpc.aio import ServerInterceptor, ServicerContext
-from structlog.typing import FilteringBoundLogger
 
 from services.statuses import CallFailed, Failure, failed
 
 OUR_METHODS: Final = "/pathbook.v1."
 """What our methods begin with; health checks and reflection are not logged."""
 
+_LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+
 Request = TypeVar("Request")
 Response = TypeVar("Response")
 Answer = TypeVar("Answer")
-Handler: TypeAlias = RpcMethodHandler[Request, Response]
-Continuation: TypeAlias = Callable[[HandlerCallDetails], Awaitable[Handler[Request, Response] | None]]
+Handler: TypeAlias = "RpcMethodHandler[Request, Response]"
+Continuation: TypeAlias = "Callable[[HandlerCallDetails], Awaitable[Handler[Request, Response] | None]]"
 
 
 class Calls(ServerInterceptor):
     """Logs one line a call: method, code, milliseconds, the reason of a refusal. Never what was asked."""
-
-    def __init__(self, log: FilteringBoundLogger) -> None:
-        self._log = log
 
     async def intercept_service(
         self, continuation: Continuation[Request, Response], handler_call_details: HandlerCallDetails
@@ -85,13 +86,13 @@ class Calls(ServerInterceptor):
             code = StatusCode.CANCELLED  # by the caller, its deadline, or a server that would not wait longer
             raise
         except Exception:  # noqa: BLE001 - whatever it is, the caller learns nothing of it and the log all
-            self._log.exception("unexpected", method=method)
+            _LOG.exception("unexpected", method=method)
             hidden = failed(Failure.UNEXPECTED)
             code, reason = hidden.code, hidden.reason
             await context.abort(hidden.code, hidden.message, hidden.trailer())
         finally:
             milliseconds = round(1_000 * (time.monotonic() - began), 1)
-            self._log.info("call", method=method, code=code.name, milliseconds=milliseconds, reason=reason)
+            _LOG.info("call", method=method, code=code.name, milliseconds=milliseconds, reason=reason)
 
 
 async def _write_all(

@@ -11,7 +11,7 @@ from ledger.book import Library
 from ledger.queries import Queries
 from ledger.serials import KEY_BYTES, BookKey, parse_book_key, print_book_key
 from ledger.store.database import open_engine
-from ledger.store.follower import Follower
+from ledger.store.follower import Follower, SQLAlchemyTrackingRecorder
 from ledger.store.loader import Loader
 from ledger.store.stream import Stream
 
@@ -52,7 +52,7 @@ class Directory:
         self.key = read_key(path / KEY_FILE, make=not self.stream.books())
         self._views_engine = open_engine(path / VIEWS_FILE, purpose="views")
         self.follower = Follower(self.stream, self._views_engine)
-        loader = Loader(self._views_engine)
+        loader = Loader(self.stream, self._views_engine, SQLAlchemyTrackingRecorder(self._views_engine))
         self.library = Library(self.stream, loader, self.follower, clock)
         self.queries = Queries(self.stream, self._views_engine)
         self.follower.start()

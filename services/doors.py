@@ -84,18 +84,21 @@ class Doors:
             raise Refused(refuse(Reason.BOOK_UNKNOWN, book=book))
         return head
 
-    def views_position(self, book: str) -> int:
+    async def views_position(self, book: str) -> int:
         """Return the position that the views of a book stand at."""
-        return self._directory.follower.position(book)
+        return await self.run(self._directory.follower.position, book)
 
     async def known(self, book: str, position: int) -> None:
         """Wait until the views know a position. Raises CallFailed for one that the book does not have."""
-        if position <= self._directory.follower.position(book):
+        if position == 0:
+            return
+        reached = await self.run(self._directory.follower.reached, book, position)
+        if reached.done():
             return
         requests.within(book, position, await self.head(book))
         try:
             async with asyncio.timeout(CATCH_UP_SECONDS):
-                await asyncio.wrap_future(self._directory.follower.reached(book, position))
+                await asyncio.wrap_future(reached)
         except TimeoutError:
             raise failed(
                 Failure.VIEWS_BEHIND, book=book, position=position, seconds=CATCH_UP_SECONDS

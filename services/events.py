@@ -55,8 +55,9 @@ class EventService(events_pb2_grpc.EventServiceServicer):
     ) -> events_pb2.GetHeadResponse:
         """Tell where a book ends, and how far its views have come."""
         book = requests.book_name(request.book)
+        views_position = await self._doors.views_position(book)
         head = await self._doors.head(book)
-        return events_pb2.GetHeadResponse(position=head, views_position=self._doors.views_position(book))
+        return events_pb2.GetHeadResponse(position=head, views_position=views_position)
 
     async def _place(self, book: str, after_position: int) -> tuple[int, int]:
         """Return where a caller wants to begin, and the head. Raises CallFailed for a place beyond it."""

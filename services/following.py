@@ -1,6 +1,7 @@
 """Reading the log in batches, and waiting for its end to move: once a book, however many callers follow it."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Final
 
@@ -60,10 +61,12 @@ class Following:
         await asyncio.shield(self._waits[book])
 
     async def _wait(self, book: str) -> None:
-        """Learn the head, or where it is known, the next. The views are what tells: they go first."""
+        """Learn the head, or where it is known, the next. Who hears of an event finds it in the views."""
         head = await self._doors.head(book)
         if head == self._heads.get(book):
-            head = await asyncio.wrap_future(self._follower.reached(book, head + 1))
+            with contextlib.suppress(Exception):  # where the views cannot go on, the log can still be read
+                await asyncio.wrap_future(await self._doors.run(self._follower.reached, book, head + 1))
+            head = await self._doors.head(book)
         self._heads[book] = head
 
     async def _read(self, book: str, after: int, limit: int, through: int) -> list[StoredEntry]:

@@ -3,7 +3,7 @@
 import base64
 import binascii
 from collections.abc import Sequence
-from typing import Final, TypeVar
+from typing import Annotated, Final, TypeVar
 
 import msgspec
 
@@ -18,8 +18,23 @@ MAX_PAGE_SIZE: Final = 1_000
 MAX_PAGE_TOKEN: Final = 500
 """The longest token (characters) that is read: a key in JSON in base64 is shorter."""
 
-Key = TypeVar("Key")
+Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+"""What a database can hold: a token may have been made up."""
+
+Key = TypeVar("Key", bound=msgspec.Struct)
 Row = TypeVar("Row")
+
+
+class AfterName(msgspec.Struct, frozen=True, array_like=True):
+    """The place in a list after a party's id or a GTIN."""
+
+    name: str = ""
+
+
+class AfterNumber(msgspec.Struct, frozen=True, array_like=True):
+    """The place in a list after a batch's number."""
+
+    number: Number = 0
 
 
 def page_limit(page_size: int) -> int:
@@ -29,15 +44,15 @@ def page_limit(page_size: int) -> int:
     return min(page_size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
 
 
-def print_token(key: object) -> str:
+def print_token(key: msgspec.Struct) -> str:
     """Return the token for the page after a key: opaque to callers, who must not build one."""
     return base64.urlsafe_b64encode(msgspec.json.encode(key)).decode()
 
 
-def parse_token(token: str, key: type[Key], first: Key) -> Key:
-    """Return the key in a token, or ``first`` for no token. Raises CallFailed for a token of another list."""
+def parse_token(token: str, key: type[Key]) -> Key:
+    """Return the key in a token; none is the place before all. Raises CallFailed for that of another list."""
     if not token:
-        return first
+        return key()
     try:
         return msgspec.json.decode(base64.b64decode(token[:MAX_PAGE_TOKEN], b"-_", validate=True), type=key)
     except (binascii.Error, ValueError) as error:  # what msgspec raises is a ValueError

@@ -1,15 +1,14 @@
 """The server: the five services, health and reflection on one port, from its start to its drained end."""
 
 import asyncio
-import signal
 import time
 from typing import Final
 
 import grpc
+import structlog
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 from grpc_reflection.v1alpha import reflection
-from structlog.typing import FilteringBoundLogger
 
 from pathbook.v1 import (
     batches_pb2,
@@ -31,7 +30,6 @@ from services.doors import Doors
 from services.drain import Drain
 from services.events import EventService
 from services.following import Following
-from services.logs import open_log
 from services.parties import PartyService
 from services.paths import PathService
 from services.settings import Settings
@@ -42,6 +40,8 @@ MAX_REQUEST_BYTES: Final = 4 * 1024 * 1024
 
 MAX_CALLS_OF_A_CONNECTION: Final = 1_000
 """How many calls one connection may have open at once; more wait."""
+
+_LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 OPTIONS: Final = (
     ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
@@ -75,12 +75,11 @@ def now() -> int:
 class Server:
     """One server over one data directory, in the event loop it was started in."""
 
-    def __init__(self, settings: Settings, log: FilteringBoundLogger | None = None) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._log = log or open_log()
         self._drain = Drain()
         self._health = health.aio.HealthServicer()
-        self._server = grpc.aio.server(interceptors=[Calls(self._log)], options=OPTIONS)
+        self._server = grpc.aio.server(interceptors=[Calls()], options=OPTIONS)
 
     async def start(self) -> int:
         """Open the books, listen, and return the port.
@@ -101,9 +100,9 @@ class Server:
         for name in SERVICES:
             await self._health.set(name, HealthCheckResponse.SERVING)
         host = self._settings.listen.rpartition(":")[0]
-        self._log.info("listening", address=f"{host}:{port}", data=str(self._settings.data))
+        _LOG.info("listening", address=f"{host}:{port}", data=str(self._settings.data))
         if not self._settings.is_loopback:
-            self._log.warning(
+            _LOG.warning(
                 "there is no access control yet: whoever reaches this address can read and write every book",
                 address=f"{host}:{port}",
             )
@@ -111,12 +110,12 @@ class Server:
 
     async def stop(self) -> None:
         """Answer what was asked, end what follows, take nothing new, and close the books."""
-        self._log.info("stopping")
+        _LOG.info("stopping")
         await self._health.enter_graceful_shutdown()
         self._drain.begin()
         await self._server.stop(self._settings.drain_seconds)
         await self._close()
-        self._log.info("stopped")
+        _LOG.info("stopped")
 
     async def _close(self) -> None:
         await asyncio.to_thread(self._directory.close)
@@ -134,15 +133,3 @@ class Server:
         events_pb2_grpc.add_EventServiceServicer_to_server(EventService(doors, following, drain), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
-
-
-async def serve(settings: Settings, log: FilteringBoundLogger | None = None) -> None:
-    """Serve until the process is told to stop (SIGTERM, SIGINT). Raises as Server.start."""
-    told = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, told.set)
-    server = Server(settings, log)
-    await server.start()
-    await told.wait()
-    await server.stop()

@@ -56,9 +56,13 @@ from ledger.values import (
     Standing,
     UnitRange,
     UnitState,
+    is_lot,
+    is_request_id,
 )
 
 _WRITTEN_OFF: Final = [UnitState.LOST, UnitState.DAMAGED, UnitState.DESTROYED, UnitState.DEFACED]
+_CHARACTER_SET_82: Final = string.ascii_letters + string.digits + "!\"%&'()*+,-./:;<=>?_"  # GS1 figure 7.11-1
+_VISIBLE: Final = st.characters(min_codepoint=0x21, max_codepoint=0x7E)
 _YEAR_1900: Final = -2_208_988_800_000_000  # microseconds since 1970 UTC
 _YEAR_2100: Final = 4_102_444_800_000_000
 _CURRENCIES: Final = ["CNY", "EUR", "JPY", "USD"]
@@ -78,11 +82,9 @@ gtins: Final = _digits(14)
 ssccs: Final = _digits(18)
 parties: Final = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", fullmatch=True)
 consumers: Final = parties.map(lambda pseudonym: CONSUMER_PREFIX + pseudonym)
-lots: Final = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7A), min_size=1, max_size=MAX_LOT)
+lots: Final = st.text(_CHARACTER_SET_82, min_size=1, max_size=MAX_LOT).filter(is_lot)
 texts: Final = st.text(st.characters(exclude_categories=["C"]), max_size=MAX_TEXT)
-request_ids: Final = st.text(
-    st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=MAX_REQUEST_ID
-)
+request_ids: Final = st.text(_VISIBLE, min_size=1, max_size=MAX_REQUEST_ID).filter(is_request_id)
 request_digests: Final = st.binary(min_size=DIGEST_BYTES, max_size=DIGEST_BYTES)
 
 positions: Final = st.integers(1, 2**63 - 1)

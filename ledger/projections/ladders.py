@@ -1,6 +1,6 @@
 """Rows of price ladders: how many units of a batch each tier received at each price, less what went back."""
 
-from typing import NamedTuple
+from collections import defaultdict
 
 from ledger.events import Terms
 from ledger.values import is_consumer
@@ -12,38 +12,27 @@ CONSUMER_TIER = 1_000
 """The tier under which consumers stand: above every tier an agent may be given."""
 
 
-class LadderStep(NamedTuple):
-    """So many units more (or, below zero, fewer) that a tier received at a price, in minor units."""
+class LadderChanges:
+    """How many units each tier receives at each price by a sequence of events and (below zero) gives back.
 
-    batch: int
-    tier: int
-    currency_code: str
-    amount_minor: int
-    units: int
+    ``sums`` holds them by batch, tier, currency and amount in minor units.
+    """
 
+    def __init__(self) -> None:
+        self.sums: defaultdict[tuple[int, int, str, int], int] = defaultdict(int)
 
-def paid(terms: Terms) -> list[LadderStep]:
-    """Units reached a tier at a price."""
-    return _steps(terms, 1)
+    def paid(self, terms: Terms) -> None:
+        """Units reached a tier at a price."""
+        self._count(terms, 1)
 
+    def unpaid(self, terms: Terms) -> None:
+        """Units went back: they no longer count where their original terms had put them."""
+        self._count(terms, -1)
 
-def unpaid(terms: Terms) -> list[LadderStep]:
-    """Units went back: they no longer count where their original terms had put them."""
-    return _steps(terms, -1)
-
-
-def _steps(terms: Terms, sign: int) -> list[LadderStep]:
-    tier = terms.receiver_tier
-    if tier is None:
-        tier = CONSUMER_TIER if is_consumer(terms.receiver) else NO_TIER
-    price = terms.unit_price
-    return [
-        LadderStep(
-            part.batch,
-            tier,
-            price.currency_code,
-            price.amount_minor,
-            sign * (part.last - part.first + 1),
-        )
-        for part in terms.ranges
-    ]
+    def _count(self, terms: Terms, sign: int) -> None:
+        tier, price = terms.receiver_tier, terms.unit_price
+        if tier is None:
+            tier = CONSUMER_TIER if is_consumer(terms.receiver) else NO_TIER
+        for part in terms.ranges:
+            units = part.last - part.first + 1
+            self.sums[part.batch, tier, price.currency_code, price.amount_minor] += sign * units

@@ -6,17 +6,12 @@ it ends: how long it lasted depends on its neighbours, never on its own past.
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import TypeAlias
 
 from ledger.runs import Change, Run
 
-
-class RunKey(NamedTuple):
-    """What tells a row of a run from every other of its book."""
-
-    batch: int
-    first: int
-    valid_from: int
+RunKey: TypeAlias = tuple[int, int, int]
+"""Batch, first unit and ``valid_from``: what tells a row of a run from every other of its book."""
 
 
 class RunChanges:
@@ -32,10 +27,10 @@ class RunChanges:
         for change in changes:
             batch, before, changed = change.batch, change.before, change.changed
             if before is not None:
-                self._end(RunKey(batch, before.first, before.valid_from), before, position)
-            self.made[RunKey(batch, changed.first, position)] = changed
+                self._end((batch, before.first, before.valid_from), before, position)
+            self.made[batch, changed.first, position] = changed
             for left in change.remainders:
-                self.made[RunKey(batch, left.first, position)] = left
+                self.made[batch, left.first, position] = left
 
     def _end(self, key: RunKey, run: Run, position: int) -> None:
         if run.valid_from == run.position:

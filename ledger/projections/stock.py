@@ -1,44 +1,44 @@
 """Rows of stock: how many units of a batch a party owns, has in its hands, and has reserved by open offers."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable
 
 from ledger.runs import Change, Run
 from ledger.values import CONSUMER_PREFIX, UnitState
 
+_NOTHING = (0, 0, 0)
 _WRITTEN_OFF = frozenset((UnitState.LOST, UnitState.DAMAGED, UnitState.DESTROYED, UnitState.DEFACED))
 
 
-class StockStep(NamedTuple):
-    """So many units of a batch more (or, below zero, fewer) that a party owns, holds and has reserved."""
+class StockChanges:
+    """How many units of each batch a sequence of events gives to parties and (below zero) takes from them.
 
-    party: str
-    batch: int
-    owned: int
-    in_custody: int
-    reserved: int
+    ``sums`` holds, by party and batch, how many more they own, have in their hands, and have reserved.
+    """
 
+    def __init__(self) -> None:
+        self.sums: dict[tuple[str, int], tuple[int, int, int]] = {}
 
-def moved(changes: Sequence[Change]) -> list[StockStep]:
-    """What the changes of runs mean for the stock of the parties they concern."""
-    steps: list[StockStep] = []
-    for change in changes:
-        changed, before = change.changed, change.before
-        units = changed.last - changed.first + 1
-        if before is not None:
-            _count(steps, change.batch, before, -units)
-        _count(steps, change.batch, changed, units)
-    return steps
+    def add(self, changes: Iterable[Change]) -> None:
+        """Take in what one event changed."""
+        for change in changes:
+            changed, before = change.changed, change.before
+            units = changed.last - changed.first + 1
+            if before is not None:
+                self._count(change.batch, before, -units)
+            self._count(change.batch, changed, units)
 
-
-def _count(steps: list[StockStep], batch: int, run: Run, units: int) -> None:
-    """Consumers keep no stock here, and what was written off is nobody's stock."""
-    if run.state in _WRITTEN_OFF:
-        return
-    owner, custodian = run.owner, run.custodian
-    if not owner.startswith(CONSUMER_PREFIX):
-        in_custody = units if custodian == owner else 0
-        reserved = units if run.state is UnitState.OFFERED else 0
-        steps.append(StockStep(owner, batch, units, in_custody, reserved))
-    if custodian != owner and not custodian.startswith(CONSUMER_PREFIX):
-        steps.append(StockStep(custodian, batch, 0, units, 0))
+    def _count(self, batch: int, run: Run, units: int) -> None:
+        """Consumers keep no stock here, and what was written off is nobody's stock."""
+        owner, custodian = run.owner, run.custodian
+        if run.state in _WRITTEN_OFF:
+            return
+        if not owner.startswith(CONSUMER_PREFIX):
+            owned, in_custody, reserved = self.sums.get((owner, batch), _NOTHING)
+            if run.state is UnitState.OFFERED:
+                reserved += units
+            if custodian == owner:
+                in_custody += units
+            self.sums[owner, batch] = owned + units, in_custody, reserved
+        if custodian != owner and not custodian.startswith(CONSUMER_PREFIX):
+            owned, in_custody, reserved = self.sums.get((custodian, batch), _NOTHING)
+            self.sums[custodian, batch] = owned, in_custody + units, reserved

@@ -3,7 +3,7 @@
 import enum
 from typing import NamedTuple
 
-from ledger.events import RecordedEvent, Terms, TransferAccepted, UnitsReturned
+from ledger.events import RecordedEvent, ReturnLine, Terms, TransferAccepted
 from ledger.values import TransferStatus
 
 FIRST_LINE = 0
@@ -99,20 +99,10 @@ def recorded_at_once(recorded: RecordedEvent, kind: TransferKind, terms: Terms) 
     return _agreed(recorded, FIRST_LINE, kind, terms, terms.giver, terms.receiver, 0)
 
 
-def returned(recorded: RecordedEvent, event: UnitsReturned) -> list[TransferRow]:
-    """Units went back: each line from who had received them to who had given them, at the price then paid."""
-    return [
-        _agreed(
-            recorded,
-            number,
-            TransferKind.RETURN,
-            line.terms,
-            line.terms.receiver,
-            line.terms.giver,
-            line.transfer,
-        )
-        for number, line in enumerate(event.lines)
-    ]
+def returned(recorded: RecordedEvent, number: int, line: ReturnLine) -> TransferRow:
+    """Units went back, from who had received them to who had given them, at the price then paid."""
+    terms = line.terms
+    return _agreed(recorded, number, TransferKind.RETURN, terms, terms.receiver, terms.giver, line.transfer)
 
 
 def accepted(event: TransferAccepted, position: int) -> TransferAnswer:

@@ -23,7 +23,7 @@ from ledger.store.stream import POLL_SECONDS, Stream, persistence_errors
 from ledger.store.tables import REFILL, VIEWS
 from ledger.store.views import open_views, write_changes
 
-EVENTS_AT_ONCE = 2_000
+EVENTS_AT_ONCE = 5_000
 """The most events carried in one transaction: enough to share its cost, few enough to keep readers current."""
 
 RETRY_SECONDS = 5.0

@@ -4,14 +4,15 @@ from collections.abc import Iterable, Sequence
 from operator import itemgetter
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Connection,
     Delete,
     Insert,
     Table,
+    TextClause,
     Update,
     bindparam,
-    literal_column,
     null,
 )
 from sqlalchemy.dialects import sqlite
@@ -68,10 +69,9 @@ def emptying(table: Table, field: str) -> Statement:
     return Statement(table.update().where(*_meant(table, [field])).values({field: null()}), [field])
 
 
-def removing(table: Table, fields: Sequence[str], *, where_zero: Sequence[str] = ()) -> Statement:
-    """Remove the rows with these fields, but only where certain others are 0."""
-    zeros = [table.c[name] == literal_column("0") for name in where_zero]
-    return Statement(table.delete().where(*_meant(table, fields), *zeros), fields)
+def removing(table: Table, fields: Sequence[str], *conditions: TextClause) -> Statement:
+    """Remove the rows with these fields that meet the conditions."""
+    return Statement(table.delete().where(*_meant(table, fields), *conditions), fields)
 
 
 def _meant(table: Table, fields: Sequence[str]) -> list[ColumnElement[bool]]:

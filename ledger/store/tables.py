@@ -179,6 +179,9 @@ CASE_RANGE = _table(
     Index("case_range_in_case", "book", "sscc"),
 )
 
+NO_UNITS = sa.text("units = 0")
+"""A condition that the removal repeats to be served by the index on rows of the ladder to be removed."""
+
 LADDER = _table(
     "ladder",
     _number("batch", key=True),
@@ -186,8 +189,12 @@ LADDER = _table(
     _text("currency_code", key=True),
     _number("amount_minor", key=True),
     _number("units"),
+    Index("ladder_to_remove", "book", "units", sqlite_where=NO_UNITS),
 )
 """A histogram: how many units of a batch a tier received at a price. A row of no units is removed."""
+
+NOTHING_LEFT = sa.text("owned = 0 AND in_custody = 0 AND reserved = 0")
+"""A condition that the removal repeats to be served by the index on rows of the stock to be removed."""
 
 STOCK = _table(
     "stock",
@@ -196,7 +203,7 @@ STOCK = _table(
     _number("owned"),
     _number("in_custody"),
     _number("reserved"),
-    Index("stock_of_batch", "book", "batch"),
+    Index("stock_to_remove", "book", "owned", "in_custody", "reserved", sqlite_where=NOTHING_LEFT),
 )
 """What parties have of each batch. A row of all zeros is removed."""
 

@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy import Connection, Engine
 
 from ledger.projections import cases, registers, transfers
-from ledger.projections.runs import RunChanges, RunKey
+from ledger.projections.runs import RunChanges
 from ledger.projections.views import Row, ViewChanges
 from ledger.store import tables
 from ledger.store.database import FormatNotKnown, create_tables, writing
@@ -41,17 +41,12 @@ _CASES: Mapping[type[cases.CaseStep], Sequence[Statement]] = {
         emptying(tables.PACKED_CASE, "outer"),
     ],
 }
+_RUN_KEY = ["batch", "first", "valid_from"]
 _INSERT_RUN = inserting(tables.RUN)
-_END_RUN = amending(tables.RUN, [*RunKey._fields, "valid_to"])
-_REMOVE_RUN = removing(tables.RUN, RunKey._fields)
-_LADDER_KEY, _STOCK_KEY = (
-    tables.LADDER.primary_key.columns.keys()[1:],
-    tables.STOCK.primary_key.columns.keys()[1:],
-)
-_ADD_LADDER = adding(tables.LADDER)
-_REMOVE_LADDER = removing(tables.LADDER, _LADDER_KEY, where_zero=["units"])
-_ADD_STOCK = adding(tables.STOCK)
-_REMOVE_STOCK = removing(tables.STOCK, _STOCK_KEY, where_zero=["owned", "in_custody", "reserved"])
+_END_RUN = amending(tables.RUN, [*_RUN_KEY, "valid_to"])
+_REMOVE_RUN = removing(tables.RUN, _RUN_KEY)
+_ADD_LADDER, _REMOVE_LADDER = adding(tables.LADDER), removing(tables.LADDER, [], tables.NO_UNITS)
+_ADD_STOCK, _REMOVE_STOCK = adding(tables.STOCK), removing(tables.STOCK, [], tables.NOTHING_LEFT)
 
 
 def open_views(engine: Engine) -> None:
@@ -79,16 +74,16 @@ def write_changes(connection: Connection, book: str, changes: ViewChanges) -> No
         for statement in _CASES[step]:
             statement.execute(connection, book, same)
     _write_runs(connection, book, changes.runs)
-    _ADD_LADDER.execute(connection, book, [(*key, more) for key, more in changes.ladder.items() if more])
-    _REMOVE_LADDER.execute(connection, book, [key for key, more in changes.ladder.items() if more < 0])
-    _ADD_STOCK.execute(connection, book, [(*key, *more) for key, more in changes.stock.items() if any(more)])
-    _REMOVE_STOCK.execute(connection, book, [key for key, more in changes.stock.items() if min(more) < 0])
+    _ADD_LADDER.execute(connection, book, [(*key, more) for key, more in changes.ladder.sums.items() if more])
+    _ADD_STOCK.execute(
+        connection, book, [(*key, *more) for key, more in changes.stock.sums.items() if any(more)]
+    )
+    _REMOVE_LADDER.execute(connection, book, [()])
+    _REMOVE_STOCK.execute(connection, book, [()])
 
 
 def _write_runs(connection: Connection, book: str, runs: RunChanges) -> None:
-    made = [
-        tables.row_from_run(key.batch, run, runs.ended.get(key)) for key, run in sorted(runs.made.items())
-    ]
+    made = [tables.row_from_run(key[0], run, runs.ended.get(key)) for key, run in sorted(runs.made.items())]
     ended = [(*key, position) for key, position in runs.ended.items() if key not in runs.made]
     _REMOVE_RUN.execute(connection, book, runs.removed)
     _END_RUN.execute(connection, book, ended)

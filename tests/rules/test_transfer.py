@@ -152,6 +152,16 @@ def test_both_sides_reverse_a_transfer_and_nobody_edits_it() -> None:
     """)
 
 
+def test_units_that_came_back_another_way_are_not_reversed() -> None:
+    """A transfer is built upon even where its units are the receiver's again: they came by another one."""
+    Story(CHAIN).tell("""
+    record 1:0 acme > ann at 15000 as one       -> ok
+    record 1:0 ann > ben at 18000               -> ok
+    record 1:0 ben > ann at 17000               -> ok
+    reverse one by ann                          -> TRANSFER_BUILT_UPON
+    """)
+
+
 def test_cloud_stock_changes_owners_while_the_goods_stay() -> None:
     """Title moves down the chain, the box stays in the warehouse until it is delivered."""
     Story(CHAIN).tell("""

@@ -11,8 +11,8 @@ import click
 if TYPE_CHECKING:
     from pathbook.v1.values_pb2 import Delivery
 
-MAX_COUNT_DIGITS: Final = 18
-"""The most digits of a count: what always fits a signed 64-bit number."""
+MAX_DIGITS: Final = 18
+"""The most digits of a number: what always fits a signed 64-bit one."""
 
 MAX_BATCH_DIGITS: Final = 9
 """The most digits of a batch's number: there are 2**24 - 1 at the most."""
@@ -20,6 +20,7 @@ MAX_BATCH_DIGITS: Final = 9
 Price = tuple[int, str]
 Range = tuple[int, int, int]
 
+_NUMBER: Final = re.compile(rf"-?[0-9]{{1,{MAX_DIGITS}}}")
 _UNITS: Final = re.compile(r"([0-9]{1,9}):([0-9]{1,10})(?:-([0-9]{1,10}))?")
 _GTIN: Final = re.compile(r"[0-9]{8}|[0-9]{12,14}")
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -32,6 +33,18 @@ class Request(TypedDict):
 
     occurred_at: datetime.datetime | None
     request_id: str
+
+
+class NumberType(click.ParamType[int]):
+    """A whole number that fits 64 bits, sign included; what it may be is for the book to say."""
+
+    name = "number"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read digits."""
+        if _NUMBER.fullmatch(value) is None:
+            self.fail(f"'{value}' is not a whole number of at most {MAX_DIGITS} digits.", param, ctx)
+        return int(value)
 
 
 class MoneyType(click.ParamType[Price]):
@@ -100,6 +113,7 @@ class UnitsType(click.ParamType[Range]):
         return int(batch), int(first), int(last or first)
 
 
+NUMBER: Final = NumberType()
 MONEY: Final = MoneyType()
 MOMENT: Final = MomentType()
 DATE: Final = DateType()
@@ -134,7 +148,7 @@ def takes_units(command: Callable[..., Answer]) -> Callable[..., Answer]:
     for option in (
         click.option("--of", "origins", metavar="BATCH|GTIN", multiple=True, help="What --count counts."),
         click.option(
-            "--count", "counts", type=click.IntRange(-(2**62), 2**62), metavar="N", multiple=True,
+            "--count", "counts", type=NUMBER, metavar="N", multiple=True,
             help="So many units, the oldest first.",
         ),
         click.option("--case", "cases", metavar="SSCC", multiple=True, help="All that is in a packed case."),

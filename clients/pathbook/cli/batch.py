@@ -19,7 +19,7 @@ def command() -> None:
 @click.argument("gtin")
 @click.option("--brand", required=True, metavar="PARTY", help="Who makes it.")
 @click.option("--lot", required=True, help="The lot number on the label, GS1 AI (10).")
-@click.option("--size", type=int, required=True, help="How many units.")
+@click.option("--size", type=arguments.NUMBER, required=True, help="How many units.")
 @click.option("--made-on", type=arguments.DATE, required=True, metavar="DATE")
 @click.option("--expires-on", type=arguments.DATE, metavar="DATE", help="Never, if not said.")
 @click.option("--price", type=arguments.MONEY, metavar="MONEY", help="Suggested; the product's, if not said.")
@@ -58,7 +58,7 @@ def commission(  # noqa: PLR0913 - an argument for each option
 
 @command.command()
 @book_options
-@click.argument("batch", type=int, required=False)
+@click.argument("batch", type=arguments.NUMBER, required=False)
 @click.option("--gtin", default="", help="With --lot, instead of the number.")
 @click.option("--lot", default="", help="With --gtin, instead of the number.")
 @click.pass_obj
@@ -126,7 +126,7 @@ def list_batches(settings: Settings, *, gtin: str) -> None:
 
 @command.command()
 @book_options
-@click.argument("batch", type=int)
+@click.argument("batch", type=arguments.NUMBER)
 @click.option("--brand", required=True, metavar="PARTY", help="Whose batch it is.")
 @click.option("--units", "ranges", type=arguments.UNITS, metavar="BATCH:FIRST-LAST", multiple=True,
               help="Only these units; may be repeated.")  # fmt: skip
@@ -152,7 +152,7 @@ def recall(
 
 @command.command()
 @book_options
-@click.argument("recall", type=int)
+@click.argument("recall", type=arguments.NUMBER)
 @click.option("--brand", required=True, metavar="PARTY", help="Who made it.")
 @arguments.takes_request
 @click.pass_obj

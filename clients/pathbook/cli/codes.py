@@ -15,7 +15,10 @@ from pathbook.cli.settings import Output, Settings, book_options
 @click.option("--domain", default="id.gs1.org", show_default=True, help="Whose address --form link makes.")
 @click.pass_obj
 def command(settings: Settings, *, units: Range, form: str, domain: str) -> None:
-    """Print the codes of units, one a line: `pathbook codes 3:0-99 --form link`."""
+    """Print the codes of units, one a line.
+
+    `pathbook codes 3:0-99` prints those of the first hundred units of batch 3.
+    """
     import json
 
     from ledger.codes import digital_link, element_string

@@ -31,6 +31,11 @@ def writing(settings: Settings) -> Iterator["Client"]:
 @contextlib.contextmanager
 def reading(settings: Settings) -> Iterator["Client"]:
     """Connect to the book, so that what is read knows all that was recorded before."""
+    server, data = settings.place()
+    if not server:
+        from pathbook.cli import local
+
+        local.require_books(data)
     with writing(settings) as client:
         client.position = client.get_head().position
         yield client

@@ -6,23 +6,22 @@ from collections.abc import Iterable, Iterator
 
 import click
 
-from pathbook.cli import connection
+from pathbook.cli import arguments, connection
 from pathbook.cli.settings import Output, Settings, book_options
 
 
 @click.group("events")
 def command() -> None:
-    """The events of a book, in order: everything else follows from them."""
+    """Read or follow the events of a book.
+
+    In order; everything else follows from them.
+    """
 
 
 @command.command()
 @book_options
-@click.option(
-    "--after", type=click.IntRange(min=0), default=0, metavar="POSITION", help="Begin behind this one."
-)
-@click.option(
-    "--limit", type=click.IntRange(min=0), default=0, metavar="N", help="At most so many; 0 for all."
-)
+@click.option("--after", type=arguments.NUMBER, default=0, metavar="POSITION", help="Begin behind this one.")
+@click.option("--limit", type=arguments.NUMBER, default=0, metavar="N", help="At most so many; 0 for all.")
 @click.pass_obj
 def read(settings: Settings, *, after: int, limit: int) -> None:
     """Print the events up to the head of the book."""
@@ -38,7 +37,7 @@ def read(settings: Settings, *, after: int, limit: int) -> None:
 @command.command()
 @book_options
 @click.option(
-    "--after", type=click.IntRange(min=0), metavar="POSITION", help="Begin behind this one, not at the head."
+    "--after", type=arguments.NUMBER, metavar="POSITION", help="Begin behind this one, not at the head."
 )
 @click.pass_obj
 def follow(settings: Settings, *, after: int | None) -> None:

@@ -2,17 +2,20 @@
 
 import click
 
-from pathbook.cli import connection
+from pathbook.cli import arguments, connection
 from pathbook.cli.settings import Settings, book_options
 
 
 @click.command("ladder")
 @book_options
-@click.argument("batch", type=int, required=False)
+@click.argument("batch", type=arguments.NUMBER, required=False)
 @click.option("--gtin", default="", help="Of all batches of a product instead.")
 @click.pass_obj
 def ladder(settings: Settings, *, batch: int | None, gtin: str) -> None:
-    """Show what each tier paid for the units of BATCH, or of a product, beside the suggested price."""
+    """Show what each tier paid.
+
+    For the units of BATCH, or of a product, beside the suggested price.
+    """
     if (batch is None) is not bool(gtin):
         raise click.UsageError("Of what? Say the number of a batch, or --gtin.")
     from pathbook.cli import output, path_table
@@ -53,7 +56,10 @@ def ladder(settings: Settings, *, batch: int | None, gtin: str) -> None:
 @click.argument("party")
 @click.pass_obj
 def stock(settings: Settings, *, party: str) -> None:
-    """Show what PARTY owns, has in its hands and has reserved, soonest to expire first."""
+    """Show what PARTY has in stock.
+
+    What it owns, has in its hands, and has reserved, soonest to expire first.
+    """
     from pathbook.cli import output
     from pathbook.cli.output import Column
     from pathbook.v1.paths_pb2 import Stock

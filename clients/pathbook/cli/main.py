@@ -1,10 +1,8 @@
 """The command `pathbook`: finds the verb, runs it, and turns whatever happens into words and an exit code."""
 
 import importlib
-import json
 import os
 import sys
-import traceback
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -75,16 +73,19 @@ class Verbs(click.Group):
         return command
 
 
-@click.group("pathbook", cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    "pathbook",
+    cls=Verbs,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=(
+        "Exit codes: 0 done; 1 refused by the book, or refuted; 2 usage; 3 code unknown; 4 could not check;"
+        " 5 verified, but against your own policy."
+    ),
+)
 @book_options
 @click.version_option(package_name="pathbook", message="%(prog)s %(version)s")
 def pathbook() -> None:
-    r"""The open book of a product: every hand each unit passed through, and what each hand paid.
-
-    \b
-    Exit codes: 0 done; 1 refused by the book, or refuted; 2 usage; 3 code unknown;
-    4 could not check; 5 verified, but against your own policy.
-    """
+    """The open book of a product: every hand each unit passed through, and what each hand paid."""
 
 
 def main() -> None:
@@ -125,7 +126,9 @@ def _explain(settings: Settings, error: Exception) -> Exit:
     if isinstance(error, UnreachableError):
         return _tell(settings, Exit.COULD_NOT_CHECK, error.code.name, str(error))
     if isinstance(error, OSError):
-        return _tell(settings, Exit.COULD_NOT_CHECK, "DATA_UNREADABLE", str(error))
+        return _tell(settings, Exit.COULD_NOT_CHECK, "CANNOT_OPEN", str(error))
+    import traceback
+
     traceback.print_exception(error)
     return _tell(
         settings, Exit.COULD_NOT_CHECK, "UNEXPECTED", "This is a mistake in Pathbook. Please report it."
@@ -142,6 +145,8 @@ def _tell(
     """Print why not: a sentence, and for scripts an object on a line of its own."""
     click.echo(f"pathbook: {reason}: {message}", err=True)
     if settings.output is not Output.TABLE:
+        import json
+
         said = {"reason": reason, "message": message, "metadata": dict(metadata or {})}
         click.echo(json.dumps({"error": said}, ensure_ascii=False), err=True)
     return code

@@ -39,7 +39,10 @@ def offer(
     deadline: datetime.datetime | None,
     request: Request,
 ) -> None:
-    """Offer units at a price; they are reserved until the offer is answered."""
+    """Offer units at a price.
+
+    They are reserved until the offer is answered, or lapses at its deadline.
+    """
     from pathbook.cli import output
 
     with connection.writing(settings) as client:
@@ -57,7 +60,7 @@ def offer(
 
 @click.command("accept")
 @book_options
-@click.argument("transfer", type=int)
+@click.argument("transfer", type=arguments.NUMBER)
 @click.option("--receiver", required=True, metavar="PARTY", help="Who accepts.")
 @click.option("--short", multiple=True, metavar=_MISSING, help="Units that were not in the delivery.")
 @click.option("--damaged", multiple=True, metavar=_MISSING, help="Units that arrived damaged.")
@@ -76,7 +79,10 @@ def accept(
     wrong_item: tuple[str, ...],
     request: Request,
 ) -> None:
-    """Accept the offer TRANSFER, wholly or less what is missing; a count is of the last units offered."""
+    """Accept the offer TRANSFER.
+
+    Wholly, or less what is missing: so many of the last units offered, or those named.
+    """
     from pathbook.cli import output
     from pathbook.v1 import values_pb2
 
@@ -96,7 +102,7 @@ def accept(
 
 @click.command("decline")
 @book_options
-@click.argument("transfer", type=int)
+@click.argument("transfer", type=arguments.NUMBER)
 @click.option("--receiver", required=True, metavar="PARTY", help="Who declines.")
 @click.option("--note", default="", help="Why, in words.")
 @arguments.takes_request
@@ -119,7 +125,7 @@ def decline(
 
 @click.command("withdraw")
 @book_options
-@click.argument("transfer", type=int)
+@click.argument("transfer", type=arguments.NUMBER)
 @click.option("--giver", required=True, metavar="PARTY", help="Who offered.")
 @arguments.takes_request
 @click.pass_obj
@@ -137,7 +143,7 @@ def _claim(kind: "DiscrepancyKind.ValueType", said: str) -> "DiscrepancyClaim":
     from pathbook.v1.transfers_pb2 import DiscrepancyClaim
     from pathbook.v1.values_pb2 import UnitRange
 
-    if said.isascii() and said.isdigit() and len(said) <= arguments.MAX_COUNT_DIGITS:
+    if said.isascii() and said.isdigit() and len(said) <= arguments.MAX_DIGITS:
         return DiscrepancyClaim(kind=kind, count=int(said))
     if "/" in said or ":" not in said:
         return DiscrepancyClaim(kind=kind, codes=[said])

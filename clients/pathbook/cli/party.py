@@ -10,7 +10,7 @@ from pathbook.cli.settings import Settings, book_options
 
 @click.group("party")
 def command() -> None:
-    """Brands, agents and shops, and who authorised them."""
+    """Brands, agents, shops, and their authority."""
 
 
 @command.command()
@@ -35,7 +35,7 @@ def register(settings: Settings, *, party: str, kind: str, request_id: str) -> N
 @book_options
 @click.argument("party")
 @click.option("--upline", required=True, metavar="PARTY", help="Who authorises: a brand, or an agent above.")
-@click.option("--tier", type=int, required=True, help="The tier given, below the upline's.")
+@click.option("--tier", type=arguments.NUMBER, required=True, help="The tier given, below the upline's.")
 @click.option("--gtin", "gtins", multiple=True, metavar="GTIN", help="Only this product; may be repeated.")
 @click.option("--region", default="", help="Where it may sell, in words.")
 @click.option(
@@ -75,7 +75,7 @@ def authorize(  # noqa: PLR0913 - an argument for each option
 
 @command.command()
 @book_options
-@click.argument("authorization", type=int)
+@click.argument("authorization", type=arguments.NUMBER)
 @click.option("--upline", required=True, metavar="PARTY", help="Who gave it.")
 @click.option(
     "--from", "revoked_from", type=arguments.MOMENT, metavar="TIME", help="From when; now, if not said."

@@ -4,7 +4,7 @@ import re
 
 import click
 
-from pathbook.cli import connection
+from pathbook.cli import arguments, connection
 from pathbook.cli.settings import Settings, book_options
 
 _UNIT = re.compile(r"([0-9]{1,9}):([0-9]{1,10})")
@@ -14,12 +14,19 @@ _UNIT = re.compile(r"([0-9]{1,9}):([0-9]{1,10})")
 @book_options
 @click.argument("unit", metavar="CODE|BATCH:NUMBER")
 @click.option(
-    "--as-of", type=int, default=0, metavar="POSITION", help="As it was at this position; now, if not said."
+    "--as-of",
+    type=arguments.NUMBER,
+    default=0,
+    metavar="POSITION",
+    help="As it was then; now, if not said.",
 )
 @click.option("--corrections", is_flag=True, help="Show offers, and what was reversed, too.")
 @click.pass_obj
 def command(settings: Settings, *, unit: str, as_of: int, corrections: bool) -> None:
-    """Show every hand a unit passed through, what each paid, and who holds it now."""
+    """Show every hand a unit passed through.
+
+    What each paid beside the suggested price, who owns it now, and who has it. Nothing is checked: see verify.
+    """
     from pathbook.cli import output, path_table
 
     by_number = _UNIT.fullmatch(unit)

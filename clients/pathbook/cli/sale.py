@@ -61,7 +61,10 @@ def confirm(
     paid: Price,
     request: Request,
 ) -> None:
-    """Confirm, as the consumer, that units were bought, and what was paid."""
+    """Confirm a purchase, as the consumer.
+
+    That the units were bought, and what was paid for each.
+    """
     from pathbook.cli import output
 
     with connection.writing(settings) as client:
@@ -89,7 +92,10 @@ def return_units(
     note: str,
     request: Request,
 ) -> None:
-    """Give units back the way they came, at the price paid."""
+    """Give units back the way they came.
+
+    To whom they came from, at the price that was paid.
+    """
     from pathbook.cli import output
 
     with connection.writing(settings) as client:
@@ -114,7 +120,10 @@ def write_off(
     note: str,
     request: Request,
 ) -> None:
-    """Say that units in one's hands are lost, damaged, destroyed, or their code defaced."""
+    """Write off units in one's hands.
+
+    They are lost, damaged or destroyed, or their code is defaced.
+    """
     from pathbook.cli import output
     from pathbook.v1.values_pb2 import UnitState
 

@@ -35,7 +35,10 @@ def record(
     later: bool,
     request: Request,
 ) -> None:
-    """Record an agreed or historic transfer in one step."""
+    """Record a transfer in one step.
+
+    One that was agreed elsewhere, or is history.
+    """
     from pathbook.cli import output
 
     with connection.writing(settings) as client:
@@ -52,7 +55,7 @@ def record(
 
 @click.command("reverse")
 @book_options
-@click.argument("transfer", type=int)
+@click.argument("transfer", type=arguments.NUMBER)
 @click.option("--party", required=True, help="Which side asks, or agrees.")
 @click.option("--note", default="", help="Why, in words.")
 @arguments.takes_request
@@ -65,7 +68,7 @@ def reverse(
     note: str,
     request: Request,
 ) -> None:
-    """Ask to reverse TRANSFER, or agree when the other side has asked."""
+    """Ask to reverse TRANSFER, or agree to it."""
     from pathbook.cli import output
 
     with connection.writing(settings) as client:
@@ -89,7 +92,10 @@ def deliver(
     units: "Selection",
     request: Request,
 ) -> None:
-    """Hand over goods without their title, which moved before or stays."""
+    """Hand over goods without their title.
+
+    It moved before, as with cloud stock, or it stays.
+    """
     from pathbook.cli import output
 
     with connection.writing(settings) as client:
@@ -104,10 +110,13 @@ def deliver(
 
 @click.command("transfer")
 @book_options
-@click.argument("transfer", type=int)
+@click.argument("transfer", type=arguments.NUMBER)
 @click.pass_obj
 def transfer(settings: Settings, *, transfer: int) -> None:
-    """Show one TRANSFER, sale or return with its units, by its position."""
+    """Show one TRANSFER, sale or return.
+
+    By its position, with its units.
+    """
     from pathbook.cli import output
     from pathbook.cli.output import Column
 
@@ -123,7 +132,10 @@ def transfer(settings: Settings, *, transfer: int) -> None:
 @click.option("--status", type=click.Choice(_STATUSES), help="Only those that stand so.")
 @click.pass_obj
 def transfers(settings: Settings, *, party: str, status: str | None) -> None:
-    """List the transfers of PARTY, or of `consumer:` and a pseudonym, newest first."""
+    """List the transfers of PARTY.
+
+    Newest first; of a consumer by `consumer:` and the pseudonym.
+    """
     from pathbook.cli import output
     from pathbook.v1.values_pb2 import TransferStatus
 

@@ -52,8 +52,12 @@ def takes_policy(command: Callable[..., Answer]) -> Callable[..., Answer]:
         click.option(
             "--require-authorized", is_flag=True, help="Fail if a side of a hop was not authorised."
         ),
-        click.option("--max-age", type=int, metavar="DAYS", help="Fail if it was made longer ago."),
-        click.option("--max-tiers", type=int, metavar="N", help="Fail if more hops lie between parties."),
+        click.option(
+            "--max-age", type=arguments.NUMBER, metavar="DAYS", help="Fail if it was made longer ago."
+        ),
+        click.option(
+            "--max-tiers", type=arguments.NUMBER, metavar="N", help="Fail if more hops lie between parties."
+        ),
         click.option(
             "--max-price", type=arguments.MONEY, metavar="MONEY", help="Fail if any hop cost more a unit."
         ),
@@ -71,9 +75,10 @@ def takes_policy(command: Callable[..., Answer]) -> Callable[..., Answer]:
 )
 @click.pass_obj
 def command(settings: Settings, *, code: str, policy: "Policy", today: datetime.date | None) -> int:
-    """Check CODE and its path: exit 0 only if the path on record holds and is what you asked for.
+    """Check a unit by its CODE.
 
-    CODE is the address in the symbol, the text beside it, or the 20 characters under it.
+    Exit 0 only if the path on record holds and is what you asked for. CODE is the address in the symbol, the
+    text beside it, or the 20 characters under it.
     """
     return verify(settings, code, policy, today or datetime.datetime.now().astimezone().date())
 

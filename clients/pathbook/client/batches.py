@@ -1,6 +1,7 @@
 """Calls about products, batches and the codes to print on them."""
 
 import datetime
+import functools
 from collections.abc import Iterator
 
 from pathbook.client.calls import Caller, Stream, request_id_or_new
@@ -11,7 +12,7 @@ from pathbook.v1 import batches_pb2, batches_pb2_grpc
 class Batches(Caller):
     """The BatchService of a book: where goods come from."""
 
-    @property
+    @functools.cached_property
     def _batches(self) -> batches_pb2_grpc.BatchServiceStub:
         return batches_pb2_grpc.BatchServiceStub(self._channel)
 

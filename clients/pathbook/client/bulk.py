@@ -60,7 +60,7 @@ class Bulk(Caller):
                     yield answer.results
                     patience.renew()
                     if not under_way:
-                        return
+                        sending.put(None)  # the server ends the call in its turn
             except grpc.RpcError as error:
                 patience.bear(error)
             finally:

@@ -124,7 +124,7 @@ class Caller:
     def _patience(self) -> Patience:
         return Patience(self.target, self._retry_seconds)
 
-    def _ask(self, method: grpc.UnaryUnaryMultiCallable[Request, Response], request: Request) -> Response:
+    def _ask(self, method: "grpc.UnaryUnaryMultiCallable[Request, Response]", request: Request) -> Response:
         """Call until there is an answer. A write carries its request id, so it is done once however often."""
         patience = self._patience()
         while True:
@@ -133,7 +133,9 @@ class Caller:
             except grpc.RpcError as error:
                 patience.bear(error)
 
-    def _write(self, method: grpc.UnaryUnaryMultiCallable[Request, Receipted], request: Request) -> Receipted:
+    def _write(
+        self, method: "grpc.UnaryUnaryMultiCallable[Request, Receipted]", request: Request
+    ) -> Receipted:
         """Call a method that writes, and remember how far the book has come by it."""
         response = self._ask(method, request)
         self.position = max(self.position, response.receipt.position)

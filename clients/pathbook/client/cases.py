@@ -1,6 +1,7 @@
 """Calls about cases and recalls."""
 
 import datetime
+import functools
 from collections.abc import Iterable
 
 from pathbook.client.calls import Caller, request_id_or_new
@@ -12,7 +13,7 @@ from pathbook.v1.values_pb2 import Selection
 class Cases(Caller):
     """The BatchService of a book: cases, and recalls."""
 
-    @property
+    @functools.cached_property
     def _cases(self) -> batches_pb2_grpc.BatchServiceStub:
         return batches_pb2_grpc.BatchServiceStub(self._channel)
 

@@ -1,5 +1,6 @@
 """Calls that read the stream of a book, and go on where it broke off."""
 
+import functools
 from collections.abc import Iterator
 
 from pathbook.client.calls import Caller, Stream
@@ -9,7 +10,7 @@ from pathbook.v1 import events_pb2, events_pb2_grpc
 class Events(Caller):
     """The EventService of a book."""
 
-    @property
+    @functools.cached_property
     def _events(self) -> events_pb2_grpc.EventServiceStub:
         return events_pb2_grpc.EventServiceStub(self._channel)
 

@@ -1,6 +1,7 @@
 """Calls about offers: making and answering them, and looking transfers up."""
 
 import datetime
+import functools
 from collections.abc import Iterable, Iterator
 
 from pathbook.client.calls import Caller, request_id_or_new
@@ -18,7 +19,7 @@ from pathbook.v1.values_pb2 import (
 class Offers(Caller):
     """The TransferService of a book: offers and their answers, and looking transfers up."""
 
-    @property
+    @functools.cached_property
     def _offers(self) -> transfers_pb2_grpc.TransferServiceStub:
         return transfers_pb2_grpc.TransferServiceStub(self._channel)
 

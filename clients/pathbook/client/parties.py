@@ -1,6 +1,7 @@
 """Calls about parties and their authorisations."""
 
 import datetime
+import functools
 from collections.abc import Iterable, Iterator
 
 from pathbook.client.calls import Caller, request_id_or_new
@@ -12,7 +13,7 @@ from pathbook.v1.values_pb2 import PartyKind
 class Parties(Caller):
     """The PartyService of a book."""
 
-    @property
+    @functools.cached_property
     def _parties(self) -> parties_pb2_grpc.PartyServiceStub:
         return parties_pb2_grpc.PartyServiceStub(self._channel)
 

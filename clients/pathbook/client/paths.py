@@ -1,5 +1,6 @@
 """Calls that ask what the book knows: paths, price ladders, stock."""
 
+import functools
 from collections.abc import Iterator
 
 from pathbook.client.calls import Caller
@@ -9,7 +10,7 @@ from pathbook.v1 import paths_pb2, paths_pb2_grpc
 class Paths(Caller):
     """The PathService of a book."""
 
-    @property
+    @functools.cached_property
     def _paths(self) -> paths_pb2_grpc.PathServiceStub:
         return paths_pb2_grpc.PathServiceStub(self._channel)
 

@@ -1,6 +1,7 @@
 """Calls that move units in one step: transfers, reversals, deliveries, sales, returns, write-offs."""
 
 import datetime
+import functools
 
 from pathbook.client.calls import Caller, request_id_or_new
 from pathbook.client.words import Price, money, timestamp
@@ -11,7 +12,7 @@ from pathbook.v1.values_pb2 import DELIVERY_WITH_TITLE, Delivery, Selection, Uni
 class Transfers(Caller):
     """The TransferService of a book: what moves units in one step."""
 
-    @property
+    @functools.cached_property
     def _transfers(self) -> transfers_pb2_grpc.TransferServiceStub:
         return transfers_pb2_grpc.TransferServiceStub(self._channel)
 

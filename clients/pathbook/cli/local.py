@@ -1,0 +1,94 @@
+"""The server inside this process, for ``--data DIR``: the one module here that knows the server's own."""
+
+import contextlib
+import logging
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from pydantic import ValidationError
+
+from ledger.serials import BookKey, print_book_key
+from services.background import running
+from services.directory import EVENTS_FILE, KEY_FILE, Directory
+from services.server import now
+from services.settings import Settings
+
+ANY_PORT: Final = "127.0.0.1:0"
+"""A free port, for callers on this machine only."""
+
+
+class UnusableError(OSError):
+    """A directory of books cannot be opened, or an address not listened on; the message says why."""
+
+
+@contextlib.contextmanager
+def serving(data: str, listen: str = ANY_PORT, level: int = logging.WARNING) -> Iterator[str]:
+    """Serve a directory of books while the caller does something else; yield HOST:PORT.
+
+    Raises:
+        UnusableError: see there.
+        ValueError: ``listen`` is not HOST:PORT.
+    """
+    with contextlib.ExitStack() as stack:
+        with _opening(data):
+            port = stack.enter_context(running(_settings(data, listen), level))
+        yield f"{listen.rpartition(':')[0]}:{port}"
+
+
+def serve(data: str, listen: str, ready: Callable[[str], None]) -> None:
+    """Serve until this process is told to stop (SIGINT, SIGTERM), then drain. Raises as ``serving``."""
+    told = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: told.set())
+    with serving(data, listen, logging.INFO) as address:
+        ready(address)
+        told.wait()
+
+
+def rebuild(data: str, progress: Callable[[int, int], None]) -> None:
+    """Drop the views of a directory of books and make them again; ``progress`` is told (done, of), in events.
+
+    Servers that have the views open may go on: they and this process carry them together.
+
+    Raises:
+        UnusableError: there are no books, or they cannot be opened.
+    """
+    require_books(data)
+    with _opening(data):
+        directory = Directory(Path(data), now)
+    with contextlib.closing(directory):
+        directory.follower.rebuild(progress)
+
+
+def require_books(data: str) -> None:
+    """Raise UnusableError for a directory without books: reading a misspelt one shall not make it."""
+    if not (Path(data) / EVENTS_FILE).exists():
+        raise UnusableError(
+            f"There are no books in {data}. Check the name; a book begins with its first brand."
+        )
+
+
+def write_key(data: Path, secret: bytes) -> None:
+    """Give a directory that has no books yet the key of its codes (32 bytes)."""
+    (data / KEY_FILE).write_text(print_book_key(BookKey(secret)), "ascii")
+
+
+def _settings(data: str, listen: str) -> Settings:
+    try:
+        return Settings(data=Path(data), listen=listen)
+    except ValidationError as error:
+        raise ValueError(error.errors()[0]["msg"]) from error
+
+
+@contextlib.contextmanager
+def _opening(data: str) -> Iterator[None]:
+    """Whatever keeps books from being opened is to be said in words: their format, their key, their disk."""
+    try:
+        yield
+    except ValueError:
+        raise
+    except Exception as error:
+        raise UnusableError(f"{data} cannot be opened: {error}") from error

@@ -1,0 +1,64 @@
+"""How the tests run the command line: inside this process, as `main` does, with what it printed caught."""
+
+import contextlib
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from pathbook.cli.main import run
+from services.background import running
+from services.settings import Settings
+
+TODAY = "2026-03-01"
+"""The day on which the tests play the demo."""
+
+
+class Ran(NamedTuple):
+    """What a command came to: its exit code, and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> dict[str, object]:
+        """Return the one object on stdout."""
+        found = json.loads(self.out)
+        assert isinstance(found, dict)
+        return found
+
+
+def pathbook(*arguments: str) -> Ran:
+    """Run the command line."""
+    with (
+        contextlib.redirect_stdout(io.StringIO()) as out,
+        contextlib.redirect_stderr(io.StringIO()) as err,
+    ):
+        code = run(arguments)
+    return Ran(code, out.getvalue(), err.getvalue())
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test depends on where the books of whoever runs it are."""
+    for name in ("PATHBOOK_SERVER", "PATHBOOK_DATA", "PATHBOOK_BOOK"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory in which the demo was played."""
+    directory = tmp_path_factory.mktemp("demo")
+    ran = pathbook("demo", "--data", str(directory), "--today", TODAY)
+    assert ran.code == 0, ran
+    return directory
+
+
+@pytest.fixture(scope="session")
+def server(demo: Path) -> Iterator[str]:
+    """HOST:PORT of a server of the demo's book."""
+    with running(Settings(data=demo, listen="127.0.0.1:0")) as port:
+        yield f"127.0.0.1:{port}"

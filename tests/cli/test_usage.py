@@ -1,0 +1,105 @@
+"""What is wrong with a command line is said before anything is asked, and what it cost to say so."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from pathbook.cli import connection
+from pathbook.cli.main import VERBS
+from tests.cli.conftest import pathbook
+
+NOWHERE = "127.0.0.1:1"
+"""An address where nothing listens."""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nonsense"], "No such command 'nonsense'"),
+        (["stock"], "Missing argument 'PARTY'"),
+        (["stock", "agent-1"], "--server HOST:PORT (or PATHBOOK_SERVER)"),
+        (["stock", "agent-1"], "--data DIR (or PATHBOOK_DATA)"),
+        (["--server", NOWHERE, "stock", "agent-1", "--data", "."], "Both --server and --data"),
+        (["--output", "yaml", "stock", "agent-1"], "'yaml' is not one of"),
+        (["record", "--giver", "a", "--receiver", "b", "--price", "1 CNY"], "Which units?"),
+        (["record", "--giver", "a", "--receiver", "b", "--units", "1:0-9", "--price", "1"], "'150.00 CNY'"),
+        (["record", "--giver", "a", "--receiver", "b", "--units", "1", "--price", "1 CNY"], "3:0-99"),
+        (["sell", "--count", "5"], "Missing option '--seller'"),
+        (["return", "--owner", "a", "--count", "5"], "needs its --of"),
+        (["return", "--owner", "a", "--count", "5", "--of", "masks"], "neither the number of a batch nor a GTIN"),
+        (["offer", "--deadline", "2026-05-01T10:00:00"], "does not say its zone"),
+        (["offer", "--deadline", "soon"], "is not a time"),
+        (["verify", "X", "--today", "1.5.2026"], "is not a date"),
+        (["accept", "1", "--receiver", "a", "--short", "1:9:9"], "does not name units"),
+        (["accept", "99999999999999999999", "--receiver", "a"], "at most 18 digits"),
+        (["batch", "show"], "Say its number, or --gtin and --lot"),
+        (["batch", "show", "1", "--gtin", "2", "--lot", "3"], "Say its number, or --gtin and --lot"),
+        (["ladder"], "Say the number of a batch, or --gtin"),
+        (["serve"], "--data DIR"),
+        (["serve", "--data", ".", "--listen", "here"], "HOST:PORT"),
+        (["views", "rebuild"], "--data DIR"),
+        (["demo", "--data", "."], "not an empty directory"),
+    ],
+)
+def test_a_mistake_in_the_command_line_is_named(arguments: list[str], said: str) -> None:
+    """A command that was not understood exits 2, says what to write instead, and prints no answer."""
+    ran = pathbook(*arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("pathbook: USAGE: ")
+    assert said in ran.err
+    assert "--help'" in ran.err
+
+
+def test_a_script_reads_the_error_as_an_object() -> None:
+    """With JSON asked for, the last line on stderr is the error as an object."""
+    ran = pathbook("--output", "json", "stock", "agent-1")
+    error = json.loads(ran.err.splitlines()[-1])["error"]
+    assert (error["reason"], error["metadata"]) == ("USAGE", {})
+    assert error["message"] in ran.err.splitlines()[0]
+
+
+@pytest.mark.parametrize("verb", list(VERBS))
+def test_every_verb_explains_itself(verb: str) -> None:
+    """Each verb is there, and --help says what it does."""
+    ran = pathbook(verb, "--help")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith(f"Usage: pathbook {verb} ")
+
+
+def test_help_lists_every_verb_with_a_whole_sentence() -> None:
+    """The list of verbs fits a terminal of 80 columns without cutting a sentence short."""
+    ran = pathbook("--help")
+    assert ran.code == 0
+    assert "..." not in ran.out
+    assert max(map(len, ran.out.splitlines())) <= 80
+    assert all(f"\n  {verb} " in ran.out for verb in VERBS)
+
+
+def test_a_mistake_is_named_without_loading_what_it_does_not_need() -> None:
+    """Neither the version nor a misspelt verb waits for gRPC, protobuf, the ledger or rich to load."""
+    program = (
+        "import sys; from pathbook.cli.main import run; assert run(['offer', '--giver', 'x']) == 2;"
+        "print(sorted({name.split('.')[0] for name in sys.modules}"
+        " & {'grpc', 'google', 'ledger', 'rich', 'babel', 'msgspec', 'pydantic', 'sqlalchemy', 'services'}))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_a_server_out_of_reach_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no server answers, the exit code is 4, not 1: the book has said nothing."""
+    monkeypatch.setattr(connection, "RETRY_SECONDS", 0.1)
+    ran = pathbook("--server", NOWHERE, "stock", "agent-1")
+    assert (ran.code, ran.out) == (4, "")
+    assert NOWHERE in ran.err
+
+
+def test_reading_a_misspelt_directory_does_not_make_it(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A directory without books is named as such, and left as it is."""
+    directory = tmp_path_factory.mktemp("empty") / "boook"
+    ran = pathbook("--data", str(directory), "stock", "agent-1")
+    assert (ran.code, ran.out) == (4, "")
+    assert "There are no books in" in ran.err
+    assert not directory.exists()

@@ -1,0 +1,41 @@
+"""A server for one test, a client of its book, and the command that imports into it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pathbook.cli.main import run
+from pathbook.client import Client
+from services.background import running
+from services.settings import Settings
+from tests.importing.sheets import BOOK, Import, Summary, parse_summary
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Iterator[str]:
+    """Where the server is called."""
+    with running(Settings(data=tmp_path / "data", listen="127.0.0.1:0")) as port:
+        yield f"127.0.0.1:{port}"
+
+
+@pytest.fixture
+def client(target: str) -> Iterator[Client]:
+    """A client of the book."""
+    with Client(target, book=BOOK) as client:
+        yield client
+
+
+@pytest.fixture
+def imported(target: str, capsys: pytest.CaptureFixture[str]) -> Import:
+    """The command that imports a table into the book, by the recipe for Iowa unless told otherwise."""
+
+    def command(table: Path, *more: str, recipe: str = "iowa", exits: int = 0) -> Summary:
+        arguments = ["import", str(table), "--recipe", recipe, "--server", target, "--book", BOOK]
+        capsys.readouterr()
+        code = run([*arguments, "--output", "json", *more])
+        printed = capsys.readouterr()
+        assert code == exits, printed.err
+        return parse_summary(printed.out)
+
+    return command

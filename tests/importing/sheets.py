@@ -1,0 +1,140 @@
+"""Small tables in the columns of the Iowa table, a recipe for another sheet, and the command that imports them."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from pathbook.client import Client
+from pathbook.v1.events_pb2 import Event
+
+BOOK: Final = "spirits"
+
+COLUMNS: Final = (
+    "date", "store_number", "store_name", "item_number", "vendor_name", "item_description", "state_bottle_cost",
+    "state_bottle_retail", "bottles_sold",
+)  # fmt: skip
+
+RUM: Final = ("75087", "Luxco-St Louis", "Juarez Gold Dss", "4.75", "7.13")
+GIN: Final = ("41846", "Proximo", "Gin", "8.02", "12.03")
+
+SHEET_RECIPE: Final = """
+# What agents write down in a chat group: one line a hand-over.
+quantity = "数量"
+negative = "return"
+currency = "币种"
+encoding = "gb18030"
+
+[date]
+column = "日期"
+format = "%Y年%m月%d日"
+
+[parties.maker]
+kind = "brand"
+id = { make = "text", text = "mask-maker" }
+
+[parties.giver]
+kind = "agent"
+id = "发货人"
+
+[parties.receiver]
+kind = "agent"
+id = "收货人"
+tier = "级别"
+upline = "giver"
+
+[product]
+brand = "maker"
+gtin = "条码"
+name = { make = "text", text = "面膜" }
+suggested_price = { make = "text", text = "300" }
+
+[batch]
+lot = "批号"
+expires_on = "有效期"
+
+[[movements]]
+name = "handed-over"
+giver = "giver"
+receiver = "receiver"
+price = "单价"
+"""
+
+
+class Amount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A sum of money, as the summary has it."""
+
+    amount_minor: int
+    amount: str
+
+
+class Rejected(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A rejected row, as the summary has it."""
+
+    row: int
+    reason: str
+
+
+class Summary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The object that `--output json` prints: these keys, all of them, and no others."""
+
+    accepted: int
+    duplicate: int
+    rejected: int
+    rejections: list[Rejected]
+    transfers: int
+    units: int
+    amounts: dict[str, dict[str, Amount]]
+
+    def reasons(self) -> dict[int, str]:
+        """Return the name of each rejected row's reason."""
+        assert self.rejected == len(self.rejections)
+        return {each.row: each.reason.partition(":")[0] for each in self.rejections}
+
+
+Import = Callable[..., Summary]
+"""Imports a table, with more arguments; checks the exit code (`exits`, 0 where none is named)."""
+
+
+def sold(
+    item: tuple[str, str, str, str, str], count: int | str, store: str = "2506", day: str = "2012-01-31"
+) -> tuple[str, ...]:
+    """Return the cells of one row."""
+    number, vendor, name, cost, retail = item
+    return day, store, "A Store", number, vendor, name, cost, retail, str(count)
+
+
+def write(path: Path, rows: Iterable[tuple[str, ...]], encoding: str = "utf-8") -> Path:
+    """Write rows as a CSV file under the columns of the Iowa table, and return its path."""
+    lines = [",".join(cells) for cells in (COLUMNS, *rows)]
+    path.write_bytes(("\n".join(lines) + "\n").encode(encoding))
+    return path
+
+
+def events(client: Client) -> list[Event]:
+    """Return all events of a book."""
+    return [Event.FromString(data) for batch in client.read() for data in batch.events]
+
+
+def parse_summary(text: str) -> Summary:
+    """Return what the command printed."""
+    return msgspec.json.decode(text, type=Summary)
+
+
+def facts(client: Client) -> list[bytes]:
+    """Return all events of a book but when they were recorded, with batches numbered by their products.
+
+    What a table needs is registered many at a time, so batches may come in another order on another day.
+    """
+    all_events = events(client)
+    made = {event.batch_commissioned.gtin: event.batch_commissioned.batch for event in all_events}
+    number = {made[gtin]: place for place, gtin in enumerate(sorted(made))}
+    for event in all_events:
+        event.ClearField("recorded_at")
+        event.ClearField("request_digest")
+        if event.HasField("batch_commissioned"):
+            event.batch_commissioned.batch = number[event.batch_commissioned.batch]
+        for moved in event.transfer_recorded.terms.ranges:
+            moved.batch = number[moved.batch]
+    return sorted(event.SerializeToString(deterministic=True) for event in all_events)

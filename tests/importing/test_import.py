@@ -1,0 +1,323 @@
+"""Tables go into a book by the command: counted row by row, to the cent, and once however often."""
+
+import datetime
+from pathlib import Path
+
+import pyarrow
+import pytest
+from pyarrow import parquet
+
+from pathbook.cli.main import run
+from pathbook.client import Client
+from pathbook.v1.paths_pb2 import PathStepKind
+from pathbook.v1.values_pb2 import STANDING_AUTHORIZED, STANDING_NEVER_AUTHORIZED
+from tests.importing.sheets import (
+    BOOK,
+    GIN,
+    RUM,
+    SHEET_RECIPE,
+    Amount,
+    Import,
+    Summary,
+    events,
+    facts,
+    sold,
+    write,
+)
+
+THREE = [sold(RUM, 60), sold(GIN, 12, "2614"), sold(RUM, 3, "2614", "2012-02-01")]
+
+
+def hops(client: Client, batch: int, number: int) -> list[tuple[str, str, int, int, int]]:
+    """Return giver, receiver, price in minor units and both tiers of each hop of a unit."""
+    steps = client.get_path((batch, number)).steps
+    return [
+        (step.giver, step.receiver, step.unit_price.amount_minor, step.giver_tier, step.receiver_tier)
+        for step in steps
+        if step.kind == PathStepKind.PATH_STEP_KIND_TRANSFERRED
+    ]
+
+
+def owned(client: Client, party: str) -> dict[int, int]:
+    """Return how many units of each batch a party owns."""
+    return {stock.batch.batch: stock.owned for stock in client.list_stock(party) if stock.owned}
+
+
+def test_a_table_becomes_parties_products_batches_and_transfers(
+    tmp_path: Path, imported: Import, client: Client
+) -> None:
+    """Each row moves its bottles from vendor to state to store, at both prices, on its day."""
+    summary = imported(write(tmp_path / "three.csv", THREE))
+    assert summary == Summary(
+        accepted=3,
+        duplicate=0,
+        rejected=0,
+        rejections=[],
+        transfers=6,
+        units=75,
+        amounts={
+            "cost": {"USD": Amount(39549, "395.49")},
+            "retail": {"USD": Amount(59355, "593.55")},
+        },
+    )
+    client.position = client.get_head().position
+    assert [(b.lot, b.size, b.made_on) for b in client.list_batches(gtin="02075087599325")] == [
+        ("three", 63, "2012-01-31")
+    ]
+    rum = client.get_batch(gtin="02075087599325", lot="three").batch
+    assert hops(client, rum, 62) == [
+        ("luxco-st-louis", "state-of-iowa", 475, 0, 1),
+        ("state-of-iowa", "store-2614", 713, 1, 2),
+    ]
+    last = client.get_path((rum, 62)).steps[-1]
+    assert last.occurred_at.ToJsonString() == "2012-02-01T00:00:00Z"
+    assert (last.giver_standing, last.receiver_standing) == (STANDING_AUTHORIZED, STANDING_AUTHORIZED)
+    assert (owned(client, "store-2506"), owned(client, "state-of-iowa")) == ({rum: 60}, {})
+
+
+def test_a_second_run_finds_only_duplicates(tmp_path: Path, imported: Import, client: Client) -> None:
+    """The same table again changes nothing, and its sums are the same."""
+    table = write(tmp_path / "three.csv", [*THREE, sold(RUM, 60)])
+    first = imported(table)
+    head = client.get_head().position
+    again = imported(table)
+    assert (first.accepted, again.accepted, again.duplicate) == (4, 0, 4)
+    assert (again.transfers, again.units, again.amounts) == (first.transfers, first.units, first.amounts)
+    assert client.get_head().position == head
+
+
+def test_rejected_rows_are_named_and_the_others_stand(tmp_path: Path, imported: Import) -> None:
+    """Each row that cannot be imported has its number and a named reason; they cost no other row."""
+    rows = [
+        sold(RUM, 60),
+        sold((*RUM[:3], "", ""), 1),
+        sold(RUM, 1, day="2012-13-01"),
+        sold(RUM, 1, day="2200-01-01"),
+        sold(RUM, "six"),
+        sold(RUM, 0),
+        sold((*RUM[:3], "-4.75", "7.13"), 1),
+        sold((*RUM[:3], "4.755", "7.13"), 1),
+        sold(RUM, 1, store="25/06"),
+        sold(GIN, 1)[:-1],
+        sold(("1", "Proximo", "x" * 201, "1", "2"), 1),
+        sold(GIN, 2),
+    ]
+    summary = imported(write(tmp_path / "bad.csv", rows))
+    assert (summary.accepted, summary.transfers, summary.units) == (2, 5, 62)
+    assert summary.reasons() == {
+        2: "CELL_EMPTY",
+        3: "DATE_MALFORMED",
+        4: "OCCURRED_IN_FUTURE",
+        5: "QUANTITY_MALFORMED",
+        6: "QUANTITY_ZERO",
+        7: "PRICE_NEGATIVE",
+        8: "PRICE_MALFORMED",
+        9: "PARTY_MALFORMED",
+        10: "ROW_BROKEN",
+        11: "TEXT_TOO_LONG",
+    }
+    assert summary.rejections[0].reason == "CELL_EMPTY: state_bottle_cost is empty."
+
+
+def test_a_negative_row_goes_back_the_way_it_came(tmp_path: Path, imported: Import, client: Client) -> None:
+    """A store's return goes to the state and on to the vendor; what no store holds cannot be returned."""
+    rows = [sold(RUM, 60), sold(RUM, -6), sold(RUM, -6, store="2614"), sold(RUM, -55), sold(GIN, -1)]
+    table = write(tmp_path / "returns.csv", rows)
+    summary = imported(table)
+    assert (summary.accepted, summary.transfers, summary.units) == (2, 4, 54)
+    assert summary.amounts["retail"]["USD"].amount == "385.02"
+    assert summary.reasons() == {3: "PARTY_UNKNOWN", 4: "STOCK_TOO_SMALL", 5: "PRODUCT_UNKNOWN"}
+    client.position = client.get_head().position
+    assert owned(client, "store-2506") == {1: 54}
+    assert owned(client, "luxco-st-louis") == {1: 6}
+    kinds = [PathStepKind.Name(step.kind).rpartition("_")[2] for step in client.get_path((1, 0)).steps]
+    assert kinds == ["COMMISSIONED", "TRANSFERRED", "TRANSFERRED", "RETURNED", "RETURNED"]
+    again = imported(table)
+    assert (again.duplicate, again.rejected, again.units) == (2, 3, 54)
+
+
+def test_a_row_that_was_changed_is_rejected(tmp_path: Path, imported: Import, client: Client) -> None:
+    """A row's number is its identity: other content under it is refused by name, the rest are duplicates."""
+    imported(write(tmp_path / "three.csv", THREE))
+    head = client.get_head().position
+    changed = imported(write(tmp_path / "three.csv", [THREE[0], sold(GIN, 11, "2614"), THREE[2]]))
+    assert (changed.accepted, changed.duplicate, changed.transfers) == (0, 2, 4)
+    assert changed.reasons() == {2: "REQUEST_ID_REUSED"}
+    assert client.get_head().position == head
+
+
+def test_another_table_of_the_same_parties_adds_only_what_is_new(
+    tmp_path: Path, imported: Import, client: Client
+) -> None:
+    """Parties, products and authorisations that stand already are taken as they stand; a lot is the table's own."""
+    imported(write(tmp_path / "january.csv", THREE))
+    dearer = (*RUM[:3], "5.00", "7.50")
+    imported(write(tmp_path / "february.csv", [sold(dearer, 9, "2999", "2012-02-01"), sold(GIN, 1)]))
+    registered = [event.WhichOneof("kind") for event in events(client)]
+    assert [registered.count(kind) for kind in ("party_registered", "product_registered")] == [6, 2]
+    assert registered.count("batch_commissioned") == 4
+    assert registered.count("party_authorized") == 5
+    client.position = client.get_head().position
+    assert client.get_product("02075087599325").suggested_price.amount_minor == 713
+
+
+def test_an_earlier_table_of_the_same_parties_is_authorised_too(
+    tmp_path: Path, imported: Import, client: Client
+) -> None:
+    """Where a later table holds earlier days, the authorisations reach back to them."""
+    imported(write(tmp_path / "february.csv", [sold(RUM, 1, day="2012-02-01")]))
+    imported(write(tmp_path / "january.csv", [sold(RUM, 1, day="2012-01-02")]))
+    client.position = client.get_head().position
+    last = client.get_path((2, 0)).steps[-1]
+    assert (last.giver_standing, last.receiver_standing) == (STANDING_AUTHORIZED, STANDING_AUTHORIZED)
+
+
+def test_stop_ends_at_the_first_rejected_row(tmp_path: Path, imported: Import, client: Client) -> None:
+    """With --errors stop the rows before the rejected one stand, the exit code is 1, and a next run goes on."""
+    table = write(tmp_path / "stop.csv", [sold(RUM, 1), sold(RUM, 0), sold(RUM, 2)])
+    stopped = imported(table, "--errors", "stop", exits=1)
+    assert (stopped.accepted, stopped.reasons()) == (1, {2: "QUANTITY_ZERO"})
+    went_on = imported(table)
+    assert (went_on.accepted, went_on.duplicate, went_on.rejected, went_on.units) == (1, 1, 1, 3)
+    whole = write(tmp_path / "whole.csv", [sold(RUM, 1)])
+    assert imported(whole, "--errors", "stop").rejected == 0
+
+
+def test_stop_ends_at_the_first_row_that_the_book_refuses(tmp_path: Path, imported: Import) -> None:
+    """A refusal of the book ends the reading as well; rows that were sent by then are counted."""
+    rows = [sold(RUM, 1), sold(RUM, -5), *(sold(RUM, 1) for _ in range(4_000))]
+    stopped = imported(write(tmp_path / "stop.csv", rows), "--errors", "stop", exits=1)
+    assert stopped.reasons() == {2: "STOCK_TOO_SMALL"}
+    assert 250 <= stopped.accepted < 2_000
+
+
+def test_a_parquet_table_gives_the_same_events(tmp_path: Path, imported: Import, target: str) -> None:
+    """The same rows as typed columns of a Parquet file make the same events, byte for byte but the time."""
+    table = write(tmp_path / "three.csv", THREE)
+    from_csv = imported(table)
+    columns = list(zip(*THREE, strict=True))
+    typed = {
+        "date": [datetime.date.fromisoformat(day) for day in columns[0]],
+        "store_number": [int(number) for number in columns[1]],
+        "item_number": columns[3],
+        "vendor_name": columns[4],
+        "item_description": columns[5],
+        "state_bottle_cost": [float(cost) for cost in columns[6]],
+        "state_bottle_retail": [float(retail) for retail in columns[7]],
+        "bottles_sold": [int(count) for count in columns[8]],
+    }
+    parquet.write_table(pyarrow.table(typed), tmp_path / "three.parquet")
+    assert imported(tmp_path / "three.parquet", "--book", "again") == from_csv
+    again = imported(tmp_path / "three.parquet")
+    assert (again.duplicate, again.accepted) == (3, 0)
+    with Client(target, book=BOOK) as one, Client(target, book="again") as other:
+        assert facts(one) == facts(other)
+
+
+def test_a_sheet_of_another_kind_is_imported_by_its_recipe(
+    tmp_path: Path, imported: Import, client: Client
+) -> None:
+    """Agents' hand-overs, in Chinese and in another encoding, become a chain of hops with tiers and prices."""
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text(
+        "日期,发货人,收货人,条码,批号,有效期,数量,单价,币种,级别\n"
+        "2024年3月5日,mask-maker,ann,4006381333931,L1,2025年1月1日,100,150,CNY,1\n"
+        "2024年3月6日,ann,bob,4006381333931,L1,2025年1月1日,60,180.50,CNY,2\n"
+        "2024年3月7日,bob,carl,4006381333931,L1,2025年1月1日,10,30,USD,3\n"
+        "2024年3月8日,bob,carl,4006381333931,L1,2025年1月1日,-4,30,USD,3\n"
+        "2024年3月9日,ann,ann,4006381333931,L1,,1,180,CNY,2\n"
+        "2024年3月9日,ann,bob,4006381333931,L9,,1,180,CNY,2\n",
+        encoding="gb18030",
+    )
+    recipe = tmp_path / "sheet.toml"
+    recipe.write_text(SHEET_RECIPE, encoding="utf-8")
+    summary = imported(sheet, recipe=str(recipe))
+    assert (summary.accepted, summary.transfers, summary.units) == (4, 4, 166)
+    assert summary.amounts == {
+        "handed-over": {"CNY": Amount(2583000, "25830.00"), "USD": Amount(18000, "180.00")}
+    }
+    assert summary.reasons() == {5: "SELF_TRANSFER", 6: "BATCH_UNKNOWN"}
+    client.position = client.get_head().position
+    assert hops(client, 1, 9) == [
+        ("mask-maker", "ann", 15000, 0, 1),
+        ("ann", "bob", 18050, 1, 2),
+        ("bob", "carl", 3000, 2, 3),
+    ]
+    batch = client.get_batch(1)
+    assert (batch.size, batch.made_on, batch.expires_on) == (100, "2024-03-05", "2025-01-01")
+    assert [owned(client, party) for party in ("ann", "bob", "carl")] == [{1: 40}, {1: 54}, {1: 6}]
+    assert imported(sheet, recipe=str(recipe)).duplicate == 4
+
+
+def test_who_was_not_authorised_is_recorded_and_marked(
+    tmp_path: Path, imported: Import, client: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A recipe without tiers authorises nobody, and costs no row."""
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text(
+        "日期,发货人,收货人,条码,批号,有效期,数量,单价,币种\n"
+        "2024年3月5日,mask-maker,ann,4006381333931,L1,,1,150,CNY\n",
+        encoding="gb18030",
+    )
+    recipe = tmp_path / "sheet.toml"
+    recipe.write_text(
+        SHEET_RECIPE.replace('tier = "级别"\n', "").replace('upline = "giver"\n', ""), encoding="utf-8"
+    )
+    assert imported(sheet, recipe=str(recipe)).accepted == 1
+    client.position = client.get_head().position
+    assert client.get_path((1, 0)).steps[-1].receiver_standing == STANDING_NEVER_AUTHORIZED
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--recipe", "ohio"], "no recipe 'ohio'"),
+        (["--recipe", "iowa", "--source", "January sales"], "'January sales' cannot name a source"),
+        (["--recipe", "iowa", "--errors", "ignore"], "--errors"),
+    ],
+)
+def test_what_is_not_understood_asks_nothing_of_the_book(
+    tmp_path: Path, target: str, capsys: pytest.CaptureFixture[str], arguments: list[str], named: str
+) -> None:
+    """A wrong option or recipe is a usage error that names it."""
+    table = write(tmp_path / "three.csv", THREE)
+    assert run(["import", str(table), "--server", target, *arguments]) == 2
+    assert named in capsys.readouterr().err
+
+
+def test_a_table_without_a_column_asks_nothing_of_the_book(
+    tmp_path: Path, target: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A recipe that does not fit the table is a usage error that names the column."""
+    table = tmp_path / "other.csv"
+    table.write_text("date,store_number\n")
+    assert run(["import", str(table), "--recipe", "iowa", "--server", target]) == 2
+    assert "no column 'bottles_sold'" in capsys.readouterr().err
+
+
+def test_a_refusal_of_the_whole_book_ends_the_import(
+    tmp_path: Path, target: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A name that no book can have is said once, not once a row."""
+    table = write(tmp_path / "three.csv", THREE)
+    assert run(["import", str(table), "--recipe", "iowa", "--server", target, "--book", "no book"]) == 1
+    assert capsys.readouterr().err.count("BOOK_MALFORMED") == 1
+
+
+def test_people_get_a_table(tmp_path: Path, target: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without --output the summary is lines to be read, with the first rejected rows below."""
+    table = write(tmp_path / "some.csv", [*THREE, *(sold(RUM, 0) for _ in range(25))])
+    assert run(["import", str(table), "--recipe", "iowa", "--server", target]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:8] == [
+        "rows       28: 3 accepted, 0 duplicate, 25 rejected",
+        "parties    2 vendor, 1 state, 2 store",
+        "products   2, in 2 batches",
+        "transfers  6",
+        "units      75",
+        "cost       395.49 USD",
+        "retail     593.55 USD",
+        "",
+    ]
+    assert lines[9] == "  4  QUANTITY_ZERO: bottles_sold is 0: nothing was moved."
+    assert lines[-1] == "... and 5 more: --output json lists all."

@@ -1,0 +1,111 @@
+"""An import whose process, or whose server, is killed goes on when it is run again, and every count is exact."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from pathbook.client import Client
+from tests.importing.sheets import BOOK, GIN, RUM, Import, events, parse_summary, sold, write
+from tests.services.process import served
+
+ROWS: Final = 6_000
+"""Enough that an import is still under way when it is seen to have begun."""
+
+BEGUN: Final = 1_000
+"""An import at this position has recorded some transfers, and is far from its end."""
+
+SECONDS: Final = 60
+"""How long anything here may take on a busy machine."""
+
+IMPORT: Final = (sys.executable, "-c", "from pathbook.cli.main import main; main()", "import")
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """A table of many rows."""
+    rows = (sold(RUM if number % 3 else GIN, 1 + number % 7, str(number % 40)) for number in range(ROWS))
+    return write(tmp_path / "many.csv", rows)
+
+
+def begin_import(table: Path, target: str) -> subprocess.Popen[str]:
+    """Import a table in a process of its own."""
+    arguments = [str(table), "--recipe", "iowa", "--server", target, "--book", BOOK, "--output", "json"]
+    return subprocess.Popen([*IMPORT, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_until_begun(target: str) -> None:
+    """Wait until the book shows that some transfers are recorded."""
+    until = time.monotonic() + SECONDS
+    with Client(target, book=BOOK) as client:
+        while time.monotonic() < until:
+            try:
+                if client.get_head().position >= BEGUN:
+                    return
+            except Exception as error:
+                if "BOOK_UNKNOWN" not in str(error):
+                    raise
+            time.sleep(0.005)
+    raise AssertionError("the import did not begin")
+
+
+def check(target: str) -> None:
+    """Hold the book against the table: every transfer once, each batch wholly with the stores."""
+    with Client(target, book=BOOK) as client:
+        kinds = [event.WhichOneof("kind") for event in events(client)]
+        assert kinds.count("transfer_recorded") == 2 * ROWS
+        assert kinds.count("batch_commissioned") == 2
+        client.position = client.get_head().position
+        sold_units = sum(1 + number % 7 for number in range(ROWS))
+        held = sum(stock.owned for store in range(40) for stock in client.list_stock(f"store-{store}"))
+        assert held == sum(batch.size for batch in client.list_batches()) == sold_units
+
+
+def test_a_killed_import_goes_on(table: Path, target: str, imported: Import) -> None:
+    """After kill -9 of the importing process in the middle, run again, the rest is recorded, and nothing twice."""
+    with begin_import(table, target) as process:
+        wait_until_begun(target)
+        process.kill()
+        assert process.wait(SECONDS) == -signal.SIGKILL
+    summary = imported(table)
+    assert summary.rejected == 0
+    assert summary.accepted + summary.duplicate == ROWS
+    assert summary.accepted > 0
+    assert summary.duplicate > 0
+    assert summary.transfers == 2 * ROWS
+    check(target)
+
+
+def test_an_import_outlives_its_server(table: Path, tmp_path: Path) -> None:
+    """After kill -9 of the server in the middle, and started again soon, it is told the rest by the same import."""
+    with served(tmp_path / "data") as server, begin_import(table, server.target) as process:
+        wait_until_begun(server.target)
+        server.kill()
+        with served(tmp_path / "data", server.port) as again:
+            out, error = process.communicate(timeout=SECONDS)
+            assert process.returncode == 0, error
+            summary = parse_summary(out)
+            assert (summary.accepted + summary.duplicate, summary.rejected) == (ROWS, 0)
+            assert summary.transfers == 2 * ROWS
+            check(again.target)
+
+
+def test_an_import_without_its_server_ends_and_goes_on_later(table: Path, tmp_path: Path) -> None:
+    """After kill -9 of the server the import ends with exit code 4; run again on a new one, it is complete."""
+    with served(tmp_path / "data") as server, begin_import(table, server.target) as process:
+        wait_until_begun(server.target)
+        server.kill()
+        out, error = process.communicate(timeout=SECONDS)
+        assert (process.returncode, out) == (4, "")
+        assert "No answer from" in error
+    with served(tmp_path / "data") as server, begin_import(table, server.target) as process:
+        out, error = process.communicate(timeout=SECONDS)
+        assert process.returncode == 0, error
+        summary = parse_summary(out)
+        assert (summary.accepted + summary.duplicate, summary.rejected) == (ROWS, 0)
+        assert summary.duplicate > 0
+        check(server.target)

@@ -1,0 +1,99 @@
+"""A day of Iowa's sales of spirits goes in and comes out to the cent."""
+
+import contextlib
+import io
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from pathbook.cli.main import run
+from pathbook.client import Client
+from pathbook.v1.paths_pb2 import PathStepKind
+from services.background import running
+from services.settings import Settings
+from tests.importing.sheets import Amount, Summary, parse_summary
+
+TABLE: Final = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "iowa-liquor-2012-01-31.csv"
+
+TESTS: Final = 3
+"""How many tests here need the table, which is not part of the project."""
+
+pytestmark = pytest.mark.skipif(
+    not TABLE.exists(),
+    reason=f"../shared/data/{TABLE.name} is not there: {TESTS} tests of its figures did not run.",
+)
+
+
+@pytest.fixture(scope="module")
+def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where a server is called that serves all tests here, in their order."""
+    with running(Settings(data=tmp_path_factory.mktemp("iowa"), listen="127.0.0.1:0")) as port:
+        yield f"127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="module")
+def first(target: str) -> Summary:
+    """What the first import of the table printed."""
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        assert run(arguments(target)) == 0
+    return parse_summary(out.getvalue())
+
+
+def arguments(target: str) -> list[str]:
+    """Return the command that imports the table."""
+    return ["import", str(TABLE), "--recipe", "iowa", "--server", target, "--output", "json"]
+
+
+def test_the_figures_are_those_of_the_table(first: Summary, target: str) -> None:
+    """9,503 of 9,510 rows stand, as 19,006 transfers of 81,107 bottles, and both sums are right to the cent."""
+    assert (first.accepted, first.duplicate, first.rejected) == (9_503, 0, 7)
+    assert {each.reason for each in first.rejections} == {"CELL_EMPTY: state_bottle_cost is empty."}
+    assert (first.transfers, first.units) == (19_006, 81_107)
+    assert first.amounts == {
+        "cost": {"USD": Amount(69_237_162, "692371.62")},
+        "retail": {"USD": Amount(103_995_109, "1039951.09")},
+    }
+    with Client(target, book="book") as client:
+        client.position = client.get_head().position
+        parties = list(client.list_parties())
+        assert [sum(party.kind == kind for party in parties) for kind in (1, 2, 3)] == [54, 1, 224]
+        assert sum(batch.size for batch in client.list_batches()) == 81_107
+
+
+def test_the_table_again_is_all_duplicates(
+    first: Summary, target: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A second import adds no event and shows the same sums."""
+    with Client(target, book="book") as client:
+        head = client.get_head().position
+        assert run(arguments(target)) == 0
+        again = parse_summary(capsys.readouterr().out)
+        assert client.get_head().position == head
+    assert (again.accepted, again.duplicate, again.rejected) == (0, 9_503, 7)
+    assert (again.transfers, again.units, again.amounts) == (first.transfers, first.units, first.amounts)
+
+
+def test_the_path_of_any_bottle_shows_two_hops(first: Summary, target: str) -> None:
+    """Ten random bottles, named by their codes: vendor to state, state to store, both prices, held by the store."""
+    assert first.accepted
+    chance = random.Random(2012)
+    with Client(target, book="book") as client:
+        client.position = client.get_head().position
+        batches = list(client.list_batches())
+        for batch in chance.choices(batches, weights=[batch.size for batch in batches], k=10):
+            number = chance.randrange(batch.size)
+            (codes,) = client.list_codes(batch.batch, number, number)
+            path = client.get_path(codes.serials[0])
+            made, *hops = path.steps
+            assert made.kind == PathStepKind.PATH_STEP_KIND_COMMISSIONED
+            assert [(hop.giver, hop.receiver) for hop in hops] == [
+                (batch.brand, "state-of-iowa"),
+                ("state-of-iowa", path.run.owner),
+            ]
+            assert path.run.owner.startswith("store-")
+            assert hops[1].unit_price == batch.suggested_price
+            assert 0 < hops[0].unit_price.amount_minor < hops[1].unit_price.amount_minor
+            assert run(["verify", codes.serials[0], "--server", target]) == 0

@@ -1,0 +1,189 @@
+"""A row becomes a line as its recipe says, or is rejected by name."""
+
+import datetime
+
+import pytest
+
+from pathbook.importing.lines import Line, LineReader, Player, Rejection
+from pathbook.importing.plan import Plan
+from pathbook.importing.recipe import Recipe, load_recipe, parse_recipe
+from pathbook.importing.tables import Row
+
+GOOD = {
+    "date": "2012-01-31",
+    "store_number": "2506",
+    "item_number": "75087",
+    "vendor_name": "Luxco-St Louis",
+    "item_description": "Juarez Gold Dss",
+    "state_bottle_cost": "4.75",
+    "state_bottle_retail": "7.13",
+    "bottles_sold": "60",
+}
+
+CHAIN = """
+quantity = "count"
+currency = { make = "text", text = "CNY" }
+date = { column = "day" }
+batch = { lot = "lot", made_on = "made", expires_on = "expires" }
+
+[parties.maker]
+kind = "brand"
+id = { make = "text", text = "maker" }
+
+[parties.from]
+kind = "agent"
+id = "from"
+
+[parties.to]
+kind = "agent"
+id = "to"
+tier = "level"
+upline = "from"
+
+[product]
+brand = "maker"
+gtin = "gtin"
+name = { make = "text", text = "Mask" }
+suggested_price = { make = "text", text = "300" }
+
+[[movements]]
+name = "passed-on"
+giver = "from"
+receiver = "to"
+price = "price"
+"""
+
+PASSED_ON = {
+    "day": "2024-03-05", "from": "maker", "to": "ann", "gtin": "4006381333931", "lot": "L1", "made": "2024-01-01",
+    "expires": "", "count": "10", "price": "150", "level": "1",
+}  # fmt: skip
+
+
+@pytest.fixture
+def iowa() -> Recipe:
+    """Return the recipe for Iowa."""
+    return load_recipe("iowa")
+
+
+@pytest.fixture
+def chain() -> Recipe:
+    """Return a recipe whose rows are single hops between whoever they name."""
+    return parse_recipe(CHAIN.encode(), "chain")
+
+
+def read(recipe: Recipe, cells: dict[str, str], number: int = 1) -> Line:
+    """Return the line of a row that can be understood."""
+    line = LineReader(recipe, "table").read(Row(number, cells))
+    assert isinstance(line, Line), line
+    return line
+
+
+def test_a_row_of_iowa_says_all_its_words(iowa: Recipe) -> None:
+    """Vendor, state and store, product and lot, both prices and the number of bottles are read from one row."""
+    line = read(iowa, GOOD)
+    assert line.players == {
+        "vendor": Player("luxco-st-louis", "brand", None, None),
+        "state": Player("state-of-iowa", "agent", 1, "luxco-st-louis"),
+        "store": Player("store-2506", "shop", 2, "state-of-iowa"),
+    }
+    assert (line.brand, line.gtin, line.name) == ("luxco-st-louis", "02075087599325", "Juarez Gold Dss")
+    assert (line.suggested_price, line.prices) == ((713, "USD"), ((475, "USD"), (713, "USD")))
+    assert (line.lot, line.quantity, line.expires_on) == ("table", 60, None)
+    assert line.occurred_on == line.made_on == datetime.date(2012, 1, 31)
+
+
+@pytest.mark.parametrize(
+    ("cell", "text", "reason"),
+    [
+        ("state_bottle_cost", "", "CELL_EMPTY: state_bottle_cost is empty."),
+        ("store_number", "", "CELL_EMPTY: store_number is empty."),
+        ("date", "31/01/2012", "DATE_MALFORMED: date '31/01/2012' is not a date written as %Y-%m-%d."),
+        ("bottles_sold", "many", "QUANTITY_MALFORMED: bottles_sold 'many' is not a whole number."),
+        ("bottles_sold", "0", "QUANTITY_ZERO: bottles_sold is 0: nothing was moved."),
+        ("state_bottle_cost", "-4.75", "PRICE_NEGATIVE: state_bottle_cost -4.75 is below zero."),
+        ("state_bottle_retail", "7.135", "PRICE_MALFORMED: state_bottle_retail: '7.135 USD' has 3 decimals"),
+        ("store_number", "25/06", "PARTY_MALFORMED: 'store-25/06' of store_number cannot name a party"),
+        ("item_number", "7508799", "ITEM_MALFORMED: item_number '7508799' is not an item number"),
+    ],
+)
+def test_a_row_that_cannot_be_understood_says_why(iowa: Recipe, cell: str, text: str, reason: str) -> None:
+    """The reason names the rule, the column and what stands in it."""
+    rejection = LineReader(iowa, "table").read(Row(7, GOOD | {cell: text}))
+    assert isinstance(rejection, Rejection)
+    assert rejection.row == 7
+    assert rejection.reason.startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("cell", "text", "fault"),
+    [("count", "-1", "QUANTITY_NEGATIVE"), ("gtin", "4006381333932", "GTIN_CHECK_DIGIT"),
+     ("lot", "L 1", "LOT_MALFORMED"), ("level", "0", "TIER_MALFORMED"), ("level", "top", "TIER_MALFORMED"),
+     ("to", "王小明", "PARTY_MALFORMED")],
+)  # fmt: skip
+def test_other_words_have_their_faults(chain: Recipe, cell: str, text: str, fault: str) -> None:
+    """GTINs, lots, tiers and ids that come from columns are checked, too."""
+    rejection = LineReader(chain, "table").read(Row(1, PASSED_ON | {cell: text}))
+    assert isinstance(rejection, Rejection)
+    assert rejection.reason.startswith(f"{fault}: ")
+
+
+def test_a_broken_row_is_rejected(iowa: Recipe) -> None:
+    """What a table says of a row it cannot take apart becomes the reason."""
+    rejection = LineReader(iowa, "table").read(Row(3, {}, broken="it has 2 cells, and the header 8"))
+    assert rejection == Rejection(3, "ROW_BROKEN: the row cannot be read: it has 2 cells, and the header 8.")
+
+
+def test_the_brand_of_a_row_is_a_brand_whatever_part_it_plays(chain: Recipe) -> None:
+    """Where the brand stands as giver in a column of agents, it stays the brand."""
+    line = read(chain, PASSED_ON)
+    assert line.players["from"] == Player("maker", "brand", None, None)
+    assert line.players["to"] == Player("ann", "agent", 1, "maker")
+    assert line.gtin == "04006381333931"
+
+
+def test_a_plan_sums_what_leaves_the_brand(chain: Recipe) -> None:
+    """A batch is as large as what its brand gives away; what is passed on was made before."""
+    plan = Plan(chain)
+    for cells in (
+        {},
+        {"count": "5", "to": "bob", "day": "2024-03-01", "made": "2023-12-31"},
+        {"from": "ann", "to": "carl", "level": "2", "count": "4", "expires": "2025-01-01"},
+        {"from": "ann", "to": "carl", "level": "2", "lot": "L2"},
+    ):
+        plan.add(read(chain, PASSED_ON | cells))
+    sizes = {lot: (batch.size, batch.made_on.isoformat()) for lot, batch in plan.batches.items()}
+    assert sizes == {
+        ("04006381333931", "L1"): (15, "2023-12-31"),
+        ("04006381333931", "L2"): (0, "2024-01-01"),
+    }
+    assert plan.parties == {"maker": "brand", "ann": "agent", "bob": "agent", "carl": "agent"}
+    assert list(plan.grants) == [("maker", "ann", 1), ("maker", "bob", 1), ("ann", "carl", 2)]
+
+
+def test_an_authorisation_holds_from_the_earliest_row(iowa: Recipe) -> None:
+    """Rows need not be in the order of their dates."""
+    plan = Plan(iowa)
+    for day in ("2012-02-02", "2012-01-31", "2012-02-01"):
+        plan.add(read(iowa, GOOD | {"date": day}))
+    assert set(plan.grants.values()) == {datetime.date(2012, 1, 31)}
+
+
+def test_a_return_needs_nothing(iowa: Recipe) -> None:
+    """A row that gives goods back makes no party, product or batch."""
+    plan = Plan(iowa)
+    plan.add(read(iowa, GOOD | {"bottles_sold": "-6"}))
+    assert (plan.parties, plan.products, plan.batches, plan.grants) == ({}, {}, {}, {})
+
+
+def test_a_line_that_contradicts_an_earlier_one_is_rejected(chain: Recipe, iowa: Recipe) -> None:
+    """One id is one kind of party, and one GTIN one brand's, throughout a table."""
+    plan = Plan(iowa)
+    plan.add(read(iowa, GOOD))
+    as_brand = read(iowa, GOOD | {"vendor_name": "Store 2506"}, 9)
+    assert plan.contradiction(as_brand) == Rejection(
+        9, "PARTY_CONTRADICTS: store-2506 is of kind shop elsewhere in the table."
+    )
+    plan.products["02075087599325"] = plan.products["02075087599325"].__class__("proximo", "", (0, "USD"))
+    assert plan.contradiction(read(iowa, GOOD, 9)) == Rejection(
+        9, "PRODUCT_CONTRADICTS: product 02075087599325 belongs to proximo elsewhere in the table."
+    )

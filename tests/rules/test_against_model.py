@@ -1,0 +1,400 @@
+"""The rules on ranges agree, unit by unit, with a naive dictionary that knows nothing of runs."""
+
+import dataclasses
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from ledger import commands
+from ledger.events import TransferOffered, TransferRecorded, UnitsSold
+from ledger.refusals import Refusal
+from ledger.values import Delivery, DiscrepancyKind, Money, Selection, UnitRange, UnitState
+from tests.scenario import MASK, Story
+
+PARTIES = ("acme", "ann", "ben", "cat")
+SIZES = {1: 8, 2: 4}
+CASES = ("106141412345678908", "106141412345678915", "106141412345678922")
+PRICE = Money(100, "CNY")
+STOCK, OFFERED, SOLD = UnitState.IN_STOCK, UnitState.OFFERED, UnitState.SOLD
+GONE = (UnitState.LOST, UnitState.DAMAGED)
+
+Key = tuple[int, int]
+
+
+@dataclasses.dataclass
+class Piece:
+    """What the naive model remembers of one unit."""
+
+    owner: str = "acme"
+    custodian: str = "acme"
+    state: UnitState = STOCK
+    way: list[int] = dataclasses.field(default_factory=list)
+    case: str = ""
+
+
+@dataclasses.dataclass
+class Deal:
+    """What the naive model remembers of one transfer or sale."""
+
+    giver: str
+    receiver: str
+    keys: set[Key]
+    together: bool
+    open: bool = False
+    stands: bool = True
+    asked_by: str = ""
+
+
+parties = st.sampled_from(PARTIES)
+deliveries = st.sampled_from(Delivery)
+steered = st.integers(0, 9).map(lambda drawn: drawn < 8)
+
+
+class Model(RuleBasedStateMachine):
+    """Gives the same random commands to the rules and to the dictionary."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        super().__init__()
+        self.story = Story()
+        self.pieces: dict[Key, Piece] = {}
+        self.deals: dict[int, Deal] = {}
+        self.outer: dict[str, str] = {}
+
+    @initialize()
+    def begin(self) -> None:
+        """Register the parties and commission two batches."""
+        self.story.tell("brand acme\nagent ann\nagent ben\nshop cat\nproduct mask 30000 CNY of acme")
+        for batch, size in SIZES.items():
+            self.story.tell(f"batch L{batch} of {MASK} size {size} made 2025-12-01 by acme")
+            self.pieces |= {(batch, number): Piece() for number in range(size)}
+
+    def some(self, data: st.DataObject, *, in_hands: bool = False) -> tuple[list[UnitRange], str]:
+        """Choose units and who acts: mostly the one who has them, and whole cases, so that much is accepted."""
+        key = data.draw(st.sampled_from(sorted(self.pieces)))
+        piece = self.pieces[key]
+        keys = {key}
+        if data.draw(steered) and piece.case:
+            keys = self.contents(self.outermost(piece.case)) or keys
+        elif data.draw(steered):
+            alike = [k for k, other in self.pieces.items() if k[0] == key[0] and other == piece]
+            keys |= set(alike[: data.draw(st.integers(1, 8))])
+        if not data.draw(steered):
+            keys.add(data.draw(st.sampled_from(sorted(self.pieces))))
+        named = [UnitRange(batch, number, number) for batch, number in sorted(keys)]
+        if not data.draw(steered):
+            batch, first = data.draw(st.sampled_from([1, 2])), data.draw(st.integers(0, 9))
+            named.append(UnitRange(batch, first, first + data.draw(st.integers(0, 2))))
+        actor = piece.custodian if in_hands else piece.owner
+        return named, actor if data.draw(steered) else data.draw(parties)
+
+    def named(self, chosen: list[UnitRange]) -> set[Key] | None:
+        """Return the units of ranges, or None where they name none, or one twice."""
+        keys = [(part.batch, number) for part in chosen for number in range(part.first, part.last + 1)]
+        return set(keys) if len(set(keys)) == len(keys) and self.pieces.keys() >= set(keys) else None
+
+    def contents(self, sscc: str) -> set[Key]:
+        """Return the units in a case and the cases in it, less those written off."""
+        inner = {
+            name
+            for name in self.outer
+            if self.outermost(name) == self.outermost(sscc) and self.inside(name, sscc)
+        }
+        return {key for key, piece in self.pieces.items() if piece.case in inner and piece.state not in GONE}
+
+    def inside(self, name: str, sscc: str) -> bool:
+        """Tell whether a case is another, or lies in it."""
+        return name == sscc or (bool(self.outer[name]) and self.inside(self.outer[name], sscc))
+
+    def outermost(self, sscc: str) -> str:
+        """Return the case a case lies in, however deep."""
+        return self.outermost(self.outer[sscc]) if self.outer[sscc] else sscc
+
+    def whole(self, keys: set[Key]) -> bool:
+        """Tell whether units leave no part of a case behind."""
+        cases = {self.outermost(self.pieces[key].case) for key in keys if self.pieces[key].case}
+        return all(self.contents(sscc) <= keys for sscc in cases)
+
+    def free(self, keys: set[Key] | None, owner: str) -> bool:
+        """Tell whether an owner may move the title of units."""
+        if keys is None:
+            return False
+        mine = all(self.pieces[key].owner == owner and self.pieces[key].state is STOCK for key in keys)
+        return mine and self.whole(keys)
+
+    def ask(self, command: commands.Command, *, expected: bool) -> bool:
+        """Give a command to the rules, and compare whether it was accepted."""
+        outcome = self.story.ask(command)
+        assert isinstance(outcome, Refusal) is not expected, (command, outcome)
+        return expected
+
+    def move(self, deal: Deal, position: int, state: UnitState) -> None:
+        """Move units on in the dictionary."""
+        self.deals[position] = deal
+        for key in deal.keys:
+            piece = self.pieces[key]
+            piece.owner, piece.state = deal.receiver, state
+            piece.custodian = deal.receiver if deal.together else piece.custodian
+            piece.way = [*piece.way, position]
+
+    def back(self, deal: Deal, keys: set[Key]) -> None:
+        """Move units back in the dictionary."""
+        for key in keys:
+            piece = self.pieces[key]
+            piece.custodian = deal.giver if piece.custodian == deal.receiver else piece.custodian
+            piece.owner, piece.state, piece.way = deal.giver, STOCK, piece.way[:-1]
+
+    @rule(data=st.data(), receiver=parties, delivery=deliveries)
+    def record(self, data: st.DataObject, receiver: str, delivery: Delivery) -> None:
+        """Record a transfer in one step."""
+        chosen, giver = self.some(data)
+        keys = self.named(chosen)
+        command = commands.RecordTransfer(
+            request_id=self.story.request(),
+            giver=giver,
+            receiver=receiver,
+            units=Selection(tuple(chosen)),
+            unit_price=PRICE,
+            delivery=delivery,
+        )
+        if self.ask(command, expected=giver != receiver and self.free(keys, giver)) and keys:
+            assert isinstance(self.story.events[-1], TransferRecorded)
+            deal = Deal(giver, receiver, keys, delivery is Delivery.WITH_TITLE)
+            self.move(deal, self.story.state.position, STOCK)
+
+    @rule(data=st.data(), receiver=parties)
+    def offer(self, data: st.DataObject, receiver: str) -> None:
+        """Offer units."""
+        chosen, giver = self.some(data)
+        keys = self.named(chosen)
+        command = commands.OfferTransfer(
+            request_id=self.story.request(),
+            giver=giver,
+            receiver=receiver,
+            units=Selection(tuple(chosen)),
+            unit_price=PRICE,
+        )
+        if self.ask(command, expected=giver != receiver and self.free(keys, giver)) and keys:
+            assert isinstance(self.story.events[-1], TransferOffered)
+            self.deals[self.story.state.position] = Deal(giver, receiver, keys, together=True, open=True)
+            for key in keys:
+                self.pieces[key].state = OFFERED
+
+    def pick(self, data: st.DataObject, *, pending: bool) -> int:
+        """Choose a transfer, mostly one that can be answered or reversed, or a position that is none."""
+        likely = [position for position, deal in self.deals.items() if deal.stands and deal.open is pending]
+        return data.draw(st.sampled_from(likely if likely and data.draw(steered) else [*self.deals, 1]))
+
+    def side(self, data: st.DataObject, position: int, *, giver: bool) -> str:
+        """Choose who answers, mostly the one who may."""
+        deal = self.deals.get(position)
+        if deal is None or not data.draw(steered):
+            return data.draw(parties)
+        return deal.giver if giver else deal.receiver
+
+    @rule(data=st.data(), short=st.sampled_from([0, 0, 1, 2, 3]))
+    def accept(self, data: st.DataObject, short: int) -> None:
+        """Accept an offer, less its last few units."""
+        position = self.pick(data, pending=True)
+        receiver = self.side(data, position, giver=False)
+        deal = self.deals.get(position)
+        expected = deal is not None and deal.open and deal.receiver == receiver and short < len(deal.keys)
+        claims = (commands.DiscrepancyClaim(DiscrepancyKind.SHORT, (), short),) if short else ()
+        command = commands.AcceptTransfer(
+            request_id=self.story.request(), receiver=receiver, transfer=position, discrepancies=claims
+        )
+        if self.ask(command, expected=expected) and deal is not None:
+            kept = sorted(deal.keys)[len(deal.keys) - short :]
+            self.open_cases(set(kept), deal.keys - set(kept))
+            for key in kept:
+                self.pieces[key].state = STOCK
+            deal.keys, deal.open = deal.keys - set(kept), False
+            self.move(deal, position, STOCK)
+
+    def open_cases(self, kept: set[Key], accepted: set[Key]) -> None:
+        """Unpack every case of which some units are kept and some accepted."""
+        broken = [
+            sscc for sscc in self.outer if self.contents(sscc) & kept and self.contents(sscc) & accepted
+        ]
+        for sscc in broken:
+            self.unpack_case(sscc)
+
+    def unpack_case(self, sscc: str) -> None:
+        """Take everything out of a case."""
+        del self.outer[sscc]
+        self.outer = {name: "" if outer == sscc else outer for name, outer in self.outer.items()}
+        for piece in self.pieces.values():
+            piece.case = "" if piece.case == sscc else piece.case
+
+    @rule(data=st.data(), withdraw=st.booleans())
+    def release(self, data: st.DataObject, *, withdraw: bool) -> None:
+        """Withdraw or decline an offer."""
+        position = self.pick(data, pending=True)
+        party = self.side(data, position, giver=withdraw)
+        deal = self.deals.get(position)
+        expected = deal is not None and deal.open and party == (deal.giver if withdraw else deal.receiver)
+        request = self.story.request()
+        command: commands.Command = (
+            commands.WithdrawTransfer(request_id=request, giver=party, transfer=position)
+            if withdraw
+            else commands.DeclineTransfer(request_id=request, receiver=party, transfer=position)
+        )
+        if self.ask(command, expected=expected) and deal is not None:
+            deal.open = deal.stands = False
+            for key in deal.keys:
+                self.pieces[key].state = STOCK
+
+    @rule(data=st.data(), giver=st.booleans())
+    def reverse(self, data: st.DataObject, *, giver: bool) -> None:
+        """Ask to reverse a transfer, or agree."""
+        position = self.pick(data, pending=False)
+        party = self.side(data, position, giver=giver)
+        deal = self.deals.get(position)
+        expected = (
+            deal is not None
+            and not deal.open
+            and deal.stands
+            and not deal.receiver.startswith("consumer:")
+            and party in (deal.giver, deal.receiver)
+            and deal.asked_by != party
+            and all(self.pieces[key].way[-1:] == [position] for key in deal.keys)
+            and self.free(deal.keys, deal.receiver)
+        )
+        command = commands.ReverseTransfer(request_id=self.story.request(), party=party, transfer=position)
+        if self.ask(command, expected=expected) and deal is not None:
+            if deal.asked_by:
+                deal.stands = False
+                self.back(deal, deal.keys)
+            else:
+                deal.asked_by = party
+
+    @rule(data=st.data(), delivery=deliveries)
+    def sell(self, data: st.DataObject, delivery: Delivery) -> None:
+        """Sell units to a consumer."""
+        chosen, seller = self.some(data)
+        keys = self.named(chosen)
+        command = commands.SellUnits(
+            request_id=self.story.request(),
+            seller=seller,
+            consumer="wei",
+            units=Selection(tuple(chosen)),
+            unit_price=PRICE,
+            delivery=delivery,
+        )
+        if self.ask(command, expected=self.free(keys, seller)) and keys:
+            assert isinstance(self.story.events[-1], UnitsSold)
+            deal = Deal(seller, "consumer:wei", keys, delivery is Delivery.WITH_TITLE)
+            self.move(deal, self.story.state.position, SOLD)
+
+    @rule(data=st.data())
+    def give_back(self, data: st.DataObject) -> None:
+        """Return units."""
+        chosen, owner = self.some(data)
+        keys = self.named(chosen)
+        expected = keys is not None and self.whole(keys)
+        for piece in [self.pieces[key] for key in keys or ()]:
+            expected = expected and piece.owner == owner and piece.state in (STOCK, SOLD) and bool(piece.way)
+        command = commands.ReturnUnits(
+            request_id=self.story.request(), owner=owner, units=Selection(tuple(chosen))
+        )
+        if self.ask(command, expected=expected) and keys:
+            for key in keys:
+                self.back(self.deals[self.pieces[key].way[-1]], {key})
+
+    @rule(data=st.data(), receiver=parties)
+    def deliver(self, data: st.DataObject, receiver: str) -> None:
+        """Deliver goods."""
+        chosen, custodian = self.some(data, in_hands=True)
+        keys = self.named(chosen)
+        expected = keys is not None and custodian != receiver and self.whole(keys)
+        for piece in [self.pieces[key] for key in keys or ()]:
+            expected = expected and piece.custodian == custodian and piece.state in (STOCK, SOLD)
+        command = commands.DeliverUnits(
+            request_id=self.story.request(),
+            custodian=custodian,
+            receiver=receiver,
+            units=Selection(tuple(chosen)),
+        )
+        if self.ask(command, expected=expected):
+            for key in keys or ():
+                self.pieces[key].custodian = receiver
+
+    @rule(data=st.data(), state=st.sampled_from(GONE))
+    def write_off(self, data: st.DataObject, state: UnitState) -> None:
+        """Write units off."""
+        chosen, party = self.some(data, in_hands=True)
+        keys = self.named(chosen)
+        expected = keys is not None
+        for piece in [self.pieces[key] for key in keys or ()]:
+            theirs = (STOCK, SOLD) if party.startswith("consumer:") else (STOCK,)
+            expected = expected and piece.custodian == party and piece.state in theirs
+        command = commands.WriteOffUnits(
+            request_id=self.story.request(), party=party, units=Selection(tuple(chosen)), state=state
+        )
+        if self.ask(command, expected=expected):
+            for key in keys or ():
+                self.pieces[key].state = state
+
+    @rule(data=st.data(), sscc=st.sampled_from(CASES), inner=st.sampled_from([*CASES, ""]))
+    def pack(self, data: st.DataObject, sscc: str, inner: str) -> None:
+        """Pack units, and perhaps a case, in a case."""
+        chosen, party = self.some(data, in_hands=True)
+        keys = self.named(chosen)
+        expected = keys is not None and sscc not in self.outer
+        expected = expected and all(not self.pieces[key].case for key in keys or ())
+        inside = set()
+        if inner:
+            expected = expected and self.outer.get(inner) == "" and bool(self.contents(inner))
+            inside = self.contents(inner) if inner in self.outer else set()
+        for piece in [self.pieces[key] for key in (keys or set()) | inside]:
+            expected = expected and piece.custodian == party and piece.state is STOCK
+        units = Selection(tuple(chosen), (inner,) if inner else ())
+        command = commands.PackCase(request_id=self.story.request(), party=party, sscc=sscc, units=units)
+        if self.ask(command, expected=expected):
+            self.outer[sscc] = ""
+            if inner:
+                self.outer[inner] = sscc
+            for key in keys or ():
+                self.pieces[key].case = sscc
+
+    @rule(data=st.data(), sscc=st.sampled_from(CASES))
+    def unpack(self, data: st.DataObject, sscc: str) -> None:
+        """Unpack a case."""
+        inside = sorted(self.contents(sscc)) if sscc in self.outer else []
+        party = self.pieces[inside[0]].custodian if inside and data.draw(steered) else data.draw(parties)
+        expected = self.outer.get(sscc) == ""
+        for piece in [self.pieces[key] for key in self.contents(sscc)] if expected else []:
+            expected = expected and piece.custodian == party and piece.state is not OFFERED
+        command = commands.UnpackCase(request_id=self.story.request(), party=party, sscc=sscc)
+        if self.ask(command, expected=expected):
+            self.unpack_case(sscc)
+
+    @invariant()
+    def the_runs_say_what_the_dictionary_says(self) -> None:
+        """Every unit has one run, and it says what the dictionary says; units are never lost or made."""
+        for batch, partition in self.story.state.partitions.items():
+            numbers_seen = []
+            for run in partition.runs:
+                for number in range(run.first, run.last + 1):
+                    numbers_seen.append(number)
+                    piece = self.pieces[batch, number]
+                    assert (run.owner, run.custodian, run.state) == (
+                        piece.owner,
+                        piece.custodian,
+                        piece.state,
+                    )
+                    assert list(run.way) == piece.way
+            assert numbers_seen == list(range(SIZES[batch]))
+
+    @invariant()
+    def the_index_of_stock_is_whole(self) -> None:
+        """What an owner is free to move is found by the index exactly."""
+        for partition in self.story.state.partitions.values():
+            for owner in PARTIES:
+                expected = [run for run in partition.runs if run.owner == owner and run.state is STOCK]
+                assert list(partition.in_stock(owner)) == expected
+
+
+TestModel = Model.TestCase
+TestModel.settings = settings(max_examples=300, stateful_step_count=50, deadline=None)

@@ -1,0 +1,65 @@
+"""The story of a box of masks, as far as a test wants it told, and what refuses a call."""
+
+import contextlib
+import datetime
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+from grpc import StatusCode
+
+from pathbook.client import Client, RefusedError, select
+from pathbook.v1.values_pb2 import PARTY_KIND_AGENT, PARTY_KIND_BRAND, PARTY_KIND_SHOP, Selection
+from services.background import running
+from services.settings import Settings
+
+BOOK: Final = "masks"
+MASK: Final = "04006381333931"
+SIZE: Final = 1_000
+CASE: Final = "340123450000000017"
+PALLET: Final = "340123450000000024"
+TODAY: Final = datetime.datetime.now(datetime.UTC).date()
+MADE_ON: Final = TODAY - datetime.timedelta(days=300)
+EXPIRES_ON: Final = TODAY + datetime.timedelta(days=30)
+
+
+@contextlib.contextmanager
+def opened(data: Path, level: int = logging.WARNING) -> Iterator[Client]:
+    """Serve a directory for a while, to a client of the book of masks."""
+    settings = Settings(data=data, listen="127.0.0.1:0")
+    with running(settings, level) as port, Client(f"127.0.0.1:{port}", book=BOOK, retry_seconds=0) as client:
+        yield client
+
+
+def begin(client: Client, size: int = SIZE) -> int:
+    """Register the brand, two agents, a shop and the mask, commission a batch of it, and return its number."""
+    client.register_party("acme", PARTY_KIND_BRAND, request_id="acme")
+    for agent in ("ann", "bob"):
+        client.register_party(agent, PARTY_KIND_AGENT, request_id=agent)
+    client.register_party("corner", PARTY_KIND_SHOP, request_id="corner")
+    client.register_product(
+        MASK, brand="acme", name="Mask, box of 50", suggested_price=yuan(300), request_id="mask"
+    )
+    return client.commission_batch(
+        MASK, brand="acme", lot="L1", size=size, made_on=MADE_ON, expires_on=EXPIRES_ON, request_id="L1"
+    ).batch
+
+
+def yuan(amount: int) -> tuple[int, str]:
+    """Return so many yuan in fen."""
+    return amount * 100, "CNY"
+
+
+def boxes(first: int, last: int, batch: int = 1) -> Selection:
+    """Name boxes of a batch by their numbers."""
+    return select(ranges=[(batch, first, last)])
+
+
+@contextlib.contextmanager
+def refused(reason: str, code: StatusCode = StatusCode.INVALID_ARGUMENT) -> Iterator[None]:
+    """Expect a call to be refused for a reason, and nothing to stand in the book for it."""
+    with pytest.raises(RefusedError) as error:
+        yield
+    assert (error.value.reason, error.value.code) == (reason, code), error.value

@@ -1,0 +1,56 @@
+"""Lists are read page by page, by tokens that only the server understands."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.pages import (
+    DEFAULT_PAGE_SIZE,
+    MAX_PAGE_SIZE,
+    AfterName,
+    AfterNumber,
+    cut,
+    page_limit,
+    parse_token,
+    print_token,
+)
+from services.statuses import CallFailed
+
+
+@given(st.builds(AfterName, st.text(max_size=64)) | st.builds(AfterNumber, st.integers(0, 2**63 - 1)))
+def test_a_token_leads_back_to_its_key(key: AfterName | AfterNumber) -> None:
+    """The key in a token is the one it was made of."""
+    assert parse_token(print_token(key), type(key)) == key
+
+
+def test_no_token_is_the_first_page() -> None:
+    """An empty token stands for the place before all."""
+    assert parse_token("", AfterNumber) == AfterNumber(0)
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["x", "!!!!", "bm8=", print_token(AfterName("ann")), print_token(AfterNumber(2**63)), "A" * 10_000],
+)
+def test_a_token_of_another_list_is_refused(token: str) -> None:
+    """A token that this list did not give is an invalid argument, whatever it holds."""
+    with pytest.raises(CallFailed) as refused:
+        parse_token(token, AfterNumber)
+    assert refused.value.reason == "PAGE_TOKEN_MALFORMED"
+
+
+def test_a_page_has_a_size_of_the_servers_choice_at_most() -> None:
+    """Zero is the server's choice, too much is the most there is, and less than nothing is refused."""
+    assert page_limit(0) == DEFAULT_PAGE_SIZE
+    assert page_limit(3) == 3
+    assert page_limit(2**31 - 1) == MAX_PAGE_SIZE
+    with pytest.raises(CallFailed, match="below zero"):
+        page_limit(-1)
+
+
+@given(st.lists(st.integers()), st.integers(1, 10))
+def test_a_page_says_whether_another_follows(rows: list[int], limit: int) -> None:
+    """Of one row more than a page holds, the page has all but that, and another page follows."""
+    page, more = cut(rows[: limit + 1], limit)
+    assert list(page) == rows[:limit]
+    assert more == (len(rows) > limit)

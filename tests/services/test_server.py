@@ -1,0 +1,180 @@
+"""The server itself: how it starts, what it says of itself, what it logs, and what it keeps to itself."""
+
+import json
+import logging
+import stat
+from pathlib import Path
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+from pydantic import ValidationError
+
+from ledger.queries import Queries
+from ledger.serials import parse_book_key
+from pathbook.client import Client, RefusedError
+from services.background import running
+from services.directory import KEY_FILE, KeyUnusable
+from services.server import SERVICES
+from services.settings import DEFAULT_LISTEN, Settings
+from tests.services.masks import BOOK, begin, opened, refused
+
+
+def test_health_answers_for_the_server_and_each_service(target: str) -> None:
+    """A health check by the standard protocol says serving, and that it does not know what is not there."""
+    with grpc.insecure_channel(target) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        for service in ("", *SERVICES):
+            answer = stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=10)
+            assert answer.status == health_pb2.HealthCheckResponse.SERVING
+        with pytest.raises(grpc.RpcError, match="NOT_FOUND"):
+            stub.Check(health_pb2.HealthCheckRequest(service="pathbook.v1.Nothing"), timeout=10)
+
+
+def test_reflection_lists_the_services_and_their_methods(target: str) -> None:
+    """A tool that knows nothing of the contract can ask the server for it."""
+    with grpc.insecure_channel(target) as channel:
+        database = ProtoReflectionDescriptorDatabase(channel)
+        assert set(SERVICES) < set(database.get_services())
+        file = database.FindFileContainingSymbol("pathbook.v1.PathService")
+        assert {method.name for method in file.service[0].method} == {"GetPath", "GetLadder", "ListStock"}
+
+
+def test_the_first_start_makes_directory_and_key(data: Path) -> None:
+    """The key is made once, only its owner may read it, and later starts keep it."""
+    key = data / "deeper" / KEY_FILE
+    with opened(key.parent) as client:
+        begin(client)
+        serials = next(client.list_codes(1, 0, 9)).serials
+    text = key.read_text()
+    parse_book_key(text)
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert list(key.parent.glob(f"{KEY_FILE}*")) == [key]
+    with opened(key.parent) as client:
+        assert next(client.list_codes(1, 0, 9)).serials == serials
+    assert key.read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("damage", "problem"),
+    [
+        pytest.param(Path.unlink, "is missing", id="missing"),
+        pytest.param(lambda key: key.write_text(""), "cannot be used", id="empty"),
+        pytest.param(lambda key: key.write_text("ä"), "cannot be used", id="not a key"),
+    ],
+)
+def test_a_server_does_not_start_without_the_key_of_its_books(
+    data: Path, damage: object, problem: str
+) -> None:
+    """Books whose key is missing or damaged are not opened, and a sentence says what to do; no new key is made."""
+    with opened(data) as client:
+        begin(client)
+    key = data / KEY_FILE
+    assert callable(damage)
+    damage(key)
+    before = key.exists() and key.read_bytes()
+    with pytest.raises(KeyUnusable, match=f"{KEY_FILE} {problem}.*Put it back from your copy"), opened(data):
+        pass
+    assert (key.exists() and key.read_bytes()) == before
+
+
+def test_a_port_that_is_taken_is_an_error_that_says_so(data: Path, target: str, tmp_path: Path) -> None:
+    """A second server on the same port does not start, and lets go of what it had opened."""
+    other = Settings(data=tmp_path / "other", listen=target)
+    with pytest.raises(OSError, match=f"Cannot listen on {target}"), running(other):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("listen", "is_loopback"),
+    [
+        (DEFAULT_LISTEN, True),
+        ("[::1]:0", True),
+        ("localhost:1", True),
+        ("0.0.0.0:50551", False),
+        ("[::]:50551", False),
+        ("192.0.2.1:1", False),
+        ("example.com:1", False),
+    ],
+)
+def test_the_server_knows_who_can_reach_it(listen: str, is_loopback: bool) -> None:
+    """Only addresses of this machine count as reachable from this machine alone."""
+    assert Settings(data=Path(), listen=listen).is_loopback is is_loopback
+
+
+@pytest.mark.parametrize(
+    "listen", ["", "127.0.0.1", ":50551", "127.0.0.1:", "127.0.0.1:65536", "h:-1", "h:١"]
+)
+def test_a_place_to_listen_is_host_and_port(listen: str) -> None:
+    """What is not HOST:PORT is refused before anything is opened."""
+    with pytest.raises(ValidationError, match=r"is not HOST:PORT"):
+        Settings(data=Path(), listen=listen)
+
+
+def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is not an argument is looked up as PATHBOOK_ and its name."""
+    monkeypatch.setenv("PATHBOOK_LISTEN", "127.0.0.1:1")
+    assert Settings(data=Path()).listen == "127.0.0.1:1"
+    assert Settings(data=Path(), listen="127.0.0.1:2").listen == "127.0.0.1:2"
+
+
+def test_a_server_open_to_others_says_that_nobody_is_asked_who_they_are(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Listening beyond this machine is allowed, with a warning in the log."""
+    with running(Settings(data=data, listen="0.0.0.0:0")):
+        pass
+    (entry,) = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert entry["level"] == "warning"
+    assert "there is no access control yet" in entry["event"]
+
+
+def test_the_log_has_a_line_a_call_and_nothing_of_what_was_asked(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Method, code, milliseconds and reason are logged; names, prices and codes are not."""
+    with opened(data, logging.INFO) as client:
+        begin(client)
+        with refused("PARTY_UNKNOWN", grpc.StatusCode.NOT_FOUND):
+            client.get_party("somebody-secret")
+        list(client.read())
+    text = capsys.readouterr().err
+    calls = [entry for line in text.splitlines() if (entry := json.loads(line))["event"] == "call"]
+    assert [call["method"].rpartition("/")[2] for call in calls] == [
+        *["RegisterParty"] * 4,
+        "RegisterProduct",
+        "CommissionBatch",
+        "GetParty",
+        "Read",
+    ]
+    assert (calls[6]["code"], calls[6]["reason"]) == ("NOT_FOUND", "PARTY_UNKNOWN")
+    assert (calls[7]["code"], calls[7]["reason"]) == ("OK", None)
+    assert all(call["milliseconds"] >= 0 for call in calls)
+    for secret in ("somebody-secret", "acme", "30000", "Mask"):
+        assert secret not in text
+
+
+def test_an_error_of_the_server_stays_with_the_server(
+    data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The caller of a call that broke learns only that it did; the log has the traceback."""
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("a secret of the server")
+
+    monkeypatch.setattr(Queries, "party", broken)
+    with opened(data) as client, pytest.raises(RefusedError) as error:
+        client.get_party("acme")
+    assert (error.value.reason, error.value.code) == ("UNEXPECTED", grpc.StatusCode.INTERNAL)
+    assert "secret" not in str(error.value)
+    assert "a secret of the server" in capsys.readouterr().err
+
+
+def test_a_deadline_ends_a_call(client: Client) -> None:
+    """A follower with a deadline is let go when it has passed, and the server goes on."""
+    begin(client)
+    with Client(client.target, book=BOOK, timeout=0.000_001) as hurried, pytest.raises(Exception) as error:  # noqa: PT011 - the next line says which
+        hurried.get_party("acme")
+    assert getattr(error.value, "code", None) is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert client.get_party("acme").party == "acme"

@@ -1,0 +1,45 @@
+"""Every no has its status, its reason, and its facts."""
+
+import pytest
+from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.status_pb2 import Status
+from grpc import StatusCode
+
+from ledger.refusals import Kind, Reason, refuse
+from services.statuses import CODES, DETAILS_TRAILER, Failure, Refused, failed
+
+
+def test_a_refusal_travels_with_reason_domain_and_facts() -> None:
+    """The trailer holds a google.rpc.Status with an ErrorInfo that programs can read."""
+    refused = Refused(refuse(Reason.PARTY_UNKNOWN, party="ann"))
+    ((key, data),) = refused.trailer()
+    status = Status.FromString(data)
+    info = ErrorInfo()
+    assert key == DETAILS_TRAILER
+    assert status.code == StatusCode.NOT_FOUND.value[0]
+    assert status.message == "There is no party ann in this book. Register it first."
+    assert status.details[0].Unpack(info)
+    assert (info.reason, info.domain, dict(info.metadata)) == ("PARTY_UNKNOWN", "pathbook", {"party": "ann"})
+
+
+def test_every_kind_of_refusal_has_a_code_of_its_own() -> None:
+    """What a caller can do about a refusal can be told from the code alone."""
+    assert set(CODES) == set(Kind)
+    assert len(set(CODES.values())) == len(Kind)
+
+
+@pytest.mark.parametrize("failure", Failure)
+def test_a_failure_is_no_refusal_of_the_book(failure: Failure) -> None:
+    """What is wrong with a call has a name of its own, and a sentence that says what to do."""
+    assert failure.name not in Reason.__members__
+    facts = {
+        "page_size": 0,
+        "field": "f",
+        "position": 1,
+        "book": "b",
+        "head": 1,
+        "seconds": 1,
+        "count": 1,
+        "limit": 1,
+    }
+    assert failed(failure, **facts).message.count(". ") == 1

@@ -1,0 +1,169 @@
+"""Streams: what is read is what was stored, in batches of bounded size, and reads know what was written."""
+
+import contextlib
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from grpc import StatusCode
+
+from ledger.codec import decode
+from ledger.store.stream import StoredEntry
+from pathbook.client import Client, select
+from pathbook.v1.transfers_pb2 import RecordTransferRequest
+from pathbook.v1.values_pb2 import Money
+from services import following
+from services.background import running
+from services.following import BATCH_BYTES, MAX_EVENTS, cut
+from services.settings import Settings
+from tests.services.masks import BOOK, MADE_ON, MASK, begin, boxes, refused
+
+PRICE = Money(amount_minor=15_000, currency_code="CNY")
+
+
+def gives(numbers: range) -> list[RecordTransferRequest]:
+    """Return a transfer for each of these boxes."""
+    return [
+        RecordTransferRequest(
+            request_id=f"box {number}",
+            giver="acme",
+            receiver="ann",
+            units=boxes(number, number),
+            unit_price=PRICE,
+        )
+        for number in numbers
+    ]
+
+
+def test_what_is_read_is_what_was_hashed(client: Client) -> None:
+    """The bytes of the stream are events that follow each other without a gap."""
+    begin(client)
+    list(client.record_transfers([gives(range(1_000))]))
+    events = [event for batch in client.read() for event in batch.events]
+    recorded = [decode(position, event) for position, event in enumerate(events, 1)]
+    assert [item.request_id for item in recorded[6:]] == [f"box {number}" for number in range(1_000)]
+    assert recorded[-1].position == client.get_head().position
+
+
+def test_reads_know_what_the_same_client_wrote(client: Client) -> None:
+    """Right after each of many writes, the path of the unit written about ends with that write."""
+    begin(client)
+    for number in range(50):
+        moved = client.record_transfer(
+            giver="acme", receiver="ann", units=boxes(number, number), unit_price=(15_000, "CNY")
+        )
+        path = client.get_path((1, number))
+        assert path.steps[-1].position == moved.receipt.position
+        assert path.as_of_position >= moved.receipt.position
+
+
+def test_a_code_can_be_used_as_soon_as_its_batch_stands(client: Client) -> None:
+    """A write that names a batch of a moment ago by its codes does not find the batch unknown."""
+    begin(client)
+    for lot in range(20):
+        made = client.commission_batch(MASK, brand="acme", lot=f"M{lot}", size=1, made_on=MADE_ON)
+        (codes,) = client.list_codes(made.batch, 0, 0)
+        client.record_transfer(
+            giver="acme", receiver="ann", units=select(codes=codes.serials), unit_price=(1, "CNY")
+        )
+
+
+def test_many_followers_hear_everything_once(client: Client) -> None:
+    """Twenty followers at different places all hear the same events, each once and in order."""
+    begin(client)
+    heard: list[list[int]] = [[] for _ in range(20)]
+    begun = threading.Barrier(21)
+
+    def follow(after: int, into: list[int]) -> None:
+        with Client(client.target, book=BOOK) as follower:
+            batches = follower.subscribe(after)
+            begun.wait(30)
+            for batch in batches:
+                into += range(batch.first_position, batch.first_position + len(batch.events))
+                if batch.next_after_position == 106:
+                    return
+
+    followers = [threading.Thread(target=follow, args=(after % 6, into)) for after, into in enumerate(heard)]
+    for follower in followers:
+        follower.start()
+    begun.wait(30)
+    for first in range(0, 100, 10):
+        list(client.record_transfers([gives(range(first, first + 10))]))
+    for follower in followers:
+        follower.join(30)
+    assert heard == [list(range(after % 6 + 1, 107)) for after in range(20)]
+
+
+def test_a_follower_with_nothing_to_hear_is_told_so(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An idle subscription sends an empty batch with the place to resume from."""
+    begin(client)
+    monkeypatch.setattr(following, "IDLE_SECONDS", 0.05)
+    batches = client.subscribe(6)
+    for _ in range(2):
+        batch = next(batches)
+        assert (batch.first_position, list(batch.events), batch.next_after_position) == (0, [], 6)
+
+
+def test_results_come_while_more_is_sent(client: Client) -> None:
+    """A caller that makes batches as it goes gets the first results before it has made the last batch."""
+    begin(client)
+    made: list[int] = []
+
+    def batches() -> Iterator[Sequence[RecordTransferRequest]]:
+        for begin_at in range(0, 1_000, 50):
+            made.append(begin_at)
+            yield gives(range(begin_at, begin_at + 50))
+
+    seen = []
+    for results in client.record_transfers(batches()):
+        seen.append(len(made))
+        assert all(not result.receipt.duplicate for result in results)
+    assert seen[0] < len(made) == 20
+    assert client.position == client.get_head().position == 1_006
+
+
+def test_two_calls_at_once_lose_and_double_nothing(client: Client) -> None:
+    """Two clients that send the same writes at the same time have each recorded once."""
+    begin(client)
+    outcomes: list[list[bool]] = []
+
+    def send() -> None:
+        with Client(client.target, book=BOOK) as other:
+            sent = (gives(range(first, first + 20)) for first in range(0, 400, 20))
+            outcomes.append(
+                [r.receipt.duplicate for results in other.record_transfers(sent) for r in results]
+            )
+
+    senders = [threading.Thread(target=send) for _ in range(2)]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join(60)
+    assert client.get_head().position == 406
+    assert [sorted(pair) for pair in zip(*outcomes, strict=True)] == [[False, True]] * 400
+
+
+def test_a_server_that_stops_sends_its_followers_away_with_a_reason(data: Path) -> None:
+    """A subscription ends at once as unavailable when the server stops, and does not hold it up."""
+    settings = Settings(data=data, listen="127.0.0.1:0")
+    with contextlib.ExitStack() as server:
+        target = f"127.0.0.1:{server.enter_context(running(settings))}"
+        with Client(target, book=BOOK, retry_seconds=0) as client:
+            begin(client)
+            batches = client.subscribe()
+            assert next(batches).next_after_position == 6
+            server.close()
+            with refused("SERVER_STOPPING", StatusCode.UNAVAILABLE):
+                next(batches)
+
+
+@pytest.mark.parametrize("size", [1, 100, BATCH_BYTES // 3, BATCH_BYTES, 3 * BATCH_BYTES])
+def test_batches_hold_about_as_many_bytes_as_they_may(size: int) -> None:
+    """Every batch has an entry, none is larger than it may be unless one entry is, and all are in order."""
+    entries = [StoredEntry(position, "t", b"x" * size) for position in range(1, 8)]
+    batches = list(cut(entries))
+    assert [entry for batch in batches for entry in batch] == entries
+    assert all(batch for batch in batches)
+    assert all(len(batch) == 1 or len(batch) * size <= BATCH_BYTES for batch in batches)
+    assert MAX_EVENTS == 1_000
