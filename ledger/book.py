@@ -7,6 +7,7 @@ undecided, reloads, and decides again.
 """
 
 import contextlib
+import itertools
 import queue
 import threading
 from collections import OrderedDict, deque
@@ -180,6 +181,7 @@ class Book:
             for entry in entries:
                 self._remember(decode(entry.position, entry.data))
         self._committed = self._state.position
+        self._views_position = 0
 
     def _remember(self, recorded: RecordedEvent) -> None:
         evolve(self._state, recorded)
@@ -245,13 +247,14 @@ class Book:
     def _load(self, needs: Needs) -> None:
         """Bring to hand what is needed: from the views, and from the tail what they do not know yet."""
         part = self._loader.load(self.name, needs)
-        if not self._state.position - len(self._tail) <= part.position <= self._state.position:
+        known = part.position - (self._state.position - len(self._tail))
+        if not 0 <= known <= len(self._tail):
             raise _BehindError
-        for recorded in self._tail:
-            if recorded.position > part.position:
-                evolve(part, recorded)
-                for key in needs.holdings:
-                    part.holdings[key] |= runs.batches(recorded.event)
+        for recorded in itertools.islice(self._tail, known, None):
+            evolve(part, recorded)
+            for key in needs.holdings:
+                part.holdings[key] |= runs.batches(recorded.event)
+        self._views_position = part.position
         self._state.adopt(part)
         for number in needs.batches:
             self._used[number] = None
@@ -271,8 +274,9 @@ class Book:
             behind = self._follower.reached(self.name, self._committed - MAX_TAIL // 2)
             with contextlib.suppress(TimeoutError):
                 behind.result(PATIENCE_SECONDS)
-        known = self._follower.position(self.name)
-        while self._tail and self._tail[0].position <= known:
+        if len(self._tail) > MAX_TAIL // 10:
+            self._views_position = self._follower.position(self.name)
+        while self._tail and self._tail[0].position <= self._views_position:
             self._asked.pop(self._tail.popleft().request_id, None)
         self._groups += 1
         if self._groups % GROUPS_BETWEEN_TIDYING:

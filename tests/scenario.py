@@ -46,6 +46,7 @@ class Story:
         self.state = State("book")
         self.names: dict[str, int] = {}
         self.events: list[Event] = []
+        self.asked: list[tuple[Command, Event | Refusal]] = []
         self.now = NOON
         self.tell(text)
 
@@ -59,6 +60,7 @@ class Story:
     def ask(self, command: Command) -> Event | Refusal:
         """Give a command, and fold what it causes, after a round through its bytes."""
         outcome = decide(self.state, command, self.now)
+        self.asked.append((command, outcome))
         if isinstance(outcome, Refusal):
             return outcome
         moment = command.occurred_at or self.now
@@ -95,7 +97,7 @@ class Story:
 
     def request(self) -> str:
         """Return an id no line has used."""
-        return f"r{self.state.position}-{len(self.events)}"
+        return f"r{len(self.asked)}"
 
     def position(self, name: str) -> int:
         """Return the position named by an earlier line, or the number itself."""

@@ -1,0 +1,212 @@
+"""Checking a path: what holds, what contradicts, and what the caller would not have."""
+
+import datetime
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ledger.codes import PrintedCode
+from ledger.values import Money
+from pathbook.cli.demo import CLOUD, NEW, OLD, SOLD
+from pathbook.client import Client, select
+from pathbook.v1 import values_pb2
+from pathbook.v1.batches_pb2 import Recall
+from pathbook.v1.paths_pb2 import GetPathResponse
+from pathbook.verify import Number, Policy, Report, Result, Verdict, check_path, read_code
+from tests.cli.conftest import TODAY
+
+Tampering = Callable[[GetPathResponse], object]
+
+DAY = datetime.date.fromisoformat(TODAY)
+
+
+@pytest.fixture(scope="session")
+def client(server: str) -> Client:
+    """A client of the demo's book."""
+    return Client(server, book="book")
+
+
+@pytest.fixture(scope="session")
+def sold(client: Client) -> GetPathResponse:
+    """The path of the box that was sold."""
+    return client.get_path((NEW, SOLD), corrections=True)
+
+
+def check(path: GetPathResponse, policy: Policy | None = None, today: datetime.date = DAY) -> Report:
+    """Check a path as if its own code had been scanned."""
+    code = read_code(path.serial)
+    assert isinstance(code, PrintedCode)
+    return check_path(path, code, today, policy or Policy())
+
+
+def result(report: Report, number: Number) -> Result:
+    """Return what came of one check."""
+    (found,) = (each.result for each in report.checks if each.number is number)
+    return found
+
+
+def changed(path: GetPathResponse, tampering: Tampering) -> GetPathResponse:
+    """Return a path as a server shows it that was tampered with."""
+    copy = GetPathResponse()
+    copy.CopyFrom(path)
+    tampering(copy)
+    return copy
+
+
+def test_an_honest_path_is_verified(sold: GetPathResponse) -> None:
+    """Every check of a box that was sold and confirmed comes out, and three say what they cannot know."""
+    report = check(sold)
+    assert report.verdict is Verdict.VERIFIED
+    assert [each.number for each in report.checks] == list(range(1, 13))
+    assert {number: result(report, number) for number in Number} == {
+        Number.CODE: Result.OK,
+        Number.ISSUED: Result.OK,
+        Number.COMMISSIONED: Result.OK,
+        Number.PATH: Result.OK,
+        Number.AUTHORIZED: Result.OK,
+        Number.RECALL: Result.OK,
+        Number.EXPIRY: Result.OK,
+        Number.PRICE: Result.OK,
+        Number.SIGNATURES: Result.NOT_YET_SEALED,
+        Number.PROOFS: Result.NOT_YET_SEALED,
+        Number.POLICY: Result.NOT_CHECKED,
+        Number.OBJECT: Result.NOT_CHECKED,
+    }
+
+
+@given(st.data())
+@settings(deadline=None)
+def test_no_bit_of_an_event_can_be_changed(sold: GetPathResponse, data: st.DataObject) -> None:
+    """Whatever bit of whatever event is turned over, the path contradicts itself."""
+    step = data.draw(st.integers(0, len(sold.steps) - 1))
+    place = data.draw(st.integers(0, len(sold.steps[step].event) - 1))
+    bit = data.draw(st.integers(0, 7))
+
+    def flip(path: GetPathResponse) -> None:
+        event = bytearray(path.steps[step].event)
+        event[place] ^= 1 << bit
+        path.steps[step].event = bytes(event)
+
+    report = check(changed(sold, flip))
+    assert report.verdict is Verdict.PATH_CONTRADICTED
+    assert result(report, Number.PATH) is Result.FAILED
+
+
+@given(st.data())
+@settings(deadline=None)
+def test_no_step_can_be_left_out_or_moved(sold: GetPathResponse, data: st.DataObject) -> None:
+    """Whatever steps are left out or change places, the path contradicts itself."""
+    order = data.draw(st.permutations(range(len(sold.steps))))
+    kept = order[: data.draw(st.integers(0, len(order)))]
+    if kept == list(range(len(sold.steps))):
+        return
+
+    def rearrange(path: GetPathResponse) -> None:
+        steps = [sold.steps[number] for number in kept]
+        del path.steps[:]
+        path.steps.extend(steps)
+
+    assert check(changed(sold, rearrange)).verdict is Verdict.PATH_CONTRADICTED
+
+
+@pytest.mark.parametrize(
+    ("tampering", "number"),
+    [
+        pytest.param(lambda path: setattr(path.steps[2].unit_price, "amount_minor", 1), Number.PATH, id="price"),
+        pytest.param(lambda path: setattr(path.steps[2], "giver", "nobody"), Number.PATH, id="giver"),
+        pytest.param(lambda path: setattr(path.steps[2], "receiver", "nobody"), Number.PATH, id="receiver"),
+        pytest.param(lambda path: setattr(path.steps[2], "receiver_tier", 9), Number.PATH, id="tier"),
+        pytest.param(lambda path: setattr(path.steps[2], "giver_standing", 5), Number.PATH, id="standing"),
+        pytest.param(lambda path: setattr(path.steps[2], "delivery", 2), Number.PATH, id="delivery"),
+        pytest.param(lambda path: setattr(path.steps[2], "corrected", True), Number.PATH, id="hidden hop"),
+        pytest.param(lambda path: setattr(path.steps[2], "kind", 8), Number.PATH, id="kind"),
+        pytest.param(lambda path: setattr(path.steps[2], "state", 5), Number.PATH, id="state"),
+        pytest.param(lambda path: path.steps[2].occurred_at.FromSeconds(1), Number.PATH, id="time"),
+        pytest.param(lambda path: setattr(path.steps[2], "head", b"x" * 32), Number.PATH, id="head"),
+        pytest.param(lambda path: setattr(path.steps[2], "position", 999), Number.PATH, id="position"),
+        pytest.param(lambda path: setattr(path.run, "owner", "nobody"), Number.PATH, id="owner"),
+        pytest.param(lambda path: setattr(path.run, "custodian", "nobody"), Number.PATH, id="custodian"),
+        pytest.param(lambda path: setattr(path.run, "state", 1), Number.PATH, id="state of the run"),
+        pytest.param(lambda path: setattr(path.run, "head", b"x" * 32), Number.PATH, id="head of the run"),
+        pytest.param(lambda path: setattr(path.batch, "expires_on", "2099-01-01"), Number.COMMISSIONED, id="expiry"),
+        pytest.param(lambda path: setattr(path.batch, "lot", "other"), Number.COMMISSIONED, id="lot"),
+        pytest.param(
+            lambda path: setattr(path.batch.suggested_price, "amount_minor", 1),
+            Number.COMMISSIONED,
+            id="suggested price",
+        ),
+        pytest.param(lambda path: setattr(path.unit, "number", 1), Number.PATH, id="another unit"),
+    ],
+)
+def test_what_the_server_says_is_held_against_the_events(
+    sold: GetPathResponse, tampering: Tampering, number: Number
+) -> None:
+    """A word of the server's that its own events contradict is found, and the check is named."""
+    report = check(changed(sold, tampering))
+    assert report.verdict is Verdict.PATH_CONTRADICTED
+    assert Result.FAILED in {result(report, number), result(report, Number.ISSUED)}
+
+
+def test_an_answer_about_another_unit_is_no_answer(client: Client, sold: GetPathResponse) -> None:
+    """An honest path of a unit that the code does not name is not taken for its own."""
+    code = read_code(client.get_path((NEW, SOLD + 1)).serial)
+    assert isinstance(code, PrintedCode)
+    report = check_path(sold, code, DAY, Policy())
+    assert report.verdict is Verdict.PATH_CONTRADICTED
+    assert result(report, Number.ISSUED) is Result.FAILED
+
+
+@pytest.mark.parametrize(
+    ("policy", "number", "found"),
+    [
+        (Policy(max_price=Money(30_000, "CNY")), Number.POLICY, Result.OK),
+        (Policy(max_price=Money(29_999, "CNY")), Number.POLICY, Result.FAILED),
+        (Policy(max_price=Money(99_999, "USD")), Number.POLICY, Result.FAILED),
+        (Policy(max_tiers=5), Number.POLICY, Result.OK),
+        (Policy(max_tiers=4), Number.POLICY, Result.FAILED),
+        (Policy(max_age=160), Number.POLICY, Result.OK),
+        (Policy(max_age=159), Number.POLICY, Result.FAILED),
+        (Policy(require_authorized=True), Number.AUTHORIZED, Result.OK),
+    ],
+)
+def test_a_limit_of_the_callers_decides(
+    sold: GetPathResponse, policy: Policy, number: Number, found: Result
+) -> None:
+    """A path that holds is against policy as soon as it is beyond one of the caller's limits."""
+    report = check(sold, policy)
+    assert result(report, number) is found
+    assert report.verdict is (Verdict.VERIFIED if found is Result.OK else Verdict.AGAINST_POLICY)
+
+
+def test_an_expired_unit_is_against_policy_unless_allowed(client: Client) -> None:
+    """The day after it expires a unit fails the seventh check, which can be allowed."""
+    path = client.get_path((OLD, 0), corrections=True)
+    last = datetime.date.fromisoformat(path.batch.expires_on)
+    after = last + datetime.timedelta(1)
+    assert check(path, today=last).verdict is Verdict.VERIFIED
+    assert result(check(path, today=after), Number.EXPIRY) is Result.FAILED
+    assert check(path, today=after).verdict is Verdict.AGAINST_POLICY
+    assert check(path, Policy(allow_expired=True), after).verdict is Verdict.VERIFIED
+
+
+def test_a_recall_in_force_is_against_policy_unless_allowed(sold: GetPathResponse) -> None:
+    """A recall of this very unit fails the sixth check until it is lifted; one of others does not."""
+
+    def recalled(first: int, lifted: int) -> GetPathResponse:
+        units = values_pb2.UnitRange(batch=NEW, first=first, last=first)
+        recall = Recall(position=99, ranges=[units], lifted_position=lifted, note="the seal leaks")
+        return changed(sold, lambda path: path.batch.recalls.append(recall))
+
+    assert check(recalled(SOLD, 0)).verdict is Verdict.AGAINST_POLICY
+    assert check(recalled(SOLD, 0), Policy(allow_recalled=True)).verdict is Verdict.VERIFIED
+    assert check(recalled(SOLD, 100)).verdict is Verdict.VERIFIED
+    assert check(recalled(SOLD + 1, 0)).verdict is Verdict.VERIFIED
+
+
+def test_cloud_stock_is_verified_as_what_it_is(client: Client) -> None:
+    """A box that was sold on paper only has a path that holds, and another custodian than owner."""
+    path = client.get_path((NEW, CLOUD), corrections=True)
+    assert check(path).verdict is Verdict.VERIFIED
+    assert (path.run.owner, path.run.custodian) == ("agent-5", "mask-brand")

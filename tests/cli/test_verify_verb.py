@@ -1,0 +1,186 @@
+"""The verb `verify`, to a server that is honest and to one that is not."""
+
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import grpc
+import pytest
+
+from ledger.codes import digital_link
+from ledger.serials import ALPHABET, BookKey, print_serial
+from pathbook.cli import connection
+from pathbook.cli.demo import GTIN, NEW, SECRET, SOLD
+from pathbook.v1 import events_pb2, events_pb2_grpc, paths_pb2, paths_pb2_grpc
+from tests.cli.conftest import TODAY, pathbook
+
+SERIAL = print_serial(BookKey(SECRET), "book", NEW, SOLD)
+OTHER_KEY = BookKey(b"the key of quite another brand, ")
+
+
+class Middleman(paths_pb2_grpc.PathServiceServicer, events_pb2_grpc.EventServiceServicer):
+    """A server that passes on what an honest one answers, after tampering with the path."""
+
+    def __init__(self, server: str, tamper: Callable[[paths_pb2.GetPathResponse], None]) -> None:
+        channel = grpc.insecure_channel(server)
+        self._paths = paths_pb2_grpc.PathServiceStub(channel)
+        self._events = events_pb2_grpc.EventServiceStub(channel)
+        self._tamper = tamper
+
+    def GetPath(  # noqa: N802 - gRPC names it
+        self, request: paths_pb2.GetPathRequest, context: grpc.ServicerContext
+    ) -> paths_pb2.GetPathResponse:
+        """Return the path, tampered with."""
+        path = self._paths.GetPath(request)
+        self._tamper(path)
+        return path
+
+    def GetHead(  # noqa: N802 - as above
+        self, request: events_pb2.GetHeadRequest, context: grpc.ServicerContext
+    ) -> events_pb2.GetHeadResponse:
+        """Return the head as it is."""
+        return self._events.GetHead(request)
+
+
+@contextmanager
+def between(server: str, tamper: Callable[[paths_pb2.GetPathResponse], None]) -> Iterator[str]:
+    """Run a middleman and yield HOST:PORT."""
+    middleman = grpc.server(ThreadPoolExecutor(2))
+    servicer = Middleman(server, tamper)
+    paths_pb2_grpc.add_PathServiceServicer_to_server(servicer, middleman)
+    events_pb2_grpc.add_EventServiceServicer_to_server(servicer, middleman)
+    port = middleman.add_insecure_port("127.0.0.1:0")
+    middleman.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        middleman.stop(None).wait()
+
+
+def alter_one_byte(path: paths_pb2.GetPathResponse) -> None:
+    """Alter one byte of the third event."""
+    event = bytearray(path.steps[2].event)
+    event[-1] ^= 1
+    path.steps[2].event = bytes(event)
+
+
+def drop_a_step(path: paths_pb2.GetPathResponse) -> None:
+    """Drop a step in the middle."""
+    del path.steps[4]
+
+
+def change_a_price(path: paths_pb2.GetPathResponse) -> None:
+    """Show another price than the event holds."""
+    path.steps[2].unit_price.amount_minor += 1
+
+
+@pytest.mark.parametrize("tamper", [alter_one_byte, drop_a_step, change_a_price])
+def test_a_server_that_tampers_is_refuted(
+    server: str, tamper: Callable[[paths_pb2.GetPathResponse], None]
+) -> None:
+    """A path that was tampered with exits 1, and the line of the fourth check says what is wrong."""
+    with between(server, tamper) as middleman:
+        ran = pathbook("--server", middleman, "verify", SERIAL, "--today", TODAY)
+    assert ran.code == 1
+    (line,) = (line for line in ran.out.splitlines() if line.startswith(" 4  "))
+    assert "path unbroken" in line
+    assert "FAILED" in line
+    assert ran.out.splitlines()[-1].startswith("path contradicted: ")
+
+
+def test_a_middleman_that_does_not_tamper_changes_nothing(server: str) -> None:
+    """The same way with nothing tampered with verifies: it was the tampering that was found."""
+    with between(server, lambda path: None) as middleman:
+        assert pathbook("--server", middleman, "verify", SERIAL, "--today", TODAY).code == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ([], 0),
+        (["--max-price", "300 CNY"], 0),
+        (["--max-price", "299.99 CNY"], 5),
+        (["--max-tiers", "4"], 5),
+        (["--max-age", "30"], 5),
+        (["--require-authorized"], 0),
+        (["--today", "2099-01-01"], 5),
+        (["--today", "2099-01-01", "--allow-expired"], 0),
+    ],
+)
+def test_the_exit_code_is_the_callers_policy(server: str, options: list[str], code: int) -> None:
+    """A path that holds exits 0, or 5 where the caller asked for something else, and says so last."""
+    ran = pathbook("--server", server, "verify", SERIAL, "--today", TODAY, *options)
+    assert ran.code == code, ran
+    word = {0: "verified: ", 5: "verified, against policy: "}[code]
+    assert ran.out.splitlines()[-1].startswith(word)
+    assert "you trust whoever runs this server for completeness" in ran.out.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        SERIAL.lower(),
+        "-".join(SERIAL[start : start + 5] for start in range(0, 20, 5)),
+        SERIAL.replace("0", "o").replace("1", "l"),
+        f"(01){GTIN}(10)M26-A(21){SERIAL}",
+        digital_link(SERIAL, GTIN, "M26-A", "masks.example"),
+    ],
+)
+def test_a_code_is_taken_in_any_form(server: str, code: str) -> None:
+    """A code is verified however it was typed or scanned."""
+    assert pathbook("--server", server, "verify", code, "--today", TODAY).code == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "number", "verdict"),
+    [
+        ("hello", 1, "code malformed"),
+        (SERIAL[:-1] + ALPHABET[(ALPHABET.index(SERIAL[-1]) + 1) % 32], 1, "code mistyped"),
+        (f"(01)06901234500012(10)M26-A(21){SERIAL}", 1, "code mistyped"),
+        (print_serial(OTHER_KEY, "book", NEW, SOLD), 2, "code of another book"),
+        (print_serial(BookKey(SECRET), "another", NEW, SOLD), 2, "code of another book"),
+        (print_serial(BookKey(SECRET), "book", NEW, 1_000), 2, "code unknown"),
+        (print_serial(BookKey(SECRET), "book", 9, 0), 2, "code unknown"),
+        (f"(01){GTIN}(10)M24-F(21){SERIAL}", 2, "code contradicted"),
+    ],
+)
+def test_a_code_that_is_none_of_this_book_is_told_apart(
+    server: str, code: str, number: int, verdict: str
+) -> None:
+    """A code that is malformed, mistyped, of another book, unknown or pieced together exits 3, and is named."""
+    ran = pathbook("--server", server, "verify", code, "--output", "json")
+    said = ran.json()
+    assert (ran.code, said["exit_code"], said["verdict"], said["path"]) == (3, 3, verdict, None)
+    checks = said["checks"]
+    assert isinstance(checks, list)
+    assert [check["number"] for check in checks if check["result"] == "FAILED"] == [number]
+    assert [check["result"] for check in checks if check["number"] > number].count("ok") == 0
+
+
+def test_what_cannot_be_asked_is_not_verified(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without an answer the exit code is 4, whatever the code looks like."""
+    monkeypatch.setattr(connection, "RETRY_SECONDS", 0.1)
+    ran = pathbook("--server", "127.0.0.1:1", "verify", SERIAL)
+    assert ran.code == 4
+    assert ran.out.splitlines()[-1].startswith("could not check: ")
+
+
+def test_an_unknown_book_is_no_answer_either(server: str) -> None:
+    """A book that the server does not have says nothing of the code."""
+    ran = pathbook("--server", server, "--book", "another", "verify", SERIAL)
+    assert ran.code == 4
+    assert "There is no book 'another'" in ran.out
+
+
+def test_a_script_reads_the_same_from_one_object(server: str) -> None:
+    """With JSON asked for, stdout is one object: verdict, exit code, checks, and the path in the contract's words."""
+    for output in ("json", "jsonl"):
+        ran = pathbook("--server", server, "verify", SERIAL, "--today", TODAY, "--output", output)
+        said = json.loads(ran.out)
+        assert (ran.code, ran.err, said["verdict"], said["exit_code"]) == (0, "", "verified", 0)
+        assert [check["number"] for check in said["checks"]] == list(range(1, 13))
+        assert set(said["checks"][0]) == {"number", "name", "result", "detail"}
+        assert said["path"]["serial"] == SERIAL
+        assert said["path"]["steps"][0]["kind"] == "PATH_STEP_KIND_COMMISSIONED"
+        assert said["path"]["run"]["owner"] == "consumer:buyer-2041"

@@ -1,0 +1,321 @@
+"""The write door: groups, repeats, cold starts, lapses, and writers that meet on one book."""
+
+import contextlib
+import datetime
+import itertools
+import multiprocessing
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from ledger import book as writing
+from ledger.book import Answer, Library, Outcome
+from ledger.commands import (
+    AcceptTransfer,
+    Command,
+    CommissionBatch,
+    OfferTransfer,
+    RecordTransfer,
+    RegisterParty,
+    RegisterProduct,
+)
+from ledger.events import Event, TransferLapsed, TransferRecorded
+from ledger.refusals import Reason, Refusal
+from ledger.rules.state import State
+from ledger.store.database import open_engine
+from ledger.store.follower import Follower, SQLAlchemyTrackingRecorder
+from ledger.store.loader import Loader
+from ledger.store.stream import Stream
+from ledger.values import Money, PartyKind, Quantity, Selection, UnitRange
+from tests.rules.test_against_model import Model
+from tests.scenario import DAY, MASK, NOON
+
+PATIENCE = 60.0
+"""How long (seconds) a test waits for anything before it fails."""
+
+
+class Clock:
+    """A clock that a test sets, in microseconds."""
+
+    def __init__(self, now: int = NOON) -> None:
+        self.now = now
+
+    def __call__(self) -> int:
+        return self.now
+
+
+@contextlib.contextmanager
+def library(directory: Path, clock: Clock | None = None) -> Iterator[Library]:
+    """Open the store in a directory as a server does."""
+    events = open_engine(directory / "events.sqlite", purpose="events")
+    views = open_engine(directory / "views.sqlite", purpose="views")
+    stream = Stream(events)
+    follower = Follower(stream, views)
+    follower.start()
+    opened = Library(
+        stream, Loader(stream, views, SQLAlchemyTrackingRecorder(views)), follower, clock or Clock()
+    )
+    try:
+        yield opened
+    finally:
+        opened.close()
+        follower.close()
+        events.dispose()
+        views.dispose()
+
+
+def ask(opened: Library, *commands: Command) -> list[Outcome]:
+    """Submit commands as one, and return what came of each."""
+    return opened.submit("masks", commands).result(PATIENCE)
+
+
+BEGINNING: tuple[Command, ...] = (
+    RegisterParty(request_id="1", party="acme", kind=PartyKind.BRAND),
+    RegisterParty(request_id="2", party="ann", kind=PartyKind.AGENT),
+    RegisterProduct(
+        request_id="3", brand="acme", product=MASK, name="mask", suggested_price=Money(30000, "CNY")
+    ),
+    CommissionBatch(
+        request_id="4",
+        brand="acme",
+        product=MASK,
+        lot="L1",
+        size=10_000_000,
+        made_on=datetime.date(2025, 12, 1),
+    ),
+)
+
+
+def record(name: str, count: int = 1) -> RecordTransfer:
+    """Return a transfer of so many units from acme to ann."""
+    return RecordTransfer(
+        request_id=name,
+        giver="acme",
+        receiver="ann",
+        units=Selection(quantities=(Quantity(count, batch=1),)),
+        unit_price=Money(15000, "CNY"),
+    )
+
+
+def positions(outcomes: list[Outcome]) -> list[int]:
+    """Return where each of some accepted commands stands."""
+    assert all(isinstance(item, Answer) for item in outcomes), outcomes
+    return [item.recorded.position for item in outcomes if isinstance(item, Answer)]
+
+
+def test_what_is_submitted_together_is_recorded_in_order_without_gaps(tmp_path: Path) -> None:
+    """Each command is decided on what those before it left, also within one group."""
+    with library(tmp_path) as opened:
+        assert positions(ask(opened, *BEGINNING, record("5"), record("6"))) == [1, 2, 3, 4, 5, 6]
+        refused, accepted = ask(opened, record("7", 10_000_000), record("8"))
+        assert isinstance(refused, Refusal)
+        assert refused.reason is Reason.STOCK_TOO_SMALL
+        assert positions([accepted]) == [7]
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_repeated_request_gets_the_first_answer_and_does_nothing(tmp_path: Path, restart: bool) -> None:
+    """The same id and content answers as before; the same id with other content is refused; also after a restart."""
+    with contextlib.ExitStack() as stack:
+        opened = stack.enter_context(library(tmp_path))
+        first = ask(opened, *BEGINNING, record("again", 5))
+        if restart:
+            stack.close()
+            opened = stack.enter_context(library(tmp_path, Clock(NOON + DAY)))
+        same, other, fresh = ask(opened, record("again", 5), record("again", 6), record("fresh"))
+        assert isinstance(same, Answer)
+        assert same.duplicate
+        assert isinstance(first[-1], Answer)
+        assert same.recorded == first[-1].recorded
+        assert isinstance(other, Refusal)
+        assert other.reason is Reason.REQUEST_ID_REUSED
+        assert positions([fresh]) == [6]
+
+
+def test_the_same_request_twice_in_one_group_is_recorded_once(tmp_path: Path) -> None:
+    """Not even what is not yet on disk is doubled."""
+    with library(tmp_path) as opened:
+        ask(opened, *BEGINNING)
+        one, two = ask(opened, record("x"), record("x"))
+        assert isinstance(one, Answer)
+        assert isinstance(two, Answer)
+        assert (one.duplicate, two.duplicate) == (False, True)
+        assert one.recorded == two.recorded
+
+
+def test_the_books_clock_never_runs_backwards(tmp_path: Path) -> None:
+    """When the machine's clock is set back, events are stamped with the last time again."""
+    clock = Clock()
+    with library(tmp_path, clock) as opened:
+        ask(opened, *BEGINNING)
+        clock.now -= DAY
+        (outcome,) = ask(opened, record("5"))
+        assert isinstance(outcome, Answer)
+        assert outcome.recorded.recorded_at == NOON
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_an_offer_lapses_by_itself_at_its_deadline(tmp_path: Path, restart: bool) -> None:
+    """The writer ends it when its time has come, also when it was offered before a restart."""
+    clock = Clock()
+    offer = OfferTransfer(
+        request_id="5",
+        giver="acme",
+        receiver="ann",
+        units=Selection((UnitRange(1, 0, 9),)),
+        unit_price=Money(1, "CNY"),
+        deadline=NOON + DAY,
+    )
+    with contextlib.ExitStack() as stack:
+        opened = stack.enter_context(library(tmp_path, clock))
+        ask(opened, *BEGINNING, offer)
+        if restart:
+            stack.close()
+            opened = stack.enter_context(library(tmp_path, clock))
+        clock.now = NOON + 2 * DAY
+        refused, accepted = ask(
+            opened, AcceptTransfer(request_id="6", receiver="ann", transfer=5), record("7", 10_000_000)
+        )
+        assert isinstance(refused, Refusal)
+        assert refused.reason is Reason.TRANSFER_ANSWERED
+        assert isinstance(accepted, Answer)
+        assert accepted.recorded.position == 7
+    with library(tmp_path, clock) as opened:
+        engine = open_engine(tmp_path / "events.sqlite", purpose="events")
+        topics = [entry.topic for entry in Stream(engine).read("masks", 5, 9)]
+        engine.dispose()
+        assert topics == [f"{TransferLapsed.__name__}.v1", f"{TransferRecorded.__name__}.v1"]
+
+
+def test_an_idle_book_lapses_offers_too(tmp_path: Path) -> None:
+    """Nobody has to write for an offer to end."""
+    clock = Clock()
+    offer = OfferTransfer(
+        request_id="5",
+        giver="acme",
+        receiver="ann",
+        units=Selection((UnitRange(1, 0, 9),)),
+        unit_price=Money(1, "CNY"),
+        deadline=NOON + DAY,
+    )
+    with library(tmp_path, clock) as opened:
+        ask(opened, *BEGINNING, offer)
+        clock.now = NOON + 2 * DAY
+        engine = open_engine(tmp_path / "events.sqlite", purpose="events")
+        assert Stream(engine).wait("masks", 5, PATIENCE) == 6
+        engine.dispose()
+
+
+def test_a_failing_command_does_not_take_its_neighbours_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where deciding one submission breaks, it alone gets the error; the others are recorded."""
+    with library(tmp_path) as opened:
+        ask(opened, *BEGINNING)
+        decide = writing.decide
+
+        def breaking(state: State, command: Command, now: int) -> Event | Refusal:
+            assert command.request_id != "poison", "broken on purpose"
+            return decide(state, command, now)
+
+        monkeypatch.setattr(writing, "decide", breaking)
+        waiting = [opened.submit("masks", [record(name)]) for name in ("5", "poison", "7")]
+        assert positions(waiting[0].result(PATIENCE)) == [5]
+        with pytest.raises(AssertionError, match="broken on purpose"):
+            waiting[1].result(PATIENCE)
+        assert positions(waiting[2].result(PATIENCE)) == [6]
+
+
+def test_commands_for_no_book_or_a_misnamed_one_are_refused(tmp_path: Path) -> None:
+    """Only a brand begins a book, and only under a name that can be one."""
+    with library(tmp_path) as opened:
+        (unknown,) = opened.submit("nowhere", [record("1")]).result(PATIENCE)
+        (malformed,) = opened.submit("no/where", BEGINNING[:1]).result(PATIENCE)
+        assert isinstance(unknown, Refusal)
+        assert isinstance(malformed, Refusal)
+        assert (unknown.reason, malformed.reason) == (Reason.BOOK_UNKNOWN, Reason.BOOK_MALFORMED)
+
+
+def write_a_lot(directory: Path, writer: str, count: int) -> None:
+    """Record transfers from a process of its own."""
+    with library(directory, Clock(NOON + DAY)) as opened:
+        waiting = [opened.submit("masks", [record(f"{writer}-{number}")]) for number in range(count)]
+        for future in waiting:
+            positions(future.result(PATIENCE))
+
+
+def names(directory: Path) -> list[str]:
+    """Return the ids of the requests in the log, in order."""
+    engine = open_engine(directory / "events.sqlite", purpose="events")
+    entries = Stream(engine).read("masks", 0, 1_000_000)
+    engine.dispose()
+    assert [entry.position for entry in entries] == list(range(1, len(entries) + 1))
+    return [writing.decode(entry.position, entry.data).request_id for entry in entries]
+
+
+def test_two_writers_on_one_book_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
+    """Two processes write at once; the fence lets one through at a time, the other decides again."""
+    with library(tmp_path) as opened:
+        ask(opened, *BEGINNING)
+    fork = multiprocessing.get_context("spawn")
+    writers = [fork.Process(target=write_a_lot, args=(tmp_path, name, 300)) for name in ("a", "b")]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(PATIENCE)
+        assert writer.exitcode == 0
+    expected = sorted(f"{name}-{number}" for name in "ab" for number in range(300))
+    assert sorted(names(tmp_path)[4:]) == expected
+
+
+def test_a_writer_killed_at_any_moment_leaves_a_whole_book(tmp_path: Path) -> None:
+    """After kill -9 and a retry of everything, each request stands once."""
+    with library(tmp_path) as opened:
+        ask(opened, *BEGINNING)
+    fork = multiprocessing.get_context("spawn")
+    engine = open_engine(tmp_path / "events.sqlite", purpose="events")
+    for enough in (200, 900):
+        writer = fork.Process(target=write_a_lot, args=(tmp_path, "k", 3_000))
+        writer.start()
+        assert Stream(engine).wait("masks", enough, PATIENCE) > enough
+        writer.kill()
+        writer.join(PATIENCE)
+        assert writer.exitcode == -signal.SIGKILL
+    engine.dispose()
+    assert 4 + 900 < len(names(tmp_path)) < 4 + 3_000
+    write_a_lot(tmp_path, "k", 3_000)
+    assert sorted(names(tmp_path)[4:]) == sorted(f"k-{number}" for number in range(3_000))
+
+
+class BookAgainstModel(Model):
+    """Gives what the rules decided on whole memory to a book that forgets, restarts, and reloads."""
+
+    def teardown(self) -> None:
+        """Replay all commands against a store, and compare every outcome."""
+        with tempfile.TemporaryDirectory() as directory:
+            asked = iter(self.story.asked)
+            while chunk := list(itertools.islice(asked, 17)):
+                with library(Path(directory)) as opened:
+                    for part in (chunk[:5], chunk[5:6], chunk[6:]):
+                        outcomes = ask(opened, *(command for command, _ in part))
+                        found = [
+                            item if isinstance(item, Refusal) else item.recorded.event for item in outcomes
+                        ]
+                        assert found == [outcome for _, outcome in part]
+
+
+@pytest.fixture(autouse=True)
+def little_memory(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the book forget what it can, in the test that asks for it."""
+    if request.cls is not None:
+        monkeypatch.setattr(writing, "MAX_RUNS_AT_HAND", 3)
+        monkeypatch.setattr(writing, "MAX_TRANSFERS_AT_HAND", 2)
+        monkeypatch.setattr(writing, "GROUPS_BETWEEN_TIDYING", 1)
+
+
+TestBookAgainstModel = BookAgainstModel.TestCase
+TestBookAgainstModel.settings = settings(max_examples=15, stateful_step_count=50, deadline=None)
