@@ -46,6 +46,12 @@ MAX_TRANSFERS_AT_HAND = 50_000
 MAX_CONFLICTS = 1_000
 """How often a group is decided again because another writer was first, before its callers get the error."""
 
+LOADS_OF_A_GROUP = 4
+"""How many loads a group shares: transfers lead to units, units to cases, cases to contents."""
+
+SHORT_TAIL = 256
+"""How many events are kept behind without asking where the views stand: asking costs as much as a small group."""
+
 GROUPS_BETWEEN_TIDYING = 64
 """How many groups are written before memory is looked over again: counting it costs as much as a small group."""
 
@@ -197,6 +203,7 @@ class Book:
         entries: list[tuple[str, bytes]] = []
         self._lapse(now, entries)
         earlier = self._asked_earlier(commands)
+        self._load_for(commands)
         outcomes: list[Outcome] = []
         for command in commands:
             before = self._asked.get(command.request_id) or earlier.get(command.request_id)
@@ -208,6 +215,15 @@ class Book:
                 facts = {"request_id": command.request_id, "position": before.position}
                 outcomes.append(refuse(Reason.REQUEST_ID_REUSED, **facts))
         return outcomes, entries
+
+    def _load_for(self, commands: list[Command]) -> None:
+        """Bring to hand in few loads what most of a group needs; what it leads to later is loaded one by one."""
+        for _ in range(LOADS_OF_A_GROUP):
+            needs = missing(self._state, commands)
+            needs.holdings.clear()  # which batches a party has units of, each command asks when its turn comes
+            if not needs:
+                return
+            self._load(needs)
 
     def _asked_earlier(self, commands: list[Command]) -> dict[str, RecordedEvent]:
         """Return the events that answered these requests before, as far as memory has let them go."""
@@ -222,7 +238,7 @@ class Book:
     def _handle(self, command: Command, now: int, entries: list[tuple[str, bytes]]) -> Outcome:
         """Decide one command, and remember its event as if it were written."""
         self._state.holdings.clear()  # true for one command only: each one moves units
-        while needs := missing(self._state, command):
+        while needs := missing(self._state, [command]):
             self._load(needs)
         event = decide(self._state, command, now)
         if isinstance(event, Refusal):
@@ -274,7 +290,7 @@ class Book:
             behind = self._follower.reached(self.name, self._committed - MAX_TAIL // 2)
             with contextlib.suppress(TimeoutError):
                 behind.result(PATIENCE_SECONDS)
-        if len(self._tail) > MAX_TAIL // 10:
+        if len(self._tail) > SHORT_TAIL:
             self._views_position = self._follower.position(self.name)
         while self._tail and self._tail[0].position <= self._views_position:
             self._asked.pop(self._tail.popleft().request_id, None)

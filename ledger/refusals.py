@@ -5,7 +5,6 @@ from typing import Final
 
 import msgspec
 
-
 MAX_FACT = 100
 """The most characters of a fact that a sentence repeats: a caller's 5,000 need not come back."""
 

@@ -12,7 +12,8 @@ from stdnum.exceptions import ValidationError
 MAX_TEXT = 200
 """The longest free text (characters) a name, region, note or reason may have: enough for a label."""
 
-MAX_REQUEST_ID = 128
+MAX_SSCC = re.compile(r"[0-9]{18}")
+_REQUEST_ID = 128
 """The longest request id (characters): a UUID, or a file's name with a row number."""
 
 MAX_LOT = 20
@@ -50,6 +51,7 @@ WRITER_PREFIX = "~"
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LOT = re.compile(r"(?!\.{1,2}$)[!\"%-?A-Z_a-z]{1,20}")  # a browser drops "." and ".." from a link's path
+_SSCC = re.compile(r"[0-9]{18}")
 _REQUEST_ID = re.compile(r"[!-}](?:[ -~]{0,126}[!-~])?")
 
 
@@ -178,7 +180,7 @@ def is_consumer(owner: str) -> bool:
 
 
 def is_request_id(text: str) -> bool:
-    """Tell whether the text may identify a request: 1-128 printable ASCII characters, no outer blanks or first tilde."""
+    """Tell whether the text may identify a request: 1-128 printable ASCII, no outer blank, no first tilde."""
     return _REQUEST_ID.fullmatch(text) is not None
 
 
@@ -197,14 +199,12 @@ def gtin14(text: str) -> str | None:
 
 def is_sscc(text: str) -> bool:
     """Tell whether the text is a Serial Shipping Container Code: 18 digits with a right check digit."""
-    return (
-        len(text) == 18 and text.isascii() and text.isdigit() and ean.calc_check_digit(text[:-1]) == text[-1]
-    )
+    return _SSCC.fullmatch(text) is not None and ean.calc_check_digit(text[:-1]) == text[-1]
 
 
 @functools.cache
 def currencies() -> frozenset[str]:
     """Return the ISO 4217 codes known to the Unicode CLDR, as babel carries it."""
-    from babel.numbers import list_currencies  # only who checks or prints money pays for loading it
+    from babel.numbers import list_currencies  # noqa: PLC0415 - only who checks or prints money pays for it
 
     return frozenset(list_currencies())

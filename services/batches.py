@@ -1,10 +1,15 @@
 """BatchService: products, batches, codes, cases, recalls."""
 
+import functools
+from collections.abc import AsyncIterator
+
 from ledger import commands
 from ledger.events import BatchCommissioned, ProductRegistered
 from pathbook.v1 import batches_pb2, batches_pb2_grpc
-from services import answers, requests
+from services import answers, receipts, requests
+from services.codes import pieces
 from services.doors import Doors
+from services.pages import AfterName, AfterNumber, cut, page_limit, parse_token
 
 
 class BatchService(batches_pb2_grpc.BatchServiceServicer):
@@ -27,7 +32,7 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
         answer = await self._doors.write(requests.book_name(request.book), command)
         event = answer.recorded.event
         assert isinstance(event, ProductRegistered)
-        return batches_pb2.RegisterProductResponse(receipt=answers.receipt(answer), gtin=event.product)
+        return batches_pb2.RegisterProductResponse(receipt=receipts.receipt(answer), gtin=event.product)
 
     async def CommissionBatch(
         self, request: batches_pb2.CommissionBatchRequest, _context: object
@@ -46,7 +51,7 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
         answer = await self._doors.write(requests.book_name(request.book), command)
         event = answer.recorded.event
         assert isinstance(event, BatchCommissioned)
-        return batches_pb2.CommissionBatchResponse(receipt=answers.receipt(answer), batch=event.batch)
+        return batches_pb2.CommissionBatchResponse(receipt=receipts.receipt(answer), batch=event.batch)
 
     async def PackCase(
         self, request: batches_pb2.PackCaseRequest, _context: object
@@ -61,7 +66,7 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
             units=await self._doors.selection(book, requests.selected(request)),
         )
         answer = await self._doors.write(book, command)
-        return batches_pb2.PackCaseResponse(receipt=answers.receipt(answer))
+        return batches_pb2.PackCaseResponse(receipt=receipts.receipt(answer))
 
     async def UnpackCase(
         self, request: batches_pb2.UnpackCaseRequest, _context: object
@@ -74,7 +79,7 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
             sscc=request.sscc,
         )
         answer = await self._doors.write(requests.book_name(request.book), command)
-        return batches_pb2.UnpackCaseResponse(receipt=answers.receipt(answer))
+        return batches_pb2.UnpackCaseResponse(receipt=receipts.receipt(answer))
 
     async def RecallUnits(
         self, request: batches_pb2.RecallUnitsRequest, _context: object
@@ -90,7 +95,7 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
             note=request.note,
         )
         answer = await self._doors.write(requests.book_name(request.book), command)
-        return batches_pb2.RecallUnitsResponse(receipt=answers.receipt(answer))
+        return batches_pb2.RecallUnitsResponse(receipt=receipts.receipt(answer))
 
     async def LiftRecall(
         self, request: batches_pb2.LiftRecallRequest, _context: object
@@ -103,4 +108,84 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
             recall=request.recall,
         )
         answer = await self._doors.write(requests.book_name(request.book), command)
-        return batches_pb2.LiftRecallResponse(receipt=answers.receipt(answer))
+        return batches_pb2.LiftRecallResponse(receipt=receipts.receipt(answer))
+
+    async def GetProduct(
+        self, request: batches_pb2.GetProductRequest, _context: object
+    ) -> batches_pb2.GetProductResponse:
+        """Look a product up."""
+        book, gtin = requests.book_name(request.book), requests.gtin(request.gtin)
+        found = await self._doors.ask(
+            book, request.at_least_position, self._doors.queries.product, book, gtin
+        )
+        return batches_pb2.GetProductResponse(product=answers.product(found))
+
+    async def ListProducts(
+        self, request: batches_pb2.ListProductsRequest, _context: object
+    ) -> batches_pb2.ListProductsResponse:
+        """List the products."""
+        book, limit = requests.book_name(request.book), page_limit(request.page_size)
+        after = parse_token(request.page_token, AfterName).name
+        found = await self._doors.ask(
+            book, request.at_least_position, self._doors.queries.products, book, after, limit + 1
+        )
+        page = cut(found, limit)
+        return batches_pb2.ListProductsResponse(
+            products=map(answers.product, page.rows),
+            next_page_token=page.token(lambda last: AfterName(last.product)),
+        )
+
+    async def GetBatch(
+        self, request: batches_pb2.GetBatchRequest, _context: object
+    ) -> batches_pb2.GetBatchResponse:
+        """Look a batch up, by its number or its lot."""
+        book, queries = requests.book_name(request.book), self._doors.queries
+        query = (
+            functools.partial(queries.batch, book, request.batch)
+            if request.batch
+            else functools.partial(queries.batch_of_lot, book, requests.gtin(request.gtin), request.lot)
+        )
+        found = await self._doors.ask(book, request.at_least_position, query)
+        return batches_pb2.GetBatchResponse(batch=answers.batch(found))
+
+    async def ListBatches(
+        self, request: batches_pb2.ListBatchesRequest, _context: object
+    ) -> batches_pb2.ListBatchesResponse:
+        """List the batches, all or a product's."""
+        book, limit = requests.book_name(request.book), page_limit(request.page_size)
+        gtin = requests.gtin(request.gtin) if request.gtin else None
+        after = parse_token(request.page_token, AfterNumber).number
+        found = await self._doors.ask(
+            book, request.at_least_position, self._doors.queries.batches, book, gtin, after, limit + 1
+        )
+        page = cut(found, limit)
+        return batches_pb2.ListBatchesResponse(
+            batches=map(answers.batch, page.rows),
+            next_page_token=page.token(lambda last: AfterNumber(last.batch)),
+        )
+
+    async def ListCodes(
+        self, request: batches_pb2.ListCodesRequest, _context: object
+    ) -> AsyncIterator[batches_pb2.ListCodesResponse]:
+        """Print the codes of a range of units."""
+        book, (units,) = requests.book_name(request.book), requests.ranges([request.range])
+        batch = await self._doors.ask(
+            book, request.at_least_position, self._doors.codes.batch_holding, book, units
+        )
+        for piece in pieces(units):
+            yield batches_pb2.ListCodesResponse(
+                first=piece.first,
+                serials=await self._doors.run(self._doors.codes.serials, book, piece),
+                gtin=batch.product,
+                lot=batch.lot,
+            )
+
+    async def GetCase(
+        self, request: batches_pb2.GetCaseRequest, _context: object
+    ) -> batches_pb2.GetCaseResponse:
+        """Tell what a packed case holds."""
+        book = requests.book_name(request.book)
+        found = await self._doors.ask(
+            book, request.at_least_position, self._doors.queries.case, book, request.sscc
+        )
+        return answers.case(found)

@@ -5,6 +5,7 @@ from typing import Final
 
 from ledger.codes import contradiction, open_code, parse_code
 from ledger.queries import Queries
+from ledger.queries.answers import Batch
 from ledger.refusals import Reason, Refusal, refuse
 from ledger.serials import BookKey, print_serial, print_serials
 from ledger.values import Unit, UnitRange
@@ -41,6 +42,15 @@ class Codes:
                 return contradicted
             units.append(unit)
         return tuple(units)
+
+    def batch_holding(self, book: str, units: UnitRange) -> Batch | Refusal:
+        """Return the batch whose units a range names, if it has them all."""
+        if units.first < 0 or units.last < units.first:
+            return refuse(Reason.RANGE_REVERSED, range=units)
+        batch = self._queries.batch(book, units.batch)
+        if not isinstance(batch, Refusal) and units.last >= batch.size:
+            return refuse(Reason.RANGE_BEYOND_BATCH, range=units, last=batch.size - 1)
+        return batch
 
     def serial(self, book: str, unit: Unit) -> str:
         """Return the serial printed on a unit."""

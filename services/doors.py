@@ -8,6 +8,7 @@ from typing import Final, ParamSpec, TypeVar
 from ledger.book import Answer, Outcome
 from ledger.commands import Command
 from ledger.refusals import Reason, Refusal, refuse
+from ledger.store.moment import ViewsNotWhole
 from ledger.values import Ranges, Selection, Unit, UnitRange
 from pathbook.v1 import values_pb2
 from services import requests
@@ -68,7 +69,12 @@ class Doors:
     ) -> Found:
         """Return what a query finds in views that know at least a position. Raises CallFailed."""
         await self.known(book, requests.position(at_least_position, "at_least_position"))
-        found = await self.run(query, *args, **kwargs)
+        try:
+            found = await self.run(query, *args, **kwargs)
+        except ViewsNotWhole as views:
+            raise failed(
+                Failure.VIEWS_NOT_WHOLE, book=book, position=views.position, through=views.through
+            ) from None
         if isinstance(found, Refusal):
             raise Refused(found)
         return found

@@ -2,8 +2,8 @@
 
 import base64
 import binascii
-from collections.abc import Sequence
-from typing import Annotated, Final, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Annotated, Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -37,6 +37,13 @@ class AfterNumber(msgspec.Struct, frozen=True, array_like=True):
     number: Number = 0
 
 
+class AfterTransfer(msgspec.Struct, frozen=True, array_like=True):
+    """The place in a list, newest first, after a line of a transfer; transfer 0 for the place before all."""
+
+    transfer: Number = 0
+    line: Number = 0
+
+
 def page_limit(page_size: int) -> int:
     """Return how many entries a page holds. Raises CallFailed for a negative size."""
     if page_size < 0:
@@ -59,6 +66,17 @@ def parse_token(token: str, key: type[Key]) -> Key:
         raise failed(Failure.PAGE_TOKEN_MALFORMED) from error
 
 
-def cut(rows: Sequence[Row], limit: int) -> tuple[Sequence[Row], bool]:
-    """Return a page's rows of those read, one more than it holds, and whether another page follows."""
-    return rows[:limit], len(rows) > limit
+class Page(NamedTuple, Generic[Row]):
+    """The rows of a page, and whether another follows."""
+
+    rows: Sequence[Row]
+    more: bool
+
+    def token(self, key: Callable[[Row], msgspec.Struct]) -> str:
+        """Return the token for the next page by the key of this one's last row, empty where none follows."""
+        return print_token(key(self.rows[-1])) if self.more else ""
+
+
+def cut(rows: Sequence[Row], limit: int) -> Page[Row]:
+    """Return the page of a list that was read to one row more than the page holds."""
+    return Page(rows[:limit], len(rows) > limit)

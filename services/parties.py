@@ -3,8 +3,9 @@
 from ledger import commands
 from ledger.values import PartyKind
 from pathbook.v1 import parties_pb2, parties_pb2_grpc
-from services import answers, requests
+from services import answers, receipts, requests
 from services.doors import Doors
+from services.pages import AfterName, cut, page_limit, parse_token
 
 
 class PartyService(parties_pb2_grpc.PartyServiceServicer):
@@ -23,7 +24,7 @@ class PartyService(parties_pb2_grpc.PartyServiceServicer):
             kind=requests.word_or_none(request.kind, PartyKind, "kind"),
         )
         answer = await self._doors.write(requests.book_name(request.book), command)
-        return parties_pb2.RegisterPartyResponse(receipt=answers.receipt(answer))
+        return parties_pb2.RegisterPartyResponse(receipt=receipts.receipt(answer))
 
     async def AuthorizeParty(
         self, request: parties_pb2.AuthorizePartyRequest, _context: object
@@ -40,7 +41,7 @@ class PartyService(parties_pb2_grpc.PartyServiceServicer):
             valid_until=requests.time_or_none(request, "valid_until"),
         )
         answer = await self._doors.write(requests.book_name(request.book), command)
-        return parties_pb2.AuthorizePartyResponse(receipt=answers.receipt(answer))
+        return parties_pb2.AuthorizePartyResponse(receipt=receipts.receipt(answer))
 
     async def RevokeAuthorization(
         self, request: parties_pb2.RevokeAuthorizationRequest, _context: object
@@ -53,4 +54,29 @@ class PartyService(parties_pb2_grpc.PartyServiceServicer):
             revoked_from=requests.time_or_now(request, "revoked_from"),
         )
         answer = await self._doors.write(requests.book_name(request.book), command)
-        return parties_pb2.RevokeAuthorizationResponse(receipt=answers.receipt(answer))
+        return parties_pb2.RevokeAuthorizationResponse(receipt=receipts.receipt(answer))
+
+    async def GetParty(
+        self, request: parties_pb2.GetPartyRequest, _context: object
+    ) -> parties_pb2.GetPartyResponse:
+        """Look a party up."""
+        book = requests.book_name(request.book)
+        found = await self._doors.ask(
+            book, request.at_least_position, self._doors.queries.party, book, request.party
+        )
+        return parties_pb2.GetPartyResponse(party=answers.party(found))
+
+    async def ListParties(
+        self, request: parties_pb2.ListPartiesRequest, _context: object
+    ) -> parties_pb2.ListPartiesResponse:
+        """List the parties."""
+        book, limit = requests.book_name(request.book), page_limit(request.page_size)
+        after = parse_token(request.page_token, AfterName).name
+        found = await self._doors.ask(
+            book, request.at_least_position, self._doors.queries.parties, book, after, limit + 1
+        )
+        page = cut(found, limit)
+        return parties_pb2.ListPartiesResponse(
+            parties=map(answers.party, page.rows),
+            next_page_token=page.token(lambda last: AfterName(last.party)),
+        )

@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from ledger.refusals import Reason, refuse
-from ledger.values import MAX_RANGES, Delivery, Money, Quantity, Ranges, UnitRange, is_identifier
+from ledger.values import MAX_RANGES, Delivery, Money, Quantity, Ranges, UnitRange, gtin14, is_identifier
 from pathbook.v1 import values_pb2
 from services.statuses import Failure, Refused, failed
 
@@ -47,6 +47,14 @@ def within(book: str, number: int, head: int) -> int:
     if number > head:
         raise failed(Failure.POSITION_BEYOND_HEAD, book=book, position=number, head=head)
     return number
+
+
+def gtin(text: str) -> str:
+    """Return a GTIN as 14 digits."""
+    digits = gtin14(text)
+    if digits is None:
+        raise Refused(refuse(Reason.GTIN_CHECK_DIGIT, gtin=text))
+    return digits
 
 
 def time_or_none(request: Message, field: str) -> int | None:

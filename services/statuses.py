@@ -49,13 +49,13 @@ class Failure(enum.Enum):
         StatusCode.DEADLINE_EXCEEDED,
         "The views of book '{book}' did not reach position {position} in {seconds} s. Ask again.",
     )
+    VIEWS_NOT_WHOLE = (
+        StatusCode.UNAVAILABLE,
+        "The views of book '{book}' are being rebuilt and stand at {position} of {through}. Ask again.",
+    )
     TOO_MANY_ENTRIES = (
         StatusCode.INVALID_ARGUMENT,
         "The batch has {count} entries; at most {limit} are allowed. Send several batches on the same call.",
-    )
-    TOO_MANY_CODES = (
-        StatusCode.INVALID_ARGUMENT,
-        "The range has {count} units; at most {limit} codes are listed by one call. Ask for parts of it.",
     )
     SERVER_STOPPING = (
         StatusCode.UNAVAILABLE,

@@ -4,11 +4,12 @@ from collections.abc import AsyncIterator
 
 from ledger import commands
 from ledger.events import TransferReversed
-from ledger.values import DiscrepancyKind, UnitState
+from ledger.values import DiscrepancyKind, TransferStatus, UnitState
 from pathbook.v1 import transfers_pb2, transfers_pb2_grpc
-from services import answers, requests
+from services import answers, receipts, requests
 from services.bulk import Bulk, recording, returning, selling
 from services.doors import Doors
+from services.pages import AfterTransfer, cut, page_limit, parse_token
 
 
 class TransferService(transfers_pb2_grpc.TransferServiceServicer):
@@ -35,7 +36,7 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
         )
         answer = await self._doors.write(book, command)
         return transfers_pb2.OfferTransferResponse(
-            receipt=answers.receipt(answer), ranges=answers.chosen(answer)
+            receipt=receipts.receipt(answer), ranges=receipts.chosen(answer)
         )
 
     async def AcceptTransfer(
@@ -53,7 +54,7 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
         )
         answer = await self._doors.write(book, command)
         return transfers_pb2.AcceptTransferResponse(
-            receipt=answers.receipt(answer), ranges=answers.chosen(answer)
+            receipt=receipts.receipt(answer), ranges=receipts.chosen(answer)
         )
 
     async def _claim(self, book: str, claim: transfers_pb2.DiscrepancyClaim) -> commands.DiscrepancyClaim:
@@ -75,7 +76,7 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
             note=request.note,
         )
         answer = await self._doors.write(requests.book_name(request.book), command)
-        return transfers_pb2.DeclineTransferResponse(receipt=answers.receipt(answer))
+        return transfers_pb2.DeclineTransferResponse(receipt=receipts.receipt(answer))
 
     async def WithdrawTransfer(
         self, request: transfers_pb2.WithdrawTransferRequest, _context: object
@@ -88,7 +89,7 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
             transfer=request.transfer,
         )
         answer = await self._doors.write(requests.book_name(request.book), command)
-        return transfers_pb2.WithdrawTransferResponse(receipt=answers.receipt(answer))
+        return transfers_pb2.WithdrawTransferResponse(receipt=receipts.receipt(answer))
 
     async def RecordTransfer(
         self, request: transfers_pb2.RecordTransferRequest, _context: object
@@ -97,7 +98,7 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
         book = requests.book_name(request.book)
         answer = await self._doors.write(book, await recording(self._doors, book, request))
         return transfers_pb2.RecordTransferResponse(
-            receipt=answers.receipt(answer), ranges=answers.chosen(answer)
+            receipt=receipts.receipt(answer), ranges=receipts.chosen(answer)
         )
 
     async def SellUnits(
@@ -106,7 +107,9 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
         """Sell units to a consumer."""
         book = requests.book_name(request.book)
         answer = await self._doors.write(book, await selling(self._doors, book, request))
-        return transfers_pb2.SellUnitsResponse(receipt=answers.receipt(answer), ranges=answers.chosen(answer))
+        return transfers_pb2.SellUnitsResponse(
+            receipt=receipts.receipt(answer), ranges=receipts.chosen(answer)
+        )
 
     async def ReturnUnits(
         self, request: transfers_pb2.ReturnUnitsRequest, _context: object
@@ -115,7 +118,7 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
         book = requests.book_name(request.book)
         answer = await self._doors.write(book, await returning(self._doors, book, request))
         return transfers_pb2.ReturnUnitsResponse(
-            receipt=answers.receipt(answer), ranges=answers.chosen(answer)
+            receipt=receipts.receipt(answer), ranges=receipts.chosen(answer)
         )
 
     async def RecordTransfers(
@@ -123,7 +126,7 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
     ) -> AsyncIterator[transfers_pb2.RecordTransfersResponse]:
         """Record many writes, batch by batch."""
         async for outcomes in self._bulk.outcomes(request_iterator):
-            yield transfers_pb2.RecordTransfersResponse(results=map(answers.result, outcomes))
+            yield transfers_pb2.RecordTransfersResponse(results=map(receipts.result, outcomes))
 
     async def ReverseTransfer(
         self, request: transfers_pb2.ReverseTransferRequest, _context: object
@@ -138,7 +141,7 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
         )
         answer = await self._doors.write(requests.book_name(request.book), command)
         return transfers_pb2.ReverseTransferResponse(
-            receipt=answers.receipt(answer),
+            receipt=receipts.receipt(answer),
             reversed=isinstance(answer.recorded.event, TransferReversed),
         )
 
@@ -156,7 +159,7 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
         )
         answer = await self._doors.write(book, command)
         return transfers_pb2.DeliverUnitsResponse(
-            receipt=answers.receipt(answer), ranges=answers.chosen(answer)
+            receipt=receipts.receipt(answer), ranges=receipts.chosen(answer)
         )
 
     async def ConfirmPurchase(
@@ -172,7 +175,7 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
             price_paid=requests.money(request, "price_paid"),
         )
         answer = await self._doors.write(book, command)
-        return transfers_pb2.ConfirmPurchaseResponse(receipt=answers.receipt(answer))
+        return transfers_pb2.ConfirmPurchaseResponse(receipt=receipts.receipt(answer))
 
     async def WriteOffUnits(
         self, request: transfers_pb2.WriteOffUnitsRequest, _context: object
@@ -189,5 +192,39 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
         )
         answer = await self._doors.write(book, command)
         return transfers_pb2.WriteOffUnitsResponse(
-            receipt=answers.receipt(answer), ranges=answers.chosen(answer)
+            receipt=receipts.receipt(answer), ranges=receipts.chosen(answer)
+        )
+
+    async def GetTransfer(
+        self, request: transfers_pb2.GetTransferRequest, _context: object
+    ) -> transfers_pb2.GetTransferResponse:
+        """Look a transfer, sale or return up."""
+        book = requests.book_name(request.book)
+        found = await self._doors.ask(
+            book, request.at_least_position, self._doors.queries.transfer, book, request.transfer
+        )
+        return transfers_pb2.GetTransferResponse(transfers=map(answers.transfer, found))
+
+    async def ListTransfers(
+        self, request: transfers_pb2.ListTransfersRequest, _context: object
+    ) -> transfers_pb2.ListTransfersResponse:
+        """List the transfers of a party or consumer."""
+        book, limit = requests.book_name(request.book), page_limit(request.page_size)
+        status = requests.word_or_none(request.status, TransferStatus, "status")
+        after = parse_token(request.page_token, AfterTransfer)
+        before = (after.transfer, after.line) if after.transfer else None
+        found = await self._doors.ask(
+            book,
+            request.at_least_position,
+            self._doors.queries.transfers,
+            book,
+            request.party,
+            status,
+            before,
+            limit + 1,
+        )
+        page = cut(found, limit)
+        return transfers_pb2.ListTransfersResponse(
+            transfers=map(answers.transfer, page.rows),
+            next_page_token=page.token(lambda last: AfterTransfer(last.transfer, last.line)),
         )

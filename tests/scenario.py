@@ -82,11 +82,13 @@ class Story:
             return "ok"
         for pattern, build in LINES.items():
             if (match := re.fullmatch(pattern, line)) is not None:
-                made = build(self, **{key: text or "" for key, text in match.groupdict().items()})
-                return made if isinstance(made, str) else self._outcome(made, match.groupdict().get("name"))
+                said = {key: text or "" for key, text in match.groupdict().items()}
+                name = said.pop("name", "")
+                made = build(self, **said)
+                return made if isinstance(made, str) else self._outcome(made, name)
         raise AssertionError(f"no line is told like this: {line}")
 
-    def _outcome(self, command: Command, name: str | None) -> str:
+    def _outcome(self, command: Command, name: str) -> str:
         outcome = self.ask(command)
         if isinstance(outcome, Refusal):
             assert "{" not in str(outcome), outcome
@@ -184,16 +186,15 @@ LINES: dict[str, Callable[..., Command | str]] = {
         request_id=s.request(), party=party, kind=PartyKind[kind.upper()]
     ),
     r"authorize (?P<party>\S+) tier (?P<tier>-?\d+) by (?P<upline>\S+)(?: for (?P<goods>[\w, ]+?))?"
-    r"(?: from (?P<since>[\d-]+))?(?: until (?P<until>[\d-]+))?(?: as (?P<name>\w+))?": lambda s, party, tier, upline, goods, since, until, name: (
-        commands.AuthorizeParty(
-            request_id=s.request(),
-            upline=upline,
-            party=party,
-            tier=int(tier),
-            products=tuple(_gtin(item) for item in goods.split(", ")) if goods else (),
-            valid_from=_moment(since),
-            valid_until=_moment(until) or None,
-        )
+    r"(?: from (?P<since>[\d-]+))?(?: until (?P<until>[\d-]+))?"
+    r"(?: as (?P<name>\w+))?": lambda s, party, tier, upline, goods, since, until: commands.AuthorizeParty(
+        request_id=s.request(),
+        upline=upline,
+        party=party,
+        tier=int(tier),
+        products=tuple(_gtin(item) for item in goods.split(", ")) if goods else (),
+        valid_from=_moment(since),
+        valid_until=_moment(until) or None,
     ),
     r"revoke (?P<given>\w+) by (?P<upline>\S+)(?: from (?P<since>[\d-]+))?": lambda s, given, upline, since: (
         commands.RevokeAuthorization(
@@ -243,7 +244,7 @@ LINES: dict[str, Callable[..., Command | str]] = {
     r"reverse (?P<offer>\w+) by (?P<party>\S+)": lambda s, offer, party: commands.ReverseTransfer(
         request_id=s.request(), party=party, transfer=s.position(offer)
     ),
-    rf"deliver (?P<units>.+) (?P<giver>\S+) > (?P<receiver>\S+?){_AT}": lambda s, units, giver, receiver, on, name: (
+    rf"deliver (?P<units>.+) (?P<giver>\S+) > (?P<receiver>\S+?){_AT}": lambda s, units, giver, receiver, on: (
         commands.DeliverUnits(
             request_id=s.request(),
             occurred_at=_moment(on),
@@ -252,7 +253,7 @@ LINES: dict[str, Callable[..., Command | str]] = {
             units=_units(units),
         )
     ),
-    rf"sell{_MOVE}{_AT}": lambda s, units, giver, receiver, price, later, on, name: commands.SellUnits(
+    rf"sell{_MOVE}{_AT}": lambda s, units, giver, receiver, price, later, on: commands.SellUnits(
         request_id=s.request(),
         occurred_at=_moment(on),
         seller=giver,
@@ -276,8 +277,9 @@ LINES: dict[str, Callable[..., Command | str]] = {
     r"unpack (?P<sscc>\d+) by (?P<party>\S+)": lambda s, sscc, party: commands.UnpackCase(
         request_id=s.request(), party=party, sscc=sscc
     ),
-    r"recall batch (?P<batch>\d+)(?: units (?P<units>\S+))? by (?P<brand>\S+)(?: as (?P<name>\w+))?": lambda s, batch, units, brand, name: (
-        commands.RecallUnits(request_id=s.request(), brand=brand, batch=int(batch), ranges=_ranges(units))
+    r"recall batch (?P<batch>\d+)(?: units (?P<units>\S+))?"
+    r" by (?P<brand>\S+)(?: as (?P<name>\w+))?": lambda s, batch, units, brand: commands.RecallUnits(
+        request_id=s.request(), brand=brand, batch=int(batch), ranges=_ranges(units)
     ),
     r"lift (?P<recall>\w+) by (?P<brand>\S+)": lambda s, recall, brand: commands.LiftRecall(
         request_id=s.request(), brand=brand, recall=s.position(recall)

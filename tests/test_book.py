@@ -1,93 +1,34 @@
 """The write door: groups, repeats, cold starts, lapses, and writers that meet on one book."""
 
 import contextlib
-import datetime
 import itertools
 import multiprocessing
 import signal
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from ledger import book as writing
-from ledger.book import Answer, Library, Outcome
+from ledger.book import Answer, Outcome
+from ledger.codec import decode
 from ledger.commands import (
     AcceptTransfer,
     Command,
-    CommissionBatch,
     OfferTransfer,
     RecordTransfer,
-    RegisterParty,
-    RegisterProduct,
 )
 from ledger.events import Event, TransferLapsed, TransferRecorded
 from ledger.refusals import Reason, Refusal
+from ledger.rules.deciding import decide
 from ledger.rules.state import State
 from ledger.store.database import open_engine
-from ledger.store.follower import Follower, SQLAlchemyTrackingRecorder
-from ledger.store.loader import Loader
 from ledger.store.stream import Stream
-from ledger.values import Money, PartyKind, Quantity, Selection, UnitRange
+from ledger.values import Money, Quantity, Selection, UnitRange
+from tests.books import BEGINNING, PATIENCE, Clock, ask, library
 from tests.rules.test_against_model import Model
-from tests.scenario import DAY, MASK, NOON
-
-PATIENCE = 60.0
-"""How long (seconds) a test waits for anything before it fails."""
-
-
-class Clock:
-    """A clock that a test sets, in microseconds."""
-
-    def __init__(self, now: int = NOON) -> None:
-        self.now = now
-
-    def __call__(self) -> int:
-        return self.now
-
-
-@contextlib.contextmanager
-def library(directory: Path, clock: Clock | None = None) -> Iterator[Library]:
-    """Open the store in a directory as a server does."""
-    events = open_engine(directory / "events.sqlite", purpose="events")
-    views = open_engine(directory / "views.sqlite", purpose="views")
-    stream = Stream(events)
-    follower = Follower(stream, views)
-    follower.start()
-    opened = Library(
-        stream, Loader(stream, views, SQLAlchemyTrackingRecorder(views)), follower, clock or Clock()
-    )
-    try:
-        yield opened
-    finally:
-        opened.close()
-        follower.close()
-        events.dispose()
-        views.dispose()
-
-
-def ask(opened: Library, *commands: Command) -> list[Outcome]:
-    """Submit commands as one, and return what came of each."""
-    return opened.submit("masks", commands).result(PATIENCE)
-
-
-BEGINNING: tuple[Command, ...] = (
-    RegisterParty(request_id="1", party="acme", kind=PartyKind.BRAND),
-    RegisterParty(request_id="2", party="ann", kind=PartyKind.AGENT),
-    RegisterProduct(
-        request_id="3", brand="acme", product=MASK, name="mask", suggested_price=Money(30000, "CNY")
-    ),
-    CommissionBatch(
-        request_id="4",
-        brand="acme",
-        product=MASK,
-        lot="L1",
-        size=10_000_000,
-        made_on=datetime.date(2025, 12, 1),
-    ),
-)
+from tests.scenario import DAY, NOON
 
 
 def record(name: str, count: int = 1) -> RecordTransfer:
@@ -216,7 +157,6 @@ def test_a_failing_command_does_not_take_its_neighbours_along(
     """Where deciding one submission breaks, it alone gets the error; the others are recorded."""
     with library(tmp_path) as opened:
         ask(opened, *BEGINNING)
-        decide = writing.decide
 
         def breaking(state: State, command: Command, now: int) -> Event | Refusal:
             assert command.request_id != "poison", "broken on purpose"
@@ -254,7 +194,7 @@ def names(directory: Path) -> list[str]:
     entries = Stream(engine).read("masks", 0, 1_000_000)
     engine.dispose()
     assert [entry.position for entry in entries] == list(range(1, len(entries) + 1))
-    return [writing.decode(entry.position, entry.data).request_id for entry in entries]
+    return [decode(entry.position, entry.data).request_id for entry in entries]
 
 
 def test_two_writers_on_one_book_lose_nothing_and_double_nothing(tmp_path: Path) -> None:

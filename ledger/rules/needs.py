@@ -57,9 +57,15 @@ class Needs(msgspec.Struct):
         return any(msgspec.structs.astuple(self))
 
 
-def missing(state: State, command: Command) -> Needs:
-    """Return what has to be loaded next to decide a command; nothing, once all is at hand."""
+def missing(state: State, commands: Iterable[Command]) -> Needs:
+    """Return what has to be loaded next to decide commands; nothing, once all is at hand."""
     needs = Needs()
+    for command in commands:
+        _add(state, needs, command)
+    return needs
+
+
+def _add(state: State, needs: Needs, command: Command) -> None:
     match command:
         case RegisterParty(party=party):
             _parties(state, needs, party)
@@ -123,7 +129,6 @@ def missing(state: State, command: Command) -> Needs:
                 _batches(state, needs, [recalled])
         case _:
             assert_never(command)
-    return needs
 
 
 def _parties(state: State, needs: Needs, *names: str) -> None:

@@ -4,7 +4,7 @@ A state may hold only parts of a book. What is at hand is whole; None says that 
 events about what is not at hand are passed over.
 """
 
-from bisect import insort
+from bisect import bisect_right, insort
 from heapq import heappush
 from typing import assert_never
 
@@ -237,4 +237,6 @@ def _unpack(state: State, sscc: str) -> None:
 
 def packed_in(batch: Batch, part: UnitRange) -> set[str]:
     """Return the cases that hold units of the part, which is of this batch, directly."""
-    return {sscc for first, last, sscc in batch.packed if first <= part.last and last >= part.first}
+    start = bisect_right(batch.packed, part.first, key=lambda item: item[0]) - 1
+    end = bisect_right(batch.packed, part.last, key=lambda item: item[0])
+    return {sscc for _, last, sscc in batch.packed[max(start, 0) : end] if last >= part.first}

@@ -28,7 +28,10 @@ NOWHERE = "127.0.0.1:1"
         (["record", "--giver", "a", "--receiver", "b", "--units", "1", "--price", "1 CNY"], "3:0-99"),
         (["sell", "--count", "5"], "Missing option '--seller'"),
         (["return", "--owner", "a", "--count", "5"], "needs its --of"),
-        (["return", "--owner", "a", "--count", "5", "--of", "masks"], "neither the number of a batch nor a GTIN"),
+        (
+            ["return", "--owner", "a", "--count", "5", "--of", "masks"],
+            "neither the number of a batch nor a GTIN",
+        ),
         (["offer", "--deadline", "2026-05-01T10:00:00"], "does not say its zone"),
         (["offer", "--deadline", "soon"], "is not a time"),
         (["verify", "X", "--today", "1.5.2026"], "is not a date"),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ledger.codes import PrintedCode
 from ledger.values import Money
 from pathbook.cli.demo import CLOUD, NEW, OLD, SOLD
-from pathbook.client import Client, select
+from pathbook.client import Client
 from pathbook.v1 import values_pb2
 from pathbook.v1.batches_pb2 import Recall
 from pathbook.v1.paths_pb2 import GetPathResponse
@@ -114,7 +114,9 @@ def test_no_step_can_be_left_out_or_moved(sold: GetPathResponse, data: st.DataOb
 @pytest.mark.parametrize(
     ("tampering", "number"),
     [
-        pytest.param(lambda path: setattr(path.steps[2].unit_price, "amount_minor", 1), Number.PATH, id="price"),
+        pytest.param(
+            lambda path: setattr(path.steps[2].unit_price, "amount_minor", 1), Number.PATH, id="price"
+        ),
         pytest.param(lambda path: setattr(path.steps[2], "giver", "nobody"), Number.PATH, id="giver"),
         pytest.param(lambda path: setattr(path.steps[2], "receiver", "nobody"), Number.PATH, id="receiver"),
         pytest.param(lambda path: setattr(path.steps[2], "receiver_tier", 9), Number.PATH, id="tier"),
@@ -130,7 +132,9 @@ def test_no_step_can_be_left_out_or_moved(sold: GetPathResponse, data: st.DataOb
         pytest.param(lambda path: setattr(path.run, "custodian", "nobody"), Number.PATH, id="custodian"),
         pytest.param(lambda path: setattr(path.run, "state", 1), Number.PATH, id="state of the run"),
         pytest.param(lambda path: setattr(path.run, "head", b"x" * 32), Number.PATH, id="head of the run"),
-        pytest.param(lambda path: setattr(path.batch, "expires_on", "2099-01-01"), Number.COMMISSIONED, id="expiry"),
+        pytest.param(
+            lambda path: setattr(path.batch, "expires_on", "2099-01-01"), Number.COMMISSIONED, id="expiry"
+        ),
         pytest.param(lambda path: setattr(path.batch, "lot", "other"), Number.COMMISSIONED, id="lot"),
         pytest.param(
             lambda path: setattr(path.batch.suggested_price, "amount_minor", 1),

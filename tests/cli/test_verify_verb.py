@@ -29,7 +29,7 @@ class Middleman(paths_pb2_grpc.PathServiceServicer, events_pb2_grpc.EventService
         self._tamper = tamper
 
     def GetPath(  # noqa: N802 - gRPC names it
-        self, request: paths_pb2.GetPathRequest, context: grpc.ServicerContext
+        self, request: paths_pb2.GetPathRequest, _context: grpc.ServicerContext
     ) -> paths_pb2.GetPathResponse:
         """Return the path, tampered with."""
         path = self._paths.GetPath(request)
@@ -37,7 +37,7 @@ class Middleman(paths_pb2_grpc.PathServiceServicer, events_pb2_grpc.EventService
         return path
 
     def GetHead(  # noqa: N802 - as above
-        self, request: events_pb2.GetHeadRequest, context: grpc.ServicerContext
+        self, request: events_pb2.GetHeadRequest, _context: grpc.ServicerContext
     ) -> events_pb2.GetHeadResponse:
         """Return the head as it is."""
         return self._events.GetHead(request)
@@ -91,7 +91,7 @@ def test_a_server_that_tampers_is_refuted(
 
 def test_a_middleman_that_does_not_tamper_changes_nothing(server: str) -> None:
     """The same way with nothing tampered with verifies: it was the tampering that was found."""
-    with between(server, lambda path: None) as middleman:
+    with between(server, lambda _path: None) as middleman:
         assert pathbook("--server", middleman, "verify", SERIAL, "--today", TODAY).code == 0
 
 

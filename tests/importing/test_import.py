@@ -87,7 +87,10 @@ def test_a_second_run_finds_only_duplicates(tmp_path: Path, imported: Import, cl
 
 
 def test_rejected_rows_are_named_and_the_others_stand(tmp_path: Path, imported: Import) -> None:
-    """Each row that cannot be imported has its number and a named reason; they cost no other row."""
+    """Each row that cannot be imported has its number and a named reason; they cost no other row.
+
+    The book refuses only the second transfer of row 12: the first stands, and is counted.
+    """
     rows = [
         sold(RUM, 60),
         sold((*RUM[:3], "", ""), 1),
@@ -100,6 +103,7 @@ def test_rejected_rows_are_named_and_the_others_stand(tmp_path: Path, imported: 
         sold(RUM, 1, store="25/06"),
         sold(GIN, 1)[:-1],
         sold(("1", "Proximo", "x" * 201, "1", "2"), 1),
+        sold((*RUM[:4], "9" * 14), 1),
         sold(GIN, 2),
     ]
     summary = imported(write(tmp_path / "bad.csv", rows))
@@ -115,6 +119,7 @@ def test_rejected_rows_are_named_and_the_others_stand(tmp_path: Path, imported: 
         9: "PARTY_MALFORMED",
         10: "ROW_BROKEN",
         11: "TEXT_TOO_LONG",
+        12: "PRICE_TOO_HIGH",
     }
     assert summary.rejections[0].reason == "CELL_EMPTY: state_bottle_cost is empty."
 

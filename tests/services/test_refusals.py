@@ -17,6 +17,7 @@ from pathbook.v1.values_pb2 import (
     UNIT_STATE_UNSPECIFIED,
     Selection,
 )
+from services.pages import AfterName, AfterNumber, print_token
 from tests.services.masks import BOOK, CASE, MADE_ON, MASK, begin, boxes, refused, yuan
 
 LONG = "x" * 5_000
@@ -304,7 +305,7 @@ def test_codes_of_units_that_the_book_does_not_have_are_unknown(client: Client, 
             another.get_path(twin)
 
 
-@pytest.mark.parametrize("token", ["x", "WzFd", "WyJhbm4iLDFd"])
+@pytest.mark.parametrize("token", ["x", print_token(AfterName("ann")), print_token(AfterNumber(0)) + "="])
 def test_a_page_token_of_another_list_is_refused(client: Client, token: str) -> None:
     """A token that was not given by the list is an invalid argument, not an error of the server."""
     begin(client)

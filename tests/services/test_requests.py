@@ -13,7 +13,7 @@ from pathbook.v1.batches_pb2 import CommissionBatchRequest
 from pathbook.v1.transfers_pb2 import OfferTransferRequest
 from pathbook.v1.values_pb2 import Money as MoneyMessage
 from pathbook.v1.values_pb2 import Selection, UnitRange
-from services import answers, requests
+from services import messages, requests
 from services.statuses import Refused
 
 LAST_MICROSECOND = 253_402_300_799_999_999
@@ -22,7 +22,7 @@ LAST_MICROSECOND = 253_402_300_799_999_999
 @given(st.integers(1, LAST_MICROSECOND))
 def test_a_time_comes_back_as_it_went(microseconds: int) -> None:
     """Any time from 1970 to 9999 is the same after a round through a message."""
-    request = OfferTransferRequest(occurred_at=answers.timestamp(microseconds))
+    request = OfferTransferRequest(occurred_at=messages.timestamp(microseconds))
     assert requests.time_or_now(request) == microseconds
 
 

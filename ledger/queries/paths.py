@@ -1,0 +1,108 @@
+"""The path of a unit: every hand it passed through, what each paid, who holds it, now or as of a position."""
+
+from ledger.codec import decode
+from ledger.events import RecordedEvent
+from ledger.queries.answers import Path, Step, StepKind, UnitRun
+from ledger.queries.registers import product_of, with_recalls
+from ledger.queries.steps import Movement, movement
+from ledger.refusals import Reason, Refusal, refuse
+from ledger.store.moment import Moment
+from ledger.store.paths import PastRow
+from ledger.store.stream import MAX_PICKED, StoredEntry, Stream
+from ledger.values import Unit, UnitRange, UnitState
+
+
+def path(views: Moment, stream: Stream, unit: Unit, as_of: int, *, corrections: bool) -> Path | Refusal:
+    """Return the path of a unit as of a position, 0 for where the views stand.
+
+    Left out, unless corrections are asked for: offers that were answered, withdrawn or lapsed; what that did to
+    units not accepted; transfers reversed by then, with their reversals.
+    """
+    batch = views.batch(unit.batch)
+    if batch is None or 0 < as_of < batch.position:
+        return refuse(Reason.BATCH_UNKNOWN, batch=unit.batch)
+    if not 0 <= unit.number < batch.size:
+        named = UnitRange(unit.batch, unit.number, unit.number)
+        return refuse(Reason.RANGE_BEYOND_BATCH, range=named, last=batch.size - 1)
+    product = views.product(batch.product)
+    assert product is not None, batch
+    as_of = min(as_of or views.position, views.position)
+    known = [row for row in views.walk(unit.batch, unit.number) if row.position <= as_of]
+    steps = _steps(stream, views.book, unit, known[::-1])
+    return Path(
+        unit,
+        product_of(product),
+        with_recalls(views, batch),
+        _run(views, unit, known[0], as_of),
+        tuple(steps if corrections else _resolved(steps)),
+        as_of,
+    )
+
+
+def _steps(stream: Stream, book: str, unit: Unit, rows: list[PastRow]) -> list[Step]:
+    """Return a step for each run that an event of the unit's past made, oldest first."""
+    positions = [row.position for row in rows]
+    entries = [
+        entry
+        for begin in range(0, len(positions), MAX_PICKED)
+        for entry in stream.at(book, positions[begin : begin + MAX_PICKED])
+    ]
+    events = [decode(entry.position, entry.data) for entry in entries]
+    movements = [movement(recorded.event, recorded.position, unit) for recorded in events]
+    corrected = {item.transfer for item in movements if item.kind is StepKind.REVERSED}
+    return [
+        _step(row, entry, recorded, item, corrected=item.transfer in corrected)
+        for row, entry, recorded, item in zip(rows, entries, events, movements, strict=True)
+    ]
+
+
+def _step(
+    row: PastRow, entry: StoredEntry, recorded: RecordedEvent, item: Movement, *, corrected: bool
+) -> Step:
+    return Step(
+        row.position,
+        item.kind,
+        corrected,
+        recorded.occurred_at,
+        recorded.recorded_at,
+        item.giver.name,
+        item.receiver.name,
+        item.giver.tier,
+        item.receiver.tier,
+        item.giver.standing,
+        item.receiver.standing,
+        item.unit_price,
+        item.delivery,
+        UnitState(row.state),
+        entry.data,
+        row.head,
+    )
+
+
+def _resolved(steps: list[Step]) -> list[Step]:
+    """Leave out what came to nothing. An offer that is not the last step was answered by the next."""
+    return [
+        step
+        for step in steps
+        if not step.corrected
+        and step.kind is not StepKind.RELEASED
+        and (step.kind is not StepKind.OFFERED or step is steps[-1])
+    ]
+
+
+def _run(views: Moment, unit: Unit, row: PastRow, as_of: int) -> UnitRun:
+    """Return the run in force at a position. Where cases lay is known of the present only."""
+    first, last = row.first, row.last
+    if row.valid_to is not None or as_of < row.valid_from:
+        first, last = views.extent(unit.batch, unit.number, row, as_of)
+    now = as_of == views.position
+    return UnitRun(
+        UnitRange(unit.batch, first, last),
+        row.owner,
+        row.custodian,
+        UnitState(row.state),
+        row.transfer,
+        row.position,
+        row.head,
+        views.outermost_case(unit.batch, unit.number) if now else "",
+    )

@@ -1,0 +1,62 @@
+"""Transfers, sales and returns: one with its units, or a party's, newest first."""
+
+from ledger.codec import decode
+from ledger.events import Event, TransferOffered, TransferRecorded, UnitsReturned, UnitsSold
+from ledger.projections.transfers import TransferKind, TransferRow
+from ledger.queries.answers import Transfer
+from ledger.refusals import Reason, Refusal, refuse
+from ledger.store.moment import Moment
+from ledger.store.stream import Stream
+from ledger.values import Money, Ranges, TransferStatus, is_consumer
+
+_BEHIND_ALL = (2**63 - 1, 0)
+
+
+def transfer(views: Moment, stream: Stream, position: int) -> list[Transfer] | Refusal:
+    """Return the transfer or sale that began at a position, or each line of a return, with its units."""
+    rows = views.transfer(position)
+    if not rows:
+        return refuse(Reason.TRANSFER_UNKNOWN, transfer=position)
+    (entry,) = stream.at(views.book, [position])
+    event = decode(entry.position, entry.data).event
+    return [_transfer(row, _ranges(event, row.line)) for row in rows]
+
+
+def transfers(
+    views: Moment, party: str, status: TransferStatus | None, before: tuple[int, int] | None, limit: int
+) -> list[Transfer] | Refusal:
+    """Return the transfers of a party or consumer before a position and line, newest first."""
+    if not is_consumer(party) and views.party(party) is None:
+        return refuse(Reason.PARTY_UNKNOWN, party=party)
+    return [_transfer(row) for row in views.transfers(party, status, before or _BEHIND_ALL, limit)]
+
+
+def _ranges(event: Event, line: int) -> Ranges:
+    match event:
+        case TransferOffered(terms) | TransferRecorded(terms) | UnitsSold(terms):
+            return terms.ranges
+        case UnitsReturned(lines=lines):
+            return lines[line].terms.ranges
+        case _:
+            raise AssertionError(event)
+
+
+def _transfer(row: TransferRow, ranges: Ranges = ()) -> Transfer:
+    return Transfer(
+        row.transfer,
+        row.line,
+        TransferKind(row.kind),
+        TransferStatus(row.status),
+        row.giver,
+        row.receiver,
+        Money(row.amount_minor, row.currency_code),
+        row.units,
+        row.accepted_units,
+        row.occurred_at,
+        row.recorded_at,
+        row.deadline,
+        row.answered_position,
+        row.reversal_asked_by,
+        row.returns_transfer,
+        ranges,
+    )

@@ -1,0 +1,176 @@
+"""Sells a batch of ten million units in pallets, cases and single boxes, and prints what that costs.
+
+Run it with ``python -m tests.bench.ten_million``. Every outcome, and at the end the owner of every unit, is compared
+with a naive array of owners before a figure is printed.
+"""
+
+import array
+import random
+import resource
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from stdnum import ean
+
+from ledger.book import Answer, Outcome
+from ledger.commands import Command, PackCase, RecordTransfer, RegisterParty
+from ledger.queries import Queries
+from ledger.store.database import open_engine, reading
+from ledger.store.stream import Stream
+from ledger.store.tables import RUN
+from ledger.values import Money, PartyKind, Selection, Unit, UnitRange
+from tests.books import BEGINNING, PATIENCE, ask, library
+
+SIZE = 10_000_000
+CASE = 48
+PALLET = 100 * CASE
+PALLETS = 20
+AGENTS = 20
+TRANSFERS = 10_000
+CHUNK = 500
+SEED = 20_260_101
+
+
+def sscc(number: int) -> str:
+    """Return the SSCC with a serial number."""
+    body = f"1{number:016d}"
+    return body + ean.calc_check_digit(body)
+
+
+def packing() -> list[Command]:
+    """Pack the first units in cases, and the cases on pallets."""
+    commands: list[Command] = []
+    for pallet in range(PALLETS):
+        begin = pallet * PALLET
+        firsts = range(begin, begin + PALLET, CASE)
+        ssccs = [sscc(1_000 * (pallet + 1) + index) for index in range(len(firsts))]
+        for first, name in zip(firsts, ssccs, strict=True):
+            units = Selection((UnitRange(1, first, first + CASE - 1),))
+            commands.append(PackCase(request_id=f"case {name}", party="acme", sscc=name, units=units))
+        name = sscc(pallet)
+        units = Selection(cases=tuple(ssccs))
+        commands.append(PackCase(request_id=f"pallet {name}", party="acme", sscc=name, units=units))
+    return commands
+
+
+class Model:
+    """Who owns each unit, one number a unit."""
+
+    def __init__(self) -> None:
+        """Begin with everything the brand's."""
+        self.parties = ["acme", *(f"agent{number}" for number in range(AGENTS))]
+        self.owner = array.array("B", bytes(SIZE))
+        self.random = random.Random(SEED)
+
+    def draw(self, name: str) -> tuple[RecordTransfer, bool]:
+        """Return a random transfer, and whether the book has to accept it; moves the units if so."""
+        kind = self.random.choice(("pallet", "case", "box", "box"))
+        if kind == "pallet" and self.random.random() < 0.2:
+            number = self.random.randrange(PALLETS)
+            first, last = number * PALLET, (number + 1) * PALLET - 1
+            units = Selection(cases=(sscc(number),))
+        else:
+            length = {"pallet": PALLET, "case": CASE, "box": 1}[kind]
+            first = self.random.randrange(0, SIZE - length)
+            last = first + length - 1
+            units = Selection((UnitRange(1, first, last),))
+        owned = self.owner[first : last + 1]
+        giver = owned[0] if self.random.random() < 0.95 else self.random.randrange(AGENTS + 1)
+        receiver = self.random.randrange(AGENTS + 1)
+        packed = first < PALLETS * PALLET and not units.cases
+        accepted = giver != receiver and owned.count(giver) == len(owned) and not packed
+        if accepted:
+            self.owner[first : last + 1] = array.array("B", [receiver]) * len(owned)
+        command = RecordTransfer(
+            request_id=name,
+            giver=self.parties[giver],
+            receiver=self.parties[receiver],
+            units=units,
+            unit_price=Money(self.random.randrange(10_000, 30_000), "CNY"),
+        )
+        return command, accepted
+
+
+def compare(outcomes: list[Outcome], expected: list[bool]) -> None:
+    """Stop where the book decided otherwise than the model."""
+    for outcome, accepted in zip(outcomes, expected, strict=True):
+        assert isinstance(outcome, Answer) is accepted, outcome
+
+
+def main() -> None:
+    """Run, compare, print."""
+    with tempfile.TemporaryDirectory() as name, library(Path(name)) as opened:
+        model = Model()
+        begin = time.perf_counter()
+        ask(opened, *BEGINNING)
+        commissioned = time.perf_counter() - begin
+        agents = [
+            RegisterParty(request_id=party, party=party, kind=PartyKind.AGENT) for party in model.parties[1:]
+        ]
+        compare(ask(opened, *agents), [True] * AGENTS)
+        packed = packing()
+        compare(ask(opened, *packed), [True] * len(packed))
+        drawn = [model.draw(f"t{number}") for number in range(TRANSFERS)]
+        begin = time.perf_counter()
+        for index in range(0, TRANSFERS, CHUNK):
+            chunk = drawn[index : index + CHUNK]
+            compare(ask(opened, *(command for command, _ in chunk)), [accepted for _, accepted in chunk])
+        seconds = time.perf_counter() - begin
+        events = open_engine(Path(name) / "events.sqlite", purpose="events")
+        views = open_engine(Path(name) / "views.sqlite", purpose="views")
+        stream = Stream(events)
+        head = stream.head("masks")
+        queries = Queries(stream, views)
+        while queries.head("masks").views_position < head:
+            time.sleep(0.05)
+        runs = check_owners(views, model)
+        times, hops = paths(queries, model)
+        events.dispose()
+        views.dispose()
+        accepted = sum(accepted for _, accepted in drawn)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(f"batch of {SIZE:,} units and its first three events: {commissioned * 1000:.1f} ms")
+        print(f"{accepted:,} of {TRANSFERS:,} transfers accepted, as the model: {TRANSFERS / seconds:,.0f} a second")
+        print(f"runs at the end: {runs:,}; every unit's owner as the model")
+        print(f"path: p50 {statistics.median(times) * 1e6:,.0f} us, p99 {times[int(len(times) * 0.99)] * 1e6:,.0f} us")
+        print(f"      longest of {len(times):,} paths: {hops} steps")
+        print(f"peak memory of the process, model included: {peak:,.0f} MB")
+
+
+def check_owners(views: object, model: Model) -> int:
+    """Compare the owner of every unit with the model's, and return how many runs there are."""
+    from sqlalchemy import Engine, select
+
+    assert isinstance(views, Engine)
+    statement = select(RUN.c.first, RUN.c.last, RUN.c.owner).where(RUN.c.valid_to.is_(None)).order_by(RUN.c.first)
+    with reading(views) as connection:
+        rows = connection.execute(statement).all()
+    following = 0
+    for first, last, owner in rows:
+        assert first == following
+        following = last + 1
+        owned = model.owner[first : last + 1]
+        assert owned.count(model.parties.index(owner)) == len(owned)
+    assert following == SIZE
+    return len(rows)
+
+
+def paths(queries: Queries, model: Model) -> tuple[list[float], int]:
+    """Ask for the paths of random units, half of them on the pallets; return sorted seconds and the most steps."""
+    times, most = [], 0
+    for index in range(2_000):
+        limit = PALLETS * PALLET if index % 2 else SIZE
+        unit = Unit(1, model.random.randrange(limit))
+        begin = time.perf_counter()
+        path = queries.path("masks", unit)
+        times.append(time.perf_counter() - begin)
+        assert path.run.owner == model.parties[model.owner[unit.number]]
+        most = max(most, len(path.steps))
+    return sorted(times), most
+
+
+if __name__ == "__main__":
+    assert PATIENCE
+    main()

@@ -1,0 +1,71 @@
+"""A store in a directory, opened as a server opens it, and the beginning of a book of masks."""
+
+import contextlib
+import datetime
+from collections.abc import Iterator
+from pathlib import Path
+
+from ledger.book import Library, Outcome
+from ledger.commands import Command, CommissionBatch, RegisterParty, RegisterProduct
+from ledger.store.database import open_engine
+from ledger.store.follower import Follower, SQLAlchemyTrackingRecorder
+from ledger.store.loader import Loader
+from ledger.store.stream import Stream
+from ledger.values import Money, PartyKind
+from tests.scenario import MASK, NOON
+
+PATIENCE = 60.0
+"""How long (seconds) a test waits for anything before it fails."""
+
+
+class Clock:
+    """A clock that a test sets, in microseconds."""
+
+    def __init__(self, now: int = NOON) -> None:
+        self.now = now
+
+    def __call__(self) -> int:
+        """Tell the time."""
+        return self.now
+
+
+@contextlib.contextmanager
+def library(directory: Path, clock: Clock | None = None) -> Iterator[Library]:
+    """Open the store in a directory as a server does."""
+    events = open_engine(directory / "events.sqlite", purpose="events")
+    views = open_engine(directory / "views.sqlite", purpose="views")
+    stream = Stream(events)
+    follower = Follower(stream, views)
+    follower.start()
+    opened = Library(
+        stream, Loader(stream, views, SQLAlchemyTrackingRecorder(views)), follower, clock or Clock()
+    )
+    try:
+        yield opened
+    finally:
+        opened.close()
+        follower.close()
+        events.dispose()
+        views.dispose()
+
+
+def ask(opened: Library, *commands: Command) -> list[Outcome]:
+    """Submit commands as one, and return what came of each."""
+    return opened.submit("masks", commands).result(PATIENCE)
+
+
+BEGINNING: tuple[Command, ...] = (
+    RegisterParty(request_id="1", party="acme", kind=PartyKind.BRAND),
+    RegisterParty(request_id="2", party="ann", kind=PartyKind.AGENT),
+    RegisterProduct(
+        request_id="3", brand="acme", product=MASK, name="mask", suggested_price=Money(30000, "CNY")
+    ),
+    CommissionBatch(
+        request_id="4",
+        brand="acme",
+        product=MASK,
+        lot="L1",
+        size=10_000_000,
+        made_on=datetime.date(2025, 12, 1),
+    ),
+)

@@ -1,0 +1,301 @@
+"""Every verb once, from one end to the other: on a directory of books, answered in the contract's words."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pathbook.cli.demo import GTIN
+from tests.cli.conftest import Ran, pathbook
+
+SSCC = "106141412345678908"
+PRICE = ("--price", "150 CNY")
+
+
+class Shop:
+    """A book of its own, asked as a script would."""
+
+    def __init__(self, data: Path) -> None:
+        self._data = str(data)
+
+    def ran(self, *arguments: str) -> Ran:
+        """Run a command on the book."""
+        return pathbook(*arguments, "--data", self._data, "--output", "json")
+
+    def said(self, *arguments: str) -> dict[str, object]:
+        """Run a command that is done, and return its answer."""
+        ran = self.ran(*arguments)
+        assert (ran.code, ran.err) == (0, ""), ran
+        return ran.json()
+
+    def listed(self, name: str, *arguments: str) -> list[dict[str, object]]:
+        """Run a command that is done, and return a list in its answer."""
+        found = self.said(*arguments)[name]
+        assert isinstance(found, list)
+        return found
+
+    def position(self, *arguments: str) -> str:
+        """Run a command that writes, and return where it was recorded."""
+        receipt = self.said(*arguments)["receipt"]
+        assert isinstance(receipt, dict)
+        assert receipt["duplicate"] is False
+        return str(receipt["position"])
+
+    def path(self, unit: str, *options: str) -> tuple[str, str, str, list[str]]:
+        """Return owner, custodian, state and the kinds of steps of a unit."""
+        path = self.said("path", unit, *options)
+        run, steps = path["run"], path["steps"]
+        assert isinstance(run, dict)
+        assert isinstance(steps, list)
+        kinds = [step["kind"].removeprefix("PATH_STEP_KIND_").lower() for step in steps]
+        return run["owner"], run["custodian"], run["state"].removeprefix("UNIT_STATE_").lower(), kinds
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """A book with a brand, an agent, a shop, and a batch of 100 units."""
+    shop = Shop(tmp_path_factory.mktemp("shop"))
+    shop.position("party", "register", "mask-brand", "--kind", "brand")
+    shop.position("party", "register", "agent-1", "--kind", "agent")
+    shop.position("party", "register", "shop-1", "--kind", "shop")
+    shop.position(
+        "product", "register", GTIN, "--brand", "mask-brand", "--name", "面膜", "--price", "300 CNY"
+    )
+    made = ("--made-on", "2026-01-01", "--expires-on", "2028-01-01")
+    shop.position("batch", "commission", GTIN, "--brand", "mask-brand", "--lot", "A", "--size", "100", *made)
+    return shop
+
+
+def test_parties_are_authorised_and_shown(shop: Shop) -> None:
+    """A party is authorised, its authorisation revoked, and both are shown; all parties are listed."""
+    given = shop.position(
+        "party", "authorize", "agent-1", "--upline", "mask-brand", "--tier", "1", "--region", "Hubei",
+        "--from", "2026-01-01T08:00:00+08:00", "--until", "2030-01-01", "--gtin", GTIN,
+    )  # fmt: skip
+    shop.position("party", "revoke", given, "--upline", "mask-brand", "--from", "2029-01-01")
+    (authorization,) = shop.listed("authorizations", "party", "show", "agent-1")
+    assert authorization == {
+        "position": given,
+        "upline": "mask-brand",
+        "tier": 1,
+        "gtins": [GTIN],
+        "region": "Hubei",
+        "valid_from": "2026-01-01T00:00:00Z",
+        "valid_until": "2030-01-01T00:00:00Z",
+        "revoked_from": "2029-01-01T00:00:00Z",
+    }
+    parties = shop.listed("parties", "party", "list")
+    assert [party["party"] for party in parties] == ["agent-1", "mask-brand", "shop-1"]
+
+
+def test_products_and_batches_are_shown(shop: Shop) -> None:
+    """A product and a batch come back as they were registered, by number and by lot, shown and listed."""
+    product = shop.said("product", "show", GTIN)
+    assert (product["name"], product["suggested_price"]) == (
+        "面膜",
+        {"amount_minor": "30000", "currency_code": "CNY"},
+    )
+    assert shop.said("product", "list")["products"] == [product]
+    batch = shop.said("batch", "show", "1")
+    assert batch == shop.said("batch", "show", "--gtin", GTIN, "--lot", "A")
+    assert (batch["size"], batch["made_on"], batch["expires_on"]) == ("100", "2026-01-01", "2028-01-01")
+    batches = shop.listed("batches", "batch", "list", "--gtin", GTIN)
+    assert [each["lot"] for each in batches] == ["A"]
+
+
+def test_codes_are_listed_in_every_form(shop: Shop) -> None:
+    """The codes of a range are listed as serials, links and element strings, and lead back to their units."""
+    serials = shop.listed("codes", "codes", "1:0-4")
+    assert [code["number"] for code in serials] == ["0", "1", "2", "3", "4"]
+    links = pathbook("codes", "1:4", "--form", "link", "--data", shop._data).out.splitlines()
+    assert links == [f"https://id.gs1.org/01/{GTIN}/10/A/21/{serials[4]['code']}"]
+    elements = pathbook("codes", "1:4", "--form", "element", "--data", shop._data).out.splitlines()
+    assert elements == [f"(01){GTIN}(10)A(21){serials[4]['code']}"]
+    assert shop.said("path", links[0])["unit"] == {"batch": "1", "number": "4"}
+
+
+def test_an_offer_is_answered_in_every_way(shop: Shop) -> None:
+    """Offers are accepted wholly and in part, declined, and withdrawn; their units move or stay accordingly."""
+    sides = ("--giver", "mask-brand", "--receiver", "agent-1", *PRICE)
+    whole = shop.position("offer", *sides, "--units", "1:0-1")
+    shop.position("accept", whole, "--receiver", "agent-1")
+    part = shop.position("offer", *sides, "--units", "1:2-9", "--deadline", "2999-01-01")
+    shop.position("accept", part, "--receiver", "agent-1", "--short", "1", "--damaged", "1:2-3")
+    no = shop.position("offer", *sides, "--units", "1:8")
+    shop.position("decline", no, "--receiver", "agent-1", "--note", "too dear")
+    back = shop.position("offer", *sides, "--units", "1:8", "--later")
+    shop.position("withdraw", back, "--giver", "mask-brand")
+    assert shop.path("1:0") == ("agent-1", "agent-1", "in_stock", ["commissioned", "transferred"])
+    assert shop.path("1:2")[0] == "mask-brand"
+    assert shop.path("1:7")[0] == "agent-1"
+    assert shop.path("1:9")[0] == "mask-brand"
+    assert "offered" in shop.path("1:8", "--corrections")[3]
+    listed = shop.listed("transfers", "transfers", "agent-1")
+    assert {each["transfer"]: each["status"] for each in listed} == {
+        whole: "TRANSFER_STATUS_ACCEPTED",
+        part: "TRANSFER_STATUS_ACCEPTED_IN_PART",
+        no: "TRANSFER_STATUS_DECLINED",
+        back: "TRANSFER_STATUS_WITHDRAWN",
+    }
+    only = shop.listed("transfers", "transfers", "agent-1", "--status", "declined")
+    assert [each["transfer"] for each in only] == [no]
+    shown = shop.listed("transfers", "transfer", part)
+    assert shown[0]["ranges"] == [{"batch": "1", "first": "2", "last": "9"}]
+    assert (shown[0]["units"], shown[0]["accepted_units"]) == ("8", "5")
+
+
+def test_units_move_in_one_step_and_back(shop: Shop) -> None:
+    """A transfer on paper is recorded, its goods delivered, another reversed by both sides."""
+    later = ("--price", "180 CNY", "--later", "--occurred-at", "2026-02-01")
+    shop.position("record", "--giver", "mask-brand", "--receiver", "agent-1", "--units", "1:10-11", *later)
+    assert shop.path("1:10")[:2] == ("agent-1", "mask-brand")
+    shop.position("deliver", "--custodian", "mask-brand", "--receiver", "agent-1", "--units", "1:10")
+    assert shop.path("1:10")[:2] == ("agent-1", "agent-1")
+    wrong = shop.position(
+        "record", "--giver", "mask-brand", "--receiver", "shop-1", "--units", "1:12", *PRICE
+    )
+    assert shop.said("reverse", wrong, "--party", "shop-1", "--note", "slip")["reversed"] is False
+    assert shop.said("reverse", wrong, "--party", "mask-brand")["reversed"] is True
+    assert shop.path("1:12") == ("mask-brand", "mask-brand", "in_stock", ["commissioned"])
+    assert shop.path("1:12", "--as-of", wrong)[0] == "shop-1"
+
+
+def test_units_are_sold_confirmed_returned_and_written_off(shop: Shop) -> None:
+    """A unit goes to a consumer and comes back; another is written off."""
+    shop.position("record", "--giver", "mask-brand", "--receiver", "shop-1", "--units", "1:20-29", *PRICE)
+    quantity = ("--count", "1", "--of", "1")
+    sold = shop.said("sell", "--seller", "shop-1", "--consumer", "c-1", *quantity, "--price", "300 CNY")
+    assert sold["ranges"] == [{"batch": "1", "first": "20", "last": "20"}]
+    shop.position("confirm", "--consumer", "c-1", "--units", "1:20", "--paid", "300 CNY")
+    assert shop.path("1:20")[:3] == ("consumer:c-1", "consumer:c-1", "confirmed")
+    shop.position("return", "--owner", "consumer:c-1", "--units", "1:20", "--note", "torn")
+    assert shop.path("1:20")[0] == "shop-1"
+    shop.position("write-off", "--party", "shop-1", "--units", "1:21", "--state", "damaged")
+    assert shop.path("1:21")[2] == "damaged"
+
+
+def test_cases_are_packed_shown_and_unpacked(shop: Shop) -> None:
+    """A case holds what was packed in it, until it is unpacked."""
+    shop.position("case", "pack", SSCC, "--party", "mask-brand", "--units", "1:50-59")
+    held = shop.said("case", "show", SSCC)
+    assert held["ranges"] == [{"batch": "1", "first": "50", "last": "59"}]
+    moved = shop.said("record", "--giver", "mask-brand", "--receiver", "agent-1", "--case", SSCC, *PRICE)
+    assert moved["ranges"] == held["ranges"]
+    shop.position("case", "unpack", SSCC, "--party", "agent-1")
+    assert shop.ran("case", "show", SSCC).code == 1
+
+
+def test_a_recall_is_made_and_lifted(shop: Shop) -> None:
+    """Verifying a recalled unit fails by policy, until the recall is lifted."""
+    (code,) = shop.listed("codes", "codes", "1:70")
+    verify = ("verify", str(code["code"]), "--today", "2026-06-01")
+    recall = shop.position(
+        "batch", "recall", "1", "--brand", "mask-brand", "--units", "1:70-79", "--note", "seal"
+    )
+    assert shop.ran(*verify).code == 5
+    assert shop.ran(*verify, "--allow-recalled").code == 0
+    shop.position("batch", "lift", recall, "--brand", "mask-brand")
+    assert shop.ran(*verify).code == 0
+
+
+def test_ladder_and_stock_count_units(shop: Shop) -> None:
+    """What was paid and what is held is answered per tier, and per batch."""
+    shop.position("record", "--giver", "mask-brand", "--receiver", "agent-1", "--units", "1:80-89", *PRICE)
+    rungs = shop.listed("rungs", "ladder", "1")
+    assert all(rung["suggested_minor"] == "30000" for rung in rungs)
+    assert shop.listed("rungs", "ladder", "--gtin", GTIN) == rungs
+    (line,) = shop.listed("stock", "stock", "agent-1")
+    batch = line["batch"]
+    assert isinstance(batch, dict)
+    assert batch["lot"] == "A"
+    assert line["in_custody"] != "0"
+
+
+def test_events_are_read_in_order(shop: Shop) -> None:
+    """The stream is read from any position, each event with its position and its bytes, in any form."""
+    events = shop.listed("events", "events", "read", "--after", "1", "--limit", "2")
+    assert [event["position"] for event in events] == ["2", "3"]
+    first = events[0]["event"]
+    assert isinstance(first, dict)
+    assert first["party_registered"] == {"party": "agent-1", "kind": "PARTY_KIND_AGENT"}
+    lines = pathbook(
+        "events", "read", "--data", shop._data, "--output", "jsonl", "--limit", "3"
+    ).out.splitlines()
+    assert [json.loads(line)["position"] for line in lines] == ["1", "2", "3"]
+    table = pathbook("events", "read", "--data", shop._data).out.splitlines()
+    assert "party_registered  party=mask-brand kind=PARTY_KIND_BRAND" in table[0]
+
+
+def test_views_are_made_again(shop: Shop) -> None:
+    """After a rebuild the same questions have the same answers."""
+    before = shop.said("stock", "mask-brand")
+    ran = pathbook("views", "rebuild", "--data", shop._data)
+    assert (ran.code, ran.out.startswith("The views in")) == (0, True)
+    assert shop.said("stock", "mask-brand") == before
+
+
+def test_the_same_request_id_is_answered_with_the_first_answer(shop: Shop) -> None:
+    """A write that is asked again under its request id is recorded once; another content under it is refused."""
+    write = ("party", "register", "agent-7", "--kind", "agent", "--request-id", "row 7")
+    first = shop.said(*write)["receipt"]
+    again = shop.said(*write)["receipt"]
+    assert isinstance(first, dict)
+    assert again == {**first, "duplicate": True}
+    other = shop.ran("party", "register", "agent-8", "--kind", "agent", "--request-id", "row 7")
+    assert other.code == 1
+    error = json.loads(other.err.splitlines()[-1])["error"]
+    assert error["reason"] == "REQUEST_ID_REUSED"
+    assert error["metadata"]["request_id"] == "row 7"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "reason"),
+    [
+        (["party", "show", "nobody"], 1, "PARTY_UNKNOWN"),
+        (["party", "register", "agent-1", "--kind", "agent"], 1, "PARTY_EXISTS"),
+        (["product", "show", "06901234500012"], 1, "GTIN_CHECK_DIGIT"),
+        (["path", "1:100"], 1, "RANGE_BEYOND_BATCH"),
+        (["path", "9:0"], 1, "BATCH_UNKNOWN"),
+        (["path", "hello"], 3, "CODE_MALFORMED"),
+        (["path", "00000000000000000000"], 3, "CODE_CHECK_CHARACTER"),
+        (["--book", "other", "stock", "agent-1"], 1, "BOOK_UNKNOWN"),
+    ],
+)
+def test_a_no_of_the_books_is_told_by_its_name(
+    shop: Shop, arguments: list[str], code: int, reason: str
+) -> None:
+    """What the book refuses exits 1, a code it does not know 3, with the reason's name and its sentence."""
+    ran = shop.ran(*arguments)
+    assert (ran.code, ran.out) == (code, "")
+    assert ran.err.startswith(f"pathbook: {reason}: ")
+    assert json.loads(ran.err.splitlines()[-1])["error"]["reason"] == reason
+
+
+def test_an_import_is_reached_through_the_same_command(shop: Shop) -> None:
+    """The verb that imports tables is loaded when it is asked for."""
+    assert pathbook("import", "--help").code == 0
+
+
+def test_a_server_serves_and_is_followed(tmp_path: Path) -> None:
+    """A server says on one line where it serves; events are followed as they come; both end when told to."""
+    command = [sys.executable, "-c", "from pathbook.cli.main import main; main()"]
+    with subprocess.Popen(
+        [*command, "serve", "--data", str(tmp_path), "--listen", "127.0.0.1:0"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as serving:  # fmt: skip
+        assert serving.stdout is not None
+        address = serving.stdout.readline().split()[-1]
+        assert pathbook("--server", address, "party", "register", "b", "--kind", "brand").code == 0
+        with subprocess.Popen(
+            [*command, "--server", address, "events", "follow", "--after", "0", "--output", "jsonl"],
+            stdout=subprocess.PIPE, text=True,
+        ) as following:  # fmt: skip
+            assert following.stdout is not None
+            assert json.loads(following.stdout.readline())["position"] == "1"
+            assert pathbook("--server", address, "party", "register", "s", "--kind", "shop").code == 0
+            assert json.loads(following.stdout.readline())["position"] == "2"
+            following.terminate()
+        serving.terminate()
+        assert serving.wait(30) == 0

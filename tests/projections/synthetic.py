@@ -1,0 +1,242 @@
+"""Small books of everything that can happen, told to the rules at random; what they refuse is left out."""
+
+import datetime
+from random import Random
+
+from ledger import commands
+from ledger.codec import decode, encode
+from ledger.commands import Command, digest
+from ledger.events import RecordedEvent
+from ledger.refusals import Refusal
+from ledger.rules.deciding import decide
+from ledger.rules.state import State, evolve
+from ledger.runs import Run
+from ledger.values import (
+    Delivery,
+    DiscrepancyKind,
+    Money,
+    PartyKind,
+    Selection,
+    UnitRange,
+    UnitState,
+)
+from tests.scenario import BALM, DAY, MASK, NOON
+
+PARTIES = ("acme", "ann", "ben", "cat")
+SIZES = (8, 40, 1_000_000)
+CASES = ("106141412345678908", "106141412345678915", "106141412345678922")
+GONE = (UnitState.LOST, UnitState.DAMAGED, UnitState.DESTROYED, UnitState.DEFACED)
+
+Entries = list[tuple[str, bytes]]
+
+
+class SyntheticBook:
+    """A book that grows at random: ``entries`` is its log, ``recorded`` what that says, ``state`` what it came to."""
+
+    def __init__(self, random: Random, length: int) -> None:
+        """Begin with parties, products and batches, then ask for so many things more."""
+        self.random = random
+        self.state = State("book")
+        self.entries: Entries = []
+        self.recorded: list[RecordedEvent] = []
+        self.now = NOON
+        for party in PARTIES:
+            kind = PartyKind.BRAND if party == "acme" else PartyKind.AGENT
+            self.ask(commands.RegisterParty(request_id=f"party {party}", party=party, kind=kind))
+        for product, price in ((MASK, 300), (BALM, 90)):
+            self.ask(
+                commands.RegisterProduct(
+                    request_id=product,
+                    brand="acme",
+                    product=product,
+                    name=product,
+                    suggested_price=Money(price, "CNY"),
+                )
+            )
+        for size in SIZES:
+            self.ask(self.commission(size))
+        for number in range(length):
+            self.now += random.randrange(DAY)
+            self.ask(self.something(f"{random.randrange(10**6)} {number}"))
+
+    def ask(self, command: Command) -> None:
+        """Give a command; what it causes is written."""
+        event = decide(self.state, command, self.now)
+        if isinstance(event, Refusal):
+            return
+        entry = encode(
+            event,
+            recorded_at=self.now,
+            occurred_at=self.now - self.random.randrange(2),
+            request_id=command.request_id,
+            request_digest=digest(command),
+        )
+        recorded = decode(self.state.position + 1, entry[1])
+        evolve(self.state, recorded)
+        self.entries.append(entry)
+        self.recorded.append(recorded)
+
+    def commission(self, size: int) -> Command:
+        """Make a batch."""
+        number = self.state.last_batch
+        return commands.CommissionBatch(
+            request_id=f"batch {number}",
+            brand="acme",
+            product=(MASK, BALM)[number % 2],
+            lot=f"L{number}",
+            size=size,
+            made_on=datetime.date(2025, 12, 1),
+            expires_on=self.random.choice([None, datetime.date(2027, 1, 1 + number)]),
+            suggested_price=self.random.choice([None, Money(280, "USD")]),
+        )
+
+    def something(self, request_id: str) -> Command:
+        """Choose what to ask for: mostly that something happens to a few units of one run, which may be refused."""
+        random, batch = self.random, self.random.choice(list(self.state.partitions))
+        if random.random() < 0.08:
+            return self.register(request_id, batch)
+        run = random.choice(self.state.partitions[batch].runs)
+        parts = [self.part(batch, run)]
+        if random.random() < 0.2:
+            other = random.choice(list(self.state.partitions))
+            alike = [found for found in self.state.partitions[other].runs if found.owner == run.owner]
+            parts += [self.part(other, found) for found in alike[:1]]
+        cases = [name for name, case in self.state.cases.items() if case is not None]
+        if cases and random.random() < 0.1:
+            return self.move(request_id, run, Selection(cases=(random.choice(cases),)))
+        return self.move(request_id, run, Selection(tuple(parts)))
+
+    def part(self, batch: int, run: Run) -> UnitRange:
+        """Choose a piece of a run, near its beginning, so that pieces meet again."""
+        first = self.random.randint(run.first, min(run.last, run.first + 6))
+        return UnitRange(batch, first, self.random.randint(first, min(run.last, first + 6)))
+
+    def move(self, request_id: str, run: Run, units: Selection) -> Command:
+        """Choose what happens to units that stand as those of a run."""
+        random, receiver = self.random, self.random.choice(PARTIES)
+        if run.state is UnitState.OFFERED and random.random() < 0.9:
+            return self.answer(request_id, run, units)
+        if run.way and random.random() < 0.35:
+            came = self.state.transfers[run.way[-1]]
+            assert came is not None, run
+            side = came.terms.giver if came.reversal_asked_by == came.terms.receiver else came.terms.receiver
+            return commands.ReverseTransfer(request_id=request_id, party=side, transfer=run.way[-1])
+        if run.state in (UnitState.SOLD, UnitState.CONFIRMED) or random.random() < 0.1:
+            if random.random() < 0.5:
+                return commands.ReturnUnits(request_id=request_id, owner=run.owner, units=units)
+            consumer, price = run.owner.removeprefix("consumer:"), self.price()
+            return commands.ConfirmPurchase(
+                request_id=request_id, consumer=consumer, units=units, price_paid=price
+            )
+        return random.choice(
+            [
+                *[lambda: self.onward(request_id, run.owner, receiver, units)] * 8,
+                lambda: commands.SellUnits(
+                    request_id=request_id,
+                    seller=run.owner,
+                    consumer="wei",
+                    units=units,
+                    unit_price=self.price(),
+                    delivery=random.choice(list(Delivery)),
+                ),
+                lambda: commands.DeliverUnits(
+                    request_id=request_id, custodian=run.custodian, receiver=receiver, units=units
+                ),
+                lambda: commands.WriteOffUnits(
+                    request_id=request_id, party=run.custodian, units=units, state=random.choice(GONE)
+                ),
+                lambda: commands.PackCase(
+                    request_id=request_id, party=run.custodian, sscc=random.choice(CASES), units=units
+                ),
+                lambda: commands.UnpackCase(
+                    request_id=request_id, party=run.custodian, sscc=random.choice(CASES)
+                ),
+            ]
+        )()
+
+    def onward(self, request_id: str, giver: str, receiver: str, units: Selection) -> Command:
+        """Offer or record a transfer."""
+        price, delivery = self.price(), self.random.choice(list(Delivery))
+        if self.random.random() < 0.5:
+            return commands.RecordTransfer(
+                request_id=request_id,
+                giver=giver,
+                receiver=receiver,
+                units=units,
+                unit_price=price,
+                delivery=delivery,
+            )
+        return commands.OfferTransfer(
+            request_id=request_id,
+            giver=giver,
+            receiver=receiver,
+            units=units,
+            unit_price=price,
+            delivery=delivery,
+            deadline=self.random.choice([None, self.now + DAY]),
+        )
+
+    def answer(self, request_id: str, run: Run, units: Selection) -> Command:
+        """Answer the offer that reserves a run."""
+        offer = self.state.transfers[run.transfer]
+        assert offer is not None, run
+        match self.random.randrange(6):
+            case 0:
+                return commands.DeclineTransfer(
+                    request_id=request_id, receiver=offer.terms.receiver, transfer=run.transfer
+                )
+            case 1:
+                return commands.WithdrawTransfer(
+                    request_id=request_id, giver=offer.terms.giver, transfer=run.transfer
+                )
+            case 2:
+                self.now += 2 * DAY
+                return commands.LapseTransfer(request_id=request_id, transfer=run.transfer)
+            case 3:
+                claim = commands.DiscrepancyClaim(DiscrepancyKind.SHORT, units.ranges)
+                return commands.AcceptTransfer(
+                    request_id=request_id,
+                    receiver=offer.terms.receiver,
+                    transfer=run.transfer,
+                    discrepancies=(claim,),
+                )
+            case _:
+                return commands.AcceptTransfer(
+                    request_id=request_id, receiver=offer.terms.receiver, transfer=run.transfer
+                )
+
+    def register(self, request_id: str, batch: int) -> Command:
+        """Choose something that moves no units."""
+        random, party = self.random, self.random.choice(PARTIES)
+        given = [name for name, holder in self.state.authorizations.items() if holder is not None]
+        recalled = [name for name, holder in self.state.recalls.items() if holder is not None]
+        match random.randrange(6):
+            case 0:
+                return self.commission(random.randint(1, 50))
+            case 1:
+                return commands.AuthorizeParty(
+                    request_id=request_id, upline="acme", party=party, tier=random.randint(1, 5)
+                )
+            case 2 if given:
+                return commands.RevokeAuthorization(
+                    request_id=request_id, upline="acme", authorization=random.choice(given)
+                )
+            case 3 if recalled:
+                return commands.LiftRecall(
+                    request_id=request_id, brand="acme", recall=random.choice(recalled)
+                )
+            case 4:
+                return commands.RecallUnits(
+                    request_id=request_id,
+                    brand="acme",
+                    batch=batch,
+                    ranges=(UnitRange(batch, 0, random.randrange(3)),),
+                )
+            case _:
+                return commands.RegisterParty(
+                    request_id=request_id, party=f"shop{random.randrange(100)}", kind=PartyKind.SHOP
+                )
+
+    def price(self) -> Money:
+        """Choose a price."""
+        return Money(self.random.choice([0, 150, 180, 210, 300]), self.random.choice(["CNY", "CNY", "USD"]))
