@@ -12,8 +12,7 @@ from stdnum.exceptions import ValidationError
 MAX_TEXT = 200
 """The longest free text (characters) a name, region, note or reason may have: enough for a label."""
 
-MAX_SSCC = re.compile(r"[0-9]{18}")
-_REQUEST_ID = 128
+MAX_REQUEST_ID = 128
 """The longest request id (characters): a UUID, or a file's name with a row number."""
 
 MAX_LOT = 20

@@ -9,14 +9,16 @@ from pathbook.v1 import batches_pb2, batches_pb2_grpc
 from services import answers, receipts, requests
 from services.codes import pieces
 from services.doors import Doors
+from services.drain import Drain
 from services.pages import AfterName, AfterNumber, cut, page_limit, parse_token
 
 
 class BatchService(batches_pb2_grpc.BatchServiceServicer):
     """Each method says in the ledger's words what is asked, asks the book, and answers in messages."""
 
-    def __init__(self, doors: Doors) -> None:
+    def __init__(self, doors: Doors, drain: Drain) -> None:
         self._doors = doors
+        self._drain = drain
 
     async def RegisterProduct(
         self, request: batches_pb2.RegisterProductRequest, _context: object
@@ -173,6 +175,7 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
             book, request.at_least_position, self._doors.codes.batch_holding, book, units
         )
         for piece in pieces(units):
+            self._drain.check()
             yield batches_pb2.ListCodesResponse(
                 first=piece.first,
                 serials=await self._doors.run(self._doors.codes.serials, book, piece),

@@ -1,4 +1,4 @@
-"""How long calls learn that the server is stopping: whatever they wait for, they stop waiting."""
+"""How calls learn that the server is stopping: whatever they wait for, they stop waiting."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -19,15 +19,20 @@ class Drain:
         """Let no call wait any longer."""
         self._begun.set()
 
+    def check(self) -> None:
+        """Raise CallFailed, telling to call again, where the server stops."""
+        if self._begun.is_set():
+            raise failed(Failure.SERVER_STOPPING)
+
     async def unless_begun(self, awaited: Awaitable[Result]) -> Result:
         """Return what is awaited. Raises CallFailed, telling to call again, as soon as the server stops."""
         work = asyncio.ensure_future(awaited)
         stop = asyncio.ensure_future(self._begun.wait())
         try:
             await asyncio.wait((work, stop), return_when=asyncio.FIRST_COMPLETED)
-            if work.done():
-                return work.result()
-            raise failed(Failure.SERVER_STOPPING)
+            if not work.done():
+                self.check()
+            return work.result()
         finally:
             work.cancel()
             stop.cancel()

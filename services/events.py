@@ -26,6 +26,7 @@ class EventService(events_pb2_grpc.EventServiceServicer):
         after, head = await self._place(book, request.after_position)
         through = min(head, after + limit) if limit else head
         async for batch in self._following.batches(book, after, through):
+            self._drain.check()
             yield events_pb2.ReadResponse(
                 first_position=batch[0].position,
                 events=[entry.data for entry in batch],

@@ -125,7 +125,7 @@ class Server:
         doors, drain, server = self._doors, self._drain, self._server
         following = Following(doors, self._directory.stream, self._directory.follower)
         parties_pb2_grpc.add_PartyServiceServicer_to_server(PartyService(doors), server)
-        batches_pb2_grpc.add_BatchServiceServicer_to_server(BatchService(doors), server)
+        batches_pb2_grpc.add_BatchServiceServicer_to_server(BatchService(doors, drain), server)
         transfers_pb2_grpc.add_TransferServiceServicer_to_server(
             TransferService(doors, Bulk(doors, drain)), server
         )

@@ -66,16 +66,19 @@ class Result(enum.Enum):
 class Verdict(enum.Enum):
     """The closed list of verdicts: the word a script reads, and the sentence a person reads."""
 
-    VERIFIED = ("verified", "The path on record holds, from the brand to the owner.")
-    AGAINST_POLICY = ("verified, against policy", "The path on record holds, but see what failed.")
-    PATH_CONTRADICTED = ("path contradicted", "What the server shows contradicts itself. Do not rely on it.")
-    PRICE_CONTRADICTED = ("price contradicted", "The price the consumer confirmed is not the one on record.")
-    CODE_MALFORMED = ("code malformed", "This is no product code.")
-    CODE_MISTYPED = ("code mistyped", "Compare the code with the label and type it again.")
-    CODE_OF_ANOTHER_BOOK = ("code of another book", "This book did not issue the code.")
-    CODE_UNKNOWN = ("code unknown", "The book has no such unit.")
-    CODE_CONTRADICTED = ("code contradicted", "The label names another product or lot than its serial.")
-    COULD_NOT_CHECK = ("could not check", "There was no answer to check: nothing is known of this unit.")
+    VERIFIED = (
+        "verified",
+        "the path holds. Not yet sealed: you trust whoever runs this server for completeness.",
+    )
+    AGAINST_POLICY = ("verified, against policy", "the path holds, but see above what FAILED.")
+    PATH_CONTRADICTED = ("path contradicted", "what the server shows contradicts itself. Do not rely on it.")
+    PRICE_CONTRADICTED = ("price contradicted", "the consumer confirmed another price than is on record.")
+    CODE_MALFORMED = ("code malformed", "this is no product code.")
+    CODE_MISTYPED = ("code mistyped", "compare the code with the label and type it again.")
+    CODE_OF_ANOTHER_BOOK = ("code of another book", "this book did not issue the code.")
+    CODE_UNKNOWN = ("code unknown", "the book has no such unit.")
+    CODE_CONTRADICTED = ("code contradicted", "the label names another product or lot than its serial.")
+    COULD_NOT_CHECK = ("could not check", "there was no answer, so nothing is known of this unit.")
 
     @property
     def word(self) -> str:
@@ -86,10 +89,6 @@ class Verdict(enum.Enum):
     def sentence(self) -> str:
         """What a person reads."""
         return self.value[1]
-
-
-TRUST = "Not yet sealed: you trust whoever runs this server for completeness."
-"""What every verdict on a path leaves open until there are signatures and proofs."""
 
 
 class Policy(msgspec.Struct, frozen=True):
@@ -131,9 +130,9 @@ _Outcome = tuple[Result, str]
 _Found = dict[Number, _Outcome]
 
 _ALWAYS: _Found = {
-    Number.SIGNATURES: (Result.NOT_YET_SEALED, "no party signs yet: each hop is as the operator recorded it"),
+    Number.SIGNATURES: (Result.NOT_YET_SEALED, "no party signs yet, each hop is as the operator recorded it"),
     Number.PROOFS: (Result.NOT_YET_SEALED, "nothing proves yet that no later event was withheld"),
-    Number.OBJECT: (Result.NOT_CHECKED, "no record can see it: look at its seal and its label"),
+    Number.OBJECT: (Result.NOT_CHECKED, "no record can see it; look at its seal and its label"),
 }
 _CODE_READ: _Found = {Number.CODE: (Result.OK, "its check character and check digit are right")}
 _REFUSALS = {
@@ -180,7 +179,7 @@ def check_path(path: GetPathResponse, code: PrintedCode, today: datetime.date, p
         Number.COMMISSIONED: _commissioned(path, steps[0]),
         Number.PATH: (
             Result.OK,
-            f"{len(steps)} events replayed from their bytes; {len(hops)} hops, each from the owner before",
+            f"{len(steps)} events replayed from their bytes, {len(hops)} hops in one chain",
         ),
         Number.AUTHORIZED: _authorized(hops, policy),
         Number.RECALL: _recalled(path, end.state, policy),
@@ -216,7 +215,7 @@ def _issued(path: GetPathResponse, code: PrintedCode) -> _Outcome:
     unit = f"unit {path.unit.number} of batch {path.unit.batch}"
     if (path.unit.batch, path.unit.number, path.serial) != (code.batch, code.number, code.serial):
         return Result.FAILED, f"the server answered for {unit}, which is not what the code names"
-    return Result.OK, f"{unit}; the server holds the key that made the serial"
+    return Result.OK, f"{unit}, a serial of the key that the server holds"
 
 
 def _commissioned(path: GetPathResponse, first: Step) -> _Outcome:
@@ -235,8 +234,7 @@ def _commissioned(path: GetPathResponse, first: Step) -> _Outcome:
     )
     if shown != recorded or Money(price.amount_minor, price.currency_code) != made.suggested_price:
         return Result.FAILED, "the server describes the batch otherwise than the event that made it"
-    expiry = f", expires {expires_on}" if expires_on else ""
-    return Result.OK, f"by {made.brand}: {path.product.name}, lot {made.lot}, made {made.made_on}{expiry}"
+    return Result.OK, f"{path.product.name}, lot {made.lot}, made {made.made_on} by {made.brand}"
 
 
 def _authorized(hops: Sequence[tuple[int, Terms]], policy: Policy) -> _Outcome:

@@ -75,7 +75,7 @@ def test_help_lists_every_verb_with_a_whole_sentence() -> None:
     """The list of verbs fits a terminal of 80 columns without cutting a sentence short."""
     ran = pathbook("--help")
     assert ran.code == 0
-    assert "..." not in ran.out
+    assert "..." not in ran.out.partition("Commands:")[2]
     assert max(map(len, ran.out.splitlines())) <= 80
     assert all(f"\n  {verb} " in ran.out for verb in VERBS)
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import grpc
 import pytest
+from google.protobuf.message import Message
 
 from ledger.codes import digital_link
 from ledger.serials import ALPHABET, BookKey, print_serial
@@ -19,43 +20,41 @@ SERIAL = print_serial(BookKey(SECRET), "book", NEW, SOLD)
 OTHER_KEY = BookKey(b"the key of quite another brand, ")
 
 
-class Middleman(paths_pb2_grpc.PathServiceServicer, events_pb2_grpc.EventServiceServicer):
-    """A server that passes on what an honest one answers, after tampering with the path."""
-
-    def __init__(self, server: str, tamper: Callable[[paths_pb2.GetPathResponse], None]) -> None:
-        channel = grpc.insecure_channel(server)
-        self._paths = paths_pb2_grpc.PathServiceStub(channel)
-        self._events = events_pb2_grpc.EventServiceStub(channel)
-        self._tamper = tamper
-
-    def GetPath(  # noqa: N802 - gRPC names it
-        self, request: paths_pb2.GetPathRequest, _context: grpc.ServicerContext
-    ) -> paths_pb2.GetPathResponse:
-        """Return the path, tampered with."""
-        path = self._paths.GetPath(request)
-        self._tamper(path)
-        return path
-
-    def GetHead(  # noqa: N802 - as above
-        self, request: events_pb2.GetHeadRequest, _context: grpc.ServicerContext
-    ) -> events_pb2.GetHeadResponse:
-        """Return the head as it is."""
-        return self._events.GetHead(request)
+Tampering = Callable[[paths_pb2.GetPathResponse], None]
 
 
 @contextmanager
-def between(server: str, tamper: Callable[[paths_pb2.GetPathResponse], None]) -> Iterator[str]:
-    """Run a middleman and yield HOST:PORT."""
+def between(server: str, tamper: Tampering) -> Iterator[str]:
+    """Run a server that passes on what an honest one answers, after tampering with paths; yield HOST:PORT."""
+    channel = grpc.insecure_channel(server)
+    paths, events = paths_pb2_grpc.PathServiceStub(channel), events_pb2_grpc.EventServiceStub(channel)
+
+    def get_path(request: paths_pb2.GetPathRequest, _context: object) -> paths_pb2.GetPathResponse:
+        path = paths.GetPath(request)
+        tamper(path)
+        return path
+
+    def get_head(request: events_pb2.GetHeadRequest, _context: object) -> events_pb2.GetHeadResponse:
+        return events.GetHead(request)
+
+    def serialized(answer: Message) -> bytes:
+        return answer.SerializeToString()
+
     middleman = grpc.server(ThreadPoolExecutor(2))
-    servicer = Middleman(server, tamper)
-    paths_pb2_grpc.add_PathServiceServicer_to_server(servicer, middleman)
-    events_pb2_grpc.add_EventServiceServicer_to_server(servicer, middleman)
+    for service, name, method, asked in (
+        ("PathService", "GetPath", get_path, paths_pb2.GetPathRequest),
+        ("EventService", "GetHead", get_head, events_pb2.GetHeadRequest),
+    ):
+        handler = grpc.unary_unary_rpc_method_handler(method, asked.FromString, serialized)
+        methods = grpc.method_handlers_generic_handler(f"pathbook.v1.{service}", {name: handler})
+        middleman.add_generic_rpc_handlers((methods,))
     port = middleman.add_insecure_port("127.0.0.1:0")
     middleman.start()
     try:
         yield f"127.0.0.1:{port}"
     finally:
         middleman.stop(None).wait()
+        channel.close()
 
 
 def alter_one_byte(path: paths_pb2.GetPathResponse) -> None:
@@ -76,9 +75,7 @@ def change_a_price(path: paths_pb2.GetPathResponse) -> None:
 
 
 @pytest.mark.parametrize("tamper", [alter_one_byte, drop_a_step, change_a_price])
-def test_a_server_that_tampers_is_refuted(
-    server: str, tamper: Callable[[paths_pb2.GetPathResponse], None]
-) -> None:
+def test_a_server_that_tampers_is_refuted(server: str, tamper: Tampering) -> None:
     """A path that was tampered with exits 1, and the line of the fourth check says what is wrong."""
     with between(server, tamper) as middleman:
         ran = pathbook("--server", middleman, "verify", SERIAL, "--today", TODAY)
@@ -114,7 +111,6 @@ def test_the_exit_code_is_the_callers_policy(server: str, options: list[str], co
     assert ran.code == code, ran
     word = {0: "verified: ", 5: "verified, against policy: "}[code]
     assert ran.out.splitlines()[-1].startswith(word)
-    assert "you trust whoever runs this server for completeness" in ran.out.splitlines()[-1]
 
 
 @pytest.mark.parametrize(
@@ -183,4 +179,4 @@ def test_a_script_reads_the_same_from_one_object(server: str) -> None:
         assert set(said["checks"][0]) == {"number", "name", "result", "detail"}
         assert said["path"]["serial"] == SERIAL
         assert said["path"]["steps"][0]["kind"] == "PATH_STEP_KIND_COMMISSIONED"
-        assert said["path"]["run"]["owner"] == "consumer:buyer-2041"
+        assert said["path"]["run"]["owner"] == "consumer:c-7"

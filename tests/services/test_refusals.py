@@ -2,23 +2,25 @@
 
 import datetime
 from collections.abc import Callable
+from pathlib import Path
 
 import grpc
 import pytest
 from grpc import StatusCode
 
+from ledger.serials import parse_book_key, print_serial
 from pathbook.client import Client, RefusedError, select
 from pathbook.v1 import events_pb2, events_pb2_grpc, paths_pb2, paths_pb2_grpc
 from pathbook.v1.transfers_pb2 import DiscrepancyClaim, RecordTransferRequest
 from pathbook.v1.values_pb2 import (
     DISCREPANCY_KIND_UNSPECIFIED,
     PARTY_KIND_AGENT,
-    PARTY_KIND_BRAND,
     UNIT_STATE_UNSPECIFIED,
     Selection,
 )
-from services.pages import AfterName, AfterNumber, print_token
-from tests.services.masks import BOOK, CASE, MADE_ON, MASK, begin, boxes, refused, yuan
+from services.directory import KEY_FILE
+from services.pages import AfterName, print_token
+from tests.services.masks import BOOK, CASE, MADE_ON, MASK, SIZE, begin, boxes, refused, yuan
 
 LONG = "x" * 5_000
 FUTURE = datetime.datetime(2900, 1, 1, tzinfo=datetime.UTC)
@@ -295,17 +297,21 @@ def test_every_call_names_a_book_that_is_there(target: str, book: str, reason: s
                 ask(client)
 
 
-def test_codes_of_units_that_the_book_does_not_have_are_unknown(client: Client, target: str) -> None:
-    """A code made with the server's key for a book without the unit says so, rather than that it is false."""
+@pytest.mark.parametrize(("batch", "number"), [(1, SIZE), (9, 0)])
+def test_a_code_of_a_unit_that_the_book_does_not_have_is_unknown(
+    client: Client, data: Path, batch: int, number: int
+) -> None:
+    """A code made with the book's key for a unit it never made says so, rather than that it is false."""
     begin(client)
-    twin = code_of(client, 5)
-    with Client(target, book="twin") as another:
-        another.register_party("acme", PARTY_KIND_BRAND)
-        with refused("CODE_OTHER_BOOK", MISSING):
-            another.get_path(twin)
+    key = parse_book_key((data / KEY_FILE).read_text())
+    code = print_serial(key, BOOK, batch, number)
+    with refused("CODE_UNKNOWN", MISSING):
+        client.get_path(code)
+    with refused("CODE_UNKNOWN", MISSING):
+        give(select(codes=[code]))(client)
 
 
-@pytest.mark.parametrize("token", ["x", print_token(AfterName("ann")), print_token(AfterNumber(0)) + "="])
+@pytest.mark.parametrize("token", ["x", "W10", print_token(AfterName("ann"))])
 def test_a_page_token_of_another_list_is_refused(client: Client, token: str) -> None:
     """A token that was not given by the list is an invalid argument, not an error of the server."""
     begin(client)

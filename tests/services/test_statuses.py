@@ -41,5 +41,6 @@ def test_a_failure_is_no_refusal_of_the_book(failure: Failure) -> None:
         "seconds": 1,
         "count": 1,
         "limit": 1,
+        "through": 1,
     }
     assert failed(failure, **facts).message.count(". ") == 1

@@ -9,13 +9,17 @@ import pytest
 from grpc import StatusCode
 
 from ledger.codec import decode
+from ledger.store import follower
+from ledger.store.follower import Follower
 from ledger.store.stream import StoredEntry
 from pathbook.client import Client, select
 from pathbook.v1.transfers_pb2 import RecordTransferRequest
-from pathbook.v1.values_pb2 import Money
-from services import following
+from pathbook.v1.values_pb2 import PARTY_KIND_AGENT, Money
+from services import doors, following
 from services.background import running
+from services.directory import Directory
 from services.following import BATCH_BYTES, MAX_EVENTS, cut
+from services.server import now
 from services.settings import Settings
 from tests.services.masks import BOOK, MADE_ON, MASK, begin, boxes, refused
 
@@ -76,8 +80,8 @@ def test_many_followers_hear_everything_once(client: Client) -> None:
     begun = threading.Barrier(21)
 
     def follow(after: int, into: list[int]) -> None:
-        with Client(client.target, book=BOOK) as follower:
-            batches = follower.subscribe(after)
+        with Client(client.target, book=BOOK) as other:
+            batches = other.subscribe(after)
             begun.wait(30)
             for batch in batches:
                 into += range(batch.first_position, batch.first_position + len(batch.events))
@@ -85,13 +89,13 @@ def test_many_followers_hear_everything_once(client: Client) -> None:
                     return
 
     followers = [threading.Thread(target=follow, args=(after % 6, into)) for after, into in enumerate(heard)]
-    for follower in followers:
-        follower.start()
+    for one in followers:
+        one.start()
     begun.wait(30)
     for first in range(0, 100, 10):
         list(client.record_transfers([gives(range(first, first + 10))]))
-    for follower in followers:
-        follower.join(30)
+    for one in followers:
+        one.join(30)
     assert heard == [list(range(after % 6 + 1, 107)) for after in range(20)]
 
 
@@ -167,3 +171,52 @@ def test_batches_hold_about_as_many_bytes_as_they_may(size: int) -> None:
     assert all(batch for batch in batches)
     assert all(len(batch) == 1 or len(batch) * size <= BATCH_BYTES for batch in batches)
     assert MAX_EVENTS == 1_000
+
+
+def test_views_that_do_not_come_are_not_waited_for_for_ever(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A read that asks for a position the views do not reach in time is told to ask again."""
+    begin(client)
+    monkeypatch.setattr(doors, "CATCH_UP_SECONDS", 0.05)
+    monkeypatch.setattr(Follower, "catch_up", lambda *_: 0)
+    client.register_party("zoe", PARTY_KIND_AGENT)
+    with refused("VIEWS_BEHIND", StatusCode.DEADLINE_EXCEEDED):
+        client.get_party("zoe")
+
+
+def test_the_log_can_be_followed_where_its_views_cannot(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A follower hears of new events even though what is wrong with the views keeps them where they are."""
+    begin(client)
+    batches = client.subscribe(5)
+    assert next(batches).next_after_position == 6
+    monkeypatch.setattr(follower, "RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(Follower, "catch_up", broken)
+    client.register_party("zoe", PARTY_KIND_AGENT)
+    assert next(batches).next_after_position == 7
+    monkeypatch.undo()
+    assert client.get_party("zoe").position == 7
+
+
+def broken(*_: object) -> int:
+    """Fail, as views do that cannot be carried on."""
+    raise RuntimeError("no space left for views")
+
+
+def test_reads_are_sent_away_while_the_views_are_made_anew(
+    data: Path, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until rebuilt views stand where they stood, answers from them would be wrong; the log is read all the while."""
+    begin(client)
+    monkeypatch.setattr(Follower, "catch_up", lambda *_: 0)
+    directory = Directory(data, now)
+    with contextlib.closing(directory):
+        directory.follower.rebuild()
+        with refused("VIEWS_NOT_WHOLE", StatusCode.UNAVAILABLE):
+            client.get_party("ann", at_least_position=0)
+        assert client.get_head().views_position == 0
+        assert next(client.read()).next_after_position == 6
+    monkeypatch.undo()
+    assert client.get_party("ann").party == "ann"

@@ -40,9 +40,9 @@ class NumberType(click.ParamType[int]):
 
     name = "number"
 
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Read digits."""
-        if _NUMBER.fullmatch(value) is None:
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read digits; a default is a number already."""
+        if _NUMBER.fullmatch(str(value)) is None:
             self.fail(f"'{value}' is not a whole number of at most {MAX_DIGITS} digits.", param, ctx)
         return int(value)
 
@@ -195,3 +195,14 @@ def takes_request(command: Callable[..., Answer]) -> Callable[..., Answer]:
     sentence = "When it happened: ISO 8601 with its zone, or a date. Now, if not said."
     occurred_at = click.option("--occurred-at", type=MOMENT, metavar="TIME", help=sentence)
     return occurred_at(takes_request_id(with_request))
+
+
+def takes_today(command: Callable[..., Answer]) -> Callable[..., Answer]:
+    """Let a command take --today; it is given it, or this machine's date, as ``today``."""
+
+    @functools.wraps(command)
+    def with_today(*args: object, today: datetime.date | None, **rest: object) -> Answer:
+        return command(*args, today=today or datetime.datetime.now().astimezone().date(), **rest)
+
+    sentence = "What day it is; this machine's date, if not said."
+    return click.option("--today", type=DATE, metavar="DATE", help=sentence)(with_today)

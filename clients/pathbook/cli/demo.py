@@ -22,7 +22,7 @@ AGENTS: Final = ("agent-1", "agent-2", "agent-3", "agent-4", "agent-5")
 PRICES: Final = (150, 180, 210, 240, 270)
 SUGGESTED: Final = 300
 GTIN: Final = "06901234500011"
-BUYER: Final = "buyer-2041"
+BUYER: Final = "c-7"
 
 NEW: Final = 1
 """The batch that sells, by its number ..."""

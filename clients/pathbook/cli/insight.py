@@ -1,5 +1,8 @@
 """The verbs about many units at once: what each tier paid, and who has what in stock."""
 
+import datetime
+from collections.abc import Callable
+
 import click
 
 from pathbook.cli import arguments, connection
@@ -33,18 +36,21 @@ def ladder(settings: Settings, *, batch: int | None, gtin: str) -> None:
             print_amount(rung.suggested_minor, rung.currency_code) if rung.HasField("suggested_minor") else ""
         )
 
+    def paid(name: str) -> Callable[[Rung], str]:
+        return lambda rung: print_amount(int(getattr(rung, f"{name}_minor")), rung.currency_code)
+
     columns: list[Column[Rung]] = [
         Column("paid by", who),
         Column("units", lambda rung: str(rung.units), right=True),
-        Column("least", lambda rung: print_amount(rung.least_minor, rung.currency_code), right=True),
-        Column("median", lambda rung: print_amount(rung.median_minor, rung.currency_code), right=True),
-        Column("most", lambda rung: print_amount(rung.most_minor, rung.currency_code), right=True),
-        Column("mean", lambda rung: print_amount(rung.mean_minor, rung.currency_code), right=True),
-        Column("currency", lambda rung: rung.currency_code),
-        Column("suggested", suggested, right=True),
+        Column("least", paid("least"), right=True),
+        Column("most", paid("most"), right=True),
+        Column("mean", paid("mean"), right=True),
+        Column("median", paid("median"), right=True),
         Column(
-            "median of it", lambda rung: path_table.share(rung.median_minor, rung.suggested_minor), right=True
+            "of suggested", lambda rung: path_table.share(rung.median_minor, rung.suggested_minor), right=True
         ),
+        Column("suggested", suggested, right=True),
+        Column("currency", lambda rung: rung.currency_code),
     ]
     with connection.reading(settings) as client:
         found = client.get_ladder(gtin or batch or 0)
@@ -54,8 +60,9 @@ def ladder(settings: Settings, *, batch: int | None, gtin: str) -> None:
 @click.command("stock")
 @book_options
 @click.argument("party")
+@arguments.takes_today
 @click.pass_obj
-def stock(settings: Settings, *, party: str) -> None:
+def stock(settings: Settings, *, party: str, today: datetime.date) -> None:
     """Show what PARTY has in stock.
 
     What it owns, has in its hands, and has reserved, soonest to expire first.
@@ -64,8 +71,13 @@ def stock(settings: Settings, *, party: str) -> None:
     from pathbook.cli.output import Column
     from pathbook.v1.paths_pb2 import Stock
 
+    def days_left(line: Stock) -> str:
+        expires_on = line.batch.expires_on
+        return str((datetime.date.fromisoformat(expires_on) - today).days) if expires_on else ""
+
     columns: list[Column[Stock]] = [
         Column("expires on", lambda line: line.batch.expires_on or "never"),
+        Column("days left", days_left, right=True),
         Column("product", lambda line: line.product_name),
         Column("lot", lambda line: line.batch.lot),
         Column("batch", lambda line: str(line.batch.batch), right=True),

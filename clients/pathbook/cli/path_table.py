@@ -1,130 +1,146 @@
 """A unit's path drawn as a table: each hand, what it paid, and how that compares."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
 from pathbook.cli import output
+from pathbook.money import print_amount
 from pathbook.v1 import values_pb2
 from pathbook.v1.paths_pb2 import GetPathResponse, PathStep, PathStepKind
 from pathbook.v1.values_pb2 import Attestation, Money, Standing, UnitState
 
-TITLES = ["at", "date", "what", "from", "to", "price", "mark-up", "of suggested", "recorded by", "standing"]
-NUMBERS = {0, 5, 6, 7}
+NUMBERS = {0, 5, 6, 7, 8}
+"""The columns that line up on the right."""
 
-OFFERS = (PathStepKind.PATH_STEP_KIND_OFFERED, PathStepKind.PATH_STEP_KIND_RELEASED)
-"""Steps that moved nothing; shown with the corrections."""
+HOPS = (PathStepKind.PATH_STEP_KIND_TRANSFERRED, PathStepKind.PATH_STEP_KIND_SOLD)
+"""The steps by which title moved onward."""
 
 
 def draw(path: GetPathResponse, *, corrections: bool = False) -> str:
     """Return what the unit is, its path as a table, and who has it now."""
-    return f"{subject(path)}\n\n{steps(path, corrections=corrections)}\n\n{holder(path)}"
-
-
-def subject(path: GetPathResponse) -> str:
-    """Return what the unit is."""
-    batch = path.batch
-    return output.fields(
-        [
-            ("unit", f"{path.unit.batch}:{path.unit.number}, serial {path.serial}"),
-            ("product", f"{path.product.name}, GTIN {path.product.gtin}"),
-            ("batch", f"lot {batch.lot}, made {batch.made_on}, expires {batch.expires_on or 'never'}"),
-            ("suggested price", output.price(batch.suggested_price)),
-        ]
-    )
-
-
-def holder(path: GetPathResponse) -> str:
-    """Return who has title and goods now; that these differ is said in words."""
-    run = path.run
-    pairs = [
-        ("owner", run.owner),
-        ("custodian", run.custodian),
-        (
-            "state",
-            output.word(UnitState.DESCRIPTOR, run.state) + (f", packed in {run.sscc}" if run.sscc else ""),
-        ),
-    ]
-    if run.owner != run.custodian:
-        pairs.append(("note", f"cloud stock: {run.owner} owns it, but it lies with {run.custodian}"))
-    return output.fields(pairs)
-
-
-def steps(path: GetPathResponse, *, corrections: bool = False) -> str:
-    """Return the steps as a table; without corrections only what stands."""
-    shown = [step for step in path.steps if corrections or not (step.corrected or step.kind in OFFERS)]
-    return output.table(TITLES, list(_rows(shown, path.batch.suggested_price)), NUMBERS)
-
-
-def mark_up(price: Money, before: Money | None) -> str:
-    """Return how much more (or less) a hop cost than the hop before: `+20.0 %`."""
-    if before is None or before.currency_code != price.currency_code or not before.amount_minor:
-        return ""
-    return f"{percent(price.amount_minor - before.amount_minor, before.amount_minor, '+')} %"
+    shown = _shown(path, corrections=corrections)
+    moved = _table(shown, path.batch.suggested_price) if shown else f"It never left {path.batch.brand}."
+    return f"{_unit(path)}\n\n{moved}\n\n{_now(path, shown)}"
 
 
 def share(amount_minor: int, of_minor: int) -> str:
-    """Return an amount beside another: `50.0 %`."""
-    return f"{percent(amount_minor, of_minor)} %" if of_minor else ""
+    """Return an amount beside another: `50.0%`."""
+    return f"{percent(amount_minor, of_minor)}%" if of_minor else ""
+
+
+def mark_up(price: Money, before: Money | None) -> str:
+    """Return how much more (or less) a hop cost than the hop before: `+20.0%`."""
+    if before is None or before.currency_code != price.currency_code or not before.amount_minor:
+        return ""
+    return f"{percent(price.amount_minor - before.amount_minor, before.amount_minor, '+')}%"
 
 
 def percent(part: int, whole: int, sign: str = "") -> str:
-    """Return how many hundredths a part is, to one decimal, exactly rounded half to even."""
+    """Return how many hundredths a part is, to one decimal, rounded half to even."""
     tenths = round(Fraction(1_000 * part, whole))
     digits = str(abs(tenths)).rjust(2, "0")
     return f"{'-' if tenths < 0 else sign}{digits[:-1]}.{digits[-1]}"
 
 
-def _rows(shown: Iterable[PathStep], suggested: Money) -> Iterable[list[str]]:
+def _shown(path: GetPathResponse, *, corrections: bool) -> list[PathStep]:
+    """Return the steps after the making; without corrections only those that stand."""
+    came_to_nothing = (PathStepKind.PATH_STEP_KIND_OFFERED, PathStepKind.PATH_STEP_KIND_RELEASED)
+    return [
+        step
+        for number, step in enumerate(path.steps, 1)
+        if step.kind != PathStepKind.PATH_STEP_KIND_COMMISSIONED
+        and (corrections or not step.corrected)
+        and (corrections or step.kind not in came_to_nothing or _is_open(step, path, number))
+    ]
+
+
+def _is_open(step: PathStep, path: GetPathResponse, number: int) -> bool:
+    return step.kind == PathStepKind.PATH_STEP_KIND_OFFERED and number == len(path.steps)
+
+
+def _unit(path: GetPathResponse) -> str:
+    batch = path.batch
+    return output.fields(
+        [
+            ("unit", f"{path.unit.batch}:{path.unit.number}, serial {path.serial}"),
+            ("product", f"{path.product.name}, GTIN {path.product.gtin}"),
+            ("batch", f"lot {batch.lot}, {batch.size} units, commissioned at position {batch.position}"),
+            ("made", f"{batch.made_on} by {batch.brand}; expires {batch.expires_on or 'never'}"),
+            ("suggested price", output.price(batch.suggested_price)),
+        ]
+    )
+
+
+def _table(shown: Sequence[PathStep], suggested: Money) -> str:
+    currencies = {step.unit_price.currency_code for step in shown} - {""}
+    price_title = currencies.pop() if len(currencies) == 1 else "price"
+    beside = f"of {print_amount(suggested.amount_minor, suggested.currency_code)}"
+    titles = [
+        "at",
+        "date",
+        "what",
+        "giver",
+        "receiver",
+        "tier",
+        price_title,
+        "mark-up",
+        beside,
+        "recorded by",
+    ]
+    return output.table(titles, list(_rows(shown, suggested, in_title=price_title != "price")), NUMBERS)
+
+
+def _rows(shown: Iterable[PathStep], suggested: Money, *, in_title: bool) -> Iterable[list[str]]:
     paid: list[Money] = []
     for step in shown:
-        price, markup, beside = output.price(step.unit_price), "", ""
-        if _is_hop(step) and not step.corrected:
-            markup = mark_up(step.unit_price, paid[-1] if paid else None)
-            if step.unit_price.currency_code == suggested.currency_code:
-                beside = share(step.unit_price.amount_minor, suggested.amount_minor)
-            paid.append(step.unit_price)
+        price, markup, beside = step.unit_price, "", ""
+        if step.kind in HOPS and not step.corrected:
+            markup = mark_up(price, paid[-1] if paid else None)
+            if price.currency_code == suggested.currency_code:
+                beside = share(price.amount_minor, suggested.amount_minor)
+            paid.append(price)
         elif step.kind == PathStepKind.PATH_STEP_KIND_RETURNED and paid:
             paid.pop()
+        bare = (
+            print_amount(price.amount_minor, price.currency_code) if in_title and price.currency_code else ""
+        )
         yield [
             str(step.position),
             output.day(step.occurred_at),
             _what(step),
-            _side(step.giver, step.giver_tier if step.HasField("giver_tier") else None),
-            _side(step.receiver, step.receiver_tier if step.HasField("receiver_tier") else None),
-            price,
+            step.giver,
+            step.receiver,
+            str(step.receiver_tier) if step.HasField("receiver_tier") else "",
+            bare or output.price(price),
             markup,
             beside,
-            _attested(step),
-            _standing(step),
+            "operator" if step.attestation == Attestation.ATTESTATION_RECORDED else "",
         ]
-
-
-def _is_hop(step: PathStep) -> bool:
-    return step.kind in (PathStepKind.PATH_STEP_KIND_TRANSFERRED, PathStepKind.PATH_STEP_KIND_SOLD)
 
 
 def _what(step: PathStep) -> str:
     what = output.word(PathStepKind.DESCRIPTOR, step.kind)
-    if _is_hop(step) and step.delivery == values_pb2.DELIVERY_LATER:
-        what += ", goods stay"
+    if step.kind in HOPS and step.delivery == values_pb2.DELIVERY_LATER:
+        what = "title only"
     if step.kind == PathStepKind.PATH_STEP_KIND_WRITTEN_OFF:
-        what += f": {output.word(UnitState.DESCRIPTOR, step.state)}"
+        what = f"written off: {output.word(UnitState.DESCRIPTOR, step.state)}"
     return f"({what})" if step.corrected else what
 
 
-def _side(party: str, tier: int | None) -> str:
-    return party if tier is None else f"{party}, tier {tier}"
-
-
-def _attested(step: PathStep) -> str:
-    return "operator" if step.attestation == Attestation.ATTESTATION_RECORDED else ""
-
-
-def _standing(step: PathStep) -> str:
-    """Return `authorised`, or who was not and why."""
+def _now(path: GetPathResponse, shown: Sequence[PathStep]) -> str:
+    """Return who has title and goods now, and how both sides of each hop stood."""
+    run = path.run
+    state = output.word(UnitState.DESCRIPTOR, run.state) + (f", packed in {run.sscc}" if run.sscc else "")
+    pairs = [("owner", run.owner), ("custodian", run.custodian), ("state", state)]
+    if run.owner != run.custodian:
+        pairs.append(("cloud stock", f"{run.owner} owns it, but it lies with {run.custodian}"))
     marks = [
-        f"{party} {output.word(Standing.DESCRIPTOR, standing)}"
+        f"{party} {output.word(Standing.DESCRIPTOR, standing)} at {step.position}"
+        for step in shown
+        if step.kind in HOPS and not step.corrected
         for party, standing in ((step.giver, step.giver_standing), (step.receiver, step.receiver_standing))
         if standing not in (Standing.STANDING_UNSPECIFIED, Standing.STANDING_AUTHORIZED)
     ]
-    return "; ".join(marks) if marks else "authorised" if _is_hop(step) else ""
+    if any(step.kind in HOPS for step in shown):
+        pairs.append(("standing", "; ".join(marks) or "both sides of every hop were authorised"))
+    return output.fields(pairs)

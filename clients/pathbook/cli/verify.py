@@ -3,7 +3,7 @@
 import datetime
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
@@ -14,9 +14,15 @@ from pathbook.cli.settings import Output, Settings, book_options
 
 if TYPE_CHECKING:
     from pathbook.v1.paths_pb2 import GetPathResponse
-    from pathbook.verify import Policy, Report, Result
+    from pathbook.verify import Check, Policy, Report
 
 Answer = TypeVar("Answer")
+
+RESULT_WIDTH: Final = 14
+"""Columns for what came of a check: `not yet sealed`."""
+
+TEXT_WIDTH: Final = 80
+"""Columns for what was found, so that all of it fits 100."""
 
 
 def takes_policy(command: Callable[..., Answer]) -> Callable[..., Answer]:
@@ -70,17 +76,15 @@ def takes_policy(command: Callable[..., Answer]) -> Callable[..., Answer]:
 @book_options
 @click.argument("code")
 @takes_policy
-@click.option(
-    "--today", type=arguments.DATE, metavar="DATE", help="What day it is; this machine's, if not said."
-)
+@arguments.takes_today
 @click.pass_obj
-def command(settings: Settings, *, code: str, policy: "Policy", today: datetime.date | None) -> int:
+def command(settings: Settings, *, code: str, policy: "Policy", today: datetime.date) -> int:
     """Check a unit by its CODE.
 
     Exit 0 only if the path on record holds and is what you asked for. CODE is the address in the symbol, the
     text beside it, or the 20 characters under it.
     """
-    return verify(settings, code, policy, today or datetime.datetime.now().astimezone().date())
+    return verify(settings, code, policy, today)
 
 
 def verify(settings: Settings, code: str, policy: "Policy", today: datetime.date) -> Exit:
@@ -130,27 +134,24 @@ def _print(settings: Settings, report: "Report", path: "GetPathResponse | None")
 
 def _text(report: "Report", path: "GetPathResponse | None") -> str:
     """Return the checks, one a line, the path where there is one, and the verdict last."""
-    from pathbook.cli import output, path_table
-    from pathbook.verify import TRUST
+    from pathbook.cli import path_table
 
-    wide = max(len(check.name) for check in report.checks)
-    lines = [
-        f"{check.number:2}  {check.name.ljust(wide)}  {_styled(check.result)}  {output.printable(check.detail)}"
-        for check in report.checks
-    ]
-    parts = ["\n".join(line.rstrip() for line in lines)]
-    trust = ""
-    if path is not None:
-        parts += [path_table.draw(path)]
-        trust = f" {TRUST}"
-    return "\n\n".join([*parts, f"{report.verdict.word}: {report.verdict.sentence}{trust}"])
+    checks = "\n".join(_line(check) for check in report.checks)
+    drawn = [path_table.draw(path)] if path is not None else []
+    return "\n\n".join([checks, *drawn, f"{report.verdict.word}: {report.verdict.sentence}"])
 
 
-def _styled(result: "Result") -> str:
+def _line(check: "Check") -> str:
+    """Return a check as a line: number, what came of it, what was checked, and what was found."""
+    import textwrap
+
+    from pathbook.cli import output
     from pathbook.verify import Result
 
-    colour = {Result.OK: "green", Result.NOTED: "yellow", Result.FAILED: "red"}.get(result)
-    return click.style(result.value.ljust(len(Result.NOT_YET_SEALED.value)), fg=colour)
+    colour = {Result.OK: "green", Result.NOTED: "yellow", Result.FAILED: "red"}.get(check.result)
+    result = click.style(check.result.value.ljust(RESULT_WIDTH), fg=colour)
+    found = textwrap.wrap(output.printable(f"{check.name}: {check.detail}"), TEXT_WIDTH)
+    return f"{check.number:2}  {result}  " + f"\n{' ' * (RESULT_WIDTH + 6)}".join(found)
 
 
 def _json(output_: Output, report: "Report", path: "GetPathResponse | None") -> str:
@@ -160,6 +161,7 @@ def _json(output_: Output, report: "Report", path: "GetPathResponse | None") -> 
 
     said: dict[str, object] = {
         "verdict": report.verdict.word,
+        "sentence": report.verdict.sentence,
         "exit_code": int(exit_code(report)),
         "checks": [
             {

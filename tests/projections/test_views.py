@@ -1,0 +1,140 @@
+"""What a sequence of events changes in the views: it adds up to what the runs say, however the book is cut."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from random import Random
+from typing import TypeAlias
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ledger import runs
+from ledger.events import RecordedEvent, Terms
+from ledger.projections.ladders import CONSUMER_TIER, NO_TIER, LadderChanges
+from ledger.projections.runs import RunChanges, RunKey
+from ledger.projections.views import ViewChanges
+from ledger.runs import Change, Partition, Run
+from ledger.values import Delivery, Money, Standing, UnitRange, UnitState
+from tests.projections.synthetic import GONE, SyntheticBook
+
+books = st.builds(SyntheticBook, st.randoms(use_true_random=False), st.integers(0, 80))
+RunTable: TypeAlias = dict[RunKey, tuple[Run, int | None]]
+
+
+def folded(recorded: Sequence[RecordedEvent], partitions: dict[int, Partition]) -> ViewChanges:
+    """Take in events, on partitions as they were before."""
+    changes = ViewChanges()
+    for event in recorded:
+        changes.add(event, runs.apply(partitions, event))
+    return changes
+
+
+def written(table: RunTable, changes: RunChanges) -> None:
+    """Write changes of runs to a table of runs and where they ended."""
+    for key in changes.removed:
+        del table[key]
+    for key, position in changes.ended.items():
+        if key not in changes.made:
+            run, ended = table[key]
+            assert ended is None
+            table[key] = run, position
+    for key, run in changes.made.items():
+        assert key not in table
+        table[key] = run, changes.ended.get(key)
+
+
+@given(books)
+def test_a_ladder_counts_the_hops_that_stand(book: SyntheticBook) -> None:
+    """For each unit and each transfer it came by, one unit stands in the ladder at that tier and price."""
+    expected: Counter[tuple[int, int, str, int]] = Counter()
+    for batch, partition in book.state.partitions.items():
+        for run in partition.runs:
+            for position in run.way:
+                transfer = book.state.transfers[position]
+                assert transfer is not None
+                terms, price = transfer.terms, transfer.terms.unit_price
+                tier = CONSUMER_TIER if terms.receiver == "consumer:wei" else terms.receiver_tier
+                tier = NO_TIER if tier is None else tier
+                expected[batch, tier, price.currency_code, price.amount_minor] += run.last - run.first + 1
+    sums = folded(book.recorded, {}).ladder.sums
+    assert {key: units for key, units in sums.items() if units} == expected
+
+
+@given(books)
+def test_stock_is_what_the_runs_say(book: SyntheticBook) -> None:
+    """What parties own, hold and have reserved is what the present runs say, less what is gone."""
+    expected: dict[tuple[str, int], list[int]] = {}
+    for batch, partition in book.state.partitions.items():
+        for run in partition.runs:
+            units = run.last - run.first + 1 if run.state not in GONE else 0
+            owner = expected.setdefault((run.owner, batch), [0, 0, 0])
+            owner[0] += units
+            owner[2] += units if run.state is UnitState.OFFERED else 0
+            expected.setdefault((run.custodian, batch), [0, 0, 0])[1] += units
+    stock = {key: list(sums) for key, sums in folded(book.recorded, {}).stock.sums.items() if any(sums)}
+    assert stock == {
+        key: sums for key, sums in expected.items() if any(sums) and not key[0].startswith("consumer:")
+    }
+
+
+@given(books, st.lists(st.integers(1, 9), max_size=30))
+def test_runs_come_out_alike_however_the_book_is_cut(book: SyntheticBook, sizes: Iterable[int]) -> None:
+    """Runs written after every few events are those written at once, and those in force are the partition."""
+    at_once: RunTable = {}
+    written(at_once, folded(book.recorded, {}).runs)
+    by_and_by: RunTable = {}
+    partitions: dict[int, Partition] = {}
+    left = list(book.recorded)
+    for size in [*sizes, len(left)]:
+        written(by_and_by, folded(left[:size], partitions).runs)
+        left = left[size:]
+    assert by_and_by == at_once
+    for batch, partition in book.state.partitions.items():
+        in_force = [run for key, (run, ended) in at_once.items() if key[0] == batch and ended is None]
+        assert sorted(in_force, key=lambda run: run.first) == partition.runs
+
+
+@given(books)
+def test_what_an_event_made_is_found_from_what_came_after_it(book: SyntheticBook) -> None:
+    """From every run in force a walk leads, by the run before, to the commissioning; each run covers the next."""
+    table: RunTable = {}
+    written(table, folded(book.recorded, {}).runs)
+    for (batch, _, _), (run, ended) in table.items():
+        step = run if ended is None else None
+        while step is not None and step.previous:
+            before, _ = table[batch, step.previous_origin, step.previous]
+            assert before.position == before.valid_from == step.previous
+            assert before.first <= step.first <= step.last <= before.last
+            step = before
+        assert step is None or step.position <= len(book.recorded)
+
+
+def test_an_event_that_names_a_unit_twice_is_a_broken_promise() -> None:
+    """A run that an event made cannot be ended by the same event."""
+    run = Run(0, 9, 7, 7, 0, 1, 0, "ann", "ann", UnitState.IN_STOCK, 7, (7,), b"")
+    with pytest.raises(AssertionError):
+        RunChanges().add([Change(1, run, run, ())], 7)
+
+
+@pytest.mark.parametrize(
+    ("receiver", "tier", "expected"),
+    [("ann", 3, 3), ("ann", None, NO_TIER), ("acme", 0, 0), ("consumer:wei", None, CONSUMER_TIER)],
+)
+def test_a_price_counts_for_the_tier_that_paid_it(receiver: str, tier: int | None, expected: int) -> None:
+    """Units count under the receiver's tier; consumers and parties without one each have a place of their own."""
+    ranges = (UnitRange(1, 0, 9), UnitRange(2, 5, 5))
+    sides = (0, tier, Standing.AUTHORIZED, None)
+    terms = Terms("acme", receiver, ranges, Money(150, "CNY"), Delivery.WITH_TITLE, *sides)
+    ladder = LadderChanges()
+    ladder.paid(terms)
+    assert ladder.sums == {(1, expected, "CNY", 150): 10, (2, expected, "CNY", 150): 1}
+    ladder.unpaid(terms.narrowed((UnitRange(1, 0, 3),)))
+    assert ladder.sums == {(1, expected, "CNY", 150): 6, (2, expected, "CNY", 150): 1}
+
+
+def test_the_synthetic_books_hold_every_kind_of_event() -> None:
+    """Thirty books are enough to meet every event there is, so the properties are about all of them."""
+    recorded = [event for seed in range(30) for event in SyntheticBook(Random(seed), 100).recorded]
+    kinds = {type(item.event) for item in recorded}
+    assert kinds == set(runs.Event.__args__)
