@@ -266,11 +266,11 @@ class Book:
         known = part.position - (self._state.position - len(self._tail))
         if not 0 <= known <= len(self._tail):
             raise _BehindError
+        self._views_position = part.position
         for recorded in itertools.islice(self._tail, known, None):
             evolve(part, recorded)
             for key in needs.holdings:
                 part.holdings[key] |= runs.batches(recorded.event)
-        self._views_position = part.position
         self._state.adopt(part)
         for number in needs.batches:
             self._used[number] = None

@@ -81,8 +81,8 @@ class UnitRange(msgspec.Struct, frozen=True, gc=False, order=True):
         return self.last - self.first + 1
 
     def __str__(self) -> str:
-        """``batch:first-last``, as the command line takes it."""
-        return f"{self.batch}:{self.first}-{self.last}"
+        """``batch:first-last``, or ``batch:number`` for one unit, as the command line takes it."""
+        return f"{self.batch}:{self.first}" + (f"-{self.last}" if self.last != self.first else "")
 
 
 Ranges = tuple[UnitRange, ...]

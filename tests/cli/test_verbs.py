@@ -123,17 +123,21 @@ def test_an_offer_is_answered_in_every_way(shop: Shop) -> None:
     shop.position("accept", whole, "--receiver", "agent-1")
     part = shop.position("offer", *sides, "--units", "1:2-9", "--deadline", "2999-01-01")
     shop.position("accept", part, "--receiver", "agent-1", "--short", "1", "--damaged", "1:2-3")
-    no = shop.position("offer", *sides, "--units", "1:8")
+    no = shop.position("offer", *sides, "--units", "1:9")
     shop.position("decline", no, "--receiver", "agent-1", "--note", "too dear")
-    back = shop.position("offer", *sides, "--units", "1:8", "--later")
+    back = shop.position("offer", *sides, "--units", "1:9", "--later")
     shop.position("withdraw", back, "--giver", "mask-brand")
     assert shop.path("1:0") == ("agent-1", "agent-1", "in_stock", ["commissioned", "transferred"])
     assert shop.path("1:2")[0] == "mask-brand"
     assert shop.path("1:7")[0] == "agent-1"
     assert shop.path("1:9")[0] == "mask-brand"
-    assert "offered" in shop.path("1:8", "--corrections")[3]
+    assert shop.path("1:9")[3] == ["commissioned"]
+    assert "offered" in shop.path("1:9", "--corrections")[3]
     listed = shop.listed("transfers", "transfers", "agent-1")
-    assert {each["transfer"]: each["status"] for each in listed} == {
+    offers = {
+        each["transfer"]: each["status"] for each in listed if each["transfer"] in (whole, part, no, back)
+    }
+    assert offers == {
         whole: "TRANSFER_STATUS_ACCEPTED",
         part: "TRANSFER_STATUS_ACCEPTED_IN_PART",
         no: "TRANSFER_STATUS_DECLINED",
@@ -174,6 +178,36 @@ def test_units_are_sold_confirmed_returned_and_written_off(shop: Shop) -> None:
     assert shop.path("1:20")[0] == "shop-1"
     shop.position("write-off", "--party", "shop-1", "--units", "1:21", "--state", "damaged")
     assert shop.path("1:21")[2] == "damaged"
+
+
+def test_another_price_than_the_consumer_paid_is_refuted(shop: Shop) -> None:
+    """A sale on record at another price than the consumer confirmed exits 1, by the eighth check."""
+    shop.position("record", "--giver", "mask-brand", "--receiver", "shop-1", "--units", "1:30", *PRICE)
+    shop.position("sell", "--seller", "shop-1", "--consumer", "c-2", "--units", "1:30", "--price", "300 CNY")
+    (code,) = shop.listed("codes", "codes", "1:30")
+    verify = ("verify", str(code["code"]), "--today", "2026-06-01")
+    assert shop.ran(*verify).code == 0
+    shop.position("confirm", "--consumer", "c-2", "--units", "1:30", "--paid", "290 CNY")
+    ran = shop.ran(*verify)
+    said = ran.json()
+    checks = said["checks"]
+    assert isinstance(checks, list)
+    assert (ran.code, said["verdict"]) == (1, "price contradicted")
+    assert checks[7]["result"] == "FAILED"
+    assert "290.00 CNY, the sale on record 300.00 CNY" in checks[7]["detail"]
+
+
+def test_who_traded_without_authority_is_marked(shop: Shop) -> None:
+    """A hop of a shop that nobody authorised is noted, and fails where authority is required."""
+    shop.position("record", "--giver", "mask-brand", "--receiver", "shop-1", "--units", "1:40", *PRICE)
+    (code,) = shop.listed("codes", "codes", "1:40")
+    verify = ("verify", str(code["code"]), "--today", "2026-06-01")
+    ran = shop.ran(*verify)
+    checks = ran.json()["checks"]
+    assert isinstance(checks, list)
+    assert (ran.code, checks[4]["result"]) == (0, "noted")
+    assert "shop-1 never authorized at position" in checks[4]["detail"]
+    assert shop.ran(*verify, "--require-authorized").code == 5
 
 
 def test_cases_are_packed_shown_and_unpacked(shop: Shop) -> None:

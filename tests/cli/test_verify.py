@@ -14,7 +14,8 @@ from pathbook.client import Client
 from pathbook.v1 import values_pb2
 from pathbook.v1.batches_pb2 import Recall
 from pathbook.v1.paths_pb2 import GetPathResponse
-from pathbook.verify import Number, Policy, Report, Result, Verdict, check_path, read_code
+from pathbook.verdicts import Number, Policy, Report, Result, Verdict
+from pathbook.verify import check_path, read_code
 from tests.cli.conftest import TODAY
 
 Tampering = Callable[[GetPathResponse], object]

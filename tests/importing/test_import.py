@@ -21,6 +21,7 @@ from tests.importing.sheets import (
     Summary,
     events,
     facts,
+    parse_summary,
     sold,
     write,
 )
@@ -254,21 +255,24 @@ def test_a_sheet_of_another_kind_is_imported_by_its_recipe(
     assert imported(sheet, recipe=str(recipe)).duplicate == 4
 
 
-def test_who_was_not_authorised_is_recorded_and_marked(
-    tmp_path: Path, imported: Import, client: Client, capsys: pytest.CaptureFixture[str]
+def test_who_could_not_be_authorised_is_told_recorded_and_marked(
+    tmp_path: Path, target: str, client: Client, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A recipe without tiers authorises nobody, and costs no row."""
+    """A tier that is not below the upline's is no authorisation; that is said, and costs no row."""
     sheet = tmp_path / "sheet.csv"
     sheet.write_text(
-        "日期,发货人,收货人,条码,批号,有效期,数量,单价,币种\n"
-        "2024年3月5日,mask-maker,ann,4006381333931,L1,,1,150,CNY\n",
+        "日期,发货人,收货人,条码,批号,有效期,数量,单价,币种,级别\n"
+        "2024年3月5日,mask-maker,ann,4006381333931,L1,,1,150,CNY,1\n"
+        "2024年3月5日,ann,bob,4006381333931,L1,,1,180,CNY,1\n",
         encoding="gb18030",
     )
     recipe = tmp_path / "sheet.toml"
-    recipe.write_text(
-        SHEET_RECIPE.replace('tier = "级别"\n', "").replace('upline = "giver"\n', ""), encoding="utf-8"
-    )
-    assert imported(sheet, recipe=str(recipe)).accepted == 1
+    recipe.write_text(SHEET_RECIPE, encoding="utf-8")
+    place = ["--server", target, "--book", BOOK]
+    assert run(["import", str(sheet), "--recipe", str(recipe), *place, "--output", "json"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err.startswith("not authorised: bob, by ann, at tier 1: TIER_NOT_BELOW_UPLINE: ")
+    assert parse_summary(printed.out).accepted == 2
     client.position = client.get_head().position
     assert client.get_path((1, 0)).steps[-1].receiver_standing == STANDING_NEVER_AUTHORIZED
 

@@ -127,6 +127,15 @@ def test_other_words_have_their_faults(chain: Recipe, cell: str, text: str, faul
     assert rejection.reason.startswith(f"{fault}: ")
 
 
+def test_a_column_that_is_required_must_hold_something() -> None:
+    """A recipe may ask for columns that it makes no words of."""
+    recipe = parse_recipe(f'required = ["note"]\n{CHAIN}'.encode(), "chain")
+    assert LineReader(recipe, "table").read(Row(1, PASSED_ON | {"note": ""})) == Rejection(
+        1, "CELL_EMPTY: note is empty."
+    )
+    assert isinstance(LineReader(recipe, "table").read(Row(1, PASSED_ON | {"note": "x"})), Line)
+
+
 def test_a_broken_row_is_rejected(iowa: Recipe) -> None:
     """What a table says of a row it cannot take apart becomes the reason."""
     rejection = LineReader(iowa, "table").read(Row(3, {}, broken="it has 2 cells, and the header 8"))

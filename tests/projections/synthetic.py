@@ -33,9 +33,9 @@ Entries = list[tuple[str, bytes]]
 class SyntheticBook:
     """A book that grows at random: ``entries`` is its log, ``recorded`` what that says, ``state`` what it came to."""
 
-    def __init__(self, random: Random, length: int) -> None:
+    def __init__(self, seed: int, length: int) -> None:
         """Begin with parties, products and batches, then ask for so many things more."""
-        self.random = random
+        random = self.random = Random(seed)
         self.state = State("book")
         self.entries: Entries = []
         self.recorded: list[RecordedEvent] = []
@@ -86,7 +86,7 @@ class SyntheticBook:
             lot=f"L{number}",
             size=size,
             made_on=datetime.date(2025, 12, 1),
-            expires_on=self.random.choice([None, datetime.date(2027, 1, 1 + number)]),
+            expires_on=self.random.choice([None, datetime.date(2027, 1, 1 + number % 28)]),
             suggested_price=self.random.choice([None, Money(280, "USD")]),
         )
 
@@ -128,31 +128,25 @@ class SyntheticBook:
             return commands.ConfirmPurchase(
                 request_id=request_id, consumer=consumer, units=units, price_paid=price
             )
-        return random.choice(
-            [
-                *[lambda: self.onward(request_id, run.owner, receiver, units)] * 8,
-                lambda: commands.SellUnits(
-                    request_id=request_id,
-                    seller=run.owner,
-                    consumer="wei",
-                    units=units,
-                    unit_price=self.price(),
-                    delivery=random.choice(list(Delivery)),
-                ),
-                lambda: commands.DeliverUnits(
-                    request_id=request_id, custodian=run.custodian, receiver=receiver, units=units
-                ),
-                lambda: commands.WriteOffUnits(
-                    request_id=request_id, party=run.custodian, units=units, state=random.choice(GONE)
-                ),
-                lambda: commands.PackCase(
-                    request_id=request_id, party=run.custodian, sscc=random.choice(CASES), units=units
-                ),
-                lambda: commands.UnpackCase(
-                    request_id=request_id, party=run.custodian, sscc=random.choice(CASES)
-                ),
-            ]
-        )()
+        sell = commands.SellUnits(
+            request_id=request_id,
+            seller=run.owner,
+            consumer="wei",
+            units=units,
+            unit_price=self.price(),
+            delivery=random.choice(list(Delivery)),
+        )
+        deliver = commands.DeliverUnits(
+            request_id=request_id, custodian=run.custodian, receiver=receiver, units=units
+        )
+        gone = commands.WriteOffUnits(
+            request_id=request_id, party=run.custodian, units=units, state=random.choice(GONE)
+        )
+        sscc = random.choice(CASES)
+        pack = commands.PackCase(request_id=request_id, party=run.custodian, sscc=sscc, units=units)
+        unpack = commands.UnpackCase(request_id=request_id, party=run.custodian, sscc=sscc)
+        onward = self.onward(request_id, run.owner, receiver, units)
+        return random.choice([onward, onward, onward, onward, sell, deliver, gone, pack, pack, unpack])
 
     def onward(self, request_id: str, giver: str, receiver: str, units: Selection) -> Command:
         """Offer or record a transfer."""

@@ -48,10 +48,10 @@ def serve(data: str, listen: str, ready: Callable[[str], None]) -> None:
         told.wait()
 
 
-def rebuild(data: str, progress: Callable[[int, int], None]) -> None:
-    """Drop the views of a directory of books and make them again; ``progress`` is told (done, of), in events.
+def rebuild(data: str, progress: Callable[[int, int], None]) -> int:
+    """Drop the views of a directory of books and make them again; return from how many events.
 
-    Servers that have the views open may go on: they and this process carry them together.
+    ``progress`` is told how many are done, and of how many. Servers that have the views open may go on: they and this process carry them together.
 
     Raises:
         UnusableError: there are no books, or they cannot be opened.
@@ -59,8 +59,16 @@ def rebuild(data: str, progress: Callable[[int, int], None]) -> None:
     require_books(data)
     with _opening(data):
         directory = Directory(Path(data), now)
+    events = 0
+
+    def tell(done: int, of: int) -> None:
+        nonlocal events
+        events = of
+        progress(done, of)
+
     with contextlib.closing(directory):
-        directory.follower.rebuild(progress)
+        directory.follower.rebuild(tell)
+    return events
 
 
 def require_books(data: str) -> None:

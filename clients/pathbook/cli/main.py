@@ -56,14 +56,25 @@ UNANSWERED: Final = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "INTERNAL"
 """The gRPC codes that say nothing about the book."""
 
 
+class PipeClosed(Exception):  # noqa: N818 - who reads has seen enough: that is no error
+    """Who reads the answer left before its end."""
+
+
 class Verbs(click.Group):
     """The verbs, each imported when it is asked for."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run a verb. Click would end with 1 when the reader leaves, and that means something else here."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise PipeClosed from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Return the verbs in the order they are listed."""
         return list(VERBS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
         """Import a verb."""
         if cmd_name not in VERBS:
             return None
@@ -103,7 +114,7 @@ def run(arguments: Sequence[str]) -> int:
         return _tell(settings, Exit.USAGE, "USAGE", error.format_message() + _where_to_look(error))
     except (click.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED
-    except BrokenPipeError:
+    except (PipeClosed, BrokenPipeError):
         # nobody reads any more; what Python flushes when it ends must not fail again
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.PIPE_CLOSED

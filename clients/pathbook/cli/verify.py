@@ -14,7 +14,7 @@ from pathbook.cli.settings import Output, Settings, book_options
 
 if TYPE_CHECKING:
     from pathbook.v1.paths_pb2 import GetPathResponse
-    from pathbook.verify import Check, Policy, Report
+    from pathbook.verdicts import Check, Policy, Report
 
 Answer = TypeVar("Answer")
 
@@ -40,7 +40,7 @@ def takes_policy(command: Callable[..., Answer]) -> Callable[..., Answer]:
         **rest: object,
     ) -> Answer:
         from ledger.values import Money
-        from pathbook.verify import Policy
+        from pathbook.verdicts import Policy
 
         policy = Policy(
             max_price=Money(*max_price) if max_price else None,
@@ -90,7 +90,8 @@ def command(settings: Settings, *, code: str, policy: "Policy", today: datetime.
 def verify(settings: Settings, code: str, policy: "Policy", today: datetime.date) -> Exit:
     """Check a code, print the checks, the path and the verdict, and return the exit code they earn."""
     from pathbook.client import RefusedError, UnreachableError
-    from pathbook.verify import Report, check_path, read_code, refused, unanswered
+    from pathbook.verdicts import Report
+    from pathbook.verify import check_path, read_code, refused, unanswered
 
     path: GetPathResponse | None = None
     parsed = read_code(code)
@@ -109,7 +110,7 @@ def verify(settings: Settings, code: str, policy: "Policy", today: datetime.date
 
 def exit_code(report: "Report") -> Exit:
     """Return the exit code for a verdict."""
-    from pathbook.verify import Verdict
+    from pathbook.verdicts import Verdict
 
     match report.verdict:
         case Verdict.VERIFIED:
@@ -146,7 +147,7 @@ def _line(check: "Check") -> str:
     import textwrap
 
     from pathbook.cli import output
-    from pathbook.verify import Result
+    from pathbook.verdicts import Result
 
     colour = {Result.OK: "green", Result.NOTED: "yellow", Result.FAILED: "red"}.get(check.result)
     result = click.style(check.result.value.ljust(RESULT_WIDTH), fg=colour)

@@ -11,11 +11,13 @@ class Summary:
     """The outcome of one run over a table.
 
     A row is accepted where all its transfers stand and at least one is new, a duplicate where all stood before,
-    rejected where it could not be understood or at least one was refused. What is summed is what stands in the
-    book from this table, whenever it was recorded: `transfers` are transfers and returns; `units` are those of
-    accepted and duplicate rows, each row counted once; `amounts` are price times units for each movement and
-    currency, in minor units. Returns count negative in both, at the price their row names, so that the sums are
-    those of the table.
+    rejected where it could not be understood or at least one was refused. A row sent again because its answer
+    was lost on the way is a duplicate, too.
+
+    What is summed is what stands in the book from this table, whenever it was recorded: `transfers` are transfers
+    and returns; `units` are those of accepted and duplicate rows, each row counted once; `amounts` are price
+    times units for each movement and currency, in minor units. Returns count negative in both, at the price their
+    row names, so that the sums are those of the table.
     """
 
     def __init__(self, recipe: Recipe) -> None:

@@ -1,0 +1,285 @@
+"""Following: however the events come, and whatever interrupts it, the views come out the same."""
+
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine
+from structlog.testing import capture_logs
+
+from ledger.codec import MalformedEvent
+from ledger.store import tables
+from ledger.store.database import Purpose, open_engine, reading
+from ledger.store.follower import TRACKING, Follower
+from ledger.store.moment import ViewsNotWhole, moment
+from ledger.store.partitions import Partitions, load_partition
+from ledger.store.stream import Stream
+from tests.projections.synthetic import SyntheticBook
+
+PATIENCE = 60.0
+"""How long (seconds) a test waits for anything before it fails."""
+
+FOLLOW = """
+import sys
+from ledger.store.database import open_engine
+from ledger.store.follower import Follower
+from ledger.store.stream import Stream
+directory, work, events_at_once = sys.argv[1:]
+stream = Stream(open_engine(f"{directory}/events.sqlite", purpose="events"))
+follower = Follower(stream, open_engine(f"{directory}/views.sqlite", purpose="views"), int(events_at_once))
+tell = lambda done, of: print(done, flush=True)
+follower.rebuild(tell) if work == "rebuild" else follower.catch_up("book", tell)
+"""
+"""A program that follows the book in a directory, or rebuilds it, so many events at once, and says how far it is."""
+
+Rows: TypeAlias = dict[str, list[tuple[object, ...]]]
+Connect: TypeAlias = Callable[[Purpose], Engine]
+
+
+def rows_of(views: Engine) -> Rows:
+    """Return every row of every view, and where they stand."""
+    kept = [table for table in tables.VIEWS.sorted_tables if table is not tables.REFILL]
+    with reading(views) as connection:
+        return {
+            table.name: sorted((tuple(row) for row in connection.execute(sa.select(table))), key=repr)
+            for table in (*kept, TRACKING)
+        }
+
+
+def followed(stream: Stream, directory: Path, *books: str) -> Rows:
+    """Return the rows of views made in a new file, in one go."""
+    views = open_engine(directory / "at once.sqlite", purpose="views")
+    follower = Follower(stream, views)
+    for book in books or ("book",):
+        follower.catch_up(book)
+    rows = rows_of(views)
+    views.dispose()
+    return rows
+
+
+def child(directory: Path, work: str, events_at_once: int) -> subprocess.Popen[str]:
+    """Start a follower in a process of its own."""
+    arguments = [sys.executable, "-c", FOLLOW, str(directory), work, str(events_at_once)]
+    return subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
+
+
+def kill_after(process: subprocess.Popen[str], transactions: int, pause: float) -> None:
+    """Kill a follower at some moment (seconds) after so many transactions."""
+    assert process.stdout is not None
+    for _ in range(transactions + 1):
+        assert process.stdout.readline()
+    time.sleep(pause)
+    process.kill()
+    process.communicate()
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    length=st.integers(0, 100),
+    sizes=st.lists(st.integers(1, 20), max_size=12),
+    events_at_once=st.integers(1, 9),
+    limit=st.sampled_from([0, 4, 100_000]),
+)
+def test_views_do_not_depend_on_how_the_events_came(
+    seed: int, length: int, sizes: Sequence[int], events_at_once: int, limit: int
+) -> None:
+    """Views carried after every few events are, table by table and row by row, those made in one go."""
+    book = SyntheticBook(seed, length)
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        events = open_engine(directory / "events.sqlite", purpose="events")
+        stream = Stream(events)
+        views = open_engine(directory / "views.sqlite", purpose="views")
+        follower = Follower(stream, views, events_at_once)
+        follower._partitions = Partitions(limit)
+        written = 0
+        for size in [*sizes, len(book.entries)]:
+            entries = book.entries[written : written + size]
+            stream.append("book", written, entries)
+            written += len(entries)
+            assert follower.catch_up("book") == written
+        assert rows_of(views) == followed(stream, directory)
+        with reading(views) as connection:
+            for batch, partition in book.state.partitions.items():
+                loaded = load_partition(connection, "book", batch)
+                assert loaded is not None
+                assert loaded.runs == partition.runs
+        events.dispose()
+        views.dispose()
+
+
+@pytest.fixture(scope="module")
+def long_book() -> SyntheticBook:
+    """A book long enough to be interrupted often."""
+    return SyntheticBook(1, 2_000)
+
+
+def test_a_follower_killed_at_any_moment_neither_loses_nor_repeats(
+    long_book: SyntheticBook, stream: Stream, connect: Connect, tmp_path: Path
+) -> None:
+    """A follower killed again and again, and then left alone, has written the rows of one never disturbed."""
+    stream.append("book", 0, long_book.entries)
+    moments, views = random.Random(7), connect("views")
+    stood = [0]
+    for _ in range(4):
+        process = child(tmp_path, "follow", 3)
+        kill_after(process, moments.randint(1, 40), moments.uniform(0, 0.01))
+        stood.append(Follower(stream, views).position("book"))
+    assert stood == sorted(set(stood))
+    assert stood[-1] < len(long_book.entries)
+    Follower(stream, views).catch_up("book")
+    assert rows_of(views) == followed(stream, tmp_path)
+
+
+def test_two_followers_of_one_file_share_the_work(
+    long_book: SyntheticBook, stream: Stream, connect: Connect, tmp_path: Path
+) -> None:
+    """Two processes that carry the same views at once write the rows that one writes alone."""
+    stream.append("book", 0, long_book.entries)
+    both = [child(tmp_path, "follow", 2), child(tmp_path, "follow", 3)]
+    assert [process.wait(PATIENCE) for process in both] == [0, 0]
+    for process in both:
+        process.communicate()
+    assert rows_of(connect("views")) == followed(stream, tmp_path)
+
+
+def test_a_rebuild_that_was_killed_goes_on_where_it_was(
+    long_book: SyntheticBook, stream: Stream, connect: Connect, tmp_path: Path
+) -> None:
+    """Until a rebuild is finished its views answer nothing; asked for again, it goes on and ends alike."""
+    total = len(long_book.entries)
+    stream.append("book", 0, long_book.entries)
+    views = connect("views")
+    Follower(stream, views).catch_up("book")
+    kill_after(child(tmp_path, "rebuild", 5), 3, 0)
+    follower = Follower(stream, views)
+    stood = follower.position("book")
+    with pytest.raises(ViewsNotWhole), moment(views, "book"):
+        pass
+    told: list[tuple[int, int]] = []
+    follower.rebuild(lambda done, of: told.append((done, of)))
+    assert told[0] == (stood, total)
+    assert told[-1] == (total, total)
+    with moment(views, "book") as whole:
+        assert whole.position == total
+    assert rows_of(views) == followed(stream, tmp_path)
+
+
+def test_a_rebuild_begins_every_book_anew(stream: Stream, connect: Connect, tmp_path: Path) -> None:
+    """A finished rebuild is begun again by the next, drops what does not belong, and counts all books."""
+    views = connect("views")
+    follower = Follower(stream, views)
+    for name, seed in (("one", 1), ("two", 2)):
+        stream.append(name, 0, SyntheticBook(seed, 30).entries)
+        follower.catch_up(name)
+    with views.begin() as connection:
+        connection.execute(tables.PARTY.insert().values(book="one", party="nobody", kind=1, position=1))
+    told: list[tuple[int, int]] = []
+    follower.rebuild(lambda done, of: told.append((done, of)))
+    total = stream.head("one") + stream.head("two")
+    assert told[0] == (0, total)
+    assert told[-1] == (total, total)
+    assert told == sorted(told)
+    assert rows_of(views) == followed(stream, tmp_path, "one", "two")
+
+
+def test_views_of_another_version_are_made_anew(
+    stream: Stream, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that another version made is dropped with a word in the log, and carried from the beginning."""
+    book = SyntheticBook(3, 30)
+    stream.append("book", 0, book.entries)
+    expected = followed(stream, tmp_path)
+    views = connect("views")
+    monkeypatch.setattr(tables, "VIEWS_VERSION", tables.VIEWS_VERSION + 1)
+    with views.begin() as connection:
+        connection.execute(sa.text("CREATE TABLE run (something TEXT)"))
+        connection.execute(sa.text("CREATE TABLE elsewhere (something TEXT)"))
+        connection.execute(sa.text(f"PRAGMA user_version = {tables.VIEWS_VERSION - 1}"))
+    with capture_logs() as logs:
+        follower = Follower(stream, views)
+    assert [(line["log_level"], line["version"]) for line in logs] == [("warning", tables.VIEWS_VERSION)]
+    with pytest.raises(ViewsNotWhole), moment(views, "book"):
+        pass
+    assert follower.catch_up("book") == len(book.entries)
+    assert rows_of(views) == expected
+    assert not sa.inspect(views).has_table("elsewhere")
+    with capture_logs() as logs:
+        Follower(stream, views)
+    assert logs == []
+
+
+def test_a_thread_follows_what_this_process_and_others_append(stream: Stream, connect: Connect) -> None:
+    """Who waits for a position is told when the views stand there, whoever appended it."""
+    book = SyntheticBook(4, 10)
+    follower = Follower(stream, connect("views"))
+    first, second = follower.reached("book", 3), follower.reached("book", 5)
+    follower.start()
+    stream.append("book", 0, book.entries[:3])
+    assert first.result(PATIENCE) == 3
+    assert not second.done()
+    Stream(connect("events")).append("book", 3, book.entries[3:5])
+    assert second.result(PATIENCE) == 5
+    assert follower.reached("book", 5).done()
+    third = follower.reached("book", 6)
+    follower.close()
+    with pytest.raises(CancelledError):
+        third.result(PATIENCE)
+    assert follower.reached("book", 6).cancelled()
+
+
+def test_one_book_that_cannot_be_read_stops_no_other(stream: Stream, connect: Connect) -> None:
+    """Who waits for a book whose log holds no event learns why; the others are carried on."""
+    stream.append("broken", 0, [("Nothing.v1", b"nothing")])
+    stream.append("book", 0, SyntheticBook(5, 10).entries)
+    follower = Follower(stream, connect("views"))
+    with pytest.raises(MalformedEvent):
+        follower.catch_up("broken")
+    stuck, fine = follower.reached("broken", 1), follower.reached("book", 5)
+    with capture_logs() as logs:
+        follower.start()
+        assert isinstance(stuck.exception(PATIENCE), MalformedEvent)
+        assert fine.result(PATIENCE) > 5
+        follower.close()
+    assert [line["book"] for line in logs] == ["broken"]
+    assert follower.position("broken") == 0
+
+
+def test_whoever_no_longer_waits_is_forgotten(stream: Stream, connect: Connect) -> None:
+    """A future that was cancelled is not told, and does not stay in memory."""
+    follower = Follower(stream, connect("views"))
+    waiting = [follower.reached("book", 100) for _ in range(3)]
+    assert all(future.cancel() for future in waiting)
+    stream.append("book", 0, SyntheticBook(6, 0).entries)
+    follower.catch_up("book")
+    assert follower._awaited._waiting == {}
+
+
+def test_partitions_at_hand_are_those_used_last(stream: Stream, connect: Connect) -> None:
+    """Beyond the limit what was not used for longest is let go, and what is of another position is not handed out."""
+    views = connect("views")
+    book = SyntheticBook(8, 60)
+    stream.append("book", 0, book.entries)
+    position = Follower(stream, views).catch_up("book")
+    sizes = {batch: len(partition.runs) for batch, partition in book.state.partitions.items()}
+    partitions = Partitions(limit=sizes[1] + sizes[2])
+    with reading(views) as connection:
+        taken = partitions.take(connection, "book", position, [3, 1, 2, 999])
+        assert taken.keys() == {1, 2, 3}
+        partitions.give_back("book", position, {batch: taken[batch] for batch in (3, 1, 2)})
+        again = partitions.take(connection, "book", position, [1, 2, 3])
+        assert [again[batch] is taken[batch] for batch in (1, 2, 3)] == [True, True, False]
+        partitions.give_back("book", position, again)
+        later = partitions.take(connection, "book", position + 1, [3])
+        assert later[3] is not again[3]

@@ -1,0 +1,68 @@
+"""The documents say what is so: sessions are real, drawings are printed from the code, files exist."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from ledger.rules.transfer import NEXT
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
+PATHBOOK = "from pathbook.cli.main import main; main()"
+PATIENCE = 120.0
+"""How long (seconds) a documented command may take."""
+
+BEHIND = "$ "
+
+
+def printed(line: str, directory: Path) -> list[str]:
+    """Run a documented shell line in a directory, and return the lines it prints."""
+    script = f'pathbook() {{ "{sys.executable}" -c "{PATHBOOK}" "$@"; }}\n{line}'
+    ran = subprocess.run(
+        ["/bin/sh", "-c", script], cwd=directory, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    return (ran.stdout + ran.stderr).splitlines()
+
+
+def blocks(text: str) -> list[list[str]]:
+    """Return the lines of each fenced block without a language."""
+    return [block.splitlines() for block in re.findall(r"^```\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)]
+
+
+def test_the_readme_shows_what_the_demo_prints(tmp_path: Path) -> None:
+    """The block under the demo's heading is its real output, to the letter."""
+    (command,) = re.findall(r"`(pathbook demo --today [\d-]+)`", README)
+    assert printed(command, tmp_path) in blocks(README)
+
+
+def test_the_readmes_session_is_real(tmp_path: Path) -> None:
+    """Each command of the session prints what the README shows under it, told one after the other."""
+    (session,) = [block for block in blocks(README) if block[0].startswith(f"{BEHIND}export")]
+    told: list[str] = []
+    exports: list[str] = []
+    for line in (line for line in session if line.startswith(BEHIND)):
+        command = line.removeprefix(BEHIND)
+        exports += [command] if command.startswith("export") else []
+        told += [line, *printed("\n".join([*exports, command]), tmp_path)]
+    assert told == session
+
+
+def test_the_drawing_of_a_transfers_states_is_printed_from_the_table() -> None:
+    """ARCHITECTURE.md shows the table that the rules use."""
+    names = {status: status.name.lower().replace("_", " ") for status in NEXT}
+    width = max(map(len, names.values()))
+    drawn = [
+        f"{names[status]:<{width}} -> {', '.join(names[item] for item in following) or '(end)'}"
+        for status, following in NEXT.items()
+    ]
+    assert drawn in blocks(ARCHITECTURE)
+
+
+def test_every_file_that_the_documents_name_exists() -> None:
+    """No path in the documents leads nowhere."""
+    named = re.findall(r"`((?:ledger|services|clients|proto|tests|docker)/[\w./-]*)`", README + ARCHITECTURE)
+    assert len(named) > 20
+    missing = [name for name in named if not (ROOT / name).exists()]
+    assert missing == []
