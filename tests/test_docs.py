@@ -21,7 +21,12 @@ def printed(line: str, directory: Path) -> list[str]:
     """Run a documented shell line in a directory, and return the lines it prints."""
     script = f'pathbook() {{ "{sys.executable}" -c "{PATHBOOK}" "$@"; }}\n{line}'
     ran = subprocess.run(
-        ["/bin/sh", "-c", script], cwd=directory, capture_output=True, text=True, timeout=PATIENCE, check=False
+        ["/bin/sh", "-c", script],
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
     )
     return (ran.stdout + ran.stderr).splitlines()
 

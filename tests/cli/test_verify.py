@@ -129,6 +129,9 @@ def test_no_step_can_be_left_out_or_moved(sold: GetPathResponse, data: st.DataOb
         pytest.param(lambda path: path.steps[2].occurred_at.FromSeconds(1), Number.PATH, id="time"),
         pytest.param(lambda path: setattr(path.steps[2], "head", b"x" * 32), Number.PATH, id="head"),
         pytest.param(lambda path: setattr(path.steps[2], "position", 999), Number.PATH, id="position"),
+        pytest.param(
+            lambda path: setattr(path.steps[-1].unit_price, "amount_minor", 1), Number.PATH, id="price paid"
+        ),
         pytest.param(lambda path: setattr(path.run, "owner", "nobody"), Number.PATH, id="owner"),
         pytest.param(lambda path: setattr(path.run, "custodian", "nobody"), Number.PATH, id="custodian"),
         pytest.param(lambda path: setattr(path.run, "state", 1), Number.PATH, id="state of the run"),

@@ -125,6 +125,14 @@ def test_rejected_rows_are_named_and_the_others_stand(tmp_path: Path, imported: 
     assert summary.rejections[0].reason == "CELL_EMPTY: state_bottle_cost is empty."
 
 
+def test_a_table_of_which_nothing_can_be_imported_says_so(tmp_path: Path, imported: Import) -> None:
+    """Where every row is rejected, or there is none, the summary says that, and no book begins."""
+    summary = imported(write(tmp_path / "bad.csv", [sold(RUM, 0), sold(RUM, "six")]))
+    assert (summary.accepted, summary.transfers, summary.amounts) == (0, 0, {})
+    assert summary.reasons() == {1: "QUANTITY_ZERO", 2: "QUANTITY_MALFORMED"}
+    assert imported(write(tmp_path / "empty.csv", [])).rejected == 0
+
+
 def test_a_negative_row_goes_back_the_way_it_came(tmp_path: Path, imported: Import, client: Client) -> None:
     """A store's return goes to the state and on to the vendor; what no store holds cannot be returned."""
     rows = [sold(RUM, 60), sold(RUM, -6), sold(RUM, -6, store="2614"), sold(RUM, -55), sold(GIN, -1)]

@@ -184,7 +184,7 @@ class Model(RuleBasedStateMachine):
     def pick(self, data: st.DataObject, *, pending: bool) -> int:
         """Choose a transfer, mostly one that can be answered or reversed, or a position that is none."""
         likely = [position for position, deal in self.deals.items() if deal.stands and deal.open is pending]
-        return data.draw(st.sampled_from(likely if likely and data.draw(steered) else [*self.deals, 1]))
+        return data.draw(st.sampled_from(likely if data.draw(steered) and likely else [*self.deals, 1]))
 
     def side(self, data: st.DataObject, position: int, *, giver: bool) -> str:
         """Choose who answers, mostly the one who may."""
@@ -362,7 +362,9 @@ class Model(RuleBasedStateMachine):
     def unpack(self, data: st.DataObject, sscc: str) -> None:
         """Unpack a case."""
         inside = sorted(self.contents(sscc)) if sscc in self.outer else []
-        party = self.pieces[inside[0]].custodian if inside and data.draw(steered) else data.draw(parties)
+        party = data.draw(parties)
+        if data.draw(steered) and inside:
+            party = self.pieces[inside[0]].custodian
         expected = self.outer.get(sscc) == ""
         for piece in [self.pieces[key] for key in self.contents(sscc)] if expected else []:
             expected = expected and piece.custodian == party and piece.state is not OFFERED

@@ -51,7 +51,8 @@ def serve(data: str, listen: str, ready: Callable[[str], None]) -> None:
 def rebuild(data: str, progress: Callable[[int, int], None]) -> int:
     """Drop the views of a directory of books and make them again; return from how many events.
 
-    ``progress`` is told how many are done, and of how many. Servers that have the views open may go on: they and this process carry them together.
+    ``progress`` is told how many are done, and of how many. Servers that have the views open may go on: they
+    and this process carry them together.
 
     Raises:
         UnusableError: there are no books, or they cannot be opened.

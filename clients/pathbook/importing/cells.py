@@ -99,7 +99,7 @@ def parse_price(column: str, text: str, currency_code: str) -> Price:
         price = money.parse(f"{text} {currency_code}")
     except money.NotMoneyError as error:
         raise FaultError(Fault.PRICE_MALFORMED, column=column, text=str(error)) from error
-    if price[0] < -10**9:
+    if price[0] < 0:
         raise FaultError(Fault.PRICE_NEGATIVE, column=column, text=text)
     return price
 

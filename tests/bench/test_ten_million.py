@@ -1,0 +1,12 @@
+"""The bench with ten million units holds against its model."""
+
+import pytest
+
+from tests.bench import ten_million
+
+
+@pytest.mark.heavy
+def test_ten_million_units_are_sold_as_the_model_says(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every outcome and every unit's owner agree with the naive array; the figures are printed, not judged."""
+    ten_million.main()
+    assert "every unit's owner as the model" in capsys.readouterr().out
