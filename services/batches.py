@@ -1,6 +1,5 @@
 """BatchService: products, batches, codes, cases, recalls."""
 
-import functools
 from collections.abc import AsyncIterator
 
 from ledger import commands
@@ -117,9 +116,7 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
     ) -> batches_pb2.GetProductResponse:
         """Look a product up."""
         book, gtin = requests.book_name(request.book), requests.gtin(request.gtin)
-        found = await self._doors.ask(
-            book, request.at_least_position, self._doors.queries.product, book, gtin
-        )
+        found = await self._doors.ask(request.at_least_position, self._doors.queries.product, book, gtin)
         return batches_pb2.GetProductResponse(product=answers.product(found))
 
     async def ListProducts(
@@ -129,7 +126,7 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
         book, limit = requests.book_name(request.book), page_limit(request.page_size)
         after = parse_token(request.page_token, AfterName).name
         found = await self._doors.ask(
-            book, request.at_least_position, self._doors.queries.products, book, after, limit + 1
+            request.at_least_position, self._doors.queries.products, book, after, limit + 1
         )
         page = cut(found, limit)
         return batches_pb2.ListProductsResponse(
@@ -142,12 +139,17 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
     ) -> batches_pb2.GetBatchResponse:
         """Look a batch up, by its number or its lot."""
         book, queries = requests.book_name(request.book), self._doors.queries
-        query = (
-            functools.partial(queries.batch, book, request.batch)
+        found = await (
+            self._doors.ask(request.at_least_position, queries.batch, book, request.batch)
             if request.batch
-            else functools.partial(queries.batch_of_lot, book, requests.gtin(request.gtin), request.lot)
+            else self._doors.ask(
+                request.at_least_position,
+                queries.batch_of_lot,
+                book,
+                requests.gtin(request.gtin),
+                request.lot,
+            )
         )
-        found = await self._doors.ask(book, request.at_least_position, query)
         return batches_pb2.GetBatchResponse(batch=answers.batch(found))
 
     async def ListBatches(
@@ -158,7 +160,7 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
         gtin = requests.gtin(request.gtin) if request.gtin else None
         after = parse_token(request.page_token, AfterNumber).number
         found = await self._doors.ask(
-            book, request.at_least_position, self._doors.queries.batches, book, gtin, after, limit + 1
+            request.at_least_position, self._doors.queries.batches, book, gtin, after, limit + 1
         )
         page = cut(found, limit)
         return batches_pb2.ListBatchesResponse(
@@ -170,10 +172,8 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
         self, request: batches_pb2.ListCodesRequest, _context: object
     ) -> AsyncIterator[batches_pb2.ListCodesResponse]:
         """Print the codes of a range of units."""
-        book, (units,) = requests.book_name(request.book), requests.ranges([request.range])
-        batch = await self._doors.ask(
-            book, request.at_least_position, self._doors.codes.batch_holding, book, units
-        )
+        book, units = requests.book_name(request.book), requests.unit_range(request, "range")
+        batch = await self._doors.ask(request.at_least_position, self._doors.codes.batch_holding, book, units)
         for piece in pieces(units):
             self._drain.check()
             yield batches_pb2.ListCodesResponse(
@@ -188,7 +188,5 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
     ) -> batches_pb2.GetCaseResponse:
         """Tell what a packed case holds."""
         book = requests.book_name(request.book)
-        found = await self._doors.ask(
-            book, request.at_least_position, self._doors.queries.case, book, request.sscc
-        )
+        found = await self._doors.ask(request.at_least_position, self._doors.queries.case, book, request.sscc)
         return answers.case(found)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, ParamSpec, TypeVar
+from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from ledger.book import Answer, Outcome
 from ledger.commands import Command
@@ -61,16 +61,16 @@ class Doors:
 
     async def ask(
         self,
-        book: str,
         at_least_position: int,
-        query: Callable[Asked, Found | Refusal],
+        query: Callable[Concatenate[str, Asked], Found | Refusal],
+        book: str,
         *args: Asked.args,
         **kwargs: Asked.kwargs,
     ) -> Found:
-        """Return what a query finds in views that know at least a position. Raises CallFailed."""
+        """Return what a query finds in the views of a book that know at least a position. Raises CallFailed."""
         await self.known(book, requests.position(at_least_position, "at_least_position"))
         try:
-            found = await self.run(query, *args, **kwargs)
+            found = await self.run(query, book, *args, **kwargs)
         except ViewsNotWhole as views:
             raise failed(
                 Failure.VIEWS_NOT_WHOLE, book=book, position=views.position, through=views.through
@@ -112,11 +112,10 @@ class Doors:
 
     async def selection(self, book: str, message: values_pb2.Selection) -> Selection:
         """Return which units a message names, with ranges in place of its codes. Raises CallFailed."""
-        return Selection(
-            requests.ranges(message.ranges) + await self.ranges(book, message.codes),
-            tuple(message.cases),
-            requests.quantities(message.quantities),
-        )
+        ranges = requests.ranges(message.ranges)
+        if message.codes:
+            ranges += await self.ranges(book, message.codes)
+        return Selection(ranges, tuple(message.cases), requests.quantities(message.quantities))
 
     async def ranges(self, book: str, codes: Sequence[str]) -> Ranges:
         """Return the units that printed codes name, one range each. Raises CallFailed."""
@@ -129,12 +128,12 @@ class Doors:
         if not codes:
             return ()
         try:
-            return await self.ask(book, 0, self.codes.open, book, codes)
+            return await self.ask(0, self.codes.open, book, codes)
         except Refused as refused:
             if refused.refusal.reason is not Reason.CODE_UNKNOWN:
                 raise
         # a batch that was commissioned a moment ago may not be in the views yet
-        return await self.ask(book, await self.head(book), self.codes.open, book, codes)
+        return await self.ask(await self.head(book), self.codes.open, book, codes)
 
     async def _run(
         self,

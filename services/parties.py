@@ -62,7 +62,7 @@ class PartyService(parties_pb2_grpc.PartyServiceServicer):
         """Look a party up."""
         book = requests.book_name(request.book)
         found = await self._doors.ask(
-            book, request.at_least_position, self._doors.queries.party, book, request.party
+            request.at_least_position, self._doors.queries.party, book, request.party
         )
         return parties_pb2.GetPartyResponse(party=answers.party(found))
 
@@ -73,7 +73,7 @@ class PartyService(parties_pb2_grpc.PartyServiceServicer):
         book, limit = requests.book_name(request.book), page_limit(request.page_size)
         after = parse_token(request.page_token, AfterName).name
         found = await self._doors.ask(
-            book, request.at_least_position, self._doors.queries.parties, book, after, limit + 1
+            request.at_least_position, self._doors.queries.parties, book, after, limit + 1
         )
         page = cut(found, limit)
         return parties_pb2.ListPartiesResponse(

@@ -1,7 +1,6 @@
 """PathService: the path of a unit, price ladders, stock."""
 
-import functools
-
+from ledger.queries import Rung
 from ledger.refusals import Reason, refuse
 from ledger.values import Unit
 from pathbook.v1 import paths_pb2, paths_pb2_grpc
@@ -23,7 +22,6 @@ class PathService(paths_pb2_grpc.PathServiceServicer):
         unit = await self._unit(book, request)
         as_of = requests.position(request.as_of_position, "as_of_position")
         found = await self._doors.ask(
-            book,
             max(as_of, request.at_least_position),
             self._doors.queries.path,
             book,
@@ -47,16 +45,19 @@ class PathService(paths_pb2_grpc.PathServiceServicer):
         self, request: paths_pb2.GetLadderRequest, _context: object
     ) -> paths_pb2.GetLadderResponse:
         """Tell what each tier paid for a batch or a product."""
-        book, queries = requests.book_name(request.book), self._doors.queries
+        found = await self._rungs(requests.book_name(request.book), request)
+        return paths_pb2.GetLadderResponse(rungs=map(answers.rung, found))
+
+    async def _rungs(self, book: str, request: paths_pb2.GetLadderRequest) -> list[Rung]:
+        known, queries = request.at_least_position, self._doors.queries
         match request.WhichOneof("subject"):
             case "batch":
-                query = functools.partial(queries.ladder_of_batch, book, request.batch)
+                return await self._doors.ask(known, queries.ladder_of_batch, book, request.batch)
             case "gtin":
-                query = functools.partial(queries.ladder_of_product, book, requests.gtin(request.gtin))
+                gtin = requests.gtin(request.gtin)
+                return await self._doors.ask(known, queries.ladder_of_product, book, gtin)
             case _:
                 raise Refused(refuse(Reason.VALUE_MISSING, field="subject"))
-        found = await self._doors.ask(book, request.at_least_position, query)
-        return paths_pb2.GetLadderResponse(rungs=map(answers.rung, found))
 
     async def ListStock(
         self, request: paths_pb2.ListStockRequest, _context: object
@@ -65,7 +66,7 @@ class PathService(paths_pb2_grpc.PathServiceServicer):
         book, limit = requests.book_name(request.book), page_limit(request.page_size)
         after = parse_token(request.page_token, AfterNumber).number
         found = await self._doors.ask(
-            book, request.at_least_position, self._doors.queries.stock, book, request.party, after, limit + 1
+            request.at_least_position, self._doors.queries.stock, book, request.party, after, limit + 1
         )
         page = cut(found, limit)
         return paths_pb2.ListStockResponse(

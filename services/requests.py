@@ -50,7 +50,9 @@ def within(book: str, number: int, head: int) -> int:
 
 
 def gtin(text: str) -> str:
-    """Return a GTIN as 14 digits."""
+    """Return a GTIN that must be named, as 14 digits."""
+    if not text:
+        raise Refused(refuse(Reason.VALUE_MISSING, field="gtin"))
     digits = gtin14(text)
     if digits is None:
         raise Refused(refuse(Reason.GTIN_CHECK_DIGIT, gtin=text))
@@ -133,6 +135,14 @@ def delivery(number: int) -> Delivery:
 def ranges(messages: Iterable[values_pb2.UnitRange]) -> Ranges:
     """Return ranges of units as named."""
     return tuple([UnitRange(item.batch, item.first, item.last) for item in messages])
+
+
+def unit_range(request: Message, field: str) -> UnitRange:
+    """Return a range of units that must be named."""
+    if not request.HasField(field):
+        raise Refused(refuse(Reason.VALUE_MISSING, field=field))
+    (units,) = ranges([getattr(request, field)])
+    return units
 
 
 def quantities(messages: Iterable[values_pb2.Quantity]) -> tuple[Quantity, ...]:

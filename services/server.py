@@ -41,8 +41,6 @@ MAX_REQUEST_BYTES: Final = 4 * 1024 * 1024
 MAX_CALLS_OF_A_CONNECTION: Final = 1_000
 """How many calls one connection may have open at once; more wait."""
 
-_LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
-
 OPTIONS: Final = (
     ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
     ("grpc.max_send_message_length", -1),  # one event alone may be large, and it must come out again
@@ -65,6 +63,8 @@ SERVICES: Final = tuple(
     )
 )
 """The full names of our services, for health and reflection."""
+
+_LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 
 def now() -> int:

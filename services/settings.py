@@ -10,8 +10,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 DEFAULT_LISTEN: Final = "127.0.0.1:50551"
 """Only this machine may call, unless told otherwise."""
 
-DRAIN_SECONDS: Final = 10.0
-"""How long a server that was told to stop lets calls go on: any write is on disk long before."""
+DRAIN_SECONDS: Final = 5.0
+"""How long a server that was told to stop lets calls go on: less than a container is given before it is killed."""
 
 
 class Settings(BaseSettings):

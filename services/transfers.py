@@ -201,7 +201,7 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
         """Look a transfer, sale or return up."""
         book = requests.book_name(request.book)
         found = await self._doors.ask(
-            book, request.at_least_position, self._doors.queries.transfer, book, request.transfer
+            request.at_least_position, self._doors.queries.transfer, book, request.transfer
         )
         return transfers_pb2.GetTransferResponse(transfers=map(answers.transfer, found))
 
@@ -214,7 +214,6 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
         after = parse_token(request.page_token, AfterTransfer)
         before = (after.transfer, after.line) if after.transfer else None
         found = await self._doors.ask(
-            book,
             request.at_least_position,
             self._doors.queries.transfers,
             book,

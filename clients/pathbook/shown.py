@@ -28,7 +28,7 @@ from ledger.events import (
 )
 from ledger.values import Delivery, Money, Standing
 from pathbook.replay import Contradiction, Step
-from pathbook.v1 import paths_pb2
+from pathbook.v1 import paths_pb2, values_pb2
 from pathbook.v1.paths_pb2 import GetPathResponse, PathStep, PathStepKind
 
 BRAND_TIER = 0
@@ -131,8 +131,8 @@ def _hold_step(said: PathStep, step: Step) -> None:
     receiver_tier = said.receiver_tier if said.HasField("receiver_tier") else None
     for name, shown, held in (
         ("head", said.head, step.after.head),
-        ("recording time", _microseconds(said.recorded_at), recorded.recorded_at),
-        ("time", _microseconds(said.occurred_at), recorded.occurred_at),
+        ("recording time", _nanoseconds(said.recorded_at), recorded.recorded_at * 1_000),
+        ("time", _nanoseconds(said.occurred_at), recorded.occurred_at * 1_000),
         ("kind of step", int(said.kind), int(reading.kind)),
         ("giver", said.giver, reading.giver.name),
         ("receiver", said.receiver, reading.receiver.name),
@@ -147,6 +147,7 @@ def _hold_step(said: PathStep, step: Step) -> None:
         ("standing of the receiver", int(said.receiver_standing), int(reading.receiver.standing or 0)),
         ("delivery", int(said.delivery), int(reading.delivery or 0)),
         ("state", int(said.state), int(step.after.state)),
+        ("attestation", said.attestation, values_pb2.ATTESTATION_RECORDED),
     ):
         if shown != held:
             raise Contradiction(
@@ -168,5 +169,5 @@ def _hold_end(path: GetPathResponse, steps: Sequence[Step]) -> None:
             raise Contradiction(f"the events shown do not lead to the {name} that the server names")
 
 
-def _microseconds(time: Timestamp) -> int:
-    return time.seconds * 1_000_000 + time.nanos // 1_000
+def _nanoseconds(time: Timestamp) -> int:
+    return time.seconds * 1_000_000_000 + time.nanos

@@ -66,18 +66,19 @@ def check_path(path: GetPathResponse, code: PrintedCode, today: datetime.date, p
     except Contradiction as contradiction:
         found[Number.PATH] = (Result.FAILED, str(contradiction))
         return _report(Verdict.PATH_CONTRADICTED, found)
-    hops, end = standing_hops(steps), steps[-1].after
+    hops, end, made = standing_hops(steps), steps[-1].after, steps[0].event
+    assert isinstance(made, BatchCommissioned)  # the replay lets no other path pass
     found |= {
-        Number.COMMISSIONED: _commissioned(path, steps[0]),
+        Number.COMMISSIONED: _commissioned(path, steps[0], made),
         Number.PATH: (
             Result.OK,
             f"{len(steps)} events replayed from their bytes, {len(hops)} hops in one chain",
         ),
         Number.AUTHORIZED: _authorized(hops, policy),
         Number.RECALL: _recalled(path, end.state, policy),
-        Number.EXPIRY: _expired(path.batch.expires_on, today, policy),
+        Number.EXPIRY: _expired(made.expires_on, today, policy),
         Number.PRICE: _price_confirmed(steps),
-        Number.POLICY: _within_limits(path, hops, today, policy),
+        Number.POLICY: _within_limits(made.made_on, hops, today, policy),
     }
     return _report(_verdict(found), found)
 
@@ -89,8 +90,8 @@ def standing_hops(steps: Sequence[Step]) -> list[tuple[int, Terms]]:
 
 
 def _report(verdict: Verdict, found: _Found) -> Report:
-    """Fill in what was not come to."""
-    outcomes = dict.fromkeys(Number, (Result.NOT_CHECKED, "not come to")) | _ALWAYS | found
+    """Fill in what was not reached."""
+    outcomes = dict.fromkeys(Number, (Result.NOT_CHECKED, "not reached")) | _ALWAYS | found
     return Report(verdict, tuple(Check(number, *outcomes[number]) for number in Number))
 
 
@@ -107,26 +108,26 @@ def _issued(path: GetPathResponse, code: PrintedCode) -> _Outcome:
     unit = f"unit {path.unit.number} of batch {path.unit.batch}"
     if (path.unit.batch, path.unit.number, path.serial) != (code.batch, code.number, code.serial):
         return Result.FAILED, f"the server answered for {unit}, which is not what the code names"
-    return Result.OK, f"{unit}, a serial of the key that the server holds"
+    return Result.OK, f"{unit}, by the key that the server holds"
 
 
-def _commissioned(path: GetPathResponse, first: Step) -> _Outcome:
-    made, said = first.event, path.batch
-    assert isinstance(made, BatchCommissioned)
-    expires_on, price = made.expires_on.isoformat() if made.expires_on else "", said.suggested_price
-    shown = (said.gtin, said.brand, said.lot, said.size, said.made_on, said.expires_on, path.product.gtin)
-    recorded = (
-        made.product,
-        made.brand,
-        made.lot,
-        made.size,
-        made.made_on.isoformat(),
-        expires_on,
-        made.product,
-    )
-    if shown != recorded or Money(price.amount_minor, price.currency_code) != made.suggested_price:
-        return Result.FAILED, "the server describes the batch otherwise than the event that made it"
-    return Result.OK, f"{path.product.name}, lot {made.lot}, made {made.made_on} by {made.brand}"
+def _commissioned(path: GetPathResponse, first: Step, made: BatchCommissioned) -> _Outcome:
+    """Compare what the server says of the batch; what it says the product is called, no event here holds."""
+    said, price = path.batch, path.batch.suggested_price
+    for name, shown, held in (
+        ("number", said.batch, made.batch),
+        ("position", said.position, first.recorded.position),
+        ("GTIN", (said.gtin, path.product.gtin), (made.product, made.product)),
+        ("brand", (said.brand, path.product.brand), (made.brand, made.brand)),
+        ("lot", said.lot, made.lot),
+        ("size", said.size, made.size),
+        ("date of making", said.made_on, made.made_on.isoformat()),
+        ("expiry", said.expires_on, made.expires_on.isoformat() if made.expires_on else ""),
+        ("suggested price", Money(price.amount_minor, price.currency_code), made.suggested_price),
+    ):
+        if shown != held:
+            return Result.FAILED, f"the server shows another {name} than the event that made the batch"
+    return Result.OK, f"GTIN {made.product}, lot {made.lot}, made {made.made_on} by {made.brand}"
 
 
 def _authorized(hops: Sequence[tuple[int, Terms]], policy: Policy) -> _Outcome:
@@ -155,10 +156,10 @@ def _recalled(path: GetPathResponse, state: UnitState, policy: Policy) -> _Outco
     return Result.OK, "the server knows of none in force"
 
 
-def _expired(expires_on: str, today: datetime.date, policy: Policy) -> _Outcome:
-    if not expires_on:
+def _expired(expires_on: datetime.date | None, today: datetime.date, policy: Policy) -> _Outcome:
+    if expires_on is None:
         return Result.OK, "it does not expire"
-    days = (datetime.date.fromisoformat(expires_on) - today).days
+    days = (expires_on - today).days
     if days >= 0:
         return Result.OK, f"{days} days left on {today}"
     return Result.NOTED if policy.allow_expired else Result.FAILED, f"expired {expires_on}, {-days} days ago"
@@ -179,7 +180,7 @@ def _price_confirmed(steps: Sequence[Step]) -> _Outcome:
 
 
 def _within_limits(
-    path: GetPathResponse, hops: Sequence[tuple[int, Terms]], today: datetime.date, policy: Policy
+    made_on: datetime.date, hops: Sequence[tuple[int, Terms]], today: datetime.date, policy: Policy
 ) -> _Outcome:
     limit, against = policy.max_price, []
     if (limit, policy.max_tiers, policy.max_age) == (None, None, None):
@@ -192,7 +193,7 @@ def _within_limits(
     between_parties = sum(terms.receiver_standing is not None for _, terms in hops)
     if policy.max_tiers is not None and between_parties > policy.max_tiers:
         against.append(f"{between_parties} hops between parties, more than {policy.max_tiers}")
-    age = (today - datetime.date.fromisoformat(path.batch.made_on)).days
+    age = (today - made_on).days
     if policy.max_age is not None and age > policy.max_age:
         against.append(f"made {age} days ago, more than {policy.max_age}")
     return (Result.FAILED, "; ".join(against)) if against else (Result.OK, "kept")

@@ -6,7 +6,8 @@ from ledger.runs import Change, Run
 from ledger.values import CONSUMER_PREFIX, UnitState
 
 _NOTHING = (0, 0, 0)
-_WRITTEN_OFF = frozenset((UnitState.LOST, UnitState.DAMAGED, UnitState.DESTROYED, UnitState.DEFACED))
+WRITTEN_OFF = frozenset((UnitState.LOST, UnitState.DAMAGED, UnitState.DESTROYED, UnitState.DEFACED))
+"""The states of units that are gone: nobody's stock, and in no case any more."""
 
 
 class StockChanges:
@@ -30,7 +31,7 @@ class StockChanges:
     def _count(self, batch: int, run: Run, units: int) -> None:
         """Consumers keep no stock here, and what was written off is nobody's stock."""
         owner, custodian = run.owner, run.custodian
-        if run.state in _WRITTEN_OFF:
+        if run.state in WRITTEN_OFF:
             return
         if not owner.startswith(CONSUMER_PREFIX):
             owned, in_custody, reserved = self.sums.get((owner, batch), _NOTHING)

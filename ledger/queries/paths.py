@@ -2,8 +2,9 @@
 
 from ledger.codec import decode
 from ledger.events import RecordedEvent
+from ledger.projections.stock import WRITTEN_OFF
 from ledger.queries.answers import Path, Step, StepKind, UnitRun
-from ledger.queries.registers import product_of, with_recalls
+from ledger.queries.registers import batch_of, product_of, recalls
 from ledger.queries.steps import Movement, movement
 from ledger.refusals import Reason, Refusal, refuse
 from ledger.store.moment import Moment
@@ -18,22 +19,20 @@ def path(views: Moment, stream: Stream, unit: Unit, as_of: int, *, corrections: 
     Left out, unless corrections are asked for: offers that were answered, withdrawn or lapsed; what that did to
     units not accepted; transfers reversed by then, with their reversals.
     """
-    batch = views.batch(unit.batch)
-    if batch is None or 0 < as_of < batch.position:
+    goods = views.goods(unit.batch)
+    if goods is None or 0 < as_of < goods.batch.position:
         return refuse(Reason.BATCH_UNKNOWN, batch=unit.batch)
-    if not 0 <= unit.number < batch.size:
+    if not 0 <= unit.number < goods.batch.size:
         named = UnitRange(unit.batch, unit.number, unit.number)
-        return refuse(Reason.RANGE_BEYOND_BATCH, range=named, last=batch.size - 1)
-    product = views.product(batch.product)
-    assert product is not None, batch
+        return refuse(Reason.RANGE_BEYOND_BATCH, range=named, last=goods.batch.size - 1)
     as_of = min(as_of or views.position, views.position)
     known = [row for row in views.walk(unit.batch, unit.number) if row.position <= as_of]
     steps = _steps(stream, views.book, unit, known[::-1])
     return Path(
         unit,
-        product_of(product),
-        with_recalls(views, batch),
-        _run(views, unit, known[0], as_of),
+        product_of(goods.product),
+        batch_of(goods.batch, recalls(views, unit.batch) if goods.recalled else ()),
+        _run(views, unit, known[0], as_of, packed=goods.packed and as_of == views.position),
         tuple(steps if corrections else _resolved(steps)),
         as_of,
     )
@@ -90,19 +89,20 @@ def _resolved(steps: list[Step]) -> list[Step]:
     ]
 
 
-def _run(views: Moment, unit: Unit, row: PastRow, as_of: int) -> UnitRun:
-    """Return the run in force at a position. Where cases lay is known of the present only."""
+def _run(views: Moment, unit: Unit, row: PastRow, as_of: int, *, packed: bool) -> UnitRun:
+    """Return the run in force at a position. What was packed in cases is known of the present only."""
     first, last = row.first, row.last
     if row.valid_to is not None or as_of < row.valid_from:
         first, last = views.extent(unit.batch, unit.number, row, as_of)
-    now = as_of == views.position
+    state = UnitState(row.state)
+    packed = packed and state not in WRITTEN_OFF
     return UnitRun(
         UnitRange(unit.batch, first, last),
         row.owner,
         row.custodian,
-        UnitState(row.state),
+        state,
         row.transfer,
         row.position,
         row.head,
-        views.outermost_case(unit.batch, unit.number) if now else "",
+        views.outermost_case(unit.batch, unit.number) if packed else "",
     )

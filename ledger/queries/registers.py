@@ -49,13 +49,15 @@ def products(views: Moment, after: str, limit: int) -> list[Product]:
 def batch(views: Moment, number: int) -> Batch | Refusal:
     """Return the batch with a number, with its recalls."""
     row = views.batch(number)
-    return refuse(Reason.BATCH_UNKNOWN, batch=number) if row is None else with_recalls(views, row)
+    return refuse(Reason.BATCH_UNKNOWN, batch=number) if row is None else _with_recalls(views, row)
 
 
 def batch_of_lot(views: Moment, gtin: str, lot: str) -> Batch | Refusal:
     """Return the batch of a product with a lot number, with its recalls."""
     row = views.batch_of_lot(gtin, lot)
-    return refuse(Reason.BATCH_UNKNOWN, batch=f"{lot} of {gtin}") if row is None else with_recalls(views, row)
+    return (
+        refuse(Reason.BATCH_UNKNOWN, batch=f"{lot} of {gtin}") if row is None else _with_recalls(views, row)
+    )
 
 
 def batches(views: Moment, gtin: str | None, after: int, limit: int) -> list[Batch] | Refusal:
@@ -81,7 +83,7 @@ def product_of(row: ProductRow) -> Product:
     return Product(row.product, row.brand, row.name, price, row.position)
 
 
-def batch_of(row: BatchRow, recalls: tuple[Recall, ...] = ()) -> Batch:
+def batch_of(row: BatchRow, recalled: tuple[Recall, ...] = ()) -> Batch:
     """Return the batch in a row."""
     return Batch(
         row.batch,
@@ -93,23 +95,26 @@ def batch_of(row: BatchRow, recalls: tuple[Recall, ...] = ()) -> Batch:
         datetime.date.fromisoformat(row.expires_on) if row.expires_on is not None else None,
         Money(row.suggested_minor, row.suggested_currency),
         row.position,
-        recalls,
+        recalled,
     )
 
 
-def with_recalls(views: Moment, row: BatchRow) -> Batch:
-    """Return the batch in a row, with its recalls."""
-    recalls = tuple(
+def recalls(views: Moment, number: int) -> tuple[Recall, ...]:
+    """Return the recalls of a batch, oldest first."""
+    return tuple(
         Recall(
             found.position,
-            ranges_from_text(row.batch, found.ranges),
+            ranges_from_text(number, found.ranges),
             found.note,
             found.occurred_at,
             found.lifted_position,
         )
-        for found in views.recalls(row.batch)
+        for found in views.recalls(number)
     )
-    return batch_of(row, recalls)
+
+
+def _with_recalls(views: Moment, row: BatchRow) -> Batch:
+    return batch_of(row, recalls(views, row.batch))
 
 
 def _party(row: PartyRow, authorizations: tuple[Authorization, ...] = ()) -> Party:

@@ -31,7 +31,7 @@ from ledger.projections.registers import (
 from ledger.projections.transfers import TransferRow
 from ledger.rules.needs import Needs
 from ledger.rules.state import Authorization, Batch, Case, Party, Product, Recall, State, Transfer
-from ledger.runs import Partition
+from ledger.runs import Partition, Run
 from ledger.store.database import reading
 from ledger.store.follower import SQLAlchemyTrackingRecorder
 from ledger.store.stream import Stream
@@ -138,12 +138,15 @@ def _named(
     book: str,
     column: str,
     keys: Iterable[str] | Iterable[int],
+    *conditions: ColumnElement[bool],
 ) -> list[_Row]:
-    """Return the rows of a book whose column has one of the keys."""
+    """Return the rows of a book whose column has one of the keys, and that meet the conditions."""
     named = list(keys)
     chunks = (named[begin : begin + MAX_NAMED] for begin in range(0, len(named), MAX_NAMED))
     return [
-        found for chunk in chunks for found in _rows(connection, table, row, book, table.c[column].in_(chunk))
+        found
+        for chunk in chunks
+        for found in _rows(connection, table, row, book, table.c[column].in_(chunk), *conditions)
     ]
 
 
@@ -178,47 +181,62 @@ def _load_products(connection: Connection, state: State, needs: Needs) -> None:
             ProductRegistered(row.product, row.brand, row.name, price), row.position
         )
     state.lots = dict.fromkeys(needs.lots)
-    for product, lot in needs.lots:
-        for batch in _rows(
-            connection, BATCH, BatchRow, state.book, BATCH.c.product == product, BATCH.c.lot == lot
-        ):
-            state.lots[product, lot] = batch.batch
+    lots = sa.tuple_(BATCH.c.product, BATCH.c.lot)
+    named = list(needs.lots)
+    for begin in range(0, len(named), MAX_NAMED // 2):
+        chunk = named[begin : begin + MAX_NAMED // 2]
+        for batch in _rows(connection, BATCH, BatchRow, state.book, lots.in_(chunk)):
+            state.lots[batch.product, batch.lot] = batch.batch
 
 
 def _load_batches(connection: Connection, state: State, needs: Needs) -> None:
     state.batches = dict.fromkeys(needs.batches)
-    for row in _named(connection, BATCH, BatchRow, state.book, "batch", needs.batches):
-        made = BatchCommissioned(
-            row.batch,
-            row.product,
-            row.brand,
-            row.lot,
-            row.size,
-            datetime.date.fromisoformat(row.made_on),
-            datetime.date.fromisoformat(row.expires_on) if row.expires_on else None,
-            Money(row.suggested_minor, row.suggested_currency),
-        )
-        book, number = state.book, row.batch
-        current = _rows(connection, RUN, RunRow, book, RUN.c.batch == number, RUN.c.valid_to.is_(None))
-        state.partitions[number] = Partition(number, map(run_from_row, current))
-        contents = _rows(connection, CASE_RANGE, CaseRangeRow, book, CASE_RANGE.c.batch == number)
-        packed = [(item.first, item.last, item.sscc) for item in contents]
-        recalls = {
-            item.position: Recall(
-                ranges_from_text(number, item.ranges), item.occurred_at, bool(item.lifted_position)
-            )
-            for item in _rows(connection, RECALL, RecallRow, book, RECALL.c.batch == number)
-        }
-        state.batches[row.batch] = Batch(made, packed, recalls)
+    book, numbers = state.book, needs.batches
+    for row in _named(connection, BATCH, BatchRow, book, "batch", numbers):
+        state.batches[row.batch] = Batch(_commissioned(row), [], {})
+    current: dict[int, list[Run]] = {}
+    for run in _named(connection, RUN, RunRow, book, "batch", numbers, RUN.c.valid_to.is_(None)):
+        current.setdefault(run.batch, []).append(run_from_row(run))
+    state.partitions = {number: Partition(number, found) for number, found in current.items()}
+    for part in _named(connection, CASE_RANGE, CaseRangeRow, book, "batch", numbers):
+        _at_hand(state, part.batch).packed.append((part.first, part.last, part.sscc))
+    for made in _named(connection, RECALL, RecallRow, book, "batch", numbers):
+        ranges = ranges_from_text(made.batch, made.ranges)
+        recall = Recall(ranges, made.occurred_at, bool(made.lifted_position))
+        _at_hand(state, made.batch).recalls[made.position] = recall
+
+
+def _at_hand(state: State, number: int) -> Batch:
+    batch = state.batches[number]
+    assert batch is not None, number
+    return batch
+
+
+def _commissioned(row: BatchRow) -> BatchCommissioned:
+    return BatchCommissioned(
+        row.batch,
+        row.product,
+        row.brand,
+        row.lot,
+        row.size,
+        datetime.date.fromisoformat(row.made_on),
+        datetime.date.fromisoformat(row.expires_on) if row.expires_on else None,
+        Money(row.suggested_minor, row.suggested_currency),
+    )
 
 
 def _load_cases(connection: Connection, state: State, needs: Needs) -> None:
     state.cases = dict.fromkeys(needs.cases)
-    for row in _named(connection, PACKED_CASE, CaseRow, state.book, "sscc", needs.cases):
-        contents = _named(connection, CASE_RANGE, CaseRangeRow, state.book, "sscc", [row.sscc])
-        inner = _named(connection, PACKED_CASE, CaseRow, state.book, "outer", [row.sscc])
-        ranges = tuple(sorted(UnitRange(item.batch, item.first, item.last) for item in contents))
-        state.cases[row.sscc] = Case(ranges, tuple(sorted(item.sscc for item in inner)), row.outer or "")
+    book, names = state.book, needs.cases
+    contents: dict[str, list[UnitRange]] = {}
+    for part in _named(connection, CASE_RANGE, CaseRangeRow, book, "sscc", names):
+        contents.setdefault(part.sscc, []).append(UnitRange(part.batch, part.first, part.last))
+    inner: dict[str, list[str]] = {}
+    for case in _named(connection, PACKED_CASE, CaseRow, book, "outer", names):
+        inner.setdefault(case.outer or "", []).append(case.sscc)
+    for row in _named(connection, PACKED_CASE, CaseRow, book, "sscc", names):
+        ranges, cases = contents.get(row.sscc, []), inner.get(row.sscc, [])
+        state.cases[row.sscc] = Case(tuple(sorted(ranges)), tuple(cases), row.outer or "")
 
 
 def _load_recalls(connection: Connection, state: State, needs: Needs) -> None:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Select, Table, bindparam
 
-from ledger.projections.registers import BatchRow
+from ledger.projections.registers import BatchRow, ProductRow
 from ledger.store.follower import TRACKING
 from ledger.store.tables import (
     AUTHORIZATION,
@@ -24,6 +24,15 @@ from ledger.store.tables import (
 
 NEVER = "9999-99-99"
 """Stands where a batch has no expiry date, behind every date there is."""
+
+
+class GoodsRow(NamedTuple):
+    """A batch with its product, and whether it was ever recalled, and holds units packed in cases."""
+
+    batch: BatchRow
+    product: ProductRow
+    recalled: bool
+    packed: bool
 
 
 class PriceRow(NamedTuple):
@@ -85,6 +94,16 @@ AUTHORIZATIONS = _of(AUTHORIZATION, AUTHORIZATION.c.party == bindparam("party"))
 PRODUCT_NAMED = _of(PRODUCT, PRODUCT.c.product == bindparam("product"))
 PRODUCTS = _page(PRODUCT, "product")
 BATCH_NUMBERED = _of(BATCH, BATCH.c.batch == bindparam("batch"))
+GOODS = (
+    sa.select(
+        *list(BATCH.c)[1:],
+        *list(PRODUCT.c)[1:],
+        sa.exists().where(RECALL.c.book == bindparam("book"), RECALL.c.batch == bindparam("batch")),
+        sa.exists().where(CASE_RANGE.c.book == bindparam("book"), CASE_RANGE.c.batch == bindparam("batch")),
+    )
+    .join(PRODUCT, sa.and_(PRODUCT.c.book == BATCH.c.book, PRODUCT.c.product == BATCH.c.product))
+    .where(BATCH.c.book == bindparam("book"), BATCH.c.batch == bindparam("batch"))
+)
 BATCH_OF_LOT = _of(BATCH, BATCH.c.product == bindparam("product"), BATCH.c.lot == bindparam("lot"))
 BATCHES = _page(BATCH, "batch")
 BATCHES_OF_PRODUCT = _page(BATCH, "batch", BATCH.c.product == bindparam("product"))

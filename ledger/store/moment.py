@@ -12,7 +12,7 @@ from ledger.projections.registers import AuthorizationRow, BatchRow, PartyRow, P
 from ledger.projections.transfers import TransferRow
 from ledger.store import lookups, paths
 from ledger.store.database import reading
-from ledger.store.lookups import NEVER, PriceRow, StockRow
+from ledger.store.lookups import NEVER, GoodsRow, PriceRow, StockRow
 from ledger.store.stream import persistence_errors
 from ledger.values import TransferStatus
 
@@ -67,6 +67,15 @@ class Moment:
     def batch(self, batch: int) -> BatchRow | None:
         """The batch with a number, None where there is none."""
         return self._one(lookups.BATCH_NUMBERED, BatchRow, batch=batch)
+
+    def goods(self, batch: int) -> GoodsRow | None:
+        """The batch with a number, with its product, None where there is none."""
+        width = len(BatchRow._fields)
+        return self._one(
+            lookups.GOODS,
+            lambda *row: GoodsRow(BatchRow(*row[:width]), ProductRow(*row[width:-2]), *row[-2:]),
+            batch=batch,
+        )
 
     def batch_of_lot(self, product: str, lot: str) -> BatchRow | None:
         """The batch of a product with a lot number, None where there is none."""

@@ -1,8 +1,10 @@
 """What is wrong with a command line is said before anything is asked, and what it cost to say so."""
 
 import json
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -106,3 +108,27 @@ def test_reading_a_misspelt_directory_does_not_make_it(tmp_path_factory: pytest.
     assert (ran.code, ran.out) == (4, "")
     assert "There are no books in" in ran.err
     assert not directory.exists()
+
+
+def test_books_that_cannot_be_opened_are_said_to_be_so(demo: Path, tmp_path: Path) -> None:
+    """Without its key, with a broken log, or where an address is taken, a server does not start, and says why."""
+    keyless = shutil.copytree(demo, tmp_path / "keyless")
+    (keyless / "codes.key").unlink()
+    ran = pathbook("--data", str(keyless), "stock", "agent-1")
+    assert (ran.code, ran.out) == (4, "")
+    assert "codes.key is missing" in ran.err
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "events.sqlite").write_text("this is no database, and long enough to be taken for one" * 20)
+    for verb in (["stock", "agent-1"], ["views", "rebuild"]):
+        ran = pathbook("--data", str(broken), *verb)
+        assert (ran.code, ran.out) == (4, "")
+        assert f"{broken} cannot be opened" in ran.err
+    assert pathbook("views", "rebuild", "--data", str(tmp_path / "none")).code == 4
+
+
+def test_an_address_that_is_taken_is_named(server: str, tmp_path: Path) -> None:
+    """A second server on an address says so and ends."""
+    ran = pathbook("serve", "--data", str(tmp_path), "--listen", server)
+    assert (ran.code, ran.out) == (4, "")
+    assert f"Cannot listen on {server}" in ran.err

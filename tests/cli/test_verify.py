@@ -139,6 +139,13 @@ def test_no_step_can_be_left_out_or_moved(sold: GetPathResponse, data: st.DataOb
         pytest.param(
             lambda path: setattr(path.batch, "expires_on", "2099-01-01"), Number.COMMISSIONED, id="expiry"
         ),
+        pytest.param(lambda path: setattr(path.steps[2], "attestation", 2), Number.PATH, id="attestation"),
+        pytest.param(
+            lambda path: setattr(path.batch, "made_on", "long ago"), Number.COMMISSIONED, id="no date"
+        ),
+        pytest.param(
+            lambda path: setattr(path.batch, "position", 1), Number.COMMISSIONED, id="position of the batch"
+        ),
         pytest.param(lambda path: setattr(path.batch, "lot", "other"), Number.COMMISSIONED, id="lot"),
         pytest.param(
             lambda path: setattr(path.batch.suggested_price, "amount_minor", 1),

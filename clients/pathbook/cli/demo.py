@@ -93,7 +93,8 @@ def _ask(settings: Settings, server: str, code: str, today: datetime.date | None
     ):
         aside = settings.output is not Output.TABLE
         click.echo(f"\n{sentence}\n\n$ pathbook {shlex.join(command_line)}\n", err=aside)
-        answer = pathbook.main(command_line, "pathbook", obj=settings, standalone_mode=False)
+        colour = click.get_current_context().color
+        answer = pathbook.main(command_line, "pathbook", obj=settings, standalone_mode=False, color=colour)
         if command_line[0] == "verify":
             earned = int(answer)
     return earned

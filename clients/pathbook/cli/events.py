@@ -100,11 +100,14 @@ def _words(said: object, name: str = "") -> Iterator[str]:
             yield f"{name}={batch}:{first}-{last}"
         case dict():
             for inner, value in said.items():
-                yield from _words(value, str(inner))
+                if not str(inner).endswith("_tier"):
+                    yield from _words(value, str(inner))
         case list():
             for value in said:
                 yield from _words(value, name)
-        case "" | "0" | 0 | None:
+        case "" | "0" | 0 | None | "DELIVERY_WITH_TITLE":
             pass
+        case "STANDING_UNSPECIFIED" | "STANDING_AUTHORIZED":
+            pass  # what is as usual would only hide what is not
         case _:
             yield f"{name}={said}"

@@ -21,7 +21,7 @@ ANY_PORT: Final = "127.0.0.1:0"
 
 
 class UnusableError(OSError):
-    """A directory of books cannot be opened, or an address not listened on; the message says why."""
+    """A directory of books cannot be opened; the message says why, and what to do."""
 
 
 @contextlib.contextmanager
@@ -30,6 +30,7 @@ def serving(data: str, listen: str = ANY_PORT, level: int = logging.WARNING) -> 
 
     Raises:
         UnusableError: see there.
+        OSError: the directory cannot be read or written, or the address not listened on.
         ValueError: ``listen`` is not HOST:PORT.
     """
     with contextlib.ExitStack() as stack:
@@ -94,10 +95,10 @@ def _settings(data: str, listen: str) -> Settings:
 
 @contextlib.contextmanager
 def _opening(data: str) -> Iterator[None]:
-    """Whatever keeps books from being opened is to be said in words: their format, their key, their disk."""
+    """Say in words whatever keeps books from being opened: their format, their key, their database."""
     try:
         yield
-    except ValueError:
-        raise
+    except (OSError, ValueError):
+        raise  # these say it themselves
     except Exception as error:
         raise UnusableError(f"{data} cannot be opened: {error}") from error

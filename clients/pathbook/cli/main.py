@@ -108,7 +108,8 @@ def run(arguments: Sequence[str]) -> int:
     """Run the command and return its exit code; what went wrong is told on stderr."""
     settings = Settings()
     try:
-        done = pathbook.main(arguments, "pathbook", obj=settings, standalone_mode=False)
+        colour = False if os.environ.get("NO_COLOR") else None
+        done = pathbook.main(arguments, "pathbook", obj=settings, standalone_mode=False, color=colour)
         sys.stdout.flush()
     except click.UsageError as error:
         return _tell(settings, Exit.USAGE, "USAGE", error.format_message() + _where_to_look(error))

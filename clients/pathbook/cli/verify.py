@@ -150,7 +150,7 @@ def _line(check: "Check") -> str:
     from pathbook.verdicts import Result
 
     colour = {Result.OK: "green", Result.NOTED: "yellow", Result.FAILED: "red"}.get(check.result)
-    result = click.style(check.result.value.ljust(RESULT_WIDTH), fg=colour)
+    result = click.style(check.result.value, fg=colour) + " " * (RESULT_WIDTH - len(check.result.value))
     found = textwrap.wrap(output.printable(f"{check.name}: {check.detail}"), TEXT_WIDTH)
     return f"{check.number:2}  {result}  " + f"\n{' ' * (RESULT_WIDTH + 6)}".join(found)
 
