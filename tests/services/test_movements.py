@@ -258,7 +258,7 @@ def test_many_writes_go_on_one_call(client: Client) -> None:
     assert [len(batch) for batch in results] == [11, 0, 3, 1]
     assert all(result.HasField("receipt") for result in results[0])
     reasons = [result.refusal.message for result in results[2]]
-    assert reasons[0].startswith("Units 1:500-500 belong to acme, not to corner.")
+    assert reasons[0].startswith("Units 1:500 belong to acme, not to corner.")
     assert reasons[1] == "unit_price is missing. Name it."
     assert results[2][2].receipt.duplicate
     assert results[2][2].receipt.position == results[0][4].receipt.position
