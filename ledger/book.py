@@ -228,7 +228,11 @@ class Book:
     def _asked_earlier(self, commands: list[Command]) -> dict[str, RecordedEvent]:
         """Return the events that answered these requests before, as far as memory has let them go."""
         names = {command.request_id for command in commands if command.request_id not in self._asked}
-        positions = self._loader.requests(self.name, names) if names else []
+        if not names:
+            return {}
+        known, positions = self._loader.requests(self.name, names)
+        if known < self._state.position - len(self._tail):
+            raise _BehindError  # the views are being made anew, and know less than what was let go
         found: dict[str, RecordedEvent] = {}
         for entry in self._stream.at(self.name, positions):
             recorded = decode(entry.position, entry.data)
@@ -266,7 +270,7 @@ class Book:
         known = part.position - (self._state.position - len(self._tail))
         if not 0 <= known <= len(self._tail):
             raise _BehindError
-        self._views_position = part.position
+        self._views_position = part.position  # before the tail carries the part on
         for recorded in itertools.islice(self._tail, known, None):
             evolve(part, recorded)
             for key in needs.holdings:

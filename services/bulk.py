@@ -93,7 +93,7 @@ class Bulk:
         try:
             while (taken := await queue.get()) is not None:
                 if isinstance(taken, Exception):
-                    return
+                    raise taken
                 yield await taken.outcomes()
         finally:
             reader.cancel()

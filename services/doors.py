@@ -36,6 +36,7 @@ class Doors:
         self._directory = directory
         self._reading = ThreadPoolExecutor(READ_THREADS, "reader")
         self._writing = ThreadPoolExecutor(WRITE_THREADS, "writer")
+        self._known: dict[str, int] = {}  # views never go back, but to be made anew, and then they say so
         self.codes = Codes(directory.key, directory.queries)
         self.queries = directory.queries
 
@@ -96,15 +97,13 @@ class Doors:
 
     async def known(self, book: str, position: int) -> None:
         """Wait until the views know a position. Raises CallFailed for one that the book does not have."""
-        if position == 0:
-            return
-        reached = await self.run(self._directory.follower.reached, book, position)
-        if reached.done():
+        if position <= self._known.get(book, 0):
             return
         requests.within(book, position, await self.head(book))
+        reached = await self.run(self._directory.follower.reached, book, position)
         try:
             async with asyncio.timeout(CATCH_UP_SECONDS):
-                await asyncio.wrap_future(reached)
+                self._known[book] = await asyncio.wrap_future(reached)
         except TimeoutError:
             raise failed(
                 Failure.VIEWS_BEHIND, book=book, position=position, seconds=CATCH_UP_SECONDS

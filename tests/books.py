@@ -30,13 +30,14 @@ class Clock:
 
 
 @contextlib.contextmanager
-def library(directory: Path, clock: Clock | None = None) -> Iterator[Library]:
-    """Open the store in a directory as a server does."""
+def library(directory: Path, clock: Clock | None = None, *, follow: bool = True) -> Iterator[Library]:
+    """Open the store in a directory as a server does, perhaps with views that nobody carries on."""
     events = open_engine(directory / "events.sqlite", purpose="events")
     views = open_engine(directory / "views.sqlite", purpose="views")
     stream = Stream(events)
     follower = Follower(stream, views)
-    follower.start()
+    if follow:
+        follower.start()
     opened = Library(
         stream, Loader(stream, views, SQLAlchemyTrackingRecorder(views)), follower, clock or Clock()
     )

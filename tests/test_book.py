@@ -18,14 +18,16 @@ from ledger.commands import (
     Command,
     OfferTransfer,
     RecordTransfer,
+    RegisterParty,
 )
 from ledger.events import Event, TransferLapsed, TransferRecorded
 from ledger.refusals import Reason, Refusal
 from ledger.rules.deciding import decide
 from ledger.rules.state import State
 from ledger.store.database import open_engine
+from ledger.store.follower import Follower
 from ledger.store.stream import Stream
-from ledger.values import Money, Quantity, Selection, UnitRange
+from ledger.values import Money, PartyKind, Quantity, Selection, UnitRange
 from tests.books import BEGINNING, PATIENCE, Clock, ask, library
 from tests.rules.test_against_model import Model
 from tests.scenario import DAY, NOON
@@ -86,6 +88,42 @@ def test_the_same_request_twice_in_one_group_is_recorded_once(tmp_path: Path) ->
         assert isinstance(two, Answer)
         assert (one.duplicate, two.duplicate) == (False, True)
         assert one.recorded == two.recorded
+
+
+def test_a_repeat_is_known_while_the_views_know_nothing_of_it(tmp_path: Path) -> None:
+    """What the views were not told yet is in memory, and not let go before they were."""
+    with library(tmp_path, follow=False) as opened:
+        ask(opened, *BEGINNING)
+        first = positions(ask(opened, record("x"), record("y")))
+        assert positions(ask(opened, RegisterParty(request_id="z", party="zoe", kind=PartyKind.SHOP))) == [7]
+        assert positions(ask(opened, record("x"), record("y"))) == first
+    with library(tmp_path, follow=False) as opened:
+        assert positions(ask(opened, record("y"), record("x"))) == [6, 5]
+
+
+def test_a_repeat_is_known_while_the_views_are_made_anew(tmp_path: Path) -> None:
+    """Views that were dropped under a running writer make it wait, not forget."""
+
+    def interrupt(done: int, of: int) -> None:
+        if done > of // 3:
+            raise InterruptedError
+
+    with library(tmp_path) as opened:
+        ask(opened, *BEGINNING)
+        requests = [record(f"r{number}") for number in range(600)]
+        first = positions(ask(opened, *requests))
+        events = open_engine(tmp_path / "events.sqlite", purpose="events")
+        views = open_engine(tmp_path / "views.sqlite", purpose="views")
+        for _ in range(5):
+            rebuilding = Follower(Stream(events), views, events_at_once=20)
+            with pytest.raises(InterruptedError):
+                rebuilding.rebuild(interrupt)
+            rebuilding.close()
+            assert [positions(ask(opened, request)) for request in requests[::37]] == [
+                [p] for p in first[::37]
+            ]
+        events.dispose()
+        views.dispose()
 
 
 def test_the_books_clock_never_runs_backwards(tmp_path: Path) -> None:

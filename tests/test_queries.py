@@ -92,6 +92,13 @@ def the_path(queries: Queries, number: int, as_of: int = 0, *, corrections: bool
     return path
 
 
+def transfers_at(queries: Queries, position: int) -> list[Transfer]:
+    """Return the lines of a transfer."""
+    lines = queries.transfer("book", position)
+    assert isinstance(lines, list), lines
+    return lines
+
+
 def in_words(step: Step) -> str:
     """Say a step in a few words."""
     price = f" at {step.unit_price.amount_minor}" if step.unit_price else ""
@@ -132,6 +139,10 @@ def test_a_path_shows_every_hop_once(tell: Callable[[str], Queries]) -> None:
     assert path.run.range == UnitRange(1, 3, 3)
     assert (path.run.owner, path.run.state) == ("consumer:wei", UnitState.CONFIRMED)
     assert (path.product.name, path.batch.lot, path.as_of_position) == ("mask", "L1", 14)
+    (offer,) = transfers_at(queries, 9)
+    assert (offer.status, offer.units, offer.accepted_units, offer.answered_position) == (
+        *(TransferStatus.ACCEPTED_IN_PART, 50, 40, 10),
+    )
     short = the_path(queries, 45, corrections=True)
     assert [in_words(step) for step in short.steps] == [
         "8 commissioned acme",
@@ -164,6 +175,19 @@ def test_a_path_shows_the_offer_that_is_open(tell: Callable[[str], Queries]) -> 
     ]
 
 
+def test_a_run_of_the_past_reached_to_what_had_been_cut_from_it(tell: Callable[[str], Queries]) -> None:
+    """As of a position, a run ends where others had been cut off by then, whatever became of those."""
+    queries = tell("""
+        record 1:10-19 acme > ann at 15000
+        record 1:15-19 ann > ben at 18000
+        record 1:40-49 acme > ann at 15000
+        record 1:25 acme > cat at 15000
+    """)
+    ranges = [the_path(queries, 25, as_of).run.range for as_of in range(8, 13)]
+    assert [(part.first, part.last) for part in ranges] == [(0, 99), (20, 99), (20, 99), (20, 39), (25, 25)]
+    assert the_path(queries, 30, as_of=11).run.range == UnitRange(1, 20, 39)
+
+
 def test_a_reversed_transfer_is_shown_as_corrected(tell: Callable[[str], Queries]) -> None:
     """What both sides reversed is left out, with its reversal; on request both are shown and marked."""
     queries = tell("""
@@ -189,13 +213,6 @@ def test_a_reversed_transfer_is_shown_as_corrected(tell: Callable[[str], Queries
     ]
     (line,) = transfers_at(queries, 11)
     assert (line.status, line.reversal_asked_by) == (TransferStatus.REVERSED, "ann")
-
-
-def transfers_at(queries: Queries, position: int) -> list[Transfer]:
-    """Return the lines of a transfer."""
-    lines = queries.transfer("book", position)
-    assert isinstance(lines, list), lines
-    return lines
 
 
 def test_a_return_goes_back_the_way_it_came(tell: Callable[[str], Queries]) -> None:

@@ -121,7 +121,7 @@ class Follower:
         self._woken: set[str] = set()
         self._closing = False
         self._rest_until: dict[str, float] = {}
-        self._thread = threading.Thread(target=self._follow, name="follower")
+        self._thread = threading.Thread(target=self._follow, name="follower", daemon=True)
 
     def start(self) -> None:
         """Follow every book in a thread of its own, until `close`."""

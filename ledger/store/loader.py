@@ -81,11 +81,12 @@ class Loader:
         state.deadlines = deadlines
         return state
 
-    def requests(self, book: str, names: Iterable[str]) -> list[int]:
-        """Return the positions at which any of these requests were answered, as far as the views know."""
+    def requests(self, book: str, names: Iterable[str]) -> tuple[int, list[int]]:
+        """Return where the views stand, and at which positions they know any of these requests were answered."""
         with reading(self._views) as connection:
+            position = self._tracking.max_tracking_id_on(connection, book) or 0
             rows = _named(connection, REQUEST, RequestRow, book, "request_id", names)
-            return [row.position for row in rows]
+        return position, [row.position for row in rows]
 
     def load(self, book: str, needs: Needs) -> State:
         """Return a state with what is needed at hand; None for what the views do not know."""

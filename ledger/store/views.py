@@ -12,6 +12,7 @@ from ledger.projections.runs import RunChanges
 from ledger.projections.views import Row, ViewChanges
 from ledger.store import tables
 from ledger.store.database import FormatNotKnown, create_tables, writing
+from ledger.store.planning import describe
 from ledger.store.statements import Statement, adding, amending, emptying, inserting, removing
 
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
@@ -47,6 +48,8 @@ _END_RUN = amending(tables.RUN, [*_RUN_KEY, "valid_to"])
 _REMOVE_RUN = removing(tables.RUN, _RUN_KEY)
 _ADD_LADDER, _REMOVE_LADDER = adding(tables.LADDER), removing(tables.LADDER, [], tables.NO_UNITS)
 _ADD_STOCK, _REMOVE_STOCK = adding(tables.STOCK), removing(tables.STOCK, [], tables.NOTHING_LEFT)
+
+sa.event.listen(tables.VIEWS, "after_create", describe)  # in the same transaction: who sees tables, sees both
 
 
 def open_views(engine: Engine) -> None:

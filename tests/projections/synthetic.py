@@ -174,7 +174,8 @@ class SyntheticBook:
         """Answer the offer that reserves a run."""
         offer = self.state.transfers[run.transfer]
         assert offer is not None, run
-        match self.random.randrange(6):
+        random = self.random
+        match random.randrange(7):
             case 0:
                 return commands.DeclineTransfer(
                     request_id=request_id, receiver=offer.terms.receiver, transfer=run.transfer
@@ -186,8 +187,13 @@ class SyntheticBook:
             case 2:
                 self.now += 2 * DAY
                 return commands.LapseTransfer(request_id=request_id, transfer=run.transfer)
-            case 3:
-                claim = commands.DiscrepancyClaim(DiscrepancyKind.SHORT, units.ranges)
+            case 3 | 4:
+                claim = random.choice(
+                    [
+                        commands.DiscrepancyClaim(DiscrepancyKind.SHORT, units.ranges),
+                        commands.DiscrepancyClaim(DiscrepancyKind.DAMAGED, (), 1),
+                    ]
+                )
                 return commands.AcceptTransfer(
                     request_id=request_id,
                     receiver=offer.terms.receiver,

@@ -42,11 +42,16 @@ def serving(data: str, listen: str = ANY_PORT, level: int = logging.WARNING) -> 
 def serve(data: str, listen: str, ready: Callable[[str], None]) -> None:
     """Serve until this process is told to stop (SIGINT, SIGTERM), then drain. Raises as ``serving``."""
     told = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: told.set())
-    with serving(data, listen, logging.INFO) as address:
-        ready(address)
-        told.wait()
+    before = {
+        number: signal.signal(number, lambda *_: told.set()) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        with serving(data, listen, logging.INFO) as address:
+            ready(address)
+            told.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def rebuild(data: str, progress: Callable[[int, int], None]) -> int:

@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 import grpc
 
 from pathbook.client.calls import Caller, request_id_or_new
+from pathbook.client.errors import UnreachableError
 from pathbook.v1 import transfers_pb2, transfers_pb2_grpc
 
 BATCHES_AHEAD: Final = 4
@@ -63,6 +64,11 @@ class Bulk(Caller):
                         sending.put(None)  # the server ends the call in its turn
             except grpc.RpcError as error:
                 patience.bear(error)
+            else:
+                if under_way:
+                    raise UnreachableError(
+                        self.target, "it ended the call too soon", grpc.StatusCode.UNAVAILABLE
+                    )
             finally:
                 sending.put(None)
                 answers.cancel()

@@ -64,7 +64,8 @@ class EventServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Subscribe(self, request, context):
-        """Subscribe streams the events after a position and goes on with new ones as they come.
+        """Subscribe streams the events after a position and goes on with new ones as they come. A server that stops
+        ends it as UNAVAILABLE: subscribe again after the last next_after_position.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

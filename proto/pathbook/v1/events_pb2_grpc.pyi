@@ -36,7 +36,9 @@ class EventServiceStub:
     Read: _grpc.UnaryStreamMultiCallable[_events_pb2.ReadRequest, _events_pb2.ReadResponse]
     """Read streams the events after a position, and ends at the head the call began with."""
     Subscribe: _grpc.UnaryStreamMultiCallable[_events_pb2.SubscribeRequest, _events_pb2.SubscribeResponse]
-    """Subscribe streams the events after a position and goes on with new ones as they come."""
+    """Subscribe streams the events after a position and goes on with new ones as they come. A server that stops
+    ends it as UNAVAILABLE: subscribe again after the last next_after_position.
+    """
     GetHead: _grpc.UnaryUnaryMultiCallable[_events_pb2.GetHeadRequest, _events_pb2.GetHeadResponse]
     """GetHead tells the last position of a book."""
 
@@ -48,7 +50,9 @@ class EventServiceAsyncStub(EventServiceStub):
     Read: _aio.UnaryStreamMultiCallable[_events_pb2.ReadRequest, _events_pb2.ReadResponse]  # type: ignore[assignment]
     """Read streams the events after a position, and ends at the head the call began with."""
     Subscribe: _aio.UnaryStreamMultiCallable[_events_pb2.SubscribeRequest, _events_pb2.SubscribeResponse]  # type: ignore[assignment]
-    """Subscribe streams the events after a position and goes on with new ones as they come."""
+    """Subscribe streams the events after a position and goes on with new ones as they come. A server that stops
+    ends it as UNAVAILABLE: subscribe again after the last next_after_position.
+    """
     GetHead: _aio.UnaryUnaryMultiCallable[_events_pb2.GetHeadRequest, _events_pb2.GetHeadResponse]  # type: ignore[assignment]
     """GetHead tells the last position of a book."""
 
@@ -69,7 +73,9 @@ class EventServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _events_pb2.SubscribeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_events_pb2.SubscribeResponse], _abc.AsyncIterator[_events_pb2.SubscribeResponse]]:
-        """Subscribe streams the events after a position and goes on with new ones as they come."""
+        """Subscribe streams the events after a position and goes on with new ones as they come. A server that stops
+        ends it as UNAVAILABLE: subscribe again after the last next_after_position.
+        """
 
     @_abc_1.abstractmethod
     def GetHead(

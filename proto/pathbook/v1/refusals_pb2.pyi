@@ -25,7 +25,7 @@ class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal
     REFUSAL_REASON_UNSPECIFIED: _RefusalReason.ValueType  # 0
     """Not said."""
     REFUSAL_REASON_REQUEST_ID_MALFORMED: _RefusalReason.ValueType  # 1
-    """A request id has 1 to 128 printable ASCII characters. Send one, and the same again on a retry."""
+    """A request id has 1 to 128 printable ASCII characters and begins with no tilde. Send one, and the same again on a retry."""
     REFUSAL_REASON_REQUEST_ID_REUSED: _RefusalReason.ValueType  # 2
     """Request {request_id} was already answered at position {position}, and its content was another. Use a new request id for a new request."""
     REFUSAL_REASON_BOOK_MALFORMED: _RefusalReason.ValueType  # 3
@@ -197,13 +197,14 @@ class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal
 
 class RefusalReason(_RefusalReason, metaclass=_RefusalReasonEnumTypeWrapper):
     """RefusalReason is the reason of a refusal. A refused call ends with a google.rpc.Status that carries an
-    ErrorInfo whose reason is the name below without its prefix, and whose domain is "pathbook".
+    ErrorInfo whose reason is the name below without its prefix, and whose domain is "pathbook". Reasons that are
+    about the call and not about the book (a page token, views that lag, a server that stops) have no number here.
     """
 
 REFUSAL_REASON_UNSPECIFIED: RefusalReason.ValueType  # 0
 """Not said."""
 REFUSAL_REASON_REQUEST_ID_MALFORMED: RefusalReason.ValueType  # 1
-"""A request id has 1 to 128 printable ASCII characters. Send one, and the same again on a retry."""
+"""A request id has 1 to 128 printable ASCII characters and begins with no tilde. Send one, and the same again on a retry."""
 REFUSAL_REASON_REQUEST_ID_REUSED: RefusalReason.ValueType  # 2
 """Request {request_id} was already answered at position {position}, and its content was another. Use a new request id for a new request."""
 REFUSAL_REASON_BOOK_MALFORMED: RefusalReason.ValueType  # 3
