@@ -20,16 +20,16 @@ import msgspec
 
 from ledger import runs
 from ledger.codec import decode, encode, leaf_hash
-from ledger.commands import Command, LapseTransfer, RegisterParty, digest
+from ledger.commands import Command, LapseTransfer, digest
 from ledger.events import RecordedEvent
 from ledger.refusals import Reason, Refusal, refuse
 from ledger.rules.deciding import decide
 from ledger.rules.needs import Needs, missing
-from ledger.rules.state import evolve
+from ledger.rules.state import State, evolve
 from ledger.store.follower import Follower
 from ledger.store.loader import Loader
 from ledger.store.stream import PositionTaken, Stream
-from ledger.values import WRITER_PREFIX, PartyKind, TransferStatus, is_identifier
+from ledger.values import WRITER_PREFIX, TransferStatus
 
 MAX_GROUP = 1_000
 """How many waiting commands are decided and committed together: beyond it, latency grows and speed does not."""
@@ -54,6 +54,12 @@ SHORT_TAIL = 256
 
 GROUPS_BETWEEN_TIDYING = 64
 """How many groups are written before memory is looked over again: counting it costs as much as a small group."""
+
+MAX_LAPSES = 500
+"""How many offers are ended with one group: after a long stop, more than enough may be due."""
+
+MAX_HOLDINGS = 1_000
+"""For how many parties and products it is kept in which batches they may own units."""
 
 IDLE_SECONDS = 1.0
 """How long the writer sleeps at the most before it looks for offers to lapse."""
@@ -91,6 +97,7 @@ class Book:
         self._stream, self._loader, self._follower, self._clock = stream, loader, follower, clock
         self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._groups = 0
+        self._closed = False
         self._reload()
         self._thread = threading.Thread(target=self._work, name=f"writer of {name}", daemon=True)
         self._thread.start()
@@ -103,11 +110,15 @@ class Book:
     def submit(self, commands: Sequence[Command]) -> Future[list[Outcome]]:
         """Decide commands in order; done with an outcome for each when all that was accepted is on disk."""
         done: Future[list[Outcome]] = Future()
-        self._waiting.put(_Waiting(commands, done))
+        if self._closed:
+            done.set_exception(RuntimeError(f"book {self.name} is closed"))
+        else:
+            self._waiting.put(_Waiting(commands, done))
         return done
 
     def close(self) -> None:
         """Finish what waits, then stop."""
+        self._closed = True
         self._waiting.put(None)
         self._thread.join()
 
@@ -164,6 +175,8 @@ class Book:
             try:
                 outcomes, entries = self._decide(commands)
                 self._stream.append(self.name, self._committed, entries)
+                if not entries and any(isinstance(outcome, Refusal) for outcome in outcomes):
+                    self._expect_nothing_newer()
             except (PositionTaken, _BehindError):
                 self._reload()
                 continue
@@ -172,6 +185,11 @@ class Book:
             return outcomes
         msg = f"{MAX_CONFLICTS} times another writer of book {self.name} was first"
         raise RuntimeError(msg)
+
+    def _expect_nothing_newer(self) -> None:
+        """Say no only on what the book is now: nothing was appended that the fence could have judged."""
+        if self._stream.head(self.name) != self._committed:
+            raise _BehindError
 
     def _reload(self) -> None:
         """Begin again from the views and the tail of the log behind them."""
@@ -193,7 +211,10 @@ class Book:
         evolve(self._state, recorded)
         self._tail.append(recorded)
         self._asked[recorded.request_id] = recorded
-        for number in runs.batches(recorded.event):
+        touched = runs.batches(recorded.event)
+        for batches in self._state.holdings.values():
+            batches.update(touched)  # more than need be: what the party owns there is looked up
+        for number in touched:
             self._used[number] = None
             self._used.move_to_end(number)
 
@@ -216,11 +237,10 @@ class Book:
                 outcomes.append(refuse(Reason.REQUEST_ID_REUSED, **facts))
         return outcomes, entries
 
-    def _load_for(self, commands: list[Command]) -> None:
+    def _load_for(self, commands: Sequence[Command]) -> None:
         """Bring to hand in few loads what most of a group needs; what it leads to later is loaded one by one."""
         for _ in range(LOADS_OF_A_GROUP):
             needs = missing(self._state, commands)
-            needs.holdings.clear()  # which batches a party has units of, each command asks when its turn comes
             if not needs:
                 return
             self._load(needs)
@@ -234,14 +254,13 @@ class Book:
         if known < self._state.position - len(self._tail):
             raise _BehindError  # the views are being made anew, and know less than what was let go
         found: dict[str, RecordedEvent] = {}
-        for entry in self._stream.at(self.name, positions):
+        for entry in self._loader.entries(self.name, positions):
             recorded = decode(entry.position, entry.data)
             found[recorded.request_id] = recorded
         return found
 
     def _handle(self, command: Command, now: int, entries: list[tuple[str, bytes]]) -> Outcome:
         """Decide one command, and remember its event as if it were written."""
-        self._state.holdings.clear()  # true for one command only: each one moves units
         while needs := missing(self._state, [command]):
             self._load(needs)
         event = decide(self._state, command, now)
@@ -280,13 +299,14 @@ class Book:
             self._used[number] = None
 
     def _lapse(self, now: int, entries: list[tuple[str, bytes]]) -> None:
-        """End the offers whose deadline has passed."""
-        deadlines = self._state.deadlines
-        while deadlines and deadlines[0][0] <= now:
+        """End the offers whose deadline has passed, or begin to: the next group goes on."""
+        deadlines, due = self._state.deadlines, list[LapseTransfer]()
+        while deadlines and deadlines[0][0] <= now and len(due) < MAX_LAPSES:
             _, transfer = heappop(deadlines)
-            self._handle(
-                LapseTransfer(request_id=f"{WRITER_PREFIX}lapse/{transfer}", transfer=transfer), now, entries
-            )
+            due.append(LapseTransfer(request_id=f"{WRITER_PREFIX}lapse/{transfer}", transfer=transfer))
+        self._load_for(due)
+        for command in due:
+            self._handle(command, now, entries)
 
     def _let_go(self) -> None:
         """Let go of the tail the views know, and of what was not used for long."""
@@ -301,7 +321,10 @@ class Book:
         self._groups += 1
         if self._groups % GROUPS_BETWEEN_TIDYING:
             return
-        state = self._state
+        self._tidy(self._state)
+
+    def _tidy(self, state: State) -> None:
+        """Let go of batches unused for longest, of transfers no longer open, and of what is known not to exist."""
         at_hand = sum(len(partition.runs) for partition in state.partitions.values())
         while at_hand > MAX_RUNS_AT_HAND and len(self._used) > 1:
             number, _ = self._used.popitem(last=False)
@@ -310,45 +333,9 @@ class Book:
                 at_hand -= len(partition.runs)
         if len(state.transfers) > MAX_TRANSFERS_AT_HAND:
             offered = TransferStatus.OFFERED
-            state.transfers = {
-                position: transfer
-                for position, transfer in state.transfers.items()
-                if transfer is not None and transfer.status is offered
-            }
-
-
-class Library:
-    """The books of one store, each opened when it is first written to."""
-
-    def __init__(self, stream: Stream, loader: Loader, follower: Follower, clock: Clock) -> None:
-        """Keep what books are opened with."""
-        self._stream, self._loader, self._follower, self._clock = stream, loader, follower, clock
-        self._books: dict[str, Book] = {}
-        self._opening = threading.Lock()
-
-    def submit(self, book: str, commands: Sequence[Command]) -> Future[list[Outcome]]:
-        """Decide commands on a book, as ``Book.submit``; a book begins with its first brand."""
-        if (refusal := self._refuse_unknown(book, commands)) is not None:
-            done: Future[list[Outcome]] = Future()
-            done.set_result([refusal] * len(commands))
-            return done
-        return self._open(book).submit(commands)
-
-    def _refuse_unknown(self, book: str, commands: Sequence[Command]) -> Refusal | None:
-        if not is_identifier(book):
-            return refuse(Reason.BOOK_MALFORMED, book=book)
-        begins = any(isinstance(item, RegisterParty) and item.kind is PartyKind.BRAND for item in commands)
-        if book not in self._books and not begins and self._stream.head(book) == 0:
-            return refuse(Reason.BOOK_UNKNOWN, book=book)
-        return None
-
-    def _open(self, book: str) -> Book:
-        with self._opening:
-            if book not in self._books:
-                self._books[book] = Book(book, self._stream, self._loader, self._follower, self._clock)
-            return self._books[book]
-
-    def close(self) -> None:
-        """Finish what waits in every book, then stop."""
-        for book in self._books.values():
-            book.close()
+            closed = [key for key, item in state.transfers.items() if item and item.status is not offered]
+            for key in closed:
+                del state.transfers[key]
+        if len(state.holdings) > MAX_HOLDINGS:
+            state.holdings.clear()
+        state.forget_absent()

@@ -20,6 +20,18 @@ def joined(ranges: Iterable[UnitRange]) -> Ranges | Unit:
     return tuple(result)
 
 
+def union(ranges: Iterable[UnitRange]) -> Ranges:
+    """Return the units of ranges that may overlap, sorted, neighbours joined."""
+    result: list[UnitRange] = []
+    for item in sorted(ranges):
+        before = result[-1] if result and result[-1].batch == item.batch else None
+        if before is not None and item.first <= before.last + 1:
+            result[-1] = UnitRange(item.batch, before.first, max(before.last, item.last))
+        else:
+            result.append(item)
+    return tuple(result)
+
+
 def count_units(ranges: Iterable[UnitRange]) -> int:
     """Return how many units the ranges hold together."""
     return sum(item.last - item.first + 1 for item in ranges)

@@ -48,6 +48,7 @@ class Reason(enum.IntEnum):
     AUTHORIZATION_UNKNOWN = 22
     NOT_THE_UPLINE = 23
     AUTHORIZATION_ALREADY_REVOKED = 24
+    VALIDITY_BEYOND_UPLINE = 25
     # products, batches and codes
     GTIN_CHECK_DIGIT = 30
     PRODUCT_EXISTS = 31
@@ -115,6 +116,9 @@ class Reason(enum.IntEnum):
     CASE_EMPTY = 94
     RECALL_UNKNOWN = 95
     RECALL_ALREADY_LIFTED = 96
+    CASE_OF_SEVERAL_OWNERS = 97
+    CASE_TOO_DEEP = 98
+    NOT_THE_PACKER = 99
 
 
 # One reason a line, however long, reads as the table it is.
@@ -144,6 +148,7 @@ SENTENCES: Final[dict[Reason, tuple[Kind, str]]] = {
     Reason.AUTHORIZATION_UNKNOWN: (Kind.MISSING, "There is no authorisation at position {authorization}. List the party's authorisations."),
     Reason.NOT_THE_UPLINE: (Kind.FORBIDDEN, "The authorisation at {authorization} was given by {upline}; {party} cannot revoke it."),
     Reason.AUTHORIZATION_ALREADY_REVOKED: (Kind.STATE, "The authorisation at {authorization} was already revoked, as of {revoked_from}."),
+    Reason.VALIDITY_BEYOND_UPLINE: (Kind.INVALID, "An authorisation until {valid_until} would outlive that of {upline}, which ends at {upline_until}. End it then or before."),
     Reason.GTIN_CHECK_DIGIT: (Kind.INVALID, "'{gtin}' is not a GTIN of 8, 12, 13 or 14 digits with a right check digit. Check the number on the label."),
     Reason.PRODUCT_EXISTS: (Kind.EXISTS, "Product {product} is registered already, at position {position}."),
     Reason.PRODUCT_UNKNOWN: (Kind.MISSING, "There is no product {product} in this book. Register it first."),
@@ -166,7 +171,7 @@ SENTENCES: Final[dict[Reason, tuple[Kind, str]]] = {
     Reason.NO_UNITS: (Kind.INVALID, "The request names no units. Name ranges, codes, cases or a quantity."),
     Reason.TOO_MANY_RANGES: (Kind.INVALID, "The request names {count} ranges, codes, cases or quantities; at most {limit} are allowed. Split it."),
     Reason.RANGE_REVERSED: (Kind.INVALID, "Range {range} ends before it begins, or begins below 0."),
-    Reason.RANGE_BEYOND_BATCH: (Kind.INVALID, "Range {range} lies beyond the batch, which has units 0 to {last}."),
+    Reason.RANGE_BEYOND_BATCH: (Kind.INVALID, "Range {range} lies beyond the batch named, which has units 0 to {last}."),
     Reason.RANGES_OVERLAP: (Kind.INVALID, "The request names unit {number} of batch {batch} twice. Name each unit once."),
     Reason.QUANTITY_NOT_POSITIVE: (Kind.INVALID, "A quantity of {count} is not 1 or more."),
     Reason.STOCK_TOO_SMALL: (Kind.STATE, "{party} has {available} loose, unreserved units of {what}, not {count}. Look at its stock; units in cases move with their case."),
@@ -180,7 +185,7 @@ SENTENCES: Final[dict[Reason, tuple[Kind, str]]] = {
     Reason.UNITS_IN_CASE: (Kind.STATE, "Units {range} are packed in case {sscc}. Move the whole case, or unpack it first."),
     Reason.UNITS_RECALLED: (Kind.STATE, "Units {range} are recalled (position {recall}). They may go back the way they came, not onward."),
     Reason.DEADLINE_PASSED: (Kind.INVALID, "The deadline {deadline} is not after the book's clock, {now}. Set a later one, or none."),
-    Reason.TRANSFER_UNKNOWN: (Kind.MISSING, "There is no transfer at position {transfer}. List the party's transfers."),
+    Reason.TRANSFER_UNKNOWN: (Kind.MISSING, "Position {transfer} holds no offer or transfer that could be answered or reversed. List the party's transfers."),
     Reason.TRANSFER_ANSWERED: (Kind.STATE, "The offer at position {transfer} is no longer open: it was {status}."),
     Reason.NOT_THE_RECEIVER: (Kind.FORBIDDEN, "The offer at position {transfer} was made to {receiver}; {party} cannot answer it."),
     Reason.NOT_THE_GIVER: (Kind.FORBIDDEN, "The offer at position {transfer} was made by {giver}; {party} cannot withdraw it."),
@@ -205,6 +210,9 @@ SENTENCES: Final[dict[Reason, tuple[Kind, str]]] = {
     Reason.CASE_EMPTY: (Kind.STATE, "Case {sscc} has no units left. Unpack it."),
     Reason.RECALL_UNKNOWN: (Kind.MISSING, "There is no recall at position {recall}."),
     Reason.RECALL_ALREADY_LIFTED: (Kind.STATE, "The recall at position {recall} was already lifted."),
+    Reason.CASE_OF_SEVERAL_OWNERS: (Kind.STATE, "Units {range} belong to {owner}, others of the case to {other}. A case holds units of one owner."),
+    Reason.CASE_TOO_DEEP: (Kind.STATE, "Case {sscc} would hold cases in cases more than {limit} deep. Unpack some of them."),
+    Reason.NOT_THE_PACKER: (Kind.FORBIDDEN, "Case {sscc} is empty and was packed by {packer}; {party} cannot unpack it."),
 }
 # fmt: on
 """For each reason its kind, and what the user reads: the thing, the rule, what to do."""

@@ -44,12 +44,16 @@ EMPTY_HEAD = hashlib.sha256(b"").digest()
 """The head of units with no past: the hash of an empty tree, RFC 6962 section 2.1."""
 
 
+MAX_INDEXED_AT_ONCE = 500
+"""How many runs or ranges are moved within the index of stock; where more change, it is made anew when asked for."""
+
+
 def next_head(head: bytes, leaf: bytes) -> bytes:
     """Return the head after one more event: RFC 6962's node hash, SHA-256(0x01 | head | leaf)."""
     return hashlib.sha256(b"\x01" + head + leaf).digest()
 
 
-class Run(msgspec.Struct, frozen=True):
+class Run(msgspec.Struct, frozen=True, gc=False):
     """Units first .. last of a batch with the same past, in force since position ``valid_from``.
 
     ``position`` is the last event of their past and ``origin`` the first unit of the run that event made: where a
@@ -74,7 +78,7 @@ class Run(msgspec.Struct, frozen=True):
     head: bytes
 
 
-class Change(msgspec.Struct, frozen=True):
+class Change(msgspec.Struct, frozen=True, gc=False):
     """What one event did to one run: the run as it was, and what became of it, in order of unit numbers.
 
     ``changed`` is the piece the event touched; ``remainders`` the untouched ends cut off by it. A batch's
@@ -87,7 +91,7 @@ class Change(msgspec.Struct, frozen=True):
     remainders: tuple[Run, ...]
 
 
-class _Move(msgspec.Struct, frozen=True):
+class _Move(msgspec.Struct, frozen=True, gc=False):
     """How an event changes the runs in its ranges. None keeps what is there.
 
     ``custodian_from`` moves the goods only where they lie with that party. ``push`` lengthens the way by a
@@ -124,8 +128,15 @@ class Partition:
         for first in self._in_stock.get(owner, ()):
             yield self.runs[bisect_left(self._firsts, first)]
 
+    def forget_index(self) -> None:
+        """Let the index of stock be made anew when it is next asked for: cheaper than many changes to it."""
+        self._in_stock = None
+
     def _index(self, gone: list[Run], come: list[Run]) -> None:
         if self._in_stock is None:
+            return
+        if len(gone) > MAX_INDEXED_AT_ONCE:
+            self.forget_index()
             return
         for run in gone:
             if run.state is UnitState.IN_STOCK:
@@ -138,6 +149,10 @@ class Partition:
     def overlapping(self, first: int, last: int) -> list[Run]:
         """Return the runs that hold any of the units first .. last, in order."""
         return self.runs[bisect_right(self._firsts, first) - 1 : bisect_right(self._firsts, last)]
+
+    def count(self, first: int, last: int) -> int:
+        """Return how many runs hold any of the units first .. last."""
+        return bisect_right(self._firsts, last) - bisect_right(self._firsts, first) + 1
 
     def apply(self, move: _Move, part: UnitRange, position: int, leaf: bytes) -> list[Change]:
         """Change the units of one range and return what changed."""
@@ -224,6 +239,9 @@ def apply(partitions: dict[int, Partition], recorded: RecordedEvent) -> list[Cha
         return [Change(event.batch, None, partition.runs[0], ())]
     changes: list[Change] = []
     for move in _moves(event, position):
+        if len(move.ranges) > MAX_INDEXED_AT_ONCE:
+            for number in {part.batch for part in move.ranges}.intersection(partitions):
+                partitions[number].forget_index()
         for part in move.ranges:
             at_hand = partitions.get(part.batch)
             if at_hand is not None:

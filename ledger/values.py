@@ -27,6 +27,18 @@ MAX_BATCH_SIZE = 2**28
 MAX_RANGES = 10_000
 """The most ranges, codes or cases one request may name: what decides one request must end soon."""
 
+MAX_PIECES = 100_000
+"""The most runs one request may touch: stock in more pieces than that is moved in several requests."""
+
+MAX_QUANTITIES = 100
+"""The most quantities one request may name; quantities of the same batch or product add up."""
+
+MAX_DISCREPANCIES = 20
+"""The most discrepancies of one acceptance; one holds any number of ranges."""
+
+MAX_CASE_DEPTH = 8
+"""How deep cases may be packed in cases: inner packs, boxes, cases, layers, pallets and containers are six."""
+
 MAX_PRODUCTS = 1_000
 """The most products one authorisation may list; leave the list empty to allow every product."""
 
@@ -123,6 +135,10 @@ class UnitState(enum.IntEnum):
     DAMAGED = 6
     DESTROYED = 7
     DEFACED = 8
+
+
+WRITTEN_OFF = frozenset({UnitState.LOST, UnitState.DAMAGED, UnitState.DESTROYED, UnitState.DEFACED})
+"""The states nothing comes back from."""
 
 
 class Delivery(enum.IntEnum):

@@ -1,8 +1,14 @@
 """What queries find, as messages: parties, goods, transfers, ladders, stock, paths."""
 
+from typing import Final
+
+from ledger.events import Discrepancy
 from ledger.queries import answers
-from pathbook.v1 import batches_pb2, parties_pb2, paths_pb2, transfers_pb2, values_pb2
+from pathbook.v1 import batches_pb2, events_pb2, parties_pb2, paths_pb2, transfers_pb2, values_pb2
 from services.messages import money, timestamp, timestamp_or_none, unit_ranges
+
+MAX_INT64: Final = 2**63 - 1
+"""The highest number that an int64 field holds."""
 
 
 def party(found: answers.Party) -> parties_pb2.Party:
@@ -76,6 +82,12 @@ def case(found: answers.Case) -> batches_pb2.GetCaseResponse:
     )
 
 
+def discrepancy(found: Discrepancy) -> events_pb2.Discrepancy:
+    """Return the message for what was not accepted."""
+    kind = values_pb2.DiscrepancyKind.ValueType(found.kind)
+    return events_pb2.Discrepancy(kind=kind, ranges=unit_ranges(found.ranges))
+
+
 def transfer(found: answers.Transfer) -> transfers_pb2.Transfer:
     """Return the message for a transfer, a sale, or a line of a return."""
     return transfers_pb2.Transfer(
@@ -94,6 +106,7 @@ def transfer(found: answers.Transfer) -> transfers_pb2.Transfer:
         answered_position=found.answered_position,
         reversal_asked_by=found.reversal_asked_by,
         returns_transfer=found.returns_transfer,
+        discrepancies=[discrepancy(item) for item in found.discrepancies],
     )
 
 
@@ -108,7 +121,7 @@ def rung(found: answers.Rung) -> paths_pb2.Rung:
         median_minor=found.median_minor,
         most_minor=found.most_minor,
         mean_minor=found.mean_minor,
-        sum_minor=found.sum_minor,
+        sum_minor=found.sum_minor if found.sum_minor <= MAX_INT64 else None,
         suggested_minor=found.suggested_minor,
     )
 

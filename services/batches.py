@@ -67,7 +67,7 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
             units=await self._doors.selection(book, requests.selected(request)),
         )
         answer = await self._doors.write(book, command)
-        return batches_pb2.PackCaseResponse(receipt=receipts.receipt(answer))
+        return batches_pb2.PackCaseResponse(receipt=receipts.receipt(answer), ranges=receipts.chosen(answer))
 
     async def UnpackCase(
         self, request: batches_pb2.UnpackCaseRequest, _context: object

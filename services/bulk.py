@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from ledger.book import Outcome
 from ledger.commands import Command, RecordTransfer, ReturnUnits, SellUnits
 from ledger.refusals import Reason, Refusal, refuse
+from ledger.values import MAX_RANGES
 from pathbook.v1.transfers_pb2 import (
     RecordTransferRequest,
     RecordTransfersEntry,
@@ -76,6 +77,16 @@ class _Submitted(NamedTuple):
         return [next(decided) if refusal is None else refusal for refusal in self.unread]
 
 
+def _named(entry: RecordTransfersEntry) -> int:
+    """Return how many ranges, codes, cases and quantities an entry names: they are what deciding it costs."""
+    kind = entry.WhichOneof("entry")
+    if kind is None:
+        return 0
+    request: RecordTransferRequest | SellUnitsRequest | ReturnUnitsRequest = getattr(entry, kind)
+    units = request.units
+    return len(units.ranges) + len(units.codes) + len(units.cases) + len(units.quantities)
+
+
 class Bulk:
     """Keeps a few batches of a call in the book's queue while their answers go back in order."""
 
@@ -117,6 +128,9 @@ class Bulk:
         book = requests.book_name(batch.book)
         if len(batch.entries) > MAX_ENTRIES:
             raise failed(Failure.TOO_MANY_ENTRIES, count=len(batch.entries), limit=MAX_ENTRIES)
+        named = sum(map(_named, batch.entries))
+        if named > MAX_RANGES:
+            raise Refused(refuse(Reason.TOO_MANY_RANGES, count=named, limit=MAX_RANGES))
         commands: list[Command] = []
         unread: list[Refusal | None] = []
         for entry in batch.entries:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from ledger.book import Library
+from ledger.library import Library
 from ledger.queries import Queries
 from ledger.serials import KEY_BYTES, BookKey, parse_book_key, print_book_key
 from ledger.store.database import open_engine

@@ -4,6 +4,7 @@ from typing import assert_never
 
 from ledger.book import Answer, Outcome
 from ledger.events import (
+    CasePacked,
     Event,
     PurchaseConfirmed,
     TransferAccepted,
@@ -46,7 +47,10 @@ def _ranges(event: Event) -> Ranges:
         ):
             return terms.ranges
         case (
-            UnitsDelivered(ranges=ranges) | PurchaseConfirmed(ranges=ranges) | UnitsWrittenOff(ranges=ranges)
+            UnitsDelivered(ranges=ranges)
+            | PurchaseConfirmed(ranges=ranges)
+            | UnitsWrittenOff(ranges=ranges)
+            | CasePacked(ranges=ranges)
         ):
             return ranges
         case UnitsReturned(lines=lines):

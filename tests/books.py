@@ -5,8 +5,9 @@ import datetime
 from collections.abc import Iterator
 from pathlib import Path
 
-from ledger.book import Library, Outcome
+from ledger.book import Outcome
 from ledger.commands import Command, CommissionBatch, RegisterParty, RegisterProduct
+from ledger.library import Library
 from ledger.store.database import open_engine
 from ledger.store.follower import Follower, SQLAlchemyTrackingRecorder
 from ledger.store.loader import Loader

@@ -3,10 +3,13 @@
 import contextlib
 import itertools
 import multiprocessing
+import shutil
 import signal
 import tempfile
+import threading
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import settings
 
@@ -17,13 +20,17 @@ from ledger.commands import (
     AcceptTransfer,
     Command,
     OfferTransfer,
+    PackCase,
     RecordTransfer,
     RegisterParty,
+    ReturnUnits,
+    UnpackCase,
 )
 from ledger.events import Event, TransferLapsed, TransferRecorded
 from ledger.refusals import Reason, Refusal
 from ledger.rules.deciding import decide
 from ledger.rules.state import State
+from ledger.store import loader as loading
 from ledger.store.database import open_engine
 from ledger.store.follower import Follower
 from ledger.store.stream import Stream
@@ -206,6 +213,108 @@ def test_a_failing_command_does_not_take_its_neighbours_along(
         with pytest.raises(AssertionError, match="broken on purpose"):
             waiting[1].result(PATIENCE)
         assert positions(waiting[2].result(PATIENCE)) == [6]
+
+
+def test_a_loose_case_moves_where_the_views_still_have_it_on_a_pallet(tmp_path: Path) -> None:
+    """What was unpacked behind the views' back is loose, though its pallet is not at hand."""
+    case, pallet = "106141412345678908", "106141412345678915"
+    packing = (
+        PackCase(request_id="a", party="acme", sscc=case, units=Selection((UnitRange(1, 0, 9),))),
+        PackCase(request_id="b", party="acme", sscc=pallet, units=Selection(cases=(case,))),
+    )
+    with library(tmp_path) as opened:
+        positions(ask(opened, *BEGINNING, *packing))
+        follower_stands_at(tmp_path, 6)
+    with library(tmp_path, follow=False) as opened:
+        positions(ask(opened, UnpackCase(request_id="c", party="acme", sscc=pallet)))
+    with library(tmp_path, follow=False) as opened:
+        moved = msgspec.structs.replace(record("d"), units=Selection(cases=(case,)))
+        assert positions(ask(opened, moved)) == [8]
+
+
+def test_a_refusal_knows_what_another_writer_did(tmp_path: Path) -> None:
+    """Who says no has looked whether the book went on without him."""
+    bob = msgspec.structs.replace(record("x"), receiver="bob")
+    with library(tmp_path) as one, library(tmp_path) as two:
+        ask(one, *BEGINNING)
+        (refused,) = ask(one, bob)
+        assert isinstance(refused, Refusal)
+        assert refused.reason is Reason.PARTY_UNKNOWN
+        positions(ask(two, RegisterParty(request_id="bob", party="bob", kind=PartyKind.AGENT)))
+        assert positions(ask(one, bob)) == [6]
+
+
+def test_a_return_may_span_more_transfers_than_one_statement_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Units that came one by one go back in one return, after a cold start too."""
+    with library(tmp_path) as opened:
+        positions(ask(opened, *BEGINNING, *(record(f"r{number}") for number in range(40))))
+    monkeypatch.setattr(loading, "MAX_PICKED", 7)
+    with library(tmp_path) as opened:
+        units = Selection((UnitRange(1, 0, 39),))
+        assert positions(ask(opened, ReturnUnits(request_id="back", owner="ann", units=units))) == [45]
+
+
+def test_a_backup_that_is_put_back_is_the_book_again(tmp_path: Path) -> None:
+    """Views that know more than the log are made anew, and what was undone by that can be recorded."""
+    kept = tmp_path / "kept.sqlite"
+    with library(tmp_path) as opened:
+        ask(opened, *BEGINNING, record("a"))
+    shutil.copy(tmp_path / "events.sqlite", kept)
+    for later in ("b", "c"):
+        with library(tmp_path) as opened:
+            assert positions(ask(opened, record(later, 7))) == [6]
+            follower_stands_at(tmp_path, 6)
+        shutil.copy(kept, tmp_path / "events.sqlite")
+    with library(tmp_path) as opened:
+        (outcome,) = ask(opened, record("d", 9_999_999))
+        assert positions([outcome]) == [6]
+
+
+def follower_stands_at(directory: Path, position: int) -> None:
+    """Carry the views of a directory to a position."""
+    events = open_engine(directory / "events.sqlite", purpose="events")
+    views = open_engine(directory / "views.sqlite", purpose="views")
+    assert Follower(Stream(events), views).catch_up("masks") == position
+    events.dispose()
+    views.dispose()
+
+
+def test_a_brand_that_cannot_be_begins_no_book(tmp_path: Path) -> None:
+    """No thread is spent on a book whose first command would be refused."""
+    with library(tmp_path) as opened:
+        before = threading.active_count()
+        for number in range(20):
+            command = RegisterParty(request_id="1", party="", kind=PartyKind.BRAND)
+            (refused,) = opened.submit(f"book{number}", [command]).result(PATIENCE)
+            assert isinstance(refused, Refusal)
+        assert threading.active_count() == before
+
+
+def test_many_offers_due_at_once_all_lapse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What does not lapse with one group lapses with the next."""
+    monkeypatch.setattr(writing, "MAX_LAPSES", 3)
+    offers = [
+        OfferTransfer(
+            request_id=f"o{number}",
+            giver="acme",
+            receiver="ann",
+            units=Selection((UnitRange(1, number, number),)),
+            unit_price=Money(1, "CNY"),
+            deadline=NOON + DAY,
+        )
+        for number in range(8)
+    ]
+    clock = Clock()
+    with library(tmp_path, clock) as opened:
+        positions(ask(opened, *BEGINNING, *offers))
+    clock.now += 2 * DAY
+    with library(tmp_path, clock) as opened:
+        events = open_engine(tmp_path / "events.sqlite", purpose="events")
+        ask(opened)
+        assert Stream(events).wait("masks", 4 + 8 + 7, PATIENCE) == 4 + 8 + 8
+        events.dispose()
 
 
 def test_commands_for_no_book_or_a_misnamed_one_are_refused(tmp_path: Path) -> None:

@@ -6,8 +6,6 @@ from ledger.runs import Change, Run
 from ledger.values import CONSUMER_PREFIX, UnitState
 
 _NOTHING = (0, 0, 0)
-WRITTEN_OFF = frozenset((UnitState.LOST, UnitState.DAMAGED, UnitState.DESTROYED, UnitState.DEFACED))
-"""The states of units that are gone: nobody's stock, and in no case any more."""
 
 
 class StockChanges:

@@ -5,6 +5,7 @@ import enum
 
 import msgspec
 
+from ledger.events import Discrepancy
 from ledger.projections.transfers import TransferKind
 from ledger.values import (
     Delivery,
@@ -97,8 +98,9 @@ class Case(msgspec.Struct, frozen=True):
 class Transfer(msgspec.Struct, frozen=True):
     """A transfer, a sale, or a line of a return, by the position that began it.
 
-    ``ranges`` are the units offered or recorded (none in lists); ``answered_position`` is 0 while an offer is open,
-    and ``returns_transfer`` names what a line of a return gives back.
+    ``ranges`` are the units offered or recorded, and ``discrepancies`` those not accepted (none in lists);
+    ``answered_position`` is 0 while an offer is open, and ``returns_transfer`` names what a line of a return gives
+    back.
     """
 
     transfer: int
@@ -116,7 +118,8 @@ class Transfer(msgspec.Struct, frozen=True):
     answered_position: int
     reversal_asked_by: str
     returns_transfer: int
-    ranges: Ranges = ()
+    ranges: Ranges
+    discrepancies: tuple[Discrepancy, ...]
 
 
 class RungKind(enum.IntEnum):

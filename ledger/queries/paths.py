@@ -2,7 +2,6 @@
 
 from ledger.codec import decode
 from ledger.events import RecordedEvent
-from ledger.projections.stock import WRITTEN_OFF
 from ledger.queries.answers import Path, Step, StepKind, UnitRun
 from ledger.queries.registers import batch_of, product_of, recalls
 from ledger.queries.steps import Movement, movement
@@ -10,14 +9,14 @@ from ledger.refusals import Reason, Refusal, refuse
 from ledger.store.moment import Moment
 from ledger.store.paths import PastRow
 from ledger.store.stream import MAX_PICKED, StoredEntry, Stream
-from ledger.values import Unit, UnitRange, UnitState
+from ledger.values import WRITTEN_OFF, Unit, UnitRange, UnitState
 
 
 def path(views: Moment, stream: Stream, unit: Unit, as_of: int, *, corrections: bool) -> Path | Refusal:
     """Return the path of a unit as of a position, 0 for where the views stand.
 
     Left out, unless corrections are asked for: offers that were answered, withdrawn or lapsed; what that did to
-    units not accepted; transfers reversed by then, with their reversals.
+    units not accepted; transfers reversed by then, with all up to their reversals.
     """
     goods = views.goods(unit.batch)
     if goods is None or 0 < as_of < goods.batch.position:
@@ -48,11 +47,29 @@ def _steps(stream: Stream, book: str, unit: Unit, rows: list[PastRow]) -> list[S
     ]
     events = [decode(entry.position, entry.data) for entry in entries]
     movements = [movement(recorded.event, recorded.position, unit) for recorded in events]
-    corrected = {item.transfer for item in movements if item.kind is StepKind.REVERSED}
+    undone = _undone(movements)
     return [
-        _step(row, entry, recorded, item, corrected=item.transfer in corrected)
-        for row, entry, recorded, item in zip(rows, entries, events, movements, strict=True)
+        _step(row, entry, recorded, item, corrected=index in undone)
+        for index, (row, entry, recorded, item) in enumerate(
+            zip(rows, entries, events, movements, strict=True)
+        )
     ]
+
+
+def _undone(movements: list[Movement]) -> set[int]:
+    """Return which steps a reversal made as if they had never been: its transfer, itself, and all between.
+
+    What lies between had come to nothing before, a sale and its return for example, and was built on that transfer.
+    """
+    began = {
+        item.transfer: index for index, item in enumerate(movements) if item.kind is StepKind.TRANSFERRED
+    }
+    ended = [
+        (began[item.transfer], index)
+        for index, item in enumerate(movements)
+        if item.kind is StepKind.REVERSED
+    ]
+    return {index for begin, end in ended for index in range(begin, end + 1)}
 
 
 def _step(

@@ -1,7 +1,15 @@
 """Transfers, sales and returns: one with its units, or a party's, newest first."""
 
 from ledger.codec import decode
-from ledger.events import Event, TransferOffered, TransferRecorded, UnitsReturned, UnitsSold
+from ledger.events import (
+    Discrepancy,
+    Event,
+    TransferAccepted,
+    TransferOffered,
+    TransferRecorded,
+    UnitsReturned,
+    UnitsSold,
+)
 from ledger.projections.transfers import TransferKind, TransferRow
 from ledger.queries.answers import Transfer
 from ledger.refusals import Reason, Refusal, refuse
@@ -9,6 +17,7 @@ from ledger.store.moment import Moment
 from ledger.store.stream import Stream
 from ledger.values import Money, Ranges, TransferStatus, is_consumer
 
+_ACCEPTED = (TransferStatus.ACCEPTED_IN_PART, TransferStatus.REVERSED)
 _BEHIND_ALL = (2**63 - 1, 0)
 
 
@@ -17,9 +26,14 @@ def transfer(views: Moment, stream: Stream, position: int) -> list[Transfer] | R
     rows = views.transfer(position)
     if not rows:
         return refuse(Reason.TRANSFER_UNKNOWN, transfer=position)
-    (entry,) = stream.at(views.book, [position])
-    event = decode(entry.position, entry.data).event
-    return [_transfer(row, _ranges(event, row.line)) for row in rows]
+    (event,) = _events(stream, views.book, position)
+    answered = [
+        row.answered_position for row in rows if row.status in _ACCEPTED and row.answered_position != position
+    ]
+    discrepancies = [
+        item for found in _events(stream, views.book, *answered) for item in _discrepancies(found)
+    ]
+    return [_transfer(row, _ranges(event, row.line), tuple(discrepancies)) for row in rows]
 
 
 def transfers(
@@ -29,6 +43,14 @@ def transfers(
     if not is_consumer(party) and views.party(party) is None:
         return refuse(Reason.PARTY_UNKNOWN, party=party)
     return [_transfer(row) for row in views.transfers(party, status, before or _BEHIND_ALL, limit)]
+
+
+def _events(stream: Stream, book: str, *positions: int) -> list[Event]:
+    return [decode(entry.position, entry.data).event for entry in stream.at(book, positions)]
+
+
+def _discrepancies(event: Event) -> tuple[Discrepancy, ...]:
+    return event.discrepancies if isinstance(event, TransferAccepted) else ()
 
 
 def _ranges(event: Event, line: int) -> Ranges:
@@ -41,7 +63,7 @@ def _ranges(event: Event, line: int) -> Ranges:
             raise AssertionError(event)
 
 
-def _transfer(row: TransferRow, ranges: Ranges = ()) -> Transfer:
+def _transfer(row: TransferRow, ranges: Ranges = (), discrepancies: tuple[Discrepancy, ...] = ()) -> Transfer:
     return Transfer(
         row.transfer,
         row.line,
@@ -59,4 +81,5 @@ def _transfer(row: TransferRow, ranges: Ranges = ()) -> Transfer:
         row.reversal_asked_by,
         row.returns_transfer,
         ranges,
+        discrepancies,
     )

@@ -8,9 +8,10 @@ from ledger.refusals import Reason, Refusal, refuse
 from ledger.rules.state import State
 from ledger.rules.text import refuse_long
 from ledger.rules.units import (
-    WRITTEN_OFF,
+    Pick,
     outermost_cases,
     packed_units,
+    pieces,
     refuse_before_made,
     refuse_broken_cases,
     refuse_fixed,
@@ -20,7 +21,10 @@ from ledger.rules.units import (
 )
 from ledger.runs import Run
 from ledger.values import (
+    MAX_CASE_DEPTH,
+    WRITTEN_OFF,
     PartyKind,
+    Ranges,
     Selection,
     UnitRange,
     UnitState,
@@ -55,7 +59,7 @@ def deliver(state: State, command: DeliverUnits, moment: int) -> UnitsDelivered 
         return refusal
     if command.custodian == command.receiver:
         return refuse(Reason.SELF_TRANSFER, party=command.custodian)
-    ranges = resolve(state, command.units, command.custodian)
+    ranges = resolve(state, command.units, Pick(command.receiver, hands=command.custodian))
     if isinstance(ranges, Refusal):
         return ranges
 
@@ -87,7 +91,7 @@ def write_off(state: State, command: WriteOffUnits, moment: int) -> UnitsWritten
         return refuse(Reason.VALUE_MISSING, field="state")
     if (refusal := refuse_long("note", command.note)) is not None:
         return refusal
-    ranges = resolve(state, command.units, command.party)
+    ranges = resolve(state, command.units, Pick(command.party, hands=command.party))
     if isinstance(ranges, Refusal):
         return ranges
 
@@ -112,24 +116,49 @@ def pack(state: State, command: PackCase, moment: int) -> CasePacked | Refusal:
         return refuse(Reason.SSCC_CHECK_DIGIT, sscc=command.sscc)
     if state.cases.get(command.sscc) is not None:
         return refuse(Reason.CASE_EXISTS, sscc=command.sscc)
-    everything = resolve(state, command.units, command.party)
+    pick = Pick(command.party, hands=command.party)
+    everything = resolve(state, command.units, pick)
     if isinstance(everything, Refusal):
         return everything
     selected, cases = command.units, command.units.cases
     loose = Selection(selected.ranges, (), selected.quantities)
-    ranges = resolve(state, loose, command.party) if selected.ranges or selected.quantities else ()
+    ranges = resolve(state, loose, pick) if selected.ranges or selected.quantities else ()
     if isinstance(ranges, Refusal):
         return ranges
     refusal = (
         refuse_unless(state, everything, _refuse_others_hands(command.party))
         or refuse_unless(state, everything, refuse_fixed)
         or refuse_before_made(state, everything, moment)
+        or _refuse_several_owners(state, everything)
     )
     if refusal is not None:
         return refusal
+    if _depth(state, cases) >= MAX_CASE_DEPTH:
+        return refuse(Reason.CASE_TOO_DEEP, sscc=command.sscc, limit=MAX_CASE_DEPTH)
     for sscc, part in outermost_cases(state, ranges).items():
         return refuse(Reason.UNITS_IN_CASE, range=part, sscc=sscc)
-    return CasePacked(command.sscc, command.party, ranges, cases)
+    return CasePacked(command.sscc, command.party, ranges, tuple(sorted(cases)))
+
+
+def _refuse_several_owners(state: State, ranges: Ranges) -> Refusal | None:
+    """Refuse to pack units of several owners together: none of them could move the case."""
+    owner = next(pieces(state, ranges))[1].owner
+
+    def guard(part: UnitRange, run: Run) -> Refusal | None:
+        if run.owner != owner:
+            return refuse(Reason.CASE_OF_SEVERAL_OWNERS, range=part, owner=run.owner, other=owner)
+        return None
+
+    return refuse_unless(state, ranges, guard)
+
+
+def _depth(state: State, ssccs: tuple[str, ...]) -> int:
+    """Return how deep cases hold cases: 1 where they hold none."""
+    depth, level = 0, set(ssccs)
+    while level:
+        depth += 1
+        level = {inner for sscc in level if (case := state.cases[sscc]) is not None for inner in case.cases}
+    return depth
 
 
 def unpack(state: State, command: UnpackCase) -> CaseUnpacked | Refusal:
@@ -142,6 +171,8 @@ def unpack(state: State, command: UnpackCase) -> CaseUnpacked | Refusal:
     if case.outer:
         return refuse(Reason.CASE_IN_CASE, sscc=command.sscc, outer=case.outer)
     contents = packed_units(state, case)
+    if not contents and case.packer != command.party:
+        return refuse(Reason.NOT_THE_PACKER, sscc=command.sscc, packer=case.packer, party=command.party)
     if (refusal := refuse_unless(state, contents, _refuse_others_hands(command.party))) is not None:
         return refusal
     if (refusal := refuse_unless(state, contents, _refuse_reserved)) is not None:

@@ -35,12 +35,15 @@ from ledger.commands import (
 )
 from ledger.refusals import Refusal
 from ledger.rules.state import State, packed_in
-from ledger.rules.units import pieces, resolve
-from ledger.values import MAX_RANGES, Selection, UnitRange, gtin14, is_consumer
+from ledger.rules.units import Pick, pieces, resolve
+from ledger.values import MAX_RANGES, Selection, UnitRange, gtin14, is_identifier, is_lot, is_sscc
 
 
 class Needs(msgspec.Struct):
-    """What is named and not at hand; ``holdings`` are (party, GTIN): the batches in which a party may own units."""
+    """What is named and not at hand.
+
+    ``holdings`` are (party, GTIN): the batches in which a party may own units. ``walked`` are the cases looked at.
+    """
 
     parties: set[str] = msgspec.field(default_factory=set)
     products: set[str] = msgspec.field(default_factory=set)
@@ -51,10 +54,11 @@ class Needs(msgspec.Struct):
     recalls: set[int] = msgspec.field(default_factory=set)
     authorizations: set[int] = msgspec.field(default_factory=set)
     holdings: set[tuple[str, str]] = msgspec.field(default_factory=set)
+    walked: set[str] = msgspec.field(default_factory=set)
 
     def __bool__(self) -> bool:
         """Tell whether anything is needed."""
-        return any(msgspec.structs.astuple(self))
+        return any(msgspec.structs.astuple(self)[:-1])
 
 
 def missing(state: State, commands: Iterable[Command]) -> Needs:
@@ -71,6 +75,7 @@ def _add(state: State, needs: Needs, command: Command) -> None:
             _parties(state, needs, party)
         case AuthorizeParty(upline=upline, party=party, products=products):
             _parties(state, needs, upline, party)
+            _uplines(state, needs, upline)
             for product in products:
                 _product(state, needs, product)
         case RevokeAuthorization(authorization=authorization):
@@ -81,19 +86,21 @@ def _add(state: State, needs: Needs, command: Command) -> None:
         case CommissionBatch(brand=brand, product=product, lot=lot):
             _parties(state, needs, brand)
             gtin = _product(state, needs, product)
-            if (gtin, lot) not in state.lots:
+            if gtin and is_lot(lot) and (gtin, lot) not in state.lots:
                 needs.lots.add((gtin, lot))
         case (
             OfferTransfer(giver=giver, receiver=receiver, units=units)
             | RecordTransfer(giver=giver, receiver=receiver, units=units)
         ):
             _parties(state, needs, giver, receiver)
+            _uplines(state, needs, giver, receiver)
             _units(state, needs, units, giver)
         case DeliverUnits(custodian=giver, receiver=receiver, units=units):
             _parties(state, needs, giver, receiver)
-            _units(state, needs, units, giver)
+            _units(state, needs, units, receiver)
         case SellUnits(seller=party, units=units):
             _parties(state, needs, party)
+            _uplines(state, needs, party)
             _units(state, needs, units, party)
         case WriteOffUnits(party=party, units=units) | PackCase(party=party, units=units):
             _parties(state, needs, party)
@@ -132,7 +139,14 @@ def _add(state: State, needs: Needs, command: Command) -> None:
 
 
 def _parties(state: State, needs: Needs, *names: str) -> None:
-    needs.parties.update(name for name in names if name not in state.parties and not is_consumer(name))
+    needs.parties.update(name for name in names if name not in state.parties and is_identifier(name))
+
+
+def _uplines(state: State, needs: Needs, *names: str) -> None:
+    """Need who authorised a party for every product: of a brand, that means every product of its own."""
+    for name in names:
+        if (party := state.parties.get(name)) is not None:
+            _parties(state, needs, *(one.upline for one in party.authorizations.values() if not one.products))
 
 
 def _product(state: State, needs: Needs, text: str) -> str:
@@ -157,7 +171,9 @@ def _transfer(state: State, needs: Needs, position: int) -> None:
     if position not in state.transfers:
         needs.transfers.add(position)
     elif (transfer := state.transfers[position]) is not None:
-        _parties(state, needs, transfer.terms.giver, transfer.terms.receiver)
+        sides = (transfer.terms.giver, transfer.terms.receiver)
+        _parties(state, needs, *sides)
+        _uplines(state, needs, *sides)
         _ranges(state, needs, transfer.terms.ranges)
 
 
@@ -191,12 +207,12 @@ def _ranges(state: State, needs: Needs, ranges: Iterable[UnitRange]) -> None:
 
 def _case(state: State, needs: Needs, sscc: str) -> None:
     """Need a case, the cases around it and in it, and the batches of all contents."""
-    pending, seen = [sscc], set()
+    pending = [sscc]
     while pending:
         name = pending.pop()
-        if name in seen:
+        if name in needs.walked or not is_sscc(name):
             continue
-        seen.add(name)
+        needs.walked.add(name)
         case = state.cases.get(name)
         if name not in state.cases:
             needs.cases.add(name)
@@ -209,7 +225,7 @@ def _ways(state: State, needs: Needs, units: Selection, owner: str) -> None:
     """Need the transfers by which units to be returned had come."""
     if needs:
         return
-    ranges = resolve(state, units, owner)
+    ranges = resolve(state, units, Pick(owner))
     if not isinstance(ranges, Refusal):
         came_by = {run.way[-1] for _, run in pieces(state, ranges) if run.way}
         needs.transfers.update(position for position in came_by if position not in state.transfers)

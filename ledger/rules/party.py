@@ -57,13 +57,19 @@ def authorize(state: State, command: AuthorizeParty, now: int) -> PartyAuthorize
     if command.valid_until is not None and command.valid_until <= valid_from:
         ends = utc(command.valid_until)
         return refuse(Reason.VALIDITY_REVERSED, valid_from=utc(valid_from), valid_until=ends)
-    upline_tier = _tier_to_pass_on(upline, products, valid_from)
-    if upline_tier is None:
-        return refuse(Reason.UPLINE_NOT_AUTHORIZED, upline=command.upline, party=command.party)
-    if command.tier <= upline_tier:
-        return refuse(
-            Reason.TIER_NOT_BELOW_UPLINE, tier=command.tier, upline=command.upline, upline_tier=upline_tier
-        )
+    for moment in (valid_from, now):  # who was revoked since cannot authorise for the time before
+        upline_tier = _tier_to_pass_on(state, command.upline, products, moment)
+        if upline_tier is None:
+            return refuse(Reason.UPLINE_NOT_AUTHORIZED, upline=command.upline, party=command.party)
+        if command.tier <= upline_tier:
+            return refuse(
+                Reason.TIER_NOT_BELOW_UPLINE,
+                tier=command.tier,
+                upline=command.upline,
+                upline_tier=upline_tier,
+            )
+    if (refusal := _refuse_outliving(upline, command, valid_from)) is not None:
+        return refusal
     return PartyAuthorized(
         command.upline,
         command.party,
@@ -97,19 +103,47 @@ def revoke(state: State, command: RevokeAuthorization, now: int) -> Authorizatio
     return AuthorizationRevoked(command.authorization, given.upline, holder, command.revoked_from or now)
 
 
-def _tier_to_pass_on(upline: Party, products: list[str], moment: int) -> int | None:
-    """Return the tier at which an upline may pass on these products (none: every product), or None."""
+def _tier_to_pass_on(state: State, name: str, products: list[str], moment: int) -> int | None:
+    """Return the tier at which an upline may pass on all these products (none: every product), or None.
+
+    A brand passes on its own products, whatever they are, at tier 0.
+    """
+    upline = state.parties[name]
+    assert upline is not None, name
     if upline.kind is PartyKind.BRAND:
-        return 0
+        return 0 if all(_brand(state, product) == name for product in products) else None
     holding = [given for given in upline.authorizations.values() if _in_force(given, moment)]
     if not products:
         return min((given.tier for given in holding if not given.products), default=None)
-    covered = {product for given in holding for product in given.products}
-    if any(not given.products for given in holding):
-        covered.update(products)
-    if not covered.issuperset(products):
+    tiers = []
+    for product in products:
+        brand = _brand(state, product)
+        covering = [given.tier for given in holding if _covers(state, given, product, brand)]
+        if not covering:
+            return None
+        tiers.append(min(covering))
+    return max(tiers)
+
+
+def _brand(state: State, product: str) -> str:
+    known = state.products[product]
+    assert known is not None, product
+    return known.registered.brand
+
+
+def _refuse_outliving(upline: Party, command: AuthorizeParty, valid_from: int) -> Refusal | None:
+    """Refuse an authorisation that would go on when all those its upline holds have ended."""
+    holding = [given for given in upline.authorizations.values() if _in_force(given, valid_from)]
+    ends = [given.valid_until for given in holding if given.valid_until is not None]
+    if upline.kind is PartyKind.BRAND or len(ends) < len(holding):
         return None
-    return min((given.tier for given in holding), default=None)
+    last, until = max(ends), command.valid_until
+    if until is not None and until <= last:
+        return None
+    wanted = "no end" if until is None else utc(until)
+    return refuse(
+        Reason.VALIDITY_BEYOND_UPLINE, valid_until=wanted, upline=command.upline, upline_until=utc(last)
+    )
 
 
 def _in_force(given: Authorization, moment: int) -> bool:
@@ -121,38 +155,46 @@ def _in_force(given: Authorization, moment: int) -> bool:
     )
 
 
-def standing(state: State, name: str, products: set[str], moment: int) -> tuple[Standing | None, int | None]:
-    """Return how a party stood for products at a time, and its tier where it was ever given one.
+def standing(
+    state: State, name: str, products: dict[str, str], moment: int
+) -> tuple[Standing | None, int | None]:
+    """Return how a party stood for products (each with its brand) at a time, and its tier for them.
 
-    A consumer has neither. Who was authorised for some of the products only stands for OTHER_PRODUCTS.
+    A consumer has neither; a party that was never given a tier for one of the products has none. A brand stands
+    for its own products at tier 0, and for another's has to be told apart as anybody else.
     """
     if is_consumer(name):
         return None, None
     party = state.parties[name]
     assert party is not None, name
     if party.kind is PartyKind.BRAND:
-        return Standing.AUTHORIZED, 0
+        own = all(brand == name for brand in products.values())
+        return (Standing.AUTHORIZED, 0) if own else (Standing.OTHER_PRODUCTS, None)
     given = list(reversed(party.authorizations.values()))
-    if not given:
-        return Standing.NEVER_AUTHORIZED, None
-    for product in products:
-        for one in given:
-            if _in_force(one, moment) and (not one.products or product in one.products):
-                break
-        else:
-            return _shortfall(given, product, moment), given[0].tier
-    tiers = [one.tier for one in given if _in_force(one, moment)]
-    return Standing.AUTHORIZED, tiers[0]
+    tiers: list[int] = []
+    for product, brand in products.items():
+        covering = [one for one in given if _covers(state, one, product, brand)]
+        if not covering:
+            return (Standing.OTHER_PRODUCTS if given else Standing.NEVER_AUTHORIZED), None
+        holding = [one for one in covering if _in_force(one, moment)]
+        if not holding:
+            return _shortfall(covering[0], moment), covering[0].tier
+        tiers.append(holding[0].tier)
+    return Standing.AUTHORIZED, max(tiers)
 
 
-def _shortfall(given: list[Authorization], product: str, moment: int) -> Standing:
-    """Say why none of a party's authorisations, newest first, held for a product at a time."""
-    for one in given:
-        if one.products and product not in one.products:
-            continue
-        if one.revoked_from is not None and moment >= one.revoked_from:
-            return Standing.REVOKED
-        if one.valid_until is not None and moment >= one.valid_until:
-            return Standing.EXPIRED
-        return Standing.NOT_YET_AUTHORIZED
-    return Standing.OTHER_PRODUCTS
+def _covers(state: State, given: Authorization, product: str, brand: str) -> bool:
+    """Tell whether an authorisation is for a product: by name, or as one of every product of its upline's."""
+    upline = state.parties[given.upline]
+    assert upline is not None, given
+    foreign = upline.kind is PartyKind.BRAND and given.upline != brand
+    return product in given.products or (not given.products and not foreign)
+
+
+def _shortfall(latest: Authorization, moment: int) -> Standing:
+    """Say why the latest authorisation for a product did not hold at a time."""
+    if latest.revoked_from is not None and moment >= latest.revoked_from:
+        return Standing.REVOKED
+    if latest.valid_until is not None and moment >= latest.valid_until:
+        return Standing.EXPIRED
+    return Standing.NOT_YET_AUTHORIZED

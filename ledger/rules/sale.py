@@ -8,7 +8,7 @@ from ledger.rules.state import State
 from ledger.rules.text import refuse_long, refuse_price
 from ledger.rules.transfer import terms_at
 from ledger.rules.units import (
-    WRITTEN_OFF,
+    Pick,
     pieces,
     refuse_before_made,
     refuse_broken_cases,
@@ -19,6 +19,7 @@ from ledger.rules.units import (
 from ledger.runs import Run
 from ledger.values import (
     CONSUMER_PREFIX,
+    WRITTEN_OFF,
     Ranges,
     Unit,
     UnitRange,
@@ -36,7 +37,7 @@ def sell(state: State, command: SellUnits, moment: int) -> UnitsSold | Refusal:
         return refuse(Reason.CONSUMER_MALFORMED, consumer=command.consumer)
     if (refusal := refuse_price(command.unit_price)) is not None:
         return refusal
-    ranges = resolve(state, command.units, command.seller)
+    ranges = resolve(state, command.units, Pick(command.seller, onward=True))
     if isinstance(ranges, Refusal):
         return ranges
     if (refusal := refuse_move(state, ranges, command.seller, moment)) is not None:
@@ -52,7 +53,7 @@ def confirm(state: State, command: ConfirmPurchase, moment: int) -> PurchaseConf
     if (refusal := refuse_price(command.price_paid)) is not None:
         return refusal
     buyer = CONSUMER_PREFIX + command.consumer
-    ranges = resolve(state, command.units, buyer)
+    ranges = resolve(state, command.units, Pick(buyer))
     if isinstance(ranges, Refusal):
         return ranges
 
@@ -77,7 +78,7 @@ def give_back(state: State, command: ReturnUnits, moment: int) -> UnitsReturned 
         return refuse(Reason.PARTY_UNKNOWN, party=command.owner)
     if (refusal := refuse_long("note", command.note)) is not None:
         return refusal
-    ranges = resolve(state, command.units, command.owner)
+    ranges = resolve(state, command.units, Pick(command.owner))
     if isinstance(ranges, Refusal):
         return ranges
 

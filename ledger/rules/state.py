@@ -4,7 +4,7 @@ A state may hold only parts of a book. What is at hand is whole; None says that 
 events about what is not at hand are passed over.
 """
 
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right, insort
 from heapq import heappush
 from typing import assert_never
 
@@ -93,10 +93,11 @@ class Transfer(msgspec.Struct):
 
 
 class Case(msgspec.Struct):
-    """A packed case: the units packed loose in it, the cases in it, and the case it is in ("" for none)."""
+    """A packed case: the units packed loose in it, the cases in it, who packed it, and the case it is in ("": none)."""
 
     ranges: Ranges
     cases: tuple[str, ...]
+    packer: str
     outer: str = ""
 
 
@@ -120,6 +121,17 @@ class State:
         self.partitions: dict[int, runs.Partition] = {}
         self.holdings: dict[tuple[str, str], set[int]] = {}
         self.deadlines: list[tuple[int, int]] = []
+
+    def forget_absent(self) -> None:
+        """Let go of what is only known not to exist: callers may name any number of such things."""
+        self.parties = {key: item for key, item in self.parties.items() if item is not None}
+        self.products = {key: item for key, item in self.products.items() if item is not None}
+        self.batches = {key: item for key, item in self.batches.items() if item is not None}
+        self.lots = {key: item for key, item in self.lots.items() if item is not None}
+        self.transfers = {key: item for key, item in self.transfers.items() if item is not None}
+        self.cases = {key: item for key, item in self.cases.items() if item is not None}
+        self.recalls = {key: item for key, item in self.recalls.items() if item is not None}
+        self.authorizations = {key: item for key, item in self.authorizations.items() if item is not None}
 
     def adopt(self, part: "State") -> None:
         """Take over the parts of another state as of the same position."""
@@ -215,7 +227,7 @@ def _answer(state: State, position: int, status: TransferStatus, terms: Terms | 
 
 
 def _pack(state: State, event: CasePacked) -> None:
-    state.cases[event.sscc] = Case(event.ranges, event.cases)
+    state.cases[event.sscc] = Case(event.ranges, event.cases, event.party)
     for sscc in event.cases:
         if (inner := state.cases.get(sscc)) is not None:
             inner.outer = event.sscc
@@ -225,14 +237,18 @@ def _pack(state: State, event: CasePacked) -> None:
 
 
 def _unpack(state: State, sscc: str) -> None:
-    case = state.cases.get(sscc)
-    for inner in case.cases if case is not None else ():
-        if (known := state.cases.get(inner)) is not None:
-            known.outer = ""
-    state.cases[sscc] = None
-    for batch in {part.batch for part in case.ranges} if case is not None else state.batches:
-        if (at_hand := state.batches.get(batch)) is not None:
-            at_hand.packed = [item for item in at_hand.packed if item[2] != sscc]
+    for inner in state.cases.values():  # by what each says itself: the outer case may not be at hand
+        if inner is not None and inner.outer == sscc:
+            inner.outer = ""
+    case, state.cases[sscc] = state.cases.get(sscc), None
+    if case is None:
+        for batch in state.batches.values():
+            if batch is not None:
+                batch.packed = [item for item in batch.packed if item[2] != sscc]
+        return
+    for part in case.ranges:
+        if (at_hand := state.batches.get(part.batch)) is not None:
+            del at_hand.packed[bisect_left(at_hand.packed, (part.first, part.last, sscc))]
 
 
 def packed_in(batch: Batch, part: UnitRange) -> set[str]:

@@ -33,6 +33,7 @@ from ledger.rules.party import standing
 from ledger.rules.state import State, Transfer
 from ledger.rules.text import refuse_long, refuse_price
 from ledger.rules.units import (
+    Pick,
     covers,
     outermost_cases,
     packed_units,
@@ -45,6 +46,7 @@ from ledger.rules.units import (
 )
 from ledger.runs import Run
 from ledger.values import (
+    MAX_DISCREPANCIES,
     Delivery,
     Money,
     Ranges,
@@ -85,9 +87,8 @@ def _terms(
     state: State, sides: tuple[str, str], ranges: Ranges, price: Money, delivery: Delivery, moment: int
 ) -> Terms:
     giver, receiver = sides
-    products = {
-        batch.commissioned.product for part in ranges if (batch := state.batches[part.batch]) is not None
-    }
+    made = [batch.commissioned for part in ranges if (batch := state.batches[part.batch]) is not None]
+    products = {item.product: item.brand for item in made}
     giver_standing, giver_tier = standing(state, giver, products, moment)
     receiver_standing, receiver_tier = standing(state, receiver, products, moment)
     assert giver_standing is not None, giver
@@ -114,7 +115,7 @@ def _agreed(state: State, command: OfferTransfer | RecordTransfer, moment: int) 
         return refuse(Reason.SELF_TRANSFER, party=command.giver)
     if (refusal := refuse_price(command.unit_price)) is not None:
         return refusal
-    ranges = resolve(state, command.units, command.giver)
+    ranges = resolve(state, command.units, Pick(command.giver, onward=True))
     if isinstance(ranges, Refusal):
         return ranges
     if (refusal := refuse_move(state, ranges, command.giver, moment)) is not None:
@@ -161,6 +162,8 @@ def accept(state: State, command: AcceptTransfer, moment: int, now: int) -> Tran
     transfer = _open(state, command.transfer, now)
     if isinstance(transfer, Refusal):
         return transfer
+    if len(command.discrepancies) > MAX_DISCREPANCIES:
+        return refuse(Reason.TOO_MANY_RANGES, count=len(command.discrepancies), limit=MAX_DISCREPANCIES)
     accepted, discrepancies = transfer.terms.ranges, []
     for claim in command.discrepancies:
         claimed = _claimed(command.transfer, claim, accepted)

@@ -2,13 +2,18 @@
 
 from collections.abc import Callable, Iterator
 
-from ledger.ranges import common, count_units, holds, joined
+import msgspec
+
+from ledger.ranges import common, count_units, holds, joined, union, without
 from ledger.refusals import Reason, Refusal, refuse
 from ledger.rules.moment import made_before, utc
 from ledger.rules.state import Case, State, packed_in
 from ledger.runs import Run
 from ledger.values import (
+    MAX_PIECES,
+    MAX_QUANTITIES,
     MAX_RANGES,
+    WRITTEN_OFF,
     Quantity,
     Ranges,
     Selection,
@@ -19,40 +24,58 @@ from ledger.values import (
     is_consumer,
 )
 
-WRITTEN_OFF = frozenset({UnitState.LOST, UnitState.DAMAGED, UnitState.DESTROYED, UnitState.DEFACED})
-"""The states nothing comes back from."""
+
+class Pick(msgspec.Struct, frozen=True):
+    """Whose units a quantity may take: the owner's, where they lie with ``hands`` ("": anywhere).
+
+    ``onward`` passes over recalled ones, which may go back but not on.
+    """
+
+    owner: str
+    hands: str = ""
+    onward: bool = False
 
 
-def resolve(state: State, units: Selection, holder: str) -> Ranges | Refusal:
-    """Return the units a request names, sorted and each once; quantities are taken from the holder's."""
+def resolve(state: State, units: Selection, pick: Pick) -> Ranges | Refusal:
+    """Return the units a request names, sorted and each once."""
     named = len(units.ranges) + len(units.cases) + len(units.quantities)
     if named == 0:
         return refuse(Reason.NO_UNITS)
     if named > MAX_RANGES:
         return refuse(Reason.TOO_MANY_RANGES, count=named, limit=MAX_RANGES)
+    if len(units.quantities) > MAX_QUANTITIES:
+        return refuse(Reason.TOO_MANY_RANGES, count=len(units.quantities), limit=MAX_QUANTITIES)
     for part in units.ranges:
         if (refusal := in_bounds(state, part)) is not None:
             return refusal
     chosen = list(units.ranges)
     for sscc in units.cases:
-        case = state.cases.get(sscc)
-        if case is None:
-            return refuse(Reason.CASE_UNKNOWN, sscc=sscc)
-        if case.outer:
-            return refuse(Reason.CASE_IN_CASE, sscc=sscc, outer=case.outer)
-        contents = packed_units(state, case)
-        if not contents:
-            return refuse(Reason.CASE_EMPTY, sscc=sscc)
+        contents = _contents(state, sscc)
+        if isinstance(contents, Refusal):
+            return contents
         chosen += contents
     for quantity in units.quantities:
-        taken = _take(state, quantity, holder, chosen)
+        taken = _take(state, quantity, pick, chosen)
         if isinstance(taken, Refusal):
             return taken
         chosen += taken
     result = joined(chosen)
     if isinstance(result, Unit):
         return refuse(Reason.RANGES_OVERLAP, number=result.number, batch=result.batch)
+    touched = sum(state.partitions[part.batch].count(part.first, part.last) for part in result)
+    if touched > MAX_PIECES:
+        return refuse(Reason.TOO_MANY_RANGES, count=touched, limit=MAX_PIECES)
     return result
+
+
+def _contents(state: State, sscc: str) -> Ranges | Refusal:
+    """Return the units in a case that can be named, or why it cannot."""
+    case = state.cases.get(sscc)
+    if case is None:
+        return refuse(Reason.CASE_UNKNOWN, sscc=sscc)
+    if case.outer:
+        return refuse(Reason.CASE_IN_CASE, sscc=sscc, outer=case.outer)
+    return packed_units(state, case) or refuse(Reason.CASE_EMPTY, sscc=sscc)
 
 
 def in_bounds(state: State, part: UnitRange) -> Refusal | None:
@@ -67,10 +90,8 @@ def in_bounds(state: State, part: UnitRange) -> Refusal | None:
     return None
 
 
-def _take(
-    state: State, quantity: Quantity, holder: str, chosen: list[UnitRange]
-) -> list[UnitRange] | Refusal:
-    """Take so many of the holder's loose, free units, oldest batch and lowest number first."""
+def _take(state: State, quantity: Quantity, pick: Pick, chosen: list[UnitRange]) -> list[UnitRange] | Refusal:
+    """Take so many loose, free units, oldest batch and lowest number first."""
     if quantity.count < 1:
         return refuse(Reason.QUANTITY_NOT_POSITIVE, count=quantity.count)
     if quantity.batch and state.batches.get(quantity.batch) is None:
@@ -82,18 +103,22 @@ def _take(
         return refuse(Reason.PRODUCT_UNKNOWN, product=product)
     taken: list[UnitRange] = []
     wanted = quantity.count
-    for part in _loose(state, quantity.batch or product or "", holder, chosen):
+    for part in _loose(state, quantity.batch or product or "", pick, chosen):
         taken.append(UnitRange(part.batch, part.first, min(part.last, part.first + wanted - 1)))
         wanted -= taken[-1].count
         if wanted == 0:
             return taken
+        if len(taken) > MAX_PIECES:
+            return refuse(Reason.TOO_MANY_RANGES, count=len(taken), limit=MAX_PIECES)
     what = f"batch {quantity.batch}" if quantity.batch else f"product {product}"
     available = quantity.count - wanted
-    return refuse(Reason.STOCK_TOO_SMALL, party=holder, available=available, what=what, count=quantity.count)
+    return refuse(
+        Reason.STOCK_TOO_SMALL, party=pick.owner, available=available, what=what, count=quantity.count
+    )
 
 
-def _loose(state: State, origin: int | str, holder: str, chosen: list[UnitRange]) -> Iterator[UnitRange]:
-    """Yield the holder's free units of a batch (by number) or product (by GTIN) that are in no case."""
+def _loose(state: State, origin: int | str, pick: Pick, chosen: list[UnitRange]) -> Iterator[UnitRange]:
+    """Yield the free units of a batch (by number) or product (by GTIN) that a quantity may take."""
     at_hand = (
         [batch for batch in state.batches.values() if batch is not None] if isinstance(origin, str) else []
     )
@@ -102,24 +127,14 @@ def _loose(state: State, origin: int | str, holder: str, chosen: list[UnitRange]
         batches = [only]
     for batch in sorted(batches, key=lambda item: (item.commissioned.made_on, item.commissioned.batch)):
         number = batch.commissioned.batch
-        taken = [UnitRange(number, first, last) for first, last, _ in batch.packed]
-        taken += [part for part in chosen if part.batch == number]
-        taken.sort()
-        for run in state.partitions[number].in_stock(holder):
-            yield from _gaps(UnitRange(number, run.first, run.last), taken)
-
-
-def _gaps(part: UnitRange, taken: list[UnitRange]) -> Iterator[UnitRange]:
-    """Yield what is left of a part without the taken ranges, which are sorted but may overlap."""
-    first = part.first
-    for item in taken:
-        if item.last < first or item.first > part.last:
-            continue
-        if item.first > first:
-            yield UnitRange(part.batch, first, item.first - 1)
-        first = item.last + 1
-    if first <= part.last:
-        yield UnitRange(part.batch, first, part.last)
+        passed = [UnitRange(number, first, last) for first, last, _ in batch.packed]
+        passed += [part for part in chosen if part.batch == number]
+        for recall in batch.recalls.values() if pick.onward else ():
+            passed += () if recall.lifted else recall.ranges
+        taken = union(passed)
+        for run in state.partitions[number].in_stock(pick.owner):
+            if pick.hands in ("", run.custodian):
+                yield from without((UnitRange(number, run.first, run.last),), taken)
 
 
 def pieces(state: State, ranges: Ranges) -> Iterator[tuple[UnitRange, Run]]:

@@ -20,7 +20,7 @@ from ledger.store.awaited import AwaitedPositions
 from ledger.store.database import reading, writing
 from ledger.store.partitions import Partitions
 from ledger.store.stream import POLL_SECONDS, Stream, persistence_errors
-from ledger.store.tables import REFILL, VIEWS
+from ledger.store.tables import REFILL, REQUEST, VIEWS
 from ledger.store.views import open_views, write_changes
 
 EVENTS_AT_ONCE = 5_000
@@ -107,12 +107,15 @@ class Follower:
     """
 
     def __init__(self, stream: Stream, views_engine: Engine, events_at_once: int = EVENTS_AT_ONCE) -> None:
-        """Open the views. Those of another version are dropped here, and will be carried from the beginning."""
+        """Open the views. Those of another version or another log are dropped here, to be carried from the beginning."""
         self._stream, self._engine, self._events_at_once = stream, views_engine, events_at_once
         with persistence_errors():
             open_views(views_engine)
         self._recorder = SQLAlchemyTrackingRecorder(views_engine)
         with persistence_errors(), writing(views_engine) as connection:
+            if self._of_another_log(connection):
+                _LOG.warning("views of another log are rebuilt: they know events that this one does not have")
+                _drop(connection)
             self._expect_whole_books(connection)
         self._partitions = Partitions()
         self._carrying = threading.Lock()
@@ -177,8 +180,7 @@ class Follower:
         """
         with self._carrying, persistence_errors(), writing(self._engine) as connection:
             if connection.execute(_UNFINISHED).first() is None:
-                for table in (*VIEWS.sorted_tables, TRACKING):
-                    connection.execute(table.delete())
+                _drop(connection)
                 self._expect_whole_books(connection)
         heads = {book: self._stream.head(book) for book in self._stream.books()}
         total, before = sum(heads.values()), 0
@@ -206,6 +208,18 @@ class Follower:
                 self._recorder.insert_tracking_on(connection, Tracking(book, last))
             self._partitions.give_back(book, last, at_hand)
         return last
+
+    def _of_another_log(self, connection: Connection) -> bool:
+        """Tell whether the views know an event that the log does not have, as after a backup was put back."""
+        for book, position in connection.execute(sa.select(TRACKING)).all():
+            for entry in self._stream.at(book, [position]):
+                request_id = decode(entry.position, entry.data).request_id
+                same = (REQUEST.c.book == book, REQUEST.c.request_id == request_id)
+                if connection.execute(sa.select(REQUEST.c.position).where(*same)).scalar() == position:
+                    break
+            else:
+                return True
+        return False
 
     def _expect_whole_books(self, connection: Connection) -> None:
         """Note how far each book never followed goes: until its views stand there, they are not whole."""
@@ -249,6 +263,11 @@ class Follower:
             _LOG.exception("the views of a book cannot be carried on", book=book, retry_seconds=RETRY_SECONDS)
             self._rest_until[book] = time.monotonic() + RETRY_SECONDS
             self._awaited.failed(book, error)
+
+
+def _drop(connection: Connection) -> None:
+    for table in (*VIEWS.sorted_tables, TRACKING):
+        connection.execute(table.delete())
 
 
 def _as_part(progress: Progress | None, before: int, total: int) -> Progress | None:

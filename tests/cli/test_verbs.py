@@ -206,7 +206,7 @@ def test_who_traded_without_authority_is_marked(shop: Shop) -> None:
     checks = ran.json()["checks"]
     assert isinstance(checks, list)
     assert (ran.code, checks[4]["result"]) == (0, "noted")
-    assert "shop-1 never authorized at position" in checks[4]["detail"]
+    assert "shop-1 never authorised at position" in checks[4]["detail"]
     assert shop.ran(*verify, "--require-authorized").code == 5
 
 

@@ -126,8 +126,12 @@ def test_rejected_rows_are_named_and_the_others_stand(tmp_path: Path, imported: 
 
 
 def test_a_table_of_which_nothing_can_be_imported_says_so(tmp_path: Path, imported: Import) -> None:
-    """Where every row is rejected, or there is none, the summary says that, and no book begins."""
-    summary = imported(write(tmp_path / "bad.csv", [sold(RUM, 0), sold(RUM, "six")]))
+    """Where every row is rejected, or there is none, the summary says that, and no book begins.
+
+    Rejected rows alone are a failed import, for jobs that look at the exit code; an empty table is none.
+    """
+    table = write(tmp_path / "bad.csv", [sold(RUM, 0), sold(RUM, "six")])
+    summary = imported(table, exits=1)
     assert (summary.accepted, summary.transfers, summary.amounts) == (0, 0, {})
     assert summary.reasons() == {1: "QUANTITY_ZERO", 2: "QUANTITY_MALFORMED"}
     assert imported(write(tmp_path / "empty.csv", [])).rejected == 0
@@ -326,15 +330,16 @@ def test_people_get_a_table(tmp_path: Path, target: str, capsys: pytest.CaptureF
     table = write(tmp_path / "some.csv", [*THREE, *(sold(RUM, 0) for _ in range(25))])
     assert run(["import", str(table), "--recipe", "iowa", "--server", target]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[:8] == [
+    assert lines[:9] == [
         "rows       28: 3 accepted, 0 duplicate, 25 rejected",
-        "parties    2 vendor, 1 state, 2 store",
+        "parties    vendor 2, state 1, store 2",
         "products   2, in 2 batches",
         "transfers  6",
         "units      75",
         "cost       395.49 USD",
         "retail     593.55 USD",
+        "Transfers, units and amounts are those of accepted and duplicate rows.",
         "",
     ]
-    assert lines[9] == "  4  QUANTITY_ZERO: bottles_sold is 0: nothing was moved."
+    assert lines[10] == "  4  QUANTITY_ZERO: bottles_sold is 0: nothing was moved."
     assert lines[-1] == "... and 5 more: --output json lists all."

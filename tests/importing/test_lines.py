@@ -5,8 +5,9 @@ import datetime
 import pytest
 
 from pathbook.importing.lines import Line, LineReader, Player, Rejection
+from pathbook.importing.loading import load_recipe, parse_recipe
 from pathbook.importing.plan import Plan
-from pathbook.importing.recipe import Recipe, load_recipe, parse_recipe
+from pathbook.importing.recipe import Recipe
 from pathbook.importing.tables import Row
 
 GOOD = {

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pathbook.importing.recipe import RecipeError, columns, load_recipe, parse_recipe
+from pathbook.importing.loading import RecipeError, load_recipe, parse_recipe
+from pathbook.importing.recipe import columns
 
 RECIPE = """
 quantity = "count"

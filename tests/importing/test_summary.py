@@ -5,7 +5,7 @@ import datetime
 import pytest
 
 from pathbook.importing.lines import Line
-from pathbook.importing.recipe import load_recipe
+from pathbook.importing.loading import load_recipe
 from pathbook.importing.summary import Summary
 
 

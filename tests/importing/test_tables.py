@@ -9,7 +9,8 @@ import pytest
 from pyarrow import parquet
 
 from pathbook.importing import tables
-from pathbook.importing.recipe import Recipe, load_recipe
+from pathbook.importing.loading import load_recipe
+from pathbook.importing.recipe import Recipe
 from pathbook.importing.tables import Row, TableError, read_rows
 
 HEADER = "date,store_number,item_number,vendor_name,item_description,state_bottle_cost,state_bottle_retail,bottles_sold"
@@ -63,7 +64,8 @@ def test_a_row_with_too_few_cells_is_broken_and_the_next_is_not(tmp_path: Path, 
 @pytest.mark.parametrize(
     ("content", "named"),
     [
-        pytest.param("", "no column 'date'", id="an empty file"),
+        pytest.param("", "table.csv is empty", id="an empty file"),
+        pytest.param(HEADER.replace(",", ";"), "recipe's delimiter", id="another delimiter"),
         pytest.param("date,store_number\n", "no column 'bottles_sold'", id="a column is missing"),
         pytest.param(f"{HEADER},date\n", "two columns 'date'", id="a column stands twice"),
     ],
@@ -78,7 +80,7 @@ def test_a_table_without_the_columns_is_refused(
 
 def test_a_table_in_another_encoding_is_refused(tmp_path: Path, recipe: Recipe) -> None:
     """Bytes that are no text in the recipe's encoding are an error that says what to do."""
-    with pytest.raises(TableError, match="Name its encoding in the recipe"):
+    with pytest.raises(TableError, match="by the key encoding"):
         rows(tmp_path, recipe, f"{HEADER}\n{CELLS.replace('Proximo', '王小明')}\n", "gb18030")
 
 

@@ -42,6 +42,7 @@ class Naive:
         self.pieces: dict[Key, Piece] = {}
         self.deals: dict[int, Deal] = {}
         self.outer: dict[str, str] = {}
+        self.packers: dict[str, str] = {}
 
     def named(self, chosen: list[UnitRange]) -> set[Key] | None:
         """Return the units of ranges, or None where they name none, or one twice."""

@@ -253,10 +253,11 @@ class Model(Naive, RuleBasedStateMachine):
             inside = self.contents(inner) if inner in self.outer else set()
         for piece in [self.pieces[key] for key in (keys or set()) | inside]:
             expected = expected and piece.custodian == party and piece.state is STOCK
+        expected = expected and len({self.pieces[key].owner for key in (keys or set()) | inside}) == 1
         units = Selection(tuple(chosen), (inner,) if inner else ())
         command = commands.PackCase(request_id=self.story.request(), party=party, sscc=sscc, units=units)
         if self.ask(command, expected=expected):
-            self.outer[sscc] = ""
+            self.outer[sscc], self.packers[sscc] = "", party
             if inner:
                 self.outer[inner] = sscc
             for key in keys or ():
@@ -270,6 +271,8 @@ class Model(Naive, RuleBasedStateMachine):
         if data.draw(steered) and inside:
             party = self.pieces[inside[0]].custodian
         expected = self.outer.get(sscc) == ""
+        if expected and not self.contents(sscc):
+            expected = self.packers[sscc] == party
         for piece in [self.pieces[key] for key in self.contents(sscc)] if expected else []:
             expected = expected and piece.custodian == party and piece.state is not OFFERED
         command = commands.UnpackCase(request_id=self.story.request(), party=party, sscc=sscc)

@@ -1,5 +1,9 @@
 """Stories of goods: write-offs, cases and pallets."""
 
+from itertools import pairwise
+
+from stdnum import ean
+
 from tests.scenario import Story
 
 CASE = "106141412345678908"
@@ -89,4 +93,58 @@ def test_accepting_a_pallet_in_part_opens_what_was_short() -> None:
     record 1:15 acme > ben at 1                    -> ok
     record 1:0 ann > ben at 1                      -> UNITS_IN_CASE
     record case {CASE} ann > ben at 1              -> ok
+    """)
+
+
+def test_a_case_holds_units_of_one_owner() -> None:
+    """Nobody packs another's cloud stock in with his own, where neither could move it."""
+    Story(WAREHOUSE).tell(f"""
+    record 1:0-4 acme > ann at 1 later
+    pack {CASE} with 1:0-9 by acme                 -> CASE_OF_SEVERAL_OWNERS
+    pack {CASE} with 1:0-4 by acme                 -> ok
+    record case {CASE} ann > ben at 1              -> ok
+    """)
+
+
+def test_cases_are_packed_only_so_deep() -> None:
+    """Eight cases in each other are enough for any container."""
+    story = Story(WAREHOUSE)
+    ssccs = [body + ean.calc_check_digit(body) for body in (f"1{number:016d}" for number in range(9))]
+    story.tell(f"pack {ssccs[0]} with 1:0 by acme")
+    for inner, outer in pairwise(ssccs[:8]):
+        story.tell(f"pack {outer} with case {inner} by acme -> ok")
+    story.tell(f"pack {ssccs[8]} with case {ssccs[7]} by acme -> CASE_TOO_DEEP")
+
+
+def test_an_emptied_case_is_unpacked_by_who_packed_it() -> None:
+    """Where nothing is left in it, nobody else has a say."""
+    Story(WAREHOUSE).tell(f"""
+    pack {CASE} with 1:0 by acme
+    write off 1:0 by acme as lost
+    unpack {CASE} by ann                           -> NOT_THE_PACKER
+    unpack {CASE} by acme                          -> ok
+    """)
+
+
+def test_quantities_are_taken_from_where_they_lie() -> None:
+    """A delivery of so many takes what its receiver owns, a write-off what its party has in hand."""
+    Story(WAREHOUSE).tell("""
+    record 1:50-59 acme > ann at 1 later
+    deliver 11 of 1 acme > ann                     -> STOCK_TOO_SMALL
+    write off 1 of 1 by ann as lost                -> STOCK_TOO_SMALL
+    deliver 4 of 1 acme > ann                      -> ok
+    who has 1:53                                   -> ann
+    who has 1:54                                   -> acme
+    who has 1:0                                    -> acme
+    write off 4 of 1 by ann as lost                -> ok
+    """)
+
+
+def test_quantities_pass_over_recalled_units() -> None:
+    """So many of a product are the oldest that may move; the recalled ones stay."""
+    Story(WAREHOUSE).tell("""
+    recall batch 1 units 1:0-9 by acme
+    record 5 of mask acme > ann at 1               -> ok
+    who owns 1:10                                  -> ann
+    record 91 of 1 acme > ann at 1                 -> STOCK_TOO_SMALL
     """)

@@ -100,3 +100,47 @@ def test_only_a_brand_commissions_and_only_its_own_products() -> None:
     product 123 1 CNY of acme                                                   -> GTIN_CHECK_DIGIT
     product 4012345000009 1 CNY of ann                                          -> NOT_A_BRAND
     """)
+
+
+def test_a_tier_is_the_one_given_for_the_product() -> None:
+    """Who is tier 1 for masks and tier 5 for balm is tier 1 where masks move, and passes balm on below 5 only."""
+    story = Story(PARTIES)
+    story.tell("""
+    authorize ann tier 1 by acme for mask
+    authorize ann tier 5 by acme for balm
+    record 1:0 acme > ann at 1
+    """)
+    event = story.events[-1]
+    assert isinstance(event, TransferRecorded)
+    assert event.terms.receiver_tier == 1
+    story.tell("""
+    authorize ben tier 2 by ann for balm             -> TIER_NOT_BELOW_UPLINE
+    authorize ben tier 2 by ann for mask, balm       -> TIER_NOT_BELOW_UPLINE
+    authorize ben tier 2 by ann for mask             -> ok
+    """)
+
+
+def test_who_was_revoked_authorises_nobody_for_the_time_before() -> None:
+    """An upline is judged by what it may now, too, and its word does not outlive its own authority."""
+    Story(PARTIES).tell("""
+    authorize ann tier 1 by acme from 2025-10-01 until 2026-06-01 as given
+    authorize ben tier 2 by ann                                    -> VALIDITY_BEYOND_UPLINE
+    authorize ben tier 2 by ann until 2026-06-02                   -> VALIDITY_BEYOND_UPLINE
+    authorize ben tier 2 by ann until 2026-06-01                   -> ok
+    revoke given by acme from 2025-12-01
+    authorize ben tier 2 by ann from 2025-11-01 until 2026-01-01   -> UPLINE_NOT_AUTHORIZED
+    """)
+
+
+def test_a_brands_word_is_for_its_own_products() -> None:
+    """Another brand makes nobody an agent for these goods, and is no agent for them itself."""
+    story = Story(PARTIES)
+    story.tell("""
+    brand shady
+    authorize ann tier 1 by shady for mask           -> UPLINE_NOT_AUTHORIZED
+    authorize ann tier 1 by shady                    -> ok
+    record 1:0 acme > ann at 1
+    """)
+    assert standings(story) == (Standing.AUTHORIZED, Standing.OTHER_PRODUCTS)
+    story.tell("record 1:1 acme > shady at 1")
+    assert standings(story) == (Standing.AUTHORIZED, Standing.OTHER_PRODUCTS)

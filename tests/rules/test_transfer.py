@@ -68,6 +68,15 @@ def test_an_offer_may_be_accepted_less_what_is_wrong_with_it() -> None:
     """)
 
 
+def test_an_acceptance_names_few_discrepancies() -> None:
+    """Twenty of them, each of any number of ranges, say all there is to say."""
+    many = " and ".join(["short 1"] * 21)
+    Story(CHAIN).tell(f"""
+    offer 1:0-99 acme > ann at 15000 as first                     -> ok
+    accept first by ann but {many}                                -> TOO_MANY_RANGES
+    """)
+
+
 def test_only_the_owner_transfers_and_only_to_somebody_else() -> None:
     """Who does not own a unit, or is not in the book, moves nothing."""
     Story(CHAIN).tell("""

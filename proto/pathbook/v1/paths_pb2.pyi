@@ -452,7 +452,7 @@ class Rung(_message.Message):
     mean_minor: _builtins.int
     """The mean, in minor units, rounded half to even."""
     sum_minor: _builtins.int
-    """The sum paid for all units, in minor units."""
+    """The sum paid for all units, in minor units; unset where 64 bits do not hold it."""
     suggested_minor: _builtins.int
     """The suggested price, in minor units; unset where batches differ, or are suggested in another currency."""
     def __init__(
@@ -466,16 +466,21 @@ class Rung(_message.Message):
         median_minor: _builtins.int = ...,
         most_minor: _builtins.int = ...,
         mean_minor: _builtins.int = ...,
-        sum_minor: _builtins.int = ...,
+        sum_minor: _builtins.int | None = ...,
         suggested_minor: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_suggested_minor", b"_suggested_minor", "suggested_minor", b"suggested_minor"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_suggested_minor", b"_suggested_minor", "_sum_minor", b"_sum_minor", "suggested_minor", b"suggested_minor", "sum_minor", b"sum_minor"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_suggested_minor", b"_suggested_minor", "currency_code", b"currency_code", "kind", b"kind", "least_minor", b"least_minor", "mean_minor", b"mean_minor", "median_minor", b"median_minor", "most_minor", b"most_minor", "suggested_minor", b"suggested_minor", "sum_minor", b"sum_minor", "tier", b"tier", "units", b"units"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_suggested_minor", b"_suggested_minor", "_sum_minor", b"_sum_minor", "currency_code", b"currency_code", "kind", b"kind", "least_minor", b"least_minor", "mean_minor", b"mean_minor", "median_minor", b"median_minor", "most_minor", b"most_minor", "suggested_minor", b"suggested_minor", "sum_minor", b"sum_minor", "tier", b"tier", "units", b"units"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__suggested_minor: _TypeAlias = _typing.Literal["suggested_minor"]  # noqa: Y015
     _WhichOneofArgType__suggested_minor: _TypeAlias = _typing.Literal["_suggested_minor", b"_suggested_minor"]  # noqa: Y015
+    _WhichOneofReturnType__sum_minor: _TypeAlias = _typing.Literal["sum_minor"]  # noqa: Y015
+    _WhichOneofArgType__sum_minor: _TypeAlias = _typing.Literal["_sum_minor", b"_sum_minor"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__suggested_minor) -> _WhichOneofReturnType__suggested_minor | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__sum_minor) -> _WhichOneofReturnType__sum_minor | None: ...
 
 Global___Rung: _TypeAlias = Rung  # noqa: Y015
 

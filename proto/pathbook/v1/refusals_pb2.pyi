@@ -72,6 +72,8 @@ class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal
     """The authorisation at {authorization} was given by {upline}; {party} cannot revoke it."""
     REFUSAL_REASON_AUTHORIZATION_ALREADY_REVOKED: _RefusalReason.ValueType  # 24
     """The authorisation at {authorization} was already revoked, as of {revoked_from}."""
+    REFUSAL_REASON_VALIDITY_BEYOND_UPLINE: _RefusalReason.ValueType  # 25
+    """An authorisation until {valid_until} would outlive that of {upline}, which ends at {upline_until}. End it then or before."""
     REFUSAL_REASON_GTIN_CHECK_DIGIT: _RefusalReason.ValueType  # 30
     """'{gtin}' is not a GTIN of 8, 12, 13 or 14 digits with a right check digit. Check the number on the label."""
     REFUSAL_REASON_PRODUCT_EXISTS: _RefusalReason.ValueType  # 31
@@ -194,6 +196,12 @@ class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal
     """There is no recall at position {recall}."""
     REFUSAL_REASON_RECALL_ALREADY_LIFTED: _RefusalReason.ValueType  # 96
     """The recall at position {recall} was already lifted."""
+    REFUSAL_REASON_CASE_OF_SEVERAL_OWNERS: _RefusalReason.ValueType  # 97
+    """Units {range} belong to {owner}, others of the case to {other}. A case holds units of one owner."""
+    REFUSAL_REASON_CASE_TOO_DEEP: _RefusalReason.ValueType  # 98
+    """Case {sscc} would hold cases in cases more than {limit} deep. Unpack some of them."""
+    REFUSAL_REASON_NOT_THE_PACKER: _RefusalReason.ValueType  # 99
+    """Case {sscc} is empty and was packed by {packer}; {party} cannot unpack it."""
 
 class RefusalReason(_RefusalReason, metaclass=_RefusalReasonEnumTypeWrapper):
     """RefusalReason is the reason of a refusal. A refused call ends with a google.rpc.Status that carries an
@@ -251,6 +259,8 @@ REFUSAL_REASON_NOT_THE_UPLINE: RefusalReason.ValueType  # 23
 """The authorisation at {authorization} was given by {upline}; {party} cannot revoke it."""
 REFUSAL_REASON_AUTHORIZATION_ALREADY_REVOKED: RefusalReason.ValueType  # 24
 """The authorisation at {authorization} was already revoked, as of {revoked_from}."""
+REFUSAL_REASON_VALIDITY_BEYOND_UPLINE: RefusalReason.ValueType  # 25
+"""An authorisation until {valid_until} would outlive that of {upline}, which ends at {upline_until}. End it then or before."""
 REFUSAL_REASON_GTIN_CHECK_DIGIT: RefusalReason.ValueType  # 30
 """'{gtin}' is not a GTIN of 8, 12, 13 or 14 digits with a right check digit. Check the number on the label."""
 REFUSAL_REASON_PRODUCT_EXISTS: RefusalReason.ValueType  # 31
@@ -373,4 +383,10 @@ REFUSAL_REASON_RECALL_UNKNOWN: RefusalReason.ValueType  # 95
 """There is no recall at position {recall}."""
 REFUSAL_REASON_RECALL_ALREADY_LIFTED: RefusalReason.ValueType  # 96
 """The recall at position {recall} was already lifted."""
+REFUSAL_REASON_CASE_OF_SEVERAL_OWNERS: RefusalReason.ValueType  # 97
+"""Units {range} belong to {owner}, others of the case to {other}. A case holds units of one owner."""
+REFUSAL_REASON_CASE_TOO_DEEP: RefusalReason.ValueType  # 98
+"""Case {sscc} would hold cases in cases more than {limit} deep. Unpack some of them."""
+REFUSAL_REASON_NOT_THE_PACKER: RefusalReason.ValueType  # 99
+"""Case {sscc} is empty and was packed by {packer}; {party} cannot unpack it."""
 Global___RefusalReason: _TypeAlias = RefusalReason  # noqa: Y015

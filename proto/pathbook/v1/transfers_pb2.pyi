@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from pathbook.v1 import events_pb2 as _events_pb2
 from pathbook.v1 import refusals_pb2 as _refusals_pb2
 from pathbook.v1 import values_pb2 as _values_pb2
 import builtins as _builtins
@@ -71,6 +72,7 @@ class Transfer(_message.Message):
     ANSWERED_POSITION_FIELD_NUMBER: _builtins.int
     REVERSAL_ASKED_BY_FIELD_NUMBER: _builtins.int
     RETURNS_TRANSFER_FIELD_NUMBER: _builtins.int
+    DISCREPANCIES_FIELD_NUMBER: _builtins.int
     transfer: _builtins.int
     """Its id: the position at which it was offered or recorded."""
     kind: Global___TransferKind.ValueType
@@ -111,6 +113,10 @@ class Transfer(_message.Message):
     def deadline(self) -> _timestamp_pb2.Timestamp:
         """When the offer lapses; unset for never."""
 
+    @_builtins.property
+    def discrepancies(self) -> _containers.RepeatedCompositeFieldContainer[_events_pb2.Discrepancy]:
+        """What was not accepted, and why; empty in lists."""
+
     def __init__(
         self,
         *,
@@ -129,10 +135,11 @@ class Transfer(_message.Message):
         answered_position: _builtins.int = ...,
         reversal_asked_by: _builtins.str = ...,
         returns_transfer: _builtins.int = ...,
+        discrepancies: _abc.Iterable[_events_pb2.Discrepancy] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["deadline", b"deadline", "occurred_at", b"occurred_at", "recorded_at", b"recorded_at", "unit_price", b"unit_price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted_units", b"accepted_units", "answered_position", b"answered_position", "deadline", b"deadline", "giver", b"giver", "kind", b"kind", "occurred_at", b"occurred_at", "ranges", b"ranges", "receiver", b"receiver", "recorded_at", b"recorded_at", "returns_transfer", b"returns_transfer", "reversal_asked_by", b"reversal_asked_by", "status", b"status", "transfer", b"transfer", "unit_price", b"unit_price", "units", b"units"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted_units", b"accepted_units", "answered_position", b"answered_position", "deadline", b"deadline", "discrepancies", b"discrepancies", "giver", b"giver", "kind", b"kind", "occurred_at", b"occurred_at", "ranges", b"ranges", "receiver", b"receiver", "recorded_at", b"recorded_at", "returns_transfer", b"returns_transfer", "reversal_asked_by", b"reversal_asked_by", "status", b"status", "transfer", b"transfer", "unit_price", b"unit_price", "units", b"units"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -564,7 +571,9 @@ Global___RecordTransferResponse: _TypeAlias = RecordTransferResponse  # noqa: Y0
 
 @_typing.final
 class RecordTransfersRequest(_message.Message):
-    """RecordTransfersRequest is a batch of writes, decided in this order."""
+    """RecordTransfersRequest is a batch of writes, decided in this order: at most 1,000, that together name at most
+    10,000 ranges, codes, cases and quantities.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

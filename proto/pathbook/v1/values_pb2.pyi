@@ -336,7 +336,10 @@ Global___UnitRange: _TypeAlias = UnitRange  # noqa: Y015
 
 @_typing.final
 class Quantity(_message.Message):
-    """Quantity names units by how many: the giver's oldest loose, unreserved ones."""
+    """Quantity names units by how many: the oldest loose, free ones, of the batch made first, lowest number first. A
+    transfer or sale takes the giver's and passes over recalled ones; a delivery takes what the receiver owns and the
+    custodian has; packing and writing off take the party's own in its hands.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

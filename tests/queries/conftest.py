@@ -1,0 +1,16 @@
+"""What every test of the queries begins with."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from ledger.queries import Queries
+from tests.queries.written import MASKS, WrittenStory, asked
+
+
+@pytest.fixture
+def tell() -> Iterator[Callable[[str], Queries]]:
+    """Tell a story of masks, and open its book for questions."""
+    with contextlib.ExitStack() as stack:
+        yield lambda text: stack.enter_context(asked(WrittenStory(MASKS + text).entries))

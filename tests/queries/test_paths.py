@@ -1,0 +1,211 @@
+"""Paths: every hand a unit passed through, now, as of a position, and with what was corrected."""
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ledger.codec import leaf_hash
+from ledger.queries import Path, Queries, Step, StepKind
+from ledger.refusals import Reason, Refusal
+from ledger.runs import EMPTY_HEAD, next_head
+from ledger.values import Money, TransferStatus, Unit, UnitRange, UnitState
+from tests.projections.synthetic import SyntheticBook
+from tests.queries.written import asked, reason, transfers_at
+
+
+def the_path(queries: Queries, number: int, as_of: int = 0, *, corrections: bool = False) -> Path:
+    """Return the path of a unit of batch 1."""
+    path = queries.path("book", Unit(1, number), as_of, corrections=corrections)
+    assert isinstance(path, Path), path
+    return path
+
+
+def in_words(step: Step) -> str:
+    """Say a step in a few words."""
+    price = f" at {step.unit_price.amount_minor}" if step.unit_price else ""
+    sides = (
+        f" {step.giver} > {step.receiver}" if step.giver and step.receiver else step.giver or step.receiver
+    )
+    mark = " (corrected)" if step.corrected else ""
+    return f"{step.position} {step.kind.name.lower()} {sides.strip()}{price}{mark}"
+
+
+def test_a_path_shows_every_hop_once(tell: Callable[[str], Queries]) -> None:
+    """An accepted offer is one hop, where it was accepted; sale and confirmation end the path."""
+    queries = tell("""
+        offer 1:0-49 acme > ann at 15000 as first
+        accept first by ann but short 1:40-49
+        record 1:0-9 ann > ben at 18000 later
+        deliver 1:0-9 ann > ben
+        sell 1:3 ben > wei at 29900
+        confirm 1:3 by wei at 29900
+    """)
+    path = the_path(queries, 3)
+    assert [in_words(step) for step in path.steps] == [
+        "8 commissioned acme",
+        "10 transferred acme > ann at 15000",
+        "11 transferred ann > ben at 18000",
+        "12 delivered ann > ben",
+        "13 sold ben > consumer:wei at 29900",
+        "14 confirmed consumer:wei at 29900",
+    ]
+    assert [step.receiver_tier for step in path.steps] == [0, 1, 2, None, None, None]
+    assert path.run.range == UnitRange(1, 3, 3)
+    assert (path.run.owner, path.run.state) == ("consumer:wei", UnitState.CONFIRMED)
+    assert (path.product.name, path.batch.lot, path.as_of_position) == ("mask", "L1", 14)
+    (offer,) = transfers_at(queries, 9)
+    assert (offer.status, offer.units, offer.accepted_units, offer.answered_position) == (
+        *(TransferStatus.ACCEPTED_IN_PART, 50, 40, 10),
+    )
+    short = the_path(queries, 45, corrections=True)
+    assert [in_words(step) for step in short.steps] == [
+        "8 commissioned acme",
+        "9 offered acme > ann at 15000",
+        "10 released acme > ann",
+    ]
+    assert short.run.range == UnitRange(1, 40, 49)
+    assert [in_words(step) for step in the_path(queries, 45).steps] == ["8 commissioned acme"]
+
+
+def test_a_path_shows_the_offer_that_is_open(tell: Callable[[str], Queries]) -> None:
+    """Of all offers the one that waits for its answer is shown; those that came to nothing on request."""
+    queries = tell("""
+        offer 1:0-9 acme > ann at 15000 as first
+        decline first by ann
+        offer 1:0-9 acme > ben at 16000 as second
+    """)
+    assert [in_words(step) for step in the_path(queries, 0).steps] == [
+        "8 commissioned acme",
+        "11 offered acme > ben at 16000",
+    ]
+    assert [step.kind.name for step in the_path(queries, 0, corrections=True).steps] == [
+        "COMMISSIONED",
+        "OFFERED",
+        "RELEASED",
+        "OFFERED",
+    ]
+    assert [in_words(step) for step in the_path(queries, 0, as_of=9).steps][1:] == [
+        "9 offered acme > ann at 15000"
+    ]
+
+
+def test_a_run_of_the_past_reached_to_what_had_been_cut_from_it(tell: Callable[[str], Queries]) -> None:
+    """As of a position, a run ends where others had been cut off by then, whatever became of those."""
+    queries = tell("""
+        record 1:10-19 acme > ann at 15000
+        record 1:15-19 ann > ben at 18000
+        record 1:40-49 acme > ann at 15000
+        record 1:25 acme > cat at 15000
+    """)
+    ranges = [the_path(queries, 25, as_of).run.range for as_of in range(8, 13)]
+    assert [(part.first, part.last) for part in ranges] == [(0, 99), (20, 99), (20, 99), (20, 39), (25, 25)]
+    assert the_path(queries, 30, as_of=11).run.range == UnitRange(1, 20, 39)
+
+
+def test_a_reversed_transfer_is_shown_as_corrected(tell: Callable[[str], Queries]) -> None:
+    """What both sides reversed is left out, with its reversal; on request both are shown and marked."""
+    queries = tell("""
+        offer 1:0-9 acme > ann at 15000 as first
+        accept first by ann
+        record 1:0-9 ann > ben at 18000 as second
+        reverse second by ann
+        reverse second by ben
+    """)
+    assert [in_words(step) for step in the_path(queries, 5).steps] == [
+        "8 commissioned acme",
+        "10 transferred acme > ann at 15000",
+    ]
+    assert [in_words(step) for step in the_path(queries, 5, corrections=True).steps] == [
+        "8 commissioned acme",
+        "9 offered acme > ann at 15000",
+        "10 transferred acme > ann at 15000",
+        "11 transferred ann > ben at 18000 (corrected)",
+        "13 reversed ben > ann at 18000 (corrected)",
+    ]
+    assert [in_words(step) for step in the_path(queries, 5, as_of=12).steps][2:] == [
+        "11 transferred ann > ben at 18000"
+    ]
+    (line,) = transfers_at(queries, 11)
+    assert (line.status, line.reversal_asked_by) == (TransferStatus.REVERSED, "ann")
+
+
+def test_a_return_goes_back_the_way_it_came(tell: Callable[[str], Queries]) -> None:
+    """Each line of a return gives back what one transfer or sale had brought, at the price then paid."""
+    queries = tell("""
+        record 1:0-4 acme > ann at 15000
+        record 1:5-9 acme > ann at 16000
+        return 1:3-6 by ann
+        sell 1:0 ann > wei at 20000
+        return 1:0 by consumer:wei
+    """)
+    path = the_path(queries, 3)
+    assert in_words(path.steps[-1]) == "11 returned ann > acme at 15000"
+    assert (path.steps[-1].giver_tier, path.steps[-1].receiver_tier) == (1, 0)
+    assert in_words(the_path(queries, 0).steps[-1]) == "13 returned consumer:wei > ann at 20000"
+    first, second = transfers_at(queries, 11)
+    assert (first.line, first.giver, first.receiver, first.units) == (0, "ann", "acme", 2)
+    assert (first.returns_transfer, first.ranges) == (9, (UnitRange(1, 3, 4),))
+    assert (second.returns_transfer, second.unit_price) == (10, Money(16000, "CNY"))
+    ladder = queries.ladder_of_batch("book", 1)
+    assert isinstance(ladder, list)
+    assert [(rung.tier, rung.units, rung.sum_minor) for rung in ladder] == [(1, 6, 3 * 15000 + 3 * 16000)]
+
+
+def test_a_unit_knows_the_outermost_case_around_it(tell: Callable[[str], Queries]) -> None:
+    """The case a unit is packed in, or the pallet around it, is named; after unpacking, and for a lost unit, none."""
+    inner, pallet = "106141412345678908", "106141412345678915"
+    packed = f"pack {inner} with 1:10-19 by acme\npack {pallet} with 1:20 and case {inner} by acme\n"
+    queries = tell(packed + "write off 1:12 by acme as lost")
+    assert [the_path(queries, number).run.sscc for number in (9, 10, 12, 19, 20, 21)] == [
+        *("", pallet, "", pallet, pallet, "")
+    ]
+    assert the_path(queries, 10, as_of=9).run.sscc == ""
+    case = queries.case("book", pallet)
+    assert not isinstance(case, Refusal)
+    assert (case.outer, case.ranges, case.cases, case.position) == ("", (UnitRange(1, 20, 20),), (inner,), 10)
+    unpacked = tell(packed + f"unpack {pallet} by acme")
+    assert [the_path(unpacked, number).run.sscc for number in (10, 20)] == [inner, ""]
+    assert reason(unpacked.case("book", pallet)) is Reason.CASE_UNKNOWN
+
+
+@settings(max_examples=12, deadline=None)
+@given(seed=st.integers(0, 2**32), length=st.integers(20, 100), data=st.data())
+def test_a_path_as_of_a_position_is_the_path_the_book_had_then(
+    seed: int, length: int, data: st.DataObject
+) -> None:
+    """Asked as of a position, a unit's path is what a book answers that ends there: run, steps and all."""
+    book = SyntheticBook(seed, length)
+    as_of = data.draw(st.integers(9, len(book.entries)))
+    with asked(book.entries) as now, asked(book.entries[:as_of]) as then:
+        for batch, number in [(batch, number) for batch in (1, 3) for number in range(7)]:
+            for corrections in (False, True):
+                unit = Unit(batch, number)
+                path = now.path("book", unit, as_of, corrections=corrections)
+                expected = then.path("book", unit, corrections=corrections)
+                assert isinstance(path, Path)
+                assert isinstance(expected, Path)
+                run = msgspec.structs.replace(expected.run, sscc=path.run.sscc)
+                assert (path.run, path.steps, path.as_of_position) == (run, expected.steps, as_of)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**32), length=st.integers(20, 100))
+def test_a_path_with_corrections_is_the_whole_past(seed: int, length: int) -> None:
+    """Each step's head is hashed from the head before and the step's event, up to the head of the unit's run."""
+    book = SyntheticBook(seed, length)
+    with asked(book.entries) as queries:
+        for batch, partition in book.state.partitions.items():
+            for run in partition.runs:
+                path = queries.path("book", Unit(batch, run.first), corrections=True)
+                assert isinstance(path, Path)
+                heads = [EMPTY_HEAD, *(step.head for step in path.steps)]
+                for (before, after), step in zip(pairwise(heads), path.steps, strict=True):
+                    assert after == next_head(before, leaf_hash(step.data))
+                assert path.steps[0].kind is StepKind.COMMISSIONED
+                assert path.run.head == path.steps[-1].head == run.head
+                assert path.run.range == UnitRange(batch, run.first, run.last)
+                assert (path.run.owner, path.run.custodian) == (run.owner, run.custodian)
+                assert path.steps[-1].state is path.run.state is run.state

@@ -1,0 +1,86 @@
+"""Registers and stock: what was registered, what a party has, and what is not there."""
+
+from collections.abc import Callable
+
+from ledger.queries import Queries
+from ledger.refusals import Reason, Refusal
+from ledger.values import Unit, UnitRange
+from tests.queries.written import reason
+from tests.scenario import BALM, MASK
+
+
+def test_what_is_not_there_is_refused_by_name(tell: Callable[[str], Queries]) -> None:
+    """Every question about what a book does not have has its own reason."""
+    queries = tell("")
+    for number in (-1, 100):
+        assert reason(queries.path("book", Unit(1, number))) is Reason.RANGE_BEYOND_BATCH
+    assert reason(queries.path("book", Unit(2, 0))) is Reason.BATCH_UNKNOWN
+    assert reason(queries.path("book", Unit(1, 0), 7)) is Reason.BATCH_UNKNOWN
+    assert reason(queries.party("book", "dan")) is Reason.PARTY_UNKNOWN
+    assert reason(queries.stock("book", "dan", 0, 10)) is Reason.PARTY_UNKNOWN
+    assert reason(queries.transfers("book", "dan")) is Reason.PARTY_UNKNOWN
+    assert queries.transfers("book", "consumer:dan") == []
+    assert reason(queries.product("book", BALM)) is Reason.PRODUCT_UNKNOWN
+    assert reason(queries.batches("book", BALM, 0, 10)) is Reason.PRODUCT_UNKNOWN
+    assert reason(queries.ladder_of_product("book", BALM)) is Reason.PRODUCT_UNKNOWN
+    assert reason(queries.ladder_of_batch("book", 2)) is Reason.BATCH_UNKNOWN
+    assert reason(queries.batch("book", 2)) is Reason.BATCH_UNKNOWN
+    assert reason(queries.batch_of_lot("book", MASK, "L2")) is Reason.BATCH_UNKNOWN
+    assert reason(queries.transfer("book", 8)) is Reason.TRANSFER_UNKNOWN
+    for question in (queries.head, lambda book: queries.party(book, "acme")):
+        assert reason(question("shelf")) is Reason.BOOK_UNKNOWN
+
+
+def test_registers_say_what_was_registered(tell: Callable[[str], Queries]) -> None:
+    """Parties come with authorisations, batches with recalls, and lists in pages."""
+    queries = tell("""
+        batch L2 of mask size 5 made 2025-12-02 by acme
+        recall batch 1 units 1:3-5 by acme as bad
+        lift bad by acme
+        authorize cat tier 3 by ben for mask until 2026-12-31 as given
+        revoke given by ben
+    """)
+    cat = queries.party("book", "cat")
+    assert not isinstance(cat, Refusal)
+    (given,) = cat.authorizations
+    assert (given.position, given.upline, given.tier, given.products) == (12, "ben", 3, (MASK,))
+    assert given.valid_from < (given.valid_until or 0)
+    assert given.revoked_from == given.valid_from
+    batch = queries.batch_of_lot("book", MASK, "L1")
+    assert not isinstance(batch, Refusal)
+    assert batch == queries.batch("book", 1)
+    assert (str(batch.made_on), str(batch.expires_on), batch.size) == ("2025-12-01", "2026-06-30", 100)
+    (recall,) = batch.recalls
+    assert (recall.position, recall.ranges, recall.lifted_position) == (10, (UnitRange(1, 3, 5),), 11)
+    parties = [queries.parties("book", "", 2), queries.parties("book", "ann", 9)]
+    assert [[p.party for p in page] for page in parties if isinstance(page, list)] == [
+        ["acme", "ann"],
+        ["ben", "cat"],
+    ]
+    lots = [queries.batches("book", gtin, after, 9) for gtin, after in ((MASK, 0), (None, 0), (None, 1))]
+    assert [[b.lot for b in page] for page in lots if isinstance(page, list)] == [["L1", "L2"]] * 2 + [["L2"]]
+    products = queries.products("book", "", 9)
+    assert isinstance(products, list)
+    assert products == [queries.product("book", MASK)]
+    head = queries.head("book")
+    assert not isinstance(head, Refusal)
+    assert head.position == head.views_position == 13
+
+
+def test_stock_comes_soonest_to_expire_first(tell: Callable[[str], Queries]) -> None:
+    """Batches that never expire come last; a page begins after the batch it is told."""
+    queries = tell("""
+        batch L2 of mask size 5 made 2025-12-02 by acme
+        batch L3 of mask size 5 made 2025-12-02 expires 2026-03-31 by acme
+        batch L4 of mask size 5 made 2025-12-02 by acme
+        record 1:0-9 acme > ann at 15000 later
+        offer 3:0-1 acme > ann at 15000
+    """)
+    lines = queries.stock("book", "acme", 0, 9)
+    assert isinstance(lines, list)
+    assert [(i.batch.batch, i.owned, i.in_custody, i.reserved) for i in lines] == [
+        *((3, 5, 5, 2), (1, 90, 100, 0), (2, 5, 5, 0), (4, 5, 5, 0))
+    ]
+    assert {line.product_name for line in lines} == {"mask"}
+    pages = [queries.stock("book", "acme", after, 2) for after in (0, 1, 4)]
+    assert pages == [lines[:2], lines[2:], []]

@@ -1,0 +1,81 @@
+"""Books told or synthetic, written to a log, followed, and opened for questions."""
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from ledger.codec import encode
+from ledger.commands import Command, digest
+from ledger.events import Event
+from ledger.queries import Queries, Transfer
+from ledger.refusals import Reason, Refusal
+from ledger.store.database import open_engine
+from ledger.store.follower import Follower
+from ledger.store.stream import Stream
+from tests.projections.synthetic import Entries
+from tests.scenario import Story
+
+MASKS = """
+brand acme
+agent ann
+agent ben
+shop cat
+authorize ann tier 1 by acme
+authorize ben tier 2 by ann
+product mask 30000 CNY of acme
+batch L1 of mask size 100 made 2025-12-01 expires 2026-06-30 by acme
+"""
+"""Positions 1 to 8."""
+
+
+class WrittenStory(Story):
+    """A story whose events are also written as a log holds them."""
+
+    def __init__(self, text: str) -> None:
+        """Begin a book, and tell it some lines."""
+        self.entries: Entries = []
+        super().__init__(text)
+
+    def ask(self, command: Command) -> Event | Refusal:
+        """Give a command, and write what it causes."""
+        outcome = super().ask(command)
+        if not isinstance(outcome, Refusal):
+            self.entries.append(
+                encode(
+                    outcome,
+                    recorded_at=self.now,
+                    occurred_at=command.occurred_at or self.now,
+                    request_id=command.request_id,
+                    request_digest=digest(command),
+                )
+            )
+        return outcome
+
+
+@contextlib.contextmanager
+def asked(entries: Entries) -> Iterator[Queries]:
+    """Write a book, carry its views, and open it for questions."""
+    with tempfile.TemporaryDirectory() as name:
+        events = open_engine(Path(name) / "events.sqlite", purpose="events")
+        views = open_engine(Path(name) / "views.sqlite", purpose="views")
+        stream = Stream(events)
+        stream.append("book", 0, entries)
+        Follower(stream, views).catch_up("book")
+        yield Queries(stream, views)
+        events.dispose()
+        views.dispose()
+
+
+def transfers_at(queries: Queries, position: int) -> list[Transfer]:
+    """Return the lines of a transfer."""
+    lines = queries.transfer("book", position)
+    assert isinstance(lines, list), lines
+    return lines
+
+
+def reason(answer: object) -> Reason:
+    """Return why a question was refused."""
+    assert isinstance(answer, Refusal), answer
+    assert "{" not in str(answer)
+    return answer.reason
