@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from ledger.runs import Change, Run
-from ledger.values import CONSUMER_PREFIX, UnitState
+from ledger.values import CONSUMER_PREFIX, WRITTEN_OFF, UnitState
 
 _NOTHING = (0, 0, 0)
 

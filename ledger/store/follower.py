@@ -107,7 +107,7 @@ class Follower:
     """
 
     def __init__(self, stream: Stream, views_engine: Engine, events_at_once: int = EVENTS_AT_ONCE) -> None:
-        """Open the views. Those of another version or another log are dropped here, to be carried from the beginning."""
+        """Open the views. Those of another version or another log are dropped, to be carried from the beginning."""
         self._stream, self._engine, self._events_at_once = stream, views_engine, events_at_once
         with persistence_errors():
             open_views(views_engine)
