@@ -5,14 +5,14 @@ import datetime
 from collections.abc import Iterator
 from pathlib import Path
 
-from ledger.book import Outcome
-from ledger.commands import Command, CommissionBatch, RegisterParty, RegisterProduct
+from ledger.book import Answer, Outcome
+from ledger.commands import Command, CommissionBatch, RecordTransfer, RegisterParty, RegisterProduct
 from ledger.library import Library
 from ledger.store.database import open_engine
 from ledger.store.follower import Follower, SQLAlchemyTrackingRecorder
 from ledger.store.loader import Loader
 from ledger.store.stream import Stream
-from ledger.values import Money, PartyKind
+from ledger.values import Money, PartyKind, Quantity, Selection
 from tests.scenario import MASK, NOON
 
 PATIENCE = 60.0
@@ -71,3 +71,20 @@ BEGINNING: tuple[Command, ...] = (
         made_on=datetime.date(2025, 12, 1),
     ),
 )
+
+
+def record(name: str, count: int = 1) -> RecordTransfer:
+    """Return a transfer of so many units from acme to ann."""
+    return RecordTransfer(
+        request_id=name,
+        giver="acme",
+        receiver="ann",
+        units=Selection(quantities=(Quantity(count, batch=1),)),
+        unit_price=Money(15000, "CNY"),
+    )
+
+
+def positions(outcomes: list[Outcome]) -> list[int]:
+    """Return where each of some accepted commands stands."""
+    assert all(isinstance(item, Answer) for item in outcomes), outcomes
+    return [item.recorded.position for item in outcomes if isinstance(item, Answer)]

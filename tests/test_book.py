@@ -2,9 +2,7 @@
 
 import contextlib
 import itertools
-import multiprocessing
 import shutil
-import signal
 import tempfile
 import threading
 from pathlib import Path
@@ -14,14 +12,13 @@ import pytest
 from hypothesis import settings
 
 from ledger import book as writing
-from ledger.book import Answer, Outcome
-from ledger.codec import decode
+from ledger.book import Answer
 from ledger.commands import (
     AcceptTransfer,
+    AuthorizeParty,
     Command,
     OfferTransfer,
     PackCase,
-    RecordTransfer,
     RegisterParty,
     ReturnUnits,
     UnpackCase,
@@ -34,27 +31,10 @@ from ledger.store import loader as loading
 from ledger.store.database import open_engine
 from ledger.store.follower import Follower
 from ledger.store.stream import Stream
-from ledger.values import Money, PartyKind, Quantity, Selection, UnitRange
-from tests.books import BEGINNING, PATIENCE, Clock, ask, library
+from ledger.values import Money, PartyKind, Selection, Standing, UnitRange
+from tests.books import BEGINNING, PATIENCE, Clock, ask, library, positions, record
 from tests.rules.test_against_model import Model
 from tests.scenario import DAY, NOON
-
-
-def record(name: str, count: int = 1) -> RecordTransfer:
-    """Return a transfer of so many units from acme to ann."""
-    return RecordTransfer(
-        request_id=name,
-        giver="acme",
-        receiver="ann",
-        units=Selection(quantities=(Quantity(count, batch=1),)),
-        unit_price=Money(15000, "CNY"),
-    )
-
-
-def positions(outcomes: list[Outcome]) -> list[int]:
-    """Return where each of some accepted commands stands."""
-    assert all(isinstance(item, Answer) for item in outcomes), outcomes
-    return [item.recorded.position for item in outcomes if isinstance(item, Answer)]
 
 
 def test_what_is_submitted_together_is_recorded_in_order_without_gaps(tmp_path: Path) -> None:
@@ -244,6 +224,30 @@ def test_a_refusal_knows_what_another_writer_did(tmp_path: Path) -> None:
         assert positions(ask(one, bob)) == [6]
 
 
+@pytest.mark.parametrize("products", [(), (MASK,)])
+def test_standing_is_judged_after_a_cold_start(tmp_path: Path, products: tuple[str, ...]) -> None:
+    """Who was authorised, for every product or some by name, is known to have been when nothing else is at hand."""
+    agents = [RegisterParty(request_id=name, party=name, kind=PartyKind.AGENT) for name in ("ben", "cat")]
+    given = [
+        AuthorizeParty(request_id=f"to {name}", upline=upline, party=name, tier=tier, products=products)
+        for upline, name, tier in (("acme", "ann", 1), ("ann", "ben", 2))
+    ]
+    with library(tmp_path) as opened:
+        positions(ask(opened, *BEGINNING, *agents, *given, record("to ann", 9)))
+    onward = msgspec.structs.replace(record("on"), giver="ann", receiver="ben")
+    beyond = msgspec.structs.replace(record("off"), giver="ben", receiver="cat")
+    for command, expected in (
+        (onward, (Standing.AUTHORIZED, Standing.AUTHORIZED)),
+        (beyond, (Standing.AUTHORIZED, Standing.NEVER_AUTHORIZED)),
+    ):
+        with library(tmp_path) as opened:
+            (answer,) = ask(opened, command)
+            assert isinstance(answer, Answer)
+            assert isinstance(answer.recorded.event, TransferRecorded)
+            terms = answer.recorded.event.terms
+            assert (terms.giver_standing, terms.receiver_standing) == expected
+
+
 def test_a_return_may_span_more_transfers_than_one_statement_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -325,57 +329,6 @@ def test_commands_for_no_book_or_a_misnamed_one_are_refused(tmp_path: Path) -> N
         assert isinstance(unknown, Refusal)
         assert isinstance(malformed, Refusal)
         assert (unknown.reason, malformed.reason) == (Reason.BOOK_UNKNOWN, Reason.BOOK_MALFORMED)
-
-
-def write_a_lot(directory: Path, writer: str, count: int) -> None:
-    """Record transfers from a process of its own."""
-    with library(directory, Clock(NOON + DAY)) as opened:
-        waiting = [opened.submit("masks", [record(f"{writer}-{number}")]) for number in range(count)]
-        for future in waiting:
-            positions(future.result(PATIENCE))
-
-
-def names(directory: Path) -> list[str]:
-    """Return the ids of the requests in the log, in order."""
-    engine = open_engine(directory / "events.sqlite", purpose="events")
-    entries = Stream(engine).read("masks", 0, 1_000_000)
-    engine.dispose()
-    assert [entry.position for entry in entries] == list(range(1, len(entries) + 1))
-    return [decode(entry.position, entry.data).request_id for entry in entries]
-
-
-def test_two_writers_on_one_book_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
-    """Two processes write at once; the fence lets one through at a time, the other decides again."""
-    with library(tmp_path) as opened:
-        ask(opened, *BEGINNING)
-    fork = multiprocessing.get_context("spawn")
-    writers = [fork.Process(target=write_a_lot, args=(tmp_path, name, 300)) for name in ("a", "b")]
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join(PATIENCE)
-        assert writer.exitcode == 0
-    expected = sorted(f"{name}-{number}" for name in "ab" for number in range(300))
-    assert sorted(names(tmp_path)[4:]) == expected
-
-
-def test_a_writer_killed_at_any_moment_leaves_a_whole_book(tmp_path: Path) -> None:
-    """After kill -9 and a retry of everything, each request stands once."""
-    with library(tmp_path) as opened:
-        ask(opened, *BEGINNING)
-    fork = multiprocessing.get_context("spawn")
-    engine = open_engine(tmp_path / "events.sqlite", purpose="events")
-    for enough in (200, 900):
-        writer = fork.Process(target=write_a_lot, args=(tmp_path, "k", 3_000))
-        writer.start()
-        assert Stream(engine).wait("masks", enough, PATIENCE) > enough
-        writer.kill()
-        writer.join(PATIENCE)
-        assert writer.exitcode == -signal.SIGKILL
-    engine.dispose()
-    assert 4 + 900 < len(names(tmp_path)) < 4 + 3_000
-    write_a_lot(tmp_path, "k", 3_000)
-    assert sorted(names(tmp_path)[4:]) == sorted(f"k-{number}" for number in range(3_000))
 
 
 class BookAgainstModel(Model):

@@ -5,7 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from ledger.rules.transfer import NEXT
+from pathbook.client import Client
+from services.background import running
+from services.settings import Settings
+from tests.services.masks import BOOK, begin
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -52,6 +58,17 @@ def test_the_readmes_session_is_real(tmp_path: Path) -> None:
         exports += [command] if command.startswith("export") else []
         told += [line, *printed("\n".join([*exports, command]), tmp_path)]
     assert told == session
+
+
+def test_the_readmes_python_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The example moves ten units and prints the path of one, against a server where its book has begun."""
+    (example,) = re.findall(r"^```python\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+    (address,) = re.findall(r"127\.0\.0\.1:\d+", example)
+    settings = Settings(data=tmp_path, listen="127.0.0.1:0")
+    with running(settings) as port, Client(f"127.0.0.1:{port}", book=BOOK) as client:
+        begin(client)
+        exec(example.replace(address, f"127.0.0.1:{port}"), {})
+    assert capsys.readouterr().out == "made by acme 0\nacme ann 15000\n"
 
 
 def test_the_drawing_of_a_transfers_states_is_printed_from_the_table() -> None:

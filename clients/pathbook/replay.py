@@ -76,6 +76,20 @@ def replay(path: GetPathResponse) -> tuple[Step, ...]:
     return tuple(steps)
 
 
+def undone(steps: Sequence[Step]) -> set[int]:
+    """Return which steps, by index, reversals made as if they had never been.
+
+    Of each reversal: the transfer it undoes, itself, and all between, which was built on that transfer.
+    """
+    began = {step.transfer: index for index, step in enumerate(steps) if step.transfer}
+    return {
+        between
+        for index, step in enumerate(steps)
+        if isinstance(step.event, TransferReversed)
+        for between in range(began[step.event.transfer], index + 1)
+    }
+
+
 def terms_of(event: Event) -> Terms | None:
     """Return the terms on which an event moved title, None for one that moved none."""
     match event:

@@ -27,7 +27,7 @@ from ledger.events import (
     UnitsWrittenOff,
 )
 from ledger.values import Delivery, Money, Standing
-from pathbook.replay import Contradiction, Step
+from pathbook.replay import Contradiction, Step, undone
 from pathbook.v1 import paths_pb2, values_pb2
 from pathbook.v1.paths_pb2 import GetPathResponse, PathStep, PathStepKind
 
@@ -62,12 +62,12 @@ def hold_against(path: GetPathResponse, steps: Sequence[Step]) -> None:
     Raises:
         Contradiction: the server says something else than its events.
     """
-    undone = {step.event.transfer for step in steps if isinstance(step.event, TransferReversed)}
-    for said, step in zip(path.steps, steps, strict=True):
+    came_to_nothing = undone(steps)
+    for index, (said, step) in enumerate(zip(path.steps, steps, strict=True)):
         _hold_step(said, step)
-        if step.transfer and said.corrected is not (step.transfer in undone):
+        if said.corrected is not (index in came_to_nothing):
             raise Contradiction(
-                f"position {said.position}: the server hides a hop that stands, or shows one undone"
+                f"position {said.position}: the server hides a step that stands, or shows one undone"
             )
     _hold_end(path, steps)
 

@@ -1,6 +1,7 @@
 """The words a verification answers in: its checks, what comes of one, what a caller may ask, and the verdicts."""
 
 import enum
+from typing import TypeAlias
 
 import msgspec
 
@@ -51,6 +52,10 @@ class Result(enum.Enum):
     NOT_CHECKED = "not checked"
 
 
+Outcome: TypeAlias = tuple[Result, str]
+"""What came of a check, and what was found."""
+
+
 class Verdict(enum.Enum):
     """The closed list of verdicts: the word a script reads, and the sentence a person reads."""
 
@@ -63,7 +68,10 @@ class Verdict(enum.Enum):
     PRICE_CONTRADICTED = ("price contradicted", "the consumer confirmed another price than is on record.")
     CODE_MALFORMED = ("code malformed", "this is no product code.")
     CODE_MISTYPED = ("code mistyped", "compare the code with the label and type it again.")
-    CODE_OF_ANOTHER_BOOK = ("code of another book", "this book did not issue the code.")
+    CODE_OF_ANOTHER_BOOK = (
+        "code of another book",
+        "this book did not issue the code: it belongs to another book, or was made up.",
+    )
     CODE_UNKNOWN = ("code unknown", "the book has no such unit.")
     CODE_CONTRADICTED = ("code contradicted", "the label names another product or lot than its serial.")
     COULD_NOT_CHECK = ("could not check", "there was no answer, so nothing is known of this unit.")

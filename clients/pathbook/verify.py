@@ -8,17 +8,17 @@ import datetime
 from collections.abc import Sequence
 
 from ledger.codes import PrintedCode, parse_code
-from ledger.events import BatchCommissioned, PurchaseConfirmed, Terms, UnitsSold
+from ledger.events import BatchCommissioned, Terms
 from ledger.refusals import Reason, Refusal
 from ledger.values import Money, Standing, UnitState
+from pathbook import purchases
 from pathbook.money import print_money
-from pathbook.replay import Contradiction, Step, replay, terms_of
+from pathbook.replay import Contradiction, Step, replay, terms_of, undone
 from pathbook.shown import hold_against
 from pathbook.v1.paths_pb2 import GetPathResponse
-from pathbook.verdicts import Check, Number, Policy, Report, Result, Verdict
+from pathbook.verdicts import Check, Number, Outcome, Policy, Report, Result, Verdict
 
-_Outcome = tuple[Result, str]
-_Found = dict[Number, _Outcome]
+_Found = dict[Number, Outcome]
 
 _ALWAYS: _Found = {
     Number.SIGNATURES: (Result.NOT_YET_SEALED, "no party signs yet, each hop is as the operator recorded it"),
@@ -74,19 +74,33 @@ def check_path(path: GetPathResponse, code: PrintedCode, today: datetime.date, p
             Result.OK,
             f"{len(steps)} events replayed from their bytes, {len(hops)} hops in one chain",
         ),
-        Number.AUTHORIZED: _authorized(hops, policy),
+        Number.AUTHORIZED: _authorized(shown_hops(steps), policy),
         Number.RECALL: _recalled(path, end.state, policy),
         Number.EXPIRY: _expired(made.expires_on, today, policy),
-        Number.PRICE: _price_confirmed(steps),
+        Number.PRICE: purchases.judge(steps),
         Number.POLICY: _within_limits(made.made_on, hops, today, policy),
     }
     return _report(_verdict(found), found)
 
 
 def standing_hops(steps: Sequence[Step]) -> list[tuple[int, Terms]]:
-    """Return the hops that stand, oldest first: the position of each transfer or sale, and its terms."""
-    terms = {step.transfer: terms_of(step.event) for step in steps}
-    return [(position, found) for position in steps[-1].after.way if (found := terms[position]) is not None]
+    """Return the hops that stand, oldest first: where title moved (not where it was offered), and the terms."""
+    moved = {
+        step.transfer: (step.recorded.position, terms)
+        for step in steps
+        if step.transfer and (terms := terms_of(step.event)) is not None
+    }
+    return [moved[transfer] for transfer in steps[-1].after.way]
+
+
+def shown_hops(steps: Sequence[Step]) -> list[tuple[int, Terms]]:
+    """Return the hops that a path shows without corrections: those that stand, and those returned since."""
+    came_to_nothing = undone(steps)
+    return [
+        (step.recorded.position, terms)
+        for index, step in enumerate(steps)
+        if step.transfer and index not in came_to_nothing and (terms := terms_of(step.event)) is not None
+    ]
 
 
 def _report(verdict: Verdict, found: _Found) -> Report:
@@ -104,14 +118,14 @@ def _verdict(found: _Found) -> Verdict:
     return Verdict.AGAINST_POLICY if failed else Verdict.VERIFIED
 
 
-def _issued(path: GetPathResponse, code: PrintedCode) -> _Outcome:
+def _issued(path: GetPathResponse, code: PrintedCode) -> Outcome:
     unit = f"unit {path.unit.number} of batch {path.unit.batch}"
     if (path.unit.batch, path.unit.number, path.serial) != (code.batch, code.number, code.serial):
         return Result.FAILED, f"the server answered for {unit}, which is not what the code names"
     return Result.OK, f"{unit}, by the key that the server holds"
 
 
-def _commissioned(path: GetPathResponse, first: Step, made: BatchCommissioned) -> _Outcome:
+def _commissioned(path: GetPathResponse, first: Step, made: BatchCommissioned) -> Outcome:
     """Compare what the server says of the batch; what it says the product is called, no event here holds."""
     said, price = path.batch, path.batch.suggested_price
     for name, shown, held in (
@@ -130,9 +144,10 @@ def _commissioned(path: GetPathResponse, first: Step, made: BatchCommissioned) -
     return Result.OK, f"GTIN {made.product}, lot {made.lot}, made {made.made_on} by {made.brand}"
 
 
-def _authorized(hops: Sequence[tuple[int, Terms]], policy: Policy) -> _Outcome:
+def _authorized(hops: Sequence[tuple[int, Terms]], policy: Policy) -> Outcome:
+    """Look at how each side itself stood for the product when it traded; the marks are of every hop shown."""
     marks = [
-        f"{party} {standing.name.lower().replace('_', ' ')} at position {position}"
+        f"{party} {_in_words(standing)} at position {position}"
         for position, terms in hops
         for party, standing in (
             (terms.giver, terms.giver_standing),
@@ -142,10 +157,12 @@ def _authorized(hops: Sequence[tuple[int, Terms]], policy: Policy) -> _Outcome:
     ]
     if marks:
         return Result.FAILED if policy.require_authorized else Result.NOTED, "; ".join(marks)
-    return Result.OK, "both sides of every hop" if hops else "there is no hop yet"
+    if not hops:
+        return Result.OK, "there is no hop yet"
+    return Result.OK, "each side stood authorised for the product; who may sell to whom is not judged"
 
 
-def _recalled(path: GetPathResponse, state: UnitState, policy: Policy) -> _Outcome:
+def _recalled(path: GetPathResponse, state: UnitState, policy: Policy) -> Outcome:
     if state in (UnitState.LOST, UnitState.DAMAGED, UnitState.DESTROYED, UnitState.DEFACED):
         return Result.FAILED, f"written off as {state.name.lower()}"
     for recall in path.batch.recalls:
@@ -156,7 +173,7 @@ def _recalled(path: GetPathResponse, state: UnitState, policy: Policy) -> _Outco
     return Result.OK, "the server knows of none in force"
 
 
-def _expired(expires_on: datetime.date | None, today: datetime.date, policy: Policy) -> _Outcome:
+def _expired(expires_on: datetime.date | None, today: datetime.date, policy: Policy) -> Outcome:
     if expires_on is None:
         return Result.OK, "it does not expire"
     days = (expires_on - today).days
@@ -165,23 +182,9 @@ def _expired(expires_on: datetime.date | None, today: datetime.date, policy: Pol
     return Result.NOTED if policy.allow_expired else Result.FAILED, f"expired {expires_on}, {-days} days ago"
 
 
-def _price_confirmed(steps: Sequence[Step]) -> _Outcome:
-    hops, end = standing_hops(steps), steps[-1].after
-    sold = next((step.event for step in steps if hops and step.recorded.position == hops[-1][0]), None)
-    if not isinstance(sold, UnitsSold):
-        return Result.NOT_CHECKED, "no sale to a consumer on record"
-    confirmed = [step.event for step in steps if isinstance(step.event, PurchaseConfirmed)]
-    if end.state is not UnitState.CONFIRMED:
-        return Result.NOT_CHECKED, "sold, but no consumer has confirmed it"
-    paid, on_record = confirmed[-1].price_paid, sold.terms.unit_price
-    if paid != on_record:
-        return Result.FAILED, f"the consumer says {_shown(paid)}, the sale on record {_shown(on_record)}"
-    return Result.OK, f"the consumer paid {_shown(paid)}, as the sale on record says"
-
-
 def _within_limits(
     made_on: datetime.date, hops: Sequence[tuple[int, Terms]], today: datetime.date, policy: Policy
-) -> _Outcome:
+) -> Outcome:
     limit, against = policy.max_price, []
     if (limit, policy.max_tiers, policy.max_age) == (None, None, None):
         return Result.NOT_CHECKED, "none given"
@@ -197,6 +200,10 @@ def _within_limits(
     if policy.max_age is not None and age > policy.max_age:
         against.append(f"made {age} days ago, more than {policy.max_age}")
     return (Result.FAILED, "; ".join(against)) if against else (Result.OK, "kept")
+
+
+def _in_words(standing: Standing) -> str:
+    return standing.name.lower().replace("_", " ").replace("authorized", "authorised")
 
 
 def _shown(price: Money) -> str:

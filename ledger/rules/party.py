@@ -185,10 +185,11 @@ def standing(
 
 def _covers(state: State, given: Authorization, product: str, brand: str) -> bool:
     """Tell whether an authorisation is for a product: by name, or as one of every product of its upline's."""
+    if given.products:
+        return product in given.products
     upline = state.parties[given.upline]
     assert upline is not None, given
-    foreign = upline.kind is PartyKind.BRAND and given.upline != brand
-    return product in given.products or (not given.products and not foreign)
+    return upline.kind is not PartyKind.BRAND or given.upline == brand
 
 
 def _shortfall(latest: Authorization, moment: int) -> Standing:

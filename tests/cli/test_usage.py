@@ -58,11 +58,60 @@ def test_a_mistake_in_the_command_line_is_named(arguments: list[str], said: str)
 
 
 def test_a_script_reads_the_error_as_an_object() -> None:
-    """With JSON asked for, the last line on stderr is the error as an object."""
-    ran = pathbook("--output", "json", "stock", "agent-1")
-    error = json.loads(ran.err.splitlines()[-1])["error"]
-    assert (error["reason"], error["metadata"]) == ("USAGE", {})
-    assert error["message"] in ran.err.splitlines()[0]
+    """With JSON asked for, before or after the verb, stderr is the error as one object and nothing else."""
+    for asked in (["--output", "json", "stock"], ["stock", "--nonsense", "--output=jsonl"], ["nonsense"]):
+        ran = pathbook(*asked, *([] if len(asked) > 1 else ["--output", "json"]))
+        error = json.loads(ran.err)["error"]
+        assert (ran.code, ran.out, error["reason"], error["metadata"]) == (2, "", "USAGE", {})
+
+
+def test_a_mistake_of_ours_is_one_object_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What nobody foresaw is told with all there is to report it by, for scripts within the one object."""
+    monkeypatch.setitem(VERBS, "stock", "json:nonsense")
+    ran = pathbook("stock", "agent-1", "--output", "json")
+    error = json.loads(ran.err)["error"]
+    assert (ran.code, error["reason"]) == (4, "UNEXPECTED")
+    assert error["metadata"]["traceback"].startswith("Traceback")
+    assert pathbook("stock", "agent-1").err.startswith("Traceback")
+
+
+@pytest.mark.parametrize("verb", [[], ["party"]])
+def test_without_a_verb_the_help_is_printed(verb: list[str]) -> None:
+    """Who types no verb reads the help, as an answer; a script still learns that nothing was done."""
+    ran = pathbook(*verb)
+    assert (ran.code, ran.err) == (2, "")
+    assert ran.out == pathbook(*verb, "--help").out
+
+
+def test_an_option_goes_before_the_environment(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two places in the environment are named as such; one typed is taken whatever the environment says."""
+    monkeypatch.setenv("PATHBOOK_SERVER", NOWHERE)
+    monkeypatch.setenv("PATHBOOK_DATA", "nowhere")
+    ran = pathbook("stock", "agent-1")
+    assert (ran.code, ran.out) == (2, "")
+    assert "The environment sets both PATHBOOK_SERVER and PATHBOOK_DATA" in ran.err
+    assert pathbook("stock", "agent-1", "--data", str(demo)).code == 0
+
+
+def test_the_demo_is_no_json_document() -> None:
+    """A story is not one document: asked for one, the demo says so before it begins."""
+    ran = pathbook("demo", "--output", "json")
+    assert (ran.code, ran.out) == (2, "")
+    assert "tells a story in text" in json.loads(ran.err)["error"]["message"]
+
+
+def test_views_that_are_no_database_may_be_deleted(demo: Path, tmp_path: Path) -> None:
+    """Whoever opens or rebuilds views that are no database is told to delete them, and that mends it."""
+    data = shutil.copytree(demo, tmp_path / "data")
+    for file in data.glob("views.sqlite*"):
+        file.unlink()
+    (data / "views.sqlite").write_text("this is no database, and long enough to be taken for one" * 20)
+    for verb in (["stock", "agent-1"], ["views", "rebuild"]):
+        ran = pathbook("--data", str(data), *verb)
+        assert (ran.code, ran.out) == (4, "")
+        assert "Delete views.sqlite; it is made anew from the events." in ran.err
+    (data / "views.sqlite").unlink()
+    assert pathbook("--data", str(data), "stock", "agent-1").code == 0
 
 
 @pytest.mark.parametrize("verb", list(VERBS))

@@ -148,6 +148,8 @@ def test_an_offer_is_answered_in_every_way(shop: Shop) -> None:
     shown = shop.listed("transfers", "transfer", part)
     assert shown[0]["ranges"] == [{"batch": "1", "first": "2", "last": "9"}]
     assert (shown[0]["units"], shown[0]["accepted_units"]) == ("8", "5")
+    lines = pathbook("transfer", part, "--data", shop._data).out.splitlines()
+    assert lines[-3:] == ["deadline  2999-01-01 00:00:00Z", "short     1:9", "damaged   1:2-3"]
 
 
 def test_units_move_in_one_step_and_back(shop: Shop) -> None:
@@ -161,7 +163,10 @@ def test_units_move_in_one_step_and_back(shop: Shop) -> None:
         "record", "--giver", "mask-brand", "--receiver", "shop-1", "--units", "1:12", *PRICE
     )
     assert shop.said("reverse", wrong, "--party", "shop-1", "--note", "slip")["reversed"] is False
+    shown = ("transfer", wrong, "--data", shop._data)
+    assert "shop-1 asked to reverse it; the other side has to agree" in pathbook(*shown).out
     assert shop.said("reverse", wrong, "--party", "mask-brand")["reversed"] is True
+    assert "shop-1 asked to reverse it; the other side agreed" in pathbook(*shown).out
     assert shop.path("1:12") == ("mask-brand", "mask-brand", "in_stock", ["commissioned"])
     assert shop.path("1:12", "--as-of", wrong)[0] == "shop-1"
 
@@ -197,6 +202,54 @@ def test_another_price_than_the_consumer_paid_is_refuted(shop: Shop) -> None:
     assert "290.00 CNY, the sale on record 300.00 CNY" in checks[7]["detail"]
 
 
+def test_another_price_paid_is_noted_after_the_return(shop: Shop) -> None:
+    """What a consumer confirmed at another price stands on record when the unit came back, and after a new sale."""
+    record = ("record", "--giver", "mask-brand", "--receiver", "agent-1", "--units", "1:31", *PRICE)
+    shop.position(*record)
+    sale = ("sell", "--seller", "agent-1", "--units", "1:31", "--consumer")
+    sold = shop.position(*sale, "c-3", "--price", "44.90 CNY")
+    confirmed = shop.position("confirm", "--consumer", "c-3", "--units", "1:31", "--paid", "49.90 CNY")
+    returned = shop.position("return", "--owner", "consumer:c-3", "--units", "1:31")
+    (code,) = shop.listed("codes", "codes", "1:31")
+    verify = ("verify", str(code["code"]), "--today", "2026-06-01")
+    noted = (
+        f"paid 49.90 CNY (position {confirmed}), seller said 44.90 CNY (position {sold}),"
+        f" since returned (position {returned})"
+    )
+    for again in (False, True):
+        if again:
+            shop.position(*sale, "c-4", "--price", "50 CNY")
+            shop.position("confirm", "--consumer", "c-4", "--units", "1:31", "--paid", "50 CNY")
+        ran = shop.ran(*verify)
+        said = ran.json()
+        checks = said["checks"]
+        assert isinstance(checks, list)
+        assert (ran.code, said["verdict"], checks[7]["result"]) == (0, "verified", "noted")
+        assert noted in checks[7]["detail"]
+
+
+def test_what_lay_between_a_transfer_and_its_reversal_is_left_out(shop: Shop) -> None:
+    """A transfer, a sale, its return, a reversal: the path holds, its table is a chain, corrections show all."""
+    sides = ("--giver", "mask-brand", "--receiver", "shop-1", "--units", "1:32", *PRICE)
+    wrong = shop.position("record", *sides)
+    shop.position("sell", "--seller", "shop-1", "--consumer", "c-5", "--units", "1:32", "--price", "300 CNY")
+    shop.position("return", "--owner", "consumer:c-5", "--units", "1:32")
+    for party in ("shop-1", "mask-brand"):
+        shop.said("reverse", wrong, "--party", party)
+    right = shop.position("record", "--giver", "mask-brand", "--receiver", "agent-1", *sides[4:])
+    (code,) = shop.listed("codes", "codes", "1:32")
+    ran = pathbook("verify", str(code["code"]), "--today", "2026-06-01", "--data", shop._data)
+    assert ran.code == 0, ran
+    assert "6 events replayed from their bytes, 1 hops in one chain" in ran.out
+    rows = [line.split()[:1] for line in ran.out.partition("\nat ")[2].partition("\n\n")[0].splitlines()[1:]]
+    assert rows == [[right]]
+    assert shop.path("1:32")[3] == ["commissioned", "transferred"]
+    kinds = ["commissioned", "transferred", "sold", "returned", "reversed", "transferred"]
+    assert shop.path("1:32", "--corrections")[3] == kinds
+    table = pathbook("path", "1:32", "--corrections", "--data", shop._data).out
+    assert all(f"({kind})" in table for kind in kinds[1:5])
+
+
 def test_who_traded_without_authority_is_marked(shop: Shop) -> None:
     """A hop of a shop that nobody authorised is noted, and fails where authority is required."""
     shop.position("record", "--giver", "mask-brand", "--receiver", "shop-1", "--units", "1:40", *PRICE)
@@ -212,7 +265,10 @@ def test_who_traded_without_authority_is_marked(shop: Shop) -> None:
 
 def test_cases_are_packed_shown_and_unpacked(shop: Shop) -> None:
     """A case holds what was packed in it, until it is unpacked."""
-    shop.position("case", "pack", SSCC, "--party", "mask-brand", "--units", "1:50-59")
+    packed = pathbook(
+        "case", "pack", SSCC, "--party", "mask-brand", "--units", "1:50-59", "--data", shop._data
+    )
+    assert packed.out.endswith(": units 1:50-59.\n")
     held = shop.said("case", "show", SSCC)
     assert held["ranges"] == [{"batch": "1", "first": "50", "last": "59"}]
     moved = shop.said("record", "--giver", "mask-brand", "--receiver", "agent-1", "--case", SSCC, *PRICE)
@@ -229,9 +285,16 @@ def test_a_recall_is_made_and_lifted(shop: Shop) -> None:
         "batch", "recall", "1", "--brand", "mask-brand", "--units", "1:70-79", "--note", "seal"
     )
     assert shop.ran(*verify).code == 5
+    line = f"recalled   since position {recall}: seal\n"
+    assert line in pathbook("path", "1:70", "--data", shop._data).out
+    assert "recalled" not in pathbook("path", "1:80", "--data", shop._data).out
+    before = str(int(recall) - 1)
+    assert "recalled" not in pathbook("path", "1:70", "--as-of", before, "--data", shop._data).out
     assert shop.ran(*verify, "--allow-recalled").code == 0
     shop.position("batch", "lift", recall, "--brand", "mask-brand")
     assert shop.ran(*verify).code == 0
+    assert "recalled" not in pathbook("path", "1:70", "--data", shop._data).out
+    assert line in pathbook("path", "1:70", "--as-of", recall, "--data", shop._data).out
 
 
 def test_ladder_and_stock_count_units(shop: Shop) -> None:
@@ -267,6 +330,8 @@ def test_views_are_made_again(shop: Shop) -> None:
     before = shop.said("stock", "mask-brand")
     ran = pathbook("views", "rebuild", "--data", shop._data)
     assert (ran.code, ran.out.startswith("The views in")) == (0, True)
+    head = shop.listed("events", "events", "read")[-1]["position"]
+    assert shop.said("views", "rebuild") == {"data": shop._data, "events": head}
     assert shop.said("stock", "mask-brand") == before
 
 
@@ -303,13 +368,9 @@ def test_a_no_of_the_books_is_told_by_its_name(
     """What the book refuses exits 1, a code it does not know 3, with the reason's name and its sentence."""
     ran = shop.ran(*arguments)
     assert (ran.code, ran.out) == (code, "")
-    assert ran.err.startswith(f"pathbook: {reason}: ")
-    assert json.loads(ran.err.splitlines()[-1])["error"]["reason"] == reason
-
-
-def test_an_import_is_reached_through_the_same_command(shop: Shop) -> None:
-    """The verb that imports tables is loaded when it is asked for."""
-    assert pathbook("import", "--help").code == 0
+    error = json.loads(ran.err)["error"]
+    assert error["reason"] == reason
+    assert pathbook(*arguments, "--data", shop._data).err == f"pathbook: {reason}: {error['message']}\n"
 
 
 def test_a_server_serves_and_is_followed(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Checking a path: what holds, what contradicts, and what the caller would not have."""
 
 import datetime
+import re
 from collections.abc import Callable
 
 import pytest
@@ -13,7 +14,7 @@ from pathbook.cli.demo import CLOUD, NEW, OLD, SOLD
 from pathbook.client import Client
 from pathbook.v1 import values_pb2
 from pathbook.v1.batches_pb2 import Recall
-from pathbook.v1.paths_pb2 import GetPathResponse
+from pathbook.v1.paths_pb2 import GetPathResponse, PathStepKind
 from pathbook.verdicts import Number, Policy, Report, Result, Verdict
 from pathbook.verify import check_path, read_code
 from tests.cli.conftest import TODAY
@@ -124,6 +125,7 @@ def test_no_step_can_be_left_out_or_moved(sold: GetPathResponse, data: st.DataOb
         pytest.param(lambda path: setattr(path.steps[2], "giver_standing", 5), Number.PATH, id="standing"),
         pytest.param(lambda path: setattr(path.steps[2], "delivery", 2), Number.PATH, id="delivery"),
         pytest.param(lambda path: setattr(path.steps[2], "corrected", True), Number.PATH, id="hidden hop"),
+        pytest.param(lambda path: setattr(path.steps[1], "corrected", True), Number.PATH, id="hidden offer"),
         pytest.param(lambda path: setattr(path.steps[2], "kind", 8), Number.PATH, id="kind"),
         pytest.param(lambda path: setattr(path.steps[2], "state", 5), Number.PATH, id="state"),
         pytest.param(lambda path: path.steps[2].occurred_at.FromSeconds(1), Number.PATH, id="time"),
@@ -193,6 +195,15 @@ def test_a_limit_of_the_callers_decides(
     report = check(sold, policy)
     assert result(report, number) is found
     assert report.verdict is (Verdict.VERIFIED if found is Result.OK else Verdict.AGAINST_POLICY)
+
+
+def test_a_price_beyond_the_limit_is_named_where_title_moved(sold: GetPathResponse) -> None:
+    """A hop that was offered and accepted is named by its acceptance, as the table of the path has it."""
+    report = check(sold, Policy(max_price=Money(14_999, "CNY")))
+    (found,) = (each.detail for each in report.checks if each.number is Number.POLICY)
+    kinds = (PathStepKind.PATH_STEP_KIND_TRANSFERRED, PathStepKind.PATH_STEP_KIND_SOLD)
+    hops = [step.position for step in sold.steps if step.kind in kinds]
+    assert [int(each) for each in re.findall(r"position (\d+)", found)] == hops
 
 
 def test_an_expired_unit_is_against_policy_unless_allowed(client: Client) -> None:

@@ -36,6 +36,63 @@ def test_what_is_no_price_is_named(text: str, currency_code: str, fault: str) ->
         cells.parse_price("price", text, currency_code)
 
 
+GERMAN = cells.Marks(",", ".")
+
+
+@pytest.mark.parametrize(
+    ("text", "amount_minor"),
+    [
+        ("10,50", 1050),
+        ("1.010,50", 101050),
+        ("1010,5", 101050),
+        ("1.234.567", 123456700),
+        ("0,05", 5),
+        ("7", 700),
+    ],
+)
+def test_a_price_is_read_with_the_marks_of_its_table(text: str, amount_minor: int) -> None:
+    """A decimal comma and points between groups of three are exact, too."""
+    assert cells.parse_price("Preis", text, "EUR", GERMAN) == (amount_minor, "EUR")
+    assert cells.parse_price("Preis", text.replace(".", ""), "EUR", cells.Marks(",")) == (amount_minor, "EUR")
+
+
+@pytest.mark.parametrize(
+    "text", ["10.50", "1.01", "1.0100,5", ".100", "1,010.50", "10,505", "10,", ",50", "1..000"]
+)
+def test_a_mark_out_of_its_place_is_no_price(text: str) -> None:
+    """A point that does not part groups of three is never taken for a decimal point; the cell is quoted as it is."""
+    with pytest.raises(FaultError) as raised:
+        cells.parse_price("Preis", text, "EUR", GERMAN)
+    assert str(raised.value) == (
+        f"PRICE_MALFORMED: Preis '{text}' is not a price in EUR of at most 2 decimals and at most 18 digits, written"
+        " with decimal_mark ',' and thousands_mark '.'."
+    )
+
+
+def test_a_quantity_is_read_with_the_marks_of_its_table() -> None:
+    """A point between groups of three makes thousands; without that mark it is a fault, never a decimal point."""
+    assert cells.parse_quantity("Menge", "1.000", GERMAN) == 1_000
+    assert cells.parse_quantity("Menge", "-12,0", GERMAN) == -12
+    with pytest.raises(FaultError, match=r"'1\.000' is not a whole number written with decimal_mark ','"):
+        cells.parse_quantity("Menge", "1.000", cells.Marks(","))
+
+
+@given(
+    st.integers(-(10**17), 10**17),
+    st.sampled_from([(",", "."), (".", ","), (".", "'"), (",", "\u202f"), (",", "")]),
+)
+def test_a_written_price_is_read_again(amount_minor: int, marks: tuple[str, str]) -> None:
+    """Whatever the marks, a price is read as it was written; one below zero is named."""
+    decimal, thousands = marks
+    whole, part = divmod(abs(amount_minor), 100)
+    text = f"{whole:,}".replace(",", thousands) + f"{decimal}{part:02}"
+    if amount_minor < 0:
+        with pytest.raises(FaultError, match="PRICE_NEGATIVE"):
+            cells.parse_price("price", f"-{text}", "EUR", cells.Marks(*marks))
+    else:
+        assert cells.parse_price("price", text, "EUR", cells.Marks(*marks)) == (amount_minor, "EUR")
+
+
 @pytest.mark.parametrize(("text", "quantity"), [("12", 12), ("-3", -3), ("+3", 3), ("60.0", 60), ("007", 7)])
 def test_a_quantity_is_a_whole_number(text: str, quantity: int) -> None:
     """A quantity is read as a whole number, also as spreadsheets write one."""

@@ -10,7 +10,7 @@ from pyarrow import parquet
 from pathbook.cli.main import run
 from pathbook.client import Client
 from pathbook.v1.paths_pb2 import PathStepKind
-from pathbook.v1.values_pb2 import STANDING_AUTHORIZED, STANDING_NEVER_AUTHORIZED
+from pathbook.v1.values_pb2 import STANDING_AUTHORIZED
 from tests.importing.sheets import (
     BOOK,
     GIN,
@@ -21,7 +21,6 @@ from tests.importing.sheets import (
     Summary,
     events,
     facts,
-    parse_summary,
     sold,
     write,
 )
@@ -267,28 +266,6 @@ def test_a_sheet_of_another_kind_is_imported_by_its_recipe(
     assert imported(sheet, recipe=str(recipe)).duplicate == 4
 
 
-def test_who_could_not_be_authorised_is_told_recorded_and_marked(
-    tmp_path: Path, target: str, client: Client, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A tier that is not below the upline's is no authorisation; that is said, and costs no row."""
-    sheet = tmp_path / "sheet.csv"
-    sheet.write_text(
-        "日期,发货人,收货人,条码,批号,有效期,数量,单价,币种,级别\n"
-        "2024年3月5日,mask-maker,ann,4006381333931,L1,,1,150,CNY,1\n"
-        "2024年3月5日,ann,bob,4006381333931,L1,,1,180,CNY,1\n",
-        encoding="gb18030",
-    )
-    recipe = tmp_path / "sheet.toml"
-    recipe.write_text(SHEET_RECIPE, encoding="utf-8")
-    place = ["--server", target, "--book", BOOK]
-    assert run(["import", str(sheet), "--recipe", str(recipe), *place, "--output", "json"]) == 0
-    printed = capsys.readouterr()
-    assert printed.err.startswith("not authorised: bob, by ann, at tier 1: TIER_NOT_BELOW_UPLINE: ")
-    assert parse_summary(printed.out).accepted == 2
-    client.position = client.get_head().position
-    assert client.get_path((1, 0)).steps[-1].receiver_standing == STANDING_NEVER_AUTHORIZED
-
-
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
@@ -323,6 +300,19 @@ def test_a_refusal_of_the_whole_book_ends_the_import(
     table = write(tmp_path / "three.csv", THREE)
     assert run(["import", str(table), "--recipe", "iowa", "--server", target, "--book", "no book"]) == 1
     assert capsys.readouterr().err.count("BOOK_MALFORMED") == 1
+
+
+def test_a_transfer_of_a_rejected_row_is_told(
+    tmp_path: Path, target: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where only a row's second transfer is refused, the first is counted, and people are told."""
+    table = write(tmp_path / "half.csv", [sold(RUM, 60), sold((*RUM[:4], "9" * 14), 1)])
+    assert run(["import", str(table), "--recipe", "iowa", "--server", target]) == 0
+    printed = capsys.readouterr().out
+    assert "products   1, in 1 batch\n" in printed
+    assert (
+        "duplicate rows; 1 transfer of a rejected row stands, too, and is counted with its amount." in printed
+    )
 
 
 def test_people_get_a_table(tmp_path: Path, target: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +12,7 @@ import pytest
 
 from pathbook.client import Client
 from tests.importing.sheets import BOOK, GIN, RUM, Import, events, parse_summary, sold, write
-from tests.services.process import served
+from tests.services.process import ServerProcess, served
 
 ROWS: Final = 6_000
 """Enough that an import is still under way when it is seen to have begun."""
@@ -94,15 +95,18 @@ def test_an_import_outlives_its_server(table: Path, tmp_path: Path) -> None:
             check(again.target)
 
 
-def test_an_import_without_its_server_ends_and_goes_on_later(table: Path, tmp_path: Path) -> None:
-    """After kill -9 of the server the import ends with exit code 4; run again on a new one, it is complete."""
+@pytest.mark.parametrize("end", [ServerProcess.kill, ServerProcess.terminate])
+def test_an_import_without_its_server_ends_and_goes_on_later(
+    table: Path, tmp_path: Path, end: Callable[[ServerProcess], object]
+) -> None:
+    """After the server was killed or stopped the import ends with exit code 4; run again, it is complete."""
     with served(tmp_path / "data") as server, begin_import(table, server.target) as process:
         wait_until_begun(server.target)
-        server.kill()
+        end(server)
         out, error = process.communicate(timeout=SECONDS)
         assert (process.returncode, out) == (4, "")
         assert "No answer from" in error
-        assert "Run it again" in error
+        assert "The import broke off. Run it again" in error
     with served(tmp_path / "data") as server, begin_import(table, server.target) as process:
         out, error = process.communicate(timeout=SECONDS)
         assert process.returncode == 0, error

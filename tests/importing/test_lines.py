@@ -102,7 +102,11 @@ def test_a_row_of_iowa_says_all_its_words(iowa: Recipe) -> None:
         ("bottles_sold", "many", "QUANTITY_MALFORMED: bottles_sold 'many' is not a whole number."),
         ("bottles_sold", "0", "QUANTITY_ZERO: bottles_sold is 0: nothing was moved."),
         ("state_bottle_cost", "-4.75", "PRICE_NEGATIVE: state_bottle_cost -4.75 is below zero."),
-        ("state_bottle_retail", "7.135", "PRICE_MALFORMED: state_bottle_retail: '7.135 USD' has 3 decimals"),
+        (
+            "state_bottle_retail",
+            "7.135",
+            "PRICE_MALFORMED: state_bottle_retail '7.135' is not a price in USD",
+        ),
         ("store_number", "25/06", "PARTY_MALFORMED: 'store-25/06' of store_number cannot name a party"),
         ("item_number", "7508799", "ITEM_MALFORMED: item_number '7508799' is not an item number"),
     ],

@@ -79,6 +79,9 @@ def test_a_recipe_names_its_columns_once() -> None:
         pytest.param('lot = "lot"', 'lot = { make = "text", text = "a b" }', "batch.lot", id="an impossible lot"),
         pytest.param("%d.%m.%Y", "%d.%m.", "date.format", id="a date without a year"),
         pytest.param('quantity = "count"', 'quantity = "count"\nencoding = "utf-9"', "utf-9", id="no encoding"),
+        pytest.param('quantity = "count"', 'quantity = "count"\ndecimal_mark = ";"', '",", "."', id="no decimal mark"),
+        pytest.param('quantity = "count"', 'quantity = "count"\ndelimiter = "ab"', '"\\t"', id="no delimiter"),
+        pytest.param("[date]", 'thousands_mark = "."\n[date]', "decimal_mark, too", id="one mark for two things"),
         pytest.param("[date]", "[date", "Expected", id="no TOML"),
     ],
 )  # fmt: skip
@@ -89,6 +92,27 @@ def test_a_wrong_recipe_names_what_is_wrong(old: str, new: str, named: str) -> N
         parse_recipe(RECIPE.replace(old, new, 1).encode(), "mine")
     assert str(raised.value).startswith("Recipe mine: ")
     assert named in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "valid"),
+    [
+        pytest.param('negative = "return"', 'colour = "red"', "Its keys are date, quantity, ", id="a key"),
+        pytest.param("[date]", '[date]\nzone = "UTC"', "Its keys are column, format.", id="a key of the date"),
+        pytest.param('price = "price"', "", "Its keys are name, giver, receiver, price.", id="a missing key"),
+        pytest.param('kind = "agent"', 'kind = "agnt"', 'Valid are "agent", "brand", "shop".', id="a kind"),
+        pytest.param('negative = "return"', 'negative = "drop"', 'Valid are "reject", "return".', id="negative"),
+        pytest.param('make = "prefixed"', 'make = "eval"', 'the name of a column, { make = "text", text = ... }, '
+            '{ make = "prefixed", prefix = ..., column = ... }, { make = "slug", column = ... }.', id="a make"),
+        pytest.param('lot = "lot"', "lot = 3", '{ make = "text", text = ... }, { make = "source" }.', id="a word"),
+        pytest.param('giver = "maker"', 'giver = "who"', "one of the parties: maker, dealer.", id="a part"),
+    ],
+)  # fmt: skip
+def test_a_wrong_recipe_is_told_what_is_valid(old: str, new: str, valid: str) -> None:
+    """The error of a wrong recipe lists what could stand there."""
+    with pytest.raises(RecipeError) as raised:
+        parse_recipe(RECIPE.replace(old, new, 1).encode(), "mine")
+    assert valid in str(raised.value)
 
 
 def test_two_movements_cannot_share_a_name() -> None:

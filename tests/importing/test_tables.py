@@ -4,6 +4,7 @@ import datetime
 import decimal
 from pathlib import Path
 
+import msgspec
 import pyarrow
 import pytest
 from pyarrow import parquet
@@ -82,6 +83,24 @@ def test_a_table_in_another_encoding_is_refused(tmp_path: Path, recipe: Recipe) 
     """Bytes that are no text in the recipe's encoding are an error that says what to do."""
     with pytest.raises(TableError, match="by the key encoding"):
         rows(tmp_path, recipe, f"{HEADER}\n{CELLS.replace('Proximo', '王小明')}\n", "gb18030")
+
+
+def test_cells_are_parted_by_the_recipes_delimiter(tmp_path: Path, recipe: Recipe) -> None:
+    """Where the recipe says so, semicolons part the cells, and a comma is a part of one."""
+    semicolons = msgspec.structs.replace(recipe, delimiter=";")
+    content = f"{HEADER}\n{CELLS}\n".replace(",", ";").replace("4.75", "4,75")
+    (row,) = rows(tmp_path, semicolons, content)
+    assert (row.cells["state_bottle_cost"], row.cells["bottles_sold"]) == ("4,75", "60")
+
+
+def test_parquet_numbers_are_written_with_the_recipes_decimal_mark(tmp_path: Path, recipe: Recipe) -> None:
+    """Typed numbers become texts that the recipe's marks read again."""
+    with_comma = msgspec.structs.replace(recipe, decimal_mark=",")
+    path = tmp_path / "table.parquet"
+    values = dict(zip(HEADER.split(","), ([cell] for cell in CELLS.split(",")), strict=True))
+    parquet.write_table(pyarrow.table(values | {"state_bottle_cost": [4.75]}), path)
+    (row,) = read_rows(path, with_comma)
+    assert row.cells["state_bottle_cost"] == "4,75"
 
 
 @pytest.mark.parametrize("name", ["table.xlsx", "table", "missing.csv", "missing.parquet"])

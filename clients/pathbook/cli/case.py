@@ -37,7 +37,7 @@ def pack(
 
     with connection.writing(settings) as client:
         answer = client.pack_case(sscc, party=party, units=units, **request)
-    output.show(settings.output, answer, lambda: output.recorded(answer.receipt))
+    output.show(settings.output, answer, lambda: output.recorded(answer.receipt, answer.ranges))
 
 
 @command.command()

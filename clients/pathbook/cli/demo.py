@@ -49,6 +49,11 @@ def command(settings: Settings, *, today: datetime.date | None) -> int:
 
     Then it asks the book about it. It is played in a temporary directory, or in an empty --data DIR, which then stays.
     """
+    if settings.output is Output.JSON:
+        raise click.UsageError(
+            "The demo tells a story in text, and asks four questions: that is no one JSON document."
+            " With --output jsonl it prints the answers alone on stdout, one a line."
+        )
     from pathbook.cli import local
     from pathbook.client import Client
 

@@ -12,12 +12,15 @@ from pydantic import ValidationError
 
 from ledger.serials import BookKey, print_book_key
 from services.background import running
-from services.directory import EVENTS_FILE, KEY_FILE, Directory
+from services.directory import EVENTS_FILE, KEY_FILE, VIEWS_FILE, Directory
 from services.server import now
 from services.settings import Settings
 
 ANY_PORT: Final = "127.0.0.1:0"
 """A free port, for callers on this machine only."""
+
+SQLITE_HEADER: Final = b"SQLite format 3\0"
+"""What every SQLite database begins with (https://www.sqlite.org/fileformat2.html, section 1.3)."""
 
 
 class UnusableError(OSError):
@@ -106,4 +109,20 @@ def _opening(data: str) -> Iterator[None]:
     except (OSError, ValueError):
         raise  # these say it themselves
     except Exception as error:
-        raise UnusableError(f"{data} cannot be opened: {error}") from error
+        raise UnusableError(f"{data} cannot be opened: {_what_to_do(Path(data)) or error}") from error
+
+
+def _what_to_do(data: Path) -> str:
+    """Say what to do about views that are no database; an empty text where that is not what is wrong."""
+    if not _is_database(data / EVENTS_FILE) or _is_database(data / VIEWS_FILE):
+        return ""
+    return f"{VIEWS_FILE} is no database. Delete {VIEWS_FILE}; it is made anew from the events."
+
+
+def _is_database(path: Path) -> bool:
+    """Return whether a file begins as a database does, or will be made as one: it is missing or empty."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(SQLITE_HEADER)) in (b"", SQLITE_HEADER)
+    except FileNotFoundError:
+        return True

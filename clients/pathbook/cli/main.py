@@ -107,10 +107,14 @@ def main() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run the command and return its exit code; what went wrong is told on stderr."""
     settings = Settings()
+    settings.output = _asked_for(arguments)
     try:
         colour = False if os.environ.get("NO_COLOR") else None
         done = pathbook.main(arguments, "pathbook", obj=settings, standalone_mode=False, color=colour)
         sys.stdout.flush()
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return Exit.USAGE
     except click.UsageError as error:
         return _tell(settings, Exit.USAGE, "USAGE", error.format_message() + _where_to_look(error))
     except (click.Abort, KeyboardInterrupt):
@@ -141,10 +145,23 @@ def _explain(settings: Settings, error: Exception) -> Exit:
         return _tell(settings, Exit.COULD_NOT_CHECK, "CANNOT_OPEN", str(error))
     import traceback
 
-    traceback.print_exception(error)
-    return _tell(
-        settings, Exit.COULD_NOT_CHECK, "UNEXPECTED", "This is a mistake in Pathbook. Please report it."
-    )
+    trace = "".join(traceback.format_exception(error))
+    sentence = "This is a mistake in Pathbook. Please report it."
+    if settings.output is Output.TABLE:
+        click.echo(trace, nl=False, err=True)
+    return _tell(settings, Exit.COULD_NOT_CHECK, "UNEXPECTED", sentence, {"traceback": trace})
+
+
+def _asked_for(arguments: Sequence[str]) -> Output:
+    """Return how to answer, as far as can be seen before the options are read: reading them may fail."""
+    asked = ""
+    for number, argument in enumerate(arguments):
+        if argument == "--":
+            break
+        name, _, value = argument.partition("=")
+        if name == "--output":
+            asked = value or "".join(arguments[number + 1 : number + 2])
+    return Output(asked) if asked in {output.value for output in Output} else Output.TABLE
 
 
 def _where_to_look(error: click.UsageError) -> str:
@@ -154,11 +171,12 @@ def _where_to_look(error: click.UsageError) -> str:
 def _tell(
     settings: Settings, code: Exit, reason: str, message: str, metadata: Mapping[str, str] | None = None
 ) -> Exit:
-    """Print why not: a sentence, and for scripts an object on a line of its own."""
-    click.echo(f"pathbook: {reason}: {message}", err=True)
-    if settings.output is not Output.TABLE:
-        import json
+    """Print why not on stderr: a sentence, or for scripts one object and nothing beside it."""
+    if settings.output is Output.TABLE:
+        click.echo(f"pathbook: {reason}: {message}", err=True)
+        return code
+    import json
 
-        said = {"reason": reason, "message": message, "metadata": dict(metadata or {})}
-        click.echo(json.dumps({"error": said}, ensure_ascii=False), err=True)
+    said = {"reason": reason, "message": message, "metadata": dict(metadata or {})}
+    click.echo(json.dumps({"error": said}, ensure_ascii=False), err=True)
     return code

@@ -113,8 +113,11 @@ def word(kind: EnumDescriptor, number: int) -> str:
     """Return an enum's value as people say it, UNIT_STATE_IN_STOCK as `in stock`; empty where it is not said."""
     if number not in kind.values_by_number:
         return f"unknown ({number})"
+    if not number:
+        return ""
     prefix = kind.values_by_number[0].name.removesuffix("UNSPECIFIED")
-    return kind.values_by_number[number].name.removeprefix(prefix).lower().replace("_", " ") if number else ""
+    name = kind.values_by_number[number].name.removeprefix(prefix).lower().replace("_", " ")
+    return name.replace("authorized", "authorised")  # the contract spells as GS1 does, its readers do not
 
 
 def price(money: values_pb2.Money) -> str:

@@ -75,7 +75,7 @@ def authorize(  # noqa: PLR0913 - an argument for each option
 
 @command.command()
 @book_options
-@click.argument("authorization", type=arguments.NUMBER)
+@click.argument("authorization", type=arguments.NUMBER, metavar="AUTHORISATION")
 @click.option("--upline", required=True, metavar="PARTY", help="Who gave it.")
 @click.option(
     "--from", "revoked_from", type=arguments.MOMENT, metavar="TIME", help="From when; now, if not said."
@@ -90,7 +90,7 @@ def revoke(
     revoked_from: datetime.datetime | None,
     request_id: str,
 ) -> None:
-    """End the AUTHORIZATION given at that position. `party show` lists them."""
+    """End the AUTHORISATION given at that position. `party show` lists them."""
     from pathbook.cli import output
 
     with connection.writing(settings) as client:

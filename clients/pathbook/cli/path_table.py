@@ -6,6 +6,7 @@ from fractions import Fraction
 from pathbook.cli import output
 from pathbook.money import print_amount
 from pathbook.v1 import values_pb2
+from pathbook.v1.batches_pb2 import Recall
 from pathbook.v1.paths_pb2 import GetPathResponse, PathStep, PathStepKind
 from pathbook.v1.values_pb2 import Attestation, Money, Standing, UnitState
 
@@ -99,7 +100,7 @@ def _rows(shown: Iterable[PathStep], suggested: Money, *, in_title: bool) -> Ite
             if price.currency_code == suggested.currency_code:
                 beside = share(price.amount_minor, suggested.amount_minor)
             paid.append(price)
-        elif step.kind == PathStepKind.PATH_STEP_KIND_RETURNED and paid:
+        elif step.kind == PathStepKind.PATH_STEP_KIND_RETURNED and not step.corrected and paid:
             paid.pop()
         bare = (
             print_amount(price.amount_minor, price.currency_code) if in_title and price.currency_code else ""
@@ -127,13 +128,25 @@ def _what(step: PathStep) -> str:
     return f"({what})" if step.corrected else what
 
 
+def _in_force(recall: Recall, path: GetPathResponse) -> bool:
+    """Return whether a recall concerned the unit at the position that the path is as of."""
+    as_of = path.as_of_position
+    made = recall.position <= as_of and (not recall.lifted_position or recall.lifted_position > as_of)
+    return made and any(part.first <= path.unit.number <= part.last for part in recall.ranges)
+
+
 def _now(path: GetPathResponse, shown: Sequence[PathStep]) -> str:
-    """Return who has title and goods now, and how both sides of each hop stood."""
+    """Return who has title and goods now, whether it is recalled, and how both sides of each hop stood."""
     run = path.run
     state = output.word(UnitState.DESCRIPTOR, run.state) + (f", packed in {run.sscc}" if run.sscc else "")
     pairs = [("owner", run.owner), ("custodian", run.custodian), ("state", state)]
     if run.owner != run.custodian:
         pairs.append(("cloud stock", f"{run.owner} owns it, but it lies with {run.custodian}"))
+    pairs += [
+        ("recalled", f"since position {recall.position}: {recall.note or 'no reason given'}")
+        for recall in path.batch.recalls
+        if _in_force(recall, path)
+    ]
     marks = [
         f"{party} {output.word(Standing.DESCRIPTOR, standing)} at {step.position}"
         for step in shown
@@ -141,6 +154,6 @@ def _now(path: GetPathResponse, shown: Sequence[PathStep]) -> str:
         for party, standing in ((step.giver, step.giver_standing), (step.receiver, step.receiver_standing))
         if standing not in (Standing.STANDING_UNSPECIFIED, Standing.STANDING_AUTHORIZED)
     ]
-    if any(step.kind in HOPS for step in shown):
-        pairs.append(("standing", "; ".join(marks) or "both sides of every hop were authorised"))
+    if any(step.kind in HOPS and not step.corrected for step in shown):
+        pairs.append(("standing", "; ".join(marks) or "each side stood authorised for the product"))
     return output.fields(pairs)

@@ -32,16 +32,21 @@ class Settings:
         self.output = Output.TABLE
 
     def place(self) -> tuple[str, str]:
-        """Return (server, data), one of them empty.
+        """Return (server, data), one of them empty; an option typed goes before either environment variable.
 
         Raises:
             click.UsageError: neither or both are given.
         """
         server, data = self.server, self.data
+        both = "Both --server and --data are given: choose one."
         if not server and not data:
             server, data = os.environ.get("PATHBOOK_SERVER", ""), os.environ.get("PATHBOOK_DATA", "")
+            both = (
+                "The environment sets both PATHBOOK_SERVER and PATHBOOK_DATA:"
+                " unset one, or choose with an option, which goes before the environment."
+            )
         if bool(server) is bool(data):
-            wrong = "Both --server and --data are given: choose one." if server else "Where are the books?"
+            wrong = both if server else "Where are the books?"
             raise click.UsageError(
                 f"{wrong} Name a server with --server HOST:PORT (or PATHBOOK_SERVER),"
                 " or a directory of books with --data DIR (or PATHBOOK_DATA)."

@@ -6,9 +6,11 @@ import click
 
 from pathbook.cli import arguments, connection
 from pathbook.cli.arguments import Price, Request
-from pathbook.cli.settings import Settings, book_options
+from pathbook.cli.settings import Output, Settings, book_options
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pathbook.cli.output import Column
     from pathbook.v1.transfers_pb2 import Transfer
     from pathbook.v1.values_pb2 import Selection
@@ -124,6 +126,8 @@ def transfer(settings: Settings, *, transfer: int) -> None:
         found = client.get_transfer(transfer)
     units: Column[Transfer] = Column("which", lambda line: output.ranges(line.ranges))
     output.show_list(settings.output, "transfers", found, [*_columns(), units])
+    if settings.output is Output.TABLE and (said := [pair for line in found for pair in _more(line)]):
+        click.echo(f"\n{output.fields(said)}")
 
 
 @click.command("transfers")
@@ -143,6 +147,21 @@ def transfers(settings: Settings, *, party: str, status: str | None) -> None:
     with connection.reading(settings) as client:
         found = client.list_transfers(party, status=TransferStatus.Value(f"TRANSFER_STATUS_{name}"))
         output.show_list(settings.output, "transfers", found, _columns())
+
+
+def _more(line: "Transfer") -> "Iterator[tuple[str, str]]":
+    """Yield what only some transfers have: a deadline, a reversal asked for, units not accepted."""
+    from pathbook.cli import output
+    from pathbook.v1.values_pb2 import TRANSFER_STATUS_REVERSED, DiscrepancyKind
+
+    if line.HasField("deadline"):
+        yield "deadline", output.moment(line.deadline)
+    if line.reversal_asked_by:
+        reversed_ = line.status == TRANSFER_STATUS_REVERSED
+        answer = "the other side agreed" if reversed_ else "the other side has to agree"
+        yield "reversal", f"{line.reversal_asked_by} asked to reverse it; {answer}"
+    for each in line.discrepancies:
+        yield output.word(DiscrepancyKind.DESCRIPTOR, each.kind), output.ranges(each.ranges)
 
 
 def _columns() -> "list[Column[Transfer]]":

@@ -4,7 +4,7 @@ import os
 
 import click
 
-from pathbook.cli.settings import Settings, book_options
+from pathbook.cli.settings import Output, Settings, book_options
 
 
 @click.group("views")
@@ -31,4 +31,10 @@ def rebuild(settings: Settings) -> None:
 
     with Progress() as progress:
         events = local.rebuild(data, progress.of("events"))
-    click.echo(f"The views in {data} are made again from {events} events.")
+    if settings.output is Output.TABLE:
+        click.echo(f"The views in {data} are made again from {events} events.")
+        return
+    import json
+
+    indent = 2 if settings.output is Output.JSON else None
+    click.echo(json.dumps({"data": data, "events": str(events)}, indent=indent, ensure_ascii=False))

@@ -1,6 +1,7 @@
 """Importing real tables: a recipe says which columns are which words, and rows become transfers of a book.
 
-`recipe` is what a recipe may say, `tables` reads rows, `cells` makes words of texts, `lines` makes a line of
+`recipe` is what a recipe may say, `loading` finds and checks one (`mistakes` says what is valid instead, `shipped`
+which come with the project), `tables` reads rows, `cells` makes words of texts, `lines` makes a line of
 a row, `plan` is what a table needs before its first transfer, `registering` puts that into the book,
 `recording` records the transfers, `summary` counts.
 

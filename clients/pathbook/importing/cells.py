@@ -6,7 +6,7 @@ import functools
 import hashlib
 import re
 import unicodedata
-from typing import Final
+from typing import Final, NamedTuple
 
 from stdnum import ean
 
@@ -53,11 +53,11 @@ class Fault(enum.Enum):
     CELL_EMPTY = "{column} is empty."
     DATE_MALFORMED = "{column} '{text}' is not a date written as {rule}."
     DATE_TOO_EARLY = "{column} '{text}' is before {rule}."
-    QUANTITY_MALFORMED = "{column} '{text}' is not a whole number."
+    QUANTITY_MALFORMED = "{column} '{text}' is not a whole number{rule}."
     QUANTITY_ZERO = "{column} is 0: nothing was moved."
     QUANTITY_NEGATIVE = "{column} is {text}, and the recipe does not say that this is a return."
     CURRENCY_UNKNOWN = "'{text}' is not an ISO 4217 currency code, such as CNY or USD."
-    PRICE_MALFORMED = "{column}: {text}"
+    PRICE_MALFORMED = "{column} '{text}' is not a price in {rule}."
     PRICE_NEGATIVE = "{column} {text} is below zero."
     TIER_MALFORMED = "{column} '{text}' is not a number between 1 and {rule}."
     PARTY_MALFORMED = (
@@ -78,6 +78,17 @@ class FaultError(ValueError):
         super().__init__(f"{fault.name}: {fault.value.format(column=column, text=shown, rule=rule)}")
 
 
+class Marks(NamedTuple):
+    """How a table writes numbers: what stands before the decimals, and between groups of three digits, if anything."""
+
+    decimal: str = "."
+    thousands: str = ""
+
+
+PLAIN: Final = Marks()
+"""Numbers as they are written in TOML, JSON and Pathbook."""
+
+
 @functools.lru_cache(maxsize=4_096)
 def parse_date(column: str, text: str, date_format: str) -> datetime.date:
     """Return the date in a text written as `strptime` has it. Raises FaultError."""
@@ -91,24 +102,27 @@ def parse_date(column: str, text: str, date_format: str) -> datetime.date:
 
 
 @functools.lru_cache(maxsize=16_384)
-def parse_price(column: str, text: str, currency_code: str) -> Price:
+def parse_price(column: str, text: str, currency_code: str, marks: Marks = PLAIN) -> Price:
     """Return the price in a decimal text, exactly, in minor units of the currency. Raises FaultError."""
     if currency_code not in currencies():
         raise FaultError(Fault.CURRENCY_UNKNOWN, text=currency_code)
     try:
-        price = money.parse(f"{text} {currency_code}")
+        price = money.parse(f"{_plain(text, marks)} {currency_code}")
     except money.NotMoneyError as error:
-        raise FaultError(Fault.PRICE_MALFORMED, column=column, text=str(error)) from error
+        rule = _written(currency_code, marks)
+        raise FaultError(Fault.PRICE_MALFORMED, column=column, text=text, rule=rule) from error
     if price[0] < 0:
         raise FaultError(Fault.PRICE_NEGATIVE, column=column, text=text)
     return price
 
 
-def parse_quantity(column: str, text: str) -> int:
+def parse_quantity(column: str, text: str, marks: Marks = PLAIN) -> int:
     """Return the whole number in a text such as `12`, `-3` or `12.0`. Raises FaultError; zero is a fault."""
-    if not _WHOLE.fullmatch(text) or len(text) > MAX_QUANTITY_DIGITS:
-        raise FaultError(Fault.QUANTITY_MALFORMED, column=column, text=text)
-    quantity = int(text.partition(".")[0])
+    plain = _plain(text, marks)
+    if not _WHOLE.fullmatch(plain) or len(plain) > MAX_QUANTITY_DIGITS:
+        rule = "" if marks == PLAIN else f" written with {_marked(marks)}"
+        raise FaultError(Fault.QUANTITY_MALFORMED, column=column, text=text, rule=rule)
+    quantity = int(plain.partition(".")[0])
     if quantity == 0:
         raise FaultError(Fault.QUANTITY_ZERO, column=column)
     return quantity
@@ -168,6 +182,36 @@ def lot_of(source: str) -> str:
     if len(source) <= MAX_LOT:
         return source
     return f"{source[: MAX_LOT - LOT_HASH_DIGITS - 1]}-{_hash(source)[:LOT_HASH_DIGITS]}"
+
+
+def _plain(text: str, marks: Marks) -> str:
+    """Return a number as it is written with a decimal point alone; empty where the text is no number."""
+    found = _number(marks).fullmatch(text)
+    if found is None:
+        return ""
+    whole = found["whole"].replace(marks.thousands, "") if marks.thousands else found["whole"]
+    return found["sign"] + whole + (f".{found['part']}" if found["part"] else "")
+
+
+@functools.lru_cache(maxsize=64)
+def _number(marks: Marks) -> re.Pattern[str]:
+    grouped = rf"[0-9]{{1,3}}(?:{re.escape(marks.thousands)}[0-9]{{3}})+|" if marks.thousands else ""
+    decimals = rf"(?:{re.escape(marks.decimal)}(?P<part>[0-9]+))?"
+    return re.compile(rf"(?P<sign>[+-]?)(?P<whole>{grouped}[0-9]+){decimals}", re.ASCII)
+
+
+def _written(currency_code: str, marks: Marks) -> str:
+    """Say how a price in a currency is written, for who wrote it otherwise."""
+    places = money.decimals(currency_code)
+    decimals = f"at most {places} decimals" if places else "no decimals"
+    return (
+        f"{currency_code} of {decimals} and at most {money.MAX_DIGITS} digits, written with {_marked(marks)}"
+    )
+
+
+def _marked(marks: Marks) -> str:
+    thousands = f"thousands_mark '{marks.thousands}'" if marks.thousands else "no thousands_mark"
+    return f"decimal_mark '{marks.decimal}' and {thousands}"
 
 
 def _canonical(name: str) -> str:

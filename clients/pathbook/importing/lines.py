@@ -51,6 +51,7 @@ class LineReader:
     def __init__(self, recipe: Recipe, source: str) -> None:
         self._recipe = recipe
         self._lot_of_source = cells.lot_of(source)
+        self._marks = cells.Marks(recipe.decimal_mark, recipe.thousands_mark)
         self._slugs = cells.Slugs()
 
     def read(self, row: Row) -> Line | Rejection:
@@ -66,7 +67,7 @@ class LineReader:
         recipe, product, batch = self._recipe, self._recipe.product, self._recipe.batch
         for column in recipe.required:
             _cell(row, column)
-        quantity = cells.parse_quantity(recipe.quantity, _cell(row, recipe.quantity))
+        quantity = cells.parse_quantity(recipe.quantity, _cell(row, recipe.quantity), self._marks)
         if quantity < 0 and recipe.negative == "reject":
             raise FaultError(Fault.QUANTITY_NEGATIVE, column=recipe.quantity, text=str(quantity))
         occurred_on = self._date(row, recipe.date.column)
@@ -93,7 +94,7 @@ class LineReader:
 
     def _price(self, row: Row, word: str | Text) -> Price:
         column = word if isinstance(word, str) else "the price"
-        return cells.parse_price(column, _text(row, word), _text(row, self._recipe.currency))
+        return cells.parse_price(column, _text(row, word), _text(row, self._recipe.currency), self._marks)
 
     def _lot(self, row: Row) -> str:
         word = self._recipe.batch.lot

@@ -1,32 +1,20 @@
 """What a recipe may say: which columns of a table are which words of a book. A recipe holds no code."""
 
-import codecs
-import datetime
-import importlib.resources
-import os
-import re
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 import msgspec
-
-from ledger.values import MAX_TIER, currencies, is_identifier, is_lot
-
-MAX_MOVEMENT_NAME: Final = 24
-"""The longest name of a movement (characters): it is a part of every request id."""
-
-_MOVEMENT_NAME = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
-
-_SHIPPED: Final = importlib.resources.files(__package__) / "recipes"
-
 
 Kind = Literal["brand", "agent", "shop"]
 """What a party is."""
 
+Delimiter = Literal[",", ";", "\t", "|"]
+"""What stands between the cells of a CSV file."""
 
-class RecipeError(Exception):
-    """A recipe cannot be found, read or understood; the message names the key."""
+DecimalMark = Literal[".", ","]
+"""What stands before the decimals of a number."""
+
+ThousandsMark = Literal["", ".", ",", "'", "\u2019", " ", "\u00a0", "\u202f"]
+"""What may stand between groups of three digits; no mark where it is empty."""
 
 
 class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -118,7 +106,8 @@ class Recipe(_Table, frozen=True, kw_only=True):
 
     `quantity` is the column of the units a row moves; a row with a negative one is a `return` along the way
     the units came, or a `reject`. A row is rejected where a column that its words are made of is empty; `required`
-    are further columns that must not be.
+    are further columns that must not be. `delimiter` stands between the cells of a CSV file; the marks are those
+    of quantities and prices, `10,50` or `1.200`.
     """
 
     date: Date
@@ -131,39 +120,9 @@ class Recipe(_Table, frozen=True, kw_only=True):
     negative: Literal["return", "reject"] = "reject"
     required: tuple[str, ...] = ()
     encoding: str = "utf-8-sig"
-
-
-def load_recipe(name_or_path: str) -> Recipe:
-    """Return a recipe of the project by its name, or any other by its path, which ends in `.toml`.
-
-    Raises:
-        RecipeError: there is none, or it cannot be understood.
-    """
-    if name_or_path.endswith(".toml") or os.sep in name_or_path:
-        source = Path(name_or_path)
-        if not source.is_file():
-            raise RecipeError(f"There is no recipe file {name_or_path}.")
-        return parse_recipe(source.read_bytes(), name_or_path)
-    shipped = {entry.name.removesuffix(".toml"): entry for entry in _SHIPPED.iterdir()}
-    if name_or_path not in shipped:
-        known = ", ".join(sorted(shipped))
-        raise RecipeError(f"There is no recipe '{name_or_path}'. Take {known}, or the path of a .toml file.")
-    return parse_recipe(shipped[name_or_path].read_bytes(), name_or_path)
-
-
-def parse_recipe(content: bytes, name: str) -> Recipe:
-    """Return the recipe in the bytes of a TOML file.
-
-    Raises:
-        RecipeError: it is no TOML, has an unknown key, lacks one, or contradicts itself.
-    """
-    try:
-        recipe = msgspec.toml.decode(content, type=Recipe)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"Recipe {name}: {error}.") from error
-    for problem in _problems(recipe):
-        raise RecipeError(f"Recipe {name}: {problem}")
-    return recipe
+    delimiter: Delimiter = ","
+    decimal_mark: DecimalMark = "."
+    thousands_mark: ThousandsMark = ""
 
 
 def columns(recipe: Recipe) -> tuple[str, ...]:
@@ -186,56 +145,3 @@ def _columns_of(word: object) -> tuple[str, ...]:
             return (item, owner)
         case _:
             return ()
-
-
-def _problems(recipe: Recipe) -> Iterator[str]:
-    """Yield what the shapes alone do not forbid."""
-    for name, party in recipe.parties.items():
-        yield from _problems_of_party(f"parties.{name}", party, recipe.parties)
-    brand = recipe.parties.get(recipe.product.brand)
-    if brand is None or brand.kind != "brand":
-        yield f"product.brand '{recipe.product.brand}' is not one of the parties of kind brand."
-    if not recipe.movements:
-        yield "movements is empty: a row would move nothing."
-    names = [movement.name for movement in recipe.movements]
-    for movement in recipe.movements:
-        if not _MOVEMENT_NAME.fullmatch(movement.name) or len(movement.name) > MAX_MOVEMENT_NAME:
-            yield f"movements.name '{movement.name}' is not 1 to {MAX_MOVEMENT_NAME} letters, digits, _ or -."
-        if names.count(movement.name) > 1:
-            yield f"movements.name '{movement.name}' stands twice."
-        for key, role in (("giver", movement.giver), ("receiver", movement.receiver)):
-            if role not in recipe.parties:
-                yield f"movements.{key} '{role}' of '{movement.name}' is not one of the parties."
-        if movement.giver == movement.receiver:
-            yield f"movements '{movement.name}' has '{movement.giver}' as giver and receiver."
-    if isinstance(recipe.currency, Text) and recipe.currency.text not in currencies():
-        yield f"currency '{recipe.currency.text}' is not an ISO 4217 code, such as CNY or USD."
-    if isinstance(recipe.batch.lot, Text) and not is_lot(recipe.batch.lot.text):
-        yield f"batch.lot '{recipe.batch.lot.text}' cannot be a lot number: 1 to 20 visible characters."
-    if not _holds_a_date(recipe.date.format):
-        yield f"date.format '{recipe.date.format}' does not hold day, month and year, such as %Y-%m-%d."
-    try:
-        codecs.lookup(recipe.encoding)
-    except LookupError:
-        yield f"encoding '{recipe.encoding}' is not one that Python knows."
-
-
-def _holds_a_date(date_format: str) -> bool:
-    day = datetime.datetime(2024, 10, 23)  # noqa: DTZ001 - a day has no time zone
-    try:
-        return datetime.datetime.strptime(day.strftime(date_format), date_format) == day  # noqa: DTZ007 - as above
-    except ValueError:
-        return False
-
-
-def _problems_of_party(key: str, party: Party, parties: dict[str, Party]) -> Iterator[str]:
-    if isinstance(party.id, Text) and not is_identifier(party.id.text):
-        yield f"{key}.id '{party.id.text}' is not 1 to 64 letters, digits, dots, dashes or underscores."
-    if (party.tier is None) != (party.upline is None):
-        yield f"{key} needs both tier and upline, or neither."
-    if party.kind == "brand" and party.tier is not None:
-        yield f"{key} is a brand, tier 0: it has neither tier nor upline."
-    if isinstance(party.tier, int) and not 1 <= party.tier <= MAX_TIER:
-        yield f"{key}.tier {party.tier} is not between 1 and {MAX_TIER}."
-    if party.upline is not None and party.upline not in parties:
-        yield f"{key}.upline '{party.upline}' is not one of the parties."

@@ -23,6 +23,12 @@ from pathbook.v1.refusals_pb2 import RefusalReason
 from pathbook.v1.transfers_pb2 import RecordTransferRequest, RecordTransfersResult, ReturnUnitsRequest
 from pathbook.v1.values_pb2 import Quantity, Selection
 
+LOT_IS_CLOSED: Final = (
+    "A lot is as large as what its first import sold of it, and closed since: import more of the product under"
+    " another lot, from the recipe or, where the lot is the source, by --source."
+)
+"""What follows where a brand has too little of a lot."""
+
 ENTRIES_A_BATCH: Final = 500
 """How many transfers go in one message: enough that a message's own cost no longer counts."""
 
@@ -156,7 +162,14 @@ class Recorder:
                 self.summary.reject(row)
                 continue
             of_row = [next(each) for _ in range(movements)]
-            reason = next((_reason(result) for result in of_row if result.HasField("refusal")), "")
+            reason = next(
+                (
+                    _reason(result, row, movement.giver)
+                    for movement, result in zip(self._recipe.movements, of_row, strict=True)
+                    if result.HasField("refusal")
+                ),
+                "",
+            )
             duplicates = [
                 result.receipt.duplicate if result.HasField("receipt") else None for result in of_row
             ]
@@ -172,6 +185,10 @@ def _timestamp(day: date) -> Timestamp | None:
     return timestamp(midnight(day))
 
 
-def _reason(result: RecordTransfersResult) -> str:
-    name = RefusalReason.Name(result.refusal.reason).removeprefix("REFUSAL_REASON_")
-    return f"{name}: {result.refusal.message}"
+def _reason(result: RecordTransfersResult, line: Line, giver: str) -> str:
+    """Return why a transfer of a line was refused; `giver` is the part of who was to give."""
+    refusal = result.refusal
+    name = RefusalReason.Name(refusal.reason).removeprefix("REFUSAL_REASON_")
+    from_brand = line.quantity > 0 and line.players[giver].party == line.brand
+    closed = from_brand and refusal.reason == RefusalReason.REFUSAL_REASON_STOCK_TOO_SMALL
+    return f"{name}: {refusal.message}" + (f" {LOT_IS_CLOSED}" if closed else "")

@@ -15,9 +15,10 @@ class Summary:
     was lost on the way is a duplicate, too.
 
     What is summed is what stands in the book from this table, whenever it was recorded: `transfers` are transfers
-    and returns; `units` are those of accepted and duplicate rows, each row counted once; `amounts` are price
-    times units for each movement and currency, in minor units. Returns count negative in both, at the price their
-    row names, so that the sums are those of the table.
+    and returns, `of_rejected` of them of rows whose other transfer was refused; `units` are those of accepted and
+    duplicate rows, each row counted once; `amounts` are price times units of `transfers`, for each movement and
+    currency, in minor units. Returns count negative in units and amounts, at the price their row names, so that
+    the sums are those of the table.
     """
 
     def __init__(self, recipe: Recipe) -> None:
@@ -26,6 +27,7 @@ class Summary:
         self.duplicate = 0
         self.rejections: list[Rejection] = []
         self.transfers = 0
+        self.of_rejected = 0
         self.units = 0
         self.amounts: Counter[tuple[str, str]] = Counter()
 
@@ -41,6 +43,7 @@ class Summary:
                 self.transfers += 1
                 self.amounts[movement.name, currency_code] += amount_minor * line.quantity
         if reason:
+            self.of_rejected += sum(duplicate is not None for duplicate in duplicates)
             self.rejections.append(Rejection(line.row, reason))
             return
         self.units += line.quantity
@@ -48,6 +51,11 @@ class Summary:
             self.duplicate += 1
         else:
             self.accepted += 1
+
+    @property
+    def nothing_stands(self) -> bool:
+        """Tell whether rows were rejected and no row stands in the book: whoever runs this nightly must hear of it."""
+        return bool(self.rejections) and not self.accepted + self.duplicate
 
     def as_object(self) -> dict[str, object]:
         """Return the summary as JSON has it: amounts by movement and currency, in minor units and as text."""

@@ -3,6 +3,7 @@
 import csv
 import datetime
 import decimal
+import json
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -40,20 +41,30 @@ def read_rows(path: Path, recipe: Recipe) -> Iterator[Row]:
     try:
         match path.suffix.lower():
             case ".csv":
-                yield from _csv_rows(path, columns(recipe), recipe.encoding)
+                yield from _csv_rows(path, recipe)
             case ".parquet":
-                yield from _parquet_rows(path, columns(recipe), recipe.date.format)
+                yield from _parquet_rows(path, recipe)
             case other:
                 raise TableError(f"{path} ends in '{other}'. Tables end in .csv or .parquet.")
     except OSError as error:
         raise TableError(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
-def _csv_rows(path: Path, wanted: Sequence[str], encoding: str) -> Iterator[Row]:
-    with path.open(encoding=encoding, newline="") as file:
-        reader = csv.reader(file)
+def _csv_rows(path: Path, recipe: Recipe) -> Iterator[Row]:
+    wanted = columns(recipe)
+    with path.open(encoding=recipe.encoding, newline="") as file:
+        reader = csv.reader(file, delimiter=recipe.delimiter)
         try:
             header = [name.strip() for name in next(reader, [])]
+            if not any(header):
+                raise TableError(
+                    f"{path} is empty, or its first line is: a table begins with the names of its columns."
+                )
+            if len(header) == 1 and len(wanted) > 1:
+                raise TableError(
+                    f"{path} has one column only, '{header[0]}'. What stands between its columns is not the recipe's"
+                    f' delimiter, {json.dumps(recipe.delimiter)}: name it there, as delimiter = ";".'
+                )
             _check_header(path, header, wanted)
             places = [(name, header.index(name)) for name in wanted]
             number = 0
@@ -68,7 +79,10 @@ def _csv_rows(path: Path, wanted: Sequence[str], encoding: str) -> Iterator[Row]
                 else:
                     yield Row(number, {name: cells[place].strip() for name, place in places})
         except UnicodeDecodeError as error:
-            raise TableError(f"{path} is not {encoding} text. Name its encoding in the recipe.") from error
+            raise TableError(
+                f"{path} is not {recipe.encoding} text. Name its encoding in the recipe by the key encoding, such as"
+                ' encoding = "cp1252" or encoding = "gb18030".'
+            ) from error
 
 
 def _next_cells(reader: Iterator[list[str]]) -> list[str] | str | None:
@@ -79,7 +93,8 @@ def _next_cells(reader: Iterator[list[str]]) -> list[str] | str | None:
         return str(error)
 
 
-def _parquet_rows(path: Path, wanted: Sequence[str], date_format: str) -> Iterator[Row]:
+def _parquet_rows(path: Path, recipe: Recipe) -> Iterator[Row]:
+    wanted = columns(recipe)
     try:
         import pyarrow
         from pyarrow import parquet
@@ -92,13 +107,13 @@ def _parquet_rows(path: Path, wanted: Sequence[str], date_format: str) -> Iterat
             for batch in file.iter_batches(PARQUET_BATCH_ROWS, columns=list(wanted)):
                 for record in batch.to_pylist():
                     number += 1
-                    yield Row(number, {name: _text(record[name], date_format) for name in wanted})
+                    yield Row(number, {name: _text(record[name], recipe) for name in wanted})
     except pyarrow.ArrowException as error:
         raise TableError(f"{path} is not a sound Parquet file: {error}.") from error
 
 
-def _text(value: object, date_format: str) -> str:
-    """Return a typed value as the text a CSV file would hold: exact, and dates as they are written there."""
+def _text(value: object, recipe: Recipe) -> str:
+    """Return a typed value as the text a CSV file would hold: exact, numbers and dates as they are written there."""
     match value:
         case None:
             return ""
@@ -108,9 +123,9 @@ def _text(value: object, date_format: str) -> str:
             return ""
         case float() | decimal.Decimal():
             exact = decimal.Decimal(str(value)).normalize(_EXACT)
-            return format(exact, "f")
+            return format(exact, "f").replace(".", recipe.decimal_mark)
         case datetime.date():  # a datetime is one, too
-            return value.strftime(date_format)
+            return value.strftime(recipe.date.format)
         case _:
             return str(value)
 

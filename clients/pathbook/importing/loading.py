@@ -1,0 +1,120 @@
+"""Finding a recipe, and understanding it or saying what is wrong with it."""
+
+import codecs
+import datetime
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from ledger.values import MAX_TIER, currencies, is_identifier, is_lot
+from pathbook.importing.mistakes import valid_instead
+from pathbook.importing.recipe import Party, Recipe, Text
+from pathbook.importing.shipped import RECIPES, SUFFIX, shipped_recipes
+
+MAX_MOVEMENT_NAME: Final = 24
+"""The longest name of a movement (characters): it is a part of every request id."""
+
+_MOVEMENT_NAME = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+
+
+class RecipeError(Exception):
+    """A recipe cannot be found, read or understood; the message names the key."""
+
+
+def load_recipe(name_or_path: str) -> Recipe:
+    """Return a recipe of the project by its name, or any other by its path, which ends in `.toml`.
+
+    Raises:
+        RecipeError: there is none, or it cannot be understood.
+    """
+    if name_or_path.endswith(SUFFIX) or os.sep in name_or_path:
+        source = Path(name_or_path)
+        if not source.is_file():
+            raise RecipeError(f"There is no recipe file {name_or_path}.")
+        return parse_recipe(source.read_bytes(), name_or_path)
+    shipped = shipped_recipes()
+    if name_or_path not in shipped:
+        known = ", ".join(shipped)
+        raise RecipeError(f"There is no recipe '{name_or_path}'. Take {known}, or the path of a .toml file.")
+    return parse_recipe((RECIPES / f"{name_or_path}{SUFFIX}").read_bytes(), name_or_path)
+
+
+def parse_recipe(content: bytes, name: str) -> Recipe:
+    """Return the recipe in the bytes of a TOML file.
+
+    Raises:
+        RecipeError: it is no TOML, has an unknown key, lacks one, or contradicts itself.
+    """
+    try:
+        recipe = msgspec.toml.decode(content, type=Recipe)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"Recipe {name}: {error}.{valid_instead(str(error), Recipe)}") from error
+    for problem in _problems(recipe):
+        raise RecipeError(f"Recipe {name}: {problem}")
+    return recipe
+
+
+def _problems(recipe: Recipe) -> Iterator[str]:
+    """Yield what the shapes alone do not forbid."""
+    for name, party in recipe.parties.items():
+        yield from _problems_of_party(f"parties.{name}", party, recipe.parties)
+    brands = [name for name, party in recipe.parties.items() if party.kind == "brand"]
+    if recipe.product.brand not in brands:
+        yield f"product.brand '{recipe.product.brand}' is not one of the parties of kind brand{_named(brands)}."
+    if not recipe.movements:
+        yield "movements is empty: a row would move nothing."
+    parties = _named(recipe.parties)
+    names = [movement.name for movement in recipe.movements]
+    for movement in recipe.movements:
+        if not _MOVEMENT_NAME.fullmatch(movement.name) or len(movement.name) > MAX_MOVEMENT_NAME:
+            yield f"movements.name '{movement.name}' is not 1 to {MAX_MOVEMENT_NAME} letters, digits, _ or -."
+        if names.count(movement.name) > 1:
+            yield f"movements.name '{movement.name}' stands twice."
+        for key, role in (("giver", movement.giver), ("receiver", movement.receiver)):
+            if role not in recipe.parties:
+                yield f"movements.{key} '{role}' of '{movement.name}' is not one of the parties{parties}."
+        if movement.giver == movement.receiver:
+            yield f"movements '{movement.name}' has '{movement.giver}' as giver and receiver."
+    if isinstance(recipe.currency, Text) and recipe.currency.text not in currencies():
+        yield f"currency '{recipe.currency.text}' is not an ISO 4217 code, such as CNY or USD."
+    if isinstance(recipe.batch.lot, Text) and not is_lot(recipe.batch.lot.text):
+        yield f"batch.lot '{recipe.batch.lot.text}' cannot be a lot number: 1 to 20 visible characters."
+    if not _holds_a_date(recipe.date.format):
+        yield f"date.format '{recipe.date.format}' does not hold day, month and year, such as %Y-%m-%d."
+    if recipe.thousands_mark == recipe.decimal_mark:
+        yield f"thousands_mark '{recipe.thousands_mark}' is the decimal_mark, too."
+    try:
+        codecs.lookup(recipe.encoding)
+    except LookupError:
+        yield f"encoding '{recipe.encoding}' is not one that Python knows, such as utf-8, cp1252 or gb18030."
+
+
+def _holds_a_date(date_format: str) -> bool:
+    day = datetime.datetime(2024, 10, 23)  # noqa: DTZ001 - a day has no time zone
+    try:
+        return datetime.datetime.strptime(day.strftime(date_format), date_format) == day  # noqa: DTZ007 - as above
+    except ValueError:
+        return False
+
+
+def _problems_of_party(key: str, party: Party, parties: dict[str, Party]) -> Iterator[str]:
+    if isinstance(party.id, Text) and not is_identifier(party.id.text):
+        yield f"{key}.id '{party.id.text}' is not 1 to 64 letters, digits, dots, dashes or underscores."
+    if (party.tier is None) != (party.upline is None):
+        yield f"{key} needs both tier and upline, or neither."
+    if party.kind == "brand" and party.tier is not None:
+        yield f"{key} is a brand, tier 0: it has neither tier nor upline."
+    if isinstance(party.tier, int) and not 1 <= party.tier <= MAX_TIER:
+        yield f"{key}.tier {party.tier} is not between 1 and {MAX_TIER}."
+    if party.upline is not None and party.upline not in parties:
+        yield f"{key}.upline '{party.upline}' is not one of the parties{_named(parties)}."
+
+
+def _named(names: Iterable[str]) -> str:
+    """Return names as a sentence goes on with them; nothing where there are none."""
+    listed = ", ".join(names)
+    return f": {listed}" if listed else ""

@@ -1,0 +1,71 @@
+"""Sheets of agents in other dialects and with lots of their own: what is told of what they cannot say."""
+
+from pathlib import Path
+
+import pytest
+
+from pathbook.cli.main import run
+from pathbook.client import Client
+from pathbook.v1.values_pb2 import STANDING_NEVER_AUTHORIZED
+from tests.importing.sheets import BOOK, SHEET_RECIPE, Amount, Import, parse_summary
+
+
+def test_who_could_not_be_authorised_is_told_recorded_and_marked(
+    tmp_path: Path, target: str, client: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A tier that is not below the upline's is no authorisation; that is said, and costs no row."""
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text(
+        "日期,发货人,收货人,条码,批号,有效期,数量,单价,币种,级别\n"
+        "2024年3月5日,mask-maker,ann,4006381333931,L1,,1,150,CNY,1\n"
+        "2024年3月5日,ann,bob,4006381333931,L1,,1,180,CNY,1\n",
+        encoding="gb18030",
+    )
+    recipe = tmp_path / "sheet.toml"
+    recipe.write_text(SHEET_RECIPE, encoding="utf-8")
+    place = ["--server", target, "--book", BOOK]
+    assert run(["import", str(sheet), "--recipe", str(recipe), *place, "--output", "json"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err.startswith("not authorised: bob, by ann, at tier 1: TIER_NOT_BELOW_UPLINE: ")
+    assert parse_summary(printed.out).accepted == 2
+    client.position = client.get_head().position
+    assert client.get_path((1, 0)).steps[-1].receiver_standing == STANDING_NEVER_AUTHORIZED
+
+
+def test_a_german_sheet_is_imported_by_its_recipe(tmp_path: Path, imported: Import) -> None:
+    """Semicolons, decimal commas, points between thousands come as they are meant."""
+    sheet, recipe = tmp_path / "blatt.csv", tmp_path / "blatt.toml"
+    sheet.write_text(
+        "日期;发货人;收货人;条码;批号;有效期;数量;单价;币种;级别\n"
+        "2024年3月5日;mask-maker;ann;4006381333931;L1;;1.200;1.010,50;EUR;1\n"
+        "2024年3月6日;ann;bob;4006381333931;L1;;2;10.50;EUR;2\n",
+        encoding="gb18030",
+    )
+    dialect = "delimiter = ';'\ndecimal_mark = ','\nthousands_mark = '.'\n"
+    recipe.write_text(dialect + SHEET_RECIPE, encoding="utf-8")
+    summary = imported(sheet, recipe=str(recipe))
+    assert (summary.units, summary.amounts) == (
+        1200,
+        {"handed-over": {"EUR": Amount(121260000, "1212600.00")}},
+    )
+    assert summary.reasons() == {2: "PRICE_MALFORMED"}
+
+
+def test_a_lot_is_closed_by_its_first_import(tmp_path: Path, imported: Import) -> None:
+    """More of a lot than its first import sold is rejected with a hint; what agents lack has none."""
+    header = "日期,发货人,收货人,条码,批号,有效期,数量,单价,币种,级别\n"
+    recipe = tmp_path / "sheet.toml"
+    recipe.write_text(SHEET_RECIPE, encoding="utf-8")
+    march, april = tmp_path / "march.csv", tmp_path / "april.csv"
+    first = "2024年3月5日,mask-maker,ann,4006381333931,L1,,5,150,CNY,1\n"
+    more = "2024年4月5日,mask-maker,ann,4006381333931,L1,,1,150,CNY,1\n"
+    too_much = "2024年4月6日,ann,bob,4006381333931,L1,,6,180,CNY,2\n"
+    march.write_text(header + first, encoding="gb18030")
+    april.write_text(header + more + too_much, encoding="gb18030")
+    assert imported(march, recipe=str(recipe)).accepted == 1
+    summary = imported(april, recipe=str(recipe), exits=1)
+    assert summary.reasons() == {1: "STOCK_TOO_SMALL", 2: "STOCK_TOO_SMALL"}
+    assert ["as large as what its first import sold" in each.reason for each in summary.rejections] == [
+        True,
+        False,
+    ]
