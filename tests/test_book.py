@@ -34,7 +34,7 @@ from ledger.store.stream import Stream
 from ledger.values import Money, PartyKind, Selection, Standing, UnitRange
 from tests.books import BEGINNING, PATIENCE, Clock, ask, library, positions, record
 from tests.rules.test_against_model import Model
-from tests.scenario import DAY, NOON
+from tests.scenario import DAY, MASK, NOON
 
 
 def test_what_is_submitted_together_is_recorded_in_order_without_gaps(tmp_path: Path) -> None:
