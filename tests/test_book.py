@@ -233,7 +233,8 @@ def test_standing_is_judged_after_a_cold_start(tmp_path: Path, products: tuple[s
         for upline, name, tier in (("acme", "ann", 1), ("ann", "ben", 2))
     ]
     with library(tmp_path) as opened:
-        positions(ask(opened, *BEGINNING, *agents, *given, record("stock", 9)))
+        stocked = positions(ask(opened, *BEGINNING, *agents, *given, record("stock", 9)))
+    follower_stands_at(tmp_path, stocked[-1])  # so that nothing is at hand but what deciding asks for
     onward = msgspec.structs.replace(record("on"), giver="ann", receiver="ben")
     beyond = msgspec.structs.replace(record("off"), giver="ben", receiver="cat")
     for command, expected in (
