@@ -11,7 +11,7 @@ from ledger.rules.transfer import NEXT
 from pathbook.client import Client
 from services.background import running
 from services.settings import Settings
-from tests.services.masks import BOOK, begin
+from tests.services.masks import begin
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -65,7 +65,7 @@ def test_the_readmes_python_runs(tmp_path: Path, capsys: pytest.CaptureFixture[s
     (example,) = re.findall(r"^```python\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
     (address,) = re.findall(r"127\.0\.0\.1:\d+", example)
     settings = Settings(data=tmp_path, listen="127.0.0.1:0")
-    with running(settings) as port, Client(f"127.0.0.1:{port}", book=BOOK) as client:
+    with running(settings) as port, Client(f"127.0.0.1:{port}", book="book") as client:
         begin(client)
         exec(example.replace(address, f"127.0.0.1:{port}"), {})
     assert capsys.readouterr().out == "made by acme 0\nacme ann 15000\n"

@@ -61,7 +61,7 @@ class Verdict(enum.Enum):
 
     VERIFIED = (
         "verified",
-        "the path holds. Not yet sealed: you trust whoever runs this server for completeness.",
+        "the path holds. Not yet sealed: that it is true and complete is the server's word.",
     )
     AGAINST_POLICY = ("verified, against policy", "the path holds, but see above what FAILED.")
     PATH_CONTRADICTED = ("path contradicted", "what the server shows contradicts itself. Do not rely on it.")

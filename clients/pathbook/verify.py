@@ -7,10 +7,10 @@ never one boolean. What could not be checked is said; the object itself never is
 import datetime
 from collections.abc import Sequence
 
-from ledger.codes import PrintedCode, parse_code
+from ledger.codes import PrintedCode, contradiction, parse_code
 from ledger.events import BatchCommissioned, Terms
 from ledger.refusals import Reason, Refusal
-from ledger.values import Money, Standing, UnitState
+from ledger.values import Money, Standing, UnitState, is_consumer
 from pathbook import purchases
 from pathbook.money import print_money
 from pathbook.replay import Contradiction, Step, replay, terms_of, undone
@@ -21,8 +21,8 @@ from pathbook.verdicts import Check, Number, Outcome, Policy, Report, Result, Ve
 _Found = dict[Number, Outcome]
 
 _ALWAYS: _Found = {
-    Number.SIGNATURES: (Result.NOT_YET_SEALED, "no party signs yet, each hop is as the operator recorded it"),
-    Number.PROOFS: (Result.NOT_YET_SEALED, "nothing proves yet that no later event was withheld"),
+    Number.SIGNATURES: (Result.NOT_YET_SEALED, "no party signs yet, each hop is the operator's word"),
+    Number.PROOFS: (Result.NOT_YET_SEALED, "nothing proves yet that no event was made up or withheld"),
     Number.OBJECT: (Result.NOT_CHECKED, "no record can see it; look at its seal and its label"),
 }
 _CODE_READ: _Found = {Number.CODE: (Result.OK, "its check character and check digit are right")}
@@ -63,11 +63,14 @@ def check_path(path: GetPathResponse, code: PrintedCode, today: datetime.date, p
     try:
         steps = replay(path)
         hold_against(path, steps)
-    except Contradiction as contradiction:
-        found[Number.PATH] = (Result.FAILED, str(contradiction))
+    except Contradiction as found_out:
+        found[Number.PATH] = (Result.FAILED, str(found_out))
         return _report(Verdict.PATH_CONTRADICTED, found)
     hops, end, made = standing_hops(steps), steps[-1].after, steps[0].event
     assert isinstance(made, BatchCommissioned)  # the replay lets no other path pass
+    if (refusal := contradiction(code, made.product, made.lot)) is not None:
+        found[Number.COMMISSIONED] = (Result.FAILED, str(refusal))
+        return _report(Verdict.CODE_CONTRADICTED, found)
     found |= {
         Number.COMMISSIONED: _commissioned(path, steps[0], made),
         Number.PATH: (
@@ -153,7 +156,7 @@ def _authorized(hops: Sequence[tuple[int, Terms]], policy: Policy) -> Outcome:
             (terms.giver, terms.giver_standing),
             (terms.receiver, terms.receiver_standing),
         )
-        if standing is not None and standing is not Standing.AUTHORIZED
+        if standing is not Standing.AUTHORIZED and not is_consumer(party)
     ]
     if marks:
         return Result.FAILED if policy.require_authorized else Result.NOTED, "; ".join(marks)
@@ -193,7 +196,7 @@ def _within_limits(
             against.append(f"{_shown(price)} at position {position} is not in {limit.currency_code}")
         elif limit is not None and price.amount_minor > limit.amount_minor:
             against.append(f"{_shown(price)} at position {position} is above {_shown(limit)}")
-    between_parties = sum(terms.receiver_standing is not None for _, terms in hops)
+    between_parties = sum(not is_consumer(terms.receiver) for _, terms in hops)
     if policy.max_tiers is not None and between_parties > policy.max_tiers:
         against.append(f"{between_parties} hops between parties, more than {policy.max_tiers}")
     age = (today - made_on).days
@@ -202,7 +205,9 @@ def _within_limits(
     return (Result.FAILED, "; ".join(against)) if against else (Result.OK, "kept")
 
 
-def _in_words(standing: Standing) -> str:
+def _in_words(standing: Standing | None) -> str:
+    if standing is None:
+        return "of no standing on record"
     return standing.name.lower().replace("_", " ").replace("authorized", "authorised")
 
 

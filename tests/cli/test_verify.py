@@ -4,14 +4,17 @@ import datetime
 import re
 from collections.abc import Callable
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.codes import PrintedCode
 from ledger.values import Money
+from pathbook import verify
 from pathbook.cli.demo import CLOUD, NEW, OLD, SOLD
 from pathbook.client import Client
+from pathbook.replay import replay
 from pathbook.v1 import values_pb2
 from pathbook.v1.batches_pb2 import Recall
 from pathbook.v1.paths_pb2 import GetPathResponse, PathStepKind
@@ -76,6 +79,28 @@ def test_an_honest_path_is_verified(sold: GetPathResponse) -> None:
         Number.POLICY: Result.NOT_CHECKED,
         Number.OBJECT: Result.NOT_CHECKED,
     }
+
+
+@pytest.mark.parametrize("label", ["(01)04006381333931(10)M26-A(21){}", "(01)06901234500011(10)ZZZ(21){}"])
+def test_a_label_is_held_against_the_event_that_made_the_batch(sold: GetPathResponse, label: str) -> None:
+    """A label of another product or lot is not this unit's, whatever the server thinks of it."""
+    code = read_code(label.format(sold.serial))
+    assert isinstance(code, PrintedCode)
+    report = check_path(sold, code, DAY, Policy())
+    assert report.verdict is Verdict.CODE_CONTRADICTED
+    assert result(report, Number.COMMISSIONED) is Result.FAILED
+
+
+def test_a_party_without_a_standing_is_not_passed_over(sold: GetPathResponse) -> None:
+    """Only a consumer has none; a party whose standing is left out is marked, and counted as a hop between parties."""
+    hops = [
+        (position, msgspec.structs.replace(terms, receiver_standing=None))
+        for position, terms in verify.standing_hops(replay(sold))
+    ]
+    (found, _) = verify._authorized(hops, Policy(require_authorized=True))
+    assert found is Result.FAILED
+    (found, _) = verify._within_limits(DAY, hops, DAY, Policy(max_tiers=4))
+    assert found is Result.FAILED
 
 
 @given(st.data())
