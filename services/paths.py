@@ -22,7 +22,7 @@ class PathService(paths_pb2_grpc.PathServiceServicer):
         unit = await self._unit(book, request)
         as_of = requests.position(request.as_of_position, "as_of_position")
         found = await self._doors.ask(
-            max(as_of, request.at_least_position),
+            max(as_of, requests.position(request.at_least_position, "at_least_position")),
             self._doors.queries.path,
             book,
             unit,

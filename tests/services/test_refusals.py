@@ -241,6 +241,12 @@ def of_another_book(client: Client) -> str:
         ),
         pytest.param("POSITION_NEGATIVE", INVALID, lambda c: list(c.read(-1)), id="before the beginning"),
         pytest.param(
+            "POSITION_NEGATIVE",
+            INVALID,
+            lambda c: c.get_path((1, 0), at_least_position=-1),
+            id="less than none",
+        ),
+        pytest.param(
             "POSITION_BEYOND_HEAD",
             StatusCode.OUT_OF_RANGE,
             lambda c: c.get_party("ann", at_least_position=10**12),
