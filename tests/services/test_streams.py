@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -73,6 +74,7 @@ def test_a_code_can_be_used_as_soon_as_its_batch_stands(client: Client, data: Pa
         client.record_transfer(giver="acme", receiver="ann", units=units, unit_price=(1, "CNY"))
 
 
+@pytest.mark.heavy  # twenty channels beside the server in one process have been seen to stall: run it on its own
 def test_many_followers_hear_everything_once(client: Client) -> None:
     """Twenty followers at different places all hear the same events, each once and in order."""
     begin(client)
@@ -88,14 +90,18 @@ def test_many_followers_hear_everything_once(client: Client) -> None:
                 if batch.next_after_position == 106:
                     return
 
-    followers = [threading.Thread(target=follow, args=(after % 6, into)) for after, into in enumerate(heard)]
+    followers = [
+        threading.Thread(target=follow, args=(after % 6, into), daemon=True)
+        for after, into in enumerate(heard)
+    ]
     for one in followers:
         one.start()
     begun.wait(30)
     for first in range(0, 100, 10):
         list(client.record_transfers([gives(range(first, first + 10))]))
+    until = time.monotonic() + 30
     for one in followers:
-        one.join(30)
+        one.join(max(0.0, until - time.monotonic()))
     assert heard == [list(range(after % 6 + 1, 107)) for after in range(20)]
 
 
