@@ -43,7 +43,7 @@ def sell(state: State, command: SellUnits, moment: int) -> UnitsSold | Refusal:
     if (refusal := refuse_move(state, ranges, command.seller, moment)) is not None:
         return refusal
     sides = (command.seller, CONSUMER_PREFIX + command.consumer)
-    return UnitsSold(terms_at(state, command, sides, ranges, moment))
+    return UnitsSold(terms_at(state, sides, ranges, command.unit_price, command.delivery, moment))
 
 
 def confirm(state: State, command: ConfirmPurchase, moment: int) -> PurchaseConfirmed | Refusal:

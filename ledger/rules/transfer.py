@@ -11,7 +11,6 @@ from ledger.commands import (
     OfferTransfer,
     RecordTransfer,
     ReverseTransfer,
-    SellUnits,
     WithdrawTransfer,
 )
 from ledger.events import (
@@ -73,19 +72,9 @@ NEXT: Final = MappingProxyType(
 
 
 def terms_at(
-    state: State,
-    command: OfferTransfer | RecordTransfer | SellUnits,
-    sides: tuple[str, str],
-    ranges: Ranges,
-    moment: int,
-) -> Terms:
-    """Return the terms of a transfer as its sides (giver, receiver) stand at a time."""
-    return _terms(state, sides, ranges, command.unit_price, command.delivery, moment)
-
-
-def _terms(
     state: State, sides: tuple[str, str], ranges: Ranges, price: Money, delivery: Delivery, moment: int
 ) -> Terms:
+    """Return the terms of a transfer as its sides (giver, receiver) stand at a time."""
     giver, receiver = sides
     made = [batch.commissioned for part in ranges if (batch := state.batches[part.batch]) is not None]
     products = {item.product: item.brand for item in made}
@@ -120,7 +109,8 @@ def _agreed(state: State, command: OfferTransfer | RecordTransfer, moment: int) 
         return ranges
     if (refusal := refuse_move(state, ranges, command.giver, moment)) is not None:
         return refusal
-    return terms_at(state, command, (command.giver, command.receiver), ranges, moment)
+    sides = (command.giver, command.receiver)
+    return terms_at(state, sides, ranges, command.unit_price, command.delivery, moment)
 
 
 def offer(state: State, command: OfferTransfer, moment: int, now: int) -> TransferOffered | Refusal:
@@ -147,19 +137,29 @@ def _open(state: State, position: int, now: int) -> Transfer | Refusal:
     if transfer is None:
         return refuse(Reason.TRANSFER_UNKNOWN, transfer=position)
     if transfer.status is not _S.OFFERED:
-        status = transfer.status.name.lower().replace("_", " ")
+        status = _word(transfer.status)
         return refuse(Reason.TRANSFER_ANSWERED, transfer=position, status=status)
     if transfer.deadline is not None and transfer.deadline <= now:
         return refuse(Reason.TRANSFER_LAPSED, transfer=position, deadline=utc(transfer.deadline))
     return transfer
 
 
+def _open_to(state: State, position: int, receiver: str, now: int) -> Transfer | Refusal:
+    """Return the offer at a position, while the one it was made to can answer it."""
+    known = state.transfers.get(position)
+    if known is not None and known.terms.receiver != receiver:
+        offered_to = known.terms.receiver
+        return refuse(Reason.NOT_THE_RECEIVER, transfer=position, receiver=offered_to, party=receiver)
+    return _open(state, position, now)
+
+
+def _word(status: TransferStatus) -> str:
+    return status.name.lower().replace("_", " ")
+
+
 def accept(state: State, command: AcceptTransfer, moment: int, now: int) -> TransferAccepted | Refusal:
     """Accept an offer, less what the receiver says is short, damaged or something else."""
-    known = state.transfers.get(command.transfer)
-    if known is not None and known.terms.receiver != command.receiver:
-        return _not_the_receiver(command.transfer, known, command.receiver)
-    transfer = _open(state, command.transfer, now)
+    transfer = _open_to(state, command.transfer, command.receiver, now)
     if isinstance(transfer, Refusal):
         return transfer
     if len(command.discrepancies) > MAX_DISCREPANCIES:
@@ -179,7 +179,7 @@ def accept(state: State, command: AcceptTransfer, moment: int, now: int) -> Tran
         return refusal
     offered = transfer.terms
     sides = (offered.giver, offered.receiver)
-    terms = _terms(state, sides, accepted, offered.unit_price, offered.delivery, moment)
+    terms = terms_at(state, sides, accepted, offered.unit_price, offered.delivery, moment)
     unpacked = _broken_cases(state, offered.ranges, accepted)
     return TransferAccepted(command.transfer, terms, tuple(discrepancies), unpacked)
 
@@ -218,16 +218,9 @@ def _broken_cases(state: State, offered: Ranges, accepted: Ranges) -> tuple[str,
     return tuple(broken)
 
 
-def _not_the_receiver(position: int, transfer: Transfer, party: str) -> Refusal:
-    return refuse(Reason.NOT_THE_RECEIVER, transfer=position, receiver=transfer.terms.receiver, party=party)
-
-
 def decline(state: State, command: DeclineTransfer, now: int) -> TransferDeclined | Refusal:
     """Decline an offer, which frees its units."""
-    known = state.transfers.get(command.transfer)
-    if known is not None and known.terms.receiver != command.receiver:
-        return _not_the_receiver(command.transfer, known, command.receiver)
-    transfer = _open(state, command.transfer, now)
+    transfer = _open_to(state, command.transfer, command.receiver, now)
     if isinstance(transfer, Refusal):
         return transfer
     if (refusal := refuse_long("note", command.note)) is not None:
@@ -256,7 +249,7 @@ def lapse(state: State, command: LapseTransfer, now: int) -> TransferLapsed | Re
     if transfer is None:
         return refuse(Reason.TRANSFER_UNKNOWN, transfer=command.transfer)
     if transfer.status is not _S.OFFERED:
-        status = transfer.status.name.lower().replace("_", " ")
+        status = _word(transfer.status)
         return refuse(Reason.TRANSFER_ANSWERED, transfer=command.transfer, status=status)
     if transfer.deadline is None or transfer.deadline > now:
         deadline = "ever" if transfer.deadline is None else utc(transfer.deadline)
@@ -276,7 +269,7 @@ def reverse(state: State, command: ReverseTransfer) -> ReversalAsked | TransferR
     if command.party not in (terms.giver, terms.receiver):
         return refuse(Reason.NOT_A_SIDE, party=command.party, transfer=command.transfer)
     if _S.REVERSED not in NEXT[transfer.status]:
-        status = transfer.status.name.lower().replace("_", " ")
+        status = _word(transfer.status)
         return refuse(Reason.TRANSFER_NOT_ACCEPTED, transfer=command.transfer, status=status)
     if (refusal := refuse_long("note", command.note)) is not None:
         return refusal

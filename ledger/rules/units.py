@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from ledger.ranges import common, count_units, holds, joined, union, without
+from ledger.ranges import common, holds, joined, union, without
 from ledger.refusals import Reason, Refusal, refuse
 from ledger.rules.moment import made_before, utc
 from ledger.rules.state import Case, State, packed_in
@@ -180,7 +180,7 @@ def refuse_broken_cases(state: State, ranges: Ranges) -> Refusal | None:
     for sscc, part in outermost_cases(state, ranges).items():
         case = state.cases[sscc]
         assert case is not None, sscc
-        if any(not holds(ranges, packed) for packed in packed_units(state, case)):
+        if not covers(ranges, packed_units(state, case)):
             return refuse(Reason.UNITS_IN_CASE, range=part, sscc=sscc)
     return None
 
@@ -254,4 +254,4 @@ def refuse_move(state: State, ranges: Ranges, owner: str, occurred_at: int) -> R
 
 def covers(ranges: Ranges, contents: Ranges) -> bool:
     """Tell whether the ranges hold all of the contents."""
-    return count_units(contents) == sum(count_units(common(ranges, part)) for part in contents)
+    return all(holds(ranges, part) for part in contents)
