@@ -1,5 +1,7 @@
-"""The data directory of a server: the log, the views, and the key of the codes, opened together."""
+"""What a server opens: the log, the views, and the key of the codes, in a directory or a database beside it."""
 
+import contextlib
+import hashlib
 import os
 import secrets
 import tempfile
@@ -10,10 +12,11 @@ from typing import Final
 from ledger.library import Library
 from ledger.queries import Queries
 from ledger.serials import KEY_BYTES, BookKey, parse_book_key, print_book_key
-from ledger.store.database import open_engine
+from ledger.store.codekey import is_code_key
+from ledger.store.database import open_engine, require_safety
 from ledger.store.follower import Follower, SQLAlchemyTrackingRecorder
 from ledger.store.loader import Loader
-from ledger.store.stream import Stream
+from ledger.store.stream import Stream, persistence_errors
 
 EVENTS_FILE: Final = "events.sqlite"
 """The log: what must be kept."""
@@ -30,7 +33,8 @@ class KeyUnusable(Exception):  # noqa: N818 - nothing is broken: an operator has
 
     def __init__(self, path: Path, problem: str) -> None:
         super().__init__(
-            f"{path} {problem}, and without it no code printed so far can be read. Put it back from your copy."
+            f"{path} {problem}, and without the right one no code printed so far can be read."
+            " Put it back from your copy."
             " Nothing was changed, and no new key was made: it would print other codes."
         )
 
@@ -38,29 +42,60 @@ class KeyUnusable(Exception):  # noqa: N818 - nothing is broken: an operator has
 class Directory:
     """Everything of one data directory, open. Several servers may have the same one open at once."""
 
-    def __init__(self, path: Path, clock: Callable[[], int]) -> None:
-        """Open a directory, made where it is missing; ``clock`` returns microseconds since 1970 UTC.
+    def __init__(
+        self,
+        path: Path,
+        clock: Callable[[], int],
+        *,
+        database: str = "",
+        carries: bool = True,
+        allow_event_loss: bool = False,
+    ) -> None:
+        """Open a directory, made where it is missing.
+
+        Args:
+            path: of the directory, which holds the key of the codes, and the books where no database is named.
+            clock: returns microseconds since 1970 UTC.
+            database: the URL of a PostgreSQL that holds the books, "" for none.
+            carries: whether to carry the views; else another process does.
+            allow_event_loss: whether a database may acknowledge events that it may lose.
 
         Raises:
-            KeyUnusable: see there.
+            KeyUnusable, ledger.store.database.LogNotSafe: see there.
             ledger.store.database.FormatNotKnown: it was written by another version of this program.
+            eventsourcing.persistence.PersistenceError: the database cannot be reached, or refuses.
             OSError: it cannot be made, read or written.
+            ValueError: the URL is none that Pathbook opens.
         """
         path.mkdir(parents=True, exist_ok=True)
-        self._events_engine = open_engine(path / EVENTS_FILE, purpose="events")
-        self.stream = Stream(self._events_engine)
-        self.key = read_key(path / KEY_FILE, make=not self.stream.books())
-        self._views_engine = open_engine(path / VIEWS_FILE, purpose="views")
-        self.follower = Follower(self.stream, self._views_engine)
+        self._events_engine = open_engine(database or path / EVENTS_FILE, purpose="events")
+        self._views_engine = open_engine(database or path / VIEWS_FILE, purpose="views")
+        with contextlib.ExitStack() as stack:
+            stack.callback(self._dispose)
+            if not allow_event_loss:
+                with persistence_errors():
+                    require_safety(self._events_engine)
+            self.stream = Stream(self._events_engine)
+            self.key = read_key(path / KEY_FILE, make=not self.stream.books())
+            with persistence_errors():
+                is_theirs = is_code_key(self._events_engine, hashlib.sha256(self.key.secret).digest())
+            if not is_theirs:
+                raise KeyUnusable(path / KEY_FILE, "is the key of other books")
+            self.follower = Follower(self.stream, self._views_engine, carries=carries)
+            stack.pop_all()
         loader = Loader(self.stream, self._views_engine, SQLAlchemyTrackingRecorder(self._views_engine))
         self.library = Library(self.stream, loader, self.follower, clock)
         self.queries = Queries(self.stream, self._views_engine)
         self.follower.start()
 
     def close(self) -> None:
-        """Finish what is being written, then close the files."""
+        """Finish what is being written, then close the database."""
         self.library.close()
         self.follower.close()
+        self.stream.close()
+        self._dispose()
+
+    def _dispose(self) -> None:
         self._views_engine.dispose()
         self._events_engine.dispose()
 

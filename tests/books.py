@@ -2,13 +2,16 @@
 
 import contextlib
 import datetime
+import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from sqlalchemy import Engine
 
 from ledger.book import Answer, Outcome
 from ledger.commands import Command, CommissionBatch, RecordTransfer, RegisterParty, RegisterProduct
 from ledger.library import Library
-from ledger.store.database import open_engine
+from ledger.store.database import Purpose, open_engine
 from ledger.store.follower import Follower, SQLAlchemyTrackingRecorder
 from ledger.store.loader import Loader
 from ledger.store.stream import Stream
@@ -17,6 +20,30 @@ from tests.scenario import MASK, NOON
 
 PATIENCE = 60.0
 """How long (seconds) a test waits for anything before it fails."""
+
+
+DATABASE_FILE = "database"
+"""Holds, in a directory of books that are not in it, the URL of the database they are in."""
+
+
+def url(place: Path, purpose: Purpose) -> str:
+    """Say where the books of a place are."""
+    named = place / DATABASE_FILE
+    return named.read_text("utf-8") if named.exists() else f"sqlite:///{place}/{purpose}.sqlite"
+
+
+def engine(place: Path, purpose: Purpose) -> Engine:
+    """Open the database of a place."""
+    return open_engine(url(place, purpose), purpose=purpose)
+
+
+def wait_beyond(stream: Stream, book: str, position: int) -> int:
+    """Wait until a book is beyond a position, and return its head; a test that waits for too long fails."""
+    until = time.monotonic() + PATIENCE
+    while (head := stream.head(book)) <= position:
+        assert time.monotonic() < until, (book, head, position)
+        time.sleep(0.01)
+    return head
 
 
 class Clock:
@@ -31,10 +58,9 @@ class Clock:
 
 
 @contextlib.contextmanager
-def library(directory: Path, clock: Clock | None = None, *, follow: bool = True) -> Iterator[Library]:
-    """Open the store in a directory as a server does, perhaps with views that nobody carries on."""
-    events = open_engine(directory / "events.sqlite", purpose="events")
-    views = open_engine(directory / "views.sqlite", purpose="views")
+def library(place: Path, clock: Clock | None = None, *, follow: bool = True) -> Iterator[Library]:
+    """Open the store of a place as a server does, perhaps with views that nobody carries on."""
+    events, views = engine(place, "events"), engine(place, "views")
     stream = Stream(events)
     follower = Follower(stream, views)
     if follow:
@@ -47,6 +73,7 @@ def library(directory: Path, clock: Clock | None = None, *, follow: bool = True)
     finally:
         opened.close()
         follower.close()
+        stream.close()
         events.dispose()
         views.dispose()
 

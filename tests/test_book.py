@@ -2,7 +2,6 @@
 
 import contextlib
 import itertools
-import shutil
 import tempfile
 import threading
 from pathlib import Path
@@ -28,18 +27,17 @@ from ledger.refusals import Reason, Refusal
 from ledger.rules.deciding import decide
 from ledger.rules.state import State
 from ledger.store import loader as loading
-from ledger.store.database import open_engine
 from ledger.store.follower import Follower
-from ledger.store.stream import Stream
+from ledger.store.stream import EVENT, Stream
 from ledger.values import Money, PartyKind, Selection, Standing, UnitRange
-from tests.books import BEGINNING, PATIENCE, Clock, ask, library, positions, record
+from tests.books import BEGINNING, PATIENCE, Clock, ask, engine, library, positions, record, wait_beyond
 from tests.rules.test_against_model import Model
 from tests.scenario import DAY, MASK, NOON
 
 
-def test_what_is_submitted_together_is_recorded_in_order_without_gaps(tmp_path: Path) -> None:
+def test_what_is_submitted_together_is_recorded_in_order_without_gaps(place: Path) -> None:
     """Each command is decided on what those before it left, also within one group."""
-    with library(tmp_path) as opened:
+    with library(place) as opened:
         assert positions(ask(opened, *BEGINNING, record("5"), record("6"))) == [1, 2, 3, 4, 5, 6]
         refused, accepted = ask(opened, record("7", 10_000_000), record("8"))
         assert isinstance(refused, Refusal)
@@ -48,14 +46,14 @@ def test_what_is_submitted_together_is_recorded_in_order_without_gaps(tmp_path: 
 
 
 @pytest.mark.parametrize("restart", [False, True])
-def test_a_repeated_request_gets_the_first_answer_and_does_nothing(tmp_path: Path, restart: bool) -> None:
+def test_a_repeated_request_gets_the_first_answer_and_does_nothing(place: Path, restart: bool) -> None:
     """The same id and content answers as before; the same id with other content is refused; also after a restart."""
     with contextlib.ExitStack() as stack:
-        opened = stack.enter_context(library(tmp_path))
+        opened = stack.enter_context(library(place))
         first = ask(opened, *BEGINNING, record("again", 5))
         if restart:
             stack.close()
-            opened = stack.enter_context(library(tmp_path, Clock(NOON + DAY)))
+            opened = stack.enter_context(library(place, Clock(NOON + DAY)))
         same, other, fresh = ask(opened, record("again", 5), record("again", 6), record("fresh"))
         assert isinstance(same, Answer)
         assert same.duplicate
@@ -66,9 +64,9 @@ def test_a_repeated_request_gets_the_first_answer_and_does_nothing(tmp_path: Pat
         assert positions([fresh]) == [6]
 
 
-def test_the_same_request_twice_in_one_group_is_recorded_once(tmp_path: Path) -> None:
+def test_the_same_request_twice_in_one_group_is_recorded_once(place: Path) -> None:
     """Not even what is not yet on disk is doubled."""
-    with library(tmp_path) as opened:
+    with library(place) as opened:
         ask(opened, *BEGINNING)
         one, two = ask(opened, record("x"), record("x"))
         assert isinstance(one, Answer)
@@ -77,30 +75,30 @@ def test_the_same_request_twice_in_one_group_is_recorded_once(tmp_path: Path) ->
         assert one.recorded == two.recorded
 
 
-def test_a_repeat_is_known_while_the_views_know_nothing_of_it(tmp_path: Path) -> None:
+def test_a_repeat_is_known_while_the_views_know_nothing_of_it(place: Path) -> None:
     """What the views were not told yet is in memory, and not let go before they were."""
-    with library(tmp_path, follow=False) as opened:
+    with library(place, follow=False) as opened:
         ask(opened, *BEGINNING)
         first = positions(ask(opened, record("x"), record("y")))
         assert positions(ask(opened, RegisterParty(request_id="z", party="zoe", kind=PartyKind.SHOP))) == [7]
         assert positions(ask(opened, record("x"), record("y"))) == first
-    with library(tmp_path, follow=False) as opened:
+    with library(place, follow=False) as opened:
         assert positions(ask(opened, record("y"), record("x"))) == [6, 5]
 
 
-def test_a_repeat_is_known_while_the_views_are_made_anew(tmp_path: Path) -> None:
+def test_a_repeat_is_known_while_the_views_are_made_anew(place: Path) -> None:
     """Views that were dropped under a running writer make it wait, not forget."""
 
     def interrupt(done: int, of: int) -> None:
         if done > of // 3:
             raise InterruptedError
 
-    with library(tmp_path) as opened:
+    with library(place) as opened:
         ask(opened, *BEGINNING)
         requests = [record(f"r{number}") for number in range(600)]
         first = positions(ask(opened, *requests))
-        events = open_engine(tmp_path / "events.sqlite", purpose="events")
-        views = open_engine(tmp_path / "views.sqlite", purpose="views")
+        events = engine(place, "events")
+        views = engine(place, "views")
         for _ in range(5):
             rebuilding = Follower(Stream(events), views, events_at_once=20)
             with pytest.raises(InterruptedError):
@@ -113,10 +111,10 @@ def test_a_repeat_is_known_while_the_views_are_made_anew(tmp_path: Path) -> None
         views.dispose()
 
 
-def test_the_books_clock_never_runs_backwards(tmp_path: Path) -> None:
+def test_the_books_clock_never_runs_backwards(place: Path) -> None:
     """When the machine's clock is set back, events are stamped with the last time again."""
     clock = Clock()
-    with library(tmp_path, clock) as opened:
+    with library(place, clock) as opened:
         ask(opened, *BEGINNING)
         clock.now -= DAY
         (outcome,) = ask(opened, record("5"))
@@ -125,7 +123,7 @@ def test_the_books_clock_never_runs_backwards(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("restart", [False, True])
-def test_an_offer_lapses_by_itself_at_its_deadline(tmp_path: Path, restart: bool) -> None:
+def test_an_offer_lapses_by_itself_at_its_deadline(place: Path, restart: bool) -> None:
     """The writer ends it when its time has come, also when it was offered before a restart."""
     clock = Clock()
     offer = OfferTransfer(
@@ -137,11 +135,11 @@ def test_an_offer_lapses_by_itself_at_its_deadline(tmp_path: Path, restart: bool
         deadline=NOON + DAY,
     )
     with contextlib.ExitStack() as stack:
-        opened = stack.enter_context(library(tmp_path, clock))
+        opened = stack.enter_context(library(place, clock))
         ask(opened, *BEGINNING, offer)
         if restart:
             stack.close()
-            opened = stack.enter_context(library(tmp_path, clock))
+            opened = stack.enter_context(library(place, clock))
         clock.now = NOON + 2 * DAY
         refused, accepted = ask(
             opened, AcceptTransfer(request_id="6", receiver="ann", transfer=5), record("7", 10_000_000)
@@ -150,14 +148,14 @@ def test_an_offer_lapses_by_itself_at_its_deadline(tmp_path: Path, restart: bool
         assert refused.reason is Reason.TRANSFER_ANSWERED
         assert isinstance(accepted, Answer)
         assert accepted.recorded.position == 7
-    with library(tmp_path, clock) as opened:
-        engine = open_engine(tmp_path / "events.sqlite", purpose="events")
-        topics = [entry.topic for entry in Stream(engine).read("masks", 5, 9)]
-        engine.dispose()
+    with library(place, clock) as opened:
+        events = engine(place, "events")
+        topics = [entry.topic for entry in Stream(events).read("masks", 5, 9)]
+        events.dispose()
         assert topics == [f"{TransferLapsed.__name__}.v1", f"{TransferRecorded.__name__}.v1"]
 
 
-def test_an_idle_book_lapses_offers_too(tmp_path: Path) -> None:
+def test_an_idle_book_lapses_offers_too(place: Path) -> None:
     """Nobody has to write for an offer to end."""
     clock = Clock()
     offer = OfferTransfer(
@@ -168,19 +166,19 @@ def test_an_idle_book_lapses_offers_too(tmp_path: Path) -> None:
         unit_price=Money(1, "CNY"),
         deadline=NOON + DAY,
     )
-    with library(tmp_path, clock) as opened:
+    with library(place, clock) as opened:
         ask(opened, *BEGINNING, offer)
         clock.now = NOON + 2 * DAY
-        engine = open_engine(tmp_path / "events.sqlite", purpose="events")
-        assert Stream(engine).wait("masks", 5, PATIENCE) == 6
-        engine.dispose()
+        events = engine(place, "events")
+        assert wait_beyond(Stream(events), "masks", 5) == 6
+        events.dispose()
 
 
 def test_a_failing_command_does_not_take_its_neighbours_along(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where deciding one submission breaks, it alone gets the error; the others are recorded."""
-    with library(tmp_path) as opened:
+    with library(place) as opened:
         ask(opened, *BEGINNING)
 
         def breaking(state: State, command: Command, now: int) -> Event | Refusal:
@@ -195,27 +193,27 @@ def test_a_failing_command_does_not_take_its_neighbours_along(
         assert positions(waiting[2].result(PATIENCE)) == [6]
 
 
-def test_a_loose_case_moves_where_the_views_still_have_it_on_a_pallet(tmp_path: Path) -> None:
+def test_a_loose_case_moves_where_the_views_still_have_it_on_a_pallet(place: Path) -> None:
     """What was unpacked behind the views' back is loose, though its pallet is not at hand."""
     case, pallet = "106141412345678908", "106141412345678915"
     packing = (
         PackCase(request_id="a", party="acme", sscc=case, units=Selection((UnitRange(1, 0, 9),))),
         PackCase(request_id="b", party="acme", sscc=pallet, units=Selection(cases=(case,))),
     )
-    with library(tmp_path) as opened:
+    with library(place) as opened:
         positions(ask(opened, *BEGINNING, *packing))
-        follower_stands_at(tmp_path, 6)
-    with library(tmp_path, follow=False) as opened:
+        follower_stands_at(place, 6)
+    with library(place, follow=False) as opened:
         positions(ask(opened, UnpackCase(request_id="c", party="acme", sscc=pallet)))
-    with library(tmp_path, follow=False) as opened:
+    with library(place, follow=False) as opened:
         moved = msgspec.structs.replace(record("d"), units=Selection(cases=(case,)))
         assert positions(ask(opened, moved)) == [8]
 
 
-def test_a_refusal_knows_what_another_writer_did(tmp_path: Path) -> None:
+def test_a_refusal_knows_what_another_writer_did(place: Path) -> None:
     """Who says no has looked whether the book went on without him."""
     bob = msgspec.structs.replace(record("x"), receiver="bob")
-    with library(tmp_path) as one, library(tmp_path) as two:
+    with library(place) as one, library(place) as two:
         ask(one, *BEGINNING)
         (refused,) = ask(one, bob)
         assert isinstance(refused, Refusal)
@@ -225,23 +223,23 @@ def test_a_refusal_knows_what_another_writer_did(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("products", [(), (MASK,)])
-def test_standing_is_judged_after_a_cold_start(tmp_path: Path, products: tuple[str, ...]) -> None:
+def test_standing_is_judged_after_a_cold_start(place: Path, products: tuple[str, ...]) -> None:
     """Who was authorised, for every product or some by name, is known to have been when nothing else is at hand."""
     agents = [RegisterParty(request_id=name, party=name, kind=PartyKind.AGENT) for name in ("ben", "cat")]
     given = [
         AuthorizeParty(request_id=f"to {name}", upline=upline, party=name, tier=tier, products=products)
         for upline, name, tier in (("acme", "ann", 1), ("ann", "ben", 2))
     ]
-    with library(tmp_path) as opened:
+    with library(place) as opened:
         stocked = positions(ask(opened, *BEGINNING, *agents, *given, record("stock", 9)))
-    follower_stands_at(tmp_path, stocked[-1])  # so that nothing is at hand but what deciding asks for
+    follower_stands_at(place, stocked[-1])  # so that nothing is at hand but what deciding asks for
     onward = msgspec.structs.replace(record("on"), giver="ann", receiver="ben")
     beyond = msgspec.structs.replace(record("off"), giver="ben", receiver="cat")
     for command, expected in (
         (onward, (Standing.AUTHORIZED, Standing.AUTHORIZED)),
         (beyond, (Standing.AUTHORIZED, Standing.NEVER_AUTHORIZED)),
     ):
-        with library(tmp_path) as opened:
+        with library(place) as opened:
             (answer,) = ask(opened, command)
             assert isinstance(answer, Answer)
             assert isinstance(answer.recorded.event, TransferRecorded)
@@ -250,45 +248,46 @@ def test_standing_is_judged_after_a_cold_start(tmp_path: Path, products: tuple[s
 
 
 def test_a_return_may_span_more_transfers_than_one_statement_names(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Units that came one by one go back in one return, after a cold start too."""
-    with library(tmp_path) as opened:
+    with library(place) as opened:
         positions(ask(opened, *BEGINNING, *(record(f"r{number}") for number in range(40))))
     monkeypatch.setattr(loading, "MAX_PICKED", 7)
-    with library(tmp_path) as opened:
+    with library(place) as opened:
         units = Selection((UnitRange(1, 0, 39),))
         assert positions(ask(opened, ReturnUnits(request_id="back", owner="ann", units=units))) == [45]
 
 
-def test_a_backup_that_is_put_back_is_the_book_again(tmp_path: Path) -> None:
+def test_a_backup_that_is_put_back_is_the_book_again(place: Path) -> None:
     """Views that know more than the log are made anew, and what was undone by that can be recorded."""
-    kept = tmp_path / "kept.sqlite"
-    with library(tmp_path) as opened:
+    with library(place) as opened:
         ask(opened, *BEGINNING, record("a"))
-    shutil.copy(tmp_path / "events.sqlite", kept)
     for later in ("b", "c"):
-        with library(tmp_path) as opened:
+        with library(place) as opened:
             assert positions(ask(opened, record(later, 7))) == [6]
-            follower_stands_at(tmp_path, 6)
-        shutil.copy(kept, tmp_path / "events.sqlite")
-    with library(tmp_path) as opened:
+            follower_stands_at(place, 6)
+        events = engine(place, "events")
+        with events.begin() as connection:
+            connection.execute(EVENT.delete().where(EVENT.c.position > 5))
+        events.dispose()
+    with library(place) as opened:
         (outcome,) = ask(opened, record("d", 9_999_999))
         assert positions([outcome]) == [6]
 
 
 def follower_stands_at(directory: Path, position: int) -> None:
     """Carry the views of a directory to a position."""
-    events = open_engine(directory / "events.sqlite", purpose="events")
-    views = open_engine(directory / "views.sqlite", purpose="views")
+    events = engine(directory, "events")
+    views = engine(directory, "views")
     assert Follower(Stream(events), views).catch_up("masks") == position
     events.dispose()
     views.dispose()
 
 
-def test_a_brand_that_cannot_be_begins_no_book(tmp_path: Path) -> None:
+def test_a_brand_that_cannot_be_begins_no_book(place: Path) -> None:
     """No thread is spent on a book whose first command would be refused."""
-    with library(tmp_path) as opened:
+    with library(place) as opened:
         before = threading.active_count()
         for number in range(20):
             command = RegisterParty(request_id="1", party="", kind=PartyKind.BRAND)
@@ -297,7 +296,7 @@ def test_a_brand_that_cannot_be_begins_no_book(tmp_path: Path) -> None:
         assert threading.active_count() == before
 
 
-def test_many_offers_due_at_once_all_lapse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_offers_due_at_once_all_lapse(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What does not lapse with one group lapses with the next."""
     monkeypatch.setattr(writing, "MAX_LAPSES", 3)
     offers = [
@@ -312,19 +311,19 @@ def test_many_offers_due_at_once_all_lapse(tmp_path: Path, monkeypatch: pytest.M
         for number in range(8)
     ]
     clock = Clock()
-    with library(tmp_path, clock) as opened:
+    with library(place, clock) as opened:
         positions(ask(opened, *BEGINNING, *offers))
     clock.now += 2 * DAY
-    with library(tmp_path, clock) as opened:
-        events = open_engine(tmp_path / "events.sqlite", purpose="events")
+    with library(place, clock) as opened:
+        events = engine(place, "events")
         ask(opened)
-        assert Stream(events).wait("masks", 4 + 8 + 7, PATIENCE) == 4 + 8 + 8
+        assert wait_beyond(Stream(events), "masks", 4 + 8 + 7) == 4 + 8 + 8
         events.dispose()
 
 
-def test_commands_for_no_book_or_a_misnamed_one_are_refused(tmp_path: Path) -> None:
+def test_commands_for_no_book_or_a_misnamed_one_are_refused(place: Path) -> None:
     """Only a brand begins a book, and only under a name that can be one."""
-    with library(tmp_path) as opened:
+    with library(place) as opened:
         (unknown,) = opened.submit("nowhere", [record("1")]).result(PATIENCE)
         (malformed,) = opened.submit("no/where", BEGINNING[:1]).result(PATIENCE)
         assert isinstance(unknown, Refusal)

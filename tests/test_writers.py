@@ -5,9 +5,8 @@ import signal
 from pathlib import Path
 
 from ledger.codec import decode
-from ledger.store.database import open_engine
 from ledger.store.stream import Stream
-from tests.books import BEGINNING, PATIENCE, Clock, ask, library, positions, record
+from tests.books import BEGINNING, PATIENCE, Clock, ask, engine, library, positions, record, wait_beyond
 from tests.scenario import DAY, NOON
 
 
@@ -21,42 +20,42 @@ def write_a_lot(directory: Path, writer: str, count: int) -> None:
 
 def names(directory: Path) -> list[str]:
     """Return the ids of the requests in the log, in order."""
-    engine = open_engine(directory / "events.sqlite", purpose="events")
-    entries = Stream(engine).read("masks", 0, 1_000_000)
-    engine.dispose()
+    events = engine(directory, "events")
+    entries = Stream(events).read("masks", 0, 1_000_000)
+    events.dispose()
     assert [entry.position for entry in entries] == list(range(1, len(entries) + 1))
     return [decode(entry.position, entry.data).request_id for entry in entries]
 
 
-def test_two_writers_on_one_book_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
+def test_two_writers_on_one_book_lose_nothing_and_double_nothing(place: Path) -> None:
     """Two processes write at once; the fence lets one through at a time, the other decides again."""
-    with library(tmp_path) as opened:
+    with library(place) as opened:
         ask(opened, *BEGINNING)
     fork = multiprocessing.get_context("spawn")
-    writers = [fork.Process(target=write_a_lot, args=(tmp_path, name, 300)) for name in ("a", "b")]
+    writers = [fork.Process(target=write_a_lot, args=(place, name, 300)) for name in ("a", "b")]
     for writer in writers:
         writer.start()
     for writer in writers:
         writer.join(PATIENCE)
         assert writer.exitcode == 0
     expected = sorted(f"{name}-{number}" for name in "ab" for number in range(300))
-    assert sorted(names(tmp_path)[4:]) == expected
+    assert sorted(names(place)[4:]) == expected
 
 
-def test_a_writer_killed_at_any_moment_leaves_a_whole_book(tmp_path: Path) -> None:
+def test_a_writer_killed_at_any_moment_leaves_a_whole_book(place: Path) -> None:
     """After kill -9 and a retry of everything, each request stands once."""
-    with library(tmp_path) as opened:
+    with library(place) as opened:
         ask(opened, *BEGINNING)
     fork = multiprocessing.get_context("spawn")
-    engine = open_engine(tmp_path / "events.sqlite", purpose="events")
+    events = engine(place, "events")
     for enough in (200, 900):
-        writer = fork.Process(target=write_a_lot, args=(tmp_path, "k", 3_000))
+        writer = fork.Process(target=write_a_lot, args=(place, "k", 3_000))
         writer.start()
-        assert Stream(engine).wait("masks", enough, PATIENCE) > enough
+        assert wait_beyond(Stream(events), "masks", enough) > enough
         writer.kill()
         writer.join(PATIENCE)
         assert writer.exitcode == -signal.SIGKILL
-    engine.dispose()
-    assert 4 + 900 < len(names(tmp_path)) < 4 + 3_000
-    write_a_lot(tmp_path, "k", 3_000)
-    assert sorted(names(tmp_path)[4:]) == sorted(f"k-{number}" for number in range(3_000))
+    events.dispose()
+    assert 4 + 900 < len(names(place)) < 4 + 3_000
+    write_a_lot(place, "k", 3_000)
+    assert sorted(names(place)[4:]) == sorted(f"k-{number}" for number in range(3_000))

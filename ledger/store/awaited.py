@@ -22,6 +22,11 @@ class AwaitedPositions:
                 self._waiting.setdefault(book, []).append((position, future))
         return future
 
+    def books(self) -> set[str]:
+        """The books that anybody waits for."""
+        with self._lock:
+            return set(self._waiting)
+
     def reached(self, book: str, position: int) -> None:
         """Tell all who wait for this position of the book or for one before it."""
         for future in self._take(book, position):

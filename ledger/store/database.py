@@ -1,4 +1,8 @@
-"""Opening a database: its writers take turns, its readers see one moment, its format is known."""
+"""Opening a database: its writers take turns, its readers see one moment, its format is known.
+
+Two kinds are known, each as good as the other to the rest of the house: SQLite, a file for each purpose, and
+PostgreSQL, a schema of one database for each.
+"""
 
 import contextlib
 import sqlite3
@@ -10,6 +14,7 @@ from typing import Literal
 import sqlalchemy
 from sqlalchemy import URL, Connection, Engine, MetaData
 from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.schema import CreateSchema
 
 Purpose = Literal["events", "views"]
 """What a database is for: the log, which must be kept, or the views, which can be rebuilt from it."""
@@ -17,8 +22,20 @@ Purpose = Literal["events", "views"]
 BUSY_SECONDS = 30
 """How long a writer waits for its turn before it fails: far longer than a group of events takes to write."""
 
+IDLE_SECONDS = 60
+"""How long PostgreSQL lets a writer that stopped amid its turn keep the others waiting."""
+
 POOL_SIZE = 16
 """The connections an engine keeps open: a thread holds one only while it reads or writes."""
+
+EVERYBODY = ""
+"""The turn of one who writes to all books: while it lasts, no other writer has one."""
+
+SCHEMAS = {"events": "pathbook_events", "views": "pathbook_views"}
+"""The schema of each purpose in a PostgreSQL database."""
+
+TEXT = sqlalchemy.Text().with_variant(sqlalchemy.Text(collation="C"), "postgresql")
+"""Text in the order of its bytes, wherever a database was set up."""
 
 _SYNCHRONOUS = {"events": "FULL", "views": "NORMAL"}
 # An acknowledged event outlives a power cut. Views may lose their last commits to it, and are carried on.
@@ -30,7 +47,7 @@ _WRITES = "pathbook_writes"
 class FormatNotKnown(Exception):  # noqa: N818 -- nothing is broken: the file and the program are of two ages
     """A database is in format `found`, and this program reads format `known` only."""
 
-    def __init__(self, database: str, found: int, known: int) -> None:
+    def __init__(self, database: str, found: int | str, known: int | str) -> None:
         super().__init__(
             f"{database} is in format {found}, and this Pathbook reads format {known}. Nothing was changed:"
             f" open it with a Pathbook that reads format {found}."
@@ -39,20 +56,50 @@ class FormatNotKnown(Exception):  # noqa: N818 -- nothing is broken: the file an
         self.known = known
 
 
+class LogNotSafe(Exception):  # noqa: N818 -- nothing is broken: an operator has to decide
+    """A database is set up to acknowledge events that it may lose, and nobody said that this is meant."""
+
+    def __init__(self, settings: list[str]) -> None:
+        super().__init__(
+            f"This PostgreSQL runs with {', '.join(settings)}: it may lose events it has acknowledged. Nothing was"
+            " changed. Set it to on, or say --allow-event-loss if these events may be lost."
+        )
+        self.settings = settings
+
+
 def open_engine(url_or_path: str | Path, *, purpose: Purpose) -> Engine:
-    """An engine on an SQLite file, for many threads and processes at once; its first use makes the file.
+    """An engine on a database, for many threads and processes at once; its first use makes what is missing.
 
     Args:
-        url_or_path: a path, or an SQLAlchemy URL: sqlite:///PATH.
+        url_or_path: the path of an SQLite file, or an SQLAlchemy URL: sqlite:///PATH, postgresql+psycopg://...
         purpose: `events` has every commit on the disk before it counts, `views` leaves that to the system.
 
     Raises:
-        ValueError: the URL is that of another kind of database.
+        ValueError: the URL is malformed, or that of another kind of database.
     """
     is_url = isinstance(url_or_path, str) and "://" in url_or_path
-    url = sqlalchemy.make_url(str(url_or_path)) if is_url else URL.create("sqlite", database=str(url_or_path))
-    if url.get_backend_name() != "sqlite":
-        raise ValueError(f"Pathbook does not open {url.get_backend_name()}: give a path, or sqlite:///PATH.")
+    try:
+        url = (
+            sqlalchemy.make_url(str(url_or_path))
+            if is_url
+            else URL.create("sqlite", database=str(url_or_path))
+        )
+    except sqlalchemy.exc.ArgumentError as error:
+        raise ValueError(
+            "The database's URL cannot be read: give postgresql+psycopg://USER@HOST/NAME."
+        ) from error
+    match url.get_backend_name():
+        case "sqlite":
+            return _open_sqlite(url, purpose)
+        case "postgresql":
+            return _open_postgresql(url, purpose)
+        case other:
+            raise ValueError(
+                f"Pathbook does not open {other}: give a path, sqlite:///PATH, or postgresql+psycopg://..."
+            )
+
+
+def _open_sqlite(url: URL, purpose: Purpose) -> Engine:
     engine = sqlalchemy.create_engine(
         url,
         pool_size=POOL_SIZE,
@@ -75,9 +122,32 @@ def open_engine(url_or_path: str | Path, *, purpose: Purpose) -> Engine:
     return engine
 
 
+def _open_postgresql(url: URL, purpose: Purpose) -> Engine:
+    settings = {
+        "search_path": SCHEMAS[purpose],
+        "lock_timeout": f"{BUSY_SECONDS}s",
+        "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
+    }
+    if purpose == "views":
+        settings["synchronous_commit"] = "off"
+    given = url.query.get("options", "")
+    told = " ".join(f"-c {name}={value}" for name, value in settings.items())
+    return sqlalchemy.create_engine(
+        url.set(drivername="postgresql+psycopg").difference_update_query(["options"]),
+        pool_size=POOL_SIZE,
+        connect_args={"options": f"{given} {told}".strip(), "application_name": "pathbook"},
+        hide_parameters=True,
+    )
+
+
 @contextlib.contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
+def writing(engine: Engine, turn: str | None = EVERYBODY) -> Iterator[Connection]:
     """One transaction that may write: it waits its turn, commits at the end, rolls back on an exception.
+
+    Args:
+        engine: of the database to write to.
+        turn: the book that is written to; writers of other books may write at the same time, if the database
+            lets them. None takes no turn, where a key is fence enough.
 
     Raises:
         sqlalchemy.exc.OperationalError: its turn did not come within BUSY_SECONDS, or the disk is full.
@@ -85,14 +155,27 @@ def writing(engine: Engine) -> Iterator[Connection]:
     with engine.connect() as connection:
         connection.execution_options(**{_WRITES: True})
         with connection.begin():
+            if turn is not None and engine.dialect.name == "postgresql":
+                _take_turn(connection, turn)
             yield connection
+
+
+def _take_turn(connection: Connection, turn: str) -> None:
+    """Wait for locks that go with the transaction: of all books together, and of the one."""
+    own = "pg_advisory_xact_lock(hashtextextended(current_setting('search_path') || '/' || %(turn)s, 0))"
+    everybody = "pg_advisory_xact_lock_shared(hashtextextended(current_setting('search_path') || '/', 0))"
+    sql = f"SELECT {own}" if turn == EVERYBODY else f"SELECT {everybody}, {own}"
+    connection.exec_driver_sql(sql, {"turn": turn})
 
 
 @contextlib.contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """One transaction that only reads: all it sees is of one moment, that of its first SELECT."""
-    with engine.connect() as connection, connection.begin():
-        yield connection
+    with engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execution_options(isolation_level="REPEATABLE READ")
+        with connection.begin():
+            yield connection
 
 
 def create_tables(engine: Engine, tables: MetaData, *, format_number: int) -> None:
@@ -107,15 +190,66 @@ def create_tables(engine: Engine, tables: MetaData, *, format_number: int) -> No
         with writing(engine) as connection:
             found = _format_of(connection)  # another process may have been first
             if found == 0:
+                create_schema(connection)
                 tables.create_all(connection)
-                connection.exec_driver_sql(f"PRAGMA user_version = {format_number}")
+                _mark_format(connection, format_number)
                 return
     if found != format_number:
-        raise FormatNotKnown(str(engine.url.database), found, format_number)
+        raise FormatNotKnown(_name_of(engine), found, format_number)
+
+
+def create_schema(connection: Connection) -> None:
+    """Make the schema that a PostgreSQL engine works in; an SQLite file needs none."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(CreateSchema(_schema_of(connection), if_not_exists=True))
+
+
+def require_safety(engine: Engine) -> None:
+    """Refuse a PostgreSQL that acknowledges what it may lose. SQLite is told by us not to.
+
+    Raises:
+        LogNotSafe: it does.
+    """
+    if engine.dialect.name != "postgresql":
+        return
+    with reading(engine) as connection:
+        off = [
+            f"{name}=off"
+            for name in ("fsync", "synchronous_commit", "full_page_writes")
+            if connection.exec_driver_sql(f"SHOW {name}").scalar_one() == "off"
+        ]
+    if off:
+        raise LogNotSafe(off)
+
+
+def _name_of(engine: Engine) -> str:
+    """Name a database to a person, without its password."""
+    return str(engine.url.database) if engine.dialect.name == "sqlite" else engine.url.render_as_string()
+
+
+def _schema_of(connection: Connection) -> str:
+    return str(connection.exec_driver_sql("SHOW search_path").scalar_one())
 
 
 def _format_of(connection: Connection) -> int:
-    return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+    if connection.dialect.name == "sqlite":
+        return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+    # a schema has no number of its own, but a comment
+    comment = connection.exec_driver_sql(
+        "SELECT obj_description(to_regnamespace(%(schema)s), 'pg_namespace')",
+        {"schema": _schema_of(connection)},
+    ).scalar()
+    return int(str(comment).removeprefix(_FORMAT)) if comment else 0
+
+
+def _mark_format(connection: Connection, number: int) -> None:
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"PRAGMA user_version = {number}")
+    else:
+        connection.exec_driver_sql(f"COMMENT ON SCHEMA {_schema_of(connection)} IS '{_FORMAT}{number}'")
+
+
+_FORMAT = "Pathbook, format "
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import sqlalchemy as sa
 import structlog
 from eventsourcing.persistence import PersistenceError, Tracking, TrackingRecorder
-from sqlalchemy import BigInteger, Column, Connection, Engine, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Connection, Engine, MetaData, Table
 from sqlalchemy.schema import CreateTable
 
 from ledger import runs
@@ -17,14 +17,21 @@ from ledger.codec import decode
 from ledger.events import RecordedEvent
 from ledger.projections.views import ViewChanges
 from ledger.store.awaited import AwaitedPositions
-from ledger.store.database import reading, writing
+from ledger.store.database import TEXT, create_schema, reading, writing
+from ledger.store.notices import ALL_BOOKS, POLL_SECONDS, Notices, notify
 from ledger.store.partitions import Partitions
-from ledger.store.stream import POLL_SECONDS, Stream, persistence_errors
+from ledger.store.stream import Stream, persistence_errors
 from ledger.store.tables import REFILL, REQUEST, VIEWS
 from ledger.store.views import open_views, write_changes
 
 EVENTS_AT_ONCE = 5_000
 """The most events carried in one transaction: enough to share its cost, few enough to keep readers current."""
+
+WATCH_SECONDS = 0.02
+"""How often it is looked whether another process has carried views that somebody waits for, where nobody tells."""
+
+LOOK_SECONDS = 5.0
+"""How often it is looked whether anything was appended, where that is told: a notice may be lost with a connection."""
 
 RETRY_SECONDS = 5.0
 """How long a book that could not be carried on is left alone before it is tried again."""
@@ -39,7 +46,7 @@ _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 TRACKING = Table(
     "tracking",
     MetaData(),
-    Column("application_name", Text, primary_key=True),
+    Column("application_name", TEXT, primary_key=True),
     Column("notification_id", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -55,6 +62,7 @@ class SQLAlchemyTrackingRecorder(TrackingRecorder):
                 exists = sa.inspect(connection).has_table(TRACKING.name)
             if not exists:
                 with writing(engine) as connection:
+                    create_schema(connection)
                     connection.execute(CreateTable(TRACKING, if_not_exists=True))
 
     def insert_tracking(self, tracking: Tracking) -> None:
@@ -102,21 +110,39 @@ _UNFINISHED = (
 class Follower:
     """Carries the views of every book of a log; a book's rows and its tracking move in one transaction.
 
+    One that does not carry only knows where the views stand, while another process carries them.
+
     Any number of followers, in any processes, may carry the same views: of two at the same place one goes on, and
     the other goes on from there. Safe to share between threads.
     """
 
-    def __init__(self, stream: Stream, views_engine: Engine, events_at_once: int = EVENTS_AT_ONCE) -> None:
-        """Open the views. Those of another version or another log are dropped, to be carried from the beginning."""
+    def __init__(
+        self,
+        stream: Stream,
+        views_engine: Engine,
+        events_at_once: int = EVENTS_AT_ONCE,
+        *,
+        carries: bool = True,
+    ) -> None:
+        """Open the views. Those of an older version or another log are dropped, to be carried from the beginning.
+
+        Raises:
+            ledger.store.database.FormatNotKnown: they are of a newer version.
+        """
         self._stream, self._engine, self._events_at_once = stream, views_engine, events_at_once
+        self._carries = carries
         with persistence_errors():
             open_views(views_engine)
         self._recorder = SQLAlchemyTrackingRecorder(views_engine)
-        with persistence_errors(), writing(views_engine) as connection:
-            if self._of_another_log(connection):
-                _LOG.warning("views of another log are rebuilt: they know events that this one does not have")
-                _drop(connection)
-            self._expect_whole_books(connection)
+        if carries:
+            with persistence_errors(), writing(views_engine) as connection:
+                if self._of_another_log(connection):
+                    _LOG.warning(
+                        "views of another log are rebuilt: they know events that this one does not have"
+                    )
+                    _drop(connection)
+                self._expect_whole_books(connection)
+        self._notices = Notices(views_engine, self._wake)
         self._partitions = Partitions()
         self._carrying = threading.Lock()
         self._awaited = AwaitedPositions()
@@ -128,7 +154,9 @@ class Follower:
 
     def start(self) -> None:
         """Follow every book in a thread of its own, until `close`."""
-        self._stream.on_append(self._wake)
+        if self._carries:
+            self._stream.on_append(self._wake)
+        self._notices.start()
         self._thread.start()
 
     def close(self) -> None:
@@ -136,6 +164,7 @@ class Follower:
         with self._changed:
             self._closing = True
             self._changed.notify_all()
+        self._notices.close()
         if self._thread.ident is not None:
             self._thread.join()
         self._awaited.close()
@@ -195,7 +224,7 @@ class Follower:
         """
         last = events[-1].position
         with self._carrying:
-            with persistence_errors(), writing(self._engine) as connection:
+            with persistence_errors(), writing(self._engine, turn=book) as connection:
                 tracked = self._recorder.max_tracking_id_on(connection, book) or 0
                 if tracked != after:
                     return tracked
@@ -206,6 +235,7 @@ class Follower:
                     changes.add(recorded, runs.apply(at_hand, recorded))
                 write_changes(connection, book, changes)
                 self._recorder.insert_tracking_on(connection, Tracking(book, last))
+                notify(connection, book)
             self._partitions.give_back(book, last, at_hand)
         return last
 
@@ -234,19 +264,28 @@ class Follower:
             self._changed.notify_all()
 
     def _follow(self) -> None:
-        polled = 0.0
+        looked = 0.0
         while True:
+            pause = self._pause()
             with self._changed:
-                self._changed.wait_for(lambda: self._closing or self._woken, POLL_SECONDS)
+                self._changed.wait_for(lambda: self._closing or self._woken, pause)
                 books, self._woken = self._woken, set()
             if self._closing:
                 return
-            if time.monotonic() - polled >= POLL_SECONDS:  # others append too, and wake nobody here
-                books, polled = books | self._books(), time.monotonic()
+            if ALL_BOOKS in books or time.monotonic() - looked >= pause:  # others write too, perhaps untold
+                books, looked = (books - {ALL_BOOKS}) | self._books(), time.monotonic()
             for book in books:
                 self._go_on(book)
 
+    def _pause(self) -> float:
+        """How long to wait at the most before looking again, untold."""
+        if self._carries:
+            return LOOK_SECONDS if self._stream.is_told else POLL_SECONDS
+        return WATCH_SECONDS if self._awaited.books() and not self._notices.told else POLL_SECONDS
+
     def _books(self) -> set[str]:
+        if not self._carries:
+            return self._awaited.books()
         try:
             return set(self._stream.books())
         except PersistenceError:
@@ -258,7 +297,10 @@ class Follower:
         if time.monotonic() < self._rest_until.get(book, 0.0):
             return
         try:
-            self.catch_up(book)
+            if self._carries:
+                self.catch_up(book)
+            else:
+                self._awaited.reached(book, self.position(book))
         except Exception as error:  # noqa: BLE001 -- whatever it is, those who wait are told, and it is logged
             _LOG.exception("the views of a book cannot be carried on", book=book, retry_seconds=RETRY_SECONDS)
             self._rest_until[book] = time.monotonic() + RETRY_SECONDS

@@ -121,8 +121,11 @@ PRICES_OF_BATCH = sa.select(
     LADDER.c.tier, LADDER.c.currency_code, LADDER.c.amount_minor, LADDER.c.units
 ).where(LADDER.c.book == bindparam("book"), LADDER.c.batch == bindparam("batch"))
 _OF_PRODUCT = sa.and_(BATCH.c.book == bindparam("book"), BATCH.c.product == bindparam("product"))
+_UNITS = sa.cast(
+    sa.func.sum(LADDER.c.units), sa.BigInteger
+)  # the sum of integers is no integer to PostgreSQL
 PRICES_OF_PRODUCT = (
-    sa.select(LADDER.c.tier, LADDER.c.currency_code, LADDER.c.amount_minor, sa.func.sum(LADDER.c.units))
+    sa.select(LADDER.c.tier, LADDER.c.currency_code, LADDER.c.amount_minor, _UNITS)
     .join(BATCH, BATCH.c.batch == LADDER.c.batch)
     .where(_OF_PRODUCT, LADDER.c.book == bindparam("book"))
     .group_by(LADDER.c.tier, LADDER.c.currency_code, LADDER.c.amount_minor)
@@ -139,7 +142,8 @@ STOCK_OF_PARTY = (
     .where(
         STOCK.c.book == bindparam("book"),
         STOCK.c.party == bindparam("party"),
-        sa.tuple_(_EXPIRES, STOCK.c.batch) > sa.tuple_(bindparam("after_expiry"), bindparam("after")),
+        sa.tuple_(_EXPIRES, STOCK.c.batch)
+        > sa.tuple_(bindparam("after_expiry", type_=sa.Text), bindparam("after")),
     )
     .order_by(_EXPIRES, STOCK.c.batch)
     .limit(bindparam("limit"))

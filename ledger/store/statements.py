@@ -1,9 +1,12 @@
-"""Statements that write many rows of a table at once."""
+"""Statements that write many rows of a table at once, in the way that each kind of database is quickest at."""
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
+from typing import TypeAlias
 
 from sqlalchemy import (
+    ARRAY,
     BindParameter,
     ColumnElement,
     Connection,
@@ -13,66 +16,125 @@ from sqlalchemy import (
     TextClause,
     Update,
     bindparam,
+    func,
+    make_url,
     null,
+    select,
 )
-from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects import postgresql, sqlite
 
+Write: TypeAlias = Insert | Update | Delete
+Columns: TypeAlias = dict[str, ColumnElement[object]]
+Row: TypeAlias = tuple[object, ...]
+
+_PSYCOPG = make_url("postgresql+psycopg://").get_dialect()()
 _KEY = "key_"  # before the name of a column that says which rows are meant
 
 
 class Statement:
     """A statement given to the driver as it is: SQLAlchemy's own way with many rows takes twice as long.
 
-    Its rows have the fields named here, in this order; the book they belong to goes before them.
+    Its rows have the fields named here, in this order; the book they belong to goes before them. SQLite executes
+    it for row after row. PostgreSQL is sent all rows in one message, an array a column: three times as fast.
     """
 
-    def __init__(self, statement: Insert | Update | Delete, fields: Sequence[str]) -> None:
-        compiled = statement.compile(dialect=sqlite.dialect())
-        given = ["book", *fields]
+    def __init__(
+        self, table: Table, fields: Sequence[str], write: Callable[[Columns], Write], *, last: int = 0
+    ) -> None:
+        """Take what to write, given the columns of the rows; of those with the same first ``last`` fields, the last."""
+        self._table, self._fields, self._write, self._last = table, fields, write, last
+        given: Columns = {name: bindparam(_KEY + name) for name in ["book", *fields]}
+        compiled = write(given).compile(dialect=sqlite.dialect())
         taken = [name.removeprefix(_KEY) for name in compiled.positiontup or ()]
         self._sql = str(compiled)
-        self._arrange = None if taken == given else itemgetter(*map(given.index, taken))
+        arranged = ["book", *fields]
+        self._arrange = None if taken == arranged else itemgetter(*map(arranged.index, taken))
+        self._sql_of_arrays = self._with_arrays()
 
-    def execute(self, connection: Connection, book: str, rows: Iterable[tuple[object, ...]]) -> None:
+    def execute(self, connection: Connection, book: str, rows: Iterable[Row]) -> None:
         """Execute it for each row, if there is one."""
+        if connection.dialect.name == "postgresql":
+            self._execute_with_arrays(connection, book, list(rows))
+            return
         parameters = [(book, *row) for row in rows]
         if self._arrange is not None:
             parameters = list(map(self._arrange, parameters))
         if parameters:
             connection.exec_driver_sql(self._sql, parameters)
 
+    def _execute_with_arrays(self, connection: Connection, book: str, rows: list[Row]) -> None:
+        if self._last:
+            rows = list({row[: self._last]: row for row in rows}.values())
+        if rows:
+            columns = dict(zip(self._fields, map(list, zip(*rows, strict=True)), strict=True))
+            connection.exec_driver_sql(self._sql_of_arrays, {"book": book, **columns})
+
+    def _with_arrays(self) -> str:
+        book: ColumnElement[object] = bindparam("book", type_=self._table.c.book.type)
+        given: Columns = {"book": book}
+        if self._fields:
+            arrays = [bindparam(name, type_=ARRAY(self._table.c[name].type)) for name in self._fields]
+            rows = func.unnest(*arrays).table_valued(*self._fields).render_derived("given")
+            given.update({name: rows.c[name] for name in self._fields})
+        sql = str(self._write(given).compile(dialect=_PSYCOPG))
+        return re.sub(r"%\((\w+)\)s", r"%(\1)b", sql)  # binary, which is twice as fast to write and to read
+
 
 def inserting(table: Table) -> Statement:
     """Insert rows, each with all columns."""
-    return Statement(table.insert(), table.columns.keys()[1:])
+    return Statement(table, table.columns.keys()[1:], lambda given: _insert(table, given))
 
 
 def adding(table: Table) -> Statement:
     """Add the numbers that are not of the primary key to those that are there, if there are any."""
-    insert = sqlite.insert(table)
     key = table.primary_key.columns.keys()
-    sums = {
-        column.name: column + insert.excluded[column.name] for column in table.c if column.name not in key
-    }
-    return Statement(insert.on_conflict_do_update(index_elements=key, set_=sums), table.columns.keys()[1:])
+    names = table.columns.keys()
+
+    def write(given: Columns) -> Insert:
+        insert = _insert(table, given)
+        sums = {name: table.c[name] + insert.excluded[name] for name in names if name not in key}
+        return insert.on_conflict_do_update(index_elements=key, set_=sums)
+
+    return Statement(table, names[1:], write)
 
 
 def amending(table: Table, fields: Sequence[str]) -> Statement:
     """Give the fields that are not of the primary key to the row that the others name."""
     key = [name for name in fields if table.c[name].primary_key]
-    values: dict[str, BindParameter[object]] = {name: bindparam(name) for name in fields if name not in key}
-    return Statement(table.update().where(*_meant(table, key)).values(values), fields)
+    assert list(fields[: len(key)]) == key, fields
+
+    def write(given: Columns) -> Update:
+        values = {name: given[name] for name in fields if name not in key}
+        return table.update().where(*_meant(table, given, key)).values(values)
+
+    return Statement(table, fields, write, last=len(key))
 
 
 def emptying(table: Table, field: str) -> Statement:
     """Take a field from the rows that have it."""
-    return Statement(table.update().where(*_meant(table, [field])).values({field: null()}), [field])
+
+    def write(given: Columns) -> Update:
+        return table.update().where(*_meant(table, given, [field])).values({field: null()})
+
+    return Statement(table, [field], write)
 
 
 def removing(table: Table, fields: Sequence[str], *conditions: TextClause) -> Statement:
     """Remove the rows with these fields that meet the conditions."""
-    return Statement(table.delete().where(*_meant(table, fields), *conditions), fields)
+
+    def write(given: Columns) -> Delete:
+        return table.delete().where(*_meant(table, given, fields), *conditions)
+
+    return Statement(table, fields, write)
 
 
-def _meant(table: Table, fields: Sequence[str]) -> list[ColumnElement[bool]]:
-    return [table.c[name] == bindparam(_KEY + name) for name in ["book", *fields]]
+def _insert(table: Table, given: Columns) -> postgresql.Insert:
+    """Insert one row of parameters, or many rows of columns. SQLite says it as PostgreSQL does."""
+    insert = postgresql.insert(table)
+    if all(isinstance(value, BindParameter) for value in given.values()):
+        return insert.values(given)
+    return insert.from_select(list(given), select(*given.values()))
+
+
+def _meant(table: Table, given: Columns, fields: Sequence[str]) -> list[ColumnElement[bool]]:
+    return [table.c[name] == given[name] for name in ["book", *fields]]

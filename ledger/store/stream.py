@@ -1,9 +1,8 @@
 """The log: every book's events at positions 1, 2, 3 ... without gaps, kept on eventsourcing's contract."""
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from itertools import starmap
+from itertools import groupby, starmap
 from uuid import UUID
 
 import msgspec
@@ -12,13 +11,12 @@ from eventsourcing import persistence
 from eventsourcing.persistence import AggregateRecorder, StoredEvent
 from sqlalchemy import Connection, Engine, exc
 
-from ledger.store.database import create_tables, reading, writing
+from ledger.store.database import TEXT, create_tables, reading, writing
+from ledger.store.notices import Notices, notify
+from ledger.store.statements import inserting
 
 FORMAT = 1
 """The format of the log's tables; another number is another layout, which this program does not open."""
-
-POLL_SECONDS = 0.2
-"""How late at most an append by another process is noticed; one by this process wakes at once."""
 
 MAX_PICKED = 10_000
 """The most positions one `at` may name: each is a parameter of one statement, and SQLite takes 32,766."""
@@ -33,9 +31,9 @@ _TABLES = sa.MetaData()
 EVENT = sa.Table(
     "event",
     _TABLES,
-    sa.Column("book", sa.Text, primary_key=True),
+    sa.Column("book", TEXT, primary_key=True),
     sa.Column("position", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("topic", sa.Text, nullable=False),
+    sa.Column("topic", TEXT, nullable=False),
     sa.Column("state", sa.LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -46,6 +44,7 @@ _RANGE = _OF_BOOK.where(
     EVENT.c.position > sa.bindparam("after"), EVENT.c.position <= sa.bindparam("through")
 ).limit(sa.bindparam("limit"))
 _UPWARDS = _RANGE.order_by(EVENT.c.position)
+_DATA = _UPWARDS.with_only_columns(EVENT.c.state)
 _DOWNWARDS = _RANGE.order_by(EVENT.c.position.desc())
 _PICKED = _OF_BOOK.where(EVENT.c.position.in_(sa.bindparam("positions", expanding=True))).order_by(
     EVENT.c.position
@@ -108,8 +107,7 @@ class SQLAlchemyAggregateRecorder(AggregateRecorder):
         self.engine = engine
         with persistence_errors():
             create_tables(engine, _TABLES, format_number=FORMAT)
-        # Given to the driver as it is: SQLAlchemy's own insert of many rows takes twice as long.
-        self._insert = str(EVENT.insert().compile(engine))
+        self._insert = inserting(EVENT)
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **_: object) -> None:
         """Write all of the events, or none.
@@ -117,9 +115,10 @@ class SQLAlchemyAggregateRecorder(AggregateRecorder):
         Raises:
             eventsourcing.persistence.IntegrityError: one of the positions is taken.
         """
-        rows = [(str(e.originator_id), e.originator_version, e.topic, e.state) for e in stored_events]
-        with persistence_errors(), writing(self.engine) as connection:
-            self.insert_on(connection, rows)
+        books = groupby(stored_events, key=lambda event: str(event.originator_id))
+        with persistence_errors(), writing(self.engine, turn=None) as connection:
+            for book, events in books:
+                self.insert_on(connection, book, [(e.originator_version, e.topic, e.state) for e in events])
 
     def select_events(
         self,
@@ -136,10 +135,9 @@ class SQLAlchemyAggregateRecorder(AggregateRecorder):
             rows = self.select_on(connection, book, gt=gt, lte=lte, desc=desc, limit=limit)
         return [StoredEvent(book, *row) for row in rows]
 
-    def insert_on(self, connection: Connection, rows: list[tuple[str, int, str, bytes]]) -> None:
-        """Write rows of (book, position, topic, bytes) in the caller's transaction."""
-        if rows:
-            connection.exec_driver_sql(self._insert, rows)
+    def insert_on(self, connection: Connection, book: str, rows: list[tuple[int, str, bytes]]) -> None:
+        """Write rows of (position, topic, bytes) in the caller's transaction: their primary key is the fence."""
+        self._insert.execute(connection, book, rows)
 
     def select_on(
         self,
@@ -161,6 +159,39 @@ class SQLAlchemyAggregateRecorder(AggregateRecorder):
         return connection.execute(_DOWNWARDS if desc else _UPWARDS, bounds).all()
 
 
+class Turn:
+    """A transaction in which nobody else writes to a book, so that what is decided in it still holds when written."""
+
+    def __init__(self, connection: Connection, recorder: SQLAlchemyAggregateRecorder, book: str) -> None:
+        self._connection, self._recorder, self._book = connection, recorder, book
+        self.appended = 0
+
+    def read(self, after: int, limit: int) -> list[StoredEntry]:
+        """At most `limit` entries above position `after`, in order."""
+        rows = self._recorder.select_on(self._connection, self._book, gt=after, limit=limit)
+        return list(starmap(StoredEntry, rows))
+
+    def append(self, after: int, entries: Sequence[tuple[str, bytes]]) -> None:
+        """Write entries (topic, bytes) to positions after + 1, after + 2 ..., all of them or none.
+
+        Raises:
+            PositionTaken: `after` is not the head of the book. The turn has to end with it.
+        """
+        assert after >= 0, after
+        if not entries:
+            return
+        head = _head_on(self._connection, self._book)
+        if head != after:
+            raise PositionTaken(self._book, after + 1, head)
+        rows = [(position, topic, data) for position, (topic, data) in enumerate(entries, after + 1)]
+        try:
+            self._recorder.insert_on(self._connection, self._book, rows)
+        except exc.IntegrityError as conflict:  # by one who takes no turns: the key is the fence
+            raise PositionTaken(self._book, after + 1, after + 1) from conflict
+        notify(self._connection, self._book)
+        self.appended += len(entries)
+
+
 class Stream:
     """The log as the rest of the house knows it: books, positions, topics and bytes.
 
@@ -171,45 +202,55 @@ class Stream:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._recorder = SQLAlchemyAggregateRecorder(engine)
-        self._appended = threading.Condition()
-        self._appended_through: dict[str, int] = {}
         self._listeners: list[Callable[[str], None]] = []
+        self._notices = Notices(engine, self._tell)
+
+    @contextlib.contextmanager
+    def turn(self, book: str) -> Iterator[Turn]:
+        """Wait until nobody else writes to a book; what is appended then is on disk when the block ends."""
+        with persistence_errors(), writing(self._engine, turn=book) as connection:
+            turn = Turn(connection, self._recorder, book)
+            yield turn
+        if turn.appended:
+            self._tell(book)
 
     def append(self, book: str, after: int, entries: Sequence[tuple[str, bytes]]) -> None:
-        """Write entries (topic, bytes) to positions after + 1, after + 2 ..., all of them or none.
+        """Write entries as `Turn.append` does, in a turn of their own.
 
         Raises:
             PositionTaken: `after` is not the head of the book.
         """
-        assert after >= 0, after
-        if not entries:
-            return
-        rows = [(book, position, topic, data) for position, (topic, data) in enumerate(entries, after + 1)]
-        try:
-            with persistence_errors(), writing(self._engine) as connection:
-                if after > 0 and not self._recorder.select_on(connection, book, gt=after - 1, lte=after):
-                    raise PositionTaken(book, after + 1, _head_on(connection, book))
-                self._recorder.insert_on(connection, rows)
-        except persistence.IntegrityError as conflict:
-            head = self.head(book)
-            if head <= after:
-                raise  # it was not the position that the database minded
-            raise PositionTaken(book, after + 1, head) from conflict
-        with self._appended:
-            self._appended_through[book] = after + len(entries)
-            self._appended.notify_all()
-        for listener in self._listeners:
-            listener(book)
+        with self.turn(book) as turn:
+            turn.append(after, entries)
 
     def on_append(self, listener: Callable[[str], None]) -> None:
-        """Have the listener called with the book after every append through this object; it must be quick."""
+        """Have the listener called with a book that was appended to, or ALL_BOOKS; it must be quick.
+
+        Appends through this object are told at once, those of other processes where `is_told`.
+        """
         self._listeners.append(listener)
+        self._notices.start()
+
+    @property
+    def is_told(self) -> bool:
+        """Whether appends by other processes are told: else one has to look for them."""
+        return self._notices.told
+
+    def close(self) -> None:
+        """Listen no longer to what other processes tell."""
+        self._notices.close()
 
     def read(self, book: str, after: int, limit: int, through: int | None = None) -> list[StoredEntry]:
         """At most `limit` entries above position `after`, none above `through`, in order."""
         with persistence_errors(), reading(self._engine) as connection:
             rows = self._recorder.select_on(connection, book, gt=after, lte=through, limit=limit)
         return list(starmap(StoredEntry, rows))
+
+    def data(self, book: str, after: int, limit: int, through: int) -> list[bytes]:
+        """The bytes of the entries that `read` would return: they stand at after + 1, after + 2 ..."""
+        asked = {"book": book, "after": after, "through": through, "limit": limit}
+        with persistence_errors(), reading(self._engine) as connection:
+            return list(connection.execute(_DATA, asked).scalars())
 
     def at(self, book: str, positions: Sequence[int]) -> list[StoredEntry]:
         """The entries at these positions (at most MAX_PICKED), each once, in order; none if not written."""
@@ -234,18 +275,9 @@ class Stream:
                 name = connection.execute(_NEXT_BOOK, {"book": name}).scalar()
         return names
 
-    def wait(self, book: str, after: int, timeout: float) -> int:
-        """Return the head as soon as it is above `after`, or as it is after `timeout` seconds.
-
-        An append through this object wakes at once, one by another process within POLL_SECONDS.
-        """
-        waited = 0.0
-        while (head := self.head(book)) <= after and waited < timeout:
-            pause = min(POLL_SECONDS, timeout - waited)
-            with self._appended:
-                self._appended.wait_for(lambda: self._appended_through.get(book, 0) > after, pause)
-            waited += pause
-        return head
+    def _tell(self, book: str) -> None:
+        for listener in self._listeners:
+            listener(book)
 
 
 def _head_on(connection: Connection, book: str) -> int:

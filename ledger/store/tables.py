@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, Table
 
 from ledger.runs import Run
+from ledger.store.database import TEXT
 from ledger.values import TransferStatus, UnitState
 
-VIEWS_VERSION = 1
-"""The version of these tables and of what is put in them: views of another version are dropped and made anew."""
+VIEWS_VERSION = "0001"
+"""The version of these tables and of what is put in them: the last step in ledger.store.migrations."""
 
 VIEWS = MetaData()
 """Every table of the views."""
@@ -23,12 +24,17 @@ VIEWS = MetaData()
 
 def _table(name: str, *columns: Column[str] | Column[int] | Column[bytes] | Index) -> Table:
     # Without row ids a row lies in its primary key and nowhere else: one search finds it, one write makes it.
-    book = Column("book", Text, primary_key=True)
+    book = Column("book", TEXT, primary_key=True)
     return Table(name, VIEWS, book, *columns, sqlite_with_rowid=False)
 
 
 def _text(name: str, *, key: bool = False, optional: bool = False) -> Column[str]:
-    return Column(name, Text, primary_key=key, nullable=optional)
+    return Column(name, TEXT, primary_key=key, nullable=optional)
+
+
+def _partial(name: str, *columns: str, where: sa.TextClause) -> Index:
+    """An index on the rows that meet a condition."""
+    return Index(name, *columns, sqlite_where=where, postgresql_where=where)
 
 
 def _number(name: str, *, key: bool = False, optional: bool = False) -> Column[int]:
@@ -90,6 +96,9 @@ RECALL = _table(
 
 REQUEST = _table("request", _text("request_id", key=True), _number("position"))
 
+PRESENT = sa.text("valid_to IS NULL")
+"""Met by the runs in force: those of a batch are its partition."""
+
 RUN = _table(
     "run",
     _number("batch", key=True),
@@ -107,7 +116,7 @@ RUN = _table(
     _number("transfer"),
     _text("way"),
     Column("head", LargeBinary, nullable=False),
-    Index("run_present", "book", "batch", "first", sqlite_where=sa.text("valid_to IS NULL")),
+    _partial("run_present", "book", "batch", "first", where=PRESENT),
 )
 """One row for each run an event made, for ever, and one for each that a cut left and that is in force. Those in force
 have no ``valid_to`` and are the batch's partition. (``previous_origin``, ``previous``) is (``first``, ``valid_from``)
@@ -140,25 +149,25 @@ TRANSFER = _table(
     Index("transfer_of_giver", "book", "giver", "transfer", "line"),
     Index("transfer_of_receiver", "book", "receiver", "transfer", "line"),
     # Nearly all are accepted: whoever looks for another status, an open offer above all, need not pass them by.
-    Index(
+    _partial(
         "transfer_of_giver_by_status",
         "book",
         "giver",
         "status",
         "transfer",
         "line",
-        sqlite_where=NOT_ACCEPTED,
+        where=NOT_ACCEPTED,
     ),
-    Index(
+    _partial(
         "transfer_of_receiver_by_status",
         "book",
         "receiver",
         "status",
         "transfer",
         "line",
-        sqlite_where=NOT_ACCEPTED,
+        where=NOT_ACCEPTED,
     ),
-    Index("transfer_deadline", "book", "deadline", sqlite_where=OPEN_WITH_DEADLINE),
+    _partial("transfer_deadline", "book", "deadline", where=OPEN_WITH_DEADLINE),
 )
 
 PACKED_CASE = _table(
@@ -189,7 +198,7 @@ LADDER = _table(
     _text("currency_code", key=True),
     _number("amount_minor", key=True),
     _number("units"),
-    Index("ladder_to_remove", "book", "units", sqlite_where=NO_UNITS),
+    _partial("ladder_to_remove", "book", "units", where=NO_UNITS),
 )
 """A histogram: how many units of a batch a tier received at a price. A row of no units is removed."""
 
@@ -203,7 +212,7 @@ STOCK = _table(
     _number("owned"),
     _number("in_custody"),
     _number("reserved"),
-    Index("stock_to_remove", "book", "owned", "in_custody", "reserved", sqlite_where=NOTHING_LEFT),
+    _partial("stock_to_remove", "book", "owned", "in_custody", "reserved", where=NOTHING_LEFT),
 )
 """What parties have of each batch. A row of all zeros is removed."""
 

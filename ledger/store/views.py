@@ -11,7 +11,7 @@ from ledger.projections import cases, registers, transfers
 from ledger.projections.runs import RunChanges
 from ledger.projections.views import Row, ViewChanges
 from ledger.store import tables
-from ledger.store.database import FormatNotKnown, create_tables, writing
+from ledger.store.database import FormatNotKnown, create_schema, reading, writing
 from ledger.store.planning import describe
 from ledger.store.statements import Statement, adding, amending, emptying, inserting, removing
 
@@ -42,6 +42,7 @@ _CASES: Mapping[type[cases.CaseStep], Sequence[Statement]] = {
         emptying(tables.PACKED_CASE, "outer"),
     ],
 }
+_ALEMBIC = sa.table("alembic_version", sa.column("version_num", sa.Text))
 _RUN_KEY = ["batch", "first", "valid_from"]
 _INSERT_RUN = inserting(tables.RUN)
 _END_RUN = amending(tables.RUN, [*_RUN_KEY, "valid_to"])
@@ -49,22 +50,52 @@ _REMOVE_RUN = removing(tables.RUN, _RUN_KEY)
 _ADD_LADDER, _REMOVE_LADDER = adding(tables.LADDER), removing(tables.LADDER, [], tables.NO_UNITS)
 _ADD_STOCK, _REMOVE_STOCK = adding(tables.STOCK), removing(tables.STOCK, [], tables.NOTHING_LEFT)
 
-sa.event.listen(tables.VIEWS, "after_create", describe)  # in the same transaction: who sees tables, sees both
+MIGRATIONS = "ledger:store/migrations"
+"""Where alembic finds the steps that lead from one version of the tables to the next."""
 
 
 def open_views(engine: Engine) -> None:
-    """See to it that the tables are there and of this version; what another version left is dropped."""
-    try:
-        create_tables(engine, tables.VIEWS, format_number=tables.VIEWS_VERSION)
-    except FormatNotKnown as other:
-        _LOG.warning("views of another version are rebuilt", found=other.found, version=tables.VIEWS_VERSION)
-        with writing(engine) as connection:
-            # another process may have been first
-            if connection.exec_driver_sql("PRAGMA user_version").scalar_one() == other.found:
-                for name in sa.inspect(connection).get_table_names():
-                    sa.Table(name, sa.MetaData()).drop(connection)
-                connection.exec_driver_sql("PRAGMA user_version = 0")
-        create_tables(engine, tables.VIEWS, format_number=tables.VIEWS_VERSION)
+    """See to it that the tables are there and of VIEWS_VERSION: older ones are migrated.
+
+    Raises:
+        FormatNotKnown: they are of a version that this program does not know.
+    """
+    with reading(engine) as connection:
+        found = _version(connection)
+    if found == tables.VIEWS_VERSION:
+        return
+    with writing(engine) as connection:
+        found = _version(connection)  # another process may have been first
+        if found != tables.VIEWS_VERSION:
+            _migrate(connection, found, str(engine.url.render_as_string()))
+
+
+def _version(connection: Connection) -> str:
+    """Return the version of the tables, "" for none."""
+    if not sa.inspect(connection).has_table(_ALEMBIC.name):
+        return ""
+    return connection.execute(sa.select(_ALEMBIC.c.version_num)).scalar() or ""
+
+
+def _migrate(connection: Connection, found: str, database: str) -> None:
+    from alembic import command  # noqa: PLC0415 -- takes a moment, and is needed once
+    from alembic.config import Config  # noqa: PLC0415 -- as above
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 -- as above
+
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", MIGRATIONS)
+    known = {step.revision for step in ScriptDirectory.from_config(config).walk_revisions()}
+    if found and found not in known:
+        raise FormatNotKnown(database, found, tables.VIEWS_VERSION)
+    create_schema(connection)
+    if not found:  # or they are from before versions were kept so
+        for name in sa.inspect(connection).get_table_names():
+            sa.Table(name, sa.MetaData()).drop(connection)
+    else:
+        _LOG.warning("views of an older version are migrated", found=found, version=tables.VIEWS_VERSION)
+    command.upgrade(config, tables.VIEWS_VERSION)
+    if connection.dialect.name == "sqlite":
+        describe(tables.VIEWS, connection)
 
 
 def write_changes(connection: Connection, book: str, changes: ViewChanges) -> None:

@@ -8,13 +8,13 @@ from sqlalchemy import Engine
 
 from ledger.store.database import Purpose, open_engine
 from ledger.store.stream import Stream
+from tests.books import url
 
 
-@pytest.fixture(params=["sqlite"])
-def locate(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Purpose], str]:
-    """Say where this test's database for a purpose is, new and empty: another kind of database joins here."""
-    assert request.param == "sqlite"
-    return lambda purpose: f"sqlite:///{tmp_path}/{purpose}.sqlite"
+@pytest.fixture
+def locate(place: Path) -> Callable[[Purpose], str]:
+    """Say where this test's database for a purpose is, new and empty."""
+    return lambda purpose: url(place, purpose)
 
 
 @pytest.fixture
@@ -32,6 +32,8 @@ def connect(locate: Callable[[Purpose], str]) -> Iterator[Callable[[Purpose], En
 
 
 @pytest.fixture
-def stream(connect: Callable[[Purpose], Engine]) -> Stream:
+def stream(connect: Callable[[Purpose], Engine]) -> Iterator[Stream]:
     """An empty log."""
-    return Stream(connect("events"))
+    stream = Stream(connect("events"))
+    yield stream
+    stream.close()

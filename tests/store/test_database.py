@@ -9,7 +9,15 @@ import pytest
 import sqlalchemy
 from sqlalchemy import Engine
 
-from ledger.store.database import FormatNotKnown, Purpose, create_tables, open_engine, reading, writing
+from ledger.store.database import (
+    FormatNotKnown,
+    Purpose,
+    create_schema,
+    create_tables,
+    open_engine,
+    reading,
+    writing,
+)
 from ledger.store.stream import Stream
 
 Connect = Callable[[Purpose], Engine]
@@ -63,6 +71,7 @@ def test_writers_take_turns(connect: Connect) -> None:
     """A writer that comes while another is at work waits its turn, and neither is told that it is locked."""
     engines = [connect("views"), connect("views")]
     with writing(engines[0]) as connection:
+        create_schema(connection)
         connection.exec_driver_sql("CREATE TABLE counter (value BIGINT)")
         connection.exec_driver_sql("INSERT INTO counter VALUES (0)")
 
@@ -81,6 +90,8 @@ def test_writers_take_turns(connect: Connect) -> None:
 def test_a_failed_writing_leaves_nothing(connect: Connect) -> None:
     """An exception inside a writing transaction takes back all that was written in it, tables too."""
     engine = connect("views")
+    with writing(engine) as connection:
+        create_schema(connection)
 
     def fail() -> None:
         with writing(engine) as connection:

@@ -12,6 +12,10 @@ from typing import TypeAlias
 
 import pytest
 import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
@@ -19,11 +23,13 @@ from structlog.testing import capture_logs
 
 from ledger.codec import MalformedEvent
 from ledger.store import tables
-from ledger.store.database import Purpose, open_engine, reading
+from ledger.store.database import FormatNotKnown, Purpose, create_schema, open_engine, reading, writing
 from ledger.store.follower import TRACKING, Follower
 from ledger.store.moment import ViewsNotWhole, moment
 from ledger.store.partitions import Partitions, load_partition
 from ledger.store.stream import Stream
+from ledger.store.views import MIGRATIONS, open_views
+from tests.books import url
 from tests.projections.synthetic import SyntheticBook
 
 PATIENCE = 60.0
@@ -34,13 +40,13 @@ import sys
 from ledger.store.database import open_engine
 from ledger.store.follower import Follower
 from ledger.store.stream import Stream
-directory, work, events_at_once = sys.argv[1:]
-stream = Stream(open_engine(f"{directory}/events.sqlite", purpose="events"))
-follower = Follower(stream, open_engine(f"{directory}/views.sqlite", purpose="views"), int(events_at_once))
+events, views, work, events_at_once = sys.argv[1:]
+stream = Stream(open_engine(events, purpose="events"))
+follower = Follower(stream, open_engine(views, purpose="views"), int(events_at_once))
 tell = lambda done, of: print(done, flush=True)
 follower.rebuild(tell) if work == "rebuild" else follower.catch_up("book", tell)
 """
-"""A program that follows the book in a directory, or rebuilds it, so many events at once, and says how far it is."""
+"""A program that follows the book of a place, or rebuilds it, so many events at once, and says how far it is."""
 
 Rows: TypeAlias = dict[str, list[tuple[object, ...]]]
 Connect: TypeAlias = Callable[[Purpose], Engine]
@@ -67,9 +73,17 @@ def followed(stream: Stream, directory: Path, *books: str) -> Rows:
     return rows
 
 
-def child(directory: Path, work: str, events_at_once: int) -> subprocess.Popen[str]:
-    """Start a follower in a process of its own."""
-    arguments = [sys.executable, "-c", FOLLOW, str(directory), work, str(events_at_once)]
+def child(place: Path, work: str, events_at_once: int) -> subprocess.Popen[str]:
+    """Start a follower of a place in a process of its own."""
+    arguments = [
+        sys.executable,
+        "-c",
+        FOLLOW,
+        url(place, "events"),
+        url(place, "views"),
+        work,
+        str(events_at_once),
+    ]
     return subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
 
 
@@ -126,14 +140,14 @@ def long_book() -> SyntheticBook:
 
 
 def test_a_follower_killed_at_any_moment_neither_loses_nor_repeats(
-    long_book: SyntheticBook, stream: Stream, connect: Connect, tmp_path: Path
+    long_book: SyntheticBook, stream: Stream, connect: Connect, place: Path, tmp_path: Path
 ) -> None:
     """A follower killed again and again, and then left alone, has written the rows of one never disturbed."""
     stream.append("book", 0, long_book.entries)
     moments, views = random.Random(7), connect("views")
     stood = [0]
     for _ in range(4):
-        process = child(tmp_path, "follow", 3)
+        process = child(place, "follow", 3)
         kill_after(process, moments.randint(1, 40), moments.uniform(0, 0.01))
         stood.append(Follower(stream, views).position("book"))
     assert stood == sorted(set(stood))
@@ -143,11 +157,11 @@ def test_a_follower_killed_at_any_moment_neither_loses_nor_repeats(
 
 
 def test_two_followers_of_one_file_share_the_work(
-    long_book: SyntheticBook, stream: Stream, connect: Connect, tmp_path: Path
+    long_book: SyntheticBook, stream: Stream, connect: Connect, place: Path, tmp_path: Path
 ) -> None:
     """Two processes that carry the same views at once write the rows that one writes alone."""
     stream.append("book", 0, long_book.entries)
-    both = [child(tmp_path, "follow", 2), child(tmp_path, "follow", 3)]
+    both = [child(place, "follow", 2), child(place, "follow", 3)]
     assert [process.wait(PATIENCE) for process in both] == [0, 0]
     for process in both:
         process.communicate()
@@ -155,14 +169,14 @@ def test_two_followers_of_one_file_share_the_work(
 
 
 def test_a_rebuild_that_was_killed_goes_on_where_it_was(
-    long_book: SyntheticBook, stream: Stream, connect: Connect, tmp_path: Path
+    long_book: SyntheticBook, stream: Stream, connect: Connect, place: Path, tmp_path: Path
 ) -> None:
     """Until a rebuild is finished its views answer nothing; asked for again, it goes on and ends alike."""
     total = len(long_book.entries)
     stream.append("book", 0, long_book.entries)
     views = connect("views")
     Follower(stream, views).catch_up("book")
-    kill_after(child(tmp_path, "rebuild", 5), 3, 0)
+    kill_after(child(place, "rebuild", 5), 3, 0)
     follower = Follower(stream, views)
     stood = follower.position("book")
     with pytest.raises(ViewsNotWhole), moment(views, "book"):
@@ -194,30 +208,50 @@ def test_a_rebuild_begins_every_book_anew(stream: Stream, connect: Connect, tmp_
     assert rows_of(views) == followed(stream, tmp_path, "one", "two")
 
 
-def test_views_of_another_version_are_made_anew(
-    stream: Stream, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_views_from_before_versions_were_kept_are_made_anew(
+    stream: Stream, connect: Connect, tmp_path: Path
 ) -> None:
-    """A file that another version made is dropped with a word in the log, and carried from the beginning."""
+    """Tables that no step made are dropped, and the views are carried from the beginning."""
     book = SyntheticBook(3, 30)
     stream.append("book", 0, book.entries)
     expected = followed(stream, tmp_path)
     views = connect("views")
-    monkeypatch.setattr(tables, "VIEWS_VERSION", tables.VIEWS_VERSION + 1)
-    with views.begin() as connection:
+    with writing(views) as connection:
+        create_schema(connection)
         connection.execute(sa.text("CREATE TABLE run (something TEXT)"))
         connection.execute(sa.text("CREATE TABLE elsewhere (something TEXT)"))
-        connection.execute(sa.text(f"PRAGMA user_version = {tables.VIEWS_VERSION - 1}"))
-    with capture_logs() as logs:
-        follower = Follower(stream, views)
-    assert [(line["log_level"], line["version"]) for line in logs] == [("warning", tables.VIEWS_VERSION)]
+    follower = Follower(stream, views)
     with pytest.raises(ViewsNotWhole), moment(views, "book"):
         pass
     assert follower.catch_up("book") == len(book.entries)
     assert rows_of(views) == expected
     assert not sa.inspect(views).has_table("elsewhere")
-    with capture_logs() as logs:
+
+
+def test_views_of_a_newer_version_are_refused_and_left_alone(stream: Stream, connect: Connect) -> None:
+    """A program does not touch views that a newer one made: that one may still be at work."""
+    stream.append("book", 0, SyntheticBook(3, 30).entries)
+    views = connect("views")
+    Follower(stream, views).catch_up("book")
+    before = rows_of(views)
+    with writing(views) as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(FormatNotKnown, match="is in format 9999, and this Pathbook reads format 0"):
         Follower(stream, views)
-    assert logs == []
+    assert rows_of(views) == before
+
+
+def test_the_steps_lead_to_the_tables_there_are(connect: Connect) -> None:
+    """Views that were migrated step by step have the tables and columns the program speaks of; the last is theirs."""
+    views = connect("views")
+    open_views(views)
+    with reading(views) as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, tables.VIEWS) == []
+        assert context.get_current_revision() == tables.VIEWS_VERSION
+    config = Config()
+    config.set_main_option("script_location", MIGRATIONS)
+    assert ScriptDirectory.from_config(config).get_heads() == [tables.VIEWS_VERSION]
 
 
 def test_a_thread_follows_what_this_process_and_others_append(stream: Stream, connect: Connect) -> None:

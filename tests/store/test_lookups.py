@@ -46,22 +46,62 @@ def statements() -> Iterator[tuple[str, Select[*tuple[object, ...]]]]:
                 yield f"{module.__name__}.{name}", statement
 
 
-@pytest.mark.parametrize("name", [name for name, _ in statements()])
-def test_a_lookup_searches_by_more_than_the_book(name: str, connect: Callable[[Purpose], Engine]) -> None:
-    """SQLite plans no scan of a table, and no search that would pass by all rows of a book."""
+def test_a_lookup_searches_by_more_than_the_book(connect: Callable[[Purpose], Engine]) -> None:
+    """No plan scans a table, or searches so that it would pass by all rows of a book."""
     views = connect("views")
     Follower(Stream(connect("events")), views)
-    compiled = dict(statements())[name].compile(views)
+    if views.dialect.name == "postgresql":
+        fill(views)
+    read_from = tables.VIEWS.tables.keys() - {"refill"}
+    for name, statement in statements():
+        if views.dialect.name == "postgresql":
+            steps, passing_by = plan_of_postgresql(statement, views), r"Index Cond: \(\(?book = [^()]+\)+$"
+        else:
+            steps, passing_by = plan_of_sqlite(statement, views), r".*\(book=\?\)"
+        assert steps, name
+        for place, step in enumerate(steps):
+            scanned = re.match(r"(?:SCAN|Seq Scan on) (\w+)", step)
+            assert scanned is None or scanned[1] not in read_from, (name, steps)
+            assert not re.match(passing_by, step) or "refill" in f"{steps[place - 1]}{step}", (name, steps)
+
+
+def fill(views: Engine) -> None:
+    """Give every table rows, of one book: PostgreSQL plans by what there is."""
     with views.begin() as connection:
-        plan = connection.exec_driver_sql(
-            f"EXPLAIN QUERY PLAN {compiled}", tuple(0 for _ in compiled.positiontup or ())
-        )
-        steps = [row.detail for row in plan]
-    assert steps
-    for step in steps:
-        scanned = re.match(r"SCAN (\w+)", step)
-        assert scanned is None or scanned[1] not in tables.VIEWS.tables, steps
-        assert "(book=?)" not in step or "refill" in step, steps
+        for table in tables.VIEWS.sorted_tables:
+            values = [
+                "''"
+                if column.name == "book"
+                else "'x' || g"
+                if isinstance(column.type, sa.Text)
+                else "g::text::bytea"
+                if isinstance(column.type, sa.LargeBinary)
+                else "g"
+                for column in table.c
+            ]
+            rows = 1 if table is tables.REFILL else 10_000
+            quoted = views.dialect.identifier_preparer.format_table(table)
+            connection.exec_driver_sql(
+                f"INSERT INTO {quoted} SELECT {', '.join(values)} FROM generate_series(1, {rows}) g"
+            )
+            connection.exec_driver_sql(f"ANALYZE {quoted}")
+
+
+def plan_of_sqlite(statement: Select[*tuple[object, ...]], views: Engine) -> list[str]:
+    """Ask SQLite how it would answer."""
+    compiled = statement.compile(views)
+    with views.begin() as connection:
+        asked = tuple(0 for _ in compiled.positiontup or ())
+        return [row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", asked)]
+
+
+def plan_of_postgresql(statement: Select[*tuple[object, ...]], views: Engine) -> list[str]:
+    """Ask PostgreSQL how it would answer from tables so large that reading them from end to end is no way."""
+    compiled = statement.compile(views)
+    with views.begin() as connection:
+        asked = {name: "" if isinstance(bind.type, sa.String) else 0 for name, bind in compiled.binds.items()}
+        plan = connection.exec_driver_sql(f"EXPLAIN (COSTS OFF) {compiled}", asked)
+        return [row[0].strip().removeprefix("->").strip() for row in plan]
 
 
 @pytest.mark.parametrize("row", ROWS)

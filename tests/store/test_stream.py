@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 
 from ledger.store.database import Purpose
 from ledger.store.stream import PositionTaken, StoredEntry, Stream
+from tests.books import wait_beyond
 
 Connect = Callable[[Purpose], Engine]
 Locate = Callable[[Purpose], str]
@@ -219,7 +220,7 @@ def test_a_writer_killed_at_work_leaves_whole_groups(locate: Locate, stream: Str
         before = stream.head("masks")
         with start_writer(locate("events"), str(round_), 1_000_000, size) as writer:
             go(writer)
-            assert stream.wait("masks", before + 5 * size, SOON) > before + 5 * size
+            wait_beyond(stream, "masks", before + 5 * size)
             writer.kill()
             acknowledged, _ = writer.communicate(timeout=SOON)
         head = stream.head("masks")
@@ -227,40 +228,6 @@ def test_a_writer_killed_at_work_leaves_whole_groups(locate: Locate, stream: Str
         assert head >= max(map(int, acknowledged.split()))
         assert [int(entry.data) for entry in everything(stream)[before:]] == list(range(head - before))
         assert {entry.topic for entry in stream.read("masks", before, head)} == {str(round_)}
-
-
-def test_a_waiter_is_woken_by_an_append(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever waits for a position is answered with the head once it is there."""
-    monkeypatch.setattr("ledger.store.stream.POLL_SECONDS", 10 * SOON)  # so that asking again does not help
-
-    def take_turns(first: int) -> None:
-        for position in range(first, 41, 2):
-            assert stream.wait("masks", position - 2, SOON) == position - 1
-            stream.append("gloves", position - 1, [("t", b"of no interest")])
-            stream.append("masks", position - 1, [("t", b"your turn")])
-
-    with ThreadPoolExecutor(2) as threads:
-        turns = [threads.submit(take_turns, first) for first in (1, 2)]
-        for turn in turns:
-            turn.result(SOON)
-    assert stream.wait("masks", 39, SOON) == 40
-
-
-def test_a_waiter_notices_an_append_from_elsewhere(connect: Connect) -> None:
-    """An append that this object did not see is found by asking again."""
-    here, elsewhere = Stream(connect("events")), Stream(connect("events"))
-    with ThreadPoolExecutor(1) as threads:
-        waiter = threads.submit(here.wait, "masks", 0, SOON)
-        elsewhere.append("masks", 0, [("t", b"1")])
-        assert waiter.result(SOON) == 1
-
-
-def test_waiting_ends(stream: Stream) -> None:
-    """When nothing comes, the wait ends with the head as it is."""
-    stream.append("masks", 0, [("t", b"1")])
-    assert stream.wait("masks", 1, 0.0) == 1
-    assert stream.wait("masks", 1, 0.3) == 1
-    assert stream.wait("gloves", 0, 0.01) == 0
 
 
 def test_a_log_is_there_when_opened_again(connect: Connect) -> None:
