@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, Table
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, SmallInteger, Table
 
 from ledger.runs import Run
 from ledger.store.database import TEXT
@@ -17,6 +17,9 @@ from ledger.values import TransferStatus, UnitState
 
 VIEWS_VERSION = "0001"
 """The version of these tables and of what is put in them: the last step in ledger.store.migrations."""
+
+KEPT_AS = "kept_as"
+"""Names the type of a column where it is narrower than what it may be compared with."""
 
 VIEWS = MetaData()
 """Every table of the views."""
@@ -41,14 +44,25 @@ def _number(name: str, *, key: bool = False, optional: bool = False) -> Column[i
     return Column(name, BigInteger, primary_key=key, nullable=optional, autoincrement=False)
 
 
-PARTY = _table("party", _text("party", key=True), _number("kind"), _number("position"))
+def _small(name: str, *, key: bool = False) -> Column[int]:
+    """A number below 2^31 (of a batch, a unit, a line, a tier), kept in half the space; asked for as any number."""
+    return Column(
+        name, BigInteger, primary_key=key, nullable=False, autoincrement=False, info={KEPT_AS: Integer}
+    )
+
+
+def _enum(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False, autoincrement=False, info={KEPT_AS: SmallInteger})
+
+
+PARTY = _table("party", _text("party", key=True), _enum("kind"), _number("position"))
 
 AUTHORIZATION = _table(
     "authorization",
     _number("position", key=True),
     _text("party"),
     _text("upline"),
-    _number("tier"),
+    _small("tier"),
     _text("products"),
     _text("region"),
     _number("valid_from"),
@@ -69,7 +83,7 @@ PRODUCT = _table(
 
 BATCH = _table(
     "batch",
-    _number("batch", key=True),
+    _small("batch", key=True),
     _text("product"),
     _text("brand"),
     _text("lot"),
@@ -86,7 +100,7 @@ BATCH = _table(
 RECALL = _table(
     "recall",
     _number("position", key=True),
-    _number("batch"),
+    _small("batch"),
     _text("ranges"),
     _text("note"),
     _number("occurred_at"),
@@ -101,18 +115,18 @@ PRESENT = sa.text("valid_to IS NULL")
 
 RUN = _table(
     "run",
-    _number("batch", key=True),
-    _number("first", key=True),
+    _small("batch", key=True),
+    _small("first", key=True),
     _number("valid_from", key=True),
     _number("valid_to", optional=True),
-    _number("last"),
+    _small("last"),
     _number("position"),
-    _number("origin"),
+    _small("origin"),
     _number("previous"),
-    _number("previous_origin"),
+    _small("previous_origin"),
     _text("owner"),
     _text("custodian"),
-    _number("state"),
+    _enum("state"),
     _number("transfer"),
     _text("way"),
     Column("head", LargeBinary, nullable=False),
@@ -131,9 +145,9 @@ OPEN_WITH_DEADLINE = sa.text(f"status = {TransferStatus.OFFERED.value} AND deadl
 TRANSFER = _table(
     "transfer",
     _number("transfer", key=True),
-    _number("line", key=True),
-    _number("kind"),
-    _number("status"),
+    _small("line", key=True),
+    _enum("kind"),
+    _enum("status"),
     _text("giver"),
     _text("receiver"),
     _number("amount_minor"),
@@ -181,9 +195,9 @@ PACKED_CASE = _table(
 
 CASE_RANGE = _table(
     "case_range",
-    _number("batch", key=True),
-    _number("first", key=True),
-    _number("last"),
+    _small("batch", key=True),
+    _small("first", key=True),
+    _small("last"),
     _text("sscc"),
     Index("case_range_in_case", "book", "sscc"),
 )
@@ -193,8 +207,8 @@ NO_UNITS = sa.text("units = 0")
 
 LADDER = _table(
     "ladder",
-    _number("batch", key=True),
-    _number("tier", key=True),
+    _small("batch", key=True),
+    _small("tier", key=True),
     _text("currency_code", key=True),
     _number("amount_minor", key=True),
     _number("units"),
@@ -208,7 +222,7 @@ NOTHING_LEFT = sa.text("owned = 0 AND in_custody = 0 AND reserved = 0")
 STOCK = _table(
     "stock",
     _text("party", key=True),
-    _number("batch", key=True),
+    _small("batch", key=True),
     _number("owned"),
     _number("in_custody"),
     _number("reserved"),
