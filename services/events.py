@@ -2,54 +2,67 @@
 
 from collections.abc import AsyncIterator
 
-from pathbook.v1 import events_pb2, events_pb2_grpc
+import grpc
+
+from pathbook.v1 import events_pb2
 from services import requests
 from services.doors import Doors
 from services.drain import Drain
 from services.following import Following
 
 
-class EventService(events_pb2_grpc.EventServiceServicer):
-    """Hands out stored bytes as they are: what is read here is what was hashed."""
+class EventService:
+    """Hands out stored bytes as they are: what is read here is what was hashed.
+
+    Its streams yield responses that are serialised already, once for all callers at the same place. That is why
+    it is no servicer of the generated code, which has gRPC serialise each response for each caller.
+    """
 
     def __init__(self, doors: Doors, following: Following, drain: Drain) -> None:
         self._doors = doors
         self._following = following
         self._drain = drain
 
-    async def Read(
-        self, request: events_pb2.ReadRequest, _context: object
-    ) -> AsyncIterator[events_pb2.ReadResponse]:
-        """Stream the events after a position, up to the head of now."""
+    def add_to(self, server: grpc.aio.Server) -> None:
+        """Let a server that was not started answer the calls of this service."""
+        methods = grpc.method_handlers_generic_handler(
+            events_pb2.DESCRIPTOR.services_by_name["EventService"].full_name,
+            {
+                "Read": grpc.unary_stream_rpc_method_handler(self.Read, events_pb2.ReadRequest.FromString),
+                "Subscribe": grpc.unary_stream_rpc_method_handler(
+                    self.Subscribe, events_pb2.SubscribeRequest.FromString
+                ),
+                "GetHead": grpc.unary_unary_rpc_method_handler(
+                    self.GetHead,
+                    events_pb2.GetHeadRequest.FromString,
+                    events_pb2.GetHeadResponse.SerializeToString,
+                ),
+            },
+        )
+        server.add_generic_rpc_handlers([methods])
+
+    async def Read(self, request: events_pb2.ReadRequest, _context: object) -> AsyncIterator[bytes]:
+        """Stream the events after a position, up to the head of now, as serialised ReadResponses."""
         book = requests.book_name(request.book)
         limit = requests.position(request.limit, "limit")
         after, head = await self._place(book, request.after_position)
         through = min(head, after + limit) if limit else head
         async for batch in self._following.batches(book, after, through):
             self._drain.check()
-            yield events_pb2.ReadResponse(
-                first_position=batch[0].position,
-                events=[entry.data for entry in batch],
-                next_after_position=batch[-1].position,
-            )
+            yield batch.response
 
-    async def Subscribe(
-        self, request: events_pb2.SubscribeRequest, _context: object
-    ) -> AsyncIterator[events_pb2.SubscribeResponse]:
-        """Stream the events after a position, and new ones as they come."""
+    async def Subscribe(self, request: events_pb2.SubscribeRequest, _context: object) -> AsyncIterator[bytes]:
+        """Stream the events after a position, and new ones as they come, as serialised SubscribeResponses."""
         book = requests.book_name(request.book)
         after, head = await self._place(book, request.after_position)
         while True:
             async for batch in self._following.batches(book, after, head):
-                after = batch[-1].position
-                yield events_pb2.SubscribeResponse(
-                    first_position=batch[0].position,
-                    events=[entry.data for entry in batch],
-                    next_after_position=after,
-                )
+                self._drain.check()
+                yield batch.response
+                after = batch.last
             head = await self._drain.unless_begun(self._following.head_beyond(book, after))
             if head == after:
-                yield events_pb2.SubscribeResponse(next_after_position=after)
+                yield events_pb2.SubscribeResponse(next_after_position=after).SerializeToString()
 
     async def GetHead(
         self, request: events_pb2.GetHeadRequest, _context: object

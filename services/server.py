@@ -14,7 +14,6 @@ from pathbook.v1 import (
     batches_pb2,
     batches_pb2_grpc,
     events_pb2,
-    events_pb2_grpc,
     parties_pb2,
     parties_pb2_grpc,
     paths_pb2,
@@ -88,7 +87,8 @@ class Server:
             services.directory.KeyUnusable, ledger.store.database.FormatNotKnown: see there.
             OSError: the directory cannot be used, or the address not listened on.
         """
-        self._directory = await asyncio.to_thread(Directory, self._settings.data, now)
+        settings = self._settings
+        self._directory = await asyncio.to_thread(Directory, settings.data, now, database=settings.database)
         self._doors = Doors(self._directory)
         self._add_services()
         try:
@@ -130,6 +130,6 @@ class Server:
             TransferService(doors, Bulk(doors, drain)), server
         )
         paths_pb2_grpc.add_PathServiceServicer_to_server(PathService(doors), server)
-        events_pb2_grpc.add_EventServiceServicer_to_server(EventService(doors, following, drain), server)
+        EventService(doors, following, drain).add_to(server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)

@@ -10,8 +10,7 @@ import msgspec
 import pytest
 from hypothesis import settings
 
-from ledger import book as writing
-from ledger.book import Answer
+from ledger.book import Answer, door, memory
 from ledger.commands import (
     AcceptTransfer,
     AuthorizeParty,
@@ -185,7 +184,7 @@ def test_a_failing_command_does_not_take_its_neighbours_along(
             assert command.request_id != "poison", "broken on purpose"
             return decide(state, command, now)
 
-        monkeypatch.setattr(writing, "decide", breaking)
+        monkeypatch.setattr(door, "decide", breaking)
         waiting = [opened.submit("masks", [record(name)]) for name in ("5", "poison", "7")]
         assert positions(waiting[0].result(PATIENCE)) == [5]
         with pytest.raises(AssertionError, match="broken on purpose"):
@@ -298,7 +297,7 @@ def test_a_brand_that_cannot_be_begins_no_book(place: Path) -> None:
 
 def test_many_offers_due_at_once_all_lapse(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What does not lapse with one group lapses with the next."""
-    monkeypatch.setattr(writing, "MAX_LAPSES", 3)
+    monkeypatch.setattr(door, "MAX_LAPSES", 3)
     offers = [
         OfferTransfer(
             request_id=f"o{number}",
@@ -352,9 +351,9 @@ class BookAgainstModel(Model):
 def little_memory(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the book forget what it can, in the test that asks for it."""
     if request.cls is not None:
-        monkeypatch.setattr(writing, "MAX_RUNS_AT_HAND", 3)
-        monkeypatch.setattr(writing, "MAX_TRANSFERS_AT_HAND", 2)
-        monkeypatch.setattr(writing, "GROUPS_BETWEEN_TIDYING", 1)
+        monkeypatch.setattr(memory, "MAX_RUNS_AT_HAND", 3)
+        monkeypatch.setattr(memory, "MAX_TRANSFERS_AT_HAND", 2)
+        monkeypatch.setattr(memory, "GROUPS_BETWEEN_TIDYING", 1)
 
 
 TestBookAgainstModel = BookAgainstModel.TestCase

@@ -2,54 +2,158 @@
 
 import multiprocessing
 import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+import msgspec
+
 from ledger.codec import decode
+from ledger.commands import RegisterParty
 from ledger.store.stream import Stream
+from ledger.values import PartyKind
 from tests.books import BEGINNING, PATIENCE, Clock, ask, engine, library, positions, record, wait_beyond
 from tests.scenario import DAY, NOON
 
+SPAWN = multiprocessing.get_context("spawn")
+
 
 def write_a_lot(directory: Path, writer: str, count: int) -> None:
-    """Record transfers from a process of its own."""
+    """Record transfers from a process of its own, as many together as wait."""
     with library(directory, Clock(NOON + DAY)) as opened:
         waiting = [opened.submit("masks", [record(f"{writer}-{number}")]) for number in range(count)]
         for future in waiting:
             positions(future.result(PATIENCE))
 
 
-def names(directory: Path) -> list[str]:
+def write_one_by_one(directory: Path, writer: str, count: int) -> None:
+    """Record transfers from a process of its own, each in a turn of its own, beginning anew not once."""
+    with library(directory, Clock(NOON + DAY)) as opened:
+        for number in range(count):
+            positions(ask(opened, record(f"{writer}-{number}")))
+        assert opened._books["masks"]._memory.beginnings == 1
+
+
+def write_to_many(directory: Path, writer: str, books: int, count: int) -> None:
+    """Record transfers in many books at once from a process of its own."""
+    with library(directory, Clock(NOON + DAY)) as opened:
+        waiting = [
+            opened.submit(f"masks-{book}", [record(f"{writer}-{number}")])
+            for number in range(count)
+            for book in range(books)
+        ]
+        for future in waiting:
+            positions(future.result(PATIENCE))
+
+
+class StoppingClock(Clock):
+    """A clock that never answers again: the writer asks it amid its turn, to date what it writes."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(NOON + DAY)
+        self._asked = directory / "asked"
+
+    def __call__(self) -> int:
+        """Say that it was asked, and stop there."""
+        self._asked.touch()
+        time.sleep(PATIENCE)
+        raise AssertionError
+
+
+def stop_amid_a_turn(directory: Path) -> None:
+    """Begin a turn in a process of its own, and never end it."""
+    with library(directory, StoppingClock(directory)) as opened:
+        opened.submit("masks", [record("never")]).result(PATIENCE)
+
+
+@contextmanager
+def running(*processes: BaseProcess) -> Iterator[None]:
+    """Start processes, and leave none behind."""
+    for process in processes:
+        process.start()
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+            process.join(PATIENCE)
+
+
+def names(directory: Path, book: str = "masks") -> list[str]:
     """Return the ids of the requests in the log, in order."""
     events = engine(directory, "events")
-    entries = Stream(events).read("masks", 0, 1_000_000)
+    entries = Stream(events).read(book, 0, 1_000_000)
     events.dispose()
     assert [entry.position for entry in entries] == list(range(1, len(entries) + 1))
     return [decode(entry.position, entry.data).request_id for entry in entries]
 
 
 def test_two_writers_on_one_book_lose_nothing_and_double_nothing(place: Path) -> None:
-    """Two processes write at once; the fence lets one through at a time, the other decides again."""
+    """Two processes write at once, each what waits in it, in turns."""
     with library(place) as opened:
         ask(opened, *BEGINNING)
-    fork = multiprocessing.get_context("spawn")
-    writers = [fork.Process(target=write_a_lot, args=(place, name, 300)) for name in ("a", "b")]
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join(PATIENCE)
-        assert writer.exitcode == 0
+    writers = [SPAWN.Process(target=write_a_lot, args=(place, name, 300)) for name in ("a", "b")]
+    with running(*writers):
+        for writer in writers:
+            writer.join(PATIENCE)
+            assert writer.exitcode == 0
     expected = sorted(f"{name}-{number}" for name in "ab" for number in range(300))
     assert sorted(names(place)[4:]) == expected
+
+
+def test_writers_in_turns_go_on_from_each_other_without_beginning_anew(place: Path) -> None:
+    """Of three processes that write one transfer a turn, each folds what the others wrote, and no more."""
+    with library(place) as opened:
+        ask(opened, *BEGINNING)
+    writers = [SPAWN.Process(target=write_one_by_one, args=(place, name, 200)) for name in "abc"]
+    with running(*writers):
+        for writer in writers:
+            writer.join(PATIENCE)
+            assert writer.exitcode == 0
+    assert sorted(names(place)[4:]) == sorted(f"{name}-{number}" for name in "abc" for number in range(200))
+
+
+def test_many_books_are_written_at_once(place: Path) -> None:
+    """Writers of different books keep each other waiting at the most, also across processes."""
+    books = 12
+    with library(place) as opened:
+        for book in range(books):
+            positions(opened.submit(f"masks-{book}", BEGINNING).result(PATIENCE))
+    writers = [SPAWN.Process(target=write_to_many, args=(place, name, books, 10)) for name in "ab"]
+    with running(*writers):
+        for writer in writers:
+            writer.join(PATIENCE)
+            assert writer.exitcode == 0
+    expected = sorted(f"{name}-{number}" for name in "ab" for number in range(10))
+    for book in range(books):
+        assert sorted(names(place, f"masks-{book}")[4:]) == expected
+
+
+def test_a_writer_killed_amid_its_turn_keeps_nobody_waiting(place: Path) -> None:
+    """Another writer waits for the turn to end, gets it when its holder is killed, and finds nothing of it."""
+    with library(place) as opened:
+        ask(opened, *BEGINNING)
+        stopping = SPAWN.Process(target=stop_amid_a_turn, args=(place,))
+        with running(stopping):
+            until = time.monotonic() + PATIENCE
+            while not (place / "asked").exists():
+                assert time.monotonic() < until
+                time.sleep(0.01)
+            waiting = opened.submit("masks", [record("next")])
+            stopping.kill()
+            assert positions(waiting.result(PATIENCE)) == [5]
+    assert names(place)[4:] == ["next"]
 
 
 def test_a_writer_killed_at_any_moment_leaves_a_whole_book(place: Path) -> None:
     """After kill -9 and a retry of everything, each request stands once."""
     with library(place) as opened:
         ask(opened, *BEGINNING)
-    fork = multiprocessing.get_context("spawn")
     events = engine(place, "events")
     for enough in (200, 900):
-        writer = fork.Process(target=write_a_lot, args=(place, "k", 3_000))
+        writer = SPAWN.Process(target=write_a_lot, args=(place, "k", 3_000))
         writer.start()
         assert wait_beyond(Stream(events), "masks", enough) > enough
         writer.kill()
@@ -59,3 +163,18 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_book(place: Path) -> None:
     assert 4 + 900 < len(names(place)) < 4 + 3_000
     write_a_lot(place, "k", 3_000)
     assert sorted(names(place)[4:]) == sorted(f"k-{number}" for number in range(3_000))
+
+
+def test_an_idle_writer_knows_what_others_wrote(place: Path) -> None:
+    """Who has nothing to write follows those who do, and decides on what they left without beginning anew."""
+    with library(place) as idle, library(place) as busy:
+        ask(idle, *BEGINNING)
+        bob = RegisterParty(request_id="bob", party="bob", kind=PartyKind.AGENT)
+        assert positions(ask(busy, bob, record("x"))) == [5, 6]
+        memory = idle._books["masks"]._memory
+        until = time.monotonic() + PATIENCE
+        while memory.state.position < 6:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        assert positions(ask(idle, msgspec.structs.replace(record("y"), receiver="bob"))) == [7]
+        assert memory.beginnings == 1

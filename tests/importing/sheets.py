@@ -1,5 +1,6 @@
 """Small tables in the columns of the Iowa table, a recipe for another sheet, and the command that imports them."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
@@ -72,6 +73,7 @@ class Amount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Rejected(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A rejected row, as the summary has it."""
 
+    source: str
     row: int
     reason: str
 
@@ -79,18 +81,22 @@ class Rejected(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Summary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The object that `--output json` prints: these keys, all of them, and no others."""
 
+    tables: int
     accepted: int
     duplicate: int
     rejected: int
+    reasons: dict[str, int]
     rejections: list[Rejected]
     transfers: int
     units: int
     amounts: dict[str, dict[str, Amount]]
 
-    def reasons(self) -> dict[int, str]:
+    def rejected_rows(self) -> dict[int, str]:
         """Return the name of each rejected row's reason."""
-        assert self.rejected == len(self.rejections)
-        return {each.row: each.reason.partition(":")[0] for each in self.rejections}
+        names = [each.reason.partition(":")[0] for each in self.rejections]
+        assert self.rejected == len(names)
+        assert self.reasons == Counter(names)
+        return {each.row: name for each, name in zip(self.rejections, names, strict=True)}
 
 
 Import = Callable[..., Summary]

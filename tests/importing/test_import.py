@@ -49,9 +49,11 @@ def test_a_table_becomes_parties_products_batches_and_transfers(
     """Each row moves its bottles from vendor to state to store, at both prices, on its day."""
     summary = imported(write(tmp_path / "three.csv", THREE))
     assert summary == Summary(
+        tables=1,
         accepted=3,
         duplicate=0,
         rejected=0,
+        reasons={},
         rejections=[],
         transfers=6,
         units=75,
@@ -61,10 +63,10 @@ def test_a_table_becomes_parties_products_batches_and_transfers(
         },
     )
     client.position = client.get_head().position
-    assert [(b.lot, b.size, b.made_on) for b in client.list_batches(gtin="02075087599325")] == [
+    assert [(b.lot, b.size, b.made_on) for b in client.list_batches(gtin="02075087204793")] == [
         ("three", 63, "2012-01-31")
     ]
-    rum = client.get_batch(gtin="02075087599325", lot="three").batch
+    rum = client.get_batch(gtin="02075087204793", lot="three").batch
     assert hops(client, rum, 62) == [
         ("luxco-st-louis", "state-of-iowa", 475, 0, 1),
         ("state-of-iowa", "store-2614", 713, 1, 2),
@@ -108,7 +110,7 @@ def test_rejected_rows_are_named_and_the_others_stand(tmp_path: Path, imported: 
     ]
     summary = imported(write(tmp_path / "bad.csv", rows))
     assert (summary.accepted, summary.transfers, summary.units) == (2, 5, 62)
-    assert summary.reasons() == {
+    assert summary.rejected_rows() == {
         2: "CELL_EMPTY",
         3: "DATE_MALFORMED",
         4: "OCCURRED_IN_FUTURE",
@@ -132,7 +134,7 @@ def test_a_table_of_which_nothing_can_be_imported_says_so(tmp_path: Path, import
     table = write(tmp_path / "bad.csv", [sold(RUM, 0), sold(RUM, "six")])
     summary = imported(table, exits=1)
     assert (summary.accepted, summary.transfers, summary.amounts) == (0, 0, {})
-    assert summary.reasons() == {1: "QUANTITY_ZERO", 2: "QUANTITY_MALFORMED"}
+    assert summary.rejected_rows() == {1: "QUANTITY_ZERO", 2: "QUANTITY_MALFORMED"}
     assert imported(write(tmp_path / "empty.csv", [])).rejected == 0
 
 
@@ -143,7 +145,7 @@ def test_a_negative_row_goes_back_the_way_it_came(tmp_path: Path, imported: Impo
     summary = imported(table)
     assert (summary.accepted, summary.transfers, summary.units) == (2, 4, 54)
     assert summary.amounts["retail"]["USD"].amount == "385.02"
-    assert summary.reasons() == {3: "PARTY_UNKNOWN", 4: "STOCK_TOO_SMALL", 5: "PRODUCT_UNKNOWN"}
+    assert summary.rejected_rows() == {3: "PARTY_UNKNOWN", 4: "STOCK_TOO_SMALL", 5: "PRODUCT_UNKNOWN"}
     client.position = client.get_head().position
     assert owned(client, "store-2506") == {1: 54}
     assert owned(client, "luxco-st-louis") == {1: 6}
@@ -159,7 +161,7 @@ def test_a_row_that_was_changed_is_rejected(tmp_path: Path, imported: Import, cl
     head = client.get_head().position
     changed = imported(write(tmp_path / "three.csv", [THREE[0], sold(GIN, 11, "2614"), THREE[2]]))
     assert (changed.accepted, changed.duplicate, changed.transfers) == (0, 2, 4)
-    assert changed.reasons() == {2: "REQUEST_ID_REUSED"}
+    assert changed.rejected_rows() == {2: "REQUEST_ID_REUSED"}
     assert client.get_head().position == head
 
 
@@ -175,7 +177,9 @@ def test_another_table_of_the_same_parties_adds_only_what_is_new(
     assert registered.count("batch_commissioned") == 4
     assert registered.count("party_authorized") == 5
     client.position = client.get_head().position
-    assert client.get_product("02075087599325").suggested_price.amount_minor == 713
+    assert client.get_product("02075087204793").suggested_price.amount_minor == 713
+    prices = {b.lot: b.suggested_price.amount_minor for b in client.list_batches(gtin="02075087204793")}
+    assert prices == {"january": 713, "february": 750}
 
 
 def test_an_earlier_table_of_the_same_parties_is_authorised_too(
@@ -193,7 +197,7 @@ def test_stop_ends_at_the_first_rejected_row(tmp_path: Path, imported: Import, c
     """With --errors stop the rows before the rejected one stand, the exit code is 1, and a next run goes on."""
     table = write(tmp_path / "stop.csv", [sold(RUM, 1), sold(RUM, 0), sold(RUM, 2)])
     stopped = imported(table, "--errors", "stop", exits=1)
-    assert (stopped.accepted, stopped.reasons()) == (1, {2: "QUANTITY_ZERO"})
+    assert (stopped.accepted, stopped.rejected_rows()) == (1, {2: "QUANTITY_ZERO"})
     went_on = imported(table)
     assert (went_on.accepted, went_on.duplicate, went_on.rejected, went_on.units) == (1, 1, 1, 3)
     whole = write(tmp_path / "whole.csv", [sold(RUM, 1)])
@@ -204,7 +208,7 @@ def test_stop_ends_at_the_first_row_that_the_book_refuses(tmp_path: Path, import
     """A refusal of the book ends the reading as well; rows that were sent by then are counted."""
     rows = [sold(RUM, 1), sold(RUM, -5), *(sold(RUM, 1) for _ in range(4_000))]
     stopped = imported(write(tmp_path / "stop.csv", rows), "--errors", "stop", exits=1)
-    assert stopped.reasons() == {2: "STOCK_TOO_SMALL"}
+    assert stopped.rejected_rows() == {2: "STOCK_TOO_SMALL"}
     assert 250 <= stopped.accepted < 2_000
 
 
@@ -253,7 +257,7 @@ def test_a_sheet_of_another_kind_is_imported_by_its_recipe(
     assert summary.amounts == {
         "handed-over": {"CNY": Amount(2583000, "25830.00"), "USD": Amount(18000, "180.00")}
     }
-    assert summary.reasons() == {5: "SELF_TRANSFER", 6: "BATCH_UNKNOWN"}
+    assert summary.rejected_rows() == {5: "SELF_TRANSFER", 6: "BATCH_UNKNOWN"}
     client.position = client.get_head().position
     assert hops(client, 1, 9) == [
         ("mask-maker", "ann", 15000, 0, 1),

@@ -1,6 +1,7 @@
 """A row becomes a line as its recipe says, or is rejected by name."""
 
 import datetime
+from pathlib import Path
 
 import pytest
 
@@ -8,7 +9,10 @@ from pathbook.importing.lines import Line, LineReader, Player, Rejection
 from pathbook.importing.loading import load_recipe, parse_recipe
 from pathbook.importing.plan import Plan
 from pathbook.importing.recipe import Recipe
+from pathbook.importing.sources import Source
 from pathbook.importing.tables import Row
+
+SOURCE = Source("table", Path("table.csv"), None)
 
 GOOD = {
     "date": "2012-01-31",
@@ -87,7 +91,7 @@ def test_a_row_of_iowa_says_all_its_words(iowa: Recipe) -> None:
         "state": Player("state-of-iowa", "agent", 1, "luxco-st-louis"),
         "store": Player("store-2506", "shop", 2, "state-of-iowa"),
     }
-    assert (line.brand, line.gtin, line.name) == ("luxco-st-louis", "02075087599325", "Juarez Gold Dss")
+    assert (line.brand, line.gtin, line.name) == ("luxco-st-louis", "02075087204793", "Juarez Gold Dss")
     assert (line.suggested_price, line.prices) == ((713, "USD"), ((475, "USD"), (713, "USD")))
     assert (line.lot, line.quantity, line.expires_on) == ("table", 60, None)
     assert line.occurred_on == line.made_on == datetime.date(2012, 1, 31)
@@ -136,7 +140,7 @@ def test_a_column_that_is_required_must_hold_something() -> None:
     """A recipe may ask for columns that it makes no words of."""
     recipe = parse_recipe(f'required = ["note"]\n{CHAIN}'.encode(), "chain")
     assert LineReader(recipe, "table").read(Row(1, PASSED_ON | {"note": ""})) == Rejection(
-        1, "CELL_EMPTY: note is empty."
+        "table", 1, "CELL_EMPTY: note is empty."
     )
     assert isinstance(LineReader(recipe, "table").read(Row(1, PASSED_ON | {"note": "x"})), Line)
 
@@ -144,7 +148,9 @@ def test_a_column_that_is_required_must_hold_something() -> None:
 def test_a_broken_row_is_rejected(iowa: Recipe) -> None:
     """What a table says of a row it cannot take apart becomes the reason."""
     rejection = LineReader(iowa, "table").read(Row(3, {}, broken="it has 2 cells, and the header 8"))
-    assert rejection == Rejection(3, "ROW_BROKEN: the row cannot be read: it has 2 cells, and the header 8.")
+    assert rejection == Rejection(
+        "table", 3, "ROW_BROKEN: the row cannot be read: it has 2 cells, and the header 8."
+    )
 
 
 def test_the_brand_of_a_row_is_a_brand_whatever_part_it_plays(chain: Recipe) -> None:
@@ -157,7 +163,7 @@ def test_the_brand_of_a_row_is_a_brand_whatever_part_it_plays(chain: Recipe) -> 
 
 def test_a_plan_sums_what_leaves_the_brand(chain: Recipe) -> None:
     """A batch is as large as what its brand gives away; what is passed on was made before."""
-    plan = Plan(chain)
+    plan = Plan(chain, SOURCE)
     for cells in (
         {},
         {"count": "5", "to": "bob", "day": "2024-03-01", "made": "2023-12-31"},
@@ -176,7 +182,7 @@ def test_a_plan_sums_what_leaves_the_brand(chain: Recipe) -> None:
 
 def test_an_authorisation_holds_from_the_earliest_row(iowa: Recipe) -> None:
     """Rows need not be in the order of their dates."""
-    plan = Plan(iowa)
+    plan = Plan(iowa, SOURCE)
     for day in ("2012-02-02", "2012-01-31", "2012-02-01"):
         plan.add(read(iowa, GOOD | {"date": day}))
     assert set(plan.grants.values()) == {datetime.date(2012, 1, 31)}
@@ -184,20 +190,20 @@ def test_an_authorisation_holds_from_the_earliest_row(iowa: Recipe) -> None:
 
 def test_a_return_needs_nothing(iowa: Recipe) -> None:
     """A row that gives goods back makes no party, product or batch."""
-    plan = Plan(iowa)
+    plan = Plan(iowa, SOURCE)
     plan.add(read(iowa, GOOD | {"bottles_sold": "-6"}))
     assert (plan.parties, plan.products, plan.batches, plan.grants) == ({}, {}, {}, {})
 
 
 def test_a_line_that_contradicts_an_earlier_one_is_rejected(chain: Recipe, iowa: Recipe) -> None:
     """One id is one kind of party, and one GTIN one brand's, throughout a table."""
-    plan = Plan(iowa)
+    plan = Plan(iowa, SOURCE)
     plan.add(read(iowa, GOOD))
     as_brand = read(iowa, GOOD | {"vendor_name": "Store 2506"}, 9)
     assert plan.contradiction(as_brand) == Rejection(
-        9, "PARTY_CONTRADICTS: store-2506 is of kind shop elsewhere in the table."
+        "table", 9, "PARTY_CONTRADICTS: store-2506 is of kind shop elsewhere in the table."
     )
-    plan.products["02075087599325"] = plan.products["02075087599325"].__class__("proximo", "", (0, "USD"))
+    plan.products["02075087204793"] = plan.products["02075087204793"].__class__("proximo", "", (0, "USD"))
     assert plan.contradiction(read(iowa, GOOD, 9)) == Rejection(
-        9, "PRODUCT_CONTRADICTS: product 02075087599325 belongs to proximo elsewhere in the table."
+        "table", 9, "PRODUCT_CONTRADICTS: product 02075087204793 belongs to proximo elsewhere in the table."
     )

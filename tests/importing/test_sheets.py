@@ -48,7 +48,7 @@ def test_a_german_sheet_is_imported_by_its_recipe(tmp_path: Path, imported: Impo
         1200,
         {"handed-over": {"EUR": Amount(121260000, "1212600.00")}},
     )
-    assert summary.reasons() == {2: "PRICE_MALFORMED"}
+    assert summary.rejected_rows() == {2: "PRICE_MALFORMED"}
 
 
 def test_a_lot_is_closed_by_its_first_import(tmp_path: Path, imported: Import) -> None:
@@ -64,7 +64,7 @@ def test_a_lot_is_closed_by_its_first_import(tmp_path: Path, imported: Import) -
     april.write_text(header + more + too_much, encoding="gb18030")
     assert imported(march, recipe=str(recipe)).accepted == 1
     summary = imported(april, recipe=str(recipe), exits=1)
-    assert summary.reasons() == {1: "STOCK_TOO_SMALL", 2: "STOCK_TOO_SMALL"}
+    assert summary.rejected_rows() == {1: "STOCK_TOO_SMALL", 2: "STOCK_TOO_SMALL"}
     assert ["as large as what its first import sold" in each.reason for each in summary.rejections] == [
         True,
         False,

@@ -4,7 +4,8 @@ import datetime
 
 import pytest
 
-from pathbook.importing.lines import Line
+from pathbook.importing import summary as summaries
+from pathbook.importing.lines import Line, Rejection
 from pathbook.importing.loading import load_recipe
 from pathbook.importing.summary import Summary
 
@@ -36,9 +37,14 @@ def test_a_row_counts_once(
 ) -> None:
     """A row is new where any of its transfers is, and only those that stand are summed."""
     summary = Summary(load_recipe("iowa"))
-    summary.count(line(6), duplicates, reason)
-    rejected = len(summary.rejections)
-    assert (summary.accepted, summary.duplicate, rejected, summary.transfers, summary.units) == counted
+    summary.count(line(6), duplicates, Rejection("table", 7, reason) if reason else None)
+    assert (
+        summary.accepted,
+        summary.duplicate,
+        summary.rejected,
+        summary.transfers,
+        summary.units,
+    ) == counted
     assert {name: amount for (name, _), amount in summary.amounts.items()} == amounts
 
 
@@ -46,9 +52,22 @@ def test_returns_are_taken_off_the_sums() -> None:
     """The sums are those of the table's own columns, where returns are negative."""
     summary = Summary(load_recipe("iowa"))
     for quantity in (6, -4):
-        summary.count(line(quantity), [False, False], "")
+        summary.count(line(quantity), [False, False], None)
     assert (summary.units, summary.transfers) == (2, 4)
     assert summary.as_object()["amounts"] == {
         "cost": {"USD": {"amount_minor": 950, "amount": "9.50"}},
         "retail": {"USD": {"amount_minor": 1426, "amount": "14.26"}},
     }
+
+
+def test_of_many_rejected_rows_the_first_are_kept_and_all_are_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However many rows are rejected, memory holds some of them, and the count of each reason."""
+    monkeypatch.setattr(summaries, "REJECTIONS_KEPT", 3)
+    summary = Summary(load_recipe("iowa"))
+    for row in range(7):
+        summary.reject(Rejection("table", row, "NO: no" if row % 2 else "NEVER: never"))
+    assert [rejection.row for rejection in summary.rejections] == [0, 1, 2]
+    assert (summary.rejected, summary.reasons) == (7, {"NEVER": 4, "NO": 3})
+    assert summary.nothing_stands

@@ -1,4 +1,4 @@
-"""The verb that imports a table: options in, one summary out."""
+"""The verb that imports tables: options in, one summary out."""
 
 import contextlib
 import json
@@ -15,15 +15,15 @@ from pathbook.importing.shipped import RECIPES, shipped_recipes
 
 if TYPE_CHECKING:  # loaded when a table is imported
     from pathbook.client import Client
-    from pathbook.importing.plan import Plan
-    from pathbook.importing.registering import Registered
+    from pathbook.importing.recipe import Recipe
+    from pathbook.importing.sources import Source
     from pathbook.importing.summary import Summary
 
 REJECTIONS_SHOWN: Final = 20
-"""How many rejected rows a person is shown; `--output json` lists all."""
+"""How many rejected rows a person is shown; `--output json` lists more."""
 
 STOPPED: Final = "The import broke off. Run it again: it goes on, and what stands counts as duplicate."
-"""What is told beside the error where the server went away in the middle."""
+"""What is told beside the error where the server went away, or a table could not be read, in the middle."""
 
 
 @click.command(
@@ -35,19 +35,24 @@ What a recipe says, and how to write one:
 """,
 )
 @book_options
-@click.argument("table", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("tables", type=click.Path(exists=True, path_type=Path), nargs=-1, required=True)
 @click.option("--recipe", "recipe_name", required=True, metavar="NAME|FILE.toml",
               help=f"Which columns are which words: {', '.join(shipped_recipes())}, or a file.")  # fmt: skip
 @click.option(
     "--source",
     metavar="NAME",
-    help="What the table is called in the book; else as its file without the ending.",
+    help="What a single table is called in the book; else as its file without the ending.",
 )
 @click.option("--errors", type=click.Choice(["reject", "stop"]), default="reject", show_default=True,
               help="Leave out rows that are rejected, or stop at the first.")  # fmt: skip
 @click.pass_obj
-def command(settings: Settings, *, table: Path, recipe_name: str, source: str | None, errors: str) -> Exit:
-    """Import TABLE, a .csv or .parquet file, by a recipe.
+def command(
+    settings: Settings, *, tables: tuple[Path, ...], recipe_name: str, source: str | None, errors: str
+) -> Exit:
+    """Import TABLES, files or directories, by a recipe.
+
+    Tables end in .csv or .parquet. They are imported in the order given, those of a directory in the order of
+    their names; what became of all is summed.
 
     Source and row number are a row's identity: what stands in the book already is a duplicate, and an import
     that was interrupted goes on when it is run again. Row 1 is the first below the header.
@@ -56,56 +61,64 @@ def command(settings: Settings, *, table: Path, recipe_name: str, source: str | 
     and not one stands, or with --errors stop at the first one.
     """
     from pathbook.cli.progress import Progress
-    from pathbook.importing.cells import source_of
+    from pathbook.importing import importer
     from pathbook.importing.loading import RecipeError, load_recipe
-    from pathbook.importing.plan import plan_table
-    from pathbook.importing.recording import Recorder
-    from pathbook.importing.registering import Registrar
     from pathbook.importing.tables import TableError
 
     settings.place()
-    name = source_of(table.stem if source is None else source)
-    if source not in (None, name):
-        raise click.UsageError(f"'{source}' cannot name a source: 1 to 48 letters, digits, dots, dashes, _.")
     with Progress() as progress:
+        told = importer.Progress(
+            progress.of("rows read"), progress.of("parties, products, batches"), progress.of("rows recorded")
+        )
         try:
             recipe = load_recipe(recipe_name)
-            plan = plan_table(table, recipe, name, progress.of("rows read"))
+            sources = _sources(tables, recipe, source)
             with connection.writing(settings) as client, _telling_how_to_go_on(client):
-                registered = Registrar(
-                    client, name, plan, progress.of("parties, products, batches")
-                ).register()
-                recorder = Recorder(client, recipe, name, plan, registered,
-                                    stop=errors == "stop", progress=progress.of("rows recorded"))  # fmt: skip
-                summary = recorder.record(table)
+                stop = errors == "stop"
+                summary = importer.Importer(client, recipe, told, stop=stop).import_tables(sources)
         except (RecipeError, TableError) as error:
             raise click.UsageError(str(error)) from error
-    _warn(registered)
-    _show(settings.output, plan, summary)
-    stopped = errors == "stop" and summary.rejections
+    _warn(summary)
+    _show(settings.output, summary)
+    stopped = errors == "stop" and summary.rejected
     return Exit.REFUSED if stopped or summary.nothing_stands else Exit.DONE
+
+
+def _sources(tables: tuple[Path, ...], recipe: "Recipe", name: str | None) -> "list[Source]":
+    """Return the tables to import. Raises TableError, and UsageError for a name that cannot be theirs."""
+    from pathbook.importing.cells import source_of
+    from pathbook.importing.sources import find_sources, open_source
+
+    if name is None:
+        return find_sources(tables, recipe)
+    if source_of(name) != name:
+        raise click.UsageError(f"'{name}' cannot name a source: 1 to 48 letters, digits, dots, dashes, _.")
+    if len(tables) > 1 or tables[0].is_dir():
+        raise click.UsageError("--source names a single table: import the others without it, or one by one.")
+    return [open_source(tables[0], recipe, name)]
 
 
 @contextlib.contextmanager
 def _telling_how_to_go_on(client: "Client") -> Iterator[None]:
-    """Say, where the server goes away after it has answered, that nothing is lost."""
+    """Say, where the server goes away or a table breaks off after something was recorded, that nothing is lost."""
     from pathbook.client import UnreachableError
+    from pathbook.importing.tables import TableError
 
     try:
         yield
-    except UnreachableError:
+    except (UnreachableError, TableError):
         if client.position:
             click.echo(STOPPED, err=True)
         raise
 
 
-def _warn(registered: "Registered") -> None:
+def _warn(summary: "Summary") -> None:
     """Say which authorisations were refused: their parties' transfers are recorded, and marked."""
-    for (upline, party, tier), reason in registered.refused_grants.items():
+    for (upline, party, tier), reason in summary.refused_grants.items():
         click.echo(f"not authorised: {party}, by {upline}, at tier {tier}: {reason}", err=True)
 
 
-def _show(form: Output, plan: "Plan", summary: "Summary") -> None:
+def _show(form: Output, summary: "Summary") -> None:
     if form is not Output.TABLE:
         indent = 2 if form is Output.JSON else None
         click.echo(json.dumps(summary.as_object(), indent=indent, ensure_ascii=False))
@@ -113,16 +126,14 @@ def _show(form: Output, plan: "Plan", summary: "Summary") -> None:
     from pathbook.cli import output
     from pathbook.money import print_money
 
-    rejected = len(summary.rejections)
-    played = ", ".join(f"{role} {len(parties)}" for role, parties in plan.played.items())
-    batches = "1 batch" if len(plan.batches) == 1 else f"{len(plan.batches)} batches"
+    several = summary.tables > 1
+    rows = f"{summary.accepted} accepted, {summary.duplicate} duplicate, {summary.rejected} rejected"
+    batches = "1 batch" if len(summary.batches) == 1 else f"{len(summary.batches)} batches"
     pairs = [
-        (
-            "rows",
-            f"{plan.rows}: {summary.accepted} accepted, {summary.duplicate} duplicate, {rejected} rejected",
-        ),
-        ("parties", played),
-        ("products", f"{len(plan.products)}, in {batches}"),
+        *([("tables", str(summary.tables))] if several else []),
+        ("rows", f"{summary.rows}: {rows}"),
+        ("parties", ", ".join(f"{role} {len(parties)}" for role, parties in summary.played.items())),
+        ("products", f"{len(summary.products)}, in {batches}"),
         ("transfers", str(summary.transfers)),
         ("units", str(summary.units)),
     ]
@@ -131,13 +142,19 @@ def _show(form: Output, plan: "Plan", summary: "Summary") -> None:
     ]
     click.echo(output.fields(pairs))
     click.echo("Transfers, units and amounts are those of accepted and duplicate rows" + _halves(summary))
-    if summary.rejections:
-        shown = [
-            [str(rejection.row), rejection.reason] for rejection in summary.rejections[:REJECTIONS_SHOWN]
-        ]
-        click.echo("\n" + output.table(["row", "rejected because"], shown, {0}))
-    if rejected > REJECTIONS_SHOWN:
-        click.echo(f"... and {rejected - REJECTIONS_SHOWN} more: --output json lists all.")
+    shown = summary.rejections[:REJECTIONS_SHOWN]
+    if shown and several:
+        cells = [[each.source, str(each.row), each.reason] for each in shown]
+        click.echo("\n" + output.table(["source", "row", "rejected because"], cells, {1}))
+    elif shown:
+        cells = [[str(each.row), each.reason] for each in shown]
+        click.echo("\n" + output.table(["row", "rejected because"], cells, {0}))
+    if summary.rejected > len(shown):
+        listed = len(summary.rejections)
+        all_or_first = (
+            "all" if summary.rejected == listed else f"the first {listed}, and counts all by their reason"
+        )
+        click.echo(f"... and {summary.rejected - len(shown)} more: --output json lists {all_or_first}.")
 
 
 def _halves(summary: "Summary") -> str:

@@ -43,6 +43,7 @@ LOT_HASH_DIGITS: Final = 6
 
 _WHOLE = re.compile(r"[+-]?[0-9]+(?:\.0+)?", re.ASCII)
 _ITEM = re.compile(rf"[0-9]{{1,{ITEM_DIGITS}}}", re.ASCII)
+_BETWEEN_WORDS = re.compile(r"[-.,]+")
 _NOT_IN_SLUGS = re.compile(r"[^a-z0-9]+")
 
 
@@ -128,25 +129,21 @@ def parse_quantity(column: str, text: str, marks: Marks = PLAIN) -> int:
     return quantity
 
 
-class Slugs:
-    """Ids made of names: the name in small ASCII letters and digits with dashes between, `luxco-st-louis`.
+@functools.lru_cache(maxsize=16_384)
+def slug_of(name: str) -> str:
+    """Return the id of a name: in small ASCII letters and digits with dashes between, `luxco-st-louis`.
 
-    Names that differ only in case and blanks are one name. A hash of the name follows where letters were lost
-    or the id would be too long, and where an earlier name of the table has the same id. So the ids of a table
-    depend only on its rows, in their order.
+    Names that differ only in case and in blanks, hyphens, commas or full stops between their words are one name.
+    A hash of the name follows where it holds anything else that the id does not, or would be too long: so a
+    name has the same id in every table, and no other name has it.
     """
-
-    def __init__(self) -> None:
-        self._names: dict[str, str] = {}
-
-    def of(self, name: str) -> str:
-        """Return the id of a name."""
-        canonical = _canonical(name)
-        slug, lossy = _slug(canonical)
-        if not lossy and self._names.setdefault(slug, canonical) == canonical:
-            return slug
-        kept = slug[: MAX_SLUG - HASH_DIGITS - 1].strip("-")
-        return "-".join(filter(None, (kept, _hash(canonical)[:HASH_DIGITS])))
+    canonical = _canonical(name)
+    ascii_name = unicodedata.normalize("NFKD", canonical).encode("ascii", "ignore").decode()
+    slug = _NOT_IN_SLUGS.sub("-", ascii_name).strip("-")
+    if canonical.replace(" ", "-") == slug and 0 < len(slug) <= MAX_SLUG:
+        return slug
+    kept = slug[: MAX_SLUG - HASH_DIGITS - 1].strip("-")
+    return "-".join(filter(None, (kept, _hash(canonical)[:HASH_DIGITS])))
 
 
 @functools.lru_cache(maxsize=16_384)
@@ -174,7 +171,7 @@ def parse_gtin(column: str, text: str) -> str:
 
 def source_of(stem: str) -> str:
     """Return the name of a source whose file is called so: the same, where that can stand in a request id."""
-    return stem if re.fullmatch(rf"[A-Za-z0-9._-]{{1,{MAX_SLUG}}}", stem, re.ASCII) else Slugs().of(stem)
+    return stem if re.fullmatch(rf"[A-Za-z0-9._-]{{1,{MAX_SLUG}}}", stem, re.ASCII) else slug_of(stem)
 
 
 def lot_of(source: str) -> str:
@@ -215,15 +212,7 @@ def _marked(marks: Marks) -> str:
 
 
 def _canonical(name: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
-
-
-def _slug(canonical: str) -> tuple[str, bool]:
-    """Return the slug of a name, and whether it says less than the name does."""
-    ascii_name = unicodedata.normalize("NFKD", canonical).encode("ascii", "ignore").decode()
-    slug = _NOT_IN_SLUGS.sub("-", ascii_name).strip("-")
-    lossy = not canonical.isascii() or not 0 < len(slug) <= MAX_SLUG
-    return slug, lossy
+    return " ".join(_BETWEEN_WORDS.sub(" ", unicodedata.normalize("NFKC", name).casefold()).split())
 
 
 def _hash(text: str) -> str:

@@ -15,8 +15,14 @@ from pathbook.importing.tables import Row
 class Rejection(msgspec.Struct, frozen=True):
     """Why a row does not wholly stand in the book: the name of a fault or refusal, and its sentence."""
 
+    source: str
     row: int
     reason: str
+
+    @property
+    def name(self) -> str:
+        """The name of the fault or refusal."""
+        return self.reason.partition(":")[0]
 
 
 class Player(msgspec.Struct, frozen=True):
@@ -46,20 +52,20 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LineReader:
-    """Reads the rows of one table, once, in order: the ids made of names depend on the rows before."""
+    """Reads the rows of one table."""
 
     def __init__(self, recipe: Recipe, source: str) -> None:
         self._recipe = recipe
+        self._source = source
         self._lot_of_source = cells.lot_of(source)
         self._marks = cells.Marks(recipe.decimal_mark, recipe.thousands_mark)
-        self._slugs = cells.Slugs()
 
     def read(self, row: Row) -> Line | Rejection:
         """Return what a row says, or why that cannot be understood."""
         try:
             return self._line(row)
         except FaultError as fault:
-            return Rejection(row.number, str(fault))
+            return Rejection(self._source, row.number, str(fault))
 
     def _line(self, row: Row) -> Line:
         if row.broken:
@@ -120,7 +126,7 @@ class LineReader:
             case Text(text=text):
                 return text
             case Slug(column=column):
-                return self._slugs.of(_cell(row, column))
+                return cells.slug_of(_cell(row, column))
             case Prefixed(prefix=prefix, column=column):
                 return _identifier(column, prefix + _cell(row, column))
             case str(column):

@@ -2,7 +2,6 @@
 
 import datetime
 from collections.abc import Callable
-from pathlib import Path
 
 import msgspec
 
@@ -10,6 +9,7 @@ from pathbook.client.words import Price
 from pathbook.importing.cells import Fault, FaultError
 from pathbook.importing.lines import Line, LineReader, Rejection
 from pathbook.importing.recipe import Kind, Recipe
+from pathbook.importing.sources import Source
 from pathbook.importing.tables import read_rows
 
 Lot = tuple[str, str]
@@ -28,11 +28,15 @@ class PlannedProduct(msgspec.Struct, frozen=True):
 
 
 class PlannedBatch(msgspec.Struct):
-    """A lot of the table. Its size is what leaves the brand: 0 where the table moves on what came before."""
+    """A lot of the table, with the suggested price of its first row.
+
+    Its size is what leaves the brand: 0 where the table moves on what came before.
+    """
 
     brand: str
     made_on: datetime.date
     expires_on: datetime.date | None
+    suggested_price: Price
     size: int = 0
 
 
@@ -43,8 +47,9 @@ class Plan:
     play, `grants` the authorisations with the earliest day they must hold from.
     """
 
-    def __init__(self, recipe: Recipe) -> None:
-        self._recipe = recipe
+    def __init__(self, recipe: Recipe, source: Source) -> None:
+        self.recipe = recipe
+        self.source = source
         self.rows = 0
         self.parties: dict[str, Kind] = {}
         self.played: dict[str, set[str]] = {role: set() for role in recipe.parties}
@@ -57,10 +62,10 @@ class Plan:
         for player in line.players.values():
             kind = self.parties.get(player.party, player.kind)
             if kind != player.kind:
-                return _rejection(line, Fault.PARTY_CONTRADICTS, player.party, f"of kind {kind}")
+                return self._rejection(line, Fault.PARTY_CONTRADICTS, player.party, f"of kind {kind}")
         product = self.products.get(line.gtin)
         if product is not None and product.brand != line.brand:
-            return _rejection(line, Fault.PRODUCT_CONTRADICTS, line.gtin, product.brand)
+            return self._rejection(line, Fault.PRODUCT_CONTRADICTS, line.gtin, product.brand)
         return None
 
     def add(self, line: Line) -> None:
@@ -75,27 +80,27 @@ class Plan:
                 self.grants[grant] = min(line.occurred_on, self.grants.get(grant, line.occurred_on))
         self.products.setdefault(line.gtin, PlannedProduct(line.brand, line.name, line.suggested_price))
         batch = self.batches.setdefault(
-            (line.gtin, line.lot), PlannedBatch(line.brand, line.made_on, line.expires_on)
+            (line.gtin, line.lot),
+            PlannedBatch(line.brand, line.made_on, line.expires_on, line.suggested_price),
         )
         batch.made_on = min(batch.made_on, line.made_on)
-        from_brand = [m for m in self._recipe.movements if line.players[m.giver].party == line.brand]
+        from_brand = [m for m in self.recipe.movements if line.players[m.giver].party == line.brand]
         batch.size += line.quantity * len(from_brand)
 
+    def _rejection(self, line: Line, fault: Fault, text: str, rule: str) -> Rejection:
+        return Rejection(self.source.name, line.row, str(FaultError(fault, text=text, rule=rule)))
 
-def plan_table(path: Path, recipe: Recipe, source: str, progress: Callable[[int, int | None], None]) -> Plan:
+
+def plan_table(source: Source, recipe: Recipe, progress: Callable[[int, int | None], None]) -> Plan:
     """Read the whole table once and return its plan. Raises TableError.
 
     What a row says counts only where the row can be understood and contradicts none before it.
     """
-    plan, reader = Plan(recipe), LineReader(recipe, source)
-    for row in read_rows(path, recipe):
+    plan, reader = Plan(recipe, source), LineReader(recipe, source.name)
+    for row in read_rows(source.path, recipe):
         plan.rows = row.number
         line = reader.read(row)
         if isinstance(line, Line) and plan.contradiction(line) is None:
             plan.add(line)
         progress(row.number, None)
     return plan
-
-
-def _rejection(line: Line, fault: Fault, text: str, rule: str) -> Rejection:
-    return Rejection(line.row, str(FaultError(fault, text=text, rule=rule)))

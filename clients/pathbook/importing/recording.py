@@ -4,7 +4,6 @@ import functools
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
-from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -15,7 +14,6 @@ from pathbook.client.bulk import Entry
 from pathbook.client.words import money, timestamp
 from pathbook.importing.lines import Line, LineReader, Rejection
 from pathbook.importing.plan import Plan
-from pathbook.importing.recipe import Recipe
 from pathbook.importing.registering import Registered, midnight
 from pathbook.importing.summary import Summary
 from pathbook.importing.tables import Row, TableError, read_rows
@@ -43,33 +41,32 @@ class _Batch(msgspec.Struct):
 class Recorder:
     """Records one table whose plan is registered. A request id names source, row and movement.
 
-    With `stop`, the first rejected row ends the reading; what was sent before is waited for and counted.
-    `progress` is told how many rows have been answered, and of how many.
+    What becomes of its rows is counted in `summary`. With `stop`, the first rejected row ends the reading; what
+    was sent before is waited for and counted. `progress` is told how many rows have been answered, and of how many.
     """
 
     def __init__(
         self,
         client: Client,
-        recipe: Recipe,
-        source: str,
         plan: Plan,
         registered: Registered,
+        summary: Summary,
         *,
         stop: bool,
         progress: Callable[[int, int | None], None],
     ) -> None:
         self._client = client
-        self._recipe = recipe
-        self._source = source
+        self._recipe = plan.recipe
+        self._source = plan.source
         self._plan = plan
         self._registered = registered
+        self._summary = summary
         self._stop = stop
         self._progress = progress
-        self._reader = LineReader(recipe, source)
+        self._reader = LineReader(plan.recipe, plan.source.name)
         self._under_way: deque[_Batch] = deque()
-        self.summary = Summary(recipe)
 
-    def record(self, path: Path) -> Summary:
+    def record(self) -> None:
         """Read the table again and record what it says.
 
         Raises:
@@ -77,20 +74,19 @@ class Recorder:
             UnreachableError: no answer came; to import again goes on where this ended.
             TableError: the table can no longer be read.
         """
-        for results in self._client.record_transfers(self._messages(path)):
+        for results in self._client.record_transfers(self._messages()):
             self._count(self._under_way.popleft(), results)
         for rest in self._under_way:
             self._count(rest, ())
-        return self.summary
 
     @property
     def _stopped(self) -> bool:
-        return self._stop and bool(self.summary.rejections)
+        return self._stop and bool(self._summary.rejected)
 
-    def _messages(self, path: Path) -> Iterator[Sequence[Entry]]:
+    def _messages(self) -> Iterator[Sequence[Entry]]:
         """Yield the entries of batch after batch, and keep the batches until they are answered."""
         batch = _Batch()
-        for row in read_rows(path, self._recipe):
+        for row in read_rows(self._source.path, self._recipe):
             line = self._line(row)
             batch.rows.append(line)
             if isinstance(line, Line):
@@ -121,7 +117,9 @@ class Recorder:
         reasons = [registered.refused_parties.get(player.party) for player in line.players.values()]
         reasons.append(registered.refused_products.get(line.gtin))
         reasons.append(registered.refused_batches.get((line.gtin, line.lot)))
-        return next((Rejection(line.row, reason) for reason in reasons if reason is not None), None)
+        return next(
+            (Rejection(self._source.name, line.row, reason) for reason in reasons if reason is not None), None
+        )
 
     def _entries(self, line: Line) -> list[Entry]:
         """Return a line's writes. A return goes back against the order of the movements."""
@@ -131,7 +129,7 @@ class Recorder:
             given_back = Selection(quantities=[Quantity(count=-line.quantity, gtin=line.gtin)])
             return [
                 ReturnUnitsRequest(
-                    request_id=f"{self._source}:{line.row}:{movement.name}",
+                    request_id=f"{self._source.name}:{line.row}:{movement.name}",
                     occurred_at=occurred_at,
                     owner=line.players[movement.receiver].party,
                     units=given_back,
@@ -144,7 +142,7 @@ class Recorder:
         units = Selection(quantities=[Quantity(count=line.quantity, batch=batch)])
         return [
             RecordTransferRequest(
-                request_id=f"{self._source}:{line.row}:{movement.name}",
+                request_id=f"{self._source.name}:{line.row}:{movement.name}",
                 occurred_at=occurred_at,
                 giver=line.players[movement.giver].party,
                 receiver=line.players[movement.receiver].party,
@@ -159,7 +157,7 @@ class Recorder:
         each, movements = iter(results), len(self._recipe.movements)
         for row in batch.rows:
             if isinstance(row, Rejection):
-                self.summary.reject(row)
+                self._summary.reject(row)
                 continue
             of_row = [next(each) for _ in range(movements)]
             reason = next(
@@ -175,7 +173,9 @@ class Recorder:
             ]
             if row.quantity < 0:
                 duplicates.reverse()
-            self.summary.count(row, duplicates, reason)
+            self._summary.count(
+                row, duplicates, Rejection(self._source.name, row.row, reason) if reason else None
+            )
         if batch.rows:
             self._progress(batch.rows[-1].row, self._plan.rows)
 

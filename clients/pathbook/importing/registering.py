@@ -1,4 +1,4 @@
-"""Putting what a plan needs into the book: parties, authorisations, products, batches, several calls at a time.
+"""Putting what plans need into the book: parties, authorisations, products, batches, many calls at a time.
 
 Each request id is made of the source and a hash of what is asked, so asking again changes nothing. What stands
 in the book already, from another table or by hand, is taken as it stands if it is the same party, product or lot.
@@ -14,13 +14,17 @@ import msgspec
 
 from pathbook.client import Client, RefusedError
 from pathbook.importing.plan import Grant, Lot, Plan
+from pathbook.importing.recipe import Kind
 from pathbook.v1 import parties_pb2, refusals_pb2, values_pb2
 
-CALLS_AT_ONCE: Final = 16
-"""How many calls are under way together: what waits at the server is written in one go."""
+CALLS_AT_ONCE: Final = 64
+"""How many calls are under way together: what waits at the server is written in one go. 16 take a fifth longer."""
 
 HASH_DIGITS: Final = 32
 """Hexadecimal digits of the hash in a request id: 128 bits."""
+
+LATEST: Final = datetime.date.max
+"""Since when an authorisation holds that nobody has given yet: later than any."""
 
 _KINDS: Final = {
     "brand": values_pb2.PARTY_KIND_BRAND,
@@ -47,37 +51,44 @@ class Registered(msgspec.Struct, frozen=True):
 
 
 class Registrar:
-    """Registers one plan in one book. `progress` is told how many things are done, and of how many."""
+    """Registers plans in one book. `progress` is told how many things of a plan are done, and of how many.
 
-    def __init__(
-        self, client: Client, source: str, plan: Plan, progress: Callable[[int, int | None], None]
-    ) -> None:
+    Parties, authorisations and products registered for one plan are passed over in the next; a lot is asked for
+    with each.
+    """
+
+    def __init__(self, client: Client, progress: Callable[[int, int | None], None]) -> None:
         self._client = client
-        self._source = source
-        self._plan = plan
         self._progress = progress
-        self._done = 0
-        self._of = len(plan.parties) + len(plan.grants) + len(plan.products) + len(plan.batches)
-        self._registered = Registered()
+        self._done = self._of = 0
+        self._parties: dict[str, Kind] = {}
+        self._grants: dict[Grant, datetime.date] = {}
+        self._products: dict[str, str] = {}
         self._given: dict[str, list[parties_pb2.Authorization]] = {}
 
-    def register(self) -> Registered:
+    def register(self, plan: Plan) -> Registered:
         """Register everything: a brand first, since a book begins with one, and uplines before their agents.
 
         Raises:
             RefusedError: the book as a whole was refused.
             UnreachableError: no answer came; to begin again does no harm.
         """
-        plan = self._plan
-        brands = [party for party, kind in plan.parties.items() if kind == "brand"]
-        others = [party for party, kind in plan.parties.items() if kind != "brand"]
+        self._plan, self._registered = plan, Registered()
+        parties = [party for party, kind in plan.parties.items() if self._parties.get(party) != kind]
+        brands = [party for party in parties if plan.parties[party] == "brand"]
+        others = [party for party in parties if plan.parties[party] != "brand"]
+        grants = [grant for grant, since in plan.grants.items() if self._grants.get(grant, LATEST) > since]
+        products = [
+            gtin for gtin, product in plan.products.items() if self._products.get(gtin) != product.brand
+        ]
+        self._done, self._of = 0, len(parties) + len(grants) + len(products) + len(plan.batches)
         with ThreadPoolExecutor(CALLS_AT_ONCE, "import") as pool:
-            for parties in (brands[:1], brands[1:], others):
-                self._each(pool, self._party, parties)
-            for tier in sorted({tier for _, _, tier in plan.grants}):
-                self._each(pool, self._authorize, [grant for grant in plan.grants if grant[2] == tier])
-            self._each(pool, self._product, plan.products)
-            if plan.batches:
+            for each in (brands[:1], brands[1:], others):
+                self._each(pool, self._party, each)
+            for tier in sorted({tier for _, _, tier in grants}):
+                self._each(pool, self._authorize, [grant for grant in grants if grant[2] == tier])
+            self._each(pool, self._product, products)
+            if any(batch.size == 0 for batch in plan.batches.values()):
                 self._client.position = max(self._client.position, self._client.get_head().position)
             self._each(pool, self._batch, plan.batches)
         return self._registered
@@ -88,30 +99,37 @@ class Registrar:
             self._progress(self._done, self._of)
 
     def _party(self, party: str) -> None:
-        kind = _KINDS[self._plan.parties[party]]
-        request_id = self._request_id("party", party, kind)
+        kind = self._plan.parties[party]
+        number = _KINDS[kind]
         try:
-            self._client.register_party(party, kind, request_id=request_id)
+            self._client.register_party(party, number, request_id=self._request_id("party", party, number))
         except RefusedError as error:
-            if error.reason == "PARTY_EXISTS":
-                found = self._client.get_party(party, at_least_position=int(error.metadata["position"]))
-                self._given[party] = list(found.authorizations)
-                if found.kind == kind:
-                    return
-            self._registered.refused_parties[party] = _sentence(error)
+            if not self._stands(party, number, error):
+                self._registered.refused_parties[party] = _sentence(error)
+                return
+        self._parties[party] = kind
+
+    def _stands(self, party: str, kind: values_pb2.PartyKind.ValueType, error: RefusedError) -> bool:
+        """Tell whether a party was refused because it stands already, as the same kind; note who authorised it."""
+        if error.reason != "PARTY_EXISTS":
+            return False
+        found = self._client.get_party(party, at_least_position=int(error.metadata["position"]))
+        self._given[party] = list(found.authorizations)
+        return found.kind == kind
 
     def _authorize(self, grant: Grant) -> None:
         upline, party, tier = grant
         since = midnight(self._plan.grants[grant])
-        if any(_covers(given, grant, since) for given in self._given.get(party, ())):
-            return
-        request_id = self._request_id("authorization", upline, party, tier, since)
         try:
-            self._client.authorize_party(
-                party, upline=upline, tier=tier, valid_from=since, request_id=request_id
-            )
+            if not any(_covers(given, grant, since) for given in self._given.get(party, ())):
+                request_id = self._request_id("authorization", upline, party, tier, since)
+                self._client.authorize_party(
+                    party, upline=upline, tier=tier, valid_from=since, request_id=request_id
+                )
         except RefusedError as error:
             self._registered.refused_grants[grant] = _sentence(error)
+            return
+        self._grants[grant] = self._plan.grants[grant]
 
     def _product(self, gtin: str) -> None:
         product = self._plan.products[gtin]
@@ -125,11 +143,17 @@ class Registrar:
                 request_id=request_id,
             )
         except RefusedError as error:
-            if error.reason == "PRODUCT_EXISTS":
-                found = self._client.get_product(gtin, at_least_position=int(error.metadata["position"]))
-                if found.brand == product.brand:
-                    return
-            self._registered.refused_products[gtin] = _sentence(error)
+            if not self._has_product(product.brand, gtin, error):
+                self._registered.refused_products[gtin] = _sentence(error)
+                return
+        self._products[gtin] = product.brand
+
+    def _has_product(self, brand: str, gtin: str, error: RefusedError) -> bool:
+        """Tell whether a product was refused because it stands already, as the same brand's."""
+        if error.reason != "PRODUCT_EXISTS":
+            return False
+        found = self._client.get_product(gtin, at_least_position=int(error.metadata["position"]))
+        return found.brand == brand
 
     def _batch(self, lot: Lot) -> None:
         try:
@@ -144,22 +168,21 @@ class Registrar:
         (gtin, number), batch = lot, self._plan.batches[lot]
         if batch.size == 0:
             return self._client.get_batch(gtin=gtin, lot=number).batch
-        made_on, expires_on = batch.made_on, batch.expires_on
-        request_id = self._request_id("batch", gtin, number, batch.brand, batch.size, made_on, expires_on)
         answer = self._client.commission_batch(
             gtin,
             brand=batch.brand,
             lot=number,
             size=batch.size,
-            made_on=made_on,
-            expires_on=expires_on,
-            request_id=request_id,
+            made_on=batch.made_on,
+            expires_on=batch.expires_on,
+            suggested_price=batch.suggested_price,
+            request_id=self._request_id("batch", gtin, number, *msgspec.structs.astuple(batch)),
         )
         return answer.batch
 
     def _request_id(self, thing: str, *content: object) -> str:
         digest = hashlib.sha256(repr(content).encode()).hexdigest()[:HASH_DIGITS]
-        return f"{self._source}:{thing}:{digest}"
+        return f"{self._plan.source.name}:{thing}:{digest}"
 
 
 def midnight(date: datetime.date) -> datetime.datetime:

@@ -13,6 +13,9 @@ import msgspec
 
 from pathbook.importing.recipe import Recipe, columns
 
+SUFFIXES: Final = (".csv", ".parquet")
+"""How the files of tables end."""
+
 PARQUET_BATCH_ROWS: Final = 4_096
 """How many rows of a Parquet file are turned into texts at once: a few megabytes, however large the file."""
 
@@ -45,9 +48,25 @@ def read_rows(path: Path, recipe: Recipe) -> Iterator[Row]:
             case ".parquet":
                 yield from _parquet_rows(path, recipe)
             case other:
-                raise TableError(f"{path} ends in '{other}'. Tables end in .csv or .parquet.")
+                raise TableError(f"{path} ends in '{other}'. Tables end in {' or '.join(SUFFIXES)}.")
     except OSError as error:
         raise TableError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def count_rows(path: Path, recipe: Recipe) -> int | None:
+    """Return how many rows a table has, None where one had to read it all to know; look whether the recipe fits.
+
+    Raises:
+        TableError: as `read_rows`, as far as that is seen at its beginning.
+    """
+    next(read_rows(path, recipe), None)
+    if path.suffix.lower() != ".parquet":
+        return None
+    from pyarrow import parquet
+
+    rows = parquet.read_metadata(path).num_rows
+    assert isinstance(rows, int), rows
+    return rows
 
 
 def _csv_rows(path: Path, recipe: Recipe) -> Iterator[Row]:

@@ -1,0 +1,8 @@
+"""The write door: what waits is decided and committed together, then answered.
+
+What is not here: the rules (rules), the log and the views (store), and which books there are (library).
+"""
+
+from ledger.book.door import Answer, Book, Clock, Outcome
+
+__all__ = ["Answer", "Book", "Clock", "Outcome"]
