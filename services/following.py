@@ -58,8 +58,10 @@ class Following:
         """Yield the events after a position, up to another that the book has reached."""
         while after < through:
             batch = await asyncio.shield(self._batch(book, after, through))
-            yield batch
             after = batch.last
+            if after < through:
+                self._batch(book, after, through)  # is read while this one is sent
+            yield batch
 
     async def head_beyond(self, book: str, after: int) -> int:
         """Return the head as soon as it is beyond a position, or as it was known after IDLE_SECONDS."""

@@ -19,6 +19,7 @@ class Settings(BaseSettings):
 
     Attributes:
         data: the directory of the books, their views and the key of their codes; made where it is missing.
+        database: the URL of a PostgreSQL that holds the books instead; empty for none.
         listen: HOST:PORT. Port 0 lets the system choose one.
         drain_seconds: how long calls may go on once the server was told to stop.
     """
@@ -26,6 +27,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="PATHBOOK_", frozen=True)
 
     data: Path
+    database: str = ""
     listen: str = DEFAULT_LISTEN
     drain_seconds: float = DRAIN_SECONDS
 

@@ -5,10 +5,9 @@ import itertools
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
 
-from ledger import runs
 from ledger.codec import decode
-from ledger.commands import Command
-from ledger.events import RecordedEvent
+from ledger.commands import Command, RecordTransfer, SellUnits
+from ledger.events import RecordedEvent, TransferRecorded, UnitsReturned, UnitsSold
 from ledger.rules.needs import Needs, missing
 from ledger.rules.state import State, evolve
 from ledger.store.follower import Follower
@@ -41,6 +40,9 @@ PATIENCE_SECONDS = 60.0
 """How long writing waits for views that lag too far behind, before it goes on and lets memory grow, or fails."""
 
 
+_MOVES = (TransferRecorded, UnitsSold, UnitsReturned)
+
+
 class BehindError(Exception):
     """What is at hand does not fit the log or the views any more: it has to begin anew from them."""
 
@@ -55,6 +57,7 @@ class Memory:
         self.state = State(book)
         self.is_stale = True
         """Whether what is at hand must not be decided on, and is to be forgotten."""
+        self._settled = False  # whether all is at hand that the commands prepared for need, as they are now
         self.beginnings = 0
         """How often it began anew: once, unless something was odd."""
 
@@ -75,7 +78,7 @@ class Memory:
         self._asked: dict[str, RecordedEvent] = {}
         self._used: OrderedDict[int, None] = OrderedDict()
         self._views_position = 0
-        self._others_write = False
+        self._others_write = self._settled = False
         while entries := self._read(self.state.position, MAX_TAIL):
             for entry in entries:
                 self.remember(decode(entry.position, entry.data))
@@ -98,6 +101,7 @@ class Memory:
         for entry in entries:
             self.remember(decode(entry.position, entry.data))
         self._others_write = bool(entries)
+        self._settled = self._settled and not entries
 
     def prepare(self, commands: Sequence[Command]) -> dict[str, RecordedEvent]:
         """Bring to hand what deciding needs, and return the events that answered these requests before.
@@ -110,20 +114,19 @@ class Memory:
         """
         if self._others_write:
             self.read_on()
-        self.bring_most(commands)
+        self._settled = self.bring_most(commands)
         return self._answered(commands)
 
     def remember(self, recorded: RecordedEvent) -> None:
         """Fold the next event."""
-        evolve(self.state, recorded)
+        changes = evolve(self.state, recorded)
         self._tail.append(recorded)
         self._asked[recorded.request_id] = recorded
-        touched = runs.batches(recorded.event)
-        for batches in self.state.holdings.values():
-            batches.update(touched)  # more than need be: what the party owns there is looked up
-        for number in touched:
+        for number in {change.batch for change in changes}:
             self._used[number] = None
             self._used.move_to_end(number)
+        if self._settled and not isinstance(recorded.event, _MOVES):
+            self._settled = False
 
     def answer(self, request_id: str) -> RecordedEvent | None:
         """Return the event that answered a request, as far as it is in memory."""
@@ -131,16 +134,19 @@ class Memory:
 
     def bring(self, command: Command) -> None:
         """Bring to hand all that a command needs. Raises BehindError."""
+        if self._settled and isinstance(command, RecordTransfer | SellUnits):
+            return  # what moves units leads these to nothing that the group did not need
         while needs := missing(self.state, [command]):
             self._load(needs)
 
-    def bring_most(self, commands: Sequence[Command]) -> None:
-        """Bring to hand in few loads what most of a group needs. Raises BehindError."""
+    def bring_most(self, commands: Sequence[Command]) -> bool:
+        """Bring to hand in few loads what most of a group needs, and tell whether that is all. Raises BehindError."""
         for _ in range(LOADS_OF_A_GROUP):
             needs = missing(self.state, commands)
             if not needs:
-                return
+                return True
             self._load(needs)
+        return False
 
     def let_go(self) -> None:
         """Let go of the tail the views know, and of what was not used for long."""
@@ -196,8 +202,6 @@ class Memory:
         self._views_position = part.position  # before the tail carries the part on
         for recorded in itertools.islice(self._tail, known, None):
             evolve(part, recorded)
-            for key in needs.holdings:
-                part.holdings[key] |= runs.batches(recorded.event)
         self.state.adopt(part)
         for number in needs.batches:
             self._used[number] = None

@@ -41,8 +41,7 @@ def decide(state: State, command: Command, now: int) -> Event | Refusal:
     """
     if not is_request_id(command.request_id) and not isinstance(command, LapseTransfer):
         return refuse(Reason.REQUEST_ID_MALFORMED)
-    first = isinstance(command, RegisterParty) and command.kind is PartyKind.BRAND
-    if state.position == 0 and not first:
+    if state.position == 0 and not (isinstance(command, RegisterParty) and command.kind is PartyKind.BRAND):
         return refuse(Reason.BOOK_UNKNOWN, book=state.book)
     moment = command.occurred_at or now
     if (refusal := refuse_future(moment, now)) is not None:
@@ -51,7 +50,14 @@ def decide(state: State, command: Command, now: int) -> Event | Refusal:
 
 
 def _decide(state: State, command: Command, moment: int, now: int) -> Event | Refusal:
+    """Ask the rule. What fills most books comes first, for a match tries its cases in turn."""
     match command:
+        case RecordTransfer():
+            return transfer.record(state, command, moment)
+        case SellUnits():
+            return sale.sell(state, command, moment)
+        case ReturnUnits():
+            return sale.give_back(state, command, moment)
         case RegisterParty():
             return party.register(state, command)
         case AuthorizeParty():
@@ -72,18 +78,12 @@ def _decide(state: State, command: Command, moment: int, now: int) -> Event | Re
             return transfer.withdraw(state, command, now)
         case LapseTransfer():
             return transfer.lapse(state, command, now)
-        case RecordTransfer():
-            return transfer.record(state, command, moment)
         case ReverseTransfer():
             return transfer.reverse(state, command)
         case DeliverUnits():
             return custody.deliver(state, command, moment)
-        case SellUnits():
-            return sale.sell(state, command, moment)
         case ConfirmPurchase():
             return sale.confirm(state, command, moment)
-        case ReturnUnits():
-            return sale.give_back(state, command, moment)
         case WriteOffUnits():
             return custody.write_off(state, command, moment)
         case PackCase():

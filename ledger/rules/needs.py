@@ -36,7 +36,16 @@ from ledger.commands import (
 from ledger.refusals import Refusal
 from ledger.rules.state import State, packed_in
 from ledger.rules.units import Pick, pieces, resolve
-from ledger.values import MAX_RANGES, Selection, UnitRange, gtin14, is_identifier, is_lot, is_sscc
+from ledger.values import (
+    CONSUMER_PREFIX,
+    MAX_RANGES,
+    Selection,
+    UnitRange,
+    gtin14,
+    is_identifier,
+    is_lot,
+    is_sscc,
+)
 
 
 class Needs(msgspec.Struct):
@@ -70,7 +79,22 @@ def missing(state: State, commands: Iterable[Command]) -> Needs:
 
 
 def _add(state: State, needs: Needs, command: Command) -> None:
-    match command:
+    match command:  # what fills most books comes first, for a match tries its cases in turn
+        case (
+            RecordTransfer(giver=giver, receiver=receiver, units=units)
+            | OfferTransfer(giver=giver, receiver=receiver, units=units)
+        ):
+            _parties(state, needs, giver, receiver)
+            _uplines(state, needs, giver, receiver)
+            _units(state, needs, units, giver)
+        case SellUnits(seller=party, units=units):
+            _parties(state, needs, party)
+            _uplines(state, needs, party)
+            _units(state, needs, units, party)
+        case ReturnUnits(owner=owner, units=units):
+            _parties(state, needs, owner)
+            _units(state, needs, units, owner)
+            _ways(state, needs, units, owner)
         case RegisterParty(party=party):
             _parties(state, needs, party)
         case AuthorizeParty(upline=upline, party=party, products=products):
@@ -88,31 +112,16 @@ def _add(state: State, needs: Needs, command: Command) -> None:
             gtin = _product(state, needs, product)
             if gtin and is_lot(lot) and (gtin, lot) not in state.lots:
                 needs.lots.add((gtin, lot))
-        case (
-            OfferTransfer(giver=giver, receiver=receiver, units=units)
-            | RecordTransfer(giver=giver, receiver=receiver, units=units)
-        ):
-            _parties(state, needs, giver, receiver)
-            _uplines(state, needs, giver, receiver)
-            _units(state, needs, units, giver)
         case DeliverUnits(custodian=giver, receiver=receiver, units=units):
             _parties(state, needs, giver, receiver)
             _units(state, needs, units, receiver)
-        case SellUnits(seller=party, units=units):
-            _parties(state, needs, party)
-            _uplines(state, needs, party)
-            _units(state, needs, units, party)
         case WriteOffUnits(party=party, units=units) | PackCase(party=party, units=units):
             _parties(state, needs, party)
             _units(state, needs, units, party)
             if isinstance(command, PackCase):
                 _case(state, needs, command.sscc)
         case ConfirmPurchase(consumer=consumer, units=units):
-            _units(state, needs, units, consumer)
-        case ReturnUnits(owner=owner, units=units):
-            _parties(state, needs, owner)
-            _units(state, needs, units, owner)
-            _ways(state, needs, units, owner)
+            _units(state, needs, units, CONSUMER_PREFIX + consumer)
         case AcceptTransfer(transfer=transfer) | ReverseTransfer(transfer=transfer):
             _transfer(state, needs, transfer)
         case (
@@ -139,14 +148,18 @@ def _add(state: State, needs: Needs, command: Command) -> None:
 
 
 def _parties(state: State, needs: Needs, *names: str) -> None:
-    needs.parties.update(name for name in names if name not in state.parties and is_identifier(name))
+    for name in names:
+        if name not in state.parties and is_identifier(name):
+            needs.parties.add(name)
 
 
 def _uplines(state: State, needs: Needs, *names: str) -> None:
     """Need who authorised a party for every product: of a brand, that means every product of its own."""
     for name in names:
         if (party := state.parties.get(name)) is not None:
-            _parties(state, needs, *(one.upline for one in party.authorizations.values() if not one.products))
+            for one in party.authorizations.values():
+                if not one.products:
+                    _parties(state, needs, one.upline)
 
 
 def _product(state: State, needs: Needs, text: str) -> str:

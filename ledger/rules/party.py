@@ -1,5 +1,7 @@
 """Who is in the book, and who may sell what for whom."""
 
+from typing import Final
+
 from ledger.commands import AuthorizeParty, RegisterParty, RevokeAuthorization
 from ledger.events import AuthorizationRevoked, PartyAuthorized, PartyRegistered
 from ledger.refusals import Reason, Refusal, refuse
@@ -15,6 +17,10 @@ from ledger.values import (
     is_consumer,
     is_identifier,
 )
+
+# asking an enum for a member takes longer than all else that is done with it
+_AUTHORIZED: Final = Standing.AUTHORIZED
+_BRAND: Final = PartyKind.BRAND
 
 
 def register(state: State, command: RegisterParty) -> PartyRegistered | Refusal:
@@ -167,20 +173,32 @@ def standing(
         return None, None
     party = state.parties[name]
     assert party is not None, name
-    if party.kind is PartyKind.BRAND:
-        own = all(brand == name for brand in products.values())
-        return (Standing.AUTHORIZED, 0) if own else (Standing.OTHER_PRODUCTS, None)
-    given = list(reversed(party.authorizations.values()))
-    tiers: list[int] = []
+    if party.kind is _BRAND:
+        own = {name}.issuperset(products.values())
+        return (_AUTHORIZED, 0) if own else (Standing.OTHER_PRODUCTS, None)
+    deepest = 0
     for product, brand in products.items():
-        covering = [one for one in given if _covers(state, one, product, brand)]
-        if not covering:
-            return (Standing.OTHER_PRODUCTS if given else Standing.NEVER_AUTHORIZED), None
-        holding = [one for one in covering if _in_force(one, moment)]
-        if not holding:
-            return _shortfall(covering[0], moment), covering[0].tier
-        tiers.append(holding[0].tier)
-    return Standing.AUTHORIZED, max(tiers)
+        stands, tier = _standing_for(state, party, product, brand, moment)
+        if stands is not _AUTHORIZED or tier is None:
+            return stands, tier
+        deepest = max(deepest, tier)
+    return _AUTHORIZED, deepest
+
+
+def _standing_for(
+    state: State, party: Party, product: str, brand: str, moment: int
+) -> tuple[Standing, int | None]:
+    """Return how an agent or shop stood for one product, and its tier for it: the latest word that held counts."""
+    latest = None
+    for given in reversed(party.authorizations.values()):
+        if not _covers(state, given, product, brand):
+            continue
+        if _in_force(given, moment):
+            return _AUTHORIZED, given.tier
+        latest = latest or given
+    if latest is not None:
+        return _shortfall(latest, moment), latest.tier
+    return (Standing.OTHER_PRODUCTS if party.authorizations else Standing.NEVER_AUTHORIZED), None
 
 
 def _covers(state: State, given: Authorization, product: str, brand: str) -> bool:
@@ -189,7 +207,7 @@ def _covers(state: State, given: Authorization, product: str, brand: str) -> boo
         return product in given.products
     upline = state.parties[given.upline]
     assert upline is not None, given
-    return upline.kind is not PartyKind.BRAND or given.upline == brand
+    return given.upline == brand or upline.kind is not _BRAND
 
 
 def _shortfall(latest: Authorization, moment: int) -> Standing:

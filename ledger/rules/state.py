@@ -6,7 +6,7 @@ events about what is not at hand are passed over.
 
 from bisect import bisect_left, bisect_right, insort
 from heapq import heappush
-from typing import assert_never
+from typing import Final, assert_never
 
 import msgspec
 
@@ -38,6 +38,8 @@ from ledger.events import (
     UnitsWrittenOff,
 )
 from ledger.values import PartyKind, Ranges, TransferStatus, UnitRange
+
+_ACCEPTED: Final = TransferStatus.ACCEPTED  # asking an enum for a member takes longer than all else about it
 
 
 class Authorization(msgspec.Struct):
@@ -148,18 +150,24 @@ class State:
         self.holdings |= part.holdings
 
 
-def evolve(state: State, recorded: RecordedEvent) -> None:
-    """Fold the next event into the state."""
+def evolve(state: State, recorded: RecordedEvent) -> list[runs.Change]:
+    """Fold the next event into the state, and return what changed of the runs at hand."""
     assert recorded.position == state.position + 1, (recorded.position, state.position)
     state.position, state.recorded_at = recorded.position, recorded.recorded_at
     _register(state, recorded)
-    runs.apply(state.partitions, recorded)
+    return runs.apply(state.partitions, recorded)
 
 
 def _register(state: State, recorded: RecordedEvent) -> None:
     """Fold all but the runs, which ledger.runs folds."""
     position, event = recorded.position, recorded.event
-    match event:
+    match event:  # what fills most books comes first, for a match tries its cases in turn
+        case TransferRecorded(terms) | UnitsSold(terms):
+            state.transfers[position] = Transfer(_ACCEPTED, terms)
+            _gain(state, terms.receiver, terms.ranges)
+        case UnitsReturned(lines=lines):
+            for line in lines:
+                _gain(state, line.terms.giver, line.terms.ranges)
         case PartyRegistered(party, kind):
             state.parties[party] = Party(kind, position, {})
         case PartyAuthorized():
@@ -173,6 +181,7 @@ def _register(state: State, recorded: RecordedEvent) -> None:
             state.batches[event.batch] = Batch(event, [], {})
             state.lots[event.product, event.lot] = event.batch
             state.last_batch = event.batch
+            _gain(state, event.brand, (UnitRange(event.batch, 0, event.size - 1),))
         case TransferOffered(terms, deadline):
             state.transfers[position] = Transfer(TransferStatus.OFFERED, terms, deadline)
             if deadline is not None:
@@ -180,6 +189,7 @@ def _register(state: State, recorded: RecordedEvent) -> None:
         case TransferAccepted(transfer, terms, discrepancies, unpacked):
             status = TransferStatus.ACCEPTED_IN_PART if discrepancies else TransferStatus.ACCEPTED
             _answer(state, transfer, status, terms)
+            _gain(state, terms.receiver, terms.ranges)
             for sscc in unpacked:
                 _unpack(state, sscc)
         case TransferDeclined(transfer):
@@ -188,13 +198,12 @@ def _register(state: State, recorded: RecordedEvent) -> None:
             _answer(state, transfer, TransferStatus.WITHDRAWN)
         case TransferLapsed(transfer):
             _answer(state, transfer, TransferStatus.LAPSED)
-        case TransferRecorded(terms) | UnitsSold(terms):
-            state.transfers[position] = Transfer(TransferStatus.ACCEPTED, terms)
         case ReversalAsked(transfer, party):
             if (known := state.transfers.get(transfer)) is not None:
                 known.reversal_asked_by = party
-        case TransferReversed(transfer):
+        case TransferReversed(transfer, terms):
             _answer(state, transfer, TransferStatus.REVERSED)
+            _gain(state, terms.giver, terms.ranges)
         case CasePacked():
             _pack(state, event)
         case CaseUnpacked(sscc):
@@ -206,10 +215,24 @@ def _register(state: State, recorded: RecordedEvent) -> None:
         case RecallLifted(recall, _, batch):
             if (at_hand := state.batches.get(batch)) is not None:
                 at_hand.recalls[recall].lifted = True
-        case UnitsDelivered() | PurchaseConfirmed() | UnitsReturned() | UnitsWrittenOff():
+        case UnitsDelivered() | PurchaseConfirmed() | UnitsWrittenOff():
             pass  # these change runs only
         case _:
             assert_never(event)
+
+
+def _gain(state: State, owner: str, ranges: Ranges) -> None:
+    """Note in which batches a party may own units now, where that is known of it at all."""
+    if not state.holdings:
+        return
+    for number in {part.batch for part in ranges}:
+        batch = state.batches.get(number)
+        if batch is not None:
+            state.holdings.get((owner, batch.commissioned.product), set()).add(number)
+            continue
+        for (party, _), batches in state.holdings.items():  # whose product it is, is not at hand
+            if party == owner:
+                batches.add(number)
 
 
 def _authorize(state: State, position: int, event: PartyAuthorized) -> None:
@@ -253,6 +276,15 @@ def _unpack(state: State, sscc: str) -> None:
 
 def packed_in(batch: Batch, part: UnitRange) -> set[str]:
     """Return the cases that hold units of the part, which is of this batch, directly."""
+    return {sscc for _, _, sscc in _packed(batch, part)}
+
+
+def packed_within(batch: Batch, part: UnitRange) -> Ranges:
+    """Return the ranges packed in cases that hold units of the part, which is of this batch, in order."""
+    return tuple([UnitRange(part.batch, first, last) for first, last, _ in _packed(batch, part)])
+
+
+def _packed(batch: Batch, part: UnitRange) -> list[tuple[int, int, str]]:
     start = bisect_right(batch.packed, part.first, key=lambda item: item[0]) - 1
     end = bisect_right(batch.packed, part.last, key=lambda item: item[0])
-    return {sscc for _, last, sscc in batch.packed[max(start, 0) : end] if last >= part.first}
+    return [item for item in batch.packed[max(start, 0) : end] if item[1] >= part.first]

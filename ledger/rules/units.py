@@ -1,13 +1,14 @@
 """Which units a request names, and whether they are free to move: the questions every moving command asks."""
 
 from collections.abc import Callable, Iterator
+from typing import Final
 
 import msgspec
 
 from ledger.ranges import common, holds, joined, union, without
 from ledger.refusals import Reason, Refusal, refuse
 from ledger.rules.moment import made_before, utc
-from ledger.rules.state import Case, State, packed_in
+from ledger.rules.state import Batch, Case, State, packed_in, packed_within
 from ledger.runs import Run
 from ledger.values import (
     MAX_PIECES,
@@ -23,6 +24,8 @@ from ledger.values import (
     gtin14,
     is_consumer,
 )
+
+_IN_STOCK: Final = UnitState.IN_STOCK  # asking an enum for a member takes longer than all else about it
 
 
 class Pick(msgspec.Struct, frozen=True):
@@ -62,7 +65,9 @@ def resolve(state: State, units: Selection, pick: Pick) -> Ranges | Refusal:
     result = joined(chosen)
     if isinstance(result, Unit):
         return refuse(Reason.RANGES_OVERLAP, number=result.number, batch=result.batch)
-    touched = sum(state.partitions[part.batch].count(part.first, part.last) for part in result)
+    touched = 0
+    for part in result:
+        touched += state.partitions[part.batch].count(part.first, part.last)
     if touched > MAX_PIECES:
         return refuse(Reason.TOO_MANY_RANGES, count=touched, limit=MAX_PIECES)
     return result
@@ -94,23 +99,23 @@ def _take(state: State, quantity: Quantity, pick: Pick, chosen: list[UnitRange])
     """Take so many loose, free units, oldest batch and lowest number first."""
     if quantity.count < 1:
         return refuse(Reason.QUANTITY_NOT_POSITIVE, count=quantity.count)
-    if quantity.batch and state.batches.get(quantity.batch) is None:
-        return refuse(Reason.BATCH_UNKNOWN, batch=quantity.batch)
-    product = gtin14(quantity.product)
-    if not quantity.batch and product is None:
+    origin = quantity.batch or gtin14(quantity.product)
+    if origin is None:
         return refuse(Reason.GTIN_CHECK_DIGIT, gtin=quantity.product)
-    if not quantity.batch and state.products.get(product or "") is None:
-        return refuse(Reason.PRODUCT_UNKNOWN, product=product)
+    if isinstance(origin, int) and state.batches.get(origin) is None:
+        return refuse(Reason.BATCH_UNKNOWN, batch=origin)
+    if isinstance(origin, str) and state.products.get(origin) is None:
+        return refuse(Reason.PRODUCT_UNKNOWN, product=origin)
     taken: list[UnitRange] = []
     wanted = quantity.count
-    for part in _loose(state, quantity.batch or product or "", pick, chosen):
+    for part in _loose(state, origin, pick, chosen):
         taken.append(UnitRange(part.batch, part.first, min(part.last, part.first + wanted - 1)))
         wanted -= taken[-1].count
         if wanted == 0:
             return taken
         if len(taken) > MAX_PIECES:
             return refuse(Reason.TOO_MANY_RANGES, count=len(taken), limit=MAX_PIECES)
-    what = f"batch {quantity.batch}" if quantity.batch else f"product {product}"
+    what = f"batch {origin}" if quantity.batch else f"product {origin}"
     available = quantity.count - wanted
     return refuse(
         Reason.STOCK_TOO_SMALL, party=pick.owner, available=available, what=what, count=quantity.count
@@ -119,22 +124,30 @@ def _take(state: State, quantity: Quantity, pick: Pick, chosen: list[UnitRange])
 
 def _loose(state: State, origin: int | str, pick: Pick, chosen: list[UnitRange]) -> Iterator[UnitRange]:
     """Yield the free units of a batch (by number) or product (by GTIN) that a quantity may take."""
-    at_hand = (
-        [batch for batch in state.batches.values() if batch is not None] if isinstance(origin, str) else []
-    )
-    batches = [batch for batch in at_hand if batch.commissioned.product == origin]
-    if isinstance(origin, int) and (only := state.batches[origin]) is not None:
-        batches = [only]
-    for batch in sorted(batches, key=lambda item: (item.commissioned.made_on, item.commissioned.batch)):
+    for batch in _batches(state, origin, pick.owner):
         number = batch.commissioned.batch
-        passed = [UnitRange(number, first, last) for first, last, _ in batch.packed]
-        passed += [part for part in chosen if part.batch == number]
+        passed = [part for part in chosen if part.batch == number]
         for recall in batch.recalls.values() if pick.onward else ():
             passed += () if recall.lifted else recall.ranges
         taken = union(passed)
         for run in state.partitions[number].in_stock(pick.owner):
-            if pick.hands in ("", run.custodian):
-                yield from without((UnitRange(number, run.first, run.last),), taken)
+            if pick.hands not in ("", run.custodian):
+                continue
+            free: Ranges = (UnitRange(number, run.first, run.last),)
+            if batch.packed:
+                free = without(free, packed_within(batch, free[0]))
+            yield from without(free, taken) if taken else free
+
+
+def _batches(state: State, origin: int | str, owner: str) -> list[Batch]:
+    """Return the batch of a number, or those of a product (by GTIN) of which an owner may have units, oldest first."""
+    if isinstance(origin, int):
+        only = state.batches[origin]
+        return [] if only is None else [only]
+    numbers = state.holdings.get((owner, origin), state.batches)
+    at_hand = [batch for number in numbers if (batch := state.batches[number]) is not None]
+    batches = [batch for batch in at_hand if batch.commissioned.product == origin]
+    return sorted(batches, key=lambda item: (item.commissioned.made_on, item.commissioned.batch))
 
 
 def pieces(state: State, ranges: Ranges) -> Iterator[tuple[UnitRange, Run]]:
@@ -197,6 +210,8 @@ def refuse_unless(
 
 def refuse_fixed(part: UnitRange, run: Run) -> Refusal | None:
     """Refuse units that are not free to move: sold, written off, or reserved."""
+    if run.state is _IN_STOCK:
+        return None
     if run.state in (UnitState.SOLD, UnitState.CONFIRMED):
         return refuse(Reason.UNITS_SOLD, range=part)
     if run.state in WRITTEN_OFF:
@@ -231,9 +246,9 @@ def refuse_recalled(state: State, ranges: Ranges, occurred_at: int) -> Refusal |
 
 def refuse_before_made(state: State, ranges: Ranges, occurred_at: int) -> Refusal | None:
     """Refuse a time before a batch was made."""
-    for number in {part.batch for part in ranges}:
-        batch = state.batches[number]
-        assert batch is not None, number
+    for part in ranges:
+        number, batch = part.batch, state.batches[part.batch]
+        assert batch is not None, part
         made_on = batch.commissioned.made_on
         if not made_before(made_on, occurred_at):
             return refuse(

@@ -12,7 +12,7 @@ from pyarrow import parquet
 from pathbook.importing import tables
 from pathbook.importing.loading import load_recipe
 from pathbook.importing.recipe import Recipe
-from pathbook.importing.tables import Row, TableError, read_rows
+from pathbook.importing.tables import Row, TableError, count_rows, read_rows
 
 HEADER = "date,store_number,item_number,vendor_name,item_description,state_bottle_cost,state_bottle_retail,bottles_sold"
 """The columns that the recipe for Iowa names."""
@@ -116,6 +116,27 @@ def test_a_file_that_only_claims_to_be_parquet_is_refused(tmp_path: Path, recipe
     path.write_bytes(b"no parquet at all")
     with pytest.raises(TableError, match=r"table\.parquet is not a sound Parquet file"):
         next(read_rows(path, recipe))
+
+
+def test_a_parquet_column_of_lists_is_refused(tmp_path: Path, recipe: Recipe) -> None:
+    """A column that does not hold one value a row is an error that names it."""
+    path = tmp_path / "table.parquet"
+    values: dict[str, list[object]] = {
+        name: [cell] for name, cell in zip(HEADER.split(","), CELLS.split(","), strict=True)
+    }
+    parquet.write_table(pyarrow.table(values | {"vendor_name": [["Proximo"]]}), path)
+    with pytest.raises(TableError, match="lists or records in its column 'vendor_name'"):
+        next(read_rows(path, recipe))
+
+
+def test_the_rows_of_a_parquet_file_are_known_before_they_are_read(tmp_path: Path, recipe: Recipe) -> None:
+    """A Parquet file says how many rows it has; of a CSV file nobody knows until it is read."""
+    path = tmp_path / "table.parquet"
+    values = dict(zip(HEADER.split(","), ([cell] * 7 for cell in CELLS.split(",")), strict=True))
+    parquet.write_table(pyarrow.table(values), path)
+    assert count_rows(path, recipe) == 7
+    (tmp_path / "table.csv").write_text(f"{HEADER}\n{CELLS}\n")
+    assert count_rows(tmp_path / "table.csv", recipe) is None
 
 
 def test_parquet_cells_are_the_texts_a_csv_file_would_hold(

@@ -1,6 +1,5 @@
 """Streams: what is read is what was stored, in batches of bounded size, and reads know what was written."""
 
-import asyncio
 import contextlib
 import threading
 import time
@@ -8,24 +7,18 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from google.protobuf.descriptor_pb2 import DescriptorProto
 from grpc import StatusCode
 
 from ledger.codec import decode
-from ledger.commands import RegisterParty
 from ledger.serials import parse_book_key, print_serial
 from ledger.store import follower
 from ledger.store.follower import Follower
-from ledger.values import PartyKind
 from pathbook.client import Client, select
-from pathbook.v1.events_pb2 import ReadResponse, SubscribeResponse
 from pathbook.v1.transfers_pb2 import RecordTransferRequest
 from pathbook.v1.values_pb2 import PARTY_KIND_AGENT, Money
 from services import doors, following
 from services.background import running
 from services.directory import KEY_FILE, Directory
-from services.doors import Doors
-from services.following import BATCH_BYTES, KEPT_BATCHES, Batch, Following, fitting
 from services.server import now
 from services.settings import Settings
 from tests.books import PATIENCE
@@ -112,78 +105,6 @@ def test_many_followers_hear_everything_once(data: Path) -> None:
     assert heard == [list(range(after % 6 + 1, 107)) for after in range(20)]
 
 
-@contextlib.contextmanager
-def opened_log(data: Path) -> Iterator[tuple[Directory, Callable[[], Following]]]:
-    """Open a directory that serves nobody, and what makes streams of its log."""
-    with contextlib.closing(Directory(data, now)) as directory:
-        doors = Doors(directory)
-        with contextlib.closing(doors):
-            yield directory, lambda: Following(doors, directory.stream, directory.follower)
-
-
-def register(directory: Directory, names: Sequence[str], kind: PartyKind = PartyKind.AGENT) -> None:
-    """Write an event for each name."""
-    parties = [RegisterParty(request_id=name, party=name, kind=kind) for name in names]
-    directory.library.submit(BOOK, parties).result(PATIENCE)
-
-
-def test_who_asks_while_others_are_told_waits_with_them(data: Path) -> None:
-    """Callers who come at any moment, also as the head becomes known, keep nobody from being told of the next."""
-    told: list[int] = []
-
-    async def ask_at_every_moment(directory: Directory, begin_again: Callable[[], Following]) -> None:
-        asked = []
-        for _ in range(20):
-            streams = begin_again()
-            for _ in range(200):
-                asked.append(asyncio.create_task(streams.head_beyond(BOOK, 1)))
-                await asyncio.sleep(0)
-        register(directory, ["ann"])
-        told.extend(await asyncio.gather(*asked))
-
-    def ask() -> None:
-        with opened_log(data) as (directory, begin_again):
-            register(directory, ["acme"], PartyKind.BRAND)
-            asyncio.run(ask_at_every_moment(directory, begin_again))
-
-    asking = threading.Thread(
-        target=ask, daemon=True
-    )  # an event loop that is kept from turning cannot be ended
-    asking.start()
-    asking.join(PATIENCE)
-    assert told == [2] * 4_000
-
-
-def test_callers_at_the_same_place_get_the_very_same_bytes(data: Path) -> None:
-    """Whoever follows a book, now or a moment later, is given what was read and serialised once."""
-
-    async def all_batches(streams: Following, after: int, through: int) -> list[Batch]:
-        return [batch async for batch in streams.batches(BOOK, after, through)]
-
-    async def follow(streams: Following) -> None:
-        first, second = await asyncio.gather(*[all_batches(streams, 0, 300) for _ in range(2)])
-        later = await all_batches(streams, first[0].last, 300)
-        assert all(one is other for one, other in zip(first, second, strict=True))
-        assert all(one is other for one, other in zip(first[1:], later, strict=True))
-        assert [batch.last for batch in await all_batches(streams, 0, 7)] == [7]
-        for after in range(300):
-            await all_batches(streams, after, after + 1)
-        assert len(streams._reads) <= KEPT_BATCHES
-
-    with opened_log(data) as (directory, begin_again):
-        register(directory, ["acme"], PartyKind.BRAND)
-        register(directory, [f"agent-{number}" for number in range(299)])
-        asyncio.run(follow(begin_again()))
-
-
-def test_what_is_read_and_what_is_followed_are_the_same_message() -> None:
-    """The two responses have the same fields, so the same bytes are either."""
-    read, followed = DescriptorProto(), DescriptorProto()
-    ReadResponse.DESCRIPTOR.CopyToProto(read)
-    SubscribeResponse.DESCRIPTOR.CopyToProto(followed)
-    assert list(read.field) == list(followed.field) != []
-
-
 def test_a_follower_with_nothing_to_hear_is_told_so(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """An idle subscription sends an empty batch with the place to resume from."""
     begin(client)
@@ -245,16 +166,6 @@ def test_a_server_that_stops_sends_its_followers_away_with_a_reason(data: Path) 
             server.close()
             with refused("SERVER_STOPPING", StatusCode.UNAVAILABLE):
                 next(batches)
-
-
-@pytest.mark.parametrize("size", [1, 100, BATCH_BYTES // 3, BATCH_BYTES, 3 * BATCH_BYTES])
-def test_batches_hold_as_many_bytes_as_they_may(size: int) -> None:
-    """A batch has the first events, at least one; it is too large only if that one is, and full if one is left."""
-    events = [b"x" * size] * 7
-    batch = fitting(events)
-    assert batch == events[: len(batch)] != []
-    assert len(batch) == 1 or len(batch) * size <= BATCH_BYTES
-    assert len(batch) == 7 or (len(batch) + 1) * size > BATCH_BYTES
 
 
 def test_views_that_do_not_come_are_not_waited_for_for_ever(

@@ -11,6 +11,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from ledger.serials import BookKey, print_book_key
+from services import measuring as inside
 from services.background import running
 from services.directory import EVENTS_FILE, KEY_FILE, VIEWS_FILE, Directory
 from services.server import now
@@ -79,6 +80,21 @@ def rebuild(data: str, progress: Callable[[int, int], None]) -> int:
     with contextlib.closing(directory):
         directory.follower.rebuild(tell)
     return events
+
+
+def measuring(data: str, database: str) -> inside.Measuring:
+    """Return what a bench measures inside the store of a directory, or of a database (else ""). ``close`` it."""
+    return inside.Measuring(Path(data), database)
+
+
+def database_of_its_own(url: str) -> contextlib.AbstractContextManager[str]:
+    """Make a database on a PostgreSQL server, give its URL, and drop it at the end.
+
+    Raises:
+        OSError: none could be made there; the message says what to do.
+        ValueError: the URL is not PostgreSQL's.
+    """
+    return inside.database_of_its_own(url)
 
 
 def require_books(data: str) -> None:

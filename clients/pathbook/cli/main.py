@@ -39,6 +39,7 @@ VERBS: Final = {
     "import": "pathbook.cli.importing:command",
     "events": "pathbook.cli.events:command",
     "views": "pathbook.cli.views:command",
+    "bench": "pathbook.cli.bench:command",
 }
 """Where each verb lives, in the order they are listed. A verb is loaded when it is used."""
 

@@ -30,7 +30,7 @@ CHANNEL_OPTIONS: Final = (
     ("grpc.keepalive_time_ms", 30_000),  # a connection that died silently is noticed within a minute
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 5_000),  # for one attempt to connect; a refused one ends at once
     ("grpc.max_reconnect_backoff_ms", 1_000),
 )
 

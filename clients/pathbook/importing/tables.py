@@ -122,13 +122,27 @@ def _parquet_rows(path: Path, recipe: Recipe) -> Iterator[Row]:
     try:
         with parquet.ParquetFile(path) as file:
             _check_header(path, file.schema_arrow.names, wanted)
+            for name in wanted:
+                if pyarrow.types.is_nested(file.schema_arrow.field(name).type):
+                    raise TableError(
+                        f"{path} has lists or records in its column '{name}': it has to be one value a row."
+                    )
             number = 0
             for batch in file.iter_batches(PARQUET_BATCH_ROWS, columns=list(wanted)):
-                for record in batch.to_pylist():
+                for cells in zip(*(_texts(batch[name].to_pylist(), recipe) for name in wanted), strict=True):
                     number += 1
-                    yield Row(number, {name: _text(record[name], recipe) for name in wanted})
+                    yield Row(number, dict(zip(wanted, cells, strict=True)))
     except pyarrow.ArrowException as error:
         raise TableError(f"{path} is not a sound Parquet file: {error}.") from error
+
+
+def _texts(values: Sequence[object], recipe: Recipe) -> list[str]:
+    """Return the values of a column, which are of one type, as texts; each that comes again is made a text once."""
+    texts: dict[object, str] = {}
+    for value in values:
+        if value not in texts:
+            texts[value] = _text(value, recipe)
+    return [texts[value] for value in values]
 
 
 def _text(value: object, recipe: Recipe) -> str:

@@ -1,0 +1,133 @@
+"""A server and an importer in processes of their own, which are killed, started again, and watched in their memory."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+SECONDS: Final = 60.0
+"""How long a server may take to start or to end."""
+
+PATHBOOK: Final = (sys.executable, "-c", "from pathbook.cli.main import main; main()")
+
+BOOK: Final = "decade"
+
+
+class Store(msgspec.Struct, frozen=True):
+    """Where the books are: a directory, and a database's URL where they are not in its files."""
+
+    data: Path
+    database: str = ""
+
+    def arguments(self) -> list[str]:
+        """Return what tells the command line."""
+        return ["--data", str(self.data), *(["--database", self.database] if self.database else [])]
+
+
+class Process:
+    """A process, its children's memory included."""
+
+    def __init__(self, arguments: list[str], output: Path, errors: Path) -> None:
+        """Start it; what it prints goes to files."""
+        self.output, self.errors = output, errors
+        with output.open("w") as out, errors.open("w") as err:
+            self._process = subprocess.Popen([*PATHBOOK, *arguments], stdout=out, stderr=err)
+        self.peak_bytes = 0
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended, None while it runs."""
+        return self._process.poll()
+
+    def memory(self) -> int:
+        """Return how many bytes it and its children hold now, and remember the most they ever held."""
+        held = peak = 0
+        for pid in _family(self._process.pid):
+            status = _status(pid)
+            held += status.get("VmRSS", 0)
+            peak += status.get("VmHWM", 0)
+        self.peak_bytes = max(self.peak_bytes, peak)
+        return held
+
+    def kill(self) -> None:
+        """End it and its children at once (kill -9), whatever they are doing."""
+        self.memory()
+        family = _family(self._process.pid)
+        self._process.kill()
+        for pid in family[1:]:
+            subprocess.run(["/bin/kill", "-9", str(pid)], check=False, stderr=subprocess.DEVNULL)
+        self._process.wait(SECONDS)
+
+    def terminate(self) -> None:
+        """Tell it to stop, and wait until it has."""
+        self.memory()
+        self._process.terminate()
+        self._process.wait(SECONDS)
+
+    def wait(self, seconds: float) -> int:
+        """Wait until it ends, and return its exit code."""
+        return self._process.wait(seconds)
+
+
+class Server(Process):
+    """A server of a store. `seconds` is how long it took until it listened."""
+
+    def __init__(self, store: Store, logs: Path, options: list[str], port: int = 0) -> None:
+        """Start it, and wait until it listens."""
+        begin = time.perf_counter()
+        name = f"server-{time.monotonic_ns()}"
+        arguments = ["serve", *store.arguments(), "--listen", f"127.0.0.1:{port}", *options]
+        super().__init__(arguments, logs / f"{name}.out", logs / f"{name}.log")
+        self.port = self._listening()
+        self.seconds = time.perf_counter() - begin
+
+    @property
+    def target(self) -> str:
+        """Where it is called."""
+        return f"127.0.0.1:{self.port}"
+
+    def _listening(self) -> int:
+        until = time.monotonic() + SECONDS
+        while time.monotonic() < until and self.exit_code is None:
+            for line in self.errors.read_text().splitlines():
+                if '"listening"' in line:
+                    return int(str(json.loads(line)["address"]).rpartition(":")[2])
+            time.sleep(0.01)
+        self.kill()
+        raise RuntimeError(f"The server does not listen: {self.errors.read_text()[-2_000:]}")
+
+
+class Importer(Process):
+    """An import of a directory of tables."""
+
+    def __init__(self, tables: Path, target: str, logs: Path) -> None:
+        """Start it."""
+        name = f"import-{time.monotonic_ns()}"
+        arguments = ["import", str(tables), "--recipe", "iowa", "--server", target, "--book", BOOK]
+        super().__init__([*arguments, "--output", "json"], logs / f"{name}.json", logs / f"{name}.log")
+
+
+def _family(pid: int) -> list[int]:
+    """Return a process and all below it; those that have ended are left out."""
+    found = [pid]
+    for process in found:
+        for children in Path(f"/proc/{process}/task").glob("*/children"):
+            try:
+                found += [int(child) for child in children.read_text().split()]
+            except OSError:
+                continue  # it has just ended
+    return found
+
+
+def _status(pid: int) -> dict[str, int]:
+    """Return the sizes, in bytes, that the system knows of a process; none of one that has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return {}
+    sizes = (line.split() for line in lines if line.endswith(" kB"))
+    return {name.rstrip(":"): int(size) * 1024 for name, size, _ in sizes}

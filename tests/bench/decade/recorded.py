@@ -1,0 +1,112 @@
+"""What the book says, found in two ways: stock as its views tell it, and its stream of events, replayed and summed."""
+
+from collections import Counter
+from typing import Final
+
+import msgspec
+
+from pathbook.client import Client
+from pathbook.v1.events_pb2 import Event, Terms
+
+STATE: Final = "state-of-iowa"
+"""Who buys from all vendors and sells to all stores."""
+
+MOVEMENTS: Final = {"cost": 1, "retail": 2}
+"""A bit for each of the two transfers of a line."""
+
+Stock = Counter[tuple[str, str]]
+"""Bottles by (party, item number); those of no bottles are left out."""
+
+
+class Replayed(msgspec.Struct):
+    """The stream of a book, summed: `size` is that of its events in bytes.
+
+    `rows` has for each source a byte a line, that says which of its transfers stand.
+
+    `sold` are bottles from vendors, with what the state paid and the stores paid; `returned` are bottles that came
+    back to vendors.
+    """
+
+    rows: dict[str, bytearray]
+    events: int = 0
+    size: int = 0
+    transfers: int = 0
+    returns: int = 0
+    batches: int = 0
+    made: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)
+    sold: Counter[str] = msgspec.field(default_factory=Counter)
+    returned: int = 0
+    stock: Stock = msgspec.field(default_factory=Counter)
+    items: dict[int, str] = msgspec.field(default_factory=dict)
+
+    def add(self, data: bytes) -> None:
+        """Take in the next event."""
+        event = Event.FromString(data)
+        self.events += 1
+        self.size += len(data)
+        match event.WhichOneof("kind"):
+            case "batch_commissioned":
+                made = event.batch_commissioned
+                self.items[made.batch] = item_of(made.gtin)
+                self.made[made.brand, item_of(made.gtin)] += made.size
+                self.stock[made.brand, item_of(made.gtin)] += made.size
+                self.batches += 1
+            case "transfer_recorded":
+                movement = self._stands(event.request_id)
+                terms = event.transfer_recorded.terms
+                units = self._move(terms, terms.giver, terms.receiver)
+                self.sold[movement] += units * terms.unit_price.amount_minor
+                self.transfers += 1
+            case "units_returned":
+                movement = self._stands(event.request_id)
+                self.returns += 1
+                for line in event.units_returned.lines:
+                    units = self._move(line.terms, line.terms.receiver, line.terms.giver)
+                    self.returned += units if movement == "cost" else 0
+            case _:
+                pass  # who is registered and authorised is seen by whose bottles move
+
+    def _stands(self, request_id: str) -> str:
+        """Note that a transfer of a line stands, which did not stand before; return which it is."""
+        source, row, movement = request_id.split(":")
+        bit = MOVEMENTS[movement]
+        assert not self.rows[source][int(row) - 1] & bit, f"{request_id} stands twice"
+        self.rows[source][int(row) - 1] |= bit
+        return movement
+
+    def _move(self, terms: Terms, giver: str, receiver: str) -> int:
+        count = 0
+        for part in terms.ranges:
+            units, item = part.last - part.first + 1, self.items[part.batch]
+            self.stock[giver, item] -= units
+            self.stock[receiver, item] += units
+            count += units
+        return count
+
+
+def replay(client: Client, rows: dict[str, int]) -> Replayed:
+    """Read the stream of a book and sum it; `rows` says how many lines each source has."""
+    replayed = Replayed({source: bytearray(count) for source, count in rows.items()})
+    for batch in client.read():
+        for data in batch.events:
+            replayed.add(data)
+    replayed.stock = Counter({key: units for key, units in replayed.stock.items() if units})
+    return replayed
+
+
+def stock(client: Client) -> tuple[Stock, Stock]:
+    """Return what each party owns, as the views say, and what was made of each brand's items."""
+    owned: Stock = Counter()
+    made: Stock = Counter()
+    for party in client.list_parties():
+        for line in client.list_stock(party.party):
+            assert line.owned == line.in_custody, line
+            owned[party.party, item_of(line.batch.gtin)] += line.owned
+    for batch in client.list_batches():
+        made[batch.brand, item_of(batch.gtin)] += batch.size
+    return owned, made
+
+
+def item_of(gtin: str) -> str:
+    """Return the item number in a GTIN for restricted circulation, of 14 digits."""
+    return str(int(gtin[2:8]))

@@ -1,0 +1,64 @@
+"""Fingerprints of the views, to hold those made anew against those carried along; and how much disk all takes."""
+
+import hashlib
+from pathlib import Path
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy import Engine
+
+from ledger.store.database import open_engine, reading
+from ledger.store.tables import REFILL, VIEWS
+from services.directory import EVENTS_FILE, VIEWS_FILE
+from tests.bench.decade.processes import Store
+
+ROWS_AT_ONCE = 10_000
+"""How many rows are in memory at a time."""
+
+
+def fingerprints(store: Store) -> dict[str, tuple[int, str]]:
+    """Return for each table of the views how many rows it has, and a hash of them in the order of their key."""
+    engine = open_engine(store.database or store.data / VIEWS_FILE, purpose="views")
+    tables = [table for table in VIEWS.sorted_tables if table is not REFILL]  # how far views were filled when
+    try:
+        return {table.name: _fingerprint(engine, table) for table in tables}
+    finally:
+        engine.dispose()
+
+
+def _fingerprint(engine: Engine, table: sa.Table) -> tuple[int, str]:
+    count, digest = 0, hashlib.sha256()
+    encoder = msgspec.msgpack.Encoder()
+    with reading(engine) as connection:
+        rows = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(
+            sa.select(table).order_by(*table.primary_key)
+        )
+        for chunk in rows.partitions():
+            count += len(chunk)
+            digest.update(encoder.encode([tuple(row) for row in chunk]))
+    return count, digest.hexdigest()
+
+
+def disk(store: Store) -> tuple[int, int]:
+    """Return how many bytes the log and the views take."""
+    if store.database:
+        return _schema(store, "pathbook_events"), _schema(store, "pathbook_views")
+    return _files(store.data, EVENTS_FILE), _files(store.data, VIEWS_FILE)
+
+
+def _files(directory: Path, name: str) -> int:
+    return sum(path.stat().st_size for path in directory.glob(f"{name}*"))
+
+
+def _schema(store: Store, schema: str) -> int:
+    engine = open_engine(store.database, purpose="events")
+    try:
+        with reading(engine) as connection:
+            size = connection.exec_driver_sql(
+                "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0) FROM pg_class c"
+                " JOIN pg_namespace n ON n.oid = c.relnamespace"
+                f" WHERE n.nspname = '{schema}' AND c.relkind = 'r'"
+            ).scalar_one()
+            return int(size)
+    finally:
+        engine.dispose()

@@ -1,0 +1,158 @@
+"""The bench runs every phase, checks each, and says what came of it beside what is aimed at."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from pathbook.benching import bench, names
+from pathbook.benching.model import Model
+from pathbook.benching.moves import Move, Shape
+from pathbook.benching.plan import IN_FLIGHT
+from pathbook.benching.recording import SHAPES
+from tests.cli.conftest import Ran, pathbook
+from tests.postgres import cluster
+
+PATIENCE = 60.0
+"""How long (seconds) a bench may take to begin or to end."""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the bench works."""
+    return tmp_path_factory.mktemp("bench")
+
+
+@pytest.fixture(scope="module")
+def ran(place: Path) -> Ran:
+    """A quick bench, as scripts read it."""
+    return pathbook("bench", "--quick", "--in", str(place), "--output", "json")
+
+
+def listed(found: object) -> dict[str, dict[str, object]]:
+    """Return a list of named objects by their names."""
+    assert isinstance(found, list)
+    return {item["name"]: item for item in found}
+
+
+def test_every_phase_is_measured(ran: Ran, place: Path) -> None:
+    """All phases are there with a rate, what answers singly with its times, and nothing is left on the disk."""
+    assert ran.code == 0, ran.err
+    phases = listed(ran.json()["phases"])
+    singly = {
+        names.VERIFY,
+        names.PATH,
+        names.FOLLOW,
+        names.RECORD,
+        names.RECORD_AGAIN,
+        names.commits("SQLite"),
+    }
+    singly |= {name(count) for count in IN_FLIGHT for name in (names.echo, names.call)}
+    singly |= {names.shape(*shape) for shape in SHAPES} | {names.floor("SQLite", "executemany")}
+    assert phases.keys() == singly | {names.READ, names.REBUILD}
+    for name, phase in phases.items():
+        assert float(str(phase["per_second"])) > 0, name
+        assert (phase["p99_seconds"] is not None) is (name in singly), name
+    assert list(place.iterdir()) == []
+
+
+def test_what_is_aimed_at_is_judged(ran: Ran) -> None:
+    """Each target is there with what was found, and met or not met follows from the two."""
+    targets = listed(ran.json()["targets"])
+    aimed = {name: (item["target"], item["at_least"]) for name, item in targets.items() if item["target"]}
+    assert aimed == {
+        f"{names.RECORD} / {names.floor('SQLite', 'executemany')}": (0.08, True),
+        f"{names.shape(500, Shape(10_000))} / {names.shape(500, Shape(10))}": (0.8, True),
+        f"{names.READ} / {names.echo(1)}": (300.0, True),
+        f"{names.REBUILD} / {names.RECORD_AGAIN}": (2.0, True),
+        f"{names.PATH}, p50": (100.0, False),
+        "an event in the log": (200.0, False),
+        "an event in log and views": (500.0, False),
+    }
+    for item in targets.values():
+        found, target = float(str(item["found"])), item["target"]
+        met = None if target is None else (found >= float(str(target))) is item["at_least"]
+        assert item["met"] is met, item
+
+
+def test_people_read_tables() -> None:
+    """On PostgreSQL, too, there are phases, targets and facts, each way to write is a floor, and nothing is left."""
+    server = cluster().format(name="postgres")
+    ran = pathbook("bench", "--quick", "--database", server)
+    assert ran.code == 0, ran.err
+    phases, targets, facts = ran.out.strip().split("\n\n")
+    for name in (names.READ, names.floor("PostgreSQL", "executemany"), names.floor("PostgreSQL", "arrays")):
+        assert f"\n{name}  " in phases
+    assert f"{names.RECORD} / {names.echo(1)}  " in targets
+    assert "pathbook_bench_" in facts.splitlines()[0]
+    with psycopg.connect(server.replace("+psycopg", "")) as connection:
+        left = connection.execute("SELECT datname FROM pg_database WHERE datname LIKE 'pathbook_bench%'")
+        assert left.fetchall() == []
+
+
+def test_books_of_ones_own_are_not_touched(tmp_path: Path) -> None:
+    """A bench does not take a directory or server of books, nor a database it cannot make one beside."""
+    for place in (["--data", str(tmp_path)], ["--server", "127.0.0.1:1"], ["--database", "sqlite:///books"]):
+        ran = pathbook("bench", "--quick", *place)
+        assert (ran.code, ran.out) == (2, "")
+    nowhere = "postgresql+psycopg://nobody:secret@127.0.0.1:1/books"
+    ran = pathbook("bench", "--quick", "--database", nowhere)
+    assert (ran.code, ran.out) == (4, "")
+    assert "a role that may make databases" in ran.err
+    assert "secret" not in ran.err
+
+
+class Forgetful(Model):
+    """A model that does not see the fifth transfer it is told of."""
+
+    told = 0
+
+    def move(self, move: Move) -> None:
+        """Move title, but for once."""
+        self.told += 1
+        if self.told != 5:
+            super().move(move)
+
+
+def test_what_is_not_as_the_model_says_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where book and model differ in a single transfer, the phase is named, and no figure is printed."""
+    monkeypatch.setattr(bench, "Model", Forgetful)
+    ran = pathbook("bench", "--quick", "--in", str(tmp_path), "--output", "json")
+    error = json.loads(ran.err.splitlines()[-1])["error"]
+    assert (ran.code, ran.out) == (1, "")
+    assert (error["reason"], error["metadata"]) == ("MISMATCH", {"phase": names.call(1)})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bench_that_is_told_to_end_leaves_nothing(tmp_path: Path) -> None:
+    """Neither processes nor files are left when it is ended in the middle."""
+    command = [
+        sys.executable,
+        "-c",
+        "from pathbook.cli.main import main; main()",
+        "bench",
+        "--in",
+        str(tmp_path),
+    ]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+    _wait_until_it_serves(tmp_path)
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out) == (130, b"")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+
+
+def _wait_until_it_serves(place: Path) -> None:
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until and not any(log.read_text() for log in place.glob("*/server.log")):
+        time.sleep(0.05)
