@@ -4,8 +4,8 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 
-from ledger.book import Book, Clock, Outcome
-from ledger.commands import Command, RegisterParty
+from ledger.book import Book, Clock, Outcome, Submitted
+from ledger.commands import RegisterParty
 from ledger.refusals import Reason, Refusal, refuse
 from ledger.store.follower import Follower
 from ledger.store.loader import Loader
@@ -13,7 +13,7 @@ from ledger.store.stream import Stream
 from ledger.values import PartyKind, is_identifier, is_request_id
 
 
-def _begins(command: Command) -> bool:
+def _begins(command: Submitted) -> bool:
     """Tell whether a command can be the first of a book: only then a thread is spent on it."""
     return (
         isinstance(command, RegisterParty)
@@ -32,19 +32,25 @@ class Library:
         self._books: dict[str, Book] = {}
         self._opening = threading.Lock()
 
-    def submit(self, book: str, commands: Sequence[Command]) -> Future[list[Outcome]]:
-        """Decide commands on a book, as ``Book.submit``; a book begins with its first brand."""
-        if (refusal := self._refuse_unknown(book, commands)) is not None:
-            done: Future[list[Outcome]] = Future()
-            done.set_result([refusal] * len(commands))
-            return done
-        return self._open(book).submit(commands)
+    def is_open(self, book: str) -> bool:
+        """Tell whether a book was written to before: then to submit is but to queue, and never waits."""
+        return book in self._books
 
-    def _refuse_unknown(self, book: str, commands: Sequence[Command]) -> Refusal | None:
+    def submit(
+        self, book: str, commands: Sequence[Submitted], *, all_or_nothing: bool = False
+    ) -> Future[list[Outcome]]:
+        """Decide commands on a book, as ``Book.submit``; a book begins with its first brand."""
+        if not self.is_open(book) and (refusal := self._refuse_unknown(book, commands)) is not None:
+            done: Future[list[Outcome]] = Future()
+            done.set_result([asked if isinstance(asked, Refusal) else refusal for asked in commands])
+            return done
+        return self._open(book).submit(commands, all_or_nothing=all_or_nothing)
+
+    def _refuse_unknown(self, book: str, commands: Sequence[Submitted]) -> Refusal | None:
         if not is_identifier(book):
             return refuse(Reason.BOOK_MALFORMED, book=book)
         begins = any(_begins(item) for item in commands)
-        if book not in self._books and not begins and self._stream.head(book) == 0:
+        if not begins and self._stream.head(book) == 0:
             return refuse(Reason.BOOK_UNKNOWN, book=book)
         return None
 

@@ -119,6 +119,8 @@ class Reason(enum.IntEnum):
     CASE_OF_SEVERAL_OWNERS = 97
     CASE_TOO_DEEP = 98
     NOT_THE_PACKER = 99
+    # batches of requests
+    OTHER_ENTRY_REFUSED = 100
 
 
 # One reason a line, however long, reads as the table it is.
@@ -213,6 +215,7 @@ SENTENCES: Final[dict[Reason, tuple[Kind, str]]] = {
     Reason.CASE_OF_SEVERAL_OWNERS: (Kind.STATE, "Units {range} belong to {owner}, others of the case to {other}. A case holds units of one owner."),
     Reason.CASE_TOO_DEEP: (Kind.STATE, "Case {sscc} would hold cases in cases more than {limit} deep. Unpack some of them."),
     Reason.NOT_THE_PACKER: (Kind.FORBIDDEN, "Case {sscc} is empty and was packed by {packer}; {party} cannot unpack it."),
+    Reason.OTHER_ENTRY_REFUSED: (Kind.STATE, "Not recorded, because entry {entry} of its batch was refused. Correct that one, and send the batch again."),
 }
 # fmt: on
 """For each reason its kind, and what the user reads: the thing, the rule, what to do."""

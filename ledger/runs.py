@@ -4,12 +4,13 @@ Cost grows with the number of runs an event touches, never with the number of un
 both fold events over these partitions, so what is decided on and what is shown cannot drift apart.
 """
 
-import hashlib
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator
-from typing import assert_never
+from hashlib import sha256
+from typing import Final, assert_never
 
 import msgspec
+from msgspec.structs import replace
 
 from ledger.events import (
     AuthorizationRevoked,
@@ -40,17 +41,22 @@ from ledger.events import (
 )
 from ledger.values import Delivery, Ranges, UnitRange, UnitState
 
-EMPTY_HEAD = hashlib.sha256(b"").digest()
+EMPTY_HEAD = sha256(b"").digest()
 """The head of units with no past: the hash of an empty tree, RFC 6962 section 2.1."""
-
 
 MAX_INDEXED_AT_ONCE = 500
 """How many runs or ranges are moved within the index of stock; where more change, it is made anew when asked for."""
 
+# Looked up once: to ask an enum for its member takes as long as to make a run.
+_IN_STOCK: Final = UnitState.IN_STOCK
+_OFFERED: Final = UnitState.OFFERED
+_SOLD: Final = UnitState.SOLD
+_WITH_TITLE: Final = Delivery.WITH_TITLE
+
 
 def next_head(head: bytes, leaf: bytes) -> bytes:
     """Return the head after one more event: RFC 6962's node hash, SHA-256(0x01 | head | leaf)."""
-    return hashlib.sha256(b"\x01" + head + leaf).digest()
+    return sha256(b"\x01" + head + leaf).digest()
 
 
 class Run(msgspec.Struct, frozen=True, gc=False):
@@ -124,7 +130,7 @@ class Partition:
         """Yield the runs an owner is free to move, lowest numbers first."""
         if self._in_stock is None:  # indexed when first asked for: only quantities need it
             self._in_stock = {}
-            self._index([], self.runs)
+            self._index(self._in_stock, [], self.runs)
         for first in self._in_stock.get(owner, ()):
             yield self.runs[bisect_left(self._firsts, first)]
 
@@ -132,19 +138,17 @@ class Partition:
         """Let the index of stock be made anew when it is next asked for: cheaper than many changes to it."""
         self._in_stock = None
 
-    def _index(self, gone: list[Run], come: list[Run]) -> None:
-        if self._in_stock is None:
-            return
+    def _index(self, in_stock: dict[str, list[int]], gone: list[Run], come: list[Run]) -> None:
         if len(gone) > MAX_INDEXED_AT_ONCE:
             self.forget_index()
             return
         for run in gone:
-            if run.state is UnitState.IN_STOCK:
-                firsts = self._in_stock[run.owner]
+            if run.state is _IN_STOCK:
+                firsts = in_stock[run.owner]
                 del firsts[bisect_left(firsts, run.first)]
         for run in come:
-            if run.state is UnitState.IN_STOCK:
-                insort(self._in_stock.setdefault(run.owner, []), run.first)
+            if run.state is _IN_STOCK:
+                insort(in_stock.setdefault(run.owner, []), run.first)
 
     def overlapping(self, first: int, last: int) -> list[Run]:
         """Return the runs that hold any of the units first .. last, in order."""
@@ -154,54 +158,54 @@ class Partition:
         """Return how many runs hold any of the units first .. last."""
         return bisect_right(self._firsts, last) - bisect_right(self._firsts, first) + 1
 
-    def apply(self, move: _Move, part: UnitRange, position: int, leaf: bytes) -> list[Change]:
-        """Change the units of one range and return what changed."""
-        low, high = bisect_right(self._firsts, part.first) - 1, bisect_right(self._firsts, part.last)
-        changes, now = [], []
+    def apply(self, move: _Move, part: UnitRange, position: int, leaf: bytes, changes: list[Change]) -> None:
+        """Change the units of one range, and add what changed to the changes."""
+        first, last = part.first, part.last
+        low = bisect_right(self._firsts, first) - 1
+        high = low + 1
+        if self.runs[low].last < last:  # seldom: most ranges lie within one run
+            high = bisect_right(self._firsts, last, high)
         replaced = self.runs[low:high]
+        now: list[Run] = []
         for run in replaced:
-            first, last = max(part.first, run.first), min(part.last, run.last)
-            changed = _changed(run, move, first, last, position, leaf)
-            left = _remainder(run, run.first, first - 1, position)
-            right = _remainder(run, last + 1, run.last, position)
-            changes.append(Change(self.batch, run, changed, (*left, *right)))
-            now += [*left, changed, *right]
+            begin, end = run.first, run.last
+            left: tuple[Run, ...] = ()
+            right: tuple[Run, ...] = ()
+            if begin < first:
+                left, begin = (replace(run, last=first - 1, valid_from=position),), first
+            if end > last:
+                right, end = (replace(run, first=last + 1, valid_from=position),), last
+            changed = _changed(run, move, begin, end, position, leaf)
+            changes.append(Change(self.batch, run, changed, left + right))
+            now += left
+            now.append(changed)
+            now += right
         self.runs[low:high] = now
         self._firsts[low:high] = [run.first for run in now]
-        self._index(replaced, now)
-        return changes
+        if self._in_stock is not None:
+            self._index(self._in_stock, replaced, now)
 
-
-def _remainder(run: Run, first: int, last: int, position: int) -> tuple[Run, ...]:
-    if first > last:
-        return ()
-    # positional, as in the other two places that make runs: this is the innermost loop of every write
-    return (
-        Run(
-            first,
-            last,
-            position,
-            run.position,
-            run.origin,
-            run.previous,
-            run.previous_origin,
-            run.owner,
-            run.custodian,
-            run.state,
-            run.transfer,
-            run.way,
-            run.head,
-        ),
-    )
+    def take_back(self, change: Change) -> None:
+        """Undo a change to which nothing has happened since: its pieces are the run they were cut from again."""
+        before = change.before
+        assert before is not None, change
+        low = bisect_left(self._firsts, before.first)
+        high = low + 1 + len(change.remainders)
+        if self._in_stock is not None:
+            self._index(self._in_stock, self.runs[low:high], [before])
+        self.runs[low:high] = [before]
+        self._firsts[low:high] = [before.first]
 
 
 def _changed(run: Run, move: _Move, first: int, last: int, position: int, leaf: bytes) -> Run:
-    way = run.way
+    way, custodian = run.way, move.custodian
     if move.push:
         way = (*way, move.push)
     elif move.pop:
         way = way[:-1]
-    goods_move = move.custodian is not None and move.custodian_from in (None, run.custodian)
+    if custodian is None or (move.custodian_from is not None and move.custodian_from != run.custodian):
+        custodian = run.custodian
+    # positional, for this is the innermost loop of every write
     return Run(
         first,
         last,
@@ -211,7 +215,7 @@ def _changed(run: Run, move: _Move, first: int, last: int, position: int, leaf: 
         run.position,
         run.origin,
         run.owner if move.owner is None else move.owner,
-        move.custodian if goods_move and move.custodian is not None else run.custodian,
+        custodian,
         run.state if move.state is None else move.state,
         move.reserved_by or (way[-1] if way else 0),
         way,
@@ -222,7 +226,7 @@ def _changed(run: Run, move: _Move, first: int, last: int, position: int, leaf: 
 def commissioned(event: BatchCommissioned, position: int, leaf: bytes) -> Partition:
     """Return the partition of a new batch: one run, the brand's own and in its hands."""
     head, last = next_head(EMPTY_HEAD, leaf), event.size - 1
-    brand, state = event.brand, UnitState.IN_STOCK
+    brand, state = event.brand, _IN_STOCK
     return Partition(
         event.batch, [Run(0, last, position, position, 0, 0, 0, brand, brand, state, 0, (), head)]
     )
@@ -245,7 +249,7 @@ def apply(partitions: dict[int, Partition], recorded: RecordedEvent) -> list[Cha
         for part in move.ranges:
             at_hand = partitions.get(part.batch)
             if at_hand is not None:
-                changes += at_hand.apply(move, part, position, leaf)
+                at_hand.apply(move, part, position, leaf, changes)
     return changes
 
 
@@ -258,21 +262,20 @@ def batches(event: Event) -> set[int]:
 
 def _moves(event: Event, position: int) -> list[_Move]:
     """Say how an event changes runs; most events about parties, products and cases do not."""
-    stock, offered, sold = UnitState.IN_STOCK, UnitState.OFFERED, UnitState.SOLD
-    match event:
+    match event:  # what fills most books comes first, for a match tries its cases in turn
+        case TransferRecorded():
+            return [_onward(event.terms, _IN_STOCK, position)]
+        case UnitsSold():
+            return [_onward(event.terms, _SOLD, position)]
         case TransferOffered(terms):
-            return [_Move(terms.ranges, state=offered, reserved_by=position)]
+            return [_Move(terms.ranges, state=_OFFERED, reserved_by=position)]
         case TransferAccepted(transfer, terms, discrepancies):
-            released = [_Move(item.ranges, state=stock) for item in discrepancies]
-            return [_onward(terms, stock, transfer), *released]
+            released = [_Move(item.ranges, state=_IN_STOCK) for item in discrepancies]
+            return [_onward(terms, _IN_STOCK, transfer), *released]
         case (
             TransferDeclined(ranges=ranges) | TransferWithdrawn(ranges=ranges) | TransferLapsed(ranges=ranges)
         ):
-            return [_Move(ranges, state=stock)]
-        case TransferRecorded(terms):
-            return [_onward(terms, stock, position)]
-        case UnitsSold(terms):
-            return [_onward(terms, sold, position)]
+            return [_Move(ranges, state=_IN_STOCK)]
         case TransferReversed(terms=terms):
             return [_back(terms)]
         case UnitsReturned(lines=lines):
@@ -301,10 +304,10 @@ def _moves(event: Event, position: int) -> list[_Move]:
 
 
 def _onward(terms: Terms, state: UnitState, transfer: int) -> _Move:
-    custodian = terms.receiver if terms.delivery is Delivery.WITH_TITLE else None
-    return _Move(terms.ranges, terms.receiver, custodian, None, state, push=transfer)
+    custodian = terms.receiver if terms.delivery is _WITH_TITLE else None
+    return _Move(terms.ranges, terms.receiver, custodian, None, state, 0, transfer)
 
 
 def _back(terms: Terms) -> _Move:
     # the goods come back only where they had come along: cloud stock stays where it lies
-    return _Move(terms.ranges, terms.giver, terms.giver, terms.receiver, UnitState.IN_STOCK, pop=True)
+    return _Move(terms.ranges, terms.giver, terms.giver, terms.receiver, _IN_STOCK, pop=True)

@@ -13,12 +13,12 @@ from services.settings import Settings
 
 
 @contextlib.contextmanager
-def running(settings: Settings, level: int = logging.WARNING) -> Iterator[int]:
+def running(settings: Settings, level: int = logging.WARNING, process: str = "") -> Iterator[int]:
     """Run a server while the caller does something else; yields its port. Raises as Server.start.
 
-    The log of the whole program then has entries from ``level`` on.
+    The log of the whole program then has entries from ``level`` on, as services.logs.configure_log has it.
     """
-    configure_log(level)
+    configure_log(level, process)
     started: Future[tuple[int, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
 
     async def serve() -> None:

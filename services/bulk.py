@@ -1,17 +1,21 @@
-"""Many writes on one call: read ahead, decided in the order sent, each answered or refused on its own."""
+"""Many writes on one call: read ahead, decided in the order sent, each answered or refused on its own, or all."""
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable
-from typing import Final, NamedTuple
+from typing import Final
 
-from ledger.book import Outcome
+from ledger.book import Outcome, Submitted
 from ledger.commands import Command, RecordTransfer, ReturnUnits, SellUnits
-from ledger.refusals import Reason, Refusal, refuse
-from ledger.values import MAX_RANGES
+from ledger.refusals import Reason, refuse
+from ledger.values import MAX_RANGES, Selection
 from pathbook.v1.transfers_pb2 import (
+    RECORD_TRANSFERS_MODE_ALL_OR_NOTHING,
+    RECORD_TRANSFERS_MODE_EACH,
+    RECORD_TRANSFERS_MODE_UNSPECIFIED,
     RecordTransferRequest,
     RecordTransfersEntry,
+    RecordTransfersMode,
     RecordTransfersRequest,
     ReturnUnitsRequest,
     SellUnitsRequest,
@@ -27,64 +31,75 @@ MAX_ENTRIES: Final = 1_000
 BATCHES_IN_FLIGHT: Final = 4
 """How many batches of a call are in the book's queue at once: one being written, the next decided, more read."""
 
+_ALL_OR_NOTHING: Final = {
+    RECORD_TRANSFERS_MODE_UNSPECIFIED: False,
+    RECORD_TRANSFERS_MODE_EACH: False,
+    RECORD_TRANSFERS_MODE_ALL_OR_NOTHING: True,
+}
 
-async def recording(doors: Doors, book: str, request: RecordTransferRequest) -> RecordTransfer:
-    """Return the command to record a transfer. Raises CallFailed."""
+_Request = RecordTransferRequest | SellUnitsRequest | ReturnUnitsRequest
+
+
+def recording(request: RecordTransferRequest, units: Selection) -> RecordTransfer:
+    """Return the command to record a transfer. Raises Refused."""
     return RecordTransfer(
         request_id=request.request_id,
         occurred_at=requests.time_or_now(request),
         giver=request.giver,
         receiver=request.receiver,
-        units=await doors.selection(book, requests.selected(request)),
+        units=units,
         unit_price=requests.money(request, "unit_price"),
         delivery=requests.delivery(request.delivery),
     )
 
 
-async def selling(doors: Doors, book: str, request: SellUnitsRequest) -> SellUnits:
-    """Return the command to sell units. Raises CallFailed."""
+def selling(request: SellUnitsRequest, units: Selection) -> SellUnits:
+    """Return the command to sell units. Raises Refused."""
     return SellUnits(
         request_id=request.request_id,
         occurred_at=requests.time_or_now(request),
         seller=request.seller,
         consumer=request.consumer,
-        units=await doors.selection(book, requests.selected(request)),
+        units=units,
         unit_price=requests.money(request, "unit_price"),
         delivery=requests.delivery(request.delivery),
     )
 
 
-async def returning(doors: Doors, book: str, request: ReturnUnitsRequest) -> ReturnUnits:
-    """Return the command to return units. Raises CallFailed."""
+def returning(request: ReturnUnitsRequest, units: Selection) -> ReturnUnits:
+    """Return the command to return units. Raises Refused."""
     return ReturnUnits(
         request_id=request.request_id,
         occurred_at=requests.time_or_now(request),
         owner=request.owner,
-        units=await doors.selection(book, requests.selected(request)),
+        units=units,
         note=request.note,
     )
 
 
-class _Submitted(NamedTuple):
-    """A batch in the book's queue: what could not be read of it, and what the book makes of the rest."""
-
-    unread: list[Refusal | None]
-    decided: Awaitable[list[Outcome]]
-
-    async def outcomes(self) -> list[Outcome]:
-        """Return one outcome an entry, in order, when all is decided and on disk."""
-        decided = iter(await self.decided)
-        return [next(decided) if refusal is None else refusal for refusal in self.unread]
+def _command(request: _Request, units: Selection) -> Command:
+    match request:
+        case RecordTransferRequest():
+            return recording(request, units)
+        case SellUnitsRequest():
+            return selling(request, units)
+        case ReturnUnitsRequest():
+            return returning(request, units)
 
 
-def _named(entry: RecordTransfersEntry) -> int:
-    """Return how many ranges, codes, cases and quantities an entry names: they are what deciding it costs."""
+def _request(entry: RecordTransfersEntry) -> _Request:
+    """Return which write an entry is. Raises Refused where it is none."""
     kind = entry.WhichOneof("entry")
     if kind is None:
-        return 0
-    request: RecordTransferRequest | SellUnitsRequest | ReturnUnitsRequest = getattr(entry, kind)
-    units = request.units
-    return len(units.ranges) + len(units.codes) + len(units.cases) + len(units.quantities)
+        raise Refused(refuse(Reason.VALUE_MISSING, field="entry"))
+    request: _Request = getattr(entry, kind)
+    return request
+
+
+def _all_or_nothing(mode: RecordTransfersMode.ValueType) -> bool:
+    if mode not in _ALL_OR_NOTHING:
+        raise Refused(refuse(Reason.VALUE_MISSING, field="mode"))
+    return _ALL_OR_NOTHING[mode]
 
 
 class Bulk:
@@ -99,20 +114,20 @@ class Bulk:
 
         Where a batch as a whole cannot be taken, or the server stops, those before it are answered first.
         """
-        queue: asyncio.Queue[_Submitted | Exception | None] = asyncio.Queue(BATCHES_IN_FLIGHT)
+        queue: asyncio.Queue[Awaitable[list[Outcome]] | Exception | None] = asyncio.Queue(BATCHES_IN_FLIGHT)
         reader = asyncio.create_task(self._read(batches, queue))
         try:
             while (taken := await queue.get()) is not None:
                 if isinstance(taken, Exception):
                     raise taken
-                yield await taken.outcomes()
+                yield await taken
         finally:
             reader.cancel()
 
     async def _read(
         self,
         batches: AsyncIterator[RecordTransfersRequest],
-        queue: asyncio.Queue[_Submitted | Exception | None],
+        queue: asyncio.Queue[Awaitable[list[Outcome]] | Exception | None],
     ) -> None:
         """Submit batch after batch; the queue being full is what keeps the caller from sending on."""
         try:
@@ -124,30 +139,24 @@ class Bulk:
         except Exception as error:  # noqa: BLE001 - it ends the call, when what came before it is answered
             await queue.put(error)
 
-    async def _submit(self, batch: RecordTransfersRequest) -> _Submitted:
-        book = requests.book_name(batch.book)
+    async def _submit(self, batch: RecordTransfersRequest) -> Awaitable[list[Outcome]]:
+        """Put a batch in the book's queue, with the refusals of what could not be read in their places."""
+        book, all_or_nothing = requests.book_name(batch.book), _all_or_nothing(batch.mode)
         if len(batch.entries) > MAX_ENTRIES:
             raise failed(Failure.TOO_MANY_ENTRIES, count=len(batch.entries), limit=MAX_ENTRIES)
-        named = sum(map(_named, batch.entries))
-        if named > MAX_RANGES:
-            raise Refused(refuse(Reason.TOO_MANY_RANGES, count=named, limit=MAX_RANGES))
-        commands: list[Command] = []
-        unread: list[Refusal | None] = []
+        asked: list[Submitted] = []
+        named = 0
         for entry in batch.entries:
             try:
-                commands.append(await self._command(book, entry))
-                unread.append(None)
+                request = _request(entry)
+                units = requests.selected(request)
+                named += requests.named_in(units)
+                if named > MAX_RANGES:
+                    continue  # the batch is refused as a whole, with how many there are
+                # nothing is awaited where no code is named: that would cost as much as all else here
+                coded = await self._doors.ranges(book, units.codes) if units.codes else ()
+                asked.append(_command(request, requests.selection(units, coded)))
             except Refused as refused:
-                unread.append(refused.refusal)
-        return _Submitted(unread, await self._doors.submit(book, commands))
-
-    async def _command(self, book: str, entry: RecordTransfersEntry) -> Command:
-        match entry.WhichOneof("entry"):
-            case "transfer":
-                return await recording(self._doors, book, entry.transfer)
-            case "sale":
-                return await selling(self._doors, book, entry.sale)
-            case "return":
-                return await returning(self._doors, book, getattr(entry, "return"))
-            case _:
-                raise Refused(refuse(Reason.VALUE_MISSING, field="entry"))
+                asked.append(refused.refusal)
+        requests.bounded(named)
+        return await self._doors.submit(book, asked, all_or_nothing=all_or_nothing)

@@ -5,11 +5,12 @@ from __future__ import annotations  # gRPC's classes take type parameters only w
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Final, TypeAlias, TypeVar, cast
 
 import grpc
 import structlog
+from google.protobuf.message import DecodeError
 from grpc import HandlerCallDetails, RpcMethodHandler, StatusCode
 from grpc.aio import ServerInterceptor, ServicerContext
 
@@ -48,37 +49,41 @@ class Calls(ServerInterceptor):
             "Callable[[Request, ServicerContext[Request, Response]], Awaitable[Response]]",
             handler.unary_unary,
         )
+        read = _reading(handler, method)
 
-        async def answer(request: Request, context: ServicerContext[Request, Response]) -> Response:
-            return await self._ended(method, context, behaviour(request, context))
+        async def answer(data: bytes, context: ServicerContext[Request, Response]) -> Response:
+            return await self._ended(method, context, lambda: behaviour(read(data), context))
 
-        return grpc.unary_unary_rpc_method_handler(
-            answer, handler.request_deserializer, handler.response_serializer
-        )
+        return grpc.unary_unary_rpc_method_handler(answer, None, handler.response_serializer)
 
     def _streaming(self, handler: Handler[Request, Response], method: str) -> Handler[Request, Response]:
         behaviour = cast(
             "Callable[[object, ServicerContext[Request, Response]], AsyncGenerator[Response]]",
             handler.stream_stream or handler.unary_stream,
         )
+        read = _reading(handler, method)
 
-        async def stream(requests: object, context: ServicerContext[Request, Response]) -> None:
-            await self._ended(method, context, _write_all(behaviour(requests, context), context))
+        async def one(data: bytes, context: ServicerContext[Request, Response]) -> None:
+            await self._ended(method, context, lambda: _write_all(behaviour(read(data), context), context))
 
-        wrap = (
-            grpc.stream_stream_rpc_method_handler
-            if handler.request_streaming
-            else grpc.unary_stream_rpc_method_handler
-        )
-        return wrap(stream, handler.request_deserializer, handler.response_serializer)
+        async def many(messages: AsyncIterator[bytes], context: ServicerContext[Request, Response]) -> None:
+            requests = (read(data) async for data in messages)
+            await self._ended(method, context, lambda: _write_all(behaviour(requests, context), context))
+
+        if handler.request_streaming:
+            return grpc.stream_stream_rpc_method_handler(many, None, handler.response_serializer)
+        return grpc.unary_stream_rpc_method_handler(one, None, handler.response_serializer)
 
     async def _ended(
-        self, method: str, context: ServicerContext[Request, Response], work: Awaitable[Answer]
+        self,
+        method: str,
+        context: ServicerContext[Request, Response],
+        begin: Callable[[], Awaitable[Answer]],
     ) -> Answer:
         began = time.monotonic()
         code, reason = StatusCode.OK, None
         try:
-            return await work
+            return await begin()
         except CallFailed as failure:
             code, reason = failure.code, failure.reason
             await context.abort(failure.code, failure.message, failure.trailer())
@@ -93,6 +98,20 @@ class Calls(ServerInterceptor):
         finally:
             milliseconds = round(1_000 * (time.monotonic() - began), 1)
             _LOG.info("call", method=method, code=code.name, milliseconds=milliseconds, reason=reason)
+
+
+def _reading(handler: Handler[Request, Response], method: str) -> Callable[[bytes], Request]:
+    """Return what reads a request. gRPC would do so before we are asked, and call what it cannot read its own error."""
+    deserialize = handler.request_deserializer
+    assert deserialize is not None, method
+
+    def read(data: bytes) -> Request:
+        try:
+            return deserialize(data)
+        except DecodeError:
+            raise failed(Failure.MESSAGE_MALFORMED, method=method) from None
+
+    return read
 
 
 async def _write_all(

@@ -14,6 +14,7 @@ from ledger.queries import Queries
 from ledger.serials import KEY_BYTES, BookKey, parse_book_key, print_book_key
 from ledger.store.codekey import is_code_key
 from ledger.store.database import open_engine, require_safety
+from ledger.store.existing import has_log
 from ledger.store.follower import Follower, SQLAlchemyTrackingRecorder
 from ledger.store.loader import Loader
 from ledger.store.stream import Stream, persistence_errors
@@ -90,14 +91,29 @@ class Directory:
 
     def close(self) -> None:
         """Finish what is being written, then close the database."""
+        self.follower.close()  # first, so that a writer that waits for the views waits no longer
         self.library.close()
-        self.follower.close()
         self.stream.close()
         self._dispose()
 
     def _dispose(self) -> None:
         self._views_engine.dispose()
         self._events_engine.dispose()
+
+
+def has_books(path: Path, database: str) -> bool:
+    """Tell whether books were ever opened in a directory, or in the database beside it (else ""); make nothing.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: the database cannot be reached.
+    """
+    if not database:
+        return (path / EVENTS_FILE).exists()
+    engine = open_engine(database, purpose="events")
+    try:
+        return has_log(engine)
+    finally:
+        engine.dispose()
 
 
 def read_key(path: Path, *, make: bool) -> BookKey:

@@ -1,17 +1,18 @@
 """The book's two doors for the event loop: writes, and reads that know at least a position, on threads of their own."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
-from ledger.book import Answer, Outcome
+from ledger.book import Answer, Outcome, Submitted
 from ledger.commands import Command
 from ledger.refusals import Reason, Refusal, refuse
 from ledger.store.moment import ViewsNotWhole
 from ledger.values import Ranges, Selection, Unit, UnitRange
 from pathbook.v1 import values_pb2
 from services import requests
+from services.arrivals import Arrivals
 from services.codes import Codes
 from services.directory import Directory
 from services.statuses import Failure, Refused, failed
@@ -20,7 +21,7 @@ READ_THREADS: Final = 8
 """How many queries run at once; a path takes less than a millisecond, and more threads would only wait."""
 
 WRITE_THREADS: Final = 4
-"""How many writes at once are handed to their books, which takes long only where a book is being opened."""
+"""How many books at once are looked for that were not written to before; others are handed their writes at once."""
 
 CATCH_UP_SECONDS: Final = 10.0
 """How long a read waits for views that do not know the position it asks for: they are seldom 0.1 s behind."""
@@ -36,6 +37,7 @@ class Doors:
         self._directory = directory
         self._reading = ThreadPoolExecutor(READ_THREADS, "reader")
         self._writing = ThreadPoolExecutor(WRITE_THREADS, "writer")
+        self._written: Arrivals[list[Outcome]] = Arrivals()
         self._known: dict[str, int] = {}  # views never go back, but to be made anew, and then they say so
         self.codes = Codes(directory.key, directory.queries)
         self.queries = directory.queries
@@ -52,13 +54,20 @@ class Doors:
             raise Refused(outcome)
         return outcome
 
-    async def submit(self, book: str, commands: Sequence[Command]) -> Awaitable[list[Outcome]]:
+    async def submit(
+        self, book: str, commands: Sequence[Submitted], *, all_or_nothing: bool = False
+    ) -> asyncio.Future[list[Outcome]]:
         """Put commands in the book's queue; what returns is done when what was accepted of them is on disk.
 
         A caller who goes away does not take them out of the queue again.
         """
-        outcomes = await self._run(self._writing, self._directory.library.submit, book, commands)
-        return asyncio.shield(asyncio.wrap_future(outcomes))
+        library = self._directory.library
+        if library.is_open(book):
+            return self._written.expect(library.submit(book, commands, all_or_nothing=all_or_nothing))
+        outcomes = await self._run(
+            self._writing, library.submit, book, commands, all_or_nothing=all_or_nothing
+        )
+        return self._written.expect(outcomes)
 
     async def ask(
         self,
@@ -111,10 +120,8 @@ class Doors:
 
     async def selection(self, book: str, message: values_pb2.Selection) -> Selection:
         """Return which units a message names, with ranges in place of its codes. Raises CallFailed."""
-        ranges = requests.ranges(message.ranges)
-        if message.codes:
-            ranges += await self.ranges(book, message.codes)
-        return Selection(ranges, tuple(message.cases), requests.quantities(message.quantities))
+        coded = await self.ranges(book, message.codes) if message.codes else ()
+        return requests.selection(message, coded)
 
     async def ranges(self, book: str, codes: Sequence[str]) -> Ranges:
         """Return the units that printed codes name, one range each. Raises CallFailed."""

@@ -16,8 +16,8 @@ from ledger.store.database import open_engine
 from ledger.store.scratch import scratch_database
 from ledger.store.stream import Stream
 from ledger.values import Unit
+from services.clock import now
 from services.directory import EVENTS_FILE, VIEWS_FILE, Directory
-from services.server import now
 
 FLOOR_FILE: Final = "floor.sqlite"
 """Where the bare database writes, beside the log: on the same disk, and in nobody's way."""

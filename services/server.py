@@ -1,7 +1,6 @@
 """The server: the five services, health and reflection on one port, from its start to its drained end."""
 
 import asyncio
-import time
 from typing import Final
 
 import grpc
@@ -24,6 +23,7 @@ from pathbook.v1 import (
 from services.batches import BatchService
 from services.bulk import Bulk
 from services.calls import Calls
+from services.clock import now
 from services.directory import Directory
 from services.doors import Doors
 from services.drain import Drain
@@ -44,7 +44,6 @@ OPTIONS: Final = (
     ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
     ("grpc.max_send_message_length", -1),  # one event alone may be large, and it must come out again
     ("grpc.max_concurrent_streams", MAX_CALLS_OF_A_CONNECTION),
-    ("grpc.so_reuseport", 0),  # a second server on the port is an error, not a lottery
     ("grpc.keepalive_time_ms", 60_000),  # followers that vanished are let go within two minutes
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),  # how often clients may ask for signs of life
@@ -66,29 +65,34 @@ SERVICES: Final = tuple(
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 
-def now() -> int:
-    """Return the time in microseconds since 1970 UTC: the clock of every book."""
-    return time.time_ns() // 1_000
-
-
 class Server:
-    """One server over one data directory, in the event loop it was started in."""
+    """One server over one directory of books, in the event loop it was started in.
+
+    Where it is one of several, they share a port. Else a second server on the port is an error, not a lottery.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._drain = Drain()
         self._health = health.aio.HealthServicer()
-        self._server = grpc.aio.server(interceptors=[Calls()], options=OPTIONS)
+        shares_port = ("grpc.so_reuseport", int(settings.workers > 1))
+        self._server = grpc.aio.server(interceptors=[Calls()], options=[*OPTIONS, shares_port])
 
     async def start(self) -> int:
         """Open the books, listen, and return the port.
 
         Raises:
-            services.directory.KeyUnusable, ledger.store.database.FormatNotKnown: see there.
-            OSError: the directory cannot be used, or the address not listened on.
+            OSError: the address cannot be listened on.
+            Exception: as services.directory.Directory.
         """
-        settings = self._settings
-        self._directory = await asyncio.to_thread(Directory, settings.data, now, database=settings.database)
+        self._directory = await asyncio.to_thread(
+            Directory,
+            self._settings.data,
+            now,
+            database=self._settings.database,
+            carries=self._settings.follows,
+            allow_event_loss=self._settings.allow_event_loss,
+        )
         self._doors = Doors(self._directory)
         self._add_services()
         try:
@@ -100,7 +104,7 @@ class Server:
         for name in SERVICES:
             await self._health.set(name, HealthCheckResponse.SERVING)
         host = self._settings.listen.rpartition(":")[0]
-        _LOG.info("listening", address=f"{host}:{port}", data=str(self._settings.data))
+        _LOG.info("listening", address=f"{host}:{port}", place=self._settings.place)
         if not self._settings.is_loopback:
             _LOG.warning(
                 "there is no access control yet: whoever reaches this address can read and write every book",

@@ -29,6 +29,10 @@ CODES: Final = {
 class Failure(enum.Enum):
     """What can be wrong with a call, whatever it asks of the book: the code, and what the user reads."""
 
+    MESSAGE_MALFORMED = (
+        StatusCode.INVALID_ARGUMENT,
+        "What was sent to {method} is not a message of its contract. Send what the code made from it writes.",
+    )
     PAGE_TOKEN_MALFORMED = (
         StatusCode.INVALID_ARGUMENT,
         "This page_token was not given by this method. Send the next_page_token of the page before, or none.",
@@ -47,7 +51,7 @@ class Failure(enum.Enum):
     )
     VIEWS_BEHIND = (
         StatusCode.DEADLINE_EXCEEDED,
-        "The views of book '{book}' did not reach position {position} in {seconds} s. Ask again.",
+        "The views of book '{book}' did not reach position {position} in {seconds} s. Is it followed? Ask again.",
     )
     VIEWS_NOT_WHOLE = (
         StatusCode.UNAVAILABLE,

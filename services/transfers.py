@@ -96,7 +96,8 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
     ) -> transfers_pb2.RecordTransferResponse:
         """Record a transfer in one step."""
         book = requests.book_name(request.book)
-        answer = await self._doors.write(book, await recording(self._doors, book, request))
+        units = await self._doors.selection(book, requests.selected(request))
+        answer = await self._doors.write(book, recording(request, units))
         return transfers_pb2.RecordTransferResponse(
             receipt=receipts.receipt(answer), ranges=receipts.chosen(answer)
         )
@@ -106,7 +107,8 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
     ) -> transfers_pb2.SellUnitsResponse:
         """Sell units to a consumer."""
         book = requests.book_name(request.book)
-        answer = await self._doors.write(book, await selling(self._doors, book, request))
+        units = await self._doors.selection(book, requests.selected(request))
+        answer = await self._doors.write(book, selling(request, units))
         return transfers_pb2.SellUnitsResponse(
             receipt=receipts.receipt(answer), ranges=receipts.chosen(answer)
         )
@@ -116,7 +118,8 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
     ) -> transfers_pb2.ReturnUnitsResponse:
         """Return units."""
         book = requests.book_name(request.book)
-        answer = await self._doors.write(book, await returning(self._doors, book, request))
+        units = await self._doors.selection(book, requests.selected(request))
+        answer = await self._doors.write(book, returning(request, units))
         return transfers_pb2.ReturnUnitsResponse(
             receipt=receipts.receipt(answer), ranges=receipts.chosen(answer)
         )
@@ -126,7 +129,7 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
     ) -> AsyncIterator[transfers_pb2.RecordTransfersResponse]:
         """Record many writes, batch by batch."""
         async for outcomes in self._bulk.outcomes(request_iterator):
-            yield transfers_pb2.RecordTransfersResponse(results=map(receipts.result, outcomes))
+            yield receipts.results(outcomes)
 
     async def ReverseTransfer(
         self, request: transfers_pb2.ReverseTransferRequest, _context: object

@@ -3,6 +3,6 @@
 What is not here: the rules (rules), the log and the views (store), and which books there are (library).
 """
 
-from ledger.book.door import Answer, Book, Clock, Outcome
+from ledger.book.door import Answer, Book, Clock, Outcome, Submitted
 
-__all__ = ["Answer", "Book", "Clock", "Outcome"]
+__all__ = ["Answer", "Book", "Clock", "Outcome", "Submitted"]

@@ -50,12 +50,16 @@ class Answer(msgspec.Struct, frozen=True):
     duplicate: bool
 
 
+Submitted = Command | Refusal
+"""What a caller asks for, or why that could not even be read: it keeps its place among the others."""
+
 Outcome = Answer | Refusal
 Clock = Callable[[], int]
 
 
 class _Waiting(NamedTuple):
-    commands: Sequence[Command]
+    commands: Sequence[Submitted]
+    all_or_nothing: bool
     done: Future[list[Outcome]]
 
 
@@ -81,13 +85,17 @@ class Book:
         self._thread = threading.Thread(target=self._work, name=f"writer of {name}", daemon=True)
         self._thread.start()
 
-    def submit(self, commands: Sequence[Command]) -> Future[list[Outcome]]:
-        """Decide commands in order; done with an outcome for each when all that was accepted is on disk."""
+    def submit(self, commands: Sequence[Submitted], *, all_or_nothing: bool = False) -> Future[list[Outcome]]:
+        """Decide commands in order; done with an outcome for each when all that was accepted is on disk.
+
+        With ``all_or_nothing``, the commands are transfers, sales and returns, and where one is refused, none is
+        recorded that was not before.
+        """
         done: Future[list[Outcome]] = Future()
         if self._closed:
             done.set_exception(RuntimeError(f"book {self.name} is closed"))
         else:
-            self._waiting.put(_Waiting(commands, done))
+            self._waiting.put(_Waiting(commands, all_or_nothing, done))
         return done
 
     def close(self) -> None:
@@ -164,7 +172,9 @@ class Book:
 
     def _commit(self, group: list[_Waiting]) -> list[list[Outcome]]:
         """Decide what waits and append the events, again and again while one who takes no turns is first."""
-        commands = [command for waiting in group for command in waiting.commands]
+        commands = [
+            asked for waiting in group for asked in waiting.commands if not isinstance(asked, Refusal)
+        ]
         for _ in range(MAX_CONFLICTS):
             try:
                 return self._in_turn(group, commands)
@@ -196,16 +206,33 @@ class Book:
         entries: list[tuple[str, bytes]],
     ) -> list[Outcome]:
         """Return an outcome for each of the commands submitted together, and add the entries to append."""
+        memory, begin, head = self._memory, len(entries), self._memory.state.position
+        memory.mark()
         try:
-            return [self._outcome(command, earlier, now, entries) for command in waiting.commands]
+            outcomes = [self._outcome(asked, earlier, now, entries) for asked in waiting.commands]
         except BehindError:
             raise
         except Exception as error:
             raise _BrokenError(waiting) from error
+        if not waiting.all_or_nothing or (first := _first_refused(outcomes)) is None:
+            return outcomes
+        memory.take_back()
+        del entries[begin:]
+        refusal = refuse(Reason.OTHER_ENTRY_REFUSED, entry=first)
+        return [
+            refusal if isinstance(outcome, Answer) and outcome.recorded.position > head else outcome
+            for outcome in outcomes
+        ]
 
     def _outcome(
-        self, command: Command, earlier: dict[str, RecordedEvent], now: int, entries: list[tuple[str, bytes]]
+        self,
+        command: Submitted,
+        earlier: dict[str, RecordedEvent],
+        now: int,
+        entries: list[tuple[str, bytes]],
     ) -> Outcome:
+        if isinstance(command, Refusal):
+            return command
         before = self._memory.answer(command.request_id) or earlier.get(command.request_id)
         if before is None:
             return self._handle(command, now, entries)
@@ -247,3 +274,8 @@ class Book:
         self._memory.bring_most(due)
         for command in due:
             self._handle(command, now, entries)
+
+
+def _first_refused(outcomes: list[Outcome]) -> int | None:
+    """Return the number of the first refusal, counted from 1."""
+    return next((number for number, item in enumerate(outcomes, 1) if isinstance(item, Refusal)), None)

@@ -9,7 +9,8 @@ from ledger.codec import decode
 from ledger.commands import Command, RecordTransfer, SellUnits
 from ledger.events import RecordedEvent, TransferRecorded, UnitsReturned, UnitsSold
 from ledger.rules.needs import Needs, missing
-from ledger.rules.state import State, evolve
+from ledger.rules.state import State, evolve, take_back
+from ledger.runs import Change
 from ledger.store.follower import Follower
 from ledger.store.loader import Loader
 from ledger.store.stream import StoredEntry, Stream, Turn
@@ -38,7 +39,6 @@ MAX_HOLDINGS = 1_000
 
 PATIENCE_SECONDS = 60.0
 """How long writing waits for views that lag too far behind, before it goes on and lets memory grow, or fails."""
-
 
 _MOVES = (TransferRecorded, UnitsSold, UnitsReturned)
 
@@ -79,6 +79,7 @@ class Memory:
         self._used: OrderedDict[int, None] = OrderedDict()
         self._views_position = 0
         self._others_write = self._settled = False
+        self._since_mark: list[list[Change]] = []
         while entries := self._read(self.state.position, MAX_TAIL):
             for entry in entries:
                 self.remember(decode(entry.position, entry.data))
@@ -120,6 +121,7 @@ class Memory:
     def remember(self, recorded: RecordedEvent) -> None:
         """Fold the next event."""
         changes = evolve(self.state, recorded)
+        self._since_mark.append(changes)
         self._tail.append(recorded)
         self._asked[recorded.request_id] = recorded
         for number in {change.batch for change in changes}:
@@ -127,6 +129,18 @@ class Memory:
             self._used.move_to_end(number)
         if self._settled and not isinstance(recorded.event, _MOVES):
             self._settled = False
+
+    def mark(self) -> None:
+        """Let what is remembered from here on, and no more, be what can be taken back."""
+        self._since_mark.clear()
+        self._recorded_at = self.state.recorded_at
+
+    def take_back(self) -> None:
+        """Forget the transfers, sales and returns remembered since the mark, as if they had never been."""
+        while self._since_mark:
+            recorded = self._tail.pop()
+            del self._asked[recorded.request_id]
+            take_back(self.state, recorded, self._since_mark.pop(), self._recorded_at)
 
     def answer(self, request_id: str) -> RecordedEvent | None:
         """Return the event that answered a request, as far as it is in memory."""

@@ -30,9 +30,9 @@ class LadderChanges:
         self._count(terms, -1)
 
     def _count(self, terms: Terms, sign: int) -> None:
-        tier, price = terms.receiver_tier, terms.unit_price
+        sums, tier, price = self.sums, terms.receiver_tier, terms.unit_price
         if tier is None:
             tier = CONSUMER_TIER if is_consumer(terms.receiver) else NO_TIER
+        currency, amount = price.currency_code, price.amount_minor
         for part in terms.ranges:
-            units = part.last - part.first + 1
-            self.sums[part.batch, tier, price.currency_code, price.amount_minor] += sign * units
+            sums[part.batch, tier, currency, amount] += sign * (part.last - part.first + 1)

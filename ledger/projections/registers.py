@@ -97,9 +97,9 @@ class RequestRow(NamedTuple):
     position: int
 
 
-def request(recorded: RecordedEvent) -> RequestRow:
-    """Remember which request an event answers."""
-    return RequestRow(recorded.request_id, recorded.position)
+def request(recorded: RecordedEvent) -> tuple[str, int]:
+    """Remember which request an event answers: a plain tuple with the fields of a RequestRow, as transfers are."""
+    return recorded.request_id, recorded.position
 
 
 def party(event: PartyRegistered, position: int) -> PartyRow:

@@ -24,17 +24,16 @@ class RunChanges:
 
     def add(self, changes: Iterable[Change], position: int) -> None:
         """Take in what the event at a position changed."""
+        made = self.made
         for change in changes:
-            batch, before, changed = change.batch, change.before, change.changed
+            batch, before = change.batch, change.before
             if before is not None:
-                self._end((batch, before.first, before.valid_from), before, position)
-            self.made[batch, changed.first, position] = changed
+                key = batch, before.first, before.valid_from
+                if before.valid_from == before.position:
+                    assert before.valid_from < position, (key, position)  # an event names each unit once
+                    self.ended[key] = position
+                elif made.pop(key, None) is None:
+                    self.removed.append(key)
+            made[batch, change.changed.first, position] = change.changed
             for left in change.remainders:
-                self.made[batch, left.first, position] = left
-
-    def _end(self, key: RunKey, run: Run, position: int) -> None:
-        if run.valid_from == run.position:
-            assert run.valid_from < position, (key, position)  # an event names each unit once
-            self.ended[key] = position
-        elif self.made.pop(key, None) is None:
-            self.removed.append(key)
+                made[batch, left.first, position] = left

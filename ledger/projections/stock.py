@@ -1,11 +1,12 @@
 """Rows of stock: how many units of a batch a party owns, has in its hands, and has reserved by open offers."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 
 from ledger.runs import Change, Run
 from ledger.values import CONSUMER_PREFIX, WRITTEN_OFF, UnitState
 
-_NOTHING = (0, 0, 0)
+_OFFERED = UnitState.OFFERED
 
 
 class StockChanges:
@@ -15,7 +16,7 @@ class StockChanges:
     """
 
     def __init__(self) -> None:
-        self.sums: dict[tuple[str, int], tuple[int, int, int]] = {}
+        self.sums: defaultdict[tuple[str, int], list[int]] = defaultdict(lambda: [0, 0, 0])
 
     def add(self, changes: Iterable[Change]) -> None:
         """Take in what one event changed."""
@@ -28,16 +29,15 @@ class StockChanges:
 
     def _count(self, batch: int, run: Run, units: int) -> None:
         """Consumers keep no stock here, and what was written off is nobody's stock."""
-        owner, custodian = run.owner, run.custodian
-        if run.state in WRITTEN_OFF:
+        owner, custodian, state = run.owner, run.custodian, run.state
+        if state in WRITTEN_OFF:
             return
         if not owner.startswith(CONSUMER_PREFIX):
-            owned, in_custody, reserved = self.sums.get((owner, batch), _NOTHING)
-            if run.state is UnitState.OFFERED:
-                reserved += units
+            sums = self.sums[owner, batch]
+            sums[0] += units
             if custodian == owner:
-                in_custody += units
-            self.sums[owner, batch] = owned + units, in_custody, reserved
+                sums[1] += units
+            if state is _OFFERED:
+                sums[2] += units
         if custodian != owner and not custodian.startswith(CONSUMER_PREFIX):
-            owned, in_custody, reserved = self.sums.get((custodian, batch), _NOTHING)
-            self.sums[custodian, batch] = owned, in_custody + units, reserved
+            self.sums[custodian, batch][1] += units

@@ -1,4 +1,8 @@
-"""Rows of transfers, sales and the lines of returns: who gave how much to whom at what price, and where it stands."""
+"""Rows of transfers, sales and the lines of returns: who gave how much to whom at what price, and where it stands.
+
+New rows are plain tuples with the fields of a TransferRow: they are made by the million, a named tuple takes three
+times as long, and the collector never ceases to watch it.
+"""
 
 import enum
 from typing import NamedTuple
@@ -9,8 +13,6 @@ from ledger.values import TransferStatus
 FIRST_LINE = 0
 """The line of a transfer or sale, which has only one; a return has lines 0, 1, 2 ..."""
 
-_OFFERED, _ACCEPTED = TransferStatus.OFFERED.value, TransferStatus.ACCEPTED.value
-
 
 class TransferKind(enum.IntEnum):
     """What sort of movement of title it is."""
@@ -18,6 +20,11 @@ class TransferKind(enum.IntEnum):
     TRANSFER = 1
     SALE = 2
     RETURN = 3
+
+
+# Looked up once: to ask an enum for a member and its value takes as long as to make a row.
+_TRANSFER, _SALE, _RETURN = (kind.value for kind in TransferKind)
+_OFFERED, _ACCEPTED = TransferStatus.OFFERED.value, TransferStatus.ACCEPTED.value
 
 
 class TransferRow(NamedTuple):
@@ -71,13 +78,13 @@ class ReversalRequest(NamedTuple):
     reversal_asked_by: str
 
 
-def offered(recorded: RecordedEvent, terms: Terms, deadline: int | None) -> TransferRow:
+def offered(recorded: RecordedEvent, terms: Terms, deadline: int | None) -> tuple[object, ...]:
     """An offer waits for its answer."""
     price = terms.unit_price
-    return TransferRow(
+    return (
         recorded.position,
         FIRST_LINE,
-        TransferKind.TRANSFER.value,
+        _TRANSFER,
         _OFFERED,
         terms.giver,
         terms.receiver,
@@ -94,15 +101,20 @@ def offered(recorded: RecordedEvent, terms: Terms, deadline: int | None) -> Tran
     )
 
 
-def recorded_at_once(recorded: RecordedEvent, kind: TransferKind, terms: Terms) -> TransferRow:
-    """A transfer or sale was recorded in one step."""
-    return _agreed(recorded, FIRST_LINE, kind, terms, terms.giver, terms.receiver, 0)
+def transferred(recorded: RecordedEvent, terms: Terms) -> tuple[object, ...]:
+    """A transfer was recorded in one step."""
+    return _agreed(recorded, FIRST_LINE, _TRANSFER, terms, terms.giver, terms.receiver, 0)
 
 
-def returned(recorded: RecordedEvent, number: int, line: ReturnLine) -> TransferRow:
+def sold(recorded: RecordedEvent, terms: Terms) -> tuple[object, ...]:
+    """Units were sold."""
+    return _agreed(recorded, FIRST_LINE, _SALE, terms, terms.giver, terms.receiver, 0)
+
+
+def returned(recorded: RecordedEvent, number: int, line: ReturnLine) -> tuple[object, ...]:
     """Units went back, from who had received them to who had given them, at the price then paid."""
     terms = line.terms
-    return _agreed(recorded, number, TransferKind.RETURN, terms, terms.receiver, terms.giver, line.transfer)
+    return _agreed(recorded, number, _RETURN, terms, terms.receiver, terms.giver, line.transfer)
 
 
 def accepted(event: TransferAccepted, position: int) -> TransferAnswer:
@@ -129,17 +141,17 @@ def reversed_by_both(transfer: int) -> TransferReversal:
 def _agreed(
     recorded: RecordedEvent,
     line: int,
-    kind: TransferKind,
+    kind: int,
     terms: Terms,
     giver: str,
     receiver: str,
     returns_transfer: int,
-) -> TransferRow:
-    units, price = _units(terms), terms.unit_price
-    return TransferRow(
-        recorded.position,
+) -> tuple[object, ...]:
+    units, price, position = _units(terms), terms.unit_price, recorded.position
+    return (
+        position,
         line,
-        kind.value,
+        kind,
         _ACCEPTED,
         giver,
         receiver,
@@ -150,7 +162,7 @@ def _agreed(
         recorded.occurred_at,
         recorded.recorded_at,
         None,
-        recorded.position,
+        position,
         "",
         returns_transfer,
     )

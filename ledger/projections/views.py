@@ -31,9 +31,10 @@ from ledger.events import (
 )
 from ledger.projections import cases, registers, transfers
 from ledger.projections.ladders import LadderChanges
+from ledger.projections.registers import RequestRow
 from ledger.projections.runs import RunChanges
 from ledger.projections.stock import StockChanges
-from ledger.projections.transfers import TransferKind
+from ledger.projections.transfers import TransferRow
 from ledger.runs import Change
 from ledger.values import TransferStatus
 
@@ -45,8 +46,8 @@ Row = (
     | registers.BatchRow
     | registers.RecallRow
     | registers.RecallEnd
-    | registers.RequestRow
-    | transfers.TransferRow
+    | RequestRow
+    | TransferRow
     | transfers.TransferAnswer
     | transfers.TransferReversal
     | transfers.ReversalRequest
@@ -57,12 +58,13 @@ Row = (
 class ViewChanges:
     """What a sequence of events changes in the views; however a book is cut into sequences, they come out alike.
 
-    ``rows`` holds, by type, the rows to insert and to amend, and ``cases`` the steps of cases, each in order. Of
-    runs, stock and ladder only what remains of the changes at the end is kept.
+    ``rows`` holds, by type, the fields of the rows to insert and to amend, and ``cases`` the steps of cases, each in
+    order. Of runs, stock and ladder only what remains of the changes at the end is kept.
     """
 
     def __init__(self) -> None:
-        self.rows: defaultdict[type[Row], list[Row]] = defaultdict(list)
+        self.rows: defaultdict[type[Row], list[tuple[object, ...]]] = defaultdict(list)
+        self._requests, self._transfers = self.rows[RequestRow], self.rows[TransferRow]
         self.cases: list[cases.CaseStep] = []
         self.runs = RunChanges()
         self.stock = StockChanges()
@@ -70,7 +72,7 @@ class ViewChanges:
 
     def add(self, recorded: RecordedEvent, changes: Sequence[Change]) -> None:
         """Take in the next event, with what `ledger.runs.apply` returned for it."""
-        self._put(registers.request(recorded))
+        self._requests.append(registers.request(recorded))
         self.runs.add(changes, recorded.position)
         self.stock.add(changes)
         self._project(recorded)
@@ -81,15 +83,15 @@ class ViewChanges:
     def _project(self, recorded: RecordedEvent) -> None:
         """Take in what follows from the event alone."""
         position, event = recorded.position, recorded.event
-        match event:
-            case TransferRecorded(terms):
-                self._put(transfers.recorded_at_once(recorded, TransferKind.TRANSFER, terms))
-                self.ladder.paid(terms)
-            case UnitsSold(terms):
-                self._put(transfers.recorded_at_once(recorded, TransferKind.SALE, terms))
-                self.ladder.paid(terms)
+        match event:  # what fills most books comes first, for a match tries its cases in turn
+            case TransferRecorded():
+                self._transfers.append(transfers.transferred(recorded, event.terms))
+                self.ladder.paid(event.terms)
+            case UnitsSold():
+                self._transfers.append(transfers.sold(recorded, event.terms))
+                self.ladder.paid(event.terms)
             case TransferOffered(terms, deadline):
-                self._put(transfers.offered(recorded, terms, deadline))
+                self._transfers.append(transfers.offered(recorded, terms, deadline))
             case TransferAccepted(terms=terms, unpacked=unpacked):
                 self._put(transfers.accepted(event, position))
                 self.ladder.paid(terms)
@@ -107,7 +109,7 @@ class ViewChanges:
                 self.ladder.unpaid(terms)
             case UnitsReturned(lines=lines):
                 for number, line in enumerate(lines):
-                    self._put(transfers.returned(recorded, number, line))
+                    self._transfers.append(transfers.returned(recorded, number, line))
                     self.ladder.unpaid(line.terms)
             case PartyRegistered():
                 self._put(registers.party(event, position))

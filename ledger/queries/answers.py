@@ -20,14 +20,14 @@ from ledger.values import (
 )
 
 
-class Head(msgspec.Struct, frozen=True):
+class Head(msgspec.Struct, frozen=True, gc=False):
     """The last position of a book, and the one at which its views stand."""
 
     position: int
     views_position: int
 
 
-class Authorization(msgspec.Struct, frozen=True):
+class Authorization(msgspec.Struct, frozen=True, gc=False):
     """An upline's word that a party may sell, by its position; no products means every product."""
 
     position: int
@@ -40,7 +40,7 @@ class Authorization(msgspec.Struct, frozen=True):
     revoked_from: int | None
 
 
-class Party(msgspec.Struct, frozen=True):
+class Party(msgspec.Struct, frozen=True, gc=False):
     """A party, where it was registered, and its authorisations, oldest first (none in lists)."""
 
     party: str
@@ -49,7 +49,7 @@ class Party(msgspec.Struct, frozen=True):
     authorizations: tuple[Authorization, ...] = ()
 
 
-class Product(msgspec.Struct, frozen=True):
+class Product(msgspec.Struct, frozen=True, gc=False):
     """A product by its GTIN of 14 digits, and where it was registered."""
 
     product: str
@@ -59,7 +59,7 @@ class Product(msgspec.Struct, frozen=True):
     position: int
 
 
-class Recall(msgspec.Struct, frozen=True):
+class Recall(msgspec.Struct, frozen=True, gc=False):
     """A recall by its position; lifted at 0 while it stands."""
 
     position: int
@@ -69,7 +69,7 @@ class Recall(msgspec.Struct, frozen=True):
     lifted_position: int
 
 
-class Batch(msgspec.Struct, frozen=True):
+class Batch(msgspec.Struct, frozen=True, gc=False):
     """A batch by its number, where it was commissioned, and its recalls, oldest first (none in lists)."""
 
     batch: int
@@ -84,7 +84,7 @@ class Batch(msgspec.Struct, frozen=True):
     recalls: tuple[Recall, ...] = ()
 
 
-class Case(msgspec.Struct, frozen=True):
+class Case(msgspec.Struct, frozen=True, gc=False):
     """A packed case: the case it lies in ("" for none), the units loose in it, and the SSCCs of cases in it."""
 
     sscc: str
@@ -95,7 +95,7 @@ class Case(msgspec.Struct, frozen=True):
     cases: tuple[str, ...]
 
 
-class Transfer(msgspec.Struct, frozen=True):
+class Transfer(msgspec.Struct, frozen=True, gc=False):
     """A transfer, a sale, or a line of a return, by the position that began it.
 
     ``ranges`` are the units offered or recorded, and ``discrepancies`` those not accepted (none in lists);
@@ -130,7 +130,7 @@ class RungKind(enum.IntEnum):
     CONSUMER = 3
 
 
-class Rung(msgspec.Struct, frozen=True):
+class Rung(msgspec.Struct, frozen=True, gc=False):
     """What one tier (0 unless the kind is TIER) paid for units in one currency, less what went back.
 
     The median of an even number is the lower middle one; the mean is rounded half to even; no price is suggested
@@ -149,7 +149,7 @@ class Rung(msgspec.Struct, frozen=True):
     suggested_minor: int | None
 
 
-class StockLine(msgspec.Struct, frozen=True):
+class StockLine(msgspec.Struct, frozen=True, gc=False):
     """How many units of a batch a party owns wherever they lie, has in its hands, and has reserved by offers."""
 
     batch: Batch
@@ -174,7 +174,7 @@ class StepKind(enum.IntEnum):
     REVERSED = 10
 
 
-class Step(msgspec.Struct, frozen=True):
+class Step(msgspec.Struct, frozen=True, gc=False):
     """One event of a unit's past: what it was to the unit, who gave and received, and what it left behind.
 
     ``giver`` and ``receiver`` are "" where there is none. ``corrected`` marks what was reversed later and what
@@ -199,7 +199,7 @@ class Step(msgspec.Struct, frozen=True):
     head: bytes
 
 
-class UnitRun(msgspec.Struct, frozen=True):
+class UnitRun(msgspec.Struct, frozen=True, gc=False):
     """The run a unit belongs to. ``sscc`` is the outermost case around the unit, "" for none."""
 
     range: UnitRange
@@ -212,7 +212,7 @@ class UnitRun(msgspec.Struct, frozen=True):
     sscc: str
 
 
-class Path(msgspec.Struct, frozen=True):
+class Path(msgspec.Struct, frozen=True, gc=False):
     """A unit's path as of a position: what happened to it, in order, and where that left it."""
 
     unit: Unit

@@ -7,7 +7,8 @@ from ledger.queries import ladders, paths, registers, transfers
 from ledger.queries import stock as stocks
 from ledger.queries.answers import Batch, Case, Head, Party, Path, Product, Rung, StockLine, Transfer
 from ledger.refusals import Reason, Refusal, refuse
-from ledger.store.moment import Moment, ViewsEngine, moment
+from ledger.store.moment import Moment, ViewsEngine, glance, moment
+from ledger.store.readings import Readings
 from ledger.store.stream import Stream
 from ledger.values import TransferStatus, Unit
 
@@ -25,7 +26,7 @@ class Queries:
 
     def __init__(self, stream: Stream, views: ViewsEngine) -> None:
         """Read the views in ``views``, which a follower carries, and the events of paths in the log."""
-        self._stream, self._views = stream, views
+        self._stream, self._views = stream, Readings(views)
 
     def head(self, book: str) -> Head | Refusal:
         """Where a book ends, and how far its views have come."""
@@ -82,6 +83,10 @@ class Queries:
 
     def path(self, book: str, unit: Unit, as_of: int = 0, *, corrections: bool = False) -> Path | Refusal:
         """The path of a unit as of a position, 0 for now. BATCH_UNKNOWN, RANGE_BEYOND_BATCH."""
+        assert as_of >= 0, as_of
+        past = glance(self._views, book, unit.batch, unit.number)
+        if past is not None and paths.says_all(past, unit, as_of):
+            return paths.told(self._stream, book, unit, past, (), corrections=corrections)
         return self._ask(book, paths.path, self._stream, unit, as_of, corrections=corrections)
 
     def ladder_of_batch(self, book: str, number: int) -> list[Rung] | Refusal:

@@ -1,15 +1,25 @@
 """The path of a unit: every hand it passed through, what each paid, who holds it, now or as of a position."""
 
+from functools import lru_cache
+
 from ledger.codec import decode
 from ledger.events import RecordedEvent
-from ledger.queries.answers import Path, Step, StepKind, UnitRun
+from ledger.queries.answers import Path, Recall, Step, StepKind, UnitRun
 from ledger.queries.registers import batch_of, product_of, recalls
 from ledger.queries.steps import Movement, movement
 from ledger.refusals import Reason, Refusal, refuse
 from ledger.store.moment import Moment
-from ledger.store.paths import PastRow
-from ledger.store.stream import MAX_PICKED, StoredEntry, Stream
+from ledger.store.paths import Made, Past
+from ledger.store.stream import MAX_PICKED, Stream
 from ledger.values import WRITTEN_OFF, Unit, UnitRange, UnitState
+
+MAX_KEPT = 8_192
+"""How many events are kept decoded, some 10 MB: one that moved a pallet is in the path of every unit on it."""
+
+MAX_KEPT_BYTES = 512
+"""The longest event that is kept: an event of many ranges takes far more decoded than as bytes."""
+
+_STATES = {state.value: state for state in UnitState}
 
 
 def path(views: Moment, stream: Stream, unit: Unit, as_of: int, *, corrections: bool) -> Path | Refusal:
@@ -18,42 +28,87 @@ def path(views: Moment, stream: Stream, unit: Unit, as_of: int, *, corrections: 
     Left out, unless corrections are asked for: offers that were answered, withdrawn or lapsed; what that did to
     units not accepted; transfers reversed by then, with all up to their reversals.
     """
-    goods = views.goods(unit.batch)
-    if goods is None or 0 < as_of < goods.batch.position:
+    batch = views.batch(unit.batch)
+    if batch is None or 0 < as_of < batch.position:
         return refuse(Reason.BATCH_UNKNOWN, batch=unit.batch)
-    if not 0 <= unit.number < goods.batch.size:
+    if not 0 <= unit.number < batch.size:
         named = UnitRange(unit.batch, unit.number, unit.number)
-        return refuse(Reason.RANGE_BEYOND_BATCH, range=named, last=goods.batch.size - 1)
-    as_of = min(as_of or views.position, views.position)
-    known = [row for row in views.walk(unit.batch, unit.number) if row.position <= as_of]
-    steps = _steps(stream, views.book, unit, known[::-1])
+        return refuse(Reason.RANGE_BEYOND_BATCH, range=named, last=batch.size - 1)
+    past = views.past(unit.batch, unit.number)
+    assert past is not None, unit
+    if 0 < as_of < past.position:
+        past = _as_of(views, past, unit, as_of)
+    return told(stream, views.book, unit, past, recalls(views, unit.batch), corrections=corrections)
+
+
+def says_all(past: Past, unit: Unit, as_of: int) -> bool:
+    """Tell whether a unit's past, found in one statement, says all there is to its path, as it nearly always does."""
+    return not (past.recalled or 0 < as_of < past.position or unit.number >= past.batch.size)
+
+
+def _as_of(views: Moment, past: Past, unit: Unit, as_of: int) -> Past:
+    """Return what the views knew at a position. What was packed in cases is known of the present only."""
+    made = [run for run in past.made if run.position <= as_of]
+    held = views.held(unit.batch, unit.number, made[-1], as_of)
+    return past._replace(position=as_of, sscc="", held=held, made=made)
+
+
+def told(
+    stream: Stream, book: str, unit: Unit, past: Past, recalled: tuple[Recall, ...], *, corrections: bool
+) -> Path:
+    """Return the path of a unit from its past and the recalls of its batch."""
+    steps = _steps(stream, book, unit, past.made)
     return Path(
         unit,
-        product_of(goods.product),
-        batch_of(goods.batch, recalls(views, unit.batch) if goods.recalled else ()),
-        _run(views, unit, known[0], as_of, packed=goods.packed and as_of == views.position),
+        product_of(past.product),
+        batch_of(past.batch, recalled),
+        _run(unit, past),
         tuple(steps if corrections else _resolved(steps)),
-        as_of,
+        past.position,
     )
 
 
-def _steps(stream: Stream, book: str, unit: Unit, rows: list[PastRow]) -> list[Step]:
+def _steps(stream: Stream, book: str, unit: Unit, rows: list[Made]) -> list[Step]:
     """Return a step for each run that an event of the unit's past made, oldest first."""
     positions = [row.position for row in rows]
-    entries = [
-        entry
+    data = [
+        entry.data
         for begin in range(0, len(positions), MAX_PICKED)
         for entry in stream.at(book, positions[begin : begin + MAX_PICKED])
     ]
-    events = [decode(entry.position, entry.data) for entry in entries]
+    events = [
+        _kept(row.position, event) if len(event) <= MAX_KEPT_BYTES else decode(row.position, event)
+        for row, event in zip(rows, data, strict=True)
+    ]
     movements = [movement(recorded.event, recorded.position, unit) for recorded in events]
     undone = _undone(movements)
     return [
-        _step(row, entry, recorded, item, corrected=index in undone)
-        for index, (row, entry, recorded, item) in enumerate(
-            zip(rows, entries, events, movements, strict=True)
+        Step(
+            row.position,
+            item.kind,
+            index in undone,
+            recorded.occurred_at,
+            recorded.recorded_at,
+            item.giver,
+            item.receiver,
+            item.giver_tier,
+            item.receiver_tier,
+            item.giver_standing,
+            item.receiver_standing,
+            item.unit_price,
+            item.delivery,
+            _STATES[row.state],
+            event,
+            row.head,
         )
+        for index, (row, event, recorded, item) in enumerate(zip(rows, data, events, movements, strict=True))
     ]
+
+
+@lru_cache(MAX_KEPT)
+def _kept(position: int, data: bytes) -> RecordedEvent:
+    """Decode, or find what the same bytes were decoded to before."""
+    return decode(position, data)
 
 
 def _undone(movements: list[Movement]) -> set[int]:
@@ -61,38 +116,14 @@ def _undone(movements: list[Movement]) -> set[int]:
 
     What lies between had come to nothing before, a sale and its return for example, and was built on that transfer.
     """
-    began = {
-        item.transfer: index for index, item in enumerate(movements) if item.kind is StepKind.TRANSFERRED
-    }
-    ended = [
-        (began[item.transfer], index)
-        for index, item in enumerate(movements)
-        if item.kind is StepKind.REVERSED
-    ]
-    return {index for begin, end in ended for index in range(begin, end + 1)}
-
-
-def _step(
-    row: PastRow, entry: StoredEntry, recorded: RecordedEvent, item: Movement, *, corrected: bool
-) -> Step:
-    return Step(
-        row.position,
-        item.kind,
-        corrected,
-        recorded.occurred_at,
-        recorded.recorded_at,
-        item.giver.name,
-        item.receiver.name,
-        item.giver.tier,
-        item.receiver.tier,
-        item.giver.standing,
-        item.receiver.standing,
-        item.unit_price,
-        item.delivery,
-        UnitState(row.state),
-        entry.data,
-        row.head,
-    )
+    began: dict[int, int] = {}
+    undone: set[int] = set()
+    for index, item in enumerate(movements):
+        if item.kind is StepKind.TRANSFERRED:
+            began[item.transfer] = index
+        elif item.kind is StepKind.REVERSED:
+            undone.update(range(began[item.transfer], index + 1))
+    return undone
 
 
 def _resolved(steps: list[Step]) -> list[Step]:
@@ -106,20 +137,16 @@ def _resolved(steps: list[Step]) -> list[Step]:
     ]
 
 
-def _run(views: Moment, unit: Unit, row: PastRow, as_of: int, *, packed: bool) -> UnitRun:
-    """Return the run in force at a position. What was packed in cases is known of the present only."""
-    first, last = row.first, row.last
-    if row.valid_to is not None or as_of < row.valid_from:
-        first, last = views.extent(unit.batch, unit.number, row, as_of)
-    state = UnitState(row.state)
-    packed = packed and state not in WRITTEN_OFF
+def _run(unit: Unit, past: Past) -> UnitRun:
+    held, last = past.held, past.made[-1]
+    state = _STATES[last.state]
     return UnitRun(
-        UnitRange(unit.batch, first, last),
-        row.owner,
-        row.custodian,
+        UnitRange(unit.batch, held.first, held.last),
+        held.owner,
+        held.custodian,
         state,
-        row.transfer,
-        row.position,
-        row.head,
-        views.outermost_case(unit.batch, unit.number) if packed else "",
+        held.transfer,
+        last.position,
+        last.head,
+        "" if state in WRITTEN_OFF else past.sscc,
     )

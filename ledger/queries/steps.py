@@ -37,23 +37,19 @@ BRAND_TIER = 0
 """The tier of a brand, which nobody gives it."""
 
 
-class Hand(msgspec.Struct, frozen=True):
-    """One side of a step: "" for nobody; tier and standing where the event says them."""
+class Movement(msgspec.Struct, frozen=True, gc=False):
+    """What an event was to a unit. ``transfer`` is the one that it agreed or reversed, 0 for none.
 
-    name: str = ""
-    tier: int | None = None
-    standing: Standing | None = None
-
-
-NOBODY = Hand()
-
-
-class Movement(msgspec.Struct, frozen=True):
-    """What an event was to a unit. ``transfer`` is the one that it agreed or reversed, 0 for none."""
+    ``giver`` and ``receiver`` are "" for nobody; tiers and standings are there where the event says them.
+    """
 
     kind: StepKind
-    giver: Hand = NOBODY
-    receiver: Hand = NOBODY
+    giver: str = ""
+    receiver: str = ""
+    giver_tier: int | None = None
+    receiver_tier: int | None = None
+    giver_standing: Standing | None = None
+    receiver_standing: Standing | None = None
     unit_price: Money | None = None
     delivery: Delivery | None = None
     transfer: int = 0
@@ -63,7 +59,7 @@ def movement(event: Event, position: int, unit: Unit) -> Movement:
     """Return what the event at a position, which changed the unit's run, was to the unit."""
     match event:
         case BatchCommissioned(brand=brand):
-            return Movement(StepKind.COMMISSIONED, receiver=Hand(brand, BRAND_TIER))
+            return Movement(StepKind.COMMISSIONED, receiver=brand, receiver_tier=BRAND_TIER)
         case TransferOffered(terms):
             return _onward(StepKind.OFFERED, terms)
         case TransferRecorded(terms):
@@ -79,19 +75,19 @@ def movement(event: Event, position: int, unit: Unit) -> Movement:
                 StepKind.RETURNED, next(line.terms for line in lines if _holds(line.terms.ranges, unit))
             )
         case TransferAccepted(terms=terms):  # the unit was offered, and is among the discrepancies
-            return Movement(StepKind.RELEASED, Hand(terms.giver), Hand(terms.receiver))
+            return Movement(StepKind.RELEASED, terms.giver, terms.receiver)
         case (
             TransferDeclined(giver=giver, receiver=receiver)
             | TransferWithdrawn(giver=giver, receiver=receiver)
             | TransferLapsed(giver=giver, receiver=receiver)
         ):
-            return Movement(StepKind.RELEASED, Hand(giver), Hand(receiver))
+            return Movement(StepKind.RELEASED, giver, receiver)
         case UnitsDelivered(custodian, receiver):
-            return Movement(StepKind.DELIVERED, Hand(custodian), Hand(receiver))
+            return Movement(StepKind.DELIVERED, custodian, receiver)
         case PurchaseConfirmed(consumer, _, price_paid):
-            return Movement(StepKind.CONFIRMED, receiver=Hand(consumer), unit_price=price_paid)
+            return Movement(StepKind.CONFIRMED, receiver=consumer, unit_price=price_paid)
         case UnitsWrittenOff(party):
-            return Movement(StepKind.WRITTEN_OFF, Hand(party))
+            return Movement(StepKind.WRITTEN_OFF, party)
         case (
             PartyRegistered()
             | PartyAuthorized()
@@ -109,20 +105,34 @@ def movement(event: Event, position: int, unit: Unit) -> Movement:
 
 
 def _onward(kind: StepKind, terms: Terms, transfer: int = 0) -> Movement:
-    return Movement(kind, _giver(terms), _receiver(terms), terms.unit_price, terms.delivery, transfer)
+    return Movement(
+        kind,
+        terms.giver,
+        terms.receiver,
+        terms.giver_tier,
+        terms.receiver_tier,
+        terms.giver_standing,
+        terms.receiver_standing,
+        terms.unit_price,
+        terms.delivery,
+        transfer,
+    )
 
 
 def _back(kind: StepKind, terms: Terms, transfer: int = 0) -> Movement:
     """Who had received gives, and who had given receives, at the price then paid."""
-    return Movement(kind, _receiver(terms), _giver(terms), terms.unit_price, terms.delivery, transfer)
-
-
-def _giver(terms: Terms) -> Hand:
-    return Hand(terms.giver, terms.giver_tier, terms.giver_standing)
-
-
-def _receiver(terms: Terms) -> Hand:
-    return Hand(terms.receiver, terms.receiver_tier, terms.receiver_standing)
+    return Movement(
+        kind,
+        terms.receiver,
+        terms.giver,
+        terms.receiver_tier,
+        terms.giver_tier,
+        terms.receiver_standing,
+        terms.giver_standing,
+        terms.unit_price,
+        terms.delivery,
+        transfer,
+    )
 
 
 def _holds(ranges: Ranges, unit: Unit) -> bool:

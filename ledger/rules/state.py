@@ -158,6 +158,20 @@ def evolve(state: State, recorded: RecordedEvent) -> list[runs.Change]:
     return runs.apply(state.partitions, recorded)
 
 
+def take_back(state: State, recorded: RecordedEvent, changes: list[runs.Change], recorded_at: int) -> None:
+    """Undo the fold of the last event, a transfer, sale or return, as if it had never been.
+
+    ``changes`` are what ``evolve`` returned, ``recorded_at`` is that of the event before. What is noted of who may
+    own units where stays, for it may say too much.
+    """
+    assert recorded.position == state.position, (recorded.position, state.position)
+    assert isinstance(recorded.event, TransferRecorded | UnitsSold | UnitsReturned), recorded.event
+    for change in reversed(changes):
+        state.partitions[change.batch].take_back(change)
+    state.transfers.pop(recorded.position, None)
+    state.position, state.recorded_at = recorded.position - 1, recorded_at
+
+
 def _register(state: State, recorded: RecordedEvent) -> None:
     """Fold all but the runs, which ledger.runs folds."""
     position, event = recorded.position, recorded.event

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Select, Table, bindparam
 
-from ledger.projections.registers import BatchRow, ProductRow
+from ledger.projections.registers import BatchRow
 from ledger.store.follower import TRACKING
 from ledger.store.tables import (
     AUTHORIZATION,
@@ -26,13 +26,11 @@ NEVER = "9999-99-99"
 """Stands where a batch has no expiry date, behind every date there is."""
 
 
-class GoodsRow(NamedTuple):
-    """A batch with its product, and whether it was ever recalled, and holds units packed in cases."""
+class Standing(NamedTuple):
+    """Where the views of a book stand, and from which position on they are whole; 0 where neither is said."""
 
-    batch: BatchRow
-    product: ProductRow
-    recalled: bool
-    packed: bool
+    position: int
+    through: int
 
 
 class PriceRow(NamedTuple):
@@ -80,11 +78,10 @@ def _transfers_of(*conditions: ColumnElement[bool] | sa.TextClause) -> Select[*t
     return sa.select(both).order_by(both.c.transfer.desc(), both.c.line.desc()).limit(bindparam("limit"))
 
 
+_STANDS_AT = sa.select(TRACKING.c.notification_id).where(TRACKING.c.application_name == bindparam("book"))
+_WHOLE_FROM = sa.select(REFILL.c.through).where(REFILL.c.book == bindparam("book"))
 POSITION = sa.select(
-    sa.select(TRACKING.c.notification_id)
-    .where(TRACKING.c.application_name == bindparam("book"))
-    .scalar_subquery(),
-    sa.select(REFILL.c.through).where(REFILL.c.book == bindparam("book")).scalar_subquery(),
+    sa.func.coalesce(_STANDS_AT.scalar_subquery(), 0), sa.func.coalesce(_WHOLE_FROM.scalar_subquery(), 0)
 )
 PARTY_NAMED = _of(PARTY, PARTY.c.party == bindparam("party"))
 PARTIES = _page(PARTY, "party")
@@ -94,16 +91,6 @@ AUTHORIZATIONS = _of(AUTHORIZATION, AUTHORIZATION.c.party == bindparam("party"))
 PRODUCT_NAMED = _of(PRODUCT, PRODUCT.c.product == bindparam("product"))
 PRODUCTS = _page(PRODUCT, "product")
 BATCH_NUMBERED = _of(BATCH, BATCH.c.batch == bindparam("batch"))
-GOODS = (
-    sa.select(
-        *list(BATCH.c)[1:],
-        *list(PRODUCT.c)[1:],
-        sa.exists().where(RECALL.c.book == bindparam("book"), RECALL.c.batch == bindparam("batch")),
-        sa.exists().where(CASE_RANGE.c.book == bindparam("book"), CASE_RANGE.c.batch == bindparam("batch")),
-    )
-    .join(PRODUCT, sa.and_(PRODUCT.c.book == BATCH.c.book, PRODUCT.c.product == BATCH.c.product))
-    .where(BATCH.c.book == bindparam("book"), BATCH.c.batch == bindparam("batch"))
-)
 BATCH_OF_LOT = _of(BATCH, BATCH.c.product == bindparam("product"), BATCH.c.lot == bindparam("lot"))
 BATCHES = _page(BATCH, "batch")
 BATCHES_OF_PRODUCT = _page(BATCH, "batch", BATCH.c.product == bindparam("product"))

@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterator
 from itertools import starmap
 from typing import TypeAlias, TypeVar
 
-from sqlalchemy import Connection, Engine, Select
+from sqlalchemy import Engine, Select
 
 from ledger.projections.cases import CaseRangeRow, CaseRow
 from ledger.projections.registers import AuthorizationRow, BatchRow, PartyRow, ProductRow, RecallRow
 from ledger.projections.transfers import TransferRow
 from ledger.store import lookups, paths
-from ledger.store.database import reading
-from ledger.store.lookups import NEVER, GoodsRow, PriceRow, StockRow
+from ledger.store.lookups import NEVER, PriceRow, Standing, StockRow
+from ledger.store.readings import Reading, Readings
 from ledger.store.stream import persistence_errors
 from ledger.values import TransferStatus
 
@@ -37,8 +37,8 @@ class ViewsNotWhole(Exception):  # noqa: N818 -- nothing is broken: the views ar
 class Moment:
     """A book's views at one moment, in which they stand at ``position``. Pages hold at most ``limit`` rows."""
 
-    def __init__(self, connection: Connection, book: str, position: int) -> None:
-        self._connection, self.book, self.position = connection, book, position
+    def __init__(self, reading: Reading, book: str, position: int) -> None:
+        self._reading, self.book, self.position = reading, book, position
 
     def party(self, party: str) -> PartyRow | None:
         """The party, None where there is none."""
@@ -67,15 +67,6 @@ class Moment:
     def batch(self, batch: int) -> BatchRow | None:
         """The batch with a number, None where there is none."""
         return self._one(lookups.BATCH_NUMBERED, BatchRow, batch=batch)
-
-    def goods(self, batch: int) -> GoodsRow | None:
-        """The batch with a number, with its product, None where there is none."""
-        width = len(BatchRow._fields)
-        return self._one(
-            lookups.GOODS,
-            lambda *row: GoodsRow(BatchRow(*row[:width]), ProductRow(*row[width:-2]), *row[-2:]),
-            batch=batch,
-        )
 
     def batch_of_lot(self, product: str, lot: str) -> BatchRow | None:
         """The batch of a product with a lot number, None where there is none."""
@@ -139,39 +130,42 @@ class Moment:
             limit=limit,
         )
 
-    def walk(self, batch: int, number: int) -> list[paths.PastRow]:
-        """The runs of a unit's past, the present one first."""
-        return paths.walk(self._connection, self.book, batch, number)
+    def past(self, batch: int, number: int) -> paths.Past | None:
+        """What the views know of a unit, None where there is none."""
+        return paths.past(self._reading, self.book, batch, number)
 
-    def extent(self, batch: int, number: int, row: paths.PastRow, as_of: int) -> tuple[int, int]:
-        """The first and last unit of a run of a unit's past, as they were at a position."""
-        return paths.extent(self._connection, self.book, batch, number, row, as_of)
-
-    def outermost_case(self, batch: int, number: int) -> str:
-        """The SSCC of the outermost case a unit is packed in, "" for none."""
-        return paths.outermost_case(self._connection, self.book, batch, number)
+    def held(self, batch: int, number: int, made: paths.Made, as_of: int) -> paths.Held:
+        """The run that an event made around a unit, as it was at a position."""
+        return paths.held(self._reading, self.book, batch, number, made, as_of)
 
     def _all(
-        self, statement: Select[*tuple[object, ...]], row: Callable[..., _Row], **asked: str | int
+        self, lookup: Select[*tuple[object, ...]], row: Callable[..., _Row], **asked: str | int
     ) -> list[_Row]:
-        return list(starmap(row, self._connection.execute(statement, {"book": self.book, **asked})))
+        return list(starmap(row, self._reading.ask(lookup, {"book": self.book, **asked})))
 
     def _one(
-        self, statement: Select[*tuple[object, ...]], row: Callable[..., _Row], **asked: str | int
+        self, lookup: Select[*tuple[object, ...]], row: Callable[..., _Row], **asked: str | int
     ) -> _Row | None:
-        found = self._all(statement, row, **asked)
+        found = self._all(lookup, row, **asked)
         return found[0] if found else None
 
 
 @contextlib.contextmanager
-def moment(views: ViewsEngine, book: str) -> Iterator[Moment]:
+def moment(views: Readings, book: str) -> Iterator[Moment]:
     """Open a book's views for as long as a few lookups take. A book never followed stands at position 0.
 
     Raises:
         ViewsNotWhole: they are being rebuilt, and have not reached where they were.
     """
-    with persistence_errors(), reading(views) as connection:
-        position, through = connection.execute(lookups.POSITION, {"book": book}).one()
-        if (position or 0) < (through or 0):
-            raise ViewsNotWhole(book, position or 0, through)
-        yield Moment(connection, book, position or 0)
+    with persistence_errors(), views.one_moment() as reading:
+        (standing,) = map(Standing._make, reading.ask(lookups.POSITION, {"book": book}))
+        if standing.position < standing.through:
+            raise ViewsNotWhole(book, *standing)
+        yield Moment(reading, book, standing.position)
+
+
+def glance(views: Readings, book: str, batch: int, number: int) -> paths.Past | None:
+    """What the views know of a unit, sooner than in a moment; None where there is none, or they are not whole."""
+    with persistence_errors():
+        found = paths.past(views, book, batch, number)
+    return None if found is None or found.position < found.through else found

@@ -1,105 +1,120 @@
-"""Finding a unit's past in the views: the walk along its runs, how far a run reached, the case around it."""
+"""Finding a unit's past in the views: the walk along its runs, the case around it, how far a run reached."""
 
 from typing import NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, FromClause, bindparam
+from sqlalchemy import ColumnElement, FromClause, bindparam
 
-from ledger.store.tables import CASE_RANGE, PACKED_CASE, RUN
+from ledger.projections.registers import BatchRow, ProductRow
+from ledger.store.lookups import POSITION
+from ledger.store.readings import Reading, Readings
+from ledger.store.tables import BATCH, CASE_RANGE, PACKED_CASE, PRODUCT, RECALL, RUN
 
 
-class PastRow(NamedTuple):
-    """A run of a unit's past, or (where ``valid_to`` is None) its present one; columns as in RUN."""
+class Made(NamedTuple):
+    """A run that an event of a unit's past made: the event's position, and the run's first unit."""
 
-    first: int
-    last: int
-    valid_from: int
-    valid_to: int | None
     position: int
     origin: int
-    previous: int
-    previous_origin: int
-    owner: str
-    custodian: str
     state: int
-    transfer: int
     head: bytes
 
 
-def walk(connection: Connection, book: str, batch: int, number: int) -> list[PastRow]:
-    """Return the runs that the events of a unit's past made, the present one first, as the views know it."""
-    found = connection.execute(_WALK, {"book": book, "batch": batch, "number": number})
-    return list(map(PastRow._make, found))
+class Held(NamedTuple):
+    """How far the run that a unit is in reaches, as later events left it, and who has it; columns as in RUN."""
+
+    first: int
+    last: int
+    owner: str
+    custodian: str
+    transfer: int
 
 
-def extent(
-    connection: Connection, book: str, batch: int, number: int, row: PastRow, as_of: int
-) -> tuple[int, int]:
-    """Return the first and last unit of the run in a past row, as later events up to a position had left it."""
+class Past(NamedTuple):
+    """What views that stand at a position, and are whole from position ``through`` on, know of a unit.
+
+    ``recalled`` says whether any of the batch ever was, ``sscc`` is the outermost case that the unit is packed in,
+    "" for none, and ``made`` are the runs that the events of its past made, oldest first.
+    """
+
+    position: int
+    through: int
+    recalled: bool
+    sscc: str
+    batch: BatchRow
+    product: ProductRow
+    held: Held
+    made: list[Made]
+
+
+_MADE = slice(len(Made._fields))
+_HELD = slice(_MADE.stop, _MADE.stop + len(Held._fields))
+_BATCH = slice(_HELD.stop, _HELD.stop + len(BatchRow._fields))
+_PRODUCT = slice(_BATCH.stop, _BATCH.stop + len(ProductRow._fields))
+_REST = slice(_PRODUCT.stop, None)
+
+
+def past(reading: Reading | Readings, book: str, batch: int, number: int) -> Past | None:
+    """Return what the views know of a unit, None where they know no such batch, or the number is negative.
+
+    A number beyond its batch finds the past of the last unit.
+    """
+    rows = reading.ask(_PAST, {"book": book, "batch": batch, "number": number})
+    if not rows:
+        return None
+    rows.sort()  # by their positions
+    now = rows[-1]
+    return Past._make(
+        (
+            *now[_REST],
+            BatchRow._make(now[_BATCH]),
+            ProductRow._make(now[_PRODUCT]),
+            Held._make(now[_HELD]),
+            [Made._make(row[_MADE]) for row in rows],
+        )
+    )
+
+
+def held(reading: Reading, book: str, batch: int, number: int, made: Made, as_of: int) -> Held:
+    """Return the run that an event made around a unit, as later events up to a position had left it."""
     asked = {
         "book": book,
         "batch": batch,
         "number": number,
-        "origin": row.origin,
-        "position": row.position,
+        "origin": made.origin,
+        "position": made.position,
         "as_of": as_of,
     }
-    last, before, after = connection.execute(_EXTENT, asked).one()
-    return row.origin if before is None else before + 1, last if after is None else after - 1
+    (found,) = map(Held._make, reading.ask(_HELD_AS_OF, asked))
+    return found
 
 
-def outermost_case(connection: Connection, book: str, batch: int, number: int) -> str:
-    """Return the SSCC of the outermost case that a unit is packed in, "" for none."""
-    found = connection.execute(_OUTERMOST, {"book": book, "batch": batch, "number": number}).first()
-    return "" if found is None else found.sscc
+def _columns(of: FromClause, row: type[NamedTuple]) -> list[ColumnElement[object]]:
+    return [of.c[name] for name in row._fields]
 
 
-def _past(runs: FromClause) -> list[sa.ColumnElement[object]]:
-    return [runs.c[name] for name in PastRow._fields]
-
-
+_ONE: ColumnElement[int] = sa.literal_column("1")  # written out: PostgreSQL would plan for any number
 _OF_BATCH = sa.and_(RUN.c.book == bindparam("book"), RUN.c.batch == bindparam("batch"))
 
+# Only of the present run it is asked who has it.
+_STEP = [*_columns(RUN, Made), RUN.c.previous, RUN.c.previous_origin]
 _PRESENT = (
-    sa.select(*_past(RUN))
+    sa.select(*_STEP, *_columns(RUN, Held))
     .where(_OF_BATCH, RUN.c.valid_to.is_(None), RUN.c.first <= bindparam("number"))
     .order_by(RUN.c.first.desc())
-    .limit(1)
+    .limit(_ONE)
+    .subquery()
 )
-_STEPS = sa.select(*_past(_PRESENT.subquery())).cte("steps", recursive=True)
+_STEPS = sa.select(_PRESENT).cte("steps", recursive=True)
+# Unless a step back is said to be there only sometimes, here and below, SQLite expects so many that it reads the whole
+# table first.
 _BEFORE = (
-    sa.select(*_past(RUN))
+    sa.select(*_STEP, *(sa.null().label(name) for name in Held._fields))
     .select_from(_STEPS)
     .join(RUN, sa.and_(RUN.c.first == _STEPS.c.previous_origin, RUN.c.valid_from == _STEPS.c.previous))
     .where(_OF_BATCH, _STEPS.c.previous > 0)
 )
 _STEPS = _STEPS.union_all(_BEFORE)
-_WALK = sa.select(*_past(_STEPS)).order_by(_STEPS.c.position.desc())
-
-# Whatever was cut from a run says so by its `previous`; what lies nearest to the unit on either side bounds it.
-_CUT = (
-    _OF_BATCH,
-    RUN.c.previous == bindparam("position"),
-    RUN.c.previous_origin == bindparam("origin"),
-    RUN.c.valid_from == RUN.c.position,
-    RUN.c.valid_from <= bindparam("as_of"),
-)
-_MADE = sa.select(RUN.c.last).where(
-    _OF_BATCH, RUN.c.first == bindparam("origin"), RUN.c.valid_from == bindparam("position")
-)
-_CUT_BEFORE = (
-    sa.select(RUN.c.last)
-    .where(*_CUT, RUN.c.first >= bindparam("origin"), RUN.c.first < bindparam("number"))
-    .order_by(RUN.c.first.desc())
-    .limit(1)
-)
-_CUT_AFTER = (
-    sa.select(RUN.c.first)
-    .where(*_CUT, RUN.c.first > bindparam("number"), RUN.c.first <= _MADE.scalar_subquery())
-    .order_by(RUN.c.first)
-    .limit(1)
-)
-_EXTENT = sa.select(_MADE.scalar_subquery(), _CUT_BEFORE.scalar_subquery(), _CUT_AFTER.scalar_subquery())
 
 _NEAREST = (
     sa.select(CASE_RANGE.c.sscc, CASE_RANGE.c.last)
@@ -109,7 +124,7 @@ _NEAREST = (
         CASE_RANGE.c.first <= bindparam("number"),
     )
     .order_by(CASE_RANGE.c.first.desc())
-    .limit(1)
+    .limit(_ONE)
     .subquery()
 )
 _AROUND = (
@@ -123,6 +138,58 @@ _AROUND = _AROUND.union_all(
     sa.select(PACKED_CASE.c.sscc, PACKED_CASE.c.outer)
     .select_from(_AROUND)
     .join(PACKED_CASE, PACKED_CASE.c.sscc == _AROUND.c.outer)
-    .where(PACKED_CASE.c.book == bindparam("book"))
+    .where(PACKED_CASE.c.book == bindparam("book"), _AROUND.c.outer.is_not(None))
 )
-_OUTERMOST = sa.select(_AROUND.c.sscc).where(_AROUND.c.outer.is_(None))
+_OUTERMOST = sa.select(_AROUND.c.sscc).where(_AROUND.c.outer.is_(None)).scalar_subquery()
+
+# All in one: on a network each statement is a way there and back. What is not of a run is said beside the present one.
+_NOW = sa.and_(
+    BATCH.c.book == bindparam("book"), BATCH.c.batch == bindparam("batch"), _STEPS.c.first.is_not(None)
+)
+_PAST: sa.Select[*tuple[object, ...]] = (
+    sa.select(
+        *_columns(_STEPS, Made),
+        *_columns(_STEPS, Held),
+        *list(BATCH.c)[1:],
+        *list(PRODUCT.c)[1:],
+        *POSITION.selected_columns,
+        sa.exists().where(RECALL.c.book == bindparam("book"), RECALL.c.batch == bindparam("batch")),
+        sa.func.coalesce(_OUTERMOST, ""),
+    )
+    .select_from(_STEPS)
+    .outerjoin(BATCH, _NOW)
+    .outerjoin(PRODUCT, sa.and_(PRODUCT.c.book == BATCH.c.book, PRODUCT.c.product == BATCH.c.product))
+)
+
+# Whatever was cut from a run says so by its `previous`; what lies nearest to the unit on either side bounds it.
+_PIECE = RUN.alias("piece")
+_CUT = (
+    _PIECE.c.book == bindparam("book"),
+    _PIECE.c.batch == bindparam("batch"),
+    _PIECE.c.previous == bindparam("position"),
+    _PIECE.c.previous_origin == bindparam("origin"),
+    _PIECE.c.valid_from == _PIECE.c.position,
+    _PIECE.c.valid_from <= bindparam("as_of"),
+)
+_CUT_BEFORE = (
+    sa.select(_PIECE.c.last + 1)
+    .where(*_CUT, _PIECE.c.first >= bindparam("origin"), _PIECE.c.first < bindparam("number"))
+    .order_by(_PIECE.c.first.desc())
+    .limit(_ONE)
+    .scalar_subquery()
+)
+_CUT_AFTER = (
+    sa.select(_PIECE.c.first - 1)
+    .where(*_CUT, _PIECE.c.first > bindparam("number"), _PIECE.c.first <= RUN.c.last)
+    .order_by(_PIECE.c.first)
+    .limit(_ONE)
+    .correlate(RUN)
+    .scalar_subquery()
+)
+_HELD_AS_OF = sa.select(
+    sa.func.coalesce(_CUT_BEFORE, RUN.c.first),
+    sa.func.coalesce(_CUT_AFTER, RUN.c.last),
+    RUN.c.owner,
+    RUN.c.custodian,
+    RUN.c.transfer,
+).where(_OF_BATCH, RUN.c.first == bindparam("origin"), RUN.c.valid_from == bindparam("position"))

@@ -44,8 +44,8 @@ def pathbook(*arguments: str) -> Ran:
 @pytest.fixture(autouse=True)
 def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test depends on where the books of whoever runs it are."""
-    for name in ("PATHBOOK_SERVER", "PATHBOOK_DATA", "PATHBOOK_BOOK"):
-        monkeypatch.delenv(name, raising=False)
+    for name in ("SERVER", "DATA", "DATABASE", "BOOK", "LISTEN"):
+        monkeypatch.delenv(f"PATHBOOK_{name}", raising=False)
 
 
 @pytest.fixture(scope="session")

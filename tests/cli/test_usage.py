@@ -44,8 +44,14 @@ NOWHERE = "127.0.0.1:1"
         (["ladder"], "Say the number of a batch, or --gtin"),
         (["serve"], "--data DIR"),
         (["serve", "--data", ".", "--listen", "here"], "HOST:PORT"),
+        (["serve", "--data", ".", "--workers", "0"], "between 1 and 64"),
+        (["serve", "--data", ".", "--database", "mysql://h/books"], "in PostgreSQL"),
+        (["stock", "agent-1", "--data", ".", "--database", "mysql://h/books"], "in PostgreSQL"),
+        (["stock", "agent-1", "--server", NOWHERE, "--database", "postgresql://h/books"], "--data DIR"),
+        (["follow"], "--data DIR"),
         (["views", "rebuild"], "--data DIR"),
         (["demo", "--data", "."], "not an empty directory"),
+        (["demo", "--database", "postgresql://h/books"], "leave out --database"),
     ],
 )
 def test_a_mistake_in_the_command_line_is_named(arguments: list[str], said: str) -> None:

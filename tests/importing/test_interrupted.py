@@ -1,10 +1,11 @@
 """An import whose process, or whose server, is killed goes on when it is run again, and every count is exact."""
 
+import itertools
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,9 @@ from tests.services.process import ServerProcess, served
 
 ROWS: Final = 6_000
 """Enough that an import is still under way when it is seen to have begun."""
+
+TABLES: Final = 3
+"""Of how many tables, where there are several."""
 
 BEGUN: Final = 1_000
 """An import at this position has recorded some transfers, and is far from its end."""
@@ -29,8 +33,22 @@ IMPORT: Final = (sys.executable, "-c", "from pathbook.cli.main import main; main
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
     """A table of many rows."""
-    rows = (sold(RUM if number % 3 else GIN, 1 + number % 7, str(number % 40)) for number in range(ROWS))
-    return write(tmp_path / "many.csv", rows)
+    return write(tmp_path / "many.csv", rows())
+
+
+@pytest.fixture
+def tables(tmp_path: Path) -> Path:
+    """A directory of tables that hold as many rows together."""
+    directory, all_rows = tmp_path / "tables", rows()
+    directory.mkdir()
+    for name in ("a", "b", "c"):
+        write(directory / f"{name}.csv", itertools.islice(all_rows, ROWS // TABLES))
+    return directory
+
+
+def rows() -> Iterator[tuple[str, ...]]:
+    """Yield many rows."""
+    return (sold(RUM if number % 3 else GIN, 1 + number % 7, str(number % 40)) for number in range(ROWS))
 
 
 def begin_import(table: Path, target: str) -> subprocess.Popen[str]:
@@ -39,13 +57,13 @@ def begin_import(table: Path, target: str) -> subprocess.Popen[str]:
     return subprocess.Popen([*IMPORT, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def wait_until_begun(target: str) -> None:
+def wait_until_begun(target: str, begun: int = BEGUN) -> None:
     """Wait until the book shows that some transfers are recorded."""
     until = time.monotonic() + SECONDS
     with Client(target, book=BOOK) as client:
         while time.monotonic() < until:
             try:
-                if client.get_head().position >= BEGUN:
+                if client.get_head().position >= begun:
                     return
             except Exception as error:
                 if "BOOK_UNKNOWN" not in str(error):
@@ -54,12 +72,12 @@ def wait_until_begun(target: str) -> None:
     raise AssertionError("the import did not begin")
 
 
-def check(target: str) -> None:
+def check(target: str, batches: int = 2) -> None:
     """Hold the book against the table: every transfer once, each batch wholly with the stores."""
     with Client(target, book=BOOK) as client:
         kinds = [event.WhichOneof("kind") for event in events(client)]
         assert kinds.count("transfer_recorded") == 2 * ROWS
-        assert kinds.count("batch_commissioned") == 2
+        assert kinds.count("batch_commissioned") == batches
         client.position = client.get_head().position
         sold_units = sum(1 + number % 7 for number in range(ROWS))
         held = sum(stock.owned for store in range(40) for stock in client.list_stock(f"store-{store}"))
@@ -79,6 +97,22 @@ def test_a_killed_import_goes_on(table: Path, target: str, imported: Import) -> 
     assert summary.duplicate > 0
     assert summary.transfers == 2 * ROWS
     check(target)
+
+
+@pytest.mark.parametrize("begun", [BEGUN, ROWS])
+def test_a_killed_import_of_several_tables_goes_on(
+    tables: Path, target: str, imported: Import, begun: int
+) -> None:
+    """Killed in the first table or in the second, and run again, all tables are in the book, and nothing twice."""
+    with begin_import(tables, target) as process:
+        wait_until_begun(target, begun)
+        process.kill()
+        assert process.wait(SECONDS) == -signal.SIGKILL
+    summary = imported(tables)
+    assert (summary.tables, summary.rejected, summary.transfers) == (TABLES, 0, 2 * ROWS)
+    assert summary.accepted + summary.duplicate == ROWS
+    assert 0 < summary.duplicate < ROWS
+    check(target, 2 * TABLES)
 
 
 def test_an_import_outlives_its_server(table: Path, tmp_path: Path) -> None:

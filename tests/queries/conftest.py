@@ -9,8 +9,8 @@ from ledger.queries import Queries
 from tests.queries.written import MASKS, WrittenStory, asked
 
 
-@pytest.fixture
-def tell() -> Iterator[Callable[[str], Queries]]:
-    """Tell a story of masks, and open its book for questions."""
+@pytest.fixture(params=["sqlite", "postgresql"])
+def tell(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Queries]]:
+    """Tell a story of masks, and open its book for questions, on databases of either kind."""
     with contextlib.ExitStack() as stack:
-        yield lambda text: stack.enter_context(asked(WrittenStory(MASKS + text).entries))
+        yield lambda text: stack.enter_context(asked(WrittenStory(MASKS + text).entries, request.param))

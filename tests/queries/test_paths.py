@@ -4,6 +4,7 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,6 +12,8 @@ from ledger.codec import leaf_hash
 from ledger.queries import Path, Queries, Step, StepKind
 from ledger.refusals import Reason, Refusal
 from ledger.runs import EMPTY_HEAD, next_head
+from ledger.store.moment import ViewsNotWhole
+from ledger.store.tables import REFILL
 from ledger.values import Money, TransferStatus, Unit, UnitRange, UnitState
 from tests.projections.synthetic import SyntheticBook
 from tests.queries.written import asked, reason, transfers_at
@@ -169,6 +172,27 @@ def test_a_unit_knows_the_outermost_case_around_it(tell: Callable[[str], Queries
     unpacked = tell(packed + f"unpack {pallet} by acme")
     assert [the_path(unpacked, number).run.sscc for number in (10, 20)] == [inner, ""]
     assert reason(unpacked.case("book", pallet)) is Reason.CASE_UNKNOWN
+
+
+def test_a_path_shows_the_recalls_of_its_batch(tell: Callable[[str], Queries]) -> None:
+    """Whichever units a recall names, the path of every unit of the batch says so, as does one of the past."""
+    queries = tell("""
+        record 1:0-9 acme > ann at 15000
+        recall batch 1 units 1:5-9 by acme
+    """)
+    for number, as_of in ((0, 0), (7, 0), (7, 9)):
+        (recall,) = the_path(queries, number, as_of).batch.recalls
+        assert (recall.position, recall.ranges) == (10, (UnitRange(1, 5, 9),))
+
+
+def test_no_path_is_told_from_views_that_are_not_whole(tell: Callable[[str], Queries]) -> None:
+    """While views are being rebuilt, what they lack is not left out of a path: nothing is answered."""
+    queries = tell("record 1:0-9 acme > ann at 15000")
+    assert len(the_path(queries, 5).steps) == 2
+    with queries._views._engine.begin() as connection:
+        connection.execute(REFILL.update().values(through=10))
+    with pytest.raises(ViewsNotWhole):
+        the_path(queries, 5)
 
 
 @settings(max_examples=12, deadline=None)

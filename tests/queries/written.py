@@ -10,9 +10,10 @@ from ledger.commands import Command, digest
 from ledger.events import Event
 from ledger.queries import Queries, Transfer
 from ledger.refusals import Reason, Refusal
-from ledger.store.database import open_engine
 from ledger.store.follower import Follower
 from ledger.store.stream import Stream
+from tests.books import DATABASE_FILE, engine, url
+from tests.postgres import drop_database, new_database
 from tests.projections.synthetic import Entries
 from tests.scenario import Story
 
@@ -54,11 +55,14 @@ class WrittenStory(Story):
 
 
 @contextlib.contextmanager
-def asked(entries: Entries) -> Iterator[Queries]:
-    """Write a book, carry its views, and open it for questions."""
-    with tempfile.TemporaryDirectory() as name:
-        events = open_engine(Path(name) / "events.sqlite", purpose="events")
-        views = open_engine(Path(name) / "views.sqlite", purpose="views")
+def asked(entries: Entries, kind: str = "sqlite") -> Iterator[Queries]:
+    """Write a book to new databases of a kind, carry its views, and open it for questions."""
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
+        place = Path(name)
+        if kind == "postgresql":
+            (place / DATABASE_FILE).write_text(new_database(), "utf-8")
+            stack.callback(drop_database, url(place, "events"))
+        events, views = engine(place, "events"), engine(place, "views")
         stream = Stream(events)
         stream.append("book", 0, entries)
         Follower(stream, views).catch_up("book")

@@ -13,10 +13,10 @@ from ledger.commands import RegisterParty
 from ledger.values import PartyKind
 from pathbook.v1.events_pb2 import ReadResponse, SubscribeResponse
 from services import following
+from services.clock import now
 from services.directory import Directory
 from services.doors import Doors
 from services.following import BATCH_BYTES, KEPT_BATCHES, Batch, Following, fitting
-from services.server import now
 from tests.books import PATIENCE
 from tests.services.masks import BOOK
 

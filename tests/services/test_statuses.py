@@ -33,6 +33,7 @@ def test_a_failure_is_no_refusal_of_the_book(failure: Failure) -> None:
     """What is wrong with a call has a name of its own, and a sentence that says what to do."""
     assert failure.name not in Reason.__members__
     facts = {
+        "method": "m",
         "page_size": 0,
         "field": "f",
         "position": 1,

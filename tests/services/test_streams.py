@@ -18,8 +18,8 @@ from pathbook.v1.transfers_pb2 import RecordTransferRequest
 from pathbook.v1.values_pb2 import PARTY_KIND_AGENT, Money
 from services import doors, following
 from services.background import running
+from services.clock import now
 from services.directory import KEY_FILE, Directory
-from services.server import now
 from services.settings import Settings
 from tests.books import PATIENCE
 from tests.services.masks import BOOK, MADE_ON, MASK, begin, boxes, refused

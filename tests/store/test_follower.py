@@ -28,6 +28,7 @@ from ledger.store.database import FormatNotKnown, Purpose, create_schema, open_e
 from ledger.store.follower import TRACKING, Follower
 from ledger.store.moment import ViewsNotWhole, moment
 from ledger.store.partitions import Partitions, load_partition
+from ledger.store.readings import Readings
 from ledger.store.stream import Stream
 from ledger.store.views import MIGRATIONS, open_views
 from tests.books import url
@@ -180,13 +181,13 @@ def test_a_rebuild_that_was_killed_goes_on_where_it_was(
     kill_after(child(place, "rebuild", 5), 3, 0)
     follower = Follower(stream, views)
     stood = follower.position("book")
-    with pytest.raises(ViewsNotWhole), moment(views, "book"):
+    with pytest.raises(ViewsNotWhole), moment(Readings(views), "book"):
         pass
     told: list[tuple[int, int]] = []
     follower.rebuild(lambda done, of: told.append((done, of)))
     assert told[0] == (stood, total)
     assert told[-1] == (total, total)
-    with moment(views, "book") as whole:
+    with moment(Readings(views), "book") as whole:
         assert whole.position == total
     assert rows_of(views) == followed(stream, tmp_path)
 
@@ -222,7 +223,7 @@ def test_views_from_before_versions_were_kept_are_made_anew(
         connection.execute(sa.text("CREATE TABLE run (something TEXT)"))
         connection.execute(sa.text("CREATE TABLE elsewhere (something TEXT)"))
     follower = Follower(stream, views)
-    with pytest.raises(ViewsNotWhole), moment(views, "book"):
+    with pytest.raises(ViewsNotWhole), moment(Readings(views), "book"):
         pass
     assert follower.catch_up("book") == len(book.entries)
     assert rows_of(views) == expected

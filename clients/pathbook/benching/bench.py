@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathbook.benching.load import Load
 from pathbook.benching.model import Mismatch, Model
 from pathbook.benching.moves import BRAND, CURRENCY, FIRST_PRICE_MINOR, TIERS, Goods, agents, parties
 from pathbook.benching.plan import Plan
-from pathbook.benching.processes import ECHO, PATHBOOK, Process
+from pathbook.benching.processes import ECHO, PATHBOOK, Listener, Process
 from pathbook.client import Client
 from pathbook.v1.values_pb2 import PARTY_KIND_AGENT, PARTY_KIND_BRAND
 
@@ -71,13 +72,14 @@ class Bench:
         self.plan, self.inside, self.progress = plan, inside, progress
         self.model = Model(parties())
         self.random = Random(SEED)  # noqa: S311 - the same goods every time, no secrets
+        self.load_before = os.getloadavg()[0]
         self.figures = Figures()
         self.usage = Usage()
         self.load = Load()
         self.head = 0
         self.recorded_by: dict[int, str] = {}
         self.events = self.log_bytes = self.views_bytes = 0
-        self.memory: dict[str, int] = {}
+        self.memory: dict[str, dict[str, int]] = {}
         self.start_seconds: list[float] = []
         self.phase, self._since = "start", time.perf_counter()
         self.took: dict[str, float] = {}
@@ -94,31 +96,41 @@ class Bench:
 
     def start(self) -> None:
         """Start an echo and a server, and begin a book with everybody in it."""
-        self.echo = self._open.enter_context(Process(ECHO, self._log("echo")))
+        self.echo = self._open.enter_context(Listener(ECHO, self._log("echo")))
         self.start_server()
         self._register()
 
     def start_server(self) -> float:
-        """Start a server on the books as they are; return the seconds until its first answer."""
+        """Start a server on the books as they are, and a follower; return the seconds until the first answer."""
         began = time.perf_counter()
-        arguments = [*PATHBOOK, "serve", "--data", str(self._books), "--listen", "127.0.0.1:0"]
+        books = ["--data", str(self._books)]
         # in the environment nobody else on the machine reads its password
-        environment = {"PATHBOOK_DATABASE": self._database} if self._database else {}
-        self.server = self._open.enter_context(Process(arguments, self._log("server"), environment))
+        environment = {"PATHBOOK_DATABASE": self._database}
+        serve = [*PATHBOOK, "serve", *books, "--listen", "127.0.0.1:0", "--no-follow"]
+        self.server = self._open.enter_context(Listener(serve, self._log("server"), environment))
         self.client = Client(self.server.address, book=BOOK)
         if self.head:
             self.client.get_head()
-        return time.perf_counter() - began
+        seconds = time.perf_counter() - began
+        follow = [*PATHBOOK, "follow", *books]
+        self.follower = self._open.enter_context(Process(follow, self._log("follower"), environment))
+        return seconds
 
     def stop_server(self) -> None:
-        """Stop the server, which finishes what it is doing."""
+        """Stop the server and the follower, which finish what they are doing."""
         self.client.close()
         self.load.leave(self.server.address)
         self.server.stop()
+        self.follower.stop()
 
     def close(self) -> None:
         """End all processes."""
         self._open.close()
+
+    @property
+    def processes(self) -> dict[str, Process]:
+        """What is measured, by what it is called."""
+        return {"server": self.server, "follower": self.follower}
 
     def commission(self, goods: Goods, phase: str) -> None:
         """Make a batch of goods, in the book and in the model, for a phase that then moves them."""
@@ -130,11 +142,13 @@ class Bench:
         self.head += 1
         if (made.batch, made.receipt.position) != (goods.batch, self.head):
             raise Mismatch(phase, f"batch {made.batch} at {made.receipt.position}, not at {self.head}")
+        self.wait_for_views()  # nobody is busy when the clock starts
 
     def wait_for_views(self) -> float:
         """Wait until the views know all that was recorded; return the moment (time.perf_counter)."""
         until = time.monotonic() + VIEWS_SECONDS
         while (head := self.client.get_head()).views_position < head.position:
+            self.follower.require_running()
             if time.monotonic() > until:
                 raise Mismatch("views", f"they stand at {head.views_position} of {head.position}, and wait")
             time.sleep(VIEWS_PAUSE_SECONDS)

@@ -2,7 +2,7 @@
 
 import itertools
 import statistics
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -98,17 +98,25 @@ class Figures:
 
 
 class Usage:
-    """What recording in batches used of processors, all rounds together, in seconds."""
+    """What recording in batches used of processors, all rounds together, in seconds.
+
+    Attributes:
+        events: how many were recorded.
+        seconds: how long that took.
+        load: seconds of a processor that the load used.
+        others: the same of each process, by name, until the views knew the events; empty where nobody tells.
+    """
 
     def __init__(self) -> None:
         self.events = 0
         self.seconds = 0.0
         self.load = 0.0
-        self.server: float | None = 0.0
+        self.others: dict[str, float] = {}
 
-    def add(self, events: int, seconds: float, load: float, server: float | None) -> None:
-        """Add a round; ``server`` is None where nobody tells."""
+    def add(self, events: int, seconds: float, load: float, others: Mapping[str, float]) -> None:
+        """Add a round."""
         self.events += events
         self.seconds += seconds
         self.load += load
-        self.server = None if self.server is None or server is None else self.server + server
+        for name, used in others.items():
+            self.others[name] = self.others.get(name, 0.0) + used

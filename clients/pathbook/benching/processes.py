@@ -16,7 +16,7 @@ STOP_SECONDS: Final = 60.0
 """How long it may take to end, once it was told."""
 
 LOG_LINES: Final = 5
-"""How many of the last lines of its log are repeated of a process that did not start."""
+"""How many of the last lines of its log are repeated of a process that has ended."""
 
 PROCESSES: Final = Path("/proc")
 """Where Linux tells what processes cost; elsewhere nobody tells (proc(5))."""
@@ -32,14 +32,11 @@ NOTHING: Final[Mapping[str, str]] = {}
 
 
 class Process:
-    """A process of this Python, which says on its first line of output where it listens."""
+    """A process of this Python, whose log is kept in a file."""
 
     def __init__(self, arguments: Sequence[str], log: Path, environment: Mapping[str, str] = NOTHING) -> None:
-        """Start it, and wait until it listens; its log is kept in a file.
-
-        Raises:
-            OSError: it ended instead, or was ended because it took too long; the message has the end of its log.
-        """
+        """Start it."""
+        self._log = log
         with log.open("a") as file:
             self._process = subprocess.Popen(  # noqa: S603 - this very Python, with arguments of our own
                 [sys.executable, *arguments],
@@ -49,22 +46,6 @@ class Process:
                 env={**_inherited(), **environment},
                 text=True,
             )
-        try:
-            self.address = self._said(log)
-        except BaseException:
-            self.stop()
-            raise
-
-    def _said(self, log: Path) -> str:
-        assert self._process.stdout is not None
-        impatient = threading.Timer(START_SECONDS, self._process.kill)
-        impatient.start()
-        said = self._process.stdout.readline().split()
-        impatient.cancel()
-        if not said:
-            end = "\n".join(log.read_text("utf-8").splitlines()[-LOG_LINES:])
-            raise OSError(f"A process that is to be measured did not start. The end of its log:\n{end}")
-        return said[-1]
 
     def __enter__(self) -> Self:
         """Begin to use it."""
@@ -85,6 +66,12 @@ class Process:
             self._process.kill()
             self._process.communicate()
 
+    def require_running(self) -> None:
+        """Raise OSError with the end of its log, if it has ended."""
+        if self._process.poll() is not None:
+            end = "\n".join(self._log.read_text("utf-8").splitlines()[-LOG_LINES:])
+            raise OSError(f"A process that is to be measured has ended. The end of its log:\n{end}")
+
     def memory(self) -> dict[str, int]:
         """Return resident bytes: "VmRSS" now, "VmHWM" at the most so far. Empty where nobody tells."""
         try:
@@ -102,6 +89,34 @@ class Process:
             return None
         user, system = stat.rpartition(")")[2].split()[11:13]
         return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+class Listener(Process):
+    """A process that says on its first line of output where it listens."""
+
+    def __init__(self, arguments: Sequence[str], log: Path, environment: Mapping[str, str] = NOTHING) -> None:
+        """Start it, and wait until it listens.
+
+        Raises:
+            OSError: it ended instead, or was ended because it took too long.
+        """
+        super().__init__(arguments, log, environment)
+        try:
+            self.address = self._said()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _said(self) -> str:
+        assert self._process.stdout is not None
+        impatient = threading.Timer(START_SECONDS, self._process.kill)
+        impatient.start()
+        said = self._process.stdout.readline().split()
+        impatient.cancel()
+        if not said:
+            self._process.wait(STOP_SECONDS)
+            self.require_running()
+        return said[-1]
 
 
 def _inherited() -> dict[str, str]:

@@ -67,11 +67,16 @@ def _note(
 
 def usual(bench: Bench) -> None:
     """Record the usual transfers in the largest batches, and note what of processors that used."""
-    before = bench.server.cpu_seconds()
+    before = _used(bench)
     answered = batches(bench, names.RECORD, MOST_ENTRIES, USUAL, bench.plan.transfers)
-    after = bench.server.cpu_seconds()  # the views know them by now
-    used = None if before is None or after is None else after - before
-    bench.usage.add(bench.plan.transfers, answered.seconds, answered.cpu_seconds, used)
+    others = {name: used - before[name] for name, used in _used(bench).items()}  # the views know them by now
+    bench.usage.add(bench.plan.transfers, answered.seconds, answered.cpu_seconds, others)
+
+
+def _used(bench: Bench) -> dict[str, float]:
+    """Return how many seconds of a processor each process has used, where anybody tells."""
+    used = {name: process.cpu_seconds() for name, process in bench.processes.items()}
+    return {name: seconds for name, seconds in used.items() if seconds is not None}
 
 
 def usual_beside_floors(bench: Bench) -> None:

@@ -18,6 +18,7 @@ def as_object(bench: Bench, place: str) -> dict[str, object]:
             "place": place,
             "python": platform.python_version(),
             "cores": os.cpu_count(),
+            "load_before": bench.load_before,
         },
         "phases": [_phase(figure) for figure in bench.figures],
         "targets": [_aim(aim) for aim in judged(bench)],
@@ -25,14 +26,14 @@ def as_object(bench: Bench, place: str) -> dict[str, object]:
             "log": bench.log_bytes / bench.events,
             "views": bench.views_bytes / bench.events,
         },
-        "server_memory_bytes": {
-            "now": bench.memory.get("VmRSS"),
-            "most": bench.memory.get("VmHWM"),
+        "memory_bytes": {
+            name: {"now": told.get("VmRSS"), "most": told.get("VmHWM")} for name, told in bench.memory.items()
         },
         "server_start_seconds": statistics.median(bench.start_seconds),
         "recording": {
-            "server_cpu_seconds_per_event": None if used.server is None else used.server / used.events,
-            "load_cpu_seconds_per_event": used.load / used.events,
+            "cpu_seconds_per_event": {
+                name: seconds / used.events for name, seconds in {**used.others, "load": used.load}.items()
+            },
             "load_share_of_a_core": used.load / used.seconds,
         },
         "events_checked": bench.head,

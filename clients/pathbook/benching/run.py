@@ -26,7 +26,7 @@ def run(bench: Bench) -> None:
             bench.doing("transfers of several shapes", turn, bench.plan.shape_rounds)
             recording.shapes(bench)
         bench.doing("end", 0, 1)
-        bench.memory = bench.server.memory()
+        bench.memory = {name: process.memory() for name, process in bench.processes.items()}
     except RefusedError as error:
         raise Mismatch(bench.phase, f"the server refused what the model allows: {error}") from error
 

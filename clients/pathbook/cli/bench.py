@@ -28,15 +28,14 @@ if TYPE_CHECKING:  # what measures is loaded when it measures
     type=click.Path(exists=True, file_okay=False, writable=True, path_type=Path),
     help="Which disk: a directory is made there, and removed again. Else the system's for what is temporary.",
 )  # fmt: skip
-@click.option("--database", default="", metavar="URL",
-              help="Which PostgreSQL: a database is made beside this one, and dropped again. Else SQLite.")  # fmt: skip
 @click.pass_obj
-def command(settings: Settings, *, quick: bool, parent: Path | None, database: str) -> Exit:
+def command(settings: Settings, *, quick: bool, parent: Path | None) -> Exit:
     """Measure this machine and its store.
 
     Calls, the bare database, recording, reading, following, verifying and rebuilding take turns, and each is printed
     beside the floor it stands on. No book of yours is touched. What every phase comes to is checked first: where it
-    is wrong, the exit code is 1, the phase is named, and no figure is printed.
+    is wrong, the exit code is 1, the phase is named, and no figure is printed. With --database URL a database is
+    made beside that one, and dropped again.
     """
     if settings.server or settings.data:
         raise click.UsageError("A bench makes books of its own. Leave out --server and --data; see --in.")
@@ -47,7 +46,7 @@ def command(settings: Settings, *, quick: bool, parent: Path | None, database: s
     from pathbook.cli import local
     from pathbook.cli.progress import Progress
 
-    with _place(parent, database) as (directory, own), Progress() as progress:
+    with _place(parent, settings.database or "") as (directory, own), Progress() as progress:
         books = directory / "books"
         with contextlib.closing(local.measuring(str(books), own)) as inside:
             bench = Bench(QUICK if quick else FULL, books, own, inside, progress.of)

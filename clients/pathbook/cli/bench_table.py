@@ -1,5 +1,6 @@
 """A bench as people read it: the phases, each aim beside what came of it, and what else there is to know."""
 
+import os
 import statistics
 from typing import Final
 
@@ -44,20 +45,23 @@ def _aim(aim: Judged) -> list[str]:
 
 
 def _facts(bench: Bench, place: str) -> list[tuple[str, str]]:
-    used = bench.usage
-    memory = [
-        f"{bench.memory[name] / 1e6:.0f} MB {when}" for name, when in MEMORY.items() if name in bench.memory
-    ]
-    server = "" if used.server is None else f"{used.server / used.events * 1e6:.0f} us of the server, "
-    load = f"{used.load / used.events * 1e6:.0f} us of the load, {used.load / used.seconds:.0%} of a core"
+    used, start = bench.usage, statistics.median(bench.start_seconds)
+    processors = {**used.others, "load": used.load}
+    a_transfer = ", ".join(
+        f"{name} {seconds / used.events * 1e6:.0f} us" for name, seconds in processors.items()
+    )
+    memory = {
+        f"memory of the {process}": ", ".join(
+            f"{told[name] / 1e6:.0f} MB {when}" for name, when in MEMORY.items() if name in told
+        )
+        for process, told in bench.memory.items()
+    }
     return [
         ("store", f"{bench.inside.kind}, in {place}"),
-        ("server's memory", ", ".join(memory)),
-        (
-            "server's start",
-            f"{statistics.median(bench.start_seconds):.1f} s until it answers, with {bench.events:,} events and more",
-        ),
-        ("CPU a transfer", server + load),
+        ("machine", f"{os.cpu_count()} cores, wanted by {bench.load_before:.1f} others before it began"),
+        ("CPU a transfer", f"{a_transfer}; the load takes {used.load / used.seconds:.0%} of a core"),
+        *memory.items(),
+        ("server's start", f"{start:.1f} s until it answers, with {bench.events:,} events and more"),
         ("checked", f"{bench.head:,} events, held against a model of who owns which unit"),
     ]
 

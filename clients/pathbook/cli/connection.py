@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from pathbook.cli.settings import Settings
+from pathbook.cli.settings import Books, Settings
 
 if TYPE_CHECKING:  # gRPC is loaded when a verb calls, not to say that it was misspelt
     from pathbook.client import Client
@@ -16,26 +16,26 @@ RETRY_SECONDS: Final = 3.0
 @contextlib.contextmanager
 def writing(settings: Settings) -> Iterator["Client"]:
     """Connect to the book."""
-    server, data = settings.place()
+    place = settings.place()
     from pathbook.client import Client
 
     with contextlib.ExitStack() as stack:
-        if data:
+        if isinstance(place, Books):
             from pathbook.cli import local
 
-            server = stack.enter_context(local.serving(data))
-        client = Client(server, book=settings.book, retry_seconds=RETRY_SECONDS)
+            place = stack.enter_context(local.serving(place))
+        client = Client(place, book=settings.book, retry_seconds=RETRY_SECONDS)
         yield stack.enter_context(contextlib.closing(client))
 
 
 @contextlib.contextmanager
 def reading(settings: Settings) -> Iterator["Client"]:
     """Connect to the book, so that what is read knows all that was recorded before."""
-    server, data = settings.place()
-    if not server:
+    place = settings.place()
+    if isinstance(place, Books):
         from pathbook.cli import local
 
-        local.require_books(data)
+        local.require_books(place)
     with writing(settings) as client:
         client.position = client.get_head().position
         yield client

@@ -12,7 +12,7 @@ import click
 
 from pathbook.cli import arguments
 from pathbook.cli.exits import Exit
-from pathbook.cli.settings import Output, Settings, book_options
+from pathbook.cli.settings import Books, Output, Settings, book_options
 
 if TYPE_CHECKING:
     from pathbook.client import Client
@@ -54,12 +54,14 @@ def command(settings: Settings, *, today: datetime.date | None) -> int:
             "The demo tells a story in text, and asks four questions: that is no one JSON document."
             " With --output jsonl it prints the answers alone on stdout, one a line."
         )
+    if settings.database:
+        raise click.UsageError("The demo plays in a directory of its own: leave out --database.")
     from pathbook.cli import local
     from pathbook.client import Client
 
     with _directory(settings.data) as directory:
         local.write_key(directory, SECRET)
-        with local.serving(str(directory)) as server:
+        with local.serving(Books(str(directory))) as server:
             day = today or datetime.datetime.now().astimezone().date()
             with contextlib.closing(Client(server, book=settings.book)) as client:
                 Story(client, day, aside=settings.output is not Output.TABLE).play()

@@ -2,20 +2,26 @@
 
 import contextlib
 import logging
-import signal
-import threading
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from pydantic import ValidationError
+import click
 
 from ledger.serials import BookKey, print_book_key
-from services import measuring as inside
+from pathbook.cli.settings import Books
 from services.background import running
-from services.directory import EVENTS_FILE, KEY_FILE, VIEWS_FILE, Directory
-from services.server import now
+from services.carrying import carry
+from services.clock import now
+from services.directory import EVENTS_FILE, KEY_FILE, VIEWS_FILE, Directory, has_books
+from services.logs import configure_log
+from services.serving import serve as serve_until_told
 from services.settings import Settings
+from services.stopping import stopping
+
+if TYPE_CHECKING:  # loaded where something is measured
+    from services.measuring import Measuring
 
 ANY_PORT: Final = "127.0.0.1:0"
 """A free port, for callers on this machine only."""
@@ -23,53 +29,75 @@ ANY_PORT: Final = "127.0.0.1:0"
 SQLITE_HEADER: Final = b"SQLite format 3\0"
 """What every SQLite database begins with (https://www.sqlite.org/fileformat2.html, section 1.3)."""
 
+AROUND_THE_CAUSE: Final = re.compile(
+    r"^\(\w+\.\w+\) (connection (failed|is bad): (?=connection))?|\n.*", re.DOTALL
+)
+"""What SQLAlchemy and psycopg say around the sentence on what is wrong with a database."""
+
+REMEDIES: Final = (
+    (r"password|pg_hba|role .* does not exist", "Check its user and password: in the URL, PGPASSWORD or ~/.pgpass."),
+    (r"database .* does not exist", "Check its name, or make it: createdb NAME."),
+    (r"permission denied", "Let the user of the URL make schemas there: GRANT CREATE ON DATABASE NAME TO USER."),
+    (r"connection|resolve|timeout", "Check its host and port, and whether PostgreSQL runs there."),
+)  # fmt: skip
+"""What to do about a PostgreSQL that cannot be opened, by what it says; the first that fits."""
+
 
 class UnusableError(OSError):
-    """A directory of books cannot be opened; the message says why, and what to do."""
+    """Books cannot be opened; the message says why, and what to do."""
 
 
 @contextlib.contextmanager
-def serving(data: str, listen: str = ANY_PORT, level: int = logging.WARNING) -> Iterator[str]:
-    """Serve a directory of books while the caller does something else; yield HOST:PORT.
+def serving(books: Books) -> Iterator[str]:
+    """Serve books while the caller does something else; yield HOST:PORT.
 
     Raises:
         UnusableError: see there.
-        OSError: the directory cannot be read or written, or the address not listened on.
-        ValueError: ``listen`` is not HOST:PORT.
+        OSError: the directory cannot be read or written.
+        click.UsageError: the URL of the database is malformed.
     """
+    settings = _settings(books, listen=ANY_PORT)
     with contextlib.ExitStack() as stack:
-        with _opening(data):
-            port = stack.enter_context(running(_settings(data, listen), level))
-        yield f"{listen.rpartition(':')[0]}:{port}"
+        with _opening(settings):
+            port = stack.enter_context(running(settings, logging.WARNING))
+        yield f"127.0.0.1:{port}"
 
 
-def serve(data: str, listen: str, ready: Callable[[str], None]) -> None:
-    """Serve until this process is told to stop (SIGINT, SIGTERM), then drain. Raises as ``serving``."""
-    told = threading.Event()
-    before = {
-        number: signal.signal(number, lambda *_: told.set()) for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        with serving(data, listen, logging.INFO) as address:
-            ready(address)
-            told.wait()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def serve(
+    books: Books, listen: str, *, workers: int, follows: bool, ready: Callable[[str, str], None]
+) -> None:
+    """Serve until this process is told to stop (SIGINT, SIGTERM), then drain. Raises as ``serving``.
+
+    ``ready`` is called with where the books are, and HOST:PORT. The address may be malformed, or taken, too.
+    """
+    settings = _settings(books, listen=listen, workers=workers, follows=follows)
+    with _opening(settings):
+        serve_until_told(settings, lambda address: ready(settings.place, address))
 
 
-def rebuild(data: str, progress: Callable[[int, int], None]) -> int:
-    """Drop the views of a directory of books and make them again; return from how many events.
+def follow(books: Books) -> None:
+    """Carry the views of all books until this process is told to stop. Raises as ``rebuild``."""
+    require_books(books)
+    settings = _settings(books)
+    configure_log(logging.INFO)
+    with _opening(settings), stopping() as told:
+        carry(settings, told=told)
+
+
+def rebuild(books: Books, progress: Callable[[int, int], None]) -> tuple[str, int]:
+    """Drop the views of all books and make them again; return where they are, and from how many events.
 
     ``progress`` is told how many are done, and of how many. Servers that have the views open may go on: they
     and this process carry them together.
 
     Raises:
         UnusableError: there are no books, or they cannot be opened.
+        click.UsageError: the URL of the database is malformed.
     """
-    require_books(data)
-    with _opening(data):
-        directory = Directory(Path(data), now)
+    require_books(books)
+    settings = _settings(books)
+    with _opening(settings):
+        directory = Directory(settings.data, now, database=settings.database, allow_event_loss=True)
     events = 0
 
     def tell(done: int, of: int) -> None:
@@ -79,12 +107,14 @@ def rebuild(data: str, progress: Callable[[int, int], None]) -> int:
 
     with contextlib.closing(directory):
         directory.follower.rebuild(tell)
-    return events
+    return settings.place, events
 
 
-def measuring(data: str, database: str) -> inside.Measuring:
+def measuring(data: str, database: str) -> "Measuring":
     """Return what a bench measures inside the store of a directory, or of a database (else ""). ``close`` it."""
-    return inside.Measuring(Path(data), database)
+    from services.measuring import Measuring
+
+    return Measuring(Path(data), database)
 
 
 def database_of_its_own(url: str) -> contextlib.AbstractContextManager[str]:
@@ -94,14 +124,22 @@ def database_of_its_own(url: str) -> contextlib.AbstractContextManager[str]:
         OSError: none could be made there; the message says what to do.
         ValueError: the URL is not PostgreSQL's.
     """
-    return inside.database_of_its_own(url)
+    from services import measuring
+
+    return measuring.database_of_its_own(url)
 
 
-def require_books(data: str) -> None:
-    """Raise UnusableError for a directory without books: reading a misspelt one shall not make it."""
-    if not (Path(data) / EVENTS_FILE).exists():
+def require_books(books: Books) -> None:
+    """Raise UnusableError where there are no books: reading a place that is misspelt shall not make them.
+
+    Raises: as ``rebuild``.
+    """
+    settings = _settings(books)
+    with _opening(settings):
+        found = has_books(settings.data, settings.database)
+    if not found:
         raise UnusableError(
-            f"There are no books in {data}. Check the name; a book begins with its first brand."
+            f"There are no books in {settings.place}. Check the name; a book begins with its first brand."
         )
 
 
@@ -110,22 +148,38 @@ def write_key(data: Path, secret: bytes) -> None:
     (data / KEY_FILE).write_text(print_book_key(BookKey(secret)), "ascii")
 
 
-def _settings(data: str, listen: str) -> Settings:
+def _settings(books: Books, listen: str = ANY_PORT, *, workers: int = 1, follows: bool = True) -> Settings:
     try:
-        return Settings(data=Path(data), listen=listen)
-    except ValidationError as error:
-        raise ValueError(error.errors()[0]["msg"]) from error
+        return Settings(
+            data=Path(books.data),
+            database=books.database,
+            listen=listen,
+            follows=follows,
+            workers=workers,
+            allow_event_loss=books.allow_event_loss,
+        )
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
 
 
 @contextlib.contextmanager
-def _opening(data: str) -> Iterator[None]:
+def _opening(settings: Settings) -> Iterator[None]:
     """Say in words whatever keeps books from being opened: their format, their key, their database."""
     try:
         yield
-    except (OSError, ValueError):
+    except OSError:
         raise  # these say it themselves
     except Exception as error:
-        raise UnusableError(f"{data} cannot be opened: {_what_to_do(Path(data)) or error}") from error
+        what = _what_to_do(settings.data) or str(error)
+        if settings.database:
+            said = AROUND_THE_CAUSE.sub("", str(error)).rstrip(".")
+            what = " ".join(f"{said}. {_remedy(said)}".split())
+        raise UnusableError(f"{settings.place} cannot be opened: {what}") from error
+
+
+def _remedy(said: str) -> str:
+    """Say what to do about a PostgreSQL that cannot be opened; an empty text where nobody knows."""
+    return next((remedy for pattern, remedy in REMEDIES if re.search(pattern, said)), "")
 
 
 def _what_to_do(data: Path) -> str:

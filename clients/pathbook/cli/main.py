@@ -13,7 +13,8 @@ from pathbook.cli.settings import Output, Settings, book_options
 
 VERBS: Final = {
     "demo": "pathbook.cli.demo:command",
-    "serve": "pathbook.cli.serve:command",
+    "serve": "pathbook.cli.serve:serve",
+    "follow": "pathbook.cli.serve:follow",
     "verify": "pathbook.cli.verify:command",
     "path": "pathbook.cli.path:command",
     "ladder": "pathbook.cli.insight:ladder",

@@ -1,6 +1,5 @@
-"""The verb that runs a server on a directory of books."""
+"""The verbs that run a server on books, and what carries their views."""
 
-import os
 from typing import Final
 
 import click
@@ -13,19 +12,37 @@ DEFAULT_LISTEN: Final = "127.0.0.1:50551"
 
 @click.command("serve")
 @book_options
-@click.option("--listen", default=DEFAULT_LISTEN, show_default=True, metavar="HOST:PORT", help="Port 0: any.")
+@click.option("--listen", default=DEFAULT_LISTEN, show_default=True, metavar="HOST:PORT", envvar="PATHBOOK_LISTEN",
+              help="Port 0: any; else PATHBOOK_LISTEN.")  # fmt: skip
+@click.option("--workers", default=1, show_default=True, metavar="N",
+              help="Server processes that share the port; another one then carries the views.")  # fmt: skip
+@click.option("--no-follow", is_flag=True, help="Leave the views to another process: 'pathbook follow'.")
 @click.pass_obj
-def command(settings: Settings, *, listen: str) -> None:
+def serve(settings: Settings, *, listen: str, workers: int, no_follow: bool) -> None:
     """Run a server on the books in --data DIR.
 
-    It runs until it is told to stop; its log goes to stderr.
+    It runs until it is told to stop; its log goes to stderr. A PostgreSQL that may lose what it has acknowledged is
+    served with --allow-event-loss.
     """
-    data = settings.data or os.environ.get("PATHBOOK_DATA", "")
-    if settings.server or not data:
-        raise click.UsageError("Which books? Name their directory with --data DIR (or PATHBOOK_DATA).")
+    books = settings.books()
     from pathbook.cli import local
 
-    try:
-        local.serve(data, listen, lambda address: click.echo(f"Serving {data} on {address}"))
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
+    def ready(place: str, address: str) -> None:
+        click.echo(f"Serving {place} on {address}")
+
+    local.serve(books, listen, workers=workers, follows=not no_follow, ready=ready)
+
+
+@click.command("follow")
+@book_options
+@click.pass_obj
+def follow(settings: Settings) -> None:
+    """Carry the views of all books in --data DIR.
+
+    It runs until it is told to stop, beside servers that leave it the views ('pathbook serve --no-follow').
+    Its log goes to stderr.
+    """
+    books = settings.books()
+    from pathbook.cli import local
+
+    local.follow(books)

@@ -3,7 +3,7 @@
 import enum
 import os
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 import click
 
@@ -21,6 +21,20 @@ class Output(enum.Enum):
     JSONL = "jsonl"
 
 
+class Books(NamedTuple):
+    """Where books are that are opened in this process.
+
+    Attributes:
+        data: the directory that holds the key of their codes, and them, where no database is named.
+        database: the URL of the PostgreSQL that they are in, "" for none. It may hold a password.
+        allow_event_loss: whether that may acknowledge events that it may lose.
+    """
+
+    data: str
+    database: str = ""
+    allow_event_loss: bool = False
+
+
 class Settings:
     """What the options said. An option goes before the environment, that before the default."""
 
@@ -28,17 +42,21 @@ class Settings:
         """Begin as the environment says."""
         self.server = ""
         self.data = ""
+        self.database: str | None = None
+        self.allow_event_loss = False
         self.book = os.environ.get("PATHBOOK_BOOK") or DEFAULT_BOOK
         self.output = Output.TABLE
 
-    def place(self) -> tuple[str, str]:
-        """Return (server, data), one of them empty; an option typed goes before either environment variable.
+    def place(self) -> str | Books:
+        """Return the server to ask, or the books to open; an option typed goes before either environment variable.
 
         Raises:
             click.UsageError: neither or both are given.
         """
         server, data = self.server, self.data
         both = "Both --server and --data are given: choose one."
+        if server and self.database:
+            raise click.UsageError("--database goes with --data DIR: a --server knows where its books are.")
         if not server and not data:
             server, data = os.environ.get("PATHBOOK_SERVER", ""), os.environ.get("PATHBOOK_DATA", "")
             both = (
@@ -51,15 +69,31 @@ class Settings:
                 f"{wrong} Name a server with --server HOST:PORT (or PATHBOOK_SERVER),"
                 " or a directory of books with --data DIR (or PATHBOOK_DATA)."
             )
-        return server, data
+        return server or self._books(data)
+
+    def books(self) -> Books:
+        """Return the books to open, for a verb that asks no server.
+
+        Raises:
+            click.UsageError: none are named.
+        """
+        data = self.data or os.environ.get("PATHBOOK_DATA", "")
+        if self.server or not data:
+            raise click.UsageError("Which books? Name their directory with --data DIR (or PATHBOOK_DATA).")
+        return self._books(data)
+
+    def _books(self, data: str) -> Books:
+        database = os.environ.get("PATHBOOK_DATABASE", "") if self.database is None else self.database
+        return Books(data, database, self.allow_event_loss)
 
 
 def book_options(command: Command) -> Command:
-    """Let a command take --server, --data, --book and --output."""
+    """Let a command take --server, --data, --database, --book and --output."""
     outputs = click.Choice([output.value for output in Output])
     for name, metavar, kind, sentence in (
         ("--output", None, outputs, "How to answer."),
         ("--book", "NAME", None, f"Which book; else PATHBOOK_BOOK, else '{DEFAULT_BOOK}'."),
+        ("--database", "URL", None, "PostgreSQL that holds the books of --data; else PATHBOOK_DATABASE."),
         ("--data", "DIR", None, "Books opened by a server inside this process; else PATHBOOK_DATA."),
         ("--server", "HOST:PORT", None, "The server to ask; else PATHBOOK_SERVER."),
     ):
@@ -67,7 +101,13 @@ def book_options(command: Command) -> Command:
             name, metavar=metavar, type=kind, help=sentence, expose_value=False, callback=_keep
         )
         command = option(command)
-    return command
+    return click.option(
+        "--allow-event-loss",
+        is_flag=True,
+        hidden=True,  # one verb's help tells of it; it is taken by all that write
+        expose_value=False,
+        callback=_keep_allowed,
+    )(command)
 
 
 def _keep(context: click.Context, option: click.Parameter, value: str | None) -> None:
@@ -76,5 +116,11 @@ def _keep(context: click.Context, option: click.Parameter, value: str | None) ->
     if value is not None and option.name == "output":
         settings.output = Output(value)
     elif value is not None:
-        assert option.name in ("server", "data", "book"), option.name
+        assert option.name in ("server", "data", "database", "book"), option.name
         setattr(settings, option.name, value)
+
+
+def _keep_allowed(context: click.Context, _option: click.Parameter, value: object) -> None:
+    """Note that events may be lost, if that was said before the verb or after it."""
+    settings = context.ensure_object(Settings)
+    settings.allow_event_loss = settings.allow_event_loss or bool(value)

@@ -1,7 +1,5 @@
 """The verb that makes the views again from the events."""
 
-import os
-
 import click
 
 from pathbook.cli.settings import Output, Settings, book_options
@@ -23,18 +21,16 @@ def rebuild(settings: Settings) -> None:
 
     A server that has them open may go on; one that was interrupted is gone on with.
     """
-    data = settings.data or os.environ.get("PATHBOOK_DATA", "")
-    if settings.server or not data:
-        raise click.UsageError("Which views? Name the directory of their books with --data DIR.")
+    books = settings.books()
     from pathbook.cli import local
     from pathbook.cli.progress import Progress
 
     with Progress() as progress:
-        events = local.rebuild(data, progress.of("events"))
+        place, events = local.rebuild(books, progress.of("events"))
     if settings.output is Output.TABLE:
-        click.echo(f"The views in {data} are made again from {events} events.")
+        click.echo(f"The views in {place} are made again from {events} events.")
         return
     import json
 
     indent = 2 if settings.output is Output.JSON else None
-    click.echo(json.dumps({"data": data, "events": str(events)}, indent=indent, ensure_ascii=False))
+    click.echo(json.dumps({"data": books.data, "events": str(events)}, indent=indent, ensure_ascii=False))

@@ -11,6 +11,7 @@ import grpc
 from pathbook.client.calls import Caller, request_id_or_new
 from pathbook.client.errors import UnreachableError
 from pathbook.v1 import transfers_pb2, transfers_pb2_grpc
+from pathbook.v1.transfers_pb2 import RECORD_TRANSFERS_MODE_ALL_OR_NOTHING, RECORD_TRANSFERS_MODE_EACH
 
 BATCHES_AHEAD: Final = 4
 """How many batches may be under way: while one is written to disk, the next is read and decided."""
@@ -28,19 +29,21 @@ class Bulk(Caller):
     """The TransferService of a book: importing, and whatever else comes in masses."""
 
     def record_transfers(
-        self, batches: Iterable[Sequence[Entry]]
+        self, batches: Iterable[Sequence[Entry]], *, all_or_nothing: bool = False
     ) -> Iterator[Sequence[transfers_pb2.RecordTransfersResult]]:
         """Yield for each batch its results, one an entry, in order.
 
-        A batch holds at most 1,000 entries and 4 MiB; each entry is recorded or refused on its own. Batches
-        are taken from the iterable a few ahead of the results. Where the connection breaks, those not yet
-        answered are sent again: what of them was recorded is answered as a duplicate.
+        A batch holds at most 1,000 entries and 4 MiB; each entry is recorded or refused on its own. With
+        ``all_or_nothing``, none of a batch is recorded where one of it is refused; what was recorded before is a
+        duplicate. Batches are taken from the iterable a few ahead of the results. Where the connection breaks,
+        those not yet answered are sent again: what of them was recorded is answered as a duplicate.
 
         Raises:
             RefusedError: a batch as a whole was refused.
             UnreachableError: the server was away for longer than is waited for.
         """
-        requests = map(self._request, batches)
+        mode = RECORD_TRANSFERS_MODE_ALL_OR_NOTHING if all_or_nothing else RECORD_TRANSFERS_MODE_EACH
+        requests = (self._request(batch, mode) for batch in batches)
         under_way: deque[transfers_pb2.RecordTransfersRequest] = deque(
             itertools.islice(requests, BATCHES_AHEAD)
         )
@@ -73,8 +76,10 @@ class Bulk(Caller):
                 sending.put(None)
                 answers.cancel()
 
-    def _request(self, batch: Sequence[Entry]) -> transfers_pb2.RecordTransfersRequest:
-        return transfers_pb2.RecordTransfersRequest(book=self.book, entries=map(as_entry, batch))
+    def _request(
+        self, batch: Sequence[Entry], mode: transfers_pb2.RecordTransfersMode.ValueType
+    ) -> transfers_pb2.RecordTransfersRequest:
+        return transfers_pb2.RecordTransfersRequest(book=self.book, entries=map(as_entry, batch), mode=mode)
 
     def _remember(self, answer: transfers_pb2.RecordTransfersResponse) -> None:
         positions = (result.receipt.position for result in answer.results)

@@ -117,6 +117,7 @@ def parse_price(column: str, text: str, currency_code: str, marks: Marks = PLAIN
     return price
 
 
+@functools.lru_cache(maxsize=4_096)
 def parse_quantity(column: str, text: str, marks: Marks = PLAIN) -> int:
     """Return the whole number in a text such as `12`, `-3` or `12.0`. Raises FaultError; zero is a fault."""
     plain = _plain(text, marks)

@@ -202,6 +202,8 @@ class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal
     """Case {sscc} would hold cases in cases more than {limit} deep. Unpack some of them."""
     REFUSAL_REASON_NOT_THE_PACKER: _RefusalReason.ValueType  # 99
     """Case {sscc} is empty and was packed by {packer}; {party} cannot unpack it."""
+    REFUSAL_REASON_OTHER_ENTRY_REFUSED: _RefusalReason.ValueType  # 100
+    """Not recorded, because entry {entry} of its batch was refused. Correct that one, and send the batch again."""
 
 class RefusalReason(_RefusalReason, metaclass=_RefusalReasonEnumTypeWrapper):
     """RefusalReason is the reason of a refusal. A refused call ends with a google.rpc.Status that carries an
@@ -389,4 +391,6 @@ REFUSAL_REASON_CASE_TOO_DEEP: RefusalReason.ValueType  # 98
 """Case {sscc} would hold cases in cases more than {limit} deep. Unpack some of them."""
 REFUSAL_REASON_NOT_THE_PACKER: RefusalReason.ValueType  # 99
 """Case {sscc} is empty and was packed by {packer}; {party} cannot unpack it."""
+REFUSAL_REASON_OTHER_ENTRY_REFUSED: RefusalReason.ValueType  # 100
+"""Not recorded, because entry {entry} of its batch was refused. Correct that one, and send the batch again."""
 Global___RefusalReason: _TypeAlias = RefusalReason  # noqa: Y015

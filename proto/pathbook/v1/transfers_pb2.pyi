@@ -51,6 +51,34 @@ TRANSFER_KIND_RETURN: TransferKind.ValueType  # 3
 """A line of a return, against the way the units came."""
 Global___TransferKind: _TypeAlias = TransferKind  # noqa: Y015
 
+class _RecordTransfersMode:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RecordTransfersModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RecordTransfersMode.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RECORD_TRANSFERS_MODE_UNSPECIFIED: _RecordTransfersMode.ValueType  # 0
+    """Not said: each on its own."""
+    RECORD_TRANSFERS_MODE_EACH: _RecordTransfersMode.ValueType  # 1
+    """Each write is recorded or refused on its own."""
+    RECORD_TRANSFERS_MODE_ALL_OR_NOTHING: _RecordTransfersMode.ValueType  # 2
+    """Where one is refused, none is recorded: the others are refused with REFUSAL_REASON_OTHER_ENTRY_REFUSED, whose
+    metadata names the first that was refused ("entry", counted from 1). Writes recorded before stay recorded.
+    """
+
+class RecordTransfersMode(_RecordTransfersMode, metaclass=_RecordTransfersModeEnumTypeWrapper):
+    """RecordTransfersMode is what becomes of a batch of which a write is refused."""
+
+RECORD_TRANSFERS_MODE_UNSPECIFIED: RecordTransfersMode.ValueType  # 0
+"""Not said: each on its own."""
+RECORD_TRANSFERS_MODE_EACH: RecordTransfersMode.ValueType  # 1
+"""Each write is recorded or refused on its own."""
+RECORD_TRANSFERS_MODE_ALL_OR_NOTHING: RecordTransfersMode.ValueType  # 2
+"""Where one is refused, none is recorded: the others are refused with REFUSAL_REASON_OTHER_ENTRY_REFUSED, whose
+metadata names the first that was refused ("entry", counted from 1). Writes recorded before stay recorded.
+"""
+Global___RecordTransfersMode: _TypeAlias = RecordTransfersMode  # noqa: Y015
+
 @_typing.final
 class Transfer(_message.Message):
     """Transfer is a transfer, a sale, or a line of a return."""
@@ -579,8 +607,11 @@ class RecordTransfersRequest(_message.Message):
 
     BOOK_FIELD_NUMBER: _builtins.int
     ENTRIES_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
     book: _builtins.str
     """The book's name, for all of them; their own is ignored."""
+    mode: Global___RecordTransfersMode.ValueType
+    """What becomes of the others where one is refused."""
     @_builtins.property
     def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___RecordTransfersEntry]:
         """The writes."""
@@ -590,10 +621,11 @@ class RecordTransfersRequest(_message.Message):
         *,
         book: _builtins.str = ...,
         entries: _abc.Iterable[Global___RecordTransfersEntry] | None = ...,
+        mode: Global___RecordTransfersMode.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["book", b"book", "entries", b"entries"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["book", b"book", "entries", b"entries", "mode", b"mode"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

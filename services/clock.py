@@ -1,0 +1,8 @@
+"""The clock of every book."""
+
+import time
+
+
+def now() -> int:
+    """Return the time in microseconds since 1970 UTC."""
+    return time.time_ns() // 1_000
