@@ -25,7 +25,7 @@ from ledger.events import Event, TransferLapsed, TransferRecorded
 from ledger.refusals import Reason, Refusal
 from ledger.rules.deciding import decide
 from ledger.rules.state import State
-from ledger.store import loader as loading
+from ledger.store import stream as streams
 from ledger.store.follower import Follower
 from ledger.store.stream import EVENT, Stream
 from ledger.values import Money, PartyKind, Selection, Standing, UnitRange
@@ -252,7 +252,7 @@ def test_a_return_may_span_more_transfers_than_one_statement_names(
     """Units that came one by one go back in one return, after a cold start too."""
     with library(place) as opened:
         positions(ask(opened, *BEGINNING, *(record(f"r{number}") for number in range(40))))
-    monkeypatch.setattr(loading, "MAX_PICKED", 7)
+    monkeypatch.setattr(streams, "PICKED_AT_ONCE", 7)
     with library(place) as opened:
         units = Selection((UnitRange(1, 0, 39),))
         assert positions(ask(opened, ReturnUnits(request_id="back", owner="ann", units=units))) == [45]

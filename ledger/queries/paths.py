@@ -10,7 +10,7 @@ from ledger.queries.steps import Movement, movement
 from ledger.refusals import Reason, Refusal, refuse
 from ledger.store.moment import Moment
 from ledger.store.paths import Made, Past
-from ledger.store.stream import MAX_PICKED, Stream
+from ledger.store.stream import Stream
 from ledger.values import WRITTEN_OFF, Unit, UnitRange, UnitState
 
 MAX_KEPT = 8_192
@@ -70,12 +70,7 @@ def told(
 
 def _steps(stream: Stream, book: str, unit: Unit, rows: list[Made]) -> list[Step]:
     """Return a step for each run that an event of the unit's past made, oldest first."""
-    positions = [row.position for row in rows]
-    data = [
-        entry.data
-        for begin in range(0, len(positions), MAX_PICKED)
-        for entry in stream.at(book, positions[begin : begin + MAX_PICKED])
-    ]
+    data = stream.data_at(book, [row.position for row in rows])
     events = [
         _kept(row.position, event) if len(event) <= MAX_KEPT_BYTES else decode(row.position, event)
         for row, event in zip(rows, data, strict=True)

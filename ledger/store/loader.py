@@ -34,7 +34,7 @@ from ledger.rules.state import Authorization, Batch, Case, Party, Product, Recal
 from ledger.runs import Partition, Run
 from ledger.store.database import reading
 from ledger.store.follower import SQLAlchemyTrackingRecorder
-from ledger.store.stream import MAX_PICKED, StoredEntry, Stream
+from ledger.store.stream import StoredEntry, Stream
 from ledger.store.tables import (
     AUTHORIZATION,
     BATCH,
@@ -104,9 +104,8 @@ class Loader:
         return state
 
     def entries(self, book: str, positions: list[int]) -> list[StoredEntry]:
-        """Return what the log holds at these positions, however many."""
-        chunks = (positions[begin : begin + MAX_PICKED] for begin in range(0, len(positions), MAX_PICKED))
-        return [entry for chunk in chunks for entry in self._stream.at(book, chunk)]
+        """Return what the log holds at these positions."""
+        return self._stream.at(book, positions)
 
     def _load_transfers(self, state: State, rows: list[TransferRow]) -> None:
         """Take the terms from the log: from the acceptance, where there is one."""
@@ -115,7 +114,7 @@ class Loader:
             for row in rows
             if row.line == 0
         }
-        for entry in self.entries(state.book, sorted(position_of)):
+        for entry in self._stream.at(state.book, list(position_of)):
             row = position_of[entry.position]
             event = decode(entry.position, entry.data).event
             if isinstance(event, TransferOffered | Accepted | TransferRecorded | UnitsSold):

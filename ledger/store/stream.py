@@ -2,24 +2,29 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from itertools import groupby, starmap
+from typing import TypeVarTuple
 from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
 from eventsourcing import persistence
 from eventsourcing.persistence import AggregateRecorder, StoredEvent
-from sqlalchemy import Connection, Engine, exc
+from sqlalchemy import Connection, Engine, Select, exc
 
 from ledger.store.database import TEXT, create_tables, reading, writing
 from ledger.store.notices import Notices, notify
+from ledger.store.readings import Readings
 from ledger.store.statements import inserting
 
 FORMAT = 1
 """The format of the log's tables; another number is another layout, which this program does not open."""
 
-MAX_PICKED = 10_000
-"""The most positions one `at` may name: each is a parameter of one statement, and SQLite takes 32,766."""
+PICKED_AT_ONCE = 100
+"""How many positions one statement names at most: for each number of them there is a statement."""
+
+_Columns = TypeVarTuple("_Columns")
 
 _BEFORE_ALL = -1  # a book begins at position 1, eventsourcing may begin at 0
 _BEHIND_ALL = 2**63 - 1
@@ -40,15 +45,13 @@ EVENT = sa.Table(
 _OF_BOOK = sa.select(EVENT.c.position, EVENT.c.topic, EVENT.c.state).where(
     EVENT.c.book == sa.bindparam("book")
 )
+_DATA_OF_BOOK = _OF_BOOK.with_only_columns(EVENT.c.state)
 _RANGE = _OF_BOOK.where(
     EVENT.c.position > sa.bindparam("after"), EVENT.c.position <= sa.bindparam("through")
 ).limit(sa.bindparam("limit"))
 _UPWARDS = _RANGE.order_by(EVENT.c.position)
 _DATA = _UPWARDS.with_only_columns(EVENT.c.state)
 _DOWNWARDS = _RANGE.order_by(EVENT.c.position.desc())
-_PICKED = _OF_BOOK.where(EVENT.c.position.in_(sa.bindparam("positions", expanding=True))).order_by(
-    EVENT.c.position
-)
 _HEAD = sa.select(sa.func.max(EVENT.c.position)).where(EVENT.c.book == sa.bindparam("book"))
 _NEXT_BOOK = sa.select(sa.func.min(EVENT.c.book)).where(EVENT.c.book > sa.bindparam("book"))
 
@@ -201,6 +204,7 @@ class Stream:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._readings = Readings(engine)
         self._recorder = SQLAlchemyAggregateRecorder(engine)
         self._listeners: list[Callable[[str], None]] = []
         self._notices = Notices(engine, self._tell)
@@ -249,20 +253,33 @@ class Stream:
     def data(self, book: str, after: int, limit: int, through: int) -> list[bytes]:
         """The bytes of the entries that `read` would return: they stand at after + 1, after + 2 ..."""
         asked = {"book": book, "after": after, "through": through, "limit": limit}
-        with persistence_errors(), reading(self._engine) as connection:
-            return list(connection.execute(_DATA, asked).scalars())
+        with persistence_errors():
+            return [data for (data,) in self._readings.ask(_DATA, asked)]
 
     def at(self, book: str, positions: Sequence[int]) -> list[StoredEntry]:
-        """The entries at these positions (at most MAX_PICKED), each once, in order; none if not written."""
-        assert len(positions) <= MAX_PICKED, len(positions)
-        with persistence_errors(), reading(self._engine) as connection:
-            rows = connection.execute(_PICKED, {"book": book, "positions": positions}).all()
-        return list(starmap(StoredEntry, rows))
+        """The entries at these positions, each once, in order; none if not written."""
+        return list(starmap(StoredEntry, self._pick(_OF_BOOK, book, positions)))
+
+    def data_at(self, book: str, positions: Sequence[int]) -> list[bytes]:
+        """The bytes of the entries that `at` would return."""
+        return [data for (data,) in self._pick(_DATA_OF_BOOK, book, positions)]
+
+    def _pick(
+        self, columns: Select[*_Columns], book: str, positions: Sequence[int]
+    ) -> list[tuple[*_Columns]]:
+        asked = sorted(set(positions))
+        rows: list[tuple[*_Columns]] = []
+        with persistence_errors():
+            for begin in range(0, len(asked), PICKED_AT_ONCE):
+                part = dict(zip(_PLACES, asked[begin : begin + PICKED_AT_ONCE], strict=False))
+                rows += self._readings.ask(_picked(columns, len(part)), {"book": book, **part})
+        return rows
 
     def head(self, book: str) -> int:
         """The last position written, 0 if none."""
-        with persistence_errors(), reading(self._engine) as connection:
-            return _head_on(connection, book)
+        with persistence_errors():
+            ((head,),) = self._readings.ask(_HEAD, {"book": book})
+        return head or 0
 
     def books(self) -> list[str]:
         """The books that have an event, in the order of their names."""
@@ -278,6 +295,16 @@ class Stream:
     def _tell(self, book: str) -> None:
         for listener in self._listeners:
             listener(book)
+
+
+_PLACES = [f"position_{place}" for place in range(PICKED_AT_ONCE)]
+
+
+@cache
+def _picked(columns: Select[*_Columns], count: int) -> Select[*_Columns]:
+    """Return the statement that reads columns of the entries at so many positions."""
+    places = [sa.bindparam(name, type_=sa.BigInteger) for name in _PLACES[:count]]
+    return columns.where(EVENT.c.position.in_(places)).order_by(EVENT.c.position)
 
 
 def _head_on(connection: Connection, book: str) -> int:
