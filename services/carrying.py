@@ -10,6 +10,7 @@ import structlog
 
 from ledger.store.follower import EVENTS_AT_ONCE
 from services.clock import now
+from services.collecting import collect_seldom
 from services.directory import Directory
 from services.settings import Settings
 
@@ -30,6 +31,7 @@ def carry(settings: Settings, told: threading.Event, ready: Callable[[], None] =
 
     Raises: as services.directory.Directory.
     """
+    collect_seldom()
     # nothing is acknowledged here, so nothing acknowledged can be lost
     directory = Directory(settings.data, now, database=settings.database, allow_event_loss=True)
     with contextlib.closing(directory):

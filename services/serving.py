@@ -7,6 +7,7 @@ import structlog
 
 from ledger.book.memory import MAX_TAIL
 from services.background import running
+from services.collecting import collect_seldom
 from services.logs import configure_log
 from services.settings import Settings
 from services.stopping import stopping
@@ -21,6 +22,7 @@ def serve(settings: Settings, ready: Callable[[str], None]) -> None:
     Raises: as services.workers.serve_together.
     """
     configure_log(logging.INFO)
+    collect_seldom()
     if not settings.follows:
         _LOG.warning(
             "another process has to carry the views: until one does, reads that wait for them fail, and so do"

@@ -17,6 +17,7 @@ import structlog
 from services.background import running
 from services.carrying import carry
 from services.clock import now
+from services.collecting import collect_seldom
 from services.directory import Directory
 from services.logs import configure_log
 from services.ports import reserved
@@ -159,6 +160,7 @@ class _Processes:
 
 def _serve(settings: Settings, name: str, telling: Connection) -> None:
     """Be one of several servers."""
+    collect_seldom()
     with _child(name), stopping() as told, running(settings, logging.INFO, name):
         telling.send(None)
         told.wait()

@@ -1,5 +1,6 @@
 """Servers that share a port, and who carries their views: each is killed, and nothing is lost, nothing doubled."""
 
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from typing import TypeVar
 import grpc
 import pytest
 
+from ledger.book import memory
 from ledger.codec import decode
 from pathbook.client import Client, RefusedError, UnreachableError
 from services import doors
@@ -201,6 +203,26 @@ def test_an_address_where_somebody_listens_is_not_shared(tmp_path: Path) -> None
         servers = Running(tmp_path / "data", "serve", "--listen", f"127.0.0.1:{port}", "--workers", "2")
         assert servers.wait() == 4
         assert f"Cannot listen on 127.0.0.1:{port}" in servers.log.read_text()
+
+
+def test_a_server_stops_though_a_book_waits_for_views_that_nobody_carries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A writer too far ahead of the views waits for them, but not for longer than its server runs."""
+    monkeypatch.setattr(memory, "MAX_TAIL", 10)
+    monkeypatch.setattr(memory, "PATIENCE_SECONDS", 60 * PATIENCE)
+
+    def serve() -> None:
+        settings = Settings(data=tmp_path, listen="127.0.0.1:0", follows=False)
+        with running(settings) as port, Client(f"127.0.0.1:{port}", book="masks") as client:
+            begin(client)
+            for box in range(5):
+                give(client, box)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
 
 
 def test_a_server_leaves_the_views_to_another_process(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

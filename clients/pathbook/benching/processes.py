@@ -111,8 +111,10 @@ class Listener(Process):
         assert self._process.stdout is not None
         impatient = threading.Timer(START_SECONDS, self._process.kill)
         impatient.start()
-        said = self._process.stdout.readline().split()
-        impatient.cancel()
+        try:
+            said = self._process.stdout.readline().split()
+        finally:
+            impatient.cancel()
         if not said:
             self._process.wait(STOP_SECONDS)
             self.require_running()

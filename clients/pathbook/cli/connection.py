@@ -13,8 +13,12 @@ RETRY_SECONDS: Final = 3.0
 """How long a person waits for a server that cannot be reached: long enough for one that just starts."""
 
 
+LONG_RETRY_SECONDS: Final = 30.0
+"""How long work of minutes or hours waits for a server that is started again."""
+
+
 @contextlib.contextmanager
-def writing(settings: Settings) -> Iterator["Client"]:
+def writing(settings: Settings, retry_seconds: float = RETRY_SECONDS) -> Iterator["Client"]:
     """Connect to the book."""
     place = settings.place()
     from pathbook.client import Client
@@ -24,7 +28,7 @@ def writing(settings: Settings) -> Iterator["Client"]:
             from pathbook.cli import local
 
             place = stack.enter_context(local.serving(place))
-        client = Client(place, book=settings.book, retry_seconds=RETRY_SECONDS)
+        client = Client(place, book=settings.book, retry_seconds=retry_seconds)
         yield stack.enter_context(contextlib.closing(client))
 
 

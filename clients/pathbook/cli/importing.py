@@ -73,7 +73,10 @@ def command(
         try:
             recipe = load_recipe(recipe_name)
             sources = _sources(tables, recipe, source)
-            with connection.writing(settings) as client, _telling_how_to_go_on(client):
+            with (
+                connection.writing(settings, connection.LONG_RETRY_SECONDS) as client,
+                _telling_how_to_go_on(client),
+            ):
                 stop = errors == "stop"
                 summary = importer.Importer(client, recipe, told, stop=stop).import_tables(sources)
         except (RecipeError, TableError) as error:

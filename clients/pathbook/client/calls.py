@@ -32,10 +32,7 @@ CHANNEL_OPTIONS: Final = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 5_000),  # for one attempt to connect; a refused one ends at once
     ("grpc.max_reconnect_backoff_ms", 1_000),
-    (
-        "grpc.use_local_subchannel_pool",
-        1,
-    ),  # a connection a client: servers that share a port share the clients
+    ("grpc.use_local_subchannel_pool", 1),  # a connection each: servers on one port share their callers
 )
 
 Request = TypeVar("Request")
