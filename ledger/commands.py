@@ -16,7 +16,7 @@ from ledger.values import (
 )
 
 
-class _Command(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class _Command(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     """What every command carries.
 
     ``occurred_at`` is in microseconds since 1970 UTC, as is every time here; 0 means when it is recorded.
@@ -26,14 +26,14 @@ class _Command(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     occurred_at: int = 0
 
 
-class RegisterParty(_Command, frozen=True, kw_only=True, tag=True):
+class RegisterParty(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     """Register a party."""
 
     party: str
     kind: PartyKind | None
 
 
-class AuthorizeParty(_Command, frozen=True, kw_only=True, tag=True):
+class AuthorizeParty(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     """Let a party sell as an agent of a tier. No products means every product, no ``valid_until`` no end."""
 
     upline: str
@@ -45,7 +45,7 @@ class AuthorizeParty(_Command, frozen=True, kw_only=True, tag=True):
     valid_until: int | None = None
 
 
-class RevokeAuthorization(_Command, frozen=True, kw_only=True, tag=True):
+class RevokeAuthorization(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     """End an authorisation from a time on (0: now)."""
 
     upline: str
@@ -53,7 +53,7 @@ class RevokeAuthorization(_Command, frozen=True, kw_only=True, tag=True):
     revoked_from: int = 0
 
 
-class RegisterProduct(_Command, frozen=True, kw_only=True, tag=True):
+class RegisterProduct(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     """Register a brand's product by its GTIN."""
 
     brand: str
@@ -62,7 +62,7 @@ class RegisterProduct(_Command, frozen=True, kw_only=True, tag=True):
     suggested_price: Money
 
 
-class CommissionBatch(_Command, frozen=True, kw_only=True, tag=True):
+class CommissionBatch(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     """Make a lot of units. No suggested price means the product's."""
 
     brand: str
@@ -74,7 +74,7 @@ class CommissionBatch(_Command, frozen=True, kw_only=True, tag=True):
     suggested_price: Money | None = None
 
 
-class OfferTransfer(_Command, frozen=True, kw_only=True, tag=True):
+class OfferTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     """Offer units at a price; they are reserved until the offer is answered or lapses at its deadline."""
 
     giver: str
@@ -85,7 +85,7 @@ class OfferTransfer(_Command, frozen=True, kw_only=True, tag=True):
     deadline: int | None = None
 
 
-class DiscrepancyClaim(msgspec.Struct, frozen=True):
+class DiscrepancyClaim(msgspec.Struct, frozen=True, gc=False):
     """A part of an offer that is not accepted: these ranges, or (no ranges) the last ``count`` units offered."""
 
     kind: DiscrepancyKind
@@ -93,7 +93,7 @@ class DiscrepancyClaim(msgspec.Struct, frozen=True):
     count: int = 0
 
 
-class AcceptTransfer(_Command, frozen=True, kw_only=True, tag=True):
+class AcceptTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     """Accept an offer, wholly or less the discrepancies."""
 
     receiver: str
@@ -101,7 +101,7 @@ class AcceptTransfer(_Command, frozen=True, kw_only=True, tag=True):
     discrepancies: tuple[DiscrepancyClaim, ...] = ()
 
 
-class DeclineTransfer(_Command, frozen=True, kw_only=True, tag=True):
+class DeclineTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     """Decline an offer."""
 
     receiver: str
@@ -109,20 +109,20 @@ class DeclineTransfer(_Command, frozen=True, kw_only=True, tag=True):
     note: str = ""
 
 
-class WithdrawTransfer(_Command, frozen=True, kw_only=True, tag=True):
+class WithdrawTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     """Withdraw an offer of one's own."""
 
     giver: str
     transfer: int
 
 
-class LapseTransfer(_Command, frozen=True, kw_only=True, tag=True):
+class LapseTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     """End an offer whose deadline has passed; the writer asks this by itself."""
 
     transfer: int
 
 
-class RecordTransfer(_Command, frozen=True, kw_only=True, tag=True):
+class RecordTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     """Record an agreed or historic transfer in one step."""
 
     giver: str
@@ -132,7 +132,7 @@ class RecordTransfer(_Command, frozen=True, kw_only=True, tag=True):
     delivery: Delivery = Delivery.WITH_TITLE
 
 
-class ReverseTransfer(_Command, frozen=True, kw_only=True, tag=True):
+class ReverseTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     """Ask to reverse a transfer, or agree to the other side's asking."""
 
     party: str
@@ -140,7 +140,7 @@ class ReverseTransfer(_Command, frozen=True, kw_only=True, tag=True):
     note: str = ""
 
 
-class DeliverUnits(_Command, frozen=True, kw_only=True, tag=True):
+class DeliverUnits(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     """Hand over goods whose title moved before, or stays."""
 
     custodian: str
@@ -148,7 +148,7 @@ class DeliverUnits(_Command, frozen=True, kw_only=True, tag=True):
     units: Selection
 
 
-class SellUnits(_Command, frozen=True, kw_only=True, tag=True):
+class SellUnits(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     """Sell units to a consumer, known by a pseudonym."""
 
     seller: str
@@ -158,7 +158,7 @@ class SellUnits(_Command, frozen=True, kw_only=True, tag=True):
     delivery: Delivery = Delivery.WITH_TITLE
 
 
-class ConfirmPurchase(_Command, frozen=True, kw_only=True, tag=True):
+class ConfirmPurchase(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     """Confirm, as the consumer, that units were bought, and at what price."""
 
     consumer: str
@@ -166,7 +166,7 @@ class ConfirmPurchase(_Command, frozen=True, kw_only=True, tag=True):
     price_paid: Money
 
 
-class ReturnUnits(_Command, frozen=True, kw_only=True, tag=True):
+class ReturnUnits(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     """Give units back the way they came, at the price paid; the owner may be a consumer."""
 
     owner: str
@@ -174,7 +174,7 @@ class ReturnUnits(_Command, frozen=True, kw_only=True, tag=True):
     note: str = ""
 
 
-class WriteOffUnits(_Command, frozen=True, kw_only=True, tag=True):
+class WriteOffUnits(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     """Say that units in one's hands are lost, damaged, destroyed or defaced."""
 
     party: str
@@ -183,7 +183,7 @@ class WriteOffUnits(_Command, frozen=True, kw_only=True, tag=True):
     note: str = ""
 
 
-class PackCase(_Command, frozen=True, kw_only=True, tag=True):
+class PackCase(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     """Pack units and cases in a case or on a pallet."""
 
     party: str
@@ -191,14 +191,14 @@ class PackCase(_Command, frozen=True, kw_only=True, tag=True):
     units: Selection
 
 
-class UnpackCase(_Command, frozen=True, kw_only=True, tag=True):
+class UnpackCase(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     """Unpack a case."""
 
     party: str
     sscc: str
 
 
-class RecallUnits(_Command, frozen=True, kw_only=True, tag=True):
+class RecallUnits(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     """Recall ranges of a batch, or (no ranges) all of it."""
 
     brand: str
@@ -207,7 +207,7 @@ class RecallUnits(_Command, frozen=True, kw_only=True, tag=True):
     note: str = ""
 
 
-class LiftRecall(_Command, frozen=True, kw_only=True, tag=True):
+class LiftRecall(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     """Lift a recall."""
 
     brand: str

@@ -108,7 +108,7 @@ class Quantity(msgspec.Struct, frozen=True, gc=False):
     product: str = ""
 
 
-class Selection(msgspec.Struct, frozen=True):
+class Selection(msgspec.Struct, frozen=True, gc=False):
     """The units a request names, in any mixture of ranges, cases (by SSCC) and quantities."""
 
     ranges: Ranges = ()

@@ -149,7 +149,7 @@ class Bulk:
         for entry in batch.entries:
             try:
                 request = _request(entry)
-                units = requests.selected(request)
+                units = requests.selected_of_many(request)
                 named += requests.named_in(units)
                 if named > MAX_RANGES:
                     continue  # the batch is refused as a whole, with how many there are

@@ -31,6 +31,11 @@ Continuation: TypeAlias = "Callable[[HandlerCallDetails], Awaitable[Handler[Requ
 class Calls(ServerInterceptor):
     """Logs one line a call: method, code, milliseconds, the reason of a refusal. Never what was asked."""
 
+    def __init__(self) -> None:
+        self._log = (
+            _LOG.bind()
+        )  # bound once: to find out anew for each line how to log takes as long as to log
+
     async def intercept_service(
         self, continuation: Continuation[Request, Response], handler_call_details: HandlerCallDetails
     ) -> Handler[Request, Response] | None:
@@ -91,13 +96,13 @@ class Calls(ServerInterceptor):
             code = StatusCode.CANCELLED  # by the caller, its deadline, or a server that would not wait longer
             raise
         except Exception:  # noqa: BLE001 - whatever it is, the caller learns nothing of it and the log all
-            _LOG.exception("unexpected", method=method)
+            self._log.exception("unexpected", method=method)
             hidden = failed(Failure.UNEXPECTED)
             code, reason = hidden.code, hidden.reason
             await context.abort(hidden.code, hidden.message, hidden.trailer())
         finally:
             milliseconds = round(1_000 * (time.monotonic() - began), 1)
-            _LOG.info("call", method=method, code=code.name, milliseconds=milliseconds, reason=reason)
+            self._log.info("call", method=method, code=code.name, milliseconds=milliseconds, reason=reason)
 
 
 def _reading(handler: Handler[Request, Response], method: str) -> Callable[[bytes], Request]:

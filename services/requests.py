@@ -168,11 +168,17 @@ def selection(message: values_pb2.Selection, coded: Ranges) -> Selection:
 
 def selected(request: Message, field: str = "units") -> values_pb2.Selection:
     """Return the selection of units that must be named, unless it is longer than one request may be."""
+    units = selected_of_many(request, field)
+    bounded(named_in(units))
+    return units
+
+
+def selected_of_many(request: Message, field: str = "units") -> values_pb2.Selection:
+    """Return the selection of units that must be named, by one of many requests that are bounded together."""
     if not request.HasField(field):
         raise Refused(refuse(Reason.VALUE_MISSING, field=field))
-    named: values_pb2.Selection = getattr(request, field)
-    bounded(named_in(named))
-    return named
+    units: values_pb2.Selection = getattr(request, field)
+    return units
 
 
 def named_in(message: values_pb2.Selection) -> int:

@@ -43,7 +43,7 @@ MAX_IDLE_EVENTS = 1_000
 """How many events of others an idle writer follows: those who write more are at work, and end offers themselves."""
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """The event a command caused, and whether an earlier, equal request had caused it before."""
 
     recorded: RecordedEvent

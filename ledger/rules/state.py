@@ -85,7 +85,7 @@ class Batch(msgspec.Struct):
     recalls: dict[int, Recall]
 
 
-class Transfer(msgspec.Struct):
+class Transfer(msgspec.Struct, gc=False):
     """A transfer or sale: where it stands, and its terms (once accepted: with the units accepted)."""
 
     status: TransferStatus

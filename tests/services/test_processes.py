@@ -16,6 +16,7 @@ from ledger.codec import decode
 from pathbook.client import Client, RefusedError, UnreachableError
 from services import doors
 from services.background import running
+from services.ports import reserved
 from services.settings import Settings
 from tests.books import DATABASE_FILE, PATIENCE
 from tests.postgres import drop_database, new_database
@@ -196,13 +197,18 @@ def test_a_process_that_ends_again_and_again_ends_all(tmp_path: Path) -> None:
     assert "pathbook: CANNOT_OPEN: The process 'worker 2' ended 5 times" in servers.log.read_text()
 
 
-def test_an_address_where_somebody_listens_is_not_shared(tmp_path: Path) -> None:
-    """Servers that share a port share it with no other, whoever of them was first."""
-    alone = Settings(data=tmp_path / "alone", listen="127.0.0.1:0")
-    with running(alone) as port:
-        servers = Running(tmp_path / "data", "serve", "--listen", f"127.0.0.1:{port}", "--workers", "2")
-        assert servers.wait() == 4
-        assert f"Cannot listen on 127.0.0.1:{port}" in servers.log.read_text()
+def test_an_address_is_shared_only_among_those_who_began_together(tmp_path: Path) -> None:
+    """Neither one more server nor servers that share a port of their own may have it, too."""
+    with reserved("127.0.0.1:0") as address:
+        with pytest.raises(OSError, match=f"Cannot listen on {address}"), reserved(address):
+            pass
+        alone = Settings(data=tmp_path, listen=address)
+        with pytest.raises(OSError, match=f"Cannot listen on {address}"), running(alone):
+            pass
+    with running(Settings(data=tmp_path, listen=address)) as port:
+        assert address == f"127.0.0.1:{port}"
+        with pytest.raises(OSError, match=f"Cannot listen on {address}"), reserved(address):
+            pass
 
 
 def test_a_server_stops_though_a_book_waits_for_views_that_nobody_carries(

@@ -16,7 +16,7 @@ ROW = """
     file_row_number + 1 AS row,
     date,
     store_number::VARCHAR AS store,
-    item_number::VARCHAR AS item,
+    try_cast(item_number AS BIGINT)::VARCHAR AS item,
     trim(lower(regexp_replace(vendor_name, '[-.,\\s]+', ' ', 'g'))) AS vendor,
     round(state_bottle_cost * 100)::BIGINT AS cost,
     round(state_bottle_retail * 100)::BIGINT AS retail,
@@ -65,7 +65,6 @@ class Sums:
         self.sources = sorted(path.stem for path in directory.glob("*.parquet"))
         self._database = duckdb.connect(str(scratch / "sums.duckdb"))
         self._database.execute("SET memory_limit = '2GB'")
-        self._database.execute("SET threads = 1")
         files = str(directory / "*.parquet")
         self._database.execute(
             f"CREATE TABLE line AS SELECT {ROW} FROM (SELECT *, parse_filename(filename, true) AS source"
@@ -117,7 +116,7 @@ class Sums:
     def rejected(self) -> Iterator[tuple[str, int]]:
         """Yield source and row of each line that does not stand."""
         rows = self._database.execute(
-            "SELECT source, row FROM line WHERE place NOT IN (SELECT place FROM accepted) ORDER BY place"
+            "SELECT source, row FROM line WHERE NOT readable OR place IN (SELECT place FROM refused) ORDER BY place"
         ).fetchall()
         yield from rows
 
