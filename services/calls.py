@@ -14,6 +14,8 @@ from google.protobuf.message import DecodeError
 from grpc import HandlerCallDetails, RpcMethodHandler, StatusCode
 from grpc.aio import ServerInterceptor, ServicerContext
 
+from ledger.book import ViewsFarBehind
+from ledger.store.stream import is_passing
 from services.statuses import CallFailed, Failure, failed
 
 OUR_METHODS: Final = "/pathbook.v1."
@@ -95,14 +97,21 @@ class Calls(ServerInterceptor):
         except asyncio.CancelledError:
             code = StatusCode.CANCELLED  # by the caller, its deadline, or a server that would not wait longer
             raise
-        except Exception:  # noqa: BLE001 - whatever it is, the caller learns nothing of it and the log all
-            self._log.exception("unexpected", method=method)
-            hidden = failed(Failure.UNEXPECTED)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller learns little of it and the log all
+            hidden = _meaning(error)
+            self._log.exception(hidden.reason.lower().replace("_", " "), method=method)
             code, reason = hidden.code, hidden.reason
             await context.abort(hidden.code, hidden.message, hidden.trailer())
         finally:
             milliseconds = round(1_000 * (time.monotonic() - began), 1)
             self._log.info("call", method=method, code=code.name, milliseconds=milliseconds, reason=reason)
+
+
+def _meaning(error: Exception) -> CallFailed:
+    """Return what a caller is told of an error: whether calling again may help, and not much more."""
+    if isinstance(error, ViewsFarBehind):
+        return failed(Failure.VIEWS_FAR_BEHIND, book=error.book, position=error.position, head=error.head)
+    return failed(Failure.STORE_UNAVAILABLE if is_passing(error) else Failure.UNEXPECTED)
 
 
 def _reading(handler: Handler[Request, Response], method: str) -> Callable[[bytes], Request]:

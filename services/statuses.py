@@ -57,6 +57,14 @@ class Failure(enum.Enum):
         StatusCode.UNAVAILABLE,
         "The views of book '{book}' are being rebuilt and stand at {position} of {through}. Ask again.",
     )
+    VIEWS_FAR_BEHIND = (
+        StatusCode.UNAVAILABLE,
+        "The views of book '{book}' stand at {position} of {head}: too far to write to it. Is it followed? Call again.",
+    )
+    STORE_UNAVAILABLE = (
+        StatusCode.UNAVAILABLE,
+        "The database of the books does not answer. Call again, with the same request ids.",
+    )
     TOO_MANY_ENTRIES = (
         StatusCode.INVALID_ARGUMENT,
         "The batch has {count} entries; at most {limit} are allowed. Send several batches on the same call.",

@@ -4,5 +4,6 @@ What is not here: the rules (rules), the log and the views (store), and which bo
 """
 
 from ledger.book.door import Answer, Book, Clock, Outcome, Submitted
+from ledger.book.memory import ViewsFarBehind
 
-__all__ = ["Answer", "Book", "Clock", "Outcome", "Submitted"]
+__all__ = ["Answer", "Book", "Clock", "Outcome", "Submitted", "ViewsFarBehind"]

@@ -1,6 +1,5 @@
 """What a writer keeps of its book at hand: the parts that deciding needs, and the events behind the views."""
 
-import contextlib
 import itertools
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
@@ -37,14 +36,26 @@ GROUPS_BETWEEN_TIDYING = 64
 MAX_HOLDINGS = 1_000
 """For how many parties and products it is kept in which batches they may own units."""
 
-PATIENCE_SECONDS = 60.0
-"""How long writing waits for views that lag too far behind, before it goes on and lets memory grow, or fails."""
+PATIENCE_SECONDS = 10.0
+"""How long writing waits for views that lag too far behind, before it fails: less than callers wait for an answer."""
 
 _MOVES = (TransferRecorded, UnitsSold, UnitsReturned)
 
 
 class BehindError(Exception):
     """What is at hand does not fit the log or the views any more: it has to begin anew from them."""
+
+
+class ViewsFarBehind(Exception):  # noqa: N818 - nothing is broken: somebody has to follow the book
+    """The views of a book stand at a position so far behind its head that it is not written to."""
+
+    def __init__(self, book: str, position: int, head: int) -> None:
+        super().__init__(
+            f"The views of book {book} stand at {position} of {head}, too far behind to write to it."
+        )
+        self.book = book
+        self.position = position
+        self.head = head
 
 
 class Memory:
@@ -65,14 +76,17 @@ class Memory:
         """Where what is at hand is stale, begin anew from the views and the tail of the log behind them.
 
         Raises:
-            RuntimeError: the views are too far behind, and stay there.
+            ViewsFarBehind: they are, and stay there.
         """
         if not self.is_stale:
+            if len(self._tail) > MAX_TAIL:
+                self._wait_for_views(self.state.position, MAX_TAIL // 2)
+                self.let_go()
             return
         self.beginnings += 1
-        behind = self._stream.head(self._book) - MAX_TAIL
-        if behind > self._follower.position(self._book):
-            self._wait_for_views(behind)
+        head = self._stream.head(self._book)
+        if head - MAX_TAIL > self._follower.position(self._book):
+            self._wait_for_views(head, MAX_TAIL)
         self.state = self._loader.open(self._book)
         self._tail: deque[RecordedEvent] = deque()
         self._asked: dict[str, RecordedEvent] = {}
@@ -164,9 +178,6 @@ class Memory:
 
     def let_go(self) -> None:
         """Let go of the tail the views know, and of what was not used for long."""
-        if len(self._tail) > MAX_TAIL:
-            with contextlib.suppress(RuntimeError):
-                self._wait_for_views(self.state.position - MAX_TAIL // 2)
         if len(self._tail) > SHORT_TAIL:
             self._views_position = self._follower.position(self._book)
         while self._tail and self._tail[0].position <= self._views_position:
@@ -192,14 +203,12 @@ class Memory:
     def _read(self, after: int, limit: int) -> list[StoredEntry]:
         return self._stream.read(self._book, after, limit)
 
-    def _wait_for_views(self, position: int) -> None:
+    def _wait_for_views(self, head: int, lag: int) -> None:
+        """Wait until the views are at most ``lag`` events behind a head."""
         try:
-            self._follower.reached(self._book, position).result(PATIENCE_SECONDS)
+            self._follower.reached(self._book, head - lag).result(PATIENCE_SECONDS)
         except TimeoutError:
-            raise RuntimeError(
-                f"The views of book {self._book} did not reach position {position} in {PATIENCE_SECONDS:.0f} s,"
-                " and it cannot be written to before. See that they are followed."
-            ) from None
+            raise ViewsFarBehind(self._book, self._follower.position(self._book), head) from None
 
     def _tail_begins(self) -> int:
         """Return the position behind which the tail holds every event."""

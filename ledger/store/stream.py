@@ -100,6 +100,11 @@ def persistence_errors() -> Iterator[None]:
         raise _ERRORS.get(type(error), persistence.PersistenceError)(str(error)) from error
 
 
+def is_passing(error: BaseException) -> bool:
+    """Tell whether a database could not do something now: it is away, locked or full (PEP 249, OperationalError)."""
+    return isinstance(error, (persistence.OperationalError, exc.OperationalError))
+
+
 class SQLAlchemyAggregateRecorder(AggregateRecorder):
     """Eventsourcing's recorder: an originator id is a book, an originator version a position.
 

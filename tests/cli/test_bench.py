@@ -130,6 +130,7 @@ def test_what_is_not_as_the_model_says_is_found(monkeypatch: pytest.MonkeyPatch,
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.heavy  # Python may swallow the signal within a callback, once in some twenty runs
 def test_a_bench_that_is_told_to_end_leaves_nothing(tmp_path: Path) -> None:
     """Neither processes nor files are left when it is ended in the middle."""
     command = [

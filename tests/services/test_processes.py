@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import grpc
+import psycopg
 import pytest
 
 from ledger.book import memory
@@ -19,7 +20,7 @@ from services.background import running
 from services.ports import reserved
 from services.settings import Settings
 from tests.books import DATABASE_FILE, PATIENCE
-from tests.postgres import drop_database, new_database
+from tests.postgres import driver_url, drop_database, new_database
 from tests.services.masks import begin, boxes, refused, yuan
 from tests.services.process import Entry, Running, ServerProcess, followed, kill, served
 
@@ -229,6 +230,45 @@ def test_a_server_stops_though_a_book_waits_for_views_that_nobody_carries(
     thread.start()
     thread.join(PATIENCE)
     assert not thread.is_alive()
+
+
+def test_writing_waits_for_views_and_then_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too far ahead of views that nobody carries, a book takes nothing more; followed again, it does."""
+    monkeypatch.setattr(memory, "MAX_TAIL", 10)
+    monkeypatch.setattr(memory, "PATIENCE_SECONDS", 0.1)
+    settings = Settings(data=tmp_path, listen="127.0.0.1:0", follows=False)
+    with running(settings) as port, Client(f"127.0.0.1:{port}", book="masks", retry_seconds=0) as client:
+        begin(client)
+        for box in range(5):
+            give(client, box)
+        for _ in range(2):
+            with refused("VIEWS_FAR_BEHIND", grpc.StatusCode.UNAVAILABLE):
+                give(client, 5)
+        with followed(tmp_path) as follower:
+            follower.wait_for("the views are at the head")
+            give(client, 5)
+            assert requests(client)[6:] == [f"box {box}" for box in range(6)]
+
+
+def test_a_database_that_was_away_loses_nothing(tmp_path: Path) -> None:
+    """Where PostgreSQL cuts its connections, calls are told to try again, and the client does."""
+    url = new_database()
+    with (
+        running(Settings(data=tmp_path, database=url, listen="127.0.0.1:0")) as port,
+        Client(f"127.0.0.1:{port}", book="masks", retry_seconds=PATIENCE) as client,
+        psycopg.connect(driver_url(url), autocommit=True) as connection,
+    ):
+        begin(client)
+        for box in range(30):
+            if box % 10 == 5:
+                connection.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+            give(client, box)
+            assert owned(client) == box + 1
+        assert requests(client)[6:] == [f"box {box}" for box in range(30)]
+    drop_database(url)
 
 
 def test_a_server_leaves_the_views_to_another_process(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
