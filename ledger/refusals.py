@@ -119,8 +119,9 @@ class Reason(enum.IntEnum):
     CASE_OF_SEVERAL_OWNERS = 97
     CASE_TOO_DEEP = 98
     NOT_THE_PACKER = 99
-    # batches of requests
+    # batches of requests, texts
     OTHER_ENTRY_REFUSED = 100
+    TEXT_MALFORMED = 101
 
 
 # One reason a line, however long, reads as the table it is.
@@ -216,6 +217,7 @@ SENTENCES: Final[dict[Reason, tuple[Kind, str]]] = {
     Reason.CASE_TOO_DEEP: (Kind.STATE, "Case {sscc} would hold cases in cases more than {limit} deep. Unpack some of them."),
     Reason.NOT_THE_PACKER: (Kind.FORBIDDEN, "Case {sscc} is empty and was packed by {packer}; {party} cannot unpack it."),
     Reason.OTHER_ENTRY_REFUSED: (Kind.STATE, "Not recorded, because entry {entry} of its batch was refused. Correct that one, and send the batch again."),
+    Reason.TEXT_MALFORMED: (Kind.INVALID, "{field} holds the character NUL, which is no text. Leave it out."),
 }
 # fmt: on
 """For each reason its kind, and what the user reads: the thing, the rule, what to do."""

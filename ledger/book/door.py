@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from ledger.book.memory import BehindError, Memory
+from ledger.book.memory import BehindError, Memory, ViewsFarBehind
 from ledger.codec import encode, leaf_hash
 from ledger.commands import Command, LapseTransfer, digest
 from ledger.events import RecordedEvent
@@ -24,7 +24,7 @@ from ledger.refusals import Reason, Refusal, refuse
 from ledger.rules.deciding import decide
 from ledger.store.follower import Follower
 from ledger.store.loader import Loader
-from ledger.store.stream import PositionTaken, Stream
+from ledger.store.stream import PositionTaken, Stream, is_passing
 from ledger.values import WRITER_PREFIX
 
 MAX_GROUP = 1_000
@@ -135,15 +135,23 @@ class Book:
                 group.remove(broken.waiting)
                 broken.waiting.done.set_exception(broken.__cause__)
                 continue
-            except Exception as error:  # noqa: BLE001 - the store is out of reach; the writer lives on
+            except Exception as error:  # noqa: BLE001 - whatever it is belongs to the callers; the writer lives on
                 self._memory.is_stale = True
-                for waiting in group:
-                    waiting.done.set_exception(error)
+                self._fail(group, error)
                 return
             for waiting, decided in zip(group, outcomes, strict=True):
                 waiting.done.set_result(decided)
             break
         self._let_go()
+
+    def _fail(self, group: list[_Waiting], error: Exception) -> None:
+        """Tell a group what went wrong; where it may be one of them that it goes wrong with, serve each alone."""
+        if len(group) == 1 or isinstance(error, ViewsFarBehind) or is_passing(error):
+            for waiting in group:
+                waiting.done.set_exception(error)
+            return
+        for waiting in group:
+            self._serve([waiting])
 
     def _look(self) -> None:
         """Follow what others write, and end the offers that are due, though nobody asks for anything."""

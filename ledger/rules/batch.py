@@ -6,7 +6,7 @@ from ledger.ranges import joined
 from ledger.refusals import Reason, Refusal, refuse
 from ledger.rules.moment import first_moment, utc
 from ledger.rules.state import State
-from ledger.rules.text import refuse_long, refuse_price
+from ledger.rules.text import refuse_price, refuse_text
 from ledger.rules.units import in_bounds
 from ledger.values import (
     MAX_BATCH_NUMBER,
@@ -40,7 +40,7 @@ def register_product(state: State, command: RegisterProduct) -> ProductRegistere
         return refuse(Reason.PRODUCT_EXISTS, product=product, position=known.position)
     if not command.name:
         return refuse(Reason.VALUE_MISSING, field="name")
-    if (refusal := refuse_long("name", command.name)) is not None:
+    if (refusal := refuse_text("name", command.name)) is not None:
         return refusal
     if (refusal := refuse_price(command.suggested_price)) is not None:
         return refusal
@@ -107,7 +107,7 @@ def recall(state: State, command: RecallUnits) -> UnitsRecalled | Refusal:
     ranges = joined(command.ranges or (UnitRange(command.batch, 0, made.size - 1),))
     if isinstance(ranges, Unit):
         return refuse(Reason.RANGES_OVERLAP, number=ranges.number, batch=ranges.batch)
-    if (refusal := refuse_long("note", command.note)) is not None:
+    if (refusal := refuse_text("note", command.note)) is not None:
         return refusal
     return UnitsRecalled(command.brand, command.batch, ranges, command.note)
 

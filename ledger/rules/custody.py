@@ -6,7 +6,7 @@ from ledger.commands import DeliverUnits, PackCase, UnpackCase, WriteOffUnits
 from ledger.events import CasePacked, CaseUnpacked, UnitsDelivered, UnitsWrittenOff
 from ledger.refusals import Reason, Refusal, refuse
 from ledger.rules.state import State
-from ledger.rules.text import refuse_long
+from ledger.rules.text import refuse_text
 from ledger.rules.units import (
     Pick,
     outermost_cases,
@@ -89,7 +89,7 @@ def write_off(state: State, command: WriteOffUnits, moment: int) -> UnitsWritten
         return refusal
     if command.state not in WRITTEN_OFF:
         return refuse(Reason.VALUE_MISSING, field="state")
-    if (refusal := refuse_long("note", command.note)) is not None:
+    if (refusal := refuse_text("note", command.note)) is not None:
         return refusal
     ranges = resolve(state, command.units, Pick(command.party, hands=command.party))
     if isinstance(ranges, Refusal):

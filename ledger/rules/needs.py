@@ -44,6 +44,7 @@ from ledger.values import (
     gtin14,
     is_identifier,
     is_lot,
+    is_owner,
     is_sscc,
 )
 
@@ -204,7 +205,7 @@ def _units(state: State, needs: Needs, units: Selection, holder: str) -> None:
         batches = state.holdings.get((holder, gtin))
         if batches is not None:
             _batches(state, needs, batches)
-        elif gtin:
+        elif gtin and is_owner(holder):
             needs.holdings.add((holder, gtin))
 
 

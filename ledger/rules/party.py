@@ -7,7 +7,7 @@ from ledger.events import AuthorizationRevoked, PartyAuthorized, PartyRegistered
 from ledger.refusals import Reason, Refusal, refuse
 from ledger.rules.moment import utc
 from ledger.rules.state import Authorization, Party, State
-from ledger.rules.text import refuse_long
+from ledger.rules.text import refuse_text
 from ledger.values import (
     MAX_PRODUCTS,
     MAX_TIER,
@@ -58,7 +58,7 @@ def authorize(state: State, command: AuthorizeParty, now: int) -> PartyAuthorize
         if state.products.get(product) is None:
             return refuse(Reason.PRODUCT_UNKNOWN, product=product)
         products.append(product)
-    if (refusal := refuse_long("region", command.region)) is not None:
+    if (refusal := refuse_text("region", command.region)) is not None:
         return refusal
     if command.valid_until is not None and command.valid_until <= valid_from:
         ends = utc(command.valid_until)

@@ -5,7 +5,7 @@ from ledger.events import PurchaseConfirmed, ReturnLine, UnitsReturned, UnitsSol
 from ledger.ranges import joined
 from ledger.refusals import Reason, Refusal, refuse
 from ledger.rules.state import State
-from ledger.rules.text import refuse_long, refuse_price
+from ledger.rules.text import refuse_price, refuse_text
 from ledger.rules.transfer import terms_at
 from ledger.rules.units import (
     Pick,
@@ -76,7 +76,7 @@ def give_back(state: State, command: ReturnUnits, moment: int) -> UnitsReturned 
     """Return units along the way they came, at the price paid; the owner may be a consumer."""
     if not is_consumer(command.owner) and state.parties.get(command.owner) is None:
         return refuse(Reason.PARTY_UNKNOWN, party=command.owner)
-    if (refusal := refuse_long("note", command.note)) is not None:
+    if (refusal := refuse_text("note", command.note)) is not None:
         return refusal
     ranges = resolve(state, command.units, Pick(command.owner))
     if isinstance(ranges, Refusal):

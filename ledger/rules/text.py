@@ -4,10 +4,12 @@ from ledger.refusals import Reason, Refusal, refuse
 from ledger.values import MAX_AMOUNT_MINOR, MAX_TEXT, Money, currencies
 
 
-def refuse_long(field: str, text: str) -> Refusal | None:
-    """Refuse a text of more than MAX_TEXT characters."""
+def refuse_text(field: str, text: str) -> Refusal | None:
+    """Refuse a text of more than MAX_TEXT characters, or with the one that not every database keeps."""
     if len(text) > MAX_TEXT:
         return refuse(Reason.TEXT_TOO_LONG, field=field, length=len(text), limit=MAX_TEXT)
+    if "\0" in text:
+        return refuse(Reason.TEXT_MALFORMED, field=field)
     return None
 
 

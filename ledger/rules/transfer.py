@@ -30,7 +30,7 @@ from ledger.refusals import Reason, Refusal, refuse
 from ledger.rules.moment import utc
 from ledger.rules.party import standing
 from ledger.rules.state import State, Transfer
-from ledger.rules.text import refuse_long, refuse_price
+from ledger.rules.text import refuse_price, refuse_text
 from ledger.rules.units import (
     Pick,
     covers,
@@ -223,7 +223,7 @@ def decline(state: State, command: DeclineTransfer, now: int) -> TransferDecline
     transfer = _open_to(state, command.transfer, command.receiver, now)
     if isinstance(transfer, Refusal):
         return transfer
-    if (refusal := refuse_long("note", command.note)) is not None:
+    if (refusal := refuse_text("note", command.note)) is not None:
         return refusal
     terms = transfer.terms
     return TransferDeclined(command.transfer, terms.giver, terms.receiver, terms.ranges, command.note)
@@ -271,7 +271,7 @@ def reverse(state: State, command: ReverseTransfer) -> ReversalAsked | TransferR
     if _S.REVERSED not in NEXT[transfer.status]:
         status = _word(transfer.status)
         return refuse(Reason.TRANSFER_NOT_ACCEPTED, transfer=command.transfer, status=status)
-    if (refusal := refuse_long("note", command.note)) is not None:
+    if (refusal := refuse_text("note", command.note)) is not None:
         return refusal
     if (refusal := _refuse_built_upon(state, command.transfer, terms)) is not None:
         return refusal

@@ -204,6 +204,8 @@ class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal
     """Case {sscc} is empty and was packed by {packer}; {party} cannot unpack it."""
     REFUSAL_REASON_OTHER_ENTRY_REFUSED: _RefusalReason.ValueType  # 100
     """Not recorded, because entry {entry} of its batch was refused. Correct that one, and send the batch again."""
+    REFUSAL_REASON_TEXT_MALFORMED: _RefusalReason.ValueType  # 101
+    """{field} holds the character NUL, which is no text. Leave it out."""
 
 class RefusalReason(_RefusalReason, metaclass=_RefusalReasonEnumTypeWrapper):
     """RefusalReason is the reason of a refusal. A refused call ends with a google.rpc.Status that carries an
@@ -393,4 +395,6 @@ REFUSAL_REASON_NOT_THE_PACKER: RefusalReason.ValueType  # 99
 """Case {sscc} is empty and was packed by {packer}; {party} cannot unpack it."""
 REFUSAL_REASON_OTHER_ENTRY_REFUSED: RefusalReason.ValueType  # 100
 """Not recorded, because entry {entry} of its batch was refused. Correct that one, and send the batch again."""
+REFUSAL_REASON_TEXT_MALFORMED: RefusalReason.ValueType  # 101
+"""{field} holds the character NUL, which is no text. Leave it out."""
 Global___RefusalReason: _TypeAlias = RefusalReason  # noqa: Y015
