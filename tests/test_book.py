@@ -1,6 +1,7 @@
 """The write door: groups, repeats, cold starts, lapses, and writers that meet on one book."""
 
 import contextlib
+import datetime
 import itertools
 import tempfile
 import threading
@@ -15,8 +16,10 @@ from ledger.commands import (
     AcceptTransfer,
     AuthorizeParty,
     Command,
+    CommissionBatch,
     OfferTransfer,
     PackCase,
+    RecordTransfer,
     RegisterParty,
     ReturnUnits,
     UnpackCase,
@@ -28,7 +31,7 @@ from ledger.rules.state import State
 from ledger.store import stream as streams
 from ledger.store.follower import Follower
 from ledger.store.stream import EVENT, Stream
-from ledger.values import Money, PartyKind, Selection, Standing, UnitRange
+from ledger.values import Money, PartyKind, Quantity, Selection, Standing, UnitRange
 from tests.books import BEGINNING, PATIENCE, Clock, ask, engine, library, positions, record, wait_beyond
 from tests.rules.test_against_model import Model
 from tests.scenario import DAY, MASK, NOON
@@ -244,6 +247,34 @@ def test_standing_is_judged_after_a_cold_start(place: Path, products: tuple[str,
             assert isinstance(answer.recorded.event, TransferRecorded)
             terms = answer.recorded.event.terms
             assert (terms.giver_standing, terms.receiver_standing) == expected
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_quantity_of_a_product_is_taken_from_batches_gained_since(place: Path, restart: bool) -> None:
+    """Where a party owns units is known after others wrote, too, also of batches that were not at hand."""
+    bob = RegisterParty(request_id="bob", party="bob", kind=PartyKind.AGENT)
+    second = CommissionBatch(
+        request_id="L2", brand="acme", product=MASK, lot="L2", size=50, made_on=datetime.date(2025, 12, 2)
+    )
+
+    def onward(name: str, count: int) -> RecordTransfer:
+        units = Selection(quantities=(Quantity(count, product=MASK),))
+        return msgspec.structs.replace(record(name), giver="ann", receiver="bob", units=units)
+
+    from_second = msgspec.structs.replace(record("y"), units=Selection((UnitRange(2, 0, 49),)))
+    with contextlib.ExitStack() as stack:
+        one, two = stack.enter_context(library(place)), stack.enter_context(library(place))
+        positions(ask(one, *BEGINNING, bob, record("x", 10), onward("a", 4)))
+        (refused,) = ask(one, onward("b", 7))
+        assert isinstance(refused, Refusal)
+        assert refused.reason is Reason.STOCK_TOO_SMALL
+        positions(ask(two, second, from_second))
+        if restart:
+            stack.close()
+            one = stack.enter_context(library(place))
+        assert positions(ask(one, onward("b", 7), onward("c", 49))) == [10, 11]
+        (refused,) = ask(one, onward("d", 1))
+        assert isinstance(refused, Refusal)
 
 
 def test_a_return_may_span_more_transfers_than_one_statement_names(

@@ -15,6 +15,7 @@ from sqlalchemy.schema import CreateTable
 from ledger import runs
 from ledger.codec import decode
 from ledger.events import RecordedEvent
+from ledger.projections.registers import request
 from ledger.projections.views import ViewChanges
 from ledger.store.awaited import AwaitedPositions
 from ledger.store.database import TEXT, create_schema, reading, writing
@@ -241,11 +242,11 @@ class Follower:
 
     def _of_another_log(self, connection: Connection) -> bool:
         """Tell whether the views know an event that the log does not have, as after a backup was put back."""
+        place = sa.tuple_(REQUEST.c.request_hash, REQUEST.c.position)
         for book, position in connection.execute(sa.select(TRACKING)).all():
             for entry in self._stream.at(book, [position]):
-                request_id = decode(entry.position, entry.data).request_id
-                same = (REQUEST.c.book == book, REQUEST.c.request_id == request_id)
-                if connection.execute(sa.select(REQUEST.c.position).where(*same)).scalar() == position:
+                row = request(decode(entry.position, entry.data))
+                if connection.execute(sa.select(REQUEST).where(REQUEST.c.book == book, place == row)).first():
                     break
             else:
                 return True

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, Connection, Engine, Table
+from sqlalchemy import ARRAY, ColumnElement, Connection, Engine, Table
 
 from ledger.codec import decode
 from ledger.events import (
@@ -27,6 +27,7 @@ from ledger.projections.registers import (
     RequestRow,
     products_from_text,
     ranges_from_text,
+    request_hash,
 )
 from ledger.projections.transfers import TransferRow
 from ledger.rules.needs import Needs
@@ -54,6 +55,7 @@ from ledger.store.tables import (
 from ledger.values import Money, PartyKind, TransferStatus, UnitRange
 
 _Row = TypeVar("_Row")
+_Key = TypeVar("_Key", str, int)
 
 MAX_NAMED = 500
 """How many keys one statement names: databases limit a statement's parameters."""
@@ -82,10 +84,11 @@ class Loader:
         return state
 
     def requests(self, book: str, names: Iterable[str]) -> tuple[int, list[int]]:
-        """Return where the views stand, and at which positions they know any of these requests were answered."""
+        """Return where the views stand, and at which positions any of these requests may have been answered."""
+        hashes = map(request_hash, names)
         with reading(self._views) as connection:
             position = self._tracking.max_tracking_id_on(connection, book) or 0
-            rows = _named(connection, REQUEST, RequestRow, book, "request_id", names)
+            rows = _named(connection, REQUEST, RequestRow, book, "request_hash", hashes)
         return position, [row.position for row in rows]
 
     def load(self, book: str, needs: Needs) -> State:
@@ -141,18 +144,27 @@ def _named(
     table: Table,
     row: Callable[..., _Row],
     book: str,
-    column: str,
-    keys: Iterable[str] | Iterable[int],
+    name: str,
+    keys: Iterable[_Key],
     *conditions: ColumnElement[bool],
 ) -> list[_Row]:
     """Return the rows of a book whose column has one of the keys, and that meet the conditions."""
-    named = list(keys)
+    named, column = list(keys), table.c[name]
     chunks = (named[begin : begin + MAX_NAMED] for begin in range(0, len(named), MAX_NAMED))
     return [
         found
         for chunk in chunks
-        for found in _rows(connection, table, row, book, table.c[column].in_(chunk), *conditions)
+        for found in _rows(connection, table, row, book, _among(connection, column, chunk), *conditions)
     ]
+
+
+def _among(connection: Connection, column: ColumnElement[_Key], keys: list[_Key]) -> ColumnElement[bool]:
+    """Say that a column has one of the keys."""
+    if connection.dialect.name != "postgresql":
+        return column.in_(keys)
+    # PostgreSQL plans for an array of any length; of a list it counts the parts, and while it knows too little of a
+    # table that is new, it reads all of it rather than search for 500.
+    return column == sa.any_(sa.cast(keys, ARRAY(column.type)))
 
 
 def _load_parties(connection: Connection, state: State, needs: Needs) -> None:

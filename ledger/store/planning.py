@@ -21,6 +21,7 @@ def describe(views: MetaData, connection: Connection, **_: object) -> None:
     """
     connection.exec_driver_sql("ANALYZE")  # there is nothing to find yet, but it makes the table
     table = sa.table("sqlite_stat1", sa.column("tbl"), sa.column("idx"), sa.column("stat"))
+    connection.execute(table.delete())
     found = [
         {"tbl": view.name, "idx": name, "stat": " ".join(map(str, counts))}
         for view in views.sorted_tables

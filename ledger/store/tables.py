@@ -15,7 +15,7 @@ from ledger.runs import Run
 from ledger.store.database import TEXT
 from ledger.values import TransferStatus, UnitState
 
-VIEWS_VERSION = "0001"
+VIEWS_VERSION = "0002"
 """The version of these tables and of what is put in them: the last step in ledger.store.migrations."""
 
 KEPT_AS = "kept_as"
@@ -108,7 +108,7 @@ RECALL = _table(
     Index("recall_of_batch", "book", "batch", "position"),
 )
 
-REQUEST = _table("request", _text("request_id", key=True), _number("position"))
+REQUEST = _table("request", _number("request_hash", key=True), _number("position", key=True))
 
 PRESENT = sa.text("valid_to IS NULL")
 """Met by the runs in force: those of a batch are its partition."""

@@ -9,12 +9,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger import runs
-from ledger.events import Event, RecordedEvent, Terms
+from ledger.events import (
+    Event,
+    RecordedEvent,
+    Terms,
+    TransferOffered,
+    TransferRecorded,
+    UnitsReturned,
+    UnitsSold,
+)
 from ledger.projections.ladders import CONSUMER_TIER, NO_TIER, LadderChanges
+from ledger.projections.registers import RequestRow, request_hash
 from ledger.projections.runs import RunChanges, RunKey
+from ledger.projections.transfers import FIRST_LINE, TransferKind, TransferRow
 from ledger.projections.views import ViewChanges
+from ledger.ranges import count_units
 from ledger.runs import Change, Partition, Run
-from ledger.values import Delivery, Money, Standing, UnitRange, UnitState
+from ledger.values import Delivery, Money, Standing, TransferStatus, UnitRange, UnitState
 from tests.projections.synthetic import GONE, SyntheticBook
 
 books = st.builds(SyntheticBook, st.integers(0, 2**32), st.integers(0, 100))
@@ -41,6 +52,64 @@ def written(table: RunTable, changes: RunChanges) -> None:
     for key, run in changes.made.items():
         assert key not in table
         table[key] = run, changes.ended.get(key)
+
+
+def begun(recorded: RecordedEvent) -> list[TransferRow]:
+    """Return the rows of the transfers, sales or returns that an event begins, by name."""
+    match recorded.event:
+        case TransferOffered(terms, deadline):
+            offer = line_of(recorded, FIRST_LINE, TransferKind.TRANSFER, terms)
+            return [
+                offer._replace(
+                    status=TransferStatus.OFFERED, accepted_units=0, answered_position=0, deadline=deadline
+                )
+            ]
+        case TransferRecorded(terms):
+            return [line_of(recorded, FIRST_LINE, TransferKind.TRANSFER, terms)]
+        case UnitsSold(terms):
+            return [line_of(recorded, FIRST_LINE, TransferKind.SALE, terms)]
+        case UnitsReturned(lines=lines):
+            return [
+                line_of(recorded, number, TransferKind.RETURN, line.terms)._replace(
+                    giver=line.terms.receiver, receiver=line.terms.giver, returns_transfer=line.transfer
+                )
+                for number, line in enumerate(lines)
+            ]
+        case _:
+            return []
+
+
+def line_of(recorded: RecordedEvent, line: int, kind: TransferKind, terms: Terms) -> TransferRow:
+    """Return the row of a transfer that both sides agreed on."""
+    return TransferRow(
+        transfer=recorded.position,
+        line=line,
+        kind=kind,
+        status=TransferStatus.ACCEPTED,
+        giver=terms.giver,
+        receiver=terms.receiver,
+        amount_minor=terms.unit_price.amount_minor,
+        currency_code=terms.unit_price.currency_code,
+        units=count_units(terms.ranges),
+        accepted_units=count_units(terms.ranges),
+        occurred_at=recorded.occurred_at,
+        recorded_at=recorded.recorded_at,
+        deadline=None,
+        answered_position=recorded.position,
+        reversal_asked_by="",
+        returns_transfer=0,
+    )
+
+
+@given(books)
+def test_plain_rows_have_their_fields_in_order(book: SyntheticBook) -> None:
+    """Rows of requests and transfers are made without names, and every value is where its name stands."""
+    rows = folded(book.recorded, {}).rows
+    assert rows[RequestRow] == [
+        RequestRow(request_hash=request_hash(recorded.request_id), position=recorded.position)
+        for recorded in book.recorded
+    ]
+    assert rows[TransferRow] == [row for recorded in book.recorded for row in begun(recorded)]
 
 
 @given(books)

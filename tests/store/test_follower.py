@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -253,6 +254,32 @@ def kept_otherwise(
     """Tell alembic whether a column that is narrower than it may be asked for is not kept so; None: it may judge."""
     kept = column.info.get(tables.KEPT_AS)
     return None if kept is None else not isinstance(found_type, kept) or isinstance(found_type, sa.BigInteger)
+
+
+def test_views_from_before_requests_were_found_by_a_hash_are_made_anew(
+    stream: Stream, connect: Connect, tmp_path: Path
+) -> None:
+    """The second step of their tables empties them: the next follower carries every book from its beginning."""
+    book = SyntheticBook(12, 30)
+    stream.append("book", 0, book.entries)
+    views = connect("views")
+    config = Config()
+    config.set_main_option("script_location", MIGRATIONS)
+    with writing(views) as connection:
+        create_schema(connection)
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        TRACKING.create(connection)
+        connection.execute(TRACKING.insert().values(application_name="book", notification_id=30))
+        connection.execute(sa.text("INSERT INTO request VALUES ('book', 'a request', 30)"))
+        connection.execute(sa.text("INSERT INTO party VALUES ('book', 'nobody', 1, 30)"))
+    follower = Follower(stream, views)
+    assert follower.position("book") == 0
+    with pytest.raises(ViewsNotWhole), moment(Readings(views), "book"):
+        pass
+    follower.catch_up("book")
+    assert rows_of(views) == followed(stream, tmp_path, "book")
+    open_views(views)  # no step is taken twice
 
 
 def test_the_steps_lead_to_the_tables_there_are(connect: Connect) -> None:

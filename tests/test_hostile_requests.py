@@ -1,0 +1,146 @@
+"""Requests that name what cannot be: each is refused, its neighbours are recorded, and the views go on."""
+
+import datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from ledger.book import Answer
+from ledger.commands import (
+    AcceptTransfer,
+    AuthorizeParty,
+    Command,
+    CommissionBatch,
+    ConfirmPurchase,
+    DeclineTransfer,
+    DeliverUnits,
+    LiftRecall,
+    PackCase,
+    RecallUnits,
+    RegisterParty,
+    RegisterProduct,
+    ReturnUnits,
+    ReverseTransfer,
+    RevokeAuthorization,
+    SellUnits,
+    UnpackCase,
+    WithdrawTransfer,
+    WriteOffUnits,
+)
+from ledger.refusals import Refusal
+from ledger.values import Money, PartyKind, Quantity, Selection, UnitRange, UnitState
+from tests.books import BEGINNING, PATIENCE, ask, library, positions, record
+from tests.scenario import BALM, MASK
+
+NUL = "a\x00b"
+"""Text that protobuf carries and no PostgreSQL takes."""
+
+FAR = (2**31, 2**62, 2**63 - 1, -1, -(2**63))
+"""Numbers that protobuf carries, beyond those of any batch, unit or position."""
+
+PRICE = Money(1, "CNY")
+
+
+def texts(text: str) -> list[Command]:
+    """Return a request for each place where a text may stand, with everything else as it should be."""
+    request_id = "hostile"
+    product = RegisterProduct(
+        request_id=request_id, brand="acme", product=BALM, name="balm", suggested_price=PRICE
+    )
+    batch = CommissionBatch(
+        request_id=request_id,
+        brand="acme",
+        product=MASK,
+        lot="L9",
+        size=1,
+        made_on=datetime.date(2025, 12, 1),
+    )
+    transfer, sold = record(request_id), Selection((UnitRange(1, 0, 0),))
+    replace = msgspec.structs.replace
+    return [
+        record(text),
+        RegisterParty(request_id=request_id, party=text, kind=PartyKind.AGENT),
+        AuthorizeParty(request_id=request_id, upline="acme", party="ann", tier=1, region=text),
+        AuthorizeParty(request_id=request_id, upline=text, party="ann", tier=1),
+        AuthorizeParty(request_id=request_id, upline="acme", party=text, tier=1),
+        AuthorizeParty(request_id=request_id, upline="acme", party="ann", tier=1, products=(text,)),
+        RevokeAuthorization(request_id=request_id, upline=text, authorization=1),
+        replace(product, name=text),
+        replace(product, brand=text),
+        replace(product, product=text),
+        replace(product, suggested_price=Money(1, text)),
+        replace(batch, lot=text),
+        replace(batch, brand=text),
+        replace(batch, product=text),
+        replace(transfer, giver=text),
+        replace(transfer, receiver=text),
+        replace(transfer, unit_price=Money(1, text)),
+        replace(transfer, units=Selection(cases=(text,))),
+        replace(transfer, units=Selection(quantities=(Quantity(1, product=text),))),
+        SellUnits(request_id=request_id, seller="acme", consumer=text, units=sold, unit_price=PRICE),
+        ConfirmPurchase(request_id=request_id, consumer=text, units=sold, price_paid=PRICE),
+        ReturnUnits(request_id=request_id, owner=text, units=sold),
+        ReturnUnits(request_id=request_id, owner="consumer:" + text, units=sold),
+        ReturnUnits(
+            request_id=request_id,
+            owner="consumer:" + text,
+            units=Selection(quantities=(Quantity(1, product=MASK),)),
+        ),
+        DeliverUnits(request_id=request_id, custodian="acme", receiver="consumer:" + text, units=sold),
+        WriteOffUnits(request_id=request_id, party="acme", units=sold, state=UnitState.LOST, note=text),
+        PackCase(request_id=request_id, party="acme", sscc=text, units=sold),
+        UnpackCase(request_id=request_id, party="acme", sscc=text),
+        RecallUnits(request_id=request_id, brand="acme", batch=1, note=text),
+        DeclineTransfer(request_id=request_id, receiver=text, transfer=1),
+    ]
+
+
+def numbers(number: int) -> list[Command]:
+    """Return a request for each place where a number may stand, with everything else as it should be."""
+    request_id = "hostile"
+    transfer, replace = record(request_id), msgspec.structs.replace
+    return [
+        AuthorizeParty(request_id=request_id, upline="acme", party="ann", tier=number),
+        RevokeAuthorization(request_id=request_id, upline="acme", authorization=number),
+        replace(transfer, units=Selection((UnitRange(number, 0, 0),))),
+        replace(transfer, units=Selection((UnitRange(1, number, number),))),
+        replace(transfer, units=Selection(quantities=(Quantity(number, batch=1),))),
+        replace(transfer, units=Selection(quantities=(Quantity(1, batch=number),))),
+        AcceptTransfer(request_id=request_id, receiver="ann", transfer=number),
+        DeclineTransfer(request_id=request_id, receiver="ann", transfer=number),
+        WithdrawTransfer(request_id=request_id, giver="acme", transfer=number),
+        ReverseTransfer(request_id=request_id, party="acme", transfer=number),
+        RecallUnits(request_id=request_id, brand="acme", batch=number),
+        RecallUnits(request_id=request_id, brand="acme", batch=1, ranges=(UnitRange(1, 0, number),)),
+        LiftRecall(request_id=request_id, brand="acme", recall=number),
+    ]
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        pytest.param(texts(NUL), id="texts"),
+        pytest.param([command for number in FAR for command in numbers(number)], id="numbers"),
+    ],
+)
+def test_a_hostile_request_is_refused_and_its_neighbours_are_recorded(
+    place: Path, hostile: list[Command]
+) -> None:
+    """Whatever it names is looked up or not, nothing breaks; what waits beside it is decided as ever."""
+    with library(place) as opened:
+        positions(ask(opened, *BEGINNING))
+        waiting = []
+        for number, asked in enumerate(hostile):
+            named = f"hostile-{number}" if asked.request_id == "hostile" else asked.request_id
+            command = msgspec.structs.replace(asked, request_id=named)
+            waiting.append(opened.submit("masks", [command]))
+            waiting.append(opened.submit("masks", [record(f"good-{number}")]))
+        for command, future in zip(hostile, waiting[::2], strict=True):
+            (outcome,) = future.result(PATIENCE)
+            assert isinstance(outcome, Refusal), command
+        assert all(isinstance(future.result(PATIENCE)[0], Answer) for future in waiting[1::2])
+        assert opened._books["masks"]._memory.beginnings == 1
+        head = 4 + len(hostile)
+        follower = opened._follower
+        assert follower.reached("masks", head).result(PATIENCE) == head
