@@ -1,6 +1,8 @@
-"""How often a process that serves or follows looks for garbage in cycles."""
+"""How often a process that serves, follows or makes views anew looks for garbage in cycles."""
 
+import contextlib
 import gc
+from collections.abc import Iterator
 from typing import Final
 
 OBJECTS: Final = 50_000
@@ -13,3 +15,17 @@ TIMES: Final = 20
 def collect_seldom() -> None:
     """Look seldom: a command makes hundreds of objects, none of them in a cycle, and looking cost an eighth of all."""
     gc.set_threshold(OBJECTS, TIMES, TIMES)
+
+
+@contextlib.contextmanager
+def as_a_process_of_its_own() -> Iterator[None]:
+    """Look for garbage as in a process that holds nothing else, whatever this one holds already."""
+    thresholds = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    collect_seldom()
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()

@@ -17,6 +17,7 @@ from ledger.store.scratch import scratch_database
 from ledger.store.stream import Stream
 from ledger.values import Unit
 from services.clock import now
+from services.collecting import as_a_process_of_its_own
 from services.directory import EVENTS_FILE, VIEWS_FILE, Directory
 
 FLOOR_FILE: Final = "floor.sqlite"
@@ -77,7 +78,8 @@ class Measuring:
             events = of
             progress(done, of)
 
-        with contextlib.closing(Directory(self._path, now, database=self._database)) as directory:
+        opened = contextlib.closing(Directory(self._path, now, database=self._database))
+        with opened as directory, as_a_process_of_its_own():
             directory.follower.rebuild(tell)
         return events
 

@@ -277,6 +277,29 @@ def test_a_quantity_of_a_product_is_taken_from_batches_gained_since(place: Path,
         assert isinstance(refused, Refusal)
 
 
+def test_a_lot_is_taken_though_its_batch_was_let_go(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory keeps few batches and no more lots than these; a lot that it let go cannot be commissioned again."""
+    monkeypatch.setattr(memory, "MAX_RUNS_AT_HAND", 3)
+    monkeypatch.setattr(memory, "GROUPS_BETWEEN_TIDYING", 1)
+
+    def batch(request_id: str, lot: str) -> CommissionBatch:
+        day = datetime.date(2025, 12, 2)
+        return CommissionBatch(
+            request_id=request_id, brand="acme", product=MASK, lot=lot, size=5, made_on=day
+        )
+
+    with library(place) as opened:
+        positions(ask(opened, *BEGINNING))
+        for number in range(10):
+            positions(ask(opened, batch(f"c{number}", f"lot-{number}")))
+        state = opened._books["masks"]._memory.state
+        assert len(state.batches) <= 4
+        assert len(state.lots) <= 4
+        (refused,) = ask(opened, batch("again", "lot-1"))
+        assert isinstance(refused, Refusal)
+        assert refused.reason is Reason.BATCH_EXISTS
+
+
 def test_a_return_may_span_more_transfers_than_one_statement_names(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -384,6 +407,7 @@ def little_memory(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
     if request.cls is not None:
         monkeypatch.setattr(memory, "MAX_RUNS_AT_HAND", 3)
         monkeypatch.setattr(memory, "MAX_TRANSFERS_AT_HAND", 2)
+        monkeypatch.setattr(memory, "MAX_CASES_AT_HAND", 1)
         monkeypatch.setattr(memory, "GROUPS_BETWEEN_TIDYING", 1)
 
 

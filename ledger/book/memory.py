@@ -19,10 +19,13 @@ MAX_TAIL = 20_000
 """How many events the views may lag behind before writing waits for them: what is not in them is in memory."""
 
 MAX_RUNS_AT_HAND = 400_000
-"""How many runs are kept in memory before the batches unused for longest are let go (some 300 bytes each)."""
+"""How many runs are kept in memory before the batches unused for longest are let go (some 500 bytes each)."""
 
 MAX_TRANSFERS_AT_HAND = 50_000
 """How many transfers are kept in memory before those no longer open are let go."""
+
+MAX_CASES_AT_HAND = 50_000
+"""How many cases are kept in memory before all are let go: those still in use are soon loaded again."""
 
 LOADS_OF_A_GROUP = 4
 """How many loads a group shares: transfers lead to units, units to cases, cases to contents."""
@@ -234,7 +237,8 @@ class Memory:
         at_hand = sum(len(partition.runs) for partition in state.partitions.values())
         while at_hand > MAX_RUNS_AT_HAND and len(self._used) > 1:
             number, _ = self._used.popitem(last=False)
-            state.batches.pop(number, None)
+            if (batch := state.batches.pop(number, None)) is not None:
+                state.lots.pop((batch.commissioned.product, batch.commissioned.lot), None)
             if (partition := state.partitions.pop(number, None)) is not None:
                 at_hand -= len(partition.runs)
         if len(state.transfers) > MAX_TRANSFERS_AT_HAND:
@@ -242,6 +246,8 @@ class Memory:
             closed = [key for key, item in state.transfers.items() if item and item.status is not offered]
             for key in closed:
                 del state.transfers[key]
+        if len(state.cases) > MAX_CASES_AT_HAND:
+            state.cases.clear()
         if len(state.holdings) > MAX_HOLDINGS:
             state.holdings.clear()
         state.forget_absent()

@@ -28,6 +28,9 @@ from ledger.store.views import open_views, write_changes
 EVENTS_AT_ONCE = 5_000
 """The most events carried in one transaction: enough to share its cost, few enough to keep readers current."""
 
+TIMES_AT_ONCE = 4
+"""How many times as many are where all is made anew: it is a tenth faster, and nobody reads what is not whole."""
+
 WATCH_SECONDS = 0.02
 """How often it is looked whether another process has carried views that somebody waits for, where nobody tells."""
 
@@ -192,12 +195,15 @@ class Follower:
             ledger.codec.MalformedEvent: the log holds bytes that are no event.
             eventsourcing.persistence.PersistenceError: the database refuses.
         """
+        return self._carry_on(book, progress, self._events_at_once)
+
+    def _carry_on(self, book: str, progress: Progress | None, at_once: int) -> int:
         head, position = self._stream.head(book), self.position(book)
         while not self._closing:
             self._awaited.reached(book, position)
             if progress is not None:
                 progress(position, max(position, head))
-            entries = self._stream.read(book, position, self._events_at_once)
+            entries = self._stream.read(book, position, at_once)
             if not entries:
                 break
             position = self._carry(book, position, [decode(entry.position, entry.data) for entry in entries])
@@ -215,7 +221,7 @@ class Follower:
         heads = {book: self._stream.head(book) for book in self._stream.books()}
         total, before = sum(heads.values()), 0
         for book, head in heads.items():
-            self.catch_up(book, _as_part(progress, before, total))
+            self._carry_on(book, _as_part(progress, before, total), TIMES_AT_ONCE * self._events_at_once)
             before += head
 
     def _carry(self, book: str, after: int, events: list[RecordedEvent]) -> int:

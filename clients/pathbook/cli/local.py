@@ -14,6 +14,7 @@ from pathbook.cli.settings import Books
 from services.background import running
 from services.carrying import carry
 from services.clock import now
+from services.collecting import collect_seldom
 from services.directory import EVENTS_FILE, KEY_FILE, VIEWS_FILE, Directory, has_books
 from services.logs import configure_log
 from services.serving import serve as serve_until_told
@@ -57,6 +58,7 @@ def serving(books: Books) -> Iterator[str]:
         click.UsageError: the URL of the database is malformed.
     """
     settings = _settings(books, listen=ANY_PORT)
+    collect_seldom()
     with contextlib.ExitStack() as stack:
         with _opening(settings):
             port = stack.enter_context(running(settings, logging.WARNING))
@@ -96,6 +98,7 @@ def rebuild(books: Books, progress: Callable[[int, int], None]) -> tuple[str, in
     """
     require_books(books)
     settings = _settings(books)
+    collect_seldom()
     with _opening(settings):
         directory = Directory(settings.data, now, database=settings.database, allow_event_loss=True)
     events = 0
