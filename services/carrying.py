@@ -8,9 +8,9 @@ from typing import Final
 
 import structlog
 
+from ledger.collecting import collect_seldom
 from ledger.store.follower import EVENTS_AT_ONCE
 from services.clock import now
-from services.collecting import collect_seldom
 from services.directory import Directory
 from services.settings import Settings
 

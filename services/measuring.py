@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from ledger.collecting import as_a_process_of_its_own
 from ledger.queries import Queries
 from ledger.queries.answers import StepKind
 from ledger.refusals import Refusal
@@ -17,7 +18,6 @@ from ledger.store.scratch import scratch_database
 from ledger.store.stream import Stream
 from ledger.values import Unit
 from services.clock import now
-from services.collecting import as_a_process_of_its_own
 from services.directory import EVENTS_FILE, VIEWS_FILE, Directory
 
 FLOOR_FILE: Final = "floor.sqlite"

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import structlog
 
 from ledger.book.memory import MAX_TAIL
+from ledger.collecting import collect_seldom
 from services.background import running
-from services.collecting import collect_seldom
 from services.logs import configure_log
 from services.settings import Settings
 from services.stopping import stopping

@@ -14,10 +14,10 @@ from typing import Final, TypeAlias
 
 import structlog
 
+from ledger.collecting import collect_seldom
 from services.background import running
 from services.carrying import carry
 from services.clock import now
-from services.collecting import collect_seldom
 from services.directory import Directory
 from services.logs import configure_log
 from services.ports import reserved

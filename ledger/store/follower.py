@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from typing import TypeAlias
 
@@ -12,24 +12,28 @@ from eventsourcing.persistence import PersistenceError, Tracking, TrackingRecord
 from sqlalchemy import BigInteger, Column, Connection, Engine, MetaData, Table
 from sqlalchemy.schema import CreateTable
 
-from ledger import runs
 from ledger.codec import decode
 from ledger.events import RecordedEvent
 from ledger.projections.registers import request
-from ledger.projections.views import ViewChanges
+from ledger.runs import Partition
 from ledger.store.awaited import AwaitedPositions
 from ledger.store.database import TEXT, create_schema, reading, writing
+from ledger.store.folding import Folded, fold, folding
 from ledger.store.notices import ALL_BOOKS, POLL_SECONDS, Notices, notify
 from ledger.store.partitions import Partitions
+from ledger.store.statements import Row, Statement
 from ledger.store.stream import Stream, persistence_errors
 from ledger.store.tables import REFILL, REQUEST, VIEWS
-from ledger.store.views import open_views, write_changes
+from ledger.store.views import STATEMENTS, open_views, writes
 
 EVENTS_AT_ONCE = 5_000
 """The most events carried in one transaction: enough to share its cost, few enough to keep readers current."""
 
 TIMES_AT_ONCE = 4
 """How many times as many are where all is made anew: it is a tenth faster, and nobody reads what is not whole."""
+
+EVENTS_ALONE = 50_000
+"""Up to how many events are made anew without another process: to start one takes as long as these."""
 
 WATCH_SECONDS = 0.02
 """How often it is looked whether another process has carried views that somebody waits for, where nobody tells."""
@@ -195,15 +199,12 @@ class Follower:
             ledger.codec.MalformedEvent: the log holds bytes that are no event.
             eventsourcing.persistence.PersistenceError: the database refuses.
         """
-        return self._carry_on(book, progress, self._events_at_once)
-
-    def _carry_on(self, book: str, progress: Progress | None, at_once: int) -> int:
         head, position = self._stream.head(book), self.position(book)
         while not self._closing:
             self._awaited.reached(book, position)
             if progress is not None:
                 progress(position, max(position, head))
-            entries = self._stream.read(book, position, at_once)
+            entries = self._stream.read(book, position, self._events_at_once)
             if not entries:
                 break
             position = self._carry(book, position, [decode(entry.position, entry.data) for entry in entries])
@@ -221,30 +222,70 @@ class Follower:
         heads = {book: self._stream.head(book) for book in self._stream.books()}
         total, before = sum(heads.values()), 0
         for book, head in heads.items():
-            self._carry_on(book, _as_part(progress, before, total), TIMES_AT_ONCE * self._events_at_once)
+            part = _as_part(progress, before, total)
+            if head - self.position(book) > EVENTS_ALONE:
+                self._carry_folded(book, part, head)
+            self.catch_up(book, part)
             before += head
 
-    def _carry(self, book: str, after: int, events: list[RecordedEvent]) -> int:
-        """Write what the events after a position mean, and return where the views stand then.
+    def _carry_folded(self, book: str, progress: Progress | None, head: int) -> None:
+        """Carry the views of a book on while another process folds, as far as that goes."""
+        position, at_once = self.position(book), TIMES_AT_ONCE * self._events_at_once
+        if progress is not None:
+            progress(position, head)
+        with folding(self._stream.engine, self._engine, book, position, at_once) as process:
+            for folded in process.groups():
+                if self._closing or not self._write_folded(book, folded):
+                    return
+                process.written(folded.last)
+                if progress is not None:
+                    progress(folded.last, max(folded.last, head))
 
-        Where they did not stand at that position, another follower was first: then nothing is written.
-        """
+    def _write_folded(self, book: str, folded: Folded) -> bool:
+        """Write what another process found; return whether the views stood where that begins."""
+
+        def means(_connection: Connection) -> Iterable[tuple[Statement, list[Row]]]:
+            return [(STATEMENTS[place], rows) for place, rows in folded.writes]
+
+        with self._carrying:
+            return self._write(book, folded.after, folded.last, means)
+
+    def _carry(self, book: str, after: int, events: list[RecordedEvent]) -> int:
+        """Write what the events after a position mean, and return where the views stand then."""
+        at_hand: dict[int, Partition] = {}
+
+        def means(connection: Connection) -> Iterable[tuple[Statement, list[Row]]]:
+            changes, found = fold(self._partitions, connection, book, after, events)
+            at_hand.update(found)
+            return writes(changes)
+
         last = events[-1].position
         with self._carrying:
-            with persistence_errors(), writing(self._engine, turn=book) as connection:
-                tracked = self._recorder.max_tracking_id_on(connection, book) or 0
-                if tracked != after:
-                    return tracked
-                touched = {batch for recorded in events for batch in runs.batches(recorded.event)}
-                at_hand = self._partitions.take(connection, book, after, touched)
-                changes = ViewChanges()
-                for recorded in events:
-                    changes.add(recorded, runs.apply(at_hand, recorded))
-                write_changes(connection, book, changes)
-                self._recorder.insert_tracking_on(connection, Tracking(book, last))
-                notify(connection, book)
-            self._partitions.give_back(book, last, at_hand)
-        return last
+            if self._write(book, after, last, means):
+                self._partitions.give_back(book, last, at_hand)
+                return last
+        return self.position(book)
+
+    def _write(
+        self,
+        book: str,
+        after: int,
+        last: int,
+        means: Callable[[Connection], Iterable[tuple[Statement, list[Row]]]],
+    ) -> bool:
+        """Write what the events after a position up to ``last`` mean.
+
+        Where the views did not stand at that position, another follower was first: then nothing is written.
+        """
+        with persistence_errors(), writing(self._engine, turn=book) as connection:
+            tracked = self._recorder.max_tracking_id_on(connection, book) or 0
+            if tracked != after:
+                return False
+            for statement, rows in means(connection):
+                statement.execute(connection, book, rows)
+            self._recorder.insert_tracking_on(connection, Tracking(book, last))
+            notify(connection, book)
+        return True
 
     def _of_another_log(self, connection: Connection) -> bool:
         """Tell whether the views know an event that the log does not have, as after a backup was put back."""

@@ -59,6 +59,10 @@ class Partitions:
                 taken[batch] = partition
         return taken
 
+    def keep(self, book: str, batches: Iterable[int]) -> bool:
+        """Tell whether all of these batches are kept."""
+        return all((book, batch) in self._kept for batch in batches)
+
     def give_back(self, book: str, position: int, partitions: dict[int, Partition]) -> None:
         """Keep what was taken, as of a later position; in exchange, let go what was not used for longest."""
         self._positions[book] = position

@@ -208,7 +208,7 @@ class Stream:
     """
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self.engine = engine
         self._readings = Readings(engine)
         self._recorder = SQLAlchemyAggregateRecorder(engine)
         self._listeners: list[Callable[[str], None]] = []
@@ -217,7 +217,7 @@ class Stream:
     @contextlib.contextmanager
     def turn(self, book: str) -> Iterator[Turn]:
         """Wait until nobody else writes to a book; what is appended then is on disk when the block ends."""
-        with persistence_errors(), writing(self._engine, turn=book) as connection:
+        with persistence_errors(), writing(self.engine, turn=book) as connection:
             turn = Turn(connection, self._recorder, book)
             yield turn
         if turn.appended:
@@ -251,7 +251,7 @@ class Stream:
 
     def read(self, book: str, after: int, limit: int, through: int | None = None) -> list[StoredEntry]:
         """At most `limit` entries above position `after`, none above `through`, in order."""
-        with persistence_errors(), reading(self._engine) as connection:
+        with persistence_errors(), reading(self.engine) as connection:
             rows = self._recorder.select_on(connection, book, gt=after, lte=through, limit=limit)
         return list(starmap(StoredEntry, rows))
 
@@ -289,7 +289,7 @@ class Stream:
     def books(self) -> list[str]:
         """The books that have an event, in the order of their names."""
         names: list[str] = []
-        with persistence_errors(), reading(self._engine) as connection:
+        with persistence_errors(), reading(self.engine) as connection:
             # One search a book; asking for the distinct names would read every event.
             name = connection.execute(_NEXT_BOOK, {"book": ""}).scalar()
             while name is not None:

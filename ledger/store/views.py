@@ -1,7 +1,8 @@
 """Writing the views: what a sequence of events changes in them, and dropping views of another version."""
 
-from collections.abc import Mapping, Sequence
-from itertools import groupby
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, groupby
+from typing import Final
 
 import sqlalchemy as sa
 import structlog
@@ -9,16 +10,17 @@ from sqlalchemy import Connection, Engine
 
 from ledger.projections import cases, registers, transfers
 from ledger.projections.runs import RunChanges
-from ledger.projections.views import Row, ViewChanges
+from ledger.projections.views import Row as ViewRow
+from ledger.projections.views import ViewChanges
 from ledger.store import tables
 from ledger.store.database import FormatNotKnown, create_schema, reading, writing
 from ledger.store.planning import describe
-from ledger.store.statements import Statement, adding, amending, emptying, inserting, removing
+from ledger.store.statements import Row, Statement, adding, amending, emptying, inserting, removing
 
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 # Executed in this order, for what is amended may have been inserted by the same sequence of events.
-_REGISTERS: Mapping[type[Row], Statement] = {
+_REGISTERS: Mapping[type[ViewRow], Statement] = {
     registers.RequestRow: inserting(tables.REQUEST),
     registers.PartyRow: inserting(tables.PARTY),
     registers.ProductRow: inserting(tables.PRODUCT),
@@ -49,6 +51,14 @@ _END_RUN = amending(tables.RUN, [*_RUN_KEY, "valid_to"])
 _REMOVE_RUN = removing(tables.RUN, _RUN_KEY)
 _ADD_LADDER, _REMOVE_LADDER = adding(tables.LADDER), removing(tables.LADDER, [], tables.NO_UNITS)
 _ADD_STOCK, _REMOVE_STOCK = adding(tables.STOCK), removing(tables.STOCK, [], tables.NOTHING_LEFT)
+
+STATEMENTS: Final = (
+    *_REGISTERS.values(),
+    *chain.from_iterable(_CASES.values()),
+    *(_REMOVE_RUN, _END_RUN, _INSERT_RUN),
+    *(_ADD_LADDER, _ADD_STOCK, _REMOVE_LADDER, _REMOVE_STOCK),
+)
+"""All that ever write a view: a place here means the same in every process of this program."""
 
 MIGRATIONS = "ledger:store/migrations"
 """Where alembic finds the steps that lead from one version of the tables to the next."""
@@ -98,27 +108,27 @@ def _migrate(connection: Connection, found: str, database: str) -> None:
         describe(tables.VIEWS, connection)
 
 
-def write_changes(connection: Connection, book: str, changes: ViewChanges) -> None:
-    """Write what a sequence of events changes in a book's views; they must stand where it begins."""
+def writes(changes: ViewChanges) -> Iterator[tuple[Statement, list[Row]]]:
+    """Yield the statements that write what a sequence of events changes, in order, each with its rows.
+
+    Each is one of STATEMENTS. The views must stand where the sequence begins when they are executed.
+    """
     assert changes.rows.keys() <= _REGISTERS.keys(), changes.rows.keys()
     for kind, statement in _REGISTERS.items():
-        statement.execute(connection, book, changes.rows.get(kind, ()))
-    for step, rows in groupby(changes.cases, key=type):
-        same = list(rows)
+        yield statement, changes.rows.get(kind, [])
+    for step, steps in groupby(changes.cases, key=type):
+        rows: list[Row] = list(steps)
         for statement in _CASES[step]:
-            statement.execute(connection, book, same)
-    _write_runs(connection, book, changes.runs)
-    _ADD_LADDER.execute(connection, book, [(*key, more) for key, more in changes.ladder.sums.items() if more])
-    _ADD_STOCK.execute(
-        connection, book, [(*key, *more) for key, more in changes.stock.sums.items() if any(more)]
-    )
-    _REMOVE_LADDER.execute(connection, book, [()])
-    _REMOVE_STOCK.execute(connection, book, [()])
+            yield statement, rows
+    yield from _run_writes(changes.runs)
+    yield _ADD_LADDER, [(*key, more) for key, more in changes.ladder.sums.items() if more]
+    yield _ADD_STOCK, [(*key, *more) for key, more in changes.stock.sums.items() if any(more)]
+    yield _REMOVE_LADDER, [()]
+    yield _REMOVE_STOCK, [()]
 
 
-def _write_runs(connection: Connection, book: str, runs: RunChanges) -> None:
-    made = [tables.row_from_run(key[0], run, runs.ended.get(key)) for key, run in sorted(runs.made.items())]
-    ended = [(*key, position) for key, position in runs.ended.items() if key not in runs.made]
-    _REMOVE_RUN.execute(connection, book, runs.removed)
-    _END_RUN.execute(connection, book, ended)
-    _INSERT_RUN.execute(connection, book, made)
+def _run_writes(runs: RunChanges) -> Iterator[tuple[Statement, list[Row]]]:
+    yield _REMOVE_RUN, list(runs.removed)
+    yield _END_RUN, [(*key, position) for key, position in runs.ended.items() if key not in runs.made]
+    made = sorted(runs.made.items())
+    yield _INSERT_RUN, [tables.row_from_run(key[0], run, runs.ended.get(key)) for key, run in made]

@@ -1,5 +1,6 @@
 """Following: however the events come, and whatever interrupts it, the views come out the same."""
 
+import multiprocessing
 import random
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from sqlalchemy.types import TypeEngine
 from structlog.testing import capture_logs
 
 from ledger.codec import MalformedEvent
+from ledger.store import follower as followers
 from ledger.store import tables
 from ledger.store.database import FormatNotKnown, Purpose, create_schema, open_engine, reading, writing
 from ledger.store.follower import TRACKING, Follower
@@ -43,7 +45,8 @@ import sys
 from ledger.store.database import open_engine
 from ledger.store.follower import Follower
 from ledger.store.stream import Stream
-events, views, work, events_at_once = sys.argv[1:]
+from ledger.store import follower as module
+events, views, work, events_at_once, module.EVENTS_ALONE = *sys.argv[1:-1], int(sys.argv[-1])
 stream = Stream(open_engine(events, purpose="events"))
 follower = Follower(stream, open_engine(views, purpose="views"), int(events_at_once))
 tell = lambda done, of: print(done, flush=True)
@@ -76,7 +79,9 @@ def followed(stream: Stream, directory: Path, *books: str) -> Rows:
     return rows
 
 
-def child(place: Path, work: str, events_at_once: int) -> subprocess.Popen[str]:
+def child(
+    place: Path, work: str, events_at_once: int, alone: int = followers.EVENTS_ALONE
+) -> subprocess.Popen[str]:
     """Start a follower of a place in a process of its own."""
     arguments = [
         sys.executable,
@@ -86,6 +91,7 @@ def child(place: Path, work: str, events_at_once: int) -> subprocess.Popen[str]:
         url(place, "views"),
         work,
         str(events_at_once),
+        str(alone),
     ]
     return subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
 
@@ -171,15 +177,23 @@ def test_two_followers_of_one_file_share_the_work(
     assert rows_of(connect("views")) == followed(stream, tmp_path)
 
 
+@pytest.mark.parametrize("alone", [0, followers.EVENTS_ALONE], ids=["folded apart", "alone"])
 def test_a_rebuild_that_was_killed_goes_on_where_it_was(
-    long_book: SyntheticBook, stream: Stream, connect: Connect, place: Path, tmp_path: Path
+    long_book: SyntheticBook,
+    stream: Stream,
+    connect: Connect,
+    place: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    alone: int,
 ) -> None:
     """Until a rebuild is finished its views answer nothing; asked for again, it goes on and ends alike."""
+    monkeypatch.setattr(followers, "EVENTS_ALONE", alone)
     total = len(long_book.entries)
     stream.append("book", 0, long_book.entries)
     views = connect("views")
     Follower(stream, views).catch_up("book")
-    kill_after(child(place, "rebuild", 5), 3, 0)
+    kill_after(child(place, "rebuild", 5, alone), 3, 0)
     follower = Follower(stream, views)
     stood = follower.position("book")
     with pytest.raises(ViewsNotWhole), moment(Readings(views), "book"):
@@ -193,8 +207,12 @@ def test_a_rebuild_that_was_killed_goes_on_where_it_was(
     assert rows_of(views) == followed(stream, tmp_path)
 
 
-def test_a_rebuild_begins_every_book_anew(stream: Stream, connect: Connect, tmp_path: Path) -> None:
+@pytest.mark.parametrize("alone", [0, followers.EVENTS_ALONE], ids=["folded apart", "alone"])
+def test_a_rebuild_begins_every_book_anew(
+    stream: Stream, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, alone: int
+) -> None:
     """A finished rebuild is begun again by the next, drops what does not belong, and counts all books."""
+    monkeypatch.setattr(followers, "EVENTS_ALONE", alone)
     views = connect("views")
     follower = Follower(stream, views)
     for name, seed in (("one", 1), ("two", 2)):
@@ -209,6 +227,53 @@ def test_a_rebuild_begins_every_book_anew(stream: Stream, connect: Connect, tmp_
     assert told[-1] == (total, total)
     assert told == sorted(told)
     assert rows_of(views) == followed(stream, tmp_path, "one", "two")
+
+
+def test_a_rebuild_goes_on_without_the_process_that_folds(
+    long_book: SyntheticBook,
+    stream: Stream,
+    connect: Connect,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where it is killed, or another follower goes ahead of it, the rebuild finds out by itself what events mean."""
+    monkeypatch.setattr(followers, "EVENTS_ALONE", 0)
+    stream.append("book", 0, long_book.entries[:-1])
+    views = connect("views")
+    folding: list[int] = []
+
+    def kill(done: int, _of: int) -> None:
+        folding.append(done if multiprocessing.active_children() else -1)
+        if done > 0:
+            for process in multiprocessing.active_children():
+                process.kill()
+
+    Follower(stream, views, 10).rebuild(kill)
+    assert folding[:2] == [-1, 40]  # not yet begun, and at work
+    assert -1 in folding[2:]
+    assert stream.head("book") == len(long_book.entries) - 1
+    assert rows_of(views) == followed(stream, tmp_path)
+    follower, ahead = Follower(stream, views, 10), Follower(stream, connect("views"), 7)
+
+    def go_ahead(done: int, _of: int) -> None:
+        if done == 80:
+            stream.append("book", len(long_book.entries) - 1, long_book.entries[-1:])
+            ahead.catch_up("book")
+
+    follower.rebuild(go_ahead)
+    assert stream.head("book") == len(long_book.entries)
+    assert rows_of(views) == followed(stream, tmp_path)
+    assert not multiprocessing.active_children()
+
+
+def test_a_rebuild_tells_of_an_event_that_cannot_be_read(
+    stream: Stream, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ends the process that folds is met again, and raised, by the one that writes."""
+    monkeypatch.setattr(followers, "EVENTS_ALONE", 0)
+    stream.append("book", 0, [*SyntheticBook(5, 10).entries[:4], ("Nothing.v1", b"nothing")])
+    with pytest.raises(MalformedEvent):
+        Follower(stream, connect("views"), 1).rebuild()
 
 
 def test_views_from_before_versions_were_kept_are_made_anew(

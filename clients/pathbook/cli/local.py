@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from ledger.collecting import collect_seldom
 from ledger.serials import BookKey, print_book_key
 from pathbook.cli.settings import Books
 from services.background import running
 from services.carrying import carry
 from services.clock import now
-from services.collecting import collect_seldom
 from services.directory import EVENTS_FILE, KEY_FILE, VIEWS_FILE, Directory, has_books
 from services.logs import configure_log
 from services.serving import serve as serve_until_told
