@@ -58,7 +58,7 @@ def _bench(run: Run, store: Store, sums: Sums, chance: random.Random, kills: int
     lines, unreadable, unfulfilled = sums.counted()
     _say("lines", f"{lines:,} in {len(sums.sources)} tables")
     _say("of these", f"{unreadable:,} unreadable, {unfulfilled:,} returns of what the store has not got")
-    printed = check_summary(run.import_tables(2 * lines, kills, chance), sums)
+    printed = check_summary(run.import_tables(2 * lines, kills, chance), sums, interrupted=kills > 0)
     _say("imported", f"{printed.accepted:,} new, {printed.duplicate:,} again: as the tables say, to the cent")
     _tell_import(run.watched, lines)
     with Client(run.server.target, book=BOOK, timeout=CALL_SECONDS) as client:

@@ -4,7 +4,7 @@ Nothing here is Pathbook's own: the recipe's rules are said again in SQL, and wh
 is found by counting bottles of each store and item in the order of the lines.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -119,6 +119,14 @@ class Sums:
             "SELECT source, row FROM line WHERE NOT readable OR place IN (SELECT place FROM refused) ORDER BY place"
         ).fetchall()
         yield from rows
+
+    def fulfil(self, lines: Iterable[tuple[str, int]]) -> None:
+        """Let returns (source, row) stand after all, of those that find too little by then."""
+        for source, row in lines:
+            self._database.execute(
+                "DELETE FROM refused WHERE place = (SELECT place FROM line WHERE source = $1 AND row = $2)",
+                [source, row],
+            )
 
     def rows(self) -> dict[str, int]:
         """Return how many lines each source has."""
