@@ -37,6 +37,12 @@ SCHEMAS = {"events": "pathbook_events", "views": "pathbook_views"}
 TEXT = sqlalchemy.Text().with_variant(sqlalchemy.Text(collation="C"), "postgresql")
 """Text in the order of its bytes, wherever a database was set up."""
 
+MUCH_CACHE_KIB = 65_536
+"""How much of an SQLite file whoever writes much of it keeps in memory, in KiB."""
+
+MUCH_LOG_PAGES = 20_000
+"""How many pages they let the log ahead of the file grow to, some 80 MB, before these are copied into the file."""
+
 _SYNCHRONOUS = {"events": "FULL", "views": "NORMAL"}
 # An acknowledged event outlives a power cut. Views may lose their last commits to it, and are carried on.
 
@@ -120,6 +126,24 @@ def _open_sqlite(url: URL, purpose: Purpose) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def open_for_much(engine: Engine) -> Engine:
+    """Open an engine on the same database for whoever alone writes much of it: transactions of many megabytes.
+
+    Pages all over an SQLite file are written again by one such transaction after another. Kept in memory, and in the
+    log ahead of the file, they take half the time once a book has a million events.
+    """
+    if engine.dialect.name != "sqlite":
+        return engine
+    another = _open_sqlite(engine.url, "views")
+
+    @sqlalchemy.event.listens_for(another, "connect")
+    def _connected(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+        connection.execute(f"PRAGMA cache_size = -{MUCH_CACHE_KIB}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {MUCH_LOG_PAGES}")
+
+    return another
 
 
 def _open_postgresql(url: URL, purpose: Purpose) -> Engine:

@@ -249,14 +249,14 @@ def test_a_rebuild_goes_on_without_the_process_that_folds(
                 process.kill()
 
     Follower(stream, views, 10).rebuild(kill)
-    assert folding[:2] == [-1, 40]  # not yet begun, and at work
+    assert folding[:2] == [-1, 10 * followers.TIMES_AT_ONCE]  # not yet begun, and at work
     assert -1 in folding[2:]
     assert stream.head("book") == len(long_book.entries) - 1
     assert rows_of(views) == followed(stream, tmp_path)
     follower, ahead = Follower(stream, views, 10), Follower(stream, connect("views"), 7)
 
     def go_ahead(done: int, _of: int) -> None:
-        if done == 80:
+        if done == 20 * followers.TIMES_AT_ONCE:
             stream.append("book", len(long_book.entries) - 1, long_book.entries[-1:])
             ahead.catch_up("book")
 
