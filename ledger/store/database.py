@@ -37,6 +37,18 @@ SCHEMAS = {"events": "pathbook_events", "views": "pathbook_views"}
 TEXT = sqlalchemy.Text().with_variant(sqlalchemy.Text(collation="C"), "postgresql")
 """Text in the order of its bytes, wherever a database was set up."""
 
+_BY_KEYS = {"plan_cache_mode": "force_generic_plan"} | dict.fromkeys(
+    ("enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin"), "off"
+)
+"""Has PostgreSQL find rows by their keys, as all statements here mean it to, and plan for that once.
+
+While a table is small, and until its statistics are made, it would rather read all of it, above all where it is given
+many keys; and what it planned for an empty table it would keep to.
+"""
+
+_AS_IT_IS = {"plan_cache_mode": "force_custom_plan"}
+"""Has it plan each statement anew, for the rows it is given and the table as it is."""
+
 MUCH_CACHE_KIB = 65_536
 """How much of an SQLite file whoever writes much of it keeps in memory, in KiB."""
 
@@ -132,10 +144,11 @@ def open_for_much(engine: Engine) -> Engine:
     """Open an engine on the same database for whoever alone writes much of it: transactions of many megabytes.
 
     Pages all over an SQLite file are written again by one such transaction after another. Kept in memory, and in the
-    log ahead of the file, they take half the time once a book has a million events.
+    log ahead of the file, they take half the time once a book has a million events. PostgreSQL plans each statement
+    with its thousands of rows in sight.
     """
-    if engine.dialect.name != "sqlite":
-        return engine
+    if engine.dialect.name == "postgresql":
+        return _open_postgresql(engine.url, "views", by_keys=False)
     another = _open_sqlite(engine.url, "views")
 
     @sqlalchemy.event.listens_for(another, "connect")
@@ -146,11 +159,12 @@ def open_for_much(engine: Engine) -> Engine:
     return another
 
 
-def _open_postgresql(url: URL, purpose: Purpose) -> Engine:
+def _open_postgresql(url: URL, purpose: Purpose, *, by_keys: bool = True) -> Engine:
     settings = {
         "search_path": SCHEMAS[purpose],
         "lock_timeout": f"{BUSY_SECONDS}s",
         "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
+        **(_BY_KEYS if by_keys else _AS_IT_IS),
     }
     if purpose == "views":
         settings["synchronous_commit"] = "off"

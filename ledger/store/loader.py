@@ -162,9 +162,7 @@ def _among(connection: Connection, column: ColumnElement[_Key], keys: list[_Key]
     """Say that a column has one of the keys."""
     if connection.dialect.name != "postgresql":
         return column.in_(keys)
-    # PostgreSQL plans for an array of any length; of a list it counts the parts, and while it knows too little of a
-    # table that is new, it reads all of it rather than search for 500.
-    return column == sa.any_(sa.cast(keys, ARRAY(column.type)))
+    return column == sa.any_(sa.cast(keys, ARRAY(column.type)))  # one statement for any number of keys
 
 
 def _load_parties(connection: Connection, state: State, needs: Needs) -> None:
