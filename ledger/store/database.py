@@ -141,22 +141,24 @@ def _open_sqlite(url: URL, purpose: Purpose) -> Engine:
 
 
 def open_for_much(engine: Engine) -> Engine:
-    """Open an engine on the same database for whoever alone writes much of it: transactions of many megabytes.
+    """Open an engine on the same database for whoever alone writes much of it; it is disposed of with the other.
 
     Pages all over an SQLite file are written again by one such transaction after another. Kept in memory, and in the
     log ahead of the file, they take half the time once a book has a million events. PostgreSQL plans each statement
     with its thousands of rows in sight.
     """
     if engine.dialect.name == "postgresql":
-        return _open_postgresql(engine.url, "views", by_keys=False)
-    another = _open_sqlite(engine.url, "views")
-
-    @sqlalchemy.event.listens_for(another, "connect")
-    def _connected(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
-        connection.execute(f"PRAGMA cache_size = -{MUCH_CACHE_KIB}")
-        connection.execute(f"PRAGMA wal_autocheckpoint = {MUCH_LOG_PAGES}")
-
+        another = _open_postgresql(engine.url, "views", by_keys=False)
+    else:
+        another = _open_sqlite(engine.url, "views")
+        sqlalchemy.event.listen(another, "connect", _keep_much)
+    sqlalchemy.event.listen(engine, "engine_disposed", lambda _: another.dispose())
     return another
+
+
+def _keep_much(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+    connection.execute(f"PRAGMA cache_size = -{MUCH_CACHE_KIB}")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {MUCH_LOG_PAGES}")
 
 
 def _open_postgresql(url: URL, purpose: Purpose, *, by_keys: bool = True) -> Engine:

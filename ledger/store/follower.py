@@ -177,8 +177,6 @@ class Follower:
         if self._thread.ident is not None:
             self._thread.join()
         self._awaited.close()
-        if self._writing_engine is not self._engine:
-            self._writing_engine.dispose()
 
     def position(self, book: str) -> int:
         """The position at which the views of a book stand, 0 if it was never followed."""
