@@ -60,6 +60,7 @@ _SYNCHRONOUS = {"events": "FULL", "views": "NORMAL"}
 
 _WRITE_AHEAD_ATTEMPTS = 300
 _WRITES = "pathbook_writes"
+_GIVEN_OPTIONS = "pathbook_given_options"
 
 
 class FormatNotKnown(Exception):  # noqa: N818 -- nothing is broken: the file and the program are of two ages
@@ -140,6 +141,13 @@ def _open_sqlite(url: URL, purpose: Purpose) -> Engine:
     return engine
 
 
+def url_of(engine: Engine) -> str:
+    """Return the URL that opens an engine like this one, password and all: not to be shown."""
+    given = engine.get_execution_options().get(_GIVEN_OPTIONS)
+    url = engine.url.update_query_dict({"options": given}) if given else engine.url
+    return url.render_as_string(hide_password=False)
+
+
 def open_for_much(engine: Engine) -> Engine:
     """Open an engine on the same database for whoever alone writes much of it; it is disposed of with the other.
 
@@ -148,7 +156,7 @@ def open_for_much(engine: Engine) -> Engine:
     with its thousands of rows in sight.
     """
     if engine.dialect.name == "postgresql":
-        another = _open_postgresql(engine.url, "views", by_keys=False)
+        another = _open_postgresql(sqlalchemy.make_url(url_of(engine)), "views", by_keys=False)
     else:
         another = _open_sqlite(engine.url, "views")
         sqlalchemy.event.listen(another, "connect", _keep_much)
@@ -176,6 +184,7 @@ def _open_postgresql(url: URL, purpose: Purpose, *, by_keys: bool = True) -> Eng
         url.set(drivername="postgresql+psycopg").difference_update_query(["options"]),
         pool_size=POOL_SIZE,
         connect_args={"options": f"{given} {told}".strip(), "application_name": "pathbook"},
+        execution_options={_GIVEN_OPTIONS: given},
         hide_parameters=True,
     )
 

@@ -16,7 +16,7 @@ from ledger.collecting import collect_seldom
 from ledger.events import BatchCommissioned, RecordedEvent
 from ledger.projections.views import ViewChanges
 from ledger.runs import Partition
-from ledger.store.database import open_engine, reading
+from ledger.store.database import open_engine, reading, url_of
 from ledger.store.partitions import Partitions
 from ledger.store.statements import Row
 from ledger.store.stream import Stream
@@ -65,7 +65,7 @@ def folding(events: Engine, views: Engine, book: str, after: int, at_once: int) 
 
     Why the process ended early is not told: whoever then goes on alone meets the same, and tells it.
     """
-    urls = [engine.url.render_as_string(hide_password=False) for engine in (events, views)]
+    urls = [url_of(engine) for engine in (events, views)]
     ours, theirs = CONTEXT.Pipe()
     process = CONTEXT.Process(target=_fold, args=(theirs, *urls, book, after, at_once), daemon=True)
     with ours:

@@ -10,12 +10,16 @@ import sqlalchemy
 from sqlalchemy import Engine
 
 from ledger.store.database import (
+    MUCH_CACHE_KIB,
+    SCHEMAS,
     FormatNotKnown,
     Purpose,
     create_schema,
     create_tables,
     open_engine,
+    open_for_much,
     reading,
+    url_of,
     writing,
 )
 from ledger.store.stream import Stream
@@ -124,3 +128,31 @@ def test_a_database_of_another_kind_is_refused() -> None:
         open_engine("mysql://host/book", purpose="events")
     with pytest.raises(ValueError, match="needs a database in a file"):
         Stream(open_engine("sqlite:///:memory:", purpose="events"))
+
+
+def test_an_engine_for_much_is_of_the_same_database(connect: Connect) -> None:
+    """Whoever opens a database again, to write much or in another process, does so with the options of its URL."""
+    views = connect("views")
+    url = views.url
+    if views.dialect.name == "postgresql":
+        url = url.update_query_dict({"options": "-c statement_timeout=1234"})
+    first = open_engine(url.render_as_string(hide_password=False), purpose="views")
+    for engine in (open_for_much(first), open_engine(url_of(first), purpose="views")):
+        assert (engine.url.database, engine.url.port) == (views.url.database, views.url.port)
+        if views.dialect.name == "postgresql":
+            with reading(engine) as connection:
+                assert connection.exec_driver_sql("SHOW statement_timeout").scalar() == "1234ms"
+                assert connection.exec_driver_sql("SHOW search_path").scalar() == SCHEMAS["views"]
+        engine.dispose()
+    first.dispose()
+
+
+def test_who_writes_much_keeps_much_of_a_file_at_hand(tmp_path: Path) -> None:
+    """SQLite is told so of their connections, and of no other."""
+    views = open_engine(tmp_path / "views.sqlite", purpose="views")
+    kept = []
+    for engine in (views, open_for_much(views)):
+        with reading(engine) as connection:
+            kept.append(connection.exec_driver_sql("PRAGMA cache_size").scalar())
+    assert kept[0] != kept[1] == -MUCH_CACHE_KIB
+    views.dispose()
