@@ -115,3 +115,12 @@ def positions(outcomes: list[Outcome]) -> list[int]:
     """Return where each of some accepted commands stands."""
     assert all(isinstance(item, Answer) for item in outcomes), outcomes
     return [item.recorded.position for item in outcomes if isinstance(item, Answer)]
+
+
+def follower_stands_at(directory: Path, position: int) -> None:
+    """Carry the views of a directory to a position."""
+    events = engine(directory, "events")
+    views = engine(directory, "views")
+    assert Follower(Stream(events), views).catch_up("masks") == position
+    events.dispose()
+    views.dispose()

@@ -1,7 +1,6 @@
 """The write door: groups, repeats, cold starts, lapses, and writers that meet on one book."""
 
 import contextlib
-import datetime
 import itertools
 import tempfile
 import threading
@@ -14,12 +13,9 @@ from hypothesis import settings
 from ledger.book import Answer, door, memory
 from ledger.commands import (
     AcceptTransfer,
-    AuthorizeParty,
     Command,
-    CommissionBatch,
     OfferTransfer,
     PackCase,
-    RecordTransfer,
     RegisterParty,
     ReturnUnits,
     UnpackCase,
@@ -31,10 +27,21 @@ from ledger.rules.state import State
 from ledger.store import stream as streams
 from ledger.store.follower import Follower
 from ledger.store.stream import EVENT, Stream
-from ledger.values import Money, PartyKind, Quantity, Selection, Standing, UnitRange
-from tests.books import BEGINNING, PATIENCE, Clock, ask, engine, library, positions, record, wait_beyond
+from ledger.values import Money, PartyKind, Selection, UnitRange
+from tests.books import (
+    BEGINNING,
+    PATIENCE,
+    Clock,
+    ask,
+    engine,
+    follower_stands_at,
+    library,
+    positions,
+    record,
+    wait_beyond,
+)
 from tests.rules.test_against_model import Model
-from tests.scenario import DAY, MASK, NOON
+from tests.scenario import DAY, NOON
 
 
 def test_what_is_submitted_together_is_recorded_in_order_without_gaps(place: Path) -> None:
@@ -224,82 +231,6 @@ def test_a_refusal_knows_what_another_writer_did(place: Path) -> None:
         assert positions(ask(one, bob)) == [6]
 
 
-@pytest.mark.parametrize("products", [(), (MASK,)])
-def test_standing_is_judged_after_a_cold_start(place: Path, products: tuple[str, ...]) -> None:
-    """Who was authorised, for every product or some by name, is known to have been when nothing else is at hand."""
-    agents = [RegisterParty(request_id=name, party=name, kind=PartyKind.AGENT) for name in ("ben", "cat")]
-    given = [
-        AuthorizeParty(request_id=f"to {name}", upline=upline, party=name, tier=tier, products=products)
-        for upline, name, tier in (("acme", "ann", 1), ("ann", "ben", 2))
-    ]
-    with library(place) as opened:
-        stocked = positions(ask(opened, *BEGINNING, *agents, *given, record("stock", 9)))
-    follower_stands_at(place, stocked[-1])  # so that nothing is at hand but what deciding asks for
-    onward = msgspec.structs.replace(record("on"), giver="ann", receiver="ben")
-    beyond = msgspec.structs.replace(record("off"), giver="ben", receiver="cat")
-    for command, expected in (
-        (onward, (Standing.AUTHORIZED, Standing.AUTHORIZED)),
-        (beyond, (Standing.AUTHORIZED, Standing.NEVER_AUTHORIZED)),
-    ):
-        with library(place) as opened:
-            (answer,) = ask(opened, command)
-            assert isinstance(answer, Answer)
-            assert isinstance(answer.recorded.event, TransferRecorded)
-            terms = answer.recorded.event.terms
-            assert (terms.giver_standing, terms.receiver_standing) == expected
-
-
-@pytest.mark.parametrize("restart", [False, True])
-def test_a_quantity_of_a_product_is_taken_from_batches_gained_since(place: Path, restart: bool) -> None:
-    """Where a party owns units is known after others wrote, too, also of batches that were not at hand."""
-    bob = RegisterParty(request_id="bob", party="bob", kind=PartyKind.AGENT)
-    second = CommissionBatch(
-        request_id="L2", brand="acme", product=MASK, lot="L2", size=50, made_on=datetime.date(2025, 12, 2)
-    )
-
-    def onward(name: str, count: int) -> RecordTransfer:
-        units = Selection(quantities=(Quantity(count, product=MASK),))
-        return msgspec.structs.replace(record(name), giver="ann", receiver="bob", units=units)
-
-    from_second = msgspec.structs.replace(record("y"), units=Selection((UnitRange(2, 0, 49),)))
-    with contextlib.ExitStack() as stack:
-        one, two = stack.enter_context(library(place)), stack.enter_context(library(place))
-        positions(ask(one, *BEGINNING, bob, record("x", 10), onward("a", 4)))
-        (refused,) = ask(one, onward("b", 7))
-        assert isinstance(refused, Refusal)
-        assert refused.reason is Reason.STOCK_TOO_SMALL
-        positions(ask(two, second, from_second))
-        if restart:
-            stack.close()
-            one = stack.enter_context(library(place))
-        assert positions(ask(one, onward("b", 7), onward("c", 49))) == [10, 11]
-        (refused,) = ask(one, onward("d", 1))
-        assert isinstance(refused, Refusal)
-
-
-def test_a_lot_is_taken_though_its_batch_was_let_go(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Memory keeps few batches and no more lots than these; a lot that it let go cannot be commissioned again."""
-    monkeypatch.setattr(memory, "MAX_RUNS_AT_HAND", 3)
-    monkeypatch.setattr(memory, "GROUPS_BETWEEN_TIDYING", 1)
-
-    def batch(request_id: str, lot: str) -> CommissionBatch:
-        day = datetime.date(2025, 12, 2)
-        return CommissionBatch(
-            request_id=request_id, brand="acme", product=MASK, lot=lot, size=5, made_on=day
-        )
-
-    with library(place) as opened:
-        positions(ask(opened, *BEGINNING))
-        for number in range(10):
-            positions(ask(opened, batch(f"c{number}", f"lot-{number}")))
-        state = opened._books["masks"]._memory.state
-        assert len(state.batches) <= 6  # the last one is let go of after its answer
-        assert len(state.lots) <= 6
-        (refused,) = ask(opened, batch("again", "lot-1"))
-        assert isinstance(refused, Refusal)
-        assert refused.reason is Reason.BATCH_EXISTS
-
-
 def test_a_return_may_span_more_transfers_than_one_statement_names(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -327,15 +258,6 @@ def test_a_backup_that_is_put_back_is_the_book_again(place: Path) -> None:
     with library(place) as opened:
         (outcome,) = ask(opened, record("d", 9_999_999))
         assert positions([outcome]) == [6]
-
-
-def follower_stands_at(directory: Path, position: int) -> None:
-    """Carry the views of a directory to a position."""
-    events = engine(directory, "events")
-    views = engine(directory, "views")
-    assert Follower(Stream(events), views).catch_up("masks") == position
-    events.dispose()
-    views.dispose()
 
 
 def test_a_brand_that_cannot_be_begins_no_book(place: Path) -> None:

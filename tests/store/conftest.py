@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 from ledger.store.database import Purpose, open_engine
 from ledger.store.stream import Stream
 from tests.books import url
+from tests.projections.synthetic import SyntheticBook
 
 
 @pytest.fixture
@@ -37,3 +38,9 @@ def stream(connect: Callable[[Purpose], Engine]) -> Iterator[Stream]:
     stream = Stream(connect("events"))
     yield stream
     stream.close()
+
+
+@pytest.fixture(scope="module")
+def long_book() -> SyntheticBook:
+    """A book long enough to be interrupted often."""
+    return SyntheticBook(1, 2_000)

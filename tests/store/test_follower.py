@@ -1,15 +1,10 @@
 """Following: however the events come, and whatever interrupts it, the views come out the same."""
 
-import multiprocessing
 import random
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import CancelledError
 from pathlib import Path
-from typing import TypeAlias
 
 import pytest
 import sqlalchemy as sa
@@ -20,90 +15,23 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine
 from sqlalchemy.types import TypeEngine
 from structlog.testing import capture_logs
 
 from ledger.codec import MalformedEvent
-from ledger.store import follower as followers
 from ledger.store import tables
-from ledger.store.database import FormatNotKnown, Purpose, create_schema, open_engine, reading, writing
+from ledger.store.database import FormatNotKnown, create_schema, open_engine, reading, writing
 from ledger.store.follower import TRACKING, Follower
 from ledger.store.moment import ViewsNotWhole, moment
 from ledger.store.partitions import Partitions, load_partition
 from ledger.store.readings import Readings
 from ledger.store.stream import Stream
 from ledger.store.views import MIGRATIONS, open_views
-from tests.books import url
 from tests.projections.synthetic import SyntheticBook
+from tests.store.followed import Connect, child, followed, kill_after, rows_of
 
 PATIENCE = 60.0
 """How long (seconds) a test waits for anything before it fails."""
-
-FOLLOW = """
-import sys
-from ledger.store.database import open_engine
-from ledger.store.follower import Follower
-from ledger.store.stream import Stream
-from ledger.store import follower as module
-events, views, work, events_at_once, module.EVENTS_ALONE = *sys.argv[1:-1], int(sys.argv[-1])
-stream = Stream(open_engine(events, purpose="events"))
-follower = Follower(stream, open_engine(views, purpose="views"), int(events_at_once))
-tell = lambda done, of: print(done, flush=True)
-follower.rebuild(tell) if work == "rebuild" else follower.catch_up("book", tell)
-"""
-"""A program that follows the book of a place, or rebuilds it, so many events at once, and says how far it is."""
-
-Rows: TypeAlias = dict[str, list[tuple[object, ...]]]
-Connect: TypeAlias = Callable[[Purpose], Engine]
-
-
-def rows_of(views: Engine) -> Rows:
-    """Return every row of every view, and where they stand."""
-    kept = [table for table in tables.VIEWS.sorted_tables if table is not tables.REFILL]
-    with reading(views) as connection:
-        return {
-            table.name: sorted((tuple(row) for row in connection.execute(sa.select(table))), key=repr)
-            for table in (*kept, TRACKING)
-        }
-
-
-def followed(stream: Stream, directory: Path, *books: str) -> Rows:
-    """Return the rows of views made in a new file, in one go."""
-    views = open_engine(directory / "at once.sqlite", purpose="views")
-    follower = Follower(stream, views)
-    for book in books or ("book",):
-        follower.catch_up(book)
-    rows = rows_of(views)
-    views.dispose()
-    return rows
-
-
-def child(
-    place: Path, work: str, events_at_once: int, alone: int = followers.EVENTS_ALONE
-) -> subprocess.Popen[str]:
-    """Start a follower of a place in a process of its own."""
-    arguments = [
-        sys.executable,
-        "-c",
-        FOLLOW,
-        url(place, "events"),
-        url(place, "views"),
-        work,
-        str(events_at_once),
-        str(alone),
-    ]
-    return subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
-
-
-def kill_after(process: subprocess.Popen[str], transactions: int, pause: float) -> None:
-    """Kill a follower at some moment (seconds) after so many transactions."""
-    assert process.stdout is not None
-    for _ in range(transactions + 1):
-        assert process.stdout.readline()
-    time.sleep(pause)
-    process.kill()
-    process.communicate()
 
 
 @settings(max_examples=25, deadline=None)
@@ -142,12 +70,6 @@ def test_views_do_not_depend_on_how_the_events_came(
         views.dispose()
 
 
-@pytest.fixture(scope="module")
-def long_book() -> SyntheticBook:
-    """A book long enough to be interrupted often."""
-    return SyntheticBook(1, 2_000)
-
-
 def test_a_follower_killed_at_any_moment_neither_loses_nor_repeats(
     long_book: SyntheticBook, stream: Stream, connect: Connect, place: Path, tmp_path: Path
 ) -> None:
@@ -175,105 +97,6 @@ def test_two_followers_of_one_file_share_the_work(
     for process in both:
         process.communicate()
     assert rows_of(connect("views")) == followed(stream, tmp_path)
-
-
-@pytest.mark.parametrize("alone", [0, followers.EVENTS_ALONE], ids=["folded apart", "alone"])
-def test_a_rebuild_that_was_killed_goes_on_where_it_was(
-    long_book: SyntheticBook,
-    stream: Stream,
-    connect: Connect,
-    place: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    alone: int,
-) -> None:
-    """Until a rebuild is finished its views answer nothing; asked for again, it goes on and ends alike."""
-    monkeypatch.setattr(followers, "EVENTS_ALONE", alone)
-    total = len(long_book.entries)
-    stream.append("book", 0, long_book.entries)
-    views = connect("views")
-    Follower(stream, views).catch_up("book")
-    kill_after(child(place, "rebuild", 5, alone), 3, 0)
-    follower = Follower(stream, views)
-    stood = follower.position("book")
-    with pytest.raises(ViewsNotWhole), moment(Readings(views), "book"):
-        pass
-    told: list[tuple[int, int]] = []
-    follower.rebuild(lambda done, of: told.append((done, of)))
-    assert told[0] == (stood, total)
-    assert told[-1] == (total, total)
-    with moment(Readings(views), "book") as whole:
-        assert whole.position == total
-    assert rows_of(views) == followed(stream, tmp_path)
-
-
-@pytest.mark.parametrize("alone", [0, followers.EVENTS_ALONE], ids=["folded apart", "alone"])
-def test_a_rebuild_begins_every_book_anew(
-    stream: Stream, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, alone: int
-) -> None:
-    """A finished rebuild is begun again by the next, drops what does not belong, and counts all books."""
-    monkeypatch.setattr(followers, "EVENTS_ALONE", alone)
-    views = connect("views")
-    follower = Follower(stream, views)
-    for name, seed in (("one", 1), ("two", 2)):
-        stream.append(name, 0, SyntheticBook(seed, 30).entries)
-        follower.catch_up(name)
-    with views.begin() as connection:
-        connection.execute(tables.PARTY.insert().values(book="one", party="nobody", kind=1, position=1))
-    told: list[tuple[int, int]] = []
-    follower.rebuild(lambda done, of: told.append((done, of)))
-    total = stream.head("one") + stream.head("two")
-    assert told[0] == (0, total)
-    assert told[-1] == (total, total)
-    assert told == sorted(told)
-    assert rows_of(views) == followed(stream, tmp_path, "one", "two")
-
-
-def test_a_rebuild_goes_on_without_the_process_that_folds(
-    long_book: SyntheticBook,
-    stream: Stream,
-    connect: Connect,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Where it is killed, or another follower goes ahead of it, the rebuild finds out by itself what events mean."""
-    monkeypatch.setattr(followers, "EVENTS_ALONE", 0)
-    stream.append("book", 0, long_book.entries[:-1])
-    views = connect("views")
-    folding: list[int] = []
-
-    def kill(done: int, _of: int) -> None:
-        folding.append(done if multiprocessing.active_children() else -1)
-        if done > 0:
-            for process in multiprocessing.active_children():
-                process.kill()
-
-    Follower(stream, views, 10).rebuild(kill)
-    assert folding[:2] == [-1, 10 * followers.TIMES_AT_ONCE]  # not yet begun, and at work
-    assert -1 in folding[2:]
-    assert stream.head("book") == len(long_book.entries) - 1
-    assert rows_of(views) == followed(stream, tmp_path)
-    follower, ahead = Follower(stream, views, 10), Follower(stream, connect("views"), 7)
-
-    def go_ahead(done: int, _of: int) -> None:
-        if done == 20 * followers.TIMES_AT_ONCE:
-            stream.append("book", len(long_book.entries) - 1, long_book.entries[-1:])
-            ahead.catch_up("book")
-
-    follower.rebuild(go_ahead)
-    assert stream.head("book") == len(long_book.entries)
-    assert rows_of(views) == followed(stream, tmp_path)
-    assert not multiprocessing.active_children()
-
-
-def test_a_rebuild_tells_of_an_event_that_cannot_be_read(
-    stream: Stream, connect: Connect, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What ends the process that folds is met again, and raised, by the one that writes."""
-    monkeypatch.setattr(followers, "EVENTS_ALONE", 0)
-    stream.append("book", 0, [*SyntheticBook(5, 10).entries[:4], ("Nothing.v1", b"nothing")])
-    with pytest.raises(MalformedEvent):
-        Follower(stream, connect("views"), 1).rebuild()
 
 
 def test_views_from_before_versions_were_kept_are_made_anew(

@@ -1,0 +1,83 @@
+"""Followers in processes of their own, to be killed, and every row that a follower has written."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import sqlalchemy as sa
+from sqlalchemy import Engine
+
+from ledger.store import follower as followers
+from ledger.store import tables
+from ledger.store.database import Purpose, open_engine, reading
+from ledger.store.follower import TRACKING, Follower
+from ledger.store.stream import Stream
+from tests.books import url
+
+FOLLOW = """
+import sys
+from ledger.store.database import open_engine
+from ledger.store.follower import Follower
+from ledger.store.stream import Stream
+from ledger.store import follower as module
+events, views, work, events_at_once, module.EVENTS_ALONE = *sys.argv[1:-1], int(sys.argv[-1])
+stream = Stream(open_engine(events, purpose="events"))
+follower = Follower(stream, open_engine(views, purpose="views"), int(events_at_once))
+tell = lambda done, of: print(done, flush=True)
+follower.rebuild(tell) if work == "rebuild" else follower.catch_up("book", tell)
+"""
+"""A program that follows the book of a place, or rebuilds it, so many events at once, and says how far it is."""
+
+Rows: TypeAlias = dict[str, list[tuple[object, ...]]]
+Connect: TypeAlias = Callable[[Purpose], Engine]
+
+
+def rows_of(views: Engine) -> Rows:
+    """Return every row of every view, and where they stand."""
+    kept = [table for table in tables.VIEWS.sorted_tables if table is not tables.REFILL]
+    with reading(views) as connection:
+        return {
+            table.name: sorted((tuple(row) for row in connection.execute(sa.select(table))), key=repr)
+            for table in (*kept, TRACKING)
+        }
+
+
+def followed(stream: Stream, directory: Path, *books: str) -> Rows:
+    """Return the rows of views made in a new file, in one go."""
+    views = open_engine(directory / "at once.sqlite", purpose="views")
+    follower = Follower(stream, views)
+    for book in books or ("book",):
+        follower.catch_up(book)
+    rows = rows_of(views)
+    views.dispose()
+    return rows
+
+
+def child(
+    place: Path, work: str, events_at_once: int, alone: int = followers.EVENTS_ALONE
+) -> subprocess.Popen[str]:
+    """Start a follower of a place in a process of its own."""
+    arguments = [
+        sys.executable,
+        "-c",
+        FOLLOW,
+        url(place, "events"),
+        url(place, "views"),
+        work,
+        str(events_at_once),
+        str(alone),
+    ]
+    return subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
+
+
+def kill_after(process: subprocess.Popen[str], transactions: int, pause: float) -> None:
+    """Kill a follower at some moment (seconds) after so many transactions."""
+    assert process.stdout is not None
+    for _ in range(transactions + 1):
+        assert process.stdout.readline()
+    time.sleep(pause)
+    process.kill()
+    process.communicate()

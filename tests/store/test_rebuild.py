@@ -1,0 +1,115 @@
+"""Making views anew: in one process or two, killed, overtaken, or over a log that cannot be read."""
+
+import multiprocessing
+from pathlib import Path
+
+import pytest
+
+from ledger.codec import MalformedEvent
+from ledger.store import follower as followers
+from ledger.store import tables
+from ledger.store.follower import Follower
+from ledger.store.moment import ViewsNotWhole, moment
+from ledger.store.readings import Readings
+from ledger.store.stream import Stream
+from tests.projections.synthetic import SyntheticBook
+from tests.store.followed import Connect, child, followed, kill_after, rows_of
+
+
+@pytest.mark.parametrize("alone", [0, followers.EVENTS_ALONE], ids=["folded apart", "alone"])
+def test_a_rebuild_that_was_killed_goes_on_where_it_was(
+    long_book: SyntheticBook,
+    stream: Stream,
+    connect: Connect,
+    place: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    alone: int,
+) -> None:
+    """Until a rebuild is finished its views answer nothing; asked for again, it goes on and ends alike."""
+    monkeypatch.setattr(followers, "EVENTS_ALONE", alone)
+    total = len(long_book.entries)
+    stream.append("book", 0, long_book.entries)
+    views = connect("views")
+    Follower(stream, views).catch_up("book")
+    kill_after(child(place, "rebuild", 5, alone), 3, 0)
+    follower = Follower(stream, views)
+    stood = follower.position("book")
+    with pytest.raises(ViewsNotWhole), moment(Readings(views), "book"):
+        pass
+    told: list[tuple[int, int]] = []
+    follower.rebuild(lambda done, of: told.append((done, of)))
+    assert told[0] == (stood, total)
+    assert told[-1] == (total, total)
+    with moment(Readings(views), "book") as whole:
+        assert whole.position == total
+    assert rows_of(views) == followed(stream, tmp_path)
+
+
+@pytest.mark.parametrize("alone", [0, followers.EVENTS_ALONE], ids=["folded apart", "alone"])
+def test_a_rebuild_begins_every_book_anew(
+    stream: Stream, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, alone: int
+) -> None:
+    """A finished rebuild is begun again by the next, drops what does not belong, and counts all books."""
+    monkeypatch.setattr(followers, "EVENTS_ALONE", alone)
+    views = connect("views")
+    follower = Follower(stream, views)
+    for name, seed in (("one", 1), ("two", 2)):
+        stream.append(name, 0, SyntheticBook(seed, 30).entries)
+        follower.catch_up(name)
+    with views.begin() as connection:
+        connection.execute(tables.PARTY.insert().values(book="one", party="nobody", kind=1, position=1))
+    told: list[tuple[int, int]] = []
+    follower.rebuild(lambda done, of: told.append((done, of)))
+    total = stream.head("one") + stream.head("two")
+    assert told[0] == (0, total)
+    assert told[-1] == (total, total)
+    assert told == sorted(told)
+    assert rows_of(views) == followed(stream, tmp_path, "one", "two")
+
+
+def test_a_rebuild_goes_on_without_the_process_that_folds(
+    long_book: SyntheticBook,
+    stream: Stream,
+    connect: Connect,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where it is killed, or another follower goes ahead of it, the rebuild finds out by itself what events mean."""
+    monkeypatch.setattr(followers, "EVENTS_ALONE", 0)
+    stream.append("book", 0, long_book.entries[:-1])
+    views = connect("views")
+    folding: list[int] = []
+
+    def kill(done: int, _of: int) -> None:
+        folding.append(done if multiprocessing.active_children() else -1)
+        if done > 0:
+            for process in multiprocessing.active_children():
+                process.kill()
+
+    Follower(stream, views, 10).rebuild(kill)
+    assert folding[:2] == [-1, 10 * followers.TIMES_AT_ONCE]  # not yet begun, and at work
+    assert -1 in folding[2:]
+    assert stream.head("book") == len(long_book.entries) - 1
+    assert rows_of(views) == followed(stream, tmp_path)
+    follower, ahead = Follower(stream, views, 10), Follower(stream, connect("views"), 7)
+
+    def go_ahead(done: int, _of: int) -> None:
+        if done == 20 * followers.TIMES_AT_ONCE:
+            stream.append("book", len(long_book.entries) - 1, long_book.entries[-1:])
+            ahead.catch_up("book")
+
+    follower.rebuild(go_ahead)
+    assert stream.head("book") == len(long_book.entries)
+    assert rows_of(views) == followed(stream, tmp_path)
+    assert not multiprocessing.active_children()
+
+
+def test_a_rebuild_tells_of_an_event_that_cannot_be_read(
+    stream: Stream, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ends the process that folds is met again, and raised, by the one that writes."""
+    monkeypatch.setattr(followers, "EVENTS_ALONE", 0)
+    stream.append("book", 0, [*SyntheticBook(5, 10).entries[:4], ("Nothing.v1", b"nothing")])
+    with pytest.raises(MalformedEvent):
+        Follower(stream, connect("views"), 1).rebuild()

@@ -1,0 +1,97 @@
+"""What a writer has at hand: loaded when asked for, followed when others write, let go when long unused."""
+
+import contextlib
+import datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from ledger.book import Answer, memory
+from ledger.commands import (
+    AuthorizeParty,
+    CommissionBatch,
+    RecordTransfer,
+    RegisterParty,
+)
+from ledger.events import TransferRecorded
+from ledger.refusals import Reason, Refusal
+from ledger.values import PartyKind, Quantity, Selection, Standing, UnitRange
+from tests.books import BEGINNING, ask, follower_stands_at, library, positions, record
+from tests.scenario import MASK
+
+
+@pytest.mark.parametrize("products", [(), (MASK,)])
+def test_standing_is_judged_after_a_cold_start(place: Path, products: tuple[str, ...]) -> None:
+    """Who was authorised, for every product or some by name, is known to have been when nothing else is at hand."""
+    agents = [RegisterParty(request_id=name, party=name, kind=PartyKind.AGENT) for name in ("ben", "cat")]
+    given = [
+        AuthorizeParty(request_id=f"to {name}", upline=upline, party=name, tier=tier, products=products)
+        for upline, name, tier in (("acme", "ann", 1), ("ann", "ben", 2))
+    ]
+    with library(place) as opened:
+        stocked = positions(ask(opened, *BEGINNING, *agents, *given, record("stock", 9)))
+    follower_stands_at(place, stocked[-1])  # so that nothing is at hand but what deciding asks for
+    onward = msgspec.structs.replace(record("on"), giver="ann", receiver="ben")
+    beyond = msgspec.structs.replace(record("off"), giver="ben", receiver="cat")
+    for command, expected in (
+        (onward, (Standing.AUTHORIZED, Standing.AUTHORIZED)),
+        (beyond, (Standing.AUTHORIZED, Standing.NEVER_AUTHORIZED)),
+    ):
+        with library(place) as opened:
+            (answer,) = ask(opened, command)
+            assert isinstance(answer, Answer)
+            assert isinstance(answer.recorded.event, TransferRecorded)
+            terms = answer.recorded.event.terms
+            assert (terms.giver_standing, terms.receiver_standing) == expected
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_quantity_of_a_product_is_taken_from_batches_gained_since(place: Path, restart: bool) -> None:
+    """Where a party owns units is known after others wrote, too, also of batches that were not at hand."""
+    bob = RegisterParty(request_id="bob", party="bob", kind=PartyKind.AGENT)
+    second = CommissionBatch(
+        request_id="L2", brand="acme", product=MASK, lot="L2", size=50, made_on=datetime.date(2025, 12, 2)
+    )
+
+    def onward(name: str, count: int) -> RecordTransfer:
+        units = Selection(quantities=(Quantity(count, product=MASK),))
+        return msgspec.structs.replace(record(name), giver="ann", receiver="bob", units=units)
+
+    from_second = msgspec.structs.replace(record("y"), units=Selection((UnitRange(2, 0, 49),)))
+    with contextlib.ExitStack() as stack:
+        one, two = stack.enter_context(library(place)), stack.enter_context(library(place))
+        positions(ask(one, *BEGINNING, bob, record("x", 10), onward("a", 4)))
+        (refused,) = ask(one, onward("b", 7))
+        assert isinstance(refused, Refusal)
+        assert refused.reason is Reason.STOCK_TOO_SMALL
+        positions(ask(two, second, from_second))
+        if restart:
+            stack.close()
+            one = stack.enter_context(library(place))
+        assert positions(ask(one, onward("b", 7), onward("c", 49))) == [10, 11]
+        (refused,) = ask(one, onward("d", 1))
+        assert isinstance(refused, Refusal)
+
+
+def test_a_lot_is_taken_though_its_batch_was_let_go(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory keeps few batches and no more lots than these; a lot that it let go cannot be commissioned again."""
+    monkeypatch.setattr(memory, "MAX_RUNS_AT_HAND", 3)
+    monkeypatch.setattr(memory, "GROUPS_BETWEEN_TIDYING", 1)
+
+    def batch(request_id: str, lot: str) -> CommissionBatch:
+        day = datetime.date(2025, 12, 2)
+        return CommissionBatch(
+            request_id=request_id, brand="acme", product=MASK, lot=lot, size=5, made_on=day
+        )
+
+    with library(place) as opened:
+        positions(ask(opened, *BEGINNING))
+        for number in range(10):
+            positions(ask(opened, batch(f"c{number}", f"lot-{number}")))
+        state = opened._books["masks"]._memory.state
+        assert len(state.batches) <= 6  # the last one is let go of after its answer
+        assert len(state.lots) <= 6
+        (refused,) = ask(opened, batch("again", "lot-1"))
+        assert isinstance(refused, Refusal)
+        assert refused.reason is Reason.BATCH_EXISTS
