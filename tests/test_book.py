@@ -330,6 +330,7 @@ def little_memory(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
         monkeypatch.setattr(memory, "MAX_RUNS_AT_HAND", 3)
         monkeypatch.setattr(memory, "MAX_TRANSFERS_AT_HAND", 2)
         monkeypatch.setattr(memory, "MAX_CASES_AT_HAND", 1)
+        monkeypatch.setattr(memory, "MAX_LOTS_AT_HAND", 1)
         monkeypatch.setattr(memory, "GROUPS_BETWEEN_TIDYING", 1)
 
 

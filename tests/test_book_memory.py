@@ -75,8 +75,9 @@ def test_a_quantity_of_a_product_is_taken_from_batches_gained_since(place: Path,
 
 
 def test_a_lot_is_taken_though_its_batch_was_let_go(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Memory keeps few batches and no more lots than these; a lot that it let go cannot be commissioned again."""
+    """Memory keeps few batches and few lots; a lot that it let go cannot be commissioned again."""
     monkeypatch.setattr(memory, "MAX_RUNS_AT_HAND", 3)
+    monkeypatch.setattr(memory, "MAX_LOTS_AT_HAND", 3)
     monkeypatch.setattr(memory, "GROUPS_BETWEEN_TIDYING", 1)
 
     def batch(request_id: str, lot: str) -> CommissionBatch:

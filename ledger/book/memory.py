@@ -27,6 +27,9 @@ MAX_TRANSFERS_AT_HAND = 50_000
 MAX_CASES_AT_HAND = 50_000
 """How many cases are kept in memory before all are let go: those still in use are soon loaded again."""
 
+MAX_LOTS_AT_HAND = 50_000
+"""The same for the lots that are known to be taken."""
+
 LOADS_OF_A_GROUP = 4
 """How many loads a group shares: transfers lead to units, units to cases, cases to contents."""
 
@@ -229,16 +232,15 @@ class Memory:
         for recorded in itertools.islice(self._tail, known, None):
             evolve(part, recorded)
         self.state.adopt(part)
-        for number in needs.batches:
-            self._used[number] = None
+        for number in part.batches:  # also those that the tail began
+            self._used.setdefault(number)
 
     def _tidy(self, state: State) -> None:
         """Let go of batches unused for longest, of transfers no longer open, and of what is known not to exist."""
         at_hand = sum(len(partition.runs) for partition in state.partitions.values())
         while at_hand > MAX_RUNS_AT_HAND and len(self._used) > 1:
             number, _ = self._used.popitem(last=False)
-            if (batch := state.batches.pop(number, None)) is not None:
-                state.lots.pop((batch.commissioned.product, batch.commissioned.lot), None)
+            state.batches.pop(number, None)
             if (partition := state.partitions.pop(number, None)) is not None:
                 at_hand -= len(partition.runs)
         if len(state.transfers) > MAX_TRANSFERS_AT_HAND:
@@ -246,6 +248,8 @@ class Memory:
             closed = [key for key, item in state.transfers.items() if item and item.status is not offered]
             for key in closed:
                 del state.transfers[key]
+        if len(state.lots) > MAX_LOTS_AT_HAND:
+            state.lots.clear()
         if len(state.cases) > MAX_CASES_AT_HAND:
             state.cases.clear()
         if len(state.holdings) > MAX_HOLDINGS:

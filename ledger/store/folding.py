@@ -63,19 +63,20 @@ class Folding:
 def folding(events: Engine, views: Engine, book: str, after: int, at_once: int) -> Iterator[Folding]:
     """Fold a book's events after a position, at which its views stand, so many at once, until the block ends.
 
-    Why the process ended early is not told: whoever then goes on alone meets the same, and tells it.
+    Why the process ended early, or could not start, is not told: whoever goes on alone meets what matters.
     """
     urls = [url_of(engine) for engine in (events, views)]
     ours, theirs = CONTEXT.Pipe()
     process = CONTEXT.Process(target=_fold, args=(theirs, *urls, book, after, at_once), daemon=True)
     with ours:
-        with theirs:
+        with theirs, contextlib.suppress(OSError, RuntimeError, AssertionError):  # no more processes may be
             process.start()
         try:
             yield Folding(ours)
         finally:
-            process.kill()
-            process.join()
+            if process.pid is not None:
+                process.kill()
+                process.join()
 
 
 def fold(

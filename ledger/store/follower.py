@@ -21,6 +21,7 @@ from ledger.store.database import TEXT, create_schema, open_for_much, reading, w
 from ledger.store.folding import Folded, fold, folding
 from ledger.store.notices import ALL_BOOKS, POLL_SECONDS, Notices, notify
 from ledger.store.partitions import Partitions
+from ledger.store.planning import describe_again
 from ledger.store.statements import Row, Statement
 from ledger.store.stream import Stream, persistence_errors
 from ledger.store.tables import REFILL, REQUEST, VIEWS
@@ -34,6 +35,10 @@ TIMES_AT_ONCE = 2
 
 EVENTS_ALONE = 50_000
 """Up to how many events are made anew without another process: to start one takes as long as these."""
+
+EVENTS_BEFORE_DESCRIBING = 500
+"""After how many events PostgreSQL is first asked to make statistics of the views: by itself it begins a minute later,
+and until then it plans as if the tables were still empty."""
 
 WATCH_SECONDS = 0.02
 """How often it is looked whether another process has carried views that somebody waits for, where nobody tells."""
@@ -154,6 +159,7 @@ class Follower:
         self._notices = Notices(views_engine, self._wake)
         self._partitions = Partitions()
         self._carrying = threading.Lock()
+        self._carried, self._described_at = 0, EVENTS_BEFORE_DESCRIBING
         self._awaited = AwaitedPositions()
         self._changed = threading.Condition()
         self._woken: set[str] = set()
@@ -209,7 +215,16 @@ class Follower:
             if not entries:
                 break
             position = self._carry(book, position, [decode(entry.position, entry.data) for entry in entries])
+            self._describe(len(entries))
         return position
+
+    def _describe(self, carried: int) -> None:
+        """Have PostgreSQL look at the views again whenever twice as many events were carried as when it last did."""
+        self._carried += carried
+        if self._engine.dialect.name == "postgresql" and self._carried >= self._described_at:
+            with persistence_errors(), writing(self._writing_engine, turn=None) as connection:
+                describe_again(VIEWS, connection)
+            self._described_at = 2 * self._carried
 
     def rebuild(self, progress: Progress | None = None) -> None:
         """Drop all views and carry every book from its beginning; one that was interrupted goes on instead.
@@ -239,6 +254,7 @@ class Follower:
                 if self._closing or not self._write_folded(book, folded):
                     return
                 process.written(folded.last)
+                self._describe(folded.last - folded.after)
                 if progress is not None:
                     progress(folded.last, max(folded.last, head))
 

@@ -1,4 +1,4 @@
-"""What SQLite's query planner is told of the views, so that it plans for large books from the first row on."""
+"""What the query planners are told of the views, so that they plan for large books from the first rows on."""
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Index, MetaData, Table
@@ -29,6 +29,12 @@ def describe(views: MetaData, connection: Connection, **_: object) -> None:
     ]
     connection.execute(table.insert(), found)
     connection.exec_driver_sql("ANALYZE sqlite_schema")  # read them
+
+
+def describe_again(views: MetaData, connection: Connection) -> None:
+    """Have PostgreSQL make its statistics of the views as they are now; it makes its plans anew for them."""
+    for view in views.sorted_tables:
+        connection.exec_driver_sql(f"ANALYZE {connection.dialect.identifier_preparer.format_table(view)}")
 
 
 def _counts(table: Table) -> list[tuple[str, list[int]]]:

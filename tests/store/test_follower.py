@@ -161,13 +161,28 @@ def test_views_from_before_requests_were_found_by_a_hash_are_made_anew(
         connection.execute(TRACKING.insert().values(application_name="book", notification_id=30))
         connection.execute(sa.text("INSERT INTO request VALUES ('book', 'a request', 30)"))
         connection.execute(sa.text("INSERT INTO party VALUES ('book', 'nobody', 1, 30)"))
-    follower = Follower(stream, views)
-    assert follower.position("book") == 0
+    assert Follower(stream, views, carries=False).position("book") == 0
     with pytest.raises(ViewsNotWhole), moment(Readings(views), "book"):
         pass
-    follower.catch_up("book")
+    Follower(stream, views).catch_up("book")
     assert rows_of(views) == followed(stream, tmp_path, "book")
     open_views(views)  # no step is taken twice
+
+
+def test_postgresql_is_told_to_look_at_views_that_have_grown(
+    long_book: SyntheticBook, stream: Stream, connect: Connect
+) -> None:
+    """It has counted the rows when a follower has carried a thousand events; SQLite was told for good."""
+    stream.append("book", 0, long_book.entries)
+    views = connect("views")
+    Follower(stream, views).catch_up("book")
+    with reading(views) as connection:
+        if views.dialect.name == "postgresql":
+            counted = "SELECT reltuples FROM pg_class WHERE oid = 'request'::regclass"
+            assert connection.exec_driver_sql(counted).scalar() == len(long_book.entries)
+        else:
+            told = "SELECT stat FROM sqlite_stat1 WHERE tbl = 'request'"
+            assert connection.exec_driver_sql(told).scalars().all() == ["1000000 1000000 1000 1"]
 
 
 def test_the_steps_lead_to_the_tables_there_are(connect: Connect) -> None:

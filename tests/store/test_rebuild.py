@@ -105,6 +105,26 @@ def test_a_rebuild_goes_on_without_the_process_that_folds(
     assert not multiprocessing.active_children()
 
 
+def test_a_rebuild_is_done_alone_where_no_process_can_be_started(
+    long_book: SyntheticBook,
+    stream: Stream,
+    connect: Connect,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where the system refuses another process, the one that writes folds, too."""
+
+    def refused(_self: object) -> None:
+        raise BlockingIOError
+
+    monkeypatch.setattr(followers, "EVENTS_ALONE", 0)
+    monkeypatch.setattr(multiprocessing.process.BaseProcess, "start", refused)
+    stream.append("book", 0, long_book.entries)
+    views = connect("views")
+    Follower(stream, views, 500).rebuild()
+    assert rows_of(views) == followed(stream, tmp_path)
+
+
 def test_a_rebuild_tells_of_an_event_that_cannot_be_read(
     stream: Stream, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:

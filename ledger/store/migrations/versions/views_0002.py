@@ -5,16 +5,25 @@ from alembic import op
 
 from ledger.store.database import TEXT
 
+_TRACKING = sa.table("tracking", sa.column("application_name"), sa.column("notification_id"))
+_REFILL = sa.table("refill", sa.column("book"), sa.column("through"))
+
 revision = "0002"
 down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Empty all views, and where they stand: no database knows the hashes."""
+    """Empty all views, and where they stand: no database knows the hashes.
+
+    Where they stood is noted as that up to which they are not whole, so that nobody is told they are.
+    """
     connection = op.get_bind()
-    for name in sa.inspect(connection).get_table_names():
-        if name != "alembic_version":
-            connection.execute(sa.table(name).delete())
+    names = set(sa.inspect(connection).get_table_names())
+    stood = connection.execute(sa.select(_TRACKING)).all() if _TRACKING.name in names else []
+    for name in names - {"alembic_version"}:
+        connection.execute(sa.table(name).delete())
+    if stood:
+        connection.execute(_REFILL.insert(), [{"book": book, "through": through} for book, through in stood])
     op.drop_table("request")
     op.create_table(
         "request",
