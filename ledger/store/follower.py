@@ -163,7 +163,7 @@ class Follower:
         self._awaited = AwaitedPositions()
         self._changed = threading.Condition()
         self._woken: set[str] = set()
-        self._closing = False
+        self._closing = self._rebuilding = False
         self._rest_until: dict[str, float] = {}
         self._thread = threading.Thread(target=self._follow, name="follower", daemon=True)
 
@@ -237,12 +237,17 @@ class Follower:
                 self._expect_whole_books(connection)
         heads = {book: self._stream.head(book) for book in self._stream.books()}
         total, before = sum(heads.values()), 0
-        for book, head in heads.items():
-            part = _as_part(progress, before, total)
-            if head - self.position(book) > EVENTS_ALONE:
-                self._carry_folded(book, part, head)
-            self.catch_up(book, part)
-            before += head
+        self._rebuilding = True
+        try:
+            for book, head in heads.items():
+                part = _as_part(progress, before, total)
+                if head - self.position(book) > EVENTS_ALONE:
+                    self._carry_folded(book, part, head)
+                self.catch_up(book, part)
+                before += head
+        finally:
+            self._rebuilding = False
+            self._wake(ALL_BOOKS)
 
     def _carry_folded(self, book: str, progress: Progress | None, head: int) -> None:
         """Carry the views of a book on while another process folds, as far as that goes."""
@@ -359,7 +364,7 @@ class Follower:
 
     def _go_on(self, book: str) -> None:
         """Catch up, and outlive whatever prevents it: other books, and this one later, may go on."""
-        if time.monotonic() < self._rest_until.get(book, 0.0):
+        if self._rebuilding or time.monotonic() < self._rest_until.get(book, 0.0):
             return
         try:
             if self._carries:

@@ -12,6 +12,7 @@ from ledger.store.follower import Follower
 from ledger.store.moment import ViewsNotWhole, moment
 from ledger.store.readings import Readings
 from ledger.store.stream import Stream
+from tests.books import PATIENCE
 from tests.projections.synthetic import SyntheticBook
 from tests.store.followed import Connect, child, followed, kill_after, rows_of
 
@@ -122,6 +123,33 @@ def test_a_rebuild_is_done_alone_where_no_process_can_be_started(
     stream.append("book", 0, long_book.entries)
     views = connect("views")
     Follower(stream, views, 500).rebuild()
+    assert rows_of(views) == followed(stream, tmp_path)
+
+
+def test_the_thread_that_follows_leaves_a_rebuild_alone(
+    long_book: SyntheticBook,
+    stream: Stream,
+    connect: Connect,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It goes on when the rebuild is done: going ahead of it would only end the process that folds."""
+    monkeypatch.setattr(followers, "EVENTS_ALONE", 0)
+    stream.append("book", 0, long_book.entries)
+    views = connect("views")
+    follower = Follower(stream, views, 10)
+    follower.start()
+    follower.reached("book", len(long_book.entries)).result(PATIENCE)
+    told: list[int] = []
+
+    def wake(done: int, _of: int) -> None:
+        told.append(done)
+        follower.reached("book", done + 1)
+
+    follower.rebuild(wake)
+    group = 10 * followers.TIMES_AT_ONCE
+    assert told[:4] == [0, group, 2 * group, 3 * group]
+    follower.close()
     assert rows_of(views) == followed(stream, tmp_path)
 
 
