@@ -176,8 +176,8 @@ def source_of(stem: str) -> str:
 
 
 def lot_of(source: str) -> str:
-    """Return a source's name as a lot number: shortened and with a hash, where it is too long for one."""
-    if len(source) <= MAX_LOT:
+    """Return a source's name as a lot number: shortened and with a hash, where it is too long or all dots."""
+    if len(source) <= MAX_LOT and source.strip("."):
         return source
     return f"{source[: MAX_LOT - LOT_HASH_DIGITS - 1]}-{_hash(source)[:LOT_HASH_DIGITS]}"
 
