@@ -86,8 +86,7 @@ def fold(
 
     The views must stand at that position, as far as the partitions are not kept.
     """
-    touched = {batch for recorded in events for batch in runs.batches(recorded.event)}
-    at_hand = partitions.take(views, book, after, touched)
+    at_hand = partitions.take(views, book, after, _touched(events))
     changes = ViewChanges()
     for recorded in events:
         changes.add(recorded, runs.apply(at_hand, recorded))
@@ -117,6 +116,9 @@ def _fold(pipe: Pipe, events_url: str, views_url: str, book: str, after: int, at
 
 def _known(events: Sequence[RecordedEvent]) -> set[int]:
     """Return the batches that the events change and did not begin."""
-    touched = {batch for recorded in events for batch in runs.batches(recorded.event)}
     begun = {event.batch for recorded in events if isinstance(event := recorded.event, BatchCommissioned)}
-    return touched - begun
+    return _touched(events) - begun
+
+
+def _touched(events: Sequence[RecordedEvent]) -> set[int]:
+    return {batch for recorded in events for batch in runs.batches(recorded.event)}

@@ -17,6 +17,12 @@ from tests.projections.synthetic import SyntheticBook
 from tests.store.followed import Connect, child, followed, kill_after, rows_of
 
 
+@pytest.fixture
+def always_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have even a short log folded by a process of its own."""
+    monkeypatch.setattr(followers, "EVENTS_ALONE", 0)
+
+
 @pytest.mark.parametrize("alone", [0, followers.EVENTS_ALONE], ids=["folded apart", "alone"])
 def test_a_rebuild_that_was_killed_goes_on_where_it_was(
     long_book: SyntheticBook,
@@ -69,15 +75,14 @@ def test_a_rebuild_begins_every_book_anew(
     assert rows_of(views) == followed(stream, tmp_path, "one", "two")
 
 
+@pytest.mark.usefixtures("always_apart")
 def test_a_rebuild_goes_on_without_the_process_that_folds(
     long_book: SyntheticBook,
     stream: Stream,
     connect: Connect,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Where it is killed, or another follower goes ahead of it, the rebuild finds out by itself what events mean."""
-    monkeypatch.setattr(followers, "EVENTS_ALONE", 0)
     stream.append("book", 0, long_book.entries[:-1])
     views = connect("views")
     folding: list[int] = []
@@ -106,6 +111,7 @@ def test_a_rebuild_goes_on_without_the_process_that_folds(
     assert not multiprocessing.active_children()
 
 
+@pytest.mark.usefixtures("always_apart")
 def test_a_rebuild_is_done_alone_where_no_process_can_be_started(
     long_book: SyntheticBook,
     stream: Stream,
@@ -118,7 +124,6 @@ def test_a_rebuild_is_done_alone_where_no_process_can_be_started(
     def refused(_self: object) -> None:
         raise BlockingIOError
 
-    monkeypatch.setattr(followers, "EVENTS_ALONE", 0)
     monkeypatch.setattr(multiprocessing.process.BaseProcess, "start", refused)
     stream.append("book", 0, long_book.entries)
     views = connect("views")
@@ -126,15 +131,14 @@ def test_a_rebuild_is_done_alone_where_no_process_can_be_started(
     assert rows_of(views) == followed(stream, tmp_path)
 
 
+@pytest.mark.usefixtures("always_apart")
 def test_the_thread_that_follows_leaves_a_rebuild_alone(
     long_book: SyntheticBook,
     stream: Stream,
     connect: Connect,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It goes on when the rebuild is done: going ahead of it would only end the process that folds."""
-    monkeypatch.setattr(followers, "EVENTS_ALONE", 0)
     stream.append("book", 0, long_book.entries)
     views = connect("views")
     follower = Follower(stream, views, 10)
@@ -153,11 +157,9 @@ def test_the_thread_that_follows_leaves_a_rebuild_alone(
     assert rows_of(views) == followed(stream, tmp_path)
 
 
-def test_a_rebuild_tells_of_an_event_that_cannot_be_read(
-    stream: Stream, connect: Connect, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("always_apart")
+def test_a_rebuild_tells_of_an_event_that_cannot_be_read(stream: Stream, connect: Connect) -> None:
     """What ends the process that folds is met again, and raised, by the one that writes."""
-    monkeypatch.setattr(followers, "EVENTS_ALONE", 0)
     stream.append("book", 0, [*SyntheticBook(5, 10).entries[:4], ("Nothing.v1", b"nothing")])
     with pytest.raises(MalformedEvent):
         Follower(stream, connect("views"), 1).rebuild()
