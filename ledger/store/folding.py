@@ -47,9 +47,20 @@ class Folding:
     def __init__(self, pipe: Pipe) -> None:
         self._pipe = pipe
 
-    def groups(self) -> Iterator[Folded]:
-        """Yield each group. They end with the log, or sooner, if the process cannot go on for any reason."""
+    def ready(self) -> bool:
+        """Tell whether the process waits to be told where to begin, or has ended."""
+        return self._pipe.poll()
+
+    def groups(self, after: int) -> Iterator[Folded]:
+        """Yield each group after a position, at which the views stand: none while the process is not ready.
+
+        They end with the log, or sooner, if the process cannot go on for any reason.
+        """
+        if not self.ready():
+            return
         with contextlib.suppress(EOFError, ConnectionError):
+            self._pipe.recv_bytes()
+            self._pipe.send(after)
             while True:
                 yield _DECODER.decode(self._pipe.recv_bytes())
 
@@ -60,14 +71,14 @@ class Folding:
 
 
 @contextlib.contextmanager
-def folding(events: Engine, views: Engine, book: str, after: int, at_once: int) -> Iterator[Folding]:
-    """Fold a book's events after a position, at which its views stand, so many at once, until the block ends.
+def folding(events: Engine, views: Engine, book: str, at_once: int) -> Iterator[Folding]:
+    """Start to fold a book's events, so many at once, until the block ends.
 
     Why the process ended early, or could not start, is not told: whoever goes on alone meets what matters.
     """
     urls = [url_of(engine) for engine in (events, views)]
     ours, theirs = CONTEXT.Pipe()
-    process = CONTEXT.Process(target=_fold, args=(theirs, *urls, book, after, at_once), daemon=True)
+    process = CONTEXT.Process(target=_fold, args=(theirs, *urls, book, at_once), daemon=True)
     with ours:
         with theirs, contextlib.suppress(OSError, RuntimeError, AssertionError):  # no more processes may be
             process.start()
@@ -93,14 +104,15 @@ def fold(
     return changes, at_hand
 
 
-def _fold(pipe: Pipe, events_url: str, views_url: str, book: str, after: int, at_once: int) -> None:
-    """Fold to the end of the log, or until nobody listens any more."""
+def _fold(pipe: Pipe, events_url: str, views_url: str, book: str, at_once: int) -> None:
+    """Fold from where the views are said to stand to the end of the log, or until nobody listens any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one that started this
     collect_seldom()
     with contextlib.suppress(Exception):
         stream = Stream(open_engine(events_url, purpose="events"))
         views, partitions = open_engine(views_url, purpose="views"), Partitions()
-        position = written = after
+        pipe.send_bytes(b"")  # ready
+        position = written = pipe.recv()
         while entries := stream.read(book, position, at_once):
             events = [decode(entry.position, entry.data) for entry in entries]
             while written < position and (pipe.poll() or not partitions.keep(book, _known(events))):

@@ -30,11 +30,8 @@ from ledger.store.views import STATEMENTS, open_views, writes
 EVENTS_AT_ONCE = 10_000
 """The most events carried in one transaction: enough to share its cost, few enough to keep readers current."""
 
-TIMES_AT_ONCE = 2
-"""How many times as many are where all is made anew: it is faster, and nobody reads what is not whole."""
-
 EVENTS_ALONE = 50_000
-"""Up to how many events are made anew without another process: to start one takes as long as these."""
+"""Up to how many events are made anew without another process: a good part of them is done before it has started."""
 
 EVENTS_BEFORE_DESCRIBING = 500
 """After how many events PostgreSQL is first asked to make statistics of the views: by itself it begins a minute later,
@@ -199,8 +196,10 @@ class Follower:
             self._wake(book)
         return future
 
-    def catch_up(self, book: str, progress: Progress | None = None) -> int:
-        """Carry the views of a book to its head, and return where they stand.
+    def catch_up(
+        self, book: str, progress: Progress | None = None, *, enough: Callable[[], bool] = lambda: False
+    ) -> int:
+        """Carry the views of a book to its head, or until that is said to be enough; return where they stand.
 
         Raises:
             ledger.codec.MalformedEvent: the log holds bytes that are no event.
@@ -216,6 +215,8 @@ class Follower:
                 break
             position = self._carry(book, position, [decode(entry.position, entry.data) for entry in entries])
             self._describe(len(entries))
+            if enough():
+                break
         return position
 
     def _describe(self, carried: int) -> None:
@@ -250,12 +251,10 @@ class Follower:
             self._wake(ALL_BOOKS)
 
     def _carry_folded(self, book: str, progress: Progress | None, head: int) -> None:
-        """Carry the views of a book on while another process folds, as far as that goes."""
-        position, at_once = self.position(book), TIMES_AT_ONCE * self._events_at_once
-        if progress is not None:
-            progress(position, head)
-        with folding(self._stream.engine, self._engine, book, position, at_once) as process:
-            for folded in process.groups():
+        """Carry the views of a book on while another process starts, then while it folds, as far as that goes."""
+        with folding(self._stream.engine, self._engine, book, self._events_at_once) as process:
+            position = self.catch_up(book, progress, enough=process.ready)
+            for folded in process.groups(position):
                 if self._closing or not self._write_folded(book, folded):
                     return
                 process.written(folded.last)

@@ -257,9 +257,9 @@ class RunRow(NamedTuple):
 _STATES = {state.value: state for state in UnitState}
 
 
-def row_from_run(batch: int, run: Run, valid_to: int | None = None) -> RunRow:
-    """Return a run of a batch as a row, in force until, but not at, a position (None: still)."""
-    return RunRow(
+def row_from_run(batch: int, run: Run, valid_to: int | None = None) -> tuple[object, ...]:
+    """Return the fields of a RunRow: a run of a batch, in force until, but not at, a position (None: still)."""
+    return (  # no RunRow, which takes as long to make as all else here, and there are many
         batch,
         run.first,
         run.valid_from,

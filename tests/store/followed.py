@@ -10,7 +10,6 @@ from typing import TypeAlias
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from ledger.store import follower as followers
 from ledger.store import tables
 from ledger.store.database import Purpose, open_engine, reading
 from ledger.store.follower import TRACKING, Follower
@@ -23,7 +22,10 @@ from ledger.store.database import open_engine
 from ledger.store.follower import Follower
 from ledger.store.stream import Stream
 from ledger.store import follower as module
-events, views, work, events_at_once, module.EVENTS_ALONE = *sys.argv[1:-1], int(sys.argv[-1])
+from ledger.store.folding import Folding
+events, views, work, events_at_once, apart = sys.argv[1:]
+if apart == "apart":
+    module.EVENTS_ALONE, Folding.ready = 0, lambda process: process._pipe.poll(60)
 stream = Stream(open_engine(events, purpose="events"))
 follower = Follower(stream, open_engine(views, purpose="views"), int(events_at_once))
 tell = lambda done, of: print(done, flush=True)
@@ -56,10 +58,8 @@ def followed(stream: Stream, directory: Path, *books: str) -> Rows:
     return rows
 
 
-def child(
-    place: Path, work: str, events_at_once: int, alone: int = followers.EVENTS_ALONE
-) -> subprocess.Popen[str]:
-    """Start a follower of a place in a process of its own."""
+def child(place: Path, work: str, events_at_once: int, *, apart: bool = False) -> subprocess.Popen[str]:
+    """Start a follower of a place in a process of its own, which has another one fold even a short log, or not."""
     arguments = [
         sys.executable,
         "-c",
@@ -68,7 +68,7 @@ def child(
         url(place, "views"),
         work,
         str(events_at_once),
-        str(alone),
+        "apart" if apart else "alone",
     ]
     return subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
 

@@ -17,7 +17,7 @@ from ledger.store import lookups, partitions, paths, tables
 from ledger.store.database import Purpose
 from ledger.store.follower import Follower
 from ledger.store.stream import Stream
-from ledger.store.tables import row_from_run, run_from_row
+from ledger.store.tables import RunRow, row_from_run, run_from_row
 from ledger.values import UnitState
 
 ROWS: dict[type[NamedTuple], sa.Table] = {
@@ -127,6 +127,6 @@ def test_a_row_has_the_columns_of_its_table(row: type[NamedTuple]) -> None:
 )
 def test_a_run_survives_its_row(run: Run, batch: int, valid_to: int | None) -> None:
     """A run read from its row is the run that was written."""
-    row = row_from_run(batch, run, valid_to)
+    row = RunRow._make(row_from_run(batch, run, valid_to))
     assert run_from_row(row) == run
     assert (row.batch, row.valid_to) == (batch, valid_to)

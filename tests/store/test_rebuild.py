@@ -8,6 +8,7 @@ import pytest
 from ledger.codec import MalformedEvent
 from ledger.store import follower as followers
 from ledger.store import tables
+from ledger.store.folding import Folding
 from ledger.store.follower import Follower
 from ledger.store.moment import ViewsNotWhole, moment
 from ledger.store.readings import Readings
@@ -19,27 +20,36 @@ from tests.store.followed import Connect, child, followed, kill_after, rows_of
 
 @pytest.fixture
 def always_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have even a short log folded by a process of its own."""
+    """Have even a short log folded by a process of its own: after the first events it is waited for."""
     monkeypatch.setattr(followers, "EVENTS_ALONE", 0)
+    monkeypatch.setattr(Folding, "ready", lambda process: process._pipe.poll(PATIENCE))
 
 
-@pytest.mark.parametrize("alone", [0, followers.EVENTS_ALONE], ids=["folded apart", "alone"])
+@pytest.fixture(params=["folded apart", "done before the process has started", "alone"])
+def apart(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Tell whether a process of its own folds."""
+    apart = bool(request.param == "folded apart")
+    if apart:
+        request.getfixturevalue("always_apart")
+    elif request.param != "alone":
+        monkeypatch.setattr(followers, "EVENTS_ALONE", 0)
+    return apart
+
+
 def test_a_rebuild_that_was_killed_goes_on_where_it_was(
     long_book: SyntheticBook,
     stream: Stream,
     connect: Connect,
     place: Path,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    alone: int,
+    apart: bool,
 ) -> None:
     """Until a rebuild is finished its views answer nothing; asked for again, it goes on and ends alike."""
-    monkeypatch.setattr(followers, "EVENTS_ALONE", alone)
     total = len(long_book.entries)
     stream.append("book", 0, long_book.entries)
     views = connect("views")
     Follower(stream, views).catch_up("book")
-    kill_after(child(place, "rebuild", 5, alone), 3, 0)
+    kill_after(child(place, "rebuild", 5, apart=apart), 3, 0)
     follower = Follower(stream, views)
     stood = follower.position("book")
     with pytest.raises(ViewsNotWhole), moment(Readings(views), "book"):
@@ -53,12 +63,9 @@ def test_a_rebuild_that_was_killed_goes_on_where_it_was(
     assert rows_of(views) == followed(stream, tmp_path)
 
 
-@pytest.mark.parametrize("alone", [0, followers.EVENTS_ALONE], ids=["folded apart", "alone"])
-def test_a_rebuild_begins_every_book_anew(
-    stream: Stream, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, alone: int
-) -> None:
+@pytest.mark.usefixtures("apart")
+def test_a_rebuild_begins_every_book_anew(stream: Stream, connect: Connect, tmp_path: Path) -> None:
     """A finished rebuild is begun again by the next, drops what does not belong, and counts all books."""
-    monkeypatch.setattr(followers, "EVENTS_ALONE", alone)
     views = connect("views")
     follower = Follower(stream, views)
     for name, seed in (("one", 1), ("two", 2)):
@@ -94,14 +101,14 @@ def test_a_rebuild_goes_on_without_the_process_that_folds(
                 process.kill()
 
     Follower(stream, views, 10).rebuild(kill)
-    assert folding[:2] == [-1, 10 * followers.TIMES_AT_ONCE]  # not yet begun, and at work
+    assert folding[:2] == [0, 20]  # starting, and at work since 10
     assert -1 in folding[2:]
     assert stream.head("book") == len(long_book.entries) - 1
     assert rows_of(views) == followed(stream, tmp_path)
     follower, ahead = Follower(stream, views, 10), Follower(stream, connect("views"), 7)
 
     def go_ahead(done: int, _of: int) -> None:
-        if done == 20 * followers.TIMES_AT_ONCE:
+        if done == 40:
             stream.append("book", len(long_book.entries) - 1, long_book.entries[-1:])
             ahead.catch_up("book")
 
@@ -151,8 +158,7 @@ def test_the_thread_that_follows_leaves_a_rebuild_alone(
         follower.reached("book", done + 1)
 
     follower.rebuild(wake)
-    group = 10 * followers.TIMES_AT_ONCE
-    assert told[:4] == [0, group, 2 * group, 3 * group]
+    assert told[:4] == [0, 20, 30, 40]
     follower.close()
     assert rows_of(views) == followed(stream, tmp_path)
 
