@@ -232,14 +232,14 @@ class Follower:
 
         Raises: as `catch_up`.
         """
-        with self._carrying, persistence_errors(), writing(self._engine) as connection:
-            if connection.execute(_UNFINISHED).first() is None:
-                _drop(connection)
-                self._expect_whole_books(connection)
-        heads = {book: self._stream.head(book) for book in self._stream.books()}
-        total, before = sum(heads.values()), 0
-        self._rebuilding = True
+        self._rebuilding = True  # the thread that follows leaves off after the events it is writing
         try:
+            with self._carrying, persistence_errors(), writing(self._engine) as connection:
+                if connection.execute(_UNFINISHED).first() is None:
+                    _drop(connection)
+                    self._expect_whole_books(connection)
+            heads = {book: self._stream.head(book) for book in self._stream.books()}
+            total, before = sum(heads.values()), 0
             for book, head in heads.items():
                 part = _as_part(progress, before, total)
                 if head - self.position(book) > EVENTS_ALONE:
@@ -367,7 +367,7 @@ class Follower:
             return
         try:
             if self._carries:
-                self.catch_up(book)
+                self.catch_up(book, enough=lambda: self._rebuilding)
             else:
                 self._awaited.reached(book, self.position(book))
         except Exception as error:  # noqa: BLE001 -- whatever it is, those who wait are told, and it is logged

@@ -164,6 +164,26 @@ def test_the_thread_that_follows_leaves_a_rebuild_alone(
 
 
 @pytest.mark.usefixtures("always_apart")
+def test_the_thread_that_follows_leaves_off_for_a_rebuild(
+    long_book: SyntheticBook,
+    stream: Stream,
+    connect: Connect,
+    tmp_path: Path,
+) -> None:
+    """It may be at work as the rebuild begins; the process that folds goes on to the end all the same."""
+    stream.append("book", 0, long_book.entries)
+    views = connect("views")
+    follower = Follower(stream, views, 10)
+    follower.start()
+    follower.reached("book", 50).result(PATIENCE)
+    at_work: list[bool] = []
+    follower.rebuild(lambda _done, _of: at_work.append(bool(multiprocessing.active_children())))
+    assert at_work.count(True) > 20  # of some 80; it may end before the last groups are written
+    follower.close()
+    assert rows_of(views) == followed(stream, tmp_path)
+
+
+@pytest.mark.usefixtures("always_apart")
 def test_a_rebuild_tells_of_an_event_that_cannot_be_read(stream: Stream, connect: Connect) -> None:
     """What ends the process that folds is met again, and raised, by the one that writes."""
     stream.append("book", 0, [*SyntheticBook(5, 10).entries[:4], ("Nothing.v1", b"nothing")])
