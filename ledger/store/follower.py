@@ -145,6 +145,7 @@ class Follower:
         with persistence_errors():
             open_views(views_engine)
         self._recorder = SQLAlchemyTrackingRecorder(views_engine)
+        self._carried = 0
         if carries:
             with persistence_errors(), writing(views_engine) as connection:
                 if self._of_another_log(connection):
@@ -153,10 +154,12 @@ class Follower:
                     )
                     _drop(connection)
                 self._expect_whole_books(connection)
+                positions = connection.execute(sa.select(TRACKING.c.notification_id)).scalars()
+                self._carried = sum(positions)  # by others, who have had these described
         self._notices = Notices(views_engine, self._wake)
         self._partitions = Partitions()
         self._carrying = threading.Lock()
-        self._carried, self._described_at = 0, EVENTS_BEFORE_DESCRIBING
+        self._described_at = max(EVENTS_BEFORE_DESCRIBING, 2 * self._carried)
         self._awaited = AwaitedPositions()
         self._changed = threading.Condition()
         self._woken: set[str] = set()
