@@ -41,11 +41,13 @@ def pathbook(*arguments: str) -> Ran:
     return Ran(code, out.getvalue(), err.getvalue())
 
 
-@pytest.fixture(autouse=True)
-def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="session", autouse=True)
+def _no_environment() -> Iterator[None]:
     """No test depends on where the books of whoever runs it are."""
-    for name in ("SERVER", "DATA", "DATABASE", "BOOK", "LISTEN"):
-        monkeypatch.delenv(f"PATHBOOK_{name}", raising=False)
+    with pytest.MonkeyPatch.context() as environment:
+        for name in ("SERVER", "DATA", "DATABASE", "BOOK", "LISTEN"):
+            environment.delenv(f"PATHBOOK_{name}", raising=False)
+        yield
 
 
 @pytest.fixture(scope="session")

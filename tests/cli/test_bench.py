@@ -96,7 +96,7 @@ def test_people_read_tables() -> None:
         assert left.fetchall() == []
 
 
-def test_books_of_ones_own_are_not_touched(tmp_path: Path) -> None:
+def test_books_of_ones_own_are_not_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bench does not take a directory or server of books, nor a database it cannot make one beside."""
     for place in (["--data", str(tmp_path)], ["--server", "127.0.0.1:1"], ["--database", "sqlite:///books"]):
         ran = pathbook("bench", "--quick", *place)
@@ -106,6 +106,8 @@ def test_books_of_ones_own_are_not_touched(tmp_path: Path) -> None:
     assert (ran.code, ran.out) == (4, "")
     assert "a role that may make databases" in ran.err
     assert "secret" not in ran.err
+    monkeypatch.setenv("PATHBOOK_DATABASE", nowhere)
+    assert pathbook("bench", "--quick") == ran
 
 
 class Forgetful(Model):

@@ -82,9 +82,12 @@ class Settings:
             raise click.UsageError("Which books? Name their directory with --data DIR (or PATHBOOK_DATA).")
         return self._books(data)
 
+    def store(self) -> str:
+        """Return the URL of the PostgreSQL that holds books, "" where they lie in files."""
+        return os.environ.get("PATHBOOK_DATABASE", "") if self.database is None else self.database
+
     def _books(self, data: str) -> Books:
-        database = os.environ.get("PATHBOOK_DATABASE", "") if self.database is None else self.database
-        return Books(data, database, self.allow_event_loss)
+        return Books(data, self.store(), self.allow_event_loss)
 
 
 def book_options(command: Command) -> Command:
