@@ -25,6 +25,9 @@ BUSY_SECONDS = 30
 IDLE_SECONDS = 60
 """How long PostgreSQL lets a writer that stopped amid its turn keep the others waiting."""
 
+CONNECT_SECONDS = 10
+"""How long a PostgreSQL may take to answer at all, unless its URL says otherwise (``?connect_timeout=``)."""
+
 POOL_SIZE = 16
 """The connections an engine keeps open: a thread holds one only while it reads or writes."""
 
@@ -183,7 +186,11 @@ def _open_postgresql(url: URL, purpose: Purpose, *, by_keys: bool = True) -> Eng
     return sqlalchemy.create_engine(
         url.set(drivername="postgresql+psycopg").difference_update_query(["options"]),
         pool_size=POOL_SIZE,
-        connect_args={"options": f"{given} {told}".strip(), "application_name": "pathbook"},
+        connect_args={
+            "connect_timeout": url.query.get("connect_timeout", CONNECT_SECONDS),
+            "options": f"{given} {told}".strip(),
+            "application_name": "pathbook",
+        },
         execution_options={_GIVEN_OPTIONS: given},
         hide_parameters=True,
     )

@@ -1,6 +1,8 @@
 """A database: writers take turns, readers see one moment, and a format that is not known is left alone."""
 
+import socket
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,6 +11,7 @@ import pytest
 import sqlalchemy
 from sqlalchemy import Engine
 
+from ledger.store import database
 from ledger.store.database import (
     MUCH_CACHE_KIB,
     SCHEMAS,
@@ -36,6 +39,23 @@ def test_a_newer_format_is_refused(connect: Connect) -> None:
     assert (refused.value.found, refused.value.known) == (2, 1)
     with reading(engine) as connection:
         assert sqlalchemy.inspect(connection).get_table_names() == []
+
+
+@pytest.mark.parametrize("told", ["", "?connect_timeout=2"], ids=["as always", "as its URL says"])
+def test_a_database_that_does_not_answer_is_not_waited_for_long(
+    told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where somebody listens and says nothing, as behind a firewall, opening ends with an error."""
+    if not told:
+        monkeypatch.setattr(database, "CONNECT_SECONDS", 2)
+    began = time.monotonic()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        engine = open_engine(
+            f"postgresql+psycopg://nobody@127.0.0.1:{silent.getsockname()[1]}/none{told}", purpose="events"
+        )
+        with pytest.raises(sqlalchemy.exc.OperationalError, match="timeout"), reading(engine):
+            pass
+    assert time.monotonic() - began < 8
 
 
 def test_many_may_make_the_same_log(tmp_path: Path) -> None:
