@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,6 +55,22 @@ class Clock:
 
     def __call__(self) -> int:
         """Tell the time."""
+        return self.now
+
+
+class HeldClock(Clock):
+    """A clock that can be held: the writer asks it once in each turn, and waits. ``asked`` says how often it did."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+        self.goes = threading.Event()
+        self.goes.set()
+
+    def __call__(self) -> int:
+        """Tell the time, when it goes."""
+        self.asked += 1
+        assert self.goes.wait(PATIENCE)
         return self.now
 
 

@@ -2,7 +2,6 @@
 
 import copy
 import tempfile
-import threading
 from pathlib import Path
 
 import msgspec
@@ -15,24 +14,10 @@ from ledger.library import Library
 from ledger.refusals import Reason, Refusal, refuse
 from ledger.store.stream import Stream
 from ledger.values import Selection, UnitRange
-from tests.books import BEGINNING, PATIENCE, Clock, ask, engine, library, positions, record
+from tests.books import BEGINNING, PATIENCE, Clock, HeldClock, ask, engine, library, positions, record
 from tests.rules import test_taking_back
 from tests.rules.test_taking_back import movements
 from tests.scenario import NOON, Story
-
-
-class HeldClock(Clock):
-    """A clock that can be held: the writer asks it amid its turn, and waits."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.goes = threading.Event()
-        self.goes.set()
-
-    def __call__(self) -> int:
-        """Tell the time, when it goes."""
-        assert self.goes.wait(PATIENCE)
-        return self.now
 
 
 def whole(opened: Library, *commands: Command | Refusal) -> list[Outcome]:

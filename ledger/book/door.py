@@ -2,9 +2,10 @@
 
 One thread a book decides and writes. Whatever waits when it comes back from the disk is decided one after the
 other on the state in memory and committed together, so that the cost of reaching the disk is shared (group
-commit). It decides in its turn: a transaction in which nobody else writes to the book, so that of several writers
-each goes on from where the other ended. The primary key (book, position) is the fence against one who takes no
-turns: who loses it forgets the undecided, begins anew, and decides again.
+commit); after a group of many callers, as many are given a moment to ask again. It decides in its turn: a
+transaction in which nobody else writes to the book, so that of several writers each goes on from where the other
+ended. The primary key (book, position) is the fence against one who takes no turns: who loses it forgets the
+undecided, begins anew, and decides again.
 """
 
 import queue
@@ -32,11 +33,16 @@ MAX_GROUP = 1_000
 """How many waiting commands are decided and committed together: beyond it, latency grows and speed does not."""
 
 MANY_CALLERS = 5
-"""How many callers of one group make the next wait for as many, if fewer wait: those just answered will ask again."""
+"""After a group of so many callers, the next one waits until as many wait again: those just answered will ask again."""
 
 GATHER_SECONDS = 0.005
-"""How long it waits. Fewer transactions, of more callers each, leave the server more time for the callers; fewer
-callers would only be kept waiting. PostgreSQL's commit_siblings and commit_delay are the same for its own sake."""
+"""How long it does so at the most. Fewer transactions, of more callers each, leave the server more time for the calls.
+
+Where only a few callers are at work, each of them would be kept waiting for nothing.
+"""
+
+LOOK_SECONDS = 0.001
+"""How often it looks how many wait."""
 
 MAX_CONFLICTS = 1_000
 """How often a group is decided again because another writer was first, before its callers get the error."""
@@ -119,10 +125,11 @@ class Book:
             try:
                 first = self._waiting.get(timeout=IDLE_SECONDS)
             except queue.Empty:
+                callers = 0
                 self._look()
                 continue
-            if callers >= MANY_CALLERS and self._waiting.qsize() < callers:
-                time.sleep(GATHER_SECONDS)
+            if callers >= MANY_CALLERS:
+                self._gather(callers)
             group: list[_Waiting] = []
             size = 0
             while first is not None:
@@ -134,6 +141,12 @@ class Book:
                 first = self._waiting.get()
             last, callers = first is None, len(group)
             self._serve(group)
+
+    def _gather(self, callers: int) -> None:
+        """Wait for so many callers, of whom one is at hand, for a moment."""
+        until = time.monotonic() + GATHER_SECONDS
+        while self._waiting.qsize() + 1 < callers and not self._closed and time.monotonic() < until:
+            time.sleep(LOOK_SECONDS)
 
     def _serve(self, group: list[_Waiting]) -> None:
         """Decide and commit a group, and answer it."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 import sqlalchemy
+from psycopg.pq import Conninfo
 from sqlalchemy import URL, Connection, Engine, MetaData
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.schema import CreateSchema
@@ -26,7 +27,8 @@ IDLE_SECONDS = 60
 """How long PostgreSQL lets a writer that stopped amid its turn keep the others waiting."""
 
 CONNECT_SECONDS = 10
-"""How long a PostgreSQL may take to answer at all, unless its URL says otherwise (``?connect_timeout=``)."""
+"""How long each address of a PostgreSQL may take to answer at all, unless its URL (``?connect_timeout=``), the
+environment (``PGCONNECT_TIMEOUT``) or a service file says otherwise."""
 
 POOL_SIZE = 16
 """The connections an engine keeps open: a thread holds one only while it reads or writes."""
@@ -182,12 +184,14 @@ def _open_postgresql(url: URL, purpose: Purpose, *, by_keys: bool = True) -> Eng
     if purpose == "views":
         settings["synchronous_commit"] = "off"
     given = url.query.get("options", "")
+    told_elsewhere = {option.keyword: option.val for option in Conninfo.get_defaults()}[b"connect_timeout"]
+    patience = told_elsewhere.decode() if told_elsewhere else str(CONNECT_SECONDS)
     told = " ".join(f"-c {name}={value}" for name, value in settings.items())
     return sqlalchemy.create_engine(
         url.set(drivername="postgresql+psycopg").difference_update_query(["options"]),
         pool_size=POOL_SIZE,
         connect_args={
-            "connect_timeout": url.query.get("connect_timeout", CONNECT_SECONDS),
+            "connect_timeout": url.query.get("connect_timeout", patience),
             "options": f"{given} {told}".strip(),
             "application_name": "pathbook",
         },

@@ -58,7 +58,7 @@ class Folding:
         """
         if not self.ready():
             return
-        with contextlib.suppress(EOFError, ConnectionError):
+        with contextlib.suppress(EOFError, OSError):  # the latter where it ended amid a group
             self._pipe.recv_bytes()
             self._pipe.send(after)
             while True:

@@ -155,7 +155,9 @@ class Follower:
                     _drop(connection)
                 self._expect_whole_books(connection)
                 positions = connection.execute(sa.select(TRACKING.c.notification_id)).scalars()
-                self._carried = sum(positions)  # by others, who have had these described
+                self._carried = sum(
+                    positions
+                )  # described by who did, or else in a minute by PostgreSQL itself
         self._notices = Notices(views_engine, self._wake)
         self._partitions = Partitions()
         self._carrying = threading.Lock()

@@ -41,13 +41,16 @@ def test_a_newer_format_is_refused(connect: Connect) -> None:
         assert sqlalchemy.inspect(connection).get_table_names() == []
 
 
-@pytest.mark.parametrize("told", ["", "?connect_timeout=2"], ids=["as always", "as its URL says"])
+@pytest.mark.parametrize("said", ["by us", "by its URL", "by the environment"])
 def test_a_database_that_does_not_answer_is_not_waited_for_long(
-    told: str, monkeypatch: pytest.MonkeyPatch
+    said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where somebody listens and says nothing, as behind a firewall, opening ends with an error."""
-    if not told:
+    told = "?connect_timeout=2" if said == "by its URL" else ""
+    if said == "by us":
         monkeypatch.setattr(database, "CONNECT_SECONDS", 2)
+    elif said == "by the environment":
+        monkeypatch.setenv("PGCONNECT_TIMEOUT", "2")
     began = time.monotonic()
     with socket.create_server(("127.0.0.1", 0)) as silent:
         engine = open_engine(

@@ -1,6 +1,7 @@
 """Making views anew: in one process or two, killed, overtaken, or over a log that cannot be read."""
 
 import multiprocessing
+import time
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from ledger.codec import MalformedEvent
 from ledger.store import follower as followers
 from ledger.store import tables
-from ledger.store.folding import Folding
+from ledger.store.folding import Folded, Folding
 from ledger.store.follower import Follower
 from ledger.store.moment import ViewsNotWhole, moment
 from ledger.store.readings import Readings
@@ -116,6 +117,31 @@ def test_a_rebuild_goes_on_without_the_process_that_folds(
     assert stream.head("book") == len(long_book.entries)
     assert rows_of(views) == followed(stream, tmp_path)
     assert not multiprocessing.active_children()
+
+
+@pytest.mark.usefixtures("always_apart")
+def test_a_rebuild_goes_on_where_a_process_ends_amid_what_it_says(
+    stream: Stream, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A group may be larger than what lies ready between two processes: half of it is as good as none."""
+    book = SyntheticBook(11, 30_000)
+    stream.append("book", 0, book.entries)
+    views, killed = connect("views"), []
+    write = Follower._write_folded
+
+    def write_and_kill(follower: Follower, name: str, folded: Folded) -> bool:
+        written = write(follower, name, folded)
+        time.sleep(0.5)  # by then the next group is being sent
+        for process in multiprocessing.active_children():
+            process.kill()
+            process.join()
+            killed.append(folded.last)
+        return written
+
+    monkeypatch.setattr(Follower, "_write_folded", write_and_kill)
+    Follower(stream, views, len(book.entries) // 3).rebuild()
+    assert len(killed) == 1
+    assert rows_of(views) == followed(stream, tmp_path)
 
 
 @pytest.mark.usefixtures("always_apart")

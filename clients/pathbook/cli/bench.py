@@ -34,8 +34,8 @@ def command(settings: Settings, *, quick: bool, parent: Path | None) -> Exit:
 
     Calls, the bare database, recording, reading, following, verifying and rebuilding take turns, and each is printed
     beside the floor it stands on. No book of yours is touched. What every phase comes to is checked first: where it
-    is wrong, the exit code is 1, the phase is named, and no figure is printed. With --database URL, or
-    PATHBOOK_DATABASE, a database is made beside that one, and dropped again.
+    is wrong, the exit code is 1, the phase is named, and no figure is printed. With --database URL, or with
+    PATHBOOK_DATABASE and without --in, a database is made beside that one, and dropped again.
     """
     if settings.server or settings.data:
         raise click.UsageError("A bench makes books of its own. Leave out --server and --data; see --in.")
@@ -46,7 +46,8 @@ def command(settings: Settings, *, quick: bool, parent: Path | None) -> Exit:
     from pathbook.cli import local
     from pathbook.cli.progress import Progress
 
-    with _place(parent, settings.store()) as (directory, own), Progress() as progress:
+    database = "" if parent and settings.database is None else settings.store()
+    with _place(parent, database) as (directory, own), Progress() as progress:
         books = directory / "books"
         with contextlib.closing(local.measuring(str(books), own)) as inside:
             bench = Bench(QUICK if quick else FULL, books, own, inside, progress.of)
