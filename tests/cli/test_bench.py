@@ -31,8 +31,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def ran(place: Path) -> Ran:
-    """A quick bench, as scripts read it."""
-    return pathbook("bench", "--quick", "--in", str(place), "--output", "json")
+    """A quick bench of a disk, as scripts read it, wherever else books may be."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("PATHBOOK_DATABASE", "postgresql+psycopg://nobody@127.0.0.1:1/books")
+        return pathbook("bench", "--quick", "--in", str(place), "--output", "json")
 
 
 def listed(found: object) -> dict[str, dict[str, object]]:
