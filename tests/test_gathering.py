@@ -27,7 +27,9 @@ def answered_together(opened: Library, clock: HeldClock) -> None:
     clock.goes.clear()
     before = clock.asked
     held = asked_apart(opened, range(10, 11))
+    until = time.monotonic() + PATIENCE
     while clock.asked == before:
+        assert time.monotonic() < until
         time.sleep(0.001)
     held += asked_apart(opened, range(11, 11 + MANY))
     clock.goes.set()

@@ -155,9 +155,8 @@ class Follower:
                     _drop(connection)
                 self._expect_whole_books(connection)
                 positions = connection.execute(sa.select(TRACKING.c.notification_id)).scalars()
-                self._carried = sum(
-                    positions
-                )  # described by who did, or else in a minute by PostgreSQL itself
+                # these were described by whoever carried them, or will be in a minute by PostgreSQL itself
+                self._carried = sum(positions)
         self._notices = Notices(views_engine, self._wake)
         self._partitions = Partitions()
         self._carrying = threading.Lock()

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,18 @@ def always_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have even a short log folded by a process of its own: after the first events it is waited for."""
     monkeypatch.setattr(followers, "EVENTS_ALONE", 0)
     monkeypatch.setattr(Folding, "ready", lambda process: process._pipe.poll(PATIENCE))
+
+
+@pytest.fixture
+def started(
+    always_apart: None, long_book: SyntheticBook, stream: Stream, connect: Connect
+) -> Iterator[Follower]:
+    """A follower that is at work in a thread of its own, ten events at once."""
+    stream.append("book", 0, long_book.entries)
+    follower = Follower(stream, connect("views"), 10)
+    follower.start()
+    yield follower
+    follower.close()
 
 
 @pytest.fixture(params=["folded apart", "done before the process has started", "alone"])
@@ -164,49 +177,33 @@ def test_a_rebuild_is_done_alone_where_no_process_can_be_started(
     assert rows_of(views) == followed(stream, tmp_path)
 
 
-@pytest.mark.usefixtures("always_apart")
 def test_the_thread_that_follows_leaves_a_rebuild_alone(
-    long_book: SyntheticBook,
-    stream: Stream,
-    connect: Connect,
-    tmp_path: Path,
+    started: Follower, stream: Stream, connect: Connect, tmp_path: Path
 ) -> None:
     """It goes on when the rebuild is done: going ahead of it would only end the process that folds."""
-    stream.append("book", 0, long_book.entries)
-    views = connect("views")
-    follower = Follower(stream, views, 10)
-    follower.start()
-    follower.reached("book", len(long_book.entries)).result(PATIENCE)
+    started.reached("book", stream.head("book")).result(PATIENCE)
     told: list[int] = []
 
     def wake(done: int, _of: int) -> None:
         told.append(done)
-        follower.reached("book", done + 1)
+        started.reached("book", done + 1)
 
-    follower.rebuild(wake)
+    started.rebuild(wake)
     assert told[:4] == [0, 20, 30, 40]
-    follower.close()
-    assert rows_of(views) == followed(stream, tmp_path)
+    started.close()
+    assert rows_of(connect("views")) == followed(stream, tmp_path)
 
 
-@pytest.mark.usefixtures("always_apart")
 def test_the_thread_that_follows_leaves_off_for_a_rebuild(
-    long_book: SyntheticBook,
-    stream: Stream,
-    connect: Connect,
-    tmp_path: Path,
+    started: Follower, stream: Stream, connect: Connect, tmp_path: Path
 ) -> None:
     """It may be at work as the rebuild begins; the process that folds goes on to the end all the same."""
-    stream.append("book", 0, long_book.entries)
-    views = connect("views")
-    follower = Follower(stream, views, 10)
-    follower.start()
-    follower.reached("book", 50).result(PATIENCE)
+    started.reached("book", 50).result(PATIENCE)
     at_work: list[bool] = []
-    follower.rebuild(lambda _done, _of: at_work.append(bool(multiprocessing.active_children())))
+    started.rebuild(lambda _done, _of: at_work.append(bool(multiprocessing.active_children())))
     assert at_work.count(True) > 20  # of some 80; it may end before the last groups are written
-    follower.close()
-    assert rows_of(views) == followed(stream, tmp_path)
+    started.close()
+    assert rows_of(connect("views")) == followed(stream, tmp_path)
 
 
 @pytest.mark.usefixtures("always_apart")
