@@ -9,14 +9,14 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from ledger.book import Answer, Outcome
-from ledger.commands import Command, CommissionBatch, RecordTransfer, RegisterParty, RegisterProduct
-from ledger.library import Library
-from ledger.store.database import Purpose, open_engine
-from ledger.store.follower import Follower, SQLAlchemyTrackingRecorder
-from ledger.store.loader import Loader
-from ledger.store.stream import Stream
-from ledger.values import Money, PartyKind, Quantity, Selection
+from pathbook.ledger.book import Answer, Outcome
+from pathbook.ledger.commands import Command, CommissionBatch, RecordTransfer, RegisterParty, RegisterProduct
+from pathbook.ledger.library import Library
+from pathbook.ledger.store.database import Purpose, open_engine
+from pathbook.ledger.store.follower import Follower, SQLAlchemyTrackingRecorder
+from pathbook.ledger.store.loader import Loader
+from pathbook.ledger.store.stream import Stream
+from pathbook.ledger.values import Money, PartyKind, Quantity, Selection
 from tests.scenario import MASK, NOON
 
 PATIENCE = 60.0

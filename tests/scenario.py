@@ -8,15 +8,15 @@ import datetime
 import re
 from collections.abc import Callable
 
-from ledger import commands
-from ledger.codec import decode, encode
-from ledger.commands import Command, DiscrepancyClaim, digest
-from ledger.events import Event
-from ledger.refusals import Refusal
-from ledger.rules.deciding import decide
-from ledger.rules.state import State, evolve
-from ledger.rules.units import pieces
-from ledger.values import (
+from pathbook.ledger import commands
+from pathbook.ledger.codec import decode, encode
+from pathbook.ledger.commands import Command, DiscrepancyClaim, digest
+from pathbook.ledger.events import Event
+from pathbook.ledger.refusals import Refusal
+from pathbook.ledger.rules.deciding import decide
+from pathbook.ledger.rules.state import State, evolve
+from pathbook.ledger.rules.units import pieces
+from pathbook.ledger.values import (
     Delivery,
     DiscrepancyKind,
     Money,

@@ -1,4 +1,4 @@
-"""Hypothesis strategies: events of every kind within the limits of ``ledger.values``, and what they are made of.
+"""Hypothesis strategies: events of every kind within the limits of ``values``, and what they are made of.
 
 Each event is valid alone. Several in a row are no history: nobody checks that a giver ever owned the units.
 """
@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from stdnum import ean
 
-from ledger.commands import DIGEST_BYTES
-from ledger.events import (
+from pathbook.ledger.commands import DIGEST_BYTES
+from pathbook.ledger.events import (
     AuthorizationRevoked,
     BatchCommissioned,
     CasePacked,
@@ -39,7 +39,7 @@ from ledger.events import (
     UnitsSold,
     UnitsWrittenOff,
 )
-from ledger.values import (
+from pathbook.ledger.values import (
     CONSUMER_PREFIX,
     MAX_AMOUNT_MINOR,
     MAX_BATCH_NUMBER,

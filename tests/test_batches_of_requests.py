@@ -8,12 +8,12 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.book import Answer, Outcome
-from ledger.commands import Command
-from ledger.library import Library
-from ledger.refusals import Reason, Refusal, refuse
-from ledger.store.stream import Stream
-from ledger.values import Selection, UnitRange
+from pathbook.ledger.book import Answer, Outcome
+from pathbook.ledger.commands import Command
+from pathbook.ledger.library import Library
+from pathbook.ledger.refusals import Reason, Refusal, refuse
+from pathbook.ledger.store.stream import Stream
+from pathbook.ledger.values import Selection, UnitRange
 from tests.books import BEGINNING, PATIENCE, Clock, HeldClock, ask, engine, library, positions, record
 from tests.rules import test_taking_back
 from tests.rules.test_taking_back import movements

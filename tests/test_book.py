@@ -10,8 +10,8 @@ import msgspec
 import pytest
 from hypothesis import settings
 
-from ledger.book import Answer, door, memory
-from ledger.commands import (
+from pathbook.ledger.book import Answer, door, memory
+from pathbook.ledger.commands import (
     AcceptTransfer,
     Command,
     OfferTransfer,
@@ -20,14 +20,14 @@ from ledger.commands import (
     ReturnUnits,
     UnpackCase,
 )
-from ledger.events import Event, TransferLapsed, TransferRecorded
-from ledger.refusals import Reason, Refusal
-from ledger.rules.deciding import decide
-from ledger.rules.state import State
-from ledger.store import stream as streams
-from ledger.store.follower import Follower
-from ledger.store.stream import EVENT, Stream
-from ledger.values import Money, PartyKind, Selection, UnitRange
+from pathbook.ledger.events import Event, TransferLapsed, TransferRecorded
+from pathbook.ledger.refusals import Reason, Refusal
+from pathbook.ledger.rules.deciding import decide
+from pathbook.ledger.rules.state import State
+from pathbook.ledger.store import stream as streams
+from pathbook.ledger.store.follower import Follower
+from pathbook.ledger.store.stream import EVENT, Stream
+from pathbook.ledger.values import Money, PartyKind, Selection, UnitRange
 from tests.books import (
     BEGINNING,
     PATIENCE,

@@ -7,16 +7,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ledger.book import Answer, memory
-from ledger.commands import (
-    AuthorizeParty,
-    CommissionBatch,
-    RecordTransfer,
-    RegisterParty,
-)
-from ledger.events import TransferRecorded
-from ledger.refusals import Reason, Refusal
-from ledger.values import PartyKind, Quantity, Selection, Standing, UnitRange
+from pathbook.ledger.book import Answer, memory
+from pathbook.ledger.commands import AuthorizeParty, CommissionBatch, RecordTransfer, RegisterParty
+from pathbook.ledger.events import TransferRecorded
+from pathbook.ledger.refusals import Reason, Refusal
+from pathbook.ledger.values import PartyKind, Quantity, Selection, Standing, UnitRange
 from tests.books import BEGINNING, ask, follower_stands_at, library, positions, record
 from tests.scenario import MASK
 

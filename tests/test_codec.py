@@ -10,10 +10,10 @@ from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.codec import decode, encode, leaf_hash
-from ledger.codec.fields import EARLIEST_TIME, LATEST_TIME
-from ledger.events import Event, RecordedEvent, TransferRecorded
-from ledger.values import Delivery, DiscrepancyKind, PartyKind, Standing, TransferStatus, UnitState
+from pathbook.ledger.codec import decode, encode, leaf_hash
+from pathbook.ledger.codec.fields import EARLIEST_TIME, LATEST_TIME
+from pathbook.ledger.events import Event, RecordedEvent, TransferRecorded
+from pathbook.ledger.values import Delivery, DiscrepancyKind, PartyKind, Standing, TransferStatus, UnitState
 from pathbook.v1 import events_pb2, values_pb2
 from tests.strategies import EVENTS, positions, request_digests, request_ids, times
 from tests.test_stored_format import BYTES, NOON

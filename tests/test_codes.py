@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from stdnum import ean
 from stdnum.iso7064 import mod_37_36
 
-from ledger.codes import (
+from pathbook.ledger.codes import (
     MAX_CODE_LENGTH,
     PrintedCode,
     contradiction,
@@ -20,9 +20,9 @@ from ledger.codes import (
     open_code,
     parse_code,
 )
-from ledger.refusals import Reason, Refusal
-from ledger.serials import ALPHABET, BookKey, print_serial
-from ledger.values import MAX_BATCH_NUMBER, MAX_BATCH_SIZE, Unit
+from pathbook.ledger.refusals import Reason, Refusal
+from pathbook.ledger.serials import ALPHABET, BookKey, print_serial
+from pathbook.ledger.values import MAX_BATCH_NUMBER, MAX_BATCH_SIZE, Unit
 
 KEY = BookKey(bytes(range(32)))
 GTIN = "06901234567892"

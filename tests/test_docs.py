@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ledger.rules.transfer import NEXT
 from pathbook.client import Client
-from services.background import running
-from services.settings import Settings
+from pathbook.ledger.rules.transfer import NEXT
+from pathbook.services.background import running
+from pathbook.services.settings import Settings
 from tests.services.masks import begin
 
 ROOT = Path(__file__).parent.parent

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ledger.book import Outcome, door
-from ledger.library import Library
+from pathbook.ledger.book import Outcome, door
+from pathbook.ledger.library import Library
 from tests.books import BEGINNING, PATIENCE, HeldClock, ask, library, positions, record
 
 MANY = door.MANY_CALLERS

@@ -6,8 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ledger.book import Answer
-from ledger.commands import (
+from pathbook.ledger.book import Answer
+from pathbook.ledger.commands import (
     AcceptTransfer,
     AuthorizeParty,
     Command,
@@ -28,8 +28,8 @@ from ledger.commands import (
     WithdrawTransfer,
     WriteOffUnits,
 )
-from ledger.refusals import Refusal
-from ledger.values import Money, PartyKind, Quantity, Selection, UnitRange, UnitState
+from pathbook.ledger.refusals import Refusal
+from pathbook.ledger.values import Money, PartyKind, Quantity, Selection, UnitRange, UnitState
 from tests.books import BEGINNING, PATIENCE, ask, library, positions, record
 from tests.scenario import BALM, MASK
 

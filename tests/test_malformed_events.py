@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.codec import MalformedEvent, decode, leaf_hash
+from pathbook.ledger.codec import MalformedEvent, decode, leaf_hash
 from pathbook.v1 import events_pb2
 from tests.test_stored_format import BYTES, ENVELOPE, NOON
 

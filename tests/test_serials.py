@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.pretty import pretty_repr
 from stdnum.iso7064 import mod_37_36
 
-from ledger.serials import (
+from pathbook.ledger.serials import (
     ALPHABET,
     BookKey,
     parse_book_key,
@@ -19,7 +19,7 @@ from ledger.serials import (
     print_serials,
     unit_of,
 )
-from ledger.values import MAX_BATCH_NUMBER, MAX_BATCH_SIZE, Unit, UnitRange
+from pathbook.ledger.values import MAX_BATCH_NUMBER, MAX_BATCH_SIZE, Unit, UnitRange
 
 KEY = BookKey(bytes(range(32)))
 KEY_LINE = "pathbook-book-key-1 0001081G81860W40J2GB1G6GW3RG2491650N2RBHG68T3CE1T7GZF\n"

@@ -5,8 +5,8 @@ from typing import Final, get_args
 
 import pytest
 
-from ledger.codec import decode, encode, leaf_hash
-from ledger.events import (
+from pathbook.ledger.codec import decode, encode, leaf_hash
+from pathbook.ledger.events import (
     AuthorizationRevoked,
     BatchCommissioned,
     CasePacked,
@@ -35,7 +35,7 @@ from ledger.events import (
     UnitsSold,
     UnitsWrittenOff,
 )
-from ledger.values import Delivery, DiscrepancyKind, Money, PartyKind, Standing, UnitRange, UnitState
+from pathbook.ledger.values import Delivery, DiscrepancyKind, Money, PartyKind, Standing, UnitRange, UnitState
 from pathbook.v1 import events_pb2
 
 NOON: Final = 1_717_243_200_000_000  # 2024-06-01T12:00:00Z

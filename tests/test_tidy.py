@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from ledger.refusals import Reason
+from pathbook.ledger.refusals import Reason
 from pathbook.v1 import refusals_pb2
 
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -91,11 +91,11 @@ def foreign_words(path: Path, text: str) -> Iterator[str]:
 
 
 RULES: Final[list[tuple[Rule, str, str]]] = [
-    (files_too_long, "ledger/rules/sale.py", "x = 1\n" * (LONGEST + 1)),
+    (files_too_long, "ledger/pathbook/ledger/rules/sale.py", "x = 1\n" * (LONGEST + 1)),
     (vague_names, "ledger/utils.py", ""),
     (vague_names, "services/common/times.py", ""),
-    (speechless_modules, "ledger/rules/sale.py", "import ast\n"),
-    (speechless_modules, "ledger/rules/sale.py", '"""sale"""\n'),
+    (speechless_modules, "ledger/pathbook/ledger/rules/sale.py", "import ast\n"),
+    (speechless_modules, "ledger/pathbook/ledger/rules/sale.py", '"""sale"""\n'),
     (speechless_tests, "tests/test_sale.py", "def test_sale() -> None:\n    assert True\n"),
     (speechless_tests, "tests/test_sale.py", 'async def test_sale() -> None:\n    """Sale"""\n'),
     (ignores_without_reason, "ledger/book.py", "import os  # " + "noqa: F401\n"),

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import msgspec
 
-from ledger.codec import decode
-from ledger.commands import RegisterParty
-from ledger.store.stream import Stream
-from ledger.values import PartyKind
+from pathbook.ledger.codec import decode
+from pathbook.ledger.commands import RegisterParty
+from pathbook.ledger.store.stream import Stream
+from pathbook.ledger.values import PartyKind
 from tests.books import BEGINNING, PATIENCE, Clock, ask, engine, library, positions, record, wait_beyond
 from tests.scenario import DAY, NOON
 

@@ -15,15 +15,15 @@ from pathlib import Path
 from sqlalchemy import Engine, select
 from stdnum import ean
 
-from ledger.book import Answer, Outcome
-from ledger.commands import Command, PackCase, RecordTransfer, RegisterParty
-from ledger.queries import Queries
-from ledger.refusals import Refusal
-from ledger.store.database import open_engine, reading
-from ledger.store.follower import Follower
-from ledger.store.stream import Stream
-from ledger.store.tables import RUN
-from ledger.values import Money, PartyKind, Selection, Unit, UnitRange
+from pathbook.ledger.book import Answer, Outcome
+from pathbook.ledger.commands import Command, PackCase, RecordTransfer, RegisterParty
+from pathbook.ledger.queries import Queries
+from pathbook.ledger.refusals import Refusal
+from pathbook.ledger.store.database import open_engine, reading
+from pathbook.ledger.store.follower import Follower
+from pathbook.ledger.store.stream import Stream
+from pathbook.ledger.store.tables import RUN
+from pathbook.ledger.values import Money, PartyKind, Selection, Unit, UnitRange
 from tests.books import BEGINNING, ask, library
 
 SIZE = 10_000_000

@@ -1,6 +1,6 @@
 """Figures are medians of rounds, and ratios are taken round by round."""
 
-from pathbook.benching.figures import Figures
+from pathbook.bench.figures import Figures
 
 
 def test_a_figure_is_the_median_of_its_rounds() -> None:

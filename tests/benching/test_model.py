@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pathbook.benching import checks, moves
-from pathbook.benching.model import Mismatch, Model
-from pathbook.benching.moves import SCATTERED_RANGES, TIERS, Move, Shape, draw, parties
+from pathbook.bench import checks, moves
+from pathbook.bench.model import Mismatch, Model
+from pathbook.bench.moves import SCATTERED_RANGES, TIERS, Move, Shape, draw, parties
 from pathbook.v1.events_pb2 import Event
 from pathbook.v1.transfers_pb2 import RecordTransfersResponse, RecordTransfersResult
 from pathbook.v1.values_pb2 import Receipt

@@ -11,11 +11,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pathbook.benching import bench, names
-from pathbook.benching.model import Model
-from pathbook.benching.moves import Move, Shape
-from pathbook.benching.plan import IN_FLIGHT
-from pathbook.benching.recording import SHAPES
+from pathbook.bench import bench, names
+from pathbook.bench.model import Model
+from pathbook.bench.moves import Move, Shape
+from pathbook.bench.plan import IN_FLIGHT
+from pathbook.bench.recording import SHAPES
 from tests.cli.conftest import Ran, pathbook
 from tests.postgres import cluster
 

@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.codes import PrintedCode
 from pathbook.cli import path_table
 from pathbook.cli.demo import GTIN
 from pathbook.client import Client, RefusedError, select
+from pathbook.ledger.codes import PrintedCode
+from pathbook.services.background import running
+from pathbook.services.settings import Settings
 from pathbook.v1 import values_pb2
 from pathbook.v1.transfers_pb2 import DiscrepancyClaim
-from pathbook.verdicts import Policy, Verdict
-from pathbook.verify import check_path, read_code
-from services.background import running
-from services.settings import Settings
+from pathbook.verify.checks import check_path, read_code
+from pathbook.verify.verdicts import Policy, Verdict
 
 SIZE = 5
 """Units of a batch: few, so that much happens to each."""

@@ -7,7 +7,7 @@ from babel.numbers import list_currencies
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pathbook import money
+from pathbook.ledger import money
 
 CURRENCIES = st.sampled_from(sorted(list_currencies()))
 AMOUNTS = st.integers(-(10**17), 10**17)

@@ -9,17 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.codes import PrintedCode
-from ledger.values import Money
-from pathbook import verify
 from pathbook.cli.demo import CLOUD, NEW, OLD, SOLD
 from pathbook.client import Client
-from pathbook.replay import replay
+from pathbook.ledger.codes import PrintedCode
+from pathbook.ledger.values import Money
 from pathbook.v1 import values_pb2
 from pathbook.v1.batches_pb2 import Recall
 from pathbook.v1.paths_pb2 import GetPathResponse, PathStepKind
-from pathbook.verdicts import Number, Policy, Report, Result, Verdict
-from pathbook.verify import check_path, read_code
+from pathbook.verify import checks
+from pathbook.verify.checks import check_path, read_code
+from pathbook.verify.replay import replay
+from pathbook.verify.verdicts import Number, Policy, Report, Result, Verdict
 from tests.cli.conftest import TODAY
 
 Tampering = Callable[[GetPathResponse], object]
@@ -95,11 +95,11 @@ def test_a_party_without_a_standing_is_not_passed_over(sold: GetPathResponse) ->
     """Only a consumer has none; a party whose standing is left out is marked, and counted as a hop between parties."""
     hops = [
         (position, msgspec.structs.replace(terms, receiver_standing=None))
-        for position, terms in verify.standing_hops(replay(sold))
+        for position, terms in checks.standing_hops(replay(sold))
     ]
-    (found, _) = verify._authorized(hops, Policy(require_authorized=True))
+    (found, _) = checks._authorized(hops, Policy(require_authorized=True))
     assert found is Result.FAILED
-    (found, _) = verify._within_limits(DAY, hops, DAY, Policy(max_tiers=4))
+    (found, _) = checks._within_limits(DAY, hops, DAY, Policy(max_tiers=4))
     assert found is Result.FAILED
 
 

@@ -9,10 +9,10 @@ import grpc
 import pytest
 from google.protobuf.message import Message
 
-from ledger.codes import digital_link
-from ledger.serials import ALPHABET, BookKey, print_serial
 from pathbook.cli import connection
 from pathbook.cli.demo import GTIN, NEW, SECRET, SOLD
+from pathbook.ledger.codes import digital_link
+from pathbook.ledger.serials import ALPHABET, BookKey, print_serial
 from pathbook.v1 import events_pb2, events_pb2_grpc, paths_pb2, paths_pb2_grpc
 from tests.cli.conftest import TODAY, pathbook
 

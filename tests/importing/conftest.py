@@ -7,8 +7,8 @@ import pytest
 
 from pathbook.cli.main import run
 from pathbook.client import Client
-from services.background import running
-from services.settings import Settings
+from pathbook.services.background import running
+from pathbook.services.settings import Settings
 from tests.importing.sheets import BOOK, Import, Summary, parse_summary
 
 

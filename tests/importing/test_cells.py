@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.values import gtin14, is_identifier, is_lot
 from pathbook.importing import cells
 from pathbook.importing.cells import FaultError, slug_of
+from pathbook.ledger.values import gtin14, is_identifier, is_lot
 
 NAMES = st.lists(st.text(min_size=1, max_size=80).filter(str.strip), min_size=1, max_size=20)
 

@@ -11,9 +11,9 @@ import pytest
 
 from pathbook.cli.main import run
 from pathbook.client import Client
+from pathbook.services.background import running
+from pathbook.services.settings import Settings
 from pathbook.v1.paths_pb2 import PathStepKind
-from services.background import running
-from services.settings import Settings
 from tests.importing.sheets import Amount, Summary, parse_summary
 
 TABLE: Final = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "iowa-liquor-2012-01-31.csv"

@@ -3,15 +3,15 @@
 import datetime
 from random import Random
 
-from ledger import commands
-from ledger.codec import decode, encode
-from ledger.commands import Command, digest
-from ledger.events import RecordedEvent
-from ledger.refusals import Refusal
-from ledger.rules.deciding import decide
-from ledger.rules.state import State, evolve
-from ledger.runs import Run
-from ledger.values import (
+from pathbook.ledger import commands
+from pathbook.ledger.codec import decode, encode
+from pathbook.ledger.commands import Command, digest
+from pathbook.ledger.events import RecordedEvent
+from pathbook.ledger.refusals import Refusal
+from pathbook.ledger.rules.deciding import decide
+from pathbook.ledger.rules.state import State, evolve
+from pathbook.ledger.runs import Run
+from pathbook.ledger.values import (
     Delivery,
     DiscrepancyKind,
     Money,

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger import runs
-from ledger.events import (
+from pathbook.ledger import runs
+from pathbook.ledger.events import (
     Event,
     RecordedEvent,
     Terms,
@@ -18,14 +18,14 @@ from ledger.events import (
     UnitsReturned,
     UnitsSold,
 )
-from ledger.projections.ladders import CONSUMER_TIER, NO_TIER, LadderChanges
-from ledger.projections.registers import RequestRow, request_hash
-from ledger.projections.runs import RunChanges, RunKey
-from ledger.projections.transfers import FIRST_LINE, TransferKind, TransferRow
-from ledger.projections.views import ViewChanges
-from ledger.ranges import count_units
-from ledger.runs import Change, Partition, Run
-from ledger.values import Delivery, Money, Standing, TransferStatus, UnitRange, UnitState
+from pathbook.ledger.projections.ladders import CONSUMER_TIER, NO_TIER, LadderChanges
+from pathbook.ledger.projections.registers import RequestRow, request_hash
+from pathbook.ledger.projections.runs import RunChanges, RunKey
+from pathbook.ledger.projections.transfers import FIRST_LINE, TransferKind, TransferRow
+from pathbook.ledger.projections.views import ViewChanges
+from pathbook.ledger.ranges import count_units
+from pathbook.ledger.runs import Change, Partition, Run
+from pathbook.ledger.values import Delivery, Money, Standing, TransferStatus, UnitRange, UnitState
 from tests.projections.synthetic import GONE, SyntheticBook
 
 books = st.builds(SyntheticBook, st.integers(0, 2**32), st.integers(0, 100))

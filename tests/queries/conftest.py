@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from ledger.queries import Queries
+from pathbook.ledger.queries import Queries
 from tests.queries.written import MASKS, WrittenStory, asked
 
 

@@ -1,7 +1,7 @@
 """Either kind of database gives the same answers."""
 
-from ledger.queries import Queries, Transfer
-from ledger.values import TransferStatus, Unit
+from pathbook.ledger.queries import Queries, Transfer
+from pathbook.ledger.values import TransferStatus, Unit
 from tests.projections.synthetic import SyntheticBook
 from tests.queries.written import asked
 

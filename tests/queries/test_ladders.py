@@ -5,11 +5,11 @@ import datetime
 import msgspec
 import pytest
 
-from ledger.commands import CommissionBatch
-from ledger.queries import Rung, RungKind
-from ledger.queries.ladders import rungs
-from ledger.store.lookups import PriceRow
-from ledger.values import Money
+from pathbook.ledger.commands import CommissionBatch
+from pathbook.ledger.queries import Rung, RungKind
+from pathbook.ledger.queries.ladders import rungs
+from pathbook.ledger.store.lookups import PriceRow
+from pathbook.ledger.values import Money
 from tests.queries.written import MASKS, WrittenStory, asked
 from tests.scenario import MASK
 

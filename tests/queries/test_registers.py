@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from ledger.queries import Queries
-from ledger.refusals import Reason, Refusal
-from ledger.values import Unit, UnitRange
+from pathbook.ledger.queries import Queries
+from pathbook.ledger.refusals import Reason, Refusal
+from pathbook.ledger.values import Unit, UnitRange
 from tests.queries.written import reason
 from tests.scenario import BALM, MASK
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.events import TransferOffered, TransferRecorded, UnitsReturned, UnitsSold
-from ledger.queries import Queries, Transfer
-from ledger.ranges import count_units
-from ledger.values import TransferStatus
+from pathbook.ledger.events import TransferOffered, TransferRecorded, UnitsReturned, UnitsSold
+from pathbook.ledger.queries import Queries, Transfer
+from pathbook.ledger.ranges import count_units
+from pathbook.ledger.values import TransferStatus
 from tests.projections.synthetic import PARTIES, SyntheticBook
 from tests.queries.written import asked
 

@@ -5,13 +5,13 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from ledger.codec import encode
-from ledger.commands import Command, digest
-from ledger.events import Event
-from ledger.queries import Queries, Transfer
-from ledger.refusals import Reason, Refusal
-from ledger.store.follower import Follower
-from ledger.store.stream import Stream
+from pathbook.ledger.codec import encode
+from pathbook.ledger.commands import Command, digest
+from pathbook.ledger.events import Event
+from pathbook.ledger.queries import Queries, Transfer
+from pathbook.ledger.refusals import Reason, Refusal
+from pathbook.ledger.store.follower import Follower
+from pathbook.ledger.store.stream import Stream
 from tests.books import DATABASE_FILE, engine, url
 from tests.postgres import drop_database, new_database
 from tests.projections.synthetic import Entries

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from ledger.values import UnitRange, UnitState
+from pathbook.ledger.values import UnitRange, UnitState
 
 STOCK, OFFERED, SOLD = UnitState.IN_STOCK, UnitState.OFFERED, UnitState.SOLD
 GONE = (UnitState.LOST, UnitState.DAMAGED)

@@ -4,10 +4,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from ledger import commands
-from ledger.events import TransferOffered, TransferRecorded, UnitsSold
-from ledger.refusals import Refusal
-from ledger.values import Delivery, DiscrepancyKind, Money, Selection, UnitRange, UnitState
+from pathbook.ledger import commands
+from pathbook.ledger.events import TransferOffered, TransferRecorded, UnitsSold
+from pathbook.ledger.refusals import Refusal
+from pathbook.ledger.values import Delivery, DiscrepancyKind, Money, Selection, UnitRange, UnitState
 from tests.rules.naive import GONE, OFFERED, SOLD, STOCK, Deal, Naive, Piece
 from tests.scenario import MASK, Story
 

@@ -1,7 +1,7 @@
 """Stories of parties and of who may sell what for whom."""
 
-from ledger.events import TransferRecorded
-from ledger.values import Standing
+from pathbook.ledger.events import TransferRecorded
+from pathbook.ledger.values import Standing
 from tests.scenario import Story
 
 PARTIES = """

@@ -5,14 +5,14 @@ import copy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.codec import decode, encode
-from ledger.commands import Command, RecordTransfer, ReturnUnits, SellUnits, digest
-from ledger.events import RecordedEvent
-from ledger.refusals import Refusal
-from ledger.rules.deciding import decide
-from ledger.rules.state import State, evolve, take_back
-from ledger.runs import Change, Partition
-from ledger.values import Money, Quantity, Selection, UnitRange
+from pathbook.ledger.codec import decode, encode
+from pathbook.ledger.commands import Command, RecordTransfer, ReturnUnits, SellUnits, digest
+from pathbook.ledger.events import RecordedEvent
+from pathbook.ledger.refusals import Refusal
+from pathbook.ledger.rules.deciding import decide
+from pathbook.ledger.rules.state import State, evolve, take_back
+from pathbook.ledger.runs import Change, Partition
+from pathbook.ledger.values import Money, Quantity, Selection, UnitRange
 from tests.scenario import MASK, NOON, Story
 
 BEGINNING = f"""

@@ -11,9 +11,9 @@ import pytest
 from grpc import StatusCode
 
 from pathbook.client import Client, RefusedError, select
+from pathbook.services.background import running
+from pathbook.services.settings import Settings
 from pathbook.v1.values_pb2 import PARTY_KIND_AGENT, PARTY_KIND_BRAND, PARTY_KIND_SHOP, Selection
-from services.background import running
-from services.settings import Settings
 
 BOOK: Final = "masks"
 MASK: Final = "04006381333931"

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from google.protobuf.descriptor_pb2 import DescriptorProto
 
-from ledger.commands import RegisterParty
-from ledger.values import PartyKind
+from pathbook.ledger.commands import RegisterParty
+from pathbook.ledger.values import PartyKind
+from pathbook.services import following
+from pathbook.services.clock import now
+from pathbook.services.directory import Directory
+from pathbook.services.doors import Doors
+from pathbook.services.following import BATCH_BYTES, KEPT_BATCHES, Batch, Following, fitting
 from pathbook.v1.events_pb2 import ReadResponse, SubscribeResponse
-from services import following
-from services.clock import now
-from services.directory import Directory
-from services.doors import Doors
-from services.following import BATCH_BYTES, KEPT_BATCHES, Batch, Following, fitting
 from tests.books import PATIENCE
 from tests.services.masks import BOOK
 

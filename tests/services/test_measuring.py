@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from ledger.store.database import open_engine
-from ledger.store.floor import WAYS
-from ledger.store.scratch import NoScratchDatabase, scratch_database
-from ledger.store.stream import Stream
-from services.measuring import Measuring, database_of_its_own
+from pathbook.ledger.store.database import open_engine
+from pathbook.ledger.store.floor import WAYS
+from pathbook.ledger.store.scratch import NoScratchDatabase, scratch_database
+from pathbook.ledger.store.stream import Stream
+from pathbook.services.measuring import Measuring, database_of_its_own
 from tests.postgres import cluster
 
 ENTRIES = [("PartyRegistered.v1", bytes([number])) for number in range(10)]

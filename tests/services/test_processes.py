@@ -12,13 +12,13 @@ import grpc
 import psycopg
 import pytest
 
-from ledger.book import memory
-from ledger.codec import decode
 from pathbook.client import Client, RefusedError, UnreachableError
-from services import doors
-from services.background import running
-from services.ports import reserved
-from services.settings import Settings
+from pathbook.ledger.book import memory
+from pathbook.ledger.codec import decode
+from pathbook.services import doors
+from pathbook.services.background import running
+from pathbook.services.ports import reserved
+from pathbook.services.settings import Settings
 from tests.books import DATABASE_FILE, PATIENCE
 from tests.postgres import driver_url, drop_database, new_database
 from tests.services.masks import begin, boxes, refused, yuan

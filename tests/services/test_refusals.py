@@ -8,8 +8,10 @@ import grpc
 import pytest
 from grpc import StatusCode
 
-from ledger.serials import parse_book_key, print_serial
 from pathbook.client import Client, RefusedError, select
+from pathbook.ledger.serials import parse_book_key, print_serial
+from pathbook.services.directory import KEY_FILE
+from pathbook.services.pages import AfterName, print_token
 from pathbook.v1 import events_pb2, events_pb2_grpc, paths_pb2, paths_pb2_grpc
 from pathbook.v1.transfers_pb2 import DiscrepancyClaim, RecordTransferRequest
 from pathbook.v1.values_pb2 import (
@@ -18,8 +20,6 @@ from pathbook.v1.values_pb2 import (
     UNIT_STATE_UNSPECIFIED,
     Selection,
 )
-from services.directory import KEY_FILE
-from services.pages import AfterName, print_token
 from tests.services.masks import BOOK, CASE, MADE_ON, MASK, SIZE, begin, boxes, refused, yuan
 
 LONG = "x" * 5_000

@@ -7,14 +7,14 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.refusals import Reason
-from ledger.values import MAX_RANGES, Delivery, Money, PartyKind, UnitState
+from pathbook.ledger.refusals import Reason
+from pathbook.ledger.values import MAX_RANGES, Delivery, Money, PartyKind, UnitState
+from pathbook.services import messages, requests
+from pathbook.services.statuses import Refused
 from pathbook.v1.batches_pb2 import CommissionBatchRequest
 from pathbook.v1.transfers_pb2 import OfferTransferRequest
 from pathbook.v1.values_pb2 import Money as MoneyMessage
 from pathbook.v1.values_pb2 import Selection, UnitRange
-from services import messages, requests
-from services.statuses import Refused
 
 LAST_MICROSECOND = 253_402_300_799_999_999
 

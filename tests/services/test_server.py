@@ -13,13 +13,13 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.queries import Queries
-from ledger.serials import parse_book_key
 from pathbook.client import Client, RefusedError
-from services.background import running
-from services.directory import KEY_FILE, KeyUnusable
-from services.server import SERVICES
-from services.settings import DEFAULT_LISTEN, Settings
+from pathbook.ledger.queries import Queries
+from pathbook.ledger.serials import parse_book_key
+from pathbook.services.background import running
+from pathbook.services.directory import KEY_FILE, KeyUnusable
+from pathbook.services.server import SERVICES
+from pathbook.services.settings import DEFAULT_LISTEN, Settings
 from tests.services.masks import BOOK, begin, opened, refused
 
 

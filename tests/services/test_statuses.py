@@ -5,8 +5,8 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 
-from ledger.refusals import Kind, Reason, refuse
-from services.statuses import CODES, DETAILS_TRAILER, Failure, Refused, failed
+from pathbook.ledger.refusals import Kind, Reason, refuse
+from pathbook.services.statuses import CODES, DETAILS_TRAILER, Failure, Refused, failed
 
 
 def test_a_refusal_travels_with_reason_domain_and_facts() -> None:

@@ -9,18 +9,18 @@ from pathlib import Path
 import pytest
 from grpc import StatusCode
 
-from ledger.codec import decode
-from ledger.serials import parse_book_key, print_serial
-from ledger.store import follower
-from ledger.store.follower import Follower
 from pathbook.client import Client, select
+from pathbook.ledger.codec import decode
+from pathbook.ledger.serials import parse_book_key, print_serial
+from pathbook.ledger.store import follower
+from pathbook.ledger.store.follower import Follower
+from pathbook.services import doors, following
+from pathbook.services.background import running
+from pathbook.services.clock import now
+from pathbook.services.directory import KEY_FILE, Directory
+from pathbook.services.settings import Settings
 from pathbook.v1.transfers_pb2 import RecordTransferRequest
 from pathbook.v1.values_pb2 import PARTY_KIND_AGENT, Money
-from services import doors, following
-from services.background import running
-from services.clock import now
-from services.directory import KEY_FILE, Directory
-from services.settings import Settings
 from tests.books import PATIENCE
 from tests.services.masks import BOOK, MADE_ON, MASK, begin, boxes, refused
 from tests.services.process import served

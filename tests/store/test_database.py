@@ -11,8 +11,8 @@ import pytest
 import sqlalchemy
 from sqlalchemy import Engine
 
-from ledger.store import database
-from ledger.store.database import (
+from pathbook.ledger.store import database
+from pathbook.ledger.store.database import (
     MUCH_CACHE_KIB,
     SCHEMAS,
     FormatNotKnown,
@@ -25,7 +25,7 @@ from ledger.store.database import (
     url_of,
     writing,
 )
-from ledger.store.stream import Stream
+from pathbook.ledger.store.stream import Stream
 
 Connect = Callable[[Purpose], Engine]
 

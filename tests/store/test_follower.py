@@ -18,15 +18,15 @@ from hypothesis import strategies as st
 from sqlalchemy.types import TypeEngine
 from structlog.testing import capture_logs
 
-from ledger.codec import MalformedEvent
-from ledger.store import tables
-from ledger.store.database import FormatNotKnown, create_schema, open_engine, reading, writing
-from ledger.store.follower import TRACKING, Follower
-from ledger.store.moment import ViewsNotWhole, moment
-from ledger.store.partitions import Partitions, load_partition
-from ledger.store.readings import Readings
-from ledger.store.stream import Stream
-from ledger.store.views import MIGRATIONS, open_views
+from pathbook.ledger.codec import MalformedEvent
+from pathbook.ledger.store import tables
+from pathbook.ledger.store.database import FormatNotKnown, create_schema, open_engine, reading, writing
+from pathbook.ledger.store.follower import TRACKING, Follower
+from pathbook.ledger.store.moment import ViewsNotWhole, moment
+from pathbook.ledger.store.partitions import Partitions, load_partition
+from pathbook.ledger.store.readings import Readings
+from pathbook.ledger.store.stream import Stream
+from pathbook.ledger.store.views import MIGRATIONS, open_views
 from tests.projections.synthetic import SyntheticBook
 from tests.store.followed import Connect, child, followed, kill_after, rows_of
 

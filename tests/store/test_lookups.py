@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, Select
 
-from ledger.projections import cases, registers, transfers
-from ledger.runs import Run
-from ledger.store import lookups, partitions, paths, tables
-from ledger.store.database import Purpose
-from ledger.store.follower import Follower
-from ledger.store.stream import Stream
-from ledger.store.tables import RunRow, row_from_run, run_from_row
-from ledger.values import UnitState
+from pathbook.ledger.projections import cases, registers, transfers
+from pathbook.ledger.runs import Run
+from pathbook.ledger.store import lookups, partitions, paths, tables
+from pathbook.ledger.store.database import Purpose
+from pathbook.ledger.store.follower import Follower
+from pathbook.ledger.store.stream import Stream
+from pathbook.ledger.store.tables import RunRow, row_from_run, run_from_row
+from pathbook.ledger.values import UnitState
 
 ROWS: dict[type[NamedTuple], sa.Table] = {
     registers.PartyRow: tables.PARTY,

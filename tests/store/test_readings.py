@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from eventsourcing.persistence import PersistenceError
 from sqlalchemy import Engine, exc
 
-from ledger.store.database import Purpose
-from ledger.store.readings import Readings
-from ledger.store.stream import EVENT, Stream
+from pathbook.ledger.store.database import Purpose
+from pathbook.ledger.store.readings import Readings
+from pathbook.ledger.store.stream import EVENT, Stream
 
 Connect = Callable[[Purpose], Engine]
 

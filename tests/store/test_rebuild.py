@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from ledger.codec import MalformedEvent
-from ledger.store import follower as followers
-from ledger.store import tables
-from ledger.store.folding import Folded, Folding
-from ledger.store.follower import Follower
-from ledger.store.moment import ViewsNotWhole, moment
-from ledger.store.readings import Readings
-from ledger.store.stream import Stream
+from pathbook.ledger.codec import MalformedEvent
+from pathbook.ledger.store import follower as followers
+from pathbook.ledger.store import tables
+from pathbook.ledger.store.folding import Folded, Folding
+from pathbook.ledger.store.follower import Follower
+from pathbook.ledger.store.moment import ViewsNotWhole, moment
+from pathbook.ledger.store.readings import Readings
+from pathbook.ledger.store.stream import Stream
 from tests.books import PATIENCE
 from tests.projections.synthetic import SyntheticBook
 from tests.store.followed import Connect, child, followed, kill_after, rows_of

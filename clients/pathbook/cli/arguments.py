@@ -54,7 +54,7 @@ class MoneyType(click.ParamType[Price]):
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Price:
         """Read it exactly."""
-        from pathbook import money
+        from pathbook.ledger import money
 
         try:
             return money.parse(value)

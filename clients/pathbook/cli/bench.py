@@ -14,8 +14,8 @@ from pathbook.cli.exits import Exit
 from pathbook.cli.settings import Output, Settings, book_options
 
 if TYPE_CHECKING:  # what measures is loaded when it measures
-    from pathbook.benching.bench import Bench
-    from pathbook.benching.model import Mismatch
+    from pathbook.bench.bench import Bench
+    from pathbook.bench.model import Mismatch
 
 
 @click.command("bench")
@@ -39,10 +39,10 @@ def command(settings: Settings, *, quick: bool, parent: Path | None) -> Exit:
     """
     if settings.server or settings.data:
         raise click.UsageError("A bench makes books of its own. Leave out --server and --data; see --in.")
-    from pathbook.benching.bench import Bench
-    from pathbook.benching.model import Mismatch
-    from pathbook.benching.plan import FULL, QUICK
-    from pathbook.benching.run import run
+    from pathbook.bench.bench import Bench
+    from pathbook.bench.model import Mismatch
+    from pathbook.bench.plan import FULL, QUICK
+    from pathbook.bench.run import run
     from pathbook.cli import local
     from pathbook.cli.progress import Progress
 
@@ -104,7 +104,7 @@ def _show(form: Output, bench: "Bench", place: str) -> None:
 
         click.echo(text(bench, place))
         return
-    from pathbook.benching.report import as_object
+    from pathbook.bench.report import as_object
 
     indent = 2 if form is Output.JSON else None
     click.echo(json.dumps(as_object(bench, place), indent=indent, ensure_ascii=False))

@@ -4,9 +4,9 @@ import os
 import statistics
 from typing import Final
 
-from pathbook.benching.bench import Bench
-from pathbook.benching.figures import Figure
-from pathbook.benching.targets import Judged, judged
+from pathbook.bench.bench import Bench
+from pathbook.bench.figures import Figure
+from pathbook.bench.targets import Judged, judged
 from pathbook.cli import output
 
 PHASES: Final = ("phase", "a second", "least", "most", "in views", "p50 ms", "p99 ms")

@@ -21,7 +21,7 @@ def command(settings: Settings, *, units: Range, form: str, domain: str) -> None
     """
     import json
 
-    from ledger.codes import digital_link, element_string
+    from pathbook.ledger.codes import digital_link, element_string
 
     batch, first, last = units
     printed: list[dict[str, object]] = []

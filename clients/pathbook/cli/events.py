@@ -91,7 +91,7 @@ def _line(position: int, data: bytes) -> str:
 
 def _words(said: object, name: str = "") -> Iterator[str]:
     """Yield `name=value` for what a message says, with money and units as the command line writes them."""
-    from pathbook.money import print_money
+    from pathbook.ledger.money import print_money
 
     match said:
         case {"amount_minor": str(amount), "currency_code": str(currency)}:

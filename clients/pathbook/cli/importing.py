@@ -127,7 +127,7 @@ def _show(form: Output, summary: "Summary") -> None:
         click.echo(json.dumps(summary.as_object(), indent=indent, ensure_ascii=False))
         return
     from pathbook.cli import output
-    from pathbook.money import print_money
+    from pathbook.ledger.money import print_money
 
     several = summary.tables > 1
     rows = f"{summary.accepted} accepted, {summary.duplicate} duplicate, {summary.rejected} rejected"

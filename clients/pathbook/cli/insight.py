@@ -23,7 +23,7 @@ def ladder(settings: Settings, *, batch: int | None, gtin: str) -> None:
         raise click.UsageError("Of what? Say the number of a batch, or --gtin.")
     from pathbook.cli import output, path_table
     from pathbook.cli.output import Column
-    from pathbook.money import print_amount
+    from pathbook.ledger.money import print_amount
     from pathbook.v1.paths_pb2 import RUNG_KIND_TIER, Rung, RungKind
 
     def who(rung: Rung) -> str:

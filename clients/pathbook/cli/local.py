@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from ledger.collecting import collect_seldom
-from ledger.serials import BookKey, print_book_key
 from pathbook.cli.settings import Books
-from services.background import running
-from services.carrying import carry
-from services.clock import now
-from services.directory import EVENTS_FILE, KEY_FILE, VIEWS_FILE, Directory, has_books
-from services.logs import configure_log
-from services.serving import serve as serve_until_told
-from services.settings import Settings
-from services.stopping import stopping
+from pathbook.ledger.collecting import collect_seldom
+from pathbook.ledger.serials import BookKey, print_book_key
+from pathbook.services.background import running
+from pathbook.services.carrying import carry
+from pathbook.services.clock import now
+from pathbook.services.directory import EVENTS_FILE, KEY_FILE, VIEWS_FILE, Directory, has_books
+from pathbook.services.logs import configure_log
+from pathbook.services.serving import serve as serve_until_told
+from pathbook.services.settings import Settings
+from pathbook.services.stopping import stopping
 
 if TYPE_CHECKING:  # loaded where something is measured
-    from services.measuring import Measuring
+    from pathbook.services.measuring import Measuring
 
 ANY_PORT: Final = "127.0.0.1:0"
 """A free port, for callers on this machine only."""
@@ -115,7 +115,7 @@ def rebuild(books: Books, progress: Callable[[int, int], None]) -> tuple[str, in
 
 def measuring(data: str, database: str) -> "Measuring":
     """Return what a bench measures inside the store of a directory, or of a database (else ""). ``close`` it."""
-    from services.measuring import Measuring
+    from pathbook.services.measuring import Measuring
 
     return Measuring(Path(data), database)
 
@@ -127,7 +127,7 @@ def database_of_its_own(url: str) -> contextlib.AbstractContextManager[str]:
         OSError: none could be made there; the message says what to do.
         ValueError: the URL is not PostgreSQL's.
     """
-    from services import measuring
+    from pathbook.services import measuring
 
     return measuring.database_of_its_own(url)
 

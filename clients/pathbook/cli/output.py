@@ -18,7 +18,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from pathbook.cli.settings import Output
-from pathbook.money import print_money
+from pathbook.ledger.money import print_money
 from pathbook.v1 import values_pb2
 
 GAP = "  "

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
 from pathbook.cli import output
-from pathbook.money import print_amount
+from pathbook.ledger.money import print_amount
 from pathbook.v1 import values_pb2
 from pathbook.v1.batches_pb2 import Recall
 from pathbook.v1.paths_pb2 import GetPathResponse, PathStep, PathStepKind

@@ -14,7 +14,7 @@ from pathbook.cli.settings import Output, Settings, book_options
 
 if TYPE_CHECKING:
     from pathbook.v1.paths_pb2 import GetPathResponse
-    from pathbook.verdicts import Check, Policy, Report
+    from pathbook.verify.verdicts import Check, Policy, Report
 
 Answer = TypeVar("Answer")
 
@@ -39,8 +39,8 @@ def takes_policy(command: Callable[..., Answer]) -> Callable[..., Answer]:
         allow_expired: bool,
         **rest: object,
     ) -> Answer:
-        from ledger.values import Money
-        from pathbook.verdicts import Policy
+        from pathbook.ledger.values import Money
+        from pathbook.verify.verdicts import Policy
 
         policy = Policy(
             max_price=Money(*max_price) if max_price else None,
@@ -90,8 +90,8 @@ def command(settings: Settings, *, code: str, policy: "Policy", today: datetime.
 def verify(settings: Settings, code: str, policy: "Policy", today: datetime.date) -> Exit:
     """Check a code, print the checks, the path and the verdict, and return the exit code they earn."""
     from pathbook.client import RefusedError, UnreachableError
-    from pathbook.verdicts import Report
-    from pathbook.verify import check_path, read_code, refused, unanswered
+    from pathbook.verify.checks import check_path, read_code, refused, unanswered
+    from pathbook.verify.verdicts import Report
 
     path: GetPathResponse | None = None
     parsed = read_code(code)
@@ -110,7 +110,7 @@ def verify(settings: Settings, code: str, policy: "Policy", today: datetime.date
 
 def exit_code(report: "Report") -> Exit:
     """Return the exit code for a verdict."""
-    from pathbook.verdicts import Verdict
+    from pathbook.verify.verdicts import Verdict
 
     match report.verdict:
         case Verdict.VERIFIED:
@@ -147,7 +147,7 @@ def _line(check: "Check") -> str:
     import textwrap
 
     from pathbook.cli import output
-    from pathbook.verdicts import Result
+    from pathbook.verify.verdicts import Result
 
     colour = {Result.OK: "green", Result.NOTED: "yellow", Result.FAILED: "red"}.get(check.result)
     result = click.style(check.result.value, fg=colour) + " " * (RESULT_WIDTH - len(check.result.value))

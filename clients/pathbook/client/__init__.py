@@ -15,7 +15,7 @@ from pathbook.client.offers import Offers
 from pathbook.client.parties import Parties
 from pathbook.client.paths import Paths
 from pathbook.client.transfers import Transfers
-from pathbook.client.words import Price, Quantity, Range, money, select, timestamp
+from pathbook.client.values import Price, Quantity, Range, money, select, timestamp
 
 __all__ = [
     "Client",

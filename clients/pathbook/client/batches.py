@@ -5,7 +5,7 @@ import functools
 from collections.abc import Iterator
 
 from pathbook.client.calls import Caller, Stream, request_id_or_new
-from pathbook.client.words import Price, day, money, unit_ranges
+from pathbook.client.values import Price, day, money, unit_ranges
 from pathbook.v1 import batches_pb2, batches_pb2_grpc
 
 

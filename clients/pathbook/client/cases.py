@@ -5,7 +5,7 @@ import functools
 from collections.abc import Iterable
 
 from pathbook.client.calls import Caller, request_id_or_new
-from pathbook.client.words import Range, timestamp, unit_ranges
+from pathbook.client.values import Range, timestamp, unit_ranges
 from pathbook.v1 import batches_pb2, batches_pb2_grpc
 from pathbook.v1.values_pb2 import Selection
 

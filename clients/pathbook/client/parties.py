@@ -5,7 +5,7 @@ import functools
 from collections.abc import Iterable, Iterator
 
 from pathbook.client.calls import Caller, request_id_or_new
-from pathbook.client.words import timestamp
+from pathbook.client.values import timestamp
 from pathbook.v1 import parties_pb2, parties_pb2_grpc
 from pathbook.v1.values_pb2 import PartyKind
 

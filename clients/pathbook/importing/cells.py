@@ -10,9 +10,10 @@ from typing import Final, NamedTuple
 
 from stdnum import ean
 
-from ledger.values import MAX_LOT, currencies, gtin14
-from pathbook import money
-from pathbook.client.words import Price
+from pathbook.client.values import Price
+from pathbook.ledger import money
+from pathbook.ledger.money import currencies
+from pathbook.ledger.values import MAX_LOT, gtin14
 
 FIRST_YEAR: Final = 1970
 """The book's times begin here; an earlier date in a table of sales is a typing mistake."""

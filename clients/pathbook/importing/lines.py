@@ -4,12 +4,12 @@ import datetime
 
 import msgspec
 
-from ledger.values import MAX_TIER, is_identifier, is_lot
-from pathbook.client.words import Price
+from pathbook.client.values import Price
 from pathbook.importing import cells
 from pathbook.importing.cells import Fault, FaultError
 from pathbook.importing.recipe import Kind, Party, Prefixed, Recipe, RestrictedGtin, Slug, SourceLot, Text
 from pathbook.importing.tables import Row
+from pathbook.ledger.values import MAX_TIER, is_identifier, is_lot
 
 
 class Rejection(msgspec.Struct, frozen=True):

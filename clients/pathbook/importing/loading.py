@@ -10,10 +10,11 @@ from typing import Final
 
 import msgspec
 
-from ledger.values import MAX_TIER, currencies, is_identifier, is_lot
-from pathbook.importing.mistakes import valid_instead
 from pathbook.importing.recipe import Party, Recipe, Text
 from pathbook.importing.shipped import RECIPES, SUFFIX, shipped_recipes
+from pathbook.importing.suggestions import valid_instead
+from pathbook.ledger.money import currencies
+from pathbook.ledger.values import MAX_TIER, is_identifier, is_lot
 
 MAX_MOVEMENT_NAME: Final = 24
 """The longest name of a movement (characters): it is a part of every request id."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from pathbook.client.words import Price
+from pathbook.client.values import Price
 from pathbook.importing.cells import Fault, FaultError
 from pathbook.importing.lines import Line, LineReader, Rejection
 from pathbook.importing.recipe import Kind, Recipe

@@ -11,7 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from pathbook.client import Client
 from pathbook.client.bulk import Entry
-from pathbook.client.words import money, timestamp
+from pathbook.client.values import money, timestamp
 from pathbook.importing.lines import Line, LineReader, Rejection
 from pathbook.importing.plan import Plan
 from pathbook.importing.registering import Registered, midnight

@@ -9,7 +9,7 @@ from pathbook.importing.lines import Line, Rejection
 from pathbook.importing.plan import Grant, Plan
 from pathbook.importing.recipe import Recipe
 from pathbook.importing.registering import Registered
-from pathbook.money import print_amount
+from pathbook.ledger.money import print_amount
 
 REJECTIONS_KEPT: Final = 10_000
 """How many rejected rows are kept with their reasons: a person reads fewer, and memory has to end. All are counted."""

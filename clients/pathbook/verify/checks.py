@@ -1,0 +1,215 @@
+"""Verifying a unit: numbered checks of its code and its path, and a verdict from a closed list.
+
+Pure: no clock (the caller says what day it is), no network, no drawing. A verdict rests on its checks and is
+never one boolean. What could not be checked is said; the object itself never is checked here.
+"""
+
+import datetime
+from collections.abc import Sequence
+
+from pathbook.ledger.codes import PrintedCode, contradiction, parse_code
+from pathbook.ledger.events import BatchCommissioned, Terms
+from pathbook.ledger.money import print_money
+from pathbook.ledger.refusals import Reason, Refusal
+from pathbook.ledger.values import Money, Standing, UnitState, is_consumer
+from pathbook.v1.paths_pb2 import GetPathResponse
+from pathbook.verify import purchases
+from pathbook.verify.claims import hold_against
+from pathbook.verify.replay import Contradiction, Step, replay, terms_of, undone
+from pathbook.verify.verdicts import Check, Number, Outcome, Policy, Report, Result, Verdict
+
+_Found = dict[Number, Outcome]
+
+_ALWAYS: _Found = {
+    Number.SIGNATURES: (Result.NOT_YET_SEALED, "no party signs yet, each hop is the operator's word"),
+    Number.PROOFS: (Result.NOT_YET_SEALED, "nothing proves yet that no event was made up or withheld"),
+    Number.OBJECT: (Result.NOT_CHECKED, "no record can see it; look at its seal and its label"),
+}
+_CODE_READ: _Found = {Number.CODE: (Result.OK, "its check character and check digit are right")}
+_REFUSALS = {
+    Reason.CODE_MALFORMED: (Number.CODE, Verdict.CODE_MALFORMED),
+    Reason.CODE_CHECK_CHARACTER: (Number.CODE, Verdict.CODE_MISTYPED),
+    Reason.CODE_GTIN_CHECK_DIGIT: (Number.CODE, Verdict.CODE_MISTYPED),
+    Reason.CODE_OTHER_BOOK: (Number.ISSUED, Verdict.CODE_OF_ANOTHER_BOOK),
+    Reason.CODE_UNKNOWN: (Number.ISSUED, Verdict.CODE_UNKNOWN),
+    Reason.CODE_CONTRADICTS: (Number.ISSUED, Verdict.CODE_CONTRADICTED),
+}
+
+
+def read_code(text: str) -> PrintedCode | Report:
+    """Make check 1, which asks nobody: return the code as read, or the report that ends there."""
+    parsed = parse_code(text)
+    return refused(parsed.reason.name, str(parsed)) if isinstance(parsed, Refusal) else parsed
+
+
+def refused(reason: str, message: str) -> Report:
+    """Return the report for a code that was refused, by check 1 or by the server, for a named reason."""
+    known = Reason[reason] if reason in Reason.__members__ else None
+    if known not in _REFUSALS:
+        return unanswered(message)
+    number, verdict = _REFUSALS[known]
+    read = _CODE_READ if number is not Number.CODE else {}
+    return _report(verdict, {**read, number: (Result.FAILED, message)})
+
+
+def unanswered(message: str) -> Report:
+    """Return the report for a well-formed code of which the server said nothing."""
+    return _report(Verdict.COULD_NOT_CHECK, {**_CODE_READ, Number.ISSUED: (Result.NOT_CHECKED, message)})
+
+
+def check_path(path: GetPathResponse, code: PrintedCode, today: datetime.date, policy: Policy) -> Report:
+    """Check the path that a server shows for a code; ask for it with its corrections, as of now."""
+    found = {**_CODE_READ, Number.ISSUED: _issued(path, code)}
+    try:
+        steps = replay(path)
+        hold_against(path, steps)
+    except Contradiction as found_out:
+        found[Number.PATH] = (Result.FAILED, str(found_out))
+        return _report(Verdict.PATH_CONTRADICTED, found)
+    hops, end, made = standing_hops(steps), steps[-1].after, steps[0].event
+    assert isinstance(made, BatchCommissioned)  # the replay lets no other path pass
+    if (refusal := contradiction(code, made.product, made.lot)) is not None:
+        found[Number.COMMISSIONED] = (Result.FAILED, str(refusal))
+        return _report(Verdict.CODE_CONTRADICTED, found)
+    found |= {
+        Number.COMMISSIONED: _commissioned(path, steps[0], made),
+        Number.PATH: (
+            Result.OK,
+            f"{len(steps)} events replayed from their bytes, {len(hops)} hops in one chain",
+        ),
+        Number.AUTHORIZED: _authorized(shown_hops(steps), policy),
+        Number.RECALL: _recalled(path, end.state, policy),
+        Number.EXPIRY: _expired(made.expires_on, today, policy),
+        Number.PRICE: purchases.judge(steps),
+        Number.POLICY: _within_limits(made.made_on, hops, today, policy),
+    }
+    return _report(_verdict(found), found)
+
+
+def standing_hops(steps: Sequence[Step]) -> list[tuple[int, Terms]]:
+    """Return the hops that stand, oldest first: where title moved (not where it was offered), and the terms."""
+    moved = {
+        step.transfer: (step.recorded.position, terms)
+        for step in steps
+        if step.transfer and (terms := terms_of(step.event)) is not None
+    }
+    return [moved[transfer] for transfer in steps[-1].after.way]
+
+
+def shown_hops(steps: Sequence[Step]) -> list[tuple[int, Terms]]:
+    """Return the hops that a path shows without corrections: those that stand, and those returned since."""
+    came_to_nothing = undone(steps)
+    return [
+        (step.recorded.position, terms)
+        for index, step in enumerate(steps)
+        if step.transfer and index not in came_to_nothing and (terms := terms_of(step.event)) is not None
+    ]
+
+
+def _report(verdict: Verdict, found: _Found) -> Report:
+    """Fill in what was not reached."""
+    outcomes = dict.fromkeys(Number, (Result.NOT_CHECKED, "not reached")) | _ALWAYS | found
+    return Report(verdict, tuple(Check(number, *outcomes[number]) for number in Number))
+
+
+def _verdict(found: _Found) -> Verdict:
+    failed = {number for number, (result, _) in found.items() if result is Result.FAILED}
+    if failed & {Number.ISSUED, Number.COMMISSIONED, Number.PATH}:
+        return Verdict.PATH_CONTRADICTED
+    if Number.PRICE in failed:
+        return Verdict.PRICE_CONTRADICTED
+    return Verdict.AGAINST_POLICY if failed else Verdict.VERIFIED
+
+
+def _issued(path: GetPathResponse, code: PrintedCode) -> Outcome:
+    unit = f"unit {path.unit.number} of batch {path.unit.batch}"
+    if (path.unit.batch, path.unit.number, path.serial) != (code.batch, code.number, code.serial):
+        return Result.FAILED, f"the server answered for {unit}, which is not what the code names"
+    return Result.OK, f"{unit}, by the key that the server holds"
+
+
+def _commissioned(path: GetPathResponse, first: Step, made: BatchCommissioned) -> Outcome:
+    """Compare what the server says of the batch; what it says the product is called, no event here holds."""
+    said, price = path.batch, path.batch.suggested_price
+    for name, shown, held in (
+        ("number", said.batch, made.batch),
+        ("position", said.position, first.recorded.position),
+        ("GTIN", (said.gtin, path.product.gtin), (made.product, made.product)),
+        ("brand", (said.brand, path.product.brand), (made.brand, made.brand)),
+        ("lot", said.lot, made.lot),
+        ("size", said.size, made.size),
+        ("date of making", said.made_on, made.made_on.isoformat()),
+        ("expiry", said.expires_on, made.expires_on.isoformat() if made.expires_on else ""),
+        ("suggested price", Money(price.amount_minor, price.currency_code), made.suggested_price),
+    ):
+        if shown != held:
+            return Result.FAILED, f"the server shows another {name} than the event that made the batch"
+    return Result.OK, f"GTIN {made.product}, lot {made.lot}, made {made.made_on} by {made.brand}"
+
+
+def _authorized(hops: Sequence[tuple[int, Terms]], policy: Policy) -> Outcome:
+    """Look at how each side itself stood for the product when it traded; the marks are of every hop shown."""
+    marks = [
+        f"{party} {_in_words(standing)} at position {position}"
+        for position, terms in hops
+        for party, standing in (
+            (terms.giver, terms.giver_standing),
+            (terms.receiver, terms.receiver_standing),
+        )
+        if standing is not Standing.AUTHORIZED and not is_consumer(party)
+    ]
+    if marks:
+        return Result.FAILED if policy.require_authorized else Result.NOTED, "; ".join(marks)
+    if not hops:
+        return Result.OK, "there is no hop yet"
+    return Result.OK, "each side stood authorised for the product; who may sell to whom is not judged"
+
+
+def _recalled(path: GetPathResponse, state: UnitState, policy: Policy) -> Outcome:
+    if state in (UnitState.LOST, UnitState.DAMAGED, UnitState.DESTROYED, UnitState.DEFACED):
+        return Result.FAILED, f"written off as {state.name.lower()}"
+    for recall in path.batch.recalls:
+        concerned = any(part.first <= path.unit.number <= part.last for part in recall.ranges)
+        if concerned and not recall.lifted_position:
+            result = Result.NOTED if policy.allow_recalled else Result.FAILED
+            return result, f"recalled at position {recall.position}: {recall.note or 'no reason given'}"
+    return Result.OK, "the server knows of none in force"
+
+
+def _expired(expires_on: datetime.date | None, today: datetime.date, policy: Policy) -> Outcome:
+    if expires_on is None:
+        return Result.OK, "it does not expire"
+    days = (expires_on - today).days
+    if days >= 0:
+        return Result.OK, f"{days} days left on {today}"
+    return Result.NOTED if policy.allow_expired else Result.FAILED, f"expired {expires_on}, {-days} days ago"
+
+
+def _within_limits(
+    made_on: datetime.date, hops: Sequence[tuple[int, Terms]], today: datetime.date, policy: Policy
+) -> Outcome:
+    limit, against = policy.max_price, []
+    if (limit, policy.max_tiers, policy.max_age) == (None, None, None):
+        return Result.NOT_CHECKED, "none given"
+    for position, price in ((position, terms.unit_price) for position, terms in hops if limit is not None):
+        if limit is not None and price.currency_code != limit.currency_code:
+            against.append(f"{_shown(price)} at position {position} is not in {limit.currency_code}")
+        elif limit is not None and price.amount_minor > limit.amount_minor:
+            against.append(f"{_shown(price)} at position {position} is above {_shown(limit)}")
+    between_parties = sum(not is_consumer(terms.receiver) for _, terms in hops)
+    if policy.max_tiers is not None and between_parties > policy.max_tiers:
+        against.append(f"{between_parties} hops between parties, more than {policy.max_tiers}")
+    age = (today - made_on).days
+    if policy.max_age is not None and age > policy.max_age:
+        against.append(f"made {age} days ago, more than {policy.max_age}")
+    return (Result.FAILED, "; ".join(against)) if against else (Result.OK, "kept")
+
+
+def _in_words(standing: Standing | None) -> str:
+    if standing is None:
+        return "of no standing on record"
+    return standing.name.lower().replace("_", " ").replace("authorized", "authorised")
+
+
+def _shown(price: Money) -> str:
+    return print_money(price.amount_minor, price.currency_code)

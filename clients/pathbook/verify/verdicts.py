@@ -1,0 +1,122 @@
+"""The words a verification answers in: its checks, what comes of one, what a caller may ask, and the verdicts."""
+
+import enum
+from typing import TypeAlias
+
+import msgspec
+
+from pathbook.ledger.values import Money
+
+
+class Number(enum.IntEnum):
+    """The checks, by number."""
+
+    CODE = 1
+    ISSUED = 2
+    COMMISSIONED = 3
+    PATH = 4
+    AUTHORIZED = 5
+    RECALL = 6
+    EXPIRY = 7
+    PRICE = 8
+    SIGNATURES = 9
+    PROOFS = 10
+    POLICY = 11
+    OBJECT = 12
+
+
+NAMES = {
+    Number.CODE: "code well formed",
+    Number.ISSUED: "issued by this book",
+    Number.COMMISSIONED: "commissioned",
+    Number.PATH: "path unbroken",
+    Number.AUTHORIZED: "hops authorised",
+    Number.RECALL: "no recall, no write-off",
+    Number.EXPIRY: "not expired",
+    Number.PRICE: "price confirmed",
+    Number.SIGNATURES: "signatures",
+    Number.PROOFS: "inclusion, completeness",
+    Number.POLICY: "your own limits",
+    Number.OBJECT: "the object itself",
+}
+"""What each check is called."""
+
+
+class Result(enum.Enum):
+    """What came of one check."""
+
+    OK = "ok"
+    NOTED = "noted"
+    FAILED = "FAILED"
+    NOT_YET_SEALED = "not yet sealed"
+    NOT_CHECKED = "not checked"
+
+
+Outcome: TypeAlias = tuple[Result, str]
+"""What came of a check, and what was found."""
+
+
+class Verdict(enum.Enum):
+    """The closed list of verdicts: the word a script reads, and the sentence a person reads."""
+
+    VERIFIED = (
+        "verified",
+        "the path holds. Not yet sealed: that it is true and complete is the server's word.",
+    )
+    AGAINST_POLICY = ("verified, against policy", "the path holds, but see above what FAILED.")
+    PATH_CONTRADICTED = ("path contradicted", "what the server shows contradicts itself. Do not rely on it.")
+    PRICE_CONTRADICTED = ("price contradicted", "the consumer confirmed another price than is on record.")
+    CODE_MALFORMED = ("code malformed", "this is no product code.")
+    CODE_MISTYPED = ("code mistyped", "compare the code with the label and type it again.")
+    CODE_OF_ANOTHER_BOOK = (
+        "code of another book",
+        "this book did not issue the code: it belongs to another book, or was made up.",
+    )
+    CODE_UNKNOWN = ("code unknown", "the book has no such unit.")
+    CODE_CONTRADICTED = ("code contradicted", "the label names another product or lot than its serial.")
+    COULD_NOT_CHECK = ("could not check", "there was no answer, so nothing is known of this unit.")
+
+    @property
+    def word(self) -> str:
+        """What a script reads."""
+        return self.value[0]
+
+    @property
+    def sentence(self) -> str:
+        """What a person reads."""
+        return self.value[1]
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """What the caller asks of a path beyond that it holds; None sets no limit.
+
+    ``max_price`` is of one unit, at any hop; ``max_tiers`` counts hops between parties; ``max_age`` is in days
+    since the batch was made. A recall in force or a past expiry fails unless it is allowed.
+    """
+
+    max_price: Money | None = None
+    max_tiers: int | None = None
+    max_age: int | None = None
+    require_authorized: bool = False
+    allow_recalled: bool = False
+    allow_expired: bool = False
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One check and what came of it."""
+
+    number: Number
+    result: Result
+    detail: str
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return NAMES[self.number]
+
+
+class Report(msgspec.Struct, frozen=True):
+    """All checks in order, and the verdict that rests on them."""
+
+    verdict: Verdict
+    checks: tuple[Check, ...]

@@ -1,0 +1,96 @@
+"""An event as the bytes of a book: when it was recorded, which request it answers, and what happened."""
+
+import hashlib
+from typing import Final, get_args
+
+from google.protobuf.message import DecodeError
+
+from pathbook.ledger.codec.fields import missing, read_time, write_time
+from pathbook.ledger.codec.reading import read_event
+from pathbook.ledger.codec.writing import write_event
+from pathbook.ledger.commands import DIGEST_BYTES
+from pathbook.ledger.events import Event, RecordedEvent
+from pathbook.v1 import events_pb2
+
+_TOPICS: Final[dict[type[Event], str]] = {kind: f"{kind.__name__}.v1" for kind in get_args(Event)}
+
+
+class MalformedEvent(ValueError):  # noqa: N818 -- it names the bytes, not a mistake of ours
+    """Bytes that are no event of a book. ``position`` is where they stand."""
+
+    def __init__(self, position: int, why: str) -> None:
+        """Say at which position, and what is wrong there."""
+        super().__init__(f"the event at position {position} is malformed: {why}")
+        self.position = position
+
+
+def leaf_hash(data: bytes) -> bytes:
+    """Return the leaf hash of an event's bytes: SHA-256(0x00 | data), RFC 6962 section 2.1."""
+    return hashlib.sha256(b"\x00" + data).digest()
+
+
+def encode(
+    event: Event, *, recorded_at: int, occurred_at: int, request_id: str, request_digest: bytes
+) -> tuple[str, bytes]:
+    """Return an event's topic (its name and version, such as ``TransferRecorded.v1``) and its bytes.
+
+    Both times are in microseconds since 1970 UTC, ``request_digest`` is what ``pathbook.ledger.commands.digest`` gave.
+    The rules have let the event through, so it is written as it is.
+
+    Raises:
+        AssertionError: a time is before year 1 or after year 9999, where Timestamp ends.
+        ValueError: a number does not fit its field, or a text is not Unicode.
+    """
+    message = events_pb2.Event()
+    write_time(message.recorded_at, recorded_at)
+    if occurred_at != recorded_at:
+        write_time(message.occurred_at, occurred_at)
+    message.request_id = request_id
+    message.request_digest = request_digest
+    write_event(message, event)
+    # no message here has a map, the only thing whose order a deterministic serialisation would settle
+    return _TOPICS[type(event)], message.SerializeToString()
+
+
+def decode(position: int, data: bytes, *, strict: bool = False) -> RecordedEvent:
+    """Return the event whose bytes stand at a position of a book.
+
+    Fields this program does not know are passed over. With ``strict`` the bytes must be those ``encode``
+    returns for the event: no field is unknown, given twice, out of order or longer than need be.
+
+    Raises:
+        MalformedEvent: the bytes are no event, or (strict) not as a book writes it.
+    """
+    try:
+        recorded = _read(position, data)
+    except (DecodeError, ValueError) as error:
+        raise MalformedEvent(position, str(error)) from error
+    if strict and data != _written(recorded):
+        why = "a field is unknown, given twice, out of order or longer than need be"
+        raise MalformedEvent(position, why)
+    return recorded
+
+
+def _read(position: int, data: bytes) -> RecordedEvent:
+    message = events_pb2.Event.FromString(data)
+    if not message.HasField("recorded_at"):
+        missing("recorded_at")
+    recorded_at = read_time(message.recorded_at)
+    occurred_at = read_time(message.occurred_at) if message.HasField("occurred_at") else recorded_at
+    request_id = message.request_id or missing("request_id")
+    digest = message.request_digest
+    if len(digest) != DIGEST_BYTES:
+        raise ValueError(f"its request_digest has {len(digest)} bytes, not {DIGEST_BYTES}")
+    event = read_event(message)
+    return RecordedEvent(position, recorded_at, occurred_at, request_id, digest, event, leaf_hash(data))
+
+
+def _written(recorded: RecordedEvent) -> bytes:
+    _, data = encode(
+        recorded.event,
+        recorded_at=recorded.recorded_at,
+        occurred_at=recorded.occurred_at,
+        request_id=recorded.request_id,
+        request_digest=recorded.request_digest,
+    )
+    return data

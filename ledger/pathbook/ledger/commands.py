@@ -1,0 +1,241 @@
+"""What a caller may ask of a book: one shape for each, already parsed, not yet judged."""
+
+import datetime
+import hashlib
+
+import msgspec
+
+from pathbook.ledger.values import Delivery, DiscrepancyKind, Money, PartyKind, Ranges, Selection, UnitState
+
+
+class _Command(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
+    """What every command carries.
+
+    ``occurred_at`` is in microseconds since 1970 UTC, as is every time here; 0 means when it is recorded.
+    """
+
+    request_id: str
+    occurred_at: int = 0
+
+
+class RegisterParty(_Command, frozen=True, kw_only=True, tag=True, gc=False):
+    """Register a party."""
+
+    party: str
+    kind: PartyKind | None
+
+
+class AuthorizeParty(_Command, frozen=True, kw_only=True, tag=True, gc=False):
+    """Let a party sell as an agent of a tier. No products means every product, no ``valid_until`` no end."""
+
+    upline: str
+    party: str
+    tier: int
+    products: tuple[str, ...] = ()
+    region: str = ""
+    valid_from: int = 0
+    valid_until: int | None = None
+
+
+class RevokeAuthorization(_Command, frozen=True, kw_only=True, tag=True, gc=False):
+    """End an authorisation from a time on (0: now)."""
+
+    upline: str
+    authorization: int
+    revoked_from: int = 0
+
+
+class RegisterProduct(_Command, frozen=True, kw_only=True, tag=True, gc=False):
+    """Register a brand's product by its GTIN."""
+
+    brand: str
+    product: str
+    name: str
+    suggested_price: Money
+
+
+class CommissionBatch(_Command, frozen=True, kw_only=True, tag=True, gc=False):
+    """Make a lot of units. No suggested price means the product's."""
+
+    brand: str
+    product: str
+    lot: str
+    size: int
+    made_on: datetime.date
+    expires_on: datetime.date | None = None
+    suggested_price: Money | None = None
+
+
+class OfferTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
+    """Offer units at a price; they are reserved until the offer is answered or lapses at its deadline."""
+
+    giver: str
+    receiver: str
+    units: Selection
+    unit_price: Money
+    delivery: Delivery = Delivery.WITH_TITLE
+    deadline: int | None = None
+
+
+class DiscrepancyClaim(msgspec.Struct, frozen=True, gc=False):
+    """A part of an offer that is not accepted: these ranges, or (no ranges) the last ``count`` units offered."""
+
+    kind: DiscrepancyKind
+    ranges: Ranges = ()
+    count: int = 0
+
+
+class AcceptTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
+    """Accept an offer, wholly or less the discrepancies."""
+
+    receiver: str
+    transfer: int
+    discrepancies: tuple[DiscrepancyClaim, ...] = ()
+
+
+class DeclineTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
+    """Decline an offer."""
+
+    receiver: str
+    transfer: int
+    note: str = ""
+
+
+class WithdrawTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
+    """Withdraw an offer of one's own."""
+
+    giver: str
+    transfer: int
+
+
+class LapseTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
+    """End an offer whose deadline has passed; the writer asks this by itself."""
+
+    transfer: int
+
+
+class RecordTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
+    """Record an agreed or historic transfer in one step."""
+
+    giver: str
+    receiver: str
+    units: Selection
+    unit_price: Money
+    delivery: Delivery = Delivery.WITH_TITLE
+
+
+class ReverseTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
+    """Ask to reverse a transfer, or agree to the other side's asking."""
+
+    party: str
+    transfer: int
+    note: str = ""
+
+
+class DeliverUnits(_Command, frozen=True, kw_only=True, tag=True, gc=False):
+    """Hand over goods whose title moved before, or stays."""
+
+    custodian: str
+    receiver: str
+    units: Selection
+
+
+class SellUnits(_Command, frozen=True, kw_only=True, tag=True, gc=False):
+    """Sell units to a consumer, known by a pseudonym."""
+
+    seller: str
+    consumer: str
+    units: Selection
+    unit_price: Money
+    delivery: Delivery = Delivery.WITH_TITLE
+
+
+class ConfirmPurchase(_Command, frozen=True, kw_only=True, tag=True, gc=False):
+    """Confirm, as the consumer, that units were bought, and at what price."""
+
+    consumer: str
+    units: Selection
+    price_paid: Money
+
+
+class ReturnUnits(_Command, frozen=True, kw_only=True, tag=True, gc=False):
+    """Give units back the way they came, at the price paid; the owner may be a consumer."""
+
+    owner: str
+    units: Selection
+    note: str = ""
+
+
+class WriteOffUnits(_Command, frozen=True, kw_only=True, tag=True, gc=False):
+    """Say that units in one's hands are lost, damaged, destroyed or defaced."""
+
+    party: str
+    units: Selection
+    state: UnitState
+    note: str = ""
+
+
+class PackCase(_Command, frozen=True, kw_only=True, tag=True, gc=False):
+    """Pack units and cases in a case or on a pallet."""
+
+    party: str
+    sscc: str
+    units: Selection
+
+
+class UnpackCase(_Command, frozen=True, kw_only=True, tag=True, gc=False):
+    """Unpack a case."""
+
+    party: str
+    sscc: str
+
+
+class RecallUnits(_Command, frozen=True, kw_only=True, tag=True, gc=False):
+    """Recall ranges of a batch, or (no ranges) all of it."""
+
+    brand: str
+    batch: int
+    ranges: Ranges = ()
+    note: str = ""
+
+
+class LiftRecall(_Command, frozen=True, kw_only=True, tag=True, gc=False):
+    """Lift a recall."""
+
+    brand: str
+    recall: int
+
+
+Command = (
+    RegisterParty
+    | AuthorizeParty
+    | RevokeAuthorization
+    | RegisterProduct
+    | CommissionBatch
+    | OfferTransfer
+    | AcceptTransfer
+    | DeclineTransfer
+    | WithdrawTransfer
+    | LapseTransfer
+    | RecordTransfer
+    | ReverseTransfer
+    | DeliverUnits
+    | SellUnits
+    | ConfirmPurchase
+    | ReturnUnits
+    | WriteOffUnits
+    | PackCase
+    | UnpackCase
+    | RecallUnits
+    | LiftRecall
+)
+
+DIGEST_BYTES = 16
+"""How much of the SHA-256 of a request is kept: 128 bits tell a retry from another request."""
+
+_encoder = msgspec.json.Encoder(order="deterministic")
+
+
+def digest(command: Command) -> bytes:
+    """Return what tells a retry of a command from another command under the same request id."""
+    return hashlib.sha256(_encoder.encode(command)).digest()[:DIGEST_BYTES]

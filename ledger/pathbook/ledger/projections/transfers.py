@@ -1,0 +1,175 @@
+"""Rows of transfers, sales and the lines of returns: who gave how much to whom at what price, and where it stands.
+
+New rows are plain tuples with the fields of a TransferRow: they are made by the million, a named tuple takes three
+times as long, and the collector never ceases to watch it.
+"""
+
+import enum
+from typing import NamedTuple
+
+from pathbook.ledger.events import RecordedEvent, ReturnLine, Terms, TransferAccepted
+from pathbook.ledger.values import TransferStatus
+
+FIRST_LINE = 0
+"""The line of a transfer or sale, which has only one; a return has lines 0, 1, 2 ..."""
+
+
+class TransferKind(enum.IntEnum):
+    """What sort of movement of title it is."""
+
+    TRANSFER = 1
+    SALE = 2
+    RETURN = 3
+
+
+# Looked up once: to ask an enum for a member and its value takes as long as to make a row.
+_TRANSFER, _SALE, _RETURN = (kind.value for kind in TransferKind)
+_OFFERED, _ACCEPTED = TransferStatus.OFFERED.value, TransferStatus.ACCEPTED.value
+
+
+class TransferRow(NamedTuple):
+    """A line of a transfer by the position that began it.
+
+    ``kind`` is a TransferKind, ``status`` a TransferStatus; the price of one unit in minor units of its currency;
+    times in microseconds since 1970 UTC; 0 and "" for none.
+    """
+
+    transfer: int
+    line: int
+    kind: int
+    status: int
+    giver: str
+    receiver: str
+    amount_minor: int
+    currency_code: str
+    units: int
+    accepted_units: int
+    occurred_at: int
+    recorded_at: int
+    deadline: int | None
+    answered_position: int
+    reversal_asked_by: str
+    returns_transfer: int
+
+
+class TransferAnswer(NamedTuple):
+    """How an offer was answered, and at which position."""
+
+    transfer: int
+    line: int
+    status: int
+    accepted_units: int
+    answered_position: int
+
+
+class TransferReversal(NamedTuple):
+    """That a transfer was reversed."""
+
+    transfer: int
+    line: int
+    status: int
+
+
+class ReversalRequest(NamedTuple):
+    """Which side asked to reverse a transfer."""
+
+    transfer: int
+    line: int
+    reversal_asked_by: str
+
+
+def offered(recorded: RecordedEvent, terms: Terms, deadline: int | None) -> tuple[object, ...]:
+    """An offer waits for its answer."""
+    price = terms.unit_price
+    return (
+        recorded.position,
+        FIRST_LINE,
+        _TRANSFER,
+        _OFFERED,
+        terms.giver,
+        terms.receiver,
+        price.amount_minor,
+        price.currency_code,
+        _units(terms),
+        0,
+        recorded.occurred_at,
+        recorded.recorded_at,
+        deadline,
+        0,
+        "",
+        0,
+    )
+
+
+def transferred(recorded: RecordedEvent, terms: Terms) -> tuple[object, ...]:
+    """A transfer was recorded in one step."""
+    return _agreed(recorded, FIRST_LINE, _TRANSFER, terms, terms.giver, terms.receiver, 0)
+
+
+def sold(recorded: RecordedEvent, terms: Terms) -> tuple[object, ...]:
+    """Units were sold."""
+    return _agreed(recorded, FIRST_LINE, _SALE, terms, terms.giver, terms.receiver, 0)
+
+
+def returned(recorded: RecordedEvent, number: int, line: ReturnLine) -> tuple[object, ...]:
+    """Units went back, from who had received them to who had given them, at the price then paid."""
+    terms = line.terms
+    return _agreed(recorded, number, _RETURN, terms, terms.receiver, terms.giver, line.transfer)
+
+
+def accepted(event: TransferAccepted, position: int) -> TransferAnswer:
+    """An offer was accepted, wholly or in part."""
+    status = TransferStatus.ACCEPTED_IN_PART if event.discrepancies else TransferStatus.ACCEPTED
+    return TransferAnswer(event.transfer, FIRST_LINE, status.value, _units(event.terms), position)
+
+
+def closed(transfer: int, status: TransferStatus, position: int) -> TransferAnswer:
+    """An offer was declined, withdrawn, or lapsed."""
+    return TransferAnswer(transfer, FIRST_LINE, status.value, 0, position)
+
+
+def reversal_asked(transfer: int, party: str) -> ReversalRequest:
+    """One side asked to reverse a transfer."""
+    return ReversalRequest(transfer, FIRST_LINE, party)
+
+
+def reversed_by_both(transfer: int) -> TransferReversal:
+    """Both sides agreed to reverse a transfer."""
+    return TransferReversal(transfer, FIRST_LINE, TransferStatus.REVERSED.value)
+
+
+def _agreed(
+    recorded: RecordedEvent,
+    line: int,
+    kind: int,
+    terms: Terms,
+    giver: str,
+    receiver: str,
+    returns_transfer: int,
+) -> tuple[object, ...]:
+    units, price, position = _units(terms), terms.unit_price, recorded.position
+    return (
+        position,
+        line,
+        kind,
+        _ACCEPTED,
+        giver,
+        receiver,
+        price.amount_minor,
+        price.currency_code,
+        units,
+        units,
+        recorded.occurred_at,
+        recorded.recorded_at,
+        None,
+        position,
+        "",
+        returns_transfer,
+    )
+
+
+def _units(terms: Terms) -> int:
+    total = 0
+    for part in terms.ranges:
+        total += part.last - part.first + 1
+    return total

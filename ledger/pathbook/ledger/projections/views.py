@@ -1,0 +1,135 @@
+"""What each kind of event means for the views; what a sequence of events changes in them altogether."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import assert_never
+
+from pathbook.ledger.events import (
+    AuthorizationRevoked,
+    BatchCommissioned,
+    CasePacked,
+    CaseUnpacked,
+    PartyAuthorized,
+    PartyRegistered,
+    ProductRegistered,
+    PurchaseConfirmed,
+    RecallLifted,
+    RecordedEvent,
+    ReversalAsked,
+    TransferAccepted,
+    TransferDeclined,
+    TransferLapsed,
+    TransferOffered,
+    TransferRecorded,
+    TransferReversed,
+    TransferWithdrawn,
+    UnitsDelivered,
+    UnitsRecalled,
+    UnitsReturned,
+    UnitsSold,
+    UnitsWrittenOff,
+)
+from pathbook.ledger.projections import cases, registers, transfers
+from pathbook.ledger.projections.ladders import LadderChanges
+from pathbook.ledger.projections.registers import RequestRow
+from pathbook.ledger.projections.runs import RunChanges
+from pathbook.ledger.projections.stock import StockChanges
+from pathbook.ledger.projections.transfers import TransferRow
+from pathbook.ledger.runs import Change
+from pathbook.ledger.values import TransferStatus
+
+Row = (
+    registers.PartyRow
+    | registers.AuthorizationRow
+    | registers.AuthorizationEnd
+    | registers.ProductRow
+    | registers.BatchRow
+    | registers.RecallRow
+    | registers.RecallEnd
+    | RequestRow
+    | TransferRow
+    | transfers.TransferAnswer
+    | transfers.TransferReversal
+    | transfers.ReversalRequest
+)
+"""A row to insert, or what to amend in a row that is there."""
+
+
+class ViewChanges:
+    """What a sequence of events changes in the views; however a book is cut into sequences, they come out alike.
+
+    ``rows`` holds, by type, the fields of the rows to insert and to amend, and ``cases`` the steps of cases, each in
+    order. Of runs, stock and ladder only what remains of the changes at the end is kept.
+    """
+
+    def __init__(self) -> None:
+        self.rows: defaultdict[type[Row], list[tuple[object, ...]]] = defaultdict(list)
+        self._requests, self._transfers = self.rows[RequestRow], self.rows[TransferRow]
+        self.cases: list[cases.CaseStep] = []
+        self.runs = RunChanges()
+        self.stock = StockChanges()
+        self.ladder = LadderChanges()
+
+    def add(self, recorded: RecordedEvent, changes: Sequence[Change]) -> None:
+        """Take in the next event, with what `pathbook.ledger.runs.apply` returned for it."""
+        self._requests.append(registers.request(recorded))
+        self.runs.add(changes, recorded.position)
+        self.stock.add(changes)
+        self._project(recorded)
+
+    def _put(self, row: Row) -> None:
+        self.rows[type(row)].append(row)
+
+    def _project(self, recorded: RecordedEvent) -> None:
+        """Take in what follows from the event alone."""
+        position, event = recorded.position, recorded.event
+        match event:  # what fills most books comes first, for a match tries its cases in turn
+            case TransferRecorded():
+                self._transfers.append(transfers.transferred(recorded, event.terms))
+                self.ladder.paid(event.terms)
+            case UnitsSold():
+                self._transfers.append(transfers.sold(recorded, event.terms))
+                self.ladder.paid(event.terms)
+            case TransferOffered(terms, deadline):
+                self._transfers.append(transfers.offered(recorded, terms, deadline))
+            case TransferAccepted(terms=terms, unpacked=unpacked):
+                self._put(transfers.accepted(event, position))
+                self.ladder.paid(terms)
+                self.cases += cases.unpacked(*unpacked)
+            case TransferDeclined(transfer):
+                self._put(transfers.closed(transfer, TransferStatus.DECLINED, position))
+            case TransferWithdrawn(transfer):
+                self._put(transfers.closed(transfer, TransferStatus.WITHDRAWN, position))
+            case TransferLapsed(transfer):
+                self._put(transfers.closed(transfer, TransferStatus.LAPSED, position))
+            case ReversalAsked(transfer, party):
+                self._put(transfers.reversal_asked(transfer, party))
+            case TransferReversed(transfer, terms):
+                self._put(transfers.reversed_by_both(transfer))
+                self.ladder.unpaid(terms)
+            case UnitsReturned(lines=lines):
+                for number, line in enumerate(lines):
+                    self._transfers.append(transfers.returned(recorded, number, line))
+                    self.ladder.unpaid(line.terms)
+            case PartyRegistered():
+                self._put(registers.party(event, position))
+            case PartyAuthorized():
+                self._put(registers.authorization(event, position))
+            case AuthorizationRevoked():
+                self._put(registers.authorization_end(event))
+            case ProductRegistered():
+                self._put(registers.product(event, position))
+            case BatchCommissioned():
+                self._put(registers.batch(event, position))
+            case UnitsRecalled():
+                self._put(registers.recall(event, recorded))
+            case RecallLifted():
+                self._put(registers.recall_end(event, position))
+            case CasePacked():
+                self.cases += cases.packed(event, position)
+            case CaseUnpacked(sscc):
+                self.cases += cases.unpacked(sscc)
+            case UnitsDelivered() | PurchaseConfirmed() | UnitsWrittenOff():
+                pass  # these change runs and stock only
+            case _:
+                assert_never(event)

@@ -1,0 +1,248 @@
+"""Every named, numbered reason for no, in the order checked; a number once given is never given again."""
+
+import enum
+from typing import Final
+
+import msgspec
+
+MAX_FACT = 100
+"""The most characters of a fact that a sentence repeats: a caller's 5,000 need not come back."""
+
+
+class Kind(enum.Enum):
+    """What a caller can do about a refusal; services/pathbook/services/statuses.py maps each kind to one gRPC status code."""
+
+    INVALID = "the request itself is wrong: change it"
+    MISSING = "the thing named does not exist in this book"
+    EXISTS = "the thing exists already, and differently"
+    FORBIDDEN = "another party may do this, this one may not"
+    STATE = "the book stands otherwise: look at it, then decide again"
+
+
+class Reason(enum.IntEnum):
+    """Why a request was refused. Refusals are not recorded."""
+
+    # the shape of a request
+    REQUEST_ID_MALFORMED = 1
+    REQUEST_ID_REUSED = 2
+    BOOK_MALFORMED = 3
+    BOOK_UNKNOWN = 4
+    TEXT_TOO_LONG = 5
+    VALUE_MISSING = 6
+    DATE_MALFORMED = 7
+    TIME_MALFORMED = 8
+    OCCURRED_IN_FUTURE = 9
+    # parties and authorisations
+    PARTY_MALFORMED = 10
+    PARTY_KIND_MISSING = 11
+    PARTY_EXISTS = 12
+    PARTY_UNKNOWN = 13
+    NOT_A_BRAND = 14
+    SELF_AUTHORIZATION = 15
+    BRAND_NEEDS_NO_AUTHORIZATION = 16
+    UPLINE_NOT_AUTHORIZED = 17
+    TIER_OUT_OF_BOUNDS = 18
+    TIER_NOT_BELOW_UPLINE = 19
+    VALIDITY_REVERSED = 20
+    TOO_MANY_PRODUCTS = 21
+    AUTHORIZATION_UNKNOWN = 22
+    NOT_THE_UPLINE = 23
+    AUTHORIZATION_ALREADY_REVOKED = 24
+    VALIDITY_BEYOND_UPLINE = 25
+    # products, batches and codes
+    GTIN_CHECK_DIGIT = 30
+    PRODUCT_EXISTS = 31
+    PRODUCT_UNKNOWN = 32
+    NOT_THE_BRAND = 33
+    PRICE_NEGATIVE = 34
+    PRICE_TOO_HIGH = 35
+    CURRENCY_UNKNOWN = 36
+    LOT_MALFORMED = 37
+    BATCH_EXISTS = 38
+    BATCH_SIZE_OUT_OF_BOUNDS = 39
+    EXPIRES_BEFORE_MADE = 40
+    BATCH_UNKNOWN = 41
+    BOOK_FULL = 42
+    CODE_MALFORMED = 43
+    CODE_CHECK_CHARACTER = 44
+    CODE_GTIN_CHECK_DIGIT = 45
+    CODE_OTHER_BOOK = 46
+    CODE_UNKNOWN = 47
+    CODE_CONTRADICTS = 48
+    # naming units
+    NO_UNITS = 50
+    TOO_MANY_RANGES = 51
+    RANGE_REVERSED = 52
+    RANGE_BEYOND_BATCH = 53
+    RANGES_OVERLAP = 54
+    QUANTITY_NOT_POSITIVE = 55
+    STOCK_TOO_SMALL = 56
+    OCCURRED_BEFORE_MADE = 57
+    # moving units
+    SELF_TRANSFER = 60
+    UNITS_NOT_OWNED = 61
+    UNITS_NOT_IN_CUSTODY = 62
+    UNITS_RESERVED = 63
+    UNITS_SOLD = 64
+    UNITS_WRITTEN_OFF = 65
+    UNITS_IN_CASE = 66
+    UNITS_RECALLED = 67
+    # offers, acceptances, reversals
+    DEADLINE_PASSED = 70
+    TRANSFER_UNKNOWN = 71
+    TRANSFER_ANSWERED = 72
+    NOT_THE_RECEIVER = 73
+    NOT_THE_GIVER = 74
+    TRANSFER_LAPSED = 75
+    DEADLINE_NOT_REACHED = 76
+    DISCREPANCY_NOT_OFFERED = 77
+    NOTHING_ACCEPTED = 78
+    TRANSFER_NOT_ACCEPTED = 79
+    NOT_A_SIDE = 80
+    REVERSAL_ALREADY_ASKED = 81
+    TRANSFER_BUILT_UPON = 82
+    SALE_IS_RETURNED = 83
+    # sale, confirmation, return
+    CONSUMER_MALFORMED = 85
+    UNITS_NOT_SOLD = 86
+    NOT_THE_BUYER = 87
+    PURCHASE_ALREADY_CONFIRMED = 88
+    NOTHING_TO_RETURN = 89
+    # cases and recalls
+    SSCC_CHECK_DIGIT = 90
+    CASE_EXISTS = 91
+    CASE_UNKNOWN = 92
+    CASE_IN_CASE = 93
+    CASE_EMPTY = 94
+    RECALL_UNKNOWN = 95
+    RECALL_ALREADY_LIFTED = 96
+    CASE_OF_SEVERAL_OWNERS = 97
+    CASE_TOO_DEEP = 98
+    NOT_THE_PACKER = 99
+    # batches of requests, texts
+    OTHER_ENTRY_REFUSED = 100
+    TEXT_MALFORMED = 101
+
+
+# One reason a line, however long, reads as the table it is.
+# fmt: off
+SENTENCES: Final[dict[Reason, tuple[Kind, str]]] = {
+    Reason.REQUEST_ID_MALFORMED: (Kind.INVALID, "A request id has 1 to 128 printable ASCII characters and begins with no tilde. Send one, and the same again on a retry."),
+    Reason.REQUEST_ID_REUSED: (Kind.EXISTS, "Request {request_id} was already answered at position {position}, and its content was another. Use a new request id for a new request."),
+    Reason.BOOK_MALFORMED: (Kind.INVALID, "'{book}' cannot name a book. Use 1 to 64 letters, digits, dots, dashes or underscores."),
+    Reason.BOOK_UNKNOWN: (Kind.MISSING, "There is no book '{book}' here: a book begins with its first brand. Check the name."),
+    Reason.TEXT_TOO_LONG: (Kind.INVALID, "{field} has {length} characters; at most {limit} are allowed. Shorten it."),
+    Reason.VALUE_MISSING: (Kind.INVALID, "{field} is missing. Name it."),
+    Reason.DATE_MALFORMED: (Kind.INVALID, "{field} '{text}' is not a date. Write it as YYYY-MM-DD."),
+    Reason.TIME_MALFORMED: (Kind.INVALID, "{field} is not a time between the years 1970 and 9999. Send it as UTC."),
+    Reason.OCCURRED_IN_FUTURE: (Kind.INVALID, "Occurred at {occurred_at}, but the book's clock says {now}. What has not happened yet cannot be recorded."),
+    Reason.PARTY_MALFORMED: (Kind.INVALID, "'{party}' cannot name a party. Use 1 to 64 letters, digits, dots, dashes or underscores."),
+    Reason.PARTY_KIND_MISSING: (Kind.INVALID, "Party {party} needs a kind: brand, agent or shop."),
+    Reason.PARTY_EXISTS: (Kind.EXISTS, "Party {party} is registered already, at position {position}. Choose another id."),
+    Reason.PARTY_UNKNOWN: (Kind.MISSING, "There is no party {party} in this book. Register it first."),
+    Reason.NOT_A_BRAND: (Kind.FORBIDDEN, "Only a brand may do this; {party} is not one."),
+    Reason.SELF_AUTHORIZATION: (Kind.INVALID, "{party} cannot authorise itself. Its upline does."),
+    Reason.BRAND_NEEDS_NO_AUTHORIZATION: (Kind.INVALID, "{party} is a brand, tier 0, and needs no authorisation."),
+    Reason.UPLINE_NOT_AUTHORIZED: (Kind.FORBIDDEN, "{upline} is not authorised itself at that time, so it cannot authorise {party}."),
+    Reason.TIER_OUT_OF_BOUNDS: (Kind.INVALID, "Tier {tier} is not between 1 and {limit}."),
+    Reason.TIER_NOT_BELOW_UPLINE: (Kind.INVALID, "Tier {tier} is not below {upline}, which is tier {upline_tier}. Use a higher number."),
+    Reason.VALIDITY_REVERSED: (Kind.INVALID, "An authorisation from {valid_from} cannot end at {valid_until}. Put the end after the beginning."),
+    Reason.TOO_MANY_PRODUCTS: (Kind.INVALID, "{count} products are listed; at most {limit} are allowed. Leave the list empty to allow every product."),
+    Reason.AUTHORIZATION_UNKNOWN: (Kind.MISSING, "There is no authorisation at position {authorization}. List the party's authorisations."),
+    Reason.NOT_THE_UPLINE: (Kind.FORBIDDEN, "The authorisation at {authorization} was given by {upline}; {party} cannot revoke it."),
+    Reason.AUTHORIZATION_ALREADY_REVOKED: (Kind.STATE, "The authorisation at {authorization} was already revoked, as of {revoked_from}."),
+    Reason.VALIDITY_BEYOND_UPLINE: (Kind.INVALID, "An authorisation until {valid_until} would outlive that of {upline}, which ends at {upline_until}. End it then or before."),
+    Reason.GTIN_CHECK_DIGIT: (Kind.INVALID, "'{gtin}' is not a GTIN of 8, 12, 13 or 14 digits with a right check digit. Check the number on the label."),
+    Reason.PRODUCT_EXISTS: (Kind.EXISTS, "Product {product} is registered already, at position {position}."),
+    Reason.PRODUCT_UNKNOWN: (Kind.MISSING, "There is no product {product} in this book. Register it first."),
+    Reason.NOT_THE_BRAND: (Kind.FORBIDDEN, "Product {product} belongs to {brand}; {party} may not do this."),
+    Reason.PRICE_NEGATIVE: (Kind.INVALID, "A price of {amount_minor} is below zero. Prices are minor units, zero or more."),
+    Reason.PRICE_TOO_HIGH: (Kind.INVALID, "A price of {amount_minor} minor units is above the limit of {limit}. Check the unit."),
+    Reason.CURRENCY_UNKNOWN: (Kind.INVALID, "'{currency_code}' is not an ISO 4217 currency code, such as CNY or USD."),
+    Reason.LOT_MALFORMED: (Kind.INVALID, "'{lot}' cannot be a lot number: 1 to 20 visible characters (GS1 AI 10)."),
+    Reason.BATCH_EXISTS: (Kind.EXISTS, "Lot {lot} of product {product} was commissioned already, as batch {batch}."),
+    Reason.BATCH_SIZE_OUT_OF_BOUNDS: (Kind.INVALID, "A batch of {size} units is not between 1 and {limit}."),
+    Reason.EXPIRES_BEFORE_MADE: (Kind.INVALID, "A batch made on {made_on} cannot expire on {expires_on}."),
+    Reason.BATCH_UNKNOWN: (Kind.MISSING, "There is no batch {batch} in this book. List the batches."),
+    Reason.BOOK_FULL: (Kind.STATE, "This book has {limit} batches, the most a printed serial can tell apart. Begin another book."),
+    Reason.CODE_MALFORMED: (Kind.INVALID, "'{code}' is not a product code: {problem}. Type the 20 characters under the symbol, or scan it."),
+    Reason.CODE_CHECK_CHARACTER: (Kind.INVALID, "The check character of '{code}' is wrong: a typing mistake. Compare it with the label and type it again."),
+    Reason.CODE_GTIN_CHECK_DIGIT: (Kind.INVALID, "The GTIN {gtin} in the code has a wrong check digit: a typing or reading mistake. Read the symbol again."),
+    Reason.CODE_OTHER_BOOK: (Kind.MISSING, "Code {code} was not issued by book '{book}': it belongs to another book, or was made up."),
+    Reason.CODE_UNKNOWN: (Kind.MISSING, "Code {code} was made with this book's key, but the book has no such unit. Ask who runs the book."),
+    Reason.CODE_CONTRADICTS: (Kind.INVALID, "The code says {field} {said}, but its serial belongs to {field} {actual}. The label was put together from several."),
+    Reason.NO_UNITS: (Kind.INVALID, "The request names no units. Name ranges, codes, cases or a quantity."),
+    Reason.TOO_MANY_RANGES: (Kind.INVALID, "The request names {count} ranges, codes, cases or quantities; at most {limit} are allowed. Split it."),
+    Reason.RANGE_REVERSED: (Kind.INVALID, "Range {range} ends before it begins, or begins below 0."),
+    Reason.RANGE_BEYOND_BATCH: (Kind.INVALID, "Range {range} lies beyond the batch named, which has units 0 to {last}."),
+    Reason.RANGES_OVERLAP: (Kind.INVALID, "The request names unit {number} of batch {batch} twice. Name each unit once."),
+    Reason.QUANTITY_NOT_POSITIVE: (Kind.INVALID, "A quantity of {count} is not 1 or more."),
+    Reason.STOCK_TOO_SMALL: (Kind.STATE, "{party} has {available} loose, unreserved units of {what}, not {count}. Look at its stock; units in cases move with their case."),
+    Reason.OCCURRED_BEFORE_MADE: (Kind.INVALID, "Occurred at {occurred_at}, but batch {batch} was made on {made_on}."),
+    Reason.SELF_TRANSFER: (Kind.INVALID, "{party} cannot transfer to itself."),
+    Reason.UNITS_NOT_OWNED: (Kind.STATE, "Units {range} belong to {owner}, not to {party}. Only the owner transfers."),
+    Reason.UNITS_NOT_IN_CUSTODY: (Kind.STATE, "Units {range} lie with {custodian}, not with {party}. Only who has the goods can do this."),
+    Reason.UNITS_RESERVED: (Kind.STATE, "Units {range} are reserved by the offer at position {transfer}. Wait for its answer or withdraw it."),
+    Reason.UNITS_SOLD: (Kind.STATE, "Units {range} were sold to a consumer. A return brings them back."),
+    Reason.UNITS_WRITTEN_OFF: (Kind.STATE, "Units {range} were written off as {state}."),
+    Reason.UNITS_IN_CASE: (Kind.STATE, "Units {range} are packed in case {sscc}. Move the whole case, or unpack it first."),
+    Reason.UNITS_RECALLED: (Kind.STATE, "Units {range} are recalled (position {recall}). They may go back the way they came, not onward."),
+    Reason.DEADLINE_PASSED: (Kind.INVALID, "The deadline {deadline} is not after the book's clock, {now}. Set a later one, or none."),
+    Reason.TRANSFER_UNKNOWN: (Kind.MISSING, "Position {transfer} holds no offer or transfer that could be answered or reversed. List the party's transfers."),
+    Reason.TRANSFER_ANSWERED: (Kind.STATE, "The offer at position {transfer} is no longer open: it was {status}."),
+    Reason.NOT_THE_RECEIVER: (Kind.FORBIDDEN, "The offer at position {transfer} was made to {receiver}; {party} cannot answer it."),
+    Reason.NOT_THE_GIVER: (Kind.FORBIDDEN, "The offer at position {transfer} was made by {giver}; {party} cannot withdraw it."),
+    Reason.TRANSFER_LAPSED: (Kind.STATE, "The offer at position {transfer} lapsed at {deadline}. Ask for a new one."),
+    Reason.DEADLINE_NOT_REACHED: (Kind.STATE, "The offer at position {transfer} does not lapse before {deadline}."),
+    Reason.DISCREPANCY_NOT_OFFERED: (Kind.INVALID, "The discrepancy names {range}, which the offer at position {transfer} does not hold, or holds only once."),
+    Reason.NOTHING_ACCEPTED: (Kind.INVALID, "Nothing of the offer at position {transfer} would be accepted. Decline it instead."),
+    Reason.TRANSFER_NOT_ACCEPTED: (Kind.STATE, "The transfer at position {transfer} is {status}; only an accepted one can be reversed."),
+    Reason.NOT_A_SIDE: (Kind.FORBIDDEN, "{party} is neither giver nor receiver of the transfer at position {transfer}."),
+    Reason.REVERSAL_ALREADY_ASKED: (Kind.STATE, "{party} already asked to reverse the transfer at position {transfer}; the other side has to agree."),
+    Reason.TRANSFER_BUILT_UPON: (Kind.STATE, "Units {range} of the transfer at position {transfer} have moved on since. Undo what came later first."),
+    Reason.SALE_IS_RETURNED: (Kind.INVALID, "Position {transfer} is a sale to a consumer; it is not reversed, a return takes it back."),
+    Reason.CONSUMER_MALFORMED: (Kind.INVALID, "'{consumer}' cannot be a consumer's pseudonym. Use 1 to 64 letters, digits, dots, dashes or underscores."),
+    Reason.UNITS_NOT_SOLD: (Kind.STATE, "Units {range} are not on record as sold to a consumer; they belong to {owner}."),
+    Reason.NOT_THE_BUYER: (Kind.FORBIDDEN, "Units {range} were sold to another buyer than '{consumer}'."),
+    Reason.PURCHASE_ALREADY_CONFIRMED: (Kind.STATE, "The purchase of units {range} was already confirmed."),
+    Reason.NOTHING_TO_RETURN: (Kind.STATE, "Units {range} never left the brand, so there is nobody to return them to."),
+    Reason.SSCC_CHECK_DIGIT: (Kind.INVALID, "'{sscc}' is not an SSCC of 18 digits with a right check digit. Check the number on the case."),
+    Reason.CASE_EXISTS: (Kind.EXISTS, "Case {sscc} is packed already. Unpack it first, or use another SSCC."),
+    Reason.CASE_UNKNOWN: (Kind.MISSING, "There is no packed case {sscc} in this book."),
+    Reason.CASE_IN_CASE: (Kind.STATE, "Case {sscc} lies in case {outer}. Name the outer one, or unpack it first."),
+    Reason.CASE_EMPTY: (Kind.STATE, "Case {sscc} has no units left. Unpack it."),
+    Reason.RECALL_UNKNOWN: (Kind.MISSING, "There is no recall at position {recall}."),
+    Reason.RECALL_ALREADY_LIFTED: (Kind.STATE, "The recall at position {recall} was already lifted."),
+    Reason.CASE_OF_SEVERAL_OWNERS: (Kind.STATE, "Units {range} belong to {owner}, others of the case to {other}. A case holds units of one owner."),
+    Reason.CASE_TOO_DEEP: (Kind.STATE, "Case {sscc} would hold cases in cases more than {limit} deep. Unpack some of them."),
+    Reason.NOT_THE_PACKER: (Kind.FORBIDDEN, "Case {sscc} is empty and was packed by {packer}; {party} cannot unpack it."),
+    Reason.OTHER_ENTRY_REFUSED: (Kind.STATE, "Not recorded, because entry {entry} of its batch was refused. Correct that one, and send the batch again."),
+    Reason.TEXT_MALFORMED: (Kind.INVALID, "{field} holds the character NUL, which is no text. Leave it out."),
+}
+# fmt: on
+"""For each reason its kind, and what the user reads: the thing, the rule, what to do."""
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """An expected no: its reason, and the facts its sentence names."""
+
+    reason: Reason
+    facts: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def kind(self) -> Kind:
+        """What a caller can do about it."""
+        return SENTENCES[self.reason][0]
+
+    def __str__(self) -> str:
+        """The sentence a user reads."""
+        return SENTENCES[self.reason][1].format_map(dict(self.facts))
+
+
+def refuse(reason: Reason, **facts: object) -> Refusal:
+    """Return the refusal for a reason, with the facts that its sentence names."""
+    return Refusal(reason, tuple((name, _shortened(str(value))) for name, value in facts.items()))
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= MAX_FACT else text[: MAX_FACT - 3] + "..."

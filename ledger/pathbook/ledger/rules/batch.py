@@ -1,0 +1,128 @@
+"""Where goods come from and how they are called back: products, batches, recalls."""
+
+from pathbook.ledger.commands import CommissionBatch, LiftRecall, RecallUnits, RegisterProduct
+from pathbook.ledger.events import BatchCommissioned, ProductRegistered, RecallLifted, UnitsRecalled
+from pathbook.ledger.ranges import joined
+from pathbook.ledger.refusals import Reason, Refusal, refuse
+from pathbook.ledger.rules.moment import first_moment, utc
+from pathbook.ledger.rules.state import State
+from pathbook.ledger.rules.text import refuse_price, refuse_text
+from pathbook.ledger.rules.units import in_bounds
+from pathbook.ledger.values import (
+    MAX_BATCH_NUMBER,
+    MAX_BATCH_SIZE,
+    MAX_RANGES,
+    PartyKind,
+    Unit,
+    UnitRange,
+    gtin14,
+    is_lot,
+)
+
+
+def _refuse_unless_brand(state: State, name: str) -> Refusal | None:
+    party = state.parties.get(name)
+    if party is None:
+        return refuse(Reason.PARTY_UNKNOWN, party=name)
+    if party.kind is not PartyKind.BRAND:
+        return refuse(Reason.NOT_A_BRAND, party=name)
+    return None
+
+
+def register_product(state: State, command: RegisterProduct) -> ProductRegistered | Refusal:
+    """Register a brand's product, once for each GTIN."""
+    if (refusal := _refuse_unless_brand(state, command.brand)) is not None:
+        return refusal
+    product = gtin14(command.product)
+    if product is None:
+        return refuse(Reason.GTIN_CHECK_DIGIT, gtin=command.product)
+    if (known := state.products.get(product)) is not None:
+        return refuse(Reason.PRODUCT_EXISTS, product=product, position=known.position)
+    if not command.name:
+        return refuse(Reason.VALUE_MISSING, field="name")
+    if (refusal := refuse_text("name", command.name)) is not None:
+        return refusal
+    if (refusal := refuse_price(command.suggested_price)) is not None:
+        return refusal
+    return ProductRegistered(product, command.brand, command.name, command.suggested_price)
+
+
+def commission(state: State, command: CommissionBatch, now: int) -> BatchCommissioned | Refusal:
+    """Commission a batch of any size in one event, as the brand of the product."""
+    if (refusal := _refuse_unless_brand(state, command.brand)) is not None:
+        return refusal
+    product = gtin14(command.product)
+    if product is None:
+        return refuse(Reason.GTIN_CHECK_DIGIT, gtin=command.product)
+    known = state.products.get(product)
+    if known is None:
+        return refuse(Reason.PRODUCT_UNKNOWN, product=product)
+    brand = known.registered.brand
+    if brand != command.brand:
+        return refuse(Reason.NOT_THE_BRAND, product=product, brand=brand, party=command.brand)
+    if not is_lot(command.lot):
+        return refuse(Reason.LOT_MALFORMED, lot=command.lot)
+    if (existing := state.lots.get((product, command.lot))) is not None:
+        return refuse(Reason.BATCH_EXISTS, lot=command.lot, product=product, batch=existing)
+    if not 1 <= command.size <= MAX_BATCH_SIZE:
+        return refuse(Reason.BATCH_SIZE_OUT_OF_BOUNDS, size=command.size, limit=MAX_BATCH_SIZE)
+    if first_moment(command.made_on) > now:
+        return refuse(Reason.OCCURRED_IN_FUTURE, occurred_at=command.made_on, now=utc(now))
+    if command.expires_on is not None and command.expires_on < command.made_on:
+        return refuse(Reason.EXPIRES_BEFORE_MADE, made_on=command.made_on, expires_on=command.expires_on)
+    price = command.suggested_price or known.registered.suggested_price
+    if (refusal := refuse_price(price)) is not None:
+        return refusal
+    if state.last_batch >= MAX_BATCH_NUMBER:
+        return refuse(Reason.BOOK_FULL, limit=MAX_BATCH_NUMBER)
+    return BatchCommissioned(
+        state.last_batch + 1,
+        product,
+        command.brand,
+        command.lot,
+        command.size,
+        command.made_on,
+        command.expires_on,
+        price,
+    )
+
+
+def recall(state: State, command: RecallUnits) -> UnitsRecalled | Refusal:
+    """Recall a batch of one's brand, or ranges of it, whoever has them."""
+    if (refusal := _refuse_unless_brand(state, command.brand)) is not None:
+        return refusal
+    batch = state.batches.get(command.batch)
+    if batch is None:
+        return refuse(Reason.BATCH_UNKNOWN, batch=command.batch)
+    made = batch.commissioned
+    if made.brand != command.brand:
+        return refuse(Reason.NOT_THE_BRAND, product=made.product, brand=made.brand, party=command.brand)
+    if len(command.ranges) > MAX_RANGES:
+        return refuse(Reason.TOO_MANY_RANGES, count=len(command.ranges), limit=MAX_RANGES)
+    for part in command.ranges:
+        if part.batch != command.batch:
+            return refuse(Reason.RANGE_BEYOND_BATCH, range=part, last=made.size - 1)
+        if (refusal := in_bounds(state, part)) is not None:
+            return refusal
+    ranges = joined(command.ranges or (UnitRange(command.batch, 0, made.size - 1),))
+    if isinstance(ranges, Unit):
+        return refuse(Reason.RANGES_OVERLAP, number=ranges.number, batch=ranges.batch)
+    if (refusal := refuse_text("note", command.note)) is not None:
+        return refusal
+    return UnitsRecalled(command.brand, command.batch, ranges, command.note)
+
+
+def lift(state: State, command: LiftRecall) -> RecallLifted | Refusal:
+    """Lift a recall of one's brand."""
+    if (refusal := _refuse_unless_brand(state, command.brand)) is not None:
+        return refusal
+    number = state.recalls.get(command.recall)
+    batch = state.batches.get(number) if number is not None else None
+    if number is None or batch is None:
+        return refuse(Reason.RECALL_UNKNOWN, recall=command.recall)
+    made = batch.commissioned
+    if made.brand != command.brand:
+        return refuse(Reason.NOT_THE_BRAND, product=made.product, brand=made.brand, party=command.brand)
+    if batch.recalls[command.recall].lifted:
+        return refuse(Reason.RECALL_ALREADY_LIFTED, recall=command.recall)
+    return RecallLifted(command.recall, command.brand, number)

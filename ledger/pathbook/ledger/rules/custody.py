@@ -1,0 +1,186 @@
+"""Goods apart from their title: deliveries, write-offs, packing and unpacking of cases."""
+
+from collections.abc import Callable
+
+from pathbook.ledger.commands import DeliverUnits, PackCase, UnpackCase, WriteOffUnits
+from pathbook.ledger.events import CasePacked, CaseUnpacked, UnitsDelivered, UnitsWrittenOff
+from pathbook.ledger.refusals import Reason, Refusal, refuse
+from pathbook.ledger.rules.state import State
+from pathbook.ledger.rules.text import refuse_text
+from pathbook.ledger.rules.units import (
+    Pick,
+    outermost_cases,
+    packed_units,
+    pieces,
+    refuse_before_made,
+    refuse_broken_cases,
+    refuse_fixed,
+    refuse_recalled,
+    refuse_unless,
+    resolve,
+)
+from pathbook.ledger.runs import Run
+from pathbook.ledger.values import (
+    MAX_CASE_DEPTH,
+    WRITTEN_OFF,
+    PartyKind,
+    Ranges,
+    Selection,
+    UnitRange,
+    UnitState,
+    is_consumer,
+    is_owner,
+    is_sscc,
+)
+
+
+def _refuse_stranger(state: State, name: str) -> Refusal | None:
+    """Refuse who is neither a registered party nor a consumer's pseudonym."""
+    if state.parties.get(name) is None and not (is_consumer(name) and is_owner(name)):
+        return refuse(Reason.PARTY_UNKNOWN, party=name)
+    return None
+
+
+def _refuse_others_hands(party: str) -> Callable[[UnitRange, Run], Refusal | None]:
+    """Return the guard that refuses units that lie with somebody else."""
+
+    def guard(part: UnitRange, run: Run) -> Refusal | None:
+        if run.custodian != party:
+            return refuse(Reason.UNITS_NOT_IN_CUSTODY, range=part, custodian=run.custodian, party=party)
+        return None
+
+    return guard
+
+
+def deliver(state: State, command: DeliverUnits, moment: int) -> UnitsDelivered | Refusal:
+    """Hand over goods whose title moved before, or stays; sold ones too."""
+    refusal = _refuse_stranger(state, command.custodian) or _refuse_stranger(state, command.receiver)
+    if refusal is not None:
+        return refusal
+    if command.custodian == command.receiver:
+        return refuse(Reason.SELF_TRANSFER, party=command.custodian)
+    ranges = resolve(state, command.units, Pick(command.receiver, hands=command.custodian))
+    if isinstance(ranges, Refusal):
+        return ranges
+
+    def guard(part: UnitRange, run: Run) -> Refusal | None:
+        if run.state in (UnitState.SOLD, UnitState.CONFIRMED):
+            return None
+        return refuse_fixed(part, run)
+
+    refusal = (
+        refuse_unless(state, ranges, _refuse_others_hands(command.custodian))
+        or refuse_unless(state, ranges, guard)
+        or refuse_broken_cases(state, ranges)
+        or refuse_before_made(state, ranges, moment)
+    )
+    if refusal is not None:
+        return refusal
+    receiver = state.parties.get(command.receiver)
+    to_brand = receiver is not None and receiver.kind is PartyKind.BRAND  # where recalled goods go
+    if not to_brand and (refusal := refuse_recalled(state, ranges, moment)) is not None:
+        return refusal
+    return UnitsDelivered(command.custodian, command.receiver, ranges)
+
+
+def write_off(state: State, command: WriteOffUnits, moment: int) -> UnitsWrittenOff | Refusal:
+    """Say that units in one's hands are gone; out of a case too, which stays packed without them."""
+    if (refusal := _refuse_stranger(state, command.party)) is not None:
+        return refusal
+    if command.state not in WRITTEN_OFF:
+        return refuse(Reason.VALUE_MISSING, field="state")
+    if (refusal := refuse_text("note", command.note)) is not None:
+        return refusal
+    ranges = resolve(state, command.units, Pick(command.party, hands=command.party))
+    if isinstance(ranges, Refusal):
+        return ranges
+
+    def guard(part: UnitRange, run: Run) -> Refusal | None:
+        if run.state in (UnitState.SOLD, UnitState.CONFIRMED) and is_consumer(command.party):
+            return None
+        return refuse_fixed(part, run)
+
+    refusal = (
+        refuse_unless(state, ranges, _refuse_others_hands(command.party))
+        or refuse_unless(state, ranges, guard)
+        or refuse_before_made(state, ranges, moment)
+    )
+    return refusal or UnitsWrittenOff(command.party, ranges, command.state, command.note)
+
+
+def pack(state: State, command: PackCase, moment: int) -> CasePacked | Refusal:
+    """Pack loose units and whole cases, which then move together."""
+    if (refusal := _refuse_stranger(state, command.party)) is not None:
+        return refusal
+    if not is_sscc(command.sscc):
+        return refuse(Reason.SSCC_CHECK_DIGIT, sscc=command.sscc)
+    if state.cases.get(command.sscc) is not None:
+        return refuse(Reason.CASE_EXISTS, sscc=command.sscc)
+    pick = Pick(command.party, hands=command.party)
+    everything = resolve(state, command.units, pick)
+    if isinstance(everything, Refusal):
+        return everything
+    selected, cases = command.units, command.units.cases
+    loose = Selection(selected.ranges, (), selected.quantities)
+    ranges = resolve(state, loose, pick) if selected.ranges or selected.quantities else ()
+    if isinstance(ranges, Refusal):
+        return ranges
+    refusal = (
+        refuse_unless(state, everything, _refuse_others_hands(command.party))
+        or refuse_unless(state, everything, refuse_fixed)
+        or refuse_before_made(state, everything, moment)
+        or _refuse_several_owners(state, everything)
+    )
+    if refusal is not None:
+        return refusal
+    if _depth(state, cases) >= MAX_CASE_DEPTH:
+        return refuse(Reason.CASE_TOO_DEEP, sscc=command.sscc, limit=MAX_CASE_DEPTH)
+    for sscc, part in outermost_cases(state, ranges).items():
+        return refuse(Reason.UNITS_IN_CASE, range=part, sscc=sscc)
+    return CasePacked(command.sscc, command.party, ranges, tuple(sorted(cases)))
+
+
+def _refuse_several_owners(state: State, ranges: Ranges) -> Refusal | None:
+    """Refuse to pack units of several owners together: none of them could move the case."""
+    owner = next(pieces(state, ranges))[1].owner
+
+    def guard(part: UnitRange, run: Run) -> Refusal | None:
+        if run.owner != owner:
+            return refuse(Reason.CASE_OF_SEVERAL_OWNERS, range=part, owner=run.owner, other=owner)
+        return None
+
+    return refuse_unless(state, ranges, guard)
+
+
+def _depth(state: State, ssccs: tuple[str, ...]) -> int:
+    """Return how deep cases hold cases: 1 where they hold none."""
+    depth, level = 0, set(ssccs)
+    while level:
+        depth += 1
+        level = {inner for sscc in level if (case := state.cases[sscc]) is not None for inner in case.cases}
+    return depth
+
+
+def unpack(state: State, command: UnpackCase) -> CaseUnpacked | Refusal:
+    """Unpack a case that lies in no other."""
+    if (refusal := _refuse_stranger(state, command.party)) is not None:
+        return refusal
+    case = state.cases.get(command.sscc)
+    if case is None:
+        return refuse(Reason.CASE_UNKNOWN, sscc=command.sscc)
+    if case.outer:
+        return refuse(Reason.CASE_IN_CASE, sscc=command.sscc, outer=case.outer)
+    contents = packed_units(state, case)
+    if not contents and case.packer != command.party:
+        return refuse(Reason.NOT_THE_PACKER, sscc=command.sscc, packer=case.packer, party=command.party)
+    if (refusal := refuse_unless(state, contents, _refuse_others_hands(command.party))) is not None:
+        return refusal
+    if (refusal := refuse_unless(state, contents, _refuse_reserved)) is not None:
+        return refusal
+    return CaseUnpacked(command.sscc, command.party)
+
+
+def _refuse_reserved(part: UnitRange, run: Run) -> Refusal | None:
+    if run.state is UnitState.OFFERED:
+        return refuse(Reason.UNITS_RESERVED, range=part, transfer=run.transfer)
+    return None

@@ -1,0 +1,35 @@
+"""Times as the rules compare and name them: microseconds since 1970 UTC, and dates that begin at UTC+14 first."""
+
+import datetime
+
+from pathbook.ledger.refusals import Reason, Refusal, refuse
+from pathbook.ledger.values import CLOCK_TOLERANCE, EARLIEST_ZONE
+
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_MICROSECOND = datetime.timedelta(microseconds=1)
+_EARLIEST = EARLIEST_ZONE // _MICROSECOND
+_TOLERANCE = CLOCK_TOLERANCE // _MICROSECOND
+_DAY = datetime.timedelta(days=1) // _MICROSECOND
+_EPOCH_DAY = _EPOCH.toordinal()
+
+
+def utc(moment: int) -> str:
+    """Return a time (microseconds since 1970 UTC) as people read it."""
+    return (_EPOCH + moment * _MICROSECOND).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def first_moment(day: datetime.date) -> int:
+    """Return when a date begins anywhere on earth, in microseconds since 1970 UTC."""
+    return (day.toordinal() - _EPOCH_DAY) * _DAY - _EARLIEST
+
+
+def made_before(made_on: datetime.date, occurred_at: int) -> bool:
+    """Tell whether something made on a date can have been there at a time."""
+    return first_moment(made_on) <= occurred_at
+
+
+def refuse_future(occurred_at: int, now: int) -> Refusal | None:
+    """Refuse a time ahead of the book's clock by more than clocks differ."""
+    if occurred_at > now + _TOLERANCE:
+        return refuse(Reason.OCCURRED_IN_FUTURE, occurred_at=utc(occurred_at), now=utc(now))
+    return None

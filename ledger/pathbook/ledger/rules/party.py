@@ -1,0 +1,219 @@
+"""Who is in the book, and who may sell what for whom."""
+
+from typing import Final
+
+from pathbook.ledger.commands import AuthorizeParty, RegisterParty, RevokeAuthorization
+from pathbook.ledger.events import AuthorizationRevoked, PartyAuthorized, PartyRegistered
+from pathbook.ledger.refusals import Reason, Refusal, refuse
+from pathbook.ledger.rules.moment import utc
+from pathbook.ledger.rules.state import Authorization, Party, State
+from pathbook.ledger.rules.text import refuse_text
+from pathbook.ledger.values import (
+    MAX_PRODUCTS,
+    MAX_TIER,
+    PartyKind,
+    Standing,
+    gtin14,
+    is_consumer,
+    is_identifier,
+)
+
+# asking an enum for a member takes longer than all else that is done with it
+_AUTHORIZED: Final = Standing.AUTHORIZED
+_BRAND: Final = PartyKind.BRAND
+
+
+def register(state: State, command: RegisterParty) -> PartyRegistered | Refusal:
+    """Register a party under an id of the caller's choice."""
+    if not is_identifier(command.party):
+        return refuse(Reason.PARTY_MALFORMED, party=command.party)
+    if command.kind is None:
+        return refuse(Reason.PARTY_KIND_MISSING, party=command.party)
+    if (known := state.parties.get(command.party)) is not None:
+        return refuse(Reason.PARTY_EXISTS, party=command.party, position=known.position)
+    return PartyRegistered(command.party, command.kind)
+
+
+def authorize(state: State, command: AuthorizeParty, now: int) -> PartyAuthorized | Refusal:
+    """Authorise a party below its upline, for no more than the upline may sell itself."""
+    upline, party = state.parties.get(command.upline), state.parties.get(command.party)
+    valid_from = command.valid_from or now
+    if upline is None:
+        return refuse(Reason.PARTY_UNKNOWN, party=command.upline)
+    if party is None:
+        return refuse(Reason.PARTY_UNKNOWN, party=command.party)
+    if command.upline == command.party:
+        return refuse(Reason.SELF_AUTHORIZATION, party=command.party)
+    if party.kind is PartyKind.BRAND:
+        return refuse(Reason.BRAND_NEEDS_NO_AUTHORIZATION, party=command.party)
+    if not 1 <= command.tier <= MAX_TIER:
+        return refuse(Reason.TIER_OUT_OF_BOUNDS, tier=command.tier, limit=MAX_TIER)
+    if len(command.products) > MAX_PRODUCTS:
+        return refuse(Reason.TOO_MANY_PRODUCTS, count=len(command.products), limit=MAX_PRODUCTS)
+    products = []
+    for gtin in command.products:
+        product = gtin14(gtin)
+        if product is None:
+            return refuse(Reason.GTIN_CHECK_DIGIT, gtin=gtin)
+        if state.products.get(product) is None:
+            return refuse(Reason.PRODUCT_UNKNOWN, product=product)
+        products.append(product)
+    if (refusal := refuse_text("region", command.region)) is not None:
+        return refusal
+    if command.valid_until is not None and command.valid_until <= valid_from:
+        ends = utc(command.valid_until)
+        return refuse(Reason.VALIDITY_REVERSED, valid_from=utc(valid_from), valid_until=ends)
+    for moment in (valid_from, now):  # who was revoked since cannot authorise for the time before
+        upline_tier = _tier_to_pass_on(state, command.upline, products, moment)
+        if upline_tier is None:
+            return refuse(Reason.UPLINE_NOT_AUTHORIZED, upline=command.upline, party=command.party)
+        if command.tier <= upline_tier:
+            return refuse(
+                Reason.TIER_NOT_BELOW_UPLINE,
+                tier=command.tier,
+                upline=command.upline,
+                upline_tier=upline_tier,
+            )
+    if (refusal := _refuse_outliving(upline, command, valid_from)) is not None:
+        return refusal
+    return PartyAuthorized(
+        command.upline,
+        command.party,
+        command.tier,
+        tuple(sorted(set(products))),
+        command.region,
+        valid_from,
+        command.valid_until,
+    )
+
+
+def revoke(state: State, command: RevokeAuthorization, now: int) -> AuthorizationRevoked | Refusal:
+    """End an authorisation, as the upline that gave it."""
+    holder = state.authorizations.get(command.authorization)
+    party = state.parties.get(holder) if holder is not None else None
+    if holder is None or party is None:
+        return refuse(Reason.AUTHORIZATION_UNKNOWN, authorization=command.authorization)
+    given = party.authorizations[command.authorization]
+    if given.upline != command.upline:
+        return refuse(
+            Reason.NOT_THE_UPLINE,
+            authorization=command.authorization,
+            upline=given.upline,
+            party=command.upline,
+        )
+    if given.revoked_from is not None:
+        since = utc(given.revoked_from)
+        return refuse(
+            Reason.AUTHORIZATION_ALREADY_REVOKED, authorization=command.authorization, revoked_from=since
+        )
+    return AuthorizationRevoked(command.authorization, given.upline, holder, command.revoked_from or now)
+
+
+def _tier_to_pass_on(state: State, name: str, products: list[str], moment: int) -> int | None:
+    """Return the tier at which an upline may pass on all these products (none: every product), or None.
+
+    A brand passes on its own products, whatever they are, at tier 0.
+    """
+    upline = state.parties[name]
+    assert upline is not None, name
+    if upline.kind is PartyKind.BRAND:
+        return 0 if all(_brand(state, product) == name for product in products) else None
+    holding = [given for given in upline.authorizations.values() if _in_force(given, moment)]
+    if not products:
+        return min((given.tier for given in holding if not given.products), default=None)
+    tiers = []
+    for product in products:
+        brand = _brand(state, product)
+        covering = [given.tier for given in holding if _covers(state, given, product, brand)]
+        if not covering:
+            return None
+        tiers.append(min(covering))
+    return max(tiers)
+
+
+def _brand(state: State, product: str) -> str:
+    known = state.products[product]
+    assert known is not None, product
+    return known.registered.brand
+
+
+def _refuse_outliving(upline: Party, command: AuthorizeParty, valid_from: int) -> Refusal | None:
+    """Refuse an authorisation that would go on when all those its upline holds have ended."""
+    holding = [given for given in upline.authorizations.values() if _in_force(given, valid_from)]
+    ends = [given.valid_until for given in holding if given.valid_until is not None]
+    if upline.kind is PartyKind.BRAND or len(ends) < len(holding):
+        return None
+    last, until = max(ends), command.valid_until
+    if until is not None and until <= last:
+        return None
+    wanted = "no end" if until is None else utc(until)
+    return refuse(
+        Reason.VALIDITY_BEYOND_UPLINE, valid_until=wanted, upline=command.upline, upline_until=utc(last)
+    )
+
+
+def _in_force(given: Authorization, moment: int) -> bool:
+    until, revoked = given.valid_until, given.revoked_from
+    return (
+        given.valid_from <= moment
+        and (until is None or moment < until)
+        and (revoked is None or moment < revoked)
+    )
+
+
+def standing(
+    state: State, name: str, products: dict[str, str], moment: int
+) -> tuple[Standing | None, int | None]:
+    """Return how a party stood for products (each with its brand) at a time, and its tier for them.
+
+    A consumer has neither; a party that was never given a tier for one of the products has none. A brand stands
+    for its own products at tier 0, and for another's has to be told apart as anybody else.
+    """
+    if is_consumer(name):
+        return None, None
+    party = state.parties[name]
+    assert party is not None, name
+    if party.kind is _BRAND:
+        own = {name}.issuperset(products.values())
+        return (_AUTHORIZED, 0) if own else (Standing.OTHER_PRODUCTS, None)
+    deepest = 0
+    for product, brand in products.items():
+        stands, tier = _standing_for(state, party, product, brand, moment)
+        if stands is not _AUTHORIZED or tier is None:
+            return stands, tier
+        deepest = max(deepest, tier)
+    return _AUTHORIZED, deepest
+
+
+def _standing_for(
+    state: State, party: Party, product: str, brand: str, moment: int
+) -> tuple[Standing, int | None]:
+    """Return how an agent or shop stood for one product, and its tier for it: the latest word that held counts."""
+    latest = None
+    for given in reversed(party.authorizations.values()):
+        if not _covers(state, given, product, brand):
+            continue
+        if _in_force(given, moment):
+            return _AUTHORIZED, given.tier
+        latest = latest or given
+    if latest is not None:
+        return _shortfall(latest, moment), latest.tier
+    return (Standing.OTHER_PRODUCTS if party.authorizations else Standing.NEVER_AUTHORIZED), None
+
+
+def _covers(state: State, given: Authorization, product: str, brand: str) -> bool:
+    """Tell whether an authorisation is for a product: by name, or as one of every product of its upline's."""
+    if given.products:
+        return product in given.products
+    upline = state.parties[given.upline]
+    assert upline is not None, given
+    return given.upline == brand or upline.kind is not _BRAND
+
+
+def _shortfall(latest: Authorization, moment: int) -> Standing:
+    """Say why the latest authorisation for a product did not hold at a time."""
+    if latest.revoked_from is not None and moment >= latest.revoked_from:
+        return Standing.REVOKED
+    if latest.valid_until is not None and moment >= latest.valid_until:
+        return Standing.EXPIRED
+    return Standing.NOT_YET_AUTHORIZED

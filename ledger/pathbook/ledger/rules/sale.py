@@ -1,0 +1,115 @@
+"""Units and consumers: sale, confirmation of the purchase, and the way back."""
+
+from pathbook.ledger.commands import ConfirmPurchase, ReturnUnits, SellUnits
+from pathbook.ledger.events import PurchaseConfirmed, ReturnLine, UnitsReturned, UnitsSold
+from pathbook.ledger.ranges import joined
+from pathbook.ledger.refusals import Reason, Refusal, refuse
+from pathbook.ledger.rules.state import State
+from pathbook.ledger.rules.text import refuse_price, refuse_text
+from pathbook.ledger.rules.transfer import terms_at
+from pathbook.ledger.rules.units import (
+    Pick,
+    pieces,
+    refuse_before_made,
+    refuse_broken_cases,
+    refuse_move,
+    refuse_unless,
+    resolve,
+)
+from pathbook.ledger.runs import Run
+from pathbook.ledger.values import (
+    CONSUMER_PREFIX,
+    WRITTEN_OFF,
+    Ranges,
+    Unit,
+    UnitRange,
+    UnitState,
+    is_consumer,
+    is_identifier,
+)
+
+
+def sell(state: State, command: SellUnits, moment: int) -> UnitsSold | Refusal:
+    """Sell units to a consumer; at what price is never a reason to refuse."""
+    if state.parties.get(command.seller) is None:
+        return refuse(Reason.PARTY_UNKNOWN, party=command.seller)
+    if not is_identifier(command.consumer):
+        return refuse(Reason.CONSUMER_MALFORMED, consumer=command.consumer)
+    if (refusal := refuse_price(command.unit_price)) is not None:
+        return refusal
+    ranges = resolve(state, command.units, Pick(command.seller, onward=True))
+    if isinstance(ranges, Refusal):
+        return ranges
+    if (refusal := refuse_move(state, ranges, command.seller, moment)) is not None:
+        return refusal
+    sides = (command.seller, CONSUMER_PREFIX + command.consumer)
+    return UnitsSold(terms_at(state, sides, ranges, command.unit_price, command.delivery, moment))
+
+
+def confirm(state: State, command: ConfirmPurchase, moment: int) -> PurchaseConfirmed | Refusal:
+    """Confirm a purchase, as the consumer; the price paid need not be the one the seller said."""
+    if not is_identifier(command.consumer):
+        return refuse(Reason.CONSUMER_MALFORMED, consumer=command.consumer)
+    if (refusal := refuse_price(command.price_paid)) is not None:
+        return refusal
+    buyer = CONSUMER_PREFIX + command.consumer
+    ranges = resolve(state, command.units, Pick(buyer))
+    if isinstance(ranges, Refusal):
+        return ranges
+
+    def guard(part: UnitRange, run: Run) -> Refusal | None:
+        if not is_consumer(run.owner):
+            return refuse(Reason.UNITS_NOT_SOLD, range=part, owner=run.owner)
+        if run.owner != buyer:
+            return refuse(Reason.NOT_THE_BUYER, range=part, consumer=command.consumer)
+        if run.state is UnitState.CONFIRMED:
+            return refuse(Reason.PURCHASE_ALREADY_CONFIRMED, range=part)
+        if run.state in WRITTEN_OFF:
+            return refuse(Reason.UNITS_WRITTEN_OFF, range=part, state=run.state.name.lower())
+        return None
+
+    refusal = refuse_unless(state, ranges, guard) or refuse_before_made(state, ranges, moment)
+    return refusal or PurchaseConfirmed(buyer, ranges, command.price_paid)
+
+
+def give_back(state: State, command: ReturnUnits, moment: int) -> UnitsReturned | Refusal:
+    """Return units along the way they came, at the price paid; the owner may be a consumer."""
+    if not is_consumer(command.owner) and state.parties.get(command.owner) is None:
+        return refuse(Reason.PARTY_UNKNOWN, party=command.owner)
+    if (refusal := refuse_text("note", command.note)) is not None:
+        return refusal
+    ranges = resolve(state, command.units, Pick(command.owner))
+    if isinstance(ranges, Refusal):
+        return ranges
+
+    def guard(part: UnitRange, run: Run) -> Refusal | None:
+        if run.owner != command.owner:
+            return refuse(Reason.UNITS_NOT_OWNED, range=part, owner=run.owner, party=command.owner)
+        if run.state in WRITTEN_OFF:
+            return refuse(Reason.UNITS_WRITTEN_OFF, range=part, state=run.state.name.lower())
+        if run.state is UnitState.OFFERED:
+            return refuse(Reason.UNITS_RESERVED, range=part, transfer=run.transfer)
+        if not run.way:
+            return refuse(Reason.NOTHING_TO_RETURN, range=part)
+        return None
+
+    refusal = (
+        refuse_unless(state, ranges, guard)
+        or refuse_broken_cases(state, ranges)
+        or refuse_before_made(state, ranges, moment)
+    )
+    return refusal or UnitsReturned(command.owner, _lines(state, ranges), command.note)
+
+
+def _lines(state: State, ranges: Ranges) -> tuple[ReturnLine, ...]:
+    """Sort the units by the transfer or sale they last came by."""
+    came_by: dict[int, list[UnitRange]] = {}
+    for part, run in pieces(state, ranges):
+        came_by.setdefault(run.way[-1], []).append(part)
+    lines = []
+    for position, parts in sorted(came_by.items()):
+        transfer, returned = state.transfers[position], joined(parts)
+        assert transfer is not None, position
+        assert not isinstance(returned, Unit), returned
+        lines.append(ReturnLine(position, transfer.terms.narrowed(returned)))
+    return tuple(lines)

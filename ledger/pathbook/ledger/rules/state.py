@@ -1,0 +1,304 @@
+"""What deciding needs of a book, at hand in memory, and how each event changes it.
+
+A state may hold only parts of a book. What is at hand is whole; None says that a thing is known not to exist;
+events about what is not at hand are passed over.
+"""
+
+from bisect import bisect_left, bisect_right, insort
+from heapq import heappush
+from typing import Final, assert_never
+
+import msgspec
+
+from pathbook.ledger import runs
+from pathbook.ledger.events import (
+    AuthorizationRevoked,
+    BatchCommissioned,
+    CasePacked,
+    CaseUnpacked,
+    PartyAuthorized,
+    PartyRegistered,
+    ProductRegistered,
+    PurchaseConfirmed,
+    RecallLifted,
+    RecordedEvent,
+    ReversalAsked,
+    Terms,
+    TransferAccepted,
+    TransferDeclined,
+    TransferLapsed,
+    TransferOffered,
+    TransferRecorded,
+    TransferReversed,
+    TransferWithdrawn,
+    UnitsDelivered,
+    UnitsRecalled,
+    UnitsReturned,
+    UnitsSold,
+    UnitsWrittenOff,
+)
+from pathbook.ledger.values import PartyKind, Ranges, TransferStatus, UnitRange
+
+_ACCEPTED: Final = TransferStatus.ACCEPTED  # asking an enum for a member takes longer than all else about it
+
+
+class Authorization(msgspec.Struct):
+    """An upline's word that a party may sell; times in microseconds, None for never."""
+
+    position: int
+    upline: str
+    tier: int
+    products: tuple[str, ...]
+    valid_from: int
+    valid_until: int | None
+    revoked_from: int | None = None
+
+
+class Party(msgspec.Struct):
+    """A brand, agent or shop with its authorisations, oldest first."""
+
+    kind: PartyKind
+    position: int
+    authorizations: dict[int, Authorization]
+
+
+class Product(msgspec.Struct, frozen=True):
+    """A product as registered, and where."""
+
+    registered: ProductRegistered
+    position: int
+
+
+class Recall(msgspec.Struct):
+    """Recalled units of a batch, from when, and whether the recall was lifted."""
+
+    ranges: Ranges
+    since: int
+    lifted: bool = False
+
+
+class Batch(msgspec.Struct):
+    """A batch: as commissioned, the ranges packed in cases, and its recalls by position."""
+
+    commissioned: BatchCommissioned
+    packed: list[tuple[int, int, str]]
+    recalls: dict[int, Recall]
+
+
+class Transfer(msgspec.Struct, gc=False):
+    """A transfer or sale: where it stands, and its terms (once accepted: with the units accepted)."""
+
+    status: TransferStatus
+    terms: Terms
+    deadline: int | None = None
+    reversal_asked_by: str = ""
+
+
+class Case(msgspec.Struct):
+    """A packed case: the units packed loose in it, the cases in it, who packed it, and the case it is in ("": none)."""
+
+    ranges: Ranges
+    cases: tuple[str, ...]
+    packer: str
+    outer: str = ""
+
+
+class State:
+    """The parts of a book at hand, as of ``position``."""
+
+    def __init__(self, book: str, position: int = 0, recorded_at: int = 0, last_batch: int = 0) -> None:
+        """Begin with nothing at hand but where the book stands."""
+        self.book = book
+        self.position = position
+        self.recorded_at = recorded_at
+        self.last_batch = last_batch
+        self.parties: dict[str, Party | None] = {}
+        self.products: dict[str, Product | None] = {}
+        self.batches: dict[int, Batch | None] = {}
+        self.lots: dict[tuple[str, str], int | None] = {}
+        self.transfers: dict[int, Transfer | None] = {}
+        self.cases: dict[str, Case | None] = {}
+        self.recalls: dict[int, int | None] = {}
+        self.authorizations: dict[int, str | None] = {}
+        self.partitions: dict[int, runs.Partition] = {}
+        self.holdings: dict[tuple[str, str], set[int]] = {}
+        self.deadlines: list[tuple[int, int]] = []
+
+    def forget_absent(self) -> None:
+        """Let go of what is only known not to exist: callers may name any number of such things."""
+        self.parties = {key: item for key, item in self.parties.items() if item is not None}
+        self.products = {key: item for key, item in self.products.items() if item is not None}
+        self.batches = {key: item for key, item in self.batches.items() if item is not None}
+        self.lots = {key: item for key, item in self.lots.items() if item is not None}
+        self.transfers = {key: item for key, item in self.transfers.items() if item is not None}
+        self.cases = {key: item for key, item in self.cases.items() if item is not None}
+        self.recalls = {key: item for key, item in self.recalls.items() if item is not None}
+        self.authorizations = {key: item for key, item in self.authorizations.items() if item is not None}
+
+    def adopt(self, part: "State") -> None:
+        """Take over the parts of another state as of the same position."""
+        assert part.position == self.position, (part.position, self.position)
+        self.parties |= part.parties
+        self.products |= part.products
+        self.batches |= part.batches
+        self.lots |= part.lots
+        self.transfers |= part.transfers
+        self.cases |= part.cases
+        self.recalls |= part.recalls
+        self.authorizations |= part.authorizations
+        self.partitions |= part.partitions
+        self.holdings |= part.holdings
+
+
+def evolve(state: State, recorded: RecordedEvent) -> list[runs.Change]:
+    """Fold the next event into the state, and return what changed of the runs at hand."""
+    assert recorded.position == state.position + 1, (recorded.position, state.position)
+    state.position, state.recorded_at = recorded.position, recorded.recorded_at
+    _register(state, recorded)
+    return runs.apply(state.partitions, recorded)
+
+
+def take_back(state: State, recorded: RecordedEvent, changes: list[runs.Change], recorded_at: int) -> None:
+    """Undo the fold of the last event, a transfer, sale or return, as if it had never been.
+
+    ``changes`` are what ``evolve`` returned, ``recorded_at`` is that of the event before. What is noted of who may
+    own units where stays, for it may say too much.
+    """
+    assert recorded.position == state.position, (recorded.position, state.position)
+    assert isinstance(recorded.event, TransferRecorded | UnitsSold | UnitsReturned), recorded.event
+    for change in reversed(changes):
+        state.partitions[change.batch].take_back(change)
+    state.transfers.pop(recorded.position, None)
+    state.position, state.recorded_at = recorded.position - 1, recorded_at
+
+
+def _register(state: State, recorded: RecordedEvent) -> None:
+    """Fold all but the runs, which pathbook.ledger.runs folds."""
+    position, event = recorded.position, recorded.event
+    match event:  # what fills most books comes first, for a match tries its cases in turn
+        case TransferRecorded(terms) | UnitsSold(terms):
+            state.transfers[position] = Transfer(_ACCEPTED, terms)
+            _gain(state, terms.receiver, terms.ranges)
+        case UnitsReturned(lines=lines):
+            for line in lines:
+                _gain(state, line.terms.giver, line.terms.ranges)
+        case PartyRegistered(party, kind):
+            state.parties[party] = Party(kind, position, {})
+        case PartyAuthorized():
+            _authorize(state, position, event)
+        case AuthorizationRevoked(authorization, _, party, revoked_from):
+            if (holder := state.parties.get(party)) is not None:
+                holder.authorizations[authorization].revoked_from = revoked_from
+        case ProductRegistered(product):
+            state.products[product] = Product(event, position)
+        case BatchCommissioned():
+            state.batches[event.batch] = Batch(event, [], {})
+            state.lots[event.product, event.lot] = event.batch
+            state.last_batch = event.batch
+            _gain(state, event.brand, (UnitRange(event.batch, 0, event.size - 1),))
+        case TransferOffered(terms, deadline):
+            state.transfers[position] = Transfer(TransferStatus.OFFERED, terms, deadline)
+            if deadline is not None:
+                heappush(state.deadlines, (deadline, position))
+        case TransferAccepted(transfer, terms, discrepancies, unpacked):
+            status = TransferStatus.ACCEPTED_IN_PART if discrepancies else TransferStatus.ACCEPTED
+            _answer(state, transfer, status, terms)
+            _gain(state, terms.receiver, terms.ranges)
+            for sscc in unpacked:
+                _unpack(state, sscc)
+        case TransferDeclined(transfer):
+            _answer(state, transfer, TransferStatus.DECLINED)
+        case TransferWithdrawn(transfer):
+            _answer(state, transfer, TransferStatus.WITHDRAWN)
+        case TransferLapsed(transfer):
+            _answer(state, transfer, TransferStatus.LAPSED)
+        case ReversalAsked(transfer, party):
+            if (known := state.transfers.get(transfer)) is not None:
+                known.reversal_asked_by = party
+        case TransferReversed(transfer, terms):
+            _answer(state, transfer, TransferStatus.REVERSED)
+            _gain(state, terms.giver, terms.ranges)
+        case CasePacked():
+            _pack(state, event)
+        case CaseUnpacked(sscc):
+            _unpack(state, sscc)
+        case UnitsRecalled(_, batch, ranges):
+            state.recalls[position] = batch
+            if (at_hand := state.batches.get(batch)) is not None:
+                at_hand.recalls[position] = Recall(ranges, recorded.occurred_at)
+        case RecallLifted(recall, _, batch):
+            if (at_hand := state.batches.get(batch)) is not None:
+                at_hand.recalls[recall].lifted = True
+        case UnitsDelivered() | PurchaseConfirmed() | UnitsWrittenOff():
+            pass  # these change runs only
+        case _:
+            assert_never(event)
+
+
+def _gain(state: State, owner: str, ranges: Ranges) -> None:
+    """Note in which batches a party may own units now, where that is known of it at all."""
+    if not state.holdings:
+        return
+    for number in {part.batch for part in ranges}:
+        batch = state.batches.get(number)
+        if batch is not None:
+            state.holdings.get((owner, batch.commissioned.product), set()).add(number)
+            continue
+        for (party, _), batches in state.holdings.items():  # whose product it is, is not at hand
+            if party == owner:
+                batches.add(number)
+
+
+def _authorize(state: State, position: int, event: PartyAuthorized) -> None:
+    state.authorizations[position] = event.party
+    if (party := state.parties.get(event.party)) is not None:
+        party.authorizations[position] = Authorization(
+            position, event.upline, event.tier, event.products, event.valid_from, event.valid_until
+        )
+
+
+def _answer(state: State, position: int, status: TransferStatus, terms: Terms | None = None) -> None:
+    if (transfer := state.transfers.get(position)) is not None:
+        transfer.status = status
+        transfer.terms = terms or transfer.terms
+
+
+def _pack(state: State, event: CasePacked) -> None:
+    state.cases[event.sscc] = Case(event.ranges, event.cases, event.party)
+    for sscc in event.cases:
+        if (inner := state.cases.get(sscc)) is not None:
+            inner.outer = event.sscc
+    for part in event.ranges:
+        if (batch := state.batches.get(part.batch)) is not None:
+            insort(batch.packed, (part.first, part.last, event.sscc))
+
+
+def _unpack(state: State, sscc: str) -> None:
+    for inner in state.cases.values():  # by what each says itself: the outer case may not be at hand
+        if inner is not None and inner.outer == sscc:
+            inner.outer = ""
+    case, state.cases[sscc] = state.cases.get(sscc), None
+    if case is None:
+        for batch in state.batches.values():
+            if batch is not None:
+                batch.packed = [item for item in batch.packed if item[2] != sscc]
+        return
+    for part in case.ranges:
+        if (at_hand := state.batches.get(part.batch)) is not None:
+            del at_hand.packed[bisect_left(at_hand.packed, (part.first, part.last, sscc))]
+
+
+def packed_in(batch: Batch, part: UnitRange) -> set[str]:
+    """Return the cases that hold units of the part, which is of this batch, directly."""
+    return {sscc for _, _, sscc in _packed(batch, part)}
+
+
+def packed_within(batch: Batch, part: UnitRange) -> Ranges:
+    """Return the ranges packed in cases that hold units of the part, which is of this batch, in order."""
+    return tuple([UnitRange(part.batch, first, last) for first, last, _ in _packed(batch, part)])
+
+
+def _packed(batch: Batch, part: UnitRange) -> list[tuple[int, int, str]]:
+    start = bisect_right(batch.packed, part.first, key=lambda item: item[0]) - 1
+    end = bisect_right(batch.packed, part.last, key=lambda item: item[0])
+    return [item for item in batch.packed[max(start, 0) : end] if item[1] >= part.first]

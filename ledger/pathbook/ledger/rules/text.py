@@ -1,0 +1,25 @@
+"""Free text and prices: the few limits on what a request may say in its own words."""
+
+from pathbook.ledger.money import currencies
+from pathbook.ledger.refusals import Reason, Refusal, refuse
+from pathbook.ledger.values import MAX_AMOUNT_MINOR, MAX_TEXT, Money
+
+
+def refuse_text(field: str, text: str) -> Refusal | None:
+    """Refuse a text of more than MAX_TEXT characters, or with the one that not every database keeps."""
+    if len(text) > MAX_TEXT:
+        return refuse(Reason.TEXT_TOO_LONG, field=field, length=len(text), limit=MAX_TEXT)
+    if "\0" in text:
+        return refuse(Reason.TEXT_MALFORMED, field=field)
+    return None
+
+
+def refuse_price(price: Money) -> Refusal | None:
+    """Refuse what is no price at all. How high or low a price is, is never a reason to refuse."""
+    if price.amount_minor < 0:
+        return refuse(Reason.PRICE_NEGATIVE, amount_minor=price.amount_minor)
+    if price.amount_minor > MAX_AMOUNT_MINOR:
+        return refuse(Reason.PRICE_TOO_HIGH, amount_minor=price.amount_minor, limit=MAX_AMOUNT_MINOR)
+    if price.currency_code not in currencies():
+        return refuse(Reason.CURRENCY_UNKNOWN, currency_code=price.currency_code)
+    return None

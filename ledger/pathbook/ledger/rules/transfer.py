@@ -1,0 +1,293 @@
+"""Transfers between parties: offered and answered, recorded in one step, reversed by both sides."""
+
+from types import MappingProxyType
+from typing import Final
+
+from pathbook.ledger.commands import (
+    AcceptTransfer,
+    DeclineTransfer,
+    DiscrepancyClaim,
+    LapseTransfer,
+    OfferTransfer,
+    RecordTransfer,
+    ReverseTransfer,
+    WithdrawTransfer,
+)
+from pathbook.ledger.events import (
+    Discrepancy,
+    ReversalAsked,
+    Terms,
+    TransferAccepted,
+    TransferDeclined,
+    TransferLapsed,
+    TransferOffered,
+    TransferRecorded,
+    TransferReversed,
+    TransferWithdrawn,
+)
+from pathbook.ledger.ranges import count_units, holds, joined, last_units, without
+from pathbook.ledger.refusals import Reason, Refusal, refuse
+from pathbook.ledger.rules.moment import utc
+from pathbook.ledger.rules.party import standing
+from pathbook.ledger.rules.state import State, Transfer
+from pathbook.ledger.rules.text import refuse_price, refuse_text
+from pathbook.ledger.rules.units import (
+    Pick,
+    covers,
+    outermost_cases,
+    packed_units,
+    refuse_before_made,
+    refuse_broken_cases,
+    refuse_move,
+    refuse_recalled,
+    refuse_unless,
+    resolve,
+)
+from pathbook.ledger.runs import Run
+from pathbook.ledger.values import (
+    MAX_DISCREPANCIES,
+    Delivery,
+    Money,
+    Ranges,
+    TransferStatus,
+    Unit,
+    UnitRange,
+    UnitState,
+    is_consumer,
+)
+
+_S = TransferStatus
+NEXT: Final = MappingProxyType(
+    {
+        _S.OFFERED: (_S.ACCEPTED, _S.ACCEPTED_IN_PART, _S.DECLINED, _S.WITHDRAWN, _S.LAPSED),
+        _S.ACCEPTED: (_S.REVERSED,),
+        _S.ACCEPTED_IN_PART: (_S.REVERSED,),
+        _S.DECLINED: (),
+        _S.WITHDRAWN: (),
+        _S.LAPSED: (),
+        _S.REVERSED: (),
+    }
+)
+"""Which status of a transfer may follow which."""
+
+
+def terms_at(
+    state: State, sides: tuple[str, str], ranges: Ranges, price: Money, delivery: Delivery, moment: int
+) -> Terms:
+    """Return the terms of a transfer as its sides (giver, receiver) stand at a time."""
+    giver, receiver = sides
+    made = [batch.commissioned for part in ranges if (batch := state.batches[part.batch]) is not None]
+    products = {item.product: item.brand for item in made}
+    giver_standing, giver_tier = standing(state, giver, products, moment)
+    receiver_standing, receiver_tier = standing(state, receiver, products, moment)
+    assert giver_standing is not None, giver
+    return Terms(
+        giver,
+        receiver,
+        ranges,
+        price,
+        delivery,
+        giver_tier,
+        receiver_tier,
+        giver_standing,
+        receiver_standing,
+    )
+
+
+def _agreed(state: State, command: OfferTransfer | RecordTransfer, moment: int) -> Terms | Refusal:
+    """Return the terms of an offered or recorded transfer, or why it may not be."""
+    if state.parties.get(command.giver) is None:
+        return refuse(Reason.PARTY_UNKNOWN, party=command.giver)
+    if state.parties.get(command.receiver) is None:
+        return refuse(Reason.PARTY_UNKNOWN, party=command.receiver)
+    if command.giver == command.receiver:
+        return refuse(Reason.SELF_TRANSFER, party=command.giver)
+    if (refusal := refuse_price(command.unit_price)) is not None:
+        return refusal
+    ranges = resolve(state, command.units, Pick(command.giver, onward=True))
+    if isinstance(ranges, Refusal):
+        return ranges
+    if (refusal := refuse_move(state, ranges, command.giver, moment)) is not None:
+        return refusal
+    sides = (command.giver, command.receiver)
+    return terms_at(state, sides, ranges, command.unit_price, command.delivery, moment)
+
+
+def offer(state: State, command: OfferTransfer, moment: int, now: int) -> TransferOffered | Refusal:
+    """Offer units, which reserves them."""
+    if command.deadline is not None and command.deadline <= now:
+        return refuse(Reason.DEADLINE_PASSED, deadline=utc(command.deadline), now=utc(now))
+    terms = _agreed(state, command, moment)
+    if isinstance(terms, Refusal):
+        return terms
+    return TransferOffered(terms, command.deadline)
+
+
+def record(state: State, command: RecordTransfer, moment: int) -> TransferRecorded | Refusal:
+    """Record an agreed or historic transfer in one step."""
+    terms = _agreed(state, command, moment)
+    if isinstance(terms, Refusal):
+        return terms
+    return TransferRecorded(terms)
+
+
+def _open(state: State, position: int, now: int) -> Transfer | Refusal:
+    """Return the offer at a position, while it can be answered."""
+    transfer = state.transfers.get(position)
+    if transfer is None:
+        return refuse(Reason.TRANSFER_UNKNOWN, transfer=position)
+    if transfer.status is not _S.OFFERED:
+        status = _word(transfer.status)
+        return refuse(Reason.TRANSFER_ANSWERED, transfer=position, status=status)
+    if transfer.deadline is not None and transfer.deadline <= now:
+        return refuse(Reason.TRANSFER_LAPSED, transfer=position, deadline=utc(transfer.deadline))
+    return transfer
+
+
+def _open_to(state: State, position: int, receiver: str, now: int) -> Transfer | Refusal:
+    """Return the offer at a position, while the one it was made to can answer it."""
+    known = state.transfers.get(position)
+    if known is not None and known.terms.receiver != receiver:
+        offered_to = known.terms.receiver
+        return refuse(Reason.NOT_THE_RECEIVER, transfer=position, receiver=offered_to, party=receiver)
+    return _open(state, position, now)
+
+
+def _word(status: TransferStatus) -> str:
+    return status.name.lower().replace("_", " ")
+
+
+def accept(state: State, command: AcceptTransfer, moment: int, now: int) -> TransferAccepted | Refusal:
+    """Accept an offer, less what the receiver says is short, damaged or something else."""
+    transfer = _open_to(state, command.transfer, command.receiver, now)
+    if isinstance(transfer, Refusal):
+        return transfer
+    if len(command.discrepancies) > MAX_DISCREPANCIES:
+        return refuse(Reason.TOO_MANY_RANGES, count=len(command.discrepancies), limit=MAX_DISCREPANCIES)
+    accepted, discrepancies = transfer.terms.ranges, []
+    for claim in command.discrepancies:
+        claimed = _claimed(command.transfer, claim, accepted)
+        if isinstance(claimed, Refusal):
+            return claimed
+        discrepancies.append(Discrepancy(claim.kind, claimed))
+        accepted = without(accepted, claimed)
+    if not accepted:
+        return refuse(Reason.NOTHING_ACCEPTED, transfer=command.transfer)
+    if (refusal := refuse_recalled(state, accepted, moment)) is not None:
+        return refusal
+    if (refusal := refuse_before_made(state, accepted, moment)) is not None:
+        return refusal
+    offered = transfer.terms
+    sides = (offered.giver, offered.receiver)
+    terms = terms_at(state, sides, accepted, offered.unit_price, offered.delivery, moment)
+    unpacked = _broken_cases(state, offered.ranges, accepted)
+    return TransferAccepted(command.transfer, terms, tuple(discrepancies), unpacked)
+
+
+def _claimed(position: int, claim: DiscrepancyClaim, left: Ranges) -> Ranges | Refusal:
+    """Return which of the units still left a discrepancy is about."""
+    if not claim.ranges and claim.count < 1:
+        return refuse(Reason.QUANTITY_NOT_POSITIVE, count=claim.count)
+    if not claim.ranges and claim.count > count_units(left):
+        return refuse(Reason.DISCREPANCY_NOT_OFFERED, range=f"{claim.count} units", transfer=position)
+    if not claim.ranges:
+        return last_units(left, claim.count)
+    ranges = joined(claim.ranges)
+    if isinstance(ranges, Unit):
+        return refuse(Reason.RANGES_OVERLAP, number=ranges.number, batch=ranges.batch)
+    for part in ranges:
+        if part.first < 0 or part.last < part.first:
+            return refuse(Reason.RANGE_REVERSED, range=part)
+        if not holds(left, part):
+            return refuse(Reason.DISCREPANCY_NOT_OFFERED, range=part, transfer=position)
+    return ranges
+
+
+def _broken_cases(state: State, offered: Ranges, accepted: Ranges) -> tuple[str, ...]:
+    """Return the cases of an offer that are accepted only in part, which unpacks them, outer ones first."""
+    rejected = without(offered, accepted)
+    broken = []
+    pending = sorted(outermost_cases(state, rejected))
+    while pending:
+        case = state.cases[sscc := pending.pop(0)]
+        assert case is not None, sscc
+        contents = packed_units(state, case)
+        if not covers(rejected, contents) and not covers(accepted, contents):
+            broken.append(sscc)
+            pending += case.cases
+    return tuple(broken)
+
+
+def decline(state: State, command: DeclineTransfer, now: int) -> TransferDeclined | Refusal:
+    """Decline an offer, which frees its units."""
+    transfer = _open_to(state, command.transfer, command.receiver, now)
+    if isinstance(transfer, Refusal):
+        return transfer
+    if (refusal := refuse_text("note", command.note)) is not None:
+        return refusal
+    terms = transfer.terms
+    return TransferDeclined(command.transfer, terms.giver, terms.receiver, terms.ranges, command.note)
+
+
+def withdraw(state: State, command: WithdrawTransfer, now: int) -> TransferWithdrawn | Refusal:
+    """Withdraw an offer of one's own, which frees its units."""
+    known = state.transfers.get(command.transfer)
+    if known is not None and known.terms.giver != command.giver:
+        return refuse(
+            Reason.NOT_THE_GIVER, transfer=command.transfer, giver=known.terms.giver, party=command.giver
+        )
+    transfer = _open(state, command.transfer, now)
+    if isinstance(transfer, Refusal):
+        return transfer
+    terms = transfer.terms
+    return TransferWithdrawn(command.transfer, terms.giver, terms.receiver, terms.ranges)
+
+
+def lapse(state: State, command: LapseTransfer, now: int) -> TransferLapsed | Refusal:
+    """End an offer whose deadline has passed, which frees its units."""
+    transfer = state.transfers.get(command.transfer)
+    if transfer is None:
+        return refuse(Reason.TRANSFER_UNKNOWN, transfer=command.transfer)
+    if transfer.status is not _S.OFFERED:
+        status = _word(transfer.status)
+        return refuse(Reason.TRANSFER_ANSWERED, transfer=command.transfer, status=status)
+    if transfer.deadline is None or transfer.deadline > now:
+        deadline = "ever" if transfer.deadline is None else utc(transfer.deadline)
+        return refuse(Reason.DEADLINE_NOT_REACHED, transfer=command.transfer, deadline=deadline)
+    terms = transfer.terms
+    return TransferLapsed(command.transfer, terms.giver, terms.receiver, terms.ranges)
+
+
+def reverse(state: State, command: ReverseTransfer) -> ReversalAsked | TransferReversed | Refusal:
+    """Ask to reverse a transfer, or agree to the other side's asking: then it is as if it had never been."""
+    transfer = state.transfers.get(command.transfer)
+    if transfer is None:
+        return refuse(Reason.TRANSFER_UNKNOWN, transfer=command.transfer)
+    terms = transfer.terms
+    if is_consumer(terms.receiver):
+        return refuse(Reason.SALE_IS_RETURNED, transfer=command.transfer)
+    if command.party not in (terms.giver, terms.receiver):
+        return refuse(Reason.NOT_A_SIDE, party=command.party, transfer=command.transfer)
+    if _S.REVERSED not in NEXT[transfer.status]:
+        status = _word(transfer.status)
+        return refuse(Reason.TRANSFER_NOT_ACCEPTED, transfer=command.transfer, status=status)
+    if (refusal := refuse_text("note", command.note)) is not None:
+        return refusal
+    if (refusal := _refuse_built_upon(state, command.transfer, terms)) is not None:
+        return refusal
+    if transfer.reversal_asked_by == command.party:
+        return refuse(Reason.REVERSAL_ALREADY_ASKED, party=command.party, transfer=command.transfer)
+    if not transfer.reversal_asked_by:
+        return ReversalAsked(command.transfer, command.party, command.note)
+    return TransferReversed(command.transfer, terms, command.party)
+
+
+def _refuse_built_upon(state: State, position: int, terms: Terms) -> Refusal | None:
+    """Refuse where units of a transfer have moved on, or are packed with others since."""
+
+    def guard(part: UnitRange, run: Run) -> Refusal | None:
+        if run.way[-1:] != (position,) or run.owner != terms.receiver or run.state is not UnitState.IN_STOCK:
+            return refuse(Reason.TRANSFER_BUILT_UPON, range=part, transfer=position)
+        return None
+
+    return refuse_unless(state, terms.ranges, guard) or refuse_broken_cases(state, terms.ranges)

@@ -1,0 +1,272 @@
+"""Which units a request names, and whether they are free to move: the questions every moving command asks."""
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import msgspec
+
+from pathbook.ledger.ranges import common, holds, joined, union, without
+from pathbook.ledger.refusals import Reason, Refusal, refuse
+from pathbook.ledger.rules.moment import made_before, utc
+from pathbook.ledger.rules.state import Batch, Case, State, packed_in, packed_within
+from pathbook.ledger.runs import Run
+from pathbook.ledger.values import (
+    MAX_PIECES,
+    MAX_QUANTITIES,
+    MAX_RANGES,
+    WRITTEN_OFF,
+    Quantity,
+    Ranges,
+    Selection,
+    Unit,
+    UnitRange,
+    UnitState,
+    gtin14,
+    is_consumer,
+)
+
+_IN_STOCK: Final = UnitState.IN_STOCK  # asking an enum for a member takes longer than all else about it
+
+
+class Pick(msgspec.Struct, frozen=True):
+    """Whose units a quantity may take: the owner's, where they lie with ``hands`` ("": anywhere).
+
+    ``onward`` passes over recalled ones, which may go back but not on.
+    """
+
+    owner: str
+    hands: str = ""
+    onward: bool = False
+
+
+def resolve(state: State, units: Selection, pick: Pick) -> Ranges | Refusal:
+    """Return the units a request names, sorted and each once."""
+    named = len(units.ranges) + len(units.cases) + len(units.quantities)
+    if named == 0:
+        return refuse(Reason.NO_UNITS)
+    if named > MAX_RANGES:
+        return refuse(Reason.TOO_MANY_RANGES, count=named, limit=MAX_RANGES)
+    if len(units.quantities) > MAX_QUANTITIES:
+        return refuse(Reason.TOO_MANY_RANGES, count=len(units.quantities), limit=MAX_QUANTITIES)
+    for part in units.ranges:
+        if (refusal := in_bounds(state, part)) is not None:
+            return refusal
+    chosen = list(units.ranges)
+    for sscc in units.cases:
+        contents = _contents(state, sscc)
+        if isinstance(contents, Refusal):
+            return contents
+        chosen += contents
+    for quantity in units.quantities:
+        taken = _take(state, quantity, pick, chosen)
+        if isinstance(taken, Refusal):
+            return taken
+        chosen += taken
+    result = joined(chosen)
+    if isinstance(result, Unit):
+        return refuse(Reason.RANGES_OVERLAP, number=result.number, batch=result.batch)
+    touched = 0
+    for part in result:
+        touched += state.partitions[part.batch].count(part.first, part.last)
+    if touched > MAX_PIECES:
+        return refuse(Reason.TOO_MANY_RANGES, count=touched, limit=MAX_PIECES)
+    return result
+
+
+def _contents(state: State, sscc: str) -> Ranges | Refusal:
+    """Return the units in a case that can be named, or why it cannot."""
+    case = state.cases.get(sscc)
+    if case is None:
+        return refuse(Reason.CASE_UNKNOWN, sscc=sscc)
+    if case.outer:
+        return refuse(Reason.CASE_IN_CASE, sscc=sscc, outer=case.outer)
+    return packed_units(state, case) or refuse(Reason.CASE_EMPTY, sscc=sscc)
+
+
+def in_bounds(state: State, part: UnitRange) -> Refusal | None:
+    """Refuse a range of no batch, the wrong way round, or beyond its batch."""
+    batch = state.batches.get(part.batch)
+    if batch is None:
+        return refuse(Reason.BATCH_UNKNOWN, batch=part.batch)
+    if part.first < 0 or part.last < part.first:
+        return refuse(Reason.RANGE_REVERSED, range=part)
+    if part.last >= batch.commissioned.size:
+        return refuse(Reason.RANGE_BEYOND_BATCH, range=part, last=batch.commissioned.size - 1)
+    return None
+
+
+def _take(state: State, quantity: Quantity, pick: Pick, chosen: list[UnitRange]) -> list[UnitRange] | Refusal:
+    """Take so many loose, free units, oldest batch and lowest number first."""
+    if quantity.count < 1:
+        return refuse(Reason.QUANTITY_NOT_POSITIVE, count=quantity.count)
+    origin = quantity.batch or gtin14(quantity.product)
+    if origin is None:
+        return refuse(Reason.GTIN_CHECK_DIGIT, gtin=quantity.product)
+    if isinstance(origin, int) and state.batches.get(origin) is None:
+        return refuse(Reason.BATCH_UNKNOWN, batch=origin)
+    if isinstance(origin, str) and state.products.get(origin) is None:
+        return refuse(Reason.PRODUCT_UNKNOWN, product=origin)
+    taken: list[UnitRange] = []
+    wanted = quantity.count
+    for part in _loose(state, origin, pick, chosen):
+        taken.append(UnitRange(part.batch, part.first, min(part.last, part.first + wanted - 1)))
+        wanted -= taken[-1].count
+        if wanted == 0:
+            return taken
+        if len(taken) > MAX_PIECES:
+            return refuse(Reason.TOO_MANY_RANGES, count=len(taken), limit=MAX_PIECES)
+    what = f"batch {origin}" if quantity.batch else f"product {origin}"
+    available = quantity.count - wanted
+    return refuse(
+        Reason.STOCK_TOO_SMALL, party=pick.owner, available=available, what=what, count=quantity.count
+    )
+
+
+def _loose(state: State, origin: int | str, pick: Pick, chosen: list[UnitRange]) -> Iterator[UnitRange]:
+    """Yield the free units of a batch (by number) or product (by GTIN) that a quantity may take."""
+    for batch in _batches(state, origin, pick.owner):
+        number = batch.commissioned.batch
+        passed = [part for part in chosen if part.batch == number]
+        for recall in batch.recalls.values() if pick.onward else ():
+            passed += () if recall.lifted else recall.ranges
+        taken = union(passed)
+        for run in state.partitions[number].in_stock(pick.owner):
+            if pick.hands not in ("", run.custodian):
+                continue
+            free: Ranges = (UnitRange(number, run.first, run.last),)
+            if batch.packed:
+                free = without(free, packed_within(batch, free[0]))
+            yield from without(free, taken) if taken else free
+
+
+def _batches(state: State, origin: int | str, owner: str) -> list[Batch]:
+    """Return the batch of a number, or those of a product (by GTIN) of which an owner may have units, oldest first."""
+    if isinstance(origin, int):
+        only = state.batches[origin]
+        return [] if only is None else [only]
+    numbers = state.holdings.get((owner, origin), state.batches)
+    at_hand = [batch for number in numbers if (batch := state.batches[number]) is not None]
+    batches = [batch for batch in at_hand if batch.commissioned.product == origin]
+    return sorted(batches, key=lambda item: (item.commissioned.made_on, item.commissioned.batch))
+
+
+def pieces(state: State, ranges: Ranges) -> Iterator[tuple[UnitRange, Run]]:
+    """Yield the ranges cut at the borders of the runs that hold them, each with its run."""
+    for part in ranges:
+        for run in state.partitions[part.batch].overlapping(part.first, part.last):
+            yield UnitRange(part.batch, max(part.first, run.first), min(part.last, run.last)), run
+
+
+def packed_units(state: State, case: Case) -> Ranges:
+    """Return all units in a case and the cases in it, less those written off since."""
+    found: list[UnitRange] = []
+    pending = [case]
+    while pending:
+        current = pending.pop()
+        pending += [inner for sscc in current.cases if (inner := state.cases[sscc]) is not None]
+        found += [part for part, run in pieces(state, current.ranges) if run.state not in WRITTEN_OFF]
+    result = joined(found)
+    assert not isinstance(result, Unit), result
+    return result
+
+
+def outermost_cases(state: State, ranges: Ranges) -> dict[str, UnitRange]:
+    """Return the outermost cases that hold any of the units, each with a range that touches it."""
+    found: dict[str, UnitRange] = {}
+    for part in ranges:
+        batch = state.batches[part.batch]
+        assert batch is not None, part
+        for sscc in packed_in(batch, part) if batch.packed else ():
+            found.setdefault(outermost(state, sscc), part)
+    return found
+
+
+def outermost(state: State, sscc: str) -> str:
+    """Return the case that a case is packed in, however deep, or itself."""
+    while (case := state.cases[sscc]) is not None and case.outer:
+        sscc = case.outer
+    return sscc
+
+
+def refuse_broken_cases(state: State, ranges: Ranges) -> Refusal | None:
+    """Refuse to move units out of a case: a case moves whole, or is unpacked first."""
+    for sscc, part in outermost_cases(state, ranges).items():
+        case = state.cases[sscc]
+        assert case is not None, sscc
+        if not covers(ranges, packed_units(state, case)):
+            return refuse(Reason.UNITS_IN_CASE, range=part, sscc=sscc)
+    return None
+
+
+def refuse_unless(
+    state: State, ranges: Ranges, guard: Callable[[UnitRange, Run], Refusal | None]
+) -> Refusal | None:
+    """Return the first refusal of a guard that every piece has to pass."""
+    for part, run in pieces(state, ranges):
+        if (refusal := guard(part, run)) is not None:
+            return refusal
+    return None
+
+
+def refuse_fixed(part: UnitRange, run: Run) -> Refusal | None:
+    """Refuse units that are not free to move: sold, written off, or reserved."""
+    if run.state is _IN_STOCK:
+        return None
+    if run.state in (UnitState.SOLD, UnitState.CONFIRMED):
+        return refuse(Reason.UNITS_SOLD, range=part)
+    if run.state in WRITTEN_OFF:
+        return refuse(Reason.UNITS_WRITTEN_OFF, range=part, state=run.state.name.lower())
+    if run.state is UnitState.OFFERED:
+        return refuse(Reason.UNITS_RESERVED, range=part, transfer=run.transfer)
+    return None
+
+
+def refuse_others(owner: str) -> Callable[[UnitRange, Run], Refusal | None]:
+    """Return the guard that refuses units not the owner's, or not free to move."""
+
+    def guard(part: UnitRange, run: Run) -> Refusal | None:
+        if run.owner != owner and not is_consumer(run.owner):
+            return refuse(Reason.UNITS_NOT_OWNED, range=part, owner=run.owner, party=owner)
+        return refuse_fixed(part, run)
+
+    return guard
+
+
+def refuse_recalled(state: State, ranges: Ranges, occurred_at: int) -> Refusal | None:
+    """Refuse units recalled at that time."""
+    for part in ranges:
+        batch = state.batches[part.batch]
+        assert batch is not None, part
+        for position, recall in batch.recalls.items():
+            if not recall.lifted and recall.since <= occurred_at:
+                for recalled in common(recall.ranges, part):
+                    return refuse(Reason.UNITS_RECALLED, range=recalled, recall=position)
+    return None
+
+
+def refuse_before_made(state: State, ranges: Ranges, occurred_at: int) -> Refusal | None:
+    """Refuse a time before a batch was made."""
+    for part in ranges:
+        number, batch = part.batch, state.batches[part.batch]
+        assert batch is not None, part
+        made_on = batch.commissioned.made_on
+        if not made_before(made_on, occurred_at):
+            return refuse(
+                Reason.OCCURRED_BEFORE_MADE, occurred_at=utc(occurred_at), batch=number, made_on=made_on
+            )
+    return None
+
+
+def refuse_move(state: State, ranges: Ranges, owner: str, occurred_at: int) -> Refusal | None:
+    """Refuse to move the title of units: who may, whether they are free, whole cases, recalls, time."""
+    return (
+        refuse_unless(state, ranges, refuse_others(owner))
+        or refuse_broken_cases(state, ranges)
+        or refuse_recalled(state, ranges, occurred_at)
+        or refuse_before_made(state, ranges, occurred_at)
+    )
+
+
+def covers(ranges: Ranges, contents: Ranges) -> bool:
+    """Tell whether the ranges hold all of the contents."""
+    return all(holds(ranges, part) for part in contents)

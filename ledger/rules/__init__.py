@@ -1,5 +1,0 @@
-"""Decide: pure functions from what the book knows and a command to the one event it causes, or a refusal.
-
-What is not here: clocks, randomness, databases, messages. Rules see only the state handed to them, and never
-change it; ``ledger.book`` sees to it that what ``ledger.rules.needs`` asks for is at hand.
-"""

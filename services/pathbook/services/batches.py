@@ -1,0 +1,192 @@
+"""BatchService: products, batches, codes, cases, recalls."""
+
+from collections.abc import AsyncIterator
+
+from pathbook.ledger import commands
+from pathbook.ledger.events import BatchCommissioned, ProductRegistered
+from pathbook.services import answers, receipts, requests
+from pathbook.services.codes import pieces
+from pathbook.services.doors import Doors
+from pathbook.services.drain import Drain
+from pathbook.services.pages import AfterName, AfterNumber, cut, page_limit, parse_token
+from pathbook.v1 import batches_pb2, batches_pb2_grpc
+
+
+class BatchService(batches_pb2_grpc.BatchServiceServicer):
+    """Each method says in the ledger's words what is asked, asks the book, and answers in messages."""
+
+    def __init__(self, doors: Doors, drain: Drain) -> None:
+        self._doors = doors
+        self._drain = drain
+
+    async def RegisterProduct(
+        self, request: batches_pb2.RegisterProductRequest, _context: object
+    ) -> batches_pb2.RegisterProductResponse:
+        """Register a product."""
+        command = commands.RegisterProduct(
+            request_id=request.request_id,
+            brand=request.brand,
+            product=request.gtin,
+            name=request.name,
+            suggested_price=requests.money(request, "suggested_price"),
+        )
+        answer = await self._doors.write(requests.book_name(request.book), command)
+        event = answer.recorded.event
+        assert isinstance(event, ProductRegistered)
+        return batches_pb2.RegisterProductResponse(receipt=receipts.receipt(answer), gtin=event.product)
+
+    async def CommissionBatch(
+        self, request: batches_pb2.CommissionBatchRequest, _context: object
+    ) -> batches_pb2.CommissionBatchResponse:
+        """Make a lot of units."""
+        command = commands.CommissionBatch(
+            request_id=request.request_id,
+            brand=request.brand,
+            product=request.gtin,
+            lot=request.lot,
+            size=request.size,
+            made_on=requests.date(request.made_on, "made_on"),
+            expires_on=requests.date_or_none(request.expires_on, "expires_on"),
+            suggested_price=requests.money_or_none(request, "suggested_price"),
+        )
+        answer = await self._doors.write(requests.book_name(request.book), command)
+        event = answer.recorded.event
+        assert isinstance(event, BatchCommissioned)
+        return batches_pb2.CommissionBatchResponse(receipt=receipts.receipt(answer), batch=event.batch)
+
+    async def PackCase(
+        self, request: batches_pb2.PackCaseRequest, _context: object
+    ) -> batches_pb2.PackCaseResponse:
+        """Pack a case."""
+        book = requests.book_name(request.book)
+        command = commands.PackCase(
+            request_id=request.request_id,
+            occurred_at=requests.time_or_now(request),
+            party=request.party,
+            sscc=request.sscc,
+            units=await self._doors.selection(book, requests.selected(request)),
+        )
+        answer = await self._doors.write(book, command)
+        return batches_pb2.PackCaseResponse(receipt=receipts.receipt(answer), ranges=receipts.chosen(answer))
+
+    async def UnpackCase(
+        self, request: batches_pb2.UnpackCaseRequest, _context: object
+    ) -> batches_pb2.UnpackCaseResponse:
+        """Unpack a case."""
+        command = commands.UnpackCase(
+            request_id=request.request_id,
+            occurred_at=requests.time_or_now(request),
+            party=request.party,
+            sscc=request.sscc,
+        )
+        answer = await self._doors.write(requests.book_name(request.book), command)
+        return batches_pb2.UnpackCaseResponse(receipt=receipts.receipt(answer))
+
+    async def RecallUnits(
+        self, request: batches_pb2.RecallUnitsRequest, _context: object
+    ) -> batches_pb2.RecallUnitsResponse:
+        """Recall units."""
+        requests.bounded(len(request.ranges))
+        command = commands.RecallUnits(
+            request_id=request.request_id,
+            occurred_at=requests.time_or_now(request),
+            brand=request.brand,
+            batch=request.batch,
+            ranges=requests.ranges(request.ranges),
+            note=request.note,
+        )
+        answer = await self._doors.write(requests.book_name(request.book), command)
+        return batches_pb2.RecallUnitsResponse(receipt=receipts.receipt(answer))
+
+    async def LiftRecall(
+        self, request: batches_pb2.LiftRecallRequest, _context: object
+    ) -> batches_pb2.LiftRecallResponse:
+        """Lift a recall."""
+        command = commands.LiftRecall(
+            request_id=request.request_id,
+            occurred_at=requests.time_or_now(request),
+            brand=request.brand,
+            recall=request.recall,
+        )
+        answer = await self._doors.write(requests.book_name(request.book), command)
+        return batches_pb2.LiftRecallResponse(receipt=receipts.receipt(answer))
+
+    async def GetProduct(
+        self, request: batches_pb2.GetProductRequest, _context: object
+    ) -> batches_pb2.GetProductResponse:
+        """Look a product up."""
+        book, gtin = requests.book_name(request.book), requests.gtin(request.gtin)
+        found = await self._doors.ask(request.at_least_position, self._doors.queries.product, book, gtin)
+        return batches_pb2.GetProductResponse(product=answers.product(found))
+
+    async def ListProducts(
+        self, request: batches_pb2.ListProductsRequest, _context: object
+    ) -> batches_pb2.ListProductsResponse:
+        """List the products."""
+        book, limit = requests.book_name(request.book), page_limit(request.page_size)
+        after = parse_token(request.page_token, AfterName).name
+        found = await self._doors.ask(
+            request.at_least_position, self._doors.queries.products, book, after, limit + 1
+        )
+        page = cut(found, limit)
+        return batches_pb2.ListProductsResponse(
+            products=map(answers.product, page.rows),
+            next_page_token=page.token(lambda last: AfterName(last.product)),
+        )
+
+    async def GetBatch(
+        self, request: batches_pb2.GetBatchRequest, _context: object
+    ) -> batches_pb2.GetBatchResponse:
+        """Look a batch up, by its number or its lot."""
+        book, queries = requests.book_name(request.book), self._doors.queries
+        found = await (
+            self._doors.ask(request.at_least_position, queries.batch, book, request.batch)
+            if request.batch
+            else self._doors.ask(
+                request.at_least_position,
+                queries.batch_of_lot,
+                book,
+                requests.gtin(request.gtin),
+                request.lot,
+            )
+        )
+        return batches_pb2.GetBatchResponse(batch=answers.batch(found))
+
+    async def ListBatches(
+        self, request: batches_pb2.ListBatchesRequest, _context: object
+    ) -> batches_pb2.ListBatchesResponse:
+        """List the batches, all or a product's."""
+        book, limit = requests.book_name(request.book), page_limit(request.page_size)
+        gtin = requests.gtin(request.gtin) if request.gtin else None
+        after = parse_token(request.page_token, AfterNumber).number
+        found = await self._doors.ask(
+            request.at_least_position, self._doors.queries.batches, book, gtin, after, limit + 1
+        )
+        page = cut(found, limit)
+        return batches_pb2.ListBatchesResponse(
+            batches=map(answers.batch, page.rows),
+            next_page_token=page.token(lambda last: AfterNumber(last.batch)),
+        )
+
+    async def ListCodes(
+        self, request: batches_pb2.ListCodesRequest, _context: object
+    ) -> AsyncIterator[batches_pb2.ListCodesResponse]:
+        """Print the codes of a range of units."""
+        book, units = requests.book_name(request.book), requests.unit_range(request, "range")
+        batch = await self._doors.ask(request.at_least_position, self._doors.codes.batch_holding, book, units)
+        for piece in pieces(units):
+            self._drain.check()
+            yield batches_pb2.ListCodesResponse(
+                first=piece.first,
+                serials=await self._doors.run(self._doors.codes.serials, book, piece),
+                gtin=batch.product,
+                lot=batch.lot,
+            )
+
+    async def GetCase(
+        self, request: batches_pb2.GetCaseRequest, _context: object
+    ) -> batches_pb2.GetCaseResponse:
+        """Tell what a packed case holds."""
+        book = requests.book_name(request.book)
+        found = await self._doors.ask(request.at_least_position, self._doors.queries.case, book, request.sscc)
+        return answers.case(found)

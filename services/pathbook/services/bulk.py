@@ -1,0 +1,162 @@
+"""Many writes on one call: read ahead, decided in the order sent, each answered or refused on its own, or all."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable
+from typing import Final
+
+from pathbook.ledger.book import Outcome, Submitted
+from pathbook.ledger.commands import Command, RecordTransfer, ReturnUnits, SellUnits
+from pathbook.ledger.refusals import Reason, refuse
+from pathbook.ledger.values import MAX_RANGES, Selection
+from pathbook.services import requests
+from pathbook.services.doors import Doors
+from pathbook.services.drain import Drain
+from pathbook.services.statuses import Failure, Refused, failed
+from pathbook.v1.transfers_pb2 import (
+    RECORD_TRANSFERS_MODE_ALL_OR_NOTHING,
+    RECORD_TRANSFERS_MODE_EACH,
+    RECORD_TRANSFERS_MODE_UNSPECIFIED,
+    RecordTransferRequest,
+    RecordTransfersEntry,
+    RecordTransfersMode,
+    RecordTransfersRequest,
+    ReturnUnitsRequest,
+    SellUnitsRequest,
+)
+
+MAX_ENTRIES: Final = 1_000
+"""The most writes of one batch: the book decides as many together, and an answer is not kept waiting."""
+
+BATCHES_IN_FLIGHT: Final = 4
+"""How many batches of a call are in the book's queue at once: one being written, the next decided, more read."""
+
+_ALL_OR_NOTHING: Final = {
+    RECORD_TRANSFERS_MODE_UNSPECIFIED: False,
+    RECORD_TRANSFERS_MODE_EACH: False,
+    RECORD_TRANSFERS_MODE_ALL_OR_NOTHING: True,
+}
+
+_Request = RecordTransferRequest | SellUnitsRequest | ReturnUnitsRequest
+
+
+def recording(request: RecordTransferRequest, units: Selection) -> RecordTransfer:
+    """Return the command to record a transfer. Raises Refused."""
+    return RecordTransfer(
+        request_id=request.request_id,
+        occurred_at=requests.time_or_now(request),
+        giver=request.giver,
+        receiver=request.receiver,
+        units=units,
+        unit_price=requests.money(request, "unit_price"),
+        delivery=requests.delivery(request.delivery),
+    )
+
+
+def selling(request: SellUnitsRequest, units: Selection) -> SellUnits:
+    """Return the command to sell units. Raises Refused."""
+    return SellUnits(
+        request_id=request.request_id,
+        occurred_at=requests.time_or_now(request),
+        seller=request.seller,
+        consumer=request.consumer,
+        units=units,
+        unit_price=requests.money(request, "unit_price"),
+        delivery=requests.delivery(request.delivery),
+    )
+
+
+def returning(request: ReturnUnitsRequest, units: Selection) -> ReturnUnits:
+    """Return the command to return units. Raises Refused."""
+    return ReturnUnits(
+        request_id=request.request_id,
+        occurred_at=requests.time_or_now(request),
+        owner=request.owner,
+        units=units,
+        note=request.note,
+    )
+
+
+def _command(request: _Request, units: Selection) -> Command:
+    match request:
+        case RecordTransferRequest():
+            return recording(request, units)
+        case SellUnitsRequest():
+            return selling(request, units)
+        case ReturnUnitsRequest():
+            return returning(request, units)
+
+
+def _request(entry: RecordTransfersEntry) -> _Request:
+    """Return which write an entry is. Raises Refused where it is none."""
+    kind = entry.WhichOneof("entry")
+    if kind is None:
+        raise Refused(refuse(Reason.VALUE_MISSING, field="entry"))
+    request: _Request = getattr(entry, kind)
+    return request
+
+
+def _all_or_nothing(mode: RecordTransfersMode.ValueType) -> bool:
+    if mode not in _ALL_OR_NOTHING:
+        raise Refused(refuse(Reason.VALUE_MISSING, field="mode"))
+    return _ALL_OR_NOTHING[mode]
+
+
+class Bulk:
+    """Keeps a few batches of a call in the book's queue while their answers go back in order."""
+
+    def __init__(self, doors: Doors, drain: Drain) -> None:
+        self._doors = doors
+        self._drain = drain
+
+    async def outcomes(self, batches: AsyncIterator[RecordTransfersRequest]) -> AsyncIterator[list[Outcome]]:
+        """Yield the outcomes of batch after batch. Raises CallFailed.
+
+        Where a batch as a whole cannot be taken, or the server stops, those before it are answered first.
+        """
+        queue: asyncio.Queue[Awaitable[list[Outcome]] | Exception | None] = asyncio.Queue(BATCHES_IN_FLIGHT)
+        reader = asyncio.create_task(self._read(batches, queue))
+        try:
+            while (taken := await queue.get()) is not None:
+                if isinstance(taken, Exception):
+                    raise taken
+                yield await taken
+        finally:
+            reader.cancel()
+
+    async def _read(
+        self,
+        batches: AsyncIterator[RecordTransfersRequest],
+        queue: asyncio.Queue[Awaitable[list[Outcome]] | Exception | None],
+    ) -> None:
+        """Submit batch after batch; the queue being full is what keeps the caller from sending on."""
+        try:
+            with contextlib.suppress(StopAsyncIteration):
+                while True:
+                    batch = await self._drain.unless_begun(anext(batches))
+                    await queue.put(await self._submit(batch))
+            await queue.put(None)
+        except Exception as error:  # noqa: BLE001 - it ends the call, when what came before it is answered
+            await queue.put(error)
+
+    async def _submit(self, batch: RecordTransfersRequest) -> Awaitable[list[Outcome]]:
+        """Put a batch in the book's queue, with the refusals of what could not be read in their places."""
+        book, all_or_nothing = requests.book_name(batch.book), _all_or_nothing(batch.mode)
+        if len(batch.entries) > MAX_ENTRIES:
+            raise failed(Failure.TOO_MANY_ENTRIES, count=len(batch.entries), limit=MAX_ENTRIES)
+        asked: list[Submitted] = []
+        named = 0
+        for entry in batch.entries:
+            try:
+                request = _request(entry)
+                units = requests.selected_of_many(request)
+                named += requests.named_in(units)
+                if named > MAX_RANGES:
+                    continue  # the batch is refused as a whole, with how many there are
+                # nothing is awaited where no code is named: that would cost as much as all else here
+                coded = await self._doors.ranges(book, units.codes) if units.codes else ()
+                asked.append(_command(request, requests.selection(units, coded)))
+            except Refused as refused:
+                asked.append(refused.refusal)
+        requests.bounded(named)
+        return await self._doors.submit(book, asked, all_or_nothing=all_or_nothing)

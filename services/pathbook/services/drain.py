@@ -1,0 +1,38 @@
+"""How calls learn that the server is stopping: whatever they wait for, they stop waiting."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from pathbook.services.statuses import Failure, failed
+
+Result = TypeVar("Result")
+
+
+class Drain:
+    """Begins once, when the server is told to stop. Every stream waits for its next piece through it."""
+
+    def __init__(self) -> None:
+        self._begun = asyncio.Event()
+
+    def begin(self) -> None:
+        """Let no call wait any longer."""
+        self._begun.set()
+
+    def check(self) -> None:
+        """Raise CallFailed, telling to call again, where the server stops."""
+        if self._begun.is_set():
+            raise failed(Failure.SERVER_STOPPING)
+
+    async def unless_begun(self, awaited: Awaitable[Result]) -> Result:
+        """Return what is awaited. Raises CallFailed, telling to call again, as soon as the server stops."""
+        work = asyncio.ensure_future(awaited)
+        stop = asyncio.ensure_future(self._begun.wait())
+        try:
+            await asyncio.wait((work, stop), return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                self.check()
+            return work.result()
+        finally:
+            work.cancel()
+            stop.cancel()

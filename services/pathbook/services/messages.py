@@ -1,0 +1,32 @@
+"""The ledger's plainest words as messages: times, amounts, ranges of units."""
+
+from collections.abc import Iterable
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from pathbook.ledger.values import Money, UnitRange
+from pathbook.v1 import values_pb2
+
+MICROSECONDS = 1_000_000
+"""Of a second."""
+
+
+def timestamp(microseconds: int) -> Timestamp:
+    """Return the message for a time since 1970 UTC."""
+    seconds, rest = divmod(microseconds, MICROSECONDS)
+    return Timestamp(seconds=seconds, nanos=rest * 1_000)
+
+
+def timestamp_or_none(microseconds: int | None) -> Timestamp | None:
+    """Return the message for a time, or None, which leaves a field unset."""
+    return None if microseconds is None else timestamp(microseconds)
+
+
+def money(amount: Money) -> values_pb2.Money:
+    """Return the message for an amount."""
+    return values_pb2.Money(amount_minor=amount.amount_minor, currency_code=amount.currency_code)
+
+
+def unit_ranges(ranges: Iterable[UnitRange]) -> list[values_pb2.UnitRange]:
+    """Return the messages for ranges of units."""
+    return [values_pb2.UnitRange(batch=item.batch, first=item.first, last=item.last) for item in ranges]

@@ -1,0 +1,82 @@
+"""PartyService: parties and their authorisations."""
+
+from pathbook.ledger import commands
+from pathbook.ledger.values import PartyKind
+from pathbook.services import answers, receipts, requests
+from pathbook.services.doors import Doors
+from pathbook.services.pages import AfterName, cut, page_limit, parse_token
+from pathbook.v1 import parties_pb2, parties_pb2_grpc
+
+
+class PartyService(parties_pb2_grpc.PartyServiceServicer):
+    """Each method says in the ledger's words what is asked, asks the book, and answers in messages."""
+
+    def __init__(self, doors: Doors) -> None:
+        self._doors = doors
+
+    async def RegisterParty(
+        self, request: parties_pb2.RegisterPartyRequest, _context: object
+    ) -> parties_pb2.RegisterPartyResponse:
+        """Register a party."""
+        command = commands.RegisterParty(
+            request_id=request.request_id,
+            party=request.party,
+            kind=requests.word_or_none(request.kind, PartyKind, "kind"),
+        )
+        answer = await self._doors.write(requests.book_name(request.book), command)
+        return parties_pb2.RegisterPartyResponse(receipt=receipts.receipt(answer))
+
+    async def AuthorizeParty(
+        self, request: parties_pb2.AuthorizePartyRequest, _context: object
+    ) -> parties_pb2.AuthorizePartyResponse:
+        """Authorise a party."""
+        command = commands.AuthorizeParty(
+            request_id=request.request_id,
+            upline=request.upline,
+            party=request.party,
+            tier=request.tier,
+            products=tuple(request.gtins),
+            region=request.region,
+            valid_from=requests.time_or_now(request, "valid_from"),
+            valid_until=requests.time_or_none(request, "valid_until"),
+        )
+        answer = await self._doors.write(requests.book_name(request.book), command)
+        return parties_pb2.AuthorizePartyResponse(receipt=receipts.receipt(answer))
+
+    async def RevokeAuthorization(
+        self, request: parties_pb2.RevokeAuthorizationRequest, _context: object
+    ) -> parties_pb2.RevokeAuthorizationResponse:
+        """End an authorisation."""
+        command = commands.RevokeAuthorization(
+            request_id=request.request_id,
+            upline=request.upline,
+            authorization=request.authorization,
+            revoked_from=requests.time_or_now(request, "revoked_from"),
+        )
+        answer = await self._doors.write(requests.book_name(request.book), command)
+        return parties_pb2.RevokeAuthorizationResponse(receipt=receipts.receipt(answer))
+
+    async def GetParty(
+        self, request: parties_pb2.GetPartyRequest, _context: object
+    ) -> parties_pb2.GetPartyResponse:
+        """Look a party up."""
+        book = requests.book_name(request.book)
+        found = await self._doors.ask(
+            request.at_least_position, self._doors.queries.party, book, request.party
+        )
+        return parties_pb2.GetPartyResponse(party=answers.party(found))
+
+    async def ListParties(
+        self, request: parties_pb2.ListPartiesRequest, _context: object
+    ) -> parties_pb2.ListPartiesResponse:
+        """List the parties."""
+        book, limit = requests.book_name(request.book), page_limit(request.page_size)
+        after = parse_token(request.page_token, AfterName).name
+        found = await self._doors.ask(
+            request.at_least_position, self._doors.queries.parties, book, after, limit + 1
+        )
+        page = cut(found, limit)
+        return parties_pb2.ListPartiesResponse(
+            parties=map(answers.party, page.rows),
+            next_page_token=page.token(lambda last: AfterName(last.party)),
+        )

@@ -1,0 +1,75 @@
+"""PathService: the path of a unit, price ladders, stock."""
+
+from pathbook.ledger.queries import Rung
+from pathbook.ledger.refusals import Reason, refuse
+from pathbook.ledger.values import Unit
+from pathbook.services import answers, requests
+from pathbook.services.doors import Doors
+from pathbook.services.pages import AfterNumber, cut, page_limit, parse_token
+from pathbook.services.statuses import Refused
+from pathbook.v1 import paths_pb2, paths_pb2_grpc
+
+
+class PathService(paths_pb2_grpc.PathServiceServicer):
+    """Each method says in the ledger's words what is asked, asks the book, and answers in messages."""
+
+    def __init__(self, doors: Doors) -> None:
+        self._doors = doors
+
+    async def GetPath(self, request: paths_pb2.GetPathRequest, _context: object) -> paths_pb2.GetPathResponse:
+        """Tell the path of a unit."""
+        book = requests.book_name(request.book)
+        unit = await self._unit(book, request)
+        as_of = requests.position(request.as_of_position, "as_of_position")
+        found = await self._doors.ask(
+            max(as_of, requests.position(request.at_least_position, "at_least_position")),
+            self._doors.queries.path,
+            book,
+            unit,
+            as_of,
+            corrections=request.corrections,
+        )
+        return answers.path(found, self._doors.codes.serial(book, found.unit))
+
+    async def _unit(self, book: str, request: paths_pb2.GetPathRequest) -> Unit:
+        match request.WhichOneof("subject"):
+            case "code":
+                (unit,) = await self._doors.units(book, [request.code])
+                return unit
+            case "unit":
+                return Unit(request.unit.batch, request.unit.number)
+            case _:
+                raise Refused(refuse(Reason.VALUE_MISSING, field="subject"))
+
+    async def GetLadder(
+        self, request: paths_pb2.GetLadderRequest, _context: object
+    ) -> paths_pb2.GetLadderResponse:
+        """Tell what each tier paid for a batch or a product."""
+        found = await self._rungs(requests.book_name(request.book), request)
+        return paths_pb2.GetLadderResponse(rungs=map(answers.rung, found))
+
+    async def _rungs(self, book: str, request: paths_pb2.GetLadderRequest) -> list[Rung]:
+        known, queries = request.at_least_position, self._doors.queries
+        match request.WhichOneof("subject"):
+            case "batch":
+                return await self._doors.ask(known, queries.ladder_of_batch, book, request.batch)
+            case "gtin":
+                gtin = requests.gtin(request.gtin)
+                return await self._doors.ask(known, queries.ladder_of_product, book, gtin)
+            case _:
+                raise Refused(refuse(Reason.VALUE_MISSING, field="subject"))
+
+    async def ListStock(
+        self, request: paths_pb2.ListStockRequest, _context: object
+    ) -> paths_pb2.ListStockResponse:
+        """Tell what a party has of each batch."""
+        book, limit = requests.book_name(request.book), page_limit(request.page_size)
+        after = parse_token(request.page_token, AfterNumber).number
+        found = await self._doors.ask(
+            request.at_least_position, self._doors.queries.stock, book, request.party, after, limit + 1
+        )
+        page = cut(found, limit)
+        return paths_pb2.ListStockResponse(
+            stock=map(answers.stock, page.rows),
+            next_page_token=page.token(lambda last: AfterNumber(last.batch.batch)),
+        )

@@ -1,0 +1,232 @@
+"""TransferService: offers and their answers, transfers, deliveries, sales, returns, write-offs."""
+
+from collections.abc import AsyncIterator
+
+from pathbook.ledger import commands
+from pathbook.ledger.events import TransferReversed
+from pathbook.ledger.values import DiscrepancyKind, TransferStatus, UnitState
+from pathbook.services import answers, receipts, requests
+from pathbook.services.bulk import Bulk, recording, returning, selling
+from pathbook.services.doors import Doors
+from pathbook.services.pages import AfterTransfer, cut, page_limit, parse_token
+from pathbook.v1 import transfers_pb2, transfers_pb2_grpc
+
+
+class TransferService(transfers_pb2_grpc.TransferServiceServicer):
+    """Each method says in the ledger's words what is asked, asks the book, and says in messages what it answers."""
+
+    def __init__(self, doors: Doors, bulk: Bulk) -> None:
+        self._doors = doors
+        self._bulk = bulk
+
+    async def OfferTransfer(
+        self, request: transfers_pb2.OfferTransferRequest, _context: object
+    ) -> transfers_pb2.OfferTransferResponse:
+        """Offer units at a price."""
+        book = requests.book_name(request.book)
+        command = commands.OfferTransfer(
+            request_id=request.request_id,
+            occurred_at=requests.time_or_now(request),
+            giver=request.giver,
+            receiver=request.receiver,
+            units=await self._doors.selection(book, requests.selected(request)),
+            unit_price=requests.money(request, "unit_price"),
+            delivery=requests.delivery(request.delivery),
+            deadline=requests.time_or_none(request, "deadline"),
+        )
+        answer = await self._doors.write(book, command)
+        return transfers_pb2.OfferTransferResponse(
+            receipt=receipts.receipt(answer), ranges=receipts.chosen(answer)
+        )
+
+    async def AcceptTransfer(
+        self, request: transfers_pb2.AcceptTransferRequest, _context: object
+    ) -> transfers_pb2.AcceptTransferResponse:
+        """Accept an offer, wholly or in part."""
+        book = requests.book_name(request.book)
+        requests.bounded(sum(1 + len(claim.ranges) + len(claim.codes) for claim in request.discrepancies))
+        command = commands.AcceptTransfer(
+            request_id=request.request_id,
+            occurred_at=requests.time_or_now(request),
+            receiver=request.receiver,
+            transfer=request.transfer,
+            discrepancies=tuple([await self._claim(book, claim) for claim in request.discrepancies]),
+        )
+        answer = await self._doors.write(book, command)
+        return transfers_pb2.AcceptTransferResponse(
+            receipt=receipts.receipt(answer), ranges=receipts.chosen(answer)
+        )
+
+    async def _claim(self, book: str, claim: transfers_pb2.DiscrepancyClaim) -> commands.DiscrepancyClaim:
+        return commands.DiscrepancyClaim(
+            kind=requests.word(claim.kind, DiscrepancyKind, "discrepancies.kind"),
+            ranges=requests.ranges(claim.ranges) + await self._doors.ranges(book, claim.codes),
+            count=claim.count,
+        )
+
+    async def DeclineTransfer(
+        self, request: transfers_pb2.DeclineTransferRequest, _context: object
+    ) -> transfers_pb2.DeclineTransferResponse:
+        """Decline an offer."""
+        command = commands.DeclineTransfer(
+            request_id=request.request_id,
+            occurred_at=requests.time_or_now(request),
+            receiver=request.receiver,
+            transfer=request.transfer,
+            note=request.note,
+        )
+        answer = await self._doors.write(requests.book_name(request.book), command)
+        return transfers_pb2.DeclineTransferResponse(receipt=receipts.receipt(answer))
+
+    async def WithdrawTransfer(
+        self, request: transfers_pb2.WithdrawTransferRequest, _context: object
+    ) -> transfers_pb2.WithdrawTransferResponse:
+        """Withdraw an offer."""
+        command = commands.WithdrawTransfer(
+            request_id=request.request_id,
+            occurred_at=requests.time_or_now(request),
+            giver=request.giver,
+            transfer=request.transfer,
+        )
+        answer = await self._doors.write(requests.book_name(request.book), command)
+        return transfers_pb2.WithdrawTransferResponse(receipt=receipts.receipt(answer))
+
+    async def RecordTransfer(
+        self, request: transfers_pb2.RecordTransferRequest, _context: object
+    ) -> transfers_pb2.RecordTransferResponse:
+        """Record a transfer in one step."""
+        book = requests.book_name(request.book)
+        units = await self._doors.selection(book, requests.selected(request))
+        answer = await self._doors.write(book, recording(request, units))
+        return transfers_pb2.RecordTransferResponse(
+            receipt=receipts.receipt(answer), ranges=receipts.chosen(answer)
+        )
+
+    async def SellUnits(
+        self, request: transfers_pb2.SellUnitsRequest, _context: object
+    ) -> transfers_pb2.SellUnitsResponse:
+        """Sell units to a consumer."""
+        book = requests.book_name(request.book)
+        units = await self._doors.selection(book, requests.selected(request))
+        answer = await self._doors.write(book, selling(request, units))
+        return transfers_pb2.SellUnitsResponse(
+            receipt=receipts.receipt(answer), ranges=receipts.chosen(answer)
+        )
+
+    async def ReturnUnits(
+        self, request: transfers_pb2.ReturnUnitsRequest, _context: object
+    ) -> transfers_pb2.ReturnUnitsResponse:
+        """Return units."""
+        book = requests.book_name(request.book)
+        units = await self._doors.selection(book, requests.selected(request))
+        answer = await self._doors.write(book, returning(request, units))
+        return transfers_pb2.ReturnUnitsResponse(
+            receipt=receipts.receipt(answer), ranges=receipts.chosen(answer)
+        )
+
+    async def RecordTransfers(
+        self, request_iterator: AsyncIterator[transfers_pb2.RecordTransfersRequest], _context: object
+    ) -> AsyncIterator[transfers_pb2.RecordTransfersResponse]:
+        """Record many writes, batch by batch."""
+        async for outcomes in self._bulk.outcomes(request_iterator):
+            yield receipts.results(outcomes)
+
+    async def ReverseTransfer(
+        self, request: transfers_pb2.ReverseTransferRequest, _context: object
+    ) -> transfers_pb2.ReverseTransferResponse:
+        """Ask to reverse a transfer, or agree to it."""
+        command = commands.ReverseTransfer(
+            request_id=request.request_id,
+            occurred_at=requests.time_or_now(request),
+            party=request.party,
+            transfer=request.transfer,
+            note=request.note,
+        )
+        answer = await self._doors.write(requests.book_name(request.book), command)
+        return transfers_pb2.ReverseTransferResponse(
+            receipt=receipts.receipt(answer),
+            reversed=isinstance(answer.recorded.event, TransferReversed),
+        )
+
+    async def DeliverUnits(
+        self, request: transfers_pb2.DeliverUnitsRequest, _context: object
+    ) -> transfers_pb2.DeliverUnitsResponse:
+        """Hand over goods without their title."""
+        book = requests.book_name(request.book)
+        command = commands.DeliverUnits(
+            request_id=request.request_id,
+            occurred_at=requests.time_or_now(request),
+            custodian=request.custodian,
+            receiver=request.receiver,
+            units=await self._doors.selection(book, requests.selected(request)),
+        )
+        answer = await self._doors.write(book, command)
+        return transfers_pb2.DeliverUnitsResponse(
+            receipt=receipts.receipt(answer), ranges=receipts.chosen(answer)
+        )
+
+    async def ConfirmPurchase(
+        self, request: transfers_pb2.ConfirmPurchaseRequest, _context: object
+    ) -> transfers_pb2.ConfirmPurchaseResponse:
+        """Confirm a purchase as the consumer."""
+        book = requests.book_name(request.book)
+        command = commands.ConfirmPurchase(
+            request_id=request.request_id,
+            occurred_at=requests.time_or_now(request),
+            consumer=request.consumer,
+            units=await self._doors.selection(book, requests.selected(request)),
+            price_paid=requests.money(request, "price_paid"),
+        )
+        answer = await self._doors.write(book, command)
+        return transfers_pb2.ConfirmPurchaseResponse(receipt=receipts.receipt(answer))
+
+    async def WriteOffUnits(
+        self, request: transfers_pb2.WriteOffUnitsRequest, _context: object
+    ) -> transfers_pb2.WriteOffUnitsResponse:
+        """Write units off."""
+        book = requests.book_name(request.book)
+        command = commands.WriteOffUnits(
+            request_id=request.request_id,
+            occurred_at=requests.time_or_now(request),
+            party=request.party,
+            units=await self._doors.selection(book, requests.selected(request)),
+            state=requests.word(request.state, UnitState, "state"),
+            note=request.note,
+        )
+        answer = await self._doors.write(book, command)
+        return transfers_pb2.WriteOffUnitsResponse(
+            receipt=receipts.receipt(answer), ranges=receipts.chosen(answer)
+        )
+
+    async def GetTransfer(
+        self, request: transfers_pb2.GetTransferRequest, _context: object
+    ) -> transfers_pb2.GetTransferResponse:
+        """Look a transfer, sale or return up."""
+        book = requests.book_name(request.book)
+        found = await self._doors.ask(
+            request.at_least_position, self._doors.queries.transfer, book, request.transfer
+        )
+        return transfers_pb2.GetTransferResponse(transfers=map(answers.transfer, found))
+
+    async def ListTransfers(
+        self, request: transfers_pb2.ListTransfersRequest, _context: object
+    ) -> transfers_pb2.ListTransfersResponse:
+        """List the transfers of a party or consumer."""
+        book, limit = requests.book_name(request.book), page_limit(request.page_size)
+        status = requests.word_or_none(request.status, TransferStatus, "status")
+        after = parse_token(request.page_token, AfterTransfer)
+        before = (after.transfer, after.line) if after.transfer else None
+        found = await self._doors.ask(
+            request.at_least_position,
+            self._doors.queries.transfers,
+            book,
+            request.party,
+            status,
+            before,
+            limit + 1,
+        )
+        page = cut(found, limit)
+        return transfers_pb2.ListTransfersResponse(
+            transfers=map(answers.transfer, page.rows),
+            next_page_token=page.token(lambda last: AfterTransfer(last.transfer, last.line)),
+        )
