@@ -10,12 +10,13 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from pathbook.ledger.book import Answer, Outcome
+from pathbook.ledger.books import Library
 from pathbook.ledger.commands import Command, CommissionBatch, RecordTransfer, RegisterParty, RegisterProduct
-from pathbook.ledger.library import Library
-from pathbook.ledger.store.database import Purpose, open_engine
-from pathbook.ledger.store.follower import Follower, SQLAlchemyTrackingRecorder
-from pathbook.ledger.store.loader import Loader
-from pathbook.ledger.store.stream import Stream
+from pathbook.ledger.store.database.engine import Purpose, open_engine
+from pathbook.ledger.store.log.stream import Stream
+from pathbook.ledger.store.views.follower import Follower
+from pathbook.ledger.store.views.state_loader import Loader
+from pathbook.ledger.store.views.tracking import SQLAlchemyTrackingRecorder
 from pathbook.ledger.values import Money, PartyKind, Quantity, Selection
 from tests.scenario import MASK, NOON
 

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pathbook.ledger.book import Answer, Outcome
+from pathbook.ledger.books import Library
 from pathbook.ledger.commands import Command
-from pathbook.ledger.library import Library
 from pathbook.ledger.refusals import Reason, Refusal, refuse
-from pathbook.ledger.store.stream import Stream
+from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.values import Selection, UnitRange
 from tests.books import BEGINNING, PATIENCE, Clock, HeldClock, ask, engine, library, positions, record
 from tests.rules import test_taking_back

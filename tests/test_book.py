@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from hypothesis import settings
 
-from pathbook.ledger.book import Answer, door, memory
+from pathbook.ledger.book import Answer, memory, writer
 from pathbook.ledger.commands import (
     AcceptTransfer,
     Command,
@@ -24,9 +24,9 @@ from pathbook.ledger.events import Event, TransferLapsed, TransferRecorded
 from pathbook.ledger.refusals import Reason, Refusal
 from pathbook.ledger.rules.deciding import decide
 from pathbook.ledger.rules.state import State
-from pathbook.ledger.store import stream as streams
-from pathbook.ledger.store.follower import Follower
-from pathbook.ledger.store.stream import EVENT, Stream
+from pathbook.ledger.store.log import stream as streams
+from pathbook.ledger.store.log.stream import EVENT, Stream
+from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.values import Money, PartyKind, Selection, UnitRange
 from tests.books import (
     BEGINNING,
@@ -194,7 +194,7 @@ def test_a_failing_command_does_not_take_its_neighbours_along(
             assert command.request_id != "poison", "broken on purpose"
             return decide(state, command, now)
 
-        monkeypatch.setattr(door, "decide", breaking)
+        monkeypatch.setattr(writer, "decide", breaking)
         waiting = [opened.submit("masks", [record(name)]) for name in ("5", "poison", "7")]
         assert positions(waiting[0].result(PATIENCE)) == [5]
         with pytest.raises(AssertionError, match="broken on purpose"):
@@ -273,7 +273,7 @@ def test_a_brand_that_cannot_be_begins_no_book(place: Path) -> None:
 
 def test_many_offers_due_at_once_all_lapse(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What does not lapse with one group lapses with the next."""
-    monkeypatch.setattr(door, "MAX_LAPSES", 3)
+    monkeypatch.setattr(writer, "MAX_LAPSES", 3)
     offers = [
         OfferTransfer(
             request_id=f"o{number}",

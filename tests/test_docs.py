@@ -9,8 +9,8 @@ import pytest
 
 from pathbook.client import Client
 from pathbook.ledger.rules.transfer import NEXT
-from pathbook.services.background import running
-from pathbook.services.settings import Settings
+from pathbook.services.run.in_thread import running
+from pathbook.services.run.settings import Settings
 from tests.services.masks import begin
 
 ROOT = Path(__file__).parent.parent

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from pathbook.ledger.book import Outcome, door
-from pathbook.ledger.library import Library
+from pathbook.ledger.book import Outcome, writer
+from pathbook.ledger.books import Library
 from tests.books import BEGINNING, PATIENCE, HeldClock, ask, library, positions, record
 
-MANY = door.MANY_CALLERS
+MANY = writer.MANY_CALLERS
 
 
 def asked_apart(opened: Library, names: range) -> list[Future[list[Outcome]]]:
@@ -41,8 +41,8 @@ def test_many_who_were_answered_together_share_a_transaction_again(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The writer waits until as many have asked, and no longer; when it has been idle, it waits for nobody."""
-    monkeypatch.setattr(door, "GATHER_SECONDS", PATIENCE)
-    monkeypatch.setattr(door, "IDLE_SECONDS", 2.0)
+    monkeypatch.setattr(writer, "GATHER_SECONDS", PATIENCE)
+    monkeypatch.setattr(writer, "IDLE_SECONDS", 2.0)
     clock = HeldClock()
     with library(place, clock) as opened:
         ask(opened, *BEGINNING)
@@ -60,7 +60,7 @@ def test_a_writer_that_waits_for_callers_ends_when_it_is_closed(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who asked already is answered first."""
-    monkeypatch.setattr(door, "GATHER_SECONDS", PATIENCE)
+    monkeypatch.setattr(writer, "GATHER_SECONDS", PATIENCE)
     clock = HeldClock()
     with library(place, clock) as opened:
         ask(opened, *BEGINNING)

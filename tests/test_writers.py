@@ -12,7 +12,7 @@ import msgspec
 
 from pathbook.ledger.codec import decode
 from pathbook.ledger.commands import RegisterParty
-from pathbook.ledger.store.stream import Stream
+from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.values import PartyKind
 from tests.books import BEGINNING, PATIENCE, Clock, ask, engine, library, positions, record, wait_beyond
 from tests.scenario import DAY, NOON

@@ -19,10 +19,10 @@ from pathbook.ledger.book import Answer, Outcome
 from pathbook.ledger.commands import Command, PackCase, RecordTransfer, RegisterParty
 from pathbook.ledger.queries import Queries
 from pathbook.ledger.refusals import Refusal
-from pathbook.ledger.store.database import open_engine, reading
-from pathbook.ledger.store.follower import Follower
-from pathbook.ledger.store.stream import Stream
-from pathbook.ledger.store.tables import RUN
+from pathbook.ledger.store.database.engine import open_engine, reading
+from pathbook.ledger.store.log.stream import Stream
+from pathbook.ledger.store.views.follower import Follower
+from pathbook.ledger.store.views.tables import RUN
 from pathbook.ledger.values import Money, PartyKind, Selection, Unit, UnitRange
 from tests.books import BEGINNING, ask, library
 

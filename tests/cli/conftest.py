@@ -10,8 +10,8 @@ from typing import NamedTuple
 import pytest
 
 from pathbook.cli.main import run
-from pathbook.services.background import running
-from pathbook.services.settings import Settings
+from pathbook.services.run.in_thread import running
+from pathbook.services.run.settings import Settings
 
 TODAY = "2026-03-01"
 """The day on which the tests play the demo."""

@@ -12,8 +12,8 @@ from pathbook.cli import path_table
 from pathbook.cli.demo import GTIN
 from pathbook.client import Client, RefusedError, select
 from pathbook.ledger.codes import PrintedCode
-from pathbook.services.background import running
-from pathbook.services.settings import Settings
+from pathbook.services.run.in_thread import running
+from pathbook.services.run.settings import Settings
 from pathbook.v1 import values_pb2
 from pathbook.v1.transfers_pb2 import DiscrepancyClaim
 from pathbook.verify.checks import check_path, read_code

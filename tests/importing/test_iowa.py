@@ -11,8 +11,8 @@ import pytest
 
 from pathbook.cli.main import run
 from pathbook.client import Client
-from pathbook.services.background import running
-from pathbook.services.settings import Settings
+from pathbook.services.run.in_thread import running
+from pathbook.services.run.settings import Settings
 from pathbook.v1.paths_pb2 import PathStepKind
 from tests.importing.sheets import Amount, Summary, parse_summary
 

@@ -15,15 +15,16 @@ from pathbook.ledger.events import (
     Terms,
     TransferOffered,
     TransferRecorded,
+    TransferReversed,
     UnitsReturned,
     UnitsSold,
 )
-from pathbook.ledger.projections.ladders import CONSUMER_TIER, NO_TIER, LadderChanges
 from pathbook.ledger.projections.registers import RequestRow, request_hash
 from pathbook.ledger.projections.runs import RunChanges, RunKey
 from pathbook.ledger.projections.transfers import FIRST_LINE, TransferKind, TransferRow
 from pathbook.ledger.projections.views import ViewChanges
 from pathbook.ledger.ranges import count_units
+from pathbook.ledger.reports.ladder import CONSUMER_TIER, NO_TIER, LadderChanges
 from pathbook.ledger.runs import Change, Partition, Run
 from pathbook.ledger.values import Delivery, Money, Standing, TransferStatus, UnitRange, UnitState
 from tests.projections.synthetic import GONE, SyntheticBook
@@ -125,7 +126,10 @@ def test_a_ladder_counts_the_hops_that_stand(book: SyntheticBook) -> None:
                 tier = CONSUMER_TIER if terms.receiver == "consumer:wei" else terms.receiver_tier
                 tier = NO_TIER if tier is None else tier
                 expected[batch, tier, price.currency_code, price.amount_minor] += run.last - run.first + 1
-    sums = folded(book.recorded, {}).ladder.sums
+    ladder = LadderChanges()
+    for recorded in book.recorded:
+        ladder.add(recorded.event)
+    sums = ladder.sums
     assert {key: units for key, units in sums.items() if units} == expected
 
 
@@ -194,9 +198,9 @@ def test_a_price_counts_for_the_tier_that_paid_it(receiver: str, tier: int | Non
     sides = (0, tier, Standing.AUTHORIZED, None)
     terms = Terms("acme", receiver, ranges, Money(150, "CNY"), Delivery.WITH_TITLE, *sides)
     ladder = LadderChanges()
-    ladder.paid(terms)
+    ladder.add(TransferRecorded(terms))
     assert ladder.sums == {(1, expected, "CNY", 150): 10, (2, expected, "CNY", 150): 1}
-    ladder.unpaid(terms.narrowed((UnitRange(1, 0, 3),)))
+    ladder.add(TransferReversed(1, terms.narrowed((UnitRange(1, 0, 3),)), "acme"))
     assert ladder.sums == {(1, expected, "CNY", 150): 6, (2, expected, "CNY", 150): 1}
 
 

@@ -7,8 +7,7 @@ import pytest
 
 from pathbook.ledger.commands import CommissionBatch
 from pathbook.ledger.queries import Rung, RungKind
-from pathbook.ledger.queries.ladders import rungs
-from pathbook.ledger.store.lookups import PriceRow
+from pathbook.ledger.reports.ladder import PriceRow, rungs
 from pathbook.ledger.values import Money
 from tests.queries.written import MASKS, WrittenStory, asked
 from tests.scenario import MASK

@@ -12,8 +12,8 @@ from pathbook.ledger.codec import leaf_hash
 from pathbook.ledger.queries import Path, Queries, Step, StepKind
 from pathbook.ledger.refusals import Reason, Refusal
 from pathbook.ledger.runs import EMPTY_HEAD, next_head
-from pathbook.ledger.store.moment import ViewsNotWhole
-from pathbook.ledger.store.tables import REFILL
+from pathbook.ledger.store.views.snapshot import ViewsNotWhole
+from pathbook.ledger.store.views.tables import REFILL
 from pathbook.ledger.values import Money, TransferStatus, Unit, UnitRange, UnitState
 from tests.projections.synthetic import SyntheticBook
 from tests.queries.written import asked, reason, transfers_at

@@ -10,8 +10,8 @@ from pathbook.ledger.commands import Command, digest
 from pathbook.ledger.events import Event
 from pathbook.ledger.queries import Queries, Transfer
 from pathbook.ledger.refusals import Reason, Refusal
-from pathbook.ledger.store.follower import Follower
-from pathbook.ledger.store.stream import Stream
+from pathbook.ledger.store.log.stream import Stream
+from pathbook.ledger.store.views.follower import Follower
 from tests.books import DATABASE_FILE, engine, url
 from tests.postgres import drop_database, new_database
 from tests.projections.synthetic import Entries

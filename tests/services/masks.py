@@ -11,8 +11,8 @@ import pytest
 from grpc import StatusCode
 
 from pathbook.client import Client, RefusedError, select
-from pathbook.services.background import running
-from pathbook.services.settings import Settings
+from pathbook.services.run.in_thread import running
+from pathbook.services.run.settings import Settings
 from pathbook.v1.values_pb2 import PARTY_KIND_AGENT, PARTY_KIND_BRAND, PARTY_KIND_SHOP, Selection
 
 BOOK: Final = "masks"

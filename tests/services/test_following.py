@@ -11,11 +11,11 @@ from google.protobuf.descriptor_pb2 import DescriptorProto
 
 from pathbook.ledger.commands import RegisterParty
 from pathbook.ledger.values import PartyKind
-from pathbook.services import following
+from pathbook.services import event_batches
 from pathbook.services.clock import now
-from pathbook.services.directory import Directory
-from pathbook.services.doors import Doors
-from pathbook.services.following import BATCH_BYTES, KEPT_BATCHES, Batch, Following, fitting
+from pathbook.services.event_batches import BATCH_BYTES, KEPT_BATCHES, Batch, Following, fitting
+from pathbook.services.gateway import Doors
+from pathbook.services.storage import Directory
 from pathbook.v1.events_pb2 import ReadResponse, SubscribeResponse
 from tests.books import PATIENCE
 from tests.services.masks import BOOK
@@ -60,7 +60,7 @@ def test_who_asks_while_others_are_told_waits_with_them(data: Path, monkeypatch:
             register(directory, ["acme"], PartyKind.BRAND)
             asyncio.run(ask_at_every_moment(directory, begin_again))
 
-    monkeypatch.setattr(following, "IDLE_SECONDS", PATIENCE)
+    monkeypatch.setattr(event_batches, "IDLE_SECONDS", PATIENCE)
     asking = threading.Thread(target=ask, daemon=True)  # a loop that is kept from turning cannot be ended
     asking.start()
     asking.join(PATIENCE)

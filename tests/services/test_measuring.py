@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pathbook.ledger.store.database import open_engine
-from pathbook.ledger.store.floor import WAYS
-from pathbook.ledger.store.scratch import NoScratchDatabase, scratch_database
-from pathbook.ledger.store.stream import Stream
+from pathbook.ledger.store.bench.floor import WAYS
+from pathbook.ledger.store.bench.scratch_database import NoScratchDatabase, scratch_database
+from pathbook.ledger.store.database.engine import open_engine
+from pathbook.ledger.store.log.stream import Stream
 from pathbook.services.measuring import Measuring, database_of_its_own
 from tests.postgres import cluster
 

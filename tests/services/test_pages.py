@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pathbook.services.pages import (
+from pathbook.services.translate.pages import (
     DEFAULT_PAGE_SIZE,
     MAX_PAGE_SIZE,
     AfterName,
@@ -14,7 +14,7 @@ from pathbook.services.pages import (
     parse_token,
     print_token,
 )
-from pathbook.services.statuses import CallFailed
+from pathbook.services.translate.statuses import CallFailed
 
 
 @given(st.builds(AfterName, st.text(max_size=64)) | st.builds(AfterNumber, st.integers(0, 2**63 - 1)))

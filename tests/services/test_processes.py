@@ -15,10 +15,10 @@ import pytest
 from pathbook.client import Client, RefusedError, UnreachableError
 from pathbook.ledger.book import memory
 from pathbook.ledger.codec import decode
-from pathbook.services import doors
-from pathbook.services.background import running
-from pathbook.services.ports import reserved
-from pathbook.services.settings import Settings
+from pathbook.services import gateway
+from pathbook.services.run.in_thread import running
+from pathbook.services.run.ports import reserved
+from pathbook.services.run.settings import Settings
 from tests.books import DATABASE_FILE, PATIENCE
 from tests.postgres import driver_url, drop_database, new_database
 from tests.services.masks import begin, boxes, refused, yuan
@@ -273,7 +273,7 @@ def test_a_database_that_was_away_loses_nothing(tmp_path: Path) -> None:
 
 def test_a_server_leaves_the_views_to_another_process(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Until somebody follows, reads of what was written end as behind; whoever follows later goes on from there."""
-    monkeypatch.setattr(doors, "CATCH_UP_SECONDS", 0.2)
+    monkeypatch.setattr(gateway, "CATCH_UP_SECONDS", 0.2)
     named = place / DATABASE_FILE
     database = named.read_text("utf-8") if named.exists() else ""
     settings = Settings(data=place, database=database, listen="127.0.0.1:0", follows=False)

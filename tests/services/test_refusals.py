@@ -10,8 +10,8 @@ from grpc import StatusCode
 
 from pathbook.client import Client, RefusedError, select
 from pathbook.ledger.serials import parse_book_key, print_serial
-from pathbook.services.directory import KEY_FILE
-from pathbook.services.pages import AfterName, print_token
+from pathbook.services.storage import KEY_FILE
+from pathbook.services.translate.pages import AfterName, print_token
 from pathbook.v1 import events_pb2, events_pb2_grpc, paths_pb2, paths_pb2_grpc
 from pathbook.v1.transfers_pb2 import DiscrepancyClaim, RecordTransferRequest
 from pathbook.v1.values_pb2 import (

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from pathbook.ledger.refusals import Reason
 from pathbook.ledger.values import MAX_RANGES, Delivery, Money, PartyKind, UnitState
-from pathbook.services import messages, requests
-from pathbook.services.statuses import Refused
+from pathbook.services.translate import requests, values
+from pathbook.services.translate.statuses import Refused
 from pathbook.v1.batches_pb2 import CommissionBatchRequest
 from pathbook.v1.transfers_pb2 import OfferTransferRequest
 from pathbook.v1.values_pb2 import Money as MoneyMessage
@@ -22,7 +22,7 @@ LAST_MICROSECOND = 253_402_300_799_999_999
 @given(st.integers(1, LAST_MICROSECOND))
 def test_a_time_comes_back_as_it_went(microseconds: int) -> None:
     """Any time from 1970 to 9999 is the same after a round through a message."""
-    request = OfferTransferRequest(occurred_at=messages.timestamp(microseconds))
+    request = OfferTransferRequest(occurred_at=values.timestamp(microseconds))
     assert requests.time_or_now(request) == microseconds
 
 

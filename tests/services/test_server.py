@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from pathbook.client import Client, RefusedError
 from pathbook.ledger.queries import Queries
 from pathbook.ledger.serials import parse_book_key
-from pathbook.services.background import running
-from pathbook.services.directory import KEY_FILE, KeyUnusable
-from pathbook.services.server import SERVICES
-from pathbook.services.settings import DEFAULT_LISTEN, Settings
+from pathbook.services.run.in_thread import running
+from pathbook.services.run.server import SERVICES
+from pathbook.services.run.settings import DEFAULT_LISTEN, Settings
+from pathbook.services.storage import KEY_FILE, KeyUnusable
 from tests.services.masks import BOOK, begin, opened, refused
 
 

@@ -6,7 +6,7 @@ from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 
 from pathbook.ledger.refusals import Kind, Reason, refuse
-from pathbook.services.statuses import CODES, DETAILS_TRAILER, Failure, Refused, failed
+from pathbook.services.translate.statuses import CODES, DETAILS_TRAILER, Failure, Refused, failed
 
 
 def test_a_refusal_travels_with_reason_domain_and_facts() -> None:

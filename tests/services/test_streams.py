@@ -12,13 +12,13 @@ from grpc import StatusCode
 from pathbook.client import Client, select
 from pathbook.ledger.codec import decode
 from pathbook.ledger.serials import parse_book_key, print_serial
-from pathbook.ledger.store import follower
-from pathbook.ledger.store.follower import Follower
-from pathbook.services import doors, following
-from pathbook.services.background import running
+from pathbook.ledger.store.views import follower
+from pathbook.ledger.store.views.follower import Follower
+from pathbook.services import event_batches, gateway
 from pathbook.services.clock import now
-from pathbook.services.directory import KEY_FILE, Directory
-from pathbook.services.settings import Settings
+from pathbook.services.run.in_thread import running
+from pathbook.services.run.settings import Settings
+from pathbook.services.storage import KEY_FILE, Directory
 from pathbook.v1.transfers_pb2 import RecordTransferRequest
 from pathbook.v1.values_pb2 import PARTY_KIND_AGENT, Money
 from tests.books import PATIENCE
@@ -108,7 +108,7 @@ def test_many_followers_hear_everything_once(data: Path) -> None:
 def test_a_follower_with_nothing_to_hear_is_told_so(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """An idle subscription sends an empty batch with the place to resume from."""
     begin(client)
-    monkeypatch.setattr(following, "IDLE_SECONDS", 0.05)
+    monkeypatch.setattr(event_batches, "IDLE_SECONDS", 0.05)
     batches = client.subscribe(6)
     for _ in range(2):
         batch = next(batches)
@@ -173,7 +173,7 @@ def test_views_that_do_not_come_are_not_waited_for_for_ever(
 ) -> None:
     """A read that asks for a position the views do not reach in time is told to ask again."""
     begin(client)
-    monkeypatch.setattr(doors, "CATCH_UP_SECONDS", 0.05)
+    monkeypatch.setattr(gateway, "CATCH_UP_SECONDS", 0.05)
     monkeypatch.setattr(Follower, "catch_up", lambda *_: 0)
     client.register_party("zoe", PARTY_KIND_AGENT)
     with refused("VIEWS_BEHIND", StatusCode.DEADLINE_EXCEEDED):
@@ -199,7 +199,7 @@ def test_the_log_can_be_followed_where_its_views_cannot(
     batches = client.subscribe(5)
     assert next(batches).next_after_position == 6
     monkeypatch.setattr(follower, "RETRY_SECONDS", 0.05)
-    monkeypatch.setattr(following, "VIEWS_SECONDS", 0.05)
+    monkeypatch.setattr(event_batches, "VIEWS_SECONDS", 0.05)
     monkeypatch.setattr(Follower, "catch_up", catch_up)
     client.register_party("zoe", PARTY_KIND_AGENT)
     assert next(batches).next_after_position == 7

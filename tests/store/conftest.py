@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from pathbook.ledger.store.database import Purpose, open_engine
-from pathbook.ledger.store.stream import Stream
+from pathbook.ledger.store.database.engine import Purpose, open_engine
+from pathbook.ledger.store.log.stream import Stream
 from tests.books import url
 from tests.projections.synthetic import SyntheticBook
 

@@ -10,19 +10,20 @@ from typing import TypeAlias
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from pathbook.ledger.store import tables
-from pathbook.ledger.store.database import Purpose, open_engine, reading
-from pathbook.ledger.store.follower import TRACKING, Follower
-from pathbook.ledger.store.stream import Stream
+from pathbook.ledger.store.database.engine import Purpose, open_engine, reading
+from pathbook.ledger.store.log.stream import Stream
+from pathbook.ledger.store.views import tables
+from pathbook.ledger.store.views.follower import Follower
+from pathbook.ledger.store.views.tracking import TRACKING
 from tests.books import url
 
 FOLLOW = """
 import sys
 from pathbook.ledger.store.database import open_engine
-from pathbook.ledger.store.follower import Follower
-from pathbook.ledger.store.stream import Stream
+from pathbook.ledger.store.views.follower import Follower
+from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store import follower as module
-from pathbook.ledger.store.folding import Folding
+from pathbook.ledger.store.views.rebuild_worker import Folding
 events, views, work, events_at_once, apart = sys.argv[1:]
 if apart == "apart":
     module.EVENTS_ALONE, Folding.ready = 0, lambda process: process._pipe.poll(60)

@@ -11,8 +11,7 @@ import pytest
 import sqlalchemy
 from sqlalchemy import Engine
 
-from pathbook.ledger.store import database
-from pathbook.ledger.store.database import (
+from pathbook.ledger.store.database.engine import (
     MUCH_CACHE_KIB,
     SCHEMAS,
     FormatNotKnown,
@@ -25,7 +24,7 @@ from pathbook.ledger.store.database import (
     url_of,
     writing,
 )
-from pathbook.ledger.store.stream import Stream
+from pathbook.ledger.store.log.stream import Stream
 
 Connect = Callable[[Purpose], Engine]
 
@@ -48,7 +47,7 @@ def test_a_database_that_does_not_answer_is_not_waited_for_long(
     """Where somebody listens and says nothing, as behind a firewall, opening ends with an error."""
     told = "?connect_timeout=2" if said == "by its URL" else ""
     if said == "by us":
-        monkeypatch.setattr(database, "CONNECT_SECONDS", 2)
+        monkeypatch.setattr("pathbook.ledger.store.database.engine.CONNECT_SECONDS", 2)
     elif said == "by the environment":
         monkeypatch.setenv("PGCONNECT_TIMEOUT", "2")
     began = time.monotonic()

@@ -19,14 +19,15 @@ from sqlalchemy.types import TypeEngine
 from structlog.testing import capture_logs
 
 from pathbook.ledger.codec import MalformedEvent
-from pathbook.ledger.store import tables
-from pathbook.ledger.store.database import FormatNotKnown, create_schema, open_engine, reading, writing
-from pathbook.ledger.store.follower import TRACKING, Follower
-from pathbook.ledger.store.moment import ViewsNotWhole, moment
-from pathbook.ledger.store.partitions import Partitions, load_partition
-from pathbook.ledger.store.readings import Readings
-from pathbook.ledger.store.stream import Stream
-from pathbook.ledger.store.views import MIGRATIONS, open_views
+from pathbook.ledger.store.database.engine import FormatNotKnown, create_schema, open_engine, reading, writing
+from pathbook.ledger.store.database.fast_read import Readings
+from pathbook.ledger.store.log.stream import Stream
+from pathbook.ledger.store.views import tables
+from pathbook.ledger.store.views.follower import Follower
+from pathbook.ledger.store.views.run_cache import Partitions, load_partition
+from pathbook.ledger.store.views.snapshot import ViewsNotWhole, moment
+from pathbook.ledger.store.views.tracking import TRACKING
+from pathbook.ledger.store.views.writer import MIGRATIONS, open_views
 from tests.projections.synthetic import SyntheticBook
 from tests.store.followed import Connect, child, followed, kill_after, rows_of
 

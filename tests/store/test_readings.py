@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from eventsourcing.persistence import PersistenceError
 from sqlalchemy import Engine, exc
 
-from pathbook.ledger.store.database import Purpose
-from pathbook.ledger.store.readings import Readings
-from pathbook.ledger.store.stream import EVENT, Stream
+from pathbook.ledger.store.database.engine import Purpose
+from pathbook.ledger.store.database.fast_read import Readings
+from pathbook.ledger.store.log.stream import EVENT, Stream
 
 Connect = Callable[[Purpose], Engine]
 

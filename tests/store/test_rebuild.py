@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from pathbook.ledger.codec import MalformedEvent
-from pathbook.ledger.store import follower as followers
-from pathbook.ledger.store import tables
-from pathbook.ledger.store.folding import Folded, Folding
-from pathbook.ledger.store.follower import Follower
-from pathbook.ledger.store.moment import ViewsNotWhole, moment
-from pathbook.ledger.store.readings import Readings
-from pathbook.ledger.store.stream import Stream
+from pathbook.ledger.store.database.fast_read import Readings
+from pathbook.ledger.store.log.stream import Stream
+from pathbook.ledger.store.views import follower as followers
+from pathbook.ledger.store.views import tables
+from pathbook.ledger.store.views.follower import Follower
+from pathbook.ledger.store.views.rebuild_worker import Folded, Folding
+from pathbook.ledger.store.views.snapshot import ViewsNotWhole, moment
 from tests.books import PATIENCE
 from tests.projections.synthetic import SyntheticBook
 from tests.store.followed import Connect, child, followed, kill_after, rows_of

@@ -13,9 +13,9 @@ from eventsourcing.persistence import StoredEvent, Tracking
 from eventsourcing.tests import persistence as contracts
 from sqlalchemy import Engine
 
-from pathbook.ledger.store.database import Purpose, open_engine, reading, writing
-from pathbook.ledger.store.follower import TRACKING, SQLAlchemyTrackingRecorder
-from pathbook.ledger.store.stream import SQLAlchemyAggregateRecorder
+from pathbook.ledger.store.database.engine import Purpose, open_engine, reading, writing
+from pathbook.ledger.store.log.stream import SQLAlchemyAggregateRecorder
+from pathbook.ledger.store.views.tracking import TRACKING, SQLAlchemyTrackingRecorder
 
 Connect = Callable[[Purpose], Engine]
 

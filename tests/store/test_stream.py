@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from pathbook.ledger.store.database import Purpose
-from pathbook.ledger.store.stream import PositionTaken, StoredEntry, Stream
+from pathbook.ledger.store.database.engine import Purpose
+from pathbook.ledger.store.log.stream import PositionTaken, StoredEntry, Stream
 from tests.books import wait_beyond
 
 Connect = Callable[[Purpose], Engine]
@@ -26,7 +26,7 @@ SOON = 20.0
 WRITER = """
 import sys
 from pathbook.ledger.store.database import open_engine
-from pathbook.ledger.store.stream import PositionTaken, Stream
+from pathbook.ledger.store.log.stream import PositionTaken, Stream
 
 url, name, groups, size = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 stream = Stream(open_engine(url, purpose="events"))

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from pathbook.cli.settings import Books
-from pathbook.ledger.collecting import collect_seldom
+from pathbook.ledger.gc_tuning import collect_seldom
 from pathbook.ledger.serials import BookKey, print_book_key
-from pathbook.services.background import running
-from pathbook.services.carrying import carry
 from pathbook.services.clock import now
-from pathbook.services.directory import EVENTS_FILE, KEY_FILE, VIEWS_FILE, Directory, has_books
-from pathbook.services.logs import configure_log
-from pathbook.services.serving import serve as serve_until_told
-from pathbook.services.settings import Settings
-from pathbook.services.stopping import stopping
+from pathbook.services.run.follower_process import carry
+from pathbook.services.run.in_thread import running
+from pathbook.services.run.logs import configure_log
+from pathbook.services.run.serve import serve as serve_until_told
+from pathbook.services.run.settings import Settings
+from pathbook.services.run.signals import stopping
+from pathbook.services.storage import EVENTS_FILE, KEY_FILE, VIEWS_FILE, Directory, has_books
 
 if TYPE_CHECKING:  # loaded where something is measured
     from pathbook.services.measuring import Measuring

@@ -10,7 +10,7 @@ MAX_FACT = 100
 
 
 class Kind(enum.Enum):
-    """What a caller can do about a refusal; services/pathbook/services/statuses.py maps each kind to one gRPC status code."""
+    """What a caller can do about a refusal; services/pathbook/services/translate/statuses.py maps each kind to one gRPC status code."""
 
     INVALID = "the request itself is wrong: change it"
     MISSING = "the thing named does not exist in this book"

@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 
 from pathbook.ledger import commands
 from pathbook.ledger.events import BatchCommissioned, ProductRegistered
-from pathbook.services import answers, receipts, requests
 from pathbook.services.codes import pieces
-from pathbook.services.doors import Doors
 from pathbook.services.drain import Drain
-from pathbook.services.pages import AfterName, AfterNumber, cut, page_limit, parse_token
+from pathbook.services.gateway import Doors
+from pathbook.services.translate import answers, receipts, requests
+from pathbook.services.translate.pages import AfterName, AfterNumber, cut, page_limit, parse_token
 from pathbook.v1 import batches_pb2, batches_pb2_grpc
 
 

@@ -9,10 +9,10 @@ from pathbook.ledger.book import Outcome, Submitted
 from pathbook.ledger.commands import Command, RecordTransfer, ReturnUnits, SellUnits
 from pathbook.ledger.refusals import Reason, refuse
 from pathbook.ledger.values import MAX_RANGES, Selection
-from pathbook.services import requests
-from pathbook.services.doors import Doors
 from pathbook.services.drain import Drain
-from pathbook.services.statuses import Failure, Refused, failed
+from pathbook.services.gateway import Doors
+from pathbook.services.translate import requests
+from pathbook.services.translate.statuses import Failure, Refused, failed
 from pathbook.v1.transfers_pb2 import (
     RECORD_TRANSFERS_MODE_ALL_OR_NOTHING,
     RECORD_TRANSFERS_MODE_EACH,

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import TypeVar
 
-from pathbook.services.statuses import Failure, failed
+from pathbook.services.translate.statuses import Failure, failed
 
 Result = TypeVar("Result")
 

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 
 import grpc
 
-from pathbook.services import requests
-from pathbook.services.doors import Doors
 from pathbook.services.drain import Drain
-from pathbook.services.following import Following
+from pathbook.services.event_batches import Following
+from pathbook.services.gateway import Doors
+from pathbook.services.translate import requests
 from pathbook.v1 import events_pb2
 
 

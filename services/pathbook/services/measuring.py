@@ -8,17 +8,17 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from pathbook.ledger.collecting import as_a_process_of_its_own
+from pathbook.ledger.gc_tuning import as_a_process_of_its_own
 from pathbook.ledger.queries import Queries
-from pathbook.ledger.queries.answers import StepKind
 from pathbook.ledger.refusals import Refusal
-from pathbook.ledger.store import floor
-from pathbook.ledger.store.database import open_engine
-from pathbook.ledger.store.scratch import scratch_database
-from pathbook.ledger.store.stream import Stream
+from pathbook.ledger.steps import StepKind
+from pathbook.ledger.store.bench import floor
+from pathbook.ledger.store.bench.scratch_database import scratch_database
+from pathbook.ledger.store.database.engine import open_engine
+from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.values import Unit
 from pathbook.services.clock import now
-from pathbook.services.directory import EVENTS_FILE, VIEWS_FILE, Directory
+from pathbook.services.storage import EVENTS_FILE, VIEWS_FILE, Directory
 
 FLOOR_FILE: Final = "floor.sqlite"
 """Where the bare database writes, beside the log: on the same disk, and in nobody's way."""

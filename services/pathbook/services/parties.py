@@ -2,9 +2,9 @@
 
 from pathbook.ledger import commands
 from pathbook.ledger.values import PartyKind
-from pathbook.services import answers, receipts, requests
-from pathbook.services.doors import Doors
-from pathbook.services.pages import AfterName, cut, page_limit, parse_token
+from pathbook.services.gateway import Doors
+from pathbook.services.translate import answers, receipts, requests
+from pathbook.services.translate.pages import AfterName, cut, page_limit, parse_token
 from pathbook.v1 import parties_pb2, parties_pb2_grpc
 
 

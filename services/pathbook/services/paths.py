@@ -3,10 +3,10 @@
 from pathbook.ledger.queries import Rung
 from pathbook.ledger.refusals import Reason, refuse
 from pathbook.ledger.values import Unit
-from pathbook.services import answers, requests
-from pathbook.services.doors import Doors
-from pathbook.services.pages import AfterNumber, cut, page_limit, parse_token
-from pathbook.services.statuses import Refused
+from pathbook.services.gateway import Doors
+from pathbook.services.translate import answers, requests
+from pathbook.services.translate.pages import AfterNumber, cut, page_limit, parse_token
+from pathbook.services.translate.statuses import Refused
 from pathbook.v1 import paths_pb2, paths_pb2_grpc
 
 

@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 from pathbook.ledger import commands
 from pathbook.ledger.events import TransferReversed
 from pathbook.ledger.values import DiscrepancyKind, TransferStatus, UnitState
-from pathbook.services import answers, receipts, requests
 from pathbook.services.bulk import Bulk, recording, returning, selling
-from pathbook.services.doors import Doors
-from pathbook.services.pages import AfterTransfer, cut, page_limit, parse_token
+from pathbook.services.gateway import Doors
+from pathbook.services.translate import answers, receipts, requests
+from pathbook.services.translate.pages import AfterTransfer, cut, page_limit, parse_token
 from pathbook.v1 import transfers_pb2, transfers_pb2_grpc
 
 

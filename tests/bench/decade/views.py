@@ -7,9 +7,9 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from pathbook.ledger.store.database import open_engine, reading
-from pathbook.ledger.store.tables import REFILL, VIEWS
-from pathbook.services.directory import EVENTS_FILE, VIEWS_FILE
+from pathbook.ledger.store.database.engine import open_engine, reading
+from pathbook.ledger.store.views.tables import REFILL, VIEWS
+from pathbook.services.storage import EVENTS_FILE, VIEWS_FILE
 from tests.bench.decade.processes import Store
 
 ROWS_AT_ONCE = 10_000

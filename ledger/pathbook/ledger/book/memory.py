@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 from pathbook.ledger.codec import decode
 from pathbook.ledger.commands import Command, RecordTransfer, SellUnits
 from pathbook.ledger.events import RecordedEvent, TransferRecorded, UnitsReturned, UnitsSold
-from pathbook.ledger.rules.needs import Needs, missing
+from pathbook.ledger.rules.required_state import Needs, missing
 from pathbook.ledger.rules.state import State, evolve, take_back
 from pathbook.ledger.runs import Change
-from pathbook.ledger.store.follower import Follower
-from pathbook.ledger.store.loader import Loader
-from pathbook.ledger.store.stream import StoredEntry, Stream, Turn
+from pathbook.ledger.store.log.stream import StoredEntry, Stream, Turn
+from pathbook.ledger.store.views.follower import Follower
+from pathbook.ledger.store.views.state_loader import Loader
 from pathbook.ledger.values import TransferStatus
 
 MAX_TAIL = 20_000

@@ -30,7 +30,6 @@ from pathbook.ledger.events import (
     UnitsWrittenOff,
 )
 from pathbook.ledger.projections import cases, registers, transfers
-from pathbook.ledger.projections.ladders import LadderChanges
 from pathbook.ledger.projections.registers import RequestRow
 from pathbook.ledger.projections.runs import RunChanges
 from pathbook.ledger.projections.stock import StockChanges
@@ -59,7 +58,7 @@ class ViewChanges:
     """What a sequence of events changes in the views; however a book is cut into sequences, they come out alike.
 
     ``rows`` holds, by type, the fields of the rows to insert and to amend, and ``cases`` the steps of cases, each in
-    order. Of runs, stock and ladder only what remains of the changes at the end is kept.
+    order. Of runs and stock only what remains of the changes at the end is kept.
     """
 
     def __init__(self) -> None:
@@ -68,7 +67,6 @@ class ViewChanges:
         self.cases: list[cases.CaseStep] = []
         self.runs = RunChanges()
         self.stock = StockChanges()
-        self.ladder = LadderChanges()
 
     def add(self, recorded: RecordedEvent, changes: Sequence[Change]) -> None:
         """Take in the next event, with what `pathbook.ledger.runs.apply` returned for it."""
@@ -86,15 +84,12 @@ class ViewChanges:
         match event:  # what fills most books comes first, for a match tries its cases in turn
             case TransferRecorded():
                 self._transfers.append(transfers.transferred(recorded, event.terms))
-                self.ladder.paid(event.terms)
             case UnitsSold():
                 self._transfers.append(transfers.sold(recorded, event.terms))
-                self.ladder.paid(event.terms)
             case TransferOffered(terms, deadline):
                 self._transfers.append(transfers.offered(recorded, terms, deadline))
-            case TransferAccepted(terms=terms, unpacked=unpacked):
+            case TransferAccepted(unpacked=unpacked):
                 self._put(transfers.accepted(event, position))
-                self.ladder.paid(terms)
                 self.cases += cases.unpacked(*unpacked)
             case TransferDeclined(transfer):
                 self._put(transfers.closed(transfer, TransferStatus.DECLINED, position))
@@ -104,13 +99,11 @@ class ViewChanges:
                 self._put(transfers.closed(transfer, TransferStatus.LAPSED, position))
             case ReversalAsked(transfer, party):
                 self._put(transfers.reversal_asked(transfer, party))
-            case TransferReversed(transfer, terms):
+            case TransferReversed(transfer):
                 self._put(transfers.reversed_by_both(transfer))
-                self.ladder.unpaid(terms)
             case UnitsReturned(lines=lines):
                 for number, line in enumerate(lines):
                     self._transfers.append(transfers.returned(recorded, number, line))
-                    self.ladder.unpaid(line.terms)
             case PartyRegistered():
                 self._put(registers.party(event, position))
             case PartyAuthorized():

@@ -12,15 +12,13 @@ from pathbook.ledger.queries.answers import (
     Path,
     Product,
     Recall,
-    Rung,
-    RungKind,
-    Step,
-    StepKind,
     StockLine,
     Transfer,
     UnitRun,
 )
-from pathbook.ledger.queries.door import Queries
+from pathbook.ledger.queries.read_api import Queries
+from pathbook.ledger.reports.ladder import Rung, RungKind
+from pathbook.ledger.steps import Step, StepKind
 
 __all__ = [
     "Authorization",

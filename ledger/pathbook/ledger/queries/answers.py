@@ -1,18 +1,16 @@
 """What a book answers. Times are microseconds since 1970 UTC, amounts minor units of their currency."""
 
 import datetime
-import enum
 
 import msgspec
 
 from pathbook.ledger.events import Discrepancy
 from pathbook.ledger.projections.transfers import TransferKind
+from pathbook.ledger.steps import Step
 from pathbook.ledger.values import (
-    Delivery,
     Money,
     PartyKind,
     Ranges,
-    Standing,
     TransferStatus,
     Unit,
     UnitRange,
@@ -122,33 +120,6 @@ class Transfer(msgspec.Struct, frozen=True, gc=False):
     discrepancies: tuple[Discrepancy, ...]
 
 
-class RungKind(enum.IntEnum):
-    """Whose prices a rung holds: of parties of a tier, of parties nobody ever gave one, or of consumers."""
-
-    TIER = 1
-    NO_TIER = 2
-    CONSUMER = 3
-
-
-class Rung(msgspec.Struct, frozen=True, gc=False):
-    """What one tier (0 unless the kind is TIER) paid for units in one currency, less what went back.
-
-    The median of an even number is the lower middle one; the mean is rounded half to even; no price is suggested
-    where the batches differ, or are suggested in another currency.
-    """
-
-    kind: RungKind
-    tier: int
-    currency_code: str
-    units: int
-    least_minor: int
-    median_minor: int
-    most_minor: int
-    mean_minor: int
-    sum_minor: int
-    suggested_minor: int | None
-
-
 class StockLine(msgspec.Struct, frozen=True, gc=False):
     """How many units of a batch a party owns wherever they lie, has in its hands, and has reserved by offers."""
 
@@ -157,46 +128,6 @@ class StockLine(msgspec.Struct, frozen=True, gc=False):
     owned: int
     in_custody: int
     reserved: int
-
-
-class StepKind(enum.IntEnum):
-    """What an event was to the unit."""
-
-    COMMISSIONED = 1
-    TRANSFERRED = 2
-    DELIVERED = 3
-    SOLD = 4
-    CONFIRMED = 5
-    RETURNED = 6
-    WRITTEN_OFF = 7
-    OFFERED = 8
-    RELEASED = 9
-    REVERSED = 10
-
-
-class Step(msgspec.Struct, frozen=True, gc=False):
-    """One event of a unit's past: what it was to the unit, who gave and received, and what it left behind.
-
-    ``giver`` and ``receiver`` are "" where there is none. ``corrected`` marks what was reversed later and what
-    reverses it. ``data`` is the event as stored and hashed, ``head`` the hash of the unit's past up to it.
-    """
-
-    position: int
-    kind: StepKind
-    corrected: bool
-    occurred_at: int
-    recorded_at: int
-    giver: str
-    receiver: str
-    giver_tier: int | None
-    receiver_tier: int | None
-    giver_standing: Standing | None
-    receiver_standing: Standing | None
-    unit_price: Money | None
-    delivery: Delivery | None
-    state: UnitState
-    data: bytes
-    head: bytes
 
 
 class UnitRun(msgspec.Struct, frozen=True, gc=False):

@@ -4,13 +4,13 @@ from functools import lru_cache
 
 from pathbook.ledger.codec import decode
 from pathbook.ledger.events import RecordedEvent
-from pathbook.ledger.queries.answers import Path, Recall, Step, StepKind, UnitRun
+from pathbook.ledger.queries.answers import Path, Recall, UnitRun
 from pathbook.ledger.queries.registers import batch_of, product_of, recalls
-from pathbook.ledger.queries.steps import Movement, movement
 from pathbook.ledger.refusals import Reason, Refusal, refuse
-from pathbook.ledger.store.moment import Moment
-from pathbook.ledger.store.paths import Made, Past
-from pathbook.ledger.store.stream import Stream
+from pathbook.ledger.steps import Movement, Step, StepKind, movement
+from pathbook.ledger.store.log.stream import Stream
+from pathbook.ledger.store.views.snapshot import Moment
+from pathbook.ledger.store.views.unit_history import Made, Past
 from pathbook.ledger.values import WRITTEN_OFF, Unit, UnitRange, UnitState
 
 MAX_KEPT = 8_192

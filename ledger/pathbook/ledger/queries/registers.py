@@ -11,7 +11,7 @@ from pathbook.ledger.projections.registers import (
 )
 from pathbook.ledger.queries.answers import Authorization, Batch, Case, Party, Product, Recall
 from pathbook.ledger.refusals import Reason, Refusal, refuse
-from pathbook.ledger.store.moment import Moment
+from pathbook.ledger.store.views.snapshot import Moment
 from pathbook.ledger.values import Money, PartyKind, UnitRange
 
 

@@ -3,7 +3,7 @@
 from pathbook.ledger.queries.answers import StockLine
 from pathbook.ledger.queries.registers import batch_of
 from pathbook.ledger.refusals import Reason, Refusal, refuse
-from pathbook.ledger.store.moment import Moment
+from pathbook.ledger.store.views.snapshot import Moment
 
 
 def stock(views: Moment, party: str, after: int, limit: int) -> list[StockLine] | Refusal:

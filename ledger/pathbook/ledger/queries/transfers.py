@@ -13,8 +13,8 @@ from pathbook.ledger.events import (
 from pathbook.ledger.projections.transfers import TransferKind, TransferRow
 from pathbook.ledger.queries.answers import Transfer
 from pathbook.ledger.refusals import Reason, Refusal, refuse
-from pathbook.ledger.store.moment import Moment
-from pathbook.ledger.store.stream import Stream
+from pathbook.ledger.store.log.stream import Stream
+from pathbook.ledger.store.views.snapshot import Moment
 from pathbook.ledger.values import Money, Ranges, TransferStatus, is_consumer
 
 _ACCEPTED = (TransferStatus.ACCEPTED_IN_PART, TransferStatus.REVERSED)

@@ -4,9 +4,9 @@ from pathbook.ledger.commands import CommissionBatch, LiftRecall, RecallUnits, R
 from pathbook.ledger.events import BatchCommissioned, ProductRegistered, RecallLifted, UnitsRecalled
 from pathbook.ledger.ranges import joined
 from pathbook.ledger.refusals import Reason, Refusal, refuse
-from pathbook.ledger.rules.moment import first_moment, utc
 from pathbook.ledger.rules.state import State
 from pathbook.ledger.rules.text import refuse_price, refuse_text
+from pathbook.ledger.rules.times import first_moment, utc
 from pathbook.ledger.rules.units import in_bounds
 from pathbook.ledger.values import (
     MAX_BATCH_NUMBER,

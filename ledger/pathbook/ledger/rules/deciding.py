@@ -29,15 +29,15 @@ from pathbook.ledger.commands import (
 from pathbook.ledger.events import Event
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.rules import batch, custody, party, sale, transfer
-from pathbook.ledger.rules.moment import refuse_future
 from pathbook.ledger.rules.state import State
+from pathbook.ledger.rules.times import refuse_future
 from pathbook.ledger.values import PartyKind, is_request_id
 
 
 def decide(state: State, command: Command, now: int) -> Event | Refusal:
     """Return the event a command causes at a time (microseconds since 1970 UTC), or why it may not.
 
-    All that ``pathbook.ledger.rules.needs.missing`` names must be at hand. The state is not changed.
+    All that ``pathbook.ledger.rules.required_state.missing`` names must be at hand. The state is not changed.
     """
     if not is_request_id(command.request_id) and not isinstance(command, LapseTransfer):
         return refuse(Reason.REQUEST_ID_MALFORMED)

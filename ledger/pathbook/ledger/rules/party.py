@@ -5,9 +5,9 @@ from typing import Final
 from pathbook.ledger.commands import AuthorizeParty, RegisterParty, RevokeAuthorization
 from pathbook.ledger.events import AuthorizationRevoked, PartyAuthorized, PartyRegistered
 from pathbook.ledger.refusals import Reason, Refusal, refuse
-from pathbook.ledger.rules.moment import utc
 from pathbook.ledger.rules.state import Authorization, Party, State
 from pathbook.ledger.rules.text import refuse_text
+from pathbook.ledger.rules.times import utc
 from pathbook.ledger.values import (
     MAX_PRODUCTS,
     MAX_TIER,

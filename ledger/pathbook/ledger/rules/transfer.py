@@ -27,10 +27,10 @@ from pathbook.ledger.events import (
 )
 from pathbook.ledger.ranges import count_units, holds, joined, last_units, without
 from pathbook.ledger.refusals import Reason, Refusal, refuse
-from pathbook.ledger.rules.moment import utc
 from pathbook.ledger.rules.party import standing
 from pathbook.ledger.rules.state import State, Transfer
 from pathbook.ledger.rules.text import refuse_price, refuse_text
+from pathbook.ledger.rules.times import utc
 from pathbook.ledger.rules.units import (
     Pick,
     covers,

@@ -7,8 +7,8 @@ import msgspec
 
 from pathbook.ledger.ranges import common, holds, joined, union, without
 from pathbook.ledger.refusals import Reason, Refusal, refuse
-from pathbook.ledger.rules.moment import made_before, utc
 from pathbook.ledger.rules.state import Batch, Case, State, packed_in, packed_within
+from pathbook.ledger.rules.times import made_before, utc
 from pathbook.ledger.runs import Run
 from pathbook.ledger.values import (
     MAX_PIECES,

@@ -1,0 +1,115 @@
+"""The read door: each question, asked of a book's views at one moment."""
+
+from collections.abc import Callable
+from typing import Concatenate, ParamSpec, TypeVar
+
+from pathbook.ledger.queries import ladders, paths, registers, transfers
+from pathbook.ledger.queries import stock as stocks
+from pathbook.ledger.queries.answers import Batch, Case, Head, Party, Path, Product, StockLine, Transfer
+from pathbook.ledger.refusals import Reason, Refusal, refuse
+from pathbook.ledger.reports.ladder import Rung
+from pathbook.ledger.store.database.fast_read import Readings
+from pathbook.ledger.store.log.stream import Stream
+from pathbook.ledger.store.views.snapshot import Moment, ViewsEngine, glance, moment
+from pathbook.ledger.values import TransferStatus, Unit
+
+_Asked = ParamSpec("_Asked")
+_Answer = TypeVar("_Answer")
+
+
+class Queries:
+    """What can be asked of books. Safe to share between threads; each question reads one moment of the views.
+
+    Every question is refused as BOOK_UNKNOWN for a book without events, and else for the reason it names. Each
+    raises pathbook.ledger.store.views.snapshot.ViewsNotWhole while the book's views are being rebuilt, and
+    eventsourcing.persistence.PersistenceError where the database refuses.
+    """
+
+    def __init__(self, stream: Stream, views: ViewsEngine) -> None:
+        """Read the views in ``views``, which a follower carries, and the events of paths in the log."""
+        self._stream, self._views = stream, Readings(views)
+
+    def head(self, book: str) -> Head | Refusal:
+        """Where a book ends, and how far its views have come."""
+        with moment(self._views, book) as views:
+            position = self._stream.head(book)
+            return Head(position, views.position) if position else refuse(Reason.BOOK_UNKNOWN, book=book)
+
+    def party(self, book: str, party: str) -> Party | Refusal:
+        """A party with its authorisations. PARTY_UNKNOWN."""
+        return self._ask(book, registers.party, party)
+
+    def parties(self, book: str, after: str, limit: int) -> list[Party] | Refusal:
+        """At most ``limit`` parties after an id, in order."""
+        return self._ask(book, registers.parties, after, limit)
+
+    def product(self, book: str, gtin: str) -> Product | Refusal:
+        """The product with a GTIN of 14 digits. PRODUCT_UNKNOWN."""
+        return self._ask(book, registers.product, gtin)
+
+    def products(self, book: str, after: str, limit: int) -> list[Product] | Refusal:
+        """At most ``limit`` products after a GTIN, in order."""
+        return self._ask(book, registers.products, after, limit)
+
+    def batch(self, book: str, number: int) -> Batch | Refusal:
+        """The batch with a number, with its recalls. BATCH_UNKNOWN."""
+        return self._ask(book, registers.batch, number)
+
+    def batch_of_lot(self, book: str, gtin: str, lot: str) -> Batch | Refusal:
+        """The batch of a product with a lot number, with its recalls. BATCH_UNKNOWN."""
+        return self._ask(book, registers.batch_of_lot, gtin, lot)
+
+    def batches(self, book: str, gtin: str | None, after: int, limit: int) -> list[Batch] | Refusal:
+        """At most ``limit`` batches of a product, or (None) of all, after a number, in order. PRODUCT_UNKNOWN."""
+        return self._ask(book, registers.batches, gtin, after, limit)
+
+    def case(self, book: str, sscc: str) -> Case | Refusal:
+        """What a packed case holds. CASE_UNKNOWN."""
+        return self._ask(book, registers.case, sscc)
+
+    def transfer(self, book: str, position: int) -> list[Transfer] | Refusal:
+        """What began at a position, with its units: a transfer or sale, or each line of a return. TRANSFER_UNKNOWN."""
+        return self._ask(book, transfers.transfer, self._stream, position)
+
+    def transfers(
+        self,
+        book: str,
+        party: str,
+        status: TransferStatus | None = None,
+        before: tuple[int, int] | None = None,
+        limit: int = 100,
+    ) -> list[Transfer] | Refusal:
+        """At most ``limit`` transfers of a party or consumer before a (position, line), newest first. PARTY_UNKNOWN."""
+        return self._ask(book, transfers.transfers, party, status, before, limit)
+
+    def path(self, book: str, unit: Unit, as_of: int = 0, *, corrections: bool = False) -> Path | Refusal:
+        """The path of a unit as of a position, 0 for now. BATCH_UNKNOWN, RANGE_BEYOND_BATCH."""
+        assert as_of >= 0, as_of
+        past = glance(self._views, book, unit.batch, unit.number)
+        if past is not None and paths.says_all(past, unit, as_of):
+            return paths.told(self._stream, book, unit, past, (), corrections=corrections)
+        return self._ask(book, paths.path, self._stream, unit, as_of, corrections=corrections)
+
+    def ladder_of_batch(self, book: str, number: int) -> list[Rung] | Refusal:
+        """What each tier paid for units of a batch. BATCH_UNKNOWN."""
+        return self._ask(book, ladders.ladder_of_batch, number)
+
+    def ladder_of_product(self, book: str, gtin: str) -> list[Rung] | Refusal:
+        """What each tier paid for units of a product. PRODUCT_UNKNOWN."""
+        return self._ask(book, ladders.ladder_of_product, gtin)
+
+    def stock(self, book: str, party: str, after: int, limit: int) -> list[StockLine] | Refusal:
+        """At most ``limit`` lines of a party's stock after that of a batch (0: from the first). PARTY_UNKNOWN."""
+        return self._ask(book, stocks.stock, party, after, limit)
+
+    def _ask(
+        self,
+        book: str,
+        question: Callable[Concatenate[Moment, _Asked], _Answer],
+        *args: _Asked.args,
+        **kwargs: _Asked.kwargs,
+    ) -> _Answer | Refusal:
+        with moment(self._views, book) as views:
+            if views.position == 0 and self._stream.head(book) == 0:
+                return refuse(Reason.BOOK_UNKNOWN, book=book)
+            return question(views, *args, **kwargs)

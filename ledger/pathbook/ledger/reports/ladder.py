@@ -1,0 +1,153 @@
+"""The price ladder: what each tier paid for units of a batch, beside the price suggested to consumers."""
+
+import enum
+from collections import defaultdict
+from collections.abc import Iterable
+from itertools import accumulate, groupby
+from typing import NamedTuple, assert_never
+
+import msgspec
+
+from pathbook.ledger import events
+from pathbook.ledger.events import Event, Terms
+from pathbook.ledger.values import Money, is_consumer
+
+NO_TIER = -1
+"""The tier under which a party stands that nobody ever gave one."""
+
+CONSUMER_TIER = 1_000
+"""The tier under which consumers stand: above every tier an agent may be given."""
+
+
+class LadderChanges:
+    """How many units each tier receives at each price in a sequence of events, less (below zero) what it gives back.
+
+    ``sums`` holds the units by batch, tier, currency and price of one unit in minor units.
+    """
+
+    def __init__(self) -> None:
+        self.sums: defaultdict[tuple[int, int, str, int], int] = defaultdict(int)
+
+    def add(self, event: Event) -> None:
+        """Count what an event adds. Units that go back no longer count where their original terms had put them."""
+        match event:  # the commonest kind comes first, because match tries its cases in turn
+            case events.TransferRecorded() | events.UnitsSold() | events.TransferAccepted():
+                self._count(event.terms, 1)
+            case events.TransferReversed():
+                self._count(event.terms, -1)
+            case events.UnitsReturned():
+                for line in event.lines:
+                    self._count(line.terms, -1)
+            case (
+                events.TransferOffered()
+                | events.TransferDeclined()
+                | events.TransferWithdrawn()
+                | events.TransferLapsed()
+                | events.ReversalAsked()
+                | events.PartyRegistered()
+                | events.PartyAuthorized()
+                | events.AuthorizationRevoked()
+                | events.ProductRegistered()
+                | events.BatchCommissioned()
+                | events.UnitsDelivered()
+                | events.PurchaseConfirmed()
+                | events.UnitsWrittenOff()
+                | events.CasePacked()
+                | events.CaseUnpacked()
+                | events.UnitsRecalled()
+                | events.RecallLifted()
+            ):
+                pass  # no tier pays for units
+            case _:
+                assert_never(event)
+
+    def _count(self, terms: Terms, sign: int) -> None:
+        sums, tier, price = self.sums, terms.receiver_tier, terms.unit_price
+        if tier is None:
+            tier = CONSUMER_TIER if is_consumer(terms.receiver) else NO_TIER
+        currency, amount = price.currency_code, price.amount_minor
+        for part in terms.ranges:
+            sums[part.batch, tier, currency, amount] += sign * (part.last - part.first + 1)
+
+
+class PriceRow(NamedTuple):
+    """How many units a tier received at a price, in minor units."""
+
+    tier: int
+    currency_code: str
+    amount_minor: int
+    units: int
+
+
+class RungKind(enum.IntEnum):
+    """Whose prices a rung holds: of parties of a tier, of parties nobody ever gave one, or of consumers."""
+
+    TIER = 1
+    NO_TIER = 2
+    CONSUMER = 3
+
+
+class Rung(msgspec.Struct, frozen=True, gc=False):
+    """What one tier (0 unless the kind is TIER) paid for units in one currency, less what went back.
+
+    The median of an even number is the lower middle one; the mean is rounded half to even; no price is suggested
+    where the batches differ, or are suggested in another currency.
+    """
+
+    kind: RungKind
+    tier: int
+    currency_code: str
+    units: int
+    least_minor: int
+    median_minor: int
+    most_minor: int
+    mean_minor: int
+    sum_minor: int
+    suggested_minor: int | None
+
+
+_OTHERS = {NO_TIER: RungKind.NO_TIER, CONSUMER_TIER: RungKind.CONSUMER}
+
+
+def rungs(prices: Iterable[PriceRow], suggested: Money | None) -> list[Rung]:
+    """Return a rung for each tier and currency: tiers from the first down, then no tier, then consumers."""
+    return [
+        _rung(RungKind(kind), tier, currency_code, list(paid), suggested)
+        for (kind, tier, currency_code), paid in groupby(
+            sorted(prices, key=_place), key=lambda p: _place(p)[:3]
+        )
+    ]
+
+
+def _place(price: PriceRow) -> tuple[int, int, str, int]:
+    kind = _OTHERS.get(price.tier, RungKind.TIER)
+    tier = price.tier if kind is RungKind.TIER else 0
+    return kind.value, tier, price.currency_code, price.amount_minor
+
+
+def _rung(
+    kind: RungKind, tier: int, currency_code: str, prices: list[PriceRow], suggested: Money | None
+) -> Rung:
+    units = sum(price.units for price in prices)
+    total = sum(price.units * price.amount_minor for price in prices)
+    middle = (units + 1) // 2  # of an even number the lower one
+    counted = accumulate(price.units for price in prices)
+    median = next(price.amount_minor for price, count in zip(prices, counted, strict=True) if count >= middle)
+    comparable = suggested is not None and suggested.currency_code == currency_code
+    return Rung(
+        kind,
+        tier,
+        currency_code,
+        units,
+        prices[0].amount_minor,
+        median,
+        prices[-1].amount_minor,
+        _half_to_even(total, units),
+        total,
+        suggested.amount_minor if suggested is not None and comparable else None,
+    )
+
+
+def _half_to_even(total: int, units: int) -> int:
+    mean, rest = divmod(total, units)
+    return mean + (2 * rest > units or (2 * rest == units and mean % 2 == 1))

@@ -1,0 +1,35 @@
+"""By which key these books' codes are told: a fingerprint beside the log, so that a wrong key is noticed at once."""
+
+import sqlalchemy as sa
+from sqlalchemy import Engine
+from sqlalchemy.schema import CreateTable
+
+from pathbook.ledger.store.database.engine import create_schema, reading, writing
+
+CODE_KEY = sa.Table(
+    "code_key",
+    sa.MetaData(),
+    sa.Column("fingerprint", sa.LargeBinary, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+
+def is_code_key(engine: Engine, fingerprint: bytes) -> bool:
+    """Tell whether a fingerprint is that of the books' key; the first one ever asked about is.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: the database refuses.
+    """
+    with reading(engine) as connection:
+        known = None
+        if sa.inspect(connection).has_table(CODE_KEY.name):
+            known = connection.execute(sa.select(CODE_KEY.c.fingerprint)).scalar()
+    if known is None:
+        with writing(engine) as connection:
+            create_schema(connection)
+            connection.execute(CreateTable(CODE_KEY, if_not_exists=True))
+            known = connection.execute(sa.select(CODE_KEY.c.fingerprint)).scalar()
+            if known is None:  # or another process was first
+                connection.execute(CODE_KEY.insert().values(fingerprint=fingerprint))
+                return True
+    return bytes(known) == fingerprint

@@ -1,0 +1,172 @@
+"""Reading a book's views at one moment: whatever is looked up, it is as of the same position."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from itertools import starmap
+from typing import TypeAlias, TypeVar
+
+from sqlalchemy import Engine, Select
+
+from pathbook.ledger.projections.cases import CaseRangeRow, CaseRow
+from pathbook.ledger.projections.registers import AuthorizationRow, BatchRow, PartyRow, ProductRow, RecallRow
+from pathbook.ledger.projections.transfers import TransferRow
+from pathbook.ledger.reports.ladder import PriceRow
+from pathbook.ledger.store.database.fast_read import Reading, Readings
+from pathbook.ledger.store.log.stream import persistence_errors
+from pathbook.ledger.store.views import lookups, unit_history
+from pathbook.ledger.store.views.lookups import NEVER, Standing, StockRow
+from pathbook.ledger.values import TransferStatus
+
+ViewsEngine: TypeAlias = Engine
+"""The engine on the views, as a room calls it that knows no database."""
+
+_Row = TypeVar("_Row")
+
+
+class ViewsNotWhole(Exception):  # noqa: N818 -- nothing is broken: the views are being made anew
+    """The views of `book` stand at `position`, and before `through` they lack what they once had."""
+
+    def __init__(self, book: str, position: int, through: int) -> None:
+        super().__init__(
+            f"The views of book {book} are being rebuilt and stand at position {position} of {through}. Ask again."
+        )
+        self.book = book
+        self.position = position
+        self.through = through
+
+
+class Moment:
+    """A book's views at one moment, in which they stand at ``position``. Pages hold at most ``limit`` rows."""
+
+    def __init__(self, reading: Reading, book: str, position: int) -> None:
+        self._reading, self.book, self.position = reading, book, position
+
+    def party(self, party: str) -> PartyRow | None:
+        """The party, None where there is none."""
+        return self._one(lookups.PARTY_NAMED, PartyRow, party=party)
+
+    def parties(self, after: str, limit: int) -> list[PartyRow]:
+        """The parties after an id, in order."""
+        return self._all(lookups.PARTIES, PartyRow, after=after, limit=limit)
+
+    def authorizations(self, party: str) -> list[AuthorizationRow]:
+        """The authorisations of a party, oldest first."""
+        return self._all(lookups.AUTHORIZATIONS, AuthorizationRow, party=party)
+
+    def product(self, product: str) -> ProductRow | None:
+        """The product with a GTIN of 14 digits, None where there is none."""
+        return self._one(lookups.PRODUCT_NAMED, ProductRow, product=product)
+
+    def products(self, after: str, limit: int) -> list[ProductRow]:
+        """The products after a GTIN, in order."""
+        return self._all(lookups.PRODUCTS, ProductRow, after=after, limit=limit)
+
+    def suggestions(self, product: str) -> list[tuple[int, str]]:
+        """The prices suggested for batches of a product, as amount and currency: two, where there are more."""
+        return self._all(lookups.SUGGESTIONS, lambda minor, currency: (minor, currency), product=product)
+
+    def batch(self, batch: int) -> BatchRow | None:
+        """The batch with a number, None where there is none."""
+        return self._one(lookups.BATCH_NUMBERED, BatchRow, batch=batch)
+
+    def batch_of_lot(self, product: str, lot: str) -> BatchRow | None:
+        """The batch of a product with a lot number, None where there is none."""
+        return self._one(lookups.BATCH_OF_LOT, BatchRow, product=product, lot=lot)
+
+    def batches(self, product: str | None, after: int, limit: int) -> list[BatchRow]:
+        """The batches of a product, or of all, after a number, in order."""
+        if product is None:
+            return self._all(lookups.BATCHES, BatchRow, after=after, limit=limit)
+        return self._all(lookups.BATCHES_OF_PRODUCT, BatchRow, product=product, after=after, limit=limit)
+
+    def recalls(self, batch: int) -> list[RecallRow]:
+        """The recalls of a batch, oldest first."""
+        return self._all(lookups.RECALLS, RecallRow, batch=batch)
+
+    def case(self, sscc: str) -> CaseRow | None:
+        """The packed case with an SSCC, None where there is none."""
+        return self._one(lookups.CASE_NAMED, CaseRow, sscc=sscc)
+
+    def case_ranges(self, sscc: str) -> list[CaseRangeRow]:
+        """The units packed loose in a case, in order."""
+        return self._all(lookups.CASE_RANGES, CaseRangeRow, sscc=sscc)
+
+    def cases_in(self, sscc: str) -> list[CaseRow]:
+        """The cases packed in a case, in order of their SSCCs."""
+        return self._all(lookups.CASES_IN, CaseRow, sscc=sscc)
+
+    def transfer(self, position: int) -> list[TransferRow]:
+        """The lines of what was transferred, sold or returned at a position."""
+        return self._all(lookups.TRANSFER_AT, TransferRow, transfer=position)
+
+    def transfers(
+        self, party: str, status: TransferStatus | None, before: tuple[int, int], limit: int
+    ) -> list[TransferRow]:
+        """The transfers of a party before a position and line, newest first; only those of a status, or all."""
+        place = {"before": before[0], "before_line": before[1]}
+        if status is None:
+            return self._all(lookups.TRANSFERS, TransferRow, party=party, limit=limit, **place)
+        accepted = status is TransferStatus.ACCEPTED
+        statement = lookups.TRANSFERS_ACCEPTED if accepted else lookups.TRANSFERS_NOT_ACCEPTED
+        return self._all(statement, TransferRow, party=party, status=status.value, limit=limit, **place)
+
+    def prices_of_batch(self, batch: int) -> list[PriceRow]:
+        """What the tiers paid for units of a batch."""
+        return self._all(lookups.PRICES_OF_BATCH, PriceRow, batch=batch)
+
+    def prices_of_product(self, product: str) -> list[PriceRow]:
+        """What the tiers paid for units of all batches of a product."""
+        return self._all(lookups.PRICES_OF_PRODUCT, PriceRow, product=product)
+
+    def stock(self, party: str, after: int, limit: int) -> list[StockRow]:
+        """What a party has of each batch, soonest to expire first, then by number, after that of a batch (0: all)."""
+        last = self.batch(after) if after else None
+        expiry = "" if last is None else last.expires_on or NEVER
+        return self._all(
+            lookups.STOCK_OF_PARTY,
+            lambda *row: StockRow(BatchRow(*row[:-4]), *row[-4:]),
+            party=party,
+            after_expiry=expiry,
+            after=after,
+            limit=limit,
+        )
+
+    def past(self, batch: int, number: int) -> unit_history.Past | None:
+        """What the views know of a unit, None where there is none."""
+        return unit_history.past(self._reading, self.book, batch, number)
+
+    def held(self, batch: int, number: int, made: unit_history.Made, as_of: int) -> unit_history.Held:
+        """The run that an event made around a unit, as it was at a position."""
+        return unit_history.held(self._reading, self.book, batch, number, made, as_of)
+
+    def _all(
+        self, lookup: Select[*tuple[object, ...]], row: Callable[..., _Row], **asked: str | int
+    ) -> list[_Row]:
+        return list(starmap(row, self._reading.ask(lookup, {"book": self.book, **asked})))
+
+    def _one(
+        self, lookup: Select[*tuple[object, ...]], row: Callable[..., _Row], **asked: str | int
+    ) -> _Row | None:
+        found = self._all(lookup, row, **asked)
+        return found[0] if found else None
+
+
+@contextlib.contextmanager
+def moment(views: Readings, book: str) -> Iterator[Moment]:
+    """Open a book's views for as long as a few lookups take. A book never followed stands at position 0.
+
+    Raises:
+        ViewsNotWhole: they are being rebuilt, and have not reached where they were.
+    """
+    with persistence_errors(), views.one_moment() as reading:
+        (standing,) = map(Standing._make, reading.ask(lookups.POSITION, {"book": book}))
+        if standing.position < standing.through:
+            raise ViewsNotWhole(book, *standing)
+        yield Moment(reading, book, standing.position)
+
+
+def glance(views: Readings, book: str, batch: int, number: int) -> unit_history.Past | None:
+    """What the views know of a unit, sooner than in a moment; None where there is none, or they are not whole."""
+    with persistence_errors():
+        found = unit_history.past(views, book, batch, number)
+    return None if found is None or found.position < found.through else found

@@ -1,0 +1,275 @@
+"""Reads from the views what the writer needs to decide, each time in one snapshot with the position it is of."""
+
+import datetime
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import ARRAY, ColumnElement, Connection, Engine, Table
+
+from pathbook.ledger.codec import decode
+from pathbook.ledger.events import (
+    BatchCommissioned,
+    ProductRegistered,
+    Terms,
+    TransferOffered,
+    TransferRecorded,
+    UnitsSold,
+)
+from pathbook.ledger.events import TransferAccepted as Accepted
+from pathbook.ledger.projections.cases import CaseRangeRow, CaseRow
+from pathbook.ledger.projections.registers import (
+    AuthorizationRow,
+    BatchRow,
+    PartyRow,
+    ProductRow,
+    RecallRow,
+    RequestRow,
+    products_from_text,
+    ranges_from_text,
+    request_hash,
+)
+from pathbook.ledger.projections.transfers import TransferRow
+from pathbook.ledger.rules.required_state import Needs
+from pathbook.ledger.rules.state import Authorization, Batch, Case, Party, Product, Recall, State, Transfer
+from pathbook.ledger.runs import Partition, Run
+from pathbook.ledger.store.database.engine import reading
+from pathbook.ledger.store.log.stream import StoredEntry, Stream
+from pathbook.ledger.store.views.tables import (
+    AUTHORIZATION,
+    BATCH,
+    CASE_RANGE,
+    OPEN_WITH_DEADLINE,
+    PACKED_CASE,
+    PARTY,
+    PRODUCT,
+    RECALL,
+    REQUEST,
+    RUN,
+    STOCK,
+    TRANSFER,
+    RunRow,
+    run_from_row,
+)
+from pathbook.ledger.store.views.tracking import SQLAlchemyTrackingRecorder
+from pathbook.ledger.values import Money, PartyKind, TransferStatus, UnitRange
+
+_Row = TypeVar("_Row")
+_Key = TypeVar("_Key", str, int)
+
+MAX_NAMED = 500
+"""How many keys one statement names: databases limit a statement's parameters."""
+
+
+class Loader:
+    """Loads parts of a book's state, as of the position its views stand at."""
+
+    def __init__(self, stream: Stream, views: Engine, tracking: SQLAlchemyTrackingRecorder) -> None:
+        """Read the views in ``views``, and terms of transfers in the log."""
+        self._stream, self._views, self._tracking = stream, views, tracking
+
+    def open(self, book: str) -> State:
+        """Return a state with nothing at hand but where the book stands and which offers can lapse."""
+        with reading(self._views) as connection:
+            position = self._tracking.max_tracking_id_on(connection, book) or 0
+            last = sa.select(sa.func.max(BATCH.c.batch)).where(BATCH.c.book == book)
+            due = sa.select(TRANSFER.c.deadline, TRANSFER.c.transfer).where(
+                TRANSFER.c.book == book, OPEN_WITH_DEADLINE
+            )
+            last_batch = connection.execute(last).scalar() or 0
+            deadlines = sorted((row.deadline, row.transfer) for row in connection.execute(due))
+        recorded = [decode(entry.position, entry.data) for entry in self._stream.at(book, [position])]
+        state = State(book, position, recorded[0].recorded_at if recorded else 0, last_batch)
+        state.deadlines = deadlines
+        return state
+
+    def requests(self, book: str, names: Iterable[str]) -> tuple[int, list[int]]:
+        """Return where the views stand, and at which positions any of these requests may have been answered."""
+        hashes = map(request_hash, names)
+        with reading(self._views) as connection:
+            position = self._tracking.max_tracking_id_on(connection, book) or 0
+            rows = _named(connection, REQUEST, RequestRow, book, "request_hash", hashes)
+        return position, [row.position for row in rows]
+
+    def load(self, book: str, needs: Needs) -> State:
+        """Return a state with what is needed at hand; None for what the views do not know."""
+        with reading(self._views) as connection:
+            state = State(book, self._tracking.max_tracking_id_on(connection, book) or 0)
+            _load_parties(connection, state, needs)
+            _load_products(connection, state, needs)
+            _load_batches(connection, state, needs)
+            _load_cases(connection, state, needs)
+            _load_recalls(connection, state, needs)
+            _load_holdings(connection, state, needs)
+            known = _named(connection, TRANSFER, TransferRow, book, "transfer", needs.transfers)
+        state.transfers = dict.fromkeys(needs.transfers)
+        self._load_transfers(state, known)
+        return state
+
+    def entries(self, book: str, positions: list[int]) -> list[StoredEntry]:
+        """Return what the log holds at these positions."""
+        return self._stream.at(book, positions)
+
+    def _load_transfers(self, state: State, rows: list[TransferRow]) -> None:
+        """Take the terms from the log: from the acceptance, where there is one."""
+        position_of = {
+            (row.answered_position if row.accepted_units else row.transfer): row
+            for row in rows
+            if row.line == 0
+        }
+        for entry in self._stream.at(state.book, list(position_of)):
+            row = position_of[entry.position]
+            event = decode(entry.position, entry.data).event
+            if isinstance(event, TransferOffered | Accepted | TransferRecorded | UnitsSold):
+                status = TransferStatus(row.status)
+                terms: Terms = event.terms
+                state.transfers[row.transfer] = Transfer(status, terms, row.deadline, row.reversal_asked_by)
+
+
+def _rows(
+    connection: Connection,
+    table: Table,
+    row: Callable[..., _Row],
+    book: str,
+    *conditions: ColumnElement[bool],
+) -> list[_Row]:
+    """Return the rows of a book that meet the conditions, in the order of the primary key."""
+    columns = [column for column in table.c if column.name != "book"]
+    statement = sa.select(*columns).where(table.c.book == book, *conditions).order_by(*table.primary_key)
+    return [row(*values) for values in connection.execute(statement)]
+
+
+def _named(
+    connection: Connection,
+    table: Table,
+    row: Callable[..., _Row],
+    book: str,
+    name: str,
+    keys: Iterable[_Key],
+    *conditions: ColumnElement[bool],
+) -> list[_Row]:
+    """Return the rows of a book whose column has one of the keys, and that meet the conditions."""
+    named, column = list(keys), table.c[name]
+    chunks = (named[begin : begin + MAX_NAMED] for begin in range(0, len(named), MAX_NAMED))
+    return [
+        found
+        for chunk in chunks
+        for found in _rows(connection, table, row, book, _among(connection, column, chunk), *conditions)
+    ]
+
+
+def _among(connection: Connection, column: ColumnElement[_Key], keys: list[_Key]) -> ColumnElement[bool]:
+    """Say that a column has one of the keys."""
+    if connection.dialect.name != "postgresql":
+        return column.in_(keys)
+    return column == sa.any_(sa.cast(keys, ARRAY(column.type)))  # one statement for any number of keys
+
+
+def _load_parties(connection: Connection, state: State, needs: Needs) -> None:
+    state.authorizations = dict.fromkeys(needs.authorizations)
+    for given in _named(
+        connection, AUTHORIZATION, AuthorizationRow, state.book, "position", needs.authorizations
+    ):
+        state.authorizations[given.position] = given.party
+    state.parties = dict.fromkeys(needs.parties)
+    for row in _named(connection, PARTY, PartyRow, state.book, "party", needs.parties):
+        state.parties[row.party] = Party(PartyKind(row.kind), row.position, {})
+    for given in _named(connection, AUTHORIZATION, AuthorizationRow, state.book, "party", needs.parties):
+        party = state.parties[given.party]
+        assert party is not None, given
+        party.authorizations[given.position] = Authorization(
+            given.position,
+            given.upline,
+            given.tier,
+            products_from_text(given.products),
+            given.valid_from,
+            given.valid_until,
+            given.revoked_from,
+        )
+
+
+def _load_products(connection: Connection, state: State, needs: Needs) -> None:
+    state.products = dict.fromkeys(needs.products)
+    for row in _named(connection, PRODUCT, ProductRow, state.book, "product", needs.products):
+        price = Money(row.suggested_minor, row.suggested_currency)
+        state.products[row.product] = Product(
+            ProductRegistered(row.product, row.brand, row.name, price), row.position
+        )
+    state.lots = dict.fromkeys(needs.lots)
+    lots = sa.tuple_(BATCH.c.product, BATCH.c.lot)
+    named = list(needs.lots)
+    for begin in range(0, len(named), MAX_NAMED // 2):
+        chunk = named[begin : begin + MAX_NAMED // 2]
+        for batch in _rows(connection, BATCH, BatchRow, state.book, lots.in_(chunk)):
+            state.lots[batch.product, batch.lot] = batch.batch
+
+
+def _load_batches(connection: Connection, state: State, needs: Needs) -> None:
+    state.batches = dict.fromkeys(needs.batches)
+    book, numbers = state.book, needs.batches
+    for row in _named(connection, BATCH, BatchRow, book, "batch", numbers):
+        state.batches[row.batch] = Batch(_commissioned(row), [], {})
+    current: dict[int, list[Run]] = {}
+    for run in _named(connection, RUN, RunRow, book, "batch", numbers, RUN.c.valid_to.is_(None)):
+        current.setdefault(run.batch, []).append(run_from_row(run))
+    state.partitions = {number: Partition(number, found) for number, found in current.items()}
+    for part in _named(connection, CASE_RANGE, CaseRangeRow, book, "batch", numbers):
+        _at_hand(state, part.batch).packed.append((part.first, part.last, part.sscc))
+    for made in _named(connection, RECALL, RecallRow, book, "batch", numbers):
+        ranges = ranges_from_text(made.batch, made.ranges)
+        recall = Recall(ranges, made.occurred_at, bool(made.lifted_position))
+        _at_hand(state, made.batch).recalls[made.position] = recall
+
+
+def _at_hand(state: State, number: int) -> Batch:
+    batch = state.batches[number]
+    assert batch is not None, number
+    return batch
+
+
+def _commissioned(row: BatchRow) -> BatchCommissioned:
+    return BatchCommissioned(
+        row.batch,
+        row.product,
+        row.brand,
+        row.lot,
+        row.size,
+        datetime.date.fromisoformat(row.made_on),
+        datetime.date.fromisoformat(row.expires_on) if row.expires_on else None,
+        Money(row.suggested_minor, row.suggested_currency),
+    )
+
+
+def _load_cases(connection: Connection, state: State, needs: Needs) -> None:
+    state.cases = dict.fromkeys(needs.cases)
+    book, names = state.book, needs.cases
+    contents: dict[str, list[UnitRange]] = {}
+    for part in _named(connection, CASE_RANGE, CaseRangeRow, book, "sscc", names):
+        contents.setdefault(part.sscc, []).append(UnitRange(part.batch, part.first, part.last))
+    inner: dict[str, list[str]] = {}
+    for case in _named(connection, PACKED_CASE, CaseRow, book, "outer", names):
+        inner.setdefault(case.outer or "", []).append(case.sscc)
+    for row in _named(connection, PACKED_CASE, CaseRow, book, "sscc", names):
+        ranges, cases = contents.get(row.sscc, []), inner.get(row.sscc, [])
+        state.cases[row.sscc] = Case(tuple(sorted(ranges)), tuple(cases), row.party, row.outer or "")
+
+
+def _load_recalls(connection: Connection, state: State, needs: Needs) -> None:
+    state.recalls = dict.fromkeys(needs.recalls)
+    for row in _named(connection, RECALL, RecallRow, state.book, "position", needs.recalls):
+        state.recalls[row.position] = row.batch
+
+
+def _load_holdings(connection: Connection, state: State, needs: Needs) -> None:
+    for party, product in needs.holdings:
+        owned = (
+            sa.select(STOCK.c.batch)
+            .join(BATCH, sa.and_(BATCH.c.book == STOCK.c.book, BATCH.c.batch == STOCK.c.batch))
+            .where(
+                STOCK.c.book == state.book,
+                STOCK.c.party == party,
+                STOCK.c.owned > 0,
+                BATCH.c.product == product,
+            )
+        )
+        state.holdings[party, product] = set(connection.execute(owned).scalars())

@@ -1,0 +1,307 @@
+"""The views' tables, in a file of their own that may be dropped, and how a run becomes a row and a row a run.
+
+Positions and unit numbers are integers, times microseconds since 1970 UTC, dates YYYY-MM-DD, amounts minor units of
+their currency, enums their numbers. Every table is keyed by the book first. The columns after it are, in order,
+the fields of the rows that pathbook.ledger.projections makes.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, SmallInteger, Table
+
+from pathbook.ledger.runs import Run
+from pathbook.ledger.store.database.engine import TEXT
+from pathbook.ledger.values import TransferStatus, UnitState
+
+VIEWS_VERSION = "0002"
+"""The version of these tables and of what is put in them: the last step in pathbook.ledger.store.views.migrations."""
+
+KEPT_AS = "kept_as"
+"""Names the type of a column where it is narrower than what it may be compared with."""
+
+VIEWS = MetaData()
+"""Every table of the views."""
+
+
+def _table(name: str, *columns: Column[str] | Column[int] | Column[bytes] | Index) -> Table:
+    # Without row ids a row lies in its primary key and nowhere else: one search finds it, one write makes it.
+    book = Column("book", TEXT, primary_key=True)
+    return Table(name, VIEWS, book, *columns, sqlite_with_rowid=False)
+
+
+def _text(name: str, *, key: bool = False, optional: bool = False) -> Column[str]:
+    return Column(name, TEXT, primary_key=key, nullable=optional)
+
+
+def _partial(name: str, *columns: str, where: sa.TextClause) -> Index:
+    """An index on the rows that meet a condition."""
+    return Index(name, *columns, sqlite_where=where, postgresql_where=where)
+
+
+def _number(name: str, *, key: bool = False, optional: bool = False) -> Column[int]:
+    return Column(name, BigInteger, primary_key=key, nullable=optional, autoincrement=False)
+
+
+def _small(name: str, *, key: bool = False) -> Column[int]:
+    """A number below 2^31 (of a batch, a unit, a line, a tier), kept in half the space; asked for as any number."""
+    return Column(
+        name, BigInteger, primary_key=key, nullable=False, autoincrement=False, info={KEPT_AS: Integer}
+    )
+
+
+def _enum(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False, autoincrement=False, info={KEPT_AS: SmallInteger})
+
+
+PARTY = _table("party", _text("party", key=True), _enum("kind"), _number("position"))
+
+AUTHORIZATION = _table(
+    "authorization",
+    _number("position", key=True),
+    _text("party"),
+    _text("upline"),
+    _small("tier"),
+    _text("products"),
+    _text("region"),
+    _number("valid_from"),
+    _number("valid_until", optional=True),
+    _number("revoked_from", optional=True),
+    Index("authorization_of_party", "book", "party", "position"),
+)
+
+PRODUCT = _table(
+    "product",
+    _text("product", key=True),
+    _text("brand"),
+    _text("name"),
+    _number("suggested_minor"),
+    _text("suggested_currency"),
+    _number("position"),
+)
+
+BATCH = _table(
+    "batch",
+    _small("batch", key=True),
+    _text("product"),
+    _text("brand"),
+    _text("lot"),
+    _number("size"),
+    _text("made_on"),
+    _text("expires_on", optional=True),
+    _number("suggested_minor"),
+    _text("suggested_currency"),
+    _number("position"),
+    Index("batch_of_lot", "book", "product", "lot", unique=True),
+    Index("batch_of_product", "book", "product", "batch"),
+)
+
+RECALL = _table(
+    "recall",
+    _number("position", key=True),
+    _small("batch"),
+    _text("ranges"),
+    _text("note"),
+    _number("occurred_at"),
+    _number("lifted_position"),
+    Index("recall_of_batch", "book", "batch", "position"),
+)
+
+REQUEST = _table("request", _number("request_hash", key=True), _number("position", key=True))
+
+PRESENT = sa.text("valid_to IS NULL")
+"""Met by the runs in force: those of a batch are its partition."""
+
+RUN = _table(
+    "run",
+    _small("batch", key=True),
+    _small("first", key=True),
+    _number("valid_from", key=True),
+    _number("valid_to", optional=True),
+    _small("last"),
+    _number("position"),
+    _small("origin"),
+    _number("previous"),
+    _small("previous_origin"),
+    _text("owner"),
+    _text("custodian"),
+    _enum("state"),
+    _number("transfer"),
+    _text("way"),
+    Column("head", LargeBinary, nullable=False),
+    _partial("run_present", "book", "batch", "first", where=PRESENT),
+)
+"""One row for each run an event made, for ever, and one for each that a cut left and that is in force. Those in force
+have no ``valid_to`` and are the batch's partition. (``previous_origin``, ``previous``) is (``first``, ``valid_from``)
+of the row that the event before made: a unit's path is a walk along these."""
+
+NOT_ACCEPTED = sa.text(f"status <> {TransferStatus.ACCEPTED.value}")
+"""A condition that a query repeats to be served by the indexes on transfers of other status."""
+
+OPEN_WITH_DEADLINE = sa.text(f"status = {TransferStatus.OFFERED.value} AND deadline IS NOT NULL")
+"""A condition that a query repeats to be served by the index on the deadlines of open offers."""
+
+TRANSFER = _table(
+    "transfer",
+    _number("transfer", key=True),
+    _small("line", key=True),
+    _enum("kind"),
+    _enum("status"),
+    _text("giver"),
+    _text("receiver"),
+    _number("amount_minor"),
+    _text("currency_code"),
+    _number("units"),
+    _number("accepted_units"),
+    _number("occurred_at"),
+    _number("recorded_at"),
+    _number("deadline", optional=True),
+    _number("answered_position"),
+    _text("reversal_asked_by"),
+    _number("returns_transfer"),
+    Index("transfer_of_giver", "book", "giver", "transfer", "line"),
+    Index("transfer_of_receiver", "book", "receiver", "transfer", "line"),
+    # Nearly all are accepted: whoever looks for another status, an open offer above all, need not pass them by.
+    _partial(
+        "transfer_of_giver_by_status",
+        "book",
+        "giver",
+        "status",
+        "transfer",
+        "line",
+        where=NOT_ACCEPTED,
+    ),
+    _partial(
+        "transfer_of_receiver_by_status",
+        "book",
+        "receiver",
+        "status",
+        "transfer",
+        "line",
+        where=NOT_ACCEPTED,
+    ),
+    _partial("transfer_deadline", "book", "deadline", where=OPEN_WITH_DEADLINE),
+)
+
+PACKED_CASE = _table(
+    "packed_case",
+    _text("sscc", key=True),
+    _text("outer", optional=True),
+    _text("party"),
+    _number("position"),
+    Index("packed_case_in_outer", "book", "outer"),
+)
+
+CASE_RANGE = _table(
+    "case_range",
+    _small("batch", key=True),
+    _small("first", key=True),
+    _small("last"),
+    _text("sscc"),
+    Index("case_range_in_case", "book", "sscc"),
+)
+
+NO_UNITS = sa.text("units = 0")
+"""A condition that the removal repeats to be served by the index on rows of the ladder to be removed."""
+
+LADDER = _table(
+    "ladder",
+    _small("batch", key=True),
+    _small("tier", key=True),
+    _text("currency_code", key=True),
+    _number("amount_minor", key=True),
+    _number("units"),
+    _partial("ladder_to_remove", "book", "units", where=NO_UNITS),
+)
+"""A histogram: how many units of a batch a tier received at a price. A row of no units is removed."""
+
+NOTHING_LEFT = sa.text("owned = 0 AND in_custody = 0 AND reserved = 0")
+"""A condition that the removal repeats to be served by the index on rows of the stock to be removed."""
+
+STOCK = _table(
+    "stock",
+    _text("party", key=True),
+    _small("batch", key=True),
+    _number("owned"),
+    _number("in_custody"),
+    _number("reserved"),
+    _partial("stock_to_remove", "book", "owned", "in_custody", "reserved", where=NOTHING_LEFT),
+)
+"""What parties have of each batch. A row of all zeros is removed."""
+
+REFILL = _table("refill", _number("through"))
+"""Up to which position a book's views have to be carried before they are whole, since they were last begun anew."""
+
+
+class RunRow(NamedTuple):
+    """The columns of a row of RUN after the book."""
+
+    batch: int
+    first: int
+    valid_from: int
+    valid_to: int | None
+    last: int
+    position: int
+    origin: int
+    previous: int
+    previous_origin: int
+    owner: str
+    custodian: str
+    state: int
+    transfer: int
+    way: str
+    head: bytes
+
+
+_STATES = {state.value: state for state in UnitState}
+
+
+def row_from_run(batch: int, run: Run, valid_to: int | None = None) -> tuple[object, ...]:
+    """Return the fields of a RunRow: a run of a batch, in force until, but not at, a position (None: still)."""
+    return (  # no RunRow, which takes as long to make as all else here, and there are many
+        batch,
+        run.first,
+        run.valid_from,
+        valid_to,
+        run.last,
+        run.position,
+        run.origin,
+        run.previous,
+        run.previous_origin,
+        run.owner,
+        run.custodian,
+        run.state.value,
+        run.transfer,
+        way_to_text(run.way),
+        run.head,
+    )
+
+
+def run_from_row(row: RunRow) -> Run:
+    """Return the run that a row holds."""
+    return Run(
+        row.first,
+        row.last,
+        row.valid_from,
+        row.position,
+        row.origin,
+        row.previous,
+        row.previous_origin,
+        row.owner,
+        row.custodian,
+        _STATES[row.state],
+        row.transfer,
+        way_from_text(row.way),
+        row.head,
+    )
+
+
+def way_to_text(way: Sequence[int]) -> str:
+    """Write the positions of a way: decimal, with commas between them."""
+    return ",".join(map(str, way))
+
+
+def way_from_text(text: str) -> tuple[int, ...]:
+    """Read a way from what `way_to_text` wrote."""
+    return tuple(map(int, text.split(","))) if text else ()

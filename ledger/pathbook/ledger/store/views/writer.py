@@ -1,0 +1,143 @@
+"""Writing the views: what a sequence of events changes in them, and dropping views of another version."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, groupby
+from typing import Final
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy import Connection, Engine
+
+from pathbook.ledger.projections import cases, registers, transfers
+from pathbook.ledger.projections.runs import RunChanges
+from pathbook.ledger.projections.views import Row as ViewRow
+from pathbook.ledger.projections.views import ViewChanges
+from pathbook.ledger.reports.ladder import LadderChanges
+from pathbook.ledger.store.database.bulk_write import (
+    Row,
+    Statement,
+    adding,
+    amending,
+    emptying,
+    inserting,
+    removing,
+)
+from pathbook.ledger.store.database.engine import FormatNotKnown, create_schema, reading, writing
+from pathbook.ledger.store.database.planner_stats import describe
+from pathbook.ledger.store.views import tables
+
+_LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+
+# Executed in this order, for what is amended may have been inserted by the same sequence of events.
+_REGISTERS: Mapping[type[ViewRow], Statement] = {
+    registers.RequestRow: inserting(tables.REQUEST),
+    registers.PartyRow: inserting(tables.PARTY),
+    registers.ProductRow: inserting(tables.PRODUCT),
+    registers.BatchRow: inserting(tables.BATCH),
+    registers.AuthorizationRow: inserting(tables.AUTHORIZATION),
+    registers.AuthorizationEnd: amending(tables.AUTHORIZATION, registers.AuthorizationEnd._fields),
+    registers.RecallRow: inserting(tables.RECALL),
+    registers.RecallEnd: amending(tables.RECALL, registers.RecallEnd._fields),
+    transfers.TransferRow: inserting(tables.TRANSFER),
+    transfers.TransferAnswer: amending(tables.TRANSFER, transfers.TransferAnswer._fields),
+    transfers.ReversalRequest: amending(tables.TRANSFER, transfers.ReversalRequest._fields),
+    transfers.TransferReversal: amending(tables.TRANSFER, transfers.TransferReversal._fields),
+}
+_CASES: Mapping[type[cases.CaseStep], Sequence[Statement]] = {
+    cases.CaseRow: [inserting(tables.PACKED_CASE)],
+    cases.CaseRangeRow: [inserting(tables.CASE_RANGE)],
+    cases.CaseOuter: [amending(tables.PACKED_CASE, cases.CaseOuter._fields)],
+    cases.CaseUnpacking: [
+        removing(tables.PACKED_CASE, ["sscc"]),
+        removing(tables.CASE_RANGE, ["sscc"]),
+        emptying(tables.PACKED_CASE, "outer"),
+    ],
+}
+_ALEMBIC = sa.table("alembic_version", sa.column("version_num", sa.Text))
+_RUN_KEY = ["batch", "first", "valid_from"]
+_INSERT_RUN = inserting(tables.RUN)
+_END_RUN = amending(tables.RUN, [*_RUN_KEY, "valid_to"])
+_REMOVE_RUN = removing(tables.RUN, _RUN_KEY)
+_ADD_LADDER, _REMOVE_LADDER = adding(tables.LADDER), removing(tables.LADDER, [], tables.NO_UNITS)
+_ADD_STOCK, _REMOVE_STOCK = adding(tables.STOCK), removing(tables.STOCK, [], tables.NOTHING_LEFT)
+
+STATEMENTS: Final = (
+    *_REGISTERS.values(),
+    *chain.from_iterable(_CASES.values()),
+    *(_REMOVE_RUN, _END_RUN, _INSERT_RUN),
+    *(_ADD_LADDER, _ADD_STOCK, _REMOVE_LADDER, _REMOVE_STOCK),
+)
+"""All that ever write a view: a place here means the same in every process of this program."""
+
+MIGRATIONS = "pathbook.ledger:store/views/migrations"
+"""Where alembic finds the steps that lead from one version of the tables to the next."""
+
+
+def open_views(engine: Engine) -> None:
+    """See to it that the tables are there and of VIEWS_VERSION: older ones are migrated.
+
+    Raises:
+        FormatNotKnown: they are of a version that this program does not know.
+    """
+    with reading(engine) as connection:
+        found = _version(connection)
+    if found == tables.VIEWS_VERSION:
+        return
+    with writing(engine) as connection:
+        found = _version(connection)  # another process may have been first
+        if found != tables.VIEWS_VERSION:
+            _migrate(connection, found, str(engine.url.render_as_string()))
+
+
+def _version(connection: Connection) -> str:
+    """Return the version of the tables, "" for none."""
+    if not sa.inspect(connection).has_table(_ALEMBIC.name):
+        return ""
+    return connection.execute(sa.select(_ALEMBIC.c.version_num)).scalar() or ""
+
+
+def _migrate(connection: Connection, found: str, database: str) -> None:
+    from alembic import command  # noqa: PLC0415 -- takes a moment, and is needed once
+    from alembic.config import Config  # noqa: PLC0415 -- as above
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 -- as above
+
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", MIGRATIONS)
+    known = {step.revision for step in ScriptDirectory.from_config(config).walk_revisions()}
+    if found and found not in known:
+        raise FormatNotKnown(database, found, tables.VIEWS_VERSION)
+    create_schema(connection)
+    if not found:  # or they are from before versions were kept so
+        for name in sa.inspect(connection).get_table_names():
+            sa.Table(name, sa.MetaData()).drop(connection)
+    else:
+        _LOG.warning("views of an older version are migrated", found=found, version=tables.VIEWS_VERSION)
+    command.upgrade(config, tables.VIEWS_VERSION)
+    if connection.dialect.name == "sqlite":
+        describe(tables.VIEWS, connection)
+
+
+def writes(changes: ViewChanges, ladder: LadderChanges) -> Iterator[tuple[Statement, list[Row]]]:
+    """Yield the statements that write what a sequence of events changes, in order, each with its rows.
+
+    Each is one of STATEMENTS. The views must stand where the sequence begins when they are executed.
+    """
+    assert changes.rows.keys() <= _REGISTERS.keys(), changes.rows.keys()
+    for kind, statement in _REGISTERS.items():
+        yield statement, changes.rows.get(kind, [])
+    for step, steps in groupby(changes.cases, key=type):
+        rows: list[Row] = list(steps)
+        for statement in _CASES[step]:
+            yield statement, rows
+    yield from _run_writes(changes.runs)
+    yield _ADD_LADDER, [(*key, more) for key, more in ladder.sums.items() if more]
+    yield _ADD_STOCK, [(*key, *more) for key, more in changes.stock.sums.items() if any(more)]
+    yield _REMOVE_LADDER, [()]
+    yield _REMOVE_STOCK, [()]
+
+
+def _run_writes(runs: RunChanges) -> Iterator[tuple[Statement, list[Row]]]:
+    yield _REMOVE_RUN, list(runs.removed)
+    yield _END_RUN, [(*key, position) for key, position in runs.ended.items() if key not in runs.made]
+    made = sorted(runs.made.items())
+    yield _INSERT_RUN, [tables.row_from_run(key[0], run, runs.ended.get(key)) for key, run in made]

@@ -1,0 +1,38 @@
+"""Serving books until this process is told to end: in this process, or in several."""
+
+import logging
+from collections.abc import Callable
+
+import structlog
+
+from pathbook.ledger.book.memory import MAX_TAIL
+from pathbook.ledger.gc_tuning import collect_seldom
+from pathbook.services.run.in_thread import running
+from pathbook.services.run.logs import configure_log
+from pathbook.services.run.settings import Settings
+from pathbook.services.run.signals import stopping
+from pathbook.services.run.workers import serve_together
+
+_LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+
+
+def serve(settings: Settings, ready: Callable[[str], None]) -> None:
+    """Serve until told to end (SIGINT, SIGTERM), then drain; ``ready`` is called with HOST:PORT.
+
+    Raises: as pathbook.services.run.workers.serve_together.
+    """
+    configure_log(logging.INFO)
+    collect_seldom()
+    if not settings.follows:
+        _LOG.warning(
+            "another process has to carry the views: until one does, reads that wait for them fail, and so do"
+            " writes once they are too far behind",
+            command="pathbook follow",
+            too_far_behind=MAX_TAIL,
+        )
+    if settings.workers > 1:
+        serve_together(settings, ready)
+        return
+    with stopping() as told, running(settings, logging.INFO) as port:
+        ready(f"{settings.listen.rpartition(':')[0]}:{port}")
+        told.wait()

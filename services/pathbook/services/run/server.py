@@ -1,0 +1,139 @@
+"""The server: the five services, health and reflection on one port, from its start to its drained end."""
+
+import asyncio
+from typing import Final
+
+import grpc
+import structlog
+from grpc_health.v1 import health, health_pb2_grpc
+from grpc_health.v1.health_pb2 import HealthCheckResponse
+from grpc_reflection.v1alpha import reflection
+
+from pathbook.services.batches import BatchService
+from pathbook.services.bulk import Bulk
+from pathbook.services.clock import now
+from pathbook.services.drain import Drain
+from pathbook.services.event_batches import Following
+from pathbook.services.events import EventService
+from pathbook.services.gateway import Doors
+from pathbook.services.interceptor import Calls
+from pathbook.services.parties import PartyService
+from pathbook.services.paths import PathService
+from pathbook.services.run.settings import Settings
+from pathbook.services.storage import Directory
+from pathbook.services.transfers import TransferService
+from pathbook.v1 import (
+    batches_pb2,
+    batches_pb2_grpc,
+    events_pb2,
+    parties_pb2,
+    parties_pb2_grpc,
+    paths_pb2,
+    paths_pb2_grpc,
+    transfers_pb2,
+    transfers_pb2_grpc,
+)
+
+MAX_REQUEST_BYTES: Final = 4 * 1024 * 1024
+"""The largest message accepted: a batch of 1,000 writes takes some 150 KiB, 10,000 codes some 220 KiB."""
+
+MAX_CALLS_OF_A_CONNECTION: Final = 1_000
+"""How many calls one connection may have open at once; more wait."""
+
+OPTIONS: Final = (
+    ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
+    ("grpc.max_send_message_length", -1),  # one event alone may be large, and it must come out again
+    ("grpc.max_concurrent_streams", MAX_CALLS_OF_A_CONNECTION),
+    ("grpc.keepalive_time_ms", 60_000),  # followers that vanished are let go within two minutes
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),  # how often clients may ask for signs of life
+    ("grpc.keepalive_permit_without_calls", 1),
+)
+
+SERVICES: Final = tuple(
+    file.DESCRIPTOR.services_by_name[name].full_name
+    for file, name in (
+        (parties_pb2, "PartyService"),
+        (batches_pb2, "BatchService"),
+        (transfers_pb2, "TransferService"),
+        (paths_pb2, "PathService"),
+        (events_pb2, "EventService"),
+    )
+)
+"""The full names of our services, for health and reflection."""
+
+_LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+
+
+class Server:
+    """One server over one directory of books, in the event loop it was started in.
+
+    Where it is one of several, they share a port. Else a second server on the port is an error, not a lottery.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._drain = Drain()
+        self._health = health.aio.HealthServicer()
+        shares_port = ("grpc.so_reuseport", int(settings.workers > 1))
+        self._server = grpc.aio.server(interceptors=[Calls()], options=[*OPTIONS, shares_port])
+
+    async def start(self) -> int:
+        """Open the books, listen, and return the port.
+
+        Raises:
+            OSError: the address cannot be listened on.
+            Exception: as pathbook.services.storage.Directory.
+        """
+        self._directory = await asyncio.to_thread(
+            Directory,
+            self._settings.data,
+            now,
+            database=self._settings.database,
+            carries=self._settings.follows,
+            allow_event_loss=self._settings.allow_event_loss,
+        )
+        self._doors = Doors(self._directory)
+        self._add_services()
+        try:
+            port = self._server.add_insecure_port(self._settings.listen)
+        except RuntimeError as error:
+            await self._close()
+            raise OSError(f"Cannot listen on {self._settings.listen}: {error}") from error
+        await self._server.start()
+        for name in SERVICES:
+            await self._health.set(name, HealthCheckResponse.SERVING)
+        host = self._settings.listen.rpartition(":")[0]
+        _LOG.info("listening", address=f"{host}:{port}", place=self._settings.place)
+        if not self._settings.is_loopback:
+            _LOG.warning(
+                "there is no access control yet: whoever reaches this address can read and write every book",
+                address=f"{host}:{port}",
+            )
+        return port
+
+    async def stop(self) -> None:
+        """Answer what was asked, end what follows, take nothing new, and close the books."""
+        _LOG.info("stopping")
+        await self._health.enter_graceful_shutdown()
+        self._drain.begin()
+        await self._server.stop(self._settings.drain_seconds)
+        await self._close()
+        _LOG.info("stopped")
+
+    async def _close(self) -> None:
+        await asyncio.to_thread(self._directory.close)
+        self._doors.close()
+
+    def _add_services(self) -> None:
+        doors, drain, server = self._doors, self._drain, self._server
+        following = Following(doors, self._directory.stream, self._directory.follower)
+        parties_pb2_grpc.add_PartyServiceServicer_to_server(PartyService(doors), server)
+        batches_pb2_grpc.add_BatchServiceServicer_to_server(BatchService(doors, drain), server)
+        transfers_pb2_grpc.add_TransferServiceServicer_to_server(
+            TransferService(doors, Bulk(doors, drain)), server
+        )
+        paths_pb2_grpc.add_PathServiceServicer_to_server(PathService(doors), server)
+        EventService(doors, following, drain).add_to(server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
