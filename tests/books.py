@@ -10,12 +10,12 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from pathbook.ledger.book import Answer, Outcome
-from pathbook.ledger.books import Library
+from pathbook.ledger.books import Books
 from pathbook.ledger.commands import Command, CommissionBatch, RecordTransfer, RegisterParty, RegisterProduct
 from pathbook.ledger.store.database.engine import Purpose, open_engine
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.follower import Follower
-from pathbook.ledger.store.views.state_loader import Loader
+from pathbook.ledger.store.views.state_loader import StateLoader
 from pathbook.ledger.store.views.tracking import SQLAlchemyTrackingRecorder
 from pathbook.ledger.values import Money, PartyKind, Quantity, Selection
 from tests.scenario import MASK, NOON
@@ -76,15 +76,15 @@ class HeldClock(Clock):
 
 
 @contextlib.contextmanager
-def library(place: Path, clock: Clock | None = None, *, follow: bool = True) -> Iterator[Library]:
-    """Open the store of a place as a server does, perhaps with views that nobody carries on."""
+def library(place: Path, clock: Clock | None = None, *, follow: bool = True) -> Iterator[Books]:
+    """Open the store of a place as a server does, perhaps with views that nobody projects on."""
     events, views = engine(place, "events"), engine(place, "views")
     stream = Stream(events)
     follower = Follower(stream, views)
     if follow:
         follower.start()
-    opened = Library(
-        stream, Loader(stream, views, SQLAlchemyTrackingRecorder(views)), follower, clock or Clock()
+    opened = Books(
+        stream, StateLoader(stream, views, SQLAlchemyTrackingRecorder(views)), follower, clock or Clock()
     )
     try:
         yield opened
@@ -96,7 +96,7 @@ def library(place: Path, clock: Clock | None = None, *, follow: bool = True) -> 
         views.dispose()
 
 
-def ask(opened: Library, *commands: Command) -> list[Outcome]:
+def ask(opened: Books, *commands: Command) -> list[Outcome]:
     """Submit commands as one, and return what came of each."""
     return opened.submit("masks", commands).result(PATIENCE)
 

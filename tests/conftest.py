@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from tests.books import DATABASE_FILE
 from tests.postgres import drop_database, new_database
@@ -19,3 +20,10 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
     (tmp_path / DATABASE_FILE).write_text(url, "utf-8")
     yield tmp_path
     drop_database(url)
+
+
+@pytest.fixture(autouse=True)
+def log_of_its_own() -> Iterator[None]:
+    """A test that configures the log leaves nothing of it to the next: its stream is closed by then."""
+    yield
+    structlog.reset_defaults()

@@ -48,12 +48,12 @@ from pathbook.ledger.values import (
     MAX_REQUEST_ID,
     MAX_TEXT,
     MAX_TIER,
+    AuthorizationStatus,
     Delivery,
     DiscrepancyKind,
     Money,
     PartyKind,
     Ranges,
-    Standing,
     UnitRange,
     UnitState,
     is_lot,
@@ -92,7 +92,7 @@ batches: Final = st.integers(1, MAX_BATCH_NUMBER)
 times: Final = st.integers(_YEAR_1900, _YEAR_2100)
 dates: Final = st.dates()
 tiers: Final = st.none() | st.integers(0, MAX_TIER)
-standings: Final = st.sampled_from(Standing)
+standings: Final = st.sampled_from(AuthorizationStatus)
 money: Final = st.builds(Money, st.integers(0, MAX_AMOUNT_MINOR), st.sampled_from(_CURRENCIES))
 
 
@@ -118,8 +118,8 @@ transfer_terms: Final = st.builds(
     delivery=st.sampled_from(Delivery),
     giver_tier=tiers,
     receiver_tier=tiers,
-    giver_standing=standings,
-    receiver_standing=standings,
+    giver_authorization=standings,
+    receiver_authorization=standings,
 ).filter(lambda terms: terms.giver != terms.receiver)
 sale_terms: Final = st.builds(
     Terms,
@@ -130,8 +130,8 @@ sale_terms: Final = st.builds(
     delivery=st.sampled_from(Delivery),
     giver_tier=tiers,
     receiver_tier=st.none(),
-    giver_standing=standings,
-    receiver_standing=st.none(),
+    giver_authorization=standings,
+    receiver_authorization=st.none(),
 )
 discrepancies: Final = st.builds(Discrepancy, kind=st.sampled_from(DiscrepancyKind), ranges=ranges())
 return_lines: Final = st.builds(ReturnLine, transfer=positions, terms=transfer_terms | sale_terms)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pathbook.ledger.book import Answer, Outcome
-from pathbook.ledger.books import Library
+from pathbook.ledger.books import Books
 from pathbook.ledger.commands import Command
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.store.log.stream import Stream
@@ -20,7 +20,7 @@ from tests.rules.test_taking_back import movements
 from tests.scenario import NOON, Story
 
 
-def whole(opened: Library, *commands: Command | Refusal) -> list[Outcome]:
+def whole(opened: Books, *commands: Command | Refusal) -> list[Outcome]:
     """Submit commands to be recorded all or not at all."""
     return opened.submit("masks", commands, all_or_nothing=True).result(PATIENCE)
 
@@ -64,7 +64,7 @@ def test_a_batch_in_which_one_is_refused_is_not_recorded(place: Path) -> None:
         assert [outcomes[0], outcomes[1], outcomes[3]] == [other, other, other]
         assert told(outcomes[2:3]) == [Reason.STOCK_TOO_SMALL]
         assert outcomes[4] == unread
-        assert opened._books["masks"]._memory.beginnings == 1
+        assert opened._books["masks"]._memory.reload_count == 1
         assert head(place) == 4
         assert positions(ask(opened, units("a", 0, 9))) == [5]  # neither the units nor the id were taken
     with library(place) as opened:
@@ -103,7 +103,7 @@ def test_a_refused_batch_does_not_take_its_neighbours_with_it(place: Path) -> No
             [8, Reason.STOCK_TOO_SMALL, Reason.REQUEST_ID_REUSED],
             [9, 10],
         ]
-        assert opened._books["masks"]._memory.beginnings == 1
+        assert opened._books["masks"]._memory.reload_count == 1
     assert head(place) == 10
 
 

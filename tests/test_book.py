@@ -237,7 +237,7 @@ def test_a_return_may_span_more_transfers_than_one_statement_names(
     """Units that came one by one go back in one return, after a cold start too."""
     with library(place) as opened:
         positions(ask(opened, *BEGINNING, *(record(f"r{number}") for number in range(40))))
-    monkeypatch.setattr(streams, "PICKED_AT_ONCE", 7)
+    monkeypatch.setattr(streams, "POSITIONS_PER_STATEMENT_MAX", 7)
     with library(place) as opened:
         units = Selection((UnitRange(1, 0, 39),))
         assert positions(ask(opened, ReturnUnits(request_id="back", owner="ann", units=units))) == [45]
@@ -273,7 +273,7 @@ def test_a_brand_that_cannot_be_begins_no_book(place: Path) -> None:
 
 def test_many_offers_due_at_once_all_lapse(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What does not lapse with one group lapses with the next."""
-    monkeypatch.setattr(writer, "MAX_LAPSES", 3)
+    monkeypatch.setattr(writer, "GROUP_LAPSES_MAX", 3)
     offers = [
         OfferTransfer(
             request_id=f"o{number}",
@@ -327,11 +327,11 @@ class BookAgainstModel(Model):
 def little_memory(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the book forget what it can, in the test that asks for it."""
     if request.cls is not None:
-        monkeypatch.setattr(memory, "MAX_RUNS_AT_HAND", 3)
-        monkeypatch.setattr(memory, "MAX_TRANSFERS_AT_HAND", 2)
-        monkeypatch.setattr(memory, "MAX_CASES_AT_HAND", 1)
-        monkeypatch.setattr(memory, "MAX_LOTS_AT_HAND", 1)
-        monkeypatch.setattr(memory, "GROUPS_BETWEEN_TIDYING", 1)
+        monkeypatch.setattr(memory, "LOADED_RUNS_MAX", 3)
+        monkeypatch.setattr(memory, "LOADED_TRANSFERS_MAX", 2)
+        monkeypatch.setattr(memory, "LOADED_CASES_MAX", 1)
+        monkeypatch.setattr(memory, "LOADED_LOTS_MAX", 1)
+        monkeypatch.setattr(memory, "EVICTION_INTERVAL_GROUPS", 1)
 
 
 TestBookAgainstModel = BookAgainstModel.TestCase

@@ -11,7 +11,7 @@ from pathbook.ledger.book import Answer, memory
 from pathbook.ledger.commands import AuthorizeParty, CommissionBatch, RecordTransfer, RegisterParty
 from pathbook.ledger.events import TransferRecorded
 from pathbook.ledger.refusals import Reason, Refusal
-from pathbook.ledger.values import PartyKind, Quantity, Selection, Standing, UnitRange
+from pathbook.ledger.values import AuthorizationStatus, PartyKind, Quantity, Selection, UnitRange
 from tests.books import BEGINNING, ask, follower_stands_at, library, positions, record
 from tests.scenario import MASK
 
@@ -30,15 +30,15 @@ def test_standing_is_judged_after_a_cold_start(place: Path, products: tuple[str,
     onward = msgspec.structs.replace(record("on"), giver="ann", receiver="ben")
     beyond = msgspec.structs.replace(record("off"), giver="ben", receiver="cat")
     for command, expected in (
-        (onward, (Standing.AUTHORIZED, Standing.AUTHORIZED)),
-        (beyond, (Standing.AUTHORIZED, Standing.NEVER_AUTHORIZED)),
+        (onward, (AuthorizationStatus.AUTHORIZED, AuthorizationStatus.AUTHORIZED)),
+        (beyond, (AuthorizationStatus.AUTHORIZED, AuthorizationStatus.NEVER_AUTHORIZED)),
     ):
         with library(place) as opened:
             (answer,) = ask(opened, command)
             assert isinstance(answer, Answer)
             assert isinstance(answer.recorded.event, TransferRecorded)
             terms = answer.recorded.event.terms
-            assert (terms.giver_standing, terms.receiver_standing) == expected
+            assert (terms.giver_authorization, terms.receiver_authorization) == expected
 
 
 @pytest.mark.parametrize("restart", [False, True])
@@ -71,9 +71,9 @@ def test_a_quantity_of_a_product_is_taken_from_batches_gained_since(place: Path,
 
 def test_a_lot_is_taken_though_its_batch_was_let_go(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory keeps few batches and few lots; a lot that it let go cannot be commissioned again."""
-    monkeypatch.setattr(memory, "MAX_RUNS_AT_HAND", 3)
-    monkeypatch.setattr(memory, "MAX_LOTS_AT_HAND", 3)
-    monkeypatch.setattr(memory, "GROUPS_BETWEEN_TIDYING", 1)
+    monkeypatch.setattr(memory, "LOADED_RUNS_MAX", 3)
+    monkeypatch.setattr(memory, "LOADED_LOTS_MAX", 3)
+    monkeypatch.setattr(memory, "EVICTION_INTERVAL_GROUPS", 1)
 
     def batch(request_id: str, lot: str) -> CommissionBatch:
         day = datetime.date(2025, 12, 2)

@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 from pathbook.ledger.codec import decode, encode, leaf_hash
 from pathbook.ledger.codec.fields import EARLIEST_TIME, LATEST_TIME
 from pathbook.ledger.events import Event, RecordedEvent, TransferRecorded
-from pathbook.ledger.values import Delivery, DiscrepancyKind, PartyKind, Standing, TransferStatus, UnitState
+from pathbook.ledger.values import (
+    AuthorizationStatus,
+    Delivery,
+    DiscrepancyKind,
+    PartyKind,
+    TransferStatus,
+    UnitState,
+)
 from pathbook.v1 import events_pb2, values_pb2
 from tests.strategies import EVENTS, positions, request_digests, request_ids, times
 from tests.test_stored_format import BYTES, NOON
@@ -64,7 +71,7 @@ def test_every_kind_of_event_is_known() -> None:
         (Delivery, values_pb2.Delivery),
         (DiscrepancyKind, values_pb2.DiscrepancyKind),
         (PartyKind, values_pb2.PartyKind),
-        (Standing, values_pb2.Standing),
+        (AuthorizationStatus, values_pb2.AuthorizationStatus),
         (TransferStatus, values_pb2.TransferStatus),
         (UnitState, values_pb2.UnitState),
     ],
@@ -97,7 +104,7 @@ def test_a_time_beyond_the_calendar_is_never_written(time: int) -> None:
 
 
 def test_a_leaf_is_hashed_as_certificate_transparency_hashes_it() -> None:
-    """The leaf hash of no bytes is that of RFC 6962's test vectors, and an event carries its own."""
+    """The leaf hash of no bytes is that of RFC 6962's test vectors, and an event has its own."""
     assert leaf_hash(b"").hex() == "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"
     assert PARTY.leaf == hashlib.sha256(b"\x00" + BYTES["PartyRegistered.v1"]).digest()
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from pathbook.ledger.book import Outcome, writer
-from pathbook.ledger.books import Library
+from pathbook.ledger.books import Books
 from tests.books import BEGINNING, PATIENCE, HeldClock, ask, library, positions, record
 
-MANY = writer.MANY_CALLERS
+MANY = writer.GATHER_MIN_CALLERS
 
 
-def asked_apart(opened: Library, names: range) -> list[Future[list[Outcome]]]:
+def asked_apart(opened: Books, names: range) -> list[Future[list[Outcome]]]:
     """Submit transfers as callers do who each take a moment."""
     futures = []
     for name in names:
@@ -22,7 +22,7 @@ def asked_apart(opened: Library, names: range) -> list[Future[list[Outcome]]]:
     return futures
 
 
-def answered_together(opened: Library, clock: HeldClock) -> None:
+def answered_together(opened: Books, clock: HeldClock) -> None:
     """Have the writer answer MANY callers with one transaction, and one before them."""
     clock.goes.clear()
     before = clock.asked
@@ -41,8 +41,8 @@ def test_many_who_were_answered_together_share_a_transaction_again(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The writer waits until as many have asked, and no longer; when it has been idle, it waits for nobody."""
-    monkeypatch.setattr(writer, "GATHER_SECONDS", PATIENCE)
-    monkeypatch.setattr(writer, "IDLE_SECONDS", 2.0)
+    monkeypatch.setattr(writer, "GATHER_TIMEOUT_S", PATIENCE)
+    monkeypatch.setattr(writer, "IDLE_CHECK_INTERVAL_S", 2.0)
     clock = HeldClock()
     with library(place, clock) as opened:
         ask(opened, *BEGINNING)
@@ -60,7 +60,7 @@ def test_a_writer_that_waits_for_callers_ends_when_it_is_closed(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who asked already is answered first."""
-    monkeypatch.setattr(writer, "GATHER_SECONDS", PATIENCE)
+    monkeypatch.setattr(writer, "GATHER_TIMEOUT_S", PATIENCE)
     clock = HeldClock()
     with library(place, clock) as opened:
         ask(opened, *BEGINNING)

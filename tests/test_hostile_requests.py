@@ -140,7 +140,7 @@ def test_a_hostile_request_is_refused_and_its_neighbours_are_recorded(
             (outcome,) = future.result(PATIENCE)
             assert isinstance(outcome, Refusal), command
         assert all(isinstance(future.result(PATIENCE)[0], Answer) for future in waiting[1::2])
-        assert opened._books["masks"]._memory.beginnings == 1
+        assert opened._books["masks"]._memory.reload_count == 1
         head = 4 + len(hostile)
         follower = opened._follower
         assert follower.reached("masks", head).result(PATIENCE) == head

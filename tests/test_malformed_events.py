@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pathbook.ledger.codec import MalformedEvent, decode, leaf_hash
+from pathbook.ledger.codec import MalformedEventError, decode, leaf_hash
 from pathbook.v1 import events_pb2
 from tests.test_stored_format import BYTES, ENVELOPE, NOON
 
@@ -29,8 +29,8 @@ MALFORMED: Final[list[tuple[str, object, str]]] = [
     ("transfer_recorded.terms.ranges.0.first", -1, "1:-1-999 is no range of units"),
     ("transfer_recorded.terms.delivery", None, "Delivery has no number 0"),
     ("transfer_recorded.terms.delivery", -1, "Delivery has no number -1"),
-    ("transfer_recorded.terms.giver_standing", None, "Standing has no number 0"),
-    ("transfer_recorded.terms.receiver_standing", 7, "Standing has no number 7"),
+    ("transfer_recorded.terms.giver_authorization", None, "AuthorizationStatus has no number 0"),
+    ("transfer_recorded.terms.receiver_authorization", 7, "AuthorizationStatus has no number 7"),
     ("party_registered.kind", 4, "PartyKind has no number 4"),
     ("party_authorized.valid_from", None, "its valid_from is missing"),
     ("party_authorized.valid_until.nanos", 1, "is no time in whole microseconds"),
@@ -72,7 +72,7 @@ def overwritten(path: str, value: object) -> bytes:
 @pytest.mark.parametrize(("path", "value", "said"), MALFORMED)
 def test_what_is_missing_or_out_of_place_is_refused(path: str, value: object, said: str) -> None:
     """A malformed event is refused with its position and what is wrong with it."""
-    with pytest.raises(MalformedEvent, match="event at position 7 is malformed: ") as refused:
+    with pytest.raises(MalformedEventError, match="event at position 7 is malformed: ") as refused:
         decode(7, overwritten(path, value))
     assert said in str(refused.value)
     assert refused.value.position == 7
@@ -118,7 +118,7 @@ def test_strictly_an_event_has_one_form(data: bytes) -> None:
     usual, read = decode(7, DECLINED, strict=True), decode(7, data)
     assert read == msgspec.structs.replace(usual, leaf=leaf_hash(data))
     with pytest.raises(
-        MalformedEvent, match="a field is unknown, given twice, out of order or longer than need be"
+        MalformedEventError, match="a field is unknown, given twice, out of order or longer than need be"
     ):
         decode(7, data, strict=True)
 
@@ -127,7 +127,7 @@ def test_strictly_the_time_is_said_once() -> None:
     """A time of happening equal to that of recording is left out, or the bytes are not a book's."""
     data = DECLINED.replace(field(2, DECLINED[10:22]), field(2, DECLINED[2:8]))
     assert decode(7, data).occurred_at == NOON
-    with pytest.raises(MalformedEvent):
+    with pytest.raises(MalformedEventError):
         decode(7, data, strict=True)
 
 
@@ -162,5 +162,5 @@ def damaged(draw: st.DrawFn) -> bytes:
 @given(st.binary() | contents | nearly_events | damaged(), st.booleans())
 def test_no_bytes_whatever_raise_anything_else(data: bytes, strict: bool) -> None:
     """Any bytes are an event or malformed, and there is no third."""
-    with contextlib.suppress(MalformedEvent):
+    with contextlib.suppress(MalformedEventError):
         decode(7, data, strict=strict)

@@ -35,7 +35,15 @@ from pathbook.ledger.events import (
     UnitsSold,
     UnitsWrittenOff,
 )
-from pathbook.ledger.values import Delivery, DiscrepancyKind, Money, PartyKind, Standing, UnitRange, UnitState
+from pathbook.ledger.values import (
+    AuthorizationStatus,
+    Delivery,
+    DiscrepancyKind,
+    Money,
+    PartyKind,
+    UnitRange,
+    UnitState,
+)
 from pathbook.v1 import events_pb2
 
 NOON: Final = 1_717_243_200_000_000  # 2024-06-01T12:00:00Z
@@ -53,8 +61,8 @@ MOVED: Final = Terms(
     Delivery.LATER,
     0,
     1,
-    Standing.AUTHORIZED,
-    Standing.NEVER_AUTHORIZED,
+    AuthorizationStatus.AUTHORIZED,
+    AuthorizationStatus.NEVER_AUTHORIZED,
 )
 SOLD: Final = Terms(
     "agent-5",
@@ -64,7 +72,7 @@ SOLD: Final = Terms(
     Delivery.WITH_TITLE,
     None,
     None,
-    Standing.REVOKED,
+    AuthorizationStatus.REVOKED,
     None,
 )
 

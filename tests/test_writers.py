@@ -33,7 +33,7 @@ def write_one_by_one(directory: Path, writer: str, count: int) -> None:
     with library(directory, Clock(NOON + DAY)) as opened:
         for number in range(count):
             positions(ask(opened, record(f"{writer}-{number}")))
-        assert opened._books["masks"]._memory.beginnings == 1
+        assert opened._books["masks"]._memory.reload_count == 1
 
 
 def write_to_many(directory: Path, writer: str, books: int, count: int) -> None:
@@ -177,4 +177,4 @@ def test_an_idle_writer_knows_what_others_wrote(place: Path) -> None:
             assert time.monotonic() < until
             time.sleep(0.05)
         assert positions(ask(idle, msgspec.structs.replace(record("y"), receiver="bob"))) == [7]
-        assert memory.beginnings == 1
+        assert memory.reload_count == 1

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pathbook.bench import checks, moves
-from pathbook.bench.model import Mismatch, Model
+from pathbook.bench.model import MismatchError, Model
 from pathbook.bench.moves import SCATTERED_RANGES, TIERS, Move, Shape, draw, parties
 from pathbook.v1.events_pb2 import Event
 from pathbook.v1.transfers_pb2 import RecordTransfersResponse, RecordTransfersResult
@@ -84,12 +84,12 @@ def test_a_gap_a_duplicate_and_a_refusal_are_found() -> None:
     twice[2].duplicate = True
     for wrong in (gap, twice, receipts(4), receipts(6), receipts(5)[::-1]):
         model, _ = begun(1, Shape(10), 5)
-        with pytest.raises(Mismatch, match=f"^{PHASE}: "):
+        with pytest.raises(MismatchError, match=f"^{PHASE}: "):
             checks.recorded(PHASE, model, made, wrong, BEGUN)
     refused = RecordTransfersResult()
     refused.refusal.message = "Nobody has these units."
     answer = RecordTransfersResponse(results=[refused]).SerializeToString()
-    with pytest.raises(Mismatch, match="Nobody has these units"):
+    with pytest.raises(MismatchError, match="Nobody has these units"):
         checks.receipts_of_batches(PHASE, [answer])
 
 
@@ -97,7 +97,7 @@ def test_a_transfer_recorded_that_cannot_be_is_found() -> None:
     """A book that takes what the giver does not own is wrong, whatever it answers."""
     model, made = begun(1, Shape(10), 5)
     model.move(made[0])
-    with pytest.raises(Mismatch, match="does not own all"):
+    with pytest.raises(MismatchError, match="does not own all"):
         checks.recorded(PHASE, model, made, receipts(5), BEGUN)
 
 
@@ -114,5 +114,5 @@ def test_events_that_say_something_else_are_found() -> None:
     sold = Event()
     sold.units_sold.terms.giver = moves.BRAND
     for wrong in (right[:-1], elsewhere, [*right[:-1], sold.SerializeToString()]):
-        with pytest.raises(Mismatch, match=f"^{PHASE}: "):
+        with pytest.raises(MismatchError, match=f"^{PHASE}: "):
             checks.stream(PHASE, model, wrong, len(right))

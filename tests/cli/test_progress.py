@@ -17,11 +17,11 @@ def test_off_a_terminal_a_line_is_told_now_and_then(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where nobody watches there are lines, some seconds apart, on stderr."""
-    monkeypatch.setattr(progress, "QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "FIRST_DRAW_DELAY_S", 0.0)
     with Progress() as told:
         told.of("rows read")(1, None)
         told.of("rows read")(2, None)
-        monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
+        monkeypatch.setattr(progress, "LINE_INTERVAL_S", 0.0)
     with Progress() as told:
         told.of("rows recorded")(3, 10)
         told.of("rows recorded")(4, 10)
@@ -32,8 +32,8 @@ def test_on_a_terminal_a_bar_is_drawn(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where somebody watches there is one bar at a time, for the work that is done now, and none is left behind."""
-    monkeypatch.setattr(progress, "QUIET_SECONDS", 0.0)
-    monkeypatch.setattr(progress, "DRAW_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "FIRST_DRAW_DELAY_S", 0.0)
+    monkeypatch.setattr(progress, "DRAW_INTERVAL_S", 0.0)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     monkeypatch.setenv("TERM", "xterm")
     with Progress() as told:

@@ -150,7 +150,7 @@ def test_a_mistake_is_named_without_loading_what_it_does_not_need() -> None:
 
 def test_a_server_out_of_reach_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no server answers, the exit code is 4, not 1: the book has said nothing."""
-    monkeypatch.setattr(connection, "RETRY_SECONDS", 0.1)
+    monkeypatch.setattr(connection, "RETRY_TIMEOUT_S", 0.1)
     ran = pathbook("--server", NOWHERE, "stock", "agent-1")
     assert (ran.code, ran.out) == (4, "")
     assert NOWHERE in ran.err

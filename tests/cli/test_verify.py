@@ -94,7 +94,7 @@ def test_a_label_is_held_against_the_event_that_made_the_batch(sold: GetPathResp
 def test_a_party_without_a_standing_is_not_passed_over(sold: GetPathResponse) -> None:
     """Only a consumer has none; a party whose standing is left out is marked, and counted as a hop between parties."""
     hops = [
-        (position, msgspec.structs.replace(terms, receiver_standing=None))
+        (position, msgspec.structs.replace(terms, receiver_authorization=None))
         for position, terms in checks.standing_hops(replay(sold))
     ]
     (found, _) = checks._authorized(hops, Policy(require_authorized=True))
@@ -147,7 +147,9 @@ def test_no_step_can_be_left_out_or_moved(sold: GetPathResponse, data: st.DataOb
         pytest.param(lambda path: setattr(path.steps[2], "giver", "nobody"), Number.PATH, id="giver"),
         pytest.param(lambda path: setattr(path.steps[2], "receiver", "nobody"), Number.PATH, id="receiver"),
         pytest.param(lambda path: setattr(path.steps[2], "receiver_tier", 9), Number.PATH, id="tier"),
-        pytest.param(lambda path: setattr(path.steps[2], "giver_standing", 5), Number.PATH, id="standing"),
+        pytest.param(
+            lambda path: setattr(path.steps[2], "giver_authorization", 5), Number.PATH, id="standing"
+        ),
         pytest.param(lambda path: setattr(path.steps[2], "delivery", 2), Number.PATH, id="delivery"),
         pytest.param(lambda path: setattr(path.steps[2], "corrected", True), Number.PATH, id="hidden hop"),
         pytest.param(lambda path: setattr(path.steps[1], "corrected", True), Number.PATH, id="hidden offer"),

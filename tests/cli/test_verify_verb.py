@@ -156,7 +156,7 @@ def test_a_code_that_is_none_of_this_book_is_told_apart(
 
 def test_what_cannot_be_asked_is_not_verified(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without an answer the exit code is 4, whatever the code looks like."""
-    monkeypatch.setattr(connection, "RETRY_SECONDS", 0.1)
+    monkeypatch.setattr(connection, "RETRY_TIMEOUT_S", 0.1)
     ran = pathbook("--server", "127.0.0.1:1", "verify", SERIAL)
     assert ran.code == 4
     assert ran.out.splitlines()[-1].startswith("could not check: ")

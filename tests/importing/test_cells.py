@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pathbook.importing import cells
-from pathbook.importing.cells import FaultError, slug_of
+from pathbook.importing.cells import CellError, slug_of
 from pathbook.ledger.values import gtin14, is_identifier, is_lot
 
 NAMES = st.lists(st.text(min_size=1, max_size=80).filter(str.strip), min_size=1, max_size=20)
@@ -32,7 +32,7 @@ def test_a_price_is_exact(text: str, currency_code: str, amount_minor: int) -> N
 )  # fmt: skip
 def test_what_is_no_price_is_named(text: str, currency_code: str, fault: str) -> None:
     """A text that is no price is a fault with a name; nothing is rounded."""
-    with pytest.raises(FaultError, match=rf"^{fault}: "):
+    with pytest.raises(CellError, match=rf"^{fault}: "):
         cells.parse_price("price", text, currency_code)
 
 
@@ -61,7 +61,7 @@ def test_a_price_is_read_with_the_marks_of_its_table(text: str, amount_minor: in
 )
 def test_a_mark_out_of_its_place_is_no_price(text: str) -> None:
     """A point that does not part groups of three is never taken for a decimal point; the cell is quoted as it is."""
-    with pytest.raises(FaultError) as raised:
+    with pytest.raises(CellError) as raised:
         cells.parse_price("Preis", text, "EUR", GERMAN)
     assert str(raised.value) == (
         f"PRICE_MALFORMED: Preis '{text}' is not a price in EUR of at most 2 decimals and at most 18 digits, written"
@@ -73,7 +73,7 @@ def test_a_quantity_is_read_with_the_marks_of_its_table() -> None:
     """A point between groups of three makes thousands; without that mark it is a fault, never a decimal point."""
     assert cells.parse_quantity("Menge", "1.000", GERMAN) == 1_000
     assert cells.parse_quantity("Menge", "-12,0", GERMAN) == -12
-    with pytest.raises(FaultError, match=r"'1\.000' is not a whole number written with decimal_mark ','"):
+    with pytest.raises(CellError, match=r"'1\.000' is not a whole number written with decimal_mark ','"):
         cells.parse_quantity("Menge", "1.000", cells.Marks(","))
 
 
@@ -87,7 +87,7 @@ def test_a_written_price_is_read_again(amount_minor: int, marks: tuple[str, str]
     whole, part = divmod(abs(amount_minor), 100)
     text = f"{whole:,}".replace(",", thousands) + f"{decimal}{part:02}"
     if amount_minor < 0:
-        with pytest.raises(FaultError, match="PRICE_NEGATIVE"):
+        with pytest.raises(CellError, match="PRICE_NEGATIVE"):
             cells.parse_price("price", f"-{text}", "EUR", cells.Marks(*marks))
     else:
         assert cells.parse_price("price", text, "EUR", cells.Marks(*marks)) == (amount_minor, "EUR")
@@ -106,7 +106,7 @@ def test_a_quantity_is_a_whole_number(text: str, quantity: int) -> None:
 )  # fmt: skip
 def test_what_is_no_quantity_is_named(text: str, fault: str) -> None:
     """A text that is no quantity is a fault with a name."""
-    with pytest.raises(FaultError, match=rf"^{fault}: count "):
+    with pytest.raises(CellError, match=rf"^{fault}: count "):
         cells.parse_quantity("count", text)
 
 
@@ -123,7 +123,7 @@ def test_a_date_is_read_as_the_recipe_writes_it() -> None:
 )
 def test_what_is_no_date_is_named(text: str, fault: str) -> None:
     """A text that is no date, or one before there were books, is a fault with a name."""
-    with pytest.raises(FaultError, match=rf"^{fault}: day "):
+    with pytest.raises(CellError, match=rf"^{fault}: day "):
         cells.parse_date("day", text, "%Y-%m-%d")
 
 
@@ -166,7 +166,7 @@ def test_a_restricted_gtin_tells_owners_apart() -> None:
     """Two owners with the same item number have two products; more than six digits do not fit."""
     assert cells.restricted_gtin("item", "75087", "Luxco-St Louis") == "02075087204793"
     assert cells.restricted_gtin("item", "75087", "Proximo") != "02075087204793"
-    with pytest.raises(FaultError, match=r"^ITEM_MALFORMED: item '1234567'"):
+    with pytest.raises(CellError, match=r"^ITEM_MALFORMED: item '1234567'"):
         cells.restricted_gtin("item", "1234567", "Proximo")
 
 
@@ -182,6 +182,6 @@ def test_a_source_and_its_lot_can_be_told_to_a_book(stem: str) -> None:
 
 def test_a_fault_repeats_only_the_beginning_of_a_cell() -> None:
     """A cell of 5,000 characters does not come back whole."""
-    with pytest.raises(FaultError) as raised:
+    with pytest.raises(CellError) as raised:
         cells.parse_quantity("count", "x" * 5_000)
     assert len(str(raised.value)) < 200

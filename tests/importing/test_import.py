@@ -10,7 +10,7 @@ from pyarrow import parquet
 from pathbook.cli.main import run
 from pathbook.client import Client
 from pathbook.v1.paths_pb2 import PathStepKind
-from pathbook.v1.values_pb2 import STANDING_AUTHORIZED
+from pathbook.v1.values_pb2 import AUTHORIZATION_STATUS_AUTHORIZED
 from tests.importing.sheets import (
     BOOK,
     GIN,
@@ -73,7 +73,10 @@ def test_a_table_becomes_parties_products_batches_and_transfers(
     ]
     last = client.get_path((rum, 62)).steps[-1]
     assert last.occurred_at.ToJsonString() == "2012-02-01T00:00:00Z"
-    assert (last.giver_standing, last.receiver_standing) == (STANDING_AUTHORIZED, STANDING_AUTHORIZED)
+    assert (last.giver_authorization, last.receiver_authorization) == (
+        AUTHORIZATION_STATUS_AUTHORIZED,
+        AUTHORIZATION_STATUS_AUTHORIZED,
+    )
     assert (owned(client, "store-2506"), owned(client, "state-of-iowa")) == ({rum: 60}, {})
 
 
@@ -190,7 +193,10 @@ def test_an_earlier_table_of_the_same_parties_is_authorised_too(
     imported(write(tmp_path / "january.csv", [sold(RUM, 1, day="2012-01-02")]))
     client.position = client.get_head().position
     last = client.get_path((2, 0)).steps[-1]
-    assert (last.giver_standing, last.receiver_standing) == (STANDING_AUTHORIZED, STANDING_AUTHORIZED)
+    assert (last.giver_authorization, last.receiver_authorization) == (
+        AUTHORIZATION_STATUS_AUTHORIZED,
+        AUTHORIZATION_STATUS_AUTHORIZED,
+    )
 
 
 def test_stop_ends_at_the_first_rejected_row(tmp_path: Path, imported: Import, client: Client) -> None:

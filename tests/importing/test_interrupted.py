@@ -30,7 +30,7 @@ SECONDS: Final = 60
 IMPORT: Final = "from pathbook.cli.main import main; main()"
 """What the process of an import runs."""
 
-IMPATIENT: Final = f"from pathbook.cli import connection; connection.LONG_RETRY_SECONDS = 2.0; {IMPORT}"
+IMPATIENT: Final = f"from pathbook.cli import connection; connection.LONG_RETRY_TIMEOUT_S = 2.0; {IMPORT}"
 """The same, without waiting half a minute for a server that does not come back."""
 
 

@@ -26,7 +26,7 @@ from pathbook.ledger.projections.views import ViewChanges
 from pathbook.ledger.ranges import count_units
 from pathbook.ledger.reports.ladder import CONSUMER_TIER, NO_TIER, LadderChanges
 from pathbook.ledger.runs import Change, Partition, Run
-from pathbook.ledger.values import Delivery, Money, Standing, TransferStatus, UnitRange, UnitState
+from pathbook.ledger.values import AuthorizationStatus, Delivery, Money, TransferStatus, UnitRange, UnitState
 from tests.projections.synthetic import GONE, SyntheticBook
 
 books = st.builds(SyntheticBook, st.integers(0, 2**32), st.integers(0, 100))
@@ -119,7 +119,7 @@ def test_a_ladder_counts_the_hops_that_stand(book: SyntheticBook) -> None:
     expected: Counter[tuple[int, int, str, int]] = Counter()
     for batch, partition in book.state.partitions.items():
         for run in partition.runs:
-            for position in run.way:
+            for position in run.chain:
                 transfer = book.state.transfers[position]
                 assert transfer is not None
                 terms, price = transfer.terms, transfer.terms.unit_price
@@ -195,7 +195,7 @@ def test_an_event_that_names_a_unit_twice_is_a_broken_promise() -> None:
 def test_a_price_counts_for_the_tier_that_paid_it(receiver: str, tier: int | None, expected: int) -> None:
     """Units count under the receiver's tier; consumers and parties without one each have a place of their own."""
     ranges = (UnitRange(1, 0, 9), UnitRange(2, 5, 5))
-    sides = (0, tier, Standing.AUTHORIZED, None)
+    sides = (0, tier, AuthorizationStatus.AUTHORIZED, None)
     terms = Terms("acme", receiver, ranges, Money(150, "CNY"), Delivery.WITH_TITLE, *sides)
     ladder = LadderChanges()
     ladder.add(TransferRecorded(terms))

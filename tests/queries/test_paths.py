@@ -12,7 +12,7 @@ from pathbook.ledger.codec import leaf_hash
 from pathbook.ledger.queries import Path, Queries, Step, StepKind
 from pathbook.ledger.refusals import Reason, Refusal
 from pathbook.ledger.runs import EMPTY_HEAD, next_head
-from pathbook.ledger.store.views.snapshot import ViewsNotWhole
+from pathbook.ledger.store.views.snapshot import ViewsRebuildingError
 from pathbook.ledger.store.views.tables import REFILL
 from pathbook.ledger.values import Money, TransferStatus, Unit, UnitRange, UnitState
 from tests.projections.synthetic import SyntheticBook
@@ -191,7 +191,7 @@ def test_no_path_is_told_from_views_that_are_not_whole(tell: Callable[[str], Que
     assert len(the_path(queries, 5).steps) == 2
     with queries._views._engine.begin() as connection:
         connection.execute(REFILL.update().values(through=10))
-    with pytest.raises(ViewsNotWhole):
+    with pytest.raises(ViewsRebuildingError):
         the_path(queries, 5)
 
 

@@ -17,7 +17,7 @@ class Piece:
     owner: str = "acme"
     custodian: str = "acme"
     state: UnitState = STOCK
-    way: list[int] = dataclasses.field(default_factory=list)
+    chain: list[int] = dataclasses.field(default_factory=list)
     case: str = ""
 
 
@@ -85,14 +85,14 @@ class Naive:
             piece = self.pieces[key]
             piece.owner, piece.state = deal.receiver, state
             piece.custodian = deal.receiver if deal.together else piece.custodian
-            piece.way = [*piece.way, position]
+            piece.chain = [*piece.chain, position]
 
     def back(self, deal: Deal, keys: set[Key]) -> None:
         """Move units back in the dictionary."""
         for key in keys:
             piece = self.pieces[key]
             piece.custodian = deal.giver if piece.custodian == deal.receiver else piece.custodian
-            piece.owner, piece.state, piece.way = deal.giver, STOCK, piece.way[:-1]
+            piece.owner, piece.state, piece.chain = deal.giver, STOCK, piece.chain[:-1]
 
     def open_cases(self, kept: set[Key], accepted: set[Key]) -> None:
         """Unpack every case of which some units are kept and some accepted."""

@@ -162,7 +162,7 @@ class Model(Naive, RuleBasedStateMachine):
             and not deal.receiver.startswith("consumer:")
             and party in (deal.giver, deal.receiver)
             and deal.asked_by != party
-            and all(self.pieces[key].way[-1:] == [position] for key in deal.keys)
+            and all(self.pieces[key].chain[-1:] == [position] for key in deal.keys)
             and self.free(deal.keys, deal.receiver)
         )
         command = commands.ReverseTransfer(request_id=self.story.request(), party=party, transfer=position)
@@ -198,13 +198,15 @@ class Model(Naive, RuleBasedStateMachine):
         keys = self.named(chosen)
         expected = keys is not None and self.whole(keys)
         for piece in [self.pieces[key] for key in keys or ()]:
-            expected = expected and piece.owner == owner and piece.state in (STOCK, SOLD) and bool(piece.way)
+            expected = (
+                expected and piece.owner == owner and piece.state in (STOCK, SOLD) and bool(piece.chain)
+            )
         command = commands.ReturnUnits(
             request_id=self.story.request(), owner=owner, units=Selection(tuple(chosen))
         )
         if self.ask(command, expected=expected) and keys:
             for key in keys:
-                self.back(self.deals[self.pieces[key].way[-1]], {key})
+                self.back(self.deals[self.pieces[key].chain[-1]], {key})
 
     @rule(data=st.data(), receiver=parties)
     def deliver(self, data: st.DataObject, receiver: str) -> None:
@@ -293,7 +295,7 @@ class Model(Naive, RuleBasedStateMachine):
                         piece.custodian,
                         piece.state,
                     )
-                    assert list(run.way) == piece.way
+                    assert list(run.chain) == piece.chain
             assert numbers_seen == list(range(SIZES[batch]))
 
     @invariant()

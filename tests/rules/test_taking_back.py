@@ -10,7 +10,7 @@ from pathbook.ledger.commands import Command, RecordTransfer, ReturnUnits, SellU
 from pathbook.ledger.events import RecordedEvent
 from pathbook.ledger.refusals import Refusal
 from pathbook.ledger.rules.deciding import decide
-from pathbook.ledger.rules.state import State, evolve, take_back
+from pathbook.ledger.rules.state import State, evolve, roll_back
 from pathbook.ledger.runs import Change, Partition
 from pathbook.ledger.values import Money, Quantity, Selection, UnitRange
 from tests.scenario import MASK, NOON, Story
@@ -112,7 +112,7 @@ def test_a_state_from_which_movements_are_taken_back_is_as_it_was(
     as_it_was = copy.deepcopy(state)
     folded = [made for command in tried if (made := fold(state, command)) is not None]
     for recorded, changes in reversed(folded):
-        take_back(state, recorded, changes, as_it_was.recorded_at)
+        roll_back(state, recorded, changes, as_it_was.recorded_at)
     assert everything(state) == everything(as_it_was)
     for command in tried:
         again, expected = fold(state, command), fold(as_it_was, command)

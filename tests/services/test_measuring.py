@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pathbook.ledger.store.bench.floor import WAYS
-from pathbook.ledger.store.bench.scratch_database import NoScratchDatabase, scratch_database
+from pathbook.ledger.store.bench.scratch_database import ScratchDatabaseError, scratch_database
 from pathbook.ledger.store.database.engine import open_engine
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.services.measuring import Measuring, database_of_its_own
@@ -51,7 +51,7 @@ def test_a_scratch_database_is_gone_afterwards() -> None:
         with engine.connect() as connection:
             assert connection.exec_driver_sql("SELECT current_database()").scalar() == "scratch_of_a_test"
         with (
-            pytest.raises(NoScratchDatabase, match="already exists"),
+            pytest.raises(ScratchDatabaseError, match="already exists"),
             scratch_database(server, "scratch_of_a_test"),
         ):
             pass

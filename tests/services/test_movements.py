@@ -27,12 +27,12 @@ from pathbook.v1.transfers_pb2 import (
 )
 from pathbook.v1.values_pb2 import (
     ATTESTATION_RECORDED,
+    AUTHORIZATION_STATUS_AUTHORIZED,
+    AUTHORIZATION_STATUS_NEVER_AUTHORIZED,
     DELIVERY_LATER,
     DISCREPANCY_KIND_DAMAGED,
     DISCREPANCY_KIND_SHORT,
     PARTY_KIND_AGENT,
-    STANDING_AUTHORIZED,
-    STANDING_NEVER_AUTHORIZED,
     TRANSFER_STATUS_ACCEPTED,
     TRANSFER_STATUS_ACCEPTED_IN_PART,
     TRANSFER_STATUS_DECLINED,
@@ -145,8 +145,8 @@ def test_a_unit_passes_from_hand_to_hand_to_its_consumer(client: Client) -> None
     assert [step.unit_price.amount_minor for step in hops] == [15_000, 18_000, 21_000, 30_000]
     assert [(step.giver_tier, step.receiver_tier) for step in hops[:2]] == [(0, 1), (1, 2)]
     assert not hops[2].HasField("receiver_tier")
-    assert hops[1].receiver_standing == STANDING_AUTHORIZED
-    assert hops[2].receiver_standing == STANDING_NEVER_AUTHORIZED
+    assert hops[1].receiver_authorization == AUTHORIZATION_STATUS_AUTHORIZED
+    assert hops[2].receiver_authorization == AUTHORIZATION_STATUS_NEVER_AUTHORIZED
     assert {step.attestation for step in path.steps} == {ATTESTATION_RECORDED}
     assert path.steps[-1].head == path.run.head
     before = client.get_path((1, 0), as_of_position=sold.receipt.position - 1)

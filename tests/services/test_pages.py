@@ -14,7 +14,7 @@ from pathbook.services.translate.pages import (
     parse_token,
     print_token,
 )
-from pathbook.services.translate.statuses import CallFailed
+from pathbook.services.translate.statuses import CallFailedError
 
 
 @given(st.builds(AfterName, st.text(max_size=64)) | st.builds(AfterNumber, st.integers(0, 2**63 - 1)))
@@ -34,7 +34,7 @@ def test_no_token_is_the_first_page() -> None:
 )
 def test_a_token_of_another_list_is_refused(token: str) -> None:
     """A token that this list did not give is an invalid argument, whatever it holds."""
-    with pytest.raises(CallFailed) as refused:
+    with pytest.raises(CallFailedError) as refused:
         parse_token(token, AfterNumber)
     assert refused.value.reason == "PAGE_TOKEN_MALFORMED"
 
@@ -44,7 +44,7 @@ def test_a_page_has_a_size_of_the_servers_choice_at_most() -> None:
     assert page_limit(0) == DEFAULT_PAGE_SIZE
     assert page_limit(3) == 3
     assert page_limit(2**31 - 1) == MAX_PAGE_SIZE
-    with pytest.raises(CallFailed, match="below zero"):
+    with pytest.raises(CallFailedError, match="below zero"):
         page_limit(-1)
 
 

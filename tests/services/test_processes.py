@@ -1,4 +1,4 @@
-"""Servers that share a port, and who carries their views: each is killed, and nothing is lost, nothing doubled."""
+"""Servers that share a port, and who projects their views: each is killed, and nothing is lost, nothing doubled."""
 
 import threading
 import time
@@ -34,7 +34,7 @@ Found = TypeVar("Found")
 def together(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ServerProcess]:
-    """Three servers on one port and who carries their views, on either kind of database; each test has a book."""
+    """Three servers on one port and who projects their views, on either kind of database; each test has a book."""
     place = tmp_path_factory.mktemp("together")
     if request.param == "sqlite":
         with served(place, 0, *TOGETHER) as servers:
@@ -123,7 +123,7 @@ def test_a_server_killed_among_others_loses_nothing_and_doubles_nothing(together
 
 
 def test_reads_wait_for_a_follower_that_is_started_again(together: ServerProcess) -> None:
-    """After kill -9 of who carries the views another one goes on, and who asked meanwhile is answered rightly."""
+    """After kill -9 of who projects the views another one goes on, and who asked meanwhile is answered rightly."""
     with Client(together.target, book="unfollowed") as client:
         begin(client)
         first = together.pid("follower")
@@ -216,8 +216,8 @@ def test_a_server_stops_though_a_book_waits_for_views_that_nobody_carries(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A writer too far ahead of the views waits for them, but not for longer than its server runs."""
-    monkeypatch.setattr(memory, "MAX_TAIL", 10)
-    monkeypatch.setattr(memory, "PATIENCE_SECONDS", 60 * PATIENCE)
+    monkeypatch.setattr(memory, "TAIL_MAX_EVENTS", 10)
+    monkeypatch.setattr(memory, "VIEWS_LAG_TIMEOUT_S", 60 * PATIENCE)
 
     def serve() -> None:
         settings = Settings(data=tmp_path, listen="127.0.0.1:0", follows=False)
@@ -233,9 +233,9 @@ def test_a_server_stops_though_a_book_waits_for_views_that_nobody_carries(
 
 
 def test_writing_waits_for_views_and_then_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Too far ahead of views that nobody carries, a book takes nothing more; followed again, it does."""
-    monkeypatch.setattr(memory, "MAX_TAIL", 10)
-    monkeypatch.setattr(memory, "PATIENCE_SECONDS", 0.1)
+    """Too far ahead of views that nobody projects, a book takes nothing more; followed again, it does."""
+    monkeypatch.setattr(memory, "TAIL_MAX_EVENTS", 10)
+    monkeypatch.setattr(memory, "VIEWS_LAG_TIMEOUT_S", 0.1)
     settings = Settings(data=tmp_path, listen="127.0.0.1:0", follows=False)
     with running(settings) as port, Client(f"127.0.0.1:{port}", book="masks", retry_seconds=0) as client:
         begin(client)
@@ -273,7 +273,7 @@ def test_a_database_that_was_away_loses_nothing(tmp_path: Path) -> None:
 
 def test_a_server_leaves_the_views_to_another_process(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Until somebody follows, reads of what was written end as behind; whoever follows later goes on from there."""
-    monkeypatch.setattr(gateway, "CATCH_UP_SECONDS", 0.2)
+    monkeypatch.setattr(gateway, "VIEWS_WAIT_TIMEOUT_S", 0.2)
     named = place / DATABASE_FILE
     database = named.read_text("utf-8") if named.exists() else ""
     settings = Settings(data=place, database=database, listen="127.0.0.1:0", follows=False)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pathbook.ledger.refusals import Reason
 from pathbook.ledger.values import MAX_RANGES, Delivery, Money, PartyKind, UnitState
 from pathbook.services.translate import requests, values
-from pathbook.services.translate.statuses import Refused
+from pathbook.services.translate.statuses import RefusedCallError
 from pathbook.v1.batches_pb2 import CommissionBatchRequest
 from pathbook.v1.transfers_pb2 import OfferTransferRequest
 from pathbook.v1.values_pb2 import Money as MoneyMessage
@@ -45,7 +45,7 @@ def test_a_time_not_set_is_now_and_no_deadline_is_none() -> None:
 )
 def test_a_time_out_of_range_is_refused(stamp: Timestamp) -> None:
     """A time that is none is refused with the field's name."""
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedCallError) as refused:
         requests.time_or_now(OfferTransferRequest(occurred_at=stamp))
     assert refused.value.refusal.reason is Reason.TIME_MALFORMED
     assert refused.value.facts == {"field": "occurred_at"}
@@ -62,7 +62,7 @@ def test_a_date_comes_back_as_it_went(day: datetime.date) -> None:
 )
 def test_a_wrong_date_is_refused(text: str) -> None:
     """What is not YYYY-MM-DD of the calendar is refused with the field and the text."""
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedCallError) as refused:
         requests.date(text, "made_on")
     assert refused.value.refusal.reason is Reason.DATE_MALFORMED
     assert refused.value.facts == {"field": "made_on", "text": text}
@@ -71,7 +71,7 @@ def test_a_wrong_date_is_refused(text: str) -> None:
 def test_a_date_that_may_be_missing_is_none() -> None:
     """An empty text is no expiry, but it is no day on which a batch was made."""
     assert requests.date_or_none("", "expires_on") is None
-    with pytest.raises(Refused, match="made_on is missing"):
+    with pytest.raises(RefusedCallError, match="made_on is missing"):
         requests.date("", "made_on")
 
 
@@ -80,27 +80,27 @@ def test_a_price_must_be_named_but_may_be_zero() -> None:
     given_away = OfferTransferRequest(unit_price=MoneyMessage(currency_code="CNY"))
     assert requests.money(given_away, "unit_price") == Money(0, "CNY")
     assert requests.money_or_none(CommissionBatchRequest(), "suggested_price") is None
-    with pytest.raises(Refused, match="unit_price is missing"):
+    with pytest.raises(RefusedCallError, match="unit_price is missing"):
         requests.money(OfferTransferRequest(), "unit_price")
 
 
 def test_an_enumeration_is_read_by_its_number() -> None:
     """A known number is its word, 0 is not said, and a number of a later version is refused by its field's name."""
-    assert requests.word_or_none(1, PartyKind, "kind") is PartyKind.BRAND
-    assert requests.word_or_none(0, PartyKind, "kind") is None
+    assert requests.enum_value_or_none(1, PartyKind, "kind") is PartyKind.BRAND
+    assert requests.enum_value_or_none(0, PartyKind, "kind") is None
     assert requests.delivery(0) is Delivery.WITH_TITLE
     assert requests.delivery(2) is Delivery.LATER
     for number in (0, 99):
-        with pytest.raises(Refused, match="state is missing"):
-            requests.word(number, UnitState, "state")
+        with pytest.raises(RefusedCallError, match="state is missing"):
+            requests.enum_value(number, UnitState, "state")
 
 
 def test_a_selection_must_be_named_and_is_bounded_before_it_is_looked_at() -> None:
     """No selection at all is refused, and so is one of more ranges, codes, cases and quantities than allowed."""
-    with pytest.raises(Refused, match="units is missing"):
+    with pytest.raises(RefusedCallError, match="units is missing"):
         requests.selected(OfferTransferRequest())
     units = Selection(ranges=[UnitRange()], codes=["no code"] * MAX_RANGES)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedCallError) as refused:
         requests.selected(OfferTransferRequest(units=units))
     assert refused.value.refusal.reason is Reason.TOO_MANY_RANGES
     del units.codes[0]
@@ -110,6 +110,6 @@ def test_a_selection_must_be_named_and_is_bounded_before_it_is_looked_at() -> No
 @pytest.mark.parametrize("name", ["", "a b", "../a", "a" * 65, "-a", "ä"])
 def test_a_book_must_be_named_as_books_are(name: str) -> None:
     """What cannot name a book is refused before anything is looked up."""
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedCallError) as refused:
         requests.book_name(name)
     assert refused.value.refusal.reason is Reason.BOOK_MALFORMED

@@ -19,7 +19,7 @@ from pathbook.ledger.serials import parse_book_key
 from pathbook.services.run.in_thread import running
 from pathbook.services.run.server import SERVICES
 from pathbook.services.run.settings import DEFAULT_LISTEN, Settings
-from pathbook.services.storage import KEY_FILE, KeyUnusable
+from pathbook.services.storage import KEY_FILE, UnusableKeyError
 from tests.services.masks import BOOK, begin, opened, refused
 
 
@@ -76,7 +76,10 @@ def test_a_server_does_not_start_without_the_key_of_its_books(
     assert callable(damage)
     damage(key)
     before = key.exists() and key.read_bytes()
-    with pytest.raises(KeyUnusable, match=f"{KEY_FILE} {problem}.*Put it back from your copy"), opened(data):
+    with (
+        pytest.raises(UnusableKeyError, match=f"{KEY_FILE} {problem}.*Put it back from your copy"),
+        opened(data),
+    ):
         pass
     assert (key.exists() and key.read_bytes()) == before
 

@@ -6,12 +6,12 @@ from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 
 from pathbook.ledger.refusals import Kind, Reason, refuse
-from pathbook.services.translate.statuses import CODES, DETAILS_TRAILER, Failure, Refused, failed
+from pathbook.services.translate.statuses import CODES, DETAILS_TRAILER, Failure, RefusedCallError, failed
 
 
 def test_a_refusal_travels_with_reason_domain_and_facts() -> None:
     """The trailer holds a google.rpc.Status with an ErrorInfo that programs can read."""
-    refused = Refused(refuse(Reason.PARTY_UNKNOWN, party="ann"))
+    refused = RefusedCallError(refuse(Reason.PARTY_UNKNOWN, party="ann"))
     ((key, data),) = refused.trailer()
     status = Status.FromString(data)
     info = ErrorInfo()

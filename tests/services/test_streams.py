@@ -18,7 +18,7 @@ from pathbook.services import event_batches, gateway
 from pathbook.services.clock import now
 from pathbook.services.run.in_thread import running
 from pathbook.services.run.settings import Settings
-from pathbook.services.storage import KEY_FILE, Directory
+from pathbook.services.storage import KEY_FILE, Storage
 from pathbook.v1.transfers_pb2 import RecordTransferRequest
 from pathbook.v1.values_pb2 import PARTY_KIND_AGENT, Money
 from tests.books import PATIENCE
@@ -108,7 +108,7 @@ def test_many_followers_hear_everything_once(data: Path) -> None:
 def test_a_follower_with_nothing_to_hear_is_told_so(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """An idle subscription sends an empty batch with the place to resume from."""
     begin(client)
-    monkeypatch.setattr(event_batches, "IDLE_SECONDS", 0.05)
+    monkeypatch.setattr(event_batches, "IDLE_CHECKPOINT_INTERVAL_S", 0.05)
     batches = client.subscribe(6)
     for _ in range(2):
         batch = next(batches)
@@ -173,7 +173,7 @@ def test_views_that_do_not_come_are_not_waited_for_for_ever(
 ) -> None:
     """A read that asks for a position the views do not reach in time is told to ask again."""
     begin(client)
-    monkeypatch.setattr(gateway, "CATCH_UP_SECONDS", 0.05)
+    monkeypatch.setattr(gateway, "VIEWS_WAIT_TIMEOUT_S", 0.05)
     monkeypatch.setattr(Follower, "catch_up", lambda *_: 0)
     client.register_party("zoe", PARTY_KIND_AGENT)
     with refused("VIEWS_BEHIND", StatusCode.DEADLINE_EXCEEDED):
@@ -186,7 +186,7 @@ def broken(*_: object) -> int:
 
 
 def halted(*_: object) -> int:
-    """Stand still, as views do that are being rebuilt, or that nobody carries."""
+    """Stand still, as views do that are being rebuilt, or that nobody projects."""
     return 0
 
 
@@ -198,8 +198,8 @@ def test_the_log_can_be_followed_where_its_views_cannot(
     begin(client)
     batches = client.subscribe(5)
     assert next(batches).next_after_position == 6
-    monkeypatch.setattr(follower, "RETRY_SECONDS", 0.05)
-    monkeypatch.setattr(event_batches, "VIEWS_SECONDS", 0.05)
+    monkeypatch.setattr(follower, "BOOK_RETRY_DELAY_S", 0.05)
+    monkeypatch.setattr(event_batches, "VIEWS_WAIT_TIMEOUT_S", 0.05)
     monkeypatch.setattr(Follower, "catch_up", catch_up)
     client.register_party("zoe", PARTY_KIND_AGENT)
     assert next(batches).next_after_position == 7
@@ -213,7 +213,7 @@ def test_reads_are_sent_away_while_the_views_are_made_anew(
     """Until rebuilt views stand where they stood, answers from them would be wrong; the log is read all the while."""
     begin(client)
     monkeypatch.setattr(Follower, "catch_up", lambda *_: 0)
-    directory = Directory(data, now)
+    directory = Storage(data, now)
     with contextlib.closing(directory):
         directory.follower.rebuild()
         with refused("VIEWS_NOT_WHOLE", StatusCode.UNAVAILABLE):

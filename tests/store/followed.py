@@ -23,10 +23,10 @@ from pathbook.ledger.store.database import open_engine
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store import follower as module
-from pathbook.ledger.store.views.rebuild_worker import Folding
+from pathbook.ledger.store.views.rebuild_worker import RebuildWorker
 events, views, work, events_at_once, apart = sys.argv[1:]
 if apart == "apart":
-    module.EVENTS_ALONE, Folding.ready = 0, lambda process: process._pipe.poll(60)
+    module.REBUILD_WORKER_MIN_EVENTS, RebuildWorker.ready = 0, lambda process: process._pipe.poll(60)
 stream = Stream(open_engine(events, purpose="events"))
 follower = Follower(stream, open_engine(views, purpose="views"), int(events_at_once))
 tell = lambda done, of: print(done, flush=True)

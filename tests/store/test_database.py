@@ -12,14 +12,14 @@ import sqlalchemy
 from sqlalchemy import Engine
 
 from pathbook.ledger.store.database.engine import (
-    MUCH_CACHE_KIB,
+    BULK_CACHE_KIB,
     SCHEMAS,
-    FormatNotKnown,
     Purpose,
+    UnknownFormatError,
     create_schema,
     create_tables,
+    open_bulk_engine,
     open_engine,
-    open_for_much,
     reading,
     url_of,
     writing,
@@ -33,7 +33,9 @@ def test_a_newer_format_is_refused(connect: Connect) -> None:
     """A log in a format this program does not know is named as that, and not touched."""
     engine = connect("events")
     create_tables(engine, sqlalchemy.MetaData(), format_number=2)
-    with pytest.raises(FormatNotKnown, match="is in format 2, and this Pathbook reads format 1") as refused:
+    with pytest.raises(
+        UnknownFormatError, match="is in format 2, and this Pathbook reads format 1"
+    ) as refused:
         Stream(engine)
     assert (refused.value.found, refused.value.known) == (2, 1)
     with reading(engine) as connection:
@@ -47,7 +49,7 @@ def test_a_database_that_does_not_answer_is_not_waited_for_long(
     """Where somebody listens and says nothing, as behind a firewall, opening ends with an error."""
     told = "?connect_timeout=2" if said == "by its URL" else ""
     if said == "by us":
-        monkeypatch.setattr("pathbook.ledger.store.database.engine.CONNECT_SECONDS", 2)
+        monkeypatch.setattr("pathbook.ledger.store.database.engine.CONNECT_TIMEOUT_S", 2)
     elif said == "by the environment":
         monkeypatch.setenv("PGCONNECT_TIMEOUT", "2")
     began = time.monotonic()
@@ -159,7 +161,7 @@ def test_an_engine_for_much_is_of_the_same_database(connect: Connect) -> None:
     if views.dialect.name == "postgresql":
         url = url.update_query_dict({"options": "-c statement_timeout=1234"})
     first = open_engine(url.render_as_string(hide_password=False), purpose="views")
-    for engine in (open_for_much(first), open_engine(url_of(first), purpose="views")):
+    for engine in (open_bulk_engine(first), open_engine(url_of(first), purpose="views")):
         assert (engine.url.database, engine.url.port) == (views.url.database, views.url.port)
         if views.dialect.name == "postgresql":
             with reading(engine) as connection:
@@ -173,8 +175,8 @@ def test_who_writes_much_keeps_much_of_a_file_at_hand(tmp_path: Path) -> None:
     """SQLite is told so of their connections, and of no other."""
     views = open_engine(tmp_path / "views.sqlite", purpose="views")
     kept = []
-    for engine in (views, open_for_much(views)):
+    for engine in (views, open_bulk_engine(views)):
         with reading(engine) as connection:
             kept.append(connection.exec_driver_sql("PRAGMA cache_size").scalar())
-    assert kept[0] != kept[1] == -MUCH_CACHE_KIB
+    assert kept[0] != kept[1] == -BULK_CACHE_KIB
     views.dispose()

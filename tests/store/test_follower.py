@@ -18,14 +18,20 @@ from hypothesis import strategies as st
 from sqlalchemy.types import TypeEngine
 from structlog.testing import capture_logs
 
-from pathbook.ledger.codec import MalformedEvent
-from pathbook.ledger.store.database.engine import FormatNotKnown, create_schema, open_engine, reading, writing
-from pathbook.ledger.store.database.fast_read import Readings
+from pathbook.ledger.codec import MalformedEventError
+from pathbook.ledger.store.database.engine import (
+    UnknownFormatError,
+    create_schema,
+    open_engine,
+    reading,
+    writing,
+)
+from pathbook.ledger.store.database.fast_read import ReaderPool
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views import tables
 from pathbook.ledger.store.views.follower import Follower
-from pathbook.ledger.store.views.run_cache import Partitions, load_partition
-from pathbook.ledger.store.views.snapshot import ViewsNotWhole, moment
+from pathbook.ledger.store.views.run_cache import RunCache, load_partition
+from pathbook.ledger.store.views.snapshot import ViewsRebuildingError, open_snapshot
 from pathbook.ledger.store.views.tracking import TRACKING
 from pathbook.ledger.store.views.writer import MIGRATIONS, open_views
 from tests.projections.synthetic import SyntheticBook
@@ -54,7 +60,7 @@ def test_views_do_not_depend_on_how_the_events_came(
         stream = Stream(events)
         views = open_engine(directory / "views.sqlite", purpose="views")
         follower = Follower(stream, views, events_at_once)
-        follower._partitions = Partitions(limit)
+        follower._partitions = RunCache(limit)
         written = 0
         for size in [*sizes, len(book.entries)]:
             entries = book.entries[written : written + size]
@@ -116,7 +122,7 @@ def test_views_from_before_versions_were_kept_are_made_anew(
         connection.execute(sa.text("CREATE TABLE run (something TEXT)"))
         connection.execute(sa.text("CREATE TABLE elsewhere (something TEXT)"))
     follower = Follower(stream, views)
-    with pytest.raises(ViewsNotWhole), moment(Readings(views), "book"):
+    with pytest.raises(ViewsRebuildingError), open_snapshot(ReaderPool(views), "book"):
         pass
     assert follower.catch_up("book") == len(book.entries)
     assert rows_of(views) == expected
@@ -131,7 +137,7 @@ def test_views_of_a_newer_version_are_refused_and_left_alone(stream: Stream, con
     before = rows_of(views)
     with writing(views) as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(FormatNotKnown, match="is in format 9999, and this Pathbook reads format 0"):
+    with pytest.raises(UnknownFormatError, match="is in format 9999, and this Pathbook reads format 0"):
         Follower(stream, views)
     assert rows_of(views) == before
 
@@ -151,7 +157,7 @@ def kept_otherwise(
 def test_views_from_before_requests_were_found_by_a_hash_are_made_anew(
     stream: Stream, connect: Connect, tmp_path: Path
 ) -> None:
-    """The second step of their tables empties them: the next follower carries every book from its beginning."""
+    """The second step of their tables empties them: the next follower projects every book from its beginning."""
     book = SyntheticBook(12, 30)
     stream.append("book", 0, book.entries)
     views = connect("views")
@@ -165,8 +171,8 @@ def test_views_from_before_requests_were_found_by_a_hash_are_made_anew(
         connection.execute(TRACKING.insert().values(application_name="book", notification_id=30))
         connection.execute(sa.text("INSERT INTO request VALUES ('book', 'a request', 30)"))
         connection.execute(sa.text("INSERT INTO party VALUES ('book', 'nobody', 1, 30)"))
-    assert Follower(stream, views, carries=False).position("book") == 0
-    with pytest.raises(ViewsNotWhole), moment(Readings(views), "book"):
+    assert Follower(stream, views, projects=False).position("book") == 0
+    with pytest.raises(ViewsRebuildingError), open_snapshot(ReaderPool(views), "book"):
         pass
     Follower(stream, views).catch_up("book")
     assert rows_of(views) == followed(stream, tmp_path, "book")
@@ -246,12 +252,12 @@ def test_one_book_that_cannot_be_read_stops_no_other(stream: Stream, connect: Co
     stream.append("broken", 0, [("Nothing.v1", b"nothing")])
     stream.append("book", 0, SyntheticBook(5, 10).entries)
     follower = Follower(stream, connect("views"))
-    with pytest.raises(MalformedEvent):
+    with pytest.raises(MalformedEventError):
         follower.catch_up("broken")
     stuck, fine = follower.reached("broken", 1), follower.reached("book", 5)
     with capture_logs() as logs:
         follower.start()
-        assert isinstance(stuck.exception(PATIENCE), MalformedEvent)
+        assert isinstance(stuck.exception(PATIENCE), MalformedEventError)
         assert fine.result(PATIENCE) > 5
         follower.close()
     assert [line["book"] for line in logs] == ["broken"]
@@ -275,7 +281,7 @@ def test_partitions_at_hand_are_those_used_last(stream: Stream, connect: Connect
     stream.append("book", 0, book.entries)
     position = Follower(stream, views).catch_up("book")
     sizes = {batch: len(partition.runs) for batch, partition in book.state.partitions.items()}
-    partitions = Partitions(limit=sizes[1] + sizes[2])
+    partitions = RunCache(limit=sizes[1] + sizes[2])
     with reading(views) as connection:
         taken = partitions.take(connection, "book", position, [3, 1, 2, 999])
         assert taken.keys() == {1, 2, 3}

@@ -1,4 +1,4 @@
-"""Readings: one moment, errors by their names, and connections that are kept, let go of, and got anew."""
+"""ReaderPool: one moment, errors by their names, and connections that are kept, let go of, and got anew."""
 
 import threading
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from eventsourcing.persistence import PersistenceError
 from sqlalchemy import Engine, exc
 
 from pathbook.ledger.store.database.engine import Purpose
-from pathbook.ledger.store.database.fast_read import Readings
+from pathbook.ledger.store.database.fast_read import ReaderPool
 from pathbook.ledger.store.log.stream import EVENT, Stream
 
 Connect = Callable[[Purpose], Engine]
@@ -29,9 +29,9 @@ def log(connect: Connect, length: int) -> Engine:
 def test_one_moment_sees_nothing_of_what_is_written_in_it(connect: Connect) -> None:
     """What is written after the first lookup is seen only in the next moment."""
     events = log(connect, 2)
-    readings = Readings(events)
+    readings = ReaderPool(events)
     for seen in (2, 3):
-        with readings.one_moment() as reading:
+        with readings.consistent() as reading:
             assert reading.ask(COUNT, {}) == [(seen,)]
             Stream(connect("events")).append("masks", seen, [("t", b"1")])
             assert reading.ask(COUNT, {}) == [(seen,)]
@@ -41,7 +41,7 @@ def test_one_moment_sees_nothing_of_what_is_written_in_it(connect: Connect) -> N
 
 def test_what_is_asked_alone_is_asked_of_a_new_moment(connect: Connect) -> None:
     """A connection that is kept holds no moment: each single lookup sees what was written before it."""
-    readings = Readings(log(connect, 2))
+    readings = ReaderPool(log(connect, 2))
     for seen in (2, 3, 4):
         assert readings.ask(COUNT, {}) == [(seen,)]
         Stream(connect("events")).append("masks", seen, [("t", b"1")])
@@ -49,10 +49,10 @@ def test_what_is_asked_alone_is_asked_of_a_new_moment(connect: Connect) -> None:
 
 def test_a_moment_that_fails_leaves_none_behind(connect: Connect) -> None:
     """Whatever is raised within a moment ends it, and the next begins anew."""
-    readings = Readings(log(connect, 2))
+    readings = ReaderPool(log(connect, 2))
 
     def fail(seen: int) -> None:
-        with readings.one_moment() as reading:
+        with readings.consistent() as reading:
             assert reading.ask(COUNT, {}) == [(seen,)]
             raise ZeroDivisionError
 
@@ -66,8 +66,8 @@ def test_a_moment_that_fails_leaves_none_behind(connect: Connect) -> None:
 def test_what_the_database_refuses_is_named_as_elsewhere(connect: Connect) -> None:
     """An error of the driver is raised as SQLAlchemy names it, and by a stream as eventsourcing does."""
     events = log(connect, 1)
-    readings = Readings(events)
-    with pytest.raises(exc.DBAPIError), readings.one_moment() as reading:
+    readings = ReaderPool(events)
+    with pytest.raises(exc.DBAPIError), readings.consistent() as reading:
         reading.ask(sa.select(sa.table("nothing", sa.column("x")).c.x), {})
     assert readings.ask(COUNT, {}) == [(1,)]
     stream = Stream(events)
@@ -81,11 +81,11 @@ def test_what_the_database_refuses_is_named_as_elsewhere(connect: Connect) -> No
 def test_lost_connections_are_got_anew(connect: Connect) -> None:
     """Where a server ended all connections, one reading is told so and the next goes on."""
     events = log(connect, 1)
-    readings = Readings(events)
+    readings = ReaderPool(events)
     start = threading.Barrier(4)
 
     def read(_: int) -> None:
-        with readings.one_moment() as reading:
+        with readings.consistent() as reading:
             start.wait()
             assert reading.ask(COUNT, {}) == [(1,)]
 
@@ -104,10 +104,10 @@ def test_lost_connections_are_got_anew(connect: Connect) -> None:
 def test_many_threads_read_at_once(connect: Connect) -> None:
     """Each thread has a reading of its own, and all are closed with the engine."""
     events = log(connect, 50)
-    readings = Readings(events)
+    readings = ReaderPool(events)
 
     def read(after: int) -> int:
-        with readings.one_moment() as reading:
+        with readings.consistent() as reading:
             return len(reading.ask(AFTER, {"after": after})) + len(readings.ask(AFTER, {"after": after}))
 
     with ThreadPoolExecutor(8) as threads:

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from pathbook.ledger.codec import MalformedEvent
-from pathbook.ledger.store.database.fast_read import Readings
+from pathbook.ledger.codec import MalformedEventError
+from pathbook.ledger.store.database.fast_read import ReaderPool
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views import follower as followers
 from pathbook.ledger.store.views import tables
 from pathbook.ledger.store.views.follower import Follower
-from pathbook.ledger.store.views.rebuild_worker import Folded, Folding
-from pathbook.ledger.store.views.snapshot import ViewsNotWhole, moment
+from pathbook.ledger.store.views.rebuild_worker import FoldedGroup, RebuildWorker
+from pathbook.ledger.store.views.snapshot import ViewsRebuildingError, open_snapshot
 from tests.books import PATIENCE
 from tests.projections.synthetic import SyntheticBook
 from tests.store.followed import Connect, child, followed, kill_after, rows_of
@@ -23,8 +23,8 @@ from tests.store.followed import Connect, child, followed, kill_after, rows_of
 @pytest.fixture
 def always_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have even a short log folded by a process of its own: after the first events it is waited for."""
-    monkeypatch.setattr(followers, "EVENTS_ALONE", 0)
-    monkeypatch.setattr(Folding, "ready", lambda process: process._pipe.poll(PATIENCE))
+    monkeypatch.setattr(followers, "REBUILD_WORKER_MIN_EVENTS", 0)
+    monkeypatch.setattr(RebuildWorker, "ready", lambda process: process._pipe.poll(PATIENCE))
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def apart(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bo
     if apart:
         request.getfixturevalue("always_apart")
     elif request.param != "alone":
-        monkeypatch.setattr(followers, "EVENTS_ALONE", 0)
+        monkeypatch.setattr(followers, "REBUILD_WORKER_MIN_EVENTS", 0)
     return apart
 
 
@@ -66,13 +66,13 @@ def test_a_rebuild_that_was_killed_goes_on_where_it_was(
     kill_after(child(place, "rebuild", 5, apart=apart), 3, 0)
     follower = Follower(stream, views)
     stood = follower.position("book")
-    with pytest.raises(ViewsNotWhole), moment(Readings(views), "book"):
+    with pytest.raises(ViewsRebuildingError), open_snapshot(ReaderPool(views), "book"):
         pass
     told: list[tuple[int, int]] = []
     follower.rebuild(lambda done, of: told.append((done, of)))
     assert told[0] == (stood, total)
     assert told[-1] == (total, total)
-    with moment(Readings(views), "book") as whole:
+    with open_snapshot(ReaderPool(views), "book") as whole:
         assert whole.position == total
     assert rows_of(views) == followed(stream, tmp_path)
 
@@ -106,17 +106,17 @@ def test_a_rebuild_goes_on_without_the_process_that_folds(
     """Where it is killed, or another follower goes ahead of it, the rebuild finds out by itself what events mean."""
     stream.append("book", 0, long_book.entries[:-1])
     views = connect("views")
-    folding: list[int] = []
+    rebuild_worker: list[int] = []
 
     def kill(done: int, _of: int) -> None:
-        folding.append(done if multiprocessing.active_children() else -1)
+        rebuild_worker.append(done if multiprocessing.active_children() else -1)
         if done > 0:
             for process in multiprocessing.active_children():
                 process.kill()
 
     Follower(stream, views, 10).rebuild(kill)
-    assert folding[:2] == [0, 20]  # starting, and at work since 10
-    assert -1 in folding[2:]
+    assert rebuild_worker[:2] == [0, 20]  # starting, and at work since 10
+    assert -1 in rebuild_worker[2:]
     assert stream.head("book") == len(long_book.entries) - 1
     assert rows_of(views) == followed(stream, tmp_path)
     follower, ahead = Follower(stream, views, 10), Follower(stream, connect("views"), 7)
@@ -140,9 +140,9 @@ def test_a_rebuild_goes_on_where_a_process_ends_amid_what_it_says(
     book = SyntheticBook(11, 30_000)
     stream.append("book", 0, book.entries)
     views, killed = connect("views"), []
-    write = Follower._write_folded
+    write = Follower._write_group
 
-    def write_and_kill(follower: Follower, name: str, folded: Folded) -> bool:
+    def write_and_kill(follower: Follower, name: str, folded: FoldedGroup) -> bool:
         written = write(follower, name, folded)
         time.sleep(0.5)  # by then the next group is being sent
         for process in multiprocessing.active_children():
@@ -151,7 +151,7 @@ def test_a_rebuild_goes_on_where_a_process_ends_amid_what_it_says(
             killed.append(folded.last)
         return written
 
-    monkeypatch.setattr(Follower, "_write_folded", write_and_kill)
+    monkeypatch.setattr(Follower, "_write_group", write_and_kill)
     Follower(stream, views, len(book.entries) // 3).rebuild()
     assert len(killed) == 1
     assert rows_of(views) == followed(stream, tmp_path)
@@ -210,5 +210,5 @@ def test_the_thread_that_follows_leaves_off_for_a_rebuild(
 def test_a_rebuild_tells_of_an_event_that_cannot_be_read(stream: Stream, connect: Connect) -> None:
     """What ends the process that folds is met again, and raised, by the one that writes."""
     stream.append("book", 0, [*SyntheticBook(5, 10).entries[:4], ("Nothing.v1", b"nothing")])
-    with pytest.raises(MalformedEvent):
+    with pytest.raises(MalformedEventError):
         Follower(stream, connect("views"), 1).rebuild()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from pathbook.ledger.store.database.engine import Purpose
-from pathbook.ledger.store.log.stream import PositionTaken, StoredEntry, Stream
+from pathbook.ledger.store.log.stream import PositionTakenError, StoredEntry, Stream
 from tests.books import wait_beyond
 
 Connect = Callable[[Purpose], Engine]
@@ -26,7 +26,7 @@ SOON = 20.0
 WRITER = """
 import sys
 from pathbook.ledger.store.database import open_engine
-from pathbook.ledger.store.log.stream import PositionTaken, Stream
+from pathbook.ledger.store.log.stream import PositionTakenError, Stream
 
 url, name, groups, size = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 stream = Stream(open_engine(url, purpose="events"))
@@ -38,7 +38,7 @@ for group in range(groups):
     while True:
         try:
             stream.append("masks", head, entries)
-        except PositionTaken as taken:
+        except PositionTakenError as taken:
             head = taken.head
         else:
             head += size
@@ -123,10 +123,10 @@ def test_nothing_to_append_is_nothing(stream: Stream) -> None:
 def test_a_position_is_written_once(stream: Stream) -> None:
     """Who is not first is told the position and the head, and writes nothing."""
     stream.append("masks", 0, [("t", b"1"), ("t", b"2"), ("t", b"3")])
-    with pytest.raises(PositionTaken, match=r"Position 2 of book masks .* head is 3") as taken:
+    with pytest.raises(PositionTakenError, match=r"Position 2 of book masks .* head is 3") as taken:
         stream.append("masks", 1, [("t", b"other")] * 5)
     assert (taken.value.position, taken.value.head) == (2, 3)
-    with pytest.raises(PositionTaken):
+    with pytest.raises(PositionTakenError):
         stream.append("masks", 0, [("t", b"other")])
     assert [entry.data for entry in everything(stream)] == [b"1", b"2", b"3"]
 
@@ -134,10 +134,10 @@ def test_a_position_is_written_once(stream: Stream) -> None:
 def test_a_gap_cannot_be_left(stream: Stream) -> None:
     """Who writes beyond the head is told so, and writes nothing."""
     stream.append("masks", 0, [("t", b"1")])
-    with pytest.raises(PositionTaken) as taken:
+    with pytest.raises(PositionTakenError) as taken:
         stream.append("masks", 2, [("t", b"3")])
     assert (taken.value.position, taken.value.head) == (3, 1)
-    with pytest.raises(PositionTaken) as taken:
+    with pytest.raises(PositionTakenError) as taken:
         stream.append("gloves", 1, [("t", b"2")])
     assert (taken.value.position, taken.value.head) == (2, 0)
     assert stream.books() == ["masks"]
@@ -171,7 +171,7 @@ def test_a_book_is_a_list(stream: Stream, appends: list[tuple[str, int, int]]) -
             stream.append(f"{example}{name}", after, entries)
             model[name] += data
         else:
-            with pytest.raises(PositionTaken) as taken:
+            with pytest.raises(PositionTakenError) as taken:
                 stream.append(f"{example}{name}", after, entries)
             assert (taken.value.position, taken.value.head) == (after + 1, len(model[name]))
     for name, data in model.items():
@@ -190,7 +190,7 @@ def test_threads_that_append_at_once_lose_nothing(connect: Connect) -> None:
             while True:
                 try:
                     streams[who % 2].append("masks", head, [(str(who), b"%d" % number)])
-                except PositionTaken as taken:
+                except PositionTakenError as taken:
                     head = taken.head
                 else:
                     head += 1

@@ -6,7 +6,7 @@ from typing import Final
 
 from pathbook.bench import names
 from pathbook.bench.bench import BOOK, Bench
-from pathbook.bench.model import Mismatch
+from pathbook.bench.model import MismatchError
 from pathbook.bench.moves import TIERS
 from pathbook.ledger.codes import PrintedCode
 from pathbook.verify.checks import check_path, read_code
@@ -32,7 +32,7 @@ def verify(bench: Bench) -> None:
         found = (report.verdict, path.run.owner, len(path.steps) - 1)
         wanted = (Verdict.VERIFIED, bench.model.owner(batch, unit), bench.model.hops(batch, unit))
         if found != wanted:
-            raise Mismatch(names.VERIFY, f"unit {batch}:{unit} is {found}, by the model {wanted}")
+            raise MismatchError(names.VERIFY, f"unit {batch}:{unit} is {found}, by the model {wanted}")
     bench.figures.add(names.VERIFY, "units", len(waits), sum(waits), waits)
 
 
@@ -43,6 +43,8 @@ def paths(bench: Bench) -> None:
     found = bench.inside.paths(BOOK, units)
     for (batch, unit), (_, owner, hops) in zip(units, found, strict=True):
         if (owner, hops) != (bench.model.owner(batch, unit), TIERS):
-            raise Mismatch(names.PATH, f"unit {batch}:{unit} is {owner}'s after {hops} hops by the views")
+            raise MismatchError(
+                names.PATH, f"unit {batch}:{unit} is {owner}'s after {hops} hops by the views"
+            )
     waits = [seconds for seconds, _, _ in found]
     bench.figures.add(names.PATH, "paths", len(waits), sum(waits), waits)

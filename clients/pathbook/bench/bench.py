@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from pathbook.bench.figures import Figures, Usage
 from pathbook.bench.load import Load
-from pathbook.bench.model import Mismatch, Model
+from pathbook.bench.model import MismatchError, Model
 from pathbook.bench.moves import BRAND, CURRENCY, FIRST_PRICE_MINOR, TIERS, Goods, agents, parties
 from pathbook.bench.plan import Plan
 from pathbook.bench.processes import ECHO, PATHBOOK, Listener, Process
@@ -27,10 +27,10 @@ GTIN: Final = "06901234500011"
 SEED: Final = 20_260_101
 """What is drawn is the same on every machine."""
 
-VIEWS_PAUSE_SECONDS: Final = 0.02
+VIEWS_POLL_INTERVAL_S: Final = 0.02
 """How often the server is asked whether the views know what was recorded."""
 
-VIEWS_SECONDS: Final = 600.0
+VIEWS_TIMEOUT_S: Final = 600.0
 """How long they may take."""
 
 Progress = Callable[[str], Callable[[int, int | None], None]]
@@ -141,17 +141,19 @@ class Bench:
         self.model.commission(goods.batch, goods.size)
         self.head += 1
         if (made.batch, made.receipt.position) != (goods.batch, self.head):
-            raise Mismatch(phase, f"batch {made.batch} at {made.receipt.position}, not at {self.head}")
+            raise MismatchError(phase, f"batch {made.batch} at {made.receipt.position}, not at {self.head}")
         self.wait_for_views()  # nobody is busy when the clock starts
 
     def wait_for_views(self) -> float:
         """Wait until the views know all that was recorded; return the moment (time.perf_counter)."""
-        until = time.monotonic() + VIEWS_SECONDS
+        until = time.monotonic() + VIEWS_TIMEOUT_S
         while (head := self.client.get_head()).views_position < head.position:
             self.follower.require_running()
             if time.monotonic() > until:
-                raise Mismatch("views", f"they stand at {head.views_position} of {head.position}, and wait")
-            time.sleep(VIEWS_PAUSE_SECONDS)
+                raise MismatchError(
+                    "views", f"they stand at {head.views_position} of {head.position}, and wait"
+                )
+            time.sleep(VIEWS_POLL_INTERVAL_S)
         return time.perf_counter()
 
     def _log(self, name: str) -> Path:

@@ -1,8 +1,8 @@
-"""What a phase came to, held against the model: raises Mismatch, which names the phase, where they differ."""
+"""What a phase came to, held against the model: raises MismatchError, which names the phase, where they differ."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from pathbook.bench.model import Mismatch, Model
+from pathbook.bench.model import MismatchError, Model
 from pathbook.bench.moves import Move, parties
 from pathbook.client import Client
 from pathbook.v1.events_pb2 import Event
@@ -22,7 +22,9 @@ def receipts_of_batches(phase: str, answers: Sequence[bytes]) -> list[Receipt]:
     results = [item for answer in answers for item in RecordTransfersResponse.FromString(answer).results]
     for result in results:
         if not result.HasField("receipt"):
-            raise Mismatch(phase, f"a transfer was refused that the model allows: {result.refusal.message}")
+            raise MismatchError(
+                phase, f"a transfer was refused that the model allows: {result.refusal.message}"
+            )
     return [result.receipt for result in results]
 
 
@@ -31,16 +33,16 @@ def recorded(phase: str, model: Model, moves: Sequence[Move], receipts: Sequence
     wanted = range(head + 1, head + 1 + len(moves))
     found = [receipt.position for receipt in receipts]
     if found != list(wanted):
-        raise Mismatch(
+        raise MismatchError(
             phase, f"positions {found[:1]} .. {found[-1:]} are not all of {wanted[0]} .. {wanted[-1]}"
         )
     if any(receipt.duplicate for receipt in receipts):
-        raise Mismatch(phase, "a transfer that is new was answered as a duplicate")
+        raise MismatchError(phase, "a transfer that is new was answered as a duplicate")
     for move in moves:
         try:
             model.move(move)
         except ValueError as error:
-            raise Mismatch(
+            raise MismatchError(
                 phase, f"a transfer was recorded that the model does not allow: {error}"
             ) from error
     return wanted[-1]
@@ -50,7 +52,9 @@ def stock(model: Model, client: Client, head: int, recorded_by: Mapping[int, str
     """Hold what the views say that everybody has against the model; batches tell which phase it was."""
     position = client.get_head().position
     if position != head:
-        raise Mismatch(recorded_by[max(recorded_by)], f"the book ends at {position}, the model at {head}")
+        raise MismatchError(
+            recorded_by[max(recorded_by)], f"the book ends at {position}, the model at {head}"
+        )
     for party in parties():
         lines = {line.batch.batch: line for line in client.list_stock(party, at_least_position=head)}
         owned = model.stock(party)
@@ -59,7 +63,7 @@ def stock(model: Model, client: Client, head: int, recorded_by: Mapping[int, str
             found, wanted = (line.owned, line.in_custody, line.reserved), owned.get(batch, 0)
             if found != (wanted, wanted, 0):
                 told = f"{party} owns, holds and has reserved {found} of batch {batch}, by the model {wanted}"
-                raise Mismatch(recorded_by[batch], told)
+                raise MismatchError(recorded_by[batch], told)
 
 
 def stream(phase: str, model: Model, events: Iterable[bytes], head: int) -> None:
@@ -70,11 +74,13 @@ def stream(phase: str, model: Model, events: Iterable[bytes], head: int) -> None
         try:
             replayed.happened(Event.FromString(data))
         except (ValueError, KeyError) as error:
-            raise Mismatch(phase, f"the event at position {count} cannot have happened: {error}") from error
+            raise MismatchError(
+                phase, f"the event at position {count} cannot have happened: {error}"
+            ) from error
     if count != head:
-        raise Mismatch(phase, f"{count} events, not {head}")
+        raise MismatchError(phase, f"{count} events, not {head}")
     for party in parties():
         if replayed.stock(party) != model.stock(party):
-            raise Mismatch(
+            raise MismatchError(
                 phase, f"{party} owns {replayed.stock(party)} by the events, not {model.stock(party)}"
             )

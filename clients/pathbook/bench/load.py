@@ -15,10 +15,10 @@ CHANNEL_OPTIONS: Final = (
     ("grpc.use_local_subchannel_pool", 1),  # a connection of its own for each channel, as if from elsewhere
 )
 
-CONNECT_SECONDS: Final = 30.0
+CONNECT_TIMEOUT_S: Final = 30.0
 """How long a server that listens may take to accept a connection."""
 
-LOAD_SECONDS: Final = 600.0
+LOAD_TIMEOUT_S: Final = 600.0
 """How long one load may take: most take some seconds, on a slow disk a minute."""
 
 Came = TypeVar("Came")
@@ -90,11 +90,11 @@ class Load:
     def _run(self, target: str, load: Coroutine[object, object, Came]) -> Came:
         """Run a load to its end. Raises what the client raises for calls that were not answered."""
         try:
-            return self._runner.run(asyncio.wait_for(load, LOAD_SECONDS))
+            return self._runner.run(asyncio.wait_for(load, LOAD_TIMEOUT_S))
         except grpc.RpcError as error:
             raise meaning(error, target) from None
         except TimeoutError:
-            why = f"it did not answer all within {LOAD_SECONDS:.0f} s"
+            why = f"it did not answer all within {LOAD_TIMEOUT_S:.0f} s"
             raise UnreachableError(target, why, grpc.StatusCode.DEADLINE_EXCEEDED) from None
 
     async def _channel(self, target: str) -> grpc.aio.Channel:
@@ -169,7 +169,7 @@ class _Clock:
 
 async def _connected(target: str) -> grpc.aio.Channel:
     channel = grpc.aio.insecure_channel(target, CHANNEL_OPTIONS)
-    await asyncio.wait_for(channel.channel_ready(), CONNECT_SECONDS)
+    await asyncio.wait_for(channel.channel_ready(), CONNECT_TIMEOUT_S)
     return channel
 
 

@@ -10,7 +10,7 @@ from pathbook.v1.events_pb2 import Event
 _ONE_MORE: Final = bytes(range(1, 256)) + b"\xff"
 
 
-class Mismatch(Exception):  # noqa: N818 - it may be the book that is wrong, or the model
+class MismatchError(Exception):
     """What a phase came to is not what the model says; then no figure of the bench is worth anything."""
 
     def __init__(self, phase: str, found: str) -> None:

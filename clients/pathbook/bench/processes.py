@@ -9,10 +9,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-START_SECONDS: Final = 60.0
+START_TIMEOUT_S: Final = 60.0
 """How long a process may take until it listens, on a machine that is busy."""
 
-STOP_SECONDS: Final = 60.0
+STOP_TIMEOUT_S: Final = 60.0
 """How long it may take to end, once it was told."""
 
 LOG_LINES: Final = 5
@@ -61,7 +61,7 @@ class Process:
         """Tell it to end, and wait until it has."""
         self._process.terminate()
         try:
-            self._process.communicate(timeout=STOP_SECONDS)
+            self._process.communicate(timeout=STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.communicate()
@@ -109,14 +109,14 @@ class Listener(Process):
 
     def _said(self) -> str:
         assert self._process.stdout is not None
-        impatient = threading.Timer(START_SECONDS, self._process.kill)
+        impatient = threading.Timer(START_TIMEOUT_S, self._process.kill)
         impatient.start()
         try:
             said = self._process.stdout.readline().split()
         finally:
             impatient.cancel()
         if not said:
-            self._process.wait(STOP_SECONDS)
+            self._process.wait(STOP_TIMEOUT_S)
             self.require_running()
         return said[-1]
 

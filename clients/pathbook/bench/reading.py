@@ -8,7 +8,7 @@ from typing import Final
 from pathbook.bench import checks, moves, names
 from pathbook.bench.bench import BOOK, Bench
 from pathbook.bench.load import Answered, Heard
-from pathbook.bench.model import Mismatch
+from pathbook.bench.model import MismatchError
 from pathbook.bench.plan import MOST_ENTRIES, SUBSCRIBERS
 from pathbook.bench.recording import RECORD_MANY, USUAL
 from pathbook.client.bulk import BATCHES_AHEAD
@@ -31,10 +31,10 @@ def read(bench: Bench) -> None:
     position = after
     for response in responses:
         if response.first_position != position + 1:
-            raise Mismatch(names.READ, f"after {position} comes {response.first_position}")
+            raise MismatchError(names.READ, f"after {position} comes {response.first_position}")
         position += len(response.events)
     if position != bench.head:
-        raise Mismatch(names.READ, f"it ends at {position}, by the model at {bench.head}")
+        raise MismatchError(names.READ, f"it ends at {position}, by the model at {bench.head}")
 
 
 def replay(bench: Bench) -> None:
@@ -71,7 +71,7 @@ def _heard_all(bench: Bench, heard: Sequence[Heard], after: int, transfers: int)
     wanted = hashlib.sha256(b"".join(read)).digest()
     for one in heard:
         if len(one.events) != transfers or hashlib.sha256(b"".join(one.events)).digest() != wanted:
-            raise Mismatch(
+            raise MismatchError(
                 names.FOLLOW, f"a follower heard {len(one.events)} events, not the {transfers} read"
             )
 

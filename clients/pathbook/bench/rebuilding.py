@@ -5,7 +5,7 @@ from typing import Final
 
 from pathbook.bench import checks, names, recording
 from pathbook.bench.bench import Bench
-from pathbook.bench.model import Mismatch
+from pathbook.bench.model import MismatchError
 from pathbook.bench.moves import parties
 from pathbook.bench.plan import MOST_ENTRIES
 
@@ -22,11 +22,11 @@ def rebuild(bench: Bench) -> None:
     events = bench.inside.rebuild(bench.progress("events"))
     seconds = time.perf_counter() - began
     if events != bench.head:
-        raise Mismatch(names.REBUILD, f"made from {events} events, by the model {bench.head}")
+        raise MismatchError(names.REBUILD, f"made from {events} events, by the model {bench.head}")
     bench.figures.add(names.REBUILD, "events", events, seconds)
     bench.start_seconds.append(bench.start_server())
     if _answers(bench, units) != before:
-        raise Mismatch(names.REBUILD, "stock or paths are not what they were before")
+        raise MismatchError(names.REBUILD, "stock or paths are not what they were before")
     checks.stock(bench.model, bench.client, bench.head, bench.recorded_by)
     recording.batches(bench, names.RECORD_AGAIN, MOST_ENTRIES, recording.USUAL, bench.plan.transfers)
 

@@ -7,7 +7,7 @@ from pathbook.bench import checks, moves, names
 from pathbook.bench.bench import BOOK, Bench
 from pathbook.bench.echo import METHOD
 from pathbook.bench.load import Answered
-from pathbook.bench.model import Mismatch
+from pathbook.bench.model import MismatchError
 from pathbook.bench.moves import Goods, Shape
 from pathbook.bench.plan import COMMITS, ENTRIES, MOST_ENTRIES, UNITS, USUAL_UNITS
 from pathbook.client.bulk import BATCHES_AHEAD
@@ -38,7 +38,7 @@ def calls(bench: Bench, in_flight: int, count: int) -> None:
     bench.commission(goods, name)
     bare = bench.load.calls(bench.echo.address, METHOD, requests, in_flight)
     if bare.answers != requests:
-        raise Mismatch(echoed, "an answer is not what was sent")
+        raise MismatchError(echoed, "an answer is not what was sent")
     bench.figures.add(echoed, "calls", count, bare.seconds, bare.waits)
     answered = bench.load.calls(bench.server.address, RECORD, requests, in_flight)
     _note(bench, name, goods, answered, checks.receipts_of_calls)

@@ -2,7 +2,7 @@
 
 from pathbook.bench import asking, checks, names, reading, rebuilding, recording
 from pathbook.bench.bench import Bench
-from pathbook.bench.model import Mismatch
+from pathbook.bench.model import MismatchError
 from pathbook.bench.plan import IN_FLIGHT
 from pathbook.client import RefusedError
 
@@ -11,7 +11,7 @@ def run(bench: Bench) -> None:
     """Measure everything, and check each phase against the model.
 
     Raises:
-        Mismatch: a phase came to something else than the model says, or the server refused what was right.
+        MismatchError: a phase came to something else than the model says, or the server refused what was right.
         pathbook.client.UnreachableError: the server went away.
         OSError: a process could not be started.
     """
@@ -28,7 +28,7 @@ def run(bench: Bench) -> None:
         bench.doing("end", 0, 1)
         bench.memory = {name: process.memory() for name, process in bench.processes.items()}
     except RefusedError as error:
-        raise Mismatch(bench.phase, f"the server refused what the model allows: {error}") from error
+        raise MismatchError(bench.phase, f"the server refused what the model allows: {error}") from error
 
 
 def _side_by_side(bench: Bench) -> None:

@@ -15,7 +15,7 @@ from pathbook.cli.settings import Output, Settings, book_options
 
 if TYPE_CHECKING:  # what measures is loaded when it measures
     from pathbook.bench.bench import Bench
-    from pathbook.bench.model import Mismatch
+    from pathbook.bench.model import MismatchError
 
 
 @click.command("bench")
@@ -40,7 +40,7 @@ def command(settings: Settings, *, quick: bool, parent: Path | None) -> Exit:
     if settings.server or settings.data:
         raise click.UsageError("A bench makes books of its own. Leave out --server and --data; see --in.")
     from pathbook.bench.bench import Bench
-    from pathbook.bench.model import Mismatch
+    from pathbook.bench.model import MismatchError
     from pathbook.bench.plan import FULL, QUICK
     from pathbook.bench.run import run
     from pathbook.cli import local
@@ -54,7 +54,7 @@ def command(settings: Settings, *, quick: bool, parent: Path | None) -> Exit:
             try:
                 with contextlib.closing(bench):
                     run(bench)
-            except Mismatch as mismatch:
+            except MismatchError as mismatch:
                 return _wrong(settings.output, mismatch)
             place = inside.place or str(directory.parent)
     _show(settings.output, bench, place)
@@ -88,7 +88,7 @@ def _interruptible() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _wrong(form: Output, mismatch: "Mismatch") -> Exit:
+def _wrong(form: Output, mismatch: "MismatchError") -> Exit:
     """Say which phase came to something wrong: in a sentence, or as one object."""
     if form is Output.TABLE:
         click.echo(f"pathbook: MISMATCH: {mismatch}", err=True)

@@ -9,16 +9,16 @@ from pathbook.cli.settings import Books, Settings
 if TYPE_CHECKING:  # gRPC is loaded when a verb calls, not to say that it was misspelt
     from pathbook.client import Client
 
-RETRY_SECONDS: Final = 3.0
+RETRY_TIMEOUT_S: Final = 3.0
 """How long a person waits for a server that cannot be reached: long enough for one that just starts."""
 
 
-LONG_RETRY_SECONDS: Final = 30.0
+LONG_RETRY_TIMEOUT_S: Final = 30.0
 """How long work of minutes or hours waits for a server that is started again."""
 
 
 @contextlib.contextmanager
-def writing(settings: Settings, retry_seconds: float = RETRY_SECONDS) -> Iterator["Client"]:
+def writing(settings: Settings, retry_seconds: float = RETRY_TIMEOUT_S) -> Iterator["Client"]:
     """Connect to the book."""
     place = settings.place()
     from pathbook.client import Client

@@ -105,7 +105,15 @@ def _words(said: object, name: str = "") -> Iterator[str]:
         case list():
             for value in said:
                 yield from _words(value, name)
-        case "" | "0" | 0 | None | "DELIVERY_WITH_TITLE" | "STANDING_UNSPECIFIED" | "STANDING_AUTHORIZED":
+        case (
+            ""
+            | "0"
+            | 0
+            | None
+            | "DELIVERY_WITH_TITLE"
+            | "AUTHORIZATION_STATUS_UNSPECIFIED"
+            | "AUTHORIZATION_STATUS_AUTHORIZED"
+        ):
             pass  # what is as usual would only hide what is not
         case _:
             yield f"{name}={said}"

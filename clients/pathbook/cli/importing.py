@@ -74,7 +74,7 @@ def command(
             recipe = load_recipe(recipe_name)
             sources = _sources(tables, recipe, source)
             with (
-                connection.writing(settings, connection.LONG_RETRY_SECONDS) as client,
+                connection.writing(settings, connection.LONG_RETRY_TIMEOUT_S) as client,
                 _telling_how_to_go_on(client),
             ):
                 stop = errors == "stop"

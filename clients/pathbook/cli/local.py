@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from pathbook.cli.settings import Books
-from pathbook.ledger.gc_tuning import collect_seldom
+from pathbook.ledger.gc_tuning import collect_rarely
 from pathbook.ledger.serials import BookKey, print_book_key
 from pathbook.services.clock import now
 from pathbook.services.run.follower_process import carry
@@ -19,7 +19,7 @@ from pathbook.services.run.logs import configure_log
 from pathbook.services.run.serve import serve as serve_until_told
 from pathbook.services.run.settings import Settings
 from pathbook.services.run.signals import stopping
-from pathbook.services.storage import EVENTS_FILE, KEY_FILE, VIEWS_FILE, Directory, has_books
+from pathbook.services.storage import EVENTS_FILE, KEY_FILE, VIEWS_FILE, Storage, has_books
 
 if TYPE_CHECKING:  # loaded where something is measured
     from pathbook.services.measuring import Measuring
@@ -44,7 +44,7 @@ REMEDIES: Final = (
 """What to do about a PostgreSQL that cannot be opened, by what it says; the first that fits."""
 
 
-class UnusableError(OSError):
+class UnusableBooksError(OSError):
     """Books cannot be opened; the message says why, and what to do."""
 
 
@@ -53,12 +53,12 @@ def serving(books: Books) -> Iterator[str]:
     """Serve books while the caller does something else; yield HOST:PORT.
 
     Raises:
-        UnusableError: see there.
+        UnusableBooksError: see there.
         OSError: the directory cannot be read or written.
         click.UsageError: the URL of the database is malformed.
     """
     settings = _settings(books, listen=ANY_PORT)
-    collect_seldom()
+    collect_rarely()
     with contextlib.ExitStack() as stack:
         with _opening(settings):
             port = stack.enter_context(running(settings, logging.WARNING))
@@ -93,14 +93,14 @@ def rebuild(books: Books, progress: Callable[[int, int], None]) -> tuple[str, in
     and this process carry them together.
 
     Raises:
-        UnusableError: there are no books, or they cannot be opened.
+        UnusableBooksError: there are no books, or they cannot be opened.
         click.UsageError: the URL of the database is malformed.
     """
     require_books(books)
     settings = _settings(books)
-    collect_seldom()
+    collect_rarely()
     with _opening(settings):
-        directory = Directory(settings.data, now, database=settings.database, allow_event_loss=True)
+        directory = Storage(settings.data, now, database=settings.database, allow_event_loss=True)
     events = 0
 
     def tell(done: int, of: int) -> None:
@@ -133,7 +133,7 @@ def database_of_its_own(url: str) -> contextlib.AbstractContextManager[str]:
 
 
 def require_books(books: Books) -> None:
-    """Raise UnusableError where there are no books: reading a place that is misspelt shall not make them.
+    """Raise UnusableBooksError where there are no books: reading a place that is misspelt shall not make them.
 
     Raises: as ``rebuild``.
     """
@@ -141,7 +141,7 @@ def require_books(books: Books) -> None:
     with _opening(settings):
         found = has_books(settings.data, settings.database)
     if not found:
-        raise UnusableError(
+        raise UnusableBooksError(
             f"There are no books in {settings.place}. Check the name; a book begins with its first brand."
         )
 
@@ -177,7 +177,7 @@ def _opening(settings: Settings) -> Iterator[None]:
         if settings.database:
             said = AROUND_THE_CAUSE.sub("", str(error)).rstrip(".")
             what = " ".join(f"{said}. {_remedy(said)}".split())
-        raise UnusableError(f"{settings.place} cannot be opened: {what}") from error
+        raise UnusableBooksError(f"{settings.place} cannot be opened: {what}") from error
 
 
 def _remedy(said: str) -> str:

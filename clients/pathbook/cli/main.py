@@ -58,7 +58,7 @@ UNANSWERED: Final = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "INTERNAL"
 """The gRPC codes that say nothing about the book."""
 
 
-class PipeClosed(Exception):  # noqa: N818 - who reads has seen enough: that is no error
+class PipeClosedError(Exception):
     """Who reads the answer left before its end."""
 
 
@@ -70,7 +70,7 @@ class Verbs(click.Group):
         try:
             return super().invoke(ctx)
         except BrokenPipeError as error:
-            raise PipeClosed from error
+            raise PipeClosedError from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - as click calls it
         """Return the verbs in the order they are listed."""
@@ -121,7 +121,7 @@ def run(arguments: Sequence[str]) -> int:
         return _tell(settings, Exit.USAGE, "USAGE", error.format_message() + _where_to_look(error))
     except (click.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED
-    except (PipeClosed, BrokenPipeError):
+    except (PipeClosedError, BrokenPipeError):
         # nobody reads any more; what Python flushes when it ends must not fail again
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.PIPE_CLOSED

@@ -8,7 +8,7 @@ from pathbook.ledger.money import print_amount
 from pathbook.v1 import values_pb2
 from pathbook.v1.batches_pb2 import Recall
 from pathbook.v1.paths_pb2 import GetPathResponse, PathStep, PathStepKind
-from pathbook.v1.values_pb2 import Attestation, Money, Standing, UnitState
+from pathbook.v1.values_pb2 import Attestation, AuthorizationStatus, Money, UnitState
 
 NUMBERS = {0, 5, 6, 7, 8}
 """The columns that line up on the right."""
@@ -148,11 +148,18 @@ def _now(path: GetPathResponse, shown: Sequence[PathStep]) -> str:
         if _in_force(recall, path)
     ]
     marks = [
-        f"{party} {output.word(Standing.DESCRIPTOR, standing)} at {step.position}"
+        f"{party} {output.word(AuthorizationStatus.DESCRIPTOR, standing)} at {step.position}"
         for step in shown
         if step.kind in HOPS and not step.corrected
-        for party, standing in ((step.giver, step.giver_standing), (step.receiver, step.receiver_standing))
-        if standing not in (Standing.STANDING_UNSPECIFIED, Standing.STANDING_AUTHORIZED)
+        for party, standing in (
+            (step.giver, step.giver_authorization),
+            (step.receiver, step.receiver_authorization),
+        )
+        if standing
+        not in (
+            AuthorizationStatus.AUTHORIZATION_STATUS_UNSPECIFIED,
+            AuthorizationStatus.AUTHORIZATION_STATUS_AUTHORIZED,
+        )
     ]
     if any(step.kind in HOPS and not step.corrected for step in shown):
         pairs.append(("standing", "; ".join(marks) or "each side stood authorised for the product"))

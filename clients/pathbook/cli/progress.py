@@ -12,13 +12,13 @@ if TYPE_CHECKING:  # most work is over before there is anything to draw
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
 
-QUIET_SECONDS: Final = 2.0
+FIRST_DRAW_DELAY_S: Final = 2.0
 """Nothing is told of work that is over by then."""
 
-LINE_SECONDS: Final = 5.0
+LINE_INTERVAL_S: Final = 5.0
 """How far apart lines are where stderr is no terminal."""
 
-DRAW_SECONDS: Final = 0.1
+DRAW_INTERVAL_S: Final = 0.1
 """How far apart drawings are where it is one."""
 
 
@@ -26,7 +26,7 @@ class Progress:
     """``with Progress() as progress: work(progress.of("rows recorded"))``; the callable takes done and total."""
 
     def __init__(self) -> None:
-        self._next = time.monotonic() + QUIET_SECONDS
+        self._next = time.monotonic() + FIRST_DRAW_DELAY_S
         self._bars: Bars | None = None
         self._tasks: dict[str, TaskID] = {}
 
@@ -49,10 +49,10 @@ class Progress:
             if now < self._next:
                 return
             if sys.stderr.isatty():
-                self._next = now + DRAW_SECONDS
+                self._next = now + DRAW_INTERVAL_S
                 self._draw(what, done, total)
             else:
-                self._next = now + LINE_SECONDS
+                self._next = now + LINE_INTERVAL_S
                 click.echo(f"{what}: {done}" + ("" if total is None else f" of {total}"), err=True)
 
         return tell

@@ -47,7 +47,7 @@ class Bulk(Caller):
         under_way: deque[transfers_pb2.RecordTransfersRequest] = deque(
             itertools.islice(requests, BATCHES_AHEAD)
         )
-        patience = self._patience()
+        patience = self._retry_policy()
         stub = transfers_pb2_grpc.TransferServiceStub(self._channel)
         while under_way:
             sending: SimpleQueue[transfers_pb2.RecordTransfersRequest | None] = SimpleQueue()
@@ -66,7 +66,7 @@ class Bulk(Caller):
                     if not under_way:
                         sending.put(None)  # the server ends the call in its turn
             except grpc.RpcError as error:
-                patience.bear(error)
+                patience.wait(error)
             else:
                 if under_way:
                     raise UnreachableError(

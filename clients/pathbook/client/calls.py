@@ -10,16 +10,16 @@ import grpc
 from pathbook.client.errors import meaning
 from pathbook.v1 import values_pb2
 
-DEADLINE_SECONDS: Final = 30.0
+CALL_TIMEOUT_S: Final = 30.0
 """How long one call may take: most take milliseconds, one of the largest size some seconds."""
 
-RETRY_SECONDS: Final = 10.0
+RETRY_TIMEOUT_S: Final = 10.0
 """How long a call is repeated while the server cannot be reached: a restart takes less."""
 
-FIRST_PAUSE_SECONDS: Final = 0.05
+RETRY_FIRST_DELAY_S: Final = 0.05
 """The pause before the first repetition; each further one is twice as long ..."""
 
-LONGEST_PAUSE_SECONDS: Final = 1.0
+RETRY_MAX_DELAY_S: Final = 1.0
 """... up to this."""
 
 MAX_RECEIVED_BYTES: Final = 64 * 1024 * 1024
@@ -68,7 +68,7 @@ Receipted = TypeVar("Receipted", bound=_Receipted)
 Page = TypeVar("Page", bound=_Page)
 
 
-class Patience:
+class RetryPolicy:
     """Says whether, and after which pause, something is tried again that found no server."""
 
     def __init__(self, target: str, seconds: float) -> None:
@@ -77,11 +77,11 @@ class Patience:
         self.renew()
 
     def renew(self) -> None:
-        """Begin anew: the server has answered. Patience is counted from the first failure after that."""
+        """Begin anew: the server has answered. RetryPolicy is counted from the first failure after that."""
         self._until: float | None = None
-        self._pause = FIRST_PAUSE_SECONDS
+        self._pause = RETRY_FIRST_DELAY_S
 
-    def bear(self, error: grpc.RpcError) -> None:
+    def wait(self, error: grpc.RpcError) -> None:
         """Pause after an error, if trying again may help; otherwise raise what it means.
 
         Raises:
@@ -94,7 +94,7 @@ class Patience:
         if error.code() is not grpc.StatusCode.UNAVAILABLE or now >= self._until:
             raise meaning(error, self._target) from None
         time.sleep(self._pause)
-        self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
+        self._pause = min(2 * self._pause, RETRY_MAX_DELAY_S)
 
 
 class Caller:
@@ -108,8 +108,8 @@ class Caller:
         target: str,
         *,
         book: str,
-        timeout: float = DEADLINE_SECONDS,
-        retry_seconds: float = RETRY_SECONDS,
+        timeout: float = CALL_TIMEOUT_S,
+        retry_seconds: float = RETRY_TIMEOUT_S,
     ) -> None:
         self.target = target
         self.book = book
@@ -122,17 +122,17 @@ class Caller:
         """Close the channel; streams that are open end."""
         self._channel.close()
 
-    def _patience(self) -> Patience:
-        return Patience(self.target, self._retry_seconds)
+    def _retry_policy(self) -> RetryPolicy:
+        return RetryPolicy(self.target, self._retry_seconds)
 
     def _ask(self, method: "grpc.UnaryUnaryMultiCallable[Request, Response]", request: Request) -> Response:
         """Call until there is an answer. A write carries its request id, so it is done once however often."""
-        patience = self._patience()
+        patience = self._retry_policy()
         while True:
             try:
                 return method(request, timeout=self._timeout)
             except grpc.RpcError as error:
-                patience.bear(error)
+                patience.wait(error)
 
     def _write(
         self, method: "grpc.UnaryUnaryMultiCallable[Request, Receipted]", request: Request
@@ -153,7 +153,7 @@ class Caller:
         next_after: Callable[[Response], int],
     ) -> Iterator[Response]:
         """Yield what a stream holds after a place, opening it again after the last place when it breaks."""
-        patience = self._patience()
+        patience = self._retry_policy()
         while (stream := open_after(after)) is not None:
             try:
                 for response in stream:
@@ -161,7 +161,7 @@ class Caller:
                     yield response
                     patience.renew()
             except grpc.RpcError as error:
-                patience.bear(error)
+                patience.wait(error)
             else:
                 return
             finally:

@@ -72,7 +72,7 @@ class Fault(enum.Enum):
     LOT_MALFORMED = "{column} '{text}' cannot be a lot number: 1 to 20 visible characters."
 
 
-class FaultError(ValueError):
+class CellError(ValueError):
     """A row cannot be read as the recipe says; the text is the fault's name and sentence."""
 
     def __init__(self, fault: Fault, *, column: str = "", text: str = "", rule: object = "") -> None:
@@ -93,41 +93,41 @@ PLAIN: Final = Marks()
 
 @functools.lru_cache(maxsize=4_096)
 def parse_date(column: str, text: str, date_format: str) -> datetime.date:
-    """Return the date in a text written as `strptime` has it. Raises FaultError."""
+    """Return the date in a text written as `strptime` has it. Raises CellError."""
     try:
         date = datetime.datetime.strptime(text, date_format).date()  # noqa: DTZ007 - a day has no time zone
     except ValueError as error:
-        raise FaultError(Fault.DATE_MALFORMED, column=column, text=text, rule=date_format) from error
+        raise CellError(Fault.DATE_MALFORMED, column=column, text=text, rule=date_format) from error
     if date.year < FIRST_YEAR:
-        raise FaultError(Fault.DATE_TOO_EARLY, column=column, text=text, rule=FIRST_YEAR)
+        raise CellError(Fault.DATE_TOO_EARLY, column=column, text=text, rule=FIRST_YEAR)
     return date
 
 
 @functools.lru_cache(maxsize=16_384)
 def parse_price(column: str, text: str, currency_code: str, marks: Marks = PLAIN) -> Price:
-    """Return the price in a decimal text, exactly, in minor units of the currency. Raises FaultError."""
+    """Return the price in a decimal text, exactly, in minor units of the currency. Raises CellError."""
     if currency_code not in currencies():
-        raise FaultError(Fault.CURRENCY_UNKNOWN, text=currency_code)
+        raise CellError(Fault.CURRENCY_UNKNOWN, text=currency_code)
     try:
         price = money.parse(f"{_plain(text, marks)} {currency_code}")
     except money.NotMoneyError as error:
         rule = _written(currency_code, marks)
-        raise FaultError(Fault.PRICE_MALFORMED, column=column, text=text, rule=rule) from error
+        raise CellError(Fault.PRICE_MALFORMED, column=column, text=text, rule=rule) from error
     if price[0] < 0:
-        raise FaultError(Fault.PRICE_NEGATIVE, column=column, text=text)
+        raise CellError(Fault.PRICE_NEGATIVE, column=column, text=text)
     return price
 
 
 @functools.lru_cache(maxsize=4_096)
 def parse_quantity(column: str, text: str, marks: Marks = PLAIN) -> int:
-    """Return the whole number in a text such as `12`, `-3` or `12.0`. Raises FaultError; zero is a fault."""
+    """Return the whole number in a text such as `12`, `-3` or `12.0`. Raises CellError; zero is a fault."""
     plain = _plain(text, marks)
     if not _WHOLE.fullmatch(plain) or len(plain) > MAX_QUANTITY_DIGITS:
         rule = "" if marks == PLAIN else f" written with {_marked(marks)}"
-        raise FaultError(Fault.QUANTITY_MALFORMED, column=column, text=text, rule=rule)
+        raise CellError(Fault.QUANTITY_MALFORMED, column=column, text=text, rule=rule)
     quantity = int(plain.partition(".")[0])
     if quantity == 0:
-        raise FaultError(Fault.QUANTITY_ZERO, column=column)
+        raise CellError(Fault.QUANTITY_ZERO, column=column)
     return quantity
 
 
@@ -153,10 +153,10 @@ def restricted_gtin(column: str, item: str, owner: str) -> str:
     """Return a GTIN-13 for goods without one, a restricted circulation number, as 14 digits.
 
     It is the digit 2, the item number padded to 6 digits, 5 digits of a hash of its owner's name, and the
-    check digit (GS1 General Specifications 1.4.3, 7.9). Raises FaultError unless the item has 1 to 6 digits.
+    check digit (GS1 General Specifications 1.4.3, 7.9). Raises CellError unless the item has 1 to 6 digits.
     """
     if not _ITEM.fullmatch(item):
-        raise FaultError(Fault.ITEM_MALFORMED, column=column, text=item, rule=ITEM_DIGITS)
+        raise CellError(Fault.ITEM_MALFORMED, column=column, text=item, rule=ITEM_DIGITS)
     told_apart = int(_hash(_canonical(owner)), 16) % 10**OWNER_DIGITS
     digits = f"{RESTRICTED_PREFIX}{item.zfill(ITEM_DIGITS)}{told_apart:0{OWNER_DIGITS}}"
     return (digits + ean.calc_check_digit(digits)).zfill(14)
@@ -164,10 +164,10 @@ def restricted_gtin(column: str, item: str, owner: str) -> str:
 
 @functools.lru_cache(maxsize=16_384)
 def parse_gtin(column: str, text: str) -> str:
-    """Return a GTIN as 14 digits. Raises FaultError."""
+    """Return a GTIN as 14 digits. Raises CellError."""
     gtin = gtin14(text)
     if gtin is None:
-        raise FaultError(Fault.GTIN_CHECK_DIGIT, column=column, text=text)
+        raise CellError(Fault.GTIN_CHECK_DIGIT, column=column, text=text)
     return gtin
 
 

@@ -12,16 +12,16 @@ from pathbook.importing.registering import Registrar
 from pathbook.importing.sources import Source
 from pathbook.importing.summary import Summary
 
-Told = Callable[[int, int | None], None]
+ProgressCallback = Callable[[int, int | None], None]
 """What is told how far a piece of work has come: how much is done, and of how much (None where nobody knows)."""
 
 
 class Progress(msgspec.Struct, frozen=True):
     """Who is told of the rows read and recorded, over all tables, and of what is registered for one of them."""
 
-    read: Told
-    registered: Told
-    recorded: Told
+    read: ProgressCallback
+    registered: ProgressCallback
+    recorded: ProgressCallback
 
 
 class Importer:
@@ -70,7 +70,7 @@ class Importer:
             progress=self._beyond(before, self._progress.recorded),
         ).record()
 
-    def _beyond(self, before: int, told: Told) -> Told:
+    def _beyond(self, before: int, told: ProgressCallback) -> ProgressCallback:
         """Return who tells of one table's rows as of all rows, with so many in the tables before it."""
         known = [rows for rows in self._rows.values() if rows is not None]
         total = sum(known) if len(known) == len(self._rows) else None

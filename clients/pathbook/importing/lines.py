@@ -6,7 +6,7 @@ import msgspec
 
 from pathbook.client.values import Price
 from pathbook.importing import cells
-from pathbook.importing.cells import Fault, FaultError
+from pathbook.importing.cells import CellError, Fault
 from pathbook.importing.recipe import Kind, Party, Prefixed, Recipe, RestrictedGtin, Slug, SourceLot, Text
 from pathbook.importing.tables import Row
 from pathbook.ledger.values import MAX_TIER, is_identifier, is_lot
@@ -64,18 +64,18 @@ class LineReader:
         """Return what a row says, or why that cannot be understood."""
         try:
             return self._line(row)
-        except FaultError as fault:
+        except CellError as fault:
             return Rejection(self._source, row.number, str(fault))
 
     def _line(self, row: Row) -> Line:
         if row.broken:
-            raise FaultError(Fault.ROW_BROKEN, text=row.broken)
+            raise CellError(Fault.ROW_BROKEN, text=row.broken)
         recipe, product, batch = self._recipe, self._recipe.product, self._recipe.batch
         for column in recipe.required:
             _cell(row, column)
         quantity = cells.parse_quantity(recipe.quantity, _cell(row, recipe.quantity), self._marks)
         if quantity < 0 and recipe.negative == "reject":
-            raise FaultError(Fault.QUANTITY_NEGATIVE, column=recipe.quantity, text=str(quantity))
+            raise CellError(Fault.QUANTITY_NEGATIVE, column=recipe.quantity, text=str(quantity))
         occurred_on = self._date(row, recipe.date.column)
         prices = tuple(self._price(row, movement.price) for movement in recipe.movements)
         players = self._players(row)
@@ -108,7 +108,7 @@ class LineReader:
             return self._lot_of_source
         lot = _text(row, word)
         if not is_lot(lot):
-            raise FaultError(Fault.LOT_MALFORMED, column=str(word), text=lot)
+            raise CellError(Fault.LOT_MALFORMED, column=str(word), text=lot)
         return lot
 
     def _players(self, row: Row) -> dict[str, Player]:
@@ -140,14 +140,14 @@ def _player(row: Row, role: str, party: Party, ids: dict[str, str]) -> Player:
 
 def _identifier(column: str, text: str) -> str:
     if not is_identifier(text):
-        raise FaultError(Fault.PARTY_MALFORMED, column=column, text=text)
+        raise CellError(Fault.PARTY_MALFORMED, column=column, text=text)
     return text
 
 
 def _cell(row: Row, column: str) -> str:
     text = row.cells[column]
     if not text:
-        raise FaultError(Fault.CELL_EMPTY, column=column)
+        raise CellError(Fault.CELL_EMPTY, column=column)
     return text
 
 
@@ -166,5 +166,5 @@ def _tier(row: Row, party: Party) -> int | None:
         return party.tier
     text = _cell(row, party.tier)
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:4]) <= MAX_TIER):
-        raise FaultError(Fault.TIER_MALFORMED, column=party.tier, text=text, rule=MAX_TIER)
+        raise CellError(Fault.TIER_MALFORMED, column=party.tier, text=text, rule=MAX_TIER)
     return int(text)

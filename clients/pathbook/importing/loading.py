@@ -12,7 +12,7 @@ import msgspec
 
 from pathbook.importing.recipe import Party, Recipe, Text
 from pathbook.importing.shipped import RECIPES, SUFFIX, shipped_recipes
-from pathbook.importing.suggestions import valid_instead
+from pathbook.importing.suggestions import suggest
 from pathbook.ledger.money import currencies
 from pathbook.ledger.values import MAX_TIER, is_identifier, is_lot
 
@@ -53,7 +53,7 @@ def parse_recipe(content: bytes, name: str) -> Recipe:
     try:
         recipe = msgspec.toml.decode(content, type=Recipe)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"Recipe {name}: {error}.{valid_instead(str(error), Recipe)}") from error
+        raise RecipeError(f"Recipe {name}: {error}.{suggest(str(error), Recipe)}") from error
     for problem in _problems(recipe):
         raise RecipeError(f"Recipe {name}: {problem}")
     return recipe

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import msgspec
 
 from pathbook.client.values import Price
-from pathbook.importing.cells import Fault, FaultError
+from pathbook.importing.cells import CellError, Fault
 from pathbook.importing.lines import Line, LineReader, Rejection
 from pathbook.importing.recipe import Kind, Recipe
 from pathbook.importing.sources import Source
@@ -88,7 +88,7 @@ class Plan:
         batch.size += line.quantity * len(from_brand)
 
     def _rejection(self, line: Line, fault: Fault, text: str, rule: str) -> Rejection:
-        return Rejection(self.source.name, line.row, str(FaultError(fault, text=text, rule=rule)))
+        return Rejection(self.source.name, line.row, str(CellError(fault, text=text, rule=rule)))
 
 
 def plan_table(source: Source, recipe: Recipe, progress: Callable[[int, int | None], None]) -> Plan:

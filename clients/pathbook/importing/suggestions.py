@@ -11,7 +11,7 @@ _PLACE: Final = re.compile(r" - at `\$(?P<path>[^`]*)`")
 _STEP: Final = re.compile(r"\.(?P<key>\w+)|\[")
 
 
-def valid_instead(complaint: str, root: type) -> str:
+def suggest(complaint: str, root: type) -> str:
     """Return a sentence on what is valid at the place that msgspec complains of; empty where it says so itself.
 
     A place is written as `$.parties[...].kind`, from a value of the type `root`.

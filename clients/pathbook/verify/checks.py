@@ -11,11 +11,11 @@ from pathbook.ledger.codes import PrintedCode, contradiction, parse_code
 from pathbook.ledger.events import BatchCommissioned, Terms
 from pathbook.ledger.money import print_money
 from pathbook.ledger.refusals import Reason, Refusal
-from pathbook.ledger.values import Money, Standing, UnitState, is_consumer
+from pathbook.ledger.values import AuthorizationStatus, Money, UnitState, is_consumer
 from pathbook.v1.paths_pb2 import GetPathResponse
 from pathbook.verify import purchases
-from pathbook.verify.claims import hold_against
-from pathbook.verify.replay import Contradiction, Step, replay, terms_of, undone
+from pathbook.verify.claims import check_claims
+from pathbook.verify.replay import ContradictionError, Step, replay, terms_of, undone
 from pathbook.verify.verdicts import Check, Number, Outcome, Policy, Report, Result, Verdict
 
 _Found = dict[Number, Outcome]
@@ -62,8 +62,8 @@ def check_path(path: GetPathResponse, code: PrintedCode, today: datetime.date, p
     found = {**_CODE_READ, Number.ISSUED: _issued(path, code)}
     try:
         steps = replay(path)
-        hold_against(path, steps)
-    except Contradiction as found_out:
+        check_claims(path, steps)
+    except ContradictionError as found_out:
         found[Number.PATH] = (Result.FAILED, str(found_out))
         return _report(Verdict.PATH_CONTRADICTED, found)
     hops, end, made = standing_hops(steps), steps[-1].after, steps[0].event
@@ -93,7 +93,7 @@ def standing_hops(steps: Sequence[Step]) -> list[tuple[int, Terms]]:
         for step in steps
         if step.transfer and (terms := terms_of(step.event)) is not None
     }
-    return [moved[transfer] for transfer in steps[-1].after.way]
+    return [moved[transfer] for transfer in steps[-1].after.chain]
 
 
 def shown_hops(steps: Sequence[Step]) -> list[tuple[int, Terms]]:
@@ -153,10 +153,10 @@ def _authorized(hops: Sequence[tuple[int, Terms]], policy: Policy) -> Outcome:
         f"{party} {_in_words(standing)} at position {position}"
         for position, terms in hops
         for party, standing in (
-            (terms.giver, terms.giver_standing),
-            (terms.receiver, terms.receiver_standing),
+            (terms.giver, terms.giver_authorization),
+            (terms.receiver, terms.receiver_authorization),
         )
-        if standing is not Standing.AUTHORIZED and not is_consumer(party)
+        if standing is not AuthorizationStatus.AUTHORIZED and not is_consumer(party)
     ]
     if marks:
         return Result.FAILED if policy.require_authorized else Result.NOTED, "; ".join(marks)
@@ -205,7 +205,7 @@ def _within_limits(
     return (Result.FAILED, "; ".join(against)) if against else (Result.OK, "kept")
 
 
-def _in_words(standing: Standing | None) -> str:
+def _in_words(standing: AuthorizationStatus | None) -> str:
     if standing is None:
         return "of no standing on record"
     return standing.name.lower().replace("_", " ").replace("authorized", "authorised")

@@ -26,10 +26,10 @@ from pathbook.ledger.events import (
     UnitsSold,
     UnitsWrittenOff,
 )
-from pathbook.ledger.values import Delivery, Money, Standing
+from pathbook.ledger.values import AuthorizationStatus, Delivery, Money
 from pathbook.v1 import paths_pb2, values_pb2
 from pathbook.v1.paths_pb2 import GetPathResponse, PathStep, PathStepKind
-from pathbook.verify.replay import Contradiction, Step, undone
+from pathbook.verify.replay import ContradictionError, Step, undone
 
 BRAND_TIER = 0
 """The tier of a brand, which nobody gives it."""
@@ -40,7 +40,7 @@ class Side(NamedTuple):
 
     name: str = ""
     tier: int | None = None
-    standing: Standing | None = None
+    standing: AuthorizationStatus | None = None
 
 
 NOBODY = Side()
@@ -56,17 +56,17 @@ class Reading(NamedTuple):
     delivery: Delivery | None = None
 
 
-def hold_against(path: GetPathResponse, steps: Sequence[Step]) -> None:
+def check_claims(path: GetPathResponse, steps: Sequence[Step]) -> None:
     """Compare all that a path says with what its events were replayed to.
 
     Raises:
-        Contradiction: the server says something else than its events.
+        ContradictionError: the server says something else than its events.
     """
     came_to_nothing = undone(steps)
     for index, (said, step) in enumerate(zip(path.steps, steps, strict=True)):
         _hold_step(said, step)
         if said.corrected is not (index in came_to_nothing):
-            raise Contradiction(
+            raise ContradictionError(
                 f"position {said.position}: the server hides a step that stands, or shows one undone"
             )
     _hold_end(path, steps)
@@ -88,7 +88,7 @@ def read(step: Step) -> Reading:
         case TransferReversed(terms=terms):
             return _back(paths_pb2.PATH_STEP_KIND_REVERSED, terms)
         case UnitsReturned(lines=lines):
-            came_by = step.before.way[-1] if step.before is not None and step.before.way else 0
+            came_by = step.before.chain[-1] if step.before is not None and step.before.chain else 0
             terms = next(line.terms for line in lines if line.transfer == came_by)
             return _back(paths_pb2.PATH_STEP_KIND_RETURNED, terms)
         case (
@@ -116,11 +116,11 @@ def _back(kind: PathStepKind.ValueType, terms: Terms) -> Reading:
 
 
 def _giver(terms: Terms) -> Side:
-    return Side(terms.giver, terms.giver_tier, terms.giver_standing)
+    return Side(terms.giver, terms.giver_tier, terms.giver_authorization)
 
 
 def _receiver(terms: Terms) -> Side:
-    return Side(terms.receiver, terms.receiver_tier, terms.receiver_standing)
+    return Side(terms.receiver, terms.receiver_tier, terms.receiver_authorization)
 
 
 def _hold_step(said: PathStep, step: Step) -> None:
@@ -143,14 +143,14 @@ def _hold_step(said: PathStep, step: Step) -> None:
         ),
         ("tier of the giver", giver_tier, reading.giver.tier),
         ("tier of the receiver", receiver_tier, reading.receiver.tier),
-        ("standing of the giver", int(said.giver_standing), int(reading.giver.standing or 0)),
-        ("standing of the receiver", int(said.receiver_standing), int(reading.receiver.standing or 0)),
+        ("standing of the giver", int(said.giver_authorization), int(reading.giver.standing or 0)),
+        ("standing of the receiver", int(said.receiver_authorization), int(reading.receiver.standing or 0)),
         ("delivery", int(said.delivery), int(reading.delivery or 0)),
         ("state", int(said.state), int(step.after.state)),
         ("attestation", said.attestation, values_pb2.ATTESTATION_RECORDED),
     ):
         if shown != held:
-            raise Contradiction(
+            raise ContradictionError(
                 f"position {said.position}: the server shows another {name} than its event leads to"
             )
 
@@ -166,7 +166,7 @@ def _hold_end(path: GetPathResponse, steps: Sequence[Step]) -> None:
         ("state", int(run.state), int(end.state)),
     ):
         if shown != led_to:
-            raise Contradiction(f"the events shown do not lead to the {name} that the server names")
+            raise ContradictionError(f"the events shown do not lead to the {name} that the server names")
 
 
 def _nanoseconds(time: Timestamp) -> int:

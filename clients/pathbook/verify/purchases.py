@@ -30,13 +30,13 @@ def purchases(steps: Sequence[Step]) -> list[Purchase]:
     """Return every sale that a replayed path holds, oldest first, whatever became of it."""
     found: list[Purchase] = []
     for step in steps:
-        position, way = step.recorded.position, step.before.way if step.before is not None else ()
+        position, chain = step.recorded.position, step.before.chain if step.before is not None else ()
         match step.event:
             case UnitsSold(terms):
                 found.append(Purchase(position, terms.unit_price))
             case PurchaseConfirmed(price_paid=paid):
                 found[-1] = msgspec.structs.replace(found[-1], confirmed=position, paid=paid)
-            case UnitsReturned() if found and way[-1:] == (found[-1].sold,):
+            case UnitsReturned() if found and chain[-1:] == (found[-1].sold,):
                 found[-1] = msgspec.structs.replace(found[-1], returned=position)
             case _:
                 pass

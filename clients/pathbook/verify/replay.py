@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from pathbook.ledger import runs
-from pathbook.ledger.codec import MalformedEvent, decode
+from pathbook.ledger.codec import MalformedEventError, decode
 from pathbook.ledger.events import (
     BatchCommissioned,
     Event,
@@ -35,7 +35,7 @@ MAX_STEPS = 10_000
 """The most steps replayed: a unit that changed hands daily would need 27 years to come to so many."""
 
 
-class Contradiction(Exception):  # noqa: N818 - what was found, not a mistake of ours
+class ContradictionError(Exception):
     """The path contradicts itself; the message names the position and says how."""
 
 
@@ -54,20 +54,20 @@ class Step(msgspec.Struct, frozen=True):
     @property
     def transfer(self) -> int:
         """The transfer or sale by which title moved here, 0 where it did not move onward."""
-        onward = self.before is not None and len(self.after.way) > len(self.before.way)
-        return self.after.way[-1] if onward else 0
+        onward = self.before is not None and len(self.after.chain) > len(self.before.chain)
+        return self.after.chain[-1] if onward else 0
 
 
 def replay(path: GetPathResponse) -> tuple[Step, ...]:
     """Return the steps of a path asked for with its corrections, oldest first, at least one.
 
     Raises:
-        Contradiction: bytes are no event, or an event does not follow from those before.
+        ContradictionError: bytes are no event, or an event does not follow from those before.
     """
     if not path.steps:
-        raise Contradiction("the server showed no event of this unit, not even its making")
+        raise ContradictionError("the server showed no event of this unit, not even its making")
     if len(path.steps) > MAX_STEPS:
-        raise Contradiction(f"the path has {len(path.steps)} steps; at most {MAX_STEPS} are replayed")
+        raise ContradictionError(f"the path has {len(path.steps)} steps; at most {MAX_STEPS} are replayed")
     unit = Unit(path.unit.batch, path.unit.number)
     partitions: dict[int, Partition] = {}
     steps: list[Step] = []
@@ -104,24 +104,26 @@ def _next(partitions: dict[int, Partition], steps: Sequence[Step], said: PathSte
     where = f"position {said.position}"
     try:
         recorded = decode(said.position, said.event)
-    except MalformedEvent as error:
-        raise Contradiction(str(error)) from error
+    except MalformedEventError as error:
+        raise ContradictionError(str(error)) from error
     if steps and recorded.position <= steps[-1].recorded.position:
-        raise Contradiction(f"{where} comes after position {steps[-1].recorded.position}")
+        raise ContradictionError(f"{where} comes after position {steps[-1].recorded.position}")
     if steps and recorded.recorded_at < steps[-1].recorded.recorded_at:
-        raise Contradiction(f"{where} was recorded before the step before it")
+        raise ContradictionError(f"{where} was recorded before the step before it")
     event = recorded.event
     if isinstance(event, BatchCommissioned) is bool(steps):
-        raise Contradiction(f"{where}: a path begins with the making of its batch, and only there")
+        raise ContradictionError(f"{where}: a path begins with the making of its batch, and only there")
     if isinstance(event, BatchCommissioned) and (event.batch != unit.batch or unit.number >= event.size):
-        raise Contradiction(f"{where} made batch {event.batch}, of {event.size} units, without this unit")
+        raise ContradictionError(
+            f"{where} made batch {event.batch}, of {event.size} units, without this unit"
+        )
     before = steps[-1].after if steps else None
     if before is not None and (problem := _problem(event, before, steps, unit)):
-        raise Contradiction(f"{where}: {problem}")
+        raise ContradictionError(f"{where}: {problem}")
     runs.apply(partitions, recorded)
     (after,) = partitions[unit.batch].overlapping(unit.number, unit.number)
     if after.position != recorded.position:
-        raise Contradiction(f"{where} does not concern this unit")
+        raise ContradictionError(f"{where} does not concern this unit")
     return Step(recorded, before, after)
 
 
@@ -188,7 +190,7 @@ def _other_terms(transfer: int, terms: Terms, steps: Sequence[Step]) -> str:
 def _wrong_way_back(transfer: int, terms: Terms, before: Run, steps: Sequence[Step]) -> str:
     """Say why a return or reversal does not undo the transfer by which the unit came last."""
     came = next((terms_of(step.event) for step in reversed(steps) if step.transfer == transfer), None)
-    if came is None or before.way[-1:] != (transfer,):
+    if came is None or before.chain[-1:] != (transfer,):
         return f"it undoes the transfer at position {transfer}, by which the unit did not come last"
     if (came.giver, came.receiver, came.unit_price) != (terms.giver, terms.receiver, terms.unit_price):
         return f"it undoes the transfer at position {transfer} on other terms"

@@ -9,7 +9,7 @@ from pathbook.ledger.commands import RegisterParty
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.follower import Follower
-from pathbook.ledger.store.views.state_loader import Loader
+from pathbook.ledger.store.views.state_loader import StateLoader
 from pathbook.ledger.values import PartyKind, is_identifier, is_request_id
 
 
@@ -23,10 +23,10 @@ def _begins(command: Submitted) -> bool:
     )
 
 
-class Library:
+class Books:
     """The books of one store, each opened when it is first written to."""
 
-    def __init__(self, stream: Stream, loader: Loader, follower: Follower, clock: Clock) -> None:
+    def __init__(self, stream: Stream, loader: StateLoader, follower: Follower, clock: Clock) -> None:
         """Keep what books are opened with."""
         self._stream, self._loader, self._follower, self._clock = stream, loader, follower, clock
         self._books: dict[str, Book] = {}

@@ -7,7 +7,15 @@ import datetime
 
 import msgspec
 
-from pathbook.ledger.values import Delivery, DiscrepancyKind, Money, PartyKind, Ranges, Standing, UnitState
+from pathbook.ledger.values import (
+    AuthorizationStatus,
+    Delivery,
+    DiscrepancyKind,
+    Money,
+    PartyKind,
+    Ranges,
+    UnitState,
+)
 
 
 class Terms(msgspec.Struct, frozen=True, gc=False):
@@ -23,8 +31,8 @@ class Terms(msgspec.Struct, frozen=True, gc=False):
     delivery: Delivery
     giver_tier: int | None
     receiver_tier: int | None
-    giver_standing: Standing
-    receiver_standing: Standing | None
+    giver_authorization: AuthorizationStatus
+    receiver_authorization: AuthorizationStatus | None
 
     def narrowed(self, ranges: Ranges) -> "Terms":
         """Return the same terms for other ranges."""

@@ -12,18 +12,18 @@ TIMES: Final = 20
 """How often the young are, before the next older are, instead of 10."""
 
 
-def collect_seldom() -> None:
+def collect_rarely() -> None:
     """Look seldom: a command makes hundreds of objects, none of them in a cycle, and looking cost an eighth of all."""
     gc.set_threshold(OBJECTS, TIMES, TIMES)
 
 
 @contextlib.contextmanager
-def as_a_process_of_its_own() -> Iterator[None]:
+def isolated_gc() -> Iterator[None]:
     """Look for garbage as in a process that holds nothing else, whatever this one holds already."""
     thresholds = gc.get_threshold()
     gc.collect()
     gc.freeze()
-    collect_seldom()
+    collect_rarely()
     try:
         yield
     finally:

@@ -68,7 +68,7 @@ class Run(msgspec.Struct, frozen=True, gc=False):
     ``position`` is the last event of their past and ``origin`` the first unit of the run that event made: where a
     later cut left this run smaller, ``valid_from`` is the cut's position. (``previous``, ``previous_origin``) name
     the run made by the event before, in the same way. ``transfer`` is the open offer that reserves the units, else
-    the transfer they last came by, 0 for none. ``way`` holds the transfers and sales they came by and that stand,
+    the transfer they last came by, 0 for none. ``chain`` holds the transfers and sales they came by and that stand,
     oldest first.
     """
 
@@ -83,7 +83,7 @@ class Run(msgspec.Struct, frozen=True, gc=False):
     custodian: str
     state: UnitState
     transfer: int
-    way: tuple[int, ...]
+    chain: tuple[int, ...]
     head: bytes
 
 
@@ -103,7 +103,7 @@ class Change(msgspec.Struct, frozen=True, gc=False):
 class _Move(msgspec.Struct, frozen=True, gc=False):
     """How an event changes the runs in its ranges. None keeps what is there.
 
-    ``custodian_from`` moves the goods only where they lie with that party. ``push`` lengthens the way by a
+    ``custodian_from`` moves the goods only where they lie with that party. ``push`` lengthens the chain by a
     transfer, ``pop`` takes the last one back.
     """
 
@@ -193,7 +193,7 @@ class Partition:
         if self._in_stock is not None:
             self._index(self._in_stock, replaced, now)
 
-    def take_back(self, change: Change) -> None:
+    def roll_back(self, change: Change) -> None:
         """Undo a change to which nothing has happened since: its pieces are the run they were cut from again."""
         before = change.before
         assert before is not None, change
@@ -205,11 +205,11 @@ class Partition:
 
 
 def _changed(run: Run, move: _Move, first: int, last: int, position: int, leaf: bytes) -> Run:
-    way, custodian = run.way, move.custodian
+    chain, custodian = run.chain, move.custodian
     if move.push:
-        way = (*way, move.push)
+        chain = (*chain, move.push)
     elif move.pop:
-        way = way[:-1]
+        chain = chain[:-1]
     if custodian is None or (move.custodian_from is not None and move.custodian_from != run.custodian):
         custodian = run.custodian
     # positional, for this is the innermost loop of every write
@@ -224,8 +224,8 @@ def _changed(run: Run, move: _Move, first: int, last: int, position: int, leaf: 
         run.owner if move.owner is None else move.owner,
         custodian,
         run.state if move.state is None else move.state,
-        move.reserved_by or (way[-1] if way else 0),
-        way,
+        move.reserved_by or (chain[-1] if chain else 0),
+        chain,
         next_head(run.head, leaf),
     )
 
@@ -254,9 +254,9 @@ def apply(partitions: dict[int, Partition], recorded: RecordedEvent) -> list[Cha
             for number in {part.batch for part in move.ranges}.intersection(partitions):
                 partitions[number].forget_index()
         for part in move.ranges:
-            at_hand = partitions.get(part.batch)
-            if at_hand is not None:
-                at_hand.apply(move, part, position, leaf, changes)
+            loaded = partitions.get(part.batch)
+            if loaded is not None:
+                loaded.apply(move, part, position, leaf, changes)
     return changes
 
 

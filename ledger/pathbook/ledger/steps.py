@@ -31,7 +31,7 @@ from pathbook.ledger.events import (
     UnitsSold,
     UnitsWrittenOff,
 )
-from pathbook.ledger.values import Delivery, Money, Ranges, Standing, Unit, UnitState
+from pathbook.ledger.values import AuthorizationStatus, Delivery, Money, Ranges, Unit, UnitState
 
 BRAND_TIER = 0
 """The tier of a brand, which nobody gives it."""
@@ -68,8 +68,8 @@ class Step(msgspec.Struct, frozen=True, gc=False):
     receiver: str
     giver_tier: int | None
     receiver_tier: int | None
-    giver_standing: Standing | None
-    receiver_standing: Standing | None
+    giver_authorization: AuthorizationStatus | None
+    receiver_authorization: AuthorizationStatus | None
     unit_price: Money | None
     delivery: Delivery | None
     state: UnitState
@@ -88,8 +88,8 @@ class Movement(msgspec.Struct, frozen=True, gc=False):
     receiver: str = ""
     giver_tier: int | None = None
     receiver_tier: int | None = None
-    giver_standing: Standing | None = None
-    receiver_standing: Standing | None = None
+    giver_authorization: AuthorizationStatus | None = None
+    receiver_authorization: AuthorizationStatus | None = None
     unit_price: Money | None = None
     delivery: Delivery | None = None
     transfer: int = 0
@@ -151,8 +151,8 @@ def _onward(kind: StepKind, terms: Terms, transfer: int = 0) -> Movement:
         terms.receiver,
         terms.giver_tier,
         terms.receiver_tier,
-        terms.giver_standing,
-        terms.receiver_standing,
+        terms.giver_authorization,
+        terms.receiver_authorization,
         terms.unit_price,
         terms.delivery,
         transfer,
@@ -167,8 +167,8 @@ def _back(kind: StepKind, terms: Terms, transfer: int = 0) -> Movement:
         terms.giver,
         terms.receiver_tier,
         terms.giver_tier,
-        terms.receiver_standing,
-        terms.giver_standing,
+        terms.receiver_authorization,
+        terms.giver_authorization,
         terms.unit_price,
         terms.delivery,
         transfer,

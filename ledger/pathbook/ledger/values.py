@@ -147,7 +147,7 @@ class Delivery(enum.IntEnum):
     LATER = 2
 
 
-class Standing(enum.IntEnum):
+class AuthorizationStatus(enum.IntEnum):
     """How a party stood towards its upline for a product at the time of a transfer."""
 
     AUTHORIZED = 1

@@ -373,8 +373,8 @@ class Terms(_message.Message):
     DELIVERY_FIELD_NUMBER: _builtins.int
     GIVER_TIER_FIELD_NUMBER: _builtins.int
     RECEIVER_TIER_FIELD_NUMBER: _builtins.int
-    GIVER_STANDING_FIELD_NUMBER: _builtins.int
-    RECEIVER_STANDING_FIELD_NUMBER: _builtins.int
+    GIVER_AUTHORIZATION_FIELD_NUMBER: _builtins.int
+    RECEIVER_AUTHORIZATION_FIELD_NUMBER: _builtins.int
     giver: _builtins.str
     """The party that gives."""
     receiver: _builtins.str
@@ -385,9 +385,9 @@ class Terms(_message.Message):
     """The giver's tier; unset where nobody ever gave it one."""
     receiver_tier: _builtins.int
     """The receiver's tier; unset for a consumer, and where nobody ever gave it one."""
-    giver_standing: _values_pb2.Standing.ValueType
+    giver_authorization: _values_pb2.AuthorizationStatus.ValueType
     """How the giver stood."""
-    receiver_standing: _values_pb2.Standing.ValueType
+    receiver_authorization: _values_pb2.AuthorizationStatus.ValueType
     """How the receiver stood."""
     @_builtins.property
     def ranges(self) -> _containers.RepeatedCompositeFieldContainer[_values_pb2.UnitRange]:
@@ -407,12 +407,12 @@ class Terms(_message.Message):
         delivery: _values_pb2.Delivery.ValueType = ...,
         giver_tier: _builtins.int | None = ...,
         receiver_tier: _builtins.int | None = ...,
-        giver_standing: _values_pb2.Standing.ValueType = ...,
-        receiver_standing: _values_pb2.Standing.ValueType = ...,
+        giver_authorization: _values_pb2.AuthorizationStatus.ValueType = ...,
+        receiver_authorization: _values_pb2.AuthorizationStatus.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_giver_tier", b"_giver_tier", "_receiver_tier", b"_receiver_tier", "giver_tier", b"giver_tier", "receiver_tier", b"receiver_tier", "unit_price", b"unit_price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_giver_tier", b"_giver_tier", "_receiver_tier", b"_receiver_tier", "delivery", b"delivery", "giver", b"giver", "giver_standing", b"giver_standing", "giver_tier", b"giver_tier", "ranges", b"ranges", "receiver", b"receiver", "receiver_standing", b"receiver_standing", "receiver_tier", b"receiver_tier", "unit_price", b"unit_price"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_giver_tier", b"_giver_tier", "_receiver_tier", b"_receiver_tier", "delivery", b"delivery", "giver", b"giver", "giver_authorization", b"giver_authorization", "giver_tier", b"giver_tier", "ranges", b"ranges", "receiver", b"receiver", "receiver_authorization", b"receiver_authorization", "receiver_tier", b"receiver_tier", "unit_price", b"unit_price"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__giver_tier: _TypeAlias = _typing.Literal["giver_tier"]  # noqa: Y015
     _WhichOneofArgType__giver_tier: _TypeAlias = _typing.Literal["_giver_tier", b"_giver_tier"]  # noqa: Y015

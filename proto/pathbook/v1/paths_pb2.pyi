@@ -275,8 +275,8 @@ class PathStep(_message.Message):
     RECEIVER_FIELD_NUMBER: _builtins.int
     GIVER_TIER_FIELD_NUMBER: _builtins.int
     RECEIVER_TIER_FIELD_NUMBER: _builtins.int
-    GIVER_STANDING_FIELD_NUMBER: _builtins.int
-    RECEIVER_STANDING_FIELD_NUMBER: _builtins.int
+    GIVER_AUTHORIZATION_FIELD_NUMBER: _builtins.int
+    RECEIVER_AUTHORIZATION_FIELD_NUMBER: _builtins.int
     UNIT_PRICE_FIELD_NUMBER: _builtins.int
     DELIVERY_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
@@ -297,9 +297,9 @@ class PathStep(_message.Message):
     """The giver's tier; unset where unknown, or where there is none."""
     receiver_tier: _builtins.int
     """The receiver's tier; unset for a consumer, or where unknown."""
-    giver_standing: _values_pb2.Standing.ValueType
+    giver_authorization: _values_pb2.AuthorizationStatus.ValueType
     """How the giver stood."""
-    receiver_standing: _values_pb2.Standing.ValueType
+    receiver_authorization: _values_pb2.AuthorizationStatus.ValueType
     """How the receiver stood."""
     delivery: _values_pb2.Delivery.ValueType
     """Whether the goods moved with the title."""
@@ -335,8 +335,8 @@ class PathStep(_message.Message):
         receiver: _builtins.str = ...,
         giver_tier: _builtins.int | None = ...,
         receiver_tier: _builtins.int | None = ...,
-        giver_standing: _values_pb2.Standing.ValueType = ...,
-        receiver_standing: _values_pb2.Standing.ValueType = ...,
+        giver_authorization: _values_pb2.AuthorizationStatus.ValueType = ...,
+        receiver_authorization: _values_pb2.AuthorizationStatus.ValueType = ...,
         unit_price: _values_pb2.Money | None = ...,
         delivery: _values_pb2.Delivery.ValueType = ...,
         state: _values_pb2.UnitState.ValueType = ...,
@@ -346,7 +346,7 @@ class PathStep(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_giver_tier", b"_giver_tier", "_receiver_tier", b"_receiver_tier", "giver_tier", b"giver_tier", "occurred_at", b"occurred_at", "receiver_tier", b"receiver_tier", "recorded_at", b"recorded_at", "unit_price", b"unit_price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_giver_tier", b"_giver_tier", "_receiver_tier", b"_receiver_tier", "attestation", b"attestation", "corrected", b"corrected", "delivery", b"delivery", "event", b"event", "giver", b"giver", "giver_standing", b"giver_standing", "giver_tier", b"giver_tier", "head", b"head", "kind", b"kind", "occurred_at", b"occurred_at", "position", b"position", "receiver", b"receiver", "receiver_standing", b"receiver_standing", "receiver_tier", b"receiver_tier", "recorded_at", b"recorded_at", "state", b"state", "unit_price", b"unit_price"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_giver_tier", b"_giver_tier", "_receiver_tier", b"_receiver_tier", "attestation", b"attestation", "corrected", b"corrected", "delivery", b"delivery", "event", b"event", "giver", b"giver", "giver_authorization", b"giver_authorization", "giver_tier", b"giver_tier", "head", b"head", "kind", b"kind", "occurred_at", b"occurred_at", "position", b"position", "receiver", b"receiver", "receiver_authorization", b"receiver_authorization", "receiver_tier", b"receiver_tier", "recorded_at", b"recorded_at", "state", b"state", "unit_price", b"unit_price"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__giver_tier: _TypeAlias = _typing.Literal["giver_tier"]  # noqa: Y015
     _WhichOneofArgType__giver_tier: _TypeAlias = _typing.Literal["_giver_tier", b"_giver_tier"]  # noqa: Y015

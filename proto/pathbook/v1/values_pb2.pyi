@@ -120,45 +120,45 @@ DELIVERY_LATER: Delivery.ValueType  # 2
 """The title moves, the goods stay where they lie: cloud stock."""
 Global___Delivery: _TypeAlias = Delivery  # noqa: Y015
 
-class _Standing:
+class _AuthorizationStatus:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
 
-class _StandingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Standing.ValueType], _builtins.type):
+class _AuthorizationStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AuthorizationStatus.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
-    STANDING_UNSPECIFIED: _Standing.ValueType  # 0
+    AUTHORIZATION_STATUS_UNSPECIFIED: _AuthorizationStatus.ValueType  # 0
     """Not said: the side is a consumer."""
-    STANDING_AUTHORIZED: _Standing.ValueType  # 1
+    AUTHORIZATION_STATUS_AUTHORIZED: _AuthorizationStatus.ValueType  # 1
     """Authorised."""
-    STANDING_NEVER_AUTHORIZED: _Standing.ValueType  # 2
+    AUTHORIZATION_STATUS_NEVER_AUTHORIZED: _AuthorizationStatus.ValueType  # 2
     """Never authorised by anyone."""
-    STANDING_NOT_YET_AUTHORIZED: _Standing.ValueType  # 3
+    AUTHORIZATION_STATUS_NOT_YET_AUTHORIZED: _AuthorizationStatus.ValueType  # 3
     """Authorised only from a later date on."""
-    STANDING_EXPIRED: _Standing.ValueType  # 4
+    AUTHORIZATION_STATUS_EXPIRED: _AuthorizationStatus.ValueType  # 4
     """Its authorisation had ended."""
-    STANDING_REVOKED: _Standing.ValueType  # 5
+    AUTHORIZATION_STATUS_REVOKED: _AuthorizationStatus.ValueType  # 5
     """Its authorisation had been revoked."""
-    STANDING_OTHER_PRODUCTS: _Standing.ValueType  # 6
+    AUTHORIZATION_STATUS_OTHER_PRODUCTS: _AuthorizationStatus.ValueType  # 6
     """Authorised for other products only."""
 
-class Standing(_Standing, metaclass=_StandingEnumTypeWrapper):
-    """Standing is how a party stood towards its upline, for the product, when the transfer occurred."""
+class AuthorizationStatus(_AuthorizationStatus, metaclass=_AuthorizationStatusEnumTypeWrapper):
+    """AuthorizationStatus is how a party stood towards its upline, for the product, when the transfer occurred."""
 
-STANDING_UNSPECIFIED: Standing.ValueType  # 0
+AUTHORIZATION_STATUS_UNSPECIFIED: AuthorizationStatus.ValueType  # 0
 """Not said: the side is a consumer."""
-STANDING_AUTHORIZED: Standing.ValueType  # 1
+AUTHORIZATION_STATUS_AUTHORIZED: AuthorizationStatus.ValueType  # 1
 """Authorised."""
-STANDING_NEVER_AUTHORIZED: Standing.ValueType  # 2
+AUTHORIZATION_STATUS_NEVER_AUTHORIZED: AuthorizationStatus.ValueType  # 2
 """Never authorised by anyone."""
-STANDING_NOT_YET_AUTHORIZED: Standing.ValueType  # 3
+AUTHORIZATION_STATUS_NOT_YET_AUTHORIZED: AuthorizationStatus.ValueType  # 3
 """Authorised only from a later date on."""
-STANDING_EXPIRED: Standing.ValueType  # 4
+AUTHORIZATION_STATUS_EXPIRED: AuthorizationStatus.ValueType  # 4
 """Its authorisation had ended."""
-STANDING_REVOKED: Standing.ValueType  # 5
+AUTHORIZATION_STATUS_REVOKED: AuthorizationStatus.ValueType  # 5
 """Its authorisation had been revoked."""
-STANDING_OTHER_PRODUCTS: Standing.ValueType  # 6
+AUTHORIZATION_STATUS_OTHER_PRODUCTS: AuthorizationStatus.ValueType  # 6
 """Authorised for other products only."""
-Global___Standing: _TypeAlias = Standing  # noqa: Y015
+Global___AuthorizationStatus: _TypeAlias = AuthorizationStatus  # noqa: Y015
 
 class _Attestation:
     ValueType = _typing.NewType("ValueType", _builtins.int)

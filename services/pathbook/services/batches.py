@@ -6,7 +6,7 @@ from pathbook.ledger import commands
 from pathbook.ledger.events import BatchCommissioned, ProductRegistered
 from pathbook.services.codes import pieces
 from pathbook.services.drain import Drain
-from pathbook.services.gateway import Doors
+from pathbook.services.gateway import Gateway
 from pathbook.services.translate import answers, receipts, requests
 from pathbook.services.translate.pages import AfterName, AfterNumber, cut, page_limit, parse_token
 from pathbook.v1 import batches_pb2, batches_pb2_grpc
@@ -15,8 +15,8 @@ from pathbook.v1 import batches_pb2, batches_pb2_grpc
 class BatchService(batches_pb2_grpc.BatchServiceServicer):
     """Each method says in the ledger's words what is asked, asks the book, and answers in messages."""
 
-    def __init__(self, doors: Doors, drain: Drain) -> None:
-        self._doors = doors
+    def __init__(self, gateway: Gateway, drain: Drain) -> None:
+        self._gateway = gateway
         self._drain = drain
 
     async def RegisterProduct(
@@ -30,7 +30,7 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
             name=request.name,
             suggested_price=requests.money(request, "suggested_price"),
         )
-        answer = await self._doors.write(requests.book_name(request.book), command)
+        answer = await self._gateway.write(requests.book_name(request.book), command)
         event = answer.recorded.event
         assert isinstance(event, ProductRegistered)
         return batches_pb2.RegisterProductResponse(receipt=receipts.receipt(answer), gtin=event.product)
@@ -49,7 +49,7 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
             expires_on=requests.date_or_none(request.expires_on, "expires_on"),
             suggested_price=requests.money_or_none(request, "suggested_price"),
         )
-        answer = await self._doors.write(requests.book_name(request.book), command)
+        answer = await self._gateway.write(requests.book_name(request.book), command)
         event = answer.recorded.event
         assert isinstance(event, BatchCommissioned)
         return batches_pb2.CommissionBatchResponse(receipt=receipts.receipt(answer), batch=event.batch)
@@ -64,9 +64,9 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
             occurred_at=requests.time_or_now(request),
             party=request.party,
             sscc=request.sscc,
-            units=await self._doors.selection(book, requests.selected(request)),
+            units=await self._gateway.selection(book, requests.selected(request)),
         )
-        answer = await self._doors.write(book, command)
+        answer = await self._gateway.write(book, command)
         return batches_pb2.PackCaseResponse(receipt=receipts.receipt(answer), ranges=receipts.chosen(answer))
 
     async def UnpackCase(
@@ -79,7 +79,7 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
             party=request.party,
             sscc=request.sscc,
         )
-        answer = await self._doors.write(requests.book_name(request.book), command)
+        answer = await self._gateway.write(requests.book_name(request.book), command)
         return batches_pb2.UnpackCaseResponse(receipt=receipts.receipt(answer))
 
     async def RecallUnits(
@@ -95,7 +95,7 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
             ranges=requests.ranges(request.ranges),
             note=request.note,
         )
-        answer = await self._doors.write(requests.book_name(request.book), command)
+        answer = await self._gateway.write(requests.book_name(request.book), command)
         return batches_pb2.RecallUnitsResponse(receipt=receipts.receipt(answer))
 
     async def LiftRecall(
@@ -108,7 +108,7 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
             brand=request.brand,
             recall=request.recall,
         )
-        answer = await self._doors.write(requests.book_name(request.book), command)
+        answer = await self._gateway.write(requests.book_name(request.book), command)
         return batches_pb2.LiftRecallResponse(receipt=receipts.receipt(answer))
 
     async def GetProduct(
@@ -116,7 +116,7 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
     ) -> batches_pb2.GetProductResponse:
         """Look a product up."""
         book, gtin = requests.book_name(request.book), requests.gtin(request.gtin)
-        found = await self._doors.ask(request.at_least_position, self._doors.queries.product, book, gtin)
+        found = await self._gateway.ask(request.at_least_position, self._gateway.queries.product, book, gtin)
         return batches_pb2.GetProductResponse(product=answers.product(found))
 
     async def ListProducts(
@@ -125,8 +125,8 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
         """List the products."""
         book, limit = requests.book_name(request.book), page_limit(request.page_size)
         after = parse_token(request.page_token, AfterName).name
-        found = await self._doors.ask(
-            request.at_least_position, self._doors.queries.products, book, after, limit + 1
+        found = await self._gateway.ask(
+            request.at_least_position, self._gateway.queries.products, book, after, limit + 1
         )
         page = cut(found, limit)
         return batches_pb2.ListProductsResponse(
@@ -138,11 +138,11 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
         self, request: batches_pb2.GetBatchRequest, _context: object
     ) -> batches_pb2.GetBatchResponse:
         """Look a batch up, by its number or its lot."""
-        book, queries = requests.book_name(request.book), self._doors.queries
+        book, queries = requests.book_name(request.book), self._gateway.queries
         found = await (
-            self._doors.ask(request.at_least_position, queries.batch, book, request.batch)
+            self._gateway.ask(request.at_least_position, queries.batch, book, request.batch)
             if request.batch
-            else self._doors.ask(
+            else self._gateway.ask(
                 request.at_least_position,
                 queries.batch_of_lot,
                 book,
@@ -159,8 +159,8 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
         book, limit = requests.book_name(request.book), page_limit(request.page_size)
         gtin = requests.gtin(request.gtin) if request.gtin else None
         after = parse_token(request.page_token, AfterNumber).number
-        found = await self._doors.ask(
-            request.at_least_position, self._doors.queries.batches, book, gtin, after, limit + 1
+        found = await self._gateway.ask(
+            request.at_least_position, self._gateway.queries.batches, book, gtin, after, limit + 1
         )
         page = cut(found, limit)
         return batches_pb2.ListBatchesResponse(
@@ -173,12 +173,14 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
     ) -> AsyncIterator[batches_pb2.ListCodesResponse]:
         """Print the codes of a range of units."""
         book, units = requests.book_name(request.book), requests.unit_range(request, "range")
-        batch = await self._doors.ask(request.at_least_position, self._doors.codes.batch_holding, book, units)
+        batch = await self._gateway.ask(
+            request.at_least_position, self._gateway.codes.batch_holding, book, units
+        )
         for piece in pieces(units):
             self._drain.check()
             yield batches_pb2.ListCodesResponse(
                 first=piece.first,
-                serials=await self._doors.run(self._doors.codes.serials, book, piece),
+                serials=await self._gateway.run(self._gateway.codes.serials, book, piece),
                 gtin=batch.product,
                 lot=batch.lot,
             )
@@ -188,5 +190,7 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
     ) -> batches_pb2.GetCaseResponse:
         """Tell what a packed case holds."""
         book = requests.book_name(request.book)
-        found = await self._doors.ask(request.at_least_position, self._doors.queries.case, book, request.sscc)
+        found = await self._gateway.ask(
+            request.at_least_position, self._gateway.queries.case, book, request.sscc
+        )
         return answers.case(found)

@@ -10,9 +10,9 @@ from pathbook.ledger.commands import Command, RecordTransfer, ReturnUnits, SellU
 from pathbook.ledger.refusals import Reason, refuse
 from pathbook.ledger.values import MAX_RANGES, Selection
 from pathbook.services.drain import Drain
-from pathbook.services.gateway import Doors
+from pathbook.services.gateway import Gateway
 from pathbook.services.translate import requests
-from pathbook.services.translate.statuses import Failure, Refused, failed
+from pathbook.services.translate.statuses import Failure, RefusedCallError, failed
 from pathbook.v1.transfers_pb2 import (
     RECORD_TRANSFERS_MODE_ALL_OR_NOTHING,
     RECORD_TRANSFERS_MODE_EACH,
@@ -41,7 +41,7 @@ _Request = RecordTransferRequest | SellUnitsRequest | ReturnUnitsRequest
 
 
 def recording(request: RecordTransferRequest, units: Selection) -> RecordTransfer:
-    """Return the command to record a transfer. Raises Refused."""
+    """Return the command to record a transfer. Raises RefusedCallError."""
     return RecordTransfer(
         request_id=request.request_id,
         occurred_at=requests.time_or_now(request),
@@ -54,7 +54,7 @@ def recording(request: RecordTransferRequest, units: Selection) -> RecordTransfe
 
 
 def selling(request: SellUnitsRequest, units: Selection) -> SellUnits:
-    """Return the command to sell units. Raises Refused."""
+    """Return the command to sell units. Raises RefusedCallError."""
     return SellUnits(
         request_id=request.request_id,
         occurred_at=requests.time_or_now(request),
@@ -67,7 +67,7 @@ def selling(request: SellUnitsRequest, units: Selection) -> SellUnits:
 
 
 def returning(request: ReturnUnitsRequest, units: Selection) -> ReturnUnits:
-    """Return the command to return units. Raises Refused."""
+    """Return the command to return units. Raises RefusedCallError."""
     return ReturnUnits(
         request_id=request.request_id,
         occurred_at=requests.time_or_now(request),
@@ -88,29 +88,29 @@ def _command(request: _Request, units: Selection) -> Command:
 
 
 def _request(entry: RecordTransfersEntry) -> _Request:
-    """Return which write an entry is. Raises Refused where it is none."""
+    """Return which write an entry is. Raises RefusedCallError where it is none."""
     kind = entry.WhichOneof("entry")
     if kind is None:
-        raise Refused(refuse(Reason.VALUE_MISSING, field="entry"))
+        raise RefusedCallError(refuse(Reason.VALUE_MISSING, field="entry"))
     request: _Request = getattr(entry, kind)
     return request
 
 
 def _all_or_nothing(mode: RecordTransfersMode.ValueType) -> bool:
     if mode not in _ALL_OR_NOTHING:
-        raise Refused(refuse(Reason.VALUE_MISSING, field="mode"))
+        raise RefusedCallError(refuse(Reason.VALUE_MISSING, field="mode"))
     return _ALL_OR_NOTHING[mode]
 
 
 class Bulk:
     """Keeps a few batches of a call in the book's queue while their answers go back in order."""
 
-    def __init__(self, doors: Doors, drain: Drain) -> None:
-        self._doors = doors
+    def __init__(self, gateway: Gateway, drain: Drain) -> None:
+        self._gateway = gateway
         self._drain = drain
 
     async def outcomes(self, batches: AsyncIterator[RecordTransfersRequest]) -> AsyncIterator[list[Outcome]]:
-        """Yield the outcomes of batch after batch. Raises CallFailed.
+        """Yield the outcomes of batch after batch. Raises CallFailedError.
 
         Where a batch as a whole cannot be taken, or the server stops, those before it are answered first.
         """
@@ -154,9 +154,9 @@ class Bulk:
                 if named > MAX_RANGES:
                     continue  # the batch is refused as a whole, with how many there are
                 # nothing is awaited where no code is named: that would cost as much as all else here
-                coded = await self._doors.ranges(book, units.codes) if units.codes else ()
+                coded = await self._gateway.ranges(book, units.codes) if units.codes else ()
                 asked.append(_command(request, requests.selection(units, coded)))
-            except Refused as refused:
+            except RefusedCallError as refused:
                 asked.append(refused.refusal)
         requests.bounded(named)
-        return await self._doors.submit(book, asked, all_or_nothing=all_or_nothing)
+        return await self._gateway.submit(book, asked, all_or_nothing=all_or_nothing)

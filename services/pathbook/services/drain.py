@@ -20,12 +20,12 @@ class Drain:
         self._begun.set()
 
     def check(self) -> None:
-        """Raise CallFailed, telling to call again, where the server stops."""
+        """Raise CallFailedError, telling to call again, where the server stops."""
         if self._begun.is_set():
             raise failed(Failure.SERVER_STOPPING)
 
     async def unless_begun(self, awaited: Awaitable[Result]) -> Result:
-        """Return what is awaited. Raises CallFailed, telling to call again, as soon as the server stops."""
+        """Return what is awaited. Raises CallFailedError, telling to call again, as soon as the server stops."""
         work = asyncio.ensure_future(awaited)
         stop = asyncio.ensure_future(self._begun.wait())
         try:

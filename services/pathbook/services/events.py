@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import grpc
 
 from pathbook.services.drain import Drain
-from pathbook.services.event_batches import Following
-from pathbook.services.gateway import Doors
+from pathbook.services.event_batches import EventBatches
+from pathbook.services.gateway import Gateway
 from pathbook.services.translate import requests
 from pathbook.v1 import events_pb2
 
@@ -18,8 +18,8 @@ class EventService:
     it is no servicer of the generated code, which has gRPC serialise each response for each caller.
     """
 
-    def __init__(self, doors: Doors, following: Following, drain: Drain) -> None:
-        self._doors = doors
+    def __init__(self, gateway: Gateway, following: EventBatches, drain: Drain) -> None:
+        self._gateway = gateway
         self._following = following
         self._drain = drain
 
@@ -69,12 +69,12 @@ class EventService:
     ) -> events_pb2.GetHeadResponse:
         """Tell where a book ends, and how far its views have come."""
         book = requests.book_name(request.book)
-        views_position = await self._doors.views_position(book)
-        head = await self._doors.head(book)
+        views_position = await self._gateway.views_position(book)
+        head = await self._gateway.head(book)
         return events_pb2.GetHeadResponse(position=head, views_position=views_position)
 
     async def _place(self, book: str, after_position: int) -> tuple[int, int]:
-        """Return where a caller wants to begin, and the head. Raises CallFailed for a place beyond it."""
+        """Return where a caller wants to begin, and the head. Raises CallFailedError for a place beyond it."""
         after = requests.position(after_position, "after_position")
-        head = await self._doors.head(book)
+        head = await self._gateway.head(book)
         return requests.within(book, after, head), head

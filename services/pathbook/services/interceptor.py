@@ -14,9 +14,9 @@ from google.protobuf.message import DecodeError
 from grpc import HandlerCallDetails, RpcMethodHandler, StatusCode
 from grpc.aio import ServerInterceptor, ServicerContext
 
-from pathbook.ledger.book import ViewsFarBehind
+from pathbook.ledger.book import ViewsLaggingError
 from pathbook.ledger.store.log.stream import is_passing
-from pathbook.services.translate.statuses import CallFailed, Failure, failed
+from pathbook.services.translate.statuses import CallFailedError, Failure, failed
 
 OUR_METHODS: Final = "/pathbook.v1."
 """What our methods begin with; health checks and reflection are not logged."""
@@ -30,7 +30,7 @@ Handler: TypeAlias = "RpcMethodHandler[Request, Response]"
 Continuation: TypeAlias = "Callable[[HandlerCallDetails], Awaitable[Handler[Request, Response] | None]]"
 
 
-class Calls(ServerInterceptor):
+class CallInterceptor(ServerInterceptor):
     """Logs one line a call: method, code, milliseconds, the reason of a refusal. Never what was asked."""
 
     def __init__(self) -> None:
@@ -91,7 +91,7 @@ class Calls(ServerInterceptor):
         code, reason = StatusCode.OK, None
         try:
             return await begin()
-        except CallFailed as failure:
+        except CallFailedError as failure:
             code, reason = failure.code, failure.reason
             await context.abort(failure.code, failure.message, failure.trailer())
         except asyncio.CancelledError:
@@ -107,9 +107,9 @@ class Calls(ServerInterceptor):
             self._log.info("call", method=method, code=code.name, milliseconds=milliseconds, reason=reason)
 
 
-def _meaning(error: Exception) -> CallFailed:
+def _meaning(error: Exception) -> CallFailedError:
     """Return what a caller is told of an error: whether calling again may help, and not much more."""
-    if isinstance(error, ViewsFarBehind):
+    if isinstance(error, ViewsLaggingError):
         return failed(Failure.VIEWS_FAR_BEHIND, book=error.book, position=error.position, head=error.head)
     return failed(Failure.STORE_UNAVAILABLE if is_passing(error) else Failure.UNEXPECTED)
 

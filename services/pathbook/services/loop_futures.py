@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 Result = TypeVar("Result")
 
 
-class Arrivals(Generic[Result]):
+class LoopFutures(Generic[Result]):
     """Turns futures of threads into those of the event loop it is used in.
 
     ``asyncio.wrap_future`` wakes the loop for each future. A writer has the outcomes of a whole group at once, and

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from pathbook.ledger.gc_tuning import as_a_process_of_its_own
+from pathbook.ledger.gc_tuning import isolated_gc
 from pathbook.ledger.queries import Queries
 from pathbook.ledger.refusals import Refusal
 from pathbook.ledger.steps import StepKind
@@ -18,7 +18,7 @@ from pathbook.ledger.store.database.engine import open_engine
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.values import Unit
 from pathbook.services.clock import now
-from pathbook.services.storage import EVENTS_FILE, VIEWS_FILE, Directory
+from pathbook.services.storage import EVENTS_FILE, VIEWS_FILE, Storage
 
 FLOOR_FILE: Final = "floor.sqlite"
 """Where the bare database writes, beside the log: on the same disk, and in nobody's way."""
@@ -31,7 +31,7 @@ class Measuring:
     """A store, opened beside the server that runs on it, or while none does. ``close`` it.
 
     Attributes:
-        kind: what sort of database it is, in a word.
+        kind: what sort of database it is, in a enum_value.
         floors: the ways in which the bare database can be given rows.
         place: the database's URL, without its password; empty for files.
     """
@@ -78,8 +78,8 @@ class Measuring:
             events = of
             progress(done, of)
 
-        opened = contextlib.closing(Directory(self._path, now, database=self._database))
-        with opened as directory, as_a_process_of_its_own():
+        opened = contextlib.closing(Storage(self._path, now, database=self._database))
+        with opened as directory, isolated_gc():
             directory.follower.rebuild(tell)
         return events
 

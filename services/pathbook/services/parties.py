@@ -2,7 +2,7 @@
 
 from pathbook.ledger import commands
 from pathbook.ledger.values import PartyKind
-from pathbook.services.gateway import Doors
+from pathbook.services.gateway import Gateway
 from pathbook.services.translate import answers, receipts, requests
 from pathbook.services.translate.pages import AfterName, cut, page_limit, parse_token
 from pathbook.v1 import parties_pb2, parties_pb2_grpc
@@ -11,8 +11,8 @@ from pathbook.v1 import parties_pb2, parties_pb2_grpc
 class PartyService(parties_pb2_grpc.PartyServiceServicer):
     """Each method says in the ledger's words what is asked, asks the book, and answers in messages."""
 
-    def __init__(self, doors: Doors) -> None:
-        self._doors = doors
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
 
     async def RegisterParty(
         self, request: parties_pb2.RegisterPartyRequest, _context: object
@@ -21,9 +21,9 @@ class PartyService(parties_pb2_grpc.PartyServiceServicer):
         command = commands.RegisterParty(
             request_id=request.request_id,
             party=request.party,
-            kind=requests.word_or_none(request.kind, PartyKind, "kind"),
+            kind=requests.enum_value_or_none(request.kind, PartyKind, "kind"),
         )
-        answer = await self._doors.write(requests.book_name(request.book), command)
+        answer = await self._gateway.write(requests.book_name(request.book), command)
         return parties_pb2.RegisterPartyResponse(receipt=receipts.receipt(answer))
 
     async def AuthorizeParty(
@@ -40,7 +40,7 @@ class PartyService(parties_pb2_grpc.PartyServiceServicer):
             valid_from=requests.time_or_now(request, "valid_from"),
             valid_until=requests.time_or_none(request, "valid_until"),
         )
-        answer = await self._doors.write(requests.book_name(request.book), command)
+        answer = await self._gateway.write(requests.book_name(request.book), command)
         return parties_pb2.AuthorizePartyResponse(receipt=receipts.receipt(answer))
 
     async def RevokeAuthorization(
@@ -53,7 +53,7 @@ class PartyService(parties_pb2_grpc.PartyServiceServicer):
             authorization=request.authorization,
             revoked_from=requests.time_or_now(request, "revoked_from"),
         )
-        answer = await self._doors.write(requests.book_name(request.book), command)
+        answer = await self._gateway.write(requests.book_name(request.book), command)
         return parties_pb2.RevokeAuthorizationResponse(receipt=receipts.receipt(answer))
 
     async def GetParty(
@@ -61,8 +61,8 @@ class PartyService(parties_pb2_grpc.PartyServiceServicer):
     ) -> parties_pb2.GetPartyResponse:
         """Look a party up."""
         book = requests.book_name(request.book)
-        found = await self._doors.ask(
-            request.at_least_position, self._doors.queries.party, book, request.party
+        found = await self._gateway.ask(
+            request.at_least_position, self._gateway.queries.party, book, request.party
         )
         return parties_pb2.GetPartyResponse(party=answers.party(found))
 
@@ -72,8 +72,8 @@ class PartyService(parties_pb2_grpc.PartyServiceServicer):
         """List the parties."""
         book, limit = requests.book_name(request.book), page_limit(request.page_size)
         after = parse_token(request.page_token, AfterName).name
-        found = await self._doors.ask(
-            request.at_least_position, self._doors.queries.parties, book, after, limit + 1
+        found = await self._gateway.ask(
+            request.at_least_position, self._gateway.queries.parties, book, after, limit + 1
         )
         page = cut(found, limit)
         return parties_pb2.ListPartiesResponse(

@@ -3,43 +3,43 @@
 from pathbook.ledger.queries import Rung
 from pathbook.ledger.refusals import Reason, refuse
 from pathbook.ledger.values import Unit
-from pathbook.services.gateway import Doors
+from pathbook.services.gateway import Gateway
 from pathbook.services.translate import answers, requests
 from pathbook.services.translate.pages import AfterNumber, cut, page_limit, parse_token
-from pathbook.services.translate.statuses import Refused
+from pathbook.services.translate.statuses import RefusedCallError
 from pathbook.v1 import paths_pb2, paths_pb2_grpc
 
 
 class PathService(paths_pb2_grpc.PathServiceServicer):
     """Each method says in the ledger's words what is asked, asks the book, and answers in messages."""
 
-    def __init__(self, doors: Doors) -> None:
-        self._doors = doors
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
 
     async def GetPath(self, request: paths_pb2.GetPathRequest, _context: object) -> paths_pb2.GetPathResponse:
         """Tell the path of a unit."""
         book = requests.book_name(request.book)
         unit = await self._unit(book, request)
         as_of = requests.position(request.as_of_position, "as_of_position")
-        found = await self._doors.ask(
+        found = await self._gateway.ask(
             max(as_of, requests.position(request.at_least_position, "at_least_position")),
-            self._doors.queries.path,
+            self._gateway.queries.path,
             book,
             unit,
             as_of,
             corrections=request.corrections,
         )
-        return answers.path(found, self._doors.codes.serial(book, found.unit))
+        return answers.path(found, self._gateway.codes.serial(book, found.unit))
 
     async def _unit(self, book: str, request: paths_pb2.GetPathRequest) -> Unit:
         match request.WhichOneof("subject"):
             case "code":
-                (unit,) = await self._doors.units(book, [request.code])
+                (unit,) = await self._gateway.units(book, [request.code])
                 return unit
             case "unit":
                 return Unit(request.unit.batch, request.unit.number)
             case _:
-                raise Refused(refuse(Reason.VALUE_MISSING, field="subject"))
+                raise RefusedCallError(refuse(Reason.VALUE_MISSING, field="subject"))
 
     async def GetLadder(
         self, request: paths_pb2.GetLadderRequest, _context: object
@@ -49,15 +49,15 @@ class PathService(paths_pb2_grpc.PathServiceServicer):
         return paths_pb2.GetLadderResponse(rungs=map(answers.rung, found))
 
     async def _rungs(self, book: str, request: paths_pb2.GetLadderRequest) -> list[Rung]:
-        known, queries = request.at_least_position, self._doors.queries
+        known, queries = request.at_least_position, self._gateway.queries
         match request.WhichOneof("subject"):
             case "batch":
-                return await self._doors.ask(known, queries.ladder_of_batch, book, request.batch)
+                return await self._gateway.ask(known, queries.ladder_of_batch, book, request.batch)
             case "gtin":
                 gtin = requests.gtin(request.gtin)
-                return await self._doors.ask(known, queries.ladder_of_product, book, gtin)
+                return await self._gateway.ask(known, queries.ladder_of_product, book, gtin)
             case _:
-                raise Refused(refuse(Reason.VALUE_MISSING, field="subject"))
+                raise RefusedCallError(refuse(Reason.VALUE_MISSING, field="subject"))
 
     async def ListStock(
         self, request: paths_pb2.ListStockRequest, _context: object
@@ -65,8 +65,8 @@ class PathService(paths_pb2_grpc.PathServiceServicer):
         """Tell what a party has of each batch."""
         book, limit = requests.book_name(request.book), page_limit(request.page_size)
         after = parse_token(request.page_token, AfterNumber).number
-        found = await self._doors.ask(
-            request.at_least_position, self._doors.queries.stock, book, request.party, after, limit + 1
+        found = await self._gateway.ask(
+            request.at_least_position, self._gateway.queries.stock, book, request.party, after, limit + 1
         )
         page = cut(found, limit)
         return paths_pb2.ListStockResponse(

@@ -9,14 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from pathbook.ledger.books import Library
+from pathbook.ledger.books import Books
 from pathbook.ledger.queries import Queries
 from pathbook.ledger.serials import KEY_BYTES, BookKey, parse_book_key, print_book_key
 from pathbook.ledger.store.database.engine import open_engine, require_safety
 from pathbook.ledger.store.log.code_key import is_code_key
 from pathbook.ledger.store.log.stream import Stream, has_log, persistence_errors
 from pathbook.ledger.store.views.follower import Follower
-from pathbook.ledger.store.views.state_loader import Loader
+from pathbook.ledger.store.views.state_loader import StateLoader
 from pathbook.ledger.store.views.tracking import SQLAlchemyTrackingRecorder
 
 EVENTS_FILE: Final = "events.sqlite"
@@ -29,7 +29,7 @@ KEY_FILE: Final = "codes.key"
 """The key that codes are made with, beside the log and never in it; only its owner may read it."""
 
 
-class KeyUnusable(Exception):  # noqa: N818 - nothing is broken: an operator has to put a file back
+class UnusableKeyError(Exception):
     """There are books here, but the key that their codes were printed with is missing or damaged."""
 
     def __init__(self, path: Path, problem: str) -> None:
@@ -40,7 +40,7 @@ class KeyUnusable(Exception):  # noqa: N818 - nothing is broken: an operator has
         )
 
 
-class Directory:
+class Storage:
     """Everything of one data directory, open. Several servers may have the same one open at once."""
 
     def __init__(
@@ -49,7 +49,7 @@ class Directory:
         clock: Callable[[], int],
         *,
         database: str = "",
-        carries: bool = True,
+        projects: bool = True,
         allow_event_loss: bool = False,
     ) -> None:
         """Open a directory, made where it is missing.
@@ -58,12 +58,12 @@ class Directory:
             path: of the directory, which holds the key of the codes, and the books where no database is named.
             clock: returns microseconds since 1970 UTC.
             database: the URL of a PostgreSQL that holds the books, "" for none.
-            carries: whether to carry the views; else another process does.
+            projects: whether to carry the views; else another process does.
             allow_event_loss: whether a database may acknowledge events that it may lose.
 
         Raises:
-            KeyUnusable, pathbook.ledger.store.database.LogNotSafe: see there.
-            pathbook.ledger.store.database.FormatNotKnown: it was written by another version of this program.
+            UnusableKeyError, pathbook.ledger.store.database.UnsafeLogError: see there.
+            pathbook.ledger.store.database.UnknownFormatError: it was written by another version of this program.
             eventsourcing.persistence.PersistenceError: the database cannot be reached, or refuses.
             OSError: it cannot be made, read or written.
             ValueError: the URL is none that Pathbook opens.
@@ -81,11 +81,11 @@ class Directory:
             with persistence_errors():
                 is_theirs = is_code_key(self._events_engine, hashlib.sha256(self.key.secret).digest())
             if not is_theirs:
-                raise KeyUnusable(path / KEY_FILE, "is the key of other books")
-            self.follower = Follower(self.stream, self._views_engine, carries=carries)
+                raise UnusableKeyError(path / KEY_FILE, "is the key of other books")
+            self.follower = Follower(self.stream, self._views_engine, projects=projects)
             stack.pop_all()
-        loader = Loader(self.stream, self._views_engine, SQLAlchemyTrackingRecorder(self._views_engine))
-        self.library = Library(self.stream, loader, self.follower, clock)
+        loader = StateLoader(self.stream, self._views_engine, SQLAlchemyTrackingRecorder(self._views_engine))
+        self.library = Books(self.stream, loader, self.follower, clock)
         self.queries = Queries(self.stream, self._views_engine)
         self.follower.start()
 
@@ -120,16 +120,16 @@ def read_key(path: Path, *, make: bool) -> BookKey:
     """Return the key in a file, which may be made where it is missing.
 
     Raises:
-        KeyUnusable: it is missing and may not be made, or holds no key.
+        UnusableKeyError: it is missing and may not be made, or holds no key.
     """
     if make and not path.exists():
         make_key(path)
     try:
         return parse_book_key(path.read_text("ascii"))
     except FileNotFoundError:
-        raise KeyUnusable(path, "is missing") from None
+        raise UnusableKeyError(path, "is missing") from None
     except ValueError as error:
-        raise KeyUnusable(path, f"cannot be used ({error})") from None
+        raise UnusableKeyError(path, f"cannot be used ({error})") from None
 
 
 def make_key(path: Path) -> None:

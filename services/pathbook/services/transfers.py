@@ -6,7 +6,7 @@ from pathbook.ledger import commands
 from pathbook.ledger.events import TransferReversed
 from pathbook.ledger.values import DiscrepancyKind, TransferStatus, UnitState
 from pathbook.services.bulk import Bulk, recording, returning, selling
-from pathbook.services.gateway import Doors
+from pathbook.services.gateway import Gateway
 from pathbook.services.translate import answers, receipts, requests
 from pathbook.services.translate.pages import AfterTransfer, cut, page_limit, parse_token
 from pathbook.v1 import transfers_pb2, transfers_pb2_grpc
@@ -15,8 +15,8 @@ from pathbook.v1 import transfers_pb2, transfers_pb2_grpc
 class TransferService(transfers_pb2_grpc.TransferServiceServicer):
     """Each method says in the ledger's words what is asked, asks the book, and says in messages what it answers."""
 
-    def __init__(self, doors: Doors, bulk: Bulk) -> None:
-        self._doors = doors
+    def __init__(self, gateway: Gateway, bulk: Bulk) -> None:
+        self._gateway = gateway
         self._bulk = bulk
 
     async def OfferTransfer(
@@ -29,12 +29,12 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
             occurred_at=requests.time_or_now(request),
             giver=request.giver,
             receiver=request.receiver,
-            units=await self._doors.selection(book, requests.selected(request)),
+            units=await self._gateway.selection(book, requests.selected(request)),
             unit_price=requests.money(request, "unit_price"),
             delivery=requests.delivery(request.delivery),
             deadline=requests.time_or_none(request, "deadline"),
         )
-        answer = await self._doors.write(book, command)
+        answer = await self._gateway.write(book, command)
         return transfers_pb2.OfferTransferResponse(
             receipt=receipts.receipt(answer), ranges=receipts.chosen(answer)
         )
@@ -52,15 +52,15 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
             transfer=request.transfer,
             discrepancies=tuple([await self._claim(book, claim) for claim in request.discrepancies]),
         )
-        answer = await self._doors.write(book, command)
+        answer = await self._gateway.write(book, command)
         return transfers_pb2.AcceptTransferResponse(
             receipt=receipts.receipt(answer), ranges=receipts.chosen(answer)
         )
 
     async def _claim(self, book: str, claim: transfers_pb2.DiscrepancyClaim) -> commands.DiscrepancyClaim:
         return commands.DiscrepancyClaim(
-            kind=requests.word(claim.kind, DiscrepancyKind, "discrepancies.kind"),
-            ranges=requests.ranges(claim.ranges) + await self._doors.ranges(book, claim.codes),
+            kind=requests.enum_value(claim.kind, DiscrepancyKind, "discrepancies.kind"),
+            ranges=requests.ranges(claim.ranges) + await self._gateway.ranges(book, claim.codes),
             count=claim.count,
         )
 
@@ -75,7 +75,7 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
             transfer=request.transfer,
             note=request.note,
         )
-        answer = await self._doors.write(requests.book_name(request.book), command)
+        answer = await self._gateway.write(requests.book_name(request.book), command)
         return transfers_pb2.DeclineTransferResponse(receipt=receipts.receipt(answer))
 
     async def WithdrawTransfer(
@@ -88,7 +88,7 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
             giver=request.giver,
             transfer=request.transfer,
         )
-        answer = await self._doors.write(requests.book_name(request.book), command)
+        answer = await self._gateway.write(requests.book_name(request.book), command)
         return transfers_pb2.WithdrawTransferResponse(receipt=receipts.receipt(answer))
 
     async def RecordTransfer(
@@ -96,8 +96,8 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
     ) -> transfers_pb2.RecordTransferResponse:
         """Record a transfer in one step."""
         book = requests.book_name(request.book)
-        units = await self._doors.selection(book, requests.selected(request))
-        answer = await self._doors.write(book, recording(request, units))
+        units = await self._gateway.selection(book, requests.selected(request))
+        answer = await self._gateway.write(book, recording(request, units))
         return transfers_pb2.RecordTransferResponse(
             receipt=receipts.receipt(answer), ranges=receipts.chosen(answer)
         )
@@ -107,8 +107,8 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
     ) -> transfers_pb2.SellUnitsResponse:
         """Sell units to a consumer."""
         book = requests.book_name(request.book)
-        units = await self._doors.selection(book, requests.selected(request))
-        answer = await self._doors.write(book, selling(request, units))
+        units = await self._gateway.selection(book, requests.selected(request))
+        answer = await self._gateway.write(book, selling(request, units))
         return transfers_pb2.SellUnitsResponse(
             receipt=receipts.receipt(answer), ranges=receipts.chosen(answer)
         )
@@ -118,8 +118,8 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
     ) -> transfers_pb2.ReturnUnitsResponse:
         """Return units."""
         book = requests.book_name(request.book)
-        units = await self._doors.selection(book, requests.selected(request))
-        answer = await self._doors.write(book, returning(request, units))
+        units = await self._gateway.selection(book, requests.selected(request))
+        answer = await self._gateway.write(book, returning(request, units))
         return transfers_pb2.ReturnUnitsResponse(
             receipt=receipts.receipt(answer), ranges=receipts.chosen(answer)
         )
@@ -142,7 +142,7 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
             transfer=request.transfer,
             note=request.note,
         )
-        answer = await self._doors.write(requests.book_name(request.book), command)
+        answer = await self._gateway.write(requests.book_name(request.book), command)
         return transfers_pb2.ReverseTransferResponse(
             receipt=receipts.receipt(answer),
             reversed=isinstance(answer.recorded.event, TransferReversed),
@@ -158,9 +158,9 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
             occurred_at=requests.time_or_now(request),
             custodian=request.custodian,
             receiver=request.receiver,
-            units=await self._doors.selection(book, requests.selected(request)),
+            units=await self._gateway.selection(book, requests.selected(request)),
         )
-        answer = await self._doors.write(book, command)
+        answer = await self._gateway.write(book, command)
         return transfers_pb2.DeliverUnitsResponse(
             receipt=receipts.receipt(answer), ranges=receipts.chosen(answer)
         )
@@ -174,10 +174,10 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
             request_id=request.request_id,
             occurred_at=requests.time_or_now(request),
             consumer=request.consumer,
-            units=await self._doors.selection(book, requests.selected(request)),
+            units=await self._gateway.selection(book, requests.selected(request)),
             price_paid=requests.money(request, "price_paid"),
         )
-        answer = await self._doors.write(book, command)
+        answer = await self._gateway.write(book, command)
         return transfers_pb2.ConfirmPurchaseResponse(receipt=receipts.receipt(answer))
 
     async def WriteOffUnits(
@@ -189,11 +189,11 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
             request_id=request.request_id,
             occurred_at=requests.time_or_now(request),
             party=request.party,
-            units=await self._doors.selection(book, requests.selected(request)),
-            state=requests.word(request.state, UnitState, "state"),
+            units=await self._gateway.selection(book, requests.selected(request)),
+            state=requests.enum_value(request.state, UnitState, "state"),
             note=request.note,
         )
-        answer = await self._doors.write(book, command)
+        answer = await self._gateway.write(book, command)
         return transfers_pb2.WriteOffUnitsResponse(
             receipt=receipts.receipt(answer), ranges=receipts.chosen(answer)
         )
@@ -203,8 +203,8 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
     ) -> transfers_pb2.GetTransferResponse:
         """Look a transfer, sale or return up."""
         book = requests.book_name(request.book)
-        found = await self._doors.ask(
-            request.at_least_position, self._doors.queries.transfer, book, request.transfer
+        found = await self._gateway.ask(
+            request.at_least_position, self._gateway.queries.transfer, book, request.transfer
         )
         return transfers_pb2.GetTransferResponse(transfers=map(answers.transfer, found))
 
@@ -213,12 +213,12 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
     ) -> transfers_pb2.ListTransfersResponse:
         """List the transfers of a party or consumer."""
         book, limit = requests.book_name(request.book), page_limit(request.page_size)
-        status = requests.word_or_none(request.status, TransferStatus, "status")
+        status = requests.enum_value_or_none(request.status, TransferStatus, "status")
         after = parse_token(request.page_token, AfterTransfer)
         before = (after.transfer, after.line) if after.transfer else None
-        found = await self._doors.ask(
+        found = await self._gateway.ask(
             request.at_least_position,
-            self._doors.queries.transfers,
+            self._gateway.queries.transfers,
             book,
             request.party,
             status,

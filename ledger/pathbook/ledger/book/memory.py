@@ -7,52 +7,52 @@ from collections.abc import Iterable, Sequence
 from pathbook.ledger.codec import decode
 from pathbook.ledger.commands import Command, RecordTransfer, SellUnits
 from pathbook.ledger.events import RecordedEvent, TransferRecorded, UnitsReturned, UnitsSold
-from pathbook.ledger.rules.required_state import Needs, missing
-from pathbook.ledger.rules.state import State, evolve, take_back
+from pathbook.ledger.rules.required_state import RequiredState, required_state
+from pathbook.ledger.rules.state import State, evolve, roll_back
 from pathbook.ledger.runs import Change
 from pathbook.ledger.store.log.stream import StoredEntry, Stream, Turn
 from pathbook.ledger.store.views.follower import Follower
-from pathbook.ledger.store.views.state_loader import Loader
+from pathbook.ledger.store.views.state_loader import StateLoader
 from pathbook.ledger.values import TransferStatus
 
-MAX_TAIL = 20_000
+TAIL_MAX_EVENTS = 20_000
 """How many events the views may lag behind before writing waits for them: what is not in them is in memory."""
 
-MAX_RUNS_AT_HAND = 400_000
+LOADED_RUNS_MAX = 400_000
 """How many runs are kept in memory before the batches unused for longest are let go (some 500 bytes each)."""
 
-MAX_TRANSFERS_AT_HAND = 50_000
+LOADED_TRANSFERS_MAX = 50_000
 """How many transfers are kept in memory before those no longer open are let go."""
 
-MAX_CASES_AT_HAND = 50_000
+LOADED_CASES_MAX = 50_000
 """How many cases are kept in memory before all are let go: those still in use are soon loaded again."""
 
-MAX_LOTS_AT_HAND = 50_000
+LOADED_LOTS_MAX = 50_000
 """The same for the lots that are known to be taken."""
 
-LOADS_OF_A_GROUP = 4
+GROUP_LOADS_MAX = 4
 """How many loads a group shares: transfers lead to units, units to cases, cases to contents."""
 
-SHORT_TAIL = 256
+TAIL_KEPT_EVENTS = 256
 """How many events are kept behind without asking where the views stand: asking costs as much as a small group."""
 
-GROUPS_BETWEEN_TIDYING = 64
+EVICTION_INTERVAL_GROUPS = 64
 """How many groups are written before memory is looked over again: counting it costs as much as a small group."""
 
-MAX_HOLDINGS = 1_000
+LOADED_HOLDINGS_MAX = 1_000
 """For how many parties and products it is kept in which batches they may own units."""
 
-PATIENCE_SECONDS = 10.0
+VIEWS_LAG_TIMEOUT_S = 10.0
 """How long writing waits for views that lag too far behind, before it fails: less than callers wait for an answer."""
 
 _MOVES = (TransferRecorded, UnitsSold, UnitsReturned)
 
 
-class BehindError(Exception):
+class StaleMemoryError(Exception):
     """What is at hand does not fit the log or the views any more: it has to begin anew from them."""
 
 
-class ViewsFarBehind(Exception):  # noqa: N818 - nothing is broken: somebody has to follow the book
+class ViewsLaggingError(Exception):
     """The views of a book stand at a position so far behind its head that it is not written to."""
 
     def __init__(self, book: str, position: int, head: int) -> None:
@@ -67,130 +67,132 @@ class ViewsFarBehind(Exception):  # noqa: N818 - nothing is broken: somebody has
 class Memory:
     """The parts of one book at hand, as of the last event this writer knows of. Not to be shared between threads."""
 
-    def __init__(self, book: str, stream: Stream, loader: Loader, follower: Follower) -> None:
+    def __init__(self, book: str, stream: Stream, loader: StateLoader, follower: Follower) -> None:
         """Begin with nothing, which is stale."""
         self._book, self._stream, self._loader, self._follower = book, stream, loader, follower
         self._groups = 0
         self.state = State(book)
         self.is_stale = True
         """Whether what is at hand must not be decided on, and is to be forgotten."""
-        self._settled = False  # whether all is at hand that the commands prepared for need, as they are now
-        self.beginnings = 0
+        self._all_loaded = (
+            False  # whether all is at hand that the commands prepared for need, as they are now
+        )
+        self.reload_count = 0
         """How often it began anew: once, unless something was odd."""
 
     def refresh(self) -> None:
         """Where what is at hand is stale, begin anew from the views and the tail of the log behind them.
 
         Raises:
-            ViewsFarBehind: they are, and stay there.
+            ViewsLaggingError: they are, and stay there.
         """
         if not self.is_stale:
-            if len(self._tail) > MAX_TAIL:
-                self._wait_for_views(self.state.position, MAX_TAIL // 2)
-                self.let_go()
+            if len(self._tail) > TAIL_MAX_EVENTS:
+                self._wait_for_views(self.state.position, TAIL_MAX_EVENTS // 2)
+                self.evict()
             return
-        self.beginnings += 1
+        self.reload_count += 1
         head = self._stream.head(self._book)
-        if head - MAX_TAIL > self._follower.position(self._book):
-            self._wait_for_views(head, MAX_TAIL)
+        if head - TAIL_MAX_EVENTS > self._follower.position(self._book):
+            self._wait_for_views(head, TAIL_MAX_EVENTS)
         self.state = self._loader.open(self._book)
         self._tail: deque[RecordedEvent] = deque()
         self._asked: dict[str, RecordedEvent] = {}
         self._used: OrderedDict[int, None] = OrderedDict()
         self._views_position = 0
-        self._others_write = self._settled = False
-        self._since_mark: list[list[Change]] = []
-        while entries := self._read(self.state.position, MAX_TAIL):
+        self._others_write = self._all_loaded = False
+        self._since_savepoint: list[list[Change]] = []
+        while entries := self._read(self.state.position, TAIL_MAX_EVENTS):
             for entry in entries:
                 self.remember(decode(entry.position, entry.data))
         self.is_stale = False
 
-    def read_on(self, turn: Turn | None = None) -> None:
+    def catch_up(self, turn: Turn | None = None) -> None:
         """Fold what others wrote since, in a turn up to the head.
 
         Raises:
-            BehindError: it is too much of it, or the log does not hold what is known of it.
+            StaleMemoryError: it is too much of it, or the log does not hold what is known of it.
         """
         known = self.state.position
-        entries = (turn.read if turn else self._read)(max(known - 1, 0), MAX_TAIL)
+        entries = (turn.read if turn else self._read)(max(known - 1, 0), TAIL_MAX_EVENTS)
         if known:  # the last event known stands before what is new, or this is another log
             if not entries:
-                raise BehindError
+                raise StaleMemoryError
             del entries[0]
-        if len(entries) >= MAX_TAIL - 1:
-            raise BehindError
+        if len(entries) >= TAIL_MAX_EVENTS - 1:
+            raise StaleMemoryError
         for entry in entries:
             self.remember(decode(entry.position, entry.data))
         self._others_write = bool(entries)
-        self._settled = self._settled and not entries
+        self._all_loaded = self._all_loaded and not entries
 
-    def prepare(self, commands: Sequence[Command]) -> dict[str, RecordedEvent]:
+    def preload_group(self, commands: Sequence[Command]) -> dict[str, RecordedEvent]:
         """Bring to hand what deciding needs, and return the events that answered these requests before.
 
         It is done before the turn, where it keeps nobody waiting. What the turn is then told by others may still
         lead to more.
 
         Raises:
-            BehindError: see there.
+            StaleMemoryError: see there.
         """
         if self._others_write:
-            self.read_on()
-        self._settled = self.bring_most(commands)
+            self.catch_up()
+        self._all_loaded = self.preload(commands)
         return self._answered(commands)
 
     def remember(self, recorded: RecordedEvent) -> None:
         """Fold the next event."""
         changes = evolve(self.state, recorded)
-        self._since_mark.append(changes)
+        self._since_savepoint.append(changes)
         self._tail.append(recorded)
         self._asked[recorded.request_id] = recorded
         for number in {change.batch for change in changes}:
             self._used[number] = None
             self._used.move_to_end(number)
-        if self._settled and not isinstance(recorded.event, _MOVES):
-            self._settled = False
+        if self._all_loaded and not isinstance(recorded.event, _MOVES):
+            self._all_loaded = False
 
-    def mark(self) -> None:
+    def savepoint(self) -> None:
         """Let what is remembered from here on, and no more, be what can be taken back."""
-        self._since_mark.clear()
+        self._since_savepoint.clear()
         self._recorded_at = self.state.recorded_at
 
-    def take_back(self) -> None:
-        """Forget the transfers, sales and returns remembered since the mark, as if they had never been."""
-        while self._since_mark:
+    def roll_back(self) -> None:
+        """Forget the transfers, sales and returns remembered since the savepoint, as if they had never been."""
+        while self._since_savepoint:
             recorded = self._tail.pop()
             del self._asked[recorded.request_id]
-            take_back(self.state, recorded, self._since_mark.pop(), self._recorded_at)
+            roll_back(self.state, recorded, self._since_savepoint.pop(), self._recorded_at)
 
     def answer(self, request_id: str) -> RecordedEvent | None:
         """Return the event that answered a request, as far as it is in memory."""
         return self._asked.get(request_id)
 
-    def bring(self, command: Command) -> None:
-        """Bring to hand all that a command needs. Raises BehindError."""
-        if self._settled and isinstance(command, RecordTransfer | SellUnits):
+    def load(self, command: Command) -> None:
+        """Load all that a command needs. Raises StaleMemoryError."""
+        if self._all_loaded and isinstance(command, RecordTransfer | SellUnits):
             return  # what moves units leads these to nothing that the group did not need
-        while needs := missing(self.state, [command]):
-            self._load(needs)
+        while required := required_state(self.state, [command]):
+            self._load(required)
 
-    def bring_most(self, commands: Sequence[Command]) -> bool:
-        """Bring to hand in few loads what most of a group needs, and tell whether that is all. Raises BehindError."""
-        for _ in range(LOADS_OF_A_GROUP):
-            needs = missing(self.state, commands)
-            if not needs:
+    def preload(self, commands: Sequence[Command]) -> bool:
+        """Load what most of a group needs in few loads, and tell whether that is all. Raises StaleMemoryError."""
+        for _ in range(GROUP_LOADS_MAX):
+            required = required_state(self.state, commands)
+            if not required:
                 return True
-            self._load(needs)
+            self._load(required)
         return False
 
-    def let_go(self) -> None:
+    def evict(self) -> None:
         """Let go of the tail the views know, and of what was not used for long."""
-        if len(self._tail) > SHORT_TAIL:
+        if len(self._tail) > TAIL_KEPT_EVENTS:
             self._views_position = self._follower.position(self._book)
         while self._tail and self._tail[0].position <= self._views_position:
             self._asked.pop(self._tail.popleft().request_id, None)
         self._groups += 1
-        if self._groups % GROUPS_BETWEEN_TIDYING == 0:
-            self._tidy(self.state)
+        if self._groups % EVICTION_INTERVAL_GROUPS == 0:
+            self._evict_unused(self.state)
 
     def _answered(self, commands: Iterable[Command]) -> dict[str, RecordedEvent]:
         """Return the events that answered requests before, as far as memory has let them go."""
@@ -199,7 +201,7 @@ class Memory:
             return {}
         known, positions = self._loader.requests(self._book, names)
         if known < self._tail_begins():
-            raise BehindError  # the views are being made anew, and know less than what was let go
+            raise StaleMemoryError  # the views are being made anew, and know less than what was let go
         found: dict[str, RecordedEvent] = {}
         for entry in self._loader.entries(self._book, positions):
             recorded = decode(entry.position, entry.data)
@@ -212,22 +214,22 @@ class Memory:
     def _wait_for_views(self, head: int, lag: int) -> None:
         """Wait until the views are at most ``lag`` events behind a head."""
         try:
-            self._follower.reached(self._book, head - lag).result(PATIENCE_SECONDS)
+            self._follower.reached(self._book, head - lag).result(VIEWS_LAG_TIMEOUT_S)
         except TimeoutError:
-            raise ViewsFarBehind(self._book, self._follower.position(self._book), head) from None
+            raise ViewsLaggingError(self._book, self._follower.position(self._book), head) from None
 
     def _tail_begins(self) -> int:
         """Return the position behind which the tail holds every event."""
         return self.state.position - len(self._tail)
 
-    def _load(self, needs: Needs) -> None:
+    def _load(self, required: RequiredState) -> None:
         """Bring to hand what is needed: from the views, and from the tail what they do not know yet."""
-        part = self._loader.load(self._book, needs)
+        part = self._loader.load(self._book, required)
         if part.position > self.state.position:
-            self.read_on()
+            self.catch_up()
         known = part.position - self._tail_begins()
         if not 0 <= known <= len(self._tail):
-            raise BehindError
+            raise StaleMemoryError
         self._views_position = part.position  # before the tail carries the part on
         for recorded in itertools.islice(self._tail, known, None):
             evolve(part, recorded)
@@ -235,23 +237,23 @@ class Memory:
         for number in part.batches:  # also those that the tail began
             self._used.setdefault(number)
 
-    def _tidy(self, state: State) -> None:
+    def _evict_unused(self, state: State) -> None:
         """Let go of batches unused for longest, of transfers no longer open, and of what is known not to exist."""
-        at_hand = sum(len(partition.runs) for partition in state.partitions.values())
-        while at_hand > MAX_RUNS_AT_HAND and len(self._used) > 1:
+        loaded = sum(len(partition.runs) for partition in state.partitions.values())
+        while loaded > LOADED_RUNS_MAX and len(self._used) > 1:
             number, _ = self._used.popitem(last=False)
             state.batches.pop(number, None)
             if (partition := state.partitions.pop(number, None)) is not None:
-                at_hand -= len(partition.runs)
-        if len(state.transfers) > MAX_TRANSFERS_AT_HAND:
+                loaded -= len(partition.runs)
+        if len(state.transfers) > LOADED_TRANSFERS_MAX:
             offered = TransferStatus.OFFERED
             closed = [key for key, item in state.transfers.items() if item and item.status is not offered]
             for key in closed:
                 del state.transfers[key]
-        if len(state.lots) > MAX_LOTS_AT_HAND:
+        if len(state.lots) > LOADED_LOTS_MAX:
             state.lots.clear()
-        if len(state.cases) > MAX_CASES_AT_HAND:
+        if len(state.cases) > LOADED_CASES_MAX:
             state.cases.clear()
-        if len(state.holdings) > MAX_HOLDINGS:
+        if len(state.holdings) > LOADED_HOLDINGS_MAX:
             state.holdings.clear()
         state.forget_absent()

@@ -18,42 +18,42 @@ from typing import NamedTuple
 
 import msgspec
 
-from pathbook.ledger.book.memory import BehindError, Memory, ViewsFarBehind
+from pathbook.ledger.book.memory import Memory, StaleMemoryError, ViewsLaggingError
 from pathbook.ledger.codec import encode, leaf_hash
 from pathbook.ledger.commands import Command, LapseTransfer, digest
 from pathbook.ledger.events import RecordedEvent
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.rules.deciding import decide
-from pathbook.ledger.store.log.stream import PositionTaken, Stream, is_passing
+from pathbook.ledger.store.log.stream import PositionTakenError, Stream, is_passing
 from pathbook.ledger.store.views.follower import Follower
-from pathbook.ledger.store.views.state_loader import Loader
+from pathbook.ledger.store.views.state_loader import StateLoader
 from pathbook.ledger.values import WRITER_PREFIX
 
-MAX_GROUP = 1_000
+GROUP_MAX_COMMANDS = 1_000
 """How many waiting commands are decided and committed together: beyond it, latency grows and speed does not."""
 
-MANY_CALLERS = 5
+GATHER_MIN_CALLERS = 5
 """After a group of so many callers, the next one waits until as many wait again: those just answered will ask again."""
 
-GATHER_SECONDS = 0.005
+GATHER_TIMEOUT_S = 0.005
 """How long it does so at the most. Fewer transactions, of more callers each, leave the server more time for the calls.
 
 Where only a few callers are at work, each of them would be kept waiting for nothing.
 """
 
-LOOK_SECONDS = 0.001
+QUEUE_POLL_INTERVAL_S = 0.001
 """How often it looks how many wait."""
 
-MAX_CONFLICTS = 1_000
+CONFLICT_RETRIES_MAX = 1_000
 """How often a group is decided again because another writer was first, before its callers get the error."""
 
-MAX_LAPSES = 500
+GROUP_LAPSES_MAX = 500
 """How many offers are ended with one group: after a long stop, more than enough may be due."""
 
-IDLE_SECONDS = 1.0
+IDLE_CHECK_INTERVAL_S = 1.0
 """How long the writer sleeps at the most before it looks for offers to lapse."""
 
-MAX_IDLE_EVENTS = 1_000
+IDLE_CATCH_UP_MAX_EVENTS = 1_000
 """How many events of others an idle writer follows: those who write more are at work, and end offers themselves."""
 
 
@@ -77,7 +77,7 @@ class _Waiting(NamedTuple):
     done: Future[list[Outcome]]
 
 
-class _BrokenError(Exception):
+class _DecisionFailedError(Exception):
     """Deciding one of the waiting broke, as it should not: its caller gets the cause, and the others go on."""
 
     def __init__(self, broken: _Waiting) -> None:
@@ -88,7 +88,9 @@ class _BrokenError(Exception):
 class Book:
     """One book, open for writing. What deciding needs is brought to hand by the first who writes."""
 
-    def __init__(self, name: str, stream: Stream, loader: Loader, follower: Follower, clock: Clock) -> None:
+    def __init__(
+        self, name: str, stream: Stream, loader: StateLoader, follower: Follower, clock: Clock
+    ) -> None:
         """Open a book; ``clock`` returns microseconds since 1970 UTC."""
         self.name = name
         self._stream, self._clock = stream, clock
@@ -123,12 +125,12 @@ class Book:
         last, callers = False, 0
         while not last:
             try:
-                first = self._waiting.get(timeout=IDLE_SECONDS)
+                first = self._waiting.get(timeout=IDLE_CHECK_INTERVAL_S)
             except queue.Empty:
                 callers = 0
                 self._look()
                 continue
-            if callers >= MANY_CALLERS:
+            if callers >= GATHER_MIN_CALLERS:
                 self._gather(callers)
             group: list[_Waiting] = []
             size = 0
@@ -136,7 +138,7 @@ class Book:
                 if first.done.set_running_or_notify_cancel():
                     group.append(first)
                     size += len(first.commands)
-                if size >= MAX_GROUP or self._waiting.empty():
+                if size >= GROUP_MAX_COMMANDS or self._waiting.empty():
                     break
                 first = self._waiting.get()
             last, callers = first is None, len(group)
@@ -144,16 +146,16 @@ class Book:
 
     def _gather(self, callers: int) -> None:
         """Wait for so many callers, of whom one is at hand, for a moment."""
-        until = time.monotonic() + GATHER_SECONDS
+        until = time.monotonic() + GATHER_TIMEOUT_S
         while self._waiting.qsize() + 1 < callers and not self._closed and time.monotonic() < until:
-            time.sleep(LOOK_SECONDS)
+            time.sleep(QUEUE_POLL_INTERVAL_S)
 
     def _serve(self, group: list[_Waiting]) -> None:
         """Decide and commit a group, and answer it."""
         while group:
             try:
                 outcomes = self._commit(group)
-            except _BrokenError as broken:
+            except _DecisionFailedError as broken:
                 self._memory.is_stale = True
                 group.remove(broken.waiting)
                 broken.waiting.done.set_exception(broken.__cause__)
@@ -165,11 +167,11 @@ class Book:
             for waiting, decided in zip(group, outcomes, strict=True):
                 waiting.done.set_result(decided)
             break
-        self._let_go()
+        self._evict()
 
     def _fail(self, group: list[_Waiting], error: Exception) -> None:
         """Tell a group what went wrong; where it may be one of them that it goes wrong with, serve each alone."""
-        if len(group) == 1 or isinstance(error, ViewsFarBehind) or is_passing(error):
+        if len(group) == 1 or isinstance(error, ViewsLaggingError) or is_passing(error):
             for waiting in group:
                 waiting.done.set_exception(error)
             return
@@ -183,21 +185,21 @@ class Book:
             head = self._stream.head(self.name)
             known = self._head_seen if memory.is_stale else memory.state.position
             self._head_seen = head
-            if head - known > MAX_IDLE_EVENTS:
+            if head - known > IDLE_CATCH_UP_MAX_EVENTS:
                 memory.is_stale = True
                 return
             memory.refresh()
-            memory.read_on()
+            memory.catch_up()
             deadlines = memory.state.deadlines
             if deadlines and deadlines[0][0] <= self._clock():
                 self._commit([])
         except Exception:  # noqa: BLE001 - the store is out of reach: whoever writes next is told so
             memory.is_stale = True
-        self._let_go()
+        self._evict()
 
-    def _let_go(self) -> None:
+    def _evict(self) -> None:
         try:
-            self._memory.let_go()
+            self._memory.evict()
         except Exception:  # noqa: BLE001 - as above
             self._memory.is_stale = True
 
@@ -206,21 +208,21 @@ class Book:
         commands = [
             asked for waiting in group for asked in waiting.commands if not isinstance(asked, Refusal)
         ]
-        for _ in range(MAX_CONFLICTS):
+        for _ in range(CONFLICT_RETRIES_MAX):
             try:
                 return self._in_turn(group, commands)
-            except (PositionTaken, BehindError):
+            except (PositionTakenError, StaleMemoryError):
                 self._memory.is_stale = True
-        msg = f"{MAX_CONFLICTS} times another writer of book {self.name} was first"
+        msg = f"{CONFLICT_RETRIES_MAX} times another writer of book {self.name} was first"
         raise RuntimeError(msg)
 
     def _in_turn(self, group: list[_Waiting], commands: list[Command]) -> list[list[Outcome]]:
         """Decide on the head of the book, and append; nobody else writes to it meanwhile."""
         memory = self._memory
         memory.refresh()
-        earlier = memory.prepare(commands)
+        earlier = memory.preload_group(commands)
         with self._stream.turn(self.name) as turn:
-            memory.read_on(turn)
+            memory.catch_up(turn)
             head = memory.state.position
             now = max(self._clock(), memory.state.recorded_at)
             entries: list[tuple[str, bytes]] = []
@@ -238,16 +240,16 @@ class Book:
     ) -> list[Outcome]:
         """Return an outcome for each of the commands submitted together, and add the entries to append."""
         memory, begin, head = self._memory, len(entries), self._memory.state.position
-        memory.mark()
+        memory.savepoint()
         try:
             outcomes = [self._outcome(asked, earlier, now, entries) for asked in waiting.commands]
-        except BehindError:
+        except StaleMemoryError:
             raise
         except Exception as error:
-            raise _BrokenError(waiting) from error
+            raise _DecisionFailedError(waiting) from error
         if not waiting.all_or_nothing or (first := _first_refused(outcomes)) is None:
             return outcomes
-        memory.take_back()
+        memory.roll_back()
         del entries[begin:]
         refusal = refuse(Reason.OTHER_ENTRY_REFUSED, entry=first)
         return [
@@ -275,7 +277,7 @@ class Book:
     def _handle(self, command: Command, now: int, entries: list[tuple[str, bytes]]) -> Outcome:
         """Decide one command, and remember its event as if it were written."""
         memory = self._memory
-        memory.bring(command)
+        memory.load(command)
         event = decide(memory.state, command, now)
         if isinstance(event, Refusal):
             return event
@@ -299,10 +301,10 @@ class Book:
     def _lapse(self, now: int, entries: list[tuple[str, bytes]]) -> None:
         """End the offers whose deadline has passed, or begin to: the next group goes on."""
         deadlines, due = self._memory.state.deadlines, list[LapseTransfer]()
-        while deadlines and deadlines[0][0] <= now and len(due) < MAX_LAPSES:
+        while deadlines and deadlines[0][0] <= now and len(due) < GROUP_LAPSES_MAX:
             _, transfer = heappop(deadlines)
             due.append(LapseTransfer(request_id=f"{WRITER_PREFIX}lapse/{transfer}", transfer=transfer))
-        self._memory.bring_most(due)
+        self._memory.preload(due)
         for command in due:
             self._handle(command, now, entries)
 

@@ -6,6 +6,6 @@ whether bytes are what a book would have written.
 What is not here: judging what happened (rules), the messages of calls (services), where bytes lie (store).
 """
 
-from pathbook.ledger.codec.records import MalformedEvent, decode, encode, leaf_hash
+from pathbook.ledger.codec.records import MalformedEventError, decode, encode, leaf_hash
 
-__all__ = ["MalformedEvent", "decode", "encode", "leaf_hash"]
+__all__ = ["MalformedEventError", "decode", "encode", "leaf_hash"]

@@ -12,7 +12,7 @@ from typing import Final, Generic, NoReturn, TypeVar
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from pathbook.ledger.events import Terms
-from pathbook.ledger.values import Delivery, Money, Ranges, Standing, UnitRange
+from pathbook.ledger.values import AuthorizationStatus, Delivery, Money, Ranges, UnitRange
 from pathbook.v1 import events_pb2, values_pb2
 
 EARLIEST_TIME: Final = -62_135_596_800_000_000
@@ -44,9 +44,9 @@ class Numbered(dict[int, _Enum], Generic[_Enum]):
 
 # The contract's numbers, each at its own place: a plain number, though equal, is not of the contract's type.
 _DELIVERY_NUMBERS: Final = values_pb2.Delivery.values()
-_STANDING_NUMBERS: Final = values_pb2.Standing.values()
+_STANDING_NUMBERS: Final = values_pb2.AuthorizationStatus.values()
 _DELIVERIES: Final = Numbered(Delivery)
-_STANDINGS: Final = Numbered(Standing)
+_STANDINGS: Final = Numbered(AuthorizationStatus)
 
 
 def write_terms(message: events_pb2.Terms, terms: Terms) -> None:
@@ -60,15 +60,15 @@ def write_terms(message: events_pb2.Terms, terms: Terms) -> None:
         message.giver_tier = terms.giver_tier
     if terms.receiver_tier is not None:
         message.receiver_tier = terms.receiver_tier
-    message.giver_standing = _STANDING_NUMBERS[terms.giver_standing]
-    if terms.receiver_standing is not None:
-        message.receiver_standing = _STANDING_NUMBERS[terms.receiver_standing]
+    message.giver_authorization = _STANDING_NUMBERS[terms.giver_authorization]
+    if terms.receiver_authorization is not None:
+        message.receiver_authorization = _STANDING_NUMBERS[terms.receiver_authorization]
 
 
 def read_terms(message: events_pb2.Terms) -> Terms:
     """Read terms. By position, as ranges and money: most of what a book holds is these three."""
     giver_tier, receiver_tier = message.giver_tier, message.receiver_tier
-    receiver_standing = message.receiver_standing
+    receiver_authorization = message.receiver_authorization
     return Terms(
         intern(message.giver) or missing("giver"),
         intern(message.receiver) or missing("receiver"),
@@ -77,8 +77,8 @@ def read_terms(message: events_pb2.Terms) -> Terms:
         _DELIVERIES[message.delivery],
         giver_tier if giver_tier or message.HasField("giver_tier") else None,
         receiver_tier if receiver_tier or message.HasField("receiver_tier") else None,
-        _STANDINGS[message.giver_standing],
-        _STANDINGS[receiver_standing] if receiver_standing else None,
+        _STANDINGS[message.giver_authorization],
+        _STANDINGS[receiver_authorization] if receiver_authorization else None,
     )
 
 

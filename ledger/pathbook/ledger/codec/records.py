@@ -15,7 +15,7 @@ from pathbook.v1 import events_pb2
 _TOPICS: Final[dict[type[Event], str]] = {kind: f"{kind.__name__}.v1" for kind in get_args(Event)}
 
 
-class MalformedEvent(ValueError):  # noqa: N818 -- it names the bytes, not a mistake of ours
+class MalformedEventError(ValueError):
     """Bytes that are no event of a book. ``position`` is where they stand."""
 
     def __init__(self, position: int, why: str) -> None:
@@ -59,15 +59,15 @@ def decode(position: int, data: bytes, *, strict: bool = False) -> RecordedEvent
     returns for the event: no field is unknown, given twice, out of order or longer than need be.
 
     Raises:
-        MalformedEvent: the bytes are no event, or (strict) not as a book writes it.
+        MalformedEventError: the bytes are no event, or (strict) not as a book writes it.
     """
     try:
         recorded = _read(position, data)
     except (DecodeError, ValueError) as error:
-        raise MalformedEvent(position, str(error)) from error
+        raise MalformedEventError(position, str(error)) from error
     if strict and data != _written(recorded):
         why = "a field is unknown, given twice, out of order or longer than need be"
-        raise MalformedEvent(position, why)
+        raise MalformedEventError(position, why)
     return recorded
 
 

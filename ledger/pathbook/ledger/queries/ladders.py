@@ -2,11 +2,11 @@
 
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.reports.ladder import Rung, rungs
-from pathbook.ledger.store.views.snapshot import Moment
+from pathbook.ledger.store.views.snapshot import ViewSnapshot
 from pathbook.ledger.values import Money
 
 
-def ladder_of_batch(views: Moment, number: int) -> list[Rung] | Refusal:
+def ladder_of_batch(views: ViewSnapshot, number: int) -> list[Rung] | Refusal:
     """Return what each tier paid for units of a batch."""
     batch = views.batch(number)
     if batch is None:
@@ -14,7 +14,7 @@ def ladder_of_batch(views: Moment, number: int) -> list[Rung] | Refusal:
     return rungs(views.prices_of_batch(number), Money(batch.suggested_minor, batch.suggested_currency))
 
 
-def ladder_of_product(views: Moment, gtin: str) -> list[Rung] | Refusal:
+def ladder_of_product(views: ViewSnapshot, gtin: str) -> list[Rung] | Refusal:
     """Return what each tier paid for units of all batches of a product."""
     if views.product(gtin) is None:
         return refuse(Reason.PRODUCT_UNKNOWN, product=gtin)

@@ -9,7 +9,7 @@ from pathbook.ledger.queries.registers import batch_of, product_of, recalls
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.steps import Movement, Step, StepKind, movement
 from pathbook.ledger.store.log.stream import Stream
-from pathbook.ledger.store.views.snapshot import Moment
+from pathbook.ledger.store.views.snapshot import ViewSnapshot
 from pathbook.ledger.store.views.unit_history import Made, Past
 from pathbook.ledger.values import WRITTEN_OFF, Unit, UnitRange, UnitState
 
@@ -22,7 +22,7 @@ MAX_KEPT_BYTES = 512
 _STATES = {state.value: state for state in UnitState}
 
 
-def path(views: Moment, stream: Stream, unit: Unit, as_of: int, *, corrections: bool) -> Path | Refusal:
+def path(views: ViewSnapshot, stream: Stream, unit: Unit, as_of: int, *, corrections: bool) -> Path | Refusal:
     """Return the path of a unit as of a position, 0 for where the views stand.
 
     Left out, unless corrections are asked for: offers that were answered, withdrawn or lapsed; what that did to
@@ -46,7 +46,7 @@ def says_all(past: Past, unit: Unit, as_of: int) -> bool:
     return not (past.recalled or 0 < as_of < past.position or unit.number >= past.batch.size)
 
 
-def _as_of(views: Moment, past: Past, unit: Unit, as_of: int) -> Past:
+def _as_of(views: ViewSnapshot, past: Past, unit: Unit, as_of: int) -> Past:
     """Return what the views knew at a position. What was packed in cases is known of the present only."""
     made = [run for run in past.made if run.position <= as_of]
     held = views.held(unit.batch, unit.number, made[-1], as_of)
@@ -88,8 +88,8 @@ def _steps(stream: Stream, book: str, unit: Unit, rows: list[Made]) -> list[Step
             item.receiver,
             item.giver_tier,
             item.receiver_tier,
-            item.giver_standing,
-            item.receiver_standing,
+            item.giver_authorization,
+            item.receiver_authorization,
             item.unit_price,
             item.delivery,
             _STATES[row.state],

@@ -1,4 +1,4 @@
-"""The read door: each question, asked of a book's views at one moment."""
+"""The read door: each question, asked of a book's views at a snapshot."""
 
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar
@@ -8,9 +8,9 @@ from pathbook.ledger.queries import stock as stocks
 from pathbook.ledger.queries.answers import Batch, Case, Head, Party, Path, Product, StockLine, Transfer
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.reports.ladder import Rung
-from pathbook.ledger.store.database.fast_read import Readings
+from pathbook.ledger.store.database.fast_read import ReaderPool
 from pathbook.ledger.store.log.stream import Stream
-from pathbook.ledger.store.views.snapshot import Moment, ViewsEngine, glance, moment
+from pathbook.ledger.store.views.snapshot import ViewsEngine, ViewSnapshot, open_snapshot, read_history
 from pathbook.ledger.values import TransferStatus, Unit
 
 _Asked = ParamSpec("_Asked")
@@ -18,20 +18,20 @@ _Answer = TypeVar("_Answer")
 
 
 class Queries:
-    """What can be asked of books. Safe to share between threads; each question reads one moment of the views.
+    """What can be asked of books. Safe to share between threads; each question reads a snapshot of the views.
 
     Every question is refused as BOOK_UNKNOWN for a book without events, and else for the reason it names. Each
-    raises pathbook.ledger.store.views.snapshot.ViewsNotWhole while the book's views are being rebuilt, and
+    raises pathbook.ledger.store.views.snapshot.ViewsRebuildingError while the book's views are being rebuilt, and
     eventsourcing.persistence.PersistenceError where the database refuses.
     """
 
     def __init__(self, stream: Stream, views: ViewsEngine) -> None:
         """Read the views in ``views``, which a follower carries, and the events of paths in the log."""
-        self._stream, self._views = stream, Readings(views)
+        self._stream, self._views = stream, ReaderPool(views)
 
     def head(self, book: str) -> Head | Refusal:
         """Where a book ends, and how far its views have come."""
-        with moment(self._views, book) as views:
+        with open_snapshot(self._views, book) as views:
             position = self._stream.head(book)
             return Head(position, views.position) if position else refuse(Reason.BOOK_UNKNOWN, book=book)
 
@@ -85,7 +85,7 @@ class Queries:
     def path(self, book: str, unit: Unit, as_of: int = 0, *, corrections: bool = False) -> Path | Refusal:
         """The path of a unit as of a position, 0 for now. BATCH_UNKNOWN, RANGE_BEYOND_BATCH."""
         assert as_of >= 0, as_of
-        past = glance(self._views, book, unit.batch, unit.number)
+        past = read_history(self._views, book, unit.batch, unit.number)
         if past is not None and paths.says_all(past, unit, as_of):
             return paths.told(self._stream, book, unit, past, (), corrections=corrections)
         return self._ask(book, paths.path, self._stream, unit, as_of, corrections=corrections)
@@ -105,11 +105,11 @@ class Queries:
     def _ask(
         self,
         book: str,
-        question: Callable[Concatenate[Moment, _Asked], _Answer],
+        question: Callable[Concatenate[ViewSnapshot, _Asked], _Answer],
         *args: _Asked.args,
         **kwargs: _Asked.kwargs,
     ) -> _Answer | Refusal:
-        with moment(self._views, book) as views:
+        with open_snapshot(self._views, book) as views:
             if views.position == 0 and self._stream.head(book) == 0:
                 return refuse(Reason.BOOK_UNKNOWN, book=book)
             return question(views, *args, **kwargs)

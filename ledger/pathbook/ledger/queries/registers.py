@@ -11,11 +11,11 @@ from pathbook.ledger.projections.registers import (
 )
 from pathbook.ledger.queries.answers import Authorization, Batch, Case, Party, Product, Recall
 from pathbook.ledger.refusals import Reason, Refusal, refuse
-from pathbook.ledger.store.views.snapshot import Moment
+from pathbook.ledger.store.views.snapshot import ViewSnapshot
 from pathbook.ledger.values import Money, PartyKind, UnitRange
 
 
-def party(views: Moment, name: str) -> Party | Refusal:
+def party(views: ViewSnapshot, name: str) -> Party | Refusal:
     """Return a party with its authorisations."""
     row = views.party(name)
     if row is None:
@@ -36,29 +36,29 @@ def party(views: Moment, name: str) -> Party | Refusal:
     return _party(row, authorizations)
 
 
-def parties(views: Moment, after: str, limit: int) -> list[Party]:
+def parties(views: ViewSnapshot, after: str, limit: int) -> list[Party]:
     """Return the parties after an id, in order."""
     return [_party(row) for row in views.parties(after, limit)]
 
 
-def product(views: Moment, gtin: str) -> Product | Refusal:
+def product(views: ViewSnapshot, gtin: str) -> Product | Refusal:
     """Return the product with a GTIN of 14 digits."""
     row = views.product(gtin)
     return refuse(Reason.PRODUCT_UNKNOWN, product=gtin) if row is None else product_of(row)
 
 
-def products(views: Moment, after: str, limit: int) -> list[Product]:
+def products(views: ViewSnapshot, after: str, limit: int) -> list[Product]:
     """Return the products after a GTIN, in order."""
     return [product_of(row) for row in views.products(after, limit)]
 
 
-def batch(views: Moment, number: int) -> Batch | Refusal:
+def batch(views: ViewSnapshot, number: int) -> Batch | Refusal:
     """Return the batch with a number, with its recalls."""
     row = views.batch(number)
     return refuse(Reason.BATCH_UNKNOWN, batch=number) if row is None else _with_recalls(views, row)
 
 
-def batch_of_lot(views: Moment, gtin: str, lot: str) -> Batch | Refusal:
+def batch_of_lot(views: ViewSnapshot, gtin: str, lot: str) -> Batch | Refusal:
     """Return the batch of a product with a lot number, with its recalls."""
     row = views.batch_of_lot(gtin, lot)
     return (
@@ -66,14 +66,14 @@ def batch_of_lot(views: Moment, gtin: str, lot: str) -> Batch | Refusal:
     )
 
 
-def batches(views: Moment, gtin: str | None, after: int, limit: int) -> list[Batch] | Refusal:
+def batches(views: ViewSnapshot, gtin: str | None, after: int, limit: int) -> list[Batch] | Refusal:
     """Return the batches of a product, or of all, after a number, in order."""
     if gtin is not None and views.product(gtin) is None:
         return refuse(Reason.PRODUCT_UNKNOWN, product=gtin)
     return [batch_of(row) for row in views.batches(gtin, after, limit)]
 
 
-def case(views: Moment, sscc: str) -> Case | Refusal:
+def case(views: ViewSnapshot, sscc: str) -> Case | Refusal:
     """Return what a packed case holds."""
     row = views.case(sscc)
     if row is None:
@@ -105,7 +105,7 @@ def batch_of(row: BatchRow, recalled: tuple[Recall, ...] = ()) -> Batch:
     )
 
 
-def recalls(views: Moment, number: int) -> tuple[Recall, ...]:
+def recalls(views: ViewSnapshot, number: int) -> tuple[Recall, ...]:
     """Return the recalls of a batch, oldest first."""
     return tuple(
         Recall(
@@ -119,7 +119,7 @@ def recalls(views: Moment, number: int) -> tuple[Recall, ...]:
     )
 
 
-def _with_recalls(views: Moment, row: BatchRow) -> Batch:
+def _with_recalls(views: ViewSnapshot, row: BatchRow) -> Batch:
     return batch_of(row, recalls(views, row.batch))
 
 

@@ -3,10 +3,10 @@
 from pathbook.ledger.queries.answers import StockLine
 from pathbook.ledger.queries.registers import batch_of
 from pathbook.ledger.refusals import Reason, Refusal, refuse
-from pathbook.ledger.store.views.snapshot import Moment
+from pathbook.ledger.store.views.snapshot import ViewSnapshot
 
 
-def stock(views: Moment, party: str, after: int, limit: int) -> list[StockLine] | Refusal:
+def stock(views: ViewSnapshot, party: str, after: int, limit: int) -> list[StockLine] | Refusal:
     """Return a line for each batch, by expiry (those that never expire last) and number, after that of a batch."""
     if views.party(party) is None:
         return refuse(Reason.PARTY_UNKNOWN, party=party)

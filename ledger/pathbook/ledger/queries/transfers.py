@@ -14,14 +14,14 @@ from pathbook.ledger.projections.transfers import TransferKind, TransferRow
 from pathbook.ledger.queries.answers import Transfer
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.store.log.stream import Stream
-from pathbook.ledger.store.views.snapshot import Moment
+from pathbook.ledger.store.views.snapshot import ViewSnapshot
 from pathbook.ledger.values import Money, Ranges, TransferStatus, is_consumer
 
 _ACCEPTED = (TransferStatus.ACCEPTED_IN_PART, TransferStatus.REVERSED)
 _BEHIND_ALL = (2**63 - 1, 0)
 
 
-def transfer(views: Moment, stream: Stream, position: int) -> list[Transfer] | Refusal:
+def transfer(views: ViewSnapshot, stream: Stream, position: int) -> list[Transfer] | Refusal:
     """Return the transfer or sale that began at a position, or each line of a return, with its units."""
     rows = views.transfer(position)
     if not rows:
@@ -37,7 +37,7 @@ def transfer(views: Moment, stream: Stream, position: int) -> list[Transfer] | R
 
 
 def transfers(
-    views: Moment, party: str, status: TransferStatus | None, before: tuple[int, int] | None, limit: int
+    views: ViewSnapshot, party: str, status: TransferStatus | None, before: tuple[int, int] | None, limit: int
 ) -> list[Transfer] | Refusal:
     """Return the transfers of a party or consumer before a position and line, newest first."""
     if not is_consumer(party) and views.party(party) is None:

@@ -11,15 +11,15 @@ from pathbook.ledger.rules.times import utc
 from pathbook.ledger.values import (
     MAX_PRODUCTS,
     MAX_TIER,
+    AuthorizationStatus,
     PartyKind,
-    Standing,
     gtin14,
     is_consumer,
     is_identifier,
 )
 
 # asking an enum for a member takes longer than all else that is done with it
-_AUTHORIZED: Final = Standing.AUTHORIZED
+_AUTHORIZED: Final = AuthorizationStatus.AUTHORIZED
 _BRAND: Final = PartyKind.BRAND
 
 
@@ -163,7 +163,7 @@ def _in_force(given: Authorization, moment: int) -> bool:
 
 def standing(
     state: State, name: str, products: dict[str, str], moment: int
-) -> tuple[Standing | None, int | None]:
+) -> tuple[AuthorizationStatus | None, int | None]:
     """Return how a party stood for products (each with its brand) at a time, and its tier for them.
 
     A consumer has neither; a party that was never given a tier for one of the products has none. A brand stands
@@ -175,7 +175,7 @@ def standing(
     assert party is not None, name
     if party.kind is _BRAND:
         own = {name}.issuperset(products.values())
-        return (_AUTHORIZED, 0) if own else (Standing.OTHER_PRODUCTS, None)
+        return (_AUTHORIZED, 0) if own else (AuthorizationStatus.OTHER_PRODUCTS, None)
     deepest = 0
     for product, brand in products.items():
         stands, tier = _standing_for(state, party, product, brand, moment)
@@ -187,7 +187,7 @@ def standing(
 
 def _standing_for(
     state: State, party: Party, product: str, brand: str, moment: int
-) -> tuple[Standing, int | None]:
+) -> tuple[AuthorizationStatus, int | None]:
     """Return how an agent or shop stood for one product, and its tier for it: the latest word that held counts."""
     latest = None
     for given in reversed(party.authorizations.values()):
@@ -198,7 +198,9 @@ def _standing_for(
         latest = latest or given
     if latest is not None:
         return _shortfall(latest, moment), latest.tier
-    return (Standing.OTHER_PRODUCTS if party.authorizations else Standing.NEVER_AUTHORIZED), None
+    return (
+        AuthorizationStatus.OTHER_PRODUCTS if party.authorizations else AuthorizationStatus.NEVER_AUTHORIZED
+    ), None
 
 
 def _covers(state: State, given: Authorization, product: str, brand: str) -> bool:
@@ -210,10 +212,10 @@ def _covers(state: State, given: Authorization, product: str, brand: str) -> boo
     return given.upline == brand or upline.kind is not _BRAND
 
 
-def _shortfall(latest: Authorization, moment: int) -> Standing:
+def _shortfall(latest: Authorization, moment: int) -> AuthorizationStatus:
     """Say why the latest authorisation for a product did not hold at a time."""
     if latest.revoked_from is not None and moment >= latest.revoked_from:
-        return Standing.REVOKED
+        return AuthorizationStatus.REVOKED
     if latest.valid_until is not None and moment >= latest.valid_until:
-        return Standing.EXPIRED
-    return Standing.NOT_YET_AUTHORIZED
+        return AuthorizationStatus.EXPIRED
+    return AuthorizationStatus.NOT_YET_AUTHORIZED

@@ -1,6 +1,6 @@
 """What of a book has to be at hand before a command can be decided.
 
-``missing`` is asked again after each load, because what comes to hand may lead to more: a transfer to its units,
+``required_state`` is asked again after each load, because what comes to hand may lead to more: a transfer to its units,
 units to the cases they are packed in, a case to its contents.
 """
 
@@ -49,7 +49,7 @@ from pathbook.ledger.values import (
 )
 
 
-class Needs(msgspec.Struct):
+class RequiredState(msgspec.Struct):
     """What is named and not at hand.
 
     ``holdings`` are (party, GTIN): the batches in which a party may own units. ``walked`` are the cases looked at.
@@ -71,175 +71,175 @@ class Needs(msgspec.Struct):
         return any(msgspec.structs.astuple(self)[:-1])
 
 
-def missing(state: State, commands: Iterable[Command]) -> Needs:
+def required_state(state: State, commands: Iterable[Command]) -> RequiredState:
     """Return what has to be loaded next to decide commands; nothing, once all is at hand."""
-    needs = Needs()
+    required = RequiredState()
     for command in commands:
-        _add(state, needs, command)
-    return needs
+        _add(state, required, command)
+    return required
 
 
-def _add(state: State, needs: Needs, command: Command) -> None:
+def _add(state: State, required: RequiredState, command: Command) -> None:
     match command:  # what fills most books comes first, for a match tries its cases in turn
         case (
             RecordTransfer(giver=giver, receiver=receiver, units=units)
             | OfferTransfer(giver=giver, receiver=receiver, units=units)
         ):
-            _parties(state, needs, giver, receiver)
-            _uplines(state, needs, giver, receiver)
-            _units(state, needs, units, giver)
+            _parties(state, required, giver, receiver)
+            _uplines(state, required, giver, receiver)
+            _units(state, required, units, giver)
         case SellUnits(seller=party, units=units):
-            _parties(state, needs, party)
-            _uplines(state, needs, party)
-            _units(state, needs, units, party)
+            _parties(state, required, party)
+            _uplines(state, required, party)
+            _units(state, required, units, party)
         case ReturnUnits(owner=owner, units=units):
-            _parties(state, needs, owner)
-            _units(state, needs, units, owner)
-            _ways(state, needs, units, owner)
+            _parties(state, required, owner)
+            _units(state, required, units, owner)
+            _ways(state, required, units, owner)
         case RegisterParty(party=party):
-            _parties(state, needs, party)
+            _parties(state, required, party)
         case AuthorizeParty(upline=upline, party=party, products=products):
-            _parties(state, needs, upline, party)
-            _uplines(state, needs, upline)
+            _parties(state, required, upline, party)
+            _uplines(state, required, upline)
             for product in products:
-                _product(state, needs, product)
+                _product(state, required, product)
         case RevokeAuthorization(authorization=authorization):
-            _authorization(state, needs, authorization)
+            _authorization(state, required, authorization)
         case RegisterProduct(brand=brand, product=product):
-            _parties(state, needs, brand)
-            _product(state, needs, product)
+            _parties(state, required, brand)
+            _product(state, required, product)
         case CommissionBatch(brand=brand, product=product, lot=lot):
-            _parties(state, needs, brand)
-            gtin = _product(state, needs, product)
+            _parties(state, required, brand)
+            gtin = _product(state, required, product)
             if gtin and is_lot(lot) and (gtin, lot) not in state.lots:
-                needs.lots.add((gtin, lot))
+                required.lots.add((gtin, lot))
         case DeliverUnits(custodian=giver, receiver=receiver, units=units):
-            _parties(state, needs, giver, receiver)
-            _units(state, needs, units, receiver)
+            _parties(state, required, giver, receiver)
+            _units(state, required, units, receiver)
         case WriteOffUnits(party=party, units=units) | PackCase(party=party, units=units):
-            _parties(state, needs, party)
-            _units(state, needs, units, party)
+            _parties(state, required, party)
+            _units(state, required, units, party)
             if isinstance(command, PackCase):
-                _case(state, needs, command.sscc)
+                _case(state, required, command.sscc)
         case ConfirmPurchase(consumer=consumer, units=units):
-            _units(state, needs, units, CONSUMER_PREFIX + consumer)
+            _units(state, required, units, CONSUMER_PREFIX + consumer)
         case AcceptTransfer(transfer=transfer) | ReverseTransfer(transfer=transfer):
-            _transfer(state, needs, transfer)
+            _transfer(state, required, transfer)
         case (
             DeclineTransfer(transfer=transfer)
             | WithdrawTransfer(transfer=transfer)
             | LapseTransfer(transfer=transfer)
         ):
             if transfer not in state.transfers:
-                needs.transfers.add(transfer)
+                required.transfers.add(transfer)
         case UnpackCase(party=party, sscc=sscc):
-            _parties(state, needs, party)
-            _case(state, needs, sscc)
+            _parties(state, required, party)
+            _case(state, required, sscc)
         case RecallUnits(brand=brand, batch=batch):
-            _parties(state, needs, brand)
-            _batches(state, needs, [batch])
+            _parties(state, required, brand)
+            _batches(state, required, [batch])
         case LiftRecall(brand=brand, recall=recall):
-            _parties(state, needs, brand)
+            _parties(state, required, brand)
             if recall not in state.recalls:
-                needs.recalls.add(recall)
+                required.recalls.add(recall)
             elif (recalled := state.recalls[recall]) is not None:
-                _batches(state, needs, [recalled])
+                _batches(state, required, [recalled])
         case _:
             assert_never(command)
 
 
-def _parties(state: State, needs: Needs, *names: str) -> None:
+def _parties(state: State, required: RequiredState, *names: str) -> None:
     for name in names:
         if name not in state.parties and is_identifier(name):
-            needs.parties.add(name)
+            required.parties.add(name)
 
 
-def _uplines(state: State, needs: Needs, *names: str) -> None:
+def _uplines(state: State, required: RequiredState, *names: str) -> None:
     """Need who authorised a party for every product: of a brand, that means every product of its own."""
     for name in names:
         if (party := state.parties.get(name)) is not None:
             for one in party.authorizations.values():
                 if not one.products:
-                    _parties(state, needs, one.upline)
+                    _parties(state, required, one.upline)
 
 
-def _product(state: State, needs: Needs, text: str) -> str:
+def _product(state: State, required: RequiredState, text: str) -> str:
     gtin = gtin14(text) or ""
     if gtin and gtin not in state.products:
-        needs.products.add(gtin)
+        required.products.add(gtin)
     return gtin
 
 
-def _batches(state: State, needs: Needs, numbers: Iterable[int]) -> None:
-    needs.batches.update(number for number in numbers if number not in state.batches)
+def _batches(state: State, required: RequiredState, numbers: Iterable[int]) -> None:
+    required.batches.update(number for number in numbers if number not in state.batches)
 
 
-def _authorization(state: State, needs: Needs, position: int) -> None:
+def _authorization(state: State, required: RequiredState, position: int) -> None:
     if position not in state.authorizations:
-        needs.authorizations.add(position)
+        required.authorizations.add(position)
     elif (holder := state.authorizations[position]) is not None:
-        _parties(state, needs, holder)
+        _parties(state, required, holder)
 
 
-def _transfer(state: State, needs: Needs, position: int) -> None:
+def _transfer(state: State, required: RequiredState, position: int) -> None:
     if position not in state.transfers:
-        needs.transfers.add(position)
+        required.transfers.add(position)
     elif (transfer := state.transfers[position]) is not None:
         sides = (transfer.terms.giver, transfer.terms.receiver)
-        _parties(state, needs, *sides)
-        _uplines(state, needs, *sides)
-        _ranges(state, needs, transfer.terms.ranges)
+        _parties(state, required, *sides)
+        _uplines(state, required, *sides)
+        _ranges(state, required, transfer.terms.ranges)
 
 
-def _units(state: State, needs: Needs, units: Selection, holder: str) -> None:
+def _units(state: State, required: RequiredState, units: Selection, holder: str) -> None:
     if len(units.ranges) + len(units.cases) + len(units.quantities) > MAX_RANGES:
         return  # refused before any unit is looked at
-    _ranges(state, needs, units.ranges)
+    _ranges(state, required, units.ranges)
     for sscc in units.cases:
-        _case(state, needs, sscc)
+        _case(state, required, sscc)
     for quantity in units.quantities:
         if quantity.batch:
-            _batches(state, needs, [quantity.batch])
+            _batches(state, required, [quantity.batch])
             continue
-        gtin = _product(state, needs, quantity.product)
+        gtin = _product(state, required, quantity.product)
         batches = state.holdings.get((holder, gtin))
         if batches is not None:
-            _batches(state, needs, batches)
+            _batches(state, required, batches)
         elif gtin and is_owner(holder):
-            needs.holdings.add((holder, gtin))
+            required.holdings.add((holder, gtin))
 
 
-def _ranges(state: State, needs: Needs, ranges: Iterable[UnitRange]) -> None:
+def _ranges(state: State, required: RequiredState, ranges: Iterable[UnitRange]) -> None:
     for part in ranges:
         batch = state.batches.get(part.batch)
         if part.batch not in state.batches:
-            needs.batches.add(part.batch)
+            required.batches.add(part.batch)
         elif batch is not None and batch.packed:
             for sscc in packed_in(batch, part):
-                _case(state, needs, sscc)
+                _case(state, required, sscc)
 
 
-def _case(state: State, needs: Needs, sscc: str) -> None:
+def _case(state: State, required: RequiredState, sscc: str) -> None:
     """Need a case, the cases around it and in it, and the batches of all contents."""
     pending = [sscc]
     while pending:
         name = pending.pop()
-        if name in needs.walked or not is_sscc(name):
+        if name in required.walked or not is_sscc(name):
             continue
-        needs.walked.add(name)
+        required.walked.add(name)
         case = state.cases.get(name)
         if name not in state.cases:
-            needs.cases.add(name)
+            required.cases.add(name)
         elif case is not None:
             pending += [case.outer, *case.cases] if case.outer else case.cases
-            _batches(state, needs, (part.batch for part in case.ranges))
+            _batches(state, required, (part.batch for part in case.ranges))
 
 
-def _ways(state: State, needs: Needs, units: Selection, owner: str) -> None:
+def _ways(state: State, required: RequiredState, units: Selection, owner: str) -> None:
     """Need the transfers by which units to be returned had come."""
-    if needs:
+    if required:
         return
     ranges = resolve(state, units, Pick(owner))
     if not isinstance(ranges, Refusal):
-        came_by = {run.way[-1] for _, run in pieces(state, ranges) if run.way}
-        needs.transfers.update(position for position in came_by if position not in state.transfers)
+        came_by = {run.chain[-1] for _, run in pieces(state, ranges) if run.chain}
+        required.transfers.update(position for position in came_by if position not in state.transfers)

@@ -89,7 +89,7 @@ def give_back(state: State, command: ReturnUnits, moment: int) -> UnitsReturned 
             return refuse(Reason.UNITS_WRITTEN_OFF, range=part, state=run.state.name.lower())
         if run.state is UnitState.OFFERED:
             return refuse(Reason.UNITS_RESERVED, range=part, transfer=run.transfer)
-        if not run.way:
+        if not run.chain:
             return refuse(Reason.NOTHING_TO_RETURN, range=part)
         return None
 
@@ -105,7 +105,7 @@ def _lines(state: State, ranges: Ranges) -> tuple[ReturnLine, ...]:
     """Sort the units by the transfer or sale they last came by."""
     came_by: dict[int, list[UnitRange]] = {}
     for part, run in pieces(state, ranges):
-        came_by.setdefault(run.way[-1], []).append(part)
+        came_by.setdefault(run.chain[-1], []).append(part)
     lines = []
     for position, parts in sorted(came_by.items()):
         transfer, returned = state.transfers[position], joined(parts)

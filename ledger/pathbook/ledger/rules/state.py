@@ -158,7 +158,7 @@ def evolve(state: State, recorded: RecordedEvent) -> list[runs.Change]:
     return runs.apply(state.partitions, recorded)
 
 
-def take_back(state: State, recorded: RecordedEvent, changes: list[runs.Change], recorded_at: int) -> None:
+def roll_back(state: State, recorded: RecordedEvent, changes: list[runs.Change], recorded_at: int) -> None:
     """Undo the fold of the last event, a transfer, sale or return, as if it had never been.
 
     ``changes`` are what ``evolve`` returned, ``recorded_at`` is that of the event before. What is noted of who may
@@ -167,7 +167,7 @@ def take_back(state: State, recorded: RecordedEvent, changes: list[runs.Change],
     assert recorded.position == state.position, (recorded.position, state.position)
     assert isinstance(recorded.event, TransferRecorded | UnitsSold | UnitsReturned), recorded.event
     for change in reversed(changes):
-        state.partitions[change.batch].take_back(change)
+        state.partitions[change.batch].roll_back(change)
     state.transfers.pop(recorded.position, None)
     state.position, state.recorded_at = recorded.position - 1, recorded_at
 
@@ -224,11 +224,11 @@ def _register(state: State, recorded: RecordedEvent) -> None:
             _unpack(state, sscc)
         case UnitsRecalled(_, batch, ranges):
             state.recalls[position] = batch
-            if (at_hand := state.batches.get(batch)) is not None:
-                at_hand.recalls[position] = Recall(ranges, recorded.occurred_at)
+            if (loaded := state.batches.get(batch)) is not None:
+                loaded.recalls[position] = Recall(ranges, recorded.occurred_at)
         case RecallLifted(recall, _, batch):
-            if (at_hand := state.batches.get(batch)) is not None:
-                at_hand.recalls[recall].lifted = True
+            if (loaded := state.batches.get(batch)) is not None:
+                loaded.recalls[recall].lifted = True
         case UnitsDelivered() | PurchaseConfirmed() | UnitsWrittenOff():
             pass  # these change runs only
         case _:
@@ -284,8 +284,8 @@ def _unpack(state: State, sscc: str) -> None:
                 batch.packed = [item for item in batch.packed if item[2] != sscc]
         return
     for part in case.ranges:
-        if (at_hand := state.batches.get(part.batch)) is not None:
-            del at_hand.packed[bisect_left(at_hand.packed, (part.first, part.last, sscc))]
+        if (loaded := state.batches.get(part.batch)) is not None:
+            del loaded.packed[bisect_left(loaded.packed, (part.first, part.last, sscc))]
 
 
 def packed_in(batch: Batch, part: UnitRange) -> set[str]:

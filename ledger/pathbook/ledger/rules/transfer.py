@@ -78,9 +78,9 @@ def terms_at(
     giver, receiver = sides
     made = [batch.commissioned for part in ranges if (batch := state.batches[part.batch]) is not None]
     products = {item.product: item.brand for item in made}
-    giver_standing, giver_tier = standing(state, giver, products, moment)
-    receiver_standing, receiver_tier = standing(state, receiver, products, moment)
-    assert giver_standing is not None, giver
+    giver_authorization, giver_tier = standing(state, giver, products, moment)
+    receiver_authorization, receiver_tier = standing(state, receiver, products, moment)
+    assert giver_authorization is not None, giver
     return Terms(
         giver,
         receiver,
@@ -89,8 +89,8 @@ def terms_at(
         delivery,
         giver_tier,
         receiver_tier,
-        giver_standing,
-        receiver_standing,
+        giver_authorization,
+        receiver_authorization,
     )
 
 
@@ -286,7 +286,11 @@ def _refuse_built_upon(state: State, position: int, terms: Terms) -> Refusal | N
     """Refuse where units of a transfer have moved on, or are packed with others since."""
 
     def guard(part: UnitRange, run: Run) -> Refusal | None:
-        if run.way[-1:] != (position,) or run.owner != terms.receiver or run.state is not UnitState.IN_STOCK:
+        if (
+            run.chain[-1:] != (position,)
+            or run.owner != terms.receiver
+            or run.state is not UnitState.IN_STOCK
+        ):
             return refuse(Reason.TRANSFER_BUILT_UPON, range=part, transfer=position)
         return None
 

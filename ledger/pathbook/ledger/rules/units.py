@@ -145,8 +145,8 @@ def _batches(state: State, origin: int | str, owner: str) -> list[Batch]:
         only = state.batches[origin]
         return [] if only is None else [only]
     numbers = state.holdings.get((owner, origin), state.batches)
-    at_hand = [batch for number in numbers if (batch := state.batches[number]) is not None]
-    batches = [batch for batch in at_hand if batch.commissioned.product == origin]
+    loaded = [batch for number in numbers if (batch := state.batches[number]) is not None]
+    batches = [batch for batch in loaded if batch.commissioned.product == origin]
     return sorted(batches, key=lambda item: (item.commissioned.made_on, item.commissioned.batch))
 
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import structlog
 
-from pathbook.ledger.book.memory import MAX_TAIL
-from pathbook.ledger.gc_tuning import collect_seldom
+from pathbook.ledger.book.memory import TAIL_MAX_EVENTS
+from pathbook.ledger.gc_tuning import collect_rarely
 from pathbook.services.run.in_thread import running
 from pathbook.services.run.logs import configure_log
 from pathbook.services.run.settings import Settings
@@ -22,13 +22,13 @@ def serve(settings: Settings, ready: Callable[[str], None]) -> None:
     Raises: as pathbook.services.run.workers.serve_together.
     """
     configure_log(logging.INFO)
-    collect_seldom()
+    collect_rarely()
     if not settings.follows:
         _LOG.warning(
             "another process has to carry the views: until one does, reads that wait for them fail, and so do"
             " writes once they are too far behind",
             command="pathbook follow",
-            too_far_behind=MAX_TAIL,
+            too_far_behind=TAIL_MAX_EVENTS,
         )
     if settings.workers > 1:
         serve_together(settings, ready)

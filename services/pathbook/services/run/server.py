@@ -13,14 +13,14 @@ from pathbook.services.batches import BatchService
 from pathbook.services.bulk import Bulk
 from pathbook.services.clock import now
 from pathbook.services.drain import Drain
-from pathbook.services.event_batches import Following
+from pathbook.services.event_batches import EventBatches
 from pathbook.services.events import EventService
-from pathbook.services.gateway import Doors
-from pathbook.services.interceptor import Calls
+from pathbook.services.gateway import Gateway
+from pathbook.services.interceptor import CallInterceptor
 from pathbook.services.parties import PartyService
 from pathbook.services.paths import PathService
 from pathbook.services.run.settings import Settings
-from pathbook.services.storage import Directory
+from pathbook.services.storage import Storage
 from pathbook.services.transfers import TransferService
 from pathbook.v1 import (
     batches_pb2,
@@ -76,24 +76,24 @@ class Server:
         self._drain = Drain()
         self._health = health.aio.HealthServicer()
         shares_port = ("grpc.so_reuseport", int(settings.workers > 1))
-        self._server = grpc.aio.server(interceptors=[Calls()], options=[*OPTIONS, shares_port])
+        self._server = grpc.aio.server(interceptors=[CallInterceptor()], options=[*OPTIONS, shares_port])
 
     async def start(self) -> int:
         """Open the books, listen, and return the port.
 
         Raises:
             OSError: the address cannot be listened on.
-            Exception: as pathbook.services.storage.Directory.
+            Exception: as pathbook.services.storage.Storage.
         """
-        self._directory = await asyncio.to_thread(
-            Directory,
+        self._storage = await asyncio.to_thread(
+            Storage,
             self._settings.data,
             now,
             database=self._settings.database,
-            carries=self._settings.follows,
+            projects=self._settings.follows,
             allow_event_loss=self._settings.allow_event_loss,
         )
-        self._doors = Doors(self._directory)
+        self._gateway = Gateway(self._storage)
         self._add_services()
         try:
             port = self._server.add_insecure_port(self._settings.listen)
@@ -122,18 +122,18 @@ class Server:
         _LOG.info("stopped")
 
     async def _close(self) -> None:
-        await asyncio.to_thread(self._directory.close)
-        self._doors.close()
+        await asyncio.to_thread(self._storage.close)
+        self._gateway.close()
 
     def _add_services(self) -> None:
-        doors, drain, server = self._doors, self._drain, self._server
-        following = Following(doors, self._directory.stream, self._directory.follower)
-        parties_pb2_grpc.add_PartyServiceServicer_to_server(PartyService(doors), server)
-        batches_pb2_grpc.add_BatchServiceServicer_to_server(BatchService(doors, drain), server)
+        gateway, drain, server = self._gateway, self._drain, self._server
+        following = EventBatches(gateway, self._storage.stream, self._storage.follower)
+        parties_pb2_grpc.add_PartyServiceServicer_to_server(PartyService(gateway), server)
+        batches_pb2_grpc.add_BatchServiceServicer_to_server(BatchService(gateway, drain), server)
         transfers_pb2_grpc.add_TransferServiceServicer_to_server(
-            TransferService(doors, Bulk(doors, drain)), server
+            TransferService(gateway, Bulk(gateway, drain)), server
         )
-        paths_pb2_grpc.add_PathServiceServicer_to_server(PathService(doors), server)
-        EventService(doors, following, drain).add_to(server)
+        paths_pb2_grpc.add_PathServiceServicer_to_server(PathService(gateway), server)
+        EventService(gateway, following, drain).add_to(server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)

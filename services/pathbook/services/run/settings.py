@@ -9,7 +9,7 @@ from typing import Final
 DEFAULT_LISTEN: Final = "127.0.0.1:50551"
 """Only this machine may call, unless told otherwise."""
 
-DRAIN_SECONDS: Final = 5.0
+DRAIN_TIMEOUT_S: Final = 5.0
 """How long a server that was told to stop lets calls go on: less than a container is given before it is killed."""
 
 MAX_WORKERS: Final = 64
@@ -36,7 +36,7 @@ class Settings:
         database: the URL of a PostgreSQL that holds books and views instead of the directory, "" for none. It
             may hold a password, so it is never printed.
         listen: HOST:PORT. Port 0 lets the system choose one.
-        follows: whether the server carries the views; else another process has to.
+        follows: whether the server projects the views; else another process has to.
         workers: how many servers share the port, each in a process of its own.
         allow_event_loss: whether the database may acknowledge events that it may lose.
         drain_seconds: how long calls may go on once the server was told to stop.
@@ -51,7 +51,7 @@ class Settings:
     follows: bool = True
     workers: int = 1
     allow_event_loss: bool = False
-    drain_seconds: float = DRAIN_SECONDS
+    drain_seconds: float = DRAIN_TIMEOUT_S
 
     def __post_init__(self) -> None:
         """Refuse what is malformed."""

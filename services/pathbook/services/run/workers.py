@@ -1,4 +1,4 @@
-"""Several servers on one port, each in a process of its own, and one that carries their views: kept running."""
+"""Several servers on one port, each in a process of its own, and one that projects their views: kept running."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 
 import structlog
 
-from pathbook.ledger.gc_tuning import collect_seldom
+from pathbook.ledger.gc_tuning import collect_rarely
 from pathbook.services.clock import now
 from pathbook.services.run.follower_process import carry
 from pathbook.services.run.in_thread import running
@@ -22,18 +22,18 @@ from pathbook.services.run.logs import configure_log
 from pathbook.services.run.ports import reserved
 from pathbook.services.run.settings import Settings
 from pathbook.services.run.signals import SIGNALS, stopping
-from pathbook.services.storage import Directory
+from pathbook.services.storage import Storage
 
-MAX_ENDS: Final = 5
+RESTARTS_MAX: Final = 5
 """How often in a row a process may end soon after it was started, before all is given up."""
 
-STEADY_SECONDS: Final = 60.0
+STEADY_AFTER_S: Final = 60.0
 """A process that ran for so long was started well: its ends are counted anew."""
 
-FIRST_PAUSE_SECONDS: Final = 0.2
+FIRST_RESTART_DELAY_S: Final = 0.2
 """The pause before a process that ended is started again; each further one in a row is twice as long."""
 
-PATIENCE_SECONDS: Final = 5.0
+SHUTDOWN_GRACE_S: Final = 5.0
 """How long a process may take to close its books, beyond the time for calls to end, before it is killed."""
 
 CONTEXT: Final = multiprocessing.get_context("spawn")
@@ -53,7 +53,7 @@ def serve_together(settings: Settings, ready: Callable[[str], None]) -> None:
     Raises:
         OSError: the address cannot be listened on.
         ChildProcessError: a process ended again and again.
-        Exception: as pathbook.services.storage.Directory.
+        Exception: as pathbook.services.storage.Storage.
     """
     with reserved(settings.listen) as address:
         shared = dataclasses.replace(settings, listen=address, follows=False)
@@ -70,11 +70,11 @@ def serve_together(settings: Settings, ready: Callable[[str], None]) -> None:
 
 def _open_once(settings: Settings) -> None:
     """Find out what keeps the books from being opened, so that it is told once, and by whom the user called."""
-    Directory(
+    Storage(
         settings.data,
         now,
         database=settings.database,
-        carries=False,
+        projects=False,
         allow_event_loss=settings.allow_event_loss,
     ).close()
 
@@ -119,14 +119,14 @@ class _Processes:
                 await _readable(process.sentinel)
             finally:
                 await self._end(process)
-            ends = 1 if clock() - began > STEADY_SECONDS else ends + 1
+            ends = 1 if clock() - began > STEADY_AFTER_S else ends + 1
             _LOG.error("a process ended", process=name, exit_code=process.exitcode, times=ends)
-            if ends == MAX_ENDS:
+            if ends == RESTARTS_MAX:
                 raise ChildProcessError(
                     f"The process '{name}' ended {ends} times soon after it was started, at last with exit code"
                     f" {process.exitcode}. The log says why; all others were stopped."
                 )
-            await asyncio.sleep(FIRST_PAUSE_SECONDS * 2 ** (ends - 1))
+            await asyncio.sleep(FIRST_RESTART_DELAY_S * 2 ** (ends - 1))
 
     def _start(self, name: str, work: Work) -> tuple[SpawnProcess, Connection]:
         told, telling = CONTEXT.Pipe(duplex=False)
@@ -150,7 +150,7 @@ class _Processes:
         """See to it that a process is gone."""
         process.terminate()
         try:
-            async with asyncio.timeout(self._settings.drain_seconds + PATIENCE_SECONDS):
+            async with asyncio.timeout(self._settings.drain_seconds + SHUTDOWN_GRACE_S):
                 await _readable(process.sentinel)
         except TimeoutError:
             _LOG.error("a process did not end, and is killed", process=process.name)
@@ -160,14 +160,14 @@ class _Processes:
 
 def _serve(settings: Settings, name: str, telling: Connection) -> None:
     """Be one of several servers."""
-    collect_seldom()
+    collect_rarely()
     with _child(name), stopping() as told, running(settings, logging.INFO, name):
         telling.send(None)
         told.wait()
 
 
 def _follow(settings: Settings, name: str, telling: Connection) -> None:
-    """Be who carries the views."""
+    """Be who projects the views."""
     with _child(name), stopping() as told:
         carry(settings, told, lambda: telling.send(None))
 

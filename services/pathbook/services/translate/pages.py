@@ -45,7 +45,7 @@ class AfterTransfer(msgspec.Struct, frozen=True, array_like=True):
 
 
 def page_limit(page_size: int) -> int:
-    """Return how many entries a page holds. Raises CallFailed for a negative size."""
+    """Return how many entries a page holds. Raises CallFailedError for a negative size."""
     if page_size < 0:
         raise failed(Failure.PAGE_SIZE_NEGATIVE, page_size=page_size)
     return min(page_size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
@@ -57,7 +57,7 @@ def print_token(key: msgspec.Struct) -> str:
 
 
 def parse_token(token: str, key: type[Key]) -> Key:
-    """Return the key in a token; none is the place before all. Raises CallFailed for that of another list."""
+    """Return the key in a token; none is the place before all. Raises CallFailedError for that of another list."""
     if not token:
         return key()
     try:

@@ -1,6 +1,6 @@
 """What messages say, in the ledger's words: the one place where the shape of a request is checked.
 
-Each function raises Refused, with the field's name, for what cannot be read. Ids, lots, prices, ranges and
+Each function raises RefusedCallError, with the field's name, for what cannot be read. Ids, lots, prices, ranges and
 the like are read as they are: the rules judge them.
 """
 
@@ -25,7 +25,7 @@ from pathbook.ledger.values import (
     gtin14,
     is_identifier,
 )
-from pathbook.services.translate.statuses import Failure, Refused, failed
+from pathbook.services.translate.statuses import Failure, RefusedCallError, failed
 from pathbook.v1 import values_pb2
 
 LAST_SECOND: Final = 253_402_300_799
@@ -41,7 +41,7 @@ Word = TypeVar("Word", bound=IntEnum)
 def book_name(book: str) -> str:
     """Return the name of a book."""
     if not is_identifier(book):
-        raise Refused(refuse(Reason.BOOK_MALFORMED, book=book))
+        raise RefusedCallError(refuse(Reason.BOOK_MALFORMED, book=book))
     return book
 
 
@@ -62,10 +62,10 @@ def within(book: str, number: int, head: int) -> int:
 def gtin(text: str) -> str:
     """Return a GTIN that must be named, as 14 digits."""
     if not text:
-        raise Refused(refuse(Reason.VALUE_MISSING, field="gtin"))
+        raise RefusedCallError(refuse(Reason.VALUE_MISSING, field="gtin"))
     digits = gtin14(text)
     if digits is None:
-        raise Refused(refuse(Reason.GTIN_CHECK_DIGIT, gtin=text))
+        raise RefusedCallError(refuse(Reason.GTIN_CHECK_DIGIT, gtin=text))
     return digits
 
 
@@ -79,7 +79,7 @@ def time_or_none(request: Message, field: str) -> int | None:
     stamp: Timestamp = getattr(request, field)
     microseconds = stamp.seconds * 1_000_000 + stamp.nanos // 1_000
     if not (0 <= stamp.nanos < NANOSECONDS and 0 <= stamp.seconds <= LAST_SECOND and microseconds):
-        raise Refused(refuse(Reason.TIME_MALFORMED, field=field))
+        raise RefusedCallError(refuse(Reason.TIME_MALFORMED, field=field))
     return microseconds
 
 
@@ -91,13 +91,13 @@ def time_or_now(request: Message, field: str = "occurred_at") -> int:
 def date(day: str, field: str) -> datetime.date:
     """Return a date that must be named."""
     if not day:
-        raise Refused(refuse(Reason.VALUE_MISSING, field=field))
+        raise RefusedCallError(refuse(Reason.VALUE_MISSING, field=field))
     try:
         if _DATE.fullmatch(day):
             return datetime.date.fromisoformat(day)
     except ValueError:
         pass
-    raise Refused(refuse(Reason.DATE_MALFORMED, field=field, text=day))
+    raise RefusedCallError(refuse(Reason.DATE_MALFORMED, field=field, text=day))
 
 
 def date_or_none(day: str, field: str) -> datetime.date | None:
@@ -109,7 +109,7 @@ def money(request: Message, field: str) -> Money:
     """Return a price that must be named; zero is one."""
     price = money_or_none(request, field)
     if price is None:
-        raise Refused(refuse(Reason.VALUE_MISSING, field=field))
+        raise RefusedCallError(refuse(Reason.VALUE_MISSING, field=field))
     return price
 
 
@@ -121,25 +121,25 @@ def money_or_none(request: Message, field: str) -> Money | None:
     return Money(price.amount_minor, price.currency_code)
 
 
-def word(number: int, words: type[Word], field: str) -> Word:
+def enum_value(number: int, words: type[Word], field: str) -> Word:
     """Return the member of an enumeration that must be named."""
-    found = word_or_none(number, words, field)
+    found = enum_value_or_none(number, words, field)
     if found is None:
-        raise Refused(refuse(Reason.VALUE_MISSING, field=field))
+        raise RefusedCallError(refuse(Reason.VALUE_MISSING, field=field))
     return found
 
 
-def word_or_none(number: int, words: type[Word], field: str) -> Word | None:
+def enum_value_or_none(number: int, words: type[Word], field: str) -> Word | None:
     """Return the member of an enumeration, or None where it is not said; an unknown number says nothing."""
     try:
         return words(number) if number else None
     except ValueError:
-        raise Refused(refuse(Reason.VALUE_MISSING, field=field)) from None
+        raise RefusedCallError(refuse(Reason.VALUE_MISSING, field=field)) from None
 
 
 def delivery(number: int) -> Delivery:
     """Return whether goods move with the title; they do where it is not said."""
-    return word_or_none(number, Delivery, "delivery") or Delivery.WITH_TITLE
+    return enum_value_or_none(number, Delivery, "delivery") or Delivery.WITH_TITLE
 
 
 def ranges(messages: Sequence[values_pb2.UnitRange]) -> Ranges:
@@ -151,7 +151,7 @@ def ranges(messages: Sequence[values_pb2.UnitRange]) -> Ranges:
 def unit_range(request: Message, field: str) -> UnitRange:
     """Return a range of units that must be named."""
     if not request.HasField(field):
-        raise Refused(refuse(Reason.VALUE_MISSING, field=field))
+        raise RefusedCallError(refuse(Reason.VALUE_MISSING, field=field))
     (units,) = ranges([getattr(request, field)])
     return units
 
@@ -176,7 +176,7 @@ def selected(request: Message, field: str = "units") -> values_pb2.Selection:
 def selected_of_many(request: Message, field: str = "units") -> values_pb2.Selection:
     """Return the selection of units that must be named, by one of many requests that are bounded together."""
     if not request.HasField(field):
-        raise Refused(refuse(Reason.VALUE_MISSING, field=field))
+        raise RefusedCallError(refuse(Reason.VALUE_MISSING, field=field))
     units: values_pb2.Selection = getattr(request, field)
     return units
 
@@ -189,4 +189,4 @@ def named_in(message: values_pb2.Selection) -> int:
 def bounded(count: int) -> None:
     """Refuse more ranges, codes, cases and quantities than one request may name, before any is looked at."""
     if count > MAX_RANGES:
-        raise Refused(refuse(Reason.TOO_MANY_RANGES, count=count, limit=MAX_RANGES))
+        raise RefusedCallError(refuse(Reason.TOO_MANY_RANGES, count=count, limit=MAX_RANGES))

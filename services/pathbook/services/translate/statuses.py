@@ -79,7 +79,7 @@ class Failure(enum.Enum):
     )
 
 
-class CallFailed(Exception):  # noqa: N818 - an expected no on its way out of a call, not an error of ours
+class CallFailedError(Exception):
     """A call ends with a status other than OK."""
 
     def __init__(self, code: StatusCode, reason: str, message: str, facts: dict[str, str]) -> None:
@@ -97,7 +97,7 @@ class CallFailed(Exception):  # noqa: N818 - an expected no on its way out of a 
         return ((DETAILS_TRAILER, status.SerializeToString()),)
 
 
-class Refused(CallFailed):
+class RefusedCallError(CallFailedError):
     """The book's no, or that to a request which could not be read."""
 
     def __init__(self, refusal: Refusal) -> None:
@@ -105,8 +105,8 @@ class Refused(CallFailed):
         self.refusal = refusal
 
 
-def failed(failure: Failure, **facts: object) -> CallFailed:
+def failed(failure: Failure, **facts: object) -> CallFailedError:
     """Return the exception for a failure, with the facts that its sentence names."""
     code, sentence = failure.value
     named = {name: str(value) for name, value in facts.items()}
-    return CallFailed(code, failure.name, sentence.format_map(named), named)
+    return CallFailedError(code, failure.name, sentence.format_map(named), named)

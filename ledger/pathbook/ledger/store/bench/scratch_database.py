@@ -7,7 +7,7 @@ import sqlalchemy
 from sqlalchemy import Engine, exc
 
 
-class NoScratchDatabase(OSError):  # noqa: N818 - nothing is broken: who asks may not, or the server is away
+class ScratchDatabaseError(OSError):
     """A database of its own could not be made."""
 
 
@@ -20,7 +20,7 @@ def scratch_database(url: str, name: str) -> Iterator[str]:
         name: letters, digits and underscores.
 
     Raises:
-        NoScratchDatabase: see there; the message says what to do.
+        ScratchDatabaseError: see there; the message says what to do.
         ValueError: the URL cannot be read, or is not PostgreSQL's.
     """
     try:
@@ -48,7 +48,7 @@ def _make(engine: Engine, name: str) -> None:
         _execute(engine, f"CREATE DATABASE {name}")
     except exc.SQLAlchemyError as error:
         where, cause = engine.url.render_as_string(), str(getattr(error, "orig", error)).strip()
-        raise NoScratchDatabase(
+        raise ScratchDatabaseError(
             f"No database of its own could be made by {where}: {cause}. Name a server that runs,"
             " and a role that may make databases (ALTER ROLE ... CREATEDB)."
         ) from error

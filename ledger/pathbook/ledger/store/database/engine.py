@@ -20,13 +20,13 @@ from sqlalchemy.schema import CreateSchema
 Purpose = Literal["events", "views"]
 """What a database is for: the log, which must be kept, or the views, which can be rebuilt from it."""
 
-BUSY_SECONDS = 30
+SQLITE_BUSY_TIMEOUT_S = 30
 """How long a writer waits for its turn before it fails: far longer than a group of events takes to write."""
 
-IDLE_SECONDS = 60
+TRANSACTION_IDLE_TIMEOUT_S = 60
 """How long PostgreSQL lets a writer that stopped amid its turn keep the others waiting."""
 
-CONNECT_SECONDS = 10
+CONNECT_TIMEOUT_S = 10
 """How long each address of a PostgreSQL may take to answer at all, unless its URL (``?connect_timeout=``), the
 environment (``PGCONNECT_TIMEOUT``) or a service file says otherwise."""
 
@@ -54,10 +54,10 @@ many keys; and what it planned for an empty table it would keep to.
 _AS_IT_IS = {"plan_cache_mode": "force_custom_plan"}
 """Has it plan each statement anew, for the rows it is given and the table as it is."""
 
-MUCH_CACHE_KIB = 65_536
+BULK_CACHE_KIB = 65_536
 """How much of an SQLite file whoever writes much of it keeps in memory, in KiB."""
 
-MUCH_LOG_PAGES = 20_000
+BULK_WAL_PAGES = 20_000
 """How many pages they let the log ahead of the file grow to, some 80 MB, before these are copied into the file."""
 
 _SYNCHRONOUS = {"events": "FULL", "views": "NORMAL"}
@@ -68,7 +68,7 @@ _WRITES = "pathbook_writes"
 _GIVEN_OPTIONS = "pathbook_given_options"
 
 
-class FormatNotKnown(Exception):  # noqa: N818 -- nothing is broken: the file and the program are of two ages
+class UnknownFormatError(Exception):
     """A database is in format `found`, and this program reads format `known` only."""
 
     def __init__(self, database: str, found: int | str, known: int | str) -> None:
@@ -80,7 +80,7 @@ class FormatNotKnown(Exception):  # noqa: N818 -- nothing is broken: the file an
         self.known = known
 
 
-class LogNotSafe(Exception):  # noqa: N818 -- nothing is broken: an operator has to decide
+class UnsafeLogError(Exception):
     """A database is set up to acknowledge events that it may lose, and nobody said that this is meant."""
 
     def __init__(self, settings: list[str]) -> None:
@@ -127,7 +127,7 @@ def _open_sqlite(url: URL, purpose: Purpose) -> Engine:
     engine = sqlalchemy.create_engine(
         url,
         pool_size=POOL_SIZE,
-        connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
+        connect_args={"timeout": SQLITE_BUSY_TIMEOUT_S, "isolation_level": None},
         hide_parameters=True,
     )
 
@@ -153,7 +153,7 @@ def url_of(engine: Engine) -> str:
     return url.render_as_string(hide_password=False)
 
 
-def open_for_much(engine: Engine) -> Engine:
+def open_bulk_engine(engine: Engine) -> Engine:
     """Open an engine on the same database for whoever alone writes much of it; it is disposed of with the other.
 
     Pages all over an SQLite file are written again by one such transaction after another. Kept in memory, and in the
@@ -170,22 +170,22 @@ def open_for_much(engine: Engine) -> Engine:
 
 
 def _keep_much(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
-    connection.execute(f"PRAGMA cache_size = -{MUCH_CACHE_KIB}")
-    connection.execute(f"PRAGMA wal_autocheckpoint = {MUCH_LOG_PAGES}")
+    connection.execute(f"PRAGMA cache_size = -{BULK_CACHE_KIB}")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {BULK_WAL_PAGES}")
 
 
 def _open_postgresql(url: URL, purpose: Purpose, *, by_keys: bool = True) -> Engine:
     settings = {
         "search_path": SCHEMAS[purpose],
-        "lock_timeout": f"{BUSY_SECONDS}s",
-        "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
+        "lock_timeout": f"{SQLITE_BUSY_TIMEOUT_S}s",
+        "idle_in_transaction_session_timeout": f"{TRANSACTION_IDLE_TIMEOUT_S}s",
         **(_BY_KEYS if by_keys else _AS_IT_IS),
     }
     if purpose == "views":
         settings["synchronous_commit"] = "off"
     given = url.query.get("options", "")
     told_elsewhere = {option.keyword: option.val for option in Conninfo.get_defaults()}[b"connect_timeout"]
-    patience = told_elsewhere.decode() if told_elsewhere else str(CONNECT_SECONDS)
+    patience = told_elsewhere.decode() if told_elsewhere else str(CONNECT_TIMEOUT_S)
     told = " ".join(f"-c {name}={value}" for name, value in settings.items())
     return sqlalchemy.create_engine(
         url.set(drivername="postgresql+psycopg").difference_update_query(["options"]),
@@ -210,7 +210,7 @@ def writing(engine: Engine, turn: str | None = EVERYBODY) -> Iterator[Connection
             lets them. None takes no turn, where a key is fence enough.
 
     Raises:
-        sqlalchemy.exc.OperationalError: its turn did not come within BUSY_SECONDS, or the disk is full.
+        sqlalchemy.exc.OperationalError: its turn did not come within SQLITE_BUSY_TIMEOUT_S, or the disk is full.
     """
     with engine.connect() as connection:
         connection.execution_options(**{_WRITES: True})
@@ -242,7 +242,7 @@ def create_tables(engine: Engine, tables: MetaData, *, format_number: int) -> No
     """Create the tables in a new database and mark it with their format (1, 2, ...); else read the mark.
 
     Raises:
-        FormatNotKnown: the database bears another mark.
+        UnknownFormatError: the database bears another mark.
     """
     with reading(engine) as connection:
         found = _format_of(connection)
@@ -255,7 +255,7 @@ def create_tables(engine: Engine, tables: MetaData, *, format_number: int) -> No
                 _mark_format(connection, format_number)
                 return
     if found != format_number:
-        raise FormatNotKnown(_name_of(engine), found, format_number)
+        raise UnknownFormatError(_name_of(engine), found, format_number)
 
 
 def create_schema(connection: Connection) -> None:
@@ -268,7 +268,7 @@ def require_safety(engine: Engine) -> None:
     """Refuse a PostgreSQL that acknowledges what it may lose. SQLite is told by us not to.
 
     Raises:
-        LogNotSafe: it does.
+        UnsafeLogError: it does.
     """
     if engine.dialect.name != "postgresql":
         return
@@ -279,7 +279,7 @@ def require_safety(engine: Engine) -> None:
             if connection.exec_driver_sql(f"SHOW {name}").scalar_one() == "off"
         ]
     if off:
-        raise LogNotSafe(off)
+        raise UnsafeLogError(off)
 
 
 def _name_of(engine: Engine) -> str:
@@ -324,7 +324,7 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or attempt == _WRITE_AHEAD_ATTEMPTS:
                 raise
-            time.sleep(BUSY_SECONDS / _WRITE_AHEAD_ATTEMPTS)
+            time.sleep(SQLITE_BUSY_TIMEOUT_S / _WRITE_AHEAD_ATTEMPTS)
         else:
             if mode != "wal":
                 raise ValueError("Pathbook needs a database in a file, on a disk of this machine.")

@@ -1,4 +1,4 @@
-"""Reading without ceremony: statements given to the driver as they are, over connections kept at hand for them."""
+"""Reader without ceremony: statements given to the driver as they are, over connections kept at hand for them."""
 
 import contextlib
 from collections import deque
@@ -28,8 +28,8 @@ _DIALECTS: Final[dict[str, Dialect]] = {
 _BEGIN: Final = {"sqlite": "BEGIN", "postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}
 
 
-class Readings:
-    """Readings of one database, for many threads at once. A connection is kept for whoever comes next.
+class ReaderPool:
+    """ReaderPool of one database, for many threads at once. A connection is kept for whoever comes next.
 
     What SQLAlchemy does around a statement takes 20 microseconds, its pool 6, and its transaction 25. Here all that
     is 2, and rows are as the driver gives them: to SQLite, true is 1.
@@ -39,7 +39,7 @@ class Readings:
         """Read over connections as the engine opens them. They are closed when it is disposed of."""
         self._engine = engine
         self._kind = engine.dialect.name
-        self._idle: deque[Reading] = deque()
+        self._idle: deque[Reader] = deque()
         sqlalchemy.event.listen(engine, "engine_disposed", lambda _: self._close())
 
     def ask(self, lookup: Select[*_Columns], asked: Asked) -> list[tuple[*_Columns]]:
@@ -52,7 +52,7 @@ class Readings:
             return reading.ask(lookup, asked)
 
     @contextlib.contextmanager
-    def one_moment(self) -> Iterator["Reading"]:
+    def consistent(self) -> Iterator["Reader"]:
         """Ask anything, all of it as of the same moment, that of the first lookup. Raises: as `ask`."""
         with self._take() as reading:
             reading.cursor.execute(_BEGIN[self._kind])
@@ -61,7 +61,7 @@ class Readings:
             finally:
                 reading.cursor.execute("COMMIT")
 
-    def give_back(self, reading: "Reading", error: BaseException | None) -> None:
+    def give_back(self, reading: "Reader", error: BaseException | None) -> None:
         """Keep the connection of a reading that ended, unless the database refused it something."""
         refused = self._engine.dialect.loaded_dbapi.Error
         if not isinstance(error, refused):
@@ -74,32 +74,32 @@ class Readings:
         named = DBAPIError.instance(None, None, error, refused, hide_parameters=True)
         raise named from error
 
-    def _take(self) -> "Reading":
+    def _take(self) -> "Reader":
         try:
             return self._idle.pop()
         except IndexError:
             return self._open()
 
-    def _open(self) -> "Reading":
+    def _open(self) -> "Reader":
         pooled = self._engine.raw_connection()
         connection = pooled.dbapi_connection
         assert connection is not None
         pooled.detach()
         cursor = _cursor_of_postgresql(connection) if self._kind == "postgresql" else connection.cursor()
-        return Reading(self, self._kind, cursor)
+        return Reader(self, self._kind, cursor)
 
     def _close(self) -> None:
         while self._idle:
             self._idle.pop().cursor.connection.close()
 
 
-class Reading:
+class Reader:
     """A connection to ask on, until the block ends."""
 
-    __slots__ = ("_kind", "_readings", "cursor")
+    __slots__ = ("_kind", "_pool", "cursor")
 
-    def __init__(self, readings: Readings, kind: str, cursor: DBAPICursor) -> None:
-        self._readings, self._kind, self.cursor = readings, kind, cursor
+    def __init__(self, readings: ReaderPool, kind: str, cursor: DBAPICursor) -> None:
+        self._pool, self._kind, self.cursor = readings, kind, cursor
 
     def __enter__(self) -> Self:
         return self
@@ -107,7 +107,7 @@ class Reading:
     def __exit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
     ) -> None:
-        self._readings.give_back(self, error)
+        self._pool.give_back(self, error)
 
     def ask(self, lookup: Select[*_Columns], asked: Asked) -> list[tuple[*_Columns]]:
         """Return the rows that a lookup finds."""

@@ -9,17 +9,17 @@ import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-POLL_SECONDS = 0.2
+POLL_INTERVAL_S = 0.2
 """How late at most a write by another process is noticed where nobody tells."""
 
-ATTENTION_SECONDS = 0.5
+LISTEN_INTERVAL_S = 0.5
 """How long listening goes on before it is looked whether it shall end."""
 
-RETRY_SECONDS = 2.0
+RECONNECT_DELAY_S = 2.0
 """How long after a lost connection another is tried."""
 
 ALL_BOOKS = ""
-"""Told in place of a book when some notices may have been missed."""
+"""Sent in place of a book when some notices may have been missed."""
 
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 _NOTIFY = sqlalchemy.text("SELECT pg_notify(current_setting('search_path'), :book)")
@@ -31,7 +31,7 @@ def notify(connection: Connection, book: str) -> None:
         connection.execute(_NOTIFY, {"book": book})
 
 
-class Notices:
+class NotificationListener:
     """What other processes tell of one database. `heard` is called with a book, from a thread of its own."""
 
     def __init__(self, engine: Engine, heard: Callable[[str], None]) -> None:
@@ -39,7 +39,7 @@ class Notices:
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._listen, name="notices", daemon=True)
         self.told = engine.dialect.name == "postgresql"
-        """Whether anybody tells: else one has to ask, every POLL_SECONDS."""
+        """Whether anybody tells: else one has to ask, every POLL_INTERVAL_S."""
 
     def start(self) -> None:
         """Listen until `close`, where anybody tells."""
@@ -63,13 +63,13 @@ class Notices:
                     connection.detach()  # one that listens is of no use to others
             except (SQLAlchemyError, psycopg.Error) as error:
                 _LOG.warning(
-                    "lost the notices of the database", error=str(error), retry_seconds=RETRY_SECONDS
+                    "lost the notices of the database", error=str(error), retry_seconds=RECONNECT_DELAY_S
                 )
-                self._closing.wait(RETRY_SECONDS)
+                self._closing.wait(RECONNECT_DELAY_S)
 
     def _hear(self, connection: Connection) -> None:
         driver = connection.connection.driver_connection
         assert isinstance(driver, psycopg.Connection), driver
         while not self._closing.is_set():
-            for notice in driver.notifies(timeout=ATTENTION_SECONDS):
+            for notice in driver.notifies(timeout=LISTEN_INTERVAL_S):
                 self._heard(notice.payload)

@@ -13,7 +13,7 @@ ROWS_OF_ONE = 1_000
 """How many times fewer rows share one more column of a key: the rows of one party, or of one batch."""
 
 
-def describe(views: MetaData, connection: Connection, **_: object) -> None:
+def write_statistics(views: MetaData, connection: Connection, **_: object) -> None:
     """Write the statistics that ANALYZE would find in a large book (sqlite.org/fileformat.html#stat1tab).
 
     Left alone, SQLite supposes that a book has ten rows, and passes by whatever else a statement asks for. These
@@ -31,7 +31,7 @@ def describe(views: MetaData, connection: Connection, **_: object) -> None:
     connection.exec_driver_sql("ANALYZE sqlite_schema")  # read them
 
 
-def describe_again(views: MetaData, connection: Connection) -> None:
+def refresh_statistics(views: MetaData, connection: Connection) -> None:
     """Have PostgreSQL make its statistics of the views as they are now; it makes its plans anew for them."""
     for view in views.sorted_tables:
         connection.exec_driver_sql(f"ANALYZE {connection.dialect.identifier_preparer.format_table(view)}")

@@ -15,13 +15,13 @@ from sqlalchemy import Connection, Engine, Select, exc
 
 from pathbook.ledger.store.database.bulk_write import inserting
 from pathbook.ledger.store.database.engine import TEXT, create_tables, reading, writing
-from pathbook.ledger.store.database.fast_read import Readings
-from pathbook.ledger.store.database.notify import Notices, notify
+from pathbook.ledger.store.database.fast_read import ReaderPool
+from pathbook.ledger.store.database.notify import NotificationListener, notify
 
 FORMAT = 1
 """The format of the log's tables; another number is another layout, which this program does not open."""
 
-PICKED_AT_ONCE = 100
+POSITIONS_PER_STATEMENT_MAX = 100
 """How many positions one statement names at most: for each number of them there is a statement."""
 
 _Columns = TypeVarTuple("_Columns")
@@ -76,7 +76,7 @@ class StoredEntry(msgspec.Struct, frozen=True, gc=False):
     data: bytes
 
 
-class PositionTaken(Exception):  # noqa: N818 -- no error: of two writers one is told so, and that makes the order
+class PositionTakenError(Exception):
     """Entries were to be written from `position` on, but the book's `head` is not the position before.
 
     Another writer was first (`head` has reached `position`), or the log is shorter than the writer believes.
@@ -183,19 +183,19 @@ class Turn:
         """Write entries (topic, bytes) to positions after + 1, after + 2 ..., all of them or none.
 
         Raises:
-            PositionTaken: `after` is not the head of the book. The turn has to end with it.
+            PositionTakenError: `after` is not the head of the book. The turn has to end with it.
         """
         assert after >= 0, after
         if not entries:
             return
         head = _head_on(self._connection, self._book)
         if head != after:
-            raise PositionTaken(self._book, after + 1, head)
+            raise PositionTakenError(self._book, after + 1, head)
         rows = [(position, topic, data) for position, (topic, data) in enumerate(entries, after + 1)]
         try:
             self._recorder.insert_on(self._connection, self._book, rows)
         except exc.IntegrityError as conflict:  # by one who takes no turns: the key is the fence
-            raise PositionTaken(self._book, after + 1, after + 1) from conflict
+            raise PositionTakenError(self._book, after + 1, after + 1) from conflict
         notify(self._connection, self._book)
         self.appended += len(entries)
 
@@ -209,10 +209,10 @@ class Stream:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._readings = Readings(engine)
+        self._readings = ReaderPool(engine)
         self._recorder = SQLAlchemyAggregateRecorder(engine)
         self._listeners: list[Callable[[str], None]] = []
-        self._notices = Notices(engine, self._tell)
+        self._listener = NotificationListener(engine, self._tell)
 
     @contextlib.contextmanager
     def turn(self, book: str) -> Iterator[Turn]:
@@ -227,7 +227,7 @@ class Stream:
         """Write entries as `Turn.append` does, in a turn of their own.
 
         Raises:
-            PositionTaken: `after` is not the head of the book.
+            PositionTakenError: `after` is not the head of the book.
         """
         with self.turn(book) as turn:
             turn.append(after, entries)
@@ -238,16 +238,16 @@ class Stream:
         Appends through this object are told at once, those of other processes where `is_told`.
         """
         self._listeners.append(listener)
-        self._notices.start()
+        self._listener.start()
 
     @property
     def is_told(self) -> bool:
         """Whether appends by other processes are told: else one has to look for them."""
-        return self._notices.told
+        return self._listener.told
 
     def close(self) -> None:
         """Listen no longer to what other processes tell."""
-        self._notices.close()
+        self._listener.close()
 
     def read(self, book: str, after: int, limit: int, through: int | None = None) -> list[StoredEntry]:
         """At most `limit` entries above position `after`, none above `through`, in order."""
@@ -275,8 +275,8 @@ class Stream:
         asked = sorted(set(positions))
         rows: list[tuple[*_Columns]] = []
         with persistence_errors():
-            for begin in range(0, len(asked), PICKED_AT_ONCE):
-                part = dict(zip(_PLACES, asked[begin : begin + PICKED_AT_ONCE], strict=False))
+            for begin in range(0, len(asked), POSITIONS_PER_STATEMENT_MAX):
+                part = dict(zip(_PLACES, asked[begin : begin + POSITIONS_PER_STATEMENT_MAX], strict=False))
                 rows += self._readings.ask(_picked(columns, len(part)), {"book": book, **part})
         return rows
 
@@ -302,7 +302,7 @@ class Stream:
             listener(book)
 
 
-_PLACES = [f"position_{place}" for place in range(PICKED_AT_ONCE)]
+_PLACES = [f"position_{place}" for place in range(POSITIONS_PER_STATEMENT_MAX)]
 
 
 @cache

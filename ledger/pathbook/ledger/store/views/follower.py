@@ -16,34 +16,34 @@ from pathbook.ledger.events import RecordedEvent
 from pathbook.ledger.projections.registers import request
 from pathbook.ledger.runs import Partition
 from pathbook.ledger.store.database.bulk_write import Row, Statement
-from pathbook.ledger.store.database.engine import open_for_much, writing
-from pathbook.ledger.store.database.notify import ALL_BOOKS, POLL_SECONDS, Notices, notify
-from pathbook.ledger.store.database.planner_stats import describe_again
+from pathbook.ledger.store.database.engine import open_bulk_engine, writing
+from pathbook.ledger.store.database.notify import ALL_BOOKS, POLL_INTERVAL_S, NotificationListener, notify
+from pathbook.ledger.store.database.planner_stats import refresh_statistics
 from pathbook.ledger.store.log.stream import Stream, persistence_errors
-from pathbook.ledger.store.views.rebuild_worker import Folded, fold, folding
-from pathbook.ledger.store.views.run_cache import Partitions
+from pathbook.ledger.store.views.rebuild_worker import FoldedGroup, fold, rebuild_worker
+from pathbook.ledger.store.views.run_cache import RunCache
 from pathbook.ledger.store.views.tables import REFILL, REQUEST, VIEWS
 from pathbook.ledger.store.views.tracking import TRACKING, SQLAlchemyTrackingRecorder
-from pathbook.ledger.store.views.waiters import AwaitedPositions
+from pathbook.ledger.store.views.waiters import PositionWaiters
 from pathbook.ledger.store.views.writer import STATEMENTS, open_views, writes
 
-EVENTS_AT_ONCE = 10_000
+GROUP_MAX_EVENTS = 10_000
 """The most events carried in one transaction: enough to share its cost, few enough to keep readers current."""
 
-EVENTS_ALONE = 50_000
+REBUILD_WORKER_MIN_EVENTS = 50_000
 """Up to how many events are made anew without another process: a good part of them is done before it has started."""
 
-EVENTS_BEFORE_DESCRIBING = 500
+FIRST_STATISTICS_EVENTS = 500
 """After how many events PostgreSQL is first asked to make statistics of the views: by itself it begins a minute later,
 and until then it plans as if the tables were still empty."""
 
-WATCH_SECONDS = 0.02
+VIEWS_POLL_INTERVAL_S = 0.02
 """How often it is looked whether another process has carried views that somebody waits for, where nobody tells."""
 
-LOOK_SECONDS = 5.0
+LOG_POLL_INTERVAL_S = 5.0
 """How often it is looked whether anything was appended, where that is told: a notice may be lost with a connection."""
 
-RETRY_SECONDS = 5.0
+BOOK_RETRY_DELAY_S = 5.0
 """How long a book that could not be carried on is left alone before it is tried again."""
 
 Progress: TypeAlias = Callable[[int, int], None]
@@ -62,7 +62,7 @@ _UNFINISHED = (
 class Follower:
     """Carries the views of every book of a log; a book's rows and its tracking move in one transaction.
 
-    One that does not carry only knows where the views stand, while another process carries them.
+    One that does not carry only knows where the views stand, while another process projects them.
 
     Any number of followers, in any processes, may carry the same views: of two at the same place one goes on, and
     the other goes on from there. Safe to share between threads.
@@ -72,23 +72,23 @@ class Follower:
         self,
         stream: Stream,
         views_engine: Engine,
-        events_at_once: int = EVENTS_AT_ONCE,
+        events_at_once: int = GROUP_MAX_EVENTS,
         *,
-        carries: bool = True,
+        projects: bool = True,
     ) -> None:
         """Open the views. Those of an older version or another log are dropped, to be carried from the beginning.
 
         Raises:
-            pathbook.ledger.store.database.FormatNotKnown: they are of a newer version.
+            pathbook.ledger.store.database.UnknownFormatError: they are of a newer version.
         """
         self._stream, self._engine, self._events_at_once = stream, views_engine, events_at_once
-        self._carries = carries
-        self._writing_engine = open_for_much(views_engine)
+        self._projects = projects
+        self._writing_engine = open_bulk_engine(views_engine)
         with persistence_errors():
             open_views(views_engine)
         self._recorder = SQLAlchemyTrackingRecorder(views_engine)
-        self._carried = 0
-        if carries:
+        self._projected = 0
+        if projects:
             with persistence_errors(), writing(views_engine) as connection:
                 if self._of_another_log(connection):
                     _LOG.warning(
@@ -97,13 +97,13 @@ class Follower:
                     _drop(connection)
                 self._expect_whole_books(connection)
                 positions = connection.execute(sa.select(TRACKING.c.notification_id)).scalars()
-                # these were described by whoever carried them, or will be in a minute by PostgreSQL itself
-                self._carried = sum(positions)
-        self._notices = Notices(views_engine, self._wake)
-        self._partitions = Partitions()
-        self._carrying = threading.Lock()
-        self._described_at = max(EVENTS_BEFORE_DESCRIBING, 2 * self._carried)
-        self._awaited = AwaitedPositions()
+                # these were analysed by whoever carried them, or will be in a minute by PostgreSQL itself
+                self._projected = sum(positions)
+        self._listener = NotificationListener(views_engine, self._wake)
+        self._partitions = RunCache()
+        self._projecting = threading.Lock()
+        self._statistics_at = max(FIRST_STATISTICS_EVENTS, 2 * self._projected)
+        self._awaited = PositionWaiters()
         self._changed = threading.Condition()
         self._woken: set[str] = set()
         self._closing = self._rebuilding = False
@@ -112,9 +112,9 @@ class Follower:
 
     def start(self) -> None:
         """Follow every book in a thread of its own, until `close`."""
-        if self._carries:
+        if self._projects:
             self._stream.on_append(self._wake)
-        self._notices.start()
+        self._listener.start()
         self._thread.start()
 
     def close(self) -> None:
@@ -122,7 +122,7 @@ class Follower:
         with self._changed:
             self._closing = True
             self._changed.notify_all()
-        self._notices.close()
+        self._listener.close()
         if self._thread.ident is not None:
             self._thread.join()
         self._awaited.close()
@@ -148,7 +148,7 @@ class Follower:
         """Carry the views of a book to its head, or until that is said to be enough; return where they stand.
 
         Raises:
-            pathbook.ledger.codec.MalformedEvent: the log holds bytes that are no event.
+            pathbook.ledger.codec.MalformedEventError: the log holds bytes that are no event.
             eventsourcing.persistence.PersistenceError: the database refuses.
         """
         head, position = self._stream.head(book), self.position(book)
@@ -159,19 +159,21 @@ class Follower:
             entries = self._stream.read(book, position, self._events_at_once)
             if not entries:
                 break
-            position = self._carry(book, position, [decode(entry.position, entry.data) for entry in entries])
-            self._describe(len(entries))
+            position = self._project(
+                book, position, [decode(entry.position, entry.data) for entry in entries]
+            )
+            self._refresh_statistics(len(entries))
             if enough():
                 break
         return position
 
-    def _describe(self, carried: int) -> None:
+    def _refresh_statistics(self, carried: int) -> None:
         """Have PostgreSQL look at the views again whenever twice as many events were carried as when it last did."""
-        self._carried += carried
-        if self._engine.dialect.name == "postgresql" and self._carried >= self._described_at:
+        self._projected += carried
+        if self._engine.dialect.name == "postgresql" and self._projected >= self._statistics_at:
             with persistence_errors(), writing(self._writing_engine, turn=None) as connection:
-                describe_again(VIEWS, connection)
-            self._described_at = 2 * self._carried
+                refresh_statistics(VIEWS, connection)
+            self._statistics_at = 2 * self._projected
 
     def rebuild(self, progress: Progress | None = None) -> None:
         """Drop all views and carry every book from its beginning; one that was interrupted goes on instead.
@@ -180,7 +182,7 @@ class Follower:
         """
         self._rebuilding = True  # the thread that follows leaves off after the events it is writing
         try:
-            with self._carrying, persistence_errors(), writing(self._engine) as connection:
+            with self._projecting, persistence_errors(), writing(self._engine) as connection:
                 if connection.execute(_UNFINISHED).first() is None:
                     _drop(connection)
                     self._expect_whole_books(connection)
@@ -188,48 +190,48 @@ class Follower:
             total, before = sum(heads.values()), 0
             for book, head in heads.items():
                 part = _as_part(progress, before, total)
-                if head - self.position(book) > EVENTS_ALONE:
-                    self._carry_folded(book, part, head)
+                if head - self.position(book) > REBUILD_WORKER_MIN_EVENTS:
+                    self._project_with_worker(book, part, head)
                 self.catch_up(book, part)
                 before += head
         finally:
             self._rebuilding = False
             self._wake(ALL_BOOKS)
 
-    def _carry_folded(self, book: str, progress: Progress | None, head: int) -> None:
+    def _project_with_worker(self, book: str, progress: Progress | None, head: int) -> None:
         """Carry the views of a book on while another process starts, then while it folds, as far as that goes."""
-        with folding(self._stream.engine, self._engine, book, self._events_at_once) as process:
+        with rebuild_worker(self._stream.engine, self._engine, book, self._events_at_once) as process:
             position = self.catch_up(book, progress, enough=process.ready)
             for folded in process.groups(position):
-                if self._closing or not self._write_folded(book, folded):
+                if self._closing or not self._write_group(book, folded):
                     return
                 process.written(folded.last)
-                self._describe(folded.last - folded.after)
+                self._refresh_statistics(folded.last - folded.after)
                 if progress is not None:
                     progress(folded.last, max(folded.last, head))
 
-    def _write_folded(self, book: str, folded: Folded) -> bool:
+    def _write_group(self, book: str, folded: FoldedGroup) -> bool:
         """Write what another process found; return whether the views stood where that begins."""
 
         def means(_connection: Connection) -> Iterable[tuple[Statement, list[Row]]]:
             return [(STATEMENTS[place], rows) for place, rows in folded.writes]
 
-        with self._carrying:
+        with self._projecting:
             return self._write(book, folded.after, folded.last, means)
 
-    def _carry(self, book: str, after: int, events: list[RecordedEvent]) -> int:
+    def _project(self, book: str, after: int, events: list[RecordedEvent]) -> int:
         """Write what the events after a position mean, and return where the views stand then."""
-        at_hand: dict[int, Partition] = {}
+        loaded: dict[int, Partition] = {}
 
         def means(connection: Connection) -> Iterable[tuple[Statement, list[Row]]]:
             changes, ladder, found = fold(self._partitions, connection, book, after, events)
-            at_hand.update(found)
+            loaded.update(found)
             return writes(changes, ladder)
 
         last = events[-1].position
-        with self._carrying:
+        with self._projecting:
             if self._write(book, after, last, means):
-                self._partitions.give_back(book, last, at_hand)
+                self._partitions.give_back(book, last, loaded)
                 return last
         return self.position(book)
 
@@ -294,17 +296,17 @@ class Follower:
 
     def _pause(self) -> float:
         """How long to wait at the most before looking again, untold."""
-        if self._carries:
-            return LOOK_SECONDS if self._stream.is_told else POLL_SECONDS
-        return WATCH_SECONDS if self._awaited.books() and not self._notices.told else POLL_SECONDS
+        if self._projects:
+            return LOG_POLL_INTERVAL_S if self._stream.is_told else POLL_INTERVAL_S
+        return VIEWS_POLL_INTERVAL_S if self._awaited.books() and not self._listener.told else POLL_INTERVAL_S
 
     def _books(self) -> set[str]:
-        if not self._carries:
+        if not self._projects:
             return self._awaited.books()
         try:
             return set(self._stream.books())
         except PersistenceError:
-            _LOG.exception("the books cannot be listed", retry_seconds=POLL_SECONDS)
+            _LOG.exception("the books cannot be listed", retry_seconds=POLL_INTERVAL_S)
             return set()
 
     def _go_on(self, book: str) -> None:
@@ -312,13 +314,15 @@ class Follower:
         if self._rebuilding or time.monotonic() < self._rest_until.get(book, 0.0):
             return
         try:
-            if self._carries:
+            if self._projects:
                 self.catch_up(book, enough=lambda: self._rebuilding)
             else:
                 self._awaited.reached(book, self.position(book))
         except Exception as error:  # noqa: BLE001 -- whatever it is, those who wait are told, and it is logged
-            _LOG.exception("the views of a book cannot be carried on", book=book, retry_seconds=RETRY_SECONDS)
-            self._rest_until[book] = time.monotonic() + RETRY_SECONDS
+            _LOG.exception(
+                "the views of a book cannot be carried on", book=book, retry_seconds=BOOK_RETRY_DELAY_S
+            )
+            self._rest_until[book] = time.monotonic() + BOOK_RETRY_DELAY_S
             self._awaited.failed(book, error)
 
 

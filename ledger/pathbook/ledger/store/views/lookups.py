@@ -26,7 +26,7 @@ NEVER = "9999-99-99"
 """Stands where a batch has no expiry date, behind every date there is."""
 
 
-class Standing(NamedTuple):
+class ViewPosition(NamedTuple):
     """Where the views of a book stand, and from which position on they are whole; 0 where neither is said."""
 
     position: int

@@ -13,14 +13,14 @@ from sqlalchemy import Connection, Engine
 from pathbook.ledger import runs
 from pathbook.ledger.codec import decode
 from pathbook.ledger.events import BatchCommissioned, RecordedEvent
-from pathbook.ledger.gc_tuning import collect_seldom
+from pathbook.ledger.gc_tuning import collect_rarely
 from pathbook.ledger.projections.views import ViewChanges
 from pathbook.ledger.reports.ladder import LadderChanges
 from pathbook.ledger.runs import Partition
 from pathbook.ledger.store.database.bulk_write import Row
 from pathbook.ledger.store.database.engine import open_engine, reading, url_of
 from pathbook.ledger.store.log.stream import Stream
-from pathbook.ledger.store.views.run_cache import Partitions
+from pathbook.ledger.store.views.run_cache import RunCache
 from pathbook.ledger.store.views.writer import STATEMENTS, writes
 
 CONTEXT: Final = multiprocessing.get_context("spawn")
@@ -29,7 +29,7 @@ CONTEXT: Final = multiprocessing.get_context("spawn")
 _PLACES: Final = {statement: place for place, statement in enumerate(STATEMENTS)}
 
 
-class Folded(NamedTuple):
+class FoldedGroup(NamedTuple):
     """What the events after a position, up to and with ``last``, change in the views: rows by place in STATEMENTS."""
 
     after: int
@@ -39,10 +39,10 @@ class Folded(NamedTuple):
 
 # Rows are numbers, texts and bytes: pickled, they took longer than to be written.
 _ENCODER: Final = msgspec.msgpack.Encoder()
-_DECODER: Final = msgspec.msgpack.Decoder(Folded)
+_DECODER: Final = msgspec.msgpack.Decoder(FoldedGroup)
 
 
-class Folding:
+class RebuildWorker:
     """A process that folds the events of a book, group after group, some groups ahead of whoever writes."""
 
     def __init__(self, pipe: Pipe) -> None:
@@ -52,7 +52,7 @@ class Folding:
         """Tell whether the process waits to be told where to begin, or has ended."""
         return self._pipe.poll()
 
-    def groups(self, after: int) -> Iterator[Folded]:
+    def groups(self, after: int) -> Iterator[FoldedGroup]:
         """Yield each group after a position, at which the views stand: none while the process is not ready.
 
         They end with the log, or sooner, if the process cannot go on for any reason.
@@ -72,7 +72,7 @@ class Folding:
 
 
 @contextlib.contextmanager
-def folding(events: Engine, views: Engine, book: str, at_once: int) -> Iterator[Folding]:
+def rebuild_worker(events: Engine, views: Engine, book: str, at_once: int) -> Iterator[RebuildWorker]:
     """Start to fold a book's events, so many at once, until the block ends.
 
     Why the process ended early, or could not start, is not told: whoever goes on alone meets what matters.
@@ -84,7 +84,7 @@ def folding(events: Engine, views: Engine, book: str, at_once: int) -> Iterator[
         with theirs, contextlib.suppress(OSError, RuntimeError, AssertionError):  # no more processes may be
             process.start()
         try:
-            yield Folding(ours)
+            yield RebuildWorker(ours)
         finally:
             if process.pid is not None:
                 process.kill()
@@ -92,27 +92,27 @@ def folding(events: Engine, views: Engine, book: str, at_once: int) -> Iterator[
 
 
 def fold(
-    partitions: Partitions, views: Connection, book: str, after: int, events: Sequence[RecordedEvent]
+    partitions: RunCache, views: Connection, book: str, after: int, events: Sequence[RecordedEvent]
 ) -> tuple[ViewChanges, LadderChanges, dict[int, Partition]]:
     """Return what the events after a position change in the views and the ladder, and the partitions they lead to.
 
     The views must stand at that position, as far as the partitions are not kept.
     """
-    at_hand = partitions.take(views, book, after, _touched(events))
+    loaded = partitions.take(views, book, after, _touched(events))
     changes, ladder = ViewChanges(), LadderChanges()
     for recorded in events:
-        changes.add(recorded, runs.apply(at_hand, recorded))
+        changes.add(recorded, runs.apply(loaded, recorded))
         ladder.add(recorded.event)
-    return changes, ladder, at_hand
+    return changes, ladder, loaded
 
 
 def _fold(pipe: Pipe, events_url: str, views_url: str, book: str, at_once: int) -> None:
     """Fold from where the views are said to stand to the end of the log, or until nobody listens any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one that started this
-    collect_seldom()
+    collect_rarely()
     with contextlib.suppress(Exception):
         stream = Stream(open_engine(events_url, purpose="events"))
-        views, partitions = open_engine(views_url, purpose="views"), Partitions()
+        views, partitions = open_engine(views_url, purpose="views"), RunCache()
         pipe.send_bytes(b"")  # ready
         position = written = pipe.recv()
         while entries := stream.read(book, position, at_once):
@@ -120,11 +120,11 @@ def _fold(pipe: Pipe, events_url: str, views_url: str, book: str, at_once: int) 
             while written < position and (pipe.poll() or not partitions.keep(book, _known(events))):
                 written = pipe.recv()
             with reading(views) as connection:
-                changes, ladder, at_hand = fold(partitions, connection, book, position, events)
+                changes, ladder, loaded = fold(partitions, connection, book, position, events)
             last = events[-1].position
             means = [(_PLACES[statement], rows) for statement, rows in writes(changes, ladder)]
-            pipe.send_bytes(_ENCODER.encode(Folded(position, last, means)))
-            partitions.give_back(book, last, at_hand)
+            pipe.send_bytes(_ENCODER.encode(FoldedGroup(position, last, means)))
+            partitions.give_back(book, last, loaded)
             position = last
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam
 from pathbook.ledger.runs import Partition
 from pathbook.ledger.store.views.tables import RUN, RunRow, run_from_row
 
-RUNS_AT_HAND = 300_000
+CACHED_RUNS_MAX = 300_000
 """The most runs kept in memory between two sequences of events: about 150 MB. Those last used stay.
 
 A month of a state's sales makes 200,000: with fewer at hand, following the end of a month cost three times as much.
@@ -30,10 +30,10 @@ def load_partition(connection: Connection, book: str, batch: int) -> Partition |
     return Partition(batch, runs) if runs else None
 
 
-class Partitions:
-    """Partitions of batches of all books, each book's as of one position."""
+class RunCache:
+    """The runs of batches of all books, each book's as of one position."""
 
-    def __init__(self, limit: int = RUNS_AT_HAND) -> None:
+    def __init__(self, limit: int = CACHED_RUNS_MAX) -> None:
         """Keep so many runs at the most."""
         self._limit = limit
         self._kept: OrderedDict[tuple[str, int], Partition] = OrderedDict()

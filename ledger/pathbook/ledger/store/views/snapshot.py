@@ -1,4 +1,4 @@
-"""Reading a book's views at one moment: whatever is looked up, it is as of the same position."""
+"""Reading a book's views at a snapshot: whatever is looked up, it is as of the same position."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -11,10 +11,10 @@ from pathbook.ledger.projections.cases import CaseRangeRow, CaseRow
 from pathbook.ledger.projections.registers import AuthorizationRow, BatchRow, PartyRow, ProductRow, RecallRow
 from pathbook.ledger.projections.transfers import TransferRow
 from pathbook.ledger.reports.ladder import PriceRow
-from pathbook.ledger.store.database.fast_read import Reading, Readings
+from pathbook.ledger.store.database.fast_read import Reader, ReaderPool
 from pathbook.ledger.store.log.stream import persistence_errors
 from pathbook.ledger.store.views import lookups, unit_history
-from pathbook.ledger.store.views.lookups import NEVER, Standing, StockRow
+from pathbook.ledger.store.views.lookups import NEVER, StockRow, ViewPosition
 from pathbook.ledger.values import TransferStatus
 
 ViewsEngine: TypeAlias = Engine
@@ -23,7 +23,7 @@ ViewsEngine: TypeAlias = Engine
 _Row = TypeVar("_Row")
 
 
-class ViewsNotWhole(Exception):  # noqa: N818 -- nothing is broken: the views are being made anew
+class ViewsRebuildingError(Exception):
     """The views of `book` stand at `position`, and before `through` they lack what they once had."""
 
     def __init__(self, book: str, position: int, through: int) -> None:
@@ -35,10 +35,10 @@ class ViewsNotWhole(Exception):  # noqa: N818 -- nothing is broken: the views ar
         self.through = through
 
 
-class Moment:
-    """A book's views at one moment, in which they stand at ``position``. Pages hold at most ``limit`` rows."""
+class ViewSnapshot:
+    """A book's views at a snapshot, in which they stand at ``position``. Pages hold at most ``limit`` rows."""
 
-    def __init__(self, reading: Reading, book: str, position: int) -> None:
+    def __init__(self, reading: Reader, book: str, position: int) -> None:
         self._reading, self.book, self.position = reading, book, position
 
     def party(self, party: str) -> PartyRow | None:
@@ -152,21 +152,21 @@ class Moment:
 
 
 @contextlib.contextmanager
-def moment(views: Readings, book: str) -> Iterator[Moment]:
+def open_snapshot(views: ReaderPool, book: str) -> Iterator[ViewSnapshot]:
     """Open a book's views for as long as a few lookups take. A book never followed stands at position 0.
 
     Raises:
-        ViewsNotWhole: they are being rebuilt, and have not reached where they were.
+        ViewsRebuildingError: they are being rebuilt, and have not reached where they were.
     """
-    with persistence_errors(), views.one_moment() as reading:
-        (standing,) = map(Standing._make, reading.ask(lookups.POSITION, {"book": book}))
+    with persistence_errors(), views.consistent() as reading:
+        (standing,) = map(ViewPosition._make, reading.ask(lookups.POSITION, {"book": book}))
         if standing.position < standing.through:
-            raise ViewsNotWhole(book, *standing)
-        yield Moment(reading, book, standing.position)
+            raise ViewsRebuildingError(book, *standing)
+        yield ViewSnapshot(reading, book, standing.position)
 
 
-def glance(views: Readings, book: str, batch: int, number: int) -> unit_history.Past | None:
-    """What the views know of a unit, sooner than in a moment; None where there is none, or they are not whole."""
+def read_history(views: ReaderPool, book: str, batch: int, number: int) -> unit_history.Past | None:
+    """What the views know of a unit, sooner than in a snapshot; None where there is none, or they are not whole."""
     with persistence_errors():
         found = unit_history.past(views, book, batch, number)
     return None if found is None or found.position < found.through else found

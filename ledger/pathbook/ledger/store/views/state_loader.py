@@ -30,7 +30,7 @@ from pathbook.ledger.projections.registers import (
     request_hash,
 )
 from pathbook.ledger.projections.transfers import TransferRow
-from pathbook.ledger.rules.required_state import Needs
+from pathbook.ledger.rules.required_state import RequiredState
 from pathbook.ledger.rules.state import Authorization, Batch, Case, Party, Product, Recall, State, Transfer
 from pathbook.ledger.runs import Partition, Run
 from pathbook.ledger.store.database.engine import reading
@@ -57,11 +57,11 @@ from pathbook.ledger.values import Money, PartyKind, TransferStatus, UnitRange
 _Row = TypeVar("_Row")
 _Key = TypeVar("_Key", str, int)
 
-MAX_NAMED = 500
+KEYS_PER_STATEMENT_MAX = 500
 """How many keys one statement names: databases limit a statement's parameters."""
 
 
-class Loader:
+class StateLoader:
     """Loads parts of a book's state, as of the position its views stand at."""
 
     def __init__(self, stream: Stream, views: Engine, tracking: SQLAlchemyTrackingRecorder) -> None:
@@ -91,18 +91,18 @@ class Loader:
             rows = _named(connection, REQUEST, RequestRow, book, "request_hash", hashes)
         return position, [row.position for row in rows]
 
-    def load(self, book: str, needs: Needs) -> State:
+    def load(self, book: str, required: RequiredState) -> State:
         """Return a state with what is needed at hand; None for what the views do not know."""
         with reading(self._views) as connection:
             state = State(book, self._tracking.max_tracking_id_on(connection, book) or 0)
-            _load_parties(connection, state, needs)
-            _load_products(connection, state, needs)
-            _load_batches(connection, state, needs)
-            _load_cases(connection, state, needs)
-            _load_recalls(connection, state, needs)
-            _load_holdings(connection, state, needs)
-            known = _named(connection, TRANSFER, TransferRow, book, "transfer", needs.transfers)
-        state.transfers = dict.fromkeys(needs.transfers)
+            _load_parties(connection, state, required)
+            _load_products(connection, state, required)
+            _load_batches(connection, state, required)
+            _load_cases(connection, state, required)
+            _load_recalls(connection, state, required)
+            _load_holdings(connection, state, required)
+            known = _named(connection, TRANSFER, TransferRow, book, "transfer", required.transfers)
+        state.transfers = dict.fromkeys(required.transfers)
         self._load_transfers(state, known)
         return state
 
@@ -150,7 +150,10 @@ def _named(
 ) -> list[_Row]:
     """Return the rows of a book whose column has one of the keys, and that meet the conditions."""
     named, column = list(keys), table.c[name]
-    chunks = (named[begin : begin + MAX_NAMED] for begin in range(0, len(named), MAX_NAMED))
+    chunks = (
+        named[begin : begin + KEYS_PER_STATEMENT_MAX]
+        for begin in range(0, len(named), KEYS_PER_STATEMENT_MAX)
+    )
     return [
         found
         for chunk in chunks
@@ -165,16 +168,16 @@ def _among(connection: Connection, column: ColumnElement[_Key], keys: list[_Key]
     return column == sa.any_(sa.cast(keys, ARRAY(column.type)))  # one statement for any number of keys
 
 
-def _load_parties(connection: Connection, state: State, needs: Needs) -> None:
-    state.authorizations = dict.fromkeys(needs.authorizations)
+def _load_parties(connection: Connection, state: State, required: RequiredState) -> None:
+    state.authorizations = dict.fromkeys(required.authorizations)
     for given in _named(
-        connection, AUTHORIZATION, AuthorizationRow, state.book, "position", needs.authorizations
+        connection, AUTHORIZATION, AuthorizationRow, state.book, "position", required.authorizations
     ):
         state.authorizations[given.position] = given.party
-    state.parties = dict.fromkeys(needs.parties)
-    for row in _named(connection, PARTY, PartyRow, state.book, "party", needs.parties):
+    state.parties = dict.fromkeys(required.parties)
+    for row in _named(connection, PARTY, PartyRow, state.book, "party", required.parties):
         state.parties[row.party] = Party(PartyKind(row.kind), row.position, {})
-    for given in _named(connection, AUTHORIZATION, AuthorizationRow, state.book, "party", needs.parties):
+    for given in _named(connection, AUTHORIZATION, AuthorizationRow, state.book, "party", required.parties):
         party = state.parties[given.party]
         assert party is not None, given
         party.authorizations[given.position] = Authorization(
@@ -188,25 +191,25 @@ def _load_parties(connection: Connection, state: State, needs: Needs) -> None:
         )
 
 
-def _load_products(connection: Connection, state: State, needs: Needs) -> None:
-    state.products = dict.fromkeys(needs.products)
-    for row in _named(connection, PRODUCT, ProductRow, state.book, "product", needs.products):
+def _load_products(connection: Connection, state: State, required: RequiredState) -> None:
+    state.products = dict.fromkeys(required.products)
+    for row in _named(connection, PRODUCT, ProductRow, state.book, "product", required.products):
         price = Money(row.suggested_minor, row.suggested_currency)
         state.products[row.product] = Product(
             ProductRegistered(row.product, row.brand, row.name, price), row.position
         )
-    state.lots = dict.fromkeys(needs.lots)
+    state.lots = dict.fromkeys(required.lots)
     lots = sa.tuple_(BATCH.c.product, BATCH.c.lot)
-    named = list(needs.lots)
-    for begin in range(0, len(named), MAX_NAMED // 2):
-        chunk = named[begin : begin + MAX_NAMED // 2]
+    named = list(required.lots)
+    for begin in range(0, len(named), KEYS_PER_STATEMENT_MAX // 2):
+        chunk = named[begin : begin + KEYS_PER_STATEMENT_MAX // 2]
         for batch in _rows(connection, BATCH, BatchRow, state.book, lots.in_(chunk)):
             state.lots[batch.product, batch.lot] = batch.batch
 
 
-def _load_batches(connection: Connection, state: State, needs: Needs) -> None:
-    state.batches = dict.fromkeys(needs.batches)
-    book, numbers = state.book, needs.batches
+def _load_batches(connection: Connection, state: State, required: RequiredState) -> None:
+    state.batches = dict.fromkeys(required.batches)
+    book, numbers = state.book, required.batches
     for row in _named(connection, BATCH, BatchRow, book, "batch", numbers):
         state.batches[row.batch] = Batch(_commissioned(row), [], {})
     current: dict[int, list[Run]] = {}
@@ -214,14 +217,14 @@ def _load_batches(connection: Connection, state: State, needs: Needs) -> None:
         current.setdefault(run.batch, []).append(run_from_row(run))
     state.partitions = {number: Partition(number, found) for number, found in current.items()}
     for part in _named(connection, CASE_RANGE, CaseRangeRow, book, "batch", numbers):
-        _at_hand(state, part.batch).packed.append((part.first, part.last, part.sscc))
+        _loaded(state, part.batch).packed.append((part.first, part.last, part.sscc))
     for made in _named(connection, RECALL, RecallRow, book, "batch", numbers):
         ranges = ranges_from_text(made.batch, made.ranges)
         recall = Recall(ranges, made.occurred_at, bool(made.lifted_position))
-        _at_hand(state, made.batch).recalls[made.position] = recall
+        _loaded(state, made.batch).recalls[made.position] = recall
 
 
-def _at_hand(state: State, number: int) -> Batch:
+def _loaded(state: State, number: int) -> Batch:
     batch = state.batches[number]
     assert batch is not None, number
     return batch
@@ -240,9 +243,9 @@ def _commissioned(row: BatchRow) -> BatchCommissioned:
     )
 
 
-def _load_cases(connection: Connection, state: State, needs: Needs) -> None:
-    state.cases = dict.fromkeys(needs.cases)
-    book, names = state.book, needs.cases
+def _load_cases(connection: Connection, state: State, required: RequiredState) -> None:
+    state.cases = dict.fromkeys(required.cases)
+    book, names = state.book, required.cases
     contents: dict[str, list[UnitRange]] = {}
     for part in _named(connection, CASE_RANGE, CaseRangeRow, book, "sscc", names):
         contents.setdefault(part.sscc, []).append(UnitRange(part.batch, part.first, part.last))
@@ -254,14 +257,14 @@ def _load_cases(connection: Connection, state: State, needs: Needs) -> None:
         state.cases[row.sscc] = Case(tuple(sorted(ranges)), tuple(cases), row.party, row.outer or "")
 
 
-def _load_recalls(connection: Connection, state: State, needs: Needs) -> None:
-    state.recalls = dict.fromkeys(needs.recalls)
-    for row in _named(connection, RECALL, RecallRow, state.book, "position", needs.recalls):
+def _load_recalls(connection: Connection, state: State, required: RequiredState) -> None:
+    state.recalls = dict.fromkeys(required.recalls)
+    for row in _named(connection, RECALL, RecallRow, state.book, "position", required.recalls):
         state.recalls[row.position] = row.batch
 
 
-def _load_holdings(connection: Connection, state: State, needs: Needs) -> None:
-    for party, product in needs.holdings:
+def _load_holdings(connection: Connection, state: State, required: RequiredState) -> None:
+    for party, product in required.holdings:
         owned = (
             sa.select(STOCK.c.batch)
             .join(BATCH, sa.and_(BATCH.c.book == STOCK.c.book, BATCH.c.batch == STOCK.c.batch))

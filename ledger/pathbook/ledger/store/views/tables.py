@@ -15,7 +15,7 @@ from pathbook.ledger.runs import Run
 from pathbook.ledger.store.database.engine import TEXT
 from pathbook.ledger.values import TransferStatus, UnitState
 
-VIEWS_VERSION = "0002"
+VIEWS_VERSION = "0003"
 """The version of these tables and of what is put in them: the last step in pathbook.ledger.store.views.migrations."""
 
 KEPT_AS = "kept_as"
@@ -128,7 +128,7 @@ RUN = _table(
     _text("custodian"),
     _enum("state"),
     _number("transfer"),
-    _text("way"),
+    _text("chain"),
     Column("head", LargeBinary, nullable=False),
     _partial("run_present", "book", "batch", "first", where=PRESENT),
 )
@@ -250,7 +250,7 @@ class RunRow(NamedTuple):
     custodian: str
     state: int
     transfer: int
-    way: str
+    chain: str
     head: bytes
 
 
@@ -273,7 +273,7 @@ def row_from_run(batch: int, run: Run, valid_to: int | None = None) -> tuple[obj
         run.custodian,
         run.state.value,
         run.transfer,
-        way_to_text(run.way),
+        chain_to_text(run.chain),
         run.head,
     )
 
@@ -292,16 +292,16 @@ def run_from_row(row: RunRow) -> Run:
         row.custodian,
         _STATES[row.state],
         row.transfer,
-        way_from_text(row.way),
+        chain_from_text(row.chain),
         row.head,
     )
 
 
-def way_to_text(way: Sequence[int]) -> str:
-    """Write the positions of a way: decimal, with commas between them."""
-    return ",".join(map(str, way))
+def chain_to_text(chain: Sequence[int]) -> str:
+    """Write the positions of a chain: decimal, with commas between them."""
+    return ",".join(map(str, chain))
 
 
-def way_from_text(text: str) -> tuple[int, ...]:
-    """Read a way from what `way_to_text` wrote."""
+def chain_from_text(text: str) -> tuple[int, ...]:
+    """Read a chain from what `chain_to_text` wrote."""
     return tuple(map(int, text.split(","))) if text else ()

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, FromClause, bindparam
 
 from pathbook.ledger.projections.registers import BatchRow, ProductRow
-from pathbook.ledger.store.database.fast_read import Reading, Readings
+from pathbook.ledger.store.database.fast_read import Reader, ReaderPool
 from pathbook.ledger.store.views.lookups import POSITION
 from pathbook.ledger.store.views.tables import BATCH, CASE_RANGE, PACKED_CASE, PRODUCT, RECALL, RUN
 
@@ -54,7 +54,7 @@ _PRODUCT = slice(_BATCH.stop, _BATCH.stop + len(ProductRow._fields))
 _REST = slice(_PRODUCT.stop, None)
 
 
-def past(reading: Reading | Readings, book: str, batch: int, number: int) -> Past | None:
+def past(reading: Reader | ReaderPool, book: str, batch: int, number: int) -> Past | None:
     """Return what the views know of a unit, None where they know no such batch, or the number is negative.
 
     A number beyond its batch finds the past of the last unit.
@@ -75,7 +75,7 @@ def past(reading: Reading | Readings, book: str, batch: int, number: int) -> Pas
     )
 
 
-def held(reading: Reading, book: str, batch: int, number: int, made: Made, as_of: int) -> Held:
+def held(reading: Reader, book: str, batch: int, number: int, made: Made, as_of: int) -> Held:
     """Return the run that an event made around a unit, as later events up to a position had left it."""
     asked = {
         "book": book,

@@ -4,7 +4,7 @@ import threading
 from concurrent.futures import Future
 
 
-class AwaitedPositions:
+class PositionWaiters:
     """Who waits for which position of which book. Safe to share between threads."""
 
     def __init__(self) -> None:

@@ -22,8 +22,8 @@ from pathbook.ledger.store.database.bulk_write import (
     inserting,
     removing,
 )
-from pathbook.ledger.store.database.engine import FormatNotKnown, create_schema, reading, writing
-from pathbook.ledger.store.database.planner_stats import describe
+from pathbook.ledger.store.database.engine import UnknownFormatError, create_schema, reading, writing
+from pathbook.ledger.store.database.planner_stats import write_statistics
 from pathbook.ledger.store.views import tables
 
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
@@ -77,7 +77,7 @@ def open_views(engine: Engine) -> None:
     """See to it that the tables are there and of VIEWS_VERSION: older ones are migrated.
 
     Raises:
-        FormatNotKnown: they are of a version that this program does not know.
+        UnknownFormatError: they are of a version that this program does not know.
     """
     with reading(engine) as connection:
         found = _version(connection)
@@ -105,7 +105,7 @@ def _migrate(connection: Connection, found: str, database: str) -> None:
     config.set_main_option("script_location", MIGRATIONS)
     known = {step.revision for step in ScriptDirectory.from_config(config).walk_revisions()}
     if found and found not in known:
-        raise FormatNotKnown(database, found, tables.VIEWS_VERSION)
+        raise UnknownFormatError(database, found, tables.VIEWS_VERSION)
     create_schema(connection)
     if not found:  # or they are from before versions were kept so
         for name in sa.inspect(connection).get_table_names():
@@ -114,7 +114,7 @@ def _migrate(connection: Connection, found: str, database: str) -> None:
         _LOG.warning("views of an older version are migrated", found=found, version=tables.VIEWS_VERSION)
     command.upgrade(config, tables.VIEWS_VERSION)
     if connection.dialect.name == "sqlite":
-        describe(tables.VIEWS, connection)
+        write_statistics(tables.VIEWS, connection)
 
 
 def writes(changes: ViewChanges, ladder: LadderChanges) -> Iterator[tuple[Statement, list[Row]]]:
