@@ -19,10 +19,10 @@ from tests.books import url
 
 FOLLOW = """
 import sys
-from pathbook.ledger.store.database import open_engine
+from pathbook.ledger.store.database.engine import open_engine
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.log.stream import Stream
-from pathbook.ledger.store import follower as module
+from pathbook.ledger.store.views import follower as module
 from pathbook.ledger.store.views.rebuild_worker import RebuildWorker
 events, views, work, events_at_once, apart = sys.argv[1:]
 if apart == "apart":

@@ -25,7 +25,7 @@ SOON = 20.0
 
 WRITER = """
 import sys
-from pathbook.ledger.store.database import open_engine
+from pathbook.ledger.store.database.engine import open_engine
 from pathbook.ledger.store.log.stream import PositionTakenError, Stream
 
 url, name, groups, size = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])

@@ -62,8 +62,8 @@ class Storage:
             allow_event_loss: whether a database may acknowledge events that it may lose.
 
         Raises:
-            UnusableKeyError, pathbook.ledger.store.database.UnsafeLogError: see there.
-            pathbook.ledger.store.database.UnknownFormatError: it was written by another version of this program.
+            UnusableKeyError, pathbook.ledger.store.database.engine.UnsafeLogError: see there.
+            pathbook.ledger.store.database.engine.UnknownFormatError: it was written by another version of this program.
             eventsourcing.persistence.PersistenceError: the database cannot be reached, or refuses.
             OSError: it cannot be made, read or written.
             ValueError: the URL is none that Pathbook opens.

@@ -37,7 +37,7 @@ from pathbook.ledger.values import PartyKind, is_request_id
 def decide(state: State, command: Command, now: int) -> Event | Refusal:
     """Return the event a command causes at a time (microseconds since 1970 UTC), or why it may not.
 
-    All that ``pathbook.ledger.rules.required_state.missing`` names must be at hand. The state is not changed.
+    All that ``pathbook.ledger.rules.required_state.required_state`` names must be at hand. The state is not changed.
     """
     if not is_request_id(command.request_id) and not isinstance(command, LapseTransfer):
         return refuse(Reason.REQUEST_ID_MALFORMED)

@@ -79,7 +79,7 @@ class Follower:
         """Open the views. Those of an older version or another log are dropped, to be carried from the beginning.
 
         Raises:
-            pathbook.ledger.store.database.UnknownFormatError: they are of a newer version.
+            pathbook.ledger.store.database.engine.UnknownFormatError: they are of a newer version.
         """
         self._stream, self._engine, self._events_at_once = stream, views_engine, events_at_once
         self._projects = projects
