@@ -10,22 +10,8 @@ from typing import NamedTuple
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from pathbook.ledger.events import (
-    BatchCommissioned,
-    PurchaseConfirmed,
-    Terms,
-    TransferAccepted,
-    TransferDeclined,
-    TransferLapsed,
-    TransferOffered,
-    TransferRecorded,
-    TransferReversed,
-    TransferWithdrawn,
-    UnitsDelivered,
-    UnitsReturned,
-    UnitsSold,
-    UnitsWrittenOff,
-)
+from pathbook.ledger import events
+from pathbook.ledger.events import Terms
 from pathbook.ledger.values import AuthorizationStatus, Delivery, Money
 from pathbook.v1 import paths_pb2, values_pb2
 from pathbook.v1.paths_pb2 import GetPathResponse, PathStep, PathStepKind
@@ -75,33 +61,33 @@ def check_claims(path: GetPathResponse, steps: Sequence[Step]) -> None:
 def read(step: Step) -> Reading:
     """Return what the event of a step was to the unit."""
     match step.event:
-        case BatchCommissioned(brand=brand):
+        case events.BatchCommissioned(brand=brand):
             return Reading(paths_pb2.PATH_STEP_KIND_COMMISSIONED, receiver=Side(brand, BRAND_TIER))
-        case TransferOffered(terms):
+        case events.TransferOffered(terms):
             return _onward(paths_pb2.PATH_STEP_KIND_OFFERED, terms)
-        case TransferAccepted(terms=terms) if not step.transfer:  # the unit is among the discrepancies
+        case events.TransferAccepted(terms=terms) if not step.transfer:  # the unit is among the discrepancies
             return Reading(paths_pb2.PATH_STEP_KIND_RELEASED, Side(terms.giver), Side(terms.receiver))
-        case TransferRecorded(terms) | TransferAccepted(terms=terms):
+        case events.TransferRecorded(terms) | events.TransferAccepted(terms=terms):
             return _onward(paths_pb2.PATH_STEP_KIND_TRANSFERRED, terms)
-        case UnitsSold(terms):
+        case events.UnitsSold(terms):
             return _onward(paths_pb2.PATH_STEP_KIND_SOLD, terms)
-        case TransferReversed(terms=terms):
+        case events.TransferReversed(terms=terms):
             return _back(paths_pb2.PATH_STEP_KIND_REVERSED, terms)
-        case UnitsReturned(lines=lines):
+        case events.UnitsReturned(lines=lines):
             came_by = step.before.chain[-1] if step.before is not None and step.before.chain else 0
             terms = next(line.terms for line in lines if line.transfer == came_by)
             return _back(paths_pb2.PATH_STEP_KIND_RETURNED, terms)
         case (
-            TransferDeclined(giver=giver, receiver=receiver)
-            | TransferWithdrawn(giver=giver, receiver=receiver)
-            | TransferLapsed(giver=giver, receiver=receiver)
+            events.TransferDeclined(giver=giver, receiver=receiver)
+            | events.TransferWithdrawn(giver=giver, receiver=receiver)
+            | events.TransferLapsed(giver=giver, receiver=receiver)
         ):
             return Reading(paths_pb2.PATH_STEP_KIND_RELEASED, Side(giver), Side(receiver))
-        case UnitsDelivered(custodian, receiver):
+        case events.UnitsDelivered(custodian, receiver):
             return Reading(paths_pb2.PATH_STEP_KIND_DELIVERED, Side(custodian), Side(receiver))
-        case PurchaseConfirmed(consumer, price_paid=paid):
+        case events.PurchaseConfirmed(consumer, price_paid=paid):
             return Reading(paths_pb2.PATH_STEP_KIND_CONFIRMED, receiver=Side(consumer), unit_price=paid)
-        case UnitsWrittenOff(party):
+        case events.UnitsWrittenOff(party):
             return Reading(paths_pb2.PATH_STEP_KIND_WRITTEN_OFF, Side(party))
         case _:
             raise AssertionError(step.event)  # the replay lets only events pass that change a run

@@ -7,26 +7,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from pathbook.ledger import runs
+from pathbook.ledger import events, runs
 from pathbook.ledger.codec import MalformedEventError, decode
-from pathbook.ledger.events import (
-    BatchCommissioned,
-    Event,
-    PurchaseConfirmed,
-    RecordedEvent,
-    Terms,
-    TransferAccepted,
-    TransferDeclined,
-    TransferLapsed,
-    TransferOffered,
-    TransferRecorded,
-    TransferReversed,
-    TransferWithdrawn,
-    UnitsDelivered,
-    UnitsReturned,
-    UnitsSold,
-    UnitsWrittenOff,
-)
+from pathbook.ledger.events import Event, RecordedEvent, Terms
 from pathbook.ledger.runs import Partition, Run
 from pathbook.ledger.values import Ranges, Unit, UnitState, is_consumer
 from pathbook.v1.paths_pb2 import GetPathResponse, PathStep
@@ -85,7 +68,7 @@ def undone(steps: Sequence[Step]) -> set[int]:
     return {
         between
         for index, step in enumerate(steps)
-        if isinstance(step.event, TransferReversed)
+        if isinstance(step.event, events.TransferReversed)
         for between in range(began[step.event.transfer], index + 1)
     }
 
@@ -93,7 +76,7 @@ def undone(steps: Sequence[Step]) -> set[int]:
 def terms_of(event: Event) -> Terms | None:
     """Return the terms on which an event moved title, None for one that moved none."""
     match event:
-        case TransferAccepted(terms=terms) | TransferRecorded(terms) | UnitsSold(terms):
+        case events.TransferAccepted(terms=terms) | events.TransferRecorded(terms) | events.UnitsSold(terms):
             return terms
         case _:
             return None
@@ -111,9 +94,11 @@ def _next(partitions: dict[int, Partition], steps: Sequence[Step], said: PathSte
     if steps and recorded.recorded_at < steps[-1].recorded.recorded_at:
         raise ContradictionError(f"{where} was recorded before the step before it")
     event = recorded.event
-    if isinstance(event, BatchCommissioned) is bool(steps):
+    if isinstance(event, events.BatchCommissioned) is bool(steps):
         raise ContradictionError(f"{where}: a path begins with the making of its batch, and only there")
-    if isinstance(event, BatchCommissioned) and (event.batch != unit.batch or unit.number >= event.size):
+    if isinstance(event, events.BatchCommissioned) and (
+        event.batch != unit.batch or unit.number >= event.size
+    ):
         raise ContradictionError(
             f"{where} made batch {event.batch}, of {event.size} units, without this unit"
         )
@@ -130,30 +115,30 @@ def _next(partitions: dict[int, Partition], steps: Sequence[Step], said: PathSte
 def _problem(event: Event, before: Run, steps: Sequence[Step], unit: Unit) -> str:
     """Say why an event cannot follow on the run before it; an empty text where it can."""
     match event:
-        case TransferOffered(terms) | TransferRecorded(terms) | UnitsSold(terms):
+        case events.TransferOffered(terms) | events.TransferRecorded(terms) | events.UnitsSold(terms):
             return _wrong_giver(terms.giver, before) or _wrong_state(before, UnitState.IN_STOCK)
-        case TransferAccepted(transfer, terms):
+        case events.TransferAccepted(transfer, terms):
             return (
                 _wrong_giver(terms.giver, before)
                 or _wrong_offer(transfer, before)
                 or _other_terms(transfer, terms, steps)
             )
         case (
-            TransferDeclined(transfer, giver)
-            | TransferWithdrawn(transfer, giver)
-            | TransferLapsed(transfer, giver)
+            events.TransferDeclined(transfer, giver)
+            | events.TransferWithdrawn(transfer, giver)
+            | events.TransferLapsed(transfer, giver)
         ):
             return _wrong_giver(giver, before) or _wrong_offer(transfer, before)
-        case UnitsDelivered(custodian):
+        case events.UnitsDelivered(custodian):
             return _wrong_hands(custodian, before)
-        case PurchaseConfirmed(consumer):
+        case events.PurchaseConfirmed(consumer):
             return _wrong_giver(consumer, before) or _wrong_state(before, UnitState.SOLD)
-        case TransferReversed(transfer, terms):
+        case events.TransferReversed(transfer, terms):
             return _wrong_way_back(transfer, terms, before, steps)
-        case UnitsReturned(lines=lines):
+        case events.UnitsReturned(lines=lines):
             line = next((line for line in lines if _holds(line.terms.ranges, unit)), None)
             return _wrong_way_back(line.transfer, line.terms, before, steps) if line else ""
-        case UnitsWrittenOff(party):
+        case events.UnitsWrittenOff(party):
             allowed = (UnitState.SOLD, UnitState.CONFIRMED) if is_consumer(party) else ()
             return _wrong_hands(party, before) or _wrong_state(before, UnitState.IN_STOCK, *allowed)
         case _:
@@ -180,7 +165,7 @@ def _wrong_offer(transfer: int, before: Run) -> str:
 def _other_terms(transfer: int, terms: Terms, steps: Sequence[Step]) -> str:
     """Say what an acceptance changed about the offer, which it may only narrow to fewer units."""
     offer = next((step.event for step in steps if step.recorded.position == transfer), None)
-    if not isinstance(offer, TransferOffered) or offer.terms.receiver != terms.receiver:
+    if not isinstance(offer, events.TransferOffered) or offer.terms.receiver != terms.receiver:
         return f"{terms.receiver} accepted what was not offered to it"
     if offer.terms.unit_price != terms.unit_price or offer.terms.delivery != terms.delivery:
         return f"it was accepted on other terms than offered at position {transfer}"

@@ -5,32 +5,8 @@ from typing import assert_never
 
 import msgspec
 
-from pathbook.ledger.events import (
-    AuthorizationRevoked,
-    BatchCommissioned,
-    CasePacked,
-    CaseUnpacked,
-    Event,
-    PartyAuthorized,
-    PartyRegistered,
-    ProductRegistered,
-    PurchaseConfirmed,
-    RecallLifted,
-    ReversalAsked,
-    Terms,
-    TransferAccepted,
-    TransferDeclined,
-    TransferLapsed,
-    TransferOffered,
-    TransferRecorded,
-    TransferReversed,
-    TransferWithdrawn,
-    UnitsDelivered,
-    UnitsRecalled,
-    UnitsReturned,
-    UnitsSold,
-    UnitsWrittenOff,
-)
+from pathbook.ledger import events
+from pathbook.ledger.events import Event, Terms
 from pathbook.ledger.values import AuthorizationStatus, Delivery, Money, Ranges, Unit, UnitState
 
 BRAND_TIER = 0
@@ -98,46 +74,46 @@ class Movement(msgspec.Struct, frozen=True, gc=False):
 def movement(event: Event, position: int, unit: Unit) -> Movement:
     """Return what the event at a position, which changed the unit's run, was to the unit."""
     match event:
-        case BatchCommissioned(brand=brand):
+        case events.BatchCommissioned(brand=brand):
             return Movement(StepKind.COMMISSIONED, receiver=brand, receiver_tier=BRAND_TIER)
-        case TransferOffered(terms):
+        case events.TransferOffered(terms):
             return _onward(StepKind.OFFERED, terms)
-        case TransferRecorded(terms):
+        case events.TransferRecorded(terms):
             return _onward(StepKind.TRANSFERRED, terms, position)
-        case TransferAccepted(transfer, terms) if _holds(terms.ranges, unit):
+        case events.TransferAccepted(transfer, terms) if _holds(terms.ranges, unit):
             return _onward(StepKind.TRANSFERRED, terms, transfer)
-        case UnitsSold(terms):
+        case events.UnitsSold(terms):
             return _onward(StepKind.SOLD, terms, position)
-        case TransferReversed(transfer, terms):
+        case events.TransferReversed(transfer, terms):
             return _back(StepKind.REVERSED, terms, transfer)
-        case UnitsReturned(lines=lines):
+        case events.UnitsReturned(lines=lines):
             return _back(
                 StepKind.RETURNED, next(line.terms for line in lines if _holds(line.terms.ranges, unit))
             )
-        case TransferAccepted(terms=terms):  # the unit was offered, and is among the discrepancies
+        case events.TransferAccepted(terms=terms):  # the unit was offered, and is among the discrepancies
             return Movement(StepKind.RELEASED, terms.giver, terms.receiver)
         case (
-            TransferDeclined(giver=giver, receiver=receiver)
-            | TransferWithdrawn(giver=giver, receiver=receiver)
-            | TransferLapsed(giver=giver, receiver=receiver)
+            events.TransferDeclined(giver=giver, receiver=receiver)
+            | events.TransferWithdrawn(giver=giver, receiver=receiver)
+            | events.TransferLapsed(giver=giver, receiver=receiver)
         ):
             return Movement(StepKind.RELEASED, giver, receiver)
-        case UnitsDelivered(custodian, receiver):
+        case events.UnitsDelivered(custodian, receiver):
             return Movement(StepKind.DELIVERED, custodian, receiver)
-        case PurchaseConfirmed(consumer, _, price_paid):
+        case events.PurchaseConfirmed(consumer, _, price_paid):
             return Movement(StepKind.CONFIRMED, receiver=consumer, unit_price=price_paid)
-        case UnitsWrittenOff(party):
+        case events.UnitsWrittenOff(party):
             return Movement(StepKind.WRITTEN_OFF, party)
         case (
-            PartyRegistered()
-            | PartyAuthorized()
-            | AuthorizationRevoked()
-            | ProductRegistered()
-            | ReversalAsked()
-            | CasePacked()
-            | CaseUnpacked()
-            | UnitsRecalled()
-            | RecallLifted()
+            events.PartyRegistered()
+            | events.PartyAuthorized()
+            | events.AuthorizationRevoked()
+            | events.ProductRegistered()
+            | events.ReversalAsked()
+            | events.CasePacked()
+            | events.CaseUnpacked()
+            | events.UnitsRecalled()
+            | events.RecallLifted()
         ):
             raise AssertionError(event)  # these change no run
         case _:

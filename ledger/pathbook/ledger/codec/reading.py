@@ -7,6 +7,7 @@ are at least 1, enums are said, times are set. Free texts, tiers and amounts are
 from collections.abc import Callable
 from typing import Final
 
+from pathbook.ledger import events
 from pathbook.ledger.codec.fields import (
     Numbered,
     missing,
@@ -18,33 +19,7 @@ from pathbook.ledger.codec.fields import (
     read_terms,
     read_time,
 )
-from pathbook.ledger.events import (
-    AuthorizationRevoked,
-    BatchCommissioned,
-    CasePacked,
-    CaseUnpacked,
-    Discrepancy,
-    Event,
-    PartyAuthorized,
-    PartyRegistered,
-    ProductRegistered,
-    PurchaseConfirmed,
-    RecallLifted,
-    ReturnLine,
-    ReversalAsked,
-    TransferAccepted,
-    TransferDeclined,
-    TransferLapsed,
-    TransferOffered,
-    TransferRecorded,
-    TransferReversed,
-    TransferWithdrawn,
-    UnitsDelivered,
-    UnitsRecalled,
-    UnitsReturned,
-    UnitsSold,
-    UnitsWrittenOff,
-)
+from pathbook.ledger.events import Event
 from pathbook.ledger.values import DiscrepancyKind, PartyKind, Ranges, UnitState
 from pathbook.v1 import events_pb2
 
@@ -67,14 +42,16 @@ def read_event(message: events_pb2.Event) -> Event:
 
 def _party_registered(message: events_pb2.Event) -> Event:
     registered = message.party_registered
-    return PartyRegistered(party=read_name(registered.party, "party"), kind=_PARTY_KINDS[registered.kind])
+    return events.PartyRegistered(
+        party=read_name(registered.party, "party"), kind=_PARTY_KINDS[registered.kind]
+    )
 
 
 def _party_authorized(message: events_pb2.Event) -> Event:
     given = message.party_authorized
     if not given.HasField("valid_from"):
         missing("valid_from")
-    return PartyAuthorized(
+    return events.PartyAuthorized(
         upline=read_name(given.upline, "upline"),
         party=read_name(given.party, "party"),
         tier=given.tier,
@@ -89,7 +66,7 @@ def _authorization_revoked(message: events_pb2.Event) -> Event:
     ended = message.authorization_revoked
     if not ended.HasField("revoked_from"):
         missing("revoked_from")
-    return AuthorizationRevoked(
+    return events.AuthorizationRevoked(
         authorization=read_number(ended.authorization, "authorization"),
         upline=read_name(ended.upline, "upline"),
         party=read_name(ended.party, "party"),
@@ -99,7 +76,7 @@ def _authorization_revoked(message: events_pb2.Event) -> Event:
 
 def _product_registered(message: events_pb2.Event) -> Event:
     product = message.product_registered
-    return ProductRegistered(
+    return events.ProductRegistered(
         product=read_name(product.gtin, "gtin"),
         brand=read_name(product.brand, "brand"),
         name=product.name,
@@ -109,7 +86,7 @@ def _product_registered(message: events_pb2.Event) -> Event:
 
 def _batch_commissioned(message: events_pb2.Event) -> Event:
     batch = message.batch_commissioned
-    return BatchCommissioned(
+    return events.BatchCommissioned(
         batch=read_number(batch.batch, "batch"),
         product=read_name(batch.gtin, "gtin"),
         brand=read_name(batch.brand, "brand"),
@@ -124,12 +101,12 @@ def _batch_commissioned(message: events_pb2.Event) -> Event:
 def _transfer_offered(message: events_pb2.Event) -> Event:
     offered = message.transfer_offered
     deadline = read_time(offered.deadline) if offered.HasField("deadline") else None
-    return TransferOffered(read_terms(offered.terms), deadline)
+    return events.TransferOffered(read_terms(offered.terms), deadline)
 
 
 def _transfer_accepted(message: events_pb2.Event) -> Event:
     accepted = message.transfer_accepted
-    return TransferAccepted(
+    return events.TransferAccepted(
         transfer=read_number(accepted.transfer, "transfer"),
         terms=read_terms(accepted.terms),
         discrepancies=tuple([_discrepancy(item) for item in accepted.discrepancies]),
@@ -137,13 +114,13 @@ def _transfer_accepted(message: events_pb2.Event) -> Event:
     )
 
 
-def _discrepancy(message: events_pb2.Discrepancy) -> Discrepancy:
-    return Discrepancy(_DISCREPANCIES[message.kind], read_ranges(message.ranges))
+def _discrepancy(message: events_pb2.Discrepancy) -> events.Discrepancy:
+    return events.Discrepancy(_DISCREPANCIES[message.kind], read_ranges(message.ranges))
 
 
 def _transfer_declined(message: events_pb2.Event) -> Event:
     declined = message.transfer_declined
-    return TransferDeclined(*_ended(declined), declined.note)
+    return events.TransferDeclined(*_ended(declined), declined.note)
 
 
 def _ended(
@@ -155,18 +132,20 @@ def _ended(
 
 def _reversal_asked(message: events_pb2.Event) -> Event:
     asked = message.reversal_asked
-    return ReversalAsked(read_number(asked.transfer, "transfer"), read_name(asked.party, "party"), asked.note)
+    return events.ReversalAsked(
+        read_number(asked.transfer, "transfer"), read_name(asked.party, "party"), asked.note
+    )
 
 
 def _transfer_reversed(message: events_pb2.Event) -> Event:
     undone = message.transfer_reversed
     transfer, party = read_number(undone.transfer, "transfer"), read_name(undone.party, "party")
-    return TransferReversed(transfer, read_terms(undone.terms), party)
+    return events.TransferReversed(transfer, read_terms(undone.terms), party)
 
 
 def _units_delivered(message: events_pb2.Event) -> Event:
     delivered = message.units_delivered
-    return UnitsDelivered(
+    return events.UnitsDelivered(
         custodian=read_name(delivered.custodian, "custodian"),
         receiver=read_name(delivered.receiver, "receiver"),
         ranges=read_ranges(delivered.ranges),
@@ -176,25 +155,25 @@ def _units_delivered(message: events_pb2.Event) -> Event:
 def _purchase_confirmed(message: events_pb2.Event) -> Event:
     bought = message.purchase_confirmed
     consumer = read_name(bought.consumer, "consumer")
-    return PurchaseConfirmed(consumer, read_ranges(bought.ranges), read_money(bought.price_paid))
+    return events.PurchaseConfirmed(consumer, read_ranges(bought.ranges), read_money(bought.price_paid))
 
 
 def _units_returned(message: events_pb2.Event) -> Event:
     returned = message.units_returned
-    return UnitsReturned(
+    return events.UnitsReturned(
         owner=read_name(returned.owner, "owner"),
         lines=tuple([_return_line(line) for line in returned.lines]),
         note=returned.note,
     )
 
 
-def _return_line(message: events_pb2.ReturnLine) -> ReturnLine:
-    return ReturnLine(read_number(message.transfer, "transfer"), read_terms(message.terms))
+def _return_line(message: events_pb2.ReturnLine) -> events.ReturnLine:
+    return events.ReturnLine(read_number(message.transfer, "transfer"), read_terms(message.terms))
 
 
 def _units_written_off(message: events_pb2.Event) -> Event:
     lost = message.units_written_off
-    return UnitsWrittenOff(
+    return events.UnitsWrittenOff(
         party=read_name(lost.party, "party"),
         ranges=read_ranges(lost.ranges),
         state=_STATES[lost.state],
@@ -204,7 +183,7 @@ def _units_written_off(message: events_pb2.Event) -> Event:
 
 def _case_packed(message: events_pb2.Event) -> Event:
     packed = message.case_packed
-    return CasePacked(
+    return events.CasePacked(
         sscc=read_name(packed.sscc, "sscc"),
         party=read_name(packed.party, "party"),
         ranges=read_ranges(packed.ranges),
@@ -214,19 +193,19 @@ def _case_packed(message: events_pb2.Event) -> Event:
 
 def _case_unpacked(message: events_pb2.Event) -> Event:
     unpacked = message.case_unpacked
-    return CaseUnpacked(read_name(unpacked.sscc, "sscc"), read_name(unpacked.party, "party"))
+    return events.CaseUnpacked(read_name(unpacked.sscc, "sscc"), read_name(unpacked.party, "party"))
 
 
 def _units_recalled(message: events_pb2.Event) -> Event:
     recalled = message.units_recalled
     brand, batch = read_name(recalled.brand, "brand"), read_number(recalled.batch, "batch")
-    return UnitsRecalled(brand, batch, read_ranges(recalled.ranges), recalled.note)
+    return events.UnitsRecalled(brand, batch, read_ranges(recalled.ranges), recalled.note)
 
 
 def _recall_lifted(message: events_pb2.Event) -> Event:
     lifted = message.recall_lifted
     recall, batch = read_number(lifted.recall, "recall"), read_number(lifted.batch, "batch")
-    return RecallLifted(recall, read_name(lifted.brand, "brand"), batch)
+    return events.RecallLifted(recall, read_name(lifted.brand, "brand"), batch)
 
 
 _READ: Final[dict[str, Callable[[events_pb2.Event], Event]]] = {
@@ -238,13 +217,13 @@ _READ: Final[dict[str, Callable[[events_pb2.Event], Event]]] = {
     "transfer_offered": _transfer_offered,
     "transfer_accepted": _transfer_accepted,
     "transfer_declined": _transfer_declined,
-    "transfer_withdrawn": lambda message: TransferWithdrawn(*_ended(message.transfer_withdrawn)),
-    "transfer_lapsed": lambda message: TransferLapsed(*_ended(message.transfer_lapsed)),
-    "transfer_recorded": lambda message: TransferRecorded(read_terms(message.transfer_recorded.terms)),
+    "transfer_withdrawn": lambda message: events.TransferWithdrawn(*_ended(message.transfer_withdrawn)),
+    "transfer_lapsed": lambda message: events.TransferLapsed(*_ended(message.transfer_lapsed)),
+    "transfer_recorded": lambda message: events.TransferRecorded(read_terms(message.transfer_recorded.terms)),
     "reversal_asked": _reversal_asked,
     "transfer_reversed": _transfer_reversed,
     "units_delivered": _units_delivered,
-    "units_sold": lambda message: UnitsSold(read_terms(message.units_sold.terms)),
+    "units_sold": lambda message: events.UnitsSold(read_terms(message.units_sold.terms)),
     "purchase_confirmed": _purchase_confirmed,
     "units_returned": _units_returned,
     "units_written_off": _units_written_off,

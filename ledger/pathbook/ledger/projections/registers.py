@@ -5,16 +5,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from pathbook.ledger.events import (
-    AuthorizationRevoked,
-    BatchCommissioned,
-    PartyAuthorized,
-    PartyRegistered,
-    ProductRegistered,
-    RecallLifted,
-    RecordedEvent,
-    UnitsRecalled,
-)
+from pathbook.ledger import events
+from pathbook.ledger.events import RecordedEvent
 from pathbook.ledger.values import Ranges, UnitRange
 
 
@@ -111,12 +103,12 @@ def request_hash(request_id: str) -> int:
     return int.from_bytes(sha256(request_id.encode()).digest()[:8], "big", signed=True)
 
 
-def party(event: PartyRegistered, position: int) -> PartyRow:
+def party(event: events.PartyRegistered, position: int) -> PartyRow:
     """A party begins."""
     return PartyRow(event.party, event.kind.value, position)
 
 
-def authorization(event: PartyAuthorized, position: int) -> AuthorizationRow:
+def authorization(event: events.PartyAuthorized, position: int) -> AuthorizationRow:
     """An authorisation begins."""
     return AuthorizationRow(
         position,
@@ -131,12 +123,12 @@ def authorization(event: PartyAuthorized, position: int) -> AuthorizationRow:
     )
 
 
-def authorization_end(event: AuthorizationRevoked) -> AuthorizationEnd:
+def authorization_end(event: events.AuthorizationRevoked) -> AuthorizationEnd:
     """An authorisation ends early."""
     return AuthorizationEnd(event.authorization, event.revoked_from)
 
 
-def product(event: ProductRegistered, position: int) -> ProductRow:
+def product(event: events.ProductRegistered, position: int) -> ProductRow:
     """A product begins."""
     price = event.suggested_price
     return ProductRow(
@@ -144,7 +136,7 @@ def product(event: ProductRegistered, position: int) -> ProductRow:
     )
 
 
-def batch(event: BatchCommissioned, position: int) -> BatchRow:
+def batch(event: events.BatchCommissioned, position: int) -> BatchRow:
     """A batch begins."""
     price = event.suggested_price
     return BatchRow(
@@ -161,14 +153,14 @@ def batch(event: BatchCommissioned, position: int) -> BatchRow:
     )
 
 
-def recall(event: UnitsRecalled, recorded: RecordedEvent) -> RecallRow:
+def recall(event: events.UnitsRecalled, recorded: RecordedEvent) -> RecallRow:
     """A recall begins."""
     return RecallRow(
         recorded.position, event.batch, ranges_to_text(event.ranges), event.note, recorded.occurred_at, 0
     )
 
 
-def recall_end(event: RecallLifted, position: int) -> RecallEnd:
+def recall_end(event: events.RecallLifted, position: int) -> RecallEnd:
     """A recall is lifted."""
     return RecallEnd(event.recall, position)
 

@@ -1,15 +1,8 @@
 """Transfers, sales and returns: one with its units, or a party's, newest first."""
 
+from pathbook.ledger import events
 from pathbook.ledger.codec import decode
-from pathbook.ledger.events import (
-    Discrepancy,
-    Event,
-    TransferAccepted,
-    TransferOffered,
-    TransferRecorded,
-    UnitsReturned,
-    UnitsSold,
-)
+from pathbook.ledger.events import Event
 from pathbook.ledger.projections.transfers import TransferKind, TransferRow
 from pathbook.ledger.queries.answers import Transfer
 from pathbook.ledger.refusals import Reason, Refusal, refuse
@@ -49,21 +42,23 @@ def _events(stream: Stream, book: str, *positions: int) -> list[Event]:
     return [decode(entry.position, entry.data).event for entry in stream.at(book, positions)]
 
 
-def _discrepancies(event: Event) -> tuple[Discrepancy, ...]:
-    return event.discrepancies if isinstance(event, TransferAccepted) else ()
+def _discrepancies(event: Event) -> tuple[events.Discrepancy, ...]:
+    return event.discrepancies if isinstance(event, events.TransferAccepted) else ()
 
 
 def _ranges(event: Event, line: int) -> Ranges:
     match event:
-        case TransferOffered(terms) | TransferRecorded(terms) | UnitsSold(terms):
+        case events.TransferOffered(terms) | events.TransferRecorded(terms) | events.UnitsSold(terms):
             return terms.ranges
-        case UnitsReturned(lines=lines):
+        case events.UnitsReturned(lines=lines):
             return lines[line].terms.ranges
         case _:
             raise AssertionError(event)
 
 
-def _transfer(row: TransferRow, ranges: Ranges = (), discrepancies: tuple[Discrepancy, ...] = ()) -> Transfer:
+def _transfer(
+    row: TransferRow, ranges: Ranges = (), discrepancies: tuple[events.Discrepancy, ...] = ()
+) -> Transfer:
     return Transfer(
         row.transfer,
         row.line,

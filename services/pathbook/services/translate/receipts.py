@@ -3,19 +3,9 @@
 from collections.abc import Iterable
 from typing import assert_never
 
+from pathbook.ledger import events
 from pathbook.ledger.book import Answer, Outcome
-from pathbook.ledger.events import (
-    CasePacked,
-    Event,
-    PurchaseConfirmed,
-    TransferAccepted,
-    TransferOffered,
-    TransferRecorded,
-    UnitsDelivered,
-    UnitsReturned,
-    UnitsSold,
-    UnitsWrittenOff,
-)
+from pathbook.ledger.events import Event
 from pathbook.ledger.refusals import Refusal
 from pathbook.ledger.values import Ranges
 from pathbook.services.translate import values
@@ -41,20 +31,20 @@ def chosen(answer: Answer) -> list[values_pb2.UnitRange]:
 def _ranges(event: Event) -> Ranges:
     match event:
         case (
-            TransferOffered(terms=terms)
-            | TransferAccepted(terms=terms)
-            | TransferRecorded(terms=terms)
-            | UnitsSold(terms=terms)
+            events.TransferOffered(terms=terms)
+            | events.TransferAccepted(terms=terms)
+            | events.TransferRecorded(terms=terms)
+            | events.UnitsSold(terms=terms)
         ):
             return terms.ranges
         case (
-            UnitsDelivered(ranges=ranges)
-            | PurchaseConfirmed(ranges=ranges)
-            | UnitsWrittenOff(ranges=ranges)
-            | CasePacked(ranges=ranges)
+            events.UnitsDelivered(ranges=ranges)
+            | events.PurchaseConfirmed(ranges=ranges)
+            | events.UnitsWrittenOff(ranges=ranges)
+            | events.CasePacked(ranges=ranges)
         ):
             return ranges
-        case UnitsReturned(lines=lines):
+        case events.UnitsReturned(lines=lines):
             return tuple(sorted(item for line in lines for item in line.terms.ranges))
         case _:
             raise AssertionError(event)
