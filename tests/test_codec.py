@@ -99,7 +99,7 @@ def test_times_are_kept_to_the_microsecond(time: int) -> None:
 @pytest.mark.parametrize("time", [EARLIEST_TIME - 1, LATEST_TIME + 1])
 def test_a_time_beyond_the_calendar_is_never_written(time: int) -> None:
     """A time that no reader would take is a mistake of ours, and nothing is written."""
-    with pytest.raises(AssertionError, match=f"no Timestamp can say {time} microseconds"):
+    with pytest.raises(AssertionError, match=f"no Timestamp can hold {time} microseconds"):
         written(msgspec.structs.replace(PARTY, recorded_at=time))
 
 
