@@ -28,12 +28,13 @@ def the_path(queries: Queries, number: int, as_of: int = 0, *, corrections: bool
 
 def in_words(step: Step) -> str:
     """Say a step in a few words."""
-    price = f" at {step.unit_price.amount_minor}" if step.unit_price else ""
-    sides = (
-        f" {step.giver} > {step.receiver}" if step.giver and step.receiver else step.giver or step.receiver
-    )
+    moved = step.movement
+    paid = moved.price_paid or (moved.terms and moved.terms.unit_price)
+    price = f" at {paid.amount_minor}" if paid else ""
+    both = moved.giver and moved.receiver
+    sides = f" {moved.giver} > {moved.receiver}" if both else moved.giver or moved.receiver
     mark = " (corrected)" if step.corrected else ""
-    return f"{step.position} {step.kind.name.lower()} {sides.strip()}{price}{mark}"
+    return f"{step.position} {moved.kind.name.lower()} {sides.strip()}{price}{mark}"
 
 
 def test_a_path_shows_every_hop_once(tell: Callable[[str], Queries]) -> None:
@@ -55,7 +56,14 @@ def test_a_path_shows_every_hop_once(tell: Callable[[str], Queries]) -> None:
         "13 sold ben > consumer:wei at 29900",
         "14 confirmed consumer:wei at 29900",
     ]
-    assert [step.receiver_tier for step in path.steps] == [0, 1, 2, None, None, None]
+    assert [step.movement.terms and step.movement.terms.receiver_tier for step in path.steps] == [
+        None,
+        1,
+        2,
+        None,
+        None,
+        None,
+    ]
     assert path.run.range == UnitRange(1, 3, 3)
     assert (path.run.owner, path.run.state) == ("consumer:wei", UnitState.CONFIRMED)
     assert (path.product.name, path.batch.lot, path.as_of_position) == ("mask", "L1", 14)
@@ -84,7 +92,7 @@ def test_a_path_shows_the_offer_that_is_open(tell: Callable[[str], Queries]) -> 
         "8 commissioned acme",
         "11 offered acme > ben at 16000",
     ]
-    assert [step.kind.name for step in the_path(queries, 0, corrections=True).steps] == [
+    assert [step.movement.kind.name for step in the_path(queries, 0, corrections=True).steps] == [
         "COMMISSIONED",
         "OFFERED",
         "RELEASED",
@@ -146,7 +154,9 @@ def test_a_return_goes_back_the_way_it_came(tell: Callable[[str], Queries]) -> N
     """)
     path = the_path(queries, 3)
     assert in_words(path.steps[-1]) == "11 returned ann > acme at 15000"
-    assert (path.steps[-1].giver_tier, path.steps[-1].receiver_tier) == (1, 0)
+    undone = path.steps[-1].movement.terms
+    assert undone is not None
+    assert (undone.giver_tier, undone.receiver_tier, undone.ranges) == (0, 1, (UnitRange(1, 3, 4),))
     assert in_words(the_path(queries, 0).steps[-1]) == "13 returned consumer:wei > ann at 20000"
     first, second = transfers_at(queries, 11)
     assert (first.line, first.giver, first.receiver, first.units) == (0, "ann", "acme", 2)
@@ -228,7 +238,7 @@ def test_a_path_with_corrections_is_the_whole_past(seed: int, length: int) -> No
                 heads = [EMPTY_HEAD, *(step.head for step in path.steps)]
                 for (before, after), step in zip(pairwise(heads), path.steps, strict=True):
                     assert after == next_head(before, leaf_hash(step.data))
-                assert path.steps[0].kind is StepKind.COMMISSIONED
+                assert path.steps[0].movement.kind is StepKind.COMMISSIONED
                 assert path.run.head == path.steps[-1].head == run.head
                 assert path.run.range == UnitRange(batch, run.first, run.last)
                 assert (path.run.owner, path.run.custodian) == (run.owner, run.custodian)

@@ -4,14 +4,17 @@ Nothing else that the server says is looked at here; pathbook.verify.claims hold
 """
 
 from collections.abc import Sequence
+from typing import assert_never
 
 import msgspec
 
 from pathbook.ledger import events, runs
 from pathbook.ledger.codec import MalformedEventError, decode
-from pathbook.ledger.events import Event, RecordedEvent, Terms
+from pathbook.ledger.events import RecordedEvent, RunEvent, Terms, TitleEvent
+from pathbook.ledger.ranges import range_of
 from pathbook.ledger.runs import Partition, Run
-from pathbook.ledger.values import Ranges, Unit, UnitState, is_consumer
+from pathbook.ledger.steps import Movement, movement
+from pathbook.ledger.values import Unit, UnitState, is_consumer
 from pathbook.v1.paths_pb2 import GetPathResponse, PathStep
 
 MAX_STEPS = 10_000
@@ -22,16 +25,21 @@ class ContradictionError(Exception):
     """The path contradicts itself; the message names the position and says how."""
 
 
-class Step(msgspec.Struct, frozen=True):
-    """One event of a unit's past, and the run the unit was in before it (None: not made yet) and after it."""
+class ReplayedStep(msgspec.Struct, frozen=True):
+    """One event of a unit's past, and the run the unit was in before it (None: not made yet) and after it.
+
+    ``movement`` is what the event was to the unit.
+    """
 
     recorded: RecordedEvent
+    movement: Movement
     before: Run | None
     after: Run
 
     @property
-    def event(self) -> Event:
+    def event(self) -> RunEvent:
         """What happened."""
+        assert isinstance(self.recorded.event, RunEvent), self.recorded
         return self.recorded.event
 
     @property
@@ -41,7 +49,7 @@ class Step(msgspec.Struct, frozen=True):
         return self.after.chain[-1] if onward else 0
 
 
-def replay(path: GetPathResponse) -> tuple[Step, ...]:
+def replay(path: GetPathResponse) -> tuple[ReplayedStep, ...]:
     """Return the steps of a path asked for with its corrections, oldest first, at least one.
 
     Raises:
@@ -53,36 +61,20 @@ def replay(path: GetPathResponse) -> tuple[Step, ...]:
         raise ContradictionError(f"the path has {len(path.steps)} steps; at most {MAX_STEPS} are replayed")
     unit = Unit(path.unit.batch, path.unit.number)
     partitions: dict[int, Partition] = {}
-    steps: list[Step] = []
+    steps: list[ReplayedStep] = []
     for said in path.steps:
         steps.append(_next(partitions, steps, said, unit))
     return tuple(steps)
 
 
-def undone(steps: Sequence[Step]) -> set[int]:
-    """Return which steps, by index, reversals made as if they had never been.
-
-    Of each reversal: the transfer it undoes, itself, and all between, which was built on that transfer.
-    """
-    began = {step.transfer: index for index, step in enumerate(steps) if step.transfer}
-    return {
-        between
-        for index, step in enumerate(steps)
-        if isinstance(step.event, events.TransferReversed)
-        for between in range(began[step.event.transfer], index + 1)
-    }
+def terms_of(event: RunEvent) -> Terms | None:
+    """Return the terms on which an event moved title onward, None for one that moved none."""
+    return event.terms if isinstance(event, TitleEvent) else None
 
 
-def terms_of(event: Event) -> Terms | None:
-    """Return the terms on which an event moved title, None for one that moved none."""
-    match event:
-        case events.TransferAccepted(terms=terms) | events.TransferRecorded(terms) | events.UnitsSold(terms):
-            return terms
-        case _:
-            return None
-
-
-def _next(partitions: dict[int, Partition], steps: Sequence[Step], said: PathStep, unit: Unit) -> Step:
+def _next(
+    partitions: dict[int, Partition], steps: Sequence[ReplayedStep], said: PathStep, unit: Unit
+) -> ReplayedStep:
     """Decode the next event, see that it follows from those before, and fold it over the unit's batch."""
     where = f"position {said.position}"
     try:
@@ -94,6 +86,8 @@ def _next(partitions: dict[int, Partition], steps: Sequence[Step], said: PathSte
     if steps and recorded.recorded_at < steps[-1].recorded.recorded_at:
         raise ContradictionError(f"{where} was recorded before the step before it")
     event = recorded.event
+    if not isinstance(event, RunEvent):
+        raise ContradictionError(f"{where} does not concern this unit")
     if isinstance(event, events.BatchCommissioned) is bool(steps):
         raise ContradictionError(f"{where}: a path begins with the making of its batch, and only there")
     if isinstance(event, events.BatchCommissioned) and (
@@ -109,10 +103,10 @@ def _next(partitions: dict[int, Partition], steps: Sequence[Step], said: PathSte
     (after,) = partitions[unit.batch].overlapping(unit.number, unit.number)
     if after.position != recorded.position:
         raise ContradictionError(f"{where} does not concern this unit")
-    return Step(recorded, before, after)
+    return ReplayedStep(recorded, movement(event, recorded.position, unit), before, after)
 
 
-def _problem(event: Event, before: Run, steps: Sequence[Step], unit: Unit) -> str:
+def _problem(event: RunEvent, before: Run, steps: Sequence[ReplayedStep], unit: Unit) -> str:
     """Say why an event cannot follow on the run before it; an empty text where it can."""
     match event:
         case events.TransferOffered(terms) | events.TransferRecorded(terms) | events.UnitsSold(terms):
@@ -136,13 +130,15 @@ def _problem(event: Event, before: Run, steps: Sequence[Step], unit: Unit) -> st
         case events.TransferReversed(transfer, terms):
             return _wrong_way_back(transfer, terms, before, steps)
         case events.UnitsReturned(lines=lines):
-            line = next((line for line in lines if _holds(line.terms.ranges, unit)), None)
+            line = next((line for line in lines if range_of(line.terms.ranges, unit)), None)
             return _wrong_way_back(line.transfer, line.terms, before, steps) if line else ""
+        case events.BatchCommissioned():
+            return "its batch was made before"
         case events.UnitsWrittenOff(party):
             allowed = (UnitState.SOLD, UnitState.CONFIRMED) if is_consumer(party) else ()
             return _wrong_hands(party, before) or _wrong_state(before, UnitState.IN_STOCK, *allowed)
         case _:
-            return ""
+            assert_never(event)
 
 
 def _wrong_giver(giver: str, before: Run) -> str:
@@ -162,7 +158,7 @@ def _wrong_offer(transfer: int, before: Run) -> str:
     return "" if transfer == open_offer else f"it answers an offer at position {transfer} that was not open"
 
 
-def _other_terms(transfer: int, terms: Terms, steps: Sequence[Step]) -> str:
+def _other_terms(transfer: int, terms: Terms, steps: Sequence[ReplayedStep]) -> str:
     """Say what an acceptance changed about the offer, which it may only narrow to fewer units."""
     offer = next((step.event for step in steps if step.recorded.position == transfer), None)
     if not isinstance(offer, events.TransferOffered) or offer.terms.receiver != terms.receiver:
@@ -172,7 +168,7 @@ def _other_terms(transfer: int, terms: Terms, steps: Sequence[Step]) -> str:
     return ""
 
 
-def _wrong_way_back(transfer: int, terms: Terms, before: Run, steps: Sequence[Step]) -> str:
+def _wrong_way_back(transfer: int, terms: Terms, before: Run, steps: Sequence[ReplayedStep]) -> str:
     """Say why a return or reversal does not undo the transfer by which the unit came last."""
     came = next((terms_of(step.event) for step in reversed(steps) if step.transfer == transfer), None)
     if came is None or before.chain[-1:] != (transfer,):
@@ -180,7 +176,3 @@ def _wrong_way_back(transfer: int, terms: Terms, before: Run, steps: Sequence[St
     if (came.giver, came.receiver, came.unit_price) != (terms.giver, terms.receiver, terms.unit_price):
         return f"it undoes the transfer at position {transfer} on other terms"
     return ""
-
-
-def _holds(ranges: Ranges, unit: Unit) -> bool:
-    return any(part.batch == unit.batch and part.first <= unit.number <= part.last for part in ranges)

@@ -10,6 +10,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from pathbook.v1 import batches_pb2 as _batches_pb2
+from pathbook.v1 import events_pb2 as _events_pb2
 from pathbook.v1 import values_pb2 as _values_pb2
 import builtins as _builtins
 import sys
@@ -273,12 +274,8 @@ class PathStep(_message.Message):
     RECORDED_AT_FIELD_NUMBER: _builtins.int
     GIVER_FIELD_NUMBER: _builtins.int
     RECEIVER_FIELD_NUMBER: _builtins.int
-    GIVER_TIER_FIELD_NUMBER: _builtins.int
-    RECEIVER_TIER_FIELD_NUMBER: _builtins.int
-    GIVER_AUTHORIZATION_FIELD_NUMBER: _builtins.int
-    RECEIVER_AUTHORIZATION_FIELD_NUMBER: _builtins.int
-    UNIT_PRICE_FIELD_NUMBER: _builtins.int
-    DELIVERY_FIELD_NUMBER: _builtins.int
+    TERMS_FIELD_NUMBER: _builtins.int
+    PRICE_PAID_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     ATTESTATION_FIELD_NUMBER: _builtins.int
     EVENT_FIELD_NUMBER: _builtins.int
@@ -292,25 +289,15 @@ class PathStep(_message.Message):
     giver: _builtins.str
     """Who gave, delivered, returned or wrote off; empty for the commissioning."""
     receiver: _builtins.str
-    """Who received; empty where nobody did."""
-    giver_tier: _builtins.int
-    """The giver's tier; unset where unknown, or where there is none."""
-    receiver_tier: _builtins.int
-    """The receiver's tier; unset for a consumer, or where unknown."""
-    giver_authorization: _values_pb2.AuthorizationStatus.ValueType
-    """How the giver stood."""
-    receiver_authorization: _values_pb2.AuthorizationStatus.ValueType
-    """How the receiver stood."""
-    delivery: _values_pb2.Delivery.ValueType
-    """Whether the goods moved with the title."""
+    """Who received; empty where there is no receiver."""
     state: _values_pb2.UnitState.ValueType
-    """The state the unit was in after it."""
+    """The state of the unit after the event."""
     attestation: _values_pb2.Attestation.ValueType
-    """How it is vouched for."""
+    """How the event is vouched for."""
     event: _builtins.bytes
-    """The stored bytes of the event: a serialised Event, exactly as hashed."""
+    """The stored bytes of the event: a serialized Event, exactly as hashed."""
     head: _builtins.bytes
-    """The head of the unit's run after it."""
+    """The head of the unit's run after the event."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When it happened, as claimed."""
@@ -320,8 +307,15 @@ class PathStep(_message.Message):
         """When it was recorded."""
 
     @_builtins.property
-    def unit_price(self) -> _values_pb2.Money:
-        """The price of one unit; unset where none was paid."""
+    def terms(self) -> _events_pb2.Terms:
+        """The terms on which title was offered or moved. Of a return or a reversal they are the terms that it undoes:
+        their receiver is the giver of this step. Their only range is the one in which the unit moved.
+        Unset where no title moved.
+        """
+
+    @_builtins.property
+    def price_paid(self) -> _values_pb2.Money:
+        """What the consumer confirmed to have paid for the unit; unset for every other kind."""
 
     def __init__(
         self,
@@ -333,29 +327,18 @@ class PathStep(_message.Message):
         recorded_at: _timestamp_pb2.Timestamp | None = ...,
         giver: _builtins.str = ...,
         receiver: _builtins.str = ...,
-        giver_tier: _builtins.int | None = ...,
-        receiver_tier: _builtins.int | None = ...,
-        giver_authorization: _values_pb2.AuthorizationStatus.ValueType = ...,
-        receiver_authorization: _values_pb2.AuthorizationStatus.ValueType = ...,
-        unit_price: _values_pb2.Money | None = ...,
-        delivery: _values_pb2.Delivery.ValueType = ...,
+        terms: _events_pb2.Terms | None = ...,
+        price_paid: _values_pb2.Money | None = ...,
         state: _values_pb2.UnitState.ValueType = ...,
         attestation: _values_pb2.Attestation.ValueType = ...,
         event: _builtins.bytes = ...,
         head: _builtins.bytes = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_giver_tier", b"_giver_tier", "_receiver_tier", b"_receiver_tier", "giver_tier", b"giver_tier", "occurred_at", b"occurred_at", "receiver_tier", b"receiver_tier", "recorded_at", b"recorded_at", "unit_price", b"unit_price"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at", "price_paid", b"price_paid", "recorded_at", b"recorded_at", "terms", b"terms"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_giver_tier", b"_giver_tier", "_receiver_tier", b"_receiver_tier", "attestation", b"attestation", "corrected", b"corrected", "delivery", b"delivery", "event", b"event", "giver", b"giver", "giver_authorization", b"giver_authorization", "giver_tier", b"giver_tier", "head", b"head", "kind", b"kind", "occurred_at", b"occurred_at", "position", b"position", "receiver", b"receiver", "receiver_authorization", b"receiver_authorization", "receiver_tier", b"receiver_tier", "recorded_at", b"recorded_at", "state", b"state", "unit_price", b"unit_price"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attestation", b"attestation", "corrected", b"corrected", "event", b"event", "giver", b"giver", "head", b"head", "kind", b"kind", "occurred_at", b"occurred_at", "position", b"position", "price_paid", b"price_paid", "receiver", b"receiver", "recorded_at", b"recorded_at", "state", b"state", "terms", b"terms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__giver_tier: _TypeAlias = _typing.Literal["giver_tier"]  # noqa: Y015
-    _WhichOneofArgType__giver_tier: _TypeAlias = _typing.Literal["_giver_tier", b"_giver_tier"]  # noqa: Y015
-    _WhichOneofReturnType__receiver_tier: _TypeAlias = _typing.Literal["receiver_tier"]  # noqa: Y015
-    _WhichOneofArgType__receiver_tier: _TypeAlias = _typing.Literal["_receiver_tier", b"_receiver_tier"]  # noqa: Y015
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__giver_tier) -> _WhichOneofReturnType__giver_tier | None: ...
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__receiver_tier) -> _WhichOneofReturnType__receiver_tier | None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PathStep: _TypeAlias = PathStep  # noqa: Y015
 

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from pathbook.ledger.codec import TERMS
 from pathbook.ledger.events import Discrepancy
 from pathbook.ledger.queries import answers
 from pathbook.ledger.reports.ladder import Rung
@@ -167,22 +168,21 @@ def _run(found: answers.UnitRun) -> paths_pb2.Run:
 
 
 def _step(found: Step) -> paths_pb2.PathStep:
-    return paths_pb2.PathStep(
+    moved = found.movement
+    step = paths_pb2.PathStep(
         position=found.position,
-        kind=paths_pb2.PathStepKind.ValueType(found.kind),
+        kind=paths_pb2.PathStepKind.ValueType(moved.kind),
         corrected=found.corrected,
         occurred_at=timestamp(found.occurred_at),
         recorded_at=timestamp(found.recorded_at),
-        giver=found.giver,
-        receiver=found.receiver,
-        giver_tier=found.giver_tier,
-        receiver_tier=found.receiver_tier,
-        giver_authorization=values_pb2.AuthorizationStatus.ValueType(found.giver_authorization or 0),
-        receiver_authorization=values_pb2.AuthorizationStatus.ValueType(found.receiver_authorization or 0),
-        unit_price=None if found.unit_price is None else money(found.unit_price),
-        delivery=values_pb2.Delivery.ValueType(found.delivery or 0),
+        giver=moved.giver,
+        receiver=moved.receiver,
+        price_paid=None if moved.price_paid is None else money(moved.price_paid),
         state=values_pb2.UnitState.ValueType(found.state),
         attestation=values_pb2.ATTESTATION_RECORDED,
         event=found.data,
         head=found.head,
     )
+    if moved.terms is not None:
+        TERMS.write(step.terms, moved.terms)
+    return step
