@@ -66,7 +66,7 @@ batches: Final = st.integers(1, MAX_BATCH_NUMBER)
 times: Final = st.integers(_YEAR_1900, _YEAR_2100)
 dates: Final = st.dates()
 tiers: Final = st.none() | st.integers(0, MAX_TIER)
-standings: Final = st.sampled_from(AuthorizationStatus)
+statuses: Final = st.sampled_from(AuthorizationStatus)
 money: Final = st.builds(Money, st.integers(0, MAX_AMOUNT_MINOR), st.sampled_from(_CURRENCIES))
 
 
@@ -92,8 +92,8 @@ transfer_terms: Final = st.builds(
     delivery=st.sampled_from(Delivery),
     giver_tier=tiers,
     receiver_tier=tiers,
-    giver_authorization=standings,
-    receiver_authorization=standings,
+    giver_authorization=statuses,
+    receiver_authorization=statuses,
 ).filter(lambda terms: terms.giver != terms.receiver)
 sale_terms: Final = st.builds(
     Terms,
@@ -104,7 +104,7 @@ sale_terms: Final = st.builds(
     delivery=st.sampled_from(Delivery),
     giver_tier=tiers,
     receiver_tier=st.none(),
-    giver_authorization=standings,
+    giver_authorization=statuses,
     receiver_authorization=st.none(),
 )
 discrepancies: Final = st.builds(events.Discrepancy, kind=st.sampled_from(DiscrepancyKind), ranges=ranges())

@@ -95,7 +95,7 @@ def test_a_party_without_a_standing_is_not_passed_over(sold: GetPathResponse) ->
     """Only a consumer has none; a party whose standing is left out is marked, and counted as a hop between parties."""
     hops = [
         (position, msgspec.structs.replace(terms, receiver_authorization=None))
-        for position, terms in checks.standing_hops(replay(sold))
+        for position, terms in checks.hops_in_force(replay(sold))
     ]
     (found, _) = checks._authorized(hops, Policy(require_authorized=True))
     assert found is Result.FAILED

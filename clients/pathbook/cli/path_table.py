@@ -161,19 +161,19 @@ def _now(path: GetPathResponse, shown: Sequence[PathStep]) -> str:
         if _in_force(recall, path)
     ]
     marks = [
-        f"{party} {output.word(AuthorizationStatus.DESCRIPTOR, standing)} at {step.position}"
+        f"{party} {output.word(AuthorizationStatus.DESCRIPTOR, status)} at {step.position}"
         for step in shown
         if step.kind in HOPS and not step.corrected
-        for party, standing in (
+        for party, status in (
             (step.giver, step.terms.giver_authorization),
             (step.receiver, step.terms.receiver_authorization),
         )
-        if standing
+        if status
         not in (
             AuthorizationStatus.AUTHORIZATION_STATUS_UNSPECIFIED,
             AuthorizationStatus.AUTHORIZATION_STATUS_AUTHORIZED,
         )
     ]
     if any(step.kind in HOPS and not step.corrected for step in shown):
-        pairs.append(("standing", "; ".join(marks) or "each side stood authorised for the product"))
+        pairs.append(("authorization", "; ".join(marks) or "each side was authorized for the product"))
     return output.fields(pairs)

@@ -67,7 +67,7 @@ def check_path(path: GetPathResponse, code: PrintedCode, today: datetime.date, p
     except ContradictionError as found_out:
         found[Number.PATH] = (Result.FAILED, str(found_out))
         return _report(Verdict.PATH_CONTRADICTED, found)
-    hops, end, made = standing_hops(steps), steps[-1].after, steps[0].event
+    hops, end, made = hops_in_force(steps), steps[-1].after, steps[0].event
     assert isinstance(made, BatchCommissioned)  # the replay lets no other path pass
     if (refusal := contradiction(code, made.product, made.lot)) is not None:
         found[Number.COMMISSIONED] = (Result.FAILED, str(refusal))
@@ -87,7 +87,7 @@ def check_path(path: GetPathResponse, code: PrintedCode, today: datetime.date, p
     return _report(_verdict(found), found)
 
 
-def standing_hops(steps: Sequence[ReplayedStep]) -> list[tuple[int, Terms]]:
+def hops_in_force(steps: Sequence[ReplayedStep]) -> list[tuple[int, Terms]]:
     """Return the hops that stand, oldest first: where title moved (not where it was offered), and the terms."""
     moved = {
         step.transfer: (step.recorded.position, terms)
@@ -151,13 +151,13 @@ def _commissioned(path: GetPathResponse, first: ReplayedStep, made: BatchCommiss
 def _authorized(hops: Sequence[tuple[int, Terms]], policy: Policy) -> Outcome:
     """Look at how each side itself stood for the product when it traded; the marks are of every hop shown."""
     marks = [
-        f"{party} {_in_words(standing)} at position {position}"
+        f"{party} {_in_words(status)} at position {position}"
         for position, terms in hops
-        for party, standing in (
+        for party, status in (
             (terms.giver, terms.giver_authorization),
             (terms.receiver, terms.receiver_authorization),
         )
-        if standing is not AuthorizationStatus.AUTHORIZED and not is_consumer(party)
+        if status is not AuthorizationStatus.AUTHORIZED and not is_consumer(party)
     ]
     if marks:
         return Result.FAILED if policy.require_authorized else Result.NOTED, "; ".join(marks)
@@ -206,10 +206,10 @@ def _within_limits(
     return (Result.FAILED, "; ".join(against)) if against else (Result.OK, "kept")
 
 
-def _in_words(standing: AuthorizationStatus | None) -> str:
-    if standing is None:
-        return "of no standing on record"
-    return standing.name.lower().replace("_", " ").replace("authorized", "authorised")
+def _in_words(status: AuthorizationStatus | None) -> str:
+    if status is None:
+        return "of no status on record"
+    return status.name.lower().replace("_", " ")
 
 
 def _shown(price: Money) -> str:

@@ -49,12 +49,13 @@ class Numbered(dict[int, _Enum], Generic[_Enum]):
 
 
 class Field(NamedTuple):
-    """A field of a stored shape.
+    """A field of a stored shape, called ``name`` in its message.
 
     ``read`` is an expression of ``message``, the message around the field. ``write`` is a statement on that message
     and on ``value``, the struct. ``names`` holds what else the two mention.
     """
 
+    name: str
     read: str
     write: str
     names: Mapping[str, object]
@@ -66,6 +67,7 @@ class Shape(Generic[_Value]):
     def __init__(self, struct: type[_Value], *fields: Field) -> None:
         """Compile what reads the struct from a message and what writes it to one."""
         self.struct = struct
+        self.fields = fields
         names: dict[str, object] = {"struct": struct}
         for field in fields:
             names.update(field.names)
@@ -92,6 +94,7 @@ def names(attribute: str, field: str = "", *, one: str) -> Field:
     """Return a list of ids, each of them called ``one`` and none of them empty."""
     field = field or attribute
     return Field(
+        field,
         f"tuple([intern(item) or missing({one!r}) for item in message.{field}])",
         f"message.{field}.extend(value.{attribute})",
         {"intern": intern, "missing": missing},
@@ -118,7 +121,9 @@ def member(attribute: str, kind: type[enum.IntEnum]) -> Field:
     """Return a member of an enum."""
     members = {f"members_of_{kind.__name__}": Numbered(kind)}
     (listed,) = members
-    return Field(f"{listed}[message.{attribute}]", f"message.{attribute} = value.{attribute}", members)
+    return Field(
+        attribute, f"{listed}[message.{attribute}]", f"message.{attribute} = value.{attribute}", members
+    )
 
 
 def optional_member(attribute: str, kind: type[enum.IntEnum]) -> Field:
@@ -143,7 +148,7 @@ def time(attribute: str) -> Field:
     """Return a time in microseconds since 1970 UTC."""
     read = f"read_time(message.{attribute}) if message.HasField({attribute!r}) else missing({attribute!r})"
     written = _by(attribute, read_time, write_time)
-    return Field(read, written.write, {**written.names, "missing": missing})
+    return Field(attribute, read, written.write, {**written.names, "missing": missing})
 
 
 def optional_time(attribute: str) -> Field:
@@ -156,7 +161,7 @@ def optional_time(attribute: str) -> Field:
 def date(attribute: str) -> Field:
     """Return a day, written YYYY-MM-DD."""
     write = f"message.{attribute} = value.{attribute}.isoformat()"
-    return Field(f"read_date(message.{attribute})", write, {"read_date": read_date})
+    return Field(attribute, f"read_date(message.{attribute})", write, {"read_date": read_date})
 
 
 def optional_date(attribute: str) -> Field:
@@ -170,6 +175,7 @@ def inner(attribute: str, shape: Shape[_Value]) -> Field:
     """Return a struct inside the struct. Its message is filled in place, which is cheaper than a copy."""
     read, write = f"read_{attribute}", f"write_{attribute}"
     return Field(
+        attribute,
         f"{read}(message.{attribute})",
         f"{write}(message.{attribute}, value.{attribute})",
         {read: shape.read, write: shape.write},
@@ -180,6 +186,7 @@ def inners(attribute: str, shape: Shape[_Value]) -> Field:
     """Return a list of structs inside the struct."""
     read, write = f"read_{attribute}", f"write_{attribute}"
     return Field(
+        attribute,
         f"tuple([{read}(item) for item in message.{attribute}])",
         f"for item in value.{attribute}: {write}(message.{attribute}.add(), item)",
         {read: shape.read, write: shape.write},
@@ -188,12 +195,13 @@ def inners(attribute: str, shape: Shape[_Value]) -> Field:
 
 def _plain(attribute: str, field: str, read: str, *used: Callable[..., object]) -> Field:
     """Return a field that is written by an assignment; its template for reading uses some functions."""
-    return Field(read, f"message.{field} = value.{attribute}", {one.__name__: one for one in used})
+    return Field(field, read, f"message.{field} = value.{attribute}", {one.__name__: one for one in used})
 
 
 def _by(attribute: str, read: Callable[..., object], write: Callable[..., object]) -> Field:
     """Return a field of its own message, read by one function and written by another."""
     return Field(
+        attribute,
         f"{read.__name__}(message.{attribute})",
         f"{write.__name__}(message.{attribute}, value.{attribute})",
         {read.__name__: read, write.__name__: write},
@@ -202,7 +210,7 @@ def _by(attribute: str, read: Callable[..., object], write: Callable[..., object
 
 def _optional(attribute: str, read: str, write: str) -> Field:
     """Return a field that is written only where the struct has it."""
-    return Field(read, f"if value.{attribute} is not None: {write}", {})
+    return Field(attribute, read, f"if value.{attribute} is not None: {write}", {})
 
 
 def write_ranges(messages: RepeatedCompositeFieldContainer[values_pb2.UnitRange], ranges: Ranges) -> None:

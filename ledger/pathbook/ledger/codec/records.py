@@ -85,7 +85,15 @@ def _read(position: int, data: bytes) -> RecordedEvent:
     if kind is None:
         raise ValueError("it is of no known kind")
     event: Event = EVENTS[kind].read(getattr(message, kind))
-    return RecordedEvent(position, recorded_at, occurred_at, request_id, digest, event, leaf_hash(data))
+    return RecordedEvent(
+        position=position,
+        recorded_at=recorded_at,
+        occurred_at=occurred_at,
+        request_id=request_id,
+        request_digest=digest,
+        event=event,
+        leaf=leaf_hash(data),
+    )
 
 
 def _written(recorded: RecordedEvent) -> bytes:

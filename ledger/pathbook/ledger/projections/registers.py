@@ -111,15 +111,15 @@ def party(event: events.PartyRegistered, position: int) -> PartyRow:
 def authorization(event: events.PartyAuthorized, position: int) -> AuthorizationRow:
     """An authorisation begins."""
     return AuthorizationRow(
-        position,
-        event.party,
-        event.upline,
-        event.tier,
-        products_to_text(event.products),
-        event.region,
-        event.valid_from,
-        event.valid_until,
-        None,
+        position=position,
+        party=event.party,
+        upline=event.upline,
+        tier=event.tier,
+        products=products_to_text(event.products),
+        region=event.region,
+        valid_from=event.valid_from,
+        valid_until=event.valid_until,
+        revoked_from=None,
     )
 
 
@@ -140,16 +140,16 @@ def batch(event: events.BatchCommissioned, position: int) -> BatchRow:
     """A batch begins."""
     price = event.suggested_price
     return BatchRow(
-        event.batch,
-        event.product,
-        event.brand,
-        event.lot,
-        event.size,
-        event.made_on.isoformat(),
-        event.expires_on.isoformat() if event.expires_on is not None else None,
-        price.amount_minor,
-        price.currency_code,
-        position,
+        batch=event.batch,
+        product=event.product,
+        brand=event.brand,
+        lot=event.lot,
+        size=event.size,
+        made_on=event.made_on.isoformat(),
+        expires_on=event.expires_on.isoformat() if event.expires_on is not None else None,
+        suggested_minor=price.amount_minor,
+        suggested_currency=price.currency_code,
+        position=position,
     )
 
 

@@ -4,8 +4,9 @@ from functools import lru_cache
 
 from pathbook.ledger.codec import decode
 from pathbook.ledger.events import RecordedEvent, RunEvent
-from pathbook.ledger.queries.answers import Path, Recall, UnitRun
-from pathbook.ledger.queries.registers import batch_of, product_of, recalls
+from pathbook.ledger.projections.registers import RecallRow
+from pathbook.ledger.queries.answers import Batch, Path, UnitRun
+from pathbook.ledger.queries.registers import recalls
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.steps import Movement, Step, StepKind, movement, undone
 from pathbook.ledger.store.log.stream import Stream
@@ -54,14 +55,14 @@ def _as_of(views: ViewSnapshot, past: Past, unit: Unit, as_of: int) -> Past:
 
 
 def told(
-    stream: Stream, book: str, unit: Unit, past: Past, recalled: tuple[Recall, ...], *, corrections: bool
+    stream: Stream, book: str, unit: Unit, past: Past, recalled: tuple[RecallRow, ...], *, corrections: bool
 ) -> Path:
     """Return the path of a unit from its past and the recalls of its batch."""
     steps = _steps(stream, book, unit, past.made)
     return Path(
         unit,
-        product_of(past.product),
-        batch_of(past.batch, recalled),
+        past.product,
+        Batch(past.batch, recalled),
         _run(unit, past),
         tuple(steps if corrections else _resolved(steps)),
         past.position,
@@ -119,12 +120,12 @@ def _run(unit: Unit, past: Past) -> UnitRun:
     held, last = past.held, past.made[-1]
     state = _STATES[last.state]
     return UnitRun(
-        UnitRange(unit.batch, held.first, held.last),
-        held.owner,
-        held.custodian,
-        state,
-        held.transfer,
-        last.position,
-        last.head,
-        "" if state in WRITTEN_OFF else past.sscc,
+        range=UnitRange(unit.batch, held.first, held.last),
+        owner=held.owner,
+        custodian=held.custodian,
+        state=state,
+        transfer=held.transfer,
+        position=last.position,
+        head=last.head,
+        sscc="" if state in WRITTEN_OFF else past.sscc,
     )

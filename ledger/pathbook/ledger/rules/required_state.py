@@ -15,7 +15,6 @@ from pathbook.ledger.refusals import Refusal
 from pathbook.ledger.rules.state import State, packed_in
 from pathbook.ledger.rules.units import Pick, pieces, resolve
 from pathbook.ledger.values import (
-    CONSUMER_PREFIX,
     MAX_RANGES,
     Selection,
     UnitRange,
@@ -58,49 +57,45 @@ def required_state(state: State, asked: Iterable[Command]) -> RequiredState:
 
 
 def _add(state: State, required: RequiredState, command: Command) -> None:
+    _parties(state, required, command.actor)
     match command:  # what fills most books comes first, for a match tries its cases in turn
         case (
             commands.RecordTransfer(giver=giver, receiver=receiver, units=units)
             | commands.OfferTransfer(giver=giver, receiver=receiver, units=units)
         ):
-            _parties(state, required, giver, receiver)
+            _parties(state, required, receiver)
             _uplines(state, required, giver, receiver)
             _units(state, required, units, giver)
         case commands.SellUnits(seller=party, units=units):
-            _parties(state, required, party)
             _uplines(state, required, party)
             _units(state, required, units, party)
         case commands.ReturnUnits(owner=owner, units=units):
-            _parties(state, required, owner)
             _units(state, required, units, owner)
             _ways(state, required, units, owner)
         case commands.RegisterParty(party=party):
             _parties(state, required, party)
         case commands.AuthorizeParty(upline=upline, party=party, products=products):
-            _parties(state, required, upline, party)
+            _parties(state, required, party)
             _uplines(state, required, upline)
             for product in products:
                 _product(state, required, product)
         case commands.RevokeAuthorization(authorization=authorization):
             _authorization(state, required, authorization)
-        case commands.RegisterProduct(brand=brand, product=product):
-            _parties(state, required, brand)
+        case commands.RegisterProduct(product=product):
             _product(state, required, product)
-        case commands.CommissionBatch(brand=brand, product=product, lot=lot):
-            _parties(state, required, brand)
+        case commands.CommissionBatch(product=product, lot=lot):
             gtin = _product(state, required, product)
             if gtin and is_lot(lot) and (gtin, lot) not in state.lots:
                 required.lots.add((gtin, lot))
-        case commands.DeliverUnits(custodian=giver, receiver=receiver, units=units):
-            _parties(state, required, giver, receiver)
+        case commands.DeliverUnits(receiver=receiver, units=units):
+            _parties(state, required, receiver)
             _units(state, required, units, receiver)
         case commands.WriteOffUnits(party=party, units=units) | commands.PackCase(party=party, units=units):
-            _parties(state, required, party)
             _units(state, required, units, party)
             if isinstance(command, commands.PackCase):
                 _case(state, required, command.sscc)
-        case commands.ConfirmPurchase(consumer=consumer, units=units):
-            _units(state, required, units, CONSUMER_PREFIX + consumer)
+        case commands.ConfirmPurchase(units=units):
+            _units(state, required, units, command.actor)
         case commands.AcceptTransfer(transfer=transfer) | commands.ReverseTransfer(transfer=transfer):
             _transfer(state, required, transfer)
         case (
@@ -110,14 +105,11 @@ def _add(state: State, required: RequiredState, command: Command) -> None:
         ):
             if transfer not in state.transfers:
                 required.transfers.add(transfer)
-        case commands.UnpackCase(party=party, sscc=sscc):
-            _parties(state, required, party)
+        case commands.UnpackCase(sscc=sscc):
             _case(state, required, sscc)
-        case commands.RecallUnits(brand=brand, batch=batch):
-            _parties(state, required, brand)
+        case commands.RecallUnits(batch=batch):
             _batches(state, required, [batch])
-        case commands.LiftRecall(brand=brand, recall=recall):
-            _parties(state, required, brand)
+        case commands.LiftRecall(recall=recall):
             if recall not in state.recalls:
                 required.recalls.add(recall)
             elif (recalled := state.recalls[recall]) is not None:

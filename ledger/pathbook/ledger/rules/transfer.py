@@ -7,7 +7,7 @@ from pathbook.ledger import commands, events
 from pathbook.ledger.events import Terms
 from pathbook.ledger.ranges import count_units, holds, joined, last_units, without
 from pathbook.ledger.refusals import Reason, Refusal, refuse
-from pathbook.ledger.rules.party import standing
+from pathbook.ledger.rules.party import authorization_status
 from pathbook.ledger.rules.state import State, Transfer
 from pathbook.ledger.rules.text import refuse_price, refuse_text
 from pathbook.ledger.rules.times import utc
@@ -58,19 +58,19 @@ def terms_at(
     giver, receiver = sides
     made = [batch.commissioned for part in ranges if (batch := state.batches[part.batch]) is not None]
     products = {item.product: item.brand for item in made}
-    giver_authorization, giver_tier = standing(state, giver, products, moment)
-    receiver_authorization, receiver_tier = standing(state, receiver, products, moment)
+    giver_authorization, giver_tier = authorization_status(state, giver, products, moment)
+    receiver_authorization, receiver_tier = authorization_status(state, receiver, products, moment)
     assert giver_authorization is not None, giver
     return Terms(
-        giver,
-        receiver,
-        ranges,
-        price,
-        delivery,
-        giver_tier,
-        receiver_tier,
-        giver_authorization,
-        receiver_authorization,
+        giver=giver,
+        receiver=receiver,
+        ranges=ranges,
+        unit_price=price,
+        delivery=delivery,
+        giver_tier=giver_tier,
+        receiver_tier=receiver_tier,
+        giver_authorization=giver_authorization,
+        receiver_authorization=receiver_authorization,
     )
 
 

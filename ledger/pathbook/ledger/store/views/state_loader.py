@@ -177,13 +177,13 @@ def _load_parties(connection: Connection, state: State, required: RequiredState)
         party = state.parties[given.party]
         assert party is not None, given
         party.authorizations[given.position] = Authorization(
-            given.position,
-            given.upline,
-            given.tier,
-            products_from_text(given.products),
-            given.valid_from,
-            given.valid_until,
-            given.revoked_from,
+            position=given.position,
+            upline=given.upline,
+            tier=given.tier,
+            products=products_from_text(given.products),
+            valid_from=given.valid_from,
+            valid_until=given.valid_until,
+            revoked_from=given.revoked_from,
         )
 
 
@@ -228,14 +228,14 @@ def _loaded(state: State, number: int) -> Batch:
 
 def _commissioned(row: BatchRow) -> events.BatchCommissioned:
     return events.BatchCommissioned(
-        row.batch,
-        row.product,
-        row.brand,
-        row.lot,
-        row.size,
-        datetime.date.fromisoformat(row.made_on),
-        datetime.date.fromisoformat(row.expires_on) if row.expires_on else None,
-        Money(row.suggested_minor, row.suggested_currency),
+        batch=row.batch,
+        product=row.product,
+        brand=row.brand,
+        lot=row.lot,
+        size=row.size,
+        made_on=datetime.date.fromisoformat(row.made_on),
+        expires_on=datetime.date.fromisoformat(row.expires_on) if row.expires_on else None,
+        suggested_price=Money(row.suggested_minor, row.suggested_currency),
     )
 
 
