@@ -564,9 +564,9 @@ class Stock(_message.Message):
     product_name: _builtins.str
     """The name of the product."""
     owned: _builtins.int
-    """The number of units that it owns, whoever has them."""
+    """The number of units that it owns, in any custody."""
     in_custody: _builtins.int
-    """The number of units in its custody, whoever owns them."""
+    """The number of units in its custody, of any owner."""
     reserved: _builtins.int
     """The number of units that it owns and that open offers reserve."""
     @_builtins.property

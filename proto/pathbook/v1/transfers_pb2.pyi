@@ -1176,7 +1176,7 @@ class WriteOffUnitsRequest(_message.Message):
     request_id: _builtins.str
     """The caller's id of this request. A retry sends the same id, and is recorded once."""
     party: _builtins.str
-    """The custodian of the units, who writes them off."""
+    """The custodian that writes the units off."""
     state: _values_pb2.UnitState.ValueType
     """The new state: lost, damaged, destroyed or defaced."""
     note: _builtins.str
