@@ -46,7 +46,7 @@ class Paths(Caller):
 
         Example:
             >>> path = client.get_path((1, 0))
-            >>> [(step.giver, step.unit_price.amount_minor) for step in path.steps][:3]
+            >>> [(step.giver, step.terms.unit_price.amount_minor) for step in path.steps][:3]
             [('', 0), ('acme', 15000), ('ann', 18000)]
             >>> path.run.owner
             'consumer:c-7'
