@@ -64,7 +64,7 @@ def test_verbs_find_their_books_in_a_database(
     ran = pathbook("party", "show", "acme", "--data", str(tmp_path), "--output", "json")
     assert (ran.code, ran.json()["party"]) == (0, "acme")
     ran = pathbook("views", "rebuild", "--data", str(tmp_path))
-    assert "are made again from 1 events" in ran.out
+    assert "are rebuilt from 1 events" in ran.out
     assert [file.name for file in tmp_path.iterdir()] == ["codes.key"]
     assert schemas(begun) == {"pathbook_events", "pathbook_views"}
     ran = pathbook("party", "show", "acme", "--data", str(tmp_path), "--database", "")
@@ -73,7 +73,7 @@ def test_verbs_find_their_books_in_a_database(
 
 def test_reading_an_empty_database_makes_nothing_in_it(database: str, tmp_path: Path) -> None:
     """A name that is misspelt is said to hold no books, and is left as it is."""
-    for verb in (["path", "1:0"], ["views", "rebuild"], ["follow"]):
+    for verb in (["path", "1:0"], ["views", "rebuild"], ["views", "follow"]):
         ran = pathbook("--data", str(tmp_path / "data"), "--database", database, *verb)
         refused(ran, "There are no books in postgresql://")
     assert schemas(database) == set()
@@ -87,9 +87,14 @@ def test_a_database_that_cannot_be_opened_is_named_with_what_to_do(database: str
     for url, said in (
         (nowhere, "Check its host and port"),
         (database.replace("?", "_else?"), "createdb NAME"),
-        (database.replace("postgres@", "nobody:secret@"), "Check its user and password"),
+        (database.replace("postgres@", "nobody:secret@"), "Check the user and password"),
     ):
-        for verb in (["path", "1:0"], ["serve", "--listen", "127.0.0.1:0"], ["follow"], ["views", "rebuild"]):
+        for verb in (
+            ["path", "1:0"],
+            ["serve", "--listen", "127.0.0.1:0"],
+            ["views", "follow"],
+            ["views", "rebuild"],
+        ):
             refused(pathbook("--data", str(tmp_path), "--database", url, *verb), "cannot be opened", said)
     theirs = database.replace("postgres@", f"{ROLE}@")
     refused(pathbook("--data", str(tmp_path), "--database", theirs, "serve"), "GRANT CREATE ON DATABASE")

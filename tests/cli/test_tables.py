@@ -28,14 +28,17 @@ WIDEST = 100
         (["batch", "show", "2"], "units            0-19, 20 in all"),
         (["codes", "1:0"], "00002000003HP26BKAYR"),
         (
-            ["transfers", "agent-2"],
+            ["transfer", "list", "agent-2"],
             "28  2026-01-01  transfer  accepted  agent-1  agent-2      10  180.00 CNY",
         ),
-        (["transfer", "32"], "32  2026-02-09  sale  accepted  agent-5  consumer:c-7      1  300.00 CNY  1:0"),
+        (
+            ["transfer", "show", "32"],
+            "32  2026-02-09  sale  accepted  agent-5  consumer:c-7      1  300.00 CNY  1:0",
+        ),
         (["ladder", "1"], "tier 3       40  210.00  210.00  210.00  210.00         70.0%     300.00  CNY"),
         (["ladder", "--gtin", "06901234500011"], "consumer      1"),
         (["stock", "agent-4"], "2028-08-17"),
-        (["path", "1:90"], "cloud stock  agent-5 owns it, but it lies with mask-brand"),
+        (["path", "1:90"], "cloud stock    agent-5 owns it, but it lies with mask-brand"),
         (["path", "1:99", "--as-of", "14"], "It never left mask-brand."),
         (["path", "1:0", "--corrections"], "offered"),
         (["events", "read", "--limit", "1"], "party_registered  party=mask-brand kind=PARTY_KIND_BRAND"),
@@ -52,7 +55,7 @@ def test_a_table_says_it_in_words(server: str, arguments: list[str], line: str) 
 @pytest.mark.parametrize("output_", ["json", "jsonl"])
 def test_an_empty_list_is_an_answer(server: str, output_: str) -> None:
     """A list without entries is said in words, as an empty list, or as no line."""
-    asked = ("--server", server, "transfers", "agent-1", "--status", "lapsed")
+    asked = ("--server", server, "transfer", "list", "agent-1", "--status", "lapsed")
     assert pathbook(*asked).out == "no transfers\n"
     assert pathbook(*asked, "--output", output_).out in ('{\n  "transfers": []\n}\n', "")
 

@@ -68,8 +68,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     return shop
 
 
-def test_parties_are_authorised_and_shown(shop: Shop) -> None:
-    """A party is authorised, its authorisation revoked, and both are shown; all parties are listed."""
+def test_parties_are_authorized_and_shown(shop: Shop) -> None:
+    """A party is authorized, its authorization is revoked, and both are shown. All parties are listed."""
     given = shop.position(
         "party", "authorize", "agent-1", "--upline", "mask-brand", "--tier", "1", "--region", "Hubei",
         "--from", "2026-01-01T08:00:00+08:00", "--until", "2030-01-01", "--gtin", GTIN,
@@ -133,7 +133,7 @@ def test_an_offer_is_answered_in_every_way(shop: Shop) -> None:
     assert shop.path("1:9")[0] == "mask-brand"
     assert shop.path("1:9")[3] == ["commissioned"]
     assert "offered" in shop.path("1:9", "--corrections")[3]
-    listed = shop.listed("transfers", "transfers", "agent-1")
+    listed = shop.listed("transfers", "transfer", "list", "agent-1")
     offers = {
         each["transfer"]: each["status"] for each in listed if each["transfer"] in (whole, part, no, back)
     }
@@ -143,12 +143,12 @@ def test_an_offer_is_answered_in_every_way(shop: Shop) -> None:
         no: "TRANSFER_STATUS_DECLINED",
         back: "TRANSFER_STATUS_WITHDRAWN",
     }
-    only = shop.listed("transfers", "transfers", "agent-1", "--status", "declined")
+    only = shop.listed("transfers", "transfer", "list", "agent-1", "--status", "declined")
     assert [each["transfer"] for each in only] == [no]
-    shown = shop.listed("transfers", "transfer", part)
+    shown = shop.listed("transfers", "transfer", "show", part)
     assert shown[0]["ranges"] == [{"batch": "1", "first": "2", "last": "9"}]
     assert (shown[0]["units"], shown[0]["accepted_units"]) == ("8", "5")
-    lines = pathbook("transfer", part, "--data", shop._data).out.splitlines()
+    lines = pathbook("transfer", "show", part, "--data", shop._data).out.splitlines()
     assert lines[-3:] == ["deadline  2999-01-01 00:00:00Z", "short     1:9", "damaged   1:2-3"]
 
 
@@ -163,8 +163,8 @@ def test_units_move_in_one_step_and_back(shop: Shop) -> None:
         "record", "--giver", "mask-brand", "--receiver", "shop-1", "--units", "1:12", *PRICE
     )
     assert shop.said("reverse", wrong, "--party", "shop-1", "--note", "slip")["reversed"] is False
-    shown = ("transfer", wrong, "--data", shop._data)
-    assert "shop-1 asked to reverse it; the other side has to agree" in pathbook(*shown).out
+    shown = ("transfer", "show", wrong, "--data", shop._data)
+    assert "shop-1 asked to reverse it; the other side must agree" in pathbook(*shown).out
     assert shop.said("reverse", wrong, "--party", "mask-brand")["reversed"] is True
     assert "shop-1 asked to reverse it; the other side agreed" in pathbook(*shown).out
     assert shop.path("1:12") == ("mask-brand", "mask-brand", "in_stock", ["commissioned"])
@@ -250,8 +250,8 @@ def test_what_lay_between_a_transfer_and_its_reversal_is_left_out(shop: Shop) ->
     assert all(f"({kind})" in table for kind in kinds[1:5])
 
 
-def test_who_traded_without_authority_is_marked(shop: Shop) -> None:
-    """A hop of a shop that nobody authorised is noted, and fails where authority is required."""
+def test_a_party_that_traded_without_authorization_is_marked(shop: Shop) -> None:
+    """A hop of a shop without an authorization is noted, and fails if the caller requires one."""
     shop.position("record", "--giver", "mask-brand", "--receiver", "shop-1", "--units", "1:40", *PRICE)
     (code,) = shop.listed("codes", "codes", "1:40")
     verify = ("verify", str(code["code"]), "--today", "2026-06-01")
@@ -259,7 +259,7 @@ def test_who_traded_without_authority_is_marked(shop: Shop) -> None:
     checks = ran.json()["checks"]
     assert isinstance(checks, list)
     assert (ran.code, checks[4]["result"]) == (0, "noted")
-    assert "shop-1 never authorised at position" in checks[4]["detail"]
+    assert "shop-1 never authorized at position" in checks[4]["detail"]
     assert shop.ran(*verify, "--require-authorized").code == 5
 
 
@@ -325,7 +325,7 @@ def test_events_are_read_in_order(shop: Shop) -> None:
     assert "party_registered  party=mask-brand kind=PARTY_KIND_BRAND" in table[0]
 
 
-def test_views_are_made_again(shop: Shop) -> None:
+def test_views_are_rebuilt(shop: Shop) -> None:
     """After a rebuild the same questions have the same answers."""
     before = shop.said("stock", "mask-brand")
     ran = pathbook("views", "rebuild", "--data", shop._data)

@@ -91,8 +91,8 @@ def test_a_label_is_held_against_the_event_that_made_the_batch(sold: GetPathResp
     assert result(report, Number.COMMISSIONED) is Result.FAILED
 
 
-def test_a_party_without_a_standing_is_not_passed_over(sold: GetPathResponse) -> None:
-    """Only a consumer has none; a party whose standing is left out is marked, and counted as a hop between parties."""
+def test_a_party_without_an_authorization_status_is_marked(sold: GetPathResponse) -> None:
+    """Only a consumer has no status. A party without one is marked, and counts as a hop between parties."""
     hops = [
         (position, msgspec.structs.replace(terms, receiver_authorization=None))
         for position, terms in checks.standing_hops(replay(sold))
@@ -148,7 +148,7 @@ def test_no_step_can_be_left_out_or_moved(sold: GetPathResponse, data: st.DataOb
         pytest.param(lambda path: setattr(path.steps[2], "receiver", "nobody"), Number.PATH, id="receiver"),
         pytest.param(lambda path: setattr(path.steps[2], "receiver_tier", 9), Number.PATH, id="tier"),
         pytest.param(
-            lambda path: setattr(path.steps[2], "giver_authorization", 5), Number.PATH, id="standing"
+            lambda path: setattr(path.steps[2], "giver_authorization", 5), Number.PATH, id="authorization"
         ),
         pytest.param(lambda path: setattr(path.steps[2], "delivery", 2), Number.PATH, id="delivery"),
         pytest.param(lambda path: setattr(path.steps[2], "corrected", True), Number.PATH, id="hidden hop"),

@@ -321,7 +321,7 @@ def test_a_transfer_of_a_rejected_row_is_told(
     printed = capsys.readouterr().out
     assert "products   1, in 1 batch\n" in printed
     assert (
-        "duplicate rows; 1 transfer of a rejected row stands, too, and is counted with its amount." in printed
+        "duplicate rows. They include 1 recorded transfer of a rejected row, with its amount." in printed
     )
 
 

@@ -162,7 +162,7 @@ def _authorized(hops: Sequence[tuple[int, Terms]], policy: Policy) -> Outcome:
         return Result.FAILED if policy.require_authorized else Result.NOTED, "; ".join(marks)
     if not hops:
         return Result.OK, "there is no hop yet"
-    return Result.OK, "each side stood authorised for the product; who may sell to whom is not judged"
+    return Result.OK, "each side was authorized for the product; who may sell to whom is not judged"
 
 
 def _recalled(path: GetPathResponse, state: UnitState, policy: Policy) -> Outcome:
@@ -207,8 +207,8 @@ def _within_limits(
 
 def _in_words(standing: AuthorizationStatus | None) -> str:
     if standing is None:
-        return "of no standing on record"
-    return standing.name.lower().replace("_", " ").replace("authorized", "authorised")
+        return "has no authorization status"
+    return standing.name.lower().replace("_", " ")
 
 
 def _shown(price: Money) -> str:
