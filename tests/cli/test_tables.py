@@ -38,7 +38,7 @@ WIDEST = 100
         (["ladder", "1"], "tier 3       40  210.00  210.00  210.00  210.00         70.0%     300.00  CNY"),
         (["ladder", "--gtin", "06901234500011"], "consumer      1"),
         (["stock", "agent-4"], "2028-08-17"),
-        (["path", "1:90"], "cloud stock    agent-5 owns it, but it lies with mask-brand"),
+        (["path", "1:90"], "cloud stock    agent-5 owns it, but mask-brand has it"),
         (["path", "1:99", "--as-of", "14"], "It never left mask-brand."),
         (["path", "1:0", "--corrections"], "offered"),
         (["events", "read", "--limit", "1"], "party_registered  party=mask-brand kind=PARTY_KIND_BRAND"),

@@ -99,7 +99,7 @@ def _ask(settings: Settings, server: str, code: str, today: datetime.date | None
         ("The buyer scans the box:", ["verify", code, *day]),
         ("The brand asks what each tier paid:", ["ladder", str(NEW)]),
         ("Agent 5 looks at its stock:", ["stock", AGENTS[-1], *day]),
-        ("And one of the boxes that agent 5 owns, but never had:", ["path", f"{NEW}:{CLOUD}"]),
+        ("Here is a box that agent 5 owns, but never had:", ["path", f"{NEW}:{CLOUD}"]),
     ):
         on_stderr = settings.output is not Output.TABLE
         click.echo(f"\n{sentence}\n\n$ pathbook {shlex.join(command_line)}\n", err=on_stderr)
@@ -145,10 +145,10 @@ class Story:
         self._make("M24-F", 20, made=700, expires_in=9)
 
     def _grow_old(self) -> None:
-        self._print(700, f"{BRAND} makes 20 boxes, lot M24-F. They expire in nine days from now.")
+        self._print(700, f"{BRAND} makes 20 boxes, lot M24-F. They expire nine days from now.")
         for hop, (giver, receiver) in enumerate(_links()):
             self._record(giver, receiver, (OLD, 0, 19), PRICES[hop], 690 - 30 * hop)
-        self._print(570, "They go down all five tiers, 150, 180, 210, 240, 270, and lie with agent-5 since.")
+        self._print(570, "They go down all five tiers, 150, 180, 210, 240, 270, and stay with agent-5.")
 
     def _sell_down(self) -> None:
         self._print(160, f"{BRAND} makes 100 boxes, lot M26-A.")

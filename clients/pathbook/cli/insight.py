@@ -66,7 +66,7 @@ def stock(settings: Settings, *, party: str, today: datetime.date) -> None:
     """Show what PARTY has in stock.
 
     The table counts the units that it owns, that are in its custody, and that are reserved for offers. The batch
-    that expires first stands first.
+    that expires first is first.
     """
     from pathbook.cli import output
     from pathbook.cli.output import Column

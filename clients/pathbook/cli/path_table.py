@@ -141,7 +141,7 @@ def _now(path: GetPathResponse, shown: Sequence[PathStep]) -> str:
     state = output.word(UnitState.DESCRIPTOR, run.state) + (f", packed in {run.sscc}" if run.sscc else "")
     pairs = [("owner", run.owner), ("custodian", run.custodian), ("state", state)]
     if run.owner != run.custodian:
-        pairs.append(("cloud stock", f"{run.owner} owns it, but it lies with {run.custodian}"))
+        pairs.append(("cloud stock", f"{run.owner} owns it, but {run.custodian} has it"))
     pairs += [
         ("recalled", f"since position {recall.position}: {recall.note or 'no reason given'}")
         for recall in path.batch.recalls
