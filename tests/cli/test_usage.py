@@ -29,7 +29,7 @@ def slow_modules(program: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "part"),
     [
         (["nonsense"], "No such command 'nonsense'"),
         (["stock"], "Missing argument 'PARTY'"),
@@ -68,17 +68,17 @@ def slow_modules(program: str) -> list[str]:
         (["demo", "--database", "postgresql://h/books"], "Leave out --database"),
     ],
 )
-def test_a_mistake_in_the_command_line_is_named(arguments: list[str], said: str) -> None:
-    """A command that was not understood exits 2, says what to write instead, and prints no answer."""
+def test_a_mistake_in_the_command_line_is_named(arguments: list[str], part: str) -> None:
+    """A wrong command line exits 2, says what to write instead, and prints no answer."""
     ran = pathbook(*arguments)
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith("pathbook: USAGE: ")
-    assert said in ran.err
+    assert part in ran.err
     assert "--help'" in ran.err
 
 
 def test_a_script_reads_the_error_as_an_object() -> None:
-    """With JSON asked for, before or after the verb, stderr is the error as one object and nothing else."""
+    """As JSON, before or after the verb, stderr is one object with the error, and nothing else."""
     for asked in (["--output", "json", "stock"], ["stock", "--nonsense", "--output=jsonl"], ["nonsense"]):
         ran = pathbook(*asked, *([] if len(asked) > 1 else ["--output", "json"]))
         error = json.loads(ran.err)["error"]
@@ -103,7 +103,7 @@ def test_without_a_verb_the_help_is_printed(verb: list[str]) -> None:
     assert ran.out == pathbook(*verb, "--help").out
 
 
-def test_an_option_goes_before_the_environment(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_option_overrides_the_environment(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two places in the environment are a usage error. An option overrides both."""
     monkeypatch.setenv("PATHBOOK_SERVER", NOWHERE)
     monkeypatch.setenv("PATHBOOK_DATA", "nowhere")
@@ -135,7 +135,7 @@ def test_views_that_are_no_database_may_be_deleted(demo: Path, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("verb", list(VERBS))
-def test_every_verb_explains_itself(verb: str) -> None:
+def test_every_verb_has_a_help(verb: str) -> None:
     """Each verb can be imported, and --help describes it."""
     ran = pathbook(verb, "--help")
     assert (ran.code, ran.err) == (0, "")
@@ -166,7 +166,7 @@ def test_a_server_out_of_reach_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> 
     assert NOWHERE in ran.err
 
 
-def test_reading_a_misspelt_directory_does_not_make_it(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_reading_a_misspelt_directory_does_not_create_it(tmp_path_factory: pytest.TempPathFactory) -> None:
     """A directory without books is named, and is not created."""
     directory = tmp_path_factory.mktemp("empty") / "boook"
     ran = pathbook("--data", str(directory), "stock", "agent-1")
@@ -175,7 +175,7 @@ def test_reading_a_misspelt_directory_does_not_make_it(tmp_path_factory: pytest.
     assert not directory.exists()
 
 
-def test_books_that_cannot_be_opened_are_said_to_be_so(demo: Path, tmp_path: Path) -> None:
+def test_books_that_cannot_be_opened_are_named(demo: Path, tmp_path: Path) -> None:
     """Books without their key, or with a broken log, are not opened, and the message says why."""
     keyless = shutil.copytree(demo, tmp_path / "keyless")
     (keyless / "codes.key").unlink()
