@@ -342,4 +342,4 @@ def test_people_get_a_table(tmp_path: Path, target: str, capsys: pytest.CaptureF
         "",
     ]
     assert lines[10] == "  4  QUANTITY_ZERO: bottles_sold is 0: nothing was moved."
-    assert lines[-1] == "... and 5 more: --output json lists all."
+    assert lines[-1] == "... and 5 more. --output json lists all of them."
