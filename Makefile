@@ -40,7 +40,7 @@ clean: ## remove what make and the tools made
 
 # A stamp says what stands in the virtual environment, so that a second run installs nothing.
 $(VENV)/installed: pyproject.toml
-	$(call install,.)
+	$(call install,.[server])
 	@touch $@
 
 $(VENV)/installed-dev: pyproject.toml
