@@ -36,7 +36,7 @@ __version__: str
 if not TYPE_CHECKING:  # or every misspelt name would be a text to a type checker
 
     def __getattr__(name: str) -> str:
-        """Look the version up when it is asked for: the look-up takes longer to load than this module."""
+        """Look the version up when it is asked for: what does so takes a third as long to load as the client."""
         if name != "__version__":
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from importlib import metadata
