@@ -1,4 +1,7 @@
-"""The server inside this process, for ``--data DIR``: the one module here that knows the server's own."""
+"""The server inside this process, for ``--data DIR``: the one module here that knows the server's own.
+
+It takes what the extra `server` installs: without it, importing this module raises click.UsageError.
+"""
 
 import contextlib
 import logging
@@ -12,14 +15,24 @@ import click
 from pathbook.cli.settings import Books
 from pathbook.ledger.gc_tuning import collect_rarely
 from pathbook.ledger.serials import BookKey, print_book_key
-from pathbook.services.clock import now
-from pathbook.services.run.follower_process import carry
-from pathbook.services.run.in_thread import running
-from pathbook.services.run.logs import configure_log
-from pathbook.services.run.serve import serve as serve_until_told
-from pathbook.services.run.settings import Settings
-from pathbook.services.run.signals import stopping
-from pathbook.services.storage import EVENTS_FILE, KEY_FILE, VIEWS_FILE, Storage, has_books
+
+try:
+    from pathbook.services.clock import now
+    from pathbook.services.run.follower_process import carry
+    from pathbook.services.run.in_thread import running
+    from pathbook.services.run.logs import configure_log
+    from pathbook.services.run.serve import serve as serve_until_told
+    from pathbook.services.run.settings import Settings
+    from pathbook.services.run.signals import stopping
+    from pathbook.services.storage import EVENTS_FILE, KEY_FILE, VIEWS_FILE, Storage, has_books
+except ModuleNotFoundError as error:
+    # Every verb that opens books imports this module when it runs, so all of them say it here.
+    missing = (error.name or "pathbook").partition(".")[0]
+    if missing == "pathbook":
+        raise  # a mistake of ours
+    raise click.UsageError(
+        f"This needs the server, and {missing} is not installed: pip install 'pathbook[server]'."
+    ) from error
 
 if TYPE_CHECKING:  # loaded where something is measured
     from pathbook.services.measuring import Measuring

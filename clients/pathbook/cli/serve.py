@@ -24,8 +24,9 @@ def serve(settings: Settings, *, listen: str, workers: int, no_follow: bool) -> 
     It runs until it is told to stop; its log goes to stderr. A PostgreSQL that may lose what it has acknowledged is
     served with --allow-event-loss.
     """
-    books = settings.books()
     from pathbook.cli import local
+
+    books = settings.books()
 
     def ready(place: str, address: str) -> None:
         click.echo(f"Serving {place} on {address}")
@@ -42,7 +43,6 @@ def follow(settings: Settings) -> None:
     It runs until it is told to stop, beside servers that leave it the views ('pathbook serve --no-follow').
     Its log goes to stderr.
     """
-    books = settings.books()
     from pathbook.cli import local
 
-    local.follow(books)
+    local.follow(settings.books())

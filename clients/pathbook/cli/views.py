@@ -21,10 +21,10 @@ def rebuild(settings: Settings) -> None:
 
     A server that has them open may go on; one that was interrupted is gone on with.
     """
-    books = settings.books()
     from pathbook.cli import local
     from pathbook.cli.progress import Progress
 
+    books = settings.books()
     with Progress() as progress:
         place, events = local.rebuild(books, progress.of("events"))
     if settings.output is Output.TABLE:
