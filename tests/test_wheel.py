@@ -88,7 +88,7 @@ from pathbook.verify.checks import read_code
 with Client("127.0.0.1:50551", book="book") as client:
     reveal_type(client.record_transfer(giver="a", receiver="b", units=select(), unit_price=(1, "CNY")))
     reveal_type(client.get_path((1, 0)))
-    reveal_type(client.get_path((1, 0)).steps[0].unit_price.amount_minor)
+    reveal_type(client.get_path((1, 0)).steps[0].terms.unit_price.amount_minor)
     reveal_type(read_code("code"))
     reveal_type(pathbook.client.__version__)
     client.get_path((1, 0)).step
