@@ -1,4 +1,4 @@
-# Everything starts here, with nothing installed but Python 3.11 and make: `make help` lists it.
+# Every task starts here and needs only Python 3.11 and make: `make help` lists the tasks.
 
 PYTHON ?= python3
 VENV := .venv
@@ -7,16 +7,16 @@ BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all lint format proto proto-image clean
 
-help: ## list what make can do
+help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
-demo: $(VENV)/installed ## play the story of a box of masks on a fresh book
+demo: $(VENV)/installed ## play the story of a box of masks on a fresh book, then ask the book about it
 	@$(BIN)/pathbook demo
 
-test: lint ## lint, types, import contracts, the contract's own checks, and all tests but the heavy ones
+test: lint ## run lint, types, import contracts, the checks of the proto files, and all tests except the heavy ones
 	@$(BIN)/pytest
 
-test-all: lint ## the same with the heavy tests
+test-all: lint ## run the same, and the heavy tests
 	@$(BIN)/pytest -m "heavy or not heavy"
 
 lint: $(VENV)/installed-dev
@@ -24,23 +24,23 @@ lint: $(VENV)/installed-dev
 	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/mypy --no-error-summary
 
-format: $(VENV)/installed-dev ## lay out the Python as the checks want it
+format: $(VENV)/installed-dev ## format the Python files and fix what ruff can fix
 	@$(BIN)/ruff check --quiet --fix-only
 	@$(BIN)/ruff format --quiet
 
-proto: $(VENV)/installed-dev ## write the Python beside the .proto files
+proto: $(VENV)/installed-dev ## generate the Python code beside the .proto files
 	@$(BIN)/python proto/generate.py
 
-proto-image: $(VENV)/installed-dev ## accept the contract as it is now: later changes are held against this image
+proto-image: $(VENV)/installed-dev ## accept the contract as it is now: later changes are compared with this image
 	@$(BIN)/buf build proto --exclude-source-info --output proto/image.binpb
 
-clean: ## remove what make and the tools made
+clean: ## remove everything that make and the tools created
 	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# A stamp says what stands in the virtual environment, so that a second run installs nothing.
+# A stamp file says what the virtual environment has, so that a second run installs nothing.
 $(VENV)/installed: pyproject.toml
-	$(call install,.)
+	$(call install,.[server])
 	@touch $@
 
 $(VENV)/installed-dev: pyproject.toml
@@ -49,7 +49,7 @@ $(VENV)/installed-dev: pyproject.toml
 
 define install
 	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else \
-	"Pathbook needs Python 3.11 or newer, and this is %d.%d: say make PYTHON=python3.11" % sys.version_info[:2])'
+	"Pathbook needs Python 3.11 or newer, and this is %d.%d: run make PYTHON=python3.11" % sys.version_info[:2])'
 	@echo "Installing into $(VENV), once ..." >&2
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '$(1)'

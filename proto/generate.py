@@ -56,7 +56,7 @@ def main(arguments: list[str]) -> int:
     present = generated(ROOT)
     differing = [path for path in sorted(wanted | present) if wanted.get(path) != present.get(path)]
     for path in differing:
-        print(f"{path} {'differs from the contract: run `make proto`' if check else 'is written anew'}")
+        print(f"{path} {'differs from the contract: run `make proto`' if check else 'is rewritten'}")
         if not check:
             write(ROOT / path, wanted.get(path))
     return 1 if check and differing else 0

@@ -10,35 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from stdnum import ean
 
+from pathbook.ledger import events
 from pathbook.ledger.commands import DIGEST_BYTES
-from pathbook.ledger.events import (
-    AuthorizationRevoked,
-    BatchCommissioned,
-    CasePacked,
-    CaseUnpacked,
-    Discrepancy,
-    Event,
-    PartyAuthorized,
-    PartyRegistered,
-    ProductRegistered,
-    PurchaseConfirmed,
-    RecallLifted,
-    ReturnLine,
-    ReversalAsked,
-    Terms,
-    TransferAccepted,
-    TransferDeclined,
-    TransferLapsed,
-    TransferOffered,
-    TransferRecorded,
-    TransferReversed,
-    TransferWithdrawn,
-    UnitsDelivered,
-    UnitsRecalled,
-    UnitsReturned,
-    UnitsSold,
-    UnitsWrittenOff,
-)
+from pathbook.ledger.events import Event, Terms
 from pathbook.ledger.values import (
     CONSUMER_PREFIX,
     MAX_AMOUNT_MINOR,
@@ -92,7 +66,7 @@ batches: Final = st.integers(1, MAX_BATCH_NUMBER)
 times: Final = st.integers(_YEAR_1900, _YEAR_2100)
 dates: Final = st.dates()
 tiers: Final = st.none() | st.integers(0, MAX_TIER)
-standings: Final = st.sampled_from(AuthorizationStatus)
+statuses: Final = st.sampled_from(AuthorizationStatus)
 money: Final = st.builds(Money, st.integers(0, MAX_AMOUNT_MINOR), st.sampled_from(_CURRENCIES))
 
 
@@ -118,8 +92,8 @@ transfer_terms: Final = st.builds(
     delivery=st.sampled_from(Delivery),
     giver_tier=tiers,
     receiver_tier=tiers,
-    giver_authorization=standings,
-    receiver_authorization=standings,
+    giver_authorization=statuses,
+    receiver_authorization=statuses,
 ).filter(lambda terms: terms.giver != terms.receiver)
 sale_terms: Final = st.builds(
     Terms,
@@ -130,16 +104,16 @@ sale_terms: Final = st.builds(
     delivery=st.sampled_from(Delivery),
     giver_tier=tiers,
     receiver_tier=st.none(),
-    giver_authorization=standings,
+    giver_authorization=statuses,
     receiver_authorization=st.none(),
 )
-discrepancies: Final = st.builds(Discrepancy, kind=st.sampled_from(DiscrepancyKind), ranges=ranges())
-return_lines: Final = st.builds(ReturnLine, transfer=positions, terms=transfer_terms | sale_terms)
+discrepancies: Final = st.builds(events.Discrepancy, kind=st.sampled_from(DiscrepancyKind), ranges=ranges())
+return_lines: Final = st.builds(events.ReturnLine, transfer=positions, terms=transfer_terms | sale_terms)
 
 EVENTS: Final[dict[type[Event], SearchStrategy[Event]]] = {
-    PartyRegistered: st.builds(PartyRegistered, party=parties, kind=st.sampled_from(PartyKind)),
-    PartyAuthorized: st.builds(
-        PartyAuthorized,
+    events.PartyRegistered: st.builds(events.PartyRegistered, party=parties, kind=st.sampled_from(PartyKind)),
+    events.PartyAuthorized: st.builds(
+        events.PartyAuthorized,
         upline=parties,
         party=parties,
         tier=st.integers(1, MAX_TIER),
@@ -148,14 +122,18 @@ EVENTS: Final[dict[type[Event], SearchStrategy[Event]]] = {
         valid_from=times,
         valid_until=st.none() | times,
     ),
-    AuthorizationRevoked: st.builds(
-        AuthorizationRevoked, authorization=positions, upline=parties, party=parties, revoked_from=times
+    events.AuthorizationRevoked: st.builds(
+        events.AuthorizationRevoked,
+        authorization=positions,
+        upline=parties,
+        party=parties,
+        revoked_from=times,
     ),
-    ProductRegistered: st.builds(
-        ProductRegistered, product=gtins, brand=parties, name=texts, suggested_price=money
+    events.ProductRegistered: st.builds(
+        events.ProductRegistered, product=gtins, brand=parties, name=texts, suggested_price=money
     ),
-    BatchCommissioned: st.builds(
-        BatchCommissioned,
+    events.BatchCommissioned: st.builds(
+        events.BatchCommissioned,
         batch=batches,
         product=gtins,
         brand=parties,
@@ -165,49 +143,68 @@ EVENTS: Final[dict[type[Event], SearchStrategy[Event]]] = {
         expires_on=st.none() | dates,
         suggested_price=money,
     ),
-    TransferOffered: st.builds(TransferOffered, terms=transfer_terms, deadline=st.none() | times),
-    TransferAccepted: st.builds(
-        TransferAccepted,
+    events.TransferOffered: st.builds(
+        events.TransferOffered, terms=transfer_terms, deadline=st.none() | times
+    ),
+    events.TransferAccepted: st.builds(
+        events.TransferAccepted,
         transfer=positions,
         terms=transfer_terms,
         discrepancies=st.lists(discrepancies, max_size=3).map(tuple),
         unpacked=_several(ssccs),
     ),
-    TransferDeclined: st.builds(
-        TransferDeclined, transfer=positions, giver=parties, receiver=parties, ranges=ranges(), note=texts
+    events.TransferDeclined: st.builds(
+        events.TransferDeclined,
+        transfer=positions,
+        giver=parties,
+        receiver=parties,
+        ranges=ranges(),
+        note=texts,
     ),
-    TransferWithdrawn: st.builds(
-        TransferWithdrawn, transfer=positions, giver=parties, receiver=parties, ranges=ranges()
+    events.TransferWithdrawn: st.builds(
+        events.TransferWithdrawn, transfer=positions, giver=parties, receiver=parties, ranges=ranges()
     ),
-    TransferLapsed: st.builds(
-        TransferLapsed, transfer=positions, giver=parties, receiver=parties, ranges=ranges()
+    events.TransferLapsed: st.builds(
+        events.TransferLapsed, transfer=positions, giver=parties, receiver=parties, ranges=ranges()
     ),
-    TransferRecorded: st.builds(TransferRecorded, terms=transfer_terms),
-    ReversalAsked: st.builds(ReversalAsked, transfer=positions, party=parties, note=texts),
-    TransferReversed: st.builds(TransferReversed, transfer=positions, terms=transfer_terms, party=parties),
-    UnitsDelivered: st.builds(
-        UnitsDelivered, custodian=parties, receiver=parties | consumers, ranges=ranges()
+    events.TransferRecorded: st.builds(events.TransferRecorded, terms=transfer_terms),
+    events.ReversalAsked: st.builds(events.ReversalAsked, transfer=positions, party=parties, note=texts),
+    events.TransferReversed: st.builds(
+        events.TransferReversed, transfer=positions, terms=transfer_terms, party=parties
     ),
-    UnitsSold: st.builds(UnitsSold, terms=sale_terms),
-    PurchaseConfirmed: st.builds(PurchaseConfirmed, consumer=consumers, ranges=ranges(), price_paid=money),
-    UnitsReturned: st.builds(
-        UnitsReturned,
+    events.UnitsDelivered: st.builds(
+        events.UnitsDelivered, custodian=parties, receiver=parties | consumers, ranges=ranges()
+    ),
+    events.UnitsSold: st.builds(events.UnitsSold, terms=sale_terms),
+    events.PurchaseConfirmed: st.builds(
+        events.PurchaseConfirmed, consumer=consumers, ranges=ranges(), price_paid=money
+    ),
+    events.UnitsReturned: st.builds(
+        events.UnitsReturned,
         owner=parties | consumers,
         lines=st.lists(return_lines, min_size=1, max_size=3).map(tuple),
         note=texts,
     ),
-    UnitsWrittenOff: st.builds(
-        UnitsWrittenOff, party=parties, ranges=ranges(), state=st.sampled_from(_WRITTEN_OFF), note=texts
+    events.UnitsWrittenOff: st.builds(
+        events.UnitsWrittenOff,
+        party=parties,
+        ranges=ranges(),
+        state=st.sampled_from(_WRITTEN_OFF),
+        note=texts,
     ),
-    CasePacked: st.builds(CasePacked, sscc=ssccs, party=parties, ranges=ranges(), cases=_several(ssccs))
-    | st.builds(CasePacked, sscc=ssccs, party=parties, ranges=st.just(()), cases=_several(ssccs, least=1)),
-    CaseUnpacked: st.builds(CaseUnpacked, sscc=ssccs, party=parties),
-    UnitsRecalled: batches.flatmap(
+    events.CasePacked: st.builds(
+        events.CasePacked, sscc=ssccs, party=parties, ranges=ranges(), cases=_several(ssccs)
+    )
+    | st.builds(
+        events.CasePacked, sscc=ssccs, party=parties, ranges=st.just(()), cases=_several(ssccs, least=1)
+    ),
+    events.CaseUnpacked: st.builds(events.CaseUnpacked, sscc=ssccs, party=parties),
+    events.UnitsRecalled: batches.flatmap(
         lambda batch: st.builds(
-            UnitsRecalled, brand=parties, batch=st.just(batch), ranges=ranges(batch), note=texts
+            events.UnitsRecalled, brand=parties, batch=st.just(batch), ranges=ranges(batch), note=texts
         )
     ),
-    RecallLifted: st.builds(RecallLifted, recall=positions, brand=parties, batch=batches),
+    events.RecallLifted: st.builds(events.RecallLifted, recall=positions, brand=parties, batch=batches),
 }
 """One strategy for each kind of event."""
 

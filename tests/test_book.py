@@ -10,16 +10,9 @@ import msgspec
 import pytest
 from hypothesis import settings
 
+from pathbook.ledger import commands
 from pathbook.ledger.book import Answer, memory, writer
-from pathbook.ledger.commands import (
-    AcceptTransfer,
-    Command,
-    OfferTransfer,
-    PackCase,
-    RegisterParty,
-    ReturnUnits,
-    UnpackCase,
-)
+from pathbook.ledger.commands import Command
 from pathbook.ledger.events import Event, TransferLapsed, TransferRecorded
 from pathbook.ledger.refusals import Reason, Refusal
 from pathbook.ledger.rules.deciding import decide
@@ -89,7 +82,9 @@ def test_a_repeat_is_known_while_the_views_know_nothing_of_it(place: Path) -> No
     with library(place, follow=False) as opened:
         ask(opened, *BEGINNING)
         first = positions(ask(opened, record("x"), record("y")))
-        assert positions(ask(opened, RegisterParty(request_id="z", party="zoe", kind=PartyKind.SHOP))) == [7]
+        assert positions(
+            ask(opened, commands.RegisterParty(request_id="z", party="zoe", kind=PartyKind.SHOP))
+        ) == [7]
         assert positions(ask(opened, record("x"), record("y"))) == first
     with library(place, follow=False) as opened:
         assert positions(ask(opened, record("y"), record("x"))) == [6, 5]
@@ -135,7 +130,7 @@ def test_the_books_clock_never_runs_backwards(place: Path) -> None:
 def test_an_offer_lapses_by_itself_at_its_deadline(place: Path, restart: bool) -> None:
     """The writer ends it when its time has come, also when it was offered before a restart."""
     clock = Clock()
-    offer = OfferTransfer(
+    offer = commands.OfferTransfer(
         request_id="5",
         giver="acme",
         receiver="ann",
@@ -151,7 +146,9 @@ def test_an_offer_lapses_by_itself_at_its_deadline(place: Path, restart: bool) -
             opened = stack.enter_context(library(place, clock))
         clock.now = NOON + 2 * DAY
         refused, accepted = ask(
-            opened, AcceptTransfer(request_id="6", receiver="ann", transfer=5), record("7", 10_000_000)
+            opened,
+            commands.AcceptTransfer(request_id="6", receiver="ann", transfer=5),
+            record("7", 10_000_000),
         )
         assert isinstance(refused, Refusal)
         assert refused.reason is Reason.TRANSFER_ANSWERED
@@ -167,7 +164,7 @@ def test_an_offer_lapses_by_itself_at_its_deadline(place: Path, restart: bool) -
 def test_an_idle_book_lapses_offers_too(place: Path) -> None:
     """Nobody has to write for an offer to end."""
     clock = Clock()
-    offer = OfferTransfer(
+    offer = commands.OfferTransfer(
         request_id="5",
         giver="acme",
         receiver="ann",
@@ -206,14 +203,14 @@ def test_a_loose_case_moves_where_the_views_still_have_it_on_a_pallet(place: Pat
     """What was unpacked behind the views' back is loose, though its pallet is not at hand."""
     case, pallet = "106141412345678908", "106141412345678915"
     packing = (
-        PackCase(request_id="a", party="acme", sscc=case, units=Selection((UnitRange(1, 0, 9),))),
-        PackCase(request_id="b", party="acme", sscc=pallet, units=Selection(cases=(case,))),
+        commands.PackCase(request_id="a", party="acme", sscc=case, units=Selection((UnitRange(1, 0, 9),))),
+        commands.PackCase(request_id="b", party="acme", sscc=pallet, units=Selection(cases=(case,))),
     )
     with library(place) as opened:
         positions(ask(opened, *BEGINNING, *packing))
         follower_stands_at(place, 6)
     with library(place, follow=False) as opened:
-        positions(ask(opened, UnpackCase(request_id="c", party="acme", sscc=pallet)))
+        positions(ask(opened, commands.UnpackCase(request_id="c", party="acme", sscc=pallet)))
     with library(place, follow=False) as opened:
         moved = msgspec.structs.replace(record("d"), units=Selection(cases=(case,)))
         assert positions(ask(opened, moved)) == [8]
@@ -227,7 +224,7 @@ def test_a_refusal_knows_what_another_writer_did(place: Path) -> None:
         (refused,) = ask(one, bob)
         assert isinstance(refused, Refusal)
         assert refused.reason is Reason.PARTY_UNKNOWN
-        positions(ask(two, RegisterParty(request_id="bob", party="bob", kind=PartyKind.AGENT)))
+        positions(ask(two, commands.RegisterParty(request_id="bob", party="bob", kind=PartyKind.AGENT)))
         assert positions(ask(one, bob)) == [6]
 
 
@@ -240,7 +237,9 @@ def test_a_return_may_span_more_transfers_than_one_statement_names(
     monkeypatch.setattr(streams, "POSITIONS_PER_STATEMENT_MAX", 7)
     with library(place) as opened:
         units = Selection((UnitRange(1, 0, 39),))
-        assert positions(ask(opened, ReturnUnits(request_id="back", owner="ann", units=units))) == [45]
+        assert positions(ask(opened, commands.ReturnUnits(request_id="back", owner="ann", units=units))) == [
+            45
+        ]
 
 
 def test_a_backup_that_is_put_back_is_the_book_again(place: Path) -> None:
@@ -265,7 +264,7 @@ def test_a_brand_that_cannot_be_begins_no_book(place: Path) -> None:
     with library(place) as opened:
         before = threading.active_count()
         for number in range(20):
-            command = RegisterParty(request_id="1", party="", kind=PartyKind.BRAND)
+            command = commands.RegisterParty(request_id="1", party="", kind=PartyKind.BRAND)
             (refused,) = opened.submit(f"book{number}", [command]).result(PATIENCE)
             assert isinstance(refused, Refusal)
         assert threading.active_count() == before
@@ -275,7 +274,7 @@ def test_many_offers_due_at_once_all_lapse(place: Path, monkeypatch: pytest.Monk
     """What does not lapse with one group lapses with the next."""
     monkeypatch.setattr(writer, "GROUP_LAPSES_MAX", 3)
     offers = [
-        OfferTransfer(
+        commands.OfferTransfer(
             request_id=f"o{number}",
             giver="acme",
             receiver="ann",

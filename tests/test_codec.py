@@ -58,11 +58,11 @@ def test_what_is_written_is_read_back(kind: type[Event], data: st.DataObject) ->
 
 
 def test_every_kind_of_event_is_known() -> None:
-    """The union, the strategies and the contract name the same kinds, in the same order."""
-    kinds = [kind.__name__ for kind in get_args(Event)]
+    """The union, the strategies and the contract name the same kinds."""
+    kinds = {kind.__name__ for kind in get_args(Event)}
     contract = events_pb2.Event.DESCRIPTOR.oneofs_by_name["kind"].fields
-    assert [kind.__name__ for kind in EVENTS] == kinds
-    assert [kind.message_type and kind.message_type.name for kind in contract] == kinds
+    assert {kind.__name__ for kind in EVENTS} == kinds
+    assert {kind.message_type.name for kind in contract if kind.message_type} == kinds
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_times_are_kept_to_the_microsecond(time: int) -> None:
 @pytest.mark.parametrize("time", [EARLIEST_TIME - 1, LATEST_TIME + 1])
 def test_a_time_beyond_the_calendar_is_never_written(time: int) -> None:
     """A time that no reader would take is a mistake of ours, and nothing is written."""
-    with pytest.raises(AssertionError, match=f"no Timestamp can say {time} microseconds"):
+    with pytest.raises(AssertionError, match=f"no Timestamp can hold {time} microseconds"):
         written(msgspec.structs.replace(PARTY, recorded_at=time))
 
 

@@ -16,11 +16,23 @@ from tests.services.masks import begin
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
+PROSE = [
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "README.md",
+    "clients/pathbook/importing/recipes/README.md",
+    "tests/bench/decade/README.md",
+]
 PATHBOOK = "from pathbook.cli.main import main; main()"
 PATIENCE = 120.0
 """How long (seconds) a documented command may take."""
 
 BEHIND = "$ "
+
+LONGEST_MEAN = 20
+"""Words that a sentence has at most, in the mean: beyond it a reader has to go back to its beginning."""
+
+MADE_BY_TOOLS = ("_pb2.py", "_pb2.pyi", "_pb2_grpc.py", "_pb2_grpc.pyi")
 
 
 def printed(line: str, directory: Path) -> list[str]:
@@ -88,3 +100,48 @@ def test_every_file_that_the_documents_name_exists() -> None:
     assert len(named) > 20
     missing = [name for name in named if not (ROOT / name).exists()]
     assert missing == []
+
+
+def sentences(text: str) -> list[str]:
+    """Return the sentences of a document's paragraphs and lists, without code blocks, tables and headings."""
+    prose = re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
+    prose = re.sub(r"^(?:#|\|).*$", "", prose, flags=re.MULTILINE)
+    prose = re.sub(r"^ *(?:[-*]|\d+\.) +", "\n\n", prose, flags=re.MULTILINE)
+    prose = re.sub(r"`[^`]*`", "Code", prose.replace("**", ""))
+    paragraphs = (" ".join(paragraph.split()) for paragraph in re.split(r"\n\s*\n", prose))
+    found = [re.split(r"(?<=[.?!]) (?=[\"(\[]*[A-Z0-9])", paragraph) for paragraph in paragraphs if paragraph]
+    return [sentence for split in found for sentence in split]
+
+
+@pytest.mark.parametrize("name", PROSE)
+def test_sentences_are_short(name: str) -> None:
+    """The sentences of a document have fewer words in the mean than a reader keeps in mind."""
+    found = sentences((ROOT / name).read_text("utf-8"))
+    assert len(found) > 10
+    assert sum(len(sentence.split()) for sentence in found) / len(found) < LONGEST_MEAN
+
+
+def test_a_sentence_ends_with_its_full_stop_its_item_or_its_paragraph() -> None:
+    """Sentences are counted as a reader would: a list item is one at least, and code in it is one word."""
+    text = (
+        "# Not this\n\nOne `two three`. Four\nfive: six (0.5).\n\n- Seven\n- eight, nine\n\n| not | this |\n"
+    )
+    assert sentences(text) == ["One Code.", "Four five: six (0.5).", "Seven", "eight, nine"]
+
+
+def test_every_name_that_the_architecture_uses_is_in_the_code() -> None:
+    """A module, class, function, constant or option that ARCHITECTURE.md names is there under that name."""
+    code = "\n".join(
+        path.read_text("utf-8")
+        for root in ("ledger", "services", "clients", "proto", "tests")
+        for path in (ROOT / root).rglob("*.p*")
+        if path.suffix in {".py", ".proto"}
+        and not path.name.endswith(MADE_BY_TOOLS)
+        and path != Path(__file__)  # a name in this test is not in use
+    )
+    code += (ROOT / "pyproject.toml").read_text("utf-8") + (ROOT / "Makefile").read_text("utf-8")
+    known = set(re.findall(r"\w+", code))
+    prose = re.sub(r"^```.*?^```$", "", ARCHITECTURE, flags=re.DOTALL | re.MULTILINE)
+    named = {word for span in re.findall(r"`([\w.]+)`", prose) for word in span.split(".") if word}
+    assert len(named) > 20
+    assert sorted(named - known) == []

@@ -6,28 +6,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from pathbook.ledger import commands
 from pathbook.ledger.book import Answer
-from pathbook.ledger.commands import (
-    AcceptTransfer,
-    AuthorizeParty,
-    Command,
-    CommissionBatch,
-    ConfirmPurchase,
-    DeclineTransfer,
-    DeliverUnits,
-    LiftRecall,
-    PackCase,
-    RecallUnits,
-    RegisterParty,
-    RegisterProduct,
-    ReturnUnits,
-    ReverseTransfer,
-    RevokeAuthorization,
-    SellUnits,
-    UnpackCase,
-    WithdrawTransfer,
-    WriteOffUnits,
-)
+from pathbook.ledger.commands import Command
 from pathbook.ledger.refusals import Refusal
 from pathbook.ledger.values import Money, PartyKind, Quantity, Selection, UnitRange, UnitState
 from tests.books import BEGINNING, PATIENCE, ask, library, positions, record
@@ -45,10 +26,10 @@ PRICE = Money(1, "CNY")
 def texts(text: str) -> list[Command]:
     """Return a request for each place where a text may stand, with everything else as it should be."""
     request_id = "hostile"
-    product = RegisterProduct(
+    product = commands.RegisterProduct(
         request_id=request_id, brand="acme", product=BALM, name="balm", suggested_price=PRICE
     )
-    batch = CommissionBatch(
+    batch = commands.CommissionBatch(
         request_id=request_id,
         brand="acme",
         product=MASK,
@@ -60,12 +41,12 @@ def texts(text: str) -> list[Command]:
     replace = msgspec.structs.replace
     return [
         record(text),
-        RegisterParty(request_id=request_id, party=text, kind=PartyKind.AGENT),
-        AuthorizeParty(request_id=request_id, upline="acme", party="ann", tier=1, region=text),
-        AuthorizeParty(request_id=request_id, upline=text, party="ann", tier=1),
-        AuthorizeParty(request_id=request_id, upline="acme", party=text, tier=1),
-        AuthorizeParty(request_id=request_id, upline="acme", party="ann", tier=1, products=(text,)),
-        RevokeAuthorization(request_id=request_id, upline=text, authorization=1),
+        commands.RegisterParty(request_id=request_id, party=text, kind=PartyKind.AGENT),
+        commands.AuthorizeParty(request_id=request_id, upline="acme", party="ann", tier=1, region=text),
+        commands.AuthorizeParty(request_id=request_id, upline=text, party="ann", tier=1),
+        commands.AuthorizeParty(request_id=request_id, upline="acme", party=text, tier=1),
+        commands.AuthorizeParty(request_id=request_id, upline="acme", party="ann", tier=1, products=(text,)),
+        commands.RevokeAuthorization(request_id=request_id, upline=text, authorization=1),
         replace(product, name=text),
         replace(product, brand=text),
         replace(product, product=text),
@@ -78,21 +59,25 @@ def texts(text: str) -> list[Command]:
         replace(transfer, unit_price=Money(1, text)),
         replace(transfer, units=Selection(cases=(text,))),
         replace(transfer, units=Selection(quantities=(Quantity(1, product=text),))),
-        SellUnits(request_id=request_id, seller="acme", consumer=text, units=sold, unit_price=PRICE),
-        ConfirmPurchase(request_id=request_id, consumer=text, units=sold, price_paid=PRICE),
-        ReturnUnits(request_id=request_id, owner=text, units=sold),
-        ReturnUnits(request_id=request_id, owner="consumer:" + text, units=sold),
-        ReturnUnits(
+        commands.SellUnits(request_id=request_id, seller="acme", consumer=text, units=sold, unit_price=PRICE),
+        commands.ConfirmPurchase(request_id=request_id, consumer=text, units=sold, price_paid=PRICE),
+        commands.ReturnUnits(request_id=request_id, owner=text, units=sold),
+        commands.ReturnUnits(request_id=request_id, owner="consumer:" + text, units=sold),
+        commands.ReturnUnits(
             request_id=request_id,
             owner="consumer:" + text,
             units=Selection(quantities=(Quantity(1, product=MASK),)),
         ),
-        DeliverUnits(request_id=request_id, custodian="acme", receiver="consumer:" + text, units=sold),
-        WriteOffUnits(request_id=request_id, party="acme", units=sold, state=UnitState.LOST, note=text),
-        PackCase(request_id=request_id, party="acme", sscc=text, units=sold),
-        UnpackCase(request_id=request_id, party="acme", sscc=text),
-        RecallUnits(request_id=request_id, brand="acme", batch=1, note=text),
-        DeclineTransfer(request_id=request_id, receiver=text, transfer=1),
+        commands.DeliverUnits(
+            request_id=request_id, custodian="acme", receiver="consumer:" + text, units=sold
+        ),
+        commands.WriteOffUnits(
+            request_id=request_id, party="acme", units=sold, state=UnitState.LOST, note=text
+        ),
+        commands.PackCase(request_id=request_id, party="acme", sscc=text, units=sold),
+        commands.UnpackCase(request_id=request_id, party="acme", sscc=text),
+        commands.RecallUnits(request_id=request_id, brand="acme", batch=1, note=text),
+        commands.DeclineTransfer(request_id=request_id, receiver=text, transfer=1),
     ]
 
 
@@ -101,19 +86,19 @@ def numbers(number: int) -> list[Command]:
     request_id = "hostile"
     transfer, replace = record(request_id), msgspec.structs.replace
     return [
-        AuthorizeParty(request_id=request_id, upline="acme", party="ann", tier=number),
-        RevokeAuthorization(request_id=request_id, upline="acme", authorization=number),
+        commands.AuthorizeParty(request_id=request_id, upline="acme", party="ann", tier=number),
+        commands.RevokeAuthorization(request_id=request_id, upline="acme", authorization=number),
         replace(transfer, units=Selection((UnitRange(number, 0, 0),))),
         replace(transfer, units=Selection((UnitRange(1, number, number),))),
         replace(transfer, units=Selection(quantities=(Quantity(number, batch=1),))),
         replace(transfer, units=Selection(quantities=(Quantity(1, batch=number),))),
-        AcceptTransfer(request_id=request_id, receiver="ann", transfer=number),
-        DeclineTransfer(request_id=request_id, receiver="ann", transfer=number),
-        WithdrawTransfer(request_id=request_id, giver="acme", transfer=number),
-        ReverseTransfer(request_id=request_id, party="acme", transfer=number),
-        RecallUnits(request_id=request_id, brand="acme", batch=number),
-        RecallUnits(request_id=request_id, brand="acme", batch=1, ranges=(UnitRange(1, 0, number),)),
-        LiftRecall(request_id=request_id, brand="acme", recall=number),
+        commands.AcceptTransfer(request_id=request_id, receiver="ann", transfer=number),
+        commands.DeclineTransfer(request_id=request_id, receiver="ann", transfer=number),
+        commands.WithdrawTransfer(request_id=request_id, giver="acme", transfer=number),
+        commands.ReverseTransfer(request_id=request_id, party="acme", transfer=number),
+        commands.RecallUnits(request_id=request_id, brand="acme", batch=number),
+        commands.RecallUnits(request_id=request_id, brand="acme", batch=1, ranges=(UnitRange(1, 0, number),)),
+        commands.LiftRecall(request_id=request_id, brand="acme", recall=number),
     ]
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from pathbook.ledger.refusals import Reason
+from pathbook.ledger.refusals import SENTENCES, Reason
 from pathbook.v1 import refusals_pb2
 
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -34,6 +34,51 @@ FOREIGN: Final = re.compile(
     r"|index[-_]url|find[-_]links|\bregistry\.[a-z]|p[y]pi\.org|p[y]thonhosted",  # where it got its packages
     re.IGNORECASE,
 )
+
+PLAIN_WORDS: Final = {
+    r"anew": "again, or rebuilt",
+    r"(?:at|to) hand(?! over\b)": "loaded, available",
+    r"(?:un)?authoris\w+": "authorize",
+    r"\w{3,}(?:al|gn|tim|an)is(?:e[ds]?|er|ing|ations?)": "the American spelling, -ize",
+    r"carr(?:y|ies|ied|ying) (?:(?:all|its|the|their|these|those|whose) )?views": "updates the views, projects",
+    r"pathbook follow": "pathbook views follow",
+    r"h(?:eld|olds?|olding) (?:(?!is )\w+ ){0,5}?against": "compared with, checked against",
+    r"doors?": "gateway, writer, read API",
+    r"(?:any|every|no|some)body(?:'s)?(?! to return)": "a noun: the caller, the operator, a follower",
+    r"who(?:m|so)?ever(?:'s)?": "a noun: the caller, the operator, a follower",
+    r"(?<!\w\s)who (?:follows|reads|writes)": "the follower, the reader, the writer",
+}
+"""Patterns of words that this project used to say, and what the field says instead."""
+
+PLAIN: Final = (
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "Makefile",
+    "README.md",
+    "clients/pathbook/importing/recipes/",
+    "docker/",
+    "ledger/pathbook/ledger/store/bench/",
+    "proto/buf.yaml",
+    "proto/generate.py",
+    "proto/pathbook/v1/batches.proto",
+    "proto/pathbook/v1/events.proto",
+    "proto/pathbook/v1/parties.proto",
+    "proto/pathbook/v1/refusals.proto",
+    "proto/pathbook/v1/transfers.proto",
+    "proto/pathbook/v1/values.proto",
+    "pyproject.toml",
+    "tests/bench/decade/README.md",
+    "tests/projections/",
+)
+"""Files and directories that keep to plain words; in the end this is everything."""
+
+WRITTEN_IN_WORDS: Final = re.compile(r".*\.(?:md|proto|py|toml|yaml)|(?:Docker|Make)file(?:\..*)?")
+
+_GAP: Final = r"[\s#/]+"
+_PLAIN_WORDS: Final = {
+    re.compile(rf"\b(?:{pattern.replace(' ', _GAP)})\b", re.IGNORECASE): instead
+    for pattern, instead in PLAIN_WORDS.items()
+}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Rule = Callable[[Path, str], Iterator[str]]
@@ -90,6 +135,24 @@ def foreign_words(path: Path, text: str) -> Iterator[str]:
             yield f"{path}:{number}: '{found[0]}' is of one machine, not of the project"
 
 
+def private_words(path: Path, text: str) -> Iterator[str]:
+    """Find words that a reader has to learn here, where the field has words of its own.
+
+    What a document shows as printed by a program is written elsewhere, and found there.
+    """
+    covered = path.as_posix().startswith(PLAIN) and path.name != Path(__file__).name
+    if not (covered and WRITTEN_IN_WORDS.fullmatch(path.name)):
+        return
+    if path.suffix == ".md":
+        text = re.sub(
+            r"^```.*?^```$", lambda block: "\n" * block[0].count("\n"), text, flags=re.DOTALL | re.MULTILINE
+        )
+    for pattern, instead in _PLAIN_WORDS.items():
+        for found in pattern.finditer(text):
+            number = text.count("\n", 0, found.start()) + 1
+            yield f"{path}:{number}: '{' '.join(found[0].split())}' is a private word: write {instead}"
+
+
 RULES: Final[list[tuple[Rule, str, str]]] = [
     (files_too_long, "ledger/pathbook/ledger/rules/sale.py", "x = 1\n" * (LONGEST + 1)),
     (vague_names, "ledger/utils.py", ""),
@@ -103,6 +166,10 @@ RULES: Final[list[tuple[Rule, str, str]]] = [
     (ignores_without_reason, "ledger/book.py", "x = y()  # " + "type: ignore[misc]\n"),
     (foreign_words, "README.md", "cd /" + "home/someone\n"),
     (foreign_words, "Makefile", "pip install --index" + "-url=http://127.0.0.1 .\n"),
+    (private_words, "README.md", "The views are made an" + "ew.\n"),
+    (private_words, "Makefile", "# What is checked is held\n# again" + "st the image.\n"),
+    (private_words, "docker/compose.yaml", "# One process carries the\n  # view" + "s.\n"),
+    (private_words, "proto/pathbook/v1/values.proto", "// Author" + "ised.\n"),
 ]
 """Each rule, with a file that breaks it."""
 
@@ -132,6 +199,25 @@ def test_a_rule_finds_what_it_is_for(rule: Rule, path: str, text: str) -> None:
     """A file that breaks the rule is named, once."""
     (finding,) = rule(Path(path), text)
     assert finding.startswith(path)
+
+
+def test_what_keeps_to_plain_words_exists() -> None:
+    """Each file and directory that is covered is there: one that was moved is not left out unnoticed."""
+    assert [name for name in PLAIN if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Agents hand over boxes to hand over more.\n",
+        "An auditor who reads the stream sees it.\n",
+        "A path that holds is against policy.\n",
+        "```\n$ pathbook demo\nauthor" + "ises\n```\n",
+    ],
+)
+def test_plain_words_are_no_private_words(text: str) -> None:
+    """Words that only look like private ones are left alone, and so is what a document shows as printed."""
+    assert list(private_words(Path("README.md"), text)) == []
 
 
 @pytest.mark.parametrize(
@@ -166,3 +252,13 @@ def test_refusals_have_the_same_names_and_numbers_on_the_wire() -> None:
     """The contract's list of reasons is the ledger's, in the same order."""
     wanted = [("REFUSAL_REASON_UNSPECIFIED", 0), *((f"REFUSAL_REASON_{r.name}", int(r)) for r in Reason)]
     assert list(refusals_pb2.RefusalReason.items()) == wanted
+
+
+def test_the_contract_documents_each_refusal_with_its_sentence() -> None:
+    """The comment of a reason is what a caller reads, in American spelling."""
+    contract = (ROOT / "proto/pathbook/v1/refusals.proto").read_text("utf-8")
+    comments = re.findall(r"// (.*)\n +REFUSAL_REASON_(\w+) = [1-9]", contract)
+    documented = {name: comment for comment, name in comments}
+    assert documented == {
+        reason.name: sentence.replace("authoris", "authoriz") for reason, (_, sentence) in SENTENCES.items()
+    }

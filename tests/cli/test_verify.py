@@ -95,7 +95,7 @@ def test_a_party_without_an_authorization_status_is_marked(sold: GetPathResponse
     """Only a consumer has no status. A party without one is marked, and counts as a hop between parties."""
     hops = [
         (position, msgspec.structs.replace(terms, receiver_authorization=None))
-        for position, terms in checks.standing_hops(replay(sold))
+        for position, terms in checks.hops_in_force(replay(sold))
     ]
     (found, _) = checks._authorized(hops, Policy(require_authorized=True))
     assert found is Result.FAILED
@@ -142,15 +142,17 @@ def test_no_step_can_be_left_out_or_moved(sold: GetPathResponse, data: st.DataOb
     ("tampering", "number"),
     [
         pytest.param(
-            lambda path: setattr(path.steps[2].unit_price, "amount_minor", 1), Number.PATH, id="price"
+            lambda path: setattr(path.steps[2].terms.unit_price, "amount_minor", 1), Number.PATH, id="price"
         ),
         pytest.param(lambda path: setattr(path.steps[2], "giver", "stranger"), Number.PATH, id="giver"),
         pytest.param(lambda path: setattr(path.steps[2], "receiver", "stranger"), Number.PATH, id="receiver"),
-        pytest.param(lambda path: setattr(path.steps[2], "receiver_tier", 9), Number.PATH, id="tier"),
+        pytest.param(lambda path: setattr(path.steps[2].terms, "receiver_tier", 9), Number.PATH, id="tier"),
         pytest.param(
-            lambda path: setattr(path.steps[2], "giver_authorization", 5), Number.PATH, id="authorization"
+            lambda path: setattr(path.steps[2].terms, "giver_authorization", 5),
+            Number.PATH,
+            id="authorization",
         ),
-        pytest.param(lambda path: setattr(path.steps[2], "delivery", 2), Number.PATH, id="delivery"),
+        pytest.param(lambda path: setattr(path.steps[2].terms, "delivery", 2), Number.PATH, id="delivery"),
         pytest.param(lambda path: setattr(path.steps[2], "corrected", True), Number.PATH, id="hidden hop"),
         pytest.param(lambda path: setattr(path.steps[1], "corrected", True), Number.PATH, id="hidden offer"),
         pytest.param(lambda path: setattr(path.steps[2], "kind", 8), Number.PATH, id="kind"),
@@ -159,7 +161,7 @@ def test_no_step_can_be_left_out_or_moved(sold: GetPathResponse, data: st.DataOb
         pytest.param(lambda path: setattr(path.steps[2], "head", b"x" * 32), Number.PATH, id="head"),
         pytest.param(lambda path: setattr(path.steps[2], "position", 999), Number.PATH, id="position"),
         pytest.param(
-            lambda path: setattr(path.steps[-1].unit_price, "amount_minor", 1), Number.PATH, id="price paid"
+            lambda path: setattr(path.steps[-1].price_paid, "amount_minor", 1), Number.PATH, id="price paid"
         ),
         pytest.param(lambda path: setattr(path.run, "owner", "stranger"), Number.PATH, id="owner"),
         pytest.param(lambda path: setattr(path.run, "custodian", "stranger"), Number.PATH, id="custodian"),

@@ -71,7 +71,7 @@ def drop_a_step(path: paths_pb2.GetPathResponse) -> None:
 
 def change_a_price(path: paths_pb2.GetPathResponse) -> None:
     """Show another price than the event has."""
-    path.steps[2].unit_price.amount_minor += 1
+    path.steps[2].terms.unit_price.amount_minor += 1
 
 
 @pytest.mark.parametrize("tamper", [alter_one_byte, drop_a_step, change_a_price])

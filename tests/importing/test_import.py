@@ -32,7 +32,13 @@ def hops(client: Client, batch: int, number: int) -> list[tuple[str, str, int, i
     """Return giver, receiver, price in minor units and both tiers of each hop of a unit."""
     steps = client.get_path((batch, number)).steps
     return [
-        (step.giver, step.receiver, step.unit_price.amount_minor, step.giver_tier, step.receiver_tier)
+        (
+            step.giver,
+            step.receiver,
+            step.terms.unit_price.amount_minor,
+            step.terms.giver_tier,
+            step.terms.receiver_tier,
+        )
         for step in steps
         if step.kind == PathStepKind.PATH_STEP_KIND_TRANSFERRED
     ]
@@ -73,7 +79,7 @@ def test_a_table_becomes_parties_products_batches_and_transfers(
     ]
     last = client.get_path((rum, 62)).steps[-1]
     assert last.occurred_at.ToJsonString() == "2012-02-01T00:00:00Z"
-    assert (last.giver_authorization, last.receiver_authorization) == (
+    assert (last.terms.giver_authorization, last.terms.receiver_authorization) == (
         AUTHORIZATION_STATUS_AUTHORIZED,
         AUTHORIZATION_STATUS_AUTHORIZED,
     )
@@ -193,7 +199,7 @@ def test_an_earlier_table_of_the_same_parties_is_authorised_too(
     imported(write(tmp_path / "january.csv", [sold(RUM, 1, day="2012-01-02")]))
     client.position = client.get_head().position
     last = client.get_path((2, 0)).steps[-1]
-    assert (last.giver_authorization, last.receiver_authorization) == (
+    assert (last.terms.giver_authorization, last.terms.receiver_authorization) == (
         AUTHORIZATION_STATUS_AUTHORIZED,
         AUTHORIZATION_STATUS_AUTHORIZED,
     )
@@ -320,9 +326,7 @@ def test_a_transfer_of_a_rejected_row_is_told(
     assert run(["import", str(table), "--recipe", "iowa", "--server", target]) == 0
     printed = capsys.readouterr().out
     assert "products   1, in 1 batch\n" in printed
-    assert (
-        "duplicate rows. They include 1 recorded transfer of a rejected row, with its amount." in printed
-    )
+    assert "duplicate rows. They include 1 recorded transfer of a rejected row, with its amount." in printed
 
 
 def test_people_get_a_table(tmp_path: Path, target: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -94,6 +94,6 @@ def test_the_path_of_any_bottle_shows_two_hops(first: Summary, target: str) -> N
                 ("state-of-iowa", path.run.owner),
             ]
             assert path.run.owner.startswith("store-")
-            assert hops[1].unit_price == batch.suggested_price
-            assert 0 < hops[0].unit_price.amount_minor < hops[1].unit_price.amount_minor
+            assert hops[1].terms.unit_price == batch.suggested_price
+            assert 0 < hops[0].terms.unit_price.amount_minor < hops[1].terms.unit_price.amount_minor
             assert run(["verify", codes.serials[0], "--server", target]) == 0

@@ -87,7 +87,7 @@ def test_tables_are_imported_in_the_order_given(months: Path, imported: Import, 
     client.position = client.get_head().position
     for batch in client.list_batches():
         last = client.get_path((batch.batch, 0)).steps[-1]
-        assert (last.giver_authorization, last.receiver_authorization) == (1, 1)
+        assert (last.terms.giver_authorization, last.terms.receiver_authorization) == (1, 1)
 
 
 def test_tables_again_are_duplicates_one_by_one_or_together(

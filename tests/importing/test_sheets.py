@@ -29,7 +29,10 @@ def test_who_could_not_be_authorised_is_told_recorded_and_marked(
     assert printed.err.startswith("not authorized: bob, by ann, at tier 1: TIER_NOT_BELOW_UPLINE: ")
     assert parse_summary(printed.out).accepted == 2
     client.position = client.get_head().position
-    assert client.get_path((1, 0)).steps[-1].receiver_authorization == AUTHORIZATION_STATUS_NEVER_AUTHORIZED
+    assert (
+        client.get_path((1, 0)).steps[-1].terms.receiver_authorization
+        == AUTHORIZATION_STATUS_NEVER_AUTHORIZED
+    )
 
 
 def test_a_german_sheet_is_imported_by_its_recipe(tmp_path: Path, imported: Import) -> None:

@@ -8,17 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pathbook.ledger import runs
-from pathbook.ledger.events import (
-    Event,
-    RecordedEvent,
-    Terms,
-    TransferOffered,
-    TransferRecorded,
-    TransferReversed,
-    UnitsReturned,
-    UnitsSold,
-)
+from pathbook.ledger import events, runs
+from pathbook.ledger.events import Event, RecordedEvent, Terms
 from pathbook.ledger.projections.registers import RequestRow, request_hash
 from pathbook.ledger.projections.runs import RunChanges, RunKey
 from pathbook.ledger.projections.transfers import FIRST_LINE, TransferKind, TransferRow
@@ -58,18 +49,18 @@ def written(table: RunTable, changes: RunChanges) -> None:
 def begun(recorded: RecordedEvent) -> list[TransferRow]:
     """Return the rows of the transfers, sales or returns that an event begins, by name."""
     match recorded.event:
-        case TransferOffered(terms, deadline):
+        case events.TransferOffered(terms, deadline):
             offer = line_of(recorded, FIRST_LINE, TransferKind.TRANSFER, terms)
             return [
                 offer._replace(
                     status=TransferStatus.OFFERED, accepted_units=0, answered_position=0, deadline=deadline
                 )
             ]
-        case TransferRecorded(terms):
+        case events.TransferRecorded(terms):
             return [line_of(recorded, FIRST_LINE, TransferKind.TRANSFER, terms)]
-        case UnitsSold(terms):
+        case events.UnitsSold(terms):
             return [line_of(recorded, FIRST_LINE, TransferKind.SALE, terms)]
-        case UnitsReturned(lines=lines):
+        case events.UnitsReturned(lines=lines):
             return [
                 line_of(recorded, number, TransferKind.RETURN, line.terms)._replace(
                     giver=line.terms.receiver, receiver=line.terms.giver, returns_transfer=line.transfer
@@ -198,9 +189,9 @@ def test_a_price_counts_for_the_tier_that_paid_it(receiver: str, tier: int | Non
     sides = (0, tier, AuthorizationStatus.AUTHORIZED, None)
     terms = Terms("acme", receiver, ranges, Money(150, "CNY"), Delivery.WITH_TITLE, *sides)
     ladder = LadderChanges()
-    ladder.add(TransferRecorded(terms))
+    ladder.add(events.TransferRecorded(terms))
     assert ladder.sums == {(1, expected, "CNY", 150): 10, (2, expected, "CNY", 150): 1}
-    ladder.add(TransferReversed(1, terms.narrowed((UnitRange(1, 0, 3),)), "acme"))
+    ladder.add(events.TransferReversed(1, terms.narrowed((UnitRange(1, 0, 3),)), "acme"))
     assert ladder.sums == {(1, expected, "CNY", 150): 6, (2, expected, "CNY", 150): 1}
 
 

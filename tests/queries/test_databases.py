@@ -1,6 +1,7 @@
 """Either kind of database gives the same answers."""
 
-from pathbook.ledger.queries import Queries, Transfer
+from pathbook.ledger.projections.transfers import TransferRow
+from pathbook.ledger.queries import Queries
 from pathbook.ledger.values import TransferStatus, Unit
 from tests.projections.synthetic import SyntheticBook
 from tests.queries.written import asked
@@ -56,7 +57,7 @@ def everything(queries: Queries, length: int) -> dict[str, object]:
     }
 
 
-def onwards(queries: Queries, rows: list[Transfer]) -> object:
+def onwards(queries: Queries, rows: list[TransferRow]) -> object:
     """Ask for the page after one."""
     return queries.transfers("book", rows[-1].giver, before=(rows[-1].transfer, rows[-1].line), limit=3)
 

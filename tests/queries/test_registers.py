@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 
+from pathbook.ledger.projections.registers import products_from_text
 from pathbook.ledger.queries import Queries
 from pathbook.ledger.refusals import Reason, Refusal
-from pathbook.ledger.values import Unit, UnitRange
+from pathbook.ledger.values import Unit
 from tests.queries.written import reason
 from tests.scenario import BALM, MASK
 
@@ -43,15 +44,17 @@ def test_registers_say_what_was_registered(tell: Callable[[str], Queries]) -> No
     cat = queries.party("book", "cat")
     assert not isinstance(cat, Refusal)
     (given,) = cat.authorizations
-    assert (given.position, given.upline, given.tier, given.products) == (12, "ben", 3, (MASK,))
+    assert (given.position, given.upline, given.tier, products_from_text(given.products)) == (
+        *(12, "ben", 3, (MASK,)),
+    )
     assert given.valid_from < (given.valid_until or 0)
     assert given.revoked_from == given.valid_from
     batch = queries.batch_of_lot("book", MASK, "L1")
     assert not isinstance(batch, Refusal)
     assert batch == queries.batch("book", 1)
-    assert (str(batch.made_on), str(batch.expires_on), batch.size) == ("2025-12-01", "2026-06-30", 100)
+    assert (batch.row.made_on, batch.row.expires_on, batch.row.size) == ("2025-12-01", "2026-06-30", 100)
     (recall,) = batch.recalls
-    assert (recall.position, recall.ranges, recall.lifted_position) == (10, (UnitRange(1, 3, 5),), 11)
+    assert (recall.position, recall.ranges, recall.lifted_position) == (10, "[[3,5]]", 11)
     parties = [queries.parties("book", "", 2), queries.parties("book", "ann", 9)]
     assert [[p.party for p in page] for page in parties if isinstance(page, list)] == [
         ["acme", "ann"],

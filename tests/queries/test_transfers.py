@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pathbook.ledger.events import TransferOffered, TransferRecorded, UnitsReturned, UnitsSold
-from pathbook.ledger.queries import Queries, Transfer
+from pathbook.ledger.projections.transfers import TransferRow
+from pathbook.ledger.queries import Queries
 from pathbook.ledger.ranges import count_units
 from pathbook.ledger.values import TransferStatus
 from tests.projections.synthetic import PARTIES, SyntheticBook
@@ -43,7 +44,7 @@ def test_pages_of_transfers_hold_each_once_newest_first(seed: int, length: int, 
 
 def every_transfer(
     queries: Queries, party: str, status: TransferStatus | None, limit: int
-) -> Iterator[Transfer]:
+) -> Iterator[TransferRow]:
     """Yield the transfers of a party, page by page."""
     before = None
     while page := queries.transfers("book", party, status, before, limit):

@@ -14,7 +14,7 @@ batch L1 of mask size 100 made 2025-12-01 by acme
 """
 
 
-def standings(story: Story) -> tuple[AuthorizationStatus, AuthorizationStatus | None]:
+def statuses(story: Story) -> tuple[AuthorizationStatus, AuthorizationStatus | None]:
     """Return how both sides of the last transfer stood."""
     event = story.events[-1]
     assert isinstance(event, TransferRecorded)
@@ -55,15 +55,15 @@ def test_an_unauthorised_agents_transfer_is_recorded_and_marked() -> None:
     """Hiding it would hide the truth: the transfer stands, and says how both sides stood."""
     story = Story(PARTIES)
     story.tell("record 1:0 acme > ann at 1")
-    assert standings(story) == (AuthorizationStatus.AUTHORIZED, AuthorizationStatus.NEVER_AUTHORIZED)
+    assert statuses(story) == (AuthorizationStatus.AUTHORIZED, AuthorizationStatus.NEVER_AUTHORIZED)
     story.tell("authorize ann tier 1 by acme for balm\nrecord 1:1 acme > ann at 1")
-    assert standings(story) == (AuthorizationStatus.AUTHORIZED, AuthorizationStatus.OTHER_PRODUCTS)
+    assert statuses(story) == (AuthorizationStatus.AUTHORIZED, AuthorizationStatus.OTHER_PRODUCTS)
     story.tell("authorize ann tier 1 by acme from 2026-02-01 until 2026-03-01\nrecord 1:2 acme > ann at 1")
-    assert standings(story) == (AuthorizationStatus.AUTHORIZED, AuthorizationStatus.NOT_YET_AUTHORIZED)
+    assert statuses(story) == (AuthorizationStatus.AUTHORIZED, AuthorizationStatus.NOT_YET_AUTHORIZED)
     story.tell("today is 2026-02-10\nrecord 1:3 acme > ann at 1")
-    assert standings(story) == (AuthorizationStatus.AUTHORIZED, AuthorizationStatus.AUTHORIZED)
+    assert statuses(story) == (AuthorizationStatus.AUTHORIZED, AuthorizationStatus.AUTHORIZED)
     story.tell("today is 2026-03-10\nrecord 1:3 ann > ben at 1")
-    assert standings(story) == (AuthorizationStatus.EXPIRED, AuthorizationStatus.NEVER_AUTHORIZED)
+    assert statuses(story) == (AuthorizationStatus.EXPIRED, AuthorizationStatus.NEVER_AUTHORIZED)
 
 
 def test_a_revocation_holds_from_its_date_on() -> None:
@@ -77,9 +77,9 @@ def test_a_revocation_holds_from_its_date_on() -> None:
     revoke given by acme                               -> AUTHORIZATION_ALREADY_REVOKED
     record 1:0 acme > ann at 1 on 2025-12-19
     """)
-    assert standings(story) == (AuthorizationStatus.AUTHORIZED, AuthorizationStatus.AUTHORIZED)
+    assert statuses(story) == (AuthorizationStatus.AUTHORIZED, AuthorizationStatus.AUTHORIZED)
     story.tell("record 1:1 acme > ann at 1 on 2025-12-20")
-    assert standings(story) == (AuthorizationStatus.AUTHORIZED, AuthorizationStatus.REVOKED)
+    assert statuses(story) == (AuthorizationStatus.AUTHORIZED, AuthorizationStatus.REVOKED)
 
 
 def test_only_a_brand_commissions_and_only_its_own_products() -> None:
@@ -141,6 +141,6 @@ def test_a_brands_word_is_for_its_own_products() -> None:
     authorize ann tier 1 by shady                    -> ok
     record 1:0 acme > ann at 1
     """)
-    assert standings(story) == (AuthorizationStatus.AUTHORIZED, AuthorizationStatus.OTHER_PRODUCTS)
+    assert statuses(story) == (AuthorizationStatus.AUTHORIZED, AuthorizationStatus.OTHER_PRODUCTS)
     story.tell("record 1:1 acme > shady at 1")
-    assert standings(story) == (AuthorizationStatus.AUTHORIZED, AuthorizationStatus.OTHER_PRODUCTS)
+    assert statuses(story) == (AuthorizationStatus.AUTHORIZED, AuthorizationStatus.OTHER_PRODUCTS)

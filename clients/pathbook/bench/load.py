@@ -7,7 +7,7 @@ from typing import Final, NamedTuple, TypeVar
 
 import grpc
 
-from pathbook.client.errors import UnreachableError, meaning
+from pathbook.client.errors import UnreachableError, client_error
 from pathbook.v1.events_pb2 import SubscribeResponse
 
 CHANNEL_OPTIONS: Final = (
@@ -92,7 +92,7 @@ class Load:
         try:
             return self._runner.run(asyncio.wait_for(load, LOAD_TIMEOUT_S))
         except grpc.RpcError as error:
-            raise meaning(error, target) from None
+            raise client_error(error, target) from None
         except TimeoutError:
             why = f"it did not answer all within {LOAD_TIMEOUT_S:.0f} s"
             raise UnreachableError(target, why, grpc.StatusCode.DEADLINE_EXCEEDED) from None

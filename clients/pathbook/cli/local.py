@@ -1,4 +1,7 @@
-"""The server inside this process, for ``--data DIR``. No other module here may import the server."""
+"""The server inside this process, for ``--data DIR``. No other module here may import the server.
+
+The extra `server` installs what it needs. Without it, importing this module raises click.UsageError.
+"""
 
 import contextlib
 import logging
@@ -12,14 +15,24 @@ import click
 from pathbook.cli.settings import Books
 from pathbook.ledger.gc_tuning import collect_rarely
 from pathbook.ledger.serials import BookKey, print_book_key
-from pathbook.services.clock import now
-from pathbook.services.run.follower_process import carry
-from pathbook.services.run.in_thread import running
-from pathbook.services.run.logs import configure_log
-from pathbook.services.run.serve import serve as serve_until_told
-from pathbook.services.run.settings import Settings
-from pathbook.services.run.signals import stopping
-from pathbook.services.storage import EVENTS_FILE, KEY_FILE, VIEWS_FILE, Storage, has_books
+
+try:
+    from pathbook.services.clock import now
+    from pathbook.services.run.follower_process import carry
+    from pathbook.services.run.in_thread import running
+    from pathbook.services.run.logs import configure_log
+    from pathbook.services.run.serve import serve as serve_until_told
+    from pathbook.services.run.settings import Settings
+    from pathbook.services.run.signals import stopping
+    from pathbook.services.storage import EVENTS_FILE, KEY_FILE, VIEWS_FILE, Storage, has_books
+except ModuleNotFoundError as error:
+    # every verb that opens books imports this module when it runs
+    missing = (error.name or "pathbook").partition(".")[0]
+    if missing == "pathbook":
+        raise  # a bug
+    raise click.UsageError(
+        f"This verb needs the server, and {missing} is not installed. Run: pip install 'pathbook[server]'."
+    ) from error
 
 if TYPE_CHECKING:  # imported when the bench runs
     from pathbook.services.measuring import Measuring

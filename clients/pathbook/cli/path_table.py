@@ -73,7 +73,7 @@ def _unit(path: GetPathResponse) -> str:
 
 
 def _table(shown: Sequence[PathStep], suggested: Money) -> str:
-    currencies = {step.unit_price.currency_code for step in shown} - {""}
+    currencies = {_price(step).currency_code for step in shown} - {""}
     price_title = currencies.pop() if len(currencies) == 1 else "price"
     beside = f"of {print_amount(suggested.amount_minor, suggested.currency_code)}"
     titles = [
@@ -94,7 +94,7 @@ def _table(shown: Sequence[PathStep], suggested: Money) -> str:
 def _rows(shown: Iterable[PathStep], suggested: Money, *, in_title: bool) -> Iterable[list[str]]:
     paid: list[Money] = []
     for step in shown:
-        price, markup, beside = step.unit_price, "", ""
+        price, markup, beside = _price(step), "", ""
         if step.kind in HOPS and not step.corrected:
             markup = mark_up(price, paid[-1] if paid else None)
             if price.currency_code == suggested.currency_code:
@@ -111,7 +111,7 @@ def _rows(shown: Iterable[PathStep], suggested: Money, *, in_title: bool) -> Ite
             _what(step),
             step.giver,
             step.receiver,
-            str(step.receiver_tier) if step.HasField("receiver_tier") else "",
+            _tier(step),
             bare or output.price(price),
             markup,
             beside,
@@ -119,9 +119,22 @@ def _rows(shown: Iterable[PathStep], suggested: Money, *, in_title: bool) -> Ite
         ]
 
 
+def _price(step: PathStep) -> Money:
+    """Return the price of one unit at a step, an empty one where none was paid."""
+    return step.price_paid if step.HasField("price_paid") else step.terms.unit_price
+
+
+def _tier(step: PathStep) -> str:
+    """Return the receiver's tier; what goes back is received by the giver of the terms."""
+    terms = step.terms
+    if step.receiver == terms.receiver:
+        return str(terms.receiver_tier) if terms.HasField("receiver_tier") else ""
+    return str(terms.giver_tier) if terms.HasField("giver_tier") else ""
+
+
 def _what(step: PathStep) -> str:
     what = output.word(PathStepKind.DESCRIPTOR, step.kind)
-    if step.kind in HOPS and step.delivery == values_pb2.DELIVERY_LATER:
+    if step.kind in HOPS and step.terms.delivery == values_pb2.DELIVERY_LATER:
         what = "title only"
     if step.kind == PathStepKind.PATH_STEP_KIND_WRITTEN_OFF:
         what = f"written off: {output.word(UnitState.DESCRIPTOR, step.state)}"
@@ -148,14 +161,14 @@ def _now(path: GetPathResponse, shown: Sequence[PathStep]) -> str:
         if _in_force(recall, path)
     ]
     marks = [
-        f"{party} {output.word(AuthorizationStatus.DESCRIPTOR, standing)} at {step.position}"
+        f"{party} {output.word(AuthorizationStatus.DESCRIPTOR, status)} at {step.position}"
         for step in shown
         if step.kind in HOPS and not step.corrected
-        for party, standing in (
-            (step.giver, step.giver_authorization),
-            (step.receiver, step.receiver_authorization),
+        for party, status in (
+            (step.giver, step.terms.giver_authorization),
+            (step.receiver, step.terms.receiver_authorization),
         )
-        if standing
+        if status
         not in (
             AuthorizationStatus.AUTHORIZATION_STATUS_UNSPECIFIED,
             AuthorizationStatus.AUTHORIZATION_STATUS_AUTHORIZED,

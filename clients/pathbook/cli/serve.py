@@ -26,8 +26,9 @@ def command(settings: Settings, *, listen: str, workers: int, no_follow: bool) -
 
     --allow-event-loss lets it use a PostgreSQL that may lose acknowledged events.
     """
-    books = settings.books()
     from pathbook.cli import local
+
+    books = settings.books()
 
     def ready(place: str, address: str) -> None:
         click.echo(f"Serving {place} on {address}")

@@ -23,10 +23,9 @@ def follow(settings: Settings) -> None:
     It runs until SIGINT or SIGTERM stops it, beside servers that were started with 'pathbook serve --no-follow'.
     Its log goes to stderr.
     """
-    books = settings.books()
     from pathbook.cli import local
 
-    local.follow(books)
+    local.follow(settings.books())
 
 
 @command.command()
@@ -38,10 +37,10 @@ def rebuild(settings: Settings) -> None:
     The old views are dropped. Servers may keep running. After an interruption, the command or a server continues
     the rebuild.
     """
-    books = settings.books()
     from pathbook.cli import local
     from pathbook.cli.progress import Progress
 
+    books = settings.books()
     with Progress() as progress:
         place, events = local.rebuild(books, progress.of("events"))
     if settings.output is Output.TABLE:

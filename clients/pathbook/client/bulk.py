@@ -1,4 +1,4 @@
-"""Many one-step writes on one call: batches sent ahead, results in order, nothing done twice."""
+"""Many writes on one call: batches are sent ahead, results come in order, nothing is recorded twice."""
 
 import itertools
 from collections import deque
@@ -14,80 +14,99 @@ from pathbook.v1 import transfers_pb2, transfers_pb2_grpc
 from pathbook.v1.transfers_pb2 import RECORD_TRANSFERS_MODE_ALL_OR_NOTHING, RECORD_TRANSFERS_MODE_EACH
 
 BATCHES_AHEAD: Final = 4
-"""How many batches may be under way: while one is written to disk, the next is read and decided."""
+"""How many batches may wait for results: while one is written to disk, the next is read and decided."""
 
 RETURN: Final = "return"
-"""The field of a return, whose name is a keyword of Python."""
+"""The field for a return; its name is a keyword of Python."""
 
 Entry: TypeAlias = (
     transfers_pb2.RecordTransferRequest | transfers_pb2.SellUnitsRequest | transfers_pb2.ReturnUnitsRequest
 )
-"""One write. Its book is that of the call; a request id is made where it has none."""
+"""One write of a batch for ``record_transfers``: a transfer, a sale or a return."""
 
 
 class Bulk(Caller):
-    """The TransferService of a book: importing, and whatever else comes in masses."""
+    """The TransferService of a book: many writes at once."""
 
     def record_transfers(
         self, batches: Iterable[Sequence[Entry]], *, all_or_nothing: bool = False
     ) -> Iterator[Sequence[transfers_pb2.RecordTransfersResult]]:
-        """Yield for each batch its results, one an entry, in order.
+        """Record batches of transfers, sales and returns, and yield the results of each batch.
 
-        A batch holds at most 1,000 entries and 4 MiB; each entry is recorded or refused on its own. With
-        ``all_or_nothing``, none of a batch is recorded where one of it is refused; what was recorded before is a
-        duplicate. Batches are taken from the iterable a few ahead of the results. Where the connection breaks,
-        those not yet answered are sent again: what of them was recorded is answered as a duplicate.
+        Batches are taken from the iterable a few ahead of the results. When the connection breaks, batches without
+        results are sent again; a write that was recorded before is answered as a duplicate.
+
+        Args:
+            batches: Batches of messages from ``transfers_pb2``: RecordTransferRequest, SellUnitsRequest or
+                ReturnUnitsRequest. Build their fields with ``select``, ``money`` and ``timestamp``. A batch holds at
+                most 1,000 entries, 10,000 ranges, codes, cases and quantities, and 4 MiB. An entry's ``book`` is
+                ignored; an empty ``request_id`` is filled in.
+            all_or_nothing: True records nothing of a batch if one of its entries is refused; entries that were
+                recorded by an earlier call stay recorded. False decides each entry on its own.
+
+        Yields:
+            For each batch a sequence of results, one for each entry in order. ``result.WhichOneof("result")`` is
+            "receipt" or "refusal". A refusal has ``reason``, ``message`` and ``metadata``: a reason that
+            ``record_transfer``, ``sell_units`` or ``return_units`` names, or OTHER_ENTRY_REFUSED.
 
         Raises:
-            RefusedError: a batch as a whole was refused.
-            UnreachableError: the server was away for longer than is waited for.
+            RefusedError: A whole batch is refused: TOO_MANY_ENTRIES, TOO_MANY_RANGES, RESOURCE_EXHAUSTED (a message
+                above 4 MiB); or a reason of every call (see ``Client``).
+            UnreachableError: The stream broke, and no server answered for ``retry_seconds``.
+
+        Example:
+            >>> price, units = money((30000, "CNY")), select(ranges=[(1, 50, 50)])
+            >>> entry = transfers_pb2.SellUnitsRequest(seller="ann", consumer="c-8", units=units, unit_price=price)
+            >>> for results in client.record_transfers([[entry]]):
+            ...     print([result.WhichOneof("result") for result in results])
+            ['receipt']
         """
         mode = RECORD_TRANSFERS_MODE_ALL_OR_NOTHING if all_or_nothing else RECORD_TRANSFERS_MODE_EACH
         requests = (self._request(batch, mode) for batch in batches)
-        under_way: deque[transfers_pb2.RecordTransfersRequest] = deque(
+        waiting: deque[transfers_pb2.RecordTransfersRequest] = deque(
             itertools.islice(requests, BATCHES_AHEAD)
         )
-        patience = self._retry_policy()
+        retries = self._retry_policy()
         stub = transfers_pb2_grpc.TransferServiceStub(self._channel)
-        while under_way:
+        while waiting:
             sending: SimpleQueue[transfers_pb2.RecordTransfersRequest | None] = SimpleQueue()
-            for request in under_way:
+            for request in waiting:
                 sending.put(request)
-            answers = stub.RecordTransfers(iter(sending.get, None))
+            responses = stub.RecordTransfers(iter(sending.get, None))
             try:
-                for answer in answers:
-                    under_way.popleft()
+                for response in responses:
+                    waiting.popleft()
                     for request in itertools.islice(requests, 1):
-                        under_way.append(request)
+                        waiting.append(request)
                         sending.put(request)
-                    self._remember(answer)
-                    yield answer.results
-                    patience.renew()
-                    if not under_way:
-                        sending.put(None)  # the server ends the call in its turn
+                    self._update_position(response)
+                    yield response.results
+                    retries.reset()
+                    if not waiting:
+                        sending.put(None)  # then the server ends the call too
             except grpc.RpcError as error:
-                patience.wait(error)
+                retries.wait(error)
             else:
-                if under_way:
+                if waiting:
                     raise UnreachableError(
                         self.target, "it ended the call too soon", grpc.StatusCode.UNAVAILABLE
                     )
             finally:
                 sending.put(None)
-                answers.cancel()
+                responses.cancel()
 
     def _request(
         self, batch: Sequence[Entry], mode: transfers_pb2.RecordTransfersMode.ValueType
     ) -> transfers_pb2.RecordTransfersRequest:
         return transfers_pb2.RecordTransfersRequest(book=self.book, entries=map(as_entry, batch), mode=mode)
 
-    def _remember(self, answer: transfers_pb2.RecordTransfersResponse) -> None:
-        positions = (result.receipt.position for result in answer.results)
+    def _update_position(self, response: transfers_pb2.RecordTransfersResponse) -> None:
+        positions = (result.receipt.position for result in response.results)
         self.position = max(self.position, *positions, 0)
 
 
 def as_entry(write: Entry) -> transfers_pb2.RecordTransfersEntry:
-    """Return one write as an entry of a batch, with a request id of its own."""
+    """Return one write as an entry of a batch; a write without a request id gets one."""
     write.request_id = request_id_or_new(write.request_id)
     match write:
         case transfers_pb2.RecordTransferRequest():

@@ -1,4 +1,4 @@
-"""What a client raises when a call was not answered with what was asked for."""
+"""The exceptions of a client: the server refused a call, or did not answer it."""
 
 from collections.abc import Mapping
 
@@ -11,13 +11,21 @@ DOMAIN = "pathbook"
 
 
 class RefusedError(Exception):
-    """The server said no, for a reason.
+    """The server refused a call, and nothing was recorded for it.
 
     Attributes:
-        reason: a name of the enum RefusalReason without its prefix, or what was wrong with the call itself.
-        message: a sentence that names the thing, the rule, and what to do.
-        metadata: the facts the sentence names.
-        code: gRPC's code.
+        reason: The name of the reason, such as UNITS_RESERVED: a member of RefusalReason without its prefix, the
+            name of what was wrong with the call itself, or gRPC's status where no server of ours answered.
+        message: A sentence for a person. It names the thing, the rule, and what to do.
+        metadata: The facts that the sentence names, by name.
+        code: gRPC's status code.
+
+    Example:
+        >>> try:
+        ...     client.get_party("zoe")
+        ... except RefusedError as refused:
+        ...     print(refused.reason, refused.metadata["party"])
+        PARTY_UNKNOWN zoe
     """
 
     def __init__(self, reason: str, message: str, metadata: Mapping[str, str], code: grpc.StatusCode) -> None:
@@ -29,11 +37,18 @@ class RefusedError(Exception):
 
 
 class UnreachableError(Exception):
-    """No answer came. A write may stand in the book or not: send it again with the same request id.
+    """No answer came in time. A write may have been recorded: send it again with the same request id.
 
     Attributes:
-        target: whom the client called.
-        code: gRPC's code, UNAVAILABLE or DEADLINE_EXCEEDED.
+        target: The address that the client called, HOST:PORT.
+        code: gRPC's status code, UNAVAILABLE or DEADLINE_EXCEEDED.
+
+    Example:
+        >>> try:
+        ...     Client("127.0.0.1:1", book="masks", retry_seconds=0).get_head()
+        ... except UnreachableError as unreachable:
+        ...     print(unreachable.target, unreachable.code.name)
+        127.0.0.1:1 UNAVAILABLE
     """
 
     def __init__(self, target: str, message: str, code: grpc.StatusCode) -> None:
@@ -42,8 +57,11 @@ class UnreachableError(Exception):
         self.code = code
 
 
-def meaning(error: grpc.RpcError, target: str) -> RefusedError | UnreachableError:
-    """Return what an error of gRPC means; a status without our ErrorInfo comes from something on the way."""
+def client_error(error: grpc.RpcError, target: str) -> RefusedError | UnreachableError:
+    """Return the client's exception for an error of gRPC.
+
+    A status without an ErrorInfo of our domain comes from gRPC itself, or from a proxy on the way.
+    """
     assert isinstance(error, grpc.Call), error
     code, message = error.code(), error.details() or ""
     status = rpc_status.from_call(error)

@@ -17,7 +17,7 @@ from pathbook.v1.values_pb2 import (
 
 
 class Offers(Caller):
-    """The TransferService of a book: offers and their answers, and looking transfers up."""
+    """The TransferService of a book: offers, their answers, and looking transfers up."""
 
     @functools.cached_property
     def _offers(self) -> transfers_pb2_grpc.TransferServiceStub:
@@ -35,7 +35,38 @@ class Offers(Caller):
         occurred_at: datetime.datetime | None = None,
         request_id: str = "",
     ) -> transfers_pb2.OfferTransferResponse:
-        """Offer units at a price; they are reserved until the offer is answered or lapses at its deadline."""
+        """Offer units to another party; they are reserved until the offer is answered, withdrawn or lapses.
+
+        Args:
+            giver: Id of the party that owns the units.
+            receiver: Id of the party they are offered to.
+            units: Which units, as ``select(...)`` returns them. A quantity takes the giver's, without recalled ones.
+            unit_price: Price of one unit, as (minor units, ISO 4217 code): (15000, "CNY") is 150.00 yuan.
+            delivery: ``values_pb2.DELIVERY_WITH_TITLE`` moves the goods with the title. ``DELIVERY_LATER`` leaves
+                the goods where they lie (cloud stock).
+            deadline: When the offer lapses, a timezone-aware datetime after now. None means never.
+            occurred_at: When it happened, a timezone-aware datetime, at most 5 minutes ahead of the server's clock.
+                None means the moment it is recorded.
+            request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id
+                returns the first answer and records nothing. "" lets the client make one.
+
+        Returns:
+            A response with ``receipt.position``, the id of the transfer, and ``ranges``, the units offered.
+
+        Raises:
+            RefusedError: PARTY_UNKNOWN, SELF_TRANSFER, DEADLINE_PASSED, UNITS_NOT_OWNED, UNITS_RESERVED,
+                UNITS_SOLD, UNITS_WRITTEN_OFF, UNITS_IN_CASE, UNITS_RECALLED, OCCURRED_BEFORE_MADE, VALUE_MISSING (an
+                unknown delivery); or a reason of ``select``, and of every write, price and time (see ``Client``).
+            UnreachableError: No answer came in time.
+            ValueError: A datetime has no time zone.
+
+        Example:
+            >>> offer = client.offer_transfer(
+            ...     giver="acme", receiver="ann", units=select(quantities=[(100, 1)]), unit_price=(15000, "CNY")
+            ... )
+            >>> offer.ranges[0].first, offer.ranges[0].last
+            (0, 99)
+        """
         request = transfers_pb2.OfferTransferRequest(
             book=self.book,
             request_id=request_id_or_new(request_id),
@@ -58,7 +89,36 @@ class Offers(Caller):
         occurred_at: datetime.datetime | None = None,
         request_id: str = "",
     ) -> transfers_pb2.AcceptTransferResponse:
-        """Accept the offer at a position, wholly or less the discrepancies."""
+        """Accept an offer, wholly or without the units that are short, damaged or wrong.
+
+        Args:
+            transfer: Position at which the offer was recorded.
+            receiver: Id of the party it was made to.
+            discrepancies: What is not accepted and stays with the giver, at most 20 ``DiscrepancyClaim``. Each has a
+                ``kind`` (SHORT, DAMAGED, WRONG_ITEM) and ``ranges``, ``codes``, or a ``count`` from the last unit
+                offered. Empty means that all is accepted.
+            occurred_at: When it happened, a timezone-aware datetime, at most 5 minutes ahead of the server's clock.
+                None means the moment it is recorded.
+            request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id
+                returns the first answer and records nothing. "" lets the client make one.
+
+        Returns:
+            A response with ``ranges``, the units accepted, and ``receipt.position``.
+
+        Raises:
+            RefusedError: TRANSFER_UNKNOWN, NOT_THE_RECEIVER, TRANSFER_ANSWERED, TRANSFER_LAPSED, UNITS_RECALLED,
+                OCCURRED_BEFORE_MADE; for the discrepancies NOTHING_ACCEPTED, DISCREPANCY_NOT_OFFERED,
+                QUANTITY_NOT_POSITIVE, RANGE_REVERSED, RANGES_OVERLAP, TOO_MANY_RANGES, VALUE_MISSING (no kind), or a
+                reason of ``select`` for codes; or a reason of every write and time (see ``Client``).
+            UnreachableError: No answer came in time.
+            ValueError: The datetime has no time zone.
+
+        Example:
+            >>> short = transfers_pb2.DiscrepancyClaim(kind=values_pb2.DISCREPANCY_KIND_SHORT, count=2)
+            >>> accepted = client.accept_transfer(offer.receipt.position, receiver="ann", discrepancies=[short])
+            >>> accepted.ranges[0].first, accepted.ranges[0].last
+            (0, 97)
+        """
         request = transfers_pb2.AcceptTransferRequest(
             book=self.book,
             request_id=request_id_or_new(request_id),
@@ -78,7 +138,32 @@ class Offers(Caller):
         occurred_at: datetime.datetime | None = None,
         request_id: str = "",
     ) -> transfers_pb2.DeclineTransferResponse:
-        """Decline the offer at a position."""
+        """Decline an offer as its receiver; its units are free again.
+
+        Args:
+            transfer: Position at which the offer was recorded.
+            receiver: Id of the party it was made to.
+            note: Why, in at most 200 characters. "" means no note.
+            occurred_at: When it happened, a timezone-aware datetime, at most 5 minutes ahead of the server's clock.
+                None means the moment it is recorded.
+            request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id
+                returns the first answer and records nothing. "" lets the client make one.
+
+        Returns:
+            A response with ``receipt.position`` and ``receipt.recorded_at``.
+
+        Raises:
+            RefusedError: TRANSFER_UNKNOWN, NOT_THE_RECEIVER, TRANSFER_ANSWERED, TRANSFER_LAPSED; or a reason of
+                every write, time and text (see ``Client``).
+            UnreachableError: No answer came in time.
+            ValueError: The datetime has no time zone.
+
+        Example:
+            >>> dear = client.offer_transfer(
+            ...     giver="ann", receiver="bob", units=select(ranges=[(1, 0, 9)]), unit_price=(29900, "CNY")
+            ... )
+            >>> response = client.decline_transfer(dear.receipt.position, receiver="bob", note="too dear")
+        """
         request = transfers_pb2.DeclineTransferRequest(
             book=self.book,
             request_id=request_id_or_new(request_id),
@@ -97,7 +182,33 @@ class Offers(Caller):
         occurred_at: datetime.datetime | None = None,
         request_id: str = "",
     ) -> transfers_pb2.WithdrawTransferResponse:
-        """Withdraw an offer of one's own."""
+        """Withdraw an open offer as its giver; its units are free again.
+
+        Args:
+            transfer: Position at which the offer was recorded.
+            giver: Id of the party that made it.
+            occurred_at: When it happened, a timezone-aware datetime, at most 5 minutes ahead of the server's clock.
+                None means the moment it is recorded.
+            request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id
+                returns the first answer and records nothing. "" lets the client make one.
+
+        Returns:
+            A response with ``receipt.position`` and ``receipt.recorded_at``.
+
+        Raises:
+            RefusedError: TRANSFER_UNKNOWN, NOT_THE_GIVER, TRANSFER_ANSWERED, TRANSFER_LAPSED; or a reason of every
+                write and time (see ``Client``).
+            UnreachableError: No answer came in time.
+            ValueError: The datetime has no time zone.
+
+        Example:
+            >>> tomorrow = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=1)
+            >>> cheap = client.offer_transfer(
+            ...     giver="ann", receiver="bob", units=select(ranges=[(1, 0, 9)]), unit_price=(100, "CNY"),
+            ...     deadline=tomorrow,
+            ... )
+            >>> response = client.withdraw_transfer(cheap.receipt.position, giver="ann")
+        """
         request = transfers_pb2.WithdrawTransferRequest(
             book=self.book,
             request_id=request_id_or_new(request_id),
@@ -110,11 +221,31 @@ class Offers(Caller):
     def get_transfer(
         self, transfer: int, *, at_least_position: int | None = None
     ) -> list[transfers_pb2.Transfer]:
-        """Return a transfer, sale or return; a return has one entry for each of its lines."""
+        """Return a transfer or sale as a list of one, or a return as a list of its lines.
+
+        Args:
+            transfer: Position at which it was offered or recorded.
+            at_least_position: The answer includes all events up to this position; the server waits for them. None
+                means this client's last write, 0 means no waiting.
+
+        Returns:
+            Each Transfer with ``kind``, ``status``, ``giver``, ``receiver``, ``unit_price``, ``units`` (offered),
+            ``accepted_units``, ``ranges``, ``discrepancies``, ``occurred_at``, ``recorded_at``, ``deadline`` and
+            ``answered_position`` (0 while it is open). A line of a return has ``returns_transfer``.
+
+        Raises:
+            RefusedError: TRANSFER_UNKNOWN; or a reason of every read (see ``Client``).
+            UnreachableError: No answer came in time.
+
+        Example:
+            >>> (transfer,) = client.get_transfer(offer.receipt.position)
+            >>> transfer.units, transfer.accepted_units
+            (100, 98)
+        """
         request = transfers_pb2.GetTransferRequest(
-            book=self.book, transfer=transfer, at_least_position=self._known(at_least_position)
+            book=self.book, transfer=transfer, at_least_position=self._at_least(at_least_position)
         )
-        return list(self._ask(self._offers.GetTransfer, request).transfers)
+        return list(self._call(self._offers.GetTransfer, request).transfers)
 
     def list_transfers(
         self,
@@ -124,7 +255,30 @@ class Offers(Caller):
         page_size: int = 0,
         at_least_position: int | None = None,
     ) -> Iterator[transfers_pb2.Transfer]:
-        """Yield the transfers of a party or consumer, all or those that stand so, newest first, page by page."""
+        """Yield the transfers, sales and returns of a party or consumer, newest first.
+
+        Args:
+            party: Id of the giver or receiver, or "consumer:" and a pseudonym.
+            status: Only those with this status, such as ``values_pb2.TRANSFER_STATUS_OFFERED``.
+                ``TRANSFER_STATUS_UNSPECIFIED`` means all.
+            page_size: Transfers fetched in one call, at most 1,000. 0 means the server's choice.
+            at_least_position: The answer includes all events up to this position; the server waits for them. None
+                means this client's last write, 0 means no waiting.
+
+        Yields:
+            A Transfer with ``transfer`` (its position) and the fields that ``get_transfer`` names, without
+            ``ranges`` and ``discrepancies``.
+
+        Raises:
+            RefusedError: PARTY_UNKNOWN, VALUE_MISSING (an unknown status); or a reason of every list and read (see
+                ``Client``).
+            UnreachableError: No answer came in time.
+
+        Example:
+            >>> declined = values_pb2.TRANSFER_STATUS_DECLINED
+            >>> [transfer.giver for transfer in client.list_transfers("bob", status=declined)]
+            ['ann']
+        """
 
         def page(token: str) -> transfers_pb2.ListTransfersResponse:
             request = transfers_pb2.ListTransfersRequest(
@@ -133,9 +287,9 @@ class Offers(Caller):
                 status=status,
                 page_size=page_size,
                 page_token=token,
-                at_least_position=self._known(at_least_position),
+                at_least_position=self._at_least(at_least_position),
             )
-            return self._ask(self._offers.ListTransfers, request)
+            return self._call(self._offers.ListTransfers, request)
 
-        for answer in self._pages(page):
-            yield from answer.transfers
+        for response in self._pages(page):
+            yield from response.transfers

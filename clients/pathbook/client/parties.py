@@ -1,4 +1,4 @@
-"""Calls about parties and their authorisations."""
+"""Calls about parties and their authorizations."""
 
 import datetime
 import functools
@@ -20,7 +20,28 @@ class Parties(Caller):
     def register_party(
         self, party: str, kind: PartyKind.ValueType, *, request_id: str = ""
     ) -> parties_pb2.RegisterPartyResponse:
-        """Register a brand, an agent or a shop."""
+        """Register a brand, an agent or a shop; a book begins with its first brand.
+
+        Args:
+            party: The id you choose: 1 to 64 letters, digits, dots, dashes or underscores. Use no personal data.
+            kind: ``values_pb2.PARTY_KIND_BRAND``, ``PARTY_KIND_AGENT`` or ``PARTY_KIND_SHOP``.
+            request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id
+                returns the first answer and records nothing. "" lets the client make one.
+
+        Returns:
+            A response with ``receipt.position``, ``receipt.recorded_at`` and ``receipt.duplicate``.
+
+        Raises:
+            RefusedError: PARTY_MALFORMED, PARTY_KIND_MISSING, VALUE_MISSING (an unknown kind), PARTY_EXISTS;
+                BOOK_UNKNOWN if the first party of a book is no brand; or a reason of every write (see ``Client``).
+            UnreachableError: No answer came in time.
+
+        Example:
+            >>> client.register_party("acme", values_pb2.PARTY_KIND_BRAND).receipt.position
+            1
+            >>> for agent in ("ann", "bob"):
+            ...     response = client.register_party(agent, values_pb2.PARTY_KIND_AGENT)
+        """
         request = parties_pb2.RegisterPartyRequest(
             book=self.book, request_id=request_id_or_new(request_id), party=party, kind=kind
         )
@@ -38,7 +59,37 @@ class Parties(Caller):
         valid_until: datetime.datetime | None = None,
         request_id: str = "",
     ) -> parties_pb2.AuthorizePartyResponse:
-        """Let a party sell for its upline; no GTINs means every product, no times from now on without end."""
+        """Authorize a party to sell for its upline, at a tier.
+
+        An authorization is on record and reported. It never stops a transfer.
+
+        Args:
+            party: Id of the agent or shop that is authorized.
+            upline: Id of the party that authorizes: a brand, or an agent that is authorized itself.
+            tier: The tier given, 1 to 100; it must be above the upline's tier. A brand is tier 0.
+            gtins: GTINs of 8, 12, 13 or 14 digits of at most 1,000 products. Empty means every product.
+            region: Where the party may sell, in words, at most 200 characters. "" means anywhere.
+            valid_from: When it begins, a timezone-aware datetime. None means the moment it is recorded.
+            valid_until: When it ends, a timezone-aware datetime. None means that it has no end.
+            request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id
+                returns the first answer and records nothing. "" lets the client make one.
+
+        Returns:
+            A response whose ``receipt.position`` is the id of the authorization.
+
+        Raises:
+            RefusedError: PARTY_UNKNOWN, SELF_AUTHORIZATION, BRAND_NEEDS_NO_AUTHORIZATION, UPLINE_NOT_AUTHORIZED,
+                TIER_OUT_OF_BOUNDS, TIER_NOT_BELOW_UPLINE, TOO_MANY_PRODUCTS, GTIN_CHECK_DIGIT, PRODUCT_UNKNOWN,
+                VALIDITY_REVERSED, VALIDITY_BEYOND_UPLINE; or a reason of every write, time and text (see
+                ``Client``).
+            UnreachableError: No answer came in time.
+            ValueError: A datetime has no time zone.
+
+        Example:
+            >>> given = client.authorize_party("ann", upline="acme", tier=1, gtins=["4006381333931"])
+            >>> client.get_party("ann").authorizations[0].position == given.receipt.position
+            True
+        """
         request = parties_pb2.AuthorizePartyRequest(
             book=self.book,
             request_id=request_id_or_new(request_id),
@@ -60,7 +111,29 @@ class Parties(Caller):
         revoked_from: datetime.datetime | None = None,
         request_id: str = "",
     ) -> parties_pb2.RevokeAuthorizationResponse:
-        """End the authorisation given at a position, from a time on, or from now."""
+        """End an authorization from a time on, as the upline that gave it.
+
+        Args:
+            authorization: Position at which the authorization was given.
+            upline: Id of the party that gave it.
+            revoked_from: When it ends, a timezone-aware datetime. None means the moment it is recorded.
+            request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id
+                returns the first answer and records nothing. "" lets the client make one.
+
+        Returns:
+            A response with ``receipt.position`` and ``receipt.recorded_at``.
+
+        Raises:
+            RefusedError: AUTHORIZATION_UNKNOWN, NOT_THE_UPLINE, AUTHORIZATION_ALREADY_REVOKED; or a reason of
+                every write and time (see ``Client``).
+            UnreachableError: No answer came in time.
+            ValueError: The datetime has no time zone.
+
+        Example:
+            >>> response = client.revoke_authorization(given.receipt.position, upline="acme")
+            >>> client.get_party("ann").authorizations[0].revoked_from == response.receipt.recorded_at
+            True
+        """
         request = parties_pb2.RevokeAuthorizationRequest(
             book=self.book,
             request_id=request_id_or_new(request_id),
@@ -71,25 +144,59 @@ class Parties(Caller):
         return self._write(self._parties.RevokeAuthorization, request)
 
     def get_party(self, party: str, *, at_least_position: int | None = None) -> parties_pb2.Party:
-        """Return a party with its authorisations."""
+        """Return a party with its authorizations.
+
+        Args:
+            party: Id of the party.
+            at_least_position: The answer includes all events up to this position; the server waits for them. None
+                means this client's last write, 0 means no waiting.
+
+        Returns:
+            A Party with ``party``, ``kind``, ``position`` and ``authorizations``, oldest first.
+
+        Raises:
+            RefusedError: PARTY_UNKNOWN; or a reason of every read (see ``Client``).
+            UnreachableError: No answer came in time.
+
+        Example:
+            >>> client.get_party("ann").kind == values_pb2.PARTY_KIND_AGENT
+            True
+        """
         request = parties_pb2.GetPartyRequest(
-            book=self.book, party=party, at_least_position=self._known(at_least_position)
+            book=self.book, party=party, at_least_position=self._at_least(at_least_position)
         )
-        return self._ask(self._parties.GetParty, request).party
+        return self._call(self._parties.GetParty, request).party
 
     def list_parties(
         self, *, page_size: int = 0, at_least_position: int | None = None
     ) -> Iterator[parties_pb2.Party]:
-        """Yield the parties in the order of their ids, read page by page."""
+        """Yield all parties in the order of their ids.
+
+        Args:
+            page_size: Parties fetched in one call, at most 1,000. 0 means the server's choice.
+            at_least_position: The answer includes all events up to this position; the server waits for them. None
+                means this client's last write, 0 means no waiting.
+
+        Yields:
+            A Party with ``party``, ``kind`` and ``position``, without its authorizations.
+
+        Raises:
+            RefusedError: A reason of every list and read (see ``Client``).
+            UnreachableError: No answer came in time.
+
+        Example:
+            >>> [party.party for party in client.list_parties()]
+            ['acme', 'ann', 'bob']
+        """
 
         def page(token: str) -> parties_pb2.ListPartiesResponse:
             request = parties_pb2.ListPartiesRequest(
                 book=self.book,
                 page_size=page_size,
                 page_token=token,
-                at_least_position=self._known(at_least_position),
+                at_least_position=self._at_least(at_least_position),
             )
-            return self._ask(self._parties.ListParties, request)
+            return self._call(self._parties.ListParties, request)
 
-        for answer in self._pages(page):
-            yield from answer.parties
+        for response in self._pages(page):
+            yield from response.parties

@@ -1,4 +1,4 @@
-"""Calls that ask what the book knows: paths, price ladders, stock."""
+"""Calls that ask the views of a book: the path of a unit, price ladders, stock."""
 
 import functools
 from collections.abc import Iterator
@@ -22,37 +22,105 @@ class Paths(Caller):
         corrections: bool = False,
         at_least_position: int | None = None,
     ) -> paths_pb2.GetPathResponse:
-        """Return the path of a unit, named by its printed code, or by batch and number."""
+        """Return the path of a unit: every hand it passed through, what each paid, and who holds it.
+
+        Args:
+            unit: A printed code in any form (GS1 Digital Link, element string, bare serial), or (batch number, unit
+                number).
+            as_of_position: The path as it was at this position. 0 means now.
+            corrections: Whether to show reversed transfers and offers that came to nothing too.
+            at_least_position: The answer includes all events up to this position; the server waits for them. None
+                means this client's last write, 0 means no waiting.
+
+        Returns:
+            A response with ``unit``, ``serial``, ``product``, ``batch``; ``run`` (``owner``, ``custodian``,
+            ``state``, ``sscc``); and ``steps`` in order, each with ``kind``, ``giver``, ``receiver``, their tiers
+            and authorizations, ``unit_price``, ``occurred_at``, ``recorded_at``, ``position``, and ``event``, the
+            stored bytes.
+
+        Raises:
+            RefusedError: BATCH_UNKNOWN, RANGE_BEYOND_BATCH; CODE_MALFORMED, CODE_CHECK_CHARACTER,
+                CODE_GTIN_CHECK_DIGIT, CODE_OTHER_BOOK, CODE_UNKNOWN, CODE_CONTRADICTS; or a reason of every read (see
+                ``Client``).
+            UnreachableError: No answer came in time.
+
+        Example:
+            >>> path = client.get_path((1, 0))
+            >>> [(step.giver, step.terms.unit_price.amount_minor) for step in path.steps][:3]
+            [('', 0), ('acme', 15000), ('ann', 18000)]
+            >>> path.run.owner
+            'consumer:c-7'
+        """
         request = paths_pb2.GetPathRequest(
             book=self.book,
             as_of_position=as_of_position,
             corrections=corrections,
-            at_least_position=self._known(at_least_position),
+            at_least_position=self._at_least(at_least_position),
         )
         if isinstance(unit, str):
             request.code = unit
         else:
             request.unit.batch, request.unit.number = unit
-        return self._ask(self._paths.GetPath, request)
+        return self._call(self._paths.GetPath, request)
 
     def get_ladder(
         self, of: int | str, *, at_least_position: int | None = None
     ) -> paths_pb2.GetLadderResponse:
-        """Return the price ladder of a batch, by its number, or of a product, by its GTIN."""
+        """Return the price ladder of a batch or a product: what each tier paid for a unit.
+
+        Args:
+            of: Number of a batch (an int), or GTIN of a product (a str of 8, 12, 13 or 14 digits).
+            at_least_position: The answer includes all events up to this position; the server waits for them. None
+                means this client's last write, 0 means no waiting.
+
+        Returns:
+            A response with ``rungs``, one for each tier and currency, from the first tier to the consumers. Each has
+            ``kind``, ``tier``, ``currency_code`` and ``units``; and in minor units ``least_minor``,
+            ``median_minor``, ``most_minor``, ``mean_minor``, ``sum_minor`` and ``suggested_minor``.
+
+        Raises:
+            RefusedError: BATCH_UNKNOWN, PRODUCT_UNKNOWN, GTIN_CHECK_DIGIT, VALUE_MISSING (an empty GTIN); or a
+                reason of every read (see ``Client``).
+            UnreachableError: No answer came in time.
+
+        Example:
+            >>> rung = client.get_ladder(1).rungs[0]
+            >>> rung.tier, rung.units, rung.median_minor, rung.suggested_minor
+            (1, 98, 15000, 30000)
+        """
         request = paths_pb2.GetLadderRequest(
             book=self.book,
-            at_least_position=self._known(at_least_position),
+            at_least_position=self._at_least(at_least_position),
         )
         if isinstance(of, str):
             request.gtin = of
         else:
             request.batch = of
-        return self._ask(self._paths.GetLadder, request)
+        return self._call(self._paths.GetLadder, request)
 
     def list_stock(
         self, party: str, *, page_size: int = 0, at_least_position: int | None = None
     ) -> Iterator[paths_pb2.Stock]:
-        """Yield what a party has of each batch, soonest to expire first, read page by page."""
+        """Yield what a party has of each batch, soonest to expire first.
+
+        Args:
+            party: Id of the party. Consumers have no stock.
+            page_size: Batches fetched in one call, at most 1,000. 0 means the server's choice.
+            at_least_position: The answer includes all events up to this position; the server waits for them. None
+                means this client's last write, 0 means no waiting.
+
+        Yields:
+            A Stock with ``batch``, ``product_name``, and three counts of units: ``owned`` wherever they lie,
+            ``in_custody`` whoever owns them, and ``reserved`` by open offers.
+
+        Raises:
+            RefusedError: PARTY_UNKNOWN; or a reason of every list and read (see ``Client``).
+            UnreachableError: No answer came in time.
+
+        Example:
+            >>> [(stock.batch.lot, stock.owned, stock.in_custody) for stock in client.list_stock("bob")]
+            [('L1', 8, 8)]
+        """
 
         def page(token: str) -> paths_pb2.ListStockResponse:
             request = paths_pb2.ListStockRequest(
@@ -60,9 +128,9 @@ class Paths(Caller):
                 party=party,
                 page_size=page_size,
                 page_token=token,
-                at_least_position=self._known(at_least_position),
+                at_least_position=self._at_least(at_least_position),
             )
-            return self._ask(self._paths.ListStock, request)
+            return self._call(self._paths.ListStock, request)
 
-        for answer in self._pages(page):
-            yield from answer.stock
+        for response in self._pages(page):
+            yield from response.stock

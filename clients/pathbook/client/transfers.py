@@ -1,4 +1,4 @@
-"""Calls that move units in one step: transfers, reversals, deliveries, sales, returns, write-offs."""
+"""Calls that move title or goods between parties in one step: transfers, reversals, deliveries, write-offs."""
 
 import datetime
 import functools
@@ -10,7 +10,7 @@ from pathbook.v1.values_pb2 import DELIVERY_WITH_TITLE, Delivery, Selection, Uni
 
 
 class Transfers(Caller):
-    """The TransferService of a book: what moves units in one step."""
+    """The TransferService of a book: moves in one step."""
 
     @functools.cached_property
     def _transfers(self) -> transfers_pb2_grpc.TransferServiceStub:
@@ -27,7 +27,38 @@ class Transfers(Caller):
         occurred_at: datetime.datetime | None = None,
         request_id: str = "",
     ) -> transfers_pb2.RecordTransferResponse:
-        """Record an agreed or historic transfer in one step."""
+        """Record a transfer that both sides have agreed on, now or in the past, in one step.
+
+        Args:
+            giver: Id of the party that owns the units.
+            receiver: Id of the party that owns them afterwards.
+            units: Which units, as ``select(...)`` returns them. A quantity takes the giver's, without recalled ones.
+            unit_price: Price of one unit, as (minor units, ISO 4217 code): (15000, "CNY") is 150.00 yuan.
+            delivery: ``values_pb2.DELIVERY_WITH_TITLE`` moves the goods with the title. ``DELIVERY_LATER`` leaves
+                the goods where they lie (cloud stock).
+            occurred_at: When it happened, a timezone-aware datetime, at most 5 minutes ahead of the server's clock.
+                None means the moment it is recorded.
+            request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id
+                returns the first answer and records nothing. "" lets the client make one.
+
+        Returns:
+            A response with ``receipt.position``, the id of the transfer, and ``ranges``, the units moved.
+
+        Raises:
+            RefusedError: PARTY_UNKNOWN, SELF_TRANSFER, UNITS_NOT_OWNED, UNITS_RESERVED, UNITS_SOLD,
+                UNITS_WRITTEN_OFF, UNITS_IN_CASE, UNITS_RECALLED, OCCURRED_BEFORE_MADE, VALUE_MISSING (an unknown
+                delivery); or a reason of ``select``, and of every write, price and time (see ``Client``).
+            UnreachableError: No answer came in time.
+            ValueError: The datetime has no time zone.
+
+        Example:
+            >>> moved = client.record_transfer(
+            ...     giver="ann", receiver="bob", units=select(quantities=[(10, "4006381333931")]),
+            ...     unit_price=(18000, "CNY"), delivery=values_pb2.DELIVERY_LATER, request_id="invoice 17",
+            ... )
+            >>> moved.ranges[0].first, moved.ranges[0].last
+            (0, 9)
+        """
         request = transfers_pb2.RecordTransferRequest(
             book=self.book,
             request_id=request_id_or_new(request_id),
@@ -49,7 +80,37 @@ class Transfers(Caller):
         occurred_at: datetime.datetime | None = None,
         request_id: str = "",
     ) -> transfers_pb2.ReverseTransferResponse:
-        """Ask to reverse an accepted transfer, or agree to the other side's asking."""
+        """Ask to reverse a transfer, or agree with the other side that asked; both sides must call this.
+
+        Args:
+            transfer: Position at which the transfer was offered or recorded. It must be accepted, and its units must
+                not have moved on.
+            party: Id of the side that asks or agrees: the giver or the receiver.
+            note: Why, in at most 200 characters. "" means no note.
+            occurred_at: When it happened, a timezone-aware datetime, at most 5 minutes ahead of the server's clock.
+                None means the moment it is recorded.
+            request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id
+                returns the first answer and records nothing. "" lets the client make one.
+
+        Returns:
+            A response with ``reversed``, whether both sides have now agreed, and ``receipt.position``.
+
+        Raises:
+            RefusedError: TRANSFER_UNKNOWN, SALE_IS_RETURNED, NOT_A_SIDE, TRANSFER_NOT_ACCEPTED,
+                TRANSFER_BUILT_UPON, UNITS_IN_CASE, REVERSAL_ALREADY_ASKED; or a reason of every write, time and text
+                (see ``Client``).
+            UnreachableError: No answer came in time.
+            ValueError: The datetime has no time zone.
+
+        Example:
+            >>> mistake = client.record_transfer(
+            ...     giver="ann", receiver="bob", units=select(ranges=[(1, 20, 29)]), unit_price=(1800, "CNY")
+            ... )
+            >>> client.reverse_transfer(mistake.receipt.position, party="ann", note="wrong price").reversed
+            False
+            >>> client.reverse_transfer(mistake.receipt.position, party="bob").reversed
+            True
+        """
         request = transfers_pb2.ReverseTransferRequest(
             book=self.book,
             request_id=request_id_or_new(request_id),
@@ -69,7 +130,33 @@ class Transfers(Caller):
         occurred_at: datetime.datetime | None = None,
         request_id: str = "",
     ) -> transfers_pb2.DeliverUnitsResponse:
-        """Hand over goods without their title."""
+        """Record that goods changed hands while their title stays; sold units may be delivered too.
+
+        Args:
+            custodian: Id of the party that has the goods, or "consumer:" and a pseudonym.
+            receiver: Id of the party that has them afterwards, or "consumer:" and a pseudonym.
+            units: Which units, as ``select(...)`` returns them. A quantity takes units that the receiver owns and
+                the custodian has.
+            occurred_at: When it happened, a timezone-aware datetime, at most 5 minutes ahead of the server's clock.
+                None means the moment it is recorded.
+            request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id
+                returns the first answer and records nothing. "" lets the client make one.
+
+        Returns:
+            A response with ``ranges``, the units delivered, and ``receipt.position``.
+
+        Raises:
+            RefusedError: PARTY_UNKNOWN, SELF_TRANSFER, UNITS_NOT_IN_CUSTODY, UNITS_RESERVED, UNITS_WRITTEN_OFF,
+                UNITS_IN_CASE, UNITS_RECALLED (unless the receiver is a brand), OCCURRED_BEFORE_MADE; or a reason of
+                ``select``, and of every write and time (see ``Client``).
+            UnreachableError: No answer came in time.
+            ValueError: The datetime has no time zone.
+
+        Example:
+            >>> units = select(quantities=[(10, 1)])
+            >>> client.deliver_units(custodian="ann", receiver="bob", units=units).ranges[0].last
+            9
+        """
         request = transfers_pb2.DeliverUnitsRequest(
             book=self.book,
             request_id=request_id_or_new(request_id),
@@ -79,70 +166,6 @@ class Transfers(Caller):
             units=units,
         )
         return self._write(self._transfers.DeliverUnits, request)
-
-    def sell_units(
-        self,
-        *,
-        seller: str,
-        consumer: str,
-        units: Selection,
-        unit_price: Price,
-        delivery: Delivery.ValueType = DELIVERY_WITH_TITLE,
-        occurred_at: datetime.datetime | None = None,
-        request_id: str = "",
-    ) -> transfers_pb2.SellUnitsResponse:
-        """Sell units to a consumer, known by a pseudonym."""
-        request = transfers_pb2.SellUnitsRequest(
-            book=self.book,
-            request_id=request_id_or_new(request_id),
-            occurred_at=timestamp(occurred_at),
-            seller=seller,
-            consumer=consumer,
-            units=units,
-            unit_price=money(unit_price),
-            delivery=delivery,
-        )
-        return self._write(self._transfers.SellUnits, request)
-
-    def confirm_purchase(
-        self,
-        *,
-        consumer: str,
-        units: Selection,
-        price_paid: Price,
-        occurred_at: datetime.datetime | None = None,
-        request_id: str = "",
-    ) -> transfers_pb2.ConfirmPurchaseResponse:
-        """Confirm, as the consumer, that units were bought, and what was paid for each."""
-        request = transfers_pb2.ConfirmPurchaseRequest(
-            book=self.book,
-            request_id=request_id_or_new(request_id),
-            occurred_at=timestamp(occurred_at),
-            consumer=consumer,
-            units=units,
-            price_paid=money(price_paid),
-        )
-        return self._write(self._transfers.ConfirmPurchase, request)
-
-    def return_units(
-        self,
-        *,
-        owner: str,
-        units: Selection,
-        note: str = "",
-        occurred_at: datetime.datetime | None = None,
-        request_id: str = "",
-    ) -> transfers_pb2.ReturnUnitsResponse:
-        """Give units back the way they came, at the price paid, as a party or "consumer:" and a pseudonym."""
-        request = transfers_pb2.ReturnUnitsRequest(
-            book=self.book,
-            request_id=request_id_or_new(request_id),
-            occurred_at=timestamp(occurred_at),
-            owner=owner,
-            units=units,
-            note=note,
-        )
-        return self._write(self._transfers.ReturnUnits, request)
 
     def write_off_units(
         self,
@@ -154,7 +177,33 @@ class Transfers(Caller):
         occurred_at: datetime.datetime | None = None,
         request_id: str = "",
     ) -> transfers_pb2.WriteOffUnitsResponse:
-        """Say that units in one's hands are lost, damaged, destroyed or defaced."""
+        """Record that units are lost, damaged, destroyed or defaced; they never move again.
+
+        Args:
+            party: Id of the party that has the goods, or "consumer:" and a pseudonym.
+            units: Which units, as ``select(...)`` returns them. A quantity takes units that the party owns and has.
+            state: ``values_pb2.UNIT_STATE_LOST``, ``UNIT_STATE_DAMAGED``, ``UNIT_STATE_DESTROYED`` or
+                ``UNIT_STATE_DEFACED``.
+            note: More about it, in at most 200 characters. "" means no note.
+            occurred_at: When it happened, a timezone-aware datetime, at most 5 minutes ahead of the server's clock.
+                None means the moment it is recorded.
+            request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id
+                returns the first answer and records nothing. "" lets the client make one.
+
+        Returns:
+            A response with ``ranges``, the units written off, and ``receipt.position``.
+
+        Raises:
+            RefusedError: PARTY_UNKNOWN, VALUE_MISSING (no state of these four), UNITS_NOT_IN_CUSTODY,
+                UNITS_RESERVED, UNITS_SOLD (unless the consumer calls), UNITS_WRITTEN_OFF, OCCURRED_BEFORE_MADE; or a
+                reason of ``select``, and of every write, time and text (see ``Client``).
+            UnreachableError: No answer came in time.
+            ValueError: The datetime has no time zone.
+
+        Example:
+            >>> damaged, units = values_pb2.UNIT_STATE_DAMAGED, select(ranges=[(1, 9, 9)])
+            >>> response = client.write_off_units(party="bob", units=units, state=damaged, note="wet")
+        """
         request = transfers_pb2.WriteOffUnitsRequest(
             book=self.book,
             request_id=request_id_or_new(request_id),

@@ -1,4 +1,4 @@
-"""Plain values as the messages a call carries: prices, times, dates, selections of units."""
+"""Plain Python values as messages: prices, times, dates, selections of units."""
 
 import datetime
 from collections.abc import Iterable
@@ -9,22 +9,52 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from pathbook.v1 import values_pb2
 
 Price: TypeAlias = tuple[int, str]
-"""An amount in minor units (cents, fen), and its ISO 4217 currency: (15000, "CNY")."""
+"""An amount in minor units (cents, fen) and its ISO 4217 currency: (15000, "CNY") is 150.00 yuan."""
 
 Range: TypeAlias = tuple[int, int, int]
-"""Batch, first unit, last unit; both are meant."""
+"""Number of a batch, first unit, last unit, both included: (1, 0, 9) is the first ten units of batch 1."""
 
 Quantity: TypeAlias = tuple[int, int | str]
-"""How many units, and of what: the number of a batch, or the GTIN of a product."""
+"""How many units, and of what: the number of a batch (10, 1), or the GTIN of a product (10, "4006381333931")."""
 
 
 def money(price: Price | None) -> values_pb2.Money | None:
-    """Return the message for a price."""
+    """Return the message for a price, for requests that you build yourself (see ``record_transfers``).
+
+    Args:
+        price: Minor units and an ISO 4217 currency, such as (15000, "CNY"). None means no price.
+
+    Returns:
+        A Money with ``amount_minor`` and ``currency_code``, or None for None.
+
+    Raises:
+        ValueError: The amount has more than 64 bits.
+
+    Example:
+        >>> entry = transfers_pb2.SellUnitsRequest(unit_price=money((15000, "CNY")))
+        >>> entry.unit_price.amount_minor
+        15000
+    """
     return price and values_pb2.Money(amount_minor=price[0], currency_code=price[1])
 
 
 def timestamp(moment: datetime.datetime | None) -> Timestamp | None:
-    """Return the message for a time. Raises ValueError for one without a time zone."""
+    """Return the message for a time, for requests that you build yourself (see ``record_transfers``).
+
+    Args:
+        moment: A timezone-aware datetime. None means that the field stays unset.
+
+    Returns:
+        A Timestamp with ``seconds`` since 1970 UTC and ``nanos``, or None for None.
+
+    Raises:
+        ValueError: The datetime has no time zone.
+
+    Example:
+        >>> monday = datetime.datetime(2026, 1, 5, tzinfo=datetime.UTC)
+        >>> transfers_pb2.SellUnitsRequest(occurred_at=timestamp(monday)).occurred_at.seconds
+        1767571200
+    """
     if moment is None:
         return None
     if moment.tzinfo is None:
@@ -34,8 +64,8 @@ def timestamp(moment: datetime.datetime | None) -> Timestamp | None:
     return stamp
 
 
-def day(date: datetime.date | None) -> str:
-    """Return a date as YYYY-MM-DD, empty for none."""
+def iso_date(date: datetime.date | None) -> str:
+    """Return a date as YYYY-MM-DD, or "" for None."""
     return "" if date is None else date.isoformat()
 
 
@@ -51,7 +81,33 @@ def select(
     cases: Iterable[str] = (),
     quantities: Iterable[Quantity] = (),
 ) -> values_pb2.Selection:
-    """Return a selection of units, named in any mixture of ways; a case (by SSCC) means all that is in it."""
+    """Return a selection of units, for the ``units`` argument of a write.
+
+    The four ways to name units may be mixed, but no unit may be named twice. One request names 1 to 10,000
+    ranges, codes, cases and quantities in all, and at most 100 quantities. The call that receives the selection
+    may refuse it for NO_UNITS, TOO_MANY_RANGES, RANGES_OVERLAP; BATCH_UNKNOWN, RANGE_REVERSED,
+    RANGE_BEYOND_BATCH; CODE_MALFORMED, CODE_CHECK_CHARACTER, CODE_GTIN_CHECK_DIGIT, CODE_OTHER_BOOK,
+    CODE_UNKNOWN, CODE_CONTRADICTS; CASE_UNKNOWN, CASE_IN_CASE, CASE_EMPTY; QUANTITY_NOT_POSITIVE,
+    GTIN_CHECK_DIGIT, PRODUCT_UNKNOWN, STOCK_TOO_SMALL.
+
+    Args:
+        ranges: Ranges of units, each (batch, first unit, last unit) with both ends included.
+        codes: Printed codes: GS1 Digital Links, element strings such as "(01)...(21)...", or bare serials.
+        cases: SSCCs, 18 digits each, of packed cases. All units in the case are meant.
+        quantities: Counts, each (how many, batch number) or (how many, GTIN of 8, 12, 13 or 14 digits). The server
+            takes free units in stock that are not in a case, of the batch made first, lowest numbers first.
+
+    Returns:
+        A Selection to pass on. Nothing is looked up yet.
+
+    Raises:
+        ValueError: A range has not three numbers, a quantity not two, or a number has more than 64 bits.
+
+    Example:
+        >>> units = select(ranges=[(1, 0, 9)], quantities=[(5, "4006381333931")])
+        >>> units.ranges[0].last
+        9
+    """
     return values_pb2.Selection(
         ranges=unit_ranges(ranges),
         codes=codes,

@@ -11,11 +11,12 @@ from pathbook.ledger.codes import PrintedCode, contradiction, parse_code
 from pathbook.ledger.events import BatchCommissioned, Terms
 from pathbook.ledger.money import print_money
 from pathbook.ledger.refusals import Reason, Refusal
+from pathbook.ledger.steps import undone
 from pathbook.ledger.values import AuthorizationStatus, Money, UnitState, is_consumer
 from pathbook.v1.paths_pb2 import GetPathResponse
 from pathbook.verify import purchases
 from pathbook.verify.claims import check_claims
-from pathbook.verify.replay import ContradictionError, Step, replay, terms_of, undone
+from pathbook.verify.replay import ContradictionError, ReplayedStep, replay, terms_of
 from pathbook.verify.verdicts import Check, Number, Outcome, Policy, Report, Result, Verdict
 
 _Found = dict[Number, Outcome]
@@ -66,7 +67,7 @@ def check_path(path: GetPathResponse, code: PrintedCode, today: datetime.date, p
     except ContradictionError as found_out:
         found[Number.PATH] = (Result.FAILED, str(found_out))
         return _report(Verdict.PATH_CONTRADICTED, found)
-    hops, end, made = standing_hops(steps), steps[-1].after, steps[0].event
+    hops, end, made = hops_in_force(steps), steps[-1].after, steps[0].event
     assert isinstance(made, BatchCommissioned)  # the replay lets no other path pass
     if (refusal := contradiction(code, made.product, made.lot)) is not None:
         found[Number.COMMISSIONED] = (Result.FAILED, str(refusal))
@@ -86,7 +87,7 @@ def check_path(path: GetPathResponse, code: PrintedCode, today: datetime.date, p
     return _report(_verdict(found), found)
 
 
-def standing_hops(steps: Sequence[Step]) -> list[tuple[int, Terms]]:
+def hops_in_force(steps: Sequence[ReplayedStep]) -> list[tuple[int, Terms]]:
     """Return the hops that stand, oldest first: where title moved (not where it was offered), and the terms."""
     moved = {
         step.transfer: (step.recorded.position, terms)
@@ -96,13 +97,13 @@ def standing_hops(steps: Sequence[Step]) -> list[tuple[int, Terms]]:
     return [moved[transfer] for transfer in steps[-1].after.chain]
 
 
-def shown_hops(steps: Sequence[Step]) -> list[tuple[int, Terms]]:
+def shown_hops(steps: Sequence[ReplayedStep]) -> list[tuple[int, Terms]]:
     """Return the hops that a path shows without corrections: those that stand, and those returned since."""
-    came_to_nothing = undone(steps)
+    corrected = undone([step.movement for step in steps])
     return [
         (step.recorded.position, terms)
         for index, step in enumerate(steps)
-        if step.transfer and index not in came_to_nothing and (terms := terms_of(step.event)) is not None
+        if step.transfer and index not in corrected and (terms := terms_of(step.event)) is not None
     ]
 
 
@@ -128,7 +129,7 @@ def _issued(path: GetPathResponse, code: PrintedCode) -> Outcome:
     return Result.OK, f"{unit}, by the key that the server holds"
 
 
-def _commissioned(path: GetPathResponse, first: Step, made: BatchCommissioned) -> Outcome:
+def _commissioned(path: GetPathResponse, first: ReplayedStep, made: BatchCommissioned) -> Outcome:
     """Compare what the server says of the batch; what it says the product is called, no event here holds."""
     said, price = path.batch, path.batch.suggested_price
     for name, shown, held in (
@@ -150,13 +151,13 @@ def _commissioned(path: GetPathResponse, first: Step, made: BatchCommissioned) -
 def _authorized(hops: Sequence[tuple[int, Terms]], policy: Policy) -> Outcome:
     """Look at how each side itself stood for the product when it traded; the marks are of every hop shown."""
     marks = [
-        f"{party} {_in_words(standing)} at position {position}"
+        f"{party} {_in_words(status)} at position {position}"
         for position, terms in hops
-        for party, standing in (
+        for party, status in (
             (terms.giver, terms.giver_authorization),
             (terms.receiver, terms.receiver_authorization),
         )
-        if standing is not AuthorizationStatus.AUTHORIZED and not is_consumer(party)
+        if status is not AuthorizationStatus.AUTHORIZED and not is_consumer(party)
     ]
     if marks:
         return Result.FAILED if policy.require_authorized else Result.NOTED, "; ".join(marks)
@@ -205,10 +206,10 @@ def _within_limits(
     return (Result.FAILED, "; ".join(against)) if against else (Result.OK, "kept")
 
 
-def _in_words(standing: AuthorizationStatus | None) -> str:
-    if standing is None:
+def _in_words(status: AuthorizationStatus | None) -> str:
+    if status is None:
         return "has no authorization status"
-    return standing.name.lower().replace("_", " ")
+    return status.name.lower().replace("_", " ")
 
 
 def _shown(price: Money) -> str:

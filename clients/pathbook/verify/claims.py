@@ -1,4 +1,4 @@
-"""What a server shows of a path, held against the events that it shows with it.
+"""What a server shows of a path, compared with the events that it shows with it.
 
 Together with the replay this says: the path is what its events say, and their hashes lead to the head that the
 server names. It cannot say that no later event was withheld, or that the events were not made up; signatures
@@ -6,156 +6,73 @@ and proofs are for that.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from pathbook.ledger.events import (
-    BatchCommissioned,
-    PurchaseConfirmed,
-    Terms,
-    TransferAccepted,
-    TransferDeclined,
-    TransferLapsed,
-    TransferOffered,
-    TransferRecorded,
-    TransferReversed,
-    TransferWithdrawn,
-    UnitsDelivered,
-    UnitsReturned,
-    UnitsSold,
-    UnitsWrittenOff,
-)
-from pathbook.ledger.values import AuthorizationStatus, Delivery, Money
-from pathbook.v1 import paths_pb2, values_pb2
-from pathbook.v1.paths_pb2 import GetPathResponse, PathStep, PathStepKind
-from pathbook.verify.replay import ContradictionError, Step, undone
+from pathbook.ledger.codec import TERMS
+from pathbook.ledger.events import Terms
+from pathbook.ledger.steps import undone
+from pathbook.ledger.values import Money
+from pathbook.v1 import values_pb2
+from pathbook.v1.paths_pb2 import GetPathResponse, PathStep
+from pathbook.verify.replay import ContradictionError, ReplayedStep
 
-BRAND_TIER = 0
-"""The tier of a brand, which nobody gives it."""
+REPLAYED: Final = frozenset({"position", "event"})
+"""The fields of a step that the replay starts from. Where an event stands is the server's word: no proof says it."""
 
 
-class Side(NamedTuple):
-    """Who gives or receives, "" for nobody; tier and standing where the event says them."""
-
-    name: str = ""
-    tier: int | None = None
-    standing: AuthorizationStatus | None = None
-
-
-NOBODY = Side()
-
-
-class Reading(NamedTuple):
-    """What a server has to show of one event of a unit's past."""
-
-    kind: PathStepKind.ValueType
-    giver: Side = NOBODY
-    receiver: Side = NOBODY
-    unit_price: Money | None = None
-    delivery: Delivery | None = None
-
-
-def check_claims(path: GetPathResponse, steps: Sequence[Step]) -> None:
+def check_claims(path: GetPathResponse, steps: Sequence[ReplayedStep]) -> None:
     """Compare all that a path says with what its events were replayed to.
 
     Raises:
         ContradictionError: the server says something else than its events.
     """
-    came_to_nothing = undone(steps)
+    corrected = undone([step.movement for step in steps])
     for index, (said, step) in enumerate(zip(path.steps, steps, strict=True)):
-        _hold_step(said, step)
-        if said.corrected is not (index in came_to_nothing):
-            raise ContradictionError(
-                f"position {said.position}: the server hides a step that stands, or shows one undone"
-            )
-    _hold_end(path, steps)
+        for field, (shown, led_to) in claims(said, step, corrected=index in corrected).items():
+            if shown != led_to:
+                name = field.replace("_", " ")
+                raise ContradictionError(
+                    f"position {said.position}: the server shows another {name} than its event leads to"
+                )
+    _check_end(path, steps)
 
 
-def read(step: Step) -> Reading:
-    """Return what the event of a step was to the unit."""
-    match step.event:
-        case BatchCommissioned(brand=brand):
-            return Reading(paths_pb2.PATH_STEP_KIND_COMMISSIONED, receiver=Side(brand, BRAND_TIER))
-        case TransferOffered(terms):
-            return _onward(paths_pb2.PATH_STEP_KIND_OFFERED, terms)
-        case TransferAccepted(terms=terms) if not step.transfer:  # the unit is among the discrepancies
-            return Reading(paths_pb2.PATH_STEP_KIND_RELEASED, Side(terms.giver), Side(terms.receiver))
-        case TransferRecorded(terms) | TransferAccepted(terms=terms):
-            return _onward(paths_pb2.PATH_STEP_KIND_TRANSFERRED, terms)
-        case UnitsSold(terms):
-            return _onward(paths_pb2.PATH_STEP_KIND_SOLD, terms)
-        case TransferReversed(terms=terms):
-            return _back(paths_pb2.PATH_STEP_KIND_REVERSED, terms)
-        case UnitsReturned(lines=lines):
-            came_by = step.before.chain[-1] if step.before is not None and step.before.chain else 0
-            terms = next(line.terms for line in lines if line.transfer == came_by)
-            return _back(paths_pb2.PATH_STEP_KIND_RETURNED, terms)
-        case (
-            TransferDeclined(giver=giver, receiver=receiver)
-            | TransferWithdrawn(giver=giver, receiver=receiver)
-            | TransferLapsed(giver=giver, receiver=receiver)
-        ):
-            return Reading(paths_pb2.PATH_STEP_KIND_RELEASED, Side(giver), Side(receiver))
-        case UnitsDelivered(custodian, receiver):
-            return Reading(paths_pb2.PATH_STEP_KIND_DELIVERED, Side(custodian), Side(receiver))
-        case PurchaseConfirmed(consumer, price_paid=paid):
-            return Reading(paths_pb2.PATH_STEP_KIND_CONFIRMED, receiver=Side(consumer), unit_price=paid)
-        case UnitsWrittenOff(party):
-            return Reading(paths_pb2.PATH_STEP_KIND_WRITTEN_OFF, Side(party))
-        case _:
-            raise AssertionError(step.event)  # the replay lets only events pass that change a run
+def claims(said: PathStep, step: ReplayedStep, *, corrected: bool) -> dict[str, tuple[object, object]]:
+    """Return, by field of a step, what the server shows and what the bytes of its event lead to."""
+    recorded, movement = step.recorded, step.movement
+    return {
+        "head": (said.head, step.after.head),
+        "recorded_at": (_nanoseconds(said.recorded_at), recorded.recorded_at * 1_000),
+        "occurred_at": (_nanoseconds(said.occurred_at), recorded.occurred_at * 1_000),
+        "kind": (int(said.kind), int(movement.kind)),
+        "corrected": (said.corrected, corrected),
+        "giver": (said.giver, movement.giver),
+        "receiver": (said.receiver, movement.receiver),
+        "terms": (_terms(said), movement.terms),
+        "price_paid": (_price_paid(said), movement.price_paid),
+        "state": (int(said.state), int(step.after.state)),
+        "attestation": (said.attestation, values_pb2.ATTESTATION_RECORDED),
+    }
 
 
-def _onward(kind: PathStepKind.ValueType, terms: Terms) -> Reading:
-    return Reading(kind, _giver(terms), _receiver(terms), terms.unit_price, terms.delivery)
+def _terms(said: PathStep) -> Terms | str | None:
+    """Return the terms that a step shows; what cannot be read as terms is equal to none."""
+    if not said.HasField("terms"):
+        return None
+    try:
+        return TERMS.read(said.terms)
+    except ValueError as error:
+        return str(error)
 
 
-def _back(kind: PathStepKind.ValueType, terms: Terms) -> Reading:
-    return Reading(kind, _receiver(terms), _giver(terms), terms.unit_price, terms.delivery)
+def _price_paid(said: PathStep) -> Money | None:
+    price = said.price_paid
+    return Money(price.amount_minor, price.currency_code) if said.HasField("price_paid") else None
 
 
-def _giver(terms: Terms) -> Side:
-    return Side(terms.giver, terms.giver_tier, terms.giver_authorization)
-
-
-def _receiver(terms: Terms) -> Side:
-    return Side(terms.receiver, terms.receiver_tier, terms.receiver_authorization)
-
-
-def _hold_step(said: PathStep, step: Step) -> None:
-    """Compare what the server says of a step with what the bytes of its event say."""
-    recorded, reading, price = step.recorded, read(step), said.unit_price
-    paid = reading.unit_price
-    giver_tier = said.giver_tier if said.HasField("giver_tier") else None
-    receiver_tier = said.receiver_tier if said.HasField("receiver_tier") else None
-    for name, shown, held in (
-        ("head", said.head, step.after.head),
-        ("recording time", _nanoseconds(said.recorded_at), recorded.recorded_at * 1_000),
-        ("time", _nanoseconds(said.occurred_at), recorded.occurred_at * 1_000),
-        ("kind of step", int(said.kind), int(reading.kind)),
-        ("giver", said.giver, reading.giver.name),
-        ("receiver", said.receiver, reading.receiver.name),
-        (
-            "price",
-            (price.amount_minor, price.currency_code),
-            (paid.amount_minor, paid.currency_code) if paid else (0, ""),
-        ),
-        ("tier of the giver", giver_tier, reading.giver.tier),
-        ("tier of the receiver", receiver_tier, reading.receiver.tier),
-        ("standing of the giver", int(said.giver_authorization), int(reading.giver.standing or 0)),
-        ("standing of the receiver", int(said.receiver_authorization), int(reading.receiver.standing or 0)),
-        ("delivery", int(said.delivery), int(reading.delivery or 0)),
-        ("state", int(said.state), int(step.after.state)),
-        ("attestation", said.attestation, values_pb2.ATTESTATION_RECORDED),
-    ):
-        if shown != held:
-            raise ContradictionError(
-                f"position {said.position}: the server shows another {name} than its event leads to"
-            )
-
-
-def _hold_end(path: GetPathResponse, steps: Sequence[Step]) -> None:
+def _check_end(path: GetPathResponse, steps: Sequence[ReplayedStep]) -> None:
     """Compare where the server says the unit is with where its events led."""
     run, end = path.run, steps[-1].after
     for name, shown, led_to in (

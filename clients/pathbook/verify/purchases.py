@@ -7,7 +7,7 @@ import msgspec
 from pathbook.ledger.events import PurchaseConfirmed, UnitsReturned, UnitsSold
 from pathbook.ledger.money import print_money
 from pathbook.ledger.values import Money
-from pathbook.verify.replay import Step
+from pathbook.verify.replay import ReplayedStep
 from pathbook.verify.verdicts import Outcome, Result
 
 
@@ -26,24 +26,21 @@ class Purchase(msgspec.Struct, frozen=True):
         return self.paid is not None and self.paid != self.price
 
 
-def purchases(steps: Sequence[Step]) -> list[Purchase]:
+def purchases(steps: Sequence[ReplayedStep]) -> list[Purchase]:
     """Return every sale that a replayed path holds, oldest first, whatever became of it."""
     found: list[Purchase] = []
     for step in steps:
         position, chain = step.recorded.position, step.before.chain if step.before is not None else ()
-        match step.event:
-            case UnitsSold(terms):
-                found.append(Purchase(position, terms.unit_price))
-            case PurchaseConfirmed(price_paid=paid):
-                found[-1] = msgspec.structs.replace(found[-1], confirmed=position, paid=paid)
-            case UnitsReturned() if found and chain[-1:] == (found[-1].sold,):
-                found[-1] = msgspec.structs.replace(found[-1], returned=position)
-            case _:
-                pass
+        if isinstance(event := step.event, UnitsSold):
+            found.append(Purchase(position, event.terms.unit_price))
+        elif isinstance(event, PurchaseConfirmed):
+            found[-1] = msgspec.structs.replace(found[-1], confirmed=position, paid=event.price_paid)
+        elif isinstance(event, UnitsReturned) and found and chain[-1:] == (found[-1].sold,):
+            found[-1] = msgspec.structs.replace(found[-1], returned=position)
     return found
 
 
-def judge(steps: Sequence[Step]) -> Outcome:
+def judge(steps: Sequence[ReplayedStep]) -> Outcome:
     """Compare what consumers paid with what was on record; a sale that was returned is noted, not judged."""
     found = purchases(steps)
     before = [

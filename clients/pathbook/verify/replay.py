@@ -4,31 +4,17 @@ Nothing else that the server says is looked at here; pathbook.verify.claims hold
 """
 
 from collections.abc import Sequence
+from typing import assert_never
 
 import msgspec
 
-from pathbook.ledger import runs
+from pathbook.ledger import events, runs
 from pathbook.ledger.codec import MalformedEventError, decode
-from pathbook.ledger.events import (
-    BatchCommissioned,
-    Event,
-    PurchaseConfirmed,
-    RecordedEvent,
-    Terms,
-    TransferAccepted,
-    TransferDeclined,
-    TransferLapsed,
-    TransferOffered,
-    TransferRecorded,
-    TransferReversed,
-    TransferWithdrawn,
-    UnitsDelivered,
-    UnitsReturned,
-    UnitsSold,
-    UnitsWrittenOff,
-)
+from pathbook.ledger.events import RecordedEvent, RunEvent, Terms, TitleEvent
+from pathbook.ledger.ranges import range_of
 from pathbook.ledger.runs import Partition, Run
-from pathbook.ledger.values import Ranges, Unit, UnitState, is_consumer
+from pathbook.ledger.steps import Movement, movement
+from pathbook.ledger.values import Unit, UnitState, is_consumer
 from pathbook.v1.paths_pb2 import GetPathResponse, PathStep
 
 MAX_STEPS = 10_000
@@ -39,16 +25,21 @@ class ContradictionError(Exception):
     """The path contradicts itself; the message names the position and says how."""
 
 
-class Step(msgspec.Struct, frozen=True):
-    """One event of a unit's past, and the run the unit was in before it (None: not made yet) and after it."""
+class ReplayedStep(msgspec.Struct, frozen=True):
+    """One event of a unit's past, and the run the unit was in before it (None: not made yet) and after it.
+
+    ``movement`` is what the event was to the unit.
+    """
 
     recorded: RecordedEvent
+    movement: Movement
     before: Run | None
     after: Run
 
     @property
-    def event(self) -> Event:
+    def event(self) -> RunEvent:
         """What happened."""
+        assert isinstance(self.recorded.event, RunEvent), self.recorded
         return self.recorded.event
 
     @property
@@ -58,7 +49,7 @@ class Step(msgspec.Struct, frozen=True):
         return self.after.chain[-1] if onward else 0
 
 
-def replay(path: GetPathResponse) -> tuple[Step, ...]:
+def replay(path: GetPathResponse) -> tuple[ReplayedStep, ...]:
     """Return the steps of a path asked for with its corrections, oldest first, at least one.
 
     Raises:
@@ -70,36 +61,20 @@ def replay(path: GetPathResponse) -> tuple[Step, ...]:
         raise ContradictionError(f"the path has {len(path.steps)} steps; at most {MAX_STEPS} are replayed")
     unit = Unit(path.unit.batch, path.unit.number)
     partitions: dict[int, Partition] = {}
-    steps: list[Step] = []
+    steps: list[ReplayedStep] = []
     for said in path.steps:
         steps.append(_next(partitions, steps, said, unit))
     return tuple(steps)
 
 
-def undone(steps: Sequence[Step]) -> set[int]:
-    """Return which steps, by index, reversals made as if they had never been.
-
-    Of each reversal: the transfer it undoes, itself, and all between, which was built on that transfer.
-    """
-    began = {step.transfer: index for index, step in enumerate(steps) if step.transfer}
-    return {
-        between
-        for index, step in enumerate(steps)
-        if isinstance(step.event, TransferReversed)
-        for between in range(began[step.event.transfer], index + 1)
-    }
+def terms_of(event: RunEvent) -> Terms | None:
+    """Return the terms on which an event moved title onward, None for one that moved none."""
+    return event.terms if isinstance(event, TitleEvent) else None
 
 
-def terms_of(event: Event) -> Terms | None:
-    """Return the terms on which an event moved title, None for one that moved none."""
-    match event:
-        case TransferAccepted(terms=terms) | TransferRecorded(terms) | UnitsSold(terms):
-            return terms
-        case _:
-            return None
-
-
-def _next(partitions: dict[int, Partition], steps: Sequence[Step], said: PathStep, unit: Unit) -> Step:
+def _next(
+    partitions: dict[int, Partition], steps: Sequence[ReplayedStep], said: PathStep, unit: Unit
+) -> ReplayedStep:
     """Decode the next event, see that it follows from those before, and fold it over the unit's batch."""
     where = f"position {said.position}"
     try:
@@ -111,9 +86,13 @@ def _next(partitions: dict[int, Partition], steps: Sequence[Step], said: PathSte
     if steps and recorded.recorded_at < steps[-1].recorded.recorded_at:
         raise ContradictionError(f"{where} was recorded before the step before it")
     event = recorded.event
-    if isinstance(event, BatchCommissioned) is bool(steps):
+    if not isinstance(event, RunEvent):
+        raise ContradictionError(f"{where} does not concern this unit")
+    if isinstance(event, events.BatchCommissioned) is bool(steps):
         raise ContradictionError(f"{where}: a path begins with the making of its batch, and only there")
-    if isinstance(event, BatchCommissioned) and (event.batch != unit.batch or unit.number >= event.size):
+    if isinstance(event, events.BatchCommissioned) and (
+        event.batch != unit.batch or unit.number >= event.size
+    ):
         raise ContradictionError(
             f"{where} made batch {event.batch}, of {event.size} units, without this unit"
         )
@@ -124,40 +103,42 @@ def _next(partitions: dict[int, Partition], steps: Sequence[Step], said: PathSte
     (after,) = partitions[unit.batch].overlapping(unit.number, unit.number)
     if after.position != recorded.position:
         raise ContradictionError(f"{where} does not concern this unit")
-    return Step(recorded, before, after)
+    return ReplayedStep(recorded, movement(event, recorded.position, unit), before, after)
 
 
-def _problem(event: Event, before: Run, steps: Sequence[Step], unit: Unit) -> str:
+def _problem(event: RunEvent, before: Run, steps: Sequence[ReplayedStep], unit: Unit) -> str:
     """Say why an event cannot follow on the run before it; an empty text where it can."""
     match event:
-        case TransferOffered(terms) | TransferRecorded(terms) | UnitsSold(terms):
+        case events.TransferOffered(terms) | events.TransferRecorded(terms) | events.UnitsSold(terms):
             return _wrong_giver(terms.giver, before) or _wrong_state(before, UnitState.IN_STOCK)
-        case TransferAccepted(transfer, terms):
+        case events.TransferAccepted(transfer, terms):
             return (
                 _wrong_giver(terms.giver, before)
                 or _wrong_offer(transfer, before)
                 or _other_terms(transfer, terms, steps)
             )
         case (
-            TransferDeclined(transfer, giver)
-            | TransferWithdrawn(transfer, giver)
-            | TransferLapsed(transfer, giver)
+            events.TransferDeclined(transfer, giver)
+            | events.TransferWithdrawn(transfer, giver)
+            | events.TransferLapsed(transfer, giver)
         ):
             return _wrong_giver(giver, before) or _wrong_offer(transfer, before)
-        case UnitsDelivered(custodian):
+        case events.UnitsDelivered(custodian):
             return _wrong_hands(custodian, before)
-        case PurchaseConfirmed(consumer):
+        case events.PurchaseConfirmed(consumer):
             return _wrong_giver(consumer, before) or _wrong_state(before, UnitState.SOLD)
-        case TransferReversed(transfer, terms):
+        case events.TransferReversed(transfer, terms):
             return _wrong_way_back(transfer, terms, before, steps)
-        case UnitsReturned(lines=lines):
-            line = next((line for line in lines if _holds(line.terms.ranges, unit)), None)
+        case events.UnitsReturned(lines=lines):
+            line = next((line for line in lines if range_of(line.terms.ranges, unit)), None)
             return _wrong_way_back(line.transfer, line.terms, before, steps) if line else ""
-        case UnitsWrittenOff(party):
+        case events.BatchCommissioned():
+            return "its batch was made before"
+        case events.UnitsWrittenOff(party):
             allowed = (UnitState.SOLD, UnitState.CONFIRMED) if is_consumer(party) else ()
             return _wrong_hands(party, before) or _wrong_state(before, UnitState.IN_STOCK, *allowed)
         case _:
-            return ""
+            assert_never(event)
 
 
 def _wrong_giver(giver: str, before: Run) -> str:
@@ -177,17 +158,17 @@ def _wrong_offer(transfer: int, before: Run) -> str:
     return "" if transfer == open_offer else f"it answers an offer at position {transfer} that was not open"
 
 
-def _other_terms(transfer: int, terms: Terms, steps: Sequence[Step]) -> str:
+def _other_terms(transfer: int, terms: Terms, steps: Sequence[ReplayedStep]) -> str:
     """Say what an acceptance changed about the offer, which it may only narrow to fewer units."""
     offer = next((step.event for step in steps if step.recorded.position == transfer), None)
-    if not isinstance(offer, TransferOffered) or offer.terms.receiver != terms.receiver:
+    if not isinstance(offer, events.TransferOffered) or offer.terms.receiver != terms.receiver:
         return f"{terms.receiver} accepted what was not offered to it"
     if offer.terms.unit_price != terms.unit_price or offer.terms.delivery != terms.delivery:
         return f"it was accepted on other terms than offered at position {transfer}"
     return ""
 
 
-def _wrong_way_back(transfer: int, terms: Terms, before: Run, steps: Sequence[Step]) -> str:
+def _wrong_way_back(transfer: int, terms: Terms, before: Run, steps: Sequence[ReplayedStep]) -> str:
     """Say why a return or reversal does not undo the transfer by which the unit came last."""
     came = next((terms_of(step.event) for step in reversed(steps) if step.transfer == transfer), None)
     if came is None or before.chain[-1:] != (transfer,):
@@ -195,7 +176,3 @@ def _wrong_way_back(transfer: int, terms: Terms, before: Run, steps: Sequence[St
     if (came.giver, came.receiver, came.unit_price) != (terms.giver, terms.receiver, terms.unit_price):
         return f"it undoes the transfer at position {transfer} on other terms"
     return ""
-
-
-def _holds(ranges: Ranges, unit: Unit) -> bool:
-    return any(part.batch == unit.batch and part.first <= unit.number <= part.last for part in ranges)

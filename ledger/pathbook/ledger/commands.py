@@ -2,10 +2,24 @@
 
 import datetime
 import hashlib
+from typing import ClassVar
 
 import msgspec
 
-from pathbook.ledger.values import Delivery, DiscrepancyKind, Money, PartyKind, Ranges, Selection, UnitState
+from pathbook.ledger.values import (
+    CONSUMER_PREFIX,
+    WRITER_PREFIX,
+    Delivery,
+    DiscrepancyKind,
+    Money,
+    PartyKind,
+    Ranges,
+    Selection,
+    UnitState,
+)
+
+OPERATOR = ""
+"""Who registers parties: the operator of the book, who is no party of it."""
 
 
 class _Command(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
@@ -14,8 +28,17 @@ class _Command(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     ``occurred_at`` is in microseconds since 1970 UTC, as is every time here; 0 means when it is recorded.
     """
 
+    ROLE: ClassVar[str]
+    """The field that names who acts."""
+
     request_id: str
     occurred_at: int = 0
+
+    @property
+    def actor(self) -> str:
+        """Who acts, whatever the role is called: a party, or a consumer's pseudonym with CONSUMER_PREFIX."""
+        actor: str = getattr(self, self.ROLE)
+        return actor
 
 
 class RegisterParty(_Command, frozen=True, kw_only=True, tag=True, gc=False):
@@ -24,10 +47,16 @@ class RegisterParty(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     party: str
     kind: PartyKind | None
 
+    @property
+    def actor(self) -> str:
+        """The operator registers parties."""
+        return OPERATOR
+
 
 class AuthorizeParty(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     """Let a party sell as an agent of a tier. No products means every product, no ``valid_until`` no end."""
 
+    ROLE: ClassVar[str] = "upline"
     upline: str
     party: str
     tier: int
@@ -40,6 +69,7 @@ class AuthorizeParty(_Command, frozen=True, kw_only=True, tag=True, gc=False):
 class RevokeAuthorization(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     """End an authorisation from a time on (0: now)."""
 
+    ROLE: ClassVar[str] = "upline"
     upline: str
     authorization: int
     revoked_from: int = 0
@@ -48,6 +78,7 @@ class RevokeAuthorization(_Command, frozen=True, kw_only=True, tag=True, gc=Fals
 class RegisterProduct(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     """Register a brand's product by its GTIN."""
 
+    ROLE: ClassVar[str] = "brand"
     brand: str
     product: str
     name: str
@@ -57,6 +88,7 @@ class RegisterProduct(_Command, frozen=True, kw_only=True, tag=True, gc=False):
 class CommissionBatch(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     """Make a lot of units. No suggested price means the product's."""
 
+    ROLE: ClassVar[str] = "brand"
     brand: str
     product: str
     lot: str
@@ -69,6 +101,7 @@ class CommissionBatch(_Command, frozen=True, kw_only=True, tag=True, gc=False):
 class OfferTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     """Offer units at a price; they are reserved until the offer is answered or lapses at its deadline."""
 
+    ROLE: ClassVar[str] = "giver"
     giver: str
     receiver: str
     units: Selection
@@ -88,6 +121,7 @@ class DiscrepancyClaim(msgspec.Struct, frozen=True, gc=False):
 class AcceptTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     """Accept an offer, wholly or less the discrepancies."""
 
+    ROLE: ClassVar[str] = "receiver"
     receiver: str
     transfer: int
     discrepancies: tuple[DiscrepancyClaim, ...] = ()
@@ -96,6 +130,7 @@ class AcceptTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
 class DeclineTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     """Decline an offer."""
 
+    ROLE: ClassVar[str] = "receiver"
     receiver: str
     transfer: int
     note: str = ""
@@ -104,6 +139,7 @@ class DeclineTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
 class WithdrawTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     """Withdraw an offer of one's own."""
 
+    ROLE: ClassVar[str] = "giver"
     giver: str
     transfer: int
 
@@ -113,10 +149,16 @@ class LapseTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
 
     transfer: int
 
+    @property
+    def actor(self) -> str:
+        """The writer itself."""
+        return WRITER_PREFIX
+
 
 class RecordTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     """Record an agreed or historic transfer in one step."""
 
+    ROLE: ClassVar[str] = "giver"
     giver: str
     receiver: str
     units: Selection
@@ -127,6 +169,7 @@ class RecordTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
 class ReverseTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     """Ask to reverse a transfer, or agree to the other side's asking."""
 
+    ROLE: ClassVar[str] = "party"
     party: str
     transfer: int
     note: str = ""
@@ -135,6 +178,7 @@ class ReverseTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
 class DeliverUnits(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     """Hand over goods whose title moved before, or stays."""
 
+    ROLE: ClassVar[str] = "custodian"
     custodian: str
     receiver: str
     units: Selection
@@ -143,6 +187,7 @@ class DeliverUnits(_Command, frozen=True, kw_only=True, tag=True, gc=False):
 class SellUnits(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     """Sell units to a consumer, known by a pseudonym."""
 
+    ROLE: ClassVar[str] = "seller"
     seller: str
     consumer: str
     units: Selection
@@ -157,10 +202,16 @@ class ConfirmPurchase(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     units: Selection
     price_paid: Money
 
+    @property
+    def actor(self) -> str:
+        """The consumer."""
+        return CONSUMER_PREFIX + self.consumer
+
 
 class ReturnUnits(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     """Give units back the way they came, at the price paid; the owner may be a consumer."""
 
+    ROLE: ClassVar[str] = "owner"
     owner: str
     units: Selection
     note: str = ""
@@ -169,6 +220,7 @@ class ReturnUnits(_Command, frozen=True, kw_only=True, tag=True, gc=False):
 class WriteOffUnits(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     """Say that units in one's hands are lost, damaged, destroyed or defaced."""
 
+    ROLE: ClassVar[str] = "party"
     party: str
     units: Selection
     state: UnitState
@@ -178,6 +230,7 @@ class WriteOffUnits(_Command, frozen=True, kw_only=True, tag=True, gc=False):
 class PackCase(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     """Pack units and cases in a case or on a pallet."""
 
+    ROLE: ClassVar[str] = "party"
     party: str
     sscc: str
     units: Selection
@@ -186,6 +239,7 @@ class PackCase(_Command, frozen=True, kw_only=True, tag=True, gc=False):
 class UnpackCase(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     """Unpack a case."""
 
+    ROLE: ClassVar[str] = "party"
     party: str
     sscc: str
 
@@ -193,6 +247,7 @@ class UnpackCase(_Command, frozen=True, kw_only=True, tag=True, gc=False):
 class RecallUnits(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     """Recall ranges of a batch, or (no ranges) all of it."""
 
+    ROLE: ClassVar[str] = "brand"
     brand: str
     batch: int
     ranges: Ranges = ()
@@ -202,6 +257,7 @@ class RecallUnits(_Command, frozen=True, kw_only=True, tag=True, gc=False):
 class LiftRecall(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     """Lift a recall."""
 
+    ROLE: ClassVar[str] = "brand"
     brand: str
     recall: int
 

@@ -19,9 +19,9 @@ from pathbook.ledger.values import (
 
 
 class Terms(msgspec.Struct, frozen=True, gc=False):
-    """Who gives what to whom, at what price of one unit, and how both stood at that time.
+    """Who gives what to whom, at what price of one unit, and how both were authorized at that time.
 
-    A tier is None for a consumer and for a party nobody ever gave one; a consumer has no standing.
+    A tier is None for a consumer and for a party without one; a consumer has no authorization.
     """
 
     giver: str
@@ -244,30 +244,43 @@ class RecallLifted(msgspec.Struct, frozen=True, gc=False):
     batch: int
 
 
-Event = (
-    PartyRegistered
-    | PartyAuthorized
-    | AuthorizationRevoked
-    | ProductRegistered
-    | BatchCommissioned
+TitleEvent = TransferAccepted | TransferRecorded | UnitsSold
+"""The kinds that move title onward, on their terms."""
+
+TransferBeginning = TransferOffered | TransferRecorded | UnitsSold | UnitsReturned
+"""The kinds whose position is the id of an offer, a transfer, a sale or a return."""
+
+RunEvent = (
+    BatchCommissioned
     | TransferOffered
     | TransferAccepted
     | TransferDeclined
     | TransferWithdrawn
     | TransferLapsed
     | TransferRecorded
-    | ReversalAsked
     | TransferReversed
     | UnitsDelivered
     | UnitsSold
     | PurchaseConfirmed
     | UnitsReturned
     | UnitsWrittenOff
+)
+"""The kinds that change runs: each is a step in the past of the units it names."""
+
+RegisterEvent = (
+    PartyRegistered
+    | PartyAuthorized
+    | AuthorizationRevoked
+    | ProductRegistered
+    | ReversalAsked
     | CasePacked
     | CaseUnpacked
     | UnitsRecalled
     | RecallLifted
 )
+"""The kinds that change no run: they say something of parties, products, transfers, cases or batches."""
+
+Event = RunEvent | RegisterEvent
 
 
 class RecordedEvent(msgspec.Struct, frozen=True, gc=False):

@@ -54,6 +54,14 @@ def holds(ranges: Ranges, part: UnitRange) -> bool:
     return count_units(common(ranges, part)) == part.count
 
 
+def range_of(ranges: Ranges, unit: Unit) -> UnitRange | None:
+    """Return the range that holds a unit, None where none does."""
+    for part in ranges:
+        if part.batch == unit.batch and part.first <= unit.number <= part.last:
+            return part
+    return None
+
+
 def without(ranges: Ranges, removed: Ranges) -> Ranges:
     """Return the ranges less the units of others; both are sorted and disjoint."""
     result = []

@@ -13,33 +13,8 @@ from typing import Final, assert_never
 import msgspec
 from msgspec.structs import replace
 
-from pathbook.ledger.events import (
-    AuthorizationRevoked,
-    BatchCommissioned,
-    CasePacked,
-    CaseUnpacked,
-    Event,
-    PartyAuthorized,
-    PartyRegistered,
-    ProductRegistered,
-    PurchaseConfirmed,
-    RecallLifted,
-    RecordedEvent,
-    ReversalAsked,
-    Terms,
-    TransferAccepted,
-    TransferDeclined,
-    TransferLapsed,
-    TransferOffered,
-    TransferRecorded,
-    TransferReversed,
-    TransferWithdrawn,
-    UnitsDelivered,
-    UnitsRecalled,
-    UnitsReturned,
-    UnitsSold,
-    UnitsWrittenOff,
-)
+from pathbook.ledger import events
+from pathbook.ledger.events import Event, RecordedEvent, Terms
 from pathbook.ledger.values import Delivery, Ranges, UnitRange, UnitState
 
 EMPTY_HEAD = sha256(b"").digest()
@@ -212,7 +187,7 @@ def _changed(run: Run, move: _Move, first: int, last: int, position: int, leaf: 
         chain = chain[:-1]
     if custodian is None or (move.custodian_from is not None and move.custodian_from != run.custodian):
         custodian = run.custodian
-    # positional, for this is the innermost loop of every write
+    # by position: this is the innermost loop of every write, and keywords take 0.6 microseconds instead of 0.4
     return Run(
         first,
         last,
@@ -230,7 +205,7 @@ def _changed(run: Run, move: _Move, first: int, last: int, position: int, leaf: 
     )
 
 
-def commissioned(event: BatchCommissioned, position: int, leaf: bytes) -> Partition:
+def commissioned(event: events.BatchCommissioned, position: int, leaf: bytes) -> Partition:
     """Return the partition of a new batch: one run, the brand's own and in its hands."""
     head, last = next_head(EMPTY_HEAD, leaf), event.size - 1
     brand, state = event.brand, _IN_STOCK
@@ -245,7 +220,7 @@ def apply(partitions: dict[int, Partition], recorded: RecordedEvent) -> list[Cha
     Batches that are not at hand are passed over: the caller loads those it needs first.
     """
     position, leaf, event = recorded.position, recorded.leaf, recorded.event
-    if isinstance(event, BatchCommissioned):
+    if isinstance(event, events.BatchCommissioned):
         partition = partitions[event.batch] = commissioned(event, position, leaf)
         return [Change(event.batch, None, partition.runs[0], ())]
     changes: list[Change] = []
@@ -262,9 +237,9 @@ def apply(partitions: dict[int, Partition], recorded: RecordedEvent) -> list[Cha
 
 def batches(event: Event) -> set[int]:
     """Return the batches whose runs an event changes."""
-    if isinstance(event, TransferRecorded):  # nearly all events are: these need no moves
+    if isinstance(event, events.TransferRecorded):  # nearly all events are: these need no moves
         return {part.batch for part in event.terms.ranges}
-    if isinstance(event, BatchCommissioned):
+    if isinstance(event, events.BatchCommissioned):
         return {event.batch}
     return {part.batch for move in _moves(event, 0) for part in move.ranges}
 
@@ -272,40 +247,42 @@ def batches(event: Event) -> set[int]:
 def _moves(event: Event, position: int) -> list[_Move]:
     """Say how an event changes runs; most events about parties, products and cases do not."""
     match event:  # what fills most books comes first, for a match tries its cases in turn
-        case TransferRecorded():
+        case events.TransferRecorded():
             return [_onward(event.terms, _IN_STOCK, position)]
-        case UnitsSold():
+        case events.UnitsSold():
             return [_onward(event.terms, _SOLD, position)]
-        case TransferOffered(terms):
+        case events.TransferOffered(terms):
             return [_Move(terms.ranges, state=_OFFERED, reserved_by=position)]
-        case TransferAccepted(transfer, terms, discrepancies):
+        case events.TransferAccepted(transfer, terms, discrepancies):
             released = [_Move(item.ranges, state=_IN_STOCK) for item in discrepancies]
             return [_onward(terms, _IN_STOCK, transfer), *released]
         case (
-            TransferDeclined(ranges=ranges) | TransferWithdrawn(ranges=ranges) | TransferLapsed(ranges=ranges)
+            events.TransferDeclined(ranges=ranges)
+            | events.TransferWithdrawn(ranges=ranges)
+            | events.TransferLapsed(ranges=ranges)
         ):
             return [_Move(ranges, state=_IN_STOCK)]
-        case TransferReversed(terms=terms):
+        case events.TransferReversed(terms=terms):
             return [_back(terms)]
-        case UnitsReturned(lines=lines):
+        case events.UnitsReturned(lines=lines):
             return [_back(line.terms) for line in lines]
-        case UnitsDelivered(receiver=receiver, ranges=ranges):
+        case events.UnitsDelivered(receiver=receiver, ranges=ranges):
             return [_Move(ranges, custodian=receiver)]
-        case PurchaseConfirmed(ranges=ranges):
+        case events.PurchaseConfirmed(ranges=ranges):
             return [_Move(ranges, state=UnitState.CONFIRMED)]
-        case UnitsWrittenOff(ranges=ranges, state=state):
+        case events.UnitsWrittenOff(ranges=ranges, state=state):
             return [_Move(ranges, state=state)]
         case (
-            PartyRegistered()
-            | PartyAuthorized()
-            | AuthorizationRevoked()
-            | ProductRegistered()
-            | BatchCommissioned()
-            | ReversalAsked()
-            | CasePacked()
-            | CaseUnpacked()
-            | UnitsRecalled()
-            | RecallLifted()
+            events.PartyRegistered()
+            | events.PartyAuthorized()
+            | events.AuthorizationRevoked()
+            | events.ProductRegistered()
+            | events.BatchCommissioned()
+            | events.ReversalAsked()
+            | events.CasePacked()
+            | events.CaseUnpacked()
+            | events.UnitsRecalled()
+            | events.RecallLifted()
         ):
             return []
         case _:

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class BatchServiceStub(object):
-    """BatchService is where goods come from: products, batches, codes, cases, recalls.
+    """BatchService registers products, commissions batches, lists codes, packs cases and recalls units.
     """
 
     def __init__(self, channel):
@@ -98,11 +98,11 @@ class BatchServiceStub(object):
 
 
 class BatchServiceServicer(object):
-    """BatchService is where goods come from: products, batches, codes, cases, recalls.
+    """BatchService registers products, commissions batches, lists codes, packs cases and recalls units.
     """
 
     def RegisterProduct(self, request, context):
-        """RegisterProduct registers a brand's product.
+        """RegisterProduct registers a product of a brand.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -116,28 +116,28 @@ class BatchServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListProducts(self, request, context):
-        """ListProducts returns the products in the order of their GTINs.
+        """ListProducts returns the products, ordered by GTIN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CommissionBatch(self, request, context):
-        """CommissionBatch makes a lot of units, however many, in one event.
+        """CommissionBatch makes a lot of units. One event makes all of them, however many.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetBatch(self, request, context):
-        """GetBatch returns a batch, by its number or by GTIN and lot.
+        """GetBatch returns a batch. The caller names it by its number, or by GTIN and lot.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListBatches(self, request, context):
-        """ListBatches returns the batches in the order of their numbers.
+        """ListBatches returns the batches, ordered by number.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -165,7 +165,7 @@ class BatchServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetCase(self, request, context):
-        """GetCase returns what a packed case holds.
+        """GetCase returns the contents of a packed case.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -257,7 +257,7 @@ def add_BatchServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class BatchService(object):
-    """BatchService is where goods come from: products, batches, codes, cases, recalls.
+    """BatchService registers products, commissions batches, lists codes, packs cases and recalls units.
     """
 
     @staticmethod

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class EventServiceStub(object):
-    """EventService reads the stream of a book: for auditors, and for services that follow it.
+    """EventService reads the stream of a book. Auditors replay it, and services subscribe to it.
     """
 
     def __init__(self, channel):
@@ -53,26 +53,26 @@ class EventServiceStub(object):
 
 
 class EventServiceServicer(object):
-    """EventService reads the stream of a book: for auditors, and for services that follow it.
+    """EventService reads the stream of a book. Auditors replay it, and services subscribe to it.
     """
 
     def Read(self, request, context):
-        """Read streams the events after a position, and ends at the head the call began with.
+        """Read streams the events after a position. It ends at the position that was the last one when the call began.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Subscribe(self, request, context):
-        """Subscribe streams the events after a position and goes on with new ones as they come. A server that stops
-        ends it as UNAVAILABLE: subscribe again after the last next_after_position.
+        """Subscribe streams the events after a position, and then each new event. A server that stops ends the stream as
+        UNAVAILABLE. Subscribe again after the last next_after_position.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetHead(self, request, context):
-        """GetHead tells the last position of a book.
+        """GetHead returns the last position of a book.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -105,7 +105,7 @@ def add_EventServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class EventService(object):
-    """EventService reads the stream of a book: for auditors, and for services that follow it.
+    """EventService reads the stream of a book. Auditors replay it, and services subscribe to it.
     """
 
     @staticmethod

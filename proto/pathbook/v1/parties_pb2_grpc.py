@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class PartyServiceStub(object):
-    """PartyService registers parties, and says who may sell what for whom.
+    """PartyService registers parties and their authorizations: who may sell what for whom.
     """
 
     def __init__(self, channel):
@@ -63,7 +63,7 @@ class PartyServiceStub(object):
 
 
 class PartyServiceServicer(object):
-    """PartyService registers parties, and says who may sell what for whom.
+    """PartyService registers parties and their authorizations: who may sell what for whom.
     """
 
     def RegisterParty(self, request, context):
@@ -74,28 +74,28 @@ class PartyServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def AuthorizeParty(self, request, context):
-        """AuthorizeParty lets a party sell for its upline, at a tier.
+        """AuthorizeParty allows a party to sell for its upline, at a tier.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RevokeAuthorization(self, request, context):
-        """RevokeAuthorization ends an authorisation from a time on.
+        """RevokeAuthorization ends an authorization from a time on.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetParty(self, request, context):
-        """GetParty returns a party with its authorisations.
+        """GetParty returns a party with its authorizations.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListParties(self, request, context):
-        """ListParties returns the parties in the order of their ids.
+        """ListParties returns the parties, ordered by id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -138,7 +138,7 @@ def add_PartyServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class PartyService(object):
-    """PartyService registers parties, and says who may sell what for whom.
+    """PartyService registers parties and their authorizations: who may sell what for whom.
     """
 
     @staticmethod

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class PathServiceStub(object):
-    """PathService answers the questions the book is kept for.
+    """PathService answers questions about paths, prices and stock.
     """
 
     def __init__(self, channel):
@@ -53,11 +53,11 @@ class PathServiceStub(object):
 
 
 class PathServiceServicer(object):
-    """PathService answers the questions the book is kept for.
+    """PathService answers questions about paths, prices and stock.
     """
 
     def GetPath(self, request, context):
-        """GetPath returns the path of a unit: every hand it passed through, what each paid, who holds it now.
+        """GetPath returns the path of a unit: every party it passed through, what each paid, and who holds it now.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -71,7 +71,7 @@ class PathServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListStock(self, request, context):
-        """ListStock returns what a party owns, has in its hands, and has reserved, soonest to expire first.
+        """ListStock returns what a party owns, has in its custody and has reserved. Units that expire first come first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -104,7 +104,7 @@ def add_PathServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class PathService(object):
-    """PathService answers the questions the book is kept for.
+    """PathService answers questions about paths, prices and stock.
     """
 
     @staticmethod

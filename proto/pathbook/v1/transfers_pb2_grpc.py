@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class TransferServiceStub(object):
-    """TransferService moves title and goods. A price is never a reason to refuse.
+    """TransferService moves title and goods. A price is never a reason to refuse a request.
     """
 
     def __init__(self, channel):
@@ -108,18 +108,18 @@ class TransferServiceStub(object):
 
 
 class TransferServiceServicer(object):
-    """TransferService moves title and goods. A price is never a reason to refuse.
+    """TransferService moves title and goods. A price is never a reason to refuse a request.
     """
 
     def OfferTransfer(self, request, context):
-        """OfferTransfer offers units at a price, and reserves them.
+        """OfferTransfer offers units at a price. The offer reserves them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def AcceptTransfer(self, request, context):
-        """AcceptTransfer accepts an offer, wholly or less named discrepancies.
+        """AcceptTransfer accepts an offer, wholly or except for the discrepancies that it names.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -147,21 +147,21 @@ class TransferServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def RecordTransfers(self, request_iterator, context):
-        """RecordTransfers records many one-step writes; each batch sent is answered by one batch of results.
+        """RecordTransfers records many one-step writes. Each batch of writes is answered by one batch of results.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReverseTransfer(self, request, context):
-        """ReverseTransfer asks to reverse an accepted transfer, or agrees to the other side's asking.
+        """ReverseTransfer asks to reverse an accepted transfer, or agrees if the other side has asked.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeliverUnits(self, request, context):
-        """DeliverUnits hands over goods without their title.
+        """DeliverUnits moves goods to another custodian, without their title.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -175,21 +175,21 @@ class TransferServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ConfirmPurchase(self, request, context):
-        """ConfirmPurchase confirms, as the consumer, a purchase and the price paid.
+        """ConfirmPurchase is the consumer's confirmation of a purchase and of the price paid.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReturnUnits(self, request, context):
-        """ReturnUnits gives units back the way they came, at the price paid.
+        """ReturnUnits gives units back to the party they came from, at the price that was paid.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WriteOffUnits(self, request, context):
-        """WriteOffUnits says that units are lost, damaged, destroyed or defaced.
+        """WriteOffUnits writes units off as lost, damaged, destroyed or defaced.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -291,7 +291,7 @@ def add_TransferServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class TransferService(object):
-    """TransferService moves title and goods. A price is never a reason to refuse.
+    """TransferService moves title and goods. A price is never a reason to refuse a request.
     """
 
     @staticmethod

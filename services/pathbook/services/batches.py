@@ -150,7 +150,7 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
                 request.lot,
             )
         )
-        return batches_pb2.GetBatchResponse(batch=answers.batch(found))
+        return batches_pb2.GetBatchResponse(batch=answers.batch(found.row, found.recalls))
 
     async def ListBatches(
         self, request: batches_pb2.ListBatchesRequest, _context: object
@@ -181,8 +181,8 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
             yield batches_pb2.ListCodesResponse(
                 first=piece.first,
                 serials=await self._gateway.run(self._gateway.codes.serials, book, piece),
-                gtin=batch.product,
-                lot=batch.lot,
+                gtin=batch.row.product,
+                lot=batch.row.lot,
             )
 
     async def GetCase(

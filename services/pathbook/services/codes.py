@@ -35,9 +35,9 @@ class Codes:
             if unit.batch not in sizes_of:
                 sizes_of[unit.batch] = self._queries.batch(book, unit.batch)
             batch = sizes_of[unit.batch]
-            if isinstance(batch, Refusal) or unit.number >= batch.size:
+            if isinstance(batch, Refusal) or unit.number >= batch.row.size:
                 return refuse(Reason.CODE_UNKNOWN, code=parsed.serial)
-            contradicted = contradiction(parsed, batch.product, batch.lot)
+            contradicted = contradiction(parsed, batch.row.product, batch.row.lot)
             if contradicted is not None:
                 return contradicted
             units.append(unit)
@@ -48,8 +48,8 @@ class Codes:
         if units.first < 0 or units.last < units.first:
             return refuse(Reason.RANGE_REVERSED, range=units)
         batch = self._queries.batch(book, units.batch)
-        if not isinstance(batch, Refusal) and units.last >= batch.size:
-            return refuse(Reason.RANGE_BEYOND_BATCH, range=units, last=batch.size - 1)
+        if not isinstance(batch, Refusal) and units.last >= batch.row.size:
+            return refuse(Reason.RANGE_BEYOND_BATCH, range=units, last=batch.row.size - 1)
         return batch
 
     def serial(self, book: str, unit: Unit) -> str:

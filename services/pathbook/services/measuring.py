@@ -65,7 +65,7 @@ class Measuring:
             path = self._queries.path(book, Unit(batch, number))
             seconds = time.perf_counter() - began
             assert not isinstance(path, Refusal), path
-            hops = sum(step.kind is StepKind.TRANSFERRED for step in path.steps)
+            hops = sum(step.movement.kind is StepKind.TRANSFERRED for step in path.steps)
             found.append((seconds, path.run.owner, hops))
         return found
 

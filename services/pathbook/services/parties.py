@@ -64,7 +64,7 @@ class PartyService(parties_pb2_grpc.PartyServiceServicer):
         found = await self._gateway.ask(
             request.at_least_position, self._gateway.queries.party, book, request.party
         )
-        return parties_pb2.GetPartyResponse(party=answers.party(found))
+        return parties_pb2.GetPartyResponse(party=answers.party(found.row, found.authorizations))
 
     async def ListParties(
         self, request: parties_pb2.ListPartiesRequest, _context: object

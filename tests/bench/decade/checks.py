@@ -179,7 +179,9 @@ def _follow(step: PathStep, batch: Batch, owner: str, sums: Sums) -> str:
     same("its item", item_of(batch.gtin), line.item)
     same("its day", step.occurred_at.ToJsonString()[:10], line.date)
     if onward:
-        same("its price", step.unit_price.amount_minor, line.cost if movement == "cost" else line.retail)
+        same(
+            "its price", step.terms.unit_price.amount_minor, line.cost if movement == "cost" else line.retail
+        )
     return step.receiver
 
 

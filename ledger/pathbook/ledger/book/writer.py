@@ -292,7 +292,13 @@ class Book:
         )
         position = memory.state.position + 1
         recorded = RecordedEvent(
-            position, now, occurred_at, command.request_id, request_digest, event, leaf_hash(data)
+            position=position,
+            recorded_at=now,
+            occurred_at=occurred_at,
+            request_id=command.request_id,
+            request_digest=request_digest,
+            event=event,
+            leaf=leaf_hash(data),
         )
         memory.remember(recorded)
         entries.append((topic, data))

@@ -7,5 +7,6 @@ What is not here: judging what happened (rules), the messages of calls (services
 """
 
 from pathbook.ledger.codec.records import MalformedEventError, decode, encode, leaf_hash
+from pathbook.ledger.codec.table import TERMS
 
-__all__ = ["MalformedEventError", "decode", "encode", "leaf_hash"]
+__all__ = ["TERMS", "MalformedEventError", "decode", "encode", "leaf_hash"]

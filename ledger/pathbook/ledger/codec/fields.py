@@ -1,35 +1,41 @@
-"""The fields that many kinds of events share, each written and read side by side.
+"""The kinds of fields that events are made of: each says how it is read from a message and written to one.
 
-A reader raises ValueError where a field is missing or out of place; whoever calls it knows the position.
+A field is a pair of templates, and a shape compiles those of its fields into two functions, as dataclasses and
+msgspec do with theirs. A loop over field objects is shorter, and took twice the time for a transfer (decode
+7.3 to 13 microseconds, encode 5 to 7.5), of which there is one an event.
+
+A reader raises ValueError where a field is missing or out of place; the caller knows the position.
 """
 
 import datetime
 import enum
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from sys import intern
-from typing import Final, Generic, NoReturn, TypeVar
+from typing import Final, Generic, NamedTuple, NoReturn, TypeVar
 
+from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from pathbook.ledger.events import Terms
-from pathbook.ledger.values import AuthorizationStatus, Delivery, Money, Ranges, UnitRange
-from pathbook.v1 import events_pb2, values_pb2
+from pathbook.ledger.values import Money, Ranges, UnitRange
+from pathbook.v1 import values_pb2
 
 EARLIEST_TIME: Final = -62_135_596_800_000_000
-"""0001-01-01T00:00:00Z in microseconds since 1970 UTC: the first time a Timestamp can say."""
+"""0001-01-01T00:00:00Z in microseconds since 1970 UTC: the first time that a Timestamp can hold."""
 
 LATEST_TIME: Final = 253_402_300_799_999_999
-"""9999-12-31T23:59:59.999999Z in microseconds since 1970 UTC: the last time a Timestamp can say."""
+"""9999-12-31T23:59:59.999999Z in microseconds since 1970 UTC: the last time that a Timestamp can hold."""
 
 _SECOND: Final = 1_000_000  # microseconds
 
 _Enum = TypeVar("_Enum", bound=enum.IntEnum)
+_Value = TypeVar("_Value")
 
 
 class Numbered(dict[int, _Enum], Generic[_Enum]):
-    """The members of an enum by number: much faster than calling the enum, and as strict.
+    """The members of an enum by number: much faster than a call of the enum, and as strict.
 
-    An enum of the ledger and its twin in the contract have the same numbers; 0 is "not said" and no member.
+    An enum of the ledger and its twin in the contract have the same numbers. 0 means "not said" and is no member.
     """
 
     def __init__(self, kind: type[_Enum]) -> None:
@@ -42,48 +48,174 @@ class Numbered(dict[int, _Enum], Generic[_Enum]):
         raise ValueError(f"{self._name} has no number {number}")
 
 
-# The contract's numbers, each at its own place: a plain number, though equal, is not of the contract's type.
-_DELIVERY_NUMBERS: Final = values_pb2.Delivery.values()
-_STANDING_NUMBERS: Final = values_pb2.AuthorizationStatus.values()
-_DELIVERIES: Final = Numbered(Delivery)
-_STANDINGS: Final = Numbered(AuthorizationStatus)
+class Field(NamedTuple):
+    """A field of a stored shape, called ``name`` in its message.
+
+    ``read`` is an expression of ``message``, the message around the field. ``write`` is a statement on that message
+    and on ``value``, the struct. ``names`` holds what else the two mention.
+    """
+
+    name: str
+    read: str
+    write: str
+    names: Mapping[str, object]
 
 
-def write_terms(message: events_pb2.Terms, terms: Terms) -> None:
-    """Write the terms of a transfer or sale."""
-    message.giver = terms.giver
-    message.receiver = terms.receiver
-    write_ranges(message.ranges.add, terms.ranges)
-    write_money(message.unit_price, terms.unit_price)
-    message.delivery = _DELIVERY_NUMBERS[terms.delivery]
-    if terms.giver_tier is not None:
-        message.giver_tier = terms.giver_tier
-    if terms.receiver_tier is not None:
-        message.receiver_tier = terms.receiver_tier
-    message.giver_authorization = _STANDING_NUMBERS[terms.giver_authorization]
-    if terms.receiver_authorization is not None:
-        message.receiver_authorization = _STANDING_NUMBERS[terms.receiver_authorization]
+class Shape(Generic[_Value]):
+    """A struct of the ledger and its fields, in the order in which the struct takes them."""
+
+    def __init__(self, struct: type[_Value], *fields: Field) -> None:
+        """Compile what reads the struct from a message and what writes it to one."""
+        self.struct = struct
+        self.fields = fields
+        names: dict[str, object] = {"struct": struct}
+        for field in fields:
+            names.update(field.names)
+        reads = ", ".join(field.read for field in fields)
+        writes = "".join(f"    {field.write}\n" for field in fields)
+        source = f"def read(message):\n    return struct({reads})\ndef write(message, value):\n{writes}"
+        exec(source, names)  # noqa: S102 - the templates below are all that is in it
+        self.read: Callable[[Message], _Value] = names["read"]  # type: ignore[assignment]  # it was made by that source
+        self.write: Callable[[Message, _Value], None] = names["write"]  # type: ignore[assignment]  # as above
 
 
-def read_terms(message: events_pb2.Terms) -> Terms:
-    """Read terms. By position, as ranges and money: most of what a book holds is these three."""
-    giver_tier, receiver_tier = message.giver_tier, message.receiver_tier
-    receiver_authorization = message.receiver_authorization
-    return Terms(
-        intern(message.giver) or missing("giver"),
-        intern(message.receiver) or missing("receiver"),
-        read_ranges(message.ranges),
-        read_money(message.unit_price),
-        _DELIVERIES[message.delivery],
-        giver_tier if giver_tier or message.HasField("giver_tier") else None,
-        receiver_tier if receiver_tier or message.HasField("receiver_tier") else None,
-        _STANDINGS[message.giver_authorization],
-        _STANDINGS[receiver_authorization] if receiver_authorization else None,
+def name(attribute: str, field: str = "") -> Field:
+    """Return an id, which is not empty. In memory it is one string for all events that name it."""
+    field = field or attribute
+    return _plain(attribute, field, f"intern(message.{field}) or missing({field!r})", intern, missing)
+
+
+def text(attribute: str) -> Field:
+    """Return free text, which may be empty."""
+    return _plain(attribute, attribute, f"message.{attribute}")
+
+
+def names(attribute: str, field: str = "", *, one: str) -> Field:
+    """Return a list of ids, each of them called ``one`` and none of them empty."""
+    field = field or attribute
+    return Field(
+        field,
+        f"tuple([intern(item) or missing({one!r}) for item in message.{field}])",
+        f"message.{field}.extend(value.{attribute})",
+        {"intern": intern, "missing": missing},
     )
 
 
-def write_ranges(add: Callable[[], values_pb2.UnitRange], ranges: Ranges) -> None:
-    """Write ranges, each to a message that ``add`` adds."""
+def number(attribute: str) -> Field:
+    """Return a position, a batch's number or a size: at least 1."""
+    return _plain(attribute, attribute, f"read_number(message.{attribute}, {attribute!r})", read_number)
+
+
+def tier(attribute: str) -> Field:
+    """Return a tier, which is always said."""
+    return _plain(attribute, attribute, f"message.{attribute}")
+
+
+def optional_tier(attribute: str) -> Field:
+    """Return a tier, or None where none is said; 0 is a tier."""
+    found = f"(tier if (tier := message.{attribute}) or message.HasField({attribute!r}) else None)"
+    return _optional(attribute, found, f"message.{attribute} = value.{attribute}")
+
+
+def member(attribute: str, kind: type[enum.IntEnum]) -> Field:
+    """Return a member of an enum."""
+    members = {f"members_of_{kind.__name__}": Numbered(kind)}
+    (listed,) = members
+    return Field(
+        attribute, f"{listed}[message.{attribute}]", f"message.{attribute} = value.{attribute}", members
+    )
+
+
+def optional_member(attribute: str, kind: type[enum.IntEnum]) -> Field:
+    """Return a member of an enum, or None where none is said."""
+    members = {f"members_of_{kind.__name__}": Numbered(kind)}
+    (listed,) = members
+    found = f"({listed}[number] if (number := message.{attribute}) else None)"
+    return _optional(attribute, found, f"message.{attribute} = value.{attribute}")._replace(names=members)
+
+
+def money(attribute: str) -> Field:
+    """Return an amount in minor units of a currency; without a currency the amount is missing."""
+    return _by(attribute, read_money, write_money)
+
+
+def ranges(attribute: str) -> Field:
+    """Return ranges of units: the first number of each is not negative, the last not below it."""
+    return _by(attribute, read_ranges, write_ranges)
+
+
+def time(attribute: str) -> Field:
+    """Return a time in microseconds since 1970 UTC."""
+    read = f"read_time(message.{attribute}) if message.HasField({attribute!r}) else missing({attribute!r})"
+    written = _by(attribute, read_time, write_time)
+    return Field(attribute, read, written.write, {**written.names, "missing": missing})
+
+
+def optional_time(attribute: str) -> Field:
+    """Return a time in microseconds since 1970 UTC, or None."""
+    written = _by(attribute, read_time, write_time)
+    read = f"read_time(message.{attribute}) if message.HasField({attribute!r}) else None"
+    return _optional(attribute, read, written.write)._replace(names=written.names)
+
+
+def date(attribute: str) -> Field:
+    """Return a day, written YYYY-MM-DD."""
+    write = f"message.{attribute} = value.{attribute}.isoformat()"
+    return Field(attribute, f"read_date(message.{attribute})", write, {"read_date": read_date})
+
+
+def optional_date(attribute: str) -> Field:
+    """Return a day, written YYYY-MM-DD, or None where the text is empty."""
+    required = date(attribute)
+    read = f"{required.read} if message.{attribute} else None"
+    return _optional(attribute, read, required.write)._replace(names=required.names)
+
+
+def inner(attribute: str, shape: Shape[_Value]) -> Field:
+    """Return a struct inside the struct. Its message is filled in place, which is cheaper than a copy."""
+    read, write = f"read_{attribute}", f"write_{attribute}"
+    return Field(
+        attribute,
+        f"{read}(message.{attribute})",
+        f"{write}(message.{attribute}, value.{attribute})",
+        {read: shape.read, write: shape.write},
+    )
+
+
+def inners(attribute: str, shape: Shape[_Value]) -> Field:
+    """Return a list of structs inside the struct."""
+    read, write = f"read_{attribute}", f"write_{attribute}"
+    return Field(
+        attribute,
+        f"tuple([{read}(item) for item in message.{attribute}])",
+        f"for item in value.{attribute}: {write}(message.{attribute}.add(), item)",
+        {read: shape.read, write: shape.write},
+    )
+
+
+def _plain(attribute: str, field: str, read: str, *used: Callable[..., object]) -> Field:
+    """Return a field that is written by an assignment; its template for reading uses some functions."""
+    return Field(field, read, f"message.{field} = value.{attribute}", {one.__name__: one for one in used})
+
+
+def _by(attribute: str, read: Callable[..., object], write: Callable[..., object]) -> Field:
+    """Return a field of its own message, read by one function and written by another."""
+    return Field(
+        attribute,
+        f"{read.__name__}(message.{attribute})",
+        f"{write.__name__}(message.{attribute}, value.{attribute})",
+        {read.__name__: read, write.__name__: write},
+    )
+
+
+def _optional(attribute: str, read: str, write: str) -> Field:
+    """Return a field that is written only where the struct has it."""
+    return Field(attribute, read, f"if value.{attribute} is not None: {write}", {})
+
+
+def write_ranges(messages: RepeatedCompositeFieldContainer[values_pb2.UnitRange], ranges: Ranges) -> None:
+    """Write ranges, each to a message that is added."""
+    add = messages.add
     for item in ranges:
         message = add()
         message.batch = item.batch
@@ -92,14 +224,14 @@ def write_ranges(add: Callable[[], values_pb2.UnitRange], ranges: Ranges) -> Non
 
 
 def read_ranges(messages: Sequence[values_pb2.UnitRange]) -> Ranges:
-    """Read ranges: the first unit's number is not negative, the last one's not below it."""
-    ranges = []
-    for message in messages[:]:  # a list: going over the messages themselves takes twice as long
+    """Read ranges: a batch has a number, the first unit's number is not negative, the last one's not below it."""
+    found = []
+    for message in messages[:]:  # a list: a loop over the messages themselves takes twice as long
         batch, first, last = message.batch, message.first, message.last
         if not (batch > 0 and 0 <= first <= last):
             raise ValueError(f"{UnitRange(batch, first, last)} is no range of units")
-        ranges.append(UnitRange(batch, first, last))
-    return tuple(ranges)
+        found.append(UnitRange(batch, first, last))
+    return tuple(found)
 
 
 def write_money(message: values_pb2.Money, money: Money) -> None:
@@ -109,13 +241,13 @@ def write_money(message: values_pb2.Money, money: Money) -> None:
 
 
 def read_money(message: values_pb2.Money) -> Money:
-    """Read an amount and its currency; without one the amount is missing."""
+    """Read an amount and its currency; without a currency the amount is missing."""
     return Money(message.amount_minor, intern(message.currency_code) or missing("currency_code"))
 
 
 def write_time(message: Timestamp, microseconds: int) -> None:
     """Write a time in microseconds since 1970 UTC."""
-    assert EARLIEST_TIME <= microseconds <= LATEST_TIME, f"no Timestamp can say {microseconds} microseconds"
+    assert EARLIEST_TIME <= microseconds <= LATEST_TIME, f"no Timestamp can hold {microseconds} microseconds"
     message.seconds, rest = divmod(microseconds, _SECOND)
     message.nanos = rest * 1_000
 
@@ -130,17 +262,12 @@ def read_time(message: Timestamp) -> int:
     return microseconds
 
 
-def read_date(text: str) -> datetime.date:
+def read_date(said: str) -> datetime.date:
     """Read a day in the one form the contract knows, YYYY-MM-DD; ISO 8601 has others."""
-    day = datetime.date.fromisoformat(text)
-    if day.isoformat() != text:
-        raise ValueError(f"{text!r} is not written YYYY-MM-DD")
+    day = datetime.date.fromisoformat(said)
+    if day.isoformat() != said:
+        raise ValueError(f"{said!r} is not written YYYY-MM-DD")
     return day
-
-
-def read_name(text: str, what: str) -> str:
-    """Read an id, as the one string in memory for all events that name it."""
-    return intern(text) or missing(what)
 
 
 def read_number(number: int, what: str) -> int:

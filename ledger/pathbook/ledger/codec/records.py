@@ -6,8 +6,7 @@ from typing import Final, get_args
 from google.protobuf.message import DecodeError
 
 from pathbook.ledger.codec.fields import missing, read_time, write_time
-from pathbook.ledger.codec.reading import read_event
-from pathbook.ledger.codec.writing import write_event
+from pathbook.ledger.codec.table import EVENTS, FIELD_OF
 from pathbook.ledger.commands import DIGEST_BYTES
 from pathbook.ledger.events import Event, RecordedEvent
 from pathbook.v1 import events_pb2
@@ -47,7 +46,8 @@ def encode(
         write_time(message.occurred_at, occurred_at)
     message.request_id = request_id
     message.request_digest = request_digest
-    write_event(message, event)
+    field = FIELD_OF[type(event)]
+    EVENTS[field].write(getattr(message, field), event)
     # no message here has a map, the only thing whose order a deterministic serialisation would settle
     return _TOPICS[type(event)], message.SerializeToString()
 
@@ -81,8 +81,19 @@ def _read(position: int, data: bytes) -> RecordedEvent:
     digest = message.request_digest
     if len(digest) != DIGEST_BYTES:
         raise ValueError(f"its request_digest has {len(digest)} bytes, not {DIGEST_BYTES}")
-    event = read_event(message)
-    return RecordedEvent(position, recorded_at, occurred_at, request_id, digest, event, leaf_hash(data))
+    kind = message.WhichOneof("kind")
+    if kind is None:
+        raise ValueError("it is of no known kind")
+    event: Event = EVENTS[kind].read(getattr(message, kind))
+    return RecordedEvent(
+        position=position,
+        recorded_at=recorded_at,
+        occurred_at=occurred_at,
+        request_id=request_id,
+        request_digest=digest,
+        event=event,
+        leaf=leaf_hash(data),
+    )
 
 
 def _written(recorded: RecordedEvent) -> bytes:

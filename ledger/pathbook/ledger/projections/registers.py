@@ -5,16 +5,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from pathbook.ledger.events import (
-    AuthorizationRevoked,
-    BatchCommissioned,
-    PartyAuthorized,
-    PartyRegistered,
-    ProductRegistered,
-    RecallLifted,
-    RecordedEvent,
-    UnitsRecalled,
-)
+from pathbook.ledger import events
+from pathbook.ledger.events import RecordedEvent
 from pathbook.ledger.values import Ranges, UnitRange
 
 
@@ -111,32 +103,32 @@ def request_hash(request_id: str) -> int:
     return int.from_bytes(sha256(request_id.encode()).digest()[:8], "big", signed=True)
 
 
-def party(event: PartyRegistered, position: int) -> PartyRow:
+def party(event: events.PartyRegistered, position: int) -> PartyRow:
     """A party begins."""
     return PartyRow(event.party, event.kind.value, position)
 
 
-def authorization(event: PartyAuthorized, position: int) -> AuthorizationRow:
+def authorization(event: events.PartyAuthorized, position: int) -> AuthorizationRow:
     """An authorisation begins."""
     return AuthorizationRow(
-        position,
-        event.party,
-        event.upline,
-        event.tier,
-        products_to_text(event.products),
-        event.region,
-        event.valid_from,
-        event.valid_until,
-        None,
+        position=position,
+        party=event.party,
+        upline=event.upline,
+        tier=event.tier,
+        products=products_to_text(event.products),
+        region=event.region,
+        valid_from=event.valid_from,
+        valid_until=event.valid_until,
+        revoked_from=None,
     )
 
 
-def authorization_end(event: AuthorizationRevoked) -> AuthorizationEnd:
+def authorization_end(event: events.AuthorizationRevoked) -> AuthorizationEnd:
     """An authorisation ends early."""
     return AuthorizationEnd(event.authorization, event.revoked_from)
 
 
-def product(event: ProductRegistered, position: int) -> ProductRow:
+def product(event: events.ProductRegistered, position: int) -> ProductRow:
     """A product begins."""
     price = event.suggested_price
     return ProductRow(
@@ -144,31 +136,31 @@ def product(event: ProductRegistered, position: int) -> ProductRow:
     )
 
 
-def batch(event: BatchCommissioned, position: int) -> BatchRow:
+def batch(event: events.BatchCommissioned, position: int) -> BatchRow:
     """A batch begins."""
     price = event.suggested_price
     return BatchRow(
-        event.batch,
-        event.product,
-        event.brand,
-        event.lot,
-        event.size,
-        event.made_on.isoformat(),
-        event.expires_on.isoformat() if event.expires_on is not None else None,
-        price.amount_minor,
-        price.currency_code,
-        position,
+        batch=event.batch,
+        product=event.product,
+        brand=event.brand,
+        lot=event.lot,
+        size=event.size,
+        made_on=event.made_on.isoformat(),
+        expires_on=event.expires_on.isoformat() if event.expires_on is not None else None,
+        suggested_minor=price.amount_minor,
+        suggested_currency=price.currency_code,
+        position=position,
     )
 
 
-def recall(event: UnitsRecalled, recorded: RecordedEvent) -> RecallRow:
+def recall(event: events.UnitsRecalled, recorded: RecordedEvent) -> RecallRow:
     """A recall begins."""
     return RecallRow(
         recorded.position, event.batch, ranges_to_text(event.ranges), event.note, recorded.occurred_at, 0
     )
 
 
-def recall_end(event: RecallLifted, position: int) -> RecallEnd:
+def recall_end(event: events.RecallLifted, position: int) -> RecallEnd:
     """A recall is lifted."""
     return RecallEnd(event.recall, position)
 

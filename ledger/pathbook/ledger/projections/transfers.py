@@ -1,7 +1,7 @@
 """Rows of transfers, sales and the lines of returns: who gave how much to whom at what price, and where it stands.
 
-New rows are plain tuples with the fields of a TransferRow: they are made by the million, a named tuple takes three
-times as long, and the collector never ceases to watch it.
+New rows are plain tuples with the fields of a TransferRow, and a test holds the two together. A row is made for each
+transfer: by keyword it takes twelve times as long (0.1 to 1.2 microseconds), a fortieth of what an event costs.
 """
 
 import enum

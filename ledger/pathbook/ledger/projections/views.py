@@ -4,31 +4,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import assert_never
 
-from pathbook.ledger.events import (
-    AuthorizationRevoked,
-    BatchCommissioned,
-    CasePacked,
-    CaseUnpacked,
-    PartyAuthorized,
-    PartyRegistered,
-    ProductRegistered,
-    PurchaseConfirmed,
-    RecallLifted,
-    RecordedEvent,
-    ReversalAsked,
-    TransferAccepted,
-    TransferDeclined,
-    TransferLapsed,
-    TransferOffered,
-    TransferRecorded,
-    TransferReversed,
-    TransferWithdrawn,
-    UnitsDelivered,
-    UnitsRecalled,
-    UnitsReturned,
-    UnitsSold,
-    UnitsWrittenOff,
-)
+from pathbook.ledger import events
+from pathbook.ledger.events import RecordedEvent
 from pathbook.ledger.projections import cases, registers, transfers
 from pathbook.ledger.projections.registers import RequestRow
 from pathbook.ledger.projections.runs import RunChanges
@@ -82,47 +59,47 @@ class ViewChanges:
         """Take in what follows from the event alone."""
         position, event = recorded.position, recorded.event
         match event:  # what fills most books comes first, for a match tries its cases in turn
-            case TransferRecorded():
+            case events.TransferRecorded():
                 self._transfers.append(transfers.transferred(recorded, event.terms))
-            case UnitsSold():
+            case events.UnitsSold():
                 self._transfers.append(transfers.sold(recorded, event.terms))
-            case TransferOffered(terms, deadline):
+            case events.TransferOffered(terms, deadline):
                 self._transfers.append(transfers.offered(recorded, terms, deadline))
-            case TransferAccepted(unpacked=unpacked):
+            case events.TransferAccepted(unpacked=unpacked):
                 self._put(transfers.accepted(event, position))
                 self.cases += cases.unpacked(*unpacked)
-            case TransferDeclined(transfer):
+            case events.TransferDeclined(transfer):
                 self._put(transfers.closed(transfer, TransferStatus.DECLINED, position))
-            case TransferWithdrawn(transfer):
+            case events.TransferWithdrawn(transfer):
                 self._put(transfers.closed(transfer, TransferStatus.WITHDRAWN, position))
-            case TransferLapsed(transfer):
+            case events.TransferLapsed(transfer):
                 self._put(transfers.closed(transfer, TransferStatus.LAPSED, position))
-            case ReversalAsked(transfer, party):
+            case events.ReversalAsked(transfer, party):
                 self._put(transfers.reversal_asked(transfer, party))
-            case TransferReversed(transfer):
+            case events.TransferReversed(transfer):
                 self._put(transfers.reversed_by_both(transfer))
-            case UnitsReturned(lines=lines):
+            case events.UnitsReturned(lines=lines):
                 for number, line in enumerate(lines):
                     self._transfers.append(transfers.returned(recorded, number, line))
-            case PartyRegistered():
+            case events.PartyRegistered():
                 self._put(registers.party(event, position))
-            case PartyAuthorized():
+            case events.PartyAuthorized():
                 self._put(registers.authorization(event, position))
-            case AuthorizationRevoked():
+            case events.AuthorizationRevoked():
                 self._put(registers.authorization_end(event))
-            case ProductRegistered():
+            case events.ProductRegistered():
                 self._put(registers.product(event, position))
-            case BatchCommissioned():
+            case events.BatchCommissioned():
                 self._put(registers.batch(event, position))
-            case UnitsRecalled():
+            case events.UnitsRecalled():
                 self._put(registers.recall(event, recorded))
-            case RecallLifted():
+            case events.RecallLifted():
                 self._put(registers.recall_end(event, position))
-            case CasePacked():
+            case events.CasePacked():
                 self.cases += cases.packed(event, position)
-            case CaseUnpacked(sscc):
+            case events.CaseUnpacked(sscc):
                 self.cases += cases.unpacked(sscc)
-            case UnitsDelivered() | PurchaseConfirmed() | UnitsWrittenOff():
+            case events.UnitsDelivered() | events.PurchaseConfirmed() | events.UnitsWrittenOff():
                 pass  # these change runs and stock only
             case _:
                 assert_never(event)

@@ -4,15 +4,11 @@ What is not here: deciding and writing (book), the statements of the views (stor
 """
 
 from pathbook.ledger.queries.answers import (
-    Authorization,
     Batch,
     Case,
     Head,
     Party,
     Path,
-    Product,
-    Recall,
-    StockLine,
     Transfer,
     UnitRun,
 )
@@ -21,20 +17,16 @@ from pathbook.ledger.reports.ladder import Rung, RungKind
 from pathbook.ledger.steps import Step, StepKind
 
 __all__ = [
-    "Authorization",
     "Batch",
     "Case",
     "Head",
     "Party",
     "Path",
-    "Product",
     "Queries",
-    "Recall",
     "Rung",
     "RungKind",
     "Step",
     "StepKind",
-    "StockLine",
     "Transfer",
     "UnitRun",
 ]

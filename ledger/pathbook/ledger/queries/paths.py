@@ -3,11 +3,12 @@
 from functools import lru_cache
 
 from pathbook.ledger.codec import decode
-from pathbook.ledger.events import RecordedEvent
-from pathbook.ledger.queries.answers import Path, Recall, UnitRun
-from pathbook.ledger.queries.registers import batch_of, product_of, recalls
+from pathbook.ledger.events import RecordedEvent, RunEvent
+from pathbook.ledger.projections.registers import RecallRow
+from pathbook.ledger.queries.answers import Batch, Path, UnitRun
+from pathbook.ledger.queries.registers import recalls
 from pathbook.ledger.refusals import Reason, Refusal, refuse
-from pathbook.ledger.steps import Movement, Step, StepKind, movement
+from pathbook.ledger.steps import Movement, Step, StepKind, movement, undone
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.snapshot import ViewSnapshot
 from pathbook.ledger.store.views.unit_history import Made, Past
@@ -54,14 +55,14 @@ def _as_of(views: ViewSnapshot, past: Past, unit: Unit, as_of: int) -> Past:
 
 
 def told(
-    stream: Stream, book: str, unit: Unit, past: Past, recalled: tuple[Recall, ...], *, corrections: bool
+    stream: Stream, book: str, unit: Unit, past: Past, recalled: tuple[RecallRow, ...], *, corrections: bool
 ) -> Path:
     """Return the path of a unit from its past and the recalls of its batch."""
     steps = _steps(stream, book, unit, past.made)
     return Path(
         unit,
-        product_of(past.product),
-        batch_of(past.batch, recalled),
+        past.product,
+        Batch(past.batch, recalled),
         _run(unit, past),
         tuple(steps if corrections else _resolved(steps)),
         past.position,
@@ -75,29 +76,27 @@ def _steps(stream: Stream, book: str, unit: Unit, rows: list[Made]) -> list[Step
         _kept(row.position, event) if len(event) <= MAX_KEPT_BYTES else decode(row.position, event)
         for row, event in zip(rows, data, strict=True)
     ]
-    movements = [movement(recorded.event, recorded.position, unit) for recorded in events]
-    undone = _undone(movements)
+    movements = [_movement(recorded, unit) for recorded in events]
+    corrected = undone(movements)
     return [
         Step(
-            row.position,
-            item.kind,
-            index in undone,
-            recorded.occurred_at,
-            recorded.recorded_at,
-            item.giver,
-            item.receiver,
-            item.giver_tier,
-            item.receiver_tier,
-            item.giver_authorization,
-            item.receiver_authorization,
-            item.unit_price,
-            item.delivery,
-            _STATES[row.state],
-            event,
-            row.head,
+            position=row.position,
+            movement=item,
+            corrected=index in corrected,
+            occurred_at=recorded.occurred_at,
+            recorded_at=recorded.recorded_at,
+            state=_STATES[row.state],
+            data=event,
+            head=row.head,
         )
         for index, (row, event, recorded, item) in enumerate(zip(rows, data, events, movements, strict=True))
     ]
+
+
+def _movement(recorded: RecordedEvent, unit: Unit) -> Movement:
+    event = recorded.event
+    assert isinstance(event, RunEvent), event  # a unit's past is what changed its run
+    return movement(event, recorded.position, unit)
 
 
 @lru_cache(MAX_KEPT)
@@ -106,29 +105,14 @@ def _kept(position: int, data: bytes) -> RecordedEvent:
     return decode(position, data)
 
 
-def _undone(movements: list[Movement]) -> set[int]:
-    """Return which steps a reversal made as if they had never been: its transfer, itself, and all between.
-
-    What lies between had come to nothing before, a sale and its return for example, and was built on that transfer.
-    """
-    began: dict[int, int] = {}
-    undone: set[int] = set()
-    for index, item in enumerate(movements):
-        if item.kind is StepKind.TRANSFERRED:
-            began[item.transfer] = index
-        elif item.kind is StepKind.REVERSED:
-            undone.update(range(began[item.transfer], index + 1))
-    return undone
-
-
 def _resolved(steps: list[Step]) -> list[Step]:
     """Leave out what came to nothing. An offer that is not the last step was answered by the next."""
     return [
         step
         for step in steps
         if not step.corrected
-        and step.kind is not StepKind.RELEASED
-        and (step.kind is not StepKind.OFFERED or step is steps[-1])
+        and step.movement.kind is not StepKind.RELEASED
+        and (step.movement.kind is not StepKind.OFFERED or step is steps[-1])
     ]
 
 
@@ -136,12 +120,12 @@ def _run(unit: Unit, past: Past) -> UnitRun:
     held, last = past.held, past.made[-1]
     state = _STATES[last.state]
     return UnitRun(
-        UnitRange(unit.batch, held.first, held.last),
-        held.owner,
-        held.custodian,
-        state,
-        held.transfer,
-        last.position,
-        last.head,
-        "" if state in WRITTEN_OFF else past.sscc,
+        range=UnitRange(unit.batch, held.first, held.last),
+        owner=held.owner,
+        custodian=held.custodian,
+        state=state,
+        transfer=held.transfer,
+        position=last.position,
+        head=last.head,
+        sscc="" if state in WRITTEN_OFF else past.sscc,
     )

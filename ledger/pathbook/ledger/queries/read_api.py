@@ -3,13 +3,16 @@
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
+from pathbook.ledger.projections.registers import BatchRow, PartyRow, ProductRow
+from pathbook.ledger.projections.transfers import TransferRow
 from pathbook.ledger.queries import ladders, paths, registers, transfers
 from pathbook.ledger.queries import stock as stocks
-from pathbook.ledger.queries.answers import Batch, Case, Head, Party, Path, Product, StockLine, Transfer
+from pathbook.ledger.queries.answers import Batch, Case, Head, Party, Path, Transfer
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.reports.ladder import Rung
 from pathbook.ledger.store.database.fast_read import ReaderPool
 from pathbook.ledger.store.log.stream import Stream
+from pathbook.ledger.store.views.lookups import StockRow
 from pathbook.ledger.store.views.snapshot import ViewsEngine, ViewSnapshot, open_snapshot, read_history
 from pathbook.ledger.values import TransferStatus, Unit
 
@@ -39,15 +42,15 @@ class Queries:
         """A party with its authorisations. PARTY_UNKNOWN."""
         return self._ask(book, registers.party, party)
 
-    def parties(self, book: str, after: str, limit: int) -> list[Party] | Refusal:
+    def parties(self, book: str, after: str, limit: int) -> list[PartyRow] | Refusal:
         """At most ``limit`` parties after an id, in order."""
         return self._ask(book, registers.parties, after, limit)
 
-    def product(self, book: str, gtin: str) -> Product | Refusal:
+    def product(self, book: str, gtin: str) -> ProductRow | Refusal:
         """The product with a GTIN of 14 digits. PRODUCT_UNKNOWN."""
         return self._ask(book, registers.product, gtin)
 
-    def products(self, book: str, after: str, limit: int) -> list[Product] | Refusal:
+    def products(self, book: str, after: str, limit: int) -> list[ProductRow] | Refusal:
         """At most ``limit`` products after a GTIN, in order."""
         return self._ask(book, registers.products, after, limit)
 
@@ -59,7 +62,7 @@ class Queries:
         """The batch of a product with a lot number, with its recalls. BATCH_UNKNOWN."""
         return self._ask(book, registers.batch_of_lot, gtin, lot)
 
-    def batches(self, book: str, gtin: str | None, after: int, limit: int) -> list[Batch] | Refusal:
+    def batches(self, book: str, gtin: str | None, after: int, limit: int) -> list[BatchRow] | Refusal:
         """At most ``limit`` batches of a product, or (None) of all, after a number, in order. PRODUCT_UNKNOWN."""
         return self._ask(book, registers.batches, gtin, after, limit)
 
@@ -78,7 +81,7 @@ class Queries:
         status: TransferStatus | None = None,
         before: tuple[int, int] | None = None,
         limit: int = 100,
-    ) -> list[Transfer] | Refusal:
+    ) -> list[TransferRow] | Refusal:
         """At most ``limit`` transfers of a party or consumer before a (position, line), newest first. PARTY_UNKNOWN."""
         return self._ask(book, transfers.transfers, party, status, before, limit)
 
@@ -98,7 +101,7 @@ class Queries:
         """What each tier paid for units of a product. PRODUCT_UNKNOWN."""
         return self._ask(book, ladders.ladder_of_product, gtin)
 
-    def stock(self, book: str, party: str, after: int, limit: int) -> list[StockLine] | Refusal:
+    def stock(self, book: str, party: str, after: int, limit: int) -> list[StockRow] | Refusal:
         """At most ``limit`` lines of a party's stock after that of a batch (0: from the first). PARTY_UNKNOWN."""
         return self._ask(book, stocks.stock, party, after, limit)
 

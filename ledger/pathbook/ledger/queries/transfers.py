@@ -1,21 +1,16 @@
 """Transfers, sales and returns: one with its units, or a party's, newest first."""
 
+from typing import assert_never
+
+from pathbook.ledger import events
 from pathbook.ledger.codec import decode
-from pathbook.ledger.events import (
-    Discrepancy,
-    Event,
-    TransferAccepted,
-    TransferOffered,
-    TransferRecorded,
-    UnitsReturned,
-    UnitsSold,
-)
-from pathbook.ledger.projections.transfers import TransferKind, TransferRow
+from pathbook.ledger.events import Event, TransferBeginning
+from pathbook.ledger.projections.transfers import TransferRow
 from pathbook.ledger.queries.answers import Transfer
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.snapshot import ViewSnapshot
-from pathbook.ledger.values import Money, Ranges, TransferStatus, is_consumer
+from pathbook.ledger.values import Ranges, TransferStatus, is_consumer
 
 _ACCEPTED = (TransferStatus.ACCEPTED_IN_PART, TransferStatus.REVERSED)
 _BEHIND_ALL = (2**63 - 1, 0)
@@ -27,59 +22,38 @@ def transfer(views: ViewSnapshot, stream: Stream, position: int) -> list[Transfe
     if not rows:
         return refuse(Reason.TRANSFER_UNKNOWN, transfer=position)
     (event,) = _events(stream, views.book, position)
+    assert isinstance(event, TransferBeginning), event
     answered = [
         row.answered_position for row in rows if row.status in _ACCEPTED and row.answered_position != position
     ]
     discrepancies = [
         item for found in _events(stream, views.book, *answered) for item in _discrepancies(found)
     ]
-    return [_transfer(row, _ranges(event, row.line), tuple(discrepancies)) for row in rows]
+    return [Transfer(row, _ranges(event, row.line), tuple(discrepancies)) for row in rows]
 
 
 def transfers(
     views: ViewSnapshot, party: str, status: TransferStatus | None, before: tuple[int, int] | None, limit: int
-) -> list[Transfer] | Refusal:
+) -> list[TransferRow] | Refusal:
     """Return the transfers of a party or consumer before a position and line, newest first."""
     if not is_consumer(party) and views.party(party) is None:
         return refuse(Reason.PARTY_UNKNOWN, party=party)
-    return [_transfer(row) for row in views.transfers(party, status, before or _BEHIND_ALL, limit)]
+    return views.transfers(party, status, before or _BEHIND_ALL, limit)
 
 
 def _events(stream: Stream, book: str, *positions: int) -> list[Event]:
     return [decode(entry.position, entry.data).event for entry in stream.at(book, positions)]
 
 
-def _discrepancies(event: Event) -> tuple[Discrepancy, ...]:
-    return event.discrepancies if isinstance(event, TransferAccepted) else ()
+def _discrepancies(event: Event) -> tuple[events.Discrepancy, ...]:
+    return event.discrepancies if isinstance(event, events.TransferAccepted) else ()
 
 
-def _ranges(event: Event, line: int) -> Ranges:
+def _ranges(event: TransferBeginning, line: int) -> Ranges:
     match event:
-        case TransferOffered(terms) | TransferRecorded(terms) | UnitsSold(terms):
-            return terms.ranges
-        case UnitsReturned(lines=lines):
-            return lines[line].terms.ranges
+        case events.TransferOffered() | events.TransferRecorded() | events.UnitsSold():
+            return event.terms.ranges
+        case events.UnitsReturned():
+            return event.lines[line].terms.ranges
         case _:
-            raise AssertionError(event)
-
-
-def _transfer(row: TransferRow, ranges: Ranges = (), discrepancies: tuple[Discrepancy, ...] = ()) -> Transfer:
-    return Transfer(
-        row.transfer,
-        row.line,
-        TransferKind(row.kind),
-        TransferStatus(row.status),
-        row.giver,
-        row.receiver,
-        Money(row.amount_minor, row.currency_code),
-        row.units,
-        row.accepted_units,
-        row.occurred_at,
-        row.recorded_at,
-        row.deadline,
-        row.answered_position,
-        row.reversal_asked_by,
-        row.returns_transfer,
-        ranges,
-        discrepancies,
-    )
+            assert_never(event)

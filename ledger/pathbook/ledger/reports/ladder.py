@@ -135,16 +135,16 @@ def _rung(
     median = next(price.amount_minor for price, count in zip(prices, counted, strict=True) if count >= middle)
     comparable = suggested is not None and suggested.currency_code == currency_code
     return Rung(
-        kind,
-        tier,
-        currency_code,
-        units,
-        prices[0].amount_minor,
-        median,
-        prices[-1].amount_minor,
-        _half_to_even(total, units),
-        total,
-        suggested.amount_minor if suggested is not None and comparable else None,
+        kind=kind,
+        tier=tier,
+        currency_code=currency_code,
+        units=units,
+        least_minor=prices[0].amount_minor,
+        median_minor=median,
+        most_minor=prices[-1].amount_minor,
+        mean_minor=_half_to_even(total, units),
+        sum_minor=total,
+        suggested_minor=suggested.amount_minor if suggested is not None and comparable else None,
     )
 
 

@@ -76,14 +76,14 @@ def commission(state: State, command: CommissionBatch, now: int) -> BatchCommiss
     if state.last_batch >= MAX_BATCH_NUMBER:
         return refuse(Reason.BOOK_FULL, limit=MAX_BATCH_NUMBER)
     return BatchCommissioned(
-        state.last_batch + 1,
-        product,
-        command.brand,
-        command.lot,
-        command.size,
-        command.made_on,
-        command.expires_on,
-        price,
+        batch=state.last_batch + 1,
+        product=product,
+        brand=command.brand,
+        lot=command.lot,
+        size=command.size,
+        made_on=command.made_on,
+        expires_on=command.expires_on,
+        suggested_price=price,
     )
 
 

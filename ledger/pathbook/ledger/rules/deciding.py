@@ -2,30 +2,8 @@
 
 from typing import assert_never
 
-from pathbook.ledger.commands import (
-    AcceptTransfer,
-    AuthorizeParty,
-    Command,
-    CommissionBatch,
-    ConfirmPurchase,
-    DeclineTransfer,
-    DeliverUnits,
-    LapseTransfer,
-    LiftRecall,
-    OfferTransfer,
-    PackCase,
-    RecallUnits,
-    RecordTransfer,
-    RegisterParty,
-    RegisterProduct,
-    ReturnUnits,
-    ReverseTransfer,
-    RevokeAuthorization,
-    SellUnits,
-    UnpackCase,
-    WithdrawTransfer,
-    WriteOffUnits,
-)
+from pathbook.ledger import commands
+from pathbook.ledger.commands import Command
 from pathbook.ledger.events import Event
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.rules import batch, custody, party, sale, transfer
@@ -39,9 +17,11 @@ def decide(state: State, command: Command, now: int) -> Event | Refusal:
 
     All that ``pathbook.ledger.rules.required_state.required_state`` names must be at hand. The state is not changed.
     """
-    if not is_request_id(command.request_id) and not isinstance(command, LapseTransfer):
+    if not is_request_id(command.request_id) and not isinstance(command, commands.LapseTransfer):
         return refuse(Reason.REQUEST_ID_MALFORMED)
-    if state.position == 0 and not (isinstance(command, RegisterParty) and command.kind is PartyKind.BRAND):
+    if state.position == 0 and not (
+        isinstance(command, commands.RegisterParty) and command.kind is PartyKind.BRAND
+    ):
         return refuse(Reason.BOOK_UNKNOWN, book=state.book)
     moment = command.occurred_at or now
     if (refusal := refuse_future(moment, now)) is not None:
@@ -52,47 +32,47 @@ def decide(state: State, command: Command, now: int) -> Event | Refusal:
 def _decide(state: State, command: Command, moment: int, now: int) -> Event | Refusal:
     """Ask the rule. What fills most books comes first, for a match tries its cases in turn."""
     match command:
-        case RecordTransfer():
+        case commands.RecordTransfer():
             return transfer.record(state, command, moment)
-        case SellUnits():
+        case commands.SellUnits():
             return sale.sell(state, command, moment)
-        case ReturnUnits():
+        case commands.ReturnUnits():
             return sale.give_back(state, command, moment)
-        case RegisterParty():
+        case commands.RegisterParty():
             return party.register(state, command)
-        case AuthorizeParty():
+        case commands.AuthorizeParty():
             return party.authorize(state, command, now)
-        case RevokeAuthorization():
+        case commands.RevokeAuthorization():
             return party.revoke(state, command, now)
-        case RegisterProduct():
+        case commands.RegisterProduct():
             return batch.register_product(state, command)
-        case CommissionBatch():
+        case commands.CommissionBatch():
             return batch.commission(state, command, now)
-        case OfferTransfer():
+        case commands.OfferTransfer():
             return transfer.offer(state, command, moment, now)
-        case AcceptTransfer():
+        case commands.AcceptTransfer():
             return transfer.accept(state, command, moment, now)
-        case DeclineTransfer():
+        case commands.DeclineTransfer():
             return transfer.decline(state, command, now)
-        case WithdrawTransfer():
+        case commands.WithdrawTransfer():
             return transfer.withdraw(state, command, now)
-        case LapseTransfer():
+        case commands.LapseTransfer():
             return transfer.lapse(state, command, now)
-        case ReverseTransfer():
+        case commands.ReverseTransfer():
             return transfer.reverse(state, command)
-        case DeliverUnits():
+        case commands.DeliverUnits():
             return custody.deliver(state, command, moment)
-        case ConfirmPurchase():
+        case commands.ConfirmPurchase():
             return sale.confirm(state, command, moment)
-        case WriteOffUnits():
+        case commands.WriteOffUnits():
             return custody.write_off(state, command, moment)
-        case PackCase():
+        case commands.PackCase():
             return custody.pack(state, command, moment)
-        case UnpackCase():
+        case commands.UnpackCase():
             return custody.unpack(state, command)
-        case RecallUnits():
+        case commands.RecallUnits():
             return batch.recall(state, command)
-        case LiftRecall():
+        case commands.LiftRecall():
             return batch.lift(state, command)
         case _:
             assert_never(command)

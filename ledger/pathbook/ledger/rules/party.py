@@ -77,13 +77,13 @@ def authorize(state: State, command: AuthorizeParty, now: int) -> PartyAuthorize
     if (refusal := _refuse_outliving(upline, command, valid_from)) is not None:
         return refusal
     return PartyAuthorized(
-        command.upline,
-        command.party,
-        command.tier,
-        tuple(sorted(set(products))),
-        command.region,
-        valid_from,
-        command.valid_until,
+        upline=command.upline,
+        party=command.party,
+        tier=command.tier,
+        products=tuple(sorted(set(products))),
+        region=command.region,
+        valid_from=valid_from,
+        valid_until=command.valid_until,
     )
 
 
@@ -161,7 +161,7 @@ def _in_force(given: Authorization, moment: int) -> bool:
     )
 
 
-def standing(
+def authorization_status(
     state: State, name: str, products: dict[str, str], moment: int
 ) -> tuple[AuthorizationStatus | None, int | None]:
     """Return how a party stood for products (each with its brand) at a time, and its tier for them.
@@ -178,14 +178,14 @@ def standing(
         return (_AUTHORIZED, 0) if own else (AuthorizationStatus.OTHER_PRODUCTS, None)
     deepest = 0
     for product, brand in products.items():
-        stands, tier = _standing_for(state, party, product, brand, moment)
+        stands, tier = _status_for(state, party, product, brand, moment)
         if stands is not _AUTHORIZED or tier is None:
             return stands, tier
         deepest = max(deepest, tier)
     return _AUTHORIZED, deepest
 
 
-def _standing_for(
+def _status_for(
     state: State, party: Party, product: str, brand: str, moment: int
 ) -> tuple[AuthorizationStatus, int | None]:
     """Return how an agent or shop stood for one product, and its tier for it: the latest word that held counts."""

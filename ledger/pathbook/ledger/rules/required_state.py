@@ -9,35 +9,12 @@ from typing import assert_never
 
 import msgspec
 
-from pathbook.ledger.commands import (
-    AcceptTransfer,
-    AuthorizeParty,
-    Command,
-    CommissionBatch,
-    ConfirmPurchase,
-    DeclineTransfer,
-    DeliverUnits,
-    LapseTransfer,
-    LiftRecall,
-    OfferTransfer,
-    PackCase,
-    RecallUnits,
-    RecordTransfer,
-    RegisterParty,
-    RegisterProduct,
-    ReturnUnits,
-    ReverseTransfer,
-    RevokeAuthorization,
-    SellUnits,
-    UnpackCase,
-    WithdrawTransfer,
-    WriteOffUnits,
-)
+from pathbook.ledger import commands
+from pathbook.ledger.commands import Command
 from pathbook.ledger.refusals import Refusal
 from pathbook.ledger.rules.state import State, packed_in
 from pathbook.ledger.rules.units import Pick, pieces, resolve
 from pathbook.ledger.values import (
-    CONSUMER_PREFIX,
     MAX_RANGES,
     Selection,
     UnitRange,
@@ -71,75 +48,68 @@ class RequiredState(msgspec.Struct):
         return any(msgspec.structs.astuple(self)[:-1])
 
 
-def required_state(state: State, commands: Iterable[Command]) -> RequiredState:
+def required_state(state: State, asked: Iterable[Command]) -> RequiredState:
     """Return what has to be loaded next to decide commands; nothing, once all is at hand."""
     required = RequiredState()
-    for command in commands:
+    for command in asked:
         _add(state, required, command)
     return required
 
 
 def _add(state: State, required: RequiredState, command: Command) -> None:
+    _parties(state, required, command.actor)
     match command:  # what fills most books comes first, for a match tries its cases in turn
         case (
-            RecordTransfer(giver=giver, receiver=receiver, units=units)
-            | OfferTransfer(giver=giver, receiver=receiver, units=units)
+            commands.RecordTransfer(giver=giver, receiver=receiver, units=units)
+            | commands.OfferTransfer(giver=giver, receiver=receiver, units=units)
         ):
-            _parties(state, required, giver, receiver)
+            _parties(state, required, receiver)
             _uplines(state, required, giver, receiver)
             _units(state, required, units, giver)
-        case SellUnits(seller=party, units=units):
-            _parties(state, required, party)
+        case commands.SellUnits(seller=party, units=units):
             _uplines(state, required, party)
             _units(state, required, units, party)
-        case ReturnUnits(owner=owner, units=units):
-            _parties(state, required, owner)
+        case commands.ReturnUnits(owner=owner, units=units):
             _units(state, required, units, owner)
             _ways(state, required, units, owner)
-        case RegisterParty(party=party):
+        case commands.RegisterParty(party=party):
             _parties(state, required, party)
-        case AuthorizeParty(upline=upline, party=party, products=products):
-            _parties(state, required, upline, party)
+        case commands.AuthorizeParty(upline=upline, party=party, products=products):
+            _parties(state, required, party)
             _uplines(state, required, upline)
             for product in products:
                 _product(state, required, product)
-        case RevokeAuthorization(authorization=authorization):
+        case commands.RevokeAuthorization(authorization=authorization):
             _authorization(state, required, authorization)
-        case RegisterProduct(brand=brand, product=product):
-            _parties(state, required, brand)
+        case commands.RegisterProduct(product=product):
             _product(state, required, product)
-        case CommissionBatch(brand=brand, product=product, lot=lot):
-            _parties(state, required, brand)
+        case commands.CommissionBatch(product=product, lot=lot):
             gtin = _product(state, required, product)
             if gtin and is_lot(lot) and (gtin, lot) not in state.lots:
                 required.lots.add((gtin, lot))
-        case DeliverUnits(custodian=giver, receiver=receiver, units=units):
-            _parties(state, required, giver, receiver)
+        case commands.DeliverUnits(receiver=receiver, units=units):
+            _parties(state, required, receiver)
             _units(state, required, units, receiver)
-        case WriteOffUnits(party=party, units=units) | PackCase(party=party, units=units):
-            _parties(state, required, party)
+        case commands.WriteOffUnits(party=party, units=units) | commands.PackCase(party=party, units=units):
             _units(state, required, units, party)
-            if isinstance(command, PackCase):
+            if isinstance(command, commands.PackCase):
                 _case(state, required, command.sscc)
-        case ConfirmPurchase(consumer=consumer, units=units):
-            _units(state, required, units, CONSUMER_PREFIX + consumer)
-        case AcceptTransfer(transfer=transfer) | ReverseTransfer(transfer=transfer):
+        case commands.ConfirmPurchase(units=units):
+            _units(state, required, units, command.actor)
+        case commands.AcceptTransfer(transfer=transfer) | commands.ReverseTransfer(transfer=transfer):
             _transfer(state, required, transfer)
         case (
-            DeclineTransfer(transfer=transfer)
-            | WithdrawTransfer(transfer=transfer)
-            | LapseTransfer(transfer=transfer)
+            commands.DeclineTransfer(transfer=transfer)
+            | commands.WithdrawTransfer(transfer=transfer)
+            | commands.LapseTransfer(transfer=transfer)
         ):
             if transfer not in state.transfers:
                 required.transfers.add(transfer)
-        case UnpackCase(party=party, sscc=sscc):
-            _parties(state, required, party)
+        case commands.UnpackCase(sscc=sscc):
             _case(state, required, sscc)
-        case RecallUnits(brand=brand, batch=batch):
-            _parties(state, required, brand)
+        case commands.RecallUnits(batch=batch):
             _batches(state, required, [batch])
-        case LiftRecall(brand=brand, recall=recall):
-            _parties(state, required, brand)
+        case commands.LiftRecall(recall=recall):
             if recall not in state.recalls:
                 required.recalls.add(recall)
             elif (recalled := state.recalls[recall]) is not None:

@@ -10,33 +10,8 @@ from typing import Final, assert_never
 
 import msgspec
 
-from pathbook.ledger import runs
-from pathbook.ledger.events import (
-    AuthorizationRevoked,
-    BatchCommissioned,
-    CasePacked,
-    CaseUnpacked,
-    PartyAuthorized,
-    PartyRegistered,
-    ProductRegistered,
-    PurchaseConfirmed,
-    RecallLifted,
-    RecordedEvent,
-    ReversalAsked,
-    Terms,
-    TransferAccepted,
-    TransferDeclined,
-    TransferLapsed,
-    TransferOffered,
-    TransferRecorded,
-    TransferReversed,
-    TransferWithdrawn,
-    UnitsDelivered,
-    UnitsRecalled,
-    UnitsReturned,
-    UnitsSold,
-    UnitsWrittenOff,
-)
+from pathbook.ledger import events, runs
+from pathbook.ledger.events import RecordedEvent, Terms
 from pathbook.ledger.values import PartyKind, Ranges, TransferStatus, UnitRange
 
 _ACCEPTED: Final = TransferStatus.ACCEPTED  # asking an enum for a member takes longer than all else about it
@@ -65,7 +40,7 @@ class Party(msgspec.Struct):
 class Product(msgspec.Struct, frozen=True):
     """A product as registered, and where."""
 
-    registered: ProductRegistered
+    registered: events.ProductRegistered
     position: int
 
 
@@ -80,7 +55,7 @@ class Recall(msgspec.Struct):
 class Batch(msgspec.Struct):
     """A batch: as commissioned, the ranges packed in cases, and its recalls by position."""
 
-    commissioned: BatchCommissioned
+    commissioned: events.BatchCommissioned
     packed: list[tuple[int, int, str]]
     recalls: dict[int, Recall]
 
@@ -165,7 +140,9 @@ def roll_back(state: State, recorded: RecordedEvent, changes: list[runs.Change],
     own units where stays, for it may say too much.
     """
     assert recorded.position == state.position, (recorded.position, state.position)
-    assert isinstance(recorded.event, TransferRecorded | UnitsSold | UnitsReturned), recorded.event
+    assert isinstance(recorded.event, events.TransferRecorded | events.UnitsSold | events.UnitsReturned), (
+        recorded.event
+    )
     for change in reversed(changes):
         state.partitions[change.batch].roll_back(change)
     state.transfers.pop(recorded.position, None)
@@ -176,60 +153,60 @@ def _register(state: State, recorded: RecordedEvent) -> None:
     """Fold all but the runs, which pathbook.ledger.runs folds."""
     position, event = recorded.position, recorded.event
     match event:  # what fills most books comes first, for a match tries its cases in turn
-        case TransferRecorded(terms) | UnitsSold(terms):
+        case events.TransferRecorded(terms) | events.UnitsSold(terms):
             state.transfers[position] = Transfer(_ACCEPTED, terms)
             _gain(state, terms.receiver, terms.ranges)
-        case UnitsReturned(lines=lines):
+        case events.UnitsReturned(lines=lines):
             for line in lines:
                 _gain(state, line.terms.giver, line.terms.ranges)
-        case PartyRegistered(party, kind):
+        case events.PartyRegistered(party, kind):
             state.parties[party] = Party(kind, position, {})
-        case PartyAuthorized():
+        case events.PartyAuthorized():
             _authorize(state, position, event)
-        case AuthorizationRevoked(authorization, _, party, revoked_from):
+        case events.AuthorizationRevoked(authorization, _, party, revoked_from):
             if (holder := state.parties.get(party)) is not None:
                 holder.authorizations[authorization].revoked_from = revoked_from
-        case ProductRegistered(product):
+        case events.ProductRegistered(product):
             state.products[product] = Product(event, position)
-        case BatchCommissioned():
+        case events.BatchCommissioned():
             state.batches[event.batch] = Batch(event, [], {})
             state.lots[event.product, event.lot] = event.batch
             state.last_batch = event.batch
             _gain(state, event.brand, (UnitRange(event.batch, 0, event.size - 1),))
-        case TransferOffered(terms, deadline):
+        case events.TransferOffered(terms, deadline):
             state.transfers[position] = Transfer(TransferStatus.OFFERED, terms, deadline)
             if deadline is not None:
                 heappush(state.deadlines, (deadline, position))
-        case TransferAccepted(transfer, terms, discrepancies, unpacked):
+        case events.TransferAccepted(transfer, terms, discrepancies, unpacked):
             status = TransferStatus.ACCEPTED_IN_PART if discrepancies else TransferStatus.ACCEPTED
             _answer(state, transfer, status, terms)
             _gain(state, terms.receiver, terms.ranges)
             for sscc in unpacked:
                 _unpack(state, sscc)
-        case TransferDeclined(transfer):
+        case events.TransferDeclined(transfer):
             _answer(state, transfer, TransferStatus.DECLINED)
-        case TransferWithdrawn(transfer):
+        case events.TransferWithdrawn(transfer):
             _answer(state, transfer, TransferStatus.WITHDRAWN)
-        case TransferLapsed(transfer):
+        case events.TransferLapsed(transfer):
             _answer(state, transfer, TransferStatus.LAPSED)
-        case ReversalAsked(transfer, party):
+        case events.ReversalAsked(transfer, party):
             if (known := state.transfers.get(transfer)) is not None:
                 known.reversal_asked_by = party
-        case TransferReversed(transfer, terms):
+        case events.TransferReversed(transfer, terms):
             _answer(state, transfer, TransferStatus.REVERSED)
             _gain(state, terms.giver, terms.ranges)
-        case CasePacked():
+        case events.CasePacked():
             _pack(state, event)
-        case CaseUnpacked(sscc):
+        case events.CaseUnpacked(sscc):
             _unpack(state, sscc)
-        case UnitsRecalled(_, batch, ranges):
+        case events.UnitsRecalled(_, batch, ranges):
             state.recalls[position] = batch
             if (loaded := state.batches.get(batch)) is not None:
                 loaded.recalls[position] = Recall(ranges, recorded.occurred_at)
-        case RecallLifted(recall, _, batch):
+        case events.RecallLifted(recall, _, batch):
             if (loaded := state.batches.get(batch)) is not None:
                 loaded.recalls[recall].lifted = True
-        case UnitsDelivered() | PurchaseConfirmed() | UnitsWrittenOff():
+        case events.UnitsDelivered() | events.PurchaseConfirmed() | events.UnitsWrittenOff():
             pass  # these change runs only
         case _:
             assert_never(event)
@@ -249,7 +226,7 @@ def _gain(state: State, owner: str, ranges: Ranges) -> None:
                 batches.add(number)
 
 
-def _authorize(state: State, position: int, event: PartyAuthorized) -> None:
+def _authorize(state: State, position: int, event: events.PartyAuthorized) -> None:
     state.authorizations[position] = event.party
     if (party := state.parties.get(event.party)) is not None:
         party.authorizations[position] = Authorization(
@@ -263,7 +240,7 @@ def _answer(state: State, position: int, status: TransferStatus, terms: Terms | 
         transfer.terms = terms or transfer.terms
 
 
-def _pack(state: State, event: CasePacked) -> None:
+def _pack(state: State, event: events.CasePacked) -> None:
     state.cases[event.sscc] = Case(event.ranges, event.cases, event.party)
     for sscc in event.cases:
         if (inner := state.cases.get(sscc)) is not None:

@@ -3,31 +3,11 @@
 from types import MappingProxyType
 from typing import Final
 
-from pathbook.ledger.commands import (
-    AcceptTransfer,
-    DeclineTransfer,
-    DiscrepancyClaim,
-    LapseTransfer,
-    OfferTransfer,
-    RecordTransfer,
-    ReverseTransfer,
-    WithdrawTransfer,
-)
-from pathbook.ledger.events import (
-    Discrepancy,
-    ReversalAsked,
-    Terms,
-    TransferAccepted,
-    TransferDeclined,
-    TransferLapsed,
-    TransferOffered,
-    TransferRecorded,
-    TransferReversed,
-    TransferWithdrawn,
-)
+from pathbook.ledger import commands, events
+from pathbook.ledger.events import Terms
 from pathbook.ledger.ranges import count_units, holds, joined, last_units, without
 from pathbook.ledger.refusals import Reason, Refusal, refuse
-from pathbook.ledger.rules.party import standing
+from pathbook.ledger.rules.party import authorization_status
 from pathbook.ledger.rules.state import State, Transfer
 from pathbook.ledger.rules.text import refuse_price, refuse_text
 from pathbook.ledger.rules.times import utc
@@ -78,23 +58,25 @@ def terms_at(
     giver, receiver = sides
     made = [batch.commissioned for part in ranges if (batch := state.batches[part.batch]) is not None]
     products = {item.product: item.brand for item in made}
-    giver_authorization, giver_tier = standing(state, giver, products, moment)
-    receiver_authorization, receiver_tier = standing(state, receiver, products, moment)
+    giver_authorization, giver_tier = authorization_status(state, giver, products, moment)
+    receiver_authorization, receiver_tier = authorization_status(state, receiver, products, moment)
     assert giver_authorization is not None, giver
     return Terms(
-        giver,
-        receiver,
-        ranges,
-        price,
-        delivery,
-        giver_tier,
-        receiver_tier,
-        giver_authorization,
-        receiver_authorization,
+        giver=giver,
+        receiver=receiver,
+        ranges=ranges,
+        unit_price=price,
+        delivery=delivery,
+        giver_tier=giver_tier,
+        receiver_tier=receiver_tier,
+        giver_authorization=giver_authorization,
+        receiver_authorization=receiver_authorization,
     )
 
 
-def _agreed(state: State, command: OfferTransfer | RecordTransfer, moment: int) -> Terms | Refusal:
+def _agreed(
+    state: State, command: commands.OfferTransfer | commands.RecordTransfer, moment: int
+) -> Terms | Refusal:
     """Return the terms of an offered or recorded transfer, or why it may not be."""
     if state.parties.get(command.giver) is None:
         return refuse(Reason.PARTY_UNKNOWN, party=command.giver)
@@ -113,22 +95,24 @@ def _agreed(state: State, command: OfferTransfer | RecordTransfer, moment: int) 
     return terms_at(state, sides, ranges, command.unit_price, command.delivery, moment)
 
 
-def offer(state: State, command: OfferTransfer, moment: int, now: int) -> TransferOffered | Refusal:
+def offer(
+    state: State, command: commands.OfferTransfer, moment: int, now: int
+) -> events.TransferOffered | Refusal:
     """Offer units, which reserves them."""
     if command.deadline is not None and command.deadline <= now:
         return refuse(Reason.DEADLINE_PASSED, deadline=utc(command.deadline), now=utc(now))
     terms = _agreed(state, command, moment)
     if isinstance(terms, Refusal):
         return terms
-    return TransferOffered(terms, command.deadline)
+    return events.TransferOffered(terms, command.deadline)
 
 
-def record(state: State, command: RecordTransfer, moment: int) -> TransferRecorded | Refusal:
+def record(state: State, command: commands.RecordTransfer, moment: int) -> events.TransferRecorded | Refusal:
     """Record an agreed or historic transfer in one step."""
     terms = _agreed(state, command, moment)
     if isinstance(terms, Refusal):
         return terms
-    return TransferRecorded(terms)
+    return events.TransferRecorded(terms)
 
 
 def _open(state: State, position: int, now: int) -> Transfer | Refusal:
@@ -157,7 +141,9 @@ def _word(status: TransferStatus) -> str:
     return status.name.lower().replace("_", " ")
 
 
-def accept(state: State, command: AcceptTransfer, moment: int, now: int) -> TransferAccepted | Refusal:
+def accept(
+    state: State, command: commands.AcceptTransfer, moment: int, now: int
+) -> events.TransferAccepted | Refusal:
     """Accept an offer, less what the receiver says is short, damaged or something else."""
     transfer = _open_to(state, command.transfer, command.receiver, now)
     if isinstance(transfer, Refusal):
@@ -169,7 +155,7 @@ def accept(state: State, command: AcceptTransfer, moment: int, now: int) -> Tran
         claimed = _claimed(command.transfer, claim, accepted)
         if isinstance(claimed, Refusal):
             return claimed
-        discrepancies.append(Discrepancy(claim.kind, claimed))
+        discrepancies.append(events.Discrepancy(claim.kind, claimed))
         accepted = without(accepted, claimed)
     if not accepted:
         return refuse(Reason.NOTHING_ACCEPTED, transfer=command.transfer)
@@ -181,10 +167,10 @@ def accept(state: State, command: AcceptTransfer, moment: int, now: int) -> Tran
     sides = (offered.giver, offered.receiver)
     terms = terms_at(state, sides, accepted, offered.unit_price, offered.delivery, moment)
     unpacked = _broken_cases(state, offered.ranges, accepted)
-    return TransferAccepted(command.transfer, terms, tuple(discrepancies), unpacked)
+    return events.TransferAccepted(command.transfer, terms, tuple(discrepancies), unpacked)
 
 
-def _claimed(position: int, claim: DiscrepancyClaim, left: Ranges) -> Ranges | Refusal:
+def _claimed(position: int, claim: commands.DiscrepancyClaim, left: Ranges) -> Ranges | Refusal:
     """Return which of the units still left a discrepancy is about."""
     if not claim.ranges and claim.count < 1:
         return refuse(Reason.QUANTITY_NOT_POSITIVE, count=claim.count)
@@ -218,7 +204,7 @@ def _broken_cases(state: State, offered: Ranges, accepted: Ranges) -> tuple[str,
     return tuple(broken)
 
 
-def decline(state: State, command: DeclineTransfer, now: int) -> TransferDeclined | Refusal:
+def decline(state: State, command: commands.DeclineTransfer, now: int) -> events.TransferDeclined | Refusal:
     """Decline an offer, which frees its units."""
     transfer = _open_to(state, command.transfer, command.receiver, now)
     if isinstance(transfer, Refusal):
@@ -226,10 +212,12 @@ def decline(state: State, command: DeclineTransfer, now: int) -> TransferDecline
     if (refusal := refuse_text("note", command.note)) is not None:
         return refusal
     terms = transfer.terms
-    return TransferDeclined(command.transfer, terms.giver, terms.receiver, terms.ranges, command.note)
+    return events.TransferDeclined(command.transfer, terms.giver, terms.receiver, terms.ranges, command.note)
 
 
-def withdraw(state: State, command: WithdrawTransfer, now: int) -> TransferWithdrawn | Refusal:
+def withdraw(
+    state: State, command: commands.WithdrawTransfer, now: int
+) -> events.TransferWithdrawn | Refusal:
     """Withdraw an offer of one's own, which frees its units."""
     known = state.transfers.get(command.transfer)
     if known is not None and known.terms.giver != command.giver:
@@ -240,10 +228,10 @@ def withdraw(state: State, command: WithdrawTransfer, now: int) -> TransferWithd
     if isinstance(transfer, Refusal):
         return transfer
     terms = transfer.terms
-    return TransferWithdrawn(command.transfer, terms.giver, terms.receiver, terms.ranges)
+    return events.TransferWithdrawn(command.transfer, terms.giver, terms.receiver, terms.ranges)
 
 
-def lapse(state: State, command: LapseTransfer, now: int) -> TransferLapsed | Refusal:
+def lapse(state: State, command: commands.LapseTransfer, now: int) -> events.TransferLapsed | Refusal:
     """End an offer whose deadline has passed, which frees its units."""
     transfer = state.transfers.get(command.transfer)
     if transfer is None:
@@ -255,10 +243,12 @@ def lapse(state: State, command: LapseTransfer, now: int) -> TransferLapsed | Re
         deadline = "ever" if transfer.deadline is None else utc(transfer.deadline)
         return refuse(Reason.DEADLINE_NOT_REACHED, transfer=command.transfer, deadline=deadline)
     terms = transfer.terms
-    return TransferLapsed(command.transfer, terms.giver, terms.receiver, terms.ranges)
+    return events.TransferLapsed(command.transfer, terms.giver, terms.receiver, terms.ranges)
 
 
-def reverse(state: State, command: ReverseTransfer) -> ReversalAsked | TransferReversed | Refusal:
+def reverse(
+    state: State, command: commands.ReverseTransfer
+) -> events.ReversalAsked | events.TransferReversed | Refusal:
     """Ask to reverse a transfer, or agree to the other side's asking: then it is as if it had never been."""
     transfer = state.transfers.get(command.transfer)
     if transfer is None:
@@ -278,8 +268,8 @@ def reverse(state: State, command: ReverseTransfer) -> ReversalAsked | TransferR
     if transfer.reversal_asked_by == command.party:
         return refuse(Reason.REVERSAL_ALREADY_ASKED, party=command.party, transfer=command.transfer)
     if not transfer.reversal_asked_by:
-        return ReversalAsked(command.transfer, command.party, command.note)
-    return TransferReversed(command.transfer, terms, command.party)
+        return events.ReversalAsked(command.transfer, command.party, command.note)
+    return events.TransferReversed(command.transfer, terms, command.party)
 
 
 def _refuse_built_upon(state: State, position: int, terms: Terms) -> Refusal | None:

@@ -1,11 +1,25 @@
 """What queries find, as messages: parties, goods, transfers, ladders, stock, paths."""
 
+from collections.abc import Iterable
 from typing import Final
 
+from pathbook.ledger.codec import TERMS
 from pathbook.ledger.events import Discrepancy
+from pathbook.ledger.projections.registers import (
+    AuthorizationRow,
+    BatchRow,
+    PartyRow,
+    ProductRow,
+    RecallRow,
+    products_from_text,
+    ranges_from_text,
+)
+from pathbook.ledger.projections.transfers import TransferRow
 from pathbook.ledger.queries import answers
 from pathbook.ledger.reports.ladder import Rung
 from pathbook.ledger.steps import Step
+from pathbook.ledger.store.views.lookups import StockRow
+from pathbook.ledger.values import Ranges
 from pathbook.services.translate.values import money, timestamp, timestamp_or_none, unit_ranges
 from pathbook.v1 import batches_pb2, events_pb2, parties_pb2, paths_pb2, transfers_pb2, values_pb2
 
@@ -13,74 +27,78 @@ MAX_INT64: Final = 2**63 - 1
 """The highest number that an int64 field holds."""
 
 
-def party(found: answers.Party) -> parties_pb2.Party:
-    """Return the message for a party."""
+def party(row: PartyRow, authorizations: Iterable[AuthorizationRow] = ()) -> parties_pb2.Party:
+    """Return the message for a party, in lists without its authorizations."""
     return parties_pb2.Party(
-        party=found.party,
-        kind=values_pb2.PartyKind.ValueType(found.kind),
-        position=found.position,
-        authorizations=map(_authorization, found.authorizations),
+        party=row.party,
+        kind=values_pb2.PartyKind.ValueType(row.kind),
+        position=row.position,
+        authorizations=map(_authorization, authorizations),
     )
 
 
-def _authorization(found: answers.Authorization) -> parties_pb2.Authorization:
+def _authorization(row: AuthorizationRow) -> parties_pb2.Authorization:
     return parties_pb2.Authorization(
-        position=found.position,
-        upline=found.upline,
-        tier=found.tier,
-        gtins=found.products,
-        region=found.region,
-        valid_from=timestamp(found.valid_from),
-        valid_until=timestamp_or_none(found.valid_until),
-        revoked_from=timestamp_or_none(found.revoked_from),
+        position=row.position,
+        upline=row.upline,
+        tier=row.tier,
+        gtins=products_from_text(row.products),
+        region=row.region,
+        valid_from=timestamp(row.valid_from),
+        valid_until=timestamp_or_none(row.valid_until),
+        revoked_from=timestamp_or_none(row.revoked_from),
     )
 
 
-def product(found: answers.Product) -> batches_pb2.Product:
+def product(row: ProductRow) -> batches_pb2.Product:
     """Return the message for a product."""
     return batches_pb2.Product(
-        gtin=found.product,
-        brand=found.brand,
-        name=found.name,
-        suggested_price=money(found.suggested_price),
-        position=found.position,
+        gtin=row.product,
+        brand=row.brand,
+        name=row.name,
+        suggested_price=_suggested(row),
+        position=row.position,
     )
 
 
-def batch(found: answers.Batch) -> batches_pb2.Batch:
-    """Return the message for a batch."""
+def batch(row: BatchRow, recalls: Iterable[RecallRow] = ()) -> batches_pb2.Batch:
+    """Return the message for a batch, in lists without its recalls."""
     return batches_pb2.Batch(
-        batch=found.batch,
-        gtin=found.product,
-        brand=found.brand,
-        lot=found.lot,
-        size=found.size,
-        made_on=found.made_on.isoformat(),
-        expires_on="" if found.expires_on is None else found.expires_on.isoformat(),
-        suggested_price=money(found.suggested_price),
-        position=found.position,
-        recalls=map(_recall, found.recalls),
+        batch=row.batch,
+        gtin=row.product,
+        brand=row.brand,
+        lot=row.lot,
+        size=row.size,
+        made_on=row.made_on,
+        expires_on=row.expires_on or "",
+        suggested_price=_suggested(row),
+        position=row.position,
+        recalls=map(_recall, recalls),
     )
 
 
-def _recall(found: answers.Recall) -> batches_pb2.Recall:
+def _suggested(row: ProductRow | BatchRow) -> values_pb2.Money:
+    return values_pb2.Money(amount_minor=row.suggested_minor, currency_code=row.suggested_currency)
+
+
+def _recall(row: RecallRow) -> batches_pb2.Recall:
     return batches_pb2.Recall(
-        position=found.position,
-        ranges=unit_ranges(found.ranges),
-        note=found.note,
-        occurred_at=timestamp(found.occurred_at),
-        lifted_position=found.lifted_position,
+        position=row.position,
+        ranges=unit_ranges(ranges_from_text(row.batch, row.ranges)),
+        note=row.note,
+        occurred_at=timestamp(row.occurred_at),
+        lifted_position=row.lifted_position,
     )
 
 
 def case(found: answers.Case) -> batches_pb2.GetCaseResponse:
     """Return the message for a packed case."""
     return batches_pb2.GetCaseResponse(
-        sscc=found.sscc,
-        outer=found.outer,
+        sscc=found.row.sscc,
+        outer=found.row.outer or "",
         ranges=unit_ranges(found.ranges),
         cases=found.cases,
-        position=found.position,
+        position=found.row.position,
     )
 
 
@@ -90,25 +108,27 @@ def discrepancy(found: Discrepancy) -> events_pb2.Discrepancy:
     return events_pb2.Discrepancy(kind=kind, ranges=unit_ranges(found.ranges))
 
 
-def transfer(found: answers.Transfer) -> transfers_pb2.Transfer:
-    """Return the message for a transfer, a sale, or a line of a return."""
+def transfer(
+    row: TransferRow, ranges: Ranges = (), discrepancies: Iterable[Discrepancy] = ()
+) -> transfers_pb2.Transfer:
+    """Return the message for a transfer, a sale, or a line of a return, in lists without its units."""
     return transfers_pb2.Transfer(
-        transfer=found.transfer,
-        kind=transfers_pb2.TransferKind.ValueType(found.kind),
-        status=values_pb2.TransferStatus.ValueType(found.status),
-        giver=found.giver,
-        receiver=found.receiver,
-        unit_price=money(found.unit_price),
-        units=found.units,
-        accepted_units=found.accepted_units,
-        ranges=unit_ranges(found.ranges),
-        occurred_at=timestamp(found.occurred_at),
-        recorded_at=timestamp(found.recorded_at),
-        deadline=timestamp_or_none(found.deadline),
-        answered_position=found.answered_position,
-        reversal_asked_by=found.reversal_asked_by,
-        returns_transfer=found.returns_transfer,
-        discrepancies=[discrepancy(item) for item in found.discrepancies],
+        transfer=row.transfer,
+        kind=transfers_pb2.TransferKind.ValueType(row.kind),
+        status=values_pb2.TransferStatus.ValueType(row.status),
+        giver=row.giver,
+        receiver=row.receiver,
+        unit_price=values_pb2.Money(amount_minor=row.amount_minor, currency_code=row.currency_code),
+        units=row.units,
+        accepted_units=row.accepted_units,
+        ranges=unit_ranges(ranges),
+        occurred_at=timestamp(row.occurred_at),
+        recorded_at=timestamp(row.recorded_at),
+        deadline=timestamp_or_none(row.deadline),
+        answered_position=row.answered_position,
+        reversal_asked_by=row.reversal_asked_by,
+        returns_transfer=row.returns_transfer,
+        discrepancies=map(discrepancy, discrepancies),
     )
 
 
@@ -128,14 +148,14 @@ def rung(found: Rung) -> paths_pb2.Rung:
     )
 
 
-def stock(found: answers.StockLine) -> paths_pb2.Stock:
+def stock(row: StockRow) -> paths_pb2.Stock:
     """Return the message for what a party has of a batch."""
     return paths_pb2.Stock(
-        batch=batch(found.batch),
-        product_name=found.product_name,
-        owned=found.owned,
-        in_custody=found.in_custody,
-        reserved=found.reserved,
+        batch=batch(row.batch),
+        product_name=row.product_name,
+        owned=row.owned,
+        in_custody=row.in_custody,
+        reserved=row.reserved,
     )
 
 
@@ -145,7 +165,7 @@ def path(found: answers.Path, serial: str) -> paths_pb2.GetPathResponse:
         unit=values_pb2.Unit(batch=found.unit.batch, number=found.unit.number),
         serial=serial,
         product=product(found.product),
-        batch=batch(found.batch),
+        batch=batch(found.batch.row, found.batch.recalls),
         run=_run(found.run),
         steps=map(_step, found.steps),
         as_of_position=found.as_of_position,
@@ -167,22 +187,21 @@ def _run(found: answers.UnitRun) -> paths_pb2.Run:
 
 
 def _step(found: Step) -> paths_pb2.PathStep:
-    return paths_pb2.PathStep(
+    moved = found.movement
+    step = paths_pb2.PathStep(
         position=found.position,
-        kind=paths_pb2.PathStepKind.ValueType(found.kind),
+        kind=paths_pb2.PathStepKind.ValueType(moved.kind),
         corrected=found.corrected,
         occurred_at=timestamp(found.occurred_at),
         recorded_at=timestamp(found.recorded_at),
-        giver=found.giver,
-        receiver=found.receiver,
-        giver_tier=found.giver_tier,
-        receiver_tier=found.receiver_tier,
-        giver_authorization=values_pb2.AuthorizationStatus.ValueType(found.giver_authorization or 0),
-        receiver_authorization=values_pb2.AuthorizationStatus.ValueType(found.receiver_authorization or 0),
-        unit_price=None if found.unit_price is None else money(found.unit_price),
-        delivery=values_pb2.Delivery.ValueType(found.delivery or 0),
+        giver=moved.giver,
+        receiver=moved.receiver,
+        price_paid=None if moved.price_paid is None else money(moved.price_paid),
         state=values_pb2.UnitState.ValueType(found.state),
         attestation=values_pb2.ATTESTATION_RECORDED,
         event=found.data,
         head=found.head,
     )
+    if moved.terms is not None:
+        TERMS.write(step.terms, moved.terms)
+    return step

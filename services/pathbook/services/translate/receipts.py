@@ -3,24 +3,23 @@
 from collections.abc import Iterable
 from typing import assert_never
 
+from pathbook.ledger import events
 from pathbook.ledger.book import Answer, Outcome
-from pathbook.ledger.events import (
-    CasePacked,
-    Event,
-    PurchaseConfirmed,
-    TransferAccepted,
-    TransferOffered,
-    TransferRecorded,
-    UnitsDelivered,
-    UnitsReturned,
-    UnitsSold,
-    UnitsWrittenOff,
-)
 from pathbook.ledger.refusals import Refusal
 from pathbook.ledger.values import Ranges
 from pathbook.services.translate import values
 from pathbook.v1 import transfers_pb2, values_pb2
 from pathbook.v1.refusals_pb2 import RefusalReason
+
+_Choosing = (
+    events.TransferBeginning
+    | events.TransferAccepted
+    | events.UnitsDelivered
+    | events.PurchaseConfirmed
+    | events.UnitsWrittenOff
+    | events.CasePacked
+)
+"""The kinds that answer a request which may leave the choice of units to the book."""
 
 
 def receipt(answer: Answer) -> values_pb2.Receipt:
@@ -35,29 +34,31 @@ def receipt(answer: Answer) -> values_pb2.Receipt:
 
 def chosen(answer: Answer) -> list[values_pb2.UnitRange]:
     """Return the units that a write was about, as the book chose them."""
-    return values.unit_ranges(_ranges(answer.recorded.event))
+    event = answer.recorded.event
+    assert isinstance(event, _Choosing), event
+    return values.unit_ranges(_ranges(event))
 
 
-def _ranges(event: Event) -> Ranges:
+def _ranges(event: _Choosing) -> Ranges:
     match event:
         case (
-            TransferOffered(terms=terms)
-            | TransferAccepted(terms=terms)
-            | TransferRecorded(terms=terms)
-            | UnitsSold(terms=terms)
+            events.TransferOffered()
+            | events.TransferAccepted()
+            | events.TransferRecorded()
+            | events.UnitsSold()
         ):
-            return terms.ranges
+            return event.terms.ranges
         case (
-            UnitsDelivered(ranges=ranges)
-            | PurchaseConfirmed(ranges=ranges)
-            | UnitsWrittenOff(ranges=ranges)
-            | CasePacked(ranges=ranges)
+            events.UnitsDelivered()
+            | events.PurchaseConfirmed()
+            | events.UnitsWrittenOff()
+            | events.CasePacked()
         ):
-            return ranges
-        case UnitsReturned(lines=lines):
-            return tuple(sorted(item for line in lines for item in line.terms.ranges))
+            return event.ranges
+        case events.UnitsReturned():
+            return tuple(sorted(item for line in event.lines for item in line.terms.ranges))
         case _:
-            raise AssertionError(event)
+            assert_never(event)
 
 
 def results(outcomes: Iterable[Outcome]) -> transfers_pb2.RecordTransfersResponse:

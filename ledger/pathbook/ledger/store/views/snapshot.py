@@ -159,10 +159,10 @@ def open_snapshot(views: ReaderPool, book: str) -> Iterator[ViewSnapshot]:
         ViewsRebuildingError: they are being rebuilt, and have not reached where they were.
     """
     with persistence_errors(), views.consistent() as reading:
-        (standing,) = map(ViewPosition._make, reading.ask(lookups.POSITION, {"book": book}))
-        if standing.position < standing.through:
-            raise ViewsRebuildingError(book, *standing)
-        yield ViewSnapshot(reading, book, standing.position)
+        (place,) = map(ViewPosition._make, reading.ask(lookups.POSITION, {"book": book}))
+        if place.position < place.through:
+            raise ViewsRebuildingError(book, *place)
+        yield ViewSnapshot(reading, book, place.position)
 
 
 def read_history(views: ReaderPool, book: str, batch: int, number: int) -> unit_history.Past | None:

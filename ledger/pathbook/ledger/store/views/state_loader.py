@@ -7,15 +7,9 @@ from typing import TypeVar
 import sqlalchemy as sa
 from sqlalchemy import ARRAY, ColumnElement, Connection, Engine, Table
 
+from pathbook.ledger import events
 from pathbook.ledger.codec import decode
-from pathbook.ledger.events import (
-    BatchCommissioned,
-    ProductRegistered,
-    Terms,
-    TransferOffered,
-    TransferRecorded,
-    UnitsSold,
-)
+from pathbook.ledger.events import Terms
 from pathbook.ledger.events import TransferAccepted as Accepted
 from pathbook.ledger.projections.cases import CaseRangeRow, CaseRow
 from pathbook.ledger.projections.registers import (
@@ -120,7 +114,9 @@ class StateLoader:
         for entry in self._stream.at(state.book, list(position_of)):
             row = position_of[entry.position]
             event = decode(entry.position, entry.data).event
-            if isinstance(event, TransferOffered | Accepted | TransferRecorded | UnitsSold):
+            if isinstance(
+                event, events.TransferOffered | Accepted | events.TransferRecorded | events.UnitsSold
+            ):
                 status = TransferStatus(row.status)
                 terms: Terms = event.terms
                 state.transfers[row.transfer] = Transfer(status, terms, row.deadline, row.reversal_asked_by)
@@ -181,13 +177,13 @@ def _load_parties(connection: Connection, state: State, required: RequiredState)
         party = state.parties[given.party]
         assert party is not None, given
         party.authorizations[given.position] = Authorization(
-            given.position,
-            given.upline,
-            given.tier,
-            products_from_text(given.products),
-            given.valid_from,
-            given.valid_until,
-            given.revoked_from,
+            position=given.position,
+            upline=given.upline,
+            tier=given.tier,
+            products=products_from_text(given.products),
+            valid_from=given.valid_from,
+            valid_until=given.valid_until,
+            revoked_from=given.revoked_from,
         )
 
 
@@ -196,7 +192,7 @@ def _load_products(connection: Connection, state: State, required: RequiredState
     for row in _named(connection, PRODUCT, ProductRow, state.book, "product", required.products):
         price = Money(row.suggested_minor, row.suggested_currency)
         state.products[row.product] = Product(
-            ProductRegistered(row.product, row.brand, row.name, price), row.position
+            events.ProductRegistered(row.product, row.brand, row.name, price), row.position
         )
     state.lots = dict.fromkeys(required.lots)
     lots = sa.tuple_(BATCH.c.product, BATCH.c.lot)
@@ -230,16 +226,16 @@ def _loaded(state: State, number: int) -> Batch:
     return batch
 
 
-def _commissioned(row: BatchRow) -> BatchCommissioned:
-    return BatchCommissioned(
-        row.batch,
-        row.product,
-        row.brand,
-        row.lot,
-        row.size,
-        datetime.date.fromisoformat(row.made_on),
-        datetime.date.fromisoformat(row.expires_on) if row.expires_on else None,
-        Money(row.suggested_minor, row.suggested_currency),
+def _commissioned(row: BatchRow) -> events.BatchCommissioned:
+    return events.BatchCommissioned(
+        batch=row.batch,
+        product=row.product,
+        brand=row.brand,
+        lot=row.lot,
+        size=row.size,
+        made_on=datetime.date.fromisoformat(row.made_on),
+        expires_on=datetime.date.fromisoformat(row.expires_on) if row.expires_on else None,
+        suggested_price=Money(row.suggested_minor, row.suggested_currency),
     )
 
 

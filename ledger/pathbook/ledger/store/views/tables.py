@@ -281,19 +281,19 @@ def row_from_run(batch: int, run: Run, valid_to: int | None = None) -> tuple[obj
 def run_from_row(row: RunRow) -> Run:
     """Return the run that a row holds."""
     return Run(
-        row.first,
-        row.last,
-        row.valid_from,
-        row.position,
-        row.origin,
-        row.previous,
-        row.previous_origin,
-        row.owner,
-        row.custodian,
-        _STATES[row.state],
-        row.transfer,
-        chain_from_text(row.chain),
-        row.head,
+        first=row.first,
+        last=row.last,
+        valid_from=row.valid_from,
+        position=row.position,
+        origin=row.origin,
+        previous=row.previous,
+        previous_origin=row.previous_origin,
+        owner=row.owner,
+        custodian=row.custodian,
+        state=_STATES[row.state],
+        transfer=row.transfer,
+        chain=chain_from_text(row.chain),
+        head=row.head,
     )
 
 

@@ -1,0 +1,124 @@
+"""The stored shape of every kind of event, field by field: one table that reading and writing share.
+
+A field is required where ``pathbook.ledger.events`` has no None: an id is not empty, a position, a batch's
+number and a size are at least 1, an enum has a member, a time is set. Free texts, tiers and amounts are taken
+as they are.
+"""
+
+from typing import Any, Final
+
+from pathbook.ledger import events
+from pathbook.ledger.codec.fields import (
+    Shape,
+    date,
+    inner,
+    inners,
+    member,
+    money,
+    name,
+    names,
+    number,
+    optional_date,
+    optional_member,
+    optional_tier,
+    optional_time,
+    ranges,
+    text,
+    tier,
+    time,
+)
+from pathbook.ledger.events import Event, Terms
+from pathbook.ledger.values import AuthorizationStatus, Delivery, DiscrepancyKind, PartyKind, UnitState
+
+TERMS: Final = Shape(
+    Terms,
+    name("giver"),
+    name("receiver"),
+    ranges("ranges"),
+    money("unit_price"),
+    member("delivery", Delivery),
+    optional_tier("giver_tier"),
+    optional_tier("receiver_tier"),
+    member("giver_authorization", AuthorizationStatus),
+    optional_member("receiver_authorization", AuthorizationStatus),
+)
+
+_DISCREPANCY: Final = Shape(events.Discrepancy, member("kind", DiscrepancyKind), ranges("ranges"))
+_RETURN_LINE: Final = Shape(events.ReturnLine, number("transfer"), inner("terms", TERMS))
+_ENDED: Final = (number("transfer"), name("giver"), name("receiver"), ranges("ranges"))
+
+EVENTS: Final[dict[str, Shape[Any]]] = {
+    "party_registered": Shape(events.PartyRegistered, name("party"), member("kind", PartyKind)),
+    "party_authorized": Shape(
+        events.PartyAuthorized,
+        name("upline"),
+        name("party"),
+        tier("tier"),
+        names("products", "gtins", one="gtin"),
+        text("region"),
+        time("valid_from"),
+        optional_time("valid_until"),
+    ),
+    "authorization_revoked": Shape(
+        events.AuthorizationRevoked,
+        number("authorization"),
+        name("upline"),
+        name("party"),
+        time("revoked_from"),
+    ),
+    "product_registered": Shape(
+        events.ProductRegistered,
+        name("product", "gtin"),
+        name("brand"),
+        text("name"),
+        money("suggested_price"),
+    ),
+    "batch_commissioned": Shape(
+        events.BatchCommissioned,
+        number("batch"),
+        name("product", "gtin"),
+        name("brand"),
+        name("lot"),
+        number("size"),
+        date("made_on"),
+        optional_date("expires_on"),
+        money("suggested_price"),
+    ),
+    "transfer_offered": Shape(events.TransferOffered, inner("terms", TERMS), optional_time("deadline")),
+    "transfer_accepted": Shape(
+        events.TransferAccepted,
+        number("transfer"),
+        inner("terms", TERMS),
+        inners("discrepancies", _DISCREPANCY),
+        names("unpacked", one="sscc"),
+    ),
+    "transfer_declined": Shape(events.TransferDeclined, *_ENDED, text("note")),
+    "transfer_withdrawn": Shape(events.TransferWithdrawn, *_ENDED),
+    "transfer_lapsed": Shape(events.TransferLapsed, *_ENDED),
+    "transfer_recorded": Shape(events.TransferRecorded, inner("terms", TERMS)),
+    "reversal_asked": Shape(events.ReversalAsked, number("transfer"), name("party"), text("note")),
+    "transfer_reversed": Shape(
+        events.TransferReversed, number("transfer"), inner("terms", TERMS), name("party")
+    ),
+    "units_delivered": Shape(events.UnitsDelivered, name("custodian"), name("receiver"), ranges("ranges")),
+    "units_sold": Shape(events.UnitsSold, inner("terms", TERMS)),
+    "purchase_confirmed": Shape(
+        events.PurchaseConfirmed, name("consumer"), ranges("ranges"), money("price_paid")
+    ),
+    "units_returned": Shape(events.UnitsReturned, name("owner"), inners("lines", _RETURN_LINE), text("note")),
+    "units_written_off": Shape(
+        events.UnitsWrittenOff, name("party"), ranges("ranges"), member("state", UnitState), text("note")
+    ),
+    "case_packed": Shape(
+        events.CasePacked, name("sscc"), name("party"), ranges("ranges"), names("cases", one="sscc")
+    ),
+    "case_unpacked": Shape(events.CaseUnpacked, name("sscc"), name("party")),
+    "units_recalled": Shape(
+        events.UnitsRecalled, name("brand"), number("batch"), ranges("ranges"), text("note")
+    ),
+    "recall_lifted": Shape(events.RecallLifted, number("recall"), name("brand"), number("batch")),
+}
+"""By the name of the event's field in ``pathbook.v1.Event``."""
+
+FIELD_OF: Final[dict[type[Event], str]] = {shape.struct: field for field, shape in EVENTS.items()}
+"""The name of that field by the kind of event."""

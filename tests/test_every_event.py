@@ -1,0 +1,172 @@
+"""Every kind of event, in one story: written, read back, replayed by the verifier, and shown to people."""
+
+import datetime
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, get_args
+
+import msgspec
+import pytest
+from click.testing import CliRunner
+
+from pathbook.cli.main import pathbook
+from pathbook.client import Client
+from pathbook.ledger import commands
+from pathbook.ledger.codec import TERMS, decode
+from pathbook.ledger.codec.table import EVENTS
+from pathbook.ledger.commands import Command
+from pathbook.ledger.events import Event, RecordedEvent, RunEvent
+from pathbook.ledger.values import CONSUMER_PREFIX, WRITER_PREFIX
+from pathbook.v1 import events_pb2, values_pb2
+from pathbook.v1.paths_pb2 import PathStep
+from pathbook.v1.transfers_pb2 import DiscrepancyClaim
+from pathbook.verify.checks import check_path, read_code
+from pathbook.verify.claims import REPLAYED, claims
+from pathbook.verify.replay import replay
+from pathbook.verify.verdicts import Policy, Report, Verdict
+from tests.services.masks import BOOK, CASE, TODAY, begin, boxes, opened, yuan
+
+LAPSE_TIMEOUT_S: Final = 20.0
+"""How long the writer may take to end an offer whose deadline has passed; it looks every second."""
+
+UNITS: Final = 20
+"""The units that the story moves: 0 to 19 of batch 1."""
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Client, Path]]:
+    """A book in which each kind of event has happened, and the directory it lies in."""
+    data = tmp_path_factory.mktemp("book")
+    with opened(data) as client:
+        tell(client)
+        yield client, data
+
+
+def tell(client: Client) -> None:
+    """Let each kind of event happen at least once."""
+    begin(client)
+    client.authorize_party("ann", upline="acme", tier=1)
+    given = client.authorize_party("bob", upline="ann", tier=2).receipt.position
+    client.revoke_authorization(given, upline="ann")
+    deadline = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=1)
+    lapsing = offer(client, 15, 15, deadline)
+    client.accept_transfer(
+        offer(client, 0, 4),
+        receiver="ann",
+        discrepancies=[
+            DiscrepancyClaim(
+                kind=values_pb2.DISCREPANCY_KIND_SHORT,
+                ranges=[values_pb2.UnitRange(batch=1, first=4, last=4)],
+            )
+        ],
+    )
+    client.decline_transfer(offer(client, 5, 6), receiver="ann")
+    client.withdraw_transfer(offer(client, 5, 6), giver="acme")
+    reversed_ = record(client, 7, values_pb2.DELIVERY_WITH_TITLE)
+    client.reverse_transfer(reversed_, party="ann")
+    client.reverse_transfer(reversed_, party="acme")
+    record(client, 9, values_pb2.DELIVERY_LATER)
+    client.deliver_units(custodian="acme", receiver="ann", units=boxes(9, 9))
+    client.sell_units(seller="ann", consumer="c-1", units=boxes(0, 1), unit_price=yuan(300))
+    client.confirm_purchase(consumer="c-1", units=boxes(0, 1), price_paid=yuan(300))
+    client.return_units(owner="consumer:c-1", units=boxes(1, 1))
+    client.write_off_units(party="acme", units=boxes(10, 10), state=values_pb2.UNIT_STATE_LOST)
+    client.pack_case(CASE, party="acme", units=boxes(11, 12))
+    client.unpack_case(CASE, party="acme")
+    recall = client.recall_units(1, brand="acme", ranges=[(1, 13, 14)]).receipt.position
+    client.lift_recall(recall, brand="acme")
+    until = time.monotonic() + LAPSE_TIMEOUT_S
+    while client.get_transfer(lapsing)[0].status != values_pb2.TRANSFER_STATUS_LAPSED:
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
+def offer(client: Client, first: int, last: int, deadline: datetime.datetime | None = None) -> int:
+    """Offer boxes to ann, and return the offer's position."""
+    price = yuan(150)
+    return client.offer_transfer(
+        giver="acme", receiver="ann", units=boxes(first, last), unit_price=price, deadline=deadline
+    ).receipt.position
+
+
+def record(client: Client, box: int, delivery: values_pb2.Delivery.ValueType) -> int:
+    """Record that ann took a box, and return the transfer's position."""
+    price = yuan(150)
+    return client.record_transfer(
+        giver="acme", receiver="ann", units=boxes(box, box), unit_price=price, delivery=delivery
+    ).receipt.position
+
+
+def recorded(client: Client) -> list[RecordedEvent]:
+    """Return the events of the book, read from its stream."""
+    return [
+        decode(position, data, strict=True)
+        for batch in client.read()
+        for position, data in enumerate(batch.events, batch.first_position)
+    ]
+
+
+def test_every_kind_of_event_is_written_and_read(told: tuple[Client, Path]) -> None:
+    """The story holds each kind of event there is, and each is read from exactly the bytes that were written."""
+    client, _ = told
+    assert {type(each.event) for each in recorded(client)} == set(get_args(Event))
+
+
+def test_every_kind_of_event_that_changes_a_unit_is_replayed(told: tuple[Client, Path]) -> None:
+    """The verifier replays each kind that changes a run, and takes the honest path for what it is."""
+    client, _ = told
+    replayed: set[type[RunEvent]] = set()
+    for number in range(UNITS):
+        path = client.get_path((1, number), corrections=True)
+        replayed |= {type(step.event) for step in replay(path)}
+        code = read_code(path.serial)
+        assert not isinstance(code, Report)
+        assert check_path(path, code, TODAY, Policy()).verdict in (Verdict.VERIFIED, Verdict.AGAINST_POLICY)
+    assert replayed == set(get_args(RunEvent))
+
+
+def test_every_kind_of_event_is_shown(told: tuple[Client, Path]) -> None:
+    """The command line prints each kind by its name in the contract."""
+    client, _ = told
+    shown = CliRunner().invoke(pathbook, ["--server", client.target, "--book", BOOK, "events", "read"])
+    assert shown.exit_code == 0, shown.output
+    assert {line.split()[3] for line in shown.output.splitlines()} == set(EVENTS)
+
+
+def test_every_kind_of_event_has_each_field_of_its_message() -> None:
+    """The table of fields names each field of each message, and each struct takes as many."""
+    kinds = events_pb2.Event.DESCRIPTOR.oneofs_by_name["kind"].fields
+    contract = {kind.name: kind.message_type for kind in kinds}
+    assert set(contract) == set(EVENTS)
+    for name, shape in [*EVENTS.items(), ("terms", TERMS)]:
+        message = contract.get(name, events_pb2.Terms.DESCRIPTOR)
+        assert message is not None
+        assert {field.name for field in shape.fields} == {field.name for field in message.fields}
+        assert len(shape.fields) == len(msgspec.structs.fields(shape.struct))
+
+
+def test_every_field_of_a_step_is_compared_or_replayed(told: tuple[Client, Path]) -> None:
+    """No field of a step is taken from the server without a look, but those that the replay starts from."""
+    client, _ = told
+    path = client.get_path((1, 0), corrections=True)
+    compared = claims(path.steps[0], replay(path)[0], corrected=False)
+    assert set(compared) | REPLAYED == {field.name for field in PathStep.DESCRIPTOR.fields}
+    assert not set(compared) & REPLAYED
+
+
+@pytest.mark.parametrize("kind", get_args(Command))
+def test_every_command_says_who_acts(kind: type[Command]) -> None:
+    """The actor is the party or consumer in the role that the command has for it, else operator or writer."""
+    filled: Any = {
+        field.name: "zoe" if field.type is str else None
+        for field in msgspec.structs.fields(kind)
+        if field.required
+    }
+    actor = kind(**filled).actor
+    others = {
+        commands.RegisterParty: "",
+        commands.LapseTransfer: WRITER_PREFIX,
+        commands.ConfirmPurchase: f"{CONSUMER_PREFIX}zoe",
+    }
+    assert actor == others.get(kind, "zoe")
