@@ -70,7 +70,7 @@ SESSION: Final = (
 
 OPENING: Final = (
     "serve", "serve --data books", "demo", "demo --data books", "bench --quick", "views follow --data books",
-    "views rebuild", "stock ann --data books", "verify 00002000003HP26BKAYR --data books",
+    "views rebuild", "stock ann --data books", "verify 000020000021N0TH6Y7Y --data books",
     "party register acme --kind brand --data books", f"import {SALES} --recipe iowa --data books",
 )  # fmt: skip
 """What opens books in its own process."""

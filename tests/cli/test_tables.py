@@ -26,7 +26,7 @@ WIDEST = 100
         (["product", "show", "6901234500011"], "suggested price  300.00 CNY"),
         (["batch", "list"], "    2  06901234500011  M24-F    20  2024-03-31  2026-03-10       300.00 CNY"),
         (["batch", "show", "2"], "units            0-19, 20 in all"),
-        (["codes", "1:0"], "00002000003HP26BKAYR"),
+        (["codes", "1:0"], "000020000021N0TH6Y7Y"),
         (
             ["transfer", "list", "agent-2"],
             "28  2026-01-01  transfer  accepted  agent-1  agent-2      10  180.00 CNY",

@@ -36,7 +36,7 @@ SOLD: Final = 0
 CLOUD: Final = 90
 """The number of the first box in the new batch that never leaves the warehouse."""
 
-SECRET: Final = b"A demo's key, known to everybody"
+SECRET: Final = b"This key of the demo is public!!"
 """The key of the demo's codes, so that it prints the same codes everywhere. The key of a real book is secret."""
 
 
