@@ -55,6 +55,7 @@ PLAIN: Final = (
     "CHANGELOG.md",
     "Makefile",
     "README.md",
+    "clients/pathbook/cli/",
     "clients/pathbook/importing/recipes/",
     "docker/",
     "ledger/pathbook/ledger/store/bench/",
@@ -68,6 +69,7 @@ PLAIN: Final = (
     "proto/pathbook/v1/values.proto",
     "pyproject.toml",
     "tests/bench/decade/README.md",
+    "tests/cli/",
     "tests/projections/",
 )
 """Files and directories that keep to plain words; in the end this is everything."""

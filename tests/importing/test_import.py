@@ -326,9 +326,7 @@ def test_a_transfer_of_a_rejected_row_is_told(
     assert run(["import", str(table), "--recipe", "iowa", "--server", target]) == 0
     printed = capsys.readouterr().out
     assert "products   1, in 1 batch\n" in printed
-    assert (
-        "duplicate rows; 1 transfer of a rejected row stands, too, and is counted with its amount." in printed
-    )
+    assert "duplicate rows. They include 1 recorded transfer of a rejected row, with its amount." in printed
 
 
 def test_people_get_a_table(tmp_path: Path, target: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -348,4 +346,4 @@ def test_people_get_a_table(tmp_path: Path, target: str, capsys: pytest.CaptureF
         "",
     ]
     assert lines[10] == "  4  QUANTITY_ZERO: bottles_sold is 0: nothing was moved."
-    assert lines[-1] == "... and 5 more: --output json lists all."
+    assert lines[-1] == "... and 5 more. --output json lists all of them."

@@ -156,7 +156,7 @@ def test_an_import_without_its_server_ends_and_goes_on_later(
         out, error = process.communicate(timeout=SECONDS)
         assert (process.returncode, out) == (4, "")
         assert "No answer from" in error
-        assert "The import broke off. Run it again" in error
+        assert "The import was interrupted. Run it again" in error
     with served(tmp_path / "data") as server, begin_import(table, server.target) as process:
         out, error = process.communicate(timeout=SECONDS)
         assert process.returncode == 0, error

@@ -209,5 +209,5 @@ def test_tables_before_a_broken_one_stand(
     assert run(["import", str(months), "--recipe", "iowa", "--server", target, "--book", BOOK]) == 2
     told = capsys.readouterr().err
     assert "2012-02.csv is not utf-8-sig text" in told
-    assert "The import broke off. Run it again" in told
+    assert "The import was interrupted. Run it again" in told
     assert len(transfers(client)) == 6

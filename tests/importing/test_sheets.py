@@ -26,7 +26,7 @@ def test_who_could_not_be_authorised_is_told_recorded_and_marked(
     place = ["--server", target, "--book", BOOK]
     assert run(["import", str(sheet), "--recipe", str(recipe), *place, "--output", "json"]) == 0
     printed = capsys.readouterr()
-    assert printed.err.startswith("not authorised: bob, by ann, at tier 1: TIER_NOT_BELOW_UPLINE: ")
+    assert printed.err.startswith("not authorized: bob, by ann, at tier 1: TIER_NOT_BELOW_UPLINE: ")
     assert parse_summary(printed.out).accepted == 2
     client.position = client.get_head().position
     assert (

@@ -32,7 +32,7 @@ class Running:
         database = named.read_text("utf-8") if named.exists() else ""
         with self.log.open("w") as log, self.out.open("w") as out:
             self._process = subprocess.Popen(
-                [*COMMAND, verb, "--data", str(place), *options],
+                [*COMMAND, "--data", str(place), verb, *options],
                 stdout=out,
                 stderr=log,
                 env={**os.environ, "PATHBOOK_DATABASE": database},
@@ -107,8 +107,8 @@ def served(place: Path, port: int = 0, *options: str) -> Iterator[ServerProcess]
 
 @contextlib.contextmanager
 def followed(place: Path) -> Iterator[Running]:
-    """Carry the views of a place in another process for a while; a test may end it sooner."""
-    follower = Running(place, "follow")
+    """Keep the views of a place up to date in another process for a while; a test may end it sooner."""
+    follower = Running(place, "views", "follow")
     try:
         yield follower
     finally:

@@ -13,12 +13,13 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pathbook.cli.serve import DEFAULT_LISTEN
 from pathbook.client import Client, RefusedError
 from pathbook.ledger.queries import Queries
 from pathbook.ledger.serials import parse_book_key
 from pathbook.services.run.in_thread import running
 from pathbook.services.run.server import SERVICES
-from pathbook.services.run.settings import DEFAULT_LISTEN, Settings
+from pathbook.services.run.settings import Settings
 from pathbook.services.storage import KEY_FILE, UnusableKeyError
 from tests.services.masks import BOOK, begin, opened, refused
 
@@ -122,11 +123,12 @@ def test_a_password_is_never_shown(text: str) -> None:
     """Well written, it is taken; written badly, the URL is refused. Neither shows it."""
     password = f"secret{text}"
     url = f"postgresql+psycopg://acme:{quote(password, safe='')}@127.0.0.1:5432/books"
-    settings = Settings(data=Path(), database=url)
+    settings = Settings(data=Path(), database=url, listen=DEFAULT_LISTEN)
     assert settings.place == "postgresql://127.0.0.1:5432/books"
     assert "secret" not in repr(settings)
     try:
-        bare = Settings(data=Path(), database=url.replace(quote(password, safe=""), password))
+        bare_url = url.replace(quote(password, safe=""), password)
+        bare = Settings(data=Path(), database=bare_url, listen=DEFAULT_LISTEN)
     except ValueError as error:
         assert "secret" not in str(error)  # noqa: PT017 - whether it is refused depends on the text
     else:
@@ -149,7 +151,7 @@ def test_a_password_is_never_shown(text: str) -> None:
 def test_only_urls_of_postgresql_are_databases(database: str) -> None:
     """What is none is refused before anything is opened."""
     with pytest.raises(ValueError, match=r"^(?!.*secret)(Books|The database|Give)"):
-        Settings(data=Path(), database=database)
+        Settings(data=Path(), database=database, listen=DEFAULT_LISTEN)
 
 
 def test_a_server_open_to_others_says_that_nobody_is_asked_who_they_are(

@@ -163,7 +163,7 @@ def _authorized(hops: Sequence[tuple[int, Terms]], policy: Policy) -> Outcome:
         return Result.FAILED if policy.require_authorized else Result.NOTED, "; ".join(marks)
     if not hops:
         return Result.OK, "there is no hop yet"
-    return Result.OK, "each side stood authorised for the product; who may sell to whom is not judged"
+    return Result.OK, "each side was authorized for the product; who may sell to whom is not judged"
 
 
 def _recalled(path: GetPathResponse, state: UnitState, policy: Policy) -> Outcome:
@@ -208,7 +208,7 @@ def _within_limits(
 
 def _in_words(status: AuthorizationStatus | None) -> str:
     if status is None:
-        return "of no status on record"
+        return "has no authorization status"
     return status.name.lower().replace("_", " ")
 
 

@@ -30,7 +30,7 @@ NAMES = {
     Number.ISSUED: "issued by this book",
     Number.COMMISSIONED: "commissioned",
     Number.PATH: "path unbroken",
-    Number.AUTHORIZED: "hops authorised",
+    Number.AUTHORIZED: "hops authorized",
     Number.RECALL: "no recall, no write-off",
     Number.EXPIRY: "not expired",
     Number.PRICE: "price confirmed",

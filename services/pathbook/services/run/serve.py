@@ -27,7 +27,7 @@ def serve(settings: Settings, ready: Callable[[str], None]) -> None:
         _LOG.warning(
             "another process has to carry the views: until one does, reads that wait for them fail, and so do"
             " writes once they are too far behind",
-            command="pathbook follow",
+            command="pathbook views follow",
             too_far_behind=TAIL_MAX_EVENTS,
         )
     if settings.workers > 1:

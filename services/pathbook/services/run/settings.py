@@ -6,9 +6,6 @@ import re
 from pathlib import Path
 from typing import Final
 
-DEFAULT_LISTEN: Final = "127.0.0.1:50551"
-"""Only this machine may call, unless told otherwise."""
-
 DRAIN_TIMEOUT_S: Final = 5.0
 """How long a server that was told to stop lets calls go on: less than a container is given before it is killed."""
 
@@ -47,7 +44,7 @@ class Settings:
 
     data: Path
     database: str = dataclasses.field(default="", repr=False)
-    listen: str = DEFAULT_LISTEN
+    listen: str
     follows: bool = True
     workers: int = 1
     allow_event_loss: bool = False
@@ -57,7 +54,7 @@ class Settings:
         """Refuse what is malformed."""
         host, colon, port = self.listen.rpartition(":")
         if not (host and colon and port.isascii() and port.isdigit() and int(port) < 1 << 16):
-            raise ValueError(f"'{self.listen}' is not HOST:PORT, such as {DEFAULT_LISTEN} or [::1]:0.")
+            raise ValueError(f"'{self.listen}' is not HOST:PORT, such as localhost:8000 or [::1]:0.")
         if self.database:
             _parse_database(self.database)
         if not 1 <= self.workers <= MAX_WORKERS:
