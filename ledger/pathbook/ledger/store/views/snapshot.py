@@ -131,13 +131,15 @@ class ViewSnapshot:
             limit=limit,
         )
 
-    def past(self, batch: int, number: int) -> unit_history.Past | None:
+    def history(self, batch: int, number: int) -> unit_history.UnitHistory | None:
         """What the views know of a unit, None where there is none."""
-        return unit_history.past(self._reading, self.book, batch, number)
+        return unit_history.history(self._reading, self.book, batch, number)
 
-    def held(self, batch: int, number: int, made: unit_history.Made, as_of: int) -> unit_history.Held:
+    def run_extent(
+        self, batch: int, number: int, run: unit_history.PastRun, as_of: int
+    ) -> unit_history.RunExtent:
         """The run that an event made around a unit, as it was at a position."""
-        return unit_history.held(self._reading, self.book, batch, number, made, as_of)
+        return unit_history.run_extent(self._reading, self.book, batch, number, run, as_of)
 
     def _all(
         self, lookup: Select[*tuple[object, ...]], row: Callable[..., _Row], **asked: str | int
@@ -165,8 +167,8 @@ def open_snapshot(views: ReaderPool, book: str) -> Iterator[ViewSnapshot]:
         yield ViewSnapshot(reading, book, place.position)
 
 
-def read_history(views: ReaderPool, book: str, batch: int, number: int) -> unit_history.Past | None:
+def read_history(views: ReaderPool, book: str, batch: int, number: int) -> unit_history.UnitHistory | None:
     """What the views know of a unit, sooner than in a snapshot; None where there is none, or they are not whole."""
     with persistence_errors():
-        found = unit_history.past(views, book, batch, number)
+        found = unit_history.history(views, book, batch, number)
     return None if found is None or found.position < found.through else found

@@ -11,7 +11,7 @@ from pathbook.ledger.store.views.lookups import POSITION
 from pathbook.ledger.store.views.tables import BATCH, CASE_RANGE, PACKED_CASE, PRODUCT, RECALL, RUN
 
 
-class Made(NamedTuple):
+class PastRun(NamedTuple):
     """A run that an event of a unit's past made: the event's position, and the run's first unit."""
 
     position: int
@@ -20,7 +20,7 @@ class Made(NamedTuple):
     head: bytes
 
 
-class Held(NamedTuple):
+class RunExtent(NamedTuple):
     """How far the run that a unit is in reaches, as later events left it, and who has it; columns as in RUN."""
 
     first: int
@@ -30,7 +30,7 @@ class Held(NamedTuple):
     transfer: int
 
 
-class Past(NamedTuple):
+class UnitHistory(NamedTuple):
     """What views that stand at a position, and are whole from position ``through`` on, know of a unit.
 
     ``recalled`` says whether any of the batch ever was, ``sscc`` is the outermost case that the unit is packed in,
@@ -39,53 +39,53 @@ class Past(NamedTuple):
 
     position: int
     through: int
-    recalled: bool
+    is_recalled: bool
     sscc: str
     batch: BatchRow
     product: ProductRow
-    held: Held
-    made: list[Made]
+    extent: RunExtent
+    runs: list[PastRun]
 
 
-_MADE = slice(len(Made._fields))
-_HELD = slice(_MADE.stop, _MADE.stop + len(Held._fields))
-_BATCH = slice(_HELD.stop, _HELD.stop + len(BatchRow._fields))
+_PAST_RUN = slice(len(PastRun._fields))
+_EXTENT = slice(_PAST_RUN.stop, _PAST_RUN.stop + len(RunExtent._fields))
+_BATCH = slice(_EXTENT.stop, _EXTENT.stop + len(BatchRow._fields))
 _PRODUCT = slice(_BATCH.stop, _BATCH.stop + len(ProductRow._fields))
 _REST = slice(_PRODUCT.stop, None)
 
 
-def past(reading: Reader | ReaderPool, book: str, batch: int, number: int) -> Past | None:
+def history(reading: Reader | ReaderPool, book: str, batch: int, number: int) -> UnitHistory | None:
     """Return what the views know of a unit, None where they know no such batch, or the number is negative.
 
     A number beyond its batch finds the past of the last unit.
     """
-    rows = reading.ask(_PAST, {"book": book, "batch": batch, "number": number})
+    rows = reading.ask(_HISTORY, {"book": book, "batch": batch, "number": number})
     if not rows:
         return None
     rows.sort()  # by their positions
     now = rows[-1]
-    return Past._make(
+    return UnitHistory._make(
         (
             *now[_REST],
             BatchRow._make(now[_BATCH]),
             ProductRow._make(now[_PRODUCT]),
-            Held._make(now[_HELD]),
-            [Made._make(row[_MADE]) for row in rows],
+            RunExtent._make(now[_EXTENT]),
+            [PastRun._make(row[_PAST_RUN]) for row in rows],
         )
     )
 
 
-def held(reading: Reader, book: str, batch: int, number: int, made: Made, as_of: int) -> Held:
+def run_extent(reading: Reader, book: str, batch: int, number: int, run: PastRun, as_of: int) -> RunExtent:
     """Return the run that an event made around a unit, as later events up to a position had left it."""
     asked = {
         "book": book,
         "batch": batch,
         "number": number,
-        "origin": made.origin,
-        "position": made.position,
+        "origin": run.origin,
+        "position": run.position,
         "as_of": as_of,
     }
-    (found,) = map(Held._make, reading.ask(_HELD_AS_OF, asked))
+    (found,) = map(RunExtent._make, reading.ask(_EXTENT_AS_OF, asked))
     return found
 
 
@@ -97,9 +97,9 @@ _ONE: ColumnElement[int] = sa.literal_column("1")  # written out: PostgreSQL wou
 _OF_BATCH = sa.and_(RUN.c.book == bindparam("book"), RUN.c.batch == bindparam("batch"))
 
 # Only of the present run it is asked who has it.
-_STEP = [*_columns(RUN, Made), RUN.c.previous, RUN.c.previous_origin]
+_STEP = [*_columns(RUN, PastRun), RUN.c.previous, RUN.c.previous_origin]
 _PRESENT = (
-    sa.select(*_STEP, *_columns(RUN, Held))
+    sa.select(*_STEP, *_columns(RUN, RunExtent))
     .where(_OF_BATCH, RUN.c.valid_to.is_(None), RUN.c.first <= bindparam("number"))
     .order_by(RUN.c.first.desc())
     .limit(_ONE)
@@ -109,7 +109,7 @@ _STEPS = sa.select(_PRESENT).cte("steps", recursive=True)
 # Unless a step back is said to be there only sometimes, here and below, SQLite expects so many that it reads the whole
 # table first.
 _BEFORE = (
-    sa.select(*_STEP, *(sa.null().label(name) for name in Held._fields))
+    sa.select(*_STEP, *(sa.null().label(name) for name in RunExtent._fields))
     .select_from(_STEPS)
     .join(RUN, sa.and_(RUN.c.first == _STEPS.c.previous_origin, RUN.c.valid_from == _STEPS.c.previous))
     .where(_OF_BATCH, _STEPS.c.previous > 0)
@@ -146,10 +146,10 @@ _OUTERMOST = sa.select(_AROUND.c.sscc).where(_AROUND.c.outer.is_(None)).scalar_s
 _NOW = sa.and_(
     BATCH.c.book == bindparam("book"), BATCH.c.batch == bindparam("batch"), _STEPS.c.first.is_not(None)
 )
-_PAST: sa.Select[*tuple[object, ...]] = (
+_HISTORY: sa.Select[*tuple[object, ...]] = (
     sa.select(
-        *_columns(_STEPS, Made),
-        *_columns(_STEPS, Held),
+        *_columns(_STEPS, PastRun),
+        *_columns(_STEPS, RunExtent),
         *list(BATCH.c)[1:],
         *list(PRODUCT.c)[1:],
         *POSITION.selected_columns,
@@ -186,7 +186,7 @@ _CUT_AFTER = (
     .correlate(RUN)
     .scalar_subquery()
 )
-_HELD_AS_OF = sa.select(
+_EXTENT_AS_OF = sa.select(
     sa.func.coalesce(_CUT_BEFORE, RUN.c.first),
     sa.func.coalesce(_CUT_AFTER, RUN.c.last),
     RUN.c.owner,
