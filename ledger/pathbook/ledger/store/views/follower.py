@@ -297,8 +297,12 @@ class Follower:
     def _pause(self) -> float:
         """How long to wait at the most before looking again, untold."""
         if self._projects:
-            return LOG_POLL_INTERVAL_S if self._stream.is_told else POLL_INTERVAL_S
-        return VIEWS_POLL_INTERVAL_S if self._awaited.books() and not self._listener.told else POLL_INTERVAL_S
+            return LOG_POLL_INTERVAL_S if self._stream.has_notifications else POLL_INTERVAL_S
+        return (
+            VIEWS_POLL_INTERVAL_S
+            if self._awaited.books() and not self._listener.has_notifications
+            else POLL_INTERVAL_S
+        )
 
     def _books(self) -> set[str]:
         if not self._projects:

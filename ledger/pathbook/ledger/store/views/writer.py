@@ -16,11 +16,11 @@ from pathbook.ledger.reports.ladder import LadderChanges
 from pathbook.ledger.store.database.bulk_write import (
     Row,
     Statement,
-    adding,
-    amending,
-    emptying,
-    inserting,
-    removing,
+    add_statement,
+    clear_statement,
+    delete_statement,
+    insert_statement,
+    update_statement,
 )
 from pathbook.ledger.store.database.engine import UnknownFormatError, create_schema, reading, writing
 from pathbook.ledger.store.database.planner_stats import write_statistics
@@ -30,36 +30,42 @@ _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 # Executed in this order, for what is amended may have been inserted by the same sequence of events.
 _REGISTERS: Mapping[type[ViewRow], Statement] = {
-    registers.RequestRow: inserting(tables.REQUEST),
-    registers.PartyRow: inserting(tables.PARTY),
-    registers.ProductRow: inserting(tables.PRODUCT),
-    registers.BatchRow: inserting(tables.BATCH),
-    registers.AuthorizationRow: inserting(tables.AUTHORIZATION),
-    registers.AuthorizationEnd: amending(tables.AUTHORIZATION, registers.AuthorizationEnd._fields),
-    registers.RecallRow: inserting(tables.RECALL),
-    registers.RecallEnd: amending(tables.RECALL, registers.RecallEnd._fields),
-    transfers.TransferRow: inserting(tables.TRANSFER),
-    transfers.TransferAnswer: amending(tables.TRANSFER, transfers.TransferAnswer._fields),
-    transfers.ReversalRequest: amending(tables.TRANSFER, transfers.ReversalRequest._fields),
-    transfers.TransferReversal: amending(tables.TRANSFER, transfers.TransferReversal._fields),
+    registers.RequestRow: insert_statement(tables.REQUEST),
+    registers.PartyRow: insert_statement(tables.PARTY),
+    registers.ProductRow: insert_statement(tables.PRODUCT),
+    registers.BatchRow: insert_statement(tables.BATCH),
+    registers.AuthorizationRow: insert_statement(tables.AUTHORIZATION),
+    registers.AuthorizationEnd: update_statement(tables.AUTHORIZATION, registers.AuthorizationEnd._fields),
+    registers.RecallRow: insert_statement(tables.RECALL),
+    registers.RecallEnd: update_statement(tables.RECALL, registers.RecallEnd._fields),
+    transfers.TransferRow: insert_statement(tables.TRANSFER),
+    transfers.TransferAnswer: update_statement(tables.TRANSFER, transfers.TransferAnswer._fields),
+    transfers.ReversalRequest: update_statement(tables.TRANSFER, transfers.ReversalRequest._fields),
+    transfers.TransferReversal: update_statement(tables.TRANSFER, transfers.TransferReversal._fields),
 }
 _CASES: Mapping[type[cases.CaseStep], Sequence[Statement]] = {
-    cases.CaseRow: [inserting(tables.PACKED_CASE)],
-    cases.CaseRangeRow: [inserting(tables.CASE_RANGE)],
-    cases.CaseOuter: [amending(tables.PACKED_CASE, cases.CaseOuter._fields)],
+    cases.CaseRow: [insert_statement(tables.PACKED_CASE)],
+    cases.CaseRangeRow: [insert_statement(tables.CASE_RANGE)],
+    cases.CaseOuter: [update_statement(tables.PACKED_CASE, cases.CaseOuter._fields)],
     cases.CaseUnpacking: [
-        removing(tables.PACKED_CASE, ["sscc"]),
-        removing(tables.CASE_RANGE, ["sscc"]),
-        emptying(tables.PACKED_CASE, "outer"),
+        delete_statement(tables.PACKED_CASE, ["sscc"]),
+        delete_statement(tables.CASE_RANGE, ["sscc"]),
+        clear_statement(tables.PACKED_CASE, "outer"),
     ],
 }
 _ALEMBIC = sa.table("alembic_version", sa.column("version_num", sa.Text))
 _RUN_KEY = ["batch", "first", "valid_from"]
-_INSERT_RUN = inserting(tables.RUN)
-_END_RUN = amending(tables.RUN, [*_RUN_KEY, "valid_to"])
-_REMOVE_RUN = removing(tables.RUN, _RUN_KEY)
-_ADD_LADDER, _REMOVE_LADDER = adding(tables.LADDER), removing(tables.LADDER, [], tables.NO_UNITS)
-_ADD_STOCK, _REMOVE_STOCK = adding(tables.STOCK), removing(tables.STOCK, [], tables.NOTHING_LEFT)
+_INSERT_RUN = insert_statement(tables.RUN)
+_END_RUN = update_statement(tables.RUN, [*_RUN_KEY, "valid_to"])
+_REMOVE_RUN = delete_statement(tables.RUN, _RUN_KEY)
+_ADD_LADDER, _REMOVE_LADDER = (
+    add_statement(tables.LADDER),
+    delete_statement(tables.LADDER, [], tables.NO_UNITS),
+)
+_ADD_STOCK, _REMOVE_STOCK = (
+    add_statement(tables.STOCK),
+    delete_statement(tables.STOCK, [], tables.NOTHING_LEFT),
+)
 
 STATEMENTS: Final = (
     *_REGISTERS.values(),
