@@ -64,7 +64,7 @@ class UnitRun(msgspec.Struct, frozen=True, gc=False):
 
 
 class Path(msgspec.Struct, frozen=True, gc=False):
-    """The path of a unit as of a position: its steps in order, and the run that holds it after the last one."""
+    """The path of a unit as of a position: its steps in order, and the run that holds it after them."""
 
     unit: Unit
     product: ProductRow

@@ -1,4 +1,4 @@
-"""The path of a unit: its owners and custodians in order, what each paid, and who has it now or as of a position."""
+"""The path of a unit, now or as of a position: who had it in order, what each paid, and who has it."""
 
 from functools import lru_cache
 
@@ -25,11 +25,11 @@ _STATES = {state.value: state for state in UnitState}
 
 
 def path(views: ViewSnapshot, stream: Stream, unit: Unit, as_of: int, *, corrections: bool) -> Path | Refusal:
-    """Return the path of a unit as of a position, or as of the position of the views if that is 0.
+    """Return the path of a unit as of a position. 0 means the position of the views.
 
-    Unless the caller asks for corrections, these are left out: offers that were answered, withdrawn or
-    lapsed; what they did to units that were not accepted; and transfers that were reversed by then, with all
-    steps up to their reversals.
+    Unless the caller asks for corrections, steps without effect are left out. These are offers that were
+    answered, withdrawn or lapsed, and their effect on units that were not accepted. They are also transfers that
+    were reversed by then, with all steps up to their reversals.
     """
     batch = views.batch(unit.batch)
     if batch is None or 0 < as_of < batch.position:

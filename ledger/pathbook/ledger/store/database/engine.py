@@ -160,8 +160,8 @@ def url_of(engine: Engine) -> str:
 def open_bulk_engine(engine: Engine) -> Engine:
     """Open an engine on the same database for its only bulk writer. It is disposed of with the given engine.
 
-    Each of its transactions writes pages all over an SQLite file. If these stay cached in memory and in the
-    write-ahead log, the writes take half the time once a book has a million events. PostgreSQL plans each
+    Each of its transactions writes pages all over an SQLite file. So the engine keeps more of them in memory and in
+    the write-ahead log. Once a book has a million events, this halves the time of the writes. PostgreSQL plans each
     statement for the thousands of rows that it gets.
     """
     if engine.dialect.name == "postgresql":

@@ -10,8 +10,7 @@ PARTIAL_ROWS = 10_000
 """How many rows the planner assumes in a partial index, such as the runs in force or the open offers."""
 
 ROWS_OF_ONE = 1_000
-"""By which factor the number of matching rows falls with each further column of a key, such as the party or
-the batch."""
+"""Each further column of a key, such as the party or the batch, divides the number of matching rows by this."""
 
 
 def write_statistics(views: MetaData, connection: Connection, **_: object) -> None:

@@ -1,4 +1,4 @@
-"""The fingerprint of the key that these books' codes are made with, so that a wrong key is noticed at once."""
+"""The fingerprint of the key that the books' codes are made with. A wrong key is noticed by it at once."""
 
 import sqlalchemy as sa
 from sqlalchemy import Engine
