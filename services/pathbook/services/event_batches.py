@@ -68,12 +68,12 @@ class EventBatches:
         try:
             async with asyncio.timeout(IDLE_CHECKPOINT_INTERVAL_S):
                 while self._heads.get(book, 0) <= after:
-                    await self._share_update(book)
+                    await self._wait_for_update(book)
         except TimeoutError:
             pass
         return max(after, self._heads.get(book, 0))
 
-    async def _share_update(self, book: str) -> None:
+    async def _wait_for_update(self, book: str) -> None:
         """Wait for the one task of a book that updates its head; start the task if there is none."""
         if book not in self._updates:
             self._updates[book] = asyncio.create_task(self._update_head(book))
