@@ -91,12 +91,12 @@ def new_database() -> str:
 
 
 def drop_database(url: str) -> None:
-    """Drop a database, whoever is still connected."""
+    """Drop a database, even if clients are still connected."""
     server, name = cluster(), url.partition("?")[0].rpartition("/")[2]
     with psycopg.connect(driver_url(server.format(name="postgres")), autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 def driver_url(url: str) -> str:
-    """Return a URL as the driver reads it."""
+    """Return a URL in the form that the driver reads."""
     return url.replace("postgresql+psycopg://", "postgresql://")

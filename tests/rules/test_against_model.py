@@ -1,4 +1,4 @@
-"""The rules on ranges agree, unit by unit, with a naive dictionary that knows nothing of runs."""
+"""The rules on runs agree, unit by unit, with a naive model that has no runs."""
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -19,14 +19,14 @@ PRICE = Money(100, "CNY")
 
 parties = st.sampled_from(PARTIES)
 deliveries = st.sampled_from(Delivery)
-steered = st.integers(0, 9).map(lambda drawn: drawn < 8)
+usually = st.integers(0, 9).map(lambda drawn: drawn < 8)
 
 
 class Model(Naive, RuleBasedStateMachine):
-    """Gives the same random commands to the rules and to the dictionary."""
+    """Gives the same random commands to the rules and to the naive model."""
 
     def __init__(self) -> None:
-        """Begin with nothing."""
+        """Begin with an empty book."""
         Naive.__init__(self)
         RuleBasedStateMachine.__init__(self)
         self.story = Story()
@@ -39,27 +39,27 @@ class Model(Naive, RuleBasedStateMachine):
             self.story.tell(f"batch L{batch} of {MASK} size {size} made 2025-12-01 by acme")
             self.pieces |= {(batch, number): Piece() for number in range(size)}
 
-    def some(self, data: st.DataObject, *, in_hands: bool = False) -> tuple[list[UnitRange], str]:
-        """Choose units and who acts: mostly the one who has them, and whole cases, so that much is accepted."""
+    def some(self, data: st.DataObject, *, by_custodian: bool = False) -> tuple[list[UnitRange], str]:
+        """Choose units and the acting party; usually the party has the units, so that many commands are accepted."""
         key = data.draw(st.sampled_from(sorted(self.pieces)))
         piece = self.pieces[key]
         keys = {key}
-        if data.draw(steered) and piece.case:
+        if data.draw(usually) and piece.case:
             keys = self.contents(self.outermost(piece.case)) or keys
-        elif data.draw(steered):
+        elif data.draw(usually):
             alike = [k for k, other in self.pieces.items() if k[0] == key[0] and other == piece]
             keys |= set(alike[: data.draw(st.integers(1, 8))])
-        if not data.draw(steered):
+        if not data.draw(usually):
             keys.add(data.draw(st.sampled_from(sorted(self.pieces))))
         named = [UnitRange(batch, number, number) for batch, number in sorted(keys)]
-        if not data.draw(steered):
+        if not data.draw(usually):
             batch, first = data.draw(st.sampled_from([1, 2])), data.draw(st.integers(0, 9))
             named.append(UnitRange(batch, first, first + data.draw(st.integers(0, 2))))
-        actor = piece.custodian if in_hands else piece.owner
-        return named, actor if data.draw(steered) else data.draw(parties)
+        actor = piece.custodian if by_custodian else piece.owner
+        return named, actor if data.draw(usually) else data.draw(parties)
 
     def ask(self, command: commands.Command, *, expected: bool) -> bool:
-        """Give a command to the rules, and compare whether it was accepted."""
+        """Give a command to the rules, and check whether it is accepted as expected."""
         outcome = self.story.ask(command)
         assert isinstance(outcome, Refusal) is not expected, (command, outcome)
         return expected
@@ -96,25 +96,25 @@ class Model(Naive, RuleBasedStateMachine):
         )
         if self.ask(command, expected=giver != receiver and self.free(keys, giver)) and keys:
             assert isinstance(self.story.events[-1], TransferOffered)
-            self.deals[self.story.state.position] = Deal(giver, receiver, keys, together=True, open=True)
+            self.deals[self.story.state.position] = Deal(giver, receiver, keys, with_goods=True, open=True)
             for key in keys:
                 self.pieces[key].state = OFFERED
 
     def pick(self, data: st.DataObject, *, pending: bool) -> int:
-        """Choose a transfer, mostly one that can be answered or reversed, or a position that is none."""
-        likely = [position for position, deal in self.deals.items() if deal.stands and deal.open is pending]
-        return data.draw(st.sampled_from(likely if data.draw(steered) and likely else [*self.deals, 1]))
+        """Choose a transfer, usually one that can be answered or reversed, or a position without a transfer."""
+        likely = [position for position, deal in self.deals.items() if deal.in_force and deal.open is pending]
+        return data.draw(st.sampled_from(likely if data.draw(usually) and likely else [*self.deals, 1]))
 
     def side(self, data: st.DataObject, position: int, *, giver: bool) -> str:
-        """Choose who answers, mostly the one who may."""
+        """Choose the party that answers, usually the one that may."""
         deal = self.deals.get(position)
-        if deal is None or not data.draw(steered):
+        if deal is None or not data.draw(usually):
             return data.draw(parties)
         return deal.giver if giver else deal.receiver
 
     @rule(data=st.data(), short=st.sampled_from([0, 0, 1, 2, 3]))
     def accept(self, data: st.DataObject, short: int) -> None:
-        """Accept an offer, less its last few units."""
+        """Accept an offer without its last few units."""
         position = self.pick(data, pending=True)
         receiver = self.side(data, position, giver=False)
         deal = self.deals.get(position)
@@ -145,33 +145,33 @@ class Model(Naive, RuleBasedStateMachine):
             else commands.DeclineTransfer(request_id=request, receiver=party, transfer=position)
         )
         if self.ask(command, expected=expected) and deal is not None:
-            deal.open = deal.stands = False
+            deal.open = deal.in_force = False
             for key in deal.keys:
                 self.pieces[key].state = STOCK
 
     @rule(data=st.data(), giver=st.booleans())
     def reverse(self, data: st.DataObject, *, giver: bool) -> None:
-        """Ask to reverse a transfer, or agree."""
+        """Ask for the reversal of a transfer, or agree to it."""
         position = self.pick(data, pending=False)
         party = self.side(data, position, giver=giver)
         deal = self.deals.get(position)
         expected = (
             deal is not None
             and not deal.open
-            and deal.stands
+            and deal.in_force
             and not deal.receiver.startswith("consumer:")
             and party in (deal.giver, deal.receiver)
-            and deal.asked_by != party
+            and deal.reversal_by != party
             and all(self.pieces[key].chain[-1:] == [position] for key in deal.keys)
             and self.free(deal.keys, deal.receiver)
         )
         command = commands.ReverseTransfer(request_id=self.story.request(), party=party, transfer=position)
         if self.ask(command, expected=expected) and deal is not None:
-            if deal.asked_by:
-                deal.stands = False
-                self.back(deal, deal.keys)
+            if deal.reversal_by:
+                deal.in_force = False
+                self.move_back(deal, deal.keys)
             else:
-                deal.asked_by = party
+                deal.reversal_by = party
 
     @rule(data=st.data(), delivery=deliveries)
     def sell(self, data: st.DataObject, delivery: Delivery) -> None:
@@ -192,7 +192,7 @@ class Model(Naive, RuleBasedStateMachine):
             self.move(deal, self.story.state.position, SOLD)
 
     @rule(data=st.data())
-    def give_back(self, data: st.DataObject) -> None:
+    def return_units(self, data: st.DataObject) -> None:
         """Return units."""
         chosen, owner = self.some(data)
         keys = self.named(chosen)
@@ -206,12 +206,12 @@ class Model(Naive, RuleBasedStateMachine):
         )
         if self.ask(command, expected=expected) and keys:
             for key in keys:
-                self.back(self.deals[self.pieces[key].chain[-1]], {key})
+                self.move_back(self.deals[self.pieces[key].chain[-1]], {key})
 
     @rule(data=st.data(), receiver=parties)
     def deliver(self, data: st.DataObject, receiver: str) -> None:
         """Deliver goods."""
-        chosen, custodian = self.some(data, in_hands=True)
+        chosen, custodian = self.some(data, by_custodian=True)
         keys = self.named(chosen)
         expected = keys is not None and custodian != receiver and self.whole(keys)
         for piece in [self.pieces[key] for key in keys or ()]:
@@ -229,7 +229,7 @@ class Model(Naive, RuleBasedStateMachine):
     @rule(data=st.data(), state=st.sampled_from(GONE))
     def write_off(self, data: st.DataObject, state: UnitState) -> None:
         """Write units off."""
-        chosen, party = self.some(data, in_hands=True)
+        chosen, party = self.some(data, by_custodian=True)
         keys = self.named(chosen)
         expected = keys is not None
         for piece in [self.pieces[key] for key in keys or ()]:
@@ -245,7 +245,7 @@ class Model(Naive, RuleBasedStateMachine):
     @rule(data=st.data(), sscc=st.sampled_from(CASES), inner=st.sampled_from([*CASES, ""]))
     def pack(self, data: st.DataObject, sscc: str, inner: str) -> None:
         """Pack units, and perhaps a case, in a case."""
-        chosen, party = self.some(data, in_hands=True)
+        chosen, party = self.some(data, by_custodian=True)
         keys = self.named(chosen)
         expected = keys is not None and sscc not in self.outer
         expected = expected and all(not self.pieces[key].case for key in keys or ())
@@ -270,7 +270,7 @@ class Model(Naive, RuleBasedStateMachine):
         """Unpack a case."""
         inside = sorted(self.contents(sscc)) if sscc in self.outer else []
         party = data.draw(parties)
-        if data.draw(steered) and inside:
+        if data.draw(usually) and inside:
             party = self.pieces[inside[0]].custodian
         expected = self.outer.get(sscc) == ""
         if expected and not self.contents(sscc):
@@ -282,8 +282,8 @@ class Model(Naive, RuleBasedStateMachine):
             self.unpack_case(sscc)
 
     @invariant()
-    def the_runs_say_what_the_dictionary_says(self) -> None:
-        """Every unit has one run, and it says what the dictionary says; units are never lost or made."""
+    def the_runs_agree_with_the_naive_model(self) -> None:
+        """Each unit lies in exactly one run, with the same state as in the naive model."""
         for batch, partition in self.story.state.partitions.items():
             numbers_seen = []
             for run in partition.runs:
@@ -299,8 +299,8 @@ class Model(Naive, RuleBasedStateMachine):
             assert numbers_seen == list(range(SIZES[batch]))
 
     @invariant()
-    def the_index_of_stock_is_whole(self) -> None:
-        """What an owner is free to move is found by the index exactly."""
+    def the_stock_index_is_complete(self) -> None:
+        """The index finds exactly the runs that an owner is free to move."""
         for partition in self.story.state.partitions.values():
             for owner in PARTIES:
                 expected = [run for run in partition.runs if run.owner == owner and run.state is STOCK]
@@ -308,4 +308,4 @@ class Model(Naive, RuleBasedStateMachine):
 
 
 TestModel = Model.TestCase
-TestModel.settings = settings(max_examples=300, stateful_step_count=50, deadline=None)
+TestModel.settings = settings(max_examples=300, stateful_step_count=50)
