@@ -60,11 +60,12 @@ WRITER_PREFIX = "~"
 """The prefix of request ids that the writer makes itself, as when offers lapse. A caller's id cannot have it."""
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_LOT = re.compile(
-    r"(?!\.{1,2}$)[!\"%-?A-Z_a-z]{1,20}"
-)  # a browser removes "." and ".." from the path of a link
+# a browser removes "." and ".." from the path of a link
+_LOT = re.compile(rf'(?!\.{{1,2}}$)[!"%-?A-Z_a-z]{{1,{MAX_LOT}}}')
 _SSCC = re.compile(r"[0-9]{18}")
-_REQUEST_ID = re.compile(r"[!-}](?:[ -~]{0,126}[!-~])?")
+_REQUEST_ID = re.compile(
+    rf"[!-}}](?:[ -~]{{0,{MAX_REQUEST_ID - 2}}}[!-~])?"
+)  # the first and the last are no blanks
 
 
 class Money(msgspec.Struct, frozen=True, gc=False):
