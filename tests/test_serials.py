@@ -85,9 +85,9 @@ def test_the_key_file_never_changes() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "this is no book key"),
-        (KEY_LINE.replace("key-1", "key-2"), "this is no book key"),
-        (KEY_LINE.replace("81G", "8G1"), "wrong check character"),
+        ("", "this is not a book key"),
+        (KEY_LINE.replace("key-1", "key-2"), "this is not a book key"),
+        (KEY_LINE.replace("81G", "8G1"), "check character of the book key is wrong"),
         (KEY_LINE.replace("81G", "8U1G"), "letters and digits"),
         (KEY_LINE.strip()[:-1], "letters and digits"),
         (

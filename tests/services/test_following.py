@@ -33,7 +33,7 @@ def open_log(data: Path) -> Iterator[tuple[Storage, Callable[[], EventBatches]]]
 def register(directory: Storage, names: Sequence[str], kind: PartyKind = PartyKind.AGENT) -> None:
     """Register a party for each name."""
     parties = [RegisterParty(request_id=name, party=name, kind=kind) for name in names]
-    directory.library.submit(BOOK, parties).result(PATIENCE)
+    directory.books.submit(BOOK, parties).result(PATIENCE)
 
 
 async def all_batches(streams: EventBatches, after: int, through: int) -> list[Batch]:

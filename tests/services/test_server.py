@@ -78,7 +78,7 @@ def test_a_server_does_not_start_without_the_key_of_its_books(
     damage(key)
     before = key.exists() and key.read_bytes()
     with (
-        pytest.raises(UnusableKeyError, match=f"{KEY_FILE} {problem}.*Put it back from your copy"),
+        pytest.raises(UnusableKeyError, match=f"{KEY_FILE} {problem}.*Restore the file from your backup"),
         opened(data),
     ):
         pass

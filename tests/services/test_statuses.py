@@ -45,3 +45,10 @@ def test_a_failure_is_no_refusal_of_the_book(failure: Failure) -> None:
         "through": 1,
     }
     assert failed(failure, **facts).message.count(". ") == 1
+
+
+def test_a_paused_write_says_how_far_the_views_are_behind() -> None:
+    """The sentence has the number of events, and the metadata has the two positions that it comes from."""
+    paused = failed(Failure.VIEWS_FAR_BEHIND, book="masks", position=10, head=20_011)
+    assert "the views are 20001 events behind" in paused.message
+    assert paused.facts == {"book": "masks", "position": "10", "head": "20011"}

@@ -3,7 +3,7 @@
 import datetime
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar, assert_never
 
 import click
 
@@ -124,8 +124,16 @@ def exit_code(report: "Report") -> Exit:
             return Exit.COULD_NOT_CHECK
         case Verdict.AGAINST_POLICY:
             return Exit.AGAINST_POLICY
-        case _:
+        case (
+            Verdict.CODE_MALFORMED
+            | Verdict.CODE_MISTYPED
+            | Verdict.CODE_OF_ANOTHER_BOOK
+            | Verdict.CODE_UNKNOWN
+            | Verdict.CODE_CONTRADICTED
+        ):
             return Exit.CODE_UNKNOWN
+        case _:
+            assert_never(report.verdict)
 
 
 def _print(settings: Settings, report: "Report", path: "GetPathResponse | None") -> Exit:

@@ -1,4 +1,4 @@
-"""Calls that ask the views of a book: the path of a unit, price ladders, stock."""
+"""Calls that read the views of a book: paths of units, price ladders, stock."""
 
 import functools
 from collections.abc import Iterator
@@ -110,8 +110,8 @@ class Paths(Caller):
                 means this client's last write, 0 means no waiting.
 
         Yields:
-            A Stock with ``batch``, ``product_name``, and three counts of units: ``owned`` wherever they lie,
-            ``in_custody`` whoever owns them, and ``reserved`` by open offers.
+            A Stock with ``batch``, ``product_name``, and three counts of units: ``owned``, wherever they lie;
+            ``in_custody``, with any owner; and ``reserved`` by open offers.
 
         Raises:
             RefusedError: PARTY_UNKNOWN; or a reason of every list and read (see ``Client``).
