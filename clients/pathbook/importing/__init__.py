@@ -1,4 +1,4 @@
-"""Import of tables: a recipe maps the columns of a table to values of a book, and rows become transfers.
+"""Import of tables: a recipe maps the columns of a table to the words of a book, and rows become transfers.
 
 - `recipe`: the keys of a recipe. `loading` finds and checks a recipe, `suggestions` says which values are valid, and
   `shipped` lists the recipes that come with the project.

@@ -1,4 +1,4 @@
-"""The keys of a recipe, which map the columns of a table to values of a book. A recipe contains no code."""
+"""The keys of a recipe, which map the columns of a table to the words of a book. A recipe contains no code."""
 
 from typing import Literal
 
@@ -102,7 +102,7 @@ class Movement(_Table, frozen=True, kw_only=True):
 
 
 class Recipe(_Table, frozen=True, kw_only=True):
-    """How a table is read. A plain text names a column, and `{ make = ... }` makes a value in another way.
+    """How a table is read. A plain text names a column, and `{ make = ... }` makes the word in another way.
 
     `quantity` is the column with the number of units that a row moves. A row with a negative quantity is a `return`
     of units to the givers that they came from, or a `reject`. A row is rejected if a cell that it needs is empty.

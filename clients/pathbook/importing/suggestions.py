@@ -1,4 +1,4 @@
-"""Suggestions for an invalid place in a recipe: the valid keys, texts and ways to make a value."""
+"""Suggestions for an invalid place in a recipe: the valid keys, texts and ways to make a word."""
 
 import json
 import re

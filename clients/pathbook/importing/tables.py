@@ -118,7 +118,9 @@ def _parquet_rows(path: Path, recipe: Recipe) -> Iterator[Row]:
         import pyarrow
         from pyarrow import parquet
     except ImportError as error:
-        raise TableError(f"Reading {path} takes pyarrow: pip install 'pathbook[parquet]'.") from error
+        raise TableError(
+            f"Reading {path} needs pyarrow. Install it: pip install 'pathbook[parquet]'."
+        ) from error
     try:
         with parquet.ParquetFile(path) as file:
             _check_header(path, file.schema_arrow.names, wanted)
