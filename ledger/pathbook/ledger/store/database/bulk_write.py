@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from operator import itemgetter
 from typing import TypeAlias
 
@@ -17,17 +18,17 @@ from sqlalchemy import (
     Update,
     bindparam,
     func,
-    make_url,
     null,
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from pathbook.ledger.store.database.fast_read import psycopg_dialect
+
 Write: TypeAlias = Insert | Update | Delete
 Columns: TypeAlias = dict[str, ColumnElement[object]]
 Row: TypeAlias = tuple[object, ...]
 
-_PSYCOPG = make_url("postgresql+psycopg://").get_dialect()()
 _KEY = "key_"  # before the name of a column that says which rows are meant
 
 
@@ -43,13 +44,6 @@ class Statement:
     ) -> None:
         """Take what to write, given the columns of the rows; of those with the same first ``last`` fields, the last."""
         self._table, self._fields, self._write, self._last = table, fields, write, last
-        given: Columns = {name: bindparam(_KEY + name) for name in ["book", *fields]}
-        compiled = write(given).compile(dialect=sqlite.dialect())
-        taken = [name.removeprefix(_KEY) for name in compiled.positiontup or ()]
-        self._sql = str(compiled)
-        arranged = ["book", *fields]
-        self._arrange = None if taken == arranged else itemgetter(*map(arranged.index, taken))
-        self._sql_of_arrays = self._with_arrays()
 
     def execute(self, connection: Connection, book: str, rows: Iterable[Row]) -> None:
         """Execute it for each row, if there is one."""
@@ -57,26 +51,39 @@ class Statement:
             self._execute_with_arrays(connection, book, list(rows))
             return
         parameters = [(book, *row) for row in rows]
-        if self._arrange is not None:
-            parameters = list(map(self._arrange, parameters))
-        if parameters:
-            connection.exec_driver_sql(self._sql, parameters)
+        if not parameters:
+            return
+        sql, arrange = self._row_by_row
+        if arrange is not None:
+            parameters = list(map(arrange, parameters))
+        connection.exec_driver_sql(sql, parameters)
 
     def _execute_with_arrays(self, connection: Connection, book: str, rows: list[Row]) -> None:
         if self._last:
             rows = list({row[: self._last]: row for row in rows}.values())
         if rows:
             columns = dict(zip(self._fields, map(list, zip(*rows, strict=True)), strict=True))
-            connection.exec_driver_sql(self._sql_of_arrays, {"book": book, **columns})
+            connection.exec_driver_sql(self._with_arrays, {"book": book, **columns})
 
+    @cached_property
+    def _row_by_row(self) -> tuple[str, "itemgetter[Row] | None"]:
+        """The statement for SQLite, and how a row is arranged for it. It is made when SQLite first needs it."""
+        arranged = ["book", *self._fields]
+        given: Columns = {name: bindparam(_KEY + name) for name in arranged}
+        compiled = self._write(given).compile(dialect=sqlite.dialect())
+        taken = [name.removeprefix(_KEY) for name in compiled.positiontup or ()]
+        return str(compiled), None if taken == arranged else itemgetter(*map(arranged.index, taken))
+
+    @cached_property
     def _with_arrays(self) -> str:
+        """The statement for PostgreSQL. It is made when PostgreSQL first needs it."""
         book: ColumnElement[object] = bindparam("book", type_=self._table.c.book.type)
         given: Columns = {"book": book}
         if self._fields:
             arrays = [bindparam(name, type_=ARRAY(self._table.c[name].type)) for name in self._fields]
             rows = func.unnest(*arrays).table_valued(*self._fields).render_derived("given")
             given.update({name: rows.c[name] for name in self._fields})
-        sql = str(self._write(given).compile(dialect=_PSYCOPG))
+        sql = str(self._write(given).compile(dialect=psycopg_dialect()))
         return re.sub(r"%\((\w+)\)s", r"%(\1)b", sql)  # binary, which is twice as fast to write and to read
 
 

@@ -7,12 +7,9 @@ from functools import cache
 from types import TracebackType
 from typing import Final, Self, TypeAlias, TypeVarTuple
 
-import psycopg
 import sqlalchemy
-from psycopg.types.numeric import Int8BinaryDumper
-from sqlalchemy import Dialect, Engine, Select, SelectBase
+from sqlalchemy import Dialect, Engine, Select, SelectBase, make_url
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import DBAPIError
 
@@ -21,10 +18,7 @@ Asked: TypeAlias = Mapping[str, object]
 
 _Columns = TypeVarTuple("_Columns")
 
-_DIALECTS: Final[dict[str, Dialect]] = {
-    "sqlite": sqlite.dialect(paramstyle="named"),
-    "postgresql": PGDialect_psycopg(),  # type: ignore[no-untyped-call] # SQLAlchemy gives it no types
-}
+_SQLITE: Final = sqlite.dialect(paramstyle="named")
 _BEGIN: Final = {"sqlite": "BEGIN", "postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}
 
 
@@ -118,6 +112,9 @@ class Reader:
 
 def _cursor_of_postgresql(connection: DBAPIConnection) -> DBAPICursor:
     """Return a cursor that begins no transactions of its own, and gets rows in binary form."""
+    import psycopg  # noqa: PLC0415 -- takes a moment, and books in files have no need of it
+    from psycopg.types.numeric import Int8BinaryDumper  # noqa: PLC0415 -- as above
+
     assert isinstance(connection, psycopg.Connection), connection
     connection.autocommit = True
     cursor = connection.cursor(binary=True)
@@ -127,7 +124,13 @@ def _cursor_of_postgresql(connection: DBAPIConnection) -> DBAPICursor:
 
 
 @cache
+def psycopg_dialect() -> Dialect:
+    """Return what SQLAlchemy knows of PostgreSQL. It is loaded where there is one: that takes a moment."""
+    return make_url("postgresql+psycopg://").get_dialect()()
+
+
+@cache
 def _written(lookup: SelectBase, kind: str) -> tuple[str, Asked]:
     """Return a lookup as a kind of database reads it, with the parameters that are always the same."""
-    compiled = lookup.compile(dialect=_DIALECTS[kind])
+    compiled = lookup.compile(dialect=_SQLITE if kind == "sqlite" else psycopg_dialect())
     return str(compiled), {name: value for name, value in compiled.params.items() if value is not None}

@@ -2,12 +2,15 @@
 
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
 
-import psycopg
 import sqlalchemy
 import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
+
+if TYPE_CHECKING:  # it takes a moment to load, and books in files have no need of it
+    import psycopg
 
 POLL_INTERVAL_S = 0.2
 """How late at most a write by another process is noticed where nobody tells."""
@@ -61,15 +64,14 @@ class NotificationListener:
                     self._heard(ALL_BOOKS)  # what was written before this was not told
                     self._hear(connection)
                     connection.detach()  # one that listens is of no use to others
-            except (SQLAlchemyError, psycopg.Error) as error:
+            except (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error) as error:
                 _LOG.warning(
                     "lost the notices of the database", error=str(error), retry_seconds=RECONNECT_DELAY_S
                 )
                 self._closing.wait(RECONNECT_DELAY_S)
 
     def _hear(self, connection: Connection) -> None:
-        driver = connection.connection.driver_connection
-        assert isinstance(driver, psycopg.Connection), driver
+        driver = cast("psycopg.Connection[object]", connection.connection.driver_connection)
         while not self._closing.is_set():
             for notice in driver.notifies(timeout=LISTEN_INTERVAL_S):
                 self._heard(notice.payload)
