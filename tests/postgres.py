@@ -1,4 +1,4 @@
-"""A PostgreSQL of the tests' own: one for each process that runs tests, where it needs one; it ends with that process."""
+"""A PostgreSQL of the tests' own: one for each process that runs tests and needs one. It ends with that process."""
 
 import atexit
 import itertools

@@ -20,6 +20,12 @@ from tests.projections.synthetic import SyntheticBook
 from tests.store.followed import Connect, child, followed, kill_after, rows_of
 
 
+@pytest.fixture(scope="module")
+def large_book() -> SyntheticBook:
+    """A book of which a third is larger than what lies ready between two processes."""
+    return SyntheticBook(11, 20_000)
+
+
 @pytest.fixture
 def always_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have even a short log folded by a process of its own: after the first events it is waited for."""
@@ -134,11 +140,14 @@ def test_a_rebuild_goes_on_without_the_process_that_folds(
 
 @pytest.mark.usefixtures("always_apart")
 def test_a_rebuild_goes_on_where_a_process_ends_amid_what_it_says(
-    stream: Stream, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    large_book: SyntheticBook,
+    stream: Stream,
+    connect: Connect,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A group may be larger than what lies ready between two processes: half of it is as good as none."""
-    book = SyntheticBook(11, 30_000)
-    stream.append("book", 0, book.entries)
+    stream.append("book", 0, large_book.entries)
     views, killed = connect("views"), []
     write = Follower._write_group
 
@@ -152,7 +161,7 @@ def test_a_rebuild_goes_on_where_a_process_ends_amid_what_it_says(
         return written
 
     monkeypatch.setattr(Follower, "_write_group", write_and_kill)
-    Follower(stream, views, len(book.entries) // 3).rebuild()
+    Follower(stream, views, len(large_book.entries) // 3).rebuild()
     assert len(killed) == 1
     assert rows_of(views) == followed(stream, tmp_path)
 
