@@ -15,13 +15,13 @@ from pathbook.client import Client
 from tests.importing.sheets import BOOK, GIN, RUM, Import, events, parse_summary, sold, write
 from tests.services.process import ServerProcess, served
 
-ROWS: Final = 6_000
+ROWS: Final = 4_200
 """Enough that an import is still under way when it is seen to have begun."""
 
 TABLES: Final = 3
 """Of how many tables, where there are several."""
 
-BEGUN: Final = 1_000
+BEGUN: Final = 600
 """An import at this position has recorded some transfers, and is far from its end."""
 
 SECONDS: Final = 60
