@@ -4,6 +4,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# Tests start Python a hundred times. It shall find what it compiled before, whatever the environment says.
+export PYTHONDONTWRITEBYTECODE :=
+
+# Each processor runs tests, and takes over what another one has not come to.
+PYTEST := $(BIN)/pytest --numprocesses auto --dist worksteal
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all lint format proto proto-image clean
 
@@ -14,10 +20,10 @@ demo: $(VENV)/installed ## play the story of a box of masks on a fresh book, the
 	@$(BIN)/pathbook demo
 
 test: lint ## run lint, types, import contracts, the checks of the proto files, and all tests except the heavy ones
-	@$(BIN)/pytest
+	@$(PYTEST)
 
 test-all: lint ## run the same, and the heavy tests
-	@$(BIN)/pytest -m "heavy or not heavy"
+	@$(PYTEST) -m "heavy or not heavy"
 
 lint: $(VENV)/installed-dev
 	@$(BIN)/ruff check --quiet

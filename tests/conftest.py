@@ -1,7 +1,11 @@
 """Fixtures and settings for all tests: a place for books on each kind of database, and the profile of Hypothesis."""
 
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 import structlog
@@ -13,6 +17,32 @@ from tests.postgres import drop_database, new_database
 # How long an example takes depends on the load of the machine, and says nothing about correctness.
 settings.register_profile("pathbook", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("pathbook")
+
+MEMORY: Final = Path("/dev/shm")
+"""Where Linux keeps files in memory."""
+
+ENOUGH_BYTES: Final = 2 << 30
+"""How much must be free there: many times what the tests write. A container may have no more than 64 MiB."""
+
+MAX_WORKERS: Final = 4
+"""Each starts a PostgreSQL and servers of its own."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep what tests write in memory where there is room: they wait for a disk a hundred times a second otherwise.
+
+    The log is flushed all the same, and a process that is killed loses as much. Heavy tests need a disk.
+    """
+    asked = "TMPDIR" in os.environ or config.option.markexpr != "not heavy"
+    if not asked and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ENOUGH_BYTES:
+        os.environ["TMPDIR"] = str(MEMORY)
+        tempfile.tempdir = None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Say how many processes run tests where that is left to us: one for each processor, up to a few."""
+    return min(os.cpu_count() or 1, MAX_WORKERS)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

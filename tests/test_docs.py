@@ -1,6 +1,7 @@
 """The documents say what is so: sessions are real, drawings are printed from the code, files exist."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathbook.client import Client
 from pathbook.ledger.rules.transfer import NEXT
 from pathbook.services.run.in_thread import running
 from pathbook.services.run.settings import Settings
+from tests.cli.conftest import pathbook
 from tests.services.masks import begin
 
 ROOT = Path(__file__).parent.parent
@@ -60,15 +62,20 @@ def test_the_readme_shows_what_the_demo_prints(tmp_path: Path) -> None:
     assert printed(command, tmp_path) in blocks(README)
 
 
-def test_the_readmes_session_is_real(tmp_path: Path) -> None:
+def test_the_readmes_session_is_real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each command of the session prints what the README shows under it, told one after the other."""
     (session,) = [block for block in blocks(README) if block[0].startswith(f"{BEHIND}export")]
+    monkeypatch.chdir(tmp_path)
     told: list[str] = []
-    exports: list[str] = []
     for line in (line for line in session if line.startswith(BEHIND)):
-        command = line.removeprefix(BEHIND)
-        exports += [command] if command.startswith("export") else []
-        told += [line, *printed("\n".join([*exports, command]), tmp_path)]
+        program, *arguments = shlex.split(line.removeprefix(BEHIND))
+        if program == "export":
+            monkeypatch.setenv(*arguments[0].split("="))
+            told.append(line)
+        else:
+            assert program == "pathbook"
+            ran = pathbook(*arguments)
+            told += [line, *(ran.out + ran.err).splitlines()]
     assert told == session
 
 

@@ -11,13 +11,26 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pathbook.bench import bench, names
+from pathbook.bench import bench, names, plan
 from pathbook.bench.model import Model
 from pathbook.bench.moves import Move, Shape
-from pathbook.bench.plan import IN_FLIGHT
+from pathbook.bench.plan import IN_FLIGHT, Plan
 from pathbook.bench.recording import SHAPES
 from tests.cli.conftest import Ran, pathbook
 from tests.postgres import cluster
+
+BRIEF = Plan(
+    rounds=1,
+    calls=(10, 40, 260),
+    transfers=500,
+    floor_rows=1_000,
+    shape_rounds=1,
+    shape_transfers=(5, 20, 500),
+    verified=2,
+    paths=10,
+    rebuilds=1,
+)
+"""The least that every phase can do: once a quick bench has shown that its turns add up, that is enough."""
 
 PATIENCE = 60.0
 """How long (seconds) a bench may take to start or to stop."""
@@ -83,8 +96,9 @@ def test_targets_are_judged(ran: Ran) -> None:
         assert item["met"] is met, item
 
 
-def test_a_bench_of_postgresql_prints_tables() -> None:
+def test_a_bench_of_postgresql_prints_tables(monkeypatch: pytest.MonkeyPatch) -> None:
     """A bench of PostgreSQL prints phases, targets and facts, with a floor for each way to write. It leaves nothing."""
+    monkeypatch.setattr(plan, "QUICK", BRIEF)
     server = cluster().format(name="postgres")
     ran = pathbook("bench", "--quick", "--database", server)
     assert ran.code == 0, ran.err

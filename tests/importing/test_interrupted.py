@@ -15,13 +15,13 @@ from pathbook.client import Client
 from tests.importing.sheets import BOOK, GIN, RUM, Import, events, parse_summary, sold, write
 from tests.services.process import ServerProcess, served
 
-ROWS: Final = 6_000
+ROWS: Final = 4_200
 """Enough rows that an import is not finished when a test sees that it has begun."""
 
 TABLES: Final = 3
 """How many tables the directory of tables has."""
 
-BEGUN_POSITION: Final = 1_000
+BEGUN_POSITION: Final = 600
 """A position at which an import has recorded some transfers, and is far from its end."""
 
 SECONDS: Final = 60

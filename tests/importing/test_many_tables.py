@@ -178,8 +178,8 @@ def test_rejected_rows_are_listed_with_their_table(
 @pytest.mark.parametrize(
     ("tables", "named"),
     [
-        pytest.param(["empty"], "holds no table: none of its files ends in .csv or .parquet", id="an empty directory"),
-        pytest.param(["sales", "2012-01.csv"], "would all be called '2012-01' in the book", id="two of one name"),
+        pytest.param(["empty"], "has no table: none of its files ends in .csv or .parquet", id="an empty directory"),
+        pytest.param(["sales", "2012-01.csv"], "would have the same name '2012-01' in the book", id="two of one name"),
         pytest.param(["sales", "other.csv"], "other.csv has no column 'bottles_sold'", id="a table of another kind"),
         pytest.param(["sales", "--source", "all"], "--source names a single table", id="one name for several"),
         pytest.param([], "Missing argument", id="no table"),

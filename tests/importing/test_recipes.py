@@ -81,7 +81,7 @@ def test_a_recipe_names_its_columns_once() -> None:
         pytest.param('quantity = "count"', 'quantity = "count"\nencoding = "utf-9"', "utf-9", id="no encoding"),
         pytest.param('quantity = "count"', 'quantity = "count"\ndecimal_mark = ";"', '",", "."', id="no decimal mark"),
         pytest.param('quantity = "count"', 'quantity = "count"\ndelimiter = "ab"', '"\\t"', id="no delimiter"),
-        pytest.param("[date]", 'thousands_mark = "."\n[date]', "decimal_mark, too", id="one mark for two things"),
+        pytest.param("[date]", 'thousands_mark = "."\n[date]', "also the decimal_mark", id="one mark for two things"),
         pytest.param("[date]", "[date", "Expected", id="no TOML"),
     ],
 )  # fmt: skip
@@ -118,7 +118,7 @@ def test_the_error_of_a_wrong_recipe_lists_valid_values(old: str, new: str, vali
 def test_two_movements_cannot_share_a_name() -> None:
     """A movement's name is part of its request id, so it must be unique."""
     again = RECIPE[RECIPE.index("[[movements]]") :]
-    with pytest.raises(RecipeError, match="'sold' stands twice"):
+    with pytest.raises(RecipeError, match="'sold' is used twice"):
         parse_recipe((RECIPE + again).encode(), "mine")
 
 

@@ -68,7 +68,7 @@ def test_a_lot_does_not_grow_after_its_first_import(tmp_path: Path, imported: Im
     assert imported(march, recipe=str(recipe)).accepted == 1
     summary = imported(april, recipe=str(recipe), exits=1)
     assert summary.rejected_rows() == {1: "STOCK_TOO_SMALL", 2: "STOCK_TOO_SMALL"}
-    assert ["as large as what its first import sold" in each.reason for each in summary.rejections] == [
+    assert ["The first import of a lot sets its size" in each.reason for each in summary.rejections] == [
         True,
         False,
     ]

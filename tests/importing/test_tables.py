@@ -81,7 +81,7 @@ def test_a_table_without_the_columns_is_refused(
 
 def test_a_table_in_another_encoding_is_refused(tmp_path: Path, recipe: Recipe) -> None:
     """Bytes that are not text in the recipe's encoding are an error that names the key to set."""
-    with pytest.raises(TableError, match="by the key encoding"):
+    with pytest.raises(TableError, match="Set its encoding in the recipe"):
         rows(tmp_path, recipe, f"{HEADER}\n{CELLS.replace('Proximo', '王小明')}\n", "gb18030")
 
 
@@ -114,7 +114,7 @@ def test_a_damaged_parquet_file_is_refused(tmp_path: Path, recipe: Recipe) -> No
     """A damaged Parquet file is an error that names the file."""
     path = tmp_path / "table.parquet"
     path.write_bytes(b"no parquet at all")
-    with pytest.raises(TableError, match=r"table\.parquet is not a sound Parquet file"):
+    with pytest.raises(TableError, match=r"table\.parquet is not a valid Parquet file"):
         next(read_rows(path, recipe))
 
 

@@ -1,7 +1,8 @@
 """Every bad input is refused by name, and writes nothing."""
 
 import datetime
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import grpc
@@ -10,6 +11,8 @@ from grpc import StatusCode
 
 from pathbook.client import Client, RefusedError, select
 from pathbook.ledger.serials import parse_book_key, print_serial
+from pathbook.services.run.in_thread import running
+from pathbook.services.run.settings import Settings
 from pathbook.services.storage import KEY_FILE
 from pathbook.services.translate.pages import AfterName, print_token
 from pathbook.v1 import events_pb2, events_pb2_grpc, paths_pb2, paths_pb2_grpc
@@ -35,6 +38,8 @@ EXISTS, FORBIDDEN, STATE = (
 
 Ask = Callable[[Client], object]
 
+BOOKS = itertools.count(1)
+
 
 def give(
     units: Selection, price: tuple[int, str] = (15_000, "CNY"), giver: str = "acme", receiver: str = "ann"
@@ -53,6 +58,20 @@ def code_of(client: Client, number: int) -> str:
 def mistyped(code: str) -> str:
     """Return a code with one wrong character."""
     return code[:-2] + ("0" if code[-2] != "0" else "1") + code[-1]
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where a server of many books is called: of each input that is refused, one."""
+    with running(Settings(data=tmp_path_factory.mktemp("data"), listen="127.0.0.1:0")) as port:
+        yield f"127.0.0.1:{port}"
+
+
+@pytest.fixture
+def own(shared: str) -> Iterator[Client]:
+    """A client of a new book."""
+    with Client(shared, book=f"masks-{next(BOOKS)}", retry_seconds=0) as client:
+        yield client
 
 
 def of_another_book(client: Client) -> str:
@@ -257,17 +276,17 @@ def of_another_book(client: Client) -> str:
         ),
     ],
 )
-def test_bad_input_is_refused_by_name(client: Client, reason: str, code: StatusCode, ask: Ask) -> None:
+def test_bad_input_is_refused_by_name(own: Client, reason: str, code: StatusCode, ask: Ask) -> None:
     """The refusal has its reason and its status code, and the book does not change."""
-    begin(client)
-    client.offer_transfer(giver="acme", receiver="ann", units=boxes(10, 19), unit_price=yuan(150))
-    give(boxes(20, 20), receiver="corner")(client)
-    client.sell_units(seller="corner", consumer="eve", units=boxes(20, 20), unit_price=yuan(300))
-    head = client.get_head().position
+    begin(own)
+    own.offer_transfer(giver="acme", receiver="ann", units=boxes(10, 19), unit_price=yuan(150))
+    give(boxes(20, 20), receiver="corner")(own)
+    own.sell_units(seller="corner", consumer="eve", units=boxes(20, 20), unit_price=yuan(300))
+    head = own.get_head().position
     with refused(reason, code):
-        ask(client)
+        ask(own)
     accepted_before = reason == "TRANSFER_ANSWERED"
-    assert client.get_head().position == head + accepted_before
+    assert own.get_head().position == head + accepted_before
 
 
 @pytest.mark.parametrize(

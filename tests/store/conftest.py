@@ -40,7 +40,7 @@ def stream(connect: Callable[[Purpose], Engine]) -> Iterator[Stream]:
     stream.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def long_book() -> SyntheticBook:
     """A book that is long enough to be interrupted often."""
     return SyntheticBook(1, 2_000)

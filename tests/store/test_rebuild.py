@@ -20,6 +20,12 @@ from tests.projections.synthetic import SyntheticBook
 from tests.store.follower_process import Connect, child, kill_after, rows_at_once, rows_of
 
 
+@pytest.fixture(scope="module")
+def large_book() -> SyntheticBook:
+    """A book of which a third is larger than what lies ready between two processes."""
+    return SyntheticBook(11, 20_000)
+
+
 @pytest.fixture
 def always_with_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     """Use the rebuild worker even for a short log, and wait for it after the first events."""
@@ -136,11 +142,14 @@ def test_a_rebuild_goes_on_without_its_worker(
 
 @pytest.mark.usefixtures("always_with_worker")
 def test_a_rebuild_goes_on_after_a_partial_message_of_its_worker(
-    stream: Stream, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    large_book: SyntheticBook,
+    stream: Stream,
+    connect: Connect,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A group that was sent only in part, because it is larger than the pipe, is ignored."""
-    book = SyntheticBook(11, 30_000)
-    stream.append("book", 0, book.entries)
+    stream.append("book", 0, large_book.entries)
     views, killed = connect("views"), []
     write = Follower._write_group
 
@@ -154,7 +163,7 @@ def test_a_rebuild_goes_on_after_a_partial_message_of_its_worker(
         return written
 
     monkeypatch.setattr(Follower, "_write_group", write_and_kill)
-    Follower(stream, views, len(book.entries) // 3).rebuild()
+    Follower(stream, views, len(large_book.entries) // 3).rebuild()
     assert len(killed) == 1
     assert rows_of(views) == rows_at_once(stream, tmp_path)
 

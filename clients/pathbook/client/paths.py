@@ -34,9 +34,9 @@ class Paths(Caller):
 
         Returns:
             A response with ``unit``, ``serial``, ``product``, ``batch``; ``run`` (``owner``, ``custodian``,
-            ``state``, ``sscc``); and ``steps`` in order, each with ``kind``, ``giver``, ``receiver``, their tiers
-            and authorizations, ``unit_price``, ``occurred_at``, ``recorded_at``, ``position``, and ``event``, the
-            stored bytes.
+            ``state``, ``sscc``); and ``steps`` in order, each with ``kind``, ``giver``, ``receiver``, ``terms``
+            (price of a unit, tiers, authorizations, delivery), ``price_paid`` by a consumer, ``occurred_at``,
+            ``recorded_at``, ``position``, and ``event``, the stored bytes.
 
         Raises:
             RefusedError: BATCH_UNKNOWN, RANGE_BEYOND_BATCH; CODE_MALFORMED, CODE_CHECK_CHARACTER,

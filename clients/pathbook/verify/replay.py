@@ -83,9 +83,10 @@ def _next(
     except MalformedEventError as error:
         raise ContradictionError(str(error)) from error
     if steps and recorded.position <= steps[-1].recorded.position:
-        raise ContradictionError(f"{where} comes after position {steps[-1].recorded.position}")
+        last = steps[-1].recorded.position
+        raise ContradictionError(f"{where} is listed after position {last}, but positions must increase")
     if steps and recorded.recorded_at < steps[-1].recorded.recorded_at:
-        raise ContradictionError(f"{where} was recorded before the step before it")
+        raise ContradictionError(f"{where} was recorded earlier than the step before it")
     event = recorded.event
     if not isinstance(event, RunEvent):
         raise ContradictionError(f"{where} does not concern this unit")

@@ -47,7 +47,7 @@ class Movement(msgspec.Struct, frozen=True, gc=False):
 class Step(msgspec.Struct, frozen=True, gc=False):
     """One event of a unit's past: what it did to the unit, and the state of the unit after it.
 
-    ``corrected`` marks a step that was reversed later, and its reversal. ``data`` is the event as stored and hashed.
+    ``corrected`` marks a step that a reversal undid, and the reversal. ``data`` is the event as stored and hashed.
     ``head`` is the hash of the unit's past up to this event.
     """
 

@@ -63,9 +63,8 @@ _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 # a browser removes "." and ".." from the path of a link
 _LOT = re.compile(rf'(?!\.{{1,2}}$)[!"%-?A-Z_a-z]{{1,{MAX_LOT}}}')
 _SSCC = re.compile(r"[0-9]{18}")
-_REQUEST_ID = re.compile(
-    rf"[!-}}](?:[ -~]{{0,{MAX_REQUEST_ID - 2}}}[!-~])?"
-)  # the first and the last are no blanks
+# the first and the last character are not blank, and the first is not WRITER_PREFIX
+_REQUEST_ID = re.compile(rf"[!-}}](?:[ -~]{{0,{MAX_REQUEST_ID - 2}}}[!-~])?")
 
 
 class Money(msgspec.Struct, frozen=True, gc=False):

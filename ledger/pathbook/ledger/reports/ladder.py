@@ -30,7 +30,7 @@ class LadderChanges:
 
     def add(self, event: Event) -> None:
         """Count the units of an event. Units that go back are subtracted at the tier and price of their terms."""
-        match event:  # the commonest kind comes first, because match tries its cases in turn
+        match event:  # the most frequent kinds come first, because a match tries its cases in turn
             case events.TransferRecorded() | events.UnitsSold() | events.TransferAccepted():
                 self._count(event.terms, 1)
             case events.TransferReversed():

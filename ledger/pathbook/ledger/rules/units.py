@@ -174,7 +174,7 @@ def packed_units(state: State, case: Case) -> Ranges:
 
 
 def outermost_cases(state: State, ranges: Ranges) -> dict[str, UnitRange]:
-    """Return the outermost cases that hold any of the units, each with one of the ranges that it holds units of."""
+    """Return the outermost cases that hold any of the units, each with a range that has units in the case."""
     found: dict[str, UnitRange] = {}
     for part in ranges:
         batch = state.batches[part.batch]

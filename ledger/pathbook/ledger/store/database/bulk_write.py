@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from operator import itemgetter
 from typing import TypeAlias
 
@@ -17,17 +18,17 @@ from sqlalchemy import (
     Update,
     bindparam,
     func,
-    make_url,
     null,
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from pathbook.ledger.store.database.fast_read import psycopg_dialect
+
 Write: TypeAlias = Insert | Update | Delete
 Columns: TypeAlias = dict[str, ColumnElement[object]]
 Row: TypeAlias = tuple[object, ...]
 
-_PSYCOPG = make_url("postgresql+psycopg://").get_dialect()()
 _PREFIX = "key_"  # before parameters, because SQLAlchemy reserves the bare names of the columns
 
 
@@ -42,18 +43,11 @@ class Statement:
     def __init__(
         self, table: Table, fields: Sequence[str], write: Callable[[Columns], Write], *, key_length: int = 0
     ) -> None:
-        """Prepare the statement that `write` returns for the columns of the rows.
+        """Keep the statement that `write` returns for the columns of the rows.
 
         If `key_length` is given, then of rows that share so many first fields only the last one is written.
         """
         self._table, self._fields, self._write, self._key_length = table, fields, write, key_length
-        columns: Columns = {name: bindparam(_PREFIX + name) for name in ["book", *fields]}
-        compiled = write(columns).compile(dialect=sqlite.dialect())
-        placeholders = [name.removeprefix(_PREFIX) for name in compiled.positiontup or ()]
-        self._sql = str(compiled)
-        names = ["book", *fields]
-        self._reorder = None if placeholders == names else itemgetter(*map(names.index, placeholders))
-        self._arrays_sql = self._compile_arrays()
 
     def execute(self, connection: Connection, book: str, rows: Iterable[Row]) -> None:
         """Execute the statement for each row. Without rows it does nothing."""
@@ -61,26 +55,39 @@ class Statement:
             self._execute_arrays(connection, book, list(rows))
             return
         parameters = [(book, *row) for row in rows]
-        if self._reorder is not None:
-            parameters = list(map(self._reorder, parameters))
-        if parameters:
-            connection.exec_driver_sql(self._sql, parameters)
+        if not parameters:
+            return
+        sql, reorder = self._row_by_row
+        if reorder is not None:
+            parameters = list(map(reorder, parameters))
+        connection.exec_driver_sql(sql, parameters)
 
     def _execute_arrays(self, connection: Connection, book: str, rows: list[Row]) -> None:
         if self._key_length:
             rows = list({row[: self._key_length]: row for row in rows}.values())
         if rows:
             columns = dict(zip(self._fields, map(list, zip(*rows, strict=True)), strict=True))
-            connection.exec_driver_sql(self._arrays_sql, {"book": book, **columns})
+            connection.exec_driver_sql(self._with_arrays, {"book": book, **columns})
 
-    def _compile_arrays(self) -> str:
+    @cached_property
+    def _row_by_row(self) -> tuple[str, "itemgetter[Row] | None"]:
+        """The statement for SQLite, and how a row is reordered for it. It is compiled when it is first needed."""
+        names = ["book", *self._fields]
+        columns: Columns = {name: bindparam(_PREFIX + name) for name in names}
+        compiled = self._write(columns).compile(dialect=sqlite.dialect())
+        placeholders = [name.removeprefix(_PREFIX) for name in compiled.positiontup or ()]
+        return str(compiled), None if placeholders == names else itemgetter(*map(names.index, placeholders))
+
+    @cached_property
+    def _with_arrays(self) -> str:
+        """The statement for PostgreSQL. It is compiled when it is first needed."""
         book: ColumnElement[object] = bindparam("book", type_=self._table.c.book.type)
         columns: Columns = {"book": book}
         if self._fields:
             arrays = [bindparam(name, type_=ARRAY(self._table.c[name].type)) for name in self._fields]
             rows = func.unnest(*arrays).table_valued(*self._fields).render_derived("given")
             columns.update({name: rows.c[name] for name in self._fields})
-        sql = str(self._write(columns).compile(dialect=_PSYCOPG))
+        sql = str(self._write(columns).compile(dialect=psycopg_dialect()))
         return re.sub(r"%\((\w+)\)s", r"%(\1)b", sql)  # binary arrays are twice as fast to write and to read
 
 

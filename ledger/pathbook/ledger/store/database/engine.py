@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Literal
 
 import sqlalchemy
-from psycopg.pq import Conninfo
 from sqlalchemy import URL, Connection, Engine, MetaData
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.schema import CreateSchema
@@ -179,6 +178,8 @@ def _enlarge_caches(connection: sqlite3.Connection, _entry: ConnectionPoolEntry)
 
 
 def _open_postgresql(url: URL, purpose: Purpose, *, by_keys: bool = True) -> Engine:
+    from psycopg.pq import Conninfo  # noqa: PLC0415 -- takes a moment, and books in files have no need of it
+
     settings = {
         "search_path": SCHEMAS[purpose],
         "lock_timeout": f"{SQLITE_BUSY_TIMEOUT_S}s",

@@ -7,12 +7,9 @@ from functools import cache
 from types import TracebackType
 from typing import Final, Self, TypeAlias, TypeVarTuple
 
-import psycopg
 import sqlalchemy
-from psycopg.types.numeric import Int8BinaryDumper
-from sqlalchemy import Dialect, Engine, Select, SelectBase
+from sqlalchemy import Dialect, Engine, Select, SelectBase, make_url
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import DBAPIError
 
@@ -21,10 +18,7 @@ Parameters: TypeAlias = Mapping[str, object]
 
 _Columns = TypeVarTuple("_Columns")
 
-_DIALECTS: Final[dict[str, Dialect]] = {
-    "sqlite": sqlite.dialect(paramstyle="named"),
-    "postgresql": PGDialect_psycopg(),  # type: ignore[no-untyped-call] # SQLAlchemy gives it no types
-}
+_SQLITE: Final = sqlite.dialect(paramstyle="named")
 _BEGIN: Final = {"sqlite": "BEGIN", "postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}
 
 
@@ -120,6 +114,9 @@ class Reader:
 
 def _cursor_of_postgresql(connection: DBAPIConnection) -> DBAPICursor:
     """Return a cursor that begins no transactions by itself, and receives rows in binary form."""
+    import psycopg  # noqa: PLC0415 - it takes a moment to load, and books in files do not need it
+    from psycopg.types.numeric import Int8BinaryDumper  # noqa: PLC0415 - as above
+
     assert isinstance(connection, psycopg.Connection), connection
     connection.autocommit = True
     cursor = connection.cursor(binary=True)
@@ -130,7 +127,13 @@ def _cursor_of_postgresql(connection: DBAPIConnection) -> DBAPICursor:
 
 
 @cache
+def psycopg_dialect() -> Dialect:
+    """Return SQLAlchemy's dialect for PostgreSQL. It takes a moment to load, so it is loaded when first needed."""
+    return make_url("postgresql+psycopg://").get_dialect()()
+
+
+@cache
 def _compile(lookup: SelectBase, kind: str) -> tuple[str, Parameters]:
     """Return a lookup in the SQL of a kind of database, with the parameters that never change."""
-    compiled = lookup.compile(dialect=_DIALECTS[kind])
+    compiled = lookup.compile(dialect=_SQLITE if kind == "sqlite" else psycopg_dialect())
     return str(compiled), {name: value for name, value in compiled.params.items() if value is not None}

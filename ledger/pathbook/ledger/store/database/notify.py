@@ -2,12 +2,15 @@
 
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
 
-import psycopg
 import sqlalchemy
 import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
+
+if TYPE_CHECKING:  # it takes a moment to load, and books in files do not need it
+    import psycopg
 
 POLL_INTERVAL_S = 0.2
 """How late at most a process notices a write of another process if the database sends no notifications."""
@@ -61,7 +64,7 @@ class NotificationListener:
                     self._on_notification(ALL_BOOKS)  # earlier writes sent no notification to this connection
                     self._forward_notifications(connection)
                     connection.detach()  # a connection that listens must not return to the pool
-            except (SQLAlchemyError, psycopg.Error) as error:
+            except (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error) as error:
                 _LOG.warning(
                     "lost the database connection for notifications",
                     error=str(error),
@@ -70,8 +73,7 @@ class NotificationListener:
                 self._closing.wait(RECONNECT_DELAY_S)
 
     def _forward_notifications(self, connection: Connection) -> None:
-        driver = connection.connection.driver_connection
-        assert isinstance(driver, psycopg.Connection), driver
+        driver = cast("psycopg.Connection[object]", connection.connection.driver_connection)
         while not self._closing.is_set():
             for notification in driver.notifies(timeout=LISTEN_INTERVAL_S):
                 self._on_notification(notification.payload)
