@@ -252,9 +252,7 @@ def test_a_type_checker_knows_what_the_client_answers(alone: Environment, tmp_pa
     done = subprocess.run(
         [*mypy, *options], cwd=alone.user, env={}, capture_output=True, text=True, check=False
     )
-    said = re.sub(
-        r'; maybe "\w+"\?', "", done.stdout
-    )  # what else may be meant is guessed anew by each version
+    said = re.sub(r'; maybe "\w+"\?', "", done.stdout)  # each version of mypy guesses differently
     assert said.splitlines()[:-1] == [
         'program.py:6: note: Revealed type is "pathbook.v1.transfers_pb2.RecordTransferResponse"',
         'program.py:7: note: Revealed type is "pathbook.v1.paths_pb2.GetPathResponse"',
