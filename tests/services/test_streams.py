@@ -174,18 +174,18 @@ def test_a_read_does_not_wait_forever_for_lagging_views(
     """A read that needs a position the views do not reach in time is refused as behind."""
     begin(client)
     monkeypatch.setattr(gateway, "VIEWS_WAIT_TIMEOUT_S", 0.05)
-    monkeypatch.setattr(Follower, "catch_up", lambda *_: 0)
+    monkeypatch.setattr(Follower, "catch_up", lambda *_, **__: 0)
     client.register_party("zoe", PARTY_KIND_AGENT)
     with refused("VIEWS_BEHIND", StatusCode.DEADLINE_EXCEEDED):
         client.get_party("zoe")
 
 
-def broken(*_: object) -> int:
+def broken(*_: object, **__: object) -> int:
     """Fail like views that cannot be updated."""
     raise RuntimeError("no space left for views")
 
 
-def stalled(*_: object) -> int:
+def stalled(*_: object, **__: object) -> int:
     """Make no progress, like views that are being rebuilt or that no follower updates."""
     return 0
 
@@ -212,7 +212,7 @@ def test_reads_are_refused_while_the_views_are_rebuilt(
 ) -> None:
     """Reads from the views are refused during a rebuild, and the log can still be read."""
     begin(client)
-    monkeypatch.setattr(Follower, "catch_up", lambda *_: 0)
+    monkeypatch.setattr(Follower, "catch_up", lambda *_, **__: 0)
     directory = Storage(data, now)
     with contextlib.closing(directory):
         directory.follower.rebuild()

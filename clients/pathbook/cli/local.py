@@ -18,7 +18,7 @@ from pathbook.ledger.serials import BookKey, print_book_key
 
 try:
     from pathbook.services.clock import now
-    from pathbook.services.run.follower_process import carry
+    from pathbook.services.run.follower_process import update_views
     from pathbook.services.run.in_thread import running
     from pathbook.services.run.logs import configure_log
     from pathbook.services.run.serve import serve as serve_until_told
@@ -101,7 +101,7 @@ def follow(books: Books) -> None:
     settings = _settings(books)
     configure_log(logging.INFO)
     with _opening(settings), stopping() as stop:
-        carry(settings, told=stop)
+        update_views(settings, stop)
 
 
 def rebuild(books: Books, progress: Callable[[int, int], None]) -> tuple[str, int]:

@@ -26,12 +26,12 @@ LAG_WARNING_EVENTS: Final = 4 * GROUP_MAX_EVENTS
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 
-def carry(settings: Settings, told: threading.Event, ready: Callable[[], None] = lambda: None) -> None:
-    """Update the views of all books until ``told`` is set.
+def update_views(settings: Settings, stop: threading.Event, ready: Callable[[], None] = lambda: None) -> None:
+    """Update the views of all books until ``stop`` is set.
 
     Args:
         settings: where the books are.
-        told: set when the process is told to stop.
+        stop: set when the process must stop.
         ready: called when the books are open.
 
     Raises: as pathbook.services.storage.Storage.
@@ -42,7 +42,7 @@ def carry(settings: Settings, told: threading.Event, ready: Callable[[], None] =
     with contextlib.closing(storage):
         _LOG.info("following", place=settings.place)
         ready()
-        _log_lag(storage, told)
+        _log_lag(storage, stop)
         _LOG.info("stopping")
     _LOG.info("stopped")
 

@@ -16,7 +16,7 @@ import structlog
 
 from pathbook.ledger.gc_tuning import collect_rarely
 from pathbook.services.clock import now
-from pathbook.services.run.follower_process import carry
+from pathbook.services.run.follower_process import update_views
 from pathbook.services.run.in_thread import running
 from pathbook.services.run.logs import configure_log
 from pathbook.services.run.ports import reserved
@@ -174,7 +174,7 @@ def _serve(settings: Settings, name: str, connection: Connection) -> None:
 def _follow(settings: Settings, name: str, connection: Connection) -> None:
     """Run the follower."""
     with _child(name), stopping() as stop:
-        carry(settings, stop, lambda: connection.send(None))
+        update_views(settings, stop, lambda: connection.send(None))
 
 
 @contextlib.contextmanager
