@@ -168,15 +168,23 @@ def test_a_stopping_server_ends_subscriptions_with_a_reason(data: Path) -> None:
                 next(batches)
 
 
+def stall_views(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the views reach the head, and stay there."""
+    until = time.monotonic() + PATIENCE
+    while (head := client.get_head()).views_position < head.position:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    monkeypatch.setattr(Follower, "catch_up", stalled)
+    time.sleep(0.2)  # a catch_up that began before it was replaced ends as soon as it finds no more events
+
+
 def test_a_read_does_not_wait_forever_for_lagging_views(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A read that needs a position the views do not reach in time is refused as behind."""
     begin(client)
-    client.get_party("corner")
     monkeypatch.setattr(gateway, "VIEWS_WAIT_TIMEOUT_S", 0.05)
-    monkeypatch.setattr(Follower, "catch_up", stalled)
-    time.sleep(0.2)  # a catch_up that began before it was replaced ends as soon as it finds no more events
+    stall_views(client, monkeypatch)
     client.register_party("zoe", PARTY_KIND_AGENT)
     with refused("VIEWS_BEHIND", StatusCode.DEADLINE_EXCEEDED):
         client.get_party("zoe")
@@ -214,9 +222,7 @@ def test_reads_are_refused_while_the_views_are_rebuilt(
 ) -> None:
     """Reads from the views are refused during a rebuild, and the log can still be read."""
     begin(client)
-    client.get_party("corner")
-    monkeypatch.setattr(Follower, "catch_up", stalled)
-    time.sleep(0.2)  # as above
+    stall_views(client, monkeypatch)
     directory = Storage(data, now)
     with contextlib.closing(directory):
         directory.follower.rebuild()
