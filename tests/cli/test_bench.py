@@ -120,7 +120,7 @@ def test_books_of_the_user_are_not_used(tmp_path: Path, monkeypatch: pytest.Monk
     nowhere = "postgresql+psycopg://stranger:secret@127.0.0.1:1/books"
     ran = pathbook("bench", "--quick", "--database", nowhere)
     assert (ran.code, ran.out) == (4, "")
-    assert "a role that may make databases" in ran.err
+    assert "a role that may create databases" in ran.err
     assert "secret" not in ran.err
     monkeypatch.setenv("PATHBOOK_DATABASE", nowhere)
     assert pathbook("bench", "--quick") == ran
