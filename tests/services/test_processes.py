@@ -1,5 +1,6 @@
 """Servers that share a port, and who projects their views: each is killed, and nothing is lost, nothing doubled."""
 
+import gc
 import threading
 import time
 from collections import Counter
@@ -252,6 +253,8 @@ def test_writing_waits_for_views_and_then_says_so(tmp_path: Path, monkeypatch: p
             assert requests(client)[6:] == [f"box {box}" for box in range(6)]
 
 
+# When the first call that fails closes all connections, one in use elsewhere is left to the garbage collector.
+@pytest.mark.filterwarnings("ignore:.* was deleted while still open:ResourceWarning")
 def test_a_database_that_was_away_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where PostgreSQL cuts its connections, calls are told to try again, and the client does."""
     for module, name in (
@@ -276,6 +279,7 @@ def test_a_database_that_was_away_loses_nothing(tmp_path: Path, monkeypatch: pyt
             give(client, box)
             assert owned(client) == box + 1
         assert requests(client)[6:] == [f"box {box}" for box in range(30)]
+    gc.collect()  # here, where that is expected, and not amid another test
     drop_database(url)
 
 
