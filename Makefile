@@ -46,7 +46,7 @@ clean: ## remove everything that make and the tools created
 
 # A stamp file says what the virtual environment has, so that a second run installs nothing.
 $(VENV)/installed: pyproject.toml
-	$(call install,.)
+	$(call install,.[server])
 	@touch $@
 
 $(VENV)/installed-dev: pyproject.toml

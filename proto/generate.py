@@ -1,7 +1,7 @@
-"""Writes the Python beside the contract: messages, stubs, and the types of both.
+"""Generates the Python code of the contract: messages, stubs, and the types of both.
 
-`python proto/generate.py` makes what is generated equal to the .proto files; with `--check` it changes
-nothing, names what differs and exits 1.
+`python proto/generate.py` writes the generated files again from the .proto files. With `--check` it changes nothing:
+it names the files that differ, and exits 1 if there are any.
 """
 
 import re
@@ -17,10 +17,10 @@ SERVICE = re.compile(r"^service \w+", re.MULTILINE)
 
 
 def generate(target: Path) -> None:
-    """Generate all Python of the contract below a directory.
+    """Generate all Python code of the contract in a directory.
 
     Raises:
-        subprocess.CalledProcessError: the contract does not compile; the compiler has said why.
+        subprocess.CalledProcessError: the contract does not compile. The compiler has printed the reason.
     """
     contract = sorted((ROOT / CONTRACT).glob("*.proto"))
     compile_contract(contract, [f"--python_out={target}", f"--mypy_out=quiet:{target}"])
@@ -40,7 +40,7 @@ def compile_contract(protos: list[Path], outputs: list[str]) -> None:
 
 
 def generated(root: Path) -> dict[Path, bytes]:
-    """Read what is generated below a directory, by path from there."""
+    """Return the generated files in a directory, by their path from there."""
     return {path.relative_to(root): path.read_bytes() for path in (root / CONTRACT).glob("*_pb2*.py*")}
 
 
@@ -52,18 +52,18 @@ def main(arguments: list[str]) -> int:
         return 2
     with tempfile.TemporaryDirectory() as scratch:
         generate(Path(scratch))
-        wanted = generated(Path(scratch))
+        fresh = generated(Path(scratch))
     present = generated(ROOT)
-    differing = [path for path in sorted(wanted | present) if wanted.get(path) != present.get(path)]
+    differing = [path for path in sorted(fresh | present) if fresh.get(path) != present.get(path)]
     for path in differing:
         print(f"{path} {'differs from the contract: run `make proto`' if check else 'is rewritten'}")
         if not check:
-            write(ROOT / path, wanted.get(path))
+            write(ROOT / path, fresh.get(path))
     return 1 if check and differing else 0
 
 
 def write(path: Path, content: bytes | None) -> None:
-    """Write a generated file, or remove it where the contract no longer asks for it."""
+    """Write a generated file, or remove it if the contract no longer needs it."""
     if content is None:
         path.unlink()
     else:

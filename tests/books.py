@@ -1,4 +1,4 @@
-"""A store in a directory, opened as a server opens it, and the beginning of a book of masks."""
+"""Opens books as a server opens them, and holds the commands that begin a book of masks."""
 
 import contextlib
 import datetime
@@ -23,13 +23,12 @@ from tests.scenario import MASK, NOON
 PATIENCE = 60.0
 """How long (seconds) a test waits for anything before it fails."""
 
-
 DATABASE_FILE = "database"
-"""Holds, in a directory of books that are not in it, the URL of the database they are in."""
+"""The file in a place that holds the URL of the database, when the books are not in the place itself."""
 
 
 def url(place: Path, purpose: Purpose) -> str:
-    """Say where the books of a place are."""
+    """Return the URL of the database that holds the books of a place."""
     named = place / DATABASE_FILE
     return named.read_text("utf-8") if named.exists() else f"sqlite:///{place}/{purpose}.sqlite"
 
@@ -40,7 +39,7 @@ def engine(place: Path, purpose: Purpose) -> Engine:
 
 
 def wait_beyond(stream: Stream, book: str, position: int) -> int:
-    """Wait until a book is beyond a position, and return its head; a test that waits for too long fails."""
+    """Wait until a book has events after a position, and return its head; fail if that takes too long."""
     until = time.monotonic() + PATIENCE
     while (head := stream.head(book)) <= position:
         assert time.monotonic() < until, (book, head, position)
@@ -55,29 +54,32 @@ class Clock:
         self.now = now
 
     def __call__(self) -> int:
-        """Tell the time."""
+        """Return the time."""
         return self.now
 
 
-class HeldClock(Clock):
-    """A clock that can be held: the writer asks it once in each turn, and waits. ``asked`` says how often it did."""
+class PausableClock(Clock):
+    """A clock that a test can pause: the writer reads it once in each turn, and waits while it is paused.
+
+    ``reads`` counts how often it was read.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked = 0
-        self.goes = threading.Event()
-        self.goes.set()
+        self.reads = 0
+        self.running = threading.Event()
+        self.running.set()
 
     def __call__(self) -> int:
-        """Tell the time, when it goes."""
-        self.asked += 1
-        assert self.goes.wait(PATIENCE)
+        """Return the time once the clock runs."""
+        self.reads += 1
+        assert self.running.wait(PATIENCE)
         return self.now
 
 
 @contextlib.contextmanager
 def library(place: Path, clock: Clock | None = None, *, follow: bool = True) -> Iterator[Books]:
-    """Open the store of a place as a server does, perhaps with views that nobody projects on."""
+    """Open the books of a place as a server does; with ``follow=False`` the views are not updated."""
     events, views = engine(place, "events"), engine(place, "views")
     stream = Stream(events)
     follower = Follower(stream, views)
@@ -97,7 +99,7 @@ def library(place: Path, clock: Clock | None = None, *, follow: bool = True) -> 
 
 
 def ask(opened: Books, *commands: Command) -> list[Outcome]:
-    """Submit commands as one, and return what came of each."""
+    """Submit commands as one submission to the book of masks, and return the outcome of each."""
     return opened.submit("masks", commands).result(PATIENCE)
 
 
@@ -119,7 +121,7 @@ BEGINNING: tuple[Command, ...] = (
 
 
 def record(name: str, count: int = 1) -> RecordTransfer:
-    """Return a transfer of so many units from acme to ann."""
+    """Return the command that records a transfer of ``count`` units from acme to ann."""
     return RecordTransfer(
         request_id=name,
         giver="acme",
@@ -130,15 +132,15 @@ def record(name: str, count: int = 1) -> RecordTransfer:
 
 
 def positions(outcomes: list[Outcome]) -> list[int]:
-    """Return where each of some accepted commands stands."""
+    """Return the positions of outcomes, all of which must be accepted."""
     assert all(isinstance(item, Answer) for item in outcomes), outcomes
     return [item.recorded.position for item in outcomes if isinstance(item, Answer)]
 
 
-def follower_stands_at(directory: Path, position: int) -> None:
-    """Carry the views of a directory to a position."""
-    events = engine(directory, "events")
-    views = engine(directory, "views")
+def update_views(place: Path, position: int) -> None:
+    """Update the views of a place to the head of the book, which must be this position."""
+    events = engine(place, "events")
+    views = engine(place, "views")
     assert Follower(Stream(events), views).catch_up("masks") == position
     events.dispose()
     views.dispose()

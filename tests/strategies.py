@@ -1,6 +1,6 @@
-"""Hypothesis strategies: events of every kind within the limits of ``values``, and what they are made of.
+"""Hypothesis strategies for events of every kind, and for their fields, within the limits of ``values``.
 
-Each event is valid alone. Several in a row are no history: nobody checks that a giver ever owned the units.
+Each event is valid alone. Several in a row are no history: a giver may never have owned the units.
 """
 
 import string
@@ -43,7 +43,7 @@ _CURRENCIES: Final = ["CNY", "EUR", "JPY", "USD"]
 
 
 def _digits(length: int) -> SearchStrategy[str]:
-    """Draw numbers of so many digits, the last of them a GS1 check digit."""
+    """Draw numbers of ``length`` digits, the last of which is a GS1 check digit."""
     bodies = st.text(string.digits, min_size=length - 1, max_size=length - 1)
     return bodies.map(lambda body: body + ean.calc_check_digit(body))
 
@@ -72,7 +72,7 @@ money: Final = st.builds(Money, st.integers(0, MAX_AMOUNT_MINOR), st.sampled_fro
 
 @st.composite
 def ranges(draw: st.DrawFn, batch: int | None = None) -> Ranges:
-    """Draw ranges of one batch or several, in order, none of which touch."""
+    """Draw ranges of one or several batches, in order and not adjacent."""
     numbers = st.integers(0, MAX_BATCH_SIZE)
     drawn: list[UnitRange] = []
     for number in sorted(draw(st.sets(batches, min_size=1, max_size=3))) if batch is None else [batch]:

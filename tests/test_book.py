@@ -1,4 +1,4 @@
-"""The write door: groups, repeats, cold starts, lapses, and writers that meet on one book."""
+"""The writer of a book: groups, repeated requests, cold starts, lapses, and several writers on one book."""
 
 import contextlib
 import itertools
@@ -27,18 +27,18 @@ from tests.books import (
     Clock,
     ask,
     engine,
-    follower_stands_at,
     library,
     positions,
     record,
+    update_views,
     wait_beyond,
 )
 from tests.rules.test_against_model import Model
 from tests.scenario import DAY, NOON
 
 
-def test_what_is_submitted_together_is_recorded_in_order_without_gaps(place: Path) -> None:
-    """Each command is decided on what those before it left, also within one group."""
+def test_commands_submitted_together_are_recorded_in_order_without_gaps(place: Path) -> None:
+    """Each command is decided on the state after the commands before it, also within one group."""
     with library(place) as opened:
         assert positions(ask(opened, *BEGINNING, record("5"), record("6"))) == [1, 2, 3, 4, 5, 6]
         refused, accepted = ask(opened, record("7", 10_000_000), record("8"))
@@ -48,8 +48,8 @@ def test_what_is_submitted_together_is_recorded_in_order_without_gaps(place: Pat
 
 
 @pytest.mark.parametrize("restart", [False, True])
-def test_a_repeated_request_gets_the_first_answer_and_does_nothing(place: Path, restart: bool) -> None:
-    """The same id and content answers as before; the same id with other content is refused; also after a restart."""
+def test_a_repeated_request_gets_the_first_answer_and_has_no_effect(place: Path, restart: bool) -> None:
+    """A repeat with the same content gets the first answer, and other content under the same id is refused."""
     with contextlib.ExitStack() as stack:
         opened = stack.enter_context(library(place))
         first = ask(opened, *BEGINNING, record("again", 5))
@@ -67,7 +67,7 @@ def test_a_repeated_request_gets_the_first_answer_and_does_nothing(place: Path, 
 
 
 def test_the_same_request_twice_in_one_group_is_recorded_once(place: Path) -> None:
-    """Not even what is not yet on disk is doubled."""
+    """A repeat is recognized even before the first request is on disk."""
     with library(place) as opened:
         ask(opened, *BEGINNING)
         one, two = ask(opened, record("x"), record("x"))
@@ -77,8 +77,8 @@ def test_the_same_request_twice_in_one_group_is_recorded_once(place: Path) -> No
         assert one.recorded == two.recorded
 
 
-def test_a_repeat_is_known_while_the_views_know_nothing_of_it(place: Path) -> None:
-    """What the views were not told yet is in memory, and not let go before they were."""
+def test_a_repeat_is_known_before_the_views_know_the_request(place: Path) -> None:
+    """Memory keeps the requests that the views do not know yet."""
     with library(place, follow=False) as opened:
         ask(opened, *BEGINNING)
         first = positions(ask(opened, record("x"), record("y")))
@@ -90,8 +90,8 @@ def test_a_repeat_is_known_while_the_views_know_nothing_of_it(place: Path) -> No
         assert positions(ask(opened, record("y"), record("x"))) == [6, 5]
 
 
-def test_a_repeat_is_known_while_the_views_are_made_anew(place: Path) -> None:
-    """Views that were dropped under a running writer make it wait, not forget."""
+def test_a_repeat_is_known_while_the_views_are_rebuilt(place: Path) -> None:
+    """A running writer whose views were dropped waits for the rebuild, and still recognizes repeats."""
 
     def interrupt(done: int, of: int) -> None:
         if done > of // 3:
@@ -116,7 +116,7 @@ def test_a_repeat_is_known_while_the_views_are_made_anew(place: Path) -> None:
 
 
 def test_the_books_clock_never_runs_backwards(place: Path) -> None:
-    """When the machine's clock is set back, events are stamped with the last time again."""
+    """When the machine's clock is set back, the next event gets the time of the last one."""
     clock = Clock()
     with library(place, clock) as opened:
         ask(opened, *BEGINNING)
@@ -128,7 +128,7 @@ def test_the_books_clock_never_runs_backwards(place: Path) -> None:
 
 @pytest.mark.parametrize("restart", [False, True])
 def test_an_offer_lapses_by_itself_at_its_deadline(place: Path, restart: bool) -> None:
-    """The writer ends it when its time has come, also when it was offered before a restart."""
+    """The writer ends an offer after its deadline, even if it was offered before a restart."""
     clock = Clock()
     offer = commands.OfferTransfer(
         request_id="5",
@@ -162,7 +162,7 @@ def test_an_offer_lapses_by_itself_at_its_deadline(place: Path, restart: bool) -
 
 
 def test_an_idle_book_lapses_offers_too(place: Path) -> None:
-    """Nobody has to write for an offer to end."""
+    """An offer ends without another command to the book."""
     clock = Clock()
     offer = commands.OfferTransfer(
         request_id="5",
@@ -180,10 +180,10 @@ def test_an_idle_book_lapses_offers_too(place: Path) -> None:
         events.dispose()
 
 
-def test_a_failing_command_does_not_take_its_neighbours_along(
+def test_a_failing_command_does_not_affect_other_submissions(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where deciding one submission breaks, it alone gets the error; the others are recorded."""
+    """An exception while one submission is decided reaches only that submission; the others are recorded."""
     with library(place) as opened:
         ask(opened, *BEGINNING)
 
@@ -199,8 +199,8 @@ def test_a_failing_command_does_not_take_its_neighbours_along(
         assert positions(waiting[2].result(PATIENCE)) == [6]
 
 
-def test_a_loose_case_moves_where_the_views_still_have_it_on_a_pallet(place: Path) -> None:
-    """What was unpacked behind the views' back is loose, though its pallet is not at hand."""
+def test_an_unpacked_case_moves_although_the_views_still_show_it_on_a_pallet(place: Path) -> None:
+    """A case is loose after its pallet is unpacked, although the views lag and the pallet is not loaded."""
     case, pallet = "106141412345678908", "106141412345678915"
     packing = (
         commands.PackCase(request_id="a", party="acme", sscc=case, units=Selection((UnitRange(1, 0, 9),))),
@@ -208,7 +208,7 @@ def test_a_loose_case_moves_where_the_views_still_have_it_on_a_pallet(place: Pat
     )
     with library(place) as opened:
         positions(ask(opened, *BEGINNING, *packing))
-        follower_stands_at(place, 6)
+        update_views(place, 6)
     with library(place, follow=False) as opened:
         positions(ask(opened, commands.UnpackCase(request_id="c", party="acme", sscc=pallet)))
     with library(place, follow=False) as opened:
@@ -216,8 +216,8 @@ def test_a_loose_case_moves_where_the_views_still_have_it_on_a_pallet(place: Pat
         assert positions(ask(opened, moved)) == [8]
 
 
-def test_a_refusal_knows_what_another_writer_did(place: Path) -> None:
-    """Who says no has looked whether the book went on without him."""
+def test_a_refusal_is_decided_on_what_other_writers_recorded(place: Path) -> None:
+    """A writer reads the events of other writers before it refuses a command."""
     bob = msgspec.structs.replace(record("x"), receiver="bob")
     with library(place) as one, library(place) as two:
         ask(one, *BEGINNING)
@@ -228,10 +228,10 @@ def test_a_refusal_knows_what_another_writer_did(place: Path) -> None:
         assert positions(ask(one, bob)) == [6]
 
 
-def test_a_return_may_span_more_transfers_than_one_statement_names(
+def test_a_return_may_span_more_transfers_than_one_statement_loads(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Units that came one by one go back in one return, after a cold start too."""
+    """Units that came in single transfers go back in one return, even after a cold start."""
     with library(place) as opened:
         positions(ask(opened, *BEGINNING, *(record(f"r{number}") for number in range(40))))
     monkeypatch.setattr(streams, "POSITIONS_PER_STATEMENT_MAX", 7)
@@ -242,14 +242,14 @@ def test_a_return_may_span_more_transfers_than_one_statement_names(
         ]
 
 
-def test_a_backup_that_is_put_back_is_the_book_again(place: Path) -> None:
-    """Views that know more than the log are made anew, and what was undone by that can be recorded."""
+def test_a_book_goes_on_from_a_restored_backup(place: Path) -> None:
+    """Views that know more than the restored log are rebuilt, and the lost units can be transferred again."""
     with library(place) as opened:
         ask(opened, *BEGINNING, record("a"))
     for later in ("b", "c"):
         with library(place) as opened:
             assert positions(ask(opened, record(later, 7))) == [6]
-            follower_stands_at(place, 6)
+            update_views(place, 6)
         events = engine(place, "events")
         with events.begin() as connection:
             connection.execute(EVENT.delete().where(EVENT.c.position > 5))
@@ -259,8 +259,8 @@ def test_a_backup_that_is_put_back_is_the_book_again(place: Path) -> None:
         assert positions([outcome]) == [6]
 
 
-def test_a_brand_that_cannot_be_begins_no_book(place: Path) -> None:
-    """No thread is spent on a book whose first command would be refused."""
+def test_a_malformed_brand_begins_no_book(place: Path) -> None:
+    """A book whose first command would be refused gets no thread."""
     with library(place) as opened:
         before = threading.active_count()
         for number in range(20):
@@ -270,8 +270,8 @@ def test_a_brand_that_cannot_be_begins_no_book(place: Path) -> None:
         assert threading.active_count() == before
 
 
-def test_many_offers_due_at_once_all_lapse(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What does not lapse with one group lapses with the next."""
+def test_many_offers_with_the_same_deadline_all_lapse(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Offers beyond the limit of one group lapse in the next groups."""
     monkeypatch.setattr(writer, "GROUP_LAPSES_MAX", 3)
     offers = [
         commands.OfferTransfer(
@@ -295,8 +295,8 @@ def test_many_offers_due_at_once_all_lapse(place: Path, monkeypatch: pytest.Monk
         events.dispose()
 
 
-def test_commands_for_no_book_or_a_misnamed_one_are_refused(place: Path) -> None:
-    """Only a brand begins a book, and only under a name that can be one."""
+def test_commands_for_an_unknown_or_misnamed_book_are_refused(place: Path) -> None:
+    """Only a brand begins a book, and only with a valid name."""
     with library(place) as opened:
         (unknown,) = opened.submit("nowhere", [record("1")]).result(PATIENCE)
         (malformed,) = opened.submit("no/where", BEGINNING[:1]).result(PATIENCE)
@@ -306,13 +306,13 @@ def test_commands_for_no_book_or_a_misnamed_one_are_refused(place: Path) -> None
 
 
 class BookAgainstModel(Model):
-    """Gives what the rules decided on whole memory to a book that forgets, restarts, and reloads."""
+    """Gives the commands that the rules decided on complete state to a book that evicts, restarts and reloads."""
 
     def teardown(self) -> None:
         """Replay all commands against a store, and compare every outcome."""
         with tempfile.TemporaryDirectory() as directory:
-            asked = iter(self.story.asked)
-            while chunk := list(itertools.islice(asked, 17)):
+            decided = iter(self.story.commands)
+            while chunk := list(itertools.islice(decided, 17)):
                 with library(Path(directory)) as opened:
                     for part in (chunk[:5], chunk[5:6], chunk[6:]):
                         outcomes = ask(opened, *(command for command, _ in part))
@@ -324,7 +324,7 @@ class BookAgainstModel(Model):
 
 @pytest.fixture(autouse=True)
 def little_memory(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the book forget what it can, in the test that asks for it."""
+    """Let the book keep as little in memory as it can, in the test against the model."""
     if request.cls is not None:
         monkeypatch.setattr(memory, "LOADED_RUNS_MAX", 3)
         monkeypatch.setattr(memory, "LOADED_TRANSFERS_MAX", 2)
@@ -334,4 +334,4 @@ def little_memory(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
 
 
 TestBookAgainstModel = BookAgainstModel.TestCase
-TestBookAgainstModel.settings = settings(max_examples=15, stateful_step_count=50, deadline=None)
+TestBookAgainstModel.settings = settings(max_examples=15, stateful_step_count=50)

@@ -1,4 +1,4 @@
-"""What a writer has at hand: loaded when asked for, followed when others write, let go when long unused."""
+"""The writer's state in memory: loaded on demand, updated from other writers, evicted when long unused."""
 
 import contextlib
 import datetime
@@ -12,13 +12,13 @@ from pathbook.ledger.commands import AuthorizeParty, CommissionBatch, RecordTran
 from pathbook.ledger.events import TransferRecorded
 from pathbook.ledger.refusals import Reason, Refusal
 from pathbook.ledger.values import AuthorizationStatus, PartyKind, Quantity, Selection, UnitRange
-from tests.books import BEGINNING, ask, follower_stands_at, library, positions, record
+from tests.books import BEGINNING, ask, library, positions, record, update_views
 from tests.scenario import MASK
 
 
 @pytest.mark.parametrize("products", [(), (MASK,)])
-def test_standing_is_judged_after_a_cold_start(place: Path, products: tuple[str, ...]) -> None:
-    """Who was authorised, for every product or some by name, is known to have been when nothing else is at hand."""
+def test_authorization_statuses_are_known_after_a_cold_start(place: Path, products: tuple[str, ...]) -> None:
+    """Authorizations for all products, and for named ones, are loaded with the parties of a transfer."""
     agents = [RegisterParty(request_id=name, party=name, kind=PartyKind.AGENT) for name in ("ben", "cat")]
     given = [
         AuthorizeParty(request_id=f"to {name}", upline=upline, party=name, tier=tier, products=products)
@@ -26,7 +26,7 @@ def test_standing_is_judged_after_a_cold_start(place: Path, products: tuple[str,
     ]
     with library(place) as opened:
         stocked = positions(ask(opened, *BEGINNING, *agents, *given, record("stock", 9)))
-    follower_stands_at(place, stocked[-1])  # so that nothing is at hand but what deciding asks for
+    update_views(place, stocked[-1])  # so the next writer loads only the state that the command needs
     onward = msgspec.structs.replace(record("on"), giver="ann", receiver="ben")
     beyond = msgspec.structs.replace(record("off"), giver="ben", receiver="cat")
     for command, expected in (
@@ -43,7 +43,7 @@ def test_standing_is_judged_after_a_cold_start(place: Path, products: tuple[str,
 
 @pytest.mark.parametrize("restart", [False, True])
 def test_a_quantity_of_a_product_is_taken_from_batches_gained_since(place: Path, restart: bool) -> None:
-    """Where a party owns units is known after others wrote, too, also of batches that were not at hand."""
+    """The batches in which a party owns units are known even if another writer's event added one that is not loaded."""
     bob = RegisterParty(request_id="bob", party="bob", kind=PartyKind.AGENT)
     second = CommissionBatch(
         request_id="L2", brand="acme", product=MASK, lot="L2", size=50, made_on=datetime.date(2025, 12, 2)
@@ -69,8 +69,8 @@ def test_a_quantity_of_a_product_is_taken_from_batches_gained_since(place: Path,
         assert isinstance(refused, Refusal)
 
 
-def test_a_lot_is_taken_though_its_batch_was_let_go(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Memory keeps few batches and few lots; a lot that it let go cannot be commissioned again."""
+def test_a_lot_stays_taken_after_its_batch_is_evicted(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory keeps few batches and few lots, and an evicted lot cannot be commissioned again."""
     monkeypatch.setattr(memory, "LOADED_RUNS_MAX", 3)
     monkeypatch.setattr(memory, "LOADED_LOTS_MAX", 3)
     monkeypatch.setattr(memory, "EVICTION_INTERVAL_GROUPS", 1)
@@ -86,7 +86,7 @@ def test_a_lot_is_taken_though_its_batch_was_let_go(place: Path, monkeypatch: py
         for number in range(10):
             positions(ask(opened, batch(f"c{number}", f"lot-{number}")))
         state = opened._books["masks"]._memory.state
-        assert len(state.batches) <= 6  # the last one is let go of after its answer
+        assert len(state.batches) <= 6  # the last one is evicted after its answer
         assert len(state.lots) <= 6
         (refused,) = ask(opened, batch("again", "lot-1"))
         assert isinstance(refused, Refusal)

@@ -1,4 +1,4 @@
-"""The codec: what is written is read back, all of it and as it was."""
+"""The codec: each event is read back complete and unchanged."""
 
 import hashlib
 from enum import IntEnum
@@ -27,7 +27,7 @@ from tests.test_stored_format import BYTES, NOON
 
 
 def written(recorded: RecordedEvent) -> tuple[str, bytes]:
-    """Return the topic and the bytes of an event with all that is recorded of it."""
+    """Return the topic and the bytes of a recorded event."""
     return encode(
         recorded.event,
         recorded_at=recorded.recorded_at,
@@ -41,7 +41,7 @@ def written(recorded: RecordedEvent) -> tuple[str, bytes]:
 @settings(max_examples=25)
 @given(st.data())
 def test_what_is_written_is_read_back(kind: type[Event], data: st.DataObject) -> None:
-    """An event of any kind comes back as it was, from the bytes a book writes."""
+    """An event of any kind is decoded unchanged from the bytes that a book writes."""
     recorded = RecordedEvent(
         position=data.draw(positions),
         recorded_at=data.draw(times),
@@ -77,7 +77,7 @@ def test_every_kind_of_event_is_known() -> None:
     ],
 )
 def test_enums_have_the_numbers_of_the_contract(ours: type[IntEnum], theirs: EnumTypeWrapper) -> None:
-    """An enum and its twin have the same members, numbered 0, 1, 2 ... with 0 for what is not said."""
+    """An enum and its twin have the same members, numbered 0, 1, 2 ... with 0 for unspecified."""
     prefix = theirs.Name(0).removesuffix("UNSPECIFIED")
     wanted = [(f"{prefix}UNSPECIFIED", 0), *((f"{prefix}{member.name}", int(member)) for member in ours)]
     assert theirs.items() == wanted
@@ -89,7 +89,7 @@ PARTY: Final = decode(1, BYTES["PartyRegistered.v1"])
 
 @pytest.mark.parametrize("time", [EARLIEST_TIME, -1, 0, 1, 999_999, LATEST_TIME])
 def test_times_are_kept_to_the_microsecond(time: int) -> None:
-    """Every time a Timestamp can say is kept, whichever of the two times it is."""
+    """Both times of an event keep every value that a Timestamp can hold."""
     for recorded_at, occurred_at in ((time, time), (time, NOON), (NOON, time)):
         recorded = msgspec.structs.replace(PARTY, recorded_at=recorded_at, occurred_at=occurred_at)
         read = decode(1, written(recorded)[1], strict=True)
@@ -98,19 +98,19 @@ def test_times_are_kept_to_the_microsecond(time: int) -> None:
 
 @pytest.mark.parametrize("time", [EARLIEST_TIME - 1, LATEST_TIME + 1])
 def test_a_time_beyond_the_calendar_is_never_written(time: int) -> None:
-    """A time that no reader would take is a mistake of ours, and nothing is written."""
+    """A time that no reader accepts is a programming error, and nothing is written."""
     with pytest.raises(AssertionError, match=f"no Timestamp can hold {time} microseconds"):
         written(msgspec.structs.replace(PARTY, recorded_at=time))
 
 
 def test_a_leaf_is_hashed_as_certificate_transparency_hashes_it() -> None:
-    """The leaf hash of no bytes is that of RFC 6962's test vectors, and an event has its own."""
+    """The leaf hash of no bytes equals the test vector of RFC 6962, and an event's is computed in the same way."""
     assert leaf_hash(b"").hex() == "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"
     assert PARTY.leaf == hashlib.sha256(b"\x00" + BYTES["PartyRegistered.v1"]).digest()
 
 
 def test_a_party_is_one_string_in_memory() -> None:
-    """Events that name the same party share its id, so that many of them may be held."""
+    """Events that name the same party share one string for its id, which saves memory."""
     first, second = (decode(position, BYTES["TransferRecorded.v1"]).event for position in (1, 2))
     assert isinstance(first, TransferRecorded)
     assert isinstance(second, TransferRecorded)

@@ -1,4 +1,4 @@
-"""Printed codes: what is printed comes back in every form, and nothing else does."""
+"""Printed codes: every printed form is read back, and other texts are refused."""
 
 import re
 import string
@@ -22,14 +22,14 @@ from pathbook.ledger.codes import (
 )
 from pathbook.ledger.refusals import Reason, Refusal
 from pathbook.ledger.serials import ALPHABET, BookKey, print_serial
-from pathbook.ledger.values import MAX_BATCH_NUMBER, MAX_BATCH_SIZE, Unit
+from pathbook.ledger.values import MAX_BATCH_NUMBER, MAX_BATCH_SIZE, Unit, is_lot
 
 KEY = BookKey(bytes(range(32)))
 GTIN = "06901234567892"
 SERIAL = "0000E00Y4G5BS2DBY88Z"
 
 GS1_CHARACTERS = string.ascii_letters + string.digits + "!\"%&'()*+,-./:;<=>?_"
-"""What AI (10) may hold: GS1 General Specifications, figure 7.11-1."""
+"""The characters that AI (10) may hold: GS1 General Specifications, figure 7.11-1."""
 
 serials = st.builds(
     print_serial,
@@ -39,13 +39,13 @@ serials = st.builds(
     st.integers(0, MAX_BATCH_SIZE - 1),
 )
 gtins = st.text("0123456789", min_size=13, max_size=13).map(lambda data: data + ean.calc_check_digit(data))
-lots = st.text(GS1_CHARACTERS, min_size=1, max_size=20)
+lots = st.text(GS1_CHARACTERS, min_size=1, max_size=20).filter(is_lot)
 keys = st.binary(min_size=32, max_size=32).map(BookKey)
 
 
 @st.composite
 def typed(draw: st.DrawFn, serial: str) -> str:
-    """Draw one of the ways in which people type a serial."""
+    """Draw one of the ways to type a serial."""
     look_alikes = {"0": "0Oo", "1": "1IiLl"}
     ways = [st.sampled_from(look_alikes.get(symbol, symbol + symbol.lower())) for symbol in serial]
     gaps = st.text(" -\t\u00a0\u2011\u2013", max_size=2)
@@ -76,31 +76,31 @@ def test_printed_forms_never_change() -> None:
 
 
 @given(serials, gtins, lots)
-def test_a_link_comes_back(serial: str, gtin: str, lot: str) -> None:
-    """What a link was made of is read from it."""
+def test_a_link_is_read_back(serial: str, gtin: str, lot: str) -> None:
+    """The serial, the GTIN and the lot are read back from a link."""
     parsed = accepted(digital_link(serial, gtin, lot, "masks.example"))
     assert (parsed.serial, parsed.gtin, parsed.lot) == (serial, gtin, lot)
     assert open_code(parsed, KEY, "masks") == Unit(parsed.batch, parsed.number)
 
 
 @given(serials, gtins, lots)
-def test_an_element_string_comes_back(serial: str, gtin: str, lot: str) -> None:
-    """What an element string was made of is read from it, unless the lot itself looks like one."""
+def test_an_element_string_is_read_back(serial: str, gtin: str, lot: str) -> None:
+    """The serial, the GTIN and the lot are read back, unless the lot itself looks like an element string."""
     assume(not re.search(r"\([0-9]{2,4}\)", lot))
     parsed = accepted(element_string(serial, gtin, lot))
     assert (parsed.serial, parsed.gtin, parsed.lot) == (serial, gtin, lot)
 
 
 @given(serials, gtins, lots)
-def test_a_scanned_string_comes_back(serial: str, gtin: str, lot: str) -> None:
-    """What a scanner sends, with separators after variable lengths, is read like what is printed."""
+def test_a_scanned_string_is_read_back(serial: str, gtin: str, lot: str) -> None:
+    """The string of a scanner, with separators after variable lengths, is read like the printed form."""
     parsed = accepted(f"]d201{gtin}10{lot}\x1d21{serial}")
     assert (parsed.serial, parsed.gtin, parsed.lot) == (serial, gtin, lot)
 
 
 @given(serials.flatmap(lambda serial: st.tuples(st.just(serial), typed(serial))))
-def test_a_typed_serial_comes_back(pair: tuple[str, str]) -> None:
-    """Case, blanks, dashes and look-alikes make no difference to what is read."""
+def test_a_typed_serial_is_read_back(pair: tuple[str, str]) -> None:
+    """Case, blanks, dashes and look-alikes do not change the serial that is read."""
     serial, text = pair
     assert accepted(text).serial == serial
     assert accepted(text).gtin is None
@@ -110,7 +110,7 @@ def test_a_typed_serial_comes_back(pair: tuple[str, str]) -> None:
 @given(serials, gtins, lots)
 def test_other_software_reads_our_labels(serial: str, gtin: str, lot: str) -> None:
     """An independent GS1 library reads the same from a link and from an element string."""
-    assume("(" not in lot)  # it cuts a lot there
+    assume("(" not in lot)  # biip cuts a lot there
     link = GS1DigitalLinkURI.parse(digital_link(serial, gtin, lot, "masks.example"))
     message = GS1Message.parse_hri(element_string(serial, gtin, lot))
     wanted = [("01", gtin), ("10", lot), ("21", serial)]
@@ -134,8 +134,8 @@ def test_other_software_reads_our_labels(serial: str, gtin: str, lot: str) -> No
         f"01{GTIN}21{SERIAL}\x1d10A7\r\n",
     ],
 )
-def test_codes_come_in_many_forms(text: str) -> None:
-    """Every way in which a phone, a scanner or a person hands a code over leads to the same unit."""
+def test_codes_are_read_in_many_forms(text: str) -> None:
+    """Every form that a phone, a scanner or a person enters leads to the same unit."""
     assert accepted(text) == PrintedCode(SERIAL, GTIN, "A7", batch=7, number=123_456)
 
 
@@ -143,18 +143,18 @@ def test_codes_come_in_many_forms(text: str) -> None:
     "text", [f"01{GTIN}21{SERIAL}", f"]d2\x1d21{SERIAL}01{GTIN}", f"(01){GTIN}(21){SERIAL}"]
 )
 def test_a_code_may_leave_out_the_lot(text: str) -> None:
-    """A label without a lot leads to the unit all the same."""
+    """A label without a lot leads to the same unit."""
     assert accepted(text) == PrintedCode(SERIAL, GTIN, None, batch=7, number=123_456)
 
 
 @pytest.mark.parametrize(
-    ("text", "reason", "said"),
+    ("text", "reason", "message"),
     [
         ("", Reason.CODE_MALFORMED, "its serial has 0 characters, not 20"),
         (SERIAL[:-1], Reason.CODE_MALFORMED, "its serial has 19 characters, not 20"),
-        ("0000E00U4G5BS2DBY88Z", Reason.CODE_MALFORMED, "no serial holds a 'U'"),
-        ("0000E00é4G5BS2DBY88Z", Reason.CODE_MALFORMED, "no serial holds a 'é'"),
-        ("0000E00\x1b4G5BS2DBY88Z", Reason.CODE_MALFORMED, "no serial holds a '?'"),
+        ("0000E00U4G5BS2DBY88Z", Reason.CODE_MALFORMED, "a serial cannot contain 'U'"),
+        ("0000E00é4G5BS2DBY88Z", Reason.CODE_MALFORMED, "a serial cannot contain 'é'"),
+        ("0000E00\x1b4G5BS2DBY88Z", Reason.CODE_MALFORMED, "a serial cannot contain '?'"),
         ("0000E00Y4G5BS2DBY8Z8", Reason.CODE_CHECK_CHARACTER, "'0000E00Y4G5BS2DBY8Z8' is wrong"),
         ("x" * (MAX_CODE_LENGTH + 1), Reason.CODE_MALFORMED, "it has 2001 characters, and at most 2000"),
         (f"ftp://m.example/01/{GTIN}/21/{SERIAL}", Reason.CODE_MALFORMED, "its scheme is 'ftp'"),
@@ -168,30 +168,30 @@ def test_a_code_may_leave_out_the_lot(text: str) -> None:
         (f"(21){SERIAL}(21){SERIAL}", Reason.CODE_MALFORMED, "an application identifier twice"),
         (f"(lot)A7(21){SERIAL}", Reason.CODE_MALFORMED, "does not begin with an application identifier"),
         (f"]d299{SERIAL}\x1d!", Reason.CODE_MALFORMED, "'!' does not begin with a GS1 application"),
-        ("]d201690123", Reason.CODE_MALFORMED, "does not hold a value of AI (01)"),
-        ("]d2" + "99A\x1d" * 17, Reason.CODE_MALFORMED, "it holds more than 16 element strings"),
+        ("]d201690123", Reason.CODE_MALFORMED, "does not have a valid value of AI (01)"),
+        ("]d2" + "99A\x1d" * 17, Reason.CODE_MALFORMED, "it has more than 16 element strings"),
         ("]d2", Reason.CODE_MALFORMED, "it has no serial, AI (21)"),
     ],
 )
-def test_a_refusal_says_what_is_wrong(text: str, reason: Reason, said: str) -> None:
+def test_a_refusal_says_what_is_wrong(text: str, reason: Reason, message: str) -> None:
     """Each malformed code is refused by the reason's name, in a sentence that shows the fault."""
     refusal = refused(text)
     assert refusal.reason is reason
-    assert said in str(refusal)
+    assert message in str(refusal)
     assert str(refusal).isprintable()
 
 
 @given(serials, st.integers(0, 19), st.sampled_from(ALPHABET))
-def test_one_wrong_character_is_called_a_typing_mistake(serial: str, place: int, symbol: str) -> None:
-    """A single character typed wrong is refused as such, before any question of whose code it is."""
+def test_one_wrong_character_is_refused_by_the_check_character(serial: str, place: int, symbol: str) -> None:
+    """The check character refuses a single wrong character, before the book of the code is checked."""
     assume(symbol != serial[place])
     wrong = serial[:place] + symbol + serial[place + 1 :]
     assert refused(wrong).reason is Reason.CODE_CHECK_CHARACTER
 
 
 @given(serials, st.integers(0, 18))
-def test_swapped_neighbours_never_open_a_unit(serial: str, place: int) -> None:
-    """What the check character misses, the tag refuses."""
+def test_swapped_characters_never_open_a_unit(serial: str, place: int) -> None:
+    """The tag refuses what the check character misses."""
     swapped = serial[:place] + serial[place + 1] + serial[place] + serial[place + 2 :]
     assume(swapped != serial)
     assert refused(swapped).reason in {Reason.CODE_CHECK_CHARACTER, Reason.CODE_OTHER_BOOK}
@@ -199,7 +199,7 @@ def test_swapped_neighbours_never_open_a_unit(serial: str, place: int) -> None:
 
 @given(serials, keys, st.sampled_from(["masks", "mask", "masks2", "Masks"]))
 def test_another_book_refuses_the_code(serial: str, key: BookKey, book: str) -> None:
-    """A code opens only with the key and for the book it was made with."""
+    """A code opens only with its own key and for its own book."""
     assume((key, book) != (KEY, "masks"))
     for other_key, other_book in ((key, book), (key, "masks"), (KEY, book)):
         if (other_key, other_book) != (KEY, "masks"):
@@ -212,7 +212,7 @@ def test_another_book_refuses_the_code(serial: str, key: BookKey, book: str) -> 
 
 @given(st.text(ALPHABET, min_size=19, max_size=19), st.booleans())
 def test_made_up_serials_are_refused(symbols: str, checked: bool) -> None:
-    """Twenty characters out of thin air open nothing, with a right check character or any."""
+    """Twenty random characters open nothing, with or without a correct check character."""
     text = symbols + (mod_37_36.calc_check_digit(symbols, ALPHABET) if checked else "0")
     reason = refused(text).reason
     assert reason is Reason.CODE_OTHER_BOOK or (not checked and reason is Reason.CODE_CHECK_CHARACTER)
@@ -248,7 +248,7 @@ nearly_a_code = st.lists(st.sampled_from([*PIECES, GTIN, SERIAL]) | st.text(max_
 @example(f"https://m.example/01/{GTIN}/10/%FF/21/{SERIAL}")
 @example(f"https://m\u2100.example/01/{GTIN}/21/{SERIAL}")
 def test_any_text_gets_an_answer(text: str) -> None:
-    """Whatever is sent as a code is read or refused in a printable sentence; nothing is raised."""
+    """Any text is read as a code or refused in a printable sentence, and nothing is raised."""
     parsed = parse_code(text)
     if isinstance(parsed, Refusal):
         assert str(parsed).isprintable()
@@ -256,13 +256,13 @@ def test_any_text_gets_an_answer(text: str) -> None:
         assert re.fullmatch(f"[{ALPHABET}]{{20}}", parsed.serial)
 
 
-def test_a_label_put_together_from_several_is_named() -> None:
-    """What the label says beside the serial has to be so; what it does not say is not held against it."""
+def test_a_label_that_contradicts_its_serial_is_refused() -> None:
+    """The GTIN and lot on a label must belong to its serial, and a label may leave them out."""
     parsed = accepted(element_string(SERIAL, GTIN, "A7"))
     assert contradiction(parsed, GTIN, "A7") is None
     assert contradiction(accepted(SERIAL), GTIN, "A7") is None
-    for gtin, lot, said in ((GTIN, "A8", "lot A7"), ("00000000000000", "A7", f"GTIN {GTIN}")):
+    for gtin, lot, message in ((GTIN, "A8", "lot A7"), ("00000000000000", "A7", f"GTIN {GTIN}")):
         refusal = contradiction(parsed, gtin, lot)
         assert refusal is not None
         assert refusal.reason is Reason.CODE_CONTRADICTS
-        assert said in str(refusal)
+        assert message in str(refusal)

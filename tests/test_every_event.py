@@ -1,4 +1,4 @@
-"""Every kind of event, in one story: written, read back, replayed by the verifier, and shown to people."""
+"""One book with every kind of event: written, read back, replayed by the verifier, and printed."""
 
 import datetime
 import time
@@ -28,23 +28,23 @@ from pathbook.verify.verdicts import Policy, Report, Verdict
 from tests.services.masks import BOOK, CASE, TODAY, begin, boxes, opened, yuan
 
 LAPSE_TIMEOUT_S: Final = 20.0
-"""How long the writer may take to end an offer whose deadline has passed; it looks every second."""
+"""How long the writer may take to end an offer after its deadline; it checks every second."""
 
 UNITS: Final = 20
-"""The units that the story moves: 0 to 19 of batch 1."""
+"""The number of units that the events move: 0 to 19 of batch 1."""
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Client, Path]]:
-    """A book in which each kind of event has happened, and the directory it lies in."""
+def book(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Client, Path]]:
+    """A client of a book that has every kind of event, and the directory of the book."""
     data = tmp_path_factory.mktemp("book")
     with opened(data) as client:
-        tell(client)
+        cause_every_event(client)
         yield client, data
 
 
-def tell(client: Client) -> None:
-    """Let each kind of event happen at least once."""
+def cause_every_event(client: Client) -> None:
+    """Send commands that cause each kind of event at least once."""
     begin(client)
     client.authorize_party("ann", upline="acme", tier=1)
     given = client.authorize_party("bob", upline="ann", tier=2).receipt.position
@@ -107,15 +107,15 @@ def recorded(client: Client) -> list[RecordedEvent]:
     ]
 
 
-def test_every_kind_of_event_is_written_and_read(told: tuple[Client, Path]) -> None:
-    """The story holds each kind of event there is, and each is read from exactly the bytes that were written."""
-    client, _ = told
+def test_every_kind_of_event_is_written_and_read(book: tuple[Client, Path]) -> None:
+    """The book has each kind of event, and each is decoded strictly from its stored bytes."""
+    client, _ = book
     assert {type(each.event) for each in recorded(client)} == set(get_args(Event))
 
 
-def test_every_kind_of_event_that_changes_a_unit_is_replayed(told: tuple[Client, Path]) -> None:
-    """The verifier replays each kind that changes a run, and takes the honest path for what it is."""
-    client, _ = told
+def test_every_kind_of_event_that_changes_a_unit_is_replayed(book: tuple[Client, Path]) -> None:
+    """The verifier replays each kind that changes a run, and verifies the path of an honest server."""
+    client, _ = book
     replayed: set[type[RunEvent]] = set()
     for number in range(UNITS):
         path = client.get_path((1, number), corrections=True)
@@ -126,16 +126,16 @@ def test_every_kind_of_event_that_changes_a_unit_is_replayed(told: tuple[Client,
     assert replayed == set(get_args(RunEvent))
 
 
-def test_every_kind_of_event_is_shown(told: tuple[Client, Path]) -> None:
+def test_every_kind_of_event_is_printed(book: tuple[Client, Path]) -> None:
     """The command line prints each kind by its name in the contract."""
-    client, _ = told
-    shown = CliRunner().invoke(pathbook, ["--server", client.target, "--book", BOOK, "events", "read"])
-    assert shown.exit_code == 0, shown.output
-    assert {line.split()[3] for line in shown.output.splitlines()} == set(EVENTS)
+    client, _ = book
+    result = CliRunner().invoke(pathbook, ["--server", client.target, "--book", BOOK, "events", "read"])
+    assert result.exit_code == 0, result.output
+    assert {line.split()[3] for line in result.output.splitlines()} == set(EVENTS)
 
 
 def test_every_kind_of_event_has_each_field_of_its_message() -> None:
-    """The table of fields names each field of each message, and each struct takes as many."""
+    """The table of fields names each field of each message, and each struct has as many fields."""
     kinds = events_pb2.Event.DESCRIPTOR.oneofs_by_name["kind"].fields
     contract = {kind.name: kind.message_type for kind in kinds}
     assert set(contract) == set(EVENTS)
@@ -146,9 +146,9 @@ def test_every_kind_of_event_has_each_field_of_its_message() -> None:
         assert len(shape.fields) == len(msgspec.structs.fields(shape.struct))
 
 
-def test_every_field_of_a_step_is_compared_or_replayed(told: tuple[Client, Path]) -> None:
-    """No field of a step is taken from the server without a look, but those that the replay starts from."""
-    client, _ = told
+def test_every_field_of_a_step_is_compared_or_replayed(book: tuple[Client, Path]) -> None:
+    """The verifier compares each field of a step, except those that the replay starts from."""
+    client, _ = book
     path = client.get_path((1, 0), corrections=True)
     compared = claims(path.steps[0], replay(path)[0], corrected=False)
     assert set(compared) | REPLAYED == {field.name for field in PathStep.DESCRIPTOR.fields}
@@ -156,8 +156,8 @@ def test_every_field_of_a_step_is_compared_or_replayed(told: tuple[Client, Path]
 
 
 @pytest.mark.parametrize("kind", get_args(Command))
-def test_every_command_says_who_acts(kind: type[Command]) -> None:
-    """The actor is the party or consumer in the role that the command has for it, else operator or writer."""
+def test_every_command_names_its_actor(kind: type[Command]) -> None:
+    """The actor is the party or consumer in the command's acting role, or the operator, or the writer."""
     filled: Any = {
         field.name: "zoe" if field.type is str else None
         for field in msgspec.structs.fields(kind)

@@ -1,4 +1,4 @@
-"""Requests that name what cannot be: each is refused, its neighbours are recorded, and the views go on."""
+"""Requests with impossible values: each is refused, the others are recorded, and the views are still updated."""
 
 import datetime
 from pathlib import Path
@@ -15,16 +15,16 @@ from tests.books import BEGINNING, PATIENCE, ask, library, positions, record
 from tests.scenario import BALM, MASK
 
 NUL = "a\x00b"
-"""Text that protobuf carries and no PostgreSQL takes."""
+"""Text that protobuf allows and PostgreSQL rejects."""
 
 FAR = (2**31, 2**62, 2**63 - 1, -1, -(2**63))
-"""Numbers that protobuf carries, beyond those of any batch, unit or position."""
+"""Numbers that protobuf allows and that no batch, unit or position can have."""
 
 PRICE = Money(1, "CNY")
 
 
 def texts(text: str) -> list[Command]:
-    """Return a request for each place where a text may stand, with everything else as it should be."""
+    """Return a request for each text field, with this text in the field and valid values elsewhere."""
     request_id = "hostile"
     product = commands.RegisterProduct(
         request_id=request_id, brand="acme", product=BALM, name="balm", suggested_price=PRICE
@@ -82,7 +82,7 @@ def texts(text: str) -> list[Command]:
 
 
 def numbers(number: int) -> list[Command]:
-    """Return a request for each place where a number may stand, with everything else as it should be."""
+    """Return a request for each number field, with this number in the field and valid values elsewhere."""
     request_id = "hostile"
     transfer, replace = record(request_id), msgspec.structs.replace
     return [
@@ -109,16 +109,16 @@ def numbers(number: int) -> list[Command]:
         pytest.param([command for number in FAR for command in numbers(number)], id="numbers"),
     ],
 )
-def test_a_hostile_request_is_refused_and_its_neighbours_are_recorded(
+def test_a_hostile_request_is_refused_and_the_others_are_recorded(
     place: Path, hostile: list[Command]
 ) -> None:
-    """Whatever it names is looked up or not, nothing breaks; what waits beside it is decided as ever."""
+    """A hostile request breaks nothing, and the requests beside it are decided as usual."""
     with library(place) as opened:
         positions(ask(opened, *BEGINNING))
         waiting = []
-        for number, asked in enumerate(hostile):
-            named = f"hostile-{number}" if asked.request_id == "hostile" else asked.request_id
-            command = msgspec.structs.replace(asked, request_id=named)
+        for number, request in enumerate(hostile):
+            named = f"hostile-{number}" if request.request_id == "hostile" else request.request_id
+            command = msgspec.structs.replace(request, request_id=named)
             waiting.append(opened.submit("masks", [command]))
             waiting.append(opened.submit("masks", [record(f"good-{number}")]))
         for command, future in zip(hostile, waiting[::2], strict=True):

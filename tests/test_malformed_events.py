@@ -1,4 +1,4 @@
-"""Bytes that are no event, or not as a book writes it: each is refused by its position and what is wrong."""
+"""Bytes that are no event, or not the bytes a book writes: decoding refuses them with position and cause."""
 
 import contextlib
 from typing import Any, Final
@@ -14,47 +14,47 @@ from tests.test_stored_format import BYTES, ENVELOPE, NOON
 
 MALFORMED: Final[list[tuple[str, object, str]]] = [
     ("recorded_at", None, "its recorded_at is missing"),
-    ("recorded_at.nanos", 1_500, "1717243200 s and 1500 ns is no time in whole microseconds"),
-    ("recorded_at.nanos", -1_000, "-1000 ns is no time"),
-    ("recorded_at.nanos", 1_000_000_000, "1000000000 ns is no time"),
-    ("occurred_at.seconds", 2**63 - 1, "is no time"),
+    ("recorded_at.nanos", 1_500, "1717243200 s and 1500 ns is not a time in whole microseconds"),
+    ("recorded_at.nanos", -1_000, "-1000 ns is not a time"),
+    ("recorded_at.nanos", 1_000_000_000, "1000000000 ns is not a time"),
+    ("occurred_at.seconds", 2**63 - 1, "is not a time"),
     ("request_id", None, "its request_id is missing"),
     ("request_digest", b"short", "its request_digest has 5 bytes, not 16"),
-    ("transfer_recorded", None, "it is of no known kind"),
+    ("transfer_recorded", None, "its kind is unknown"),
     ("transfer_recorded.terms", None, "its giver is missing"),
     ("transfer_recorded.terms.receiver", None, "its receiver is missing"),
     ("transfer_recorded.terms.unit_price", None, "its currency_code is missing"),
-    ("transfer_recorded.terms.ranges.0.batch", 0, "0:0-999 is no range of units"),
-    ("transfer_recorded.terms.ranges.0.first", 1_000, "1:1000-999 is no range of units"),
-    ("transfer_recorded.terms.ranges.0.first", -1, "1:-1-999 is no range of units"),
+    ("transfer_recorded.terms.ranges.0.batch", 0, "0:0-999 is not a range of units"),
+    ("transfer_recorded.terms.ranges.0.first", 1_000, "1:1000-999 is not a range of units"),
+    ("transfer_recorded.terms.ranges.0.first", -1, "1:-1-999 is not a range of units"),
     ("transfer_recorded.terms.delivery", None, "Delivery has no number 0"),
     ("transfer_recorded.terms.delivery", -1, "Delivery has no number -1"),
     ("transfer_recorded.terms.giver_authorization", None, "AuthorizationStatus has no number 0"),
     ("transfer_recorded.terms.receiver_authorization", 7, "AuthorizationStatus has no number 7"),
     ("party_registered.kind", 4, "PartyKind has no number 4"),
     ("party_authorized.valid_from", None, "its valid_from is missing"),
-    ("party_authorized.valid_until.nanos", 1, "is no time in whole microseconds"),
+    ("party_authorized.valid_until.nanos", 1, "is not a time in whole microseconds"),
     ("authorization_revoked.revoked_from", None, "its revoked_from is missing"),
-    ("authorization_revoked.authorization", 0, "its authorization is 0, and the least is 1"),
-    ("batch_commissioned.size", 0, "its size is 0, and the least is 1"),
+    ("authorization_revoked.authorization", 0, "its authorization is 0, but must be at least 1"),
+    ("batch_commissioned.size", 0, "its size is 0, but must be at least 1"),
     ("batch_commissioned.made_on", None, "Invalid isoformat string: ''"),
     ("batch_commissioned.made_on", "20240501", "'20240501' is not written YYYY-MM-DD"),
     ("batch_commissioned.expires_on", "2024-02-30", "day is out of range for month"),
     ("batch_commissioned.expires_on", "2024-W05-1", "'2024-W05-1' is not written YYYY-MM-DD"),
     ("batch_commissioned.suggested_price", None, "its currency_code is missing"),
-    ("transfer_offered.deadline.seconds", -(2**62), "is no time in whole microseconds"),
+    ("transfer_offered.deadline.seconds", -(2**62), "is not a time in whole microseconds"),
     ("transfer_accepted.discrepancies.0.kind", None, "DiscrepancyKind has no number 0"),
-    ("transfer_accepted.transfer", -6, "its transfer is -6, and the least is 1"),
+    ("transfer_accepted.transfer", -6, "its transfer is -6, but must be at least 1"),
     ("units_returned.lines.1.terms", None, "its giver is missing"),
     ("units_written_off.state", 9, "UnitState has no number 9"),
     ("case_packed.sscc", None, "its sscc is missing"),
-    ("recall_lifted.batch", None, "its batch is 0, and the least is 1"),
+    ("recall_lifted.batch", None, "its batch is 0, but must be at least 1"),
 ]
-"""A field, what is written in its place (None: nothing), and what is said of that."""
+"""A field, the value written into it (None clears it), and the expected part of the message."""
 
 
 def overwritten(path: str, value: object) -> bytes:
-    """Return the bytes of an event that has the field, with another value or none in its place."""
+    """Return the bytes of an event that has the field, with the field replaced or cleared."""
     head, *_ = path.split(".")
     topic = "".join(word.title() for word in head.split("_")) + ".v1"
     message = events_pb2.Event.FromString(BYTES.get(topic, BYTES["TransferRecorded.v1"]))
@@ -69,12 +69,12 @@ def overwritten(path: str, value: object) -> bytes:
     return message.SerializeToString()
 
 
-@pytest.mark.parametrize(("path", "value", "said"), MALFORMED)
-def test_what_is_missing_or_out_of_place_is_refused(path: str, value: object, said: str) -> None:
-    """A malformed event is refused with its position and what is wrong with it."""
+@pytest.mark.parametrize(("path", "value", "cause"), MALFORMED)
+def test_a_missing_or_misplaced_value_is_refused(path: str, value: object, cause: str) -> None:
+    """A malformed event is refused with its position and the cause."""
     with pytest.raises(MalformedEventError, match="event at position 7 is malformed: ") as refused:
         decode(7, overwritten(path, value))
-    assert said in str(refused.value)
+    assert cause in str(refused.value)
     assert refused.value.position == 7
 
 
@@ -108,12 +108,12 @@ UNUSUAL: Final = {
     "a default written out": BEFORE + field(17, b"\x08\x00" + DECLINED_FIELDS),
     "a group": DECLINED + b"\x4b\x4c",
 }
-"""The same event in bytes that protobuf reads and no book writes."""
+"""Other bytes for the same event, which protobuf reads and no book writes."""
 
 
 @pytest.mark.parametrize("data", UNUSUAL.values(), ids=UNUSUAL.keys())
-def test_strictly_an_event_has_one_form(data: bytes) -> None:
-    """Other bytes for the same event are read, unless the reader asks for those a book writes."""
+def test_an_event_has_one_strict_form(data: bytes) -> None:
+    """Other bytes for the same event are decoded, but not if the reader asks for the strict form."""
     assert data != DECLINED
     usual, read = decode(7, DECLINED, strict=True), decode(7, data)
     assert read == msgspec.structs.replace(usual, leaf=leaf_hash(data))
@@ -123,8 +123,8 @@ def test_strictly_an_event_has_one_form(data: bytes) -> None:
         decode(7, data, strict=True)
 
 
-def test_strictly_the_time_is_said_once() -> None:
-    """A time of happening equal to that of recording is left out, or the bytes are not a book's."""
+def test_the_strict_form_omits_an_equal_time() -> None:
+    """An ``occurred_at`` that equals ``recorded_at`` is not in the bytes that a book writes."""
     data = DECLINED.replace(field(2, DECLINED[10:22]), field(2, DECLINED[2:8]))
     assert decode(7, data).occurred_at == NOON
     with pytest.raises(MalformedEventError):
@@ -151,7 +151,7 @@ nearly_events: Final = st.builds(
 
 @st.composite
 def damaged(draw: st.DrawFn) -> bytes:
-    """Draw an event's bytes with a few of them cut out and others put in."""
+    """Draw an event's bytes with a few bytes removed and others inserted."""
     data = draw(st.sampled_from(list(BYTES.values())))
     start = draw(st.integers(0, len(data)))
     end = draw(st.integers(start, min(start + 4, len(data))))
@@ -160,7 +160,7 @@ def damaged(draw: st.DrawFn) -> bytes:
 
 @settings(max_examples=400)
 @given(st.binary() | contents | nearly_events | damaged(), st.booleans())
-def test_no_bytes_whatever_raise_anything_else(data: bytes, strict: bool) -> None:
-    """Any bytes are an event or malformed, and there is no third."""
+def test_any_bytes_are_an_event_or_malformed(data: bytes, strict: bool) -> None:
+    """Decoding any bytes returns an event or raises MalformedEventError."""
     with contextlib.suppress(MalformedEventError):
         decode(7, data, strict=strict)

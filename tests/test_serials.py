@@ -1,4 +1,4 @@
-"""Serials and the book's key: what was once printed stays readable, and a slip or a forgery does not pass."""
+"""Serials and the book's key: printed serials stay readable, and typing mistakes and forgeries are refused."""
 
 import itertools
 import pprint
@@ -30,12 +30,12 @@ KNOWN = [
     (7, 123_456, "0000E00Y4G5BS2DBY88Z"),
     (MAX_BATCH_NUMBER, MAX_BATCH_SIZE - 1, "ZZZZZZZZZZWSHH5GNZCJ"),
 ]
-"""Serials that KEY prints for book "masks", worked out once from RFC 2104 and ISO 7064 without this code."""
+"""Serials that KEY prints for book "masks", computed independently of this code from RFC 2104 and ISO 7064."""
 
 
 @pytest.mark.parametrize(("batch", "number", "serial"), KNOWN)
 def test_printed_serials_never_change(batch: int, number: int, serial: str) -> None:
-    """What was once printed on a label is printed and read the same for ever."""
+    """A serial on a label is always printed and read in the same way."""
     assert print_serial(KEY, "masks", batch, number) == serial
     assert unit_of(serial) == Unit(batch, number)
 
@@ -49,14 +49,14 @@ def test_a_range_prints_what_its_units_print() -> None:
 
 @pytest.mark.parametrize("serial", [serial for _, _, serial in KNOWN])
 def test_one_wrong_character_is_a_typing_mistake(serial: str) -> None:
-    """Whichever character is replaced by whichever other, the check character shows it."""
+    """The check character detects every replacement of a single character."""
     for place, symbol in itertools.product(range(len(serial)), ALPHABET):
         if symbol != serial[place]:
             assert unit_of(serial[:place] + symbol + serial[place + 1 :]) is None
 
 
-def test_swapped_neighbours_are_found_as_far_as_the_standard_can() -> None:
-    """In each of its 32 states the check misses one pair of the 496 that could be swapped, and no more."""
+def test_swapped_characters_are_detected_as_far_as_the_standard_allows() -> None:
+    """In each of its 32 states, the check misses exactly one of the 496 pairs that could be swapped."""
     check = {
         "".join(symbols): mod_37_36.checksum("".join(symbols), ALPHABET)
         for symbols in itertools.product(ALPHABET, repeat=3)
@@ -69,8 +69,8 @@ def test_swapped_neighbours_are_found_as_far_as_the_standard_can() -> None:
 @example(KEY)
 @example(BookKey(b"\0" * 32))
 @example(BookKey(b"\xff" * 32))
-def test_a_key_file_comes_back(key: BookKey) -> None:
-    """A key is read from what was printed, also when it was typed from paper."""
+def test_a_key_file_is_read_back(key: BookKey) -> None:
+    """A key is read from its printed line, even if that was typed from paper."""
     line = print_book_key(key)
     version, symbols = line.split()
     assert parse_book_key(line) == key
@@ -78,16 +78,16 @@ def test_a_key_file_comes_back(key: BookKey) -> None:
 
 
 def test_the_key_file_never_changes() -> None:
-    """A key file once written is read for ever."""
+    """The line that a key file holds for a key never changes."""
     assert print_book_key(KEY) == KEY_LINE
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
-        ("", "this is no book key"),
-        (KEY_LINE.replace("key-1", "key-2"), "this is no book key"),
-        (KEY_LINE.replace("81G", "8G1"), "wrong check character"),
+        ("", "this is not a book key"),
+        (KEY_LINE.replace("key-1", "key-2"), "this is not a book key"),
+        (KEY_LINE.replace("81G", "8G1"), "check character of the book key is wrong"),
         (KEY_LINE.replace("81G", "8U1G"), "letters and digits"),
         (KEY_LINE.strip()[:-1], "letters and digits"),
         (
@@ -96,14 +96,14 @@ def test_the_key_file_never_changes() -> None:
         ),
     ],
 )
-def test_a_damaged_key_file_is_refused_without_showing_it(text: str, said: str) -> None:
-    """What is no key raises, and the message holds nothing of the secret."""
-    with pytest.raises(ValueError, match=said) as raised:
+def test_a_damaged_key_file_is_refused_without_showing_it(text: str, message: str) -> None:
+    """Text that is no key raises an error, and the message shows nothing of the secret."""
+    with pytest.raises(ValueError, match=message) as raised:
         parse_book_key(text)
     assert "4J2GB1G6" not in str(raised.value)
 
 
-def test_a_key_does_not_show_itself() -> None:
-    """No way of printing a key for people shows its bytes."""
+def test_a_printed_key_hides_its_bytes() -> None:
+    """No form of printing a key object shows its bytes."""
     for shown in (repr(KEY), str(KEY), f"{KEY}", pprint.pformat([KEY]), pretty_repr(KEY)):
         assert re.fullmatch(r"\[?BookKey\((\.\.\.)?\)\]?", shown)

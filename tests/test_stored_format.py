@@ -1,4 +1,4 @@
-"""The stored format: the bytes of one event of each kind, written down, so that it cannot drift unnoticed."""
+"""The stored format: the bytes of one event of each kind are written here, so any change of format is noticed."""
 
 import datetime
 from typing import Final, get_args
@@ -50,7 +50,7 @@ SOLD: Final = Terms(
 )
 
 ENVELOPE: Final = "0a0608c09aecb206120c08bf9aecb20610988cebdc031a03722d312210000102030405060708090a0b0c0d0e0f"
-"""Times, request id and digest, which stand before what happened."""
+"""The times, the request id and the digest, which precede the kind of event."""
 
 STORED: Final[list[tuple[Event, str, str]]] = [
     (
@@ -212,13 +212,13 @@ STORED: Final[list[tuple[Event, str, str]]] = [
 ]
 """An event of each kind, its topic, and its bytes after the envelope."""
 
-BYTES: Final = {topic: bytes.fromhex(ENVELOPE + said) for _, topic, said in STORED}
+BYTES: Final = {topic: bytes.fromhex(ENVELOPE + stored) for _, topic, stored in STORED}
 
 
-@pytest.mark.parametrize(("event", "topic", "said"), STORED, ids=[topic for _, topic, _ in STORED])
-def test_the_stored_format_never_changes(event: Event, topic: str, said: str) -> None:
-    """An event is written to the bytes it was always written to, and read back from them."""
-    data = bytes.fromhex(ENVELOPE + said)
+@pytest.mark.parametrize(("event", "topic", "stored"), STORED, ids=[topic for _, topic, _ in STORED])
+def test_the_stored_format_never_changes(event: Event, topic: str, stored: str) -> None:
+    """An event is always encoded to the same bytes, and decoded from them."""
+    data = bytes.fromhex(ENVELOPE + stored)
     written = encode(event, recorded_at=NOON, occurred_at=NOON - 1, request_id="r-1", request_digest=DIGEST)
     assert written == (topic, data)
     assert decode(7, data, strict=True) == RecordedEvent(
@@ -226,13 +226,13 @@ def test_the_stored_format_never_changes(event: Event, topic: str, said: str) ->
     )
 
 
-@pytest.mark.parametrize(("event", "topic", "said"), STORED, ids=[topic for _, topic, _ in STORED])
-def test_other_writers_of_the_contract_agree(event: Event, topic: str, said: str) -> None:
-    """What protobuf itself calls the deterministic serialisation of an event is the same bytes."""
-    data = bytes.fromhex(ENVELOPE + said)
+@pytest.mark.parametrize(("event", "topic", "stored"), STORED, ids=[topic for _, topic, _ in STORED])
+def test_protobuf_serializes_an_event_to_the_same_bytes(event: Event, topic: str, stored: str) -> None:
+    """The deterministic serialization of protobuf itself gives the same bytes."""
+    data = bytes.fromhex(ENVELOPE + stored)
     assert events_pb2.Event.FromString(data).SerializeToString(deterministic=True) == data
 
 
 def test_every_kind_of_event_is_written_down() -> None:
-    """A new kind of event needs its bytes here."""
+    """The bytes of each kind of event are listed here."""
     assert {type(event) for event, _, _ in STORED} == set(get_args(Event))

@@ -1,4 +1,4 @@
-"""Writers that meet on one book, and writers that are killed: nothing is lost, nothing doubled."""
+"""Several writers on one book, and killed writers: no request is lost or recorded twice."""
 
 import multiprocessing
 import signal
@@ -21,7 +21,7 @@ SPAWN = multiprocessing.get_context("spawn")
 
 
 def write_a_lot(directory: Path, writer: str, count: int) -> None:
-    """Record transfers from a process of its own, as many together as wait."""
+    """Record transfers from another process, all submitted at once."""
     with library(directory, Clock(NOON + DAY)) as opened:
         waiting = [opened.submit("masks", [record(f"{writer}-{number}")]) for number in range(count)]
         for future in waiting:
@@ -29,7 +29,7 @@ def write_a_lot(directory: Path, writer: str, count: int) -> None:
 
 
 def write_one_by_one(directory: Path, writer: str, count: int) -> None:
-    """Record transfers from a process of its own, each in a turn of its own, beginning anew not once."""
+    """Record transfers from another process, each in its own turn, without a reload."""
     with library(directory, Clock(NOON + DAY)) as opened:
         for number in range(count):
             positions(ask(opened, record(f"{writer}-{number}")))
@@ -37,7 +37,7 @@ def write_one_by_one(directory: Path, writer: str, count: int) -> None:
 
 
 def write_to_many(directory: Path, writer: str, books: int, count: int) -> None:
-    """Record transfers in many books at once from a process of its own."""
+    """Record transfers in many books at once from another process."""
     with library(directory, Clock(NOON + DAY)) as opened:
         waiting = [
             opened.submit(f"masks-{book}", [record(f"{writer}-{number}")])
@@ -49,28 +49,28 @@ def write_to_many(directory: Path, writer: str, books: int, count: int) -> None:
 
 
 class StoppingClock(Clock):
-    """A clock that never answers again: the writer asks it amid its turn, to date what it writes."""
+    """A clock that never returns: the writer reads it within its turn, and stops there."""
 
     def __init__(self, directory: Path) -> None:
         super().__init__(NOON + DAY)
-        self._asked = directory / "asked"
+        self._read = directory / "clock-read"
 
     def __call__(self) -> int:
-        """Say that it was asked, and stop there."""
-        self._asked.touch()
+        """Touch a file to show that the clock was read, and sleep."""
+        self._read.touch()
         time.sleep(PATIENCE)
         raise AssertionError
 
 
-def stop_amid_a_turn(directory: Path) -> None:
-    """Begin a turn in a process of its own, and never end it."""
+def stop_within_a_turn(directory: Path) -> None:
+    """Begin a turn in another process, and never end it."""
     with library(directory, StoppingClock(directory)) as opened:
         opened.submit("masks", [record("never")]).result(PATIENCE)
 
 
 @contextmanager
 def running(*processes: BaseProcess) -> Iterator[None]:
-    """Start processes, and leave none behind."""
+    """Start processes, and kill them at the end."""
     for process in processes:
         process.start()
     try:
@@ -90,8 +90,8 @@ def names(directory: Path, book: str = "masks") -> list[str]:
     return [decode(entry.position, entry.data).request_id for entry in entries]
 
 
-def test_two_writers_on_one_book_lose_nothing_and_double_nothing(place: Path) -> None:
-    """Two processes write at once, each what waits in it, in turns."""
+def test_two_writers_on_one_book_record_each_request_once(place: Path) -> None:
+    """Two processes write to one book at the same time, in turns."""
     with library(place) as opened:
         ask(opened, *BEGINNING)
     writers = [SPAWN.Process(target=write_a_lot, args=(place, name, 300)) for name in ("a", "b")]
@@ -103,8 +103,8 @@ def test_two_writers_on_one_book_lose_nothing_and_double_nothing(place: Path) ->
     assert sorted(names(place)[4:]) == expected
 
 
-def test_writers_in_turns_go_on_from_each_other_without_beginning_anew(place: Path) -> None:
-    """Of three processes that write one transfer a turn, each folds what the others wrote, and no more."""
+def test_writers_that_take_turns_catch_up_without_a_reload(place: Path) -> None:
+    """Three processes write one transfer a turn, and each applies only the events that the others appended."""
     with library(place) as opened:
         ask(opened, *BEGINNING)
     writers = [SPAWN.Process(target=write_one_by_one, args=(place, name, 200)) for name in "abc"]
@@ -116,7 +116,7 @@ def test_writers_in_turns_go_on_from_each_other_without_beginning_anew(place: Pa
 
 
 def test_many_books_are_written_at_once(place: Path) -> None:
-    """Writers of different books keep each other waiting at the most, also across processes."""
+    """Writers of many books only wait for each other, even across processes."""
     books = 12
     with library(place) as opened:
         for book in range(books):
@@ -131,14 +131,14 @@ def test_many_books_are_written_at_once(place: Path) -> None:
         assert sorted(names(place, f"masks-{book}")[4:]) == expected
 
 
-def test_a_writer_killed_amid_its_turn_keeps_nobody_waiting(place: Path) -> None:
-    """Another writer waits for the turn to end, gets it when its holder is killed, and finds nothing of it."""
+def test_a_writer_killed_within_its_turn_does_not_block_the_others(place: Path) -> None:
+    """Another writer gets the turn when its holder is killed, and finds no event of the holder."""
     with library(place) as opened:
         ask(opened, *BEGINNING)
-        stopping = SPAWN.Process(target=stop_amid_a_turn, args=(place,))
+        stopping = SPAWN.Process(target=stop_within_a_turn, args=(place,))
         with running(stopping):
             until = time.monotonic() + PATIENCE
-            while not (place / "asked").exists():
+            while not (place / "clock-read").exists():
                 assert time.monotonic() < until
                 time.sleep(0.01)
             waiting = opened.submit("masks", [record("next")])
@@ -147,15 +147,15 @@ def test_a_writer_killed_amid_its_turn_keeps_nobody_waiting(place: Path) -> None
     assert names(place)[4:] == ["next"]
 
 
-def test_a_writer_killed_at_any_moment_leaves_a_whole_book(place: Path) -> None:
-    """After kill -9 and a retry of everything, each request stands once."""
+def test_a_writer_killed_at_any_time_leaves_a_complete_book(place: Path) -> None:
+    """After kill -9 and a retry of all requests, each request is recorded once."""
     with library(place) as opened:
         ask(opened, *BEGINNING)
     events = engine(place, "events")
-    for enough in (200, 900):
+    for at_least in (200, 900):
         writer = SPAWN.Process(target=write_a_lot, args=(place, "k", 3_000))
         writer.start()
-        assert wait_beyond(Stream(events), "masks", enough) > enough
+        assert wait_beyond(Stream(events), "masks", at_least) > at_least
         writer.kill()
         writer.join(PATIENCE)
         assert writer.exitcode == -signal.SIGKILL
@@ -165,8 +165,8 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_book(place: Path) -> None:
     assert sorted(names(place)[4:]) == sorted(f"k-{number}" for number in range(3_000))
 
 
-def test_an_idle_writer_knows_what_others_wrote(place: Path) -> None:
-    """Who has nothing to write follows those who do, and decides on what they left without beginning anew."""
+def test_an_idle_writer_knows_the_events_of_others(place: Path) -> None:
+    """An idle writer applies the events of other writers, and then decides on them without a reload."""
     with library(place) as idle, library(place) as busy:
         ask(idle, *BEGINNING)
         bob = RegisterParty(request_id="bob", party="bob", kind=PartyKind.AGENT)

@@ -1,7 +1,7 @@
-"""Sells a batch of ten million units in pallets, cases and single boxes, and prints what that costs.
+"""Sells a batch of ten million units in pallets, cases and single boxes, and prints the cost.
 
-Run it with ``python -m tests.bench.ten_million``. Every outcome, and at the end the owner of every unit, is compared
-with a naive array of owners before a figure is printed.
+Run it with ``python -m tests.bench.ten_million``. It compares every outcome with a naive array of owners. At the end
+it also compares the owner of every unit. Only then it prints figures.
 """
 
 import array
@@ -43,7 +43,7 @@ def sscc(number: int) -> str:
 
 
 def packing() -> list[Command]:
-    """Pack the first units in cases, and the cases on pallets."""
+    """Return the commands that pack the first units in cases, and the cases on pallets."""
     commands: list[Command] = []
     for pallet in range(PALLETS):
         begin = pallet * PALLET
@@ -59,16 +59,16 @@ def packing() -> list[Command]:
 
 
 class Model:
-    """Who owns each unit, one number a unit."""
+    """The owner of each unit, as one number for each unit."""
 
     def __init__(self) -> None:
-        """Begin with everything the brand's."""
+        """Begin with all units owned by the brand."""
         self.parties = ["acme", *(f"agent{number}" for number in range(AGENTS))]
         self.owner = array.array("B", bytes(SIZE))
         self.random = random.Random(SEED)
 
     def draw(self, name: str) -> tuple[RecordTransfer, bool]:
-        """Return a random transfer, and whether the book has to accept it; moves the units if so."""
+        """Return a random transfer and whether the book must accept it; move its units if so."""
         kind = self.random.choice(("pallet", "case", "box", "box"))
         if kind == "pallet" and self.random.random() < 0.2:
             number = self.random.randrange(PALLETS)
@@ -97,13 +97,13 @@ class Model:
 
 
 def compare(outcomes: list[Outcome], expected: list[bool]) -> None:
-    """Stop where the book decided otherwise than the model."""
+    """Stop if the book decided otherwise than the model."""
     for outcome, accepted in zip(outcomes, expected, strict=True):
         assert isinstance(outcome, Answer) is accepted, outcome
 
 
 def main() -> None:
-    """Run, compare, print."""
+    """Run the bench, compare the book with the model, and print the figures."""
     with tempfile.TemporaryDirectory() as name, library(Path(name)) as opened:
         model = Model()
         begin = time.perf_counter()
@@ -140,7 +140,7 @@ def main() -> None:
         print(
             f"{accepted:,} of {TRANSFERS:,} transfers accepted, as the model: {TRANSFERS / seconds:,.0f} a second"
         )
-        print(f"runs at the end: {runs:,}; every unit's owner as the model")
+        print(f"runs at the end: {runs:,}; every unit's owner agrees with the model")
         print(
             f"path: p50 {statistics.median(times) * 1e6:,.0f} us, p99 {times[int(len(times) * 0.99)] * 1e6:,.0f} us"
         )
@@ -149,7 +149,7 @@ def main() -> None:
 
 
 def check_owners(views: Engine, model: Model) -> int:
-    """Compare the owner of every unit with the model's, and return how many runs there are."""
+    """Compare the owner of every unit with the model, and return the number of runs."""
     statement = (
         select(RUN.c.first, RUN.c.last, RUN.c.owner).where(RUN.c.valid_to.is_(None)).order_by(RUN.c.first)
     )
@@ -166,7 +166,7 @@ def check_owners(views: Engine, model: Model) -> int:
 
 
 def paths(queries: Queries, model: Model) -> tuple[list[float], int]:
-    """Ask for the paths of random units, half of them on the pallets; return sorted seconds and the most steps."""
+    """Query the paths of random units, half of them from pallets; return the sorted seconds and the most steps."""
     times, most = [], 0
     for index in range(2_000):
         limit = PALLETS * PALLET if index % 2 else SIZE

@@ -1,4 +1,4 @@
-"""How the tests run the command line: inside this process, as `main` does, with what it printed caught."""
+"""The tests run the command line inside this process, as `main` does, and capture its output."""
 
 import contextlib
 import io
@@ -14,11 +14,11 @@ from pathbook.services.run.in_thread import running
 from pathbook.services.run.settings import Settings
 
 TODAY = "2026-03-01"
-"""The day on which the tests play the demo."""
+"""The day of the demo in the tests."""
 
 
 class Ran(NamedTuple):
-    """What a command came to: its exit code, and what it printed."""
+    """The result of a command: its exit code and its output."""
 
     code: int
     out: str
@@ -43,7 +43,7 @@ def pathbook(*arguments: str) -> Ran:
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_environment() -> Iterator[None]:
-    """No test depends on where the books of whoever runs it are."""
+    """No test depends on the environment of the person who runs it."""
     with pytest.MonkeyPatch.context() as environment:
         for name in ("SERVER", "DATA", "DATABASE", "BOOK", "LISTEN"):
             environment.delenv(f"PATHBOOK_{name}", raising=False)
@@ -52,7 +52,7 @@ def _no_environment() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory in which the demo was played."""
+    """A directory with the book of the demo."""
     directory = tmp_path_factory.mktemp("demo")
     ran = pathbook("demo", "--data", str(directory), "--today", TODAY)
     assert ran.code == 0, ran

@@ -1,4 +1,4 @@
-"""The bench runs every phase, checks each, and says what came of it beside what is aimed at."""
+"""The bench runs every phase, checks its result, and prints the rates beside their targets."""
 
 import json
 import os
@@ -33,20 +33,20 @@ BRIEF = Plan(
 """The least that every phase can do: once a quick bench has shown that its turns add up, that is enough."""
 
 PATIENCE = 60.0
-"""How long (seconds) a bench may take to begin or to end."""
+"""How long (seconds) a bench may take to start or to stop."""
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the bench works."""
+    """The directory of the bench."""
     return tmp_path_factory.mktemp("bench")
 
 
 @pytest.fixture(scope="module")
 def ran(place: Path) -> Ran:
-    """A quick bench of a disk, as scripts read it, wherever else books may be."""
+    """A quick bench of a disk, as JSON. The environment names a PostgreSQL, which `--in` overrides."""
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("PATHBOOK_DATABASE", "postgresql+psycopg://nobody@127.0.0.1:1/books")
+        environment.setenv("PATHBOOK_DATABASE", "postgresql+psycopg://stranger@127.0.0.1:1/books")
         return pathbook("bench", "--quick", "--in", str(place), "--output", "json")
 
 
@@ -57,7 +57,7 @@ def listed(found: object) -> dict[str, dict[str, object]]:
 
 
 def test_every_phase_is_measured(ran: Ran, place: Path) -> None:
-    """All phases are there with a rate, what answers singly with its times, and nothing is left on the disk."""
+    """Every phase has a rate, every phase of single calls has its times, and nothing is left on the disk."""
     assert ran.code == 0, ran.err
     phases = listed(ran.json()["phases"])
     singly = {
@@ -77,8 +77,8 @@ def test_every_phase_is_measured(ran: Ran, place: Path) -> None:
     assert list(place.iterdir()) == []
 
 
-def test_what_is_aimed_at_is_judged(ran: Ran) -> None:
-    """Each target is there with what was found, and met or not met follows from the two."""
+def test_targets_are_judged(ran: Ran) -> None:
+    """Each target is listed with the rate that was measured, and with whether the rate meets it."""
     targets = listed(ran.json()["targets"])
     aimed = {name: (item["target"], item["at_least"]) for name, item in targets.items() if item["target"]}
     assert aimed == {
@@ -96,8 +96,8 @@ def test_what_is_aimed_at_is_judged(ran: Ran) -> None:
         assert item["met"] is met, item
 
 
-def test_people_read_tables(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On PostgreSQL, too, there are phases, targets and facts, each way to write is a floor, and nothing is left."""
+def test_a_bench_of_postgresql_prints_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bench of PostgreSQL prints phases, targets and facts, with a floor for each way to write. It leaves nothing."""
     monkeypatch.setattr(plan, "QUICK", BRIEF)
     server = cluster().format(name="postgres")
     ran = pathbook("bench", "--quick", "--database", server)
@@ -112,12 +112,12 @@ def test_people_read_tables(monkeypatch: pytest.MonkeyPatch) -> None:
         assert left.fetchall() == []
 
 
-def test_books_of_ones_own_are_not_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A bench does not take a directory or server of books, nor a database it cannot make one beside."""
+def test_books_of_the_user_are_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bench refuses a directory or a server of books, and a server where it cannot create a database."""
     for place in (["--data", str(tmp_path)], ["--server", "127.0.0.1:1"], ["--database", "sqlite:///books"]):
         ran = pathbook("bench", "--quick", *place)
         assert (ran.code, ran.out) == (2, "")
-    nowhere = "postgresql+psycopg://nobody:secret@127.0.0.1:1/books"
+    nowhere = "postgresql+psycopg://stranger:secret@127.0.0.1:1/books"
     ran = pathbook("bench", "--quick", "--database", nowhere)
     assert (ran.code, ran.out) == (4, "")
     assert "a role that may make databases" in ran.err
@@ -127,19 +127,19 @@ def test_books_of_ones_own_are_not_touched(tmp_path: Path, monkeypatch: pytest.M
 
 
 class Forgetful(Model):
-    """A model that does not see the fifth transfer it is told of."""
+    """A model that misses the fifth transfer."""
 
-    told = 0
+    moves = 0
 
     def move(self, move: Move) -> None:
-        """Move title, but for once."""
-        self.told += 1
-        if self.told != 5:
+        """Move title, except once."""
+        self.moves += 1
+        if self.moves != 5:
             super().move(move)
 
 
-def test_what_is_not_as_the_model_says_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Where book and model differ in a single transfer, the phase is named, and no figure is printed."""
+def test_a_difference_from_the_model_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """If the book and the model differ in one transfer, the phase is named, and no rate is printed."""
     monkeypatch.setattr(bench, "Model", Forgetful)
     ran = pathbook("bench", "--quick", "--in", str(tmp_path), "--output", "json")
     error = json.loads(ran.err.splitlines()[-1])["error"]
@@ -149,8 +149,8 @@ def test_what_is_not_as_the_model_says_is_found(monkeypatch: pytest.MonkeyPatch,
 
 
 @pytest.mark.heavy  # Python may swallow the signal within a callback, once in some twenty runs
-def test_a_bench_that_is_told_to_end_leaves_nothing(tmp_path: Path) -> None:
-    """Neither processes nor files are left when it is ended in the middle."""
+def test_a_bench_that_is_stopped_leaves_nothing(tmp_path: Path) -> None:
+    """A bench that is stopped in the middle leaves neither processes nor files."""
     command = [
         sys.executable,
         "-c",

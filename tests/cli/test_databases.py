@@ -1,4 +1,4 @@
-"""Books in a PostgreSQL, named on the command line: used like others, and what is said where they cannot be."""
+"""Books in a PostgreSQL: verbs use them like others, and explain why they cannot be opened."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.cli.conftest import Ran, pathbook
 from tests.postgres import driver_url, drop_database, new_database
 
 ROLE = "visitor"
-"""A user who may connect to the tests' databases, and make nothing there."""
+"""A user who may connect to the databases of the tests, and may not create anything there."""
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def database() -> Iterator[str]:
 
 @pytest.fixture
 def begun(database: str, tmp_path: Path) -> str:
-    """The URL of a database with a book; the key is in the directory of the test."""
+    """The URL of a database with a book. The key is in the directory of the test."""
     ran = pathbook(
         "--data", str(tmp_path), "--database", database, "party", "register", "acme", "--kind", "brand"
     )
@@ -47,33 +47,33 @@ def schemas(url: str) -> set[object]:
     }
 
 
-def refused(ran: Ran, *said: str) -> None:
-    """Expect books not to be opened, in a sentence that says all of this and no password."""
+def refused(ran: Ran, *parts: str) -> None:
+    """Expect that books are not opened. One sentence has all of these parts, and no password."""
     assert (ran.code, ran.out) == (4, "")
     assert ran.err.count("\n") == 1
     assert "secret" not in ran.err
-    for part in said:
+    for part in parts:
         assert part in ran.err
 
 
 def test_verbs_find_their_books_in_a_database(
     begun: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Named by option or environment, it holds events and views; the directory holds the key and nothing else."""
+    """An option or the environment names the database. It holds events and views, and the directory only the key."""
     monkeypatch.setenv("PATHBOOK_DATABASE", begun)
     ran = pathbook("party", "show", "acme", "--data", str(tmp_path), "--output", "json")
     assert (ran.code, ran.json()["party"]) == (0, "acme")
     ran = pathbook("views", "rebuild", "--data", str(tmp_path))
-    assert "are made again from 1 events" in ran.out
+    assert "are rebuilt from 1 events" in ran.out
     assert [file.name for file in tmp_path.iterdir()] == ["codes.key"]
     assert schemas(begun) == {"pathbook_events", "pathbook_views"}
     ran = pathbook("party", "show", "acme", "--data", str(tmp_path), "--database", "")
     assert "There are no books in" in ran.err
 
 
-def test_reading_an_empty_database_makes_nothing_in_it(database: str, tmp_path: Path) -> None:
-    """A name that is misspelt is said to hold no books, and is left as it is."""
-    for verb in (["path", "1:0"], ["views", "rebuild"], ["follow"]):
+def test_reading_an_empty_database_creates_nothing_in_it(database: str, tmp_path: Path) -> None:
+    """A database without books is named, and is not changed."""
+    for verb in (["path", "1:0"], ["views", "rebuild"], ["views", "follow"]):
         ran = pathbook("--data", str(tmp_path / "data"), "--database", database, *verb)
         refused(ran, "There are no books in postgresql://")
     assert schemas(database) == set()
@@ -81,22 +81,27 @@ def test_reading_an_empty_database_makes_nothing_in_it(database: str, tmp_path: 
 
 
 def test_a_database_that_cannot_be_opened_is_named_with_what_to_do(database: str, tmp_path: Path) -> None:
-    """Out of reach, missing, of others: each exits 4 with a sentence, whatever verb it was."""
+    """Every verb exits 4 with a sentence if a database cannot be reached, is missing, or is not permitted."""
     execute(database, f"DROP ROLE IF EXISTS {ROLE}", f"CREATE ROLE {ROLE} LOGIN")
     nowhere = "postgresql+psycopg://postgres:secret@127.0.0.1:1/books"
-    for url, said in (
+    for url, remedy in (
         (nowhere, "Check its host and port"),
         (database.replace("?", "_else?"), "createdb NAME"),
-        (database.replace("postgres@", "nobody:secret@"), "Check its user and password"),
+        (database.replace("postgres@", "stranger:secret@"), "Check the user and password"),
     ):
-        for verb in (["path", "1:0"], ["serve", "--listen", "127.0.0.1:0"], ["follow"], ["views", "rebuild"]):
-            refused(pathbook("--data", str(tmp_path), "--database", url, *verb), "cannot be opened", said)
+        for verb in (
+            ["path", "1:0"],
+            ["serve", "--listen", "127.0.0.1:0"],
+            ["views", "follow"],
+            ["views", "rebuild"],
+        ):
+            refused(pathbook("--data", str(tmp_path), "--database", url, *verb), "cannot be opened", remedy)
     theirs = database.replace("postgres@", f"{ROLE}@")
     refused(pathbook("--data", str(tmp_path), "--database", theirs, "serve"), "GRANT CREATE ON DATABASE")
 
 
-def test_a_database_that_may_lose_events_is_used_only_if_that_is_said(begun: str, tmp_path: Path) -> None:
-    """One that acknowledges what it has not written is refused; the option named there lets it be used."""
+def test_a_database_that_may_lose_events_needs_an_option(begun: str, tmp_path: Path) -> None:
+    """A database that acknowledges events before it writes them is refused. The message names the option for it."""
     name = begun.partition("?")[0].rpartition("/")[2]
     execute(begun, f"ALTER DATABASE {name} SET synchronous_commit = off")
     verb = ["--data", str(tmp_path), "--database", begun, "party", "register", "ann", "--kind", "agent"]
@@ -106,7 +111,7 @@ def test_a_database_that_may_lose_events_is_used_only_if_that_is_said(begun: str
 
 
 def test_a_newer_format_and_another_key_are_refused(begun: str, tmp_path: Path) -> None:
-    """Books of a newer Pathbook, or whose codes another key made, are not opened, and nothing is changed."""
+    """Books of a newer Pathbook, or of another key, are not opened, and nothing is changed."""
     verb = ["--database", begun, "party", "show", "acme"]
     refused(pathbook("--data", str(tmp_path / "other"), *verb), "codes.key is missing")
     with_key = tmp_path / "wrong"

@@ -1,4 +1,4 @@
-"""Whatever an honest server recorded holds: no way through the book looks like a contradiction."""
+"""No path that an honest server recorded looks like a contradiction."""
 
 import contextlib
 import datetime
@@ -20,7 +20,7 @@ from pathbook.verify.checks import check_path, read_code
 from pathbook.verify.verdicts import Policy, Verdict
 
 SIZE = 5
-"""Units of a batch: few, so that much happens to each."""
+"""The units of a batch: few, so that each has a long path."""
 
 PARTIES = ("b", "s", "t")
 DAY = datetime.date(2026, 3, 1)
@@ -77,8 +77,8 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
 
 @given(deeds=DEEDS)
 @settings(deadline=None, max_examples=40)
-def test_whatever_an_honest_server_recorded_holds(client: Client, deeds: list[Deed]) -> None:
-    """After any deeds that the book let pass, no unit's path contradicts itself, and each can be drawn."""
+def test_every_path_of_an_honest_server_holds(client: Client, deeds: list[Deed]) -> None:
+    """After any commands that the book accepted, no path of a unit contradicts itself, and each can be drawn."""
     lot = f"L{client.get_head().position}"
     batch = client.commission_batch(GTIN, brand="b", lot=lot, size=SIZE, made_on=DAY).batch
     transfers = [0]
@@ -96,7 +96,7 @@ def test_whatever_an_honest_server_recorded_holds(client: Client, deeds: list[De
 
 
 def do(client: Client, batch: int, deed: Deed, transfers: list[int]) -> None:
-    """Ask for one deed; the book may refuse it."""
+    """Send one command. The book may refuse it."""
     what, giver, receiver, one, other = deed
     units = select(ranges=[(batch, min(one, other), max(one, other))])
     price = (15_000 + one, "CNY")

@@ -1,4 +1,4 @@
-"""Money as people type and read it."""
+"""Money is read and printed as decimal text, exactly."""
 
 import contextlib
 
@@ -31,7 +31,7 @@ def test_the_order_of_amount_and_currency_does_not_matter(amount: int, code: str
 
 @given(st.text())
 def test_any_text_is_money_or_refused_by_name(text: str) -> None:
-    """No text makes reading fail otherwise than by saying why; what is read prints and reads back."""
+    """A text is refused with a reason, or it is read, printed and read back."""
     with contextlib.suppress(money.NotMoneyError):
         found = money.parse(text)
         assert money.parse(money.print_money(*found)) == found
@@ -70,7 +70,7 @@ def test_money_is_read_to_its_minor_unit(text: str, read: tuple[int, str]) -> No
     ],
 )
 def test_what_is_no_money_is_refused_by_name(text: str, problem: str) -> None:
-    """What cannot be read exactly is refused, and the message says why."""
+    """A text that cannot be read exactly is refused, and the message says why."""
     with pytest.raises(money.NotMoneyError, match=problem):
         money.parse(text)
 
@@ -86,5 +86,5 @@ def test_what_is_no_money_is_refused_by_name(text: str, problem: str) -> None:
     ],
 )
 def test_money_is_printed_plainly(amount_minor: int, currency_code: str, printed: str) -> None:
-    """An amount is printed with all its decimals and no separators, as nobody's locale would change."""
+    """An amount is printed with all its decimals and no separators, in every locale."""
     assert money.print_money(amount_minor, currency_code) == printed

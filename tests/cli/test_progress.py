@@ -1,4 +1,4 @@
-"""Long work is told of on stderr, short work is not."""
+"""Long work shows its progress on stderr, short work does not."""
 
 import pytest
 
@@ -6,39 +6,39 @@ from pathbook.cli import progress
 from pathbook.cli.progress import Progress
 
 
-def test_work_that_is_soon_over_is_not_told_of(capsys: pytest.CaptureFixture[str]) -> None:
-    """Within the first two seconds nothing is printed."""
-    with Progress() as told:
-        told.of("rows")(1, 2)
+def test_short_work_shows_no_progress(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is printed within the first two seconds."""
+    with Progress() as shown:
+        shown.of("rows")(1, 2)
     assert capsys.readouterr() == ("", "")
 
 
-def test_off_a_terminal_a_line_is_told_now_and_then(
+def test_without_a_terminal_lines_are_printed(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where nobody watches there are lines, some seconds apart, on stderr."""
+    """If stderr is not a terminal, it gets lines, some seconds apart."""
     monkeypatch.setattr(progress, "FIRST_DRAW_DELAY_S", 0.0)
-    with Progress() as told:
-        told.of("rows read")(1, None)
-        told.of("rows read")(2, None)
+    with Progress() as shown:
+        shown.of("rows read")(1, None)
+        shown.of("rows read")(2, None)
         monkeypatch.setattr(progress, "LINE_INTERVAL_S", 0.0)
-    with Progress() as told:
-        told.of("rows recorded")(3, 10)
-        told.of("rows recorded")(4, 10)
+    with Progress() as shown:
+        shown.of("rows recorded")(3, 10)
+        shown.of("rows recorded")(4, 10)
     assert capsys.readouterr() == ("", "rows read: 1\nrows recorded: 3 of 10\nrows recorded: 4 of 10\n")
 
 
 def test_on_a_terminal_a_bar_is_drawn(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where somebody watches there is one bar at a time, for the work that is done now, and none is left behind."""
+    """A terminal shows one bar at a time, for the current work, and none is left at the end."""
     monkeypatch.setattr(progress, "FIRST_DRAW_DELAY_S", 0.0)
     monkeypatch.setattr(progress, "DRAW_INTERVAL_S", 0.0)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     monkeypatch.setenv("TERM", "xterm")
-    with Progress() as told:
-        told.of("rows read")(1, None)
-        told.of("rows recorded")(3, 10)
+    with Progress() as shown:
+        shown.of("rows read")(1, None)
+        shown.of("rows recorded")(3, 10)
     out, err = capsys.readouterr()
     assert out == ""
     assert "rows recorded" in err

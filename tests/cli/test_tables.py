@@ -1,4 +1,4 @@
-"""What people read: plain tables that fit a terminal, the same off it, and safe to look at."""
+"""Tables fit a terminal, read the same in a file, and are safe to print."""
 
 import signal
 import subprocess
@@ -14,7 +14,7 @@ from pathbook.v1.values_pb2 import Money, UnitState
 from tests.cli.conftest import pathbook
 
 WIDEST = 100
-"""Columns of the terminal that every table of the demo's book fits."""
+"""The columns that every table of the demo's book fits."""
 
 
 @pytest.mark.parametrize(
@@ -26,23 +26,26 @@ WIDEST = 100
         (["product", "show", "6901234500011"], "suggested price  300.00 CNY"),
         (["batch", "list"], "    2  06901234500011  M24-F    20  2024-03-31  2026-03-10       300.00 CNY"),
         (["batch", "show", "2"], "units            0-19, 20 in all"),
-        (["codes", "1:0"], "00002000003HP26BKAYR"),
+        (["codes", "1:0"], "000020000021N0TH6Y7Y"),
         (
-            ["transfers", "agent-2"],
+            ["transfer", "list", "agent-2"],
             "28  2026-01-01  transfer  accepted  agent-1  agent-2      10  180.00 CNY",
         ),
-        (["transfer", "32"], "32  2026-02-09  sale  accepted  agent-5  consumer:c-7      1  300.00 CNY  1:0"),
+        (
+            ["transfer", "show", "32"],
+            "32  2026-02-09  sale  accepted  agent-5  consumer:c-7      1  300.00 CNY  1:0",
+        ),
         (["ladder", "1"], "tier 3       40  210.00  210.00  210.00  210.00         70.0%     300.00  CNY"),
         (["ladder", "--gtin", "06901234500011"], "consumer      1"),
         (["stock", "agent-4"], "2028-08-17"),
-        (["path", "1:90"], "cloud stock  agent-5 owns it, but it lies with mask-brand"),
+        (["path", "1:90"], "cloud stock    agent-5 owns it, but mask-brand has it"),
         (["path", "1:99", "--as-of", "14"], "It never left mask-brand."),
         (["path", "1:0", "--corrections"], "offered"),
         (["events", "read", "--limit", "1"], "party_registered  party=mask-brand kind=PARTY_KIND_BRAND"),
     ],
 )
-def test_a_table_says_it_in_words(server: str, arguments: list[str], line: str) -> None:
-    """Each answer is a table that fits the terminal and has this in it."""
+def test_an_answer_is_a_table(server: str, arguments: list[str], line: str) -> None:
+    """Each answer is a table that fits a terminal and has this line."""
     ran = pathbook("--server", server, *arguments)
     assert (ran.code, ran.err) == (0, "")
     assert line in ran.out
@@ -51,14 +54,14 @@ def test_a_table_says_it_in_words(server: str, arguments: list[str], line: str) 
 
 @pytest.mark.parametrize("output_", ["json", "jsonl"])
 def test_an_empty_list_is_an_answer(server: str, output_: str) -> None:
-    """A list without entries is said in words, as an empty list, or as no line."""
-    asked = ("--server", server, "transfers", "agent-1", "--status", "lapsed")
+    """An empty list is printed as a phrase, as an empty JSON list, or as no JSON line."""
+    asked = ("--server", server, "transfer", "list", "agent-1", "--status", "lapsed")
     assert pathbook(*asked).out == "no transfers\n"
     assert pathbook(*asked, "--output", output_).out in ('{\n  "transfers": []\n}\n', "")
 
 
-def test_a_write_says_where_it_stands(tmp_path: Path) -> None:
-    """A write is answered with a sentence that names its position, its units, and what it made."""
+def test_a_write_prints_its_position(tmp_path: Path) -> None:
+    """A write is answered with a sentence that names its position, its units, and what it created."""
     data = ("--data", str(tmp_path))
     assert pathbook(*data, "party", "register", "b", "--kind", "brand").out == "Recorded at position 1.\n"
     made = ("--brand", "b", "--lot", "A", "--size", "5", "--made-on", "2026-01-01")
@@ -72,8 +75,8 @@ def test_a_write_says_where_it_stands(tmp_path: Path) -> None:
     assert pathbook(*data, *move, "--request-id", "7").out == again
 
 
-def test_a_reader_that_leaves_early_is_not_complained_about(demo: Path) -> None:
-    """When who reads the answer goes away, the command ends at once, without a word, and not with 0."""
+def test_a_closed_pipe_is_not_an_error(demo: Path) -> None:
+    """If the reader of the output closes the pipe, the command exits at once, silently, and not with 0."""
     program = "from pathbook.cli.main import main; main()"
     with subprocess.Popen(
         [sys.executable, "-c", program, "codes", "1:0-99", "--data", str(demo)],
@@ -86,8 +89,8 @@ def test_a_reader_that_leaves_early_is_not_complained_about(demo: Path) -> None:
         assert running.wait(30) == 141
 
 
-def test_interrupting_is_not_complained_about(server: str) -> None:
-    """Ctrl-C ends what would go on for ever, without a word, and as shells know it."""
+def test_an_interrupt_is_not_an_error(server: str) -> None:
+    """Ctrl-C ends a command that follows events, silently, with the exit code of shells."""
     program = "from pathbook.cli.main import main; main()"
     with subprocess.Popen(
         [sys.executable, "-c", program, "--server", server, "events", "follow", "--after", "0"],
@@ -102,30 +105,30 @@ def test_interrupting_is_not_complained_about(server: str) -> None:
 
 
 @given(st.text())
-def test_a_text_of_the_book_cannot_steer_the_terminal(text: str) -> None:
-    """Whatever a party wrote, a table shows only what is printable, each row on a line of its own."""
+def test_a_text_of_the_book_cannot_control_the_terminal(text: str) -> None:
+    """A table shows only printable characters, and each row on a line of its own, whatever a party wrote."""
     lines = output.table(["name"], [[text]]).split("\n")
     assert len(lines) == 2
     assert lines[1].isprintable()
 
 
 @given(st.lists(st.tuples(st.text("aé面膜\u0301", max_size=9), st.integers()), min_size=1))
-def test_columns_line_up_whatever_is_in_them(rows: list[tuple[str, int]]) -> None:
-    """Every row is as wide as the others, Chinese characters counted as the two columns they take."""
+def test_columns_are_aligned(rows: list[tuple[str, int]]) -> None:
+    """Every row is as wide as the others. A Chinese character counts as two columns."""
     table = output.table(["name", "n"], [[name, str(number)] for name, number in rows], {1})
     assert len({output.width(line) for line in table.splitlines()[1:]}) == 1
 
 
 @given(st.integers(0, 10**15), st.integers(1, 10**15))
 def test_a_percentage_is_off_by_half_of_its_last_digit_at_the_most(part: int, whole: int) -> None:
-    """A share is printed to one decimal, rounded, never cut off."""
+    """A share is rounded to one decimal, never truncated."""
     printed = path_table.percent(part, whole)
     tenths = int(printed.replace(".", ""))
     assert abs(tenths * whole - 1_000 * part) * 2 <= whole
 
 
-def test_a_mark_up_is_told_only_between_prices_that_compare() -> None:
-    """A fall is told as one; from nothing, or between currencies, there is no mark-up."""
+def test_a_mark_up_needs_two_comparable_prices() -> None:
+    """A lower price has a negative mark-up. From nothing, or between currencies, there is none."""
 
     def yuan(amount: int) -> Money:
         return Money(amount_minor=amount, currency_code="CNY")
@@ -137,7 +140,7 @@ def test_a_mark_up_is_told_only_between_prices_that_compare() -> None:
     assert path_table.mark_up(yuan(90), Money(amount_minor=90, currency_code="USD")) == ""
 
 
-def test_an_unheard_of_number_is_shown_as_one() -> None:
-    """A server that is newer may send an enum's number that has no name here."""
+def test_an_unknown_number_of_an_enum_is_shown() -> None:
+    """A newer server may send a number of an enum that has no name here. It is shown as a number."""
     assert output.word(UnitState.DESCRIPTOR, 99) == "unknown (99)"
     assert output.word(UnitState.DESCRIPTOR, 0) == ""

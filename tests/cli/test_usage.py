@@ -1,5 +1,6 @@
-"""What is wrong with a command line is said before anything is asked, and what it cost to say so."""
+"""A wrong command line is reported before anything is asked, quickly, and with what to write instead."""
 
+import importlib.metadata
 import json
 import shutil
 import subprocess
@@ -8,71 +9,84 @@ from pathlib import Path
 
 import pytest
 
-from pathbook.cli import connection
+from pathbook.cli import connection, transfer
 from pathbook.cli.main import VERBS
+from pathbook.v1.values_pb2 import TransferStatus
 from tests.cli.conftest import pathbook
 
 NOWHERE = "127.0.0.1:1"
 """An address where nothing listens."""
 
+SLOW_MODULES = {"grpc", "google", "rich", "babel", "msgspec", "sqlalchemy"}
+"""Packages that take long to import; some are needed by every module of the ledger and of the server."""
+
+
+def slow_modules(program: str) -> list[str]:
+    """Run a program, and return which slow packages it imported."""
+    lines = f"{program}\nimport sys\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True, check=True)
+    return sorted(SLOW_MODULES.intersection(done.stdout.splitlines()[-1].split()))
+
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "part"),
     [
         (["nonsense"], "No such command 'nonsense'"),
         (["stock"], "Missing argument 'PARTY'"),
         (["stock", "agent-1"], "--server HOST:PORT (or PATHBOOK_SERVER)"),
         (["stock", "agent-1"], "--data DIR (or PATHBOOK_DATA)"),
-        (["--server", NOWHERE, "stock", "agent-1", "--data", "."], "Both --server and --data"),
+        (["--server", NOWHERE, "stock", "agent-1", "--data", "."], "--server and --data are both given"),
         (["--output", "yaml", "stock", "agent-1"], "'yaml' is not one of"),
-        (["record", "--giver", "a", "--receiver", "b", "--price", "1 CNY"], "Which units?"),
+        (["record", "--giver", "a", "--receiver", "b", "--price", "1 CNY"], "No units are named"),
         (["record", "--giver", "a", "--receiver", "b", "--units", "1:0-9", "--price", "1"], "'150.00 CNY'"),
         (["record", "--giver", "a", "--receiver", "b", "--units", "1", "--price", "1 CNY"], "3:0-99"),
         (["sell", "--count", "5"], "Missing option '--seller'"),
-        (["return", "--owner", "a", "--count", "5"], "needs its --of"),
+        (["return", "--owner", "a", "--count", "5"], "needs an --of"),
         (
             ["return", "--owner", "a", "--count", "5", "--of", "masks"],
             "neither the number of a batch nor a GTIN",
         ),
-        (["offer", "--deadline", "2026-05-01T10:00:00"], "does not say its zone"),
+        (["offer", "--deadline", "2026-05-01T10:00:00"], "has no time zone"),
         (["offer", "--deadline", "soon"], "is not a time"),
         (["verify", "X", "--today", "1.5.2026"], "is not a date"),
         (["accept", "1", "--receiver", "a", "--short", "1:9:9"], "does not name units"),
         (["accept", "99999999999999999999", "--receiver", "a"], "at most 18 digits"),
-        (["batch", "show"], "Say its number, or --gtin and --lot"),
-        (["batch", "show", "1", "--gtin", "2", "--lot", "3"], "Say its number, or --gtin and --lot"),
-        (["ladder"], "Say the number of a batch, or --gtin"),
+        (["batch", "show"], "either its number, or --gtin and --lot"),
+        (["batch", "show", "1", "--gtin", "2", "--lot", "3"], "either its number, or --gtin and --lot"),
+        (["ladder"], "either the number of a batch, or --gtin"),
+        (["ladder", "1", "--gtin", "2"], "either the number of a batch, or --gtin"),
         (["serve"], "--data DIR"),
         (["serve", "--data", ".", "--listen", "here"], "HOST:PORT"),
         (["serve", "--data", ".", "--workers", "0"], "between 1 and 64"),
         (["serve", "--data", ".", "--database", "mysql://h/books"], "in PostgreSQL"),
         (["stock", "agent-1", "--data", ".", "--database", "mysql://h/books"], "in PostgreSQL"),
         (["stock", "agent-1", "--server", NOWHERE, "--database", "postgresql://h/books"], "--data DIR"),
-        (["follow"], "--data DIR"),
+        (["views", "follow"], "--data DIR"),
         (["views", "rebuild"], "--data DIR"),
         (["demo", "--data", "."], "not an empty directory"),
-        (["demo", "--database", "postgresql://h/books"], "leave out --database"),
+        (["demo", "--data", __file__], "is a file"),
+        (["demo", "--database", "postgresql://h/books"], "Leave out --database"),
     ],
 )
-def test_a_mistake_in_the_command_line_is_named(arguments: list[str], said: str) -> None:
-    """A command that was not understood exits 2, says what to write instead, and prints no answer."""
+def test_a_mistake_in_the_command_line_is_named(arguments: list[str], part: str) -> None:
+    """A wrong command line exits 2, says what to write instead, and prints no answer."""
     ran = pathbook(*arguments)
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith("pathbook: USAGE: ")
-    assert said in ran.err
+    assert part in ran.err
     assert "--help'" in ran.err
 
 
 def test_a_script_reads_the_error_as_an_object() -> None:
-    """With JSON asked for, before or after the verb, stderr is the error as one object and nothing else."""
+    """As JSON, before or after the verb, stderr is one object with the error, and nothing else."""
     for asked in (["--output", "json", "stock"], ["stock", "--nonsense", "--output=jsonl"], ["nonsense"]):
         ran = pathbook(*asked, *([] if len(asked) > 1 else ["--output", "json"]))
         error = json.loads(ran.err)["error"]
         assert (ran.code, ran.out, error["reason"], error["metadata"]) == (2, "", "USAGE", {})
 
 
-def test_a_mistake_of_ours_is_one_object_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What nobody foresaw is told with all there is to report it by, for scripts within the one object."""
+def test_a_bug_is_one_object_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bug is printed with its traceback. For scripts, the traceback is in the one object."""
     monkeypatch.setitem(VERBS, "stock", "json:nonsense")
     ran = pathbook("stock", "agent-1", "--output", "json")
     error = json.loads(ran.err)["error"]
@@ -83,14 +97,14 @@ def test_a_mistake_of_ours_is_one_object_too(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize("verb", [[], ["party"]])
 def test_without_a_verb_the_help_is_printed(verb: list[str]) -> None:
-    """Who types no verb reads the help, as an answer; a script still learns that nothing was done."""
+    """Without a verb the help is printed as an answer. The exit code still says that nothing was done."""
     ran = pathbook(*verb)
     assert (ran.code, ran.err) == (2, "")
     assert ran.out == pathbook(*verb, "--help").out
 
 
-def test_an_option_goes_before_the_environment(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two places in the environment are named as such; one typed is taken whatever the environment says."""
+def test_an_option_overrides_the_environment(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two places in the environment are a usage error. An option overrides both."""
     monkeypatch.setenv("PATHBOOK_SERVER", NOWHERE)
     monkeypatch.setenv("PATHBOOK_DATA", "nowhere")
     ran = pathbook("stock", "agent-1")
@@ -100,14 +114,14 @@ def test_an_option_goes_before_the_environment(demo: Path, monkeypatch: pytest.M
 
 
 def test_the_demo_is_no_json_document() -> None:
-    """A story is not one document: asked for one, the demo says so before it begins."""
+    """The story and the answers are not one document. The demo refuses that format before it starts."""
     ran = pathbook("demo", "--output", "json")
     assert (ran.code, ran.out) == (2, "")
-    assert "tells a story in text" in json.loads(ran.err)["error"]["message"]
+    assert "are not one JSON document" in json.loads(ran.err)["error"]["message"]
 
 
 def test_views_that_are_no_database_may_be_deleted(demo: Path, tmp_path: Path) -> None:
-    """Whoever opens or rebuilds views that are no database is told to delete them, and that mends it."""
+    """Views that are not a database are named, with what to do: their file is deleted, and rebuilt."""
     data = shutil.copytree(demo, tmp_path / "data")
     for file in data.glob("views.sqlite*"):
         file.unlink()
@@ -115,14 +129,14 @@ def test_views_that_are_no_database_may_be_deleted(demo: Path, tmp_path: Path) -
     for verb in (["stock", "agent-1"], ["views", "rebuild"]):
         ran = pathbook("--data", str(data), *verb)
         assert (ran.code, ran.out) == (4, "")
-        assert "Delete views.sqlite; it is made anew from the events." in ran.err
+        assert "Delete views.sqlite. It is rebuilt from the events." in ran.err
     (data / "views.sqlite").unlink()
     assert pathbook("--data", str(data), "stock", "agent-1").code == 0
 
 
 @pytest.mark.parametrize("verb", list(VERBS))
-def test_every_verb_explains_itself(verb: str) -> None:
-    """Each verb is there, and --help says what it does."""
+def test_every_verb_has_a_help(verb: str) -> None:
+    """Each verb can be imported, and --help describes it."""
     ran = pathbook(verb, "--help")
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.startswith(f"Usage: pathbook {verb} ")
@@ -137,27 +151,23 @@ def test_help_lists_every_verb_with_a_whole_sentence() -> None:
     assert all(f"\n  {verb} " in ran.out for verb in VERBS)
 
 
-def test_a_mistake_is_named_without_loading_what_it_does_not_need() -> None:
-    """Neither the version nor a misspelt verb waits for gRPC, protobuf, the ledger or rich to load."""
-    program = (
-        "import sys; from pathbook.cli.main import run; assert run(['offer', '--giver', 'x']) == 2;"
-        "print(sorted({name.split('.')[0] for name in sys.modules}"
-        " & {'grpc', 'google', 'ledger', 'rich', 'babel', 'msgspec', 'pydantic', 'sqlalchemy', 'services'}))"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
+@pytest.mark.parametrize("arguments", [["offer", "--giver", "x"], ["verfy"], ["transfer", "lst"]])
+def test_a_mistake_is_named_without_loading_what_it_does_not_need(arguments: list[str]) -> None:
+    """Neither a missing option nor a misspelt verb waits for gRPC, protobuf, the ledger or rich to load."""
+    program = f"from pathbook.cli.main import run; assert run({arguments}) == 2"
+    assert slow_modules(program) == []
 
 
 def test_a_server_out_of_reach_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where no server answers, the exit code is 4, not 1: the book has said nothing."""
+    """If no server answers, the exit code is 4, not 1: the book did not refuse."""
     monkeypatch.setattr(connection, "RETRY_TIMEOUT_S", 0.1)
     ran = pathbook("--server", NOWHERE, "stock", "agent-1")
     assert (ran.code, ran.out) == (4, "")
     assert NOWHERE in ran.err
 
 
-def test_reading_a_misspelt_directory_does_not_make_it(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """A directory without books is named as such, and left as it is."""
+def test_reading_a_misspelt_directory_does_not_create_it(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A directory without books is named, and is not created."""
     directory = tmp_path_factory.mktemp("empty") / "boook"
     ran = pathbook("--data", str(directory), "stock", "agent-1")
     assert (ran.code, ran.out) == (4, "")
@@ -165,8 +175,8 @@ def test_reading_a_misspelt_directory_does_not_make_it(tmp_path_factory: pytest.
     assert not directory.exists()
 
 
-def test_books_that_cannot_be_opened_are_said_to_be_so(demo: Path, tmp_path: Path) -> None:
-    """Without its key, with a broken log, or where an address is taken, a server does not start, and says why."""
+def test_books_that_cannot_be_opened_are_named(demo: Path, tmp_path: Path) -> None:
+    """Books without their key, or with a broken log, are not opened, and the message says why."""
     keyless = shutil.copytree(demo, tmp_path / "keyless")
     (keyless / "codes.key").unlink()
     ran = pathbook("--data", str(keyless), "stock", "agent-1")
@@ -183,7 +193,61 @@ def test_books_that_cannot_be_opened_are_said_to_be_so(demo: Path, tmp_path: Pat
 
 
 def test_an_address_that_is_taken_is_named(server: str, tmp_path: Path) -> None:
-    """A second server on an address says so and ends."""
+    """A second server on an address names the address and exits."""
     ran = pathbook("serve", "--data", str(tmp_path), "--listen", server)
     assert (ran.code, ran.out) == (4, "")
     assert f"Cannot listen on {server}" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["verfy", "X"], "No such command 'verfy'. Did you mean 'verify'?"),
+        (["transfers", "agent-1"], "Did you mean 'transfer', 'transfer show' or 'transfer list'?"),
+        (["follow"], "Did you mean 'events follow' or 'views follow'?"),
+        (["folow"], "Did you mean 'events follow' or 'views follow'?"),
+        (["lift", "7"], "Did you mean 'batch lift'?"),
+        (["party", "regster"], "No such command 'regster'. Did you mean 'register'?"),
+        (["views", "rebild"], "Did you mean 'rebuild'?"),
+        (["transfer", "32"], "No such command '32'. Did you mean 'show 32'?"),
+        (["--outptu", "json", "stock"], "No such option '--outptu'. Did you mean '--output'?"),
+        (["stock", "--todya", "x"], "Did you mean '--today' or '--data'?"),
+    ],
+)
+def test_what_was_meant_is_suggested(arguments: list[str], hint: str) -> None:
+    """A verb or option that does not exist is answered with those that resemble it, in any group."""
+    ran = pathbook(*arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert f"{hint} See 'pathbook" in ran.err
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["views", "32"], ["party", "agent-1"], ["-x"]])
+def test_a_word_that_resembles_nothing_is_only_named(arguments: list[str]) -> None:
+    """A word without a resemblance is answered without a guess."""
+    ran = pathbook(*arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert "No such" in ran.err
+    assert "Did you mean" not in ran.err
+
+
+def test_every_noun_that_can_be_shown_and_listed_has_both_verbs() -> None:
+    """Nouns follow one scheme: `show` for one, and `list` where the contract has a list."""
+    for noun in ("party", "product", "batch", "transfer"):
+        for verb in ("show", "list"):
+            ran = pathbook(noun, verb, "--help")
+            assert (ran.code, ran.out.startswith(f"Usage: pathbook {noun} {verb} ")) == (0, True)
+    assert pathbook("case", "show", "--help").code == 0
+
+
+def test_the_statuses_that_can_be_typed_are_those_of_the_contract() -> None:
+    """`transfer list --status` takes each status of the contract, and no other."""
+    names = (
+        name.removeprefix("TRANSFER_STATUS_").lower().replace("_", "-")
+        for name in TransferStatus.DESCRIPTOR.values_by_name
+    )
+    assert {"unspecified", *transfer.STATUSES} == set(names)
+
+
+def test_the_version_is_printed() -> None:
+    """`--version` prints the name and the version of the distribution."""
+    assert pathbook("--version") == (0, f"pathbook {importlib.metadata.version('pathbook')}\n", "")

@@ -1,4 +1,4 @@
-"""Every verb once, from one end to the other: on a directory of books, answered in the contract's words."""
+"""Every verb once, on a directory of books, with the answer in the JSON of the contract."""
 
 import json
 import subprocess
@@ -15,7 +15,7 @@ PRICE = ("--price", "150 CNY")
 
 
 class Shop:
-    """A book of its own, asked as a script would."""
+    """A book that is used as a script would use it."""
 
     def __init__(self, data: Path) -> None:
         self._data = str(data)
@@ -24,28 +24,28 @@ class Shop:
         """Run a command on the book."""
         return pathbook(*arguments, "--data", self._data, "--output", "json")
 
-    def said(self, *arguments: str) -> dict[str, object]:
-        """Run a command that is done, and return its answer."""
+    def answer(self, *arguments: str) -> dict[str, object]:
+        """Run a command that succeeds, and return its answer."""
         ran = self.ran(*arguments)
         assert (ran.code, ran.err) == (0, ""), ran
         return ran.json()
 
     def listed(self, name: str, *arguments: str) -> list[dict[str, object]]:
-        """Run a command that is done, and return a list in its answer."""
-        found = self.said(*arguments)[name]
+        """Run a command that succeeds, and return a list in its answer."""
+        found = self.answer(*arguments)[name]
         assert isinstance(found, list)
         return found
 
     def position(self, *arguments: str) -> str:
-        """Run a command that writes, and return where it was recorded."""
-        receipt = self.said(*arguments)["receipt"]
+        """Run a command that writes, and return the position of its event."""
+        receipt = self.answer(*arguments)["receipt"]
         assert isinstance(receipt, dict)
         assert receipt["duplicate"] is False
         return str(receipt["position"])
 
     def path(self, unit: str, *options: str) -> tuple[str, str, str, list[str]]:
         """Return owner, custodian, state and the kinds of steps of a unit."""
-        path = self.said("path", unit, *options)
+        path = self.answer("path", unit, *options)
         run, steps = path["run"], path["steps"]
         assert isinstance(run, dict)
         assert isinstance(steps, list)
@@ -68,8 +68,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     return shop
 
 
-def test_parties_are_authorised_and_shown(shop: Shop) -> None:
-    """A party is authorised, its authorisation revoked, and both are shown; all parties are listed."""
+def test_parties_are_authorized_and_shown(shop: Shop) -> None:
+    """A party is authorized, its authorization is revoked, and both are shown. All parties are listed."""
     given = shop.position(
         "party", "authorize", "agent-1", "--upline", "mask-brand", "--tier", "1", "--region", "Hubei",
         "--from", "2026-01-01T08:00:00+08:00", "--until", "2030-01-01", "--gtin", GTIN,
@@ -92,14 +92,14 @@ def test_parties_are_authorised_and_shown(shop: Shop) -> None:
 
 def test_products_and_batches_are_shown(shop: Shop) -> None:
     """A product and a batch come back as they were registered, by number and by lot, shown and listed."""
-    product = shop.said("product", "show", GTIN)
+    product = shop.answer("product", "show", GTIN)
     assert (product["name"], product["suggested_price"]) == (
         "面膜",
         {"amount_minor": "30000", "currency_code": "CNY"},
     )
-    assert shop.said("product", "list")["products"] == [product]
-    batch = shop.said("batch", "show", "1")
-    assert batch == shop.said("batch", "show", "--gtin", GTIN, "--lot", "A")
+    assert shop.answer("product", "list")["products"] == [product]
+    batch = shop.answer("batch", "show", "1")
+    assert batch == shop.answer("batch", "show", "--gtin", GTIN, "--lot", "A")
     assert (batch["size"], batch["made_on"], batch["expires_on"]) == ("100", "2026-01-01", "2028-01-01")
     batches = shop.listed("batches", "batch", "list", "--gtin", GTIN)
     assert [each["lot"] for each in batches] == ["A"]
@@ -113,7 +113,7 @@ def test_codes_are_listed_in_every_form(shop: Shop) -> None:
     assert links == [f"https://id.gs1.org/01/{GTIN}/10/A/21/{serials[4]['code']}"]
     elements = pathbook("codes", "1:4", "--form", "element", "--data", shop._data).out.splitlines()
     assert elements == [f"(01){GTIN}(10)A(21){serials[4]['code']}"]
-    assert shop.said("path", links[0])["unit"] == {"batch": "1", "number": "4"}
+    assert shop.answer("path", links[0])["unit"] == {"batch": "1", "number": "4"}
 
 
 def test_an_offer_is_answered_in_every_way(shop: Shop) -> None:
@@ -133,7 +133,7 @@ def test_an_offer_is_answered_in_every_way(shop: Shop) -> None:
     assert shop.path("1:9")[0] == "mask-brand"
     assert shop.path("1:9")[3] == ["commissioned"]
     assert "offered" in shop.path("1:9", "--corrections")[3]
-    listed = shop.listed("transfers", "transfers", "agent-1")
+    listed = shop.listed("transfers", "transfer", "list", "agent-1")
     offers = {
         each["transfer"]: each["status"] for each in listed if each["transfer"] in (whole, part, no, back)
     }
@@ -143,12 +143,12 @@ def test_an_offer_is_answered_in_every_way(shop: Shop) -> None:
         no: "TRANSFER_STATUS_DECLINED",
         back: "TRANSFER_STATUS_WITHDRAWN",
     }
-    only = shop.listed("transfers", "transfers", "agent-1", "--status", "declined")
+    only = shop.listed("transfers", "transfer", "list", "agent-1", "--status", "declined")
     assert [each["transfer"] for each in only] == [no]
-    shown = shop.listed("transfers", "transfer", part)
+    shown = shop.listed("transfers", "transfer", "show", part)
     assert shown[0]["ranges"] == [{"batch": "1", "first": "2", "last": "9"}]
     assert (shown[0]["units"], shown[0]["accepted_units"]) == ("8", "5")
-    lines = pathbook("transfer", part, "--data", shop._data).out.splitlines()
+    lines = pathbook("transfer", "show", part, "--data", shop._data).out.splitlines()
     assert lines[-3:] == ["deadline  2999-01-01 00:00:00Z", "short     1:9", "damaged   1:2-3"]
 
 
@@ -162,10 +162,10 @@ def test_units_move_in_one_step_and_back(shop: Shop) -> None:
     wrong = shop.position(
         "record", "--giver", "mask-brand", "--receiver", "shop-1", "--units", "1:12", *PRICE
     )
-    assert shop.said("reverse", wrong, "--party", "shop-1", "--note", "slip")["reversed"] is False
-    shown = ("transfer", wrong, "--data", shop._data)
-    assert "shop-1 asked to reverse it; the other side has to agree" in pathbook(*shown).out
-    assert shop.said("reverse", wrong, "--party", "mask-brand")["reversed"] is True
+    assert shop.answer("reverse", wrong, "--party", "shop-1", "--note", "slip")["reversed"] is False
+    shown = ("transfer", "show", wrong, "--data", shop._data)
+    assert "shop-1 asked to reverse it; the other side must agree" in pathbook(*shown).out
+    assert shop.answer("reverse", wrong, "--party", "mask-brand")["reversed"] is True
     assert "shop-1 asked to reverse it; the other side agreed" in pathbook(*shown).out
     assert shop.path("1:12") == ("mask-brand", "mask-brand", "in_stock", ["commissioned"])
     assert shop.path("1:12", "--as-of", wrong)[0] == "shop-1"
@@ -175,7 +175,7 @@ def test_units_are_sold_confirmed_returned_and_written_off(shop: Shop) -> None:
     """A unit goes to a consumer and comes back; another is written off."""
     shop.position("record", "--giver", "mask-brand", "--receiver", "shop-1", "--units", "1:20-29", *PRICE)
     quantity = ("--count", "1", "--of", "1")
-    sold = shop.said("sell", "--seller", "shop-1", "--consumer", "c-1", *quantity, "--price", "300 CNY")
+    sold = shop.answer("sell", "--seller", "shop-1", "--consumer", "c-1", *quantity, "--price", "300 CNY")
     assert sold["ranges"] == [{"batch": "1", "first": "20", "last": "20"}]
     shop.position("confirm", "--consumer", "c-1", "--units", "1:20", "--paid", "300 CNY")
     assert shop.path("1:20")[:3] == ("consumer:c-1", "consumer:c-1", "confirmed")
@@ -194,16 +194,16 @@ def test_another_price_than_the_consumer_paid_is_refuted(shop: Shop) -> None:
     assert shop.ran(*verify).code == 0
     shop.position("confirm", "--consumer", "c-2", "--units", "1:30", "--paid", "290 CNY")
     ran = shop.ran(*verify)
-    said = ran.json()
-    checks = said["checks"]
+    answer = ran.json()
+    checks = answer["checks"]
     assert isinstance(checks, list)
-    assert (ran.code, said["verdict"]) == (1, "price contradicted")
+    assert (ran.code, answer["verdict"]) == (1, "price contradicted")
     assert checks[7]["result"] == "FAILED"
     assert "290.00 CNY, the sale on record 300.00 CNY" in checks[7]["detail"]
 
 
 def test_another_price_paid_is_noted_after_the_return(shop: Shop) -> None:
-    """What a consumer confirmed at another price stands on record when the unit came back, and after a new sale."""
+    """A confirmation at another price is noted after the unit came back, and after a new sale."""
     record = ("record", "--giver", "mask-brand", "--receiver", "agent-1", "--units", "1:31", *PRICE)
     shop.position(*record)
     sale = ("sell", "--seller", "agent-1", "--units", "1:31", "--consumer")
@@ -221,21 +221,21 @@ def test_another_price_paid_is_noted_after_the_return(shop: Shop) -> None:
             shop.position(*sale, "c-4", "--price", "50 CNY")
             shop.position("confirm", "--consumer", "c-4", "--units", "1:31", "--paid", "50 CNY")
         ran = shop.ran(*verify)
-        said = ran.json()
-        checks = said["checks"]
+        answer = ran.json()
+        checks = answer["checks"]
         assert isinstance(checks, list)
-        assert (ran.code, said["verdict"], checks[7]["result"]) == (0, "verified", "noted")
+        assert (ran.code, answer["verdict"], checks[7]["result"]) == (0, "verified", "noted")
         assert noted in checks[7]["detail"]
 
 
-def test_what_lay_between_a_transfer_and_its_reversal_is_left_out(shop: Shop) -> None:
-    """A transfer, a sale, its return, a reversal: the path holds, its table is a chain, corrections show all."""
+def test_steps_between_a_transfer_and_its_reversal_are_left_out(shop: Shop) -> None:
+    """After a sale, its return and a reversal, the path is one chain. --corrections shows all steps."""
     sides = ("--giver", "mask-brand", "--receiver", "shop-1", "--units", "1:32", *PRICE)
     wrong = shop.position("record", *sides)
     shop.position("sell", "--seller", "shop-1", "--consumer", "c-5", "--units", "1:32", "--price", "300 CNY")
     shop.position("return", "--owner", "consumer:c-5", "--units", "1:32")
     for party in ("shop-1", "mask-brand"):
-        shop.said("reverse", wrong, "--party", party)
+        shop.answer("reverse", wrong, "--party", party)
     right = shop.position("record", "--giver", "mask-brand", "--receiver", "agent-1", *sides[4:])
     (code,) = shop.listed("codes", "codes", "1:32")
     ran = pathbook("verify", str(code["code"]), "--today", "2026-06-01", "--data", shop._data)
@@ -250,8 +250,8 @@ def test_what_lay_between_a_transfer_and_its_reversal_is_left_out(shop: Shop) ->
     assert all(f"({kind})" in table for kind in kinds[1:5])
 
 
-def test_who_traded_without_authority_is_marked(shop: Shop) -> None:
-    """A hop of a shop that nobody authorised is noted, and fails where authority is required."""
+def test_a_party_that_traded_without_authorization_is_marked(shop: Shop) -> None:
+    """A hop of a shop without an authorization is noted, and fails if the caller requires one."""
     shop.position("record", "--giver", "mask-brand", "--receiver", "shop-1", "--units", "1:40", *PRICE)
     (code,) = shop.listed("codes", "codes", "1:40")
     verify = ("verify", str(code["code"]), "--today", "2026-06-01")
@@ -259,7 +259,7 @@ def test_who_traded_without_authority_is_marked(shop: Shop) -> None:
     checks = ran.json()["checks"]
     assert isinstance(checks, list)
     assert (ran.code, checks[4]["result"]) == (0, "noted")
-    assert "shop-1 never authorised at position" in checks[4]["detail"]
+    assert "shop-1 never authorized at position" in checks[4]["detail"]
     assert shop.ran(*verify, "--require-authorized").code == 5
 
 
@@ -269,9 +269,9 @@ def test_cases_are_packed_shown_and_unpacked(shop: Shop) -> None:
         "case", "pack", SSCC, "--party", "mask-brand", "--units", "1:50-59", "--data", shop._data
     )
     assert packed.out.endswith(": units 1:50-59.\n")
-    held = shop.said("case", "show", SSCC)
+    held = shop.answer("case", "show", SSCC)
     assert held["ranges"] == [{"batch": "1", "first": "50", "last": "59"}]
-    moved = shop.said("record", "--giver", "mask-brand", "--receiver", "agent-1", "--case", SSCC, *PRICE)
+    moved = shop.answer("record", "--giver", "mask-brand", "--receiver", "agent-1", "--case", SSCC, *PRICE)
     assert moved["ranges"] == held["ranges"]
     shop.position("case", "unpack", SSCC, "--party", "agent-1")
     assert shop.ran("case", "show", SSCC).code == 1
@@ -298,7 +298,7 @@ def test_a_recall_is_made_and_lifted(shop: Shop) -> None:
 
 
 def test_ladder_and_stock_count_units(shop: Shop) -> None:
-    """What was paid and what is held is answered per tier, and per batch."""
+    """The ladder answers per tier, and the stock per batch."""
     shop.position("record", "--giver", "mask-brand", "--receiver", "agent-1", "--units", "1:80-89", *PRICE)
     rungs = shop.listed("rungs", "ladder", "1")
     assert all(rung["suggested_minor"] == "30000" for rung in rungs)
@@ -311,7 +311,7 @@ def test_ladder_and_stock_count_units(shop: Shop) -> None:
 
 
 def test_events_are_read_in_order(shop: Shop) -> None:
-    """The stream is read from any position, each event with its position and its bytes, in any form."""
+    """Events are read from any position and in any format, each with its position and its bytes."""
     events = shop.listed("events", "events", "read", "--after", "1", "--limit", "2")
     assert [event["position"] for event in events] == ["2", "3"]
     first = events[0]["event"]
@@ -325,21 +325,21 @@ def test_events_are_read_in_order(shop: Shop) -> None:
     assert "party_registered  party=mask-brand kind=PARTY_KIND_BRAND" in table[0]
 
 
-def test_views_are_made_again(shop: Shop) -> None:
-    """After a rebuild the same questions have the same answers."""
-    before = shop.said("stock", "mask-brand")
+def test_views_are_rebuilt(shop: Shop) -> None:
+    """The same question has the same answer after a rebuild."""
+    before = shop.answer("stock", "mask-brand")
     ran = pathbook("views", "rebuild", "--data", shop._data)
     assert (ran.code, ran.out.startswith("The views in")) == (0, True)
     head = shop.listed("events", "events", "read")[-1]["position"]
-    assert shop.said("views", "rebuild") == {"data": shop._data, "events": head}
-    assert shop.said("stock", "mask-brand") == before
+    assert shop.answer("views", "rebuild") == {"data": shop._data, "events": head}
+    assert shop.answer("stock", "mask-brand") == before
 
 
 def test_the_same_request_id_is_answered_with_the_first_answer(shop: Shop) -> None:
-    """A write that is asked again under its request id is recorded once; another content under it is refused."""
+    """A retry with the same request id is recorded once. Another content with that id is refused."""
     write = ("party", "register", "agent-7", "--kind", "agent", "--request-id", "row 7")
-    first = shop.said(*write)["receipt"]
-    again = shop.said(*write)["receipt"]
+    first = shop.answer(*write)["receipt"]
+    again = shop.answer(*write)["receipt"]
     assert isinstance(first, dict)
     assert again == {**first, "duplicate": True}
     other = shop.ran("party", "register", "agent-8", "--kind", "agent", "--request-id", "row 7")
@@ -352,7 +352,7 @@ def test_the_same_request_id_is_answered_with_the_first_answer(shop: Shop) -> No
 @pytest.mark.parametrize(
     ("arguments", "code", "reason"),
     [
-        (["party", "show", "nobody"], 1, "PARTY_UNKNOWN"),
+        (["party", "show", "stranger"], 1, "PARTY_UNKNOWN"),
         (["party", "register", "agent-1", "--kind", "agent"], 1, "PARTY_EXISTS"),
         (["product", "show", "06901234500012"], 1, "GTIN_CHECK_DIGIT"),
         (["path", "1:100"], 1, "RANGE_BEYOND_BATCH"),
@@ -362,10 +362,8 @@ def test_the_same_request_id_is_answered_with_the_first_answer(shop: Shop) -> No
         (["--book", "other", "stock", "agent-1"], 1, "BOOK_UNKNOWN"),
     ],
 )
-def test_a_no_of_the_books_is_told_by_its_name(
-    shop: Shop, arguments: list[str], code: int, reason: str
-) -> None:
-    """What the book refuses exits 1, a code it does not know 3, with the reason's name and its sentence."""
+def test_a_refusal_is_named(shop: Shop, arguments: list[str], code: int, reason: str) -> None:
+    """A refusal exits 1, and an unknown code 3, with the name of the reason and its sentence."""
     ran = shop.ran(*arguments)
     assert (ran.code, ran.out) == (code, "")
     error = json.loads(ran.err)["error"]
@@ -374,7 +372,7 @@ def test_a_no_of_the_books_is_told_by_its_name(
 
 
 def test_a_server_serves_and_is_followed(tmp_path: Path) -> None:
-    """A server says on one line where it serves; events are followed as they come; both end when told to."""
+    """A server prints its address, and events are followed as they are recorded. SIGTERM stops the server."""
     command = [sys.executable, "-c", "from pathbook.cli.main import main; main()"]
     with subprocess.Popen(
         [*command, "serve", "--data", str(tmp_path), "--listen", "127.0.0.1:0"],

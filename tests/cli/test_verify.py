@@ -1,4 +1,4 @@
-"""Checking a path: what holds, what contradicts, and what the caller would not have."""
+"""A path is checked: it holds, it contradicts itself, or it breaks a limit of the caller."""
 
 import datetime
 import re
@@ -47,13 +47,13 @@ def check(path: GetPathResponse, policy: Policy | None = None, today: datetime.d
 
 
 def result(report: Report, number: Number) -> Result:
-    """Return what came of one check."""
+    """Return the result of one check."""
     (found,) = (each.result for each in report.checks if each.number is number)
     return found
 
 
 def changed(path: GetPathResponse, tampering: Tampering) -> GetPathResponse:
-    """Return a path as a server shows it that was tampered with."""
+    """Return a copy of a path that was tampered with."""
     copy = GetPathResponse()
     copy.CopyFrom(path)
     tampering(copy)
@@ -61,7 +61,7 @@ def changed(path: GetPathResponse, tampering: Tampering) -> GetPathResponse:
 
 
 def test_an_honest_path_is_verified(sold: GetPathResponse) -> None:
-    """Every check of a box that was sold and confirmed comes out, and three say what they cannot know."""
+    """Every check of a box that was sold and confirmed is ok, except those that are not possible yet."""
     report = check(sold)
     assert report.verdict is Verdict.VERIFIED
     assert [each.number for each in report.checks] == list(range(1, 13))
@@ -82,8 +82,8 @@ def test_an_honest_path_is_verified(sold: GetPathResponse) -> None:
 
 
 @pytest.mark.parametrize("label", ["(01)04006381333931(10)M26-A(21){}", "(01)06901234500011(10)ZZZ(21){}"])
-def test_a_label_is_held_against_the_event_that_made_the_batch(sold: GetPathResponse, label: str) -> None:
-    """A label of another product or lot is not this unit's, whatever the server thinks of it."""
+def test_a_label_is_compared_with_the_event_of_the_batch(sold: GetPathResponse, label: str) -> None:
+    """A label of another product or lot contradicts the serial, whatever the server answers."""
     code = read_code(label.format(sold.serial))
     assert isinstance(code, PrintedCode)
     report = check_path(sold, code, DAY, Policy())
@@ -91,8 +91,8 @@ def test_a_label_is_held_against_the_event_that_made_the_batch(sold: GetPathResp
     assert result(report, Number.COMMISSIONED) is Result.FAILED
 
 
-def test_a_party_without_a_standing_is_not_passed_over(sold: GetPathResponse) -> None:
-    """Only a consumer has none; a party whose standing is left out is marked, and counted as a hop between parties."""
+def test_a_party_without_an_authorization_status_is_marked(sold: GetPathResponse) -> None:
+    """Only a consumer has no status. A party without one is marked, and counts as a hop between parties."""
     hops = [
         (position, msgspec.structs.replace(terms, receiver_authorization=None))
         for position, terms in checks.hops_in_force(replay(sold))
@@ -106,7 +106,7 @@ def test_a_party_without_a_standing_is_not_passed_over(sold: GetPathResponse) ->
 @given(st.data())
 @settings(deadline=None)
 def test_no_bit_of_an_event_can_be_changed(sold: GetPathResponse, data: st.DataObject) -> None:
-    """Whatever bit of whatever event is turned over, the path contradicts itself."""
+    """A path contradicts itself if any bit of any event is changed."""
     step = data.draw(st.integers(0, len(sold.steps) - 1))
     place = data.draw(st.integers(0, len(sold.steps[step].event) - 1))
     bit = data.draw(st.integers(0, 7))
@@ -124,7 +124,7 @@ def test_no_bit_of_an_event_can_be_changed(sold: GetPathResponse, data: st.DataO
 @given(st.data())
 @settings(deadline=None)
 def test_no_step_can_be_left_out_or_moved(sold: GetPathResponse, data: st.DataObject) -> None:
-    """Whatever steps are left out or change places, the path contradicts itself."""
+    """A path contradicts itself if steps are left out or moved."""
     order = data.draw(st.permutations(range(len(sold.steps))))
     kept = order[: data.draw(st.integers(0, len(order)))]
     if kept == list(range(len(sold.steps))):
@@ -144,8 +144,8 @@ def test_no_step_can_be_left_out_or_moved(sold: GetPathResponse, data: st.DataOb
         pytest.param(
             lambda path: setattr(path.steps[2].terms.unit_price, "amount_minor", 1), Number.PATH, id="price"
         ),
-        pytest.param(lambda path: setattr(path.steps[2], "giver", "nobody"), Number.PATH, id="giver"),
-        pytest.param(lambda path: setattr(path.steps[2], "receiver", "nobody"), Number.PATH, id="receiver"),
+        pytest.param(lambda path: setattr(path.steps[2], "giver", "stranger"), Number.PATH, id="giver"),
+        pytest.param(lambda path: setattr(path.steps[2], "receiver", "stranger"), Number.PATH, id="receiver"),
         pytest.param(lambda path: setattr(path.steps[2].terms, "receiver_tier", 9), Number.PATH, id="tier"),
         pytest.param(
             lambda path: setattr(path.steps[2].terms, "giver_authorization", 5),
@@ -163,8 +163,8 @@ def test_no_step_can_be_left_out_or_moved(sold: GetPathResponse, data: st.DataOb
         pytest.param(
             lambda path: setattr(path.steps[-1].price_paid, "amount_minor", 1), Number.PATH, id="price paid"
         ),
-        pytest.param(lambda path: setattr(path.run, "owner", "nobody"), Number.PATH, id="owner"),
-        pytest.param(lambda path: setattr(path.run, "custodian", "nobody"), Number.PATH, id="custodian"),
+        pytest.param(lambda path: setattr(path.run, "owner", "stranger"), Number.PATH, id="owner"),
+        pytest.param(lambda path: setattr(path.run, "custodian", "stranger"), Number.PATH, id="custodian"),
         pytest.param(lambda path: setattr(path.run, "state", 1), Number.PATH, id="state of the run"),
         pytest.param(lambda path: setattr(path.run, "head", b"x" * 32), Number.PATH, id="head of the run"),
         pytest.param(
@@ -186,17 +186,17 @@ def test_no_step_can_be_left_out_or_moved(sold: GetPathResponse, data: st.DataOb
         pytest.param(lambda path: setattr(path.unit, "number", 1), Number.PATH, id="another unit"),
     ],
 )
-def test_what_the_server_says_is_held_against_the_events(
+def test_the_claims_of_the_server_are_compared_with_the_events(
     sold: GetPathResponse, tampering: Tampering, number: Number
 ) -> None:
-    """A word of the server's that its own events contradict is found, and the check is named."""
+    """A claim of the server that its own events contradict fails a check."""
     report = check(changed(sold, tampering))
     assert report.verdict is Verdict.PATH_CONTRADICTED
     assert Result.FAILED in {result(report, number), result(report, Number.ISSUED)}
 
 
 def test_an_answer_about_another_unit_is_no_answer(client: Client, sold: GetPathResponse) -> None:
-    """An honest path of a unit that the code does not name is not taken for its own."""
+    """An honest path of a unit that the code does not name fails a check."""
     code = read_code(client.get_path((NEW, SOLD + 1)).serial)
     assert isinstance(code, PrintedCode)
     report = check_path(sold, code, DAY, Policy())
@@ -217,10 +217,10 @@ def test_an_answer_about_another_unit_is_no_answer(client: Client, sold: GetPath
         (Policy(require_authorized=True), Number.AUTHORIZED, Result.OK),
     ],
 )
-def test_a_limit_of_the_callers_decides(
+def test_a_limit_of_the_caller_decides(
     sold: GetPathResponse, policy: Policy, number: Number, found: Result
 ) -> None:
-    """A path that holds is against policy as soon as it is beyond one of the caller's limits."""
+    """A path that holds is against policy if it breaks one of the caller's limits."""
     report = check(sold, policy)
     assert result(report, number) is found
     assert report.verdict is (Verdict.VERIFIED if found is Result.OK else Verdict.AGAINST_POLICY)
@@ -236,7 +236,7 @@ def test_a_price_beyond_the_limit_is_named_where_title_moved(sold: GetPathRespon
 
 
 def test_an_expired_unit_is_against_policy_unless_allowed(client: Client) -> None:
-    """The day after it expires a unit fails the seventh check, which can be allowed."""
+    """A unit fails the seventh check on the day after it expires, unless that is allowed."""
     path = client.get_path((OLD, 0), corrections=True)
     last = datetime.date.fromisoformat(path.batch.expires_on)
     after = last + datetime.timedelta(1)
@@ -247,7 +247,7 @@ def test_an_expired_unit_is_against_policy_unless_allowed(client: Client) -> Non
 
 
 def test_a_recall_in_force_is_against_policy_unless_allowed(sold: GetPathResponse) -> None:
-    """A recall of this very unit fails the sixth check until it is lifted; one of others does not."""
+    """A recall of this unit fails the sixth check until it is lifted. A recall of other units does not."""
 
     def recalled(first: int, lifted: int) -> GetPathResponse:
         units = values_pb2.UnitRange(batch=NEW, first=first, last=first)
@@ -261,7 +261,7 @@ def test_a_recall_in_force_is_against_policy_unless_allowed(sold: GetPathRespons
 
 
 def test_cloud_stock_is_verified_as_what_it_is(client: Client) -> None:
-    """A box that was sold on paper only has a path that holds, and another custodian than owner."""
+    """A box that was only sold on paper has a path that holds, and a custodian who is not its owner."""
     path = client.get_path((NEW, CLOUD), corrections=True)
     assert check(path).verdict is Verdict.VERIFIED
     assert (path.run.owner, path.run.custodian) == ("agent-5", "mask-brand")

@@ -1,4 +1,4 @@
-"""The verb `verify`, to a server that is honest and to one that is not."""
+"""The verb `verify` checks the answers of an honest server, and of one that tampers with them."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ Tampering = Callable[[paths_pb2.GetPathResponse], None]
 
 @contextmanager
 def between(server: str, tamper: Tampering) -> Iterator[str]:
-    """Run a server that passes on what an honest one answers, after tampering with paths; yield HOST:PORT."""
+    """Run a server that forwards the answers of an honest one and tampers with paths. Yield HOST:PORT."""
     channel = grpc.insecure_channel(server)
     paths, events = paths_pb2_grpc.PathServiceStub(channel), events_pb2_grpc.EventServiceStub(channel)
 
@@ -70,13 +70,13 @@ def drop_a_step(path: paths_pb2.GetPathResponse) -> None:
 
 
 def change_a_price(path: paths_pb2.GetPathResponse) -> None:
-    """Show another price than the event holds."""
+    """Show another price than the event has."""
     path.steps[2].terms.unit_price.amount_minor += 1
 
 
 @pytest.mark.parametrize("tamper", [alter_one_byte, drop_a_step, change_a_price])
 def test_a_server_that_tampers_is_refuted(server: str, tamper: Tampering) -> None:
-    """A path that was tampered with exits 1, and the line of the fourth check says what is wrong."""
+    """A path that was tampered with exits 1, and the line of the fourth check fails."""
     with between(server, tamper) as middleman:
         ran = pathbook("--server", middleman, "verify", SERIAL, "--today", TODAY)
     assert ran.code == 1
@@ -87,7 +87,7 @@ def test_a_server_that_tampers_is_refuted(server: str, tamper: Tampering) -> Non
 
 
 def test_a_middleman_that_does_not_tamper_changes_nothing(server: str) -> None:
-    """The same way with nothing tampered with verifies: it was the tampering that was found."""
+    """The same server verifies without tampering, so the tampering was found."""
     with between(server, lambda _path: None) as middleman:
         assert pathbook("--server", middleman, "verify", SERIAL, "--today", TODAY).code == 0
 
@@ -106,7 +106,7 @@ def test_a_middleman_that_does_not_tamper_changes_nothing(server: str) -> None:
     ],
 )
 def test_the_exit_code_is_the_callers_policy(server: str, options: list[str], code: int) -> None:
-    """A path that holds exits 0, or 5 where the caller asked for something else, and says so last."""
+    """A path that holds exits 0, or 5 if it breaks a limit of the caller. The last line says so."""
     ran = pathbook("--server", server, "verify", SERIAL, "--today", TODAY, *options)
     assert ran.code == code, ran
     word = {0: "verified: ", 5: "verified, against policy: "}[code]
@@ -124,7 +124,7 @@ def test_the_exit_code_is_the_callers_policy(server: str, options: list[str], co
     ],
 )
 def test_a_code_is_taken_in_any_form(server: str, code: str) -> None:
-    """A code is verified however it was typed or scanned."""
+    """A code is verified in every form that is typed or scanned."""
     assert pathbook("--server", server, "verify", code, "--today", TODAY).code == 0
 
 
@@ -141,21 +141,19 @@ def test_a_code_is_taken_in_any_form(server: str, code: str) -> None:
         (f"(01){GTIN}(10)M24-F(21){SERIAL}", 2, "code contradicted"),
     ],
 )
-def test_a_code_that_is_none_of_this_book_is_told_apart(
-    server: str, code: str, number: int, verdict: str
-) -> None:
-    """A code that is malformed, mistyped, of another book, unknown or pieced together exits 3, and is named."""
+def test_a_code_that_is_not_of_this_book_is_named(server: str, code: str, number: int, verdict: str) -> None:
+    """A code that is malformed, mistyped, of another book, unknown or combined exits 3, and the verdict names it."""
     ran = pathbook("--server", server, "verify", code, "--output", "json")
-    said = ran.json()
-    assert (ran.code, said["exit_code"], said["verdict"], said["path"]) == (3, 3, verdict, None)
-    checks = said["checks"]
+    answer = ran.json()
+    assert (ran.code, answer["exit_code"], answer["verdict"], answer["path"]) == (3, 3, verdict, None)
+    checks = answer["checks"]
     assert isinstance(checks, list)
     assert [check["number"] for check in checks if check["result"] == "FAILED"] == [number]
     assert [check["result"] for check in checks if check["number"] > number].count("ok") == 0
 
 
-def test_what_cannot_be_asked_is_not_verified(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without an answer the exit code is 4, whatever the code looks like."""
+def test_without_an_answer_nothing_is_verified(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without an answer the exit code is 4, even for a well-formed code."""
     monkeypatch.setattr(connection, "RETRY_TIMEOUT_S", 0.1)
     ran = pathbook("--server", "127.0.0.1:1", "verify", SERIAL)
     assert ran.code == 4
@@ -163,20 +161,20 @@ def test_what_cannot_be_asked_is_not_verified(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_an_unknown_book_is_no_answer_either(server: str) -> None:
-    """A book that the server does not have says nothing of the code."""
+    """A book that the server does not have says nothing about the code."""
     ran = pathbook("--server", server, "--book", "another", "verify", SERIAL)
     assert ran.code == 4
     assert "There is no book 'another'" in ran.out
 
 
 def test_a_script_reads_the_same_from_one_object(server: str) -> None:
-    """With JSON asked for, stdout is one object: verdict, exit code, checks, and the path in the contract's words."""
+    """As JSON, stdout is one object: verdict, exit code, checks, and the path in the JSON of the contract."""
     for output in ("json", "jsonl"):
         ran = pathbook("--server", server, "verify", SERIAL, "--today", TODAY, "--output", output)
-        said = json.loads(ran.out)
-        assert (ran.code, ran.err, said["verdict"], said["exit_code"]) == (0, "", "verified", 0)
-        assert [check["number"] for check in said["checks"]] == list(range(1, 13))
-        assert set(said["checks"][0]) == {"number", "name", "result", "detail"}
-        assert said["path"]["serial"] == SERIAL
-        assert said["path"]["steps"][0]["kind"] == "PATH_STEP_KIND_COMMISSIONED"
-        assert said["path"]["run"]["owner"] == "consumer:c-7"
+        answer = json.loads(ran.out)
+        assert (ran.code, ran.err, answer["verdict"], answer["exit_code"]) == (0, "", "verified", 0)
+        assert [check["number"] for check in answer["checks"]] == list(range(1, 13))
+        assert set(answer["checks"][0]) == {"number", "name", "result", "detail"}
+        assert answer["path"]["serial"] == SERIAL
+        assert answer["path"]["steps"][0]["kind"] == "PATH_STEP_KIND_COMMISSIONED"
+        assert answer["path"]["run"]["owner"] == "consumer:c-7"

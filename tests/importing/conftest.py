@@ -1,4 +1,4 @@
-"""A server for one test, a client of its book, and the command that imports into it."""
+"""Fixtures: a server for one test, a client of its book, and the command that imports into it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.importing.sheets import BOOK, Import, Summary, parse_summary
 
 @pytest.fixture
 def target(tmp_path: Path) -> Iterator[str]:
-    """Where the server is called."""
+    """The address of the server."""
     with running(Settings(data=tmp_path / "data", listen="127.0.0.1:0")) as port:
         yield f"127.0.0.1:{port}"
 
@@ -28,7 +28,7 @@ def client(target: str) -> Iterator[Client]:
 
 @pytest.fixture
 def imported(target: str, capsys: pytest.CaptureFixture[str]) -> Import:
-    """The command that imports a table into the book, by the recipe for Iowa unless told otherwise."""
+    """The command that imports a table into the book, with the recipe for Iowa by default."""
 
     def command(table: Path, *more: str, recipe: str = "iowa", exits: int = 0) -> Summary:
         arguments = ["import", str(table), "--recipe", recipe, "--server", target, "--book", BOOK]

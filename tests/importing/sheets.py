@@ -1,4 +1,4 @@
-"""Small tables in the columns of the Iowa table, a recipe for another sheet, and the command that imports them."""
+"""Small tables with the columns of the Iowa table, a recipe for another kind of sheet, and the import summary."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -21,7 +21,7 @@ RUM: Final = ("75087", "Luxco-St Louis", "Juarez Gold Dss", "4.75", "7.13")
 GIN: Final = ("41846", "Proximo", "Gin", "8.02", "12.03")
 
 SHEET_RECIPE: Final = """
-# What agents write down in a chat group: one line a hand-over.
+# A sheet as agents keep it in a chat group: one line for each hand-over.
 quantity = "数量"
 negative = "return"
 currency = "币种"
@@ -64,14 +64,14 @@ price = "单价"
 
 
 class Amount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A sum of money, as the summary has it."""
+    """A sum of money in the summary."""
 
     amount_minor: int
     amount: str
 
 
 class Rejected(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A rejected row, as the summary has it."""
+    """A rejected row in the summary."""
 
     source: str
     row: int
@@ -79,7 +79,7 @@ class Rejected(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Summary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The object that `--output json` prints: these keys, all of them, and no others."""
+    """The object that `--output json` prints, with exactly these keys."""
 
     tables: int
     accepted: int
@@ -92,7 +92,7 @@ class Summary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     amounts: dict[str, dict[str, Amount]]
 
     def rejected_rows(self) -> dict[int, str]:
-        """Return the name of each rejected row's reason."""
+        """Return the name of the reason for each rejected row."""
         names = [each.reason.partition(":")[0] for each in self.rejections]
         assert self.rejected == len(names)
         assert self.reasons == Counter(names)
@@ -100,7 +100,7 @@ class Summary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 Import = Callable[..., Summary]
-"""Imports a table, with more arguments; checks the exit code (`exits`, 0 where none is named)."""
+"""A function that imports a table with further arguments, and checks the exit code (`exits`, by default 0)."""
 
 
 def sold(
@@ -124,14 +124,14 @@ def events(client: Client) -> list[Event]:
 
 
 def parse_summary(text: str) -> Summary:
-    """Return what the command printed."""
+    """Return the summary that the command printed."""
     return msgspec.json.decode(text, type=Summary)
 
 
 def facts(client: Client) -> list[bytes]:
-    """Return all events of a book but when they were recorded, with batches numbered by their products.
+    """Return all events of a book without their recording times, with batches numbered by their products.
 
-    What a table needs is registered many at a time, so batches may come in another order on another day.
+    The import registers many batches at a time, so their order can differ from one import to the next.
     """
     all_events = events(client)
     made = {event.batch_commissioned.gtin: event.batch_commissioned.batch for event in all_events}

@@ -1,4 +1,4 @@
-"""Texts of cells become words exactly, or are named as faults."""
+"""Cells are read exactly, or refused with a named fault."""
 
 import datetime
 
@@ -19,7 +19,7 @@ NAMES = st.lists(st.text(min_size=1, max_size=80).filter(str.strip), min_size=1,
      ("1.234", "KWD", 1234), ("1039951.09", "USD", 103995109)],
 )  # fmt: skip
 def test_a_price_is_exact(text: str, currency_code: str, amount_minor: int) -> None:
-    """A price is read to the minor unit, as many decimals as the currency has."""
+    """A price is read exactly, with as many decimals as its currency has."""
     assert cells.parse_price("price", text, currency_code) == (amount_minor, currency_code)
 
 
@@ -30,8 +30,8 @@ def test_a_price_is_exact(text: str, currency_code: str, amount_minor: int) -> N
      ("4.75 CNY", "USD", "PRICE_MALFORMED"), ("9" * 19, "USD", "PRICE_MALFORMED"), ("-4.75", "USD", "PRICE_NEGATIVE"),
      ("4.75", "RMB", "CURRENCY_UNKNOWN"), ("4.75", "", "CURRENCY_UNKNOWN")],
 )  # fmt: skip
-def test_what_is_no_price_is_named(text: str, currency_code: str, fault: str) -> None:
-    """A text that is no price is a fault with a name; nothing is rounded."""
+def test_a_malformed_price_is_a_named_fault(text: str, currency_code: str, fault: str) -> None:
+    """A text that is no price is refused with a named fault, and never rounded."""
     with pytest.raises(CellError, match=rf"^{fault}: "):
         cells.parse_price("price", text, currency_code)
 
@@ -51,7 +51,7 @@ GERMAN = cells.Marks(",", ".")
     ],
 )
 def test_a_price_is_read_with_the_marks_of_its_table(text: str, amount_minor: int) -> None:
-    """A decimal comma and points between groups of three are exact, too."""
+    """A price with a decimal comma and points between thousands is read exactly."""
     assert cells.parse_price("Preis", text, "EUR", GERMAN) == (amount_minor, "EUR")
     assert cells.parse_price("Preis", text.replace(".", ""), "EUR", cells.Marks(",")) == (amount_minor, "EUR")
 
@@ -59,8 +59,8 @@ def test_a_price_is_read_with_the_marks_of_its_table(text: str, amount_minor: in
 @pytest.mark.parametrize(
     "text", ["10.50", "1.01", "1.0100,5", ".100", "1,010.50", "10,505", "10,", ",50", "1..000"]
 )
-def test_a_mark_out_of_its_place_is_no_price(text: str) -> None:
-    """A point that does not part groups of three is never taken for a decimal point; the cell is quoted as it is."""
+def test_a_price_with_a_misplaced_mark_is_refused(text: str) -> None:
+    """A misplaced thousands mark is never read as a decimal mark, and the fault quotes the cell."""
     with pytest.raises(CellError) as raised:
         cells.parse_price("Preis", text, "EUR", GERMAN)
     assert str(raised.value) == (
@@ -70,7 +70,7 @@ def test_a_mark_out_of_its_place_is_no_price(text: str) -> None:
 
 
 def test_a_quantity_is_read_with_the_marks_of_its_table() -> None:
-    """A point between groups of three makes thousands; without that mark it is a fault, never a decimal point."""
+    """A point between thousands is read if it is the thousands mark, and is a fault otherwise."""
     assert cells.parse_quantity("Menge", "1.000", GERMAN) == 1_000
     assert cells.parse_quantity("Menge", "-12,0", GERMAN) == -12
     with pytest.raises(CellError, match=r"'1\.000' is not a whole number written with decimal_mark ','"):
@@ -81,8 +81,8 @@ def test_a_quantity_is_read_with_the_marks_of_its_table() -> None:
     st.integers(-(10**17), 10**17),
     st.sampled_from([(",", "."), (".", ","), (".", "'"), (",", "\u202f"), (",", "")]),
 )
-def test_a_written_price_is_read_again(amount_minor: int, marks: tuple[str, str]) -> None:
-    """Whatever the marks, a price is read as it was written; one below zero is named."""
+def test_a_written_price_is_read_back(amount_minor: int, marks: tuple[str, str]) -> None:
+    """A price is read back with any marks, and a negative one is a named fault."""
     decimal, thousands = marks
     whole, part = divmod(abs(amount_minor), 100)
     text = f"{whole:,}".replace(",", thousands) + f"{decimal}{part:02}"
@@ -95,7 +95,7 @@ def test_a_written_price_is_read_again(amount_minor: int, marks: tuple[str, str]
 
 @pytest.mark.parametrize(("text", "quantity"), [("12", 12), ("-3", -3), ("+3", 3), ("60.0", 60), ("007", 7)])
 def test_a_quantity_is_a_whole_number(text: str, quantity: int) -> None:
-    """A quantity is read as a whole number, also as spreadsheets write one."""
+    """A quantity is read as a whole number, even in the forms that spreadsheets write."""
     assert cells.parse_quantity("count", text) == quantity
 
 
@@ -104,14 +104,14 @@ def test_a_quantity_is_a_whole_number(text: str, quantity: int) -> None:
     [("0", "QUANTITY_ZERO"), ("-0", "QUANTITY_ZERO"), ("1.5", "QUANTITY_MALFORMED"), ("six", "QUANTITY_MALFORMED"),
      ("1e2", "QUANTITY_MALFORMED"), ("1 000", "QUANTITY_MALFORMED"), ("9" * 13, "QUANTITY_MALFORMED")],
 )  # fmt: skip
-def test_what_is_no_quantity_is_named(text: str, fault: str) -> None:
-    """A text that is no quantity is a fault with a name."""
+def test_a_malformed_quantity_is_a_named_fault(text: str, fault: str) -> None:
+    """A text that is no quantity is refused with a named fault."""
     with pytest.raises(CellError, match=rf"^{fault}: count "):
         cells.parse_quantity("count", text)
 
 
-def test_a_date_is_read_as_the_recipe_writes_it() -> None:
-    """A date in another order, or in Chinese, is a date where the recipe says so."""
+def test_a_date_is_read_in_the_format_of_the_recipe() -> None:
+    """A date in another order, or in Chinese, is read if the recipe gives its format."""
     day = datetime.date(2024, 3, 5)
     assert cells.parse_date("day", "05.03.2024", "%d.%m.%Y") == day
     assert cells.parse_date("日期", "2024年3月5日", "%Y年%m月%d日") == day
@@ -121,8 +121,8 @@ def test_a_date_is_read_as_the_recipe_writes_it() -> None:
     ("text", "fault"),
     [("2012-02-30", "DATE_MALFORMED"), ("31.01.2012", "DATE_MALFORMED"), ("1012-01-31", "DATE_TOO_EARLY")],
 )
-def test_what_is_no_date_is_named(text: str, fault: str) -> None:
-    """A text that is no date, or one before there were books, is a fault with a name."""
+def test_a_malformed_date_is_a_named_fault(text: str, fault: str) -> None:
+    """A text that is no date, or a date that is too early, is refused with a named fault."""
     with pytest.raises(CellError, match=rf"^{fault}: day "):
         cells.parse_date("day", text, "%Y-%m-%d")
 
@@ -132,13 +132,13 @@ def test_what_is_no_date_is_named(text: str, fault: str) -> None:
     [("Luxco-St Louis", "luxco-st-louis"), ("Bacardi U.S.A., Inc.", "bacardi-u-s-a-inc"),
      ("REMY COINTREAU USA         .", "remy-cointreau-usa"), ("  Proximo ", "proximo")],
 )  # fmt: skip
-def test_a_plain_name_is_its_own_slug(name: str, slug: str) -> None:
-    """An id made of a name can be read."""
+def test_a_plain_name_gives_a_readable_slug(name: str, slug: str) -> None:
+    """The id that is derived from a plain name is readable."""
     assert slug_of(name) == slug
 
 
-def test_names_that_would_collide_are_told_apart() -> None:
-    """Case, blanks and what stands between words make no other name; other signs and lost letters add a hash."""
+def test_colliding_names_get_different_slugs() -> None:
+    """Case, blanks and word separators do not change a slug, and other signs or lost letters add a hash."""
     assert slug_of("A B") == slug_of("a  b") == slug_of("A-B.") == "a-b"
     assert slug_of("A+B").startswith("a-b-")
     assert slug_of("A+B") != slug_of("A/B")
@@ -147,8 +147,8 @@ def test_names_that_would_collide_are_told_apart() -> None:
 
 
 @given(NAMES)
-def test_slugs_are_ids_and_tell_names_apart(names: list[str]) -> None:
-    """Whatever the names, each id can name a party, and is the name's own, whichever names came before."""
+def test_slugs_are_ids_and_distinct(names: list[str]) -> None:
+    """Each slug is a valid id of a party, and different names get different slugs."""
     ids = [slug_of(name) for name in names]
     assert all(map(is_identifier, ids))
     assert len(set(ids)) == len({cells._canonical(name) for name in names})
@@ -156,14 +156,14 @@ def test_slugs_are_ids_and_tell_names_apart(names: list[str]) -> None:
 
 @given(st.from_regex(r"[0-9]{1,6}", fullmatch=True), st.text(min_size=1, max_size=40))
 def test_a_restricted_gtin_is_a_gtin(item: str, owner: str) -> None:
-    """A GTIN made of an item number has a right check digit and begins as a restricted circulation number."""
+    """A GTIN derived from an item number has a correct check digit and a restricted circulation prefix."""
     gtin = cells.restricted_gtin("item", item, owner)
     assert gtin14(gtin) == gtin
     assert gtin[:8] == "02" + item.zfill(6)
 
 
-def test_a_restricted_gtin_tells_owners_apart() -> None:
-    """Two owners with the same item number have two products; more than six digits do not fit."""
+def test_a_restricted_gtin_depends_on_the_owner() -> None:
+    """Two owners with one item number get two products, and an item number has at most six digits."""
     assert cells.restricted_gtin("item", "75087", "Luxco-St Louis") == "02075087204793"
     assert cells.restricted_gtin("item", "75087", "Proximo") != "02075087204793"
     with pytest.raises(CellError, match=r"^ITEM_MALFORMED: item '1234567'"):
@@ -171,8 +171,8 @@ def test_a_restricted_gtin_tells_owners_apart() -> None:
 
 
 @given(st.text(min_size=1, max_size=80))
-def test_a_source_and_its_lot_can_be_told_to_a_book(stem: str) -> None:
-    """Whatever a file is called, its source's name fits a request id, and its lot a label."""
+def test_a_source_and_its_lot_are_valid(stem: str) -> None:
+    """Any file name gives a source name that fits a request id, and a lot that fits a label."""
     source = cells.source_of(stem)
     assert is_identifier(f"x{source}")
     assert len(source) <= cells.MAX_SLUG
@@ -180,8 +180,8 @@ def test_a_source_and_its_lot_can_be_told_to_a_book(stem: str) -> None:
     assert cells.source_of(source) == source
 
 
-def test_a_fault_repeats_only_the_beginning_of_a_cell() -> None:
-    """A cell of 5,000 characters does not come back whole."""
+def test_a_fault_quotes_only_the_beginning_of_a_cell() -> None:
+    """The fault of a cell with 5,000 characters quotes only a part of it."""
     with pytest.raises(CellError) as raised:
         cells.parse_quantity("count", "x" * 5_000)
     assert len(str(raised.value)) < 200

@@ -1,4 +1,4 @@
-"""What is written about recipes is so: the example is imported as it stands, and no key is left out."""
+"""The documentation of recipes is correct: its example works, and no key is missing."""
 
 import re
 from collections.abc import Iterator
@@ -17,14 +17,14 @@ README = (RECIPES / "README.md").read_text("utf-8")
 
 
 def block(language: str) -> str:
-    """Return the only block of a language."""
+    """Return the only code block of a language in the README of the recipes."""
     (found,) = re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
     assert isinstance(found, str)
     return found
 
 
 def structs(declared: Type) -> Iterator[StructType]:
-    """Yield every table that a recipe may hold."""
+    """Yield the struct of every table that a recipe may have."""
     match declared:
         case StructType(fields=fields):
             yield declared
@@ -39,10 +39,10 @@ def structs(declared: Type) -> Iterator[StructType]:
             return
 
 
-def test_the_example_is_imported_as_it_stands(
+def test_the_example_is_imported_unchanged(
     tmp_path: Path, target: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The example's recipe and sheet print what is shown below them."""
+    """The recipe and sheet of the example print the output that is shown below them."""
     sheet, recipe = tmp_path / "sheet.csv", tmp_path / "sheet.toml"
     sheet.write_text(block("csv"))
     recipe.write_text(block("toml"))
@@ -51,13 +51,13 @@ def test_the_example_is_imported_as_it_stands(
 
 
 def test_the_lines_for_a_german_file_are_valid() -> None:
-    """What is shown for another dialect can be put above the example's recipe."""
+    """The lines that are shown for another dialect can be added to the example's recipe."""
     recipe = parse_recipe((block("ini") + block("toml")).encode(), "german")
     assert (recipe.delimiter, recipe.decimal_mark, recipe.thousands_mark) == (";", ",", ".")
 
 
-def test_every_key_and_way_to_make_a_word_is_documented() -> None:
-    """Each key of each table of a recipe stands in the tables of keys, and each way to make a word."""
+def test_every_key_of_a_recipe_is_documented() -> None:
+    """The tables of keys list each key of each table of a recipe, and each way to make a value."""
     named = {
         key for keys in re.findall(r"^\| (`.*?`) \|.*$", README, re.MULTILINE) for key in keys.split("`")
     }
@@ -70,7 +70,7 @@ def test_every_key_and_way_to_make_a_word_is_documented() -> None:
 
 
 def test_help_names_the_recipes_and_where_they_are_described(capsys: pytest.CaptureFixture[str]) -> None:
-    """Who asks for help finds the recipes of the project, and the file on how to write one."""
+    """The help lists the recipes of the project, and names the file on how to write one."""
     assert run(["import", "--help"]) == 0
     shown = capsys.readouterr().out
     assert f"{RECIPES / 'README.md'}" in shown

@@ -1,4 +1,4 @@
-"""Tables go into a book by the command: counted row by row, to the cent, and once however often."""
+"""The import command: rows are counted, sums are exact, and a repeat adds nothing."""
 
 import datetime
 from pathlib import Path
@@ -97,10 +97,10 @@ def test_a_second_run_finds_only_duplicates(tmp_path: Path, imported: Import, cl
     assert client.get_head().position == head
 
 
-def test_rejected_rows_are_named_and_the_others_stand(tmp_path: Path, imported: Import) -> None:
-    """Each row that cannot be imported has its number and a named reason; they cost no other row.
+def test_rejected_rows_are_named_and_the_others_are_recorded(tmp_path: Path, imported: Import) -> None:
+    """Each rejected row is listed with its number and a named reason, and does not affect other rows.
 
-    The book refuses only the second transfer of row 12: the first stands, and is counted.
+    The book refuses only the second transfer of row 12, so the first is recorded and counted.
     """
     rows = [
         sold(RUM, 60),
@@ -135,10 +135,10 @@ def test_rejected_rows_are_named_and_the_others_stand(tmp_path: Path, imported: 
     assert summary.rejections[0].reason == "CELL_EMPTY: state_bottle_cost is empty."
 
 
-def test_a_table_of_which_nothing_can_be_imported_says_so(tmp_path: Path, imported: Import) -> None:
-    """Where every row is rejected, or there is none, the summary says that, and no book begins.
+def test_a_table_without_an_importable_row_fails(tmp_path: Path, imported: Import) -> None:
+    """An import that rejects every row exits with 1, and an import of an empty table with 0.
 
-    Rejected rows alone are a failed import, for jobs that look at the exit code; an empty table is none.
+    So a job can check the exit code.
     """
     table = write(tmp_path / "bad.csv", [sold(RUM, 0), sold(RUM, "six")])
     summary = imported(table, exits=1)
@@ -147,8 +147,8 @@ def test_a_table_of_which_nothing_can_be_imported_says_so(tmp_path: Path, import
     assert imported(write(tmp_path / "empty.csv", [])).rejected == 0
 
 
-def test_a_negative_row_goes_back_the_way_it_came(tmp_path: Path, imported: Import, client: Client) -> None:
-    """A store's return goes to the state and on to the vendor; what no store holds cannot be returned."""
+def test_a_negative_row_is_a_return(tmp_path: Path, imported: Import, client: Client) -> None:
+    """A store's return goes to the state and on to the vendor, and a store cannot return what it does not have."""
     rows = [sold(RUM, 60), sold(RUM, -6), sold(RUM, -6, store="2614"), sold(RUM, -55), sold(GIN, -1)]
     table = write(tmp_path / "returns.csv", rows)
     summary = imported(table)
@@ -164,8 +164,8 @@ def test_a_negative_row_goes_back_the_way_it_came(tmp_path: Path, imported: Impo
     assert (again.duplicate, again.rejected, again.units) == (2, 3, 54)
 
 
-def test_a_row_that_was_changed_is_rejected(tmp_path: Path, imported: Import, client: Client) -> None:
-    """A row's number is its identity: other content under it is refused by name, the rest are duplicates."""
+def test_a_changed_row_is_rejected(tmp_path: Path, imported: Import, client: Client) -> None:
+    """A row is identified by its number: other content under it is refused, and the other rows are duplicates."""
     imported(write(tmp_path / "three.csv", THREE))
     head = client.get_head().position
     changed = imported(write(tmp_path / "three.csv", [THREE[0], sold(GIN, 11, "2614"), THREE[2]]))
@@ -177,7 +177,7 @@ def test_a_row_that_was_changed_is_rejected(tmp_path: Path, imported: Import, cl
 def test_another_table_of_the_same_parties_adds_only_what_is_new(
     tmp_path: Path, imported: Import, client: Client
 ) -> None:
-    """Parties, products and authorisations that stand already are taken as they stand; a lot is the table's own."""
+    """Existing parties, products and authorizations are used unchanged, and each table has its own lot."""
     imported(write(tmp_path / "january.csv", THREE))
     dearer = (*RUM[:3], "5.00", "7.50")
     imported(write(tmp_path / "february.csv", [sold(dearer, 9, "2999", "2012-02-01"), sold(GIN, 1)]))
@@ -191,10 +191,10 @@ def test_another_table_of_the_same_parties_adds_only_what_is_new(
     assert prices == {"january": 713, "february": 750}
 
 
-def test_an_earlier_table_of_the_same_parties_is_authorised_too(
+def test_an_earlier_table_of_the_same_parties_is_authorized_too(
     tmp_path: Path, imported: Import, client: Client
 ) -> None:
-    """Where a later table holds earlier days, the authorisations reach back to them."""
+    """If a later import has earlier days, the authorizations reach back to them."""
     imported(write(tmp_path / "february.csv", [sold(RUM, 1, day="2012-02-01")]))
     imported(write(tmp_path / "january.csv", [sold(RUM, 1, day="2012-01-02")]))
     client.position = client.get_head().position
@@ -206,18 +206,18 @@ def test_an_earlier_table_of_the_same_parties_is_authorised_too(
 
 
 def test_stop_ends_at_the_first_rejected_row(tmp_path: Path, imported: Import, client: Client) -> None:
-    """With --errors stop the rows before the rejected one stand, the exit code is 1, and a next run goes on."""
+    """With --errors stop the earlier rows are recorded, the exit code is 1, and the next run goes on."""
     table = write(tmp_path / "stop.csv", [sold(RUM, 1), sold(RUM, 0), sold(RUM, 2)])
     stopped = imported(table, "--errors", "stop", exits=1)
     assert (stopped.accepted, stopped.rejected_rows()) == (1, {2: "QUANTITY_ZERO"})
-    went_on = imported(table)
-    assert (went_on.accepted, went_on.duplicate, went_on.rejected, went_on.units) == (1, 1, 1, 3)
+    resumed = imported(table)
+    assert (resumed.accepted, resumed.duplicate, resumed.rejected, resumed.units) == (1, 1, 1, 3)
     whole = write(tmp_path / "whole.csv", [sold(RUM, 1)])
     assert imported(whole, "--errors", "stop").rejected == 0
 
 
 def test_stop_ends_at_the_first_row_that_the_book_refuses(tmp_path: Path, imported: Import) -> None:
-    """A refusal of the book ends the reading as well; rows that were sent by then are counted."""
+    """A refusal of the book also ends the import, and the rows that were sent before are counted."""
     rows = [sold(RUM, 1), sold(RUM, -5), *(sold(RUM, 1) for _ in range(4_000))]
     stopped = imported(write(tmp_path / "stop.csv", rows), "--errors", "stop", exits=1)
     assert stopped.rejected_rows() == {2: "STOCK_TOO_SMALL"}
@@ -225,7 +225,7 @@ def test_stop_ends_at_the_first_row_that_the_book_refuses(tmp_path: Path, import
 
 
 def test_a_parquet_table_gives_the_same_events(tmp_path: Path, imported: Import, target: str) -> None:
-    """The same rows as typed columns of a Parquet file make the same events, byte for byte but the time."""
+    """The same rows in typed columns of a Parquet file give the same events, except for the recording time."""
     table = write(tmp_path / "three.csv", THREE)
     from_csv = imported(table)
     columns = list(zip(*THREE, strict=True))
@@ -247,10 +247,10 @@ def test_a_parquet_table_gives_the_same_events(tmp_path: Path, imported: Import,
         assert facts(one) == facts(other)
 
 
-def test_a_sheet_of_another_kind_is_imported_by_its_recipe(
+def test_a_sheet_of_another_kind_is_imported_with_its_recipe(
     tmp_path: Path, imported: Import, client: Client
 ) -> None:
-    """Agents' hand-overs, in Chinese and in another encoding, become a chain of hops with tiers and prices."""
+    """A sheet of agents, in Chinese and in another encoding, becomes a chain of hops with tiers and prices."""
     sheet = tmp_path / "sheet.csv"
     sheet.write_text(
         "日期,发货人,收货人,条码,批号,有效期,数量,单价,币种,级别\n"
@@ -290,16 +290,16 @@ def test_a_sheet_of_another_kind_is_imported_by_its_recipe(
         (["--recipe", "iowa", "--errors", "ignore"], "--errors"),
     ],
 )
-def test_what_is_not_understood_asks_nothing_of_the_book(
+def test_a_wrong_option_or_recipe_is_a_usage_error(
     tmp_path: Path, target: str, capsys: pytest.CaptureFixture[str], arguments: list[str], named: str
 ) -> None:
-    """A wrong option or recipe is a usage error that names it."""
+    """A wrong option or recipe is a usage error that names the wrong text."""
     table = write(tmp_path / "three.csv", THREE)
     assert run(["import", str(table), "--server", target, *arguments]) == 2
     assert named in capsys.readouterr().err
 
 
-def test_a_table_without_a_column_asks_nothing_of_the_book(
+def test_a_table_without_a_column_is_a_usage_error(
     tmp_path: Path, target: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A recipe that does not fit the table is a usage error that names the column."""
@@ -312,27 +312,27 @@ def test_a_table_without_a_column_asks_nothing_of_the_book(
 def test_a_refusal_of_the_whole_book_ends_the_import(
     tmp_path: Path, target: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A name that no book can have is said once, not once a row."""
+    """An invalid book name is reported once, not once for each row."""
     table = write(tmp_path / "three.csv", THREE)
     assert run(["import", str(table), "--recipe", "iowa", "--server", target, "--book", "no book"]) == 1
     assert capsys.readouterr().err.count("BOOK_MALFORMED") == 1
 
 
-def test_a_transfer_of_a_rejected_row_is_told(
+def test_a_recorded_transfer_of_a_rejected_row_is_reported(
     tmp_path: Path, target: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Where only a row's second transfer is refused, the first is counted, and people are told."""
+    """If only the second transfer of a row is refused, the summary counts the first and says so."""
     table = write(tmp_path / "half.csv", [sold(RUM, 60), sold((*RUM[:4], "9" * 14), 1)])
     assert run(["import", str(table), "--recipe", "iowa", "--server", target]) == 0
     printed = capsys.readouterr().out
     assert "products   1, in 1 batch\n" in printed
-    assert (
-        "duplicate rows; 1 transfer of a rejected row stands, too, and is counted with its amount." in printed
-    )
+    assert "duplicate rows. They include 1 recorded transfer of a rejected row, with its amount." in printed
 
 
-def test_people_get_a_table(tmp_path: Path, target: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Without --output the summary is lines to be read, with the first rejected rows below."""
+def test_the_default_summary_is_readable_text(
+    tmp_path: Path, target: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without --output the summary is text for people, with the first rejected rows below."""
     table = write(tmp_path / "some.csv", [*THREE, *(sold(RUM, 0) for _ in range(25))])
     assert run(["import", str(table), "--recipe", "iowa", "--server", target]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -348,4 +348,4 @@ def test_people_get_a_table(tmp_path: Path, target: str, capsys: pytest.CaptureF
         "",
     ]
     assert lines[10] == "  4  QUANTITY_ZERO: bottles_sold is 0: nothing was moved."
-    assert lines[-1] == "... and 5 more: --output json lists all."
+    assert lines[-1] == "... and 5 more. --output json lists all of them."

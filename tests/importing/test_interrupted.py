@@ -1,4 +1,4 @@
-"""An import whose process, or whose server, is killed goes on when it is run again, and every count is exact."""
+"""An import that was killed, or whose server was killed, is completed by a repeat, with exact counts."""
 
 import itertools
 import signal
@@ -16,22 +16,22 @@ from tests.importing.sheets import BOOK, GIN, RUM, Import, events, parse_summary
 from tests.services.process import ServerProcess, served
 
 ROWS: Final = 4_200
-"""Enough that an import is still under way when it is seen to have begun."""
+"""Enough rows that an import is not finished when a test sees that it has begun."""
 
 TABLES: Final = 3
-"""Of how many tables, where there are several."""
+"""How many tables the directory of tables has."""
 
-BEGUN: Final = 600
-"""An import at this position has recorded some transfers, and is far from its end."""
+BEGUN_POSITION: Final = 600
+"""A position at which an import has recorded some transfers, and is far from its end."""
 
 SECONDS: Final = 60
-"""How long anything here may take on a busy machine."""
+"""How long a process may take on a busy machine before a test fails."""
 
 IMPORT: Final = "from pathbook.cli.main import main; main()"
-"""What the process of an import runs."""
+"""The program of an import process."""
 
 IMPATIENT: Final = f"from pathbook.cli import connection; connection.LONG_RETRY_TIMEOUT_S = 2.0; {IMPORT}"
-"""The same, without waiting half a minute for a server that does not come back."""
+"""The same program with a short retry timeout, for a server that does not come back."""
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def table(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def tables(tmp_path: Path) -> Path:
-    """A directory of tables that hold as many rows together."""
+    """A directory of tables that have as many rows together."""
     directory, all_rows = tmp_path / "tables", rows()
     directory.mkdir()
     for name in ("a", "b", "c"):
@@ -56,7 +56,7 @@ def rows() -> Iterator[tuple[str, ...]]:
 
 
 def begin_import(table: Path, target: str, program: str = IMPORT) -> subprocess.Popen[str]:
-    """Import a table in a process of its own."""
+    """Start an import of a table in another process."""
     arguments = [
         "import",
         str(table),
@@ -73,8 +73,8 @@ def begin_import(table: Path, target: str, program: str = IMPORT) -> subprocess.
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def wait_until_begun(target: str, begun: int = BEGUN) -> None:
-    """Wait until the book shows that some transfers are recorded."""
+def wait_until_begun(target: str, begun: int = BEGUN_POSITION) -> None:
+    """Wait until the book has some transfers."""
     until = time.monotonic() + SECONDS
     with Client(target, book=BOOK) as client:
         while time.monotonic() < until:
@@ -88,20 +88,20 @@ def wait_until_begun(target: str, begun: int = BEGUN) -> None:
     raise AssertionError("the import did not begin")
 
 
-def check(target: str, batches: int = 2) -> None:
-    """Hold the book against the table: every transfer once, each batch wholly with the stores."""
+def check_book(target: str, batches: int = 2) -> None:
+    """Compare the book with the table: each transfer is recorded once, and the stores own every batch completely."""
     with Client(target, book=BOOK) as client:
         kinds = [event.WhichOneof("kind") for event in events(client)]
         assert kinds.count("transfer_recorded") == 2 * ROWS
         assert kinds.count("batch_commissioned") == batches
         client.position = client.get_head().position
         sold_units = sum(1 + number % 7 for number in range(ROWS))
-        held = sum(stock.owned for store in range(40) for stock in client.list_stock(f"store-{store}"))
-        assert held == sum(batch.size for batch in client.list_batches()) == sold_units
+        owned = sum(stock.owned for store in range(40) for stock in client.list_stock(f"store-{store}"))
+        assert owned == sum(batch.size for batch in client.list_batches()) == sold_units
 
 
 def test_a_killed_import_goes_on(table: Path, target: str, imported: Import) -> None:
-    """After kill -9 of the importing process in the middle, run again, the rest is recorded, and nothing twice."""
+    """After kill -9 of the import process, a repeat records the missing rows, and no row twice."""
     with begin_import(table, target) as process:
         wait_until_begun(target)
         process.kill()
@@ -112,14 +112,14 @@ def test_a_killed_import_goes_on(table: Path, target: str, imported: Import) -> 
     assert summary.accepted > 0
     assert summary.duplicate > 0
     assert summary.transfers == 2 * ROWS
-    check(target)
+    check_book(target)
 
 
-@pytest.mark.parametrize("begun", [BEGUN, ROWS])
+@pytest.mark.parametrize("begun", [BEGUN_POSITION, ROWS])
 def test_a_killed_import_of_several_tables_goes_on(
     tables: Path, target: str, imported: Import, begun: int
 ) -> None:
-    """Killed in the first table or in the second, and run again, all tables are in the book, and nothing twice."""
+    """After kill -9 in the first or second table, a repeat completes all tables, and records no row twice."""
     with begin_import(tables, target) as process:
         wait_until_begun(target, begun)
         process.kill()
@@ -128,11 +128,11 @@ def test_a_killed_import_of_several_tables_goes_on(
     assert (summary.tables, summary.rejected, summary.transfers) == (TABLES, 0, 2 * ROWS)
     assert summary.accepted + summary.duplicate == ROWS
     assert 0 < summary.duplicate < ROWS
-    check(target, 2 * TABLES)
+    check_book(target, 2 * TABLES)
 
 
-def test_an_import_outlives_its_server(table: Path, tmp_path: Path) -> None:
-    """After kill -9 of the server in the middle, and started again soon, it is told the rest by the same import."""
+def test_an_import_survives_a_restart_of_its_server(table: Path, tmp_path: Path) -> None:
+    """After kill -9 and a restart of the server, the same import process records the missing rows."""
     with served(tmp_path / "data") as server, begin_import(table, server.target) as process:
         wait_until_begun(server.target)
         server.kill()
@@ -142,25 +142,25 @@ def test_an_import_outlives_its_server(table: Path, tmp_path: Path) -> None:
             summary = parse_summary(out)
             assert (summary.accepted + summary.duplicate, summary.rejected) == (ROWS, 0)
             assert summary.transfers == 2 * ROWS
-            check(again.target)
+            check_book(again.target)
 
 
 @pytest.mark.parametrize("end", [ServerProcess.kill, ServerProcess.terminate])
 def test_an_import_without_its_server_ends_and_goes_on_later(
     table: Path, tmp_path: Path, end: Callable[[ServerProcess], object]
 ) -> None:
-    """After the server was killed or stopped the import ends with exit code 4; run again, it is complete."""
+    """If the server stays away, the import ends with exit code 4, and a repeat completes it."""
     with served(tmp_path / "data") as server, begin_import(table, server.target, IMPATIENT) as process:
         wait_until_begun(server.target)
         end(server)
         out, error = process.communicate(timeout=SECONDS)
         assert (process.returncode, out) == (4, "")
         assert "No answer from" in error
-        assert "The import broke off. Run it again" in error
+        assert "The import was interrupted. Run it again" in error
     with served(tmp_path / "data") as server, begin_import(table, server.target) as process:
         out, error = process.communicate(timeout=SECONDS)
         assert process.returncode == 0, error
         summary = parse_summary(out)
         assert (summary.accepted + summary.duplicate, summary.rejected) == (ROWS, 0)
         assert summary.duplicate > 0
-        check(server.target)
+        check_book(server.target)

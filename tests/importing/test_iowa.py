@@ -1,4 +1,4 @@
-"""A day of Iowa's sales of spirits goes in and comes out to the cent."""
+"""One day of Iowa's real sales of spirits is imported, with sums exact to the cent."""
 
 import contextlib
 import io
@@ -29,26 +29,26 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where a server is called that serves all tests here, in their order."""
+    """The address of a server for all tests of this module, which depend on their order."""
     with running(Settings(data=tmp_path_factory.mktemp("iowa"), listen="127.0.0.1:0")) as port:
         yield f"127.0.0.1:{port}"
 
 
 @pytest.fixture(scope="module")
 def first(target: str) -> Summary:
-    """What the first import of the table printed."""
+    """The summary of the first import of the table."""
     with contextlib.redirect_stdout(io.StringIO()) as out:
         assert run(arguments(target)) == 0
     return parse_summary(out.getvalue())
 
 
 def arguments(target: str) -> list[str]:
-    """Return the command that imports the table."""
+    """Return the arguments of the command that imports the table."""
     return ["import", str(TABLE), "--recipe", "iowa", "--server", target, "--output", "json"]
 
 
 def test_the_figures_are_those_of_the_table(first: Summary, target: str) -> None:
-    """9,503 of 9,510 rows stand, as 19,006 transfers of 81,107 bottles, and both sums are right to the cent."""
+    """9,503 of 9,510 rows are recorded, as 19,006 transfers of 81,107 bottles, and both sums are exact."""
     assert (first.accepted, first.duplicate, first.rejected) == (9_503, 0, 7)
     assert {each.reason for each in first.rejections} == {"CELL_EMPTY: state_bottle_cost is empty."}
     assert (first.transfers, first.units) == (19_006, 81_107)
@@ -63,10 +63,10 @@ def test_the_figures_are_those_of_the_table(first: Summary, target: str) -> None
         assert sum(batch.size for batch in client.list_batches()) == 81_107
 
 
-def test_the_table_again_is_all_duplicates(
+def test_a_repeat_of_the_import_has_only_duplicates(
     first: Summary, target: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A second import adds no event and shows the same sums."""
+    """A second import adds no event and prints the same sums."""
     with Client(target, book="book") as client:
         head = client.get_head().position
         assert run(arguments(target)) == 0
@@ -77,7 +77,7 @@ def test_the_table_again_is_all_duplicates(
 
 
 def test_the_path_of_any_bottle_shows_two_hops(first: Summary, target: str) -> None:
-    """Ten random bottles, named by their codes: vendor to state, state to store, both prices, held by the store."""
+    """Ten random bottles, found by their codes, went from vendor to state to store, at both prices."""
     assert first.accepted
     chance = random.Random(2012)
     with Client(target, book="book") as client:

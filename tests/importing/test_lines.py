@@ -1,4 +1,4 @@
-"""A row becomes a line as its recipe says, or is rejected by name."""
+"""A recipe turns a row into a line, or rejects it with a named reason."""
 
 import datetime
 from pathlib import Path
@@ -72,18 +72,18 @@ def iowa() -> Recipe:
 
 @pytest.fixture
 def chain() -> Recipe:
-    """Return a recipe whose rows are single hops between whoever they name."""
+    """Return a recipe whose rows are single hops between any two parties."""
     return parse_recipe(CHAIN.encode(), "chain")
 
 
 def read(recipe: Recipe, cells: dict[str, str], number: int = 1) -> Line:
-    """Return the line of a row that can be understood."""
+    """Return the line of a valid row."""
     line = LineReader(recipe, "table").read(Row(number, cells))
     assert isinstance(line, Line), line
     return line
 
 
-def test_a_row_of_iowa_says_all_its_words(iowa: Recipe) -> None:
+def test_a_row_of_iowa_has_all_values_of_a_line(iowa: Recipe) -> None:
     """Vendor, state and store, product and lot, both prices and the number of bottles are read from one row."""
     line = read(iowa, GOOD)
     assert line.players == {
@@ -115,8 +115,8 @@ def test_a_row_of_iowa_says_all_its_words(iowa: Recipe) -> None:
         ("item_number", "7508799", "ITEM_MALFORMED: item_number '7508799' is not an item number"),
     ],
 )
-def test_a_row_that_cannot_be_understood_says_why(iowa: Recipe, cell: str, text: str, reason: str) -> None:
-    """The reason names the rule, the column and what stands in it."""
+def test_an_unreadable_row_is_rejected_with_a_reason(iowa: Recipe, cell: str, text: str, reason: str) -> None:
+    """The reason names the rule, the column and its text."""
     rejection = LineReader(iowa, "table").read(Row(7, GOOD | {cell: text}))
     assert isinstance(rejection, Rejection)
     assert rejection.row == 7
@@ -129,15 +129,15 @@ def test_a_row_that_cannot_be_understood_says_why(iowa: Recipe, cell: str, text:
      ("lot", "L 1", "LOT_MALFORMED"), ("level", "0", "TIER_MALFORMED"), ("level", "top", "TIER_MALFORMED"),
      ("to", "王小明", "PARTY_MALFORMED")],
 )  # fmt: skip
-def test_other_words_have_their_faults(chain: Recipe, cell: str, text: str, fault: str) -> None:
-    """GTINs, lots, tiers and ids that come from columns are checked, too."""
+def test_other_cells_have_named_faults(chain: Recipe, cell: str, text: str, fault: str) -> None:
+    """GTINs, lots, tiers and ids from columns are checked too."""
     rejection = LineReader(chain, "table").read(Row(1, PASSED_ON | {cell: text}))
     assert isinstance(rejection, Rejection)
     assert rejection.reason.startswith(f"{fault}: ")
 
 
-def test_a_column_that_is_required_must_hold_something() -> None:
-    """A recipe may ask for columns that it makes no words of."""
+def test_a_required_column_must_not_be_empty() -> None:
+    """A recipe may require columns that it does not otherwise use."""
     recipe = parse_recipe(f'required = ["note"]\n{CHAIN}'.encode(), "chain")
     assert LineReader(recipe, "table").read(Row(1, PASSED_ON | {"note": ""})) == Rejection(
         "table", 1, "CELL_EMPTY: note is empty."
@@ -146,15 +146,15 @@ def test_a_column_that_is_required_must_hold_something() -> None:
 
 
 def test_a_broken_row_is_rejected(iowa: Recipe) -> None:
-    """What a table says of a row it cannot take apart becomes the reason."""
+    """The reason for the rejection is the table's error for a row that it cannot parse."""
     rejection = LineReader(iowa, "table").read(Row(3, {}, broken="it has 2 cells, and the header 8"))
     assert rejection == Rejection(
         "table", 3, "ROW_BROKEN: the row cannot be read: it has 2 cells, and the header 8."
     )
 
 
-def test_the_brand_of_a_row_is_a_brand_whatever_part_it_plays(chain: Recipe) -> None:
-    """Where the brand stands as giver in a column of agents, it stays the brand."""
+def test_the_brand_of_a_row_is_a_brand_in_any_role(chain: Recipe) -> None:
+    """A brand that is the giver in a column of agents stays a brand."""
     line = read(chain, PASSED_ON)
     assert line.players["from"] == Player("maker", "brand", None, None)
     assert line.players["to"] == Player("ann", "agent", 1, "maker")
@@ -162,7 +162,7 @@ def test_the_brand_of_a_row_is_a_brand_whatever_part_it_plays(chain: Recipe) -> 
 
 
 def test_a_plan_sums_what_leaves_the_brand(chain: Recipe) -> None:
-    """A batch is as large as what its brand gives away; what is passed on was made before."""
+    """A batch has the size of what its brand gives away, without later hops."""
     plan = Plan(chain, SOURCE)
     for cells in (
         {},
@@ -180,7 +180,7 @@ def test_a_plan_sums_what_leaves_the_brand(chain: Recipe) -> None:
     assert list(plan.grants) == [("maker", "ann", 1), ("maker", "bob", 1), ("ann", "carl", 2)]
 
 
-def test_an_authorisation_holds_from_the_earliest_row(iowa: Recipe) -> None:
+def test_an_authorization_begins_with_the_earliest_row(iowa: Recipe) -> None:
     """Rows need not be in the order of their dates."""
     plan = Plan(iowa, SOURCE)
     for day in ("2012-02-02", "2012-01-31", "2012-02-01"):
@@ -188,15 +188,15 @@ def test_an_authorisation_holds_from_the_earliest_row(iowa: Recipe) -> None:
     assert set(plan.grants.values()) == {datetime.date(2012, 1, 31)}
 
 
-def test_a_return_needs_nothing(iowa: Recipe) -> None:
-    """A row that gives goods back makes no party, product or batch."""
+def test_a_return_registers_nothing(iowa: Recipe) -> None:
+    """A row that returns goods needs no new party, product or batch."""
     plan = Plan(iowa, SOURCE)
     plan.add(read(iowa, GOOD | {"bottles_sold": "-6"}))
     assert (plan.parties, plan.products, plan.batches, plan.grants) == ({}, {}, {}, {})
 
 
 def test_a_line_that_contradicts_an_earlier_one_is_rejected(chain: Recipe, iowa: Recipe) -> None:
-    """One id is one kind of party, and one GTIN one brand's, throughout a table."""
+    """Within a table, one id has one kind of party, and one GTIN has one brand."""
     plan = Plan(iowa, SOURCE)
     plan.add(read(iowa, GOOD))
     as_brand = read(iowa, GOOD | {"vendor_name": "Store 2506"}, 9)

@@ -1,4 +1,4 @@
-"""Several tables, and directories of them, go into a book by one command, with one summary."""
+"""One command imports several tables and directories of tables, with one summary."""
 
 import random
 from collections import Counter
@@ -12,19 +12,19 @@ from pathbook.client import Client
 from tests.importing.sheets import BOOK, GIN, RUM, Import, events, sold, write
 
 DEARER: Final = (*RUM[:3], "5.00", "7.50")
-"""The same bottle after its price was raised."""
+"""The same bottle at a higher price."""
 
 MONTHS: Final = {
     "2012-01": [sold(RUM, 60), sold(GIN, 12, "2614"), sold(RUM, 3, "2614")],
     "2012-02": [sold(RUM, 6, day="2012-02-01"), sold(DEARER, 6, "2999", "2012-02-20")],
     "2012-03": [sold(DEARER, 1, "2999", "2012-03-01"), sold(RUM, 0, day="2012-03-01")],
 }
-"""Rows by the name of their table."""
+"""The rows of each table, by its name."""
 
 
 @pytest.fixture
 def months(tmp_path: Path) -> Path:
-    """A directory with a table for each month, and files that are none."""
+    """A directory with a table for each month, and files that are no tables."""
     directory = tmp_path / "sales"
     directory.mkdir()
     for name in reversed(MONTHS):
@@ -40,10 +40,10 @@ def transfers(client: Client) -> list[str]:
     return [event.request_id for event in events(client) if event.HasField("transfer_recorded")]
 
 
-def test_a_directory_is_its_tables_in_the_order_of_their_names(
+def test_a_directory_is_imported_in_the_order_of_its_names(
     months: Path, imported: Import, client: Client
 ) -> None:
-    """Each table is a source of its own, each lot its own batch, and one summary counts them all."""
+    """Each table has its own source and lots, and one summary counts all tables."""
     summary = imported(months)
     assert (summary.tables, summary.accepted, summary.rejected) == (3, 6, 1)
     assert (summary.transfers, summary.units) == (12, 88)
@@ -62,10 +62,8 @@ def test_a_directory_is_its_tables_in_the_order_of_their_names(
     assert [batches[lot, "075087"].suggested_price.amount_minor for lot in MONTHS] == [713, 713, 750]
 
 
-def test_what_was_registered_for_one_table_is_not_asked_for_again(
-    months: Path, imported: Import, client: Client
-) -> None:
-    """The parties, authorisations and products of all tables stand once, from their first day on."""
+def test_tables_share_their_registrations(months: Path, imported: Import, client: Client) -> None:
+    """The parties, authorizations and products of all tables are registered once, from the first day on."""
     imported(months)
     kinds = Counter(event.WhichOneof("kind") for event in events(client))
     del kinds["transfer_recorded"]
@@ -78,7 +76,7 @@ def test_what_was_registered_for_one_table_is_not_asked_for_again(
 
 
 def test_tables_are_imported_in_the_order_given(months: Path, imported: Import, client: Client) -> None:
-    """Files and directories may be named together; one that holds earlier days may come later."""
+    """Files and directories may be given together, and a later table may have earlier days."""
     february = (months / "2012-02.csv").rename(months.parent / "2012-02.csv")
     summary = imported(february, str(months))
     assert (summary.tables, summary.accepted) == (3, 6)
@@ -90,31 +88,31 @@ def test_tables_are_imported_in_the_order_given(months: Path, imported: Import, 
         assert (last.terms.giver_authorization, last.terms.receiver_authorization) == (1, 1)
 
 
-def test_tables_again_are_duplicates_one_by_one_or_together(
+def test_repeated_tables_are_duplicates_alone_or_together(
     months: Path, imported: Import, client: Client
 ) -> None:
-    """However tables are put together, their rows are the same rows."""
+    """A row is recognized as a duplicate whether its table is imported alone or with others."""
     imported(months / "2012-02.csv")
-    together = imported(months)
-    assert (together.accepted, together.duplicate, together.rejected) == (4, 2, 1)
+    combined = imported(months)
+    assert (combined.accepted, combined.duplicate, combined.rejected) == (4, 2, 1)
     head = client.get_head().position
     again = imported(months)
     assert (again.accepted, again.duplicate, again.rejected) == (0, 6, 1)
-    assert (again.transfers, again.units, again.amounts) == (12, 88, together.amounts)
+    assert (again.transfers, again.units, again.amounts) == (12, 88, combined.amounts)
     assert imported(months / "2012-03.csv").duplicate == 1
     assert client.get_head().position == head
 
 
 def test_a_return_of_an_earlier_table_is_found(months: Path, imported: Import, client: Client) -> None:
-    """What a shop gives back may have come with any table; what it has not got is rejected by name and counted."""
+    """A shop may return goods of any table, and a return of goods that it does not have is rejected and counted."""
     write(
         months / "2012-04.csv",
         [
             sold(RUM, -62, day="2012-04-01"),  # 60 of January, 2 of February
-            sold(RUM, -5, day="2012-04-02"),  # it has 4
+            sold(RUM, -5, day="2012-04-02"),  # it has only 4
             sold(RUM, -4, day="2012-04-03"),
             sold(GIN, -1, day="2012-04-03"),  # it never had one
-            sold(GIN, -1, "4711", "2012-04-03"),  # nobody knows this shop
+            sold(GIN, -1, "4711", "2012-04-03"),  # no table sells to this shop
         ],
     )
     summary = imported(months)
@@ -136,11 +134,13 @@ def test_a_return_of_an_earlier_table_is_found(months: Path, imported: Import, c
 
 
 def test_a_vendor_is_one_party_in_all_tables(tmp_path: Path, imported: Import, client: Client) -> None:
-    """Whichever way of writing its name a table holds first, a vendor has the same id, and its rows stand."""
-    ways = [(RUM[0], name, *RUM[2:]) for name in ("Luxco-St Louis", "LUXCO ST. LOUIS", "Luxco & St Louis")]
+    """A vendor has the same id in all tables, whichever spelling of its name comes first."""
+    spellings = [
+        (RUM[0], name, *RUM[2:]) for name in ("Luxco-St Louis", "LUXCO ST. LOUIS", "Luxco & St Louis")
+    ]
     for table in ("a", "b", "c"):
-        random.Random(table).shuffle(ways)
-        write(tmp_path / f"{table}.csv", [sold(way, 1) for way in ways])
+        random.Random(table).shuffle(spellings)
+        write(tmp_path / f"{table}.csv", [sold(way, 1) for way in spellings])
     summary = imported(tmp_path / "a.csv", str(tmp_path / "b.csv"), str(tmp_path / "c.csv"))
     assert (summary.accepted, summary.rejected) == (9, 0)
     client.position = client.get_head().position
@@ -157,10 +157,10 @@ def test_stop_ends_at_the_first_rejected_row_of_all_tables(months: Path, importe
     assert [(each.source, each.row) for each in stopped.rejections] == [("2012-02", 2)]
 
 
-def test_people_are_told_of_which_table_a_row_is(
+def test_rejected_rows_are_listed_with_their_table(
     months: Path, target: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With several tables their number is told, and each rejected row is named with its source."""
+    """For several tables the summary has their number, and lists each rejected row with its source."""
     assert run(["import", str(months), "--recipe", "iowa", "--server", target]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[:4] == [
@@ -178,18 +178,18 @@ def test_people_are_told_of_which_table_a_row_is(
 @pytest.mark.parametrize(
     ("tables", "named"),
     [
-        pytest.param(["empty"], "holds no table: none of its files ends in .csv or .parquet", id="an empty directory"),
-        pytest.param(["sales", "2012-01.csv"], "would all be called '2012-01' in the book", id="two of one name"),
+        pytest.param(["empty"], "has no table: none of its files ends in .csv or .parquet", id="an empty directory"),
+        pytest.param(["sales", "2012-01.csv"], "would have the same name '2012-01' in the book", id="two of one name"),
         pytest.param(["sales", "other.csv"], "other.csv has no column 'bottles_sold'", id="a table of another kind"),
         pytest.param(["sales", "--source", "all"], "--source names a single table", id="one name for several"),
         pytest.param([], "Missing argument", id="no table"),
     ],
 )  # fmt: skip
-def test_tables_that_cannot_go_together_ask_nothing_of_the_book(
+def test_wrong_tables_are_refused_before_the_first_write(
     months: Path, target: str, client: Client, capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch, tables: list[str], named: str,
 ) -> None:  # fmt: skip
-    """Before the first row is recorded, every table is looked at, and what does not fit is named."""
+    """Every table is checked before the first row is recorded, and the error names what does not fit."""
     monkeypatch.chdir(months.parent)
     Path("empty").mkdir()
     write(Path("2012-01.csv"), MONTHS["2012-01"])
@@ -200,14 +200,14 @@ def test_tables_that_cannot_go_together_ask_nothing_of_the_book(
         client.get_head()
 
 
-def test_tables_before_a_broken_one_stand(
+def test_tables_before_a_broken_one_are_recorded(
     months: Path, target: str, client: Client, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Where a table cannot be read to its end, the error names it, and it is told how to go on."""
+    """If a table cannot be read to its end, the error names the table and says how to resume."""
     broken = months / "2012-02.csv"
     broken.write_bytes(broken.read_bytes() * 2000 + "王小明".encode("gb18030"))
     assert run(["import", str(months), "--recipe", "iowa", "--server", target, "--book", BOOK]) == 2
-    told = capsys.readouterr().err
-    assert "2012-02.csv is not utf-8-sig text" in told
-    assert "The import broke off. Run it again" in told
+    printed = capsys.readouterr().err
+    assert "2012-02.csv is not utf-8-sig text" in printed
+    assert "The import was interrupted. Run it again" in printed
     assert len(transfers(client)) == 6

@@ -1,4 +1,4 @@
-"""A recipe is declarative, and what it says wrongly is an error that names the key."""
+"""Recipes are declarative, and an error in a recipe names the key."""
 
 from pathlib import Path
 
@@ -47,7 +47,7 @@ price = "price"
 
 
 def test_a_recipe_names_its_columns_once() -> None:
-    """The columns of a recipe are those of all its words, each once."""
+    """The columns of a recipe are those of all its values, each once."""
     assert columns(parse_recipe(RECIPE.encode(), "mine")) == (
         "day", "count", "currency", "note", "dealer", "level", "item", "line", "title", "lot", "made",
         "best before", "price",
@@ -81,11 +81,11 @@ def test_a_recipe_names_its_columns_once() -> None:
         pytest.param('quantity = "count"', 'quantity = "count"\nencoding = "utf-9"', "utf-9", id="no encoding"),
         pytest.param('quantity = "count"', 'quantity = "count"\ndecimal_mark = ";"', '",", "."', id="no decimal mark"),
         pytest.param('quantity = "count"', 'quantity = "count"\ndelimiter = "ab"', '"\\t"', id="no delimiter"),
-        pytest.param("[date]", 'thousands_mark = "."\n[date]', "decimal_mark, too", id="one mark for two things"),
+        pytest.param("[date]", 'thousands_mark = "."\n[date]', "also the decimal_mark", id="one mark for two things"),
         pytest.param("[date]", "[date", "Expected", id="no TOML"),
     ],
 )  # fmt: skip
-def test_a_wrong_recipe_names_what_is_wrong(old: str, new: str, named: str) -> None:
+def test_the_error_of_a_wrong_recipe_names_the_key(old: str, new: str, named: str) -> None:
     """The error of a wrong recipe names the recipe, and the key or value."""
     assert RECIPE.count(old) == 1 or old == "[date]"
     with pytest.raises(RecipeError) as raised:
@@ -108,22 +108,22 @@ def test_a_wrong_recipe_names_what_is_wrong(old: str, new: str, named: str) -> N
         pytest.param('giver = "maker"', 'giver = "who"', "one of the parties: maker, dealer.", id="a part"),
     ],
 )  # fmt: skip
-def test_a_wrong_recipe_is_told_what_is_valid(old: str, new: str, valid: str) -> None:
-    """The error of a wrong recipe lists what could stand there."""
+def test_the_error_of_a_wrong_recipe_lists_valid_values(old: str, new: str, valid: str) -> None:
+    """The error of a wrong recipe lists the valid keys or values."""
     with pytest.raises(RecipeError) as raised:
         parse_recipe(RECIPE.replace(old, new, 1).encode(), "mine")
     assert valid in str(raised.value)
 
 
 def test_two_movements_cannot_share_a_name() -> None:
-    """A movement's name is a part of its request id, so it stands once."""
+    """A movement's name is part of its request id, so it must be unique."""
     again = RECIPE[RECIPE.index("[[movements]]") :]
-    with pytest.raises(RecipeError, match="'sold' stands twice"):
+    with pytest.raises(RecipeError, match="'sold' is used twice"):
         parse_recipe((RECIPE + again).encode(), "mine")
 
 
 def test_a_recipe_needs_a_movement() -> None:
-    """A recipe without movements would import nothing, and says so."""
+    """A recipe without movements is refused, because it would import nothing."""
     empty = "movements = []\n" + RECIPE[: RECIPE.index("[[movements]]")]
     with pytest.raises(RecipeError, match="movements is empty"):
         parse_recipe(empty.encode(), "mine")
@@ -135,14 +135,14 @@ def test_a_recipe_of_the_project_is_found_by_its_name() -> None:
 
 
 def test_any_other_recipe_is_found_by_its_path(tmp_path: Path) -> None:
-    """A recipe of one's own is named by the path of its file."""
+    """A user's own recipe is given by the path of its file."""
     path = tmp_path / "mine.toml"
     path.write_text(RECIPE)
     assert load_recipe(str(path)) == parse_recipe(RECIPE.encode(), "mine")
 
 
 @pytest.mark.parametrize("name", ["ohio", "nowhere/ohio.toml", "ohio.toml"])
-def test_a_recipe_that_is_not_there_is_named(name: str) -> None:
-    """Where there is no such recipe, the error names it."""
+def test_a_missing_recipe_is_named(name: str) -> None:
+    """The error for a missing recipe names it."""
     with pytest.raises(RecipeError, match="ohio"):
         load_recipe(name)

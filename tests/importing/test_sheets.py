@@ -1,4 +1,4 @@
-"""Sheets of agents in other dialects and with lots of their own: what is told of what they cannot say."""
+"""Sheets of agents in other dialects and with their own lots, and the messages on their limits."""
 
 from pathlib import Path
 
@@ -10,10 +10,10 @@ from pathbook.v1.values_pb2 import AUTHORIZATION_STATUS_NEVER_AUTHORIZED
 from tests.importing.sheets import BOOK, SHEET_RECIPE, Amount, Import, parse_summary
 
 
-def test_who_could_not_be_authorised_is_told_recorded_and_marked(
+def test_an_impossible_authorization_is_reported_and_its_rows_are_recorded(
     tmp_path: Path, target: str, client: Client, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A tier that is not below the upline's is no authorisation; that is said, and costs no row."""
+    """A tier that is not below the upline's gives no authorization; a message says so, and no row is rejected."""
     sheet = tmp_path / "sheet.csv"
     sheet.write_text(
         "日期,发货人,收货人,条码,批号,有效期,数量,单价,币种,级别\n"
@@ -26,7 +26,7 @@ def test_who_could_not_be_authorised_is_told_recorded_and_marked(
     place = ["--server", target, "--book", BOOK]
     assert run(["import", str(sheet), "--recipe", str(recipe), *place, "--output", "json"]) == 0
     printed = capsys.readouterr()
-    assert printed.err.startswith("not authorised: bob, by ann, at tier 1: TIER_NOT_BELOW_UPLINE: ")
+    assert printed.err.startswith("not authorized: bob, by ann, at tier 1: TIER_NOT_BELOW_UPLINE: ")
     assert parse_summary(printed.out).accepted == 2
     client.position = client.get_head().position
     assert (
@@ -35,8 +35,8 @@ def test_who_could_not_be_authorised_is_told_recorded_and_marked(
     )
 
 
-def test_a_german_sheet_is_imported_by_its_recipe(tmp_path: Path, imported: Import) -> None:
-    """Semicolons, decimal commas, points between thousands come as they are meant."""
+def test_a_german_sheet_is_imported_with_its_recipe(tmp_path: Path, imported: Import) -> None:
+    """Semicolons, decimal commas and points between thousands are read correctly."""
     sheet, recipe = tmp_path / "blatt.csv", tmp_path / "blatt.toml"
     sheet.write_text(
         "日期;发货人;收货人;条码;批号;有效期;数量;单价;币种;级别\n"
@@ -54,8 +54,8 @@ def test_a_german_sheet_is_imported_by_its_recipe(tmp_path: Path, imported: Impo
     assert summary.rejected_rows() == {2: "PRICE_MALFORMED"}
 
 
-def test_a_lot_is_closed_by_its_first_import(tmp_path: Path, imported: Import) -> None:
-    """More of a lot than its first import sold is rejected with a hint; what agents lack has none."""
+def test_a_lot_does_not_grow_after_its_first_import(tmp_path: Path, imported: Import) -> None:
+    """A row with more of a lot than its first import sold is rejected with a hint, and an agent's lack without."""
     header = "日期,发货人,收货人,条码,批号,有效期,数量,单价,币种,级别\n"
     recipe = tmp_path / "sheet.toml"
     recipe.write_text(SHEET_RECIPE, encoding="utf-8")
@@ -68,7 +68,7 @@ def test_a_lot_is_closed_by_its_first_import(tmp_path: Path, imported: Import) -
     assert imported(march, recipe=str(recipe)).accepted == 1
     summary = imported(april, recipe=str(recipe), exits=1)
     assert summary.rejected_rows() == {1: "STOCK_TOO_SMALL", 2: "STOCK_TOO_SMALL"}
-    assert ["as large as what its first import sold" in each.reason for each in summary.rejections] == [
+    assert ["The first import of a lot sets its size" in each.reason for each in summary.rejections] == [
         True,
         False,
     ]

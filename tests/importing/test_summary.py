@@ -1,4 +1,4 @@
-"""Rows are counted as accepted, duplicate or rejected, and what stands in the book is summed."""
+"""The summary counts rows as accepted, duplicate or rejected, and adds up recorded transfers."""
 
 import datetime
 
@@ -11,7 +11,7 @@ from pathbook.importing.summary import Summary
 
 
 def line(quantity: int) -> Line:
-    """Return a line of the Iowa table that says nothing but its quantity and prices."""
+    """Return a line of the Iowa table with only a quantity and prices."""
     day = datetime.date(2012, 1, 31)
     return Line(
         row=7, occurred_on=day, quantity=quantity, players={}, brand="", gtin="", name="",
@@ -20,7 +20,7 @@ def line(quantity: int) -> Line:
 
 
 @pytest.mark.parametrize(
-    ("duplicates", "reason", "counted", "amounts"),
+    ("duplicates", "reason", "counts", "amounts"),
     [
         pytest.param([False, False], "", (1, 0, 0, 2, 6), {"cost": 2850, "retail": 4278}, id="new"),
         pytest.param([True, True], "", (0, 1, 0, 2, 6), {"cost": 2850, "retail": 4278}, id="duplicate"),
@@ -32,10 +32,10 @@ def line(quantity: int) -> Line:
 def test_a_row_counts_once(
     duplicates: list[bool | None],
     reason: str,
-    counted: tuple[int, int, int, int, int],
+    counts: tuple[int, int, int, int, int],
     amounts: dict[str, int],
 ) -> None:
-    """A row is new where any of its transfers is, and only those that stand are summed."""
+    """A row is new if any of its transfers is new, and only recorded transfers are added up."""
     summary = Summary(load_recipe("iowa"))
     summary.count(line(6), duplicates, Rejection("table", 7, reason) if reason else None)
     assert (
@@ -44,12 +44,12 @@ def test_a_row_counts_once(
         summary.rejected,
         summary.transfers,
         summary.units,
-    ) == counted
+    ) == counts
     assert {name: amount for (name, _), amount in summary.amounts.items()} == amounts
 
 
-def test_returns_are_taken_off_the_sums() -> None:
-    """The sums are those of the table's own columns, where returns are negative."""
+def test_returns_are_subtracted_from_the_sums() -> None:
+    """The sums equal those of the table's columns, in which returns are negative."""
     summary = Summary(load_recipe("iowa"))
     for quantity in (6, -4):
         summary.count(line(quantity), [False, False], None)
@@ -60,10 +60,10 @@ def test_returns_are_taken_off_the_sums() -> None:
     }
 
 
-def test_of_many_rejected_rows_the_first_are_kept_and_all_are_counted(
+def test_the_first_rejected_rows_are_kept_and_all_are_counted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """However many rows are rejected, memory holds some of them, and the count of each reason."""
+    """Memory keeps only the first rejected rows, and the count of each reason."""
     monkeypatch.setattr(summaries, "REJECTIONS_KEPT", 3)
     summary = Summary(load_recipe("iowa"))
     for row in range(7):

@@ -1,4 +1,4 @@
-"""Rows of CSV and Parquet files come as the same texts, numbered from 1."""
+"""Rows of CSV and Parquet files are read as the same texts, numbered from 1."""
 
 import datetime
 import decimal
@@ -33,16 +33,16 @@ def rows(tmp_path: Path, recipe: Recipe, content: str, encoding: str = "utf-8") 
     return list(read_rows(path, recipe))
 
 
-def test_rows_hold_the_columns_named_and_their_numbers(tmp_path: Path, recipe: Recipe) -> None:
-    """Only columns that the recipe names are read, trimmed, in any order; blank lines do not count."""
+def test_rows_have_the_columns_of_the_recipe_and_a_number(tmp_path: Path, recipe: Recipe) -> None:
+    """Only the columns of the recipe are read, trimmed and in any order, and blank lines are not counted."""
     content = f"more,{HEADER}\nx, {CELLS}\n\ny,{CELLS}\n"
     first, second = rows(tmp_path, recipe, content)
     assert (first.number, second.number) == (1, 2)
     assert first.cells == second.cells == dict(zip(HEADER.split(","), CELLS.split(","), strict=True))
 
 
-def test_a_byte_order_mark_and_quotes_are_no_part_of_a_cell(tmp_path: Path, recipe: Recipe) -> None:
-    """What a spreadsheet writes around its cells is taken off."""
+def test_a_byte_order_mark_and_quotes_are_removed(tmp_path: Path, recipe: Recipe) -> None:
+    """A byte order mark and quotes, as spreadsheets write them, are not part of a cell."""
     (row,) = rows(
         tmp_path,
         recipe,
@@ -54,7 +54,7 @@ def test_a_byte_order_mark_and_quotes_are_no_part_of_a_cell(tmp_path: Path, reci
 
 
 def test_a_row_with_too_few_cells_is_broken_and_the_next_is_not(tmp_path: Path, recipe: Recipe) -> None:
-    """A row that does not fit the header, or cannot be taken apart, keeps its number and says why."""
+    """A row that does not fit the header, or cannot be parsed, keeps its number and has a reason."""
     too_long = CELLS.replace("Tequila", "x" * 200_000)
     short, long, good = rows(tmp_path, recipe, f"{HEADER}\n1,2\n{too_long}\n{CELLS}\n")
     assert short.broken == "it has 2 cells, and the header 8"
@@ -74,19 +74,19 @@ def test_a_row_with_too_few_cells_is_broken_and_the_next_is_not(tmp_path: Path, 
 def test_a_table_without_the_columns_is_refused(
     tmp_path: Path, recipe: Recipe, content: str, named: str
 ) -> None:
-    """A table that the recipe does not fit is an error that names the column."""
+    """A table without the columns of the recipe is an error that names the problem."""
     with pytest.raises(TableError, match=named):
         rows(tmp_path, recipe, content)
 
 
 def test_a_table_in_another_encoding_is_refused(tmp_path: Path, recipe: Recipe) -> None:
-    """Bytes that are no text in the recipe's encoding are an error that says what to do."""
-    with pytest.raises(TableError, match="by the key encoding"):
+    """Bytes that are not text in the recipe's encoding are an error that names the key to set."""
+    with pytest.raises(TableError, match="Set its encoding in the recipe"):
         rows(tmp_path, recipe, f"{HEADER}\n{CELLS.replace('Proximo', '王小明')}\n", "gb18030")
 
 
-def test_cells_are_parted_by_the_recipes_delimiter(tmp_path: Path, recipe: Recipe) -> None:
-    """Where the recipe says so, semicolons part the cells, and a comma is a part of one."""
+def test_cells_are_split_by_the_recipes_delimiter(tmp_path: Path, recipe: Recipe) -> None:
+    """If the recipe says so, semicolons split the cells, and a comma is part of a cell."""
     semicolons = msgspec.structs.replace(recipe, delimiter=";")
     content = f"{HEADER}\n{CELLS}\n".replace(",", ";").replace("4.75", "4,75")
     (row,) = rows(tmp_path, semicolons, content)
@@ -94,7 +94,7 @@ def test_cells_are_parted_by_the_recipes_delimiter(tmp_path: Path, recipe: Recip
 
 
 def test_parquet_numbers_are_written_with_the_recipes_decimal_mark(tmp_path: Path, recipe: Recipe) -> None:
-    """Typed numbers become texts that the recipe's marks read again."""
+    """Typed numbers become texts that are read back with the recipe's marks."""
     with_comma = msgspec.structs.replace(recipe, decimal_mark=",")
     path = tmp_path / "table.parquet"
     values = dict(zip(HEADER.split(","), ([cell] for cell in CELLS.split(",")), strict=True))
@@ -104,22 +104,22 @@ def test_parquet_numbers_are_written_with_the_recipes_decimal_mark(tmp_path: Pat
 
 
 @pytest.mark.parametrize("name", ["table.xlsx", "table", "missing.csv", "missing.parquet"])
-def test_what_is_no_table_is_refused(tmp_path: Path, recipe: Recipe, name: str) -> None:
-    """A file of another kind, or none, is an error that names it."""
+def test_a_file_that_is_no_table_is_refused(tmp_path: Path, recipe: Recipe, name: str) -> None:
+    """A missing file, or one of another kind, is an error that names the file."""
     with pytest.raises(TableError, match=name):
         next(read_rows(tmp_path / name, recipe))
 
 
-def test_a_file_that_only_claims_to_be_parquet_is_refused(tmp_path: Path, recipe: Recipe) -> None:
-    """A damaged Parquet file is an error that names it."""
+def test_a_damaged_parquet_file_is_refused(tmp_path: Path, recipe: Recipe) -> None:
+    """A damaged Parquet file is an error that names the file."""
     path = tmp_path / "table.parquet"
     path.write_bytes(b"no parquet at all")
-    with pytest.raises(TableError, match=r"table\.parquet is not a sound Parquet file"):
+    with pytest.raises(TableError, match=r"table\.parquet is not a valid Parquet file"):
         next(read_rows(path, recipe))
 
 
 def test_a_parquet_column_of_lists_is_refused(tmp_path: Path, recipe: Recipe) -> None:
-    """A column that does not hold one value a row is an error that names it."""
+    """A column without a single value for each row is an error that names the column."""
     path = tmp_path / "table.parquet"
     values: dict[str, list[object]] = {
         name: [cell] for name, cell in zip(HEADER.split(","), CELLS.split(","), strict=True)
@@ -129,8 +129,8 @@ def test_a_parquet_column_of_lists_is_refused(tmp_path: Path, recipe: Recipe) ->
         next(read_rows(path, recipe))
 
 
-def test_the_rows_of_a_parquet_file_are_known_before_they_are_read(tmp_path: Path, recipe: Recipe) -> None:
-    """A Parquet file says how many rows it has; of a CSV file nobody knows until it is read."""
+def test_the_rows_of_a_parquet_file_are_counted_before_reading(tmp_path: Path, recipe: Recipe) -> None:
+    """The number of rows is known before reading for a Parquet file, and unknown for a CSV file."""
     path = tmp_path / "table.parquet"
     values = dict(zip(HEADER.split(","), ([cell] * 7 for cell in CELLS.split(",")), strict=True))
     parquet.write_table(pyarrow.table(values), path)
@@ -139,10 +139,10 @@ def test_the_rows_of_a_parquet_file_are_known_before_they_are_read(tmp_path: Pat
     assert count_rows(tmp_path / "table.csv", recipe) is None
 
 
-def test_parquet_cells_are_the_texts_a_csv_file_would_hold(
+def test_parquet_cells_equal_the_texts_of_a_csv_file(
     tmp_path: Path, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Dates, decimals, floats and nulls come as the same texts, over the edges of what is read at once."""
+    """Dates, decimals, floats and nulls are read as the same texts, across the batches of a file."""
     monkeypatch.setattr(tables, "PARQUET_BATCH_ROWS", 2)
     values: dict[str, list[object]] = {
         "date": [datetime.date(2012, 1, 31), datetime.date(2012, 2, 1), None],

@@ -1,4 +1,4 @@
-"""Small books of everything that can happen, told to the rules at random; what they refuse is left out."""
+"""Small random books with every kind of event; commands that the rules refuse are left out."""
 
 import datetime
 from random import Random
@@ -31,10 +31,10 @@ Entries = list[tuple[str, bytes]]
 
 
 class SyntheticBook:
-    """A book that grows at random: ``entries`` is its log, ``recorded`` what that says, ``state`` what it came to."""
+    """A book of random events: ``entries`` is its log, ``recorded`` its decoded events, ``state`` the final state."""
 
     def __init__(self, seed: int, length: int) -> None:
-        """Begin with parties, products and batches, then ask for so many things more."""
+        """Begin with parties, products and batches, then give ``length`` random commands."""
         random = self.random = Random(seed)
         self.state = State("book")
         self.entries: Entries = []
@@ -57,10 +57,10 @@ class SyntheticBook:
             self.ask(self.commission(size))
         for number in range(length):
             self.now += random.randrange(DAY)
-            self.ask(self.something(f"{random.randrange(10**6)} {number}"))
+            self.ask(self.random_command(f"{random.randrange(10**6)} {number}"))
 
     def ask(self, command: Command) -> None:
-        """Give a command; what it causes is written."""
+        """Decide a command, and append the event that it causes."""
         event = decide(self.state, command, self.now)
         if isinstance(event, Refusal):
             return
@@ -77,7 +77,7 @@ class SyntheticBook:
         self.recorded.append(recorded)
 
     def commission(self, size: int) -> Command:
-        """Make a batch."""
+        """Return the command that commissions a batch."""
         number = self.state.last_batch
         return commands.CommissionBatch(
             request_id=f"batch {number}",
@@ -90,8 +90,8 @@ class SyntheticBook:
             suggested_price=self.random.choice([None, Money(280, "USD")]),
         )
 
-    def something(self, request_id: str) -> Command:
-        """Choose what to ask for: mostly that something happens to a few units of one run, which may be refused."""
+    def random_command(self, request_id: str) -> Command:
+        """Return a random command, usually one on a few units of a run, which the rules may refuse."""
         random, batch = self.random, self.random.choice(list(self.state.partitions))
         if random.random() < 0.08:
             return self.register(request_id, batch)
@@ -107,12 +107,12 @@ class SyntheticBook:
         return self.move(request_id, run, Selection(tuple(parts)))
 
     def part(self, batch: int, run: Run) -> UnitRange:
-        """Choose a piece of a run, near its beginning, so that pieces meet again."""
+        """Choose a range near the beginning of a run, so that later ranges overlap with it."""
         first = self.random.randint(run.first, min(run.last, run.first + 6))
         return UnitRange(batch, first, self.random.randint(first, min(run.last, first + 6)))
 
     def move(self, request_id: str, run: Run, units: Selection) -> Command:
-        """Choose what happens to units that stand as those of a run."""
+        """Return a random command on units in the state of a run."""
         random, receiver = self.random, self.random.choice(PARTIES)
         if run.state is UnitState.OFFERED and random.random() < 0.9:
             return self.answer(request_id, run, units)
@@ -149,7 +149,7 @@ class SyntheticBook:
         return random.choice([onward, onward, onward, onward, sell, deliver, gone, pack, pack, unpack])
 
     def onward(self, request_id: str, giver: str, receiver: str, units: Selection) -> Command:
-        """Offer or record a transfer."""
+        """Return the command that offers or records a transfer."""
         price, delivery = self.price(), self.random.choice(list(Delivery))
         if self.random.random() < 0.5:
             return commands.RecordTransfer(
@@ -171,7 +171,7 @@ class SyntheticBook:
         )
 
     def answer(self, request_id: str, run: Run, units: Selection) -> Command:
-        """Answer the offer that reserves a run."""
+        """Return an answer to the offer that reserves a run."""
         offer = self.state.transfers[run.transfer]
         assert offer is not None, run
         random = self.random
@@ -206,7 +206,7 @@ class SyntheticBook:
                 )
 
     def register(self, request_id: str, batch: int) -> Command:
-        """Choose something that moves no units."""
+        """Return a random command that moves no units."""
         random, party = self.random, self.random.choice(PARTIES)
         given = [name for name, holder in self.state.authorizations.items() if holder is not None]
         recalled = [name for name, holder in self.state.recalls.items() if holder is not None]

@@ -1,4 +1,4 @@
-"""What a sequence of events changes in the views: it adds up to what the runs say, however the book is cut."""
+"""The changes that events make in the views: they add up to the state of the runs, for any grouping of events."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -24,16 +24,16 @@ books = st.builds(SyntheticBook, st.integers(0, 2**32), st.integers(0, 100))
 RunTable: TypeAlias = dict[RunKey, tuple[Run, int | None]]
 
 
-def folded(recorded: Sequence[RecordedEvent], partitions: dict[int, Partition]) -> ViewChanges:
-    """Take in events, on partitions as they were before."""
+def changes_by(recorded: Sequence[RecordedEvent], partitions: dict[int, Partition]) -> ViewChanges:
+    """Return the changes that events make in the views, and apply the events to the partitions before them."""
     changes = ViewChanges()
     for event in recorded:
         changes.add(event, runs.apply(partitions, event))
     return changes
 
 
-def written(table: RunTable, changes: RunChanges) -> None:
-    """Write changes of runs to a table of runs and where they ended."""
+def write_changes(table: RunTable, changes: RunChanges) -> None:
+    """Write changes to a table of runs and the positions at which they ended."""
     for key in changes.removed:
         del table[key]
     for key, position in changes.ended.items():
@@ -46,8 +46,8 @@ def written(table: RunTable, changes: RunChanges) -> None:
         table[key] = run, changes.ended.get(key)
 
 
-def begun(recorded: RecordedEvent) -> list[TransferRow]:
-    """Return the rows of the transfers, sales or returns that an event begins, by name."""
+def begun_transfers(recorded: RecordedEvent) -> list[TransferRow]:
+    """Return the rows of the transfers, sales or returns that an event begins, built with field names."""
     match recorded.event:
         case events.TransferOffered(terms, deadline):
             offer = line_of(recorded, FIRST_LINE, TransferKind.TRANSFER, terms)
@@ -95,18 +95,18 @@ def line_of(recorded: RecordedEvent, line: int, kind: TransferKind, terms: Terms
 
 @given(books)
 def test_plain_rows_have_their_fields_in_order(book: SyntheticBook) -> None:
-    """Rows of requests and transfers are made without names, and every value is where its name stands."""
-    rows = folded(book.recorded, {}).rows
+    """Rows of requests and transfers, which the code builds without field names, have each value in its field."""
+    rows = changes_by(book.recorded, {}).rows
     assert rows[RequestRow] == [
         RequestRow(request_hash=request_hash(recorded.request_id), position=recorded.position)
         for recorded in book.recorded
     ]
-    assert rows[TransferRow] == [row for recorded in book.recorded for row in begun(recorded)]
+    assert rows[TransferRow] == [row for recorded in book.recorded for row in begun_transfers(recorded)]
 
 
 @given(books)
-def test_a_ladder_counts_the_hops_that_stand(book: SyntheticBook) -> None:
-    """For each unit and each transfer it came by, one unit stands in the ladder at that tier and price."""
+def test_a_ladder_counts_the_hops_in_force(book: SyntheticBook) -> None:
+    """The ladder counts each unit once for each transfer in its chain, at the tier and price of that transfer."""
     expected: Counter[tuple[int, int, str, int]] = Counter()
     for batch, partition in book.state.partitions.items():
         for run in partition.runs:
@@ -125,8 +125,8 @@ def test_a_ladder_counts_the_hops_that_stand(book: SyntheticBook) -> None:
 
 
 @given(books)
-def test_stock_is_what_the_runs_say(book: SyntheticBook) -> None:
-    """What parties own, hold and have reserved is what the present runs say, less what is gone."""
+def test_stock_agrees_with_the_runs(book: SyntheticBook) -> None:
+    """Owned, held and reserved units of each party are those in its present runs, without written-off units."""
     expected: dict[tuple[str, int], list[int]] = {}
     for batch, partition in book.state.partitions.items():
         for run in partition.runs:
@@ -135,34 +135,34 @@ def test_stock_is_what_the_runs_say(book: SyntheticBook) -> None:
             owner[0] += units
             owner[2] += units if run.state is UnitState.OFFERED else 0
             expected.setdefault((run.custodian, batch), [0, 0, 0])[1] += units
-    stock = {key: list(sums) for key, sums in folded(book.recorded, {}).stock.sums.items() if any(sums)}
+    stock = {key: list(sums) for key, sums in changes_by(book.recorded, {}).stock.sums.items() if any(sums)}
     assert stock == {
         key: sums for key, sums in expected.items() if any(sums) and not key[0].startswith("consumer:")
     }
 
 
 @given(books, st.lists(st.integers(1, 9), max_size=30))
-def test_runs_come_out_alike_however_the_book_is_cut(book: SyntheticBook, sizes: Iterable[int]) -> None:
-    """Runs written after every few events are those written at once, and those in force are the partition."""
+def test_runs_do_not_depend_on_the_grouping_of_events(book: SyntheticBook, sizes: Iterable[int]) -> None:
+    """Runs written after every few events equal runs written at once, and the current ones form the partition."""
     at_once: RunTable = {}
-    written(at_once, folded(book.recorded, {}).runs)
-    by_and_by: RunTable = {}
+    write_changes(at_once, changes_by(book.recorded, {}).runs)
+    in_parts: RunTable = {}
     partitions: dict[int, Partition] = {}
-    left = list(book.recorded)
-    for size in [*sizes, len(left)]:
-        written(by_and_by, folded(left[:size], partitions).runs)
-        left = left[size:]
-    assert by_and_by == at_once
+    remaining = list(book.recorded)
+    for size in [*sizes, len(remaining)]:
+        write_changes(in_parts, changes_by(remaining[:size], partitions).runs)
+        remaining = remaining[size:]
+    assert in_parts == at_once
     for batch, partition in book.state.partitions.items():
         in_force = [run for key, (run, ended) in at_once.items() if key[0] == batch and ended is None]
         assert sorted(in_force, key=lambda run: run.first) == partition.runs
 
 
 @given(books)
-def test_what_an_event_made_is_found_from_what_came_after_it(book: SyntheticBook) -> None:
-    """From every run in force a walk leads, by the run before, to the commissioning; each run covers the next."""
+def test_a_walk_over_previous_runs_leads_to_the_commissioning(book: SyntheticBook) -> None:
+    """From each current run a walk over the previous runs leads to the commissioning, and each run covers the next."""
     table: RunTable = {}
-    written(table, folded(book.recorded, {}).runs)
+    write_changes(table, changes_by(book.recorded, {}).runs)
     for (batch, _, _), (run, ended) in table.items():
         step = run
         while ended is None and step.previous:
@@ -172,8 +172,8 @@ def test_what_an_event_made_is_found_from_what_came_after_it(book: SyntheticBook
             step = before
 
 
-def test_an_event_that_names_a_unit_twice_is_a_broken_promise() -> None:
-    """A run that an event made cannot be ended by the same event."""
+def test_an_event_that_names_a_unit_twice_fails_an_assertion() -> None:
+    """An event cannot end a run that it made itself."""
     run = Run(0, 9, 7, 7, 0, 1, 0, "ann", "ann", UnitState.IN_STOCK, 7, (7,), b"")
     with pytest.raises(AssertionError):
         RunChanges().add([Change(1, run, run, ())], 7)
@@ -184,7 +184,7 @@ def test_an_event_that_names_a_unit_twice_is_a_broken_promise() -> None:
     [("ann", 3, 3), ("ann", None, NO_TIER), ("acme", 0, 0), ("consumer:wei", None, CONSUMER_TIER)],
 )
 def test_a_price_counts_for_the_tier_that_paid_it(receiver: str, tier: int | None, expected: int) -> None:
-    """Units count under the receiver's tier; consumers and parties without one each have a place of their own."""
+    """Units count under the receiver's tier, and consumers and parties without a tier have their own entries."""
     ranges = (UnitRange(1, 0, 9), UnitRange(2, 5, 5))
     sides = (0, tier, AuthorizationStatus.AUTHORIZED, None)
     terms = Terms("acme", receiver, ranges, Money(150, "CNY"), Delivery.WITH_TITLE, *sides)
@@ -195,8 +195,8 @@ def test_a_price_counts_for_the_tier_that_paid_it(receiver: str, tier: int | Non
     assert ladder.sums == {(1, expected, "CNY", 150): 6, (2, expected, "CNY", 150): 1}
 
 
-def test_the_synthetic_books_hold_every_kind_of_event() -> None:
-    """Thirty books are enough to meet every event there is, so the properties are about all of them."""
+def test_the_synthetic_books_have_every_kind_of_event() -> None:
+    """Thirty synthetic books contain every kind of event, so the properties cover all kinds."""
     recorded = [event for seed in range(30) for event in SyntheticBook(seed, 100).recorded]
     kinds = {type(item.event) for item in recorded}
     assert kinds == set(get_args(Event))

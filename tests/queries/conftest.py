@@ -1,4 +1,4 @@
-"""What every test of the queries begins with."""
+"""The fixture of the tests of the queries."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from pathbook.ledger.queries import Queries
-from tests.queries.written import MASKS, WrittenStory, asked
+from tests.queries.written import MASKS, WrittenStory, open_queries
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def tell(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Queries]]:
-    """Tell a story of masks, and open its book for questions, on databases of either kind."""
+def query_story(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Queries]]:
+    """Return a function that writes the book of a story of masks, and opens it for queries, on both databases."""
     with contextlib.ExitStack() as stack:
-        yield lambda text: stack.enter_context(asked(WrittenStory(MASKS + text).entries, request.param))
+        yield lambda text: stack.enter_context(
+            open_queries(WrittenStory(MASKS + text).entries, request.param)
+        )

@@ -1,14 +1,14 @@
-"""Either kind of database gives the same answers."""
+"""Both kinds of database give the same answers."""
 
 from pathbook.ledger.projections.transfers import TransferRow
 from pathbook.ledger.queries import Queries
 from pathbook.ledger.values import TransferStatus, Unit
 from tests.projections.synthetic import SyntheticBook
-from tests.queries.written import asked
+from tests.queries.written import open_queries
 
 
 def everything(queries: Queries, length: int) -> dict[str, object]:
-    """Ask all there is to ask of a synthetic book, in pages of three."""
+    """Return the answers to all queries on a synthetic book, in pages of three."""
     parties = queries.parties("book", "", 100)
     batches = queries.batches("book", None, 0, 100)
     products = queries.products("book", "", 100)
@@ -50,22 +50,22 @@ def everything(queries: Queries, length: int) -> dict[str, object]:
             ]
             for party in parties
         ],
-        "next pages": [onwards(queries, rows) for rows in pages],
+        "next pages": [next_page(queries, rows) for rows in pages],
         "each": [queries.transfer("book", position) for position in range(length + 1)],
         **transfers,
         **paths,
     }
 
 
-def onwards(queries: Queries, rows: list[TransferRow]) -> object:
-    """Ask for the page after one."""
+def next_page(queries: Queries, rows: list[TransferRow]) -> object:
+    """Return the page of transfers after a page."""
     return queries.transfers("book", rows[-1].giver, before=(rows[-1].transfer, rows[-1].line), limit=3)
 
 
 def test_answers_do_not_depend_on_the_database() -> None:
-    """Whatever is asked of a book, both kinds of database answer the same."""
+    """Both kinds of database answer every query on a book alike."""
     book = SyntheticBook(7, 150)
-    with asked(book.entries, "sqlite") as one, asked(book.entries, "postgresql") as other:
+    with open_queries(book.entries, "sqlite") as one, open_queries(book.entries, "postgresql") as other:
         answers = everything(one, len(book.entries))
         for question, answer in everything(other, len(book.entries)).items():
             assert answer == answers[question], question

@@ -1,4 +1,4 @@
-"""Price ladders: a rung for each tier, beside the price suggested."""
+"""Price ladders: a rung for each tier, with the suggested price."""
 
 import datetime
 
@@ -9,12 +9,12 @@ from pathbook.ledger.commands import CommissionBatch
 from pathbook.ledger.queries import Rung, RungKind
 from pathbook.ledger.reports.ladder import PriceRow, rungs
 from pathbook.ledger.values import Money
-from tests.queries.written import MASKS, WrittenStory, asked
+from tests.queries.written import MASKS, WrittenStory, open_queries
 from tests.scenario import MASK
 
 
 def test_a_ladder_has_a_rung_for_each_tier_and_currency() -> None:
-    """Tiers stand from the first down, then parties without one, then consumers; prices in another currency apart."""
+    """Tiers come in order, then parties without a tier, then consumers, with a rung for each currency."""
     prices = [
         (1000, "CNY", 300, 1),
         (-1, "CNY", 260, 1),
@@ -40,7 +40,7 @@ def test_a_ladder_has_a_rung_for_each_tier_and_currency() -> None:
 def test_a_rung_rounds_half_to_even_and_takes_the_lower_middle(
     paid: dict[int, int], median: int, mean: int
 ) -> None:
-    """The median is a price that was paid, and a mean between two amounts goes to the even one."""
+    """The median is a price that was paid, and a mean halfway between two amounts is rounded to the even one."""
     (rung,) = rungs([PriceRow(1, "CNY", price, units) for price, units in paid.items()], None)
     assert rung == Rung(
         RungKind.TIER,
@@ -57,10 +57,10 @@ def test_a_rung_rounds_half_to_even_and_takes_the_lower_middle(
 
 
 @pytest.mark.parametrize(("suggested", "expected"), [(30000, 30000), (28000, None)])
-def test_a_product_is_compared_only_with_a_price_all_its_batches_share(
+def test_a_product_has_a_suggested_price_only_if_its_batches_agree(
     suggested: int, expected: int | None
 ) -> None:
-    """The ladder of a product adds up its batches; it names a suggested price where they agree on one."""
+    """The ladder of a product adds up its batches, and has a suggested price only if all batches have the same."""
     story = WrittenStory(MASKS)
     story.ask(
         CommissionBatch(
@@ -74,6 +74,6 @@ def test_a_product_is_compared_only_with_a_price_all_its_batches_share(
         )
     )
     story.tell("record 1:0-9 acme > ann at 15000\nrecord 2:0-4 acme > ann at 15000")
-    with asked(story.entries) as queries:
+    with open_queries(story.entries) as queries:
         (rung,) = msgspec.convert(queries.ladder_of_product("book", MASK), list[Rung])
         assert (rung.units, rung.suggested_minor) == (15, expected)

@@ -1,4 +1,4 @@
-"""Paths: every hand a unit passed through, now, as of a position, and with what was corrected."""
+"""Paths: the steps of a unit, now, as of a position, and with corrections."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -16,7 +16,7 @@ from pathbook.ledger.store.views.snapshot import ViewsRebuildingError
 from pathbook.ledger.store.views.tables import REFILL
 from pathbook.ledger.values import TransferStatus, Unit, UnitRange, UnitState
 from tests.projections.synthetic import SyntheticBook
-from tests.queries.written import asked, reason, transfers_at
+from tests.queries.written import open_queries, reason, transfers_at
 
 
 def the_path(queries: Queries, number: int, as_of: int = 0, *, corrections: bool = False) -> Path:
@@ -26,8 +26,8 @@ def the_path(queries: Queries, number: int, as_of: int = 0, *, corrections: bool
     return path
 
 
-def in_words(step: Step) -> str:
-    """Say a step in a few words."""
+def text_of(step: Step) -> str:
+    """Return a step as a short text."""
     moved = step.movement
     paid = moved.price_paid or (moved.terms and moved.terms.unit_price)
     price = f" at {paid.amount_minor}" if paid else ""
@@ -37,9 +37,9 @@ def in_words(step: Step) -> str:
     return f"{step.position} {moved.kind.name.lower()} {sides.strip()}{price}{mark}"
 
 
-def test_a_path_shows_every_hop_once(tell: Callable[[str], Queries]) -> None:
-    """An accepted offer is one hop, where it was accepted; sale and confirmation end the path."""
-    queries = tell("""
+def test_a_path_shows_every_hop_once(query_story: Callable[[str], Queries]) -> None:
+    """An accepted offer is one hop, at its acceptance, and sale and confirmation end the path."""
+    queries = query_story("""
         offer 1:0-49 acme > ann at 15000 as first
         accept first by ann but short 1:40-49
         record 1:0-9 ann > ben at 18000 later
@@ -48,7 +48,7 @@ def test_a_path_shows_every_hop_once(tell: Callable[[str], Queries]) -> None:
         confirm 1:3 by wei at 29900
     """)
     path = the_path(queries, 3)
-    assert [in_words(step) for step in path.steps] == [
+    assert [text_of(step) for step in path.steps] == [
         "8 commissioned acme",
         "10 transferred acme > ann at 15000",
         "11 transferred ann > ben at 18000",
@@ -72,23 +72,23 @@ def test_a_path_shows_every_hop_once(tell: Callable[[str], Queries]) -> None:
         *(TransferStatus.ACCEPTED_IN_PART, 50, 40, 10),
     )
     short = the_path(queries, 45, corrections=True)
-    assert [in_words(step) for step in short.steps] == [
+    assert [text_of(step) for step in short.steps] == [
         "8 commissioned acme",
         "9 offered acme > ann at 15000",
         "10 released acme > ann",
     ]
     assert short.run.range == UnitRange(1, 40, 49)
-    assert [in_words(step) for step in the_path(queries, 45).steps] == ["8 commissioned acme"]
+    assert [text_of(step) for step in the_path(queries, 45).steps] == ["8 commissioned acme"]
 
 
-def test_a_path_shows_the_offer_that_is_open(tell: Callable[[str], Queries]) -> None:
-    """Of all offers the one that waits for its answer is shown; those that came to nothing on request."""
-    queries = tell("""
+def test_a_path_shows_the_open_offer(query_story: Callable[[str], Queries]) -> None:
+    """A path shows the offer that waits for an answer, and the unaccepted offers only on request."""
+    queries = query_story("""
         offer 1:0-9 acme > ann at 15000 as first
         decline first by ann
         offer 1:0-9 acme > ben at 16000 as second
     """)
-    assert [in_words(step) for step in the_path(queries, 0).steps] == [
+    assert [text_of(step) for step in the_path(queries, 0).steps] == [
         "8 commissioned acme",
         "11 offered acme > ben at 16000",
     ]
@@ -98,14 +98,14 @@ def test_a_path_shows_the_offer_that_is_open(tell: Callable[[str], Queries]) -> 
         "RELEASED",
         "OFFERED",
     ]
-    assert [in_words(step) for step in the_path(queries, 0, as_of=9).steps][1:] == [
+    assert [text_of(step) for step in the_path(queries, 0, as_of=9).steps][1:] == [
         "9 offered acme > ann at 15000"
     ]
 
 
-def test_a_run_of_the_past_reached_to_what_had_been_cut_from_it(tell: Callable[[str], Queries]) -> None:
-    """As of a position, a run ends where others had been cut off by then, whatever became of those."""
-    queries = tell("""
+def test_a_past_run_ends_at_the_cuts_of_its_time(query_story: Callable[[str], Queries]) -> None:
+    """As of a position, a run ends where earlier events had cut it, and later events do not matter."""
+    queries = query_story("""
         record 1:10-19 acme > ann at 15000
         record 1:15-19 ann > ben at 18000
         record 1:40-49 acme > ann at 15000
@@ -116,36 +116,36 @@ def test_a_run_of_the_past_reached_to_what_had_been_cut_from_it(tell: Callable[[
     assert the_path(queries, 30, as_of=11).run.range == UnitRange(1, 20, 39)
 
 
-def test_a_reversed_transfer_is_shown_as_corrected(tell: Callable[[str], Queries]) -> None:
-    """What both sides reversed is left out, with its reversal; on request both are shown and marked."""
-    queries = tell("""
+def test_a_reversed_transfer_is_shown_as_corrected(query_story: Callable[[str], Queries]) -> None:
+    """A path omits a reversed transfer and its reversal, and shows both with a mark on request."""
+    queries = query_story("""
         offer 1:0-9 acme > ann at 15000 as first
         accept first by ann
         record 1:0-9 ann > ben at 18000 as second
         reverse second by ann
         reverse second by ben
     """)
-    assert [in_words(step) for step in the_path(queries, 5).steps] == [
+    assert [text_of(step) for step in the_path(queries, 5).steps] == [
         "8 commissioned acme",
         "10 transferred acme > ann at 15000",
     ]
-    assert [in_words(step) for step in the_path(queries, 5, corrections=True).steps] == [
+    assert [text_of(step) for step in the_path(queries, 5, corrections=True).steps] == [
         "8 commissioned acme",
         "9 offered acme > ann at 15000",
         "10 transferred acme > ann at 15000",
         "11 transferred ann > ben at 18000 (corrected)",
         "13 reversed ben > ann at 18000 (corrected)",
     ]
-    assert [in_words(step) for step in the_path(queries, 5, as_of=12).steps][2:] == [
+    assert [text_of(step) for step in the_path(queries, 5, as_of=12).steps][2:] == [
         "11 transferred ann > ben at 18000"
     ]
     (line,) = transfers_at(queries, 11)
     assert (line.row.status, line.row.reversal_asked_by) == (TransferStatus.REVERSED, "ann")
 
 
-def test_a_return_goes_back_the_way_it_came(tell: Callable[[str], Queries]) -> None:
-    """Each line of a return gives back what one transfer or sale had brought, at the price then paid."""
-    queries = tell("""
+def test_a_return_goes_back_to_the_giver(query_story: Callable[[str], Queries]) -> None:
+    """Each line of a return gives back units of one transfer or sale, at the price that was paid."""
+    queries = query_story("""
         record 1:0-4 acme > ann at 15000
         record 1:5-9 acme > ann at 16000
         return 1:3-6 by ann
@@ -153,11 +153,11 @@ def test_a_return_goes_back_the_way_it_came(tell: Callable[[str], Queries]) -> N
         return 1:0 by consumer:wei
     """)
     path = the_path(queries, 3)
-    assert in_words(path.steps[-1]) == "11 returned ann > acme at 15000"
+    assert text_of(path.steps[-1]) == "11 returned ann > acme at 15000"
     undone = path.steps[-1].movement.terms
     assert undone is not None
     assert (undone.giver_tier, undone.receiver_tier, undone.ranges) == (0, 1, (UnitRange(1, 3, 4),))
-    assert in_words(the_path(queries, 0).steps[-1]) == "13 returned consumer:wei > ann at 20000"
+    assert text_of(the_path(queries, 0).steps[-1]) == "13 returned consumer:wei > ann at 20000"
     first, second = transfers_at(queries, 11)
     assert (first.row.line, first.row.giver, first.row.receiver, first.row.units) == (0, "ann", "acme", 2)
     assert (first.row.returns_transfer, first.ranges) == (9, (UnitRange(1, 3, 4),))
@@ -167,11 +167,11 @@ def test_a_return_goes_back_the_way_it_came(tell: Callable[[str], Queries]) -> N
     assert [(rung.tier, rung.units, rung.sum_minor) for rung in ladder] == [(1, 6, 3 * 15000 + 3 * 16000)]
 
 
-def test_a_unit_knows_the_outermost_case_around_it(tell: Callable[[str], Queries]) -> None:
-    """The case a unit is packed in, or the pallet around it, is named; after unpacking, and for a lost unit, none."""
+def test_a_path_names_the_outermost_case_of_the_unit(query_story: Callable[[str], Queries]) -> None:
+    """A path names the outermost case or pallet of its unit, and none after unpacking or for a lost unit."""
     inner, pallet = "106141412345678908", "106141412345678915"
     packed = f"pack {inner} with 1:10-19 by acme\npack {pallet} with 1:20 and case {inner} by acme\n"
-    queries = tell(packed + "write off 1:12 by acme as lost")
+    queries = query_story(packed + "write off 1:12 by acme as lost")
     assert [the_path(queries, number).run.sscc for number in (9, 10, 12, 19, 20, 21)] == [
         *("", pallet, "", pallet, pallet, "")
     ]
@@ -184,14 +184,14 @@ def test_a_unit_knows_the_outermost_case_around_it(tell: Callable[[str], Queries
         (inner,),
         10,
     )
-    unpacked = tell(packed + f"unpack {pallet} by acme")
+    unpacked = query_story(packed + f"unpack {pallet} by acme")
     assert [the_path(unpacked, number).run.sscc for number in (10, 20)] == [inner, ""]
     assert reason(unpacked.case("book", pallet)) is Reason.CASE_UNKNOWN
 
 
-def test_a_path_shows_the_recalls_of_its_batch(tell: Callable[[str], Queries]) -> None:
-    """Whichever units a recall names, the path of every unit of the batch says so, as does one of the past."""
-    queries = tell("""
+def test_a_path_shows_the_recalls_of_its_batch(query_story: Callable[[str], Queries]) -> None:
+    """The path of every unit of a batch shows each recall of the batch, even as of an earlier position."""
+    queries = query_story("""
         record 1:0-9 acme > ann at 15000
         recall batch 1 units 1:5-9 by acme
     """)
@@ -200,9 +200,9 @@ def test_a_path_shows_the_recalls_of_its_batch(tell: Callable[[str], Queries]) -
         assert (recall.position, recall.ranges) == (10, "[[5,9]]")
 
 
-def test_no_path_is_told_from_views_that_are_not_whole(tell: Callable[[str], Queries]) -> None:
-    """While views are being rebuilt, what they lack is not left out of a path: nothing is answered."""
-    queries = tell("record 1:0-9 acme > ann at 15000")
+def test_views_that_are_being_rebuilt_answer_no_path(query_story: Callable[[str], Queries]) -> None:
+    """A query for a path fails while the views are being rebuilt, because its steps could be incomplete."""
+    queries = query_story("record 1:0-9 acme > ann at 15000")
     assert len(the_path(queries, 5).steps) == 2
     with queries._views._engine.begin() as connection:
         connection.execute(REFILL.update().values(through=10))
@@ -210,15 +210,15 @@ def test_no_path_is_told_from_views_that_are_not_whole(tell: Callable[[str], Que
         the_path(queries, 5)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(seed=st.integers(0, 2**32), length=st.integers(20, 100), data=st.data())
 def test_a_path_as_of_a_position_is_the_path_the_book_had_then(
     seed: int, length: int, data: st.DataObject
 ) -> None:
-    """Asked as of a position, a unit's path is what a book answers that ends there: run, steps and all."""
+    """A path as of a position equals the path in a book that ends there, with its run and steps."""
     book = SyntheticBook(seed, length)
     as_of = data.draw(st.integers(9, len(book.entries)))
-    with asked(book.entries) as now, asked(book.entries[:as_of]) as then:
+    with open_queries(book.entries) as now, open_queries(book.entries[:as_of]) as then:
         for batch, number in [(batch, number) for batch in (1, 3) for number in range(7)]:
             for corrections in (False, True):
                 unit = Unit(batch, number)
@@ -230,12 +230,12 @@ def test_a_path_as_of_a_position_is_the_path_the_book_had_then(
                 assert (path.run, path.steps, path.as_of_position) == (run, expected.steps, as_of)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 2**32), length=st.integers(20, 100))
-def test_a_path_with_corrections_is_the_whole_past(seed: int, length: int) -> None:
-    """Each step's head is hashed from the head before and the step's event, up to the head of the unit's run."""
+def test_a_path_with_corrections_holds_every_event_of_the_unit(seed: int, length: int) -> None:
+    """The head of each step is the hash of the previous head and the step's event, up to the head of the run."""
     book = SyntheticBook(seed, length)
-    with asked(book.entries) as queries:
+    with open_queries(book.entries) as queries:
         for batch, partition in book.state.partitions.items():
             for run in partition.runs:
                 path = queries.path("book", Unit(batch, run.first), corrections=True)

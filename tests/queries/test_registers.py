@@ -1,4 +1,4 @@
-"""Registers and stock: what was registered, what a party has, and what is not there."""
+"""Registers and stock: registered objects, the stock of a party, and queries for unknown objects."""
 
 from collections.abc import Callable
 
@@ -10,9 +10,9 @@ from tests.queries.written import reason
 from tests.scenario import BALM, MASK
 
 
-def test_what_is_not_there_is_refused_by_name(tell: Callable[[str], Queries]) -> None:
-    """Every question about what a book does not have has its own reason."""
-    queries = tell("")
+def test_a_query_for_an_unknown_object_is_refused_by_name(query_story: Callable[[str], Queries]) -> None:
+    """Each query for an object that the book does not have is refused with its own reason."""
+    queries = query_story("")
     for number in (-1, 100):
         assert reason(queries.path("book", Unit(1, number))) is Reason.RANGE_BEYOND_BATCH
     assert reason(queries.path("book", Unit(2, 0))) is Reason.BATCH_UNKNOWN
@@ -32,9 +32,9 @@ def test_what_is_not_there_is_refused_by_name(tell: Callable[[str], Queries]) ->
         assert reason(question("shelf")) is Reason.BOOK_UNKNOWN
 
 
-def test_registers_say_what_was_registered(tell: Callable[[str], Queries]) -> None:
-    """Parties come with authorisations, batches with recalls, and lists in pages."""
-    queries = tell("""
+def test_registers_return_the_registered_objects(query_story: Callable[[str], Queries]) -> None:
+    """Parties are returned with authorizations, batches with recalls, and lists in pages."""
+    queries = query_story("""
         batch L2 of mask size 5 made 2025-12-02 by acme
         recall batch 1 units 1:3-5 by acme as bad
         lift bad by acme
@@ -70,9 +70,9 @@ def test_registers_say_what_was_registered(tell: Callable[[str], Queries]) -> No
     assert head.position == head.views_position == 13
 
 
-def test_stock_comes_soonest_to_expire_first(tell: Callable[[str], Queries]) -> None:
-    """Batches that never expire come last; a page begins after the batch it is told."""
-    queries = tell("""
+def test_stock_is_sorted_by_expiry(query_story: Callable[[str], Queries]) -> None:
+    """Batches without an expiry date come last, and a page begins after the given batch."""
+    queries = query_story("""
         batch L2 of mask size 5 made 2025-12-02 by acme
         batch L3 of mask size 5 made 2025-12-02 expires 2026-03-31 by acme
         batch L4 of mask size 5 made 2025-12-02 by acme

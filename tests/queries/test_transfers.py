@@ -1,4 +1,4 @@
-"""Transfers of a party, in pages, newest first."""
+"""The transfers of a party, in pages, newest first."""
 
 from collections.abc import Iterator
 
@@ -11,13 +11,13 @@ from pathbook.ledger.queries import Queries
 from pathbook.ledger.ranges import count_units
 from pathbook.ledger.values import TransferStatus
 from tests.projections.synthetic import PARTIES, SyntheticBook
-from tests.queries.written import asked
+from tests.queries.written import open_queries
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 2**32), length=st.integers(20, 100), limit=st.integers(1, 5))
-def test_pages_of_transfers_hold_each_once_newest_first(seed: int, length: int, limit: int) -> None:
-    """For each party and status, the pages together are that party's transfers, as the events tell them."""
+def test_pages_hold_each_transfer_once_newest_first(seed: int, length: int, limit: int) -> None:
+    """For each party and status, the pages together are the party's transfers that the events record."""
     book = SyntheticBook(seed, length)
     expected: list[tuple[int, int, str, str, TransferStatus, int]] = []
     for recorded in book.recorded:
@@ -33,7 +33,7 @@ def test_pages_of_transfers_hold_each_once_newest_first(seed: int, length: int, 
                 units = count_units(line.terms.ranges)
                 expected.append((position, number, *sides, TransferStatus.ACCEPTED, units))
     expected.sort(reverse=True)
-    with asked(book.entries) as queries:
+    with open_queries(book.entries) as queries:
         for party in (*PARTIES, "consumer:wei"):
             for status in (None, *TransferStatus):
                 found = list(every_transfer(queries, party, status, limit))

@@ -1,4 +1,4 @@
-"""Books told or synthetic, written to a log, followed, and opened for questions."""
+"""Writes the books of stories and synthetic books to a log, and opens them for queries."""
 
 import contextlib
 import tempfile
@@ -27,19 +27,19 @@ authorize ben tier 2 by ann
 product mask 30000 CNY of acme
 batch L1 of mask size 100 made 2025-12-01 expires 2026-06-30 by acme
 """
-"""Positions 1 to 8."""
+"""A beginning of positions 1 to 8."""
 
 
 class WrittenStory(Story):
-    """A story whose events are also written as a log holds them."""
+    """A story whose events are also encoded as log entries."""
 
     def __init__(self, text: str) -> None:
-        """Begin a book, and tell it some lines."""
+        """Begin a book, and execute the lines of a text."""
         self.entries: Entries = []
         super().__init__(text)
 
     def ask(self, command: Command) -> Event | Refusal:
-        """Give a command, and write what it causes."""
+        """Decide a command, and encode the event that it causes."""
         outcome = super().ask(command)
         if not isinstance(outcome, Refusal):
             self.entries.append(
@@ -55,8 +55,8 @@ class WrittenStory(Story):
 
 
 @contextlib.contextmanager
-def asked(entries: Entries, kind: str = "sqlite") -> Iterator[Queries]:
-    """Write a book to new databases of a kind, carry its views, and open it for questions."""
+def open_queries(entries: Entries, kind: str = "sqlite") -> Iterator[Queries]:
+    """Write a book to new databases of a kind, project its views, and open it for queries."""
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         place = Path(name)
         if kind == "postgresql":
@@ -79,7 +79,7 @@ def transfers_at(queries: Queries, position: int) -> list[Transfer]:
 
 
 def reason(answer: object) -> Reason:
-    """Return why a question was refused."""
+    """Return the reason for the refusal of a query."""
     assert isinstance(answer, Refusal), answer
     assert "{" not in str(answer)
     return answer.reason

@@ -1,4 +1,4 @@
-"""The rules on ranges agree, unit by unit, with a naive dictionary that knows nothing of runs."""
+"""The rules on runs agree, unit by unit, with a naive model that has no runs."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -51,10 +51,10 @@ throws = st.binary(min_size=13, max_size=13).map(Dice)
 
 
 class Model(Naive, RuleBasedStateMachine):
-    """Gives the same random commands to the rules and to the dictionary."""
+    """Gives the same random commands to the rules and to the naive model."""
 
     def __init__(self) -> None:
-        """Begin with nothing."""
+        """Begin with an empty book."""
         Naive.__init__(self)
         RuleBasedStateMachine.__init__(self)
         self.story = Story()
@@ -67,7 +67,7 @@ class Model(Naive, RuleBasedStateMachine):
             self.story.tell(f"batch L{batch} of {MASK} size {size} made 2025-12-01 by acme")
             self.pieces |= {(batch, number): Piece() for number in range(size)}
 
-    def some(self, dice: Dice, *states: UnitState, in_hands: bool = False) -> tuple[list[UnitRange], str]:
+    def some(self, dice: Dice, *states: UnitState, by_custodian: bool = False) -> tuple[list[UnitRange], str]:
         """Choose units and who acts: mostly the one who has them, and whole cases, so that much is accepted."""
         likely = [key for key in sorted(self.pieces) if self.pieces[key].state in (states or (STOCK,))]
         key = dice.one_of(likely if dice.mostly() and likely else sorted(self.pieces))
@@ -84,11 +84,11 @@ class Model(Naive, RuleBasedStateMachine):
         if not dice.mostly():
             batch, first = dice.one_of([1, 2]), dice.one_of(range(10))
             named.append(UnitRange(batch, first, first + dice.one_of(range(3))))
-        actor = piece.custodian if in_hands else piece.owner
+        actor = piece.custodian if by_custodian else piece.owner
         return named, actor if dice.mostly() else dice.one_of(PARTIES)
 
     def ask(self, command: commands.Command, *, expected: bool) -> bool:
-        """Give a command to the rules, and compare whether it was accepted."""
+        """Give a command to the rules, and check whether it is accepted as expected."""
         outcome = self.story.ask(command)
         assert isinstance(outcome, Refusal) is not expected, (command, outcome)
         return expected
@@ -125,13 +125,13 @@ class Model(Naive, RuleBasedStateMachine):
         )
         if self.ask(command, expected=giver != receiver and self.free(keys, giver)) and keys:
             assert isinstance(self.story.events[-1], TransferOffered)
-            self.deals[self.story.state.position] = Deal(giver, receiver, keys, together=True, open=True)
+            self.deals[self.story.state.position] = Deal(giver, receiver, keys, with_goods=True, open=True)
             for key in keys:
                 self.pieces[key].state = OFFERED
 
     def pick(self, dice: Dice, *, pending: bool) -> int:
         """Choose a transfer, mostly one that can be answered or reversed, or a position that is none."""
-        likely = [position for position, deal in self.deals.items() if deal.stands and deal.open is pending]
+        likely = [position for position, deal in self.deals.items() if deal.in_force and deal.open is pending]
         return dice.one_of(likely if dice.mostly() and likely else [*self.deals, 1])
 
     def side(self, dice: Dice, position: int, *, giver: bool) -> str:
@@ -174,7 +174,7 @@ class Model(Naive, RuleBasedStateMachine):
             else commands.DeclineTransfer(request_id=request, receiver=party, transfer=position)
         )
         if self.ask(command, expected=expected) and deal is not None:
-            deal.open = deal.stands = False
+            deal.open = deal.in_force = False
             for key in deal.keys:
                 self.pieces[key].state = STOCK
 
@@ -187,20 +187,20 @@ class Model(Naive, RuleBasedStateMachine):
         expected = (
             deal is not None
             and not deal.open
-            and deal.stands
+            and deal.in_force
             and not deal.receiver.startswith("consumer:")
             and party in (deal.giver, deal.receiver)
-            and deal.asked_by != party
+            and deal.reversal_by != party
             and all(self.pieces[key].chain[-1:] == [position] for key in deal.keys)
             and self.free(deal.keys, deal.receiver)
         )
         command = commands.ReverseTransfer(request_id=self.story.request(), party=party, transfer=position)
         if self.ask(command, expected=expected) and deal is not None:
-            if deal.asked_by:
-                deal.stands = False
-                self.back(deal, deal.keys)
+            if deal.reversal_by:
+                deal.in_force = False
+                self.move_back(deal, deal.keys)
             else:
-                deal.asked_by = party
+                deal.reversal_by = party
 
     @rule(dice=throws, delivery=deliveries)
     def sell(self, dice: Dice, delivery: Delivery) -> None:
@@ -221,7 +221,7 @@ class Model(Naive, RuleBasedStateMachine):
             self.move(deal, self.story.state.position, SOLD)
 
     @rule(dice=throws)
-    def give_back(self, dice: Dice) -> None:
+    def return_units(self, dice: Dice) -> None:
         """Return units."""
         chosen, owner = self.some(dice, STOCK, SOLD)
         keys = self.named(chosen)
@@ -235,12 +235,12 @@ class Model(Naive, RuleBasedStateMachine):
         )
         if self.ask(command, expected=expected) and keys:
             for key in keys:
-                self.back(self.deals[self.pieces[key].chain[-1]], {key})
+                self.move_back(self.deals[self.pieces[key].chain[-1]], {key})
 
     @rule(dice=throws, receiver=parties)
     def deliver(self, dice: Dice, receiver: str) -> None:
         """Deliver goods."""
-        chosen, custodian = self.some(dice, STOCK, SOLD, in_hands=True)
+        chosen, custodian = self.some(dice, STOCK, SOLD, by_custodian=True)
         keys = self.named(chosen)
         expected = keys is not None and custodian != receiver and self.whole(keys)
         for piece in [self.pieces[key] for key in keys or ()]:
@@ -258,7 +258,7 @@ class Model(Naive, RuleBasedStateMachine):
     @rule(dice=throws, state=st.sampled_from(GONE))
     def write_off(self, dice: Dice, state: UnitState) -> None:
         """Write units off."""
-        chosen, party = self.some(dice, in_hands=True)
+        chosen, party = self.some(dice, by_custodian=True)
         keys = self.named(chosen)
         expected = keys is not None
         for piece in [self.pieces[key] for key in keys or ()]:
@@ -274,7 +274,7 @@ class Model(Naive, RuleBasedStateMachine):
     @rule(dice=throws, sscc=st.sampled_from(CASES), inner=st.sampled_from([*CASES, ""]))
     def pack(self, dice: Dice, sscc: str, inner: str) -> None:
         """Pack units, and perhaps a case, in a case."""
-        chosen, party = self.some(dice, in_hands=True)
+        chosen, party = self.some(dice, by_custodian=True)
         keys = self.named(chosen)
         expected = keys is not None and sscc not in self.outer
         expected = expected and all(not self.pieces[key].case for key in keys or ())
@@ -311,8 +311,8 @@ class Model(Naive, RuleBasedStateMachine):
             self.unpack_case(sscc)
 
     @invariant()
-    def the_runs_say_what_the_dictionary_says(self) -> None:
-        """Every unit has one run, and it says what the dictionary says; units are never lost or made."""
+    def the_runs_agree_with_the_naive_model(self) -> None:
+        """Each unit lies in exactly one run, with the same state as in the naive model."""
         for batch, partition in self.story.state.partitions.items():
             numbers_seen = []
             for run in partition.runs:
@@ -328,8 +328,8 @@ class Model(Naive, RuleBasedStateMachine):
             assert numbers_seen == list(range(SIZES[batch]))
 
     @invariant()
-    def the_index_of_stock_is_whole(self) -> None:
-        """What an owner is free to move is found by the index exactly."""
+    def the_stock_index_is_complete(self) -> None:
+        """The index finds exactly the runs that an owner is free to move."""
         for partition in self.story.state.partitions.values():
             for owner in PARTIES:
                 expected = [run for run in partition.runs if run.owner == owner and run.state is STOCK]
@@ -337,4 +337,4 @@ class Model(Naive, RuleBasedStateMachine):
 
 
 TestModel = Model.TestCase
-TestModel.settings = settings(max_examples=300, stateful_step_count=50, deadline=None)
+TestModel.settings = settings(max_examples=300, stateful_step_count=50)

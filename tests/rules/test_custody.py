@@ -1,4 +1,4 @@
-"""Stories of goods: write-offs, cases and pallets."""
+"""Rules for goods: write-offs, cases and pallets."""
 
 from itertools import pairwise
 
@@ -19,8 +19,8 @@ batch L1 of mask size 100 made 2025-12-01 by acme
 """
 
 
-def test_units_written_off_move_no_more() -> None:
-    """Whoever has them says they are lost, damaged, destroyed or defaced; then nothing moves them."""
+def test_written_off_units_no_longer_move() -> None:
+    """Their custodian writes units off as lost, damaged, destroyed or defaced, and then no command moves them."""
     Story(WAREHOUSE).tell("""
     write off 1:0 by ann as lost                -> UNITS_NOT_IN_CUSTODY
     write off 1:0 by acme as sold               -> VALUE_MISSING
@@ -32,7 +32,7 @@ def test_units_written_off_move_no_more() -> None:
 
 
 def test_a_case_moves_whole() -> None:
-    """Transferring a case moves its contents; a unit alone stays in until the case is unpacked."""
+    """A case is transferred with its contents, and a single unit of it only after the case is unpacked."""
     Story(WAREHOUSE).tell(f"""
     pack 106141412345678909 with 1:0-9 by acme     -> SSCC_CHECK_DIGIT
     pack {CASE} with 1:0-9 by ann                  -> UNITS_NOT_IN_CUSTODY
@@ -51,8 +51,8 @@ def test_a_case_moves_whole() -> None:
     """)
 
 
-def test_a_pallet_moves_the_cases_on_it() -> None:
-    """Cases are packed on a pallet, move with it, and not without it."""
+def test_a_pallet_moves_with_its_cases() -> None:
+    """Cases on a pallet move with it, and never without it."""
     Story(WAREHOUSE).tell(f"""
     pack {CASE} with 1:0-9 by acme
     pack {PALLET} with case {CASE} and 1:20-29 by acme  -> ok
@@ -67,8 +67,8 @@ def test_a_pallet_moves_the_cases_on_it() -> None:
     """)
 
 
-def test_a_broken_box_leaves_its_case_to_the_others() -> None:
-    """A unit written off in a case stays behind when the case moves."""
+def test_a_written_off_unit_does_not_move_with_its_case() -> None:
+    """A written-off unit in a case stays with its owner when the case moves."""
     Story(WAREHOUSE).tell(f"""
     pack {CASE} with 1:0-2 by acme
     write off 1:1 by acme as damaged               -> ok
@@ -80,8 +80,8 @@ def test_a_broken_box_leaves_its_case_to_the_others() -> None:
     """)
 
 
-def test_accepting_a_pallet_in_part_opens_what_was_short() -> None:
-    """The pallet and the case that was short are unpacked by that; a whole case stays packed."""
+def test_a_partial_acceptance_unpacks_the_short_cases() -> None:
+    """The acceptance unpacks the pallet and the case with missing units, and a complete case stays packed."""
     Story(WAREHOUSE).tell(f"""
     pack {CASE} with 1:0-9 by acme
     pack {OTHER} with 1:10-19 by acme
@@ -97,7 +97,7 @@ def test_accepting_a_pallet_in_part_opens_what_was_short() -> None:
 
 
 def test_a_case_holds_units_of_one_owner() -> None:
-    """Nobody packs another's cloud stock in with his own, where neither could move it."""
+    """A custodian cannot pack the units of two owners together, because neither could move such a case."""
     Story(WAREHOUSE).tell(f"""
     record 1:0-4 acme > ann at 1 later
     pack {CASE} with 1:0-9 by acme                 -> CASE_OF_SEVERAL_OWNERS
@@ -106,8 +106,8 @@ def test_a_case_holds_units_of_one_owner() -> None:
     """)
 
 
-def test_cases_are_packed_only_so_deep() -> None:
-    """Eight cases in each other are enough for any container."""
+def test_cases_are_nested_eight_deep_at_most() -> None:
+    """A ninth case around eight nested cases is refused."""
     story = Story(WAREHOUSE)
     ssccs = [body + ean.calc_check_digit(body) for body in (f"1{number:016d}" for number in range(9))]
     story.tell(f"pack {ssccs[0]} with 1:0 by acme")
@@ -116,8 +116,8 @@ def test_cases_are_packed_only_so_deep() -> None:
     story.tell(f"pack {ssccs[8]} with case {ssccs[7]} by acme -> CASE_TOO_DEEP")
 
 
-def test_an_emptied_case_is_unpacked_by_who_packed_it() -> None:
-    """Where nothing is left in it, nobody else has a say."""
+def test_an_emptied_case_is_unpacked_by_its_packer() -> None:
+    """Only its packer unpacks a case without remaining units."""
     Story(WAREHOUSE).tell(f"""
     pack {CASE} with 1:0 by acme
     write off 1:0 by acme as lost
@@ -126,8 +126,8 @@ def test_an_emptied_case_is_unpacked_by_who_packed_it() -> None:
     """)
 
 
-def test_quantities_are_taken_from_where_they_lie() -> None:
-    """A delivery of so many takes what its receiver owns, a write-off what its party has in hand."""
+def test_quantities_are_taken_from_the_goods_of_a_party() -> None:
+    """A delivery of a quantity takes units that its receiver owns, a write-off takes units that its party has."""
     Story(WAREHOUSE).tell("""
     record 1:50-59 acme > ann at 1 later
     deliver 11 of 1 acme > ann                     -> STOCK_TOO_SMALL
@@ -140,8 +140,8 @@ def test_quantities_are_taken_from_where_they_lie() -> None:
     """)
 
 
-def test_quantities_pass_over_recalled_units() -> None:
-    """So many of a product are the oldest that may move; the recalled ones stay."""
+def test_quantities_skip_recalled_units() -> None:
+    """A quantity takes the oldest units that may move, and no recalled ones."""
     Story(WAREHOUSE).tell("""
     recall batch 1 units 1:0-9 by acme
     record 5 of mask acme > ann at 1               -> ok

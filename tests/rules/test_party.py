@@ -1,4 +1,4 @@
-"""Stories of parties and of who may sell what for whom."""
+"""Rules for parties and their authorizations."""
 
 from pathbook.ledger.events import TransferRecorded
 from pathbook.ledger.values import AuthorizationStatus
@@ -15,14 +15,14 @@ batch L1 of mask size 100 made 2025-12-01 by acme
 
 
 def statuses(story: Story) -> tuple[AuthorizationStatus, AuthorizationStatus | None]:
-    """Return how both sides of the last transfer stood."""
+    """Return the authorization statuses of both sides of the last transfer."""
     event = story.events[-1]
     assert isinstance(event, TransferRecorded)
     return event.terms.giver_authorization, event.terms.receiver_authorization
 
 
 def test_a_book_begins_with_its_first_brand() -> None:
-    """Nothing but a brand's registration can be the first event of a book."""
+    """Only the registration of a brand can be the first event of a book."""
     Story().tell("""
     agent ann          -> BOOK_UNKNOWN
     brand acme         -> ok
@@ -32,8 +32,8 @@ def test_a_book_begins_with_its_first_brand() -> None:
     """)
 
 
-def test_uplines_authorise_downwards_only() -> None:
-    """An upline gives tiers below its own, to somebody else, for what it may sell itself."""
+def test_uplines_authorize_downward_only() -> None:
+    """An upline authorizes other parties, at tiers below its own, for products that it may sell itself."""
     Story(PARTIES).tell("""
     authorize ann tier 1 by ann                        -> SELF_AUTHORIZATION
     authorize acme tier 1 by ann                       -> BRAND_NEEDS_NO_AUTHORIZATION
@@ -51,8 +51,8 @@ def test_uplines_authorise_downwards_only() -> None:
     """)
 
 
-def test_an_unauthorised_agents_transfer_is_recorded_and_marked() -> None:
-    """Hiding it would hide the truth: the transfer stands, and says how both sides stood."""
+def test_an_unauthorized_agents_transfer_is_recorded_and_marked() -> None:
+    """The transfer of an unauthorized agent is recorded, with the authorization status of both sides."""
     story = Story(PARTIES)
     story.tell("record 1:0 acme > ann at 1")
     assert statuses(story) == (AuthorizationStatus.AUTHORIZED, AuthorizationStatus.NEVER_AUTHORIZED)
@@ -66,8 +66,8 @@ def test_an_unauthorised_agents_transfer_is_recorded_and_marked() -> None:
     assert statuses(story) == (AuthorizationStatus.EXPIRED, AuthorizationStatus.NEVER_AUTHORIZED)
 
 
-def test_a_revocation_holds_from_its_date_on() -> None:
-    """What occurred before the date was authorised, what occurred after it was not."""
+def test_a_revocation_takes_effect_from_its_date() -> None:
+    """A transfer before the date counts as authorized, and one from the date on as revoked."""
     story = Story(PARTIES)
     story.tell("""
     authorize ann tier 1 by acme from 2025-12-01 as given
@@ -83,7 +83,7 @@ def test_a_revocation_holds_from_its_date_on() -> None:
 
 
 def test_only_a_brand_commissions_and_only_its_own_products() -> None:
-    """Agents make nothing, a brand makes nothing of another brand's."""
+    """An agent cannot commission a batch, and a brand cannot do so for another brand's product."""
     Story(PARTIES).tell("""
     brand other
     batch L2 of mask size 5 made 2025-12-01 by ann                              -> NOT_A_BRAND
@@ -102,8 +102,8 @@ def test_only_a_brand_commissions_and_only_its_own_products() -> None:
     """)
 
 
-def test_a_tier_is_the_one_given_for_the_product() -> None:
-    """Who is tier 1 for masks and tier 5 for balm is tier 1 where masks move, and passes balm on below 5 only."""
+def test_a_tier_depends_on_the_product() -> None:
+    """An agent of tier 1 for masks and 5 for balm moves masks at tier 1, and authorizes for balm only below 5."""
     story = Story(PARTIES)
     story.tell("""
     authorize ann tier 1 by acme for mask
@@ -120,8 +120,8 @@ def test_a_tier_is_the_one_given_for_the_product() -> None:
     """)
 
 
-def test_who_was_revoked_authorises_nobody_for_the_time_before() -> None:
-    """An upline is judged by what it may now, too, and its word does not outlive its own authority."""
+def test_a_revoked_upline_cannot_authorize_for_an_earlier_time() -> None:
+    """An upline needs authority now too, and gives none that lasts longer than its own."""
     Story(PARTIES).tell("""
     authorize ann tier 1 by acme from 2025-10-01 until 2026-06-01 as given
     authorize ben tier 2 by ann                                    -> VALIDITY_BEYOND_UPLINE
@@ -132,8 +132,8 @@ def test_who_was_revoked_authorises_nobody_for_the_time_before() -> None:
     """)
 
 
-def test_a_brands_word_is_for_its_own_products() -> None:
-    """Another brand makes nobody an agent for these goods, and is no agent for them itself."""
+def test_a_brand_authorizes_only_for_its_own_products() -> None:
+    """Another brand cannot authorize agents for these goods, and is not authorized for them itself."""
     story = Story(PARTIES)
     story.tell("""
     brand shady

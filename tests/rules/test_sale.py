@@ -1,4 +1,4 @@
-"""Stories of consumers: sale, confirmation, and the way back."""
+"""Rules for consumers: sale, confirmation and return."""
 
 from tests.scenario import Story
 
@@ -13,8 +13,8 @@ record 1:0-4 ann > cat at 20000
 """
 
 
-def test_a_sold_unit_moves_no_more_until_it_is_returned() -> None:
-    """After the sale nobody transfers it; the return gives it back to the shop."""
+def test_a_sold_unit_cannot_move_until_it_is_returned() -> None:
+    """After the sale no party can transfer the unit, and a return gives it back to the shop."""
     Story(SHOP).tell("""
     sell 1:0 cat > wei at 29900                 -> ok
     who owns 1:0                                -> consumer:wei
@@ -29,8 +29,8 @@ def test_a_sold_unit_moves_no_more_until_it_is_returned() -> None:
     """)
 
 
-def test_the_buyer_confirms_once_and_nobody_else_does() -> None:
-    """Only the buyer on record confirms, only what was sold, and only once, whatever price was paid."""
+def test_only_the_buyer_confirms_and_only_once() -> None:
+    """Only the buyer on record confirms a sold unit, only once, and at any price."""
     Story(SHOP).tell("""
     confirm 1:0 by wei at 29900                 -> UNITS_NOT_SOLD
     sell 1:0 cat > wei at 29900
@@ -41,8 +41,8 @@ def test_the_buyer_confirms_once_and_nobody_else_does() -> None:
     """)
 
 
-def test_returns_go_back_the_whole_way_they_came() -> None:
-    """Each return goes one hop back, to whoever had given, until the units are the brand's again."""
+def test_returns_go_back_hop_by_hop_to_the_brand() -> None:
+    """Each return goes one hop back, to the giver of that hop, until the brand owns the units again."""
     Story(SHOP).tell("""
     return 1:0-9 by cat                         -> UNITS_NOT_OWNED
     return 1:0-4 by cat                         -> ok
@@ -54,7 +54,7 @@ def test_returns_go_back_the_whole_way_they_came() -> None:
 
 
 def test_a_return_may_span_transfers() -> None:
-    """Units that came by several transfers go back in one return, each along its own way."""
+    """Units of several transfers go back in one return, each to the giver of its own transfer."""
     story = Story(SHOP)
     story.tell("""
     record 1:20-29 acme > cat at 17000
@@ -65,7 +65,7 @@ def test_a_return_may_span_transfers() -> None:
 
 
 def test_cloud_stock_is_returned_without_moving_the_goods() -> None:
-    """A return gives back the title; goods that never left stay where they lie."""
+    """A return gives back the title, and goods that never left the warehouse stay there."""
     Story(SHOP).tell("""
     record 1:50 acme > ann at 15000 later
     return 1:50 by ann                          -> ok
@@ -75,7 +75,7 @@ def test_cloud_stock_is_returned_without_moving_the_goods() -> None:
 
 
 def test_recalled_units_go_back_but_not_onward() -> None:
-    """A recall stops transfers, offers and sales, lets returns through, and can be lifted."""
+    """A recall stops transfers, offers and sales, allows returns, and can be lifted."""
     Story(SHOP).tell("""
     offer 1:2 cat > ann at 1 as pending
     recall batch 1 units 1:0-4 by ann           -> NOT_A_BRAND

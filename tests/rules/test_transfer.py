@@ -1,4 +1,4 @@
-"""Stories of transfers: offered, answered, recorded, reversed."""
+"""Rules for transfers: offered, answered, recorded, reversed."""
 
 from tests.scenario import Story
 
@@ -15,7 +15,7 @@ authorize ben tier 2 by ann
 
 
 def test_an_offer_reserves_units_until_it_is_accepted() -> None:
-    """Offered units stay the giver's, cannot be promised twice, and are the receiver's once accepted."""
+    """Offered units belong to the giver, cannot be offered twice, and belong to the receiver after acceptance."""
     Story(CHAIN).tell("""
     offer 1:0-9 acme > ann at 15000 as first   -> ok
     how is 1:5                                 -> offered
@@ -31,8 +31,8 @@ def test_an_offer_reserves_units_until_it_is_accepted() -> None:
     """)
 
 
-def test_an_offer_that_comes_to_nothing_frees_its_units() -> None:
-    """Declined, withdrawn and lapsed offers leave the units with the giver, free to move."""
+def test_an_unaccepted_offer_frees_its_units() -> None:
+    """Units of a declined, withdrawn or lapsed offer stay with the giver, who is free to move them."""
     Story(CHAIN).tell("""
     offer 1:0-9 acme > ann at 15000 as one                        -> ok
     decline one by ben                                            -> NOT_THE_RECEIVER
@@ -51,8 +51,8 @@ def test_an_offer_that_comes_to_nothing_frees_its_units() -> None:
     """)
 
 
-def test_an_offer_may_be_accepted_less_what_is_wrong_with_it() -> None:
-    """What is short, damaged or another item is named and stays with the giver; the rest moves."""
+def test_an_offer_may_be_accepted_without_its_discrepancies() -> None:
+    """Units claimed as short, damaged or wrong item stay with the giver, and the others move."""
     Story(CHAIN).tell("""
     offer 1:0-9 acme > ann at 15000 as first                      -> ok
     accept first by ann but short 11                              -> DISCREPANCY_NOT_OFFERED
@@ -68,8 +68,8 @@ def test_an_offer_may_be_accepted_less_what_is_wrong_with_it() -> None:
     """)
 
 
-def test_an_acceptance_names_few_discrepancies() -> None:
-    """Twenty of them, each of any number of ranges, say all there is to say."""
+def test_an_acceptance_has_twenty_discrepancies_at_most() -> None:
+    """An acceptance with 21 discrepancies is refused."""
     many = " and ".join(["short 1"] * 21)
     Story(CHAIN).tell(f"""
     offer 1:0-99 acme > ann at 15000 as first                     -> ok
@@ -77,8 +77,8 @@ def test_an_acceptance_names_few_discrepancies() -> None:
     """)
 
 
-def test_only_the_owner_transfers_and_only_to_somebody_else() -> None:
-    """Who does not own a unit, or is not in the book, moves nothing."""
+def test_only_the_owner_transfers_and_only_to_another_party() -> None:
+    """A party that does not own a unit, or is not in the book, cannot transfer it."""
     Story(CHAIN).tell("""
     record 1:0 ann > ben at 15000         -> UNITS_NOT_OWNED
     record 1:0 acme > acme at 15000       -> SELF_TRANSFER
@@ -89,7 +89,7 @@ def test_only_the_owner_transfers_and_only_to_somebody_else() -> None:
 
 
 def test_units_are_named_exactly_once_and_within_their_batch() -> None:
-    """Ranges beyond the batch, reversed, overlapping or empty name no units."""
+    """Ranges that are reversed, overlapping, empty or beyond the batch are refused."""
     Story(CHAIN).tell("""
     record 1:90-100 acme > ann at 1            -> RANGE_BEYOND_BATCH
     record 1:5-4 acme > ann at 1               -> RANGE_REVERSED
@@ -104,8 +104,8 @@ def test_units_are_named_exactly_once_and_within_their_batch() -> None:
     """)
 
 
-def test_a_price_is_never_a_reason_to_refuse_but_must_be_one() -> None:
-    """Any price from zero up is recorded; what is below zero or in no currency is no price."""
+def test_a_price_is_never_a_reason_to_refuse_but_must_be_valid() -> None:
+    """Any price from zero up to the limit is recorded, but no negative price and no unknown currency."""
     Story(CHAIN).tell("""
     record 1:0 acme > ann at 0                 -> ok
     record 1:1 acme > ann at 999999 USD        -> ok
@@ -116,7 +116,7 @@ def test_a_price_is_never_a_reason_to_refuse_but_must_be_one() -> None:
 
 
 def test_quantities_take_the_oldest_units_first() -> None:
-    """A quantity comes from the batch made first, lowest number first, and passes over what is not free."""
+    """A quantity takes the lowest free units of the batch that was made first."""
     story = Story(CHAIN)
     story.tell("""
     batch L0 of mask size 5 made 2025-06-01 by acme
@@ -131,8 +131,8 @@ def test_quantities_take_the_oldest_units_first() -> None:
     """)
 
 
-def test_a_time_must_have_been_and_be_after_the_batch_was_made() -> None:
-    """What has not happened yet, or happened before its goods existed, is refused by name."""
+def test_a_time_must_be_past_and_after_the_batch_was_made() -> None:
+    """A transfer in the future, or before its goods existed, is refused by name."""
     Story(CHAIN).tell("""
     record 1:0 acme > ann at 1 on 2026-02-01     -> OCCURRED_IN_FUTURE
     record 1:0 acme > ann at 1 on 2025-11-29     -> OCCURRED_BEFORE_MADE
@@ -140,8 +140,8 @@ def test_a_time_must_have_been_and_be_after_the_batch_was_made() -> None:
     """)
 
 
-def test_both_sides_reverse_a_transfer_and_nobody_edits_it() -> None:
-    """One side asks, the other agrees; then the units are the giver's, as long as nothing came later."""
+def test_both_sides_reverse_a_transfer_together() -> None:
+    """One side asks and the other agrees, and the units return to the giver unless later events built upon it."""
     Story(CHAIN).tell("""
     record 1:0-9 acme > ann at 15000 as one     -> ok
     record 1:5 ann > ben at 18000 as two        -> ok
@@ -161,8 +161,8 @@ def test_both_sides_reverse_a_transfer_and_nobody_edits_it() -> None:
     """)
 
 
-def test_units_that_came_back_another_way_are_not_reversed() -> None:
-    """A transfer is built upon even where its units are the receiver's again: they came by another one."""
+def test_a_transfer_whose_units_came_back_by_another_is_not_reversed() -> None:
+    """A transfer counts as built upon even if a later transfer brought its units back to the receiver."""
     Story(CHAIN).tell("""
     record 1:0 acme > ann at 15000 as one       -> ok
     record 1:0 ann > ben at 18000               -> ok
@@ -172,7 +172,7 @@ def test_units_that_came_back_another_way_are_not_reversed() -> None:
 
 
 def test_cloud_stock_changes_owners_while_the_goods_stay() -> None:
-    """Title moves down the chain, the box stays in the warehouse until it is delivered."""
+    """The title moves down the chain, and the box stays in the warehouse until it is delivered."""
     Story(CHAIN).tell("""
     record 1:0 acme > ann at 15000 later        -> ok
     record 1:0 ann > ben at 18000 later         -> ok
@@ -185,8 +185,8 @@ def test_cloud_stock_changes_owners_while_the_goods_stay() -> None:
     """)
 
 
-def test_the_story_of_the_mask_can_be_told() -> None:
-    """Five tiers pass a box on at 150, 180, 210, 240, 270; one box is sold and confirmed."""
+def test_the_story_of_the_mask() -> None:
+    """Five tiers pass boxes on at 150, 180, 210, 240 and 270, and one box is sold and confirmed."""
     Story("""
     brand acme
     agent a1

@@ -1,4 +1,4 @@
-"""A server for one test, on a free port of this machine, and a client of it."""
+"""Fixtures that start a server for one test on a free port, with a client."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,18 +11,18 @@ from tests.services.masks import opened
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Where the server keeps its books."""
+    """The directory of the server's books."""
     return tmp_path / "data"
 
 
 @pytest.fixture
 def client(data: Path) -> Iterator[Client]:
-    """A client of the book of masks, on a server of this test."""
+    """A client of the book of masks on the server of this test."""
     with opened(data) as client:
         yield client
 
 
 @pytest.fixture
 def target(client: Client) -> str:
-    """Where the server is called."""
+    """The address of the server."""
     return client.target

@@ -1,4 +1,4 @@
-"""The story of a box of masks, as far as a test wants it told, and what refuses a call."""
+"""Begins a book of masks on a server, and checks refusals of calls."""
 
 import contextlib
 import datetime
@@ -27,7 +27,7 @@ EXPIRES_ON: Final = TODAY + datetime.timedelta(days=30)
 
 @contextlib.contextmanager
 def opened(data: Path, level: int = logging.WARNING) -> Iterator[Client]:
-    """Serve a directory for a while, to a client of the book of masks."""
+    """Serve a directory, and yield a client of the book of masks."""
     settings = Settings(data=data, listen="127.0.0.1:0")
     with running(settings, level) as port, Client(f"127.0.0.1:{port}", book=BOOK, retry_seconds=0) as client:
         yield client
@@ -48,18 +48,18 @@ def begin(client: Client, size: int = SIZE) -> int:
 
 
 def yuan(amount: int) -> tuple[int, str]:
-    """Return so many yuan in fen."""
+    """Return an amount of yuan in fen, with its currency."""
     return amount * 100, "CNY"
 
 
 def boxes(first: int, last: int, batch: int = 1) -> Selection:
-    """Name boxes of a batch by their numbers."""
+    """Select boxes of a batch by their numbers."""
     return select(ranges=[(batch, first, last)])
 
 
 @contextlib.contextmanager
 def refused(reason: str, code: StatusCode = StatusCode.INVALID_ARGUMENT) -> Iterator[None]:
-    """Expect a call to be refused for a reason, and nothing to stand in the book for it."""
+    """Expect a call to be refused with a reason and a status code."""
     with pytest.raises(RefusedError) as error:
         yield
     assert (error.value.reason, error.value.code) == (reason, code), error.value

@@ -1,4 +1,4 @@
-"""Batches of writes on one call: each on its own or all, entries that cannot be read, messages that are none."""
+"""Batches of writes on one call: single or all-or-nothing, unreadable entries, and malformed messages."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -32,7 +32,7 @@ from pathbook.v1.values_pb2 import Money, Selection
 from tests.services.masks import BOOK, begin, boxes, refused
 
 NO_MESSAGE: Final = b"\x0a\xff"
-"""A string that says it is longer than the message it is in."""
+"""A string whose stated length goes beyond the message."""
 
 
 def write(request_id: str, units: Selection, receiver: str = "ann") -> RecordTransferRequest:
@@ -46,17 +46,17 @@ def write(request_id: str, units: Selection, receiver: str = "ann") -> RecordTra
     )
 
 
-def told(results: Sequence[RecordTransfersResult]) -> list[int]:
-    """Return the position of what was recorded, and below zero the reason of what was refused."""
+def summarize(results: Sequence[RecordTransfersResult]) -> list[int]:
+    """Return the position of each recorded entry, and the negated reason of each refused one."""
     return [item.receipt.position if item.HasField("receipt") else -item.refusal.reason for item in results]
 
 
-def test_a_batch_is_recorded_all_or_not_at_all(client: Client) -> None:
-    """The refused entry says why and the others which it was; corrected, the same batch is recorded."""
+def test_a_batch_may_be_all_or_nothing(client: Client) -> None:
+    """The refused entry gives its reason, the others name that entry, and the corrected batch is recorded."""
     begin(client)
     batch = [write("a", boxes(0, 9)), write("b", boxes(10, 19), "zoe"), write("c", boxes(20, 29))]
     (results,) = client.record_transfers([batch], all_or_nothing=True)
-    assert told(results) == [
+    assert summarize(results) == [
         -REFUSAL_REASON_OTHER_ENTRY_REFUSED,
         -REFUSAL_REASON_PARTY_UNKNOWN,
         -REFUSAL_REASON_OTHER_ENTRY_REFUSED,
@@ -66,23 +66,23 @@ def test_a_batch_is_recorded_all_or_not_at_all(client: Client) -> None:
     assert client.get_head().position == 6
     batch[1].receiver = "bob"
     (results,) = client.record_transfers([batch], all_or_nothing=True)
-    assert told(results) == [7, 8, 9]
+    assert summarize(results) == [7, 8, 9]
     (results,) = client.record_transfers([[*batch, write("d", boxes(0, 0))]], all_or_nothing=True)
     assert [item.receipt.duplicate for item in results] == [True, True, True, False]
-    assert told(results)[:3] == [7, 8, 9]
+    assert summarize(results)[:3] == [7, 8, 9]
     assert client.get_head().position == 9
 
 
 @pytest.mark.parametrize("all_or_nothing", [False, True])
-def test_an_entry_that_cannot_be_read_is_refused_in_its_place(client: Client, all_or_nothing: bool) -> None:
-    """One without a write, without units or without a price does not end the call."""
+def test_an_unreadable_entry_is_refused_in_its_place(client: Client, all_or_nothing: bool) -> None:
+    """An entry without a write, without units or without a price does not end the call."""
     begin(client)
-    unsaid = RecordTransferRequest(giver="acme", receiver="ann", units=boxes(0, 0))
+    without_price = RecordTransferRequest(giver="acme", receiver="ann", units=boxes(0, 0))
     entries = [
         as_entry(write("a", boxes(0, 9))),
         RecordTransfersEntry(),
         as_entry(SellUnitsRequest(seller="acme", consumer="eve")),
-        as_entry(unsaid),
+        as_entry(without_price),
         as_entry(ReturnUnitsRequest(owner="acme", units=select())),
     ]
     mode = RECORD_TRANSFERS_MODE_ALL_OR_NOTHING if all_or_nothing else RECORD_TRANSFERS_MODE_EACH
@@ -90,26 +90,26 @@ def test_an_entry_that_cannot_be_read_is_refused_in_its_place(client: Client, al
     (response,) = record(client, [request])
     missing = -REFUSAL_REASON_VALUE_MISSING
     first = -REFUSAL_REASON_OTHER_ENTRY_REFUSED if all_or_nothing else 7
-    assert told(response.results) == [first, missing, missing, missing, -REFUSAL_REASON_NO_UNITS]
+    assert summarize(response.results) == [first, missing, missing, missing, -REFUSAL_REASON_NO_UNITS]
     fields = [item.refusal.metadata["field"] for item in response.results[1:4]]
     assert fields == ["entry", "units", "unit_price"]
 
 
 def record(client: Client, requests: Iterable[RecordTransfersRequest]) -> list[RecordTransfersResponse]:
-    """Send batches as they are."""
+    """Send batches without the client's own code."""
     with grpc.insecure_channel(client.target) as channel:
         return list(TransferServiceStub(channel).RecordTransfers(iter(requests)))
 
 
 def test_a_mode_of_a_later_version_is_refused(client: Client) -> None:
-    """What is to become of a batch is not guessed."""
+    """The server refuses a batch whose mode it does not know."""
     begin(client)
     with pytest.raises(grpc.RpcError, match="mode is missing"):
-        record(client, [RecordTransfersRequest(book=BOOK, mode=99)])  # type: ignore[arg-type] # as may come
+        record(client, [RecordTransfersRequest(book=BOOK, mode=99)])  # type: ignore[arg-type] # a later client may send it
 
 
 def reason(error: grpc.RpcError) -> str:
-    """Return the reason in the details of a call's end."""
+    """Return the status code and the reason of a failed call."""
     assert isinstance(error, grpc.Call)
     status = from_call(error)
     assert status is not None
@@ -121,8 +121,8 @@ def reason(error: grpc.RpcError) -> str:
 @pytest.mark.parametrize(
     "method", ["TransferService/RecordTransfer", "PathService/GetPath", "BatchService/CommissionBatch"]
 )
-def test_bytes_that_are_no_message_are_refused_by_name(client: Client, method: str) -> None:
-    """A request that cannot be read is the caller's mistake, and is told so."""
+def test_a_malformed_message_is_refused_by_name(client: Client, method: str) -> None:
+    """A request that is no protobuf message is refused as an invalid argument."""
     with grpc.insecure_channel(client.target) as channel:
         call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(f"/pathbook.v1.{method}")
         with pytest.raises(grpc.RpcError) as error:
@@ -130,8 +130,8 @@ def test_bytes_that_are_no_message_are_refused_by_name(client: Client, method: s
     assert reason(error.value) == "INVALID_ARGUMENT MESSAGE_MALFORMED"
 
 
-def test_bytes_that_are_no_message_are_refused_on_a_stream_of_answers_too(client: Client) -> None:
-    """The same where the answer is a stream."""
+def test_a_malformed_message_of_a_streaming_call_is_refused(client: Client) -> None:
+    """A malformed request is refused in the same way if the answer is a stream."""
     with grpc.insecure_channel(client.target) as channel:
         call: grpc.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(
             "/pathbook.v1.EventService/Read"
@@ -141,8 +141,8 @@ def test_bytes_that_are_no_message_are_refused_on_a_stream_of_answers_too(client
     assert reason(error.value) == "INVALID_ARGUMENT MESSAGE_MALFORMED"
 
 
-def test_bytes_that_are_no_message_end_a_call_when_what_came_before_is_answered(client: Client) -> None:
-    """Of the batches of a call, those before the one that cannot be read are recorded and answered."""
+def test_a_malformed_message_ends_a_call_after_the_earlier_answers(client: Client) -> None:
+    """The batches before a malformed message are recorded and answered, and then the call ends."""
     begin(client)
     good = RecordTransfersRequest(book=BOOK, entries=[as_entry(write("a", boxes(0, 9)))])
     sent = iter([good.SerializeToString(), NO_MESSAGE])
@@ -151,15 +151,15 @@ def test_bytes_that_are_no_message_end_a_call_when_what_came_before_is_answered(
             "/pathbook.v1.TransferService/RecordTransfers"
         )
         answers = iter(call(sent))
-        assert told(RecordTransfersResponse.FromString(next(answers)).results) == [7]
+        assert summarize(RecordTransfersResponse.FromString(next(answers)).results) == [7]
         with pytest.raises(grpc.RpcError) as error:
             next(answers)
     assert reason(error.value) == "INVALID_ARGUMENT MESSAGE_MALFORMED"
     assert client.get_head().position == 7
 
 
-def test_batches_that_name_too_much_are_refused_as_a_whole(client: Client) -> None:
-    """The count is that of all entries together, and none of them is recorded."""
+def test_a_batch_with_too_many_ranges_is_refused_as_a_whole(client: Client) -> None:
+    """The limit counts the ranges of all entries together, and none of the entries is recorded."""
     begin(client)
     many = [write(str(number), select(ranges=[(1, number, number)] * 101)) for number in range(100)]
     with refused("TOO_MANY_RANGES"):

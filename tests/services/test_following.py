@@ -1,4 +1,4 @@
-"""Following a log inside one process: callers at the same place share a read, and nobody keeps others waiting."""
+"""Streams of one log inside a process: subscribers at the same position share a read, and none blocks the others."""
 
 import asyncio
 import contextlib
@@ -22,8 +22,8 @@ from tests.services.masks import BOOK
 
 
 @contextlib.contextmanager
-def opened_log(data: Path) -> Iterator[tuple[Storage, Callable[[], EventBatches]]]:
-    """Open a directory that serves nobody, and what makes streams of its log."""
+def open_log(data: Path) -> Iterator[tuple[Storage, Callable[[], EventBatches]]]:
+    """Open the storage of a directory without a server, and yield it with a factory of streams of its log."""
     with contextlib.closing(Storage(data, now)) as directory:
         gateway = Gateway(directory)
         with contextlib.closing(gateway):
@@ -31,44 +31,46 @@ def opened_log(data: Path) -> Iterator[tuple[Storage, Callable[[], EventBatches]
 
 
 def register(directory: Storage, names: Sequence[str], kind: PartyKind = PartyKind.AGENT) -> None:
-    """Write an event for each name."""
+    """Register a party for each name."""
     parties = [RegisterParty(request_id=name, party=name, kind=kind) for name in names]
-    directory.library.submit(BOOK, parties).result(PATIENCE)
+    directory.books.submit(BOOK, parties).result(PATIENCE)
 
 
 async def all_batches(streams: EventBatches, after: int, through: int) -> list[Batch]:
-    """Return the batches of the events after a position, up to another."""
+    """Return the batches of the events after one position and up to another."""
     return [batch async for batch in streams.batches(BOOK, after, through)]
 
 
-def test_who_asks_while_others_are_told_waits_with_them(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Callers who come at any moment, also as the head becomes known, keep nobody from being told of the next."""
-    told: list[int] = []
+def test_callers_that_wait_for_the_next_event_are_all_notified(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All callers get the next head, even those that begin to wait while the head is being read."""
+    heads: list[int] = []
 
-    async def ask_at_every_moment(directory: Storage, begin_again: Callable[[], EventBatches]) -> None:
-        asked = []
+    async def wait_at_every_step(directory: Storage, new_batches: Callable[[], EventBatches]) -> None:
+        waiting = []
         for _ in range(20):
-            streams = begin_again()
+            streams = new_batches()
             for _ in range(200):
-                asked.append(asyncio.create_task(streams.head_beyond(BOOK, 1)))
+                waiting.append(asyncio.create_task(streams.head_beyond(BOOK, 1)))
                 await asyncio.sleep(0)
         register(directory, ["ann"])
-        told.extend(await asyncio.gather(*asked))
+        heads.extend(await asyncio.gather(*waiting))
 
     def ask() -> None:
-        with opened_log(data) as (directory, begin_again):
+        with open_log(data) as (directory, new_batches):
             register(directory, ["acme"], PartyKind.BRAND)
-            asyncio.run(ask_at_every_moment(directory, begin_again))
+            asyncio.run(wait_at_every_step(directory, new_batches))
 
     monkeypatch.setattr(event_batches, "IDLE_CHECKPOINT_INTERVAL_S", PATIENCE)
-    asking = threading.Thread(target=ask, daemon=True)  # a loop that is kept from turning cannot be ended
-    asking.start()
-    asking.join(PATIENCE)
-    assert told == [2] * 4_000
+    waiter = threading.Thread(target=ask, daemon=True)  # a blocked event loop cannot be ended
+    waiter.start()
+    waiter.join(PATIENCE)
+    assert heads == [2] * 4_000
 
 
-def test_callers_at_the_same_place_get_the_very_same_bytes(data: Path) -> None:
-    """Whoever follows a book, now or a moment later, is given what was read and serialised once."""
+def test_subscribers_at_the_same_position_share_bytes(data: Path) -> None:
+    """Subscribers at one position, now or a little later, get bytes that were read and serialized once."""
 
     async def follow(streams: EventBatches) -> None:
         first, second = await asyncio.gather(*[all_batches(streams, 0, 300) for _ in range(2)])
@@ -80,14 +82,14 @@ def test_callers_at_the_same_place_get_the_very_same_bytes(data: Path) -> None:
             await all_batches(streams, after, after + 1)
         assert len(streams._reads) <= CACHED_BATCHES_MAX
 
-    with opened_log(data) as (directory, begin_again):
+    with open_log(data) as (directory, new_batches):
         register(directory, ["acme"], PartyKind.BRAND)
         register(directory, [f"agent-{number}" for number in range(299)])
-        asyncio.run(follow(begin_again()))
+        asyncio.run(follow(new_batches()))
 
 
-def test_a_read_that_failed_is_not_kept(data: Path) -> None:
-    """Who comes to a place where reading failed has it read again."""
+def test_a_failed_read_is_not_cached(data: Path) -> None:
+    """A later caller at the position of a failed read causes a new read."""
 
     async def read_too_soon(directory: Storage, streams: EventBatches) -> None:
         with pytest.raises(AssertionError, match="has nothing after 1, though it goes on to 2"):
@@ -95,13 +97,13 @@ def test_a_read_that_failed_is_not_kept(data: Path) -> None:
         register(directory, ["ann"])
         assert [batch.last for batch in await all_batches(streams, 1, 2)] == [2]
 
-    with opened_log(data) as (directory, begin_again):
+    with open_log(data) as (directory, new_batches):
         register(directory, ["acme"], PartyKind.BRAND)
-        asyncio.run(read_too_soon(directory, begin_again()))
+        asyncio.run(read_too_soon(directory, new_batches()))
 
 
-def test_what_is_read_and_what_is_followed_are_the_same_message() -> None:
-    """The two responses have the same fields, so the same bytes are either."""
+def test_read_and_subscribe_have_the_same_response() -> None:
+    """The responses of Read and Subscribe have the same fields, so they share serialized bytes."""
     read, followed = DescriptorProto(), DescriptorProto()
     ReadResponse.DESCRIPTOR.CopyToProto(read)
     SubscribeResponse.DESCRIPTOR.CopyToProto(followed)
@@ -109,8 +111,8 @@ def test_what_is_read_and_what_is_followed_are_the_same_message() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 100, BATCH_MAX_BYTES // 3, BATCH_MAX_BYTES, 3 * BATCH_MAX_BYTES])
-def test_batches_hold_as_many_bytes_as_they_may(size: int) -> None:
-    """A batch has the first events, at least one; it is too large only if that one is, and full if one is left."""
+def test_batches_are_filled_up_to_their_limit(size: int) -> None:
+    """A batch takes events from the first on, at least one, until the next would exceed the limit."""
     events = [b"x" * size] * 7
     batch = fitting(events)
     assert batch == events[: len(batch)] != []

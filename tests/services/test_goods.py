@@ -1,4 +1,4 @@
-"""Where goods come from: parties, products, batches, codes, cases and recalls, each call once."""
+"""Calls for parties, products, batches, codes, cases and recalls, each at least once."""
 
 import datetime
 
@@ -11,8 +11,8 @@ from pathbook.v1.values_pb2 import (
 from tests.services.masks import CASE, EXPIRES_ON, MADE_ON, MASK, PALLET, SIZE, begin, boxes, yuan
 
 
-def test_parties_register_and_are_authorised(client: Client) -> None:
-    """An agent authorised by the brand shows its authorisation, and its end once revoked."""
+def test_parties_register_and_are_authorized(client: Client) -> None:
+    """An agent is returned with its authorization by the brand, and with the end of that after a revocation."""
     begin(client)
     until = datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC)
     given = client.authorize_party(
@@ -32,7 +32,7 @@ def test_parties_register_and_are_authorised(client: Client) -> None:
 
 
 def test_parties_are_listed_page_by_page(client: Client) -> None:
-    """Pages of one party each tell all parties in the order of their ids, without authorisations."""
+    """Pages of one party each list all parties in the order of their ids, without authorizations."""
     begin(client)
     client.authorize_party("ann", upline="acme", tier=1)
     assert [party.party for party in client.list_parties(page_size=1)] == ["acme", "ann", "bob", "corner"]
@@ -59,8 +59,8 @@ def test_products_and_batches_are_registered_and_found(client: Client) -> None:
     assert list(client.list_batches(gtin="4012345678901")) == []
 
 
-def test_codes_are_printed_and_name_their_units_again(client: Client) -> None:
-    """Each unit has a serial of its own, and all the forms of its code lead to its path."""
+def test_codes_are_printed_and_lead_to_their_units(client: Client) -> None:
+    """Each unit has its own serial, and every form of its code leads to its path."""
     batch = begin(client, size=5_000)
     messages = list(client.list_codes(batch, 10, 4_999))
     serials = [serial for message in messages for serial in message.serials]
@@ -79,8 +79,8 @@ def test_codes_are_printed_and_name_their_units_again(client: Client) -> None:
         assert (path.unit.batch, path.unit.number, path.serial) == (batch, 17, serial)
 
 
-def test_a_pallet_moves_with_all_that_is_in_it(client: Client) -> None:
-    """Units packed in a case on a pallet move by the pallet's SSCC, until they are unpacked."""
+def test_a_pallet_moves_with_its_contents(client: Client) -> None:
+    """Units in a case on a pallet move under the pallet's SSCC until the pallet is unpacked."""
     begin(client)
     packed = client.pack_case(CASE, party="acme", units=boxes(0, 9))
     client.pack_case(PALLET, party="acme", units=select(ranges=[(1, 20, 29)], cases=[CASE]))
@@ -99,7 +99,7 @@ def test_a_pallet_moves_with_all_that_is_in_it(client: Client) -> None:
 
 
 def test_a_batch_is_recalled_and_the_recall_lifted(client: Client) -> None:
-    """A batch tells its recalls, and where each was lifted."""
+    """A batch is returned with its recalls, and with the position at which each was lifted."""
     begin(client)
     recalled = client.recall_units(1, brand="acme", ranges=[(1, 0, 9)], note="glue")
     (recall,) = client.get_batch(1).recalls

@@ -1,4 +1,4 @@
-"""What a bench measures inside a store leaves nothing behind in it."""
+"""Measurements of a bench inside a store leave no data behind."""
 
 import contextlib
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ ENTRIES = [("PartyRegistered.v1", bytes([number])) for number in range(10)]
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The URL of a database that is gone afterwards, or none."""
+    """The URL of a temporary PostgreSQL database, or an empty text for SQLite."""
     if request.param == "sqlite":
         yield ""
         return
@@ -27,7 +27,7 @@ def database(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 def test_the_bare_database_is_measured_beside_the_log(tmp_path: Path, database: str) -> None:
-    """Each way gives seconds for each group of rows, and neither the log nor its size is another afterwards."""
+    """Each way of writing returns seconds for each group of rows, and leaves the log and its size unchanged."""
     with contextlib.closing(Measuring(tmp_path, database)) as measuring:
         engine = open_engine(database or tmp_path / "events.sqlite", purpose="events")
         stream = Stream(engine)
@@ -43,8 +43,8 @@ def test_the_bare_database_is_measured_beside_the_log(tmp_path: Path, database: 
         engine.dispose()
 
 
-def test_a_scratch_database_is_gone_afterwards() -> None:
-    """It can be opened by the URL it is given by, and not any more when it has been dropped."""
+def test_a_scratch_database_is_dropped() -> None:
+    """A scratch database can be opened by its URL, exists once, and is dropped at the end."""
     server = cluster().format(name="postgres")
     with scratch_database(server, "scratch_of_a_test") as url:
         engine = open_engine(url, purpose="events")

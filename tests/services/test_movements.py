@@ -1,4 +1,4 @@
-"""How goods move, and what the book then knows: each call once, in the words of the story of a box of masks."""
+"""Calls that move goods, and the answers of the book after them, each at least once."""
 
 from pathbook.client import Client, select
 from pathbook.v1.paths_pb2 import (
@@ -50,7 +50,7 @@ from tests.services.masks import MASK, SIZE, begin, boxes, yuan
 
 
 def test_an_offer_reserves_and_its_acceptance_moves(client: Client) -> None:
-    """Units offered by quantity are reserved, and once accepted are the receiver's; both sides see the transfer."""
+    """Offered units are reserved, belong to the receiver after acceptance, and both sides see the transfer."""
     begin(client)
     client.authorize_party("ann", upline="acme", tier=1)
     offered = client.offer_transfer(
@@ -77,7 +77,7 @@ def test_an_offer_reserves_and_its_acceptance_moves(client: Client) -> None:
 
 
 def test_an_offer_is_accepted_in_part(client: Client) -> None:
-    """What arrived damaged, by its code, and what did not arrive, by number, stays with the giver."""
+    """Damaged units, named by code, and missing units, given as a number, stay with the giver."""
     begin(client)
     offered = client.offer_transfer(giver="acme", receiver="ann", units=boxes(0, 9), unit_price=yuan(150))
     ((code,),) = (message.serials for message in client.list_codes(1, 3, 3))
@@ -94,8 +94,8 @@ def test_an_offer_is_accepted_in_part(client: Client) -> None:
     assert (found.status, found.units, found.accepted_units) == (TRANSFER_STATUS_ACCEPTED_IN_PART, 10, 7)
 
 
-def test_offers_come_to_nothing(client: Client) -> None:
-    """A declined and a withdrawn offer leave the units with the giver, and can be listed by how they stand."""
+def test_offers_are_declined_and_withdrawn(client: Client) -> None:
+    """A declined and a withdrawn offer leave the units with the giver, and can be listed by status."""
     begin(client)
     transfers = []
     for _ in range(3):
@@ -123,7 +123,7 @@ def test_offers_come_to_nothing(client: Client) -> None:
 
 
 def test_a_unit_passes_from_hand_to_hand_to_its_consumer(client: Client) -> None:
-    """The path of a sold unit tells each hop with tier, price and standing, and the ladder what each tier paid."""
+    """The path of a sold unit has each hop with tier, price and authorization, and the ladder each tier's price."""
     begin(client)
     client.authorize_party("ann", upline="acme", tier=1)
     client.authorize_party("bob", upline="ann", tier=2)
@@ -166,7 +166,7 @@ def test_a_unit_passes_from_hand_to_hand_to_its_consumer(client: Client) -> None
 
 
 def test_cloud_stock_is_sold_without_moving_and_delivered_later(client: Client) -> None:
-    """Title moves, the goods lie where they lay, until they are handed over."""
+    """The title moves, and the goods stay in the warehouse until they are delivered."""
     begin(client)
     client.record_transfer(
         giver="acme", receiver="ann", units=boxes(0, 0), unit_price=yuan(150), delivery=DELIVERY_LATER
@@ -180,8 +180,8 @@ def test_cloud_stock_is_sold_without_moving_and_delivered_later(client: Client) 
     assert path.steps[-1].kind == PATH_STEP_KIND_DELIVERED
 
 
-def test_units_go_back_the_way_they_came(client: Client) -> None:
-    """A consumer's return brings the unit back to the shop, at the price paid, as a line of a return."""
+def test_sold_units_are_returned_to_the_shop(client: Client) -> None:
+    """A consumer's return gives the unit back to the shop at the price paid, as a line of a return."""
     begin(client)
     client.record_transfer(giver="acme", receiver="corner", units=boxes(0, 9), unit_price=yuan(150))
     sold = client.sell_units(seller="corner", consumer="eve", units=boxes(0, 0), unit_price=yuan(300))
@@ -196,7 +196,7 @@ def test_units_go_back_the_way_they_came(client: Client) -> None:
 
 
 def test_a_transfer_is_reversed_by_both_sides(client: Client) -> None:
-    """One side asks, the other agrees, and the path is as if the transfer had never been, unless one asks."""
+    """One side asks and the other agrees, and then only a path with corrections shows the transfer."""
     begin(client)
     recorded = client.record_transfer(giver="acme", receiver="ann", units=boxes(0, 9), unit_price=yuan(150))
     transfer = recorded.receipt.position
@@ -217,7 +217,7 @@ def test_a_transfer_is_reversed_by_both_sides(client: Client) -> None:
 
 
 def test_units_are_written_off(client: Client) -> None:
-    """A damaged unit says so for ever."""
+    """A unit that is written off as damaged keeps that state."""
     begin(client)
     written = client.write_off_units(party="acme", units=boxes(7, 8), state=UNIT_STATE_DAMAGED, note="wet")
     assert list(written.ranges) == [UnitRange(batch=1, first=7, last=8)]
@@ -227,7 +227,7 @@ def test_units_are_written_off(client: Client) -> None:
 
 
 def test_many_writes_go_on_one_call(client: Client) -> None:
-    """Transfers, sales and returns in batches are each answered in their place, the refused ones by name."""
+    """Transfers, sales and returns in batches are each answered in order, and refused ones by name."""
     begin(client)
     price = Money(amount_minor=15_000, currency_code="CNY")
 
@@ -266,8 +266,8 @@ def test_many_writes_go_on_one_call(client: Client) -> None:
     assert client.get_head().position == 6 + 11 + 1
 
 
-def test_the_stream_is_read_in_order_and_told_where_it_ends(client: Client) -> None:
-    """Read gives every event from a place on, or so many of them, and GetHead the last position."""
+def test_the_stream_is_read_in_order_up_to_its_head(client: Client) -> None:
+    """Read returns all events after a position, or a limited number, and GetHead the last position."""
     begin(client)
     head = client.get_head()
     client.get_party("acme")
@@ -279,13 +279,13 @@ def test_the_stream_is_read_in_order_and_told_where_it_ends(client: Client) -> N
     assert list(client.read(6)) == []
 
 
-def test_a_follower_hears_what_was_and_what_comes(client: Client) -> None:
-    """Subscribe tells the past at once, then each new event when it is recorded."""
+def test_a_subscriber_gets_past_and_new_events(client: Client) -> None:
+    """Subscribe sends the past events at once, and then each new event when it is recorded."""
     begin(client)
-    heard: list[int] = []
+    positions: list[int] = []
     for batch in client.subscribe(2):
-        heard += range(batch.first_position, batch.next_after_position + 1)
-        if heard[-1] == 8:
+        positions += range(batch.first_position, batch.next_after_position + 1)
+        if positions[-1] == 8:
             break
-        client.register_party(f"agent-{heard[-1]}", PARTY_KIND_AGENT)
-    assert heard == [3, 4, 5, 6, 7, 8]
+        client.register_party(f"agent-{positions[-1]}", PARTY_KIND_AGENT)
+    assert positions == [3, 4, 5, 6, 7, 8]

@@ -1,4 +1,4 @@
-"""Servers that share a port, and who projects their views: each is killed, and nothing is lost, nothing doubled."""
+"""Servers on a shared port and their follower: each is killed, and no request is lost or recorded twice."""
 
 import gc
 import threading
@@ -28,37 +28,37 @@ from tests.services.masks import begin, boxes, refused, yuan
 from tests.services.process import Entry, Running, ServerProcess, followed, kill, served
 
 WORKERS = ("worker 1", "worker 2", "worker 3")
-TOGETHER = ("--workers", str(len(WORKERS)))
+WITH_WORKERS = ("--workers", str(len(WORKERS)))
 
 Found = TypeVar("Found")
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def together(
+def shared_port(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ServerProcess]:
-    """Three servers on one port and who projects their views, on either kind of database; each test has a book."""
-    place = tmp_path_factory.mktemp("together")
+    """Three servers on one port with one follower, on both kinds of database; each test uses a book of its own."""
+    place = tmp_path_factory.mktemp("shared_port")
     if request.param == "sqlite":
-        with served(place, 0, *TOGETHER) as servers:
+        with served(place, 0, *WITH_WORKERS) as servers:
             yield servers
         return
     url = new_database()
     (place / DATABASE_FILE).write_text(url, "utf-8")
-    with served(place, 0, *TOGETHER) as servers:
+    with served(place, 0, *WITH_WORKERS) as servers:
         yield servers
     drop_database(url)
 
 
 def give(client: Client, box: int) -> None:
-    """Give one box of masks to ann, as a request of its own."""
+    """Transfer one box of masks to ann, with a request id of its own."""
     client.record_transfer(
         giver="acme", receiver="ann", units=boxes(box, box), unit_price=yuan(150), request_id=f"box {box}"
     )
 
 
 def requests(client: Client) -> list[str]:
-    """Return the ids of the requests in a book, in order of the positions, which have no gaps."""
+    """Return the ids of the requests in a book by position, after a check that there are no gaps."""
     found: list[str] = []
     for batch in client.read():
         assert batch.first_position == len(found) + 1
@@ -68,8 +68,8 @@ def requests(client: Client) -> list[str]:
     return found
 
 
-def patiently(ask: Callable[[], Found]) -> Found:
-    """Ask until the views know enough, however busy the machine is."""
+def retry_while_behind(ask: Callable[[], Found]) -> Found:
+    """Repeat a query until the views are far enough, however busy the machine is."""
     until = time.monotonic() + PATIENCE
     while True:
         try:
@@ -80,8 +80,8 @@ def patiently(ask: Callable[[], Found]) -> Found:
 
 
 def owned(client: Client) -> int:
-    """Return how many boxes ann owns, by views that know what this client wrote."""
-    (stock,) = patiently(lambda: list(client.list_stock("ann")))
+    """Return how many boxes ann owns, after the views have this client's writes."""
+    (stock,) = retry_while_behind(lambda: list(client.list_stock("ann")))
     return stock.owned
 
 
@@ -91,32 +91,32 @@ def transfers(servers: ServerProcess) -> Counter[object]:
     return Counter(name for name, method in methods if str(method).endswith("/RecordTransfer"))
 
 
-def of(name: str) -> Callable[[Entry], bool]:
-    """Say of an entry of the log whether it is about a process."""
+def about(name: str) -> Callable[[Entry], bool]:
+    """Return a test of whether a log entry is about a process."""
     return lambda entry: entry.get("process") == name
 
 
-def test_a_server_killed_among_others_loses_nothing_and_doubles_nothing(together: ServerProcess) -> None:
-    """While many write, kill -9 ends the server that wrote most; its callers go on with the others."""
+def test_a_killed_worker_loses_and_repeats_no_request(shared_port: ServerProcess) -> None:
+    """After kill -9 of the busiest server, its callers go on with the others, and each request is recorded once."""
     boxes_each, writers = 40, 8
 
     def write(writer: int) -> None:
-        with Client(together.target, book="killed", retry_seconds=PATIENCE) as own:
+        with Client(shared_port.target, book="killed", retry_seconds=PATIENCE) as own:
             for box in range(writer, boxes_each * writers, writers):
                 give(own, box)
 
-    with Client(together.target, book="killed") as client, ThreadPoolExecutor(writers) as threads:
+    with Client(shared_port.target, book="killed") as client, ThreadPoolExecutor(writers) as threads:
         begin(client)
-        before = transfers(together)
+        before = transfers(shared_port)
         writing = [threads.submit(write, writer) for writer in range(writers)]
-        while (wrote := transfers(together) - before).total() < boxes_each:
+        while (wrote := transfers(shared_port) - before).total() < boxes_each:
             assert not all(future.done() for future in writing)
             time.sleep(0.02)
         victim = str(wrote.most_common(1)[0][0])
-        kill(together.pid(victim))
+        kill(shared_port.pid(victim))
         for future in writing:
             future.result(PATIENCE)
-        assert together.wait_for("a process ended", of(victim))["exit_code"] == -9
+        assert shared_port.wait_for("a process ended", about(victim))["exit_code"] == -9
         everything = [f"box {box}" for box in range(boxes_each * writers)]
         assert sorted(requests(client)[6:]) == sorted(everything)
         client.position = client.get_head().position
@@ -125,23 +125,23 @@ def test_a_server_killed_among_others_loses_nothing_and_doubles_nothing(together
         assert (rung.units, rung.sum_minor) == (len(everything), len(everything) * 15_000)
 
 
-def test_reads_wait_for_a_follower_that_is_started_again(together: ServerProcess) -> None:
-    """After kill -9 of who projects the views another one goes on, and who asked meanwhile is answered rightly."""
-    with Client(together.target, book="unfollowed") as client:
+def test_reads_wait_for_a_restarted_follower(shared_port: ServerProcess) -> None:
+    """After kill -9 of the follower a new one goes on, and reads that waited are answered correctly."""
+    with Client(shared_port.target, book="unfollowed") as client:
         begin(client)
-        first = together.pid("follower")
+        first = shared_port.pid("follower")
         kill(first)
         for box in range(20):
             give(client, box)
         assert owned(client) == 20
-        assert together.pid("follower") != first
+        assert shared_port.pid("follower") != first
 
 
-def test_many_books_are_written_at_once(together: ServerProcess) -> None:
-    """Each book has its own positions, whichever server wrote them, and views of its own."""
+def test_many_books_are_written_at_once(shared_port: ServerProcess) -> None:
+    """Each book has its own positions and views, whichever server wrote its events."""
 
     def write(book: str) -> list[str]:
-        with Client(together.target, book=book) as one, Client(together.target, book=book) as other:
+        with Client(shared_port.target, book=book) as one, Client(shared_port.target, book=book) as other:
             begin(one)
             for box in range(10):
                 give(other if box % 2 else one, box)
@@ -154,37 +154,35 @@ def test_many_books_are_written_at_once(together: ServerProcess) -> None:
             assert found[6:] == [f"box {box}" for box in range(10)]
 
 
-def test_a_caller_whose_server_died_is_told_and_may_try_again(together: ServerProcess) -> None:
-    """Without a server a call ends as unreachable; one that is patient is answered when there is one again."""
-    with Client(together.target, book="dead", retry_seconds=0) as hasty:
+def test_a_call_without_a_server_fails_or_is_retried(shared_port: ServerProcess) -> None:
+    """Without a server a call fails as unreachable, and a client with retries succeeds once a server is back."""
+    with Client(shared_port.target, book="dead", retry_seconds=0) as hasty:
         begin(hasty)
         for name in WORKERS:
-            kill(together.pid(name))
-        with pytest.raises(UnreachableError) as error:  # noqa: PT012 - some may be answered until all are dead
+            kill(shared_port.pid(name))
+        with pytest.raises(UnreachableError) as error:  # noqa: PT012 - calls may succeed until all servers are dead
             while True:
                 give(hasty, 0)
         assert error.value.code is grpc.StatusCode.UNAVAILABLE
-    with Client(together.target, book="dead", retry_seconds=PATIENCE) as patient:
+    with Client(shared_port.target, book="dead", retry_seconds=PATIENCE) as patient:
         give(patient, 0)
         give(patient, 0)
         assert requests(patient)[6:] == ["box 0"]
 
 
 @pytest.mark.parametrize("end", [ServerProcess.terminate, ServerProcess.kill])
-def test_servers_end_with_who_started_them(
-    end: Callable[[ServerProcess], int | None], tmp_path: Path
-) -> None:
-    """Told to stop, or killed, who started them leaves nobody behind, and each finishes what it is doing."""
+def test_workers_end_with_their_parent(end: Callable[[ServerProcess], int | None], tmp_path: Path) -> None:
+    """If the parent is stopped or killed, each worker and the follower finish their work and end."""
     place = tmp_path / "data"
     servers = ServerProcess(place, 0, "--workers", "2")
     assert servers.out.read_text() == f"Serving {place} on {servers.target}\n"
     assert not end(servers)
     for name in ("worker 1", "worker 2", "follower"):
-        servers.wait_for("stopped", of(name))
+        servers.wait_for("stopped", about(name))
 
 
-def test_a_process_that_ends_again_and_again_ends_all(tmp_path: Path) -> None:
-    """It is given up after some times, with an exit code and a sentence."""
+def test_a_worker_that_ends_repeatedly_ends_the_parent(tmp_path: Path) -> None:
+    """After five ends of one worker, the parent ends with an exit code and a message."""
     servers, killed = (
         Running(tmp_path / "data", "serve", "--listen", "127.0.0.1:0", "--workers", "2"),
         set[int](),
@@ -201,8 +199,8 @@ def test_a_process_that_ends_again_and_again_ends_all(tmp_path: Path) -> None:
     assert "pathbook: CANNOT_OPEN: The process 'worker 2' ended 5 times" in servers.log.read_text()
 
 
-def test_an_address_is_shared_only_among_those_who_began_together(tmp_path: Path) -> None:
-    """Neither one more server nor servers that share a port of their own may have it, too."""
+def test_an_address_is_shared_only_among_workers_of_one_parent(tmp_path: Path) -> None:
+    """Neither another server nor another group of workers can use the same address."""
     with reserved("127.0.0.1:0") as address:
         with pytest.raises(OSError, match=f"Cannot listen on {address}"), reserved(address):
             pass
@@ -215,10 +213,10 @@ def test_an_address_is_shared_only_among_those_who_began_together(tmp_path: Path
             pass
 
 
-def test_a_server_stops_though_a_book_waits_for_views_that_nobody_carries(
+def test_a_server_stops_while_a_book_waits_for_lagging_views(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A writer too far ahead of the views waits for them, but not for longer than its server runs."""
+    """A writer that waits for lagging views stops waiting when its server stops."""
     monkeypatch.setattr(memory, "TAIL_MAX_EVENTS", 10)
     monkeypatch.setattr(memory, "VIEWS_LAG_TIMEOUT_S", 60 * PATIENCE)
 
@@ -235,8 +233,8 @@ def test_a_server_stops_though_a_book_waits_for_views_that_nobody_carries(
     assert not thread.is_alive()
 
 
-def test_writing_waits_for_views_and_then_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Too far ahead of views that nobody projects, a book takes nothing more; followed again, it does."""
+def test_writes_are_refused_while_the_views_lag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A book too far ahead of its views refuses writes, and accepts them again once a follower has caught up."""
     monkeypatch.setattr(memory, "TAIL_MAX_EVENTS", 10)
     monkeypatch.setattr(memory, "VIEWS_LAG_TIMEOUT_S", 0.1)
     settings = Settings(data=tmp_path, listen="127.0.0.1:0", follows=False)
@@ -255,8 +253,8 @@ def test_writing_waits_for_views_and_then_says_so(tmp_path: Path, monkeypatch: p
 
 # When the first call that fails closes all connections, one in use elsewhere is left to the garbage collector.
 @pytest.mark.filterwarnings("ignore:.* was deleted while still open:ResourceWarning")
-def test_a_database_that_was_away_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where PostgreSQL cuts its connections, calls are told to try again, and the client does."""
+def test_lost_database_connections_lose_no_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If PostgreSQL ends its connections, calls fail as retriable, and the client retries them."""
     for module, name in (
         (followers, "BOOK_RETRY_DELAY_S"),
         (followers, "LOG_POLL_INTERVAL_S"),
@@ -284,19 +282,19 @@ def test_a_database_that_was_away_loses_nothing(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_server_leaves_the_views_to_another_process(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Until somebody follows, reads of what was written end as behind; whoever follows later goes on from there."""
+    """Without a follower, reads of new writes end as behind, and a follower that starts later catches up."""
     monkeypatch.setattr(gateway, "VIEWS_WAIT_TIMEOUT_S", 0.2)
     named = place / DATABASE_FILE
     database = named.read_text("utf-8") if named.exists() else ""
     settings = Settings(data=place, database=database, listen="127.0.0.1:0", follows=False)
     with running(settings) as port, Client(f"127.0.0.1:{port}", book="masks") as client:
         begin(client)
-        for given in (1, 2):
-            give(client, given)
+        for boxes_given in (1, 2):
+            give(client, boxes_given)
             with refused("VIEWS_BEHIND", grpc.StatusCode.DEADLINE_EXCEEDED):
                 list(client.list_stock("ann"))
             with followed(place) as follower:
                 follower.wait_for(
                     "the views are at the head", lambda entry: entry["events"] == client.position
                 )
-                assert owned(client) == given
+                assert owned(client) == boxes_given

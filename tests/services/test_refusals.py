@@ -1,4 +1,4 @@
-"""Every bad input is refused by name, and nothing is written for it."""
+"""Every bad input is refused by name, and writes nothing."""
 
 import datetime
 import itertools
@@ -44,7 +44,7 @@ BOOKS = itertools.count(1)
 def give(
     units: Selection, price: tuple[int, str] = (15_000, "CNY"), giver: str = "acme", receiver: str = "ann"
 ) -> Ask:
-    """Ask to record a transfer."""
+    """Return a call that records a transfer."""
     return lambda client: client.record_transfer(
         giver=giver, receiver=receiver, units=units, unit_price=price
     )
@@ -277,7 +277,7 @@ def of_another_book(client: Client) -> str:
     ],
 )
 def test_bad_input_is_refused_by_name(own: Client, reason: str, code: StatusCode, ask: Ask) -> None:
-    """The refusal says its reason and its code, and the book stands where it stood."""
+    """The refusal has its reason and its status code, and the book does not change."""
     begin(own)
     own.offer_transfer(giver="acme", receiver="ann", units=boxes(10, 19), unit_price=yuan(150))
     give(boxes(20, 20), receiver="corner")(own)
@@ -293,8 +293,8 @@ def test_bad_input_is_refused_by_name(own: Client, reason: str, code: StatusCode
     ("book", "reason", "code"),
     [("", "BOOK_MALFORMED", INVALID), (LONG, "BOOK_MALFORMED", INVALID), ("other", "BOOK_UNKNOWN", MISSING)],
 )
-def test_every_call_names_a_book_that_is_there(target: str, book: str, reason: str, code: StatusCode) -> None:
-    """A book must be named as books are, and be there, whether one reads, writes or follows."""
+def test_every_call_names_an_existing_book(target: str, book: str, reason: str, code: StatusCode) -> None:
+    """Each call that reads, writes or subscribes is refused if its book is malformed or unknown."""
     asks: list[Ask] = [
         lambda c: c.get_party("ann"),
         lambda c: list(c.list_parties()),
@@ -323,10 +323,8 @@ def test_every_call_names_a_book_that_is_there(target: str, book: str, reason: s
 
 
 @pytest.mark.parametrize(("batch", "number"), [(1, SIZE), (9, 0)])
-def test_a_code_of_a_unit_that_the_book_does_not_have_is_unknown(
-    client: Client, data: Path, batch: int, number: int
-) -> None:
-    """A code made with the book's key for a unit it never made says so, rather than that it is false."""
+def test_a_code_of_a_missing_unit_is_unknown(client: Client, data: Path, batch: int, number: int) -> None:
+    """A valid code of a unit that the book does not have is refused as unknown, not as false."""
     begin(client)
     key = parse_book_key((data / KEY_FILE).read_text())
     code = print_serial(key, BOOK, batch, number)
@@ -338,7 +336,7 @@ def test_a_code_of_a_unit_that_the_book_does_not_have_is_unknown(
 
 @pytest.mark.parametrize("token", ["x", "W10", print_token(AfterName("ann"))])
 def test_a_page_token_of_another_list_is_refused(client: Client, token: str) -> None:
-    """A token that was not given by the list is an invalid argument, not an error of the server."""
+    """A token that the list did not issue is an invalid argument, not an error of the server."""
     begin(client)
     request = paths_pb2.ListStockRequest(book=BOOK, party="acme", page_token=token)
     with grpc.insecure_channel(client.target) as channel, pytest.raises(grpc.RpcError) as error:
@@ -347,8 +345,8 @@ def test_a_page_token_of_another_list_is_refused(client: Client, token: str) -> 
     assert error.value.code() is INVALID
 
 
-def test_a_path_must_say_of_which_unit_and_a_ladder_of_what(client: Client) -> None:
-    """A request that names no subject is refused by the subject's name."""
+def test_a_path_and_a_ladder_need_a_subject(client: Client) -> None:
+    """A request without a subject is refused, and the refusal names the field."""
     begin(client)
     with grpc.insecure_channel(client.target) as channel:
         stub = paths_pb2_grpc.PathServiceStub(channel)
@@ -359,7 +357,7 @@ def test_a_path_must_say_of_which_unit_and_a_ladder_of_what(client: Client) -> N
 
 
 def test_a_batch_of_too_many_writes_is_refused_as_a_whole(client: Client) -> None:
-    """The batches before it are answered, and of it nothing is written."""
+    """The batches before it are answered, and no entry of the batch is recorded."""
     begin(client)
     write = RecordTransferRequest(giver="acme", receiver="ann")
     results = client.record_transfers([[write], [RecordTransferRequest() for _ in range(1_001)]])
@@ -370,7 +368,7 @@ def test_a_batch_of_too_many_writes_is_refused_as_a_whole(client: Client) -> Non
 
 
 def test_a_message_over_the_size_limit_writes_nothing(client: Client) -> None:
-    """More than 4 MiB is turned away before it is read."""
+    """A message above 4 MiB is refused before it is read."""
     begin(client)
     with pytest.raises(RefusedError) as error:
         client.register_product("4012345678901", brand="acme", name="x" * 2**22, suggested_price=yuan(1))
@@ -379,7 +377,7 @@ def test_a_message_over_the_size_limit_writes_nothing(client: Client) -> None:
 
 
 def test_a_negative_limit_is_refused(client: Client) -> None:
-    """A limit is a number of events, or 0 for all."""
+    """A negative limit is refused; a limit is a number of events, or 0 for all."""
     begin(client)
     with grpc.insecure_channel(client.target) as channel, pytest.raises(grpc.RpcError, match="limit of -1"):
         list(events_pb2_grpc.EventServiceStub(channel).Read(events_pb2.ReadRequest(book=BOOK, limit=-1)))

@@ -1,4 +1,4 @@
-"""Messages are read into the ledger's words, or refused with the field's name."""
+"""Messages are translated into commands, or refused with the name of the field."""
 
 import datetime
 
@@ -20,14 +20,14 @@ LAST_MICROSECOND = 253_402_300_799_999_999
 
 
 @given(st.integers(1, LAST_MICROSECOND))
-def test_a_time_comes_back_as_it_went(microseconds: int) -> None:
-    """Any time from 1970 to 9999 is the same after a round through a message."""
+def test_a_time_is_read_back(microseconds: int) -> None:
+    """Any time from 1970 to 9999 is unchanged after a round trip through a message."""
     request = OfferTransferRequest(occurred_at=values.timestamp(microseconds))
     assert requests.time_or_now(request) == microseconds
 
 
-def test_a_time_not_set_is_now_and_no_deadline_is_none() -> None:
-    """An unset time reads as 0, when it is recorded, and an unset deadline as none."""
+def test_an_unset_time_is_zero_and_an_unset_deadline_is_none() -> None:
+    """An unset time is read as 0, which means the time of recording, and an unset deadline as none."""
     request = OfferTransferRequest()
     assert requests.time_or_now(request) == 0
     assert requests.time_or_none(request, "deadline") is None
@@ -44,7 +44,7 @@ def test_a_time_not_set_is_now_and_no_deadline_is_none() -> None:
     ],
 )
 def test_a_time_out_of_range_is_refused(stamp: Timestamp) -> None:
-    """A time that is none is refused with the field's name."""
+    """An impossible time is refused with the name of the field."""
     with pytest.raises(RefusedCallError) as refused:
         requests.time_or_now(OfferTransferRequest(occurred_at=stamp))
     assert refused.value.refusal.reason is Reason.TIME_MALFORMED
@@ -52,8 +52,8 @@ def test_a_time_out_of_range_is_refused(stamp: Timestamp) -> None:
 
 
 @given(st.dates())
-def test_a_date_comes_back_as_it_went(day: datetime.date) -> None:
-    """Any date is the same after a round through its text."""
+def test_a_date_is_read_back(day: datetime.date) -> None:
+    """Any date is unchanged after a round trip through its text."""
     assert requests.date(day.isoformat(), "made_on") == day
 
 
@@ -61,22 +61,22 @@ def test_a_date_comes_back_as_it_went(day: datetime.date) -> None:
     "text", ["2026-2-30", "2026-02-30", "20260230", "2026-W09-1", "26-02-01", "yesterday", "٢٠٢٦-٠٢-٠١"]
 )
 def test_a_wrong_date_is_refused(text: str) -> None:
-    """What is not YYYY-MM-DD of the calendar is refused with the field and the text."""
+    """A text that is no calendar date YYYY-MM-DD is refused with the field and the text."""
     with pytest.raises(RefusedCallError) as refused:
         requests.date(text, "made_on")
     assert refused.value.refusal.reason is Reason.DATE_MALFORMED
     assert refused.value.facts == {"field": "made_on", "text": text}
 
 
-def test_a_date_that_may_be_missing_is_none() -> None:
-    """An empty text is no expiry, but it is no day on which a batch was made."""
+def test_an_optional_date_may_be_missing() -> None:
+    """An empty text means no expiry date, but a batch without a production date is refused."""
     assert requests.date_or_none("", "expires_on") is None
     with pytest.raises(RefusedCallError, match="made_on is missing"):
         requests.date("", "made_on")
 
 
 def test_a_price_must_be_named_but_may_be_zero() -> None:
-    """An unset price is refused by its field's name; nothing paid is a price."""
+    """An unset price is refused with the name of the field, and a price of zero is accepted."""
     given_away = OfferTransferRequest(unit_price=MoneyMessage(currency_code="CNY"))
     assert requests.money(given_away, "unit_price") == Money(0, "CNY")
     assert requests.money_or_none(CommissionBatchRequest(), "suggested_price") is None
@@ -85,7 +85,7 @@ def test_a_price_must_be_named_but_may_be_zero() -> None:
 
 
 def test_an_enumeration_is_read_by_its_number() -> None:
-    """A known number is its word, 0 is not said, and a number of a later version is refused by its field's name."""
+    """A known number is read as its member, 0 means unset, and an unknown number is refused with its field."""
     assert requests.enum_value_or_none(1, PartyKind, "kind") is PartyKind.BRAND
     assert requests.enum_value_or_none(0, PartyKind, "kind") is None
     assert requests.delivery(0) is Delivery.WITH_TITLE
@@ -95,8 +95,8 @@ def test_an_enumeration_is_read_by_its_number() -> None:
             requests.enum_value(number, UnitState, "state")
 
 
-def test_a_selection_must_be_named_and_is_bounded_before_it_is_looked_at() -> None:
-    """No selection at all is refused, and so is one of more ranges, codes, cases and quantities than allowed."""
+def test_a_selection_must_be_set_and_within_its_limits() -> None:
+    """A missing selection is refused, and so is one with too many ranges, codes, cases and quantities together."""
     with pytest.raises(RefusedCallError, match="units is missing"):
         requests.selected(OfferTransferRequest())
     units = Selection(ranges=[UnitRange()], codes=["no code"] * MAX_RANGES)
@@ -108,8 +108,8 @@ def test_a_selection_must_be_named_and_is_bounded_before_it_is_looked_at() -> No
 
 
 @pytest.mark.parametrize("name", ["", "a b", "../a", "a" * 65, "-a", "ä"])
-def test_a_book_must_be_named_as_books_are(name: str) -> None:
-    """What cannot name a book is refused before anything is looked up."""
+def test_a_book_must_have_a_valid_name(name: str) -> None:
+    """A text that cannot be the name of a book is refused before any lookup."""
     with pytest.raises(RefusedCallError) as refused:
         requests.book_name(name)
     assert refused.value.refusal.reason is Reason.BOOK_MALFORMED

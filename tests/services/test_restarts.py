@@ -1,4 +1,4 @@
-"""Servers that are stopped, killed and started again: nothing acknowledged is lost, and nothing done twice."""
+"""Servers that stop, are killed and restart: no acknowledged write is lost, and none is done twice."""
 
 import contextlib
 import threading
@@ -13,14 +13,14 @@ from tests.services.process import served
 PRICE = Money(amount_minor=15_000, currency_code="CNY")
 
 
-def test_a_follower_goes_on_across_a_restart(data: Path) -> None:
-    """A subscription broken off by a stop goes on with the next server on the port, without loss or doubles."""
-    heard: list[int] = []
+def test_a_subscription_goes_on_across_a_restart(data: Path) -> None:
+    """A subscription that a stop ended goes on with the next server on the port, with each event once."""
+    positions: list[int] = []
 
     def follow(port: int) -> None:
         with Client(f"127.0.0.1:{port}", book=BOOK, retry_seconds=30) as follower:
             for batch in follower.subscribe():
-                heard.extend(range(batch.first_position, batch.first_position + len(batch.events)))
+                positions.extend(range(batch.first_position, batch.first_position + len(batch.events)))
                 if batch.next_after_position == 9:
                     return
 
@@ -36,11 +36,11 @@ def test_a_follower_goes_on_across_a_restart(data: Path) -> None:
         client.register_party("agent-8", PARTY_KIND_AGENT)
         client.register_party("agent-9", PARTY_KIND_AGENT)
         thread.join(30)
-    assert heard == list(range(1, 10))
+    assert positions == list(range(1, 10))
 
 
-def test_a_killed_server_has_what_it_acknowledged_and_a_retry_adds_the_rest(data: Path) -> None:
-    """After kill -9 in the middle of many writes, sending all again records exactly those that were missing."""
+def test_a_killed_server_keeps_acknowledged_writes_and_a_retry_adds_the_rest(data: Path) -> None:
+    """After kill -9 during many writes, a repeat of all of them records exactly the missing ones."""
     batches = [
         [
             RecordTransferRequest(
@@ -75,8 +75,8 @@ def test_a_killed_server_has_what_it_acknowledged_and_a_retry_adds_the_rest(data
         assert (rung.units, rung.sum_minor) == (1_000, 1_000 * 15_000)
 
 
-def test_a_call_waits_for_a_server_that_is_being_started(data: Path) -> None:
-    """A write that finds no server is made again, and done once, when one is there."""
+def test_a_call_waits_for_a_starting_server(data: Path) -> None:
+    """A write that finds no server is retried, and recorded once when a server is back."""
     with served(data) as first, Client(first.target, book=BOOK) as client:
         begin(client)
     restarted = threading.Event()
@@ -95,7 +95,7 @@ def test_a_call_waits_for_a_server_that_is_being_started(data: Path) -> None:
 
 
 def test_two_servers_may_serve_the_same_books(data: Path) -> None:
-    """Writes through one are followed and read through the other, and both may write."""
+    """Events written through one server are streamed and read through the other, and both may write."""
     with contextlib.ExitStack() as open_now:
         targets = [open_now.enter_context(served(data)).target for _ in range(2)]
         left, right = (open_now.enter_context(Client(target, book=BOOK)) for target in targets)
@@ -106,11 +106,11 @@ def test_two_servers_may_serve_the_same_books(data: Path) -> None:
             giving.record_transfer(
                 giver="acme", receiver="ann", units=boxes(number, number), unit_price=yuan(150)
             )
-        heard: list[int] = []
-        while len(heard) < 10:
+        positions: list[int] = []
+        while len(positions) < 10:
             batch = next(batches)
-            heard += range(batch.first_position, batch.first_position + len(batch.events))
-        assert heard == list(range(7, 17))
+            positions += range(batch.first_position, batch.first_position + len(batch.events))
+        assert positions == list(range(7, 17))
         right.position = left.get_head().position
         (stock,) = right.list_stock("ann")
         assert stock.owned == 10

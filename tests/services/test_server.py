@@ -1,4 +1,4 @@
-"""The server itself: how it starts, what it says of itself, what it logs, and what it keeps to itself."""
+"""The server itself: its start, health, reflection, settings, log and internal errors."""
 
 import json
 import logging
@@ -13,18 +13,19 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pathbook.cli.serve import DEFAULT_LISTEN
 from pathbook.client import Client, RefusedError
 from pathbook.ledger.queries import Queries
 from pathbook.ledger.serials import parse_book_key
 from pathbook.services.run.in_thread import running
 from pathbook.services.run.server import SERVICES
-from pathbook.services.run.settings import DEFAULT_LISTEN, Settings
+from pathbook.services.run.settings import Settings
 from pathbook.services.storage import KEY_FILE, UnusableKeyError
 from tests.services.masks import BOOK, begin, opened, refused
 
 
 def test_health_answers_for_the_server_and_each_service(target: str) -> None:
-    """A health check by the standard protocol says serving, and that it does not know what is not there."""
+    """The standard health check returns SERVING for each service, and NOT_FOUND for an unknown one."""
     with grpc.insecure_channel(target) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
         for service in ("", *SERVICES):
@@ -35,7 +36,7 @@ def test_health_answers_for_the_server_and_each_service(target: str) -> None:
 
 
 def test_reflection_lists_the_services_and_their_methods(target: str) -> None:
-    """A tool that knows nothing of the contract can ask the server for it."""
+    """A tool without the proto files gets them from the server."""
     with grpc.insecure_channel(target) as channel:
         database = ProtoReflectionDescriptorDatabase(channel)
         assert set(SERVICES) < set(database.get_services())
@@ -43,8 +44,8 @@ def test_reflection_lists_the_services_and_their_methods(target: str) -> None:
         assert {method.name for method in file.service[0].method} == {"GetPath", "GetLadder", "ListStock"}
 
 
-def test_the_first_start_makes_directory_and_key(data: Path) -> None:
-    """The key is made once, only its owner may read it, and later starts keep it."""
+def test_the_first_start_creates_directory_and_key(data: Path) -> None:
+    """The key is created once, only its owner may read it, and later starts keep it."""
     key = data / "deeper" / KEY_FILE
     with opened(key.parent) as client:
         begin(client)
@@ -69,7 +70,7 @@ def test_the_first_start_makes_directory_and_key(data: Path) -> None:
 def test_a_server_does_not_start_without_the_key_of_its_books(
     data: Path, damage: object, problem: str
 ) -> None:
-    """Books whose key is missing or damaged are not opened, and a sentence says what to do; no new key is made."""
+    """Books with a missing or damaged key are not opened; the error says what to do, and no new key is created."""
     with opened(data) as client:
         begin(client)
     key = data / KEY_FILE
@@ -77,15 +78,15 @@ def test_a_server_does_not_start_without_the_key_of_its_books(
     damage(key)
     before = key.exists() and key.read_bytes()
     with (
-        pytest.raises(UnusableKeyError, match=f"{KEY_FILE} {problem}.*Put it back from your copy"),
+        pytest.raises(UnusableKeyError, match=f"{KEY_FILE} {problem}.*Restore the file from your backup"),
         opened(data),
     ):
         pass
     assert (key.exists() and key.read_bytes()) == before
 
 
-def test_a_port_that_is_taken_is_an_error_that_says_so(data: Path, target: str, tmp_path: Path) -> None:
-    """A second server on the same port does not start, and lets go of what it had opened."""
+def test_a_taken_port_is_an_error(data: Path, target: str, tmp_path: Path) -> None:
+    """A second server on the same port does not start, and the error names the address."""
     other = Settings(data=tmp_path / "other", listen=target)
     with pytest.raises(OSError, match=f"Cannot listen on {target}"), running(other):
         pass
@@ -103,30 +104,31 @@ def test_a_port_that_is_taken_is_an_error_that_says_so(data: Path, target: str, 
         ("example.com:1", False),
     ],
 )
-def test_the_server_knows_who_can_reach_it(listen: str, is_loopback: bool) -> None:
-    """Only addresses of this machine count as reachable from this machine alone."""
+def test_loopback_addresses_are_recognized(listen: str, is_loopback: bool) -> None:
+    """Only loopback addresses count as reachable from this machine alone."""
     assert Settings(data=Path(), listen=listen).is_loopback is is_loopback
 
 
 @pytest.mark.parametrize(
     "listen", ["", "127.0.0.1", ":50551", "127.0.0.1:", "127.0.0.1:65536", "h:-1", "h:١"]
 )
-def test_a_place_to_listen_is_host_and_port(listen: str) -> None:
-    """What is not HOST:PORT is refused before anything is opened."""
+def test_an_address_is_host_and_port(listen: str) -> None:
+    """An address that is not HOST:PORT is refused before a port is opened."""
     with pytest.raises(ValueError, match=r"is not HOST:PORT"):
         Settings(data=Path(), listen=listen)
 
 
 @given(st.text(min_size=1))
 def test_a_password_is_never_shown(text: str) -> None:
-    """Well written, it is taken; written badly, the URL is refused. Neither shows it."""
+    """A URL with a valid or a malformed password is accepted or refused without showing the password."""
     password = f"secret{text}"
     url = f"postgresql+psycopg://acme:{quote(password, safe='')}@127.0.0.1:5432/books"
-    settings = Settings(data=Path(), database=url)
+    settings = Settings(data=Path(), database=url, listen=DEFAULT_LISTEN)
     assert settings.place == "postgresql://127.0.0.1:5432/books"
     assert "secret" not in repr(settings)
     try:
-        bare = Settings(data=Path(), database=url.replace(quote(password, safe=""), password))
+        bare_url = url.replace(quote(password, safe=""), password)
+        bare = Settings(data=Path(), database=bare_url, listen=DEFAULT_LISTEN)
     except ValueError as error:
         assert "secret" not in str(error)  # noqa: PT017 - whether it is refused depends on the text
     else:
@@ -146,13 +148,13 @@ def test_a_password_is_never_shown(text: str) -> None:
         "postgresql://h/books?password=secret",
     ],
 )
-def test_only_urls_of_postgresql_are_databases(database: str) -> None:
-    """What is none is refused before anything is opened."""
+def test_only_postgresql_urls_are_accepted(database: str) -> None:
+    """Any other database URL is refused before a connection is opened, without showing its password."""
     with pytest.raises(ValueError, match=r"^(?!.*secret)(Books|The database|Give)"):
-        Settings(data=Path(), database=database)
+        Settings(data=Path(), database=database, listen=DEFAULT_LISTEN)
 
 
-def test_a_server_open_to_others_says_that_nobody_is_asked_who_they_are(
+def test_a_server_open_to_others_warns_about_missing_access_control(
     data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Listening beyond this machine is allowed, with a warning in the log."""
@@ -166,11 +168,11 @@ def test_a_server_open_to_others_says_that_nobody_is_asked_who_they_are(
 def test_the_log_has_a_line_a_call_and_nothing_of_what_was_asked(
     data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Method, code, milliseconds and reason are logged; names, prices and codes are not."""
+    """The log has method, code, milliseconds and reason of each call, but no names, prices or codes."""
     with opened(data, logging.INFO) as client:
         begin(client)
         with refused("PARTY_UNKNOWN", grpc.StatusCode.NOT_FOUND):
-            client.get_party("somebody-secret")
+            client.get_party("zoe-secret")
         list(client.read())
     text = capsys.readouterr().err
     calls = [entry for line in text.splitlines() if (entry := json.loads(line))["event"] == "call"]
@@ -184,14 +186,14 @@ def test_the_log_has_a_line_a_call_and_nothing_of_what_was_asked(
     assert (calls[6]["code"], calls[6]["reason"]) == ("NOT_FOUND", "PARTY_UNKNOWN")
     assert (calls[7]["code"], calls[7]["reason"]) == ("OK", None)
     assert all(call["milliseconds"] >= 0 for call in calls)
-    for secret in ("somebody-secret", "acme", "30000", "Mask"):
+    for secret in ("zoe-secret", "acme", "30000", "Mask"):
         assert secret not in text
 
 
-def test_an_error_of_the_server_stays_with_the_server(
+def test_an_internal_error_is_hidden_from_the_caller(
     data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The caller of a call that broke learns only that it did; the log has the traceback."""
+    """The caller of a failed call gets no details, and the log has the traceback."""
 
     def broken(*_: object) -> None:
         raise RuntimeError("a secret of the server")
@@ -205,7 +207,7 @@ def test_an_error_of_the_server_stays_with_the_server(
 
 
 def test_a_deadline_ends_a_call(client: Client) -> None:
-    """A follower with a deadline is let go when it has passed, and the server goes on."""
+    """A call ends when its deadline has passed, and the server goes on."""
     begin(client)
     with Client(client.target, book=BOOK, timeout=-1) as hurried, pytest.raises(Exception) as error:  # noqa: PT011 - the next line says which
         hurried.get_party("acme")

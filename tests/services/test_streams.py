@@ -1,4 +1,4 @@
-"""Streams: what is read is what was stored, in batches of bounded size, and reads know what was written."""
+"""Streams: stored bytes in batches of bounded size, and reads that see the caller's own writes."""
 
 import contextlib
 import threading
@@ -28,8 +28,8 @@ from tests.services.process import served
 PRICE = Money(amount_minor=15_000, currency_code="CNY")
 
 
-def gives(numbers: range) -> list[RecordTransferRequest]:
-    """Return a transfer for each of these boxes."""
+def transfers_of(numbers: range) -> list[RecordTransferRequest]:
+    """Return a request for a transfer of each box."""
     return [
         RecordTransferRequest(
             request_id=f"box {number}",
@@ -42,18 +42,18 @@ def gives(numbers: range) -> list[RecordTransferRequest]:
     ]
 
 
-def test_what_is_read_is_what_was_hashed(client: Client) -> None:
-    """The bytes of the stream are events that follow each other without a gap."""
+def test_the_stream_has_every_event_once(client: Client) -> None:
+    """The bytes of the stream are the events of the book in order, without a gap."""
     begin(client)
-    list(client.record_transfers([gives(range(1_000))]))
+    list(client.record_transfers([transfers_of(range(1_000))]))
     events = [event for batch in client.read() for event in batch.events]
     recorded = [decode(position, event) for position, event in enumerate(events, 1)]
     assert [item.request_id for item in recorded[6:]] == [f"box {number}" for number in range(1_000)]
     assert recorded[-1].position == client.get_head().position
 
 
-def test_reads_know_what_the_same_client_wrote(client: Client) -> None:
-    """Right after each of many writes, the path of the unit written about ends with that write."""
+def test_a_client_reads_its_own_writes(client: Client) -> None:
+    """Right after each write, the path of its unit ends with that write."""
     begin(client)
     for number in range(50):
         moved = client.record_transfer(
@@ -64,8 +64,8 @@ def test_reads_know_what_the_same_client_wrote(client: Client) -> None:
         assert path.as_of_position >= moved.receipt.position
 
 
-def test_a_code_can_be_used_as_soon_as_its_batch_stands(client: Client, data: Path) -> None:
-    """A write that names a unit of a batch of a moment ago, by its code, does not find the code unknown."""
+def test_a_code_can_be_used_right_after_its_batch_is_recorded(client: Client, data: Path) -> None:
+    """A write may name a unit by its code immediately after the batch is commissioned."""
     begin(client)
     key = parse_book_key((data / KEY_FILE).read_text())
     for lot in range(20):
@@ -74,9 +74,9 @@ def test_a_code_can_be_used_as_soon_as_its_batch_stands(client: Client, data: Pa
         client.record_transfer(giver="acme", receiver="ann", units=units, unit_price=(1, "CNY"))
 
 
-def test_many_followers_hear_everything_once(data: Path) -> None:
-    """Twenty followers at different places all hear the same events, each once and in order."""
-    heard: list[list[int]] = [[] for _ in range(20)]
+def test_many_subscribers_get_each_event_once(data: Path) -> None:
+    """Twenty subscribers at different positions all get the same events, each once and in order."""
+    positions: list[list[int]] = [[] for _ in range(20)]
     begun = threading.Barrier(21)
 
     def follow(target: str, after: int, into: list[int]) -> None:
@@ -92,21 +92,21 @@ def test_many_followers_hear_everything_once(data: Path) -> None:
         begin(client)
         followers = [
             threading.Thread(target=follow, args=(client.target, after % 6, into), daemon=True)
-            for after, into in enumerate(heard)
+            for after, into in enumerate(positions)
         ]
         for one in followers:
             one.start()
         begun.wait(PATIENCE)
         for first in range(0, 100, 10):
-            list(client.record_transfers([gives(range(first, first + 10))]))
+            list(client.record_transfers([transfers_of(range(first, first + 10))]))
         until = time.monotonic() + PATIENCE
         for one in followers:
             one.join(max(0.0, until - time.monotonic()))
-    assert heard == [list(range(after % 6 + 1, 107)) for after in range(20)]
+    assert positions == [list(range(after % 6 + 1, 107)) for after in range(20)]
 
 
-def test_a_follower_with_nothing_to_hear_is_told_so(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An idle subscription sends an empty batch with the place to resume from."""
+def test_an_idle_subscription_sends_checkpoints(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An idle subscription sends empty batches with the position to resume from."""
     begin(client)
     monkeypatch.setattr(event_batches, "IDLE_CHECKPOINT_INTERVAL_S", 0.05)
     batches = client.subscribe(6)
@@ -115,15 +115,15 @@ def test_a_follower_with_nothing_to_hear_is_told_so(client: Client, monkeypatch:
         assert (batch.first_position, list(batch.events), batch.next_after_position) == (0, [], 6)
 
 
-def test_results_come_while_more_is_sent(client: Client) -> None:
-    """A caller that makes batches as it goes gets the first results before it has made the last batch."""
+def test_results_arrive_while_more_batches_are_sent(client: Client) -> None:
+    """A caller that generates batches gets the first results before it generates the last batch."""
     begin(client)
     made: list[int] = []
 
     def batches() -> Iterator[Sequence[RecordTransferRequest]]:
         for begin_at in range(0, 1_000, 50):
             made.append(begin_at)
-            yield gives(range(begin_at, begin_at + 50))
+            yield transfers_of(range(begin_at, begin_at + 50))
 
     seen = []
     for results in client.record_transfers(batches()):
@@ -133,14 +133,14 @@ def test_results_come_while_more_is_sent(client: Client) -> None:
     assert client.position == client.get_head().position == 1_006
 
 
-def test_two_calls_at_once_lose_and_double_nothing(client: Client) -> None:
-    """Two clients that send the same writes at the same time have each recorded once."""
+def test_two_calls_at_once_record_each_write_once(client: Client) -> None:
+    """Two clients send the same writes at the same time, and each write is recorded once."""
     begin(client)
     outcomes: list[list[bool]] = []
 
     def send() -> None:
         with Client(client.target, book=BOOK) as other:
-            sent = (gives(range(first, first + 20)) for first in range(0, 400, 20))
+            sent = (transfers_of(range(first, first + 20)) for first in range(0, 400, 20))
             outcomes.append(
                 [r.receipt.duplicate for results in other.record_transfers(sent) for r in results]
             )
@@ -154,8 +154,8 @@ def test_two_calls_at_once_lose_and_double_nothing(client: Client) -> None:
     assert [sorted(pair) for pair in zip(*outcomes, strict=True)] == [[False, True]] * 400
 
 
-def test_a_server_that_stops_sends_its_followers_away_with_a_reason(data: Path) -> None:
-    """A subscription ends at once as unavailable when the server stops, and does not hold it up."""
+def test_a_stopping_server_ends_subscriptions_with_a_reason(data: Path) -> None:
+    """A subscription ends as unavailable when the server stops, and does not delay the stop."""
     settings = Settings(data=data, listen="127.0.0.1:0")
     with contextlib.ExitStack() as server:
         target = f"127.0.0.1:{server.enter_context(running(settings))}"
@@ -168,33 +168,33 @@ def test_a_server_that_stops_sends_its_followers_away_with_a_reason(data: Path) 
                 next(batches)
 
 
-def test_views_that_do_not_come_are_not_waited_for_for_ever(
+def test_a_read_does_not_wait_forever_for_lagging_views(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A read that asks for a position the views do not reach in time is told to ask again."""
+    """A read that needs a position the views do not reach in time is refused as behind."""
     begin(client)
     monkeypatch.setattr(gateway, "VIEWS_WAIT_TIMEOUT_S", 0.05)
-    monkeypatch.setattr(Follower, "catch_up", lambda *_: 0)
+    monkeypatch.setattr(Follower, "catch_up", lambda *_, **__: 0)
     client.register_party("zoe", PARTY_KIND_AGENT)
     with refused("VIEWS_BEHIND", StatusCode.DEADLINE_EXCEEDED):
         client.get_party("zoe")
 
 
-def broken(*_: object) -> int:
-    """Fail, as views do that cannot be carried on."""
+def broken(*_: object, **__: object) -> int:
+    """Fail like views that cannot be updated."""
     raise RuntimeError("no space left for views")
 
 
-def halted(*_: object) -> int:
-    """Stand still, as views do that are being rebuilt, or that nobody projects."""
+def stalled(*_: object, **__: object) -> int:
+    """Make no progress, like views that are being rebuilt or that no follower updates."""
     return 0
 
 
-@pytest.mark.parametrize("catch_up", [broken, halted])
-def test_the_log_can_be_followed_where_its_views_cannot(
+@pytest.mark.parametrize("catch_up", [broken, stalled])
+def test_a_subscription_does_not_need_the_views(
     client: Client, monkeypatch: pytest.MonkeyPatch, catch_up: Callable[..., int]
 ) -> None:
-    """A follower hears of new events even though something keeps the views where they are."""
+    """A subscriber gets new events even if the views fail or make no progress."""
     begin(client)
     batches = client.subscribe(5)
     assert next(batches).next_after_position == 6
@@ -207,12 +207,12 @@ def test_the_log_can_be_followed_where_its_views_cannot(
     assert client.get_party("zoe").position == 7
 
 
-def test_reads_are_sent_away_while_the_views_are_made_anew(
+def test_reads_are_refused_while_the_views_are_rebuilt(
     data: Path, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Until rebuilt views stand where they stood, answers from them would be wrong; the log is read all the while."""
+    """Reads from the views are refused during a rebuild, and the log can still be read."""
     begin(client)
-    monkeypatch.setattr(Follower, "catch_up", lambda *_: 0)
+    monkeypatch.setattr(Follower, "catch_up", lambda *_, **__: 0)
     directory = Storage(data, now)
     with contextlib.closing(directory):
         directory.follower.rebuild()

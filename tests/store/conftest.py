@@ -1,4 +1,4 @@
-"""The databases that every test of the store runs over."""
+"""Fixtures for the tests of the store: databases of both kinds, a log, and a long book."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,13 +14,13 @@ from tests.projections.synthetic import SyntheticBook
 
 @pytest.fixture
 def locate(place: Path) -> Callable[[Purpose], str]:
-    """Say where this test's database for a purpose is, new and empty."""
+    """Return the URL of this test's new, empty database for a purpose."""
     return lambda purpose: url(place, purpose)
 
 
 @pytest.fixture
 def connect(locate: Callable[[Purpose], str]) -> Iterator[Callable[[Purpose], Engine]]:
-    """Open an engine on this test's database, as another process would; all are closed at the end."""
+    """Open further engines on this test's database, and dispose of them at the end."""
     engines: list[Engine] = []
 
     def open_another(purpose: Purpose) -> Engine:
@@ -42,5 +42,5 @@ def stream(connect: Callable[[Purpose], Engine]) -> Iterator[Stream]:
 
 @pytest.fixture(scope="session")
 def long_book() -> SyntheticBook:
-    """A book long enough to be interrupted often."""
+    """A book that is long enough to be interrupted often."""
     return SyntheticBook(1, 2_000)

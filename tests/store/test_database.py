@@ -1,4 +1,4 @@
-"""A database: writers take turns, readers see one moment, and a format that is not known is left alone."""
+"""A database: writers take turns, a reading transaction sees one snapshot, and an unknown format is not touched."""
 
 import socket
 import threading
@@ -30,7 +30,7 @@ Connect = Callable[[Purpose], Engine]
 
 
 def test_a_newer_format_is_refused(connect: Connect) -> None:
-    """A log in a format this program does not know is named as that, and not touched."""
+    """A log in an unknown format is refused by its number, and not touched."""
     engine = connect("events")
     create_tables(engine, sqlalchemy.MetaData(), format_number=2)
     with pytest.raises(
@@ -42,28 +42,26 @@ def test_a_newer_format_is_refused(connect: Connect) -> None:
         assert sqlalchemy.inspect(connection).get_table_names() == []
 
 
-@pytest.mark.parametrize("said", ["by us", "by its URL", "by the environment"])
-def test_a_database_that_does_not_answer_is_not_waited_for_long(
-    said: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where somebody listens and says nothing, as behind a firewall, opening ends with an error."""
-    told = "?connect_timeout=2" if said == "by its URL" else ""
-    if said == "by us":
+@pytest.mark.parametrize("source", ["default", "URL", "environment"])
+def test_connecting_to_a_silent_database_times_out(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opening a database that accepts connections but never answers ends with a timeout."""
+    query = "?connect_timeout=2" if source == "URL" else ""
+    if source == "default":
         monkeypatch.setattr("pathbook.ledger.store.database.engine.CONNECT_TIMEOUT_S", 2)
-    elif said == "by the environment":
+    elif source == "environment":
         monkeypatch.setenv("PGCONNECT_TIMEOUT", "2")
     began = time.monotonic()
     with socket.create_server(("127.0.0.1", 0)) as silent:
         engine = open_engine(
-            f"postgresql+psycopg://nobody@127.0.0.1:{silent.getsockname()[1]}/none{told}", purpose="events"
+            f"postgresql+psycopg://user@127.0.0.1:{silent.getsockname()[1]}/none{query}", purpose="events"
         )
         with pytest.raises(sqlalchemy.exc.OperationalError, match="timeout"), reading(engine):
             pass
     assert time.monotonic() - began < 8
 
 
-def test_many_may_make_the_same_log(tmp_path: Path) -> None:
-    """A new log opened by many at once is made once, and none of them is told that it is locked."""
+def test_many_may_create_the_same_log(tmp_path: Path) -> None:
+    """A new log that many open at once is created once, and none of them gets an error."""
     start = threading.Barrier(6)
     for turn in range(20):
 
@@ -80,8 +78,8 @@ def test_many_may_make_the_same_log(tmp_path: Path) -> None:
             assert list(threads.map(make, range(6))) == [1] * 6
 
 
-def test_a_reading_transaction_sees_one_moment(connect: Connect) -> None:
-    """What others write after the first read of a transaction is not seen in it, only in the next."""
+def test_a_reading_transaction_sees_one_snapshot(connect: Connect) -> None:
+    """Writes after the first read of a transaction are visible only in the next transaction."""
     engine = connect("events")
     stream = Stream(engine)
     stream.append("masks", 0, [("t", b"1")])
@@ -96,7 +94,7 @@ def test_a_reading_transaction_sees_one_moment(connect: Connect) -> None:
 
 
 def test_writers_take_turns(connect: Connect) -> None:
-    """A writer that comes while another is at work waits its turn, and neither is told that it is locked."""
+    """A writing transaction waits for the one before it, and neither gets an error."""
     engines = [connect("views"), connect("views")]
     with writing(engines[0]) as connection:
         create_schema(connection)
@@ -115,8 +113,8 @@ def test_writers_take_turns(connect: Connect) -> None:
         assert connection.exec_driver_sql("SELECT value FROM counter").scalar_one() == 200
 
 
-def test_a_failed_writing_leaves_nothing(connect: Connect) -> None:
-    """An exception inside a writing transaction takes back all that was written in it, tables too."""
+def test_a_failed_writing_transaction_leaves_nothing(connect: Connect) -> None:
+    """An exception inside a writing transaction rolls back all its writes, including new tables."""
     engine = connect("views")
     with writing(engine) as connection:
         create_schema(connection)
@@ -133,7 +131,7 @@ def test_a_failed_writing_leaves_nothing(connect: Connect) -> None:
 
 
 def test_the_log_is_flushed_and_the_views_need_not_be(tmp_path: Path) -> None:
-    """Every connection writes ahead; the log's wait for the disk at each commit, the views' do not."""
+    """All SQLite connections use the write-ahead log, and only those of the log sync each commit to disk."""
     for purpose, level in (("events", 2), ("views", 1)):
         engine = open_engine(
             tmp_path / "a ?#% b.sqlite", purpose="events" if purpose == "events" else "views"
@@ -147,15 +145,15 @@ def test_the_log_is_flushed_and_the_views_need_not_be(tmp_path: Path) -> None:
 
 
 def test_a_database_of_another_kind_is_refused() -> None:
-    """What is not an SQLite file is refused in words."""
+    """A database of an unknown kind, or an SQLite database in memory, is refused with a reason."""
     with pytest.raises(ValueError, match="does not open mysql"):
         open_engine("mysql://host/book", purpose="events")
     with pytest.raises(ValueError, match="needs a database in a file"):
         Stream(open_engine("sqlite:///:memory:", purpose="events"))
 
 
-def test_an_engine_for_much_is_of_the_same_database(connect: Connect) -> None:
-    """Whoever opens a database again, to write much or in another process, does so with the options of its URL."""
+def test_a_bulk_engine_opens_the_same_database(connect: Connect) -> None:
+    """An engine for bulk writes, or one of another process, keeps the options of the first engine's URL."""
     views = connect("views")
     url = views.url
     if views.dialect.name == "postgresql":
@@ -171,12 +169,12 @@ def test_an_engine_for_much_is_of_the_same_database(connect: Connect) -> None:
     first.dispose()
 
 
-def test_who_writes_much_keeps_much_of_a_file_at_hand(tmp_path: Path) -> None:
-    """SQLite is told so of their connections, and of no other."""
+def test_a_bulk_engine_has_a_large_cache(tmp_path: Path) -> None:
+    """Only the SQLite connections of a bulk engine get the large page cache."""
     views = open_engine(tmp_path / "views.sqlite", purpose="views")
-    kept = []
+    sizes = []
     for engine in (views, open_bulk_engine(views)):
         with reading(engine) as connection:
-            kept.append(connection.exec_driver_sql("PRAGMA cache_size").scalar())
-    assert kept[0] != kept[1] == -BULK_CACHE_KIB
+            sizes.append(connection.exec_driver_sql("PRAGMA cache_size").scalar())
+    assert sizes[0] != sizes[1] == -BULK_CACHE_KIB
     views.dispose()

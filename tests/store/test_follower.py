@@ -1,4 +1,4 @@
-"""Following: however the events come, and whatever interrupts it, the views come out the same."""
+"""Followers: the views are the same for any grouping of the events and after any interruption."""
 
 import random
 import tempfile
@@ -35,13 +35,13 @@ from pathbook.ledger.store.views.snapshot import ViewsRebuildingError, open_snap
 from pathbook.ledger.store.views.tracking import TRACKING
 from pathbook.ledger.store.views.writer import MIGRATIONS, open_views
 from tests.projections.synthetic import SyntheticBook
-from tests.store.followed import Connect, child, followed, kill_after, rows_of
+from tests.store.follower_process import Connect, child, kill_after, rows_at_once, rows_of
 
 PATIENCE = 60.0
 """How long (seconds) a test waits for anything before it fails."""
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     seed=st.integers(0, 2**32),
     length=st.integers(0, 100),
@@ -49,10 +49,10 @@ PATIENCE = 60.0
     events_at_once=st.integers(1, 9),
     limit=st.sampled_from([0, 4, 100_000]),
 )
-def test_views_do_not_depend_on_how_the_events_came(
+def test_views_do_not_depend_on_the_grouping_of_events(
     seed: int, length: int, sizes: Sequence[int], events_at_once: int, limit: int
 ) -> None:
-    """Views carried after every few events are, table by table and row by row, those made in one go."""
+    """Views that are updated after every few events have the same rows as views that are projected at once."""
     book = SyntheticBook(seed, length)
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
@@ -67,7 +67,7 @@ def test_views_do_not_depend_on_how_the_events_came(
             stream.append("book", written, entries)
             written += len(entries)
             assert follower.catch_up("book") == written
-        assert rows_of(views) == followed(stream, directory)
+        assert rows_of(views) == rows_at_once(stream, directory)
         with reading(views) as connection:
             for batch, partition in book.state.partitions.items():
                 loaded = load_partition(connection, "book", batch)
@@ -80,42 +80,40 @@ def test_views_do_not_depend_on_how_the_events_came(
 _COUNTED = "SELECT reltuples FROM pg_class WHERE oid = 'request'::regclass"
 
 
-def test_a_follower_killed_at_any_moment_neither_loses_nor_repeats(
+def test_a_follower_killed_at_any_time_projects_each_event_once(
     long_book: SyntheticBook, stream: Stream, connect: Connect, place: Path, tmp_path: Path
 ) -> None:
-    """A follower killed again and again, and then left alone, has written the rows of one never disturbed."""
+    """A follower that was killed several times ends with the rows of an undisturbed one."""
     stream.append("book", 0, long_book.entries)
-    moments, views = random.Random(7), connect("views")
-    stood = [0]
+    chance, views = random.Random(7), connect("views")
+    reached = [0]
     for _ in range(4):
         process = child(place, "follow", 3)
-        kill_after(process, moments.randint(1, 40), moments.uniform(0, 0.01))
-        stood.append(Follower(stream, views).position("book"))
-    assert stood == sorted(set(stood))
-    assert stood[-1] < len(long_book.entries)
+        kill_after(process, chance.randint(1, 40), chance.uniform(0, 0.01))
+        reached.append(Follower(stream, views).position("book"))
+    assert reached == sorted(set(reached))
+    assert reached[-1] < len(long_book.entries)
     Follower(stream, views).catch_up("book")
-    assert rows_of(views) == followed(stream, tmp_path)
+    assert rows_of(views) == rows_at_once(stream, tmp_path)
 
 
-def test_two_followers_of_one_file_share_the_work(
+def test_two_followers_of_one_database_share_the_work(
     long_book: SyntheticBook, stream: Stream, connect: Connect, place: Path, tmp_path: Path
 ) -> None:
-    """Two processes that carry the same views at once write the rows that one writes alone."""
+    """Two processes that update the same views at the same time write the same rows as one process."""
     stream.append("book", 0, long_book.entries)
     both = [child(place, "follow", 2), child(place, "follow", 3)]
     assert [process.wait(PATIENCE) for process in both] == [0, 0]
     for process in both:
         process.communicate()
-    assert rows_of(connect("views")) == followed(stream, tmp_path)
+    assert rows_of(connect("views")) == rows_at_once(stream, tmp_path)
 
 
-def test_views_from_before_versions_were_kept_are_made_anew(
-    stream: Stream, connect: Connect, tmp_path: Path
-) -> None:
-    """Tables that no step made are dropped, and the views are carried from the beginning."""
+def test_views_without_a_version_are_rebuilt(stream: Stream, connect: Connect, tmp_path: Path) -> None:
+    """Tables that no migration made are dropped, and the views are projected from the first event."""
     book = SyntheticBook(3, 30)
     stream.append("book", 0, book.entries)
-    expected = followed(stream, tmp_path)
+    expected = rows_at_once(stream, tmp_path)
     views = connect("views")
     with writing(views) as connection:
         create_schema(connection)
@@ -129,8 +127,8 @@ def test_views_from_before_versions_were_kept_are_made_anew(
     assert not sa.inspect(views).has_table("elsewhere")
 
 
-def test_views_of_a_newer_version_are_refused_and_left_alone(stream: Stream, connect: Connect) -> None:
-    """A program does not touch views that a newer one made: that one may still be at work."""
+def test_views_of_a_newer_version_are_refused_and_not_touched(stream: Stream, connect: Connect) -> None:
+    """A program does not touch views of a newer program, which may still use them."""
     stream.append("book", 0, SyntheticBook(3, 30).entries)
     views = connect("views")
     Follower(stream, views).catch_up("book")
@@ -142,22 +140,25 @@ def test_views_of_a_newer_version_are_refused_and_left_alone(stream: Stream, con
     assert rows_of(views) == before
 
 
-def kept_otherwise(
+def has_another_type(
     _context: object,
     _found: object,
     column: sa.Column[object],
     found_type: TypeEngine[object],
     _type: object,
 ) -> bool | None:
-    """Tell alembic whether a column that is narrower than it may be asked for is not kept so; None: it may judge."""
+    """Tell alembic whether a column has another type than intended; with None, alembic compares by itself.
+
+    Some columns are stored in a narrower type than their declared one.
+    """
     kept = column.info.get(tables.KEPT_AS)
     return None if kept is None else not isinstance(found_type, kept) or isinstance(found_type, sa.BigInteger)
 
 
-def test_views_from_before_requests_were_found_by_a_hash_are_made_anew(
+def test_views_from_before_request_hashes_are_rebuilt(
     stream: Stream, connect: Connect, tmp_path: Path
 ) -> None:
-    """The second step of their tables empties them: the next follower projects every book from its beginning."""
+    """The second migration empties the views, and the next follower projects every book from its first event."""
     book = SyntheticBook(12, 30)
     stream.append("book", 0, book.entries)
     views = connect("views")
@@ -170,19 +171,19 @@ def test_views_from_before_requests_were_found_by_a_hash_are_made_anew(
         TRACKING.create(connection)
         connection.execute(TRACKING.insert().values(application_name="book", notification_id=30))
         connection.execute(sa.text("INSERT INTO request VALUES ('book', 'a request', 30)"))
-        connection.execute(sa.text("INSERT INTO party VALUES ('book', 'nobody', 1, 30)"))
+        connection.execute(sa.text("INSERT INTO party VALUES ('book', 'zoe', 1, 30)"))
     assert Follower(stream, views, projects=False).position("book") == 0
     with pytest.raises(ViewsRebuildingError), open_snapshot(ReaderPool(views), "book"):
         pass
     Follower(stream, views).catch_up("book")
-    assert rows_of(views) == followed(stream, tmp_path, "book")
-    open_views(views)  # no step is taken twice
+    assert rows_of(views) == rows_at_once(stream, tmp_path, "book")
+    open_views(views)  # no migration runs twice
 
 
-def test_postgresql_is_told_to_look_at_views_that_have_grown(
+def test_statistics_are_refreshed_after_views_have_grown(
     long_book: SyntheticBook, stream: Stream, connect: Connect
 ) -> None:
-    """It has counted the rows when a follower has carried a thousand events; SQLite was told for good."""
+    """PostgreSQL has counted the rows after a follower has projected the book; on SQLite the statistics are fixed."""
     stream.append("book", 0, long_book.entries)
     views = connect("views")
     Follower(stream, views).catch_up("book")
@@ -190,14 +191,14 @@ def test_postgresql_is_told_to_look_at_views_that_have_grown(
         if views.dialect.name == "postgresql":
             assert connection.exec_driver_sql(_COUNTED).scalar() == len(long_book.entries)
         else:
-            told = "SELECT stat FROM sqlite_stat1 WHERE tbl = 'request'"
-            assert connection.exec_driver_sql(told).scalars().all() == ["1000000 1000000 1000 1"]
+            query = "SELECT stat FROM sqlite_stat1 WHERE tbl = 'request'"
+            assert connection.exec_driver_sql(query).scalars().all() == ["1000000 1000000 1000 1"]
 
 
-def test_who_begins_to_follow_large_views_has_nothing_counted_before_they_have_doubled(
+def test_a_restarted_follower_refreshes_statistics_only_after_the_views_have_doubled(
     long_book: SyntheticBook, stream: Stream, connect: Connect
 ) -> None:
-    """Counting takes a while in large views, and a follower that was started again would do it time and again."""
+    """A follower that starts on large views counts rows only after the views have doubled, as counting is slow."""
     views, events = connect("views"), long_book.entries
     if views.dialect.name == "sqlite":
         return  # nothing is ever counted
@@ -215,12 +216,12 @@ def test_who_begins_to_follow_large_views_has_nothing_counted_before_they_have_d
     assert counted == [len(events), 2 * len(events)]
 
 
-def test_the_steps_lead_to_the_tables_there_are(connect: Connect) -> None:
-    """Views that were migrated step by step have the tables and columns the program speaks of; the last is theirs."""
+def test_the_migrations_lead_to_the_present_tables(connect: Connect) -> None:
+    """Migrated views have the tables and columns that the program declares, and the version of the last migration."""
     views = connect("views")
     open_views(views)
     with reading(views) as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": kept_otherwise})
+        context = MigrationContext.configure(connection, opts={"compare_type": has_another_type})
         assert compare_metadata(context, tables.VIEWS) == []
         assert context.get_current_revision() == tables.VIEWS_VERSION
     config = Config()
@@ -228,8 +229,8 @@ def test_the_steps_lead_to_the_tables_there_are(connect: Connect) -> None:
     assert ScriptDirectory.from_config(config).get_heads() == [tables.VIEWS_VERSION]
 
 
-def test_a_thread_follows_what_this_process_and_others_append(stream: Stream, connect: Connect) -> None:
-    """Who waits for a position is told when the views stand there, whoever appended it."""
+def test_a_follower_projects_events_of_this_process_and_of_others(stream: Stream, connect: Connect) -> None:
+    """A caller that waits for a position is notified when the views reach it, whichever process appended it."""
     book = SyntheticBook(4, 10)
     follower = Follower(stream, connect("views"))
     first, second = follower.reached("book", 3), follower.reached("book", 5)
@@ -247,8 +248,8 @@ def test_a_thread_follows_what_this_process_and_others_append(stream: Stream, co
     assert follower.reached("book", 6).cancelled()
 
 
-def test_one_book_that_cannot_be_read_stops_no_other(stream: Stream, connect: Connect) -> None:
-    """Who waits for a book whose log holds no event learns why; the others are carried on."""
+def test_an_unreadable_book_does_not_stop_the_others(stream: Stream, connect: Connect) -> None:
+    """A caller that waits for an unreadable book gets the error, and the other books are still projected."""
     stream.append("broken", 0, [("Nothing.v1", b"nothing")])
     stream.append("book", 0, SyntheticBook(5, 10).entries)
     follower = Follower(stream, connect("views"))
@@ -264,8 +265,8 @@ def test_one_book_that_cannot_be_read_stops_no_other(stream: Stream, connect: Co
     assert follower.position("broken") == 0
 
 
-def test_whoever_no_longer_waits_is_forgotten(stream: Stream, connect: Connect) -> None:
-    """A future that was cancelled is not told, and does not stay in memory."""
+def test_a_cancelled_waiter_is_forgotten(stream: Stream, connect: Connect) -> None:
+    """A cancelled future gets no result, and does not stay in memory."""
     follower = Follower(stream, connect("views"))
     waiting = [follower.reached("book", 100) for _ in range(3)]
     assert all(future.cancel() for future in waiting)
@@ -274,8 +275,8 @@ def test_whoever_no_longer_waits_is_forgotten(stream: Stream, connect: Connect) 
     assert follower._awaited._waiting == {}
 
 
-def test_partitions_at_hand_are_those_used_last(stream: Stream, connect: Connect) -> None:
-    """Beyond the limit what was not used for longest is let go, and what is of another position is not handed out."""
+def test_the_run_cache_keeps_the_partitions_used_last(stream: Stream, connect: Connect) -> None:
+    """The cache evicts the least recently used partition, and never returns one of another position."""
     views = connect("views")
     book = SyntheticBook(8, 60)
     stream.append("book", 0, book.entries)

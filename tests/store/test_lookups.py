@@ -1,4 +1,4 @@
-"""Looking up: every statement put to the views finds its rows by a key, however large the book."""
+"""Lookups: every statement on the views finds its rows by a key, however large the book is."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -47,7 +47,7 @@ def statements() -> Iterator[tuple[str, Select[*tuple[object, ...]]]]:
 
 
 def test_a_lookup_searches_by_more_than_the_book(connect: Callable[[Purpose], Engine]) -> None:
-    """No plan scans a table, or searches so that it would pass by all rows of a book."""
+    """No plan scans a table, or reads all rows of a book."""
     views = connect("views")
     Follower(Stream(connect("events")), views)
     if views.dialect.name == "postgresql":
@@ -55,19 +55,19 @@ def test_a_lookup_searches_by_more_than_the_book(connect: Callable[[Purpose], En
     read_from = tables.VIEWS.tables.keys() - {"refill"}
     for name, statement in statements():
         if views.dialect.name == "postgresql":
-            steps, passing_by = plan_of_postgresql(statement, views), r"Index Cond: \(\(?book = [^()]+\)+$"
+            steps, whole_book = plan_of_postgresql(statement, views), r"Index Cond: \(\(?book = [^()]+\)+$"
         else:
-            steps, passing_by = plan_of_sqlite(statement, views), r".*\(book=\?\)"
+            steps, whole_book = plan_of_sqlite(statement, views), r".*\(book=\?\)"
         assert steps, name
         for place, step in enumerate(steps):
             scanned = re.match(r"(?:SCAN|Seq Scan on) (\w+)", step)
             assert scanned is None or scanned[1] not in read_from, (name, steps)
-            assert not step.startswith("BLOOM FILTER"), (name, steps)  # is made of a whole table
-            assert not re.match(passing_by, step) or "refill" in f"{steps[place - 1]}{step}", (name, steps)
+            assert not step.startswith("BLOOM FILTER"), (name, steps)  # it reads a whole table
+            assert not re.match(whole_book, step) or "refill" in f"{steps[place - 1]}{step}", (name, steps)
 
 
 def fill(views: Engine) -> None:
-    """Give every table rows, of one book: PostgreSQL plans by what there is."""
+    """Fill every table with rows of one book, because PostgreSQL plans by the present rows."""
     with views.begin() as connection:
         for table in tables.VIEWS.sorted_tables:
             values = [
@@ -89,19 +89,23 @@ def fill(views: Engine) -> None:
 
 
 def plan_of_sqlite(statement: Select[*tuple[object, ...]], views: Engine) -> list[str]:
-    """Ask SQLite how it would answer."""
+    """Return the plan of SQLite for a statement."""
     compiled = statement.compile(views)
     with views.begin() as connection:
-        asked = tuple(0 for _ in compiled.positiontup or ())
-        return [row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", asked)]
+        parameters = tuple(0 for _ in compiled.positiontup or ())
+        return [
+            row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", parameters)
+        ]
 
 
 def plan_of_postgresql(statement: Select[*tuple[object, ...]], views: Engine) -> list[str]:
-    """Ask PostgreSQL how it would answer from tables so large that reading them from end to end is no way."""
+    """Return the plan of PostgreSQL for a statement."""
     compiled = statement.compile(views)
     with views.begin() as connection:
-        asked = {name: "" if isinstance(bind.type, sa.String) else 0 for name, bind in compiled.binds.items()}
-        plan = connection.exec_driver_sql(f"EXPLAIN (COSTS OFF) {compiled}", asked)
+        parameters = {
+            name: "" if isinstance(bind.type, sa.String) else 0 for name, bind in compiled.binds.items()
+        }
+        plan = connection.exec_driver_sql(f"EXPLAIN (COSTS OFF) {compiled}", parameters)
         return [row[0].strip().removeprefix("->").strip() for row in plan]
 
 
@@ -125,8 +129,8 @@ def test_a_row_has_the_columns_of_its_table(row: type[NamedTuple]) -> None:
     positions,
     st.none() | positions,
 )
-def test_a_run_survives_its_row(run: Run, batch: int, valid_to: int | None) -> None:
-    """A run read from its row is the run that was written."""
+def test_a_run_is_read_back_from_its_row(run: Run, batch: int, valid_to: int | None) -> None:
+    """A run that is read from its row equals the run that was written."""
     row = RunRow._make(row_from_run(batch, run, valid_to))
     assert run_from_row(row) == run
     assert (row.batch, row.valid_to) == (batch, valid_to)

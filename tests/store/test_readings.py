@@ -1,4 +1,4 @@
-"""ReaderPool: one moment, errors by their names, and connections that are kept, let go of, and got anew."""
+"""The reader pool: snapshots, errors by their names, and connections that are kept, closed and replaced."""
 
 import threading
 from collections.abc import Callable
@@ -20,39 +20,39 @@ AFTER = sa.select(EVENT.c.position).where(EVENT.c.position > sa.bindparam("after
 
 
 def log(connect: Connect, length: int) -> Engine:
-    """Make a log of one book."""
+    """Return a database with a log of one book."""
     events = connect("events")
     Stream(events).append("masks", 0, [("t", b"1")] * length)
     return events
 
 
-def test_one_moment_sees_nothing_of_what_is_written_in_it(connect: Connect) -> None:
-    """What is written after the first lookup is seen only in the next moment."""
+def test_a_consistent_reader_sees_one_snapshot(connect: Connect) -> None:
+    """Writes after the first lookup are visible only to the next consistent reader."""
     events = log(connect, 2)
-    readings = ReaderPool(events)
+    pool = ReaderPool(events)
     for seen in (2, 3):
-        with readings.consistent() as reading:
+        with pool.consistent() as reading:
             assert reading.ask(COUNT, {}) == [(seen,)]
             Stream(connect("events")).append("masks", seen, [("t", b"1")])
             assert reading.ask(COUNT, {}) == [(seen,)]
             assert reading.ask(AFTER, {"after": seen - 1}) == [(seen,)]
-    assert readings.ask(COUNT, {}) == [(4,)]
+    assert pool.ask(COUNT, {}) == [(4,)]
 
 
-def test_what_is_asked_alone_is_asked_of_a_new_moment(connect: Connect) -> None:
-    """A connection that is kept holds no moment: each single lookup sees what was written before it."""
-    readings = ReaderPool(log(connect, 2))
+def test_a_single_lookup_sees_the_latest_state(connect: Connect) -> None:
+    """An idle connection holds no snapshot, so each single lookup sees all writes before it."""
+    pool = ReaderPool(log(connect, 2))
     for seen in (2, 3, 4):
-        assert readings.ask(COUNT, {}) == [(seen,)]
+        assert pool.ask(COUNT, {}) == [(seen,)]
         Stream(connect("events")).append("masks", seen, [("t", b"1")])
 
 
-def test_a_moment_that_fails_leaves_none_behind(connect: Connect) -> None:
-    """Whatever is raised within a moment ends it, and the next begins anew."""
-    readings = ReaderPool(log(connect, 2))
+def test_an_exception_ends_a_snapshot(connect: Connect) -> None:
+    """An exception ends the snapshot of a consistent reader, and the next reader gets a new one."""
+    pool = ReaderPool(log(connect, 2))
 
     def fail(seen: int) -> None:
-        with readings.consistent() as reading:
+        with pool.consistent() as reading:
             assert reading.ask(COUNT, {}) == [(seen,)]
             raise ZeroDivisionError
 
@@ -60,16 +60,16 @@ def test_a_moment_that_fails_leaves_none_behind(connect: Connect) -> None:
         with pytest.raises(ZeroDivisionError):
             fail(seen)
         Stream(connect("events")).append("masks", seen, [("t", b"1")])
-    assert readings.ask(COUNT, {}) == [(4,)]
+    assert pool.ask(COUNT, {}) == [(4,)]
 
 
-def test_what_the_database_refuses_is_named_as_elsewhere(connect: Connect) -> None:
-    """An error of the driver is raised as SQLAlchemy names it, and by a stream as eventsourcing does."""
+def test_driver_errors_have_the_usual_names(connect: Connect) -> None:
+    """A driver error is raised as SQLAlchemy's exception, and by a stream as eventsourcing's."""
     events = log(connect, 1)
-    readings = ReaderPool(events)
-    with pytest.raises(exc.DBAPIError), readings.consistent() as reading:
+    pool = ReaderPool(events)
+    with pytest.raises(exc.DBAPIError), pool.consistent() as reading:
         reading.ask(sa.select(sa.table("nothing", sa.column("x")).c.x), {})
-    assert readings.ask(COUNT, {}) == [(1,)]
+    assert pool.ask(COUNT, {}) == [(1,)]
     stream = Stream(events)
     with events.begin() as connection:
         EVENT.drop(connection)
@@ -78,14 +78,14 @@ def test_what_the_database_refuses_is_named_as_elsewhere(connect: Connect) -> No
 
 
 @pytest.mark.parametrize("place", ["postgresql"], indirect=True)
-def test_lost_connections_are_got_anew(connect: Connect) -> None:
-    """Where a server ended all connections, one reading is told so and the next goes on."""
+def test_lost_connections_are_replaced(connect: Connect) -> None:
+    """After the server ends all connections, one lookup fails and the next one succeeds."""
     events = log(connect, 1)
-    readings = ReaderPool(events)
+    pool = ReaderPool(events)
     start = threading.Barrier(4)
 
     def read(_: int) -> None:
-        with readings.consistent() as reading:
+        with pool.consistent() as reading:
             start.wait()
             assert reading.ask(COUNT, {}) == [(1,)]
 
@@ -97,25 +97,25 @@ def test_lost_connections_are_got_anew(connect: Connect) -> None:
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
     with pytest.raises(exc.OperationalError):
-        readings.ask(COUNT, {})
-    assert readings.ask(COUNT, {}) == [(1,)]
+        pool.ask(COUNT, {})
+    assert pool.ask(COUNT, {}) == [(1,)]
 
 
 def test_many_threads_read_at_once(connect: Connect) -> None:
-    """Each thread has a reading of its own, and all are closed with the engine."""
+    """Each thread gets a reader of its own, and all readers are closed with the engine."""
     events = log(connect, 50)
-    readings = ReaderPool(events)
+    pool = ReaderPool(events)
 
     def read(after: int) -> int:
-        with readings.consistent() as reading:
-            return len(reading.ask(AFTER, {"after": after})) + len(readings.ask(AFTER, {"after": after}))
+        with pool.consistent() as reading:
+            return len(reading.ask(AFTER, {"after": after})) + len(pool.ask(AFTER, {"after": after}))
 
     with ThreadPoolExecutor(8) as threads:
         assert list(threads.map(read, list(range(50)) * 8)) == [2 * (50 - n) for n in range(50)] * 8
-    kept = list(readings._idle)
-    assert 0 < len(kept) <= 16
+    idle = list(pool._idle)
+    assert 0 < len(idle) <= 16
     events.dispose()
-    assert not readings._idle
-    for reading in kept:
+    assert not pool._idle
+    for reading in idle:
         with pytest.raises(Exception, match="closed"):
             reading.ask(COUNT, {})

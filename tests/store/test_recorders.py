@@ -1,4 +1,4 @@
-"""Our recorders keep eventsourcing's contracts, as its own test cases have them, and what we ask beyond."""
+"""The recorders keep the contracts of eventsourcing, by its own test cases, and those of Pathbook."""
 
 import threading
 import unittest
@@ -21,33 +21,33 @@ Connect = Callable[[Purpose], Engine]
 
 
 class AggregateContract(contracts.AggregateRecorderTestCase):
-    """Eventsourcing's test case for what records events."""
+    """Eventsourcing's test case for aggregate recorders."""
 
-    __test__ = False  # run below, over every database
+    __test__ = False  # run below, on each kind of database
     engine: Engine
 
     def new_originator_id(self) -> str:
-        """A book is text."""
+        """Return a new id, which is text here."""
         return str(uuid4())
 
     def create_recorder(self) -> SQLAlchemyAggregateRecorder:
-        """Ours."""
+        """Return our recorder."""
         return SQLAlchemyAggregateRecorder(self.engine)
 
 
 class TrackingContract(contracts.TrackingRecorderTestCase):
-    """Eventsourcing's test case for what records how far something was followed."""
+    """Eventsourcing's test case for tracking recorders."""
 
-    __test__ = False  # run below, over every database
+    __test__ = False  # run below, on each kind of database
     engine: Engine
 
     def create_recorder(self) -> SQLAlchemyTrackingRecorder:
-        """Ours."""
+        """Return our recorder."""
         return SQLAlchemyTrackingRecorder(self.engine)
 
 
 def names(case: type[unittest.TestCase]) -> list[str]:
-    """The tests of a test case; a contract without any would be kept by anything."""
+    """Return the names of the tests in a test case, which must have some."""
     found = list(unittest.TestLoader().getTestCaseNames(case))
     assert found
     return found
@@ -69,8 +69,8 @@ def test_the_tracking_recorder_keeps_the_contract(name: str, connect: Connect) -
     case.debug()
 
 
-def test_a_failure_of_the_database_is_raised_in_eventsourcing_s_words(connect: Connect) -> None:
-    """What the database refuses is raised as eventsourcing's exception, without the events in its message."""
+def test_a_database_failure_is_raised_as_an_eventsourcing_exception(connect: Connect) -> None:
+    """A database error is raised as eventsourcing's exception, without the events in its message."""
     engine = connect("events")
     recorder = SQLAlchemyAggregateRecorder(engine)
     with writing(engine) as connection:
@@ -81,8 +81,8 @@ def test_a_failure_of_the_database_is_raised_in_eventsourcing_s_words(connect: C
     assert "15000" not in str(raised.value)
 
 
-def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path: Path) -> None:
-    """A file that holds something else is refused and left as it was."""
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    """A file with other content is refused and not changed."""
     path = tmp_path / "notes.txt"
     path.write_bytes(b"not a database " * 100)
     engine = open_engine(path, purpose="events")
@@ -91,8 +91,8 @@ def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path: Path) -> None:
     assert path.read_bytes() == b"not a database " * 100
 
 
-def test_tracking_stands_or_falls_with_the_rows_beside_it(connect: Connect) -> None:
-    """Rows and their position commit together, or not at all."""
+def test_tracking_commits_with_the_rows_beside_it(connect: Connect) -> None:
+    """Rows and their tracking position are committed together, or not at all."""
     engine = connect("views")
     recorder = SQLAlchemyTrackingRecorder(engine)
     with writing(engine) as connection:
@@ -116,7 +116,7 @@ def test_tracking_stands_or_falls_with_the_rows_beside_it(connect: Connect) -> N
 
 
 def test_tracking_does_not_grow(connect: Connect) -> None:
-    """However often it moves on, a book has one row."""
+    """A book has one tracking row, however often its position changes."""
     engine = connect("views")
     recorder = SQLAlchemyTrackingRecorder(engine)
     for position in range(1, 20):
@@ -127,8 +127,8 @@ def test_tracking_does_not_grow(connect: Connect) -> None:
     assert [tuple(row) for row in rows] == [("gloves", 19), ("masks", 19)]
 
 
-def test_of_two_followers_one_carries_each_position(connect: Connect) -> None:
-    """Two followers of one book, each on connections of its own, never both record a position."""
+def test_only_one_of_two_followers_records_each_position(connect: Connect) -> None:
+    """Two followers of one book, each with its own connections, never both record the same position."""
     recorders = [SQLAlchemyTrackingRecorder(connect("views")) for _ in range(2)]
     recorded: list[list[int]] = [[], []]
     start = threading.Barrier(2)

@@ -1,4 +1,4 @@
-"""The log: gapless, fenced, whole after a crash, and the same for every thread and process that reads it."""
+"""The log: without gaps, fenced, complete after a crash, and the same for all threads and processes."""
 
 import itertools
 import subprocess
@@ -20,8 +20,8 @@ from tests.books import wait_beyond
 Connect = Callable[[Purpose], Engine]
 Locate = Callable[[Purpose], str]
 
-SOON = 20.0
-"""Seconds after which a test that waits gives up."""
+PROCESS_TIMEOUT_S = 20.0
+"""Seconds after which a test that waits for a process fails."""
 
 WRITER = """
 import sys
@@ -45,17 +45,17 @@ for group in range(groups):
             print(head, flush=True)
             break
 """
-"""A process that appends groups of entries, numbered under its name, after whatever others have appended."""
+"""A program that appends groups of numbered entries under its name, after the entries of others."""
 
 
 def start_writer(url: str, name: str, groups: int, size: int) -> subprocess.Popen[str]:
-    """A writer in a process of its own, which begins when it is sent a line."""
+    """Start a writer process, which begins when it gets a line on its standard input."""
     arguments = [sys.executable, "-c", WRITER, url, name, str(groups), str(size)]
     return subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def go(writer: subprocess.Popen[str]) -> None:
-    """Send a writer that is ready its line."""
+    """Let a ready writer begin."""
     assert writer.stdout is not None
     assert writer.stdin is not None
     assert writer.stdout.readline() == "ready\n"
@@ -64,22 +64,22 @@ def go(writer: subprocess.Popen[str]) -> None:
 
 
 def everything(stream: Stream, book: str = "masks") -> list[StoredEntry]:
-    """The whole book, of which every position is there and stands once."""
+    """Return all entries of a book, after a check that each position occurs once."""
     entries = stream.read(book, 0, 1_000_000)
     assert [entry.position for entry in entries] == list(range(1, stream.head(book) + 1))
     return entries
 
 
-def assert_nothing_lost_or_doubled(stream: Stream, written: dict[str, int]) -> None:
-    """Of each writer's numbered entries all are there, once, in their order."""
+def assert_each_entry_once(stream: Stream, written: dict[str, int]) -> None:
+    """Assert that each entry of each writer is in the log once, in the writer's order."""
     entries = everything(stream)
     for name, count in written.items():
         assert [int(entry.data) for entry in entries if entry.topic == name] == list(range(count))
     assert len(entries) == sum(written.values())
 
 
-def test_what_is_appended_is_read(stream: Stream) -> None:
-    """Entries stand at the positions after the head, and are read as they were written."""
+def test_appended_entries_are_read(stream: Stream) -> None:
+    """Entries get the positions after the head, and are read unchanged."""
     assert stream.head("masks") == 0
     stream.append("masks", 0, [("Registered.1", b"one"), ("Registered.1", b"two")])
     stream.append("masks", 2, [("Offered.1", b"")])
@@ -91,8 +91,8 @@ def test_what_is_appended_is_read(stream: Stream) -> None:
     ]
 
 
-def test_reading_is_bounded_as_asked(stream: Stream) -> None:
-    """A read begins after a position, ends at another, and is no longer than asked."""
+def test_reading_is_bounded(stream: Stream) -> None:
+    """A read begins after a position, ends at another, and returns no more entries than its limit."""
     stream.append("masks", 0, [("t", b"%d" % number) for number in range(1, 11)])
 
     def positions(after: int, limit: int, through: int | None = None) -> list[int]:
@@ -105,8 +105,8 @@ def test_reading_is_bounded_as_asked(stream: Stream) -> None:
     assert positions(10, 100) == positions(4, 100, 4) == positions(0, 0) == []
 
 
-def test_single_positions_are_picked(stream: Stream) -> None:
-    """Entries are picked by their positions, each once and in order; those not there are left out."""
+def test_entries_are_read_by_position(stream: Stream) -> None:
+    """Entries are read by their positions, each once and in order, without those that do not exist."""
     stream.append("masks", 0, [("t", b"%d" % number) for number in range(1, 11)])
     stream.append("gloves", 0, [("t", b"g")])
     assert [entry.data for entry in stream.at("masks", [7, 2, 7, 99, 3])] == [b"2", b"3", b"7"]
@@ -114,14 +114,14 @@ def test_single_positions_are_picked(stream: Stream) -> None:
     assert len(stream.at("masks", range(1, 10_001))) == 10
 
 
-def test_nothing_to_append_is_nothing(stream: Stream) -> None:
-    """An empty append writes nothing and is refused nowhere."""
+def test_an_empty_append_has_no_effect(stream: Stream) -> None:
+    """An empty append writes nothing, and is not refused at any position."""
     stream.append("masks", 5, [])
     assert stream.books() == []
 
 
 def test_a_position_is_written_once(stream: Stream) -> None:
-    """Who is not first is told the position and the head, and writes nothing."""
+    """A writer of a taken position gets an error with the position and the head, and writes nothing."""
     stream.append("masks", 0, [("t", b"1"), ("t", b"2"), ("t", b"3")])
     with pytest.raises(PositionTakenError, match=r"Position 2 of book masks .* head is 3") as taken:
         stream.append("masks", 1, [("t", b"other")] * 5)
@@ -132,7 +132,7 @@ def test_a_position_is_written_once(stream: Stream) -> None:
 
 
 def test_a_gap_cannot_be_left(stream: Stream) -> None:
-    """Who writes beyond the head is told so, and writes nothing."""
+    """A writer beyond the head gets an error, and writes nothing."""
     stream.append("masks", 0, [("t", b"1")])
     with pytest.raises(PositionTakenError) as taken:
         stream.append("masks", 2, [("t", b"3")])
@@ -144,7 +144,7 @@ def test_a_gap_cannot_be_left(stream: Stream) -> None:
 
 
 def test_many_books_share_the_table(stream: Stream) -> None:
-    """Each book has positions of its own, and the books are listed in the order of their names."""
+    """Each book has its own positions, and the books are listed in the order of their names."""
     books = [f"book-{number:02}" for number in range(30)]
     for turn, book in itertools.product(range(3), reversed(books)):
         stream.append(book, 2 * turn, [(book, b"a%d" % turn), (book, b"b%d" % turn)])
@@ -158,10 +158,10 @@ def test_many_books_share_the_table(stream: Stream) -> None:
 fresh = itertools.count()
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 12), st.integers(0, 5)), max_size=12))
 def test_a_book_is_a_list(stream: Stream, appends: list[tuple[str, int, int]]) -> None:
-    """Whatever is appended wherever, a book is the list of what was appended right at its end."""
+    """A book is the list of the entries that were appended exactly at its end."""
     example = next(fresh)
     model: dict[str, list[bytes]] = {"a": [], "b": []}
     for turn, (name, after, count) in enumerate(appends):
@@ -178,8 +178,8 @@ def test_a_book_is_a_list(stream: Stream, appends: list[tuple[str, int, int]]) -
         assert [entry.data for entry in everything(stream, f"{example}{name}")] == data
 
 
-def test_threads_that_append_at_once_lose_nothing(connect: Connect) -> None:
-    """Four threads on two engines append to one book: nothing is lost, nothing doubled, no gap."""
+def test_threads_append_to_one_book_at_once(connect: Connect) -> None:
+    """Four threads on two engines append to one book, and each entry is recorded once, without a gap."""
     streams = [Stream(connect("events")) for _ in range(2)]
     start = threading.Barrier(4)
 
@@ -198,23 +198,23 @@ def test_threads_that_append_at_once_lose_nothing(connect: Connect) -> None:
 
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(write, range(4)))
-    assert_nothing_lost_or_doubled(streams[0], dict.fromkeys("0123", 30))
+    assert_each_entry_once(streams[0], dict.fromkeys("0123", 30))
 
 
-def test_processes_that_append_at_once_lose_nothing(locate: Locate, stream: Stream) -> None:
-    """Two processes append to one book: nothing is lost, nothing doubled, no gap."""
+def test_processes_append_to_one_book_at_once(locate: Locate, stream: Stream) -> None:
+    """Two processes append to one book, and each entry is recorded once, without a gap."""
     with ExitStack() as running:
         writers = [running.enter_context(start_writer(locate("events"), name, 60, 5)) for name in ("a", "b")]
         for writer in writers:
             go(writer)
         for writer in writers:
-            writer.communicate(timeout=SOON)
+            writer.communicate(timeout=PROCESS_TIMEOUT_S)
             assert writer.returncode == 0
-    assert_nothing_lost_or_doubled(stream, {"a": 300, "b": 300})
+    assert_each_entry_once(stream, {"a": 300, "b": 300})
 
 
-def test_a_writer_killed_at_work_leaves_whole_groups(locate: Locate, stream: Stream) -> None:
-    """After kill -9 amid appending, the log is a whole prefix and holds all that was acknowledged."""
+def test_a_killed_writer_leaves_whole_groups(locate: Locate, stream: Stream) -> None:
+    """After kill -9 during appends, the log is a prefix of whole groups with all acknowledged entries."""
     size = 50
     for round_ in (1, 2):
         before = stream.head("masks")
@@ -222,7 +222,7 @@ def test_a_writer_killed_at_work_leaves_whole_groups(locate: Locate, stream: Str
             go(writer)
             wait_beyond(stream, "masks", before + 5 * size)
             writer.kill()
-            acknowledged, _ = writer.communicate(timeout=SOON)
+            acknowledged, _ = writer.communicate(timeout=PROCESS_TIMEOUT_S)
         head = stream.head("masks")
         assert head % size == 0
         assert head >= max(map(int, acknowledged.split()))
@@ -230,8 +230,8 @@ def test_a_writer_killed_at_work_leaves_whole_groups(locate: Locate, stream: Str
         assert {entry.topic for entry in stream.read("masks", before, head)} == {str(round_)}
 
 
-def test_a_log_is_there_when_opened_again(connect: Connect) -> None:
-    """What one engine wrote, another reads, and writes on."""
+def test_a_log_is_kept(connect: Connect) -> None:
+    """Another engine reads what the first one wrote, and appends to it."""
     Stream(connect("events")).append("masks", 0, [("t", b"1")])
     again = Stream(connect("events"))
     again.append("masks", 1, [("t", b"2")])

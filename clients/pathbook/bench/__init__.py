@@ -1,5 +1,5 @@
-"""Measuring a machine and a store as their users will meet them: a load, what it came to, and whether it is right.
+"""The bench: it puts load on a server as users do, measures what the load takes, and checks all results.
 
-What is not here: the books themselves (a server of its own process is called over gRPC), the databases' floors and
-whatever else has to be measured inside the store (given as `Inside`), and any drawing (cli).
+What is not here: the books (they are in a server process, called over gRPC), measurements inside the store such as
+the floors of the database (they are given as `Inside`), and printing (cli).
 """

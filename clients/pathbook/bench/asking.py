@@ -1,4 +1,4 @@
-"""The phases that ask about single units: a buyer's verification, and the path in the queries room."""
+"""The phases that read single units: a buyer's verification over gRPC, and the query of a path inside the store."""
 
 import datetime
 import time
@@ -13,11 +13,11 @@ from pathbook.verify.checks import check_path, read_code
 from pathbook.verify.verdicts import Policy, Verdict
 
 POLICY: Final = Policy()
-"""What a buyer asks who asks nothing particular."""
+"""The policy of a buyer who gives no options."""
 
 
 def verify(bench: Bench) -> None:
-    """Verify the codes of units drawn from all there are, as `pathbook verify` does."""
+    """Verify the codes of random units, as `pathbook verify` does."""
     today = datetime.datetime.now(datetime.UTC).date()
     units = [bench.model.draw(bench.random) for _ in range(bench.plan.verified)]
     codes = [next(bench.client.list_codes(batch, unit, unit)).serials[0] for batch, unit in units]
@@ -30,21 +30,25 @@ def verify(bench: Bench) -> None:
         report = check_path(path, read, today, POLICY)
         waits.append(time.perf_counter() - began)
         found = (report.verdict, path.run.owner, len(path.steps) - 1)
-        wanted = (Verdict.VERIFIED, bench.model.owner(batch, unit), bench.model.hops(batch, unit))
-        if found != wanted:
-            raise MismatchError(names.VERIFY, f"unit {batch}:{unit} is {found}, by the model {wanted}")
+        expected = (Verdict.VERIFIED, bench.model.owner(batch, unit), bench.model.hops(batch, unit))
+        if found != expected:
+            raise MismatchError(
+                names.VERIFY,
+                f"verdict, owner and hops of unit {batch}:{unit} are {found}, in the model {expected}",
+            )
     bench.figures.add(names.VERIFY, "units", len(waits), sum(waits), waits)
 
 
 def paths(bench: Bench) -> None:
-    """Ask the queries, with no call between, for the paths of units that went through every tier."""
+    """Query the paths of units that went through every tier, inside the store without a call."""
     deep = list(bench.model.units(TIERS))
     units = bench.random.sample(deep, min(bench.plan.paths, len(deep)))
     found = bench.inside.paths(BOOK, units)
     for (batch, unit), (_, owner, hops) in zip(units, found, strict=True):
         if (owner, hops) != (bench.model.owner(batch, unit), TIERS):
             raise MismatchError(
-                names.PATH, f"unit {batch}:{unit} is {owner}'s after {hops} hops by the views"
+                names.PATH,
+                f"in the views, unit {batch}:{unit} belongs to {owner} after {hops} hops, unlike in the model",
             )
     waits = [seconds for seconds, _, _ in found]
     bench.figures.add(names.PATH, "paths", len(waits), sum(waits), waits)

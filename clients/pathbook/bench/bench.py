@@ -1,4 +1,4 @@
-"""What every phase of a bench has at hand: the server, the load, the model, and the figures so far."""
+"""The state that all phases of a bench share: the server, the load, the model, and the figures so far."""
 
 import contextlib
 import datetime
@@ -19,92 +19,92 @@ from pathbook.client import Client
 from pathbook.v1.values_pb2 import PARTY_KIND_AGENT, PARTY_KIND_BRAND
 
 BOOK: Final = "bench"
-"""The book that is recorded."""
+"""The name of the book that is recorded."""
 
 GTIN: Final = "06901234500011"
-"""The product that is moved about."""
+"""The product whose units are moved."""
 
 SEED: Final = 20_260_101
-"""What is drawn is the same on every machine."""
+"""The seed of all random choices, so that they are the same on every machine."""
 
 VIEWS_POLL_INTERVAL_S: Final = 0.02
-"""How often the server is asked whether the views know what was recorded."""
+"""How often the bench asks the server for the position of the views."""
 
 VIEWS_TIMEOUT_S: Final = 600.0
-"""How long they may take."""
+"""How long the views may take to reach the head."""
 
 Progress = Callable[[str], Callable[[int, int | None], None]]
-"""Given what is being done, returns what is told how much of it is done, and of how much."""
+"""A function that takes the name of a task and returns a callback for its progress: (done, total or None)."""
 
 TimedPath = tuple[float, str, int]
-"""A path that was asked for: how many seconds that took, who owns the unit at its end, and after how many hops."""
+"""The result of a query for a path: the seconds it took, the owner at its end, and the number of hops."""
 
 
 class Inside(Protocol):
-    """What is measured inside the store, where no client reaches."""
+    """Measurements inside the store, which a client cannot make."""
 
     @property
     def kind(self) -> str:
-        """What sort of database it is, such as SQLite."""
+        """The kind of database, such as SQLite."""
 
     @property
     def floors(self) -> Sequence[str]:
-        """The ways in which the bare database is given rows, that which every driver has first."""
+        """The ways to write rows to the bare database. The first is the one that every driver has."""
 
     def floor(self, way: str, book: str, rows: int, group: int) -> list[float]:
-        """Write rows that hold the events of a book, in groups of so many; return the seconds of each group."""
+        """Write rows that hold the events of a book, in groups of this size; return the seconds of each group."""
 
     def paths(self, book: str, units: Sequence[tuple[int, int]]) -> list[TimedPath]:
-        """Ask the queries for the paths of units (batch, number); in this order."""
+        """Query the paths of units (batch, number), in this order."""
 
     def sizes(self) -> tuple[int, int]:
-        """Return how many bytes the log takes on the disk, and how many the views."""
+        """Return how many bytes the log takes on the disk, and how many the views take."""
 
     def rebuild(self, progress: Callable[[int, int], None]) -> int:
-        """Make all views anew, with no server running; return from how many events."""
+        """Rebuild all views while no server runs; return from how many events."""
 
 
 class Bench:
-    """One bench. ``start`` it, and ``close`` it."""
+    """One run of the bench. ``start`` it, and ``close`` it at the end."""
 
     def __init__(self, plan: Plan, books: Path, database: str, inside: Inside, progress: Progress) -> None:
-        """Measure servers on a directory of books, which are in a database if one is named (else "")."""
+        """Prepare to measure servers on a directory of books. The books are in the database, if one is named."""
         self.plan, self.inside, self.progress = plan, inside, progress
         self.model = Model(parties())
-        self.random = Random(SEED)  # noqa: S311 - the same goods every time, no secrets
+        self.random = Random(SEED)  # noqa: S311 - the choices must repeat, and are no secrets
         self.load_before = os.getloadavg()[0]
         self.figures = Figures()
         self.usage = Usage()
         self.load = Load()
         self.head = 0
-        self.recorded_by: dict[int, str] = {}
+        self.phase_of_batch: dict[int, str] = {}
         self.events = self.log_bytes = self.views_bytes = 0
         self.memory: dict[str, dict[str, int]] = {}
         self.start_seconds: list[float] = []
         self.phase, self._since = "start", time.perf_counter()
-        self.took: dict[str, float] = {}
+        self.phase_seconds: dict[str, float] = {}
         self._books, self._database = books, database
         self._open = contextlib.ExitStack()
         self._open.callback(self.load.close)
 
-    def doing(self, phase: str, turn: int, turns: int) -> None:
-        """Note which phase takes its turn: 0 is the first."""
+    def begin_phase(self, phase: str, turn: int, turns: int) -> None:
+        """Note that a phase begins its turn; the first turn is 0."""
         now = time.perf_counter()
-        self.took[self.phase] = self.took.get(self.phase, 0.0) + now - self._since
+        self.phase_seconds[self.phase] = self.phase_seconds.get(self.phase, 0.0) + now - self._since
         self.phase, self._since = phase, now
         self.progress(phase)(turn + 1, turns)
 
     def start(self) -> None:
-        """Start an echo and a server, and begin a book with everybody in it."""
+        """Start an echo and a server, and begin a book with all parties."""
         self.echo = self._open.enter_context(Listener(ECHO, self._log("echo")))
         self.start_server()
         self._register()
 
     def start_server(self) -> float:
-        """Start a server on the books as they are, and a follower; return the seconds until the first answer."""
+        """Start a server and a follower on the books; return the seconds until the server's first answer."""
         began = time.perf_counter()
         books = ["--data", str(self._books)]
-        # in the environment nobody else on the machine reads its password
+        # other users of the machine cannot read the environment, which may hold a password
         environment = {"PATHBOOK_DATABASE": self._database}
         serve = [*PATHBOOK, "serve", *books, "--listen", "127.0.0.1:0", "--no-follow"]
         self.server = self._open.enter_context(Listener(serve, self._log("server"), environment))
@@ -112,14 +112,14 @@ class Bench:
         if self.head:
             self.client.get_head()
         seconds = time.perf_counter() - began
-        follow = [*PATHBOOK, "follow", *books]
+        follow = [*PATHBOOK, "views", "follow", *books]
         self.follower = self._open.enter_context(Process(follow, self._log("follower"), environment))
         return seconds
 
     def stop_server(self) -> None:
-        """Stop the server and the follower, which finish what they are doing."""
+        """Stop the server and the follower. They finish open calls and transactions first."""
         self.client.close()
-        self.load.leave(self.server.address)
+        self.load.disconnect(self.server.address)
         self.server.stop()
         self.follower.stop()
 
@@ -129,29 +129,35 @@ class Bench:
 
     @property
     def processes(self) -> dict[str, Process]:
-        """What is measured, by what it is called."""
+        """The measured processes, by name."""
         return {"server": self.server, "follower": self.follower}
 
     def commission(self, goods: Goods, phase: str) -> None:
-        """Make a batch of goods, in the book and in the model, for a phase that then moves them."""
-        self.recorded_by[goods.batch] = phase
+        """Commission the batch of goods that a phase will move, in the book and in the model."""
+        self.phase_of_batch[goods.batch] = phase
         made = self.client.commission_batch(
             GTIN, brand=BRAND, lot=f"L{goods.batch}", size=goods.size, made_on=_days_ago(30)
         )
         self.model.commission(goods.batch, goods.size)
         self.head += 1
         if (made.batch, made.receipt.position) != (goods.batch, self.head):
-            raise MismatchError(phase, f"batch {made.batch} at {made.receipt.position}, not at {self.head}")
-        self.wait_for_views()  # nobody is busy when the clock starts
+            raise MismatchError(
+                phase,
+                f"batch {made.batch} was recorded at position {made.receipt.position},"
+                f" not batch {goods.batch} at {self.head}",
+            )
+        self.wait_for_views()  # so that the follower is idle when the clock starts
 
     def wait_for_views(self) -> float:
-        """Wait until the views know all that was recorded; return the moment (time.perf_counter)."""
+        """Wait until the views have reached the head; return the time of that (time.perf_counter)."""
         until = time.monotonic() + VIEWS_TIMEOUT_S
         while (head := self.client.get_head()).views_position < head.position:
             self.follower.require_running()
             if time.monotonic() > until:
                 raise MismatchError(
-                    "views", f"they stand at {head.views_position} of {head.position}, and wait"
+                    "views",
+                    f"they reached only position {head.views_position} of {head.position}"
+                    f" in {VIEWS_TIMEOUT_S:.0f} s",
                 )
             time.sleep(VIEWS_POLL_INTERVAL_S)
         return time.perf_counter()

@@ -1,4 +1,4 @@
-"""What a phase came to, held against the model: raises MismatchError, which names the phase, where they differ."""
+"""Checks that compare the results of a phase with the model. They raise MismatchError, which names the phase."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -18,69 +18,76 @@ def receipts_of_calls(_phase: str, answers: Sequence[bytes]) -> list[Receipt]:
 
 
 def receipts_of_batches(phase: str, answers: Sequence[bytes]) -> list[Receipt]:
-    """Return the receipts of batches, as they came."""
+    """Return the receipts of batches, in the order of the answers."""
     results = [item for answer in answers for item in RecordTransfersResponse.FromString(answer).results]
     for result in results:
         if not result.HasField("receipt"):
             raise MismatchError(
-                phase, f"a transfer was refused that the model allows: {result.refusal.message}"
+                phase, f"the server refused a transfer that the model allows: {result.refusal.message}"
             )
     return [result.receipt for result in results]
 
 
 def recorded(phase: str, model: Model, moves: Sequence[Move], receipts: Sequence[Receipt], head: int) -> int:
-    """Hold receipts against what was asked, and do the same in the model; return the head as it is now."""
-    wanted = range(head + 1, head + 1 + len(moves))
+    """Check the receipts of moves, and make the moves in the model; return the new head."""
+    expected = range(head + 1, head + 1 + len(moves))
     found = [receipt.position for receipt in receipts]
-    if found != list(wanted):
+    if found != list(expected):
         raise MismatchError(
-            phase, f"positions {found[:1]} .. {found[-1:]} are not all of {wanted[0]} .. {wanted[-1]}"
+            phase,
+            f"the receipts have positions {found[:1]} .. {found[-1:]},"
+            f" which are not all positions {expected[0]} .. {expected[-1]} in order",
         )
     if any(receipt.duplicate for receipt in receipts):
-        raise MismatchError(phase, "a transfer that is new was answered as a duplicate")
+        raise MismatchError(phase, "the server answered a new transfer as a duplicate")
     for move in moves:
         try:
             model.move(move)
         except ValueError as error:
             raise MismatchError(
-                phase, f"a transfer was recorded that the model does not allow: {error}"
+                phase, f"the server recorded a transfer that the model does not allow: {error}"
             ) from error
-    return wanted[-1]
+    return expected[-1]
 
 
-def stock(model: Model, client: Client, head: int, recorded_by: Mapping[int, str]) -> None:
-    """Hold what the views say that everybody has against the model; batches tell which phase it was."""
+def stock(model: Model, client: Client, head: int, phase_of_batch: Mapping[int, str]) -> None:
+    """Compare the stock of all parties with the model. A mismatch names the phase that moved the batch."""
     position = client.get_head().position
     if position != head:
         raise MismatchError(
-            recorded_by[max(recorded_by)], f"the book ends at {position}, the model at {head}"
+            phase_of_batch[max(phase_of_batch)],
+            f"the book ends at position {position}, the model at {head}",
         )
     for party in parties():
         lines = {line.batch.batch: line for line in client.list_stock(party, at_least_position=head)}
         owned = model.stock(party)
         for batch in sorted(lines.keys() | owned.keys()):
             line = lines.get(batch, Stock())
-            found, wanted = (line.owned, line.in_custody, line.reserved), owned.get(batch, 0)
-            if found != (wanted, wanted, 0):
-                told = f"{party} owns, holds and has reserved {found} of batch {batch}, by the model {wanted}"
-                raise MismatchError(recorded_by[batch], told)
+            found, units = (line.owned, line.in_custody, line.reserved), owned.get(batch, 0)
+            if found != (units, units, 0):
+                raise MismatchError(
+                    phase_of_batch[batch],
+                    f"of batch {batch}, {party} owns, holds and has reserved {found} units,"
+                    f" in the model {(units, units, 0)}",
+                )
 
 
 def stream(phase: str, model: Model, events: Iterable[bytes], head: int) -> None:
-    """Replay the bytes of all events on a model of their own, and hold what comes of it against the model."""
+    """Replay the bytes of all events on a second model, and compare its stock with the model."""
     replayed = Model(parties())
     count = 0
     for count, data in enumerate(events, 1):
         try:
-            replayed.happened(Event.FromString(data))
+            replayed.apply(Event.FromString(data))
         except (ValueError, KeyError) as error:
             raise MismatchError(
                 phase, f"the event at position {count} cannot have happened: {error}"
             ) from error
     if count != head:
-        raise MismatchError(phase, f"{count} events, not {head}")
+        raise MismatchError(phase, f"the book has {count} events, the model {head}")
     for party in parties():
         if replayed.stock(party) != model.stock(party):
             raise MismatchError(
-                phase, f"{party} owns {replayed.stock(party)} by the events, not {model.stock(party)}"
+                phase,
+                f"by the events, {party} owns {replayed.stock(party)}, in the model {model.stock(party)}",
             )

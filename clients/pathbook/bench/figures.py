@@ -1,4 +1,4 @@
-"""What was measured: rates round by round, how long single answers took, and one figure beside another."""
+"""The figures: rates of each round, times of single answers, and ratios of one figure to another."""
 
 import itertools
 import statistics
@@ -9,14 +9,14 @@ import msgspec
 
 
 class Figure(msgspec.Struct):
-    """One phase: so many a second in each of its rounds, and how long its answers took, all rounds together.
+    """The figures of one phase.
 
     Attributes:
-        name: what a person reads; no two phases have the same.
-        counted: what there are so many of, such as events.
-        rates: so many a second, one for each round.
-        waits: of each round seconds, one for each answer waited for.
-        views_rates: as rates, until the views knew them too; empty where nothing was written.
+        name: the unique name of the phase, as printed.
+        counted: what is counted, such as events.
+        rates: the count per second, one for each round.
+        waits: for each round, the seconds until each answer.
+        views_rates: as rates, but until the views included the events too; empty if the phase wrote nothing.
     """
 
     name: str
@@ -27,26 +27,26 @@ class Figure(msgspec.Struct):
 
     @property
     def rate(self) -> float:
-        """The median of the rounds."""
+        """The median rate of the rounds."""
         return statistics.median(self.rates)
 
     @property
     def views_rate(self) -> float | None:
-        """The median of the rounds, if any of them wrote."""
+        """The median rate of the rounds until the views included the events; None if the phase wrote nothing."""
         return statistics.median(self.views_rates) if self.views_rates else None
 
     def wait(self, percent: int) -> float | None:
-        """How many seconds so many of a hundred answers took at the most; None where none was waited for."""
+        """Return this percentile of the seconds until an answer, over all rounds; None if there were no answers."""
         waits = sorted(itertools.chain.from_iterable(self.waits))
         return waits[min(len(waits) * percent // 100, len(waits) - 1)] if waits else None
 
     def medians(self) -> list[float]:
-        """Return how many seconds half of the answers took at the most, round by round."""
+        """Return the median of the seconds until an answer, for each round."""
         return [statistics.median(waits) for waits in self.waits if waits]
 
 
 class Spread(NamedTuple):
-    """The median of some rounds, and between what they lay."""
+    """The median of some rounds, with the least and the greatest of them."""
 
     median: float
     least: float
@@ -54,7 +54,7 @@ class Spread(NamedTuple):
 
 
 def spread(values: Iterable[float]) -> Spread:
-    """Return the median of values, the least and the greatest."""
+    """Return the median, the least and the greatest of some values."""
     found = list(values)
     return Spread(statistics.median(found), min(found), max(found))
 
@@ -90,21 +90,25 @@ class Figures:
             figure.views_rates.append(count / views_seconds)
 
     def beside(self, name: str, floor: str) -> Spread:
-        """Return a phase's rate over another's, round by round; where rounds differ in number, over its median."""
+        """Return the ratio of a phase's rate to its floor's, for each round.
+
+        If the two phases have different numbers of rounds, divide by the median of the floor.
+        """
         rates, floors = self[name].rates, self[floor].rates
         if len(rates) == len(floors):
-            return spread(rate / below for rate, below in zip(rates, floors, strict=True))
+            return spread(rate / floor_rate for rate, floor_rate in zip(rates, floors, strict=True))
         return spread(rate / self[floor].rate for rate in rates)
 
 
 class Usage:
-    """What recording in batches used of processors, all rounds together, in seconds.
+    """The CPU time that recording in batches took, over all rounds.
 
     Attributes:
-        events: how many were recorded.
+        events: how many events were recorded.
         seconds: how long that took.
-        load: seconds of a processor that the load used.
-        others: the same of each process, by name, until the views knew the events; empty where nobody tells.
+        load: CPU seconds of the load.
+        others: CPU seconds of each process, by name, until the views included the events. It is empty if the
+            operating system does not report them.
     """
 
     def __init__(self) -> None:

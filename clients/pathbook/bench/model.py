@@ -1,4 +1,4 @@
-"""Who owns which unit, kept as naively as can be: one byte a unit, and nothing cleverer to go wrong."""
+"""A naive model of who owns which unit: one byte for each unit, so that there is little that can be wrong."""
 
 from collections.abc import Iterator, Sequence
 from random import Random
@@ -7,14 +7,15 @@ from typing import Final
 from pathbook.bench.moves import Move
 from pathbook.v1.events_pb2 import Event
 
-_ONE_MORE: Final = bytes(range(1, 256)) + b"\xff"
+_INCREMENT: Final = bytes(range(1, 256)) + b"\xff"
+"""A table for ``translate`` that adds one to each byte, up to 255."""
 
 
 class MismatchError(Exception):
-    """What a phase came to is not what the model says; then no figure of the bench is worth anything."""
+    """The result of a phase differs from the model, so the figures of the bench are worth nothing."""
 
-    def __init__(self, phase: str, found: str) -> None:
-        super().__init__(f"{phase}: {found}")
+    def __init__(self, phase: str, difference: str) -> None:
+        super().__init__(f"{phase}: {difference}")
         self.phase = phase
 
 
@@ -22,7 +23,7 @@ class Model:
     """The owner of every unit, and how many hops it has made."""
 
     def __init__(self, parties: Sequence[str]) -> None:
-        """Know everybody, of whom the first owns whatever is made."""
+        """Take the parties. The first one owns all new batches."""
         self.parties = parties
         self._numbers = {party: number for number, party in enumerate(parties)}
         self._owners: dict[int, bytearray] = {}
@@ -30,25 +31,25 @@ class Model:
 
     @property
     def next_batch(self) -> int:
-        """The number that the next batch gets."""
+        """The number of the next batch."""
         return len(self._owners) + 1
 
     def commission(self, batch: int, size: int) -> None:
-        """Make a batch of so many units."""
+        """Make a batch of this many units."""
         self._owners[batch], self._hops[batch] = bytearray(size), bytearray(size)
 
     def move(self, move: Move) -> None:
-        """Move title. Raises ValueError where the giver does not own all of the units."""
+        """Move title. Raises ValueError if the giver does not own all of the units."""
         giver, receiver = self._numbers[move.giver], self._numbers[move.receiver]
         for batch, first, last in move.ranges:
             owners, hops, units = self._owners[batch], self._hops[batch], slice(first, last + 1)
             if owners[units].count(giver) != last - first + 1:
                 raise ValueError(f"{move.giver} does not own all of {batch}:{first}-{last}")
             owners[units] = bytes([receiver]) * (last - first + 1)
-            hops[units] = hops[units].translate(_ONE_MORE)
+            hops[units] = hops[units].translate(_INCREMENT)
 
-    def happened(self, event: Event) -> None:
-        """Do what an event of a bench's book says. Raises ValueError for one that none of them can hold."""
+    def apply(self, event: Event) -> None:
+        """Apply an event of the bench's book. Raises ValueError for an event that the bench does not cause."""
         match event.WhichOneof("kind"):
             case "batch_commissioned":
                 self.commission(event.batch_commissioned.batch, event.batch_commissioned.size)
@@ -59,16 +60,16 @@ class Model:
             case "party_registered" | "party_authorized" | "product_registered":
                 pass
             case other:
-                raise ValueError(f"nobody asked for an event of kind {other}")
+                raise ValueError(f"the bench causes no event of kind {other}")
 
     def stock(self, party: str) -> dict[int, int]:
-        """Return how many units of each batch a party owns, without batches of which it owns none."""
+        """Return how many units a party owns, by batch. Batches of which it owns none are left out."""
         number = self._numbers[party]
         owned = {batch: owners.count(number) for batch, owners in self._owners.items()}
         return {batch: units for batch, units in owned.items() if units}
 
     def owner(self, batch: int, unit: int) -> str:
-        """Return who owns a unit."""
+        """Return the owner of a unit."""
         return self.parties[self._owners[batch][unit]]
 
     def hops(self, batch: int, unit: int) -> int:
@@ -76,14 +77,14 @@ class Model:
         return self._hops[batch][unit]
 
     def draw(self, random: Random) -> tuple[int, int]:
-        """Return (batch, number) of any unit; each batch is as likely as another."""
+        """Return (batch, number) of a random unit. All batches are equally likely."""
         batch = random.randint(1, len(self._owners))
         return batch, random.randrange(len(self._owners[batch]))
 
     def units(self, hops: int) -> Iterator[tuple[int, int]]:
-        """Yield (batch, number) of each unit that has made so many hops."""
-        for batch, made in self._hops.items():
-            found = made.find(hops)
-            while found >= 0:
-                yield batch, found
-                found = made.find(hops, found + 1)
+        """Yield (batch, number) of each unit that has made this many hops."""
+        for batch, hops_of_units in self._hops.items():
+            unit = hops_of_units.find(hops)
+            while unit >= 0:
+                yield batch, unit
+                unit = hops_of_units.find(hops, unit + 1)

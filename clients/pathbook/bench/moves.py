@@ -1,4 +1,4 @@
-"""What is recorded: goods that go down tiers of agents, drawn at random, and written as requests beforehand."""
+"""The transfers that are recorded: random goods go down tiers of agents. Their requests are serialized beforehand."""
 
 import uuid
 from collections.abc import Iterator, Sequence
@@ -9,20 +9,20 @@ from pathbook.client import Range, money, select
 from pathbook.v1.transfers_pb2 import RecordTransferRequest, RecordTransfersEntry, RecordTransfersRequest
 
 BRAND: Final = "brand"
-"""Whose goods they are."""
+"""The brand that makes all goods."""
 
 TIERS: Final = 5
-"""How many tiers of agents there are below the brand: a path has as many hops at the most."""
+"""How many tiers of agents there are below the brand. A path has at most this many hops."""
 
 AGENTS_OF_A_TIER: Final = 4
-"""How many agents a tier has, any of which may be the next hand."""
+"""How many agents a tier has. Any of them may be the next receiver."""
 
 SCATTERED_RANGES: Final = 10
-"""How many ranges a scattered transfer names, where it moves so many units."""
+"""How many ranges a scattered transfer names, if it moves at least this many units."""
 
 CURRENCY: Final = "CNY"
 FIRST_PRICE_MINOR: Final = 15_000
-"""What the first tier pays for a unit; each further one pays PRICE_STEP_MINOR more."""
+"""The price that the first tier pays for a unit. Each further tier pays PRICE_STEP_MINOR more."""
 
 PRICE_STEP_MINOR: Final = 3_000
 
@@ -35,7 +35,7 @@ class Shape(NamedTuple):
 
 
 class Move(NamedTuple):
-    """A transfer to be recorded: units of one batch, from one owner to another."""
+    """A transfer to record: units of one batch, from one owner to another."""
 
     giver: str
     receiver: str
@@ -44,7 +44,7 @@ class Move(NamedTuple):
 
 
 class Goods(NamedTuple):
-    """A batch to be commissioned, by the number it will have, and what then happens to its units, in order."""
+    """A batch to commission, with the number it will get, and the moves of its units in order."""
 
     batch: int
     size: int
@@ -57,27 +57,28 @@ def agents(tier: int) -> list[str]:
 
 
 def parties() -> list[str]:
-    """Return everybody, the brand first."""
+    """Return all parties, the brand first."""
     return [BRAND, *(agent for tier in range(1, TIERS + 1) for agent in agents(tier))]
 
 
 def draw(random: Random, batch: int, shape: Shape, transfers: int, hops: int = TIERS) -> Goods:
-    """Return goods in pieces of a shape; each goes down 1 .. ``hops`` tiers, so many transfers in all.
+    """Return random goods with this many transfers in all.
 
-    All pieces make their first hop, in an order drawn for it, then those that go on their second, and so on.
-    With one hop no transfer rests on another, and they may be recorded in any order.
+    The goods are pieces of one shape, and each piece goes down 1 to ``hops`` tiers. All pieces make their first hop,
+    in random order. Then the pieces that go further make their second hop, and so on. With one hop, no transfer
+    depends on another, and they may be recorded in any order.
     """
     depths: list[int] = []
-    left = transfers
-    while left:
-        depths.append(min(left, random.randint(1, hops)))
-        left -= depths[-1]
+    remaining = transfers
+    while remaining:
+        depths.append(min(remaining, random.randint(1, hops)))
+        remaining -= depths[-1]
     holders = [BRAND] * len(depths)
     moves: list[Move] = []
     for tier in range(1, hops + 1):
-        going = [piece for piece, depth in enumerate(depths) if depth >= tier]
-        random.shuffle(going)
-        for piece in going:
+        moving = [piece for piece, depth in enumerate(depths) if depth >= tier]
+        random.shuffle(moving)
+        for piece in moving:
             giver, holders[piece] = holders[piece], random.choice(agents(tier))
             ranges = _ranges(batch, shape, piece, len(depths))
             price_minor = FIRST_PRICE_MINOR + (tier - 1) * PRICE_STEP_MINOR
@@ -86,7 +87,7 @@ def draw(random: Random, batch: int, shape: Shape, transfers: int, hops: int = T
 
 
 def _ranges(batch: int, shape: Shape, piece: int, pieces: int) -> tuple[Range, ...]:
-    """Return the units of a piece: side by side, or one part in each of several stretches of the batch."""
+    """Return the units of a piece: in one range, or in one range of each of several sections of the batch."""
     parts = min(shape.units, SCATTERED_RANGES) if shape.scattered else 1
     length = shape.units // parts
     firsts = [(part * pieces + piece) * length for part in range(parts)]
@@ -99,7 +100,7 @@ def single(book: str, moves: Sequence[Move], random: Random) -> list[bytes]:
 
 
 def batched(book: str, moves: Sequence[Move], entries: int, random: Random) -> list[bytes]:
-    """Return requests for batches of so many moves."""
+    """Return requests for batches of ``entries`` moves each."""
     return [
         RecordTransfersRequest(
             book=book, entries=[RecordTransfersEntry(transfer=_request(move, random)) for move in part]
@@ -116,7 +117,9 @@ def _parts(moves: Sequence[Move], entries: int) -> Iterator[Sequence[Move]]:
 def _request(move: Move, random: Random, book: str = "") -> RecordTransferRequest:
     return RecordTransferRequest(
         book=book,
-        request_id=str(uuid.UUID(int=random.getrandbits(128), version=4)),  # as long as the client's own
+        request_id=str(
+            uuid.UUID(int=random.getrandbits(128), version=4)
+        ),  # as long as the ids that the client makes
         giver=move.giver,
         receiver=move.receiver,
         units=select(ranges=move.ranges),

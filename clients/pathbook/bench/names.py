@@ -1,4 +1,4 @@
-"""What each phase is called, in figures, in ratios and where one of them is wrong."""
+"""The names of the phases, in figures, in ratios and in mismatches."""
 
 from typing import Final
 
@@ -6,34 +6,34 @@ from pathbook.bench.moves import Shape
 from pathbook.bench.plan import MOST_ENTRIES, SUBSCRIBERS, USUAL_UNITS
 
 READ: Final = "read"
-FOLLOW: Final = f"subscribe, {SUBSCRIBERS} followers"
+FOLLOW: Final = f"subscribe, {SUBSCRIBERS} subscribers"
 VERIFY: Final = "verify a code"
-PATH: Final = "path of 5 hops, in the queries"
+PATH: Final = "path of 5 hops, inside the store"
 REBUILD: Final = "rebuild of all views"
 
 
 def echo(in_flight: int) -> str:
-    """Name the bare calls, so many at once."""
+    """Name the phase of bare calls, with this many at once."""
     return f"echo, {in_flight} in flight"
 
 
 def floor(kind: str, way: str) -> str:
-    """Name the bare database, given rows in a way."""
+    """Name the phase of the bare database, by the way its rows are written."""
     return f"raw {kind}, {way}"
 
 
 def commits(kind: str) -> str:
-    """Name the bare database, given one row a commit: what a single answer waits for at least."""
+    """Name the phase of the bare database with one row a commit. A single answer waits at least for a commit."""
     return f"raw {kind}, a row a commit"
 
 
 def call(in_flight: int) -> str:
-    """Name transfers recorded one a call, so many calls at once."""
+    """Name the phase that records one transfer a call, with this many calls at once."""
     return f"record, {in_flight} in flight"
 
 
 def shape(entries: int, shape: Shape) -> str:
-    """Name transfers of a shape, recorded so many a batch, beside those of other shapes."""
+    """Name the phase that records transfers of a shape, this many a batch, to compare shapes."""
     return f"shapes, {_batches(entries, shape)}"
 
 
@@ -43,7 +43,7 @@ def _batches(entries: int, shape: Shape) -> str:
 
 
 RECORD: Final = f"record, {_batches(MOST_ENTRIES, Shape(USUAL_UNITS))}"
-"""What is recorded beside the floors."""
+"""The phase that records beside the floors."""
 
 RECORD_AGAIN: Final = f"{RECORD}, after a rebuild"
-"""The same, beside the rebuilding."""
+"""The phase that records the same beside the rebuild."""

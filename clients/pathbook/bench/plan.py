@@ -1,11 +1,11 @@
-"""How much is measured: enough for figures to stand on, or only enough to see that every phase works."""
+"""How much a bench measures: enough for reliable figures, or only enough to run every phase and check."""
 
 from typing import Final
 
 import msgspec
 
 IN_FLIGHT: Final = (1, 32, 256)
-"""How many calls are under way at once: a person, a service, a busy one."""
+"""How many calls are open at once: as by a person, by a service, and by a busy service."""
 
 ENTRIES: Final = (1, 10, 500)
 """How many transfers a batch holds."""
@@ -14,31 +14,31 @@ UNITS: Final = (1, 10, 100, 10_000)
 """How many units a transfer moves."""
 
 MOST_ENTRIES: Final = ENTRIES[-1]
-"""What a batch holds wherever nothing else is said."""
+"""How many transfers a batch holds by default."""
 
 USUAL_UNITS: Final = 10
-"""How many units a transfer moves wherever nothing else is said."""
+"""How many units a transfer moves by default."""
 
 COMMITS: Final = 100
-"""How many rows a round gives the bare database one a commit."""
+"""How many rows a round writes to the bare database with one row a commit."""
 
 SUBSCRIBERS: Final = 20
-"""How many follow the book at once."""
+"""How many subscribers read the book at once."""
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """How often and how much.
+    """How often the phases run, and how much each does.
 
     Attributes:
         rounds: how often each phase takes its turn; a figure is the median of its rounds.
-        calls: how many calls a round makes with each of IN_FLIGHT under way.
+        calls: how many calls a round makes for each number of IN_FLIGHT.
         transfers: how many transfers a round records in batches of MOST_ENTRIES.
-        floor_rows: how many rows the bare database is given before a round's transfers, and again after them.
+        floor_rows: how many rows the bare database writes before a round's transfers, and again after them.
         shape_rounds: how often transfers of each shape take their turn.
-        shape_transfers: how many transfers a round records of each of ENTRIES.
+        shape_transfers: how many transfers a round records for each number of ENTRIES.
         verified: how many units a round verifies.
-        paths: how many paths a round asks the queries for.
-        rebuilds: how often the views are made anew.
+        paths: how many paths a round queries.
+        rebuilds: how often the views are rebuilt.
     """
 
     rounds: int
@@ -63,7 +63,7 @@ FULL: Final = Plan(
     paths=400,
     rebuilds=3,
 )
-"""Some minutes: what a figure needs that one compares with another machine's."""
+"""Takes some minutes: the figures can be compared with those of another machine."""
 
 QUICK: Final = Plan(
     rounds=2,
@@ -76,4 +76,4 @@ QUICK: Final = Plan(
     paths=50,
     rebuilds=1,
 )
-"""Some seconds: every phase and every check, and figures that only say of which order they are."""
+"""Takes some seconds: it runs every phase and every check, but the figures show only the order of magnitude."""

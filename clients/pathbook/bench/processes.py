@@ -1,4 +1,4 @@
-"""The processes that are measured: started, asked what they cost, and ended."""
+"""The measured processes: starts them, reads their CPU time and memory, and ends them."""
 
 import os
 import subprocess
@@ -10,35 +10,34 @@ from types import TracebackType
 from typing import Final, Self
 
 START_TIMEOUT_S: Final = 60.0
-"""How long a process may take until it listens, on a machine that is busy."""
+"""How long a process may take until it listens, even on a busy machine."""
 
 STOP_TIMEOUT_S: Final = 60.0
-"""How long it may take to end, once it was told."""
+"""How long a process may take to end after it is told to."""
 
 LOG_LINES: Final = 5
-"""How many of the last lines of its log are repeated of a process that has ended."""
+"""How many of the last lines of its log are shown, if a process has ended."""
 
 PROCESSES: Final = Path("/proc")
-"""Where Linux tells what processes cost; elsewhere nobody tells (proc(5))."""
+"""Where Linux reports the CPU time and memory of processes (proc(5)). Other systems have no such directory."""
 
 PATHBOOK: Final = ("-c", "from pathbook.cli.main import main; main()")
-"""How this Python runs the command line."""
+"""The arguments with which Python runs the command line."""
 
 ECHO: Final = ("-m", "pathbook.bench.echo")
-"""How it runs the echo."""
-
+"""The arguments with which Python runs the echo."""
 
 NOTHING: Final[Mapping[str, str]] = {}
 
 
 class Process:
-    """A process of this Python, whose log is kept in a file."""
+    """A process of this Python. Its log goes to a file."""
 
     def __init__(self, arguments: Sequence[str], log: Path, environment: Mapping[str, str] = NOTHING) -> None:
-        """Start it."""
+        """Start the process."""
         self._log = log
         with log.open("a") as file:
-            self._process = subprocess.Popen(  # noqa: S603 - this very Python, with arguments of our own
+            self._process = subprocess.Popen(  # noqa: S603 - the program is this Python, and the arguments are ours
                 [sys.executable, *arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -48,17 +47,17 @@ class Process:
             )
 
     def __enter__(self) -> Self:
-        """Begin to use it."""
+        """Return the process itself."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End it."""
+        """End the process."""
         self.stop()
 
     def stop(self) -> None:
-        """Tell it to end, and wait until it has."""
+        """Terminate the process, and wait for its end. Kill it if it does not end in time."""
         self._process.terminate()
         try:
             self._process.communicate(timeout=STOP_TIMEOUT_S)
@@ -67,22 +66,22 @@ class Process:
             self._process.communicate()
 
     def require_running(self) -> None:
-        """Raise OSError with the end of its log, if it has ended."""
+        """Raise OSError with the end of the log, if the process has ended."""
         if self._process.poll() is not None:
             end = "\n".join(self._log.read_text("utf-8").splitlines()[-LOG_LINES:])
-            raise OSError(f"A process that is to be measured has ended. The end of its log:\n{end}")
+            raise OSError(f"A measured process has ended too early. The end of its log:\n{end}")
 
     def memory(self) -> dict[str, int]:
-        """Return resident bytes: "VmRSS" now, "VmHWM" at the most so far. Empty where nobody tells."""
+        """Return resident bytes: "VmRSS" now, "VmHWM" at the most so far. Empty if the system does not report them."""
         try:
             lines = (PROCESSES / str(self._process.pid) / "status").read_text("ascii").splitlines()
         except OSError:
             return {}
-        told = {name: rest.split() for name, _, rest in (line.partition(":") for line in lines)}
-        return {name: int(told[name][0]) * 1024 for name in ("VmRSS", "VmHWM") if name in told}
+        fields = {name: rest.split() for name, _, rest in (line.partition(":") for line in lines)}
+        return {name: int(fields[name][0]) * 1024 for name in ("VmRSS", "VmHWM") if name in fields}
 
     def cpu_seconds(self) -> float | None:
-        """Return how many seconds of a processor it has used so far. None where nobody tells."""
+        """Return the CPU seconds of the process so far, or None if the system does not report them."""
         try:
             stat = (PROCESSES / str(self._process.pid) / "stat").read_text("utf-8")
         except OSError:
@@ -92,35 +91,35 @@ class Process:
 
 
 class Listener(Process):
-    """A process that says on its first line of output where it listens."""
+    """A process whose first line of output ends with the address it listens on."""
 
     def __init__(self, arguments: Sequence[str], log: Path, environment: Mapping[str, str] = NOTHING) -> None:
-        """Start it, and wait until it listens.
+        """Start the process, and wait until it listens.
 
         Raises:
-            OSError: it ended instead, or was ended because it took too long.
+            OSError: it ended before it listened, or was killed because it took too long.
         """
         super().__init__(arguments, log, environment)
         try:
-            self.address = self._said()
+            self.address = self._read_address()
         except BaseException:
             self.stop()
             raise
 
-    def _said(self) -> str:
+    def _read_address(self) -> str:
         assert self._process.stdout is not None
-        impatient = threading.Timer(START_TIMEOUT_S, self._process.kill)
-        impatient.start()
+        watchdog = threading.Timer(START_TIMEOUT_S, self._process.kill)
+        watchdog.start()
         try:
-            said = self._process.stdout.readline().split()
+            words = self._process.stdout.readline().split()
         finally:
-            impatient.cancel()
-        if not said:
+            watchdog.cancel()
+        if not words:
             self._process.wait(STOP_TIMEOUT_S)
             self.require_running()
-        return said[-1]
+        return words[-1]
 
 
 def _inherited() -> dict[str, str]:
-    """Return the environment without what it says of books: those are nobody's business here."""
+    """Return the environment without Pathbook's variables: they name the user's books, which a bench must not touch."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PATHBOOK_")}

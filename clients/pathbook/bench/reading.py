@@ -1,4 +1,4 @@
-"""The phases that read the log: all of it at once, and as it grows, by many at a time."""
+"""The phases that read the log: as a whole, and by many subscribers while it grows."""
 
 import hashlib
 import time
@@ -7,7 +7,7 @@ from typing import Final
 
 from pathbook.bench import checks, moves, names
 from pathbook.bench.bench import BOOK, Bench
-from pathbook.bench.load import Answered, Heard
+from pathbook.bench.load import LoadResult, Received
 from pathbook.bench.model import MismatchError
 from pathbook.bench.plan import MOST_ENTRIES, SUBSCRIBERS
 from pathbook.bench.recording import RECORD_MANY, USUAL
@@ -15,13 +15,13 @@ from pathbook.client.bulk import BATCHES_AHEAD
 from pathbook.v1.events_pb2 import SubscribeRequest
 
 NEAR_THE_BEGINNING: Final = 40
-"""After one of so many of the first events the book is read."""
+"""A read begins after a random position below this one."""
 
 SUBSCRIBE: Final = "/pathbook.v1.EventService/Subscribe"
 
 
 def read(bench: Bench) -> None:
-    """Read the book to its end, from another place near its beginning each time: nobody has these batches at hand."""
+    """Read the book to its end. It begins at a random position, so that the server has no batches in its cache."""
     after = bench.random.randrange(NEAR_THE_BEGINNING)
     began = time.perf_counter()
     responses = list(bench.client.read(after))
@@ -31,56 +31,59 @@ def read(bench: Bench) -> None:
     position = after
     for response in responses:
         if response.first_position != position + 1:
-            raise MismatchError(names.READ, f"after {position} comes {response.first_position}")
+            raise MismatchError(
+                names.READ, f"after position {position} comes position {response.first_position}"
+            )
         position += len(response.events)
     if position != bench.head:
-        raise MismatchError(names.READ, f"it ends at {position}, by the model at {bench.head}")
+        raise MismatchError(names.READ, f"the read ends at position {position}, the model at {bench.head}")
 
 
 def replay(bench: Bench) -> None:
-    """Hold what all events say against the model."""
+    """Compare all events with the model."""
     events = (event for response in bench.client.read() for event in response.events)
     checks.stream(names.READ, bench.model, events, bench.head)
 
 
 def follow(bench: Bench) -> None:
-    """Record while others follow the book, each on a connection of its own, until each has heard all."""
+    """Record while subscribers read the book, each on a connection of its own, until each has all events."""
     transfers, after = bench.plan.transfers, bench.head + 1
     goods = moves.draw(bench.random, bench.model.next_batch, USUAL, transfers)
     requests = moves.batched(BOOK, goods.moves, MOST_ENTRIES, bench.random)
     bench.commission(goods, names.FOLLOW)
-    subscribing = SubscribeRequest(book=BOOK, after_position=after).SerializeToString()
-    answered, heard = bench.load.followed(
+    subscribe = SubscribeRequest(book=BOOK, after_position=after).SerializeToString()
+    written, received = bench.load.stream_to_subscribers(
         bench.server.address,
-        (SUBSCRIBE, subscribing, SUBSCRIBERS, after + transfers),
+        (SUBSCRIBE, subscribe, SUBSCRIBERS, after + transfers),
         (RECORD_MANY, requests, BATCHES_AHEAD),
     )
-    receipts = checks.receipts_of_batches(names.FOLLOW, answered.answers)
+    receipts = checks.receipts_of_batches(names.FOLLOW, written.answers)
     bench.head = checks.recorded(names.FOLLOW, bench.model, goods.moves, receipts, bench.head)
-    _heard_all(bench, heard, after, transfers)
+    _compare_events(bench, received, after, transfers)
     bench.wait_for_views()
     through = range(after + MOST_ENTRIES, after + transfers + 1, MOST_ENTRIES)
-    waits = [wait for one in heard for wait in _waits(one, answered, through)]
-    seconds = max(one.moments[-1][0] for one in heard) - answered.sent[0]
-    bench.figures.add(names.FOLLOW, "events", transfers * len(heard), seconds, waits)
+    waits = [wait for one in received for wait in _waits(one, written, through)]
+    seconds = max(one.arrivals[-1][0] for one in received) - written.sent[0]
+    bench.figures.add(names.FOLLOW, "events", transfers * len(received), seconds, waits)
 
 
-def _heard_all(bench: Bench, heard: Sequence[Heard], after: int, transfers: int) -> None:
-    """Hold what each follower heard against what can be read."""
+def _compare_events(bench: Bench, received: Sequence[Received], after: int, transfers: int) -> None:
+    """Compare the events that each subscriber received with the events that the server returns to a read."""
     read = [event for response in bench.client.read(after, limit=transfers) for event in response.events]
-    wanted = hashlib.sha256(b"".join(read)).digest()
-    for one in heard:
-        if len(one.events) != transfers or hashlib.sha256(b"".join(one.events)).digest() != wanted:
+    expected = hashlib.sha256(b"".join(read)).digest()
+    for one in received:
+        if len(one.events) != transfers or hashlib.sha256(b"".join(one.events)).digest() != expected:
             raise MismatchError(
-                names.FOLLOW, f"a follower heard {len(one.events)} events, not the {transfers} read"
+                names.FOLLOW,
+                f"the {len(one.events)} events that a subscriber received are not the {transfers} recorded",
             )
 
 
-def _waits(heard: Heard, answered: Answered, through: Sequence[int]) -> Iterator[float]:
-    """Yield the seconds from the sending of each batch until a follower had heard the last of it."""
-    moments = iter(heard.moments)
-    moment, known = next(moments)
-    for sent, last in zip(answered.sent, through, strict=True):
-        while known < last:
-            moment, known = next(moments)
+def _waits(received: Received, written: LoadResult, through: Sequence[int]) -> Iterator[float]:
+    """Yield, for each batch of writes, the seconds from its sending until a subscriber had all its events."""
+    arrivals = iter(received.arrivals)
+    moment, position = next(arrivals)
+    for sent, last in zip(written.sent, through, strict=True):
+        while position < last:
+            moment, position = next(arrivals)
         yield moment - sent

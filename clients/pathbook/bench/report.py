@@ -1,4 +1,4 @@
-"""A bench as one object for scripts; the command line draws its tables of the same."""
+"""A bench as one JSON object for scripts. The command line prints tables of the same figures."""
 
 import os
 import platform
@@ -10,7 +10,7 @@ from pathbook.bench.targets import Judged, judged
 
 
 def as_object(bench: Bench, place: str) -> dict[str, object]:
-    """Return all that was measured: rates a second, seconds, bytes. What nobody tells is null."""
+    """Return all figures: rates a second, seconds, bytes. Null stands for a figure that the system does not report."""
     used = bench.usage
     return {
         "where": {
@@ -21,13 +21,14 @@ def as_object(bench: Bench, place: str) -> dict[str, object]:
             "load_before": bench.load_before,
         },
         "phases": [_phase(figure) for figure in bench.figures],
-        "targets": [_aim(aim) for aim in judged(bench)],
+        "targets": [_target(target) for target in judged(bench)],
         "bytes_per_event": {
             "log": bench.log_bytes / bench.events,
             "views": bench.views_bytes / bench.events,
         },
         "memory_bytes": {
-            name: {"now": told.get("VmRSS"), "most": told.get("VmHWM")} for name, told in bench.memory.items()
+            name: {"now": sizes.get("VmRSS"), "most": sizes.get("VmHWM")}
+            for name, sizes in bench.memory.items()
         },
         "server_start_seconds": statistics.median(bench.start_seconds),
         "recording": {
@@ -37,7 +38,7 @@ def as_object(bench: Bench, place: str) -> dict[str, object]:
             "load_share_of_a_core": used.load / used.seconds,
         },
         "events_checked": bench.head,
-        "took_seconds": bench.took,
+        "took_seconds": bench.phase_seconds,
     }
 
 
@@ -53,14 +54,14 @@ def _phase(figure: Figure) -> dict[str, object]:
     }
 
 
-def _aim(aim: Judged) -> dict[str, object]:
+def _target(judged_target: Judged) -> dict[str, object]:
     return {
-        "name": aim.name,
-        "unit": aim.unit.strip(),
-        "found": aim.found.median,
-        "least": aim.found.least,
-        "most": aim.found.most,
-        "target": aim.target,
-        "at_least": aim.at_least,
-        "met": aim.met,
+        "name": judged_target.name,
+        "unit": judged_target.unit.strip(),
+        "found": judged_target.found.median,
+        "least": judged_target.found.least,
+        "most": judged_target.found.most,
+        "target": judged_target.target,
+        "at_least": judged_target.at_least,
+        "met": judged_target.met,
     }

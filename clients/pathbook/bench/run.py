@@ -1,4 +1,4 @@
-"""A whole bench, in order: what has a floor in turns with it, then what reads, then what needs the server restarted."""
+"""A whole bench, in order: writes in turns with their floors, then reads, then the phases that restart the server."""
 
 from pathbook.bench import asking, checks, names, reading, rebuilding, recording
 from pathbook.bench.bench import Bench
@@ -11,50 +11,50 @@ def run(bench: Bench) -> None:
     """Measure everything, and check each phase against the model.
 
     Raises:
-        MismatchError: a phase came to something else than the model says, or the server refused what was right.
-        pathbook.client.UnreachableError: the server went away.
-        OSError: a process could not be started.
+        MismatchError: the result of a phase differs from the model, or the server refused a valid request.
+        pathbook.client.UnreachableError: the server no longer answers.
+        OSError: a process could not be started, or has ended.
     """
     try:
         bench.start()
-        _side_by_side(bench)
-        _as_it_lies(bench)
+        _measure_beside_floors(bench)
+        _measure_reads(bench)
         for turn in range(bench.plan.rebuilds):
-            bench.doing(names.REBUILD, turn, bench.plan.rebuilds)
+            bench.begin_phase(names.REBUILD, turn, bench.plan.rebuilds)
             rebuilding.rebuild(bench)
         for turn in range(bench.plan.shape_rounds):
-            bench.doing("transfers of several shapes", turn, bench.plan.shape_rounds)
+            bench.begin_phase("transfers of several shapes", turn, bench.plan.shape_rounds)
             recording.shapes(bench)
-        bench.doing("end", 0, 1)
+        bench.begin_phase("end", 0, 1)
         bench.memory = {name: process.memory() for name, process in bench.processes.items()}
     except RefusedError as error:
         raise MismatchError(bench.phase, f"the server refused what the model allows: {error}") from error
 
 
-def _side_by_side(bench: Bench) -> None:
-    """Take turns: a floor, what stands upon it, the next floor ..."""
+def _measure_beside_floors(bench: Bench) -> None:
+    """Measure in turns: a floor, the phase above it, the next floor, and so on."""
     rounds = bench.plan.rounds
     for turn in range(rounds):
         for in_flight, count in zip(IN_FLIGHT, bench.plan.calls, strict=True):
-            bench.doing(names.call(in_flight), turn, rounds)
+            bench.begin_phase(names.call(in_flight), turn, rounds)
             recording.calls(bench, in_flight, count)
-        bench.doing(names.RECORD, turn, rounds)
+        bench.begin_phase(names.RECORD, turn, rounds)
         recording.usual_beside_floors(bench)
-        bench.doing(names.READ, turn, rounds)
+        bench.begin_phase(names.READ, turn, rounds)
         reading.read(bench)
-        checks.stock(bench.model, bench.client, bench.head, bench.recorded_by)
+        checks.stock(bench.model, bench.client, bench.head, bench.phase_of_batch)
     reading.replay(bench)
 
 
-def _as_it_lies(bench: Bench) -> None:
-    """Take turns of what only asks, and of those who follow; then see what all of it takes."""
+def _measure_reads(bench: Bench) -> None:
+    """Measure subscriptions, verifications and paths in turns; then measure the size of the store."""
     rounds = bench.plan.rounds
     for turn in range(rounds):
-        bench.doing(names.FOLLOW, turn, rounds)
+        bench.begin_phase(names.FOLLOW, turn, rounds)
         reading.follow(bench)
-        bench.doing(names.VERIFY, turn, rounds)
+        bench.begin_phase(names.VERIFY, turn, rounds)
         asking.verify(bench)
-        bench.doing(names.PATH, turn, rounds)
+        bench.begin_phase(names.PATH, turn, rounds)
         asking.paths(bench)
-    checks.stock(bench.model, bench.client, bench.head, bench.recorded_by)
+    checks.stock(bench.model, bench.client, bench.head, bench.phase_of_batch)
     bench.events, (bench.log_bytes, bench.views_bytes) = bench.head, bench.inside.sizes()

@@ -1,4 +1,4 @@
-"""What is aimed at: figures beside their floors, and what each should come to."""
+"""The targets: figures beside their floors, and the value that each should reach."""
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -14,7 +14,7 @@ from pathbook.bench.plan import IN_FLIGHT, MOST_ENTRIES, UNITS, USUAL_UNITS
 POSTGRESQL: Final = "PostgreSQL"
 
 ONE: Final = IN_FLIGHT[0]
-"""A stream is one call, and so its floor is one bare call at a time."""
+"""A stream is one call, so its floor is one bare call at a time."""
 
 BUSY: Final = IN_FLIGHT[-1]
 
@@ -22,17 +22,17 @@ LARGE: Final = names.shape(MOST_ENTRIES, Shape(UNITS[-1]))
 SMALL: Final = names.shape(MOST_ENTRIES, Shape(USUAL_UNITS))
 
 LOG_BYTES: Final = 200
-"""An event on the disk, without what can be made anew."""
+"""The target for an event on the disk, without the views."""
 
 STORE_BYTES: Final = 500
-"""The same, with the views."""
+"""The target for an event on the disk, with the views."""
 
 PATH_SECONDS: Final = 100e-6
-"""The path of a unit that made five hops, half of the times at the most."""
+"""The target for the path of a unit with five hops: the median."""
 
 
 class Ratio(NamedTuple):
-    """A phase beside another, at least so many times as fast; the aim may differ by database, or be none."""
+    """The rate of a phase divided by the rate of its floor, and the target for that, or None for no target."""
 
     phase: str
     floor: str
@@ -40,14 +40,14 @@ class Ratio(NamedTuple):
 
 
 class Judged(msgspec.Struct, frozen=True):
-    """What one aim came to.
+    """A target and the figure that was measured for it.
 
     Attributes:
-        name: what a person reads.
-        unit: of what it is a number, empty for a ratio.
-        found: the median of the rounds, and between what they lay.
-        target: what it should come to; None where nothing is aimed at.
-        at_least: whether it should be as much at least, or at the most.
+        name: the name of the figure, as printed.
+        unit: the unit of the figure, empty for a ratio.
+        found: the median, the least and the greatest of the rounds.
+        target: the value to reach; None if there is no target.
+        at_least: whether the figure should be at least the target, or at most.
     """
 
     name: str
@@ -58,14 +58,14 @@ class Judged(msgspec.Struct, frozen=True):
 
     @property
     def met(self) -> bool | None:
-        """Whether it came to that; None where nothing is aimed at."""
+        """Whether the figure meets the target; None if there is no target."""
         if self.target is None:
             return None
         return self.found.median >= self.target if self.at_least else self.found.median <= self.target
 
 
 def judged(bench: Bench) -> list[Judged]:
-    """Hold what was measured against what was aimed at."""
+    """Compare the figures with their targets."""
     figures, found = bench.figures, []
     for ratio in _ratios(bench.inside.kind, bench.inside.floors):
         name = f"{ratio.phase} / {ratio.floor}"
@@ -84,7 +84,7 @@ def judged(bench: Bench) -> list[Judged]:
 
 
 def _ratios(kind: str, floors: Sequence[str]) -> list[Ratio]:
-    """Return what is put beside what; the aims of the two kinds of database differ."""
+    """Return the ratios to print. The targets depend on the kind of database."""
     plain, *others = (names.floor(kind, way) for way in floors)
     only_postgresql = kind == POSTGRESQL
     return [

@@ -1,5 +1,5 @@
-"""The command line: each verb asks the server over gRPC, as any other client does, and prints the answer.
+"""The command line: each verb calls the server over gRPC, as any other client does, and prints the answer.
 
-What is not here: what may happen to units (ledger), checking a path (pathbook.verify), and any way to the books
-but a server; for ``--data`` one runs inside the process (local).
+What is not here: what may happen to units (ledger), and checking a path (pathbook.verify). A verb reaches books
+only through a server. For ``--data``, one runs inside the process (local).
 """

@@ -1,4 +1,4 @@
-"""Words people type: money, times, dates, units. What cannot be read is a usage error that shows how to write it."""
+"""Values that people type: money, times, dates, units. A usage error shows how to write each of them."""
 
 import datetime
 import functools
@@ -8,20 +8,24 @@ from typing import TYPE_CHECKING, Final, TypedDict, TypeVar
 
 import click
 
+from pathbook.ledger.money import MAX_DIGITS
+
 if TYPE_CHECKING:
     from pathbook.v1.values_pb2 import Delivery
 
-MAX_DIGITS: Final = 18
-"""The most digits of a number: what always fits a signed 64-bit one."""
-
 MAX_BATCH_DIGITS: Final = 9
-"""The most digits of a batch's number: there are 2**24 - 1 at the most."""
+"""The most digits of the number of a batch that are read. The book has 2**24 - 1 batches at most."""
+
+MAX_UNIT_DIGITS: Final = 10
+"""The most digits of the number of a unit that are read. A batch has 2**28 units at most."""
 
 Price = tuple[int, str]
 Range = tuple[int, int, int]
 
 _NUMBER: Final = re.compile(rf"-?[0-9]{{1,{MAX_DIGITS}}}")
-_UNITS: Final = re.compile(r"([0-9]{1,9}):([0-9]{1,10})(?:-([0-9]{1,10}))?")
+_BATCH: Final = re.compile(rf"[0-9]{{1,{MAX_BATCH_DIGITS}}}")
+_UNIT: Final = re.compile(rf"({_BATCH.pattern}):([0-9]{{1,{MAX_UNIT_DIGITS}}})")
+_UNITS: Final = re.compile(rf"{_UNIT.pattern}(?:-([0-9]{{1,{MAX_UNIT_DIGITS}}}))?")
 _GTIN: Final = re.compile(r"[0-9]{8}|[0-9]{12,14}")
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -29,19 +33,19 @@ Answer = TypeVar("Answer")
 
 
 class Request(TypedDict):
-    """What every movement of units says beside its content."""
+    """The fields that every movement of units has beside its content."""
 
     occurred_at: datetime.datetime | None
     request_id: str
 
 
 class NumberType(click.ParamType[int]):
-    """A whole number that fits 64 bits, sign included; what it may be is for the book to say."""
+    """A whole number that fits 64 bits with its sign. The book decides which numbers it accepts."""
 
     name = "number"
 
     def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Read digits; a default is a number already."""
+        """Parse digits. A default is a number already."""
         if _NUMBER.fullmatch(str(value)) is None:
             self.fail(f"'{value}' is not a whole number of at most {MAX_DIGITS} digits.", param, ctx)
         return int(value)
@@ -53,7 +57,7 @@ class MoneyType(click.ParamType[Price]):
     name = "money"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Price:
-        """Read it exactly."""
+        """Parse an amount without rounding it."""
         from pathbook.ledger import money
 
         try:
@@ -63,14 +67,14 @@ class MoneyType(click.ParamType[Price]):
 
 
 class MomentType(click.ParamType[datetime.datetime]):
-    """A time with its zone, or a date, which stands for its first moment in UTC."""
+    """A time with its zone, or a date. A date means its first moment in UTC."""
 
     name = "time"
 
     def convert(
         self, value: str, param: click.Parameter | None, ctx: click.Context | None
     ) -> datetime.datetime:
-        """Read ISO 8601."""
+        """Parse ISO 8601."""
         try:
             found = datetime.datetime.fromisoformat(f"{value}T00:00Z" if _DATE.fullmatch(value) else value)
         except ValueError:
@@ -78,9 +82,7 @@ class MomentType(click.ParamType[datetime.datetime]):
                 f"'{value}' is not a time. Write it as 2026-05-01T09:30:00+08:00 or 2026-05-01.", param, ctx
             )
         if found.tzinfo is None:
-            self.fail(
-                f"'{value}' does not say its zone. Add Z for UTC, or an offset such as +08:00.", param, ctx
-            )
+            self.fail(f"'{value}' has no time zone. Add Z for UTC, or an offset such as +08:00.", param, ctx)
         return found
 
 
@@ -90,7 +92,7 @@ class DateType(click.ParamType[datetime.date]):
     name = "date"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> datetime.date:
-        """Read YYYY-MM-DD."""
+        """Parse YYYY-MM-DD."""
         try:
             return datetime.date.fromisoformat(value)
         except ValueError:
@@ -103,11 +105,14 @@ class UnitsType(click.ParamType[Range]):
     name = "units"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Range:
-        """Read it; whether the batch has such units is for the book to say."""
+        """Parse a range. The book decides whether the batch has such units."""
         found = _UNITS.fullmatch(value)
         if found is None:
             self.fail(
-                f"'{value}' does not name units. Write 3:0-99, or 3:17 for one, in batch 3.", param, ctx
+                f"'{value}' does not name units. Write 3:0-99 for units 0 to 99 of batch 3, or 3:17 for one"
+                " unit.",
+                param,
+                ctx,
             )
         batch, first, last = found.groups()
         return int(batch), int(first), int(last or first)
@@ -120,8 +125,14 @@ DATE: Final = DateType()
 UNITS: Final = UnitsType()
 
 
+def parse_unit(text: str) -> tuple[int, int] | None:
+    """Return (batch, number) of a unit that is written `BATCH:NUMBER`, None for any other text."""
+    found = _UNIT.fullmatch(text)
+    return None if found is None else (int(found[1]), int(found[2]))
+
+
 def takes_units(command: Callable[..., Answer]) -> Callable[..., Answer]:
-    """Let a command take units in any mixture of ways; it is given them as ``units``, a Selection."""
+    """Add the options that name units, in any combination. The command gets them as ``units``, a Selection."""
 
     @functools.wraps(command)
     def with_units(
@@ -135,10 +146,12 @@ def takes_units(command: Callable[..., Answer]) -> Callable[..., Answer]:
     ) -> Answer:
         if not (ranges or codes or cases or counts or origins):
             raise click.UsageError(
-                "Which units? Say --units, --code, --case, or --count N --of BATCH or GTIN."
+                "No units are named. Give --units, --code, --case, or --count N --of BATCH or GTIN."
             )
         if len(counts) != len(origins):
-            raise click.UsageError("Each --count N needs its --of BATCH or --of GTIN.")
+            raise click.UsageError(
+                "Each --count N needs an --of BATCH or --of GTIN, and each --of a --count."
+            )
         quantities = [(count, _origin(text)) for count, text in zip(counts, origins, strict=True)]
         from pathbook.client import select
 
@@ -146,16 +159,21 @@ def takes_units(command: Callable[..., Answer]) -> Callable[..., Answer]:
         return command(*args, units=units, **rest)
 
     for option in (
-        click.option("--of", "origins", metavar="BATCH|GTIN", multiple=True, help="What --count counts."),
+        click.option(
+            "--of", "origins", metavar="BATCH|GTIN", multiple=True,
+            help="The batch or the product that --count takes from.",
+        ),
         click.option(
             "--count", "counts", type=NUMBER, metavar="N", multiple=True,
-            help="So many units, the oldest first.",
+            help="How many units to take from --of, the oldest first.",
         ),
-        click.option("--case", "cases", metavar="SSCC", multiple=True, help="All that is in a packed case."),
+        click.option(
+            "--case", "cases", metavar="SSCC", multiple=True, help="All units of a packed case.",
+        ),
         click.option("--code", "codes", metavar="CODE", multiple=True, help="One unit, by its printed code."),
         click.option(
             "--units", "ranges", type=UNITS, metavar="BATCH:FIRST-LAST", multiple=True,
-            help="Units by number, both ends included; BATCH:N is one.",
+            help="Units by number, both ends included. BATCH:N is one unit.",
         ),
     ):  # fmt: skip
         with_units = option(with_units)
@@ -165,7 +183,7 @@ def takes_units(command: Callable[..., Answer]) -> Callable[..., Answer]:
 def _origin(text: str) -> int | str:
     if _GTIN.fullmatch(text):
         return text
-    if text.isascii() and text.isdigit() and len(text) <= MAX_BATCH_DIGITS:
+    if _BATCH.fullmatch(text):
         return int(text)
     raise click.UsageError(f"'{text}' after --of is neither the number of a batch nor a GTIN.")
 
@@ -178,13 +196,13 @@ def delivery(*, later: bool) -> "Delivery.ValueType":
 
 
 def takes_request_id(command: Callable[..., Answer]) -> Callable[..., Answer]:
-    """Let a command that writes take --request-id; it is given it as ``request_id``."""
-    sentence = "An id of your own, the same again on a retry; without it each call is a new request."
+    """Add --request-id to a command that writes. The command gets it as ``request_id``."""
+    sentence = "Your id of this request. A retry with the same id is recorded once. Default: a new id."
     return click.option("--request-id", default="", metavar="ID", help=sentence)(command)
 
 
 def takes_request(command: Callable[..., Answer]) -> Callable[..., Answer]:
-    """Let a command take --occurred-at and --request-id; it is given both as ``request``."""
+    """Add --occurred-at and --request-id to a command. It gets both as ``request``."""
 
     @functools.wraps(command)
     def with_request(
@@ -192,17 +210,17 @@ def takes_request(command: Callable[..., Answer]) -> Callable[..., Answer]:
     ) -> Answer:
         return command(*args, request=Request(occurred_at=occurred_at, request_id=request_id), **rest)
 
-    sentence = "When it happened: ISO 8601 with its zone, or a date. Now, if not said."
+    sentence = "When it happened: ISO 8601 with a time zone, or a date. Default: now."
     occurred_at = click.option("--occurred-at", type=MOMENT, metavar="TIME", help=sentence)
     return occurred_at(takes_request_id(with_request))
 
 
 def takes_today(command: Callable[..., Answer]) -> Callable[..., Answer]:
-    """Let a command take --today; it is given it, or this machine's date, as ``today``."""
+    """Add --today to a command. It gets the date, by default this machine's, as ``today``."""
 
     @functools.wraps(command)
     def with_today(*args: object, today: datetime.date | None, **rest: object) -> Answer:
         return command(*args, today=today or datetime.datetime.now().astimezone().date(), **rest)
 
-    sentence = "What day it is; this machine's date, if not said."
+    sentence = "The date to count days from. Default: today."
     return click.option("--today", type=DATE, metavar="DATE", help=sentence)(with_today)

@@ -1,4 +1,4 @@
-"""The verbs about batches: made, shown, recalled."""
+"""The verbs of batches: commission, show, list, recall, lift."""
 
 import datetime
 
@@ -7,22 +7,25 @@ import click
 from pathbook.cli import arguments, connection
 from pathbook.cli.arguments import Price, Range, Request
 from pathbook.cli.settings import Settings, book_options
+from pathbook.cli.verb_group import VerbGroup
 
 
-@click.group("batch")
+@click.group("batch", cls=VerbGroup)
 def command() -> None:
-    """Batches of a product: made, shown, recalled."""
+    """Commission, show and recall batches."""
 
 
 @command.command()
 @book_options
 @click.argument("gtin")
-@click.option("--brand", required=True, metavar="PARTY", help="Who makes it.")
-@click.option("--lot", required=True, help="The lot number on the label, GS1 AI (10).")
-@click.option("--size", type=arguments.NUMBER, required=True, help="How many units.")
-@click.option("--made-on", type=arguments.DATE, required=True, metavar="DATE")
-@click.option("--expires-on", type=arguments.DATE, metavar="DATE", help="Never, if not said.")
-@click.option("--price", type=arguments.MONEY, metavar="MONEY", help="Suggested; the product's, if not said.")
+@click.option("--brand", required=True, metavar="PARTY", help="The brand that makes it.")
+@click.option("--lot", required=True, metavar="LOT", help="The lot number on the label, GS1 AI (10).")
+@click.option("--size", type=arguments.NUMBER, required=True, metavar="N", help="The number of units.")
+@click.option("--made-on", type=arguments.DATE, required=True, metavar="DATE", help="The day it was made.")
+@click.option("--expires-on", type=arguments.DATE, metavar="DATE", help="Its last day of use. Default: none.")
+@click.option(
+    "--price", type=arguments.MONEY, metavar="MONEY", help="The suggested price. Default: the product's."
+)
 @arguments.takes_request_id
 @click.pass_obj
 def commission(  # noqa: PLR0913 - an argument for each option
@@ -37,7 +40,10 @@ def commission(  # noqa: PLR0913 - an argument for each option
     price: Price | None,
     request_id: str,
 ) -> None:
-    """Make a batch of the product GTIN, however large, in one event."""
+    """Commission a batch of the product GTIN.
+
+    It is one event, whatever the size.
+    """
     from pathbook.cli import output
 
     with connection.writing(settings) as client:
@@ -59,13 +65,16 @@ def commission(  # noqa: PLR0913 - an argument for each option
 @command.command()
 @book_options
 @click.argument("batch", type=arguments.NUMBER, required=False)
-@click.option("--gtin", default="", help="With --lot, instead of the number.")
-@click.option("--lot", default="", help="With --gtin, instead of the number.")
+@click.option("--gtin", default="", metavar="GTIN", help="Its product, with --lot, instead of the number.")
+@click.option("--lot", default="", metavar="LOT", help="Its lot, with --gtin, instead of the number.")
 @click.pass_obj
 def show(settings: Settings, *, batch: int | None, gtin: str, lot: str) -> None:
-    """Show the batch with the number BATCH, or of a GTIN and lot, and its recalls."""
+    """Show a batch and its recalls.
+
+    BATCH is its number. --gtin and --lot name it as well.
+    """
     if (batch is None) is not bool(gtin and lot):
-        raise click.UsageError("Which batch? Say its number, or --gtin and --lot.")
+        raise click.UsageError("No batch is named. Give either its number, or --gtin and --lot.")
     from pathbook.cli import output
 
     with connection.reading(settings) as client:
@@ -103,10 +112,10 @@ def show(settings: Settings, *, batch: int | None, gtin: str, lot: str) -> None:
 
 @command.command("list")
 @book_options
-@click.option("--gtin", default="", help="Only batches of this product.")
+@click.option("--gtin", default="", metavar="GTIN", help="Only the batches of this product.")
 @click.pass_obj
 def list_batches(settings: Settings, *, gtin: str) -> None:
-    """List the batches."""
+    """List all batches, or those of a product."""
     from pathbook.cli import output
     from pathbook.cli.output import Column
     from pathbook.v1.batches_pb2 import Batch
@@ -127,10 +136,10 @@ def list_batches(settings: Settings, *, gtin: str) -> None:
 @command.command()
 @book_options
 @click.argument("batch", type=arguments.NUMBER)
-@click.option("--brand", required=True, metavar="PARTY", help="Whose batch it is.")
+@click.option("--brand", required=True, metavar="PARTY", help="The brand of the batch.")
 @click.option("--units", "ranges", type=arguments.UNITS, metavar="BATCH:FIRST-LAST", multiple=True,
-              help="Only these units; may be repeated.")  # fmt: skip
-@click.option("--note", default="", help="Why, in words.")
+              help="Only these units. The option may be repeated.")  # fmt: skip
+@click.option("--note", default="", metavar="TEXT", help="The reason.")
 @arguments.takes_request
 @click.pass_obj
 def recall(
@@ -152,12 +161,15 @@ def recall(
 
 @command.command()
 @book_options
-@click.argument("recall", type=arguments.NUMBER)
-@click.option("--brand", required=True, metavar="PARTY", help="Who made it.")
+@click.argument("recall", type=arguments.NUMBER, metavar="POSITION")
+@click.option("--brand", required=True, metavar="PARTY", help="The brand that recalled the units.")
 @arguments.takes_request
 @click.pass_obj
 def lift(settings: Settings, *, recall: int, brand: str, request: Request) -> None:
-    """Lift the RECALL made at that position."""
+    """Lift the recall at POSITION.
+
+    `batch show` lists the recalls of a batch.
+    """
     from pathbook.cli import output
 
     with connection.writing(settings) as client:

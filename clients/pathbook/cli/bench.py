@@ -1,4 +1,4 @@
-"""The verb that measures this machine and its store, and says what came of it beside what is aimed at."""
+"""The verb that measures this machine and its store, and prints the rates beside their targets."""
 
 import contextlib
 import json
@@ -10,35 +10,42 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pathbook.cli.errors import print_error
 from pathbook.cli.exits import Exit
 from pathbook.cli.settings import Output, Settings, book_options
 
-if TYPE_CHECKING:  # what measures is loaded when it measures
+if TYPE_CHECKING:  # the bench is imported when it runs
     from pathbook.bench.bench import Bench
-    from pathbook.bench.model import MismatchError
 
 
 @click.command("bench")
 @book_options
 @click.option(
-    "--quick", is_flag=True, help="Some seconds: every phase and check, figures of the right order."
+    "--quick", is_flag=True, help="Run all phases in some seconds. The rates are only orders of magnitude."
 )
 @click.option(
     "--in", "parent", metavar="DIR", default=None,
     type=click.Path(exists=True, file_okay=False, writable=True, path_type=Path),
-    help="Which disk: a directory is made there, and removed again. Else the system's for what is temporary.",
+    help="The disk to measure. The bench uses a new directory there, and removes it. Default: the temporary"
+    " directory.",
 )  # fmt: skip
 @click.pass_obj
 def command(settings: Settings, *, quick: bool, parent: Path | None) -> Exit:
     """Measure this machine and its store.
 
-    Calls, the bare database, recording, reading, following, verifying and rebuilding take turns, and each is printed
-    beside the floor it stands on. No book of yours is touched. What every phase comes to is checked first: where it
-    is wrong, the exit code is 1, the phase is named, and no figure is printed. With --database URL, or with
-    PATHBOOK_DATABASE and without --in, a database is made beside that one, and dropped again.
+    The phases take turns: calls, the bare database, recording, reading, following, verifying and rebuilding. Each
+    rate is printed beside its floor. The bench uses books of its own, never yours.
+
+    First the bench checks the result of every phase. If one is wrong, it names the phase, prints no rate, and exits
+    with 1.
+
+    With --database URL it measures that PostgreSQL, in a new database that it drops afterwards. PATHBOOK_DATABASE
+    does the same, unless --in is given.
     """
     if settings.server or settings.data:
-        raise click.UsageError("A bench makes books of its own. Leave out --server and --data; see --in.")
+        raise click.UsageError(
+            "The bench uses books of its own. Leave out --server and --data. --in selects the disk."
+        )
     from pathbook.bench.bench import Bench
     from pathbook.bench.model import MismatchError
     from pathbook.bench.plan import FULL, QUICK
@@ -46,7 +53,7 @@ def command(settings: Settings, *, quick: bool, parent: Path | None) -> Exit:
     from pathbook.cli import local
     from pathbook.cli.progress import Progress
 
-    database = "" if parent and settings.database is None else settings.store()
+    database = "" if parent and settings.database is None else settings.database_url()
     with _place(parent, database) as (directory, own), Progress() as progress:
         books = directory / "books"
         with contextlib.closing(local.measuring(str(books), own)) as inside:
@@ -55,7 +62,8 @@ def command(settings: Settings, *, quick: bool, parent: Path | None) -> Exit:
                 with contextlib.closing(bench):
                     run(bench)
             except MismatchError as mismatch:
-                return _wrong(settings.output, mismatch)
+                print_error(settings.output, "MISMATCH", str(mismatch), {"phase": mismatch.phase})
+                return Exit.REFUSED
             place = inside.place or str(directory.parent)
     _show(settings.output, bench, place)
     return Exit.DONE
@@ -63,7 +71,7 @@ def command(settings: Settings, *, quick: bool, parent: Path | None) -> Exit:
 
 @contextlib.contextmanager
 def _place(parent: Path | None, database: str) -> Iterator[tuple[Path, str]]:
-    """Make a directory and, where a PostgreSQL is named, a database; both go at the end."""
+    """Create a directory and, if a PostgreSQL is named, a database. Both are removed at the end."""
     from pathbook.cli import local
 
     with contextlib.ExitStack() as stack:
@@ -80,22 +88,12 @@ def _place(parent: Path | None, database: str) -> Iterator[tuple[Path, str]]:
 
 @contextlib.contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let SIGTERM end the bench as Ctrl-C does: its processes end with it, and nothing is left behind."""
+    """Let SIGTERM end the bench as Ctrl-C does: its processes end too, and nothing is left behind."""
     before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _wrong(form: Output, mismatch: "MismatchError") -> Exit:
-    """Say which phase came to something wrong: in a sentence, or as one object."""
-    if form is Output.TABLE:
-        click.echo(f"pathbook: MISMATCH: {mismatch}", err=True)
-    else:
-        said = {"reason": "MISMATCH", "message": str(mismatch), "metadata": {"phase": mismatch.phase}}
-        click.echo(json.dumps({"error": said}, ensure_ascii=False), err=True)
-    return Exit.REFUSED
 
 
 def _show(form: Output, bench: "Bench", place: str) -> None:

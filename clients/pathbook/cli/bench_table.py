@@ -1,4 +1,4 @@
-"""A bench as people read it: the phases, each aim beside what came of it, and what else there is to know."""
+"""The result of a bench as tables: the phases, the ratios beside their targets, and facts of the run."""
 
 import os
 import statistics
@@ -13,10 +13,10 @@ PHASES: Final = ("phase", "a second", "least", "most", "in views", "p50 ms", "p9
 AIMS: Final = ("beside its floor", "found", "least", "most", "target", "")
 
 WHOLE: Final = 100
-"""From here on a number is printed without decimals; below with three figures."""
+"""A number from here on is printed without decimals, a smaller one with three digits."""
 
-MEMORY: Final = {"VmRSS": "in the end", "VmHWM": "at the most"}
-"""What Linux calls the memory of a process, and what it is called here."""
+MEMORY: Final = {"VmRSS": "at the end", "VmHWM": "at most"}
+"""The names of Linux for the memory of a process, and ours."""
 
 
 def text(bench: Bench, place: str) -> str:
@@ -47,27 +47,27 @@ def _aim(aim: Judged) -> list[str]:
 def _facts(bench: Bench, place: str) -> list[tuple[str, str]]:
     used, start = bench.usage, statistics.median(bench.start_seconds)
     processors = {**used.others, "load": used.load}
-    a_transfer = ", ".join(
+    per_transfer = ", ".join(
         f"{name} {seconds / used.events * 1e6:.0f} us" for name, seconds in processors.items()
     )
     memory = {
         f"memory of the {process}": ", ".join(
-            f"{told[name] / 1e6:.0f} MB {when}" for name, when in MEMORY.items() if name in told
+            f"{found[name] / 1e6:.0f} MB {when}" for name, when in MEMORY.items() if name in found
         )
-        for process, told in bench.memory.items()
+        for process, found in bench.memory.items()
     }
     return [
         ("store", f"{bench.inside.kind}, in {place}"),
-        ("machine", f"{os.cpu_count()} cores, wanted by {bench.load_before:.1f} others before it began"),
-        ("CPU a transfer", f"{a_transfer}; the load takes {used.load / used.seconds:.0%} of a core"),
+        ("machine", f"{os.cpu_count()} cores, load average {bench.load_before:.1f} before the start"),
+        ("CPU a transfer", f"{per_transfer}; the load takes {used.load / used.seconds:.0%} of a core"),
         *memory.items(),
-        ("server's start", f"{start:.1f} s until it answers, with {bench.events:,} events and more"),
-        ("checked", f"{bench.head:,} events, held against a model of who owns which unit"),
+        ("server start", f"{start:.1f} s until the first answer, with {bench.events:,} events or more"),
+        ("checked", f"{bench.head:,} events, compared with a model of who owns which unit"),
     ]
 
 
 def number(value: float | None) -> str:
-    """Return a number as people read it, nothing for none."""
+    """Return a number with separators, an empty text for None."""
     if value is None:
         return ""
     return f"{value:,.0f}" if value >= WHOLE else f"{value:.3g}"

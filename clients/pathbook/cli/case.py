@@ -1,4 +1,4 @@
-"""The verbs about cases and pallets: packed, unpacked, looked into."""
+"""The verbs of cases and pallets: pack, unpack, show."""
 
 from typing import TYPE_CHECKING
 
@@ -7,20 +7,21 @@ import click
 from pathbook.cli import arguments, connection
 from pathbook.cli.arguments import Request
 from pathbook.cli.settings import Settings, book_options
+from pathbook.cli.verb_group import VerbGroup
 
 if TYPE_CHECKING:
     from pathbook.v1.values_pb2 import Selection
 
 
-@click.group("case")
+@click.group("case", cls=VerbGroup)
 def command() -> None:
-    """Cases and pallets: packed, unpacked, looked into."""
+    """Pack, unpack and show cases and pallets."""
 
 
 @command.command()
 @book_options
 @click.argument("sscc")
-@click.option("--party", required=True, help="Who has the units and packs them.")
+@click.option("--party", required=True, metavar="PARTY", help="The party that has the units and packs them.")
 @arguments.takes_units
 @arguments.takes_request
 @click.pass_obj
@@ -32,7 +33,10 @@ def pack(
     units: "Selection",
     request: Request,
 ) -> None:
-    """Pack units, and cases for a pallet, in the case SSCC: they move together from now on."""
+    """Pack units in the case SSCC.
+
+    They move together from now on. A pallet is a case of cases: give --case for each.
+    """
     from pathbook.cli import output
 
     with connection.writing(settings) as client:
@@ -43,11 +47,14 @@ def pack(
 @command.command()
 @book_options
 @click.argument("sscc")
-@click.option("--party", required=True, help="Who has the case and unpacks it.")
+@click.option("--party", required=True, metavar="PARTY", help="The party that has the case and unpacks it.")
 @arguments.takes_request
 @click.pass_obj
 def unpack(settings: Settings, *, sscc: str, party: str, request: Request) -> None:
-    """Unpack the case SSCC: what was in it moves on its own again."""
+    """Unpack the case SSCC.
+
+    Its units no longer move together.
+    """
     from pathbook.cli import output
 
     with connection.writing(settings) as client:
@@ -60,7 +67,7 @@ def unpack(settings: Settings, *, sscc: str, party: str, request: Request) -> No
 @click.argument("sscc")
 @click.pass_obj
 def show(settings: Settings, *, sscc: str) -> None:
-    """Show what the case SSCC holds."""
+    """Show the units in the case SSCC."""
     from pathbook.cli import output
 
     with connection.reading(settings) as client:

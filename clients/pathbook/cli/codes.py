@@ -1,4 +1,4 @@
-"""The verb that lists the codes to print on units, for a label printer or a file."""
+"""The verb that prints the codes of units, for a label printer or a file."""
 
 import click
 
@@ -11,13 +11,15 @@ from pathbook.cli.settings import Output, Settings, book_options
 @book_options
 @click.argument("units", type=arguments.UNITS, metavar="BATCH:FIRST-LAST")
 @click.option("--form", type=click.Choice(["serial", "link", "element"]), default="serial", show_default=True,
-              help="The 20 characters, the address a phone opens, or the text beside a symbol.")  # fmt: skip
-@click.option("--domain", default="id.gs1.org", show_default=True, help="Whose address --form link makes.")
+              help="The serial of 20 characters, the link that a phone opens, or the element string.")  # fmt: skip
+@click.option(
+    "--domain", default="id.gs1.org", show_default=True, metavar="DOMAIN", help="The domain of --form link."
+)
 @click.pass_obj
 def command(settings: Settings, *, units: Range, form: str, domain: str) -> None:
     """Print the codes of units, one a line.
 
-    `pathbook codes 3:0-99` prints those of the first hundred units of batch 3.
+    `pathbook codes 3:0-99` prints the codes of the first hundred units of batch 3.
     """
     import json
 

@@ -1,4 +1,4 @@
-"""A client for one verb: to the server it was told, or to one started for it on a directory of books."""
+"""A client for one verb: of the server that the options name, or of a server started for it in this process."""
 
 import contextlib
 from collections.abc import Iterator
@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Final
 
 from pathbook.cli.settings import Books, Settings
 
-if TYPE_CHECKING:  # gRPC is loaded when a verb calls, not to say that it was misspelt
+if TYPE_CHECKING:  # gRPC is imported when a verb calls; a usage error does not wait for it
     from pathbook.client import Client
 
 RETRY_TIMEOUT_S: Final = 3.0
-"""How long a person waits for a server that cannot be reached: long enough for one that just starts."""
+"""How long a verb retries when no server answers: long enough for a server that is starting."""
 
 
 LONG_RETRY_TIMEOUT_S: Final = 30.0
-"""How long work of minutes or hours waits for a server that is started again."""
+"""How long a verb that runs for minutes or hours retries: long enough for a server that restarts."""
 
 
 @contextlib.contextmanager
@@ -34,7 +34,7 @@ def writing(settings: Settings, retry_seconds: float = RETRY_TIMEOUT_S) -> Itera
 
 @contextlib.contextmanager
 def reading(settings: Settings) -> Iterator["Client"]:
-    """Connect to the book, so that what is read knows all that was recorded before."""
+    """Connect to the book. Reads then include every event that was recorded before."""
     place = settings.place()
     if isinstance(place, Books):
         from pathbook.cli import local

@@ -1,4 +1,4 @@
-"""The verb for a first look: it plays the story of a box of masks on a fresh book, then asks the book about it."""
+"""The verb for a first look: it records the story of a box of masks in a new book, then asks the book about it."""
 
 import contextlib
 import datetime
@@ -25,37 +25,40 @@ GTIN: Final = "06901234500011"
 BUYER: Final = "c-7"
 
 NEW: Final = 1
-"""The batch that sells, by its number ..."""
+"""The number of the batch that sells."""
 
 OLD: Final = 2
-"""... and the one that does not."""
+"""The number of the batch that does not sell."""
 
 SOLD: Final = 0
-"""The box of the new batch that a consumer buys ..."""
+"""The number of the box in the new batch that a consumer buys."""
 
 CLOUD: Final = 90
-"""... and the first of those that never leave the warehouse."""
+"""The number of the first box in the new batch that never leaves the warehouse."""
 
-SECRET: Final = b"A demo's key, known to everybody"
-"""The key of the demo's codes, so that it prints the same ones everywhere. Real books have a secret one."""
+SECRET: Final = b"This key of the demo is public!!"
+"""The key of the demo's codes, so that it prints the same codes everywhere. The key of a real book is secret."""
 
 
 @click.command("demo")
 @book_options
-@click.option("--today", type=arguments.DATE, metavar="DATE", help="Play it as if on this day.")
+@click.option(
+    "--today", type=arguments.DATE, metavar="DATE", help="The day on which the story is told. Default: today."
+)
 @click.pass_obj
 def command(settings: Settings, *, today: datetime.date | None) -> int:
-    """Play the story of a box of masks.
+    """Record the story of a box of masks in a new book.
 
-    Then it asks the book about it. It is played in a temporary directory, or in an empty --data DIR, which then stays.
+    Then the demo asks the book four questions. It uses a temporary directory. With --data DIR, which must be empty or
+    new, the book stays.
     """
     if settings.output is Output.JSON:
         raise click.UsageError(
-            "The demo tells a story in text, and asks four questions: that is no one JSON document."
-            " With --output jsonl it prints the answers alone on stdout, one a line."
+            "The demo prints a story and four answers, which are not one JSON document."
+            " Use --output jsonl: it prints only the answers on stdout, one a line."
         )
     if settings.database:
-        raise click.UsageError("The demo plays in a directory of its own: leave out --database.")
+        raise click.UsageError("The demo uses a directory of its own. Leave out --database.")
     from pathbook.cli import local
     from pathbook.client import Client
 
@@ -64,14 +67,14 @@ def command(settings: Settings, *, today: datetime.date | None) -> int:
         with local.serving(Books(str(directory))) as server:
             day = today or datetime.datetime.now().astimezone().date()
             with contextlib.closing(Client(server, book=settings.book)) as client:
-                Story(client, day, aside=settings.output is not Output.TABLE).play()
+                Story(client, day, on_stderr=settings.output is not Output.TABLE).play()
                 code = next(client.list_codes(NEW, SOLD, SOLD)).serials[0]
             return _ask(settings, server, code, day if today else None)
 
 
 @contextlib.contextmanager
 def _directory(data: str) -> Iterator[Path]:
-    """Yield the directory to play in: one that goes, or an empty one that stays."""
+    """Yield the directory of the demo: a temporary one, or an empty one that stays."""
     if not data:
         with tempfile.TemporaryDirectory(prefix="pathbook-demo-") as temporary:
             yield Path(temporary)
@@ -79,46 +82,46 @@ def _directory(data: str) -> Iterator[Path]:
     directory = Path(data)
     if directory.exists() and not (directory.is_dir() and not any(directory.iterdir())):
         raise click.UsageError(
-            f"{directory} is not an empty directory, and the demo begins a book of its own."
+            f"{directory} is not an empty directory, and the demo needs one for its book. Name another directory."
         )
     directory.mkdir(parents=True, exist_ok=True)
     yield directory
 
 
 def _ask(settings: Settings, server: str, code: str, today: datetime.date | None) -> int:
-    """Ask what a buyer, a brand and an agent would ask, with the very commands they would type."""
+    """Ask what a buyer, a brand and an agent would ask, with the commands that they would type."""
     from pathbook.cli.main import pathbook
 
     settings.server, settings.data = server, ""
     day = ["--today", today.isoformat()] if today else []
-    earned = int(Exit.COULD_NOT_CHECK)
+    exit_code = int(Exit.COULD_NOT_CHECK)
     for sentence, command_line in (
         ("The buyer scans the box:", ["verify", code, *day]),
         ("The brand asks what each tier paid:", ["ladder", str(NEW)]),
         ("Agent 5 looks at its stock:", ["stock", AGENTS[-1], *day]),
-        ("And one of the boxes that agent 5 owns, but never had:", ["path", f"{NEW}:{CLOUD}"]),
+        ("Here is a box that agent 5 owns, but never had:", ["path", f"{NEW}:{CLOUD}"]),
     ):
-        aside = settings.output is not Output.TABLE
-        click.echo(f"\n{sentence}\n\n$ pathbook {shlex.join(command_line)}\n", err=aside)
-        colour = click.get_current_context().color
-        answer = pathbook.main(command_line, "pathbook", obj=settings, standalone_mode=False, color=colour)
+        on_stderr = settings.output is not Output.TABLE
+        click.echo(f"\n{sentence}\n\n$ pathbook {shlex.join(command_line)}\n", err=on_stderr)
+        color = click.get_current_context().color
+        answer = pathbook.main(command_line, "pathbook", obj=settings, standalone_mode=False, color=color)
         if command_line[0] == "verify":
-            earned = int(answer)
-    return earned
+            exit_code = int(answer)
+    return exit_code
 
 
 class Story:
-    """The story, told as it is recorded. Its days are counted back from today."""
+    """The story, printed while it is recorded. Its days are counted back from today."""
 
-    def __init__(self, client: "Client", today: datetime.date, *, aside: bool) -> None:
-        """Prepare to tell it on stdout, or ``aside`` on stderr, where scripts do not read."""
+    def __init__(self, client: "Client", today: datetime.date, *, on_stderr: bool) -> None:
+        """Print it on stdout, or on stderr if a script reads stdout."""
         self._client = client
         self._today = today
-        self._aside = aside
+        self._on_stderr = on_stderr
 
     def play(self) -> None:
-        """Record and tell all of it."""
-        click.echo("The story of a box of masks\n", err=self._aside)
+        """Record and print all of it."""
+        click.echo("The story of a box of masks\n", err=self._on_stderr)
         self._begin()
         self._grow_old()
         self._sell_down()
@@ -133,36 +136,36 @@ class Story:
         client.register_product(
             GTIN, brand=BRAND, name="Silk mask, box of 10", suggested_price=_yuan(SUGGESTED)
         )
-        self._tell(740, f"{BRAND} suggests {SUGGESTED} CNY for a box of its masks.")
+        self._print(740, f"{BRAND} suggests {SUGGESTED} CNY for a box of its masks.")
         for tier, (upline, agent) in enumerate(_links(), 1):
             client.register_party(agent, PARTY_KIND_AGENT)
             client.authorize_party(agent, upline=upline, tier=tier, valid_from=self._noon(740))
-        self._tell(740, "It authorises agent-1, who authorises agent-2, and so on: five tiers.")
+        self._print(740, "It authorizes agent-1, who authorizes agent-2, and so on: five tiers.")
         self._make("M26-A", 100, made=160, expires_in=900)
         self._make("M24-F", 20, made=700, expires_in=9)
 
     def _grow_old(self) -> None:
-        self._tell(700, f"{BRAND} makes 20 boxes, lot M24-F. They expire in nine days from now.")
+        self._print(700, f"{BRAND} makes 20 boxes, lot M24-F. They expire nine days from now.")
         for hop, (giver, receiver) in enumerate(_links()):
             self._record(giver, receiver, (OLD, 0, 19), PRICES[hop], 690 - 30 * hop)
-        self._tell(570, "They go down all five tiers, 150, 180, 210, 240, 270, and lie with agent-5 since.")
+        self._print(570, "They go down all five tiers, 150, 180, 210, 240, 270, and stay with agent-5.")
 
     def _sell_down(self) -> None:
-        self._tell(160, f"{BRAND} makes 100 boxes, lot M26-A.")
+        self._print(160, f"{BRAND} makes 100 boxes, lot M26-A.")
         for hop, (giver, receiver) in enumerate(_links()):
             units, price, day = (NEW, 0, 49 - 10 * hop), PRICES[hop], 150 - 15 * hop
             boxes = f"{receiver} takes {units[2] + 1} boxes from {giver} at {price} CNY"
             if hop < len(PRICES) // 2:
                 self._offer(giver, receiver, units, price, day)
-                self._tell(day, f"{boxes}: offered, then accepted.")
+                self._print(day, f"{boxes}: offered, then accepted.")
             else:
                 self._record(giver, receiver, units, price, day)
-                self._tell(day, f"{boxes}: recorded in one step.")
+                self._print(day, f"{boxes}: recorded in one step.")
 
     def _sell_cloud_stock(self) -> None:
         for hop, (giver, receiver) in enumerate(_links()):
             self._record(giver, receiver, (NEW, CLOUD, 99), PRICES[hop], 60 - hop, later=True)
-        self._tell(60, "Ten more boxes are sold five times in five days, and never leave the warehouse.")
+        self._print(60, "Ten more boxes are sold five times in five days, and never leave the warehouse.")
 
     def _sell_to_a_consumer(self) -> None:
         from pathbook.client import select
@@ -175,11 +178,11 @@ class Story:
             unit_price=_yuan(SUGGESTED),
             occurred_at=self._noon(20),
         )
-        self._tell(20, f"agent-5 sells one box to a consumer, {BUYER}, for {SUGGESTED} CNY.")
+        self._print(20, f"agent-5 sells one box to a consumer, {BUYER}, for {SUGGESTED} CNY.")
         self._client.confirm_purchase(
             consumer=BUYER, units=box, price_paid=_yuan(SUGGESTED), occurred_at=self._noon(19)
         )
-        self._tell(19, f"{BUYER} confirms: bought, and {SUGGESTED} CNY paid.")
+        self._print(19, f"{BUYER} confirms: bought, and {SUGGESTED} CNY paid.")
 
     def _make(self, lot: str, size: int, *, made: int, expires_in: int) -> None:
         self._client.commission_batch(
@@ -228,8 +231,8 @@ class Story:
             offered.receipt.position, receiver=receiver, occurred_at=self._noon(days_ago)
         )
 
-    def _tell(self, days_ago: int, sentence: str) -> None:
-        click.echo(f"  {self._noon(days_ago).date()}  {sentence}", err=self._aside)
+    def _print(self, days_ago: int, sentence: str) -> None:
+        click.echo(f"  {self._noon(days_ago).date()}  {sentence}", err=self._on_stderr)
 
     def _noon(self, days_ago: int) -> datetime.datetime:
         day = self._today - datetime.timedelta(days_ago)
@@ -237,7 +240,7 @@ class Story:
 
 
 def _links() -> list[tuple[str, str]]:
-    """Return each giver with its receiver, down the line."""
+    """Return each giver with its receiver, from the brand down."""
     return list(zip((BRAND, *AGENTS), AGENTS, strict=False))
 
 

@@ -1,4 +1,4 @@
-"""The verbs that read the stream of a book, and follow it as it grows."""
+"""The verbs that read the events of a book, and follow new ones."""
 
 import base64
 import json
@@ -8,23 +8,28 @@ import click
 
 from pathbook.cli import arguments, connection
 from pathbook.cli.settings import Output, Settings, book_options
+from pathbook.cli.verb_group import VerbGroup
 
 
-@click.group("events")
+@click.group("events", cls=VerbGroup)
 def command() -> None:
     """Read or follow the events of a book.
 
-    In order; everything else follows from them.
+    The events are the book. Every other answer is derived from them.
     """
 
 
 @command.command()
 @book_options
-@click.option("--after", type=arguments.NUMBER, default=0, metavar="POSITION", help="Begin behind this one.")
-@click.option("--limit", type=arguments.NUMBER, default=0, metavar="N", help="At most so many; 0 for all.")
+@click.option(
+    "--after", type=arguments.NUMBER, default=0, metavar="POSITION", help="Start after this position."
+)
+@click.option(
+    "--limit", type=arguments.NUMBER, default=0, metavar="N", help="The most events to print. 0 prints all."
+)
 @click.pass_obj
 def read(settings: Settings, *, after: int, limit: int) -> None:
-    """Print the events up to the head of the book."""
+    """Print the events in order, up to the head of the book."""
     with connection.writing(settings) as client:
         events = (
             (position, data)
@@ -37,12 +42,15 @@ def read(settings: Settings, *, after: int, limit: int) -> None:
 @command.command()
 @book_options
 @click.option(
-    "--after", type=arguments.NUMBER, metavar="POSITION", help="Begin behind this one, not at the head."
+    "--after", type=arguments.NUMBER, metavar="POSITION", help="Start after this position, not at the head."
 )
 @click.pass_obj
 def follow(settings: Settings, *, after: int | None) -> None:
-    """Print new events as they come, until interrupted; `--output json` prints one a line, too."""
-    as_they_come = Output.JSONL if settings.output is Output.JSON else settings.output
+    """Print new events as they are recorded.
+
+    It runs until it is interrupted. Both JSON formats print one event a line.
+    """
+    line_by_line = Output.JSONL if settings.output is Output.JSON else settings.output
     with connection.writing(settings) as client:
         start = client.get_head().position if after is None else after
         events = (
@@ -50,11 +58,11 @@ def follow(settings: Settings, *, after: int | None) -> None:
             for batch in client.subscribe(start)
             for position, data in enumerate(batch.events, batch.first_position)
         )
-        _print(as_they_come, events)
+        _print(line_by_line, events)
 
 
-def _print(output_: Output, events: Iterable[tuple[int, bytes]]) -> None:
-    match output_:
+def _print(form: Output, events: Iterable[tuple[int, bytes]]) -> None:
+    match form:
         case Output.TABLE:
             for position, data in events:
                 click.echo(_line(position, data))
@@ -67,7 +75,7 @@ def _print(output_: Output, events: Iterable[tuple[int, bytes]]) -> None:
 
 
 def _object(position: int, data: bytes) -> dict[str, object]:
-    """Return an event in the contract's words, and the bytes it is stored as, which alone are hashed."""
+    """Return an event in the words of the contract, with its stored bytes. Only those bytes are hashed."""
     from pathbook.cli import output
     from pathbook.v1.events_pb2 import Event
 
@@ -79,32 +87,32 @@ def _object(position: int, data: bytes) -> dict[str, object]:
 
 
 def _line(position: int, data: bytes) -> str:
-    """Return an event on one line: position, when it was recorded, what happened, and its words that are set."""
+    """Return an event on one line: position, time of recording, kind, and the fields that are set."""
     from pathbook.cli import output
     from pathbook.v1.events_pb2 import Event
 
     event = Event.FromString(data)
     kind = event.WhichOneof("kind") or "unknown"
-    words = " ".join(_words(output.as_object(event).get(kind)))
-    return output.printable(f"{position:>8}  {output.moment(event.recorded_at)}  {kind}  {words}")
+    fields = " ".join(_fields(output.as_object(event).get(kind)))
+    return output.printable(f"{position:>8}  {output.moment(event.recorded_at)}  {kind}  {fields}")
 
 
-def _words(said: object, name: str = "") -> Iterator[str]:
-    """Yield `name=value` for what a message says, with money and units as the command line writes them."""
+def _fields(content: object, name: str = "") -> Iterator[str]:
+    """Yield `name=value` for the fields of a message, with money and units as the command line writes them."""
     from pathbook.ledger.money import print_money
 
-    match said:
+    match content:
         case {"amount_minor": str(amount), "currency_code": str(currency)}:
             yield f"{name}={print_money(int(amount), currency).replace(' ', '')}"
         case {"batch": str(batch), "first": str(first), "last": str(last)}:
             yield f"{name}={batch}:{first}-{last}"
         case dict():
-            for inner, value in said.items():
+            for inner, value in content.items():
                 if not str(inner).endswith("_tier"):
-                    yield from _words(value, str(inner))
+                    yield from _fields(value, str(inner))
         case list():
-            for value in said:
-                yield from _words(value, name)
+            for value in content:
+                yield from _fields(value, name)
         case (
             ""
             | "0"
@@ -114,6 +122,6 @@ def _words(said: object, name: str = "") -> Iterator[str]:
             | "AUTHORIZATION_STATUS_UNSPECIFIED"
             | "AUTHORIZATION_STATUS_AUTHORIZED"
         ):
-            pass  # what is as usual would only hide what is not
+            pass  # usual values would hide the unusual ones
         case _:
-            yield f"{name}={said}"
+            yield f"{name}={content}"

@@ -1,31 +1,31 @@
-"""What the command line's exit code says, so that a script can decide without reading a word."""
+"""The exit codes, so that a script can decide without reading the output."""
 
 import enum
 
 
 class Exit(enum.IntEnum):
-    """The exit codes of `pathbook`; a number never changes its meaning."""
+    """The exit codes of `pathbook`. A number never changes its meaning."""
 
     DONE = 0
-    """It was done; of `verify`: the path was checked, and nothing contradicts it."""
+    """The command was done. For `verify`: the path was checked, and nothing contradicts it."""
 
     REFUSED = 1
-    """The book said no and recorded nothing; of `verify`: the path, or the price paid, is contradicted."""
+    """The book refused and recorded nothing. For `verify`: the path, or the price paid, is contradicted."""
 
     USAGE = 2
-    """The command was not understood; nothing was asked of the book."""
+    """The command line is wrong. The book was not asked."""
 
     CODE_UNKNOWN = 3
-    """The code is malformed, mistyped, of another book, or put together from several."""
+    """The code is malformed, mistyped, from another book, or combined from several codes."""
 
     COULD_NOT_CHECK = 4
-    """No answer: the server is out of reach or broke off, or the data cannot be opened."""
+    """There is no answer: the server cannot be reached or failed, or the books cannot be opened."""
 
     AGAINST_POLICY = 5
-    """The path was checked and holds, but it is not what the caller asked for."""
+    """The path was checked and holds, but it breaks a limit that the caller set."""
 
     INTERRUPTED = 130
-    """Ctrl-C: 128 and the signal's number, as shells have it."""
+    """The command was stopped by Ctrl-C. Shells define it as 128 plus the number of the signal."""
 
     PIPE_CLOSED = 141
-    """Who read the answer left before its end: 128 and the signal's number, as shells have it."""
+    """The reader of the output closed the pipe early. Shells define it as 128 plus the number of the signal."""

@@ -1,4 +1,4 @@
-"""The verb that imports tables: options in, one summary out."""
+"""The verb that imports tables and prints one summary."""
 
 import contextlib
 import json
@@ -13,52 +13,55 @@ from pathbook.cli.exits import Exit
 from pathbook.cli.settings import Output, Settings, book_options
 from pathbook.importing.shipped import RECIPES, shipped_recipes
 
-if TYPE_CHECKING:  # loaded when a table is imported
+if TYPE_CHECKING:  # imported when the verb runs
     from pathbook.client import Client
     from pathbook.importing.recipe import Recipe
     from pathbook.importing.sources import Source
     from pathbook.importing.summary import Summary
 
 REJECTIONS_SHOWN: Final = 20
-"""How many rejected rows a person is shown; `--output json` lists more."""
+"""The most rejected rows that a table lists. `--output json` lists more."""
 
-STOPPED: Final = "The import broke off. Run it again: it goes on, and what stands counts as duplicate."
-"""What is told beside the error where the server went away, or a table could not be read, in the middle."""
+INTERRUPTED: Final = (
+    "The import was interrupted. Run it again to continue."
+    " Rows that are recorded already count as duplicates."
+)
+"""The sentence beside the error if the server went away, or a table could not be read, after some rows."""
 
 
 @click.command(
     "import",
     epilog=f"""\b
 Recipes that come with Pathbook: {", ".join(shipped_recipes())}.
-What a recipe says, and how to write one:
+The format of a recipe is described in
 {RECIPES / "README.md"}
 """,
 )
 @book_options
 @click.argument("tables", type=click.Path(exists=True, path_type=Path), nargs=-1, required=True)
 @click.option("--recipe", "recipe_name", required=True, metavar="NAME|FILE.toml",
-              help=f"Which columns are which words: {', '.join(shipped_recipes())}, or a file.")  # fmt: skip
+              help=f"The recipe: {', '.join(shipped_recipes())}, or a file.")  # fmt: skip
 @click.option(
     "--source",
     metavar="NAME",
-    help="What a single table is called in the book; else as its file without the ending.",
+    help="The name of a single table in the book. Default: its file name without the ending.",
 )
 @click.option("--errors", type=click.Choice(["reject", "stop"]), default="reject", show_default=True,
-              help="Leave out rows that are rejected, or stop at the first.")  # fmt: skip
+              help="Leave out rejected rows, or stop at the first one.")  # fmt: skip
 @click.pass_obj
 def command(
     settings: Settings, *, tables: tuple[Path, ...], recipe_name: str, source: str | None, errors: str
 ) -> Exit:
     """Import TABLES, files or directories, by a recipe.
 
-    Tables end in .csv or .parquet. They are imported in the order given, those of a directory in the order of
-    their names; what became of all is summed.
+    The name of a table ends in .csv or .parquet. Tables are imported in the order given, those of a directory in
+    the order of their names. One summary covers all of them.
 
-    Source and row number are a row's identity: what stands in the book already is a duplicate, and an import
-    that was interrupted goes on when it is run again. Row 1 is the first below the header.
+    The source and the row number identify a row. Row 1 is the first below the header. A row that is recorded
+    already is a duplicate, so an interrupted import continues when it is run again.
 
-    The exit code is 0 where a row stands in the book afterwards or none was rejected, 1 where rows were rejected
-    and not one stands, or with --errors stop at the first one.
+    The exit code is 1 if rows were rejected and none is recorded, or if --errors stop met a rejected row. Otherwise
+    it is 0.
     """
     from pathbook.cli.progress import Progress
     from pathbook.importing import importer
@@ -67,7 +70,7 @@ def command(
 
     settings.place()
     with Progress() as progress:
-        told = importer.Progress(
+        callbacks = importer.Progress(
             progress.of("rows read"), progress.of("parties, products, batches"), progress.of("rows recorded")
         )
         try:
@@ -75,10 +78,10 @@ def command(
             sources = _sources(tables, recipe, source)
             with (
                 connection.writing(settings, connection.LONG_RETRY_TIMEOUT_S) as client,
-                _telling_how_to_go_on(client),
+                _explaining_interruptions(client),
             ):
                 stop = errors == "stop"
-                summary = importer.Importer(client, recipe, told, stop=stop).import_tables(sources)
+                summary = importer.Importer(client, recipe, callbacks, stop=stop).import_tables(sources)
         except (RecipeError, TableError) as error:
             raise click.UsageError(str(error)) from error
     _warn(summary)
@@ -88,22 +91,26 @@ def command(
 
 
 def _sources(tables: tuple[Path, ...], recipe: "Recipe", name: str | None) -> "list[Source]":
-    """Return the tables to import. Raises TableError, and UsageError for a name that cannot be theirs."""
+    """Return the tables to import. Raises TableError, and UsageError for a name that is not allowed."""
     from pathbook.importing.cells import source_of
     from pathbook.importing.sources import find_sources, open_source
 
     if name is None:
         return find_sources(tables, recipe)
     if source_of(name) != name:
-        raise click.UsageError(f"'{name}' cannot name a source: 1 to 48 letters, digits, dots, dashes, _.")
+        raise click.UsageError(
+            f"'{name}' cannot name a source. Use 1 to 48 letters, digits, dots, dashes and underscores."
+        )
     if len(tables) > 1 or tables[0].is_dir():
-        raise click.UsageError("--source names a single table: import the others without it, or one by one.")
+        raise click.UsageError(
+            "--source names a single table. Leave it out, or import the tables one by one."
+        )
     return [open_source(tables[0], recipe, name)]
 
 
 @contextlib.contextmanager
-def _telling_how_to_go_on(client: "Client") -> Iterator[None]:
-    """Say, where the server goes away or a table breaks off after something was recorded, that nothing is lost."""
+def _explaining_interruptions(client: "Client") -> Iterator[None]:
+    """Print how to continue if the server goes away, or a table cannot be read, after rows were recorded."""
     from pathbook.client import UnreachableError
     from pathbook.importing.tables import TableError
 
@@ -111,14 +118,14 @@ def _telling_how_to_go_on(client: "Client") -> Iterator[None]:
         yield
     except (UnreachableError, TableError):
         if client.position:
-            click.echo(STOPPED, err=True)
+            click.echo(INTERRUPTED, err=True)
         raise
 
 
 def _warn(summary: "Summary") -> None:
-    """Say which authorisations were refused: their parties' transfers are recorded, and marked."""
+    """Print the authorizations that were refused. The transfers of their parties are recorded, and marked."""
     for (upline, party, tier), reason in summary.refused_grants.items():
-        click.echo(f"not authorised: {party}, by {upline}, at tier {tier}: {reason}", err=True)
+        click.echo(f"not authorized: {party}, by {upline}, at tier {tier}: {reason}", err=True)
 
 
 def _show(form: Output, summary: "Summary") -> None:
@@ -144,7 +151,9 @@ def _show(form: Output, summary: "Summary") -> None:
         (name, print_money(amount_minor, code)) for (name, code), amount_minor in summary.amounts.items()
     ]
     click.echo(output.fields(pairs))
-    click.echo("Transfers, units and amounts are those of accepted and duplicate rows" + _halves(summary))
+    click.echo(
+        "Transfers, units and amounts are those of accepted and duplicate rows" + _partly_recorded(summary)
+    )
     shown = summary.rejections[:REJECTIONS_SHOWN]
     if shown and several:
         cells = [[each.source, str(each.row), each.reason] for each in shown]
@@ -155,17 +164,17 @@ def _show(form: Output, summary: "Summary") -> None:
     if summary.rejected > len(shown):
         listed = len(summary.rejections)
         all_or_first = (
-            "all" if summary.rejected == listed else f"the first {listed}, and counts all by their reason"
+            "all of them" if summary.rejected == listed else f"the first {listed}, and counts all by reason"
         )
-        click.echo(f"... and {summary.rejected - len(shown)} more: --output json lists {all_or_first}.")
+        click.echo(f"... and {summary.rejected - len(shown)} more. --output json lists {all_or_first}.")
 
 
-def _halves(summary: "Summary") -> str:
-    """Return how the sentence on what is summed ends: rows may be rejected for one of their transfers only."""
+def _partly_recorded(summary: "Summary") -> str:
+    """Return the end of the sentence on the sums. A row may be rejected for only one of its transfers."""
     match summary.of_rejected:
         case 0:
             return "."
         case 1:
-            return "; 1 transfer of a rejected row stands, too, and is counted with its amount."
+            return ". They include 1 recorded transfer of a rejected row, with its amount."
         case several:
-            return f"; {several} transfers of rejected rows stand, too, and are counted with their amounts."
+            return f". They include {several} recorded transfers of rejected rows, with their amounts."

@@ -1,4 +1,4 @@
-"""The verbs about many units at once: what each tier paid, and who has what in stock."""
+"""The verbs that count many units: what each tier paid, and what a party has in stock."""
 
 import datetime
 from collections.abc import Callable
@@ -12,21 +12,21 @@ from pathbook.cli.settings import Settings, book_options
 @click.command("ladder")
 @book_options
 @click.argument("batch", type=arguments.NUMBER, required=False)
-@click.option("--gtin", default="", help="Of all batches of a product instead.")
+@click.option("--gtin", default="", metavar="GTIN", help="All batches of this product, instead of one batch.")
 @click.pass_obj
 def ladder(settings: Settings, *, batch: int | None, gtin: str) -> None:
     """Show what each tier paid.
 
-    For the units of BATCH, or of a product, beside the suggested price.
+    The table covers the units of BATCH, or of a product, and compares the prices with the suggested price.
     """
     if (batch is None) is not bool(gtin):
-        raise click.UsageError("Of what? Say the number of a batch, or --gtin.")
+        raise click.UsageError("No units are named. Give either the number of a batch, or --gtin.")
     from pathbook.cli import output, path_table
     from pathbook.cli.output import Column
     from pathbook.ledger.money import print_amount
     from pathbook.v1.paths_pb2 import RUNG_KIND_TIER, Rung, RungKind
 
-    def who(rung: Rung) -> str:
+    def payer(rung: Rung) -> str:
         if rung.kind == RUNG_KIND_TIER:
             return f"tier {rung.tier}"
         return output.word(RungKind.DESCRIPTOR, rung.kind)
@@ -40,7 +40,7 @@ def ladder(settings: Settings, *, batch: int | None, gtin: str) -> None:
         return lambda rung: print_amount(int(getattr(rung, f"{name}_minor")), rung.currency_code)
 
     columns: list[Column[Rung]] = [
-        Column("paid by", who),
+        Column("paid by", payer),
         Column("units", lambda rung: str(rung.units), right=True),
         Column("least", paid("least"), right=True),
         Column("most", paid("most"), right=True),
@@ -65,7 +65,8 @@ def ladder(settings: Settings, *, batch: int | None, gtin: str) -> None:
 def stock(settings: Settings, *, party: str, today: datetime.date) -> None:
     """Show what PARTY has in stock.
 
-    What it owns, has in its hands, and has reserved, soonest to expire first.
+    The table counts the units that it owns, that are in its custody, and that are reserved for offers. The batch
+    that expires first is first.
     """
     from pathbook.cli import output
     from pathbook.cli.output import Column

@@ -1,4 +1,7 @@
-"""The server inside this process, for ``--data DIR``: the one module here that knows the server's own."""
+"""The server inside this process, for ``--data DIR``. No other module here may import the server.
+
+The extra `server` installs what it needs. Without it, importing this module raises click.UsageError.
+"""
 
 import contextlib
 import logging
@@ -12,48 +15,58 @@ import click
 from pathbook.cli.settings import Books
 from pathbook.ledger.gc_tuning import collect_rarely
 from pathbook.ledger.serials import BookKey, print_book_key
-from pathbook.services.clock import now
-from pathbook.services.run.follower_process import carry
-from pathbook.services.run.in_thread import running
-from pathbook.services.run.logs import configure_log
-from pathbook.services.run.serve import serve as serve_until_told
-from pathbook.services.run.settings import Settings
-from pathbook.services.run.signals import stopping
-from pathbook.services.storage import EVENTS_FILE, KEY_FILE, VIEWS_FILE, Storage, has_books
 
-if TYPE_CHECKING:  # loaded where something is measured
+try:
+    from pathbook.services.clock import now
+    from pathbook.services.run.follower_process import update_views
+    from pathbook.services.run.in_thread import running
+    from pathbook.services.run.logs import configure_log
+    from pathbook.services.run.serve import serve as serve_until_told
+    from pathbook.services.run.settings import Settings
+    from pathbook.services.run.signals import stopping
+    from pathbook.services.storage import EVENTS_FILE, KEY_FILE, VIEWS_FILE, Storage, has_books
+except ModuleNotFoundError as error:
+    # every verb that opens books imports this module when it runs
+    missing = (error.name or "pathbook").partition(".")[0]
+    if missing == "pathbook":
+        raise  # a bug
+    raise click.UsageError(
+        f"This verb needs the server, and {missing} is not installed. Run: pip install 'pathbook[server]'."
+    ) from error
+
+if TYPE_CHECKING:  # imported when the bench runs
     from pathbook.services.measuring import Measuring
 
 ANY_PORT: Final = "127.0.0.1:0"
 """A free port, for callers on this machine only."""
 
 SQLITE_HEADER: Final = b"SQLite format 3\0"
-"""What every SQLite database begins with (https://www.sqlite.org/fileformat2.html, section 1.3)."""
+"""The first bytes of every SQLite database (https://www.sqlite.org/fileformat2.html, section 1.3)."""
 
 AROUND_THE_CAUSE: Final = re.compile(
     r"^\(\w+\.\w+\) (connection (failed|is bad): (?=connection))?|\n.*", re.DOTALL
 )
-"""What SQLAlchemy and psycopg say around the sentence on what is wrong with a database."""
+"""The text that SQLAlchemy and psycopg put around the sentence that names the problem of a database."""
 
 REMEDIES: Final = (
-    (r"password|pg_hba|role .* does not exist", "Check its user and password: in the URL, PGPASSWORD or ~/.pgpass."),
-    (r"database .* does not exist", "Check its name, or make it: createdb NAME."),
-    (r"permission denied", "Let the user of the URL make schemas there: GRANT CREATE ON DATABASE NAME TO USER."),
-    (r"connection|resolve|timeout", "Check its host and port, and whether PostgreSQL runs there."),
+    (r"password|pg_hba|role .* does not exist", "Check the user and password in the URL, PGPASSWORD or ~/.pgpass."),
+    (r"database .* does not exist", "Check its name, or create it: createdb NAME."),
+    (r"permission denied", "Allow the user of the URL to create schemas: GRANT CREATE ON DATABASE NAME TO USER."),
+    (r"connection|resolve|timeout", "Check its host and port, and that PostgreSQL runs there."),
 )  # fmt: skip
-"""What to do about a PostgreSQL that cannot be opened, by what it says; the first that fits."""
+"""What to do about a PostgreSQL that cannot be opened, by a pattern of its message. The first match counts."""
 
 
 class UnusableBooksError(OSError):
-    """Books cannot be opened; the message says why, and what to do."""
+    """Books cannot be opened. The message says why, and what to do."""
 
 
 @contextlib.contextmanager
 def serving(books: Books) -> Iterator[str]:
-    """Serve books while the caller does something else; yield HOST:PORT.
+    """Serve books while the caller does something else. Yield HOST:PORT.
 
     Raises:
-        UnusableBooksError: see there.
+        UnusableBooksError: the books cannot be opened.
         OSError: the directory cannot be read or written.
         click.UsageError: the URL of the database is malformed.
     """
@@ -68,9 +81,14 @@ def serving(books: Books) -> Iterator[str]:
 def serve(
     books: Books, listen: str, *, workers: int, follows: bool, ready: Callable[[str, str], None]
 ) -> None:
-    """Serve until this process is told to stop (SIGINT, SIGTERM), then drain. Raises as ``serving``.
+    """Serve until SIGINT or SIGTERM, then drain.
 
-    ``ready`` is called with where the books are, and HOST:PORT. The address may be malformed, or taken, too.
+    ``ready`` is called with the place of the books, and HOST:PORT.
+
+    Raises:
+        click.UsageError: the address is malformed.
+        OSError: the address is in use.
+        Exception: as ``serving``.
     """
     settings = _settings(books, listen=listen, workers=workers, follows=follows)
     with _opening(settings):
@@ -78,19 +96,19 @@ def serve(
 
 
 def follow(books: Books) -> None:
-    """Carry the views of all books until this process is told to stop. Raises as ``rebuild``."""
+    """Keep the views of all books up to date until SIGINT or SIGTERM. Raises as ``rebuild``."""
     require_books(books)
     settings = _settings(books)
     configure_log(logging.INFO)
-    with _opening(settings), stopping() as told:
-        carry(settings, told=told)
+    with _opening(settings), stopping() as stop:
+        update_views(settings, stop)
 
 
 def rebuild(books: Books, progress: Callable[[int, int], None]) -> tuple[str, int]:
-    """Drop the views of all books and make them again; return where they are, and from how many events.
+    """Rebuild the views of all books. Return their place, and the number of events they are rebuilt from.
 
-    ``progress`` is told how many are done, and of how many. Servers that have the views open may go on: they
-    and this process carry them together.
+    ``progress`` is called with the number of events done, and the total. Servers that have the views open may keep
+    running. They take part in the rebuild.
 
     Raises:
         UnusableBooksError: there are no books, or they cannot be opened.
@@ -103,28 +121,28 @@ def rebuild(books: Books, progress: Callable[[int, int], None]) -> tuple[str, in
         directory = Storage(settings.data, now, database=settings.database, allow_event_loss=True)
     events = 0
 
-    def tell(done: int, of: int) -> None:
+    def report(done: int, total: int) -> None:
         nonlocal events
-        events = of
-        progress(done, of)
+        events = total
+        progress(done, total)
 
     with contextlib.closing(directory):
-        directory.follower.rebuild(tell)
+        directory.follower.rebuild(report)
     return settings.place, events
 
 
 def measuring(data: str, database: str) -> "Measuring":
-    """Return what a bench measures inside the store of a directory, or of a database (else ""). ``close`` it."""
+    """Return the measurements of a bench inside a store: a directory, or a database if one is named. ``close`` it."""
     from pathbook.services.measuring import Measuring
 
     return Measuring(Path(data), database)
 
 
 def database_of_its_own(url: str) -> contextlib.AbstractContextManager[str]:
-    """Make a database on a PostgreSQL server, give its URL, and drop it at the end.
+    """Create a database on a PostgreSQL server, yield its URL, and drop it at the end.
 
     Raises:
-        OSError: none could be made there; the message says what to do.
+        OSError: none could be created there. The message says what to do.
         ValueError: the URL is not PostgreSQL's.
     """
     from pathbook.services import measuring
@@ -133,7 +151,7 @@ def database_of_its_own(url: str) -> contextlib.AbstractContextManager[str]:
 
 
 def require_books(books: Books) -> None:
-    """Raise UnusableBooksError where there are no books: reading a place that is misspelt shall not make them.
+    """Raise UnusableBooksError if there are no books. A read of a misspelt place must not create them.
 
     Raises: as ``rebuild``.
     """
@@ -142,12 +160,13 @@ def require_books(books: Books) -> None:
         found = has_books(settings.data, settings.database)
     if not found:
         raise UnusableBooksError(
-            f"There are no books in {settings.place}. Check the name; a book begins with its first brand."
+            f"There are no books in {settings.place}. Check the name. `pathbook party register` creates a book"
+            " with its first brand."
         )
 
 
 def write_key(data: Path, secret: bytes) -> None:
-    """Give a directory that has no books yet the key of its codes (32 bytes)."""
+    """Write the key of the codes (32 bytes) to a directory that has no books yet."""
     (data / KEY_FILE).write_text(print_book_key(BookKey(secret)), "ascii")
 
 
@@ -167,33 +186,33 @@ def _settings(books: Books, listen: str = ANY_PORT, *, workers: int = 1, follows
 
 @contextlib.contextmanager
 def _opening(settings: Settings) -> Iterator[None]:
-    """Say in words whatever keeps books from being opened: their format, their key, their database."""
+    """Turn every error that keeps books from being opened into a sentence."""
     try:
         yield
     except OSError:
-        raise  # these say it themselves
+        raise  # its message names the file
     except Exception as error:
-        what = _what_to_do(settings.data) or str(error)
+        reason = _damaged_views(settings.data) or str(error)
         if settings.database:
-            said = AROUND_THE_CAUSE.sub("", str(error)).rstrip(".")
-            what = " ".join(f"{said}. {_remedy(said)}".split())
-        raise UnusableBooksError(f"{settings.place} cannot be opened: {what}") from error
+            cause = AROUND_THE_CAUSE.sub("", str(error)).rstrip(".")
+            reason = " ".join(f"{cause}. {_remedy(cause)}".split())
+        raise UnusableBooksError(f"{settings.place} cannot be opened: {reason}") from error
 
 
-def _remedy(said: str) -> str:
-    """Say what to do about a PostgreSQL that cannot be opened; an empty text where nobody knows."""
-    return next((remedy for pattern, remedy in REMEDIES if re.search(pattern, said)), "")
+def _remedy(cause: str) -> str:
+    """Return what to do about a PostgreSQL that cannot be opened, an empty text for an unknown cause."""
+    return next((remedy for pattern, remedy in REMEDIES if re.search(pattern, cause)), "")
 
 
-def _what_to_do(data: Path) -> str:
-    """Say what to do about views that are no database; an empty text where that is not what is wrong."""
+def _damaged_views(data: Path) -> str:
+    """Return what to do about views that are not a database, an empty text if something else is wrong."""
     if not _is_database(data / EVENTS_FILE) or _is_database(data / VIEWS_FILE):
         return ""
-    return f"{VIEWS_FILE} is no database. Delete {VIEWS_FILE}; it is made anew from the events."
+    return f"{VIEWS_FILE} is not a database. Delete {VIEWS_FILE}. It is rebuilt from the events."
 
 
 def _is_database(path: Path) -> bool:
-    """Return whether a file begins as a database does, or will be made as one: it is missing or empty."""
+    """Return whether a file begins as a database does. A missing or empty file will become a database."""
     try:
         with path.open("rb") as file:
             return file.read(len(SQLITE_HEADER)) in (b"", SQLITE_HEADER)

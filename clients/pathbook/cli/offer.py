@@ -1,4 +1,4 @@
-"""The verbs of an offer: made, accepted wholly or in part, declined, withdrawn."""
+"""The verbs of an offer: offer, accept, decline, withdraw."""
 
 import datetime
 from typing import TYPE_CHECKING
@@ -8,6 +8,7 @@ import click
 from pathbook.cli import arguments, connection
 from pathbook.cli.arguments import Price, Request
 from pathbook.cli.settings import Settings, book_options
+from pathbook.ledger.money import MAX_DIGITS
 
 if TYPE_CHECKING:
     from pathbook.v1.transfers_pb2 import DiscrepancyClaim
@@ -18,13 +19,15 @@ _MISSING = "COUNT|BATCH:FIRST-LAST|CODE"
 
 @click.command("offer")
 @book_options
-@click.option("--giver", required=True, metavar="PARTY", help="Who owns the units and offers them.")
-@click.option("--receiver", required=True, metavar="PARTY", help="To whom.")
-@arguments.takes_units
-@click.option("--price", type=arguments.MONEY, required=True, metavar="MONEY", help="For one unit.")
-@click.option("--later", is_flag=True, help="The goods stay where they lie: cloud stock.")
 @click.option(
-    "--deadline", type=arguments.MOMENT, metavar="TIME", help="When the offer lapses; never, if not said."
+    "--giver", required=True, metavar="PARTY", help="The party that owns the units and offers them."
+)
+@click.option("--receiver", required=True, metavar="PARTY", help="The party that the offer is made to.")
+@arguments.takes_units
+@click.option("--price", type=arguments.MONEY, required=True, metavar="MONEY", help="The price of one unit.")
+@click.option("--later", is_flag=True, help="The goods stay where they are: cloud stock.")
+@click.option(
+    "--deadline", type=arguments.MOMENT, metavar="TIME", help="When the offer lapses. Default: never."
 )
 @arguments.takes_request
 @click.pass_obj
@@ -41,7 +44,7 @@ def offer(
 ) -> None:
     """Offer units at a price.
 
-    They are reserved until the offer is answered, or lapses at its deadline.
+    The units are reserved until the offer is answered, or lapses at its deadline.
     """
     from pathbook.cli import output
 
@@ -61,12 +64,10 @@ def offer(
 @click.command("accept")
 @book_options
 @click.argument("transfer", type=arguments.NUMBER)
-@click.option("--receiver", required=True, metavar="PARTY", help="Who accepts.")
-@click.option("--short", multiple=True, metavar=_MISSING, help="Units that were not in the delivery.")
+@click.option("--receiver", required=True, metavar="PARTY", help="The party that the offer was made to.")
+@click.option("--short", multiple=True, metavar=_MISSING, help="Units that did not arrive.")
 @click.option("--damaged", multiple=True, metavar=_MISSING, help="Units that arrived damaged.")
-@click.option(
-    "--wrong-item", multiple=True, metavar=_MISSING, help="Units in whose place something else came."
-)
+@click.option("--wrong-item", multiple=True, metavar=_MISSING, help="Units that arrived as another product.")
 @arguments.takes_request
 @click.pass_obj
 def accept(
@@ -81,19 +82,20 @@ def accept(
 ) -> None:
     """Accept the offer TRANSFER.
 
-    Wholly, or less what is missing: so many of the last units offered, or those named.
+    TRANSFER is the position of the offer. Units that are short, damaged or wrong are not accepted. A COUNT takes
+    the last units of the offer.
     """
     from pathbook.cli import output
     from pathbook.v1 import values_pb2
 
     claims = [
-        _claim(kind, said)
-        for kind, several in (
+        _claim(kind, text)
+        for kind, texts in (
             (values_pb2.DISCREPANCY_KIND_SHORT, short),
             (values_pb2.DISCREPANCY_KIND_DAMAGED, damaged),
             (values_pb2.DISCREPANCY_KIND_WRONG_ITEM, wrong_item),
         )
-        for said in several
+        for text in texts
     ]
     with connection.writing(settings) as client:
         answer = client.accept_transfer(transfer, receiver=receiver, discrepancies=claims, **request)
@@ -103,8 +105,8 @@ def accept(
 @click.command("decline")
 @book_options
 @click.argument("transfer", type=arguments.NUMBER)
-@click.option("--receiver", required=True, metavar="PARTY", help="Who declines.")
-@click.option("--note", default="", help="Why, in words.")
+@click.option("--receiver", required=True, metavar="PARTY", help="The party that the offer was made to.")
+@click.option("--note", default="", metavar="TEXT", help="The reason.")
 @arguments.takes_request
 @click.pass_obj
 def decline(
@@ -115,7 +117,10 @@ def decline(
     note: str,
     request: Request,
 ) -> None:
-    """Decline the offer TRANSFER."""
+    """Decline the offer TRANSFER.
+
+    TRANSFER is the position of the offer.
+    """
     from pathbook.cli import output
 
     with connection.writing(settings) as client:
@@ -126,11 +131,14 @@ def decline(
 @click.command("withdraw")
 @book_options
 @click.argument("transfer", type=arguments.NUMBER)
-@click.option("--giver", required=True, metavar="PARTY", help="Who offered.")
+@click.option("--giver", required=True, metavar="PARTY", help="The party that made the offer.")
 @arguments.takes_request
 @click.pass_obj
 def withdraw(settings: Settings, *, transfer: int, giver: str, request: Request) -> None:
-    """Withdraw the offer TRANSFER of one's own."""
+    """Withdraw the offer TRANSFER.
+
+    TRANSFER is the position of the offer.
+    """
     from pathbook.cli import output
 
     with connection.writing(settings) as client:
@@ -138,14 +146,14 @@ def withdraw(settings: Settings, *, transfer: int, giver: str, request: Request)
     output.show(settings.output, answer, lambda: output.recorded(answer.receipt))
 
 
-def _claim(kind: "DiscrepancyKind.ValueType", said: str) -> "DiscrepancyClaim":
-    """Read one discrepancy: how many, which units, or the code of one."""
+def _claim(kind: "DiscrepancyKind.ValueType", text: str) -> "DiscrepancyClaim":
+    """Parse one discrepancy: a count, a range of units, or the code of one unit."""
     from pathbook.v1.transfers_pb2 import DiscrepancyClaim
     from pathbook.v1.values_pb2 import UnitRange
 
-    if said.isascii() and said.isdigit() and len(said) <= arguments.MAX_DIGITS:
-        return DiscrepancyClaim(kind=kind, count=int(said))
-    if "/" in said or ":" not in said:
-        return DiscrepancyClaim(kind=kind, codes=[said])
-    batch, first, last = arguments.UNITS.convert(said, None, None)
+    if text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS:
+        return DiscrepancyClaim(kind=kind, count=int(text))
+    if "/" in text or ":" not in text:
+        return DiscrepancyClaim(kind=kind, codes=[text])
+    batch, first, last = arguments.UNITS.convert(text, None, None)
     return DiscrepancyClaim(kind=kind, ranges=[UnitRange(batch=batch, first=first, last=last)])

@@ -1,7 +1,7 @@
-"""Answers printed: plain tables for people, the contract's own JSON for scripts, the same off a terminal as on.
+"""Answers as text: plain tables for people, the contract's JSON for scripts, the same on a terminal and in a file.
 
 JSON is protobuf's JSON mapping (https://protobuf.dev/programming-guides/json) with the contract's field names:
-64-bit numbers are strings, times RFC 3339, bytes base64. Lists are one object with the list in it as `json`, and
+64-bit numbers are strings, times RFC 3339, bytes base64. A list is one object with the list in it as `json`, and
 one object a line as `jsonl`.
 """
 
@@ -28,7 +28,7 @@ M = TypeVar("M", bound=Message)
 
 
 class Column(NamedTuple, Generic[M]):
-    """A column of a table: its title, what it shows of a message, and whether numbers line up on the right."""
+    """A column of a table: its title, its cell for a message, and whether it is aligned on the right."""
 
     title: str
     cell: Callable[[M], str]
@@ -44,7 +44,7 @@ def show(output: Output, message: Message, text: Callable[[], str]) -> None:
 
 
 def show_list(output: Output, name: str, messages: Iterable[M], columns: Sequence[Column[M]]) -> None:
-    """Print a list; ``name`` is what the contract calls it."""
+    """Print a list. ``name`` is its name in the contract."""
     match output:
         case Output.TABLE:
             rows = [[column.cell(message) for column in columns] for message in messages]
@@ -59,7 +59,7 @@ def show_list(output: Output, name: str, messages: Iterable[M], columns: Sequenc
 
 
 def as_object(message: Message) -> dict[str, object]:
-    """Return a message in the contract's JSON words, zeros and empty lists included."""
+    """Return a message in the JSON of the contract, with zeros and empty lists."""
     found: dict[str, object] = json_format.MessageToDict(
         message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
     )
@@ -67,12 +67,12 @@ def as_object(message: Message) -> dict[str, object]:
 
 
 def as_json(message: Message, output: Output) -> str:
-    """Return a message as JSON: on one line for `jsonl`, else laid out."""
+    """Return a message as JSON: on one line for `jsonl`, else indented."""
     return json.dumps(as_object(message), indent=2 if output is Output.JSON else None, ensure_ascii=False)
 
 
 def table(titles: Sequence[str], rows: Sequence[Sequence[str]], right: set[int] | None = None) -> str:
-    """Return rows as lines of columns; what is off a terminal reads the same, without the bold titles."""
+    """Return rows as lines of columns. Only a terminal shows the titles in bold."""
     shown = [[printable(cell) or NOTHING for cell in row] for row in rows]
     widths = [max(map(width, column)) for column in zip(titles, *shown, strict=True)]
     lines = [
@@ -88,19 +88,19 @@ def table(titles: Sequence[str], rows: Sequence[Sequence[str]], right: set[int] 
 
 
 def fields(pairs: Iterable[tuple[str, str]]) -> str:
-    """Return names and values, one a line, values lined up."""
+    """Return names and values, one pair a line, with the values aligned."""
     shown = [(name, printable(value) or NOTHING) for name, value in pairs]
     wide = max(len(name) for name, _ in shown)
     return "\n".join(f"{name.ljust(wide)}{GAP}{value}" for name, value in shown)
 
 
 def printable(text: str) -> str:
-    """Return a text of the book without what could steer the terminal it is shown on."""
+    """Return a text of the book without characters that could control the terminal."""
     return "".join(symbol if symbol.isprintable() else "\N{REPLACEMENT CHARACTER}" for symbol in text)
 
 
 def width(text: str) -> int:
-    """Return how many columns of a terminal a text takes: Chinese characters take two."""
+    """Return how many columns of a terminal a text takes. A Chinese character takes two."""
     if text.isascii():
         return len(text)
     return sum(
@@ -110,40 +110,39 @@ def width(text: str) -> int:
 
 
 def word(kind: EnumDescriptor, number: int) -> str:
-    """Return an enum's value as people say it, UNIT_STATE_IN_STOCK as `in stock`; empty where it is not said."""
+    """Return the name of an enum's value, `in stock` for UNIT_STATE_IN_STOCK; an empty text for unspecified."""
     if number not in kind.values_by_number:
         return f"unknown ({number})"
     if not number:
         return ""
     prefix = kind.values_by_number[0].name.removesuffix("UNSPECIFIED")
-    name = kind.values_by_number[number].name.removeprefix(prefix).lower().replace("_", " ")
-    return name.replace("authorized", "authorised")  # the contract spells as GS1 does, its readers do not
+    return kind.values_by_number[number].name.removeprefix(prefix).lower().replace("_", " ")
 
 
 def price(money: values_pb2.Money) -> str:
-    """Return money as decimal text, empty where none is set."""
+    """Return money as decimal text, an empty text for none."""
     return print_money(money.amount_minor, money.currency_code) if money.currency_code else ""
 
 
 def moment(time: Timestamp) -> str:
-    """Return a time in UTC to the second, empty where none is set."""
+    """Return a time in UTC to the second, an empty text for none."""
     return _utc(time, "%Y-%m-%d %H:%M:%SZ")
 
 
 def day(time: Timestamp) -> str:
-    """Return the UTC date of a time, empty where none is set."""
+    """Return the UTC date of a time, an empty text for none."""
     return _utc(time, "%Y-%m-%d")
 
 
 def ranges(parts: Iterable[values_pb2.UnitRange]) -> str:
-    """Return ranges as the command line takes them: `1:0-9 2:5`."""
+    """Return ranges as they are typed: `1:0-9 2:5`."""
     return " ".join(
         f"{part.batch}:{part.first}" + (f"-{part.last}" if part.last != part.first else "") for part in parts
     )
 
 
 def recorded(receipt: values_pb2.Receipt, units: Iterable[values_pb2.UnitRange] = (), made: str = "") -> str:
-    """Return the sentence that answers a write: where it stands, and which units or what it made."""
+    """Return the sentence that answers a write: its position, its units, and what it created."""
     again = "Recorded before, with the same request id," if receipt.duplicate else "Recorded"
     named = ranges(units)
     return f"{again} at position {receipt.position}{f': units {named}' if named else ''}{made}."

@@ -1,4 +1,4 @@
-"""The verbs about parties: who they are, and who may sell for whom."""
+"""The verbs of parties: register, authorize, revoke, show, list."""
 
 import datetime
 
@@ -6,21 +6,30 @@ import click
 
 from pathbook.cli import arguments, connection
 from pathbook.cli.settings import Settings, book_options
+from pathbook.cli.verb_group import VerbGroup
 
 
-@click.group("party")
+@click.group("party", cls=VerbGroup)
 def command() -> None:
-    """Brands, agents, shops, and their authority."""
+    """Register, authorize and show parties.
+
+    A party is a brand, an agent or a shop.
+    """
 
 
 @command.command()
 @book_options
 @click.argument("party")
-@click.option("--kind", type=click.Choice(["brand", "agent", "shop"]), required=True)
+@click.option(
+    "--kind", type=click.Choice(["brand", "agent", "shop"]), required=True, help="What the party is."
+)
 @arguments.takes_request_id
 @click.pass_obj
 def register(settings: Settings, *, party: str, kind: str, request_id: str) -> None:
-    """Register PARTY. A book begins with its first brand."""
+    """Register PARTY.
+
+    A book begins with its first brand.
+    """
     from pathbook.cli import output
     from pathbook.v1.values_pb2 import PartyKind
 
@@ -34,14 +43,32 @@ def register(settings: Settings, *, party: str, kind: str, request_id: str) -> N
 @command.command()
 @book_options
 @click.argument("party")
-@click.option("--upline", required=True, metavar="PARTY", help="Who authorises: a brand, or an agent above.")
-@click.option("--tier", type=arguments.NUMBER, required=True, help="The tier given, below the upline's.")
-@click.option("--gtin", "gtins", multiple=True, metavar="GTIN", help="Only this product; may be repeated.")
-@click.option("--region", default="", help="Where it may sell, in words.")
+@click.option("--upline", required=True, metavar="PARTY", help="The brand or agent that authorizes it.")
 @click.option(
-    "--from", "valid_from", type=arguments.MOMENT, metavar="TIME", help="From when; now, if not said."
+    "--tier",
+    type=arguments.NUMBER,
+    required=True,
+    metavar="N",
+    help="The tier of the party, below the upline's.",
 )
-@click.option("--until", "valid_until", type=arguments.MOMENT, metavar="TIME", help="Until when.")
+@click.option(
+    "--gtin", "gtins", multiple=True, metavar="GTIN", help="Only this product. The option may be repeated."
+)
+@click.option("--region", default="", metavar="TEXT", help="The region where it may sell.")
+@click.option(
+    "--from",
+    "valid_from",
+    type=arguments.MOMENT,
+    metavar="TIME",
+    help="When the authorization starts. Default: now.",
+)
+@click.option(
+    "--until",
+    "valid_until",
+    type=arguments.MOMENT,
+    metavar="TIME",
+    help="When the authorization ends. Default: never.",
+)
 @arguments.takes_request_id
 @click.pass_obj
 def authorize(  # noqa: PLR0913 - an argument for each option
@@ -56,7 +83,7 @@ def authorize(  # noqa: PLR0913 - an argument for each option
     valid_until: datetime.datetime | None,
     request_id: str,
 ) -> None:
-    """Let PARTY sell for its upline."""
+    """Authorize PARTY to sell for its upline."""
     from pathbook.cli import output
 
     with connection.writing(settings) as client:
@@ -75,10 +102,14 @@ def authorize(  # noqa: PLR0913 - an argument for each option
 
 @command.command()
 @book_options
-@click.argument("authorization", type=arguments.NUMBER, metavar="AUTHORISATION")
-@click.option("--upline", required=True, metavar="PARTY", help="Who gave it.")
+@click.argument("authorization", type=arguments.NUMBER, metavar="POSITION")
+@click.option("--upline", required=True, metavar="PARTY", help="The party that gave it.")
 @click.option(
-    "--from", "revoked_from", type=arguments.MOMENT, metavar="TIME", help="From when; now, if not said."
+    "--from",
+    "revoked_from",
+    type=arguments.MOMENT,
+    metavar="TIME",
+    help="When the authorization ends. Default: now.",
 )
 @arguments.takes_request_id
 @click.pass_obj
@@ -90,7 +121,10 @@ def revoke(
     revoked_from: datetime.datetime | None,
     request_id: str,
 ) -> None:
-    """End the AUTHORISATION given at that position. `party show` lists them."""
+    """Revoke the authorization at POSITION.
+
+    `party show` lists the authorizations of a party.
+    """
     from pathbook.cli import output
 
     with connection.writing(settings) as client:
@@ -105,7 +139,7 @@ def revoke(
 @click.argument("party")
 @click.pass_obj
 def show(settings: Settings, *, party: str) -> None:
-    """Show PARTY and its authorisations."""
+    """Show PARTY and its authorizations."""
     from pathbook.cli import output
     from pathbook.v1.values_pb2 import PartyKind
 
@@ -145,7 +179,7 @@ def show(settings: Settings, *, party: str) -> None:
 @book_options
 @click.pass_obj
 def list_parties(settings: Settings) -> None:
-    """List the parties."""
+    """List all parties."""
     from pathbook.cli import output
     from pathbook.cli.output import Column
     from pathbook.v1.parties_pb2 import Party

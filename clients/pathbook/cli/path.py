@@ -1,13 +1,9 @@
-"""The verb that shows a unit's path as it stands, or stood, without checking it."""
-
-import re
+"""The verb that shows the path of a unit, now or as of a position, without checking it."""
 
 import click
 
 from pathbook.cli import arguments, connection
 from pathbook.cli.settings import Settings, book_options
-
-_UNIT = re.compile(r"([0-9]{1,9}):([0-9]{1,10})")
 
 
 @click.command("path")
@@ -18,21 +14,22 @@ _UNIT = re.compile(r"([0-9]{1,9}):([0-9]{1,10})")
     type=arguments.NUMBER,
     default=0,
     metavar="POSITION",
-    help="As it was then; now, if not said.",
+    help="Show the path as of this position. Default: now.",
 )
-@click.option("--corrections", is_flag=True, help="Show offers, and what was reversed, too.")
+@click.option("--corrections", is_flag=True, help="Also show offers, and steps that were reversed.")
 @click.pass_obj
 def command(settings: Settings, *, unit: str, as_of: int, corrections: bool) -> None:
-    """Show every hand a unit passed through.
+    """Show every hand that a unit passed through.
 
-    What each paid beside the suggested price, who owns it now, and who has it. Nothing is checked: see verify.
+    The table compares each price with the suggested price. The lines below it name the owner and the custodian.
+    Nothing is checked: `pathbook verify` does that.
     """
     from pathbook.cli import output, path_table
 
-    by_number = _UNIT.fullmatch(unit)
+    by_number = arguments.parse_unit(unit)
     with connection.reading(settings) as client:
         path = client.get_path(
-            (int(by_number[1]), int(by_number[2])) if by_number else unit,
+            by_number or unit,
             as_of_position=as_of,
             corrections=corrections,
         )

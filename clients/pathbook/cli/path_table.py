@@ -1,4 +1,4 @@
-"""A unit's path drawn as a table: each hand, what it paid, and how that compares."""
+"""The path of a unit as a table: each hand, the price it paid, and how the price compares."""
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
@@ -11,21 +11,21 @@ from pathbook.v1.paths_pb2 import GetPathResponse, PathStep, PathStepKind
 from pathbook.v1.values_pb2 import Attestation, AuthorizationStatus, Money, UnitState
 
 NUMBERS = {0, 5, 6, 7, 8}
-"""The columns that line up on the right."""
+"""The columns that are aligned on the right."""
 
 HOPS = (PathStepKind.PATH_STEP_KIND_TRANSFERRED, PathStepKind.PATH_STEP_KIND_SOLD)
 """The steps by which title moved onward."""
 
 
 def draw(path: GetPathResponse, *, corrections: bool = False) -> str:
-    """Return what the unit is, its path as a table, and who has it now."""
+    """Return the unit, its path as a table, and its owner and custodian now."""
     shown = _shown(path, corrections=corrections)
     moved = _table(shown, path.batch.suggested_price) if shown else f"It never left {path.batch.brand}."
     return f"{_unit(path)}\n\n{moved}\n\n{_now(path, shown)}"
 
 
 def share(amount_minor: int, of_minor: int) -> str:
-    """Return an amount beside another: `50.0%`."""
+    """Return an amount as a share of another: `50.0%`."""
     return f"{percent(amount_minor, of_minor)}%" if of_minor else ""
 
 
@@ -37,14 +37,14 @@ def mark_up(price: Money, before: Money | None) -> str:
 
 
 def percent(part: int, whole: int, sign: str = "") -> str:
-    """Return how many hundredths a part is, to one decimal, rounded half to even."""
+    """Return a part in percent of the whole, to one decimal, rounded half to even."""
     tenths = round(Fraction(1_000 * part, whole))
     digits = str(abs(tenths)).rjust(2, "0")
     return f"{'-' if tenths < 0 else sign}{digits[:-1]}.{digits[-1]}"
 
 
 def _shown(path: GetPathResponse, *, corrections: bool) -> list[PathStep]:
-    """Return the steps after the making; without corrections only those that stand."""
+    """Return the steps after commissioning. Without corrections, only those still in force."""
     came_to_nothing = (PathStepKind.PATH_STEP_KIND_OFFERED, PathStepKind.PATH_STEP_KIND_RELEASED)
     return [
         step
@@ -149,12 +149,12 @@ def _in_force(recall: Recall, path: GetPathResponse) -> bool:
 
 
 def _now(path: GetPathResponse, shown: Sequence[PathStep]) -> str:
-    """Return who has title and goods now, whether it is recalled, and how both sides of each hop stood."""
+    """Return the owner and the custodian now, recalls, and whether both sides of each hop were authorized."""
     run = path.run
     state = output.word(UnitState.DESCRIPTOR, run.state) + (f", packed in {run.sscc}" if run.sscc else "")
     pairs = [("owner", run.owner), ("custodian", run.custodian), ("state", state)]
     if run.owner != run.custodian:
-        pairs.append(("cloud stock", f"{run.owner} owns it, but it lies with {run.custodian}"))
+        pairs.append(("cloud stock", f"{run.owner} owns it, but {run.custodian} has it"))
     pairs += [
         ("recalled", f"since position {recall.position}: {recall.note or 'no reason given'}")
         for recall in path.batch.recalls

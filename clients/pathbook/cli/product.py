@@ -1,29 +1,30 @@
-"""The verbs about products: what a brand makes, and at what suggested price."""
+"""The verbs of products: register, show, list."""
 
 import click
 
 from pathbook.cli import arguments, connection
 from pathbook.cli.arguments import Price
 from pathbook.cli.settings import Settings, book_options
+from pathbook.cli.verb_group import VerbGroup
 
 
-@click.group("product")
+@click.group("product", cls=VerbGroup)
 def command() -> None:
-    """Products, by GTIN, with their suggested price."""
+    """Register and show products."""
 
 
 @command.command()
 @book_options
 @click.argument("gtin")
-@click.option("--brand", required=True, metavar="PARTY", help="Whose product it is.")
-@click.option("--name", required=True, help="What it is called.")
+@click.option("--brand", required=True, metavar="PARTY", help="The brand that makes it.")
+@click.option("--name", required=True, metavar="TEXT", help="The name of the product.")
 @click.option(
-    "--price", type=arguments.MONEY, required=True, metavar="MONEY", help="Suggested, for one unit."
+    "--price", type=arguments.MONEY, required=True, metavar="MONEY", help="The suggested price of one unit."
 )
 @arguments.takes_request_id
 @click.pass_obj
 def register(settings: Settings, *, gtin: str, brand: str, name: str, price: Price, request_id: str) -> None:
-    """Register the product GTIN: `product register 06901234567892 --price '300 CNY' ...`."""
+    """Register the product GTIN."""
     from pathbook.cli import output
 
     with connection.writing(settings) as client:
@@ -64,7 +65,7 @@ def show(settings: Settings, *, gtin: str) -> None:
 @book_options
 @click.pass_obj
 def list_products(settings: Settings) -> None:
-    """List the products."""
+    """List all products."""
     from pathbook.cli import output
     from pathbook.cli.output import Column
     from pathbook.v1.batches_pb2 import Product

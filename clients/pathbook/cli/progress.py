@@ -1,4 +1,4 @@
-"""How far long work has come, told on stderr once it has taken two seconds: a bar on a terminal, else lines."""
+"""Progress of long work on stderr, shown after two seconds: a bar on a terminal, else lines."""
 
 import sys
 import time
@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, Final, Self
 
 import click
 
-if TYPE_CHECKING:  # most work is over before there is anything to draw
+if TYPE_CHECKING:  # most work ends before anything is drawn
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
 
 FIRST_DRAW_DELAY_S: Final = 2.0
-"""Nothing is told of work that is over by then."""
+"""Work that ends sooner shows no progress."""
 
 LINE_INTERVAL_S: Final = 5.0
-"""How far apart lines are where stderr is no terminal."""
+"""The time between two lines if stderr is not a terminal."""
 
 DRAW_INTERVAL_S: Final = 0.1
-"""How far apart drawings are where it is one."""
+"""The time between two drawings if stderr is a terminal."""
 
 
 class Progress:
-    """``with Progress() as progress: work(progress.of("rows recorded"))``; the callable takes done and total."""
+    """``with Progress() as progress: work(progress.of("rows recorded"))``. The callable takes done and total."""
 
     def __init__(self) -> None:
         self._next = time.monotonic() + FIRST_DRAW_DELAY_S
@@ -31,20 +31,20 @@ class Progress:
         self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> Self:
-        """Begin to count the seconds."""
+        """Start the clock."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Wipe what was drawn."""
+        """Erase the bar."""
         if self._bars is not None:
             self._bars.stop()
 
     def of(self, what: str) -> Callable[[int, int | None], None]:
-        """Return what a piece of work tells how much is done, and of how much (None where nobody knows)."""
+        """Return a callable that a piece of work calls with its progress. A total of None is unknown."""
 
-        def tell(done: int, total: int | None) -> None:
+        def report(done: int, total: int | None) -> None:
             now = time.monotonic()
             if now < self._next:
                 return
@@ -55,7 +55,7 @@ class Progress:
                 self._next = now + LINE_INTERVAL_S
                 click.echo(f"{what}: {done}" + ("" if total is None else f" of {total}"), err=True)
 
-        return tell
+        return report
 
     def _draw(self, what: str, done: int, total: int | None) -> None:
         if self._bars is None:

@@ -1,4 +1,4 @@
-"""The verbs at the end of the path: sold, confirmed, returned, written off."""
+"""The verbs at the end of a path: sell, confirm, return, write off."""
 
 from typing import TYPE_CHECKING
 
@@ -14,11 +14,13 @@ if TYPE_CHECKING:
 
 @click.command("sell")
 @book_options
-@click.option("--seller", required=True, metavar="PARTY", help="Who owns the units and sells them.")
-@click.option("--consumer", required=True, metavar="PSEUDONYM", help="To whom; never a name.")
+@click.option(
+    "--seller", required=True, metavar="PARTY", help="The party that owns the units and sells them."
+)
+@click.option("--consumer", required=True, metavar="PSEUDONYM", help="The buyer's pseudonym, never a name.")
 @arguments.takes_units
-@click.option("--price", type=arguments.MONEY, required=True, metavar="MONEY", help="For one unit.")
-@click.option("--later", is_flag=True, help="The goods stay where they lie until they are delivered.")
+@click.option("--price", type=arguments.MONEY, required=True, metavar="MONEY", help="The price of one unit.")
+@click.option("--later", is_flag=True, help="The goods stay where they are until they are delivered.")
 @arguments.takes_request
 @click.pass_obj
 def sell(
@@ -48,9 +50,15 @@ def sell(
 
 @click.command("confirm")
 @book_options
-@click.option("--consumer", required=True, metavar="PSEUDONYM", help="Who bought.")
+@click.option("--consumer", required=True, metavar="PSEUDONYM", help="The buyer's pseudonym.")
 @arguments.takes_units
-@click.option("--paid", type=arguments.MONEY, required=True, metavar="MONEY", help="What one unit cost.")
+@click.option(
+    "--paid",
+    type=arguments.MONEY,
+    required=True,
+    metavar="MONEY",
+    help="The price that was paid for one unit.",
+)
 @arguments.takes_request
 @click.pass_obj
 def confirm(
@@ -63,7 +71,7 @@ def confirm(
 ) -> None:
     """Confirm a purchase, as the consumer.
 
-    That the units were bought, and what was paid for each.
+    The consumer confirms that the units were bought, and the price that was paid for each.
     """
     from pathbook.cli import output
 
@@ -79,9 +87,11 @@ def confirm(
 
 @click.command("return")
 @book_options
-@click.option("--owner", required=True, help="Who gives back: a party, or `consumer:` and a pseudonym.")
+@click.option(
+    "--owner", required=True, metavar="OWNER", help="The owner: a party, or 'consumer:' and a pseudonym."
+)
 @arguments.takes_units
-@click.option("--note", default="", help="Why, in words.")
+@click.option("--note", default="", metavar="TEXT", help="The reason.")
 @arguments.takes_request
 @click.pass_obj
 def return_units(
@@ -92,9 +102,9 @@ def return_units(
     note: str,
     request: Request,
 ) -> None:
-    """Give units back the way they came.
+    """Return units to the party they came from.
 
-    To whom they came from, at the price that was paid.
+    They are returned at the price that was paid.
     """
     from pathbook.cli import output
 
@@ -105,10 +115,15 @@ def return_units(
 
 @click.command("write-off")
 @book_options
-@click.option("--party", required=True, help="Who has the units.")
+@click.option("--party", required=True, metavar="PARTY", help="The party that has the units.")
 @arguments.takes_units
-@click.option("--state", type=click.Choice(["lost", "damaged", "destroyed", "defaced"]), required=True)
-@click.option("--note", default="", help="More, in words.")
+@click.option(
+    "--state",
+    type=click.Choice(["lost", "damaged", "destroyed", "defaced"]),
+    required=True,
+    help="What happened to the units. A defaced unit has no readable code.",
+)
+@click.option("--note", default="", metavar="TEXT", help="The reason.")
 @arguments.takes_request
 @click.pass_obj
 def write_off(
@@ -120,9 +135,9 @@ def write_off(
     note: str,
     request: Request,
 ) -> None:
-    """Write off units in one's hands.
+    """Write off units.
 
-    They are lost, damaged or destroyed, or their code is defaced.
+    The party that has the units declares that they are lost, damaged, destroyed or defaced.
     """
     from pathbook.cli import output
     from pathbook.v1.values_pb2 import UnitState

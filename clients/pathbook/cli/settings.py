@@ -1,4 +1,4 @@
-"""Which book, where it is, and how to answer: the options every verb takes, before it or after it."""
+"""Which book, where it is, and how to print answers: the options of every verb, before it or after it."""
 
 import enum
 import os
@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, TypeVar
 import click
 
 DEFAULT_BOOK: Final = "book"
-"""The book asked for where none is named: most directories hold one."""
+"""The book that is used when none is named. Most directories hold one."""
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -22,12 +22,12 @@ class Output(enum.Enum):
 
 
 class Books(NamedTuple):
-    """Where books are that are opened in this process.
+    """Books that this process opens.
 
     Attributes:
-        data: the directory that holds the key of their codes, and them, where no database is named.
-        database: the URL of the PostgreSQL that they are in, "" for none. It may hold a password.
-        allow_event_loss: whether that may acknowledge events that it may lose.
+        data: the directory of the key of their codes. It holds the books too, unless a database is named.
+        database: the URL of the PostgreSQL that holds the books, "" for none. It may hold a password.
+        allow_event_loss: whether the database may acknowledge events that it may lose.
     """
 
     data: str
@@ -36,10 +36,10 @@ class Books(NamedTuple):
 
 
 class Settings:
-    """What the options said. An option goes before the environment, that before the default."""
+    """The values of the options. An option overrides the environment, and the environment the default."""
 
     def __init__(self) -> None:
-        """Begin as the environment says."""
+        """Start from the environment."""
         self.server = ""
         self.data = ""
         self.database: str | None = None
@@ -48,57 +48,74 @@ class Settings:
         self.output = Output.TABLE
 
     def place(self) -> str | Books:
-        """Return the server to ask, or the books to open; an option typed goes before either environment variable.
+        """Return the server to call, or the books to open. An option overrides both environment variables.
 
         Raises:
             click.UsageError: neither or both are given.
         """
         server, data = self.server, self.data
-        both = "Both --server and --data are given: choose one."
         if server and self.database:
-            raise click.UsageError("--database goes with --data DIR: a --server knows where its books are.")
+            raise click.UsageError(
+                "--database needs --data DIR. It cannot be combined with --server, which has its own books."
+            )
+        if server and data:
+            raise click.UsageError("--server and --data are both given. Give one of them.")
         if not server and not data:
             server, data = os.environ.get("PATHBOOK_SERVER", ""), os.environ.get("PATHBOOK_DATA", "")
-            both = (
-                "The environment sets both PATHBOOK_SERVER and PATHBOOK_DATA:"
-                " unset one, or choose with an option, which goes before the environment."
-            )
-        if bool(server) is bool(data):
-            wrong = both if server else "Where are the books?"
+            if server and data:
+                raise click.UsageError(
+                    "The environment sets both PATHBOOK_SERVER and PATHBOOK_DATA. Unset one of them,"
+                    " or give --server or --data, which override the environment."
+                )
+        if not server and not data:
             raise click.UsageError(
-                f"{wrong} Name a server with --server HOST:PORT (or PATHBOOK_SERVER),"
+                "No books are named. Name a server with --server HOST:PORT (or PATHBOOK_SERVER),"
                 " or a directory of books with --data DIR (or PATHBOOK_DATA)."
             )
         return server or self._books(data)
 
     def books(self) -> Books:
-        """Return the books to open, for a verb that asks no server.
+        """Return the books to open, for a verb that calls no server.
 
         Raises:
             click.UsageError: none are named.
         """
         data = self.data or os.environ.get("PATHBOOK_DATA", "")
         if self.server or not data:
-            raise click.UsageError("Which books? Name their directory with --data DIR (or PATHBOOK_DATA).")
+            raise click.UsageError(
+                "This verb opens a directory of books. Name it with --data DIR (or PATHBOOK_DATA),"
+                " without --server."
+            )
         return self._books(data)
 
-    def store(self) -> str:
-        """Return the URL of the PostgreSQL that holds books, "" where they lie in files."""
+    def database_url(self) -> str:
+        """Return the URL of the PostgreSQL that holds the books, "" for books in files."""
         return os.environ.get("PATHBOOK_DATABASE", "") if self.database is None else self.database
 
     def _books(self, data: str) -> Books:
-        return Books(data, self.store(), self.allow_event_loss)
+        return Books(data, self.database_url(), self.allow_event_loss)
 
 
 def book_options(command: Command) -> Command:
-    """Let a command take --server, --data, --database, --book and --output."""
+    """Add --server, --data, --database, --book and --output to a command."""
     outputs = click.Choice([output.value for output in Output])
+    directory = click.Path(file_okay=False, readable=False)
     for name, metavar, kind, sentence in (
-        ("--output", None, outputs, "How to answer."),
-        ("--book", "NAME", None, f"Which book; else PATHBOOK_BOOK, else '{DEFAULT_BOOK}'."),
-        ("--database", "URL", None, "PostgreSQL that holds the books of --data; else PATHBOOK_DATABASE."),
-        ("--data", "DIR", None, "Books opened by a server inside this process; else PATHBOOK_DATA."),
-        ("--server", "HOST:PORT", None, "The server to ask; else PATHBOOK_SERVER."),
+        ("--output", None, outputs, "The format of the answer: a table for people, JSON for scripts."),
+        ("--book", "NAME", None, f"The name of the book. Default: PATHBOOK_BOOK, else '{DEFAULT_BOOK}'."),
+        (
+            "--database",
+            "URL",
+            None,
+            "The PostgreSQL that holds the books of --data. Default: PATHBOOK_DATABASE.",
+        ),
+        (
+            "--data",
+            "DIR",
+            directory,
+            "A directory of books. The command opens it without a server. Default: PATHBOOK_DATA.",
+        ),
+        ("--server", "HOST:PORT", None, "The server to call. Default: PATHBOOK_SERVER."),
     ):
         option = click.option(
             name, metavar=metavar, type=kind, help=sentence, expose_value=False, callback=_keep
@@ -107,14 +124,14 @@ def book_options(command: Command) -> Command:
     return click.option(
         "--allow-event-loss",
         is_flag=True,
-        hidden=True,  # one verb's help tells of it; it is taken by all that write
+        hidden=True,  # every verb that writes takes it, but only the help of `serve` explains it
         expose_value=False,
         callback=_keep_allowed,
     )(command)
 
 
 def _keep(context: click.Context, option: click.Parameter, value: str | None) -> None:
-    """Note what an option said; the one nearer to the verb is read later, and stands."""
+    """Store the value of an option. Click calls this for the options after the verb last, so those win."""
     settings = context.ensure_object(Settings)
     if value is not None and option.name == "output":
         settings.output = Output(value)
@@ -124,6 +141,6 @@ def _keep(context: click.Context, option: click.Parameter, value: str | None) ->
 
 
 def _keep_allowed(context: click.Context, _option: click.Parameter, value: object) -> None:
-    """Note that events may be lost, if that was said before the verb or after it."""
+    """Store that events may be lost, if the option is given before the verb or after it."""
     settings = context.ensure_object(Settings)
     settings.allow_event_loss = settings.allow_event_loss or bool(value)

@@ -1,12 +1,13 @@
-"""The verbs of transfers in one step, their reversal, deliveries, and looking transfers up."""
+"""The verbs that record, reverse and deliver transfers, and those that show and list them."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from pathbook.cli import arguments, connection
 from pathbook.cli.arguments import Price, Request
 from pathbook.cli.settings import Output, Settings, book_options
+from pathbook.cli.verb_group import VerbGroup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,16 +16,17 @@ if TYPE_CHECKING:
     from pathbook.v1.transfers_pb2 import Transfer
     from pathbook.v1.values_pb2 import Selection
 
-_STATUSES = ["offered", "accepted", "accepted-in-part", "declined", "withdrawn", "lapsed", "reversed"]
+STATUSES: Final = ("offered", "accepted", "accepted-in-part", "declined", "withdrawn", "lapsed", "reversed")
+"""The statuses of the contract, as they are typed. The contract is not loaded to read a command line."""
 
 
 @click.command("record")
 @book_options
-@click.option("--giver", required=True, metavar="PARTY", help="Who owned the units and gave them.")
-@click.option("--receiver", required=True, metavar="PARTY", help="Who received them.")
+@click.option("--giver", required=True, metavar="PARTY", help="The party that owned the units.")
+@click.option("--receiver", required=True, metavar="PARTY", help="The party that received them.")
 @arguments.takes_units
-@click.option("--price", type=arguments.MONEY, required=True, metavar="MONEY", help="For one unit.")
-@click.option("--later", is_flag=True, help="The goods stay where they lie: cloud stock.")
+@click.option("--price", type=arguments.MONEY, required=True, metavar="MONEY", help="The price of one unit.")
+@click.option("--later", is_flag=True, help="The goods stay where they are: cloud stock.")
 @arguments.takes_request
 @click.pass_obj
 def record(
@@ -39,7 +41,7 @@ def record(
 ) -> None:
     """Record a transfer in one step.
 
-    One that was agreed elsewhere, or is history.
+    Both sides agreed to it elsewhere, or in the past.
     """
     from pathbook.cli import output
 
@@ -58,8 +60,8 @@ def record(
 @click.command("reverse")
 @book_options
 @click.argument("transfer", type=arguments.NUMBER)
-@click.option("--party", required=True, help="Which side asks, or agrees.")
-@click.option("--note", default="", help="Why, in words.")
+@click.option("--party", required=True, metavar="PARTY", help="The side that asks, or agrees.")
+@click.option("--note", default="", metavar="TEXT", help="The reason.")
 @arguments.takes_request
 @click.pass_obj
 def reverse(
@@ -70,19 +72,22 @@ def reverse(
     note: str,
     request: Request,
 ) -> None:
-    """Ask to reverse TRANSFER, or agree to it."""
+    """Ask to reverse TRANSFER, or agree to it.
+
+    TRANSFER is its position. It is reversed when both sides have asked.
+    """
     from pathbook.cli import output
 
     with connection.writing(settings) as client:
         answer = client.reverse_transfer(transfer, party=party, note=note, **request)
-    agreed = "Both sides agreed: it is reversed." if answer.reversed else "The other side has to agree."
+    agreed = "Both sides agreed: it is reversed." if answer.reversed else "The other side must agree."
     output.show(settings.output, answer, lambda: f"{output.recorded(answer.receipt)} {agreed}")
 
 
 @click.command("deliver")
 @book_options
-@click.option("--custodian", required=True, metavar="PARTY", help="Who has the goods and hands them over.")
-@click.option("--receiver", required=True, metavar="PARTY", help="Who takes them.")
+@click.option("--custodian", required=True, metavar="PARTY", help="The party that hands the goods over.")
+@click.option("--receiver", required=True, metavar="PARTY", help="The party that receives them.")
 @arguments.takes_units
 @arguments.takes_request
 @click.pass_obj
@@ -94,9 +99,9 @@ def deliver(
     units: "Selection",
     request: Request,
 ) -> None:
-    """Hand over goods without their title.
+    """Deliver goods without a change of title.
 
-    It moved before, as with cloud stock, or it stays.
+    The title moved before, as with cloud stock, or it does not move.
     """
     from pathbook.cli import output
 
@@ -110,15 +115,17 @@ def deliver(
     output.show(settings.output, answer, lambda: output.recorded(answer.receipt, answer.ranges))
 
 
-@click.command("transfer")
-@book_options
-@click.argument("transfer", type=arguments.NUMBER)
-@click.pass_obj
-def transfer(settings: Settings, *, transfer: int) -> None:
-    """Show one TRANSFER, sale or return.
+@click.group("transfer", cls=VerbGroup)
+def command() -> None:
+    """Show and list transfers, sales and returns."""
 
-    By its position, with its units.
-    """
+
+@command.command()
+@book_options
+@click.argument("transfer", type=arguments.NUMBER, metavar="POSITION")
+@click.pass_obj
+def show(settings: Settings, *, transfer: int) -> None:
+    """Show the transfer, sale or return at POSITION, and its units."""
     from pathbook.cli import output
     from pathbook.cli.output import Column
 
@@ -126,19 +133,19 @@ def transfer(settings: Settings, *, transfer: int) -> None:
         found = client.get_transfer(transfer)
     units: Column[Transfer] = Column("which", lambda line: output.ranges(line.ranges))
     output.show_list(settings.output, "transfers", found, [*_columns(), units])
-    if settings.output is Output.TABLE and (said := [pair for line in found for pair in _more(line)]):
-        click.echo(f"\n{output.fields(said)}")
+    if settings.output is Output.TABLE and (pairs := [pair for line in found for pair in _details(line)]):
+        click.echo(f"\n{output.fields(pairs)}")
 
 
-@click.command("transfers")
+@command.command("list")
 @book_options
 @click.argument("party")
-@click.option("--status", type=click.Choice(_STATUSES), help="Only those that stand so.")
+@click.option("--status", type=click.Choice(STATUSES), help="Only transfers with this status.")
 @click.pass_obj
-def transfers(settings: Settings, *, party: str, status: str | None) -> None:
-    """List the transfers of PARTY.
+def list_transfers(settings: Settings, *, party: str, status: str | None) -> None:
+    """List the transfers of PARTY, newest first.
 
-    Newest first; of a consumer by `consumer:` and the pseudonym.
+    A consumer is written as 'consumer:' and its pseudonym.
     """
     from pathbook.cli import output
     from pathbook.v1.values_pb2 import TransferStatus
@@ -149,8 +156,8 @@ def transfers(settings: Settings, *, party: str, status: str | None) -> None:
         output.show_list(settings.output, "transfers", found, _columns())
 
 
-def _more(line: "Transfer") -> "Iterator[tuple[str, str]]":
-    """Yield what only some transfers have: a deadline, a reversal asked for, units not accepted."""
+def _details(line: "Transfer") -> "Iterator[tuple[str, str]]":
+    """Yield what only some transfers have: a deadline, a request for reversal, units that were not accepted."""
     from pathbook.cli import output
     from pathbook.v1.values_pb2 import TRANSFER_STATUS_REVERSED, DiscrepancyKind
 
@@ -158,7 +165,7 @@ def _more(line: "Transfer") -> "Iterator[tuple[str, str]]":
         yield "deadline", output.moment(line.deadline)
     if line.reversal_asked_by:
         reversed_ = line.status == TRANSFER_STATUS_REVERSED
-        answer = "the other side agreed" if reversed_ else "the other side has to agree"
+        answer = "the other side agreed" if reversed_ else "the other side must agree"
         yield "reversal", f"{line.reversal_asked_by} asked to reverse it; {answer}"
     for each in line.discrepancies:
         yield output.word(DiscrepancyKind.DESCRIPTOR, each.kind), output.ranges(each.ranges)

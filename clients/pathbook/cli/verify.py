@@ -1,9 +1,9 @@
-"""The verb a buyer has: check a code and its path, and say on what the verdict rests."""
+"""The verb for a buyer: it checks a code and its path, and prints the checks that the verdict rests on."""
 
 import datetime
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar, assert_never
 
 import click
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 RESULT_WIDTH: Final = 14
-"""Columns for what came of a check: `not yet sealed`."""
+"""Columns for the result of a check, of which the longest is `not yet sealed`."""
 
 TEXT_WIDTH: Final = 80
-"""Columns for what was found, so that all of it fits 100."""
+"""Columns for the finding of a check. A line then fits 100 columns."""
 
 
 def takes_policy(command: Callable[..., Answer]) -> Callable[..., Answer]:
-    """Let a command take what a caller asks of a path; it is given it as ``policy``."""
+    """Add the options for the limits of the caller. The command gets them as ``policy``."""
 
     @functools.wraps(command)
     def with_policy(
@@ -53,19 +53,22 @@ def takes_policy(command: Callable[..., Answer]) -> Callable[..., Answer]:
         return command(*args, policy=policy, **rest)
 
     for option in (
-        click.option("--allow-expired", is_flag=True, help="Note that it expired, do not fail."),
-        click.option("--allow-recalled", is_flag=True, help="Note a recall in force, do not fail."),
+        click.option("--allow-expired", is_flag=True, help="An expired unit is noted, and does not fail."),
+        click.option("--allow-recalled", is_flag=True, help="A recall in force is noted, and does not fail."),
         click.option(
-            "--require-authorized", is_flag=True, help="Fail if a side of a hop was not authorised."
+            "--require-authorized", is_flag=True, help="Fail if a side of a hop was not authorized."
         ),
         click.option(
-            "--max-age", type=arguments.NUMBER, metavar="DAYS", help="Fail if it was made longer ago."
+            "--max-age", type=arguments.NUMBER, metavar="DAYS", help="Fail if the unit was made longer ago."
         ),
         click.option(
-            "--max-tiers", type=arguments.NUMBER, metavar="N", help="Fail if more hops lie between parties."
+            "--max-tiers",
+            type=arguments.NUMBER,
+            metavar="N",
+            help="Fail if there are more hops between parties.",
         ),
         click.option(
-            "--max-price", type=arguments.MONEY, metavar="MONEY", help="Fail if any hop cost more a unit."
+            "--max-price", type=arguments.MONEY, metavar="MONEY", help="Fail if a unit cost more at any hop."
         ),
     ):
         with_policy = option(with_policy)
@@ -79,16 +82,16 @@ def takes_policy(command: Callable[..., Answer]) -> Callable[..., Answer]:
 @arguments.takes_today
 @click.pass_obj
 def command(settings: Settings, *, code: str, policy: "Policy", today: datetime.date) -> int:
-    """Check a unit by its CODE.
+    """Check the unit with CODE.
 
-    Exit 0 only if the path on record holds and is what you asked for. CODE is the address in the symbol, the
-    text beside it, or the 20 characters under it.
+    CODE is the link in the symbol, the element string beside it, or the serial of 20 characters under it. The exit
+    code is 0 only if the path on record holds and keeps your limits.
     """
     return verify(settings, code, policy, today)
 
 
 def verify(settings: Settings, code: str, policy: "Policy", today: datetime.date) -> Exit:
-    """Check a code, print the checks, the path and the verdict, and return the exit code they earn."""
+    """Check a code, print the checks, the path and the verdict, and return the exit code."""
     from pathbook.client import RefusedError, UnreachableError
     from pathbook.verify.checks import check_path, read_code, refused, unanswered
     from pathbook.verify.verdicts import Report
@@ -109,7 +112,7 @@ def verify(settings: Settings, code: str, policy: "Policy", today: datetime.date
 
 
 def exit_code(report: "Report") -> Exit:
-    """Return the exit code for a verdict."""
+    """Return the exit code of a verdict."""
     from pathbook.verify.verdicts import Verdict
 
     match report.verdict:
@@ -121,8 +124,16 @@ def exit_code(report: "Report") -> Exit:
             return Exit.COULD_NOT_CHECK
         case Verdict.AGAINST_POLICY:
             return Exit.AGAINST_POLICY
-        case _:
+        case (
+            Verdict.CODE_MALFORMED
+            | Verdict.CODE_MISTYPED
+            | Verdict.CODE_OF_ANOTHER_BOOK
+            | Verdict.CODE_UNKNOWN
+            | Verdict.CODE_CONTRADICTED
+        ):
             return Exit.CODE_UNKNOWN
+        case _:
+            assert_never(report.verdict)
 
 
 def _print(settings: Settings, report: "Report", path: "GetPathResponse | None") -> Exit:
@@ -134,7 +145,7 @@ def _print(settings: Settings, report: "Report", path: "GetPathResponse | None")
 
 
 def _text(report: "Report", path: "GetPathResponse | None") -> str:
-    """Return the checks, one a line, the path where there is one, and the verdict last."""
+    """Return the checks, one a line, then the path if there is one, and the verdict last."""
     from pathbook.cli import path_table
 
     checks = "\n".join(_line(check) for check in report.checks)
@@ -143,24 +154,24 @@ def _text(report: "Report", path: "GetPathResponse | None") -> str:
 
 
 def _line(check: "Check") -> str:
-    """Return a check as a line: number, what came of it, what was checked, and what was found."""
+    """Return a check as a line: number, result, name and finding."""
     import textwrap
 
     from pathbook.cli import output
     from pathbook.verify.verdicts import Result
 
-    colour = {Result.OK: "green", Result.NOTED: "yellow", Result.FAILED: "red"}.get(check.result)
-    result = click.style(check.result.value, fg=colour) + " " * (RESULT_WIDTH - len(check.result.value))
+    color = {Result.OK: "green", Result.NOTED: "yellow", Result.FAILED: "red"}.get(check.result)
+    result = click.style(check.result.value, fg=color) + " " * (RESULT_WIDTH - len(check.result.value))
     found = textwrap.wrap(output.printable(f"{check.name}: {check.detail}"), TEXT_WIDTH)
     return f"{check.number:2}  {result}  " + f"\n{' ' * (RESULT_WIDTH + 6)}".join(found)
 
 
-def _json(output_: Output, report: "Report", path: "GetPathResponse | None") -> str:
+def _json(form: Output, report: "Report", path: "GetPathResponse | None") -> str:
     import json
 
     from pathbook.cli import output
 
-    said: dict[str, object] = {
+    found: dict[str, object] = {
         "verdict": report.verdict.word,
         "sentence": report.verdict.sentence,
         "exit_code": int(exit_code(report)),
@@ -175,4 +186,4 @@ def _json(output_: Output, report: "Report", path: "GetPathResponse | None") -> 
         ],
         "path": output.as_object(path) if path is not None else None,
     }
-    return json.dumps(said, indent=2 if output_ is Output.JSON else None, ensure_ascii=False)
+    return json.dumps(found, indent=2 if form is Output.JSON else None, ensure_ascii=False)

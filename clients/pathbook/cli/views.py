@@ -1,34 +1,50 @@
-"""The verb that makes the views again from the events."""
+"""The verbs of the views: keep them up to date, and rebuild them from the events."""
 
 import click
 
 from pathbook.cli.settings import Output, Settings, book_options
+from pathbook.cli.verb_group import VerbGroup
 
 
-@click.group("views")
+@click.group("views", cls=VerbGroup)
 def command() -> None:
-    """Make the views again from the events.
+    """Follow or rebuild the views of all books.
 
-    What is read are views; they can be made again at any time.
+    Every answer about a book is read from its views. They are derived from its events.
     """
 
 
 @command.command()
 @book_options
 @click.pass_obj
-def rebuild(settings: Settings) -> None:
-    """Drop the views of all books in --data DIR and make them again.
+def follow(settings: Settings) -> None:
+    """Keep the views of all books in --data DIR up to date.
 
-    A server that has them open may go on; one that was interrupted is gone on with.
+    It runs until SIGINT or SIGTERM stops it, beside servers that were started with 'pathbook serve --no-follow'.
+    Its log goes to stderr.
     """
-    books = settings.books()
+    from pathbook.cli import local
+
+    local.follow(settings.books())
+
+
+@command.command()
+@book_options
+@click.pass_obj
+def rebuild(settings: Settings) -> None:
+    """Rebuild the views of all books in --data DIR.
+
+    The old views are dropped. Servers may keep running. After an interruption, the command or a server continues
+    the rebuild.
+    """
     from pathbook.cli import local
     from pathbook.cli.progress import Progress
 
+    books = settings.books()
     with Progress() as progress:
         place, events = local.rebuild(books, progress.of("events"))
     if settings.output is Output.TABLE:
-        click.echo(f"The views in {place} are made again from {events} events.")
+        click.echo(f"The views in {place} are rebuilt from {events} events.")
         return
     import json
 

@@ -14,8 +14,8 @@ class RefusedError(Exception):
     """The server refused a call, and nothing was recorded for it.
 
     Attributes:
-        reason: The name of the reason, such as UNITS_RESERVED: a member of RefusalReason without its prefix, the
-            name of what was wrong with the call itself, or gRPC's status where no server of ours answered.
+        reason: The name of the reason, such as UNITS_RESERVED. It is a member of RefusalReason without its prefix,
+            or names what was wrong with the call itself. If gRPC or a proxy refused the call, it is gRPC's status.
         message: A sentence for a person. It names the thing, the rule, and what to do.
         metadata: The facts that the sentence names, by name.
         code: gRPC's status code.

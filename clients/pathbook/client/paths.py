@@ -1,4 +1,4 @@
-"""Calls that ask the views of a book: the path of a unit, price ladders, stock."""
+"""Calls that read the views of a book: paths of units, price ladders, stock."""
 
 import functools
 from collections.abc import Iterator
@@ -34,9 +34,9 @@ class Paths(Caller):
 
         Returns:
             A response with ``unit``, ``serial``, ``product``, ``batch``; ``run`` (``owner``, ``custodian``,
-            ``state``, ``sscc``); and ``steps`` in order, each with ``kind``, ``giver``, ``receiver``, their tiers
-            and authorizations, ``unit_price``, ``occurred_at``, ``recorded_at``, ``position``, and ``event``, the
-            stored bytes.
+            ``state``, ``sscc``); and ``steps`` in order, each with ``kind``, ``giver``, ``receiver``, ``terms``
+            (price of a unit, tiers, authorizations, delivery), ``price_paid`` by a consumer, ``occurred_at``,
+            ``recorded_at``, ``position``, and ``event``, the stored bytes.
 
         Raises:
             RefusedError: BATCH_UNKNOWN, RANGE_BEYOND_BATCH; CODE_MALFORMED, CODE_CHECK_CHARACTER,
@@ -110,8 +110,8 @@ class Paths(Caller):
                 means this client's last write, 0 means no waiting.
 
         Yields:
-            A Stock with ``batch``, ``product_name``, and three counts of units: ``owned`` wherever they lie,
-            ``in_custody`` whoever owns them, and ``reserved`` by open offers.
+            A Stock with ``batch``, ``product_name``, and three counts of units: ``owned``, wherever they lie;
+            ``in_custody``, with any owner; and ``reserved`` by open offers.
 
         Raises:
             RefusedError: PARTY_UNKNOWN; or a reason of every list and read (see ``Client``).

@@ -1,10 +1,11 @@
-"""Importing real tables: a recipe says which columns are which words, and rows become transfers of a book.
+"""Import of tables: a recipe maps the columns of a table to the words of a book, and rows become transfers.
 
-`recipe` is what a recipe may say, `loading` finds and checks one (`mistakes` says what is valid instead, `shipped`
-which come with the project), `sources` finds the tables, `tables` reads rows, `cells` makes words of texts, `lines`
-makes a line of a row, `plan` is what a table needs before its first transfer, `registering` puts that into the
-book, `recording` records the transfers, `importer` does so with table after table, `summary` counts.
+- `recipe`: the keys of a recipe. `loading` finds and checks a recipe, `suggestions` says which values are valid, and
+  `shipped` lists the recipes that come with the project.
+- `sources` finds the tables, `tables` reads rows, `cells` parses texts, and `lines` makes a line from a row.
+- `plan`: what a table needs before its first transfer. `registering` registers it in the book.
+- `recording` records the transfers of a table, `importer` imports one table after the other, and `summary` counts.
 
-What is not here: options, exit codes and drawing (the command line); deciding (the book refuses what breaks a
-rule, and the row is rejected with its reason); code in a recipe (there is none).
+What is not here: options, exit codes and drawing (the command line). The book decides: it refuses what breaks a
+rule, and the row is rejected with this reason. A recipe contains no code.
 """

@@ -1,4 +1,4 @@
-"""Making words of texts: dates, prices, quantities, ids, GTINs, lots; what is none has a named fault."""
+"""Parsing the texts of cells: dates, prices, quantities, ids, GTINs, lots. Every invalid text has a named fault."""
 
 import datetime
 import enum
@@ -16,31 +16,31 @@ from pathbook.ledger.money import currencies
 from pathbook.ledger.values import MAX_LOT, gtin14
 
 FIRST_YEAR: Final = 1970
-"""The book's times begin here; an earlier date in a table of sales is a typing mistake."""
+"""The first year of times in a book. An earlier date in a table of sales is a typing mistake."""
 
 MAX_SLUG: Final = 48
-"""The longest id made of a name (characters), its hash included: an id a person can still read."""
+"""The most characters of an id that is made from a name, with its hash. A person can still read such an id."""
 
 MAX_QUANTITY_DIGITS: Final = 12
-"""The most digits of a quantity: far more than a batch can hold."""
+"""The most digits of a quantity. A batch has far fewer units."""
 
 MAX_SHOWN: Final = 100
-"""How many characters of a cell a fault repeats: enough to find it."""
+"""How many characters of a cell a fault repeats. They are enough to find the cell."""
 
 HASH_DIGITS: Final = 10
-"""Hexadecimal digits of a hash beside a slug: 40 bits; of 10,000 names two are alike once in 20,000."""
+"""The hexadecimal digits of the hash in a slug: 40 bits. Among 10,000 names, two collide once in 20,000 times."""
 
 RESTRICTED_PREFIX: Final = "2"
 """The first digit of a restricted circulation number: GS1 General Specifications 1.4.3, prefixes 20-29."""
 
 ITEM_DIGITS: Final = 6
-"""Digits of a restricted GTIN that hold the item number."""
+"""The digits of a restricted GTIN for the item number."""
 
 OWNER_DIGITS: Final = 5
-"""Digits of a restricted GTIN that tell owners with the same item number apart."""
+"""The digits of a restricted GTIN that distinguish owners with the same item number."""
 
 LOT_HASH_DIGITS: Final = 6
-"""Hexadecimal digits that a lot number ends in where a source's name is too long for one."""
+"""The hexadecimal digits of the hash at the end of a lot number, if the name of its source is too long."""
 
 _WHOLE = re.compile(r"[+-]?[0-9]+(?:\.0+)?", re.ASCII)
 _ITEM = re.compile(rf"[0-9]{{1,{ITEM_DIGITS}}}", re.ASCII)
@@ -49,7 +49,7 @@ _NOT_IN_SLUGS = re.compile(r"[^a-z0-9]+")
 
 
 class Fault(enum.Enum):
-    """Why a row is rejected before the book is asked; a name once given keeps its meaning."""
+    """Why the importer rejects a row before it is sent to the book. The meaning of a name never changes."""
 
     ROW_BROKEN = "the row cannot be read: {text}."
     CELL_EMPTY = "{column} is empty."
@@ -73,7 +73,7 @@ class Fault(enum.Enum):
 
 
 class CellError(ValueError):
-    """A row cannot be read as the recipe says; the text is the fault's name and sentence."""
+    """A row cannot be read as the recipe says. The message is the name and the sentence of the fault."""
 
     def __init__(self, fault: Fault, *, column: str = "", text: str = "", rule: object = "") -> None:
         shown = text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
@@ -81,19 +81,19 @@ class CellError(ValueError):
 
 
 class Marks(NamedTuple):
-    """How a table writes numbers: what stands before the decimals, and between groups of three digits, if anything."""
+    """How a table writes numbers: the mark before the decimals, and the mark between groups of three digits, if any."""
 
     decimal: str = "."
     thousands: str = ""
 
 
 PLAIN: Final = Marks()
-"""Numbers as they are written in TOML, JSON and Pathbook."""
+"""The marks of numbers in TOML, JSON and Pathbook."""
 
 
 @functools.lru_cache(maxsize=4_096)
 def parse_date(column: str, text: str, date_format: str) -> datetime.date:
-    """Return the date in a text written as `strptime` has it. Raises CellError."""
+    """Return the date in a text, whose format is one of `strptime`. Raises CellError."""
     try:
         date = datetime.datetime.strptime(text, date_format).date()  # noqa: DTZ007 - a day has no time zone
     except ValueError as error:
@@ -105,7 +105,7 @@ def parse_date(column: str, text: str, date_format: str) -> datetime.date:
 
 @functools.lru_cache(maxsize=16_384)
 def parse_price(column: str, text: str, currency_code: str, marks: Marks = PLAIN) -> Price:
-    """Return the price in a decimal text, exactly, in minor units of the currency. Raises CellError."""
+    """Return the exact price in a decimal text, in minor units of the currency. Raises CellError."""
     if currency_code not in currencies():
         raise CellError(Fault.CURRENCY_UNKNOWN, text=currency_code)
     try:
@@ -120,7 +120,7 @@ def parse_price(column: str, text: str, currency_code: str, marks: Marks = PLAIN
 
 @functools.lru_cache(maxsize=4_096)
 def parse_quantity(column: str, text: str, marks: Marks = PLAIN) -> int:
-    """Return the whole number in a text such as `12`, `-3` or `12.0`. Raises CellError; zero is a fault."""
+    """Return the whole number in a text such as `12`, `-3` or `12.0`. Raises CellError, also for zero."""
     plain = _plain(text, marks)
     if not _WHOLE.fullmatch(plain) or len(plain) > MAX_QUANTITY_DIGITS:
         rule = "" if marks == PLAIN else f" written with {_marked(marks)}"
@@ -133,11 +133,11 @@ def parse_quantity(column: str, text: str, marks: Marks = PLAIN) -> int:
 
 @functools.lru_cache(maxsize=16_384)
 def slug_of(name: str) -> str:
-    """Return the id of a name: in small ASCII letters and digits with dashes between, `luxco-st-louis`.
+    """Return the id of a name, in lower-case ASCII letters and digits with dashes between them: `luxco-st-louis`.
 
-    Names that differ only in case and in blanks, hyphens, commas or full stops between their words are one name.
-    A hash of the name follows where it holds anything else that the id does not, or would be too long: so a
-    name has the same id in every table, and no other name has it.
+    Names have the same id if they differ only in case, or in blanks, hyphens, commas or full stops between their
+    words. A hash of the name follows if the name has other characters that the id lacks, or if the id would be too
+    long. So a name has the same id in every table, and no other name has this id.
     """
     canonical = _canonical(name)
     ascii_name = unicodedata.normalize("NFKD", canonical).encode("ascii", "ignore").decode()
@@ -152,13 +152,13 @@ def slug_of(name: str) -> str:
 def restricted_gtin(column: str, item: str, owner: str) -> str:
     """Return a GTIN-13 for goods without one, a restricted circulation number, as 14 digits.
 
-    It is the digit 2, the item number padded to 6 digits, 5 digits of a hash of its owner's name, and the
-    check digit (GS1 General Specifications 1.4.3, 7.9). Raises CellError unless the item has 1 to 6 digits.
+    Its parts are the digit 2, the item number padded to 6 digits, 5 digits of a hash of the owner's name, and the
+    check digit. See GS1 General Specifications 1.4.3 and 7.9. Raises CellError unless the item has 1 to 6 digits.
     """
     if not _ITEM.fullmatch(item):
         raise CellError(Fault.ITEM_MALFORMED, column=column, text=item, rule=ITEM_DIGITS)
-    told_apart = int(_hash(_canonical(owner)), 16) % 10**OWNER_DIGITS
-    digits = f"{RESTRICTED_PREFIX}{item.zfill(ITEM_DIGITS)}{told_apart:0{OWNER_DIGITS}}"
+    of_owner = int(_hash(_canonical(owner)), 16) % 10**OWNER_DIGITS
+    digits = f"{RESTRICTED_PREFIX}{item.zfill(ITEM_DIGITS)}{of_owner:0{OWNER_DIGITS}}"
     return (digits + ean.calc_check_digit(digits)).zfill(14)
 
 
@@ -172,19 +172,19 @@ def parse_gtin(column: str, text: str) -> str:
 
 
 def source_of(stem: str) -> str:
-    """Return the name of a source whose file is called so: the same, where that can stand in a request id."""
+    """Return the name of a source from the name of its file. It is the same if a request id may contain it."""
     return stem if re.fullmatch(rf"[A-Za-z0-9._-]{{1,{MAX_SLUG}}}", stem, re.ASCII) else slug_of(stem)
 
 
 def lot_of(source: str) -> str:
-    """Return a source's name as a lot number: shortened and with a hash, where it is too long or all dots."""
+    """Return the name of a source as a lot number. If it is too long or all dots, it is shortened and gets a hash."""
     if len(source) <= MAX_LOT and source.strip("."):
         return source
     return f"{source[: MAX_LOT - LOT_HASH_DIGITS - 1]}-{_hash(source)[:LOT_HASH_DIGITS]}"
 
 
 def _plain(text: str, marks: Marks) -> str:
-    """Return a number as it is written with a decimal point alone; empty where the text is no number."""
+    """Return a number with a decimal point and no thousands mark, or an empty text if the text is not a number."""
     found = _number(marks).fullmatch(text)
     if found is None:
         return ""
@@ -200,7 +200,7 @@ def _number(marks: Marks) -> re.Pattern[str]:
 
 
 def _written(currency_code: str, marks: Marks) -> str:
-    """Say how a price in a currency is written, for who wrote it otherwise."""
+    """Return how a price in a currency must be written, for an error message."""
     places = money.decimals(currency_code)
     decimals = f"at most {places} decimals" if places else "no decimals"
     return (

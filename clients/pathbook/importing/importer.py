@@ -1,4 +1,4 @@
-"""Importing tables one after the other: of each what it needs, then its rows; what became of all is summed."""
+"""Import of several tables, one after the other. For each table its plan is registered, then its rows are recorded."""
 
 from collections.abc import Callable, Sequence
 
@@ -13,11 +13,11 @@ from pathbook.importing.sources import Source
 from pathbook.importing.summary import Summary
 
 ProgressCallback = Callable[[int, int | None], None]
-"""What is told how far a piece of work has come: how much is done, and of how much (None where nobody knows)."""
+"""A function that is called with the progress of some work: how much is done, and the total, or None if unknown."""
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """Who is told of the rows read and recorded, over all tables, and of what is registered for one of them."""
+    """The callbacks for rows read and rows recorded, over all tables, and for things registered, of one table."""
 
     read: ProgressCallback
     registered: ProgressCallback
@@ -25,10 +25,10 @@ class Progress(msgspec.Struct, frozen=True):
 
 
 class Importer:
-    """Imports tables into one book; what the book was told for one of them it is not told again for the next.
+    """Imports tables into one book. Parties and products of one table are not registered again for the next.
 
     With `stop`, the first rejected row ends the import. Memory grows with parties, products and batches, and with
-    the plan of one table at a time, never with rows.
+    the plan of one table at a time. It does not grow with rows.
     """
 
     def __init__(self, client: Client, recipe: Recipe, progress: Progress, *, stop: bool) -> None:
@@ -41,12 +41,12 @@ class Importer:
         self._summary = Summary(recipe)
 
     def import_tables(self, sources: Sequence[Source]) -> Summary:
-        """Import table after table, and return what became of all.
+        """Import one table after the other, and return the summary of all.
 
         Raises:
-            TableError: a table cannot be read; those before it stand.
+            TableError: a table cannot be read. The tables before it are recorded.
             RefusedError: a batch of rows, or the book as a whole, was refused.
-            UnreachableError: no answer came; to import again goes on where this ended.
+            UnreachableError: the server did not answer. Another import of the same tables continues from here.
         """
         self._rows = {source.name: source.rows for source in sources}
         for source in sources:
@@ -57,7 +57,7 @@ class Importer:
 
     def _import_table(self, source: Source) -> None:
         before = self._summary.rows
-        plan = plan_table(source, self._recipe, self._beyond(before, self._progress.read))
+        plan = plan_table(source, self._recipe, self._over_all(before, self._progress.read))
         self._rows[source.name] = plan.rows
         registered = self._registrar.register(plan)
         self._summary.add(plan, registered)
@@ -67,11 +67,11 @@ class Importer:
             registered,
             self._summary,
             stop=self._stop,
-            progress=self._beyond(before, self._progress.recorded),
+            progress=self._over_all(before, self._progress.recorded),
         ).record()
 
-    def _beyond(self, before: int, told: ProgressCallback) -> ProgressCallback:
-        """Return who tells of one table's rows as of all rows, with so many in the tables before it."""
+    def _over_all(self, before: int, callback: ProgressCallback) -> ProgressCallback:
+        """Return a callback for one table that reports rows of all tables. `before` counts those of earlier tables."""
         known = [rows for rows in self._rows.values() if rows is not None]
         total = sum(known) if len(known) == len(self._rows) else None
-        return lambda done, _: told(before + done, total)
+        return lambda done, _: callback(before + done, total)

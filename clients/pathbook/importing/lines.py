@@ -1,4 +1,4 @@
-"""Making a line of a row: the words of one row, not yet held against other rows or a book."""
+"""Making a line from a row: its parsed values, which are not yet compared with other rows or with a book."""
 
 import datetime
 
@@ -13,7 +13,7 @@ from pathbook.ledger.values import MAX_TIER, is_identifier, is_lot
 
 
 class Rejection(msgspec.Struct, frozen=True):
-    """Why a row does not wholly stand in the book: the name of a fault or refusal, and its sentence."""
+    """Why a row is not recorded, or not wholly: the name of a fault or refusal, and its sentence."""
 
     source: str
     row: int
@@ -26,7 +26,7 @@ class Rejection(msgspec.Struct, frozen=True):
 
 
 class Player(msgspec.Struct, frozen=True):
-    """Who plays a part in a row; tier and upline (an id) only where the recipe says that one authorises."""
+    """The party that plays a part in a row. Tier and upline (an id) are None unless the recipe names an upline."""
 
     party: str
     kind: Kind
@@ -35,7 +35,7 @@ class Player(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """What one row says. A negative quantity is a return; prices are those of the movements, in order."""
+    """The values of one row. A negative quantity is a return. The prices are those of the movements, in order."""
 
     row: int
     occurred_on: datetime.date
@@ -61,7 +61,7 @@ class LineReader:
         self._marks = cells.Marks(recipe.decimal_mark, recipe.thousands_mark)
 
     def read(self, row: Row) -> Line | Rejection:
-        """Return what a row says, or why that cannot be understood."""
+        """Return the line of a row, or why the row cannot be read."""
         try:
             return self._line(row)
         except CellError as fault:
@@ -112,7 +112,7 @@ class LineReader:
         return lot
 
     def _players(self, row: Row) -> dict[str, Player]:
-        """Return who plays each part. The brand of the row's product is a brand in every part it plays."""
+        """Return the party of each part. The brand of the row's product is a brand in every part that it plays."""
         parties = self._recipe.parties
         ids = {role: self._party_id(row, party) for role, party in parties.items()}
         brand = Player(ids[self._recipe.product.brand], "brand", None, None)

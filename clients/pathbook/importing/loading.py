@@ -1,4 +1,4 @@
-"""Finding a recipe, and understanding it or saying what is wrong with it."""
+"""Finding, reading and checking a recipe."""
 
 import codecs
 import datetime
@@ -17,30 +17,30 @@ from pathbook.ledger.money import currencies
 from pathbook.ledger.values import MAX_TIER, is_identifier, is_lot
 
 MAX_MOVEMENT_NAME: Final = 24
-"""The longest name of a movement (characters): it is a part of every request id."""
+"""The most characters of the name of a movement, which is part of every request id."""
 
 _MOVEMENT_NAME = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
 
 class RecipeError(Exception):
-    """A recipe cannot be found, read or understood; the message names the key."""
+    """A recipe cannot be found, or it is invalid. The message names the recipe and the invalid key."""
 
 
 def load_recipe(name_or_path: str) -> Recipe:
-    """Return a recipe of the project by its name, or any other by its path, which ends in `.toml`.
+    """Return a recipe of the project by its name, or any recipe by the path of its `.toml` file.
 
     Raises:
-        RecipeError: there is none, or it cannot be understood.
+        RecipeError: there is no such recipe, or it is invalid.
     """
     if name_or_path.endswith(SUFFIX) or os.sep in name_or_path:
         source = Path(name_or_path)
         if not source.is_file():
-            raise RecipeError(f"There is no recipe file {name_or_path}.")
+            raise RecipeError(f"There is no recipe file {name_or_path}. Check the path.")
         return parse_recipe(source.read_bytes(), name_or_path)
     shipped = shipped_recipes()
     if name_or_path not in shipped:
         known = ", ".join(shipped)
-        raise RecipeError(f"There is no recipe '{name_or_path}'. Take {known}, or the path of a .toml file.")
+        raise RecipeError(f"There is no recipe '{name_or_path}'. Use {known}, or the path of a .toml file.")
     return parse_recipe((RECIPES / f"{name_or_path}{SUFFIX}").read_bytes(), name_or_path)
 
 
@@ -48,7 +48,7 @@ def parse_recipe(content: bytes, name: str) -> Recipe:
     """Return the recipe in the bytes of a TOML file.
 
     Raises:
-        RecipeError: it is no TOML, has an unknown key, lacks one, or contradicts itself.
+        RecipeError: it is not TOML, has an unknown key, lacks a key, or contradicts itself.
     """
     try:
         recipe = msgspec.toml.decode(content, type=Recipe)
@@ -60,38 +60,38 @@ def parse_recipe(content: bytes, name: str) -> Recipe:
 
 
 def _problems(recipe: Recipe) -> Iterator[str]:
-    """Yield what the shapes alone do not forbid."""
+    """Yield the problems of a recipe that its types do not exclude."""
     for name, party in recipe.parties.items():
         yield from _problems_of_party(f"parties.{name}", party, recipe.parties)
     brands = [name for name, party in recipe.parties.items() if party.kind == "brand"]
     if recipe.product.brand not in brands:
         yield f"product.brand '{recipe.product.brand}' is not one of the parties of kind brand{_named(brands)}."
     if not recipe.movements:
-        yield "movements is empty: a row would move nothing."
+        yield "movements is empty, so a row would move nothing. Add a [[movements]]."
     parties = _named(recipe.parties)
     names = [movement.name for movement in recipe.movements]
     for movement in recipe.movements:
         if not _MOVEMENT_NAME.fullmatch(movement.name) or len(movement.name) > MAX_MOVEMENT_NAME:
             yield f"movements.name '{movement.name}' is not 1 to {MAX_MOVEMENT_NAME} letters, digits, _ or -."
         if names.count(movement.name) > 1:
-            yield f"movements.name '{movement.name}' stands twice."
+            yield f"movements.name '{movement.name}' is used twice. Use each name once."
         for key, role in (("giver", movement.giver), ("receiver", movement.receiver)):
             if role not in recipe.parties:
                 yield f"movements.{key} '{role}' of '{movement.name}' is not one of the parties{parties}."
         if movement.giver == movement.receiver:
-            yield f"movements '{movement.name}' has '{movement.giver}' as giver and receiver."
+            yield f"movements '{movement.name}' has '{movement.giver}' as giver and receiver. Use two parts."
     if isinstance(recipe.currency, Text) and recipe.currency.text not in currencies():
         yield f"currency '{recipe.currency.text}' is not an ISO 4217 code, such as CNY or USD."
     if isinstance(recipe.batch.lot, Text) and not is_lot(recipe.batch.lot.text):
         yield f"batch.lot '{recipe.batch.lot.text}' cannot be a lot number: 1 to 20 visible characters."
     if not _holds_a_date(recipe.date.format):
-        yield f"date.format '{recipe.date.format}' does not hold day, month and year, such as %Y-%m-%d."
+        yield f"date.format '{recipe.date.format}' does not have day, month and year, such as %Y-%m-%d."
     if recipe.thousands_mark == recipe.decimal_mark:
-        yield f"thousands_mark '{recipe.thousands_mark}' is the decimal_mark, too."
+        yield f"thousands_mark '{recipe.thousands_mark}' is also the decimal_mark. Use two marks."
     try:
         codecs.lookup(recipe.encoding)
     except LookupError:
-        yield f"encoding '{recipe.encoding}' is not one that Python knows, such as utf-8, cp1252 or gb18030."
+        yield f"encoding '{recipe.encoding}' is unknown to Python. Use one such as utf-8, cp1252 or gb18030."
 
 
 def _holds_a_date(date_format: str) -> bool:
@@ -116,6 +116,6 @@ def _problems_of_party(key: str, party: Party, parties: dict[str, Party]) -> Ite
 
 
 def _named(names: Iterable[str]) -> str:
-    """Return names as a sentence goes on with them; nothing where there are none."""
+    """Return names as the end of a sentence, or an empty text if there are none."""
     listed = ", ".join(names)
     return f": {listed}" if listed else ""

@@ -1,4 +1,4 @@
-"""The first pass over a table: what has to stand in the book before its first transfer. Nothing is called."""
+"""The first pass over a table: what must be registered before its first transfer. This pass makes no calls."""
 
 import datetime
 from collections.abc import Callable
@@ -13,10 +13,10 @@ from pathbook.importing.sources import Source
 from pathbook.importing.tables import read_rows
 
 Lot = tuple[str, str]
-"""What names a batch before it has a number: the product's GTIN (14 digits) and the lot number."""
+"""The identity of a batch that has no number yet: the product's GTIN (14 digits) and the lot number."""
 
 Grant = tuple[str, str, int]
-"""What an authorisation is about: the upline, the party, and its tier."""
+"""The identity of an authorization: the upline, the party, and its tier."""
 
 
 class PlannedProduct(msgspec.Struct, frozen=True):
@@ -30,7 +30,7 @@ class PlannedProduct(msgspec.Struct, frozen=True):
 class PlannedBatch(msgspec.Struct):
     """A lot of the table, with the suggested price of its first row.
 
-    Its size is what leaves the brand: 0 where the table moves on what came before.
+    Its size is the number of units that leave the brand. It is 0 if the table only moves on units that came before.
     """
 
     brand: str
@@ -41,10 +41,10 @@ class PlannedBatch(msgspec.Struct):
 
 
 class Plan:
-    """What a table needs. It grows with parties, products and batches, never with rows.
+    """What a table needs. A plan grows with parties, products and batches, never with rows.
 
-    Returns need nothing: what they give back must have come before. `played` are the parties by the part they
-    play, `grants` the authorisations with the earliest day they must hold from.
+    Returns need nothing, because their units must have come before. `played` are the parties by the part that they
+    play. `grants` are the authorizations, each with the earliest day on which it must be in force.
     """
 
     def __init__(self, recipe: Recipe, source: Source) -> None:
@@ -58,7 +58,7 @@ class Plan:
         self.batches: dict[Lot, PlannedBatch] = {}
 
     def contradiction(self, line: Line) -> Rejection | None:
-        """Return why a line cannot stand beside the first one that named the same party or product."""
+        """Return why a line contradicts the first line that named the same party or product."""
         for player in line.players.values():
             kind = self.parties.get(player.party, player.kind)
             if kind != player.kind:
@@ -69,7 +69,7 @@ class Plan:
         return None
 
     def add(self, line: Line) -> None:
-        """Take up what a line needs. It contradicts no line before."""
+        """Add the needs of a line, which contradicts no line before."""
         if line.quantity < 0:
             return
         for role, player in line.players.items():
@@ -94,7 +94,7 @@ class Plan:
 def plan_table(source: Source, recipe: Recipe, progress: Callable[[int, int | None], None]) -> Plan:
     """Read the whole table once and return its plan. Raises TableError.
 
-    What a row says counts only where the row can be understood and contradicts none before it.
+    A row that cannot be read or that contradicts a row before it is skipped.
     """
     plan, reader = Plan(recipe, source), LineReader(recipe, source.name)
     for row in read_rows(source.path, recipe):

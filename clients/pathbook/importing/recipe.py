@@ -1,24 +1,24 @@
-"""What a recipe may say: which columns of a table are which words of a book. A recipe holds no code."""
+"""The keys of a recipe, which map the columns of a table to the words of a book. A recipe contains no code."""
 
 from typing import Literal
 
 import msgspec
 
 Kind = Literal["brand", "agent", "shop"]
-"""What a party is."""
+"""The kind of a party."""
 
 Delimiter = Literal[",", ";", "\t", "|"]
-"""What stands between the cells of a CSV file."""
+"""The character between the cells of a CSV file."""
 
 DecimalMark = Literal[".", ","]
-"""What stands before the decimals of a number."""
+"""The character before the decimals of a number."""
 
 ThousandsMark = Literal["", ".", ",", "'", "\u2019", " ", "\u00a0", "\u202f"]
-"""What may stand between groups of three digits; no mark where it is empty."""
+"""The character that may separate groups of three digits. An empty text means none."""
 
 
 class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A table of a recipe; a key it does not know is an error that names the key."""
+    """A TOML table of a recipe. An unknown key is an error that names the key."""
 
 
 class Text(_Table, frozen=True, kw_only=True, tag_field="make", tag="text"):
@@ -28,41 +28,41 @@ class Text(_Table, frozen=True, kw_only=True, tag_field="make", tag="text"):
 
 
 class Prefixed(_Table, frozen=True, kw_only=True, tag_field="make", tag="prefixed"):
-    """A fixed beginning and the text of a column: `store-` and `2506`."""
+    """A fixed prefix followed by the text of a column: `store-` and `2506` make `store-2506`."""
 
     prefix: str
     column: str
 
 
 class Slug(_Table, frozen=True, kw_only=True, tag_field="make", tag="slug"):
-    """An id made of a name: see `cells.Slugs`."""
+    """An id that is made from a name: see `cells.slug_of`."""
 
     column: str
 
 
 class RestrictedGtin(_Table, frozen=True, kw_only=True, tag_field="make", tag="restricted-gtin"):
-    """A GTIN-13 for goods that have none, made of an item number and its owner's name: see `cells`."""
+    """A GTIN-13 for goods without one, made from an item number and the name of its owner: see `cells`."""
 
     item: str
     owner: str
 
 
 class SourceLot(_Table, frozen=True, kw_only=True, tag_field="make", tag="source"):
-    """The name of the source, as one lot number for all that the table holds."""
+    """The name of the source, as one lot number for the whole table."""
 
 
 class Date(_Table, frozen=True, kw_only=True):
-    """Where a row says when it happened, and how dates are written in this table (as `strptime` has it)."""
+    """The column of the day on which a row happened, and the format of all dates of the table, as for `strptime`."""
 
     column: str
     format: str = "%Y-%m-%d"
 
 
 class Party(_Table, frozen=True, kw_only=True):
-    """One part that parties play in a row.
+    """A part that parties play in a row.
 
-    With `tier` (a number, or the column that holds it) and `upline` (another part), the upline authorises the
-    party from its first row on. Without, nobody does, and the book marks its transfers so.
+    `tier` is a number or a column, and `upline` is another part. With both, the upline authorizes the party from its
+    first row on. Without them, the party is not authorized, and the book marks its transfers as such.
     """
 
     kind: Kind
@@ -72,7 +72,7 @@ class Party(_Table, frozen=True, kw_only=True):
 
 
 class Product(_Table, frozen=True, kw_only=True):
-    """What is moved. Name and suggested price are those of its first row."""
+    """The product of a row. Its name and suggested price are those of its first row."""
 
     brand: str
     gtin: str | RestrictedGtin
@@ -81,10 +81,10 @@ class Product(_Table, frozen=True, kw_only=True):
 
 
 class Batch(_Table, frozen=True, kw_only=True):
-    """How stock comes to be: a lot of a product, as large as what leaves its brand in this table.
+    """The batch of a row: a lot of a product. Its size is the number of units that leave its brand in this table.
 
-    `made_on` and `expires_on` are columns. Without `made_on` a lot was made on its earliest date in the table,
-    without `expires_on`, or where that is empty, it never expires.
+    `made_on` and `expires_on` are columns. Without `made_on`, a lot was made on its earliest date in the table. It
+    never expires without `expires_on`, or if its cell is empty.
     """
 
     lot: str | Text | SourceLot
@@ -93,7 +93,7 @@ class Batch(_Table, frozen=True, kw_only=True):
 
 
 class Movement(_Table, frozen=True, kw_only=True):
-    """One transfer of each row, from the party that plays one part to another, at a column's price."""
+    """One transfer of each row. Giver and receiver are parts, and the price is that of one unit."""
 
     name: str
     giver: str
@@ -102,12 +102,12 @@ class Movement(_Table, frozen=True, kw_only=True):
 
 
 class Recipe(_Table, frozen=True, kw_only=True):
-    """How a table is read. A plain text names a column; `{ make = ... }` says how a word is made.
+    """How a table is read. A plain text names a column, and `{ make = ... }` makes the word in another way.
 
-    `quantity` is the column of the units a row moves; a row with a negative one is a `return` along the way
-    the units came, or a `reject`. A row is rejected where a column that its words are made of is empty; `required`
-    are further columns that must not be. `delimiter` stands between the cells of a CSV file; the marks are those
-    of quantities and prices, `10,50` or `1.200`.
+    `quantity` is the column with the number of units that a row moves. A row with a negative quantity is a `return`
+    of units to the givers that they came from, or a `reject`. A row is rejected if a cell that it needs is empty.
+    `required` are further columns in which no cell may be empty. `delimiter` is the character between the cells of a
+    CSV file. The marks are those of quantities and prices, such as `10,50` or `1.200`.
     """
 
     date: Date
@@ -126,7 +126,7 @@ class Recipe(_Table, frozen=True, kw_only=True):
 
 
 def columns(recipe: Recipe) -> tuple[str, ...]:
-    """Return every column the recipe names, once."""
+    """Return every column that the recipe names, once."""
     product, batch = recipe.product, recipe.batch
     words: list[object] = [recipe.date.column, recipe.quantity, recipe.currency, *recipe.required]
     for party in recipe.parties.values():

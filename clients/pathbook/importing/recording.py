@@ -1,4 +1,4 @@
-"""The second pass over a table: its rows, one by one, as transfers and returns; what becomes of each is counted."""
+"""The second pass over a table: each row is recorded as transfers or returns, and its outcome is counted."""
 
 import functools
 from collections import deque
@@ -22,17 +22,17 @@ from pathbook.v1.transfers_pb2 import RecordTransferRequest, RecordTransfersResu
 from pathbook.v1.values_pb2 import Quantity, Selection
 
 LOT_IS_CLOSED: Final = (
-    "A lot is as large as what its first import sold of it, and closed since: import more of the product under"
-    " another lot, from the recipe or, where the lot is the source, by --source."
+    "The first import of a lot sets its size, and later imports cannot add units. Import more of the product under"
+    " another lot, by the recipe. If the lot is the source, use --source."
 )
-"""What follows where a brand has too little of a lot."""
+"""The advice that follows a refusal because a brand has too few units of a lot."""
 
 ENTRIES_A_BATCH: Final = 500
-"""How many transfers go in one message: enough that a message's own cost no longer counts."""
+"""How many transfers go in one message. With so many, the cost of the message itself is negligible."""
 
 
 class _Batch(msgspec.Struct):
-    """Rows that go to the book in one message, and the rejected ones between them."""
+    """The rows that go to the book in one message, and the rejected rows between them."""
 
     rows: list[Line | Rejection] = msgspec.field(default_factory=list)
     entries: list[Entry] = msgspec.field(default_factory=list)
@@ -41,8 +41,9 @@ class _Batch(msgspec.Struct):
 class Recorder:
     """Records one table whose plan is registered. A request id names source, row and movement.
 
-    What becomes of its rows is counted in `summary`. With `stop`, the first rejected row ends the reading; what
-    was sent before is waited for and counted. `progress` is told how many rows have been answered, and of how many.
+    The outcomes of its rows are counted in `summary`. With `stop`, reading ends at the first rejected row, and rows
+    that were sent before are still answered and counted. `progress` is called with the number of answered rows and
+    the number of all rows.
     """
 
     def __init__(
@@ -64,19 +65,19 @@ class Recorder:
         self._stop = stop
         self._progress = progress
         self._reader = LineReader(plan.recipe, plan.source.name)
-        self._under_way: deque[_Batch] = deque()
+        self._unanswered: deque[_Batch] = deque()
 
     def record(self) -> None:
-        """Read the table again and record what it says.
+        """Read the table again and record its rows.
 
         Raises:
             RefusedError: a batch as a whole was refused.
-            UnreachableError: no answer came; to import again goes on where this ended.
+            UnreachableError: the server did not answer. Another import of the same table continues from here.
             TableError: the table can no longer be read.
         """
         for results in self._client.record_transfers(self._messages()):
-            self._count(self._under_way.popleft(), results)
-        for rest in self._under_way:
+            self._count(self._unanswered.popleft(), results)
+        for rest in self._unanswered:
             self._count(rest, ())
 
     @property
@@ -84,7 +85,7 @@ class Recorder:
         return self._stop and bool(self._summary.rejected)
 
     def _messages(self) -> Iterator[Sequence[Entry]]:
-        """Yield the entries of batch after batch, and keep the batches until they are answered."""
+        """Yield the entries of each batch, and keep each batch until it is answered."""
         batch = _Batch()
         for row in read_rows(self._source.path, self._recipe):
             line = self._line(row)
@@ -94,12 +95,12 @@ class Recorder:
             elif self._stop:
                 break
             if len(batch.entries) + len(self._recipe.movements) > ENTRIES_A_BATCH:
-                self._under_way.append(batch)
+                self._unanswered.append(batch)
                 yield batch.entries
                 batch = _Batch()
             if self._stopped:
                 break
-        self._under_way.append(batch)
+        self._unanswered.append(batch)
         if batch.entries:
             yield batch.entries
 
@@ -110,7 +111,10 @@ class Recorder:
         return self._plan.contradiction(line) or self._refused(line) or line
 
     def _refused(self, line: Line) -> Rejection | None:
-        """Return why a line cannot be recorded: what it needs was refused. A return needs nothing here."""
+        """Return why a line cannot be recorded: the registration of something that it needs was refused.
+
+        A return needs no registration.
+        """
         if line.quantity < 0:
             return None
         registered = self._registered
@@ -122,7 +126,7 @@ class Recorder:
         )
 
     def _entries(self, line: Line) -> list[Entry]:
-        """Return a line's writes. A return goes back against the order of the movements."""
+        """Return the requests of a line. A return uses the movements in reverse order."""
         occurred_at = _timestamp(line.occurred_on)
         moved = list(zip(self._recipe.movements, line.prices, strict=True))
         if line.quantity < 0:
@@ -138,7 +142,7 @@ class Recorder:
             ]
         batch = self._registered.batches.get((line.gtin, line.lot))
         if batch is None:
-            raise TableError("The table changed while it was being imported. Import it again.")
+            raise TableError("The table changed during the import. Import it again.")
         units = Selection(quantities=[Quantity(count=line.quantity, batch=batch)])
         return [
             RecordTransferRequest(
@@ -186,7 +190,7 @@ def _timestamp(day: date) -> Timestamp | None:
 
 
 def _reason(result: RecordTransfersResult, line: Line, giver: str) -> str:
-    """Return why a transfer of a line was refused; `giver` is the part of who was to give."""
+    """Return why a transfer of a line was refused. `giver` is the part of the giver."""
     refusal = result.refusal
     name = RefusalReason.Name(refusal.reason).removeprefix("REFUSAL_REASON_")
     from_brand = line.quantity > 0 and line.players[giver].party == line.brand

@@ -1,7 +1,8 @@
-"""Putting what plans need into the book: parties, authorisations, products, batches, many calls at a time.
+"""Registering the parties, authorizations, products and batches of a plan in the book, with many calls at a time.
 
-Each request id is made of the source and a hash of what is asked, so asking again changes nothing. What stands
-in the book already, from another table or by hand, is taken as it stands if it is the same party, product or lot.
+A request id consists of the source and a hash of the request, so a repeated request changes nothing. A party,
+product or lot may already be in the book, from another table or from a person. If it is the same, it is used as
+it is.
 """
 
 import datetime
@@ -18,13 +19,13 @@ from pathbook.importing.recipe import Kind
 from pathbook.v1 import parties_pb2, refusals_pb2, values_pb2
 
 CALLS_AT_ONCE: Final = 64
-"""How many calls are under way together: what waits at the server is written in one go. 16 take a fifth longer."""
+"""How many calls are in flight at once. The server commits waiting calls as one group. 16 calls take a fifth longer."""
 
 HASH_DIGITS: Final = 32
-"""Hexadecimal digits of the hash in a request id: 128 bits."""
+"""The hexadecimal digits of the hash in a request id: 128 bits."""
 
 LATEST: Final = datetime.date.max
-"""Since when an authorisation holds that nobody has given yet: later than any."""
+"""A day that stands for the beginning of an authorization that was not given yet. It is later than any other."""
 
 _KINDS: Final = {
     "brand": values_pb2.PARTY_KIND_BRAND,
@@ -37,10 +38,10 @@ Item = TypeVar("Item")
 
 
 class Registered(msgspec.Struct, frozen=True):
-    """The numbers of a plan's batches in the book, and why what is missing was refused.
+    """The numbers of a plan's batches in the book, and the refusals by party, authorization, product and batch.
 
-    A refused party, product or batch costs the rows that name it. A refused authorisation costs none: the book
-    records transfers of who was not authorised, and marks them.
+    Rows that name a refused party, product or batch are rejected. A refused authorization rejects no row, because
+    the book records the transfers of an unauthorized party, and marks them.
     """
 
     batches: dict[Lot, int] = msgspec.field(default_factory=dict)
@@ -51,10 +52,10 @@ class Registered(msgspec.Struct, frozen=True):
 
 
 class Registrar:
-    """Registers plans in one book. `progress` is told how many things of a plan are done, and of how many.
+    """Registers plans in one book. `progress` is called with the number of things of a plan that are done, and of all.
 
-    Parties, authorisations and products registered for one plan are passed over in the next; a lot is asked for
-    with each.
+    Parties, authorizations and products that were registered for one plan are skipped in the next. A lot is
+    requested for each plan.
     """
 
     def __init__(self, client: Client, progress: Callable[[int, int | None], None]) -> None:
@@ -67,11 +68,11 @@ class Registrar:
         self._given: dict[str, list[parties_pb2.Authorization]] = {}
 
     def register(self, plan: Plan) -> Registered:
-        """Register everything: a brand first, since a book begins with one, and uplines before their agents.
+        """Register everything. A brand comes first, because a book begins with one. Uplines come before their agents.
 
         Raises:
             RefusedError: the book as a whole was refused.
-            UnreachableError: no answer came; to begin again does no harm.
+            UnreachableError: the server did not answer. Registering again is safe.
         """
         self._plan, self._registered = plan, Registered()
         parties = [party for party, kind in plan.parties.items() if self._parties.get(party) != kind]
@@ -104,13 +105,16 @@ class Registrar:
         try:
             self._client.register_party(party, number, request_id=self._request_id("party", party, number))
         except RefusedError as error:
-            if not self._stands(party, number, error):
+            if not self._has_party(party, number, error):
                 self._registered.refused_parties[party] = _sentence(error)
                 return
         self._parties[party] = kind
 
-    def _stands(self, party: str, kind: values_pb2.PartyKind.ValueType, error: RefusedError) -> bool:
-        """Tell whether a party was refused because it stands already, as the same kind; note who authorised it."""
+    def _has_party(self, party: str, kind: values_pb2.PartyKind.ValueType, error: RefusedError) -> bool:
+        """Tell whether a party was refused because the book already has it, with the same kind.
+
+        If the book has it, its authorizations are kept for later.
+        """
         if error.reason != "PARTY_EXISTS":
             return False
         found = self._client.get_party(party, at_least_position=int(error.metadata["position"]))
@@ -149,7 +153,7 @@ class Registrar:
         self._products[gtin] = product.brand
 
     def _has_product(self, brand: str, gtin: str, error: RefusedError) -> bool:
-        """Tell whether a product was refused because it stands already, as the same brand's."""
+        """Tell whether a product was refused because the book already has it, with the same brand."""
         if error.reason != "PRODUCT_EXISTS":
             return False
         found = self._client.get_product(gtin, at_least_position=int(error.metadata["position"]))
@@ -191,7 +195,7 @@ def midnight(date: datetime.date) -> datetime.datetime:
 
 
 def _covers(given: parties_pb2.Authorization, grant: Grant, since: datetime.datetime) -> bool:
-    """Tell whether an authorisation that stands already says what a plan wants said."""
+    """Tell whether an authorization in the book already gives what a plan needs."""
     upline, _, tier = grant
     return (
         (given.upline, given.tier) == (upline, tier)
@@ -203,7 +207,7 @@ def _covers(given: parties_pb2.Authorization, grant: Grant, since: datetime.date
 
 
 def _sentence(error: RefusedError) -> str:
-    """Return a refusal of one thing as text. Raises it where it is about the book or the call as a whole."""
+    """Return a refusal of one thing as text. Raise it if it is about the book or the call as a whole."""
     named = f"REFUSAL_REASON_{error.reason}" in refusals_pb2.RefusalReason.DESCRIPTOR.values_by_name
     if not named or error.reason in _ABOUT_THE_BOOK:
         raise error

@@ -1,13 +1,13 @@
-"""The recipes that come with the project: where they are and what they are called."""
+"""The recipes that come with the project: their directory and their names."""
 
 import importlib.resources
 from typing import Final
 
 RECIPES: Final = importlib.resources.files(__package__) / "recipes"
-"""The directory with the recipes and, in `README.md`, what a recipe may say."""
+"""The directory of the recipes. Its `README.md` documents the keys of a recipe."""
 
 SUFFIX: Final = ".toml"
-"""How the file of a recipe ends."""
+"""The suffix of recipe files."""
 
 
 def shipped_recipes() -> list[str]:

@@ -1,4 +1,4 @@
-"""What could stand where a recipe says something that cannot: the keys, kinds and ways to make a word."""
+"""Suggestions for an invalid place in a recipe: the valid keys, texts and ways to make a word."""
 
 import json
 import re
@@ -12,9 +12,9 @@ _STEP: Final = re.compile(r"\.(?P<key>\w+)|\[")
 
 
 def suggest(complaint: str, root: type) -> str:
-    """Return a sentence on what is valid at the place that msgspec complains of; empty where it says so itself.
+    """Return a sentence on what is valid at the place that an error of msgspec names. It may be empty.
 
-    A place is written as `$.parties[...].kind`, from a value of the type `root`.
+    msgspec writes a place as `$.parties[...].kind`, where `$` is a value of the type `root`.
     """
     found = _PLACE.search(complaint)
     path = found["path"] if found else ""
@@ -46,7 +46,7 @@ def _keys(struct: StructType, between: str) -> str:
 
 
 def _inside(option: Type, key: str | None) -> list[Type]:
-    """Return what may stand one step further inside: under a key, or (None) as an item or under any name."""
+    """Return the types one step further inside: under a key, or if it is None, as an item or under any name."""
     match option:
         case StructType(fields=fields):
             return [o for field in fields if field.encode_name == key for o in _options(field.type)]

@@ -1,4 +1,4 @@
-"""What became of tables: rows counted, units and money summed, each rejected row with its reason."""
+"""The summary of an import: counts of rows, sums of units and money, and rejected rows with their reasons."""
 
 from collections import Counter
 from typing import Final
@@ -12,23 +12,27 @@ from pathbook.importing.registering import Registered
 from pathbook.ledger.money import print_amount
 
 REJECTIONS_KEPT: Final = 10_000
-"""How many rejected rows are kept with their reasons: a person reads fewer, and memory has to end. All are counted."""
+"""How many rejected rows are kept with their reasons, to bound memory. People read fewer. All are counted."""
 
 
 class Summary:
-    """The outcome of one run over tables.
+    """The outcome of one import of tables.
 
-    A row is accepted where all its transfers stand and at least one is new, a duplicate where all stood before,
-    rejected where it could not be understood or at least one was refused. A row sent again because its answer
-    was lost on the way is a duplicate, too.
+    - A row is accepted if all its transfers are in the book and at least one of them is new.
+    - A row is a duplicate if all its transfers were in the book before. This includes a row that is sent again
+      because its answer was lost.
+    - A row is rejected if it could not be read, or if at least one of its transfers was refused.
 
-    What is summed is what stands in the book from these tables, whenever it was recorded: `transfers` are transfers
-    and returns, `of_rejected` of them of rows whose other transfer was refused; `units` are those of accepted and
-    duplicate rows, each row counted once; `amounts` are price times units of `transfers`, for each movement and
-    currency, in minor units. Returns count negative in units and amounts, at the price their row names, so that
-    the sums are those of the tables.
+    The sums are over everything of these tables that is in the book, whenever it was recorded:
 
-    `rejections` are the first rejected rows, `reasons` counts all of them by the name of the fault or refusal.
+    - `transfers` counts transfers and returns. `of_rejected` of them are of rows with another transfer that was
+      refused.
+    - `units` are those of accepted and duplicate rows. Each row counts once.
+    - `amounts` are price times units of `transfers`, for each movement and currency, in minor units.
+
+    Returns count negative in units and amounts, at the price in their row. So the sums are those of the tables.
+
+    `rejections` are the first rejected rows. `reasons` counts all of them by the name of the fault or refusal.
     """
 
     def __init__(self, recipe: Recipe) -> None:
@@ -50,11 +54,11 @@ class Summary:
 
     @property
     def rejected(self) -> int:
-        """How many rows were rejected."""
+        """The number of rejected rows."""
         return self.reasons.total()
 
     def add(self, plan: Plan, registered: Registered) -> None:
-        """Take in what one more table is about. Its rows are counted when the book has answered."""
+        """Add one more table. Its rows are counted later, when the book has answered."""
         self.tables += 1
         self.rows += plan.rows
         for role, parties in plan.played.items():
@@ -64,15 +68,16 @@ class Summary:
         self.refused_grants |= registered.refused_grants
 
     def reject(self, rejection: Rejection) -> None:
-        """Count a row that was rejected, by the importer or by the book."""
+        """Count a row that the importer or the book rejected."""
         self.reasons[rejection.name] += 1
         if len(self.rejections) < REJECTIONS_KEPT:
             self.rejections.append(rejection)
 
     def count(self, line: Line, duplicates: list[bool | None], rejection: Rejection | None) -> None:
-        """Count a row that was sent: for each movement whether it stood before, None where it was refused.
+        """Count a row that was sent.
 
-        `rejection` says why, where one was.
+        `duplicates` says for each movement whether it was in the book before, and None if it was refused.
+        `rejection` says why one was refused.
         """
         for movement, price, duplicate in zip(self._movements, line.prices, duplicates, strict=True):
             if duplicate is not None:
@@ -91,11 +96,11 @@ class Summary:
 
     @property
     def nothing_stands(self) -> bool:
-        """Tell whether rows were rejected and no row stands in the book: whoever runs this nightly must hear of it."""
+        """Whether rows were rejected and no row is in the book. A nightly import must then end with an error."""
         return bool(self.rejected) and not self.accepted + self.duplicate
 
     def as_object(self) -> dict[str, object]:
-        """Return the summary as JSON has it: amounts by movement and currency, in minor units and as text."""
+        """Return the summary for JSON. Amounts are by movement and currency, in minor units and as text."""
         amounts: dict[str, dict[str, dict[str, int | str]]] = {}
         for (name, code), amount_minor in self.amounts.items():
             shown: dict[str, int | str] = {

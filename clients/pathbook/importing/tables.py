@@ -1,4 +1,4 @@
-"""Reading a table row by row, as texts: CSV with the standard library, Parquet with pyarrow."""
+"""Reading a table row by row as texts. CSV needs only the standard library, and Parquet needs pyarrow."""
 
 import csv
 import datetime
@@ -14,20 +14,20 @@ import msgspec
 from pathbook.importing.recipe import Recipe, columns
 
 SUFFIXES: Final = (".csv", ".parquet")
-"""How the files of tables end."""
+"""The suffixes of the files of tables."""
 
 PARQUET_BATCH_ROWS: Final = 4_096
-"""How many rows of a Parquet file are turned into texts at once: a few megabytes, however large the file."""
+"""How many rows of a Parquet file are converted at once. They take a few megabytes, however large the file is."""
 
 
 class TableError(Exception):
-    """A table cannot be read, or lacks a column that the recipe names; the message says which."""
+    """A table cannot be read, or it lacks a column that the recipe names. The message names file and problem."""
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
-    """One row: its number among the data rows, from 1, and the texts of the columns asked for, trimmed.
+    """One row: its number among the data rows, from 1, and the trimmed texts of the columns that the recipe names.
 
-    `broken` says why there are no texts, where a row cannot be told apart into its cells.
+    If the row cannot be split into cells, there are no texts, and `broken` says why.
     """
 
     number: int
@@ -36,10 +36,10 @@ class Row(msgspec.Struct, frozen=True, gc=False):
 
 
 def read_rows(path: Path, recipe: Recipe) -> Iterator[Row]:
-    """Yield the rows of a `.csv` or `.parquet` file, with the columns the recipe names, without blank lines.
+    """Yield the rows of a `.csv` or `.parquet` file, with the columns that the recipe names. Blank lines are skipped.
 
     Raises:
-        TableError: the file cannot be read, is of another kind, or lacks a column.
+        TableError: the file cannot be read, has another suffix, or lacks a column.
     """
     try:
         match path.suffix.lower():
@@ -54,10 +54,10 @@ def read_rows(path: Path, recipe: Recipe) -> Iterator[Row]:
 
 
 def count_rows(path: Path, recipe: Recipe) -> int | None:
-    """Return how many rows a table has, None where one had to read it all to know; look whether the recipe fits.
+    """Check that the recipe fits a table. Return its number of rows, or None if only reading the whole table tells.
 
     Raises:
-        TableError: as `read_rows`, as far as that is seen at its beginning.
+        TableError: as `read_rows`, for problems at the beginning of the table.
     """
     next(read_rows(path, recipe), None)
     if path.suffix.lower() != ".parquet":
@@ -77,12 +77,12 @@ def _csv_rows(path: Path, recipe: Recipe) -> Iterator[Row]:
             header = [name.strip() for name in next(reader, [])]
             if not any(header):
                 raise TableError(
-                    f"{path} is empty, or its first line is: a table begins with the names of its columns."
+                    f"{path} is empty, or its first line is. The first line must hold the names of the columns."
                 )
             if len(header) == 1 and len(wanted) > 1:
                 raise TableError(
-                    f"{path} has one column only, '{header[0]}'. What stands between its columns is not the recipe's"
-                    f' delimiter, {json.dumps(recipe.delimiter)}: name it there, as delimiter = ";".'
+                    f"{path} has only one column, '{header[0]}'. The recipe's delimiter is"
+                    f' {json.dumps(recipe.delimiter)}. Set that of the table, such as delimiter = ";".'
                 )
             _check_header(path, header, wanted)
             places = [(name, header.index(name)) for name in wanted]
@@ -99,13 +99,13 @@ def _csv_rows(path: Path, recipe: Recipe) -> Iterator[Row]:
                     yield Row(number, {name: cells[place].strip() for name, place in places})
         except UnicodeDecodeError as error:
             raise TableError(
-                f"{path} is not {recipe.encoding} text. Name its encoding in the recipe by the key encoding, such as"
+                f"{path} is not {recipe.encoding} text. Set its encoding in the recipe, such as"
                 ' encoding = "cp1252" or encoding = "gb18030".'
             ) from error
 
 
 def _next_cells(reader: Iterator[list[str]]) -> list[str] | str | None:
-    """Return the next row, what is wrong with it, or None at the end; after a wrong one, reading goes on."""
+    """Return the cells of the next row, or the problem of a broken row, or None at the end. Reading can continue."""
     try:
         return next(reader, None)
     except csv.Error as error:
@@ -118,14 +118,16 @@ def _parquet_rows(path: Path, recipe: Recipe) -> Iterator[Row]:
         import pyarrow
         from pyarrow import parquet
     except ImportError as error:
-        raise TableError(f"Reading {path} takes pyarrow: pip install 'pathbook[parquet]'.") from error
+        raise TableError(
+            f"Reading {path} needs pyarrow. Install it: pip install 'pathbook[parquet]'."
+        ) from error
     try:
         with parquet.ParquetFile(path) as file:
             _check_header(path, file.schema_arrow.names, wanted)
             for name in wanted:
                 if pyarrow.types.is_nested(file.schema_arrow.field(name).type):
                     raise TableError(
-                        f"{path} has lists or records in its column '{name}': it has to be one value a row."
+                        f"{path} has lists or records in its column '{name}'. It must have one value for each row."
                     )
             number = 0
             for batch in file.iter_batches(PARQUET_BATCH_ROWS, columns=list(wanted)):
@@ -133,11 +135,11 @@ def _parquet_rows(path: Path, recipe: Recipe) -> Iterator[Row]:
                     number += 1
                     yield Row(number, dict(zip(wanted, cells, strict=True)))
     except pyarrow.ArrowException as error:
-        raise TableError(f"{path} is not a sound Parquet file: {error}.") from error
+        raise TableError(f"{path} is not a valid Parquet file: {error}.") from error
 
 
 def _texts(values: Sequence[object], recipe: Recipe) -> list[str]:
-    """Return the values of a column, which are of one type, as texts; each that comes again is made a text once."""
+    """Return the values of a column, which have one type, as texts. A repeated value is converted once."""
     texts: dict[object, str] = {}
     for value in values:
         if value not in texts:
@@ -146,7 +148,7 @@ def _texts(values: Sequence[object], recipe: Recipe) -> list[str]:
 
 
 def _text(value: object, recipe: Recipe) -> str:
-    """Return a typed value as the text a CSV file would hold: exact, numbers and dates as they are written there."""
+    """Return a typed value as the exact text of a CSV file. Numbers and dates have the format of the recipe."""
     match value:
         case None:
             return ""
@@ -164,7 +166,7 @@ def _text(value: object, recipe: Recipe) -> str:
 
 
 _EXACT: Final = decimal.Context(prec=80)
-"""Enough digits for a decimal256, so that normalising rounds nothing."""
+"""A context with enough digits for a decimal256, so that `normalize` does not round."""
 
 
 def _check_header(path: Path, header: Sequence[str], wanted: Sequence[str]) -> None:

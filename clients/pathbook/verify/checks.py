@@ -1,7 +1,7 @@
-"""Verifying a unit: numbered checks of its code and its path, and a verdict from a closed list.
+"""Verification of a unit: numbered checks of its code and its path, and a verdict from a closed list.
 
-Pure: no clock (the caller says what day it is), no network, no drawing. A verdict rests on its checks and is
-never one boolean. What could not be checked is said; the object itself never is checked here.
+This module is pure. It has no clock (the caller gives the day), no network, and no drawing. A verdict rests on its
+checks and is never one boolean. The report names what could not be checked. The object itself is never checked here.
 """
 
 import datetime
@@ -21,7 +21,7 @@ from pathbook.verify.verdicts import Check, Number, Outcome, Policy, Report, Res
 
 _Found = dict[Number, Outcome]
 
-_ALWAYS: _Found = {
+_FIXED_OUTCOMES: _Found = {
     Number.SIGNATURES: (Result.NOT_YET_SEALED, "no party signs yet, each hop is the operator's word"),
     Number.PROOFS: (Result.NOT_YET_SEALED, "nothing proves yet that no event was made up or withheld"),
     Number.OBJECT: (Result.NOT_CHECKED, "no record can see it; look at its seal and its label"),
@@ -38,13 +38,13 @@ _REFUSALS = {
 
 
 def read_code(text: str) -> PrintedCode | Report:
-    """Make check 1, which asks nobody: return the code as read, or the report that ends there."""
+    """Make check 1, which needs no server. Return the code as read, or the report if the code is malformed."""
     parsed = parse_code(text)
     return refused(parsed.reason.name, str(parsed)) if isinstance(parsed, Refusal) else parsed
 
 
 def refused(reason: str, message: str) -> Report:
-    """Return the report for a code that was refused, by check 1 or by the server, for a named reason."""
+    """Return the report for a code that check 1 or the server refused, for a named reason."""
     known = Reason[reason] if reason in Reason.__members__ else None
     if known not in _REFUSALS:
         return unanswered(message)
@@ -54,21 +54,21 @@ def refused(reason: str, message: str) -> Report:
 
 
 def unanswered(message: str) -> Report:
-    """Return the report for a well-formed code of which the server said nothing."""
+    """Return the report for a well-formed code for which the server gave no usable answer."""
     return _report(Verdict.COULD_NOT_CHECK, {**_CODE_READ, Number.ISSUED: (Result.NOT_CHECKED, message)})
 
 
 def check_path(path: GetPathResponse, code: PrintedCode, today: datetime.date, policy: Policy) -> Report:
-    """Check the path that a server shows for a code; ask for it with its corrections, as of now."""
+    """Check the path that a server returned for a code. The path must be as of now, with its corrections."""
     found = {**_CODE_READ, Number.ISSUED: _issued(path, code)}
     try:
         steps = replay(path)
         check_claims(path, steps)
-    except ContradictionError as found_out:
-        found[Number.PATH] = (Result.FAILED, str(found_out))
+    except ContradictionError as error:
+        found[Number.PATH] = (Result.FAILED, str(error))
         return _report(Verdict.PATH_CONTRADICTED, found)
     hops, end, made = hops_in_force(steps), steps[-1].after, steps[0].event
-    assert isinstance(made, BatchCommissioned)  # the replay lets no other path pass
+    assert isinstance(made, BatchCommissioned)  # the replay accepts no other path
     if (refusal := contradiction(code, made.product, made.lot)) is not None:
         found[Number.COMMISSIONED] = (Result.FAILED, str(refusal))
         return _report(Verdict.CODE_CONTRADICTED, found)
@@ -88,7 +88,7 @@ def check_path(path: GetPathResponse, code: PrintedCode, today: datetime.date, p
 
 
 def hops_in_force(steps: Sequence[ReplayedStep]) -> list[tuple[int, Terms]]:
-    """Return the hops that stand, oldest first: where title moved (not where it was offered), and the terms."""
+    """Return the hops that are still in force, oldest first: the position at which title moved, and the terms."""
     moved = {
         step.transfer: (step.recorded.position, terms)
         for step in steps
@@ -98,7 +98,7 @@ def hops_in_force(steps: Sequence[ReplayedStep]) -> list[tuple[int, Terms]]:
 
 
 def shown_hops(steps: Sequence[ReplayedStep]) -> list[tuple[int, Terms]]:
-    """Return the hops that a path shows without corrections: those that stand, and those returned since."""
+    """Return the hops of a path without corrections. Some are in force, and some were returned later."""
     corrected = undone([step.movement for step in steps])
     return [
         (step.recorded.position, terms)
@@ -108,8 +108,8 @@ def shown_hops(steps: Sequence[ReplayedStep]) -> list[tuple[int, Terms]]:
 
 
 def _report(verdict: Verdict, found: _Found) -> Report:
-    """Fill in what was not reached."""
-    outcomes = dict.fromkeys(Number, (Result.NOT_CHECKED, "not reached")) | _ALWAYS | found
+    """Return the report, with an outcome for the checks that were not reached."""
+    outcomes = dict.fromkeys(Number, (Result.NOT_CHECKED, "not reached")) | _FIXED_OUTCOMES | found
     return Report(verdict, tuple(Check(number, *outcomes[number]) for number in Number))
 
 
@@ -130,26 +130,26 @@ def _issued(path: GetPathResponse, code: PrintedCode) -> Outcome:
 
 
 def _commissioned(path: GetPathResponse, first: ReplayedStep, made: BatchCommissioned) -> Outcome:
-    """Compare what the server says of the batch; what it says the product is called, no event here holds."""
-    said, price = path.batch, path.batch.suggested_price
-    for name, shown, held in (
-        ("number", said.batch, made.batch),
-        ("position", said.position, first.recorded.position),
-        ("GTIN", (said.gtin, path.product.gtin), (made.product, made.product)),
-        ("brand", (said.brand, path.product.brand), (made.brand, made.brand)),
-        ("lot", said.lot, made.lot),
-        ("size", said.size, made.size),
-        ("date of making", said.made_on, made.made_on.isoformat()),
-        ("expiry", said.expires_on, made.expires_on.isoformat() if made.expires_on else ""),
+    """Compare the server's batch with the event that made it. The product's name is in no event of the path."""
+    batch, price = path.batch, path.batch.suggested_price
+    for name, claimed, recorded in (
+        ("number", batch.batch, made.batch),
+        ("position", batch.position, first.recorded.position),
+        ("GTIN", (batch.gtin, path.product.gtin), (made.product, made.product)),
+        ("brand", (batch.brand, path.product.brand), (made.brand, made.brand)),
+        ("lot", batch.lot, made.lot),
+        ("size", batch.size, made.size),
+        ("date of making", batch.made_on, made.made_on.isoformat()),
+        ("expiry", batch.expires_on, made.expires_on.isoformat() if made.expires_on else ""),
         ("suggested price", Money(price.amount_minor, price.currency_code), made.suggested_price),
     ):
-        if shown != held:
+        if claimed != recorded:
             return Result.FAILED, f"the server shows another {name} than the event that made the batch"
     return Result.OK, f"GTIN {made.product}, lot {made.lot}, made {made.made_on} by {made.brand}"
 
 
 def _authorized(hops: Sequence[tuple[int, Terms]], policy: Policy) -> Outcome:
-    """Look at how each side itself stood for the product when it traded; the marks are of every hop shown."""
+    """Check that each side of every hop was authorized for the product at that time. List each side that was not."""
     marks = [
         f"{party} {_in_words(status)} at position {position}"
         for position, terms in hops
@@ -163,15 +163,15 @@ def _authorized(hops: Sequence[tuple[int, Terms]], policy: Policy) -> Outcome:
         return Result.FAILED if policy.require_authorized else Result.NOTED, "; ".join(marks)
     if not hops:
         return Result.OK, "there is no hop yet"
-    return Result.OK, "each side stood authorised for the product; who may sell to whom is not judged"
+    return Result.OK, "each side was authorized for the product; who may sell to whom is not judged"
 
 
 def _recalled(path: GetPathResponse, state: UnitState, policy: Policy) -> Outcome:
     if state in (UnitState.LOST, UnitState.DAMAGED, UnitState.DESTROYED, UnitState.DEFACED):
         return Result.FAILED, f"written off as {state.name.lower()}"
     for recall in path.batch.recalls:
-        concerned = any(part.first <= path.unit.number <= part.last for part in recall.ranges)
-        if concerned and not recall.lifted_position:
+        affected = any(part.first <= path.unit.number <= part.last for part in recall.ranges)
+        if affected and not recall.lifted_position:
             result = Result.NOTED if policy.allow_recalled else Result.FAILED
             return result, f"recalled at position {recall.position}: {recall.note or 'no reason given'}"
     return Result.OK, "the server knows of none in force"
@@ -189,28 +189,28 @@ def _expired(expires_on: datetime.date | None, today: datetime.date, policy: Pol
 def _within_limits(
     made_on: datetime.date, hops: Sequence[tuple[int, Terms]], today: datetime.date, policy: Policy
 ) -> Outcome:
-    limit, against = policy.max_price, []
+    limit, violations = policy.max_price, []
     if (limit, policy.max_tiers, policy.max_age) == (None, None, None):
         return Result.NOT_CHECKED, "none given"
     for position, price in ((position, terms.unit_price) for position, terms in hops if limit is not None):
         if limit is not None and price.currency_code != limit.currency_code:
-            against.append(f"{_shown(price)} at position {position} is not in {limit.currency_code}")
+            violations.append(f"{_printed(price)} at position {position} is not in {limit.currency_code}")
         elif limit is not None and price.amount_minor > limit.amount_minor:
-            against.append(f"{_shown(price)} at position {position} is above {_shown(limit)}")
+            violations.append(f"{_printed(price)} at position {position} is above {_printed(limit)}")
     between_parties = sum(not is_consumer(terms.receiver) for _, terms in hops)
     if policy.max_tiers is not None and between_parties > policy.max_tiers:
-        against.append(f"{between_parties} hops between parties, more than {policy.max_tiers}")
+        violations.append(f"{between_parties} hops between parties, more than {policy.max_tiers}")
     age = (today - made_on).days
     if policy.max_age is not None and age > policy.max_age:
-        against.append(f"made {age} days ago, more than {policy.max_age}")
-    return (Result.FAILED, "; ".join(against)) if against else (Result.OK, "kept")
+        violations.append(f"made {age} days ago, more than {policy.max_age}")
+    return (Result.FAILED, "; ".join(violations)) if violations else (Result.OK, "kept")
 
 
 def _in_words(status: AuthorizationStatus | None) -> str:
     if status is None:
-        return "of no status on record"
+        return "has no authorization status"
     return status.name.lower().replace("_", " ")
 
 
-def _shown(price: Money) -> str:
+def _printed(price: Money) -> str:
     return print_money(price.amount_minor, price.currency_code)

@@ -1,4 +1,4 @@
-"""The sales of a unit to consumers: what the seller said, what the consumer confirmed, what was returned since."""
+"""The sales of a unit to consumers: the seller's price, the price that the consumer confirmed, and returns."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from pathbook.verify.verdicts import Outcome, Result
 
 
 class Purchase(msgspec.Struct, frozen=True):
-    """One sale to a consumer, by the positions of its events (0: there was none) and the prices of one unit."""
+    """One sale to a consumer: the positions of its events, where 0 means none, and the prices of one unit."""
 
     sold: int
     price: Money
@@ -22,12 +22,12 @@ class Purchase(msgspec.Struct, frozen=True):
 
     @property
     def disputed(self) -> bool:
-        """Whether the consumer confirmed another price than the seller said."""
+        """Whether the consumer confirmed another price than the seller recorded."""
         return self.paid is not None and self.paid != self.price
 
 
 def purchases(steps: Sequence[ReplayedStep]) -> list[Purchase]:
-    """Return every sale that a replayed path holds, oldest first, whatever became of it."""
+    """Return every sale of a replayed path, oldest first, including sales that were returned."""
     found: list[Purchase] = []
     for step in steps:
         position, chain = step.recorded.position, step.before.chain if step.before is not None else ()
@@ -41,31 +41,31 @@ def purchases(steps: Sequence[ReplayedStep]) -> list[Purchase]:
 
 
 def judge(steps: Sequence[ReplayedStep]) -> Outcome:
-    """Compare what consumers paid with what was on record; a sale that was returned is noted, not judged."""
+    """Compare the prices that consumers paid with the recorded prices. A returned sale is noted, not judged."""
     found = purchases(steps)
-    before = [
-        f"paid {_shown(each.paid)} (position {each.confirmed}), seller said {_shown(each.price)}"
+    returned = [
+        f"paid {_printed(each.paid)} (position {each.confirmed}), seller said {_printed(each.price)}"
         f" (position {each.sold}), since returned (position {each.returned})"
         for each in found
         if each.returned and each.disputed and each.paid is not None
     ]
-    standing = next((each for each in found[-1:] if not each.returned), None)
-    if standing is None:
-        nothing = "no sale to a consumer stands" if found else "no sale to a consumer on record"
-        return (Result.NOTED, "; ".join(before)) if before else (Result.NOT_CHECKED, nothing)
-    result, detail = _judge(standing)
+    in_force = next((each for each in found[-1:] if not each.returned), None)
+    if in_force is None:
+        nothing = "no sale to a consumer is in force" if found else "no sale to a consumer on record"
+        return (Result.NOTED, "; ".join(returned)) if returned else (Result.NOT_CHECKED, nothing)
+    result, detail = _judge(in_force)
     noted = Result.FAILED if result is Result.FAILED else Result.NOTED
-    return (noted, "; ".join([detail, *before])) if before else (result, detail)
+    return (noted, "; ".join([detail, *returned])) if returned else (result, detail)
 
 
-def _judge(standing: Purchase) -> Outcome:
-    on_record = _shown(standing.price)
-    if standing.paid is None:
+def _judge(in_force: Purchase) -> Outcome:
+    on_record = _printed(in_force.price)
+    if in_force.paid is None:
         return Result.NOT_CHECKED, "sold, but no consumer has confirmed it"
-    if standing.disputed:
-        return Result.FAILED, f"the consumer says {_shown(standing.paid)}, the sale on record {on_record}"
+    if in_force.disputed:
+        return Result.FAILED, f"the consumer says {_printed(in_force.paid)}, the sale on record {on_record}"
     return Result.OK, f"the consumer paid {on_record}, as the sale on record says"
 
 
-def _shown(price: Money) -> str:
+def _printed(price: Money) -> str:
     return print_money(price.amount_minor, price.currency_code)

@@ -1,6 +1,7 @@
-"""Replaying a unit's path from the raw bytes of its events: each has to follow from those before.
+"""Replay of a unit's path from the raw bytes of its events. Each event must follow from the events before.
 
-Nothing else that the server says is looked at here; pathbook.verify.claims holds it against what comes out.
+The replay uses only the unit, the positions and the bytes. pathbook.verify.claims compares the result with the other
+claims of the server.
 """
 
 from collections.abc import Sequence
@@ -18,17 +19,17 @@ from pathbook.ledger.values import Unit, UnitState, is_consumer
 from pathbook.v1.paths_pb2 import GetPathResponse, PathStep
 
 MAX_STEPS = 10_000
-"""The most steps replayed: a unit that changed hands daily would need 27 years to come to so many."""
+"""The most steps that are replayed. A unit that changes hands every day has so many after 27 years."""
 
 
 class ContradictionError(Exception):
-    """The path contradicts itself; the message names the position and says how."""
+    """A path contradicts itself. The message names the contradiction, and the position if there is one."""
 
 
 class ReplayedStep(msgspec.Struct, frozen=True):
-    """One event of a unit's past, and the run the unit was in before it (None: not made yet) and after it.
+    """One event of a unit's past, with the run of the unit before and after it.
 
-    ``movement`` is what the event was to the unit.
+    ``before`` is None for the event that made the unit. ``movement`` is what the event did to the unit.
     """
 
     recorded: RecordedEvent
@@ -38,58 +39,61 @@ class ReplayedStep(msgspec.Struct, frozen=True):
 
     @property
     def event(self) -> RunEvent:
-        """What happened."""
+        """The event, which changes runs."""
         assert isinstance(self.recorded.event, RunEvent), self.recorded
         return self.recorded.event
 
     @property
     def transfer(self) -> int:
-        """The transfer or sale by which title moved here, 0 where it did not move onward."""
+        """The transfer or sale by which title moved onward, or 0 if it did not."""
         onward = self.before is not None and len(self.after.chain) > len(self.before.chain)
         return self.after.chain[-1] if onward else 0
 
 
 def replay(path: GetPathResponse) -> tuple[ReplayedStep, ...]:
-    """Return the steps of a path asked for with its corrections, oldest first, at least one.
+    """Return the steps of a path, oldest first, at least one. The path must have its corrections.
 
     Raises:
-        ContradictionError: bytes are no event, or an event does not follow from those before.
+        ContradictionError: an event is malformed, or does not follow from the events before.
     """
     if not path.steps:
-        raise ContradictionError("the server showed no event of this unit, not even its making")
+        raise ContradictionError("the server showed no event of this unit, not even its commissioning")
     if len(path.steps) > MAX_STEPS:
         raise ContradictionError(f"the path has {len(path.steps)} steps; at most {MAX_STEPS} are replayed")
     unit = Unit(path.unit.batch, path.unit.number)
     partitions: dict[int, Partition] = {}
     steps: list[ReplayedStep] = []
-    for said in path.steps:
-        steps.append(_next(partitions, steps, said, unit))
+    for shown in path.steps:
+        steps.append(_next(partitions, steps, shown, unit))
     return tuple(steps)
 
 
 def terms_of(event: RunEvent) -> Terms | None:
-    """Return the terms on which an event moved title onward, None for one that moved none."""
+    """Return the terms on which an event moved title onward, or None if it moved no title."""
     return event.terms if isinstance(event, TitleEvent) else None
 
 
 def _next(
-    partitions: dict[int, Partition], steps: Sequence[ReplayedStep], said: PathStep, unit: Unit
+    partitions: dict[int, Partition], steps: Sequence[ReplayedStep], shown: PathStep, unit: Unit
 ) -> ReplayedStep:
-    """Decode the next event, see that it follows from those before, and fold it over the unit's batch."""
-    where = f"position {said.position}"
+    """Decode the next event, check that it follows from those before, and apply it to the unit's batch."""
+    where = f"position {shown.position}"
     try:
-        recorded = decode(said.position, said.event)
+        recorded = decode(shown.position, shown.event)
     except MalformedEventError as error:
         raise ContradictionError(str(error)) from error
     if steps and recorded.position <= steps[-1].recorded.position:
-        raise ContradictionError(f"{where} comes after position {steps[-1].recorded.position}")
+        last = steps[-1].recorded.position
+        raise ContradictionError(f"{where} is listed after position {last}, but positions must increase")
     if steps and recorded.recorded_at < steps[-1].recorded.recorded_at:
-        raise ContradictionError(f"{where} was recorded before the step before it")
+        raise ContradictionError(f"{where} was recorded earlier than the step before it")
     event = recorded.event
     if not isinstance(event, RunEvent):
         raise ContradictionError(f"{where} does not concern this unit")
     if isinstance(event, events.BatchCommissioned) is bool(steps):
-        raise ContradictionError(f"{where}: a path begins with the making of its batch, and only there")
+        raise ContradictionError(
+            f"{where}: the commissioning of the batch must be the first step, and only that"
+        )
     if isinstance(event, events.BatchCommissioned) and (
         event.batch != unit.batch or unit.number >= event.size
     ):
@@ -107,7 +111,7 @@ def _next(
 
 
 def _problem(event: RunEvent, before: Run, steps: Sequence[ReplayedStep], unit: Unit) -> str:
-    """Say why an event cannot follow on the run before it; an empty text where it can."""
+    """Return why an event cannot follow the run before it, or an empty text if it can."""
     match event:
         case events.TransferOffered(terms) | events.TransferRecorded(terms) | events.UnitsSold(terms):
             return _wrong_giver(terms.giver, before) or _wrong_state(before, UnitState.IN_STOCK)
@@ -124,33 +128,34 @@ def _problem(event: RunEvent, before: Run, steps: Sequence[ReplayedStep], unit: 
         ):
             return _wrong_giver(giver, before) or _wrong_offer(transfer, before)
         case events.UnitsDelivered(custodian):
-            return _wrong_hands(custodian, before)
+            return _wrong_custodian(custodian, before)
         case events.PurchaseConfirmed(consumer):
             return _wrong_giver(consumer, before) or _wrong_state(before, UnitState.SOLD)
         case events.TransferReversed(transfer, terms):
-            return _wrong_way_back(transfer, terms, before, steps)
+            return _wrong_undoing(transfer, terms, before, steps)
         case events.UnitsReturned(lines=lines):
             line = next((line for line in lines if range_of(line.terms.ranges, unit)), None)
-            return _wrong_way_back(line.transfer, line.terms, before, steps) if line else ""
+            return _wrong_undoing(line.transfer, line.terms, before, steps) if line else ""
         case events.BatchCommissioned():
-            return "its batch was made before"
+            return "its batch was already commissioned"
         case events.UnitsWrittenOff(party):
             allowed = (UnitState.SOLD, UnitState.CONFIRMED) if is_consumer(party) else ()
-            return _wrong_hands(party, before) or _wrong_state(before, UnitState.IN_STOCK, *allowed)
+            return _wrong_custodian(party, before) or _wrong_state(before, UnitState.IN_STOCK, *allowed)
         case _:
             assert_never(event)
 
 
 def _wrong_giver(giver: str, before: Run) -> str:
-    return "" if giver == before.owner else f"{giver} gave what belonged to {before.owner}"
+    return "" if giver == before.owner else f"{giver} gave a unit that belonged to {before.owner}"
 
 
-def _wrong_hands(party: str, before: Run) -> str:
-    return "" if party == before.custodian else f"it lay with {before.custodian}, not with {party}"
+def _wrong_custodian(party: str, before: Run) -> str:
+    return "" if party == before.custodian else f"{before.custodian} had the unit, not {party}"
 
 
 def _wrong_state(before: Run, *allowed: UnitState) -> str:
-    return "" if before.state in allowed else f"it was {before.state.name.lower()} by then"
+    state = before.state.name.lower().replace("_", " ")
+    return "" if before.state in allowed else f"the unit was {state} at that time"
 
 
 def _wrong_offer(transfer: int, before: Run) -> str:
@@ -159,20 +164,20 @@ def _wrong_offer(transfer: int, before: Run) -> str:
 
 
 def _other_terms(transfer: int, terms: Terms, steps: Sequence[ReplayedStep]) -> str:
-    """Say what an acceptance changed about the offer, which it may only narrow to fewer units."""
+    """Return what an acceptance changed about the offer. It may only narrow the offer to fewer units."""
     offer = next((step.event for step in steps if step.recorded.position == transfer), None)
     if not isinstance(offer, events.TransferOffered) or offer.terms.receiver != terms.receiver:
-        return f"{terms.receiver} accepted what was not offered to it"
+        return f"{terms.receiver} accepted a unit that was not offered to it"
     if offer.terms.unit_price != terms.unit_price or offer.terms.delivery != terms.delivery:
         return f"it was accepted on other terms than offered at position {transfer}"
     return ""
 
 
-def _wrong_way_back(transfer: int, terms: Terms, before: Run, steps: Sequence[ReplayedStep]) -> str:
-    """Say why a return or reversal does not undo the transfer by which the unit came last."""
-    came = next((terms_of(step.event) for step in reversed(steps) if step.transfer == transfer), None)
-    if came is None or before.chain[-1:] != (transfer,):
-        return f"it undoes the transfer at position {transfer}, by which the unit did not come last"
-    if (came.giver, came.receiver, came.unit_price) != (terms.giver, terms.receiver, terms.unit_price):
+def _wrong_undoing(transfer: int, terms: Terms, before: Run, steps: Sequence[ReplayedStep]) -> str:
+    """Return why a return or reversal does not undo the transfer by which the unit last came."""
+    agreed = next((terms_of(step.event) for step in reversed(steps) if step.transfer == transfer), None)
+    if agreed is None or before.chain[-1:] != (transfer,):
+        return f"it undoes the transfer at position {transfer}, which is not the last one of the unit"
+    if (agreed.giver, agreed.receiver, agreed.unit_price) != (terms.giver, terms.receiver, terms.unit_price):
         return f"it undoes the transfer at position {transfer} on other terms"
     return ""

@@ -1,4 +1,4 @@
-"""The words a verification answers in: its checks, what comes of one, what a caller may ask, and the verdicts."""
+"""The types of a verification: its checks, their results, the caller's policy, the verdicts, and the report."""
 
 import enum
 from typing import TypeAlias
@@ -30,7 +30,7 @@ NAMES = {
     Number.ISSUED: "issued by this book",
     Number.COMMISSIONED: "commissioned",
     Number.PATH: "path unbroken",
-    Number.AUTHORIZED: "hops authorised",
+    Number.AUTHORIZED: "hops authorized",
     Number.RECALL: "no recall, no write-off",
     Number.EXPIRY: "not expired",
     Number.PRICE: "price confirmed",
@@ -39,11 +39,11 @@ NAMES = {
     Number.POLICY: "your own limits",
     Number.OBJECT: "the object itself",
 }
-"""What each check is called."""
+"""The printed name of each check."""
 
 
 class Result(enum.Enum):
-    """What came of one check."""
+    """The result of one check."""
 
     OK = "ok"
     NOTED = "noted"
@@ -53,11 +53,11 @@ class Result(enum.Enum):
 
 
 Outcome: TypeAlias = tuple[Result, str]
-"""What came of a check, and what was found."""
+"""The result of a check, and a text that says what was found."""
 
 
 class Verdict(enum.Enum):
-    """The closed list of verdicts: the word a script reads, and the sentence a person reads."""
+    """The closed list of verdicts, each with a word for scripts and a sentence for people."""
 
     VERIFIED = (
         "verified",
@@ -78,20 +78,20 @@ class Verdict(enum.Enum):
 
     @property
     def word(self) -> str:
-        """What a script reads."""
+        """The word for scripts."""
         return self.value[0]
 
     @property
     def sentence(self) -> str:
-        """What a person reads."""
+        """The sentence for people."""
         return self.value[1]
 
 
 class Policy(msgspec.Struct, frozen=True):
-    """What the caller asks of a path beyond that it holds; None sets no limit.
+    """The caller's own limits on a path. None sets no limit.
 
-    ``max_price`` is of one unit, at any hop; ``max_tiers`` counts hops between parties; ``max_age`` is in days
-    since the batch was made. A recall in force or a past expiry fails unless it is allowed.
+    ``max_price`` is the price of one unit at any hop. ``max_tiers`` is the number of hops between parties. ``max_age``
+    is in days since the batch was made. A recall in force or a past expiry fails unless it is allowed.
     """
 
     max_price: Money | None = None
@@ -103,7 +103,7 @@ class Policy(msgspec.Struct, frozen=True):
 
 
 class Check(msgspec.Struct, frozen=True):
-    """One check and what came of it."""
+    """One check, its result, and what was found."""
 
     number: Number
     result: Result
@@ -111,12 +111,12 @@ class Check(msgspec.Struct, frozen=True):
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """The printed name of the check."""
         return NAMES[self.number]
 
 
 class Report(msgspec.Struct, frozen=True):
-    """All checks in order, and the verdict that rests on them."""
+    """All checks in order, and the verdict that follows from them."""
 
     verdict: Verdict
     checks: tuple[Check, ...]

@@ -1,4 +1,4 @@
-"""The book: what may happen (rules), what follows from it (projections), and how it is remembered (store).
+"""The book: what may happen (rules), what follows from it (projections), and how it is stored (store).
 
 What is not here: gRPC and its messages (services, clients), clocks, randomness, settings and keys on disk.
 """

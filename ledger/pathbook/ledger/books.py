@@ -1,4 +1,4 @@
-"""The books of one store: each opened for writing when it is first written to."""
+"""All books of one store. Each book is opened when a caller first writes to it."""
 
 import threading
 from collections.abc import Sequence
@@ -13,8 +13,8 @@ from pathbook.ledger.store.views.state_loader import StateLoader
 from pathbook.ledger.values import PartyKind, is_identifier, is_request_id
 
 
-def _begins(command: Submitted) -> bool:
-    """Tell whether a command can be the first of a book: only then a thread is spent on it."""
+def _can_begin_book(command: Submitted) -> bool:
+    """Tell whether a command can be the first of a book. No thread is started for any other command."""
     return (
         isinstance(command, RegisterParty)
         and command.kind is PartyKind.BRAND
@@ -24,32 +24,32 @@ def _begins(command: Submitted) -> bool:
 
 
 class Books:
-    """The books of one store, each opened when it is first written to."""
+    """All books of one store. Each book is opened when a caller first writes to it."""
 
     def __init__(self, stream: Stream, loader: StateLoader, follower: Follower, clock: Clock) -> None:
-        """Keep what books are opened with."""
+        """Keep what is needed to open a book."""
         self._stream, self._loader, self._follower, self._clock = stream, loader, follower, clock
         self._books: dict[str, Book] = {}
         self._opening = threading.Lock()
 
     def is_open(self, book: str) -> bool:
-        """Tell whether a book was written to before: then to submit is but to queue, and never waits."""
+        """Tell whether a book is open. If it is, ``submit`` only queues the commands and never blocks."""
         return book in self._books
 
     def submit(
         self, book: str, commands: Sequence[Submitted], *, all_or_nothing: bool = False
     ) -> Future[list[Outcome]]:
-        """Decide commands on a book, as ``Book.submit``; a book begins with its first brand."""
+        """Decide commands on a book, as ``Book.submit`` does. A book begins with its first brand."""
         if not self.is_open(book) and (refusal := self._refuse_unknown(book, commands)) is not None:
             done: Future[list[Outcome]] = Future()
-            done.set_result([asked if isinstance(asked, Refusal) else refusal for asked in commands])
+            done.set_result([item if isinstance(item, Refusal) else refusal for item in commands])
             return done
         return self._open(book).submit(commands, all_or_nothing=all_or_nothing)
 
     def _refuse_unknown(self, book: str, commands: Sequence[Submitted]) -> Refusal | None:
         if not is_identifier(book):
             return refuse(Reason.BOOK_MALFORMED, book=book)
-        begins = any(_begins(item) for item in commands)
+        begins = any(_can_begin_book(item) for item in commands)
         if not begins and self._stream.head(book) == 0:
             return refuse(Reason.BOOK_UNKNOWN, book=book)
         return None
@@ -61,6 +61,6 @@ class Books:
             return self._books[book]
 
     def close(self) -> None:
-        """Finish what waits in every book, then stop."""
+        """Answer the queued commands of every book, then stop the writers."""
         for book in self._books.values():
             book.close()

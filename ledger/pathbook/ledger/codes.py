@@ -1,4 +1,4 @@
-"""A unit's printed code: the forms in which it is printed, and all those in which it comes back."""
+"""The printed code of a unit: the forms in which it is printed, and all forms in which it is read."""
 
 import hmac
 import re
@@ -8,17 +8,17 @@ from urllib.parse import quote, unquote, urlsplit
 import msgspec
 
 from pathbook.ledger.refusals import Reason, Refusal, refuse
-from pathbook.ledger.serials import ALPHABET, SERIAL_LENGTH, BookKey, as_meant, print_serial, unit_of
+from pathbook.ledger.serials import ALPHABET, SERIAL_LENGTH, BookKey, normalize, print_serial, unit_of
 from pathbook.ledger.values import Unit, gtin14, is_lot
 
 MAX_CODE_LENGTH: Final = 2_000
-"""The longest text (characters) read as a code: a Digital Link with a long query is far shorter."""
+"""The most characters of a text that is read as a code. A Digital Link with a long query is far shorter."""
 
 MAX_SHOWN: Final = 60
-"""How many characters of a text that is no code a refusal repeats: enough to recognise it."""
+"""How many characters of a malformed code a refusal repeats. They are enough to find it again."""
 
 MAX_ELEMENTS: Final = 16
-"""The most element strings a scanned symbol is read for: labels have two to six, and each costs a search."""
+"""The most element strings that are read from a scanned symbol. Labels have two to six, and each costs a search."""
 
 _GROUP_SEPARATOR: Final = "\x1d"
 _GS1_SYMBOLOGIES: Final = ("]C1", "]e0", "]d2", "]Q3", "]J1")
@@ -30,9 +30,9 @@ _Elements = list[tuple[str, str]]
 
 
 class PrintedCode(msgspec.Struct, frozen=True):
-    """A code as read, nothing in it proven yet: its canonical serial, and what the label says beside it.
+    """A code as read: its canonical serial, and the other values on the label. Nothing in it is proven yet.
 
-    ``gtin`` (14 digits) and ``lot`` are None where the code does not say them.
+    ``gtin`` (14 digits) and ``lot`` are None if the code does not have them.
     """
 
     serial: str
@@ -43,44 +43,44 @@ class PrintedCode(msgspec.Struct, frozen=True):
 
 
 def digital_link(serial: str, gtin: str, lot: str, domain: str) -> str:
-    """Return the URI a phone opens (GS1 Digital Link Standard: URI Syntax)."""
+    """Return the URI that a phone opens (GS1 Digital Link Standard: URI Syntax)."""
     return f"https://{domain}/01/{gtin}/10/{quote(lot, safe='')}/21/{serial}"
 
 
 def element_string(serial: str, gtin: str, lot: str) -> str:
-    """Return the human readable interpretation printed beside a symbol (GS1 General Specifications 4.14).
+    """Return the human readable interpretation that is printed beside a symbol (GS1 General Specifications 4.14).
 
-    A lot that holds a number in brackets itself, such as ``A(17)``, reads as two elements: a contradiction.
+    A lot that contains a number in brackets, such as ``A(17)``, is read as two elements. Such a code is refused.
     """
     return f"(01){gtin}(10){lot}(21){serial}"
 
 
 def parse_code(text: str) -> PrintedCode | Refusal:
-    """Read a code in any form: Digital Link URI, element string (bracketed or scanned), serial as typed."""
+    """Read a code in any form: a Digital Link URI, an element string (bracketed or scanned), or a typed serial."""
     if len(text) > MAX_CODE_LENGTH:
         return _malformed(text, f"it has {len(text)} characters, and at most {MAX_CODE_LENGTH} are read")
     elements = _elements(text.strip())
     if isinstance(elements, str):
         return _malformed(text, elements)
-    said = dict(elements)
-    if len(said) < len(elements):
+    values = dict(elements)
+    if len(values) < len(elements):
         return _malformed(text, "it names an application identifier twice")
-    gtin, lot, typed = said.get("01"), said.get("10"), said.get("21")
+    gtin, lot, typed = values.get("01"), values.get("10"), values.get("21")
     if typed is None:
         return _malformed(text, "it has no serial, AI (21)")
-    serial = as_meant(typed)
-    strange = [symbol for symbol in serial if symbol not in ALPHABET]
-    if strange:
-        return _malformed(text, f"no serial holds a '{_shown(strange[0])}'")
+    serial = normalize(typed)
+    unknown = [symbol for symbol in serial if symbol not in ALPHABET]
+    if unknown:
+        return _malformed(text, f"a serial cannot contain '{_printable(unknown[0])}'")
     if len(serial) != SERIAL_LENGTH:
         return _malformed(text, f"its serial has {len(serial)} characters, not {SERIAL_LENGTH}")
     if gtin is not None and not _GTIN_DIGITS.fullmatch(gtin):
-        return _malformed(text, f"its GTIN '{_shown(gtin)}' does not have 8, 12, 13 or 14 digits")
+        return _malformed(text, f"its GTIN '{_printable(gtin)}' does not have 8, 12, 13 or 14 digits")
     if lot is not None and not is_lot(lot):
-        return _malformed(text, f"its lot '{_shown(lot)}' does not have 1 to 20 visible characters")
+        return _malformed(text, f"its lot '{_printable(lot)}' does not have 1 to 20 visible characters")
     unit = unit_of(serial)
     if unit is None:
-        return refuse(Reason.CODE_CHECK_CHARACTER, code=_shown(typed))
+        return refuse(Reason.CODE_CHECK_CHARACTER, code=_printable(typed))
     product = None if gtin is None else gtin14(gtin)
     if gtin is not None and product is None:
         return refuse(Reason.CODE_GTIN_CHECK_DIGIT, gtin=gtin)
@@ -88,22 +88,22 @@ def parse_code(text: str) -> PrintedCode | Refusal:
 
 
 def open_code(parsed: PrintedCode, key: BookKey, book: str) -> Unit | Refusal:
-    """Return the unit, if the book's key made its serial. Whether the book has such a unit is not asked."""
+    """Return the unit if the book's key made its serial. This does not check that the book has such a unit."""
     if not hmac.compare_digest(print_serial(key, book, parsed.batch, parsed.number), parsed.serial):
         return refuse(Reason.CODE_OTHER_BOOK, code=parsed.serial, book=book)
     return Unit(parsed.batch, parsed.number)
 
 
 def contradiction(parsed: PrintedCode, gtin: str, lot: str) -> Refusal | None:
-    """Hold what the label says against the GTIN (14 digits) and lot of the batch its serial belongs to."""
-    for field, said, actual in (("GTIN", parsed.gtin, gtin), ("lot", parsed.lot, lot)):
-        if said is not None and said != actual:
-            return refuse(Reason.CODE_CONTRADICTS, field=field, said=said, actual=actual)
+    """Compare the label with the GTIN (14 digits) and the lot of the batch to which its serial belongs."""
+    for field, printed, actual in (("GTIN", parsed.gtin, gtin), ("lot", parsed.lot, lot)):
+        if printed is not None and printed != actual:
+            return refuse(Reason.CODE_CONTRADICTS, field=field, said=printed, actual=actual)
     return None
 
 
 def _elements(text: str) -> _Elements | str:
-    """Return pairs of application identifier and value, or what is wrong. A bare serial is an AI (21)."""
+    """Return pairs of application identifier and value, or the problem. A bare serial is the value of AI (21)."""
     symbology, text = (text[:3], text[3:]) if text.startswith("]") else ("", text)
     if text.startswith("("):
         return _bracketed_elements(text)
@@ -114,8 +114,8 @@ def _elements(text: str) -> _Elements | str:
     return [("21", text)]
 
 
-# Links and bracketed strings name every identifier, so they are split right here: biip takes 0.2 s to load
-# and 60 microseconds a code, and silently drops what follows a bracket in a lot. The tests ask its opinion.
+# Links and bracketed strings name every identifier, so this module splits them itself. biip takes 0.2 s to load
+# and 60 microseconds a code, and silently drops what follows a bracket in a lot. The tests compare both.
 
 
 def _link_elements(text: str) -> _Elements | str:
@@ -124,13 +124,13 @@ def _link_elements(text: str) -> _Elements | str:
     except ValueError:
         return "it is not a well-formed URI"
     if link.scheme not in ("", "http", "https"):
-        return f"its scheme is '{_shown(link.scheme)}', not https or http"
+        return f"its scheme is '{_printable(link.scheme)}', not https or http"
     segments = link.path.strip("/").split("/")
     if "01" not in segments:
         return "its path has no GTIN, /01/..."
     segments = [unquote(segment) for segment in segments[segments.index("01") :]]
     if len(segments) % 2:
-        return f"its path ends in '{_shown(segments[-1])}', without a value"
+        return f"its path ends in '{_printable(segments[-1])}', without a value"
     return list(zip(segments[::2], segments[1::2], strict=True))
 
 
@@ -143,30 +143,30 @@ def _bracketed_elements(text: str) -> _Elements | str:
 
 
 def _scanned_elements(text: str) -> _Elements | str:
-    from biip import ParseError  # noqa: PLC0415 - only what a scanner sends needs the table of identifiers
+    from biip import ParseError  # noqa: PLC0415 - only scanned codes need the table of identifiers
     from biip.gs1_application_identifiers import GS1ApplicationIdentifier  # noqa: PLC0415 - as above
 
     elements: _Elements = []
     while text := text.lstrip(_GROUP_SEPARATOR):
         if len(elements) == MAX_ELEMENTS:
-            return f"it holds more than {MAX_ELEMENTS} element strings"
+            return f"it has more than {MAX_ELEMENTS} element strings"
         try:
             identifier = GS1ApplicationIdentifier.extract(text)
         except ParseError:
-            return f"'{_shown(text)}' does not begin with a GS1 application identifier"
+            return f"'{_printable(text)}' does not begin with a GS1 application identifier"
         found = re.match(identifier.pattern.removesuffix("$"), text.split(_GROUP_SEPARATOR)[0])
         if found is None:
-            return f"'{_shown(text)}' does not hold a value of AI {identifier}"
+            return f"'{_printable(text)}' does not have a valid value of AI {identifier}"
         elements.append((identifier.ai, found[0].removeprefix(identifier.ai)))
         text = text[found.end() :]
     return elements
 
 
 def _malformed(text: str, problem: str) -> Refusal:
-    return refuse(Reason.CODE_MALFORMED, code=_shown(text), problem=problem)
+    return refuse(Reason.CODE_MALFORMED, code=_printable(text), problem=problem)
 
 
-def _shown(text: str) -> str:
-    """Return a text as a refusal may repeat it: short, and without what steers a terminal."""
+def _printable(text: str) -> str:
+    """Return a text as a refusal may repeat it: short, and without control characters for a terminal."""
     visible = "".join(symbol if symbol.isprintable() else "?" for symbol in text[:MAX_SHOWN])
     return visible if len(text) <= MAX_SHOWN else visible + "..."

@@ -1,4 +1,4 @@
-"""What a caller may ask of a book: one shape for each, already parsed, not yet judged."""
+"""Commands: what a caller may ask of a book. Each has one struct, which is parsed but not yet decided."""
 
 import datetime
 import hashlib
@@ -19,24 +19,24 @@ from pathbook.ledger.values import (
 )
 
 OPERATOR = ""
-"""Who registers parties: the operator of the book, who is no party of it."""
+"""The actor that registers parties: the operator of the book, which is not a party of it."""
 
 
 class _Command(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
-    """What every command carries.
+    """The fields that every command has.
 
-    ``occurred_at`` is in microseconds since 1970 UTC, as is every time here; 0 means when it is recorded.
+    All times here are in microseconds since 1970 UTC. An ``occurred_at`` of 0 means the time of recording.
     """
 
     ROLE: ClassVar[str]
-    """The field that names who acts."""
+    """The field that names the actor."""
 
     request_id: str
     occurred_at: int = 0
 
     @property
     def actor(self) -> str:
-        """Who acts, whatever the role is called: a party, or a consumer's pseudonym with CONSUMER_PREFIX."""
+        """The party that acts, or the pseudonym of a consumer with CONSUMER_PREFIX. Each command has one."""
         actor: str = getattr(self, self.ROLE)
         return actor
 
@@ -49,12 +49,15 @@ class RegisterParty(_Command, frozen=True, kw_only=True, tag=True, gc=False):
 
     @property
     def actor(self) -> str:
-        """The operator registers parties."""
+        """The operator, which registers parties."""
         return OPERATOR
 
 
 class AuthorizeParty(_Command, frozen=True, kw_only=True, tag=True, gc=False):
-    """Let a party sell as an agent of a tier. No products means every product, no ``valid_until`` no end."""
+    """Authorize a party to sell as an agent of a tier.
+
+    Without products it may sell every product. Without ``valid_until`` the authorization has no end.
+    """
 
     ROLE: ClassVar[str] = "upline"
     upline: str
@@ -67,7 +70,7 @@ class AuthorizeParty(_Command, frozen=True, kw_only=True, tag=True, gc=False):
 
 
 class RevokeAuthorization(_Command, frozen=True, kw_only=True, tag=True, gc=False):
-    """End an authorisation from a time on (0: now)."""
+    """End an authorization at a time. A ``revoked_from`` of 0 means now."""
 
     ROLE: ClassVar[str] = "upline"
     upline: str
@@ -86,7 +89,7 @@ class RegisterProduct(_Command, frozen=True, kw_only=True, tag=True, gc=False):
 
 
 class CommissionBatch(_Command, frozen=True, kw_only=True, tag=True, gc=False):
-    """Make a lot of units. No suggested price means the product's."""
+    """Make a lot of units. Without a suggested price, the batch has the product's."""
 
     ROLE: ClassVar[str] = "brand"
     brand: str
@@ -99,7 +102,7 @@ class CommissionBatch(_Command, frozen=True, kw_only=True, tag=True, gc=False):
 
 
 class OfferTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
-    """Offer units at a price; they are reserved until the offer is answered or lapses at its deadline."""
+    """Offer units at a price. They are reserved until the offer is answered or lapses at its deadline."""
 
     ROLE: ClassVar[str] = "giver"
     giver: str
@@ -111,7 +114,7 @@ class OfferTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
 
 
 class DiscrepancyClaim(msgspec.Struct, frozen=True, gc=False):
-    """A part of an offer that is not accepted: these ranges, or (no ranges) the last ``count`` units offered."""
+    """A part of an offer that is not accepted: some ranges, or without ranges the last ``count`` units."""
 
     kind: DiscrepancyKind
     ranges: Ranges = ()
@@ -119,7 +122,7 @@ class DiscrepancyClaim(msgspec.Struct, frozen=True, gc=False):
 
 
 class AcceptTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
-    """Accept an offer, wholly or less the discrepancies."""
+    """Accept an offer without the units in its discrepancies."""
 
     ROLE: ClassVar[str] = "receiver"
     receiver: str
@@ -137,7 +140,7 @@ class DeclineTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
 
 
 class WithdrawTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
-    """Withdraw an offer of one's own."""
+    """Withdraw an offer as its giver."""
 
     ROLE: ClassVar[str] = "giver"
     giver: str
@@ -145,7 +148,7 @@ class WithdrawTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
 
 
 class LapseTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
-    """End an offer whose deadline has passed; the writer asks this by itself."""
+    """End an offer whose deadline has passed. Only the writer itself sends this command."""
 
     transfer: int
 
@@ -167,7 +170,7 @@ class RecordTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
 
 
 class ReverseTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
-    """Ask to reverse a transfer, or agree to the other side's asking."""
+    """Ask to reverse a transfer, or agree to the request of the other side."""
 
     ROLE: ClassVar[str] = "party"
     party: str
@@ -176,7 +179,7 @@ class ReverseTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
 
 
 class DeliverUnits(_Command, frozen=True, kw_only=True, tag=True, gc=False):
-    """Hand over goods whose title moved before, or stays."""
+    """Deliver goods without their title, which moved before or stays."""
 
     ROLE: ClassVar[str] = "custodian"
     custodian: str
@@ -185,7 +188,7 @@ class DeliverUnits(_Command, frozen=True, kw_only=True, tag=True, gc=False):
 
 
 class SellUnits(_Command, frozen=True, kw_only=True, tag=True, gc=False):
-    """Sell units to a consumer, known by a pseudonym."""
+    """Sell units to a consumer, who has a pseudonym."""
 
     ROLE: ClassVar[str] = "seller"
     seller: str
@@ -196,7 +199,7 @@ class SellUnits(_Command, frozen=True, kw_only=True, tag=True, gc=False):
 
 
 class ConfirmPurchase(_Command, frozen=True, kw_only=True, tag=True, gc=False):
-    """Confirm, as the consumer, that units were bought, and at what price."""
+    """Confirm, as the consumer, that units were bought, and the price of one unit."""
 
     consumer: str
     units: Selection
@@ -209,7 +212,7 @@ class ConfirmPurchase(_Command, frozen=True, kw_only=True, tag=True, gc=False):
 
 
 class ReturnUnits(_Command, frozen=True, kw_only=True, tag=True, gc=False):
-    """Give units back the way they came, at the price paid; the owner may be a consumer."""
+    """Return units to the giver they came from, at the price paid. The owner may be a consumer."""
 
     ROLE: ClassVar[str] = "owner"
     owner: str
@@ -218,7 +221,7 @@ class ReturnUnits(_Command, frozen=True, kw_only=True, tag=True, gc=False):
 
 
 class WriteOffUnits(_Command, frozen=True, kw_only=True, tag=True, gc=False):
-    """Say that units in one's hands are lost, damaged, destroyed or defaced."""
+    """Write off units in the party's custody as lost, damaged, destroyed or defaced."""
 
     ROLE: ClassVar[str] = "party"
     party: str
@@ -245,7 +248,7 @@ class UnpackCase(_Command, frozen=True, kw_only=True, tag=True, gc=False):
 
 
 class RecallUnits(_Command, frozen=True, kw_only=True, tag=True, gc=False):
-    """Recall ranges of a batch, or (no ranges) all of it."""
+    """Recall ranges of a batch, or the whole batch if there are no ranges."""
 
     ROLE: ClassVar[str] = "brand"
     brand: str
@@ -287,11 +290,11 @@ Command = (
 )
 
 DIGEST_BYTES = 16
-"""How much of the SHA-256 of a request is kept: 128 bits tell a retry from another request."""
+"""How many bytes of the SHA-256 of a request are kept. 128 bits tell a retry from another request."""
 
 _encoder = msgspec.json.Encoder(order="deterministic")
 
 
 def digest(command: Command) -> bytes:
-    """Return what tells a retry of a command from another command under the same request id."""
+    """Return a hash that tells a retry of a command from another command under the same request id."""
     return hashlib.sha256(_encoder.encode(command)).digest()[:DIGEST_BYTES]

@@ -1,6 +1,7 @@
-"""What a book remembers: one shape for each kind of event, complete enough that nobody has to look anything up.
+"""Events: what a book remembers. Each kind has one struct, and it is complete, so no reader looks anything up.
 
-Events hold no cycles, so the collector need not watch them (``gc=False``): it costs a fifth of following a book.
+Events hold no cycles, so the garbage collector need not track them (``gc=False``). Tracking costs a follower a
+fifth of its time.
 """
 
 import datetime
@@ -19,9 +20,10 @@ from pathbook.ledger.values import (
 
 
 class Terms(msgspec.Struct, frozen=True, gc=False):
-    """Who gives what to whom, at what price of one unit, and how both were authorized at that time.
+    """The terms of a transfer: giver, receiver, units, price of one unit, and the authorization status of both sides.
 
-    A tier is None for a consumer and for a party without one; a consumer has no authorization.
+    The tiers and the status are those at that time. A consumer has no tier and no status, which is None. A party
+    may have no tier.
     """
 
     giver: str
@@ -47,7 +49,7 @@ class PartyRegistered(msgspec.Struct, frozen=True, gc=False):
 
 
 class PartyAuthorized(msgspec.Struct, frozen=True, gc=False):
-    """An upline authorised a party; the event's position is the authorisation's id."""
+    """An upline authorized a party. The position of the event is the id of the authorization."""
 
     upline: str
     party: str
@@ -59,7 +61,7 @@ class PartyAuthorized(msgspec.Struct, frozen=True, gc=False):
 
 
 class AuthorizationRevoked(msgspec.Struct, frozen=True, gc=False):
-    """An authorisation ended early."""
+    """An authorization was revoked."""
 
     authorization: int
     upline: str
@@ -68,7 +70,7 @@ class AuthorizationRevoked(msgspec.Struct, frozen=True, gc=False):
 
 
 class ProductRegistered(msgspec.Struct, frozen=True, gc=False):
-    """A brand registered a product; ``product`` is its GTIN of 14 digits."""
+    """A brand registered a product. ``product`` is its GTIN of 14 digits."""
 
     product: str
     brand: str
@@ -77,7 +79,7 @@ class ProductRegistered(msgspec.Struct, frozen=True, gc=False):
 
 
 class BatchCommissioned(msgspec.Struct, frozen=True, gc=False):
-    """A brand made ``size`` units of a product, all its own and in its own hands."""
+    """A brand made ``size`` units of a product. It owns them all and has them in its custody."""
 
     batch: int
     product: str
@@ -90,7 +92,7 @@ class BatchCommissioned(msgspec.Struct, frozen=True, gc=False):
 
 
 class TransferOffered(msgspec.Struct, frozen=True, gc=False):
-    """A transfer was offered; the event's position is the transfer's id."""
+    """A transfer was offered. The position of the event is the id of the transfer."""
 
     terms: Terms
     deadline: int | None
@@ -104,9 +106,9 @@ class Discrepancy(msgspec.Struct, frozen=True, gc=False):
 
 
 class TransferAccepted(msgspec.Struct, frozen=True, gc=False):
-    """An offer was accepted: its terms with the units accepted, and what stays with the giver.
+    """An offer was accepted. The terms have the accepted units, and ``discrepancies`` those that stay with the giver.
 
-    ``unpacked`` names the cases accepted only in part.
+    ``unpacked`` names the cases that were accepted only in part.
     """
 
     transfer: int
@@ -116,7 +118,7 @@ class TransferAccepted(msgspec.Struct, frozen=True, gc=False):
 
 
 class TransferDeclined(msgspec.Struct, frozen=True, gc=False):
-    """An offer was declined; the units are no longer reserved."""
+    """An offer was declined. The units are no longer reserved."""
 
     transfer: int
     giver: str
@@ -126,7 +128,7 @@ class TransferDeclined(msgspec.Struct, frozen=True, gc=False):
 
 
 class TransferWithdrawn(msgspec.Struct, frozen=True, gc=False):
-    """An offer was withdrawn; the units are no longer reserved."""
+    """An offer was withdrawn. The units are no longer reserved."""
 
     transfer: int
     giver: str
@@ -135,7 +137,7 @@ class TransferWithdrawn(msgspec.Struct, frozen=True, gc=False):
 
 
 class TransferLapsed(msgspec.Struct, frozen=True, gc=False):
-    """An offer was not answered by its deadline; the units are no longer reserved."""
+    """An offer was not answered by its deadline. The units are no longer reserved."""
 
     transfer: int
     giver: str
@@ -144,7 +146,7 @@ class TransferLapsed(msgspec.Struct, frozen=True, gc=False):
 
 
 class TransferRecorded(msgspec.Struct, frozen=True, gc=False):
-    """A transfer was recorded in one step; the event's position is the transfer's id."""
+    """A transfer was recorded in one step. The position of the event is the id of the transfer."""
 
     terms: Terms
 
@@ -158,7 +160,7 @@ class ReversalAsked(msgspec.Struct, frozen=True, gc=False):
 
 
 class TransferReversed(msgspec.Struct, frozen=True, gc=False):
-    """Both sides agreed: the units of the terms are the giver's again, as if they had never moved."""
+    """Both sides agreed to reverse a transfer. Its giver owns the units again, as if they had never moved."""
 
     transfer: int
     terms: Terms
@@ -166,7 +168,7 @@ class TransferReversed(msgspec.Struct, frozen=True, gc=False):
 
 
 class UnitsDelivered(msgspec.Struct, frozen=True, gc=False):
-    """Goods moved to another custodian; the owner stays."""
+    """Goods moved to another custodian. The owner is the same."""
 
     custodian: str
     receiver: str
@@ -174,7 +176,7 @@ class UnitsDelivered(msgspec.Struct, frozen=True, gc=False):
 
 
 class UnitsSold(msgspec.Struct, frozen=True, gc=False):
-    """Units were sold to a consumer; the event's position is the sale's id."""
+    """Units were sold to a consumer. The position of the event is the id of the sale."""
 
     terms: Terms
 
@@ -188,14 +190,14 @@ class PurchaseConfirmed(msgspec.Struct, frozen=True, gc=False):
 
 
 class ReturnLine(msgspec.Struct, frozen=True, gc=False):
-    """What of a return had come by one transfer or sale: its terms, with only the units returned."""
+    """The returned units that had come by one transfer or sale: its terms, with only these units."""
 
     transfer: int
     terms: Terms
 
 
 class UnitsReturned(msgspec.Struct, frozen=True, gc=False):
-    """Units went back the way they came: each line's units are the giver's of its terms again."""
+    """Units were returned. The units of each line belong to the giver of its terms again."""
 
     owner: str
     lines: tuple[ReturnLine, ...]
@@ -203,7 +205,7 @@ class UnitsReturned(msgspec.Struct, frozen=True, gc=False):
 
 
 class UnitsWrittenOff(msgspec.Struct, frozen=True, gc=False):
-    """Units are lost, damaged, destroyed or defaced."""
+    """Units were written off as lost, damaged, destroyed or defaced."""
 
     party: str
     ranges: Ranges
@@ -212,7 +214,7 @@ class UnitsWrittenOff(msgspec.Struct, frozen=True, gc=False):
 
 
 class CasePacked(msgspec.Struct, frozen=True, gc=False):
-    """Loose units and whole cases were packed and now move together."""
+    """Loose units and whole cases were packed in a case. They now move together."""
 
     sscc: str
     party: str
@@ -221,14 +223,14 @@ class CasePacked(msgspec.Struct, frozen=True, gc=False):
 
 
 class CaseUnpacked(msgspec.Struct, frozen=True, gc=False):
-    """A case was unpacked: what was in it moves on its own again."""
+    """A case was unpacked. Its contents move on their own again."""
 
     sscc: str
     party: str
 
 
 class UnitsRecalled(msgspec.Struct, frozen=True, gc=False):
-    """A brand recalled units of a batch; the event's position is the recall's id."""
+    """A brand recalled units of a batch. The position of the event is the id of the recall."""
 
     brand: str
     batch: int
@@ -245,10 +247,10 @@ class RecallLifted(msgspec.Struct, frozen=True, gc=False):
 
 
 TitleEvent = TransferAccepted | TransferRecorded | UnitsSold
-"""The kinds that move title onward, on their terms."""
+"""The kinds of events that move title onward, on their terms."""
 
 TransferBeginning = TransferOffered | TransferRecorded | UnitsSold | UnitsReturned
-"""The kinds whose position is the id of an offer, a transfer, a sale or a return."""
+"""The kinds of events whose position is the id of an offer, a transfer, a sale or a return."""
 
 RunEvent = (
     BatchCommissioned
@@ -265,7 +267,7 @@ RunEvent = (
     | UnitsReturned
     | UnitsWrittenOff
 )
-"""The kinds that change runs: each is a step in the past of the units it names."""
+"""The kinds of events that change runs. Each is a step in the past of the units that it names."""
 
 RegisterEvent = (
     PartyRegistered
@@ -278,15 +280,15 @@ RegisterEvent = (
     | UnitsRecalled
     | RecallLifted
 )
-"""The kinds that change no run: they say something of parties, products, transfers, cases or batches."""
+"""The kinds of events that change no run. They are about parties, products, transfers, cases or batches."""
 
 Event = RunEvent | RegisterEvent
 
 
 class RecordedEvent(msgspec.Struct, frozen=True, gc=False):
-    """An event in its place: position, times (microseconds since 1970 UTC), and the request it answers.
+    """An event with its position, its times (microseconds since 1970 UTC), and the request that it answers.
 
-    ``occurred_at`` is the party's claim, ``recorded_at`` the writer's stamp, which never runs backwards.
+    ``occurred_at`` is the claim of the party. ``recorded_at`` is set by the writer and never runs backwards.
     ``leaf`` is the RFC 6962 leaf hash of the stored bytes.
     """
 

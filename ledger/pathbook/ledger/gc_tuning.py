@@ -1,4 +1,4 @@
-"""How often a process that serves, follows or makes views anew looks for garbage in cycles."""
+"""How often the garbage collector runs in a process that serves, follows or rebuilds views."""
 
 import contextlib
 import gc
@@ -6,20 +6,23 @@ from collections.abc import Iterator
 from typing import Final
 
 OBJECTS: Final = 50_000
-"""How many objects more than were let go are made before the young are looked through, instead of 700."""
+"""The collector runs when this many more objects were created than freed. Python's default is 700."""
 
 TIMES: Final = 20
-"""How often the young are, before the next older are, instead of 10."""
+"""An older generation is collected after this many collections of the younger one. Python's default is 10."""
 
 
 def collect_rarely() -> None:
-    """Look seldom: a command makes hundreds of objects, none of them in a cycle, and looking cost an eighth of all."""
+    """Collect rarely.
+
+    A command creates hundreds of objects and no cycles, and collecting took an eighth of the time.
+    """
     gc.set_threshold(OBJECTS, TIMES, TIMES)
 
 
 @contextlib.contextmanager
 def isolated_gc() -> Iterator[None]:
-    """Look for garbage as in a process that holds nothing else, whatever this one holds already."""
+    """Collect as a process would that holds no other objects, however many this process holds."""
     thresholds = gc.get_threshold()
     gc.collect()
     gc.freeze()

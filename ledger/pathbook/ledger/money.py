@@ -1,13 +1,13 @@
-"""Money as people type and read it: decimal text on the outside, whole minor units on the inside.
+"""Money as people type and read it. Outside it is decimal text, inside it is whole minor units.
 
-Nothing is rounded and nothing follows a locale: `150.00 CNY` reads the same everywhere, and back again.
+Nothing is rounded, and nothing depends on a locale. `150.00 CNY` means the same everywhere.
 """
 
 import functools
 import re
 
 MAX_DIGITS = 18
-"""The most digits of an amount: what always fits a signed 64-bit number of minor units."""
+"""The most digits of an amount. So many digits always fit a signed 64-bit number of minor units."""
 
 _AMOUNT = r"(?P<sign>[+-]?)(?P<whole>[0-9]+)(?:\.(?P<part>[0-9]+))?"
 _AMOUNT_FIRST = re.compile(_AMOUNT + r"\s*(?P<code>[A-Za-z]{3})", re.ASCII)
@@ -15,29 +15,29 @@ _CODE_FIRST = re.compile(r"(?P<code>[A-Za-z]{3})\s*" + _AMOUNT, re.ASCII)
 
 
 class NotMoneyError(ValueError):
-    """A text is no amount of money; the message says why, and how to write one."""
+    """A text is not an amount of money. The message says why, and how to write one."""
 
 
 @functools.cache
 def currencies() -> frozenset[str]:
-    """Return the ISO 4217 codes known to the Unicode CLDR, as babel carries it."""
-    from babel.numbers import list_currencies  # noqa: PLC0415 - only who checks or prints money pays for it
+    """Return the ISO 4217 codes in the Unicode CLDR, as babel ships it."""
+    from babel.numbers import list_currencies  # noqa: PLC0415 - babel loads only when money is checked
 
     return frozenset(list_currencies())
 
 
 def decimals(currency_code: str) -> int:
-    """Return how many decimals a currency has, as the Unicode CLDR says: CNY 2, JPY 0, KWD 3."""
-    from babel.numbers import get_currency_precision  # noqa: PLC0415 - only what prints or reads money pays for it
+    """Return the number of decimals of a currency in the Unicode CLDR: CNY 2, JPY 0, KWD 3."""
+    from babel.numbers import get_currency_precision  # noqa: PLC0415 - babel loads only when money is used
 
     return get_currency_precision(currency_code)
 
 
 def parse(text: str) -> tuple[int, str]:
-    """Read `150 CNY`, `150.00CNY` or `CNY 150`, exactly: return (minor units, ISO 4217 code).
+    """Read `150 CNY`, `150.00CNY` or `CNY 150` exactly. Return the minor units and the ISO 4217 code.
 
     Raises:
-        NotMoneyError: it is not written so, has more decimals than the currency, or too many digits.
+        NotMoneyError: the text has another form, an unknown currency, too many decimals or too many digits.
     """
     found = _AMOUNT_FIRST.fullmatch(text.strip()) or _CODE_FIRST.fullmatch(text.strip())
     if found is None:

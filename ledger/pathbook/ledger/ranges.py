@@ -1,4 +1,4 @@
-"""Arithmetic of ranges of units: sorted, disjoint, neighbours joined."""
+"""Arithmetic of ranges of units. Results are sorted and disjoint, and adjacent ranges are joined."""
 
 from bisect import bisect_right
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ from pathbook.ledger.values import Ranges, Unit, UnitRange
 
 
 def joined(ranges: Iterable[UnitRange]) -> Ranges | Unit:
-    """Return the ranges in order with neighbours joined, or a unit that two of them hold."""
+    """Return the ranges in order, with adjacent ones joined. If two of them overlap, return a unit that both hold."""
     result: list[UnitRange] = []
     for item in sorted(ranges):
         before = result[-1] if result and result[-1].batch == item.batch else None
@@ -21,7 +21,7 @@ def joined(ranges: Iterable[UnitRange]) -> Ranges | Unit:
 
 
 def union(ranges: Iterable[UnitRange]) -> Ranges:
-    """Return the units of ranges that may overlap, sorted, neighbours joined."""
+    """Return the units of ranges that may overlap, sorted and with adjacent ranges joined."""
     result: list[UnitRange] = []
     for item in sorted(ranges):
         before = result[-1] if result and result[-1].batch == item.batch else None
@@ -33,12 +33,12 @@ def union(ranges: Iterable[UnitRange]) -> Ranges:
 
 
 def count_units(ranges: Iterable[UnitRange]) -> int:
-    """Return how many units the ranges hold together."""
+    """Return the number of units in all ranges together."""
     return sum(item.last - item.first + 1 for item in ranges)
 
 
 def common(ranges: Ranges, part: UnitRange) -> list[UnitRange]:
-    """Return what the part has in common with the ranges, which are sorted and disjoint."""
+    """Return the units that the part has in common with the ranges, which are sorted and disjoint."""
     found = []
     start = bisect_right(ranges, (part.batch, part.first), key=lambda item: (item.batch, item.first)) - 1
     for item in ranges[max(start, 0) :]:
@@ -55,7 +55,7 @@ def holds(ranges: Ranges, part: UnitRange) -> bool:
 
 
 def range_of(ranges: Ranges, unit: Unit) -> UnitRange | None:
-    """Return the range that holds a unit, None where none does."""
+    """Return the range that holds a unit, or None if no range does."""
     for part in ranges:
         if part.batch == unit.batch and part.first <= unit.number <= part.last:
             return part
@@ -63,7 +63,7 @@ def range_of(ranges: Ranges, unit: Unit) -> UnitRange | None:
 
 
 def without(ranges: Ranges, removed: Ranges) -> Ranges:
-    """Return the ranges less the units of others; both are sorted and disjoint."""
+    """Return the ranges without the removed units. Both arguments are sorted and disjoint."""
     result = []
     for item in ranges:
         first = item.first
@@ -77,7 +77,7 @@ def without(ranges: Ranges, removed: Ranges) -> Ranges:
 
 
 def last_units(ranges: Ranges, count: int) -> Ranges:
-    """Return the last ``count`` units of the ranges, which hold at least so many."""
+    """Return the last ``count`` units of the ranges, which hold at least as many."""
     taken: list[UnitRange] = []
     for item in reversed(ranges):
         if count <= 0:

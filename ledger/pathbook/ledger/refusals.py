@@ -1,4 +1,4 @@
-"""Every named, numbered reason for no, in the order checked; a number once given is never given again."""
+"""Refusals: every named, numbered reason for no, in the order of the checks. A number is never used twice."""
 
 import enum
 from typing import Final
@@ -6,17 +6,20 @@ from typing import Final
 import msgspec
 
 MAX_FACT = 100
-"""The most characters of a fact that a sentence repeats: a caller's 5,000 need not come back."""
+"""The most characters of a fact that a sentence repeats. A caller that sends 5,000 need not get them back."""
 
 
 class Kind(enum.Enum):
-    """What a caller can do about a refusal; services/pathbook/services/translate/statuses.py maps each kind to one gRPC status code."""
+    """What a caller can do about a refusal. Each kind has one gRPC status code.
+
+    The codes are in services/pathbook/services/translate/statuses.py.
+    """
 
     INVALID = "the request itself is wrong: change it"
     MISSING = "the thing named does not exist in this book"
     EXISTS = "the thing exists already, and differently"
     FORBIDDEN = "another party may do this, this one may not"
-    STATE = "the book stands otherwise: look at it, then decide again"
+    STATE = "the state of the book does not allow it: look at it, then decide again"
 
 
 class Reason(enum.IntEnum):
@@ -32,7 +35,7 @@ class Reason(enum.IntEnum):
     DATE_MALFORMED = 7
     TIME_MALFORMED = 8
     OCCURRED_IN_FUTURE = 9
-    # parties and authorisations
+    # parties and authorizations
     PARTY_MALFORMED = 10
     PARTY_KIND_MISSING = 11
     PARTY_EXISTS = 12
@@ -124,7 +127,7 @@ class Reason(enum.IntEnum):
     TEXT_MALFORMED = 101
 
 
-# One reason a line, however long, reads as the table it is.
+# A line for each reason, however long, keeps this readable as a table.
 # fmt: off
 SENTENCES: Final[dict[Reason, tuple[Kind, str]]] = {
     Reason.REQUEST_ID_MALFORMED: (Kind.INVALID, "A request id has 1 to 128 printable ASCII characters and begins with no tilde. Send one, and the same again on a retry."),
@@ -141,17 +144,17 @@ SENTENCES: Final[dict[Reason, tuple[Kind, str]]] = {
     Reason.PARTY_EXISTS: (Kind.EXISTS, "Party {party} is registered already, at position {position}. Choose another id."),
     Reason.PARTY_UNKNOWN: (Kind.MISSING, "There is no party {party} in this book. Register it first."),
     Reason.NOT_A_BRAND: (Kind.FORBIDDEN, "Only a brand may do this; {party} is not one."),
-    Reason.SELF_AUTHORIZATION: (Kind.INVALID, "{party} cannot authorise itself. Its upline does."),
-    Reason.BRAND_NEEDS_NO_AUTHORIZATION: (Kind.INVALID, "{party} is a brand, tier 0, and needs no authorisation."),
-    Reason.UPLINE_NOT_AUTHORIZED: (Kind.FORBIDDEN, "{upline} is not authorised itself at that time, so it cannot authorise {party}."),
+    Reason.SELF_AUTHORIZATION: (Kind.INVALID, "{party} cannot authorize itself. Its upline does."),
+    Reason.BRAND_NEEDS_NO_AUTHORIZATION: (Kind.INVALID, "{party} is a brand, tier 0, and needs no authorization."),
+    Reason.UPLINE_NOT_AUTHORIZED: (Kind.FORBIDDEN, "{upline} is not authorized itself at that time, so it cannot authorize {party}."),
     Reason.TIER_OUT_OF_BOUNDS: (Kind.INVALID, "Tier {tier} is not between 1 and {limit}."),
     Reason.TIER_NOT_BELOW_UPLINE: (Kind.INVALID, "Tier {tier} is not below {upline}, which is tier {upline_tier}. Use a higher number."),
-    Reason.VALIDITY_REVERSED: (Kind.INVALID, "An authorisation from {valid_from} cannot end at {valid_until}. Put the end after the beginning."),
+    Reason.VALIDITY_REVERSED: (Kind.INVALID, "An authorization from {valid_from} cannot end at {valid_until}. Put the end after the beginning."),
     Reason.TOO_MANY_PRODUCTS: (Kind.INVALID, "{count} products are listed; at most {limit} are allowed. Leave the list empty to allow every product."),
-    Reason.AUTHORIZATION_UNKNOWN: (Kind.MISSING, "There is no authorisation at position {authorization}. List the party's authorisations."),
-    Reason.NOT_THE_UPLINE: (Kind.FORBIDDEN, "The authorisation at {authorization} was given by {upline}; {party} cannot revoke it."),
-    Reason.AUTHORIZATION_ALREADY_REVOKED: (Kind.STATE, "The authorisation at {authorization} was already revoked, as of {revoked_from}."),
-    Reason.VALIDITY_BEYOND_UPLINE: (Kind.INVALID, "An authorisation until {valid_until} would outlive that of {upline}, which ends at {upline_until}. End it then or before."),
+    Reason.AUTHORIZATION_UNKNOWN: (Kind.MISSING, "There is no authorization at position {authorization}. List the party's authorizations."),
+    Reason.NOT_THE_UPLINE: (Kind.FORBIDDEN, "The authorization at {authorization} was given by {upline}; {party} cannot revoke it."),
+    Reason.AUTHORIZATION_ALREADY_REVOKED: (Kind.STATE, "The authorization at {authorization} was already revoked, as of {revoked_from}."),
+    Reason.VALIDITY_BEYOND_UPLINE: (Kind.INVALID, "An authorization until {valid_until} would outlive that of {upline}, which ends at {upline_until}. End it then or before."),
     Reason.GTIN_CHECK_DIGIT: (Kind.INVALID, "'{gtin}' is not a GTIN of 8, 12, 13 or 14 digits with a right check digit. Check the number on the label."),
     Reason.PRODUCT_EXISTS: (Kind.EXISTS, "Product {product} is registered already, at position {position}."),
     Reason.PRODUCT_UNKNOWN: (Kind.MISSING, "There is no product {product} in this book. Register it first."),
@@ -220,22 +223,22 @@ SENTENCES: Final[dict[Reason, tuple[Kind, str]]] = {
     Reason.TEXT_MALFORMED: (Kind.INVALID, "{field} holds the character NUL, which is no text. Leave it out."),
 }
 # fmt: on
-"""For each reason its kind, and what the user reads: the thing, the rule, what to do."""
+"""For each reason its kind and its sentence. The sentence names the thing, the rule, and what to do."""
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """An expected no: its reason, and the facts its sentence names."""
+    """A refusal: its reason, and the facts that its sentence names. It is a return value, not an exception."""
 
     reason: Reason
     facts: tuple[tuple[str, str], ...] = ()
 
     @property
     def kind(self) -> Kind:
-        """What a caller can do about it."""
+        """What a caller can do about the refusal."""
         return SENTENCES[self.reason][0]
 
     def __str__(self) -> str:
-        """The sentence a user reads."""
+        """Return the sentence that a user reads."""
         return SENTENCES[self.reason][1].format_map(dict(self.facts))
 
 

@@ -1,10 +1,13 @@
-"""A unit's serial: how it is made with the book's key, and what can be read from it without.
+"""The serial of a unit: how it is made with the book's key, and what can be read from it without the key.
 
-A serial is 20 characters, the most GS1 AI (21) holds, in Crockford's base 32: 19 of data (95 bits: batch
-number, unit number, tag) and a check character (ISO 7064 hybrid system, here MOD 33,32). The tag is a
-truncated HMAC-SHA-256 over book, batch and number: it says that who printed the serial had the book's key,
-so a made-up one is refused before anything is read. The check character tells a slip of the finger from
-that. It finds every single wrong character, and all but 1 in 496 swaps of neighbours; those fail the tag.
+A serial has 20 characters of Crockford's base 32, the most that GS1 AI (21) holds. The first 19 are data (95 bits:
+batch number, unit number, tag). The last is a check character (ISO 7064 hybrid system, here MOD 33,32).
+
+The tag is a truncated HMAC-SHA-256 over book, batch and number. It proves that the serial was made with the book's
+key, so an invented serial is refused before anything is read.
+
+The check character tells a typing mistake from an invented serial. It finds every single wrong character, and all
+swaps of adjacent characters but 1 in 496. The tag finds the rest.
 """
 
 import hmac
@@ -17,30 +20,30 @@ from stdnum.iso7064 import mod_37_36
 from pathbook.ledger.values import MAX_BATCH_NUMBER, MAX_BATCH_SIZE, Unit, UnitRange
 
 ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-"""Crockford's base 32: the digits and capitals without I, L and O, which look like 1 and 0, and without U."""
+"""Crockford's base 32: digits and capitals, without U, and without I, L and O, which look like 1 and 0."""
 
 SERIAL_LENGTH: Final = 20
-"""Characters of a serial: GS1 General Specifications, AI (21)."""
+"""The number of characters of a serial: GS1 General Specifications, AI (21)."""
 
 UNIT_BITS: Final = 28
-"""Bits of the unit number; the batch number stands before it, in the first 24 bits."""
+"""The bits of the unit number. The batch number is before it, in the first 24 bits."""
 
 TAG_BITS: Final = 43
-"""Bits of the tag, what 19 characters leave: a guess is right once in 8,796,093,022,208."""
+"""The bits of the tag, which are the rest of 19 characters. A guess is right once in 8,796,093,022,208 times."""
 
 KEY_BYTES: Final = 32
-"""Bytes of a book's key: the strength of HMAC-SHA-256."""
+"""The bytes of a book's key, which match the strength of HMAC-SHA-256."""
 
 KEY_CHARACTERS: Final = 52
-"""Base 32 characters that hold a key, before its check character."""
+"""The base 32 characters of a key, before its check character."""
 
 KEY_VERSION: Final = "pathbook-book-key-1"
-"""What a key file begins with; another way to make serials will have another number."""
+"""The beginning of a key file. Another way to make serials will have another number."""
 
 _BATCH_KEY_LABEL: Final = b"pathbook batch key 1\0"
 _PYTHON_DIGITS: Final = str.maketrans(ALPHABET, "0123456789ABCDEFGHIJKLMNOPQRSTUV")
 _BLANKS_AND_DASHES: Final = " \t\r\n\u00a0\u2009\u202f\u3000-\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
-_AS_MEANT: Final = (
+_CORRECTIONS: Final = (
     {ord(symbol.lower()): symbol for symbol in ALPHABET}
     | str.maketrans("OoIiLl", "001111")
     | dict.fromkeys(map(ord, _BLANKS_AND_DASHES))
@@ -48,12 +51,12 @@ _AS_MEANT: Final = (
 
 
 class BookKey(msgspec.Struct, frozen=True):
-    """The secret with which a book's serials are made: 32 random bytes. Its repr does not show them."""
+    """The secret key with which a book's serials are made: 32 random bytes. Its repr does not show them."""
 
     secret: bytes
 
     def __post_init__(self) -> None:
-        """Hold every maker of keys to the length."""
+        """Check the length, wherever the key comes from."""
         assert len(self.secret) == KEY_BYTES
 
     def __repr__(self) -> str:
@@ -61,26 +64,32 @@ class BookKey(msgspec.Struct, frozen=True):
         return "BookKey(...)"
 
     def __rich_repr__(self) -> list[tuple[str, object]]:
-        """Keep the secret out of what rich draws, too."""
+        """Keep the secret out of the output of rich."""
         return []
 
 
 def print_book_key(key: BookKey) -> str:
-    """Return the line a key file holds: version, 52 base 32 characters, check character."""
+    """Return the line of a key file: version, 52 base 32 characters, check character."""
     return f"{KEY_VERSION} {_encode(int.from_bytes(key.secret, 'big'), KEY_CHARACTERS)}\n"
 
 
 def parse_book_key(text: str) -> BookKey:
-    """Return the key in a key file's text. Raises ValueError, whose message does not repeat the text."""
+    """Return the key in the text of a key file.
+
+    Raises:
+        ValueError: the text is not a key file. The message does not repeat the text.
+    """
     version, _, typed = text.strip().partition(" ")
     if version != KEY_VERSION:
-        raise ValueError(f"this is no book key: one begins with '{KEY_VERSION}'")
-    symbols = as_meant(typed)
+        raise ValueError(f"this is not a book key: a book key begins with '{KEY_VERSION}'")
+    symbols = normalize(typed)
     if len(symbols) != KEY_CHARACTERS + 1 or not set(symbols) <= set(ALPHABET):
         raise ValueError(f"a book key has {KEY_CHARACTERS + 1} letters and digits after '{KEY_VERSION}'")
     value = _decode(symbols)
     if value is None or value >> 8 * KEY_BYTES:
-        raise ValueError("the book key has a wrong check character: compare it with the copy it came from")
+        raise ValueError(
+            "the check character of the book key is wrong: compare the key with the copy that it came from"
+        )
     return BookKey(value.to_bytes(KEY_BYTES, "big"))
 
 
@@ -90,7 +99,7 @@ def print_serial(key: BookKey, book: str, batch: int, number: int) -> str:
 
 
 def print_serials(key: BookKey, book: str, units: UnitRange) -> Iterator[str]:
-    """Yield the serials of a range in order, deriving the batch's key once."""
+    """Yield the serials of a range in order. The batch's key is derived once."""
     assert 0 <= units.batch <= MAX_BATCH_NUMBER
     assert 0 <= units.first <= units.last < MAX_BATCH_SIZE
     place = book.encode() + units.batch.to_bytes(4, "big")
@@ -103,15 +112,15 @@ def print_serials(key: BookKey, book: str, units: UnitRange) -> Iterator[str]:
         yield _encode((units.batch << UNIT_BITS | number) << TAG_BITS | tag, SERIAL_LENGTH - 1)
 
 
-def as_meant(typed: str) -> str:
-    """Return what a person typed with case, blanks, dashes and the look-alikes O/0, I/1, L/1 put right."""
-    return typed.translate(_AS_MEANT)
+def normalize(typed: str) -> str:
+    """Return what a person typed as capitals, without blanks and dashes, and with O, I and L as 0, 1 and 1."""
+    return typed.translate(_CORRECTIONS)
 
 
 def unit_of(serial: str) -> Unit | None:
-    """Return the unit that 20 characters of the alphabet name, or None where the check character is wrong.
+    """Return the unit that 20 characters of the alphabet name, or None if the check character is wrong.
 
-    The tag is not looked at: anyone can make a serial up to here.
+    The tag is not checked here, and without it anyone can make such a serial.
     """
     data = _decode(serial)
     if data is None:
@@ -121,13 +130,13 @@ def unit_of(serial: str) -> Unit | None:
 
 
 def _encode(value: int, length: int) -> str:
-    """Return a number as so many base 32 characters, and their check character."""
+    """Return a number as ``length`` base 32 characters, followed by their check character."""
     symbols = "".join([ALPHABET[value >> shift & 31] for shift in range(5 * (length - 1), -1, -5)])
     return symbols + mod_37_36.calc_check_digit(symbols, ALPHABET)
 
 
 def _decode(symbols: str) -> int | None:
-    """Return the number before a check character, or None where that is wrong."""
+    """Return the number before the check character, or None if the check character is wrong."""
     if not mod_37_36.is_valid(symbols, ALPHABET):
         return None
     return int(symbols[:-1].translate(_PYTHON_DIGITS), 32)

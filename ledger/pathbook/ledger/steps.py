@@ -1,4 +1,4 @@
-"""A unit's path as pure data: what each event of its past was to the unit."""
+"""The path of a unit as pure data: what each event of its past did to the unit."""
 
 import enum
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from pathbook.ledger.values import Money, Unit, UnitState
 
 
 class StepKind(enum.IntEnum):
-    """What an event was to the unit."""
+    """The kind of a step: what an event did to the unit."""
 
     COMMISSIONED = 1
     TRANSFERRED = 2
@@ -28,12 +28,12 @@ class StepKind(enum.IntEnum):
 
 
 class Movement(msgspec.Struct, frozen=True, gc=False):
-    """What an event was to a unit.
+    """What an event did to a unit.
 
-    ``giver`` and ``receiver`` are "" where there is none. ``terms`` are those on which title was offered or moved
-    (TRANSFERRED, SOLD, OFFERED), or those that are undone (RETURNED, REVERSED: their receiver gives). They are
-    narrowed to the one range in which the unit moved. ``price_paid`` is what a consumer confirmed for one unit.
-    ``transfer`` is the transfer that was agreed or reversed, 0 for none.
+    ``giver`` and ``receiver`` are "" if there is none. ``terms`` are those on which title was offered or moved
+    (TRANSFERRED, SOLD, OFFERED). For RETURNED and REVERSED they are the terms that the event undoes, and their
+    receiver is the giver. The terms have only the one range in which the unit moved. ``price_paid`` is the price of
+    one unit that a consumer confirmed. ``transfer`` is the transfer that was agreed or reversed, or 0.
     """
 
     kind: StepKind
@@ -45,10 +45,10 @@ class Movement(msgspec.Struct, frozen=True, gc=False):
 
 
 class Step(msgspec.Struct, frozen=True, gc=False):
-    """One event of a unit's past: what it was to the unit, and what it left behind.
+    """One event of a unit's past: what it did to the unit, and the state of the unit after it.
 
-    ``corrected`` marks what was reversed later and what reverses it. ``data`` is the event as stored and hashed,
-    ``head`` the hash of the unit's past up to it.
+    ``corrected`` marks a step that a reversal undid, and the reversal. ``data`` is the event as stored and hashed.
+    ``head`` is the hash of the unit's past up to this event.
     """
 
     position: int
@@ -62,7 +62,7 @@ class Step(msgspec.Struct, frozen=True, gc=False):
 
 
 def movement(event: RunEvent, position: int, unit: Unit) -> Movement:
-    """Return what the event at a position, which changed the unit's run, was to the unit."""
+    """Return what the event at a position did to the unit. The event changed the unit's run."""
     match event:
         case events.BatchCommissioned():
             return Movement(StepKind.COMMISSIONED, receiver=event.brand)
@@ -71,9 +71,8 @@ def movement(event: RunEvent, position: int, unit: Unit) -> Movement:
         case events.TransferRecorded():
             return _onward(StepKind.TRANSFERRED, event.terms, unit, position)
         case events.TransferAccepted():
-            if (
-                range_of(event.terms.ranges, unit) is None
-            ):  # the unit was offered, and is among the discrepancies
+            # a unit that was offered and is not in the accepted terms is among the discrepancies
+            if range_of(event.terms.ranges, unit) is None:
                 return Movement(StepKind.RELEASED, event.terms.giver, event.terms.receiver)
             return _onward(StepKind.TRANSFERRED, event.terms, unit, event.transfer)
         case events.UnitsSold():
@@ -96,10 +95,10 @@ def movement(event: RunEvent, position: int, unit: Unit) -> Movement:
 
 
 def undone(movements: Sequence[Movement]) -> set[int]:
-    """Return which steps of a path, by index, its reversals made as if they had never been.
+    """Return the indexes of the steps of a path that its reversals undid.
 
-    Of each reversal: the transfer it undoes, itself, and all between. What lies between had come to nothing before,
-    a sale and its return for example, and was built on that transfer.
+    These are, for each reversal, the transfer that it undoes, the reversal itself, and all steps between them. The
+    steps between were built on that transfer and had come to nothing before, such as a sale and its return.
     """
     began: dict[int, int] = {}
     found: set[int] = set()
@@ -116,7 +115,7 @@ def _onward(kind: StepKind, terms: Terms, unit: Unit, transfer: int = 0) -> Move
 
 
 def _back(kind: StepKind, terms: Terms, unit: Unit, transfer: int = 0) -> Movement:
-    """The receiver gives, and the giver receives, at the price then paid."""
+    """Return a movement back: the receiver of the terms gives, at the price that was paid."""
     return Movement(kind, terms.receiver, terms.giver, _narrowed(terms, unit), transfer=transfer)
 
 

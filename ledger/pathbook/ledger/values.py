@@ -1,4 +1,4 @@
-"""The words that everything else is said in: units, ranges, money, parties' names, and the limits on each."""
+"""Value types that all rooms share: units, ranges, money, the names of parties, and the limits on each."""
 
 import datetime
 import enum
@@ -9,60 +9,62 @@ from stdnum import ean
 from stdnum.exceptions import ValidationError
 
 MAX_TEXT = 200
-"""The longest free text (characters) a name, region, note or reason may have: enough for a label."""
+"""The most characters of a free text: a name, region, note or reason. This is enough for a label."""
 
 MAX_REQUEST_ID = 128
-"""The longest request id (characters): a UUID, or a file's name with a row number."""
+"""The most characters of a request id. A UUID fits, and so does a file's name with a row number."""
 
 MAX_LOT = 20
-"""The longest lot number: GS1 General Specifications, AI (10)."""
+"""The most characters of a lot number: GS1 General Specifications, AI (10)."""
 
 MAX_BATCH_NUMBER = 2**24 - 1
-"""The last batch number of a book: 24 bits of the printed serial."""
+"""The last batch number of a book. The printed serial has 24 bits for it."""
 
 MAX_BATCH_SIZE = 2**28
-"""The most units of one batch: unit numbers are 28 bits of the printed serial."""
+"""The most units of one batch. The printed serial has 28 bits for the unit number."""
 
 MAX_RANGES = 10_000
-"""The most ranges, codes or cases one request may name: what decides one request must end soon."""
+"""The most ranges, codes or cases that one request may name. This bounds the time to decide a request."""
 
 MAX_PIECES = 100_000
-"""The most runs one request may touch: stock in more pieces than that is moved in several requests."""
+"""The most runs that one request may touch. Stock in more pieces needs several requests."""
 
 MAX_QUANTITIES = 100
-"""The most quantities one request may name; quantities of the same batch or product add up."""
+"""The most quantities that one request may name. Quantities of the same batch or product add up."""
 
 MAX_DISCREPANCIES = 20
-"""The most discrepancies of one acceptance; one holds any number of ranges."""
+"""The most discrepancies of one acceptance. A discrepancy may have any number of ranges."""
 
 MAX_CASE_DEPTH = 8
-"""How deep cases may be packed in cases: inner packs, boxes, cases, layers, pallets and containers are six."""
+"""How deep cases may be packed in cases. Inner packs, boxes, cases, layers, pallets and containers are six levels."""
 
 MAX_PRODUCTS = 1_000
-"""The most products one authorisation may list; leave the list empty to allow every product."""
+"""The most products that one authorization may list. An empty list allows every product."""
 
 MAX_TIER = 100
-"""The deepest tier an agent may be given; real chains have five or six."""
+"""The deepest tier that an agent may be given. Real chains have five or six."""
 
 MAX_AMOUNT_MINOR = 10**10
-"""The highest unit price in minor units: the sum over 900 million units still fits 64 bits."""
+"""The highest unit price in minor units. At this price the sum over 900 million units still fits 64 bits."""
 
 CLOCK_TOLERANCE = datetime.timedelta(minutes=5)
-"""How far ahead of the book's clock a claimed time may be: clocks of honest callers differ a little."""
+"""How far ahead of the book's clock a claimed time may be. The clocks of honest callers differ a little."""
 
 EARLIEST_ZONE = datetime.timedelta(hours=14)
-"""A date begins at UTC+14 first: a batch made "today" may have moved up to so long before UTC's midnight."""
+"""A date begins first at UTC+14. So a batch made "today" may have moved this long before midnight UTC."""
 
 CONSUMER_PREFIX = "consumer:"
-"""What marks an owner as a consumer's pseudonym; a party's id cannot hold a colon."""
+"""The prefix of an owner that is a consumer's pseudonym. The id of a party cannot contain a colon."""
 
 WRITER_PREFIX = "~"
-"""What begins the id of a request that the writer makes itself, as when offers lapse; a caller's cannot."""
+"""The prefix of request ids that the writer makes itself, as when offers lapse. A caller's id cannot have it."""
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_LOT = re.compile(r"(?!\.{1,2}$)[!\"%-?A-Z_a-z]{1,20}")  # a browser drops "." and ".." from a link's path
+# a browser removes "." and ".." from the path of a link
+_LOT = re.compile(rf'(?!\.{{1,2}}$)[!"%-?A-Z_a-z]{{1,{MAX_LOT}}}')
 _SSCC = re.compile(r"[0-9]{18}")
-_REQUEST_ID = re.compile(r"[!-}](?:[ -~]{0,126}[!-~])?")
+# the first and the last character are not blank, and the first is not WRITER_PREFIX
+_REQUEST_ID = re.compile(rf"[!-}}](?:[ -~]{{0,{MAX_REQUEST_ID - 2}}}[!-~])?")
 
 
 class Money(msgspec.Struct, frozen=True, gc=False):
@@ -73,7 +75,7 @@ class Money(msgspec.Struct, frozen=True, gc=False):
 
 
 class Unit(msgspec.Struct, frozen=True, gc=False):
-    """One sellable piece: its batch, and its number in 0 .. size-1."""
+    """One sellable piece: its batch, and its number from 0 to size - 1."""
 
     batch: int
     number: int
@@ -88,11 +90,11 @@ class UnitRange(msgspec.Struct, frozen=True, gc=False, order=True):
 
     @property
     def count(self) -> int:
-        """How many units the range holds."""
+        """The number of units in the range."""
         return self.last - self.first + 1
 
     def __str__(self) -> str:
-        """``batch:first-last``, or ``batch:number`` for one unit, as the command line takes it."""
+        """Return ``batch:first-last``, or ``batch:number`` for one unit, as the command line reads it."""
         return f"{self.batch}:{self.first}" + (f"-{self.last}" if self.last != self.first else "")
 
 
@@ -100,7 +102,10 @@ Ranges = tuple[UnitRange, ...]
 
 
 class Quantity(msgspec.Struct, frozen=True, gc=False):
-    """So many units of a batch, or (batch 0) of a product, oldest first: many systems know only quantities."""
+    """A number of units of a batch, or of a product if the batch is 0. The oldest units are taken first.
+
+    Many systems know only quantities.
+    """
 
     count: int
     batch: int = 0
@@ -108,7 +113,7 @@ class Quantity(msgspec.Struct, frozen=True, gc=False):
 
 
 class Selection(msgspec.Struct, frozen=True, gc=False):
-    """The units a request names, in any mixture of ranges, cases (by SSCC) and quantities."""
+    """The units that a request names: any mixture of ranges, cases (by SSCC) and quantities."""
 
     ranges: Ranges = ()
     cases: tuple[str, ...] = ()
@@ -116,7 +121,7 @@ class Selection(msgspec.Struct, frozen=True, gc=False):
 
 
 class PartyKind(enum.IntEnum):
-    """What a party is; a consumer needs no registration and is known by a pseudonym."""
+    """The kind of a party. A consumer is not registered and has a pseudonym."""
 
     BRAND = 1
     AGENT = 2
@@ -124,7 +129,10 @@ class PartyKind(enum.IntEnum):
 
 
 class UnitState(enum.IntEnum):
-    """Where a unit stands. Only a unit IN_STOCK may be offered, sold, delivered or written off."""
+    """The state of a unit. Only a unit IN_STOCK may be offered, transferred, sold or packed.
+
+    A sold unit may still be delivered, and its consumer may write it off.
+    """
 
     IN_STOCK = 1
     OFFERED = 2
@@ -137,18 +145,18 @@ class UnitState(enum.IntEnum):
 
 
 WRITTEN_OFF = frozenset({UnitState.LOST, UnitState.DAMAGED, UnitState.DESTROYED, UnitState.DEFACED})
-"""The states nothing comes back from."""
+"""The states of written-off units. They are final."""
 
 
 class Delivery(enum.IntEnum):
-    """Whether the goods move with the title, or stay where they lie (cloud stock)."""
+    """Whether the goods move with the title, or stay with their custodian (cloud stock)."""
 
     WITH_TITLE = 1
     LATER = 2
 
 
 class AuthorizationStatus(enum.IntEnum):
-    """How a party stood towards its upline for a product at the time of a transfer."""
+    """Whether a party was authorized for a product at the time of a transfer, or why it was not."""
 
     AUTHORIZED = 1
     NEVER_AUTHORIZED = 2
@@ -167,7 +175,7 @@ class DiscrepancyKind(enum.IntEnum):
 
 
 class TransferStatus(enum.IntEnum):
-    """Where a transfer stands; see ``pathbook.ledger.rules.transfer.NEXT`` for which may follow which."""
+    """The status of a transfer. ``pathbook.ledger.rules.transfer.NEXT`` says which status may follow which."""
 
     OFFERED = 1
     ACCEPTED = 2
@@ -194,17 +202,20 @@ def is_consumer(owner: str) -> bool:
 
 
 def is_request_id(text: str) -> bool:
-    """Tell whether the text may identify a request: 1-128 printable ASCII, no outer blank, no first tilde."""
+    """Tell whether a caller may use the text as a request id.
+
+    It has 1 to 128 printable ASCII characters, no blank at either end, and no tilde at the beginning.
+    """
     return _REQUEST_ID.fullmatch(text) is not None
 
 
 def is_lot(text: str) -> bool:
-    """Tell whether the text is a lot number a label can carry (AI (10): 1-20 of GS1 character set 82)."""
+    """Tell whether a label can carry the text as a lot number: AI (10), 1-20 characters of GS1 set 82."""
     return _LOT.fullmatch(text) is not None
 
 
 def gtin14(text: str) -> str | None:
-    """Return a GTIN-8, -12, -13 or -14 as 14 digits, or None unless its check digit is right (GS1 7.9)."""
+    """Return a GTIN-8, -12, -13 or -14 as 14 digits. Return None if its check digit (GS1 7.9) is wrong."""
     try:
         return ean.validate(text).zfill(14)
     except ValidationError:
@@ -212,5 +223,5 @@ def gtin14(text: str) -> str | None:
 
 
 def is_sscc(text: str) -> bool:
-    """Tell whether the text is a Serial Shipping Container Code: 18 digits with a right check digit."""
+    """Tell whether the text is a Serial Shipping Container Code: 18 digits, the last a correct check digit."""
     return _SSCC.fullmatch(text) is not None and ean.calc_check_digit(text[:-1]) == text[-1]

@@ -30,53 +30,53 @@ class _PathStepKind:
 class _PathStepKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PathStepKind.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     PATH_STEP_KIND_UNSPECIFIED: _PathStepKind.ValueType  # 0
-    """Not said."""
+    """Not set."""
     PATH_STEP_KIND_COMMISSIONED: _PathStepKind.ValueType  # 1
-    """The brand made it."""
+    """The brand made the unit."""
     PATH_STEP_KIND_TRANSFERRED: _PathStepKind.ValueType  # 2
-    """Title moved from party to party: a hop."""
+    """The title moved from a party to another, which is a hop."""
     PATH_STEP_KIND_DELIVERED: _PathStepKind.ValueType  # 3
-    """Goods moved without their title."""
+    """The goods moved without their title."""
     PATH_STEP_KIND_SOLD: _PathStepKind.ValueType  # 4
-    """It was sold to a consumer: a hop."""
+    """The unit was sold to a consumer, which is a hop."""
     PATH_STEP_KIND_CONFIRMED: _PathStepKind.ValueType  # 5
     """The consumer confirmed the purchase."""
     PATH_STEP_KIND_RETURNED: _PathStepKind.ValueType  # 6
-    """It went back the way it came."""
+    """The unit was returned to the giver it came from."""
     PATH_STEP_KIND_WRITTEN_OFF: _PathStepKind.ValueType  # 7
-    """It was written off."""
+    """The unit was written off."""
     PATH_STEP_KIND_OFFERED: _PathStepKind.ValueType  # 8
-    """It was offered."""
+    """The unit was offered."""
     PATH_STEP_KIND_RELEASED: _PathStepKind.ValueType  # 9
-    """An offer of it came to nothing."""
+    """An offer of the unit came to nothing, so the unit is no longer reserved."""
     PATH_STEP_KIND_REVERSED: _PathStepKind.ValueType  # 10
-    """A transfer of it was reversed."""
+    """A transfer of the unit was reversed."""
 
 class PathStepKind(_PathStepKind, metaclass=_PathStepKindEnumTypeWrapper):
     """PathStepKind is what happened to the unit."""
 
 PATH_STEP_KIND_UNSPECIFIED: PathStepKind.ValueType  # 0
-"""Not said."""
+"""Not set."""
 PATH_STEP_KIND_COMMISSIONED: PathStepKind.ValueType  # 1
-"""The brand made it."""
+"""The brand made the unit."""
 PATH_STEP_KIND_TRANSFERRED: PathStepKind.ValueType  # 2
-"""Title moved from party to party: a hop."""
+"""The title moved from a party to another, which is a hop."""
 PATH_STEP_KIND_DELIVERED: PathStepKind.ValueType  # 3
-"""Goods moved without their title."""
+"""The goods moved without their title."""
 PATH_STEP_KIND_SOLD: PathStepKind.ValueType  # 4
-"""It was sold to a consumer: a hop."""
+"""The unit was sold to a consumer, which is a hop."""
 PATH_STEP_KIND_CONFIRMED: PathStepKind.ValueType  # 5
 """The consumer confirmed the purchase."""
 PATH_STEP_KIND_RETURNED: PathStepKind.ValueType  # 6
-"""It went back the way it came."""
+"""The unit was returned to the giver it came from."""
 PATH_STEP_KIND_WRITTEN_OFF: PathStepKind.ValueType  # 7
-"""It was written off."""
+"""The unit was written off."""
 PATH_STEP_KIND_OFFERED: PathStepKind.ValueType  # 8
-"""It was offered."""
+"""The unit was offered."""
 PATH_STEP_KIND_RELEASED: PathStepKind.ValueType  # 9
-"""An offer of it came to nothing."""
+"""An offer of the unit came to nothing, so the unit is no longer reserved."""
 PATH_STEP_KIND_REVERSED: PathStepKind.ValueType  # 10
-"""A transfer of it was reversed."""
+"""A transfer of the unit was reversed."""
 Global___PathStepKind: _TypeAlias = PathStepKind  # noqa: Y015
 
 class _RungKind:
@@ -283,24 +283,24 @@ class PathStep(_message.Message):
     position: _builtins.int
     """The position of the event."""
     kind: Global___PathStepKind.ValueType
-    """What happened."""
+    """What happened to the unit."""
     corrected: _builtins.bool
-    """Whether it was reversed later, or reverses something: shown only when corrections are asked for."""
+    """Whether the step was reversed later, or is part of a reversal. Such steps are included only with corrections."""
     giver: _builtins.str
-    """Who gave, delivered, returned or wrote off; empty for the commissioning."""
+    """The party or consumer that offered, gave, delivered, returned or wrote off the unit. Empty if there is none."""
     receiver: _builtins.str
-    """Who received; empty where there is no receiver."""
+    """The party or consumer that received the unit or its offer, or that confirmed the purchase. Empty if there is none."""
     state: _values_pb2.UnitState.ValueType
     """The state of the unit after the event."""
     attestation: _values_pb2.Attestation.ValueType
-    """How the event is vouched for."""
+    """How the event is attested."""
     event: _builtins.bytes
-    """The stored bytes of the event: a serialized Event, exactly as hashed."""
+    """The stored bytes of the event, which are a serialized Event and are hashed in this form."""
     head: _builtins.bytes
     """The head of the unit's run after the event."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
-        """When it happened, as claimed."""
+        """When it happened, as the party claimed."""
 
     @_builtins.property
     def recorded_at(self) -> _timestamp_pb2.Timestamp:
@@ -308,14 +308,14 @@ class PathStep(_message.Message):
 
     @_builtins.property
     def terms(self) -> _events_pb2.Terms:
-        """The terms on which title was offered or moved. Of a return or a reversal they are the terms that it undoes:
+        """The terms on which title was offered or moved. For a return or a reversal they are the terms that it undoes, and
         their receiver is the giver of this step. Their only range is the one in which the unit moved.
-        Unset where no title moved.
+        Unset if no title was offered or moved.
         """
 
     @_builtins.property
     def price_paid(self) -> _values_pb2.Money:
-        """What the consumer confirmed to have paid for the unit; unset for every other kind."""
+        """The price that the consumer confirmed to have paid for the unit. Unset for all other kinds."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The server: gRPC calls translated into what is asked of the book, and its answers translated back.
+"""The server: it translates gRPC calls to commands and queries of the book, and the answers back to messages.
 
-What is not here: what may happen to units (ledger), who a caller is (nobody is asked yet), and any client.
+What is not here: the rules of a book (ledger), the identity of a caller (it is not checked yet), and any client.
 """

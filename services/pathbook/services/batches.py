@@ -13,7 +13,7 @@ from pathbook.v1 import batches_pb2, batches_pb2_grpc
 
 
 class BatchService(batches_pb2_grpc.BatchServiceServicer):
-    """Each method says in the ledger's words what is asked, asks the book, and answers in messages."""
+    """Each method translates its request to a command or query, and the answer to a message."""
 
     def __init__(self, gateway: Gateway, drain: Drain) -> None:
         self._gateway = gateway
@@ -38,7 +38,7 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
     async def CommissionBatch(
         self, request: batches_pb2.CommissionBatchRequest, _context: object
     ) -> batches_pb2.CommissionBatchResponse:
-        """Make a lot of units."""
+        """Commission a batch of units."""
         command = commands.CommissionBatch(
             request_id=request.request_id,
             brand=request.brand,
@@ -114,7 +114,7 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
     async def GetProduct(
         self, request: batches_pb2.GetProductRequest, _context: object
     ) -> batches_pb2.GetProductResponse:
-        """Look a product up."""
+        """Return a product."""
         book, gtin = requests.book_name(request.book), requests.gtin(request.gtin)
         found = await self._gateway.ask(request.at_least_position, self._gateway.queries.product, book, gtin)
         return batches_pb2.GetProductResponse(product=answers.product(found))
@@ -137,7 +137,7 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
     async def GetBatch(
         self, request: batches_pb2.GetBatchRequest, _context: object
     ) -> batches_pb2.GetBatchResponse:
-        """Look a batch up, by its number or its lot."""
+        """Return a batch, found by its number or its lot."""
         book, queries = requests.book_name(request.book), self._gateway.queries
         found = await (
             self._gateway.ask(request.at_least_position, queries.batch, book, request.batch)
@@ -155,7 +155,7 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
     async def ListBatches(
         self, request: batches_pb2.ListBatchesRequest, _context: object
     ) -> batches_pb2.ListBatchesResponse:
-        """List the batches, all or a product's."""
+        """List all batches, or those of a product."""
         book, limit = requests.book_name(request.book), page_limit(request.page_size)
         gtin = requests.gtin(request.gtin) if request.gtin else None
         after = parse_token(request.page_token, AfterNumber).number
@@ -171,7 +171,7 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
     async def ListCodes(
         self, request: batches_pb2.ListCodesRequest, _context: object
     ) -> AsyncIterator[batches_pb2.ListCodesResponse]:
-        """Print the codes of a range of units."""
+        """Stream the codes of a range of units."""
         book, units = requests.book_name(request.book), requests.unit_range(request, "range")
         batch = await self._gateway.ask(
             request.at_least_position, self._gateway.codes.batch_holding, book, units
@@ -188,7 +188,7 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
     async def GetCase(
         self, request: batches_pb2.GetCaseRequest, _context: object
     ) -> batches_pb2.GetCaseResponse:
-        """Tell what a packed case holds."""
+        """Return what a packed case holds."""
         book = requests.book_name(request.book)
         found = await self._gateway.ask(
             request.at_least_position, self._gateway.queries.case, book, request.sscc

@@ -1,4 +1,4 @@
-"""Many writes on one call: read ahead, decided in the order sent, each answered or refused on its own, or all."""
+"""Many writes on one call: batches are read ahead, and decided in the order sent."""
 
 import asyncio
 import contextlib
@@ -26,10 +26,10 @@ from pathbook.v1.transfers_pb2 import (
 )
 
 MAX_ENTRIES: Final = 1_000
-"""The most writes of one batch: the book decides as many together, and an answer is not kept waiting."""
+"""The most writes of one batch: the book decides this many together without a long wait for the answer."""
 
 BATCHES_IN_FLIGHT: Final = 4
-"""How many batches of a call are in the book's queue at once: one being written, the next decided, more read."""
+"""How many batches of a call are in the book's queue at once: one is written, the next decided, more are read."""
 
 _ALL_OR_NOTHING: Final = {
     RECORD_TRANSFERS_MODE_UNSPECIFIED: False,
@@ -88,7 +88,7 @@ def _command(request: _Request, units: Selection) -> Command:
 
 
 def _request(entry: RecordTransfersEntry) -> _Request:
-    """Return which write an entry is. Raises RefusedCallError where it is none."""
+    """Return the write that an entry holds. Raises RefusedCallError if it holds none."""
     kind = entry.WhichOneof("entry")
     if kind is None:
         raise RefusedCallError(refuse(Reason.VALUE_MISSING, field="entry"))
@@ -103,24 +103,25 @@ def _all_or_nothing(mode: RecordTransfersMode.ValueType) -> bool:
 
 
 class Bulk:
-    """Keeps a few batches of a call in the book's queue while their answers go back in order."""
+    """Keeps a few batches of a call in the book's queue, and returns their answers in order."""
 
     def __init__(self, gateway: Gateway, drain: Drain) -> None:
         self._gateway = gateway
         self._drain = drain
 
     async def outcomes(self, batches: AsyncIterator[RecordTransfersRequest]) -> AsyncIterator[list[Outcome]]:
-        """Yield the outcomes of batch after batch. Raises CallFailedError.
+        """Yield the outcomes of each batch, in order.
 
-        Where a batch as a whole cannot be taken, or the server stops, those before it are answered first.
+        Raises:
+            CallFailedError: a whole batch is refused, or the server stops. The batches before are answered first.
         """
         queue: asyncio.Queue[Awaitable[list[Outcome]] | Exception | None] = asyncio.Queue(BATCHES_IN_FLIGHT)
         reader = asyncio.create_task(self._read(batches, queue))
         try:
-            while (taken := await queue.get()) is not None:
-                if isinstance(taken, Exception):
-                    raise taken
-                yield await taken
+            while (item := await queue.get()) is not None:
+                if isinstance(item, Exception):
+                    raise item
+                yield await item
         finally:
             reader.cancel()
 
@@ -129,22 +130,22 @@ class Bulk:
         batches: AsyncIterator[RecordTransfersRequest],
         queue: asyncio.Queue[Awaitable[list[Outcome]] | Exception | None],
     ) -> None:
-        """Submit batch after batch; the queue being full is what keeps the caller from sending on."""
+        """Submit each batch as it arrives. While the queue is full, nothing is read, so the caller has to wait."""
         try:
             with contextlib.suppress(StopAsyncIteration):
                 while True:
                     batch = await self._drain.unless_begun(anext(batches))
                     await queue.put(await self._submit(batch))
             await queue.put(None)
-        except Exception as error:  # noqa: BLE001 - it ends the call, when what came before it is answered
+        except Exception as error:  # noqa: BLE001 - it ends the call, after the batches before it are answered
             await queue.put(error)
 
     async def _submit(self, batch: RecordTransfersRequest) -> Awaitable[list[Outcome]]:
-        """Put a batch in the book's queue, with the refusals of what could not be read in their places."""
+        """Put a batch in the book's queue. An entry that cannot be read is replaced by its refusal."""
         book, all_or_nothing = requests.book_name(batch.book), _all_or_nothing(batch.mode)
         if len(batch.entries) > MAX_ENTRIES:
             raise failed(Failure.TOO_MANY_ENTRIES, count=len(batch.entries), limit=MAX_ENTRIES)
-        asked: list[Submitted] = []
+        submitted: list[Submitted] = []
         named = 0
         for entry in batch.entries:
             try:
@@ -152,11 +153,11 @@ class Bulk:
                 units = requests.selected_of_many(request)
                 named += requests.named_in(units)
                 if named > MAX_RANGES:
-                    continue  # the batch is refused as a whole, with how many there are
-                # nothing is awaited where no code is named: that would cost as much as all else here
+                    continue  # the whole batch is refused below, once its ranges are counted
+                # without codes, nothing is awaited: an await takes as long as all the rest here
                 coded = await self._gateway.ranges(book, units.codes) if units.codes else ()
-                asked.append(_command(request, requests.selection(units, coded)))
+                submitted.append(_command(request, requests.selection(units, coded)))
             except RefusedCallError as refused:
-                asked.append(refused.refusal)
+                submitted.append(refused.refusal)
         requests.bounded(named)
-        return await self._gateway.submit(book, asked, all_or_nothing=all_or_nothing)
+        return await self._gateway.submit(book, submitted, all_or_nothing=all_or_nothing)

@@ -1,4 +1,4 @@
-"""The clock of every book."""
+"""The clock that all books of a server use."""
 
 import time
 

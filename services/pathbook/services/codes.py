@@ -1,4 +1,4 @@
-"""Printed codes: read with the book's key and held against the book, and made to be printed."""
+"""Printed codes: reads them with the book's key, checks them against the book, and makes them for printing."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -11,20 +11,20 @@ from pathbook.ledger.serials import BookKey, print_serial, print_serials
 from pathbook.ledger.values import Unit, UnitRange
 
 CODES_PER_MESSAGE: Final = 2_000
-"""How many codes one message holds: some 44 KiB, made in some 20 ms."""
+"""The most codes of one message: they take some 44 KiB, and are made in some 20 ms."""
 
 
 class Codes:
-    """Reads and prints the codes of the books of one data directory."""
+    """Reads and makes the codes of the books of one data directory."""
 
     def __init__(self, key: BookKey, queries: Queries) -> None:
         self._key = key
         self._queries = queries
 
     def open(self, book: str, codes: Sequence[str]) -> tuple[Unit, ...] | Refusal:
-        """Return the unit that each code names, if the book made it and the label does not contradict it."""
+        """Return the unit of each code. Refuse a code that the book did not make, or that its label contradicts."""
         units = []
-        sizes_of = {}
+        batches = {}
         for code in codes:
             parsed = parse_code(code)
             if isinstance(parsed, Refusal):
@@ -32,9 +32,9 @@ class Codes:
             unit = open_code(parsed, self._key, book)
             if isinstance(unit, Refusal):
                 return unit
-            if unit.batch not in sizes_of:
-                sizes_of[unit.batch] = self._queries.batch(book, unit.batch)
-            batch = sizes_of[unit.batch]
+            if unit.batch not in batches:
+                batches[unit.batch] = self._queries.batch(book, unit.batch)
+            batch = batches[unit.batch]
             if isinstance(batch, Refusal) or unit.number >= batch.row.size:
                 return refuse(Reason.CODE_UNKNOWN, code=parsed.serial)
             contradicted = contradiction(parsed, batch.row.product, batch.row.lot)
@@ -44,7 +44,7 @@ class Codes:
         return tuple(units)
 
     def batch_holding(self, book: str, units: UnitRange) -> Batch | Refusal:
-        """Return the batch whose units a range names, if it has them all."""
+        """Return the batch of a range, if the batch has all units of the range."""
         if units.first < 0 or units.last < units.first:
             return refuse(Reason.RANGE_REVERSED, range=units)
         batch = self._queries.batch(book, units.batch)
@@ -62,6 +62,6 @@ class Codes:
 
 
 def pieces(units: UnitRange) -> Iterator[UnitRange]:
-    """Yield a range in parts that one message can hold the codes of."""
+    """Yield the parts of a range: the codes of each part fit into one message."""
     for first in range(units.first, units.last + 1, CODES_PER_MESSAGE):
         yield UnitRange(units.batch, first, min(units.last, first + CODES_PER_MESSAGE - 1))

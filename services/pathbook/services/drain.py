@@ -1,4 +1,4 @@
-"""How calls learn that the server is stopping: whatever they wait for, they stop waiting."""
+"""Tells open calls that the server is stopping, so that they stop waiting."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -10,22 +10,22 @@ Result = TypeVar("Result")
 
 
 class Drain:
-    """Begins once, when the server is told to stop. Every stream waits for its next piece through it."""
+    """Begins once, when the server is told to stop. Every stream checks it, or waits through it, for its next piece."""
 
     def __init__(self) -> None:
         self._begun = asyncio.Event()
 
     def begin(self) -> None:
-        """Let no call wait any longer."""
+        """End the waiting of all calls."""
         self._begun.set()
 
     def check(self) -> None:
-        """Raise CallFailedError, telling to call again, where the server stops."""
+        """Raise CallFailedError, which asks the caller to retry, if the server is stopping."""
         if self._begun.is_set():
             raise failed(Failure.SERVER_STOPPING)
 
     async def unless_begun(self, awaited: Awaitable[Result]) -> Result:
-        """Return what is awaited. Raises CallFailedError, telling to call again, as soon as the server stops."""
+        """Return the awaited result. Raises CallFailedError as soon as the server stops."""
         work = asyncio.ensure_future(awaited)
         stop = asyncio.ensure_future(self._begun.wait())
         try:

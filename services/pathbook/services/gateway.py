@@ -1,4 +1,4 @@
-"""The book's gateway for the event loop: writes, and reads that know at least a position, on threads of their own."""
+"""The gateway from the event loop to books and views: it runs writes and reads on threads."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -18,37 +18,38 @@ from pathbook.services.translate.statuses import Failure, RefusedCallError, fail
 from pathbook.v1 import values_pb2
 
 READ_THREADS: Final = 8
-"""How many queries run at once; a path takes less than a millisecond, and more threads would only wait."""
+"""How many queries run at once. A path takes less than a millisecond, and more threads would only wait."""
 
 WRITE_THREADS: Final = 4
-"""How many books at once are looked for that were not written to before; others are handed their writes at once."""
+"""How many books can be looked up and opened at once, for a first write. An open book takes writes without a thread."""
 
 VIEWS_WAIT_TIMEOUT_S: Final = 10.0
-"""How long a read waits for views that do not know the position it asks for: they are seldom 0.1 s behind."""
+"""How long a read waits for the views to reach its position. They are seldom 0.1 s behind."""
 
-Asked = ParamSpec("Asked")
-Found = TypeVar("Found")
+Params = ParamSpec("Params")
+Result = TypeVar("Result")
 
 
 class Gateway:
-    """Every service asks and writes through these. What raises CallFailedError ends the call with that status."""
+    """All services read and write through one gateway. If it raises CallFailedError, the call ends with that status."""
 
-    def __init__(self, directory: Storage) -> None:
-        self._storage = directory
-        self._reading = ThreadPoolExecutor(READ_THREADS, "reader")
-        self._writing = ThreadPoolExecutor(WRITE_THREADS, "writer")
-        self._written: LoopFutures[list[Outcome]] = LoopFutures()
-        self._known: dict[str, int] = {}  # views never go back, but to be made anew, and then they say so
-        self.codes = Codes(directory.key, directory.queries)
-        self.queries = directory.queries
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._read_threads = ThreadPoolExecutor(READ_THREADS, "reader")
+        self._write_threads = ThreadPoolExecutor(WRITE_THREADS, "writer")
+        self._outcomes: LoopFutures[list[Outcome]] = LoopFutures()
+        # views go back only when they are rebuilt, and then a query raises ViewsRebuildingError
+        self._views_reached: dict[str, int] = {}
+        self.codes = Codes(storage.key, storage.queries)
+        self.queries = storage.queries
 
     def close(self) -> None:
-        """Let the threads go, when no call is left."""
-        self._reading.shutdown()
-        self._writing.shutdown()
+        """End the threads; call this when no call is left."""
+        self._read_threads.shutdown()
+        self._write_threads.shutdown()
 
     async def write(self, book: str, command: Command) -> Answer:
-        """Return what the book recorded. Raises RefusedCallError."""
+        """Write a command to a book, and return the answer. Raises RefusedCallError."""
         (outcome,) = await (await self.submit(book, [command]))
         if isinstance(outcome, Refusal):
             raise RefusedCallError(outcome)
@@ -57,28 +58,28 @@ class Gateway:
     async def submit(
         self, book: str, commands: Sequence[Submitted], *, all_or_nothing: bool = False
     ) -> asyncio.Future[list[Outcome]]:
-        """Put commands in the book's queue; what returns is done when what was accepted of them is on disk.
+        """Put commands in the book's queue. The returned future is done when the accepted ones are on disk.
 
-        A caller who goes away does not take them out of the queue again.
+        If the caller cancels its call, the commands stay in the queue.
         """
-        library = self._storage.library
-        if library.is_open(book):
-            return self._written.expect(library.submit(book, commands, all_or_nothing=all_or_nothing))
+        books = self._storage.books
+        if books.is_open(book):
+            return self._outcomes.expect(books.submit(book, commands, all_or_nothing=all_or_nothing))
         outcomes = await self._run(
-            self._writing, library.submit, book, commands, all_or_nothing=all_or_nothing
+            self._write_threads, books.submit, book, commands, all_or_nothing=all_or_nothing
         )
-        return self._written.expect(outcomes)
+        return self._outcomes.expect(outcomes)
 
     async def ask(
         self,
         at_least_position: int,
-        query: Callable[Concatenate[str, Asked], Found | Refusal],
+        query: Callable[Concatenate[str, Params], Result | Refusal],
         book: str,
-        *args: Asked.args,
-        **kwargs: Asked.kwargs,
-    ) -> Found:
-        """Return what a query finds in the views of a book that know at least a position. Raises CallFailedError."""
-        await self.known(book, requests.position(at_least_position, "at_least_position"))
+        *args: Params.args,
+        **kwargs: Params.kwargs,
+    ) -> Result:
+        """Return the result of a query, once the views of the book have reached a position. Raises CallFailedError."""
+        await self.wait_for_views(book, requests.position(at_least_position, "at_least_position"))
         try:
             found = await self.run(query, book, *args, **kwargs)
         except ViewsRebuildingError as views:
@@ -89,42 +90,48 @@ class Gateway:
             raise RefusedCallError(found)
         return found
 
-    async def run(self, work: Callable[Asked, Found], *args: Asked.args, **kwargs: Asked.kwargs) -> Found:
-        """Return what some work on a reader's thread returns."""
-        return await self._run(self._reading, work, *args, **kwargs)
+    async def run(
+        self, work: Callable[Params, Result], *args: Params.args, **kwargs: Params.kwargs
+    ) -> Result:
+        """Run a function on a reader's thread, and return its result."""
+        return await self._run(self._read_threads, work, *args, **kwargs)
 
     async def head(self, book: str) -> int:
-        """Return the last position of a book. Raises RefusedCallError for a book that has none."""
+        """Return the last position of a book. Raises RefusedCallError if there is no such book."""
         head = await self.run(self._storage.stream.head, book)
         if head == 0:
             raise RefusedCallError(refuse(Reason.BOOK_UNKNOWN, book=book))
         return head
 
     async def views_position(self, book: str) -> int:
-        """Return the position that the views of a book stand at."""
+        """Return the position that the views of a book have reached."""
         return await self.run(self._storage.follower.position, book)
 
-    async def known(self, book: str, position: int) -> None:
-        """Wait until the views know a position. Raises CallFailedError for one that the book does not have."""
-        if position <= self._known.get(book, 0):
+    async def wait_for_views(self, book: str, position: int) -> None:
+        """Wait until the views have reached a position.
+
+        Raises:
+            CallFailedError: the views do not reach it in time, or the book has no such position.
+        """
+        if position <= self._views_reached.get(book, 0):
             return
         requests.within(book, position, await self.head(book))
         reached = await self.run(self._storage.follower.reached, book, position)
         try:
             async with asyncio.timeout(VIEWS_WAIT_TIMEOUT_S):
-                self._known[book] = await asyncio.wrap_future(reached)
+                self._views_reached[book] = await asyncio.wrap_future(reached)
         except TimeoutError:
             raise failed(
                 Failure.VIEWS_BEHIND, book=book, position=position, seconds=VIEWS_WAIT_TIMEOUT_S
             ) from None
 
     async def selection(self, book: str, message: values_pb2.Selection) -> Selection:
-        """Return which units a message names, with ranges in place of its codes. Raises CallFailedError."""
+        """Return the selection in a message, with ranges in place of its codes. Raises CallFailedError."""
         coded = await self.ranges(book, message.codes) if message.codes else ()
         return requests.selection(message, coded)
 
     async def ranges(self, book: str, codes: Sequence[str]) -> Ranges:
-        """Return the units that printed codes name, one range each. Raises CallFailedError."""
+        """Return the units that printed codes name, as one range for each code. Raises CallFailedError."""
         return tuple(
             [UnitRange(unit.batch, unit.number, unit.number) for unit in await self.units(book, codes)]
         )
@@ -138,14 +145,14 @@ class Gateway:
         except RefusedCallError as refused:
             if refused.refusal.reason is not Reason.CODE_UNKNOWN:
                 raise
-        # a batch that was commissioned a moment ago may not be in the views yet
+        # a batch that was just commissioned may not be in the views yet
         return await self.ask(await self.head(book), self.codes.open, book, codes)
 
     async def _run(
         self,
         threads: ThreadPoolExecutor,
-        work: Callable[Asked, Found],
-        *args: Asked.args,
-        **kwargs: Asked.kwargs,
-    ) -> Found:
+        work: Callable[Params, Result],
+        *args: Params.args,
+        **kwargs: Params.kwargs,
+    ) -> Result:
         return await asyncio.get_running_loop().run_in_executor(threads, lambda: work(*args, **kwargs))

@@ -1,6 +1,6 @@
-"""What surrounds every call: its line in the log, and how an exception becomes the status it ends with."""
+"""Surrounds every call: logs one line for it, and turns an exception into the call's status."""
 
-from __future__ import annotations  # gRPC's classes take type parameters only while types are checked
+from __future__ import annotations  # gRPC's classes take type parameters only for the type checker
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ from pathbook.ledger.store.log.stream import is_passing
 from pathbook.services.translate.statuses import CallFailedError, Failure, failed
 
 OUR_METHODS: Final = "/pathbook.v1."
-"""What our methods begin with; health checks and reflection are not logged."""
+"""The beginning of the names of our methods. Health checks and reflection are not logged."""
 
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -31,17 +31,16 @@ Continuation: TypeAlias = "Callable[[HandlerCallDetails], Awaitable[Handler[Requ
 
 
 class CallInterceptor(ServerInterceptor):
-    """Logs one line a call: method, code, milliseconds, the reason of a refusal. Never what was asked."""
+    """Logs one line for each call: method, code, milliseconds, the reason of a refusal. It never logs a request."""
 
     def __init__(self) -> None:
-        self._log = (
-            _LOG.bind()
-        )  # bound once: to find out anew for each line how to log takes as long as to log
+        # structlog reads its configuration in bind(); to do that for each line takes as long as to log the line
+        self._log = _LOG.bind()
 
     async def intercept_service(
         self, continuation: Continuation[Request, Response], handler_call_details: HandlerCallDetails
     ) -> Handler[Request, Response] | None:
-        """Surround a method, which either answers once or yields its answers."""
+        """Surround a method. It either returns one response or yields several."""
         handler = await continuation(handler_call_details)
         method = handler_call_details.method
         if handler is None or not method.startswith(OUR_METHODS):
@@ -51,37 +50,39 @@ class CallInterceptor(ServerInterceptor):
         )
 
     def _single(self, handler: Handler[Request, Response], method: str) -> Handler[Request, Response]:
-        # what gRPC's types say of a handler holds for threads; in an event loop it returns an awaitable
-        behaviour = cast(
+        # gRPC's types describe a handler for threads; in an event loop, a handler returns an awaitable
+        behavior = cast(
             "Callable[[Request, ServicerContext[Request, Response]], Awaitable[Response]]",
             handler.unary_unary,
         )
-        read = _reading(handler, method)
+        read = _request_reader(handler, method)
 
         async def answer(data: bytes, context: ServicerContext[Request, Response]) -> Response:
-            return await self._ended(method, context, lambda: behaviour(read(data), context))
+            return await self._run(method, context, lambda: behavior(read(data), context))
 
         return grpc.unary_unary_rpc_method_handler(answer, None, handler.response_serializer)
 
     def _streaming(self, handler: Handler[Request, Response], method: str) -> Handler[Request, Response]:
-        behaviour = cast(
+        behavior = cast(
             "Callable[[object, ServicerContext[Request, Response]], AsyncGenerator[Response]]",
             handler.stream_stream or handler.unary_stream,
         )
-        read = _reading(handler, method)
+        read = _request_reader(handler, method)
 
-        async def one(data: bytes, context: ServicerContext[Request, Response]) -> None:
-            await self._ended(method, context, lambda: _write_all(behaviour(read(data), context), context))
+        async def answer_one(data: bytes, context: ServicerContext[Request, Response]) -> None:
+            await self._run(method, context, lambda: _write_all(behavior(read(data), context), context))
 
-        async def many(messages: AsyncIterator[bytes], context: ServicerContext[Request, Response]) -> None:
+        async def answer_many(
+            messages: AsyncIterator[bytes], context: ServicerContext[Request, Response]
+        ) -> None:
             requests = (read(data) async for data in messages)
-            await self._ended(method, context, lambda: _write_all(behaviour(requests, context), context))
+            await self._run(method, context, lambda: _write_all(behavior(requests, context), context))
 
         if handler.request_streaming:
-            return grpc.stream_stream_rpc_method_handler(many, None, handler.response_serializer)
-        return grpc.unary_stream_rpc_method_handler(one, None, handler.response_serializer)
+            return grpc.stream_stream_rpc_method_handler(answer_many, None, handler.response_serializer)
+        return grpc.unary_stream_rpc_method_handler(answer_one, None, handler.response_serializer)
 
-    async def _ended(
+    async def _run(
         self,
         method: str,
         context: ServicerContext[Request, Response],
@@ -95,27 +96,30 @@ class CallInterceptor(ServerInterceptor):
             code, reason = failure.code, failure.reason
             await context.abort(failure.code, failure.message, failure.trailer())
         except asyncio.CancelledError:
-            code = StatusCode.CANCELLED  # by the caller, its deadline, or a server that would not wait longer
+            code = StatusCode.CANCELLED  # by the caller, by its deadline, or by a server that stops
             raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, the caller learns little of it and the log all
-            hidden = _meaning(error)
-            self._log.exception(hidden.reason.lower().replace("_", " "), method=method)
-            code, reason = hidden.code, hidden.reason
-            await context.abort(hidden.code, hidden.message, hidden.trailer())
+        except Exception as error:  # noqa: BLE001 - every error is logged whole, and hidden from the caller
+            shown = _failure(error)
+            self._log.exception(shown.reason.lower().replace("_", " "), method=method)
+            code, reason = shown.code, shown.reason
+            await context.abort(shown.code, shown.message, shown.trailer())
         finally:
             milliseconds = round(1_000 * (time.monotonic() - began), 1)
             self._log.info("call", method=method, code=code.name, milliseconds=milliseconds, reason=reason)
 
 
-def _meaning(error: Exception) -> CallFailedError:
-    """Return what a caller is told of an error: whether calling again may help, and not much more."""
+def _failure(error: Exception) -> CallFailedError:
+    """Return the failure that the caller gets for an error. It says little more than whether a retry may help."""
     if isinstance(error, ViewsLaggingError):
         return failed(Failure.VIEWS_FAR_BEHIND, book=error.book, position=error.position, head=error.head)
     return failed(Failure.STORE_UNAVAILABLE if is_passing(error) else Failure.UNEXPECTED)
 
 
-def _reading(handler: Handler[Request, Response], method: str) -> Callable[[bytes], Request]:
-    """Return what reads a request. gRPC would do so before we are asked, and call what it cannot read its own error."""
+def _request_reader(handler: Handler[Request, Response], method: str) -> Callable[[bytes], Request]:
+    """Return a function that parses a request.
+
+    gRPC itself would parse the request before our method runs, and report a malformed one as an internal error.
+    """
     deserialize = handler.request_deserializer
     assert deserialize is not None, method
 

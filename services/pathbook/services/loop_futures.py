@@ -1,4 +1,4 @@
-"""How what other threads have done reaches the event loop: one wake-up for all that is done together."""
+"""Passes results of other threads to the event loop, with one wake-up for all that are ready together."""
 
 import asyncio
 import threading
@@ -9,35 +9,35 @@ Result = TypeVar("Result")
 
 
 class LoopFutures(Generic[Result]):
-    """Turns futures of threads into those of the event loop it is used in.
+    """Turns futures of threads into futures of the running event loop.
 
-    ``asyncio.wrap_future`` wakes the loop for each future. A writer has the outcomes of a whole group at once, and
-    to wake the loop costs as much as to decide.
+    ``asyncio.wrap_future`` wakes the loop for each future. A writer has the outcomes of a whole group at once. To
+    wake the loop takes as long as to decide a command.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._arrived: list[tuple[asyncio.Future[Result], Future[Result]]] = []
+        self._ready: list[tuple[asyncio.Future[Result], Future[Result]]] = []
 
     def expect(self, work: Future[Result]) -> asyncio.Future[Result]:
-        """Return a future that is done when the work is; who cancels it does not cancel the work."""
+        """Return a future of the loop that is done when the work is. To cancel it does not cancel the work."""
         loop = asyncio.get_running_loop()
         expected: asyncio.Future[Result] = loop.create_future()
 
-        def arrive(done: Future[Result]) -> None:
+        def add_ready(done: Future[Result]) -> None:
             with self._lock:
-                self._arrived.append((expected, done))
-                if len(self._arrived) > 1:
-                    return  # the loop has been woken, and has not come yet
+                self._ready.append((expected, done))
+                if len(self._ready) > 1:
+                    return  # the loop is already woken, and will take this one too
             loop.call_soon_threadsafe(self._deliver)
 
-        work.add_done_callback(arrive)
+        work.add_done_callback(add_ready)
         return expected
 
     def _deliver(self) -> None:
         with self._lock:
-            arrived, self._arrived = self._arrived, []
-        for expected, done in arrived:
+            ready, self._ready = self._ready, []
+        for expected, done in ready:
             if expected.cancelled():
                 continue
             if (error := done.exception()) is None:

@@ -1,4 +1,4 @@
-"""What `pathbook bench` measures inside a store: the bare database, queries without a call, sizes on the disk."""
+"""Measurements of `pathbook bench` inside a store: the bare database, queries without a call, sizes on the disk."""
 
 import contextlib
 import itertools
@@ -21,23 +21,23 @@ from pathbook.services.clock import now
 from pathbook.services.storage import EVENTS_FILE, VIEWS_FILE, Storage
 
 FLOOR_FILE: Final = "floor.sqlite"
-"""Where the bare database writes, beside the log: on the same disk, and in nobody's way."""
+"""The file of the bare database. It lies beside the log, on the same disk, and does not disturb it."""
 
 KINDS: Final = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
-"""What people call them."""
+"""The names of the kinds of database, as printed."""
 
 
 class Measuring:
-    """A store, opened beside the server that runs on it, or while none does. ``close`` it.
+    """Opens a store to measure it, beside a server on the same store or without one. ``close`` it at the end.
 
     Attributes:
-        kind: what sort of database it is, in a enum_value.
-        floors: the ways in which the bare database can be given rows.
-        place: the database's URL, without its password; empty for files.
+        kind: the kind of database, such as SQLite.
+        floors: the ways to write rows to the bare database.
+        place: the URL of the database, without its password; empty for files.
     """
 
     def __init__(self, path: Path, database: str) -> None:
-        """Open the store in a directory, made where it is missing, or in a database (else "")."""
+        """Open the store in a database, or, if it is "", in a directory, which is made if it is missing."""
         path.mkdir(parents=True, exist_ok=True)
         self._path, self._database = path, database
         self._events_engine = open_engine(database or path / EVENTS_FILE, purpose="events")
@@ -50,15 +50,15 @@ class Measuring:
         self.kind, self.floors = KINDS[dialect], floor.WAYS[dialect]
 
     def floor(self, way: str, book: str, rows: int, group: int) -> list[float]:
-        """Write so many rows that hold the last events of a book; return the seconds of each group."""
+        """Write this many rows that hold the last events of a book; return the seconds of each group."""
         head = self._stream.head(book)
         entries = self._stream.read(book, max(0, head - rows), rows)
         events = itertools.islice(itertools.cycle(entries), rows)
-        made = [(book, number, entry.topic, entry.data) for number, entry in enumerate(events, 1)]
-        return floor.seconds(self._floor_engine, way, made, group)
+        floor_rows = [(book, number, entry.topic, entry.data) for number, entry in enumerate(events, 1)]
+        return floor.seconds(self._floor_engine, way, floor_rows, group)
 
     def paths(self, book: str, units: Sequence[tuple[int, int]]) -> list[tuple[float, str, int]]:
-        """Ask for the path of each unit (batch, number); return seconds, its owner, and how often title moved."""
+        """Query the path of each unit (batch, number); return the seconds, the owner, and the number of hops."""
         found = []
         for batch, number in units:
             began = time.perf_counter()
@@ -70,31 +70,31 @@ class Measuring:
         return found
 
     def rebuild(self, progress: Callable[[int, int], None]) -> int:
-        """Make all views anew, as `pathbook views rebuild` does; return from how many events."""
+        """Rebuild all views, as `pathbook views rebuild` does; return from how many events."""
         events = 0
 
-        def tell(done: int, of: int) -> None:
+        def count(done: int, total: int) -> None:
             nonlocal events
-            events = of
-            progress(done, of)
+            events = total
+            progress(done, total)
 
         opened = contextlib.closing(Storage(self._path, now, database=self._database))
-        with opened as directory, isolated_gc():
-            directory.follower.rebuild(tell)
+        with opened as storage, isolated_gc():
+            storage.follower.rebuild(count)
         return events
 
     def sizes(self) -> tuple[int, int]:
-        """Return how many bytes the log takes on the disk, and how many the views."""
+        """Return how many bytes the log takes on the disk, and how many the views take."""
         return floor.size(self._events_engine), floor.size(self._views_engine)
 
     def close(self) -> None:
-        """Close what was opened."""
+        """Close all connections to the store."""
         for engine in (self._floor_engine, self._views_engine, self._events_engine):
             engine.dispose()
 
 
 @contextlib.contextmanager
 def database_of_its_own(url: str) -> Iterator[str]:
-    """Yield the URL of a new database on the server of another, and drop it at the end. Raises as scratch_database."""
-    with scratch_database(url, f"pathbook_bench_{secrets.token_hex(4)}") as made:
-        yield made
+    """Yield the URL of a new database on the same server; drop it at the end. Raises as scratch_database."""
+    with scratch_database(url, f"pathbook_bench_{secrets.token_hex(4)}") as own_url:
+        yield own_url

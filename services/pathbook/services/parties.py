@@ -1,4 +1,4 @@
-"""PartyService: parties and their authorisations."""
+"""PartyService: parties and their authorizations."""
 
 from pathbook.ledger import commands
 from pathbook.ledger.values import PartyKind
@@ -9,7 +9,7 @@ from pathbook.v1 import parties_pb2, parties_pb2_grpc
 
 
 class PartyService(parties_pb2_grpc.PartyServiceServicer):
-    """Each method says in the ledger's words what is asked, asks the book, and answers in messages."""
+    """Each method translates its request to a command or query, and the answer to a message."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
@@ -29,7 +29,7 @@ class PartyService(parties_pb2_grpc.PartyServiceServicer):
     async def AuthorizeParty(
         self, request: parties_pb2.AuthorizePartyRequest, _context: object
     ) -> parties_pb2.AuthorizePartyResponse:
-        """Authorise a party."""
+        """Authorize a party."""
         command = commands.AuthorizeParty(
             request_id=request.request_id,
             upline=request.upline,
@@ -46,7 +46,7 @@ class PartyService(parties_pb2_grpc.PartyServiceServicer):
     async def RevokeAuthorization(
         self, request: parties_pb2.RevokeAuthorizationRequest, _context: object
     ) -> parties_pb2.RevokeAuthorizationResponse:
-        """End an authorisation."""
+        """End an authorization."""
         command = commands.RevokeAuthorization(
             request_id=request.request_id,
             upline=request.upline,
@@ -59,7 +59,7 @@ class PartyService(parties_pb2_grpc.PartyServiceServicer):
     async def GetParty(
         self, request: parties_pb2.GetPartyRequest, _context: object
     ) -> parties_pb2.GetPartyResponse:
-        """Look a party up."""
+        """Return a party."""
         book = requests.book_name(request.book)
         found = await self._gateway.ask(
             request.at_least_position, self._gateway.queries.party, book, request.party

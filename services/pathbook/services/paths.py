@@ -1,4 +1,4 @@
-"""PathService: the path of a unit, price ladders, stock."""
+"""PathService: paths of units, price ladders, stock."""
 
 from pathbook.ledger.queries import Rung
 from pathbook.ledger.refusals import Reason, refuse
@@ -11,13 +11,13 @@ from pathbook.v1 import paths_pb2, paths_pb2_grpc
 
 
 class PathService(paths_pb2_grpc.PathServiceServicer):
-    """Each method says in the ledger's words what is asked, asks the book, and answers in messages."""
+    """Each method translates its request to a query, asks the views, and translates the result to a message."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
 
     async def GetPath(self, request: paths_pb2.GetPathRequest, _context: object) -> paths_pb2.GetPathResponse:
-        """Tell the path of a unit."""
+        """Return the path of a unit."""
         book = requests.book_name(request.book)
         unit = await self._unit(book, request)
         as_of = requests.position(request.as_of_position, "as_of_position")
@@ -44,25 +44,25 @@ class PathService(paths_pb2_grpc.PathServiceServicer):
     async def GetLadder(
         self, request: paths_pb2.GetLadderRequest, _context: object
     ) -> paths_pb2.GetLadderResponse:
-        """Tell what each tier paid for a batch or a product."""
+        """Return what each tier paid for a batch or a product."""
         found = await self._rungs(requests.book_name(request.book), request)
         return paths_pb2.GetLadderResponse(rungs=map(answers.rung, found))
 
     async def _rungs(self, book: str, request: paths_pb2.GetLadderRequest) -> list[Rung]:
-        known, queries = request.at_least_position, self._gateway.queries
+        at_least, queries = request.at_least_position, self._gateway.queries
         match request.WhichOneof("subject"):
             case "batch":
-                return await self._gateway.ask(known, queries.ladder_of_batch, book, request.batch)
+                return await self._gateway.ask(at_least, queries.ladder_of_batch, book, request.batch)
             case "gtin":
                 gtin = requests.gtin(request.gtin)
-                return await self._gateway.ask(known, queries.ladder_of_product, book, gtin)
+                return await self._gateway.ask(at_least, queries.ladder_of_product, book, gtin)
             case _:
                 raise RefusedCallError(refuse(Reason.VALUE_MISSING, field="subject"))
 
     async def ListStock(
         self, request: paths_pb2.ListStockRequest, _context: object
     ) -> paths_pb2.ListStockResponse:
-        """Tell what a party has of each batch."""
+        """List the stock of a party, batch by batch."""
         book, limit = requests.book_name(request.book), page_limit(request.page_size)
         after = parse_token(request.page_token, AfterNumber).number
         found = await self._gateway.ask(

@@ -1,4 +1,4 @@
-"""What a server opens: the log, the views, and the key of the codes, in a directory or a database beside it."""
+"""The storage of a server: the log, the views, and the key of the codes, in a directory or partly in a database."""
 
 import contextlib
 import hashlib
@@ -20,28 +20,36 @@ from pathbook.ledger.store.views.state_loader import StateLoader
 from pathbook.ledger.store.views.tracking import SQLAlchemyTrackingRecorder
 
 EVENTS_FILE: Final = "events.sqlite"
-"""The log: what must be kept."""
+"""The log, which must be kept."""
 
 VIEWS_FILE: Final = "views.sqlite"
-"""The views: what may be dropped, and is made again from the log."""
+"""The views, which may be dropped and are rebuilt from the log."""
 
 KEY_FILE: Final = "codes.key"
-"""The key that codes are made with, beside the log and never in it; only its owner may read it."""
+"""The key that codes are made with. It lies beside the log, never in it, and only its owner may read the file."""
 
 
 class UnusableKeyError(Exception):
-    """There are books here, but the key that their codes were printed with is missing or damaged."""
+    """There are books here, but the key of their codes is missing, damaged, or another one."""
 
     def __init__(self, path: Path, problem: str) -> None:
         super().__init__(
-            f"{path} {problem}, and without the right one no code printed so far can be read."
-            " Put it back from your copy."
-            " Nothing was changed, and no new key was made: it would print other codes."
+            f"{path} {problem}. Without the right key, the codes printed so far cannot be read."
+            " Restore the file from your backup."
+            " Nothing was changed. No new key was made, because it would print other codes."
         )
 
 
 class Storage:
-    """Everything of one data directory, open. Several servers may have the same one open at once."""
+    """The open storage of one data directory. Several servers may have the same directory open at once.
+
+    Attributes:
+        stream: the log.
+        key: the key of the codes.
+        follower: updates the views, or only reads their position if another process updates them.
+        books: the books, for writing.
+        queries: the read API.
+    """
 
     def __init__(
         self,
@@ -52,21 +60,22 @@ class Storage:
         projects: bool = True,
         allow_event_loss: bool = False,
     ) -> None:
-        """Open a directory, made where it is missing.
+        """Open the storage; make the directory if it is missing.
 
         Args:
-            path: of the directory, which holds the key of the codes, and the books where no database is named.
+            path: the directory. It holds the key of the codes, and the books if no database is named.
             clock: returns microseconds since 1970 UTC.
-            database: the URL of a PostgreSQL that holds the books, "" for none.
-            projects: whether to carry the views; else another process does.
-            allow_event_loss: whether a database may acknowledge events that it may lose.
+            database: the URL of a PostgreSQL database that holds the books, "" for none.
+            projects: whether to update the views; if not, another process has to.
+            allow_event_loss: whether to accept a database that may lose events it has acknowledged.
 
         Raises:
-            UnusableKeyError, pathbook.ledger.store.database.engine.UnsafeLogError: see there.
-            pathbook.ledger.store.database.engine.UnknownFormatError: it was written by another version of this program.
+            UnusableKeyError: the key is missing, damaged, or of other books.
+            pathbook.ledger.store.database.engine.UnsafeLogError: the database may lose events.
+            pathbook.ledger.store.database.engine.UnknownFormatError: another version of Pathbook wrote the books.
             eventsourcing.persistence.PersistenceError: the database cannot be reached, or refuses.
-            OSError: it cannot be made, read or written.
-            ValueError: the URL is none that Pathbook opens.
+            OSError: the directory cannot be made, read or written.
+            ValueError: Pathbook cannot open such a URL.
         """
         path.mkdir(parents=True, exist_ok=True)
         self._events_engine = open_engine(database or path / EVENTS_FILE, purpose="events")
@@ -79,20 +88,20 @@ class Storage:
             self.stream = Stream(self._events_engine)
             self.key = read_key(path / KEY_FILE, make=not self.stream.books())
             with persistence_errors():
-                is_theirs = is_code_key(self._events_engine, hashlib.sha256(self.key.secret).digest())
-            if not is_theirs:
+                is_right_key = is_code_key(self._events_engine, hashlib.sha256(self.key.secret).digest())
+            if not is_right_key:
                 raise UnusableKeyError(path / KEY_FILE, "is the key of other books")
             self.follower = Follower(self.stream, self._views_engine, projects=projects)
             stack.pop_all()
         loader = StateLoader(self.stream, self._views_engine, SQLAlchemyTrackingRecorder(self._views_engine))
-        self.library = Books(self.stream, loader, self.follower, clock)
+        self.books = Books(self.stream, loader, self.follower, clock)
         self.queries = Queries(self.stream, self._views_engine)
         self.follower.start()
 
     def close(self) -> None:
-        """Finish what is being written, then close the database."""
-        self.follower.close()  # first, so that a writer that waits for the views waits no longer
-        self.library.close()
+        """Finish the writes that are under way, then close the databases."""
+        self.follower.close()  # first: it ends the waiting of a writer that waits for the views
+        self.books.close()
         self.stream.close()
         self._dispose()
 
@@ -102,7 +111,7 @@ class Storage:
 
 
 def has_books(path: Path, database: str) -> bool:
-    """Tell whether books were ever opened in a directory, or in the database beside it (else ""); make nothing.
+    """Return whether a directory, or its database (else ""), has held books. This creates nothing.
 
     Raises:
         sqlalchemy.exc.SQLAlchemyError: the database cannot be reached.
@@ -117,10 +126,10 @@ def has_books(path: Path, database: str) -> bool:
 
 
 def read_key(path: Path, *, make: bool) -> BookKey:
-    """Return the key in a file, which may be made where it is missing.
+    """Return the key in a file. If the file is missing and ``make`` is true, make a new key.
 
     Raises:
-        UnusableKeyError: it is missing and may not be made, or holds no key.
+        UnusableKeyError: the file is missing and may not be made, or it holds no key.
     """
     if make and not path.exists():
         make_key(path)
@@ -133,10 +142,10 @@ def read_key(path: Path, *, make: bool) -> BookKey:
 
 
 def make_key(path: Path) -> None:
-    """Write a new key to a file that is there wholly or not at all; of two writers the first one's stays."""
-    written, name = tempfile.mkstemp(dir=path.parent, prefix=KEY_FILE)  # only its owner may read it
+    """Write a new key to a file, atomically. If two processes do so at once, the first key stays."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=KEY_FILE)  # only its owner may read it
     try:
-        with os.fdopen(written, "w", encoding="ascii") as file:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(print_book_key(BookKey(secrets.token_bytes(KEY_BYTES))))
             file.flush()
             os.fsync(file.fileno())

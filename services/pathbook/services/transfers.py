@@ -13,7 +13,7 @@ from pathbook.v1 import transfers_pb2, transfers_pb2_grpc
 
 
 class TransferService(transfers_pb2_grpc.TransferServiceServicer):
-    """Each method says in the ledger's words what is asked, asks the book, and says in messages what it answers."""
+    """Each method translates its request to a command or query, and the answer to a message."""
 
     def __init__(self, gateway: Gateway, bulk: Bulk) -> None:
         self._gateway = gateway
@@ -201,7 +201,7 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
     async def GetTransfer(
         self, request: transfers_pb2.GetTransferRequest, _context: object
     ) -> transfers_pb2.GetTransferResponse:
-        """Look a transfer, sale or return up."""
+        """Return a transfer, a sale, or the lines of a return."""
         book = requests.book_name(request.book)
         found = await self._gateway.ask(
             request.at_least_position, self._gateway.queries.transfer, book, request.transfer

@@ -1,6 +1,6 @@
-"""Imports years of sales with interruptions, checks all of it against DuckDB, and prints what it took.
+"""Imports years of sales with interruptions, checks the book against DuckDB, and prints times and sizes.
 
-``python -m tests.bench.decade --help`` lists what may be asked for; README.md beside it says what is done.
+``python -m tests.bench.decade --help`` lists the options. README.md beside this file describes each step.
 """
 
 import argparse
@@ -28,68 +28,74 @@ Done = TypeVar("Done")
 
 MB: Final = 1_000_000
 CALL_SECONDS: Final = 600.0
-"""How long a call may take, and how long the views are waited for when all is imported."""
+"""How long a call may take, and how long the bench waits for the views after the import."""
 
 TENTHS: Final = 10
 PATHS: Final = 200
-"""How many bottles' paths are held against the lines they were sold in."""
+"""For how many bottles the path is compared with the lines of the tables."""
 
 COMMANDS: Final = 5
-"""For how many of them the command `pathbook verify` is run."""
+"""For how many of these bottles the command `pathbook verify` runs."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Do all of it. Raises AssertionError at the first difference between book and tables."""
-    asked = _parser().parse_args(arguments)
+    """Run the bench; an AssertionError at the first difference between book and tables ends it."""
+    options = _parser().parse_args(arguments)
     with contextlib.ExitStack() as stack:
-        here = asked.directory or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        here = options.directory or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         here.mkdir(parents=True, exist_ok=True)
-        tables = asked.tables or here / "tables"
-        if asked.tables is None:
-            write_tables(tables, asked.lines, seed=asked.seed, lines_a_table=asked.lines_a_table)
-        store = Store(here / "data", asked.database)
+        tables = options.tables or here / "tables"
+        if options.tables is None:
+            write_tables(tables, options.lines, seed=options.seed, lines_a_table=options.lines_a_table)
+        store = Store(here / "data", options.database)
         sums = stack.enter_context(contextlib.closing(Sums(tables, here)))
-        chance = random.Random(asked.seed)
-        run = stack.enter_context(contextlib.closing(Run(store, tables, here, asked.serve)))
-        _bench(run, store, sums, chance, asked.kills)
+        chance = random.Random(options.seed)
+        run = stack.enter_context(contextlib.closing(Run(store, tables, here, options.serve)))
+        _bench(run, store, sums, chance, options.kills)
 
 
 def _bench(run: Run, store: Store, sums: Sums, chance: random.Random, kills: int) -> None:
-    lines, unreadable, unfulfilled = sums.counted()
-    _say("lines", f"{lines:,} in {len(sums.sources)} tables")
-    _say("of these", f"{unreadable:,} unreadable, {unfulfilled:,} returns of what the store has not got")
+    lines, unreadable, unfulfilled = sums.counts()
+    _print("lines", f"{lines:,} in {len(sums.sources)} tables")
+    _print(
+        "of these",
+        f"{unreadable:,} unreadable, {unfulfilled:,} returns of bottles that the store does not have",
+    )
     printed = check_summary(run.import_tables(2 * lines, kills, chance), sums, interrupted=kills > 0)
-    _say("imported", f"{printed.accepted:,} new, {printed.duplicate:,} again: as the tables say, to the cent")
-    _tell_import(run.watched, lines)
+    _print(
+        "imported",
+        f"{printed.accepted:,} new, {printed.duplicate:,} repeated; sums equal those of the tables",
+    )
+    _print_import(run.watched, lines)
     with Client(run.server.target, book=BOOK, timeout=CALL_SECONDS) as client:
         with _timed("views at the head"):
             client.position = _caught_up(client)
-        with _timed("stock of all parties asked for, as the tables say"):
+        with _timed("stock of all parties queried; equal to the tables"):
             owned = check_stock(client, sums)
-        with _timed("stream of events replayed, as the tables say"):
+        with _timed("stream of events replayed; equal to the tables"):
             replayed = check_stream(client, sums, owned)
         verified = verify_bottles(client, run.server.target, sums, chance, paths=PATHS, commands=COMMANDS)
     paths, commands = verified.paths, verified.commands
-    _say("bottles", f"{len(paths)} drawn, their paths as the lines they were sold in")
-    _say(
+    _print("bottles", f"{len(paths)} drawn; their paths agree with the lines of the tables")
+    _print(
         "path", f"p50 {statistics.median(paths):.1f} ms, p99 {statistics.quantiles(paths, n=100)[-1]:.1f} ms"
     )
-    _say("pathbook verify", f"p50 {statistics.median(commands):.0f} ms, the start of the command included")
+    _print("pathbook verify", f"p50 {statistics.median(commands):.0f} ms, including the start of the command")
     _restart(run)
-    _tell_disk(store, replayed)
+    _print_disk(store, replayed)
     _rebuild(store, replayed.events)
-    print("Everything in the book is as the tables say.")
+    print("The book agrees with the tables.")
 
 
-def _tell_import(watched: Watched, lines: int) -> None:
-    _say(
+def _print_import(watched: Watched, lines: int) -> None:
+    _print(
         "import",
-        f"{watched.seconds:,.0f} s, {lines / watched.seconds:,.0f} lines a second, interruptions included",
+        f"{watched.seconds:,.0f} s, {lines / watched.seconds:,.0f} lines a second, including interruptions",
     )
-    _say("killed at positions", ", ".join(f"{position:,}" for position in watched.kills) or "-")
-    _say("listening again after", ", ".join(f"{seconds:.1f} s" for seconds in watched.restarts) or "-")
-    _say("memory of the server", f"{watched.server_peak / MB:,.0f} MB at the most")
-    _say("memory of the importer", f"{watched.importer_peak / MB:,.0f} MB at the most")
+    _print("killed at positions", ", ".join(f"{position:,}" for position in watched.kills) or "-")
+    _print("listening again after", ", ".join(f"{seconds:.1f} s" for seconds in watched.restarts) or "-")
+    _print("memory of the server", f"{watched.server_peak / MB:,.0f} MB at most")
+    _print("memory of the importer", f"{watched.importer_peak / MB:,.0f} MB at most")
     print(
         f"    {'position':>12}  {'events/s':>8}  {'views behind':>12}  {'server MB':>9}  {'importer MB':>11}"
     )
@@ -101,12 +107,12 @@ def _tell_import(watched: Watched, lines: int) -> None:
         )
 
 
-def _tell_disk(store: Store, replayed: Replayed) -> None:
+def _print_disk(store: Store, replayed: Replayed) -> None:
     log, views = disk(store)
     events = replayed.events
-    _say("events", f"{events:,} of {replayed.size / events:.0f} B, {replayed.batches:,} of them batches")
-    _say("log on disk", f"{log / MB:,.0f} MB, {log / events:.0f} B an event")
-    _say("views on disk", f"{views / MB:,.0f} MB; with the log {(log + views) / events:.0f} B an event")
+    _print("events", f"{events:,} of {replayed.size / events:.0f} B, {replayed.batches:,} of them batches")
+    _print("log on disk", f"{log / MB:,.0f} MB, {log / events:.0f} B an event")
+    _print("views on disk", f"{views / MB:,.0f} MB; with the log {(log + views) / events:.0f} B an event")
 
 
 def _tenths(samples: list[Sample]) -> Iterator[tuple[Sample, Sample]]:
@@ -122,7 +128,7 @@ def _tenths(samples: list[Sample]) -> Iterator[tuple[Sample, Sample]]:
 
 
 def _restart(run: Run) -> None:
-    """Stop and start the server, and time its first answers to who reads and who writes."""
+    """Restart the server, and measure its first answers to a read and to a write."""
     with Client(run.server.target, book=BOOK) as client:
         position = client.get_head().position
     stopped, _ = _seconds(run.server.terminate)
@@ -134,12 +140,12 @@ def _restart(run: Run) -> None:
         same("the head after a restart", client.get_head().position, position)
         same("the position of the first path", path.as_of_position, position)
     server.terminate()
-    _say("restart", f"stopped in {stopped:.1f} s, listening after {server.seconds:.1f} s")
-    _say("first answers", f"a path after {reading:.2f} s, a write {writing:.2f} s later")
+    _print("restart", f"stopped in {stopped:.1f} s, listening after {server.seconds:.1f} s")
+    _print("first answers", f"a path after {reading:.2f} s, a write {writing:.2f} s later")
 
 
 def _caught_up(client: Client) -> int:
-    """Wait until the views of the book stand at its head, and return that."""
+    """Wait until the views of the book are at its head, and return the head."""
     until = time.monotonic() + CALL_SECONDS
     while (head := client.get_head()).views_position < head.position:
         assert time.monotonic() < until, head
@@ -148,7 +154,7 @@ def _caught_up(client: Client) -> int:
 
 
 def _refused(client: Client) -> str:
-    """Ask for what must be refused, since it stands: deciding that takes the writer."""
+    """Register a party that exists, and return the reason for the refusal, which the writer decides."""
     try:
         client.register_party(STATE, PARTY_KIND_SHOP)
     except RefusedError as error:
@@ -157,7 +163,7 @@ def _refused(client: Client) -> str:
 
 
 def _rebuild(store: Store, events: int) -> None:
-    """Make the views anew, without a server, and hold them against those that were carried along."""
+    """Rebuild the views without a server, and compare them with the views before."""
     before = fingerprints(store)
     seconds, done = _seconds(
         lambda: subprocess.run(
@@ -166,11 +172,11 @@ def _rebuild(store: Store, events: int) -> None:
     )
     same("the exit code of the rebuild", done.returncode, 0)
     after = fingerprints(store)
-    same("views made anew", after, before)
+    same("rebuilt views", after, before)
     rows = sum(count for count, _ in after.values())
-    _say(
+    _print(
         "rebuild",
-        f"{seconds:,.0f} s, {events / seconds:,.0f} events a second; {rows:,} rows as before, byte for byte",
+        f"{seconds:,.0f} s, {events / seconds:,.0f} events a second; {rows:,} rows, identical to those before",
     )
 
 
@@ -184,10 +190,10 @@ def _seconds(work: Callable[[], Done]) -> tuple[float, Done]:
 def _timed(what: str) -> Iterator[None]:
     begin = time.perf_counter()
     yield
-    _say(what, f"{time.perf_counter() - begin:,.0f} s")
+    _print(what, f"{time.perf_counter() - begin:,.0f} s")
 
 
-def _say(what: str, found: str) -> None:
+def _print(what: str, found: str) -> None:
     print(f"{what}: {found}", flush=True)
 
 
@@ -198,16 +204,23 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
-    add("--lines", type=int, default=2_000_000, help="how many lines to make")
-    add("--lines-a-table", type=int, default=LINES_A_TABLE, help="how many of them in each table")
+    add("--lines", type=int, default=2_000_000, help="number of lines to generate")
+    add("--lines-a-table", type=int, default=LINES_A_TABLE, help="number of lines in each table")
     add(
-        "--seed", type=int, default=2012, help="of the lines, the moments of the kills, and the bottles drawn"
+        "--seed",
+        type=int,
+        default=2012,
+        help="seed of the lines, the times of the kills, and the drawn bottles",
     )
-    add("--tables", type=Path, help="a directory of Parquet files to take instead")
-    add("--directory", type=Path, help="an empty directory to work in, kept afterwards; else a temporary one")
-    add("--database", default="", help="the URL of an empty PostgreSQL database; else files of SQLite")
+    add("--tables", type=Path, help="a directory of Parquet files to use instead of generated lines")
+    add(
+        "--directory",
+        type=Path,
+        help="an empty directory to work in, which is kept; by default a temporary one",
+    )
+    add("--database", default="", help="the URL of an empty PostgreSQL database; by default SQLite files")
     add("--kills", type=int, default=2, help="how often server and importer are killed")
-    add("--serve", action="append", default=[], metavar="OPTION", help="an option for pathbook serve, too")
+    add("--serve", action="append", default=[], metavar="OPTION", help="a further option for pathbook serve")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""Holds a book against the tables it was imported from: any difference ends the run."""
+"""Compares a book with the tables it was imported from; any difference ends the bench."""
 
 import random
 import subprocess
@@ -20,14 +20,17 @@ from tests.bench.decade.recorded import STATE, Replayed, Stock, item_of, replay,
 from tests.bench.decade.sums import Sums
 
 UNREADABLE: Final = {"CELL_EMPTY", "QUANTITY_ZERO", "ITEM_MALFORMED", "PRICE_MALFORMED", "PRICE_NEGATIVE"}
-"""The names of what makes a line unreadable."""
+"""The reasons for which a line is unreadable."""
 
 UNFULFILLED: Final = {"STOCK_TOO_SMALL", "PARTY_UNKNOWN", "PRODUCT_UNKNOWN", "OCCURRED_BEFORE_MADE"}
-"""The names of what is wrong with a return that finds too little, the last when it finds what was made later."""
+"""The reasons to refuse a return of bottles that a store does not have.
+
+The last one occurs if the store has only bottles of a later batch.
+"""
 
 
 class Amount(msgspec.Struct, frozen=True):
-    """A sum of money, as the importer prints it."""
+    """A sum of money in the importer's output."""
 
     amount_minor: int
 
@@ -40,7 +43,7 @@ class Rejection(msgspec.Struct, frozen=True):
 
 
 class Printed(msgspec.Struct, frozen=True):
-    """What the importer prints of all it imported."""
+    """The summary that the importer prints."""
 
     tables: int
     accepted: int
@@ -54,7 +57,7 @@ class Printed(msgspec.Struct, frozen=True):
 
 
 def same(what: str, found: object, expected: object) -> None:
-    """Stop where a figure is not what it should be."""
+    """Stop if a figure differs from the expected one."""
     if found != expected:
         raise AssertionError(f"{what}: the book says {found}, the tables {expected}")
 
@@ -62,7 +65,7 @@ def same(what: str, found: object, expected: object) -> None:
 def same_counts(
     what: str, found: Mapping[tuple[str, str], int], expected: Mapping[tuple[str, str], int]
 ) -> None:
-    """Stop where a count is not what it should be, and name the first few."""
+    """Stop if counts differ from the expected ones, and name the first few."""
     wrong = [key for key in found.keys() | expected.keys() if found.get(key, 0) != expected.get(key, 0)]
     if wrong:
         few = ", ".join(f"{key}: {found.get(key, 0)} not {expected.get(key, 0)}" for key in sorted(wrong)[:5])
@@ -70,16 +73,16 @@ def same_counts(
 
 
 def check_summary(path: Path, sums: Sums, *, interrupted: bool) -> Printed:
-    """Hold what the importer printed against the tables, to the cent and by the reasons of what it rejected.
+    """Compare the importer's summary with the tables, to the cent and for each reason of rejection.
 
-    After an interruption, a return that had found too little is decided again, beside lines that came behind it;
-    where it is fulfilled by one of these, the tables are taken to say so, too.
+    A resumed import decides again the returns that were refused before the interruption. Later lines may be recorded
+    by then, and may fulfil such a return. The expected sums then count it as fulfilled.
     """
     printed = msgspec.json.decode(path.read_bytes(), type=Printed)
-    if interrupted and len(printed.rejections) == printed.rejected:  # no more than are listed
+    if interrupted and len(printed.rejections) == printed.rejected:  # only if all of them are listed
         rejected = {(line.source, line.row) for line in printed.rejections}
         sums.fulfil([line for line in sums.rejected() if line not in rejected])
-    lines, unreadable, unfulfilled = sums.counted()
+    lines, unreadable, unfulfilled = sums.counts()
     accepted = sums.accepted()
     same("tables", printed.tables, len(sums.sources))
     same("lines that stand", printed.accepted + printed.duplicate, accepted.lines)
@@ -95,7 +98,7 @@ def check_summary(path: Path, sums: Sums, *, interrupted: bool) -> Printed:
 
 
 def check_stock(client: Client, sums: Sums) -> Stock:
-    """Hold what each party has, as the views tell it, against the tables; return it."""
+    """Compare the stock of each party in the views with the tables, and return it."""
     owned, made = stock(client)
     stores = {(party, item): units for (party, item), units in owned.items() if party.startswith("store-")}
     brands = {(party, item): units for (party, item), units in owned.items() if (party, item) in made}
@@ -109,7 +112,7 @@ def check_stock(client: Client, sums: Sums) -> Stock:
 
 
 def check_stream(client: Client, sums: Sums, owned: Stock) -> Replayed:
-    """Replay the stream of events, and hold it against the tables and what the views told."""
+    """Replay the stream of events, and compare it with the tables and with the stock in the views."""
     replayed = replay(client, sums.rows())
     sold, back = sums.accepted("bottles > 0"), sums.accepted("bottles < 0")
     same("transfers", replayed.transfers, 2 * sold.lines)
@@ -128,7 +131,7 @@ def check_stream(client: Client, sums: Sums, owned: Stock) -> Replayed:
 
 
 def _of_brands(counts: Mapping[tuple[str, str], int]) -> Stock:
-    """Return counts by a vendor's name as counts by its id."""
+    """Return counts by vendor name as counts by party id."""
     found: Stock = Counter()
     for (vendor, item), units in counts.items():
         found[slug_of(vendor), item] += units
@@ -136,7 +139,7 @@ def _of_brands(counts: Mapping[tuple[str, str], int]) -> Stock:
 
 
 class Verified(msgspec.Struct, frozen=True):
-    """How long (milliseconds) it took to ask for each path, and to run each whole command."""
+    """The milliseconds that each query of a path and each command took."""
 
     paths: list[float]
     commands: list[float]
@@ -145,9 +148,9 @@ class Verified(msgspec.Struct, frozen=True):
 def verify_bottles(
     client: Client, target: str, sums: Sums, chance: random.Random, *, paths: int, commands: int
 ) -> Verified:
-    """Draw bottles from all that were made; each hop of one's path must be that of the line it was sold in.
+    """Draw bottles, and compare each hop of their paths with the line that sold them.
 
-    For the first few, the command `pathbook verify` is run besides, as a buyer would.
+    For the first few, also run the command `pathbook verify`, as a buyer does.
     """
     batches = list(client.list_batches())
     drawn = chance.choices(batches, weights=[batch.size for batch in batches], k=paths)
@@ -160,21 +163,21 @@ def verify_bottles(
         verified.paths.append((time.perf_counter() - begin) * 1_000)
         owner = batch.brand
         for step in path.steps[1:]:
-            owner = _follow(step, batch, owner, sums)
+            owner = _check_step(step, batch, owner, sums)
         same("who has a bottle", path.run.owner, owner)
         if count < commands:
             verified.commands.append(_verify(codes.serials[0], target))
     return verified
 
 
-def _follow(step: PathStep, batch: Batch, owner: str, sums: Sums) -> str:
-    """Hold a step of a path against the line it was recorded for, and return who has the bottle then."""
+def _check_step(step: PathStep, batch: Batch, owner: str, sums: Sums) -> str:
+    """Compare a step of a path with its line in the tables, and return the owner after the step."""
     source, row, movement = Event.FromString(step.event).request_id.split(":")
     line = sums.line(source, int(row))
     onward = step.kind == PathStepKind.PATH_STEP_KIND_TRANSFERRED
-    way = {"cost": (slug_of(line.vendor), STATE), "retail": (STATE, f"store-{line.store}")}[movement]
+    sides = {"cost": (slug_of(line.vendor), STATE), "retail": (STATE, f"store-{line.store}")}[movement]
     same("whether a line sells", line.bottles > 0, onward)
-    same("giver and receiver", (step.giver, step.receiver), way if onward else way[::-1])
+    same("giver and receiver", (step.giver, step.receiver), sides if onward else sides[::-1])
     same("who had the bottle", step.giver, owner)
     same("its item", item_of(batch.gtin), line.item)
     same("its day", step.occurred_at.ToJsonString()[:10], line.date)

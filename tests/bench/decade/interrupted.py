@@ -1,4 +1,4 @@
-"""An import that is killed with its server at random moments, and resumed, while memory and speed are watched."""
+"""Runs an import that is killed with its server at random times and resumed, and samples memory and speed."""
 
 import random
 import time
@@ -11,11 +11,11 @@ from pathbook.client import Client, RefusedError, UnreachableError
 from tests.bench.decade.processes import BOOK, Importer, Server, Store
 
 PAUSE: Final = 0.25
-"""How long (seconds) between two looks at the processes."""
+"""The seconds between two samples of the processes."""
 
 
 class Sample(msgspec.Struct, frozen=True):
-    """What is seen at a moment: seconds since the beginning, the book's head, its views' position, and bytes held."""
+    """One sample: seconds since the beginning, head of the book, position of the views, and bytes of memory."""
 
     seconds: float
     position: int
@@ -25,7 +25,7 @@ class Sample(msgspec.Struct, frozen=True):
 
 
 class Watched(msgspec.Struct):
-    """What an import was seen to do. `peaks` are the most bytes that server and importer ever held."""
+    """The samples of an import, and the most bytes that server and importer had."""
 
     samples: list[Sample] = msgspec.field(default_factory=list)
     kills: list[int] = msgspec.field(default_factory=list)
@@ -36,7 +36,7 @@ class Watched(msgspec.Struct):
 
 
 class Run:
-    """One import with its interruptions. The server that is left at the end goes on."""
+    """One import with its interruptions; the last server runs on."""
 
     def __init__(self, store: Store, tables: Path, logs: Path, options: list[str]) -> None:
         """Start the server."""
@@ -52,39 +52,39 @@ class Run:
         return self.server
 
     def close(self) -> None:
-        """End whatever runs."""
+        """Stop the server if it runs."""
         self._client.close()
         if self.server.exit_code is None:
             self.server.terminate()
 
     def import_tables(self, events: int, kills: int, chance: random.Random) -> Path:
-        """Import, killed so many times while the book grows to about so many events; return what was printed."""
-        moments = sorted(chance.randrange(events // 20, events * 9 // 10) for _ in range(kills))
+        """Import the tables with a number of kills while the book grows to some ``events``; return the output file."""
+        kill_positions = sorted(chance.randrange(events // 20, events * 9 // 10) for _ in range(kills))
         self._begin = time.perf_counter()
         importer = Importer(self._tables, self.server.target, self._logs)
         while (code := importer.exit_code) is None:
             time.sleep(PAUSE)
-            position = self._look(importer)
-            if moments and position >= moments[0]:
-                moments.pop(0)
-                importer = self._killed(importer, position)
-        self._note(importer)
+            position = self._take_sample(importer)
+            if kill_positions and position >= kill_positions[0]:
+                kill_positions.pop(0)
+                importer = self._kill_and_resume(importer, position)
+        self._update_peaks(importer)
         if code != 0:
             raise RuntimeError(f"The import ended with {code}: {importer.errors.read_text()[-2_000:]}")
         self.watched.seconds = time.perf_counter() - self._begin
         return importer.output
 
-    def _killed(self, importer: Importer, position: int) -> Importer:
+    def _kill_and_resume(self, importer: Importer, position: int) -> Importer:
         """Kill server and importer, start both again, and return the new importer."""
         self.server.kill()
         importer.kill()
-        self._note(importer)
+        self._update_peaks(importer)
         self.watched.kills.append(position)
         self.watched.restarts.append(self.start().seconds)
         return Importer(self._tables, self.server.target, self._logs)
 
-    def _look(self, importer: Importer) -> int:
-        """Note where the book stands and what is held in memory; return the position."""
+    def _take_sample(self, importer: Importer) -> int:
+        """Record a sample of positions and memory, and return the head of the book."""
         position = views = 0
         try:
             head = self._client.get_head()
@@ -94,9 +94,9 @@ class Run:
         seconds = time.perf_counter() - self._begin
         sample = Sample(seconds, position, views, self.server.memory(), importer.memory())
         self.watched.samples.append(sample)
-        self._note(importer)
+        self._update_peaks(importer)
         return position
 
-    def _note(self, importer: Importer) -> None:
+    def _update_peaks(self, importer: Importer) -> None:
         self.watched.server_peak = max(self.watched.server_peak, self.server.peak_bytes)
         self.watched.importer_peak = max(self.watched.importer_peak, importer.peak_bytes)

@@ -1,4 +1,4 @@
-"""A server and an importer in processes of their own, which are killed, started again, and watched in their memory."""
+"""A server and an importer in processes of their own, which can be killed, and whose memory is measured."""
 
 import json
 import subprocess
@@ -18,21 +18,21 @@ BOOK: Final = "decade"
 
 
 class Store(msgspec.Struct, frozen=True):
-    """Where the books are: a directory, and a database's URL where they are not in its files."""
+    """Where the books are: a directory, and the URL of a database if they are not in SQLite files."""
 
     data: Path
     database: str = ""
 
     def arguments(self) -> list[str]:
-        """Return what tells the command line."""
+        """Return the arguments for the command line."""
         return ["--data", str(self.data), *(["--database", self.database] if self.database else [])]
 
 
 class Process:
-    """A process, its children's memory included."""
+    """A process whose memory is measured together with that of its children."""
 
     def __init__(self, arguments: list[str], output: Path, errors: Path) -> None:
-        """Start it; what it prints goes to files."""
+        """Start the process, with its output in files."""
         self.output, self.errors = output, errors
         with output.open("w") as out, errors.open("w") as err:
             self._process = subprocess.Popen([*PATHBOOK, *arguments], stdout=out, stderr=err)
@@ -40,21 +40,21 @@ class Process:
 
     @property
     def exit_code(self) -> int | None:
-        """How it ended, None while it runs."""
+        """The exit code of the process, or None while it runs."""
         return self._process.poll()
 
     def memory(self) -> int:
-        """Return how many bytes it and its children hold now, and remember the most they ever held."""
-        held = peak = 0
+        """Return the memory of the process and its children in bytes, and update the peak."""
+        resident = peak = 0
         for pid in _family(self._process.pid):
             status = _status(pid)
-            held += status.get("VmRSS", 0)
+            resident += status.get("VmRSS", 0)
             peak += status.get("VmHWM", 0)
         self.peak_bytes = max(self.peak_bytes, peak)
-        return held
+        return resident
 
     def kill(self) -> None:
-        """End it and its children at once (kill -9), whatever they are doing."""
+        """Kill the process and its children (kill -9)."""
         self.memory()
         family = _family(self._process.pid)
         self._process.kill()
@@ -63,21 +63,21 @@ class Process:
         self._process.wait(SECONDS)
 
     def terminate(self) -> None:
-        """Tell it to stop, and wait until it has."""
+        """Ask the process to stop, and wait for its end."""
         self.memory()
         self._process.terminate()
         self._process.wait(SECONDS)
 
     def wait(self, seconds: float) -> int:
-        """Wait until it ends, and return its exit code."""
+        """Wait for the end of the process, and return its exit code."""
         return self._process.wait(seconds)
 
 
 class Server(Process):
-    """A server of a store. `seconds` is how long it took until it listened."""
+    """A server of a store; `seconds` is the time until it listened."""
 
     def __init__(self, store: Store, logs: Path, options: list[str], port: int = 0) -> None:
-        """Start it, and wait until it listens."""
+        """Start the server, and wait until it listens."""
         begin = time.perf_counter()
         name = f"server-{time.monotonic_ns()}"
         arguments = ["serve", *store.arguments(), "--listen", f"127.0.0.1:{port}", *options]
@@ -87,7 +87,7 @@ class Server(Process):
 
     @property
     def target(self) -> str:
-        """Where it is called."""
+        """The address of the server."""
         return f"127.0.0.1:{self.port}"
 
     def _listening(self) -> int:
@@ -105,26 +105,26 @@ class Importer(Process):
     """An import of a directory of tables."""
 
     def __init__(self, tables: Path, target: str, logs: Path) -> None:
-        """Start it."""
+        """Start the import."""
         name = f"import-{time.monotonic_ns()}"
         arguments = ["import", str(tables), "--recipe", "iowa", "--server", target, "--book", BOOK]
         super().__init__([*arguments, "--output", "json"], logs / f"{name}.json", logs / f"{name}.log")
 
 
 def _family(pid: int) -> list[int]:
-    """Return a process and all below it; those that have ended are left out."""
+    """Return the ids of a process and its running descendants."""
     found = [pid]
     for process in found:
         for children in Path(f"/proc/{process}/task").glob("*/children"):
             try:
                 found += [int(child) for child in children.read_text().split()]
             except OSError:
-                continue  # it has just ended
+                continue  # the process has just ended
     return found
 
 
 def _status(pid: int) -> dict[str, int]:
-    """Return the sizes, in bytes, that the system knows of a process; none of one that has ended."""
+    """Return the sizes (bytes) that the system reports for a process, or nothing if it has ended."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""What the book says, found in two ways: stock as its views tell it, and its stream of events, replayed and summed."""
+"""Reads the contents of a book in two ways: stock from its views, and sums from a replay of its events."""
 
 from collections import Counter
 from typing import Final
@@ -9,22 +9,21 @@ from pathbook.client import Client
 from pathbook.v1.events_pb2 import Event, Terms
 
 STATE: Final = "state-of-iowa"
-"""Who buys from all vendors and sells to all stores."""
+"""The party that buys from all vendors and sells to all stores."""
 
 MOVEMENTS: Final = {"cost": 1, "retail": 2}
 """A bit for each of the two transfers of a line."""
 
 Stock = Counter[tuple[str, str]]
-"""Bottles by (party, item number); those of no bottles are left out."""
+"""Bottles by (party, item number), without entries of zero bottles."""
 
 
 class Replayed(msgspec.Struct):
-    """The stream of a book, summed: `size` is that of its events in bytes.
+    """Sums over the events of a book; `size` is that of the events in bytes.
 
-    `rows` has for each source a byte a line, that says which of its transfers stand.
+    `rows` has a byte for each line of each source, with a bit for each recorded transfer.
 
-    `sold` are bottles from vendors, with what the state paid and the stores paid; `returned` are bottles that came
-    back to vendors.
+    `sold` has the sums that the state and the stores paid. `returned` counts bottles that came back to vendors.
     """
 
     rows: dict[str, bytearray]
@@ -40,7 +39,7 @@ class Replayed(msgspec.Struct):
     items: dict[int, str] = msgspec.field(default_factory=dict)
 
     def add(self, data: bytes) -> None:
-        """Take in the next event."""
+        """Add the next event."""
         event = Event.FromString(data)
         self.events += 1
         self.size += len(data)
@@ -52,25 +51,25 @@ class Replayed(msgspec.Struct):
                 self.stock[made.brand, item_of(made.gtin)] += made.size
                 self.batches += 1
             case "transfer_recorded":
-                movement = self._stands(event.request_id)
+                movement = self._mark_recorded(event.request_id)
                 terms = event.transfer_recorded.terms
                 units = self._move(terms, terms.giver, terms.receiver)
                 self.sold[movement] += units * terms.unit_price.amount_minor
                 self.transfers += 1
             case "units_returned":
-                movement = self._stands(event.request_id)
+                movement = self._mark_recorded(event.request_id)
                 self.returns += 1
                 for line in event.units_returned.lines:
                     units = self._move(line.terms, line.terms.receiver, line.terms.giver)
                     self.returned += units if movement == "cost" else 0
             case _:
-                pass  # who is registered and authorised is seen by whose bottles move
+                pass  # registrations show in the transfers
 
-    def _stands(self, request_id: str) -> str:
-        """Note that a transfer of a line stands, which did not stand before; return which it is."""
+    def _mark_recorded(self, request_id: str) -> str:
+        """Mark a transfer of a line as recorded, which must be new, and return its movement."""
         source, row, movement = request_id.split(":")
         bit = MOVEMENTS[movement]
-        assert not self.rows[source][int(row) - 1] & bit, f"{request_id} stands twice"
+        assert not self.rows[source][int(row) - 1] & bit, f"{request_id} is recorded twice"
         self.rows[source][int(row) - 1] |= bit
         return movement
 
@@ -85,7 +84,7 @@ class Replayed(msgspec.Struct):
 
 
 def replay(client: Client, rows: dict[str, int]) -> Replayed:
-    """Read the stream of a book and sum it; `rows` says how many lines each source has."""
+    """Read the events of a book and add them up; `rows` has the number of lines of each source."""
     replayed = Replayed({source: bytearray(count) for source, count in rows.items()})
     for batch in client.read():
         for data in batch.events:
@@ -95,7 +94,7 @@ def replay(client: Client, rows: dict[str, int]) -> Replayed:
 
 
 def stock(client: Client) -> tuple[Stock, Stock]:
-    """Return what each party owns, as the views say, and what was made of each brand's items."""
+    """Return the stock of each party in the views, and the bottles made of each brand's items."""
     owned: Stock = Counter()
     made: Stock = Counter()
     for party in client.list_parties():
@@ -108,5 +107,5 @@ def stock(client: Client) -> tuple[Stock, Stock]:
 
 
 def item_of(gtin: str) -> str:
-    """Return the item number in a GTIN for restricted circulation, of 14 digits."""
+    """Return the item number in a 14-digit GTIN for restricted circulation."""
     return str(int(gtin[2:8]))

@@ -1,7 +1,7 @@
-"""What the tables say, asked of DuckDB: which lines count, and what is summed of them.
+"""The expected sums, computed from the tables by DuckDB.
 
-Nothing here is Pathbook's own: the recipe's rules are said again in SQL, and which returns find what they give back
-is found by counting bottles of each store and item in the order of the lines.
+Nothing here is code of Pathbook. The rules of the recipe are written again in SQL. Bottles of each store and item are
+counted in the order of the lines, to find the returns that can be fulfilled.
 """
 
 from collections.abc import Iterable, Iterator
@@ -32,9 +32,9 @@ ROW = """
 
 
 class Line(NamedTuple):
-    """What one line says; prices in cents, the vendor's name in small letters.
+    """One line of a table, with prices in cents and the vendor's name in lower case.
 
-    `source` is its file's name without the ending, `row` counts from 1.
+    `source` is the name of the file without its suffix, and `row` counts from 1.
     """
 
     source: str
@@ -49,7 +49,7 @@ class Line(NamedTuple):
 
 
 class Totals(NamedTuple):
-    """Lines, bottles, and their cost and retail price in cents."""
+    """Numbers of lines and bottles, and their cost and retail price in cents."""
 
     lines: int
     bottles: int
@@ -58,10 +58,10 @@ class Totals(NamedTuple):
 
 
 class Sums:
-    """The tables of a directory, read by DuckDB, which keeps what does not fit 2 GB in a file beside."""
+    """The tables of a directory in DuckDB, which uses a file for data beyond 2 GB of memory."""
 
     def __init__(self, directory: Path, scratch: Path) -> None:
-        """Read every Parquet file of the directory; `scratch` is a directory for what is kept beside."""
+        """Read every Parquet file of the directory; `scratch` is the directory of DuckDB's file."""
         self.sources = sorted(path.stem for path in directory.glob("*.parquet"))
         self._database = duckdb.connect(str(scratch / "sums.duckdb"))
         self._database.execute("SET memory_limit = '2GB'")
@@ -80,18 +80,18 @@ class Sums:
         )
 
     def close(self) -> None:
-        """Let go of the tables."""
+        """Close the database."""
         self._database.close()
 
-    def counted(self) -> tuple[int, int, int]:
-        """Return how many lines there are, how many cannot be read, and how many returns find too little."""
+    def counts(self) -> tuple[int, int, int]:
+        """Return the numbers of lines, of unreadable lines, and of returns that cannot be fulfilled."""
         (lines,) = self._one("SELECT count(*) FROM line")
         (unreadable,) = self._one("SELECT count(*) FROM line WHERE NOT readable")
         (refused,) = self._one("SELECT count(*) FROM refused")
         return lines, unreadable, refused
 
     def accepted(self, which: str = "true") -> Totals:
-        """Return the sums of the lines that stand, or (SQL) of some of them."""
+        """Return the sums of the accepted lines, or of those that an SQL condition selects."""
         return Totals(
             *self._one(
                 "SELECT count(*), coalesce(sum(bottles), 0), coalesce(sum(bottles * cost), 0),"
@@ -100,28 +100,28 @@ class Sums:
         )
 
     def stock(self) -> dict[tuple[str, str], int]:
-        """Return how many bottles of each item each store has in the end, where it has any."""
+        """Return the bottles of each item that each store has at the end, without zeros."""
         return self._keyed(
             "SELECT store, item, sum(bottles) FROM accepted GROUP BY ALL HAVING sum(bottles) <> 0"
         )
 
     def bought(self) -> dict[tuple[str, str], int]:
-        """Return how many bottles of each item each vendor sold, less those that came back."""
+        """Return the bottles of each item that each vendor sold, without returned ones."""
         return self._keyed("SELECT vendor, item, sum(bottles) FROM accepted GROUP BY ALL")
 
     def given_back(self) -> dict[tuple[str, str], int]:
-        """Return how many bottles of each item came back to each vendor."""
+        """Return the bottles of each item that came back to each vendor."""
         return self._keyed("SELECT vendor, item, -sum(bottles) FROM accepted WHERE bottles < 0 GROUP BY ALL")
 
     def rejected(self) -> Iterator[tuple[str, int]]:
-        """Yield source and row of each line that does not stand."""
+        """Yield the source and the row of each rejected line."""
         rows = self._database.execute(
             "SELECT source, row FROM line WHERE NOT readable OR place IN (SELECT place FROM refused) ORDER BY place"
         ).fetchall()
         yield from rows
 
     def fulfil(self, lines: Iterable[tuple[str, int]]) -> None:
-        """Let returns (source, row) stand after all, of those that find too little by then."""
+        """Count returns (source, row) as fulfilled that could not be fulfilled before."""
         for source, row in lines:
             self._database.execute(
                 "DELETE FROM refused WHERE place = (SELECT place FROM line WHERE source = $1 AND row = $2)",
@@ -129,7 +129,7 @@ class Sums:
             )
 
     def rows(self) -> dict[str, int]:
-        """Return how many lines each source has."""
+        """Return the number of lines of each source."""
         return dict(self._database.execute("SELECT source, count(*) FROM line GROUP BY ALL").fetchall())
 
     def line(self, source: str, row: int) -> Line:
@@ -143,7 +143,7 @@ class Sums:
         return Line(*found)
 
     def _unfulfilled(self) -> Iterator[int]:
-        """Yield the places of returns for which the store has too little of the item of the vendor by then."""
+        """Yield the places of returns of more bottles than the store has at that place."""
         rows = self._database.execute(
             "SELECT place, store, item, vendor, bottles FROM line SEMI JOIN"
             " (SELECT store, item FROM line WHERE readable AND bottles < 0) USING (store, item)"

@@ -1,8 +1,8 @@
-"""Makes sales of spirits in the columns of Iowa's published table, out of a seed alone: no line of it is real.
+"""Generates sales of spirits in the columns of Iowa's published table from a seed; no line is real.
 
-What is like the real table: the columns and their types, sorted days, a file a month, a few vendors, items and
-stores with most of the lines, bottles by the case, prices that change while an item is sold, a cost that is now and
-then missing, and some lines that give bottles back, not all of which were ever sold.
+The columns and their types are those of the real table. Days are sorted, and each month has a file. A few vendors,
+items and stores have most of the lines. Bottles are sold by the case, and prices change while an item is sold. Some
+lines lack a cost. Some lines return bottles, not all of which were ever sold.
 """
 
 import calendar
@@ -25,28 +25,28 @@ MOST_TABLES: Final = 120
 """Ten years of months; more lines make larger tables, not more."""
 
 LINES_A_TABLE: Final = 200_000
-"""About as many lines as Iowa publishes a month."""
+"""About the number of lines that Iowa publishes for a month."""
 
 RETURNS: Final = 1 / 4_000
-"""How many lines give bottles back: in the real table one in 41,000, too few to see in a short run."""
+"""The share of lines that return bottles: in the real table one in 41,000, too few for a short run."""
 
 UNFULFILLED: Final = 0.3
-"""How many of those give back what the store never had ..."""
+"""The share of these lines that return bottles the store never had ..."""
 
 TOO_MANY: Final = 1_000
-"""... which is so many times what is usual."""
+"""... and that are so many times as large as usual."""
 
 NO_COST: Final = 1 / 4_000
-"""How many lines lack a cost; in one real day, seven of 9,510."""
+"""The share of lines without a cost; on one real day, seven of 9,510."""
 
 DAYS_AT_A_PRICE: Final = (60, 900)
-"""Between how many days an item keeps its price."""
+"""The least and the most days for which an item keeps its price."""
 
 BOTTLES: Final = {
     1: 1200, 2: 1450, 3: 1000, 4: 550, 5: 120, 6: 2000, 8: 40, 10: 45, 12: 2750, 18: 95, 24: 530, 30: 30, 36: 130,
     48: 130, 60: 85, 72: 30, 96: 18, 120: 30, 144: 10, 180: 7, 240: 8, 300: 6, 360: 4, 600: 2, 1200: 1,
 }  # fmt: skip
-"""How often a line is of so many bottles: the mean is 10.6, most are a case of 12 or half of one."""
+"""How often a line has a number of bottles: the mean is 10.6, and most lines are a case of 12 or half a case."""
 
 SCHEMA: Final = pyarrow.schema(
     [
@@ -58,7 +58,7 @@ SCHEMA: Final = pyarrow.schema(
         ("bottles_sold", pyarrow.int64()), ("sale_dollars", pyarrow.float64()),
     ]
 )  # fmt: skip
-"""The columns, and their types."""
+"""The columns and their types."""
 
 _FIRST: Final = ("Amber", "Birch", "Cedar", "Delta", "Ember", "Falcon", "Granite", "Harbor", "Indigo", "Juniper",
                  "Kestrel", "Lantern", "Meadow", "Northern", "Orchard", "Prairie", "Quarry", "River", "Summit",
@@ -88,7 +88,7 @@ _KINDS: Final = (
 
 
 class Item(msgspec.Struct, frozen=True):
-    """Something a vendor sells. `cost` is its first, in cents; `keeps` is for how many days it keeps a price."""
+    """An item of a vendor; `cost` is its first cost in cents, and `keeps` the number of days between price changes."""
 
     number: int
     vendor: str
@@ -101,7 +101,7 @@ class Item(msgspec.Struct, frozen=True):
     offset: int
 
     def prices(self, day: datetime.date) -> tuple[int, int]:
-        """Return what the state pays and takes for a bottle on a day, in cents."""
+        """Return the cost and the retail price of a bottle on a day, in cents."""
         changes = (day.toordinal() + self.offset) // self.keeps - (
             BEGINS.toordinal() + self.offset
         ) // self.keeps
@@ -110,7 +110,7 @@ class Item(msgspec.Struct, frozen=True):
 
 
 class Store(msgspec.Struct, frozen=True):
-    """Who buys."""
+    """A store, which buys from the state."""
 
     number: int
     name: str
@@ -119,10 +119,10 @@ class Store(msgspec.Struct, frozen=True):
 
 
 class World:
-    """All vendors, items and stores: as many as lines can tell apart, and at most as many as Iowa has."""
+    """All vendors, items and stores: fewer for few lines, and at most as many as Iowa has."""
 
     def __init__(self, lines: int, seed: int) -> None:
-        """Draw them: 10,000 items, 2,000 stores and 400 vendors from 200,000 lines on."""
+        """Draw the world; from 200,000 lines on it has 10,000 items, 2,000 stores and 400 vendors."""
         chance = random.Random(f"world {seed}")
         names = [f"{first} {second}" for first, second in itertools.product(_FIRST, _SECOND)]
         chance.shuffle(names)
@@ -142,9 +142,9 @@ class World:
 def write_tables(
     directory: Path, lines: int, *, seed: int = 2012, lines_a_table: int = LINES_A_TABLE
 ) -> list[Path]:
-    """Write so many lines as Parquet files, one a month, `sales-2012-01.parquet` and on; return their paths.
+    """Write lines as Parquet files, one for each month from `sales-2012-01.parquet` on; return their paths.
 
-    The same arguments write the same lines on any machine.
+    The same arguments give the same lines on any machine.
     """
     directory.mkdir(parents=True, exist_ok=True)
     world, chance = World(lines, seed), random.Random(f"lines {seed}")
@@ -166,7 +166,7 @@ def _columns(
     count: int,
     sold: list[tuple[int, int, int]],
 ) -> dict[str, list[object]]:
-    """Return the lines of a month, by their columns. `sold` holds some sales so far: (item, store, bottles)."""
+    """Return the lines of a month as columns; `sold` has some earlier sales as (item, store, bottles)."""
     dates = sorted(chance.choices(days, k=count))
     items = chance.choices(range(len(world.items)), cum_weights=world.item_weights, k=count)
     stores = chance.choices(range(len(world.stores)), cum_weights=world.store_weights, k=count)
@@ -214,15 +214,15 @@ def _columns(
 
 
 def _weights(count: int, width: float) -> list[float]:
-    """Return how likely each of so many is, most likely first; a smaller width leaves more to the first ones.
+    """Return falling weights; a smaller width gives the first ones a larger share.
 
-    With 10,000 items and a width of 40, one item has one line in 80, and 200,000 lines are of some 2,900 items.
+    With 10,000 items and a width of 40, the first item has one line in 80. Then 200,000 lines have some 2,900 items.
     """
     return [math.exp(-math.sqrt(rank / width)) for rank in range(count)]
 
 
 def _months() -> Iterator[list[datetime.date]]:
-    """Yield the days of month after month on which stores are delivered to: not on Sundays."""
+    """Yield the delivery days of each month, without Sundays."""
     for number in itertools.count():
         year, month = BEGINS.year + number // 12, number % 12 + 1
         days = (datetime.date(year, month, day + 1) for day in range(calendar.monthrange(year, month)[1]))

@@ -1,4 +1,4 @@
-"""Fingerprints of the views, to hold those made anew against those carried along; and how much disk all takes."""
+"""Computes fingerprints of the views, to compare rebuilt views with the views before, and sizes on disk."""
 
 import hashlib
 from pathlib import Path
@@ -13,13 +13,14 @@ from pathbook.services.storage import EVENTS_FILE, VIEWS_FILE
 from tests.bench.decade.processes import Store
 
 ROWS_AT_ONCE = 10_000
-"""How many rows are in memory at a time."""
+"""The number of rows in memory at a time."""
 
 
 def fingerprints(store: Store) -> dict[str, tuple[int, str]]:
-    """Return for each table of the views how many rows it has, and a hash of them in the order of their key."""
+    """Return the number of rows of each table of the views, and a hash of the rows in key order."""
     engine = open_engine(store.database or store.data / VIEWS_FILE, purpose="views")
-    tables = [table for table in VIEWS.sorted_tables if table is not REFILL]  # how far views were filled when
+    # REFILL differs between updated and rebuilt views.
+    tables = [table for table in VIEWS.sorted_tables if table is not REFILL]
     try:
         return {table.name: _fingerprint(engine, table) for table in tables}
     finally:
@@ -40,7 +41,7 @@ def _fingerprint(engine: Engine, table: sa.Table) -> tuple[int, str]:
 
 
 def disk(store: Store) -> tuple[int, int]:
-    """Return how many bytes the log and the views take."""
+    """Return the bytes that the log and the views take."""
     if store.database:
         return _schema(store, "pathbook_events"), _schema(store, "pathbook_views")
     return _files(store.data, EVENTS_FILE), _files(store.data, VIEWS_FILE)

@@ -1,6 +1,7 @@
-"""The write door: what waits is decided and committed together, then answered.
+"""The single writer of a book. It decides the queued commands, commits them as one group, then answers the
+callers.
 
-What is not here: the rules (rules), the log and the views (store), and which books there are (library).
+What is not here: the rules (rules), the log and the views (store), and the set of all books (books).
 """
 
 from pathbook.ledger.book.memory import ViewsLaggingError

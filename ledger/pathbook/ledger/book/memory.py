@@ -1,4 +1,4 @@
-"""What a writer keeps of its book at hand: the parts that deciding needs, and the events behind the views."""
+"""The state of a book that its writer keeps in memory, and the events that the views do not hold yet."""
 
 import itertools
 from collections import OrderedDict, deque
@@ -16,48 +16,49 @@ from pathbook.ledger.store.views.state_loader import StateLoader
 from pathbook.ledger.values import TransferStatus
 
 TAIL_MAX_EVENTS = 20_000
-"""How many events the views may lag behind before writing waits for them: what is not in them is in memory."""
+"""How many events the views may lag behind. Beyond it writes pause, because these events are kept in memory."""
 
 LOADED_RUNS_MAX = 400_000
-"""How many runs are kept in memory before the batches unused for longest are let go (some 500 bytes each)."""
+"""How many runs are kept in memory, at some 500 bytes each. Beyond it, the least recently used batches are evicted."""
 
 LOADED_TRANSFERS_MAX = 50_000
-"""How many transfers are kept in memory before those no longer open are let go."""
+"""How many transfers are kept in memory. Beyond it, the transfers that are no longer open are evicted."""
 
 LOADED_CASES_MAX = 50_000
-"""How many cases are kept in memory before all are let go: those still in use are soon loaded again."""
+"""How many cases are kept in memory. Beyond it, all are evicted. Cases still in use are soon loaded again."""
 
 LOADED_LOTS_MAX = 50_000
-"""The same for the lots that are known to be taken."""
+"""How many known lots are kept in memory. Beyond it, all are evicted."""
 
 GROUP_LOADS_MAX = 4
-"""How many loads a group shares: transfers lead to units, units to cases, cases to contents."""
+"""How many loads a group shares: transfers lead to units, units to cases, and cases to contents."""
 
 TAIL_KEPT_EVENTS = 256
-"""How many events are kept behind without asking where the views stand: asking costs as much as a small group."""
+"""A tail of up to this many events is kept whole. To read how much the views hold costs as much as a small group."""
 
 EVICTION_INTERVAL_GROUPS = 64
-"""How many groups are written before memory is looked over again: counting it costs as much as a small group."""
+"""How many groups pass between two checks of the memory limits. A check costs as much as a small group."""
 
 LOADED_HOLDINGS_MAX = 1_000
-"""For how many parties and products it is kept in which batches they may own units."""
+"""For how many pairs of a party and a product the batches are kept in which the party may own units."""
 
 VIEWS_LAG_TIMEOUT_S = 10.0
-"""How long writing waits for views that lag too far behind, before it fails: less than callers wait for an answer."""
+"""How long a write waits for views that lag too far behind, before it fails. Callers wait longer for an answer."""
 
 _MOVES = (TransferRecorded, UnitsSold, UnitsReturned)
 
 
 class StaleMemoryError(Exception):
-    """What is at hand does not fit the log or the views any more: it has to begin anew from them."""
+    """The state in memory no longer fits the log or the views. It must be reloaded from them."""
 
 
 class ViewsLaggingError(Exception):
-    """The views of a book stand at a position so far behind its head that it is not written to."""
+    """The views of a book lag so far behind its head that writes to the book are paused."""
 
     def __init__(self, book: str, position: int, head: int) -> None:
         super().__init__(
-            f"The views of book {book} stand at {position} of {head}, too far behind to write to it."
+            f"Writes are paused: the views are {head - position} events behind."
+            " Check that `pathbook views follow` runs, then retry."
         )
         self.book = book
         self.position = position
@@ -65,26 +66,28 @@ class ViewsLaggingError(Exception):
 
 
 class Memory:
-    """The parts of one book at hand, as of the last event this writer knows of. Not to be shared between threads."""
+    """The loaded state of one book, as of the last event that its writer knows.
+
+    Threads must not share it.
+    """
 
     def __init__(self, book: str, stream: Stream, loader: StateLoader, follower: Follower) -> None:
-        """Begin with nothing, which is stale."""
+        """Start with nothing loaded, which counts as stale."""
         self._book, self._stream, self._loader, self._follower = book, stream, loader, follower
         self._groups = 0
         self.state = State(book)
         self.is_stale = True
-        """Whether what is at hand must not be decided on, and is to be forgotten."""
-        self._all_loaded = (
-            False  # whether all is at hand that the commands prepared for need, as they are now
-        )
+        """Whether the state must not be used for decisions and must be reloaded."""
+        self._all_loaded = False
+        """Whether everything that the prepared commands need is loaded, given the present state."""
         self.reload_count = 0
-        """How often it began anew: once, unless something was odd."""
+        """How often the state was loaded from scratch: once, unless a conflict, an error or a lag made it stale."""
 
     def refresh(self) -> None:
-        """Where what is at hand is stale, begin anew from the views and the tail of the log behind them.
+        """If the state is stale, reload it from the views and from the tail of the log that the views lack.
 
         Raises:
-            ViewsLaggingError: they are, and stay there.
+            ViewsLaggingError: the views lag too far behind, and do not catch up in time.
         """
         if not self.is_stale:
             if len(self._tail) > TAIL_MAX_EVENTS:
@@ -97,7 +100,7 @@ class Memory:
             self._wait_for_views(head, TAIL_MAX_EVENTS)
         self.state = self._loader.open(self._book)
         self._tail: deque[RecordedEvent] = deque()
-        self._asked: dict[str, RecordedEvent] = {}
+        self._by_request_id: dict[str, RecordedEvent] = {}
         self._used: OrderedDict[int, None] = OrderedDict()
         self._views_position = 0
         self._others_write = self._all_loaded = False
@@ -108,14 +111,14 @@ class Memory:
         self.is_stale = False
 
     def catch_up(self, turn: Turn | None = None) -> None:
-        """Fold what others wrote since, in a turn up to the head.
+        """Apply the events that other writers appended. Inside a turn, this reaches the head.
 
         Raises:
-            StaleMemoryError: it is too much of it, or the log does not hold what is known of it.
+            StaleMemoryError: there are too many new events, or the log lacks an event that is known.
         """
         known = self.state.position
         entries = (turn.read if turn else self._read)(max(known - 1, 0), TAIL_MAX_EVENTS)
-        if known:  # the last event known stands before what is new, or this is another log
+        if known:  # The read begins with the last known event. If it is missing, this is another log.
             if not entries:
                 raise StaleMemoryError
             del entries[0]
@@ -127,13 +130,13 @@ class Memory:
         self._all_loaded = self._all_loaded and not entries
 
     def preload_group(self, commands: Sequence[Command]) -> dict[str, RecordedEvent]:
-        """Bring to hand what deciding needs, and return the events that answered these requests before.
+        """Load the state that deciding needs, and return the events that answered these requests before.
 
-        It is done before the turn, where it keeps nobody waiting. What the turn is then told by others may still
-        lead to more.
+        This runs before the turn, so it does not delay other writers. Events of other writers that are read
+        in the turn may still require more loads.
 
         Raises:
-            StaleMemoryError: see there.
+            StaleMemoryError: the state in memory no longer fits the log or the views.
         """
         if self._others_write:
             self.catch_up()
@@ -141,11 +144,11 @@ class Memory:
         return self._answered(commands)
 
     def remember(self, recorded: RecordedEvent) -> None:
-        """Fold the next event."""
+        """Apply the next event."""
         changes = evolve(self.state, recorded)
         self._since_savepoint.append(changes)
         self._tail.append(recorded)
-        self._asked[recorded.request_id] = recorded
+        self._by_request_id[recorded.request_id] = recorded
         for number in {change.batch for change in changes}:
             self._used[number] = None
             self._used.move_to_end(number)
@@ -153,30 +156,30 @@ class Memory:
             self._all_loaded = False
 
     def savepoint(self) -> None:
-        """Let what is remembered from here on, and no more, be what can be taken back."""
+        """Set the point to which ``roll_back`` returns."""
         self._since_savepoint.clear()
         self._recorded_at = self.state.recorded_at
 
     def roll_back(self) -> None:
-        """Forget the transfers, sales and returns remembered since the savepoint, as if they had never been."""
+        """Undo the transfers, sales and returns that were remembered since the savepoint."""
         while self._since_savepoint:
             recorded = self._tail.pop()
-            del self._asked[recorded.request_id]
+            del self._by_request_id[recorded.request_id]
             roll_back(self.state, recorded, self._since_savepoint.pop(), self._recorded_at)
 
     def answer(self, request_id: str) -> RecordedEvent | None:
-        """Return the event that answered a request, as far as it is in memory."""
-        return self._asked.get(request_id)
+        """Return the event that answered a request, if it is still in memory."""
+        return self._by_request_id.get(request_id)
 
     def load(self, command: Command) -> None:
-        """Load all that a command needs. Raises StaleMemoryError."""
+        """Load everything that a command needs. Raises StaleMemoryError."""
         if self._all_loaded and isinstance(command, RecordTransfer | SellUnits):
-            return  # what moves units leads these to nothing that the group did not need
+            return  # an event that moves units never makes these commands need more state
         while required := required_state(self.state, [command]):
             self._load(required)
 
     def preload(self, commands: Sequence[Command]) -> bool:
-        """Load what most of a group needs in few loads, and tell whether that is all. Raises StaleMemoryError."""
+        """Load what most of a group needs, in few loads. Tell whether that is everything. Raises StaleMemoryError."""
         for _ in range(GROUP_LOADS_MAX):
             required = required_state(self.state, commands)
             if not required:
@@ -185,23 +188,23 @@ class Memory:
         return False
 
     def evict(self) -> None:
-        """Let go of the tail the views know, and of what was not used for long."""
+        """Drop the part of the tail that the views hold, and state that was not used for long."""
         if len(self._tail) > TAIL_KEPT_EVENTS:
             self._views_position = self._follower.position(self._book)
         while self._tail and self._tail[0].position <= self._views_position:
-            self._asked.pop(self._tail.popleft().request_id, None)
+            self._by_request_id.pop(self._tail.popleft().request_id, None)
         self._groups += 1
         if self._groups % EVICTION_INTERVAL_GROUPS == 0:
             self._evict_unused(self.state)
 
     def _answered(self, commands: Iterable[Command]) -> dict[str, RecordedEvent]:
-        """Return the events that answered requests before, as far as memory has let them go."""
-        names = {command.request_id for command in commands if command.request_id not in self._asked}
-        if not names:
+        """Return the events that answered these requests before and are no longer in memory."""
+        unseen = {command.request_id for command in commands if command.request_id not in self._by_request_id}
+        if not unseen:
             return {}
-        known, positions = self._loader.requests(self._book, names)
-        if known < self._tail_begins():
-            raise StaleMemoryError  # the views are being made anew, and know less than what was let go
+        known, positions = self._loader.requests(self._book, unseen)
+        if known < self._tail_start():
+            raise StaleMemoryError  # the views are being rebuilt, and lack events that were evicted
         found: dict[str, RecordedEvent] = {}
         for entry in self._loader.entries(self._book, positions):
             recorded = decode(entry.position, entry.data)
@@ -218,27 +221,27 @@ class Memory:
         except TimeoutError:
             raise ViewsLaggingError(self._book, self._follower.position(self._book), head) from None
 
-    def _tail_begins(self) -> int:
-        """Return the position behind which the tail holds every event."""
+    def _tail_start(self) -> int:
+        """Return the position after which the tail holds every event."""
         return self.state.position - len(self._tail)
 
     def _load(self, required: RequiredState) -> None:
-        """Bring to hand what is needed: from the views, and from the tail what they do not know yet."""
+        """Load the required state from the views, then apply the events of the tail that the views lack."""
         part = self._loader.load(self._book, required)
         if part.position > self.state.position:
             self.catch_up()
-        known = part.position - self._tail_begins()
+        known = part.position - self._tail_start()
         if not 0 <= known <= len(self._tail):
             raise StaleMemoryError
-        self._views_position = part.position  # before the tail carries the part on
+        self._views_position = part.position  # read before the tail moves the position of the part
         for recorded in itertools.islice(self._tail, known, None):
             evolve(part, recorded)
         self.state.adopt(part)
-        for number in part.batches:  # also those that the tail began
+        for number in part.batches:  # including batches that began in the tail
             self._used.setdefault(number)
 
     def _evict_unused(self, state: State) -> None:
-        """Let go of batches unused for longest, of transfers no longer open, and of what is known not to exist."""
+        """Evict the least recently used batches, transfers no longer open, and entries that record an absence."""
         loaded = sum(len(partition.runs) for partition in state.partitions.values())
         while loaded > LOADED_RUNS_MAX and len(self._used) > 1:
             number, _ = self._used.popitem(last=False)

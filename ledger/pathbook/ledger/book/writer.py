@@ -1,11 +1,14 @@
-"""The write door: decide what waits, commit it in one transaction, then answer.
+"""The single writer of a book: it decides the queued commands, commits them in one transaction, then answers.
 
-One thread a book decides and writes. Whatever waits when it comes back from the disk is decided one after the
-other on the state in memory and committed together, so that the cost of reaching the disk is shared (group
-commit); after a group of many callers, as many are given a moment to ask again. It decides in its turn: a
-transaction in which nobody else writes to the book, so that of several writers each goes on from where the other
-ended. The primary key (book, position) is the fence against one who takes no turns: who loses it forgets the
-undecided, begins anew, and decides again.
+Each book has one thread that decides and writes. It takes all commands that are queued when it comes back
+from the disk. It decides them one after the other on the state in memory, and commits them together. So they
+share the cost of reaching the disk (group commit). After a group of many callers, the writer waits a moment
+for as many to call again.
+
+The writer decides inside a turn, which is a transaction that keeps other writers of the book out. So of
+several writers, each continues at the position where the last one ended. A writer without turns still meets
+the primary key (book, position), which is the fence. The writer that loses the race drops the group's events,
+reloads its state, and decides again.
 """
 
 import queue
@@ -30,156 +33,158 @@ from pathbook.ledger.store.views.state_loader import StateLoader
 from pathbook.ledger.values import WRITER_PREFIX
 
 GROUP_MAX_COMMANDS = 1_000
-"""How many waiting commands are decided and committed together: beyond it, latency grows and speed does not."""
+"""How many queued commands form one group. Beyond it, latency grows and throughput does not."""
 
 GATHER_MIN_CALLERS = 5
-"""After a group of so many callers, the next one waits until as many wait again: those just answered will ask again."""
+"""After a group of this many callers, the writer waits until as many are queued. Callers that were just
+answered will call again."""
 
 GATHER_TIMEOUT_S = 0.005
-"""How long it does so at the most. Fewer transactions, of more callers each, leave the server more time for the calls.
+"""How long that wait lasts at most. Fewer, larger transactions leave the server more time for the calls.
 
-Where only a few callers are at work, each of them would be kept waiting for nothing.
+With few callers there is no wait, because it would delay each of them for nothing.
 """
 
 QUEUE_POLL_INTERVAL_S = 0.001
-"""How often it looks how many wait."""
+"""How often the writer checks the length of the queue during that wait."""
 
 CONFLICT_RETRIES_MAX = 1_000
-"""How often a group is decided again because another writer was first, before its callers get the error."""
+"""How often a group is decided again after a conflict with another writer, before its callers get the error."""
 
 GROUP_LAPSES_MAX = 500
-"""How many offers are ended with one group: after a long stop, more than enough may be due."""
+"""How many offers one group ends at most. After a long stop, more than that may be due."""
 
 IDLE_CHECK_INTERVAL_S = 1.0
-"""How long the writer sleeps at the most before it looks for offers to lapse."""
+"""How long the writer sleeps at most before it checks for offers to lapse."""
 
 IDLE_CATCH_UP_MAX_EVENTS = 1_000
-"""How many events of others an idle writer follows: those who write more are at work, and end offers themselves."""
+"""How many events of other writers an idle writer applies. A writer that appends more is busy, and ends
+offers itself."""
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
-    """The event a command caused, and whether an earlier, equal request had caused it before."""
+    """The event that a command caused, and whether an earlier, equal request had caused it before."""
 
     recorded: RecordedEvent
     duplicate: bool
 
 
 Submitted = Command | Refusal
-"""What a caller asks for, or why that could not even be read: it keeps its place among the others."""
+"""A command of a caller, or the refusal of a request that could not be read. It keeps its place among the others."""
 
 Outcome = Answer | Refusal
 Clock = Callable[[], int]
 
 
-class _Waiting(NamedTuple):
+class _Submission(NamedTuple):
     commands: Sequence[Submitted]
     all_or_nothing: bool
     done: Future[list[Outcome]]
 
 
 class _DecisionFailedError(Exception):
-    """Deciding one of the waiting broke, as it should not: its caller gets the cause, and the others go on."""
+    """Deciding a submission raised an unexpected exception. Its caller gets the cause, and the others are decided."""
 
-    def __init__(self, broken: _Waiting) -> None:
+    def __init__(self, submission: _Submission) -> None:
         super().__init__()
-        self.waiting = broken
+        self.submission = submission
 
 
 class Book:
-    """One book, open for writing. What deciding needs is brought to hand by the first who writes."""
+    """One book, open for writing. The state that deciding needs is loaded with the first command."""
 
     def __init__(
         self, name: str, stream: Stream, loader: StateLoader, follower: Follower, clock: Clock
     ) -> None:
-        """Open a book; ``clock`` returns microseconds since 1970 UTC."""
+        """Open a book. ``clock`` returns microseconds since 1970 UTC."""
         self.name = name
         self._stream, self._clock = stream, clock
         self._memory = Memory(name, stream, loader, follower)
-        self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Submission | None] = queue.SimpleQueue()
         self._closed = False
         self._head_seen = 0
         self._thread = threading.Thread(target=self._work, name=f"writer of {name}", daemon=True)
         self._thread.start()
 
     def submit(self, commands: Sequence[Submitted], *, all_or_nothing: bool = False) -> Future[list[Outcome]]:
-        """Decide commands in order; done with an outcome for each when all that was accepted is on disk.
+        """Decide commands in order. The future gives an outcome for each, once all accepted events are on disk.
 
-        With ``all_or_nothing``, the commands are transfers, sales and returns, and where one is refused, none is
-        recorded that was not before.
+        With ``all_or_nothing``, the commands are transfers, sales and returns. If one of them is refused,
+        none is recorded that was not recorded before.
         """
         done: Future[list[Outcome]] = Future()
         if self._closed:
-            done.set_exception(RuntimeError(f"book {self.name} is closed"))
+            done.set_exception(RuntimeError(f"Book {self.name} is closed."))
         else:
-            self._waiting.put(_Waiting(commands, all_or_nothing, done))
+            self._queue.put(_Submission(commands, all_or_nothing, done))
         return done
 
     def close(self) -> None:
-        """Finish what waits, then stop."""
+        """Answer the queued commands, then stop."""
         self._closed = True
-        self._waiting.put(None)
+        self._queue.put(None)
         self._thread.join()
 
     def _work(self) -> None:
-        """Serve groups until closed."""
-        last, callers = False, 0
-        while not last:
+        """Serve groups until the book is closed."""
+        closing, callers = False, 0
+        while not closing:
             try:
-                first = self._waiting.get(timeout=IDLE_CHECK_INTERVAL_S)
+                first = self._queue.get(timeout=IDLE_CHECK_INTERVAL_S)
             except queue.Empty:
                 callers = 0
-                self._look()
+                self._check_idle()
                 continue
             if callers >= GATHER_MIN_CALLERS:
                 self._gather(callers)
-            group: list[_Waiting] = []
+            group: list[_Submission] = []
             size = 0
             while first is not None:
                 if first.done.set_running_or_notify_cancel():
                     group.append(first)
                     size += len(first.commands)
-                if size >= GROUP_MAX_COMMANDS or self._waiting.empty():
+                if size >= GROUP_MAX_COMMANDS or self._queue.empty():
                     break
-                first = self._waiting.get()
-            last, callers = first is None, len(group)
+                first = self._queue.get()
+            closing, callers = first is None, len(group)
             self._serve(group)
 
     def _gather(self, callers: int) -> None:
-        """Wait for so many callers, of whom one is at hand, for a moment."""
-        until = time.monotonic() + GATHER_TIMEOUT_S
-        while self._waiting.qsize() + 1 < callers and not self._closed and time.monotonic() < until:
+        """Wait a moment until this many callers are queued. One of them was already taken from the queue."""
+        deadline = time.monotonic() + GATHER_TIMEOUT_S
+        while self._queue.qsize() + 1 < callers and not self._closed and time.monotonic() < deadline:
             time.sleep(QUEUE_POLL_INTERVAL_S)
 
-    def _serve(self, group: list[_Waiting]) -> None:
-        """Decide and commit a group, and answer it."""
+    def _serve(self, group: list[_Submission]) -> None:
+        """Decide and commit a group, and answer its callers."""
         while group:
             try:
                 outcomes = self._commit(group)
-            except _DecisionFailedError as broken:
+            except _DecisionFailedError as failure:
                 self._memory.is_stale = True
-                group.remove(broken.waiting)
-                broken.waiting.done.set_exception(broken.__cause__)
+                group.remove(failure.submission)
+                failure.submission.done.set_exception(failure.__cause__)
                 continue
-            except Exception as error:  # noqa: BLE001 - whatever it is belongs to the callers; the writer lives on
+            except Exception as error:  # noqa: BLE001 - any error belongs to the callers; the writer must survive it
                 self._memory.is_stale = True
                 self._fail(group, error)
                 return
-            for waiting, decided in zip(group, outcomes, strict=True):
-                waiting.done.set_result(decided)
+            for submission, decided in zip(group, outcomes, strict=True):
+                submission.done.set_result(decided)
             break
         self._evict()
 
-    def _fail(self, group: list[_Waiting], error: Exception) -> None:
-        """Tell a group what went wrong; where it may be one of them that it goes wrong with, serve each alone."""
+    def _fail(self, group: list[_Submission], error: Exception) -> None:
+        """Give a group its error. If one submission may have caused it, serve each submission alone instead."""
         if len(group) == 1 or isinstance(error, ViewsLaggingError) or is_passing(error):
-            for waiting in group:
-                waiting.done.set_exception(error)
+            for submission in group:
+                submission.done.set_exception(error)
             return
-        for waiting in group:
-            self._serve([waiting])
+        for submission in group:
+            self._serve([submission])
 
-    def _look(self) -> None:
-        """Follow what others write, and end the offers that are due, though nobody asks for anything."""
+    def _check_idle(self) -> None:
+        """Apply the events of other writers and end the offers that are due, while no command is queued."""
         memory = self._memory
         try:
             head = self._stream.head(self.name)
@@ -193,7 +198,7 @@ class Book:
             deadlines = memory.state.deadlines
             if deadlines and deadlines[0][0] <= self._clock():
                 self._commit([])
-        except Exception:  # noqa: BLE001 - the store is out of reach: whoever writes next is told so
+        except Exception:  # noqa: BLE001 - the store is out of reach; the next caller gets the error
             memory.is_stale = True
         self._evict()
 
@@ -203,21 +208,23 @@ class Book:
         except Exception:  # noqa: BLE001 - as above
             self._memory.is_stale = True
 
-    def _commit(self, group: list[_Waiting]) -> list[list[Outcome]]:
-        """Decide what waits and append the events, again and again while one who takes no turns is first."""
+    def _commit(self, group: list[_Submission]) -> list[list[Outcome]]:
+        """Decide a group and append its events. Repeat after each conflict with a writer that takes no turn."""
         commands = [
-            asked for waiting in group for asked in waiting.commands if not isinstance(asked, Refusal)
+            item for submission in group for item in submission.commands if not isinstance(item, Refusal)
         ]
         for _ in range(CONFLICT_RETRIES_MAX):
             try:
-                return self._in_turn(group, commands)
+                return self._decide_and_append(group, commands)
             except (PositionTakenError, StaleMemoryError):
                 self._memory.is_stale = True
-        msg = f"{CONFLICT_RETRIES_MAX} times another writer of book {self.name} was first"
+        msg = (
+            f"Book {self.name} had {CONFLICT_RETRIES_MAX} conflicts with other writers in a row. Retry later."
+        )
         raise RuntimeError(msg)
 
-    def _in_turn(self, group: list[_Waiting], commands: list[Command]) -> list[list[Outcome]]:
-        """Decide on the head of the book, and append; nobody else writes to it meanwhile."""
+    def _decide_and_append(self, group: list[_Submission], commands: list[Command]) -> list[list[Outcome]]:
+        """Decide on the head of the book and append, in a turn that keeps other writers out."""
         memory = self._memory
         memory.refresh()
         earlier = memory.preload_group(commands)
@@ -227,30 +234,30 @@ class Book:
             now = max(self._clock(), memory.state.recorded_at)
             entries: list[tuple[str, bytes]] = []
             self._lapse(now, entries)
-            outcomes = [self._decide(waiting, earlier, now, entries) for waiting in group]
+            outcomes = [self._decide(submission, earlier, now, entries) for submission in group]
             turn.append(head, entries)
         return outcomes
 
     def _decide(
         self,
-        waiting: _Waiting,
+        submission: _Submission,
         earlier: dict[str, RecordedEvent],
         now: int,
         entries: list[tuple[str, bytes]],
     ) -> list[Outcome]:
-        """Return an outcome for each of the commands submitted together, and add the entries to append."""
-        memory, begin, head = self._memory, len(entries), self._memory.state.position
+        """Return an outcome for each command of a submission, and add the entries to append."""
+        memory, start, head = self._memory, len(entries), self._memory.state.position
         memory.savepoint()
         try:
-            outcomes = [self._outcome(asked, earlier, now, entries) for asked in waiting.commands]
+            outcomes = [self._outcome(item, earlier, now, entries) for item in submission.commands]
         except StaleMemoryError:
             raise
         except Exception as error:
-            raise _DecisionFailedError(waiting) from error
-        if not waiting.all_or_nothing or (first := _first_refused(outcomes)) is None:
+            raise _DecisionFailedError(submission) from error
+        if not submission.all_or_nothing or (first := _first_refused(outcomes)) is None:
             return outcomes
         memory.roll_back()
-        del entries[begin:]
+        del entries[start:]
         refusal = refuse(Reason.OTHER_ENTRY_REFUSED, entry=first)
         return [
             refusal if isinstance(outcome, Answer) and outcome.recorded.position > head else outcome
@@ -275,7 +282,7 @@ class Book:
         return refuse(Reason.REQUEST_ID_REUSED, **facts)
 
     def _handle(self, command: Command, now: int, entries: list[tuple[str, bytes]]) -> Outcome:
-        """Decide one command, and remember its event as if it were written."""
+        """Decide one command, and apply its event to the state as if it were written."""
         memory = self._memory
         memory.load(command)
         event = decide(memory.state, command, now)
@@ -305,7 +312,7 @@ class Book:
         return Answer(recorded, duplicate=False)
 
     def _lapse(self, now: int, entries: list[tuple[str, bytes]]) -> None:
-        """End the offers whose deadline has passed, or begin to: the next group goes on."""
+        """End the offers whose deadline has passed. The next group ends those beyond the limit."""
         deadlines, due = self._memory.state.deadlines, list[LapseTransfer]()
         while deadlines and deadlines[0][0] <= now and len(due) < GROUP_LAPSES_MAX:
             _, transfer = heappop(deadlines)

@@ -1,9 +1,9 @@
-"""Between words and bytes: events written as the messages of ``pathbook.v1.events``, and read back.
+"""Codec: encodes events as the messages of ``pathbook.v1.events``, and decodes them.
 
-An event is encoded once. Those bytes are stored, hashed and streamed; nobody encodes it again, except to see
-whether bytes are what a book would have written.
+An event is encoded once. These bytes are stored, hashed and streamed. Only a strict ``decode`` encodes it again, to
+compare the bytes with those that a book writes.
 
-What is not here: judging what happened (rules), the messages of calls (services), where bytes lie (store).
+What is not here: deciding (rules), the messages of calls (services), storing bytes (store).
 """
 
 from pathbook.ledger.codec.records import MalformedEventError, decode, encode, leaf_hash

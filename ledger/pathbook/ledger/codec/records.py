@@ -1,4 +1,4 @@
-"""An event as the bytes of a book: when it was recorded, which request it answers, and what happened."""
+"""An event as stored bytes: when it was recorded, which request it answers, and what happened."""
 
 import hashlib
 from typing import Final, get_args
@@ -15,10 +15,10 @@ _TOPICS: Final[dict[type[Event], str]] = {kind: f"{kind.__name__}.v1" for kind i
 
 
 class MalformedEventError(ValueError):
-    """Bytes that are no event of a book. ``position`` is where they stand."""
+    """The bytes at ``position`` are not a valid event."""
 
     def __init__(self, position: int, why: str) -> None:
-        """Say at which position, and what is wrong there."""
+        """Name the position and the problem in the message."""
         super().__init__(f"the event at position {position} is malformed: {why}")
         self.position = position
 
@@ -31,13 +31,13 @@ def leaf_hash(data: bytes) -> bytes:
 def encode(
     event: Event, *, recorded_at: int, occurred_at: int, request_id: str, request_digest: bytes
 ) -> tuple[str, bytes]:
-    """Return an event's topic (its name and version, such as ``TransferRecorded.v1``) and its bytes.
+    """Return the topic of an event (its name and version, such as ``TransferRecorded.v1``) and its bytes.
 
-    Both times are in microseconds since 1970 UTC, ``request_digest`` is what ``pathbook.ledger.commands.digest`` gave.
-    The rules have let the event through, so it is written as it is.
+    Both times are in microseconds since 1970 UTC. ``request_digest`` is the result of
+    ``pathbook.ledger.commands.digest``. The rules have accepted the event, so its content is not checked again.
 
     Raises:
-        AssertionError: a time is before year 1 or after year 9999, where Timestamp ends.
+        AssertionError: a time is before the year 1 or after the year 9999, which a Timestamp cannot hold.
         ValueError: a number does not fit its field, or a text is not Unicode.
     """
     message = events_pb2.Event()
@@ -48,18 +48,18 @@ def encode(
     message.request_digest = request_digest
     field = FIELD_OF[type(event)]
     EVENTS[field].write(getattr(message, field), event)
-    # no message here has a map, the only thing whose order a deterministic serialisation would settle
+    # deterministic serialization would only fix the order of maps, and no message here has a map
     return _TOPICS[type(event)], message.SerializeToString()
 
 
 def decode(position: int, data: bytes, *, strict: bool = False) -> RecordedEvent:
-    """Return the event whose bytes stand at a position of a book.
+    """Return the event whose bytes are stored at a position of a book.
 
-    Fields this program does not know are passed over. With ``strict`` the bytes must be those ``encode``
-    returns for the event: no field is unknown, given twice, out of order or longer than need be.
+    Fields that this program does not know are ignored. With ``strict``, the bytes must be those that ``encode``
+    returns for the event. Then no field is unknown, given twice, out of order or longer than need be.
 
     Raises:
-        MalformedEventError: the bytes are no event, or (strict) not as a book writes it.
+        MalformedEventError: the bytes are not an event. If strict, they are not those that a book writes.
     """
     try:
         recorded = _read(position, data)
@@ -83,7 +83,7 @@ def _read(position: int, data: bytes) -> RecordedEvent:
         raise ValueError(f"its request_digest has {len(digest)} bytes, not {DIGEST_BYTES}")
     kind = message.WhichOneof("kind")
     if kind is None:
-        raise ValueError("it is of no known kind")
+        raise ValueError("its kind is unknown")
     event: Event = EVENTS[kind].read(getattr(message, kind))
     return RecordedEvent(
         position=position,

@@ -1,8 +1,8 @@
-"""The stored shape of every kind of event, field by field: one table that reading and writing share.
+"""The stored shape of every kind of event, field by field. Reading and writing share this table.
 
-A field is required where ``pathbook.ledger.events`` has no None: an id is not empty, a position, a batch's
-number and a size are at least 1, an enum has a member, a time is set. Free texts, tiers and amounts are taken
-as they are.
+A field is required if its type in ``pathbook.ledger.events`` does not allow None. A required id is not empty. A
+position, a batch number and a size are at least 1. An enum has a member, and a time is set. Free texts, tiers and
+amounts are not checked.
 """
 
 from typing import Any, Final
@@ -118,7 +118,7 @@ EVENTS: Final[dict[str, Shape[Any]]] = {
     ),
     "recall_lifted": Shape(events.RecallLifted, number("recall"), name("brand"), number("batch")),
 }
-"""By the name of the event's field in ``pathbook.v1.Event``."""
+"""The shapes by the name of their field in ``pathbook.v1.Event``."""
 
 FIELD_OF: Final[dict[type[Event], str]] = {shape.struct: field for field, shape in EVENTS.items()}
-"""The name of that field by the kind of event."""
+"""The name of the field in ``pathbook.v1.Event`` for each kind of event."""

@@ -1,5 +1,6 @@
-"""Rebuild: one event in, and what the runs became by it; rows out. Nothing is looked up, for events say everything.
+"""Projections: pure functions from an event and its changes of runs to rows of the views.
 
-What is not here: databases and files, clocks, and how rows are written or read (store, queries). No projection
-reads another's rows.
+A projection looks nothing up, because events are complete. It does not read the rows of another projection.
+
+What is not here: databases and files, clocks, and how rows are written or read (store, queries).
 """

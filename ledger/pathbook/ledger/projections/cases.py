@@ -1,4 +1,4 @@
-"""Rows of packed cases: what was packed where, gone when it is unpacked."""
+"""Rows of packed cases and their contents. Unpacking a case removes its rows."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ from pathbook.ledger.events import CasePacked
 
 
 class CaseRow(NamedTuple):
-    """A packed case by its SSCC; ``outer`` is the case it was packed in since, None for none."""
+    """A packed case by its SSCC. ``outer`` is the case in which it was packed later, or None."""
 
     sscc: str
     outer: str | None
@@ -15,7 +15,7 @@ class CaseRow(NamedTuple):
 
 
 class CaseRangeRow(NamedTuple):
-    """Units packed loose in a case."""
+    """A range of units that is packed loose in a case."""
 
     batch: int
     first: int
@@ -24,24 +24,24 @@ class CaseRangeRow(NamedTuple):
 
 
 class CaseOuter(NamedTuple):
-    """In which case a case was packed."""
+    """A change of a row: the case was packed in an outer case."""
 
     sscc: str
     outer: str
 
 
 class CaseUnpacking(NamedTuple):
-    """That a case is no more: what was in it moves on its own again."""
+    """A removal of rows: the case was unpacked, and its contents move on their own again."""
 
     sscc: str
 
 
 CaseStep = CaseRow | CaseRangeRow | CaseOuter | CaseUnpacking
-"""An SSCC may be packed, unpacked and packed again, so these rows have to be taken in order."""
+"""A change of the rows of cases. The order matters: an SSCC may be packed, unpacked and packed again."""
 
 
 def packed(event: CasePacked, position: int) -> list[CaseStep]:
-    """A case holds units and cases."""
+    """Return the changes when a case is packed with units and cases."""
     return [
         CaseRow(event.sscc, None, event.party, position),
         *(CaseRangeRow(part.batch, part.first, part.last, event.sscc) for part in event.ranges),
@@ -50,5 +50,5 @@ def packed(event: CasePacked, position: int) -> list[CaseStep]:
 
 
 def unpacked(*ssccs: str) -> list[CaseUnpacking]:
-    """Cases hold nothing any more."""
+    """Return the changes when cases are unpacked."""
     return [CaseUnpacking(sscc) for sscc in ssccs]

@@ -1,4 +1,4 @@
-"""Rows of what was registered: parties, authorisations, products, batches, recalls, and the requests answered."""
+"""Rows of the registers: parties, authorizations, products, batches, recalls, and the answered requests."""
 
 from hashlib import sha256
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from pathbook.ledger.values import Ranges, UnitRange
 
 
 class PartyRow(NamedTuple):
-    """A party as registered; ``kind`` is a PartyKind."""
+    """A party as registered. ``kind`` is a PartyKind."""
 
     party: str
     kind: int
@@ -19,7 +19,7 @@ class PartyRow(NamedTuple):
 
 
 class AuthorizationRow(NamedTuple):
-    """An authorisation by its position; ``products`` a JSON list, times in microseconds since 1970 UTC."""
+    """An authorization by its position. ``products`` is a JSON list. Times are in microseconds since 1970 UTC."""
 
     position: int
     party: str
@@ -33,14 +33,14 @@ class AuthorizationRow(NamedTuple):
 
 
 class AuthorizationEnd(NamedTuple):
-    """From when an authorisation no longer holds."""
+    """A change of a row: the time at which an authorization ends because it was revoked."""
 
     position: int
     revoked_from: int
 
 
 class ProductRow(NamedTuple):
-    """A product by its GTIN of 14 digits; the suggested price in minor units of its currency."""
+    """A product by its GTIN of 14 digits. The suggested price is in minor units of its currency."""
 
     product: str
     brand: str
@@ -51,7 +51,7 @@ class ProductRow(NamedTuple):
 
 
 class BatchRow(NamedTuple):
-    """A batch by its number; dates as YYYY-MM-DD, the suggested price in minor units of its currency."""
+    """A batch by its number. Dates are YYYY-MM-DD. The suggested price is in minor units of its currency."""
 
     batch: int
     product: str
@@ -66,7 +66,7 @@ class BatchRow(NamedTuple):
 
 
 class RecallRow(NamedTuple):
-    """A recall by its position; ``ranges`` as `ranges_to_text` writes them, lifted at 0 while it stands."""
+    """A recall by its position. ``ranges`` is text of `ranges_to_text`. While in force, ``lifted_position`` is 0."""
 
     position: int
     batch: int
@@ -77,39 +77,40 @@ class RecallRow(NamedTuple):
 
 
 class RecallEnd(NamedTuple):
-    """Where a recall was lifted."""
+    """A change of a row: the position at which a recall was lifted."""
 
     position: int
     lifted_position: int
 
 
 class RequestRow(NamedTuple):
-    """At which position a request was answered, by the `request_hash` of its id: the event there says the id."""
+    """The position at which a request was answered, by the `request_hash` of its id. The event there has the id."""
 
     request_hash: int
     position: int
 
 
 def request(recorded: RecordedEvent) -> tuple[int, int]:
-    """Remember which request an event answers: a plain tuple with the fields of a RequestRow, as transfers are."""
+    """Return the fields of a RequestRow. A plain tuple is faster, as in `pathbook.ledger.projections.transfers`."""
     return request_hash(recorded.request_id), recorded.position
 
 
 def request_hash(request_id: str) -> int:
-    """Return the first 64 bits of the SHA-256 of a request's id, signed: a fifth of the space of an id.
+    """Return the first 64 bits of the SHA-256 of a request's id, signed. They take a fifth of the space of an id.
 
-    Two ids may have the same, so it finds events that may have answered a request, never says that they did.
+    Two ids may have the same hash. So the hash finds events that may have answered a request. Only the id in the
+    event tells whether one did.
     """
     return int.from_bytes(sha256(request_id.encode()).digest()[:8], "big", signed=True)
 
 
 def party(event: events.PartyRegistered, position: int) -> PartyRow:
-    """A party begins."""
+    """Return the row of a registered party."""
     return PartyRow(event.party, event.kind.value, position)
 
 
 def authorization(event: events.PartyAuthorized, position: int) -> AuthorizationRow:
-    """An authorisation begins."""
+    """Return the row of a new authorization."""
     return AuthorizationRow(
         position=position,
         party=event.party,
@@ -124,12 +125,12 @@ def authorization(event: events.PartyAuthorized, position: int) -> Authorization
 
 
 def authorization_end(event: events.AuthorizationRevoked) -> AuthorizationEnd:
-    """An authorisation ends early."""
+    """Return the change of a revoked authorization."""
     return AuthorizationEnd(event.authorization, event.revoked_from)
 
 
 def product(event: events.ProductRegistered, position: int) -> ProductRow:
-    """A product begins."""
+    """Return the row of a registered product."""
     price = event.suggested_price
     return ProductRow(
         event.product, event.brand, event.name, price.amount_minor, price.currency_code, position
@@ -137,7 +138,7 @@ def product(event: events.ProductRegistered, position: int) -> ProductRow:
 
 
 def batch(event: events.BatchCommissioned, position: int) -> BatchRow:
-    """A batch begins."""
+    """Return the row of a commissioned batch."""
     price = event.suggested_price
     return BatchRow(
         batch=event.batch,
@@ -154,14 +155,14 @@ def batch(event: events.BatchCommissioned, position: int) -> BatchRow:
 
 
 def recall(event: events.UnitsRecalled, recorded: RecordedEvent) -> RecallRow:
-    """A recall begins."""
+    """Return the row of a new recall."""
     return RecallRow(
         recorded.position, event.batch, ranges_to_text(event.ranges), event.note, recorded.occurred_at, 0
     )
 
 
 def recall_end(event: events.RecallLifted, position: int) -> RecallEnd:
-    """A recall is lifted."""
+    """Return the change of a lifted recall."""
     return RecallEnd(event.recall, position)
 
 
@@ -171,7 +172,7 @@ def products_to_text(products: tuple[str, ...]) -> str:
 
 
 def products_from_text(text: str) -> tuple[str, ...]:
-    """Read GTINs from what `products_to_text` wrote."""
+    """Read GTINs from text of `products_to_text`."""
     return msgspec.json.decode(text, type=tuple[str, ...])
 
 
@@ -181,6 +182,6 @@ def ranges_to_text(ranges: Ranges) -> str:
 
 
 def ranges_from_text(batch: int, text: str) -> Ranges:
-    """Read ranges of a batch from what `ranges_to_text` wrote."""
+    """Read ranges of a batch from text of `ranges_to_text`."""
     pairs = msgspec.json.decode(text, type=list[tuple[int, int]])
     return tuple(UnitRange(batch, first, last) for first, last in pairs)

@@ -1,8 +1,8 @@
-"""Rows of runs: the present partition of each batch, and for ever the runs that events made.
+"""Rows of runs: the current partition of each batch, and permanently the runs that events made.
 
-A row is a run from position ``valid_from`` until, but not at, ``valid_to``. A run that an event made keeps its row
-when a later event ends it, for a path is a walk along those. A run that is only what a cut left is removed when
-it ends: how long it lasted depends on its neighbours, never on its own past.
+A row is a run in force at the positions ``valid_from`` <= position < ``valid_to``. A run that an event made keeps its
+row after a later event ends it, because a path is a walk along these rows. A run that is only the remainder of a cut
+is removed when it ends. How long it lasted depends on its neighbours, not on its own past.
 """
 
 from collections.abc import Iterable
@@ -11,11 +11,14 @@ from typing import TypeAlias
 from pathbook.ledger.runs import Change, Run
 
 RunKey: TypeAlias = tuple[int, int, int]
-"""Batch, first unit and ``valid_from``: what tells a row of a run from every other of its book."""
+"""Batch, first unit and ``valid_from``, which identify the row of a run within its book."""
 
 
 class RunChanges:
-    """The rows of runs that a sequence of events makes, ends and removes, whatever came and went in between."""
+    """The rows of runs that a sequence of events makes, ends and removes.
+
+    A remainder that one event of the sequence leaves and another ends has no row.
+    """
 
     def __init__(self) -> None:
         self.made: dict[RunKey, Run] = {}
@@ -23,7 +26,7 @@ class RunChanges:
         self.removed: list[RunKey] = []
 
     def add(self, changes: Iterable[Change], position: int) -> None:
-        """Take in what the event at a position changed."""
+        """Add the changes of the event at a position."""
         made = self.made
         for change in changes:
             batch, before = change.batch, change.before

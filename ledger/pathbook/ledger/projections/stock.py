@@ -1,4 +1,4 @@
-"""Rows of stock: how many units of a batch a party owns, has in its hands, and has reserved by open offers."""
+"""Rows of stock: how many units of a batch a party owns, has in its custody, and has reserved by open offers."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -10,16 +10,16 @@ _OFFERED = UnitState.OFFERED
 
 
 class StockChanges:
-    """How many units of each batch a sequence of events gives to parties and (below zero) takes from them.
+    """How many units of each batch a sequence of events adds to the stock of parties. Negative numbers are removals.
 
-    ``sums`` holds, by party and batch, how many more they own, have in their hands, and have reserved.
+    ``sums`` has three numbers by party and batch: units owned, units in custody, and units reserved by open offers.
     """
 
     def __init__(self) -> None:
         self.sums: defaultdict[tuple[str, int], list[int]] = defaultdict(lambda: [0, 0, 0])
 
     def add(self, changes: Iterable[Change]) -> None:
-        """Take in what one event changed."""
+        """Add the changes of one event."""
         for change in changes:
             changed, before = change.changed, change.before
             units = changed.last - changed.first + 1
@@ -28,7 +28,7 @@ class StockChanges:
             self._count(change.batch, changed, units)
 
     def _count(self, batch: int, run: Run, units: int) -> None:
-        """Consumers keep no stock here, and what was written off is nobody's stock."""
+        """Count units of a run. Consumers have no stock here, and written-off units are not stock of any party."""
         owner, custodian, state = run.owner, run.custodian, run.state
         if state in WRITTEN_OFF:
             return

@@ -1,7 +1,8 @@
-"""Rows of transfers, sales and the lines of returns: who gave how much to whom at what price, and where it stands.
+"""Rows of transfers, sales and the lines of returns: giver, receiver, units, price and status.
 
-New rows are plain tuples with the fields of a TransferRow, and a test holds the two together. A row is made for each
-transfer: by keyword it takes twelve times as long (0.1 to 1.2 microseconds), a fortieth of what an event costs.
+New rows are plain tuples with the fields of a TransferRow, and a test compares the two. There is a row for each
+transfer. With keywords a row takes twelve times as long (1.2 microseconds instead of 0.1), which is a fortieth of the
+cost of an event.
 """
 
 import enum
@@ -11,27 +12,27 @@ from pathbook.ledger.events import RecordedEvent, ReturnLine, Terms, TransferAcc
 from pathbook.ledger.values import TransferStatus
 
 FIRST_LINE = 0
-"""The line of a transfer or sale, which has only one; a return has lines 0, 1, 2 ..."""
+"""The line of a transfer or sale, which has only one. A return has lines 0, 1, 2 ..."""
 
 
 class TransferKind(enum.IntEnum):
-    """What sort of movement of title it is."""
+    """The kind of a movement of title."""
 
     TRANSFER = 1
     SALE = 2
     RETURN = 3
 
 
-# Looked up once: to ask an enum for a member and its value takes as long as to make a row.
+# Looked up once, because the lookup of an enum member and its value takes as long as making a row.
 _TRANSFER, _SALE, _RETURN = (kind.value for kind in TransferKind)
 _OFFERED, _ACCEPTED = TransferStatus.OFFERED.value, TransferStatus.ACCEPTED.value
 
 
 class TransferRow(NamedTuple):
-    """A line of a transfer by the position that began it.
+    """A line of a transfer. ``transfer`` is the position that began it.
 
-    ``kind`` is a TransferKind, ``status`` a TransferStatus; the price of one unit in minor units of its currency;
-    times in microseconds since 1970 UTC; 0 and "" for none.
+    ``kind`` is a TransferKind, and ``status`` is a TransferStatus. The price of one unit is in minor units of its
+    currency. Times are in microseconds since 1970 UTC. 0 and "" mean none.
     """
 
     transfer: int
@@ -53,7 +54,7 @@ class TransferRow(NamedTuple):
 
 
 class TransferAnswer(NamedTuple):
-    """How an offer was answered, and at which position."""
+    """A change of a row: how an offer was answered, and at which position."""
 
     transfer: int
     line: int
@@ -63,7 +64,7 @@ class TransferAnswer(NamedTuple):
 
 
 class TransferReversal(NamedTuple):
-    """That a transfer was reversed."""
+    """A change of a row: the transfer was reversed."""
 
     transfer: int
     line: int
@@ -71,7 +72,7 @@ class TransferReversal(NamedTuple):
 
 
 class ReversalRequest(NamedTuple):
-    """Which side asked to reverse a transfer."""
+    """A change of a row: which side asked to reverse the transfer."""
 
     transfer: int
     line: int
@@ -79,7 +80,7 @@ class ReversalRequest(NamedTuple):
 
 
 def offered(recorded: RecordedEvent, terms: Terms, deadline: int | None) -> tuple[object, ...]:
-    """An offer waits for its answer."""
+    """Return the row of an offer, which is not answered yet."""
     price = terms.unit_price
     return (
         recorded.position,
@@ -102,39 +103,39 @@ def offered(recorded: RecordedEvent, terms: Terms, deadline: int | None) -> tupl
 
 
 def transferred(recorded: RecordedEvent, terms: Terms) -> tuple[object, ...]:
-    """A transfer was recorded in one step."""
+    """Return the row of a transfer that was recorded in one step."""
     return _agreed(recorded, FIRST_LINE, _TRANSFER, terms, terms.giver, terms.receiver, 0)
 
 
 def sold(recorded: RecordedEvent, terms: Terms) -> tuple[object, ...]:
-    """Units were sold."""
+    """Return the row of a sale."""
     return _agreed(recorded, FIRST_LINE, _SALE, terms, terms.giver, terms.receiver, 0)
 
 
 def returned(recorded: RecordedEvent, number: int, line: ReturnLine) -> tuple[object, ...]:
-    """Units went back, from who had received them to who had given them, at the price then paid."""
+    """Return the row of a line of a return. The receiver of its terms gives, at the price that was paid."""
     terms = line.terms
     return _agreed(recorded, number, _RETURN, terms, terms.receiver, terms.giver, line.transfer)
 
 
 def accepted(event: TransferAccepted, position: int) -> TransferAnswer:
-    """An offer was accepted, wholly or in part."""
+    """Return the change of an offer that was accepted, wholly or in part."""
     status = TransferStatus.ACCEPTED_IN_PART if event.discrepancies else TransferStatus.ACCEPTED
     return TransferAnswer(event.transfer, FIRST_LINE, status.value, _units(event.terms), position)
 
 
 def closed(transfer: int, status: TransferStatus, position: int) -> TransferAnswer:
-    """An offer was declined, withdrawn, or lapsed."""
+    """Return the change of an offer that was declined or withdrawn, or that lapsed."""
     return TransferAnswer(transfer, FIRST_LINE, status.value, 0, position)
 
 
 def reversal_asked(transfer: int, party: str) -> ReversalRequest:
-    """One side asked to reverse a transfer."""
+    """Return the change of a transfer that one side asked to reverse."""
     return ReversalRequest(transfer, FIRST_LINE, party)
 
 
 def reversed_by_both(transfer: int) -> TransferReversal:
-    """Both sides agreed to reverse a transfer."""
+    """Return the change of a transfer that both sides agreed to reverse."""
     return TransferReversal(transfer, FIRST_LINE, TransferStatus.REVERSED.value)
 
 

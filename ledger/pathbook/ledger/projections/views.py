@@ -1,4 +1,4 @@
-"""What each kind of event means for the views; what a sequence of events changes in them altogether."""
+"""What each kind of event changes in the views, and the changes of a whole sequence of events."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -28,14 +28,14 @@ Row = (
     | transfers.TransferReversal
     | transfers.ReversalRequest
 )
-"""A row to insert, or what to amend in a row that is there."""
+"""A row to insert, or a change of an existing row."""
 
 
 class ViewChanges:
-    """What a sequence of events changes in the views; however a book is cut into sequences, they come out alike.
+    """What a sequence of events changes in the views. The views do not depend on how a book is cut into sequences.
 
-    ``rows`` holds, by type, the fields of the rows to insert and to amend, and ``cases`` the steps of cases, each in
-    order. Of runs and stock only what remains of the changes at the end is kept.
+    ``rows`` has, by type, the fields of the rows to insert and to change. ``cases`` has the changes of cases. Both are
+    in order. For runs and stock only the net changes of the sequence are kept.
     """
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class ViewChanges:
         self.stock = StockChanges()
 
     def add(self, recorded: RecordedEvent, changes: Sequence[Change]) -> None:
-        """Take in the next event, with what `pathbook.ledger.runs.apply` returned for it."""
+        """Add the next event, with the changes that `pathbook.ledger.runs.apply` returned for it."""
         self._requests.append(registers.request(recorded))
         self.runs.add(changes, recorded.position)
         self.stock.add(changes)
@@ -56,9 +56,9 @@ class ViewChanges:
         self.rows[type(row)].append(row)
 
     def _project(self, recorded: RecordedEvent) -> None:
-        """Take in what follows from the event alone."""
+        """Add the rows that follow from the event alone."""
         position, event = recorded.position, recorded.event
-        match event:  # what fills most books comes first, for a match tries its cases in turn
+        match event:  # the most frequent kinds come first, because a match tries its cases in turn
             case events.TransferRecorded():
                 self._transfers.append(transfers.transferred(recorded, event.terms))
             case events.UnitsSold():

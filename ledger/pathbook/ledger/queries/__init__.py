@@ -1,6 +1,6 @@
-"""The read door: what a book answers, from its views and, for paths, from its events.
+"""The read API of books. It answers from the views, and for paths also from the events.
 
-What is not here: deciding and writing (book), the statements of the views (store), and messages (services).
+What is not here: deciding and writing (book), the statements on the views (store), and messages (services).
 """
 
 from pathbook.ledger.queries.answers import (

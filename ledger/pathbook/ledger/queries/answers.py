@@ -1,4 +1,4 @@
-"""What a book answers beyond single rows of its views. Times are microseconds since 1970 UTC."""
+"""Answers that are more than single rows of the views. Times are microseconds since 1970 UTC."""
 
 import msgspec
 
@@ -11,21 +11,21 @@ from pathbook.ledger.values import Ranges, Unit, UnitRange, UnitState
 
 
 class Head(msgspec.Struct, frozen=True, gc=False):
-    """The last position of a book, and the one at which its views stand."""
+    """The last position of a book, and the position that its views have reached."""
 
     position: int
     views_position: int
 
 
 class Party(msgspec.Struct, frozen=True, gc=False):
-    """A party, and its authorizations, oldest first."""
+    """A party and its authorizations, oldest first."""
 
     row: PartyRow
     authorizations: tuple[AuthorizationRow, ...]
 
 
 class Batch(msgspec.Struct, frozen=True, gc=False):
-    """A batch, and its recalls, oldest first."""
+    """A batch and its recalls, oldest first."""
 
     row: BatchRow
     recalls: tuple[RecallRow, ...]
@@ -51,7 +51,7 @@ class Transfer(msgspec.Struct, frozen=True, gc=False):
 
 
 class UnitRun(msgspec.Struct, frozen=True, gc=False):
-    """The run a unit belongs to. ``sscc`` is the outermost case around the unit, "" for none."""
+    """The run that a unit belongs to. ``sscc`` is the outermost case around the unit, or "" if there is none."""
 
     range: UnitRange
     owner: str
@@ -64,7 +64,7 @@ class UnitRun(msgspec.Struct, frozen=True, gc=False):
 
 
 class Path(msgspec.Struct, frozen=True, gc=False):
-    """A unit's path as of a position: what happened to it, in order, and where that left it."""
+    """The path of a unit as of a position: its steps in order, and the run that holds it after them."""
 
     unit: Unit
     product: ProductRow

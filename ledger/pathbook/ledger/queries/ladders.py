@@ -1,4 +1,4 @@
-"""Price ladders: what each tier paid, beside the price suggested to consumers."""
+"""Price ladders: what each tier paid, compared with the price suggested to consumers."""
 
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.reports.ladder import Rung, rungs

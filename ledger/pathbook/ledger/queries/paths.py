@@ -1,4 +1,4 @@
-"""The path of a unit: every hand it passed through, what each paid, who holds it, now or as of a position."""
+"""The path of a unit, now or as of a position: who had it in order, what each paid, and who has it."""
 
 from functools import lru_cache
 
@@ -11,23 +11,25 @@ from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.steps import Movement, Step, StepKind, movement, undone
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.snapshot import ViewSnapshot
-from pathbook.ledger.store.views.unit_history import Made, Past
+from pathbook.ledger.store.views.unit_history import PastRun, UnitHistory
 from pathbook.ledger.values import WRITTEN_OFF, Unit, UnitRange, UnitState
 
-MAX_KEPT = 8_192
-"""How many events are kept decoded, some 10 MB: one that moved a pallet is in the path of every unit on it."""
+CACHED_EVENTS_MAX = 8_192
+"""How many decoded events are cached, in some 10 MB. An event that moved a pallet is in the path of each of
+its units."""
 
-MAX_KEPT_BYTES = 512
-"""The longest event that is kept: an event of many ranges takes far more decoded than as bytes."""
+CACHED_EVENT_MAX_BYTES = 512
+"""The longest event that is cached. An event with many ranges takes far more memory decoded than as bytes."""
 
 _STATES = {state.value: state for state in UnitState}
 
 
 def path(views: ViewSnapshot, stream: Stream, unit: Unit, as_of: int, *, corrections: bool) -> Path | Refusal:
-    """Return the path of a unit as of a position, 0 for where the views stand.
+    """Return the path of a unit as of a position. 0 means the position of the views.
 
-    Left out, unless corrections are asked for: offers that were answered, withdrawn or lapsed; what that did to
-    units not accepted; transfers reversed by then, with all up to their reversals.
+    Unless the caller asks for corrections, steps without effect are left out. These are offers that were
+    answered, withdrawn or lapsed, and their effect on units that were not accepted. They are also transfers that
+    were reversed by then, with all steps up to their reversals.
     """
     batch = views.batch(unit.batch)
     if batch is None or 0 < as_of < batch.position:
@@ -35,45 +37,53 @@ def path(views: ViewSnapshot, stream: Stream, unit: Unit, as_of: int, *, correct
     if not 0 <= unit.number < batch.size:
         named = UnitRange(unit.batch, unit.number, unit.number)
         return refuse(Reason.RANGE_BEYOND_BATCH, range=named, last=batch.size - 1)
-    past = views.past(unit.batch, unit.number)
-    assert past is not None, unit
-    if 0 < as_of < past.position:
-        past = _as_of(views, past, unit, as_of)
-    return told(stream, views.book, unit, past, recalls(views, unit.batch), corrections=corrections)
+    history = views.history(unit.batch, unit.number)
+    assert history is not None, unit
+    if 0 < as_of < history.position:
+        history = _as_of(views, history, unit, as_of)
+    return build_path(stream, views.book, unit, history, recalls(views, unit.batch), corrections=corrections)
 
 
-def says_all(past: Past, unit: Unit, as_of: int) -> bool:
-    """Tell whether a unit's past, found in one statement, says all there is to its path, as it nearly always does."""
-    return not (past.recalled or 0 < as_of < past.position or unit.number >= past.batch.size)
+def is_complete(history: UnitHistory, unit: Unit, as_of: int) -> bool:
+    """Tell whether a history that was read by one statement is all that a path needs. It nearly always is."""
+    return not (history.is_recalled or 0 < as_of < history.position or unit.number >= history.batch.size)
 
 
-def _as_of(views: ViewSnapshot, past: Past, unit: Unit, as_of: int) -> Past:
-    """Return what the views knew at a position. What was packed in cases is known of the present only."""
-    made = [run for run in past.made if run.position <= as_of]
-    held = views.held(unit.batch, unit.number, made[-1], as_of)
-    return past._replace(position=as_of, sscc="", held=held, made=made)
+def _as_of(views: ViewSnapshot, history: UnitHistory, unit: Unit, as_of: int) -> UnitHistory:
+    """Return the history as the views knew it at a position. Which case held the unit is known for the present only."""
+    runs = [run for run in history.runs if run.position <= as_of]
+    extent = views.run_extent(unit.batch, unit.number, runs[-1], as_of)
+    return history._replace(position=as_of, sscc="", extent=extent, runs=runs)
 
 
-def told(
-    stream: Stream, book: str, unit: Unit, past: Past, recalled: tuple[RecallRow, ...], *, corrections: bool
+def build_path(
+    stream: Stream,
+    book: str,
+    unit: Unit,
+    history: UnitHistory,
+    batch_recalls: tuple[RecallRow, ...],
+    *,
+    corrections: bool,
 ) -> Path:
-    """Return the path of a unit from its past and the recalls of its batch."""
-    steps = _steps(stream, book, unit, past.made)
+    """Build the path of a unit from its history and the recalls of its batch."""
+    steps = _steps(stream, book, unit, history.runs)
     return Path(
         unit,
-        past.product,
-        Batch(past.batch, recalled),
-        _run(unit, past),
-        tuple(steps if corrections else _resolved(steps)),
-        past.position,
+        history.product,
+        Batch(history.batch, batch_recalls),
+        _run(unit, history),
+        tuple(steps if corrections else _in_force(steps)),
+        history.position,
     )
 
 
-def _steps(stream: Stream, book: str, unit: Unit, rows: list[Made]) -> list[Step]:
-    """Return a step for each run that an event of the unit's past made, oldest first."""
+def _steps(stream: Stream, book: str, unit: Unit, rows: list[PastRun]) -> list[Step]:
+    """Return a step for each run that an event of the unit's history made, oldest first."""
     data = stream.data_at(book, [row.position for row in rows])
     events = [
-        _kept(row.position, event) if len(event) <= MAX_KEPT_BYTES else decode(row.position, event)
+        _decode_cached(row.position, event)
+        if len(event) <= CACHED_EVENT_MAX_BYTES
+        else decode(row.position, event)
         for row, event in zip(rows, data, strict=True)
     ]
     movements = [_movement(recorded, unit) for recorded in events]
@@ -95,18 +105,18 @@ def _steps(stream: Stream, book: str, unit: Unit, rows: list[Made]) -> list[Step
 
 def _movement(recorded: RecordedEvent, unit: Unit) -> Movement:
     event = recorded.event
-    assert isinstance(event, RunEvent), event  # a unit's past is what changed its run
+    assert isinstance(event, RunEvent), event  # a unit's history holds only events that changed its run
     return movement(event, recorded.position, unit)
 
 
-@lru_cache(MAX_KEPT)
-def _kept(position: int, data: bytes) -> RecordedEvent:
-    """Decode, or find what the same bytes were decoded to before."""
+@lru_cache(CACHED_EVENTS_MAX)
+def _decode_cached(position: int, data: bytes) -> RecordedEvent:
+    """Decode an event. The result for the same bytes is cached."""
     return decode(position, data)
 
 
-def _resolved(steps: list[Step]) -> list[Step]:
-    """Leave out what came to nothing. An offer that is not the last step was answered by the next."""
+def _in_force(steps: list[Step]) -> list[Step]:
+    """Leave out steps without effect. An offer that is not the last step was answered by the next step."""
     return [
         step
         for step in steps
@@ -116,16 +126,16 @@ def _resolved(steps: list[Step]) -> list[Step]:
     ]
 
 
-def _run(unit: Unit, past: Past) -> UnitRun:
-    held, last = past.held, past.made[-1]
+def _run(unit: Unit, history: UnitHistory) -> UnitRun:
+    extent, last = history.extent, history.runs[-1]
     state = _STATES[last.state]
     return UnitRun(
-        range=UnitRange(unit.batch, held.first, held.last),
-        owner=held.owner,
-        custodian=held.custodian,
+        range=UnitRange(unit.batch, extent.first, extent.last),
+        owner=extent.owner,
+        custodian=extent.custodian,
         state=state,
-        transfer=held.transfer,
+        transfer=extent.transfer,
         position=last.position,
         head=last.head,
-        sscc="" if state in WRITTEN_OFF else past.sscc,
+        sscc="" if state in WRITTEN_OFF else history.sscc,
     )

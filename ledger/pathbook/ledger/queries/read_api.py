@@ -1,4 +1,4 @@
-"""The read door: each question, asked of a book's views at a snapshot."""
+"""The read API: each question is answered from a snapshot of a book's views."""
 
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar
@@ -16,30 +16,30 @@ from pathbook.ledger.store.views.lookups import StockRow
 from pathbook.ledger.store.views.snapshot import ViewsEngine, ViewSnapshot, open_snapshot, read_history
 from pathbook.ledger.values import TransferStatus, Unit
 
-_Asked = ParamSpec("_Asked")
+_Params = ParamSpec("_Params")
 _Answer = TypeVar("_Answer")
 
 
 class Queries:
-    """What can be asked of books. Safe to share between threads; each question reads a snapshot of the views.
+    """The questions that books answer. Threads may share it, and each question reads a snapshot of the views.
 
-    Every question is refused as BOOK_UNKNOWN for a book without events, and else for the reason it names. Each
-    raises pathbook.ledger.store.views.snapshot.ViewsRebuildingError while the book's views are being rebuilt, and
-    eventsourcing.persistence.PersistenceError where the database refuses.
+    Every question is refused as BOOK_UNKNOWN for a book without events. Other reasons are named at the
+    question. Each question raises pathbook.ledger.store.views.snapshot.ViewsRebuildingError while the book's
+    views are being rebuilt, and eventsourcing.persistence.PersistenceError if the database fails.
     """
 
     def __init__(self, stream: Stream, views: ViewsEngine) -> None:
-        """Read the views in ``views``, which a follower carries, and the events of paths in the log."""
+        """Read from the views in ``views``, which a follower updates, and read the events of paths from the log."""
         self._stream, self._views = stream, ReaderPool(views)
 
     def head(self, book: str) -> Head | Refusal:
-        """Where a book ends, and how far its views have come."""
+        """The last position of a book, and the position that its views have reached."""
         with open_snapshot(self._views, book) as views:
             position = self._stream.head(book)
             return Head(position, views.position) if position else refuse(Reason.BOOK_UNKNOWN, book=book)
 
     def party(self, book: str, party: str) -> Party | Refusal:
-        """A party with its authorisations. PARTY_UNKNOWN."""
+        """A party with its authorizations. PARTY_UNKNOWN."""
         return self._ask(book, registers.party, party)
 
     def parties(self, book: str, after: str, limit: int) -> list[PartyRow] | Refusal:
@@ -63,15 +63,15 @@ class Queries:
         return self._ask(book, registers.batch_of_lot, gtin, lot)
 
     def batches(self, book: str, gtin: str | None, after: int, limit: int) -> list[BatchRow] | Refusal:
-        """At most ``limit`` batches of a product, or (None) of all, after a number, in order. PRODUCT_UNKNOWN."""
+        """At most ``limit`` batches of a product, or of all if None, after a number, in order. PRODUCT_UNKNOWN."""
         return self._ask(book, registers.batches, gtin, after, limit)
 
     def case(self, book: str, sscc: str) -> Case | Refusal:
-        """What a packed case holds. CASE_UNKNOWN."""
+        """The contents of a packed case. CASE_UNKNOWN."""
         return self._ask(book, registers.case, sscc)
 
     def transfer(self, book: str, position: int) -> list[Transfer] | Refusal:
-        """What began at a position, with its units: a transfer or sale, or each line of a return. TRANSFER_UNKNOWN."""
+        """The transfer or sale that began at a position, or each line of a return, with its units. TRANSFER_UNKNOWN."""
         return self._ask(book, transfers.transfer, self._stream, position)
 
     def transfers(
@@ -88,9 +88,9 @@ class Queries:
     def path(self, book: str, unit: Unit, as_of: int = 0, *, corrections: bool = False) -> Path | Refusal:
         """The path of a unit as of a position, 0 for now. BATCH_UNKNOWN, RANGE_BEYOND_BATCH."""
         assert as_of >= 0, as_of
-        past = read_history(self._views, book, unit.batch, unit.number)
-        if past is not None and paths.says_all(past, unit, as_of):
-            return paths.told(self._stream, book, unit, past, (), corrections=corrections)
+        history = read_history(self._views, book, unit.batch, unit.number)
+        if history is not None and paths.is_complete(history, unit, as_of):
+            return paths.build_path(self._stream, book, unit, history, (), corrections=corrections)
         return self._ask(book, paths.path, self._stream, unit, as_of, corrections=corrections)
 
     def ladder_of_batch(self, book: str, number: int) -> list[Rung] | Refusal:
@@ -102,15 +102,15 @@ class Queries:
         return self._ask(book, ladders.ladder_of_product, gtin)
 
     def stock(self, book: str, party: str, after: int, limit: int) -> list[StockRow] | Refusal:
-        """At most ``limit`` lines of a party's stock after that of a batch (0: from the first). PARTY_UNKNOWN."""
+        """At most ``limit`` lines of a party's stock after the line of a batch, from the first if 0. PARTY_UNKNOWN."""
         return self._ask(book, stocks.stock, party, after, limit)
 
     def _ask(
         self,
         book: str,
-        question: Callable[Concatenate[ViewSnapshot, _Asked], _Answer],
-        *args: _Asked.args,
-        **kwargs: _Asked.kwargs,
+        question: Callable[Concatenate[ViewSnapshot, _Params], _Answer],
+        *args: _Params.args,
+        **kwargs: _Params.kwargs,
     ) -> _Answer | Refusal:
         with open_snapshot(self._views, book) as views:
             if views.position == 0 and self._stream.head(book) == 0:

@@ -1,4 +1,4 @@
-"""What is registered: parties with their authorizations, products, batches with their recalls, packed cases."""
+"""The registers: parties with their authorizations, products, batches with their recalls, and packed cases."""
 
 from pathbook.ledger.projections.registers import BatchRow, PartyRow, ProductRow, RecallRow
 from pathbook.ledger.queries.answers import Batch, Case, Party
@@ -46,14 +46,14 @@ def batch_of_lot(views: ViewSnapshot, gtin: str, lot: str) -> Batch | Refusal:
 
 
 def batches(views: ViewSnapshot, gtin: str | None, after: int, limit: int) -> list[BatchRow] | Refusal:
-    """Return the batches of a product, or of all, after a number, in order."""
+    """Return the batches of a product, or of all products, after a number, in order."""
     if gtin is not None and views.product(gtin) is None:
         return refuse(Reason.PRODUCT_UNKNOWN, product=gtin)
     return views.batches(gtin, after, limit)
 
 
 def case(views: ViewSnapshot, sscc: str) -> Case | Refusal:
-    """Return what a packed case holds."""
+    """Return the contents of a packed case."""
     row = views.case(sscc)
     if row is None:
         return refuse(Reason.CASE_UNKNOWN, sscc=sscc)

@@ -1,4 +1,4 @@
-"""Transfers, sales and returns: one with its units, or a party's, newest first."""
+"""Transfers, sales and returns: one with its units, or all of a party, newest first."""
 
 from typing import assert_never
 
@@ -13,7 +13,7 @@ from pathbook.ledger.store.views.snapshot import ViewSnapshot
 from pathbook.ledger.values import Ranges, TransferStatus, is_consumer
 
 _ACCEPTED = (TransferStatus.ACCEPTED_IN_PART, TransferStatus.REVERSED)
-_BEHIND_ALL = (2**63 - 1, 0)
+_AFTER_ALL = (2**63 - 1, 0)
 
 
 def transfer(views: ViewSnapshot, stream: Stream, position: int) -> list[Transfer] | Refusal:
@@ -38,7 +38,7 @@ def transfers(
     """Return the transfers of a party or consumer before a position and line, newest first."""
     if not is_consumer(party) and views.party(party) is None:
         return refuse(Reason.PARTY_UNKNOWN, party=party)
-    return views.transfers(party, status, before or _BEHIND_ALL, limit)
+    return views.transfers(party, status, before or _AFTER_ALL, limit)
 
 
 def _events(stream: Stream, book: str, *positions: int) -> list[Event]:

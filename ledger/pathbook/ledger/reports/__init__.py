@@ -1,4 +1,4 @@
-"""Reports: one pure file each, with what it keeps, how an event changes it, and what it answers.
+"""Reports, one pure module for each: what the report keeps, how an event changes it, and what it answers.
 
-What is not here: the tables and the follower that keep a report (store), and who may ask for one (services).
+What is not here: the tables and the follower of a report (store), and access to reports (services).
 """

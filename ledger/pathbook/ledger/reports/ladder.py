@@ -1,4 +1,4 @@
-"""The price ladder: what each tier paid for units of a batch, beside the price suggested to consumers."""
+"""The price ladder: what each tier paid for units of a batch, beside the suggested price for consumers."""
 
 import enum
 from collections import defaultdict
@@ -13,24 +13,24 @@ from pathbook.ledger.events import Event, Terms
 from pathbook.ledger.values import Money, is_consumer
 
 NO_TIER = -1
-"""The tier under which a party stands that nobody ever gave one."""
+"""The tier that stands for parties without a tier."""
 
 CONSUMER_TIER = 1_000
-"""The tier under which consumers stand: above every tier an agent may be given."""
+"""The tier that stands for consumers. It is above every tier that an agent may be given."""
 
 
 class LadderChanges:
-    """How many units each tier receives at each price in a sequence of events, less (below zero) what it gives back.
+    """How many units each tier receives at each price in a sequence of events. Units that it gives back are negative.
 
-    ``sums`` holds the units by batch, tier, currency and price of one unit in minor units.
+    ``sums`` has the number of units by batch, tier, currency, and price of one unit in minor units.
     """
 
     def __init__(self) -> None:
         self.sums: defaultdict[tuple[int, int, str, int], int] = defaultdict(int)
 
     def add(self, event: Event) -> None:
-        """Count what an event adds. Units that go back no longer count where their original terms had put them."""
-        match event:  # the commonest kind comes first, because match tries its cases in turn
+        """Count the units of an event. Units that go back are subtracted at the tier and price of their terms."""
+        match event:  # the most frequent kinds come first, because a match tries its cases in turn
             case events.TransferRecorded() | events.UnitsSold() | events.TransferAccepted():
                 self._count(event.terms, 1)
             case events.TransferReversed():
@@ -80,7 +80,7 @@ class PriceRow(NamedTuple):
 
 
 class RungKind(enum.IntEnum):
-    """Whose prices a rung holds: of parties of a tier, of parties nobody ever gave one, or of consumers."""
+    """Whose prices a rung has: those of parties of a tier, of parties without a tier, or of consumers."""
 
     TIER = 1
     NO_TIER = 2
@@ -88,10 +88,11 @@ class RungKind(enum.IntEnum):
 
 
 class Rung(msgspec.Struct, frozen=True, gc=False):
-    """What one tier (0 unless the kind is TIER) paid for units in one currency, less what went back.
+    """What one tier paid for units in one currency, without units that went back.
 
-    The median of an even number is the lower middle one; the mean is rounded half to even; no price is suggested
-    where the batches differ, or are suggested in another currency.
+    ``tier`` is 0 unless the kind is TIER. The median of an even number of units is the lower of the two in the
+    middle. The mean is rounded half to even. ``suggested_minor`` is None if the suggested prices of the batches
+    differ or are in another currency.
     """
 
     kind: RungKind
@@ -110,7 +111,7 @@ _OTHERS = {NO_TIER: RungKind.NO_TIER, CONSUMER_TIER: RungKind.CONSUMER}
 
 
 def rungs(prices: Iterable[PriceRow], suggested: Money | None) -> list[Rung]:
-    """Return a rung for each tier and currency: tiers from the first down, then no tier, then consumers."""
+    """Return a rung for each tier and currency. Tiers come first, from the top, then no tier, then consumers."""
     return [
         _rung(RungKind(kind), tier, currency_code, list(paid), suggested)
         for (kind, tier, currency_code), paid in groupby(
@@ -130,7 +131,7 @@ def _rung(
 ) -> Rung:
     units = sum(price.units for price in prices)
     total = sum(price.units * price.amount_minor for price in prices)
-    middle = (units + 1) // 2  # of an even number the lower one
+    middle = (units + 1) // 2  # the lower of two for an even number
     counted = accumulate(price.units for price in prices)
     median = next(price.amount_minor for price, count in zip(prices, counted, strict=True) if count >= middle)
     comparable = suggested is not None and suggested.currency_code == currency_code

@@ -1,5 +1,5 @@
-"""Decide: pure functions from what the book knows and a command to the one event it causes, or a refusal.
+"""Rules: pure functions that decide a command on the state of a book. They return one event or a refusal.
 
-What is not here: clocks, randomness, databases, messages. Rules see only the state handed to them, and never
-change it; ``pathbook.ledger.book`` sees to it that what ``pathbook.ledger.rules.required_state`` asks for is at hand.
+What is not here: clocks, randomness, databases, messages. A rule sees only the state that it is given, and never
+changes it. ``pathbook.ledger.book`` first loads the state that ``pathbook.ledger.rules.required_state`` names.
 """

@@ -1,4 +1,4 @@
-"""Where goods come from and how they are called back: products, batches, recalls."""
+"""Products, batches and recalls: registering, commissioning, recalling, and lifting a recall."""
 
 from pathbook.ledger.commands import CommissionBatch, LiftRecall, RecallUnits, RegisterProduct
 from pathbook.ledger.events import BatchCommissioned, ProductRegistered, RecallLifted, UnitsRecalled
@@ -7,7 +7,7 @@ from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.rules.state import State
 from pathbook.ledger.rules.text import refuse_price, refuse_text
 from pathbook.ledger.rules.times import first_moment, utc
-from pathbook.ledger.rules.units import in_bounds
+from pathbook.ledger.rules.units import refuse_out_of_bounds
 from pathbook.ledger.values import (
     MAX_BATCH_NUMBER,
     MAX_BATCH_SIZE,
@@ -30,7 +30,7 @@ def _refuse_unless_brand(state: State, name: str) -> Refusal | None:
 
 
 def register_product(state: State, command: RegisterProduct) -> ProductRegistered | Refusal:
-    """Register a brand's product, once for each GTIN."""
+    """Register the product of a brand. Each GTIN can be registered once."""
     if (refusal := _refuse_unless_brand(state, command.brand)) is not None:
         return refusal
     product = gtin14(command.product)
@@ -48,7 +48,7 @@ def register_product(state: State, command: RegisterProduct) -> ProductRegistere
 
 
 def commission(state: State, command: CommissionBatch, now: int) -> BatchCommissioned | Refusal:
-    """Commission a batch of any size in one event, as the brand of the product."""
+    """Commission a batch, as the brand of the product. A batch of any size is one event."""
     if (refusal := _refuse_unless_brand(state, command.brand)) is not None:
         return refusal
     product = gtin14(command.product)
@@ -88,7 +88,7 @@ def commission(state: State, command: CommissionBatch, now: int) -> BatchCommiss
 
 
 def recall(state: State, command: RecallUnits) -> UnitsRecalled | Refusal:
-    """Recall a batch of one's brand, or ranges of it, whoever has them."""
+    """Recall a batch of the brand, or ranges of it. It does not matter which party has the units."""
     if (refusal := _refuse_unless_brand(state, command.brand)) is not None:
         return refusal
     batch = state.batches.get(command.batch)
@@ -102,7 +102,7 @@ def recall(state: State, command: RecallUnits) -> UnitsRecalled | Refusal:
     for part in command.ranges:
         if part.batch != command.batch:
             return refuse(Reason.RANGE_BEYOND_BATCH, range=part, last=made.size - 1)
-        if (refusal := in_bounds(state, part)) is not None:
+        if (refusal := refuse_out_of_bounds(state, part)) is not None:
             return refusal
     ranges = joined(command.ranges or (UnitRange(command.batch, 0, made.size - 1),))
     if isinstance(ranges, Unit):
@@ -113,7 +113,7 @@ def recall(state: State, command: RecallUnits) -> UnitsRecalled | Refusal:
 
 
 def lift(state: State, command: LiftRecall) -> RecallLifted | Refusal:
-    """Lift a recall of one's brand."""
+    """Lift a recall of the brand."""
     if (refusal := _refuse_unless_brand(state, command.brand)) is not None:
         return refusal
     number = state.recalls.get(command.recall)

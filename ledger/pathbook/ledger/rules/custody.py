@@ -1,4 +1,4 @@
-"""Goods apart from their title: deliveries, write-offs, packing and unpacking of cases."""
+"""Changes of goods without their title: deliveries, write-offs, packing and unpacking of cases."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ from pathbook.ledger.rules.units import (
     pieces,
     refuse_before_made,
     refuse_broken_cases,
-    refuse_fixed,
+    refuse_immovable,
     refuse_recalled,
     refuse_unless,
     resolve,
@@ -35,14 +35,14 @@ from pathbook.ledger.values import (
 
 
 def _refuse_stranger(state: State, name: str) -> Refusal | None:
-    """Refuse who is neither a registered party nor a consumer's pseudonym."""
+    """Refuse a name that is neither a registered party nor the pseudonym of a consumer."""
     if state.parties.get(name) is None and not (is_consumer(name) and is_owner(name)):
         return refuse(Reason.PARTY_UNKNOWN, party=name)
     return None
 
 
-def _refuse_others_hands(party: str) -> Callable[[UnitRange, Run], Refusal | None]:
-    """Return the guard that refuses units that lie with somebody else."""
+def _refuse_other_custodian(party: str) -> Callable[[UnitRange, Run], Refusal | None]:
+    """Return the guard that refuses units that another custodian has."""
 
     def guard(part: UnitRange, run: Run) -> Refusal | None:
         if run.custodian != party:
@@ -53,23 +53,23 @@ def _refuse_others_hands(party: str) -> Callable[[UnitRange, Run], Refusal | Non
 
 
 def deliver(state: State, command: DeliverUnits, moment: int) -> UnitsDelivered | Refusal:
-    """Hand over goods whose title moved before, or stays; sold ones too."""
+    """Deliver goods without their title, which moved before or stays. Sold units can be delivered too."""
     refusal = _refuse_stranger(state, command.custodian) or _refuse_stranger(state, command.receiver)
     if refusal is not None:
         return refusal
     if command.custodian == command.receiver:
         return refuse(Reason.SELF_TRANSFER, party=command.custodian)
-    ranges = resolve(state, command.units, Pick(command.receiver, hands=command.custodian))
+    ranges = resolve(state, command.units, Pick(command.receiver, custodian=command.custodian))
     if isinstance(ranges, Refusal):
         return ranges
 
     def guard(part: UnitRange, run: Run) -> Refusal | None:
         if run.state in (UnitState.SOLD, UnitState.CONFIRMED):
             return None
-        return refuse_fixed(part, run)
+        return refuse_immovable(part, run)
 
     refusal = (
-        refuse_unless(state, ranges, _refuse_others_hands(command.custodian))
+        refuse_unless(state, ranges, _refuse_other_custodian(command.custodian))
         or refuse_unless(state, ranges, guard)
         or refuse_broken_cases(state, ranges)
         or refuse_before_made(state, ranges, moment)
@@ -77,31 +77,31 @@ def deliver(state: State, command: DeliverUnits, moment: int) -> UnitsDelivered 
     if refusal is not None:
         return refusal
     receiver = state.parties.get(command.receiver)
-    to_brand = receiver is not None and receiver.kind is PartyKind.BRAND  # where recalled goods go
+    to_brand = receiver is not None and receiver.kind is PartyKind.BRAND  # recalled goods may go to a brand
     if not to_brand and (refusal := refuse_recalled(state, ranges, moment)) is not None:
         return refusal
     return UnitsDelivered(command.custodian, command.receiver, ranges)
 
 
 def write_off(state: State, command: WriteOffUnits, moment: int) -> UnitsWrittenOff | Refusal:
-    """Say that units in one's hands are gone; out of a case too, which stays packed without them."""
+    """Write off units in the party's custody. If they are in a case, it stays packed without them."""
     if (refusal := _refuse_stranger(state, command.party)) is not None:
         return refusal
     if command.state not in WRITTEN_OFF:
         return refuse(Reason.VALUE_MISSING, field="state")
     if (refusal := refuse_text("note", command.note)) is not None:
         return refusal
-    ranges = resolve(state, command.units, Pick(command.party, hands=command.party))
+    ranges = resolve(state, command.units, Pick(command.party, custodian=command.party))
     if isinstance(ranges, Refusal):
         return ranges
 
     def guard(part: UnitRange, run: Run) -> Refusal | None:
         if run.state in (UnitState.SOLD, UnitState.CONFIRMED) and is_consumer(command.party):
             return None
-        return refuse_fixed(part, run)
+        return refuse_immovable(part, run)
 
     refusal = (
-        refuse_unless(state, ranges, _refuse_others_hands(command.party))
+        refuse_unless(state, ranges, _refuse_other_custodian(command.party))
         or refuse_unless(state, ranges, guard)
         or refuse_before_made(state, ranges, moment)
     )
@@ -116,7 +116,7 @@ def pack(state: State, command: PackCase, moment: int) -> CasePacked | Refusal:
         return refuse(Reason.SSCC_CHECK_DIGIT, sscc=command.sscc)
     if state.cases.get(command.sscc) is not None:
         return refuse(Reason.CASE_EXISTS, sscc=command.sscc)
-    pick = Pick(command.party, hands=command.party)
+    pick = Pick(command.party, custodian=command.party)
     everything = resolve(state, command.units, pick)
     if isinstance(everything, Refusal):
         return everything
@@ -126,8 +126,8 @@ def pack(state: State, command: PackCase, moment: int) -> CasePacked | Refusal:
     if isinstance(ranges, Refusal):
         return ranges
     refusal = (
-        refuse_unless(state, everything, _refuse_others_hands(command.party))
-        or refuse_unless(state, everything, refuse_fixed)
+        refuse_unless(state, everything, _refuse_other_custodian(command.party))
+        or refuse_unless(state, everything, refuse_immovable)
         or refuse_before_made(state, everything, moment)
         or _refuse_several_owners(state, everything)
     )
@@ -141,7 +141,7 @@ def pack(state: State, command: PackCase, moment: int) -> CasePacked | Refusal:
 
 
 def _refuse_several_owners(state: State, ranges: Ranges) -> Refusal | None:
-    """Refuse to pack units of several owners together: none of them could move the case."""
+    """Refuse to pack units of several owners together, because no owner could move the case."""
     owner = next(pieces(state, ranges))[1].owner
 
     def guard(part: UnitRange, run: Run) -> Refusal | None:
@@ -153,7 +153,7 @@ def _refuse_several_owners(state: State, ranges: Ranges) -> Refusal | None:
 
 
 def _depth(state: State, ssccs: tuple[str, ...]) -> int:
-    """Return how deep cases hold cases: 1 where they hold none."""
+    """Return how deep cases are packed in cases. The depth is 1 if the cases hold no case."""
     depth, level = 0, set(ssccs)
     while level:
         depth += 1
@@ -162,7 +162,7 @@ def _depth(state: State, ssccs: tuple[str, ...]) -> int:
 
 
 def unpack(state: State, command: UnpackCase) -> CaseUnpacked | Refusal:
-    """Unpack a case that lies in no other."""
+    """Unpack a case that is not in another case."""
     if (refusal := _refuse_stranger(state, command.party)) is not None:
         return refusal
     case = state.cases.get(command.sscc)
@@ -173,7 +173,7 @@ def unpack(state: State, command: UnpackCase) -> CaseUnpacked | Refusal:
     contents = packed_units(state, case)
     if not contents and case.packer != command.party:
         return refuse(Reason.NOT_THE_PACKER, sscc=command.sscc, packer=case.packer, party=command.party)
-    if (refusal := refuse_unless(state, contents, _refuse_others_hands(command.party))) is not None:
+    if (refusal := refuse_unless(state, contents, _refuse_other_custodian(command.party))) is not None:
         return refusal
     if (refusal := refuse_unless(state, contents, _refuse_reserved)) is not None:
         return refusal

@@ -1,4 +1,4 @@
-"""The one way from a command to its event or its refusal."""
+"""Deciding a command: the checks of every command, and the choice of its rule."""
 
 from typing import assert_never
 
@@ -13,9 +13,10 @@ from pathbook.ledger.values import PartyKind, is_request_id
 
 
 def decide(state: State, command: Command, now: int) -> Event | Refusal:
-    """Return the event a command causes at a time (microseconds since 1970 UTC), or why it may not.
+    """Return the event that a command causes at a time (microseconds since 1970 UTC), or its refusal.
 
-    All that ``pathbook.ledger.rules.required_state.required_state`` names must be at hand. The state is not changed.
+    All state that ``pathbook.ledger.rules.required_state.required_state`` names must be loaded. The state is not
+    changed.
     """
     if not is_request_id(command.request_id) and not isinstance(command, commands.LapseTransfer):
         return refuse(Reason.REQUEST_ID_MALFORMED)
@@ -30,7 +31,7 @@ def decide(state: State, command: Command, now: int) -> Event | Refusal:
 
 
 def _decide(state: State, command: Command, moment: int, now: int) -> Event | Refusal:
-    """Ask the rule. What fills most books comes first, for a match tries its cases in turn."""
+    """Call the rule of the command. The most frequent commands come first, because a match tries cases in turn."""
     match command:
         case commands.RecordTransfer():
             return transfer.record(state, command, moment)

@@ -1,4 +1,4 @@
-"""Who is in the book, and who may sell what for whom."""
+"""Parties and their authorizations: registering, authorizing, revoking, and the status at a time."""
 
 from typing import Final
 
@@ -18,13 +18,13 @@ from pathbook.ledger.values import (
     is_identifier,
 )
 
-# asking an enum for a member takes longer than all else that is done with it
+# looked up once, because the lookup of an enum member takes longer than its use
 _AUTHORIZED: Final = AuthorizationStatus.AUTHORIZED
 _BRAND: Final = PartyKind.BRAND
 
 
 def register(state: State, command: RegisterParty) -> PartyRegistered | Refusal:
-    """Register a party under an id of the caller's choice."""
+    """Register a party under an id that the caller chooses."""
     if not is_identifier(command.party):
         return refuse(Reason.PARTY_MALFORMED, party=command.party)
     if command.kind is None:
@@ -35,7 +35,7 @@ def register(state: State, command: RegisterParty) -> PartyRegistered | Refusal:
 
 
 def authorize(state: State, command: AuthorizeParty, now: int) -> PartyAuthorized | Refusal:
-    """Authorise a party below its upline, for no more than the upline may sell itself."""
+    """Authorize a party at a tier below its upline, for what the upline may sell itself, and for no longer."""
     upline, party = state.parties.get(command.upline), state.parties.get(command.party)
     valid_from = command.valid_from or now
     if upline is None:
@@ -63,7 +63,7 @@ def authorize(state: State, command: AuthorizeParty, now: int) -> PartyAuthorize
     if command.valid_until is not None and command.valid_until <= valid_from:
         ends = utc(command.valid_until)
         return refuse(Reason.VALIDITY_REVERSED, valid_from=utc(valid_from), valid_until=ends)
-    for moment in (valid_from, now):  # who was revoked since cannot authorise for the time before
+    for moment in (valid_from, now):  # an upline that was revoked since cannot authorize for the time before
         upline_tier = _tier_to_pass_on(state, command.upline, products, moment)
         if upline_tier is None:
             return refuse(Reason.UPLINE_NOT_AUTHORIZED, upline=command.upline, party=command.party)
@@ -88,7 +88,7 @@ def authorize(state: State, command: AuthorizeParty, now: int) -> PartyAuthorize
 
 
 def revoke(state: State, command: RevokeAuthorization, now: int) -> AuthorizationRevoked | Refusal:
-    """End an authorisation, as the upline that gave it."""
+    """Revoke an authorization, as the upline that gave it."""
     holder = state.authorizations.get(command.authorization)
     party = state.parties.get(holder) if holder is not None else None
     if holder is None or party is None:
@@ -110,9 +110,9 @@ def revoke(state: State, command: RevokeAuthorization, now: int) -> Authorizatio
 
 
 def _tier_to_pass_on(state: State, name: str, products: list[str], moment: int) -> int | None:
-    """Return the tier at which an upline may pass on all these products (none: every product), or None.
+    """Return the tier at which an upline may pass on all these products, or None if it may not.
 
-    A brand passes on its own products, whatever they are, at tier 0.
+    An empty list means every product. A brand may pass on all of its own products, at tier 0.
     """
     upline = state.parties[name]
     assert upline is not None, name
@@ -138,7 +138,7 @@ def _brand(state: State, product: str) -> str:
 
 
 def _refuse_outliving(upline: Party, command: AuthorizeParty, valid_from: int) -> Refusal | None:
-    """Refuse an authorisation that would go on when all those its upline holds have ended."""
+    """Refuse an authorization that would end later than every authorization that its upline has."""
     holding = [given for given in upline.authorizations.values() if _in_force(given, valid_from)]
     ends = [given.valid_until for given in holding if given.valid_until is not None]
     if upline.kind is PartyKind.BRAND or len(ends) < len(holding):
@@ -164,10 +164,10 @@ def _in_force(given: Authorization, moment: int) -> bool:
 def authorization_status(
     state: State, name: str, products: dict[str, str], moment: int
 ) -> tuple[AuthorizationStatus | None, int | None]:
-    """Return how a party stood for products (each with its brand) at a time, and its tier for them.
+    """Return the authorization status and the tier of a party for products (each with its brand) at a time.
 
-    A consumer has neither; a party that was never given a tier for one of the products has none. A brand stands
-    for its own products at tier 0, and for another's has to be told apart as anybody else.
+    A consumer has neither. A party that was never given a tier for one of the products has no tier. A brand is
+    authorized for its own products, at tier 0. For the product of another brand its status is OTHER_PRODUCTS.
     """
     if is_consumer(name):
         return None, None
@@ -178,9 +178,9 @@ def authorization_status(
         return (_AUTHORIZED, 0) if own else (AuthorizationStatus.OTHER_PRODUCTS, None)
     deepest = 0
     for product, brand in products.items():
-        stands, tier = _status_for(state, party, product, brand, moment)
-        if stands is not _AUTHORIZED or tier is None:
-            return stands, tier
+        status, tier = _status_for(state, party, product, brand, moment)
+        if status is not _AUTHORIZED or tier is None:
+            return status, tier
         deepest = max(deepest, tier)
     return _AUTHORIZED, deepest
 
@@ -188,7 +188,7 @@ def authorization_status(
 def _status_for(
     state: State, party: Party, product: str, brand: str, moment: int
 ) -> tuple[AuthorizationStatus, int | None]:
-    """Return how an agent or shop stood for one product, and its tier for it: the latest word that held counts."""
+    """Return the status and the tier of an agent or shop for one product. The latest authorization in force counts."""
     latest = None
     for given in reversed(party.authorizations.values()):
         if not _covers(state, given, product, brand):
@@ -204,7 +204,10 @@ def _status_for(
 
 
 def _covers(state: State, given: Authorization, product: str, brand: str) -> bool:
-    """Tell whether an authorisation is for a product: by name, or as one of every product of its upline's."""
+    """Tell whether an authorization is for a product: it lists the product, or it is for every product.
+
+    An authorization for every product, if a brand gave it, is only for the products of that brand.
+    """
     if given.products:
         return product in given.products
     upline = state.parties[given.upline]
@@ -213,7 +216,7 @@ def _covers(state: State, given: Authorization, product: str, brand: str) -> boo
 
 
 def _shortfall(latest: Authorization, moment: int) -> AuthorizationStatus:
-    """Say why the latest authorisation for a product did not hold at a time."""
+    """Return why the latest authorization for a product was not in force at a time."""
     if latest.revoked_from is not None and moment >= latest.revoked_from:
         return AuthorizationStatus.REVOKED
     if latest.valid_until is not None and moment >= latest.valid_until:

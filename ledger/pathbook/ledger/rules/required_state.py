@@ -1,7 +1,7 @@
-"""What of a book has to be at hand before a command can be decided.
+"""The state to load before a command can be decided.
 
-``required_state`` is asked again after each load, because what comes to hand may lead to more: a transfer to its units,
-units to the cases they are packed in, a case to its contents.
+The caller calls ``required_state`` again after each load, because loaded state may name more: a transfer names its
+units, units name the cases in which they are packed, and a case names its contents.
 """
 
 from collections.abc import Iterable
@@ -27,9 +27,10 @@ from pathbook.ledger.values import (
 
 
 class RequiredState(msgspec.Struct):
-    """What is named and not at hand.
+    """The state that commands need and that is not loaded.
 
-    ``holdings`` are (party, GTIN): the batches in which a party may own units. ``walked`` are the cases looked at.
+    ``holdings`` are pairs of party and GTIN, for the batches in which the party may own units. ``visited`` are the
+    cases that were already examined.
     """
 
     parties: set[str] = msgspec.field(default_factory=set)
@@ -41,24 +42,24 @@ class RequiredState(msgspec.Struct):
     recalls: set[int] = msgspec.field(default_factory=set)
     authorizations: set[int] = msgspec.field(default_factory=set)
     holdings: set[tuple[str, str]] = msgspec.field(default_factory=set)
-    walked: set[str] = msgspec.field(default_factory=set)
+    visited: set[str] = msgspec.field(default_factory=set)
 
     def __bool__(self) -> bool:
-        """Tell whether anything is needed."""
+        """Tell whether anything must be loaded."""
         return any(msgspec.structs.astuple(self)[:-1])
 
 
-def required_state(state: State, asked: Iterable[Command]) -> RequiredState:
-    """Return what has to be loaded next to decide commands; nothing, once all is at hand."""
+def required_state(state: State, requested: Iterable[Command]) -> RequiredState:
+    """Return the state to load next to decide commands. It is empty once everything is loaded."""
     required = RequiredState()
-    for command in asked:
+    for command in requested:
         _add(state, required, command)
     return required
 
 
 def _add(state: State, required: RequiredState, command: Command) -> None:
     _parties(state, required, command.actor)
-    match command:  # what fills most books comes first, for a match tries its cases in turn
+    match command:  # the most frequent commands come first, because a match tries its cases in turn
         case (
             commands.RecordTransfer(giver=giver, receiver=receiver, units=units)
             | commands.OfferTransfer(giver=giver, receiver=receiver, units=units)
@@ -71,7 +72,7 @@ def _add(state: State, required: RequiredState, command: Command) -> None:
             _units(state, required, units, party)
         case commands.ReturnUnits(owner=owner, units=units):
             _units(state, required, units, owner)
-            _ways(state, required, units, owner)
+            _returned_transfers(state, required, units, owner)
         case commands.RegisterParty(party=party):
             _parties(state, required, party)
         case commands.AuthorizeParty(upline=upline, party=party, products=products):
@@ -125,7 +126,10 @@ def _parties(state: State, required: RequiredState, *names: str) -> None:
 
 
 def _uplines(state: State, required: RequiredState, *names: str) -> None:
-    """Need who authorised a party for every product: of a brand, that means every product of its own."""
+    """Require the uplines that authorized a party for every product.
+
+    The rules need to know whether such an upline is a brand. Then the authorization is only for its own products.
+    """
     for name in names:
         if (party := state.parties.get(name)) is not None:
             for one in party.authorizations.values():
@@ -163,7 +167,7 @@ def _transfer(state: State, required: RequiredState, position: int) -> None:
 
 def _units(state: State, required: RequiredState, units: Selection, holder: str) -> None:
     if len(units.ranges) + len(units.cases) + len(units.quantities) > MAX_RANGES:
-        return  # refused before any unit is looked at
+        return  # the rule refuses this before it looks at any unit
     _ranges(state, required, units.ranges)
     for sscc in units.cases:
         _case(state, required, sscc)
@@ -190,13 +194,13 @@ def _ranges(state: State, required: RequiredState, ranges: Iterable[UnitRange]) 
 
 
 def _case(state: State, required: RequiredState, sscc: str) -> None:
-    """Need a case, the cases around it and in it, and the batches of all contents."""
+    """Require a case, the cases around it and in it, and the batches of all contents."""
     pending = [sscc]
     while pending:
         name = pending.pop()
-        if name in required.walked or not is_sscc(name):
+        if name in required.visited or not is_sscc(name):
             continue
-        required.walked.add(name)
+        required.visited.add(name)
         case = state.cases.get(name)
         if name not in state.cases:
             required.cases.add(name)
@@ -205,11 +209,11 @@ def _case(state: State, required: RequiredState, sscc: str) -> None:
             _batches(state, required, (part.batch for part in case.ranges))
 
 
-def _ways(state: State, required: RequiredState, units: Selection, owner: str) -> None:
-    """Need the transfers by which units to be returned had come."""
+def _returned_transfers(state: State, required: RequiredState, units: Selection, owner: str) -> None:
+    """Require the transfers by which the units of a return had come."""
     if required:
         return
     ranges = resolve(state, units, Pick(owner))
     if not isinstance(ranges, Refusal):
-        came_by = {run.chain[-1] for _, run in pieces(state, ranges) if run.chain}
-        required.transfers.update(position for position in came_by if position not in state.transfers)
+        positions = {run.chain[-1] for _, run in pieces(state, ranges) if run.chain}
+        required.transfers.update(position for position in positions if position not in state.transfers)

@@ -1,4 +1,4 @@
-"""Units and consumers: sale, confirmation of the purchase, and the way back."""
+"""Sales to consumers, confirmations of purchases, and returns."""
 
 from pathbook.ledger.commands import ConfirmPurchase, ReturnUnits, SellUnits
 from pathbook.ledger.events import PurchaseConfirmed, ReturnLine, UnitsReturned, UnitsSold
@@ -30,7 +30,7 @@ from pathbook.ledger.values import (
 
 
 def sell(state: State, command: SellUnits, moment: int) -> UnitsSold | Refusal:
-    """Sell units to a consumer; at what price is never a reason to refuse."""
+    """Sell units to a consumer. A sale is never refused because its price is high or low."""
     if state.parties.get(command.seller) is None:
         return refuse(Reason.PARTY_UNKNOWN, party=command.seller)
     if not is_identifier(command.consumer):
@@ -47,7 +47,7 @@ def sell(state: State, command: SellUnits, moment: int) -> UnitsSold | Refusal:
 
 
 def confirm(state: State, command: ConfirmPurchase, moment: int) -> PurchaseConfirmed | Refusal:
-    """Confirm a purchase, as the consumer; the price paid need not be the one the seller said."""
+    """Confirm a purchase, as the consumer. The price paid may differ from the price that the seller recorded."""
     if not is_identifier(command.consumer):
         return refuse(Reason.CONSUMER_MALFORMED, consumer=command.consumer)
     if (refusal := refuse_price(command.price_paid)) is not None:
@@ -73,7 +73,7 @@ def confirm(state: State, command: ConfirmPurchase, moment: int) -> PurchaseConf
 
 
 def give_back(state: State, command: ReturnUnits, moment: int) -> UnitsReturned | Refusal:
-    """Return units along the way they came, at the price paid; the owner may be a consumer."""
+    """Return units to the giver they came from, at the price paid. The owner may be a consumer."""
     if not is_consumer(command.owner) and state.parties.get(command.owner) is None:
         return refuse(Reason.PARTY_UNKNOWN, party=command.owner)
     if (refusal := refuse_text("note", command.note)) is not None:
@@ -102,12 +102,12 @@ def give_back(state: State, command: ReturnUnits, moment: int) -> UnitsReturned 
 
 
 def _lines(state: State, ranges: Ranges) -> tuple[ReturnLine, ...]:
-    """Sort the units by the transfer or sale they last came by."""
-    came_by: dict[int, list[UnitRange]] = {}
+    """Group the units by the transfer or sale by which they last came."""
+    by_transfer: dict[int, list[UnitRange]] = {}
     for part, run in pieces(state, ranges):
-        came_by.setdefault(run.chain[-1], []).append(part)
+        by_transfer.setdefault(run.chain[-1], []).append(part)
     lines = []
-    for position, parts in sorted(came_by.items()):
+    for position, parts in sorted(by_transfer.items()):
         transfer, returned = state.transfers[position], joined(parts)
         assert transfer is not None, position
         assert not isinstance(returned, Unit), returned

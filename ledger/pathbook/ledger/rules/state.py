@@ -1,7 +1,7 @@
-"""What deciding needs of a book, at hand in memory, and how each event changes it.
+"""The state of a book that decisions need, in memory, and how each event changes it.
 
-A state may hold only parts of a book. What is at hand is whole; None says that a thing is known not to exist;
-events about what is not at hand are passed over.
+A state may hold only parts of a book. Each loaded part is complete. None means that a thing is known not to exist.
+Events about parts that are not loaded are skipped.
 """
 
 from bisect import bisect_left, bisect_right, insort
@@ -14,11 +14,11 @@ from pathbook.ledger import events, runs
 from pathbook.ledger.events import RecordedEvent, Terms
 from pathbook.ledger.values import PartyKind, Ranges, TransferStatus, UnitRange
 
-_ACCEPTED: Final = TransferStatus.ACCEPTED  # asking an enum for a member takes longer than all else about it
+_ACCEPTED: Final = TransferStatus.ACCEPTED  # looked up once, because the lookup takes longer than the use
 
 
 class Authorization(msgspec.Struct):
-    """An upline's word that a party may sell; times in microseconds, None for never."""
+    """An authorization of a party by its upline. Times are in microseconds since 1970 UTC, and None means never."""
 
     position: int
     upline: str
@@ -30,7 +30,7 @@ class Authorization(msgspec.Struct):
 
 
 class Party(msgspec.Struct):
-    """A brand, agent or shop with its authorisations, oldest first."""
+    """A brand, agent or shop with its authorizations by position, oldest first."""
 
     kind: PartyKind
     position: int
@@ -38,14 +38,14 @@ class Party(msgspec.Struct):
 
 
 class Product(msgspec.Struct, frozen=True):
-    """A product as registered, and where."""
+    """A product as registered, and the position of its registration."""
 
     registered: events.ProductRegistered
     position: int
 
 
 class Recall(msgspec.Struct):
-    """Recalled units of a batch, from when, and whether the recall was lifted."""
+    """A recall of units of a batch: its ranges, when it began, and whether it was lifted."""
 
     ranges: Ranges
     since: int
@@ -53,7 +53,7 @@ class Recall(msgspec.Struct):
 
 
 class Batch(msgspec.Struct):
-    """A batch: as commissioned, the ranges packed in cases, and its recalls by position."""
+    """A batch: its commissioning, its ranges that are packed in cases, and its recalls by position."""
 
     commissioned: events.BatchCommissioned
     packed: list[tuple[int, int, str]]
@@ -61,7 +61,7 @@ class Batch(msgspec.Struct):
 
 
 class Transfer(msgspec.Struct, gc=False):
-    """A transfer or sale: where it stands, and its terms (once accepted: with the units accepted)."""
+    """A transfer or sale: its status and its terms. Once it is accepted, the terms have the accepted units."""
 
     status: TransferStatus
     terms: Terms
@@ -70,7 +70,7 @@ class Transfer(msgspec.Struct, gc=False):
 
 
 class Case(msgspec.Struct):
-    """A packed case: the units packed loose in it, the cases in it, who packed it, and the case it is in ("": none)."""
+    """A packed case: its loose units, the cases in it, the party that packed it, and the case around it or ""."""
 
     ranges: Ranges
     cases: tuple[str, ...]
@@ -79,10 +79,10 @@ class Case(msgspec.Struct):
 
 
 class State:
-    """The parts of a book at hand, as of ``position``."""
+    """The loaded parts of a book, as of ``position``."""
 
     def __init__(self, book: str, position: int = 0, recorded_at: int = 0, last_batch: int = 0) -> None:
-        """Begin with nothing at hand but where the book stands."""
+        """Begin with no part loaded. Only the position, the time and the last batch of the book are known."""
         self.book = book
         self.position = position
         self.recorded_at = recorded_at
@@ -100,7 +100,7 @@ class State:
         self.deadlines: list[tuple[int, int]] = []
 
     def forget_absent(self) -> None:
-        """Let go of what is only known not to exist: callers may name any number of such things."""
+        """Forget the things that are known not to exist. Callers may name any number of them."""
         self.parties = {key: item for key, item in self.parties.items() if item is not None}
         self.products = {key: item for key, item in self.products.items() if item is not None}
         self.batches = {key: item for key, item in self.batches.items() if item is not None}
@@ -111,7 +111,7 @@ class State:
         self.authorizations = {key: item for key, item in self.authorizations.items() if item is not None}
 
     def adopt(self, part: "State") -> None:
-        """Take over the parts of another state as of the same position."""
+        """Add the parts of another state, which is as of the same position."""
         assert part.position == self.position, (part.position, self.position)
         self.parties |= part.parties
         self.products |= part.products
@@ -126,7 +126,7 @@ class State:
 
 
 def evolve(state: State, recorded: RecordedEvent) -> list[runs.Change]:
-    """Fold the next event into the state, and return what changed of the runs at hand."""
+    """Apply the next event to the state, and return the changes of the loaded runs."""
     assert recorded.position == state.position + 1, (recorded.position, state.position)
     state.position, state.recorded_at = recorded.position, recorded.recorded_at
     _register(state, recorded)
@@ -134,10 +134,10 @@ def evolve(state: State, recorded: RecordedEvent) -> list[runs.Change]:
 
 
 def roll_back(state: State, recorded: RecordedEvent, changes: list[runs.Change], recorded_at: int) -> None:
-    """Undo the fold of the last event, a transfer, sale or return, as if it had never been.
+    """Undo the last event, which is a transfer, a sale or a return.
 
-    ``changes`` are what ``evolve`` returned, ``recorded_at`` is that of the event before. What is noted of who may
-    own units where stays, for it may say too much.
+    ``changes`` are those that ``evolve`` returned. ``recorded_at`` is that of the event before. ``holdings`` are not
+    undone. This is safe, because they may name more batches than those in which a party owns units.
     """
     assert recorded.position == state.position, (recorded.position, state.position)
     assert isinstance(recorded.event, events.TransferRecorded | events.UnitsSold | events.UnitsReturned), (
@@ -150,9 +150,9 @@ def roll_back(state: State, recorded: RecordedEvent, changes: list[runs.Change],
 
 
 def _register(state: State, recorded: RecordedEvent) -> None:
-    """Fold all but the runs, which pathbook.ledger.runs folds."""
+    """Apply an event to all state except the runs. pathbook.ledger.runs applies it to these."""
     position, event = recorded.position, recorded.event
-    match event:  # what fills most books comes first, for a match tries its cases in turn
+    match event:  # the most frequent kinds come first, because a match tries its cases in turn
         case events.TransferRecorded(terms) | events.UnitsSold(terms):
             state.transfers[position] = Transfer(_ACCEPTED, terms)
             _gain(state, terms.receiver, terms.ranges)
@@ -213,7 +213,7 @@ def _register(state: State, recorded: RecordedEvent) -> None:
 
 
 def _gain(state: State, owner: str, ranges: Ranges) -> None:
-    """Note in which batches a party may own units now, where that is known of it at all."""
+    """Add the batches in which a party now may own units, if its holdings are loaded."""
     if not state.holdings:
         return
     for number in {part.batch for part in ranges}:
@@ -221,7 +221,10 @@ def _gain(state: State, owner: str, ranges: Ranges) -> None:
         if batch is not None:
             state.holdings.get((owner, batch.commissioned.product), set()).add(number)
             continue
-        for (party, _), batches in state.holdings.items():  # whose product it is, is not at hand
+        for (
+            party,
+            _,
+        ), batches in state.holdings.items():  # the batch is not loaded, so its product is unknown
             if party == owner:
                 batches.add(number)
 
@@ -251,7 +254,7 @@ def _pack(state: State, event: events.CasePacked) -> None:
 
 
 def _unpack(state: State, sscc: str) -> None:
-    for inner in state.cases.values():  # by what each says itself: the outer case may not be at hand
+    for inner in state.cases.values():  # all loaded cases, because the outer case may not be loaded
         if inner is not None and inner.outer == sscc:
             inner.outer = ""
     case, state.cases[sscc] = state.cases.get(sscc), None
@@ -266,12 +269,12 @@ def _unpack(state: State, sscc: str) -> None:
 
 
 def packed_in(batch: Batch, part: UnitRange) -> set[str]:
-    """Return the cases that hold units of the part, which is of this batch, directly."""
+    """Return the cases that directly hold units of the part, which is of this batch."""
     return {sscc for _, _, sscc in _packed(batch, part)}
 
 
 def packed_within(batch: Batch, part: UnitRange) -> Ranges:
-    """Return the ranges packed in cases that hold units of the part, which is of this batch, in order."""
+    """Return the packed ranges that hold units of the part, which is of this batch, in order."""
     return tuple([UnitRange(part.batch, first, last) for first, last, _ in _packed(batch, part)])
 
 

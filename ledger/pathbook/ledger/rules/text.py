@@ -1,4 +1,4 @@
-"""Free text and prices: the few limits on what a request may say in its own words."""
+"""Limits on free texts and prices of a request."""
 
 from pathbook.ledger.money import currencies
 from pathbook.ledger.refusals import Reason, Refusal, refuse
@@ -6,7 +6,7 @@ from pathbook.ledger.values import MAX_AMOUNT_MINOR, MAX_TEXT, Money
 
 
 def refuse_text(field: str, text: str) -> Refusal | None:
-    """Refuse a text of more than MAX_TEXT characters, or with the one that not every database keeps."""
+    """Refuse a text of more than MAX_TEXT characters, or with NUL, which not every database can store."""
     if len(text) > MAX_TEXT:
         return refuse(Reason.TEXT_TOO_LONG, field=field, length=len(text), limit=MAX_TEXT)
     if "\0" in text:
@@ -15,7 +15,7 @@ def refuse_text(field: str, text: str) -> Refusal | None:
 
 
 def refuse_price(price: Money) -> Refusal | None:
-    """Refuse what is no price at all. How high or low a price is, is never a reason to refuse."""
+    """Refuse an amount that cannot be a price. A price that is merely high or low is never refused."""
     if price.amount_minor < 0:
         return refuse(Reason.PRICE_NEGATIVE, amount_minor=price.amount_minor)
     if price.amount_minor > MAX_AMOUNT_MINOR:

@@ -1,4 +1,4 @@
-"""Times as the rules compare and name them: microseconds since 1970 UTC, and dates that begin at UTC+14 first."""
+"""Times in the rules: microseconds since 1970 UTC, and dates, which begin first at UTC+14."""
 
 import datetime
 
@@ -14,22 +14,22 @@ _EPOCH_DAY = _EPOCH.toordinal()
 
 
 def utc(moment: int) -> str:
-    """Return a time (microseconds since 1970 UTC) as people read it."""
+    """Return a time (microseconds since 1970 UTC) as text for people."""
     return (_EPOCH + moment * _MICROSECOND).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def first_moment(day: datetime.date) -> int:
-    """Return when a date begins anywhere on earth, in microseconds since 1970 UTC."""
+    """Return when a date first begins on earth, in microseconds since 1970 UTC."""
     return (day.toordinal() - _EPOCH_DAY) * _DAY - _EARLIEST
 
 
 def made_before(made_on: datetime.date, occurred_at: int) -> bool:
-    """Tell whether something made on a date can have been there at a time."""
+    """Tell whether goods that were made on a date can have existed at a time."""
     return first_moment(made_on) <= occurred_at
 
 
 def refuse_future(occurred_at: int, now: int) -> Refusal | None:
-    """Refuse a time ahead of the book's clock by more than clocks differ."""
+    """Refuse a time that is ahead of the book's clock by more than CLOCK_TOLERANCE."""
     if occurred_at > now + _TOLERANCE:
         return refuse(Reason.OCCURRED_IN_FUTURE, occurred_at=utc(occurred_at), now=utc(now))
     return None

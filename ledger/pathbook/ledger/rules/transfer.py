@@ -1,4 +1,4 @@
-"""Transfers between parties: offered and answered, recorded in one step, reversed by both sides."""
+"""Transfers between parties: offers and their answers, transfers recorded in one step, and reversals."""
 
 from types import MappingProxyType
 from typing import Final
@@ -48,13 +48,16 @@ NEXT: Final = MappingProxyType(
         _S.REVERSED: (),
     }
 )
-"""Which status of a transfer may follow which."""
+"""For each status of a transfer, the statuses that may follow it."""
 
 
 def terms_at(
     state: State, sides: tuple[str, str], ranges: Ranges, price: Money, delivery: Delivery, moment: int
 ) -> Terms:
-    """Return the terms of a transfer as its sides (giver, receiver) stand at a time."""
+    """Return the terms of a transfer, with the tier and the authorization status of its sides at a time.
+
+    The sides are the giver and the receiver.
+    """
     giver, receiver = sides
     made = [batch.commissioned for part in ranges if (batch := state.batches[part.batch]) is not None]
     products = {item.product: item.brand for item in made}
@@ -77,7 +80,7 @@ def terms_at(
 def _agreed(
     state: State, command: commands.OfferTransfer | commands.RecordTransfer, moment: int
 ) -> Terms | Refusal:
-    """Return the terms of an offered or recorded transfer, or why it may not be."""
+    """Return the terms of an offered or recorded transfer, or why it is refused."""
     if state.parties.get(command.giver) is None:
         return refuse(Reason.PARTY_UNKNOWN, party=command.giver)
     if state.parties.get(command.receiver) is None:
@@ -116,12 +119,12 @@ def record(state: State, command: commands.RecordTransfer, moment: int) -> event
 
 
 def _open(state: State, position: int, now: int) -> Transfer | Refusal:
-    """Return the offer at a position, while it can be answered."""
+    """Return the offer at a position, or why it cannot be answered."""
     transfer = state.transfers.get(position)
     if transfer is None:
         return refuse(Reason.TRANSFER_UNKNOWN, transfer=position)
     if transfer.status is not _S.OFFERED:
-        status = _word(transfer.status)
+        status = _in_words(transfer.status)
         return refuse(Reason.TRANSFER_ANSWERED, transfer=position, status=status)
     if transfer.deadline is not None and transfer.deadline <= now:
         return refuse(Reason.TRANSFER_LAPSED, transfer=position, deadline=utc(transfer.deadline))
@@ -129,7 +132,7 @@ def _open(state: State, position: int, now: int) -> Transfer | Refusal:
 
 
 def _open_to(state: State, position: int, receiver: str, now: int) -> Transfer | Refusal:
-    """Return the offer at a position, while the one it was made to can answer it."""
+    """Return the offer at a position, or why this receiver cannot answer it."""
     known = state.transfers.get(position)
     if known is not None and known.terms.receiver != receiver:
         offered_to = known.terms.receiver
@@ -137,14 +140,14 @@ def _open_to(state: State, position: int, receiver: str, now: int) -> Transfer |
     return _open(state, position, now)
 
 
-def _word(status: TransferStatus) -> str:
+def _in_words(status: TransferStatus) -> str:
     return status.name.lower().replace("_", " ")
 
 
 def accept(
     state: State, command: commands.AcceptTransfer, moment: int, now: int
 ) -> events.TransferAccepted | Refusal:
-    """Accept an offer, less what the receiver says is short, damaged or something else."""
+    """Accept an offer, without the units that the receiver reports as short, damaged or wrong items."""
     transfer = _open_to(state, command.transfer, command.receiver, now)
     if isinstance(transfer, Refusal):
         return transfer
@@ -171,7 +174,7 @@ def accept(
 
 
 def _claimed(position: int, claim: commands.DiscrepancyClaim, left: Ranges) -> Ranges | Refusal:
-    """Return which of the units still left a discrepancy is about."""
+    """Return the units of a discrepancy, which must be among the units that are left."""
     if not claim.ranges and claim.count < 1:
         return refuse(Reason.QUANTITY_NOT_POSITIVE, count=claim.count)
     if not claim.ranges and claim.count > count_units(left):
@@ -190,7 +193,7 @@ def _claimed(position: int, claim: commands.DiscrepancyClaim, left: Ranges) -> R
 
 
 def _broken_cases(state: State, offered: Ranges, accepted: Ranges) -> tuple[str, ...]:
-    """Return the cases of an offer that are accepted only in part, which unpacks them, outer ones first."""
+    """Return the cases of an offer that are accepted only in part, outer ones first. The acceptance unpacks them."""
     rejected = without(offered, accepted)
     broken = []
     pending = sorted(outermost_cases(state, rejected))
@@ -218,7 +221,7 @@ def decline(state: State, command: commands.DeclineTransfer, now: int) -> events
 def withdraw(
     state: State, command: commands.WithdrawTransfer, now: int
 ) -> events.TransferWithdrawn | Refusal:
-    """Withdraw an offer of one's own, which frees its units."""
+    """Withdraw an offer as its giver, which frees its units."""
     known = state.transfers.get(command.transfer)
     if known is not None and known.terms.giver != command.giver:
         return refuse(
@@ -237,7 +240,7 @@ def lapse(state: State, command: commands.LapseTransfer, now: int) -> events.Tra
     if transfer is None:
         return refuse(Reason.TRANSFER_UNKNOWN, transfer=command.transfer)
     if transfer.status is not _S.OFFERED:
-        status = _word(transfer.status)
+        status = _in_words(transfer.status)
         return refuse(Reason.TRANSFER_ANSWERED, transfer=command.transfer, status=status)
     if transfer.deadline is None or transfer.deadline > now:
         deadline = "ever" if transfer.deadline is None else utc(transfer.deadline)
@@ -249,7 +252,7 @@ def lapse(state: State, command: commands.LapseTransfer, now: int) -> events.Tra
 def reverse(
     state: State, command: commands.ReverseTransfer
 ) -> events.ReversalAsked | events.TransferReversed | Refusal:
-    """Ask to reverse a transfer, or agree to the other side's asking: then it is as if it had never been."""
+    """Ask to reverse a transfer, or agree to the request of the other side, which reverses it."""
     transfer = state.transfers.get(command.transfer)
     if transfer is None:
         return refuse(Reason.TRANSFER_UNKNOWN, transfer=command.transfer)
@@ -259,7 +262,7 @@ def reverse(
     if command.party not in (terms.giver, terms.receiver):
         return refuse(Reason.NOT_A_SIDE, party=command.party, transfer=command.transfer)
     if _S.REVERSED not in NEXT[transfer.status]:
-        status = _word(transfer.status)
+        status = _in_words(transfer.status)
         return refuse(Reason.TRANSFER_NOT_ACCEPTED, transfer=command.transfer, status=status)
     if (refusal := refuse_text("note", command.note)) is not None:
         return refusal
@@ -273,7 +276,7 @@ def reverse(
 
 
 def _refuse_built_upon(state: State, position: int, terms: Terms) -> Refusal | None:
-    """Refuse where units of a transfer have moved on, or are packed with others since."""
+    """Refuse if units of a transfer have moved on since, or are packed with other units."""
 
     def guard(part: UnitRange, run: Run) -> Refusal | None:
         if (

@@ -1,4 +1,4 @@
-"""Which units a request names, and whether they are free to move: the questions every moving command asks."""
+"""The units that a request names, and whether they are free to move. Every command that moves units needs both."""
 
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -25,22 +25,22 @@ from pathbook.ledger.values import (
     is_consumer,
 )
 
-_IN_STOCK: Final = UnitState.IN_STOCK  # asking an enum for a member takes longer than all else about it
+_IN_STOCK: Final = UnitState.IN_STOCK  # looked up once, because the lookup takes longer than the use
 
 
 class Pick(msgspec.Struct, frozen=True):
-    """Whose units a quantity may take: the owner's, where they lie with ``hands`` ("": anywhere).
+    """The units that a quantity may take: those of the owner that ``custodian`` has ("" means any custodian).
 
-    ``onward`` passes over recalled ones, which may go back but not on.
+    ``onward`` skips recalled units, which may go back but not onward.
     """
 
     owner: str
-    hands: str = ""
+    custodian: str = ""
     onward: bool = False
 
 
 def resolve(state: State, units: Selection, pick: Pick) -> Ranges | Refusal:
-    """Return the units a request names, sorted and each once."""
+    """Return the units that a request names, sorted, each of them once."""
     named = len(units.ranges) + len(units.cases) + len(units.quantities)
     if named == 0:
         return refuse(Reason.NO_UNITS)
@@ -49,7 +49,7 @@ def resolve(state: State, units: Selection, pick: Pick) -> Ranges | Refusal:
     if len(units.quantities) > MAX_QUANTITIES:
         return refuse(Reason.TOO_MANY_RANGES, count=len(units.quantities), limit=MAX_QUANTITIES)
     for part in units.ranges:
-        if (refusal := in_bounds(state, part)) is not None:
+        if (refusal := refuse_out_of_bounds(state, part)) is not None:
             return refusal
     chosen = list(units.ranges)
     for sscc in units.cases:
@@ -74,7 +74,7 @@ def resolve(state: State, units: Selection, pick: Pick) -> Ranges | Refusal:
 
 
 def _contents(state: State, sscc: str) -> Ranges | Refusal:
-    """Return the units in a case that can be named, or why it cannot."""
+    """Return the units in a case, or why a request cannot name the case."""
     case = state.cases.get(sscc)
     if case is None:
         return refuse(Reason.CASE_UNKNOWN, sscc=sscc)
@@ -83,8 +83,8 @@ def _contents(state: State, sscc: str) -> Ranges | Refusal:
     return packed_units(state, case) or refuse(Reason.CASE_EMPTY, sscc=sscc)
 
 
-def in_bounds(state: State, part: UnitRange) -> Refusal | None:
-    """Refuse a range of no batch, the wrong way round, or beyond its batch."""
+def refuse_out_of_bounds(state: State, part: UnitRange) -> Refusal | None:
+    """Refuse a range of an unknown batch, one that ends before it begins, and one beyond its batch."""
     batch = state.batches.get(part.batch)
     if batch is None:
         return refuse(Reason.BATCH_UNKNOWN, batch=part.batch)
@@ -96,7 +96,7 @@ def in_bounds(state: State, part: UnitRange) -> Refusal | None:
 
 
 def _take(state: State, quantity: Quantity, pick: Pick, chosen: list[UnitRange]) -> list[UnitRange] | Refusal:
-    """Take so many loose, free units, oldest batch and lowest number first."""
+    """Take a quantity of loose, free units, oldest batch and lowest number first."""
     if quantity.count < 1:
         return refuse(Reason.QUANTITY_NOT_POSITIVE, count=quantity.count)
     origin = quantity.batch or gtin14(quantity.product)
@@ -126,21 +126,24 @@ def _loose(state: State, origin: int | str, pick: Pick, chosen: list[UnitRange])
     """Yield the free units of a batch (by number) or product (by GTIN) that a quantity may take."""
     for batch in _batches(state, origin, pick.owner):
         number = batch.commissioned.batch
-        passed = [part for part in chosen if part.batch == number]
+        skipped = [part for part in chosen if part.batch == number]
         for recall in batch.recalls.values() if pick.onward else ():
-            passed += () if recall.lifted else recall.ranges
-        taken = union(passed)
+            skipped += () if recall.lifted else recall.ranges
+        excluded = union(skipped)
         for run in state.partitions[number].in_stock(pick.owner):
-            if pick.hands not in ("", run.custodian):
+            if pick.custodian not in ("", run.custodian):
                 continue
             free: Ranges = (UnitRange(number, run.first, run.last),)
             if batch.packed:
                 free = without(free, packed_within(batch, free[0]))
-            yield from without(free, taken) if taken else free
+            yield from without(free, excluded) if excluded else free
 
 
 def _batches(state: State, origin: int | str, owner: str) -> list[Batch]:
-    """Return the batch of a number, or those of a product (by GTIN) of which an owner may have units, oldest first."""
+    """Return a batch by its number, or the batches of a product (by GTIN) in which an owner may have units.
+
+    The oldest batch comes first.
+    """
     if isinstance(origin, int):
         only = state.batches[origin]
         return [] if only is None else [only]
@@ -151,14 +154,14 @@ def _batches(state: State, origin: int | str, owner: str) -> list[Batch]:
 
 
 def pieces(state: State, ranges: Ranges) -> Iterator[tuple[UnitRange, Run]]:
-    """Yield the ranges cut at the borders of the runs that hold them, each with its run."""
+    """Yield the ranges, cut at the borders of runs, each with its run."""
     for part in ranges:
         for run in state.partitions[part.batch].overlapping(part.first, part.last):
             yield UnitRange(part.batch, max(part.first, run.first), min(part.last, run.last)), run
 
 
 def packed_units(state: State, case: Case) -> Ranges:
-    """Return all units in a case and the cases in it, less those written off since."""
+    """Return all units in a case and in the cases in it, without units that were written off since."""
     found: list[UnitRange] = []
     pending = [case]
     while pending:
@@ -171,7 +174,7 @@ def packed_units(state: State, case: Case) -> Ranges:
 
 
 def outermost_cases(state: State, ranges: Ranges) -> dict[str, UnitRange]:
-    """Return the outermost cases that hold any of the units, each with a range that touches it."""
+    """Return the outermost cases that hold any of the units, each with a range that has units in the case."""
     found: dict[str, UnitRange] = {}
     for part in ranges:
         batch = state.batches[part.batch]
@@ -182,14 +185,14 @@ def outermost_cases(state: State, ranges: Ranges) -> dict[str, UnitRange]:
 
 
 def outermost(state: State, sscc: str) -> str:
-    """Return the case that a case is packed in, however deep, or itself."""
+    """Return the outermost case around a case, or the case itself if there is none around it."""
     while (case := state.cases[sscc]) is not None and case.outer:
         sscc = case.outer
     return sscc
 
 
 def refuse_broken_cases(state: State, ranges: Ranges) -> Refusal | None:
-    """Refuse to move units out of a case: a case moves whole, or is unpacked first."""
+    """Refuse to move only some units of a case. A case moves whole, or it is unpacked first."""
     for sscc, part in outermost_cases(state, ranges).items():
         case = state.cases[sscc]
         assert case is not None, sscc
@@ -201,14 +204,14 @@ def refuse_broken_cases(state: State, ranges: Ranges) -> Refusal | None:
 def refuse_unless(
     state: State, ranges: Ranges, guard: Callable[[UnitRange, Run], Refusal | None]
 ) -> Refusal | None:
-    """Return the first refusal of a guard that every piece has to pass."""
+    """Return the first refusal of a guard, which is called for every piece of the ranges."""
     for part, run in pieces(state, ranges):
         if (refusal := guard(part, run)) is not None:
             return refusal
     return None
 
 
-def refuse_fixed(part: UnitRange, run: Run) -> Refusal | None:
+def refuse_immovable(part: UnitRange, run: Run) -> Refusal | None:
     """Refuse units that are not free to move: sold, written off, or reserved."""
     if run.state is _IN_STOCK:
         return None
@@ -222,18 +225,18 @@ def refuse_fixed(part: UnitRange, run: Run) -> Refusal | None:
 
 
 def refuse_others(owner: str) -> Callable[[UnitRange, Run], Refusal | None]:
-    """Return the guard that refuses units not the owner's, or not free to move."""
+    """Return the guard that refuses units of another owner, and units that are not free to move."""
 
     def guard(part: UnitRange, run: Run) -> Refusal | None:
         if run.owner != owner and not is_consumer(run.owner):
             return refuse(Reason.UNITS_NOT_OWNED, range=part, owner=run.owner, party=owner)
-        return refuse_fixed(part, run)
+        return refuse_immovable(part, run)
 
     return guard
 
 
 def refuse_recalled(state: State, ranges: Ranges, occurred_at: int) -> Refusal | None:
-    """Refuse units recalled at that time."""
+    """Refuse units that were under a recall at that time."""
     for part in ranges:
         batch = state.batches[part.batch]
         assert batch is not None, part
@@ -258,7 +261,7 @@ def refuse_before_made(state: State, ranges: Ranges, occurred_at: int) -> Refusa
 
 
 def refuse_move(state: State, ranges: Ranges, owner: str, occurred_at: int) -> Refusal | None:
-    """Refuse to move the title of units: who may, whether they are free, whole cases, recalls, time."""
+    """Refuse to move the title of units. The checks are the owner, the state, whole cases, recalls, and the time."""
     return (
         refuse_unless(state, ranges, refuse_others(owner))
         or refuse_broken_cases(state, ranges)

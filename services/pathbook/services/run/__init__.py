@@ -1,4 +1,4 @@
-"""Run the server: settings, ports, signals, logs, and one process or several.
+"""Runs the server: settings, ports, signals, logs, and one process or several.
 
-What is not here: what a call does (the service files above this room).
+What is not here: the methods that answer calls (the service files beside this room).
 """

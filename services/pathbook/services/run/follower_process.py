@@ -1,4 +1,4 @@
-"""A process that projects the views of all books and answers nobody, beside servers that leave that to it."""
+"""A process that updates the views of all books and answers no calls. Servers beside it then need not do so."""
 
 import contextlib
 import threading
@@ -15,41 +15,46 @@ from pathbook.services.run.settings import Settings
 from pathbook.services.storage import Storage
 
 LAG_CHECK_INTERVAL_S: Final = 0.5
-"""How often it is looked whether the views know all that was recorded before this process was started."""
+"""How often the process checks whether the views include all events that were recorded before its start."""
 
 LAG_LOG_INTERVAL_S: Final = 5.0
-"""How often it is told how far the views are behind, while they are."""
+"""How often the process logs how far the views are behind."""
 
 LAG_WARNING_EVENTS: Final = 4 * GROUP_MAX_EVENTS
-"""How far the views of a busy store may be behind without a word: some transactions of the follower are nothing."""
+"""How far the views of a busy store may be behind before it is logged. A lag of a few transactions is normal."""
 
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 
-def carry(settings: Settings, told: threading.Event, ready: Callable[[], None] = lambda: None) -> None:
-    """Carry the views of all books until told to end; ``ready`` is called when the books are open.
+def update_views(settings: Settings, stop: threading.Event, ready: Callable[[], None] = lambda: None) -> None:
+    """Update the views of all books until ``stop`` is set.
+
+    Args:
+        settings: where the books are.
+        stop: set when the process must stop.
+        ready: called when the books are open.
 
     Raises: as pathbook.services.storage.Storage.
     """
     collect_rarely()
-    # nothing is acknowledged here, so nothing acknowledged can be lost
-    directory = Storage(settings.data, now, database=settings.database, allow_event_loss=True)
-    with contextlib.closing(directory):
+    # this process acknowledges no events, so a database that may lose acknowledged events is safe here
+    storage = Storage(settings.data, now, database=settings.database, allow_event_loss=True)
+    with contextlib.closing(storage):
         _LOG.info("following", place=settings.place)
         ready()
-        _tell(directory, told)
+        _log_lag(storage, stop)
         _LOG.info("stopping")
     _LOG.info("stopped")
 
 
-def _tell(directory: Storage, told: threading.Event) -> None:
-    """Tell how the views come on until they know all that was there at first; later, where they are far behind."""
-    first, at_head, due = _heads(directory), False, time.monotonic() + LAG_LOG_INTERVAL_S
-    while not told.wait(LAG_LOG_INTERVAL_S if at_head else LAG_CHECK_INTERVAL_S):
+def _log_lag(storage: Storage, stop: threading.Event) -> None:
+    """Log how far the views are behind: first until they reach the heads of the start, later if they are far behind."""
+    first, at_head, due = _heads(storage), False, time.monotonic() + LAG_LOG_INTERVAL_S
+    while not stop.wait(LAG_LOG_INTERVAL_S if at_head else LAG_CHECK_INTERVAL_S):
         try:
-            behind = _behind(directory, _heads(directory) if at_head else first)
-        except Exception:  # noqa: BLE001 - the follower outlives whatever the database does, and so does this
-            _LOG.exception("nobody can tell how far the views are", retry_seconds=LAG_CHECK_INTERVAL_S)
+            behind = _behind(storage, _heads(storage) if at_head else first)
+        except Exception:  # noqa: BLE001 - the follower survives any error of the database, and so must this loop
+            _LOG.exception("cannot read how far the views are behind", retry_seconds=LAG_CHECK_INTERVAL_S)
             continue
         if not behind and not at_head:
             at_head = True
@@ -59,10 +64,10 @@ def _tell(directory: Storage, told: threading.Event) -> None:
             _LOG.info("the views are behind", events=behind)
 
 
-def _heads(directory: Storage) -> dict[str, int]:
-    return {book: directory.stream.head(book) for book in directory.stream.books()}
+def _heads(storage: Storage) -> dict[str, int]:
+    return {book: storage.stream.head(book) for book in storage.stream.books()}
 
 
-def _behind(directory: Storage, heads: dict[str, int]) -> int:
-    """Return how many events up to these heads the views do not know."""
-    return sum(max(0, head - directory.follower.position(book)) for book, head in heads.items())
+def _behind(storage: Storage, heads: dict[str, int]) -> int:
+    """Return how many events up to these heads are not in the views."""
+    return sum(max(0, head - storage.follower.position(book)) for book, head in heads.items())

@@ -1,4 +1,4 @@
-"""A server on a thread of this process: for a command that brings its own, and for tests."""
+"""A server on a thread of this process: for a command that starts its own server, and for tests."""
 
 import asyncio
 import contextlib
@@ -14,31 +14,31 @@ from pathbook.services.run.settings import Settings
 
 @contextlib.contextmanager
 def running(settings: Settings, level: int = logging.WARNING, process: str = "") -> Iterator[int]:
-    """Run a server while the caller does something else; yields its port. Raises as Server.start.
+    """Run a server on a thread inside a ``with`` block, and yield its port. Raises as Server.start.
 
-    The log of the whole program then has entries from ``level`` on, as pathbook.services.run.logs.configure_log has it.
+    This also configures the log of the whole program: see pathbook.services.run.logs.configure_log.
     """
     configure_log(level, process)
     started: Future[tuple[int, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
 
     async def serve() -> None:
-        server, told = Server(settings), asyncio.Event()
+        server, stop = Server(settings), asyncio.Event()
         try:
             port = await server.start()
-        except Exception as error:  # noqa: BLE001 - it is raised where the server was asked for
+        except Exception as error:  # noqa: BLE001 - the caller's thread raises it
             started.set_exception(error)
             return
-        started.set_result((port, asyncio.get_running_loop(), told))
-        await told.wait()
+        started.set_result((port, asyncio.get_running_loop(), stop))
+        await stop.wait()
         await server.stop()
 
     thread = threading.Thread(target=asyncio.run, args=(serve(),), name="server")
     thread.start()
     try:
-        port, loop, told = started.result()
+        port, loop, stop = started.result()
         try:
             yield port
         finally:
-            loop.call_soon_threadsafe(told.set)
+            loop.call_soon_threadsafe(stop.set)
     finally:
         thread.join()

@@ -1,4 +1,4 @@
-"""The log of what happens, not of what is asked: on stderr, for people at a terminal, as JSON anywhere else."""
+"""The log, on stderr: readable text at a terminal, JSON anywhere else. It never holds the content of requests."""
 
 import logging
 import sys
@@ -9,30 +9,30 @@ from structlog.typing import EventDict, Processor
 
 
 def configure_log(level: int = logging.INFO, process: str = "") -> None:
-    """Let the whole program log its entries from a level (of ``logging``) on, one line each.
+    """Configure the log of the whole program: one line for each entry of at least ``level`` (a level of ``logging``).
 
-    Where several processes share a log, each entry names its ``process``.
+    If several processes share a log, give each its name as ``process``; every entry then holds it.
     """
-    rendering: list[Processor]
+    renderers: list[Processor]
     if sys.stderr.isatty():
-        # the plain traceback shows no values of variables: a request's content is not for the log
-        rendering = [ConsoleRenderer(exception_formatter=plain_traceback)]
+        # the plain traceback shows no values of variables, which could be the content of a request
+        renderers = [ConsoleRenderer(exception_formatter=plain_traceback)]
     else:
-        rendering = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        renderers = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     structlog.configure(
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         wrapper_class=structlog.make_filtering_bound_logger(level),
         processors=[
-            *([_naming(process)] if process else []),
+            *([_add_process(process)] if process else []),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *rendering,
+            *renderers,
         ],
     )
 
 
-def _naming(process: str) -> Processor:
-    def name(_logger: object, _method: str, entry: EventDict) -> EventDict:
+def _add_process(process: str) -> Processor:
+    def add(_logger: object, _method: str, entry: EventDict) -> EventDict:
         return {"process": process, **entry}
 
-    return name
+    return add

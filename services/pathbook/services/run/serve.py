@@ -1,4 +1,4 @@
-"""Serving books until this process is told to end: in this process, or in several."""
+"""Serves books until this process is told to stop: in this process, or in several."""
 
 import logging
 from collections.abc import Callable
@@ -17,7 +17,7 @@ _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 
 def serve(settings: Settings, ready: Callable[[str], None]) -> None:
-    """Serve until told to end (SIGINT, SIGTERM), then drain; ``ready`` is called with HOST:PORT.
+    """Serve until told to stop (SIGINT, SIGTERM), then drain. ``ready`` is called with HOST:PORT.
 
     Raises: as pathbook.services.run.workers.serve_together.
     """
@@ -25,14 +25,14 @@ def serve(settings: Settings, ready: Callable[[str], None]) -> None:
     collect_rarely()
     if not settings.follows:
         _LOG.warning(
-            "another process has to carry the views: until one does, reads that wait for them fail, and so do"
-            " writes once they are too far behind",
-            command="pathbook follow",
+            "this server does not update the views: until a follower runs, reads that wait for the views fail,"
+            " and writes pause once the views are too far behind",
+            command="pathbook views follow",
             too_far_behind=TAIL_MAX_EVENTS,
         )
     if settings.workers > 1:
         serve_together(settings, ready)
         return
-    with stopping() as told, running(settings, logging.INFO) as port:
+    with stopping() as stop, running(settings, logging.INFO) as port:
         ready(f"{settings.listen.rpartition(':')[0]}:{port}")
-        told.wait()
+        stop.wait()

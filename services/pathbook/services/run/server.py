@@ -1,4 +1,4 @@
-"""The server: the five services, health and reflection on one port, from its start to its drained end."""
+"""The server: the five services, health and reflection on one port. It starts, and later drains and stops."""
 
 import asyncio
 from typing import Final
@@ -35,18 +35,18 @@ from pathbook.v1 import (
 )
 
 MAX_REQUEST_BYTES: Final = 4 * 1024 * 1024
-"""The largest message accepted: a batch of 1,000 writes takes some 150 KiB, 10,000 codes some 220 KiB."""
+"""The largest message accepted. A batch of 1,000 writes takes some 150 KiB, and 10,000 codes some 220 KiB."""
 
 MAX_CALLS_OF_A_CONNECTION: Final = 1_000
-"""How many calls one connection may have open at once; more wait."""
+"""How many calls one connection may have open at once. Further calls wait."""
 
 OPTIONS: Final = (
     ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
-    ("grpc.max_send_message_length", -1),  # one event alone may be large, and it must come out again
+    ("grpc.max_send_message_length", -1),  # unlimited: a single event may be large, and must be readable
     ("grpc.max_concurrent_streams", MAX_CALLS_OF_A_CONNECTION),
-    ("grpc.keepalive_time_ms", 60_000),  # followers that vanished are let go within two minutes
+    ("grpc.keepalive_time_ms", 60_000),  # ends subscriptions of clients that vanished within two minutes
     ("grpc.keepalive_timeout_ms", 20_000),
-    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),  # how often clients may ask for signs of life
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),  # how often clients may send pings
     ("grpc.keepalive_permit_without_calls", 1),
 )
 
@@ -66,9 +66,9 @@ _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 
 class Server:
-    """One server over one directory of books, in the event loop it was started in.
+    """One server over one directory of books, in the event loop that starts it.
 
-    Where it is one of several, they share a port. Else a second server on the port is an error, not a lottery.
+    Several workers share a port. A server alone does not share its port, so a second server on the port is an error.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -82,7 +82,7 @@ class Server:
         """Open the books, listen, and return the port.
 
         Raises:
-            OSError: the address cannot be listened on.
+            OSError: the server cannot listen on the address.
             Exception: as pathbook.services.storage.Storage.
         """
         self._storage = await asyncio.to_thread(
@@ -107,13 +107,13 @@ class Server:
         _LOG.info("listening", address=f"{host}:{port}", place=self._settings.place)
         if not self._settings.is_loopback:
             _LOG.warning(
-                "there is no access control yet: whoever reaches this address can read and write every book",
+                "there is no access control yet: any caller that reaches this address can read and write every book",
                 address=f"{host}:{port}",
             )
         return port
 
     async def stop(self) -> None:
-        """Answer what was asked, end what follows, take nothing new, and close the books."""
+        """Take no new calls, end subscriptions, finish open calls, and close the books."""
         _LOG.info("stopping")
         await self._health.enter_graceful_shutdown()
         self._drain.begin()
@@ -127,13 +127,13 @@ class Server:
 
     def _add_services(self) -> None:
         gateway, drain, server = self._gateway, self._drain, self._server
-        following = EventBatches(gateway, self._storage.stream, self._storage.follower)
+        event_batches = EventBatches(gateway, self._storage.stream, self._storage.follower)
         parties_pb2_grpc.add_PartyServiceServicer_to_server(PartyService(gateway), server)
         batches_pb2_grpc.add_BatchServiceServicer_to_server(BatchService(gateway, drain), server)
         transfers_pb2_grpc.add_TransferServiceServicer_to_server(
             TransferService(gateway, Bulk(gateway, drain)), server
         )
         paths_pb2_grpc.add_PathServiceServicer_to_server(PathService(gateway), server)
-        EventService(gateway, following, drain).add_to(server)
+        EventService(gateway, event_batches, drain).add_to(server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)

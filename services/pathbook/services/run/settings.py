@@ -1,4 +1,4 @@
-"""Where a server keeps its books and where it listens: what an operator decides."""
+"""The settings of a server: where its books are, where it listens, and how it runs."""
 
 import dataclasses
 import ipaddress
@@ -6,14 +6,11 @@ import re
 from pathlib import Path
 from typing import Final
 
-DEFAULT_LISTEN: Final = "127.0.0.1:50551"
-"""Only this machine may call, unless told otherwise."""
-
 DRAIN_TIMEOUT_S: Final = 5.0
-"""How long a server that was told to stop lets calls go on: less than a container is given before it is killed."""
+"""How long open calls may go on after the server is told to stop: less than a container gets before it is killed."""
 
 MAX_WORKERS: Final = 64
-"""How many servers may share a port; each holds some twenty connections of a database at its busiest."""
+"""How many servers may share a port. A busy server holds some twenty connections to the database."""
 
 _DATABASE: Final = re.compile(
     r"postgresql(?:\+psycopg)?://"
@@ -22,50 +19,54 @@ _DATABASE: Final = re.compile(
     r"/(?P<name>[^\s:@/?#]+)"
     r"(?:\?(?P<options>[^\s#]*))?"
 )
-"""A URL of PostgreSQL with all its reserved characters encoded (RFC 3986, section 2.2): read in one way only."""
+"""A URL of PostgreSQL that is unambiguous: its parts encode all reserved characters (RFC 3986, section 2.2)."""
 
 _PASSWORD: Final = re.compile(r"(?:^|&)(?:ssl)?password=", re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What an operator decides.
+    """The operator's choices.
 
     Attributes:
-        data: the directory of the books, their views and the key of their codes; made where it is missing.
-        database: the URL of a PostgreSQL that holds books and views instead of the directory, "" for none. It
-            may hold a password, so it is never printed.
+        data: the directory of the books, their views and the key of their codes. It is made if it is missing.
+        database: the URL of a PostgreSQL database that holds books and views instead of the directory, "" for none.
+            It may hold a password, so it is never printed.
         listen: HOST:PORT. Port 0 lets the system choose one.
-        follows: whether the server projects the views; else another process has to.
+        follows: whether the server updates the views; if not, another process has to.
         workers: how many servers share the port, each in a process of its own.
-        allow_event_loss: whether the database may acknowledge events that it may lose.
-        drain_seconds: how long calls may go on once the server was told to stop.
+        allow_event_loss: whether to accept a database that may lose events it has acknowledged.
+        drain_seconds: how long open calls may go on after the server is told to stop.
 
     Raises:
-        ValueError: one of them is malformed; the message does not repeat the database's URL.
+        ValueError: a setting is malformed. The message does not repeat the database's URL.
     """
 
     data: Path
     database: str = dataclasses.field(default="", repr=False)
-    listen: str = DEFAULT_LISTEN
+    listen: str
     follows: bool = True
     workers: int = 1
     allow_event_loss: bool = False
     drain_seconds: float = DRAIN_TIMEOUT_S
 
     def __post_init__(self) -> None:
-        """Refuse what is malformed."""
+        """Refuse malformed settings."""
         host, colon, port = self.listen.rpartition(":")
         if not (host and colon and port.isascii() and port.isdigit() and int(port) < 1 << 16):
-            raise ValueError(f"'{self.listen}' is not HOST:PORT, such as {DEFAULT_LISTEN} or [::1]:0.")
+            raise ValueError(
+                f"'{self.listen}' is not HOST:PORT. Give an address such as localhost:8000 or [::1]:0."
+            )
         if self.database:
             _parse_database(self.database)
         if not 1 <= self.workers <= MAX_WORKERS:
-            raise ValueError(f"{self.workers} workers are not between 1 and {MAX_WORKERS}.")
+            raise ValueError(
+                f"{self.workers} workers are not allowed. Give a number between 1 and {MAX_WORKERS}."
+            )
 
     @property
     def is_loopback(self) -> bool:
-        """Whether only this machine can call."""
+        """Whether only callers on this machine reach the server."""
         host = self.listen.rpartition(":")[0].strip("[]")
         try:
             return ipaddress.ip_address(host).is_loopback
@@ -74,7 +75,7 @@ class Settings:
 
     @property
     def place(self) -> str:
-        """Where the books are, as people may read it: a directory, or a database without user and password."""
+        """Where the books are, for printing: the directory, or the database without user and password."""
         if not self.database:
             return str(self.data)
         url = _parse_database(self.database)
@@ -84,17 +85,19 @@ class Settings:
 def _parse_database(url: str) -> re.Match[str]:
     """Return the parts of a database's URL. Raises ValueError."""
     if url.startswith("sqlite:"):
-        raise ValueError("Books in SQLite are in the directory itself: leave out the database.")
+        raise ValueError("Books in SQLite lie in the directory itself. Leave out the database.")
     if not url.startswith(("postgresql://", "postgresql+")):
         raise ValueError(
-            "Books are in the directory itself, or in PostgreSQL: give postgresql+psycopg://USER@HOST:PORT/NAME."
+            "Books lie in the directory itself or in PostgreSQL. Give postgresql+psycopg://USER@HOST:PORT/NAME."
         )
     parts = _DATABASE.fullmatch(url)
     if parts is None:
         raise ValueError(
-            "The database's URL cannot be read: give postgresql+psycopg://USER:PASSWORD@HOST:PORT/NAME."
+            "The database's URL cannot be read. Give postgresql+psycopg://USER:PASSWORD@HOST:PORT/NAME."
             " Write : @ / ? # within one of these as %3A %40 %2F %3F %23."
         )
     if _PASSWORD.search(parts["options"] or ""):
-        raise ValueError("Give the password before the host, as USER:PASSWORD@, or as PGPASSWORD.")
+        raise ValueError(
+            "Give the password before the host, as USER:PASSWORD@, or in the variable PGPASSWORD."
+        )
     return parts

@@ -1,4 +1,4 @@
-"""How a process learns that it shall end: by a signal, or because the process that started it is gone."""
+"""Tells a process to stop: on a signal, or when the process that started it has ended."""
 
 import contextlib
 import multiprocessing
@@ -9,24 +9,24 @@ from multiprocessing.process import BaseProcess
 from typing import Final
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
-"""What asks a process to end: Ctrl-C, and whatever runs services."""
+"""The signals that tell a process to stop: Ctrl-C sends the first, service managers send the second."""
 
 
 @contextlib.contextmanager
 def stopping() -> Iterator[threading.Event]:
-    """Yield what is set as soon as this process, whose main thread asks, is told to end."""
-    told = threading.Event()
-    before = {number: signal.signal(number, lambda *_: told.set()) for number in SIGNALS}
+    """Yield an event that is set when this process is told to stop. Call this in the main thread."""
+    stop = threading.Event()
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in SIGNALS}
     if (parent := multiprocessing.parent_process()) is not None:
-        # Killed, a parent tells nobody; but a pipe that it held open closes.
-        threading.Thread(target=_tell_when_gone, args=(parent, told), name="parent", daemon=True).start()
+        # A parent that is killed sends no signal. But a pipe that it held open is then closed, and join() returns.
+        threading.Thread(target=_set_when_gone, args=(parent, stop), name="parent", daemon=True).start()
     try:
-        yield told
+        yield stop
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _tell_when_gone(parent: BaseProcess, told: threading.Event) -> None:
+def _set_when_gone(parent: BaseProcess, stop: threading.Event) -> None:
     parent.join()
-    told.set()
+    stop.set()

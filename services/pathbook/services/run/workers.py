@@ -1,4 +1,4 @@
-"""Several servers on one port, each in a process of its own, and one that projects their views: kept running."""
+"""Several servers on one port and one follower, each in a process of its own that is restarted when it ends."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ import structlog
 
 from pathbook.ledger.gc_tuning import collect_rarely
 from pathbook.services.clock import now
-from pathbook.services.run.follower_process import carry
+from pathbook.services.run.follower_process import update_views
 from pathbook.services.run.in_thread import running
 from pathbook.services.run.logs import configure_log
 from pathbook.services.run.ports import reserved
@@ -25,51 +25,51 @@ from pathbook.services.run.signals import SIGNALS, stopping
 from pathbook.services.storage import Storage
 
 RESTARTS_MAX: Final = 5
-"""How often in a row a process may end soon after it was started, before all is given up."""
+"""How often in a row a process may end soon after its start, before all processes are stopped."""
 
 STEADY_AFTER_S: Final = 60.0
-"""A process that ran for so long was started well: its ends are counted anew."""
+"""A process that ran for this long started well: its ends are counted from one again."""
 
 FIRST_RESTART_DELAY_S: Final = 0.2
-"""The pause before a process that ended is started again; each further one in a row is twice as long."""
+"""The pause before a process that ended is started again. Each further pause in a row is twice as long."""
 
 SHUTDOWN_GRACE_S: Final = 5.0
-"""How long a process may take to close its books, beyond the time for calls to end, before it is killed."""
+"""How long a process may take to close its books, after the time for open calls, before it is killed."""
 
 CONTEXT: Final = multiprocessing.get_context("spawn")
-"""How processes are started: afresh, for the copy of one that has used gRPC hangs."""
+"""Processes are started fresh, because a fork of a process that has used gRPC hangs."""
 
-Work: TypeAlias = Callable[[Settings, str, Connection], None]
-"""What a process does, given its name and whom to tell that it is ready."""
+Main: TypeAlias = Callable[[Settings, str, Connection], None]
+"""The main function of a process. It gets the name of the process, and a connection to send None when it is ready."""
 
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 
 def serve_together(settings: Settings, ready: Callable[[str], None]) -> None:
-    """Serve in as many processes as the settings say, until this one is told to end (SIGINT, SIGTERM).
+    """Serve in as many processes as the settings say, until this process is told to stop (SIGINT, SIGTERM).
 
-    ``ready`` is called once with HOST:PORT, when all of them are. A process that ends is started again.
+    ``ready`` is called once with HOST:PORT, when all processes are ready. A process that ends is started again.
 
     Raises:
-        OSError: the address cannot be listened on.
-        ChildProcessError: a process ended again and again.
+        OSError: the servers cannot listen on the address.
+        ChildProcessError: a process ended too often.
         Exception: as pathbook.services.storage.Storage.
     """
     with reserved(settings.listen) as address:
         shared = dataclasses.replace(settings, listen=address, follows=False)
         _open_once(shared)
-        works = {f"worker {number}": _serve for number in range(1, settings.workers + 1)}
+        workers = {f"worker {number}": _serve for number in range(1, settings.workers + 1)}
 
-        def serving() -> None:
+        def all_ready() -> None:
             _LOG.info("serving", address=address, place=settings.place, workers=settings.workers)
             ready(address)
 
-        processes = _Processes(shared, serving)
-        asyncio.run(processes.keep(works, {"follower": _follow} if settings.follows else {}))
+        processes = _Processes(shared, all_ready)
+        asyncio.run(processes.keep(workers, {"follower": _follow} if settings.follows else {}))
 
 
 def _open_once(settings: Settings) -> None:
-    """Find out what keeps the books from being opened, so that it is told once, and by whom the user called."""
+    """Open and close the books, so that an error is raised once, in the process that the user started."""
     Storage(
         settings.data,
         now,
@@ -80,25 +80,28 @@ def _open_once(settings: Settings) -> None:
 
 
 class _Processes:
-    """Processes that are started again when they end, until this one is told to."""
+    """Processes that are started again when they end, until this process is told to stop."""
 
     def __init__(self, settings: Settings, ready: Callable[[], None]) -> None:
         self._settings = settings
         self._ready = ready
-        self._awaited: set[str] = set()
+        self._starting: set[str] = set()
 
-    async def keep(self, workers: Mapping[str, Work], followers: Mapping[str, Work]) -> None:
-        """Keep them running until this process is told to end; calls that are under way may need the followers."""
-        told = asyncio.Event()
+    async def keep(self, workers: Mapping[str, Main], followers: Mapping[str, Main]) -> None:
+        """Keep the processes running until this process is told to stop.
+
+        The workers are stopped before the followers, because reads that are still open may wait for the views.
+        """
+        stop = asyncio.Event()
         for number in SIGNALS:
-            asyncio.get_running_loop().add_signal_handler(number, told.set)
-        self._awaited.update(workers, followers)
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        self._starting.update(workers, followers)
         groups = [
-            [asyncio.create_task(self._keep(name, work)) for name, work in works.items()]
-            for works in (workers, followers)
+            [asyncio.create_task(self._keep(name, main)) for name, main in mains.items()]
+            for mains in (workers, followers)
         ]
-        end = asyncio.create_task(told.wait())
-        done, _ = await asyncio.wait([end, *groups[0], *groups[1]], return_when=asyncio.FIRST_COMPLETED)
+        stopped = asyncio.create_task(stop.wait())
+        done, _ = await asyncio.wait([stopped, *groups[0], *groups[1]], return_when=asyncio.FIRST_COMPLETED)
         _LOG.info("stopping")
         for group in groups:
             for task in group:
@@ -107,15 +110,15 @@ class _Processes:
         for ended in done:
             ended.result()
 
-    async def _keep(self, name: str, work: Work) -> None:
-        """Keep one process running; where this is cancelled, it ends, too. Raises ChildProcessError."""
+    async def _keep(self, name: str, main: Main) -> None:
+        """Keep one process running; end the process if this task is cancelled. Raises ChildProcessError."""
         clock = asyncio.get_running_loop().time
         ends = 0
         while True:
             began = clock()
-            process, told = self._start(name, work)
+            process, connection = self._start(name, main)
             try:
-                await self._wait_until_ready(name, told)
+                await self._wait_until_ready(name, connection)
                 await _readable(process.sentinel)
             finally:
                 await self._end(process)
@@ -123,69 +126,71 @@ class _Processes:
             _LOG.error("a process ended", process=name, exit_code=process.exitcode, times=ends)
             if ends == RESTARTS_MAX:
                 raise ChildProcessError(
-                    f"The process '{name}' ended {ends} times soon after it was started, at last with exit code"
-                    f" {process.exitcode}. The log says why; all others were stopped."
+                    f"The process '{name}' ended {ends} times in a row soon after its start, the last time with exit"
+                    f" code {process.exitcode}. See the log for the reason. All other processes were stopped."
                 )
             await asyncio.sleep(FIRST_RESTART_DELAY_S * 2 ** (ends - 1))
 
-    def _start(self, name: str, work: Work) -> tuple[SpawnProcess, Connection]:
-        told, telling = CONTEXT.Pipe(duplex=False)
-        process = CONTEXT.Process(target=work, args=(self._settings, name, telling), name=name, daemon=True)
-        with telling, _without_interrupts():
+    def _start(self, name: str, main: Main) -> tuple[SpawnProcess, Connection]:
+        connection, childs_end = CONTEXT.Pipe(duplex=False)
+        process = CONTEXT.Process(
+            target=main, args=(self._settings, name, childs_end), name=name, daemon=True
+        )
+        with childs_end, _without_interrupts():
             process.start()
         _LOG.info("started", process=name, pid=process.pid)
-        return process, told
+        return process, connection
 
-    async def _wait_until_ready(self, name: str, told: Connection) -> None:
-        """Note that a process is ready; one that ended before is not."""
-        with told, contextlib.suppress(EOFError):
-            await _readable(told.fileno())
-            told.recv()
-            if name in self._awaited:
-                self._awaited.remove(name)
-                if not self._awaited:
+    async def _wait_until_ready(self, name: str, connection: Connection) -> None:
+        """Wait until a process is ready, or has ended before that. Call ``ready`` once all processes are ready."""
+        with connection, contextlib.suppress(EOFError):
+            await _readable(connection.fileno())
+            connection.recv()
+            if name in self._starting:
+                self._starting.remove(name)
+                if not self._starting:
                     self._ready()
 
     async def _end(self, process: SpawnProcess) -> None:
-        """See to it that a process is gone."""
+        """End a process: terminate it, and kill it if it does not end in time."""
         process.terminate()
         try:
             async with asyncio.timeout(self._settings.drain_seconds + SHUTDOWN_GRACE_S):
                 await _readable(process.sentinel)
         except TimeoutError:
-            _LOG.error("a process did not end, and is killed", process=process.name)
+            _LOG.error("a process did not end in time and is killed", process=process.name)
             process.kill()
         process.join()
 
 
-def _serve(settings: Settings, name: str, telling: Connection) -> None:
-    """Be one of several servers."""
+def _serve(settings: Settings, name: str, connection: Connection) -> None:
+    """Run one of the servers."""
     collect_rarely()
-    with _child(name), stopping() as told, running(settings, logging.INFO, name):
-        telling.send(None)
-        told.wait()
+    with _child(name), stopping() as stop, running(settings, logging.INFO, name):
+        connection.send(None)
+        stop.wait()
 
 
-def _follow(settings: Settings, name: str, telling: Connection) -> None:
-    """Be who projects the views."""
-    with _child(name), stopping() as told:
-        carry(settings, told, lambda: telling.send(None))
+def _follow(settings: Settings, name: str, connection: Connection) -> None:
+    """Run the follower."""
+    with _child(name), stopping() as stop:
+        update_views(settings, stop, lambda: connection.send(None))
 
 
 @contextlib.contextmanager
 def _child(name: str) -> Iterator[None]:
-    """Log what ends this process, instead of printing it between the entries of others."""
+    """Log an error that ends this process, instead of printing its traceback among the log entries of others."""
     configure_log(logging.INFO, name)
     try:
         yield
-    except Exception:  # noqa: BLE001 - whatever it is, this process has nobody else to tell
-        _LOG.exception("cannot go on")
+    except Exception:  # noqa: BLE001 - this is the outermost frame, so every error is logged here
+        _LOG.exception("the process ends because of an error")
         sys.exit(1)
 
 
 @contextlib.contextmanager
 def _without_interrupts() -> Iterator[None]:
-    """Start processes that Ctrl-C does not reach: it is for the one that started them, and that tells them."""
+    """Start processes that block Ctrl-C. Their parent gets the signal, and stops them in the right order."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -194,11 +199,11 @@ def _without_interrupts() -> Iterator[None]:
 
 
 async def _readable(descriptor: int) -> None:
-    """Wait until a descriptor has something to read, or nobody is left to write to it."""
+    """Wait until a descriptor has something to read, or its last writer has closed it."""
     loop = asyncio.get_running_loop()
-    found = asyncio.Event()
-    loop.add_reader(descriptor, found.set)
+    readable = asyncio.Event()
+    loop.add_reader(descriptor, readable.set)
     try:
-        await found.wait()
+        await readable.wait()
     finally:
         loop.remove_reader(descriptor)

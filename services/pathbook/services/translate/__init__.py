@@ -1,4 +1,4 @@
-"""Between the contract's messages and the ledger's words: requests, answers, receipts, statuses, pages, values.
+"""Conversion between protobuf messages and the ledger's types: requests, answers, receipts, statuses, pages, values.
 
 What is not here: calls, waiting and databases. Each function takes a message or a value and returns the other.
 """

@@ -1,4 +1,4 @@
-"""What queries find, as messages: parties, goods, transfers, ladders, stock, paths."""
+"""Messages for the results of queries: parties, goods, transfers, ladders, stock, paths."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -28,7 +28,7 @@ MAX_INT64: Final = 2**63 - 1
 
 
 def party(row: PartyRow, authorizations: Iterable[AuthorizationRow] = ()) -> parties_pb2.Party:
-    """Return the message for a party, in lists without its authorizations."""
+    """Return the message for a party. Lists leave out its authorizations."""
     return parties_pb2.Party(
         party=row.party,
         kind=values_pb2.PartyKind.ValueType(row.kind),
@@ -62,7 +62,7 @@ def product(row: ProductRow) -> batches_pb2.Product:
 
 
 def batch(row: BatchRow, recalls: Iterable[RecallRow] = ()) -> batches_pb2.Batch:
-    """Return the message for a batch, in lists without its recalls."""
+    """Return the message for a batch. Lists leave out its recalls."""
     return batches_pb2.Batch(
         batch=row.batch,
         gtin=row.product,
@@ -103,7 +103,7 @@ def case(found: answers.Case) -> batches_pb2.GetCaseResponse:
 
 
 def discrepancy(found: Discrepancy) -> events_pb2.Discrepancy:
-    """Return the message for what was not accepted."""
+    """Return the message for units that were not accepted."""
     kind = values_pb2.DiscrepancyKind.ValueType(found.kind)
     return events_pb2.Discrepancy(kind=kind, ranges=unit_ranges(found.ranges))
 
@@ -111,7 +111,7 @@ def discrepancy(found: Discrepancy) -> events_pb2.Discrepancy:
 def transfer(
     row: TransferRow, ranges: Ranges = (), discrepancies: Iterable[Discrepancy] = ()
 ) -> transfers_pb2.Transfer:
-    """Return the message for a transfer, a sale, or a line of a return, in lists without its units."""
+    """Return the message for a transfer, a sale, or a line of a return. Lists leave out its units."""
     return transfers_pb2.Transfer(
         transfer=row.transfer,
         kind=transfers_pb2.TransferKind.ValueType(row.kind),
@@ -149,7 +149,7 @@ def rung(found: Rung) -> paths_pb2.Rung:
 
 
 def stock(row: StockRow) -> paths_pb2.Stock:
-    """Return the message for what a party has of a batch."""
+    """Return the message for the units of a batch that a party has."""
     return paths_pb2.Stock(
         batch=batch(row.batch),
         product_name=row.product_name,
@@ -160,7 +160,7 @@ def stock(row: StockRow) -> paths_pb2.Stock:
 
 
 def path(found: answers.Path, serial: str) -> paths_pb2.GetPathResponse:
-    """Return the message for the path of a unit with a serial."""
+    """Return the message for the path of a unit, with the unit's serial."""
     return paths_pb2.GetPathResponse(
         unit=values_pb2.Unit(batch=found.unit.batch, number=found.unit.number),
         serial=serial,

@@ -1,4 +1,4 @@
-"""Pages of lists (AIP-158): how large one may be, and the token that leads to the next."""
+"""Pages of lists (AIP-158): the size of a page, and the token of the next page."""
 
 import base64
 import binascii
@@ -10,35 +10,35 @@ import msgspec
 from pathbook.services.translate.statuses import Failure, failed
 
 DEFAULT_PAGE_SIZE: Final = 100
-"""Entries of a page when the caller leaves the choice to the server."""
+"""Entries of a page if the caller names no size."""
 
 MAX_PAGE_SIZE: Final = 1_000
-"""The most entries of a page; asking for more is no error, one gets these."""
+"""The most entries of a page. To ask for more is no error: the caller gets this many."""
 
 MAX_PAGE_TOKEN: Final = 500
-"""The longest token (characters) that is read: a key in JSON in base64 is shorter."""
+"""The longest token that is read, in characters. A key, as JSON in base64, is shorter."""
 
 Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
-"""What a database can hold: a token may have been made up."""
+"""A number that a database can hold. A caller may have made up the token, so its numbers are checked."""
 
 Key = TypeVar("Key", bound=msgspec.Struct)
 Row = TypeVar("Row")
 
 
 class AfterName(msgspec.Struct, frozen=True, array_like=True):
-    """The place in a list after a party's id or a GTIN."""
+    """A place in a list: after this id of a party, or after this GTIN."""
 
     name: str = ""
 
 
 class AfterNumber(msgspec.Struct, frozen=True, array_like=True):
-    """The place in a list after a batch's number."""
+    """A place in a list: after the batch with this number."""
 
     number: Number = 0
 
 
 class AfterTransfer(msgspec.Struct, frozen=True, array_like=True):
-    """The place in a list, newest first, after a line of a transfer; transfer 0 for the place before all."""
+    """A place in a list, newest first: after this line of this transfer. Transfer 0 is the beginning of the list."""
 
     transfer: Number = 0
     line: Number = 0
@@ -52,12 +52,16 @@ def page_limit(page_size: int) -> int:
 
 
 def print_token(key: msgspec.Struct) -> str:
-    """Return the token for the page after a key: opaque to callers, who must not build one."""
+    """Return the token for the page after a key. The token is opaque: callers must not build one."""
     return base64.urlsafe_b64encode(msgspec.json.encode(key)).decode()
 
 
 def parse_token(token: str, key: type[Key]) -> Key:
-    """Return the key in a token; none is the place before all. Raises CallFailedError for that of another list."""
+    """Return the key in a token; an empty token is the beginning of the list.
+
+    Raises:
+        CallFailedError: the token is not from this kind of list.
+    """
     if not token:
         return key()
     try:
@@ -67,16 +71,16 @@ def parse_token(token: str, key: type[Key]) -> Key:
 
 
 class Page(NamedTuple, Generic[Row]):
-    """The rows of a page, and whether another follows."""
+    """The rows of a page, and whether another page follows."""
 
     rows: Sequence[Row]
     more: bool
 
     def token(self, key: Callable[[Row], msgspec.Struct]) -> str:
-        """Return the token for the next page by the key of this one's last row, empty where none follows."""
+        """Return the token for the next page, made of the key of the last row; empty if no page follows."""
         return print_token(key(self.rows[-1])) if self.more else ""
 
 
 def cut(rows: Sequence[Row], limit: int) -> Page[Row]:
-    """Return the page of a list that was read to one row more than the page holds."""
+    """Return the page from rows that were read with a limit one higher than the page's."""
     return Page(rows[:limit], len(rows) > limit)

@@ -1,4 +1,4 @@
-"""What becomes of writes, as messages: receipts, the units the book chose, refusals."""
+"""Messages for the outcomes of writes: receipts, the units that the book chose, refusals."""
 
 from collections.abc import Iterable
 from typing import assert_never
@@ -19,7 +19,7 @@ _Choosing = (
     | events.UnitsWrittenOff
     | events.CasePacked
 )
-"""The kinds that answer a request which may leave the choice of units to the book."""
+"""The events whose request may let the book choose the units, for example by a quantity."""
 
 
 def receipt(answer: Answer) -> values_pb2.Receipt:
@@ -33,7 +33,7 @@ def receipt(answer: Answer) -> values_pb2.Receipt:
 
 
 def chosen(answer: Answer) -> list[values_pb2.UnitRange]:
-    """Return the units that a write was about, as the book chose them."""
+    """Return the units of a write, as the book chose them."""
     event = answer.recorded.event
     assert isinstance(event, _Choosing), event
     return values.unit_ranges(_ranges(event))
@@ -62,7 +62,7 @@ def _ranges(event: _Choosing) -> Ranges:
 
 
 def results(outcomes: Iterable[Outcome]) -> transfers_pb2.RecordTransfersResponse:
-    """Return what became of the writes of a batch, in order."""
+    """Return the results of a batch, one for each write, in order."""
     response = transfers_pb2.RecordTransfersResponse()
     for outcome in outcomes:
         result = response.results.add()
@@ -77,10 +77,10 @@ def results(outcomes: Iterable[Outcome]) -> transfers_pb2.RecordTransfersRespons
 
 
 def _write_receipt(message: values_pb2.Receipt, answer: Answer) -> None:
-    """Fill a receipt in its place, which costs a fifth of making it and having it copied there."""
+    """Fill a receipt that lies in its response. To make one and copy it there takes five times as long."""
     recorded, stamp = answer.recorded, message.recorded_at
     message.position = recorded.position
-    stamp.seconds, rest = divmod(recorded.recorded_at, values.MICROSECONDS)
+    stamp.seconds, rest = divmod(recorded.recorded_at, values.MICROSECONDS_PER_SECOND)
     stamp.nanos = rest * 1_000
     message.duplicate = answer.duplicate
 

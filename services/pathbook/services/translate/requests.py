@@ -1,7 +1,7 @@
-"""What messages say, in the ledger's words: the one place where the shape of a request is checked.
+"""Values of the ledger from the fields of requests: the one place where the shape of a request is checked.
 
-Each function raises RefusedCallError, with the field's name, for what cannot be read. Ids, lots, prices, ranges and
-the like are read as they are: the rules judge them.
+Each function raises RefusedCallError, with the field's name, if it cannot read the field. Ids, lots, prices, ranges
+and the like are passed on unchecked: the rules decide about them.
 """
 
 import datetime
@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from pathbook.ledger.codec.fields import LATEST_TIME
 from pathbook.ledger.refusals import Reason, refuse
 from pathbook.ledger.values import (
     MAX_RANGES,
@@ -26,16 +27,17 @@ from pathbook.ledger.values import (
     is_identifier,
 )
 from pathbook.services.translate.statuses import Failure, RefusedCallError, failed
+from pathbook.services.translate.values import MICROSECONDS_PER_SECOND
 from pathbook.v1 import values_pb2
 
-LAST_SECOND: Final = 253_402_300_799
-"""The last second of the year 9999, the last that a google.protobuf.Timestamp may name."""
+LAST_SECOND: Final = LATEST_TIME // MICROSECONDS_PER_SECOND
+"""The last second of the year 9999, the last that a google.protobuf.Timestamp can hold."""
 
-NANOSECONDS: Final = 10**9
+NANOSECONDS_PER_SECOND: Final = 10**9
 
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
-Word = TypeVar("Word", bound=IntEnum)
+Member = TypeVar("Member", bound=IntEnum)
 
 
 def book_name(book: str) -> str:
@@ -53,14 +55,14 @@ def position(number: int, field: str) -> int:
 
 
 def within(book: str, number: int, head: int) -> int:
-    """Return a position that a book must have reached."""
+    """Return a position, if the book has reached it."""
     if number > head:
         raise failed(Failure.POSITION_BEYOND_HEAD, book=book, position=number, head=head)
     return number
 
 
 def gtin(text: str) -> str:
-    """Return a GTIN that must be named, as 14 digits."""
+    """Return a required GTIN, as 14 digits."""
     if not text:
         raise RefusedCallError(refuse(Reason.VALUE_MISSING, field="gtin"))
     digits = gtin14(text)
@@ -70,26 +72,27 @@ def gtin(text: str) -> str:
 
 
 def time_or_none(request: Message, field: str) -> int | None:
-    """Return the microseconds since 1970 UTC that a field names, or None where it is unset.
+    """Return the time in a field, in microseconds since 1970 UTC, or None if the field is unset.
 
-    The first of them is refused, too: it is what callers send who set the field and forget the time.
+    Time 0 is refused too: a caller that sets the field and forgets the time sends 0.
     """
     if not request.HasField(field):
         return None
     stamp: Timestamp = getattr(request, field)
-    microseconds = stamp.seconds * 1_000_000 + stamp.nanos // 1_000
-    if not (0 <= stamp.nanos < NANOSECONDS and 0 <= stamp.seconds <= LAST_SECOND and microseconds):
+    microseconds = stamp.seconds * MICROSECONDS_PER_SECOND + stamp.nanos // 1_000
+    is_timestamp = 0 <= stamp.nanos < NANOSECONDS_PER_SECOND and 0 <= stamp.seconds <= LAST_SECOND
+    if not (is_timestamp and microseconds):
         raise RefusedCallError(refuse(Reason.TIME_MALFORMED, field=field))
     return microseconds
 
 
 def time_or_now(request: Message, field: str = "occurred_at") -> int:
-    """Return the microseconds since 1970 UTC that a field names, or 0 for when it is recorded."""
+    """Return the time in a field, in microseconds since 1970 UTC. 0 stands for the time of recording."""
     return time_or_none(request, field) or 0
 
 
 def date(day: str, field: str) -> datetime.date:
-    """Return a date that must be named."""
+    """Return a required date."""
     if not day:
         raise RefusedCallError(refuse(Reason.VALUE_MISSING, field=field))
     try:
@@ -106,7 +109,7 @@ def date_or_none(day: str, field: str) -> datetime.date | None:
 
 
 def money(request: Message, field: str) -> Money:
-    """Return a price that must be named; zero is one."""
+    """Return a required price, which may be zero."""
     price = money_or_none(request, field)
     if price is None:
         raise RefusedCallError(refuse(Reason.VALUE_MISSING, field=field))
@@ -114,42 +117,42 @@ def money(request: Message, field: str) -> Money:
 
 
 def money_or_none(request: Message, field: str) -> Money | None:
-    """Return a price, or None where it is unset."""
+    """Return a price, or None if the field is unset."""
     if not request.HasField(field):
         return None
     price: values_pb2.Money = getattr(request, field)
     return Money(price.amount_minor, price.currency_code)
 
 
-def enum_value(number: int, words: type[Word], field: str) -> Word:
-    """Return the member of an enumeration that must be named."""
-    found = enum_value_or_none(number, words, field)
+def enum_value(number: int, members: type[Member], field: str) -> Member:
+    """Return the member of an enumeration, which is required."""
+    found = enum_value_or_none(number, members, field)
     if found is None:
         raise RefusedCallError(refuse(Reason.VALUE_MISSING, field=field))
     return found
 
 
-def enum_value_or_none(number: int, words: type[Word], field: str) -> Word | None:
-    """Return the member of an enumeration, or None where it is not said; an unknown number says nothing."""
+def enum_value_or_none(number: int, members: type[Member], field: str) -> Member | None:
+    """Return the member of an enumeration, or None for 0. An unknown number is refused as a missing value."""
     try:
-        return words(number) if number else None
+        return members(number) if number else None
     except ValueError:
         raise RefusedCallError(refuse(Reason.VALUE_MISSING, field=field)) from None
 
 
 def delivery(number: int) -> Delivery:
-    """Return whether goods move with the title; they do where it is not said."""
+    """Return whether goods move with the title, which is the default."""
     return enum_value_or_none(number, Delivery, "delivery") or Delivery.WITH_TITLE
 
 
 def ranges(messages: Sequence[values_pb2.UnitRange]) -> Ranges:
-    """Return ranges of units as named."""
-    # a list of them: going over the messages themselves takes half as long again
+    """Return ranges of units, unchecked."""
+    # the slice copies them to a list: to iterate over the messages themselves takes half as long again
     return tuple([UnitRange(item.batch, item.first, item.last) for item in messages[:]])
 
 
 def unit_range(request: Message, field: str) -> UnitRange:
-    """Return a range of units that must be named."""
+    """Return a required range of units."""
     if not request.HasField(field):
         raise RefusedCallError(refuse(Reason.VALUE_MISSING, field=field))
     (units,) = ranges([getattr(request, field)])
@@ -157,7 +160,7 @@ def unit_range(request: Message, field: str) -> UnitRange:
 
 
 def selection(message: values_pb2.Selection, coded: Ranges) -> Selection:
-    """Return which units a message names, with ranges in place of its codes."""
+    """Return the selection in a message, with the given ranges in place of its codes."""
     cases, quantities = message.cases, message.quantities
     return Selection(
         ranges(message.ranges) + coded,
@@ -167,14 +170,14 @@ def selection(message: values_pb2.Selection, coded: Ranges) -> Selection:
 
 
 def selected(request: Message, field: str = "units") -> values_pb2.Selection:
-    """Return the selection of units that must be named, unless it is longer than one request may be."""
+    """Return a required selection of units; refuse one that names more than one request may."""
     units = selected_of_many(request, field)
     bounded(named_in(units))
     return units
 
 
 def selected_of_many(request: Message, field: str = "units") -> values_pb2.Selection:
-    """Return the selection of units that must be named, by one of many requests that are bounded together."""
+    """Return a required selection of units, of any length. Requests of one batch have a limit in common."""
     if not request.HasField(field):
         raise RefusedCallError(refuse(Reason.VALUE_MISSING, field=field))
     units: values_pb2.Selection = getattr(request, field)
@@ -182,11 +185,11 @@ def selected_of_many(request: Message, field: str = "units") -> values_pb2.Selec
 
 
 def named_in(message: values_pb2.Selection) -> int:
-    """Return how many ranges, codes, cases and quantities a message names: they are what deciding it costs."""
+    """Return how many ranges, codes, cases and quantities a message names. The cost of deciding grows with them."""
     return len(message.ranges) + len(message.codes) + len(message.cases) + len(message.quantities)
 
 
 def bounded(count: int) -> None:
-    """Refuse more ranges, codes, cases and quantities than one request may name, before any is looked at."""
+    """Refuse more ranges, codes, cases and quantities than one request may name, before any of them is read."""
     if count > MAX_RANGES:
         raise RefusedCallError(refuse(Reason.TOO_MANY_RANGES, count=count, limit=MAX_RANGES))

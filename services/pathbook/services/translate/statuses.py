@@ -1,4 +1,4 @@
-"""What a caller is told when the answer is no: a google.rpc.Status with an ErrorInfo, as a call's trailer."""
+"""The status of a call that failed: a google.rpc.Status with an ErrorInfo, in the call's trailer."""
 
 import enum
 from typing import Final
@@ -11,10 +11,10 @@ from grpc import StatusCode
 from pathbook.ledger.refusals import Kind, Refusal
 
 DOMAIN: Final = "pathbook"
-"""The domain of every ErrorInfo: with the reason it is unique in the world."""
+"""The domain of every ErrorInfo. Domain and reason together are unique among all APIs."""
 
 DETAILS_TRAILER: Final = "grpc-status-details-bin"
-"""The trailer in which gRPC carries a serialised google.rpc.Status."""
+"""The trailer in which gRPC carries a serialized google.rpc.Status."""
 
 CODES: Final = {
     Kind.INVALID: StatusCode.INVALID_ARGUMENT,
@@ -23,23 +23,23 @@ CODES: Final = {
     Kind.FORBIDDEN: StatusCode.PERMISSION_DENIED,
     Kind.STATE: StatusCode.FAILED_PRECONDITION,
 }
-"""What a caller can do about a refusal, in gRPC's words."""
+"""gRPC's status for each kind of refusal. It says what a caller can do about it."""
 
 
 class Failure(enum.Enum):
-    """What can be wrong with a call, whatever it asks of the book: the code, and what the user reads."""
+    """Why a call can fail other than by a refusal of the book: the status code, and the sentence for the user."""
 
     MESSAGE_MALFORMED = (
         StatusCode.INVALID_ARGUMENT,
-        "What was sent to {method} is not a message of its contract. Send what the code made from it writes.",
+        "The request to {method} is not a valid protobuf message. Use code generated from the .proto files.",
     )
     PAGE_TOKEN_MALFORMED = (
         StatusCode.INVALID_ARGUMENT,
-        "This page_token was not given by this method. Send the next_page_token of the page before, or none.",
+        "This page_token is not from this method. Send the next_page_token of the previous page, or leave it empty.",
     )
     PAGE_SIZE_NEGATIVE = (
         StatusCode.INVALID_ARGUMENT,
-        "A page_size of {page_size} is below zero. Send 0 for the server's choice.",
+        "A page_size of {page_size} is below zero. Send a size, or 0 for the server's choice.",
     )
     POSITION_NEGATIVE = (
         StatusCode.INVALID_ARGUMENT,
@@ -47,23 +47,26 @@ class Failure(enum.Enum):
     )
     POSITION_BEYOND_HEAD = (
         StatusCode.OUT_OF_RANGE,
-        "Position {position} is beyond the head of book '{book}', which is {head}. Use one you were given.",
+        "Position {position} is beyond the head of book '{book}', which is {head}. Use one up to {head}.",
     )
     VIEWS_BEHIND = (
         StatusCode.DEADLINE_EXCEEDED,
-        "The views of book '{book}' did not reach position {position} in {seconds} s. Is it followed? Ask again.",
+        (
+            "The views of book '{book}' did not reach position {position} in {seconds} s."
+            " Check that a follower runs (`pathbook views follow`), then retry."
+        ),
     )
     VIEWS_NOT_WHOLE = (
         StatusCode.UNAVAILABLE,
-        "The views of book '{book}' are being rebuilt and stand at {position} of {through}. Ask again.",
+        "The views of book '{book}' are being rebuilt, and have reached position {position} of {through}. Retry later.",
     )
     VIEWS_FAR_BEHIND = (
         StatusCode.UNAVAILABLE,
-        "The views of book '{book}' stand at {position} of {head}: too far to write to it. Is it followed? Call again.",
+        "Writes are paused: the views are {behind} events behind. Check that `pathbook views follow` runs, then retry.",
     )
     STORE_UNAVAILABLE = (
         StatusCode.UNAVAILABLE,
-        "The database of the books does not answer. Call again, with the same request ids.",
+        "The database of the books does not answer. Retry with the same request ids.",
     )
     TOO_MANY_ENTRIES = (
         StatusCode.INVALID_ARGUMENT,
@@ -71,16 +74,16 @@ class Failure(enum.Enum):
     )
     SERVER_STOPPING = (
         StatusCode.UNAVAILABLE,
-        "The server is stopping. Call again, with the same request ids, after the last position it gave.",
+        "The server is stopping. Retry with the same request ids, and resume streams after the last position received.",
     )
     UNEXPECTED = (
         StatusCode.INTERNAL,
-        "Something went wrong in the server, and its log says what. Asking again does no harm.",
+        "Internal error; see the server's log. Retrying is safe.",
     )
 
 
 class CallFailedError(Exception):
-    """A call ends with a status other than OK."""
+    """A call fails: it ends with a status other than OK."""
 
     def __init__(self, code: StatusCode, reason: str, message: str, facts: dict[str, str]) -> None:
         super().__init__(message)
@@ -98,7 +101,7 @@ class CallFailedError(Exception):
 
 
 class RefusedCallError(CallFailedError):
-    """The book's no, or that to a request which could not be read."""
+    """A call is refused: by the book, or because a field of the request cannot be read."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(CODES[refusal.kind], refusal.reason.name, str(refusal), dict(refusal.facts))
@@ -106,7 +109,10 @@ class RefusedCallError(CallFailedError):
 
 
 def failed(failure: Failure, **facts: object) -> CallFailedError:
-    """Return the exception for a failure, with the facts that its sentence names."""
+    """Return the exception for a failure. The facts are its metadata, and fill in its sentence."""
     code, sentence = failure.value
-    named = {name: str(value) for name, value in facts.items()}
-    return CallFailedError(code, failure.name, sentence.format_map(named), named)
+    metadata = {name: str(value) for name, value in facts.items()}
+    # only the sentence names the difference: programs have head and position
+    is_lag = failure is Failure.VIEWS_FAR_BEHIND
+    behind = int(metadata["head"]) - int(metadata["position"]) if is_lag else None
+    return CallFailedError(code, failure.name, sentence.format(**metadata, behind=behind), metadata)

@@ -1,24 +1,24 @@
-"""The ledger's plainest words as messages: times, amounts, ranges of units."""
+"""Messages for the simplest values of the ledger: times, amounts, ranges of units."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from pathbook.ledger.values import Money, UnitRange
 from pathbook.v1 import values_pb2
 
-MICROSECONDS = 1_000_000
-"""Of a second."""
+MICROSECONDS_PER_SECOND: Final = 1_000_000
 
 
 def timestamp(microseconds: int) -> Timestamp:
-    """Return the message for a time since 1970 UTC."""
-    seconds, rest = divmod(microseconds, MICROSECONDS)
+    """Return the message for a time in microseconds since 1970 UTC."""
+    seconds, rest = divmod(microseconds, MICROSECONDS_PER_SECOND)
     return Timestamp(seconds=seconds, nanos=rest * 1_000)
 
 
 def timestamp_or_none(microseconds: int | None) -> Timestamp | None:
-    """Return the message for a time, or None, which leaves a field unset."""
+    """Return the message for a time, or None for None. A field that is given None stays unset."""
     return None if microseconds is None else timestamp(microseconds)
 
 

@@ -1,4 +1,4 @@
-"""What a database does with nothing of ours above it: rows a second by its bare driver, and bytes on its disk."""
+"""The speed of the bare database, without Pathbook: rows per second by its driver alone, and bytes on its disk."""
 
 import sqlite3
 import time
@@ -9,7 +9,7 @@ from typing import Final
 import psycopg
 from sqlalchemy import Engine, MetaData
 
-from pathbook.ledger.store.database.bulk_write import inserting
+from pathbook.ledger.store.database.bulk_write import insert_statement
 from pathbook.ledger.store.database.engine import writing
 from pathbook.ledger.store.log.stream import EVENT
 
@@ -17,15 +17,15 @@ Row = tuple[str, int, str, bytes]
 """A row of the log: book, position, topic, bytes."""
 
 EXECUTEMANY: Final = "executemany"
-"""Row after row, as every driver can."""
+"""One row at a time, as every driver can."""
 
 ARRAYS: Final = "arrays"
-"""All rows of a group in one message, as the log itself is written on PostgreSQL."""
+"""All rows of a group in one message, which is how the log is written on PostgreSQL."""
 
 WAYS: Final = {"sqlite": (EXECUTEMANY,), "postgresql": (EXECUTEMANY, ARRAYS)}
-"""The ways in which each kind of database is given rows."""
+"""The ways in which rows can be written to each kind of database."""
 
-# A table as the log's, in a place of its own.
+# A table like the log's, under another name.
 _FLOOR = EVENT.to_metadata(MetaData(), name="floor")
 
 _SIZES: Final = {
@@ -36,18 +36,18 @@ _SIZES: Final = {
 
 
 def seconds(engine: Engine, way: str, rows: Sequence[Row], group: int) -> list[float]:
-    """Write rows of one book to an empty table as the log's, in transactions of so many.
+    """Write rows of one book to an empty table like the log's, in transactions of ``group`` rows.
 
-    Returns the seconds of each transaction; at the end the table is gone. Who opens the engine for events has the
-    log's own settings: what is committed is on the disk.
+    Returns the seconds of each transaction. The table is dropped at the end. If the engine was opened for
+    events, it has the settings of the log: each commit is on the disk.
     """
     with writing(engine) as connection:
         _FLOOR.create(connection)
     try:
         if way == ARRAYS:
-            return _timed(_in_arrays(engine), rows, group)
+            return _time_groups(_write_arrays(engine), rows, group)
         with closing(engine.raw_connection()) as connection:
-            return _timed(_row_after_row(connection.driver_connection), rows, group)
+            return _time_groups(_write_row_by_row(connection.driver_connection), rows, group)
     finally:
         with writing(engine) as connection:
             _FLOOR.drop(connection)
@@ -59,8 +59,8 @@ def size(engine: Engine) -> int:
         return int(connection.exec_driver_sql(_SIZES[engine.dialect.name]).scalar_one())
 
 
-def _in_arrays(engine: Engine) -> Callable[[Sequence[Row]], None]:
-    statement = inserting(_FLOOR)
+def _write_arrays(engine: Engine) -> Callable[[Sequence[Row]], None]:
+    statement = insert_statement(_FLOOR)
 
     def write(part: Sequence[Row]) -> None:
         with engine.connect() as connection, connection.begin():
@@ -69,8 +69,8 @@ def _in_arrays(engine: Engine) -> Callable[[Sequence[Row]], None]:
     return write
 
 
-def _row_after_row(driver: object) -> Callable[[Sequence[Row]], None]:
-    """Return what writes a group of rows and commits it, with the driver alone."""
+def _write_row_by_row(driver: object) -> Callable[[Sequence[Row]], None]:
+    """Return a function that writes a group of rows and commits it, with the driver alone."""
     match driver:
         case sqlite3.Connection():
 
@@ -90,11 +90,11 @@ def _row_after_row(driver: object) -> Callable[[Sequence[Row]], None]:
     return write
 
 
-def _timed(write: Callable[[Sequence[Row]], None], rows: Sequence[Row], group: int) -> list[float]:
-    found = []
-    for begin in range(0, len(rows), group):
-        part = rows[begin : begin + group]
-        began = time.perf_counter()
+def _time_groups(write: Callable[[Sequence[Row]], None], rows: Sequence[Row], group: int) -> list[float]:
+    durations = []
+    for start in range(0, len(rows), group):
+        part = rows[start : start + group]
+        started = time.perf_counter()
         write(part)
-        found.append(time.perf_counter() - began)
-    return found
+        durations.append(time.perf_counter() - started)
+    return durations

@@ -1,4 +1,4 @@
-"""SQLite and PostgreSQL behind one set of calls: engines, bulk writes, fast reads, notices, planner statistics.
+"""One interface to SQLite and PostgreSQL: engines, bulk writes, fast reads, notifications and planner statistics.
 
 What is not here: which tables there are and what is in them (log, views).
 """

@@ -1,7 +1,7 @@
-"""Opening a database: its writers take turns, its readers see one moment, its format is known.
+"""Opening a database: its writers take turns, each read sees one snapshot, and its format is checked.
 
-Two kinds are known, each as good as the other to the rest of the house: SQLite, a file for each purpose, and
-PostgreSQL, a schema of one database for each.
+There are two kinds of database, and the rest of the program treats them alike. SQLite uses a file for each
+purpose, and PostgreSQL uses a schema of one database for each.
 """
 
 import contextlib
@@ -20,85 +20,87 @@ Purpose = Literal["events", "views"]
 """What a database is for: the log, which must be kept, or the views, which can be rebuilt from it."""
 
 SQLITE_BUSY_TIMEOUT_S = 30
-"""How long a writer waits for its turn before it fails: far longer than a group of events takes to write."""
+"""How long a writer waits for its turn before it fails. Writing a group of events takes far less."""
 
 TRANSACTION_IDLE_TIMEOUT_S = 60
-"""How long PostgreSQL lets a writer that stopped amid its turn keep the others waiting."""
+"""How long PostgreSQL lets a writer that stalls during its turn block the other writers."""
 
 CONNECT_TIMEOUT_S = 10
-"""How long each address of a PostgreSQL may take to answer at all, unless its URL (``?connect_timeout=``), the
-environment (``PGCONNECT_TIMEOUT``) or a service file says otherwise."""
+"""How long each address of a PostgreSQL server may take to answer. The URL (``?connect_timeout=``), the
+environment (``PGCONNECT_TIMEOUT``) or a service file can override it."""
 
 POOL_SIZE = 16
-"""The connections an engine keeps open: a thread holds one only while it reads or writes."""
+"""How many connections an engine keeps open. A thread holds one only while it reads or writes."""
 
-EVERYBODY = ""
-"""The turn of one who writes to all books: while it lasts, no other writer has one."""
+ALL_BOOKS_TURN = ""
+"""The turn of a writer to all books. While it lasts, no other writer has a turn."""
 
 SCHEMAS = {"events": "pathbook_events", "views": "pathbook_views"}
 """The schema of each purpose in a PostgreSQL database."""
 
 TEXT = sqlalchemy.Text().with_variant(sqlalchemy.Text(collation="C"), "postgresql")
-"""Text in the order of its bytes, wherever a database was set up."""
+"""Text that is ordered by its bytes, whatever the locale of the database is."""
 
-_BY_KEYS = {"plan_cache_mode": "force_generic_plan"} | dict.fromkeys(
+_KEY_SEARCH_SETTINGS = {"plan_cache_mode": "force_generic_plan"} | dict.fromkeys(
     ("enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin"), "off"
 )
-"""Has PostgreSQL find rows by their keys, as all statements here mean it to, and plan for that once.
+"""Settings that make PostgreSQL search by keys, as every statement here is meant to, and plan each statement once.
 
-While a table is small, and until its statistics are made, it would rather read all of it, above all where it is given
-many keys; and what it planned for an empty table it would keep to.
+By default PostgreSQL picks sequential scans for small tables until it has statistics, above all for many keys
+at once. It would also keep a plan that it made for an empty table.
 """
 
-_AS_IT_IS = {"plan_cache_mode": "force_custom_plan"}
-"""Has it plan each statement anew, for the rows it is given and the table as it is."""
+_BULK_SETTINGS = {"plan_cache_mode": "force_custom_plan"}
+"""Settings that make PostgreSQL plan each statement for its rows and for the present size of the table."""
 
 BULK_CACHE_KIB = 65_536
-"""How much of an SQLite file whoever writes much of it keeps in memory, in KiB."""
+"""How much of an SQLite file a bulk writer caches in memory, in KiB."""
 
 BULK_WAL_PAGES = 20_000
-"""How many pages they let the log ahead of the file grow to, some 80 MB, before these are copied into the file."""
+"""How many pages, some 80 MB, a bulk writer lets the write-ahead log grow to before a checkpoint copies them
+to the file."""
 
 _SYNCHRONOUS = {"events": "FULL", "views": "NORMAL"}
-# An acknowledged event outlives a power cut. Views may lose their last commits to it, and are carried on.
+# An acknowledged event survives a power failure. Views may lose their last commits to one, and are then
+# updated again.
 
-_WRITE_AHEAD_ATTEMPTS = 300
+_WRITE_AHEAD_LOG_ATTEMPTS = 300
 _WRITES = "pathbook_writes"
 _GIVEN_OPTIONS = "pathbook_given_options"
 
 
 class UnknownFormatError(Exception):
-    """A database is in format `found`, and this program reads format `known` only."""
+    """A database is in format `found`, and this program reads only format `known`."""
 
     def __init__(self, database: str, found: int | str, known: int | str) -> None:
         super().__init__(
-            f"{database} is in format {found}, and this Pathbook reads format {known}. Nothing was changed:"
-            f" open it with a Pathbook that reads format {found}."
+            f"{database} is in format {found}, and this Pathbook reads format {known}. Nothing was changed."
+            f" Open it with a version of Pathbook that reads format {found}."
         )
         self.found = found
         self.known = known
 
 
 class UnsafeLogError(Exception):
-    """A database is set up to acknowledge events that it may lose, and nobody said that this is meant."""
+    """A database is configured so that it may lose acknowledged events, and the operator did not allow that."""
 
     def __init__(self, settings: list[str]) -> None:
         super().__init__(
-            f"This PostgreSQL runs with {', '.join(settings)}: it may lose events it has acknowledged. Nothing was"
-            " changed. Set it to on, or say --allow-event-loss if these events may be lost."
+            f"The PostgreSQL server runs with {', '.join(settings)}, so it may lose acknowledged events."
+            " Nothing was changed. Turn these settings on, or pass --allow-event-loss to accept the loss."
         )
         self.settings = settings
 
 
 def open_engine(url_or_path: str | Path, *, purpose: Purpose) -> Engine:
-    """An engine on a database, for many threads and processes at once; its first use makes what is missing.
+    """Open an engine on a database, for many threads and processes at once. Its first use creates what is missing.
 
     Args:
         url_or_path: the path of an SQLite file, or an SQLAlchemy URL: sqlite:///PATH, postgresql+psycopg://...
-        purpose: `events` has every commit on the disk before it counts, `views` leaves that to the system.
+        purpose: `events` writes every commit to the disk before it counts; `views` leaves that to the operating system.
 
     Raises:
-        ValueError: the URL is malformed, or that of another kind of database.
+        ValueError: the URL is malformed, or names another kind of database.
     """
     is_url = isinstance(url_or_path, str) and "://" in url_or_path
     try:
@@ -109,7 +111,7 @@ def open_engine(url_or_path: str | Path, *, purpose: Purpose) -> Engine:
         )
     except sqlalchemy.exc.ArgumentError as error:
         raise ValueError(
-            "The database's URL cannot be read: give postgresql+psycopg://USER@HOST/NAME."
+            "The database URL is malformed. Use the form postgresql+psycopg://USER@HOST/NAME."
         ) from error
     match url.get_backend_name():
         case "sqlite":
@@ -118,7 +120,8 @@ def open_engine(url_or_path: str | Path, *, purpose: Purpose) -> Engine:
             return _open_postgresql(url, purpose)
         case other:
             raise ValueError(
-                f"Pathbook does not open {other}: give a path, sqlite:///PATH, or postgresql+psycopg://..."
+                f"Pathbook does not open {other} databases. Use a path, sqlite:///PATH, or"
+                " postgresql+psycopg://USER@HOST/NAME."
             )
 
 
@@ -131,14 +134,15 @@ def _open_sqlite(url: URL, purpose: Purpose) -> Engine:
     )
 
     @sqlalchemy.event.listens_for(engine, "connect")
-    def _connected(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
-        _write_ahead(connection)
+    def _configure(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+        _enable_write_ahead_log(connection)
         connection.execute(f"PRAGMA synchronous = {_SYNCHRONOUS[purpose]}")
 
     @sqlalchemy.event.listens_for(engine, "begin")
-    def _begun(connection: Connection) -> None:
-        # Left alone, Python's driver begins no transaction before a SELECT: two reads would see two moments.
-        # One that reads first and writes later could not wait its turn: SQLite says at once it is locked.
+    def _begin(connection: Connection) -> None:
+        # By default Python's driver begins no transaction before a SELECT, so two reads would see two
+        # snapshots. A transaction that reads first and writes later could not wait for its turn, because
+        # SQLite fails at once if the file is locked.
         writes = connection.get_execution_options().get(_WRITES, False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
@@ -146,29 +150,29 @@ def _open_sqlite(url: URL, purpose: Purpose) -> Engine:
 
 
 def url_of(engine: Engine) -> str:
-    """Return the URL that opens an engine like this one, password and all: not to be shown."""
+    """Return the URL that opens an engine like this one. It contains the password and must not be shown."""
     given = engine.get_execution_options().get(_GIVEN_OPTIONS)
     url = engine.url.update_query_dict({"options": given}) if given else engine.url
     return url.render_as_string(hide_password=False)
 
 
 def open_bulk_engine(engine: Engine) -> Engine:
-    """Open an engine on the same database for whoever alone writes much of it; it is disposed of with the other.
+    """Open an engine on the same database for its only bulk writer. It is disposed of with the given engine.
 
-    Pages all over an SQLite file are written again by one such transaction after another. Kept in memory, and in the
-    log ahead of the file, they take half the time once a book has a million events. PostgreSQL plans each statement
-    with its thousands of rows in sight.
+    Each of its transactions writes pages all over an SQLite file. So the engine keeps more of them in memory and in
+    the write-ahead log. Once a book has a million events, this halves the time of the writes. PostgreSQL plans each
+    statement for the thousands of rows that it gets.
     """
     if engine.dialect.name == "postgresql":
-        another = _open_postgresql(sqlalchemy.make_url(url_of(engine)), "views", by_keys=False)
+        bulk_engine = _open_postgresql(sqlalchemy.make_url(url_of(engine)), "views", by_keys=False)
     else:
-        another = _open_sqlite(engine.url, "views")
-        sqlalchemy.event.listen(another, "connect", _keep_much)
-    sqlalchemy.event.listen(engine, "engine_disposed", lambda _: another.dispose())
-    return another
+        bulk_engine = _open_sqlite(engine.url, "views")
+        sqlalchemy.event.listen(bulk_engine, "connect", _enlarge_caches)
+    sqlalchemy.event.listen(engine, "engine_disposed", lambda _: bulk_engine.dispose())
+    return bulk_engine
 
 
-def _keep_much(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+def _enlarge_caches(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
     connection.execute(f"PRAGMA cache_size = -{BULK_CACHE_KIB}")
     connection.execute(f"PRAGMA wal_autocheckpoint = {BULK_WAL_PAGES}")
 
@@ -180,20 +184,20 @@ def _open_postgresql(url: URL, purpose: Purpose, *, by_keys: bool = True) -> Eng
         "search_path": SCHEMAS[purpose],
         "lock_timeout": f"{SQLITE_BUSY_TIMEOUT_S}s",
         "idle_in_transaction_session_timeout": f"{TRANSACTION_IDLE_TIMEOUT_S}s",
-        **(_BY_KEYS if by_keys else _AS_IT_IS),
+        **(_KEY_SEARCH_SETTINGS if by_keys else _BULK_SETTINGS),
     }
     if purpose == "views":
         settings["synchronous_commit"] = "off"
     given = url.query.get("options", "")
-    told_elsewhere = {option.keyword: option.val for option in Conninfo.get_defaults()}[b"connect_timeout"]
-    patience = told_elsewhere.decode() if told_elsewhere else str(CONNECT_TIMEOUT_S)
-    told = " ".join(f"-c {name}={value}" for name, value in settings.items())
+    configured = {option.keyword: option.val for option in Conninfo.get_defaults()}[b"connect_timeout"]
+    connect_timeout = configured.decode() if configured else str(CONNECT_TIMEOUT_S)
+    options = " ".join(f"-c {name}={value}" for name, value in settings.items())
     return sqlalchemy.create_engine(
         url.set(drivername="postgresql+psycopg").difference_update_query(["options"]),
         pool_size=POOL_SIZE,
         connect_args={
-            "connect_timeout": url.query.get("connect_timeout", patience),
-            "options": f"{given} {told}".strip(),
+            "connect_timeout": url.query.get("connect_timeout", connect_timeout),
+            "options": f"{given} {options}".strip(),
             "application_name": "pathbook",
         },
         execution_options={_GIVEN_OPTIONS: given},
@@ -202,16 +206,16 @@ def _open_postgresql(url: URL, purpose: Purpose, *, by_keys: bool = True) -> Eng
 
 
 @contextlib.contextmanager
-def writing(engine: Engine, turn: str | None = EVERYBODY) -> Iterator[Connection]:
-    """One transaction that may write: it waits its turn, commits at the end, rolls back on an exception.
+def writing(engine: Engine, turn: str | None = ALL_BOOKS_TURN) -> Iterator[Connection]:
+    """Run one transaction that may write. It waits for its turn, commits at the end, and rolls back on an exception.
 
     Args:
         engine: of the database to write to.
-        turn: the book that is written to; writers of other books may write at the same time, if the database
-            lets them. None takes no turn, where a key is fence enough.
+        turn: the book to write to. Writers of other books may write at the same time, if the database allows it. None
+            takes no turn, for a writer whose rows have a key that is fence enough.
 
     Raises:
-        sqlalchemy.exc.OperationalError: its turn did not come within SQLITE_BUSY_TIMEOUT_S, or the disk is full.
+        sqlalchemy.exc.OperationalError: the turn did not come within SQLITE_BUSY_TIMEOUT_S, or the disk is full.
     """
     with engine.connect() as connection:
         connection.execution_options(**{_WRITES: True})
@@ -222,16 +226,16 @@ def writing(engine: Engine, turn: str | None = EVERYBODY) -> Iterator[Connection
 
 
 def _take_turn(connection: Connection, turn: str) -> None:
-    """Wait for locks that go with the transaction: of all books together, and of the one."""
-    own = "pg_advisory_xact_lock(hashtextextended(current_setting('search_path') || '/' || %(turn)s, 0))"
-    everybody = "pg_advisory_xact_lock_shared(hashtextextended(current_setting('search_path') || '/', 0))"
-    sql = f"SELECT {own}" if turn == EVERYBODY else f"SELECT {everybody}, {own}"
+    """Wait for locks that last as long as the transaction: one of all books, and one of this book."""
+    own_lock = "pg_advisory_xact_lock(hashtextextended(current_setting('search_path') || '/' || %(turn)s, 0))"
+    shared_lock = "pg_advisory_xact_lock_shared(hashtextextended(current_setting('search_path') || '/', 0))"
+    sql = f"SELECT {own_lock}" if turn == ALL_BOOKS_TURN else f"SELECT {shared_lock}, {own_lock}"
     connection.exec_driver_sql(sql, {"turn": turn})
 
 
 @contextlib.contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """One transaction that only reads: all it sees is of one moment, that of its first SELECT."""
+    """Run one transaction that only reads. All its reads see one snapshot, taken at its first SELECT."""
     with engine.connect() as connection:
         if engine.dialect.name == "postgresql":
             connection.execution_options(isolation_level="REPEATABLE READ")
@@ -240,36 +244,36 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 
 def create_tables(engine: Engine, tables: MetaData, *, format_number: int) -> None:
-    """Create the tables in a new database and mark it with their format (1, 2, ...); else read the mark.
+    """Create the tables in a new database and record their format (1, 2, ...). Else check the recorded format.
 
     Raises:
-        UnknownFormatError: the database bears another mark.
+        UnknownFormatError: the database has another format.
     """
     with reading(engine) as connection:
         found = _format_of(connection)
     if found == 0:
         with writing(engine) as connection:
-            found = _format_of(connection)  # another process may have been first
+            found = _format_of(connection)  # another process may have created the tables first
             if found == 0:
                 create_schema(connection)
                 tables.create_all(connection)
-                _mark_format(connection, format_number)
+                _record_format(connection, format_number)
                 return
     if found != format_number:
-        raise UnknownFormatError(_name_of(engine), found, format_number)
+        raise UnknownFormatError(_display_name(engine), found, format_number)
 
 
 def create_schema(connection: Connection) -> None:
-    """Make the schema that a PostgreSQL engine works in; an SQLite file needs none."""
+    """Create the schema that a PostgreSQL engine works in. An SQLite file needs none."""
     if connection.dialect.name == "postgresql":
         connection.execute(CreateSchema(_schema_of(connection), if_not_exists=True))
 
 
 def require_safety(engine: Engine) -> None:
-    """Refuse a PostgreSQL that acknowledges what it may lose. SQLite is told by us not to.
+    """Refuse a PostgreSQL server that may lose what it acknowledges. SQLite is configured not to.
 
     Raises:
-        UnsafeLogError: it does.
+        UnsafeLogError: the server may lose acknowledged events.
     """
     if engine.dialect.name != "postgresql":
         return
@@ -283,8 +287,8 @@ def require_safety(engine: Engine) -> None:
         raise UnsafeLogError(off)
 
 
-def _name_of(engine: Engine) -> str:
-    """Name a database to a person, without its password."""
+def _display_name(engine: Engine) -> str:
+    """Return a name of a database that can be shown: it contains no password."""
     return str(engine.url.database) if engine.dialect.name == "sqlite" else engine.url.render_as_string()
 
 
@@ -295,7 +299,7 @@ def _schema_of(connection: Connection) -> str:
 def _format_of(connection: Connection) -> int:
     if connection.dialect.name == "sqlite":
         return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
-    # a schema has no number of its own, but a comment
+    # a schema has no version number, so its comment holds the format
     comment = connection.exec_driver_sql(
         "SELECT obj_description(to_regnamespace(%(schema)s), 'pg_namespace')",
         {"schema": _schema_of(connection)},
@@ -303,7 +307,7 @@ def _format_of(connection: Connection) -> int:
     return int(str(comment).removeprefix(_FORMAT)) if comment else 0
 
 
-def _mark_format(connection: Connection, number: int) -> None:
+def _record_format(connection: Connection, number: int) -> None:
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(f"PRAGMA user_version = {number}")
     else:
@@ -313,20 +317,23 @@ def _mark_format(connection: Connection, number: int) -> None:
 _FORMAT = "Pathbook, format "
 
 
-def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Keep readers and the writer out of each other's way.
+def _enable_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """Switch on SQLite's write-ahead log, so that readers and the writer do not block each other.
 
-    The file remembers the mode, but of several processes that make one file SQLite tells all but the first
-    that it is locked, without letting them wait. So they ask again.
+    The file remembers this mode. If several processes create a file at once, SQLite reports it as locked to
+    all but the first, without letting them wait. So they try again.
     """
-    for attempt in range(1, _WRITE_AHEAD_ATTEMPTS + 1):
+    for attempt in range(1, _WRITE_AHEAD_LOG_ATTEMPTS + 1):
         try:
             (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or attempt == _WRITE_AHEAD_ATTEMPTS:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or attempt == _WRITE_AHEAD_LOG_ATTEMPTS:
                 raise
-            time.sleep(SQLITE_BUSY_TIMEOUT_S / _WRITE_AHEAD_ATTEMPTS)
+            time.sleep(SQLITE_BUSY_TIMEOUT_S / _WRITE_AHEAD_LOG_ATTEMPTS)
         else:
             if mode != "wal":
-                raise ValueError("Pathbook needs a database in a file, on a disk of this machine.")
+                raise ValueError(
+                    "Pathbook needs a database in a file on a local disk, because it uses SQLite's write-ahead"
+                    " log. Give the path of such a file."
+                )
             return

@@ -1,4 +1,4 @@
-"""Reader without ceremony: statements given to the driver as they are, over connections kept at hand for them."""
+"""Reads with little overhead: statements go straight to the driver, over connections that are kept open for them."""
 
 import contextlib
 from collections import deque
@@ -13,8 +13,8 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import DBAPIError
 
-Asked: TypeAlias = Mapping[str, object]
-"""What is asked for, by the names of a lookup's parameters."""
+Parameters: TypeAlias = Mapping[str, object]
+"""The parameters of a lookup, by name."""
 
 _Columns = TypeVarTuple("_Columns")
 
@@ -23,50 +23,52 @@ _BEGIN: Final = {"sqlite": "BEGIN", "postgresql": "BEGIN ISOLATION LEVEL REPEATA
 
 
 class ReaderPool:
-    """ReaderPool of one database, for many threads at once. A connection is kept for whoever comes next.
+    """A pool of readers of one database, for many threads at once. A connection is kept open for the next reader.
 
-    What SQLAlchemy does around a statement takes 20 microseconds, its pool 6, and its transaction 25. Here all that
-    is 2, and rows are as the driver gives them: to SQLite, true is 1.
+    SQLAlchemy takes 20 microseconds for a statement, its pool takes 6, and its transaction 25. Here all of
+    that takes 2. Rows are as the driver returns them: from SQLite, true is 1.
     """
 
     def __init__(self, engine: Engine) -> None:
-        """Read over connections as the engine opens them. They are closed when it is disposed of."""
+        """Read over connections that the engine opens. They are closed when the engine is disposed of."""
         self._engine = engine
         self._kind = engine.dialect.name
         self._idle: deque[Reader] = deque()
         sqlalchemy.event.listen(engine, "engine_disposed", lambda _: self._close())
 
-    def ask(self, lookup: Select[*_Columns], asked: Asked) -> list[tuple[*_Columns]]:
-        """Return the rows that a lookup, made once where its module is loaded, finds as of a moment of its own.
+    def ask(self, lookup: Select[*_Columns], parameters: Parameters) -> list[tuple[*_Columns]]:
+        """Return the rows that a lookup finds, at a snapshot of its own.
+
+        A lookup is built once, when its module is loaded.
 
         Raises:
-            sqlalchemy.exc.DBAPIError: the database refuses.
+            sqlalchemy.exc.DBAPIError: the database fails.
         """
-        with self._take() as reading:
-            return reading.ask(lookup, asked)
+        with self._take() as reader:
+            return reader.ask(lookup, parameters)
 
     @contextlib.contextmanager
     def consistent(self) -> Iterator["Reader"]:
-        """Ask anything, all of it as of the same moment, that of the first lookup. Raises: as `ask`."""
-        with self._take() as reading:
-            reading.cursor.execute(_BEGIN[self._kind])
+        """Yield a reader whose lookups all see the snapshot of the first one. Raises as `ask` does."""
+        with self._take() as reader:
+            reader.cursor.execute(_BEGIN[self._kind])
             try:
-                yield reading
+                yield reader
             finally:
-                reading.cursor.execute("COMMIT")
+                reader.cursor.execute("COMMIT")
 
-    def give_back(self, reading: "Reader", error: BaseException | None) -> None:
-        """Keep the connection of a reading that ended, unless the database refused it something."""
-        refused = self._engine.dialect.loaded_dbapi.Error
-        if not isinstance(error, refused):
-            self._idle.append(reading)
+    def give_back(self, reader: "Reader", error: BaseException | None) -> None:
+        """Keep the connection of a reader that ended, unless the database raised an error."""
+        driver_error = self._engine.dialect.loaded_dbapi.Error
+        if not isinstance(error, driver_error):
+            self._idle.append(reader)
             return
-        connection = reading.cursor.connection
-        if self._engine.dialect.is_disconnect(error, connection, reading.cursor):
-            self._engine.dispose()  # then so are all others
+        connection = reader.cursor.connection
+        if self._engine.dialect.is_disconnect(error, connection, reader.cursor):
+            self._engine.dispose()  # the other connections are then lost as well
         connection.close()
-        named = DBAPIError.instance(None, None, error, refused, hide_parameters=True)
-        raise named from error
+        wrapped = DBAPIError.instance(None, None, error, driver_error, hide_parameters=True)
+        raise wrapped from error
 
     def _take(self) -> "Reader":
         try:
@@ -88,12 +90,12 @@ class ReaderPool:
 
 
 class Reader:
-    """A connection to ask on, until the block ends."""
+    """A connection for lookups, until the block ends."""
 
     __slots__ = ("_kind", "_pool", "cursor")
 
-    def __init__(self, readings: ReaderPool, kind: str, cursor: DBAPICursor) -> None:
-        self._pool, self._kind, self.cursor = readings, kind, cursor
+    def __init__(self, pool: ReaderPool, kind: str, cursor: DBAPICursor) -> None:
+        self._pool, self._kind, self.cursor = pool, kind, cursor
 
     def __enter__(self) -> Self:
         return self
@@ -103,34 +105,35 @@ class Reader:
     ) -> None:
         self._pool.give_back(self, error)
 
-    def ask(self, lookup: Select[*_Columns], asked: Asked) -> list[tuple[*_Columns]]:
+    def ask(self, lookup: Select[*_Columns], parameters: Parameters) -> list[tuple[*_Columns]]:
         """Return the rows that a lookup finds."""
-        text, given = _written(lookup, self._kind)
-        self.cursor.execute(text, {**given, **asked})
+        sql, constants = _compile(lookup, self._kind)
+        self.cursor.execute(sql, {**constants, **parameters})
         return list(self.cursor.fetchall())
 
 
 def _cursor_of_postgresql(connection: DBAPIConnection) -> DBAPICursor:
-    """Return a cursor that begins no transactions of its own, and gets rows in binary form."""
-    import psycopg  # noqa: PLC0415 -- takes a moment, and books in files have no need of it
-    from psycopg.types.numeric import Int8BinaryDumper  # noqa: PLC0415 -- as above
+    """Return a cursor that begins no transactions by itself, and receives rows in binary form."""
+    import psycopg  # noqa: PLC0415 - it takes a moment to load, and books in files do not need it
+    from psycopg.types.numeric import Int8BinaryDumper  # noqa: PLC0415 - as above
 
     assert isinstance(connection, psycopg.Connection), connection
     connection.autocommit = True
     cursor = connection.cursor(binary=True)
-    # Left alone, the driver tells of a number as small as it will go, and PostgreSQL plans for each size anew.
+    # By default the driver sends a number in the smallest type that holds it, and PostgreSQL makes a plan for
+    # each type.
     cursor.adapters.register_dumper(int, Int8BinaryDumper)
     return cursor
 
 
 @cache
 def psycopg_dialect() -> Dialect:
-    """Return what SQLAlchemy knows of PostgreSQL. It is loaded where there is one: that takes a moment."""
+    """Return SQLAlchemy's dialect for PostgreSQL. It takes a moment to load, so it is loaded when first needed."""
     return make_url("postgresql+psycopg://").get_dialect()()
 
 
 @cache
-def _written(lookup: SelectBase, kind: str) -> tuple[str, Asked]:
-    """Return a lookup as a kind of database reads it, with the parameters that are always the same."""
+def _compile(lookup: SelectBase, kind: str) -> tuple[str, Parameters]:
+    """Return a lookup in the SQL of a kind of database, with the parameters that never change."""
     compiled = lookup.compile(dialect=_SQLITE if kind == "sqlite" else psycopg_dialect())
     return str(compiled), {name: value for name, value in compiled.params.items() if value is not None}

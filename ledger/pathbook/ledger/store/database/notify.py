@@ -1,4 +1,4 @@
-"""Hearing of what other processes wrote: PostgreSQL tells at once; who has SQLite asks now and then."""
+"""Notifications of what other processes wrote. PostgreSQL sends them; for SQLite a process polls instead."""
 
 import threading
 from collections.abc import Callable
@@ -9,48 +9,48 @@ import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-if TYPE_CHECKING:  # it takes a moment to load, and books in files have no need of it
+if TYPE_CHECKING:  # it takes a moment to load, and books in files do not need it
     import psycopg
 
 POLL_INTERVAL_S = 0.2
-"""How late at most a write by another process is noticed where nobody tells."""
+"""How late at most a process notices a write of another process if the database sends no notifications."""
 
 LISTEN_INTERVAL_S = 0.5
-"""How long listening goes on before it is looked whether it shall end."""
+"""How often a listener checks whether it must stop."""
 
 RECONNECT_DELAY_S = 2.0
-"""How long after a lost connection another is tried."""
+"""How long a listener waits after a lost connection before it connects again."""
 
 ALL_BOOKS = ""
-"""Sent in place of a book when some notices may have been missed."""
+"""Passed instead of a book when notifications may have been missed."""
 
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 _NOTIFY = sqlalchemy.text("SELECT pg_notify(current_setting('search_path'), :book)")
 
 
 def notify(connection: Connection, book: str) -> None:
-    """Tell all processes that listen, once the transaction commits, that it wrote to a book."""
+    """Notify all listening processes, once the transaction commits, that it wrote to a book."""
     if connection.dialect.name == "postgresql":
         connection.execute(_NOTIFY, {"book": book})
 
 
 class NotificationListener:
-    """What other processes tell of one database. `heard` is called with a book, from a thread of its own."""
+    """A listener for one database's notifications. It calls `on_notification` with a book, in a thread of its own."""
 
-    def __init__(self, engine: Engine, heard: Callable[[str], None]) -> None:
-        self._engine, self._heard = engine, heard
+    def __init__(self, engine: Engine, on_notification: Callable[[str], None]) -> None:
+        self._engine, self._on_notification = engine, on_notification
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._listen, name="notices", daemon=True)
-        self.told = engine.dialect.name == "postgresql"
-        """Whether anybody tells: else one has to ask, every POLL_INTERVAL_S."""
+        self._thread = threading.Thread(target=self._listen, name="notifications", daemon=True)
+        self.has_notifications = engine.dialect.name == "postgresql"
+        """Whether the database sends notifications. If not, the process must poll every POLL_INTERVAL_S."""
 
     def start(self) -> None:
-        """Listen until `close`, where anybody tells."""
-        if self.told and self._thread.ident is None:
+        """Listen until `close`, if the database sends notifications."""
+        if self.has_notifications and self._thread.ident is None:
             self._thread.start()
 
     def close(self) -> None:
-        """Listen no longer."""
+        """Stop listening."""
         self._closing.set()
         if self._thread.ident is not None:
             self._thread.join()
@@ -61,17 +61,19 @@ class NotificationListener:
                 with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                     schema = connection.exec_driver_sql("SHOW search_path").scalar_one()
                     connection.exec_driver_sql(f'LISTEN "{schema}"')
-                    self._heard(ALL_BOOKS)  # what was written before this was not told
-                    self._hear(connection)
-                    connection.detach()  # one that listens is of no use to others
+                    self._on_notification(ALL_BOOKS)  # earlier writes sent no notification to this connection
+                    self._forward_notifications(connection)
+                    connection.detach()  # a connection that listens must not return to the pool
             except (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error) as error:
                 _LOG.warning(
-                    "lost the notices of the database", error=str(error), retry_seconds=RECONNECT_DELAY_S
+                    "lost the database connection for notifications",
+                    error=str(error),
+                    retry_seconds=RECONNECT_DELAY_S,
                 )
                 self._closing.wait(RECONNECT_DELAY_S)
 
-    def _hear(self, connection: Connection) -> None:
+    def _forward_notifications(self, connection: Connection) -> None:
         driver = cast("psycopg.Connection[object]", connection.connection.driver_connection)
         while not self._closing.is_set():
-            for notice in driver.notifies(timeout=LISTEN_INTERVAL_S):
-                self._heard(notice.payload)
+            for notification in driver.notifies(timeout=LISTEN_INTERVAL_S):
+                self._on_notification(notification.payload)

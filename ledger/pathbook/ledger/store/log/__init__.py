@@ -1,4 +1,4 @@
-"""The log: what must be kept. Events by book and position, and the fingerprint of the key that codes are made with.
+"""The log, which must be kept. It holds the events by book and position, and the fingerprint of the codes' key.
 
 What is not here: anything that can be rebuilt from the events (views).
 """

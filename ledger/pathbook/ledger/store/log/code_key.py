@@ -1,4 +1,4 @@
-"""By which key these books' codes are told: a fingerprint beside the log, so that a wrong key is noticed at once."""
+"""The fingerprint of the key that the books' codes are made with. It shows at once that a key is wrong."""
 
 import sqlalchemy as sa
 from sqlalchemy import Engine
@@ -15,10 +15,10 @@ CODE_KEY = sa.Table(
 
 
 def is_code_key(engine: Engine, fingerprint: bytes) -> bool:
-    """Tell whether a fingerprint is that of the books' key; the first one ever asked about is.
+    """Tell whether a fingerprint is that of the books' key. The first fingerprint that is checked becomes theirs.
 
     Raises:
-        sqlalchemy.exc.SQLAlchemyError: the database refuses.
+        sqlalchemy.exc.SQLAlchemyError: the database fails.
     """
     with reading(engine) as connection:
         known = None
@@ -29,7 +29,7 @@ def is_code_key(engine: Engine, fingerprint: bytes) -> bool:
             create_schema(connection)
             connection.execute(CreateTable(CODE_KEY, if_not_exists=True))
             known = connection.execute(sa.select(CODE_KEY.c.fingerprint)).scalar()
-            if known is None:  # or another process was first
+            if known is None:  # another process may have stored its fingerprint first
                 connection.execute(CODE_KEY.insert().values(fingerprint=fingerprint))
                 return True
     return bytes(known) == fingerprint

@@ -1,4 +1,4 @@
-"""The log: every book's events at positions 1, 2, 3 ... without gaps, kept on eventsourcing's contract."""
+"""The log: each book's events at positions 1, 2, 3 ... without gaps, on the contract of the eventsourcing library."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
@@ -13,26 +13,26 @@ from eventsourcing import persistence
 from eventsourcing.persistence import AggregateRecorder, StoredEvent
 from sqlalchemy import Connection, Engine, Select, exc
 
-from pathbook.ledger.store.database.bulk_write import inserting
+from pathbook.ledger.store.database.bulk_write import insert_statement
 from pathbook.ledger.store.database.engine import TEXT, create_tables, reading, writing
 from pathbook.ledger.store.database.fast_read import ReaderPool
 from pathbook.ledger.store.database.notify import NotificationListener, notify
 
 FORMAT = 1
-"""The format of the log's tables; another number is another layout, which this program does not open."""
+"""The format of the log's tables. Another number means another layout, which this program does not open."""
 
 POSITIONS_PER_STATEMENT_MAX = 100
-"""How many positions one statement names at most: for each number of them there is a statement."""
+"""How many positions one statement names at most. There is one statement for each number of positions."""
 
 _Columns = TypeVarTuple("_Columns")
 
-_BEFORE_ALL = -1  # a book begins at position 1, eventsourcing may begin at 0
-_BEHIND_ALL = 2**63 - 1
+_BEFORE_ALL = -1  # a book begins at position 1, but eventsourcing may begin at 0
+_AFTER_ALL = 2**63 - 1
 
 _TABLES = sa.MetaData()
-# Without row ids an event lies in its primary key and nowhere else. Measured with events of 100 bytes: 170
-# bytes on disk instead of 185; a commit of one event writes 6.4 KB instead of 9.1, and of 512 events 118 KB
-# instead of 124; appends (about 320,000/s, not waiting for the disk) and reads (1,700,000/s) are as fast.
+# Without row ids an event lies only in its primary key. Measured with events of 100 bytes, it takes 170 bytes
+# on disk instead of 185. A commit of one event writes 6.4 KB instead of 9.1, and of 512 events 118 KB instead
+# of 124. Appends (about 320,000/s, without waiting for the disk) and reads (1,700,000/s) are as fast.
 EVENT = sa.Table(
     "event",
     _TABLES,
@@ -49,9 +49,9 @@ _DATA_OF_BOOK = _OF_BOOK.with_only_columns(EVENT.c.state)
 _RANGE = _OF_BOOK.where(
     EVENT.c.position > sa.bindparam("after"), EVENT.c.position <= sa.bindparam("through")
 ).limit(sa.bindparam("limit"))
-_UPWARDS = _RANGE.order_by(EVENT.c.position)
-_DATA = _UPWARDS.with_only_columns(EVENT.c.state)
-_DOWNWARDS = _RANGE.order_by(EVENT.c.position.desc())
+_ASCENDING = _RANGE.order_by(EVENT.c.position)
+_DATA = _ASCENDING.with_only_columns(EVENT.c.state)
+_DESCENDING = _RANGE.order_by(EVENT.c.position.desc())
 _HEAD = sa.select(sa.func.max(EVENT.c.position)).where(EVENT.c.book == sa.bindparam("book"))
 _NEXT_BOOK = sa.select(sa.func.min(EVENT.c.book)).where(EVENT.c.book > sa.bindparam("book"))
 
@@ -69,7 +69,7 @@ _ERRORS: dict[type[exc.SQLAlchemyError], type[persistence.PersistenceError]] = {
 
 
 class StoredEntry(msgspec.Struct, frozen=True, gc=False):
-    """An event as it lies in the log: its position, its topic (name and version), its bytes."""
+    """An event as the log stores it: its position, its topic (name and version), its bytes."""
 
     position: int
     topic: str
@@ -77,15 +77,16 @@ class StoredEntry(msgspec.Struct, frozen=True, gc=False):
 
 
 class PositionTakenError(Exception):
-    """Entries were to be written from `position` on, but the book's `head` is not the position before.
+    """Entries cannot be appended from `position` on, because the book's `head` is not the position before it.
 
-    Another writer was first (`head` has reached `position`), or the log is shorter than the writer believes.
+    Either another writer appended first, and `head` has reached `position`. Or the log is shorter than the
+    writer expects.
     """
 
     def __init__(self, book: str, position: int, head: int) -> None:
         super().__init__(
-            f"Position {position} of book {book} cannot be written: its head is {head}."
-            " Read on and decide again."
+            f"Position {position} of book {book} cannot be written, because its head is {head}."
+            " Read the events up to the head, then decide again."
         )
         self.position = position
         self.head = head
@@ -93,7 +94,7 @@ class PositionTakenError(Exception):
 
 @contextlib.contextmanager
 def persistence_errors() -> Iterator[None]:
-    """Whatever SQLAlchemy raises within, raise as eventsourcing's exception of the same meaning (PEP 249)."""
+    """Convert each exception of SQLAlchemy to eventsourcing's exception of the same meaning (PEP 249)."""
     try:
         yield
     except exc.SQLAlchemyError as error:
@@ -101,21 +102,21 @@ def persistence_errors() -> Iterator[None]:
 
 
 def is_passing(error: BaseException) -> bool:
-    """Tell whether a database could not do something now: it is away, locked or full (PEP 249, OperationalError)."""
+    """Tell whether an error may pass by itself: the database is away, locked or full (PEP 249, OperationalError)."""
     return isinstance(error, (persistence.OperationalError, exc.OperationalError))
 
 
 class SQLAlchemyAggregateRecorder(AggregateRecorder):
-    """Eventsourcing's recorder: an originator id is a book, an originator version a position.
+    """The recorder of the eventsourcing library. An originator id is a book, and an originator version is a position.
 
-    A book is text; a UUID is kept, and given back, as its text.
+    A book is text. A UUID is stored and returned as text.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         with persistence_errors():
             create_tables(engine, _TABLES, format_number=FORMAT)
-        self._insert = inserting(EVENT)
+        self._insert = insert_statement(EVENT)
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **_: object) -> None:
         """Write all of the events, or none.
@@ -137,14 +138,14 @@ class SQLAlchemyAggregateRecorder(AggregateRecorder):
         desc: bool = False,
         limit: int | None = None,
     ) -> list[StoredEvent]:
-        """The events above position `gt` up to `lte`, at most `limit`, the last one first if `desc`."""
+        """The events above position `gt` up to `lte`, at most `limit`, with the last one first if `desc`."""
         book = str(originator_id)
         with persistence_errors(), reading(self.engine) as connection:
             rows = self.select_on(connection, book, gt=gt, lte=lte, desc=desc, limit=limit)
         return [StoredEvent(book, *row) for row in rows]
 
     def insert_on(self, connection: Connection, book: str, rows: list[tuple[int, str, bytes]]) -> None:
-        """Write rows of (position, topic, bytes) in the caller's transaction: their primary key is the fence."""
+        """Write rows of (position, topic, bytes) in the caller's transaction. Their primary key is the fence."""
         self._insert.execute(connection, book, rows)
 
     def select_on(
@@ -157,18 +158,18 @@ class SQLAlchemyAggregateRecorder(AggregateRecorder):
         desc: bool = False,
         limit: int | None = None,
     ) -> Sequence[sa.Row[int, str, bytes]]:
-        """As `select_events`, in the caller's transaction, as rows of (position, topic, bytes)."""
+        """Read as `select_events` does, in the caller's transaction. Rows are (position, topic, bytes)."""
         bounds = {
             "book": book,
             "after": _BEFORE_ALL if gt is None else gt,
-            "through": _BEHIND_ALL if lte is None else lte,
-            "limit": _BEHIND_ALL if limit is None else limit,
+            "through": _AFTER_ALL if lte is None else lte,
+            "limit": _AFTER_ALL if limit is None else limit,
         }
-        return connection.execute(_DOWNWARDS if desc else _UPWARDS, bounds).all()
+        return connection.execute(_DESCENDING if desc else _ASCENDING, bounds).all()
 
 
 class Turn:
-    """A transaction in which nobody else writes to a book, so that what is decided in it still holds when written."""
+    """A transaction that keeps other writers of a book out, so that a decision in it still holds when it is written."""
 
     def __init__(self, connection: Connection, recorder: SQLAlchemyAggregateRecorder, book: str) -> None:
         self._connection, self._recorder, self._book = connection, recorder, book
@@ -183,7 +184,7 @@ class Turn:
         """Write entries (topic, bytes) to positions after + 1, after + 2 ..., all of them or none.
 
         Raises:
-            PositionTakenError: `after` is not the head of the book. The turn has to end with it.
+            PositionTakenError: `after` is not the head of the book. The turn must then end with this exception.
         """
         assert after >= 0, after
         if not entries:
@@ -194,34 +195,37 @@ class Turn:
         rows = [(position, topic, data) for position, (topic, data) in enumerate(entries, after + 1)]
         try:
             self._recorder.insert_on(self._connection, self._book, rows)
-        except exc.IntegrityError as conflict:  # by one who takes no turns: the key is the fence
+        except exc.IntegrityError as conflict:  # a writer without a turn was first; the key is the fence
             raise PositionTakenError(self._book, after + 1, after + 1) from conflict
         notify(self._connection, self._book)
         self.appended += len(entries)
 
 
 class Stream:
-    """The log as the rest of the house knows it: books, positions, topics and bytes.
+    """The log as the rest of the program uses it: books, positions, topics and bytes.
 
-    Safe to share between threads. Whatever the database refuses (it is locked for too long, the disk is full)
-    is raised as one of eventsourcing.persistence.PersistenceError.
+    Threads may share it. If the database fails (it is locked for too long, the disk is full), a subclass of
+    eventsourcing.persistence.PersistenceError is raised.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._readings = ReaderPool(engine)
+        self._pool = ReaderPool(engine)
         self._recorder = SQLAlchemyAggregateRecorder(engine)
         self._listeners: list[Callable[[str], None]] = []
-        self._listener = NotificationListener(engine, self._tell)
+        self._listener = NotificationListener(engine, self._notify_listeners)
 
     @contextlib.contextmanager
     def turn(self, book: str) -> Iterator[Turn]:
-        """Wait until nobody else writes to a book; what is appended then is on disk when the block ends."""
+        """Wait for a turn, which keeps other writers of the book out.
+
+        When the block ends, the appended events are on disk.
+        """
         with persistence_errors(), writing(self.engine, turn=book) as connection:
             turn = Turn(connection, self._recorder, book)
             yield turn
         if turn.appended:
-            self._tell(book)
+            self._notify_listeners(book)
 
     def append(self, book: str, after: int, entries: Sequence[tuple[str, bytes]]) -> None:
         """Write entries as `Turn.append` does, in a turn of their own.
@@ -233,20 +237,21 @@ class Stream:
             turn.append(after, entries)
 
     def on_append(self, listener: Callable[[str], None]) -> None:
-        """Have the listener called with a book that was appended to, or ALL_BOOKS; it must be quick.
+        """Register a listener, which is called with a book that was appended to, or with ALL_BOOKS.
 
-        Appends through this object are told at once, those of other processes where `is_told`.
+        It must return quickly. Appends through this object are reported at once. Those of other processes are
+        reported if `has_notifications`.
         """
         self._listeners.append(listener)
         self._listener.start()
 
     @property
-    def is_told(self) -> bool:
-        """Whether appends by other processes are told: else one has to look for them."""
-        return self._listener.told
+    def has_notifications(self) -> bool:
+        """Whether appends of other processes are reported. If not, the caller must poll for them."""
+        return self._listener.has_notifications
 
     def close(self) -> None:
-        """Listen no longer to what other processes tell."""
+        """Stop listening for appends of other processes."""
         self._listener.close()
 
     def read(self, book: str, after: int, limit: int, through: int | None = None) -> list[StoredEntry]:
@@ -256,60 +261,61 @@ class Stream:
         return list(starmap(StoredEntry, rows))
 
     def data(self, book: str, after: int, limit: int, through: int) -> list[bytes]:
-        """The bytes of the entries that `read` would return: they stand at after + 1, after + 2 ..."""
-        asked = {"book": book, "after": after, "through": through, "limit": limit}
+        """The bytes of the entries that `read` would return, at positions after + 1, after + 2 ..."""
+        parameters = {"book": book, "after": after, "through": through, "limit": limit}
         with persistence_errors():
-            return [data for (data,) in self._readings.ask(_DATA, asked)]
+            return [data for (data,) in self._pool.ask(_DATA, parameters)]
 
     def at(self, book: str, positions: Sequence[int]) -> list[StoredEntry]:
-        """The entries at these positions, each once, in order; none if not written."""
-        return list(starmap(StoredEntry, self._pick(_OF_BOOK, book, positions)))
+        """The entries at these positions, each once, in order. Positions that are not written are left out."""
+        return list(starmap(StoredEntry, self._read_at(_OF_BOOK, book, positions)))
 
     def data_at(self, book: str, positions: Sequence[int]) -> list[bytes]:
         """The bytes of the entries that `at` would return."""
-        return [data for (data,) in self._pick(_DATA_OF_BOOK, book, positions)]
+        return [data for (data,) in self._read_at(_DATA_OF_BOOK, book, positions)]
 
-    def _pick(
+    def _read_at(
         self, columns: Select[*_Columns], book: str, positions: Sequence[int]
     ) -> list[tuple[*_Columns]]:
-        asked = sorted(set(positions))
+        wanted = sorted(set(positions))
         rows: list[tuple[*_Columns]] = []
         with persistence_errors():
-            for begin in range(0, len(asked), POSITIONS_PER_STATEMENT_MAX):
-                part = dict(zip(_PLACES, asked[begin : begin + POSITIONS_PER_STATEMENT_MAX], strict=False))
-                rows += self._readings.ask(_picked(columns, len(part)), {"book": book, **part})
+            for start in range(0, len(wanted), POSITIONS_PER_STATEMENT_MAX):
+                chunk = wanted[start : start + POSITIONS_PER_STATEMENT_MAX]
+                part = dict(zip(_POSITION_NAMES, chunk, strict=False))
+                rows += self._pool.ask(_statement_for(columns, len(part)), {"book": book, **part})
         return rows
 
     def head(self, book: str) -> int:
-        """The last position written, 0 if none."""
+        """The last position written, or 0 if there is none."""
         with persistence_errors():
-            ((head,),) = self._readings.ask(_HEAD, {"book": book})
+            ((head,),) = self._pool.ask(_HEAD, {"book": book})
         return head or 0
 
     def books(self) -> list[str]:
         """The books that have an event, in the order of their names."""
         names: list[str] = []
         with persistence_errors(), reading(self.engine) as connection:
-            # One search a book; asking for the distinct names would read every event.
+            # This takes one search for each book. A query for distinct names would read every event.
             name = connection.execute(_NEXT_BOOK, {"book": ""}).scalar()
             while name is not None:
                 names.append(name)
                 name = connection.execute(_NEXT_BOOK, {"book": name}).scalar()
         return names
 
-    def _tell(self, book: str) -> None:
+    def _notify_listeners(self, book: str) -> None:
         for listener in self._listeners:
             listener(book)
 
 
-_PLACES = [f"position_{place}" for place in range(POSITIONS_PER_STATEMENT_MAX)]
+_POSITION_NAMES = [f"position_{number}" for number in range(POSITIONS_PER_STATEMENT_MAX)]
 
 
 @cache
-def _picked(columns: Select[*_Columns], count: int) -> Select[*_Columns]:
-    """Return the statement that reads columns of the entries at so many positions."""
-    places = [sa.bindparam(name, type_=sa.BigInteger) for name in _PLACES[:count]]
-    return columns.where(EVENT.c.position.in_(places)).order_by(EVENT.c.position)
+def _statement_for(columns: Select[*_Columns], count: int) -> Select[*_Columns]:
+    """Return the statement that reads columns of the entries at this many positions."""
+    positions = [sa.bindparam(name, type_=sa.BigInteger) for name in _POSITION_NAMES[:count]]
+    return columns.where(EVENT.c.position.in_(positions)).order_by(EVENT.c.position)
 
 
 def _head_on(connection: Connection, book: str) -> int:
@@ -317,10 +323,10 @@ def _head_on(connection: Connection, book: str) -> int:
 
 
 def has_log(engine: Engine) -> bool:
-    """Tell whether a log was begun in a database. Nothing is made in it.
+    """Tell whether a database holds a log. It creates nothing.
 
     Raises:
-        sqlalchemy.exc.SQLAlchemyError: the database cannot be reached, or refuses.
+        sqlalchemy.exc.SQLAlchemyError: the database cannot be reached, or fails.
     """
     with reading(engine) as connection:
         return sa.inspect(connection).has_table(EVENT.name)

@@ -1,4 +1,4 @@
-"""Carrying the views: how far each book was followed, kept beside the rows that were made of it, and going on."""
+"""The follower: it reads events from the log and updates the views, and moves the tracking position with them."""
 
 import threading
 import time
@@ -28,26 +28,27 @@ from pathbook.ledger.store.views.waiters import PositionWaiters
 from pathbook.ledger.store.views.writer import STATEMENTS, open_views, writes
 
 GROUP_MAX_EVENTS = 10_000
-"""The most events carried in one transaction: enough to share its cost, few enough to keep readers current."""
+"""The most events projected in one transaction: enough to share its cost, few enough to keep readers current."""
 
 REBUILD_WORKER_MIN_EVENTS = 50_000
-"""Up to how many events are made anew without another process: a good part of them is done before it has started."""
+"""Up to this many events are rebuilt without a second process. Most of them would be done before it has started."""
 
 FIRST_STATISTICS_EVENTS = 500
-"""After how many events PostgreSQL is first asked to make statistics of the views: by itself it begins a minute later,
-and until then it plans as if the tables were still empty."""
+"""After how many events PostgreSQL is first asked to refresh its statistics of the views. By itself it does
+so a minute later, and until then it plans as if the tables were empty."""
 
 VIEWS_POLL_INTERVAL_S = 0.02
-"""How often it is looked whether another process has carried views that somebody waits for, where nobody tells."""
+"""How often a follower checks whether another process has updated views that callers wait for. This applies
+only if the database sends no notifications."""
 
 LOG_POLL_INTERVAL_S = 5.0
-"""How often it is looked whether anything was appended, where that is told: a notice may be lost with a connection."""
+"""How often a follower polls the log although notifications arrive. A lost connection may lose a notification."""
 
 BOOK_RETRY_DELAY_S = 5.0
-"""How long a book that could not be carried on is left alone before it is tried again."""
+"""How long a follower waits before it retries a book that it could not update."""
 
 Progress: TypeAlias = Callable[[int, int], None]
-"""Called with how many events are done, and of how many."""
+"""A function that is called with the number of events that are done, and with the number of all events."""
 
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -60,12 +61,12 @@ _UNFINISHED = (
 
 
 class Follower:
-    """Carries the views of every book of a log; a book's rows and its tracking move in one transaction.
+    """Updates the views of every book of a log. A book's rows and its tracking position move in one transaction.
 
-    One that does not carry only knows where the views stand, while another process projects them.
+    A follower that does not project only reads the position of the views, while another process projects.
 
-    Any number of followers, in any processes, may carry the same views: of two at the same place one goes on, and
-    the other goes on from there. Safe to share between threads.
+    Any number of followers, in any processes, may update the same views. Of two at the same position only one
+    writes, and the other continues after it. Threads may share a follower.
     """
 
     def __init__(
@@ -76,10 +77,10 @@ class Follower:
         *,
         projects: bool = True,
     ) -> None:
-        """Open the views. Those of an older version or another log are dropped, to be carried from the beginning.
+        """Open the views. Those of an older version are migrated, and those of another log are dropped and rebuilt.
 
         Raises:
-            pathbook.ledger.store.database.engine.UnknownFormatError: they are of a newer version.
+            pathbook.ledger.store.database.engine.UnknownFormatError: the views are of a newer version.
         """
         self._stream, self._engine, self._events_at_once = stream, views_engine, events_at_once
         self._projects = projects
@@ -90,14 +91,12 @@ class Follower:
         self._projected = 0
         if projects:
             with persistence_errors(), writing(views_engine) as connection:
-                if self._of_another_log(connection):
-                    _LOG.warning(
-                        "views of another log are rebuilt: they know events that this one does not have"
-                    )
+                if self._is_of_another_log(connection):
+                    _LOG.warning("rebuilding the views: they hold events that this log does not have")
                     _drop(connection)
-                self._expect_whole_books(connection)
+                self._record_unfinished_books(connection)
                 positions = connection.execute(sa.select(TRACKING.c.notification_id)).scalars()
-                # these were analysed by whoever carried them, or will be in a minute by PostgreSQL itself
+                # Statistics for these events exist, or PostgreSQL makes them by itself within a minute.
                 self._projected = sum(positions)
         self._listener = NotificationListener(views_engine, self._wake)
         self._partitions = RunCache()
@@ -107,18 +106,18 @@ class Follower:
         self._changed = threading.Condition()
         self._woken: set[str] = set()
         self._closing = self._rebuilding = False
-        self._rest_until: dict[str, float] = {}
+        self._retry_at: dict[str, float] = {}
         self._thread = threading.Thread(target=self._follow, name="follower", daemon=True)
 
     def start(self) -> None:
-        """Follow every book in a thread of its own, until `close`."""
+        """Follow every book in a separate thread, until `close`."""
         if self._projects:
             self._stream.on_append(self._wake)
         self._listener.start()
         self._thread.start()
 
     def close(self) -> None:
-        """End after the events being written; the futures of those who still wait are cancelled."""
+        """Stop after the group that is being written. The futures that callers still wait for are cancelled."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
@@ -128,13 +127,13 @@ class Follower:
         self._awaited.close()
 
     def position(self, book: str) -> int:
-        """The position at which the views of a book stand, 0 if it was never followed."""
+        """The position that the views of a book have reached, or 0 if they were never updated."""
         return self._recorder.max_tracking_id(book) or 0
 
     def reached(self, book: str, position: int) -> Future[int]:
-        """Where the views of a book stand, as soon as that is at a position or beyond.
+        """A future that gives the position of a book's views, as soon as they have reached the given position.
 
-        The future fails with what keeps the book from being carried on, and is cancelled by `close`.
+        It fails with the error that keeps the views from being updated. `close` cancels it.
         """
         future = self._awaited.add(book, position)
         self._awaited.reached(book, self.position(book))
@@ -145,11 +144,11 @@ class Follower:
     def catch_up(
         self, book: str, progress: Progress | None = None, *, enough: Callable[[], bool] = lambda: False
     ) -> int:
-        """Carry the views of a book to its head, or until that is said to be enough; return where they stand.
+        """Update the views of a book to its head, or until ``enough`` returns true. Return the position they reach.
 
         Raises:
-            pathbook.ledger.codec.MalformedEventError: the log holds bytes that are no event.
-            eventsourcing.persistence.PersistenceError: the database refuses.
+            pathbook.ledger.codec.MalformedEventError: the log holds bytes that are not an event.
+            eventsourcing.persistence.PersistenceError: the database fails.
         """
         head, position = self._stream.head(book), self.position(book)
         while not self._closing:
@@ -167,29 +166,29 @@ class Follower:
                 break
         return position
 
-    def _refresh_statistics(self, carried: int) -> None:
-        """Have PostgreSQL look at the views again whenever twice as many events were carried as when it last did."""
-        self._projected += carried
+    def _refresh_statistics(self, projected: int) -> None:
+        """Have PostgreSQL refresh its statistics each time that the number of projected events has doubled."""
+        self._projected += projected
         if self._engine.dialect.name == "postgresql" and self._projected >= self._statistics_at:
             with persistence_errors(), writing(self._writing_engine, turn=None) as connection:
                 refresh_statistics(VIEWS, connection)
             self._statistics_at = 2 * self._projected
 
     def rebuild(self, progress: Progress | None = None) -> None:
-        """Drop all views and carry every book from its beginning; one that was interrupted goes on instead.
+        """Drop all views and rebuild them from the log. A rebuild that was interrupted continues instead.
 
         Raises: as `catch_up`.
         """
-        self._rebuilding = True  # the thread that follows leaves off after the events it is writing
+        self._rebuilding = True  # the follower's thread stops after the group that it is writing
         try:
             with self._projecting, persistence_errors(), writing(self._engine) as connection:
                 if connection.execute(_UNFINISHED).first() is None:
                     _drop(connection)
-                    self._expect_whole_books(connection)
+                    self._record_unfinished_books(connection)
             heads = {book: self._stream.head(book) for book in self._stream.books()}
             total, before = sum(heads.values()), 0
             for book, head in heads.items():
-                part = _as_part(progress, before, total)
+                part = _progress_of_part(progress, before, total)
                 if head - self.position(book) > REBUILD_WORKER_MIN_EVENTS:
                     self._project_with_worker(book, part, head)
                 self.catch_up(book, part)
@@ -199,38 +198,38 @@ class Follower:
             self._wake(ALL_BOOKS)
 
     def _project_with_worker(self, book: str, progress: Progress | None, head: int) -> None:
-        """Carry the views of a book on while another process starts, then while it folds, as far as that goes."""
-        with rebuild_worker(self._stream.engine, self._engine, book, self._events_at_once) as process:
-            position = self.catch_up(book, progress, enough=process.ready)
-            for folded in process.groups(position):
-                if self._closing or not self._write_group(book, folded):
+        """Update the views of a book alone while the worker starts, then write what it folds, until it ends."""
+        with rebuild_worker(self._stream.engine, self._engine, book, self._events_at_once) as worker:
+            position = self.catch_up(book, progress, enough=worker.ready)
+            for group in worker.groups(position):
+                if self._closing or not self._write_group(book, group):
                     return
-                process.written(folded.last)
-                self._refresh_statistics(folded.last - folded.after)
+                worker.written(group.last)
+                self._refresh_statistics(group.last - group.after)
                 if progress is not None:
-                    progress(folded.last, max(folded.last, head))
+                    progress(group.last, max(group.last, head))
 
-    def _write_group(self, book: str, folded: FoldedGroup) -> bool:
-        """Write what another process found; return whether the views stood where that begins."""
+    def _write_group(self, book: str, group: FoldedGroup) -> bool:
+        """Write a group of the worker. Return whether the views were at the position where the group begins."""
 
-        def means(_connection: Connection) -> Iterable[tuple[Statement, list[Row]]]:
-            return [(STATEMENTS[place], rows) for place, rows in folded.writes]
+        def statements(_connection: Connection) -> Iterable[tuple[Statement, list[Row]]]:
+            return [(STATEMENTS[index], rows) for index, rows in group.writes]
 
         with self._projecting:
-            return self._write(book, folded.after, folded.last, means)
+            return self._write(book, group.after, group.last, statements)
 
     def _project(self, book: str, after: int, events: list[RecordedEvent]) -> int:
-        """Write what the events after a position mean, and return where the views stand then."""
+        """Write the changes of the events after a position. Return the position that the views have then."""
         loaded: dict[int, Partition] = {}
 
-        def means(connection: Connection) -> Iterable[tuple[Statement, list[Row]]]:
+        def statements(connection: Connection) -> Iterable[tuple[Statement, list[Row]]]:
             changes, ladder, found = fold(self._partitions, connection, book, after, events)
             loaded.update(found)
             return writes(changes, ladder)
 
         last = events[-1].position
         with self._projecting:
-            if self._write(book, after, last, means):
+            if self._write(book, after, last, statements):
                 self._partitions.give_back(book, last, loaded)
                 return last
         return self.position(book)
@@ -240,36 +239,39 @@ class Follower:
         book: str,
         after: int,
         last: int,
-        means: Callable[[Connection], Iterable[tuple[Statement, list[Row]]]],
+        statements: Callable[[Connection], Iterable[tuple[Statement, list[Row]]]],
     ) -> bool:
-        """Write what the events after a position up to ``last`` mean.
+        """Write the changes of the events after a position up to ``last``.
 
-        Where the views did not stand at that position, another follower was first: then nothing is written.
+        If the views are not at that position, another follower was first. Then nothing is written.
         """
         with persistence_errors(), writing(self._writing_engine, turn=book) as connection:
             tracked = self._recorder.max_tracking_id_on(connection, book) or 0
             if tracked != after:
                 return False
-            for statement, rows in means(connection):
+            for statement, rows in statements(connection):
                 statement.execute(connection, book, rows)
             self._recorder.insert_tracking_on(connection, Tracking(book, last))
             notify(connection, book)
         return True
 
-    def _of_another_log(self, connection: Connection) -> bool:
-        """Tell whether the views know an event that the log does not have, as after a backup was put back."""
-        place = sa.tuple_(REQUEST.c.request_hash, REQUEST.c.position)
+    def _is_of_another_log(self, connection: Connection) -> bool:
+        """Tell whether the last event of the views is not in the log, as after a restored backup of the log."""
+        key = sa.tuple_(REQUEST.c.request_hash, REQUEST.c.position)
         for book, position in connection.execute(sa.select(TRACKING)).all():
             for entry in self._stream.at(book, [position]):
                 row = request(decode(entry.position, entry.data))
-                if connection.execute(sa.select(REQUEST).where(REQUEST.c.book == book, place == row)).first():
+                if connection.execute(sa.select(REQUEST).where(REQUEST.c.book == book, key == row)).first():
                     break
             else:
                 return True
         return False
 
-    def _expect_whole_books(self, connection: Connection) -> None:
-        """Note how far each book never followed goes: until its views stand there, they are not whole."""
+    def _record_unfinished_books(self, connection: Connection) -> None:
+        """Record the head of each book that was never followed.
+
+        Its views are incomplete until they reach that position.
+        """
         followed = connection.execute(sa.select(TRACKING.c.application_name)).scalars()
         noted = connection.execute(sa.select(REFILL.c.book)).scalars()
         for book in set(self._stream.books()).difference(followed, noted):
@@ -281,48 +283,51 @@ class Follower:
             self._changed.notify_all()
 
     def _follow(self) -> None:
-        looked = 0.0
+        last_poll = 0.0
         while True:
-            pause = self._pause()
+            interval = self._poll_interval()
             with self._changed:
-                self._changed.wait_for(lambda: self._closing or self._woken, pause)
+                self._changed.wait_for(lambda: self._closing or self._woken, interval)
                 books, self._woken = self._woken, set()
             if self._closing:
                 return
-            if ALL_BOOKS in books or time.monotonic() - looked >= pause:  # others write too, perhaps untold
-                books, looked = (books - {ALL_BOOKS}) | self._books(), time.monotonic()
+            # An append of another process may come without a notification.
+            if ALL_BOOKS in books or time.monotonic() - last_poll >= interval:
+                books, last_poll = (books - {ALL_BOOKS}) | self._books_to_check(), time.monotonic()
             for book in books:
-                self._go_on(book)
+                self._catch_up_or_log(book)
 
-    def _pause(self) -> float:
-        """How long to wait at the most before looking again, untold."""
+    def _poll_interval(self) -> float:
+        """How long to wait at most before the next poll."""
         if self._projects:
-            return LOG_POLL_INTERVAL_S if self._stream.is_told else POLL_INTERVAL_S
-        return VIEWS_POLL_INTERVAL_S if self._awaited.books() and not self._listener.told else POLL_INTERVAL_S
+            return LOG_POLL_INTERVAL_S if self._stream.has_notifications else POLL_INTERVAL_S
+        return (
+            VIEWS_POLL_INTERVAL_S
+            if self._awaited.books() and not self._listener.has_notifications
+            else POLL_INTERVAL_S
+        )
 
-    def _books(self) -> set[str]:
+    def _books_to_check(self) -> set[str]:
         if not self._projects:
             return self._awaited.books()
         try:
             return set(self._stream.books())
         except PersistenceError:
-            _LOG.exception("the books cannot be listed", retry_seconds=POLL_INTERVAL_S)
+            _LOG.exception("listing the books failed", retry_seconds=POLL_INTERVAL_S)
             return set()
 
-    def _go_on(self, book: str) -> None:
-        """Catch up, and outlive whatever prevents it: other books, and this one later, may go on."""
-        if self._rebuilding or time.monotonic() < self._rest_until.get(book, 0.0):
+    def _catch_up_or_log(self, book: str) -> None:
+        """Catch up, and survive any error: other books must go on, and this book is retried later."""
+        if self._rebuilding or time.monotonic() < self._retry_at.get(book, 0.0):
             return
         try:
             if self._projects:
                 self.catch_up(book, enough=lambda: self._rebuilding)
             else:
                 self._awaited.reached(book, self.position(book))
-        except Exception as error:  # noqa: BLE001 -- whatever it is, those who wait are told, and it is logged
-            _LOG.exception(
-                "the views of a book cannot be carried on", book=book, retry_seconds=BOOK_RETRY_DELAY_S
-            )
-            self._rest_until[book] = time.monotonic() + BOOK_RETRY_DELAY_S
+        except Exception as error:  # noqa: BLE001 -- callers that wait get any error, and it is logged
+            _LOG.exception("updating the views of a book failed", book=book, retry_seconds=BOOK_RETRY_DELAY_S)
+            self._retry_at[book] = time.monotonic() + BOOK_RETRY_DELAY_S
             self._awaited.failed(book, error)
 
 
@@ -331,6 +336,6 @@ def _drop(connection: Connection) -> None:
         connection.execute(table.delete())
 
 
-def _as_part(progress: Progress | None, before: int, total: int) -> Progress | None:
-    """Report what is done of one book as a part of all books."""
+def _progress_of_part(progress: Progress | None, before: int, total: int) -> Progress | None:
+    """Report the progress of one book as a part of the progress of all books."""
     return progress and (lambda done, _: progress(min(before + done, total), total))

@@ -1,4 +1,4 @@
-"""The questions put to the views: each a statement made once, of one book, with the rest of its key as parameters."""
+"""Lookups in the views. Each is a statement that is built once, reads one book, and takes its keys as parameters."""
 
 from typing import NamedTuple
 
@@ -23,11 +23,14 @@ from pathbook.ledger.store.views.tables import (
 from pathbook.ledger.store.views.tracking import TRACKING
 
 NEVER = "9999-99-99"
-"""Stands where a batch has no expiry date, behind every date there is."""
+"""Stands for the expiry date of a batch that never expires. It sorts after every date."""
 
 
 class ViewPosition(NamedTuple):
-    """Where the views of a book stand, and from which position on they are whole; 0 where neither is said."""
+    """The position of a book's views, and the position from which on they are complete.
+
+    Each is 0 if it is not recorded.
+    """
 
     position: int
     through: int
@@ -43,22 +46,22 @@ class StockRow(NamedTuple):
     reserved: int
 
 
-def _of(table: Table, *conditions: ColumnElement[bool]) -> Select[*tuple[object, ...]]:
-    """Select the columns after the book, of one book."""
+def _select(table: Table, *conditions: ColumnElement[bool]) -> Select[*tuple[object, ...]]:
+    """Select all columns but the book, of one book."""
     return sa.select(*list(table.c)[1:]).where(table.c.book == bindparam("book"), *conditions)
 
 
 def _page(table: Table, key: str, *conditions: ColumnElement[bool]) -> Select[*tuple[object, ...]]:
     after = table.c[key] > bindparam("after")
-    return _of(table, after, *conditions).order_by(table.c[key]).limit(bindparam("limit"))
+    return _select(table, after, *conditions).order_by(table.c[key]).limit(bindparam("limit"))
 
 
 def _transfers_of(*conditions: ColumnElement[bool] | sa.TextClause) -> Select[*tuple[object, ...]]:
-    """Select one page of a party's transfers, newest first, by the indexes on its givers and receivers."""
+    """Select a page of a party's transfers, newest first. It uses the indexes on givers and receivers."""
     place = sa.tuple_(TRANSFER.c.transfer, TRANSFER.c.line)
     before = place < sa.tuple_(bindparam("before"), bindparam("before_line"))
     sides = [
-        _of(TRANSFER, side == bindparam("party"), before)
+        _select(TRANSFER, side == bindparam("party"), before)
         .where(*conditions)
         .order_by(TRANSFER.c.transfer.desc(), TRANSFER.c.line.desc())
         .limit(bindparam("limit"))
@@ -69,29 +72,29 @@ def _transfers_of(*conditions: ColumnElement[bool] | sa.TextClause) -> Select[*t
     return sa.select(both).order_by(both.c.transfer.desc(), both.c.line.desc()).limit(bindparam("limit"))
 
 
-_STANDS_AT = sa.select(TRACKING.c.notification_id).where(TRACKING.c.application_name == bindparam("book"))
-_WHOLE_FROM = sa.select(REFILL.c.through).where(REFILL.c.book == bindparam("book"))
+_REACHED = sa.select(TRACKING.c.notification_id).where(TRACKING.c.application_name == bindparam("book"))
+_COMPLETE_FROM = sa.select(REFILL.c.through).where(REFILL.c.book == bindparam("book"))
 POSITION = sa.select(
-    sa.func.coalesce(_STANDS_AT.scalar_subquery(), 0), sa.func.coalesce(_WHOLE_FROM.scalar_subquery(), 0)
+    sa.func.coalesce(_REACHED.scalar_subquery(), 0), sa.func.coalesce(_COMPLETE_FROM.scalar_subquery(), 0)
 )
-PARTY_NAMED = _of(PARTY, PARTY.c.party == bindparam("party"))
+PARTY_NAMED = _select(PARTY, PARTY.c.party == bindparam("party"))
 PARTIES = _page(PARTY, "party")
-AUTHORIZATIONS = _of(AUTHORIZATION, AUTHORIZATION.c.party == bindparam("party")).order_by(
+AUTHORIZATIONS = _select(AUTHORIZATION, AUTHORIZATION.c.party == bindparam("party")).order_by(
     AUTHORIZATION.c.position
 )
-PRODUCT_NAMED = _of(PRODUCT, PRODUCT.c.product == bindparam("product"))
+PRODUCT_NAMED = _select(PRODUCT, PRODUCT.c.product == bindparam("product"))
 PRODUCTS = _page(PRODUCT, "product")
-BATCH_NUMBERED = _of(BATCH, BATCH.c.batch == bindparam("batch"))
-BATCH_OF_LOT = _of(BATCH, BATCH.c.product == bindparam("product"), BATCH.c.lot == bindparam("lot"))
+BATCH_NUMBERED = _select(BATCH, BATCH.c.batch == bindparam("batch"))
+BATCH_OF_LOT = _select(BATCH, BATCH.c.product == bindparam("product"), BATCH.c.lot == bindparam("lot"))
 BATCHES = _page(BATCH, "batch")
 BATCHES_OF_PRODUCT = _page(BATCH, "batch", BATCH.c.product == bindparam("product"))
-RECALLS = _of(RECALL, RECALL.c.batch == bindparam("batch")).order_by(RECALL.c.position)
-CASE_NAMED = _of(PACKED_CASE, PACKED_CASE.c.sscc == bindparam("sscc"))
-CASE_RANGES = _of(CASE_RANGE, CASE_RANGE.c.sscc == bindparam("sscc")).order_by(
+RECALLS = _select(RECALL, RECALL.c.batch == bindparam("batch")).order_by(RECALL.c.position)
+CASE_NAMED = _select(PACKED_CASE, PACKED_CASE.c.sscc == bindparam("sscc"))
+CASE_RANGES = _select(CASE_RANGE, CASE_RANGE.c.sscc == bindparam("sscc")).order_by(
     CASE_RANGE.c.batch, CASE_RANGE.c.first
 )
-CASES_IN = _of(PACKED_CASE, PACKED_CASE.c.outer == bindparam("sscc")).order_by(PACKED_CASE.c.sscc)
-TRANSFER_AT = _of(TRANSFER, TRANSFER.c.transfer == bindparam("transfer")).order_by(TRANSFER.c.line)
+CASES_IN = _select(PACKED_CASE, PACKED_CASE.c.outer == bindparam("sscc")).order_by(PACKED_CASE.c.sscc)
+TRANSFER_AT = _select(TRANSFER, TRANSFER.c.transfer == bindparam("transfer")).order_by(TRANSFER.c.line)
 TRANSFERS = _transfers_of()
 TRANSFERS_ACCEPTED = _transfers_of(TRANSFER.c.status == bindparam("status"))
 TRANSFERS_NOT_ACCEPTED = _transfers_of(TRANSFER.c.status == bindparam("status"), NOT_ACCEPTED)
@@ -99,9 +102,7 @@ PRICES_OF_BATCH = sa.select(
     LADDER.c.tier, LADDER.c.currency_code, LADDER.c.amount_minor, LADDER.c.units
 ).where(LADDER.c.book == bindparam("book"), LADDER.c.batch == bindparam("batch"))
 _OF_PRODUCT = sa.and_(BATCH.c.book == bindparam("book"), BATCH.c.product == bindparam("product"))
-_UNITS = sa.cast(
-    sa.func.sum(LADDER.c.units), sa.BigInteger
-)  # the sum of integers is no integer to PostgreSQL
+_UNITS = sa.cast(sa.func.sum(LADDER.c.units), sa.BigInteger)  # PostgreSQL's sum of integers is not an integer
 PRICES_OF_PRODUCT = (
     sa.select(LADDER.c.tier, LADDER.c.currency_code, LADDER.c.amount_minor, _UNITS)
     .join(BATCH, BATCH.c.batch == LADDER.c.batch)

@@ -1,4 +1,4 @@
-"""Folding a long log in a process of its own, so that what events mean is found while it is written of those before."""
+"""A process that folds a long log for a rebuild, while the follower writes the rows of the events before."""
 
 import contextlib
 import multiprocessing
@@ -24,67 +24,72 @@ from pathbook.ledger.store.views.run_cache import RunCache
 from pathbook.ledger.store.views.writer import STATEMENTS, writes
 
 CONTEXT: Final = multiprocessing.get_context("spawn")
-"""How the process is started: afresh, for the copy of one that has threads may hang."""
+"""The worker is a fresh process, because a fork of a process that has threads may hang."""
 
-_PLACES: Final = {statement: place for place, statement in enumerate(STATEMENTS)}
+_STATEMENT_INDEXES: Final = {statement: index for index, statement in enumerate(STATEMENTS)}
 
 
 class FoldedGroup(NamedTuple):
-    """What the events after a position, up to and with ``last``, change in the views: rows by place in STATEMENTS."""
+    """The changes of the events after a position up to ``last``: rows, by the index of a statement in STATEMENTS."""
 
     after: int
     last: int
     writes: list[tuple[int, list[Row]]]
 
 
-# Rows are numbers, texts and bytes: pickled, they took longer than to be written.
+# Rows are numbers, texts and bytes. Pickling them took longer than writing them.
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODER: Final = msgspec.msgpack.Decoder(FoldedGroup)
 
 
 class RebuildWorker:
-    """A process that folds the events of a book, group after group, some groups ahead of whoever writes."""
+    """A process that folds the events of a book, a few groups ahead of the follower that writes them."""
 
     def __init__(self, pipe: Pipe) -> None:
         self._pipe = pipe
 
     def ready(self) -> bool:
-        """Tell whether the process waits to be told where to begin, or has ended."""
+        """Tell whether the process waits for the position to begin at, or has ended."""
         return self._pipe.poll()
 
     def groups(self, after: int) -> Iterator[FoldedGroup]:
-        """Yield each group after a position, at which the views stand: none while the process is not ready.
+        """Yield each group after a position, which the views have reached. Yield none while the process is not ready.
 
-        They end with the log, or sooner, if the process cannot go on for any reason.
+        They end with the log. They end earlier if the process fails for any reason.
         """
         if not self.ready():
             return
-        with contextlib.suppress(EOFError, OSError):  # the latter where it ended amid a group
+        with contextlib.suppress(EOFError, OSError):  # OSError is raised if the process ended within a group
             self._pipe.recv_bytes()
             self._pipe.send(after)
             while True:
                 yield _DECODER.decode(self._pipe.recv_bytes())
 
     def written(self, position: int) -> None:
-        """Say up to where the views stand now: what the process does not keep in memory, it reads there."""
+        """Report the position that the views have reached.
+
+        The process reads runs that it does not cache from the views.
+        """
         with contextlib.suppress(ConnectionError):
             self._pipe.send(position)
 
 
 @contextlib.contextmanager
-def rebuild_worker(events: Engine, views: Engine, book: str, at_once: int) -> Iterator[RebuildWorker]:
-    """Start to fold a book's events, so many at once, until the block ends.
+def rebuild_worker(events: Engine, views: Engine, book: str, group_size: int) -> Iterator[RebuildWorker]:
+    """Start a process that folds a book's events in groups of ``group_size``, until the block ends.
 
-    Why the process ended early, or could not start, is not told: whoever goes on alone meets what matters.
+    The reason why the process ended early, or could not start, is dropped. The follower goes on alone, and
+    meets any error that matters.
     """
     urls = [url_of(engine) for engine in (events, views)]
-    ours, theirs = CONTEXT.Pipe()
-    process = CONTEXT.Process(target=_fold, args=(theirs, *urls, book, at_once), daemon=True)
-    with ours:
-        with theirs, contextlib.suppress(OSError, RuntimeError, AssertionError):  # no more processes may be
+    parent_end, child_end = CONTEXT.Pipe()
+    process = CONTEXT.Process(target=_run_worker, args=(child_end, *urls, book, group_size), daemon=True)
+    with parent_end:
+        # The system may allow no more processes.
+        with child_end, contextlib.suppress(OSError, RuntimeError, AssertionError):
             process.start()
         try:
-            yield RebuildWorker(ours)
+            yield RebuildWorker(parent_end)
         finally:
             if process.pid is not None:
                 process.kill()
@@ -94,11 +99,11 @@ def rebuild_worker(events: Engine, views: Engine, book: str, at_once: int) -> It
 def fold(
     partitions: RunCache, views: Connection, book: str, after: int, events: Sequence[RecordedEvent]
 ) -> tuple[ViewChanges, LadderChanges, dict[int, Partition]]:
-    """Return what the events after a position change in the views and the ladder, and the partitions they lead to.
+    """Return the changes of the events after a position in the views and the ladder, and the partitions they lead to.
 
-    The views must stand at that position, as far as the partitions are not kept.
+    The views must be at that position, for partitions that are not cached.
     """
-    loaded = partitions.take(views, book, after, _touched(events))
+    loaded = partitions.take(views, book, after, _changed_batches(events))
     changes, ladder = ViewChanges(), LadderChanges()
     for recorded in events:
         changes.add(recorded, runs.apply(loaded, recorded))
@@ -106,33 +111,35 @@ def fold(
     return changes, ladder, loaded
 
 
-def _fold(pipe: Pipe, events_url: str, views_url: str, book: str, at_once: int) -> None:
-    """Fold from where the views are said to stand to the end of the log, or until nobody listens any more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one that started this
+def _run_worker(pipe: Pipe, events_url: str, views_url: str, book: str, group_size: int) -> None:
+    """Fold from the position that the follower sends to the end of the log, or until the follower is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent process
     collect_rarely()
     with contextlib.suppress(Exception):
         stream = Stream(open_engine(events_url, purpose="events"))
         views, partitions = open_engine(views_url, purpose="views"), RunCache()
         pipe.send_bytes(b"")  # ready
         position = written = pipe.recv()
-        while entries := stream.read(book, position, at_once):
+        while entries := stream.read(book, position, group_size):
             events = [decode(entry.position, entry.data) for entry in entries]
-            while written < position and (pipe.poll() or not partitions.keep(book, _known(events))):
+            while written < position and (
+                pipe.poll() or not partitions.has_all(book, _batches_begun_before(events))
+            ):
                 written = pipe.recv()
             with reading(views) as connection:
                 changes, ladder, loaded = fold(partitions, connection, book, position, events)
             last = events[-1].position
-            means = [(_PLACES[statement], rows) for statement, rows in writes(changes, ladder)]
-            pipe.send_bytes(_ENCODER.encode(FoldedGroup(position, last, means)))
+            indexed = [(_STATEMENT_INDEXES[statement], rows) for statement, rows in writes(changes, ladder)]
+            pipe.send_bytes(_ENCODER.encode(FoldedGroup(position, last, indexed)))
             partitions.give_back(book, last, loaded)
             position = last
 
 
-def _known(events: Sequence[RecordedEvent]) -> set[int]:
-    """Return the batches that the events change and did not begin."""
-    begun = {event.batch for recorded in events if isinstance(event := recorded.event, BatchCommissioned)}
-    return _touched(events) - begun
+def _batches_begun_before(events: Sequence[RecordedEvent]) -> set[int]:
+    """Return the batches that the events change and that began before them."""
+    new = {event.batch for recorded in events if isinstance(event := recorded.event, BatchCommissioned)}
+    return _changed_batches(events) - new
 
 
-def _touched(events: Sequence[RecordedEvent]) -> set[int]:
+def _changed_batches(events: Sequence[RecordedEvent]) -> set[int]:
     return {batch for recorded in events for batch in runs.batches(recorded.event)}

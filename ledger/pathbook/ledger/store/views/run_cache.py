@@ -1,4 +1,4 @@
-"""The partitions of the batches in motion, kept at hand between one sequence of events and the next."""
+"""A cache of the partitions of batches in use, between one group of events and the next."""
 
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -11,9 +11,10 @@ from pathbook.ledger.runs import Partition
 from pathbook.ledger.store.views.tables import RUN, RunRow, run_from_row
 
 CACHED_RUNS_MAX = 300_000
-"""The most runs kept in memory between two sequences of events: about 150 MB. Those last used stay.
+"""The most runs that are cached between two groups of events, in about 150 MB. The most recently used ones stay.
 
-A month of a state's sales makes 200,000: with fewer at hand, following the end of a month cost three times as much.
+A month of a state's sales makes 200,000 runs. With a smaller cache, following the end of a month cost three
+times as much.
 """
 
 _PRESENT = (
@@ -24,32 +25,32 @@ _PRESENT = (
 
 
 def load_partition(connection: Connection, book: str, batch: int) -> Partition | None:
-    """Return the present partition of a batch, None if the views know no such batch."""
+    """Return the present partition of a batch, or None if the views hold no such batch."""
     rows = connection.execute(_PRESENT, {"book": book, "batch": batch})
     runs = [run_from_row(row) for row in starmap(RunRow, rows)]
     return Partition(batch, runs) if runs else None
 
 
 class RunCache:
-    """The runs of batches of all books, each book's as of one position."""
+    """Runs of batches of all books. The runs of one book are all as of the same position."""
 
     def __init__(self, limit: int = CACHED_RUNS_MAX) -> None:
-        """Keep so many runs at the most."""
+        """Cache this many runs at most."""
         self._limit = limit
-        self._kept: OrderedDict[tuple[str, int], Partition] = OrderedDict()
-        self._runs = 0
+        self._cached: OrderedDict[tuple[str, int], Partition] = OrderedDict()
+        self._run_count = 0
         self._positions: dict[str, int] = {}
 
     def take(
         self, connection: Connection, book: str, position: int, batches: Iterable[int]
     ) -> dict[int, Partition]:
-        """Hand over the partitions of batches as of the position at which the views stand.
+        """Take the partitions of batches out of the cache, as of the position of the views.
 
-        What is not kept is loaded, what does not exist is left out. Who took them may change them, and keeps them
-        unless they are given back.
+        A partition that is not cached is loaded, and a batch that does not exist is left out. The caller may
+        change the partitions, and owns them until it gives them back.
         """
         if self._positions.get(book) != position:
-            for key in [key for key in self._kept if key[0] == book]:
+            for key in [key for key in self._cached if key[0] == book]:
                 self._pop(key)
             self._positions[book] = position
         taken = {}
@@ -59,21 +60,21 @@ class RunCache:
                 taken[batch] = partition
         return taken
 
-    def keep(self, book: str, batches: Iterable[int]) -> bool:
-        """Tell whether all of these batches are kept."""
-        return all((book, batch) in self._kept for batch in batches)
+    def has_all(self, book: str, batches: Iterable[int]) -> bool:
+        """Tell whether all of these batches are cached."""
+        return all((book, batch) in self._cached for batch in batches)
 
     def give_back(self, book: str, position: int, partitions: dict[int, Partition]) -> None:
-        """Keep what was taken, as of a later position; in exchange, let go what was not used for longest."""
+        """Cache the taken partitions again, as of a later position. The least recently used ones are evicted."""
         self._positions[book] = position
         for batch, partition in partitions.items():
-            self._kept[book, batch] = partition
-            self._runs += len(partition.runs)
-        while self._runs > self._limit:
-            self._pop(next(iter(self._kept)))
+            self._cached[book, batch] = partition
+            self._run_count += len(partition.runs)
+        while self._run_count > self._limit:
+            self._pop(next(iter(self._cached)))
 
     def _pop(self, key: tuple[str, int]) -> Partition | None:
-        partition = self._kept.pop(key, None)
+        partition = self._cached.pop(key, None)
         if partition is not None:
-            self._runs -= len(partition.runs)
+            self._run_count -= len(partition.runs)
         return partition

@@ -1,4 +1,4 @@
-"""Reading a book's views at a snapshot: whatever is looked up, it is as of the same position."""
+"""Snapshots of a book's views: all lookups in one snapshot see the views at the same position."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -18,17 +18,17 @@ from pathbook.ledger.store.views.lookups import NEVER, StockRow, ViewPosition
 from pathbook.ledger.values import TransferStatus
 
 ViewsEngine: TypeAlias = Engine
-"""The engine on the views, as a room calls it that knows no database."""
+"""The engine of the views, under a name for rooms that do not import SQLAlchemy."""
 
 _Row = TypeVar("_Row")
 
 
 class ViewsRebuildingError(Exception):
-    """The views of `book` stand at `position`, and before `through` they lack what they once had."""
+    """The views of `book` are at `position`. They are incomplete until they reach `through`, where they were before."""
 
     def __init__(self, book: str, position: int, through: int) -> None:
         super().__init__(
-            f"The views of book {book} are being rebuilt and stand at position {position} of {through}. Ask again."
+            f"The views of book {book} are being rebuilt, and are at position {position} of {through}. Retry later."
         )
         self.book = book
         self.position = position
@@ -36,13 +36,13 @@ class ViewsRebuildingError(Exception):
 
 
 class ViewSnapshot:
-    """A book's views at a snapshot, in which they stand at ``position``. Pages hold at most ``limit`` rows."""
+    """A snapshot of a book's views, at ``position``. Pages hold at most ``limit`` rows."""
 
-    def __init__(self, reading: Reader, book: str, position: int) -> None:
-        self._reading, self.book, self.position = reading, book, position
+    def __init__(self, reader: Reader, book: str, position: int) -> None:
+        self._reader, self.book, self.position = reader, book, position
 
     def party(self, party: str) -> PartyRow | None:
-        """The party, None where there is none."""
+        """The party, or None if there is none."""
         return self._one(lookups.PARTY_NAMED, PartyRow, party=party)
 
     def parties(self, after: str, limit: int) -> list[PartyRow]:
@@ -50,11 +50,11 @@ class ViewSnapshot:
         return self._all(lookups.PARTIES, PartyRow, after=after, limit=limit)
 
     def authorizations(self, party: str) -> list[AuthorizationRow]:
-        """The authorisations of a party, oldest first."""
+        """The authorizations of a party, oldest first."""
         return self._all(lookups.AUTHORIZATIONS, AuthorizationRow, party=party)
 
     def product(self, product: str) -> ProductRow | None:
-        """The product with a GTIN of 14 digits, None where there is none."""
+        """The product with a GTIN of 14 digits, or None if there is none."""
         return self._one(lookups.PRODUCT_NAMED, ProductRow, product=product)
 
     def products(self, after: str, limit: int) -> list[ProductRow]:
@@ -62,19 +62,19 @@ class ViewSnapshot:
         return self._all(lookups.PRODUCTS, ProductRow, after=after, limit=limit)
 
     def suggestions(self, product: str) -> list[tuple[int, str]]:
-        """The prices suggested for batches of a product, as amount and currency: two, where there are more."""
+        """Up to two prices suggested for batches of a product, as amount and currency. Two mean that prices differ."""
         return self._all(lookups.SUGGESTIONS, lambda minor, currency: (minor, currency), product=product)
 
     def batch(self, batch: int) -> BatchRow | None:
-        """The batch with a number, None where there is none."""
+        """The batch with a number, or None if there is none."""
         return self._one(lookups.BATCH_NUMBERED, BatchRow, batch=batch)
 
     def batch_of_lot(self, product: str, lot: str) -> BatchRow | None:
-        """The batch of a product with a lot number, None where there is none."""
+        """The batch of a product with a lot number, or None if there is none."""
         return self._one(lookups.BATCH_OF_LOT, BatchRow, product=product, lot=lot)
 
     def batches(self, product: str | None, after: int, limit: int) -> list[BatchRow]:
-        """The batches of a product, or of all, after a number, in order."""
+        """The batches of a product, or of all products, after a number, in order."""
         if product is None:
             return self._all(lookups.BATCHES, BatchRow, after=after, limit=limit)
         return self._all(lookups.BATCHES_OF_PRODUCT, BatchRow, product=product, after=after, limit=limit)
@@ -84,7 +84,7 @@ class ViewSnapshot:
         return self._all(lookups.RECALLS, RecallRow, batch=batch)
 
     def case(self, sscc: str) -> CaseRow | None:
-        """The packed case with an SSCC, None where there is none."""
+        """The packed case with an SSCC, or None if there is none."""
         return self._one(lookups.CASE_NAMED, CaseRow, sscc=sscc)
 
     def case_ranges(self, sscc: str) -> list[CaseRangeRow]:
@@ -96,30 +96,33 @@ class ViewSnapshot:
         return self._all(lookups.CASES_IN, CaseRow, sscc=sscc)
 
     def transfer(self, position: int) -> list[TransferRow]:
-        """The lines of what was transferred, sold or returned at a position."""
+        """The lines of the transfer, sale or return that began at a position."""
         return self._all(lookups.TRANSFER_AT, TransferRow, transfer=position)
 
     def transfers(
         self, party: str, status: TransferStatus | None, before: tuple[int, int], limit: int
     ) -> list[TransferRow]:
-        """The transfers of a party before a position and line, newest first; only those of a status, or all."""
-        place = {"before": before[0], "before_line": before[1]}
+        """The transfers of a party before a position and line, newest first.
+
+        They have the given status, or any if None.
+        """
+        start = {"before": before[0], "before_line": before[1]}
         if status is None:
-            return self._all(lookups.TRANSFERS, TransferRow, party=party, limit=limit, **place)
+            return self._all(lookups.TRANSFERS, TransferRow, party=party, limit=limit, **start)
         accepted = status is TransferStatus.ACCEPTED
         statement = lookups.TRANSFERS_ACCEPTED if accepted else lookups.TRANSFERS_NOT_ACCEPTED
-        return self._all(statement, TransferRow, party=party, status=status.value, limit=limit, **place)
+        return self._all(statement, TransferRow, party=party, status=status.value, limit=limit, **start)
 
     def prices_of_batch(self, batch: int) -> list[PriceRow]:
-        """What the tiers paid for units of a batch."""
+        """The prices that the tiers paid for units of a batch."""
         return self._all(lookups.PRICES_OF_BATCH, PriceRow, batch=batch)
 
     def prices_of_product(self, product: str) -> list[PriceRow]:
-        """What the tiers paid for units of all batches of a product."""
+        """The prices that the tiers paid for units of all batches of a product."""
         return self._all(lookups.PRICES_OF_PRODUCT, PriceRow, product=product)
 
     def stock(self, party: str, after: int, limit: int) -> list[StockRow]:
-        """What a party has of each batch, soonest to expire first, then by number, after that of a batch (0: all)."""
+        """A party's stock of each batch after a given one (0: of all), by expiry, soonest first, and then by number."""
         last = self.batch(after) if after else None
         expiry = "" if last is None else last.expires_on or NEVER
         return self._all(
@@ -131,42 +134,47 @@ class ViewSnapshot:
             limit=limit,
         )
 
-    def past(self, batch: int, number: int) -> unit_history.Past | None:
-        """What the views know of a unit, None where there is none."""
-        return unit_history.past(self._reading, self.book, batch, number)
+    def history(self, batch: int, number: int) -> unit_history.UnitHistory | None:
+        """The history of a unit, or None if there is no such unit."""
+        return unit_history.history(self._reader, self.book, batch, number)
 
-    def held(self, batch: int, number: int, made: unit_history.Made, as_of: int) -> unit_history.Held:
-        """The run that an event made around a unit, as it was at a position."""
-        return unit_history.held(self._reading, self.book, batch, number, made, as_of)
+    def run_extent(
+        self, batch: int, number: int, run: unit_history.PastRun, as_of: int
+    ) -> unit_history.RunExtent:
+        """The extent of the run that an event made around a unit, as of a position."""
+        return unit_history.run_extent(self._reader, self.book, batch, number, run, as_of)
 
     def _all(
-        self, lookup: Select[*tuple[object, ...]], row: Callable[..., _Row], **asked: str | int
+        self, lookup: Select[*tuple[object, ...]], row: Callable[..., _Row], **parameters: str | int
     ) -> list[_Row]:
-        return list(starmap(row, self._reading.ask(lookup, {"book": self.book, **asked})))
+        return list(starmap(row, self._reader.ask(lookup, {"book": self.book, **parameters})))
 
     def _one(
-        self, lookup: Select[*tuple[object, ...]], row: Callable[..., _Row], **asked: str | int
+        self, lookup: Select[*tuple[object, ...]], row: Callable[..., _Row], **parameters: str | int
     ) -> _Row | None:
-        found = self._all(lookup, row, **asked)
+        found = self._all(lookup, row, **parameters)
         return found[0] if found else None
 
 
 @contextlib.contextmanager
 def open_snapshot(views: ReaderPool, book: str) -> Iterator[ViewSnapshot]:
-    """Open a book's views for as long as a few lookups take. A book never followed stands at position 0.
+    """Open a snapshot of a book's views for a few lookups. Views that were never updated are at position 0.
 
     Raises:
-        ViewsRebuildingError: they are being rebuilt, and have not reached where they were.
+        ViewsRebuildingError: the views are being rebuilt, and have not reached the position they had before.
     """
-    with persistence_errors(), views.consistent() as reading:
-        (place,) = map(ViewPosition._make, reading.ask(lookups.POSITION, {"book": book}))
-        if place.position < place.through:
-            raise ViewsRebuildingError(book, *place)
-        yield ViewSnapshot(reading, book, place.position)
+    with persistence_errors(), views.consistent() as reader:
+        (reached,) = map(ViewPosition._make, reader.ask(lookups.POSITION, {"book": book}))
+        if reached.position < reached.through:
+            raise ViewsRebuildingError(book, *reached)
+        yield ViewSnapshot(reader, book, reached.position)
 
 
-def read_history(views: ReaderPool, book: str, batch: int, number: int) -> unit_history.Past | None:
-    """What the views know of a unit, sooner than in a snapshot; None where there is none, or they are not whole."""
+def read_history(views: ReaderPool, book: str, batch: int, number: int) -> unit_history.UnitHistory | None:
+    """The history of a unit, read faster than in a snapshot.
+
+    None if there is no such unit, or the views are incomplete.
+    """
     with persistence_errors():
-        found = unit_history.past(views, book, batch, number)
+        found = unit_history.history(views, book, batch, number)
     return None if found is None or found.position < found.through else found

@@ -1,4 +1,4 @@
-"""Reads from the views what the writer needs to decide, each time in one snapshot with the position it is of."""
+"""Loads from the views the state that the writer needs to decide, each time in one snapshot with its position."""
 
 import datetime
 from collections.abc import Callable, Iterable
@@ -52,18 +52,18 @@ _Row = TypeVar("_Row")
 _Key = TypeVar("_Key", str, int)
 
 KEYS_PER_STATEMENT_MAX = 500
-"""How many keys one statement names: databases limit a statement's parameters."""
+"""How many keys one statement names, because databases limit the parameters of a statement."""
 
 
 class StateLoader:
-    """Loads parts of a book's state, as of the position its views stand at."""
+    """Loads parts of a book's state, as of the position of its views."""
 
     def __init__(self, stream: Stream, views: Engine, tracking: SQLAlchemyTrackingRecorder) -> None:
-        """Read the views in ``views``, and terms of transfers in the log."""
+        """Read from the views in ``views``, and read the terms of transfers from the log."""
         self._stream, self._views, self._tracking = stream, views, tracking
 
     def open(self, book: str) -> State:
-        """Return a state with nothing at hand but where the book stands and which offers can lapse."""
+        """Return a state that holds only the position of the book, its last batch, and the deadlines of open offers."""
         with reading(self._views) as connection:
             position = self._tracking.max_tracking_id_on(connection, book) or 0
             last = sa.select(sa.func.max(BATCH.c.batch)).where(BATCH.c.book == book)
@@ -78,15 +78,15 @@ class StateLoader:
         return state
 
     def requests(self, book: str, names: Iterable[str]) -> tuple[int, list[int]]:
-        """Return where the views stand, and at which positions any of these requests may have been answered."""
+        """Return the position of the views, and the positions at which any of these requests may have been answered."""
         hashes = map(request_hash, names)
         with reading(self._views) as connection:
             position = self._tracking.max_tracking_id_on(connection, book) or 0
-            rows = _named(connection, REQUEST, RequestRow, book, "request_hash", hashes)
+            rows = _rows_with_keys(connection, REQUEST, RequestRow, book, "request_hash", hashes)
         return position, [row.position for row in rows]
 
     def load(self, book: str, required: RequiredState) -> State:
-        """Return a state with what is needed at hand; None for what the views do not know."""
+        """Return a state with what is required. An entry that the views do not hold is None."""
         with reading(self._views) as connection:
             state = State(book, self._tracking.max_tracking_id_on(connection, book) or 0)
             _load_parties(connection, state, required)
@@ -95,17 +95,17 @@ class StateLoader:
             _load_cases(connection, state, required)
             _load_recalls(connection, state, required)
             _load_holdings(connection, state, required)
-            known = _named(connection, TRANSFER, TransferRow, book, "transfer", required.transfers)
+            known = _rows_with_keys(connection, TRANSFER, TransferRow, book, "transfer", required.transfers)
         state.transfers = dict.fromkeys(required.transfers)
         self._load_transfers(state, known)
         return state
 
     def entries(self, book: str, positions: list[int]) -> list[StoredEntry]:
-        """Return what the log holds at these positions."""
+        """Return the entries of the log at these positions."""
         return self._stream.at(book, positions)
 
     def _load_transfers(self, state: State, rows: list[TransferRow]) -> None:
-        """Take the terms from the log: from the acceptance, where there is one."""
+        """Take the terms from the log: from the acceptance if there is one, else from the first event."""
         position_of = {
             (row.answered_position if row.accepted_units else row.transfer): row
             for row in rows
@@ -135,7 +135,7 @@ def _rows(
     return [row(*values) for values in connection.execute(statement)]
 
 
-def _named(
+def _rows_with_keys(
     connection: Connection,
     table: Table,
     row: Callable[..., _Row],
@@ -144,7 +144,7 @@ def _named(
     keys: Iterable[_Key],
     *conditions: ColumnElement[bool],
 ) -> list[_Row]:
-    """Return the rows of a book whose column has one of the keys, and that meet the conditions."""
+    """Return the rows of a book whose column has one of the keys and that meet the conditions."""
     named, column = list(keys), table.c[name]
     chunks = (
         named[begin : begin + KEYS_PER_STATEMENT_MAX]
@@ -153,27 +153,29 @@ def _named(
     return [
         found
         for chunk in chunks
-        for found in _rows(connection, table, row, book, _among(connection, column, chunk), *conditions)
+        for found in _rows(connection, table, row, book, _has_key(connection, column, chunk), *conditions)
     ]
 
 
-def _among(connection: Connection, column: ColumnElement[_Key], keys: list[_Key]) -> ColumnElement[bool]:
-    """Say that a column has one of the keys."""
+def _has_key(connection: Connection, column: ColumnElement[_Key], keys: list[_Key]) -> ColumnElement[bool]:
+    """Return the condition that a column has one of the keys."""
     if connection.dialect.name != "postgresql":
         return column.in_(keys)
-    return column == sa.any_(sa.cast(keys, ARRAY(column.type)))  # one statement for any number of keys
+    return column == sa.any_(sa.cast(keys, ARRAY(column.type)))  # the same statement for any number of keys
 
 
 def _load_parties(connection: Connection, state: State, required: RequiredState) -> None:
     state.authorizations = dict.fromkeys(required.authorizations)
-    for given in _named(
+    for given in _rows_with_keys(
         connection, AUTHORIZATION, AuthorizationRow, state.book, "position", required.authorizations
     ):
         state.authorizations[given.position] = given.party
     state.parties = dict.fromkeys(required.parties)
-    for row in _named(connection, PARTY, PartyRow, state.book, "party", required.parties):
+    for row in _rows_with_keys(connection, PARTY, PartyRow, state.book, "party", required.parties):
         state.parties[row.party] = Party(PartyKind(row.kind), row.position, {})
-    for given in _named(connection, AUTHORIZATION, AuthorizationRow, state.book, "party", required.parties):
+    for given in _rows_with_keys(
+        connection, AUTHORIZATION, AuthorizationRow, state.book, "party", required.parties
+    ):
         party = state.parties[given.party]
         assert party is not None, given
         party.authorizations[given.position] = Authorization(
@@ -189,7 +191,7 @@ def _load_parties(connection: Connection, state: State, required: RequiredState)
 
 def _load_products(connection: Connection, state: State, required: RequiredState) -> None:
     state.products = dict.fromkeys(required.products)
-    for row in _named(connection, PRODUCT, ProductRow, state.book, "product", required.products):
+    for row in _rows_with_keys(connection, PRODUCT, ProductRow, state.book, "product", required.products):
         price = Money(row.suggested_minor, row.suggested_currency)
         state.products[row.product] = Product(
             events.ProductRegistered(row.product, row.brand, row.name, price), row.position
@@ -206,21 +208,21 @@ def _load_products(connection: Connection, state: State, required: RequiredState
 def _load_batches(connection: Connection, state: State, required: RequiredState) -> None:
     state.batches = dict.fromkeys(required.batches)
     book, numbers = state.book, required.batches
-    for row in _named(connection, BATCH, BatchRow, book, "batch", numbers):
+    for row in _rows_with_keys(connection, BATCH, BatchRow, book, "batch", numbers):
         state.batches[row.batch] = Batch(_commissioned(row), [], {})
     current: dict[int, list[Run]] = {}
-    for run in _named(connection, RUN, RunRow, book, "batch", numbers, RUN.c.valid_to.is_(None)):
+    for run in _rows_with_keys(connection, RUN, RunRow, book, "batch", numbers, RUN.c.valid_to.is_(None)):
         current.setdefault(run.batch, []).append(run_from_row(run))
     state.partitions = {number: Partition(number, found) for number, found in current.items()}
-    for part in _named(connection, CASE_RANGE, CaseRangeRow, book, "batch", numbers):
-        _loaded(state, part.batch).packed.append((part.first, part.last, part.sscc))
-    for made in _named(connection, RECALL, RecallRow, book, "batch", numbers):
+    for part in _rows_with_keys(connection, CASE_RANGE, CaseRangeRow, book, "batch", numbers):
+        _loaded_batch(state, part.batch).packed.append((part.first, part.last, part.sscc))
+    for made in _rows_with_keys(connection, RECALL, RecallRow, book, "batch", numbers):
         ranges = ranges_from_text(made.batch, made.ranges)
         recall = Recall(ranges, made.occurred_at, bool(made.lifted_position))
-        _loaded(state, made.batch).recalls[made.position] = recall
+        _loaded_batch(state, made.batch).recalls[made.position] = recall
 
 
-def _loaded(state: State, number: int) -> Batch:
+def _loaded_batch(state: State, number: int) -> Batch:
     batch = state.batches[number]
     assert batch is not None, number
     return batch
@@ -243,19 +245,19 @@ def _load_cases(connection: Connection, state: State, required: RequiredState) -
     state.cases = dict.fromkeys(required.cases)
     book, names = state.book, required.cases
     contents: dict[str, list[UnitRange]] = {}
-    for part in _named(connection, CASE_RANGE, CaseRangeRow, book, "sscc", names):
+    for part in _rows_with_keys(connection, CASE_RANGE, CaseRangeRow, book, "sscc", names):
         contents.setdefault(part.sscc, []).append(UnitRange(part.batch, part.first, part.last))
     inner: dict[str, list[str]] = {}
-    for case in _named(connection, PACKED_CASE, CaseRow, book, "outer", names):
+    for case in _rows_with_keys(connection, PACKED_CASE, CaseRow, book, "outer", names):
         inner.setdefault(case.outer or "", []).append(case.sscc)
-    for row in _named(connection, PACKED_CASE, CaseRow, book, "sscc", names):
+    for row in _rows_with_keys(connection, PACKED_CASE, CaseRow, book, "sscc", names):
         ranges, cases = contents.get(row.sscc, []), inner.get(row.sscc, [])
         state.cases[row.sscc] = Case(tuple(sorted(ranges)), tuple(cases), row.party, row.outer or "")
 
 
 def _load_recalls(connection: Connection, state: State, required: RequiredState) -> None:
     state.recalls = dict.fromkeys(required.recalls)
-    for row in _named(connection, RECALL, RecallRow, state.book, "position", required.recalls):
+    for row in _rows_with_keys(connection, RECALL, RecallRow, state.book, "position", required.recalls):
         state.recalls[row.position] = row.batch
 
 

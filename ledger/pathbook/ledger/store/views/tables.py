@@ -1,8 +1,9 @@
-"""The views' tables, in a file of their own that may be dropped, and how a run becomes a row and a row a run.
+"""The tables of the views, which may be dropped and rebuilt, and the conversion between a run and its row.
 
-Positions and unit numbers are integers, times microseconds since 1970 UTC, dates YYYY-MM-DD, amounts minor units of
-their currency, enums their numbers. Every table is keyed by the book first. The columns after it are, in order,
-the fields of the rows that pathbook.ledger.projections makes.
+Positions and unit numbers are integers. Times are microseconds since 1970 UTC, and dates are YYYY-MM-DD.
+Amounts are minor units of their currency, and enums are stored as their numbers. The book is the first column
+of every key. The columns after it are the fields of the rows that pathbook.ledger.projections makes, in
+order.
 """
 
 from collections.abc import Sequence
@@ -16,17 +17,17 @@ from pathbook.ledger.store.database.engine import TEXT
 from pathbook.ledger.values import TransferStatus, UnitState
 
 VIEWS_VERSION = "0003"
-"""The version of these tables and of what is put in them: the last step in pathbook.ledger.store.views.migrations."""
+"""The version of these tables and of their contents. It is the last step in pathbook.ledger.store.views.migrations."""
 
 KEPT_AS = "kept_as"
-"""Names the type of a column where it is narrower than what it may be compared with."""
+"""The key in a column's info for the type that stores it, if it is narrower than the type of its parameters."""
 
 VIEWS = MetaData()
 """Every table of the views."""
 
 
 def _table(name: str, *columns: Column[str] | Column[int] | Column[bytes] | Index) -> Table:
-    # Without row ids a row lies in its primary key and nowhere else: one search finds it, one write makes it.
+    # Without row ids a row lies only in its primary key, so one search finds it and one write stores it.
     book = Column("book", TEXT, primary_key=True)
     return Table(name, VIEWS, book, *columns, sqlite_with_rowid=False)
 
@@ -45,7 +46,10 @@ def _number(name: str, *, key: bool = False, optional: bool = False) -> Column[i
 
 
 def _small(name: str, *, key: bool = False) -> Column[int]:
-    """A number below 2^31 (of a batch, a unit, a line, a tier), kept in half the space; asked for as any number."""
+    """A number below 2^31 (of a batch, unit, line or tier).
+
+    It takes half the space, and parameters may be of any size.
+    """
     return Column(
         name, BigInteger, primary_key=key, nullable=False, autoincrement=False, info={KEPT_AS: Integer}
     )
@@ -111,7 +115,7 @@ RECALL = _table(
 REQUEST = _table("request", _number("request_hash", key=True), _number("position", key=True))
 
 PRESENT = sa.text("valid_to IS NULL")
-"""Met by the runs in force: those of a batch are its partition."""
+"""The condition for runs in force. The runs in force of a batch are its partition."""
 
 RUN = _table(
     "run",
@@ -132,15 +136,16 @@ RUN = _table(
     Column("head", LargeBinary, nullable=False),
     _partial("run_present", "book", "batch", "first", where=PRESENT),
 )
-"""One row for each run an event made, for ever, and one for each that a cut left and that is in force. Those in force
-have no ``valid_to`` and are the batch's partition. (``previous_origin``, ``previous``) is (``first``, ``valid_from``)
-of the row that the event before made: a unit's path is a walk along these."""
+"""One row for each run that an event made, which is kept for ever. A run that a cut left has a row while it
+is in force. Runs in force have no ``valid_to``, and are the partition of the batch. (``previous_origin``,
+``previous``) is (``first``, ``valid_from``) of the row that the event before made. A unit's path is a walk
+along these."""
 
 NOT_ACCEPTED = sa.text(f"status <> {TransferStatus.ACCEPTED.value}")
-"""A condition that a query repeats to be served by the indexes on transfers of other status."""
+"""A query repeats this condition to use the indexes on transfers with another status."""
 
 OPEN_WITH_DEADLINE = sa.text(f"status = {TransferStatus.OFFERED.value} AND deadline IS NOT NULL")
-"""A condition that a query repeats to be served by the index on the deadlines of open offers."""
+"""A query repeats this condition to use the index on the deadlines of open offers."""
 
 TRANSFER = _table(
     "transfer",
@@ -162,7 +167,8 @@ TRANSFER = _table(
     _number("returns_transfer"),
     Index("transfer_of_giver", "book", "giver", "transfer", "line"),
     Index("transfer_of_receiver", "book", "receiver", "transfer", "line"),
-    # Nearly all are accepted: whoever looks for another status, an open offer above all, need not pass them by.
+    # Nearly all transfers are accepted. A query for another status, above all for open offers, can skip them
+    # here.
     _partial(
         "transfer_of_giver_by_status",
         "book",
@@ -203,7 +209,7 @@ CASE_RANGE = _table(
 )
 
 NO_UNITS = sa.text("units = 0")
-"""A condition that the removal repeats to be served by the index on rows of the ladder to be removed."""
+"""The removal repeats this condition to use the index on rows of the ladder that must be removed."""
 
 LADDER = _table(
     "ladder",
@@ -214,10 +220,10 @@ LADDER = _table(
     _number("units"),
     _partial("ladder_to_remove", "book", "units", where=NO_UNITS),
 )
-"""A histogram: how many units of a batch a tier received at a price. A row of no units is removed."""
+"""A histogram of how many units of a batch a tier received at a price. A row of no units is removed."""
 
 NOTHING_LEFT = sa.text("owned = 0 AND in_custody = 0 AND reserved = 0")
-"""A condition that the removal repeats to be served by the index on rows of the stock to be removed."""
+"""The removal repeats this condition to use the index on rows of the stock that must be removed."""
 
 STOCK = _table(
     "stock",
@@ -228,14 +234,14 @@ STOCK = _table(
     _number("reserved"),
     _partial("stock_to_remove", "book", "owned", "in_custody", "reserved", where=NOTHING_LEFT),
 )
-"""What parties have of each batch. A row of all zeros is removed."""
+"""The stock of parties by batch. A row of all zeros is removed."""
 
 REFILL = _table("refill", _number("through"))
-"""Up to which position a book's views have to be carried before they are whole, since they were last begun anew."""
+"""The position that a book's views must reach before they are complete, after they were emptied or dropped."""
 
 
 class RunRow(NamedTuple):
-    """The columns of a row of RUN after the book."""
+    """The columns of a row of RUN, without the book."""
 
     batch: int
     first: int
@@ -258,8 +264,11 @@ _STATES = {state.value: state for state in UnitState}
 
 
 def row_from_run(batch: int, run: Run, valid_to: int | None = None) -> tuple[object, ...]:
-    """Return the fields of a RunRow: a run of a batch, in force until, but not at, a position (None: still)."""
-    return (  # no RunRow, which takes as long to make as all else here, and there are many
+    """Return the fields of a RunRow for a run of a batch.
+
+    It is in force until just before ``valid_to`` (None: still).
+    """
+    return (  # A plain tuple is faster: a RunRow takes as long to create as everything else here.
         batch,
         run.first,
         run.valid_from,
@@ -298,7 +307,7 @@ def run_from_row(row: RunRow) -> Run:
 
 
 def chain_to_text(chain: Sequence[int]) -> str:
-    """Write the positions of a chain: decimal, with commas between them."""
+    """Write the positions of a chain in decimal, separated by commas."""
     return ",".join(map(str, chain))
 
 

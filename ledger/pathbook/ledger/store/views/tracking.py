@@ -1,4 +1,4 @@
-"""How far each book was followed, on eventsourcing's contract: a position a book, in the transaction of its rows."""
+"""The tracking positions, as the eventsourcing library defines them: one per book, in the transaction of its rows."""
 
 import sqlalchemy as sa
 from eventsourcing.persistence import Tracking, TrackingRecorder
@@ -8,8 +8,8 @@ from sqlalchemy.schema import CreateTable
 from pathbook.ledger.store.database.engine import TEXT, create_schema, reading, writing
 from pathbook.ledger.store.log.stream import persistence_errors
 
-# One row a book, so that it never grows. The names are eventsourcing's: a book is an application to it, and a
-# position a notification id.
+# There is one row for each book, so the table does not grow with the events. The names are those of the
+# eventsourcing library, to which a book is an application and a position is a notification id.
 TRACKING = Table(
     "tracking",
     MetaData(),
@@ -20,7 +20,10 @@ TRACKING = Table(
 
 
 class SQLAlchemyTrackingRecorder(TrackingRecorder):
-    """Eventsourcing's tracking recorder: up to which position each book was followed, only ever upwards."""
+    """The tracking recorder of the eventsourcing library: the position that each book's views have reached.
+
+    It only grows.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -33,16 +36,16 @@ class SQLAlchemyTrackingRecorder(TrackingRecorder):
                     connection.execute(CreateTable(TRACKING, if_not_exists=True))
 
     def insert_tracking(self, tracking: Tracking) -> None:
-        """Note that the book was followed up to this position.
+        """Record that the views of a book have reached this position.
 
         Raises:
-            eventsourcing.persistence.IntegrityError: it was already followed up to there or further.
+            eventsourcing.persistence.IntegrityError: they had already reached this position or a later one.
         """
         with persistence_errors(), writing(self.engine) as connection:
             self.insert_tracking_on(connection, tracking)
 
     def insert_tracking_on(self, connection: Connection, tracking: Tracking) -> None:
-        """As `insert_tracking`, in the caller's transaction, which must not commit if this raises."""
+        """Record as `insert_tracking` does, in the caller's transaction. If this raises, the caller must not commit."""
         name, position = tracking.application_name, tracking.notification_id
         behind = TRACKING.update().where(
             TRACKING.c.application_name == name, TRACKING.c.notification_id < position
@@ -50,15 +53,15 @@ class SQLAlchemyTrackingRecorder(TrackingRecorder):
         first = TRACKING.insert().values(application_name=name, notification_id=position)
         with persistence_errors():
             if connection.execute(behind.values(notification_id=position)).rowcount == 0:
-                connection.execute(first)  # conflicts with the row, if there is one: it is not behind
+                connection.execute(first)  # fails if a row exists, because that row is not behind
 
     def max_tracking_id(self, application_name: str) -> int | None:
-        """The position up to which the book was followed, None if it never was."""
+        """The position that the views of a book have reached, or None if they were never updated."""
         with persistence_errors(), reading(self.engine) as connection:
             return self.max_tracking_id_on(connection, application_name)
 
     def max_tracking_id_on(self, connection: Connection, application_name: str) -> int | None:
-        """As `max_tracking_id`, in the caller's transaction: one moment with the rows read there."""
+        """Read as `max_tracking_id` does, in the caller's transaction, and so in the snapshot of its other reads."""
         position = sa.select(TRACKING.c.notification_id).where(
             TRACKING.c.application_name == application_name
         )

@@ -1,4 +1,4 @@
-"""Finding a unit's past in the views: the walk along its runs, the case around it, how far a run reached."""
+"""The history of a unit in the views: its runs one after the other, the case around it, and the extent of its run."""
 
 from typing import NamedTuple
 
@@ -11,8 +11,8 @@ from pathbook.ledger.store.views.lookups import POSITION
 from pathbook.ledger.store.views.tables import BATCH, CASE_RANGE, PACKED_CASE, PRODUCT, RECALL, RUN
 
 
-class Made(NamedTuple):
-    """A run that an event of a unit's past made: the event's position, and the run's first unit."""
+class PastRun(NamedTuple):
+    """A run that an event of a unit's history made: the position of the event, and the first unit of the run."""
 
     position: int
     origin: int
@@ -20,8 +20,8 @@ class Made(NamedTuple):
     head: bytes
 
 
-class Held(NamedTuple):
-    """How far the run that a unit is in reaches, as later events left it, and who has it; columns as in RUN."""
+class RunExtent(NamedTuple):
+    """The range of the run that a unit is in, as later events left it, and who has it. Columns are as in RUN."""
 
     first: int
     last: int
@@ -30,93 +30,95 @@ class Held(NamedTuple):
     transfer: int
 
 
-class Past(NamedTuple):
-    """What views that stand at a position, and are whole from position ``through`` on, know of a unit.
+class UnitHistory(NamedTuple):
+    """What the views at a position know of a unit. They are complete from position ``through`` on.
 
-    ``recalled`` says whether any of the batch ever was, ``sscc`` is the outermost case that the unit is packed in,
-    "" for none, and ``made`` are the runs that the events of its past made, oldest first.
+    ``is_recalled`` says whether units of the batch were ever recalled. ``sscc`` is the outermost case that
+    the unit is packed in, or "" if there is none. ``runs`` are the runs that the events of its history made,
+    oldest first.
     """
 
     position: int
     through: int
-    recalled: bool
+    is_recalled: bool
     sscc: str
     batch: BatchRow
     product: ProductRow
-    held: Held
-    made: list[Made]
+    extent: RunExtent
+    runs: list[PastRun]
 
 
-_MADE = slice(len(Made._fields))
-_HELD = slice(_MADE.stop, _MADE.stop + len(Held._fields))
-_BATCH = slice(_HELD.stop, _HELD.stop + len(BatchRow._fields))
+_PAST_RUN = slice(len(PastRun._fields))
+_EXTENT = slice(_PAST_RUN.stop, _PAST_RUN.stop + len(RunExtent._fields))
+_BATCH = slice(_EXTENT.stop, _EXTENT.stop + len(BatchRow._fields))
 _PRODUCT = slice(_BATCH.stop, _BATCH.stop + len(ProductRow._fields))
 _REST = slice(_PRODUCT.stop, None)
 
 
-def past(reading: Reader | ReaderPool, book: str, batch: int, number: int) -> Past | None:
-    """Return what the views know of a unit, None where they know no such batch, or the number is negative.
+def history(reader: Reader | ReaderPool, book: str, batch: int, number: int) -> UnitHistory | None:
+    """Return the history of a unit. None if the views hold no such batch, or if the number is negative.
 
-    A number beyond its batch finds the past of the last unit.
+    A number beyond its batch finds the history of the last unit.
     """
-    rows = reading.ask(_PAST, {"book": book, "batch": batch, "number": number})
+    rows = reader.ask(_HISTORY, {"book": book, "batch": batch, "number": number})
     if not rows:
         return None
-    rows.sort()  # by their positions
-    now = rows[-1]
-    return Past._make(
+    rows.sort()  # by position
+    present = rows[-1]
+    return UnitHistory._make(
         (
-            *now[_REST],
-            BatchRow._make(now[_BATCH]),
-            ProductRow._make(now[_PRODUCT]),
-            Held._make(now[_HELD]),
-            [Made._make(row[_MADE]) for row in rows],
+            *present[_REST],
+            BatchRow._make(present[_BATCH]),
+            ProductRow._make(present[_PRODUCT]),
+            RunExtent._make(present[_EXTENT]),
+            [PastRun._make(row[_PAST_RUN]) for row in rows],
         )
     )
 
 
-def held(reading: Reader, book: str, batch: int, number: int, made: Made, as_of: int) -> Held:
-    """Return the run that an event made around a unit, as later events up to a position had left it."""
-    asked = {
+def run_extent(reader: Reader, book: str, batch: int, number: int, run: PastRun, as_of: int) -> RunExtent:
+    """Return the extent of the run that an event made around a unit, as of a later position."""
+    parameters = {
         "book": book,
         "batch": batch,
         "number": number,
-        "origin": made.origin,
-        "position": made.position,
+        "origin": run.origin,
+        "position": run.position,
         "as_of": as_of,
     }
-    (found,) = map(Held._make, reading.ask(_HELD_AS_OF, asked))
+    (found,) = map(RunExtent._make, reader.ask(_EXTENT_AS_OF, parameters))
     return found
 
 
-def _columns(of: FromClause, row: type[NamedTuple]) -> list[ColumnElement[object]]:
-    return [of.c[name] for name in row._fields]
+def _columns(source: FromClause, row: type[NamedTuple]) -> list[ColumnElement[object]]:
+    return [source.c[name] for name in row._fields]
 
 
-_ONE: ColumnElement[int] = sa.literal_column("1")  # written out: PostgreSQL would plan for any number
+# A literal, because PostgreSQL plans a parameter for any number.
+_ONE: ColumnElement[int] = sa.literal_column("1")
 _OF_BATCH = sa.and_(RUN.c.book == bindparam("book"), RUN.c.batch == bindparam("batch"))
 
-# Only of the present run it is asked who has it.
-_STEP = [*_columns(RUN, Made), RUN.c.previous, RUN.c.previous_origin]
+# Owner, custodian and transfer are read for the present run only.
+_STEP = [*_columns(RUN, PastRun), RUN.c.previous, RUN.c.previous_origin]
 _PRESENT = (
-    sa.select(*_STEP, *_columns(RUN, Held))
+    sa.select(*_STEP, *_columns(RUN, RunExtent))
     .where(_OF_BATCH, RUN.c.valid_to.is_(None), RUN.c.first <= bindparam("number"))
     .order_by(RUN.c.first.desc())
     .limit(_ONE)
     .subquery()
 )
 _STEPS = sa.select(_PRESENT).cte("steps", recursive=True)
-# Unless a step back is said to be there only sometimes, here and below, SQLite expects so many that it reads the whole
-# table first.
+# The condition on `previous` here, and on `outer` below, tells SQLite that a further step is rare. Without it
+# SQLite expects so many steps that it reads the whole table first.
 _BEFORE = (
-    sa.select(*_STEP, *(sa.null().label(name) for name in Held._fields))
+    sa.select(*_STEP, *(sa.null().label(name) for name in RunExtent._fields))
     .select_from(_STEPS)
     .join(RUN, sa.and_(RUN.c.first == _STEPS.c.previous_origin, RUN.c.valid_from == _STEPS.c.previous))
     .where(_OF_BATCH, _STEPS.c.previous > 0)
 )
 _STEPS = _STEPS.union_all(_BEFORE)
 
-_NEAREST = (
+_NEAREST_RANGE = (
     sa.select(CASE_RANGE.c.sscc, CASE_RANGE.c.last)
     .where(
         CASE_RANGE.c.book == bindparam("book"),
@@ -127,29 +129,30 @@ _NEAREST = (
     .limit(_ONE)
     .subquery()
 )
-_AROUND = (
+_CASES_AROUND = (
     sa.select(PACKED_CASE.c.sscc, PACKED_CASE.c.outer)
-    .select_from(_NEAREST)
-    .join(PACKED_CASE, PACKED_CASE.c.sscc == _NEAREST.c.sscc)
-    .where(PACKED_CASE.c.book == bindparam("book"), _NEAREST.c.last >= bindparam("number"))
+    .select_from(_NEAREST_RANGE)
+    .join(PACKED_CASE, PACKED_CASE.c.sscc == _NEAREST_RANGE.c.sscc)
+    .where(PACKED_CASE.c.book == bindparam("book"), _NEAREST_RANGE.c.last >= bindparam("number"))
     .cte("around", recursive=True)
 )
-_AROUND = _AROUND.union_all(
+_CASES_AROUND = _CASES_AROUND.union_all(
     sa.select(PACKED_CASE.c.sscc, PACKED_CASE.c.outer)
-    .select_from(_AROUND)
-    .join(PACKED_CASE, PACKED_CASE.c.sscc == _AROUND.c.outer)
-    .where(PACKED_CASE.c.book == bindparam("book"), _AROUND.c.outer.is_not(None))
+    .select_from(_CASES_AROUND)
+    .join(PACKED_CASE, PACKED_CASE.c.sscc == _CASES_AROUND.c.outer)
+    .where(PACKED_CASE.c.book == bindparam("book"), _CASES_AROUND.c.outer.is_not(None))
 )
-_OUTERMOST = sa.select(_AROUND.c.sscc).where(_AROUND.c.outer.is_(None)).scalar_subquery()
+_OUTERMOST = sa.select(_CASES_AROUND.c.sscc).where(_CASES_AROUND.c.outer.is_(None)).scalar_subquery()
 
-# All in one: on a network each statement is a way there and back. What is not of a run is said beside the present one.
-_NOW = sa.and_(
+# One statement reads everything, because on a network each statement costs a round trip. Columns that do not
+# belong to a run are filled only in the row of the present run.
+_PRESENT_ROW = sa.and_(
     BATCH.c.book == bindparam("book"), BATCH.c.batch == bindparam("batch"), _STEPS.c.first.is_not(None)
 )
-_PAST: sa.Select[*tuple[object, ...]] = (
+_HISTORY: sa.Select[*tuple[object, ...]] = (
     sa.select(
-        *_columns(_STEPS, Made),
-        *_columns(_STEPS, Held),
+        *_columns(_STEPS, PastRun),
+        *_columns(_STEPS, RunExtent),
         *list(BATCH.c)[1:],
         *list(PRODUCT.c)[1:],
         *POSITION.selected_columns,
@@ -157,11 +160,12 @@ _PAST: sa.Select[*tuple[object, ...]] = (
         sa.func.coalesce(_OUTERMOST, ""),
     )
     .select_from(_STEPS)
-    .outerjoin(BATCH, _NOW)
+    .outerjoin(BATCH, _PRESENT_ROW)
     .outerjoin(PRODUCT, sa.and_(PRODUCT.c.book == BATCH.c.book, PRODUCT.c.product == BATCH.c.product))
 )
 
-# Whatever was cut from a run says so by its `previous`; what lies nearest to the unit on either side bounds it.
+# A piece that was cut from a run names that run by its `previous`. The nearest piece on either side of the
+# unit is the bound of the run.
 _PIECE = RUN.alias("piece")
 _CUT = (
     _PIECE.c.book == bindparam("book"),
@@ -186,7 +190,7 @@ _CUT_AFTER = (
     .correlate(RUN)
     .scalar_subquery()
 )
-_HELD_AS_OF = sa.select(
+_EXTENT_AS_OF = sa.select(
     sa.func.coalesce(_CUT_BEFORE, RUN.c.first),
     sa.func.coalesce(_CUT_AFTER, RUN.c.last),
     RUN.c.owner,

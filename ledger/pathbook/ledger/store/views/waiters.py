@@ -1,11 +1,11 @@
-"""Positions that callers wait for: a reader asks for views that know at least what it wrote itself."""
+"""Callers that wait for a position of the views: a reader waits until the views hold what it wrote itself."""
 
 import threading
 from concurrent.futures import Future
 
 
 class PositionWaiters:
-    """Who waits for which position of which book. Safe to share between threads."""
+    """The futures of callers that wait for positions of books. Threads may share it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -13,7 +13,7 @@ class PositionWaiters:
         self._waiting: dict[str, list[tuple[int, Future[int]]]] = {}
 
     def add(self, book: str, position: int) -> Future[int]:
-        """A future that will be where the book stands, as soon as that is at the position or beyond."""
+        """A future that gives the position of the book, as soon as that is at the given position or beyond."""
         future: Future[int] = Future()
         with self._lock:
             if self._closed:
@@ -23,22 +23,22 @@ class PositionWaiters:
         return future
 
     def books(self) -> set[str]:
-        """The books that anybody waits for."""
+        """The books that have waiting callers."""
         with self._lock:
             return set(self._waiting)
 
     def reached(self, book: str, position: int) -> None:
-        """Tell all who wait for this position of the book or for one before it."""
+        """Complete the futures that wait for this position of the book or for an earlier one."""
         for future in self._take(book, position):
             future.set_result(position)
 
     def failed(self, book: str, error: Exception) -> None:
-        """Tell all who wait for the book why it does not go on."""
+        """Fail all futures that wait for the book, with the error that stops it."""
         for future in self._take(book, None):
             future.set_exception(error)
 
     def close(self) -> None:
-        """Cancel whatever is waited for, now and from now on."""
+        """Cancel all futures, those added later too."""
         with self._lock:
             self._closed = True
             waiting, self._waiting = self._waiting, {}

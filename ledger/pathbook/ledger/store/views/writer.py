@@ -1,4 +1,4 @@
-"""Writing the views: what a sequence of events changes in them, and dropping views of another version."""
+"""The statements that write the changes of a group of events to the views, and the migration of older views."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, groupby
@@ -16,11 +16,11 @@ from pathbook.ledger.reports.ladder import LadderChanges
 from pathbook.ledger.store.database.bulk_write import (
     Row,
     Statement,
-    adding,
-    amending,
-    emptying,
-    inserting,
-    removing,
+    add_statement,
+    clear_statement,
+    delete_statement,
+    insert_statement,
+    update_statement,
 )
 from pathbook.ledger.store.database.engine import UnknownFormatError, create_schema, reading, writing
 from pathbook.ledger.store.database.planner_stats import write_statistics
@@ -28,38 +28,44 @@ from pathbook.ledger.store.views import tables
 
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
-# Executed in this order, for what is amended may have been inserted by the same sequence of events.
+# Executed in this order, because the same group of events may insert a row and update it.
 _REGISTERS: Mapping[type[ViewRow], Statement] = {
-    registers.RequestRow: inserting(tables.REQUEST),
-    registers.PartyRow: inserting(tables.PARTY),
-    registers.ProductRow: inserting(tables.PRODUCT),
-    registers.BatchRow: inserting(tables.BATCH),
-    registers.AuthorizationRow: inserting(tables.AUTHORIZATION),
-    registers.AuthorizationEnd: amending(tables.AUTHORIZATION, registers.AuthorizationEnd._fields),
-    registers.RecallRow: inserting(tables.RECALL),
-    registers.RecallEnd: amending(tables.RECALL, registers.RecallEnd._fields),
-    transfers.TransferRow: inserting(tables.TRANSFER),
-    transfers.TransferAnswer: amending(tables.TRANSFER, transfers.TransferAnswer._fields),
-    transfers.ReversalRequest: amending(tables.TRANSFER, transfers.ReversalRequest._fields),
-    transfers.TransferReversal: amending(tables.TRANSFER, transfers.TransferReversal._fields),
+    registers.RequestRow: insert_statement(tables.REQUEST),
+    registers.PartyRow: insert_statement(tables.PARTY),
+    registers.ProductRow: insert_statement(tables.PRODUCT),
+    registers.BatchRow: insert_statement(tables.BATCH),
+    registers.AuthorizationRow: insert_statement(tables.AUTHORIZATION),
+    registers.AuthorizationEnd: update_statement(tables.AUTHORIZATION, registers.AuthorizationEnd._fields),
+    registers.RecallRow: insert_statement(tables.RECALL),
+    registers.RecallEnd: update_statement(tables.RECALL, registers.RecallEnd._fields),
+    transfers.TransferRow: insert_statement(tables.TRANSFER),
+    transfers.TransferAnswer: update_statement(tables.TRANSFER, transfers.TransferAnswer._fields),
+    transfers.ReversalRequest: update_statement(tables.TRANSFER, transfers.ReversalRequest._fields),
+    transfers.TransferReversal: update_statement(tables.TRANSFER, transfers.TransferReversal._fields),
 }
 _CASES: Mapping[type[cases.CaseStep], Sequence[Statement]] = {
-    cases.CaseRow: [inserting(tables.PACKED_CASE)],
-    cases.CaseRangeRow: [inserting(tables.CASE_RANGE)],
-    cases.CaseOuter: [amending(tables.PACKED_CASE, cases.CaseOuter._fields)],
+    cases.CaseRow: [insert_statement(tables.PACKED_CASE)],
+    cases.CaseRangeRow: [insert_statement(tables.CASE_RANGE)],
+    cases.CaseOuter: [update_statement(tables.PACKED_CASE, cases.CaseOuter._fields)],
     cases.CaseUnpacking: [
-        removing(tables.PACKED_CASE, ["sscc"]),
-        removing(tables.CASE_RANGE, ["sscc"]),
-        emptying(tables.PACKED_CASE, "outer"),
+        delete_statement(tables.PACKED_CASE, ["sscc"]),
+        delete_statement(tables.CASE_RANGE, ["sscc"]),
+        clear_statement(tables.PACKED_CASE, "outer"),
     ],
 }
 _ALEMBIC = sa.table("alembic_version", sa.column("version_num", sa.Text))
 _RUN_KEY = ["batch", "first", "valid_from"]
-_INSERT_RUN = inserting(tables.RUN)
-_END_RUN = amending(tables.RUN, [*_RUN_KEY, "valid_to"])
-_REMOVE_RUN = removing(tables.RUN, _RUN_KEY)
-_ADD_LADDER, _REMOVE_LADDER = adding(tables.LADDER), removing(tables.LADDER, [], tables.NO_UNITS)
-_ADD_STOCK, _REMOVE_STOCK = adding(tables.STOCK), removing(tables.STOCK, [], tables.NOTHING_LEFT)
+_INSERT_RUN = insert_statement(tables.RUN)
+_END_RUN = update_statement(tables.RUN, [*_RUN_KEY, "valid_to"])
+_REMOVE_RUN = delete_statement(tables.RUN, _RUN_KEY)
+_ADD_LADDER, _REMOVE_LADDER = (
+    add_statement(tables.LADDER),
+    delete_statement(tables.LADDER, [], tables.NO_UNITS),
+)
+_ADD_STOCK, _REMOVE_STOCK = (
+    add_statement(tables.STOCK),
+    delete_statement(tables.STOCK, [], tables.NOTHING_LEFT),
+)
 
 STATEMENTS: Final = (
     *_REGISTERS.values(),
@@ -67,14 +73,14 @@ STATEMENTS: Final = (
     *(_REMOVE_RUN, _END_RUN, _INSERT_RUN),
     *(_ADD_LADDER, _ADD_STOCK, _REMOVE_LADDER, _REMOVE_STOCK),
 )
-"""All that ever write a view: a place here means the same in every process of this program."""
+"""All statements that ever write a view. An index in this tuple means the same in every process of this program."""
 
 MIGRATIONS = "pathbook.ledger:store/views/migrations"
-"""Where alembic finds the steps that lead from one version of the tables to the next."""
+"""The place where alembic finds the steps from one version of the tables to the next."""
 
 
 def open_views(engine: Engine) -> None:
-    """See to it that the tables are there and of VIEWS_VERSION: older ones are migrated.
+    """Create the tables, or migrate them to VIEWS_VERSION.
 
     Raises:
         UnknownFormatError: they are of a version that this program does not know.
@@ -84,20 +90,20 @@ def open_views(engine: Engine) -> None:
     if found == tables.VIEWS_VERSION:
         return
     with writing(engine) as connection:
-        found = _version(connection)  # another process may have been first
+        found = _version(connection)  # another process may have migrated them first
         if found != tables.VIEWS_VERSION:
             _migrate(connection, found, str(engine.url.render_as_string()))
 
 
 def _version(connection: Connection) -> str:
-    """Return the version of the tables, "" for none."""
+    """Return the version of the tables, or "" if there are none."""
     if not sa.inspect(connection).has_table(_ALEMBIC.name):
         return ""
     return connection.execute(sa.select(_ALEMBIC.c.version_num)).scalar() or ""
 
 
 def _migrate(connection: Connection, found: str, database: str) -> None:
-    from alembic import command  # noqa: PLC0415 -- takes a moment, and is needed once
+    from alembic import command  # noqa: PLC0415 -- importing it takes a moment, and it is needed only once
     from alembic.config import Config  # noqa: PLC0415 -- as above
     from alembic.script import ScriptDirectory  # noqa: PLC0415 -- as above
 
@@ -107,7 +113,7 @@ def _migrate(connection: Connection, found: str, database: str) -> None:
     if found and found not in known:
         raise UnknownFormatError(database, found, tables.VIEWS_VERSION)
     create_schema(connection)
-    if not found:  # or they are from before versions were kept so
+    if not found:  # there are no tables, or they are from before versions were recorded
         for name in sa.inspect(connection).get_table_names():
             sa.Table(name, sa.MetaData()).drop(connection)
     else:
@@ -118,9 +124,10 @@ def _migrate(connection: Connection, found: str, database: str) -> None:
 
 
 def writes(changes: ViewChanges, ladder: LadderChanges) -> Iterator[tuple[Statement, list[Row]]]:
-    """Yield the statements that write what a sequence of events changes, in order, each with its rows.
+    """Yield the statements that write the changes of a group of events, in order, each with its rows.
 
-    Each is one of STATEMENTS. The views must stand where the sequence begins when they are executed.
+    Each is one of STATEMENTS. When they are executed, the views must be at the position where the group
+    begins.
     """
     assert changes.rows.keys() <= _REGISTERS.keys(), changes.rows.keys()
     for kind, statement in _REGISTERS.items():

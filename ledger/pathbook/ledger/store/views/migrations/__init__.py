@@ -1,4 +1,5 @@
-"""How the views' tables came to be what they are, step by step. What is not here: the log, whose tables never change.
+"""The migrations of the views' tables, step by step. What is not here: the log, whose tables never change.
 
-A step that changes what rows mean, and cannot say what they mean now, empties the tables: the views are carried anew.
+A step may change the meaning of rows so that existing rows cannot be converted. It then empties the tables,
+and the views are rebuilt.
 """

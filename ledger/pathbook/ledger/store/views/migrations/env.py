@@ -1,4 +1,4 @@
-"""Run by alembic: migrates in the transaction that it is given."""
+"""Alembic runs this module. It migrates in the transaction that it is given."""
 
 from alembic import context
 

@@ -1,4 +1,4 @@
-"""The views as they first were."""
+"""The first version of the views."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Create the tables."""
     op.create_table(
         "authorization",
         sa.Column("book", TEXT, nullable=False),

@@ -1,4 +1,4 @@
-"""Requests are found by a hash of their id, which takes a fifth of the space: the views are made anew for it."""
+"""Requests are found by a hash of their id, which takes a fifth of the space. The views are rebuilt for it."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,9 +13,10 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Empty all views, and where they stand: no database knows the hashes.
+    """Empty all views and their tracking positions, because no database can compute the hashes.
 
-    Where they stood is noted as that up to which they are not whole, so that nobody is told they are.
+    The old tracking positions are recorded in REFILL, so that the views count as incomplete until they reach
+    them again.
     """
     connection = op.get_bind()
     names = set(sa.inspect(connection).get_table_names())

@@ -1,4 +1,4 @@
-"""The column of the transfers that a run's units came by is called `chain`, as the run's own field is."""
+"""The column of a run's transfers is renamed to `chain`, which is the name of the field of a run."""
 
 from alembic import op
 
@@ -7,5 +7,5 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Rename the column; what is in it stays."""
+    """Rename the column. Its contents stay."""
     op.execute("ALTER TABLE run RENAME COLUMN way TO chain")

@@ -1,4 +1,4 @@
-"""Followers in processes of their own, to be killed, and every row that a follower has written."""
+"""Starts follower processes that a test can kill, and reads all rows that a follower has written."""
 
 import subprocess
 import sys
@@ -24,32 +24,32 @@ from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views import follower as module
 from pathbook.ledger.store.views.rebuild_worker import RebuildWorker
-events, views, work, events_at_once, apart = sys.argv[1:]
-if apart == "apart":
+events, views, work, events_at_once, worker = sys.argv[1:]
+if worker == "worker":
     module.REBUILD_WORKER_MIN_EVENTS, RebuildWorker.ready = 0, lambda process: process._pipe.poll(60)
 stream = Stream(open_engine(events, purpose="events"))
 follower = Follower(stream, open_engine(views, purpose="views"), int(events_at_once))
-tell = lambda done, of: print(done, flush=True)
-follower.rebuild(tell) if work == "rebuild" else follower.catch_up("book", tell)
+progress = lambda done, of: print(done, flush=True)
+follower.rebuild(progress) if work == "rebuild" else follower.catch_up("book", progress)
 """
-"""A program that follows the book of a place, or rebuilds it, so many events at once, and says how far it is."""
+"""A program that updates or rebuilds the views of a book in groups of events, and prints each position it reaches."""
 
 Rows: TypeAlias = dict[str, list[tuple[object, ...]]]
 Connect: TypeAlias = Callable[[Purpose], Engine]
 
 
 def rows_of(views: Engine) -> Rows:
-    """Return every row of every view, and where they stand."""
-    kept = [table for table in tables.VIEWS.sorted_tables if table is not tables.REFILL]
+    """Return every row of every view, and the tracking position."""
+    filled = [table for table in tables.VIEWS.sorted_tables if table is not tables.REFILL]
     with reading(views) as connection:
         return {
             table.name: sorted((tuple(row) for row in connection.execute(sa.select(table))), key=repr)
-            for table in (*kept, TRACKING)
+            for table in (*filled, TRACKING)
         }
 
 
-def followed(stream: Stream, directory: Path, *books: str) -> Rows:
-    """Return the rows of views made in a new file, in one go."""
+def rows_at_once(stream: Stream, directory: Path, *books: str) -> Rows:
+    """Return the rows of new views that are projected from the log without interruption."""
     views = open_engine(directory / "at once.sqlite", purpose="views")
     follower = Follower(stream, views)
     for book in books or ("book",):
@@ -59,8 +59,8 @@ def followed(stream: Stream, directory: Path, *books: str) -> Rows:
     return rows
 
 
-def child(place: Path, work: str, events_at_once: int, *, apart: bool = False) -> subprocess.Popen[str]:
-    """Start a follower of a place in a process of its own, which has another one fold even a short log, or not."""
+def child(place: Path, work: str, events_at_once: int, *, worker: bool = False) -> subprocess.Popen[str]:
+    """Start a follower process; with ``worker``, a second process helps it to rebuild even a short log."""
     arguments = [
         sys.executable,
         "-c",
@@ -69,13 +69,13 @@ def child(place: Path, work: str, events_at_once: int, *, apart: bool = False) -
         url(place, "views"),
         work,
         str(events_at_once),
-        "apart" if apart else "alone",
+        "worker" if worker else "alone",
     ]
     return subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
 
 
 def kill_after(process: subprocess.Popen[str], transactions: int, pause: float) -> None:
-    """Kill a follower at some moment (seconds) after so many transactions."""
+    """Kill a follower process ``pause`` seconds after a number of transactions."""
     assert process.stdout is not None
     for _ in range(transactions + 1):
         assert process.stdout.readline()

@@ -1,4 +1,4 @@
-"""What is taken back has never been: the state is as it was, run by run."""
+"""Rolling back events in memory restores the earlier state, run by run."""
 
 import copy
 
@@ -38,7 +38,7 @@ request_ids = st.integers(0, 10**9).map(lambda drawn: f"m{drawn}")
 
 @st.composite
 def selections(draw: st.DrawFn) -> Selection:
-    """Some units, by ranges or as a quantity; seldom more than there are."""
+    """Draw units, as ranges or as a quantity, seldom more than there are."""
     if draw(st.booleans()):
         return Selection(quantities=(draw(quantities),))
     ranges = []
@@ -50,7 +50,7 @@ def selections(draw: st.DrawFn) -> Selection:
 
 @st.composite
 def movements(draw: st.DrawFn) -> list[Command]:
-    """Transfers, sales and returns, as a batch of requests may hold them."""
+    """Draw the transfers, sales and returns of a batch of requests."""
     movement: st.SearchStrategy[Command] = st.one_of(
         st.builds(
             RecordTransfer,
@@ -74,19 +74,19 @@ def movements(draw: st.DrawFn) -> list[Command]:
 
 
 def everything(state: State) -> dict[str, object]:
-    """Return all that a state holds, so that two can be compared."""
-    held = dict(vars(state))
-    held["partitions"] = {number: stock(partition) for number, partition in state.partitions.items()}
-    return held
+    """Return all fields of a state in a form that can be compared."""
+    fields = dict(vars(state))
+    fields["partitions"] = {number: stock(partition) for number, partition in state.partitions.items()}
+    return fields
 
 
 def stock(partition: Partition) -> tuple[object, ...]:
-    """Return the runs of a partition, and what its index says of each party's stock."""
+    """Return the runs of a partition, and the stock of each party by its index."""
     return partition.runs, {party: list(partition.in_stock(party)) for party in (*PARTIES, "consumer:wei")}
 
 
-def fold(state: State, command: Command) -> tuple[RecordedEvent, list[Change]] | None:
-    """Decide a command and fold what it causes; nothing where it is refused."""
+def apply(state: State, command: Command) -> tuple[RecordedEvent, list[Change]] | None:
+    """Decide a command and apply its event; return None if it is refused."""
     event = decide(state, command, NOON + 1)
     if isinstance(event, Refusal):
         return None
@@ -102,18 +102,16 @@ def fold(state: State, command: Command) -> tuple[RecordedEvent, list[Change]] |
 
 
 @given(before=movements(), tried=movements())
-def test_a_state_from_which_movements_are_taken_back_is_as_it_was(
-    before: list[Command], tried: list[Command]
-) -> None:
-    """Nothing tells it from one that never knew of them, also not to what is decided next."""
+def test_rolling_back_movements_restores_the_state(before: list[Command], tried: list[Command]) -> None:
+    """The state equals one that never had the movements, and the next commands are decided alike."""
     state = Story(BEGINNING).state
     for command in before:
-        fold(state, command)
-    as_it_was = copy.deepcopy(state)
-    folded = [made for command in tried if (made := fold(state, command)) is not None]
-    for recorded, changes in reversed(folded):
-        roll_back(state, recorded, changes, as_it_was.recorded_at)
-    assert everything(state) == everything(as_it_was)
+        apply(state, command)
+    earlier = copy.deepcopy(state)
+    applied = [made for command in tried if (made := apply(state, command)) is not None]
+    for recorded, changes in reversed(applied):
+        roll_back(state, recorded, changes, earlier.recorded_at)
+    assert everything(state) == everything(earlier)
     for command in tried:
-        again, expected = fold(state, command), fold(as_it_was, command)
+        again, expected = apply(state, command), apply(earlier, command)
         assert again == expected
