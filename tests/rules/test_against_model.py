@@ -47,7 +47,7 @@ class Dice(bytes):
 
 parties = st.sampled_from(PARTIES)
 deliveries = st.sampled_from(Delivery)
-throws = st.binary(min_size=12, max_size=12).map(Dice)
+throws = st.binary(min_size=13, max_size=13).map(Dice)
 
 
 class Model(Naive, RuleBasedStateMachine):
@@ -67,9 +67,10 @@ class Model(Naive, RuleBasedStateMachine):
             self.story.tell(f"batch L{batch} of {MASK} size {size} made 2025-12-01 by acme")
             self.pieces |= {(batch, number): Piece() for number in range(size)}
 
-    def some(self, dice: Dice, *, by_custodian: bool = False) -> tuple[list[UnitRange], str]:
+    def some(self, dice: Dice, *states: UnitState, by_custodian: bool = False) -> tuple[list[UnitRange], str]:
         """Choose units and who acts: mostly the one who has them, and whole cases, so that much is accepted."""
-        key = dice.one_of(sorted(self.pieces))
+        likely = [key for key in sorted(self.pieces) if self.pieces[key].state in (states or (STOCK,))]
+        key = dice.one_of(likely if dice.mostly() and likely else sorted(self.pieces))
         piece = self.pieces[key]
         keys = {key}
         if dice.mostly() and piece.case:
@@ -222,7 +223,7 @@ class Model(Naive, RuleBasedStateMachine):
     @rule(dice=throws)
     def return_units(self, dice: Dice) -> None:
         """Return units."""
-        chosen, owner = self.some(dice)
+        chosen, owner = self.some(dice, STOCK, SOLD)
         keys = self.named(chosen)
         expected = keys is not None and self.whole(keys)
         for piece in [self.pieces[key] for key in keys or ()]:
@@ -239,7 +240,7 @@ class Model(Naive, RuleBasedStateMachine):
     @rule(dice=throws, receiver=parties)
     def deliver(self, dice: Dice, receiver: str) -> None:
         """Deliver goods."""
-        chosen, custodian = self.some(dice, by_custodian=True)
+        chosen, custodian = self.some(dice, STOCK, SOLD, by_custodian=True)
         keys = self.named(chosen)
         expected = keys is not None and custodian != receiver and self.whole(keys)
         for piece in [self.pieces[key] for key in keys or ()]:
@@ -293,9 +294,11 @@ class Model(Naive, RuleBasedStateMachine):
             for key in keys or ():
                 self.pieces[key].case = sscc
 
-    @rule(dice=throws, sscc=st.sampled_from(CASES))
-    def unpack(self, dice: Dice, sscc: str) -> None:
+    @rule(dice=throws)
+    def unpack(self, dice: Dice) -> None:
         """Unpack a case."""
+        packed = sorted(self.outer)
+        sscc = dice.one_of(packed if dice.mostly() and packed else CASES)
         inside = sorted(self.contents(sscc)) if sscc in self.outer else []
         party = self.pieces[inside[0]].custodian if dice.mostly() and inside else dice.one_of(PARTIES)
         expected = self.outer.get(sscc) == ""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pathbook.ledger.codec import MalformedEventError
+from pathbook.ledger.events import RecordedEvent
 from pathbook.ledger.store.database.fast_read import ReaderPool
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views import follower as followers
@@ -205,15 +206,40 @@ def test_a_following_thread_does_not_interfere_with_a_rebuild(
     assert rows_of(connect("views")) == rows_at_once(stream, tmp_path)
 
 
+@pytest.mark.usefixtures("always_with_worker")
 def test_a_following_thread_stops_for_a_rebuild(
-    started: Follower, stream: Stream, connect: Connect, tmp_path: Path
+    long_book: SyntheticBook,
+    stream: Stream,
+    connect: Connect,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A thread that is at work when the rebuild begins does not end the worker."""
-    started.reached("book", 50).result(PATIENCE)
-    at_work: list[bool] = []
-    started.rebuild(lambda _done, _of: at_work.append(bool(multiprocessing.active_children())))
-    assert at_work.count(True) > 20  # of some 80: the worker may end before the last groups are written
-    started.close()
+    """A thread that is at work when the rebuild begins does not overtake the worker: each of its groups is written."""
+    stream.append("book", 0, long_book.entries)
+    follower, head = Follower(stream, connect("views"), 10), len(long_book.entries)
+    project, write_group = follower._project, follower._write_group
+    groups: list[tuple[int, bool]] = []
+
+    def project_during_rebuild(book: str, after: int, events: list[RecordedEvent]) -> int:
+        until = time.monotonic() + PATIENCE
+        while after == 50 and not follower._rebuilding:
+            assert time.monotonic() < until
+            time.sleep(0.001)
+        return project(book, after, events)
+
+    def note_group(book: str, folded: FoldedGroup) -> bool:
+        groups.append((folded.last, write_group(book, folded)))
+        return groups[-1][1]
+
+    monkeypatch.setattr(follower, "_project", project_during_rebuild)
+    monkeypatch.setattr(follower, "_write_group", note_group)
+    follower.start()
+    follower.reached("book", 50).result(PATIENCE)
+    follower.rebuild()
+    follower.close()
+    assert groups
+    assert groups == [(last, True) for last in (*range(groups[0][0], head, 10), head)]
+    assert groups[0][0] <= 90
     assert rows_of(connect("views")) == rows_at_once(stream, tmp_path)
 
 
