@@ -73,7 +73,7 @@ def test_a_batch_in_which_one_is_refused_is_not_recorded(place: Path) -> None:
 
 
 def test_what_was_recorded_before_stays_recorded(place: Path) -> None:
-    """In a refused batch, a repeat of an earlier request gets its first answer, a repeat within the batch does not."""
+    """In a refused batch, only a repeat of an earlier request gets its first answer."""
     with library(place) as opened:
         ask(opened, *BEGINNING, record("before"))
         outcomes = submit_batch(opened, record("before"), record("a"), record("a"), record("b", 10_000_001))

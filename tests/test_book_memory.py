@@ -43,7 +43,7 @@ def test_authorization_statuses_are_known_after_a_cold_start(place: Path, produc
 
 @pytest.mark.parametrize("restart", [False, True])
 def test_a_quantity_of_a_product_is_taken_from_batches_gained_since(place: Path, restart: bool) -> None:
-    """The batches in which a party owns units are known even if another writer's event added one that is not loaded."""
+    """A quantity also takes units of a batch that another writer added and that is not loaded."""
     bob = RegisterParty(request_id="bob", party="bob", kind=PartyKind.AGENT)
     second = CommissionBatch(
         request_id="L2", brand="acme", product=MASK, lot="L2", size=50, made_on=datetime.date(2025, 12, 2)
