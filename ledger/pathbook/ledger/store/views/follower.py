@@ -77,7 +77,7 @@ class Follower:
         *,
         projects: bool = True,
     ) -> None:
-        """Open the views. Views of an older version or of another log are dropped, and are then rebuilt.
+        """Open the views. Those of an older version are migrated, and those of another log are dropped and rebuilt.
 
         Raises:
             pathbook.ledger.store.database.engine.UnknownFormatError: the views are of a newer version.
