@@ -213,9 +213,9 @@ def test_reads_are_refused_while_the_views_are_rebuilt(
     """Reads from the views are refused during a rebuild, and the log can still be read."""
     begin(client)
     monkeypatch.setattr(Follower, "catch_up", lambda *_: 0)
-    directory = Storage(data, now)
-    with contextlib.closing(directory):
-        directory.follower.rebuild()
+    storage = Storage(data, now)
+    with contextlib.closing(storage):
+        storage.follower.rebuild()
         with refused("VIEWS_NOT_WHOLE", StatusCode.UNAVAILABLE):
             client.get_party("ann", at_least_position=0)
         assert client.get_head().views_position == 0
