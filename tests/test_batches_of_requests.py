@@ -14,7 +14,7 @@ from pathbook.ledger.commands import Command
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.values import Selection, UnitRange
-from tests.books import BEGINNING, PATIENCE, Clock, PausableClock, ask, engine, library, positions, record
+from tests.books import BEGINNING, PATIENCE, Clock, PausableClock, ask, engine, open_books, positions, record
 from tests.rules import test_rolling_back
 from tests.rules.test_rolling_back import movements
 from tests.scenario import NOON, Story
@@ -45,7 +45,7 @@ def units(name: str, first: int, last: int) -> Command:
 
 def test_a_batch_in_which_nothing_is_refused_is_recorded(place: Path) -> None:
     """Each entry gets a position of its own, and the same position when the batch is repeated."""
-    with library(place) as opened:
+    with open_books(place) as opened:
         ask(opened, *BEGINNING)
         assert summarize(submit_batch(opened, record("a"), record("b"), record("c"))) == [5, 6, 7]
         again = submit_batch(opened, record("a"), record("b"), record("c"))
@@ -56,7 +56,7 @@ def test_a_batch_in_which_nothing_is_refused_is_recorded(place: Path) -> None:
 
 def test_a_batch_in_which_one_is_refused_is_not_recorded(place: Path) -> None:
     """Refused entries give their reason, the others name the first refused entry, and the log does not change."""
-    with library(place) as opened:
+    with open_books(place) as opened:
         ask(opened, *BEGINNING)
         too_many, unreadable = record("c", 10_000_001), refuse(Reason.VALUE_MISSING, field="entry")
         outcomes = submit_batch(opened, record("a"), record("b"), too_many, record("d"), unreadable)
@@ -68,13 +68,13 @@ def test_a_batch_in_which_one_is_refused_is_not_recorded(place: Path) -> None:
         assert head(place) == 4
         # The batch used up neither the units nor the request id.
         assert positions(ask(opened, units("a", 0, 9))) == [5]
-    with library(place) as opened:
+    with open_books(place) as opened:
         assert positions(ask(opened, record("b"))) == [6]
 
 
 def test_what_was_recorded_before_stays_recorded(place: Path) -> None:
-    """In a refused batch, a repeat of an earlier request gets its first answer, a repeat within the batch does not."""
-    with library(place) as opened:
+    """In a refused batch, only a repeat of an earlier request gets its first answer."""
+    with open_books(place) as opened:
         ask(opened, *BEGINNING, record("before"))
         outcomes = submit_batch(opened, record("before"), record("a"), record("a"), record("b", 10_000_001))
         other = Reason.OTHER_ENTRY_REFUSED
@@ -85,7 +85,7 @@ def test_what_was_recorded_before_stays_recorded(place: Path) -> None:
 def test_a_refused_batch_does_not_affect_other_submissions(place: Path) -> None:
     """All waiting submissions are committed together, except the batch that is refused."""
     clock = PausableClock()
-    with library(place, clock) as opened:
+    with open_books(place, clock) as opened:
         ask(opened, *BEGINNING)
         clock.running.clear()
         waiting = [
@@ -111,7 +111,7 @@ def test_a_refused_batch_does_not_affect_other_submissions(place: Path) -> None:
 def test_a_batch_for_an_unknown_book_keeps_the_refusals_of_unreadable_entries(place: Path) -> None:
     """An unreadable entry keeps its own refusal, and the others are refused because the book is unknown."""
     unreadable = refuse(Reason.VALUE_MISSING, field="entry")
-    with library(place) as opened:
+    with open_books(place) as opened:
         outcomes = submit_batch(opened, unreadable, record("a"))
         assert summarize(outcomes) == [Reason.VALUE_MISSING, Reason.BOOK_UNKNOWN]
 
@@ -121,7 +121,7 @@ def test_a_batch_for_an_unknown_book_keeps_the_refusals_of_unreadable_entries(pl
 def test_a_batch_equals_single_requests_or_has_no_effect(batches: list[list[Command]]) -> None:
     """A batch has the events that the rules give on complete state, or their refusals and no event."""
     story = Story(test_rolling_back.BEGINNING)
-    with tempfile.TemporaryDirectory() as directory, library(Path(directory), Clock(NOON)) as opened:
+    with tempfile.TemporaryDirectory() as directory, open_books(Path(directory), Clock(NOON)) as opened:
         positions(ask(opened, *(command for command, _ in story.commands)))
         for number, batch in enumerate(batches):
             commands = [

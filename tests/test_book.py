@@ -27,7 +27,7 @@ from tests.books import (
     Clock,
     ask,
     engine,
-    library,
+    open_books,
     positions,
     record,
     update_views,
@@ -39,7 +39,7 @@ from tests.scenario import DAY, NOON
 
 def test_commands_submitted_together_are_recorded_in_order_without_gaps(place: Path) -> None:
     """Each command is decided on the state after the commands before it, also within one group."""
-    with library(place) as opened:
+    with open_books(place) as opened:
         assert positions(ask(opened, *BEGINNING, record("5"), record("6"))) == [1, 2, 3, 4, 5, 6]
         refused, accepted = ask(opened, record("7", 10_000_000), record("8"))
         assert isinstance(refused, Refusal)
@@ -51,11 +51,11 @@ def test_commands_submitted_together_are_recorded_in_order_without_gaps(place: P
 def test_a_repeated_request_gets_the_first_answer_and_has_no_effect(place: Path, restart: bool) -> None:
     """A repeat with the same content gets the first answer, and other content under the same id is refused."""
     with contextlib.ExitStack() as stack:
-        opened = stack.enter_context(library(place))
+        opened = stack.enter_context(open_books(place))
         first = ask(opened, *BEGINNING, record("again", 5))
         if restart:
             stack.close()
-            opened = stack.enter_context(library(place, Clock(NOON + DAY)))
+            opened = stack.enter_context(open_books(place, Clock(NOON + DAY)))
         same, other, fresh = ask(opened, record("again", 5), record("again", 6), record("fresh"))
         assert isinstance(same, Answer)
         assert same.duplicate
@@ -68,7 +68,7 @@ def test_a_repeated_request_gets_the_first_answer_and_has_no_effect(place: Path,
 
 def test_the_same_request_twice_in_one_group_is_recorded_once(place: Path) -> None:
     """A repeat is recognized even before the first request is on disk."""
-    with library(place) as opened:
+    with open_books(place) as opened:
         ask(opened, *BEGINNING)
         one, two = ask(opened, record("x"), record("x"))
         assert isinstance(one, Answer)
@@ -79,14 +79,14 @@ def test_the_same_request_twice_in_one_group_is_recorded_once(place: Path) -> No
 
 def test_a_repeat_is_known_before_the_views_know_the_request(place: Path) -> None:
     """Memory keeps the requests that the views do not know yet."""
-    with library(place, follow=False) as opened:
+    with open_books(place, follow=False) as opened:
         ask(opened, *BEGINNING)
         first = positions(ask(opened, record("x"), record("y")))
         assert positions(
             ask(opened, commands.RegisterParty(request_id="z", party="zoe", kind=PartyKind.SHOP))
         ) == [7]
         assert positions(ask(opened, record("x"), record("y"))) == first
-    with library(place, follow=False) as opened:
+    with open_books(place, follow=False) as opened:
         assert positions(ask(opened, record("y"), record("x"))) == [6, 5]
 
 
@@ -97,7 +97,7 @@ def test_a_repeat_is_known_while_the_views_are_rebuilt(place: Path) -> None:
         if done > of // 3:
             raise InterruptedError
 
-    with library(place) as opened:
+    with open_books(place) as opened:
         ask(opened, *BEGINNING)
         requests = [record(f"r{number}") for number in range(600)]
         first = positions(ask(opened, *requests))
@@ -118,7 +118,7 @@ def test_a_repeat_is_known_while_the_views_are_rebuilt(place: Path) -> None:
 def test_the_books_clock_never_runs_backwards(place: Path) -> None:
     """When the machine's clock is set back, the next event gets the time of the last one."""
     clock = Clock()
-    with library(place, clock) as opened:
+    with open_books(place, clock) as opened:
         ask(opened, *BEGINNING)
         clock.now -= DAY
         (outcome,) = ask(opened, record("5"))
@@ -139,11 +139,11 @@ def test_an_offer_lapses_by_itself_at_its_deadline(place: Path, restart: bool) -
         deadline=NOON + DAY,
     )
     with contextlib.ExitStack() as stack:
-        opened = stack.enter_context(library(place, clock))
+        opened = stack.enter_context(open_books(place, clock))
         ask(opened, *BEGINNING, offer)
         if restart:
             stack.close()
-            opened = stack.enter_context(library(place, clock))
+            opened = stack.enter_context(open_books(place, clock))
         clock.now = NOON + 2 * DAY
         refused, accepted = ask(
             opened,
@@ -154,7 +154,7 @@ def test_an_offer_lapses_by_itself_at_its_deadline(place: Path, restart: bool) -
         assert refused.reason is Reason.TRANSFER_ANSWERED
         assert isinstance(accepted, Answer)
         assert accepted.recorded.position == 7
-    with library(place, clock) as opened:
+    with open_books(place, clock) as opened:
         events = engine(place, "events")
         topics = [entry.topic for entry in Stream(events).read("masks", 5, 9)]
         events.dispose()
@@ -172,7 +172,7 @@ def test_an_idle_book_lapses_offers_too(place: Path) -> None:
         unit_price=Money(1, "CNY"),
         deadline=NOON + DAY,
     )
-    with library(place, clock) as opened:
+    with open_books(place, clock) as opened:
         ask(opened, *BEGINNING, offer)
         clock.now = NOON + 2 * DAY
         events = engine(place, "events")
@@ -184,7 +184,7 @@ def test_a_failing_command_does_not_affect_other_submissions(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An exception while one submission is decided reaches only that submission; the others are recorded."""
-    with library(place) as opened:
+    with open_books(place) as opened:
         ask(opened, *BEGINNING)
 
         def breaking(state: State, command: Command, now: int) -> Event | Refusal:
@@ -206,12 +206,12 @@ def test_an_unpacked_case_moves_although_the_views_still_show_it_on_a_pallet(pla
         commands.PackCase(request_id="a", party="acme", sscc=case, units=Selection((UnitRange(1, 0, 9),))),
         commands.PackCase(request_id="b", party="acme", sscc=pallet, units=Selection(cases=(case,))),
     )
-    with library(place) as opened:
+    with open_books(place) as opened:
         positions(ask(opened, *BEGINNING, *packing))
         update_views(place, 6)
-    with library(place, follow=False) as opened:
+    with open_books(place, follow=False) as opened:
         positions(ask(opened, commands.UnpackCase(request_id="c", party="acme", sscc=pallet)))
-    with library(place, follow=False) as opened:
+    with open_books(place, follow=False) as opened:
         moved = msgspec.structs.replace(record("d"), units=Selection(cases=(case,)))
         assert positions(ask(opened, moved)) == [8]
 
@@ -219,7 +219,7 @@ def test_an_unpacked_case_moves_although_the_views_still_show_it_on_a_pallet(pla
 def test_a_refusal_is_decided_on_what_other_writers_recorded(place: Path) -> None:
     """A writer reads the events of other writers before it refuses a command."""
     bob = msgspec.structs.replace(record("x"), receiver="bob")
-    with library(place) as one, library(place) as two:
+    with open_books(place) as one, open_books(place) as two:
         ask(one, *BEGINNING)
         (refused,) = ask(one, bob)
         assert isinstance(refused, Refusal)
@@ -232,10 +232,10 @@ def test_a_return_may_span_more_transfers_than_one_statement_loads(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Units that came in single transfers go back in one return, even after a cold start."""
-    with library(place) as opened:
+    with open_books(place) as opened:
         positions(ask(opened, *BEGINNING, *(record(f"r{number}") for number in range(40))))
     monkeypatch.setattr(streams, "POSITIONS_PER_STATEMENT_MAX", 7)
-    with library(place) as opened:
+    with open_books(place) as opened:
         units = Selection((UnitRange(1, 0, 39),))
         assert positions(ask(opened, commands.ReturnUnits(request_id="back", owner="ann", units=units))) == [
             45
@@ -244,24 +244,24 @@ def test_a_return_may_span_more_transfers_than_one_statement_loads(
 
 def test_a_book_goes_on_from_a_restored_backup(place: Path) -> None:
     """Views that know more than the restored log are rebuilt, and the lost units can be transferred again."""
-    with library(place) as opened:
+    with open_books(place) as opened:
         ask(opened, *BEGINNING, record("a"))
     for later in ("b", "c"):
-        with library(place) as opened:
+        with open_books(place) as opened:
             assert positions(ask(opened, record(later, 7))) == [6]
             update_views(place, 6)
         events = engine(place, "events")
         with events.begin() as connection:
             connection.execute(EVENT.delete().where(EVENT.c.position > 5))
         events.dispose()
-    with library(place) as opened:
+    with open_books(place) as opened:
         (outcome,) = ask(opened, record("d", 9_999_999))
         assert positions([outcome]) == [6]
 
 
 def test_a_malformed_brand_begins_no_book(place: Path) -> None:
     """A book whose first command would be refused gets no thread."""
-    with library(place) as opened:
+    with open_books(place) as opened:
         before = threading.active_count()
         for number in range(20):
             command = commands.RegisterParty(request_id="1", party="", kind=PartyKind.BRAND)
@@ -285,10 +285,10 @@ def test_many_offers_with_the_same_deadline_all_lapse(place: Path, monkeypatch: 
         for number in range(8)
     ]
     clock = Clock()
-    with library(place, clock) as opened:
+    with open_books(place, clock) as opened:
         positions(ask(opened, *BEGINNING, *offers))
     clock.now += 2 * DAY
-    with library(place, clock) as opened:
+    with open_books(place, clock) as opened:
         events = engine(place, "events")
         ask(opened)
         assert wait_beyond(Stream(events), "masks", 4 + 8 + 7) == 4 + 8 + 8
@@ -297,7 +297,7 @@ def test_many_offers_with_the_same_deadline_all_lapse(place: Path, monkeypatch: 
 
 def test_commands_for_an_unknown_or_misnamed_book_are_refused(place: Path) -> None:
     """Only a brand begins a book, and only with a valid name."""
-    with library(place) as opened:
+    with open_books(place) as opened:
         (unknown,) = opened.submit("nowhere", [record("1")]).result(PATIENCE)
         (malformed,) = opened.submit("no/where", BEGINNING[:1]).result(PATIENCE)
         assert isinstance(unknown, Refusal)
@@ -313,7 +313,7 @@ class BookAgainstModel(Model):
         with tempfile.TemporaryDirectory() as directory:
             decided = iter(self.story.commands)
             while chunk := list(itertools.islice(decided, 17)):
-                with library(Path(directory)) as opened:
+                with open_books(Path(directory)) as opened:
                     for part in (chunk[:5], chunk[5:6], chunk[6:]):
                         outcomes = ask(opened, *(command for command, _ in part))
                         found = [

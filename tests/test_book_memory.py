@@ -12,7 +12,7 @@ from pathbook.ledger.commands import AuthorizeParty, CommissionBatch, RecordTran
 from pathbook.ledger.events import TransferRecorded
 from pathbook.ledger.refusals import Reason, Refusal
 from pathbook.ledger.values import AuthorizationStatus, PartyKind, Quantity, Selection, UnitRange
-from tests.books import BEGINNING, ask, library, positions, record, update_views
+from tests.books import BEGINNING, ask, open_books, positions, record, update_views
 from tests.scenario import MASK
 
 
@@ -24,7 +24,7 @@ def test_authorization_statuses_are_known_after_a_cold_start(place: Path, produc
         AuthorizeParty(request_id=f"to {name}", upline=upline, party=name, tier=tier, products=products)
         for upline, name, tier in (("acme", "ann", 1), ("ann", "ben", 2))
     ]
-    with library(place) as opened:
+    with open_books(place) as opened:
         stocked = positions(ask(opened, *BEGINNING, *agents, *given, record("stock", 9)))
     update_views(place, stocked[-1])  # so the next writer loads only the state that the command needs
     onward = msgspec.structs.replace(record("on"), giver="ann", receiver="ben")
@@ -33,7 +33,7 @@ def test_authorization_statuses_are_known_after_a_cold_start(place: Path, produc
         (onward, (AuthorizationStatus.AUTHORIZED, AuthorizationStatus.AUTHORIZED)),
         (beyond, (AuthorizationStatus.AUTHORIZED, AuthorizationStatus.NEVER_AUTHORIZED)),
     ):
-        with library(place) as opened:
+        with open_books(place) as opened:
             (answer,) = ask(opened, command)
             assert isinstance(answer, Answer)
             assert isinstance(answer.recorded.event, TransferRecorded)
@@ -43,7 +43,7 @@ def test_authorization_statuses_are_known_after_a_cold_start(place: Path, produc
 
 @pytest.mark.parametrize("restart", [False, True])
 def test_a_quantity_of_a_product_is_taken_from_batches_gained_since(place: Path, restart: bool) -> None:
-    """The batches in which a party owns units are known even if another writer's event added one that is not loaded."""
+    """A quantity also takes units of a batch that another writer added and that is not loaded."""
     bob = RegisterParty(request_id="bob", party="bob", kind=PartyKind.AGENT)
     second = CommissionBatch(
         request_id="L2", brand="acme", product=MASK, lot="L2", size=50, made_on=datetime.date(2025, 12, 2)
@@ -55,7 +55,7 @@ def test_a_quantity_of_a_product_is_taken_from_batches_gained_since(place: Path,
 
     from_second = msgspec.structs.replace(record("y"), units=Selection((UnitRange(2, 0, 49),)))
     with contextlib.ExitStack() as stack:
-        one, two = stack.enter_context(library(place)), stack.enter_context(library(place))
+        one, two = stack.enter_context(open_books(place)), stack.enter_context(open_books(place))
         positions(ask(one, *BEGINNING, bob, record("x", 10), onward("a", 4)))
         (refused,) = ask(one, onward("b", 7))
         assert isinstance(refused, Refusal)
@@ -63,7 +63,7 @@ def test_a_quantity_of_a_product_is_taken_from_batches_gained_since(place: Path,
         positions(ask(two, second, from_second))
         if restart:
             stack.close()
-            one = stack.enter_context(library(place))
+            one = stack.enter_context(open_books(place))
         assert positions(ask(one, onward("b", 7), onward("c", 49))) == [10, 11]
         (refused,) = ask(one, onward("d", 1))
         assert isinstance(refused, Refusal)
@@ -81,7 +81,7 @@ def test_a_lot_stays_taken_after_its_batch_is_evicted(place: Path, monkeypatch: 
             request_id=request_id, brand="acme", product=MASK, lot=lot, size=5, made_on=day
         )
 
-    with library(place) as opened:
+    with open_books(place) as opened:
         positions(ask(opened, *BEGINNING))
         for number in range(10):
             positions(ask(opened, batch(f"c{number}", f"lot-{number}")))

@@ -104,7 +104,7 @@ def test_a_time_beyond_the_calendar_is_never_written(time: int) -> None:
 
 
 def test_a_leaf_is_hashed_as_certificate_transparency_hashes_it() -> None:
-    """The leaf hash of no bytes equals the test vector of RFC 6962, and an event's is computed in the same way."""
+    """The leaf hash of no bytes is the test vector of RFC 6962, and events are hashed in the same way."""
     assert leaf_hash(b"").hex() == "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"
     assert PARTY.leaf == hashlib.sha256(b"\x00" + BYTES["PartyRegistered.v1"]).digest()
 

@@ -8,7 +8,7 @@ import pytest
 
 from pathbook.ledger.book import Outcome, writer
 from pathbook.ledger.books import Books
-from tests.books import BEGINNING, PATIENCE, PausableClock, ask, library, positions, record
+from tests.books import BEGINNING, PATIENCE, PausableClock, ask, open_books, positions, record
 
 MANY = writer.GATHER_MIN_CALLERS
 
@@ -44,7 +44,7 @@ def test_many_callers_answered_together_share_a_transaction_again(
     monkeypatch.setattr(writer, "GATHER_TIMEOUT_S", PATIENCE)
     monkeypatch.setattr(writer, "IDLE_CHECK_INTERVAL_S", 2.0)
     clock = PausableClock()
-    with library(place, clock) as opened:
+    with open_books(place, clock) as opened:
         ask(opened, *BEGINNING)
         answer_together(opened, clock)
         before, began = clock.reads, time.monotonic()
@@ -62,7 +62,7 @@ def test_a_writer_that_waits_for_callers_ends_when_it_is_closed(
     """The callers that wait already are answered before the writer ends."""
     monkeypatch.setattr(writer, "GATHER_TIMEOUT_S", PATIENCE)
     clock = PausableClock()
-    with library(place, clock) as opened:
+    with open_books(place, clock) as opened:
         ask(opened, *BEGINNING)
         answer_together(opened, clock)
         began = time.monotonic()

@@ -11,7 +11,7 @@ from pathbook.ledger.book import Answer
 from pathbook.ledger.commands import Command
 from pathbook.ledger.refusals import Refusal
 from pathbook.ledger.values import Money, PartyKind, Quantity, Selection, UnitRange, UnitState
-from tests.books import BEGINNING, PATIENCE, ask, library, positions, record
+from tests.books import BEGINNING, PATIENCE, ask, open_books, positions, record
 from tests.scenario import BALM, MASK
 
 NUL = "a\x00b"
@@ -113,7 +113,7 @@ def test_a_hostile_request_is_refused_and_the_others_are_recorded(
     place: Path, hostile: list[Command]
 ) -> None:
     """A hostile request breaks nothing, and the requests beside it are decided as usual."""
-    with library(place) as opened:
+    with open_books(place) as opened:
         positions(ask(opened, *BEGINNING))
         waiting = []
         for number, request in enumerate(hostile):

@@ -1,9 +1,9 @@
-"""The wheel as its users have it: what is in it, and that what it declares is all it needs.
+"""The wheel as its users install it: its contents, and whether its declared requirements are complete.
 
-It is built from the tree and installed by pip, alone and with the server, into fresh environments outside the clone.
-What it requires is not fetched: its metadata is followed through what is installed for the tests, and only the files of
-those distributions are linked into the environment. So no index is needed, it takes seconds, and what is not declared
-is missing. It does not show that an index has all of it, nor how other versions get on.
+The wheel is built from the tree. pip installs it into fresh environments outside the clone, alone and with the server.
+No requirement is downloaded. The tests follow the metadata through the distributions that are installed for the tests,
+and link only the files of these into the environment. So the tests need no index and take seconds, and an undeclared
+requirement is missing. The tests do not show that an index has all requirements, or that other versions work.
 """
 
 import json
@@ -31,16 +31,16 @@ PROGRAMS: Final = ROOT / "tests" / "wheel"
 SOURCE_ROOTS: Final = ("proto", "ledger", "services", "clients")
 
 CLIENTS: Final = ("v1", "client", "verify", "importing", "cli", "bench")
-"""The packages that need no extra ..."""
+"""The packages that work without an extra ..."""
 
 ROOMS: Final = (*CLIENTS, "ledger", "services")
-"""... and all of them."""
+"""... and all packages."""
 
 SERVERS_OWN: Final = {
     "alembic", "eventsourcing", "grpc_health", "grpc_reflection", "psycopg", "psycopg_binary", "sqlalchemy",
     "structlog",
 }  # fmt: skip
-"""What only the server imports."""
+"""The modules that only the server imports."""
 
 VERSION: Final = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
 
@@ -48,7 +48,7 @@ LINE: Final = {
     "date": "2026-01-31", "vendor_name": "Vendor", "store_number": "7", "item_number": "11",
     "item_description": "Rye", "state_bottle_cost": "10.00", "state_bottle_retail": "15.00", "bottles_sold": "6",
 }  # fmt: skip
-"""A row of a table that a recipe of the wheel is for."""
+"""A row of a table for a recipe in the wheel."""
 
 SALES: Final = "sales.csv"
 
@@ -66,20 +66,20 @@ SESSION: Final = (
     "verify CODE", "path 1:0", "ladder 1", "stock ann", "transfer show 8", "transfer list ann",
     "events read", f"import {SALES} --recipe iowa",
 )  # fmt: skip
-"""Every verb that asks a server, on a book that the tests have begun."""
+"""Every verb that calls a server, for a book that the tests have begun."""
 
 OPENING: Final = (
     "serve", "serve --data books", "demo", "demo --data books", "bench --quick", "views follow --data books",
     "views rebuild", "stock ann --data books", "verify 000020000021N0TH6Y7Y --data books",
     "party register acme --kind brand --data books", f"import {SALES} --recipe iowa --data books",
 )  # fmt: skip
-"""What opens books in its own process."""
+"""The verbs that open books in their own process."""
 
 EXTRA_NAMED: Final = (
     r"pathbook: USAGE: This verb needs the server, and \w+ is not installed\."
     r" Run: pip install 'pathbook\[server\]'\."
 )
-"""What is said of those where the server is not installed."""
+"""The message of these verbs if the server is not installed."""
 
 USER: Final = """\
 import pathbook.client
@@ -96,7 +96,7 @@ with Client("127.0.0.1:50551", book="book") as client:
     client.get_pth
     pathbook.client.Cleint
 """
-"""A program of a user: what a type checker is to find in it, and three mistakes."""
+"""A program of a user, with types that a type checker reveals, and three mistakes."""
 
 
 @pytest.fixture(scope="module")
@@ -106,9 +106,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Environment:
+def without_extra(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Environment:
     """An environment after `pip install pathbook`."""
-    environment = Environment(tmp_path_factory.mktemp("alone"), wheel)
+    environment = Environment(tmp_path_factory.mktemp("without_extra"), wheel)
     sales = "\n".join([",".join(LINE), ",".join(LINE.values()), ""])
     (environment.user / SALES).write_text(sales, "utf-8")
     return environment
@@ -122,35 +122,35 @@ def with_server(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Enviro
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """HOST:PORT of a server elsewhere."""
+    """HOST:PORT of a server in the process of the tests."""
     with running(Settings(data=tmp_path_factory.mktemp("books"), listen="127.0.0.1:0")) as port:
         yield f"127.0.0.1:{port}"
 
 
 def run(environment: Environment, *command_lines: str) -> list[tuple[int, str, str]]:
-    """Run command lines, one after the other; return the exit code, stdout and stderr of each."""
-    asked = json.dumps([line.split() for line in command_lines])
-    done = environment.run("python", str(PROGRAMS / "run_commands.py"), said=asked)
+    """Run command lines one after the other, and return the exit code, stdout and stderr of each."""
+    command_list = json.dumps([line.split() for line in command_lines])
+    done = environment.run("python", str(PROGRAMS / "run_commands.py"), stdin=command_list)
     assert done.returncode == 0, done.stderr
     return [(code, out, err) for code, out, err in json.loads(done.stdout)]
 
 
-def not_found(environment: Environment, rooms: tuple[str, ...], *left_out: str) -> list[str]:
-    """Return what is imported somewhere in packages of Pathbook, and cannot be."""
+def missing_imports(environment: Environment, rooms: tuple[str, ...], *left_out: str) -> list[str]:
+    """Return the modules that packages of Pathbook import and that are missing."""
     packages = [f"pathbook.{room}" for room in rooms]
     done = environment.run("python", str(PROGRAMS / "follow_imports.py"), *packages, "-", *left_out)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 
 
-def found(environment: Environment, modules: set[str]) -> set[str]:
-    """Return which modules an environment has."""
+def installed(environment: Environment, modules: set[str]) -> set[str]:
+    """Return those of the modules that an environment has."""
     program = "import sys, importlib.util as u; print(*(name for name in sys.argv[1:] if u.find_spec(name)))"
     return set(environment.run("python", "-c", program, *modules).stdout.split())
 
 
-def test_the_wheel_holds_what_the_source_roots_hold(wheel: Path) -> None:
-    """Code, types, contract and recipes are in it, with the license; tests, caches and all else are not."""
+def test_the_wheel_has_the_files_of_the_source_roots(wheel: Path) -> None:
+    """The wheel has code, types, contract, recipes and the license, but no tests, caches or other files."""
     names = zipfile.ZipFile(wheel).namelist()
     roots = [ROOT / root for root in SOURCE_ROOTS]
     files = [
@@ -168,92 +168,99 @@ def test_the_wheel_holds_what_the_source_roots_hold(wheel: Path) -> None:
     assert {f"{name}i" for name in generated} <= set(names)
 
 
-def test_every_package_says_that_it_is_typed() -> None:
-    """No package lies below `pathbook` that this test does not know, for each needs a mark of its own."""
+def test_every_package_is_marked_as_typed() -> None:
+    """This test knows every package below `pathbook`, because each needs its own type marker."""
     packages = {
         path.name for root in SOURCE_ROOTS for path in (ROOT / root / "pathbook").iterdir() if path.is_dir()
     }
     assert packages - {"__pycache__"} == set(ROOMS)
 
 
-def test_nothing_of_the_server_is_installed_without_it(alone: Environment, with_server: Environment) -> None:
-    """What only the server imports is there with the extra, and not without."""
-    assert found(alone, SERVERS_OWN) == set()
-    assert found(with_server, SERVERS_OWN) == SERVERS_OWN
+def test_nothing_of_the_server_is_installed_without_it(
+    without_extra: Environment, with_server: Environment
+) -> None:
+    """The modules that only the server imports are installed with the extra, and not without it."""
+    assert installed(without_extra, SERVERS_OWN) == set()
+    assert installed(with_server, SERVERS_OWN) == SERVERS_OWN
 
 
-def test_clients_need_no_extra(alone: Environment) -> None:
-    """All that client, verifier, importer and command line import is there, but for the server, and Parquet's."""
-    assert not_found(alone, CLIENTS, "pathbook.cli.local", "pyarrow") == []
+def test_clients_need_no_extra(without_extra: Environment) -> None:
+    """All imports of client, verifier, importer and command line are installed, except server and Parquet."""
+    assert missing_imports(without_extra, CLIENTS, "pathbook.cli.local", "pyarrow") == []
 
 
-def test_the_server_needs_what_its_extra_says(with_server: Environment) -> None:
-    """All that anything in the wheel imports is there with the extra, but for Parquet's."""
+def test_the_extra_of_the_server_is_complete(with_server: Environment) -> None:
+    """All imports of the wheel are installed with the extra, except those for Parquet."""
     alembics = "pathbook.ledger.store.views.migrations.env"  # alembic runs it; it cannot be imported
-    assert not_found(with_server, ROOMS, "pyarrow", alembics) == []
+    assert missing_imports(with_server, ROOMS, "pyarrow", alembics) == []
 
 
-def test_every_verb_that_asks_a_server_needs_no_extra(alone: Environment, server: str) -> None:
-    """Each verb is done against a server elsewhere."""
+def test_every_verb_that_calls_a_server_needs_no_extra(without_extra: Environment, server: str) -> None:
+    """Each of these verbs succeeds with a server in another environment."""
     with Client(server, book="book") as client:
         begin(client)
         (code,) = next(client.list_codes(1, 0, 0)).serials
     lines = [f"--server {server} {line.replace('CODE', code)}" for line in SESSION]
-    failed = [(line, *told) for line, told in zip(SESSION, run(alone, *lines), strict=True) if told[0] != 0]
+    failed = [
+        (line, *result)
+        for line, result in zip(SESSION, run(without_extra, *lines), strict=True)
+        if result[0] != 0
+    ]
     assert failed == []
     others = {"demo", "serve", "views", "bench", "completion"}
     assert {line.split()[0] for line in SESSION} == set(VERBS) - others
 
 
-def test_what_opens_books_names_the_extra(alone: Environment) -> None:
-    """Every verb that needs the server says which extra to install, exits 2, and leaves nothing behind."""
-    before = sorted(alone.user.iterdir())
-    for line, (code, out, err) in zip(OPENING, run(alone, *OPENING), strict=True):
+def test_a_verb_that_opens_books_names_the_extra(without_extra: Environment) -> None:
+    """Every verb that needs the server names the extra to install, exits with 2, and leaves no file."""
+    before = sorted(without_extra.user.iterdir())
+    for line, (code, out, err) in zip(OPENING, run(without_extra, *OPENING), strict=True):
         assert (code, out) == (2, ""), (line, err)
         assert re.match(EXTRA_NAMED, err), (line, err)
         assert err.count("\n") == 1, (line, err)
-    assert sorted(alone.user.iterdir()) == before
+    assert sorted(without_extra.user.iterdir()) == before
 
 
-def test_a_parquet_file_names_its_extra(alone: Environment, server: str) -> None:
-    """Who imports a Parquet file without pyarrow reads which extra to install."""
-    (alone.user / "sales.parquet").write_bytes(b"PAR1")
-    ((code, out, err),) = run(alone, f"--server {server} import sales.parquet --recipe iowa")
+def test_a_parquet_file_names_its_extra(without_extra: Environment, server: str) -> None:
+    """The error for a Parquet file without pyarrow names the extra to install."""
+    (without_extra.user / "sales.parquet").write_bytes(b"PAR1")
+    ((code, out, err),) = run(without_extra, f"--server {server} import sales.parquet --recipe iowa")
     assert (code, out) == (2, "")
     assert "pip install 'pathbook[parquet]'" in err
 
 
-def test_the_command_runs_by_its_name_and_as_a_module(alone: Environment) -> None:
-    """`pathbook` and `python -m pathbook` are the same, and both tell the version, as the client does."""
+def test_the_command_runs_by_its_name_and_as_a_module(without_extra: Environment) -> None:
+    """`pathbook` and `python -m pathbook` are the same command, and print the version of the client."""
     for command in (["pathbook"], ["python", "-m", "pathbook"]):
-        done = alone.run(*command, "--version")
+        done = without_extra.run(*command, "--version")
         assert (done.returncode, done.stdout, done.stderr) == (0, f"pathbook {VERSION}\n", "")
-        done = alone.run(*command, "demo")
+        done = without_extra.run(*command, "demo")
         assert (done.returncode, done.stdout) == (2, "")
         assert re.match(EXTRA_NAMED, done.stderr)
-    done = alone.run(
+    done = without_extra.run(
         "python", "-c", "from pathbook import client; print(client.__version__, hasattr(client, 'x'))"
     )
     assert done.stdout == f"{VERSION} False\n", done.stderr
 
 
-def test_folders_of_the_user_stand_in_nobodys_way(alone: Environment) -> None:
-    """The programs of these tests run where packages named as our folders are found first, and cannot be imported."""
+def test_folders_of_the_user_do_not_interfere(without_extra: Environment) -> None:
+    """The tests run where packages with the names of our folders come first and cannot be imported."""
     for name in SOURCE_ROOTS:
-        assert f"{name} is the user's own" in alone.run("python", "-c", f"import {name}").stderr
+        assert f"{name} is the user's own" in without_extra.run("python", "-c", f"import {name}").stderr
 
 
-def test_a_type_checker_knows_what_the_client_answers(alone: Environment, tmp_path: Path) -> None:
-    """A strict mypy finds what a user's program misspells and nothing else wrong, and no Any in what is right."""
-    program = alone.user / "program.py"
+def test_a_type_checker_knows_the_answers_of_the_client(without_extra: Environment, tmp_path: Path) -> None:
+    """A strict mypy finds exactly the mistakes of a user's program, and no Any in the rest."""
+    program = without_extra.user / "program.py"
     program.write_text(USER, "utf-8")
-    mypy = [sys.executable, "-m", "mypy", "--strict", "--python-executable", str(alone.python)]
+    mypy = [sys.executable, "-m", "mypy", "--strict", "--python-executable", str(without_extra.python)]
     options = ["--config-file=", f"--cache-dir={tmp_path}", program.name]
     done = subprocess.run(
-        [*mypy, *options], cwd=alone.user, env={}, capture_output=True, text=True, check=False
+        [*mypy, *options], cwd=without_extra.user, env={}, capture_output=True, text=True, check=False
     )
-    said = re.sub(r'; maybe "\w+"\?', "", done.stdout)  # each version of mypy guesses differently
-    assert said.splitlines()[:-1] == [
+    # Each version of mypy guesses other corrections.
+    printed = re.sub(r'; maybe "\w+"\?', "", done.stdout)
+    assert printed.splitlines()[:-1] == [
         'program.py:6: note: Revealed type is "pathbook.v1.transfers_pb2.RecordTransferResponse"',
         'program.py:7: note: Revealed type is "pathbook.v1.paths_pb2.GetPathResponse"',
         'program.py:8: note: Revealed type is "int"',
@@ -265,8 +272,8 @@ def test_a_type_checker_knows_what_the_client_answers(alone: Environment, tmp_pa
     ]
 
 
-def test_the_demo_plays_with_the_server(with_server: Environment) -> None:
-    """Installed with its extra, the server runs inside the demo, which prints what it prints in the clone."""
+def test_the_demo_runs_with_the_server(with_server: Environment) -> None:
+    """With the extra, the demo runs a server inside its process, and prints the same text as in the clone."""
     done = with_server.run("pathbook", "demo", "--today", TODAY)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == PRINTED.read_text("utf-8")

@@ -14,7 +14,7 @@ from pathbook.ledger.codec import decode
 from pathbook.ledger.commands import RegisterParty
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.values import PartyKind
-from tests.books import BEGINNING, PATIENCE, Clock, ask, engine, library, positions, record, wait_beyond
+from tests.books import BEGINNING, PATIENCE, Clock, ask, engine, open_books, positions, record, wait_beyond
 from tests.scenario import DAY, NOON
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -22,7 +22,7 @@ SPAWN = multiprocessing.get_context("spawn")
 
 def write_a_lot(directory: Path, writer: str, count: int) -> None:
     """Record transfers from another process, all submitted at once."""
-    with library(directory, Clock(NOON + DAY)) as opened:
+    with open_books(directory, Clock(NOON + DAY)) as opened:
         waiting = [opened.submit("masks", [record(f"{writer}-{number}")]) for number in range(count)]
         for future in waiting:
             positions(future.result(PATIENCE))
@@ -30,7 +30,7 @@ def write_a_lot(directory: Path, writer: str, count: int) -> None:
 
 def write_one_by_one(directory: Path, writer: str, count: int) -> None:
     """Record transfers from another process, each in its own turn, without a reload."""
-    with library(directory, Clock(NOON + DAY)) as opened:
+    with open_books(directory, Clock(NOON + DAY)) as opened:
         for number in range(count):
             positions(ask(opened, record(f"{writer}-{number}")))
         assert opened._books["masks"]._memory.reload_count == 1
@@ -38,7 +38,7 @@ def write_one_by_one(directory: Path, writer: str, count: int) -> None:
 
 def write_to_many(directory: Path, writer: str, books: int, count: int) -> None:
     """Record transfers in many books at once from another process."""
-    with library(directory, Clock(NOON + DAY)) as opened:
+    with open_books(directory, Clock(NOON + DAY)) as opened:
         waiting = [
             opened.submit(f"masks-{book}", [record(f"{writer}-{number}")])
             for number in range(count)
@@ -64,7 +64,7 @@ class StoppingClock(Clock):
 
 def stop_within_a_turn(directory: Path) -> None:
     """Begin a turn in another process, and never end it."""
-    with library(directory, StoppingClock(directory)) as opened:
+    with open_books(directory, StoppingClock(directory)) as opened:
         opened.submit("masks", [record("never")]).result(PATIENCE)
 
 
@@ -92,7 +92,7 @@ def names(directory: Path, book: str = "masks") -> list[str]:
 
 def test_two_writers_on_one_book_record_each_request_once(place: Path) -> None:
     """Two processes write to one book at the same time, in turns."""
-    with library(place) as opened:
+    with open_books(place) as opened:
         ask(opened, *BEGINNING)
     writers = [SPAWN.Process(target=write_a_lot, args=(place, name, 300)) for name in ("a", "b")]
     with running(*writers):
@@ -105,7 +105,7 @@ def test_two_writers_on_one_book_record_each_request_once(place: Path) -> None:
 
 def test_writers_that_take_turns_catch_up_without_a_reload(place: Path) -> None:
     """Three processes write one transfer a turn, and each applies only the events that the others appended."""
-    with library(place) as opened:
+    with open_books(place) as opened:
         ask(opened, *BEGINNING)
     writers = [SPAWN.Process(target=write_one_by_one, args=(place, name, 200)) for name in "abc"]
     with running(*writers):
@@ -118,7 +118,7 @@ def test_writers_that_take_turns_catch_up_without_a_reload(place: Path) -> None:
 def test_many_books_are_written_at_once(place: Path) -> None:
     """Writers of many books only wait for each other, even across processes."""
     books = 12
-    with library(place) as opened:
+    with open_books(place) as opened:
         for book in range(books):
             positions(opened.submit(f"masks-{book}", BEGINNING).result(PATIENCE))
     writers = [SPAWN.Process(target=write_to_many, args=(place, name, books, 10)) for name in "ab"]
@@ -133,7 +133,7 @@ def test_many_books_are_written_at_once(place: Path) -> None:
 
 def test_a_writer_killed_within_its_turn_does_not_block_the_others(place: Path) -> None:
     """Another writer gets the turn when its holder is killed, and finds no event of the holder."""
-    with library(place) as opened:
+    with open_books(place) as opened:
         ask(opened, *BEGINNING)
         stopping = SPAWN.Process(target=stop_within_a_turn, args=(place,))
         with running(stopping):
@@ -149,7 +149,7 @@ def test_a_writer_killed_within_its_turn_does_not_block_the_others(place: Path) 
 
 def test_a_writer_killed_at_any_time_leaves_a_complete_book(place: Path) -> None:
     """After kill -9 and a retry of all requests, each request is recorded once."""
-    with library(place) as opened:
+    with open_books(place) as opened:
         ask(opened, *BEGINNING)
     events = engine(place, "events")
     for at_least in (200, 900):
@@ -167,7 +167,7 @@ def test_a_writer_killed_at_any_time_leaves_a_complete_book(place: Path) -> None
 
 def test_an_idle_writer_knows_the_events_of_others(place: Path) -> None:
     """An idle writer applies the events of other writers, and then decides on them without a reload."""
-    with library(place) as idle, library(place) as busy:
+    with open_books(place) as idle, open_books(place) as busy:
         ask(idle, *BEGINNING)
         bob = RegisterParty(request_id="bob", party="bob", kind=PartyKind.AGENT)
         assert positions(ask(busy, bob, record("x"))) == [5, 6]

@@ -24,7 +24,7 @@ from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.views.tables import RUN
 from pathbook.ledger.values import Money, PartyKind, Selection, Unit, UnitRange
-from tests.books import BEGINNING, ask, library
+from tests.books import BEGINNING, ask, open_books
 
 SIZE = 10_000_000
 CASE = 48
@@ -104,7 +104,7 @@ def compare(outcomes: list[Outcome], expected: list[bool]) -> None:
 
 def main() -> None:
     """Run the bench, compare the book with the model, and print the figures."""
-    with tempfile.TemporaryDirectory() as name, library(Path(name)) as opened:
+    with tempfile.TemporaryDirectory() as name, open_books(Path(name)) as opened:
         model = Model()
         begin = time.perf_counter()
         ask(opened, *BEGINNING)

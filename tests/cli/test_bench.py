@@ -30,7 +30,7 @@ BRIEF = Plan(
     paths=10,
     rebuilds=1,
 )
-"""The least that every phase can do: once a quick bench has shown that its turns add up, that is enough."""
+"""The smallest plan with every phase, which is enough after the quick bench has tested several rounds."""
 
 PATIENCE = 60.0
 """How long (seconds) a bench may take to start or to stop."""

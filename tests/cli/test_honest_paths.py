@@ -76,7 +76,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
 
 
 @given(deeds=DEEDS)
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_every_path_of_an_honest_server_holds(client: Client, deeds: list[Deed]) -> None:
     """After any commands that the book accepted, no path of a unit contradicts itself, and each can be drawn."""
     lot = f"L{client.get_head().position}"

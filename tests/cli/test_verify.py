@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pathbook.cli.demo import CLOUD, NEW, OLD, SOLD
@@ -104,7 +104,6 @@ def test_a_party_without_an_authorization_status_is_marked(sold: GetPathResponse
 
 
 @given(st.data())
-@settings(deadline=None)
 def test_no_bit_of_an_event_can_be_changed(sold: GetPathResponse, data: st.DataObject) -> None:
     """A path contradicts itself if any bit of any event is changed."""
     step = data.draw(st.integers(0, len(sold.steps) - 1))
@@ -122,7 +121,6 @@ def test_no_bit_of_an_event_can_be_changed(sold: GetPathResponse, data: st.DataO
 
 
 @given(st.data())
-@settings(deadline=None)
 def test_no_step_can_be_left_out_or_moved(sold: GetPathResponse, data: st.DataObject) -> None:
     """A path contradicts itself if steps are left out or moved."""
     order = data.draw(st.permutations(range(len(sold.steps))))

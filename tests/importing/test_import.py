@@ -148,7 +148,7 @@ def test_a_table_without_an_importable_row_fails(tmp_path: Path, imported: Impor
 
 
 def test_a_negative_row_is_a_return(tmp_path: Path, imported: Import, client: Client) -> None:
-    """A store's return goes to the state and on to the vendor, and a store cannot return what it does not have."""
+    """A return goes from the store to the state and on to the vendor, if the store has the bottles."""
     rows = [sold(RUM, 60), sold(RUM, -6), sold(RUM, -6, store="2614"), sold(RUM, -55), sold(GIN, -1)]
     table = write(tmp_path / "returns.csv", rows)
     summary = imported(table)

@@ -104,7 +104,7 @@ def test_repeated_tables_are_duplicates_alone_or_together(
 
 
 def test_a_return_of_an_earlier_table_is_found(months: Path, imported: Import, client: Client) -> None:
-    """A shop may return goods of any table, and a return of goods that it does not have is rejected and counted."""
+    """A shop may return goods of any earlier table, and a return of missing goods is rejected and counted."""
     write(
         months / "2012-04.csv",
         [

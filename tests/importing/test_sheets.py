@@ -55,7 +55,7 @@ def test_a_german_sheet_is_imported_with_its_recipe(tmp_path: Path, imported: Im
 
 
 def test_a_lot_does_not_grow_after_its_first_import(tmp_path: Path, imported: Import) -> None:
-    """A row with more of a lot than its first import sold is rejected with a hint, and an agent's lack without."""
+    """A row beyond the size of a closed lot is rejected with a hint, and an agent's missing stock without one."""
     header = "日期,发货人,收货人,条码,批号,有效期,数量,单价,币种,级别\n"
     recipe = tmp_path / "sheet.toml"
     recipe.write_text(SHEET_RECIPE, encoding="utf-8")

@@ -233,7 +233,7 @@ def test_a_path_as_of_a_position_is_the_path_the_book_had_then(
 @settings(max_examples=20)
 @given(seed=st.integers(0, 2**32), length=st.integers(20, 100))
 def test_a_path_with_corrections_holds_every_event_of_the_unit(seed: int, length: int) -> None:
-    """The head of each step is the hash of the previous head and the step's event, up to the head of the run."""
+    """The head of each step hashes the previous head and the step's event, up to the head of the run."""
     book = SyntheticBook(seed, length)
     with open_queries(book.entries) as queries:
         for batch, partition in book.state.partitions.items():

@@ -24,25 +24,25 @@ Item = TypeVar("Item")
 
 
 class Dice(bytes):
-    """What a step chooses, drawn as one: hypothesis takes half a millisecond for each draw, however small.
+    """All choices of one step in a single draw, because each draw takes Hypothesis half a millisecond.
 
-    Each choice takes a byte of its own, and the least of each, 0, is the first and the likeliest.
+    Each choice uses one byte. The least byte, 0, stands for the first and most likely choice.
     """
 
-    thrown = 0
+    used = 0
 
-    def throw(self) -> int:
+    def next_byte(self) -> int:
         """Return the next byte."""
-        self.thrown += 1
-        return self[self.thrown - 1]
+        self.used += 1
+        return self[self.used - 1]
 
-    def mostly(self) -> bool:
-        """Say yes four times out of five."""
-        return self.throw() < 0.8 * 256
+    def usually(self) -> bool:
+        """Return True four times out of five."""
+        return self.next_byte() < 0.8 * 256
 
     def one_of(self, items: Sequence[Item]) -> Item:
         """Choose one of at most 256 items."""
-        return items[self.throw() % len(items)]
+        return items[self.next_byte() % len(items)]
 
 
 parties = st.sampled_from(PARTIES)
@@ -68,24 +68,24 @@ class Model(Naive, RuleBasedStateMachine):
             self.pieces |= {(batch, number): Piece() for number in range(size)}
 
     def some(self, dice: Dice, *states: UnitState, by_custodian: bool = False) -> tuple[list[UnitRange], str]:
-        """Choose units and who acts: mostly the one who has them, and whole cases, so that much is accepted."""
+        """Choose units and the acting party: usually the party has the units, so that many commands are accepted."""
         likely = [key for key in sorted(self.pieces) if self.pieces[key].state in (states or (STOCK,))]
-        key = dice.one_of(likely if dice.mostly() and likely else sorted(self.pieces))
+        key = dice.one_of(likely if dice.usually() and likely else sorted(self.pieces))
         piece = self.pieces[key]
         keys = {key}
-        if dice.mostly() and piece.case:
+        if dice.usually() and piece.case:
             keys = self.contents(self.outermost(piece.case)) or keys
-        elif dice.mostly():
+        elif dice.usually():
             alike = [k for k, other in self.pieces.items() if k[0] == key[0] and other == piece]
             keys |= set(alike[: dice.one_of(range(1, 9))])
-        if not dice.mostly():
+        if not dice.usually():
             keys.add(dice.one_of(sorted(self.pieces)))
         named = [UnitRange(batch, number, number) for batch, number in sorted(keys)]
-        if not dice.mostly():
+        if not dice.usually():
             batch, first = dice.one_of([1, 2]), dice.one_of(range(10))
             named.append(UnitRange(batch, first, first + dice.one_of(range(3))))
         actor = piece.custodian if by_custodian else piece.owner
-        return named, actor if dice.mostly() else dice.one_of(PARTIES)
+        return named, actor if dice.usually() else dice.one_of(PARTIES)
 
     def ask(self, command: commands.Command, *, expected: bool) -> bool:
         """Give a command to the rules, and check whether it is accepted as expected."""
@@ -130,20 +130,20 @@ class Model(Naive, RuleBasedStateMachine):
                 self.pieces[key].state = OFFERED
 
     def pick(self, dice: Dice, *, pending: bool) -> int:
-        """Choose a transfer, mostly one that can be answered or reversed, or a position that is none."""
+        """Choose a transfer, usually one that can be answered or reversed, or a position without a transfer."""
         likely = [position for position, deal in self.deals.items() if deal.in_force and deal.open is pending]
-        return dice.one_of(likely if dice.mostly() and likely else [*self.deals, 1])
+        return dice.one_of(likely if dice.usually() and likely else [*self.deals, 1])
 
     def side(self, dice: Dice, position: int, *, giver: bool) -> str:
-        """Choose who answers, mostly the one who may."""
+        """Choose the party that answers, usually the one that may."""
         deal = self.deals.get(position)
-        if deal is None or not dice.mostly():
+        if deal is None or not dice.usually():
             return dice.one_of(PARTIES)
         return deal.giver if giver else deal.receiver
 
     @rule(dice=throws, short=st.sampled_from([0, 0, 1, 2, 3]))
     def accept(self, dice: Dice, short: int) -> None:
-        """Accept an offer, less its last few units."""
+        """Accept an offer without its last few units."""
         position = self.pick(dice, pending=True)
         receiver = self.side(dice, position, giver=False)
         deal = self.deals.get(position)
@@ -180,7 +180,7 @@ class Model(Naive, RuleBasedStateMachine):
 
     @rule(dice=throws, giver=st.booleans())
     def reverse(self, dice: Dice, *, giver: bool) -> None:
-        """Ask to reverse a transfer, or agree."""
+        """Ask for the reversal of a transfer, or agree to it."""
         position = self.pick(dice, pending=False)
         party = self.side(dice, position, giver=giver)
         deal = self.deals.get(position)
@@ -298,9 +298,9 @@ class Model(Naive, RuleBasedStateMachine):
     def unpack(self, dice: Dice) -> None:
         """Unpack a case."""
         packed = sorted(self.outer)
-        sscc = dice.one_of(packed if dice.mostly() and packed else CASES)
+        sscc = dice.one_of(packed if dice.usually() and packed else CASES)
         inside = sorted(self.contents(sscc)) if sscc in self.outer else []
-        party = self.pieces[inside[0]].custodian if dice.mostly() and inside else dice.one_of(PARTIES)
+        party = self.pieces[inside[0]].custodian if dice.usually() and inside else dice.one_of(PARTIES)
         expected = self.outer.get(sscc) == ""
         if expected and not self.contents(sscc):
             expected = self.packers[sscc] == party

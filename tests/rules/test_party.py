@@ -103,7 +103,7 @@ def test_only_a_brand_commissions_and_only_its_own_products() -> None:
 
 
 def test_a_tier_depends_on_the_product() -> None:
-    """An agent of tier 1 for masks and 5 for balm moves masks at tier 1, and authorizes for balm only below 5."""
+    """An agent of tier 1 for masks and 5 for balm moves masks at tier 1, and gives balm only tiers below 5."""
     story = Story(PARTIES)
     story.tell("""
     authorize ann tier 1 by acme for mask

@@ -24,16 +24,16 @@ from tests.services.masks import BOOK
 @contextlib.contextmanager
 def open_log(data: Path) -> Iterator[tuple[Storage, Callable[[], EventBatches]]]:
     """Open the storage of a directory without a server, and yield it with a factory of streams of its log."""
-    with contextlib.closing(Storage(data, now)) as directory:
-        gateway = Gateway(directory)
+    with contextlib.closing(Storage(data, now)) as storage:
+        gateway = Gateway(storage)
         with contextlib.closing(gateway):
-            yield directory, lambda: EventBatches(gateway, directory.stream, directory.follower)
+            yield storage, lambda: EventBatches(gateway, storage.stream, storage.follower)
 
 
-def register(directory: Storage, names: Sequence[str], kind: PartyKind = PartyKind.AGENT) -> None:
+def register(storage: Storage, names: Sequence[str], kind: PartyKind = PartyKind.AGENT) -> None:
     """Register a party for each name."""
     parties = [RegisterParty(request_id=name, party=name, kind=kind) for name in names]
-    directory.books.submit(BOOK, parties).result(PATIENCE)
+    storage.books.submit(BOOK, parties).result(PATIENCE)
 
 
 async def all_batches(streams: EventBatches, after: int, through: int) -> list[Batch]:
@@ -47,20 +47,20 @@ def test_callers_that_wait_for_the_next_event_are_all_notified(
     """All callers get the next head, even those that begin to wait while the head is being read."""
     heads: list[int] = []
 
-    async def wait_at_every_step(directory: Storage, new_batches: Callable[[], EventBatches]) -> None:
+    async def wait_at_every_step(storage: Storage, new_batches: Callable[[], EventBatches]) -> None:
         waiting = []
         for _ in range(20):
             streams = new_batches()
             for _ in range(200):
                 waiting.append(asyncio.create_task(streams.head_beyond(BOOK, 1)))
                 await asyncio.sleep(0)
-        register(directory, ["ann"])
+        register(storage, ["ann"])
         heads.extend(await asyncio.gather(*waiting))
 
     def ask() -> None:
-        with open_log(data) as (directory, new_batches):
-            register(directory, ["acme"], PartyKind.BRAND)
-            asyncio.run(wait_at_every_step(directory, new_batches))
+        with open_log(data) as (storage, new_batches):
+            register(storage, ["acme"], PartyKind.BRAND)
+            asyncio.run(wait_at_every_step(storage, new_batches))
 
     monkeypatch.setattr(event_batches, "IDLE_CHECKPOINT_INTERVAL_S", PATIENCE)
     waiter = threading.Thread(target=ask, daemon=True)  # a blocked event loop cannot be ended
@@ -82,24 +82,24 @@ def test_subscribers_at_the_same_position_share_bytes(data: Path) -> None:
             await all_batches(streams, after, after + 1)
         assert len(streams._reads) <= CACHED_BATCHES_MAX
 
-    with open_log(data) as (directory, new_batches):
-        register(directory, ["acme"], PartyKind.BRAND)
-        register(directory, [f"agent-{number}" for number in range(299)])
+    with open_log(data) as (storage, new_batches):
+        register(storage, ["acme"], PartyKind.BRAND)
+        register(storage, [f"agent-{number}" for number in range(299)])
         asyncio.run(follow(new_batches()))
 
 
 def test_a_failed_read_is_not_cached(data: Path) -> None:
     """A later caller at the position of a failed read causes a new read."""
 
-    async def read_too_soon(directory: Storage, streams: EventBatches) -> None:
+    async def read_too_soon(storage: Storage, streams: EventBatches) -> None:
         with pytest.raises(AssertionError, match="has nothing after 1, though it goes on to 2"):
             await all_batches(streams, 1, 2)
-        register(directory, ["ann"])
+        register(storage, ["ann"])
         assert [batch.last for batch in await all_batches(streams, 1, 2)] == [2]
 
-    with open_log(data) as (directory, new_batches):
-        register(directory, ["acme"], PartyKind.BRAND)
-        asyncio.run(read_too_soon(directory, new_batches()))
+    with open_log(data) as (storage, new_batches):
+        register(storage, ["acme"], PartyKind.BRAND)
+        asyncio.run(read_too_soon(storage, new_batches()))
 
 
 def test_read_and_subscribe_have_the_same_response() -> None:

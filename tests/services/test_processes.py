@@ -37,7 +37,7 @@ Found = TypeVar("Found")
 def shared_port(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ServerProcess]:
-    """Three servers on one port with one follower, on both kinds of database; each test uses a book of its own."""
+    """Three servers on one port with one follower, on both kinds of database, for a book of each test."""
     place = tmp_path_factory.mktemp("shared_port")
     if request.param == "sqlite":
         with served(place, 0, *WITH_WORKERS) as servers:

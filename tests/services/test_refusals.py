@@ -62,13 +62,13 @@ def mistyped(code: str) -> str:
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where a server of many books is called: of each input that is refused, one."""
+    """The address of a server that all tests of bad input share; each test uses a book of its own."""
     with running(Settings(data=tmp_path_factory.mktemp("data"), listen="127.0.0.1:0")) as port:
         yield f"127.0.0.1:{port}"
 
 
 @pytest.fixture
-def own(shared: str) -> Iterator[Client]:
+def fresh_client(shared: str) -> Iterator[Client]:
     """A client of a new book."""
     with Client(shared, book=f"masks-{next(BOOKS)}", retry_seconds=0) as client:
         yield client
@@ -276,17 +276,17 @@ def of_another_book(client: Client) -> str:
         ),
     ],
 )
-def test_bad_input_is_refused_by_name(own: Client, reason: str, code: StatusCode, ask: Ask) -> None:
+def test_bad_input_is_refused_by_name(fresh_client: Client, reason: str, code: StatusCode, ask: Ask) -> None:
     """The refusal has its reason and its status code, and the book does not change."""
-    begin(own)
-    own.offer_transfer(giver="acme", receiver="ann", units=boxes(10, 19), unit_price=yuan(150))
-    give(boxes(20, 20), receiver="corner")(own)
-    own.sell_units(seller="corner", consumer="eve", units=boxes(20, 20), unit_price=yuan(300))
-    head = own.get_head().position
+    begin(fresh_client)
+    fresh_client.offer_transfer(giver="acme", receiver="ann", units=boxes(10, 19), unit_price=yuan(150))
+    give(boxes(20, 20), receiver="corner")(fresh_client)
+    fresh_client.sell_units(seller="corner", consumer="eve", units=boxes(20, 20), unit_price=yuan(300))
+    head = fresh_client.get_head().position
     with refused(reason, code):
-        ask(own)
+        ask(fresh_client)
     accepted_before = reason == "TRANSFER_ANSWERED"
-    assert own.get_head().position == head + accepted_before
+    assert fresh_client.get_head().position == head + accepted_before
 
 
 @pytest.mark.parametrize(

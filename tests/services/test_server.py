@@ -70,7 +70,7 @@ def test_the_first_start_creates_directory_and_key(data: Path) -> None:
 def test_a_server_does_not_start_without_the_key_of_its_books(
     data: Path, damage: object, problem: str
 ) -> None:
-    """Books with a missing or damaged key are not opened; the error says what to do, and no new key is created."""
+    """With a missing or damaged key, the books are not opened, and no new key is created."""
     with opened(data) as client:
         begin(client)
     key = data / KEY_FILE

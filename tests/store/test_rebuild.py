@@ -23,7 +23,7 @@ from tests.store.follower_process import Connect, child, kill_after, rows_at_onc
 
 @pytest.fixture(scope="module")
 def large_book() -> SyntheticBook:
-    """A book of which a third is larger than what lies ready between two processes."""
+    """A book so large that a third of it does not fit into the pipe between two processes."""
     return SyntheticBook(11, 20_000)
 
 

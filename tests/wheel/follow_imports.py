@@ -1,6 +1,6 @@
-"""A program: import packages and all that they import, lazily, too; print what cannot be imported.
+"""A program that imports packages and everything they import, even lazily, and prints failed imports.
 
-It runs in the environment that is tested, and needs nothing but Python: `follow_imports.py PACKAGES - LEFT_OUT`.
+It runs in the tested environment and needs only Python: `follow_imports.py PACKAGES - LEFT_OUT`.
 """
 
 import ast
@@ -15,7 +15,7 @@ from types import ModuleType
 
 
 def main(packages: Sequence[str], left_out: Sequence[str]) -> None:
-    """Import packages, their modules, and whatever those import, save what is left out."""
+    """Import packages, their modules and their imports, except those that are left out."""
     waiting = list(packages)
     seen = set(left_out)
     while waiting:
@@ -25,7 +25,7 @@ def main(packages: Sequence[str], left_out: Sequence[str]) -> None:
         seen.add(name)
         try:
             module = importlib.import_module(name)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is what this program looks for
+        except Exception as error:  # noqa: BLE001 - this program looks for any error of an import
             print(f"{name}: {error!r}")
         else:
             waiting += _inside(module) if name in packages else []
@@ -38,7 +38,7 @@ def _inside(package: ModuleType) -> Iterator[str]:
 
 
 def _imported(module: ModuleType) -> Iterator[str]:
-    """Yield the modules that a module names in its imports, wherever they stand in it."""
+    """Yield the modules that a module imports, at any place in its code."""
     if module.__file__ is None:
         return
     for node in ast.walk(ast.parse(Path(module.__file__).read_bytes())):
@@ -55,7 +55,7 @@ def _is_module(name: str) -> bool:
     try:
         return importlib.util.find_spec(name) is not None
     except ImportError:
-        return False  # what it would be part of is no package, or is missing and found to be so by itself
+        return False  # the parent is no package, or is missing and reported itself
 
 
 if __name__ == "__main__":

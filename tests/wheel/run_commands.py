@@ -1,6 +1,6 @@
-"""A program: run the command lines that stdin lists in JSON, and print what came of each.
+"""A program that runs the command lines that its stdin lists in JSON, and prints the result of each.
 
-It runs in the environment that is tested, all command lines in one process: starting one for each takes longer.
+It runs in the tested environment. All command lines run in one process, because a process for each takes longer.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ from pathbook.cli.main import run
 
 
 def ran(arguments: list[str]) -> tuple[int, str, str]:
-    """Run a command line; return its exit code, and what it printed."""
+    """Run a command line, and return its exit code and its output."""
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = run(arguments)

@@ -1,7 +1,7 @@
 """The expected sums, computed from the tables by DuckDB.
 
-Nothing here is code of Pathbook. The rules of the recipe are written again in SQL. Bottles of each store and item are
-counted in the order of the lines, to find the returns that can be fulfilled.
+Nothing here is code of Pathbook. The rules of the recipe are written again in SQL. A count of
+the bottles of each store and item, in the order of the lines, finds the returns that can be fulfilled.
 """
 
 from collections.abc import Iterable, Iterator
