@@ -170,6 +170,10 @@ def test_no_step_can_be_left_out_or_moved(sold: GetPathResponse, data: st.DataOb
         ),
         pytest.param(lambda path: setattr(path.steps[2], "attestation", 2), Number.PATH, id="attestation"),
         pytest.param(
+            lambda path: path.steps[2].terms.ClearField("delivery"), Number.PATH, id="terms without delivery"
+        ),
+        pytest.param(lambda path: path.steps[0].terms.SetInParent(), Number.PATH, id="empty terms"),
+        pytest.param(
             lambda path: setattr(path.batch, "made_on", "long ago"), Number.COMMISSIONED, id="no date"
         ),
         pytest.param(

@@ -74,7 +74,14 @@ def change_a_price(path: paths_pb2.GetPathResponse) -> None:
     path.steps[2].terms.unit_price.amount_minor += 1
 
 
-@pytest.mark.parametrize("tamper", [alter_one_byte, drop_a_step, change_a_price])
+def send_a_time_that_does_not_exist(path: paths_pb2.GetPathResponse) -> None:
+    """Send a time with a negative part of a second."""
+    path.steps[2].occurred_at.nanos = -1
+
+
+@pytest.mark.parametrize(
+    "tamper", [alter_one_byte, drop_a_step, change_a_price, send_a_time_that_does_not_exist]
+)
 def test_a_server_that_tampers_is_refuted(server: str, tamper: Tampering) -> None:
     """A path that was tampered with exits 1, and the line of the fourth check fails."""
     with between(server, tamper) as middleman:

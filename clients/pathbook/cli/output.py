@@ -66,6 +66,15 @@ def as_object(message: Message) -> dict[str, object]:
     return found
 
 
+def is_printable(message: Message) -> bool:
+    """Tell whether a message from a server that is not trusted has a JSON form: its times must exist."""
+    try:
+        as_object(message)
+    except (ValueError, json_format.Error):
+        return False
+    return True
+
+
 def as_json(message: Message, output: Output) -> str:
     """Return a message as JSON: on one line for `jsonl`, else indented."""
     return json.dumps(as_object(message), indent=2 if output is Output.JSON else None, ensure_ascii=False)

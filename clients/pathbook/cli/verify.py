@@ -137,6 +137,10 @@ def exit_code(report: "Report") -> Exit:
 
 
 def _print(settings: Settings, report: "Report", path: "GetPathResponse | None") -> Exit:
+    from pathbook.cli import output
+
+    if path is not None and not output.is_printable(path):
+        path = None  # a lying server can send times that do not exist; the report says what is wrong
     if settings.output is Output.TABLE:
         click.echo(_text(report, path))
     else:
