@@ -17,7 +17,7 @@ from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.views.state_loader import StateLoader
 from pathbook.ledger.store.views.tracking import SQLAlchemyTrackingRecorder
-from pathbook.ledger.values import Money, PartyKind, Quantity, Selection
+from pathbook.ledger.values import PartyKind, Price, Quantity, Selection
 from tests.scenario import MASK, NOON
 
 PATIENCE = 60.0
@@ -107,7 +107,7 @@ BEGINNING: tuple[Command, ...] = (
     RegisterParty(request_id="1", party="acme", kind=PartyKind.BRAND),
     RegisterParty(request_id="2", party="ann", kind=PartyKind.AGENT),
     RegisterProduct(
-        request_id="3", brand="acme", product=MASK, name="mask", suggested_price=Money(30000, "CNY")
+        request_id="3", brand="acme", product=MASK, name="mask", suggested_price=Price(30000, "CNY")
     ),
     CommissionBatch(
         request_id="4",
@@ -127,7 +127,7 @@ def record(name: str, count: int = 1) -> RecordTransfer:
         giver="acme",
         receiver="ann",
         units=Selection(quantities=(Quantity(count, batch=1),)),
-        unit_price=Money(15000, "CNY"),
+        unit_price=Price(15000, "CNY"),
     )
 
 

@@ -19,8 +19,8 @@ from pathbook.ledger.rules.units import pieces
 from pathbook.ledger.values import (
     Delivery,
     DiscrepancyKind,
-    Money,
     PartyKind,
+    Price,
     Quantity,
     Selection,
     UnitRange,
@@ -117,9 +117,9 @@ def _moment(text: str) -> int:
     return (_day(text).toordinal() - _day("1970-01-01").toordinal()) * DAY if text else 0
 
 
-def _money(text: str) -> Money:
+def _money(text: str) -> Price:
     amount, _, currency = text.partition(" ")
-    return Money(int(amount), currency or "CNY")
+    return Price(int(amount), currency or "CNY")
 
 
 def _ranges(text: str) -> tuple[UnitRange, ...]:

@@ -25,8 +25,8 @@ from pathbook.ledger.values import (
     AuthorizationStatus,
     Delivery,
     DiscrepancyKind,
-    Money,
     PartyKind,
+    Price,
     Ranges,
     UnitRange,
     UnitState,
@@ -67,7 +67,7 @@ times: Final = st.integers(_YEAR_1900, _YEAR_2100)
 dates: Final = st.dates()
 tiers: Final = st.none() | st.integers(0, MAX_TIER)
 statuses: Final = st.sampled_from(AuthorizationStatus)
-money: Final = st.builds(Money, st.integers(0, MAX_AMOUNT_MINOR), st.sampled_from(_CURRENCIES))
+money: Final = st.builds(Price, st.integers(0, MAX_AMOUNT_MINOR), st.sampled_from(_CURRENCIES))
 
 
 @st.composite

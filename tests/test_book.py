@@ -20,7 +20,7 @@ from pathbook.ledger.rules.state import State
 from pathbook.ledger.store.log import stream as streams
 from pathbook.ledger.store.log.stream import EVENT, Stream
 from pathbook.ledger.store.views.follower import Follower
-from pathbook.ledger.values import Money, PartyKind, Selection, UnitRange
+from pathbook.ledger.values import PartyKind, Price, Selection, UnitRange
 from tests.books import (
     BEGINNING,
     PATIENCE,
@@ -135,7 +135,7 @@ def test_an_offer_lapses_by_itself_at_its_deadline(place: Path, restart: bool) -
         giver="acme",
         receiver="ann",
         units=Selection((UnitRange(1, 0, 9),)),
-        unit_price=Money(1, "CNY"),
+        unit_price=Price(1, "CNY"),
         deadline=NOON + DAY,
     )
     with contextlib.ExitStack() as stack:
@@ -169,7 +169,7 @@ def test_an_idle_book_lapses_offers_too(place: Path) -> None:
         giver="acme",
         receiver="ann",
         units=Selection((UnitRange(1, 0, 9),)),
-        unit_price=Money(1, "CNY"),
+        unit_price=Price(1, "CNY"),
         deadline=NOON + DAY,
     )
     with open_books(place, clock) as opened:
@@ -279,7 +279,7 @@ def test_many_offers_with_the_same_deadline_all_lapse(place: Path, monkeypatch: 
             giver="acme",
             receiver="ann",
             units=Selection((UnitRange(1, number, number),)),
-            unit_price=Money(1, "CNY"),
+            unit_price=Price(1, "CNY"),
             deadline=NOON + DAY,
         )
         for number in range(8)

@@ -10,7 +10,7 @@ from pathbook.ledger import commands
 from pathbook.ledger.book import Answer
 from pathbook.ledger.commands import Command
 from pathbook.ledger.refusals import Refusal
-from pathbook.ledger.values import Money, PartyKind, Quantity, Selection, UnitRange, UnitState
+from pathbook.ledger.values import PartyKind, Price, Quantity, Selection, UnitRange, UnitState
 from tests.books import BEGINNING, PATIENCE, ask, open_books, positions, record
 from tests.scenario import BALM, MASK
 
@@ -20,7 +20,7 @@ NUL = "a\x00b"
 FAR = (2**31, 2**62, 2**63 - 1, -1, -(2**63))
 """Numbers that protobuf allows and that no batch, unit or position can have."""
 
-PRICE = Money(1, "CNY")
+PRICE = Price(1, "CNY")
 
 
 def texts(text: str) -> list[Command]:
@@ -50,13 +50,13 @@ def texts(text: str) -> list[Command]:
         replace(product, name=text),
         replace(product, brand=text),
         replace(product, product=text),
-        replace(product, suggested_price=Money(1, text)),
+        replace(product, suggested_price=Price(1, text)),
         replace(batch, lot=text),
         replace(batch, brand=text),
         replace(batch, product=text),
         replace(transfer, giver=text),
         replace(transfer, receiver=text),
-        replace(transfer, unit_price=Money(1, text)),
+        replace(transfer, unit_price=Price(1, text)),
         replace(transfer, units=Selection(cases=(text,))),
         replace(transfer, units=Selection(quantities=(Quantity(1, product=text),))),
         commands.SellUnits(request_id=request_id, seller="acme", consumer=text, units=sold, unit_price=PRICE),

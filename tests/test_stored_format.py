@@ -12,8 +12,8 @@ from pathbook.ledger.values import (
     AuthorizationStatus,
     Delivery,
     DiscrepancyKind,
-    Money,
     PartyKind,
+    Price,
     UnitRange,
     UnitState,
 )
@@ -24,7 +24,7 @@ DIGEST: Final = bytes(range(16))
 DAY: Final = 86_400_000_000
 GTIN: Final = "06901234567892"
 CASE, PALLET = "106141411234567897", "106141419876543217"
-YUAN: Final = Money(15_000, "CNY")
+YUAN: Final = Price(15_000, "CNY")
 RANGES: Final = (UnitRange(1, 0, 999), UnitRange(300, 4_096, 4_096))
 MOVED: Final = Terms(
     "maskworks",
@@ -72,7 +72,7 @@ STORED: Final[list[tuple[Event, str, str]]] = [
         "6221080212096d61736b776f726b731a076167656e742d31220908c09aecb20610e807",
     ),
     (
-        events.ProductRegistered(GTIN, "maskworks", "Mask, box of 50", Money(30_000, "CNY")),
+        events.ProductRegistered(GTIN, "maskworks", "Mask, box of 50", Price(30_000, "CNY")),
         "ProductRegistered.v1",
         (
             "6a370a0e303639303132333435363738393212096d61736b776f726b731a0f4d61736b2c20626f78206f662035302209"
@@ -168,7 +168,7 @@ STORED: Final[list[tuple[Event, str, str]]] = [
         ),
     ),
     (
-        events.PurchaseConfirmed("consumer:k7", (UnitRange(1, 7, 7),), Money(0, "CNY")),
+        events.PurchaseConfirmed("consumer:k7", (UnitRange(1, 7, 7),), Price(0, "CNY")),
         "PurchaseConfirmed.v1",
         "ca011c0a0b636f6e73756d65723a6b3712060801100718071a051203434e59",
     ),

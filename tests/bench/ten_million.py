@@ -23,7 +23,7 @@ from pathbook.ledger.store.database.engine import open_engine, reading
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.views.tables import RUN
-from pathbook.ledger.values import Money, PartyKind, Selection, Unit, UnitRange
+from pathbook.ledger.values import PartyKind, Price, Selection, Unit, UnitRange
 from tests.books import BEGINNING, ask, open_books
 
 SIZE = 10_000_000
@@ -91,7 +91,7 @@ class Model:
             giver=self.parties[giver],
             receiver=self.parties[receiver],
             units=units,
-            unit_price=Money(self.random.randrange(10_000, 30_000), "CNY"),
+            unit_price=Price(self.random.randrange(10_000, 30_000), "CNY"),
         )
         return command, accepted
 

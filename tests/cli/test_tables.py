@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pathbook.cli import output, path_table
-from pathbook.v1.values_pb2 import Money, UnitState
+from pathbook.v1.values_pb2 import Price, UnitState
 from tests.cli.conftest import pathbook
 
 WIDEST = 100
@@ -130,14 +130,14 @@ def test_a_percentage_is_off_by_half_of_its_last_digit_at_the_most(part: int, wh
 def test_a_mark_up_needs_two_comparable_prices() -> None:
     """A lower price has a negative mark-up. From nothing, or between currencies, there is none."""
 
-    def yuan(amount: int) -> Money:
-        return Money(amount_minor=amount, currency_code="CNY")
+    def yuan(amount: int) -> Price:
+        return Price(amount_minor=amount, currency_code="CNY")
 
     assert path_table.mark_up(yuan(90), yuan(100)) == "-10.0%"
     assert path_table.mark_up(yuan(100), yuan(100)) == "+0.0%"
     assert path_table.mark_up(yuan(90), None) == ""
     assert path_table.mark_up(yuan(90), yuan(0)) == ""
-    assert path_table.mark_up(yuan(90), Money(amount_minor=90, currency_code="USD")) == ""
+    assert path_table.mark_up(yuan(90), Price(amount_minor=90, currency_code="USD")) == ""
 
 
 def test_an_unknown_number_of_an_enum_is_shown() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pathbook.cli.demo import CLOUD, NEW, OLD, SOLD
 from pathbook.client import Client
 from pathbook.ledger.codes import PrintedCode
-from pathbook.ledger.values import Money
+from pathbook.ledger.values import Price
 from pathbook.v1 import values_pb2
 from pathbook.v1.batches_pb2 import Recall
 from pathbook.v1.paths_pb2 import GetPathResponse, PathStepKind
@@ -209,9 +209,9 @@ def test_an_answer_about_another_unit_is_no_answer(client: Client, sold: GetPath
 @pytest.mark.parametrize(
     ("policy", "number", "found"),
     [
-        (Policy(max_price=Money(30_000, "CNY")), Number.POLICY, Result.OK),
-        (Policy(max_price=Money(29_999, "CNY")), Number.POLICY, Result.FAILED),
-        (Policy(max_price=Money(99_999, "USD")), Number.POLICY, Result.FAILED),
+        (Policy(max_price=Price(30_000, "CNY")), Number.POLICY, Result.OK),
+        (Policy(max_price=Price(29_999, "CNY")), Number.POLICY, Result.FAILED),
+        (Policy(max_price=Price(99_999, "USD")), Number.POLICY, Result.FAILED),
         (Policy(max_tiers=5), Number.POLICY, Result.OK),
         (Policy(max_tiers=4), Number.POLICY, Result.FAILED),
         (Policy(max_age=160), Number.POLICY, Result.OK),
@@ -230,7 +230,7 @@ def test_a_limit_of_the_caller_decides(
 
 def test_a_price_beyond_the_limit_is_named_where_title_moved(sold: GetPathResponse) -> None:
     """A hop that was offered and accepted is named by its acceptance, as the table of the path has it."""
-    report = check(sold, Policy(max_price=Money(14_999, "CNY")))
+    report = check(sold, Policy(max_price=Price(14_999, "CNY")))
     (found,) = (each.detail for each in report.checks if each.number is Number.POLICY)
     kinds = (PathStepKind.PATH_STEP_KIND_TRANSFERRED, PathStepKind.PATH_STEP_KIND_SOLD)
     hops = [step.position for step in sold.steps if step.kind in kinds]

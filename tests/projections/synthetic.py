@@ -14,8 +14,8 @@ from pathbook.ledger.runs import Run
 from pathbook.ledger.values import (
     Delivery,
     DiscrepancyKind,
-    Money,
     PartyKind,
+    Price,
     Selection,
     UnitRange,
     UnitState,
@@ -50,7 +50,7 @@ class SyntheticBook:
                     brand="acme",
                     product=product,
                     name=product,
-                    suggested_price=Money(price, "CNY"),
+                    suggested_price=Price(price, "CNY"),
                 )
             )
         for size in SIZES:
@@ -87,7 +87,7 @@ class SyntheticBook:
             size=size,
             made_on=datetime.date(2025, 12, 1),
             expires_on=self.random.choice([None, datetime.date(2027, 1, 1 + number % 28)]),
-            suggested_price=self.random.choice([None, Money(280, "USD")]),
+            suggested_price=self.random.choice([None, Price(280, "USD")]),
         )
 
     def random_command(self, request_id: str) -> Command:
@@ -237,6 +237,6 @@ class SyntheticBook:
                     request_id=request_id, party=f"shop{random.randrange(100)}", kind=PartyKind.SHOP
                 )
 
-    def price(self) -> Money:
+    def price(self) -> Price:
         """Choose a price."""
-        return Money(self.random.choice([0, 150, 180, 210, 300]), self.random.choice(["CNY", "CNY", "USD"]))
+        return Price(self.random.choice([0, 150, 180, 210, 300]), self.random.choice(["CNY", "CNY", "USD"]))

@@ -17,7 +17,7 @@ from pathbook.ledger.projections.views import ViewChanges
 from pathbook.ledger.ranges import count_units
 from pathbook.ledger.reports.ladder import CONSUMER_TIER, NO_TIER, LadderChanges
 from pathbook.ledger.runs import Change, Partition, Run
-from pathbook.ledger.values import AuthorizationStatus, Delivery, Money, TransferStatus, UnitRange, UnitState
+from pathbook.ledger.values import AuthorizationStatus, Delivery, Price, TransferStatus, UnitRange, UnitState
 from tests.projections.synthetic import GONE, SyntheticBook
 
 books = st.builds(SyntheticBook, st.integers(0, 2**32), st.integers(0, 100))
@@ -187,7 +187,7 @@ def test_a_price_counts_for_the_tier_that_paid_it(receiver: str, tier: int | Non
     """Units count under the receiver's tier, and consumers and parties without a tier have their own entries."""
     ranges = (UnitRange(1, 0, 9), UnitRange(2, 5, 5))
     sides = (0, tier, AuthorizationStatus.AUTHORIZED, None)
-    terms = Terms("acme", receiver, ranges, Money(150, "CNY"), Delivery.WITH_TITLE, *sides)
+    terms = Terms("acme", receiver, ranges, Price(150, "CNY"), Delivery.WITH_TITLE, *sides)
     ladder = LadderChanges()
     ladder.add(events.TransferRecorded(terms))
     assert ladder.sums == {(1, expected, "CNY", 150): 10, (2, expected, "CNY", 150): 1}

@@ -8,7 +8,7 @@ import pytest
 from pathbook.ledger.commands import CommissionBatch
 from pathbook.ledger.queries import Rung, RungKind
 from pathbook.ledger.reports.ladder import PriceRow, rungs
-from pathbook.ledger.values import Money
+from pathbook.ledger.values import Price
 from tests.queries.written import MASKS, WrittenStory, open_queries
 from tests.scenario import MASK
 
@@ -22,7 +22,7 @@ def test_a_ladder_has_a_rung_for_each_tier_and_currency() -> None:
         (2, "CNY", 180, 1),
         (1, "CNY", 150, 1),
     ]
-    ladder = rungs([PriceRow(*price) for price in prices], Money(300, "CNY"))
+    ladder = rungs([PriceRow(*price) for price in prices], Price(300, "CNY"))
     assert [(rung.kind, rung.tier, rung.currency_code, rung.suggested_minor) for rung in ladder] == [
         (RungKind.TIER, 1, "CNY", 300),
         (RungKind.TIER, 2, "CNY", 300),
@@ -70,7 +70,7 @@ def test_a_product_has_a_suggested_price_only_if_its_batches_agree(
             lot="L2",
             size=5,
             made_on=datetime.date(2025, 12, 2),
-            suggested_price=Money(suggested, "CNY"),
+            suggested_price=Price(suggested, "CNY"),
         )
     )
     story.tell("record 1:0-9 acme > ann at 15000\nrecord 2:0-4 acme > ann at 15000")

@@ -10,14 +10,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from pathbook.ledger import commands
 from pathbook.ledger.events import TransferOffered, TransferRecorded, UnitsSold
 from pathbook.ledger.refusals import Refusal
-from pathbook.ledger.values import Delivery, DiscrepancyKind, Money, Selection, UnitRange, UnitState
+from pathbook.ledger.values import Delivery, DiscrepancyKind, Price, Selection, UnitRange, UnitState
 from tests.rules.naive import GONE, OFFERED, SOLD, STOCK, Deal, Naive, Piece
 from tests.scenario import MASK, Story
 
 PARTIES = ("acme", "ann", "ben", "cat")
 SIZES = {1: 8, 2: 4}
 CASES = ("106141412345678908", "106141412345678915", "106141412345678922")
-PRICE = Money(100, "CNY")
+PRICE = Price(100, "CNY")
 
 
 Item = TypeVar("Item")

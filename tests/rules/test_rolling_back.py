@@ -12,7 +12,7 @@ from pathbook.ledger.refusals import Refusal
 from pathbook.ledger.rules.deciding import decide
 from pathbook.ledger.rules.state import State, evolve, roll_back
 from pathbook.ledger.runs import Change, Partition
-from pathbook.ledger.values import Money, Quantity, Selection, UnitRange
+from pathbook.ledger.values import Price, Quantity, Selection, UnitRange
 from tests.scenario import MASK, NOON, Story
 
 BEGINNING = f"""
@@ -23,7 +23,7 @@ BEGINNING = f"""
     batch L1 of {MASK} size 30 made 2025-12-01 by acme
     batch L2 of {MASK} size 20 made 2025-12-02 by acme
 """
-PRICE = Money(100, "CNY")
+PRICE = Price(100, "CNY")
 PARTIES = ("acme", "ann", "ben")
 
 

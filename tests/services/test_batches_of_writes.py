@@ -28,7 +28,7 @@ from pathbook.v1.transfers_pb2 import (
     SellUnitsRequest,
 )
 from pathbook.v1.transfers_pb2_grpc import TransferServiceStub
-from pathbook.v1.values_pb2 import Money, Selection
+from pathbook.v1.values_pb2 import Price, Selection
 from tests.services.masks import BOOK, begin, boxes, refused
 
 NO_MESSAGE: Final = b"\x0a\xff"
@@ -42,7 +42,7 @@ def write(request_id: str, units: Selection, receiver: str = "ann") -> RecordTra
         giver="acme",
         receiver=receiver,
         units=units,
-        unit_price=Money(amount_minor=15_000, currency_code="CNY"),
+        unit_price=Price(amount_minor=15_000, currency_code="CNY"),
     )
 
 

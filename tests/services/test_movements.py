@@ -43,7 +43,7 @@ from pathbook.v1.values_pb2 import (
     UNIT_STATE_DAMAGED,
     UNIT_STATE_IN_STOCK,
     UNIT_STATE_OFFERED,
-    Money,
+    Price,
     UnitRange,
 )
 from tests.services.masks import MASK, SIZE, begin, boxes, yuan
@@ -229,7 +229,7 @@ def test_units_are_written_off(client: Client) -> None:
 def test_many_writes_go_on_one_call(client: Client) -> None:
     """Transfers, sales and returns in batches are each answered in order, and refused ones by name."""
     begin(client)
-    price = Money(amount_minor=15_000, currency_code="CNY")
+    price = Price(amount_minor=15_000, currency_code="CNY")
 
     def sale(number: int) -> SellUnitsRequest:
         return SellUnitsRequest(

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pathbook.ledger.refusals import Reason
-from pathbook.ledger.values import MAX_RANGES, Delivery, Money, PartyKind, UnitState
+from pathbook.ledger.values import MAX_RANGES, Delivery, PartyKind, Price, UnitState
 from pathbook.services.translate import requests, values
 from pathbook.services.translate.statuses import RefusedCallError
 from pathbook.v1.batches_pb2 import CommissionBatchRequest
 from pathbook.v1.transfers_pb2 import OfferTransferRequest
-from pathbook.v1.values_pb2 import Money as MoneyMessage
+from pathbook.v1.values_pb2 import Price as MoneyMessage
 from pathbook.v1.values_pb2 import Selection, UnitRange
 
 LAST_MICROSECOND = 253_402_300_799_999_999
@@ -78,7 +78,7 @@ def test_an_optional_date_may_be_missing() -> None:
 def test_a_price_must_be_named_but_may_be_zero() -> None:
     """An unset price is refused with the name of the field, and a price of zero is accepted."""
     given_away = OfferTransferRequest(unit_price=MoneyMessage(currency_code="CNY"))
-    assert requests.money(given_away, "unit_price") == Money(0, "CNY")
+    assert requests.money(given_away, "unit_price") == Price(0, "CNY")
     assert requests.money_or_none(CommissionBatchRequest(), "suggested_price") is None
     with pytest.raises(RefusedCallError, match="unit_price is missing"):
         requests.money(OfferTransferRequest(), "unit_price")

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from pathbook.client import Client, UnreachableError
 from pathbook.v1.transfers_pb2 import RecordTransferRequest
-from pathbook.v1.values_pb2 import PARTY_KIND_AGENT, Money
+from pathbook.v1.values_pb2 import PARTY_KIND_AGENT, Price
 from tests.services.masks import BOOK, begin, boxes, yuan
 from tests.services.process import served
 
-PRICE = Money(amount_minor=15_000, currency_code="CNY")
+PRICE = Price(amount_minor=15_000, currency_code="CNY")
 
 
 def test_a_subscription_goes_on_across_a_restart(data: Path) -> None:

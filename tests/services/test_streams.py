@@ -20,12 +20,12 @@ from pathbook.services.run.in_thread import running
 from pathbook.services.run.settings import Settings
 from pathbook.services.storage import KEY_FILE, Storage
 from pathbook.v1.transfers_pb2 import RecordTransferRequest
-from pathbook.v1.values_pb2 import PARTY_KIND_AGENT, Money
+from pathbook.v1.values_pb2 import PARTY_KIND_AGENT, Price
 from tests.books import PATIENCE
 from tests.services.masks import BOOK, MADE_ON, MASK, begin, boxes, refused
 from tests.services.process import served
 
-PRICE = Money(amount_minor=15_000, currency_code="CNY")
+PRICE = Price(amount_minor=15_000, currency_code="CNY")
 
 
 def transfers_of(numbers: range) -> list[RecordTransferRequest]:

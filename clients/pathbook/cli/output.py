@@ -128,7 +128,7 @@ def word(kind: EnumDescriptor, number: int) -> str:
     return kind.values_by_number[number].name.removeprefix(prefix).lower().replace("_", " ")
 
 
-def price(money: values_pb2.Money) -> str:
+def price(money: values_pb2.Price) -> str:
     """Return money as decimal text, an empty text for none."""
     return print_money(money.amount_minor, money.currency_code) if money.currency_code else ""
 

@@ -8,7 +8,7 @@ from pathbook.ledger.money import print_amount
 from pathbook.v1 import values_pb2
 from pathbook.v1.batches_pb2 import Recall
 from pathbook.v1.paths_pb2 import GetPathResponse, PathStep, PathStepKind
-from pathbook.v1.values_pb2 import Attestation, AuthorizationStatus, Money, UnitState
+from pathbook.v1.values_pb2 import Attestation, AuthorizationStatus, Price, UnitState
 
 NUMBERS = {0, 5, 6, 7, 8}
 """The columns that are aligned on the right."""
@@ -29,7 +29,7 @@ def share(amount_minor: int, of_minor: int) -> str:
     return f"{percent(amount_minor, of_minor)}%" if of_minor else ""
 
 
-def mark_up(price: Money, before: Money | None) -> str:
+def mark_up(price: Price, before: Price | None) -> str:
     """Return how much more (or less) a hop cost than the hop before: `+20.0%`."""
     if before is None or before.currency_code != price.currency_code or not before.amount_minor:
         return ""
@@ -72,7 +72,7 @@ def _unit(path: GetPathResponse) -> str:
     )
 
 
-def _table(shown: Sequence[PathStep], suggested: Money) -> str:
+def _table(shown: Sequence[PathStep], suggested: Price) -> str:
     currencies = {_price(step).currency_code for step in shown} - {""}
     price_title = currencies.pop() if len(currencies) == 1 else "price"
     beside = f"of {print_amount(suggested.amount_minor, suggested.currency_code)}"
@@ -91,8 +91,8 @@ def _table(shown: Sequence[PathStep], suggested: Money) -> str:
     return output.table(titles, list(_rows(shown, suggested, in_title=price_title != "price")), NUMBERS)
 
 
-def _rows(shown: Iterable[PathStep], suggested: Money, *, in_title: bool) -> Iterable[list[str]]:
-    paid: list[Money] = []
+def _rows(shown: Iterable[PathStep], suggested: Price, *, in_title: bool) -> Iterable[list[str]]:
+    paid: list[Price] = []
     for step in shown:
         price, markup, beside = _price(step), "", ""
         if step.kind in HOPS and not step.corrected:
@@ -119,7 +119,7 @@ def _rows(shown: Iterable[PathStep], suggested: Money, *, in_title: bool) -> Ite
         ]
 
 
-def _price(step: PathStep) -> Money:
+def _price(step: PathStep) -> Price:
     """Return the price of one unit at a step, an empty one where none was paid."""
     return step.price_paid if step.HasField("price_paid") else step.terms.unit_price
 

@@ -39,11 +39,11 @@ def takes_policy(command: Callable[..., Answer]) -> Callable[..., Answer]:
         allow_expired: bool,
         **rest: object,
     ) -> Answer:
-        from pathbook.ledger.values import Money
+        from pathbook.ledger.values import Price
         from pathbook.verify.verdicts import Policy
 
         policy = Policy(
-            max_price=Money(*max_price) if max_price else None,
+            max_price=Price(*max_price) if max_price else None,
             max_tiers=max_tiers,
             max_age=max_age,
             require_authorized=require_authorized,

@@ -18,14 +18,14 @@ Quantity: TypeAlias = tuple[int, int | str]
 """How many units, and of what: the number of a batch (10, 1), or the GTIN of a product (10, "4006381333931")."""
 
 
-def money(price: Price | None) -> values_pb2.Money | None:
+def money(price: Price | None) -> values_pb2.Price | None:
     """Return the message for a price, for requests that you build yourself (see ``record_transfers``).
 
     Args:
         price: Minor units and an ISO 4217 currency, such as (15000, "CNY"). None means no price.
 
     Returns:
-        A Money with ``amount_minor`` and ``currency_code``, or None for None.
+        A Price with ``amount_minor`` and ``currency_code``, or None for None.
 
     Raises:
         ValueError: The amount has more than 64 bits.
@@ -35,7 +35,7 @@ def money(price: Price | None) -> values_pb2.Money | None:
         >>> entry.unit_price.amount_minor
         15000
     """
-    return price and values_pb2.Money(amount_minor=price[0], currency_code=price[1])
+    return price and values_pb2.Price(amount_minor=price[0], currency_code=price[1])
 
 
 def timestamp(moment: datetime.datetime | None) -> Timestamp | None:

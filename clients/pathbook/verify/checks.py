@@ -12,7 +12,7 @@ from pathbook.ledger.events import BatchCommissioned, Terms
 from pathbook.ledger.money import print_money
 from pathbook.ledger.refusals import Reason, Refusal
 from pathbook.ledger.steps import undone
-from pathbook.ledger.values import AuthorizationStatus, Money, UnitState, is_consumer
+from pathbook.ledger.values import AuthorizationStatus, Price, UnitState, is_consumer
 from pathbook.v1.paths_pb2 import GetPathResponse
 from pathbook.verify import purchases
 from pathbook.verify.claims import check_claims
@@ -141,7 +141,7 @@ def _commissioned(path: GetPathResponse, first: ReplayedStep, made: BatchCommiss
         ("size", batch.size, made.size),
         ("date of making", batch.made_on, made.made_on.isoformat()),
         ("expiry", batch.expires_on, made.expires_on.isoformat() if made.expires_on else ""),
-        ("suggested price", Money(price.amount_minor, price.currency_code), made.suggested_price),
+        ("suggested price", Price(price.amount_minor, price.currency_code), made.suggested_price),
     ):
         if claimed != recorded:
             return Result.FAILED, f"the server shows another {name} than the event that made the batch"
@@ -212,5 +212,5 @@ def _in_words(status: AuthorizationStatus | None) -> str:
     return status.name.lower().replace("_", " ")
 
 
-def _printed(price: Money) -> str:
+def _printed(price: Price) -> str:
     return print_money(price.amount_minor, price.currency_code)

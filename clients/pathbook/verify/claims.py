@@ -13,7 +13,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from pathbook.ledger.codec import TERMS
 from pathbook.ledger.events import Terms
 from pathbook.ledger.steps import undone
-from pathbook.ledger.values import Money
+from pathbook.ledger.values import Price
 from pathbook.v1 import values_pb2
 from pathbook.v1.paths_pb2 import GetPathResponse, PathStep
 from pathbook.verify.replay import ContradictionError, ReplayedStep
@@ -67,9 +67,9 @@ def _terms(shown: PathStep) -> Terms | str | None:
         return str(error)
 
 
-def _price_paid(shown: PathStep) -> Money | None:
+def _price_paid(shown: PathStep) -> Price | None:
     price = shown.price_paid
-    return Money(price.amount_minor, price.currency_code) if shown.HasField("price_paid") else None
+    return Price(price.amount_minor, price.currency_code) if shown.HasField("price_paid") else None
 
 
 def _check_end(path: GetPathResponse, steps: Sequence[ReplayedStep]) -> None:

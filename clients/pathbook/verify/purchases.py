@@ -6,7 +6,7 @@ import msgspec
 
 from pathbook.ledger.events import PurchaseConfirmed, UnitsReturned, UnitsSold
 from pathbook.ledger.money import print_money
-from pathbook.ledger.values import Money
+from pathbook.ledger.values import Price
 from pathbook.verify.replay import ReplayedStep
 from pathbook.verify.verdicts import Outcome, Result
 
@@ -15,9 +15,9 @@ class Purchase(msgspec.Struct, frozen=True):
     """One sale to a consumer: the positions of its events, where 0 means none, and the prices of one unit."""
 
     sold: int
-    price: Money
+    price: Price
     confirmed: int = 0
-    paid: Money | None = None
+    paid: Price | None = None
     returned: int = 0
 
     @property
@@ -67,5 +67,5 @@ def _judge(in_force: Purchase) -> Outcome:
     return Result.OK, f"the consumer paid {on_record}, as the sale on record says"
 
 
-def _printed(price: Money) -> str:
+def _printed(price: Price) -> str:
     return print_money(price.amount_minor, price.currency_code)

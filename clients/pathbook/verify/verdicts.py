@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from pathbook.ledger.values import Money
+from pathbook.ledger.values import Price
 
 
 class Number(enum.IntEnum):
@@ -94,7 +94,7 @@ class Policy(msgspec.Struct, frozen=True):
     is in days since the batch was made. A recall in force or a past expiry fails unless it is allowed.
     """
 
-    max_price: Money | None = None
+    max_price: Price | None = None
     max_tiers: int | None = None
     max_age: int | None = None
     require_authorized: bool = False

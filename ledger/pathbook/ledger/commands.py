@@ -11,8 +11,8 @@ from pathbook.ledger.values import (
     WRITER_PREFIX,
     Delivery,
     DiscrepancyKind,
-    Money,
     PartyKind,
+    Price,
     Ranges,
     Selection,
     UnitState,
@@ -85,7 +85,7 @@ class RegisterProduct(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     brand: str
     product: str
     name: str
-    suggested_price: Money
+    suggested_price: Price
 
 
 class CommissionBatch(_Command, frozen=True, kw_only=True, tag=True, gc=False):
@@ -98,7 +98,7 @@ class CommissionBatch(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     size: int
     made_on: datetime.date
     expires_on: datetime.date | None = None
-    suggested_price: Money | None = None
+    suggested_price: Price | None = None
 
 
 class OfferTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
@@ -108,7 +108,7 @@ class OfferTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     giver: str
     receiver: str
     units: Selection
-    unit_price: Money
+    unit_price: Price
     delivery: Delivery = Delivery.WITH_TITLE
     deadline: int | None = None
 
@@ -165,7 +165,7 @@ class RecordTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     giver: str
     receiver: str
     units: Selection
-    unit_price: Money
+    unit_price: Price
     delivery: Delivery = Delivery.WITH_TITLE
 
 
@@ -194,7 +194,7 @@ class SellUnits(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     seller: str
     consumer: str
     units: Selection
-    unit_price: Money
+    unit_price: Price
     delivery: Delivery = Delivery.WITH_TITLE
 
 
@@ -203,7 +203,7 @@ class ConfirmPurchase(_Command, frozen=True, kw_only=True, tag=True, gc=False):
 
     consumer: str
     units: Selection
-    price_paid: Money
+    price_paid: Price
 
     @property
     def actor(self) -> str:

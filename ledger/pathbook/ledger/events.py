@@ -12,8 +12,8 @@ from pathbook.ledger.values import (
     AuthorizationStatus,
     Delivery,
     DiscrepancyKind,
-    Money,
     PartyKind,
+    Price,
     Ranges,
     UnitState,
 )
@@ -29,7 +29,7 @@ class Terms(msgspec.Struct, frozen=True, gc=False):
     giver: str
     receiver: str
     ranges: Ranges
-    unit_price: Money
+    unit_price: Price
     delivery: Delivery
     giver_tier: int | None
     receiver_tier: int | None
@@ -75,7 +75,7 @@ class ProductRegistered(msgspec.Struct, frozen=True, gc=False):
     product: str
     brand: str
     name: str
-    suggested_price: Money
+    suggested_price: Price
 
 
 class BatchCommissioned(msgspec.Struct, frozen=True, gc=False):
@@ -88,7 +88,7 @@ class BatchCommissioned(msgspec.Struct, frozen=True, gc=False):
     size: int
     made_on: datetime.date
     expires_on: datetime.date | None
-    suggested_price: Money
+    suggested_price: Price
 
 
 class TransferOffered(msgspec.Struct, frozen=True, gc=False):
@@ -186,7 +186,7 @@ class PurchaseConfirmed(msgspec.Struct, frozen=True, gc=False):
 
     consumer: str
     ranges: Ranges
-    price_paid: Money
+    price_paid: Price
 
 
 class ReturnLine(msgspec.Struct, frozen=True, gc=False):

@@ -9,7 +9,7 @@ import msgspec
 from pathbook.ledger import events
 from pathbook.ledger.events import RunEvent, Terms
 from pathbook.ledger.ranges import range_of
-from pathbook.ledger.values import Money, Unit, UnitState
+from pathbook.ledger.values import Price, Unit, UnitState
 
 
 class StepKind(enum.IntEnum):
@@ -40,7 +40,7 @@ class Movement(msgspec.Struct, frozen=True, gc=False):
     giver: str = ""
     receiver: str = ""
     terms: Terms | None = None
-    price_paid: Money | None = None
+    price_paid: Price | None = None
     transfer: int = 0
 
 

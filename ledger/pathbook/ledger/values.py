@@ -3,6 +3,7 @@
 import datetime
 import enum
 import re
+from fractions import Fraction
 
 import msgspec
 from stdnum import ean
@@ -44,8 +45,11 @@ MAX_PRODUCTS = 1_000
 MAX_TIER = 100
 """The deepest tier that an agent may be given. Real chains have five or six."""
 
-MAX_AMOUNT_MINOR = 10**10
-"""The highest unit price in minor units. At this price the sum over 900 million units still fits 64 bits."""
+MAX_AMOUNT_MINOR = 2**63 - 1
+"""The highest amount of a price in minor units: the most that 64 bits hold. No real price comes near it."""
+
+MAX_PRICE_UNITS = 10**9
+"""The most units that one amount may be for. A price for a billion units tells nanos of a minor unit apart."""
 
 CLOCK_TOLERANCE = datetime.timedelta(minutes=5)
 """How far ahead of the book's clock a claimed time may be. The clocks of honest callers differ a little."""
@@ -67,11 +71,20 @@ _SSCC = re.compile(r"[0-9]{18}")
 _REQUEST_ID = re.compile(rf"[!-}}](?:[ -~]{{0,{MAX_REQUEST_ID - 2}}}[!-~])?")
 
 
-class Money(msgspec.Struct, frozen=True, gc=False):
-    """An amount in minor units (cents, fen) of an ISO 4217 currency."""
+class Price(msgspec.Struct, frozen=True, gc=False):
+    """An amount in minor units (cents, fen) of an ISO 4217 currency for a number of units.
+
+    Two prices of the same value may be stated differently. They differ as statements, and ``each`` compares them.
+    """
 
     amount_minor: int
     currency_code: str
+    per_units: int = 1
+
+    @property
+    def each(self) -> Fraction:
+        """The exact price of one unit, in minor units."""
+        return Fraction(self.amount_minor, self.per_units)
 
 
 class Unit(msgspec.Struct, frozen=True, gc=False):

@@ -40,7 +40,7 @@ class Product(_message.Message):
     position: _builtins.int
     """The position of its registration."""
     @_builtins.property
-    def suggested_price(self) -> _values_pb2.Money:
+    def suggested_price(self) -> _values_pb2.Price:
         """The price of one unit that the brand suggests to consumers. It is compared and reported, never enforced."""
 
     def __init__(
@@ -49,7 +49,7 @@ class Product(_message.Message):
         gtin: _builtins.str = ...,
         brand: _builtins.str = ...,
         name: _builtins.str = ...,
-        suggested_price: _values_pb2.Money | None = ...,
+        suggested_price: _values_pb2.Price | None = ...,
         position: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["suggested_price", b"suggested_price"]  # noqa: Y015
@@ -93,7 +93,7 @@ class Batch(_message.Message):
     position: _builtins.int
     """The position of its commissioning."""
     @_builtins.property
-    def suggested_price(self) -> _values_pb2.Money:
+    def suggested_price(self) -> _values_pb2.Price:
         """The price of one unit that the brand suggests to consumers."""
 
     @_builtins.property
@@ -110,7 +110,7 @@ class Batch(_message.Message):
         size: _builtins.int = ...,
         made_on: _builtins.str = ...,
         expires_on: _builtins.str = ...,
-        suggested_price: _values_pb2.Money | None = ...,
+        suggested_price: _values_pb2.Price | None = ...,
         position: _builtins.int = ...,
         recalls: _abc.Iterable[Global___Recall] | None = ...,
     ) -> None: ...
@@ -187,7 +187,7 @@ class RegisterProductRequest(_message.Message):
     name: _builtins.str
     """The name of the product."""
     @_builtins.property
-    def suggested_price(self) -> _values_pb2.Money:
+    def suggested_price(self) -> _values_pb2.Price:
         """The price of one unit that the brand suggests to consumers."""
 
     def __init__(
@@ -198,7 +198,7 @@ class RegisterProductRequest(_message.Message):
         brand: _builtins.str = ...,
         gtin: _builtins.str = ...,
         name: _builtins.str = ...,
-        suggested_price: _values_pb2.Money | None = ...,
+        suggested_price: _values_pb2.Price | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["suggested_price", b"suggested_price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -384,7 +384,7 @@ class CommissionBatchRequest(_message.Message):
     expires_on: _builtins.str
     """The day on which it expires, YYYY-MM-DD. Empty if it never expires."""
     @_builtins.property
-    def suggested_price(self) -> _values_pb2.Money:
+    def suggested_price(self) -> _values_pb2.Price:
         """The price of one unit that the brand suggests to consumers. Unset means that of the product."""
 
     def __init__(
@@ -398,7 +398,7 @@ class CommissionBatchRequest(_message.Message):
         size: _builtins.int = ...,
         made_on: _builtins.str = ...,
         expires_on: _builtins.str = ...,
-        suggested_price: _values_pb2.Money | None = ...,
+        suggested_price: _values_pb2.Price | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["suggested_price", b"suggested_price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...

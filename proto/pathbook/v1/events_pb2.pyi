@@ -394,7 +394,7 @@ class Terms(_message.Message):
         """The units."""
 
     @_builtins.property
-    def unit_price(self) -> _values_pb2.Money:
+    def unit_price(self) -> _values_pb2.Price:
         """The price of one unit."""
 
     def __init__(
@@ -403,7 +403,7 @@ class Terms(_message.Message):
         giver: _builtins.str = ...,
         receiver: _builtins.str = ...,
         ranges: _abc.Iterable[_values_pb2.UnitRange] | None = ...,
-        unit_price: _values_pb2.Money | None = ...,
+        unit_price: _values_pb2.Price | None = ...,
         delivery: _values_pb2.Delivery.ValueType = ...,
         giver_tier: _builtins.int | None = ...,
         receiver_tier: _builtins.int | None = ...,
@@ -556,7 +556,7 @@ class ProductRegistered(_message.Message):
     name: _builtins.str
     """The name of the product."""
     @_builtins.property
-    def suggested_price(self) -> _values_pb2.Money:
+    def suggested_price(self) -> _values_pb2.Price:
         """The price of one unit that the brand suggests to consumers."""
 
     def __init__(
@@ -565,7 +565,7 @@ class ProductRegistered(_message.Message):
         gtin: _builtins.str = ...,
         brand: _builtins.str = ...,
         name: _builtins.str = ...,
-        suggested_price: _values_pb2.Money | None = ...,
+        suggested_price: _values_pb2.Price | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["suggested_price", b"suggested_price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -604,7 +604,7 @@ class BatchCommissioned(_message.Message):
     expires_on: _builtins.str
     """The day on which it expires, YYYY-MM-DD. Empty if it never expires."""
     @_builtins.property
-    def suggested_price(self) -> _values_pb2.Money:
+    def suggested_price(self) -> _values_pb2.Price:
         """The price of one unit that the brand suggests to consumers."""
 
     def __init__(
@@ -617,7 +617,7 @@ class BatchCommissioned(_message.Message):
         size: _builtins.int = ...,
         made_on: _builtins.str = ...,
         expires_on: _builtins.str = ...,
-        suggested_price: _values_pb2.Money | None = ...,
+        suggested_price: _values_pb2.Price | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["suggested_price", b"suggested_price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -997,7 +997,7 @@ class PurchaseConfirmed(_message.Message):
         """The units."""
 
     @_builtins.property
-    def price_paid(self) -> _values_pb2.Money:
+    def price_paid(self) -> _values_pb2.Price:
         """The price of one unit that the consumer says was paid."""
 
     def __init__(
@@ -1005,7 +1005,7 @@ class PurchaseConfirmed(_message.Message):
         *,
         consumer: _builtins.str = ...,
         ranges: _abc.Iterable[_values_pb2.UnitRange] | None = ...,
-        price_paid: _values_pb2.Money | None = ...,
+        price_paid: _values_pb2.Price | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["price_paid", b"price_paid"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...

@@ -314,7 +314,7 @@ class PathStep(_message.Message):
         """
 
     @_builtins.property
-    def price_paid(self) -> _values_pb2.Money:
+    def price_paid(self) -> _values_pb2.Price:
         """The price that the consumer confirmed to have paid for the unit. Unset for all other kinds."""
 
     def __init__(
@@ -328,7 +328,7 @@ class PathStep(_message.Message):
         giver: _builtins.str = ...,
         receiver: _builtins.str = ...,
         terms: _events_pb2.Terms | None = ...,
-        price_paid: _values_pb2.Money | None = ...,
+        price_paid: _values_pb2.Price | None = ...,
         state: _values_pb2.UnitState.ValueType = ...,
         attestation: _values_pb2.Attestation.ValueType = ...,
         event: _builtins.bytes = ...,

@@ -124,7 +124,7 @@ class Transfer(_message.Message):
     returns_transfer: _builtins.int
     """For a line of a return, the position of the transfer or sale by which the units had come."""
     @_builtins.property
-    def unit_price(self) -> _values_pb2.Money:
+    def unit_price(self) -> _values_pb2.Price:
         """The price of one unit."""
 
     @_builtins.property
@@ -155,7 +155,7 @@ class Transfer(_message.Message):
         status: _values_pb2.TransferStatus.ValueType = ...,
         giver: _builtins.str = ...,
         receiver: _builtins.str = ...,
-        unit_price: _values_pb2.Money | None = ...,
+        unit_price: _values_pb2.Price | None = ...,
         units: _builtins.int = ...,
         accepted_units: _builtins.int = ...,
         ranges: _abc.Iterable[_values_pb2.UnitRange] | None = ...,
@@ -209,7 +209,7 @@ class OfferTransferRequest(_message.Message):
         """The units."""
 
     @_builtins.property
-    def unit_price(self) -> _values_pb2.Money:
+    def unit_price(self) -> _values_pb2.Price:
         """The price of one unit."""
 
     @_builtins.property
@@ -225,7 +225,7 @@ class OfferTransferRequest(_message.Message):
         giver: _builtins.str = ...,
         receiver: _builtins.str = ...,
         units: _values_pb2.Selection | None = ...,
-        unit_price: _values_pb2.Money | None = ...,
+        unit_price: _values_pb2.Price | None = ...,
         delivery: _values_pb2.Delivery.ValueType = ...,
         deadline: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
@@ -546,7 +546,7 @@ class RecordTransferRequest(_message.Message):
         """The units."""
 
     @_builtins.property
-    def unit_price(self) -> _values_pb2.Money:
+    def unit_price(self) -> _values_pb2.Price:
         """The price of one unit."""
 
     def __init__(
@@ -558,7 +558,7 @@ class RecordTransferRequest(_message.Message):
         giver: _builtins.str = ...,
         receiver: _builtins.str = ...,
         units: _values_pb2.Selection | None = ...,
-        unit_price: _values_pb2.Money | None = ...,
+        unit_price: _values_pb2.Price | None = ...,
         delivery: _values_pb2.Delivery.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at", "unit_price", b"unit_price", "units", b"units"]  # noqa: Y015
@@ -957,7 +957,7 @@ class SellUnitsRequest(_message.Message):
         """The units."""
 
     @_builtins.property
-    def unit_price(self) -> _values_pb2.Money:
+    def unit_price(self) -> _values_pb2.Price:
         """The price of one unit."""
 
     def __init__(
@@ -969,7 +969,7 @@ class SellUnitsRequest(_message.Message):
         seller: _builtins.str = ...,
         consumer: _builtins.str = ...,
         units: _values_pb2.Selection | None = ...,
-        unit_price: _values_pb2.Money | None = ...,
+        unit_price: _values_pb2.Price | None = ...,
         delivery: _values_pb2.Delivery.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at", "unit_price", b"unit_price", "units", b"units"]  # noqa: Y015
@@ -1037,7 +1037,7 @@ class ConfirmPurchaseRequest(_message.Message):
         """The units."""
 
     @_builtins.property
-    def price_paid(self) -> _values_pb2.Money:
+    def price_paid(self) -> _values_pb2.Price:
         """The price that was paid for one unit."""
 
     def __init__(
@@ -1048,7 +1048,7 @@ class ConfirmPurchaseRequest(_message.Message):
         occurred_at: _timestamp_pb2.Timestamp | None = ...,
         consumer: _builtins.str = ...,
         units: _values_pb2.Selection | None = ...,
-        price_paid: _values_pb2.Money | None = ...,
+        price_paid: _values_pb2.Price | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at", "price_paid", b"price_paid", "units", b"units"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...

@@ -253,30 +253,38 @@ TRANSFER_STATUS_REVERSED: TransferStatus.ValueType  # 7
 Global___TransferStatus: _TypeAlias = TransferStatus  # noqa: Y015
 
 @_typing.final
-class Money(_message.Message):
-    """Money is an amount in the minor unit of a currency, such as the cent or the fen."""
+class Price(_message.Message):
+    """Price is an amount in the minor unit of a currency, such as the cent or the fen, for a number of units.
+    The price of one unit is the exact fraction amount_minor / per_units. Only a displayed sum or mean is rounded.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     AMOUNT_MINOR_FIELD_NUMBER: _builtins.int
     CURRENCY_CODE_FIELD_NUMBER: _builtins.int
+    PER_UNITS_FIELD_NUMBER: _builtins.int
     amount_minor: _builtins.int
-    """The amount in minor units. 15000 means 150.00 in a currency with two decimals."""
+    """The amount in minor units, 0 or more. 15000 means 150.00 in a currency with two decimals."""
     currency_code: _builtins.str
     """The ISO 4217 code, such as CNY."""
+    per_units: _builtins.int
+    """The number of units that the amount is for. 0 means 1, and 1 is stored as 0. 125 fen for 100 units is a unit price
+    of 0.0125 CNY.
+    """
     def __init__(
         self,
         *,
         amount_minor: _builtins.int = ...,
         currency_code: _builtins.str = ...,
+        per_units: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_minor", b"amount_minor", "currency_code", b"currency_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_minor", b"amount_minor", "currency_code", b"currency_code", "per_units", b"per_units"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Money: _TypeAlias = Money  # noqa: Y015
+Global___Price: _TypeAlias = Price  # noqa: Y015
 
 @_typing.final
 class Unit(_message.Message):

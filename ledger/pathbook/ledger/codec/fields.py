@@ -17,7 +17,7 @@ from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from pathbook.ledger.values import Money, Ranges, UnitRange
+from pathbook.ledger.values import Price, Ranges, UnitRange
 from pathbook.v1 import values_pb2
 
 EARLIEST_TIME: Final = -62_135_596_800_000_000
@@ -135,9 +135,9 @@ def optional_member(attribute: str, kind: type[enum.IntEnum]) -> Field:
     return _optional(attribute, found, f"message.{attribute} = value.{attribute}")._replace(names=members)
 
 
-def money(attribute: str) -> Field:
+def price(attribute: str) -> Field:
     """Return the field of an amount in minor units of a currency. Without a currency the amount is missing."""
-    return _by(attribute, read_money, write_money)
+    return _by(attribute, read_price, write_price)
 
 
 def ranges(attribute: str) -> Field:
@@ -239,15 +239,20 @@ def read_ranges(messages: Sequence[values_pb2.UnitRange]) -> Ranges:
     return tuple(found)
 
 
-def write_money(message: values_pb2.Money, money: Money) -> None:
-    """Write an amount and its currency."""
-    message.amount_minor = money.amount_minor
-    message.currency_code = money.currency_code
+def write_price(message: values_pb2.Price, price: Price) -> None:
+    """Write an amount, its currency, and the number of units that it is for if that is not 1."""
+    message.amount_minor = price.amount_minor
+    message.currency_code = price.currency_code
+    if price.per_units != 1:
+        message.per_units = price.per_units
 
 
-def read_money(message: values_pb2.Money) -> Money:
-    """Read an amount and its currency. Without a currency the amount is missing."""
-    return Money(message.amount_minor, intern(message.currency_code) or missing("currency_code"))
+def read_price(message: values_pb2.Price) -> Price:
+    """Read a price. Without a currency it is missing."""
+    per_units = message.per_units or 1
+    if per_units < 1 or message.amount_minor < 0:
+        raise ValueError(f"{message.amount_minor} for {per_units} units is not a price")
+    return Price(message.amount_minor, intern(message.currency_code) or missing("currency_code"), per_units)
 
 
 def write_time(message: Timestamp, microseconds: int) -> None:

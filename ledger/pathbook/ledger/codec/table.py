@@ -14,7 +14,6 @@ from pathbook.ledger.codec.fields import (
     inner,
     inners,
     member,
-    money,
     name,
     names,
     number,
@@ -22,6 +21,7 @@ from pathbook.ledger.codec.fields import (
     optional_member,
     optional_tier,
     optional_time,
+    price,
     ranges,
     text,
     tier,
@@ -35,7 +35,7 @@ TERMS: Final = Shape(
     name("giver"),
     name("receiver"),
     ranges("ranges"),
-    money("unit_price"),
+    price("unit_price"),
     member("delivery", Delivery),
     optional_tier("giver_tier"),
     optional_tier("receiver_tier"),
@@ -71,7 +71,7 @@ EVENTS: Final[dict[str, Shape[Any]]] = {
         name("product", "gtin"),
         name("brand"),
         text("name"),
-        money("suggested_price"),
+        price("suggested_price"),
     ),
     "batch_commissioned": Shape(
         events.BatchCommissioned,
@@ -82,7 +82,7 @@ EVENTS: Final[dict[str, Shape[Any]]] = {
         number("size"),
         date("made_on"),
         optional_date("expires_on"),
-        money("suggested_price"),
+        price("suggested_price"),
     ),
     "transfer_offered": Shape(events.TransferOffered, inner("terms", TERMS), optional_time("deadline")),
     "transfer_accepted": Shape(
@@ -103,7 +103,7 @@ EVENTS: Final[dict[str, Shape[Any]]] = {
     "units_delivered": Shape(events.UnitsDelivered, name("custodian"), name("receiver"), ranges("ranges")),
     "units_sold": Shape(events.UnitsSold, inner("terms", TERMS)),
     "purchase_confirmed": Shape(
-        events.PurchaseConfirmed, name("consumer"), ranges("ranges"), money("price_paid")
+        events.PurchaseConfirmed, name("consumer"), ranges("ranges"), price("price_paid")
     ),
     "units_returned": Shape(events.UnitsReturned, name("owner"), inners("lines", _RETURN_LINE), text("note")),
     "units_written_off": Shape(

@@ -3,7 +3,7 @@
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.reports.ladder import Rung, rungs
 from pathbook.ledger.store.views.snapshot import ViewSnapshot
-from pathbook.ledger.values import Money
+from pathbook.ledger.values import Price
 
 
 def ladder_of_batch(views: ViewSnapshot, number: int) -> list[Rung] | Refusal:
@@ -11,7 +11,7 @@ def ladder_of_batch(views: ViewSnapshot, number: int) -> list[Rung] | Refusal:
     batch = views.batch(number)
     if batch is None:
         return refuse(Reason.BATCH_UNKNOWN, batch=number)
-    return rungs(views.prices_of_batch(number), Money(batch.suggested_minor, batch.suggested_currency))
+    return rungs(views.prices_of_batch(number), Price(batch.suggested_minor, batch.suggested_currency))
 
 
 def ladder_of_product(views: ViewSnapshot, gtin: str) -> list[Rung] | Refusal:
@@ -19,4 +19,4 @@ def ladder_of_product(views: ViewSnapshot, gtin: str) -> list[Rung] | Refusal:
     if views.product(gtin) is None:
         return refuse(Reason.PRODUCT_UNKNOWN, product=gtin)
     suggested = views.suggestions(gtin)
-    return rungs(views.prices_of_product(gtin), Money(*suggested[0]) if len(suggested) == 1 else None)
+    return rungs(views.prices_of_product(gtin), Price(*suggested[0]) if len(suggested) == 1 else None)

@@ -10,7 +10,7 @@ import msgspec
 
 from pathbook.ledger import events
 from pathbook.ledger.events import Event, Terms
-from pathbook.ledger.values import Money, is_consumer
+from pathbook.ledger.values import Price, is_consumer
 
 NO_TIER = -1
 """The tier that stands for parties without a tier."""
@@ -110,7 +110,7 @@ class Rung(msgspec.Struct, frozen=True, gc=False):
 _OTHERS = {NO_TIER: RungKind.NO_TIER, CONSUMER_TIER: RungKind.CONSUMER}
 
 
-def rungs(prices: Iterable[PriceRow], suggested: Money | None) -> list[Rung]:
+def rungs(prices: Iterable[PriceRow], suggested: Price | None) -> list[Rung]:
     """Return a rung for each tier and currency. Tiers come first, from the top, then no tier, then consumers."""
     return [
         _rung(RungKind(kind), tier, currency_code, list(paid), suggested)
@@ -127,7 +127,7 @@ def _place(price: PriceRow) -> tuple[int, int, str, int]:
 
 
 def _rung(
-    kind: RungKind, tier: int, currency_code: str, prices: list[PriceRow], suggested: Money | None
+    kind: RungKind, tier: int, currency_code: str, prices: list[PriceRow], suggested: Price | None
 ) -> Rung:
     units = sum(price.units for price in prices)
     total = sum(price.units * price.amount_minor for price in prices)

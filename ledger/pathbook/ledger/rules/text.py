@@ -2,7 +2,7 @@
 
 from pathbook.ledger.money import currencies
 from pathbook.ledger.refusals import Reason, Refusal, refuse
-from pathbook.ledger.values import MAX_AMOUNT_MINOR, MAX_TEXT, Money
+from pathbook.ledger.values import MAX_AMOUNT_MINOR, MAX_TEXT, Price
 
 
 def refuse_text(field: str, text: str) -> Refusal | None:
@@ -14,7 +14,7 @@ def refuse_text(field: str, text: str) -> Refusal | None:
     return None
 
 
-def refuse_price(price: Money) -> Refusal | None:
+def refuse_price(price: Price) -> Refusal | None:
     """Refuse an amount that cannot be a price. A price that is merely high or low is never refused."""
     if price.amount_minor < 0:
         return refuse(Reason.PRICE_NEGATIVE, amount_minor=price.amount_minor)

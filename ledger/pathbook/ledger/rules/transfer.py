@@ -27,7 +27,7 @@ from pathbook.ledger.runs import Run
 from pathbook.ledger.values import (
     MAX_DISCREPANCIES,
     Delivery,
-    Money,
+    Price,
     Ranges,
     TransferStatus,
     Unit,
@@ -52,7 +52,7 @@ NEXT: Final = MappingProxyType(
 
 
 def terms_at(
-    state: State, sides: tuple[str, str], ranges: Ranges, price: Money, delivery: Delivery, moment: int
+    state: State, sides: tuple[str, str], ranges: Ranges, price: Price, delivery: Delivery, moment: int
 ) -> Terms:
     """Return the terms of a transfer, with the tier and the authorization status of its sides at a time.
 

@@ -77,8 +77,8 @@ def batch(row: BatchRow, recalls: Iterable[RecallRow] = ()) -> batches_pb2.Batch
     )
 
 
-def _suggested(row: ProductRow | BatchRow) -> values_pb2.Money:
-    return values_pb2.Money(amount_minor=row.suggested_minor, currency_code=row.suggested_currency)
+def _suggested(row: ProductRow | BatchRow) -> values_pb2.Price:
+    return values_pb2.Price(amount_minor=row.suggested_minor, currency_code=row.suggested_currency)
 
 
 def _recall(row: RecallRow) -> batches_pb2.Recall:
@@ -118,7 +118,7 @@ def transfer(
         status=values_pb2.TransferStatus.ValueType(row.status),
         giver=row.giver,
         receiver=row.receiver,
-        unit_price=values_pb2.Money(amount_minor=row.amount_minor, currency_code=row.currency_code),
+        unit_price=values_pb2.Price(amount_minor=row.amount_minor, currency_code=row.currency_code),
         units=row.units,
         accepted_units=row.accepted_units,
         ranges=unit_ranges(ranges),

@@ -18,7 +18,7 @@ from pathbook.ledger.refusals import Reason, refuse
 from pathbook.ledger.values import (
     MAX_RANGES,
     Delivery,
-    Money,
+    Price,
     Quantity,
     Ranges,
     Selection,
@@ -108,7 +108,7 @@ def date_or_none(day: str, field: str) -> datetime.date | None:
     return date(day, field) if day else None
 
 
-def money(request: Message, field: str) -> Money:
+def money(request: Message, field: str) -> Price:
     """Return a required price, which may be zero."""
     price = money_or_none(request, field)
     if price is None:
@@ -116,12 +116,12 @@ def money(request: Message, field: str) -> Money:
     return price
 
 
-def money_or_none(request: Message, field: str) -> Money | None:
+def money_or_none(request: Message, field: str) -> Price | None:
     """Return a price, or None if the field is unset."""
     if not request.HasField(field):
         return None
-    price: values_pb2.Money = getattr(request, field)
-    return Money(price.amount_minor, price.currency_code)
+    price: values_pb2.Price = getattr(request, field)
+    return Price(price.amount_minor, price.currency_code)
 
 
 def enum_value(number: int, members: type[Member], field: str) -> Member:

@@ -5,7 +5,7 @@ from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from pathbook.ledger.values import Money, UnitRange
+from pathbook.ledger.values import Price, UnitRange
 from pathbook.v1 import values_pb2
 
 MICROSECONDS_PER_SECOND: Final = 1_000_000
@@ -22,9 +22,9 @@ def timestamp_or_none(microseconds: int | None) -> Timestamp | None:
     return None if microseconds is None else timestamp(microseconds)
 
 
-def money(amount: Money) -> values_pb2.Money:
+def money(amount: Price) -> values_pb2.Price:
     """Return the message for an amount."""
-    return values_pb2.Money(amount_minor=amount.amount_minor, currency_code=amount.currency_code)
+    return values_pb2.Price(amount_minor=amount.amount_minor, currency_code=amount.currency_code)
 
 
 def unit_ranges(ranges: Iterable[UnitRange]) -> list[values_pb2.UnitRange]:
