@@ -127,9 +127,12 @@ def _price(step: PathStep) -> Price:
 def _tier(step: PathStep) -> str:
     """Return the receiver's tier; what goes back is received by the giver of the terms."""
     terms = step.terms
+    if not terms.standings:
+        return ""
+    (standing,) = terms.standings  # the terms of a step have only the range of the unit
     if step.receiver == terms.receiver:
-        return str(terms.receiver_tier) if terms.HasField("receiver_tier") else ""
-    return str(terms.giver_tier) if terms.HasField("giver_tier") else ""
+        return str(standing.receiver_tier) if standing.HasField("receiver_tier") else ""
+    return str(standing.giver_tier) if standing.HasField("giver_tier") else ""
 
 
 def _what(step: PathStep) -> str:
@@ -165,8 +168,8 @@ def _now(path: GetPathResponse, shown: Sequence[PathStep]) -> str:
         for step in shown
         if step.kind in HOPS and not step.corrected
         for party, status in (
-            (step.giver, step.terms.giver_authorization),
-            (step.receiver, step.terms.receiver_authorization),
+            (step.giver, step.terms.standings[0].giver_authorization),
+            (step.receiver, step.terms.standings[0].receiver_authorization),
         )
         if status
         not in (

@@ -153,9 +153,10 @@ def _authorized(hops: Sequence[tuple[int, Terms]], policy: Policy) -> Outcome:
     marks = [
         f"{party} {_in_words(status)} at position {position}"
         for position, terms in hops
+        for standing in terms.standings
         for party, status in (
-            (terms.giver, terms.giver_authorization),
-            (terms.receiver, terms.receiver_authorization),
+            (terms.giver, standing.giver_authorization),
+            (terms.receiver, standing.receiver_authorization),
         )
         if status is not AuthorizationStatus.AUTHORIZED and not is_consumer(party)
     ]

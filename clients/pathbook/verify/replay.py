@@ -141,6 +141,10 @@ def _problem(event: RunEvent, before: Run, steps: Sequence[ReplayedStep], unit: 
         case events.UnitsWrittenOff(party):
             allowed = (UnitState.SOLD, UnitState.CONFIRMED) if is_consumer(party) else ()
             return _wrong_custodian(party, before) or _wrong_state(before, UnitState.IN_STOCK, *allowed)
+        case events.TransferAttested(transfer):
+            return _wrong_attestation(transfer, event.party, steps)
+        case events.ErrorDeclared(position, declared=declared):
+            return _wrong_declaration(position, declared, steps)
         case _:
             assert_never(event)
 
@@ -180,4 +184,20 @@ def _wrong_undoing(transfer: int, terms: Terms, before: Run, steps: Sequence[Rep
         return f"it undoes the transfer at position {transfer}, which is not the last one of the unit"
     if (agreed.giver, agreed.receiver, agreed.unit_price) != (terms.giver, terms.receiver, terms.unit_price):
         return f"it undoes the transfer at position {transfer} on other terms"
+    return ""
+
+
+def _wrong_attestation(transfer: int, party: str, steps: Sequence[ReplayedStep]) -> str:
+    """Return why a party cannot attest a transfer of the unit."""
+    agreed = next((terms_of(step.event) for step in steps if step.transfer == transfer), None)
+    if agreed is None or agreed.receiver != party:
+        return f"{party} attests the transfer at position {transfer}, by which it did not receive the unit"
+    return ""
+
+
+def _wrong_declaration(position: int, declared: events.DeclarableEvent, steps: Sequence[ReplayedStep]) -> str:
+    """Return why a declaration of an error does not repeat the event that it declares, or comes too late."""
+    mistake = next((step.event for step in steps if step.recorded.position == position), None)
+    if mistake != declared:
+        return f"it declares another event an error than the one at position {position}"
     return ""

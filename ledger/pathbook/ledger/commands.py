@@ -22,7 +22,7 @@ OPERATOR = ""
 """The actor that registers parties: the operator of the book, which is not a party of it."""
 
 
-class _Command(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
+class _Command(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The fields that every command has.
 
     All times here are in microseconds since 1970 UTC. An ``occurred_at`` of 0 means the time of recording.
@@ -41,7 +41,7 @@ class _Command(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
         return actor
 
 
-class RegisterParty(_Command, frozen=True, kw_only=True, tag=True, gc=False):
+class RegisterParty(_Command, frozen=True, kw_only=True, tag="register_party", omit_defaults=True, gc=False):
     """Register a party."""
 
     party: str
@@ -53,7 +53,9 @@ class RegisterParty(_Command, frozen=True, kw_only=True, tag=True, gc=False):
         return OPERATOR
 
 
-class AuthorizeParty(_Command, frozen=True, kw_only=True, tag=True, gc=False):
+class AuthorizeParty(
+    _Command, frozen=True, kw_only=True, tag="authorize_party", omit_defaults=True, gc=False
+):
     """Authorize a party to sell as an agent of a tier.
 
     Without products it may sell every product. Without ``valid_until`` the authorization has no end.
@@ -69,7 +71,9 @@ class AuthorizeParty(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     valid_until: int | None = None
 
 
-class RevokeAuthorization(_Command, frozen=True, kw_only=True, tag=True, gc=False):
+class RevokeAuthorization(
+    _Command, frozen=True, kw_only=True, tag="revoke_authorization", omit_defaults=True, gc=False
+):
     """End an authorization at a time. A ``revoked_from`` of 0 means now."""
 
     ROLE: ClassVar[str] = "upline"
@@ -78,7 +82,9 @@ class RevokeAuthorization(_Command, frozen=True, kw_only=True, tag=True, gc=Fals
     revoked_from: int = 0
 
 
-class RegisterProduct(_Command, frozen=True, kw_only=True, tag=True, gc=False):
+class RegisterProduct(
+    _Command, frozen=True, kw_only=True, tag="register_product", omit_defaults=True, gc=False
+):
     """Register a brand's product by its GTIN."""
 
     ROLE: ClassVar[str] = "brand"
@@ -88,7 +94,9 @@ class RegisterProduct(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     suggested_price: Price
 
 
-class CommissionBatch(_Command, frozen=True, kw_only=True, tag=True, gc=False):
+class CommissionBatch(
+    _Command, frozen=True, kw_only=True, tag="commission_batch", omit_defaults=True, gc=False
+):
     """Make a lot of units. Without a suggested price, the batch has the product's."""
 
     ROLE: ClassVar[str] = "brand"
@@ -101,7 +109,7 @@ class CommissionBatch(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     suggested_price: Price | None = None
 
 
-class OfferTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
+class OfferTransfer(_Command, frozen=True, kw_only=True, tag="offer_transfer", omit_defaults=True, gc=False):
     """Offer units at a price. They are reserved until the offer is answered or lapses at its deadline."""
 
     ROLE: ClassVar[str] = "giver"
@@ -111,9 +119,10 @@ class OfferTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     unit_price: Price
     delivery: Delivery = Delivery.WITH_TITLE
     deadline: int | None = None
+    reference: str = ""
 
 
-class DiscrepancyClaim(msgspec.Struct, frozen=True, gc=False):
+class DiscrepancyClaim(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A part of an offer that is not accepted: some ranges, or without ranges the last ``count`` units."""
 
     kind: DiscrepancyKind
@@ -121,16 +130,21 @@ class DiscrepancyClaim(msgspec.Struct, frozen=True, gc=False):
     count: int = 0
 
 
-class AcceptTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
-    """Accept an offer without the units in its discrepancies."""
+class AcceptTransfer(
+    _Command, frozen=True, kw_only=True, tag="accept_transfer", omit_defaults=True, gc=False
+):
+    """Accept an offer without the units in its discrepancies, and with extra units of the giver that it lacks."""
 
     ROLE: ClassVar[str] = "receiver"
     receiver: str
     transfer: int
     discrepancies: tuple[DiscrepancyClaim, ...] = ()
+    extra: Ranges = ()
 
 
-class DeclineTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
+class DeclineTransfer(
+    _Command, frozen=True, kw_only=True, tag="decline_transfer", omit_defaults=True, gc=False
+):
     """Decline an offer."""
 
     ROLE: ClassVar[str] = "receiver"
@@ -139,7 +153,9 @@ class DeclineTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     note: str = ""
 
 
-class WithdrawTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
+class WithdrawTransfer(
+    _Command, frozen=True, kw_only=True, tag="withdraw_transfer", omit_defaults=True, gc=False
+):
     """Withdraw an offer as its giver."""
 
     ROLE: ClassVar[str] = "giver"
@@ -147,7 +163,7 @@ class WithdrawTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     transfer: int
 
 
-class LapseTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
+class LapseTransfer(_Command, frozen=True, kw_only=True, tag="lapse_transfer", omit_defaults=True, gc=False):
     """End an offer whose deadline has passed. Only the writer itself sends this command."""
 
     transfer: int
@@ -158,18 +174,32 @@ class LapseTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
         return WRITER_PREFIX
 
 
-class RecordTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
-    """Record an agreed or historic transfer in one step."""
+class RecordTransfer(
+    _Command, frozen=True, kw_only=True, tag="record_transfer", omit_defaults=True, gc=False
+):
+    """Record an agreed or historic transfer in one step.
 
-    ROLE: ClassVar[str] = "giver"
+    The giver reports it, unless ``reported_by`` names the receiver. The receiver can only attest a transfer with the
+    same reference that the giver has reported.
+    """
+
     giver: str
     receiver: str
     units: Selection
     unit_price: Price
     delivery: Delivery = Delivery.WITH_TITLE
+    reference: str = ""
+    reported_by: str = ""
+
+    @property
+    def actor(self) -> str:
+        """The side that reports the transfer."""
+        return self.reported_by or self.giver
 
 
-class ReverseTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
+class ReverseTransfer(
+    _Command, frozen=True, kw_only=True, tag="reverse_transfer", omit_defaults=True, gc=False
+):
     """Ask to reverse a transfer, or agree to the request of the other side."""
 
     ROLE: ClassVar[str] = "party"
@@ -178,7 +208,7 @@ class ReverseTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     note: str = ""
 
 
-class DeliverUnits(_Command, frozen=True, kw_only=True, tag=True, gc=False):
+class DeliverUnits(_Command, frozen=True, kw_only=True, tag="deliver_units", omit_defaults=True, gc=False):
     """Deliver goods without their title, which moved before or stays."""
 
     ROLE: ClassVar[str] = "custodian"
@@ -187,7 +217,7 @@ class DeliverUnits(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     units: Selection
 
 
-class SellUnits(_Command, frozen=True, kw_only=True, tag=True, gc=False):
+class SellUnits(_Command, frozen=True, kw_only=True, tag="sell_units", omit_defaults=True, gc=False):
     """Sell units to a consumer, who has a pseudonym."""
 
     ROLE: ClassVar[str] = "seller"
@@ -196,9 +226,12 @@ class SellUnits(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     units: Selection
     unit_price: Price
     delivery: Delivery = Delivery.WITH_TITLE
+    reference: str = ""
 
 
-class ConfirmPurchase(_Command, frozen=True, kw_only=True, tag=True, gc=False):
+class ConfirmPurchase(
+    _Command, frozen=True, kw_only=True, tag="confirm_purchase", omit_defaults=True, gc=False
+):
     """Confirm, as the consumer, that units were bought, and the price of one unit."""
 
     consumer: str
@@ -211,7 +244,7 @@ class ConfirmPurchase(_Command, frozen=True, kw_only=True, tag=True, gc=False):
         return CONSUMER_PREFIX + self.consumer
 
 
-class ReturnUnits(_Command, frozen=True, kw_only=True, tag=True, gc=False):
+class ReturnUnits(_Command, frozen=True, kw_only=True, tag="return_units", omit_defaults=True, gc=False):
     """Return units to the giver they came from, at the price paid. The owner may be a consumer."""
 
     ROLE: ClassVar[str] = "owner"
@@ -220,7 +253,7 @@ class ReturnUnits(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     note: str = ""
 
 
-class WriteOffUnits(_Command, frozen=True, kw_only=True, tag=True, gc=False):
+class WriteOffUnits(_Command, frozen=True, kw_only=True, tag="write_off_units", omit_defaults=True, gc=False):
     """Write off units in the party's custody as lost, damaged, destroyed or defaced."""
 
     ROLE: ClassVar[str] = "party"
@@ -230,7 +263,7 @@ class WriteOffUnits(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     note: str = ""
 
 
-class PackCase(_Command, frozen=True, kw_only=True, tag=True, gc=False):
+class PackCase(_Command, frozen=True, kw_only=True, tag="pack_case", omit_defaults=True, gc=False):
     """Pack units and cases in a case or on a pallet."""
 
     ROLE: ClassVar[str] = "party"
@@ -239,7 +272,7 @@ class PackCase(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     units: Selection
 
 
-class UnpackCase(_Command, frozen=True, kw_only=True, tag=True, gc=False):
+class UnpackCase(_Command, frozen=True, kw_only=True, tag="unpack_case", omit_defaults=True, gc=False):
     """Unpack a case."""
 
     ROLE: ClassVar[str] = "party"
@@ -247,7 +280,7 @@ class UnpackCase(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     sscc: str
 
 
-class RecallUnits(_Command, frozen=True, kw_only=True, tag=True, gc=False):
+class RecallUnits(_Command, frozen=True, kw_only=True, tag="recall_units", omit_defaults=True, gc=False):
     """Recall ranges of a batch, or the whole batch if there are no ranges."""
 
     ROLE: ClassVar[str] = "brand"
@@ -257,12 +290,57 @@ class RecallUnits(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     note: str = ""
 
 
-class LiftRecall(_Command, frozen=True, kw_only=True, tag=True, gc=False):
+class LiftRecall(_Command, frozen=True, kw_only=True, tag="lift_recall", omit_defaults=True, gc=False):
     """Lift a recall."""
 
     ROLE: ClassVar[str] = "brand"
     brand: str
     recall: int
+
+
+class DeclareError(_Command, frozen=True, kw_only=True, tag="declare_error", omit_defaults=True, gc=False):
+    """Declare that an event of the party was an error, which undoes its effect."""
+
+    ROLE: ClassVar[str] = "party"
+    party: str
+    position: int
+    note: str = ""
+
+
+class CorrectProduct(
+    _Command, frozen=True, kw_only=True, tag="correct_product", omit_defaults=True, gc=False
+):
+    """Correct the name or the suggested price of a product. An empty name and None stay as they are."""
+
+    ROLE: ClassVar[str] = "brand"
+    brand: str
+    product: str
+    name: str = ""
+    suggested_price: Price | None = None
+
+
+class CorrectBatch(_Command, frozen=True, kw_only=True, tag="correct_batch", omit_defaults=True, gc=False):
+    """Correct the dates or the suggested price of a batch. None stays as it is."""
+
+    ROLE: ClassVar[str] = "brand"
+    brand: str
+    batch: int
+    made_on: datetime.date | None = None
+    expires_on: datetime.date | None = None
+    never_expires: bool = False
+    suggested_price: Price | None = None
+
+
+class CorrectParty(_Command, frozen=True, kw_only=True, tag="correct_party", omit_defaults=True, gc=False):
+    """Correct the kind of a party, as the operator."""
+
+    party: str
+    kind: PartyKind | None
+
+    @property
+    def actor(self) -> str:
+        """The operator, which registers parties."""
+        return OPERATOR
 
 
 Command = (
@@ -287,14 +365,33 @@ Command = (
     | UnpackCase
     | RecallUnits
     | LiftRecall
+    | DeclareError
+    | CorrectProduct
+    | CorrectBatch
+    | CorrectParty
 )
 
 DIGEST_BYTES = 16
 """How many bytes of the SHA-256 of a request are kept. 128 bits tell a retry from another request."""
 
+REQUEST_BYTES = 16
+"""How many bytes of the SHA-256 of a caller and its request id are kept. They tell all requests of a book apart."""
+
 _encoder = msgspec.json.Encoder(order="deterministic")
 
 
+def request_of(actor: str, request_id: str) -> bytes:
+    """Return the 16 bytes by which a book knows a request: SHA-256(actor | 0x00 | request id), cut.
+
+    So request ids belong to their caller, and no document's number stands in the log.
+    """
+    return hashlib.sha256(f"{actor}\0{request_id}".encode()).digest()[:REQUEST_BYTES]
+
+
 def digest(command: Command) -> bytes:
-    """Return a hash that tells a retry of a command from another command under the same request id."""
+    """Return a hash that tells a retry of a command from another command under the same request id.
+
+    It covers the explicit tag of the command and the fields that differ from their defaults, as JSON with sorted
+    keys. So a new field with a default, or another name of a class, changes no digest.
+    """
     return hashlib.sha256(_encoder.encode(command)).digest()[:DIGEST_BYTES]

@@ -19,11 +19,25 @@ from pathbook.ledger.values import (
 )
 
 
-class Terms(msgspec.Struct, frozen=True, gc=False):
-    """The terms of a transfer: giver, receiver, units, price of one unit, and the authorization status of both sides.
+class Standing(msgspec.Struct, frozen=True, gc=False):
+    """The tiers and the authorization status of both sides of a transfer, for the products of some batches.
 
-    The tiers and the status are those at that time. A consumer has no tier and no status, which is None. A party
-    may have no tier.
+    They are those at that time. No ``batches`` means all batches of the transfer. A consumer has no tier and no
+    status, which is None. A party that was never given a tier has none.
+    """
+
+    batches: tuple[int, ...]
+    giver_tier: int | None
+    receiver_tier: int | None
+    giver_authorization: AuthorizationStatus
+    receiver_authorization: AuthorizationStatus | None
+
+
+class Terms(msgspec.Struct, frozen=True, gc=False):
+    """The terms of a transfer: giver, receiver, units, price of one unit, and the standing of both sides.
+
+    There is one standing for all batches, or several that differ. ``reference`` is the number of a document by which
+    both sides know the transfer, or "".
     """
 
     giver: str
@@ -31,14 +45,28 @@ class Terms(msgspec.Struct, frozen=True, gc=False):
     ranges: Ranges
     unit_price: Price
     delivery: Delivery
-    giver_tier: int | None
-    receiver_tier: int | None
-    giver_authorization: AuthorizationStatus
-    receiver_authorization: AuthorizationStatus | None
+    standings: tuple[Standing, ...]
+    reference: str
+
+    def standing(self, batch: int) -> Standing:
+        """Return the standing of both sides for the product of a batch."""
+        if len(self.standings) == 1:
+            return self.standings[0]
+        return next(item for item in self.standings if batch in item.batches)
 
     def narrowed(self, ranges: Ranges) -> "Terms":
-        """Return the same terms for other ranges."""
-        return msgspec.structs.replace(self, ranges=ranges)
+        """Return the same terms for some of the ranges."""
+        if len(self.standings) == 1:
+            return msgspec.structs.replace(self, ranges=ranges)
+        batches = {part.batch for part in ranges}
+        kept = [item for item in self.standings if batches.intersection(item.batches)]
+        standings = [
+            msgspec.structs.replace(
+                item, batches=tuple([n for n in item.batches if n in batches]) if len(kept) > 1 else ()
+            )
+            for item in kept
+        ]
+        return msgspec.structs.replace(self, ranges=ranges, standings=tuple(standings))
 
 
 class PartyRegistered(msgspec.Struct, frozen=True, gc=False):
@@ -108,13 +136,15 @@ class Discrepancy(msgspec.Struct, frozen=True, gc=False):
 class TransferAccepted(msgspec.Struct, frozen=True, gc=False):
     """An offer was accepted. The terms have the accepted units, and ``discrepancies`` those that stay with the giver.
 
-    ``unpacked`` names the cases that were accepted only in part.
+    ``unpacked`` names the cases that were accepted only in part. ``extra`` are the units of the terms that were not
+    offered, and that the receiver found in the delivery.
     """
 
     transfer: int
     terms: Terms
     discrepancies: tuple[Discrepancy, ...]
     unpacked: tuple[str, ...]
+    extra: Ranges
 
 
 class TransferDeclined(msgspec.Struct, frozen=True, gc=False):
@@ -149,6 +179,14 @@ class TransferRecorded(msgspec.Struct, frozen=True, gc=False):
     """A transfer was recorded in one step. The position of the event is the id of the transfer."""
 
     terms: Terms
+
+
+class TransferAttested(msgspec.Struct, frozen=True, gc=False):
+    """The receiver reported a transfer that its giver had recorded, on equal terms. Both now attest it."""
+
+    transfer: int
+    party: str
+    ranges: Ranges
 
 
 class ReversalAsked(msgspec.Struct, frozen=True, gc=False):
@@ -205,12 +243,16 @@ class UnitsReturned(msgspec.Struct, frozen=True, gc=False):
 
 
 class UnitsWrittenOff(msgspec.Struct, frozen=True, gc=False):
-    """Units were written off as lost, damaged, destroyed or defaced."""
+    """Units were written off as lost, damaged, destroyed or defaced.
+
+    ``confirmed`` are those of them whose purchase a consumer had confirmed.
+    """
 
     party: str
     ranges: Ranges
     state: UnitState
     note: str
+    confirmed: Ranges
 
 
 class CasePacked(msgspec.Struct, frozen=True, gc=False):
@@ -246,6 +288,45 @@ class RecallLifted(msgspec.Struct, frozen=True, gc=False):
     batch: int
 
 
+DeclarableEvent = UnitsWrittenOff | PurchaseConfirmed | UnitsDelivered | ReversalAsked
+"""The kinds of events that the party that acted may declare an error. Other kinds are corrected by other commands."""
+
+
+class ErrorDeclared(msgspec.Struct, frozen=True, gc=False):
+    """The event at a position was declared an error (EPCIS 2.0: error declaration). Its effect is undone."""
+
+    position: int
+    party: str
+    note: str
+    declared: DeclarableEvent
+
+
+class ProductCorrected(msgspec.Struct, frozen=True, gc=False):
+    """A brand corrected a product. The event has all that is right of it."""
+
+    product: str
+    brand: str
+    name: str
+    suggested_price: Price
+
+
+class BatchCorrected(msgspec.Struct, frozen=True, gc=False):
+    """A brand corrected a batch. The event has all that can be corrected of it."""
+
+    batch: int
+    brand: str
+    made_on: datetime.date
+    expires_on: datetime.date | None
+    suggested_price: Price
+
+
+class PartyCorrected(msgspec.Struct, frozen=True, gc=False):
+    """The operator corrected the kind of a party."""
+
+    party: str
+    kind: PartyKind
+
+
 TitleEvent = TransferAccepted | TransferRecorded | UnitsSold
 """The kinds of events that move title onward, on their terms."""
 
@@ -266,6 +347,8 @@ RunEvent = (
     | PurchaseConfirmed
     | UnitsReturned
     | UnitsWrittenOff
+    | TransferAttested
+    | ErrorDeclared
 )
 """The kinds of events that change runs. Each is a step in the past of the units that it names."""
 
@@ -279,6 +362,9 @@ RegisterEvent = (
     | CaseUnpacked
     | UnitsRecalled
     | RecallLifted
+    | ProductCorrected
+    | BatchCorrected
+    | PartyCorrected
 )
 """The kinds of events that change no run. They are about parties, products, transfers, cases or batches."""
 
@@ -288,6 +374,8 @@ Event = RunEvent | RegisterEvent
 class RecordedEvent(msgspec.Struct, frozen=True, gc=False):
     """An event with its position, its times (microseconds since 1970 UTC), and the request that it answers.
 
+    ``request`` is the result of ``pathbook.ledger.commands.request_of``.
+
     ``occurred_at`` is the claim of the party. ``recorded_at`` is set by the writer and never runs backwards.
     ``leaf`` is the RFC 6962 leaf hash of the stored bytes.
     """
@@ -295,7 +383,7 @@ class RecordedEvent(msgspec.Struct, frozen=True, gc=False):
     position: int
     recorded_at: int
     occurred_at: int
-    request_id: str
+    request: bytes
     request_digest: bytes
     event: Event
     leaf: bytes

@@ -125,6 +125,24 @@ class Reason(enum.IntEnum):
     # batches of requests, texts
     OTHER_ENTRY_REFUSED = 100
     TEXT_MALFORMED = 101
+    EVENT_TOO_LARGE = 106
+    # references, and reports of both sides
+    REFERENCE_MALFORMED = 107
+    REFERENCE_USED = 108
+    REFERENCE_CONTRADICTS = 109
+    TRANSFER_NOT_REPORTED = 110
+    TRANSFER_ALREADY_ATTESTED = 111
+    REPORTER_NOT_A_SIDE = 112
+    # times without effect
+    LIFTED_BEFORE_RECALL = 113
+    REVOKED_OUTSIDE_VALIDITY = 114
+    # corrections
+    EVENT_NOT_DECLARABLE = 115
+    NOT_THE_ACTOR = 116
+    ERROR_ALREADY_DECLARED = 117
+    EVENT_BUILT_UPON = 118
+    NOTHING_TO_CORRECT = 119
+    BRAND_IS_FIXED = 120
 
 
 # A line for each reason, however long, keeps this readable as a table.
@@ -180,7 +198,7 @@ SENTENCES: Final[dict[Reason, tuple[Kind, str]]] = {
     Reason.RANGE_BEYOND_BATCH: (Kind.INVALID, "Range {range} lies beyond the batch named, which has units 0 to {last}."),
     Reason.RANGES_OVERLAP: (Kind.INVALID, "The request names unit {number} of batch {batch} twice. Name each unit once."),
     Reason.QUANTITY_NOT_POSITIVE: (Kind.INVALID, "A quantity of {count} is not 1 or more."),
-    Reason.STOCK_TOO_SMALL: (Kind.STATE, "{party} has {available} loose, unreserved units of {what}, not {count}. Look at its stock; units in cases move with their case."),
+    Reason.STOCK_TOO_SMALL: (Kind.STATE, "{party} has {available} units of {what} that a quantity may take, not {count}. It takes none of {expired} expired, {recalled} recalled, {reserved} reserved units, nor {packed} in cases. Name fewer, or name ranges or cases."),
     Reason.OCCURRED_BEFORE_MADE: (Kind.INVALID, "Occurred at {occurred_at}, but batch {batch} was made on {made_on}."),
     Reason.SELF_TRANSFER: (Kind.INVALID, "{party} cannot transfer to itself."),
     Reason.UNITS_NOT_OWNED: (Kind.STATE, "Units {range} belong to {owner}, not to {party}. Only the owner transfers."),
@@ -220,6 +238,21 @@ SENTENCES: Final[dict[Reason, tuple[Kind, str]]] = {
     Reason.CASE_TOO_DEEP: (Kind.STATE, "Case {sscc} would hold cases in cases more than {limit} deep. Unpack some of them."),
     Reason.NOT_THE_PACKER: (Kind.FORBIDDEN, "Case {sscc} is empty and was packed by {packer}; {party} cannot unpack it."),
     Reason.OTHER_ENTRY_REFUSED: (Kind.STATE, "Not recorded, because entry {entry} of its batch was refused. Correct that one, and send the batch again."),
+    Reason.EVENT_TOO_LARGE: (Kind.INVALID, "The request makes an event of {size} bytes; at most {limit} are allowed. Split it."),
+    Reason.REFERENCE_MALFORMED: (Kind.INVALID, "The reference '{reference}' is malformed. Use 1 to {limit} printable characters, with no blank at either end."),
+    Reason.REFERENCE_USED: (Kind.EXISTS, "Reference {reference} of {giver} and {receiver} already names the transfer at position {transfer}. Use another one for another transfer."),
+    Reason.REFERENCE_CONTRADICTS: (Kind.STATE, "{party} reports another {difference} than the transfer at position {transfer} with reference {reference} has. Compare both documents."),
+    Reason.TRANSFER_NOT_REPORTED: (Kind.STATE, "{giver} has reported no transfer to {receiver} with reference {reference}. Only the giver gives title away; ask it to report first."),
+    Reason.TRANSFER_ALREADY_ATTESTED: (Kind.STATE, "{party} accepted or reported the transfer at position {transfer} already."),
+    Reason.REPORTER_NOT_A_SIDE: (Kind.FORBIDDEN, "{party} is neither giver nor receiver of the transfer, and cannot report it."),
+    Reason.LIFTED_BEFORE_RECALL: (Kind.INVALID, "The recall at position {recall} holds from {since}; it cannot end at {lifted_at}, before that."),
+    Reason.REVOKED_OUTSIDE_VALIDITY: (Kind.INVALID, "The authorization at {authorization} holds from {valid_from} until {valid_until}; to revoke it from {revoked_from} has no effect. Name a time within."),
+    Reason.EVENT_NOT_DECLARABLE: (Kind.MISSING, "Position {position} holds no write-off, confirmation, delivery or request of a reversal, which could be declared an error. Other events have other corrections."),
+    Reason.NOT_THE_ACTOR: (Kind.FORBIDDEN, "{actor} acted at position {position}; {party} cannot declare that an error."),
+    Reason.ERROR_ALREADY_DECLARED: (Kind.STATE, "The event at position {position} was declared an error already."),
+    Reason.EVENT_BUILT_UPON: (Kind.STATE, "{what} of the event at position {position} changed since. Undo what came later first."),
+    Reason.NOTHING_TO_CORRECT: (Kind.INVALID, "The correction of {what} changes nothing. Name what is right."),
+    Reason.BRAND_IS_FIXED: (Kind.INVALID, "Whether {party} is a brand cannot be corrected. Register it under another id."),
     Reason.TEXT_MALFORMED: (Kind.INVALID, "{field} holds the character NUL, which is no text. Leave it out."),
 }
 # fmt: on

@@ -15,7 +15,8 @@ from msgspec.structs import replace
 
 from pathbook.ledger import events
 from pathbook.ledger.events import Event, RecordedEvent, Terms
-from pathbook.ledger.values import Delivery, Ranges, UnitRange, UnitState
+from pathbook.ledger.ranges import union, without
+from pathbook.ledger.values import Delivery, Ranges, UnitRange, UnitState, is_consumer
 
 EMPTY_HEAD = sha256(b"").digest()
 """The head of units without a past: the hash of an empty tree, RFC 6962 section 2.1."""
@@ -29,6 +30,7 @@ _FIRST: Final = attrgetter("first")
 _IN_STOCK: Final = UnitState.IN_STOCK
 _OFFERED: Final = UnitState.OFFERED
 _SOLD: Final = UnitState.SOLD
+_HELD: Final = frozenset({UnitState.IN_STOCK, UnitState.SOLD, UnitState.CONFIRMED})
 _WITH_TITLE: Final = Delivery.WITH_TITLE
 
 
@@ -46,6 +48,7 @@ class Run(msgspec.Struct, frozen=True, gc=False):
 
     ``transfer`` is the open offer that reserves the units. Without one it is the transfer by which they last came,
     or 0. ``chain`` has the transfers and sales by which the units came and that are still in force, oldest first.
+    ``moved_from`` has for each of them the custodian from which it moved the goods, or "" if it moved only title.
     """
 
     first: int
@@ -60,6 +63,7 @@ class Run(msgspec.Struct, frozen=True, gc=False):
     state: UnitState
     transfer: int
     chain: tuple[int, ...]
+    moved_from: tuple[str, ...]
     head: bytes
 
 
@@ -79,18 +83,19 @@ class Change(msgspec.Struct, frozen=True, gc=False):
 class _Move(msgspec.Struct, frozen=True, gc=False):
     """How an event changes the runs in its ranges. A field that is None changes nothing.
 
-    With ``custodian_from``, the custodian changes only if it is that party. ``push`` adds a transfer to the chain,
-    and ``pop`` removes the last one.
+    ``push`` adds a transfer to the chain. ``pop_from`` is the custodian to whom the last transfer of the chain moved
+    the goods. The transfer is removed, and goods that still lie with this custodian go back to where it moved them
+    from. ``in_hand`` sets the state to SOLD if a consumer owns the units, and else to IN_STOCK.
     """
 
     ranges: Ranges
     owner: str | None = None
     custodian: str | None = None
-    custodian_from: str | None = None
     state: UnitState | None = None
     reserved_by: int = 0
     push: int = 0
-    pop: bool = False
+    pop_from: str | None = None
+    in_hand: bool = False
 
 
 class Partition:
@@ -105,7 +110,7 @@ class Partition:
         self._in_stock: dict[str, list[int]] | None = None
 
     def in_stock(self, owner: str) -> Iterator[Run]:
-        """Yield the runs that an owner is free to move, lowest numbers first."""
+        """Yield the runs that a party is free to move, or that a consumer has bought, lowest numbers first."""
         if self._in_stock is None:  # built at the first use, because only quantities need it
             self._in_stock = {}
             self._index(self._in_stock, [], self.runs)
@@ -121,11 +126,11 @@ class Partition:
             self.drop_index()
             return
         for run in removed:
-            if run.state is _IN_STOCK:
+            if run.state in _HELD:
                 firsts = in_stock[run.owner]
                 del firsts[bisect_left(firsts, run.first)]
         for run in added:
-            if run.state is _IN_STOCK:
+            if run.state in _HELD:
                 insort(in_stock.setdefault(run.owner, []), run.first)
 
     def overlapping(self, first: int, last: int) -> list[Run]:
@@ -181,13 +186,18 @@ class Partition:
 
 
 def _changed(run: Run, move: _Move, first: int, last: int, position: int, leaf: bytes) -> Run:
-    chain, custodian = run.chain, move.custodian
+    chain, moved_from, custodian, state = run.chain, run.moved_from, run.custodian, move.state
+    if move.custodian is not None:
+        custodian = move.custodian
     if move.push:
         chain = (*chain, move.push)
-    elif move.pop:
-        chain = chain[:-1]
-    if custodian is None or (move.custodian_from is not None and move.custodian_from != run.custodian):
-        custodian = run.custodian
+        moved_from = (*moved_from, run.custodian if custodian != run.custodian else "")
+    elif move.pop_from is not None:
+        if moved_from[-1] and custodian == move.pop_from:
+            custodian = moved_from[-1]
+        chain, moved_from = chain[:-1], moved_from[:-1]
+    if move.in_hand:
+        state = _SOLD if is_consumer(run.owner) else _IN_STOCK
     # Arguments go by position. This is the innermost loop of every write, and with keywords a run takes 0.6
     # microseconds instead of 0.4.
     return Run(
@@ -200,9 +210,10 @@ def _changed(run: Run, move: _Move, first: int, last: int, position: int, leaf: 
         run.origin,
         run.owner if move.owner is None else move.owner,
         custodian,
-        run.state if move.state is None else move.state,
+        run.state if state is None else state,
         move.reserved_by or (chain[-1] if chain else 0),
         chain,
+        moved_from,
         next_head(run.head, leaf),
     )
 
@@ -212,7 +223,7 @@ def commissioned(event: events.BatchCommissioned, position: int, leaf: bytes) ->
     head, last = next_head(EMPTY_HEAD, leaf), event.size - 1
     brand, state = event.brand, _IN_STOCK
     return Partition(
-        event.batch, [Run(0, last, position, position, 0, 0, 0, brand, brand, state, 0, (), head)]
+        event.batch, [Run(0, last, position, position, 0, 0, 0, brand, brand, state, 0, (), (), head)]
     )
 
 
@@ -258,8 +269,9 @@ def _moves(event: Event, position: int) -> list[_Move]:
         case events.TransferOffered(terms):
             return [_Move(terms.ranges, state=_OFFERED, reserved_by=position)]
         case events.TransferAccepted(transfer, terms, discrepancies):
-            released = [_Move(item.ranges, state=_IN_STOCK) for item in discrepancies]
-            return [_onward(terms, _IN_STOCK, transfer), *released]
+            # all at once, because neighbors that stay behind for different reasons have the same past
+            released = union(part for item in discrepancies for part in item.ranges)
+            return [_onward(terms, _IN_STOCK, transfer), _Move(released, state=_IN_STOCK)]
         case (
             events.TransferDeclined(ranges=ranges)
             | events.TransferWithdrawn(ranges=ranges)
@@ -276,6 +288,10 @@ def _moves(event: Event, position: int) -> list[_Move]:
             return [_Move(ranges, state=UnitState.CONFIRMED)]
         case events.UnitsWrittenOff(ranges=ranges, state=state):
             return [_Move(ranges, state=state)]
+        case events.TransferAttested(ranges=ranges):
+            return [_Move(ranges)]
+        case events.ErrorDeclared(declared=declared):
+            return _undoing(declared)
         case (
             events.PartyRegistered()
             | events.PartyAuthorized()
@@ -287,17 +303,37 @@ def _moves(event: Event, position: int) -> list[_Move]:
             | events.CaseUnpacked()
             | events.UnitsRecalled()
             | events.RecallLifted()
+            | events.ProductCorrected()
+            | events.BatchCorrected()
+            | events.PartyCorrected()
         ):
             return []
         case _:
             assert_never(event)
 
 
+def _undoing(declared: events.DeclarableEvent) -> list[_Move]:
+    """Return how the declaration that an event was an error changes runs."""
+    match declared:
+        case events.UnitsWrittenOff(ranges=ranges, confirmed=confirmed):
+            return [
+                _Move(confirmed, state=UnitState.CONFIRMED),
+                _Move(without(ranges, confirmed), in_hand=True),
+            ]
+        case events.PurchaseConfirmed(ranges=ranges):
+            return [_Move(ranges, state=_SOLD)]
+        case events.UnitsDelivered(custodian=custodian, ranges=ranges):
+            return [_Move(ranges, custodian=custodian)]
+        case events.ReversalAsked():
+            return []
+        case _:
+            assert_never(declared)
+
+
 def _onward(terms: Terms, state: UnitState, transfer: int) -> _Move:
     custodian = terms.receiver if terms.delivery is _WITH_TITLE else None
-    return _Move(terms.ranges, terms.receiver, custodian, None, state, 0, transfer)
+    return _Move(terms.ranges, terms.receiver, custodian, state, 0, transfer)
 
 
 def _back(terms: Terms) -> _Move:
-    # the goods go back only if they had moved with the title; cloud stock stays with its custodian
-    return _Move(terms.ranges, terms.giver, terms.giver, terms.receiver, _IN_STOCK, pop=True)
+    return _Move(terms.ranges, terms.giver, state=_IN_STOCK, pop_from=terms.receiver)

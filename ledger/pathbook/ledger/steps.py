@@ -1,15 +1,18 @@
 """The path of a unit as pure data: what each event of its past did to the unit."""
 
+import datetime
 import enum
 from collections.abc import Sequence
-from typing import assert_never
+from typing import Final, assert_never
 
 import msgspec
 
 from pathbook.ledger import events
 from pathbook.ledger.events import RunEvent, Terms
 from pathbook.ledger.ranges import range_of
-from pathbook.ledger.values import Price, Unit, UnitState
+from pathbook.ledger.values import CLOCK_TOLERANCE, Attestation, Price, Unit, UnitState
+
+_TOLERANCE: Final = CLOCK_TOLERANCE // datetime.timedelta(microseconds=1)
 
 
 class StepKind(enum.IntEnum):
@@ -25,6 +28,8 @@ class StepKind(enum.IntEnum):
     OFFERED = 8
     RELEASED = 9
     REVERSED = 10
+    ATTESTED = 11
+    ERROR_DECLARED = 12
 
 
 class Movement(msgspec.Struct, frozen=True, gc=False):
@@ -33,30 +38,38 @@ class Movement(msgspec.Struct, frozen=True, gc=False):
     ``giver`` and ``receiver`` are "" if there is none. ``terms`` are those on which title was offered or moved
     (TRANSFERRED, SOLD, OFFERED). For RETURNED and REVERSED they are the terms that the event undoes, and their
     receiver is the giver. The terms have only the one range in which the unit moved. ``price_paid`` is the price of
-    one unit that a consumer confirmed. ``transfer`` is the transfer that was agreed or reversed, or 0.
+    one unit that a consumer confirmed. ``transfer`` is the transfer that was agreed, attested or reversed, or 0.
+    ``position`` is that of the event, and ``declared`` that of the event which it declares an error, or 0.
     """
 
     kind: StepKind
+    position: int
     giver: str = ""
     receiver: str = ""
     terms: Terms | None = None
     price_paid: Price | None = None
     transfer: int = 0
+    declared: int = 0
 
 
 class Step(msgspec.Struct, frozen=True, gc=False):
-    """One event of a unit's past: what it did to the unit, and the state of the unit after it.
+    """One event of a unit's past: what it did to the unit, and the state, owner and custodian of the unit after it.
 
-    ``corrected`` marks a step that a reversal undid, and the reversal. ``data`` is the event as stored and hashed.
-    ``head`` is the hash of the unit's past up to this event.
+    ``corrected`` marks a step that a reversal or the declaration of an error undid, and that correction.
+    ``out_of_order`` is the position of an earlier step that claims a later time, or 0. ``data`` is the event as stored
+    and hashed. ``head`` is the hash of the unit's past up to this event.
     """
 
     position: int
     movement: Movement
     corrected: bool
+    attestation: Attestation
     occurred_at: int
     recorded_at: int
+    out_of_order: int
     state: UnitState
+    owner: str
+    custodian: str
     data: bytes
     head: bytes
 
@@ -65,58 +78,98 @@ def movement(event: RunEvent, position: int, unit: Unit) -> Movement:
     """Return what the event at a position did to the unit. The event changed the unit's run."""
     match event:
         case events.BatchCommissioned():
-            return Movement(StepKind.COMMISSIONED, receiver=event.brand)
+            return Movement(StepKind.COMMISSIONED, position, receiver=event.brand)
         case events.TransferOffered():
-            return _onward(StepKind.OFFERED, event.terms, unit)
+            return _onward(StepKind.OFFERED, position, event.terms, unit)
         case events.TransferRecorded():
-            return _onward(StepKind.TRANSFERRED, event.terms, unit, position)
+            return _onward(StepKind.TRANSFERRED, position, event.terms, unit, position)
         case events.TransferAccepted():
             # a unit that was offered and is not in the accepted terms is among the discrepancies
             if range_of(event.terms.ranges, unit) is None:
-                return Movement(StepKind.RELEASED, event.terms.giver, event.terms.receiver)
-            return _onward(StepKind.TRANSFERRED, event.terms, unit, event.transfer)
+                return Movement(StepKind.RELEASED, position, event.terms.giver, event.terms.receiver)
+            return _onward(StepKind.TRANSFERRED, position, event.terms, unit, event.transfer)
         case events.UnitsSold():
-            return _onward(StepKind.SOLD, event.terms, unit, position)
+            return _onward(StepKind.SOLD, position, event.terms, unit, position)
         case events.TransferReversed():
-            return _back(StepKind.REVERSED, event.terms, unit, event.transfer)
+            return _back(StepKind.REVERSED, position, event.terms, unit, event.transfer)
         case events.UnitsReturned():
             terms = next(line.terms for line in event.lines if range_of(line.terms.ranges, unit))
-            return _back(StepKind.RETURNED, terms, unit)
+            return _back(StepKind.RETURNED, position, terms, unit)
         case events.TransferDeclined() | events.TransferWithdrawn() | events.TransferLapsed():
-            return Movement(StepKind.RELEASED, event.giver, event.receiver)
+            return Movement(StepKind.RELEASED, position, event.giver, event.receiver)
         case events.UnitsDelivered():
-            return Movement(StepKind.DELIVERED, event.custodian, event.receiver)
+            return Movement(StepKind.DELIVERED, position, event.custodian, event.receiver)
         case events.PurchaseConfirmed():
-            return Movement(StepKind.CONFIRMED, receiver=event.consumer, price_paid=event.price_paid)
+            return Movement(
+                StepKind.CONFIRMED, position, receiver=event.consumer, price_paid=event.price_paid
+            )
         case events.UnitsWrittenOff():
-            return Movement(StepKind.WRITTEN_OFF, event.party)
+            return Movement(StepKind.WRITTEN_OFF, position, event.party)
+        case events.TransferAttested():
+            return Movement(StepKind.ATTESTED, position, receiver=event.party, transfer=event.transfer)
+        case events.ErrorDeclared():
+            return Movement(StepKind.ERROR_DECLARED, position, event.party, declared=event.position)
         case _:
             assert_never(event)
 
 
 def undone(movements: Sequence[Movement]) -> set[int]:
-    """Return the indexes of the steps of a path that its reversals undid.
+    """Return the indexes of the steps of a path that its corrections undid.
 
     These are, for each reversal, the transfer that it undoes, the reversal itself, and all steps between them. The
-    steps between were built on that transfer and had come to nothing before, such as a sale and its return.
+    steps between were built on that transfer and had come to nothing before, such as a sale and its return. For each
+    declaration of an error, they are the declaration and the step that it declares.
     """
     began: dict[int, int] = {}
+    places: dict[int, int] = {}
     found: set[int] = set()
     for index, item in enumerate(movements):
+        places[item.position] = index
         if item.kind in (StepKind.TRANSFERRED, StepKind.SOLD):
             began[item.transfer] = index
         elif item.kind is StepKind.REVERSED:
             found.update(range(began[item.transfer], index + 1))
+        elif item.kind is StepKind.ERROR_DECLARED:
+            found.update((places[item.declared], index))
     return found
 
 
-def _onward(kind: StepKind, terms: Terms, unit: Unit, transfer: int = 0) -> Movement:
-    return Movement(kind, terms.giver, terms.receiver, _narrowed(terms, unit), transfer=transfer)
+def attested(movements: Sequence[Movement]) -> set[int]:
+    """Return the transfers of a path that their receivers reported or accepted, too."""
+    return {
+        item.transfer
+        for item in movements
+        if item.kind is StepKind.ATTESTED
+        or (item.kind is StepKind.TRANSFERRED and item.transfer != item.position)  # an accepted offer
+    }
 
 
-def _back(kind: StepKind, terms: Terms, unit: Unit, transfer: int = 0) -> Movement:
+def attestation(movement: Movement, by_both: set[int]) -> Attestation:
+    """Return who vouches for a step of a path whose transfers in ``by_both`` were attested by both sides."""
+    hop = movement.kind is StepKind.TRANSFERRED and movement.transfer in by_both
+    return Attestation.REPORTED_BY_BOTH if hop else Attestation.RECORDED
+
+
+def out_of_order(times: Sequence[int]) -> list[int | None]:
+    """Return for each claimed time the index of the time before it that is later, or None if there is none.
+
+    Of several it is the latest. Times are in microseconds since 1970 UTC. Clocks may differ by CLOCK_TOLERANCE.
+    """
+    found: list[int | None] = []
+    latest = 0
+    for index, time in enumerate(times):
+        found.append(latest if time + _TOLERANCE < times[latest] else None)
+        latest = index if time >= times[latest] else latest
+    return found
+
+
+def _onward(kind: StepKind, position: int, terms: Terms, unit: Unit, transfer: int = 0) -> Movement:
+    return Movement(kind, position, terms.giver, terms.receiver, _narrowed(terms, unit), transfer=transfer)
+
+
+def _back(kind: StepKind, position: int, terms: Terms, unit: Unit, transfer: int = 0) -> Movement:
     """Return a movement back: the receiver of the terms gives, at the price that was paid."""
-    return Movement(kind, terms.receiver, terms.giver, _narrowed(terms, unit), transfer=transfer)
+    return Movement(kind, position, terms.receiver, terms.giver, _narrowed(terms, unit), transfer=transfer)
 
 
 def _narrowed(terms: Terms, unit: Unit) -> Terms:

@@ -24,8 +24,15 @@ MAX_BATCH_NUMBER = 2**24 - 1
 MAX_BATCH_SIZE = 2**28
 """The most units of one batch. The printed serial has 28 bits for the unit number."""
 
-MAX_RANGES = 10_000
-"""The most ranges, codes or cases that one request may name. This bounds the time to decide a request."""
+MAX_RANGES = 4_000
+"""The most ranges, codes or cases that one request may name. This bounds the time to decide a request. In a book of up
+to two million batches, an event with so many ranges fits MAX_EVENT_BYTES."""
+
+MAX_EVENT_BYTES = 2**16 - 1
+"""The most bytes of a stored event. The entry bundles of C2SP tlog-tiles give the length of an entry in 16 bits."""
+
+MAX_REFERENCE = 64
+"""The most characters of a reference. Numbers of delivery notes and invoices are shorter."""
 
 MAX_PIECES = 100_000
 """The most runs that one request may touch. Stock in more pieces needs several requests."""
@@ -57,6 +64,10 @@ CLOCK_TOLERANCE = datetime.timedelta(minutes=5)
 EARLIEST_ZONE = datetime.timedelta(hours=14)
 """A date begins first at UTC+14. So a batch made "today" may have moved this long before midnight UTC."""
 
+LATEST_ZONE = datetime.timedelta(hours=12)
+"""A date ends last at UTC-12. So a batch that expires "today" has not expired everywhere until this long after
+midnight UTC."""
+
 CONSUMER_PREFIX = "consumer:"
 """The prefix of an owner that is a consumer's pseudonym. The id of a party cannot contain a colon."""
 
@@ -71,7 +82,7 @@ _SSCC = re.compile(r"[0-9]{18}")
 _REQUEST_ID = re.compile(rf"[!-}}](?:[ -~]{{0,{MAX_REQUEST_ID - 2}}}[!-~])?")
 
 
-class Price(msgspec.Struct, frozen=True, gc=False):
+class Price(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """An amount in minor units (cents, fen) of an ISO 4217 currency for a number of units.
 
     Two prices of the same value may be stated differently. They differ as statements, and ``each`` compares them.
@@ -114,8 +125,8 @@ class UnitRange(msgspec.Struct, frozen=True, gc=False, order=True):
 Ranges = tuple[UnitRange, ...]
 
 
-class Quantity(msgspec.Struct, frozen=True, gc=False):
-    """A number of units of a batch, or of a product if the batch is 0. The oldest units are taken first.
+class Quantity(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """A number of units of a batch, or of a product if the batch is 0. The units that expire first are taken first.
 
     Many systems know only quantities.
     """
@@ -125,7 +136,7 @@ class Quantity(msgspec.Struct, frozen=True, gc=False):
     product: str = ""
 
 
-class Selection(msgspec.Struct, frozen=True, gc=False):
+class Selection(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The units that a request names: any mixture of ranges, cases (by SSCC) and quantities."""
 
     ranges: Ranges = ()
@@ -177,6 +188,14 @@ class AuthorizationStatus(enum.IntEnum):
     EXPIRED = 4
     REVOKED = 5
     OTHER_PRODUCTS = 6
+    UPLINE_NOT_AUTHORIZED = 7
+
+
+class Attestation(enum.IntEnum):
+    """Who vouches for a hop."""
+
+    RECORDED = 1
+    REPORTED_BY_BOTH = 2
 
 
 class DiscrepancyKind(enum.IntEnum):
@@ -220,6 +239,11 @@ def is_request_id(text: str) -> bool:
     It has 1 to 128 printable ASCII characters, no blank at either end, and no tilde at the beginning.
     """
     return _REQUEST_ID.fullmatch(text) is not None
+
+
+def is_reference(text: str) -> bool:
+    """Tell whether the text may be a reference: 1 to 64 printable characters, with no blank at either end."""
+    return 0 < len(text) <= MAX_REFERENCE and text.isprintable() and text == text.strip()
 
 
 def is_lot(text: str) -> bool:

@@ -31,6 +31,7 @@ class Product(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     SUGGESTED_PRICE_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
+    CORRECTED_POSITION_FIELD_NUMBER: _builtins.int
     gtin: _builtins.str
     """The GTIN, 14 digits."""
     brand: _builtins.str
@@ -39,6 +40,8 @@ class Product(_message.Message):
     """The name of the product."""
     position: _builtins.int
     """The position of its registration."""
+    corrected_position: _builtins.int
+    """The position of its last correction. 0 if it was not corrected."""
     @_builtins.property
     def suggested_price(self) -> _values_pb2.Price:
         """The price of one unit that the brand suggests to consumers. It is compared and reported, never enforced."""
@@ -51,10 +54,11 @@ class Product(_message.Message):
         name: _builtins.str = ...,
         suggested_price: _values_pb2.Price | None = ...,
         position: _builtins.int = ...,
+        corrected_position: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["suggested_price", b"suggested_price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["brand", b"brand", "gtin", b"gtin", "name", b"name", "position", b"position", "suggested_price", b"suggested_price"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["brand", b"brand", "corrected_position", b"corrected_position", "gtin", b"gtin", "name", b"name", "position", b"position", "suggested_price", b"suggested_price"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -76,6 +80,7 @@ class Batch(_message.Message):
     SUGGESTED_PRICE_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
     RECALLS_FIELD_NUMBER: _builtins.int
+    CORRECTED_POSITION_FIELD_NUMBER: _builtins.int
     batch: _builtins.int
     """Its number in the book."""
     gtin: _builtins.str
@@ -92,6 +97,8 @@ class Batch(_message.Message):
     """The day on which it expires, YYYY-MM-DD. Empty if it never expires."""
     position: _builtins.int
     """The position of its commissioning."""
+    corrected_position: _builtins.int
+    """The position of its last correction. 0 if it was not corrected."""
     @_builtins.property
     def suggested_price(self) -> _values_pb2.Price:
         """The price of one unit that the brand suggests to consumers."""
@@ -113,10 +120,11 @@ class Batch(_message.Message):
         suggested_price: _values_pb2.Price | None = ...,
         position: _builtins.int = ...,
         recalls: _abc.Iterable[Global___Recall] | None = ...,
+        corrected_position: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["suggested_price", b"suggested_price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "brand", b"brand", "expires_on", b"expires_on", "gtin", b"gtin", "lot", b"lot", "made_on", b"made_on", "position", b"position", "recalls", b"recalls", "size", b"size", "suggested_price", b"suggested_price"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "brand", b"brand", "corrected_position", b"corrected_position", "expires_on", b"expires_on", "gtin", b"gtin", "lot", b"lot", "made_on", b"made_on", "position", b"position", "recalls", b"recalls", "size", b"size", "suggested_price", b"suggested_price"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -133,6 +141,7 @@ class Recall(_message.Message):
     NOTE_FIELD_NUMBER: _builtins.int
     OCCURRED_AT_FIELD_NUMBER: _builtins.int
     LIFTED_POSITION_FIELD_NUMBER: _builtins.int
+    LIFTED_AT_FIELD_NUMBER: _builtins.int
     position: _builtins.int
     """The position at which it was recorded, which is its id."""
     note: _builtins.str
@@ -147,6 +156,10 @@ class Recall(_message.Message):
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """From when it holds."""
 
+    @_builtins.property
+    def lifted_at(self) -> _timestamp_pb2.Timestamp:
+        """From when it no longer holds. Unset if it was not lifted."""
+
     def __init__(
         self,
         *,
@@ -155,10 +168,11 @@ class Recall(_message.Message):
         note: _builtins.str = ...,
         occurred_at: _timestamp_pb2.Timestamp | None = ...,
         lifted_position: _builtins.int = ...,
+        lifted_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lifted_at", b"lifted_at", "occurred_at", b"occurred_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lifted_position", b"lifted_position", "note", b"note", "occurred_at", b"occurred_at", "position", b"position", "ranges", b"ranges"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lifted_at", b"lifted_at", "lifted_position", b"lifted_position", "note", b"note", "occurred_at", b"occurred_at", "position", b"position", "ranges", b"ranges"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -196,7 +196,7 @@ class Event(_message.Message):
 
     RECORDED_AT_FIELD_NUMBER: _builtins.int
     OCCURRED_AT_FIELD_NUMBER: _builtins.int
-    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    REQUEST_FIELD_NUMBER: _builtins.int
     REQUEST_DIGEST_FIELD_NUMBER: _builtins.int
     PARTY_REGISTERED_FIELD_NUMBER: _builtins.int
     PARTY_AUTHORIZED_FIELD_NUMBER: _builtins.int
@@ -220,8 +220,15 @@ class Event(_message.Message):
     CASE_UNPACKED_FIELD_NUMBER: _builtins.int
     UNITS_RECALLED_FIELD_NUMBER: _builtins.int
     RECALL_LIFTED_FIELD_NUMBER: _builtins.int
-    request_id: _builtins.str
-    """The id of the request that caused it."""
+    TRANSFER_ATTESTED_FIELD_NUMBER: _builtins.int
+    ERROR_DECLARED_FIELD_NUMBER: _builtins.int
+    PRODUCT_CORRECTED_FIELD_NUMBER: _builtins.int
+    BATCH_CORRECTED_FIELD_NUMBER: _builtins.int
+    PARTY_CORRECTED_FIELD_NUMBER: _builtins.int
+    request: _builtins.bytes
+    """The request that caused it: the first 16 bytes of SHA-256(caller | 0x00 | request id), both in UTF-8. The caller is
+    the party that acts, "consumer:" and a pseudonym, empty for the operator, or "~" for the book itself.
+    """
     request_digest: _builtins.bytes
     """The first 16 bytes of the SHA-256 of the request's content. They tell a retry from another request."""
     @_builtins.property
@@ -320,12 +327,32 @@ class Event(_message.Message):
     def recall_lifted(self) -> Global___RecallLifted:
         """A brand lifted a recall."""
 
+    @_builtins.property
+    def transfer_attested(self) -> Global___TransferAttested:
+        """The receiver reported the same transfer as its giver."""
+
+    @_builtins.property
+    def error_declared(self) -> Global___ErrorDeclared:
+        """A party declared that an event of its own was an error."""
+
+    @_builtins.property
+    def product_corrected(self) -> Global___ProductCorrected:
+        """A brand corrected a product."""
+
+    @_builtins.property
+    def batch_corrected(self) -> Global___BatchCorrected:
+        """A brand corrected a batch."""
+
+    @_builtins.property
+    def party_corrected(self) -> Global___PartyCorrected:
+        """The operator corrected a party."""
+
     def __init__(
         self,
         *,
         recorded_at: _timestamp_pb2.Timestamp | None = ...,
         occurred_at: _timestamp_pb2.Timestamp | None = ...,
-        request_id: _builtins.str = ...,
+        request: _builtins.bytes = ...,
         request_digest: _builtins.bytes = ...,
         party_registered: Global___PartyRegistered | None = ...,
         party_authorized: Global___PartyAuthorized | None = ...,
@@ -349,12 +376,17 @@ class Event(_message.Message):
         case_unpacked: Global___CaseUnpacked | None = ...,
         units_recalled: Global___UnitsRecalled | None = ...,
         recall_lifted: Global___RecallLifted | None = ...,
+        transfer_attested: Global___TransferAttested | None = ...,
+        error_declared: Global___ErrorDeclared | None = ...,
+        product_corrected: Global___ProductCorrected | None = ...,
+        batch_corrected: Global___BatchCorrected | None = ...,
+        party_corrected: Global___PartyCorrected | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["authorization_revoked", b"authorization_revoked", "batch_commissioned", b"batch_commissioned", "case_packed", b"case_packed", "case_unpacked", b"case_unpacked", "kind", b"kind", "occurred_at", b"occurred_at", "party_authorized", b"party_authorized", "party_registered", b"party_registered", "product_registered", b"product_registered", "purchase_confirmed", b"purchase_confirmed", "recall_lifted", b"recall_lifted", "recorded_at", b"recorded_at", "reversal_asked", b"reversal_asked", "transfer_accepted", b"transfer_accepted", "transfer_declined", b"transfer_declined", "transfer_lapsed", b"transfer_lapsed", "transfer_offered", b"transfer_offered", "transfer_recorded", b"transfer_recorded", "transfer_reversed", b"transfer_reversed", "transfer_withdrawn", b"transfer_withdrawn", "units_delivered", b"units_delivered", "units_recalled", b"units_recalled", "units_returned", b"units_returned", "units_sold", b"units_sold", "units_written_off", b"units_written_off"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["authorization_revoked", b"authorization_revoked", "batch_commissioned", b"batch_commissioned", "batch_corrected", b"batch_corrected", "case_packed", b"case_packed", "case_unpacked", b"case_unpacked", "error_declared", b"error_declared", "kind", b"kind", "occurred_at", b"occurred_at", "party_authorized", b"party_authorized", "party_corrected", b"party_corrected", "party_registered", b"party_registered", "product_corrected", b"product_corrected", "product_registered", b"product_registered", "purchase_confirmed", b"purchase_confirmed", "recall_lifted", b"recall_lifted", "recorded_at", b"recorded_at", "reversal_asked", b"reversal_asked", "transfer_accepted", b"transfer_accepted", "transfer_attested", b"transfer_attested", "transfer_declined", b"transfer_declined", "transfer_lapsed", b"transfer_lapsed", "transfer_offered", b"transfer_offered", "transfer_recorded", b"transfer_recorded", "transfer_reversed", b"transfer_reversed", "transfer_withdrawn", b"transfer_withdrawn", "units_delivered", b"units_delivered", "units_recalled", b"units_recalled", "units_returned", b"units_returned", "units_sold", b"units_sold", "units_written_off", b"units_written_off"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorization_revoked", b"authorization_revoked", "batch_commissioned", b"batch_commissioned", "case_packed", b"case_packed", "case_unpacked", b"case_unpacked", "kind", b"kind", "occurred_at", b"occurred_at", "party_authorized", b"party_authorized", "party_registered", b"party_registered", "product_registered", b"product_registered", "purchase_confirmed", b"purchase_confirmed", "recall_lifted", b"recall_lifted", "recorded_at", b"recorded_at", "request_digest", b"request_digest", "request_id", b"request_id", "reversal_asked", b"reversal_asked", "transfer_accepted", b"transfer_accepted", "transfer_declined", b"transfer_declined", "transfer_lapsed", b"transfer_lapsed", "transfer_offered", b"transfer_offered", "transfer_recorded", b"transfer_recorded", "transfer_reversed", b"transfer_reversed", "transfer_withdrawn", b"transfer_withdrawn", "units_delivered", b"units_delivered", "units_recalled", b"units_recalled", "units_returned", b"units_returned", "units_sold", b"units_sold", "units_written_off", b"units_written_off"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorization_revoked", b"authorization_revoked", "batch_commissioned", b"batch_commissioned", "batch_corrected", b"batch_corrected", "case_packed", b"case_packed", "case_unpacked", b"case_unpacked", "error_declared", b"error_declared", "kind", b"kind", "occurred_at", b"occurred_at", "party_authorized", b"party_authorized", "party_corrected", b"party_corrected", "party_registered", b"party_registered", "product_corrected", b"product_corrected", "product_registered", b"product_registered", "purchase_confirmed", b"purchase_confirmed", "recall_lifted", b"recall_lifted", "recorded_at", b"recorded_at", "request", b"request", "request_digest", b"request_digest", "reversal_asked", b"reversal_asked", "transfer_accepted", b"transfer_accepted", "transfer_attested", b"transfer_attested", "transfer_declined", b"transfer_declined", "transfer_lapsed", b"transfer_lapsed", "transfer_offered", b"transfer_offered", "transfer_recorded", b"transfer_recorded", "transfer_reversed", b"transfer_reversed", "transfer_withdrawn", b"transfer_withdrawn", "units_delivered", b"units_delivered", "units_recalled", b"units_recalled", "units_returned", b"units_returned", "units_sold", b"units_sold", "units_written_off", b"units_written_off"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["party_registered", "party_authorized", "authorization_revoked", "product_registered", "batch_commissioned", "transfer_offered", "transfer_accepted", "transfer_declined", "transfer_withdrawn", "transfer_lapsed", "transfer_recorded", "reversal_asked", "transfer_reversed", "units_delivered", "units_sold", "purchase_confirmed", "units_returned", "units_written_off", "case_packed", "case_unpacked", "units_recalled", "recall_lifted"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["party_registered", "party_authorized", "authorization_revoked", "product_registered", "batch_commissioned", "transfer_offered", "transfer_accepted", "transfer_declined", "transfer_withdrawn", "transfer_lapsed", "transfer_recorded", "reversal_asked", "transfer_reversed", "units_delivered", "units_sold", "purchase_confirmed", "units_returned", "units_written_off", "case_packed", "case_unpacked", "units_recalled", "recall_lifted", "transfer_attested", "error_declared", "product_corrected", "batch_corrected", "party_corrected"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -371,24 +403,16 @@ class Terms(_message.Message):
     RANGES_FIELD_NUMBER: _builtins.int
     UNIT_PRICE_FIELD_NUMBER: _builtins.int
     DELIVERY_FIELD_NUMBER: _builtins.int
-    GIVER_TIER_FIELD_NUMBER: _builtins.int
-    RECEIVER_TIER_FIELD_NUMBER: _builtins.int
-    GIVER_AUTHORIZATION_FIELD_NUMBER: _builtins.int
-    RECEIVER_AUTHORIZATION_FIELD_NUMBER: _builtins.int
+    STANDINGS_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
     giver: _builtins.str
     """The party that gives."""
     receiver: _builtins.str
     """The party that receives, or "consumer:" and a pseudonym."""
     delivery: _values_pb2.Delivery.ValueType
     """Whether the goods move with the title."""
-    giver_tier: _builtins.int
-    """The tier of the giver. Unset if it was never given one."""
-    receiver_tier: _builtins.int
-    """The tier of the receiver. Unset for a consumer, and for a party that was never given one."""
-    giver_authorization: _values_pb2.AuthorizationStatus.ValueType
-    """The authorization status of the giver."""
-    receiver_authorization: _values_pb2.AuthorizationStatus.ValueType
-    """The authorization status of the receiver."""
+    reference: _builtins.str
+    """The number of a document by which both sides know the transfer, such as a delivery note. Empty if there is none."""
     @_builtins.property
     def ranges(self) -> _containers.RepeatedCompositeFieldContainer[_values_pb2.UnitRange]:
         """The units."""
@@ -396,6 +420,12 @@ class Terms(_message.Message):
     @_builtins.property
     def unit_price(self) -> _values_pb2.Price:
         """The price of one unit."""
+
+    @_builtins.property
+    def standings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Standing]:
+        """The tier and the authorization status of both sides. There is one for each group of batches for whose products they
+        are the same.
+        """
 
     def __init__(
         self,
@@ -405,14 +435,52 @@ class Terms(_message.Message):
         ranges: _abc.Iterable[_values_pb2.UnitRange] | None = ...,
         unit_price: _values_pb2.Price | None = ...,
         delivery: _values_pb2.Delivery.ValueType = ...,
+        standings: _abc.Iterable[Global___Standing] | None = ...,
+        reference: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["unit_price", b"unit_price"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["delivery", b"delivery", "giver", b"giver", "ranges", b"ranges", "receiver", b"receiver", "reference", b"reference", "standings", b"standings", "unit_price", b"unit_price"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Terms: _TypeAlias = Terms  # noqa: Y015
+
+@_typing.final
+class Standing(_message.Message):
+    """Standing says which tier both sides had, and how they were authorized, for the products of some batches."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BATCHES_FIELD_NUMBER: _builtins.int
+    GIVER_TIER_FIELD_NUMBER: _builtins.int
+    RECEIVER_TIER_FIELD_NUMBER: _builtins.int
+    GIVER_AUTHORIZATION_FIELD_NUMBER: _builtins.int
+    RECEIVER_AUTHORIZATION_FIELD_NUMBER: _builtins.int
+    giver_tier: _builtins.int
+    """The tier of the giver. Unset if it was never given one."""
+    receiver_tier: _builtins.int
+    """The tier of the receiver. Unset for a consumer, and for a party that was never given one."""
+    giver_authorization: _values_pb2.AuthorizationStatus.ValueType
+    """The authorization status of the giver."""
+    receiver_authorization: _values_pb2.AuthorizationStatus.ValueType
+    """The authorization status of the receiver."""
+    @_builtins.property
+    def batches(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """The batches. Empty means all batches of the terms, and then this is their only standing."""
+
+    def __init__(
+        self,
+        *,
+        batches: _abc.Iterable[_builtins.int] | None = ...,
         giver_tier: _builtins.int | None = ...,
         receiver_tier: _builtins.int | None = ...,
         giver_authorization: _values_pb2.AuthorizationStatus.ValueType = ...,
         receiver_authorization: _values_pb2.AuthorizationStatus.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_giver_tier", b"_giver_tier", "_receiver_tier", b"_receiver_tier", "giver_tier", b"giver_tier", "receiver_tier", b"receiver_tier", "unit_price", b"unit_price"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_giver_tier", b"_giver_tier", "_receiver_tier", b"_receiver_tier", "giver_tier", b"giver_tier", "receiver_tier", b"receiver_tier"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_giver_tier", b"_giver_tier", "_receiver_tier", b"_receiver_tier", "delivery", b"delivery", "giver", b"giver", "giver_authorization", b"giver_authorization", "giver_tier", b"giver_tier", "ranges", b"ranges", "receiver", b"receiver", "receiver_authorization", b"receiver_authorization", "receiver_tier", b"receiver_tier", "unit_price", b"unit_price"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_giver_tier", b"_giver_tier", "_receiver_tier", b"_receiver_tier", "batches", b"batches", "giver_authorization", b"giver_authorization", "giver_tier", b"giver_tier", "receiver_authorization", b"receiver_authorization", "receiver_tier", b"receiver_tier"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__giver_tier: _TypeAlias = _typing.Literal["giver_tier"]  # noqa: Y015
     _WhichOneofArgType__giver_tier: _TypeAlias = _typing.Literal["_giver_tier", b"_giver_tier"]  # noqa: Y015
@@ -423,7 +491,7 @@ class Terms(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__receiver_tier) -> _WhichOneofReturnType__receiver_tier | None: ...
 
-Global___Terms: _TypeAlias = Terms  # noqa: Y015
+Global___Standing: _TypeAlias = Standing  # noqa: Y015
 
 @_typing.final
 class PartyRegistered(_message.Message):
@@ -695,11 +763,12 @@ class TransferAccepted(_message.Message):
     TERMS_FIELD_NUMBER: _builtins.int
     DISCREPANCIES_FIELD_NUMBER: _builtins.int
     UNPACKED_FIELD_NUMBER: _builtins.int
+    EXTRA_FIELD_NUMBER: _builtins.int
     transfer: _builtins.int
     """The position of the offer."""
     @_builtins.property
     def terms(self) -> Global___Terms:
-        """The terms of the offer, with only the units accepted."""
+        """The terms of the offer, with the units accepted: those of the offer, and the extra units."""
 
     @_builtins.property
     def discrepancies(self) -> _containers.RepeatedCompositeFieldContainer[Global___Discrepancy]:
@@ -709,6 +778,10 @@ class TransferAccepted(_message.Message):
     def unpacked(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The SSCCs of cases that were accepted only in part. They count as unpacked."""
 
+    @_builtins.property
+    def extra(self) -> _containers.RepeatedCompositeFieldContainer[_values_pb2.UnitRange]:
+        """The units of the terms that were not offered. The receiver found them in the delivery, and accepted them, too."""
+
     def __init__(
         self,
         *,
@@ -716,10 +789,11 @@ class TransferAccepted(_message.Message):
         terms: Global___Terms | None = ...,
         discrepancies: _abc.Iterable[Global___Discrepancy] | None = ...,
         unpacked: _abc.Iterable[_builtins.str] | None = ...,
+        extra: _abc.Iterable[_values_pb2.UnitRange] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["terms", b"terms"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["discrepancies", b"discrepancies", "terms", b"terms", "transfer", b"transfer", "unpacked", b"unpacked"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["discrepancies", b"discrepancies", "extra", b"extra", "terms", b"terms", "transfer", b"transfer", "unpacked", b"unpacked"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1044,6 +1118,38 @@ class ReturnLine(_message.Message):
 Global___ReturnLine: _TypeAlias = ReturnLine  # noqa: Y015
 
 @_typing.final
+class TransferAttested(_message.Message):
+    """TransferAttested says that the receiver reported the transfer that its giver had recorded, on equal terms."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRANSFER_FIELD_NUMBER: _builtins.int
+    PARTY_FIELD_NUMBER: _builtins.int
+    RANGES_FIELD_NUMBER: _builtins.int
+    transfer: _builtins.int
+    """The position of the transfer."""
+    party: _builtins.str
+    """The side that reported it, too."""
+    @_builtins.property
+    def ranges(self) -> _containers.RepeatedCompositeFieldContainer[_values_pb2.UnitRange]:
+        """The units of the transfer."""
+
+    def __init__(
+        self,
+        *,
+        transfer: _builtins.int = ...,
+        party: _builtins.str = ...,
+        ranges: _abc.Iterable[_values_pb2.UnitRange] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["party", b"party", "ranges", b"ranges", "transfer", b"transfer"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TransferAttested: _TypeAlias = TransferAttested  # noqa: Y015
+
+@_typing.final
 class UnitsReturned(_message.Message):
     """UnitsReturned says that units went back to the party they came from, at the price that was paid."""
 
@@ -1085,6 +1191,7 @@ class UnitsWrittenOff(_message.Message):
     RANGES_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
+    CONFIRMED_FIELD_NUMBER: _builtins.int
     party: _builtins.str
     """The party that had them and wrote them off."""
     state: _values_pb2.UnitState.ValueType
@@ -1095,6 +1202,10 @@ class UnitsWrittenOff(_message.Message):
     def ranges(self) -> _containers.RepeatedCompositeFieldContainer[_values_pb2.UnitRange]:
         """The units."""
 
+    @_builtins.property
+    def confirmed(self) -> _containers.RepeatedCompositeFieldContainer[_values_pb2.UnitRange]:
+        """Those of the units whose purchase a consumer had confirmed."""
+
     def __init__(
         self,
         *,
@@ -1102,10 +1213,11 @@ class UnitsWrittenOff(_message.Message):
         ranges: _abc.Iterable[_values_pb2.UnitRange] | None = ...,
         state: _values_pb2.UnitState.ValueType = ...,
         note: _builtins.str = ...,
+        confirmed: _abc.Iterable[_values_pb2.UnitRange] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["note", b"note", "party", b"party", "ranges", b"ranges", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confirmed", b"confirmed", "note", b"note", "party", b"party", "ranges", b"ranges", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1240,3 +1352,165 @@ class RecallLifted(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RecallLifted: _TypeAlias = RecallLifted  # noqa: Y015
+
+@_typing.final
+class ErrorDeclared(_message.Message):
+    """ErrorDeclared says that an earlier event was an error (EPCIS 2.0: error declaration). Units, goods and requests are
+    again as they were before it. The earlier event stays on record.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    PARTY_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    UNITS_WRITTEN_OFF_FIELD_NUMBER: _builtins.int
+    PURCHASE_CONFIRMED_FIELD_NUMBER: _builtins.int
+    UNITS_DELIVERED_FIELD_NUMBER: _builtins.int
+    REVERSAL_ASKED_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """The position of the event that was an error."""
+    party: _builtins.str
+    """The party that had acted, or "consumer:" and a pseudonym."""
+    note: _builtins.str
+    """The reason, as free text."""
+    @_builtins.property
+    def units_written_off(self) -> Global___UnitsWrittenOff:
+        """Units were written off. They are again in the state in which they were."""
+
+    @_builtins.property
+    def purchase_confirmed(self) -> Global___PurchaseConfirmed:
+        """A purchase was confirmed. The units are sold, and can be confirmed again."""
+
+    @_builtins.property
+    def units_delivered(self) -> Global___UnitsDelivered:
+        """Goods were delivered. They are with the custodian that delivered them."""
+
+    @_builtins.property
+    def reversal_asked(self) -> Global___ReversalAsked:
+        """A reversal was asked for. Nobody asks for it any more."""
+
+    def __init__(
+        self,
+        *,
+        position: _builtins.int = ...,
+        party: _builtins.str = ...,
+        note: _builtins.str = ...,
+        units_written_off: Global___UnitsWrittenOff | None = ...,
+        purchase_confirmed: Global___PurchaseConfirmed | None = ...,
+        units_delivered: Global___UnitsDelivered | None = ...,
+        reversal_asked: Global___ReversalAsked | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["declared", b"declared", "purchase_confirmed", b"purchase_confirmed", "reversal_asked", b"reversal_asked", "units_delivered", b"units_delivered", "units_written_off", b"units_written_off"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["declared", b"declared", "note", b"note", "party", b"party", "position", b"position", "purchase_confirmed", b"purchase_confirmed", "reversal_asked", b"reversal_asked", "units_delivered", b"units_delivered", "units_written_off", b"units_written_off"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_declared: _TypeAlias = _typing.Literal["units_written_off", "purchase_confirmed", "units_delivered", "reversal_asked"]  # noqa: Y015
+    _WhichOneofArgType_declared: _TypeAlias = _typing.Literal["declared", b"declared"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_declared) -> _WhichOneofReturnType_declared | None: ...
+
+Global___ErrorDeclared: _TypeAlias = ErrorDeclared  # noqa: Y015
+
+@_typing.final
+class ProductCorrected(_message.Message):
+    """ProductCorrected says what a product is. It replaces what was registered or corrected before."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GTIN_FIELD_NUMBER: _builtins.int
+    BRAND_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    SUGGESTED_PRICE_FIELD_NUMBER: _builtins.int
+    gtin: _builtins.str
+    """The GTIN, 14 digits."""
+    brand: _builtins.str
+    """The brand."""
+    name: _builtins.str
+    """The name of the product."""
+    @_builtins.property
+    def suggested_price(self) -> _values_pb2.Price:
+        """The price of one unit that the brand suggests to consumers. Batches keep their own."""
+
+    def __init__(
+        self,
+        *,
+        gtin: _builtins.str = ...,
+        brand: _builtins.str = ...,
+        name: _builtins.str = ...,
+        suggested_price: _values_pb2.Price | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["suggested_price", b"suggested_price"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["brand", b"brand", "gtin", b"gtin", "name", b"name", "suggested_price", b"suggested_price"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProductCorrected: _TypeAlias = ProductCorrected  # noqa: Y015
+
+@_typing.final
+class BatchCorrected(_message.Message):
+    """BatchCorrected says what a batch is. It replaces what was commissioned or corrected before. Lot and size are printed on
+    the units and cannot be corrected.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BATCH_FIELD_NUMBER: _builtins.int
+    BRAND_FIELD_NUMBER: _builtins.int
+    MADE_ON_FIELD_NUMBER: _builtins.int
+    EXPIRES_ON_FIELD_NUMBER: _builtins.int
+    SUGGESTED_PRICE_FIELD_NUMBER: _builtins.int
+    batch: _builtins.int
+    """The number of the batch."""
+    brand: _builtins.str
+    """The brand."""
+    made_on: _builtins.str
+    """The day on which it was made, YYYY-MM-DD."""
+    expires_on: _builtins.str
+    """The day on which it expires, YYYY-MM-DD. Empty if it never expires."""
+    @_builtins.property
+    def suggested_price(self) -> _values_pb2.Price:
+        """The price of one unit that the brand suggests to consumers."""
+
+    def __init__(
+        self,
+        *,
+        batch: _builtins.int = ...,
+        brand: _builtins.str = ...,
+        made_on: _builtins.str = ...,
+        expires_on: _builtins.str = ...,
+        suggested_price: _values_pb2.Price | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["suggested_price", b"suggested_price"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "brand", b"brand", "expires_on", b"expires_on", "made_on", b"made_on", "suggested_price", b"suggested_price"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchCorrected: _TypeAlias = BatchCorrected  # noqa: Y015
+
+@_typing.final
+class PartyCorrected(_message.Message):
+    """PartyCorrected says what kind a party is. Whether it is a brand cannot be corrected."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARTY_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    party: _builtins.str
+    """The id of the party."""
+    kind: _values_pb2.PartyKind.ValueType
+    """The kind of the party."""
+    def __init__(
+        self,
+        *,
+        party: _builtins.str = ...,
+        kind: _values_pb2.PartyKind.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "party", b"party"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PartyCorrected: _TypeAlias = PartyCorrected  # noqa: Y015

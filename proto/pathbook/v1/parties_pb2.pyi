@@ -30,12 +30,15 @@ class Party(_message.Message):
     KIND_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
     AUTHORIZATIONS_FIELD_NUMBER: _builtins.int
+    CORRECTED_POSITION_FIELD_NUMBER: _builtins.int
     party: _builtins.str
     """The id of the party."""
     kind: _values_pb2.PartyKind.ValueType
     """The kind of the party."""
     position: _builtins.int
     """The position of its registration."""
+    corrected_position: _builtins.int
+    """The position of its last correction. 0 if it was not corrected."""
     @_builtins.property
     def authorizations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Authorization]:
         """Its authorizations, oldest first. Lists leave this empty."""
@@ -47,10 +50,11 @@ class Party(_message.Message):
         kind: _values_pb2.PartyKind.ValueType = ...,
         position: _builtins.int = ...,
         authorizations: _abc.Iterable[Global___Authorization] | None = ...,
+        corrected_position: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorizations", b"authorizations", "kind", b"kind", "party", b"party", "position", b"position"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorizations", b"authorizations", "corrected_position", b"corrected_position", "kind", b"kind", "party", b"party", "position", b"position"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -277,7 +281,9 @@ class RevokeAuthorizationRequest(_message.Message):
     """The position of the authorization."""
     @_builtins.property
     def revoked_from(self) -> _timestamp_pb2.Timestamp:
-        """From when it no longer holds. Unset means from when it is recorded."""
+        """From when it no longer holds: not before it holds, and before it ends. Unset means from when it is recorded, or from
+        when it would begin to hold if that is later.
+        """
 
     def __init__(
         self,

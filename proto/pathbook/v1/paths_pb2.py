@@ -24,41 +24,42 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from pathbook.v1 import batches_pb2 as pathbook_dot_v1_dot_batches__pb2
+from pathbook.v1 import corrections_pb2 as pathbook_dot_v1_dot_corrections__pb2
 from pathbook.v1 import events_pb2 as pathbook_dot_v1_dot_events__pb2
 from pathbook.v1 import values_pb2 as pathbook_dot_v1_dot_values__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17pathbook/v1/paths.proto\x12\x0bpathbook.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19pathbook/v1/batches.proto\x1a\x18pathbook/v1/events.proto\x1a\x18pathbook/v1/values.proto\"\xa4\x01\n\x0eGetPathRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x0e\n\x04\x63ode\x18\x02 \x01(\tH\x00\x12!\n\x04unit\x18\x03 \x01(\x0b\x32\x11.pathbook.v1.UnitH\x00\x12\x16\n\x0e\x61s_of_position\x18\x04 \x01(\x03\x12\x13\n\x0b\x63orrections\x18\x05 \x01(\x08\x12\x19\n\x11\x61t_least_position\x18\x06 \x01(\x03\x42\t\n\x07subject\"\xe9\x01\n\x0fGetPathResponse\x12\x1f\n\x04unit\x18\x01 \x01(\x0b\x32\x11.pathbook.v1.Unit\x12\x0e\n\x06serial\x18\x02 \x01(\t\x12%\n\x07product\x18\x03 \x01(\x0b\x32\x14.pathbook.v1.Product\x12!\n\x05\x62\x61tch\x18\x04 \x01(\x0b\x32\x12.pathbook.v1.Batch\x12\x1d\n\x03run\x18\x05 \x01(\x0b\x32\x10.pathbook.v1.Run\x12$\n\x05steps\x18\x06 \x03(\x0b\x32\x15.pathbook.v1.PathStep\x12\x16\n\x0e\x61s_of_position\x18\x07 \x01(\x03\"\xb5\x01\n\x03Run\x12%\n\x05range\x18\x01 \x01(\x0b\x32\x16.pathbook.v1.UnitRange\x12\r\n\x05owner\x18\x02 \x01(\t\x12\x11\n\tcustodian\x18\x03 \x01(\t\x12%\n\x05state\x18\x04 \x01(\x0e\x32\x16.pathbook.v1.UnitState\x12\x10\n\x08transfer\x18\x05 \x01(\x03\x12\x10\n\x08position\x18\x06 \x01(\x03\x12\x0c\n\x04head\x18\x07 \x01(\x0c\x12\x0c\n\x04sscc\x18\x08 \x01(\t\"\x99\x03\n\x08PathStep\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\'\n\x04kind\x18\x02 \x01(\x0e\x32\x19.pathbook.v1.PathStepKind\x12\x11\n\tcorrected\x18\x03 \x01(\x08\x12/\n\x0boccurred_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brecorded_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05giver\x18\x06 \x01(\t\x12\x10\n\x08receiver\x18\x07 \x01(\t\x12!\n\x05terms\x18\x08 \x01(\x0b\x32\x12.pathbook.v1.Terms\x12&\n\nprice_paid\x18\t \x01(\x0b\x32\x12.pathbook.v1.Price\x12%\n\x05state\x18\n \x01(\x0e\x32\x16.pathbook.v1.UnitState\x12-\n\x0b\x61ttestation\x18\x0b \x01(\x0e\x32\x18.pathbook.v1.Attestation\x12\r\n\x05\x65vent\x18\x0c \x01(\x0c\x12\x0c\n\x04head\x18\r \x01(\x0c\"g\n\x10GetLadderRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x0f\n\x05\x62\x61tch\x18\x02 \x01(\x03H\x00\x12\x0e\n\x04gtin\x18\x03 \x01(\tH\x00\x12\x19\n\x11\x61t_least_position\x18\x04 \x01(\x03\x42\t\n\x07subject\"5\n\x11GetLadderResponse\x12 \n\x05rungs\x18\x01 \x03(\x0b\x32\x11.pathbook.v1.Rung\"\x8a\x02\n\x04Rung\x12#\n\x04kind\x18\x01 \x01(\x0e\x32\x15.pathbook.v1.RungKind\x12\x0c\n\x04tier\x18\x02 \x01(\x05\x12\x15\n\rcurrency_code\x18\x03 \x01(\t\x12\r\n\x05units\x18\x04 \x01(\x03\x12\x13\n\x0bleast_minor\x18\x05 \x01(\x03\x12\x14\n\x0cmedian_minor\x18\x06 \x01(\x03\x12\x12\n\nmost_minor\x18\x07 \x01(\x03\x12\x12\n\nmean_minor\x18\x08 \x01(\x03\x12\x16\n\tsum_minor\x18\t \x01(\x03H\x00\x88\x01\x01\x12\x1c\n\x0fsuggested_minor\x18\n \x01(\x03H\x01\x88\x01\x01\x42\x0c\n\n_sum_minorB\x12\n\x10_suggested_minor\"q\n\x10ListStockRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\r\n\x05party\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\x12\x19\n\x11\x61t_least_position\x18\x05 \x01(\x03\"O\n\x11ListStockResponse\x12!\n\x05stock\x18\x01 \x03(\x0b\x32\x12.pathbook.v1.Stock\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"u\n\x05Stock\x12!\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x12.pathbook.v1.Batch\x12\x14\n\x0cproduct_name\x18\x02 \x01(\t\x12\r\n\x05owned\x18\x03 \x01(\x03\x12\x12\n\nin_custody\x18\x04 \x01(\x03\x12\x10\n\x08reserved\x18\x05 \x01(\x03*\xd7\x02\n\x0cPathStepKind\x12\x1e\n\x1aPATH_STEP_KIND_UNSPECIFIED\x10\x00\x12\x1f\n\x1bPATH_STEP_KIND_COMMISSIONED\x10\x01\x12\x1e\n\x1aPATH_STEP_KIND_TRANSFERRED\x10\x02\x12\x1c\n\x18PATH_STEP_KIND_DELIVERED\x10\x03\x12\x17\n\x13PATH_STEP_KIND_SOLD\x10\x04\x12\x1c\n\x18PATH_STEP_KIND_CONFIRMED\x10\x05\x12\x1b\n\x17PATH_STEP_KIND_RETURNED\x10\x06\x12\x1e\n\x1aPATH_STEP_KIND_WRITTEN_OFF\x10\x07\x12\x1a\n\x16PATH_STEP_KIND_OFFERED\x10\x08\x12\x1b\n\x17PATH_STEP_KIND_RELEASED\x10\t\x12\x1b\n\x17PATH_STEP_KIND_REVERSED\x10\n*h\n\x08RungKind\x12\x19\n\x15RUNG_KIND_UNSPECIFIED\x10\x00\x12\x12\n\x0eRUNG_KIND_TIER\x10\x01\x12\x15\n\x11RUNG_KIND_NO_TIER\x10\x02\x12\x16\n\x12RUNG_KIND_CONSUMER\x10\x03\x32\xeb\x01\n\x0bPathService\x12\x44\n\x07GetPath\x12\x1b.pathbook.v1.GetPathRequest\x1a\x1c.pathbook.v1.GetPathResponse\x12J\n\tGetLadder\x12\x1d.pathbook.v1.GetLadderRequest\x1a\x1e.pathbook.v1.GetLadderResponse\x12J\n\tListStock\x12\x1d.pathbook.v1.ListStockRequest\x1a\x1e.pathbook.v1.ListStockResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17pathbook/v1/paths.proto\x12\x0bpathbook.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19pathbook/v1/batches.proto\x1a\x1dpathbook/v1/corrections.proto\x1a\x18pathbook/v1/events.proto\x1a\x18pathbook/v1/values.proto\"\xa4\x01\n\x0eGetPathRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x0e\n\x04\x63ode\x18\x02 \x01(\tH\x00\x12!\n\x04unit\x18\x03 \x01(\x0b\x32\x11.pathbook.v1.UnitH\x00\x12\x16\n\x0e\x61s_of_position\x18\x04 \x01(\x03\x12\x13\n\x0b\x63orrections\x18\x05 \x01(\x08\x12\x19\n\x11\x61t_least_position\x18\x06 \x01(\x03\x42\t\n\x07subject\"\x9c\x02\n\x0fGetPathResponse\x12\x1f\n\x04unit\x18\x01 \x01(\x0b\x32\x11.pathbook.v1.Unit\x12\x0e\n\x06serial\x18\x02 \x01(\t\x12%\n\x07product\x18\x03 \x01(\x0b\x32\x14.pathbook.v1.Product\x12!\n\x05\x62\x61tch\x18\x04 \x01(\x0b\x32\x12.pathbook.v1.Batch\x12\x1d\n\x03run\x18\x05 \x01(\x0b\x32\x10.pathbook.v1.Run\x12$\n\x05steps\x18\x06 \x03(\x0b\x32\x15.pathbook.v1.PathStep\x12\x16\n\x0e\x61s_of_position\x18\x07 \x01(\x03\x12\x31\n\x10\x62\x61tch_correction\x18\x08 \x01(\x0b\x32\x17.pathbook.v1.Correction\"\xb5\x01\n\x03Run\x12%\n\x05range\x18\x01 \x01(\x0b\x32\x16.pathbook.v1.UnitRange\x12\r\n\x05owner\x18\x02 \x01(\t\x12\x11\n\tcustodian\x18\x03 \x01(\t\x12%\n\x05state\x18\x04 \x01(\x0e\x32\x16.pathbook.v1.UnitState\x12\x10\n\x08transfer\x18\x05 \x01(\x03\x12\x10\n\x08position\x18\x06 \x01(\x03\x12\x0c\n\x04head\x18\x07 \x01(\x0c\x12\x0c\n\x04sscc\x18\x08 \x01(\t\"\xf5\x03\n\x08PathStep\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\'\n\x04kind\x18\x02 \x01(\x0e\x32\x19.pathbook.v1.PathStepKind\x12\x11\n\tcorrected\x18\x03 \x01(\x08\x12/\n\x0boccurred_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brecorded_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05giver\x18\x06 \x01(\t\x12\x10\n\x08receiver\x18\x07 \x01(\t\x12!\n\x05terms\x18\x08 \x01(\x0b\x32\x12.pathbook.v1.Terms\x12&\n\nprice_paid\x18\t \x01(\x0b\x32\x12.pathbook.v1.Price\x12%\n\x05state\x18\n \x01(\x0e\x32\x16.pathbook.v1.UnitState\x12-\n\x0b\x61ttestation\x18\x0b \x01(\x0e\x32\x18.pathbook.v1.Attestation\x12\r\n\x05\x65vent\x18\x0c \x01(\x0c\x12\x0c\n\x04head\x18\r \x01(\x0c\x12\r\n\x05owner\x18\x0f \x01(\t\x12\x11\n\tcustodian\x18\x10 \x01(\t\x12\x1d\n\x15out_of_order_position\x18\x11 \x01(\x03\x12\x19\n\x11\x64\x65\x63lared_position\x18\x12 \x01(\x03\"g\n\x10GetLadderRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x0f\n\x05\x62\x61tch\x18\x02 \x01(\x03H\x00\x12\x0e\n\x04gtin\x18\x03 \x01(\tH\x00\x12\x19\n\x11\x61t_least_position\x18\x04 \x01(\x03\x42\t\n\x07subject\"5\n\x11GetLadderResponse\x12 \n\x05rungs\x18\x01 \x03(\x0b\x32\x11.pathbook.v1.Rung\"\x8a\x02\n\x04Rung\x12#\n\x04kind\x18\x01 \x01(\x0e\x32\x15.pathbook.v1.RungKind\x12\x0c\n\x04tier\x18\x02 \x01(\x05\x12\x15\n\rcurrency_code\x18\x03 \x01(\t\x12\r\n\x05units\x18\x04 \x01(\x03\x12\x13\n\x0bleast_minor\x18\x05 \x01(\x03\x12\x14\n\x0cmedian_minor\x18\x06 \x01(\x03\x12\x12\n\nmost_minor\x18\x07 \x01(\x03\x12\x12\n\nmean_minor\x18\x08 \x01(\x03\x12\x16\n\tsum_minor\x18\t \x01(\x03H\x00\x88\x01\x01\x12\x1c\n\x0fsuggested_minor\x18\n \x01(\x03H\x01\x88\x01\x01\x42\x0c\n\n_sum_minorB\x12\n\x10_suggested_minor\"q\n\x10ListStockRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\r\n\x05party\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\x12\x19\n\x11\x61t_least_position\x18\x05 \x01(\x03\"O\n\x11ListStockResponse\x12!\n\x05stock\x18\x01 \x03(\x0b\x32\x12.pathbook.v1.Stock\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"u\n\x05Stock\x12!\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x12.pathbook.v1.Batch\x12\x14\n\x0cproduct_name\x18\x02 \x01(\t\x12\r\n\x05owned\x18\x03 \x01(\x03\x12\x12\n\nin_custody\x18\x04 \x01(\x03\x12\x10\n\x08reserved\x18\x05 \x01(\x03*\x97\x03\n\x0cPathStepKind\x12\x1e\n\x1aPATH_STEP_KIND_UNSPECIFIED\x10\x00\x12\x1f\n\x1bPATH_STEP_KIND_COMMISSIONED\x10\x01\x12\x1e\n\x1aPATH_STEP_KIND_TRANSFERRED\x10\x02\x12\x1c\n\x18PATH_STEP_KIND_DELIVERED\x10\x03\x12\x17\n\x13PATH_STEP_KIND_SOLD\x10\x04\x12\x1c\n\x18PATH_STEP_KIND_CONFIRMED\x10\x05\x12\x1b\n\x17PATH_STEP_KIND_RETURNED\x10\x06\x12\x1e\n\x1aPATH_STEP_KIND_WRITTEN_OFF\x10\x07\x12\x1a\n\x16PATH_STEP_KIND_OFFERED\x10\x08\x12\x1b\n\x17PATH_STEP_KIND_RELEASED\x10\t\x12\x1b\n\x17PATH_STEP_KIND_REVERSED\x10\n\x12\x1b\n\x17PATH_STEP_KIND_ATTESTED\x10\x0b\x12!\n\x1dPATH_STEP_KIND_ERROR_DECLARED\x10\x0c*h\n\x08RungKind\x12\x19\n\x15RUNG_KIND_UNSPECIFIED\x10\x00\x12\x12\n\x0eRUNG_KIND_TIER\x10\x01\x12\x15\n\x11RUNG_KIND_NO_TIER\x10\x02\x12\x16\n\x12RUNG_KIND_CONSUMER\x10\x03\x32\xeb\x01\n\x0bPathService\x12\x44\n\x07GetPath\x12\x1b.pathbook.v1.GetPathRequest\x1a\x1c.pathbook.v1.GetPathResponse\x12J\n\tGetLadder\x12\x1d.pathbook.v1.GetLadderRequest\x1a\x1e.pathbook.v1.GetLadderResponse\x12J\n\tListStock\x12\x1d.pathbook.v1.ListStockRequest\x1a\x1e.pathbook.v1.ListStockResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'pathbook.v1.paths_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PATHSTEPKIND']._serialized_start=1896
-  _globals['_PATHSTEPKIND']._serialized_end=2239
-  _globals['_RUNGKIND']._serialized_start=2241
-  _globals['_RUNGKIND']._serialized_end=2345
-  _globals['_GETPATHREQUEST']._serialized_start=153
-  _globals['_GETPATHREQUEST']._serialized_end=317
-  _globals['_GETPATHRESPONSE']._serialized_start=320
-  _globals['_GETPATHRESPONSE']._serialized_end=553
-  _globals['_RUN']._serialized_start=556
-  _globals['_RUN']._serialized_end=737
-  _globals['_PATHSTEP']._serialized_start=740
-  _globals['_PATHSTEP']._serialized_end=1149
-  _globals['_GETLADDERREQUEST']._serialized_start=1151
-  _globals['_GETLADDERREQUEST']._serialized_end=1254
-  _globals['_GETLADDERRESPONSE']._serialized_start=1256
-  _globals['_GETLADDERRESPONSE']._serialized_end=1309
-  _globals['_RUNG']._serialized_start=1312
-  _globals['_RUNG']._serialized_end=1578
-  _globals['_LISTSTOCKREQUEST']._serialized_start=1580
-  _globals['_LISTSTOCKREQUEST']._serialized_end=1693
-  _globals['_LISTSTOCKRESPONSE']._serialized_start=1695
-  _globals['_LISTSTOCKRESPONSE']._serialized_end=1774
-  _globals['_STOCK']._serialized_start=1776
-  _globals['_STOCK']._serialized_end=1893
-  _globals['_PATHSERVICE']._serialized_start=2348
-  _globals['_PATHSERVICE']._serialized_end=2583
+  _globals['_PATHSTEPKIND']._serialized_start=2070
+  _globals['_PATHSTEPKIND']._serialized_end=2477
+  _globals['_RUNGKIND']._serialized_start=2479
+  _globals['_RUNGKIND']._serialized_end=2583
+  _globals['_GETPATHREQUEST']._serialized_start=184
+  _globals['_GETPATHREQUEST']._serialized_end=348
+  _globals['_GETPATHRESPONSE']._serialized_start=351
+  _globals['_GETPATHRESPONSE']._serialized_end=635
+  _globals['_RUN']._serialized_start=638
+  _globals['_RUN']._serialized_end=819
+  _globals['_PATHSTEP']._serialized_start=822
+  _globals['_PATHSTEP']._serialized_end=1323
+  _globals['_GETLADDERREQUEST']._serialized_start=1325
+  _globals['_GETLADDERREQUEST']._serialized_end=1428
+  _globals['_GETLADDERRESPONSE']._serialized_start=1430
+  _globals['_GETLADDERRESPONSE']._serialized_end=1483
+  _globals['_RUNG']._serialized_start=1486
+  _globals['_RUNG']._serialized_end=1752
+  _globals['_LISTSTOCKREQUEST']._serialized_start=1754
+  _globals['_LISTSTOCKREQUEST']._serialized_end=1867
+  _globals['_LISTSTOCKRESPONSE']._serialized_start=1869
+  _globals['_LISTSTOCKRESPONSE']._serialized_end=1948
+  _globals['_STOCK']._serialized_start=1950
+  _globals['_STOCK']._serialized_end=2067
+  _globals['_PATHSERVICE']._serialized_start=2586
+  _globals['_PATHSERVICE']._serialized_end=2821
 # @@protoc_insertion_point(module_scope)

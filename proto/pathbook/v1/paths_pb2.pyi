@@ -10,6 +10,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from pathbook.v1 import batches_pb2 as _batches_pb2
+from pathbook.v1 import corrections_pb2 as _corrections_pb2
 from pathbook.v1 import events_pb2 as _events_pb2
 from pathbook.v1 import values_pb2 as _values_pb2
 import builtins as _builtins
@@ -51,6 +52,10 @@ class _PathStepKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PathStep
     """An offer of the unit came to nothing, so the unit is no longer reserved."""
     PATH_STEP_KIND_REVERSED: _PathStepKind.ValueType  # 10
     """A transfer of the unit was reversed."""
+    PATH_STEP_KIND_ATTESTED: _PathStepKind.ValueType  # 11
+    """The receiver of a transfer reported it, too. The hop shows it as its attestation."""
+    PATH_STEP_KIND_ERROR_DECLARED: _PathStepKind.ValueType  # 12
+    """An earlier step of the unit was declared an error, by the party that had acted."""
 
 class PathStepKind(_PathStepKind, metaclass=_PathStepKindEnumTypeWrapper):
     """PathStepKind is what happened to the unit."""
@@ -77,6 +82,10 @@ PATH_STEP_KIND_RELEASED: PathStepKind.ValueType  # 9
 """An offer of the unit came to nothing, so the unit is no longer reserved."""
 PATH_STEP_KIND_REVERSED: PathStepKind.ValueType  # 10
 """A transfer of the unit was reversed."""
+PATH_STEP_KIND_ATTESTED: PathStepKind.ValueType  # 11
+"""The receiver of a transfer reported it, too. The hop shows it as its attestation."""
+PATH_STEP_KIND_ERROR_DECLARED: PathStepKind.ValueType  # 12
+"""An earlier step of the unit was declared an error, by the party that had acted."""
 Global___PathStepKind: _TypeAlias = PathStepKind  # noqa: Y015
 
 class _RungKind:
@@ -126,7 +135,7 @@ class GetPathRequest(_message.Message):
     as_of_position: _builtins.int
     """The path as it was at this position. 0 means now."""
     corrections: _builtins.bool
-    """Whether to include reversed transfers, and offers that came to nothing."""
+    """Whether to include all steps: reversed transfers, errors, offers that came to nothing, and reports of receivers."""
     at_least_position: _builtins.int
     """The answer includes at least the event at this position. 0 sets no minimum."""
     @_builtins.property
@@ -166,6 +175,7 @@ class GetPathResponse(_message.Message):
     RUN_FIELD_NUMBER: _builtins.int
     STEPS_FIELD_NUMBER: _builtins.int
     AS_OF_POSITION_FIELD_NUMBER: _builtins.int
+    BATCH_CORRECTION_FIELD_NUMBER: _builtins.int
     serial: _builtins.str
     """Its printed serial."""
     as_of_position: _builtins.int
@@ -190,6 +200,10 @@ class GetPathResponse(_message.Message):
     def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___PathStep]:
         """The events of its past, oldest first."""
 
+    @_builtins.property
+    def batch_correction(self) -> _corrections_pb2.Correction:
+        """The last correction of the batch. Unset if it was not corrected."""
+
     def __init__(
         self,
         *,
@@ -200,10 +214,11 @@ class GetPathResponse(_message.Message):
         run: Global___Run | None = ...,
         steps: _abc.Iterable[Global___PathStep] | None = ...,
         as_of_position: _builtins.int = ...,
+        batch_correction: _corrections_pb2.Correction | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "product", b"product", "run", b"run", "unit", b"unit"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "batch_correction", b"batch_correction", "product", b"product", "run", b"run", "unit", b"unit"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_position", b"as_of_position", "batch", b"batch", "product", b"product", "run", b"run", "serial", b"serial", "steps", b"steps", "unit", b"unit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_position", b"as_of_position", "batch", b"batch", "batch_correction", b"batch_correction", "product", b"product", "run", b"run", "serial", b"serial", "steps", b"steps", "unit", b"unit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -280,12 +295,18 @@ class PathStep(_message.Message):
     ATTESTATION_FIELD_NUMBER: _builtins.int
     EVENT_FIELD_NUMBER: _builtins.int
     HEAD_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    CUSTODIAN_FIELD_NUMBER: _builtins.int
+    OUT_OF_ORDER_POSITION_FIELD_NUMBER: _builtins.int
+    DECLARED_POSITION_FIELD_NUMBER: _builtins.int
     position: _builtins.int
     """The position of the event."""
     kind: Global___PathStepKind.ValueType
     """What happened to the unit."""
     corrected: _builtins.bool
-    """Whether the step was reversed later, or is part of a reversal. Such steps are included only with corrections."""
+    """Whether the step was reversed later or declared an error, or is part of such a correction. Such steps are included
+    only with corrections.
+    """
     giver: _builtins.str
     """The party or consumer that offered, gave, delivered, returned or wrote off the unit. Empty if there is none."""
     receiver: _builtins.str
@@ -298,6 +319,14 @@ class PathStep(_message.Message):
     """The stored bytes of the event, which are a serialized Event and are hashed in this form."""
     head: _builtins.bytes
     """The head of the unit's run after the event."""
+    owner: _builtins.str
+    """The party or consumer that owned the unit after the event."""
+    custodian: _builtins.str
+    """The party or consumer that had the unit after the event. The goods moved if it differs from the step before."""
+    out_of_order_position: _builtins.int
+    """The position of an earlier step that claims to have happened later. 0 if the claimed times are in order."""
+    declared_position: _builtins.int
+    """For PATH_STEP_KIND_ERROR_DECLARED, the position of the step that was an error."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When it happened, as the party claimed."""
@@ -333,10 +362,14 @@ class PathStep(_message.Message):
         attestation: _values_pb2.Attestation.ValueType = ...,
         event: _builtins.bytes = ...,
         head: _builtins.bytes = ...,
+        owner: _builtins.str = ...,
+        custodian: _builtins.str = ...,
+        out_of_order_position: _builtins.int = ...,
+        declared_position: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at", "price_paid", b"price_paid", "recorded_at", b"recorded_at", "terms", b"terms"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attestation", b"attestation", "corrected", b"corrected", "event", b"event", "giver", b"giver", "head", b"head", "kind", b"kind", "occurred_at", b"occurred_at", "position", b"position", "price_paid", b"price_paid", "receiver", b"receiver", "recorded_at", b"recorded_at", "state", b"state", "terms", b"terms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attestation", b"attestation", "corrected", b"corrected", "custodian", b"custodian", "declared_position", b"declared_position", "event", b"event", "giver", b"giver", "head", b"head", "kind", b"kind", "occurred_at", b"occurred_at", "out_of_order_position", b"out_of_order_position", "owner", b"owner", "position", b"position", "price_paid", b"price_paid", "receiver", b"receiver", "recorded_at", b"recorded_at", "state", b"state", "terms", b"terms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -103,6 +103,9 @@ class Transfer(_message.Message):
     REVERSAL_ASKED_BY_FIELD_NUMBER: _builtins.int
     RETURNS_TRANSFER_FIELD_NUMBER: _builtins.int
     DISCREPANCIES_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    EXTRA_FIELD_NUMBER: _builtins.int
+    ATTESTATION_FIELD_NUMBER: _builtins.int
     transfer: _builtins.int
     """The position at which it was offered or recorded, which is its id."""
     kind: Global___TransferKind.ValueType
@@ -123,6 +126,10 @@ class Transfer(_message.Message):
     """The side that asked to reverse it. Empty if neither did."""
     returns_transfer: _builtins.int
     """For a line of a return, the position of the transfer or sale by which the units had come."""
+    reference: _builtins.str
+    """The number of the document by which both sides know it. Empty if there is none."""
+    attestation: _values_pb2.Attestation.ValueType
+    """Whether the receiver reported it, too, or accepted it."""
     @_builtins.property
     def unit_price(self) -> _values_pb2.Price:
         """The price of one unit."""
@@ -147,6 +154,10 @@ class Transfer(_message.Message):
     def discrepancies(self) -> _containers.RepeatedCompositeFieldContainer[_events_pb2.Discrepancy]:
         """What was not accepted, and the reasons. Lists leave this empty."""
 
+    @_builtins.property
+    def extra(self) -> _containers.RepeatedCompositeFieldContainer[_values_pb2.UnitRange]:
+        """The units that were accepted although they were not offered. Lists leave this empty."""
+
     def __init__(
         self,
         *,
@@ -166,10 +177,13 @@ class Transfer(_message.Message):
         reversal_asked_by: _builtins.str = ...,
         returns_transfer: _builtins.int = ...,
         discrepancies: _abc.Iterable[_events_pb2.Discrepancy] | None = ...,
+        reference: _builtins.str = ...,
+        extra: _abc.Iterable[_values_pb2.UnitRange] | None = ...,
+        attestation: _values_pb2.Attestation.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["deadline", b"deadline", "occurred_at", b"occurred_at", "recorded_at", b"recorded_at", "unit_price", b"unit_price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted_units", b"accepted_units", "answered_position", b"answered_position", "deadline", b"deadline", "discrepancies", b"discrepancies", "giver", b"giver", "kind", b"kind", "occurred_at", b"occurred_at", "ranges", b"ranges", "receiver", b"receiver", "recorded_at", b"recorded_at", "returns_transfer", b"returns_transfer", "reversal_asked_by", b"reversal_asked_by", "status", b"status", "transfer", b"transfer", "unit_price", b"unit_price", "units", b"units"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted_units", b"accepted_units", "answered_position", b"answered_position", "attestation", b"attestation", "deadline", b"deadline", "discrepancies", b"discrepancies", "extra", b"extra", "giver", b"giver", "kind", b"kind", "occurred_at", b"occurred_at", "ranges", b"ranges", "receiver", b"receiver", "recorded_at", b"recorded_at", "reference", b"reference", "returns_transfer", b"returns_transfer", "reversal_asked_by", b"reversal_asked_by", "status", b"status", "transfer", b"transfer", "unit_price", b"unit_price", "units", b"units"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -190,6 +204,7 @@ class OfferTransferRequest(_message.Message):
     UNIT_PRICE_FIELD_NUMBER: _builtins.int
     DELIVERY_FIELD_NUMBER: _builtins.int
     DEADLINE_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
     book: _builtins.str
     """The name of the book."""
     request_id: _builtins.str
@@ -200,6 +215,8 @@ class OfferTransferRequest(_message.Message):
     """The party that receives."""
     delivery: _values_pb2.Delivery.ValueType
     """Whether the goods move with the title."""
+    reference: _builtins.str
+    """The number of a document by which both sides know the transfer. Each pair of sides uses it for one transfer."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When it happened. Unset means when it is recorded."""
@@ -228,10 +245,11 @@ class OfferTransferRequest(_message.Message):
         unit_price: _values_pb2.Price | None = ...,
         delivery: _values_pb2.Delivery.ValueType = ...,
         deadline: _timestamp_pb2.Timestamp | None = ...,
+        reference: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["deadline", b"deadline", "occurred_at", b"occurred_at", "unit_price", b"unit_price", "units", b"units"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["book", b"book", "deadline", b"deadline", "delivery", b"delivery", "giver", b"giver", "occurred_at", b"occurred_at", "receiver", b"receiver", "request_id", b"request_id", "unit_price", b"unit_price", "units", b"units"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["book", b"book", "deadline", b"deadline", "delivery", b"delivery", "giver", b"giver", "occurred_at", b"occurred_at", "receiver", b"receiver", "reference", b"reference", "request_id", b"request_id", "unit_price", b"unit_price", "units", b"units"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -317,6 +335,8 @@ class AcceptTransferRequest(_message.Message):
     RECEIVER_FIELD_NUMBER: _builtins.int
     TRANSFER_FIELD_NUMBER: _builtins.int
     DISCREPANCIES_FIELD_NUMBER: _builtins.int
+    EXTRA_FIELD_NUMBER: _builtins.int
+    EXTRA_CODES_FIELD_NUMBER: _builtins.int
     book: _builtins.str
     """The name of the book."""
     request_id: _builtins.str
@@ -333,6 +353,14 @@ class AcceptTransferRequest(_message.Message):
     def discrepancies(self) -> _containers.RepeatedCompositeFieldContainer[Global___DiscrepancyClaim]:
         """What is not accepted. Empty accepts all units."""
 
+    @_builtins.property
+    def extra(self) -> _containers.RepeatedCompositeFieldContainer[_values_pb2.UnitRange]:
+        """Units of the giver that were not offered, and that the receiver found in the delivery and accepts, too."""
+
+    @_builtins.property
+    def extra_codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The same, named by their codes."""
+
     def __init__(
         self,
         *,
@@ -342,10 +370,12 @@ class AcceptTransferRequest(_message.Message):
         receiver: _builtins.str = ...,
         transfer: _builtins.int = ...,
         discrepancies: _abc.Iterable[Global___DiscrepancyClaim] | None = ...,
+        extra: _abc.Iterable[_values_pb2.UnitRange] | None = ...,
+        extra_codes: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["book", b"book", "discrepancies", b"discrepancies", "occurred_at", b"occurred_at", "receiver", b"receiver", "request_id", b"request_id", "transfer", b"transfer"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["book", b"book", "discrepancies", b"discrepancies", "extra", b"extra", "extra_codes", b"extra_codes", "occurred_at", b"occurred_at", "receiver", b"receiver", "request_id", b"request_id", "transfer", b"transfer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -527,6 +557,8 @@ class RecordTransferRequest(_message.Message):
     UNITS_FIELD_NUMBER: _builtins.int
     UNIT_PRICE_FIELD_NUMBER: _builtins.int
     DELIVERY_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    REPORTED_BY_FIELD_NUMBER: _builtins.int
     book: _builtins.str
     """The name of the book."""
     request_id: _builtins.str
@@ -537,6 +569,12 @@ class RecordTransferRequest(_message.Message):
     """The party that received."""
     delivery: _values_pb2.Delivery.ValueType
     """Whether the goods move with the title."""
+    reference: _builtins.str
+    """The number of a document by which both sides know the transfer. Each pair of sides uses it for one transfer."""
+    reported_by: _builtins.str
+    """The side that reports it. Empty means the giver. The receiver may report, on equal terms, a transfer with this
+    reference that the giver has reported. It is recorded once, and then both sides attest it.
+    """
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When it happened. Unset means when it is recorded."""
@@ -560,10 +598,12 @@ class RecordTransferRequest(_message.Message):
         units: _values_pb2.Selection | None = ...,
         unit_price: _values_pb2.Price | None = ...,
         delivery: _values_pb2.Delivery.ValueType = ...,
+        reference: _builtins.str = ...,
+        reported_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at", "unit_price", b"unit_price", "units", b"units"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["book", b"book", "delivery", b"delivery", "giver", b"giver", "occurred_at", b"occurred_at", "receiver", b"receiver", "request_id", b"request_id", "unit_price", b"unit_price", "units", b"units"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["book", b"book", "delivery", b"delivery", "giver", b"giver", "occurred_at", b"occurred_at", "receiver", b"receiver", "reference", b"reference", "reported_by", b"reported_by", "request_id", b"request_id", "unit_price", b"unit_price", "units", b"units"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -602,7 +642,7 @@ Global___RecordTransferResponse: _TypeAlias = RecordTransferResponse  # noqa: Y0
 @_typing.final
 class RecordTransfersRequest(_message.Message):
     """RecordTransfersRequest is a batch of writes, which are decided in this order. It has at most 1,000 writes. Together
-    they name at most 10,000 ranges, codes, cases and quantities.
+    they name at most 4,000 ranges, codes, cases and quantities.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -938,6 +978,7 @@ class SellUnitsRequest(_message.Message):
     UNITS_FIELD_NUMBER: _builtins.int
     UNIT_PRICE_FIELD_NUMBER: _builtins.int
     DELIVERY_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
     book: _builtins.str
     """The name of the book."""
     request_id: _builtins.str
@@ -948,6 +989,8 @@ class SellUnitsRequest(_message.Message):
     """The pseudonym of the consumer."""
     delivery: _values_pb2.Delivery.ValueType
     """Whether the goods move with the title."""
+    reference: _builtins.str
+    """The number of a document, such as a receipt. A seller uses it for one sale to the consumer."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When it happened. Unset means when it is recorded."""
@@ -971,10 +1014,11 @@ class SellUnitsRequest(_message.Message):
         units: _values_pb2.Selection | None = ...,
         unit_price: _values_pb2.Price | None = ...,
         delivery: _values_pb2.Delivery.ValueType = ...,
+        reference: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at", "unit_price", b"unit_price", "units", b"units"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["book", b"book", "consumer", b"consumer", "delivery", b"delivery", "occurred_at", b"occurred_at", "request_id", b"request_id", "seller", b"seller", "unit_price", b"unit_price", "units", b"units"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["book", b"book", "consumer", b"consumer", "delivery", b"delivery", "occurred_at", b"occurred_at", "reference", b"reference", "request_id", b"request_id", "seller", b"seller", "unit_price", b"unit_price", "units", b"units"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -140,6 +140,8 @@ class _AuthorizationStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_A
     """Its authorization had been revoked."""
     AUTHORIZATION_STATUS_OTHER_PRODUCTS: _AuthorizationStatus.ValueType  # 6
     """Authorized for other products only."""
+    AUTHORIZATION_STATUS_UPLINE_NOT_AUTHORIZED: _AuthorizationStatus.ValueType  # 7
+    """Authorized by an upline that was not authorized for the product itself at that time."""
 
 class AuthorizationStatus(_AuthorizationStatus, metaclass=_AuthorizationStatusEnumTypeWrapper):
     """AuthorizationStatus says whether a party was authorized for the product when the transfer occurred."""
@@ -158,6 +160,8 @@ AUTHORIZATION_STATUS_REVOKED: AuthorizationStatus.ValueType  # 5
 """Its authorization had been revoked."""
 AUTHORIZATION_STATUS_OTHER_PRODUCTS: AuthorizationStatus.ValueType  # 6
 """Authorized for other products only."""
+AUTHORIZATION_STATUS_UPLINE_NOT_AUTHORIZED: AuthorizationStatus.ValueType  # 7
+"""Authorized by an upline that was not authorized for the product itself at that time."""
 Global___AuthorizationStatus: _TypeAlias = AuthorizationStatus  # noqa: Y015
 
 class _Attestation:
@@ -170,6 +174,8 @@ class _AttestationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Attestati
     """Not set."""
     ATTESTATION_RECORDED: _Attestation.ValueType  # 1
     """The operator of the book recorded it. No party has signed it."""
+    ATTESTATION_REPORTED_BY_BOTH: _Attestation.ValueType  # 2
+    """The operator of the book recorded that giver and receiver reported the same hop. Neither has signed it."""
 
 class Attestation(_Attestation, metaclass=_AttestationEnumTypeWrapper):
     """Attestation says who vouches for a hop."""
@@ -178,6 +184,8 @@ ATTESTATION_UNSPECIFIED: Attestation.ValueType  # 0
 """Not set."""
 ATTESTATION_RECORDED: Attestation.ValueType  # 1
 """The operator of the book recorded it. No party has signed it."""
+ATTESTATION_REPORTED_BY_BOTH: Attestation.ValueType  # 2
+"""The operator of the book recorded that giver and receiver reported the same hop. Neither has signed it."""
 Global___Attestation: _TypeAlias = Attestation  # noqa: Y015
 
 class _DiscrepancyKind:
@@ -344,10 +352,11 @@ Global___UnitRange: _TypeAlias = UnitRange  # noqa: Y015
 
 @_typing.final
 class Quantity(_message.Message):
-    """Quantity names units by their count. The book takes the oldest units that are loose and free: those of the batch that
-    was made first, lowest number first. A transfer or sale takes units of the giver, except recalled ones. A delivery
-    takes units that the receiver owns and the custodian has. Packing and writing off take units that the party owns and
-    has.
+    """Quantity names units by their count. The book takes units that are loose and free: those of the batch that expires
+    first, then of the batch that was made first, lowest number first. A transfer or sale takes units of the giver, except
+    those that were expired or recalled at the time it occurred. A delivery takes units that the receiver owns and the
+    custodian has. Packing and writing off take units that the party owns and has. A consumer's confirmation, return or
+    delivery takes the units that it bought first.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -400,7 +409,7 @@ class Selection(_message.Message):
 
     @_builtins.property
     def quantities(self) -> _containers.RepeatedCompositeFieldContainer[Global___Quantity]:
-        """Quantities, oldest units first."""
+        """Quantities, in the order that Quantity says."""
 
     def __init__(
         self,

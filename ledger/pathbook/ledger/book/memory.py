@@ -5,7 +5,7 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
 
 from pathbook.ledger.codec import decode
-from pathbook.ledger.commands import Command, RecordTransfer, SellUnits
+from pathbook.ledger.commands import Command, RecordTransfer, SellUnits, request_of
 from pathbook.ledger.events import RecordedEvent, TransferRecorded, UnitsReturned, UnitsSold
 from pathbook.ledger.rules.required_state import RequiredState, required_state
 from pathbook.ledger.rules.state import State, evolve, roll_back
@@ -29,6 +29,9 @@ LOADED_CASES_MAX = 50_000
 
 LOADED_LOTS_MAX = 50_000
 """How many known lots are kept in memory. Beyond it, all are evicted."""
+
+LOADED_REFERENCES_MAX = 50_000
+"""How many references are kept in memory. Beyond it, all are evicted."""
 
 GROUP_LOADS_MAX = 4
 """How many loads a group shares: transfers lead to units, units to cases, and cases to contents."""
@@ -100,7 +103,7 @@ class Memory:
             self._wait_for_views(head, TAIL_MAX_EVENTS)
         self.state = self._loader.open(self._book)
         self._tail: deque[RecordedEvent] = deque()
-        self._by_request_id: dict[str, RecordedEvent] = {}
+        self._by_request: dict[bytes, RecordedEvent] = {}
         self._used: OrderedDict[int, None] = OrderedDict()
         self._views_position = 0
         self._others_write = self._all_loaded = False
@@ -129,7 +132,7 @@ class Memory:
         self._others_write = bool(entries)
         self._all_loaded = self._all_loaded and not entries
 
-    def preload_group(self, commands: Sequence[Command]) -> dict[str, RecordedEvent]:
+    def preload_group(self, commands: Sequence[Command]) -> dict[bytes, RecordedEvent]:
         """Load the state that deciding needs, and return the events that answered these requests before.
 
         This runs before the turn, so it does not delay other writers. Events of other writers that are read
@@ -148,7 +151,7 @@ class Memory:
         changes = evolve(self.state, recorded)
         self._since_savepoint.append(changes)
         self._tail.append(recorded)
-        self._by_request_id[recorded.request_id] = recorded
+        self._by_request[recorded.request] = recorded
         for number in {change.batch for change in changes}:
             self._used[number] = None
             self._used.move_to_end(number)
@@ -161,15 +164,15 @@ class Memory:
         self._recorded_at = self.state.recorded_at
 
     def roll_back(self) -> None:
-        """Undo the transfers, sales and returns that were remembered since the savepoint."""
+        """Undo the transfers, their attestations, sales and returns that were remembered since the savepoint."""
         while self._since_savepoint:
             recorded = self._tail.pop()
-            del self._by_request_id[recorded.request_id]
+            del self._by_request[recorded.request]
             roll_back(self.state, recorded, self._since_savepoint.pop(), self._recorded_at)
 
-    def answer(self, request_id: str) -> RecordedEvent | None:
+    def answer(self, request: bytes) -> RecordedEvent | None:
         """Return the event that answered a request, if it is still in memory."""
-        return self._by_request_id.get(request_id)
+        return self._by_request.get(request)
 
     def load(self, command: Command) -> None:
         """Load everything that a command needs. Raises StaleMemoryError."""
@@ -192,23 +195,24 @@ class Memory:
         if len(self._tail) > TAIL_KEPT_EVENTS:
             self._views_position = self._follower.position(self._book)
         while self._tail and self._tail[0].position <= self._views_position:
-            self._by_request_id.pop(self._tail.popleft().request_id, None)
+            self._by_request.pop(self._tail.popleft().request, None)
         self._groups += 1
         if self._groups % EVICTION_INTERVAL_GROUPS == 0:
             self._evict_unused(self.state)
 
-    def _answered(self, commands: Iterable[Command]) -> dict[str, RecordedEvent]:
+    def _answered(self, commands: Iterable[Command]) -> dict[bytes, RecordedEvent]:
         """Return the events that answered these requests before and are no longer in memory."""
-        unseen = {command.request_id for command in commands if command.request_id not in self._by_request_id}
+        requests = {request_of(command.actor, command.request_id) for command in commands}
+        unseen = requests.difference(self._by_request)
         if not unseen:
             return {}
         known, positions = self._loader.requests(self._book, unseen)
         if known < self._tail_start():
             raise StaleMemoryError  # the views are being rebuilt, and lack events that were evicted
-        found: dict[str, RecordedEvent] = {}
+        found: dict[bytes, RecordedEvent] = {}
         for entry in self._loader.entries(self._book, positions):
             recorded = decode(entry.position, entry.data)
-            found[recorded.request_id] = recorded
+            found[recorded.request] = recorded
         return found
 
     def _read(self, after: int, limit: int) -> list[StoredEntry]:
@@ -255,6 +259,8 @@ class Memory:
                 del state.transfers[key]
         if len(state.lots) > LOADED_LOTS_MAX:
             state.lots.clear()
+        if len(state.references) > LOADED_REFERENCES_MAX:
+            state.references.clear()
         if len(state.cases) > LOADED_CASES_MAX:
             state.cases.clear()
         if len(state.holdings) > LOADED_HOLDINGS_MAX:

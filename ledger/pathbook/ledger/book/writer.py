@@ -23,14 +23,14 @@ import msgspec
 
 from pathbook.ledger.book.memory import Memory, StaleMemoryError, ViewsLaggingError
 from pathbook.ledger.codec import encode, leaf_hash
-from pathbook.ledger.commands import Command, LapseTransfer, digest
+from pathbook.ledger.commands import Command, LapseTransfer, digest, request_of
 from pathbook.ledger.events import RecordedEvent
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.rules.deciding import decide
 from pathbook.ledger.store.log.stream import PositionTakenError, Stream, is_passing
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.views.state_loader import StateLoader
-from pathbook.ledger.values import WRITER_PREFIX
+from pathbook.ledger.values import MAX_EVENT_BYTES, WRITER_PREFIX
 
 GROUP_MAX_COMMANDS = 1_000
 """How many queued commands form one group. Beyond it, latency grows and throughput does not."""
@@ -241,7 +241,7 @@ class Book:
     def _decide(
         self,
         submission: _Submission,
-        earlier: dict[str, RecordedEvent],
+        earlier: dict[bytes, RecordedEvent],
         now: int,
         entries: list[tuple[str, bytes]],
     ) -> list[Outcome]:
@@ -267,21 +267,24 @@ class Book:
     def _outcome(
         self,
         command: Submitted,
-        earlier: dict[str, RecordedEvent],
+        earlier: dict[bytes, RecordedEvent],
         now: int,
         entries: list[tuple[str, bytes]],
     ) -> Outcome:
         if isinstance(command, Refusal):
             return command
-        before = self._memory.answer(command.request_id) or earlier.get(command.request_id)
+        request = request_of(command.actor, command.request_id)
+        before = self._memory.answer(request) or earlier.get(request)
         if before is None:
-            return self._handle(command, now, entries)
+            return self._handle(command, request, now, entries)
         if before.request_digest == digest(command):
             return Answer(before, duplicate=True)
         facts = {"request_id": command.request_id, "position": before.position}
         return refuse(Reason.REQUEST_ID_REUSED, **facts)
 
-    def _handle(self, command: Command, now: int, entries: list[tuple[str, bytes]]) -> Outcome:
+    def _handle(
+        self, command: Command, request: bytes, now: int, entries: list[tuple[str, bytes]]
+    ) -> Outcome:
         """Decide one command, and apply its event to the state as if it were written."""
         memory = self._memory
         memory.load(command)
@@ -294,15 +297,17 @@ class Book:
             event,
             recorded_at=now,
             occurred_at=occurred_at,
-            request_id=command.request_id,
+            request=request,
             request_digest=request_digest,
         )
+        if len(data) > MAX_EVENT_BYTES:
+            return refuse(Reason.EVENT_TOO_LARGE, size=len(data), limit=MAX_EVENT_BYTES)
         position = memory.state.position + 1
         recorded = RecordedEvent(
             position=position,
             recorded_at=now,
             occurred_at=occurred_at,
-            request_id=command.request_id,
+            request=request,
             request_digest=request_digest,
             event=event,
             leaf=leaf_hash(data),
@@ -319,7 +324,7 @@ class Book:
             due.append(LapseTransfer(request_id=f"{WRITER_PREFIX}lapse/{transfer}", transfer=transfer))
         self._memory.preload(due)
         for command in due:
-            self._handle(command, now, entries)
+            self._handle(command, request_of(command.actor, command.request_id), now, entries)
 
 
 def _first_refused(outcomes: list[Outcome]) -> int | None:

@@ -11,7 +11,7 @@ import datetime
 import enum
 from collections.abc import Callable, Mapping, Sequence
 from sys import intern
-from typing import Final, Generic, NamedTuple, NoReturn, TypeVar
+from typing import Any, Final, Generic, NamedTuple, NoReturn, TypeVar
 
 from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
 from google.protobuf.message import Message
@@ -191,6 +191,36 @@ def inners(attribute: str, shape: Shape[_Value]) -> Field:
         f"tuple([{read}(item) for item in message.{attribute}])",
         f"for item in value.{attribute}: {write}(message.{attribute}.add(), item)",
         {read: shape.read, write: shape.write},
+    )
+
+
+def numbers(attribute: str) -> Field:
+    """Return the field of a list of batch numbers, which are at least 1."""
+    return Field(
+        attribute,
+        f"tuple([read_number(item, {attribute!r}) for item in message.{attribute}])",
+        f"message.{attribute}.extend(value.{attribute})",
+        {"read_number": read_number},
+    )
+
+
+def one_of(attribute: str, shapes: Mapping[str, Shape[Any]]) -> Field:
+    """Return the field of a struct of one of several kinds. ``shapes`` are by the field of each kind."""
+
+    def read_one(message: Message) -> object:
+        field = message.WhichOneof(attribute)
+        return shapes[field].read(getattr(message, field)) if field else missing(attribute)
+
+    def write_one(message: Message, value: object) -> None:
+        field = field_of[type(value)]
+        shapes[field].write(getattr(message, field), value)
+
+    field_of = {shape.struct: field for field, shape in shapes.items()}
+    return Field(
+        attribute,
+        "read_one(message)",
+        f"write_one(message, value.{attribute})",
+        {"read_one": read_one, "write_one": write_one},
     )
 
 

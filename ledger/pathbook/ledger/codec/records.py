@@ -7,7 +7,7 @@ from google.protobuf.message import DecodeError
 
 from pathbook.ledger.codec.fields import missing, read_time, write_time
 from pathbook.ledger.codec.table import EVENTS, FIELD_OF
-from pathbook.ledger.commands import DIGEST_BYTES
+from pathbook.ledger.commands import DIGEST_BYTES, REQUEST_BYTES
 from pathbook.ledger.events import Event, RecordedEvent
 from pathbook.v1 import events_pb2
 
@@ -29,12 +29,13 @@ def leaf_hash(data: bytes) -> bytes:
 
 
 def encode(
-    event: Event, *, recorded_at: int, occurred_at: int, request_id: str, request_digest: bytes
+    event: Event, *, recorded_at: int, occurred_at: int, request: bytes, request_digest: bytes
 ) -> tuple[str, bytes]:
     """Return the topic of an event (its name and version, such as ``TransferRecorded.v1``) and its bytes.
 
-    Both times are in microseconds since 1970 UTC. ``request_digest`` is the result of
-    ``pathbook.ledger.commands.digest``. The rules have accepted the event, so its content is not checked again.
+    Both times are in microseconds since 1970 UTC. ``request`` and ``request_digest`` are the results of
+    ``pathbook.ledger.commands.request_of`` and of ``pathbook.ledger.commands.digest``. The rules have accepted the
+    event, so its content is not checked again.
 
     Raises:
         AssertionError: a time is before the year 1 or after the year 9999, which a Timestamp cannot hold.
@@ -44,7 +45,7 @@ def encode(
     write_time(message.recorded_at, recorded_at)
     if occurred_at != recorded_at:
         write_time(message.occurred_at, occurred_at)
-    message.request_id = request_id
+    message.request = request
     message.request_digest = request_digest
     field = FIELD_OF[type(event)]
     EVENTS[field].write(getattr(message, field), event)
@@ -77,7 +78,9 @@ def _read(position: int, data: bytes) -> RecordedEvent:
         missing("recorded_at")
     recorded_at = read_time(message.recorded_at)
     occurred_at = read_time(message.occurred_at) if message.HasField("occurred_at") else recorded_at
-    request_id = message.request_id or missing("request_id")
+    request = message.request
+    if len(request) != REQUEST_BYTES:
+        raise ValueError(f"its request has {len(request)} bytes, not {REQUEST_BYTES}")
     digest = message.request_digest
     if len(digest) != DIGEST_BYTES:
         raise ValueError(f"its request_digest has {len(digest)} bytes, not {DIGEST_BYTES}")
@@ -89,7 +92,7 @@ def _read(position: int, data: bytes) -> RecordedEvent:
         position=position,
         recorded_at=recorded_at,
         occurred_at=occurred_at,
-        request_id=request_id,
+        request=request,
         request_digest=digest,
         event=event,
         leaf=leaf_hash(data),
@@ -101,7 +104,7 @@ def _written(recorded: RecordedEvent) -> bytes:
         recorded.event,
         recorded_at=recorded.recorded_at,
         occurred_at=recorded.occurred_at,
-        request_id=recorded.request_id,
+        request=recorded.request,
         request_digest=recorded.request_digest,
     )
     return data

@@ -17,6 +17,8 @@ from pathbook.ledger.codec.fields import (
     name,
     names,
     number,
+    numbers,
+    one_of,
     optional_date,
     optional_member,
     optional_tier,
@@ -27,9 +29,17 @@ from pathbook.ledger.codec.fields import (
     tier,
     time,
 )
-from pathbook.ledger.events import Event, Terms
+from pathbook.ledger.events import Event, Standing, Terms
 from pathbook.ledger.values import AuthorizationStatus, Delivery, DiscrepancyKind, PartyKind, UnitState
 
+_STANDING: Final = Shape(
+    Standing,
+    numbers("batches"),
+    optional_tier("giver_tier"),
+    optional_tier("receiver_tier"),
+    member("giver_authorization", AuthorizationStatus),
+    optional_member("receiver_authorization", AuthorizationStatus),
+)
 TERMS: Final = Shape(
     Terms,
     name("giver"),
@@ -37,14 +47,29 @@ TERMS: Final = Shape(
     ranges("ranges"),
     price("unit_price"),
     member("delivery", Delivery),
-    optional_tier("giver_tier"),
-    optional_tier("receiver_tier"),
-    member("giver_authorization", AuthorizationStatus),
-    optional_member("receiver_authorization", AuthorizationStatus),
+    inners("standings", _STANDING),
+    text("reference"),
 )
 
 _DISCREPANCY: Final = Shape(events.Discrepancy, member("kind", DiscrepancyKind), ranges("ranges"))
 _RETURN_LINE: Final = Shape(events.ReturnLine, number("transfer"), inner("terms", TERMS))
+_DELIVERED: Final = Shape(events.UnitsDelivered, name("custodian"), name("receiver"), ranges("ranges"))
+_CONFIRMED: Final = Shape(events.PurchaseConfirmed, name("consumer"), ranges("ranges"), price("price_paid"))
+_WRITTEN_OFF: Final = Shape(
+    events.UnitsWrittenOff,
+    name("party"),
+    ranges("ranges"),
+    member("state", UnitState),
+    text("note"),
+    ranges("confirmed"),
+)
+_REVERSAL_ASKED: Final = Shape(events.ReversalAsked, number("transfer"), name("party"), text("note"))
+_DECLARABLE: Final[dict[str, Shape[Any]]] = {
+    "units_written_off": _WRITTEN_OFF,
+    "purchase_confirmed": _CONFIRMED,
+    "units_delivered": _DELIVERED,
+    "reversal_asked": _REVERSAL_ASKED,
+}
 _ENDED: Final = (number("transfer"), name("giver"), name("receiver"), ranges("ranges"))
 
 EVENTS: Final[dict[str, Shape[Any]]] = {
@@ -91,24 +116,21 @@ EVENTS: Final[dict[str, Shape[Any]]] = {
         inner("terms", TERMS),
         inners("discrepancies", _DISCREPANCY),
         names("unpacked", one="sscc"),
+        ranges("extra"),
     ),
     "transfer_declined": Shape(events.TransferDeclined, *_ENDED, text("note")),
     "transfer_withdrawn": Shape(events.TransferWithdrawn, *_ENDED),
     "transfer_lapsed": Shape(events.TransferLapsed, *_ENDED),
     "transfer_recorded": Shape(events.TransferRecorded, inner("terms", TERMS)),
-    "reversal_asked": Shape(events.ReversalAsked, number("transfer"), name("party"), text("note")),
+    "reversal_asked": _REVERSAL_ASKED,
     "transfer_reversed": Shape(
         events.TransferReversed, number("transfer"), inner("terms", TERMS), name("party")
     ),
-    "units_delivered": Shape(events.UnitsDelivered, name("custodian"), name("receiver"), ranges("ranges")),
+    "units_delivered": _DELIVERED,
     "units_sold": Shape(events.UnitsSold, inner("terms", TERMS)),
-    "purchase_confirmed": Shape(
-        events.PurchaseConfirmed, name("consumer"), ranges("ranges"), price("price_paid")
-    ),
+    "purchase_confirmed": _CONFIRMED,
     "units_returned": Shape(events.UnitsReturned, name("owner"), inners("lines", _RETURN_LINE), text("note")),
-    "units_written_off": Shape(
-        events.UnitsWrittenOff, name("party"), ranges("ranges"), member("state", UnitState), text("note")
-    ),
+    "units_written_off": _WRITTEN_OFF,
     "case_packed": Shape(
         events.CasePacked, name("sscc"), name("party"), ranges("ranges"), names("cases", one="sscc")
     ),
@@ -117,6 +139,30 @@ EVENTS: Final[dict[str, Shape[Any]]] = {
         events.UnitsRecalled, name("brand"), number("batch"), ranges("ranges"), text("note")
     ),
     "recall_lifted": Shape(events.RecallLifted, number("recall"), name("brand"), number("batch")),
+    "transfer_attested": Shape(events.TransferAttested, number("transfer"), name("party"), ranges("ranges")),
+    "error_declared": Shape(
+        events.ErrorDeclared,
+        number("position"),
+        name("party"),
+        text("note"),
+        one_of("declared", _DECLARABLE),
+    ),
+    "product_corrected": Shape(
+        events.ProductCorrected,
+        name("product", "gtin"),
+        name("brand"),
+        text("name"),
+        price("suggested_price"),
+    ),
+    "batch_corrected": Shape(
+        events.BatchCorrected,
+        number("batch"),
+        name("brand"),
+        date("made_on"),
+        optional_date("expires_on"),
+        price("suggested_price"),
+    ),
+    "party_corrected": Shape(events.PartyCorrected, name("party"), member("kind", PartyKind)),
 }
 """The shapes by the name of their field in ``pathbook.v1.Event``."""
 

@@ -1,6 +1,5 @@
 """Rows of the registers: parties, authorizations, products, batches, recalls, and the answered requests."""
 
-from hashlib import sha256
 from typing import NamedTuple
 
 import msgspec
@@ -11,11 +10,20 @@ from pathbook.ledger.values import Ranges, UnitRange
 
 
 class PartyRow(NamedTuple):
-    """A party as registered. ``kind`` is a PartyKind."""
+    """A party as registered, or as corrected last at ``corrected_position`` (0: never). ``kind`` is a PartyKind."""
 
     party: str
     kind: int
     position: int
+    corrected_position: int
+
+
+class PartyCorrection(NamedTuple):
+    """A change of a row: the right kind of a party."""
+
+    party: str
+    kind: int
+    corrected_position: int
 
 
 class AuthorizationRow(NamedTuple):
@@ -40,7 +48,10 @@ class AuthorizationEnd(NamedTuple):
 
 
 class ProductRow(NamedTuple):
-    """A product by its GTIN of 14 digits. The suggested price is in minor units of its currency."""
+    """A product by its GTIN of 14 digits. The suggested price is in minor units of its currency.
+
+    ``corrected_position`` is that of its last correction, or 0.
+    """
 
     product: str
     brand: str
@@ -48,10 +59,24 @@ class ProductRow(NamedTuple):
     suggested_minor: int
     suggested_currency: str
     position: int
+    corrected_position: int
+
+
+class ProductCorrection(NamedTuple):
+    """A change of a row: what is right of a product."""
+
+    product: str
+    name: str
+    suggested_minor: int
+    suggested_currency: str
+    corrected_position: int
 
 
 class BatchRow(NamedTuple):
-    """A batch by its number. Dates are YYYY-MM-DD. The suggested price is in minor units of its currency."""
+    """A batch by its number. Dates are YYYY-MM-DD. The suggested price is in minor units of its currency.
+
+    ``corrected_position`` is that of its last correction, or 0.
+    """
 
     batch: int
     product: str
@@ -63,10 +88,32 @@ class BatchRow(NamedTuple):
     suggested_minor: int
     suggested_currency: str
     position: int
+    corrected_position: int
+
+
+class BatchCorrection(NamedTuple):
+    """A change of a row: what is right of a batch."""
+
+    batch: int
+    made_on: str
+    expires_on: str | None
+    suggested_minor: int
+    suggested_currency: str
+    corrected_position: int
+
+
+class CorrectionRow(NamedTuple):
+    """A correction by its position, and what it corrects, as text of `corrected_event` and the functions after it."""
+
+    subject: str
+    position: int
 
 
 class RecallRow(NamedTuple):
-    """A recall by its position. ``ranges`` is text of `ranges_to_text`. While in force, ``lifted_position`` is 0."""
+    """A recall by its position. ``ranges`` is text of `ranges_to_text`.
+
+    While it is in force, ``lifted_position`` is 0 and ``lifted_at`` is None.
+    """
 
     position: int
     batch: int
@@ -74,17 +121,19 @@ class RecallRow(NamedTuple):
     note: str
     occurred_at: int
     lifted_position: int
+    lifted_at: int | None
 
 
 class RecallEnd(NamedTuple):
-    """A change of a row: the position at which a recall was lifted."""
+    """A change of a row: the position at which a recall was lifted, and from when it no longer holds."""
 
     position: int
     lifted_position: int
+    lifted_at: int
 
 
 class RequestRow(NamedTuple):
-    """The position at which a request was answered, by the `request_hash` of its id. The event there has the id."""
+    """The position at which a request was answered, by its `request_hash`. The event there has all 16 bytes."""
 
     request_hash: int
     position: int
@@ -92,21 +141,26 @@ class RequestRow(NamedTuple):
 
 def request(recorded: RecordedEvent) -> tuple[int, int]:
     """Return the fields of a RequestRow. A plain tuple is faster, as in `pathbook.ledger.projections.transfers`."""
-    return request_hash(recorded.request_id), recorded.position
+    return request_hash(recorded.request), recorded.position
 
 
-def request_hash(request_id: str) -> int:
-    """Return the first 64 bits of the SHA-256 of a request's id, signed. They take a fifth of the space of an id.
+def request_hash(request: bytes) -> int:
+    """Return the first 64 bits of a request, as `pathbook.ledger.commands.request_of` returns it, signed.
 
-    Two ids may have the same hash. So the hash finds events that may have answered a request. Only the id in the
-    event tells whether one did.
+    Two requests may have the same. So it finds events that may have answered a request. Only the 16 bytes in the
+    event tell whether one did.
     """
-    return int.from_bytes(sha256(request_id.encode()).digest()[:8], "big", signed=True)
+    return int.from_bytes(request[:8], "big", signed=True)
 
 
 def party(event: events.PartyRegistered, position: int) -> PartyRow:
     """Return the row of a registered party."""
-    return PartyRow(event.party, event.kind.value, position)
+    return PartyRow(event.party, event.kind.value, position, 0)
+
+
+def party_correction(event: events.PartyCorrected, position: int) -> PartyCorrection:
+    """Return the change of a corrected party."""
+    return PartyCorrection(event.party, event.kind.value, position)
 
 
 def authorization(event: events.PartyAuthorized, position: int) -> AuthorizationRow:
@@ -133,8 +187,14 @@ def product(event: events.ProductRegistered, position: int) -> ProductRow:
     """Return the row of a registered product."""
     price = event.suggested_price
     return ProductRow(
-        event.product, event.brand, event.name, price.amount_minor, price.currency_code, position
+        event.product, event.brand, event.name, price.amount_minor, price.currency_code, position, 0
     )
+
+
+def product_correction(event: events.ProductCorrected, position: int) -> ProductCorrection:
+    """Return the change of a corrected product."""
+    price = event.suggested_price
+    return ProductCorrection(event.product, event.name, price.amount_minor, price.currency_code, position)
 
 
 def batch(event: events.BatchCommissioned, position: int) -> BatchRow:
@@ -151,19 +211,55 @@ def batch(event: events.BatchCommissioned, position: int) -> BatchRow:
         suggested_minor=price.amount_minor,
         suggested_currency=price.currency_code,
         position=position,
+        corrected_position=0,
     )
+
+
+def batch_correction(event: events.BatchCorrected, position: int) -> BatchCorrection:
+    """Return the change of a corrected batch."""
+    price = event.suggested_price
+    expires_on = event.expires_on.isoformat() if event.expires_on is not None else None
+    return BatchCorrection(
+        event.batch, event.made_on.isoformat(), expires_on, price.amount_minor, price.currency_code, position
+    )
+
+
+def corrected_event(position: int) -> str:
+    """Return the subject of a correction of an event."""
+    return f"event {position}"
+
+
+def corrected_product(gtin: str) -> str:
+    """Return the subject of a correction of a product, by its GTIN of 14 digits."""
+    return f"product {gtin}"
+
+
+def corrected_batch(number: int) -> str:
+    """Return the subject of a correction of a batch."""
+    return f"batch {number}"
+
+
+def corrected_party(party: str) -> str:
+    """Return the subject of a correction of a party."""
+    return f"party {party}"
 
 
 def recall(event: events.UnitsRecalled, recorded: RecordedEvent) -> RecallRow:
     """Return the row of a new recall."""
     return RecallRow(
-        recorded.position, event.batch, ranges_to_text(event.ranges), event.note, recorded.occurred_at, 0
+        recorded.position,
+        event.batch,
+        ranges_to_text(event.ranges),
+        event.note,
+        recorded.occurred_at,
+        0,
+        None,
     )
 
 
-def recall_end(event: events.RecallLifted, position: int) -> RecallEnd:
+def recall_end(event: events.RecallLifted, recorded: RecordedEvent) -> RecallEnd:
     """Return the change of a lifted recall."""
-    return RecallEnd(event.recall, position)
+    return RecallEnd(event.recall, recorded.position, recorded.occurred_at)
 
 
 def products_to_text(products: tuple[str, ...]) -> str:

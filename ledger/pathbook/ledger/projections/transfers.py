@@ -29,7 +29,7 @@ _OFFERED, _ACCEPTED = TransferStatus.OFFERED.value, TransferStatus.ACCEPTED.valu
 
 
 class TransferRow(NamedTuple):
-    """A line of a transfer. ``transfer`` is the position that began it.
+    """A line of a transfer. ``transfer`` is the position that began it. ``is_attested`` is 1 or 0.
 
     ``kind`` is a TransferKind, and ``status`` is a TransferStatus. The price of one unit is in minor units of its
     currency. Times are in microseconds since 1970 UTC. 0 and "" mean none.
@@ -50,7 +50,10 @@ class TransferRow(NamedTuple):
     deadline: int | None
     answered_position: int
     reversal_asked_by: str
+    reversal_asked_position: int
     returns_transfer: int
+    reference: str
+    is_attested: int
 
 
 class TransferAnswer(NamedTuple):
@@ -61,6 +64,15 @@ class TransferAnswer(NamedTuple):
     status: int
     accepted_units: int
     answered_position: int
+    is_attested: int
+
+
+class TransferAttestation(NamedTuple):
+    """A change of a row: its receiver reported the transfer, too."""
+
+    transfer: int
+    line: int
+    is_attested: int
 
 
 class TransferReversal(NamedTuple):
@@ -72,11 +84,12 @@ class TransferReversal(NamedTuple):
 
 
 class ReversalRequest(NamedTuple):
-    """A change of a row: which side asked to reverse the transfer."""
+    """A change of a row: which side asked to reverse the transfer, and at which position. "" and 0 mean none."""
 
     transfer: int
     line: int
     reversal_asked_by: str
+    reversal_asked_position: int
 
 
 def offered(recorded: RecordedEvent, terms: Terms, deadline: int | None) -> tuple[object, ...]:
@@ -98,6 +111,9 @@ def offered(recorded: RecordedEvent, terms: Terms, deadline: int | None) -> tupl
         deadline,
         0,
         "",
+        0,
+        0,
+        terms.reference,
         0,
     )
 
@@ -121,17 +137,22 @@ def returned(recorded: RecordedEvent, number: int, line: ReturnLine) -> tuple[ob
 def accepted(event: TransferAccepted, position: int) -> TransferAnswer:
     """Return the change of an offer that was accepted, wholly or in part."""
     status = TransferStatus.ACCEPTED_IN_PART if event.discrepancies else TransferStatus.ACCEPTED
-    return TransferAnswer(event.transfer, FIRST_LINE, status.value, _units(event.terms), position)
+    return TransferAnswer(event.transfer, FIRST_LINE, status.value, _units(event.terms), position, 1)
 
 
 def closed(transfer: int, status: TransferStatus, position: int) -> TransferAnswer:
     """Return the change of an offer that was declined or withdrawn, or that lapsed."""
-    return TransferAnswer(transfer, FIRST_LINE, status.value, 0, position)
+    return TransferAnswer(transfer, FIRST_LINE, status.value, 0, position, 0)
 
 
-def reversal_asked(transfer: int, party: str) -> ReversalRequest:
-    """Return the change of a transfer that one side asked to reverse."""
-    return ReversalRequest(transfer, FIRST_LINE, party)
+def attested(transfer: int) -> TransferAttestation:
+    """Return the change of a transfer that its receiver reported, too."""
+    return TransferAttestation(transfer, FIRST_LINE, 1)
+
+
+def reversal_asked(transfer: int, party: str, position: int) -> ReversalRequest:
+    """Return the change of a transfer that one side asked to reverse, or "" at 0: that nobody asks to."""
+    return ReversalRequest(transfer, FIRST_LINE, party, position)
 
 
 def reversed_by_both(transfer: int) -> TransferReversal:
@@ -165,7 +186,10 @@ def _agreed(
         None,
         position,
         "",
+        0,
         returns_transfer,
+        terms.reference,
+        0,
     )
 
 

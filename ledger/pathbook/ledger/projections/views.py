@@ -20,11 +20,16 @@ Row = (
     | registers.AuthorizationEnd
     | registers.ProductRow
     | registers.BatchRow
+    | registers.PartyCorrection
+    | registers.ProductCorrection
+    | registers.BatchCorrection
+    | registers.CorrectionRow
     | registers.RecallRow
     | registers.RecallEnd
     | RequestRow
     | TransferRow
     | transfers.TransferAnswer
+    | transfers.TransferAttestation
     | transfers.TransferReversal
     | transfers.ReversalRequest
 )
@@ -55,6 +60,9 @@ class ViewChanges:
     def _put(self, row: Row) -> None:
         self.rows[type(row)].append(row)
 
+    def _correct(self, subject: str, position: int) -> None:
+        self._put(registers.CorrectionRow(subject, position))
+
     def _project(self, recorded: RecordedEvent) -> None:
         """Add the rows that follow from the event alone."""
         position, event = recorded.position, recorded.event
@@ -75,7 +83,22 @@ class ViewChanges:
             case events.TransferLapsed(transfer):
                 self._put(transfers.closed(transfer, TransferStatus.LAPSED, position))
             case events.ReversalAsked(transfer, party):
-                self._put(transfers.reversal_asked(transfer, party))
+                self._put(transfers.reversal_asked(transfer, party, position))
+            case events.TransferAttested(transfer):
+                self._put(transfers.attested(transfer))
+            case events.ErrorDeclared(earlier, declared=declared):
+                self._correct(registers.corrected_event(earlier), position)
+                if isinstance(declared, events.ReversalAsked):
+                    self._put(transfers.reversal_asked(declared.transfer, "", 0))
+            case events.ProductCorrected(gtin):
+                self._put(registers.product_correction(event, position))
+                self._correct(registers.corrected_product(gtin), position)
+            case events.BatchCorrected(batch):
+                self._put(registers.batch_correction(event, position))
+                self._correct(registers.corrected_batch(batch), position)
+            case events.PartyCorrected(party):
+                self._put(registers.party_correction(event, position))
+                self._correct(registers.corrected_party(party), position)
             case events.TransferReversed(transfer):
                 self._put(transfers.reversed_by_both(transfer))
             case events.UnitsReturned(lines=lines):
@@ -94,7 +117,7 @@ class ViewChanges:
             case events.UnitsRecalled():
                 self._put(registers.recall(event, recorded))
             case events.RecallLifted():
-                self._put(registers.recall_end(event, position))
+                self._put(registers.recall_end(event, recorded))
             case events.CasePacked():
                 self.cases += cases.packed(event, position)
             case events.CaseUnpacked(sscc):

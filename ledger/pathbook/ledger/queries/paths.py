@@ -8,7 +8,16 @@ from pathbook.ledger.projections.registers import RecallRow
 from pathbook.ledger.queries.answers import Batch, Path, UnitRun
 from pathbook.ledger.queries.registers import recalls
 from pathbook.ledger.refusals import Reason, Refusal, refuse
-from pathbook.ledger.steps import Movement, Step, StepKind, movement, undone
+from pathbook.ledger.steps import (
+    Movement,
+    Step,
+    StepKind,
+    attestation,
+    attested,
+    movement,
+    out_of_order,
+    undone,
+)
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.snapshot import ViewSnapshot
 from pathbook.ledger.store.views.unit_history import PastRun, UnitHistory
@@ -29,7 +38,7 @@ def path(views: ViewSnapshot, stream: Stream, unit: Unit, as_of: int, *, correct
 
     Unless the caller asks for corrections, steps without effect are left out. These are offers that were
     answered, withdrawn or lapsed, and their effect on units that were not accepted. They are also transfers that
-    were reversed by then, with all steps up to their reversals.
+    were reversed by then, with all steps up to their reversals, errors that were declared, and reports of receivers.
     """
     batch = views.batch(unit.batch)
     if batch is None or 0 < as_of < batch.position:
@@ -87,15 +96,20 @@ def _steps(stream: Stream, book: str, unit: Unit, rows: list[PastRun]) -> list[S
         for row, event in zip(rows, data, strict=True)
     ]
     movements = [_movement(recorded, unit) for recorded in events]
-    corrected = undone(movements)
+    corrected, by_both = undone(movements), attested(movements)
+    disorder = out_of_order([recorded.occurred_at for recorded in events])
     return [
         Step(
             position=row.position,
             movement=item,
             corrected=index in corrected,
+            attestation=attestation(item, by_both),
             occurred_at=recorded.occurred_at,
             recorded_at=recorded.recorded_at,
+            out_of_order=0 if (other := disorder[index]) is None else rows[other].position,
             state=_STATES[row.state],
+            owner=row.owner,
+            custodian=row.custodian,
             data=event,
             head=row.head,
         )
@@ -121,7 +135,7 @@ def _in_force(steps: list[Step]) -> list[Step]:
         step
         for step in steps
         if not step.corrected
-        and step.movement.kind is not StepKind.RELEASED
+        and step.movement.kind not in (StepKind.RELEASED, StepKind.ATTESTED)
         and (step.movement.kind is not StepKind.OFFERED or step is steps[-1])
     ]
 
@@ -131,8 +145,8 @@ def _run(unit: Unit, history: UnitHistory) -> UnitRun:
     state = _STATES[last.state]
     return UnitRun(
         range=UnitRange(unit.batch, extent.first, extent.last),
-        owner=extent.owner,
-        custodian=extent.custodian,
+        owner=last.owner,
+        custodian=last.custodian,
         state=state,
         transfer=extent.transfer,
         position=last.position,

@@ -56,17 +56,24 @@ class LadderChanges:
                 | events.CaseUnpacked()
                 | events.UnitsRecalled()
                 | events.RecallLifted()
+                | events.TransferAttested()
+                | events.ErrorDeclared()
+                | events.ProductCorrected()
+                | events.BatchCorrected()
+                | events.PartyCorrected()
             ):
                 pass  # no tier pays for units
             case _:
                 assert_never(event)
 
     def _count(self, terms: Terms, sign: int) -> None:
-        sums, tier, price = self.sums, terms.receiver_tier, terms.unit_price
-        if tier is None:
-            tier = CONSUMER_TIER if is_consumer(terms.receiver) else NO_TIER
+        sums, price = self.sums, terms.unit_price
+        unset = CONSUMER_TIER if is_consumer(terms.receiver) else NO_TIER
         currency, amount = price.currency_code, price.amount_minor
         for part in terms.ranges:
+            tier = terms.standing(part.batch).receiver_tier
+            if tier is None:
+                tier = unset
             sums[part.batch, tier, currency, amount] += sign * (part.last - part.first + 1)
 
 

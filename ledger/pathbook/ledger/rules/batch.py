@@ -1,13 +1,27 @@
-"""Products, batches and recalls: registering, commissioning, recalling, and lifting a recall."""
+"""Products, batches and recalls: registering, commissioning, correcting, recalling, and lifting a recall."""
 
-from pathbook.ledger.commands import CommissionBatch, LiftRecall, RecallUnits, RegisterProduct
-from pathbook.ledger.events import BatchCommissioned, ProductRegistered, RecallLifted, UnitsRecalled
+from pathbook.ledger.commands import (
+    CommissionBatch,
+    CorrectBatch,
+    CorrectProduct,
+    LiftRecall,
+    RecallUnits,
+    RegisterProduct,
+)
+from pathbook.ledger.events import (
+    BatchCommissioned,
+    BatchCorrected,
+    ProductCorrected,
+    ProductRegistered,
+    RecallLifted,
+    UnitsRecalled,
+)
 from pathbook.ledger.ranges import joined
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.rules.state import State
 from pathbook.ledger.rules.text import refuse_price, refuse_text
 from pathbook.ledger.rules.times import first_moment, utc
-from pathbook.ledger.rules.units import refuse_out_of_bounds
+from pathbook.ledger.rules.units import refuse_before_made, refuse_out_of_bounds
 from pathbook.ledger.values import (
     MAX_BATCH_NUMBER,
     MAX_BATCH_SIZE,
@@ -87,7 +101,54 @@ def commission(state: State, command: CommissionBatch, now: int) -> BatchCommiss
     )
 
 
-def recall(state: State, command: RecallUnits) -> UnitsRecalled | Refusal:
+def correct_product(state: State, command: CorrectProduct) -> ProductCorrected | Refusal:
+    """Correct the name or the suggested price of a product, as its brand. Batches keep the prices that they have."""
+    if (refusal := _refuse_unless_brand(state, command.brand)) is not None:
+        return refusal
+    product = gtin14(command.product)
+    if product is None:
+        return refuse(Reason.GTIN_CHECK_DIGIT, gtin=command.product)
+    known = state.products.get(product)
+    if known is None:
+        return refuse(Reason.PRODUCT_UNKNOWN, product=product)
+    registered = known.registered
+    if registered.brand != command.brand:
+        return refuse(Reason.NOT_THE_BRAND, product=product, brand=registered.brand, party=command.brand)
+    if (refusal := refuse_text("name", command.name)) is not None:
+        return refusal
+    name, price = command.name or registered.name, command.suggested_price or registered.suggested_price
+    if (refusal := refuse_price(price)) is not None:
+        return refusal
+    if (name, price) == (registered.name, registered.suggested_price):
+        return refuse(Reason.NOTHING_TO_CORRECT, what=f"product {product}")
+    return ProductCorrected(product, command.brand, name, price)
+
+
+def correct_batch(state: State, command: CorrectBatch, now: int) -> BatchCorrected | Refusal:
+    """Correct the dates or the suggested price of a batch, as its brand. Lot and size are on the labels, and stay."""
+    if (refusal := _refuse_unless_brand(state, command.brand)) is not None:
+        return refusal
+    batch = state.batches.get(command.batch)
+    if batch is None:
+        return refuse(Reason.BATCH_UNKNOWN, batch=command.batch)
+    made = batch.commissioned
+    if made.brand != command.brand:
+        return refuse(Reason.NOT_THE_BRAND, product=made.product, brand=made.brand, party=command.brand)
+    made_on = command.made_on or made.made_on
+    expires_on = None if command.never_expires else command.expires_on or made.expires_on
+    price = command.suggested_price or made.suggested_price
+    if first_moment(made_on) > now:
+        return refuse(Reason.OCCURRED_IN_FUTURE, occurred_at=made_on, now=utc(now))
+    if expires_on is not None and expires_on < made_on:
+        return refuse(Reason.EXPIRES_BEFORE_MADE, made_on=made_on, expires_on=expires_on)
+    if (refusal := refuse_price(price)) is not None:
+        return refusal
+    if (made_on, expires_on, price) == (made.made_on, made.expires_on, made.suggested_price):
+        return refuse(Reason.NOTHING_TO_CORRECT, what=f"batch {command.batch}")
+    return BatchCorrected(command.batch, command.brand, made_on, expires_on, price)
+
+
+def recall(state: State, command: RecallUnits, moment: int) -> UnitsRecalled | Refusal:
     """Recall a batch of the brand, or ranges of it. It does not matter which party has the units."""
     if (refusal := _refuse_unless_brand(state, command.brand)) is not None:
         return refusal
@@ -109,11 +170,13 @@ def recall(state: State, command: RecallUnits) -> UnitsRecalled | Refusal:
         return refuse(Reason.RANGES_OVERLAP, number=ranges.number, batch=ranges.batch)
     if (refusal := refuse_text("note", command.note)) is not None:
         return refusal
+    if (refusal := refuse_before_made(state, ranges, moment)) is not None:
+        return refusal
     return UnitsRecalled(command.brand, command.batch, ranges, command.note)
 
 
-def lift(state: State, command: LiftRecall) -> RecallLifted | Refusal:
-    """Lift a recall of the brand."""
+def lift(state: State, command: LiftRecall, moment: int) -> RecallLifted | Refusal:
+    """Lift a recall of the brand. It then held from its time to this time. Lifted at its beginning, it never held."""
     if (refusal := _refuse_unless_brand(state, command.brand)) is not None:
         return refusal
     number = state.recalls.get(command.recall)
@@ -123,6 +186,10 @@ def lift(state: State, command: LiftRecall) -> RecallLifted | Refusal:
     made = batch.commissioned
     if made.brand != command.brand:
         return refuse(Reason.NOT_THE_BRAND, product=made.product, brand=made.brand, party=command.brand)
-    if batch.recalls[command.recall].lifted:
+    recalled = batch.recalls[command.recall]
+    if recalled.until is not None:
         return refuse(Reason.RECALL_ALREADY_LIFTED, recall=command.recall)
+    if moment < recalled.since:
+        since, lifted_at = utc(recalled.since), utc(moment)
+        return refuse(Reason.LIFTED_BEFORE_RECALL, recall=command.recall, since=since, lifted_at=lifted_at)
     return RecallLifted(command.recall, command.brand, number)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from pathbook.ledger.commands import DeliverUnits, PackCase, UnpackCase, WriteOffUnits
 from pathbook.ledger.events import CasePacked, CaseUnpacked, UnitsDelivered, UnitsWrittenOff
+from pathbook.ledger.ranges import union
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.rules.state import State
 from pathbook.ledger.rules.text import refuse_text
@@ -21,6 +22,7 @@ from pathbook.ledger.rules.units import (
 )
 from pathbook.ledger.runs import Run
 from pathbook.ledger.values import (
+    CONSUMER_PREFIX,
     MAX_CASE_DEPTH,
     WRITTEN_OFF,
     PartyKind,
@@ -53,7 +55,10 @@ def _refuse_other_custodian(party: str) -> Callable[[UnitRange, Run], Refusal | 
 
 
 def deliver(state: State, command: DeliverUnits, moment: int) -> UnitsDelivered | Refusal:
-    """Deliver goods without their title, which moved before or stays. Sold units can be delivered too."""
+    """Deliver goods without their title, which moved before or stays. Sold units can be delivered too.
+
+    A consumer receives only what it bought.
+    """
     refusal = _refuse_stranger(state, command.custodian) or _refuse_stranger(state, command.receiver)
     if refusal is not None:
         return refusal
@@ -64,6 +69,11 @@ def deliver(state: State, command: DeliverUnits, moment: int) -> UnitsDelivered 
         return ranges
 
     def guard(part: UnitRange, run: Run) -> Refusal | None:
+        if is_consumer(command.receiver) and not is_consumer(run.owner):
+            return refuse(Reason.UNITS_NOT_SOLD, range=part, owner=run.owner)
+        if is_consumer(command.receiver) and run.owner != command.receiver:
+            consumer = command.receiver.removeprefix(CONSUMER_PREFIX)
+            return refuse(Reason.NOT_THE_BUYER, range=part, consumer=consumer)
         if run.state in (UnitState.SOLD, UnitState.CONFIRMED):
             return None
         return refuse_immovable(part, run)
@@ -105,7 +115,10 @@ def write_off(state: State, command: WriteOffUnits, moment: int) -> UnitsWritten
         or refuse_unless(state, ranges, guard)
         or refuse_before_made(state, ranges, moment)
     )
-    return refusal or UnitsWrittenOff(command.party, ranges, command.state, command.note)
+    if refusal is not None:
+        return refusal
+    confirmed = union(part for part, run in pieces(state, ranges) if run.state is UnitState.CONFIRMED)
+    return UnitsWrittenOff(command.party, ranges, command.state, command.note, confirmed)
 
 
 def pack(state: State, command: PackCase, moment: int) -> CasePacked | Refusal:

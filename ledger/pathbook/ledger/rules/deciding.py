@@ -6,7 +6,7 @@ from pathbook.ledger import commands
 from pathbook.ledger.commands import Command
 from pathbook.ledger.events import Event
 from pathbook.ledger.refusals import Reason, Refusal, refuse
-from pathbook.ledger.rules import batch, custody, party, sale, transfer
+from pathbook.ledger.rules import batch, correction, custody, party, sale, transfer
 from pathbook.ledger.rules.state import State
 from pathbook.ledger.rules.times import refuse_future
 from pathbook.ledger.values import PartyKind, is_request_id
@@ -72,8 +72,16 @@ def _decide(state: State, command: Command, moment: int, now: int) -> Event | Re
         case commands.UnpackCase():
             return custody.unpack(state, command)
         case commands.RecallUnits():
-            return batch.recall(state, command)
+            return batch.recall(state, command, moment)
         case commands.LiftRecall():
-            return batch.lift(state, command)
+            return batch.lift(state, command, moment)
+        case commands.DeclareError():
+            return correction.declare(state, command)
+        case commands.CorrectProduct():
+            return batch.correct_product(state, command)
+        case commands.CorrectBatch():
+            return batch.correct_batch(state, command, now)
+        case commands.CorrectParty():
+            return party.correct_party(state, command)
         case _:
             assert_never(command)

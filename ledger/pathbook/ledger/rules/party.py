@@ -1,9 +1,9 @@
-"""Parties and their authorizations: registering, authorizing, revoking, and the status at a time."""
+"""Parties and their authorizations: registering, correcting, authorizing, revoking, and the status at a time."""
 
 from typing import Final
 
-from pathbook.ledger.commands import AuthorizeParty, RegisterParty, RevokeAuthorization
-from pathbook.ledger.events import AuthorizationRevoked, PartyAuthorized, PartyRegistered
+from pathbook.ledger.commands import AuthorizeParty, CorrectParty, RegisterParty, RevokeAuthorization
+from pathbook.ledger.events import AuthorizationRevoked, PartyAuthorized, PartyCorrected, PartyRegistered
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.rules.state import Authorization, Party, State
 from pathbook.ledger.rules.text import refuse_text
@@ -106,29 +106,73 @@ def revoke(state: State, command: RevokeAuthorization, now: int) -> Authorizatio
         return refuse(
             Reason.AUTHORIZATION_ALREADY_REVOKED, authorization=command.authorization, revoked_from=since
         )
-    return AuthorizationRevoked(command.authorization, given.upline, holder, command.revoked_from or now)
+    revoked_from = command.revoked_from or max(now, given.valid_from)
+    until = given.valid_until
+    if revoked_from < given.valid_from or (until is not None and revoked_from >= until):
+        return refuse(
+            Reason.REVOKED_OUTSIDE_VALIDITY,
+            authorization=command.authorization,
+            valid_from=utc(given.valid_from),
+            valid_until="any time" if until is None else utc(until),
+            revoked_from=utc(revoked_from),
+        )
+    return AuthorizationRevoked(command.authorization, given.upline, holder, revoked_from)
+
+
+def correct_party(state: State, command: CorrectParty) -> PartyCorrected | Refusal:
+    """Correct the kind of a party. Whether it is a brand is fixed, because products and tiers rest on it."""
+    party = state.parties.get(command.party)
+    if party is None:
+        return refuse(Reason.PARTY_UNKNOWN, party=command.party)
+    if command.kind is None:
+        return refuse(Reason.PARTY_KIND_MISSING, party=command.party)
+    if (party.kind is PartyKind.BRAND) is not (command.kind is PartyKind.BRAND):
+        return refuse(Reason.BRAND_IS_FIXED, party=command.party)
+    if party.kind is command.kind:
+        return refuse(Reason.NOTHING_TO_CORRECT, what=f"party {command.party}")
+    return PartyCorrected(command.party, command.kind)
 
 
 def _tier_to_pass_on(state: State, name: str, products: list[str], moment: int) -> int | None:
     """Return the tier at which an upline may pass on all these products, or None if it may not.
 
-    An empty list means every product. A brand may pass on all of its own products, at tier 0.
+    An empty list means what the upline may sell itself. A brand may pass on its own products, at tier 0.
     """
     upline = state.parties[name]
     assert upline is not None, name
-    if upline.kind is PartyKind.BRAND:
+    if upline.kind is _BRAND:
         return 0 if all(_brand(state, product) == name for product in products) else None
-    holding = [given for given in upline.authorizations.values() if _in_force(given, moment)]
     if not products:
-        return min((given.tier for given in holding if not given.products), default=None)
+        tiers = [
+            given.tier
+            for given in upline.authorizations.values()
+            if _in_force(given, moment) and _passes_on_anything(state, given, moment, {name})
+        ]
+        return max(tiers, default=None)
     tiers = []
     for product in products:
-        brand = _brand(state, product)
-        covering = [given.tier for given in holding if _covers(state, given, product, brand)]
-        if not covering:
+        status, tier = authorization_status(state, name, product, _brand(state, product), moment)
+        if status is not _AUTHORIZED or tier is None:
             return None
-        tiers.append(min(covering))
+        tiers.append(tier)
     return max(tiers)
+
+
+def _passes_on_anything(state: State, given: Authorization, moment: int, visited: set[str]) -> bool:
+    """Tell whether the line above an authorization leads to a brand at a time, for at least one product."""
+    if given.products:
+        return any(_is_backed(state, given, p, _brand(state, p), moment, set()) for p in given.products)
+    upline = state.parties[given.upline]
+    assert upline is not None, given
+    if upline.kind is _BRAND:
+        return True
+    if given.upline in visited:
+        return False
+    visited.add(given.upline)
+    return any(
+        _in_force(above, moment) and _passes_on_anything(state, above, moment, visited)
+        for above in upline.authorizations.values()
+    )
 
 
 def _brand(state: State, product: str) -> str:
@@ -162,57 +206,65 @@ def _in_force(given: Authorization, moment: int) -> bool:
 
 
 def authorization_status(
-    state: State, name: str, products: dict[str, str], moment: int
+    state: State, name: str, product: str, brand: str, moment: int
 ) -> tuple[AuthorizationStatus | None, int | None]:
-    """Return the authorization status and the tier of a party for products (each with its brand) at a time.
+    """Return the authorization status and the tier of a party for a product of a brand at a time.
 
-    A consumer has neither. A party that was never given a tier for one of the products has no tier. A brand is
-    authorized for its own products, at tier 0. For the product of another brand its status is OTHER_PRODUCTS.
+    A party is authorized if the whole line above it, up to the brand, is authorized for the product at that time. A
+    consumer has no status and no tier. A brand has tier 0, and is authorized for its own products. A party that is
+    not authorized has the tier that it was last given, if any, for the product rather than for others.
     """
     if is_consumer(name):
         return None, None
     party = state.parties[name]
     assert party is not None, name
     if party.kind is _BRAND:
-        own = {name}.issuperset(products.values())
-        return (_AUTHORIZED, 0) if own else (AuthorizationStatus.OTHER_PRODUCTS, None)
-    deepest = 0
-    for product, brand in products.items():
-        status, tier = _status_for(state, party, product, brand, moment)
-        if status is not _AUTHORIZED or tier is None:
-            return status, tier
-        deepest = max(deepest, tier)
-    return _AUTHORIZED, deepest
-
-
-def _status_for(
-    state: State, party: Party, product: str, brand: str, moment: int
-) -> tuple[AuthorizationStatus, int | None]:
-    """Return the status and the tier of an agent or shop for one product. The latest authorization in force counts."""
-    latest = None
+        return (_AUTHORIZED if name == brand else AuthorizationStatus.OTHER_PRODUCTS), 0
+    visited = {name}
     for given in reversed(party.authorizations.values()):
-        if not _covers(state, given, product, brand):
-            continue
-        if _in_force(given, moment):
+        if _in_force(given, moment) and _is_backed(state, given, product, brand, moment, visited):
             return _AUTHORIZED, given.tier
-        latest = latest or given
-    if latest is not None:
-        return _shortfall(latest, moment), latest.tier
-    return (
-        AuthorizationStatus.OTHER_PRODUCTS if party.authorizations else AuthorizationStatus.NEVER_AUTHORIZED
-    ), None
+    return _why_not(state, name, party, product, brand, moment)
 
 
-def _covers(state: State, given: Authorization, product: str, brand: str) -> bool:
-    """Tell whether an authorization is for a product: it lists the product, or it is for every product.
+def _is_backed(
+    state: State, given: Authorization, product: str, brand: str, moment: int | None, visited: set[str]
+) -> bool:
+    """Tell whether an authorization covers a product, and so does the line above it, up to the brand.
 
-    An authorization for every product, if a brand gave it, is only for the products of that brand.
+    At the ``moment``, each authorization of that line is in force. None ignores the times. ``visited`` are the
+    parties from which no line was found. A line is never longer than there are tiers.
     """
-    if given.products:
-        return product in given.products
+    if given.products and product not in given.products:
+        return False
+    if given.upline == brand:
+        return True
+    if given.upline in visited:
+        return False
+    visited.add(given.upline)
     upline = state.parties[given.upline]
     assert upline is not None, given
-    return given.upline == brand or upline.kind is not _BRAND
+    return any(
+        (moment is None or _in_force(above, moment))
+        and _is_backed(state, above, product, brand, moment, visited)
+        for above in upline.authorizations.values()
+    )
+
+
+def _why_not(
+    state: State, name: str, party: Party, product: str, brand: str, moment: int
+) -> tuple[AuthorizationStatus, int | None]:
+    """Return why a party is not authorized for a product, and the tier that it was last given."""
+    visited = {name}
+    for given in reversed(party.authorizations.values()):
+        if _is_backed(state, given, product, brand, None, visited):
+            if _in_force(given, moment):
+                return AuthorizationStatus.UPLINE_NOT_AUTHORIZED, given.tier
+            return _shortfall(given, moment), given.tier
+    last = next(reversed(party.authorizations.values()), None)
+    if last is None:
+        return AuthorizationStatus.NEVER_AUTHORIZED, None
+    return AuthorizationStatus.OTHER_PRODUCTS, last.tier
 
 
 def _shortfall(latest: Authorization, moment: int) -> AuthorizationStatus:

@@ -11,10 +11,12 @@ import msgspec
 
 from pathbook.ledger import commands
 from pathbook.ledger.commands import Command
+from pathbook.ledger.events import ReversalAsked
 from pathbook.ledger.refusals import Refusal
 from pathbook.ledger.rules.state import State, packed_in
 from pathbook.ledger.rules.units import Pick, pieces, resolve
 from pathbook.ledger.values import (
+    CONSUMER_PREFIX,
     MAX_RANGES,
     Selection,
     UnitRange,
@@ -22,6 +24,7 @@ from pathbook.ledger.values import (
     is_identifier,
     is_lot,
     is_owner,
+    is_reference,
     is_sscc,
 )
 
@@ -29,8 +32,9 @@ from pathbook.ledger.values import (
 class RequiredState(msgspec.Struct):
     """The state that commands need and that is not loaded.
 
-    ``holdings`` are pairs of party and GTIN, for the batches in which the party may own units. ``visited`` are the
-    cases that were already examined.
+    ``holdings`` are pairs of party and GTIN, for the batches in which the party may own units. ``references`` are
+    giver, receiver and reference. ``declarables`` are positions of events that may be declared errors. ``visited`` and
+    ``lines`` are the cases and the parties that were already examined.
     """
 
     parties: set[str] = msgspec.field(default_factory=set)
@@ -42,11 +46,14 @@ class RequiredState(msgspec.Struct):
     recalls: set[int] = msgspec.field(default_factory=set)
     authorizations: set[int] = msgspec.field(default_factory=set)
     holdings: set[tuple[str, str]] = msgspec.field(default_factory=set)
+    references: set[tuple[str, str, str]] = msgspec.field(default_factory=set)
+    declarables: set[int] = msgspec.field(default_factory=set)
     visited: set[str] = msgspec.field(default_factory=set)
+    lines: set[str] = msgspec.field(default_factory=set)
 
     def __bool__(self) -> bool:
         """Tell whether anything must be loaded."""
-        return any(msgspec.structs.astuple(self)[:-1])
+        return any(msgspec.structs.astuple(self)[:-2])
 
 
 def required_state(state: State, requested: Iterable[Command]) -> RequiredState:
@@ -64,12 +71,17 @@ def _add(state: State, required: RequiredState, command: Command) -> None:
             commands.RecordTransfer(giver=giver, receiver=receiver, units=units)
             | commands.OfferTransfer(giver=giver, receiver=receiver, units=units)
         ):
-            _parties(state, required, receiver)
+            _parties(state, required, giver, receiver)
             _uplines(state, required, giver, receiver)
             _units(state, required, units, giver)
+            if command.reference:
+                _reference(state, required, giver, receiver, command.reference)
         case commands.SellUnits(seller=party, units=units):
             _uplines(state, required, party)
             _units(state, required, units, party)
+            if command.reference:
+                buyer = CONSUMER_PREFIX + command.consumer
+                _reference(state, required, party, buyer, command.reference)
         case commands.ReturnUnits(owner=owner, units=units):
             _units(state, required, units, owner)
             _returned_transfers(state, required, units, owner)
@@ -80,6 +92,7 @@ def _add(state: State, required: RequiredState, command: Command) -> None:
             _uplines(state, required, upline)
             for product in products:
                 _product(state, required, product)
+            _products_of(state, required, upline)
         case commands.RevokeAuthorization(authorization=authorization):
             _authorization(state, required, authorization)
         case commands.RegisterProduct(product=product):
@@ -99,6 +112,8 @@ def _add(state: State, required: RequiredState, command: Command) -> None:
             _units(state, required, units, command.actor)
         case commands.AcceptTransfer(transfer=transfer) | commands.ReverseTransfer(transfer=transfer):
             _transfer(state, required, transfer)
+            if isinstance(command, commands.AcceptTransfer):
+                _ranges(state, required, command.extra[: MAX_RANGES + 1])
         case (
             commands.DeclineTransfer(transfer=transfer)
             | commands.WithdrawTransfer(transfer=transfer)
@@ -108,7 +123,13 @@ def _add(state: State, required: RequiredState, command: Command) -> None:
                 required.transfers.add(transfer)
         case commands.UnpackCase(sscc=sscc):
             _case(state, required, sscc)
-        case commands.RecallUnits(batch=batch):
+        case commands.DeclareError(position=position):
+            _declarable(state, required, position)
+        case commands.CorrectProduct(product=product):
+            _product(state, required, product)
+        case commands.CorrectParty(party=party):
+            _parties(state, required, party)
+        case commands.RecallUnits(batch=batch) | commands.CorrectBatch(batch=batch):
             _batches(state, required, [batch])
         case commands.LiftRecall(recall=recall):
             if recall not in state.recalls:
@@ -126,15 +147,48 @@ def _parties(state: State, required: RequiredState, *names: str) -> None:
 
 
 def _uplines(state: State, required: RequiredState, *names: str) -> None:
-    """Require the uplines that authorized a party for every product.
+    """Require all parties above these, because authority is what the whole line up to the brand covers."""
+    pending = list(names)
+    while pending:
+        name = pending.pop()
+        party = state.parties.get(name)
+        if party is None or name in required.lines:
+            continue
+        required.lines.add(name)
+        for given in party.authorizations.values():
+            _parties(state, required, given.upline)
+            pending.append(given.upline)
 
-    The rules need to know whether such an upline is a brand. Then the authorization is only for its own products.
-    """
-    for name in names:
-        if (party := state.parties.get(name)) is not None:
-            for one in party.authorizations.values():
-                if not one.products:
-                    _parties(state, required, one.upline)
+
+def _products_of(state: State, required: RequiredState, name: str) -> None:
+    """Require the products that the authorizations of a party and of the line above it list."""
+    _uplines(state, required, name)
+    for listed in required.lines:
+        if (party := state.parties.get(listed)) is not None:
+            for given in party.authorizations.values():
+                for product in given.products:
+                    _product(state, required, product)
+
+
+def _reference(state: State, required: RequiredState, giver: str, receiver: str, reference: str) -> None:
+    """Require the transfer that a reference names, and its units, with which a report is compared."""
+    key = giver, receiver, reference
+    if key not in state.references:
+        if is_reference(reference) and is_owner(giver) and is_owner(receiver):
+            required.references.add(key)
+    elif (position := state.references[key]) is not None:
+        _transfer(state, required, position)
+
+
+def _declarable(state: State, required: RequiredState, position: int) -> None:
+    """Require an event that may be declared an error, and what it changed."""
+    if position not in state.declarables:
+        required.declarables.add(position)
+    elif (mistake := state.declarables[position]) is not None:
+        if isinstance(mistake.event, ReversalAsked):
+            _transfer(state, required, mistake.event.transfer)
+        else:
+            _ranges(state, required, mistake.event.ranges)
 
 
 def _product(state: State, required: RequiredState, text: str) -> str:

@@ -1,12 +1,12 @@
 """Sales to consumers, confirmations of purchases, and returns."""
 
 from pathbook.ledger.commands import ConfirmPurchase, ReturnUnits, SellUnits
-from pathbook.ledger.events import PurchaseConfirmed, ReturnLine, UnitsReturned, UnitsSold
+from pathbook.ledger.events import PurchaseConfirmed, ReturnLine, Terms, UnitsReturned, UnitsSold
 from pathbook.ledger.ranges import joined
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.rules.state import State
 from pathbook.ledger.rules.text import refuse_price, refuse_text
-from pathbook.ledger.rules.transfer import terms_at
+from pathbook.ledger.rules.transfer import refuse_reference, standings_at
 from pathbook.ledger.rules.units import (
     Pick,
     pieces,
@@ -37,13 +37,24 @@ def sell(state: State, command: SellUnits, moment: int) -> UnitsSold | Refusal:
         return refuse(Reason.CONSUMER_MALFORMED, consumer=command.consumer)
     if (refusal := refuse_price(command.unit_price)) is not None:
         return refusal
-    ranges = resolve(state, command.units, Pick(command.seller, onward=True))
+    buyer = CONSUMER_PREFIX + command.consumer
+    if (refusal := refuse_reference(state, command.seller, buyer, command.reference)) is not None:
+        return refusal
+    ranges = resolve(state, command.units, Pick(command.seller, onward_at=moment))
     if isinstance(ranges, Refusal):
         return ranges
     if (refusal := refuse_move(state, ranges, command.seller, moment)) is not None:
         return refusal
-    sides = (command.seller, CONSUMER_PREFIX + command.consumer)
-    return UnitsSold(terms_at(state, sides, ranges, command.unit_price, command.delivery, moment))
+    terms = Terms(
+        giver=command.seller,
+        receiver=buyer,
+        ranges=ranges,
+        unit_price=command.unit_price,
+        delivery=command.delivery,
+        standings=standings_at(state, command.seller, buyer, ranges, moment),
+        reference=command.reference,
+    )
+    return UnitsSold(terms)
 
 
 def confirm(state: State, command: ConfirmPurchase, moment: int) -> PurchaseConfirmed | Refusal:
@@ -53,7 +64,7 @@ def confirm(state: State, command: ConfirmPurchase, moment: int) -> PurchaseConf
     if (refusal := refuse_price(command.price_paid)) is not None:
         return refusal
     buyer = CONSUMER_PREFIX + command.consumer
-    ranges = resolve(state, command.units, Pick(buyer))
+    ranges = resolve(state, command.units, Pick(buyer, confirming=True))
     if isinstance(ranges, Refusal):
         return ranges
 

@@ -14,6 +14,11 @@ from pathbook.ledger import events, runs
 from pathbook.ledger.events import RecordedEvent, Terms
 from pathbook.ledger.values import PartyKind, Ranges, TransferStatus, UnitRange
 
+IN_FORCE: Final = frozenset(
+    {TransferStatus.OFFERED, TransferStatus.ACCEPTED, TransferStatus.ACCEPTED_IN_PART}
+)
+"""The statuses of a transfer that is open or agreed. Its reference names no other transfer meanwhile."""
+
 _ACCEPTED: Final = TransferStatus.ACCEPTED  # looked up once, because the lookup takes longer than the use
 
 
@@ -45,11 +50,18 @@ class Product(msgspec.Struct, frozen=True):
 
 
 class Recall(msgspec.Struct):
-    """A recall of units of a batch: its ranges, when it began, and whether it was lifted."""
+    """A recall of units of a batch: its ranges, from when it holds, and until when. None means that it still holds.
+
+    Times are in microseconds since 1970 UTC.
+    """
 
     ranges: Ranges
     since: int
-    lifted: bool = False
+    until: int | None = None
+
+    def holds_at(self, moment: int) -> bool:
+        """Tell whether the recall was in force at a time."""
+        return self.since <= moment and (self.until is None or moment < self.until)
 
 
 class Batch(msgspec.Struct):
@@ -61,12 +73,18 @@ class Batch(msgspec.Struct):
 
 
 class Transfer(msgspec.Struct, gc=False):
-    """A transfer or sale: its status and its terms. Once it is accepted, the terms have the accepted units."""
+    """A transfer or sale: its status and its terms. Once it is accepted, the terms have the accepted units.
+
+    ``reversal_asked_at`` is the position at which a side asked to reverse it, or 0. ``attested`` says whether its
+    receiver accepted or reported it.
+    """
 
     status: TransferStatus
     terms: Terms
     deadline: int | None = None
     reversal_asked_by: str = ""
+    reversal_asked_at: int = 0
+    attested: bool = False
 
 
 class Case(msgspec.Struct):
@@ -76,6 +94,13 @@ class Case(msgspec.Struct):
     cases: tuple[str, ...]
     packer: str
     outer: str = ""
+
+
+class Declarable(msgspec.Struct):
+    """An event that may be declared an error, and whether it was declared one."""
+
+    event: events.DeclarableEvent
+    is_declared: bool = False
 
 
 class State:
@@ -95,6 +120,8 @@ class State:
         self.cases: dict[str, Case | None] = {}
         self.recalls: dict[int, int | None] = {}
         self.authorizations: dict[int, str | None] = {}
+        self.references: dict[tuple[str, str, str], int | None] = {}
+        self.declarables: dict[int, Declarable | None] = {}
         self.partitions: dict[int, runs.Partition] = {}
         self.holdings: dict[tuple[str, str], set[int]] = {}
         self.deadlines: list[tuple[int, int]] = []
@@ -109,6 +136,8 @@ class State:
         self.cases = {key: item for key, item in self.cases.items() if item is not None}
         self.recalls = {key: item for key, item in self.recalls.items() if item is not None}
         self.authorizations = {key: item for key, item in self.authorizations.items() if item is not None}
+        self.references = {key: item for key, item in self.references.items() if item is not None}
+        self.declarables = {}
 
     def adopt(self, part: "State") -> None:
         """Add the parts of another state, which is as of the same position."""
@@ -121,6 +150,8 @@ class State:
         self.cases |= part.cases
         self.recalls |= part.recalls
         self.authorizations |= part.authorizations
+        self.references |= part.references
+        self.declarables |= part.declarables
         self.partitions |= part.partitions
         self.holdings |= part.holdings
 
@@ -134,17 +165,22 @@ def evolve(state: State, recorded: RecordedEvent) -> list[runs.Change]:
 
 
 def roll_back(state: State, recorded: RecordedEvent, changes: list[runs.Change], recorded_at: int) -> None:
-    """Undo the last event, which is a transfer, a sale or a return.
+    """Undo the last event, which is a transfer, its attestation, a sale or a return.
 
     ``changes`` are those that ``evolve`` returned. ``recorded_at`` is that of the event before. ``holdings`` are not
     undone. This is safe, because they may name more batches than those in which a party owns units.
     """
     assert recorded.position == state.position, (recorded.position, state.position)
-    assert isinstance(recorded.event, events.TransferRecorded | events.UnitsSold | events.UnitsReturned), (
-        recorded.event
-    )
+    event = recorded.event
+    assert isinstance(
+        event, events.TransferRecorded | events.TransferAttested | events.UnitsSold | events.UnitsReturned
+    ), event
     for change in reversed(changes):
         state.partitions[change.batch].roll_back(change)
+    if isinstance(event, events.TransferRecorded | events.UnitsSold):
+        _name_transfer(state, event.terms, None)
+    if isinstance(event, events.TransferAttested) and (known := state.transfers[event.transfer]) is not None:
+        known.attested = False
     state.transfers.pop(recorded.position, None)
     state.position, state.recorded_at = recorded.position - 1, recorded_at
 
@@ -155,6 +191,7 @@ def _register(state: State, recorded: RecordedEvent) -> None:
     match event:  # the most frequent kinds come first, because a match tries its cases in turn
         case events.TransferRecorded(terms) | events.UnitsSold(terms):
             state.transfers[position] = Transfer(_ACCEPTED, terms)
+            _name_transfer(state, terms, position)
             _gain(state, terms.receiver, terms.ranges)
         case events.UnitsReturned(lines=lines):
             for line in lines:
@@ -175,11 +212,13 @@ def _register(state: State, recorded: RecordedEvent) -> None:
             _gain(state, event.brand, (UnitRange(event.batch, 0, event.size - 1),))
         case events.TransferOffered(terms, deadline):
             state.transfers[position] = Transfer(TransferStatus.OFFERED, terms, deadline)
+            _name_transfer(state, terms, position)
             if deadline is not None:
                 heappush(state.deadlines, (deadline, position))
         case events.TransferAccepted(transfer, terms, discrepancies, unpacked):
             status = TransferStatus.ACCEPTED_IN_PART if discrepancies else TransferStatus.ACCEPTED
             _answer(state, transfer, status, terms)
+            _attest(state, transfer)
             _gain(state, terms.receiver, terms.ranges)
             for sscc in unpacked:
                 _unpack(state, sscc)
@@ -191,7 +230,8 @@ def _register(state: State, recorded: RecordedEvent) -> None:
             _answer(state, transfer, TransferStatus.LAPSED)
         case events.ReversalAsked(transfer, party):
             if (known := state.transfers.get(transfer)) is not None:
-                known.reversal_asked_by = party
+                known.reversal_asked_by, known.reversal_asked_at = party, position
+            _declarable(state, position, event)
         case events.TransferReversed(transfer, terms):
             _answer(state, transfer, TransferStatus.REVERSED)
             _gain(state, terms.giver, terms.ranges)
@@ -205,9 +245,31 @@ def _register(state: State, recorded: RecordedEvent) -> None:
                 loaded.recalls[position] = Recall(ranges, recorded.occurred_at)
         case events.RecallLifted(recall, _, batch):
             if (loaded := state.batches.get(batch)) is not None:
-                loaded.recalls[recall].lifted = True
+                loaded.recalls[recall].until = recorded.occurred_at
         case events.UnitsDelivered() | events.PurchaseConfirmed() | events.UnitsWrittenOff():
-            pass  # these change runs only
+            _declarable(state, position, event)
+        case events.TransferAttested(transfer):
+            _attest(state, transfer)
+        case events.ErrorDeclared(earlier, declared=declared):
+            if (mistake := state.declarables.get(earlier)) is not None:
+                mistake.is_declared = True
+            if (
+                isinstance(declared, events.ReversalAsked)
+                and (known := state.transfers.get(declared.transfer)) is not None
+            ):
+                known.reversal_asked_by, known.reversal_asked_at = "", 0
+        case events.ProductCorrected(product, brand, name, price):
+            if (registered := state.products.get(product)) is not None:
+                right = events.ProductRegistered(product, brand, name, price)
+                state.products[product] = Product(right, registered.position)
+        case events.BatchCorrected(batch, _, made_on, expires_on, price):
+            if (loaded := state.batches.get(batch)) is not None:
+                loaded.commissioned = msgspec.structs.replace(
+                    loaded.commissioned, made_on=made_on, expires_on=expires_on, suggested_price=price
+                )
+        case events.PartyCorrected(party, kind):
+            if (holder := state.parties.get(party)) is not None:
+                holder.kind = kind
         case _:
             assert_never(event)
 
@@ -241,6 +303,26 @@ def _answer(state: State, position: int, status: TransferStatus, terms: Terms | 
     if (transfer := state.transfers.get(position)) is not None:
         transfer.status = status
         transfer.terms = terms or transfer.terms
+    if status not in IN_FORCE:
+        for key in [key for key, named in state.references.items() if named == position]:
+            state.references[key] = None  # the reference may name another transfer now
+
+
+def _name_transfer(state: State, terms: Terms, position: int | None) -> None:
+    """Keep which transfer the reference of the terms names, if they have one."""
+    if terms.reference:
+        state.references[terms.giver, terms.receiver, terms.reference] = position
+
+
+def _attest(state: State, position: int) -> None:
+    if (transfer := state.transfers.get(position)) is not None:
+        transfer.attested = True
+
+
+def _declarable(state: State, position: int, event: events.DeclarableEvent) -> None:
+    """Keep an event that was asked for before it was recorded."""
+    if position in state.declarables:
+        state.declarables[position] = Declarable(event)
 
 
 def _pack(state: State, event: events.CasePacked) -> None:

@@ -1,13 +1,14 @@
-"""Times in the rules: microseconds since 1970 UTC, and dates, which begin first at UTC+14."""
+"""Times in the rules: microseconds since 1970 UTC, and dates, which begin first at UTC+14 and end last at UTC-12."""
 
 import datetime
 
 from pathbook.ledger.refusals import Reason, Refusal, refuse
-from pathbook.ledger.values import CLOCK_TOLERANCE, EARLIEST_ZONE
+from pathbook.ledger.values import CLOCK_TOLERANCE, EARLIEST_ZONE, LATEST_ZONE
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _MICROSECOND = datetime.timedelta(microseconds=1)
 _EARLIEST = EARLIEST_ZONE // _MICROSECOND
+_LATEST = LATEST_ZONE // _MICROSECOND
 _TOLERANCE = CLOCK_TOLERANCE // _MICROSECOND
 _DAY = datetime.timedelta(days=1) // _MICROSECOND
 _EPOCH_DAY = _EPOCH.toordinal()
@@ -21,6 +22,11 @@ def utc(moment: int) -> str:
 def first_moment(day: datetime.date) -> int:
     """Return when a date first begins on earth, in microseconds since 1970 UTC."""
     return (day.toordinal() - _EPOCH_DAY) * _DAY - _EARLIEST
+
+
+def last_moment(day: datetime.date) -> int:
+    """Return when a date has ended everywhere on earth, in microseconds since 1970 UTC. It ends last at UTC-12."""
+    return (day.toordinal() - _EPOCH_DAY + 1) * _DAY + _LATEST
 
 
 def made_before(made_on: datetime.date, occurred_at: int) -> bool:

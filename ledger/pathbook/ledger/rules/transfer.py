@@ -3,9 +3,11 @@
 from types import MappingProxyType
 from typing import Final
 
+from msgspec.structs import replace
+
 from pathbook.ledger import commands, events
-from pathbook.ledger.events import Terms
-from pathbook.ledger.ranges import count_units, holds, joined, last_units, without
+from pathbook.ledger.events import Standing, Terms
+from pathbook.ledger.ranges import count_units, holds, joined, last_units, union, without
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.rules.party import authorization_status
 from pathbook.ledger.rules.state import State, Transfer
@@ -14,6 +16,7 @@ from pathbook.ledger.rules.times import utc
 from pathbook.ledger.rules.units import (
     Pick,
     covers,
+    named_of,
     outermost_cases,
     packed_units,
     refuse_before_made,
@@ -26,14 +29,15 @@ from pathbook.ledger.rules.units import (
 from pathbook.ledger.runs import Run
 from pathbook.ledger.values import (
     MAX_DISCREPANCIES,
-    Delivery,
-    Price,
+    MAX_REFERENCE,
     Ranges,
+    Selection,
     TransferStatus,
     Unit,
     UnitRange,
     UnitState,
     is_consumer,
+    is_reference,
 )
 
 _S = TransferStatus
@@ -51,30 +55,25 @@ NEXT: Final = MappingProxyType(
 """For each status of a transfer, the statuses that may follow it."""
 
 
-def terms_at(
-    state: State, sides: tuple[str, str], ranges: Ranges, price: Price, delivery: Delivery, moment: int
-) -> Terms:
-    """Return the terms of a transfer, with the tier and the authorization status of its sides at a time.
-
-    The sides are the giver and the receiver.
-    """
-    giver, receiver = sides
-    made = [batch.commissioned for part in ranges if (batch := state.batches[part.batch]) is not None]
-    products = {item.product: item.brand for item in made}
-    giver_authorization, giver_tier = authorization_status(state, giver, products, moment)
-    receiver_authorization, receiver_tier = authorization_status(state, receiver, products, moment)
-    assert giver_authorization is not None, giver
-    return Terms(
-        giver=giver,
-        receiver=receiver,
-        ranges=ranges,
-        unit_price=price,
-        delivery=delivery,
-        giver_tier=giver_tier,
-        receiver_tier=receiver_tier,
-        giver_authorization=giver_authorization,
-        receiver_authorization=receiver_authorization,
-    )
+def standings_at(
+    state: State, giver: str, receiver: str, ranges: Ranges, moment: int
+) -> tuple[Standing, ...]:
+    """Return the standing of both sides at a time, one for each group of batches for which it is the same."""
+    batches: dict[tuple[str, str], list[int]] = {}
+    for number in dict.fromkeys([part.batch for part in ranges]):
+        batch = state.batches[number]
+        assert batch is not None, number
+        batches.setdefault((batch.commissioned.product, batch.commissioned.brand), []).append(number)
+    groups: dict[Standing, list[int]] = {}
+    for (product, brand), numbers in batches.items():
+        giver_authorization, giver_tier = authorization_status(state, giver, product, brand, moment)
+        receiver_authorization, receiver_tier = authorization_status(state, receiver, product, brand, moment)
+        assert giver_authorization is not None, giver
+        standing = Standing((), giver_tier, receiver_tier, giver_authorization, receiver_authorization)
+        groups.setdefault(standing, []).extend(numbers)
+    if len(groups) == 1:
+        return tuple(groups)
+    return tuple(replace(standing, batches=tuple(sorted(numbers))) for standing, numbers in groups.items())
 
 
 def _agreed(
@@ -87,15 +86,39 @@ def _agreed(
         return refuse(Reason.PARTY_UNKNOWN, party=command.receiver)
     if command.giver == command.receiver:
         return refuse(Reason.SELF_TRANSFER, party=command.giver)
-    if (refusal := refuse_price(command.unit_price)) is not None:
+    refusal = refuse_price(command.unit_price) or refuse_reference(
+        state, command.giver, command.receiver, command.reference
+    )
+    if refusal is not None:
         return refusal
-    ranges = resolve(state, command.units, Pick(command.giver, onward=True))
+    ranges = resolve(state, command.units, Pick(command.giver, onward_at=moment))
     if isinstance(ranges, Refusal):
         return ranges
     if (refusal := refuse_move(state, ranges, command.giver, moment)) is not None:
         return refusal
-    sides = (command.giver, command.receiver)
-    return terms_at(state, sides, ranges, command.unit_price, command.delivery, moment)
+    return Terms(
+        giver=command.giver,
+        receiver=command.receiver,
+        ranges=ranges,
+        unit_price=command.unit_price,
+        delivery=command.delivery,
+        standings=standings_at(state, command.giver, command.receiver, ranges, moment),
+        reference=command.reference,
+    )
+
+
+def refuse_reference(state: State, giver: str, receiver: str, reference: str) -> Refusal | None:
+    """Refuse a malformed reference, and one that names another open or agreed transfer of both sides."""
+    if not reference:
+        return None
+    if not is_reference(reference):
+        return refuse(Reason.REFERENCE_MALFORMED, reference=reference, limit=MAX_REFERENCE)
+    known = state.references.get((giver, receiver, reference))
+    if known is not None:
+        return refuse(
+            Reason.REFERENCE_USED, reference=reference, giver=giver, receiver=receiver, transfer=known
+        )
+    return None
 
 
 def offer(
@@ -110,12 +133,72 @@ def offer(
     return events.TransferOffered(terms, command.deadline)
 
 
-def record(state: State, command: commands.RecordTransfer, moment: int) -> events.TransferRecorded | Refusal:
-    """Record an agreed or historic transfer in one step."""
+def record(
+    state: State, command: commands.RecordTransfer, moment: int
+) -> events.TransferRecorded | events.TransferAttested | Refusal:
+    """Record an agreed or historic transfer in one step, or attest the one that the giver has reported."""
+    if command.actor not in (command.giver, command.receiver):
+        return refuse(Reason.REPORTER_NOT_A_SIDE, party=command.actor)
+    if command.actor != command.giver:
+        return _attest(state, command, moment)
     terms = _agreed(state, command, moment)
     if isinstance(terms, Refusal):
         return terms
     return events.TransferRecorded(terms)
+
+
+def _attest(state: State, command: commands.RecordTransfer, moment: int) -> events.TransferAttested | Refusal:
+    """Attest, as the receiver, a transfer with the same reference that the giver has reported.
+
+    Only a giver gives title away. So the report of a receiver moves nothing, and its terms must be equal.
+    """
+    if state.parties.get(command.giver) is None:
+        return refuse(Reason.PARTY_UNKNOWN, party=command.giver)
+    if state.parties.get(command.receiver) is None:
+        return refuse(Reason.PARTY_UNKNOWN, party=command.receiver)
+    if not command.reference:
+        return refuse(Reason.VALUE_MISSING, field="reference")
+    if not is_reference(command.reference):
+        return refuse(Reason.REFERENCE_MALFORMED, reference=command.reference, limit=MAX_REFERENCE)
+    if (refusal := refuse_price(command.unit_price)) is not None:
+        return refusal
+    position = state.references.get((command.giver, command.receiver, command.reference))
+    transfer = state.transfers.get(position) if position is not None else None
+    if position is None or transfer is None:
+        facts = {"giver": command.giver, "receiver": command.receiver, "reference": command.reference}
+        return refuse(Reason.TRANSFER_NOT_REPORTED, **facts)
+    if transfer.status is _S.OFFERED:
+        return refuse(Reason.TRANSFER_NOT_ACCEPTED, transfer=position, status=_in_words(transfer.status))
+    difference = _difference(state, command, transfer.terms)
+    if isinstance(difference, Refusal):
+        return difference
+    if difference:
+        return refuse(
+            Reason.REFERENCE_CONTRADICTS,
+            party=command.receiver,
+            difference=difference,
+            transfer=position,
+            reference=command.reference,
+        )
+    if transfer.attested:
+        return refuse(Reason.TRANSFER_ALREADY_ATTESTED, party=command.receiver, transfer=position)
+    if (refusal := refuse_before_made(state, transfer.terms.ranges, moment)) is not None:
+        return refusal
+    return events.TransferAttested(position, command.receiver, transfer.terms.ranges)
+
+
+def _difference(state: State, command: commands.RecordTransfer, terms: Terms) -> str | Refusal:
+    """Return the name of a term that a report states otherwise, "" if there is none, or why it cannot be read."""
+    if command.unit_price.currency_code != terms.unit_price.currency_code:
+        return "currency"
+    if command.unit_price.each != terms.unit_price.each:
+        return "price"
+    if command.delivery is not terms.delivery:
+        return "delivery"
+    left = named_of(state, command.units, terms.ranges)
+    if isinstance(left, Refusal):
+        return left
+    return "" if left else "set of units"
 
 
 def _open(state: State, position: int, now: int) -> Transfer | Refusal:
@@ -147,7 +230,10 @@ def _in_words(status: TransferStatus) -> str:
 def accept(
     state: State, command: commands.AcceptTransfer, moment: int, now: int
 ) -> events.TransferAccepted | Refusal:
-    """Accept an offer, without the units that the receiver reports as short, damaged or wrong items."""
+    """Accept an offer, without the units that the receiver reports as short, damaged or wrong items.
+
+    Extra units are units of the giver that it did not offer, and that it could have offered now.
+    """
     transfer = _open_to(state, command.transfer, command.receiver, now)
     if isinstance(transfer, Refusal):
         return transfer
@@ -160,17 +246,26 @@ def accept(
             return claimed
         discrepancies.append(events.Discrepancy(claim.kind, claimed))
         accepted = without(accepted, claimed)
-    if not accepted:
-        return refuse(Reason.NOTHING_ACCEPTED, transfer=command.transfer)
     if (refusal := refuse_recalled(state, accepted, moment)) is not None:
         return refusal
     if (refusal := refuse_before_made(state, accepted, moment)) is not None:
         return refusal
     offered = transfer.terms
-    sides = (offered.giver, offered.receiver)
-    terms = terms_at(state, sides, accepted, offered.unit_price, offered.delivery, moment)
+    extra: Ranges = ()
+    if command.extra:
+        found = resolve(state, Selection(command.extra), Pick(offered.giver))
+        if isinstance(found, Refusal):
+            return found
+        if (refusal := refuse_move(state, found, offered.giver, moment)) is not None:
+            return refusal
+        extra = found
+    ranges = union((*accepted, *extra))
+    if not ranges:
+        return refuse(Reason.NOTHING_ACCEPTED, transfer=command.transfer)
+    standings = standings_at(state, offered.giver, offered.receiver, ranges, moment)
+    terms = replace(offered, ranges=ranges, standings=standings)
     unpacked = _broken_cases(state, offered.ranges, accepted)
-    return events.TransferAccepted(command.transfer, terms, tuple(discrepancies), unpacked)
+    return events.TransferAccepted(command.transfer, terms, tuple(discrepancies), unpacked, extra)
 
 
 def _claimed(position: int, claim: commands.DiscrepancyClaim, left: Ranges) -> Ranges | Refusal:

@@ -1,14 +1,16 @@
 """The units that a request names, and whether they are free to move. Every command that moves units needs both."""
 
+import datetime
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Final
 
 import msgspec
 
-from pathbook.ledger.ranges import common, holds, joined, union, without
+from pathbook.ledger.ranges import common, count_units, holds, joined, union, without
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.rules.state import Batch, Case, State, packed_in, packed_within
-from pathbook.ledger.rules.times import made_before, utc
+from pathbook.ledger.rules.times import last_moment, made_before, utc
 from pathbook.ledger.runs import Run
 from pathbook.ledger.values import (
     MAX_PIECES,
@@ -31,12 +33,15 @@ _IN_STOCK: Final = UnitState.IN_STOCK  # looked up once, because the lookup take
 class Pick(msgspec.Struct, frozen=True):
     """The units that a quantity may take: those of the owner that ``custodian`` has ("" means any custodian).
 
-    ``onward`` skips recalled units, which may go back but not onward.
+    With ``onward_at``, units that were expired or recalled at that time are passed over. They may go back but not
+    onward. A consumer's quantity takes units that it bought. To confirm a purchase, it takes those that are not
+    confirmed yet, also in cases.
     """
 
     owner: str
     custodian: str = ""
-    onward: bool = False
+    onward_at: int | None = None
+    confirming: bool = False
 
 
 def resolve(state: State, units: Selection, pick: Pick) -> Ranges | Refusal:
@@ -48,6 +53,27 @@ def resolve(state: State, units: Selection, pick: Pick) -> Ranges | Refusal:
         return refuse(Reason.TOO_MANY_RANGES, count=named, limit=MAX_RANGES)
     if len(units.quantities) > MAX_QUANTITIES:
         return refuse(Reason.TOO_MANY_RANGES, count=len(units.quantities), limit=MAX_QUANTITIES)
+    named_units = _named(state, units)
+    if isinstance(named_units, Refusal):
+        return named_units
+    chosen = list(named_units)
+    for quantity in units.quantities:
+        taken = _take(state, quantity, pick, chosen)
+        if isinstance(taken, Refusal):
+            return taken
+        chosen += taken
+    result = joined(chosen)
+    assert not isinstance(result, Unit), result  # a quantity takes no unit that was chosen before
+    touched = 0
+    for part in result:
+        touched += state.partitions[part.batch].count(part.first, part.last)
+    if touched > MAX_PIECES:
+        return refuse(Reason.TOO_MANY_RANGES, count=touched, limit=MAX_PIECES)
+    return result
+
+
+def _named(state: State, units: Selection) -> Ranges | Refusal:
+    """Return the units that a request names by ranges and cases, sorted, each of them once."""
     for part in units.ranges:
         if (refusal := refuse_out_of_bounds(state, part)) is not None:
             return refusal
@@ -57,19 +83,9 @@ def resolve(state: State, units: Selection, pick: Pick) -> Ranges | Refusal:
         if isinstance(contents, Refusal):
             return contents
         chosen += contents
-    for quantity in units.quantities:
-        taken = _take(state, quantity, pick, chosen)
-        if isinstance(taken, Refusal):
-            return taken
-        chosen += taken
     result = joined(chosen)
     if isinstance(result, Unit):
         return refuse(Reason.RANGES_OVERLAP, number=result.number, batch=result.batch)
-    touched = 0
-    for part in result:
-        touched += state.partitions[part.batch].count(part.first, part.last)
-    if touched > MAX_PIECES:
-        return refuse(Reason.TOO_MANY_RANGES, count=touched, limit=MAX_PIECES)
     return result
 
 
@@ -96,7 +112,7 @@ def refuse_out_of_bounds(state: State, part: UnitRange) -> Refusal | None:
 
 
 def _take(state: State, quantity: Quantity, pick: Pick, chosen: list[UnitRange]) -> list[UnitRange] | Refusal:
-    """Take a quantity of loose, free units, oldest batch and lowest number first."""
+    """Take a quantity of loose, free units: what expires first, then what was made first, lowest number first."""
     if quantity.count < 1:
         return refuse(Reason.QUANTITY_NOT_POSITIVE, count=quantity.count)
     origin = quantity.batch or gtin14(quantity.product)
@@ -115,34 +131,94 @@ def _take(state: State, quantity: Quantity, pick: Pick, chosen: list[UnitRange])
             return taken
         if len(taken) > MAX_PIECES:
             return refuse(Reason.TOO_MANY_RANGES, count=len(taken), limit=MAX_PIECES)
-    what = f"batch {origin}" if quantity.batch else f"product {origin}"
-    available = quantity.count - wanted
     return refuse(
-        Reason.STOCK_TOO_SMALL, party=pick.owner, available=available, what=what, count=quantity.count
+        Reason.STOCK_TOO_SMALL,
+        party=pick.owner,
+        available=quantity.count - wanted,
+        what=f"batch {origin}" if quantity.batch else f"product {origin}",
+        count=quantity.count,
+        **_passed_over(state, origin, pick),
     )
+
+
+def _passed_over(state: State, origin: int | str, pick: Pick) -> dict[str, int]:
+    """Count the owner's units that a quantity does not take, each once: expired, recalled, reserved, in cases."""
+    counts = {"expired": 0, "recalled": 0, "reserved": 0, "packed": 0}
+    for batch in _batches(state, origin, pick.owner):
+        number = batch.commissioned.batch
+        recalled = union(_recalled(batch, pick))
+        for run in state.partitions[number].runs:
+            if run.owner != pick.owner or pick.custodian not in ("", run.custodian):
+                continue
+            whole = UnitRange(number, run.first, run.last)
+            if run.state is UnitState.OFFERED:
+                counts["reserved"] += whole.count
+            elif run.state is _IN_STOCK and _is_expired(batch, pick):
+                counts["expired"] += whole.count
+            elif run.state is _IN_STOCK:
+                sound = without((whole,), recalled)
+                counts["recalled"] += whole.count - count_units(sound)
+                loose = without(sound, packed_within(batch, whole))
+                counts["packed"] += count_units(sound) - count_units(loose)
+    return counts
+
+
+def _is_expired(batch: Batch, pick: Pick) -> bool:
+    """Tell whether the units of a batch are passed over because they had expired everywhere on earth."""
+    expires_on = batch.commissioned.expires_on
+    return pick.onward_at is not None and expires_on is not None and last_moment(expires_on) <= pick.onward_at
+
+
+def _recalled(batch: Batch, pick: Pick) -> list[UnitRange]:
+    """Return the ranges that are passed over because of a recall. They may overlap."""
+    if pick.onward_at is None:
+        return []
+    return [
+        part for recall in batch.recalls.values() if recall.holds_at(pick.onward_at) for part in recall.ranges
+    ]
 
 
 def _loose(state: State, origin: int | str, pick: Pick, chosen: list[UnitRange]) -> Iterator[UnitRange]:
     """Yield the free units of a batch (by number) or product (by GTIN) that a quantity may take."""
-    for batch in _batches(state, origin, pick.owner):
+    found = _bought(state, origin, pick) if is_consumer(pick.owner) else _stocked(state, origin, pick)
+    excluded: dict[int, Ranges] = {}
+    for batch, run in found:
         number = batch.commissioned.batch
-        skipped = [part for part in chosen if part.batch == number]
-        for recall in batch.recalls.values() if pick.onward else ():
-            skipped += () if recall.lifted else recall.ranges
-        excluded = union(skipped)
-        for run in state.partitions[number].in_stock(pick.owner):
-            if pick.custodian not in ("", run.custodian):
-                continue
-            free: Ranges = (UnitRange(number, run.first, run.last),)
-            if batch.packed:
-                free = without(free, packed_within(batch, free[0]))
-            yield from without(free, excluded) if excluded else free
+        if number not in excluded:
+            excluded[number] = union(
+                [*(part for part in chosen if part.batch == number), *_recalled(batch, pick)]
+            )
+        free: Ranges = (UnitRange(number, run.first, run.last),)
+        if batch.packed and not pick.confirming:
+            free = without(free, packed_within(batch, free[0]))
+        yield from without(free, excluded[number]) if excluded[number] else free
+
+
+def _stocked(state: State, origin: int | str, pick: Pick) -> Iterator[tuple[Batch, Run]]:
+    """Yield the runs in stock of a party that a quantity may take, in the order in which it takes them."""
+    for batch in _batches(state, origin, pick.owner):
+        if not _is_expired(batch, pick):
+            for run in state.partitions[batch.commissioned.batch].in_stock(pick.owner):
+                if pick.custodian in ("", run.custodian):
+                    yield batch, run
+
+
+def _bought(state: State, origin: int | str, pick: Pick) -> list[tuple[Batch, Run]]:
+    """Return the runs that a consumer has bought, in the order of the sales."""
+    runs = [
+        (batch, run)
+        for batch in _batches(state, origin, pick.owner)
+        for run in state.partitions[batch.commissioned.batch].in_stock(pick.owner)
+        if pick.custodian in ("", run.custodian)
+        and not (pick.confirming and run.state is UnitState.CONFIRMED)
+    ]
+    return sorted(runs, key=lambda item: (item[1].transfer, item[0].commissioned.batch, item[1].first))
 
 
 def _batches(state: State, origin: int | str, owner: str) -> list[Batch]:
     """Return a batch by its number, or the batches of a product (by GTIN) in which an owner may have units.
 
-    The oldest batch comes first.
+    What expires first comes first, and of those what was made first. Units that never expire come last.
     """
     if isinstance(origin, int):
         only = state.batches[origin]
@@ -150,7 +226,41 @@ def _batches(state: State, origin: int | str, owner: str) -> list[Batch]:
     numbers = state.holdings.get((owner, origin), state.batches)
     loaded = [batch for number in numbers if (batch := state.batches[number]) is not None]
     batches = [batch for batch in loaded if batch.commissioned.product == origin]
-    return sorted(batches, key=lambda item: (item.commissioned.made_on, item.commissioned.batch))
+    return sorted(batches, key=_first_to_expire)
+
+
+def _first_to_expire(batch: Batch) -> tuple[datetime.date, datetime.date, int]:
+    made = batch.commissioned
+    return made.expires_on or datetime.date.max, made.made_on, made.batch
+
+
+def named_of(state: State, units: Selection, ranges: Ranges) -> bool | Refusal:
+    """Tell whether a selection can name exactly the units of the ranges, each quantity any of them."""
+    named = len(units.ranges) + len(units.cases) + len(units.quantities)
+    if named == 0:
+        return refuse(Reason.NO_UNITS)
+    if named > MAX_RANGES:
+        return refuse(Reason.TOO_MANY_RANGES, count=named, limit=MAX_RANGES)
+    result = _named(state, units)
+    if isinstance(result, Refusal):
+        return result
+    if not covers(ranges, result):
+        return False
+    left: dict[int, int] = defaultdict(int)
+    for part in without(ranges, result):
+        left[part.batch] += part.count
+    of_product: dict[str, int] = defaultdict(int)
+    for quantity in units.quantities:
+        if quantity.batch:
+            left[quantity.batch] -= quantity.count
+        else:
+            of_product[gtin14(quantity.product) or quantity.product] += quantity.count
+    for number, count in left.items():
+        batch = state.batches.get(number)
+        if batch is None or count < 0:
+            return False
+        of_product[batch.commissioned.product] -= count
+    return not any(of_product.values())
 
 
 def pieces(state: State, ranges: Ranges) -> Iterator[tuple[UnitRange, Run]]:
@@ -241,7 +351,7 @@ def refuse_recalled(state: State, ranges: Ranges, occurred_at: int) -> Refusal |
         batch = state.batches[part.batch]
         assert batch is not None, part
         for position, recall in batch.recalls.items():
-            if not recall.lifted and recall.since <= occurred_at:
+            if recall.holds_at(occurred_at):
                 for recalled in common(recall.ranges, part):
                     return refuse(Reason.UNITS_RECALLED, range=recalled, recall=position)
     return None

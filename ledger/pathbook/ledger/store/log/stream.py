@@ -18,7 +18,7 @@ from pathbook.ledger.store.database.engine import TEXT, create_tables, reading, 
 from pathbook.ledger.store.database.fast_read import ReaderPool
 from pathbook.ledger.store.database.notify import NotificationListener, notify
 
-FORMAT = 1
+FORMAT = 2
 """The format of the log's tables. Another number means another layout, which this program does not open."""
 
 POSITIONS_PER_STATEMENT_MAX = 100

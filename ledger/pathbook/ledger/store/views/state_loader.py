@@ -15,17 +15,30 @@ from pathbook.ledger.projections.cases import CaseRangeRow, CaseRow
 from pathbook.ledger.projections.registers import (
     AuthorizationRow,
     BatchRow,
+    CorrectionRow,
     PartyRow,
     ProductRow,
     RecallRow,
     RequestRow,
+    corrected_event,
     products_from_text,
     ranges_from_text,
     request_hash,
 )
-from pathbook.ledger.projections.transfers import TransferRow
+from pathbook.ledger.projections.transfers import TransferKind, TransferRow
 from pathbook.ledger.rules.required_state import RequiredState
-from pathbook.ledger.rules.state import Authorization, Batch, Case, Party, Product, Recall, State, Transfer
+from pathbook.ledger.rules.state import (
+    IN_FORCE,
+    Authorization,
+    Batch,
+    Case,
+    Declarable,
+    Party,
+    Product,
+    Recall,
+    State,
+    Transfer,
+)
 from pathbook.ledger.runs import Partition, Run
 from pathbook.ledger.store.database.engine import reading
 from pathbook.ledger.store.log.stream import StoredEntry, Stream
@@ -33,6 +46,8 @@ from pathbook.ledger.store.views.tables import (
     AUTHORIZATION,
     BATCH,
     CASE_RANGE,
+    CORRECTION,
+    HAS_REFERENCE,
     OPEN_WITH_DEADLINE,
     PACKED_CASE,
     PARTY,
@@ -46,7 +61,7 @@ from pathbook.ledger.store.views.tables import (
     run_from_row,
 )
 from pathbook.ledger.store.views.tracking import SQLAlchemyTrackingRecorder
-from pathbook.ledger.values import PartyKind, Price, TransferStatus, UnitRange
+from pathbook.ledger.values import PartyKind, Price, TransferStatus, UnitRange, is_consumer
 
 _Row = TypeVar("_Row")
 _Key = TypeVar("_Key", str, int)
@@ -77,9 +92,9 @@ class StateLoader:
         state.deadlines = deadlines
         return state
 
-    def requests(self, book: str, names: Iterable[str]) -> tuple[int, list[int]]:
+    def requests(self, book: str, requests: Iterable[bytes]) -> tuple[int, list[int]]:
         """Return the position of the views, and the positions at which any of these requests may have been answered."""
-        hashes = map(request_hash, names)
+        hashes = map(request_hash, requests)
         with reading(self._views) as connection:
             position = self._tracking.max_tracking_id_on(connection, book) or 0
             rows = _rows_with_keys(connection, REQUEST, RequestRow, book, "request_hash", hashes)
@@ -95,9 +110,13 @@ class StateLoader:
             _load_cases(connection, state, required)
             _load_recalls(connection, state, required)
             _load_holdings(connection, state, required)
+            _load_references(connection, state, required)
+            declared = _declared(connection, book, required.declarables)
             known = _rows_with_keys(connection, TRANSFER, TransferRow, book, "transfer", required.transfers)
         state.transfers = dict.fromkeys(required.transfers)
         self._load_transfers(state, known)
+        self._load_declarables(state, required.declarables, declared)
+        self._load_purchases(state, required)
         return state
 
     def entries(self, book: str, positions: list[int]) -> list[StoredEntry]:
@@ -119,7 +138,47 @@ class StateLoader:
             ):
                 status = TransferStatus(row.status)
                 terms: Terms = event.terms
-                state.transfers[row.transfer] = Transfer(status, terms, row.deadline, row.reversal_asked_by)
+                state.transfers[row.transfer] = Transfer(
+                    status=status,
+                    terms=terms,
+                    deadline=row.deadline,
+                    reversal_asked_by=row.reversal_asked_by,
+                    reversal_asked_at=row.reversal_asked_position,
+                    attested=bool(row.is_attested),
+                )
+
+    def _load_declarables(self, state: State, positions: set[int], declared: set[int]) -> None:
+        """Take events that may be declared errors from the log."""
+        state.declarables = dict.fromkeys(positions)
+        for entry in self._stream.at(state.book, [position for position in positions if position > 0]):
+            event = decode(entry.position, entry.data).event
+            if entry.position <= state.position and isinstance(event, events.DeclarableEvent):
+                state.declarables[entry.position] = Declarable(event, entry.position in declared)
+
+    def _load_purchases(self, state: State, required: RequiredState) -> None:
+        """Take the batches of which a consumer bought units from the log. Consumers have no stock in the views."""
+        for party, product in required.holdings:
+            if not is_consumer(party):
+                continue
+            with reading(self._views) as connection:
+                sales = sa.select(TRANSFER.c.transfer).where(
+                    TRANSFER.c.book == state.book, TRANSFER.c.receiver == party
+                )
+                positions = list(connection.execute(sales).scalars())
+                of_product = sa.select(BATCH.c.batch).where(
+                    BATCH.c.book == state.book, BATCH.c.product == product
+                )
+                batches = set(connection.execute(of_product).scalars())
+            bought = [
+                decode(entry.position, entry.data).event for entry in self._stream.at(state.book, positions)
+            ]
+            state.holdings[party, product] = {
+                part.batch
+                for event in bought
+                if isinstance(event, events.UnitsSold)
+                for part in event.terms.ranges
+                if part.batch in batches
+            }
 
 
 def _rows(
@@ -127,7 +186,7 @@ def _rows(
     table: Table,
     row: Callable[..., _Row],
     book: str,
-    *conditions: ColumnElement[bool],
+    *conditions: ColumnElement[bool] | sa.TextClause,
 ) -> list[_Row]:
     """Return the rows of a book that meet the conditions, in the order of the primary key."""
     columns = [column for column in table.c if column.name != "book"]
@@ -218,7 +277,7 @@ def _load_batches(connection: Connection, state: State, required: RequiredState)
         _loaded_batch(state, part.batch).packed.append((part.first, part.last, part.sscc))
     for made in _rows_with_keys(connection, RECALL, RecallRow, book, "batch", numbers):
         ranges = ranges_from_text(made.batch, made.ranges)
-        recall = Recall(ranges, made.occurred_at, bool(made.lifted_position))
+        recall = Recall(ranges, made.occurred_at, made.lifted_at)
         _loaded_batch(state, made.batch).recalls[made.position] = recall
 
 
@@ -259,6 +318,27 @@ def _load_recalls(connection: Connection, state: State, required: RequiredState)
     state.recalls = dict.fromkeys(required.recalls)
     for row in _rows_with_keys(connection, RECALL, RecallRow, state.book, "position", required.recalls):
         state.recalls[row.position] = row.batch
+
+
+def _load_references(connection: Connection, state: State, required: RequiredState) -> None:
+    state.references = dict.fromkeys(required.references)
+    key = sa.tuple_(TRANSFER.c.giver, TRANSFER.c.receiver, TRANSFER.c.reference)
+    named = list(required.references)
+    for begin in range(0, len(named), KEYS_PER_STATEMENT_MAX // 3):
+        chunk = named[begin : begin + KEYS_PER_STATEMENT_MAX // 3]
+        in_force = TRANSFER.c.status.in_([status.value for status in IN_FORCE])
+        for row in _rows(
+            connection, TRANSFER, TransferRow, state.book, HAS_REFERENCE, key.in_(chunk), in_force
+        ):
+            if row.kind != TransferKind.RETURN.value:
+                state.references[row.giver, row.receiver, row.reference] = row.transfer
+
+
+def _declared(connection: Connection, book: str, positions: Iterable[int]) -> set[int]:
+    """Return those of the positions whose events were declared errors."""
+    subjects = {corrected_event(position): position for position in positions}
+    rows = _rows_with_keys(connection, CORRECTION, CorrectionRow, book, "subject", subjects)
+    return {subjects[row.subject] for row in rows}
 
 
 def _load_holdings(connection: Connection, state: State, required: RequiredState) -> None:

@@ -16,7 +16,7 @@ from pathbook.ledger.runs import Run
 from pathbook.ledger.store.database.engine import TEXT
 from pathbook.ledger.values import TransferStatus, UnitState
 
-VIEWS_VERSION = "0003"
+VIEWS_VERSION = "0001"
 """The version of these tables and of their contents. It is the last step in pathbook.ledger.store.views.migrations."""
 
 KEPT_AS = "kept_as"
@@ -59,7 +59,9 @@ def _enum(name: str) -> Column[int]:
     return Column(name, BigInteger, nullable=False, autoincrement=False, info={KEPT_AS: SmallInteger})
 
 
-PARTY = _table("party", _text("party", key=True), _enum("kind"), _number("position"))
+PARTY = _table(
+    "party", _text("party", key=True), _enum("kind"), _number("position"), _number("corrected_position")
+)
 
 AUTHORIZATION = _table(
     "authorization",
@@ -83,6 +85,7 @@ PRODUCT = _table(
     _number("suggested_minor"),
     _text("suggested_currency"),
     _number("position"),
+    _number("corrected_position"),
 )
 
 BATCH = _table(
@@ -97,6 +100,7 @@ BATCH = _table(
     _number("suggested_minor"),
     _text("suggested_currency"),
     _number("position"),
+    _number("corrected_position"),
     Index("batch_of_lot", "book", "product", "lot", unique=True),
     Index("batch_of_product", "book", "product", "batch"),
 )
@@ -109,8 +113,12 @@ RECALL = _table(
     _text("note"),
     _number("occurred_at"),
     _number("lifted_position"),
+    _number("lifted_at", optional=True),
     Index("recall_of_batch", "book", "batch", "position"),
 )
+
+CORRECTION = _table("correction", _text("subject", key=True), _number("position", key=True))
+"""The corrections of each event, product, batch and party that was corrected."""
 
 REQUEST = _table("request", _number("request_hash", key=True), _number("position", key=True))
 
@@ -133,6 +141,7 @@ RUN = _table(
     _enum("state"),
     _number("transfer"),
     _text("chain"),
+    _text("moved_from"),
     Column("head", LargeBinary, nullable=False),
     _partial("run_present", "book", "batch", "first", where=PRESENT),
 )
@@ -146,6 +155,9 @@ NOT_ACCEPTED = sa.text(f"status <> {TransferStatus.ACCEPTED.value}")
 
 OPEN_WITH_DEADLINE = sa.text(f"status = {TransferStatus.OFFERED.value} AND deadline IS NOT NULL")
 """A query repeats this condition to use the index on the deadlines of open offers."""
+
+HAS_REFERENCE = sa.text("reference <> ''")
+"""A query repeats this condition to use the index on references."""
 
 TRANSFER = _table(
     "transfer",
@@ -164,7 +176,10 @@ TRANSFER = _table(
     _number("deadline", optional=True),
     _number("answered_position"),
     _text("reversal_asked_by"),
+    _number("reversal_asked_position"),
     _number("returns_transfer"),
+    _text("reference"),
+    _enum("is_attested"),
     Index("transfer_of_giver", "book", "giver", "transfer", "line"),
     Index("transfer_of_receiver", "book", "receiver", "transfer", "line"),
     # Nearly all transfers are accepted. A query for another status, above all for open offers, can skip them
@@ -187,6 +202,7 @@ TRANSFER = _table(
         "line",
         where=NOT_ACCEPTED,
     ),
+    _partial("transfer_of_reference", "book", "giver", "receiver", "reference", where=HAS_REFERENCE),
     _partial("transfer_deadline", "book", "deadline", where=OPEN_WITH_DEADLINE),
 )
 
@@ -257,6 +273,7 @@ class RunRow(NamedTuple):
     state: int
     transfer: int
     chain: str
+    moved_from: str
     head: bytes
 
 
@@ -283,6 +300,7 @@ def row_from_run(batch: int, run: Run, valid_to: int | None = None) -> tuple[obj
         run.state.value,
         run.transfer,
         chain_to_text(run.chain),
+        ",".join(run.moved_from),
         run.head,
     )
 
@@ -301,7 +319,8 @@ def run_from_row(row: RunRow) -> Run:
         custodian=row.custodian,
         state=_STATES[row.state],
         transfer=row.transfer,
-        chain=chain_from_text(row.chain),
+        chain=(chain := chain_from_text(row.chain)),
+        moved_from=tuple(row.moved_from.split(",")) if chain else (),
         head=row.head,
     )
 

@@ -12,21 +12,24 @@ from pathbook.ledger.store.views.tables import BATCH, CASE_RANGE, PACKED_CASE, P
 
 
 class PastRun(NamedTuple):
-    """A run that an event of a unit's history made: the position of the event, and the first unit of the run."""
+    """A run that an event of a unit's history made: the position of the event, and the first unit of the run.
+
+    The other columns are as in RUN.
+    """
 
     position: int
     origin: int
     state: int
+    owner: str
+    custodian: str
     head: bytes
 
 
 class RunExtent(NamedTuple):
-    """The range of the run that a unit is in, as later events left it, and who has it. Columns are as in RUN."""
+    """The range of the run that a unit is in, as later events left it, and its transfer. Columns are as in RUN."""
 
     first: int
     last: int
-    owner: str
-    custodian: str
     transfer: int
 
 
@@ -98,7 +101,7 @@ def _columns(source: FromClause, row: type[NamedTuple]) -> list[ColumnElement[ob
 _ONE: ColumnElement[int] = sa.literal_column("1")
 _OF_BATCH = sa.and_(RUN.c.book == bindparam("book"), RUN.c.batch == bindparam("batch"))
 
-# Owner, custodian and transfer are read for the present run only.
+# The extent is read for the present run only.
 _STEP = [*_columns(RUN, PastRun), RUN.c.previous, RUN.c.previous_origin]
 _PRESENT = (
     sa.select(*_STEP, *_columns(RUN, RunExtent))
@@ -193,7 +196,5 @@ _CUT_AFTER = (
 _EXTENT_AS_OF = sa.select(
     sa.func.coalesce(_CUT_BEFORE, RUN.c.first),
     sa.func.coalesce(_CUT_AFTER, RUN.c.last),
-    RUN.c.owner,
-    RUN.c.custodian,
     RUN.c.transfer,
 ).where(_OF_BATCH, RUN.c.first == bindparam("origin"), RUN.c.valid_from == bindparam("position"))

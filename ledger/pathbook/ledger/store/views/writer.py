@@ -36,13 +36,27 @@ _REGISTERS: Mapping[type[ViewRow], Statement] = {
     registers.BatchRow: insert_statement(tables.BATCH),
     registers.AuthorizationRow: insert_statement(tables.AUTHORIZATION),
     registers.AuthorizationEnd: update_statement(tables.AUTHORIZATION, registers.AuthorizationEnd._fields),
+    registers.PartyCorrection: update_statement(tables.PARTY, registers.PartyCorrection._fields),
+    registers.ProductCorrection: update_statement(tables.PRODUCT, registers.ProductCorrection._fields),
+    registers.BatchCorrection: update_statement(tables.BATCH, registers.BatchCorrection._fields),
+    registers.CorrectionRow: insert_statement(tables.CORRECTION),
     registers.RecallRow: insert_statement(tables.RECALL),
     registers.RecallEnd: update_statement(tables.RECALL, registers.RecallEnd._fields),
     transfers.TransferRow: insert_statement(tables.TRANSFER),
     transfers.TransferAnswer: update_statement(tables.TRANSFER, transfers.TransferAnswer._fields),
+    transfers.TransferAttestation: update_statement(tables.TRANSFER, transfers.TransferAttestation._fields),
     transfers.ReversalRequest: update_statement(tables.TRANSFER, transfers.ReversalRequest._fields),
     transfers.TransferReversal: update_statement(tables.TRANSFER, transfers.TransferReversal._fields),
 }
+_KEYS: Mapping[type[ViewRow], int] = {
+    registers.PartyCorrection: 1,
+    registers.ProductCorrection: 1,
+    registers.BatchCorrection: 1,
+    transfers.ReversalRequest: 2,
+}
+"""The number of key columns of changes that one group may make several times to one row. The last one counts. A
+statement for many rows would make any of them."""
+
 _CASES: Mapping[type[cases.CaseStep], Sequence[Statement]] = {
     cases.CaseRow: [insert_statement(tables.PACKED_CASE)],
     cases.CaseRangeRow: [insert_statement(tables.CASE_RANGE)],
@@ -131,7 +145,7 @@ def writes(changes: ViewChanges, ladder: LadderChanges) -> Iterator[tuple[Statem
     """
     assert changes.rows.keys() <= _REGISTERS.keys(), changes.rows.keys()
     for kind, statement in _REGISTERS.items():
-        yield statement, changes.rows.get(kind, [])
+        yield statement, _last_of_each(changes.rows.get(kind, []), _KEYS.get(kind, 0))
     for step, steps in groupby(changes.cases, key=type):
         rows: list[Row] = list(steps)
         for statement in _CASES[step]:
@@ -141,6 +155,11 @@ def writes(changes: ViewChanges, ladder: LadderChanges) -> Iterator[tuple[Statem
     yield _ADD_STOCK, [(*key, *more) for key, more in changes.stock.sums.items() if any(more)]
     yield _REMOVE_LADDER, [()]
     yield _REMOVE_STOCK, [()]
+
+
+def _last_of_each(rows: list[Row], key: int) -> list[Row]:
+    """Return the last of the rows with the same first ``key`` columns, or all rows if it is 0."""
+    return list({row[:key]: row for row in rows}.values()) if key else rows
 
 
 def _run_writes(runs: RunChanges) -> Iterator[tuple[Statement, list[Row]]]:

@@ -40,6 +40,7 @@ def upgrade() -> None:
         sa.Column("suggested_minor", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("suggested_currency", TEXT, nullable=False),
         sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("corrected_position", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("book", "batch"),
         sqlite_with_rowid=False,
     )
@@ -56,6 +57,14 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("case_range_in_case", "case_range", ["book", "sscc"], unique=False)
+    op.create_table(
+        "correction",
+        sa.Column("book", TEXT, nullable=False),
+        sa.Column("subject", TEXT, nullable=False),
+        sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("book", "subject", "position"),
+        sqlite_with_rowid=False,
+    )
     op.create_table(
         "ladder",
         sa.Column("book", TEXT, nullable=False),
@@ -92,6 +101,7 @@ def upgrade() -> None:
         sa.Column("party", TEXT, nullable=False),
         sa.Column("kind", sa.SmallInteger(), autoincrement=False, nullable=False),
         sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("corrected_position", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("book", "party"),
         sqlite_with_rowid=False,
     )
@@ -104,6 +114,7 @@ def upgrade() -> None:
         sa.Column("suggested_minor", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("suggested_currency", TEXT, nullable=False),
         sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("corrected_position", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("book", "product"),
         sqlite_with_rowid=False,
     )
@@ -116,6 +127,7 @@ def upgrade() -> None:
         sa.Column("note", TEXT, nullable=False),
         sa.Column("occurred_at", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("lifted_position", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("lifted_at", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.PrimaryKeyConstraint("book", "position"),
         sqlite_with_rowid=False,
     )
@@ -130,9 +142,9 @@ def upgrade() -> None:
     op.create_table(
         "request",
         sa.Column("book", TEXT, nullable=False),
-        sa.Column("request_id", TEXT, nullable=False),
+        sa.Column("request_hash", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.PrimaryKeyConstraint("book", "request_id"),
+        sa.PrimaryKeyConstraint("book", "request_hash", "position"),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -151,7 +163,8 @@ def upgrade() -> None:
         sa.Column("custodian", TEXT, nullable=False),
         sa.Column("state", sa.SmallInteger(), autoincrement=False, nullable=False),
         sa.Column("transfer", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("way", TEXT, nullable=False),
+        sa.Column("chain", TEXT, nullable=False),
+        sa.Column("moved_from", TEXT, nullable=False),
         sa.Column("head", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("book", "batch", "first", "valid_from"),
         sqlite_with_rowid=False,
@@ -201,7 +214,10 @@ def upgrade() -> None:
         sa.Column("deadline", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("answered_position", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("reversal_asked_by", TEXT, nullable=False),
+        sa.Column("reversal_asked_position", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("returns_transfer", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("reference", TEXT, nullable=False),
+        sa.Column("is_attested", sa.SmallInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("book", "transfer", "line"),
         sqlite_with_rowid=False,
     )
@@ -232,4 +248,12 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("status <> 2"),
         postgresql_where=sa.text("status <> 2"),
+    )
+    op.create_index(
+        "transfer_of_reference",
+        "transfer",
+        ["book", "giver", "receiver", "reference"],
+        unique=False,
+        sqlite_where=sa.text("reference <> ''"),
+        postgresql_where=sa.text("reference <> ''"),
     )

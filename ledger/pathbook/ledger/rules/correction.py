@@ -1,0 +1,109 @@
+"""Declarations that an event was an error. The party that had acted declares it, until something was built upon it."""
+
+from collections.abc import Iterable
+from typing import assert_never
+
+from pathbook.ledger.commands import DeclareError
+from pathbook.ledger.events import (
+    DeclarableEvent,
+    ErrorDeclared,
+    PurchaseConfirmed,
+    ReversalAsked,
+    UnitsDelivered,
+    UnitsWrittenOff,
+)
+from pathbook.ledger.ranges import common
+from pathbook.ledger.refusals import Reason, Refusal, refuse
+from pathbook.ledger.rules.state import State, packed_in, packed_within
+from pathbook.ledger.rules.text import refuse_text
+from pathbook.ledger.rules.units import outermost, packed_units, pieces, refuse_broken_cases, refuse_unless
+from pathbook.ledger.runs import Run
+from pathbook.ledger.values import Ranges, UnitRange, UnitState
+
+
+def declare(state: State, command: DeclareError) -> ErrorDeclared | Refusal:
+    """Declare that an event of the party was an error. All is again as it was before, and both stay on record."""
+    mistake = state.declarables.get(command.position)
+    if mistake is None:
+        return refuse(Reason.EVENT_NOT_DECLARABLE, position=command.position)
+    actor = actor_of(mistake.event)
+    if actor != command.party:
+        return refuse(Reason.NOT_THE_ACTOR, actor=actor, position=command.position, party=command.party)
+    if mistake.is_declared:
+        return refuse(Reason.ERROR_ALREADY_DECLARED, position=command.position)
+    if (refusal := refuse_text("note", command.note)) is not None:
+        return refusal
+    if (refusal := _refuse_built_upon(state, command.position, mistake.event)) is not None:
+        return refusal
+    return ErrorDeclared(command.position, command.party, command.note, mistake.event)
+
+
+def actor_of(event: DeclarableEvent) -> str:
+    """Return the party or consumer that acted in an event."""
+    match event:
+        case UnitsWrittenOff(party=party) | ReversalAsked(party=party):
+            return party
+        case PurchaseConfirmed(consumer=consumer):
+            return consumer
+        case UnitsDelivered(custodian=custodian):
+            return custodian
+        case _:
+            assert_never(event)
+
+
+def _refuse_built_upon(state: State, position: int, event: DeclarableEvent) -> Refusal | None:
+    """Refuse if what the event changed was changed again since."""
+    match event:
+        case UnitsWrittenOff():
+            # a written-off unit changes no more, but the case that it was in may have moved without it
+            return _refuse_case_moved(state, position, event.ranges)
+        case PurchaseConfirmed():
+
+            def confirmed(part: UnitRange, run: Run) -> Refusal | None:
+                same_sale = bool(run.chain) and run.chain[-1] < position
+                if run.state is UnitState.CONFIRMED and run.owner == event.consumer and same_sale:
+                    return None
+                return refuse(Reason.EVENT_BUILT_UPON, what=f"Units {part}", position=position)
+
+            return refuse_unless(state, event.ranges, confirmed)
+        case UnitsDelivered():
+
+            def untouched(part: UnitRange, run: Run) -> Refusal | None:
+                if run.position == position:
+                    return None
+                return refuse(Reason.EVENT_BUILT_UPON, what=f"Units {part}", position=position)
+
+            return refuse_unless(state, event.ranges, untouched) or refuse_broken_cases(state, event.ranges)
+        case ReversalAsked():
+            transfer = state.transfers[event.transfer]
+            if transfer is None or transfer.reversal_asked_at != position:
+                return refuse(Reason.EVENT_BUILT_UPON, what="The transfer", position=position)
+            return None
+        case _:
+            assert_never(event)
+
+
+def _refuse_case_moved(state: State, position: int, ranges: Ranges) -> Refusal | None:
+    """Refuse if units that were written off would lie elsewhere, or belong to another owner, than their case.
+
+    Such a case could neither move nor be unpacked. Its custodian unpacks it first.
+    """
+    sides: dict[str, set[tuple[str, str]]] = {}
+    for part in ranges:
+        batch = state.batches[part.batch]
+        assert batch is not None, part
+        for within in packed_within(batch, part):
+            (sscc,) = packed_in(batch, within)
+            back = pieces(state, tuple(common(ranges, within)))
+            sides.setdefault(outermost(state, sscc), set()).update(_sides(back))
+    for sscc, found in sides.items():
+        case = state.cases[sscc]
+        assert case is not None, sscc
+        if len(found.union(_sides(pieces(state, packed_units(state, case))))) > 1:
+            return refuse(Reason.EVENT_BUILT_UPON, what=f"Case {sscc}", position=position)
+    return None
+
+
+def _sides(found: Iterable[tuple[UnitRange, Run]]) -> set[tuple[str, str]]:
+    """Return who owns pieces and who has them."""
+    return {(run.owner, run.custodian) for _, run in found}
