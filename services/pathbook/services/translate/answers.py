@@ -198,9 +198,13 @@ def _step(found: Step) -> paths_pb2.PathStep:
         receiver=moved.receiver,
         price_paid=None if moved.price_paid is None else money(moved.price_paid),
         state=values_pb2.UnitState.ValueType(found.state),
-        attestation=values_pb2.ATTESTATION_RECORDED,
+        attestation=values_pb2.Attestation.ValueType(found.attestation),
         event=found.data,
         head=found.head,
+        owner=found.owner,
+        custodian=found.custodian,
+        out_of_order_position=found.out_of_order,
+        declared_position=moved.declared,
     )
     if moved.terms is not None:
         TERMS.write(step.terms, moved.terms)
