@@ -99,7 +99,7 @@ def _table(shown: Sequence[PathStep], suggested: Price) -> str:
         price_title,
         "mark-up",
         beside,
-        "recorded by",
+        "attested by",
     ]
     return output.table(titles, list(_rows(shown, suggested, in_title=price_title != "price")), NUMBERS)
 

@@ -85,7 +85,7 @@ def _marked(steps: Sequence[ReplayedStep]) -> tuple[ReplayedStep, ...]:
     """Return the steps with what is known of each only when all of them were replayed."""
     movements = [step.movement for step in steps]
     corrected, by_both = undone(movements), attested(movements)
-    disorder = out_of_order([step.recorded.occurred_at for step in steps])
+    disorder = out_of_order(movements, [step.recorded.occurred_at for step in steps], corrected)
     return tuple(
         msgspec.structs.replace(
             step,

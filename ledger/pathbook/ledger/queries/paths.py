@@ -97,7 +97,7 @@ def _steps(stream: Stream, book: str, unit: Unit, rows: list[PastRun]) -> list[S
     ]
     movements = [_movement(recorded, unit) for recorded in events]
     corrected, by_both = undone(movements), attested(movements)
-    disorder = out_of_order([recorded.occurred_at for recorded in events])
+    disorder = out_of_order(movements, [recorded.occurred_at for recorded in events], corrected)
     return [
         Step(
             position=row.position,
