@@ -31,6 +31,13 @@ class Batch(msgspec.Struct, frozen=True, gc=False):
     recalls: tuple[RecallRow, ...]
 
 
+class Correction(msgspec.Struct, frozen=True, gc=False):
+    """A correction by its position. ``data`` is the event as stored and hashed."""
+
+    position: int
+    data: bytes
+
+
 class Case(msgspec.Struct, frozen=True, gc=False):
     """A packed case, the units loose in it, and the SSCCs of the cases in it."""
 
@@ -42,12 +49,14 @@ class Case(msgspec.Struct, frozen=True, gc=False):
 class Transfer(msgspec.Struct, frozen=True, gc=False):
     """A transfer, a sale, or a line of a return.
 
-    ``ranges`` are the units offered or recorded, and ``discrepancies`` those not accepted.
+    ``ranges`` are the units offered or recorded, ``discrepancies`` those not accepted, and ``extra`` those that were
+    accepted although they were not offered.
     """
 
     row: TransferRow
     ranges: Ranges
     discrepancies: tuple[Discrepancy, ...]
+    extra: Ranges
 
 
 class UnitRun(msgspec.Struct, frozen=True, gc=False):
@@ -64,7 +73,10 @@ class UnitRun(msgspec.Struct, frozen=True, gc=False):
 
 
 class Path(msgspec.Struct, frozen=True, gc=False):
-    """The path of a unit as of a position: its steps in order, and the run that holds it after them."""
+    """The path of a unit as of a position: its steps in order, and the run that holds it after them.
+
+    ``batch_correction`` is the last correction of the batch, or None. The batch is as this correction left it.
+    """
 
     unit: Unit
     product: ProductRow
@@ -72,3 +84,4 @@ class Path(msgspec.Struct, frozen=True, gc=False):
     run: UnitRun
     steps: tuple[Step, ...]
     as_of_position: int
+    batch_correction: Correction | None

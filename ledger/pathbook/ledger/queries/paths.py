@@ -5,7 +5,7 @@ from functools import lru_cache
 from pathbook.ledger.codec import decode
 from pathbook.ledger.events import RecordedEvent, RunEvent
 from pathbook.ledger.projections.registers import RecallRow
-from pathbook.ledger.queries.answers import Batch, Path, UnitRun
+from pathbook.ledger.queries.answers import Batch, Correction, Path, UnitRun
 from pathbook.ledger.queries.registers import recalls
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.steps import (
@@ -75,7 +75,13 @@ def build_path(
     corrections: bool,
 ) -> Path:
     """Build the path of a unit from its history and the recalls of its batch."""
-    steps = _steps(stream, book, unit, history.runs)
+    rows, corrected = history.runs, history.batch.corrected_position
+    wanted = [row.position for row in rows]
+    if corrected:
+        wanted = sorted([*wanted, corrected])
+    data = stream.data_at(book, wanted)
+    correction = Correction(corrected, data.pop(wanted.index(corrected))) if corrected else None
+    steps = _steps(unit, rows, data)
     return Path(
         unit,
         history.product,
@@ -83,12 +89,12 @@ def build_path(
         _run(unit, history),
         tuple(steps if corrections else _in_force(steps)),
         history.position,
+        correction,
     )
 
 
-def _steps(stream: Stream, book: str, unit: Unit, rows: list[PastRun]) -> list[Step]:
-    """Return a step for each run that an event of the unit's history made, oldest first."""
-    data = stream.data_at(book, [row.position for row in rows])
+def _steps(unit: Unit, rows: list[PastRun], data: list[bytes]) -> list[Step]:
+    """Return a step for each run that an event of the unit's history made, oldest first. ``data`` are the events."""
     events = [
         _decode_cached(row.position, event)
         if len(event) <= CACHED_EVENT_MAX_BYTES

@@ -12,7 +12,7 @@ from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.snapshot import ViewSnapshot
 from pathbook.ledger.values import Ranges, TransferStatus, is_consumer
 
-_ACCEPTED = (TransferStatus.ACCEPTED_IN_PART, TransferStatus.REVERSED)
+_ACCEPTED = (TransferStatus.ACCEPTED, TransferStatus.ACCEPTED_IN_PART, TransferStatus.REVERSED)
 _AFTER_ALL = (2**63 - 1, 0)
 
 
@@ -26,10 +26,14 @@ def transfer(views: ViewSnapshot, stream: Stream, position: int) -> list[Transfe
     answered = [
         row.answered_position for row in rows if row.status in _ACCEPTED and row.answered_position != position
     ]
-    discrepancies = [
-        item for found in _events(stream, views.book, *answered) for item in _discrepancies(found)
+    acceptances = [
+        found
+        for found in _events(stream, views.book, *answered)
+        if isinstance(found, events.TransferAccepted)
     ]
-    return [Transfer(row, _ranges(event, row.line), tuple(discrepancies)) for row in rows]
+    discrepancies = tuple(item for found in acceptances for item in found.discrepancies)
+    extra = tuple(item for found in acceptances for item in found.extra)
+    return [Transfer(row, _ranges(event, row.line), discrepancies, extra) for row in rows]
 
 
 def transfers(
@@ -43,10 +47,6 @@ def transfers(
 
 def _events(stream: Stream, book: str, *positions: int) -> list[Event]:
     return [decode(entry.position, entry.data).event for entry in stream.at(book, positions)]
-
-
-def _discrepancies(event: Event) -> tuple[events.Discrepancy, ...]:
-    return event.discrepancies if isinstance(event, events.TransferAccepted) else ()
 
 
 def _ranges(event: TransferBeginning, line: int) -> Ranges:

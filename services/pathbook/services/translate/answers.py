@@ -1,4 +1,4 @@
-"""Messages for the results of queries: parties, goods, transfers, ladders, stock, paths."""
+"""Messages for the results of queries: parties, goods, transfers, corrections, ladders, stock, paths."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -19,9 +19,17 @@ from pathbook.ledger.queries import answers
 from pathbook.ledger.reports.ladder import Rung
 from pathbook.ledger.steps import Step
 from pathbook.ledger.store.views.lookups import StockRow
-from pathbook.ledger.values import Ranges
+from pathbook.ledger.values import Attestation, Ranges
 from pathbook.services.translate.values import money, timestamp, timestamp_or_none, unit_ranges
-from pathbook.v1 import batches_pb2, events_pb2, parties_pb2, paths_pb2, transfers_pb2, values_pb2
+from pathbook.v1 import (
+    batches_pb2,
+    corrections_pb2,
+    events_pb2,
+    parties_pb2,
+    paths_pb2,
+    transfers_pb2,
+    values_pb2,
+)
 
 MAX_INT64: Final = 2**63 - 1
 """The highest number that an int64 field holds."""
@@ -34,6 +42,7 @@ def party(row: PartyRow, authorizations: Iterable[AuthorizationRow] = ()) -> par
         kind=values_pb2.PartyKind.ValueType(row.kind),
         position=row.position,
         authorizations=map(_authorization, authorizations),
+        corrected_position=row.corrected_position,
     )
 
 
@@ -58,6 +67,7 @@ def product(row: ProductRow) -> batches_pb2.Product:
         name=row.name,
         suggested_price=_suggested(row),
         position=row.position,
+        corrected_position=row.corrected_position,
     )
 
 
@@ -74,6 +84,7 @@ def batch(row: BatchRow, recalls: Iterable[RecallRow] = ()) -> batches_pb2.Batch
         suggested_price=_suggested(row),
         position=row.position,
         recalls=map(_recall, recalls),
+        corrected_position=row.corrected_position,
     )
 
 
@@ -88,6 +99,7 @@ def _recall(row: RecallRow) -> batches_pb2.Recall:
         note=row.note,
         occurred_at=timestamp(row.occurred_at),
         lifted_position=row.lifted_position,
+        lifted_at=timestamp_or_none(row.lifted_at),
     )
 
 
@@ -108,8 +120,13 @@ def discrepancy(found: Discrepancy) -> events_pb2.Discrepancy:
     return events_pb2.Discrepancy(kind=kind, ranges=unit_ranges(found.ranges))
 
 
+def correction(found: answers.Correction) -> corrections_pb2.Correction:
+    """Return the message for a correction."""
+    return corrections_pb2.Correction(position=found.position, event=found.data)
+
+
 def transfer(
-    row: TransferRow, ranges: Ranges = (), discrepancies: Iterable[Discrepancy] = ()
+    row: TransferRow, ranges: Ranges = (), discrepancies: Iterable[Discrepancy] = (), extra: Ranges = ()
 ) -> transfers_pb2.Transfer:
     """Return the message for a transfer, a sale, or a line of a return. Lists leave out its units."""
     return transfers_pb2.Transfer(
@@ -129,7 +146,14 @@ def transfer(
         reversal_asked_by=row.reversal_asked_by,
         returns_transfer=row.returns_transfer,
         discrepancies=map(discrepancy, discrepancies),
+        reference=row.reference,
+        extra=unit_ranges(extra),
+        attestation=_attestation(Attestation.REPORTED_BY_BOTH if row.is_attested else Attestation.RECORDED),
     )
+
+
+def _attestation(by: Attestation) -> values_pb2.Attestation.ValueType:
+    return values_pb2.Attestation.ValueType(by)
 
 
 def rung(found: Rung) -> paths_pb2.Rung:
@@ -169,6 +193,7 @@ def path(found: answers.Path, serial: str) -> paths_pb2.GetPathResponse:
         run=_run(found.run),
         steps=map(_step, found.steps),
         as_of_position=found.as_of_position,
+        batch_correction=None if found.batch_correction is None else correction(found.batch_correction),
     )
 
 
@@ -198,7 +223,7 @@ def _step(found: Step) -> paths_pb2.PathStep:
         receiver=moved.receiver,
         price_paid=None if moved.price_paid is None else money(moved.price_paid),
         state=values_pb2.UnitState.ValueType(found.state),
-        attestation=values_pb2.Attestation.ValueType(found.attestation),
+        attestation=_attestation(found.attestation),
         event=found.data,
         head=found.head,
         owner=found.owner,
