@@ -8,17 +8,15 @@ import datetime
 from collections.abc import Sequence
 from typing import Final
 
-import msgspec
-
 from pathbook.ledger.codes import PrintedCode, contradiction, parse_code
-from pathbook.ledger.events import BatchCommissioned, BatchCorrected, Terms
+from pathbook.ledger.events import BatchCommissioned, Terms
 from pathbook.ledger.money import print_money
 from pathbook.ledger.refusals import Reason, Refusal
 from pathbook.ledger.values import AuthorizationStatus, Price, UnitState, is_consumer
 from pathbook.v1.paths_pb2 import GetPathResponse
 from pathbook.verify import purchases, sellers
 from pathbook.verify.claims import check_claims
-from pathbook.verify.corrections import batch_correction
+from pathbook.verify.corrections import CorrectedBatch, corrected_batch
 from pathbook.verify.replay import ContradictionError, ReplayedStep, replay, terms_of
 from pathbook.verify.verdicts import Check, Number, Outcome, Policy, Report, Result, Verdict
 
@@ -79,20 +77,19 @@ def check_path(path: GetPathResponse, code: PrintedCode, today: datetime.date, p
         found[Number.COMMISSIONED] = (Result.FAILED, str(refusal))
         return _report(Verdict.CODE_CONTRADICTED, found)
     try:
-        correction = batch_correction(path, made, steps)
+        batch = corrected_batch(path, made, steps)
     except ContradictionError as error:
         found[Number.COMMISSIONED] = (Result.FAILED, str(error))
         return _report(Verdict.PATH_CONTRADICTED, found)
-    right = _corrected(made, correction)
     found |= {
-        Number.COMMISSIONED: _commissioned(path, steps[0], right, _what_was_corrected(made, correction)),
+        Number.COMMISSIONED: _commissioned(path, steps[0], batch),
         Number.PATH: _unbroken(steps, len(hops)),
         Number.AUTHORIZED: _authorized(shown_hops(steps), policy),
         Number.RECALL: _recalled(path, end.state, policy),
-        Number.EXPIRY: _expired(right.expires_on, today, policy),
+        Number.EXPIRY: _expired(batch.right.expires_on, today, policy),
         Number.PRICE: purchases.judge(steps),
         Number.SELLER: sellers.judge(steps, policy),
-        Number.POLICY: _within_limits(right.made_on, hops, today, policy),
+        Number.POLICY: _within_limits(batch.right.made_on, hops, today, policy),
     }
     return _report(_verdict(found), found)
 
@@ -141,37 +138,6 @@ def _issued(path: GetPathResponse, code: PrintedCode) -> Outcome:
     return Result.OK, f"{unit}, by the key that the server holds"
 
 
-def _corrected(made: BatchCommissioned, correction: tuple[int, BatchCorrected] | None) -> BatchCommissioned:
-    """Return what is right of a batch: what its last correction says, and else what its commissioning says."""
-    if correction is None:
-        return made
-    _, right = correction
-    return msgspec.structs.replace(
-        made, made_on=right.made_on, expires_on=right.expires_on, suggested_price=right.suggested_price
-    )
-
-
-def _what_was_corrected(made: BatchCommissioned, correction: tuple[int, BatchCorrected] | None) -> str:
-    """Return where a batch was corrected, and what its commissioning said instead; "" if it was not."""
-    if correction is None:
-        return ""
-    position, right = correction
-    before = [
-        text
-        for text, was, now in (
-            (f"made {made.made_on}", made.made_on, right.made_on),
-            (f"expires {made.expires_on or 'never'}", made.expires_on, right.expires_on),
-            (
-                f"suggested price {_printed(made.suggested_price)}",
-                made.suggested_price,
-                right.suggested_price,
-            ),
-        )
-        if was != now
-    ]
-    return f"corrected at position {position}" + (f", before it said: {', '.join(before)}" if before else "")
-
-
 def _unbroken(steps: Sequence[ReplayedStep], hops: int) -> Outcome:
     """Note each step that claims to have happened before an earlier one. Late paperwork is real, so it is no fault."""
     replayed = f"{len(steps)} events replayed from their bytes, {hops} hops in one chain"
@@ -186,14 +152,13 @@ def _unbroken(steps: Sequence[ReplayedStep], hops: int) -> Outcome:
     return Result.NOTED, "; ".join([replayed, *marks[:LISTED_MAX], *rest])
 
 
-def _commissioned(
-    path: GetPathResponse, first: ReplayedStep, made: BatchCommissioned, corrected: str
-) -> Outcome:
+def _commissioned(path: GetPathResponse, first: ReplayedStep, corrected: CorrectedBatch) -> Outcome:
     """Compare the server's batch with its event, as corrected. The product's name is in no event of the path."""
-    batch, price = path.batch, path.batch.suggested_price
+    batch, price, made = path.batch, path.batch.suggested_price, corrected.right
     for name, claimed, recorded in (
         ("number", batch.batch, made.batch),
         ("position", batch.position, first.recorded.position),
+        ("position of its correction", batch.corrected_position, corrected.position),
         ("GTIN", (batch.gtin, path.product.gtin), (made.product, made.product)),
         ("brand", (batch.brand, path.product.brand), (made.brand, made.brand)),
         ("lot", batch.lot, made.lot),
@@ -203,10 +168,13 @@ def _commissioned(
         ("suggested price", Price(price.amount_minor, price.currency_code), made.suggested_price),
     ):
         if claimed != recorded:
-            event = "corrected" if corrected else "made"
+            event = "corrected" if corrected.position else "made"
             return Result.FAILED, f"the server shows another {name} than the event that {event} the batch"
     found = f"GTIN {made.product}, lot {made.lot}, made {made.made_on} by {made.brand}"
-    return (Result.NOTED, f"{found}; {corrected}") if corrected else (Result.OK, found)
+    if not corrected.position:
+        return Result.OK, found
+    before = f", before that it said: {', '.join(corrected.before)}" if corrected.before else ""
+    return Result.NOTED, f"{found}; corrected at position {corrected.position}{before}"
 
 
 def _authorized(hops: Sequence[tuple[int, Terms]], policy: Policy) -> Outcome:
