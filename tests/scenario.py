@@ -8,9 +8,11 @@ import datetime
 import re
 from collections.abc import Callable
 
+import msgspec
+
 from pathbook.ledger import commands
 from pathbook.ledger.codec import decode, encode
-from pathbook.ledger.commands import Command, DiscrepancyClaim, digest
+from pathbook.ledger.commands import Command, DiscrepancyClaim, digest, request_of
 from pathbook.ledger.events import Event
 from pathbook.ledger.refusals import Refusal
 from pathbook.ledger.rules.deciding import decide
@@ -67,7 +69,7 @@ class Story:
             outcome,
             recorded_at=self.now,
             occurred_at=command.occurred_at or self.now,
-            request_id=command.request_id,
+            request=request_of(command.actor, command.request_id),
             request_digest=digest(command),
         )
         recorded = decode(self.state.position + 1, data, strict=True)
@@ -154,14 +156,14 @@ def _claims(text: str) -> tuple[DiscrepancyClaim, ...]:
 _AT = r"(?: on (?P<on>[\d-]+))?(?: as (?P<name>\w+))?"
 _MOVE = (
     r" (?P<units>.+) (?P<giver>\S+) > (?P<receiver>\S+) at (?P<price>-?\d+(?: [A-Z]{3})?)(?P<later> later)?"
+    r"(?: ref (?P<reference>\S+))?"
 )
 _TO = r" (?P<units>.+) by (?P<party>\S+)"
 
 
 def _moving(kind: type[commands.OfferTransfer] | type[commands.RecordTransfer]) -> Callable[..., Command]:
     def build(story: Story, **fields: str) -> Command:
-        extra = {"deadline": _moment(fields["deadline"]) or None} if kind is commands.OfferTransfer else {}
-        return kind(
+        command = kind(
             request_id=story.request(),
             occurred_at=_moment(fields["on"]),
             giver=fields["giver"],
@@ -169,8 +171,11 @@ def _moving(kind: type[commands.OfferTransfer] | type[commands.RecordTransfer]) 
             units=_units(fields["units"]),
             unit_price=_money(fields["price"]),
             delivery=Delivery.LATER if fields["later"] else Delivery.WITH_TITLE,
-            **extra,
+            reference=fields["reference"],
         )
+        if isinstance(command, commands.OfferTransfer):
+            return msgspec.structs.replace(command, deadline=_moment(fields["deadline"]) or None)
+        return msgspec.structs.replace(command, reported_by=fields["reporter"])
 
     return build
 
@@ -225,10 +230,16 @@ LINES: dict[str, Callable[..., Command | str]] = {
         )
     ),
     rf"offer{_MOVE}(?: until (?P<deadline>[\d-]+))?{_AT}": _moving(commands.OfferTransfer),
-    rf"record{_MOVE}{_AT}": _moving(commands.RecordTransfer),
-    r"accept (?P<offer>\w+) by (?P<party>\S+)(?: but (?P<claims>.+))?": lambda s, offer, party, claims: (
+    rf"record{_MOVE}(?: reported by (?P<reporter>\S+))?{_AT}": _moving(commands.RecordTransfer),
+    r"accept (?P<offer>\w+) by (?P<party>\S+?)(?: but (?P<claims>.+?))?"
+    r"(?: with (?P<extra>\S+))?(?: on (?P<on>[\d-]+))?": lambda s, offer, party, claims, extra, on: (
         commands.AcceptTransfer(
-            request_id=s.request(), receiver=party, transfer=s.position(offer), discrepancies=_claims(claims)
+            request_id=s.request(),
+            occurred_at=_moment(on),
+            receiver=party,
+            transfer=s.position(offer),
+            discrepancies=_claims(claims),
+            extra=_ranges(extra),
         )
     ),
     r"decline (?P<offer>\w+) by (?P<party>\S+)": lambda s, offer, party: commands.DeclineTransfer(
@@ -240,8 +251,8 @@ LINES: dict[str, Callable[..., Command | str]] = {
     r"lapse (?P<offer>\w+)": lambda s, offer: commands.LapseTransfer(
         request_id=s.request(), transfer=s.position(offer)
     ),
-    r"reverse (?P<offer>\w+) by (?P<party>\S+)": lambda s, offer, party: commands.ReverseTransfer(
-        request_id=s.request(), party=party, transfer=s.position(offer)
+    r"reverse (?P<offer>\w+) by (?P<party>\S+)(?: as (?P<name>\w+))?": lambda s, offer, party: (
+        commands.ReverseTransfer(request_id=s.request(), party=party, transfer=s.position(offer))
     ),
     rf"deliver (?P<units>.+) (?P<giver>\S+) > (?P<receiver>\S+?){_AT}": lambda s, units, giver, receiver, on: (
         commands.DeliverUnits(
@@ -252,7 +263,7 @@ LINES: dict[str, Callable[..., Command | str]] = {
             units=_units(units),
         )
     ),
-    rf"sell{_MOVE}{_AT}": lambda s, units, giver, receiver, price, later, on: commands.SellUnits(
+    rf"sell{_MOVE}{_AT}": lambda s, units, giver, receiver, price, later, reference, on: commands.SellUnits(
         request_id=s.request(),
         occurred_at=_moment(on),
         seller=giver,
@@ -260,14 +271,20 @@ LINES: dict[str, Callable[..., Command | str]] = {
         units=_units(units),
         unit_price=_money(price),
         delivery=Delivery.LATER if later else Delivery.WITH_TITLE,
+        reference=reference,
     ),
-    rf"confirm{_TO} at (?P<price>-?\d+)": lambda s, units, party, price: commands.ConfirmPurchase(
-        request_id=s.request(), consumer=party, units=_units(units), price_paid=_money(price)
+    rf"confirm{_TO} at (?P<price>-?\d+){_AT}": lambda s, units, party, price, on: commands.ConfirmPurchase(
+        request_id=s.request(),
+        occurred_at=_moment(on),
+        consumer=party,
+        units=_units(units),
+        price_paid=_money(price),
     ),
     rf"return{_TO}": lambda s, units, party: commands.ReturnUnits(
         request_id=s.request(), owner=party, units=_units(units)
     ),
-    rf"write off{_TO} as (?P<state>\w+)": lambda s, units, party, state: commands.WriteOffUnits(
+    rf"write off{_TO} as (?P<state>lost|damaged|destroyed|defaced)"
+    r"(?: as (?P<name>\w+))?": lambda s, units, party, state: commands.WriteOffUnits(
         request_id=s.request(), party=party, units=_units(units), state=UnitState[state.upper()]
     ),
     rf"pack (?P<sscc>\d+) with{_TO}": lambda s, sscc, units, party: commands.PackCase(
@@ -277,11 +294,43 @@ LINES: dict[str, Callable[..., Command | str]] = {
         request_id=s.request(), party=party, sscc=sscc
     ),
     r"recall batch (?P<batch>\d+)(?: units (?P<units>\S+))?"
-    r" by (?P<brand>\S+)(?: as (?P<name>\w+))?": lambda s, batch, units, brand: commands.RecallUnits(
-        request_id=s.request(), brand=brand, batch=int(batch), ranges=_ranges(units)
+    rf" by (?P<brand>\S+){_AT}": lambda s, batch, units, brand, on: commands.RecallUnits(
+        request_id=s.request(),
+        occurred_at=_moment(on),
+        brand=brand,
+        batch=int(batch),
+        ranges=_ranges(units),
     ),
-    r"lift (?P<recall>\w+) by (?P<brand>\S+)": lambda s, recall, brand: commands.LiftRecall(
-        request_id=s.request(), brand=brand, recall=s.position(recall)
+    r"lift (?P<recall>\w+) by (?P<brand>\S+?)(?: on (?P<on>[\d-]+))?": lambda s, recall, brand, on: (
+        commands.LiftRecall(
+            request_id=s.request(), occurred_at=_moment(on), brand=brand, recall=s.position(recall)
+        )
+    ),
+    r"declare (?P<event>\w+) an error by (?P<party>\S+)": lambda s, event, party: commands.DeclareError(
+        request_id=s.request(), party=party, position=s.position(event)
+    ),
+    r"correct product (?P<goods>\w+)(?: name (?P<called>\w+))?(?: price (?P<price>\d+))?"
+    r" by (?P<brand>\S+)": lambda s, goods, called, price, brand: commands.CorrectProduct(
+        request_id=s.request(),
+        brand=brand,
+        product=_gtin(goods),
+        name=called,
+        suggested_price=_money(price) if price else None,
+    ),
+    r"correct batch (?P<batch>\d+)(?: made (?P<made>[\d-]+))?(?: expires (?P<expires>[\d-]+|never))?"
+    r"(?: price (?P<price>\d+))? by (?P<brand>\S+)": lambda s, batch, made, expires, price, brand: (
+        commands.CorrectBatch(
+            request_id=s.request(),
+            brand=brand,
+            batch=int(batch),
+            made_on=_day(made) if made else None,
+            expires_on=_day(expires) if expires not in ("", "never") else None,
+            never_expires=expires == "never",
+            suggested_price=_money(price) if price else None,
+        )
+    ),
+    r"correct party (?P<party>\S+) to (?P<kind>brand|agent|shop)": lambda s, party, kind: (
+        commands.CorrectParty(request_id=s.request(), party=party, kind=PartyKind[kind.upper()])
     ),
     r"today is (?P<day>[\d-]+)": _today,
     r"who owns (?P<unit>\S+)": lambda s, unit: _piece(s, unit)[0],

@@ -11,14 +11,15 @@ from hypothesis.strategies import SearchStrategy
 from stdnum import ean
 
 from pathbook.ledger import events
-from pathbook.ledger.commands import DIGEST_BYTES
-from pathbook.ledger.events import Event, Terms
+from pathbook.ledger.commands import DIGEST_BYTES, REQUEST_BYTES
+from pathbook.ledger.events import Event, Standing, Terms
 from pathbook.ledger.values import (
     CONSUMER_PREFIX,
     MAX_AMOUNT_MINOR,
     MAX_BATCH_NUMBER,
     MAX_BATCH_SIZE,
     MAX_LOT,
+    MAX_REFERENCE,
     MAX_REQUEST_ID,
     MAX_TEXT,
     MAX_TIER,
@@ -59,6 +60,7 @@ consumers: Final = parties.map(lambda pseudonym: CONSUMER_PREFIX + pseudonym)
 lots: Final = st.text(_CHARACTER_SET_82, min_size=1, max_size=MAX_LOT).filter(is_lot)
 texts: Final = st.text(st.characters(exclude_categories=["C"]), max_size=MAX_TEXT)
 request_ids: Final = st.text(_VISIBLE, min_size=1, max_size=MAX_REQUEST_ID).filter(is_request_id)
+requests: Final = st.binary(min_size=REQUEST_BYTES, max_size=REQUEST_BYTES)
 request_digests: Final = st.binary(min_size=DIGEST_BYTES, max_size=DIGEST_BYTES)
 
 positions: Final = st.integers(1, 2**63 - 1)
@@ -83,6 +85,28 @@ def ranges(draw: st.DrawFn, batch: int | None = None) -> Ranges:
     return tuple(drawn)
 
 
+references: Final = st.just("") | st.text(_VISIBLE, min_size=1, max_size=MAX_REFERENCE)
+
+
+def standings(
+    status: SearchStrategy[AuthorizationStatus | None], tier: SearchStrategy[int | None]
+) -> SearchStrategy[tuple[Standing, ...]]:
+    """Draw one standing for all batches, or two for some. ``status`` and ``tier`` are those of the receiver."""
+
+    def standing(batches: SearchStrategy[tuple[int, ...]]) -> SearchStrategy[Standing]:
+        return st.builds(
+            Standing,
+            batches=batches,
+            giver_tier=tiers,
+            receiver_tier=tier,
+            giver_authorization=statuses,
+            receiver_authorization=status,
+        )
+
+    some = st.lists(batches, min_size=1, max_size=3, unique=True).map(tuple)
+    return st.tuples(standing(st.just(()))) | st.tuples(standing(some), standing(some))
+
+
 transfer_terms: Final = st.builds(
     Terms,
     giver=parties,
@@ -90,10 +114,8 @@ transfer_terms: Final = st.builds(
     ranges=ranges(),
     unit_price=money,
     delivery=st.sampled_from(Delivery),
-    giver_tier=tiers,
-    receiver_tier=tiers,
-    giver_authorization=statuses,
-    receiver_authorization=statuses,
+    standings=standings(statuses, tiers),
+    reference=references,
 ).filter(lambda terms: terms.giver != terms.receiver)
 sale_terms: Final = st.builds(
     Terms,
@@ -102,13 +124,25 @@ sale_terms: Final = st.builds(
     ranges=ranges(),
     unit_price=money,
     delivery=st.sampled_from(Delivery),
-    giver_tier=tiers,
-    receiver_tier=st.none(),
-    giver_authorization=statuses,
-    receiver_authorization=st.none(),
+    standings=standings(st.none(), st.none()),
+    reference=references,
 )
 discrepancies: Final = st.builds(events.Discrepancy, kind=st.sampled_from(DiscrepancyKind), ranges=ranges())
 return_lines: Final = st.builds(events.ReturnLine, transfer=positions, terms=transfer_terms | sale_terms)
+
+written_off: Final = st.builds(
+    events.UnitsWrittenOff,
+    party=parties,
+    ranges=ranges(),
+    state=st.sampled_from(_WRITTEN_OFF),
+    note=texts,
+    confirmed=st.just(()) | ranges(),
+)
+reversals_asked: Final = st.builds(events.ReversalAsked, transfer=positions, party=parties, note=texts)
+delivered: Final = st.builds(
+    events.UnitsDelivered, custodian=parties, receiver=parties | consumers, ranges=ranges()
+)
+confirmed: Final = st.builds(events.PurchaseConfirmed, consumer=consumers, ranges=ranges(), price_paid=money)
 
 EVENTS: Final[dict[type[Event], SearchStrategy[Event]]] = {
     events.PartyRegistered: st.builds(events.PartyRegistered, party=parties, kind=st.sampled_from(PartyKind)),
@@ -152,6 +186,7 @@ EVENTS: Final[dict[type[Event], SearchStrategy[Event]]] = {
         terms=transfer_terms,
         discrepancies=st.lists(discrepancies, max_size=3).map(tuple),
         unpacked=_several(ssccs),
+        extra=st.just(()) | ranges(),
     ),
     events.TransferDeclined: st.builds(
         events.TransferDeclined,
@@ -168,30 +203,20 @@ EVENTS: Final[dict[type[Event], SearchStrategy[Event]]] = {
         events.TransferLapsed, transfer=positions, giver=parties, receiver=parties, ranges=ranges()
     ),
     events.TransferRecorded: st.builds(events.TransferRecorded, terms=transfer_terms),
-    events.ReversalAsked: st.builds(events.ReversalAsked, transfer=positions, party=parties, note=texts),
+    events.ReversalAsked: reversals_asked,
     events.TransferReversed: st.builds(
         events.TransferReversed, transfer=positions, terms=transfer_terms, party=parties
     ),
-    events.UnitsDelivered: st.builds(
-        events.UnitsDelivered, custodian=parties, receiver=parties | consumers, ranges=ranges()
-    ),
+    events.UnitsDelivered: delivered,
     events.UnitsSold: st.builds(events.UnitsSold, terms=sale_terms),
-    events.PurchaseConfirmed: st.builds(
-        events.PurchaseConfirmed, consumer=consumers, ranges=ranges(), price_paid=money
-    ),
+    events.PurchaseConfirmed: confirmed,
     events.UnitsReturned: st.builds(
         events.UnitsReturned,
         owner=parties | consumers,
         lines=st.lists(return_lines, min_size=1, max_size=3).map(tuple),
         note=texts,
     ),
-    events.UnitsWrittenOff: st.builds(
-        events.UnitsWrittenOff,
-        party=parties,
-        ranges=ranges(),
-        state=st.sampled_from(_WRITTEN_OFF),
-        note=texts,
-    ),
+    events.UnitsWrittenOff: written_off,
     events.CasePacked: st.builds(
         events.CasePacked, sscc=ssccs, party=parties, ranges=ranges(), cases=_several(ssccs)
     )
@@ -205,6 +230,28 @@ EVENTS: Final[dict[type[Event], SearchStrategy[Event]]] = {
         )
     ),
     events.RecallLifted: st.builds(events.RecallLifted, recall=positions, brand=parties, batch=batches),
+    events.TransferAttested: st.builds(
+        events.TransferAttested, transfer=positions, party=parties, ranges=ranges()
+    ),
+    events.ErrorDeclared: st.builds(
+        events.ErrorDeclared,
+        position=positions,
+        party=parties | consumers,
+        note=texts,
+        declared=written_off | reversals_asked | delivered | confirmed,
+    ),
+    events.ProductCorrected: st.builds(
+        events.ProductCorrected, product=gtins, brand=parties, name=texts, suggested_price=money
+    ),
+    events.BatchCorrected: st.builds(
+        events.BatchCorrected,
+        batch=batches,
+        brand=parties,
+        made_on=dates,
+        expires_on=st.none() | dates,
+        suggested_price=money,
+    ),
+    events.PartyCorrected: st.builds(events.PartyCorrected, party=parties, kind=st.sampled_from(PartyKind)),
 }
 """One strategy for each kind of event."""
 

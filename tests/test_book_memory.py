@@ -38,7 +38,8 @@ def test_authorization_statuses_are_known_after_a_cold_start(place: Path, produc
             assert isinstance(answer, Answer)
             assert isinstance(answer.recorded.event, TransferRecorded)
             terms = answer.recorded.event.terms
-            assert (terms.giver_authorization, terms.receiver_authorization) == expected
+            (standing,) = terms.standings
+            assert (standing.giver_authorization, standing.receiver_authorization) == expected
 
 
 @pytest.mark.parametrize("restart", [False, True])

@@ -22,7 +22,7 @@ from pathbook.ledger.values import (
     UnitState,
 )
 from pathbook.v1 import events_pb2, values_pb2
-from tests.strategies import EVENTS, positions, request_digests, request_ids, times
+from tests.strategies import EVENTS, positions, request_digests, requests, times
 from tests.test_stored_format import BYTES, NOON
 
 
@@ -32,7 +32,7 @@ def written(recorded: RecordedEvent) -> tuple[str, bytes]:
         recorded.event,
         recorded_at=recorded.recorded_at,
         occurred_at=recorded.occurred_at,
-        request_id=recorded.request_id,
+        request=recorded.request,
         request_digest=recorded.request_digest,
     )
 
@@ -46,7 +46,7 @@ def test_what_is_written_is_read_back(kind: type[Event], data: st.DataObject) ->
         position=data.draw(positions),
         recorded_at=data.draw(times),
         occurred_at=data.draw(times),
-        request_id=data.draw(request_ids),
+        request=data.draw(requests),
         request_digest=data.draw(request_digests),
         event=data.draw(EVENTS[kind]),
         leaf=b"",

@@ -3,7 +3,7 @@
 import multiprocessing
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from pathbook.ledger.codec import decode
-from pathbook.ledger.commands import RegisterParty
+from pathbook.ledger.commands import RegisterParty, request_of
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.values import PartyKind
 from tests.books import BEGINNING, PATIENCE, Clock, ask, engine, open_books, positions, record, wait_beyond
@@ -81,13 +81,18 @@ def running(*processes: BaseProcess) -> Iterator[None]:
             process.join(PATIENCE)
 
 
-def names(directory: Path, book: str = "masks") -> list[str]:
-    """Return the ids of the requests in the log, in order."""
+def requests(directory: Path, book: str = "masks") -> list[bytes]:
+    """Return the requests in the log, in order."""
     events = engine(directory, "events")
     entries = Stream(events).read(book, 0, 1_000_000)
     events.dispose()
     assert [entry.position for entry in entries] == list(range(1, len(entries) + 1))
-    return [decode(entry.position, entry.data).request_id for entry in entries]
+    return [decode(entry.position, entry.data).request for entry in entries]
+
+
+def of_acme(names: Iterable[str]) -> list[bytes]:
+    """Return the requests of acme with these ids, sorted."""
+    return sorted(request_of("acme", name) for name in names)
 
 
 def test_two_writers_on_one_book_record_each_request_once(place: Path) -> None:
@@ -99,8 +104,8 @@ def test_two_writers_on_one_book_record_each_request_once(place: Path) -> None:
         for writer in writers:
             writer.join(PATIENCE)
             assert writer.exitcode == 0
-    expected = sorted(f"{name}-{number}" for name in "ab" for number in range(300))
-    assert sorted(names(place)[4:]) == expected
+    expected = of_acme(f"{name}-{number}" for name in "ab" for number in range(300))
+    assert sorted(requests(place)[4:]) == expected
 
 
 def test_writers_that_take_turns_catch_up_without_a_reload(place: Path) -> None:
@@ -112,7 +117,9 @@ def test_writers_that_take_turns_catch_up_without_a_reload(place: Path) -> None:
         for writer in writers:
             writer.join(PATIENCE)
             assert writer.exitcode == 0
-    assert sorted(names(place)[4:]) == sorted(f"{name}-{number}" for name in "abc" for number in range(200))
+    assert sorted(requests(place)[4:]) == of_acme(
+        f"{name}-{number}" for name in "abc" for number in range(200)
+    )
 
 
 def test_many_books_are_written_at_once(place: Path) -> None:
@@ -126,9 +133,9 @@ def test_many_books_are_written_at_once(place: Path) -> None:
         for writer in writers:
             writer.join(PATIENCE)
             assert writer.exitcode == 0
-    expected = sorted(f"{name}-{number}" for name in "ab" for number in range(10))
+    expected = of_acme(f"{name}-{number}" for name in "ab" for number in range(10))
     for book in range(books):
-        assert sorted(names(place, f"masks-{book}")[4:]) == expected
+        assert sorted(requests(place, f"masks-{book}")[4:]) == expected
 
 
 def test_a_writer_killed_within_its_turn_does_not_block_the_others(place: Path) -> None:
@@ -144,7 +151,7 @@ def test_a_writer_killed_within_its_turn_does_not_block_the_others(place: Path) 
             waiting = opened.submit("masks", [record("next")])
             stopping.kill()
             assert positions(waiting.result(PATIENCE)) == [5]
-    assert names(place)[4:] == ["next"]
+    assert requests(place)[4:] == of_acme(["next"])
 
 
 def test_a_writer_killed_at_any_time_leaves_a_complete_book(place: Path) -> None:
@@ -160,9 +167,9 @@ def test_a_writer_killed_at_any_time_leaves_a_complete_book(place: Path) -> None
         writer.join(PATIENCE)
         assert writer.exitcode == -signal.SIGKILL
     events.dispose()
-    assert 4 + 900 < len(names(place)) < 4 + 3_000
+    assert 4 + 900 < len(requests(place)) < 4 + 3_000
     write_a_lot(place, "k", 3_000)
-    assert sorted(names(place)[4:]) == sorted(f"k-{number}" for number in range(3_000))
+    assert sorted(requests(place)[4:]) == of_acme(f"k-{number}" for number in range(3_000))
 
 
 def test_an_idle_writer_knows_the_events_of_others(place: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from pathbook.cli.main import run
 from pathbook.client import Client
+from pathbook.ledger.commands import request_of
 from tests.importing.sheets import BOOK, GIN, RUM, Import, events, sold, write
 
 DEARER: Final = (*RUM[:3], "5.00", "7.50")
@@ -37,7 +38,13 @@ def months(tmp_path: Path) -> Path:
 
 def transfers(client: Client) -> list[str]:
     """Return the request ids of all transfers, in the order in which they were recorded."""
-    return [event.request_id for event in events(client) if event.HasField("transfer_recorded")]
+    known = {
+        request_of(giver, f"{month}:{row}:{movement}"): f"{month}:{row}:{movement}"
+        for month in [*MONTHS, "more"]
+        for row in range(1, 10)
+        for movement, giver in (("cost", "luxco-st-louis"), ("cost", "proximo"), ("retail", "state-of-iowa"))
+    }
+    return [known[event.request] for event in events(client) if event.HasField("transfer_recorded")]
 
 
 def test_a_directory_is_imported_in_the_order_of_its_names(
@@ -85,7 +92,8 @@ def test_tables_are_imported_in_the_order_given(months: Path, imported: Import, 
     client.position = client.get_head().position
     for batch in client.list_batches():
         last = client.get_path((batch.batch, 0)).steps[-1]
-        assert (last.terms.giver_authorization, last.terms.receiver_authorization) == (1, 1)
+        (standing,) = last.terms.standings
+        assert (standing.giver_authorization, standing.receiver_authorization) == (1, 1)
 
 
 def test_repeated_tables_are_duplicates_alone_or_together(

@@ -5,7 +5,7 @@ from random import Random
 
 from pathbook.ledger import commands
 from pathbook.ledger.codec import decode, encode
-from pathbook.ledger.commands import Command, digest
+from pathbook.ledger.commands import Command, digest, request_of
 from pathbook.ledger.events import RecordedEvent
 from pathbook.ledger.refusals import Refusal
 from pathbook.ledger.rules.deciding import decide
@@ -68,7 +68,7 @@ class SyntheticBook:
             event,
             recorded_at=self.now,
             occurred_at=self.now - self.random.randrange(2),
-            request_id=command.request_id,
+            request=request_of(command.actor, command.request_id),
             request_digest=digest(command),
         )
         recorded = decode(self.state.position + 1, entry[1])

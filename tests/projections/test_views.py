@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pathbook.ledger import events, runs
-from pathbook.ledger.events import Event, RecordedEvent, Terms
+from pathbook.ledger.events import Event, RecordedEvent, Standing, Terms
 from pathbook.ledger.projections.registers import RequestRow, request_hash
 from pathbook.ledger.projections.runs import RunChanges, RunKey
 from pathbook.ledger.projections.transfers import FIRST_LINE, TransferKind, TransferRow
@@ -89,7 +89,10 @@ def line_of(recorded: RecordedEvent, line: int, kind: TransferKind, terms: Terms
         deadline=None,
         answered_position=recorded.position,
         reversal_asked_by="",
+        reversal_asked_position=0,
         returns_transfer=0,
+        reference=terms.reference,
+        is_attested=0,
     )
 
 
@@ -98,7 +101,7 @@ def test_plain_rows_have_their_fields_in_order(book: SyntheticBook) -> None:
     """Rows of requests and transfers, which the code builds without field names, have each value in its field."""
     rows = changes_by(book.recorded, {}).rows
     assert rows[RequestRow] == [
-        RequestRow(request_hash=request_hash(recorded.request_id), position=recorded.position)
+        RequestRow(request_hash=request_hash(recorded.request), position=recorded.position)
         for recorded in book.recorded
     ]
     assert rows[TransferRow] == [row for recorded in book.recorded for row in begun_transfers(recorded)]
@@ -114,7 +117,9 @@ def test_a_ladder_counts_the_hops_in_force(book: SyntheticBook) -> None:
                 transfer = book.state.transfers[position]
                 assert transfer is not None
                 terms, price = transfer.terms, transfer.terms.unit_price
-                tier = CONSUMER_TIER if terms.receiver == "consumer:wei" else terms.receiver_tier
+                tier = (
+                    CONSUMER_TIER if terms.receiver == "consumer:wei" else terms.standing(batch).receiver_tier
+                )
                 tier = NO_TIER if tier is None else tier
                 expected[batch, tier, price.currency_code, price.amount_minor] += run.last - run.first + 1
     ladder = LadderChanges()
@@ -174,7 +179,7 @@ def test_a_walk_over_previous_runs_leads_to_the_commissioning(book: SyntheticBoo
 
 def test_an_event_that_names_a_unit_twice_fails_an_assertion() -> None:
     """An event cannot end a run that it made itself."""
-    run = Run(0, 9, 7, 7, 0, 1, 0, "ann", "ann", UnitState.IN_STOCK, 7, (7,), b"")
+    run = Run(0, 9, 7, 7, 0, 1, 0, "ann", "ann", UnitState.IN_STOCK, 7, (7,), ("",), b"")
     with pytest.raises(AssertionError):
         RunChanges().add([Change(1, run, run, ())], 7)
 
@@ -186,8 +191,8 @@ def test_an_event_that_names_a_unit_twice_fails_an_assertion() -> None:
 def test_a_price_counts_for_the_tier_that_paid_it(receiver: str, tier: int | None, expected: int) -> None:
     """Units count under the receiver's tier, and consumers and parties without a tier have their own entries."""
     ranges = (UnitRange(1, 0, 9), UnitRange(2, 5, 5))
-    sides = (0, tier, AuthorizationStatus.AUTHORIZED, None)
-    terms = Terms("acme", receiver, ranges, Price(150, "CNY"), Delivery.WITH_TITLE, *sides)
+    standing = Standing((), 0, tier, AuthorizationStatus.AUTHORIZED, None)
+    terms = Terms("acme", receiver, ranges, Price(150, "CNY"), Delivery.WITH_TITLE, (standing,), "")
     ladder = LadderChanges()
     ladder.add(events.TransferRecorded(terms))
     assert ladder.sums == {(1, expected, "CNY", 150): 10, (2, expected, "CNY", 150): 1}

@@ -56,7 +56,7 @@ def test_a_path_shows_every_hop_once(query_story: Callable[[str], Queries]) -> N
         "13 sold ben > consumer:wei at 29900",
         "14 confirmed consumer:wei at 29900",
     ]
-    assert [step.movement.terms and step.movement.terms.receiver_tier for step in path.steps] == [
+    assert [step.movement.terms and step.movement.terms.standing(1).receiver_tier for step in path.steps] == [
         None,
         1,
         2,
@@ -156,7 +156,8 @@ def test_a_return_goes_back_to_the_giver(query_story: Callable[[str], Queries]) 
     assert text_of(path.steps[-1]) == "11 returned ann > acme at 15000"
     undone = path.steps[-1].movement.terms
     assert undone is not None
-    assert (undone.giver_tier, undone.receiver_tier, undone.ranges) == (0, 1, (UnitRange(1, 3, 4),))
+    (standing,) = undone.standings
+    assert (standing.giver_tier, standing.receiver_tier, undone.ranges) == (0, 1, (UnitRange(1, 3, 4),))
     assert text_of(the_path(queries, 0).steps[-1]) == "13 returned consumer:wei > ann at 20000"
     first, second = transfers_at(queries, 11)
     assert (first.row.line, first.row.giver, first.row.receiver, first.row.units) == (0, "ann", "acme", 2)

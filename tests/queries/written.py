@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pathbook.ledger.codec import encode
-from pathbook.ledger.commands import Command, digest
+from pathbook.ledger.commands import Command, digest, request_of
 from pathbook.ledger.events import Event
 from pathbook.ledger.queries import Queries, Transfer
 from pathbook.ledger.refusals import Reason, Refusal
@@ -47,7 +47,7 @@ class WrittenStory(Story):
                     outcome,
                     recorded_at=self.now,
                     occurred_at=command.occurred_at or self.now,
-                    request_id=command.request_id,
+                    request=request_of(command.actor, command.request_id),
                     request_digest=digest(command),
                 )
             )

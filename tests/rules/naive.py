@@ -18,6 +18,7 @@ class Piece:
     custodian: str = "acme"
     state: UnitState = STOCK
     chain: list[int] = dataclasses.field(default_factory=list)
+    moved_from: list[str] = dataclasses.field(default_factory=list)
     case: str = ""
 
 
@@ -83,15 +84,18 @@ class Naive:
         self.deals[position] = deal
         for key in deal.keys:
             piece = self.pieces[key]
+            moved = deal.with_goods and piece.custodian != deal.receiver
+            piece.moved_from = [*piece.moved_from, piece.custodian if moved else ""]
             piece.owner, piece.state = deal.receiver, state
             piece.custodian = deal.receiver if deal.with_goods else piece.custodian
             piece.chain = [*piece.chain, position]
 
     def move_back(self, deal: Deal, keys: set[Key]) -> None:
-        """Move units of a deal back to its giver."""
+        """Move units of a deal back to its giver, and their goods to where the deal had moved them from."""
         for key in keys:
             piece = self.pieces[key]
-            piece.custodian = deal.giver if piece.custodian == deal.receiver else piece.custodian
+            before = piece.moved_from.pop()
+            piece.custodian = before if before and piece.custodian == deal.receiver else piece.custodian
             piece.owner, piece.state, piece.chain = deal.giver, STOCK, piece.chain[:-1]
 
     def open_cases(self, kept: set[Key], accepted: set[Key]) -> None:

@@ -18,7 +18,8 @@ def statuses(story: Story) -> tuple[AuthorizationStatus, AuthorizationStatus | N
     """Return the authorization statuses of both sides of the last transfer."""
     event = story.events[-1]
     assert isinstance(event, TransferRecorded)
-    return event.terms.giver_authorization, event.terms.receiver_authorization
+    (standing,) = event.terms.standings
+    return standing.giver_authorization, standing.receiver_authorization
 
 
 def test_a_book_begins_with_its_first_brand() -> None:
@@ -112,7 +113,7 @@ def test_a_tier_depends_on_the_product() -> None:
     """)
     event = story.events[-1]
     assert isinstance(event, TransferRecorded)
-    assert event.terms.receiver_tier == 1
+    assert event.terms.standing(1).receiver_tier == 1
     story.tell("""
     authorize ben tier 2 by ann for balm             -> TIER_NOT_BELOW_UPLINE
     authorize ben tier 2 by ann for mask, balm       -> TIER_NOT_BELOW_UPLINE

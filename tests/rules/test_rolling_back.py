@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pathbook.ledger.codec import decode, encode
-from pathbook.ledger.commands import Command, RecordTransfer, ReturnUnits, SellUnits, digest
+from pathbook.ledger.commands import Command, RecordTransfer, ReturnUnits, SellUnits, digest, request_of
 from pathbook.ledger.events import RecordedEvent
 from pathbook.ledger.refusals import Refusal
 from pathbook.ledger.rules.deciding import decide
@@ -94,7 +94,7 @@ def apply(state: State, command: Command) -> tuple[RecordedEvent, list[Change]] 
         event,
         recorded_at=NOON + 1,
         occurred_at=NOON + 1,
-        request_id=command.request_id,
+        request=request_of(command.actor, command.request_id),
         request_digest=digest(command),
     )
     recorded = decode(state.position + 1, data)

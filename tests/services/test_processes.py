@@ -16,6 +16,7 @@ import pytest
 from pathbook.client import Client, RefusedError, UnreachableError
 from pathbook.ledger.book import memory
 from pathbook.ledger.codec import decode
+from pathbook.ledger.commands import request_of
 from pathbook.ledger.store.database import notify
 from pathbook.ledger.store.views import follower as followers
 from pathbook.services import gateway
@@ -57,13 +58,18 @@ def give(client: Client, box: int) -> None:
     )
 
 
-def requests(client: Client) -> list[str]:
-    """Return the ids of the requests in a book by position, after a check that there are no gaps."""
-    found: list[str] = []
+def given(count: int) -> list[bytes]:
+    """Return the requests of acme by which so many boxes are given, in order."""
+    return [request_of("acme", f"box {box}") for box in range(count)]
+
+
+def requests(client: Client) -> list[bytes]:
+    """Return the requests in a book by position, after a check that there are no gaps."""
+    found: list[bytes] = []
     for batch in client.read():
         assert batch.first_position == len(found) + 1
         found += (
-            decode(place, data).request_id for place, data in enumerate(batch.events, batch.first_position)
+            decode(place, data).request for place, data in enumerate(batch.events, batch.first_position)
         )
     return found
 
@@ -117,7 +123,7 @@ def test_a_killed_worker_loses_and_repeats_no_request(shared_port: ServerProcess
         for future in writing:
             future.result(PATIENCE)
         assert shared_port.wait_for("a process ended", about(victim))["exit_code"] == -9
-        everything = [f"box {box}" for box in range(boxes_each * writers)]
+        everything = given(boxes_each * writers)
         assert sorted(requests(client)[6:]) == sorted(everything)
         client.position = client.get_head().position
         assert owned(client) == len(everything)
@@ -140,7 +146,7 @@ def test_reads_wait_for_a_restarted_follower(shared_port: ServerProcess) -> None
 def test_many_books_are_written_at_once(shared_port: ServerProcess) -> None:
     """Each book has its own positions and views, whichever server wrote its events."""
 
-    def write(book: str) -> list[str]:
+    def write(book: str) -> list[bytes]:
         with Client(shared_port.target, book=book) as one, Client(shared_port.target, book=book) as other:
             begin(one)
             for box in range(10):
@@ -151,7 +157,7 @@ def test_many_books_are_written_at_once(shared_port: ServerProcess) -> None:
 
     with ThreadPoolExecutor(6) as threads:
         for found in threads.map(write, [f"book-{number}" for number in range(6)], timeout=PATIENCE):
-            assert found[6:] == [f"box {box}" for box in range(10)]
+            assert found[6:] == given(10)
 
 
 def test_a_call_without_a_server_fails_or_is_retried(shared_port: ServerProcess) -> None:
@@ -167,7 +173,7 @@ def test_a_call_without_a_server_fails_or_is_retried(shared_port: ServerProcess)
     with Client(shared_port.target, book="dead", retry_seconds=PATIENCE) as patient:
         give(patient, 0)
         give(patient, 0)
-        assert requests(patient)[6:] == ["box 0"]
+        assert requests(patient)[6:] == given(1)
 
 
 @pytest.mark.parametrize("end", [ServerProcess.terminate, ServerProcess.kill])
@@ -248,7 +254,7 @@ def test_writes_are_refused_while_the_views_lag(tmp_path: Path, monkeypatch: pyt
         with followed(tmp_path) as follower:
             follower.wait_for("the views are at the head")
             give(client, 5)
-            assert requests(client)[6:] == [f"box {box}" for box in range(6)]
+            assert requests(client)[6:] == given(6)
 
 
 # When the first call that fails closes all connections, one in use elsewhere is left to the garbage collector.
@@ -276,7 +282,7 @@ def test_lost_database_connections_lose_no_write(tmp_path: Path, monkeypatch: py
                 )
             give(client, box)
             assert owned(client) == box + 1
-        assert requests(client)[6:] == [f"box {box}" for box in range(30)]
+        assert requests(client)[6:] == given(30)
     gc.collect()  # here, where that is expected, and not amid another test
     drop_database(url)
 

@@ -11,6 +11,7 @@ from grpc import StatusCode
 
 from pathbook.client import Client, select
 from pathbook.ledger.codec import decode
+from pathbook.ledger.commands import request_of
 from pathbook.ledger.serials import parse_book_key, print_serial
 from pathbook.ledger.store.views import follower
 from pathbook.ledger.store.views.follower import Follower
@@ -48,7 +49,9 @@ def test_the_stream_has_every_event_once(client: Client) -> None:
     list(client.record_transfers([transfers_of(range(1_000))]))
     events = [event for batch in client.read() for event in batch.events]
     recorded = [decode(position, event) for position, event in enumerate(events, 1)]
-    assert [item.request_id for item in recorded[6:]] == [f"box {number}" for number in range(1_000)]
+    assert [item.request for item in recorded[6:]] == [
+        request_of("acme", f"box {number}") for number in range(1_000)
+    ]
     assert recorded[-1].position == client.get_head().position
 
 

@@ -7,6 +7,7 @@ from pathbook.cli import output
 from pathbook.ledger.money import print_amount
 from pathbook.v1 import values_pb2
 from pathbook.v1.batches_pb2 import Recall
+from pathbook.v1.events_pb2 import Standing
 from pathbook.v1.paths_pb2 import GetPathResponse, PathStep, PathStepKind
 from pathbook.v1.values_pb2 import Attestation, AuthorizationStatus, Price, UnitState
 
@@ -15,6 +16,18 @@ NUMBERS = {0, 5, 6, 7, 8}
 
 HOPS = (PathStepKind.PATH_STEP_KIND_TRANSFERRED, PathStepKind.PATH_STEP_KIND_SOLD)
 """The steps by which title moved onward."""
+
+BACK = (PathStepKind.PATH_STEP_KIND_RETURNED, PathStepKind.PATH_STEP_KIND_REVERSED)
+"""The steps by which title moved back."""
+
+OUT_OF_ORDER = " *"
+"""The mark of a step that claims to have happened before an earlier step."""
+
+RECORDED_BY = {
+    Attestation.ATTESTATION_RECORDED: "operator",
+    Attestation.ATTESTATION_REPORTED_BY_BOTH: "both sides",
+}
+"""Who vouches for a step, in the last column."""
 
 
 def draw(path: GetPathResponse, *, corrections: bool = False) -> str:
@@ -86,14 +99,16 @@ def _table(shown: Sequence[PathStep], suggested: Price) -> str:
         price_title,
         "mark-up",
         beside,
-        "recorded by",
+        "attested by",
     ]
     return output.table(titles, list(_rows(shown, suggested, in_title=price_title != "price")), NUMBERS)
 
 
 def _rows(shown: Iterable[PathStep], suggested: Price, *, in_title: bool) -> Iterable[list[str]]:
     paid: list[Price] = []
+    custodian = ""
     for step in shown:
+        moved, custodian = step.custodian != custodian, step.custodian
         price, markup, beside = _price(step), "", ""
         if step.kind in HOPS and not step.corrected:
             markup = mark_up(price, paid[-1] if paid else None)
@@ -107,15 +122,15 @@ def _rows(shown: Iterable[PathStep], suggested: Price, *, in_title: bool) -> Ite
         )
         yield [
             str(step.position),
-            output.day(step.occurred_at),
-            _what(step),
+            output.day(step.occurred_at) + (OUT_OF_ORDER if step.out_of_order_position else ""),
+            _what(step, moved=moved),
             step.giver,
             step.receiver,
             _tier(step),
             bare or output.price(price),
             markup,
             beside,
-            "operator" if step.attestation == Attestation.ATTESTATION_RECORDED else "",
+            RECORDED_BY.get(step.attestation, ""),
         ]
 
 
@@ -126,19 +141,31 @@ def _price(step: PathStep) -> Price:
 
 def _tier(step: PathStep) -> str:
     """Return the receiver's tier; what goes back is received by the giver of the terms."""
-    terms = step.terms
-    if not terms.standings:
+    standing = _standing(step)
+    if standing is None:
         return ""
-    (standing,) = terms.standings  # the terms of a step have only the range of the unit
-    if step.receiver == terms.receiver:
+    if step.receiver == step.terms.receiver:
         return str(standing.receiver_tier) if standing.HasField("receiver_tier") else ""
     return str(standing.giver_tier) if standing.HasField("giver_tier") else ""
 
 
-def _what(step: PathStep) -> str:
+def _standing(step: PathStep) -> Standing | None:
+    """Return the standing of both sides of a step. Its terms have one, because they have only the range of the unit."""
+    return step.terms.standings[0] if step.terms.standings else None
+
+
+def _what(step: PathStep, *, moved: bool) -> str:
+    """Return what happened. ``moved`` says whether the goods have another custodian than after the row before.
+
+    How goods go back is a question of where they are, not of how they were once delivered.
+    """
     what = output.word(PathStepKind.DESCRIPTOR, step.kind)
     if step.kind in HOPS and step.terms.delivery == values_pb2.DELIVERY_LATER:
         what = "title only"
+    if step.kind in BACK and not moved:
+        what += ", title only"
+    if step.kind == PathStepKind.PATH_STEP_KIND_ERROR_DECLARED:
+        what += f": {step.declared_position}"
     if step.kind == PathStepKind.PATH_STEP_KIND_WRITTEN_OFF:
         what = f"written off: {output.word(UnitState.DESCRIPTOR, step.state)}"
     return f"({what})" if step.corrected else what
@@ -163,13 +190,18 @@ def _now(path: GetPathResponse, shown: Sequence[PathStep]) -> str:
         for recall in path.batch.recalls
         if _in_force(recall, path)
     ]
+    pairs += [
+        (OUT_OF_ORDER.strip(), f"{step.position} claims to have happened before {step.out_of_order_position}")
+        for step in shown
+        if step.out_of_order_position
+    ]
     marks = [
         f"{party} {output.word(AuthorizationStatus.DESCRIPTOR, status)} at {step.position}"
         for step in shown
-        if step.kind in HOPS and not step.corrected
+        if step.kind in HOPS and not step.corrected and (standing := _standing(step)) is not None
         for party, status in (
-            (step.giver, step.terms.standings[0].giver_authorization),
-            (step.receiver, step.terms.standings[0].receiver_authorization),
+            (step.giver, standing.giver_authorization),
+            (step.receiver, standing.receiver_authorization),
         )
         if status
         not in (

@@ -103,7 +103,7 @@ def _steps(unit: Unit, rows: list[PastRun], data: list[bytes]) -> list[Step]:
     ]
     movements = [_movement(recorded, unit) for recorded in events]
     corrected, by_both = undone(movements), attested(movements)
-    disorder = out_of_order([recorded.occurred_at for recorded in events])
+    disorder = out_of_order(movements, [recorded.occurred_at for recorded in events], corrected)
     return [
         Step(
             position=row.position,
