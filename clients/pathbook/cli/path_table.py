@@ -5,7 +5,6 @@ from fractions import Fraction
 
 from pathbook.cli import output
 from pathbook.ledger.money import print_amount
-from pathbook.v1 import values_pb2
 from pathbook.v1.batches_pb2 import Recall
 from pathbook.v1.events_pb2 import Standing
 from pathbook.v1.paths_pb2 import GetPathResponse, PathStep, PathStepKind
@@ -33,7 +32,11 @@ RECORDED_BY = {
 def draw(path: GetPathResponse, *, corrections: bool = False) -> str:
     """Return the unit, its path as a table, and its owner and custodian now."""
     shown = _shown(path, corrections=corrections)
-    moved = _table(shown, path.batch.suggested_price) if shown else f"It never left {path.batch.brand}."
+    moved = (
+        _table(shown, path.batch.suggested_price, path.batch.brand)
+        if shown
+        else f"It never left {path.batch.brand}."
+    )
     return f"{_unit(path)}\n\n{moved}\n\n{_now(path, shown)}"
 
 
@@ -58,34 +61,42 @@ def percent(part: int, whole: int, sign: str = "") -> str:
 
 def _shown(path: GetPathResponse, *, corrections: bool) -> list[PathStep]:
     """Return the steps after commissioning. Without corrections, only those still in force."""
-    came_to_nothing = (PathStepKind.PATH_STEP_KIND_OFFERED, PathStepKind.PATH_STEP_KIND_RELEASED)
+    without_effect = (
+        PathStepKind.PATH_STEP_KIND_OFFERED,
+        PathStepKind.PATH_STEP_KIND_RELEASED,
+        PathStepKind.PATH_STEP_KIND_ATTESTED,
+    )
+    attested = PathStepKind.PATH_STEP_KIND_ATTESTED
+    last = next((step.position for step in reversed(path.steps) if step.kind != attested), 0)
     return [
         step
-        for number, step in enumerate(path.steps, 1)
+        for step in path.steps
         if step.kind != PathStepKind.PATH_STEP_KIND_COMMISSIONED
         and (corrections or not step.corrected)
-        and (corrections or step.kind not in came_to_nothing or _is_open(step, path, number))
+        and (corrections or step.kind not in without_effect or _is_open(step, last))
     ]
 
 
-def _is_open(step: PathStep, path: GetPathResponse, number: int) -> bool:
-    return step.kind == PathStepKind.PATH_STEP_KIND_OFFERED and number == len(path.steps)
+def _is_open(step: PathStep, last: int) -> bool:
+    """Tell whether a step is an offer that no later step answered. Reports of receivers answer nothing."""
+    return step.kind == PathStepKind.PATH_STEP_KIND_OFFERED and step.position == last
 
 
 def _unit(path: GetPathResponse) -> str:
     batch = path.batch
+    made = output.registered(batch.position, batch.corrected_position)
     return output.fields(
         [
             ("unit", f"{path.unit.batch}:{path.unit.number}, serial {path.serial}"),
             ("product", f"{path.product.name}, GTIN {path.product.gtin}"),
-            ("batch", f"lot {batch.lot}, {batch.size} units, commissioned at position {batch.position}"),
+            ("batch", f"lot {batch.lot}, {batch.size} units, commissioned {made}"),
             ("made", f"{batch.made_on} by {batch.brand}; expires {batch.expires_on or 'never'}"),
             ("suggested price", output.price(batch.suggested_price)),
         ]
     )
 
 
-def _table(shown: Sequence[PathStep], suggested: Price) -> str:
+def _table(shown: Sequence[PathStep], suggested: Price, maker: str) -> str:
     currencies = {_price(step).currency_code for step in shown} - {""}
     price_title = currencies.pop() if len(currencies) == 1 else "price"
     beside = f"of {print_amount(suggested.amount_minor, suggested.currency_code)}"
@@ -101,12 +112,14 @@ def _table(shown: Sequence[PathStep], suggested: Price) -> str:
         beside,
         "attested by",
     ]
-    return output.table(titles, list(_rows(shown, suggested, in_title=price_title != "price")), NUMBERS)
+    return output.table(
+        titles, list(_rows(shown, suggested, maker, in_title=price_title != "price")), NUMBERS
+    )
 
 
-def _rows(shown: Iterable[PathStep], suggested: Price, *, in_title: bool) -> Iterable[list[str]]:
+def _rows(shown: Iterable[PathStep], suggested: Price, maker: str, *, in_title: bool) -> Iterable[list[str]]:
     paid: list[Price] = []
-    custodian = ""
+    custodian = maker
     for step in shown:
         moved, custodian = step.custodian != custodian, step.custodian
         price, markup, beside = _price(step), "", ""
@@ -157,10 +170,10 @@ def _standing(step: PathStep) -> Standing | None:
 def _what(step: PathStep, *, moved: bool) -> str:
     """Return what happened. ``moved`` says whether the goods have another custodian than after the row before.
 
-    How goods go back is a question of where they are, not of how they were once delivered.
+    What happened to the goods is a question of where they are, not of what the terms say about their delivery.
     """
     what = output.word(PathStepKind.DESCRIPTOR, step.kind)
-    if step.kind in HOPS and step.terms.delivery == values_pb2.DELIVERY_LATER:
+    if step.kind in HOPS and not moved:
         what = "title only"
     if step.kind in BACK and not moved:
         what += ", title only"
@@ -189,6 +202,11 @@ def _now(path: GetPathResponse, shown: Sequence[PathStep]) -> str:
         ("recalled", f"since position {recall.position}: {recall.note or 'no reason given'}")
         for recall in path.batch.recalls
         if _in_force(recall, path)
+    ]
+    pairs += [
+        ("reference", f"{step.terms.reference} at {step.position}")
+        for step in shown
+        if step.kind in HOPS and step.terms.reference
     ]
     pairs += [
         (OUT_OF_ORDER.strip(), f"{step.position} claims to have happened before {step.out_of_order_position}")

@@ -136,13 +136,17 @@ def _decode_cached(position: int, data: bytes) -> RecordedEvent:
 
 
 def _in_force(steps: list[Step]) -> list[Step]:
-    """Leave out steps without effect. An offer that is not the last step was answered by the next step."""
+    """Leave out steps without effect.
+
+    An offer that is not the last step was answered by the next step. The report of a receiver answers nothing.
+    """
+    last = next(step for step in reversed(steps) if step.movement.kind is not StepKind.ATTESTED)
     return [
         step
         for step in steps
         if not step.corrected
         and step.movement.kind not in (StepKind.RELEASED, StepKind.ATTESTED)
-        and (step.movement.kind is not StepKind.OFFERED or step is steps[-1])
+        and (step.movement.kind is not StepKind.OFFERED or step is last)
     ]
 
 
