@@ -118,14 +118,17 @@ def test_a_row_has_the_columns_of_its_table(row: type[NamedTuple]) -> None:
 @st.composite
 def runs(draw: st.DrawFn) -> Run:
     """Draw a run, with a custodian or none for each transfer of its chain."""
-    chain = draw(
-        st.lists(
-            st.tuples(positions, st.just("") | owners.filter(lambda owner: "," not in owner)), max_size=8
-        )
-    )
-    numbers = [draw(positions) for _ in range(7)]
+    custodians = st.just("") | owners.filter(lambda owner: "," not in owner)
+    chain = draw(st.lists(st.tuples(positions, custodians), max_size=8))
+    first, last, valid_from, position, origin, previous, previous_origin = (draw(positions) for _ in range(7))
     return Run(
-        *numbers,
+        first=first,
+        last=last,
+        valid_from=valid_from,
+        position=position,
+        origin=origin,
+        previous=previous,
+        previous_origin=previous_origin,
         owner=draw(owners),
         custodian=draw(owners),
         state=draw(st.sampled_from(UnitState)),
