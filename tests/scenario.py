@@ -283,7 +283,7 @@ LINES: dict[str, Callable[..., Command | str]] = {
     rf"return{_TO}": lambda s, units, party: commands.ReturnUnits(
         request_id=s.request(), owner=party, units=_units(units)
     ),
-    rf"write off{_TO} as (?P<state>lost|damaged|destroyed|defaced)"
+    rf"write off{_TO} as (?P<state>\w+)"
     r"(?: as (?P<name>\w+))?": lambda s, units, party, state: commands.WriteOffUnits(
         request_id=s.request(), party=party, units=_units(units), state=UnitState[state.upper()]
     ),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pathbook.ledger.codec import MalformedEventError, decode, leaf_hash
 from pathbook.v1 import events_pb2
-from tests.test_stored_format import BYTES, ENVELOPE, NOON
+from tests.test_stored_format import BYTES, ENVELOPE, NOON, REQUEST
 
 MALFORMED: Final[list[tuple[str, object, str]]] = [
     ("recorded_at", None, "its recorded_at is missing"),
@@ -18,7 +18,7 @@ MALFORMED: Final[list[tuple[str, object, str]]] = [
     ("recorded_at.nanos", -1_000, "-1000 ns is not a time"),
     ("recorded_at.nanos", 1_000_000_000, "1000000000 ns is not a time"),
     ("occurred_at.seconds", 2**63 - 1, "is not a time"),
-    ("request_id", None, "its request_id is missing"),
+    ("request", None, "its request has 0 bytes, not 16"),
     ("request_digest", b"short", "its request_digest has 5 bytes, not 16"),
     ("transfer_recorded", None, "its kind is unknown"),
     ("transfer_recorded.terms", None, "its giver is missing"),
@@ -29,8 +29,9 @@ MALFORMED: Final[list[tuple[str, object, str]]] = [
     ("transfer_recorded.terms.ranges.0.first", -1, "1:-1-999 is not a range of units"),
     ("transfer_recorded.terms.delivery", None, "Delivery has no number 0"),
     ("transfer_recorded.terms.delivery", -1, "Delivery has no number -1"),
-    ("transfer_recorded.terms.giver_authorization", None, "AuthorizationStatus has no number 0"),
-    ("transfer_recorded.terms.receiver_authorization", 7, "AuthorizationStatus has no number 7"),
+    ("transfer_recorded.terms.standings", None, "its standings is missing"),
+    ("transfer_recorded.terms.standings.0.giver_authorization", None, "AuthorizationStatus has no number 0"),
+    ("transfer_recorded.terms.standings.0.receiver_authorization", 8, "AuthorizationStatus has no number 8"),
     ("party_registered.kind", 4, "PartyKind has no number 4"),
     ("party_authorized.valid_from", None, "its valid_from is missing"),
     ("party_authorized.valid_until.nanos", 1, "is not a time in whole microseconds"),
@@ -97,8 +98,8 @@ UNUSUAL: Final = {
     "an unknown field": DECLINED + field(100, b"?"),
     "an unknown field inside": BEFORE + field(17, DECLINED_FIELDS + field(100, b"?")),
     "an unknown field in a time": field(1, DECLINED[2:8] + b"\x18\x01") + DECLINED[8:],
-    "a field twice": DECLINED + field(3, b"r-1"),
-    "a field twice, first otherwise": field(3, b"r-2") + DECLINED,
+    "a field twice": DECLINED + field(3, REQUEST),
+    "a field twice, first otherwise": field(3, bytes(16)) + DECLINED,
     "another kind before": field(10, b"\x0a\x01x") + DECLINED,
     "a message in two parts": DECLINED + field(17, b""),
     "an order of its own": field(17, DECLINED_FIELDS) + BEFORE,

@@ -3,13 +3,14 @@
 import datetime
 from random import Random
 
-from pathbook.ledger import commands
+from pathbook.ledger import commands, events
 from pathbook.ledger.codec import decode, encode
 from pathbook.ledger.commands import Command, digest, request_of
 from pathbook.ledger.events import RecordedEvent
 from pathbook.ledger.refusals import Refusal
+from pathbook.ledger.rules.correction import actor_of
 from pathbook.ledger.rules.deciding import decide
-from pathbook.ledger.rules.state import State, evolve
+from pathbook.ledger.rules.state import Declarable, State, evolve
 from pathbook.ledger.runs import Run
 from pathbook.ledger.values import (
     Delivery,
@@ -73,6 +74,8 @@ class SyntheticBook:
         )
         recorded = decode(self.state.position + 1, entry[1])
         evolve(self.state, recorded)
+        if isinstance(event, events.DeclarableEvent):
+            self.state.declarables[recorded.position] = Declarable(event)
         self.entries.append(entry)
         self.recorded.append(recorded)
 
@@ -151,6 +154,8 @@ class SyntheticBook:
     def onward(self, request_id: str, giver: str, receiver: str, units: Selection) -> Command:
         """Return the command that offers or records a transfer."""
         price, delivery = self.price(), self.random.choice(list(Delivery))
+        if self.random.random() < 0.1 and (attestation := self.attestation(request_id)) is not None:
+            return attestation
         if self.random.random() < 0.5:
             return commands.RecordTransfer(
                 request_id=request_id,
@@ -159,6 +164,7 @@ class SyntheticBook:
                 units=units,
                 unit_price=price,
                 delivery=delivery,
+                reference=self.random.choice(["", f"note {self.random.randrange(100)}"]),
             )
         return commands.OfferTransfer(
             request_id=request_id,
@@ -168,6 +174,25 @@ class SyntheticBook:
             unit_price=price,
             delivery=delivery,
             deadline=self.random.choice([None, self.now + DAY]),
+        )
+
+    def attestation(self, request_id: str) -> Command | None:
+        """Return the command by which a receiver reports one of the transfers with a reference."""
+        named = [position for position in self.state.references.values() if position is not None]
+        if not named:
+            return None
+        transfer = self.state.transfers[self.random.choice(named)]
+        assert transfer is not None
+        terms = transfer.terms
+        return commands.RecordTransfer(
+            request_id=request_id,
+            giver=terms.giver,
+            receiver=terms.receiver,
+            units=Selection(terms.ranges),
+            unit_price=terms.unit_price,
+            delivery=terms.delivery,
+            reference=terms.reference,
+            reported_by=terms.receiver,
         )
 
     def answer(self, request_id: str, run: Run, units: Selection) -> Command:
@@ -210,7 +235,26 @@ class SyntheticBook:
         random, party = self.random, self.random.choice(PARTIES)
         given = [name for name, holder in self.state.authorizations.items() if holder is not None]
         recalled = [name for name, holder in self.state.recalls.items() if holder is not None]
-        match random.randrange(6):
+        match random.randrange(10):
+            case 6 if (mistake := self.mistake()) is not None:
+                return mistake
+            case 7:
+                return commands.CorrectProduct(
+                    request_id=request_id,
+                    brand="acme",
+                    product=random.choice([MASK, BALM]),
+                    name=f"name {random.randrange(1_000)}",
+                )
+            case 8:
+                return commands.CorrectBatch(
+                    request_id=request_id,
+                    brand="acme",
+                    batch=batch,
+                    suggested_price=Price(random.randrange(1_000), "CNY"),
+                )
+            case 9:
+                kind = random.choice((PartyKind.AGENT, PartyKind.SHOP))
+                return commands.CorrectParty(request_id=request_id, party=party, kind=kind)
             case 0:
                 return self.commission(random.randint(1, 50))
             case 1:
@@ -236,6 +280,16 @@ class SyntheticBook:
                 return commands.RegisterParty(
                     request_id=request_id, party=f"shop{random.randrange(100)}", kind=PartyKind.SHOP
                 )
+
+    def mistake(self) -> Command | None:
+        """Return the command that declares one of the last such events an error, or one that is declared already."""
+        known = [(position, found) for position, found in self.state.declarables.items() if found is not None]
+        if not known:
+            return None
+        position, found = self.random.choice(known[-3:])
+        return commands.DeclareError(
+            request_id=f"mistake {self.now}", party=actor_of(found.event), position=position
+        )
 
     def price(self) -> Price:
         """Choose a price."""

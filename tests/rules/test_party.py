@@ -45,7 +45,8 @@ def test_uplines_authorize_downward_only() -> None:
     authorize ann tier 2 by acme for mask              -> ok
     authorize ben tier 2 by ann for mask               -> TIER_NOT_BELOW_UPLINE
     authorize ben tier 3 by ann for balm               -> UPLINE_NOT_AUTHORIZED
-    authorize ben tier 3 by ann                        -> UPLINE_NOT_AUTHORIZED
+    authorize ben tier 2 by ann                        -> TIER_NOT_BELOW_UPLINE
+    authorize ben tier 3 by ann                        -> ok
     authorize ben tier 3 by ann for mask               -> ok
     authorize ben tier 3 by acme from 2026-05-01 until 2026-04-01 -> VALIDITY_REVERSED
     authorize ben tier 3 by acme for 4006381333932     -> GTIN_CHECK_DIGIT

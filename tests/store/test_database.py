@@ -24,7 +24,7 @@ from pathbook.ledger.store.database.engine import (
     url_of,
     writing,
 )
-from pathbook.ledger.store.log.stream import Stream
+from pathbook.ledger.store.log.stream import FORMAT, Stream
 
 Connect = Callable[[Purpose], Engine]
 
@@ -32,12 +32,12 @@ Connect = Callable[[Purpose], Engine]
 def test_a_newer_format_is_refused(connect: Connect) -> None:
     """A log in an unknown format is refused by its number, and not touched."""
     engine = connect("events")
-    create_tables(engine, sqlalchemy.MetaData(), format_number=2)
+    create_tables(engine, sqlalchemy.MetaData(), format_number=FORMAT + 1)
     with pytest.raises(
-        UnknownFormatError, match="is in format 2, and this Pathbook reads format 1"
+        UnknownFormatError, match=f"is in format {FORMAT + 1}, and this Pathbook reads format {FORMAT}"
     ) as refused:
         Stream(engine)
-    assert (refused.value.found, refused.value.known) == (2, 1)
+    assert (refused.value.found, refused.value.known) == (FORMAT + 1, FORMAT)
     with reading(engine) as connection:
         assert sqlalchemy.inspect(connection).get_table_names() == []
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -32,7 +31,6 @@ from pathbook.ledger.store.views import tables
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.views.run_cache import RunCache, load_partition
 from pathbook.ledger.store.views.snapshot import ViewsRebuildingError, open_snapshot
-from pathbook.ledger.store.views.tracking import TRACKING
 from pathbook.ledger.store.views.writer import MIGRATIONS, open_views
 from tests.projections.synthetic import SyntheticBook
 from tests.store.follower_process import Connect, child, kill_after, rows_at_once, rows_of
@@ -153,31 +151,6 @@ def has_another_type(
     """
     kept = column.info.get(tables.KEPT_AS)
     return None if kept is None else not isinstance(found_type, kept) or isinstance(found_type, sa.BigInteger)
-
-
-def test_views_from_before_request_hashes_are_rebuilt(
-    stream: Stream, connect: Connect, tmp_path: Path
-) -> None:
-    """The second migration empties the views, and the next follower projects every book from its first event."""
-    book = SyntheticBook(12, 30)
-    stream.append("book", 0, book.entries)
-    views = connect("views")
-    config = Config()
-    config.set_main_option("script_location", MIGRATIONS)
-    with writing(views) as connection:
-        create_schema(connection)
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-        TRACKING.create(connection)
-        connection.execute(TRACKING.insert().values(application_name="book", notification_id=30))
-        connection.execute(sa.text("INSERT INTO request VALUES ('book', 'a request', 30)"))
-        connection.execute(sa.text("INSERT INTO party VALUES ('book', 'zoe', 1, 30)"))
-    assert Follower(stream, views, projects=False).position("book") == 0
-    with pytest.raises(ViewsRebuildingError), open_snapshot(ReaderPool(views), "book"):
-        pass
-    Follower(stream, views).catch_up("book")
-    assert rows_of(views) == rows_at_once(stream, tmp_path, "book")
-    open_views(views)  # no migration runs twice
 
 
 def test_statistics_are_refreshed_after_views_have_grown(

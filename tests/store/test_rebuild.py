@@ -9,6 +9,7 @@ import pytest
 
 from pathbook.ledger.codec import MalformedEventError
 from pathbook.ledger.events import RecordedEvent
+from pathbook.ledger.projections.registers import PartyRow
 from pathbook.ledger.store.database.fast_read import ReaderPool
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views import follower as followers
@@ -95,7 +96,8 @@ def test_a_rebuild_projects_every_book_from_its_beginning(
         stream.append(name, 0, SyntheticBook(seed, 30).entries)
         follower.catch_up(name)
     with views.begin() as connection:
-        connection.execute(tables.PARTY.insert().values(book="one", party="zoe", kind=1, position=1))
+        foreign = PartyRow("zoe", 1, 1, 0)._asdict()
+        connection.execute(tables.PARTY.insert().values(book="one", **foreign))
     progress: list[tuple[int, int]] = []
     follower.rebuild(lambda done, of: progress.append((done, of)))
     total = stream.head("one") + stream.head("two")

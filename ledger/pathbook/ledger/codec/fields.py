@@ -183,6 +183,14 @@ def inner(attribute: str, shape: Shape[_Value]) -> Field:
     )
 
 
+def some_inners(attribute: str, shape: Shape[_Value]) -> Field:
+    """Return the field of a list of structs inside the struct, which is not empty."""
+    listed = inners(attribute, shape)
+    return listed._replace(
+        read=f"{listed.read} or missing({attribute!r})", names={**listed.names, "missing": missing}
+    )
+
+
 def inners(attribute: str, shape: Shape[_Value]) -> Field:
     """Return the field of a list of structs inside the struct."""
     read, write = f"read_{attribute}", f"write_{attribute}"

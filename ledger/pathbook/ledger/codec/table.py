@@ -25,6 +25,7 @@ from pathbook.ledger.codec.fields import (
     optional_time,
     price,
     ranges,
+    some_inners,
     text,
     tier,
     time,
@@ -47,7 +48,7 @@ TERMS: Final = Shape(
     ranges("ranges"),
     price("unit_price"),
     member("delivery", Delivery),
-    inners("standings", _STANDING),
+    some_inners("standings", _STANDING),
     text("reference"),
 )
 
