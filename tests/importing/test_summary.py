@@ -16,6 +16,7 @@ def line(quantity: int) -> Line:
     return Line(
         row=7, occurred_on=day, quantity=quantity, players={}, brand="", gtin="", name="",
         suggested_price=(0, "USD"), lot="", made_on=day, expires_on=None, prices=((475, "USD"), (713, "USD")),
+        references=("",),
     )  # fmt: skip
 
 

@@ -93,12 +93,17 @@ class Batch(_Table, frozen=True, kw_only=True):
 
 
 class Movement(_Table, frozen=True, kw_only=True):
-    """One transfer of each row. Giver and receiver are parts, and the price is that of one unit."""
+    """One transfer of each row. Giver and receiver are parts, and the price is that of one unit.
+
+    `reference` is the column with the number of the document by which both sides know the transfer, such as a delivery
+    note. A cell of it may be empty.
+    """
 
     name: str
     giver: str
     receiver: str
     price: str | Text
+    reference: str | None = None
 
 
 class Recipe(_Table, frozen=True, kw_only=True):
@@ -133,7 +138,8 @@ def columns(recipe: Recipe) -> tuple[str, ...]:
         words += [party.id, party.tier]
     words += [product.gtin, product.name, product.suggested_price]
     words += [batch.lot, batch.made_on, batch.expires_on]
-    words += [movement.price for movement in recipe.movements]
+    for movement in recipe.movements:
+        words += [movement.price, movement.reference]
     return tuple(dict.fromkeys(column for word in words for column in _columns_of(word)))
 
 
