@@ -21,6 +21,9 @@ from pathbook.ledger.values import (
 OPERATOR = ""
 """The actor that registers parties: the operator of the book, which is not a party of it."""
 
+NOTE_FIELDS = frozenset({"note", "note_salt"})
+"""The fields of a note. The digest stays for ever, so the text must not be in it, and each retry has a new salt."""
+
 
 class _Command(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     """The fields that every command has.
@@ -30,6 +33,9 @@ class _Command(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
 
     ROLE: ClassVar[str]
     """The field that names the actor."""
+
+    UNDIGESTED: ClassVar[frozenset[str]] = frozenset()
+    """The fields that the digest leaves out, so a retry may have other values in them."""
 
     request_id: str
     occurred_at: int = 0
@@ -134,9 +140,11 @@ class DeclineTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     """Decline an offer."""
 
     ROLE: ClassVar[str] = "receiver"
+    UNDIGESTED: ClassVar[frozenset[str]] = NOTE_FIELDS
     receiver: str
     transfer: int
     note: str = ""
+    note_salt: bytes = b""
 
 
 class WithdrawTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
@@ -173,9 +181,11 @@ class ReverseTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     """Ask to reverse a transfer, or agree to the request of the other side."""
 
     ROLE: ClassVar[str] = "party"
+    UNDIGESTED: ClassVar[frozenset[str]] = NOTE_FIELDS
     party: str
     transfer: int
     note: str = ""
+    note_salt: bytes = b""
 
 
 class DeliverUnits(_Command, frozen=True, kw_only=True, tag=True, gc=False):
@@ -215,19 +225,23 @@ class ReturnUnits(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     """Return units to the giver they came from, at the price paid. The owner may be a consumer."""
 
     ROLE: ClassVar[str] = "owner"
+    UNDIGESTED: ClassVar[frozenset[str]] = NOTE_FIELDS
     owner: str
     units: Selection
     note: str = ""
+    note_salt: bytes = b""
 
 
 class WriteOffUnits(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     """Write off units in the party's custody as lost, damaged, destroyed or defaced."""
 
     ROLE: ClassVar[str] = "party"
+    UNDIGESTED: ClassVar[frozenset[str]] = NOTE_FIELDS
     party: str
     units: Selection
     state: UnitState
     note: str = ""
+    note_salt: bytes = b""
 
 
 class PackCase(_Command, frozen=True, kw_only=True, tag=True, gc=False):
@@ -251,10 +265,12 @@ class RecallUnits(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     """Recall ranges of a batch, or the whole batch if there are no ranges."""
 
     ROLE: ClassVar[str] = "brand"
+    UNDIGESTED: ClassVar[frozenset[str]] = NOTE_FIELDS
     brand: str
     batch: int
     ranges: Ranges = ()
     note: str = ""
+    note_salt: bytes = b""
 
 
 class LiftRecall(_Command, frozen=True, kw_only=True, tag=True, gc=False):
@@ -289,6 +305,9 @@ Command = (
     | LiftRecall
 )
 
+NotedCommand = DeclineTransfer | ReverseTransfer | ReturnUnits | WriteOffUnits | RecallUnits
+"""The commands that may have a note. If there is one, its salt has ``pathbook.ledger.notes.SALT_BYTES`` random bytes."""
+
 DIGEST_BYTES = 16
 """How many bytes of the SHA-256 of a request are kept. 128 bits tell a retry from another request."""
 
@@ -296,5 +315,12 @@ _encoder = msgspec.json.Encoder(order="deterministic")
 
 
 def digest(command: Command) -> bytes:
-    """Return a hash that tells a retry of a command from another command under the same request id."""
-    return hashlib.sha256(_encoder.encode(command)).digest()[:DIGEST_BYTES]
+    """Return a hash that tells a retry of a command from another command under the same request id.
+
+    The fields that the command names in UNDIGESTED are left out.
+    """
+    content: object = command
+    if left_out := command.UNDIGESTED:
+        fields: dict[str, object] = msgspec.to_builtins(command)
+        content = {name: value for name, value in fields.items() if name not in left_out}
+    return hashlib.sha256(_encoder.encode(content)).digest()[:DIGEST_BYTES]

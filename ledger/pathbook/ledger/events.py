@@ -1,5 +1,8 @@
 """Events: what a book remembers. Each kind has one struct, and it is complete, so no reader looks anything up.
 
+An event holds no free text of people, because it is hashed and kept for ever. Its ``note_commitment`` is what
+``pathbook.ledger.notes`` returns for a note, and is empty without one.
+
 Events hold no cycles, so the garbage collector need not track them (``gc=False``). Tracking costs a follower a
 fifth of its time.
 """
@@ -124,7 +127,7 @@ class TransferDeclined(msgspec.Struct, frozen=True, gc=False):
     giver: str
     receiver: str
     ranges: Ranges
-    note: str
+    note_commitment: bytes
 
 
 class TransferWithdrawn(msgspec.Struct, frozen=True, gc=False):
@@ -156,7 +159,7 @@ class ReversalAsked(msgspec.Struct, frozen=True, gc=False):
 
     transfer: int
     party: str
-    note: str
+    note_commitment: bytes
 
 
 class TransferReversed(msgspec.Struct, frozen=True, gc=False):
@@ -201,7 +204,7 @@ class UnitsReturned(msgspec.Struct, frozen=True, gc=False):
 
     owner: str
     lines: tuple[ReturnLine, ...]
-    note: str
+    note_commitment: bytes
 
 
 class UnitsWrittenOff(msgspec.Struct, frozen=True, gc=False):
@@ -210,7 +213,7 @@ class UnitsWrittenOff(msgspec.Struct, frozen=True, gc=False):
     party: str
     ranges: Ranges
     state: UnitState
-    note: str
+    note_commitment: bytes
 
 
 class CasePacked(msgspec.Struct, frozen=True, gc=False):
@@ -235,7 +238,7 @@ class UnitsRecalled(msgspec.Struct, frozen=True, gc=False):
     brand: str
     batch: int
     ranges: Ranges
-    note: str
+    note_commitment: bytes
 
 
 class RecallLifted(msgspec.Struct, frozen=True, gc=False):
@@ -281,6 +284,9 @@ RegisterEvent = (
     | RecallLifted
 )
 """The kinds of events that change no run. They are about parties, products, transfers, cases or batches."""
+
+NotedEvent = TransferDeclined | ReversalAsked | UnitsReturned | UnitsWrittenOff | UnitsRecalled
+"""The kinds of events that may commit to a note."""
 
 Event = RunEvent | RegisterEvent
 

@@ -735,15 +735,15 @@ class TransferDeclined(_message.Message):
     GIVER_FIELD_NUMBER: _builtins.int
     RECEIVER_FIELD_NUMBER: _builtins.int
     RANGES_FIELD_NUMBER: _builtins.int
-    NOTE_FIELD_NUMBER: _builtins.int
+    NOTE_COMMITMENT_FIELD_NUMBER: _builtins.int
     transfer: _builtins.int
     """The position of the offer."""
     giver: _builtins.str
     """The party that offered."""
     receiver: _builtins.str
     """The party that declined."""
-    note: _builtins.str
-    """The reason, as free text."""
+    note_commitment: _builtins.bytes
+    """The commitment to the note, which gives the reason: SHA-256(0x02 | salt | UTF-8 text). Empty without a note."""
     @_builtins.property
     def ranges(self) -> _containers.RepeatedCompositeFieldContainer[_values_pb2.UnitRange]:
         """The units that are no longer reserved."""
@@ -755,11 +755,11 @@ class TransferDeclined(_message.Message):
         giver: _builtins.str = ...,
         receiver: _builtins.str = ...,
         ranges: _abc.Iterable[_values_pb2.UnitRange] | None = ...,
-        note: _builtins.str = ...,
+        note_commitment: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["giver", b"giver", "note", b"note", "ranges", b"ranges", "receiver", b"receiver", "transfer", b"transfer"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["giver", b"giver", "note_commitment", b"note_commitment", "ranges", b"ranges", "receiver", b"receiver", "transfer", b"transfer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -871,23 +871,23 @@ class ReversalAsked(_message.Message):
 
     TRANSFER_FIELD_NUMBER: _builtins.int
     PARTY_FIELD_NUMBER: _builtins.int
-    NOTE_FIELD_NUMBER: _builtins.int
+    NOTE_COMMITMENT_FIELD_NUMBER: _builtins.int
     transfer: _builtins.int
     """The position of the transfer."""
     party: _builtins.str
     """The side that asked: the giver or the receiver."""
-    note: _builtins.str
-    """The reason, as free text."""
+    note_commitment: _builtins.bytes
+    """The commitment to the note, which gives the reason: SHA-256(0x02 | salt | UTF-8 text). Empty without a note."""
     def __init__(
         self,
         *,
         transfer: _builtins.int = ...,
         party: _builtins.str = ...,
-        note: _builtins.str = ...,
+        note_commitment: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["note", b"note", "party", b"party", "transfer", b"transfer"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["note_commitment", b"note_commitment", "party", b"party", "transfer", b"transfer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1051,11 +1051,11 @@ class UnitsReturned(_message.Message):
 
     OWNER_FIELD_NUMBER: _builtins.int
     LINES_FIELD_NUMBER: _builtins.int
-    NOTE_FIELD_NUMBER: _builtins.int
+    NOTE_COMMITMENT_FIELD_NUMBER: _builtins.int
     owner: _builtins.str
     """The owner that returned them."""
-    note: _builtins.str
-    """The reason, as free text."""
+    note_commitment: _builtins.bytes
+    """The commitment to the note, which gives the reason: SHA-256(0x02 | salt | UTF-8 text). Empty without a note."""
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReturnLine]:
         """The lines, one for each transfer or sale by which units had come."""
@@ -1065,11 +1065,11 @@ class UnitsReturned(_message.Message):
         *,
         owner: _builtins.str = ...,
         lines: _abc.Iterable[Global___ReturnLine] | None = ...,
-        note: _builtins.str = ...,
+        note_commitment: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lines", b"lines", "note", b"note", "owner", b"owner"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lines", b"lines", "note_commitment", b"note_commitment", "owner", b"owner"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1084,13 +1084,13 @@ class UnitsWrittenOff(_message.Message):
     PARTY_FIELD_NUMBER: _builtins.int
     RANGES_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
-    NOTE_FIELD_NUMBER: _builtins.int
+    NOTE_COMMITMENT_FIELD_NUMBER: _builtins.int
     party: _builtins.str
     """The party that had them and wrote them off."""
     state: _values_pb2.UnitState.ValueType
     """The new state: lost, damaged, destroyed or defaced."""
-    note: _builtins.str
-    """A note, as free text."""
+    note_commitment: _builtins.bytes
+    """The commitment to the note, which gives the reason: SHA-256(0x02 | salt | UTF-8 text). Empty without a note."""
     @_builtins.property
     def ranges(self) -> _containers.RepeatedCompositeFieldContainer[_values_pb2.UnitRange]:
         """The units."""
@@ -1101,11 +1101,11 @@ class UnitsWrittenOff(_message.Message):
         party: _builtins.str = ...,
         ranges: _abc.Iterable[_values_pb2.UnitRange] | None = ...,
         state: _values_pb2.UnitState.ValueType = ...,
-        note: _builtins.str = ...,
+        note_commitment: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["note", b"note", "party", b"party", "ranges", b"ranges", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["note_commitment", b"note_commitment", "party", b"party", "ranges", b"ranges", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1184,13 +1184,13 @@ class UnitsRecalled(_message.Message):
     BRAND_FIELD_NUMBER: _builtins.int
     BATCH_FIELD_NUMBER: _builtins.int
     RANGES_FIELD_NUMBER: _builtins.int
-    NOTE_FIELD_NUMBER: _builtins.int
+    NOTE_COMMITMENT_FIELD_NUMBER: _builtins.int
     brand: _builtins.str
     """The brand."""
     batch: _builtins.int
     """The batch."""
-    note: _builtins.str
-    """The reason, as free text."""
+    note_commitment: _builtins.bytes
+    """The commitment to the note, which gives the reason: SHA-256(0x02 | salt | UTF-8 text). Empty without a note."""
     @_builtins.property
     def ranges(self) -> _containers.RepeatedCompositeFieldContainer[_values_pb2.UnitRange]:
         """The units. The whole batch is one range."""
@@ -1201,11 +1201,11 @@ class UnitsRecalled(_message.Message):
         brand: _builtins.str = ...,
         batch: _builtins.int = ...,
         ranges: _abc.Iterable[_values_pb2.UnitRange] | None = ...,
-        note: _builtins.str = ...,
+        note_commitment: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "brand", b"brand", "note", b"note", "ranges", b"ranges"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "brand", b"brand", "note_commitment", b"note_commitment", "ranges", b"ranges"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

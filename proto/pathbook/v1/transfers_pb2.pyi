@@ -103,6 +103,8 @@ class Transfer(_message.Message):
     REVERSAL_ASKED_BY_FIELD_NUMBER: _builtins.int
     RETURNS_TRANSFER_FIELD_NUMBER: _builtins.int
     DISCREPANCIES_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    REVERSAL_NOTE_FIELD_NUMBER: _builtins.int
     transfer: _builtins.int
     """The position at which it was offered or recorded, which is its id."""
     kind: Global___TransferKind.ValueType
@@ -147,6 +149,14 @@ class Transfer(_message.Message):
     def discrepancies(self) -> _containers.RepeatedCompositeFieldContainer[_events_pb2.Discrepancy]:
         """What was not accepted, and the reasons. Lists leave this empty."""
 
+    @_builtins.property
+    def note(self) -> _values_pb2.Note:
+        """Why it was declined, or why the units were returned. Unset if there is no note, or if it was erased."""
+
+    @_builtins.property
+    def reversal_note(self) -> _values_pb2.Note:
+        """Why one side asked to reverse it. Unset if there is no note, or if it was erased."""
+
     def __init__(
         self,
         *,
@@ -166,10 +176,12 @@ class Transfer(_message.Message):
         reversal_asked_by: _builtins.str = ...,
         returns_transfer: _builtins.int = ...,
         discrepancies: _abc.Iterable[_events_pb2.Discrepancy] | None = ...,
+        note: _values_pb2.Note | None = ...,
+        reversal_note: _values_pb2.Note | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["deadline", b"deadline", "occurred_at", b"occurred_at", "recorded_at", b"recorded_at", "unit_price", b"unit_price"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deadline", b"deadline", "note", b"note", "occurred_at", b"occurred_at", "recorded_at", b"recorded_at", "reversal_note", b"reversal_note", "unit_price", b"unit_price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted_units", b"accepted_units", "answered_position", b"answered_position", "deadline", b"deadline", "discrepancies", b"discrepancies", "giver", b"giver", "kind", b"kind", "occurred_at", b"occurred_at", "ranges", b"ranges", "receiver", b"receiver", "recorded_at", b"recorded_at", "returns_transfer", b"returns_transfer", "reversal_asked_by", b"reversal_asked_by", "status", b"status", "transfer", b"transfer", "unit_price", b"unit_price", "units", b"units"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted_units", b"accepted_units", "answered_position", b"answered_position", "deadline", b"deadline", "discrepancies", b"discrepancies", "giver", b"giver", "kind", b"kind", "note", b"note", "occurred_at", b"occurred_at", "ranges", b"ranges", "receiver", b"receiver", "recorded_at", b"recorded_at", "returns_transfer", b"returns_transfer", "reversal_asked_by", b"reversal_asked_by", "reversal_note", b"reversal_note", "status", b"status", "transfer", b"transfer", "unit_price", b"unit_price", "units", b"units"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -402,7 +414,7 @@ class DeclineTransferRequest(_message.Message):
     transfer: _builtins.int
     """The position of the transfer."""
     note: _builtins.str
-    """The reason, as free text."""
+    """The reason, as free text of at most 200 characters. It can be erased later. A retry may not change it."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When it happened. Unset means when it is recorded."""
@@ -797,7 +809,7 @@ class ReverseTransferRequest(_message.Message):
     transfer: _builtins.int
     """The position of the transfer."""
     note: _builtins.str
-    """The reason, as free text."""
+    """The reason, as free text of at most 200 characters. It can be erased later. A retry may not change it."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When it happened. Unset means when it is recorded."""
@@ -1101,7 +1113,7 @@ class ReturnUnitsRequest(_message.Message):
     owner: _builtins.str
     """The owner that returns them: a party, or "consumer:" and a pseudonym."""
     note: _builtins.str
-    """The reason, as free text."""
+    """The reason, as free text of at most 200 characters. It can be erased later. A retry may not change it."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When it happened. Unset means when it is recorded."""
@@ -1180,7 +1192,7 @@ class WriteOffUnitsRequest(_message.Message):
     state: _values_pb2.UnitState.ValueType
     """The new state: lost, damaged, destroyed or defaced."""
     note: _builtins.str
-    """The reason, as free text."""
+    """The reason, as free text of at most 200 characters. It can be erased later. A retry may not change it."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When it happened. Unset means when it is recorded."""

@@ -74,6 +74,7 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
             receiver=request.receiver,
             transfer=request.transfer,
             note=request.note,
+            note_salt=requests.note_salt(request.note),
         )
         answer = await self._gateway.write(requests.book_name(request.book), command)
         return transfers_pb2.DeclineTransferResponse(receipt=receipts.receipt(answer))
@@ -141,6 +142,7 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
             party=request.party,
             transfer=request.transfer,
             note=request.note,
+            note_salt=requests.note_salt(request.note),
         )
         answer = await self._gateway.write(requests.book_name(request.book), command)
         return transfers_pb2.ReverseTransferResponse(
@@ -192,6 +194,7 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
             units=await self._gateway.selection(book, requests.selected(request)),
             state=requests.enum_value(request.state, UnitState, "state"),
             note=request.note,
+            note_salt=requests.note_salt(request.note),
         )
         answer = await self._gateway.write(book, command)
         return transfers_pb2.WriteOffUnitsResponse(

@@ -5,7 +5,7 @@ from pathbook.ledger.events import BatchCommissioned, ProductRegistered, RecallL
 from pathbook.ledger.ranges import joined
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.rules.state import State
-from pathbook.ledger.rules.text import refuse_price, refuse_text
+from pathbook.ledger.rules.text import commitment_of, refuse_price, refuse_text
 from pathbook.ledger.rules.times import first_moment, utc
 from pathbook.ledger.rules.units import refuse_out_of_bounds
 from pathbook.ledger.values import (
@@ -109,7 +109,7 @@ def recall(state: State, command: RecallUnits) -> UnitsRecalled | Refusal:
         return refuse(Reason.RANGES_OVERLAP, number=ranges.number, batch=ranges.batch)
     if (refusal := refuse_text("note", command.note)) is not None:
         return refusal
-    return UnitsRecalled(command.brand, command.batch, ranges, command.note)
+    return UnitsRecalled(command.brand, command.batch, ranges, commitment_of(command))
 
 
 def lift(state: State, command: LiftRecall) -> RecallLifted | Refusal:

@@ -6,7 +6,7 @@ from pathbook.ledger.commands import DeliverUnits, PackCase, UnpackCase, WriteOf
 from pathbook.ledger.events import CasePacked, CaseUnpacked, UnitsDelivered, UnitsWrittenOff
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.rules.state import State
-from pathbook.ledger.rules.text import refuse_text
+from pathbook.ledger.rules.text import commitment_of, refuse_text
 from pathbook.ledger.rules.units import (
     Pick,
     outermost_cases,
@@ -105,7 +105,7 @@ def write_off(state: State, command: WriteOffUnits, moment: int) -> UnitsWritten
         or refuse_unless(state, ranges, guard)
         or refuse_before_made(state, ranges, moment)
     )
-    return refusal or UnitsWrittenOff(command.party, ranges, command.state, command.note)
+    return refusal or UnitsWrittenOff(command.party, ranges, command.state, commitment_of(command))
 
 
 def pack(state: State, command: PackCase, moment: int) -> CasePacked | Refusal:

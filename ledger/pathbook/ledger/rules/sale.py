@@ -5,7 +5,7 @@ from pathbook.ledger.events import PurchaseConfirmed, ReturnLine, UnitsReturned,
 from pathbook.ledger.ranges import joined
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.rules.state import State
-from pathbook.ledger.rules.text import refuse_price, refuse_text
+from pathbook.ledger.rules.text import commitment_of, refuse_price, refuse_text
 from pathbook.ledger.rules.transfer import terms_at
 from pathbook.ledger.rules.units import (
     Pick,
@@ -98,7 +98,7 @@ def give_back(state: State, command: ReturnUnits, moment: int) -> UnitsReturned 
         or refuse_broken_cases(state, ranges)
         or refuse_before_made(state, ranges, moment)
     )
-    return refusal or UnitsReturned(command.owner, _lines(state, ranges), command.note)
+    return refusal or UnitsReturned(command.owner, _lines(state, ranges), commitment_of(command))
 
 
 def _lines(state: State, ranges: Ranges) -> tuple[ReturnLine, ...]:
