@@ -156,7 +156,7 @@ def _now(path: GetPathResponse, shown: Sequence[PathStep]) -> str:
     if run.owner != run.custodian:
         pairs.append(("cloud stock", f"{run.owner} owns it, but {run.custodian} has it"))
     pairs += [
-        ("recalled", f"since position {recall.position}: {recall.note or 'no reason given'}")
+        ("recalled", f"since position {recall.position}: {recall.note.text or 'no reason on record'}")
         for recall in path.batch.recalls
         if _in_force(recall, path)
     ]

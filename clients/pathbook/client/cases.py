@@ -158,7 +158,7 @@ class Cases(Caller):
 
         Example:
             >>> recall = client.recall_units(1, brand="acme", ranges=[(1, 900, 909)], note="torn straps")
-            >>> client.get_batch(1).recalls[0].note
+            >>> client.get_batch(1).recalls[0].note.text
             'torn straps'
         """
         request = batches_pb2.RecallUnitsRequest(

@@ -8,6 +8,7 @@ import msgspec
 
 from pathbook.ledger import events
 from pathbook.ledger.events import RunEvent, Terms
+from pathbook.ledger.notes import Note
 from pathbook.ledger.ranges import range_of
 from pathbook.ledger.values import Price, Unit, UnitState
 
@@ -48,7 +49,8 @@ class Step(msgspec.Struct, frozen=True, gc=False):
     """One event of a unit's past: what it did to the unit, and the state of the unit after it.
 
     ``corrected`` marks a step that a reversal undid, and the reversal. ``data`` is the event as stored and hashed.
-    ``head`` is the hash of the unit's past up to this event.
+    ``head`` is the hash of the unit's past up to this event. ``note`` is the note of the event, or None if it had none
+    or was erased.
     """
 
     position: int
@@ -59,6 +61,7 @@ class Step(msgspec.Struct, frozen=True, gc=False):
     state: UnitState
     data: bytes
     head: bytes
+    note: Note | None = None
 
 
 def movement(event: RunEvent, position: int, unit: Unit) -> Movement:

@@ -210,7 +210,7 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
             request.at_least_position, self._gateway.queries.transfer, book, request.transfer
         )
         return transfers_pb2.GetTransferResponse(
-            transfers=[answers.transfer(each.row, each.ranges, each.discrepancies) for each in found]
+            transfers=map(answers.transfer, found)
         )
 
     async def ListTransfers(
@@ -233,5 +233,5 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
         page = cut(found, limit)
         return transfers_pb2.ListTransfersResponse(
             transfers=map(answers.transfer, page.rows),
-            next_page_token=page.token(lambda last: AfterTransfer(last.transfer, last.line)),
+            next_page_token=page.token(lambda last: AfterTransfer(last.row.transfer, last.row.line)),
         )

@@ -71,7 +71,6 @@ class RecallRow(NamedTuple):
     position: int
     batch: int
     ranges: str
-    note: str
     occurred_at: int
     lifted_position: int
 
@@ -156,9 +155,7 @@ def batch(event: events.BatchCommissioned, position: int) -> BatchRow:
 
 def recall(event: events.UnitsRecalled, recorded: RecordedEvent) -> RecallRow:
     """Return the row of a new recall."""
-    return RecallRow(
-        recorded.position, event.batch, ranges_to_text(event.ranges), event.note, recorded.occurred_at, 0
-    )
+    return RecallRow(recorded.position, event.batch, ranges_to_text(event.ranges), recorded.occurred_at, 0)
 
 
 def recall_end(event: events.RecallLifted, position: int) -> RecallEnd:

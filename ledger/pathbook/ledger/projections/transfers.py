@@ -50,6 +50,7 @@ class TransferRow(NamedTuple):
     deadline: int | None
     answered_position: int
     reversal_asked_by: str
+    reversal_asked_position: int | None
     returns_transfer: int
 
 
@@ -72,11 +73,12 @@ class TransferReversal(NamedTuple):
 
 
 class ReversalRequest(NamedTuple):
-    """A change of a row: which side asked to reverse the transfer."""
+    """A change of a row: which side asked to reverse the transfer, and at which position."""
 
     transfer: int
     line: int
     reversal_asked_by: str
+    reversal_asked_position: int
 
 
 def offered(recorded: RecordedEvent, terms: Terms, deadline: int | None) -> tuple[object, ...]:
@@ -98,6 +100,7 @@ def offered(recorded: RecordedEvent, terms: Terms, deadline: int | None) -> tupl
         deadline,
         0,
         "",
+        None,
         0,
     )
 
@@ -129,9 +132,9 @@ def closed(transfer: int, status: TransferStatus, position: int) -> TransferAnsw
     return TransferAnswer(transfer, FIRST_LINE, status.value, 0, position)
 
 
-def reversal_asked(transfer: int, party: str) -> ReversalRequest:
-    """Return the change of a transfer that one side asked to reverse."""
-    return ReversalRequest(transfer, FIRST_LINE, party)
+def reversal_asked(transfer: int, party: str, position: int) -> ReversalRequest:
+    """Return the change of a transfer that one side asked to reverse at a position."""
+    return ReversalRequest(transfer, FIRST_LINE, party, position)
 
 
 def reversed_by_both(transfer: int) -> TransferReversal:
@@ -165,6 +168,7 @@ def _agreed(
         None,
         position,
         "",
+        None,
         returns_transfer,
     )
 

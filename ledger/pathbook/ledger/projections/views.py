@@ -75,7 +75,7 @@ class ViewChanges:
             case events.TransferLapsed(transfer):
                 self._put(transfers.closed(transfer, TransferStatus.LAPSED, position))
             case events.ReversalAsked(transfer, party):
-                self._put(transfers.reversal_asked(transfer, party))
+                self._put(transfers.reversal_asked(transfer, party, position))
             case events.TransferReversed(transfer):
                 self._put(transfers.reversed_by_both(transfer))
             case events.UnitsReturned(lines=lines):

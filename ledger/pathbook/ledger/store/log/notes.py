@@ -9,7 +9,6 @@ here.
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from itertools import batched
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Select
@@ -56,7 +55,9 @@ def _read(
     ask: Callable[[Select[int, bytes, str], Parameters], _Rows], book: str, positions: Iterable[int]
 ) -> dict[int, Note]:
     found: dict[int, Note] = {}
-    for chunk in batched(sorted(set(positions)), NOTES_PER_STATEMENT_MAX):
+    wanted = sorted(set(positions))
+    for start in range(0, len(wanted), NOTES_PER_STATEMENT_MAX):
+        chunk = wanted[start : start + NOTES_PER_STATEMENT_MAX]
         parameters = {"book": book, **dict(zip(_POSITION_NAMES, chunk, strict=False))}
         for position, salt, text in ask(_lookup(len(chunk)), parameters):
             found[position] = Note(text, salt)

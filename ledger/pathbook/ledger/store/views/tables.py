@@ -16,7 +16,7 @@ from pathbook.ledger.runs import Run
 from pathbook.ledger.store.database.engine import TEXT
 from pathbook.ledger.values import TransferStatus, UnitState
 
-VIEWS_VERSION = "0003"
+VIEWS_VERSION = "0004"
 """The version of these tables and of their contents. It is the last step in pathbook.ledger.store.views.migrations."""
 
 KEPT_AS = "kept_as"
@@ -106,7 +106,6 @@ RECALL = _table(
     _number("position", key=True),
     _small("batch"),
     _text("ranges"),
-    _text("note"),
     _number("occurred_at"),
     _number("lifted_position"),
     Index("recall_of_batch", "book", "batch", "position"),
@@ -164,6 +163,7 @@ TRANSFER = _table(
     _number("deadline", optional=True),
     _number("answered_position"),
     _text("reversal_asked_by"),
+    _number("reversal_asked_position", optional=True),
     _number("returns_transfer"),
     Index("transfer_of_giver", "book", "giver", "transfer", "line"),
     Index("transfer_of_receiver", "book", "receiver", "transfer", "line"),
