@@ -8,6 +8,7 @@ import pytest
 from pathbook.ledger import events
 from pathbook.ledger.codec import decode, encode, leaf_hash
 from pathbook.ledger.events import Event, RecordedEvent, Terms
+from pathbook.ledger.notes import note_commitment
 from pathbook.ledger.values import (
     AuthorizationStatus,
     Delivery,
@@ -21,6 +22,7 @@ from pathbook.v1 import events_pb2
 
 NOON: Final = 1_717_243_200_000_000  # 2024-06-01T12:00:00Z
 DIGEST: Final = bytes(range(16))
+SALT: Final = bytes(range(16))
 DAY: Final = 86_400_000_000
 GTIN: Final = "06901234567892"
 CASE, PALLET = "106141411234567897", "106141419876543217"
@@ -116,11 +118,11 @@ STORED: Final[list[tuple[Event, str, str]]] = [
         ),
     ),
     (
-        events.TransferDeclined(6, "maskworks", "agent-1", RANGES, "too dear"),
+        events.TransferDeclined(6, "maskworks", "agent-1", RANGES, note_commitment(SALT, "too dear")),
         "TransferDeclined.v1",
         (
-            "8a0132080612096d61736b776f726b731a076167656e742d312205080118e707220908ac021080201880202a08746f6f"
-            "2064656172"
+            "8a014a080612096d61736b776f726b731a076167656e742d312205080118e707220908ac021080201880202a20fc6445"
+            "b2fa25b3dc1fbdee88cece943e989fc13443c824960882a23bdb18f881"
         ),
     ),
     (
@@ -142,9 +144,9 @@ STORED: Final[list[tuple[Event, str, str]]] = [
         ),
     ),
     (
-        events.ReversalAsked(6, "agent-1", "wrong lot"),
+        events.ReversalAsked(6, "agent-1", note_commitment(SALT, "wrong lot")),
         "ReversalAsked.v1",
-        "aa0116080612076167656e742d311a0977726f6e67206c6f74",
+        ("aa012d080612076167656e742d311a207fcd7a224717ca64c704a1f41d3746a4e6290174c002a134e7835b7f026bc849"),
     ),
     (
         events.TransferReversed(6, MOVED, "maskworks"),
@@ -173,16 +175,21 @@ STORED: Final[list[tuple[Event, str, str]]] = [
         "ca011c0a0b636f6e73756d65723a6b3712060801100718071a051203434e59",
     ),
     (
-        events.UnitsReturned("agent-1", (events.ReturnLine(6, MOVED), events.ReturnLine(9, SOLD)), "unsold"),
+        events.UnitsReturned(
+            "agent-1",
+            (events.ReturnLine(6, MOVED), events.ReturnLine(9, SOLD)),
+            note_commitment(SALT, "unsold"),
+        ),
         "UnitsReturned.v1",
         (
-            "d20183010a076167656e742d31123e0806123a0a096d61736b776f726b7312076167656e742d311a05080118e7071a09"
+            "d2019d010a076167656e742d31123e0806123a0a096d61736b776f726b7312076167656e742d311a05080118e7071a09"
             "08ac0210802018802022080898751203434e592802300038014001480212300809122c0a076167656e742d35120b636f"
-            "6e73756d65723a6b371a0608011007180722080898751203434e59280140051a06756e736f6c64"
+            "6e73756d65723a6b371a0608011007180722080898751203434e59280140051a202c47e66eff9013dc8d2032adb24f39"
+            "661d5bd51068ea18523c299b3aca6329a2"
         ),
     ),
     (
-        events.UnitsWrittenOff("agent-1", RANGES, UnitState.DEFACED, ""),
+        events.UnitsWrittenOff("agent-1", RANGES, UnitState.DEFACED, b""),
         "UnitsWrittenOff.v1",
         "da011d0a076167656e742d311205080118e707120908ac021080201880201808",
     ),
@@ -200,9 +207,14 @@ STORED: Final[list[tuple[Event, str, str]]] = [
         "ea011d0a1231303631343134313132333435363738393712076167656e742d31",
     ),
     (
-        events.UnitsRecalled("maskworks", 300, (UnitRange(300, 0, 9_999_999),), "seam opens"),
+        events.UnitsRecalled(
+            "maskworks", 300, (UnitRange(300, 0, 9_999_999),), note_commitment(SALT, "seam opens")
+        ),
         "UnitsRecalled.v1",
-        "f201240a096d61736b776f726b7310ac021a0808ac0218fface204220a7365616d206f70656e73",
+        (
+            "f2013a0a096d61736b776f726b7310ac021a0808ac0218fface2042220a0a10844a82454334c965afd1788e078205046"
+            "93ed5930bca9393df117634c7e"
+        ),
     ),
     (
         events.RecallLifted(22, "maskworks", 300),

@@ -149,7 +149,7 @@ def _in_force(recall: Recall, path: GetPathResponse) -> bool:
 
 
 def _now(path: GetPathResponse, shown: Sequence[PathStep]) -> str:
-    """Return the owner and the custodian now, recalls, and whether both sides of each hop were authorized."""
+    """Return the owner and the custodian now, recalls, notes, and whether both sides of each hop were authorized."""
     run = path.run
     state = output.word(UnitState.DESCRIPTOR, run.state) + (f", packed in {run.sscc}" if run.sscc else "")
     pairs = [("owner", run.owner), ("custodian", run.custodian), ("state", state)]
@@ -160,6 +160,7 @@ def _now(path: GetPathResponse, shown: Sequence[PathStep]) -> str:
         for recall in path.batch.recalls
         if _in_force(recall, path)
     ]
+    pairs += [("note", f"at {step.position}: {step.note.text}") for step in shown if step.HasField("note")]
     marks = [
         f"{party} {output.word(AuthorizationStatus.DESCRIPTOR, status)} at {step.position}"
         for step in shown

@@ -306,7 +306,7 @@ Command = (
 )
 
 NotedCommand = DeclineTransfer | ReverseTransfer | ReturnUnits | WriteOffUnits | RecallUnits
-"""The commands that may have a note. If there is one, its salt has ``pathbook.ledger.notes.SALT_BYTES`` random bytes."""
+"""The commands that may have a note. A note needs a salt of ``pathbook.ledger.notes.SALT_BYTES`` random bytes."""
 
 DIGEST_BYTES = 16
 """How many bytes of the SHA-256 of a request are kept. 128 bits tell a retry from another request."""

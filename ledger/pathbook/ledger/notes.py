@@ -1,8 +1,8 @@
 """Notes of people: an event commits to the text of its note, and the text itself lies where it can be erased.
 
-The commitment is a hash of random bytes (the salt) and the text. Whoever has both can hold them against the event.
-Whoever has only the event cannot guess the text, however short it is, because the salt is gone with the text. So a
-text can be erased, and every hash and proof of its event stays valid.
+The commitment is a hash of random bytes (the salt) and the text. A reader of both can compare them with the event. A
+reader of the event alone cannot find the text, however short it is, because the salt lies with the text. So a text can
+be erased, and every hash and proof of its event stays valid.
 """
 
 import hashlib
@@ -11,12 +11,14 @@ from typing import Final
 import msgspec
 
 SALT_BYTES: Final = 16
-"""How many random bytes are hashed with a note. With 128 bits, nobody finds a text by trying texts."""
+"""How many random bytes are hashed with a note. 128 bits cannot be found by trying."""
 
 COMMITMENT_BYTES: Final = 32
 """The length of a commitment, which is a SHA-256."""
 
-_PREFIX: Final = b"\x02"  # a leaf is hashed with 0x00 and the past of a run with 0x01, so no hash stands for another
+_PREFIX: Final = (
+    b"\x02"  # a leaf is hashed with 0x00 and the past of a run with 0x01, so no hash stands for another
+)
 
 
 class Note(msgspec.Struct, frozen=True, gc=False):

@@ -209,9 +209,7 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
         found = await self._gateway.ask(
             request.at_least_position, self._gateway.queries.transfer, book, request.transfer
         )
-        return transfers_pb2.GetTransferResponse(
-            transfers=map(answers.transfer, found)
-        )
+        return transfers_pb2.GetTransferResponse(transfers=map(answers.transfer, found))
 
     async def ListTransfers(
         self, request: transfers_pb2.ListTransfersRequest, _context: object

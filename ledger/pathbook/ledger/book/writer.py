@@ -84,7 +84,7 @@ class _Submission(NamedTuple):
 
 
 class _Pending:
-    """What a group is about to append: the entries, the notes of their events by position, and the notes known before."""
+    """What a group is about to append: the entries, their notes by position, and the notes known before."""
 
     def __init__(self, known_notes: dict[int, Note]) -> None:
         self.entries: list[tuple[str, bytes]] = []
@@ -301,9 +301,7 @@ class Book:
         facts = {"request_id": command.request_id, "position": before.position}
         return refuse(Reason.REQUEST_ID_REUSED, **facts)
 
-    def _answered_with_notes(
-        self, commands: list[Command], earlier: dict[str, RecordedEvent]
-    ) -> set[int]:
+    def _answered_with_notes(self, commands: list[Command], earlier: dict[str, RecordedEvent]) -> set[int]:
         """Return the positions of events that answered these requests before, and that have a note to compare."""
         noted = [item.request_id for item in commands if isinstance(item, NotedCommand)]
         answers = [self._memory.answer(request_id) or earlier.get(request_id) for request_id in noted]

@@ -97,7 +97,9 @@ EVENTS: Final[dict[str, Shape[Any]]] = {
     "transfer_withdrawn": Shape(events.TransferWithdrawn, *_ENDED),
     "transfer_lapsed": Shape(events.TransferLapsed, *_ENDED),
     "transfer_recorded": Shape(events.TransferRecorded, inner("terms", TERMS)),
-    "reversal_asked": Shape(events.ReversalAsked, number("transfer"), name("party"), commitment("note_commitment")),
+    "reversal_asked": Shape(
+        events.ReversalAsked, number("transfer"), name("party"), commitment("note_commitment")
+    ),
     "transfer_reversed": Shape(
         events.TransferReversed, number("transfer"), inner("terms", TERMS), name("party")
     ),
@@ -106,9 +108,15 @@ EVENTS: Final[dict[str, Shape[Any]]] = {
     "purchase_confirmed": Shape(
         events.PurchaseConfirmed, name("consumer"), ranges("ranges"), price("price_paid")
     ),
-    "units_returned": Shape(events.UnitsReturned, name("owner"), inners("lines", _RETURN_LINE), commitment("note_commitment")),
+    "units_returned": Shape(
+        events.UnitsReturned, name("owner"), inners("lines", _RETURN_LINE), commitment("note_commitment")
+    ),
     "units_written_off": Shape(
-        events.UnitsWrittenOff, name("party"), ranges("ranges"), member("state", UnitState), commitment("note_commitment")
+        events.UnitsWrittenOff,
+        name("party"),
+        ranges("ranges"),
+        member("state", UnitState),
+        commitment("note_commitment"),
     ),
     "case_packed": Shape(
         events.CasePacked, name("sscc"), name("party"), ranges("ranges"), names("cases", one="sscc")

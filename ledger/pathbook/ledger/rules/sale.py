@@ -26,6 +26,7 @@ from pathbook.ledger.values import (
     UnitState,
     is_consumer,
     is_identifier,
+    looks_personal,
 )
 
 
@@ -35,6 +36,8 @@ def sell(state: State, command: SellUnits, moment: int) -> UnitsSold | Refusal:
         return refuse(Reason.PARTY_UNKNOWN, party=command.seller)
     if not is_identifier(command.consumer):
         return refuse(Reason.CONSUMER_MALFORMED, consumer=command.consumer)
+    if looks_personal(command.consumer):
+        return refuse(Reason.PARTY_LOOKS_PERSONAL, party=command.consumer)
     if (refusal := refuse_price(command.unit_price)) is not None:
         return refusal
     ranges = resolve(state, command.units, Pick(command.seller, onward=True))
