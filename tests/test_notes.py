@@ -350,7 +350,7 @@ def test_the_notes_of_a_page_take_few_statements(tmp_path: Path) -> None:
         assert isinstance(queries.batch("masks", 1), Batch)  # opens the connection
         statements: list[str] = []
         (reader,) = queries._stream._pool._idle
-        reader.cursor.connection.set_trace_callback(statements.append)  # type: ignore[attr-defined]  # of sqlite3
+        reader.cursor.connection.set_trace_callback(statements.append)
         batch = queries.batch("masks", 1)
         assert isinstance(batch, Batch)
     assert [item.note and item.note.text for item in batch.recalls] == [f"note {n}" for n in range(count)]
@@ -365,7 +365,7 @@ def test_a_path_without_notes_reads_none(tmp_path: Path) -> None:
         queries.path("masks", Unit(1, 3))
         statements: list[str] = []
         (reader,) = queries._stream._pool._idle
-        reader.cursor.connection.set_trace_callback(statements.append)  # type: ignore[attr-defined]  # of sqlite3
+        reader.cursor.connection.set_trace_callback(statements.append)
         assert isinstance(queries.path("masks", Unit(1, 3)), UnitPath)
     assert len(statements) == 1
     assert "FROM event" in " ".join(statements[0].split())
