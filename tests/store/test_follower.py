@@ -180,6 +180,36 @@ def test_views_from_before_request_hashes_are_rebuilt(
     open_views(views)  # no migration runs twice
 
 
+@pytest.mark.parametrize("begun", [None, 20, 40], ids=["whole", "behind", "begun before"])
+def test_views_from_before_commitments_are_rebuilt(
+    stream: Stream, connect: Connect, tmp_path: Path, begun: int | None
+) -> None:
+    """The fourth migration leaves no text of a note, and forgets no rebuild that an earlier one began."""
+    book = SyntheticBook(12, 40)
+    stream.append("book", 0, book.entries)
+    views = connect("views")
+    config = Config()
+    config.set_main_option("script_location", MIGRATIONS)
+    with writing(views) as connection:
+        create_schema(connection)
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0003")
+        TRACKING.create(connection)
+        connection.execute(TRACKING.insert().values(application_name="book", notification_id=30))
+        connection.execute(sa.text("INSERT INTO recall VALUES ('book', 30, 1, '[]', 'call Mrs Zhang', 0, 0)"))
+        if begun is not None:
+            connection.execute(tables.REFILL.insert().values(book="book", through=begun))
+    assert Follower(stream, views, projects=False).position("book") == 0
+    with (
+        pytest.raises(ViewsRebuildingError, match=f"position 0 of {max(30, begun or 0)}"),
+        open_snapshot(ReaderPool(views), "book"),
+    ):
+        pass
+    Follower(stream, views).catch_up("book")
+    assert "Zhang" not in repr(rows_of(views))
+    assert rows_of(views) == rows_at_once(stream, tmp_path, "book")
+
+
 def test_statistics_are_refreshed_after_views_have_grown(
     long_book: SyntheticBook, stream: Stream, connect: Connect
 ) -> None:

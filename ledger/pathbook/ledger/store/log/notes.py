@@ -43,7 +43,7 @@ def insert_notes(connection: Connection, book: str, notes: Mapping[int, Note]) -
 
 def notes_in_turn(connection: Connection, book: str, positions: Iterable[int]) -> dict[int, Note]:
     """Return the notes at these positions, read in the caller's transaction. Positions without a note are left out."""
-    return _read(lambda lookup, parameters: connection.execute(lookup, parameters), book, positions)
+    return _read(connection.execute, book, positions)
 
 
 def notes_at(pool: ReaderPool, book: str, positions: Iterable[int]) -> dict[int, Note]:

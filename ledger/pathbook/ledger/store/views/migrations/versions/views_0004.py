@@ -13,15 +13,21 @@ down_revision = "0003"
 def upgrade() -> None:
     """Empty all views and their tracking positions, so that no text of a note is left in them.
 
-    The old tracking positions are recorded in REFILL, so that the views count as incomplete until they reach
-    them again.
+    REFILL keeps for each book the furthest position that its views had reached, so that they count as incomplete
+    until they reach it again. An earlier step may have begun that.
     """
     connection = op.get_bind()
     names = set(sa.inspect(connection).get_table_names())
-    stood = connection.execute(sa.select(_TRACKING)).all() if _TRACKING.name in names else []
+    reached = [*connection.execute(sa.select(_REFILL))]
+    if _TRACKING.name in names:
+        reached += connection.execute(sa.select(_TRACKING))
+    through: dict[str, int] = {}
+    for book, position in reached:
+        through[book] = max(position, through.get(book, 0))
     for name in names - {"alembic_version"}:
         connection.execute(sa.table(name).delete())
-    if stood:
-        connection.execute(_REFILL.insert(), [{"book": book, "through": through} for book, through in stood])
+    if through:
+        rows = [{"book": book, "through": position} for book, position in through.items()]
+        connection.execute(_REFILL.insert(), rows)
     op.drop_column("recall", "note")
     op.add_column("transfer", sa.Column("reversal_asked_position", sa.BigInteger(), nullable=True))
