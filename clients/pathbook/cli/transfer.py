@@ -170,7 +170,7 @@ def _details(line: "Transfer") -> "Iterator[tuple[str, str]]":
         answer = "the other side agreed" if reversed_ else "the other side must agree"
         yield "reversal", f"{line.reversal_asked_by} asked to reverse it; {answer}"
     if line.HasField("reversal_note"):
-        yield "its note", line.reversal_note.text
+        yield "reversal note", line.reversal_note.text
     for each in line.discrepancies:
         yield output.word(DiscrepancyKind.DESCRIPTOR, each.kind), output.ranges(each.ranges)
 
