@@ -13,6 +13,7 @@ from stdnum import ean
 from pathbook.ledger import events
 from pathbook.ledger.commands import DIGEST_BYTES, REQUEST_BYTES
 from pathbook.ledger.events import Event, Standing, Terms
+from pathbook.ledger.notes import COMMITMENT_BYTES
 from pathbook.ledger.values import (
     CONSUMER_PREFIX,
     MAX_AMOUNT_MINOR,
@@ -59,6 +60,7 @@ parties: Final = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", fullmatch=Tru
 consumers: Final = parties.map(lambda pseudonym: CONSUMER_PREFIX + pseudonym)
 lots: Final = st.text(_CHARACTER_SET_82, min_size=1, max_size=MAX_LOT).filter(is_lot)
 texts: Final = st.text(st.characters(exclude_categories=["C"]), max_size=MAX_TEXT)
+commitments: Final = st.just(b"") | st.binary(min_size=COMMITMENT_BYTES, max_size=COMMITMENT_BYTES)
 request_ids: Final = st.text(_VISIBLE, min_size=1, max_size=MAX_REQUEST_ID).filter(is_request_id)
 requests: Final = st.binary(min_size=REQUEST_BYTES, max_size=REQUEST_BYTES)
 request_digests: Final = st.binary(min_size=DIGEST_BYTES, max_size=DIGEST_BYTES)
@@ -135,10 +137,12 @@ written_off: Final = st.builds(
     party=parties,
     ranges=ranges(),
     state=st.sampled_from(_WRITTEN_OFF),
-    note=texts,
+    note_commitment=commitments,
     confirmed=st.just(()) | ranges(),
 )
-reversals_asked: Final = st.builds(events.ReversalAsked, transfer=positions, party=parties, note=texts)
+reversals_asked: Final = st.builds(
+    events.ReversalAsked, transfer=positions, party=parties, note_commitment=commitments
+)
 delivered: Final = st.builds(
     events.UnitsDelivered, custodian=parties, receiver=parties | consumers, ranges=ranges()
 )
@@ -194,7 +198,7 @@ EVENTS: Final[dict[type[Event], SearchStrategy[Event]]] = {
         giver=parties,
         receiver=parties,
         ranges=ranges(),
-        note=texts,
+        note_commitment=commitments,
     ),
     events.TransferWithdrawn: st.builds(
         events.TransferWithdrawn, transfer=positions, giver=parties, receiver=parties, ranges=ranges()
@@ -214,7 +218,7 @@ EVENTS: Final[dict[type[Event], SearchStrategy[Event]]] = {
         events.UnitsReturned,
         owner=parties | consumers,
         lines=st.lists(return_lines, min_size=1, max_size=3).map(tuple),
-        note=texts,
+        note_commitment=commitments,
     ),
     events.UnitsWrittenOff: written_off,
     events.CasePacked: st.builds(
@@ -226,7 +230,11 @@ EVENTS: Final[dict[type[Event], SearchStrategy[Event]]] = {
     events.CaseUnpacked: st.builds(events.CaseUnpacked, sscc=ssccs, party=parties),
     events.UnitsRecalled: batches.flatmap(
         lambda batch: st.builds(
-            events.UnitsRecalled, brand=parties, batch=st.just(batch), ranges=ranges(batch), note=texts
+            events.UnitsRecalled,
+            brand=parties,
+            batch=st.just(batch),
+            ranges=ranges(batch),
+            note_commitment=commitments,
         )
     ),
     events.RecallLifted: st.builds(events.RecallLifted, recall=positions, brand=parties, batch=batches),
@@ -237,7 +245,7 @@ EVENTS: Final[dict[type[Event], SearchStrategy[Event]]] = {
         events.ErrorDeclared,
         position=positions,
         party=parties | consumers,
-        note=texts,
+        note_commitment=commitments,
         declared=written_off | reversals_asked | delivered | confirmed,
     ),
     events.ProductCorrected: st.builds(

@@ -16,6 +16,7 @@ from pathbook.ledger.values import Price
 from pathbook.v1 import values_pb2
 from pathbook.v1.batches_pb2 import Recall
 from pathbook.v1.paths_pb2 import GetPathResponse, PathStepKind
+from pathbook.v1.values_pb2 import Note
 from pathbook.verify import checks
 from pathbook.verify.checks import check_path, read_code
 from pathbook.verify.replay import replay
@@ -253,7 +254,7 @@ def test_a_recall_in_force_is_against_policy_unless_allowed(sold: GetPathRespons
 
     def recalled(first: int, lifted: int) -> GetPathResponse:
         units = values_pb2.UnitRange(batch=NEW, first=first, last=first)
-        recall = Recall(position=99, ranges=[units], lifted_position=lifted, note="the seal leaks")
+        recall = Recall(position=99, ranges=[units], lifted_position=lifted, note=Note(text="the seal leaks"))
         return changed(sold, lambda path: path.batch.recalls.append(recall))
 
     assert check(recalled(SOLD, 0)).verdict is Verdict.AGAINST_POLICY

@@ -89,7 +89,7 @@ def line_of(recorded: RecordedEvent, line: int, kind: TransferKind, terms: Terms
         deadline=None,
         answered_position=recorded.position,
         reversal_asked_by="",
-        reversal_asked_position=0,
+        reversal_asked_position=None,
         returns_transfer=0,
         reference=terms.reference,
         is_attested=0,

@@ -103,7 +103,11 @@ def test_a_batch_is_recalled_and_the_recall_lifted(client: Client) -> None:
     begin(client)
     recalled = client.recall_units(1, brand="acme", ranges=[(1, 0, 9)], note="glue")
     (recall,) = client.get_batch(1).recalls
-    assert (recall.position, recall.note, recall.lifted_position) == (recalled.receipt.position, "glue", 0)
+    assert (recall.position, recall.note.text, recall.lifted_position) == (
+        recalled.receipt.position,
+        "glue",
+        0,
+    )
     assert list(recall.ranges) == [UnitRange(batch=1, first=0, last=9)]
     lifted = client.lift_recall(recall.position, brand="acme")
     (recall,) = client.get_path((1, 0)).batch.recalls

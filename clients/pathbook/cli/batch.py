@@ -99,7 +99,7 @@ def show(settings: Settings, *, batch: int | None, gtin: str, lot: str) -> None:
                 str(recall.position),
                 output.moment(recall.occurred_at),
                 output.ranges(recall.ranges),
-                recall.note,
+                recall.note.text,
                 f"at {recall.lifted_position}" if recall.lifted_position else "in force",
             ]
             for recall in found.recalls

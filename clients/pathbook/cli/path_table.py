@@ -152,17 +152,18 @@ def _in_force(recall: Recall, path: GetPathResponse) -> bool:
 
 
 def _now(path: GetPathResponse, shown: Sequence[PathStep]) -> str:
-    """Return the owner and the custodian now, recalls, and whether both sides of each hop were authorized."""
+    """Return the owner and the custodian now, recalls, notes, and whether both sides of each hop were authorized."""
     run = path.run
     state = output.word(UnitState.DESCRIPTOR, run.state) + (f", packed in {run.sscc}" if run.sscc else "")
     pairs = [("owner", run.owner), ("custodian", run.custodian), ("state", state)]
     if run.owner != run.custodian:
         pairs.append(("cloud stock", f"{run.owner} owns it, but {run.custodian} has it"))
     pairs += [
-        ("recalled", f"since position {recall.position}: {recall.note or 'no reason given'}")
+        ("recalled", f"since position {recall.position}: {recall.note.text or 'no reason on record'}")
         for recall in path.batch.recalls
         if _in_force(recall, path)
     ]
+    pairs += [("note", f"at {step.position}: {step.note.text}") for step in shown if step.HasField("note")]
     marks = [
         f"{party} {output.word(AuthorizationStatus.DESCRIPTOR, status)} at {step.position}"
         for step in shown

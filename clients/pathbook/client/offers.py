@@ -143,7 +143,7 @@ class Offers(Caller):
         Args:
             transfer: Position at which the offer was recorded.
             receiver: Id of the party it was made to.
-            note: Why, in at most 200 characters. "" means no note.
+            note: Why, in at most 200 characters. "" means no note. It may be erased later.
             occurred_at: When it happened, a timezone-aware datetime, at most 5 minutes ahead of the server's clock.
                 None means the moment it is recorded.
             request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id

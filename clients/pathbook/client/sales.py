@@ -46,9 +46,10 @@ class Sales(Caller):
             A response with ``receipt.position``, the id of the sale, and ``ranges``, the units sold.
 
         Raises:
-            RefusedError: PARTY_UNKNOWN, CONSUMER_MALFORMED, UNITS_NOT_OWNED, UNITS_RESERVED, UNITS_SOLD,
-                UNITS_WRITTEN_OFF, UNITS_IN_CASE, UNITS_RECALLED, OCCURRED_BEFORE_MADE, VALUE_MISSING (an unknown
-                delivery); or a reason of ``select``, and of every write, price and time (see ``Client``).
+            RefusedError: PARTY_UNKNOWN, CONSUMER_MALFORMED, PARTY_LOOKS_PERSONAL, UNITS_NOT_OWNED,
+                UNITS_RESERVED, UNITS_SOLD, UNITS_WRITTEN_OFF, UNITS_IN_CASE, UNITS_RECALLED, OCCURRED_BEFORE_MADE,
+                VALUE_MISSING (an unknown delivery); or a reason of ``select``, and of every write, price and time (see
+                ``Client``).
             UnreachableError: No answer came in time.
             ValueError: The datetime has no time zone.
 
@@ -132,7 +133,7 @@ class Sales(Caller):
             owner: Id of the party that owns the units, or "consumer:" and a pseudonym.
             units: Which units, as ``select(...)`` returns them. A quantity takes units in the owner's stock, so it
                 takes none of a consumer's.
-            note: Why, in at most 200 characters. "" means no note.
+            note: Why, in at most 200 characters. "" means no note. It may be erased later.
             occurred_at: When it happened, a timezone-aware datetime, at most 5 minutes ahead of the server's clock.
                 None means the moment it is recorded.
             request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id

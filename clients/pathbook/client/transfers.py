@@ -86,7 +86,7 @@ class Transfers(Caller):
             transfer: Position at which the transfer was offered or recorded. It must be accepted, and its units must
                 not have moved on.
             party: Id of the side that asks or agrees: the giver or the receiver.
-            note: Why, in at most 200 characters. "" means no note.
+            note: Why, in at most 200 characters. "" means no note. It may be erased later.
             occurred_at: When it happened, a timezone-aware datetime, at most 5 minutes ahead of the server's clock.
                 None means the moment it is recorded.
             request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id
@@ -146,9 +146,10 @@ class Transfers(Caller):
             A response with ``ranges``, the units delivered, and ``receipt.position``.
 
         Raises:
-            RefusedError: PARTY_UNKNOWN, SELF_TRANSFER, UNITS_NOT_IN_CUSTODY, UNITS_RESERVED, UNITS_WRITTEN_OFF,
-                UNITS_IN_CASE, UNITS_RECALLED (unless the receiver is a brand), OCCURRED_BEFORE_MADE; or a reason of
-                ``select``, and of every write and time (see ``Client``).
+            RefusedError: PARTY_UNKNOWN, PARTY_LOOKS_PERSONAL (a consumer), SELF_TRANSFER,
+                UNITS_NOT_IN_CUSTODY, UNITS_RESERVED, UNITS_WRITTEN_OFF, UNITS_IN_CASE, UNITS_RECALLED (unless the
+                receiver is a brand), OCCURRED_BEFORE_MADE; or a reason of ``select``, and of every write
+                and time (see ``Client``).
             UnreachableError: No answer came in time.
             ValueError: The datetime has no time zone.
 
@@ -184,7 +185,7 @@ class Transfers(Caller):
             units: Which units, as ``select(...)`` returns them. A quantity takes units that the party owns and has.
             state: ``values_pb2.UNIT_STATE_LOST``, ``UNIT_STATE_DAMAGED``, ``UNIT_STATE_DESTROYED`` or
                 ``UNIT_STATE_DEFACED``.
-            note: More about it, in at most 200 characters. "" means no note.
+            note: More about it, in at most 200 characters. "" means no note. It may be erased later.
             occurred_at: When it happened, a timezone-aware datetime, at most 5 minutes ahead of the server's clock.
                 None means the moment it is recorded.
             request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id

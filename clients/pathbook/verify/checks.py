@@ -174,7 +174,10 @@ def _recalled(path: GetPathResponse, state: UnitState, policy: Policy) -> Outcom
         affected = any(part.first <= path.unit.number <= part.last for part in recall.ranges)
         if affected and not recall.lifted_position:
             result = Result.NOTED if policy.allow_recalled else Result.FAILED
-            return result, f"recalled at position {recall.position}: {recall.note or 'no reason given'}"
+            return (
+                result,
+                f"recalled at position {recall.position}: {recall.note.text or 'no reason on record'}",
+            )
     return Result.OK, "the server knows of none in force"
 
 

@@ -1,5 +1,8 @@
 """Events: what a book remembers. Each kind has one struct, and it is complete, so no reader looks anything up.
 
+An event holds no free text of people, because it is hashed and kept for ever. Its ``note_commitment`` is what
+``pathbook.ledger.notes`` returns for a note, and is empty without one.
+
 Events hold no cycles, so the garbage collector need not track them (``gc=False``). Tracking costs a follower a
 fifth of its time.
 """
@@ -154,7 +157,7 @@ class TransferDeclined(msgspec.Struct, frozen=True, gc=False):
     giver: str
     receiver: str
     ranges: Ranges
-    note: str
+    note_commitment: bytes
 
 
 class TransferWithdrawn(msgspec.Struct, frozen=True, gc=False):
@@ -194,7 +197,7 @@ class ReversalAsked(msgspec.Struct, frozen=True, gc=False):
 
     transfer: int
     party: str
-    note: str
+    note_commitment: bytes
 
 
 class TransferReversed(msgspec.Struct, frozen=True, gc=False):
@@ -239,7 +242,7 @@ class UnitsReturned(msgspec.Struct, frozen=True, gc=False):
 
     owner: str
     lines: tuple[ReturnLine, ...]
-    note: str
+    note_commitment: bytes
 
 
 class UnitsWrittenOff(msgspec.Struct, frozen=True, gc=False):
@@ -251,7 +254,7 @@ class UnitsWrittenOff(msgspec.Struct, frozen=True, gc=False):
     party: str
     ranges: Ranges
     state: UnitState
-    note: str
+    note_commitment: bytes
     confirmed: Ranges
 
 
@@ -277,7 +280,7 @@ class UnitsRecalled(msgspec.Struct, frozen=True, gc=False):
     brand: str
     batch: int
     ranges: Ranges
-    note: str
+    note_commitment: bytes
 
 
 class RecallLifted(msgspec.Struct, frozen=True, gc=False):
@@ -297,7 +300,7 @@ class ErrorDeclared(msgspec.Struct, frozen=True, gc=False):
 
     position: int
     party: str
-    note: str
+    note_commitment: bytes
     declared: DeclarableEvent
 
 
@@ -367,6 +370,11 @@ RegisterEvent = (
     | PartyCorrected
 )
 """The kinds of events that change no run. They are about parties, products, transfers, cases or batches."""
+
+NotedEvent = (
+    TransferDeclined | ReversalAsked | UnitsReturned | UnitsWrittenOff | UnitsRecalled | ErrorDeclared
+)
+"""The kinds of events that may commit to a note."""
 
 Event = RunEvent | RegisterEvent
 

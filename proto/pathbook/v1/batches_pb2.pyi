@@ -144,13 +144,15 @@ class Recall(_message.Message):
     LIFTED_AT_FIELD_NUMBER: _builtins.int
     position: _builtins.int
     """The position at which it was recorded, which is its id."""
-    note: _builtins.str
-    """The reason, as free text."""
     lifted_position: _builtins.int
     """The position at which it was lifted. 0 means that it is in force."""
     @_builtins.property
     def ranges(self) -> _containers.RepeatedCompositeFieldContainer[_values_pb2.UnitRange]:
         """The units."""
+
+    @_builtins.property
+    def note(self) -> _values_pb2.Note:
+        """The reason. Unset if the recall gave none, or if the note was erased."""
 
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
@@ -165,12 +167,12 @@ class Recall(_message.Message):
         *,
         position: _builtins.int = ...,
         ranges: _abc.Iterable[_values_pb2.UnitRange] | None = ...,
-        note: _builtins.str = ...,
+        note: _values_pb2.Note | None = ...,
         occurred_at: _timestamp_pb2.Timestamp | None = ...,
         lifted_position: _builtins.int = ...,
         lifted_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["lifted_at", b"lifted_at", "occurred_at", b"occurred_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lifted_at", b"lifted_at", "note", b"note", "occurred_at", b"occurred_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = _typing.Literal["lifted_at", b"lifted_at", "lifted_position", b"lifted_position", "note", b"note", "occurred_at", b"occurred_at", "position", b"position", "ranges", b"ranges"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
@@ -880,7 +882,7 @@ class RecallUnitsRequest(_message.Message):
     batch: _builtins.int
     """The batch."""
     note: _builtins.str
-    """The reason, as free text."""
+    """The reason, as free text of at most 200 characters. It can be erased later. A retry may not change it."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """From when it holds. Unset means from when it is recorded."""

@@ -295,6 +295,7 @@ class PathStep(_message.Message):
     ATTESTATION_FIELD_NUMBER: _builtins.int
     EVENT_FIELD_NUMBER: _builtins.int
     HEAD_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
     OWNER_FIELD_NUMBER: _builtins.int
     CUSTODIAN_FIELD_NUMBER: _builtins.int
     OUT_OF_ORDER_POSITION_FIELD_NUMBER: _builtins.int
@@ -346,6 +347,10 @@ class PathStep(_message.Message):
     def price_paid(self) -> _values_pb2.Price:
         """The price that the consumer confirmed to have paid for the unit. Unset for all other kinds."""
 
+    @_builtins.property
+    def note(self) -> _values_pb2.Note:
+        """The note of the event. Unset if it had none, or if the note was erased."""
+
     def __init__(
         self,
         *,
@@ -362,14 +367,15 @@ class PathStep(_message.Message):
         attestation: _values_pb2.Attestation.ValueType = ...,
         event: _builtins.bytes = ...,
         head: _builtins.bytes = ...,
+        note: _values_pb2.Note | None = ...,
         owner: _builtins.str = ...,
         custodian: _builtins.str = ...,
         out_of_order_position: _builtins.int = ...,
         declared_position: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at", "price_paid", b"price_paid", "recorded_at", b"recorded_at", "terms", b"terms"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["note", b"note", "occurred_at", b"occurred_at", "price_paid", b"price_paid", "recorded_at", b"recorded_at", "terms", b"terms"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attestation", b"attestation", "corrected", b"corrected", "custodian", b"custodian", "declared_position", b"declared_position", "event", b"event", "giver", b"giver", "head", b"head", "kind", b"kind", "occurred_at", b"occurred_at", "out_of_order_position", b"out_of_order_position", "owner", b"owner", "position", b"position", "price_paid", b"price_paid", "receiver", b"receiver", "recorded_at", b"recorded_at", "state", b"state", "terms", b"terms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attestation", b"attestation", "corrected", b"corrected", "custodian", b"custodian", "declared_position", b"declared_position", "event", b"event", "giver", b"giver", "head", b"head", "kind", b"kind", "note", b"note", "occurred_at", b"occurred_at", "out_of_order_position", b"out_of_order_position", "owner", b"owner", "position", b"position", "price_paid", b"price_paid", "receiver", b"receiver", "recorded_at", b"recorded_at", "state", b"state", "terms", b"terms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

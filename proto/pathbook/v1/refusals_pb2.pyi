@@ -206,6 +206,8 @@ class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal
     """Not recorded, because entry {entry} of its batch was refused. Correct that one, and send the batch again."""
     REFUSAL_REASON_TEXT_MALFORMED: _RefusalReason.ValueType  # 101
     """{field} holds the character NUL, which is no text. Leave it out."""
+    REFUSAL_REASON_PARTY_LOOKS_PERSONAL: _RefusalReason.ValueType  # 105
+    """'{party}' looks like a phone number or an address. Choose a pseudonym; names and contacts belong outside the book."""
 
 class RefusalReason(_RefusalReason, metaclass=_RefusalReasonEnumTypeWrapper):
     """RefusalReason is the reason of a refusal. A refused call ends with a google.rpc.Status that has an ErrorInfo. Its
@@ -398,4 +400,6 @@ REFUSAL_REASON_OTHER_ENTRY_REFUSED: RefusalReason.ValueType  # 100
 """Not recorded, because entry {entry} of its batch was refused. Correct that one, and send the batch again."""
 REFUSAL_REASON_TEXT_MALFORMED: RefusalReason.ValueType  # 101
 """{field} holds the character NUL, which is no text. Leave it out."""
+REFUSAL_REASON_PARTY_LOOKS_PERSONAL: RefusalReason.ValueType  # 105
+"""'{party}' looks like a phone number or an address. Choose a pseudonym; names and contacts belong outside the book."""
 Global___RefusalReason: _TypeAlias = RefusalReason  # noqa: Y015

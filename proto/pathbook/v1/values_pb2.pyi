@@ -428,6 +428,34 @@ class Selection(_message.Message):
 Global___Selection: _TypeAlias = Selection  # noqa: Y015
 
 @_typing.final
+class Note(_message.Message):
+    """Note is a free text of people, such as the reason of a recall. It lies beside the events and may have been erased.
+    An event has only its commitment: SHA-256(0x02 | salt | UTF-8 text).
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    SALT_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """The text, of at most 200 characters."""
+    salt: _builtins.bytes
+    """The 16 random bytes with which it was hashed."""
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        salt: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["salt", b"salt", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Note: _TypeAlias = Note  # noqa: Y015
+
+@_typing.final
 class Receipt(_message.Message):
     """Receipt is the answer to every write."""
 

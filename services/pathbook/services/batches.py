@@ -94,6 +94,7 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
             batch=request.batch,
             ranges=requests.ranges(request.ranges),
             note=request.note,
+            note_salt=requests.note_salt(request.note),
         )
         answer = await self._gateway.write(requests.book_name(request.book), command)
         return batches_pb2.RecallUnitsResponse(receipt=receipts.receipt(answer))

@@ -74,6 +74,7 @@ def returning(request: ReturnUnitsRequest, units: Selection) -> ReturnUnits:
         owner=request.owner,
         units=units,
         note=request.note,
+        note_salt=requests.note_salt(request.note),
     )
 
 

@@ -17,6 +17,7 @@ from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from pathbook.ledger.notes import COMMITMENT_BYTES
 from pathbook.ledger.values import Price, Ranges, UnitRange
 from pathbook.v1 import values_pb2
 
@@ -89,6 +90,11 @@ def name(attribute: str, field: str = "") -> Field:
 def text(attribute: str) -> Field:
     """Return the field of a free text, which may be empty."""
     return _plain(attribute, attribute, f"message.{attribute}")
+
+
+def commitment(attribute: str) -> Field:
+    """Return the field of a commitment to a note, which is empty if there is no note."""
+    return _plain(attribute, attribute, f"read_commitment(message.{attribute})", read_commitment)
 
 
 def names(attribute: str, field: str = "", *, one: str) -> Field:
@@ -316,6 +322,13 @@ def read_date(written: str) -> datetime.date:
     if day.isoformat() != written:
         raise ValueError(f"{written!r} is not written YYYY-MM-DD")
     return day
+
+
+def read_commitment(commitment: bytes) -> bytes:
+    """Read a commitment to a note. It is empty if there is no note."""
+    if len(commitment) not in (0, COMMITMENT_BYTES):
+        raise ValueError(f"its commitment to a note has {len(commitment)} bytes, not {COMMITMENT_BYTES}")
+    return commitment
 
 
 def read_number(number: int, what: str) -> int:

@@ -118,7 +118,6 @@ class RecallRow(NamedTuple):
     position: int
     batch: int
     ranges: str
-    note: str
     occurred_at: int
     lifted_position: int
     lifted_at: int | None
@@ -247,13 +246,7 @@ def corrected_party(party: str) -> str:
 def recall(event: events.UnitsRecalled, recorded: RecordedEvent) -> RecallRow:
     """Return the row of a new recall."""
     return RecallRow(
-        recorded.position,
-        event.batch,
-        ranges_to_text(event.ranges),
-        event.note,
-        recorded.occurred_at,
-        0,
-        None,
+        recorded.position, event.batch, ranges_to_text(event.ranges), recorded.occurred_at, 0, None
     )
 
 

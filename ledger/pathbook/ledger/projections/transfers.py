@@ -50,7 +50,7 @@ class TransferRow(NamedTuple):
     deadline: int | None
     answered_position: int
     reversal_asked_by: str
-    reversal_asked_position: int
+    reversal_asked_position: int | None
     returns_transfer: int
     reference: str
     is_attested: int
@@ -84,12 +84,12 @@ class TransferReversal(NamedTuple):
 
 
 class ReversalRequest(NamedTuple):
-    """A change of a row: which side asked to reverse the transfer, and at which position. "" and 0 mean none."""
+    """A change of a row: which side asked to reverse the transfer, and at which position. "" and None mean none."""
 
     transfer: int
     line: int
     reversal_asked_by: str
-    reversal_asked_position: int
+    reversal_asked_position: int | None
 
 
 def offered(recorded: RecordedEvent, terms: Terms, deadline: int | None) -> tuple[object, ...]:
@@ -111,7 +111,7 @@ def offered(recorded: RecordedEvent, terms: Terms, deadline: int | None) -> tupl
         deadline,
         0,
         "",
-        0,
+        None,
         0,
         terms.reference,
         0,
@@ -150,8 +150,8 @@ def attested(transfer: int) -> TransferAttestation:
     return TransferAttestation(transfer, FIRST_LINE, 1)
 
 
-def reversal_asked(transfer: int, party: str, position: int) -> ReversalRequest:
-    """Return the change of a transfer that one side asked to reverse, or "" at 0: that nobody asks to."""
+def reversal_asked(transfer: int, party: str, position: int | None) -> ReversalRequest:
+    """Return the change of a transfer that one side asked to reverse, or "" and None: that nobody asks to."""
     return ReversalRequest(transfer, FIRST_LINE, party, position)
 
 
@@ -186,7 +186,7 @@ def _agreed(
         None,
         position,
         "",
-        0,
+        None,
         returns_transfer,
         terms.reference,
         0,

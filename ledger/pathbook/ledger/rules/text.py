@@ -1,6 +1,8 @@
-"""Limits on free texts and prices of a request."""
+"""Free texts and prices of a request: their limits, and the commitment to a note."""
 
+from pathbook.ledger.commands import NotedCommand
 from pathbook.ledger.money import currencies
+from pathbook.ledger.notes import note_commitment
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.values import MAX_AMOUNT_MINOR, MAX_TEXT, Price
 
@@ -12,6 +14,11 @@ def refuse_text(field: str, text: str) -> Refusal | None:
     if "\0" in text:
         return refuse(Reason.TEXT_MALFORMED, field=field)
     return None
+
+
+def commitment_of(command: NotedCommand) -> bytes:
+    """Return the commitment to the note of a command. It is empty if there is no note."""
+    return note_commitment(command.note_salt, command.note)
 
 
 def refuse_price(price: Price) -> Refusal | None:

@@ -5,21 +5,19 @@ from typing import Final
 
 from pathbook.ledger.codec import TERMS
 from pathbook.ledger.events import Discrepancy
+from pathbook.ledger.notes import Note
 from pathbook.ledger.projections.registers import (
     AuthorizationRow,
     BatchRow,
     PartyRow,
     ProductRow,
-    RecallRow,
     products_from_text,
     ranges_from_text,
 )
-from pathbook.ledger.projections.transfers import TransferRow
 from pathbook.ledger.queries import answers
 from pathbook.ledger.reports.ladder import Rung
 from pathbook.ledger.steps import Step
 from pathbook.ledger.store.views.lookups import StockRow
-from pathbook.ledger.values import Ranges
 from pathbook.services.translate.values import money, timestamp, timestamp_or_none, unit_ranges
 from pathbook.v1 import batches_pb2, events_pb2, parties_pb2, paths_pb2, transfers_pb2, values_pb2
 
@@ -61,7 +59,7 @@ def product(row: ProductRow) -> batches_pb2.Product:
     )
 
 
-def batch(row: BatchRow, recalls: Iterable[RecallRow] = ()) -> batches_pb2.Batch:
+def batch(row: BatchRow, recalls: Iterable[answers.Recall] = ()) -> batches_pb2.Batch:
     """Return the message for a batch. Lists leave out its recalls."""
     return batches_pb2.Batch(
         batch=row.batch,
@@ -81,14 +79,19 @@ def _suggested(row: ProductRow | BatchRow) -> values_pb2.Price:
     return values_pb2.Price(amount_minor=row.suggested_minor, currency_code=row.suggested_currency)
 
 
-def _recall(row: RecallRow) -> batches_pb2.Recall:
+def _recall(found: answers.Recall) -> batches_pb2.Recall:
+    row = found.row
     return batches_pb2.Recall(
         position=row.position,
         ranges=unit_ranges(ranges_from_text(row.batch, row.ranges)),
-        note=row.note,
+        note=_note(found.note),
         occurred_at=timestamp(row.occurred_at),
         lifted_position=row.lifted_position,
     )
+
+
+def _note(found: Note | None) -> values_pb2.Note | None:
+    return None if found is None else values_pb2.Note(text=found.text, salt=found.salt)
 
 
 def case(found: answers.Case) -> batches_pb2.GetCaseResponse:
@@ -108,10 +111,9 @@ def discrepancy(found: Discrepancy) -> events_pb2.Discrepancy:
     return events_pb2.Discrepancy(kind=kind, ranges=unit_ranges(found.ranges))
 
 
-def transfer(
-    row: TransferRow, ranges: Ranges = (), discrepancies: Iterable[Discrepancy] = ()
-) -> transfers_pb2.Transfer:
-    """Return the message for a transfer, a sale, or a line of a return. Lists leave out its units."""
+def transfer(found: answers.Transfer) -> transfers_pb2.Transfer:
+    """Return the message for a transfer, a sale, or a line of a return."""
+    row = found.row
     return transfers_pb2.Transfer(
         transfer=row.transfer,
         kind=transfers_pb2.TransferKind.ValueType(row.kind),
@@ -121,14 +123,16 @@ def transfer(
         unit_price=values_pb2.Price(amount_minor=row.amount_minor, currency_code=row.currency_code),
         units=row.units,
         accepted_units=row.accepted_units,
-        ranges=unit_ranges(ranges),
+        ranges=unit_ranges(found.ranges),
         occurred_at=timestamp(row.occurred_at),
         recorded_at=timestamp(row.recorded_at),
         deadline=timestamp_or_none(row.deadline),
         answered_position=row.answered_position,
         reversal_asked_by=row.reversal_asked_by,
         returns_transfer=row.returns_transfer,
-        discrepancies=map(discrepancy, discrepancies),
+        discrepancies=map(discrepancy, found.discrepancies),
+        note=_note(found.note),
+        reversal_note=_note(found.reversal_note),
     )
 
 
@@ -201,6 +205,7 @@ def _step(found: Step) -> paths_pb2.PathStep:
         attestation=values_pb2.ATTESTATION_RECORDED,
         event=found.data,
         head=found.head,
+        note=_note(found.note),
     )
     if moved.terms is not None:
         TERMS.write(step.terms, moved.terms)

@@ -6,6 +6,7 @@ and the like are passed on unchecked: the rules decide about them.
 
 import datetime
 import re
+import secrets
 from collections.abc import Sequence
 from enum import IntEnum
 from typing import Final, TypeVar
@@ -14,6 +15,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from pathbook.ledger.codec.fields import LATEST_TIME
+from pathbook.ledger.notes import SALT_BYTES
 from pathbook.ledger.refusals import Reason, refuse
 from pathbook.ledger.values import (
     MAX_RANGES,
@@ -143,6 +145,11 @@ def enum_value_or_none(number: int, members: type[Member], field: str) -> Member
 def delivery(number: int) -> Delivery:
     """Return whether goods move with the title, which is the default."""
     return enum_value_or_none(number, Delivery, "delivery") or Delivery.WITH_TITLE
+
+
+def note_salt(note: str) -> bytes:
+    """Return random bytes with which the note of a request is hashed, or none if there is no note."""
+    return secrets.token_bytes(SALT_BYTES) if note else b""
 
 
 def ranges(messages: Sequence[values_pb2.UnitRange]) -> Ranges:

@@ -143,7 +143,7 @@ class StateLoader:
                     terms=terms,
                     deadline=row.deadline,
                     reversal_asked_by=row.reversal_asked_by,
-                    reversal_asked_at=row.reversal_asked_position,
+                    reversal_asked_at=row.reversal_asked_position or 0,
                     attested=bool(row.is_attested),
                 )
 
