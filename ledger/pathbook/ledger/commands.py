@@ -31,6 +31,9 @@ class _Command(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     ROLE: ClassVar[str]
     """The field that names the actor."""
 
+    UNDIGESTED: ClassVar[frozenset[str]] = frozenset()
+    """The fields that the server fills in. They are no part of what was asked, so the digest leaves them out."""
+
     request_id: str
     occurred_at: int = 0
 
@@ -89,9 +92,13 @@ class RegisterProduct(_Command, frozen=True, kw_only=True, tag=True, gc=False):
 
 
 class CommissionBatch(_Command, frozen=True, kw_only=True, tag=True, gc=False):
-    """Make a lot of units. Without a suggested price, the batch has the product's."""
+    """Make a lot of units. Without a suggested price, the batch has the product's.
+
+    ``code_key`` is the fingerprint of the server's current key. A retry may find a newer one.
+    """
 
     ROLE: ClassVar[str] = "brand"
+    UNDIGESTED: ClassVar[frozenset[str]] = frozenset({"code_key"})
     brand: str
     product: str
     lot: str
@@ -99,6 +106,7 @@ class CommissionBatch(_Command, frozen=True, kw_only=True, tag=True, gc=False):
     made_on: datetime.date
     expires_on: datetime.date | None = None
     suggested_price: Price | None = None
+    code_key: bytes
 
 
 class OfferTransfer(_Command, frozen=True, kw_only=True, tag=True, gc=False):
@@ -297,4 +305,12 @@ _encoder = msgspec.json.Encoder(order="deterministic")
 
 def digest(command: Command) -> bytes:
     """Return a hash that tells a retry of a command from another command under the same request id."""
-    return hashlib.sha256(_encoder.encode(command)).digest()[:DIGEST_BYTES]
+    asked = _asked(command) if command.UNDIGESTED else command
+    return hashlib.sha256(_encoder.encode(asked)).digest()[:DIGEST_BYTES]
+
+
+def _asked(command: Command) -> dict[str, object]:
+    """Return the fields of a command that the caller filled in, beside its tag."""
+    fields = command.__struct_fields__
+    asked = {name: getattr(command, name) for name in fields if name not in command.UNDIGESTED}
+    return {"type": type(command).__name__, **asked}

@@ -125,6 +125,8 @@ class Reason(enum.IntEnum):
     # batches of requests, texts
     OTHER_ENTRY_REFUSED = 100
     TEXT_MALFORMED = 101
+    # keys of codes
+    CODE_KEY_RETIRED = 104
 
 
 # A line for each reason, however long, keeps this readable as a table.
@@ -221,6 +223,7 @@ SENTENCES: Final[dict[Reason, tuple[Kind, str]]] = {
     Reason.NOT_THE_PACKER: (Kind.FORBIDDEN, "Case {sscc} is empty and was packed by {packer}; {party} cannot unpack it."),
     Reason.OTHER_ENTRY_REFUSED: (Kind.STATE, "Not recorded, because entry {entry} of its batch was refused. Correct that one, and send the batch again."),
     Reason.TEXT_MALFORMED: (Kind.INVALID, "{field} holds the character NUL, which is no text. Leave it out."),
+    Reason.CODE_KEY_RETIRED: (Kind.MISSING, "Code {code} was made with key {key}, and the labels of batch {batch} were printed with {code_key}. It is a copy made with a leaked key: do not trust the label."),
 }
 # fmt: on
 """For each reason its kind and its sentence. The sentence names the thing, the rule, and what to do."""

@@ -11,6 +11,7 @@ from pathbook.ledger import events
 from pathbook.ledger.codec.fields import (
     Shape,
     date,
+    fingerprint,
     inner,
     inners,
     member,
@@ -83,6 +84,7 @@ EVENTS: Final[dict[str, Shape[Any]]] = {
         date("made_on"),
         optional_date("expires_on"),
         price("suggested_price"),
+        fingerprint("code_key"),
     ),
     "transfer_offered": Shape(events.TransferOffered, inner("terms", TERMS), optional_time("deadline")),
     "transfer_accepted": Shape(

@@ -51,7 +51,10 @@ class ProductRow(NamedTuple):
 
 
 class BatchRow(NamedTuple):
-    """A batch by its number. Dates are YYYY-MM-DD. The suggested price is in minor units of its currency."""
+    """A batch by its number. Dates are YYYY-MM-DD. The suggested price is in minor units of its currency.
+
+    ``code_key`` is the fingerprint of the key with which its codes are made.
+    """
 
     batch: int
     product: str
@@ -63,6 +66,7 @@ class BatchRow(NamedTuple):
     suggested_minor: int
     suggested_currency: str
     position: int
+    code_key: bytes
 
 
 class RecallRow(NamedTuple):
@@ -151,6 +155,7 @@ def batch(event: events.BatchCommissioned, position: int) -> BatchRow:
         suggested_minor=price.amount_minor,
         suggested_currency=price.currency_code,
         position=position,
+        code_key=event.code_key,
     )
 
 

@@ -160,7 +160,7 @@ def stock(row: StockRow) -> paths_pb2.Stock:
 
 
 def path(found: answers.Path, serial: str) -> paths_pb2.GetPathResponse:
-    """Return the message for the path of a unit, with the unit's serial."""
+    """Return the message for the path of a unit, with the serial that the caller asked by, or ""."""
     return paths_pb2.GetPathResponse(
         unit=values_pb2.Unit(batch=found.unit.batch, number=found.unit.number),
         serial=serial,

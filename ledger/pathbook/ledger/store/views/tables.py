@@ -16,7 +16,7 @@ from pathbook.ledger.runs import Run
 from pathbook.ledger.store.database.engine import TEXT
 from pathbook.ledger.values import TransferStatus, UnitState
 
-VIEWS_VERSION = "0003"
+VIEWS_VERSION = "0004"
 """The version of these tables and of their contents. It is the last step in pathbook.ledger.store.views.migrations."""
 
 KEPT_AS = "kept_as"
@@ -97,8 +97,10 @@ BATCH = _table(
     _number("suggested_minor"),
     _text("suggested_currency"),
     _number("position"),
+    Column("code_key", LargeBinary, nullable=False),
     Index("batch_of_lot", "book", "product", "lot", unique=True),
     Index("batch_of_product", "book", "product", "batch"),
+    Index("batch_of_code_key", "code_key", "book", "batch"),
 )
 
 RECALL = _table(
