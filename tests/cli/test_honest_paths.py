@@ -85,9 +85,9 @@ def test_every_path_of_an_honest_server_holds(client: Client, deeds: list[Deed])
     for deed in deeds:
         with contextlib.suppress(RefusedError):
             do(client, batch, deed, transfers)
-    for number in range(SIZE):
-        path = client.get_path((batch, number), corrections=True)
-        code = read_code(path.serial)
+    for number, serial in enumerate(next(client.list_codes(batch, 0, SIZE - 1)).serials):
+        path = client.get_path(serial, corrections=True)
+        code = read_code(serial)
         assert isinstance(code, PrintedCode)
         report = check_path(path, code, DAY, Policy())
         assert report.verdict is not Verdict.PATH_CONTRADICTED, (deeds, report)

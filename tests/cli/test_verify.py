@@ -36,7 +36,12 @@ def client(server: str) -> Client:
 @pytest.fixture(scope="session")
 def sold(client: Client) -> GetPathResponse:
     """The path of the box that was sold."""
-    return client.get_path((NEW, SOLD), corrections=True)
+    return client.get_path(code_of(client, SOLD), corrections=True)
+
+
+def code_of(client: Client, number: int) -> str:
+    """Return the code of a new box."""
+    return next(client.list_codes(NEW, number, number)).serials[0]
 
 
 def check(path: GetPathResponse, policy: Policy | None = None, today: datetime.date = DAY) -> Report:
@@ -199,7 +204,7 @@ def test_the_claims_of_the_server_are_compared_with_the_events(
 
 def test_an_answer_about_another_unit_is_no_answer(client: Client, sold: GetPathResponse) -> None:
     """An honest path of a unit that the code does not name fails a check."""
-    code = read_code(client.get_path((NEW, SOLD + 1)).serial)
+    code = read_code(code_of(client, SOLD + 1))
     assert isinstance(code, PrintedCode)
     report = check_path(sold, code, DAY, Policy())
     assert report.verdict is Verdict.PATH_CONTRADICTED

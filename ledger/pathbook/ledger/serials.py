@@ -80,7 +80,7 @@ class BookKey(msgspec.Struct, frozen=True):
 
 
 class KeyRing(msgspec.Struct, frozen=True):
-    """The keys of all generations by their fingerprints, oldest first. The last one is current. ``key_ring`` makes it."""
+    """The keys of all generations, oldest first, by their fingerprints. The last one is current. See ``key_ring``."""
 
     by_fingerprint: dict[bytes, BookKey]
 

@@ -181,9 +181,7 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
             self._drain.check()
             yield batches_pb2.ListCodesResponse(
                 first=piece.first,
-                serials=await self._gateway.run(
-                    self._gateway.codes.serials, book, piece, batch.row.code_key
-                ),
+                serials=await self._gateway.run(self._gateway.codes.serials, book, piece, batch.row.code_key),
                 gtin=batch.row.product,
                 lot=batch.row.lot,
             )

@@ -2,18 +2,16 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
 import structlog
-from sqlalchemy import Engine
 
 from pathbook.ledger.serials import KeyRing
-from pathbook.ledger.store.log.code_key import known_code_keys, remember_code_keys
-from pathbook.ledger.store.log.stream import persistence_errors
-from pathbook.ledger.store.views.batch_keys import batch_keys
-from pathbook.services.key_file import UnusableKeyError, read_keys
+from pathbook.ledger.store.log.code_key import CodeKeysInUse
+from pathbook.ledger.store.views.batch_keys import BatchKey
+from pathbook.services.key_file import UnusableKeyError, make_key, read_keys
 from pathbook.services.translate.statuses import Failure, failed
 
 KNOWN_AGE_S: Final = 1.0
@@ -32,7 +30,7 @@ class CodeKeys:
     keys that it has, but commissions no batch.
     """
 
-    def __init__(self, path: Path, log_engine: Engine, *, make: bool) -> None:
+    def __init__(self, path: Path, in_use: CodeKeysInUse, *, make: bool) -> None:
         """Read the file. If it is missing, ``make`` is true and no key is in use here, make it.
 
         Raises:
@@ -40,25 +38,22 @@ class CodeKeys:
             eventsourcing.persistence.PersistenceError: the database fails.
             OSError: the file cannot be read or written.
         """
-        self._path, self._engine = path, log_engine
+        self._path, self._in_use = path, in_use
         self._lock = threading.Lock()
-        with persistence_errors():
-            self._known = known_code_keys(log_engine)
+        self._known = in_use.known()
         self._known_at = time.monotonic()
         self._problem = ""
-        self._stamp = self._stamp_now()
-        self._ring = self._read(make=make and not self._known)
-        self._stamp = self._stamp_now() if self._stamp is None else self._stamp
+        if make and not self._known:
+            make_key(path)
+        self._stamp = self._stamp_now()  # before the file is read: what is written after it is read again
+        self._ring = self._read()
 
-    def check_batches(self, views_engine: Engine) -> None:
-        """Check that the file has the keys of all batches that the views know, whatever the database remembers.
+    def check_batches(self, found: Iterable[BatchKey]) -> None:
+        """Check that the file has the keys of batches, whatever the database remembers.
 
         Raises:
             UnusableKeyError: it lacks the key of a batch.
-            eventsourcing.persistence.PersistenceError: the database fails.
         """
-        with persistence_errors():
-            found = batch_keys(views_engine)
         for name, book, batch in found:
             if name not in self._ring.by_fingerprint:
                 made = f"with which the codes of batch {batch} of book '{book}' are made"
@@ -72,11 +67,11 @@ class CodeKeys:
             stamp = self._stamp_now()
             if stamp != self._stamp:
                 try:
-                    self._ring, self._problem = self._read(make=False), ""
+                    self._ring, self._problem = self._read(), ""
                     _LOG.info("the keys of the codes were read again", keys=len(self._ring.by_fingerprint))
-                except UnusableKeyError as error:
-                    self._problem = error.problem
-                    _LOG.exception("the file of the keys cannot be used, so no batch is commissioned")
+                except (UnusableKeyError, OSError) as error:
+                    self._problem = error.problem if isinstance(error, UnusableKeyError) else "cannot be read"
+                    _LOG.warning("no batch is commissioned: the keys cannot be used", problem=str(error))
                 self._stamp = stamp  # last: until then, other threads wait for the lock
             return self._ring
 
@@ -85,12 +80,12 @@ class CodeKeys:
 
         Raises:
             CallFailedError: the file cannot be used, or another server uses a newer key.
-            sqlalchemy.exc.SQLAlchemyError: the database fails.
+            eventsourcing.persistence.PersistenceError: the database fails.
         """
         ring = self.ring()
         problem = self._problem
         if not problem:
-            self._known, self._known_at = known_code_keys(self._engine), time.monotonic()
+            self._known, self._known_at = self._in_use.remember(ring.fingerprints), time.monotonic()
             problem = _difference(self._known, ring.fingerprints)
         if problem:
             raise failed(Failure.CODE_KEYS_UNUSABLE, problem=problem)
@@ -100,18 +95,17 @@ class CodeKeys:
         """Return the fingerprint of a key in use here that the ring lacks, or None. Others may have just added one.
 
         Raises:
-            sqlalchemy.exc.SQLAlchemyError: the database fails.
+            eventsourcing.persistence.PersistenceError: the database fails.
         """
         if time.monotonic() - self._known_at > KNOWN_AGE_S:
-            self._known, self._known_at = known_code_keys(self._engine), time.monotonic()
+            self._known, self._known_at = self._in_use.known(), time.monotonic()
         ring = self.ring()
         return next((name for name in self._known if name not in ring.by_fingerprint), None)
 
-    def _read(self, *, make: bool) -> KeyRing:
+    def _read(self) -> KeyRing:
         """Read the file, and take its new keys into use."""
-        ring = read_keys(self._path, make=make)
-        with persistence_errors():
-            self._known = remember_code_keys(self._engine, ring.fingerprints)
+        ring = read_keys(self._path)
+        self._known = self._in_use.remember(ring.fingerprints)
         if problem := _difference(self._known, ring.fingerprints):
             raise UnusableKeyError(self._path, problem)
         return ring
@@ -126,10 +120,7 @@ class CodeKeys:
 
 
 def _difference(known: Sequence[bytes], ring: Sequence[bytes]) -> str:
-    """Return what is wrong with a file that does not hold exactly the keys in use, or "" if nothing is.
-
-    Keys after those in use count as none: whoever reads the file takes them into use first.
-    """
+    """Return what is wrong with a file that does not begin with the keys in use, or "" if nothing is."""
     if not set(known) & set(ring):
         return "is the key of other books"
     for line, (wanted, found) in enumerate(zip(known, [*ring, *[b""] * len(known)], strict=False), 1):

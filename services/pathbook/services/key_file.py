@@ -9,7 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from pathbook.ledger.serials import KEY_BYTES, MAX_KEYS, BookKey, KeyRing, key_ring, parse_key_ring, print_key_ring
+from pathbook.ledger.serials import (
+    KEY_BYTES,
+    MAX_KEYS,
+    BookKey,
+    KeyRing,
+    key_ring,
+    parse_key_ring,
+    print_key_ring,
+)
 
 KEY_FILE: Final = "codes.key"
 """The keys that codes are made with. It lies beside the log, never in it, and only its owner may read the file."""
@@ -35,18 +43,18 @@ class KeyFileFullError(Exception):
     """The file has as many keys as a file may have."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(f"{path} has {MAX_KEYS} keys, the most that are read. Nothing was changed. Begin another book.")
+        super().__init__(
+            f"{path} has {MAX_KEYS} keys, the most that are read. Nothing was changed. Begin another book."
+        )
 
 
-def read_keys(path: Path, *, make: bool = False) -> KeyRing:
-    """Return the keys in a file. If the file is missing and ``make`` is true, make a new one with a new key.
+def read_keys(path: Path) -> KeyRing:
+    """Return the keys in a file.
 
     Raises:
-        UnusableKeyError: the file is missing and may not be made, or it is not a key file.
-        OSError: the file cannot be read or written.
+        UnusableKeyError: the file is missing, or is not a key file.
+        OSError: the file cannot be read.
     """
-    if make and not path.exists():
-        make_key(path)
     try:
         return parse_key_ring(path.read_text("ascii"))
     except FileNotFoundError:
@@ -56,7 +64,7 @@ def read_keys(path: Path, *, make: bool = False) -> KeyRing:
 
 
 def make_key(path: Path) -> None:
-    """Write a new key to a file, atomically. If two processes do so at once, the first key stays.
+    """Make a file with a new key, atomically, unless there is one. Of two processes at once, the first makes it.
 
     Raises:
         OSError: the file cannot be written.
@@ -75,7 +83,9 @@ def add_key(path: Path) -> KeyRing:
     """
     directory = os.open(path.parent, os.O_RDONLY)
     try:
-        fcntl.flock(directory, fcntl.LOCK_EX)  # of two commands at once, the second adds to what the first wrote
+        fcntl.flock(
+            directory, fcntl.LOCK_EX
+        )  # of two commands at once, the second adds to what the first wrote
         keys = read_keys(path).by_fingerprint.values()
         if len(keys) == MAX_KEYS:
             raise KeyFileFullError(path)

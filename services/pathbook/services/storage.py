@@ -8,7 +8,9 @@ from typing import Final
 from pathbook.ledger.books import Books
 from pathbook.ledger.queries import Queries
 from pathbook.ledger.store.database.engine import open_engine, require_safety
+from pathbook.ledger.store.log.code_key import CodeKeysInUse
 from pathbook.ledger.store.log.stream import Stream, has_log, persistence_errors
+from pathbook.ledger.store.views.batch_keys import batch_keys
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.views.state_loader import StateLoader
 from pathbook.ledger.store.views.tracking import SQLAlchemyTrackingRecorder
@@ -68,9 +70,12 @@ class Storage:
                 with persistence_errors():
                     require_safety(self._events_engine)
             self.stream = Stream(self._events_engine)
-            self.keys = CodeKeys(path / KEY_FILE, self._events_engine, make=not self.stream.books())
+            self.keys = CodeKeys(
+                path / KEY_FILE, CodeKeysInUse(self._events_engine), make=not self.stream.books()
+            )
             self.follower = Follower(self.stream, self._views_engine, projects=projects)
-            self.keys.check_batches(self._views_engine)
+            with persistence_errors():
+                self.keys.check_batches(batch_keys(self._views_engine))
             stack.pop_all()
         loader = StateLoader(self.stream, self._views_engine, SQLAlchemyTrackingRecorder(self._views_engine))
         self.books = Books(self.stream, loader, self.follower, clock)

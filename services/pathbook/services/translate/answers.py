@@ -74,6 +74,7 @@ def batch(row: BatchRow, recalls: Iterable[RecallRow] = ()) -> batches_pb2.Batch
         suggested_price=_suggested(row),
         position=row.position,
         recalls=map(_recall, recalls),
+        code_key=row.code_key.hex(),
     )
 
 

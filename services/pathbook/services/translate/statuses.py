@@ -71,8 +71,8 @@ class Failure(enum.Enum):
     CODE_KEY_MISSING = (
         StatusCode.UNAVAILABLE,
         (
-            "This server does not have key {code_key}, which other servers of these books use, so it cannot judge this"
-            " code. Copy codes.key from them to this server, then retry."
+            "This server does not have key {code_key}, which other servers of these books use, so it can neither read"
+            " nor print these codes. Copy codes.key from them to this server, then retry."
         ),
     )
     CODE_KEYS_UNUSABLE = (
