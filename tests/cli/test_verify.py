@@ -39,9 +39,9 @@ def sold(client: Client) -> GetPathResponse:
     return client.get_path(code_of(client, SOLD), corrections=True)
 
 
-def code_of(client: Client, number: int) -> str:
-    """Return the code of a new box."""
-    return next(client.list_codes(NEW, number, number)).serials[0]
+def code_of(client: Client, number: int, batch: int = NEW) -> str:
+    """Return the code of a box."""
+    return next(client.list_codes(batch, number, number)).serials[0]
 
 
 def check(path: GetPathResponse, policy: Policy | None = None, today: datetime.date = DAY) -> Report:
@@ -244,7 +244,7 @@ def test_a_price_beyond_the_limit_is_named_where_title_moved(sold: GetPathRespon
 
 def test_an_expired_unit_is_against_policy_unless_allowed(client: Client) -> None:
     """A unit fails the seventh check on the day after it expires, unless that is allowed."""
-    path = client.get_path((OLD, 0), corrections=True)
+    path = client.get_path(code_of(client, 0, OLD), corrections=True)
     last = datetime.date.fromisoformat(path.batch.expires_on)
     after = last + datetime.timedelta(1)
     assert check(path, today=last).verdict is Verdict.VERIFIED
@@ -269,6 +269,6 @@ def test_a_recall_in_force_is_against_policy_unless_allowed(sold: GetPathRespons
 
 def test_cloud_stock_is_verified_as_what_it_is(client: Client) -> None:
     """A box that was only sold on paper has a path that holds, and a custodian who is not its owner."""
-    path = client.get_path((NEW, CLOUD), corrections=True)
+    path = client.get_path(code_of(client, CLOUD), corrections=True)
     assert check(path).verdict is Verdict.VERIFIED
     assert (path.run.owner, path.run.custodian) == ("agent-5", "mask-brand")
