@@ -268,6 +268,9 @@ def test_the_key_of_a_batch_is_missed_even_if_the_database_forgot_it(rotated: Pa
     named = f"lacks key {NAMES[0]}, with which the codes of batch 1 of book '{BOOK}' are made"
     with pytest.raises(UnusableKeyError, match=named), opened(rotated):
         pass
+    (rotated / KEY_FILE).write_text(written([0, 1]))  # the refused file left no trace
+    with opened(rotated) as client:
+        assert client.get_batch(make(client, "L3")).code_key == NAMES[1]
 
 
 def test_a_missing_key_file_is_not_made_again_before_the_first_event(data: Path) -> None:

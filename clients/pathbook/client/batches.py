@@ -145,7 +145,8 @@ class Batches(Caller):
         Raises:
             RefusedError: PARTY_UNKNOWN, NOT_A_BRAND, GTIN_CHECK_DIGIT, PRODUCT_UNKNOWN, NOT_THE_BRAND,
                 LOT_MALFORMED, BATCH_EXISTS, BATCH_SIZE_OUT_OF_BOUNDS, OCCURRED_IN_FUTURE (``made_on``),
-                EXPIRES_BEFORE_MADE, BOOK_FULL, CODE_KEYS_UNUSABLE; or a reason of every write and price (see ``Client``).
+                EXPIRES_BEFORE_MADE, BOOK_FULL, CODE_KEYS_UNUSABLE; or a reason of every write and price (see
+                ``Client``).
             UnreachableError: No answer came in time.
 
         Example:

@@ -33,10 +33,10 @@ class Paths(Caller):
                 means this client's last write, 0 means no waiting.
 
         Returns:
-            A response with ``unit``; ``serial`` if you asked by a code, else ""; ``product``, ``batch``; ``run`` (``owner``, ``custodian``,
-            ``state``, ``sscc``); and ``steps`` in order, each with ``kind``, ``giver``, ``receiver``, ``terms``
-            (price of a unit, tiers, authorizations, delivery), ``price_paid`` by a consumer, ``occurred_at``,
-            ``recorded_at``, ``position``, and ``event``, the stored bytes.
+            A response with ``unit``; ``serial`` if you asked by a code, else ""; ``product``, ``batch``; ``run``
+            (``owner``, ``custodian``, ``state``, ``sscc``); and ``steps`` in order, each with ``kind``, ``giver``,
+            ``receiver``, ``terms`` (price of a unit, tiers, authorizations, delivery), ``price_paid`` by a consumer,
+            ``occurred_at``, ``recorded_at``, ``position``, and ``event``, the stored bytes.
 
         Raises:
             RefusedError: BATCH_UNKNOWN, RANGE_BEYOND_BATCH; CODE_MALFORMED, CODE_CHECK_CHARACTER,

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -30,15 +30,20 @@ class CodeKeys:
     keys that it has, but commissions no batch.
     """
 
-    def __init__(self, path: Path, in_use: CodeKeysInUse, *, make: bool) -> None:
+    def __init__(
+        self, path: Path, in_use: CodeKeysInUse, of_batches: Sequence[BatchKey], *, make: bool
+    ) -> None:
         """Read the file. If it is missing, ``make`` is true and no key is in use here, make it.
 
+        ``of_batches`` are the keys of batches. The file must have them, whatever the database remembers.
+
         Raises:
-            UnusableKeyError: the file is missing, is not a key file, or does not begin with the keys in use here.
+            UnusableKeyError: the file is missing, is not a key file, does not begin with the keys in use here, or
+                lacks the key of a batch.
             eventsourcing.persistence.PersistenceError: the database fails.
             OSError: the file cannot be read or written.
         """
-        self._path, self._in_use = path, in_use
+        self._path, self._in_use, self._of_batches = path, in_use, of_batches
         self._lock = threading.Lock()
         self._known = in_use.known()
         self._known_at = time.monotonic()
@@ -47,17 +52,6 @@ class CodeKeys:
             make_key(path)
         self._stamp = self._stamp_now()  # before the file is read: what is written after it is read again
         self._ring = self._read()
-
-    def check_batches(self, found: Iterable[BatchKey]) -> None:
-        """Check that the file has the keys of batches, whatever the database remembers.
-
-        Raises:
-            UnusableKeyError: it lacks the key of a batch.
-        """
-        for name, book, batch in found:
-            if name not in self._ring.by_fingerprint:
-                made = f"with which the codes of batch {batch} of book '{book}' are made"
-                raise UnusableKeyError(self._path, f"lacks key {name.hex()}, {made}")
 
     def ring(self) -> KeyRing:
         """Return the keys. Read the file again if it has changed."""
@@ -105,6 +99,10 @@ class CodeKeys:
     def _read(self) -> KeyRing:
         """Read the file, and take its new keys into use."""
         ring = read_keys(self._path)
+        for name, book, batch in self._of_batches:
+            if name not in ring.by_fingerprint:
+                made = f"with which the codes of batch {batch} of book '{book}' are made"
+                raise UnusableKeyError(self._path, f"lacks key {name.hex()}, {made}")
         self._known = self._in_use.remember(ring.fingerprints)
         if problem := _difference(self._known, ring.fingerprints):
             raise UnusableKeyError(self._path, problem)

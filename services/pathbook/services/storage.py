@@ -70,12 +70,11 @@ class Storage:
                 with persistence_errors():
                     require_safety(self._events_engine)
             self.stream = Stream(self._events_engine)
-            self.keys = CodeKeys(
-                path / KEY_FILE, CodeKeysInUse(self._events_engine), make=not self.stream.books()
-            )
             self.follower = Follower(self.stream, self._views_engine, projects=projects)
             with persistence_errors():
-                self.keys.check_batches(batch_keys(self._views_engine))
+                of_batches = batch_keys(self._views_engine)
+            in_use = CodeKeysInUse(self._events_engine)
+            self.keys = CodeKeys(path / KEY_FILE, in_use, of_batches, make=not self.stream.books())
             stack.pop_all()
         loader = StateLoader(self.stream, self._views_engine, SQLAlchemyTrackingRecorder(self._views_engine))
         self.books = Books(self.stream, loader, self.follower, clock)
