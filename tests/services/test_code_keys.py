@@ -1,5 +1,6 @@
 """Keys of codes have generations: a new key is for new batches, old labels go on, and no read makes a code."""
 
+import contextlib
 import shutil
 import sqlite3
 import stat
@@ -224,6 +225,14 @@ def rotated(data: Path) -> Path:
     return data
 
 
+@contextlib.contextmanager
+def reopened(data: Path) -> Iterator[Client]:
+    """Serve a directory again, and yield a client whose reads include all that was recorded before."""
+    with opened(data) as client:
+        client.position = client.get_head().position
+        yield client
+
+
 @pytest.mark.parametrize(("lines", "problem"), DAMAGES)
 def test_a_server_does_not_start_with_other_keys(rotated: Path, lines: list[int | str], problem: str) -> None:
     """A key file that does not begin with the keys in use is refused at the start by name, and stays as it is."""
@@ -233,7 +242,7 @@ def test_a_server_does_not_start_with_other_keys(rotated: Path, lines: list[int 
         pass
     assert key.read_text() == written(lines)
     key.write_text(written([0, 1]))
-    with opened(rotated) as client:
+    with reopened(rotated) as client:
         assert [batch.code_key for batch in client.list_batches()] == NAMES[:2]
 
 
@@ -243,7 +252,7 @@ def test_a_running_server_reads_codes_but_makes_no_batch_with_other_keys(
 ) -> None:
     """While the file cannot be used, labels go on and no batch is made with the wrong key, until it is restored."""
     key = rotated / KEY_FILE
-    with opened(rotated) as client:
+    with reopened(rotated) as client:
         codes = [code_of(client, 1), code_of(client, 2)]
         key.write_text(written(lines))
         assert [client.get_path(code).unit.batch for code in codes] == [1, 2]
@@ -286,8 +295,7 @@ def test_a_missing_key_file_is_not_made_again_before_the_first_event(data: Path)
 def test_views_are_rebuilt_with_the_keys_of_their_batches(rotated: Path) -> None:
     """The key of a batch is in its event, so rebuilt views know it."""
     (rotated / VIEWS_FILE).unlink()
-    with opened(rotated) as client:
-        client.position = client.get_head().position
+    with reopened(rotated) as client:
         assert [batch.code_key for batch in client.list_batches()] == NAMES[:2]
 
 

@@ -99,14 +99,19 @@ class CodeKeys:
     def _read(self) -> KeyRing:
         """Read the file, and take its new keys into use."""
         ring = read_keys(self._path)
+        self._refuse(_difference(self._in_use.known(), ring.fingerprints))
         for name, book, batch in self._of_batches:
             if name not in ring.by_fingerprint:
                 made = f"with which the codes of batch {batch} of book '{book}' are made"
-                raise UnusableKeyError(self._path, f"lacks key {name.hex()}, {made}")
+                self._refuse(f"lacks key {name.hex()}, {made}")
+        # last: a file that is refused leaves no trace; another server may have been first
         self._known = self._in_use.remember(ring.fingerprints)
-        if problem := _difference(self._known, ring.fingerprints):
-            raise UnusableKeyError(self._path, problem)
+        self._refuse(_difference(self._known, ring.fingerprints))
         return ring
+
+    def _refuse(self, problem: str) -> None:
+        if problem:
+            raise UnusableKeyError(self._path, problem)
 
     def _stamp_now(self) -> tuple[int, int, int] | None:
         """Return what changes when the file is written or replaced, or None if there is no file."""
@@ -119,7 +124,7 @@ class CodeKeys:
 
 def _difference(known: Sequence[bytes], ring: Sequence[bytes]) -> str:
     """Return what is wrong with a file that does not begin with the keys in use, or "" if nothing is."""
-    if not set(known) & set(ring):
+    if known and not set(known) & set(ring):
         return "is the key of other books"
     for line, (wanted, found) in enumerate(zip(known, [*ring, *[b""] * len(known)], strict=False), 1):
         if wanted not in ring:
