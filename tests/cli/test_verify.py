@@ -186,6 +186,9 @@ def test_no_step_can_be_left_out_or_moved(sold: GetPathResponse, data: st.DataOb
         ),
         pytest.param(lambda path: setattr(path.batch, "lot", "other"), Number.COMMISSIONED, id="lot"),
         pytest.param(
+            lambda path: setattr(path.batch, "code_key", "00" * 8), Number.COMMISSIONED, id="key of its codes"
+        ),
+        pytest.param(
             lambda path: setattr(path.batch.suggested_price, "amount_minor", 1),
             Number.COMMISSIONED,
             id="suggested price",
@@ -203,12 +206,14 @@ def test_the_claims_of_the_server_are_compared_with_the_events(
 
 
 def test_an_answer_about_another_unit_is_no_answer(client: Client, sold: GetPathResponse) -> None:
-    """An honest path of a unit that the code does not name fails a check."""
-    code = read_code(code_of(client, SOLD + 1))
-    assert isinstance(code, PrintedCode)
-    report = check_path(sold, code, DAY, Policy())
-    assert report.verdict is Verdict.PATH_CONTRADICTED
-    assert result(report, Number.ISSUED) is Result.FAILED
+    """An honest path of a unit that the code does not name fails a check, and so does one that names no code."""
+    by_number = client.get_path((NEW, SOLD), corrections=True)
+    for path, number in ((sold, SOLD + 1), (by_number, SOLD)):
+        code = read_code(code_of(client, number))
+        assert isinstance(code, PrintedCode)
+        report = check_path(path, code, DAY, Policy())
+        assert report.verdict is Verdict.PATH_CONTRADICTED
+        assert result(report, Number.ISSUED) is Result.FAILED
 
 
 @pytest.mark.parametrize(
