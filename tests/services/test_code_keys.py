@@ -1,4 +1,4 @@
-"""Keys of codes have generations: a new key is for new batches, old labels go on, and no read makes a code."""
+"""Keys of codes have generations: a new key is for new batches, and old labels go on."""
 
 import contextlib
 import shutil
@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from google.protobuf.message import Message
 from grpc import StatusCode
 
 from pathbook.client import Client, RefusedError, select
@@ -26,7 +25,7 @@ from pathbook.services.key_file import KEY_FILE, KeyFileFullError, UnusableKeyEr
 from pathbook.services.run.in_thread import running
 from pathbook.services.run.settings import Settings
 from pathbook.services.storage import EVENTS_FILE, VIEWS_FILE
-from pathbook.v1 import batches_pb2, paths_pb2
+from pathbook.v1 import batches_pb2
 from pathbook.v1.transfers_pb2 import DiscrepancyClaim
 from pathbook.v1.values_pb2 import DISCREPANCY_KIND_DAMAGED, Selection
 from tests.postgres import drop_database, new_database
@@ -55,59 +54,6 @@ def keys_of(data: Path) -> list[BookKey]:
 def give(client: Client, units: Selection) -> object:
     """Transfer units to ann."""
     return client.record_transfer(giver="acme", receiver="ann", units=units, unit_price=yuan(150))
-
-
-def test_no_read_makes_a_code(client: Client, data: Path) -> None:
-    """No answer but that of ListCodes has the code of any unit, and a path has only the one that it was asked by."""
-    batch = begin(client, size=20)
-    client.pack_case(CASE, party="acme", units=boxes(0, 4))
-    moved = client.record_transfer(
-        giver="acme", receiver="ann", units=boxes(5, 9), unit_price=yuan(150)
-    ).receipt.position
-    client.recall_units(batch, brand="acme", ranges=[(batch, 7, 7)])
-    answers: list[Message] = [
-        client.get_path((batch, 5), corrections=True),
-        client.get_path((batch, 0)),
-        client.get_batch(batch),
-        *client.list_batches(),
-        client.get_product(MASK),
-        *client.list_products(),
-        client.get_case(CASE),
-        *client.get_transfer(moved),
-        *client.list_transfers("ann"),
-        *client.list_stock("ann"),
-        client.get_party("ann"),
-        *client.list_parties(),
-        client.get_head(),
-        *client.read(),
-        next(client.subscribe()),
-    ]
-    assert [a.serial for a in answers if isinstance(a, paths_pb2.GetPathResponse)] == ["", ""]
-    bytes_of_all = b"".join(answer.SerializeToString() for answer in answers)
-    (key,) = keys_of(data)
-    for number in range(20):
-        assert print_serial(key, BOOK, batch, number).encode() not in bytes_of_all
-    code = code_of(client, batch, 5)
-    typed = f"https://example.com/01/{MASK}/10/L1/21/{code.lower()}"
-    assert client.get_path(typed).serial == code
-    assert client.get_path((batch, 5)).serial == ""
-
-
-def test_a_refused_unit_gets_no_code_either(client: Client) -> None:
-    """Refusals of units that were named by their numbers name no code."""
-    begin(client)
-    code = code_of(client, 1, SIZE - 1)
-    asks: list[Callable[[], object]] = [
-        lambda: client.get_path((1, SIZE)),
-        lambda: client.get_path((1, -1)),
-        lambda: client.get_path((2, 0)),
-        lambda: give(client, boxes(SIZE - 1, SIZE)),
-        lambda: next(client.list_codes(1, SIZE - 1, SIZE)),
-    ]
-    for ask in asks:
-        with pytest.raises(RefusedError) as error:
-            ask()
-        assert code not in f"{error.value.message} {error.value.metadata}"
 
 
 def test_a_new_key_is_for_new_batches_and_old_labels_go_on(client: Client, data: Path) -> None:
