@@ -73,7 +73,7 @@ def test_a_key_is_rotated(labels: Labels) -> None:
     labels.make("A")  # a retry
     labels.make("B")
     assert [labels.key_of(1), labels.key_of(2)] == names
-    assert f"key of its codes  {names[1]}" in labels.ran("batch", "show", "2").out
+    assert f"code key         {names[1]}" in labels.ran("batch", "show", "2").out
     assert labels.ran("verify", old).out.splitlines()[-1].startswith("verified: ")
     assert labels.ran("verify", labels.code(2)).out.splitlines()[-1].startswith("verified: ")
     copied = print_serial(first, "book", 2, 0)

@@ -16,15 +16,17 @@ def upgrade() -> None:
     """Empty all views and their tracking positions, because the events have what the views lack.
 
     The old tracking positions are recorded in REFILL, so that the views count as incomplete until they reach
-    them again.
+    them again. What REFILL has from a step before stays: views that are being rebuilt were further then.
     """
     connection = op.get_bind()
     names = set(sa.inspect(connection).get_table_names())
     stood = connection.execute(sa.select(_TRACKING)).all() if _TRACKING.name in names else []
-    for name in names - {"alembic_version"}:
+    unfinished = set(connection.execute(sa.select(_REFILL.c.book)).scalars())
+    for name in names - {"alembic_version", _REFILL.name}:
         connection.execute(sa.table(name).delete())
-    if stood:
-        connection.execute(_REFILL.insert(), [{"book": book, "through": through} for book, through in stood])
+    more = [{"book": book, "through": through} for book, through in stood if book not in unfinished]
+    if more:
+        connection.execute(_REFILL.insert(), more)
     op.drop_table("batch")
     op.create_table(
         "batch",
