@@ -35,6 +35,9 @@ DAY = 86_400_000_000
 NOON = 20_454 * DAY + DAY // 2
 """The time at which stories begin: 2026-01-01 12:00 UTC."""
 
+CODE_KEY = b"code key"
+"""The fingerprint of a key. No key of a server has it."""
+
 MASK = "04006381333931"
 BALM = "04012345678901"
 GOODS = {"mask": MASK, "balm": BALM}
@@ -227,6 +230,7 @@ LINES: dict[str, Callable[..., Command | str]] = {
             size=int(size),
             made_on=_day(made),
             expires_on=_day(expires) if expires else None,
+            code_key=CODE_KEY,
         )
     ),
     rf"offer{_MOVE}(?: until (?P<deadline>[\d-]+))?{_AT}": _moving(commands.OfferTransfer),

@@ -180,6 +180,7 @@ EVENTS: Final[dict[type[Event], SearchStrategy[Event]]] = {
         made_on=dates,
         expires_on=st.none() | dates,
         suggested_price=money,
+        code_key=st.binary(min_size=8, max_size=8),
     ),
     events.TransferOffered: st.builds(
         events.TransferOffered, terms=transfer_terms, deadline=st.none() | times

@@ -66,6 +66,7 @@ EVENTS: Final[tuple[Event, ...]] = (
         datetime.date(2024, 5, 1),
         datetime.date(2026, 5, 1),
         YUAN,
+        bytes(range(8)),
     ),
     events.TransferOffered(MOVED, NOON + DAY),
     events.TransferAccepted(
@@ -143,8 +144,8 @@ STORED: Final[tuple[tuple[str, str], ...]] = (
     (
         "BatchCommissioned.v1",
         (
-            "724908ac02120e30363930313233343536373839321a096d61736b776f726b73220241372880ade204320a323032342d"
-            "30352d30313a0a323032362d30352d303142080898751203434e59"
+            "725308ac02120e30363930313233343536373839321a096d61736b776f726b73220241372880ade204320a323032342d"
+            "30352d30313a0a323032362d30352d303142080898751203434e594a080001020304050607"
         ),
     ),
     (

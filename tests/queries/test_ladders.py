@@ -10,7 +10,7 @@ from pathbook.ledger.queries import Rung, RungKind
 from pathbook.ledger.reports.ladder import PriceRow, rungs
 from pathbook.ledger.values import Price
 from tests.queries.written import MASKS, WrittenStory, open_queries
-from tests.scenario import MASK
+from tests.scenario import CODE_KEY, MASK
 
 
 def test_a_ladder_has_a_rung_for_each_tier_and_currency() -> None:
@@ -71,6 +71,7 @@ def test_a_product_has_a_suggested_price_only_if_its_batches_agree(
             size=5,
             made_on=datetime.date(2025, 12, 2),
             suggested_price=Price(suggested, "CNY"),
+            code_key=CODE_KEY,
         )
     )
     story.tell("record 1:0-9 acme > ann at 15000\nrecord 2:0-4 acme > ann at 15000")

@@ -63,7 +63,10 @@ def _unit(path: GetPathResponse) -> str:
     batch = path.batch
     return output.fields(
         [
-            ("unit", f"{path.unit.batch}:{path.unit.number}, serial {path.serial}"),
+            (
+                "unit",
+                f"{path.unit.batch}:{path.unit.number}" + (f", serial {path.serial}" if path.serial else ""),
+            ),
             ("product", f"{path.product.name}, GTIN {path.product.gtin}"),
             ("batch", f"lot {batch.lot}, {batch.size} units, commissioned at position {batch.position}"),
             ("made", f"{batch.made_on} by {batch.brand}; expires {batch.expires_on or 'never'}"),

@@ -130,6 +130,7 @@ def exit_code(report: "Report") -> Exit:
             | Verdict.CODE_OF_ANOTHER_BOOK
             | Verdict.CODE_UNKNOWN
             | Verdict.CODE_CONTRADICTED
+            | Verdict.CODE_OF_ANOTHER_KEY
         ):
             return Exit.CODE_UNKNOWN
         case _:

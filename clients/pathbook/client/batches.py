@@ -145,7 +145,8 @@ class Batches(Caller):
         Raises:
             RefusedError: PARTY_UNKNOWN, NOT_A_BRAND, GTIN_CHECK_DIGIT, PRODUCT_UNKNOWN, NOT_THE_BRAND,
                 LOT_MALFORMED, BATCH_EXISTS, BATCH_SIZE_OUT_OF_BOUNDS, OCCURRED_IN_FUTURE (``made_on``),
-                EXPIRES_BEFORE_MADE, BOOK_FULL; or a reason of every write and price (see ``Client``).
+                EXPIRES_BEFORE_MADE, BOOK_FULL, CODE_KEYS_UNUSABLE; or a reason of every write and price (see
+                ``Client``).
             UnreachableError: No answer came in time.
 
         Example:
@@ -255,8 +256,8 @@ class Batches(Caller):
             characters (GS1 AI 21) for each unit in order; and the ``gtin`` and ``lot`` of all of them.
 
         Raises:
-            RefusedError: BATCH_UNKNOWN, RANGE_REVERSED, RANGE_BEYOND_BATCH; or a reason of every read (see
-                ``Client``).
+            RefusedError: BATCH_UNKNOWN, RANGE_REVERSED, RANGE_BEYOND_BATCH, CODE_KEY_MISSING; or a reason of every read
+                (see ``Client``).
             UnreachableError: No answer came in time.
 
         Example:

@@ -33,15 +33,15 @@ class Paths(Caller):
                 means this client's last write, 0 means no waiting.
 
         Returns:
-            A response with ``unit``, ``serial``, ``product``, ``batch``; ``run`` (``owner``, ``custodian``,
-            ``state``, ``sscc``); and ``steps`` in order, each with ``kind``, ``giver``, ``receiver``, ``terms``
-            (price of a unit, tiers, authorizations, delivery), ``price_paid`` by a consumer, ``occurred_at``,
-            ``recorded_at``, ``position``, and ``event``, the stored bytes.
+            A response with ``unit``; ``serial`` if you asked by a code, else ""; ``product``, ``batch``; ``run``
+            (``owner``, ``custodian``, ``state``, ``sscc``); and ``steps`` in order, each with ``kind``, ``giver``,
+            ``receiver``, ``terms`` (price of a unit, tiers, authorizations, delivery), ``price_paid`` by a consumer,
+            ``occurred_at``, ``recorded_at``, ``position``, and ``event``, the stored bytes.
 
         Raises:
             RefusedError: BATCH_UNKNOWN, RANGE_BEYOND_BATCH; CODE_MALFORMED, CODE_CHECK_CHARACTER,
-                CODE_GTIN_CHECK_DIGIT, CODE_OTHER_BOOK, CODE_UNKNOWN, CODE_CONTRADICTS; or a reason of every read (see
-                ``Client``).
+                CODE_GTIN_CHECK_DIGIT, CODE_OTHER_BOOK, CODE_UNKNOWN, CODE_CONTRADICTS, CODE_KEY_RETIRED,
+                CODE_KEY_MISSING; or a reason of every read (see ``Client``).
             UnreachableError: No answer came in time.
 
         Example:

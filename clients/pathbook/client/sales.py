@@ -103,7 +103,7 @@ class Sales(Caller):
             ValueError: The datetime has no time zone.
 
         Example:
-            >>> code = client.get_path((1, 0)).serial
+            >>> code = next(client.list_codes(1, 0, 0)).serials[0]
             >>> response = client.confirm_purchase(
             ...     consumer="c-7", units=select(codes=[code]), price_paid=(30000, "CNY")
             ... )

@@ -34,6 +34,7 @@ _REFUSALS = {
     Reason.CODE_OTHER_BOOK: (Number.ISSUED, Verdict.CODE_OF_ANOTHER_BOOK),
     Reason.CODE_UNKNOWN: (Number.ISSUED, Verdict.CODE_UNKNOWN),
     Reason.CODE_CONTRADICTS: (Number.ISSUED, Verdict.CODE_CONTRADICTED),
+    Reason.CODE_KEY_RETIRED: (Number.ISSUED, Verdict.CODE_OF_ANOTHER_KEY),
 }
 
 
@@ -141,6 +142,7 @@ def _commissioned(path: GetPathResponse, first: ReplayedStep, made: BatchCommiss
         ("size", batch.size, made.size),
         ("date of making", batch.made_on, made.made_on.isoformat()),
         ("expiry", batch.expires_on, made.expires_on.isoformat() if made.expires_on else ""),
+        ("key of its codes", batch.code_key, made.code_key.hex()),
         ("suggested price", Price(price.amount_minor, price.currency_code), made.suggested_price),
     ):
         if claimed != recorded:

@@ -74,6 +74,10 @@ class Verdict(enum.Enum):
     )
     CODE_UNKNOWN = ("code unknown", "the book has no such unit.")
     CODE_CONTRADICTED = ("code contradicted", "the label names another product or lot than its serial.")
+    CODE_OF_ANOTHER_KEY = (
+        "code of another key",
+        "the labels of this batch were printed with another key: the code is a copy made with a leaked one.",
+    )
     COULD_NOT_CHECK = ("could not check", "there was no answer, so nothing is known of this unit.")
 
     @property

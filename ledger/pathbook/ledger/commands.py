@@ -103,9 +103,13 @@ class RegisterProduct(
 class CommissionBatch(
     _Command, frozen=True, kw_only=True, tag="commission_batch", omit_defaults=True, gc=False
 ):
-    """Make a lot of units. Without a suggested price, the batch has the product's."""
+    """Make a lot of units. Without a suggested price, the batch has the product's.
+
+    ``code_key`` is the fingerprint of the server's current key. A retry may find a newer one.
+    """
 
     ROLE: ClassVar[str] = "brand"
+    UNDIGESTED: ClassVar[frozenset[str]] = frozenset({"code_key"})
     brand: str
     product: str
     lot: str
@@ -113,6 +117,7 @@ class CommissionBatch(
     made_on: datetime.date
     expires_on: datetime.date | None = None
     suggested_price: Price | None = None
+    code_key: bytes
 
 
 class OfferTransfer(_Command, frozen=True, kw_only=True, tag="offer_transfer", omit_defaults=True, gc=False):

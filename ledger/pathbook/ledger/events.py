@@ -110,7 +110,10 @@ class ProductRegistered(msgspec.Struct, frozen=True, gc=False):
 
 
 class BatchCommissioned(msgspec.Struct, frozen=True, gc=False):
-    """A brand made ``size`` units of a product. It owns them all and has them in its custody."""
+    """A brand made ``size`` units of a product. It owns them all and has them in its custody.
+
+    ``code_key`` is the fingerprint of the key with which the codes of the units are made, for ever.
+    """
 
     batch: int
     product: str
@@ -120,6 +123,7 @@ class BatchCommissioned(msgspec.Struct, frozen=True, gc=False):
     made_on: datetime.date
     expires_on: datetime.date | None
     suggested_price: Price
+    code_key: bytes
 
 
 class TransferOffered(msgspec.Struct, frozen=True, gc=False):

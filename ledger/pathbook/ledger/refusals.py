@@ -125,6 +125,8 @@ class Reason(enum.IntEnum):
     # batches of requests, texts
     OTHER_ENTRY_REFUSED = 100
     TEXT_MALFORMED = 101
+    # keys of codes
+    CODE_KEY_RETIRED = 104
     # people
     PARTY_LOOKS_PERSONAL = 105
     EVENT_TOO_LARGE = 106
@@ -257,6 +259,7 @@ SENTENCES: Final[dict[Reason, tuple[Kind, str]]] = {
     Reason.BRAND_IS_FIXED: (Kind.INVALID, "Whether {party} is a brand cannot be corrected. Register it under another id."),
     Reason.TEXT_MALFORMED: (Kind.INVALID, "{field} holds the character NUL, which is no text. Leave it out."),
     Reason.PARTY_LOOKS_PERSONAL: (Kind.INVALID, "'{party}' looks like a phone number or an address. Choose a pseudonym; names and contacts belong outside the book."),
+    Reason.CODE_KEY_RETIRED: (Kind.MISSING, "Code {code} was made with key {key}, and the labels of batch {batch} were printed with {code_key}. It is a copy made with a leaked key: do not trust the label."),
 }
 # fmt: on
 """For each reason its kind and its sentence. The sentence names the thing, the rule, and what to do."""

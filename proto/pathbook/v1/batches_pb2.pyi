@@ -80,6 +80,7 @@ class Batch(_message.Message):
     SUGGESTED_PRICE_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
     RECALLS_FIELD_NUMBER: _builtins.int
+    CODE_KEY_FIELD_NUMBER: _builtins.int
     CORRECTED_POSITION_FIELD_NUMBER: _builtins.int
     batch: _builtins.int
     """Its number in the book."""
@@ -97,6 +98,8 @@ class Batch(_message.Message):
     """The day on which it expires, YYYY-MM-DD. Empty if it never expires."""
     position: _builtins.int
     """The position of its commissioning."""
+    code_key: _builtins.str
+    """The fingerprint of the key with which its codes are made, in hexadecimal digits."""
     corrected_position: _builtins.int
     """The position of its last correction. 0 if it was not corrected."""
     @_builtins.property
@@ -120,11 +123,12 @@ class Batch(_message.Message):
         suggested_price: _values_pb2.Price | None = ...,
         position: _builtins.int = ...,
         recalls: _abc.Iterable[Global___Recall] | None = ...,
+        code_key: _builtins.str = ...,
         corrected_position: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["suggested_price", b"suggested_price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "brand", b"brand", "corrected_position", b"corrected_position", "expires_on", b"expires_on", "gtin", b"gtin", "lot", b"lot", "made_on", b"made_on", "position", b"position", "recalls", b"recalls", "size", b"size", "suggested_price", b"suggested_price"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "brand", b"brand", "code_key", b"code_key", "corrected_position", b"corrected_position", "expires_on", b"expires_on", "gtin", b"gtin", "lot", b"lot", "made_on", b"made_on", "position", b"position", "recalls", b"recalls", "size", b"size", "suggested_price", b"suggested_price"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

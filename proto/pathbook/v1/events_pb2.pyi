@@ -657,6 +657,7 @@ class BatchCommissioned(_message.Message):
     MADE_ON_FIELD_NUMBER: _builtins.int
     EXPIRES_ON_FIELD_NUMBER: _builtins.int
     SUGGESTED_PRICE_FIELD_NUMBER: _builtins.int
+    CODE_KEY_FIELD_NUMBER: _builtins.int
     batch: _builtins.int
     """The number of the batch in the book, from 1."""
     gtin: _builtins.str
@@ -671,6 +672,10 @@ class BatchCommissioned(_message.Message):
     """The day on which it was made, YYYY-MM-DD."""
     expires_on: _builtins.str
     """The day on which it expires, YYYY-MM-DD. Empty if it never expires."""
+    code_key: _builtins.bytes
+    """The fingerprint of the key with which its codes are made, for ever:
+    the first 8 bytes of SHA-256("pathbook code key" | 0x00 | key).
+    """
     @_builtins.property
     def suggested_price(self) -> _values_pb2.Price:
         """The price of one unit that the brand suggests to consumers."""
@@ -686,10 +691,11 @@ class BatchCommissioned(_message.Message):
         made_on: _builtins.str = ...,
         expires_on: _builtins.str = ...,
         suggested_price: _values_pb2.Price | None = ...,
+        code_key: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["suggested_price", b"suggested_price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "brand", b"brand", "expires_on", b"expires_on", "gtin", b"gtin", "lot", b"lot", "made_on", b"made_on", "size", b"size", "suggested_price", b"suggested_price"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "brand", b"brand", "code_key", b"code_key", "expires_on", b"expires_on", "gtin", b"gtin", "lot", b"lot", "made_on", b"made_on", "size", b"size", "suggested_price", b"suggested_price"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

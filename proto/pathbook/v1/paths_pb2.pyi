@@ -177,7 +177,9 @@ class GetPathResponse(_message.Message):
     AS_OF_POSITION_FIELD_NUMBER: _builtins.int
     BATCH_CORRECTION_FIELD_NUMBER: _builtins.int
     serial: _builtins.str
-    """Its printed serial."""
+    """The serial of the code that the caller asked by, in canonical form. Empty if the caller asked by number: no read
+    makes a code.
+    """
     as_of_position: _builtins.int
     """The position as of which this answer holds."""
     @_builtins.property

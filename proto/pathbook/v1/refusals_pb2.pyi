@@ -206,6 +206,8 @@ class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal
     """Not recorded, because entry {entry} of its batch was refused. Correct that one, and send the batch again."""
     REFUSAL_REASON_TEXT_MALFORMED: _RefusalReason.ValueType  # 101
     """{field} holds the character NUL, which is no text. Leave it out."""
+    REFUSAL_REASON_CODE_KEY_RETIRED: _RefusalReason.ValueType  # 104
+    """Code {code} was made with key {key}, and the labels of batch {batch} were printed with {code_key}. It is a copy made with a leaked key: do not trust the label."""
     REFUSAL_REASON_PARTY_LOOKS_PERSONAL: _RefusalReason.ValueType  # 105
     """'{party}' looks like a phone number or an address. Choose a pseudonym; names and contacts belong outside the book."""
 
@@ -400,6 +402,8 @@ REFUSAL_REASON_OTHER_ENTRY_REFUSED: RefusalReason.ValueType  # 100
 """Not recorded, because entry {entry} of its batch was refused. Correct that one, and send the batch again."""
 REFUSAL_REASON_TEXT_MALFORMED: RefusalReason.ValueType  # 101
 """{field} holds the character NUL, which is no text. Leave it out."""
+REFUSAL_REASON_CODE_KEY_RETIRED: RefusalReason.ValueType  # 104
+"""Code {code} was made with key {key}, and the labels of batch {batch} were printed with {code_key}. It is a copy made with a leaked key: do not trust the label."""
 REFUSAL_REASON_PARTY_LOOKS_PERSONAL: RefusalReason.ValueType  # 105
 """'{party}' looks like a phone number or an address. Choose a pseudonym; names and contacts belong outside the book."""
 Global___RefusalReason: _TypeAlias = RefusalReason  # noqa: Y015

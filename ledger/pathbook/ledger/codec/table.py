@@ -12,6 +12,7 @@ from pathbook.ledger.codec.fields import (
     Shape,
     commitment,
     date,
+    fingerprint,
     inner,
     inners,
     member,
@@ -112,6 +113,7 @@ EVENTS: Final[dict[str, Shape[Any]]] = {
         date("made_on"),
         optional_date("expires_on"),
         price("suggested_price"),
+        fingerprint("code_key"),
     ),
     "transfer_offered": Shape(events.TransferOffered, inner("terms", TERMS), optional_time("deadline")),
     "transfer_accepted": Shape(

@@ -75,7 +75,8 @@ class ProductCorrection(NamedTuple):
 class BatchRow(NamedTuple):
     """A batch by its number. Dates are YYYY-MM-DD. The suggested price is in minor units of its currency.
 
-    ``corrected_position`` is that of its last correction, or 0.
+    ``code_key`` is the fingerprint of the key with which its codes are made. ``corrected_position`` is that of its last
+    correction, or 0.
     """
 
     batch: int
@@ -88,6 +89,7 @@ class BatchRow(NamedTuple):
     suggested_minor: int
     suggested_currency: str
     position: int
+    code_key: bytes
     corrected_position: int
 
 
@@ -210,6 +212,7 @@ def batch(event: events.BatchCommissioned, position: int) -> BatchRow:
         suggested_minor=price.amount_minor,
         suggested_currency=price.currency_code,
         position=position,
+        code_key=event.code_key,
         corrected_position=0,
     )
 

@@ -98,6 +98,7 @@ def commission(state: State, command: CommissionBatch, now: int) -> BatchCommiss
         made_on=command.made_on,
         expires_on=command.expires_on,
         suggested_price=price,
+        code_key=command.code_key,
     )
 
 

@@ -72,6 +72,7 @@ def batch(row: BatchRow, recalls: Iterable[answers.Recall] = ()) -> batches_pb2.
         suggested_price=_suggested(row),
         position=row.position,
         recalls=map(_recall, recalls),
+        code_key=row.code_key.hex(),
     )
 
 
@@ -164,7 +165,7 @@ def stock(row: StockRow) -> paths_pb2.Stock:
 
 
 def path(found: answers.Path, serial: str) -> paths_pb2.GetPathResponse:
-    """Return the message for the path of a unit, with the unit's serial."""
+    """Return the message for the path of a unit, with the serial that the caller asked by, or ""."""
     return paths_pb2.GetPathResponse(
         unit=values_pb2.Unit(batch=found.unit.batch, number=found.unit.number),
         serial=serial,

@@ -297,6 +297,7 @@ def _commissioned(row: BatchRow) -> events.BatchCommissioned:
         made_on=datetime.date.fromisoformat(row.made_on),
         expires_on=datetime.date.fromisoformat(row.expires_on) if row.expires_on else None,
         suggested_price=Price(row.suggested_minor, row.suggested_currency),
+        code_key=row.code_key,
     )
 
 

@@ -100,9 +100,11 @@ BATCH = _table(
     _number("suggested_minor"),
     _text("suggested_currency"),
     _number("position"),
+    Column("code_key", LargeBinary, nullable=False),
     _number("corrected_position"),
     Index("batch_of_lot", "book", "product", "lot", unique=True),
     Index("batch_of_product", "book", "product", "batch"),
+    Index("batch_of_code_key", "code_key", "book", "batch"),
 )
 
 RECALL = _table(

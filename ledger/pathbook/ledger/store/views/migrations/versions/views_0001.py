@@ -40,10 +40,12 @@ def upgrade() -> None:
         sa.Column("suggested_minor", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("suggested_currency", TEXT, nullable=False),
         sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("code_key", sa.LargeBinary(), nullable=False),
         sa.Column("corrected_position", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("book", "batch"),
         sqlite_with_rowid=False,
     )
+    op.create_index("batch_of_code_key", "batch", ["code_key", "book", "batch"], unique=False)
     op.create_index("batch_of_lot", "batch", ["book", "product", "lot"], unique=True)
     op.create_index("batch_of_product", "batch", ["book", "product", "batch"], unique=False)
     op.create_table(
