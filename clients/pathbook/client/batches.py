@@ -5,7 +5,7 @@ import functools
 from collections.abc import Iterator
 
 from pathbook.client.calls import Caller, Stream, request_id_or_new
-from pathbook.client.values import Price, iso_date, money, unit_ranges
+from pathbook.client.values import Price, iso_date, price, unit_ranges
 from pathbook.v1 import batches_pb2, batches_pb2_grpc
 
 
@@ -50,7 +50,7 @@ class Batches(Caller):
             brand=brand,
             gtin=gtin,
             name=name,
-            suggested_price=money(suggested_price),
+            suggested_price=price(suggested_price),
         )
         return self._write(self._batches.RegisterProduct, request)
 
@@ -164,7 +164,7 @@ class Batches(Caller):
             size=size,
             made_on=iso_date(made_on),
             expires_on=iso_date(expires_on),
-            suggested_price=money(suggested_price),
+            suggested_price=price(suggested_price),
         )
         return self._write(self._batches.CommissionBatch, request)
 

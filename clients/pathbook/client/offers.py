@@ -5,7 +5,7 @@ import functools
 from collections.abc import Iterable, Iterator
 
 from pathbook.client.calls import Caller, request_id_or_new
-from pathbook.client.values import Price, money, timestamp
+from pathbook.client.values import Price, price, timestamp
 from pathbook.v1 import transfers_pb2, transfers_pb2_grpc
 from pathbook.v1.values_pb2 import (
     DELIVERY_WITH_TITLE,
@@ -74,7 +74,7 @@ class Offers(Caller):
             giver=giver,
             receiver=receiver,
             units=units,
-            unit_price=money(unit_price),
+            unit_price=price(unit_price),
             delivery=delivery,
             deadline=timestamp(deadline),
         )

@@ -4,7 +4,7 @@ import datetime
 import functools
 
 from pathbook.client.calls import Caller, request_id_or_new
-from pathbook.client.values import Price, money, timestamp
+from pathbook.client.values import Price, price, timestamp
 from pathbook.v1 import transfers_pb2, transfers_pb2_grpc
 from pathbook.v1.values_pb2 import DELIVERY_WITH_TITLE, Delivery, Selection
 
@@ -64,7 +64,7 @@ class Sales(Caller):
             seller=seller,
             consumer=consumer,
             units=units,
-            unit_price=money(unit_price),
+            unit_price=price(unit_price),
             delivery=delivery,
         )
         return self._write(self._sales.SellUnits, request)
@@ -113,7 +113,7 @@ class Sales(Caller):
             occurred_at=timestamp(occurred_at),
             consumer=consumer,
             units=units,
-            price_paid=money(price_paid),
+            price_paid=price(price_paid),
         )
         return self._write(self._sales.ConfirmPurchase, request)
 

@@ -4,7 +4,7 @@ import datetime
 import functools
 
 from pathbook.client.calls import Caller, request_id_or_new
-from pathbook.client.values import Price, money, timestamp
+from pathbook.client.values import Price, price, timestamp
 from pathbook.v1 import transfers_pb2, transfers_pb2_grpc
 from pathbook.v1.values_pb2 import DELIVERY_WITH_TITLE, Delivery, Selection, UnitState
 
@@ -66,7 +66,7 @@ class Transfers(Caller):
             giver=giver,
             receiver=receiver,
             units=units,
-            unit_price=money(unit_price),
+            unit_price=price(unit_price),
             delivery=delivery,
         )
         return self._write(self._transfers.RecordTransfer, request)

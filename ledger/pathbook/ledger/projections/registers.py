@@ -40,18 +40,22 @@ class AuthorizationEnd(NamedTuple):
 
 
 class ProductRow(NamedTuple):
-    """A product by its GTIN of 14 digits. The suggested price is in minor units of its currency."""
+    """A product by its GTIN of 14 digits. The suggested price is in minor units of its currency, for a number of units."""
 
     product: str
     brand: str
     name: str
     suggested_minor: int
     suggested_currency: str
+    suggested_per_units: int
     position: int
 
 
 class BatchRow(NamedTuple):
-    """A batch by its number. Dates are YYYY-MM-DD. The suggested price is in minor units of its currency."""
+    """A batch by its number. Dates are YYYY-MM-DD.
+
+    The suggested price is in minor units of its currency, for a number of units.
+    """
 
     batch: int
     product: str
@@ -62,6 +66,7 @@ class BatchRow(NamedTuple):
     expires_on: str | None
     suggested_minor: int
     suggested_currency: str
+    suggested_per_units: int
     position: int
 
 
@@ -133,7 +138,13 @@ def product(event: events.ProductRegistered, position: int) -> ProductRow:
     """Return the row of a registered product."""
     price = event.suggested_price
     return ProductRow(
-        event.product, event.brand, event.name, price.amount_minor, price.currency_code, position
+        product=event.product,
+        brand=event.brand,
+        name=event.name,
+        suggested_minor=price.amount_minor,
+        suggested_currency=price.currency_code,
+        suggested_per_units=price.per_units,
+        position=position,
     )
 
 
@@ -150,6 +161,7 @@ def batch(event: events.BatchCommissioned, position: int) -> BatchRow:
         expires_on=event.expires_on.isoformat() if event.expires_on is not None else None,
         suggested_minor=price.amount_minor,
         suggested_currency=price.currency_code,
+        suggested_per_units=price.per_units,
         position=position,
     )
 
