@@ -34,7 +34,8 @@ class Sales(Caller):
             consumer: Pseudonym of the buyer, without "consumer:": 1 to 64 letters, digits, dots, dashes or
                 underscores. Use no personal data.
             units: Which units, as ``select(...)`` returns them. A quantity takes the seller's, without recalled ones.
-            unit_price: Price of one unit, as (minor units, ISO 4217 code): (30000, "CNY") is 300.00 yuan.
+            unit_price: Price of one unit: (30000, "CNY") is 300.00 yuan, and (125, "CNY", 100)
+                is 1.25 yuan for 100 units (see ``price``).
             delivery: ``values_pb2.DELIVERY_WITH_TITLE`` moves the goods with the title. ``DELIVERY_LATER`` leaves
                 the goods where they lie.
             occurred_at: When it happened, a timezone-aware datetime, at most 5 minutes ahead of the server's clock.
@@ -84,7 +85,8 @@ class Sales(Caller):
             consumer: Pseudonym of the buyer, without "consumer:", as the sale names it.
             units: Which units, as ``select(...)`` returns them. Use codes or ranges: a quantity takes units in
                 stock, and sold ones are not.
-            price_paid: What was paid for one unit, as (minor units, ISO 4217 code): (30000, "CNY") is 300.00 yuan.
+            price_paid: What was paid for one unit: (30000, "CNY") is 300.00 yuan, and (125, "CNY", 100)
+                is 1.25 yuan for 100 units (see ``price``).
                 It may differ from the price of the sale.
             occurred_at: When it happened, a timezone-aware datetime, at most 5 minutes ahead of the server's clock.
                 None means the moment it is recorded.

@@ -33,7 +33,8 @@ class Transfers(Caller):
             giver: Id of the party that owns the units.
             receiver: Id of the party that owns them afterwards.
             units: Which units, as ``select(...)`` returns them. A quantity takes the giver's, without recalled ones.
-            unit_price: Price of one unit, as (minor units, ISO 4217 code): (15000, "CNY") is 150.00 yuan.
+            unit_price: Price of one unit: (15000, "CNY") is 150.00 yuan, and (125, "CNY", 100)
+                is 1.25 yuan for 100 units (see ``price``).
             delivery: ``values_pb2.DELIVERY_WITH_TITLE`` moves the goods with the title. ``DELIVERY_LATER`` leaves
                 the goods where they lie (cloud stock).
             occurred_at: When it happened, a timezone-aware datetime, at most 5 minutes ahead of the server's clock.

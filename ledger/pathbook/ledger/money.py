@@ -31,7 +31,10 @@ _WITHDRAWN: Final = {
 }
 
 EXPONENTS: Final[dict[str, int]] = {
-    code: exponent for table in (_CURRENT, _WITHDRAWN) for exponent, codes in table.items() for code in codes.split()
+    code: exponent
+    for table in (_CURRENT, _WITHDRAWN)
+    for exponent, codes in table.items()
+    for code in codes.split()
 }
 """The decimals of each currency by its ISO 4217 code: CNY 2, JPY 0, KWD 3.
 

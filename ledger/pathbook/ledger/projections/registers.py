@@ -40,7 +40,7 @@ class AuthorizationEnd(NamedTuple):
 
 
 class ProductRow(NamedTuple):
-    """A product by its GTIN of 14 digits. The suggested price is in minor units of its currency, for a number of units."""
+    """A product by its GTIN of 14 digits. The suggested price is in minor units, for a number of units."""
 
     product: str
     brand: str

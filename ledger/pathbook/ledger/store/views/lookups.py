@@ -108,7 +108,9 @@ TRANSFERS = _transfers_of()
 TRANSFERS_ACCEPTED = _transfers_of(TRANSFER.c.status == bindparam("status"))
 TRANSFERS_NOT_ACCEPTED = _transfers_of(TRANSFER.c.status == bindparam("status"), NOT_ACCEPTED)
 _STATED = (LADDER.c.tier, LADDER.c.currency_code, LADDER.c.amount_minor, LADDER.c.per_units)
-PRICES_OF_BATCH = sa.select(*_STATED, LADDER.c.units).where(LADDER.c.book == bindparam("book"), LADDER.c.batch == bindparam("batch"))
+PRICES_OF_BATCH = sa.select(*_STATED, LADDER.c.units).where(
+    LADDER.c.book == bindparam("book"), LADDER.c.batch == bindparam("batch")
+)
 _OF_PRODUCT = sa.and_(BATCH.c.book == bindparam("book"), BATCH.c.product == bindparam("product"))
 _UNITS = sa.cast(sa.func.sum(LADDER.c.units), sa.BigInteger)  # PostgreSQL's sum of integers is not an integer
 PRICES_OF_PRODUCT = (

@@ -1,9 +1,9 @@
 """The tables of the views, which may be dropped and rebuilt, and the conversion between a run and its row.
 
 Positions and unit numbers are integers. Times are microseconds since 1970 UTC, and dates are YYYY-MM-DD.
-Amounts are minor units of their currency, for the ``per_units`` beside them, and enums are stored as their numbers. The book is the first column
-of every key. The columns after it are the fields of the rows that pathbook.ledger.projections makes, in
-order.
+Amounts are minor units of their currency, for as many units as the column ``per_units`` says. Enums are stored
+as their numbers. The book is the first column of every key. The columns after it are the fields of the rows that
+pathbook.ledger.projections makes, in order.
 """
 
 from collections.abc import Sequence
