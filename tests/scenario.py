@@ -117,9 +117,10 @@ def _moment(text: str) -> int:
     return (_day(text).toordinal() - _day("1970-01-01").toordinal()) * DAY if text else 0
 
 
-def _money(text: str) -> Price:
-    amount, _, currency = text.partition(" ")
-    return Price(int(amount), currency or "CNY")
+def _price(text: str) -> Price:
+    stated, _, units = text.partition("/")
+    amount, _, currency = stated.partition(" ")
+    return Price(int(amount), currency or "CNY", int(units or 1))
 
 
 def _ranges(text: str) -> tuple[UnitRange, ...]:
@@ -152,9 +153,7 @@ def _claims(text: str) -> tuple[DiscrepancyClaim, ...]:
 
 
 _AT = r"(?: on (?P<on>[\d-]+))?(?: as (?P<name>\w+))?"
-_MOVE = (
-    r" (?P<units>.+) (?P<giver>\S+) > (?P<receiver>\S+) at (?P<price>-?\d+(?: [A-Z]{3})?)(?P<later> later)?"
-)
+_MOVE = r" (?P<units>.+) (?P<giver>\S+) > (?P<receiver>\S+) at (?P<price>-?\d+(?: [A-Z]{3})?(?:/-?\d+)?)(?P<later> later)?"
 _TO = r" (?P<units>.+) by (?P<party>\S+)"
 
 
@@ -167,7 +166,7 @@ def _moving(kind: type[commands.OfferTransfer] | type[commands.RecordTransfer]) 
             giver=fields["giver"],
             receiver=fields["receiver"],
             units=_units(fields["units"]),
-            unit_price=_money(fields["price"]),
+            unit_price=_price(fields["price"]),
             delivery=Delivery.LATER if fields["later"] else Delivery.WITH_TITLE,
             **extra,
         )
@@ -209,7 +208,7 @@ LINES: dict[str, Callable[..., Command | str]] = {
             brand=brand,
             product=_gtin(goods),
             name=goods,
-            suggested_price=_money(price),
+            suggested_price=_price(price),
         )
     ),
     r"batch (?P<lot>\S*) of (?P<goods>\w+) size (?P<size>-?\d+) made (?P<made>[\d-]+)"
@@ -258,11 +257,11 @@ LINES: dict[str, Callable[..., Command | str]] = {
         seller=giver,
         consumer=receiver,
         units=_units(units),
-        unit_price=_money(price),
+        unit_price=_price(price),
         delivery=Delivery.LATER if later else Delivery.WITH_TITLE,
     ),
-    rf"confirm{_TO} at (?P<price>-?\d+)": lambda s, units, party, price: commands.ConfirmPurchase(
-        request_id=s.request(), consumer=party, units=_units(units), price_paid=_money(price)
+    rf"confirm{_TO} at (?P<price>-?\d+(?:/\d+)?)": lambda s, units, party, price: commands.ConfirmPurchase(
+        request_id=s.request(), consumer=party, units=_units(units), price_paid=_price(price)
     ),
     rf"return{_TO}": lambda s, units, party: commands.ReturnUnits(
         request_id=s.request(), owner=party, units=_units(units)

@@ -16,6 +16,7 @@ from pathbook.ledger.events import Event, Terms
 from pathbook.ledger.values import (
     CONSUMER_PREFIX,
     MAX_AMOUNT_MINOR,
+    MAX_PRICE_UNITS,
     MAX_BATCH_NUMBER,
     MAX_BATCH_SIZE,
     MAX_LOT,
@@ -67,7 +68,12 @@ times: Final = st.integers(_YEAR_1900, _YEAR_2100)
 dates: Final = st.dates()
 tiers: Final = st.none() | st.integers(0, MAX_TIER)
 statuses: Final = st.sampled_from(AuthorizationStatus)
-money: Final = st.builds(Price, st.integers(0, MAX_AMOUNT_MINOR), st.sampled_from(_CURRENCIES))
+prices: Final = st.builds(
+    Price,
+    st.integers(0, MAX_AMOUNT_MINOR),
+    st.sampled_from(_CURRENCIES),
+    st.just(1) | st.sampled_from([10, 100, MAX_PRICE_UNITS]) | st.integers(1, MAX_PRICE_UNITS),
+)
 
 
 @st.composite
@@ -88,7 +94,7 @@ transfer_terms: Final = st.builds(
     giver=parties,
     receiver=parties,
     ranges=ranges(),
-    unit_price=money,
+    unit_price=prices,
     delivery=st.sampled_from(Delivery),
     giver_tier=tiers,
     receiver_tier=tiers,
@@ -100,7 +106,7 @@ sale_terms: Final = st.builds(
     giver=parties,
     receiver=consumers,
     ranges=ranges(),
-    unit_price=money,
+    unit_price=prices,
     delivery=st.sampled_from(Delivery),
     giver_tier=tiers,
     receiver_tier=st.none(),
@@ -130,7 +136,7 @@ EVENTS: Final[dict[type[Event], SearchStrategy[Event]]] = {
         revoked_from=times,
     ),
     events.ProductRegistered: st.builds(
-        events.ProductRegistered, product=gtins, brand=parties, name=texts, suggested_price=money
+        events.ProductRegistered, product=gtins, brand=parties, name=texts, suggested_price=prices
     ),
     events.BatchCommissioned: st.builds(
         events.BatchCommissioned,
@@ -141,7 +147,7 @@ EVENTS: Final[dict[type[Event], SearchStrategy[Event]]] = {
         size=st.integers(1, MAX_BATCH_SIZE),
         made_on=dates,
         expires_on=st.none() | dates,
-        suggested_price=money,
+        suggested_price=prices,
     ),
     events.TransferOffered: st.builds(
         events.TransferOffered, terms=transfer_terms, deadline=st.none() | times
@@ -177,7 +183,7 @@ EVENTS: Final[dict[type[Event], SearchStrategy[Event]]] = {
     ),
     events.UnitsSold: st.builds(events.UnitsSold, terms=sale_terms),
     events.PurchaseConfirmed: st.builds(
-        events.PurchaseConfirmed, consumer=consumers, ranges=ranges(), price_paid=money
+        events.PurchaseConfirmed, consumer=consumers, ranges=ranges(), price_paid=prices
     ),
     events.UnitsReturned: st.builds(
         events.UnitsReturned,

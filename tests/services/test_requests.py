@@ -78,10 +78,10 @@ def test_an_optional_date_may_be_missing() -> None:
 def test_a_price_must_be_named_but_may_be_zero() -> None:
     """An unset price is refused with the name of the field, and a price of zero is accepted."""
     given_away = OfferTransferRequest(unit_price=MoneyMessage(currency_code="CNY"))
-    assert requests.money(given_away, "unit_price") == Price(0, "CNY")
-    assert requests.money_or_none(CommissionBatchRequest(), "suggested_price") is None
+    assert requests.price(given_away, "unit_price") == Price(0, "CNY")
+    assert requests.price_or_none(CommissionBatchRequest(), "suggested_price") is None
     with pytest.raises(RefusedCallError, match="unit_price is missing"):
-        requests.money(OfferTransferRequest(), "unit_price")
+        requests.price(OfferTransferRequest(), "unit_price")
 
 
 def test_an_enumeration_is_read_by_its_number() -> None:

@@ -16,15 +16,20 @@ def upgrade() -> None:
     """Empty all views and their tracking positions, because the events have what the views lack.
 
     The old tracking positions are recorded in REFILL, so that the views count as incomplete until they reach
-    them again.
+    them again. Views that were being rebuilt have to reach what REFILL said before.
     """
     connection = op.get_bind()
     names = set(sa.inspect(connection).get_table_names())
-    stood = connection.execute(sa.select(_TRACKING)).all() if _TRACKING.name in names else []
+    through: dict[str, int] = {}
+    for table in (_REFILL, _TRACKING):
+        if table.name in names:
+            for book, position in connection.execute(sa.select(table)):
+                through[book] = max(position, through.get(book, 0))
     for name in names - {"alembic_version"}:
         connection.execute(sa.table(name).delete())
-    if stood:
-        connection.execute(_REFILL.insert(), [{"book": book, "through": through} for book, through in stood])
+    if through:
+        rows = [{"book": book, "through": position} for book, position in through.items()]
+        connection.execute(_REFILL.insert(), rows)
     _state_units_of_prices()
 
 
