@@ -153,7 +153,8 @@ def _claims(text: str) -> tuple[DiscrepancyClaim, ...]:
 
 
 _AT = r"(?: on (?P<on>[\d-]+))?(?: as (?P<name>\w+))?"
-_MOVE = r" (?P<units>.+) (?P<giver>\S+) > (?P<receiver>\S+) at (?P<price>-?\d+(?: [A-Z]{3})?(?:/-?\d+)?)(?P<later> later)?"
+_PRICE = r" at (?P<price>-?\d+(?: [A-Z]{3})?(?:/-?\d+)?)"
+_MOVE = rf" (?P<units>.+) (?P<giver>\S+) > (?P<receiver>\S+){_PRICE}(?P<later> later)?"
 _TO = r" (?P<units>.+) by (?P<party>\S+)"
 
 
@@ -260,7 +261,7 @@ LINES: dict[str, Callable[..., Command | str]] = {
         unit_price=_price(price),
         delivery=Delivery.LATER if later else Delivery.WITH_TITLE,
     ),
-    rf"confirm{_TO} at (?P<price>-?\d+(?:/\d+)?)": lambda s, units, party, price: commands.ConfirmPurchase(
+    rf"confirm{_TO}{_PRICE}": lambda s, units, party, price: commands.ConfirmPurchase(
         request_id=s.request(), consumer=party, units=_units(units), price_paid=_price(price)
     ),
     rf"return{_TO}": lambda s, units, party: commands.ReturnUnits(

@@ -16,10 +16,10 @@ from pathbook.ledger.events import Event, Terms
 from pathbook.ledger.values import (
     CONSUMER_PREFIX,
     MAX_AMOUNT_MINOR,
-    MAX_PRICE_UNITS,
     MAX_BATCH_NUMBER,
     MAX_BATCH_SIZE,
     MAX_LOT,
+    MAX_PRICE_UNITS,
     MAX_REQUEST_ID,
     MAX_TEXT,
     MAX_TIER,

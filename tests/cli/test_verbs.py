@@ -95,7 +95,7 @@ def test_products_and_batches_are_shown(shop: Shop) -> None:
     product = shop.answer("product", "show", GTIN)
     assert (product["name"], product["suggested_price"]) == (
         "面膜",
-        {"amount_minor": "30000", "currency_code": "CNY"},
+        {"amount_minor": "30000", "currency_code": "CNY", "per_units": "1"},
     )
     assert shop.answer("product", "list")["products"] == [product]
     batch = shop.answer("batch", "show", "1")

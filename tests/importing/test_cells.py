@@ -27,8 +27,9 @@ def test_a_price_is_exact(text: str, currency_code: str, amount_minor: int) -> N
     ("text", "currency_code", "fault"),
     [("4,75", "USD", "PRICE_MALFORMED"),
      ("$4.75", "USD", "PRICE_MALFORMED"), ("1e3", "USD", "PRICE_MALFORMED"), ("nan", "USD", "PRICE_MALFORMED"),
-     ("4.75 CNY", "USD", "PRICE_MALFORMED"), ("9" * 19, "USD", "PRICE_OUT_OF_BOUNDS"), ("-4.75", "USD", "PRICE_NEGATIVE"),
-     ("0.333333333333", "USD", "PRICE_OUT_OF_BOUNDS"), ("4.75 CNY/100", "USD", "PRICE_MALFORMED"),
+     ("4.75 CNY", "USD", "PRICE_MALFORMED"), ("9" * 19, "USD", "PRICE_OUT_OF_BOUNDS"),
+     ("-4.75", "USD", "PRICE_NEGATIVE"), ("0.333333333333", "USD", "PRICE_OUT_OF_BOUNDS"),
+     ("4.75 CNY/100", "USD", "PRICE_MALFORMED"),
      ("4.75", "RMB", "CURRENCY_UNKNOWN"), ("4.75", "XXX", "CURRENCY_UNKNOWN"), ("4.75", "", "CURRENCY_UNKNOWN")],
 )  # fmt: skip
 def test_a_malformed_price_is_a_named_fault(text: str, currency_code: str, fault: str) -> None:

@@ -79,6 +79,8 @@ def test_a_price_must_be_named_but_may_be_zero() -> None:
     """An unset price is refused with the name of the field, and a price of zero is accepted."""
     given_away = OfferTransferRequest(unit_price=MoneyMessage(currency_code="CNY"))
     assert requests.price(given_away, "unit_price") == Price(0, "CNY")
+    given_away.unit_price.per_units = 7
+    assert requests.price(given_away, "unit_price") == Price(0, "CNY", 7)
     assert requests.price_or_none(CommissionBatchRequest(), "suggested_price") is None
     with pytest.raises(RefusedCallError, match="unit_price is missing"):
         requests.price(OfferTransferRequest(), "unit_price")

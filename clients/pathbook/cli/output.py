@@ -70,15 +70,14 @@ def as_object(message: Message) -> dict[str, object]:
 
 def _state_units(content: object) -> None:
     """Put 1 in the place of each 0 that stands for it, so that scripts may divide by the number of units."""
-    match content:
-        case {"amount_minor": _, "per_units": "0"}:
+    if isinstance(content, dict):
+        if "amount_minor" in content and content.get("per_units") == "0":
             content["per_units"] = "1"
-        case dict():
-            for value in content.values():
-                _state_units(value)
-        case list():
-            for value in content:
-                _state_units(value)
+        for value in content.values():
+            _state_units(value)
+    elif isinstance(content, list):
+        for value in content:
+            _state_units(value)
 
 
 def is_printable(message: Message) -> bool:

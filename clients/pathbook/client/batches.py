@@ -25,8 +25,8 @@ class Batches(Caller):
             gtin: GTIN of the product: 8, 12, 13 or 14 digits with a right check digit.
             brand: Id of the brand that makes it.
             name: What it is called, 1 to 200 characters.
-            suggested_price: Price suggested to consumers for one unit (see ``price``): (30000, "CNY") is 300.00 yuan. It
-                is compared and reported, never enforced.
+            suggested_price: Price suggested to consumers for one unit (see ``price``): (30000, "CNY") is 300.00 yuan.
+                It is compared and reported, never enforced.
             request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id
                 returns the first answer and records nothing. "" lets the client make one.
 
