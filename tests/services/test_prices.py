@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pathbook.client import Client, price, select
+from pathbook.client import Client, RefusedError, price, select
 from pathbook.v1.paths_pb2 import RUNG_KIND_CONSUMER, Rung
 from pathbook.v1.transfers_pb2 import RecordTransferRequest
 from pathbook.v1.values_pb2 import PARTY_KIND_AGENT, PARTY_KIND_BRAND, Price
@@ -63,7 +63,8 @@ def test_a_price_for_no_number_of_units_is_one_for_one_unit(client: Client) -> N
         assert result.HasField("receipt")
         assert stated(client.get_path((1, units)).steps[-1].terms.unit_price) == (150, "CNY", 1)
     for count in (-1, 10**9 + 1):
-        with refused("PRICE_UNITS_OUT_OF_BOUNDS"):
+        sentence = f"A price for {count} units cannot be kept. Give it for 1 to 1000000000 units."
+        with pytest.raises(RefusedError, match=f"^PRICE_UNITS_OUT_OF_BOUNDS: {sentence}$"):
             client.record_transfer(
                 giver="acme", receiver="ann", units=boxes(5, 5), unit_price=(150, "CNY", count)
             )

@@ -71,7 +71,7 @@ def takes_policy(command: Callable[..., Answer]) -> Callable[..., Answer]:
             "--max-price",
             type=arguments.PRICE,
             metavar="PRICE",
-            help="Fail if a unit cost more at any hop. '1 CNY/3' is exact.",
+            help="Fail if a unit cost more at any hop: '150 CNY', or '1.25 CNY/100' for 100 units.",
         ),
     ):
         with_policy = option(with_policy)
