@@ -20,6 +20,7 @@ from pathbook.ledger.values import (
     MAX_BATCH_NUMBER,
     MAX_BATCH_SIZE,
     MAX_LOT,
+    MAX_PRICE_UNITS,
     MAX_REFERENCE,
     MAX_REQUEST_ID,
     MAX_TEXT,
@@ -71,7 +72,12 @@ times: Final = st.integers(_YEAR_1900, _YEAR_2100)
 dates: Final = st.dates()
 tiers: Final = st.none() | st.integers(0, MAX_TIER)
 statuses: Final = st.sampled_from(AuthorizationStatus)
-money: Final = st.builds(Price, st.integers(0, MAX_AMOUNT_MINOR), st.sampled_from(_CURRENCIES))
+prices: Final = st.builds(
+    Price,
+    st.integers(0, MAX_AMOUNT_MINOR),
+    st.sampled_from(_CURRENCIES),
+    st.just(1) | st.sampled_from([10, 100, MAX_PRICE_UNITS]) | st.integers(1, MAX_PRICE_UNITS),
+)
 
 
 @st.composite
@@ -114,7 +120,7 @@ transfer_terms: Final = st.builds(
     giver=parties,
     receiver=parties,
     ranges=ranges(),
-    unit_price=money,
+    unit_price=prices,
     delivery=st.sampled_from(Delivery),
     standings=standings(statuses, tiers),
     reference=references,
@@ -124,7 +130,7 @@ sale_terms: Final = st.builds(
     giver=parties,
     receiver=consumers,
     ranges=ranges(),
-    unit_price=money,
+    unit_price=prices,
     delivery=st.sampled_from(Delivery),
     standings=standings(st.none(), st.none()),
     reference=references,
@@ -146,7 +152,7 @@ reversals_asked: Final = st.builds(
 delivered: Final = st.builds(
     events.UnitsDelivered, custodian=parties, receiver=parties | consumers, ranges=ranges()
 )
-confirmed: Final = st.builds(events.PurchaseConfirmed, consumer=consumers, ranges=ranges(), price_paid=money)
+confirmed: Final = st.builds(events.PurchaseConfirmed, consumer=consumers, ranges=ranges(), price_paid=prices)
 
 EVENTS: Final[dict[type[Event], SearchStrategy[Event]]] = {
     events.PartyRegistered: st.builds(events.PartyRegistered, party=parties, kind=st.sampled_from(PartyKind)),
@@ -168,7 +174,7 @@ EVENTS: Final[dict[type[Event], SearchStrategy[Event]]] = {
         revoked_from=times,
     ),
     events.ProductRegistered: st.builds(
-        events.ProductRegistered, product=gtins, brand=parties, name=texts, suggested_price=money
+        events.ProductRegistered, product=gtins, brand=parties, name=texts, suggested_price=prices
     ),
     events.BatchCommissioned: st.builds(
         events.BatchCommissioned,
@@ -179,7 +185,7 @@ EVENTS: Final[dict[type[Event], SearchStrategy[Event]]] = {
         size=st.integers(1, MAX_BATCH_SIZE),
         made_on=dates,
         expires_on=st.none() | dates,
-        suggested_price=money,
+        suggested_price=prices,
         code_key=st.binary(min_size=8, max_size=8),
     ),
     events.TransferOffered: st.builds(
@@ -250,7 +256,7 @@ EVENTS: Final[dict[type[Event], SearchStrategy[Event]]] = {
         declared=written_off | reversals_asked | delivered | confirmed,
     ),
     events.ProductCorrected: st.builds(
-        events.ProductCorrected, product=gtins, brand=parties, name=texts, suggested_price=money
+        events.ProductCorrected, product=gtins, brand=parties, name=texts, suggested_price=prices
     ),
     events.BatchCorrected: st.builds(
         events.BatchCorrected,
@@ -258,7 +264,7 @@ EVENTS: Final[dict[type[Event], SearchStrategy[Event]]] = {
         brand=parties,
         made_on=dates,
         expires_on=st.none() | dates,
-        suggested_price=money,
+        suggested_price=prices,
     ),
     events.PartyCorrected: st.builds(events.PartyCorrected, party=parties, kind=st.sampled_from(PartyKind)),
 }

@@ -95,7 +95,7 @@ def test_products_and_batches_are_shown(shop: Shop) -> None:
     product = shop.answer("product", "show", GTIN)
     assert (product["name"], product["suggested_price"]) == (
         "面膜",
-        {"amount_minor": "30000", "currency_code": "CNY"},
+        {"amount_minor": "30000", "currency_code": "CNY", "per_units": "1"},
     )
     assert shop.answer("product", "list")["products"] == [product]
     batch = shop.answer("batch", "show", "1")
@@ -307,7 +307,8 @@ def test_ladder_and_stock_count_units(shop: Shop) -> None:
     """The ladder answers per tier, and the stock per batch."""
     shop.position("record", "--giver", "mask-brand", "--receiver", "agent-1", "--units", "1:80-89", *PRICE)
     rungs = shop.listed("rungs", "ladder", "1")
-    assert all(rung["suggested_minor"] == "30000" for rung in rungs)
+    suggested = {"amount_minor": "30000", "currency_code": "CNY", "per_units": "1"}
+    assert all(rung["suggested"] == suggested for rung in rungs)
     assert shop.listed("rungs", "ladder", "--gtin", GTIN) == rungs
     (line,) = shop.listed("stock", "stock", "agent-1")
     batch = line["batch"]

@@ -294,4 +294,7 @@ class SyntheticBook:
 
     def price(self) -> Price:
         """Choose a price."""
-        return Price(self.random.choice([0, 150, 180, 210, 300]), self.random.choice(["CNY", "CNY", "USD"]))
+        amount_minor, per_units = self.random.choice(
+            [(0, 1), (150, 1), (180, 1), (300, 2), (210, 1), (300, 1), (100, 7)]
+        )
+        return Price(amount_minor, self.random.choice(["CNY", "CNY", "USD"]), per_units)

@@ -24,7 +24,7 @@ def command() -> None:
 @click.option("--made-on", type=arguments.DATE, required=True, metavar="DATE", help="The day it was made.")
 @click.option("--expires-on", type=arguments.DATE, metavar="DATE", help="Its last day of use. Default: none.")
 @click.option(
-    "--price", type=arguments.MONEY, metavar="MONEY", help="The suggested price. Default: the product's."
+    "--price", type=arguments.PRICE, metavar="PRICE", help="The suggested price. Default: the product's."
 )
 @arguments.takes_request_id
 @click.pass_obj

@@ -25,7 +25,7 @@ STATUSES: Final = ("offered", "accepted", "accepted-in-part", "declined", "withd
 @click.option("--giver", required=True, metavar="PARTY", help="The party that owned the units.")
 @click.option("--receiver", required=True, metavar="PARTY", help="The party that received them.")
 @arguments.takes_units
-@click.option("--price", type=arguments.MONEY, required=True, metavar="MONEY", help="The price of one unit.")
+@click.option("--price", type=arguments.PRICE, required=True, metavar="PRICE", help=arguments.PRICE_HELP)
 @click.option("--later", is_flag=True, help="The goods stay where they are: cloud stock.")
 @arguments.takes_request
 @click.pass_obj

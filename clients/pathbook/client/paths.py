@@ -75,8 +75,9 @@ class Paths(Caller):
 
         Returns:
             A response with ``rungs``, one for each tier and currency, from the first tier to the consumers. Each has
-            ``kind``, ``tier``, ``currency_code`` and ``units``; and in minor units ``least_minor``,
-            ``median_minor``, ``most_minor``, ``mean_minor``, ``sum_minor`` and ``suggested_minor``.
+            ``kind``, ``tier``, ``currency_code`` and ``units``; the prices ``least``, ``median``, ``most`` and
+            ``suggested``, each with ``amount_minor`` for ``per_units`` units; and ``mean_minor`` and ``sum_minor``,
+            rounded to a minor unit, half to even.
 
         Raises:
             RefusedError: BATCH_UNKNOWN, PRODUCT_UNKNOWN, GTIN_CHECK_DIGIT, VALUE_MISSING (an empty GTIN); or a
@@ -85,7 +86,7 @@ class Paths(Caller):
 
         Example:
             >>> rung = client.get_ladder(1).rungs[0]
-            >>> rung.tier, rung.units, rung.median_minor, rung.suggested_minor
+            >>> rung.tier, rung.units, rung.median.amount_minor, rung.suggested.amount_minor
             (1, 98, 15000, 30000)
         """
         request = paths_pb2.GetLadderRequest(

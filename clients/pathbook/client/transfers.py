@@ -4,7 +4,7 @@ import datetime
 import functools
 
 from pathbook.client.calls import Caller, request_id_or_new
-from pathbook.client.values import Price, money, timestamp
+from pathbook.client.values import Price, price, timestamp
 from pathbook.v1 import transfers_pb2, transfers_pb2_grpc
 from pathbook.v1.values_pb2 import DELIVERY_WITH_TITLE, Delivery, Selection, UnitState
 
@@ -33,7 +33,8 @@ class Transfers(Caller):
             giver: Id of the party that owns the units.
             receiver: Id of the party that owns them afterwards.
             units: Which units, as ``select(...)`` returns them. A quantity takes the giver's, without recalled ones.
-            unit_price: Price of one unit, as (minor units, ISO 4217 code): (15000, "CNY") is 150.00 yuan.
+            unit_price: Price of one unit: (15000, "CNY") is 150.00 yuan, and (125, "CNY", 100)
+                is 1.25 yuan for 100 units (see ``price``).
             delivery: ``values_pb2.DELIVERY_WITH_TITLE`` moves the goods with the title. ``DELIVERY_LATER`` leaves
                 the goods where they lie (cloud stock).
             occurred_at: When it happened, a timezone-aware datetime, at most 5 minutes ahead of the server's clock.
@@ -66,7 +67,7 @@ class Transfers(Caller):
             giver=giver,
             receiver=receiver,
             units=units,
-            unit_price=money(unit_price),
+            unit_price=price(unit_price),
             delivery=delivery,
         )
         return self._write(self._transfers.RecordTransfer, request)

@@ -71,7 +71,9 @@ def _terms(shown: PathStep) -> Terms | str | None:
 
 def _price_paid(shown: PathStep) -> Price | None:
     price = shown.price_paid
-    return Price(price.amount_minor, price.currency_code) if shown.HasField("price_paid") else None
+    if not shown.HasField("price_paid"):
+        return None
+    return Price(price.amount_minor, price.currency_code, price.per_units or 1)
 
 
 def _is_committed(shown: PathStep, step: ReplayedStep) -> bool:

@@ -94,8 +94,9 @@ class Verdict(enum.Enum):
 class Policy(msgspec.Struct, frozen=True):
     """The caller's own limits on a path. None sets no limit.
 
-    ``max_price`` is the price of one unit at any hop. ``max_tiers`` is the number of hops between parties. ``max_age``
-    is in days since the batch was made. A recall in force or a past expiry fails unless it is allowed.
+    ``max_price`` is the price of one unit at any hop, compared exactly. ``max_tiers`` is the number of hops
+    between parties. ``max_age`` is in days since the batch was made. A recall in force or a past
+    expiry fails unless it is allowed.
     """
 
     max_price: Price | None = None

@@ -58,7 +58,7 @@ class Reason(enum.IntEnum):
     PRODUCT_UNKNOWN = 32
     NOT_THE_BRAND = 33
     PRICE_NEGATIVE = 34
-    PRICE_TOO_HIGH = 35
+    PRICE_UNITS_OUT_OF_BOUNDS = 35
     CURRENCY_UNKNOWN = 36
     LOT_MALFORMED = 37
     BATCH_EXISTS = 38
@@ -182,7 +182,7 @@ SENTENCES: Final[dict[Reason, tuple[Kind, str]]] = {
     Reason.PRODUCT_UNKNOWN: (Kind.MISSING, "There is no product {product} in this book. Register it first."),
     Reason.NOT_THE_BRAND: (Kind.FORBIDDEN, "Product {product} belongs to {brand}; {party} may not do this."),
     Reason.PRICE_NEGATIVE: (Kind.INVALID, "A price of {amount_minor} is below zero. Prices are minor units, zero or more."),
-    Reason.PRICE_TOO_HIGH: (Kind.INVALID, "A price of {amount_minor} minor units is above the limit of {limit}. Check the unit."),
+    Reason.PRICE_UNITS_OUT_OF_BOUNDS: (Kind.INVALID, "A price for {per_units} units cannot be kept. Give it for 1 to {limit} units."),
     Reason.CURRENCY_UNKNOWN: (Kind.INVALID, "'{currency_code}' is not an ISO 4217 currency code, such as CNY or USD."),
     Reason.LOT_MALFORMED: (Kind.INVALID, "'{lot}' cannot be a lot number: 1 to 20 visible characters (GS1 AI 10)."),
     Reason.BATCH_EXISTS: (Kind.EXISTS, "Lot {lot} of product {product} was commissioned already, as batch {batch}."),

@@ -1,4 +1,4 @@
-"""Value types that all rooms share: units, ranges, money, the names of parties, and the limits on each."""
+"""Value types that all rooms share: units, ranges, prices, the names of parties, and the limits on each."""
 
 import datetime
 import enum
@@ -111,7 +111,7 @@ _REQUEST_ID = re.compile(rf"[!-}}](?:[ -~]{{0,{MAX_REQUEST_ID - 2}}}[!-~])?")
 class Price(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """An amount in minor units (cents, fen) of an ISO 4217 currency for a number of units.
 
-    Two prices of the same value may be stated differently. They differ as statements, and ``each`` compares them.
+    Two prices of the same value may be stated differently. They differ as statements, and ``is_worth`` compares them.
     """
 
     amount_minor: int
@@ -122,6 +122,12 @@ class Price(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     def each(self) -> Fraction:
         """The exact price of one unit, in minor units."""
         return Fraction(self.amount_minor, self.per_units)
+
+    def is_worth(self, other: "Price") -> bool:
+        """Return whether another price has the same currency and the same exact value for one unit."""
+        if self.currency_code != other.currency_code:
+            return False
+        return self.amount_minor * other.per_units == other.amount_minor * self.per_units
 
 
 class Unit(msgspec.Struct, frozen=True, gc=False):

@@ -453,12 +453,12 @@ class Rung(_message.Message):
     TIER_FIELD_NUMBER: _builtins.int
     CURRENCY_CODE_FIELD_NUMBER: _builtins.int
     UNITS_FIELD_NUMBER: _builtins.int
-    LEAST_MINOR_FIELD_NUMBER: _builtins.int
-    MEDIAN_MINOR_FIELD_NUMBER: _builtins.int
-    MOST_MINOR_FIELD_NUMBER: _builtins.int
+    LEAST_FIELD_NUMBER: _builtins.int
+    MEDIAN_FIELD_NUMBER: _builtins.int
+    MOST_FIELD_NUMBER: _builtins.int
     MEAN_MINOR_FIELD_NUMBER: _builtins.int
     SUM_MINOR_FIELD_NUMBER: _builtins.int
-    SUGGESTED_MINOR_FIELD_NUMBER: _builtins.int
+    SUGGESTED_FIELD_NUMBER: _builtins.int
     kind: Global___RungKind.ValueType
     """Whose prices the rung has."""
     tier: _builtins.int
@@ -467,18 +467,28 @@ class Rung(_message.Message):
     """The ISO 4217 code."""
     units: _builtins.int
     """The number of units."""
-    least_minor: _builtins.int
-    """The lowest price of a unit, in minor units."""
-    median_minor: _builtins.int
-    """The median, in minor units. For an even number of units it is the lower of the two in the middle."""
-    most_minor: _builtins.int
-    """The highest price of a unit, in minor units."""
     mean_minor: _builtins.int
-    """The mean, in minor units, rounded half to even."""
+    """The mean of one unit, in minor units. It is computed exactly, and then rounded half to even."""
     sum_minor: _builtins.int
-    """The sum paid for all units, in minor units. Unset if it does not fit 64 bits."""
-    suggested_minor: _builtins.int
-    """The suggested price, in minor units. Unset if batches differ, or if it is in another currency."""
+    """The sum paid for all units, in minor units. It is added up exactly, and then rounded half to even. Unset if it does
+    not fit 64 bits. A mean always does.
+    """
+    @_builtins.property
+    def least(self) -> _values_pb2.Price:
+        """The lowest price that was paid. This and the next two are stated for the fewest units for which they were stated."""
+
+    @_builtins.property
+    def median(self) -> _values_pb2.Price:
+        """The median price. For an even number of units it is the lower of the two in the middle."""
+
+    @_builtins.property
+    def most(self) -> _values_pb2.Price:
+        """The highest price that was paid."""
+
+    @_builtins.property
+    def suggested(self) -> _values_pb2.Price:
+        """The suggested price. Unset if the batches differ in its exact value, or if it is in another currency."""
+
     def __init__(
         self,
         *,
@@ -486,24 +496,19 @@ class Rung(_message.Message):
         tier: _builtins.int = ...,
         currency_code: _builtins.str = ...,
         units: _builtins.int = ...,
-        least_minor: _builtins.int = ...,
-        median_minor: _builtins.int = ...,
-        most_minor: _builtins.int = ...,
+        least: _values_pb2.Price | None = ...,
+        median: _values_pb2.Price | None = ...,
+        most: _values_pb2.Price | None = ...,
         mean_minor: _builtins.int = ...,
         sum_minor: _builtins.int | None = ...,
-        suggested_minor: _builtins.int | None = ...,
+        suggested: _values_pb2.Price | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_suggested_minor", b"_suggested_minor", "_sum_minor", b"_sum_minor", "suggested_minor", b"suggested_minor", "sum_minor", b"sum_minor"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_sum_minor", b"_sum_minor", "least", b"least", "median", b"median", "most", b"most", "suggested", b"suggested", "sum_minor", b"sum_minor"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_suggested_minor", b"_suggested_minor", "_sum_minor", b"_sum_minor", "currency_code", b"currency_code", "kind", b"kind", "least_minor", b"least_minor", "mean_minor", b"mean_minor", "median_minor", b"median_minor", "most_minor", b"most_minor", "suggested_minor", b"suggested_minor", "sum_minor", b"sum_minor", "tier", b"tier", "units", b"units"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_sum_minor", b"_sum_minor", "currency_code", b"currency_code", "kind", b"kind", "least", b"least", "mean_minor", b"mean_minor", "median", b"median", "most", b"most", "suggested", b"suggested", "sum_minor", b"sum_minor", "tier", b"tier", "units", b"units"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__suggested_minor: _TypeAlias = _typing.Literal["suggested_minor"]  # noqa: Y015
-    _WhichOneofArgType__suggested_minor: _TypeAlias = _typing.Literal["_suggested_minor", b"_suggested_minor"]  # noqa: Y015
     _WhichOneofReturnType__sum_minor: _TypeAlias = _typing.Literal["sum_minor"]  # noqa: Y015
     _WhichOneofArgType__sum_minor: _TypeAlias = _typing.Literal["_sum_minor", b"_sum_minor"]  # noqa: Y015
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__suggested_minor) -> _WhichOneofReturnType__suggested_minor | None: ...
-    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__sum_minor) -> _WhichOneofReturnType__sum_minor | None: ...
 
 Global___Rung: _TypeAlias = Rung  # noqa: Y015

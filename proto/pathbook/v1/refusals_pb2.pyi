@@ -84,8 +84,8 @@ class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal
     """Product {product} belongs to {brand}; {party} may not do this."""
     REFUSAL_REASON_PRICE_NEGATIVE: _RefusalReason.ValueType  # 34
     """A price of {amount_minor} is below zero. Prices are minor units, zero or more."""
-    REFUSAL_REASON_PRICE_TOO_HIGH: _RefusalReason.ValueType  # 35
-    """A price of {amount_minor} minor units is above the limit of {limit}. Check the unit."""
+    REFUSAL_REASON_PRICE_UNITS_OUT_OF_BOUNDS: _RefusalReason.ValueType  # 35
+    """A price for {per_units} units cannot be kept. Give it for 1 to {limit} units."""
     REFUSAL_REASON_CURRENCY_UNKNOWN: _RefusalReason.ValueType  # 36
     """'{currency_code}' is not an ISO 4217 currency code, such as CNY or USD."""
     REFUSAL_REASON_LOT_MALFORMED: _RefusalReason.ValueType  # 37
@@ -310,8 +310,8 @@ REFUSAL_REASON_NOT_THE_BRAND: RefusalReason.ValueType  # 33
 """Product {product} belongs to {brand}; {party} may not do this."""
 REFUSAL_REASON_PRICE_NEGATIVE: RefusalReason.ValueType  # 34
 """A price of {amount_minor} is below zero. Prices are minor units, zero or more."""
-REFUSAL_REASON_PRICE_TOO_HIGH: RefusalReason.ValueType  # 35
-"""A price of {amount_minor} minor units is above the limit of {limit}. Check the unit."""
+REFUSAL_REASON_PRICE_UNITS_OUT_OF_BOUNDS: RefusalReason.ValueType  # 35
+"""A price for {per_units} units cannot be kept. Give it for 1 to {limit} units."""
 REFUSAL_REASON_CURRENCY_UNKNOWN: RefusalReason.ValueType  # 36
 """'{currency_code}' is not an ISO 4217 currency code, such as CNY or USD."""
 REFUSAL_REASON_LOT_MALFORMED: RefusalReason.ValueType  # 37

@@ -30,7 +30,7 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
             giver=request.giver,
             receiver=request.receiver,
             units=await self._gateway.selection(book, requests.selected(request)),
-            unit_price=requests.money(request, "unit_price"),
+            unit_price=requests.price(request, "unit_price"),
             delivery=requests.delivery(request.delivery),
             deadline=requests.time_or_none(request, "deadline"),
         )
@@ -177,7 +177,7 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
             occurred_at=requests.time_or_now(request),
             consumer=request.consumer,
             units=await self._gateway.selection(book, requests.selected(request)),
-            price_paid=requests.money(request, "price_paid"),
+            price_paid=requests.price(request, "price_paid"),
         )
         answer = await self._gateway.write(book, command)
         return transfers_pb2.ConfirmPurchaseResponse(receipt=receipts.receipt(answer))

@@ -31,8 +31,8 @@ _OFFERED, _ACCEPTED = TransferStatus.OFFERED.value, TransferStatus.ACCEPTED.valu
 class TransferRow(NamedTuple):
     """A line of a transfer. ``transfer`` is the position that began it. ``is_attested`` is 1 or 0.
 
-    ``kind`` is a TransferKind, and ``status`` is a TransferStatus. The price of one unit is in minor units of its
-    currency. Times are in microseconds since 1970 UTC. 0 and "" mean none.
+    ``kind`` is a TransferKind, and ``status`` is a TransferStatus. The price is in minor units of its currency for
+    ``per_units`` units. Times are in microseconds since 1970 UTC. 0 and "" mean none.
     """
 
     transfer: int
@@ -43,6 +43,7 @@ class TransferRow(NamedTuple):
     receiver: str
     amount_minor: int
     currency_code: str
+    per_units: int
     units: int
     accepted_units: int
     occurred_at: int
@@ -104,6 +105,7 @@ def offered(recorded: RecordedEvent, terms: Terms, deadline: int | None) -> tupl
         terms.receiver,
         price.amount_minor,
         price.currency_code,
+        price.per_units,
         _units(terms),
         0,
         recorded.occurred_at,
@@ -179,6 +181,7 @@ def _agreed(
         receiver,
         price.amount_minor,
         price.currency_code,
+        price.per_units,
         units,
         units,
         recorded.occurred_at,

@@ -18,7 +18,8 @@ from pathbook.ledger.queries import answers
 from pathbook.ledger.reports.ladder import Rung
 from pathbook.ledger.steps import Step
 from pathbook.ledger.store.views.lookups import StockRow
-from pathbook.services.translate.values import money, timestamp, timestamp_or_none, unit_ranges
+from pathbook.ledger.values import Price
+from pathbook.services.translate.values import price, timestamp, timestamp_or_none, unit_ranges
 from pathbook.v1 import batches_pb2, events_pb2, parties_pb2, paths_pb2, transfers_pb2, values_pb2
 
 MAX_INT64: Final = 2**63 - 1
@@ -77,7 +78,7 @@ def batch(row: BatchRow, recalls: Iterable[answers.Recall] = ()) -> batches_pb2.
 
 
 def _suggested(row: ProductRow | BatchRow) -> values_pb2.Price:
-    return values_pb2.Price(amount_minor=row.suggested_minor, currency_code=row.suggested_currency)
+    return price(Price(row.suggested_minor, row.suggested_currency, row.suggested_per_units))
 
 
 def _recall(found: answers.Recall) -> batches_pb2.Recall:
@@ -121,7 +122,7 @@ def transfer(found: answers.Transfer) -> transfers_pb2.Transfer:
         status=values_pb2.TransferStatus.ValueType(row.status),
         giver=row.giver,
         receiver=row.receiver,
-        unit_price=values_pb2.Price(amount_minor=row.amount_minor, currency_code=row.currency_code),
+        unit_price=price(Price(row.amount_minor, row.currency_code, row.per_units)),
         units=row.units,
         accepted_units=row.accepted_units,
         ranges=unit_ranges(found.ranges),
@@ -144,12 +145,12 @@ def rung(found: Rung) -> paths_pb2.Rung:
         tier=found.tier,
         currency_code=found.currency_code,
         units=found.units,
-        least_minor=found.least_minor,
-        median_minor=found.median_minor,
-        most_minor=found.most_minor,
+        least=price(found.least),
+        median=price(found.median),
+        most=price(found.most),
         mean_minor=found.mean_minor,
         sum_minor=found.sum_minor if found.sum_minor <= MAX_INT64 else None,
-        suggested_minor=found.suggested_minor,
+        suggested=None if found.suggested is None else price(found.suggested),
     )
 
 
@@ -201,7 +202,7 @@ def _step(found: Step) -> paths_pb2.PathStep:
         recorded_at=timestamp(found.recorded_at),
         giver=moved.giver,
         receiver=moved.receiver,
-        price_paid=None if moved.price_paid is None else money(moved.price_paid),
+        price_paid=None if moved.price_paid is None else price(moved.price_paid),
         state=values_pb2.UnitState.ValueType(found.state),
         attestation=values_pb2.ATTESTATION_RECORDED,
         event=found.data,
@@ -210,4 +211,5 @@ def _step(found: Step) -> paths_pb2.PathStep:
     )
     if moved.terms is not None:
         TERMS.write(step.terms, moved.terms)
+        step.terms.unit_price.CopyFrom(price(moved.terms.unit_price))
     return step

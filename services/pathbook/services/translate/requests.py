@@ -110,20 +110,20 @@ def date_or_none(day: str, field: str) -> datetime.date | None:
     return date(day, field) if day else None
 
 
-def money(request: Message, field: str) -> Price:
+def price(request: Message, field: str) -> Price:
     """Return a required price, which may be zero."""
-    price = money_or_none(request, field)
-    if price is None:
+    found = price_or_none(request, field)
+    if found is None:
         raise RefusedCallError(refuse(Reason.VALUE_MISSING, field=field))
-    return price
+    return found
 
 
-def money_or_none(request: Message, field: str) -> Price | None:
-    """Return a price, or None if the field is unset."""
+def price_or_none(request: Message, field: str) -> Price | None:
+    """Return a price, or None if the field is unset. For 0 units means for 1."""
     if not request.HasField(field):
         return None
-    price: values_pb2.Price = getattr(request, field)
-    return Price(price.amount_minor, price.currency_code)
+    message: values_pb2.Price = getattr(request, field)
+    return Price(message.amount_minor, message.currency_code, message.per_units or 1)
 
 
 def enum_value(number: int, members: type[Member], field: str) -> Member:
