@@ -80,7 +80,10 @@ def test_an_error_is_declared_listed_and_shown(book: Book) -> None:
     assert correction["position"] == declared
     event = correction["event"]
     assert isinstance(event, dict)
-    assert event["error_declared"]["note"] == "found"
+    assert event["error_declared"]["party"] == "ann"
+    note = correction["note"]
+    assert isinstance(note, dict)
+    assert note["text"] == "found"
     assert Event.FromString(base64.b64decode(str(correction["bytes"]))).error_declared.party == "ann"
     assert f"ann declares the event at {lost} an error (units written off): found" in book.text(
         "correction", "list", "--event", lost

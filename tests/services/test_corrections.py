@@ -8,7 +8,7 @@ import pytest
 from grpc import StatusCode
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from pathbook.client import Client, Entry, money, select
+from pathbook.client import Client, Entry, price, select
 from pathbook.v1 import corrections_pb2, corrections_pb2_grpc
 from pathbook.v1.events_pb2 import Event
 from pathbook.v1.paths_pb2 import (
@@ -81,7 +81,8 @@ def test_an_error_is_undone_and_stays_on_record(client: Client) -> None:
     )
     (correction,) = client.corrections(position=mistake)
     assert correction.position == declared
-    assert Event.FromString(correction.event).error_declared.note == "found"
+    assert correction.note.text == error.note.text == "found"
+    assert Event.FromString(correction.event).error_declared.party == "ann"
     assert list(client.corrections(position=declared)) == []
 
 
@@ -288,7 +289,7 @@ def test_many_writes_carry_references_and_reports(client: Client) -> None:
 
     def note(reported_by: str = "") -> RecordTransferRequest:
         return RecordTransferRequest(
-            giver="acme", receiver="ann", units=boxes(0, 9), unit_price=money(yuan(150)), reference="note 1",
+            giver="acme", receiver="ann", units=boxes(0, 9), unit_price=price(yuan(150)), reference="note 1",
             reported_by=reported_by,
         )  # fmt: skip
 
@@ -297,7 +298,7 @@ def test_many_writes_carry_references_and_reports(client: Client) -> None:
         note("ann"),
         note("ann"),
         SellUnitsRequest(
-            seller="ann", consumer="c", units=boxes(0, 0), unit_price=money(yuan(300)), reference="receipt 7"
+            seller="ann", consumer="c", units=boxes(0, 0), unit_price=price(yuan(300)), reference="receipt 7"
         ),
     ]
     ((first, report, again, sale),) = client.record_transfers([entries])
@@ -414,9 +415,10 @@ def test_the_service_is_reflected(client: Client) -> None:
 def test_a_quantity_may_be_attested_by_its_ranges(client: Client) -> None:
     """The receiver may name the units in another way than the giver, as long as they are the same."""
     begin(client)
-    price, note = yuan(150), "note 1"
     units = select(quantities=[(5, 1)])
-    client.record_transfer(giver="acme", receiver="ann", units=units, unit_price=price, reference=note)
-    moved(client, 0, 4, note, reported_by="ann")
+    client.record_transfer(
+        giver="acme", receiver="ann", units=units, unit_price=yuan(150), reference="note 1"
+    )
+    moved(client, 0, 4, "note 1", reported_by="ann")
     with refused("TRANSFER_ALREADY_ATTESTED", STATE):
-        moved(client, 0, 4, note, reported_by="ann")
+        moved(client, 0, 4, "note 1", reported_by="ann")

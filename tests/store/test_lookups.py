@@ -82,8 +82,9 @@ def fill(views: Engine) -> None:
             ]
             rows = 1 if table is tables.REFILL else 10_000
             quoted = views.dialect.identifier_preparer.format_table(table)
+            names = ", ".join(map(views.dialect.identifier_preparer.format_column, table.c))
             connection.exec_driver_sql(
-                f"INSERT INTO {quoted} SELECT {', '.join(values)} FROM generate_series(1, {rows}) g"
+                f"INSERT INTO {quoted} ({names}) SELECT {', '.join(values)} FROM generate_series(1, {rows}) g"
             )
             connection.exec_driver_sql(f"ANALYZE {quoted}")
 

@@ -51,7 +51,7 @@ def event(settings: Settings, *, position: int, party: str, note: str, request_i
 @click.option("--brand", required=True, metavar="PARTY", help="The brand that makes it.")
 @click.option("--name", default="", metavar="TEXT", help="The right name of the product.")
 @click.option(
-    "--price", type=arguments.MONEY, metavar="MONEY", help="The right suggested price. Batches keep theirs."
+    "--price", type=arguments.PRICE, metavar="PRICE", help="The right suggested price. Batches keep theirs."
 )
 @arguments.takes_request_id
 @click.pass_obj
@@ -75,7 +75,7 @@ def product(
 @click.option("--made-on", type=arguments.DATE, metavar="DATE", help="The right day on which it was made.")
 @click.option("--expires-on", type=arguments.DATE, metavar="DATE", help="Its right last day of use.")
 @click.option("--never-expires", is_flag=True, help="It has no last day of use.")
-@click.option("--price", type=arguments.MONEY, metavar="MONEY", help="The right suggested price.")
+@click.option("--price", type=arguments.PRICE, metavar="PRICE", help="The right suggested price.")
 @arguments.takes_request_id
 @click.pass_obj
 def batch(

@@ -42,7 +42,7 @@ def list_corrections(
 
 
 def _print(form: Output, found: "Iterator[Correction]") -> None:
-    from pathbook.cli import events, output
+    from pathbook.cli import output
     from pathbook.cli.output import Column
     from pathbook.v1.corrections_pb2 import Correction
     from pathbook.v1.events_pb2 import Event
@@ -52,18 +52,26 @@ def _print(form: Output, found: "Iterator[Correction]") -> None:
             columns: list[Column[Correction]] = [
                 Column("at", lambda each: str(each.position), right=True),
                 Column("recorded", lambda each: output.moment(Event.FromString(each.event).recorded_at)),
-                Column("correction", lambda each: _in_words(Event.FromString(each.event))),
+                Column("correction", lambda each: _in_words(Event.FromString(each.event), each.note.text)),
             ]
             output.show_list(form, "corrections", found, columns)
         case Output.JSONL:
             for each in found:
-                click.echo(json.dumps(events.as_object(each.position, each.event), ensure_ascii=False))
+                click.echo(json.dumps(_object(each), ensure_ascii=False))
         case Output.JSON:
-            listed = [events.as_object(each.position, each.event) for each in found]
+            listed = [_object(each) for each in found]
             click.echo(json.dumps({"corrections": listed}, indent=2, ensure_ascii=False))
 
 
-def _in_words(event: "Event") -> str:
+def _object(each: "Correction") -> dict[str, object]:
+    """Return a correction as an event in the words of the contract, with its note if there is one."""
+    from pathbook.cli import events, output
+
+    found = events.as_object(each.position, each.event)
+    return {**found, "note": output.as_object(each.note)} if each.HasField("note") else found
+
+
+def _in_words(event: "Event", note: str) -> str:
     """Return what a correction says, and who says it."""
     from pathbook.cli import output
     from pathbook.v1.values_pb2 import PartyKind
@@ -72,8 +80,8 @@ def _in_words(event: "Event") -> str:
         case "error_declared":
             error = event.error_declared
             what = (error.WhichOneof("declared") or "unknown").replace("_", " ")
-            note = f": {error.note}" if error.note else ""
-            return f"{error.party} declares the event at {error.position} an error ({what}){note}"
+            why = f": {note}" if note else ""
+            return f"{error.party} declares the event at {error.position} an error ({what}){why}"
         case "product_corrected":
             product = event.product_corrected
             return f"{product.brand}: name {product.name}, price {output.price(product.suggested_price)}"

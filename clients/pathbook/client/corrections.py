@@ -5,7 +5,7 @@ import functools
 from collections.abc import Iterator
 
 from pathbook.client.calls import Caller, request_id_or_new
-from pathbook.client.values import Price, iso_date, money
+from pathbook.client.values import Price, iso_date, price
 from pathbook.v1 import corrections_pb2, corrections_pb2_grpc
 from pathbook.v1.values_pb2 import PartyKind
 
@@ -28,7 +28,7 @@ class Corrections(Caller):
         Args:
             position: Position of the event that was an error.
             party: Id of the party that acted in it, or "consumer:" and a pseudonym.
-            note: Why, in at most 200 characters. "" means no note.
+            note: Why, in at most 200 characters. "" means no note. It may be erased later.
             request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id
                 returns the first answer and records nothing. "" lets the client make one.
 
@@ -71,8 +71,8 @@ class Corrections(Caller):
             gtin: GTIN of the product: 8, 12, 13 or 14 digits.
             brand: Id of the brand that the product belongs to.
             name: The right name, 1 to 200 characters. "" means that it stays.
-            suggested_price: The right price suggested to consumers for one unit, as (minor units, ISO 4217 code).
-                None means that it stays.
+            suggested_price: The right price suggested to consumers for one unit: (28000, "CNY") is 280.00 yuan (see
+                ``price``). None means that it stays.
             request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id
                 returns the first answer and records nothing. "" lets the client make one.
 
@@ -95,7 +95,7 @@ class Corrections(Caller):
             brand=brand,
             gtin=gtin,
             name=name,
-            suggested_price=money(suggested_price),
+            suggested_price=price(suggested_price),
         )
         return self._write(self._corrections.CorrectProduct, request)
 
@@ -118,8 +118,8 @@ class Corrections(Caller):
             made_on: The right day of making, not in the future. None means that it stays.
             expires_on: The right last day of shelf life. None means that it stays.
             never_expires: True means that the units never expire, whatever ``expires_on`` says.
-            suggested_price: The right price suggested to consumers for one unit, as (minor units, ISO 4217 code).
-                None means that it stays.
+            suggested_price: The right price suggested to consumers for one unit: (28000, "CNY") is 280.00 yuan (see
+                ``price``). None means that it stays.
             request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id
                 returns the first answer and records nothing. "" lets the client make one.
 
@@ -146,7 +146,7 @@ class Corrections(Caller):
             made_on=iso_date(made_on),
             expires_on=iso_date(expires_on),
             never_expires=never_expires,
-            suggested_price=money(suggested_price),
+            suggested_price=price(suggested_price),
         )
         return self._write(self._corrections.CorrectBatch, request)
 
@@ -201,7 +201,7 @@ class Corrections(Caller):
                 means this client's last write, 0 means no waiting.
 
         Yields:
-            A Correction with ``position`` and ``event``, the stored bytes of an ``events_pb2.Event``.
+            A Correction with ``position``, ``event``, the stored bytes of an ``events_pb2.Event``, and ``note``.
 
         Raises:
             RefusedError: VALUE_MISSING (no subject, or no GTIN), GTIN_CHECK_DIGIT, PRODUCT_UNKNOWN, BATCH_UNKNOWN,

@@ -27,19 +27,25 @@ class Correction(_message.Message):
 
     POSITION_FIELD_NUMBER: _builtins.int
     EVENT_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
     position: _builtins.int
     """The position of the correction."""
     event: _builtins.bytes
     """The stored bytes of the correction, which are a serialized Event."""
+    @_builtins.property
+    def note(self) -> _values_pb2.Note:
+        """The note to which the event commits. Unset if there is none, or if it was erased."""
+
     def __init__(
         self,
         *,
         position: _builtins.int = ...,
         event: _builtins.bytes = ...,
+        note: _values_pb2.Note | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["note", b"note"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "position", b"position"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "note", b"note", "position", b"position"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -26,6 +26,7 @@ class CorrectionService(corrections_pb2_grpc.CorrectionServiceServicer):
             party=request.party,
             position=requests.position(request.position, "position"),
             note=request.note,
+            note_salt=requests.note_salt(request.note),
         )
         answer = await self._gateway.write(requests.book_name(request.book), command)
         return corrections_pb2.DeclareErrorResponse(receipt=receipts.receipt(answer))
@@ -39,7 +40,7 @@ class CorrectionService(corrections_pb2_grpc.CorrectionServiceServicer):
             brand=request.brand,
             product=request.gtin,
             name=request.name,
-            suggested_price=requests.money_or_none(request, "suggested_price"),
+            suggested_price=requests.price_or_none(request, "suggested_price"),
         )
         answer = await self._gateway.write(requests.book_name(request.book), command)
         return corrections_pb2.CorrectProductResponse(receipt=receipts.receipt(answer))
@@ -55,7 +56,7 @@ class CorrectionService(corrections_pb2_grpc.CorrectionServiceServicer):
             made_on=requests.date_or_none(request.made_on, "made_on"),
             expires_on=requests.date_or_none(request.expires_on, "expires_on"),
             never_expires=request.never_expires,
-            suggested_price=requests.money_or_none(request, "suggested_price"),
+            suggested_price=requests.price_or_none(request, "suggested_price"),
         )
         answer = await self._gateway.write(requests.book_name(request.book), command)
         return corrections_pb2.CorrectBatchResponse(receipt=receipts.receipt(answer))

@@ -10,6 +10,7 @@ from pathbook.ledger.queries.answers import (
     Head,
     Party,
     Path,
+    Recall,
     Transfer,
     UnitRun,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "Party",
     "Path",
     "Queries",
+    "Recall",
     "Rung",
     "RungKind",
     "Step",

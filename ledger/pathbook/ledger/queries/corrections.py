@@ -52,7 +52,12 @@ def corrections(
     if isinstance(named, Refusal):
         return named
     positions = [row.position for row in views.corrections(named, after, limit)]
-    return [Correction(entry.position, entry.data) for entry in stream.at(views.book, positions)]
+    # only the declaration of an error may have a note
+    notes = stream.notes_at(views.book, positions) if isinstance(subject, OfEvent) else {}
+    return [
+        Correction(entry.position, entry.data, notes.get(entry.position))
+        for entry in stream.at(views.book, positions)
+    ]
 
 
 def _name(views: ViewSnapshot, subject: Subject) -> str | Refusal:
