@@ -31,7 +31,7 @@ REQUIRED = Policy(require_authorized=True)
         ("record 2:0 bolt > ann at 15000", "ann authorized for other products only at position 11"),
         ("record 2:0 bolt > ben at 15000", "ben authorized for other products only at position 11"),
         (
-            "revoke given by acme from 2026-01-01\ntoday is 2026-02-01\nrecord 1:0 acme > ben at 15000",
+            "revoke given by acme from 2026-01-15\ntoday is 2026-02-01\nrecord 1:0 acme > ben at 15000",
             "ben authorized by an upline that was not authorized itself at position 12",
         ),
     ],
