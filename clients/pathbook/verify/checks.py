@@ -30,6 +30,12 @@ _FIXED_OUTCOMES: _Found = {
     Number.PROOFS: (Result.NOT_YET_SEALED, "nothing proves yet that no event was made up or withheld"),
     Number.OBJECT: (Result.NOT_CHECKED, "no record can see it; look at its seal and its label"),
 }
+_IN_WORDS: Final = {
+    AuthorizationStatus.OTHER_PRODUCTS: "authorized for other products only",
+    AuthorizationStatus.UPLINE_NOT_AUTHORIZED: "authorized by an upline that was not authorized itself",
+}
+"""The statuses whose names say too little."""
+
 _CODE_READ: _Found = {Number.CODE: (Result.OK, "its check character and check digit are right")}
 _REFUSALS = {
     Reason.CODE_MALFORMED: (Number.CODE, Verdict.CODE_MALFORMED),
@@ -257,6 +263,4 @@ def _within_limits(
 def _in_words(status: AuthorizationStatus | None) -> str:
     if status is None:
         return "has no authorization status"
-    if status is AuthorizationStatus.UPLINE_NOT_AUTHORIZED:
-        return "authorized by an upline that was not authorized itself"
-    return status.name.lower().replace("_", " ")
+    return _IN_WORDS.get(status, status.name.lower().replace("_", " "))
