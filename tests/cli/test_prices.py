@@ -64,7 +64,7 @@ def test_a_path_shows_prices_and_mark_ups_exactly(screws: Path) -> None:
         ["0.10/7", "+14.3%", "57.1%"],
         ["0.20/14", "-", "-"],
     ]
-    titles = next(line for line in lines if line.endswith("recorded by"))
+    titles = next(line for line in lines if line.endswith("attested by"))
     assert titles.split()[6:10] == ["CNY", "mark-up", "of", "0.025"]
 
 

@@ -311,7 +311,7 @@ def test_many_writes_carry_references_and_reports(client: Client) -> None:
 def test_extra_units_are_accepted_with_an_offer(client: Client) -> None:
     """Units that were not offered come by range and by code, one offered is short, and the transfer shows all."""
     begin(client)
-    code = client.get_path((1, 20)).serial
+    (code,) = next(client.list_codes(1, 20, 20)).serials
     offer = client.offer_transfer(
         giver="acme", receiver="ann", units=boxes(0, 9), unit_price=yuan(150), reference="note 1"
     ).receipt.position

@@ -43,7 +43,7 @@ def declaration(path: GetPathResponse, step: int, party: str, **changes: object)
     declared = event_at(path, step)
     assert isinstance(declared, events.DeclarableEvent)
     changed = msgspec.structs.replace(declared, **changes)
-    return events.ErrorDeclared(path.steps[step].position, party, "", changed)
+    return events.ErrorDeclared(path.steps[step].position, party, b"", changed)
 
 
 @pytest.mark.parametrize(
