@@ -18,7 +18,7 @@ from pathbook.ledger.rules.state import State, packed_in, packed_within
 from pathbook.ledger.rules.text import commitment_of, refuse_text
 from pathbook.ledger.rules.units import outermost, packed_units, pieces, refuse_broken_cases, refuse_unless
 from pathbook.ledger.runs import Run
-from pathbook.ledger.values import Ranges, UnitRange, UnitState
+from pathbook.ledger.values import Ranges, TransferStatus, UnitRange, UnitState
 
 
 def declare(state: State, command: DeclareError) -> ErrorDeclared | Refusal:
@@ -76,7 +76,8 @@ def _refuse_built_upon(state: State, position: int, event: DeclarableEvent) -> R
             return refuse_unless(state, event.ranges, untouched) or refuse_broken_cases(state, event.ranges)
         case ReversalAsked():
             transfer = state.transfers[event.transfer]
-            if transfer is None or transfer.reversal_asked_at != position:
+            agreed = transfer is not None and transfer.status is TransferStatus.REVERSED
+            if transfer is None or agreed or transfer.reversal_asked_at != position:
                 return refuse(Reason.EVENT_BUILT_UPON, what="The transfer", position=position)
             return None
         case _:
