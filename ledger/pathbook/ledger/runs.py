@@ -211,7 +211,7 @@ def _changed(run: Run, move: _Move, first: int, last: int, position: int, leaf: 
         run.owner if move.owner is None else move.owner,
         custodian,
         run.state if state is None else state,
-        move.reserved_by or (chain[-1] if chain else 0),
+        run.transfer if state is None else move.reserved_by or (chain[-1] if chain else 0),
         chain,
         moved_from,
         next_head(run.head, leaf),
