@@ -18,7 +18,7 @@ from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.views.state_loader import StateLoader
 from pathbook.ledger.store.views.tracking import SQLAlchemyTrackingRecorder
 from pathbook.ledger.values import PartyKind, Price, Quantity, Selection
-from tests.scenario import MASK, NOON
+from tests.scenario import CODE_KEY, MASK, NOON
 
 PATIENCE = 60.0
 """How long (seconds) a test waits for anything before it fails."""
@@ -116,6 +116,7 @@ BEGINNING: tuple[Command, ...] = (
         lot="L1",
         size=10_000_000,
         made_on=datetime.date(2025, 12, 1),
+        code_key=CODE_KEY,
     ),
 )
 

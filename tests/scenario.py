@@ -35,6 +35,9 @@ DAY = 86_400_000_000
 NOON = 20_454 * DAY + DAY // 2
 """The time at which stories begin: 2026-01-01 12:00 UTC."""
 
+CODE_KEY = b"code key"
+"""The fingerprint of a key. No key of a server has it."""
+
 MASK = "04006381333931"
 BALM = "04012345678901"
 GOODS = {"mask": MASK, "balm": BALM}
@@ -122,9 +125,10 @@ def _moment(text: str) -> int:
     return (_day(text).toordinal() - _day("1970-01-01").toordinal()) * DAY if text else 0
 
 
-def _money(text: str) -> Price:
-    amount, _, currency = text.partition(" ")
-    return Price(int(amount), currency or "CNY")
+def _price(text: str) -> Price:
+    stated, _, units = text.partition("/")
+    amount, _, currency = stated.partition(" ")
+    return Price(int(amount), currency or "CNY", int(units or 1))
 
 
 def _ranges(text: str) -> tuple[UnitRange, ...]:
@@ -157,8 +161,9 @@ def _claims(text: str) -> tuple[DiscrepancyClaim, ...]:
 
 
 _AT = r"(?: on (?P<on>[\d-]+))?(?: as (?P<name>\w+))?"
+_PRICE = r" at (?P<price>-?\d+(?: [A-Z]{3})?(?:/-?\d+)?)"
 _MOVE = (
-    r" (?P<units>.+) (?P<giver>\S+) > (?P<receiver>\S+) at (?P<price>-?\d+(?: [A-Z]{3})?)(?P<later> later)?"
+    rf" (?P<units>.+) (?P<giver>\S+) > (?P<receiver>\S+){_PRICE}(?P<later> later)?"
     r"(?: ref (?P<reference>\S+))?"
 )
 _TO = r" (?P<units>.+) by (?P<party>\S+)"
@@ -172,7 +177,7 @@ def _moving(kind: type[commands.OfferTransfer] | type[commands.RecordTransfer]) 
             giver=fields["giver"],
             receiver=fields["receiver"],
             units=_units(fields["units"]),
-            unit_price=_money(fields["price"]),
+            unit_price=_price(fields["price"]),
             delivery=Delivery.LATER if fields["later"] else Delivery.WITH_TITLE,
             reference=fields["reference"],
         )
@@ -217,7 +222,7 @@ LINES: dict[str, Callable[..., Command | str]] = {
             brand=brand,
             product=_gtin(goods),
             name=goods,
-            suggested_price=_money(price),
+            suggested_price=_price(price),
         )
     ),
     r"batch (?P<lot>\S*) of (?P<goods>\w+) size (?P<size>-?\d+) made (?P<made>[\d-]+)"
@@ -230,6 +235,7 @@ LINES: dict[str, Callable[..., Command | str]] = {
             size=int(size),
             made_on=_day(made),
             expires_on=_day(expires) if expires else None,
+            code_key=CODE_KEY,
         )
     ),
     rf"offer{_MOVE}(?: until (?P<deadline>[\d-]+))?{_AT}": _moving(commands.OfferTransfer),
@@ -272,16 +278,16 @@ LINES: dict[str, Callable[..., Command | str]] = {
         seller=giver,
         consumer=receiver,
         units=_units(units),
-        unit_price=_money(price),
+        unit_price=_price(price),
         delivery=Delivery.LATER if later else Delivery.WITH_TITLE,
         reference=reference,
     ),
-    rf"confirm{_TO} at (?P<price>-?\d+){_AT}": lambda s, units, party, price, on: commands.ConfirmPurchase(
+    rf"confirm{_TO}{_PRICE}{_AT}": lambda s, units, party, price, on: commands.ConfirmPurchase(
         request_id=s.request(),
         occurred_at=_moment(on),
         consumer=party,
         units=_units(units),
-        price_paid=_money(price),
+        price_paid=_price(price),
     ),
     rf"return{_TO}": lambda s, units, party: commands.ReturnUnits(
         request_id=s.request(), owner=party, units=_units(units)
@@ -318,7 +324,7 @@ LINES: dict[str, Callable[..., Command | str]] = {
         brand=brand,
         product=_gtin(goods),
         name=called,
-        suggested_price=_money(price) if price else None,
+        suggested_price=_price(price) if price else None,
     ),
     r"correct batch (?P<batch>\d+)(?: made (?P<made>[\d-]+))?(?: expires (?P<expires>[\d-]+|never))?"
     r"(?: price (?P<price>\d+))? by (?P<brand>\S+)": lambda s, batch, made, expires, price, brand: (
@@ -329,7 +335,7 @@ LINES: dict[str, Callable[..., Command | str]] = {
             made_on=_day(made) if made else None,
             expires_on=_day(expires) if expires not in ("", "never") else None,
             never_expires=expires == "never",
-            suggested_price=_money(price) if price else None,
+            suggested_price=_price(price) if price else None,
         )
     ),
     r"correct party (?P<party>\S+) to (?P<kind>brand|agent|shop)": lambda s, party, kind: (

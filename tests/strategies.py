@@ -13,12 +13,14 @@ from stdnum import ean
 from pathbook.ledger import events
 from pathbook.ledger.commands import DIGEST_BYTES, REQUEST_BYTES
 from pathbook.ledger.events import Event, Standing, Terms
+from pathbook.ledger.notes import COMMITMENT_BYTES
 from pathbook.ledger.values import (
     CONSUMER_PREFIX,
     MAX_AMOUNT_MINOR,
     MAX_BATCH_NUMBER,
     MAX_BATCH_SIZE,
     MAX_LOT,
+    MAX_PRICE_UNITS,
     MAX_REFERENCE,
     MAX_REQUEST_ID,
     MAX_TEXT,
@@ -59,6 +61,7 @@ parties: Final = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", fullmatch=Tru
 consumers: Final = parties.map(lambda pseudonym: CONSUMER_PREFIX + pseudonym)
 lots: Final = st.text(_CHARACTER_SET_82, min_size=1, max_size=MAX_LOT).filter(is_lot)
 texts: Final = st.text(st.characters(exclude_categories=["C"]), max_size=MAX_TEXT)
+commitments: Final = st.just(b"") | st.binary(min_size=COMMITMENT_BYTES, max_size=COMMITMENT_BYTES)
 request_ids: Final = st.text(_VISIBLE, min_size=1, max_size=MAX_REQUEST_ID).filter(is_request_id)
 requests: Final = st.binary(min_size=REQUEST_BYTES, max_size=REQUEST_BYTES)
 request_digests: Final = st.binary(min_size=DIGEST_BYTES, max_size=DIGEST_BYTES)
@@ -69,7 +72,12 @@ times: Final = st.integers(_YEAR_1900, _YEAR_2100)
 dates: Final = st.dates()
 tiers: Final = st.none() | st.integers(0, MAX_TIER)
 statuses: Final = st.sampled_from(AuthorizationStatus)
-money: Final = st.builds(Price, st.integers(0, MAX_AMOUNT_MINOR), st.sampled_from(_CURRENCIES))
+prices: Final = st.builds(
+    Price,
+    st.integers(0, MAX_AMOUNT_MINOR),
+    st.sampled_from(_CURRENCIES),
+    st.just(1) | st.sampled_from([10, 100, MAX_PRICE_UNITS]) | st.integers(1, MAX_PRICE_UNITS),
+)
 
 
 @st.composite
@@ -112,7 +120,7 @@ transfer_terms: Final = st.builds(
     giver=parties,
     receiver=parties,
     ranges=ranges(),
-    unit_price=money,
+    unit_price=prices,
     delivery=st.sampled_from(Delivery),
     standings=standings(statuses, tiers),
     reference=references,
@@ -122,7 +130,7 @@ sale_terms: Final = st.builds(
     giver=parties,
     receiver=consumers,
     ranges=ranges(),
-    unit_price=money,
+    unit_price=prices,
     delivery=st.sampled_from(Delivery),
     standings=standings(st.none(), st.none()),
     reference=references,
@@ -135,14 +143,16 @@ written_off: Final = st.builds(
     party=parties,
     ranges=ranges(),
     state=st.sampled_from(_WRITTEN_OFF),
-    note=texts,
+    note_commitment=commitments,
     confirmed=st.just(()) | ranges(),
 )
-reversals_asked: Final = st.builds(events.ReversalAsked, transfer=positions, party=parties, note=texts)
+reversals_asked: Final = st.builds(
+    events.ReversalAsked, transfer=positions, party=parties, note_commitment=commitments
+)
 delivered: Final = st.builds(
     events.UnitsDelivered, custodian=parties, receiver=parties | consumers, ranges=ranges()
 )
-confirmed: Final = st.builds(events.PurchaseConfirmed, consumer=consumers, ranges=ranges(), price_paid=money)
+confirmed: Final = st.builds(events.PurchaseConfirmed, consumer=consumers, ranges=ranges(), price_paid=prices)
 
 EVENTS: Final[dict[type[Event], SearchStrategy[Event]]] = {
     events.PartyRegistered: st.builds(events.PartyRegistered, party=parties, kind=st.sampled_from(PartyKind)),
@@ -164,7 +174,7 @@ EVENTS: Final[dict[type[Event], SearchStrategy[Event]]] = {
         revoked_from=times,
     ),
     events.ProductRegistered: st.builds(
-        events.ProductRegistered, product=gtins, brand=parties, name=texts, suggested_price=money
+        events.ProductRegistered, product=gtins, brand=parties, name=texts, suggested_price=prices
     ),
     events.BatchCommissioned: st.builds(
         events.BatchCommissioned,
@@ -175,7 +185,8 @@ EVENTS: Final[dict[type[Event], SearchStrategy[Event]]] = {
         size=st.integers(1, MAX_BATCH_SIZE),
         made_on=dates,
         expires_on=st.none() | dates,
-        suggested_price=money,
+        suggested_price=prices,
+        code_key=st.binary(min_size=8, max_size=8),
     ),
     events.TransferOffered: st.builds(
         events.TransferOffered, terms=transfer_terms, deadline=st.none() | times
@@ -194,7 +205,7 @@ EVENTS: Final[dict[type[Event], SearchStrategy[Event]]] = {
         giver=parties,
         receiver=parties,
         ranges=ranges(),
-        note=texts,
+        note_commitment=commitments,
     ),
     events.TransferWithdrawn: st.builds(
         events.TransferWithdrawn, transfer=positions, giver=parties, receiver=parties, ranges=ranges()
@@ -214,7 +225,7 @@ EVENTS: Final[dict[type[Event], SearchStrategy[Event]]] = {
         events.UnitsReturned,
         owner=parties | consumers,
         lines=st.lists(return_lines, min_size=1, max_size=3).map(tuple),
-        note=texts,
+        note_commitment=commitments,
     ),
     events.UnitsWrittenOff: written_off,
     events.CasePacked: st.builds(
@@ -226,7 +237,11 @@ EVENTS: Final[dict[type[Event], SearchStrategy[Event]]] = {
     events.CaseUnpacked: st.builds(events.CaseUnpacked, sscc=ssccs, party=parties),
     events.UnitsRecalled: batches.flatmap(
         lambda batch: st.builds(
-            events.UnitsRecalled, brand=parties, batch=st.just(batch), ranges=ranges(batch), note=texts
+            events.UnitsRecalled,
+            brand=parties,
+            batch=st.just(batch),
+            ranges=ranges(batch),
+            note_commitment=commitments,
         )
     ),
     events.RecallLifted: st.builds(events.RecallLifted, recall=positions, brand=parties, batch=batches),
@@ -237,11 +252,11 @@ EVENTS: Final[dict[type[Event], SearchStrategy[Event]]] = {
         events.ErrorDeclared,
         position=positions,
         party=parties | consumers,
-        note=texts,
+        note_commitment=commitments,
         declared=written_off | reversals_asked | delivered | confirmed,
     ),
     events.ProductCorrected: st.builds(
-        events.ProductCorrected, product=gtins, brand=parties, name=texts, suggested_price=money
+        events.ProductCorrected, product=gtins, brand=parties, name=texts, suggested_price=prices
     ),
     events.BatchCorrected: st.builds(
         events.BatchCorrected,
@@ -249,7 +264,7 @@ EVENTS: Final[dict[type[Event], SearchStrategy[Event]]] = {
         brand=parties,
         made_on=dates,
         expires_on=st.none() | dates,
-        suggested_price=money,
+        suggested_price=prices,
     ),
     events.PartyCorrected: st.builds(events.PartyCorrected, party=parties, kind=st.sampled_from(PartyKind)),
 }

@@ -12,7 +12,7 @@ from hypothesis import settings
 
 from pathbook.ledger import commands
 from pathbook.ledger.book import Answer, memory, writer
-from pathbook.ledger.commands import Command
+from pathbook.ledger.commands import Command, CommissionBatch, digest
 from pathbook.ledger.events import Event, TransferLapsed, TransferRecorded
 from pathbook.ledger.refusals import Reason, Refusal
 from pathbook.ledger.rules.deciding import decide
@@ -335,3 +335,13 @@ def little_memory(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
 
 TestBookAgainstModel = BookAgainstModel.TestCase
 TestBookAgainstModel.settings = settings(max_examples=15, stateful_step_count=50)
+
+
+def test_what_the_server_fills_in_is_no_part_of_a_request() -> None:
+    """A batch is asked for in the same words whichever key is current, and in others if anything else differs."""
+    asked = BEGINNING[-1]
+    assert isinstance(asked, CommissionBatch)
+    replace = msgspec.structs.replace
+    assert digest(replace(asked, code_key=b"new key!")) == digest(asked)
+    assert digest(replace(asked, size=1)) != digest(asked)
+    assert digest(replace(asked, lot="L3")) != digest(asked)

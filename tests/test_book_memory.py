@@ -13,7 +13,7 @@ from pathbook.ledger.events import TransferRecorded
 from pathbook.ledger.refusals import Reason, Refusal
 from pathbook.ledger.values import AuthorizationStatus, PartyKind, Quantity, Selection, UnitRange
 from tests.books import BEGINNING, ask, open_books, positions, record, update_views
-from tests.scenario import MASK
+from tests.scenario import CODE_KEY, MASK
 
 
 @pytest.mark.parametrize("products", [(), (MASK,)])
@@ -47,7 +47,13 @@ def test_a_quantity_of_a_product_is_taken_from_batches_gained_since(place: Path,
     """A quantity also takes units of a batch that another writer added and that is not loaded."""
     bob = RegisterParty(request_id="bob", party="bob", kind=PartyKind.AGENT)
     second = CommissionBatch(
-        request_id="L2", brand="acme", product=MASK, lot="L2", size=50, made_on=datetime.date(2025, 12, 2)
+        request_id="L2",
+        brand="acme",
+        product=MASK,
+        lot="L2",
+        size=50,
+        made_on=datetime.date(2025, 12, 2),
+        code_key=CODE_KEY,
     )
 
     def onward(name: str, count: int) -> RecordTransfer:
@@ -79,7 +85,7 @@ def test_a_lot_stays_taken_after_its_batch_is_evicted(place: Path, monkeypatch: 
     def batch(request_id: str, lot: str) -> CommissionBatch:
         day = datetime.date(2025, 12, 2)
         return CommissionBatch(
-            request_id=request_id, brand="acme", product=MASK, lot=lot, size=5, made_on=day
+            request_id=request_id, brand="acme", product=MASK, lot=lot, size=5, made_on=day, code_key=CODE_KEY
         )
 
     with open_books(place) as opened:

@@ -19,12 +19,14 @@ from pathbook.ledger.codes import (
     element_string,
     open_code,
     parse_code,
+    refuse_other_key,
 )
 from pathbook.ledger.refusals import Reason, Refusal
-from pathbook.ledger.serials import ALPHABET, BookKey, print_serial
-from pathbook.ledger.values import MAX_BATCH_NUMBER, MAX_BATCH_SIZE, Unit, is_lot
+from pathbook.ledger.serials import ALPHABET, BookKey, fingerprint, key_ring, print_serial
+from pathbook.ledger.values import MAX_BATCH_NUMBER, MAX_BATCH_SIZE, is_lot
 
 KEY = BookKey(bytes(range(32)))
+RING = key_ring([KEY])
 GTIN = "06901234567892"
 SERIAL = "0000E00Y4G5BS2DBY88Z"
 
@@ -62,7 +64,7 @@ def accepted(text: str) -> PrintedCode:
 def refused(text: str) -> Refusal:
     """Return the refusal of a text that has no code of book "masks"."""
     parsed = parse_code(text)
-    opened = parsed if isinstance(parsed, Refusal) else open_code(parsed, KEY, "masks")
+    opened = parsed if isinstance(parsed, Refusal) else open_code(parsed, RING, "masks")
     assert isinstance(opened, Refusal), opened
     return opened
 
@@ -80,7 +82,7 @@ def test_a_link_is_read_back(serial: str, gtin: str, lot: str) -> None:
     """The serial, the GTIN and the lot are read back from a link."""
     parsed = accepted(digital_link(serial, gtin, lot, "masks.example"))
     assert (parsed.serial, parsed.gtin, parsed.lot) == (serial, gtin, lot)
-    assert open_code(parsed, KEY, "masks") == Unit(parsed.batch, parsed.number)
+    assert open_code(parsed, RING, "masks") == fingerprint(KEY)
 
 
 @given(serials, gtins, lots)
@@ -203,11 +205,32 @@ def test_another_book_refuses_the_code(serial: str, key: BookKey, book: str) -> 
     assume((key, book) != (KEY, "masks"))
     for other_key, other_book in ((key, book), (key, "masks"), (KEY, book)):
         if (other_key, other_book) != (KEY, "masks"):
-            refusal = open_code(accepted(serial), other_key, other_book)
+            refusal = open_code(accepted(serial), key_ring([other_key]), other_book)
             assert isinstance(refusal, Refusal)
             assert refusal.reason is Reason.CODE_OTHER_BOOK
             assert serial in str(refusal)
             assert f"'{other_book}'" in str(refusal)
+
+
+@given(st.lists(keys, min_size=1, max_size=5, unique=True), st.data())
+def test_each_key_of_a_ring_opens_its_own_codes(made: list[BookKey], data: st.DataObject) -> None:
+    """The key that made a code is found, whichever key is tried first, and it alone is right for its batch."""
+    ring = key_ring(made)
+    key, likely = data.draw(st.sampled_from(made)), data.draw(st.sampled_from([b"", *ring.fingerprints]))
+    parsed = accepted(print_serial(key, "masks", 7, 3))
+    found = open_code(parsed, ring, "masks", likely=likely)
+    assert found == fingerprint(key)
+    for other in ring.fingerprints:
+        refusal = refuse_other_key(parsed, found, other)
+        assert (refusal is None) is (other == found)
+        if refusal is not None:
+            assert refusal.reason is Reason.CODE_KEY_RETIRED
+            assert dict(refusal.facts) == {
+                "code": parsed.serial,
+                "key": found.hex(),
+                "batch": "7",
+                "code_key": other.hex(),
+            }
 
 
 @given(st.text(ALPHABET, min_size=19, max_size=19), st.booleans())

@@ -12,7 +12,7 @@ from pathbook.ledger.commands import Command
 from pathbook.ledger.refusals import Refusal
 from pathbook.ledger.values import PartyKind, Price, Quantity, Selection, UnitRange, UnitState
 from tests.books import BEGINNING, PATIENCE, ask, open_books, positions, record
-from tests.scenario import BALM, MASK
+from tests.scenario import BALM, CODE_KEY, MASK
 
 NUL = "a\x00b"
 """Text that protobuf allows and PostgreSQL rejects."""
@@ -36,6 +36,7 @@ def texts(text: str) -> list[Command]:
         lot="L9",
         size=1,
         made_on=datetime.date(2025, 12, 1),
+        code_key=CODE_KEY,
     )
     transfer, sold = record(request_id), Selection((UnitRange(1, 0, 0),))
     replace = msgspec.structs.replace

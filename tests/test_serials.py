@@ -3,6 +3,7 @@
 import itertools
 import pprint
 import re
+from hashlib import sha256
 
 import pytest
 from hypothesis import example, given
@@ -12,9 +13,15 @@ from stdnum.iso7064 import mod_37_36
 
 from pathbook.ledger.serials import (
     ALPHABET,
+    KEY_VERSION,
+    MAX_KEYS,
     BookKey,
+    fingerprint,
+    key_ring,
     parse_book_key,
+    parse_key_ring,
     print_book_key,
+    print_key_ring,
     print_serial,
     print_serials,
     unit_of,
@@ -107,3 +114,70 @@ def test_a_printed_key_hides_its_bytes() -> None:
     """No form of printing a key object shows its bytes."""
     for shown in (repr(KEY), str(KEY), f"{KEY}", pprint.pformat([KEY]), pretty_repr(KEY)):
         assert re.fullmatch(r"\[?BookKey\((\.\.\.)?\)\]?", shown)
+
+
+KEYS = st.binary(min_size=32, max_size=32).map(BookKey)
+
+
+def test_the_fingerprint_of_a_key_never_changes() -> None:
+    """A key is named by the first bytes of a hash of it, under a label of its own."""
+    assert fingerprint(KEY) == sha256(b"pathbook code key\0" + bytes(range(32))).digest()[:8]
+    assert fingerprint(KEY).hex() == "059d053a7fa96e60"
+
+
+@given(st.lists(KEYS, min_size=1, max_size=6, unique=True))
+def test_a_ring_is_read_back_in_its_order(keys: list[BookKey]) -> None:
+    """A key file has a line for each key, oldest first. Its last key is current, and blank lines say nothing."""
+    ring = key_ring(keys)
+    text = print_key_ring(ring)
+    assert text.splitlines(keepends=True) == list(map(print_book_key, keys))
+    assert parse_key_ring("\n" + text.replace("\n", "\r\n\n")).fingerprints == ring.fingerprints
+    assert list(ring.by_fingerprint.values()) == keys
+    assert ring.fingerprints == tuple(map(fingerprint, keys))
+    assert ring.current == fingerprint(keys[-1])
+
+
+def test_a_file_of_one_line_is_a_ring() -> None:
+    """A key file from before there were generations has one key, the current one."""
+    ring = parse_key_ring(KEY_LINE)
+    assert ring.by_fingerprint == {ring.current: KEY}
+
+
+OTHER_LINE = print_book_key(BookKey(b"\0" * 32))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "it has no key"),
+        (" \n\n", "it has no key"),
+        (KEY_LINE + "x", "line 2: this is not a book key"),
+        (KEY_LINE + OTHER_LINE.replace("key-1 0", "key-1 1"), "line 2: the check character"),
+        (OTHER_LINE + KEY_LINE.strip()[:-1], "line 2: a book key has 53 letters"),
+        (KEY_LINE + OTHER_LINE + KEY_LINE, "line 3 repeats the key of line 1"),
+        (
+            KEY_LINE + KEY_LINE.lower().replace("pathbook-book-key-1", KEY_VERSION),
+            "line 2 repeats the key of line 1",
+        ),
+    ],
+)
+def test_a_key_file_with_a_wrong_line_is_refused(text: str, message: str) -> None:
+    """A wrong line is named by its number, and the message shows nothing of the secret."""
+    with pytest.raises(ValueError, match=message) as raised:
+        parse_key_ring(text)
+    assert "4J2GB1G6" not in str(raised.value)
+
+
+def test_a_ring_has_a_limit() -> None:
+    """A file of MAX_KEYS keys is read, and one more is refused with both numbers."""
+    lines = [print_book_key(BookKey(number.to_bytes(32, "big"))) for number in range(MAX_KEYS + 1)]
+    assert len(parse_key_ring("".join(lines[:MAX_KEYS])).fingerprints) == MAX_KEYS == 100
+    with pytest.raises(ValueError, match="it has 101 keys, and at most 100 are read"):
+        parse_key_ring("".join(lines))
+
+
+def test_a_printed_ring_hides_its_keys() -> None:
+    """No form of printing a ring shows the bytes of its keys."""
+    for shown in (repr(key_ring([KEY])), pprint.pformat([key_ring([KEY])]), pretty_repr(key_ring([KEY]))):
+        assert "BookKey(" in shown
+        assert "x00" not in shown.replace(repr(fingerprint(KEY)), "")

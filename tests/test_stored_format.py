@@ -8,6 +8,7 @@ import pytest
 from pathbook.ledger import events
 from pathbook.ledger.codec import decode, encode, leaf_hash
 from pathbook.ledger.events import Event, RecordedEvent, Standing, Terms
+from pathbook.ledger.notes import note_commitment
 from pathbook.ledger.values import (
     AuthorizationStatus,
     Delivery,
@@ -21,6 +22,7 @@ from pathbook.v1 import events_pb2
 
 NOON: Final = 1_717_243_200_000_000  # 2024-06-01T12:00:00Z
 DIGEST: Final = bytes(range(16))
+SALT: Final = bytes(range(16))
 REQUEST: Final = bytes(range(16, 32))
 DAY: Final = 86_400_000_000
 GTIN: Final = "06901234567892"
@@ -64,38 +66,46 @@ EVENTS: Final[tuple[Event, ...]] = (
         datetime.date(2024, 5, 1),
         datetime.date(2026, 5, 1),
         YUAN,
+        bytes(range(8)),
     ),
     events.TransferOffered(MOVED, NOON + DAY),
     events.TransferAccepted(
         6, MOVED, (events.Discrepancy(DiscrepancyKind.SHORT, (UnitRange(1, 1_000, 1_009),)),), (CASE,), ()
     ),
-    events.TransferDeclined(6, "maskworks", "agent-1", RANGES, "too dear"),
+    events.TransferDeclined(6, "maskworks", "agent-1", RANGES, note_commitment(SALT, "too dear")),
     events.TransferWithdrawn(6, "maskworks", "agent-1", RANGES),
     events.TransferLapsed(6, "maskworks", "agent-1", RANGES),
     events.TransferRecorded(MOVED),
-    events.ReversalAsked(6, "agent-1", "wrong lot"),
+    events.ReversalAsked(6, "agent-1", note_commitment(SALT, "wrong lot")),
     events.TransferReversed(6, MOVED, "maskworks"),
     events.UnitsDelivered("maskworks", "agent-1", RANGES),
     events.UnitsSold(SOLD),
     events.PurchaseConfirmed("consumer:k7", (UnitRange(1, 7, 7),), Price(0, "CNY")),
-    events.UnitsReturned("agent-1", (events.ReturnLine(6, MOVED), events.ReturnLine(9, SOLD)), "unsold"),
-    events.UnitsWrittenOff("agent-1", RANGES, UnitState.DEFACED, "", ()),
+    events.UnitsReturned(
+        "agent-1", (events.ReturnLine(6, MOVED), events.ReturnLine(9, SOLD)), note_commitment(SALT, "unsold")
+    ),
+    events.UnitsWrittenOff("agent-1", RANGES, UnitState.DEFACED, b"", ()),
     events.CasePacked(PALLET, "agent-1", RANGES, (CASE,)),
     events.CaseUnpacked(CASE, "agent-1"),
-    events.UnitsRecalled("maskworks", 300, (UnitRange(300, 0, 9_999_999),), "seam opens"),
+    events.UnitsRecalled(
+        "maskworks", 300, (UnitRange(300, 0, 9_999_999),), note_commitment(SALT, "seam opens")
+    ),
     events.RecallLifted(22, "maskworks", 300),
     events.TransferRecorded(MIXED),
     events.TransferAccepted(6, MOVED, (), (), (UnitRange(300, 4_096, 4_096),)),
-    events.UnitsWrittenOff("consumer:k7", RANGES, UnitState.LOST, "", (UnitRange(1, 0, 999),)),
+    events.UnitsWrittenOff("consumer:k7", RANGES, UnitState.LOST, b"", (UnitRange(1, 0, 999),)),
     events.TransferAttested(6, "agent-1", RANGES),
     events.ErrorDeclared(
-        30, "agent-1", "wrong box", events.UnitsWrittenOff("agent-1", RANGES, UnitState.LOST, "", ())
+        30,
+        "agent-1",
+        note_commitment(SALT, "wrong box"),
+        events.UnitsWrittenOff("agent-1", RANGES, UnitState.LOST, b"", ()),
     ),
     events.ErrorDeclared(
-        30, "consumer:k7", "", events.PurchaseConfirmed("consumer:k7", RANGES, Price(1, "CNY"))
+        30, "consumer:k7", b"", events.PurchaseConfirmed("consumer:k7", RANGES, Price(1, "CNY"))
     ),
-    events.ErrorDeclared(30, "maskworks", "", events.UnitsDelivered("maskworks", "agent-1", RANGES)),
-    events.ErrorDeclared(30, "agent-1", "", events.ReversalAsked(6, "agent-1", "")),
+    events.ErrorDeclared(30, "maskworks", b"", events.UnitsDelivered("maskworks", "agent-1", RANGES)),
+    events.ErrorDeclared(30, "agent-1", b"", events.ReversalAsked(6, "agent-1", b"")),
     events.ProductCorrected(GTIN, "maskworks", "Mask", Price(30_100, "CNY")),
     events.BatchCorrected(300, "maskworks", datetime.date(2024, 5, 1), None, YUAN),
     events.PartyCorrected("agent-1", PartyKind.SHOP),
@@ -134,8 +144,8 @@ STORED: Final[tuple[tuple[str, str], ...]] = (
     (
         "BatchCommissioned.v1",
         (
-            "724908ac02120e30363930313233343536373839321a096d61736b776f726b73220241372880ade204320a323032342d"
-            "30352d30313a0a323032362d30352d303142080898751203434e59"
+            "725308ac02120e30363930313233343536373839321a096d61736b776f726b73220241372880ade204320a323032342d"
+            "30352d30313a0a323032362d30352d303142080898751203434e594a080001020304050607"
         ),
     ),
     (
@@ -156,8 +166,8 @@ STORED: Final[tuple[tuple[str, str], ...]] = (
     (
         "TransferDeclined.v1",
         (
-            "8a0132080612096d61736b776f726b731a076167656e742d312205080118e707220908ac021080201880202a08746f6f"
-            "2064656172"
+            "8a014a080612096d61736b776f726b731a076167656e742d312205080118e707220908ac021080201880202a20fc6445"
+            "b2fa25b3dc1fbdee88cece943e989fc13443c824960882a23bdb18f881"
         ),
     ),
     (
@@ -177,7 +187,7 @@ STORED: Final[tuple[tuple[str, str], ...]] = (
     ),
     (
         "ReversalAsked.v1",
-        "aa0116080612076167656e742d311a0977726f6e67206c6f74",
+        ("aa012d080612076167656e742d311a207fcd7a224717ca64c704a1f41d3746a4e6290174c002a134e7835b7f026bc849"),
     ),
     (
         "TransferReversed.v1",
@@ -204,10 +214,10 @@ STORED: Final[tuple[tuple[str, str], ...]] = (
     (
         "UnitsReturned.v1",
         (
-            "d20190010a076167656e742d311249080612450a096d61736b776f726b7312076167656e742d311a05080118e7071a09"
+            "d201aa010a076167656e742d311249080612450a096d61736b776f726b7312076167656e742d311a05080118e7071a09"
             "08ac0210802018802022080898751203434e592802320810001801200128023a07444e2d3437313112320809122e0a07"
-            "6167656e742d35120b636f6e73756d65723a6b371a0608011007180722080898751203434e592801320220051a06756e"
-            "736f6c64"
+            "6167656e742d35120b636f6e73756d65723a6b371a0608011007180722080898751203434e592801320220051a202c47"
+            "e66eff9013dc8d2032adb24f39661d5bd51068ea18523c299b3aca6329a2"
         ),
     ),
     (
@@ -227,7 +237,10 @@ STORED: Final[tuple[tuple[str, str], ...]] = (
     ),
     (
         "UnitsRecalled.v1",
-        "f201240a096d61736b776f726b7310ac021a0808ac0218fface204220a7365616d206f70656e73",
+        (
+            "f2013a0a096d61736b776f726b7310ac021a0808ac0218fface2042220a0a10844a82454334c965afd1788e078205046"
+            "93ed5930bca9393df117634c7e"
+        ),
     ),
     (
         "RecallLifted.v1",
@@ -258,8 +271,8 @@ STORED: Final[tuple[tuple[str, str], ...]] = (
     (
         "ErrorDeclared.v1",
         (
-            "920235081e12076167656e742d311a0977726f6e6720626f78521d0a076167656e742d311205080118e707120908ac02"
-            "1080201880201805"
+            "92024c081e12076167656e742d311a205be51731b17dfc6fe0c7e137d2e05b228ffcb78f0281a9e872f04f43a2d7631e"
+            "521d0a076167656e742d311205080118e707120908ac021080201880201805"
         ),
     ),
     (

@@ -72,6 +72,7 @@ OPENING: Final = (
     "serve", "serve --data books", "demo", "demo --data books", "bench --quick", "views follow --data books",
     "views rebuild", "stock ann --data books", "verify 000020000021N0TH6Y7Y --data books",
     "party register acme --kind brand --data books", f"import {SALES} --recipe iowa --data books",
+    "key list --data books", "key rotate --data books",
 )  # fmt: skip
 """The verbs that open books in their own process."""
 
@@ -207,7 +208,7 @@ def test_every_verb_that_calls_a_server_needs_no_extra(without_extra: Environmen
         if result[0] != 0
     ]
     assert failed == []
-    others = {"demo", "serve", "views", "bench", "completion"}
+    others = {"demo", "serve", "key", "views", "bench", "completion"}
     assert {line.split()[0] for line in SESSION} == set(VERBS) - others
 
 

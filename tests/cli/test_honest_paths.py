@@ -85,14 +85,14 @@ def test_every_path_of_an_honest_server_holds(client: Client, deeds: list[Deed])
     for deed in deeds:
         with contextlib.suppress(RefusedError):
             do(client, batch, deed, transfers)
-    for number in range(SIZE):
-        path = client.get_path((batch, number), corrections=True)
-        code = read_code(path.serial)
+    for serial in next(client.list_codes(batch, 0, SIZE - 1)).serials:
+        path = client.get_path(serial, corrections=True)
+        code = read_code(serial)
         assert isinstance(code, PrintedCode)
         report = check_path(path, code, DAY, Policy())
         assert report.verdict is not Verdict.PATH_CONTRADICTED, (deeds, report)
         assert path_table.draw(path, corrections=True)
-        assert path_table.draw(path) == path_table.draw(client.get_path((batch, number)))
+        assert path_table.draw(path) == path_table.draw(client.get_path(serial))
 
 
 def do(client: Client, batch: int, deed: Deed, transfers: list[int]) -> None:
@@ -113,7 +113,7 @@ def do(client: Client, batch: int, deed: Deed, transfers: list[int]) -> None:
             transfers.append(position)
             short = DiscrepancyClaim(kind=values_pb2.DISCREPANCY_KIND_SHORT, count=1)
             if what == "decline":
-                client.decline_transfer(position, receiver=receiver)
+                client.decline_transfer(position, receiver=receiver, note="too dear")
             elif what == "withdraw":
                 client.withdraw_transfer(position, giver=giver)
             elif what != "leave":
@@ -126,11 +126,11 @@ def do(client: Client, batch: int, deed: Deed, transfers: list[int]) -> None:
         case "confirm":
             client.confirm_purchase(consumer="c", units=units, price_paid=price)
         case "return" | "refund":
-            client.return_units(owner=giver if what == "return" else "consumer:c", units=units)
+            client.return_units(owner=giver if what == "return" else "consumer:c", units=units, note="unsold")
         case "reverse":
             transfer = transfers[one % len(transfers)]
             for party in PARTIES:
                 with contextlib.suppress(RefusedError):
                     client.reverse_transfer(transfer, party=party)
         case _:
-            client.write_off_units(party=giver, units=units, state=values_pb2.UNIT_STATE_DAMAGED)
+            client.write_off_units(party=giver, units=units, state=values_pb2.UNIT_STATE_DAMAGED, note="wet")

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pathbook.cli import output, path_table
-from pathbook.v1.values_pb2 import Price, UnitState
+from pathbook.ledger.values import Price
+from pathbook.v1.values_pb2 import UnitState
 from tests.cli.conftest import pathbook
 
 WIDEST = 100
@@ -122,7 +124,7 @@ def test_columns_are_aligned(rows: list[tuple[str, int]]) -> None:
 @given(st.integers(0, 10**15), st.integers(1, 10**15))
 def test_a_percentage_is_off_by_half_of_its_last_digit_at_the_most(part: int, whole: int) -> None:
     """A share is rounded to one decimal, never truncated."""
-    printed = path_table.percent(part, whole)
+    printed = path_table.percent(Fraction(part), Fraction(whole))
     tenths = int(printed.replace(".", ""))
     assert abs(tenths * whole - 1_000 * part) * 2 <= whole
 
@@ -131,13 +133,15 @@ def test_a_mark_up_needs_two_comparable_prices() -> None:
     """A lower price has a negative mark-up. From nothing, or between currencies, there is none."""
 
     def yuan(amount: int) -> Price:
-        return Price(amount_minor=amount, currency_code="CNY")
+        return Price(amount, "CNY")
 
     assert path_table.mark_up(yuan(90), yuan(100)) == "-10.0%"
     assert path_table.mark_up(yuan(100), yuan(100)) == "+0.0%"
     assert path_table.mark_up(yuan(90), None) == ""
     assert path_table.mark_up(yuan(90), yuan(0)) == ""
-    assert path_table.mark_up(yuan(90), Price(amount_minor=90, currency_code="USD")) == ""
+    assert path_table.mark_up(yuan(90), Price(90, "USD")) == ""
+    assert path_table.mark_up(Price(1, "CNY", 3), Price(1, "CNY", 4)) == "+33.3%"
+    assert path_table.mark_up(Price(2, "CNY", 4), Price(1, "CNY", 2)) == "+0.0%"
 
 
 def test_an_unknown_number_of_an_enum_is_shown() -> None:

@@ -17,7 +17,7 @@ from tests.cli.conftest import pathbook
 NOWHERE = "127.0.0.1:1"
 """An address where nothing listens."""
 
-SLOW_MODULES = {"grpc", "google", "rich", "babel", "msgspec", "sqlalchemy"}
+SLOW_MODULES = {"grpc", "google", "rich", "msgspec", "sqlalchemy"}
 """Packages that take long to import; some are needed by every module of the ledger and of the server."""
 
 

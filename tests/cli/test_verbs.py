@@ -95,7 +95,7 @@ def test_products_and_batches_are_shown(shop: Shop) -> None:
     product = shop.answer("product", "show", GTIN)
     assert (product["name"], product["suggested_price"]) == (
         "面膜",
-        {"amount_minor": "30000", "currency_code": "CNY"},
+        {"amount_minor": "30000", "currency_code": "CNY", "per_units": "1"},
     )
     assert shop.answer("product", "list")["products"] == [product]
     batch = shop.answer("batch", "show", "1")
@@ -124,7 +124,9 @@ def test_an_offer_is_answered_in_every_way(shop: Shop) -> None:
     part = shop.position("offer", *sides, "--units", "1:2-9", "--deadline", "2999-01-01")
     shop.position("accept", part, "--receiver", "agent-1", "--short", "1", "--damaged", "1:2-3")
     no = shop.position("offer", *sides, "--units", "1:9")
-    shop.position("decline", no, "--receiver", "agent-1", "--note", "too dear")
+    declined = shop.position("decline", no, "--receiver", "agent-1", "--note", "too dear")
+    assert "\nnote  too dear\n" in pathbook("transfer", "show", no, "--data", shop._data).out
+    assert f"at {declined}: too dear\n" in pathbook("path", "1:9", "--corrections", "--data", shop._data).out
     back = shop.position("offer", *sides, "--units", "1:9", "--later")
     shop.position("withdraw", back, "--giver", "mask-brand")
     assert shop.path("1:0") == ("agent-1", "agent-1", "in_stock", ["commissioned", "transferred"])
@@ -164,7 +166,9 @@ def test_units_move_in_one_step_and_back(shop: Shop) -> None:
     )
     assert shop.answer("reverse", wrong, "--party", "shop-1", "--note", "slip")["reversed"] is False
     shown = ("transfer", "show", wrong, "--data", shop._data)
-    assert "shop-1 asked to reverse it; the other side must agree" in pathbook(*shown).out
+    assert (
+        "shop-1 asked to reverse it; the other side must agree\nreversal note  slip\n" in pathbook(*shown).out
+    )
     assert shop.answer("reverse", wrong, "--party", "mask-brand")["reversed"] is True
     assert "shop-1 asked to reverse it; the other side agreed" in pathbook(*shown).out
     assert shop.path("1:12") == ("mask-brand", "mask-brand", "in_stock", ["commissioned"])
@@ -181,6 +185,8 @@ def test_units_are_sold_confirmed_returned_and_written_off(shop: Shop) -> None:
     assert shop.path("1:20")[:3] == ("consumer:c-1", "consumer:c-1", "confirmed")
     shop.position("return", "--owner", "consumer:c-1", "--units", "1:20", "--note", "torn")
     assert shop.path("1:20")[0] == "shop-1"
+    assert "note           at " in (out := pathbook("path", "1:20", "--data", shop._data).out)
+    assert out.count(": torn\n") == 1
     shop.position("write-off", "--party", "shop-1", "--units", "1:21", "--state", "damaged")
     assert shop.path("1:21")[2] == "damaged"
 
@@ -301,7 +307,8 @@ def test_ladder_and_stock_count_units(shop: Shop) -> None:
     """The ladder answers per tier, and the stock per batch."""
     shop.position("record", "--giver", "mask-brand", "--receiver", "agent-1", "--units", "1:80-89", *PRICE)
     rungs = shop.listed("rungs", "ladder", "1")
-    assert all(rung["suggested_minor"] == "30000" for rung in rungs)
+    suggested = {"amount_minor": "30000", "currency_code": "CNY", "per_units": "1"}
+    assert all(rung["suggested"] == suggested for rung in rungs)
     assert shop.listed("rungs", "ladder", "--gtin", GTIN) == rungs
     (line,) = shop.listed("stock", "stock", "agent-1")
     batch = line["batch"]

@@ -16,6 +16,7 @@ from pathbook.ledger.values import Price
 from pathbook.v1 import values_pb2
 from pathbook.v1.batches_pb2 import Recall
 from pathbook.v1.paths_pb2 import GetPathResponse, PathStepKind
+from pathbook.v1.values_pb2 import Note
 from pathbook.verify import checks
 from pathbook.verify.checks import check_path, read_code
 from pathbook.verify.replay import replay
@@ -36,7 +37,12 @@ def client(server: str) -> Client:
 @pytest.fixture(scope="session")
 def sold(client: Client) -> GetPathResponse:
     """The path of the box that was sold."""
-    return client.get_path((NEW, SOLD), corrections=True)
+    return client.get_path(code_of(client, SOLD), corrections=True)
+
+
+def code_of(client: Client, number: int, batch: int = NEW) -> str:
+    """Return the code of a box."""
+    return next(client.list_codes(batch, number, number)).serials[0]
 
 
 def check(path: GetPathResponse, policy: Policy | None = None, today: datetime.date = DAY) -> Report:
@@ -181,6 +187,9 @@ def test_no_step_can_be_left_out_or_moved(sold: GetPathResponse, data: st.DataOb
         ),
         pytest.param(lambda path: setattr(path.batch, "lot", "other"), Number.COMMISSIONED, id="lot"),
         pytest.param(
+            lambda path: setattr(path.batch, "code_key", "00" * 8), Number.COMMISSIONED, id="key of its codes"
+        ),
+        pytest.param(
             lambda path: setattr(path.batch.suggested_price, "amount_minor", 1),
             Number.COMMISSIONED,
             id="suggested price",
@@ -198,12 +207,14 @@ def test_the_claims_of_the_server_are_compared_with_the_events(
 
 
 def test_an_answer_about_another_unit_is_no_answer(client: Client, sold: GetPathResponse) -> None:
-    """An honest path of a unit that the code does not name fails a check."""
-    code = read_code(client.get_path((NEW, SOLD + 1)).serial)
-    assert isinstance(code, PrintedCode)
-    report = check_path(sold, code, DAY, Policy())
-    assert report.verdict is Verdict.PATH_CONTRADICTED
-    assert result(report, Number.ISSUED) is Result.FAILED
+    """An honest path of a unit that the code does not name fails a check, and so does one that names no code."""
+    by_number = client.get_path((NEW, SOLD), corrections=True)
+    for path, number in ((sold, SOLD + 1), (by_number, SOLD)):
+        code = read_code(code_of(client, number))
+        assert isinstance(code, PrintedCode)
+        report = check_path(path, code, DAY, Policy())
+        assert report.verdict is Verdict.PATH_CONTRADICTED
+        assert result(report, Number.ISSUED) is Result.FAILED
 
 
 @pytest.mark.parametrize(
@@ -239,7 +250,7 @@ def test_a_price_beyond_the_limit_is_named_where_title_moved(sold: GetPathRespon
 
 def test_an_expired_unit_is_against_policy_unless_allowed(client: Client) -> None:
     """A unit fails the seventh check on the day after it expires, unless that is allowed."""
-    path = client.get_path((OLD, 0), corrections=True)
+    path = client.get_path(code_of(client, 0, OLD), corrections=True)
     last = datetime.date.fromisoformat(path.batch.expires_on)
     after = last + datetime.timedelta(1)
     assert check(path, today=last).verdict is Verdict.VERIFIED
@@ -253,7 +264,7 @@ def test_a_recall_in_force_is_against_policy_unless_allowed(sold: GetPathRespons
 
     def recalled(first: int, lifted: int) -> GetPathResponse:
         units = values_pb2.UnitRange(batch=NEW, first=first, last=first)
-        recall = Recall(position=99, ranges=[units], lifted_position=lifted, note="the seal leaks")
+        recall = Recall(position=99, ranges=[units], lifted_position=lifted, note=Note(text="the seal leaks"))
         return changed(sold, lambda path: path.batch.recalls.append(recall))
 
     assert check(recalled(SOLD, 0)).verdict is Verdict.AGAINST_POLICY
@@ -264,6 +275,6 @@ def test_a_recall_in_force_is_against_policy_unless_allowed(sold: GetPathRespons
 
 def test_cloud_stock_is_verified_as_what_it_is(client: Client) -> None:
     """A box that was only sold on paper has a path that holds, and a custodian who is not its owner."""
-    path = client.get_path((NEW, CLOUD), corrections=True)
+    path = client.get_path(code_of(client, CLOUD), corrections=True)
     assert check(path).verdict is Verdict.VERIFIED
     assert (path.run.owner, path.run.custodian) == ("agent-5", "mask-brand")

@@ -24,7 +24,7 @@ ADDRESS: Final = "127.0.0.1:50551"
 
 STORY: Final = [
     "Client",
-    "money",
+    "price",
     "timestamp",
     "register_party",
     "register_product",

@@ -11,6 +11,7 @@ from pathbook.importing.plan import Plan
 from pathbook.importing.recipe import Recipe
 from pathbook.importing.sources import Source
 from pathbook.importing.tables import Row
+from pathbook.ledger.values import Price
 
 SOURCE = Source("table", Path("table.csv"), None)
 
@@ -92,7 +93,7 @@ def test_a_row_of_iowa_has_all_values_of_a_line(iowa: Recipe) -> None:
         "store": Player("store-2506", "shop", 2, "state-of-iowa"),
     }
     assert (line.brand, line.gtin, line.name) == ("luxco-st-louis", "02075087204793", "Juarez Gold Dss")
-    assert (line.suggested_price, line.prices) == ((713, "USD"), ((475, "USD"), (713, "USD")))
+    assert (line.suggested_price, line.prices) == (Price(713, "USD"), (Price(475, "USD"), Price(713, "USD")))
     assert (line.lot, line.quantity, line.expires_on) == ("table", 60, None)
     assert line.occurred_on == line.made_on == datetime.date(2012, 1, 31)
 
@@ -108,8 +109,8 @@ def test_a_row_of_iowa_has_all_values_of_a_line(iowa: Recipe) -> None:
         ("state_bottle_cost", "-4.75", "PRICE_NEGATIVE: state_bottle_cost -4.75 is below zero."),
         (
             "state_bottle_retail",
-            "7.135",
-            "PRICE_MALFORMED: state_bottle_retail '7.135' is not a price in USD",
+            "7,13",
+            "PRICE_MALFORMED: state_bottle_retail '7,13' is not a price in USD, written with decimal_mark '.'",
         ),
         ("store_number", "25/06", "PARTY_MALFORMED: 'store-25/06' of store_number cannot name a party"),
         ("item_number", "7508799", "ITEM_MALFORMED: item_number '7508799' is not an item number"),
@@ -203,7 +204,9 @@ def test_a_line_that_contradicts_an_earlier_one_is_rejected(chain: Recipe, iowa:
     assert plan.contradiction(as_brand) == Rejection(
         "table", 9, "PARTY_CONTRADICTS: store-2506 is of kind shop elsewhere in the table."
     )
-    plan.products["02075087204793"] = plan.products["02075087204793"].__class__("proximo", "", (0, "USD"))
+    plan.products["02075087204793"] = plan.products["02075087204793"].__class__(
+        "proximo", "", Price(0, "USD")
+    )
     assert plan.contradiction(read(iowa, GOOD, 9)) == Rejection(
         "table", 9, "PRODUCT_CONTRADICTS: product 02075087204793 belongs to proximo elsewhere in the table."
     )

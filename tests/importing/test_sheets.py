@@ -54,6 +54,36 @@ def test_a_german_sheet_is_imported_with_its_recipe(tmp_path: Path, imported: Im
     assert summary.rejected_rows() == {2: "PRICE_MALFORMED"}
 
 
+def test_a_sheet_with_totals_of_lines_is_imported_exactly(
+    tmp_path: Path, imported: Import, client: Client
+) -> None:
+    """The total of a line is an amount for its quantity, whether or not it can be divided by it."""
+    header = "日期,发货人,收货人,条码,批号,有效期,数量,单价,币种,级别\n"
+    recipe, sheet = tmp_path / "sheet.toml", tmp_path / "totals.csv"
+    recipe.write_text(
+        SHEET_RECIPE.replace('price = "单价"', 'price = { make = "total", column = "单价" }'),
+        encoding="utf-8",
+    )
+    sheet.write_text(
+        header + "2024年3月5日,mask-maker,ann,4006381333931,L1,,7,100.00,CNY,1\n"
+        "2024年3月6日,ann,bob,4006381333931,L1,,3,0.0500,CNY,2\n"
+        "2024年3月7日,ann,bob,4006381333931,L1,,3,-1,CNY,2\n"
+        "2024年3月8日,ann,bob,4006381333931,L1,,-3,-0.05,CNY,2\n",
+        encoding="gb18030",
+    )
+    summary = imported(sheet, recipe=str(recipe))
+    assert summary.amounts == {"handed-over": {"CNY": Amount(10_000, "100.00")}}
+    assert summary.rejected_rows() == {3: "TOTAL_CONTRADICTS"}
+    client.position = client.get_head().position
+    steps = client.get_path((1, 0)).steps
+    assert [(step.terms.unit_price.amount_minor, step.terms.unit_price.per_units) for step in steps[1:]] == [
+        (10_000, 7),
+        (5, 3),
+        (5, 3),
+    ]
+    assert imported(sheet, recipe=str(recipe)).duplicate == 3
+
+
 def test_a_lot_does_not_grow_after_its_first_import(tmp_path: Path, imported: Import) -> None:
     """A row beyond the size of a closed lot is rejected with a hint, and an agent's missing stock without one."""
     header = "日期,发货人,收货人,条码,批号,有效期,数量,单价,币种,级别\n"

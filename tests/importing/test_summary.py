@@ -8,6 +8,7 @@ from pathbook.importing import summary as summaries
 from pathbook.importing.lines import Line, Rejection
 from pathbook.importing.loading import load_recipe
 from pathbook.importing.summary import Summary
+from pathbook.ledger.values import Price
 
 
 def line(quantity: int) -> Line:
@@ -15,7 +16,8 @@ def line(quantity: int) -> Line:
     day = datetime.date(2012, 1, 31)
     return Line(
         row=7, occurred_on=day, quantity=quantity, players={}, brand="", gtin="", name="",
-        suggested_price=(0, "USD"), lot="", made_on=day, expires_on=None, prices=((475, "USD"), (713, "USD")),
+        suggested_price=Price(0, "USD"), lot="", made_on=day, expires_on=None,
+        prices=(Price(475, "USD"), Price(713, "USD")),
     )  # fmt: skip
 
 

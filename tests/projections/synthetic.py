@@ -21,7 +21,7 @@ from pathbook.ledger.values import (
     UnitRange,
     UnitState,
 )
-from tests.scenario import BALM, DAY, MASK, NOON
+from tests.scenario import BALM, CODE_KEY, DAY, MASK, NOON
 
 PARTIES = ("acme", "ann", "ben", "cat")
 SIZES = (8, 40, 1_000_000)
@@ -91,6 +91,7 @@ class SyntheticBook:
             made_on=datetime.date(2025, 12, 1),
             expires_on=self.random.choice([None, datetime.date(2027, 1, 1 + number % 28)]),
             suggested_price=self.random.choice([None, Price(280, "USD")]),
+            code_key=CODE_KEY,
         )
 
     def random_command(self, request_id: str) -> Command:
@@ -293,4 +294,7 @@ class SyntheticBook:
 
     def price(self) -> Price:
         """Choose a price."""
-        return Price(self.random.choice([0, 150, 180, 210, 300]), self.random.choice(["CNY", "CNY", "USD"]))
+        amount_minor, per_units = self.random.choice(
+            [(0, 1), (150, 1), (180, 1), (300, 2), (210, 1), (300, 1), (100, 7)]
+        )
+        return Price(amount_minor, self.random.choice(["CNY", "CNY", "USD"]), per_units)

@@ -82,6 +82,7 @@ def line_of(recorded: RecordedEvent, line: int, kind: TransferKind, terms: Terms
         receiver=terms.receiver,
         amount_minor=terms.unit_price.amount_minor,
         currency_code=terms.unit_price.currency_code,
+        per_units=terms.unit_price.per_units,
         units=count_units(terms.ranges),
         accepted_units=count_units(terms.ranges),
         occurred_at=recorded.occurred_at,
@@ -89,7 +90,7 @@ def line_of(recorded: RecordedEvent, line: int, kind: TransferKind, terms: Terms
         deadline=None,
         answered_position=recorded.position,
         reversal_asked_by="",
-        reversal_asked_position=0,
+        reversal_asked_position=None,
         returns_transfer=0,
         reference=terms.reference,
         is_attested=0,
@@ -110,7 +111,7 @@ def test_plain_rows_have_their_fields_in_order(book: SyntheticBook) -> None:
 @given(books)
 def test_a_ladder_counts_the_hops_in_force(book: SyntheticBook) -> None:
     """The ladder counts each unit once for each transfer in its chain, at the tier and price of that transfer."""
-    expected: Counter[tuple[int, int, str, int]] = Counter()
+    expected: Counter[tuple[int, int, str, int, int]] = Counter()
     for batch, partition in book.state.partitions.items():
         for run in partition.runs:
             for position in run.chain:
@@ -121,7 +122,8 @@ def test_a_ladder_counts_the_hops_in_force(book: SyntheticBook) -> None:
                     CONSUMER_TIER if terms.receiver == "consumer:wei" else terms.standing(batch).receiver_tier
                 )
                 tier = NO_TIER if tier is None else tier
-                expected[batch, tier, price.currency_code, price.amount_minor] += run.last - run.first + 1
+                key = (batch, tier, price.currency_code, price.amount_minor, price.per_units)
+                expected[key] += run.last - run.first + 1
     ladder = LadderChanges()
     for recorded in book.recorded:
         ladder.add(recorded.event)
@@ -195,9 +197,9 @@ def test_a_price_counts_for_the_tier_that_paid_it(receiver: str, tier: int | Non
     terms = Terms("acme", receiver, ranges, Price(150, "CNY"), Delivery.WITH_TITLE, (standing,), "")
     ladder = LadderChanges()
     ladder.add(events.TransferRecorded(terms))
-    assert ladder.sums == {(1, expected, "CNY", 150): 10, (2, expected, "CNY", 150): 1}
+    assert ladder.sums == {(1, expected, "CNY", 150, 1): 10, (2, expected, "CNY", 150, 1): 1}
     ladder.add(events.TransferReversed(1, terms.narrowed((UnitRange(1, 0, 3),)), "acme"))
-    assert ladder.sums == {(1, expected, "CNY", 150): 6, (2, expected, "CNY", 150): 1}
+    assert ladder.sums == {(1, expected, "CNY", 150, 1): 6, (2, expected, "CNY", 150, 1): 1}
 
 
 def test_the_synthetic_books_have_every_kind_of_event() -> None:

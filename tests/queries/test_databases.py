@@ -1,7 +1,6 @@
 """Both kinds of database give the same answers."""
 
-from pathbook.ledger.projections.transfers import TransferRow
-from pathbook.ledger.queries import Queries
+from pathbook.ledger.queries import Queries, Transfer
 from pathbook.ledger.values import TransferStatus, Unit
 from tests.projections.synthetic import SyntheticBook
 from tests.queries.written import open_queries
@@ -57,9 +56,10 @@ def everything(queries: Queries, length: int) -> dict[str, object]:
     }
 
 
-def next_page(queries: Queries, rows: list[TransferRow]) -> object:
+def next_page(queries: Queries, rows: list[Transfer]) -> object:
     """Return the page of transfers after a page."""
-    return queries.transfers("book", rows[-1].giver, before=(rows[-1].transfer, rows[-1].line), limit=3)
+    last = rows[-1].row
+    return queries.transfers("book", last.giver, before=(last.transfer, last.line), limit=3)
 
 
 def test_answers_do_not_depend_on_the_database() -> None:

@@ -198,7 +198,7 @@ def test_a_path_shows_the_recalls_of_its_batch(query_story: Callable[[str], Quer
     """)
     for number, as_of in ((0, 0), (7, 0), (7, 9)):
         (recall,) = the_path(queries, number, as_of).batch.recalls
-        assert (recall.position, recall.ranges) == (10, "[[5,9]]")
+        assert (recall.row.position, recall.row.ranges) == (10, "[[5,9]]")
 
 
 def test_views_that_are_being_rebuilt_answer_no_path(query_story: Callable[[str], Queries]) -> None:

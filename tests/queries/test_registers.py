@@ -54,7 +54,7 @@ def test_registers_return_the_registered_objects(query_story: Callable[[str], Qu
     assert batch == queries.batch("book", 1)
     assert (batch.row.made_on, batch.row.expires_on, batch.row.size) == ("2025-12-01", "2026-06-30", 100)
     (recall,) = batch.recalls
-    assert (recall.position, recall.ranges, recall.lifted_position) == (10, "[[3,5]]", 11)
+    assert (recall.row.position, recall.row.ranges, recall.row.lifted_position) == (10, "[[3,5]]", 11)
     parties = [queries.parties("book", "", 2), queries.parties("book", "ann", 9)]
     assert [[p.party for p in page] for page in parties if isinstance(page, list)] == [
         ["acme", "ann"],

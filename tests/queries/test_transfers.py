@@ -50,5 +50,5 @@ def every_transfer(
     while page := queries.transfers("book", party, status, before, limit):
         assert isinstance(page, list)
         assert len(page) <= limit
-        yield from page
-        before = page[-1].transfer, page[-1].line
+        yield from [found.row for found in page]
+        before = page[-1].row.transfer, page[-1].row.line

@@ -64,7 +64,7 @@ class Moves(Stage):
         deal = self.deals.get(position) or Deal("acme", "ann", set(), PRICES[0], reference="N3")
         receiver = deal.receiver if dice.usually() else dice.one_of(HOLDERS)
         price = deal.price if dice.usually() else dice.one_of(PRICES)
-        price = Price(price.amount_minor * 3, price.currency_code, 3) if dice.next_byte() % 2 else price
+        price = Price(price.amount_minor * 3, price.currency_code, price.per_units * 3) if dice.next_byte() % 2 else price
         with_goods = deal.with_goods if dice.usually() else dice.one_of((True, False))
         units = self.told(dice, deal.keys)
         known = self.by_reference(deal.giver, receiver, deal.reference)

@@ -26,7 +26,7 @@ CONSUMERS: Final = ("consumer:wei", "consumer:xin")
 HOLDERS: Final = (*PARTIES, *CONSUMERS)
 PRODUCTS: Final = (MASK, BALM, SOAP)
 CASES: Final = ("106141412345678908", "106141412345678915", "106141412345678922")
-PRICES: Final = (Price(100, "CNY"), Price(150, "CNY"), Price(100, "USD"))
+PRICES: Final = (Price(100, "CNY"), Price(150, "CNY"), Price(100, "USD"), Price(300, "CNY", 3))
 REFERENCES: Final = ("", "", "", "N1", "N2")
 TODAY: Final = NOON - DAY // 2
 PAST: Final = tuple(TODAY - days * DAY for days in (1, 2, 3, 12, 20, 33, 60))
@@ -236,12 +236,12 @@ class Stage(Naive):
 
     def compare_prices(self) -> None:
         """Compare the price ladders with what was paid for each unit in the hops that are in force."""
-        paid: Counter[tuple[int, int, str, int]] = Counter()
+        paid: Counter[tuple[int, int, str, int, int]] = Counter()
         for (batch, _), piece in self.pieces.items():
             for hop in piece.hops:
                 unset = CONSUMER_TIER if consumer(self.deals[hop.deal].receiver) else NO_TIER
                 tier = unset if hop.tier is None else hop.tier
-                paid[batch, tier, hop.price.currency_code, hop.price.amount_minor] += 1
+                paid[batch, tier, hop.price.currency_code, hop.price.amount_minor, hop.price.per_units] += 1
         self.same("the ladder", {key: count for key, count in self.ladder.sums.items() if count}, dict(paid))
 
     def pick(self, dice: Dice, fits: Callable[[int], bool], known: Iterable[int]) -> int:

@@ -105,13 +105,22 @@ def test_units_are_named_exactly_once_and_within_their_batch() -> None:
 
 
 def test_a_price_is_never_a_reason_to_refuse_but_must_be_valid() -> None:
-    """Any price from zero up to the limit is recorded, but no negative price and no unknown currency."""
+    """Any price from zero up is recorded, but no negative one, none in an unknown currency, and none for no units."""
     Story(CHAIN).tell("""
     record 1:0 acme > ann at 0                 -> ok
     record 1:1 acme > ann at 999999 USD        -> ok
     record 1:2 acme > ann at -1                -> PRICE_NEGATIVE
-    record 1:2 acme > ann at 99999999999       -> PRICE_TOO_HIGH
     record 1:2 acme > ann at 100 ABC           -> CURRENCY_UNKNOWN
+    record 1:2 acme > ann at 1 XXX             -> CURRENCY_UNKNOWN
+    record 1:2 acme > ann at 1 XTS             -> CURRENCY_UNKNOWN
+    record 1:2 acme > ann at 1 XAU             -> CURRENCY_UNKNOWN
+    record 1:2 acme > ann at 1/0               -> PRICE_UNITS_OUT_OF_BOUNDS
+    record 1:2 acme > ann at 1/-1              -> PRICE_UNITS_OUT_OF_BOUNDS
+    record 1:2 acme > ann at 1/1000000001      -> PRICE_UNITS_OUT_OF_BOUNDS
+    record 1:2 acme > ann at 125/100           -> ok
+    record 1:3 acme > ann at 1/1000000000      -> ok
+    record 1:4 acme > ann at 12000000000 VND   -> ok
+    record 1:5 acme > ann at 9223372036854775807 HUF/7 -> ok
     """)
 
 

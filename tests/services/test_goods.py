@@ -46,7 +46,7 @@ def test_products_and_batches_are_registered_and_found(client: Client) -> None:
     client.commission_batch(MASK, brand="acme", lot="L2", size=1, made_on=MADE_ON, suggested_price=yuan(280))
     mask = client.get_product(MASK)
     assert (mask.gtin, mask.brand, mask.name) == (MASK, "acme", "Mask, box of 50")
-    assert mask.suggested_price == Price(amount_minor=30_000, currency_code="CNY")
+    assert mask.suggested_price == Price(amount_minor=30_000, currency_code="CNY", per_units=1)
     assert [product.gtin for product in client.list_products(page_size=1)] == [MASK, "04012345678901"]
     found = client.get_batch(batch)
     assert (found.gtin, found.lot, found.size, found.brand) == (MASK, "L1", SIZE, "acme")
@@ -103,7 +103,11 @@ def test_a_batch_is_recalled_and_the_recall_lifted(client: Client) -> None:
     begin(client)
     recalled = client.recall_units(1, brand="acme", ranges=[(1, 0, 9)], note="glue")
     (recall,) = client.get_batch(1).recalls
-    assert (recall.position, recall.note, recall.lifted_position) == (recalled.receipt.position, "glue", 0)
+    assert (recall.position, recall.note.text, recall.lifted_position) == (
+        recalled.receipt.position,
+        "glue",
+        0,
+    )
     assert list(recall.ranges) == [UnitRange(batch=1, first=0, last=9)]
     lifted = client.lift_recall(recall.position, brand="acme")
     (recall,) = client.get_path((1, 0)).batch.recalls

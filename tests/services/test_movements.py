@@ -160,7 +160,7 @@ def test_a_unit_passes_from_hand_to_hand_to_its_consumer(client: Client) -> None
         (RUNG_KIND_NO_TIER, 0, 10, 21_000),
         (RUNG_KIND_CONSUMER, 0, 1, 30_000),
     ]
-    assert {rung.suggested_minor for rung in rungs} == {30_000}
+    assert {(rung.suggested.amount_minor, rung.suggested.per_units) for rung in rungs} == {(30_000, 1)}
     assert list(client.get_ladder(MASK).rungs) == list(rungs)
     (sale,) = client.list_transfers("consumer:eve")
     assert sale.kind == TRANSFER_KIND_SALE

@@ -11,9 +11,9 @@ from grpc import StatusCode
 
 from pathbook.client import Client, RefusedError, select
 from pathbook.ledger.serials import parse_book_key, print_serial
+from pathbook.services.key_file import KEY_FILE
 from pathbook.services.run.in_thread import running
 from pathbook.services.run.settings import Settings
-from pathbook.services.storage import KEY_FILE
 from pathbook.services.translate.pages import AfterName, print_token
 from pathbook.v1 import events_pb2, events_pb2_grpc, paths_pb2, paths_pb2_grpc
 from pathbook.v1.transfers_pb2 import DiscrepancyClaim, RecordTransferRequest

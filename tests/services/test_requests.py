@@ -13,7 +13,7 @@ from pathbook.services.translate import requests, values
 from pathbook.services.translate.statuses import RefusedCallError
 from pathbook.v1.batches_pb2 import CommissionBatchRequest
 from pathbook.v1.transfers_pb2 import OfferTransferRequest
-from pathbook.v1.values_pb2 import Price as MoneyMessage
+from pathbook.v1.values_pb2 import Price as PriceMessage
 from pathbook.v1.values_pb2 import Selection, UnitRange
 
 LAST_MICROSECOND = 253_402_300_799_999_999
@@ -77,11 +77,13 @@ def test_an_optional_date_may_be_missing() -> None:
 
 def test_a_price_must_be_named_but_may_be_zero() -> None:
     """An unset price is refused with the name of the field, and a price of zero is accepted."""
-    given_away = OfferTransferRequest(unit_price=MoneyMessage(currency_code="CNY"))
-    assert requests.money(given_away, "unit_price") == Price(0, "CNY")
-    assert requests.money_or_none(CommissionBatchRequest(), "suggested_price") is None
+    given_away = OfferTransferRequest(unit_price=PriceMessage(currency_code="CNY"))
+    assert requests.price(given_away, "unit_price") == Price(0, "CNY")
+    given_away.unit_price.per_units = 7
+    assert requests.price(given_away, "unit_price") == Price(0, "CNY", 7)
+    assert requests.price_or_none(CommissionBatchRequest(), "suggested_price") is None
     with pytest.raises(RefusedCallError, match="unit_price is missing"):
-        requests.money(OfferTransferRequest(), "unit_price")
+        requests.price(OfferTransferRequest(), "unit_price")
 
 
 def test_an_enumeration_is_read_by_its_number() -> None:

@@ -17,10 +17,10 @@ from pathbook.cli.serve import DEFAULT_LISTEN
 from pathbook.client import Client, RefusedError
 from pathbook.ledger.queries import Queries
 from pathbook.ledger.serials import parse_book_key
+from pathbook.services.key_file import KEY_FILE, UnusableKeyError
 from pathbook.services.run.in_thread import running
 from pathbook.services.run.server import SERVICES
 from pathbook.services.run.settings import Settings
-from pathbook.services.storage import KEY_FILE, UnusableKeyError
 from tests.services.masks import BOOK, begin, opened, refused
 
 

@@ -43,6 +43,8 @@ def test_a_failure_is_no_refusal_of_the_book(failure: Failure) -> None:
         "count": 1,
         "limit": 1,
         "through": 1,
+        "code_key": "k",
+        "problem": "p",
     }
     assert failed(failure, **facts).message.count(". ") == 1
 

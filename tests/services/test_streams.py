@@ -17,9 +17,10 @@ from pathbook.ledger.store.views import follower
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.services import event_batches, gateway
 from pathbook.services.clock import now
+from pathbook.services.key_file import KEY_FILE
 from pathbook.services.run.in_thread import running
 from pathbook.services.run.settings import Settings
-from pathbook.services.storage import KEY_FILE, Storage
+from pathbook.services.storage import Storage
 from pathbook.v1.transfers_pb2 import RecordTransferRequest
 from pathbook.v1.values_pb2 import PARTY_KIND_AGENT, Price
 from tests.books import PATIENCE

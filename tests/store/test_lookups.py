@@ -82,8 +82,9 @@ def fill(views: Engine) -> None:
             ]
             rows = 1 if table is tables.REFILL else 10_000
             quoted = views.dialect.identifier_preparer.format_table(table)
+            names = ", ".join(map(views.dialect.identifier_preparer.format_column, table.c))
             connection.exec_driver_sql(
-                f"INSERT INTO {quoted} SELECT {', '.join(values)} FROM generate_series(1, {rows}) g"
+                f"INSERT INTO {quoted} ({names}) SELECT {', '.join(values)} FROM generate_series(1, {rows}) g"
             )
             connection.exec_driver_sql(f"ANALYZE {quoted}")
 
@@ -118,14 +119,17 @@ def test_a_row_has_the_columns_of_its_table(row: type[NamedTuple]) -> None:
 @st.composite
 def runs(draw: st.DrawFn) -> Run:
     """Draw a run, with a custodian or none for each transfer of its chain."""
-    chain = draw(
-        st.lists(
-            st.tuples(positions, st.just("") | owners.filter(lambda owner: "," not in owner)), max_size=8
-        )
-    )
-    numbers = [draw(positions) for _ in range(7)]
+    custodians = st.just("") | owners.filter(lambda owner: "," not in owner)
+    chain = draw(st.lists(st.tuples(positions, custodians), max_size=8))
+    first, last, valid_from, position, origin, previous, previous_origin = (draw(positions) for _ in range(7))
     return Run(
-        *numbers,
+        first=first,
+        last=last,
+        valid_from=valid_from,
+        position=position,
+        origin=origin,
+        previous=previous,
+        previous_origin=previous_origin,
         owner=draw(owners),
         custodian=draw(owners),
         state=draw(st.sampled_from(UnitState)),

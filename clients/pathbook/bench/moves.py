@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Final, NamedTuple
 
-from pathbook.client import Range, money, select
+from pathbook.client import Range, price, select
 from pathbook.v1.transfers_pb2 import RecordTransferRequest, RecordTransfersEntry, RecordTransfersRequest
 
 BRAND: Final = "brand"
@@ -123,5 +123,5 @@ def _request(move: Move, random: Random, book: str = "") -> RecordTransferReques
         giver=move.giver,
         receiver=move.receiver,
         units=select(ranges=move.ranges),
-        unit_price=money((move.price_minor, CURRENCY)),
+        unit_price=price((move.price_minor, CURRENCY)),
     )

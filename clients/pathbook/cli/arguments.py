@@ -1,4 +1,4 @@
-"""Values that people type: money, times, dates, units. A usage error shows how to write each of them."""
+"""Values that people type: prices, times, dates, units. A usage error shows how to write each of them."""
 
 import datetime
 import functools
@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Final, TypedDict, TypeVar
 
 import click
 
-from pathbook.ledger.money import MAX_DIGITS
-
 if TYPE_CHECKING:
     from pathbook.v1.values_pb2 import Delivery
+
+MAX_DIGITS: Final = 18
+"""The most digits of a whole number that are read. So many digits always fit 64 bits with their sign."""
 
 MAX_BATCH_DIGITS: Final = 9
 """The most digits of the number of a batch that are read. The book has 2**24 - 1 batches at most."""
@@ -19,7 +20,7 @@ MAX_BATCH_DIGITS: Final = 9
 MAX_UNIT_DIGITS: Final = 10
 """The most digits of the number of a unit that are read. A batch has 2**28 units at most."""
 
-Price = tuple[int, str]
+Price = tuple[int, str, int]
 Range = tuple[int, int, int]
 
 _NUMBER: Final = re.compile(rf"-?[0-9]{{1,{MAX_DIGITS}}}")
@@ -51,19 +52,20 @@ class NumberType(click.ParamType[int]):
         return int(value)
 
 
-class MoneyType(click.ParamType[Price]):
-    """An amount with its currency, `150.00 CNY`, as (minor units, ISO 4217 code)."""
+class PriceType(click.ParamType[Price]):
+    """A price, `150.00 CNY` or `1.25 CNY/100`, as (minor units, ISO 4217 code, for how many units)."""
 
-    name = "money"
+    name = "price"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Price:
-        """Parse an amount without rounding it."""
+        """Parse a price without rounding it."""
         from pathbook.ledger import money
 
         try:
-            return money.parse(value)
+            found = money.parse(value)
         except money.NotMoneyError as error:
             self.fail(str(error), param, ctx)
+        return found.amount_minor, found.currency_code, found.per_units
 
 
 class MomentType(click.ParamType[datetime.datetime]):
@@ -119,10 +121,13 @@ class UnitsType(click.ParamType[Range]):
 
 
 NUMBER: Final = NumberType()
-MONEY: Final = MoneyType()
+PRICE: Final = PriceType()
 MOMENT: Final = MomentType()
 DATE: Final = DateType()
 UNITS: Final = UnitsType()
+
+PRICE_HELP: Final = "The price of one unit: '150 CNY', '0.0125 CNY', or '1.25 CNY/100' for 100 units."
+"""The help of an option for a price."""
 
 
 def parse_unit(text: str) -> tuple[int, int] | None:

@@ -24,7 +24,7 @@ def command() -> None:
 @click.option("--made-on", type=arguments.DATE, required=True, metavar="DATE", help="The day it was made.")
 @click.option("--expires-on", type=arguments.DATE, metavar="DATE", help="Its last day of use. Default: none.")
 @click.option(
-    "--price", type=arguments.MONEY, metavar="MONEY", help="The suggested price. Default: the product's."
+    "--price", type=arguments.PRICE, metavar="PRICE", help="The suggested price. Default: the product's."
 )
 @arguments.takes_request_id
 @click.pass_obj
@@ -92,6 +92,7 @@ def show(settings: Settings, *, batch: int | None, gtin: str, lot: str) -> None:
                 ("expires on", found.expires_on or "never"),
                 ("suggested price", output.price(found.suggested_price)),
                 ("commissioned", f"at position {found.position}"),
+                ("code key", found.code_key),
             ]
         )
         rows = [
@@ -99,7 +100,7 @@ def show(settings: Settings, *, batch: int | None, gtin: str, lot: str) -> None:
                 str(recall.position),
                 output.moment(recall.occurred_at),
                 output.ranges(recall.ranges),
-                recall.note,
+                recall.note.text,
                 f"at {recall.lifted_position}" if recall.lifted_position else "in force",
             ]
             for recall in found.recalls

@@ -98,12 +98,13 @@ def _line(position: int, data: bytes) -> str:
 
 
 def _fields(content: object, name: str = "") -> Iterator[str]:
-    """Yield `name=value` for the fields of a message, with money and units as the command line writes them."""
-    from pathbook.ledger.money import print_money
+    """Yield `name=value` for the fields of a message, with prices and units as the command line writes them."""
+    from pathbook.ledger.money import print_price
+    from pathbook.ledger.values import Price
 
     match content:
-        case {"amount_minor": str(amount), "currency_code": str(currency)}:
-            yield f"{name}={print_money(int(amount), currency).replace(' ', '')}"
+        case {"amount_minor": str(amount), "currency_code": str(currency), "per_units": str(units)}:
+            yield f"{name}={print_price(Price(int(amount), currency, int(units))).replace(' ', '')}"
         case {"batch": str(batch), "first": str(first), "last": str(last)}:
             yield f"{name}={batch}:{first}-{last}"
         case dict():

@@ -147,9 +147,7 @@ def _show(form: Output, summary: "Summary") -> None:
         ("transfers", str(summary.transfers)),
         ("units", str(summary.units)),
     ]
-    pairs += [
-        (name, print_money(amount_minor, code)) for (name, code), amount_minor in summary.amounts.items()
-    ]
+    pairs += [(name, print_money(round(exact), code)) for (name, code), exact in summary.amounts.items()]
     click.echo(output.fields(pairs))
     click.echo(
         "Transfers, units and amounts are those of accepted and duplicate rows" + _partly_recorded(summary)

@@ -1,7 +1,6 @@
 """The verbs that count many units: what each tier paid, and what a party has in stock."""
 
 import datetime
-from collections.abc import Callable
 
 import click
 
@@ -31,25 +30,18 @@ def ladder(settings: Settings, *, batch: int | None, gtin: str) -> None:
             return f"tier {rung.tier}"
         return output.word(RungKind.DESCRIPTOR, rung.kind)
 
-    def suggested(rung: Rung) -> str:
-        return (
-            print_amount(rung.suggested_minor, rung.currency_code) if rung.HasField("suggested_minor") else ""
-        )
-
-    def paid(name: str) -> Callable[[Rung], str]:
-        return lambda rung: print_amount(int(getattr(rung, f"{name}_minor")), rung.currency_code)
+    def share(rung: Rung) -> str:
+        return path_table.share(output.price_of(rung.median), output.price_of(rung.suggested))
 
     columns: list[Column[Rung]] = [
         Column("paid by", payer),
         Column("units", lambda rung: str(rung.units), right=True),
-        Column("least", paid("least"), right=True),
-        Column("most", paid("most"), right=True),
-        Column("mean", paid("mean"), right=True),
-        Column("median", paid("median"), right=True),
-        Column(
-            "of suggested", lambda rung: path_table.share(rung.median_minor, rung.suggested_minor), right=True
-        ),
-        Column("suggested", suggested, right=True),
+        Column("least", lambda rung: output.bare_price(rung.least), right=True),
+        Column("most", lambda rung: output.bare_price(rung.most), right=True),
+        Column("mean", lambda rung: print_amount(rung.mean_minor, rung.currency_code), right=True),
+        Column("median", lambda rung: output.bare_price(rung.median), right=True),
+        Column("of suggested", share, right=True),
+        Column("suggested", lambda rung: output.bare_price(rung.suggested), right=True),
         Column("currency", lambda rung: rung.currency_code),
     ]
     with connection.reading(settings) as client:

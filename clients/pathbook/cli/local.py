@@ -14,17 +14,18 @@ import click
 
 from pathbook.cli.settings import Books
 from pathbook.ledger.gc_tuning import collect_rarely
-from pathbook.ledger.serials import BookKey, print_book_key
+from pathbook.ledger.serials import BookKey, KeyRing, print_book_key
 
 try:
     from pathbook.services.clock import now
+    from pathbook.services.key_file import KEY_FILE, KeyFileFullError, UnusableKeyError, add_key, read_keys
     from pathbook.services.run.follower_process import update_views
     from pathbook.services.run.in_thread import running
     from pathbook.services.run.logs import configure_log
     from pathbook.services.run.serve import serve as serve_until_told
     from pathbook.services.run.settings import Settings
     from pathbook.services.run.signals import stopping
-    from pathbook.services.storage import EVENTS_FILE, KEY_FILE, VIEWS_FILE, Storage, has_books
+    from pathbook.services.storage import EVENTS_FILE, VIEWS_FILE, Storage, has_books
 except ModuleNotFoundError as error:
     # every verb that opens books imports this module when it runs
     missing = (error.name or "pathbook").partition(".")[0]
@@ -168,6 +169,19 @@ def require_books(books: Books) -> None:
 def write_key(data: Path, secret: bytes) -> None:
     """Write the key of the codes (32 bytes) to a directory that has no books yet."""
     (data / KEY_FILE).write_text(print_book_key(BookKey(secret)), "ascii")
+
+
+def code_keys(data: Path, *, rotate: bool = False) -> KeyRing:
+    """Return the keys of the codes in a directory. With ``rotate``, add a new one first.
+
+    Raises:
+        UnusableBooksError: the file of the keys is missing, damaged or full.
+        OSError: the file cannot be read or written.
+    """
+    try:
+        return add_key(data / KEY_FILE) if rotate else read_keys(data / KEY_FILE)
+    except (UnusableKeyError, KeyFileFullError) as error:
+        raise UnusableBooksError(str(error)) from error
 
 
 def _settings(books: Books, listen: str = ANY_PORT, *, workers: int = 1, follows: bool = True) -> Settings:

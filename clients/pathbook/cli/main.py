@@ -24,6 +24,7 @@ VERBS: Final = {
     "product": "pathbook.cli.product:command",
     "batch": "pathbook.cli.batch:command",
     "codes": "pathbook.cli.codes:command",
+    "key": "pathbook.cli.key:command",
     "case": "pathbook.cli.case:command",
     "transfer": "pathbook.cli.transfer:command",
     "offer": "pathbook.cli.offer:offer",
@@ -52,6 +53,7 @@ CODE_REASONS: Final = {
     "CODE_OTHER_BOOK",
     "CODE_UNKNOWN",
     "CODE_CONTRADICTS",
+    "CODE_KEY_RETIRED",
 }
 """The refusals that concern the code itself."""
 

@@ -8,7 +8,6 @@ import click
 from pathbook.cli import arguments, connection
 from pathbook.cli.arguments import Price, Request
 from pathbook.cli.settings import Settings, book_options
-from pathbook.ledger.money import MAX_DIGITS
 
 if TYPE_CHECKING:
     from pathbook.v1.transfers_pb2 import DiscrepancyClaim
@@ -24,7 +23,7 @@ _MISSING = "COUNT|BATCH:FIRST-LAST|CODE"
 )
 @click.option("--receiver", required=True, metavar="PARTY", help="The party that the offer is made to.")
 @arguments.takes_units
-@click.option("--price", type=arguments.MONEY, required=True, metavar="MONEY", help="The price of one unit.")
+@click.option("--price", type=arguments.PRICE, required=True, metavar="PRICE", help=arguments.PRICE_HELP)
 @click.option("--later", is_flag=True, help="The goods stay where they are: cloud stock.")
 @click.option(
     "--deadline", type=arguments.MOMENT, metavar="TIME", help="When the offer lapses. Default: never."
@@ -151,7 +150,7 @@ def _claim(kind: "DiscrepancyKind.ValueType", text: str) -> "DiscrepancyClaim":
     from pathbook.v1.transfers_pb2 import DiscrepancyClaim
     from pathbook.v1.values_pb2 import UnitRange
 
-    if text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS:
+    if text.isascii() and text.isdigit() and len(text) <= arguments.MAX_DIGITS:
         return DiscrepancyClaim(kind=kind, count=int(text))
     if "/" in text or ":" not in text:
         return DiscrepancyClaim(kind=kind, codes=[text])

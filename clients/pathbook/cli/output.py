@@ -18,7 +18,8 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from pathbook.cli.settings import Output
-from pathbook.ledger.money import print_money
+from pathbook.ledger.money import print_number, print_price
+from pathbook.ledger.values import Price
 from pathbook.v1 import values_pb2
 
 GAP = "  "
@@ -59,11 +60,24 @@ def show_list(output: Output, name: str, messages: Iterable[M], columns: Sequenc
 
 
 def as_object(message: Message) -> dict[str, object]:
-    """Return a message in the JSON of the contract, with zeros and empty lists."""
+    """Return a message in the JSON of the contract, with zeros and empty lists. A price for 0 units is one for 1."""
     found: dict[str, object] = json_format.MessageToDict(
         message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
     )
+    _state_units(found)
     return found
+
+
+def _state_units(content: object) -> None:
+    """Put 1 in the place of each 0 that stands for it, so that scripts may divide by the number of units."""
+    if isinstance(content, dict):
+        if "amount_minor" in content and content.get("per_units") == "0":
+            content["per_units"] = "1"
+        for value in content.values():
+            _state_units(value)
+    elif isinstance(content, list):
+        for value in content:
+            _state_units(value)
 
 
 def is_printable(message: Message) -> bool:
@@ -128,9 +142,19 @@ def word(kind: EnumDescriptor, number: int) -> str:
     return kind.values_by_number[number].name.removeprefix(prefix).lower().replace("_", " ")
 
 
-def price(money: values_pb2.Price) -> str:
-    """Return money as decimal text, an empty text for none."""
-    return print_money(money.amount_minor, money.currency_code) if money.currency_code else ""
+def price(stated: values_pb2.Price) -> str:
+    """Return a price as decimal text with its currency, an empty text for none."""
+    return print_price(price_of(stated)) if stated.currency_code else ""
+
+
+def bare_price(stated: values_pb2.Price) -> str:
+    """Return a price as decimal text without its currency, an empty text for none."""
+    return print_number(price_of(stated)) if stated.currency_code else ""
+
+
+def price_of(stated: values_pb2.Price) -> Price:
+    """Return the price in a message. An answer of a server that is not trusted may be for 0 units, which means 1."""
+    return Price(stated.amount_minor, stated.currency_code, stated.per_units or 1)
 
 
 def moment(time: Timestamp) -> str:

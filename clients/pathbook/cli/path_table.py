@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
 from pathbook.cli import output
-from pathbook.ledger.money import print_amount
+from pathbook.ledger.values import Price
 from pathbook.v1 import values_pb2
 from pathbook.v1.batches_pb2 import Recall
 from pathbook.v1.paths_pb2 import GetPathResponse, PathStep, PathStepKind
-from pathbook.v1.values_pb2 import Attestation, AuthorizationStatus, Price, UnitState
+from pathbook.v1.values_pb2 import Attestation, AuthorizationStatus, UnitState
 
 NUMBERS = {0, 5, 6, 7, 8}
 """The columns that are aligned on the right."""
@@ -24,21 +24,23 @@ def draw(path: GetPathResponse, *, corrections: bool = False) -> str:
     return f"{_unit(path)}\n\n{moved}\n\n{_now(path, shown)}"
 
 
-def share(amount_minor: int, of_minor: int) -> str:
-    """Return an amount as a share of another: `50.0%`."""
-    return f"{percent(amount_minor, of_minor)}%" if of_minor else ""
+def share(price: Price, of: Price) -> str:
+    """Return a price as a share of another: `50.0%`. The text is empty for other currencies, and for a share of 0."""
+    if price.currency_code != of.currency_code or not of.amount_minor:
+        return ""
+    return f"{percent(price.each, of.each)}%"
 
 
 def mark_up(price: Price, before: Price | None) -> str:
     """Return how much more (or less) a hop cost than the hop before: `+20.0%`."""
     if before is None or before.currency_code != price.currency_code or not before.amount_minor:
         return ""
-    return f"{percent(price.amount_minor - before.amount_minor, before.amount_minor, '+')}%"
+    return f"{percent(price.each - before.each, before.each, '+')}%"
 
 
-def percent(part: int, whole: int, sign: str = "") -> str:
-    """Return a part in percent of the whole, to one decimal, rounded half to even."""
-    tenths = round(Fraction(1_000 * part, whole))
+def percent(part: Fraction, whole: Fraction, sign: str = "") -> str:
+    """Return a part in percent of the whole, to one decimal. It is computed exactly, and rounded half to even."""
+    tenths = round(1_000 * part / whole)
     digits = str(abs(tenths)).rjust(2, "0")
     return f"{'-' if tenths < 0 else sign}{digits[:-1]}.{digits[-1]}"
 
@@ -63,7 +65,10 @@ def _unit(path: GetPathResponse) -> str:
     batch = path.batch
     return output.fields(
         [
-            ("unit", f"{path.unit.batch}:{path.unit.number}, serial {path.serial}"),
+            (
+                "unit",
+                f"{path.unit.batch}:{path.unit.number}" + (f", serial {path.serial}" if path.serial else ""),
+            ),
             ("product", f"{path.product.name}, GTIN {path.product.gtin}"),
             ("batch", f"lot {batch.lot}, {batch.size} units, commissioned at position {batch.position}"),
             ("made", f"{batch.made_on} by {batch.brand}; expires {batch.expires_on or 'never'}"),
@@ -72,10 +77,10 @@ def _unit(path: GetPathResponse) -> str:
     )
 
 
-def _table(shown: Sequence[PathStep], suggested: Price) -> str:
+def _table(shown: Sequence[PathStep], suggested: values_pb2.Price) -> str:
     currencies = {_price(step).currency_code for step in shown} - {""}
     price_title = currencies.pop() if len(currencies) == 1 else "price"
-    beside = f"of {print_amount(suggested.amount_minor, suggested.currency_code)}"
+    beside = f"of {output.bare_price(suggested)}"
     titles = [
         "at",
         "date",
@@ -91,20 +96,17 @@ def _table(shown: Sequence[PathStep], suggested: Price) -> str:
     return output.table(titles, list(_rows(shown, suggested, in_title=price_title != "price")), NUMBERS)
 
 
-def _rows(shown: Iterable[PathStep], suggested: Price, *, in_title: bool) -> Iterable[list[str]]:
+def _rows(shown: Iterable[PathStep], suggested: values_pb2.Price, *, in_title: bool) -> Iterable[list[str]]:
     paid: list[Price] = []
     for step in shown:
-        price, markup, beside = _price(step), "", ""
+        stated, markup, beside = _price(step), "", ""
+        price = output.price_of(stated)
         if step.kind in HOPS and not step.corrected:
             markup = mark_up(price, paid[-1] if paid else None)
-            if price.currency_code == suggested.currency_code:
-                beside = share(price.amount_minor, suggested.amount_minor)
+            beside = share(price, output.price_of(suggested))
             paid.append(price)
         elif step.kind == PathStepKind.PATH_STEP_KIND_RETURNED and not step.corrected and paid:
             paid.pop()
-        bare = (
-            print_amount(price.amount_minor, price.currency_code) if in_title and price.currency_code else ""
-        )
         yield [
             str(step.position),
             output.day(step.occurred_at),
@@ -112,15 +114,15 @@ def _rows(shown: Iterable[PathStep], suggested: Price, *, in_title: bool) -> Ite
             step.giver,
             step.receiver,
             _tier(step),
-            bare or output.price(price),
+            output.bare_price(stated) if in_title else output.price(stated),
             markup,
             beside,
             "operator" if step.attestation == Attestation.ATTESTATION_RECORDED else "",
         ]
 
 
-def _price(step: PathStep) -> Price:
-    """Return the price of one unit at a step, an empty one where none was paid."""
+def _price(step: PathStep) -> values_pb2.Price:
+    """Return the price at a step, an empty one where none was paid."""
     return step.price_paid if step.HasField("price_paid") else step.terms.unit_price
 
 
@@ -152,17 +154,18 @@ def _in_force(recall: Recall, path: GetPathResponse) -> bool:
 
 
 def _now(path: GetPathResponse, shown: Sequence[PathStep]) -> str:
-    """Return the owner and the custodian now, recalls, and whether both sides of each hop were authorized."""
+    """Return the owner and the custodian now, recalls, notes, and whether both sides of each hop were authorized."""
     run = path.run
     state = output.word(UnitState.DESCRIPTOR, run.state) + (f", packed in {run.sscc}" if run.sscc else "")
     pairs = [("owner", run.owner), ("custodian", run.custodian), ("state", state)]
     if run.owner != run.custodian:
         pairs.append(("cloud stock", f"{run.owner} owns it, but {run.custodian} has it"))
     pairs += [
-        ("recalled", f"since position {recall.position}: {recall.note or 'no reason given'}")
+        ("recalled", f"since position {recall.position}: {recall.note.text or 'no reason on record'}")
         for recall in path.batch.recalls
         if _in_force(recall, path)
     ]
+    pairs += [("note", f"at {step.position}: {step.note.text}") for step in shown if step.HasField("note")]
     marks = [
         f"{party} {output.word(AuthorizationStatus.DESCRIPTOR, status)} at {step.position}"
         for step in shown

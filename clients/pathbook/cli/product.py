@@ -19,7 +19,7 @@ def command() -> None:
 @click.option("--brand", required=True, metavar="PARTY", help="The brand that makes it.")
 @click.option("--name", required=True, metavar="TEXT", help="The name of the product.")
 @click.option(
-    "--price", type=arguments.MONEY, required=True, metavar="MONEY", help="The suggested price of one unit."
+    "--price", type=arguments.PRICE, required=True, metavar="PRICE", help="The suggested price of one unit."
 )
 @arguments.takes_request_id
 @click.pass_obj

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 )
 @click.option("--consumer", required=True, metavar="PSEUDONYM", help="The buyer's pseudonym, never a name.")
 @arguments.takes_units
-@click.option("--price", type=arguments.MONEY, required=True, metavar="MONEY", help="The price of one unit.")
+@click.option("--price", type=arguments.PRICE, required=True, metavar="PRICE", help=arguments.PRICE_HELP)
 @click.option("--later", is_flag=True, help="The goods stay where they are until they are delivered.")
 @arguments.takes_request
 @click.pass_obj
@@ -54,9 +54,9 @@ def sell(
 @arguments.takes_units
 @click.option(
     "--paid",
-    type=arguments.MONEY,
+    type=arguments.PRICE,
     required=True,
-    metavar="MONEY",
+    metavar="PRICE",
     help="The price that was paid for one unit.",
 )
 @arguments.takes_request

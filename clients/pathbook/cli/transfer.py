@@ -25,7 +25,7 @@ STATUSES: Final = ("offered", "accepted", "accepted-in-part", "declined", "withd
 @click.option("--giver", required=True, metavar="PARTY", help="The party that owned the units.")
 @click.option("--receiver", required=True, metavar="PARTY", help="The party that received them.")
 @arguments.takes_units
-@click.option("--price", type=arguments.MONEY, required=True, metavar="MONEY", help="The price of one unit.")
+@click.option("--price", type=arguments.PRICE, required=True, metavar="PRICE", help=arguments.PRICE_HELP)
 @click.option("--later", is_flag=True, help="The goods stay where they are: cloud stock.")
 @arguments.takes_request
 @click.pass_obj
@@ -157,16 +157,20 @@ def list_transfers(settings: Settings, *, party: str, status: str | None) -> Non
 
 
 def _details(line: "Transfer") -> "Iterator[tuple[str, str]]":
-    """Yield what only some transfers have: a deadline, a request for reversal, units that were not accepted."""
+    """Yield what only some transfers have: a deadline, notes, a request for reversal, units that were not accepted."""
     from pathbook.cli import output
     from pathbook.v1.values_pb2 import TRANSFER_STATUS_REVERSED, DiscrepancyKind
 
     if line.HasField("deadline"):
         yield "deadline", output.moment(line.deadline)
+    if line.HasField("note"):
+        yield "note", line.note.text
     if line.reversal_asked_by:
         reversed_ = line.status == TRANSFER_STATUS_REVERSED
         answer = "the other side agreed" if reversed_ else "the other side must agree"
         yield "reversal", f"{line.reversal_asked_by} asked to reverse it; {answer}"
+    if line.HasField("reversal_note"):
+        yield "reversal note", line.reversal_note.text
     for each in line.discrepancies:
         yield output.word(DiscrepancyKind.DESCRIPTOR, each.kind), output.ranges(each.ranges)
 

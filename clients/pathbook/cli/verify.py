@@ -68,7 +68,10 @@ def takes_policy(command: Callable[..., Answer]) -> Callable[..., Answer]:
             help="Fail if there are more hops between parties.",
         ),
         click.option(
-            "--max-price", type=arguments.MONEY, metavar="MONEY", help="Fail if a unit cost more at any hop."
+            "--max-price",
+            type=arguments.PRICE,
+            metavar="PRICE",
+            help="Fail if a unit cost more at any hop: '150 CNY', or '1.25 CNY/100' for 100 units.",
         ),
     ):
         with_policy = option(with_policy)
@@ -130,6 +133,7 @@ def exit_code(report: "Report") -> Exit:
             | Verdict.CODE_OF_ANOTHER_BOOK
             | Verdict.CODE_UNKNOWN
             | Verdict.CODE_CONTRADICTED
+            | Verdict.CODE_OF_ANOTHER_KEY
         ):
             return Exit.CODE_UNKNOWN
         case _:

@@ -16,7 +16,7 @@ from pathbook.client.parties import Parties
 from pathbook.client.paths import Paths
 from pathbook.client.sales import Sales
 from pathbook.client.transfers import Transfers
-from pathbook.client.values import Price, Quantity, Range, money, select, timestamp
+from pathbook.client.values import Price, Quantity, Range, price, select, timestamp
 
 __all__ = [
     "Client",
@@ -26,7 +26,7 @@ __all__ = [
     "Range",
     "RefusedError",
     "UnreachableError",
-    "money",
+    "price",
     "select",
     "timestamp",
 ]
@@ -64,7 +64,7 @@ class Client(Parties, Batches, Cases, Offers, Transfers, Sales, Bulk, Paths, Eve
     - every read with ``at_least_position``: POSITION_NEGATIVE, POSITION_BEYOND_HEAD, VIEWS_BEHIND,
       VIEWS_NOT_WHOLE;
     - every list: PAGE_SIZE_NEGATIVE;
-    - every price: PRICE_NEGATIVE, PRICE_TOO_HIGH (above 10,000,000,000 minor units), CURRENCY_UNKNOWN;
+    - every price: PRICE_NEGATIVE, PRICE_UNITS_OUT_OF_BOUNDS (not for 1 to 1,000,000,000 units), CURRENCY_UNKNOWN;
     - every time: TIME_MALFORMED (not between 1970 and 9999); ``occurred_at`` also OCCURRED_IN_FUTURE;
     - every note, name and region: TEXT_TOO_LONG (above 200 characters), TEXT_MALFORMED (it holds NUL);
     - every selection of units: see ``select``.
@@ -87,7 +87,7 @@ class Client(Parties, Batches, Cases, Offers, Transfers, Sales, Bulk, Paths, Eve
 
     Example:
         >>> import datetime
-        >>> from pathbook.client import Client, RefusedError, UnreachableError, money, select, timestamp
+        >>> from pathbook.client import Client, RefusedError, UnreachableError, price, select, timestamp
         >>> from pathbook.v1 import events_pb2, transfers_pb2, values_pb2
         >>> client = Client("127.0.0.1:50551", book="masks")
         >>> client.position

@@ -5,7 +5,7 @@ import functools
 from collections.abc import Iterator
 
 from pathbook.client.calls import Caller, Stream, request_id_or_new
-from pathbook.client.values import Price, iso_date, money, unit_ranges
+from pathbook.client.values import Price, iso_date, price, unit_ranges
 from pathbook.v1 import batches_pb2, batches_pb2_grpc
 
 
@@ -25,8 +25,8 @@ class Batches(Caller):
             gtin: GTIN of the product: 8, 12, 13 or 14 digits with a right check digit.
             brand: Id of the brand that makes it.
             name: What it is called, 1 to 200 characters.
-            suggested_price: Price suggested to consumers for one unit, as (minor units, ISO 4217 code):
-                (30000, "CNY") is 300.00 yuan. It is compared and reported, never enforced.
+            suggested_price: Price suggested to consumers for one unit (see ``price``): (30000, "CNY") is 300.00 yuan.
+                It is compared and reported, never enforced.
             request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id
                 returns the first answer and records nothing. "" lets the client make one.
 
@@ -50,7 +50,7 @@ class Batches(Caller):
             brand=brand,
             gtin=gtin,
             name=name,
-            suggested_price=money(suggested_price),
+            suggested_price=price(suggested_price),
         )
         return self._write(self._batches.RegisterProduct, request)
 
@@ -134,8 +134,7 @@ class Batches(Caller):
             size: How many units, 1 to 268,435,456. Their numbers are 0 to size - 1.
             made_on: Day of making, not in the future.
             expires_on: Last day of shelf life. None means that the units never expire.
-            suggested_price: Price suggested to consumers for one unit, as (minor units, ISO 4217 code). None means
-                the product's.
+            suggested_price: Price suggested to consumers for one unit (see ``price``). None means the product's.
             request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id
                 returns the first answer and records nothing. "" lets the client make one.
 
@@ -145,7 +144,8 @@ class Batches(Caller):
         Raises:
             RefusedError: PARTY_UNKNOWN, NOT_A_BRAND, GTIN_CHECK_DIGIT, PRODUCT_UNKNOWN, NOT_THE_BRAND,
                 LOT_MALFORMED, BATCH_EXISTS, BATCH_SIZE_OUT_OF_BOUNDS, OCCURRED_IN_FUTURE (``made_on``),
-                EXPIRES_BEFORE_MADE, BOOK_FULL; or a reason of every write and price (see ``Client``).
+                EXPIRES_BEFORE_MADE, BOOK_FULL, CODE_KEYS_UNUSABLE; or a reason of every write and price (see
+                ``Client``).
             UnreachableError: No answer came in time.
 
         Example:
@@ -164,7 +164,7 @@ class Batches(Caller):
             size=size,
             made_on=iso_date(made_on),
             expires_on=iso_date(expires_on),
-            suggested_price=money(suggested_price),
+            suggested_price=price(suggested_price),
         )
         return self._write(self._batches.CommissionBatch, request)
 
@@ -255,8 +255,8 @@ class Batches(Caller):
             characters (GS1 AI 21) for each unit in order; and the ``gtin`` and ``lot`` of all of them.
 
         Raises:
-            RefusedError: BATCH_UNKNOWN, RANGE_REVERSED, RANGE_BEYOND_BATCH; or a reason of every read (see
-                ``Client``).
+            RefusedError: BATCH_UNKNOWN, RANGE_REVERSED, RANGE_BEYOND_BATCH, CODE_KEY_MISSING; or a reason of every read
+                (see ``Client``).
             UnreachableError: No answer came in time.
 
         Example:

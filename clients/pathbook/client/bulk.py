@@ -38,7 +38,7 @@ class Bulk(Caller):
 
         Args:
             batches: Batches of messages from ``transfers_pb2``: RecordTransferRequest, SellUnitsRequest or
-                ReturnUnitsRequest. Build their fields with ``select``, ``money`` and ``timestamp``. A batch holds at
+                ReturnUnitsRequest. Build their fields with ``select``, ``price`` and ``timestamp``. A batch holds at
                 most 1,000 entries, 10,000 ranges, codes, cases and quantities, and 4 MiB. An entry's ``book`` is
                 ignored; an empty ``request_id`` is filled in.
             all_or_nothing: True records nothing of a batch if one of its entries is refused; entries that were
@@ -55,8 +55,8 @@ class Bulk(Caller):
             UnreachableError: The stream broke, and no server answered for ``retry_seconds``.
 
         Example:
-            >>> price, units = money((30000, "CNY")), select(ranges=[(1, 50, 50)])
-            >>> entry = transfers_pb2.SellUnitsRequest(seller="ann", consumer="c-8", units=units, unit_price=price)
+            >>> paid, units = price((30000, "CNY")), select(ranges=[(1, 50, 50)])
+            >>> entry = transfers_pb2.SellUnitsRequest(seller="ann", consumer="c-8", units=units, unit_price=paid)
             >>> for results in client.record_transfers([[entry]]):
             ...     print([result.WhichOneof("result") for result in results])
             ['receipt']

@@ -140,7 +140,7 @@ class Cases(Caller):
             brand: Id of the brand that made it.
             ranges: Ranges of the batch, each (batch, first unit, last unit) with both ends included. Empty means
                 the whole batch.
-            note: Why, in at most 200 characters. "" means no note.
+            note: Why, in at most 200 characters. "" means no note. It may be erased later.
             occurred_at: From when the recall holds, a timezone-aware datetime, at most 5 minutes ahead of the
                 server's clock. None means the moment it is recorded.
             request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id
@@ -158,7 +158,7 @@ class Cases(Caller):
 
         Example:
             >>> recall = client.recall_units(1, brand="acme", ranges=[(1, 900, 909)], note="torn straps")
-            >>> client.get_batch(1).recalls[0].note
+            >>> client.get_batch(1).recalls[0].note.text
             'torn straps'
         """
         request = batches_pb2.RecallUnitsRequest(

@@ -5,7 +5,7 @@ import functools
 from collections.abc import Iterable, Iterator
 
 from pathbook.client.calls import Caller, request_id_or_new
-from pathbook.client.values import Price, money, timestamp
+from pathbook.client.values import Price, price, timestamp
 from pathbook.v1 import transfers_pb2, transfers_pb2_grpc
 from pathbook.v1.values_pb2 import (
     DELIVERY_WITH_TITLE,
@@ -41,7 +41,8 @@ class Offers(Caller):
             giver: Id of the party that owns the units.
             receiver: Id of the party they are offered to.
             units: Which units, as ``select(...)`` returns them. A quantity takes the giver's, without recalled ones.
-            unit_price: Price of one unit, as (minor units, ISO 4217 code): (15000, "CNY") is 150.00 yuan.
+            unit_price: Price of one unit: (15000, "CNY") is 150.00 yuan, and (125, "CNY", 100)
+                is 1.25 yuan for 100 units (see ``price``).
             delivery: ``values_pb2.DELIVERY_WITH_TITLE`` moves the goods with the title. ``DELIVERY_LATER`` leaves
                 the goods where they lie (cloud stock).
             deadline: When the offer lapses, a timezone-aware datetime after now. None means never.
@@ -74,7 +75,7 @@ class Offers(Caller):
             giver=giver,
             receiver=receiver,
             units=units,
-            unit_price=money(unit_price),
+            unit_price=price(unit_price),
             delivery=delivery,
             deadline=timestamp(deadline),
         )
@@ -143,7 +144,7 @@ class Offers(Caller):
         Args:
             transfer: Position at which the offer was recorded.
             receiver: Id of the party it was made to.
-            note: Why, in at most 200 characters. "" means no note.
+            note: Why, in at most 200 characters. "" means no note. It may be erased later.
             occurred_at: When it happened, a timezone-aware datetime, at most 5 minutes ahead of the server's clock.
                 None means the moment it is recorded.
             request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id

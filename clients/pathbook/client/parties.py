@@ -32,8 +32,9 @@ class Parties(Caller):
             A response with ``receipt.position``, ``receipt.recorded_at`` and ``receipt.duplicate``.
 
         Raises:
-            RefusedError: PARTY_MALFORMED, PARTY_KIND_MISSING, VALUE_MISSING (an unknown kind), PARTY_EXISTS;
-                BOOK_UNKNOWN if the first party of a book is no brand; or a reason of every write (see ``Client``).
+            RefusedError: PARTY_MALFORMED, PARTY_LOOKS_PERSONAL, PARTY_KIND_MISSING, VALUE_MISSING (an
+                unknown kind), PARTY_EXISTS; BOOK_UNKNOWN if the first party of a book is no brand; or a reason of
+                every write (see ``Client``).
             UnreachableError: No answer came in time.
 
         Example:

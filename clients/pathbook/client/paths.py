@@ -33,15 +33,15 @@ class Paths(Caller):
                 means this client's last write, 0 means no waiting.
 
         Returns:
-            A response with ``unit``, ``serial``, ``product``, ``batch``; ``run`` (``owner``, ``custodian``,
-            ``state``, ``sscc``); and ``steps`` in order, each with ``kind``, ``giver``, ``receiver``, ``terms``
-            (price of a unit, tiers, authorizations, delivery), ``price_paid`` by a consumer, ``occurred_at``,
-            ``recorded_at``, ``position``, and ``event``, the stored bytes.
+            A response with ``unit``; ``serial`` if you asked by a code, else ""; ``product``, ``batch``; ``run``
+            (``owner``, ``custodian``, ``state``, ``sscc``); and ``steps`` in order, each with ``kind``, ``giver``,
+            ``receiver``, ``terms`` (price of a unit, tiers, authorizations, delivery), ``price_paid`` by a consumer,
+            ``occurred_at``, ``recorded_at``, ``position``, and ``event``, the stored bytes.
 
         Raises:
             RefusedError: BATCH_UNKNOWN, RANGE_BEYOND_BATCH; CODE_MALFORMED, CODE_CHECK_CHARACTER,
-                CODE_GTIN_CHECK_DIGIT, CODE_OTHER_BOOK, CODE_UNKNOWN, CODE_CONTRADICTS; or a reason of every read (see
-                ``Client``).
+                CODE_GTIN_CHECK_DIGIT, CODE_OTHER_BOOK, CODE_UNKNOWN, CODE_CONTRADICTS, CODE_KEY_RETIRED,
+                CODE_KEY_MISSING; or a reason of every read (see ``Client``).
             UnreachableError: No answer came in time.
 
         Example:
@@ -75,8 +75,9 @@ class Paths(Caller):
 
         Returns:
             A response with ``rungs``, one for each tier and currency, from the first tier to the consumers. Each has
-            ``kind``, ``tier``, ``currency_code`` and ``units``; and in minor units ``least_minor``,
-            ``median_minor``, ``most_minor``, ``mean_minor``, ``sum_minor`` and ``suggested_minor``.
+            ``kind``, ``tier``, ``currency_code`` and ``units``; the prices ``least``, ``median``, ``most`` and
+            ``suggested``, each with ``amount_minor`` for ``per_units`` units; and ``mean_minor`` and ``sum_minor``,
+            rounded to a minor unit, half to even.
 
         Raises:
             RefusedError: BATCH_UNKNOWN, PRODUCT_UNKNOWN, GTIN_CHECK_DIGIT, VALUE_MISSING (an empty GTIN); or a
@@ -85,7 +86,7 @@ class Paths(Caller):
 
         Example:
             >>> rung = client.get_ladder(1).rungs[0]
-            >>> rung.tier, rung.units, rung.median_minor, rung.suggested_minor
+            >>> rung.tier, rung.units, rung.median.amount_minor, rung.suggested.amount_minor
             (1, 98, 15000, 30000)
         """
         request = paths_pb2.GetLadderRequest(

@@ -4,7 +4,7 @@ import datetime
 import functools
 
 from pathbook.client.calls import Caller, request_id_or_new
-from pathbook.client.values import Price, money, timestamp
+from pathbook.client.values import Price, price, timestamp
 from pathbook.v1 import transfers_pb2, transfers_pb2_grpc
 from pathbook.v1.values_pb2 import DELIVERY_WITH_TITLE, Delivery, Selection
 
@@ -34,7 +34,8 @@ class Sales(Caller):
             consumer: Pseudonym of the buyer, without "consumer:": 1 to 64 letters, digits, dots, dashes or
                 underscores. Use no personal data.
             units: Which units, as ``select(...)`` returns them. A quantity takes the seller's, without recalled ones.
-            unit_price: Price of one unit, as (minor units, ISO 4217 code): (30000, "CNY") is 300.00 yuan.
+            unit_price: Price of one unit: (30000, "CNY") is 300.00 yuan, and (125, "CNY", 100)
+                is 1.25 yuan for 100 units (see ``price``).
             delivery: ``values_pb2.DELIVERY_WITH_TITLE`` moves the goods with the title. ``DELIVERY_LATER`` leaves
                 the goods where they lie.
             occurred_at: When it happened, a timezone-aware datetime, at most 5 minutes ahead of the server's clock.
@@ -46,9 +47,10 @@ class Sales(Caller):
             A response with ``receipt.position``, the id of the sale, and ``ranges``, the units sold.
 
         Raises:
-            RefusedError: PARTY_UNKNOWN, CONSUMER_MALFORMED, UNITS_NOT_OWNED, UNITS_RESERVED, UNITS_SOLD,
-                UNITS_WRITTEN_OFF, UNITS_IN_CASE, UNITS_RECALLED, OCCURRED_BEFORE_MADE, VALUE_MISSING (an unknown
-                delivery); or a reason of ``select``, and of every write, price and time (see ``Client``).
+            RefusedError: PARTY_UNKNOWN, CONSUMER_MALFORMED, PARTY_LOOKS_PERSONAL, UNITS_NOT_OWNED,
+                UNITS_RESERVED, UNITS_SOLD, UNITS_WRITTEN_OFF, UNITS_IN_CASE, UNITS_RECALLED, OCCURRED_BEFORE_MADE,
+                VALUE_MISSING (an unknown delivery); or a reason of ``select``, and of every write, price and time (see
+                ``Client``).
             UnreachableError: No answer came in time.
             ValueError: The datetime has no time zone.
 
@@ -64,7 +66,7 @@ class Sales(Caller):
             seller=seller,
             consumer=consumer,
             units=units,
-            unit_price=money(unit_price),
+            unit_price=price(unit_price),
             delivery=delivery,
         )
         return self._write(self._sales.SellUnits, request)
@@ -84,7 +86,8 @@ class Sales(Caller):
             consumer: Pseudonym of the buyer, without "consumer:", as the sale names it.
             units: Which units, as ``select(...)`` returns them. Use codes or ranges: a quantity takes units in
                 stock, and sold ones are not.
-            price_paid: What was paid for one unit, as (minor units, ISO 4217 code): (30000, "CNY") is 300.00 yuan.
+            price_paid: What was paid for one unit: (30000, "CNY") is 300.00 yuan, and (125, "CNY", 100)
+                is 1.25 yuan for 100 units (see ``price``).
                 It may differ from the price of the sale.
             occurred_at: When it happened, a timezone-aware datetime, at most 5 minutes ahead of the server's clock.
                 None means the moment it is recorded.
@@ -102,7 +105,7 @@ class Sales(Caller):
             ValueError: The datetime has no time zone.
 
         Example:
-            >>> code = client.get_path((1, 0)).serial
+            >>> code = next(client.list_codes(1, 0, 0)).serials[0]
             >>> response = client.confirm_purchase(
             ...     consumer="c-7", units=select(codes=[code]), price_paid=(30000, "CNY")
             ... )
@@ -113,7 +116,7 @@ class Sales(Caller):
             occurred_at=timestamp(occurred_at),
             consumer=consumer,
             units=units,
-            price_paid=money(price_paid),
+            price_paid=price(price_paid),
         )
         return self._write(self._sales.ConfirmPurchase, request)
 
@@ -132,7 +135,7 @@ class Sales(Caller):
             owner: Id of the party that owns the units, or "consumer:" and a pseudonym.
             units: Which units, as ``select(...)`` returns them. A quantity takes units in the owner's stock, so it
                 takes none of a consumer's.
-            note: Why, in at most 200 characters. "" means no note.
+            note: Why, in at most 200 characters. "" means no note. It may be erased later.
             occurred_at: When it happened, a timezone-aware datetime, at most 5 minutes ahead of the server's clock.
                 None means the moment it is recorded.
             request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id

@@ -4,7 +4,7 @@ import datetime
 import functools
 
 from pathbook.client.calls import Caller, request_id_or_new
-from pathbook.client.values import Price, money, timestamp
+from pathbook.client.values import Price, price, timestamp
 from pathbook.v1 import transfers_pb2, transfers_pb2_grpc
 from pathbook.v1.values_pb2 import DELIVERY_WITH_TITLE, Delivery, Selection, UnitState
 
@@ -33,7 +33,8 @@ class Transfers(Caller):
             giver: Id of the party that owns the units.
             receiver: Id of the party that owns them afterwards.
             units: Which units, as ``select(...)`` returns them. A quantity takes the giver's, without recalled ones.
-            unit_price: Price of one unit, as (minor units, ISO 4217 code): (15000, "CNY") is 150.00 yuan.
+            unit_price: Price of one unit: (15000, "CNY") is 150.00 yuan, and (125, "CNY", 100)
+                is 1.25 yuan for 100 units (see ``price``).
             delivery: ``values_pb2.DELIVERY_WITH_TITLE`` moves the goods with the title. ``DELIVERY_LATER`` leaves
                 the goods where they lie (cloud stock).
             occurred_at: When it happened, a timezone-aware datetime, at most 5 minutes ahead of the server's clock.
@@ -66,7 +67,7 @@ class Transfers(Caller):
             giver=giver,
             receiver=receiver,
             units=units,
-            unit_price=money(unit_price),
+            unit_price=price(unit_price),
             delivery=delivery,
         )
         return self._write(self._transfers.RecordTransfer, request)
@@ -86,7 +87,7 @@ class Transfers(Caller):
             transfer: Position at which the transfer was offered or recorded. It must be accepted, and its units must
                 not have moved on.
             party: Id of the side that asks or agrees: the giver or the receiver.
-            note: Why, in at most 200 characters. "" means no note.
+            note: Why, in at most 200 characters. "" means no note. It may be erased later.
             occurred_at: When it happened, a timezone-aware datetime, at most 5 minutes ahead of the server's clock.
                 None means the moment it is recorded.
             request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id
@@ -146,9 +147,10 @@ class Transfers(Caller):
             A response with ``ranges``, the units delivered, and ``receipt.position``.
 
         Raises:
-            RefusedError: PARTY_UNKNOWN, SELF_TRANSFER, UNITS_NOT_IN_CUSTODY, UNITS_RESERVED, UNITS_WRITTEN_OFF,
-                UNITS_IN_CASE, UNITS_RECALLED (unless the receiver is a brand), OCCURRED_BEFORE_MADE; or a reason of
-                ``select``, and of every write and time (see ``Client``).
+            RefusedError: PARTY_UNKNOWN, PARTY_LOOKS_PERSONAL (a consumer), SELF_TRANSFER,
+                UNITS_NOT_IN_CUSTODY, UNITS_RESERVED, UNITS_WRITTEN_OFF, UNITS_IN_CASE, UNITS_RECALLED (unless the
+                receiver is a brand), OCCURRED_BEFORE_MADE; or a reason of ``select``, and of every write
+                and time (see ``Client``).
             UnreachableError: No answer came in time.
             ValueError: The datetime has no time zone.
 
@@ -184,7 +186,7 @@ class Transfers(Caller):
             units: Which units, as ``select(...)`` returns them. A quantity takes units that the party owns and has.
             state: ``values_pb2.UNIT_STATE_LOST``, ``UNIT_STATE_DAMAGED``, ``UNIT_STATE_DESTROYED`` or
                 ``UNIT_STATE_DEFACED``.
-            note: More about it, in at most 200 characters. "" means no note.
+            note: More about it, in at most 200 characters. "" means no note. It may be erased later.
             occurred_at: When it happened, a timezone-aware datetime, at most 5 minutes ahead of the server's clock.
                 None means the moment it is recorded.
             request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id

@@ -8,8 +8,11 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from pathbook.v1 import values_pb2
 
-Price: TypeAlias = tuple[int, str]
-"""An amount in minor units (cents, fen) and its ISO 4217 currency: (15000, "CNY") is 150.00 yuan."""
+Price: TypeAlias = tuple[int, str] | tuple[int, str, int]
+"""An amount in minor units (cents, fen), its ISO 4217 currency, and how many units the amount is for (1 if left out).
+
+(15000, "CNY") is 150.00 yuan a unit. (125, "CNY", 100) is 1.25 yuan for 100 units, which is 0.0125 yuan a unit.
+"""
 
 Range: TypeAlias = tuple[int, int, int]
 """Number of a batch, first unit, last unit, both included: (1, 0, 9) is the first ten units of batch 1."""
@@ -18,24 +21,28 @@ Quantity: TypeAlias = tuple[int, int | str]
 """How many units, and of what: the number of a batch (10, 1), or the GTIN of a product (10, "4006381333931")."""
 
 
-def money(price: Price | None) -> values_pb2.Price | None:
+def price(stated: Price | None) -> values_pb2.Price | None:
     """Return the message for a price, for requests that you build yourself (see ``record_transfers``).
 
     Args:
-        price: Minor units and an ISO 4217 currency, such as (15000, "CNY"). None means no price.
+        stated: Minor units and an ISO 4217 currency, such as (15000, "CNY"), and how many units they are for if that
+            is not 1, such as (125, "CNY", 100). None means no price.
 
     Returns:
-        A Price with ``amount_minor`` and ``currency_code``, or None for None.
+        A Price with ``amount_minor``, ``currency_code`` and ``per_units``, or None for None.
 
     Raises:
-        ValueError: The amount has more than 64 bits.
+        ValueError: A number has more than 64 bits.
 
     Example:
-        >>> entry = transfers_pb2.SellUnitsRequest(unit_price=money((15000, "CNY")))
+        >>> entry = transfers_pb2.SellUnitsRequest(unit_price=price((15000, "CNY")))
         >>> entry.unit_price.amount_minor
         15000
     """
-    return price and values_pb2.Price(amount_minor=price[0], currency_code=price[1])
+    if stated is None:
+        return None
+    amount_minor, currency_code, per_units = stated if len(stated) == 3 else (*stated, 1)  # noqa: PLR2004 - a count
+    return values_pb2.Price(amount_minor=amount_minor, currency_code=currency_code, per_units=per_units)
 
 
 def timestamp(moment: datetime.datetime | None) -> Timestamp | None:
@@ -87,8 +94,8 @@ def select(
     ranges, codes, cases and quantities in all, and at most 100 quantities. The call that receives the selection
     may refuse it for NO_UNITS, TOO_MANY_RANGES, RANGES_OVERLAP; BATCH_UNKNOWN, RANGE_REVERSED,
     RANGE_BEYOND_BATCH; CODE_MALFORMED, CODE_CHECK_CHARACTER, CODE_GTIN_CHECK_DIGIT, CODE_OTHER_BOOK,
-    CODE_UNKNOWN, CODE_CONTRADICTS; CASE_UNKNOWN, CASE_IN_CASE, CASE_EMPTY; QUANTITY_NOT_POSITIVE,
-    GTIN_CHECK_DIGIT, PRODUCT_UNKNOWN, STOCK_TOO_SMALL.
+    CODE_UNKNOWN, CODE_CONTRADICTS, CODE_KEY_RETIRED, CODE_KEY_MISSING; CASE_UNKNOWN, CASE_IN_CASE, CASE_EMPTY;
+    QUANTITY_NOT_POSITIVE, GTIN_CHECK_DIGIT, PRODUCT_UNKNOWN, STOCK_TOO_SMALL.
 
     Args:
         ranges: Ranges of units, each (batch, first unit, last unit) with both ends included.

@@ -6,14 +6,13 @@ import functools
 import hashlib
 import re
 import unicodedata
+from fractions import Fraction
 from typing import Final, NamedTuple
 
 from stdnum import ean
 
-from pathbook.client.values import Price
 from pathbook.ledger import money
-from pathbook.ledger.money import currencies
-from pathbook.ledger.values import MAX_LOT, gtin14
+from pathbook.ledger.values import MAX_LOT, MAX_PRICE_UNITS, Price, gtin14
 
 FIRST_YEAR: Final = 1970
 """The first year of times in a book. An earlier date in a table of sales is a typing mistake."""
@@ -61,6 +60,8 @@ class Fault(enum.Enum):
     CURRENCY_UNKNOWN = "'{text}' is not an ISO 4217 currency code, such as CNY or USD."
     PRICE_MALFORMED = "{column} '{text}' is not a price in {rule}."
     PRICE_NEGATIVE = "{column} {text} is below zero."
+    PRICE_OUT_OF_BOUNDS = "{column} '{text}' has more digits than the book can keep exactly{rule}."
+    TOTAL_CONTRADICTS = "{column} {text} and the quantity {rule} have different signs."
     TIER_MALFORMED = "{column} '{text}' is not a number between 1 and {rule}."
     PARTY_MALFORMED = (
         "'{text}' of {column} cannot name a party: 1 to 64 letters, digits, dots, dashes, underscores."
@@ -105,17 +106,42 @@ def parse_date(column: str, text: str, date_format: str) -> datetime.date:
 
 @functools.lru_cache(maxsize=16_384)
 def parse_price(column: str, text: str, currency_code: str, marks: Marks = PLAIN) -> Price:
-    """Return the exact price in a decimal text, in minor units of the currency. Raises CellError."""
-    if currency_code not in currencies():
-        raise CellError(Fault.CURRENCY_UNKNOWN, text=currency_code)
-    try:
-        price = money.parse(f"{_plain(text, marks)} {currency_code}")
-    except money.NotMoneyError as error:
-        rule = _written(currency_code, marks)
-        raise CellError(Fault.PRICE_MALFORMED, column=column, text=text, rule=rule) from error
-    if price[0] < 0:
+    """Return the exact price in a decimal text, which may have more decimals than the currency. Raises CellError."""
+    price = _amount(column, text, currency_code, marks)
+    if price.amount_minor < 0:
         raise CellError(Fault.PRICE_NEGATIVE, column=column, text=text)
     return price
+
+
+@functools.lru_cache(maxsize=16_384)
+def parse_total(column: str, text: str, currency_code: str, quantity: int, marks: Marks = PLAIN) -> Price:
+    """Return the exact price of units whose total is a decimal text: that amount for that many units.
+
+    A negative quantity has a negative total. Only what 64 bits cannot hold as it is written is put in lowest terms.
+    Raises CellError.
+    """
+    total = _amount(column, text, currency_code, marks)
+    if total.amount_minor * quantity < 0:
+        raise CellError(Fault.TOTAL_CONTRADICTS, column=column, text=text, rule=quantity)
+    amount_minor, units = abs(total.amount_minor), abs(quantity) * total.per_units
+    if units > MAX_PRICE_UNITS:
+        amount_minor, units = Fraction(amount_minor, units).as_integer_ratio()
+    if units > MAX_PRICE_UNITS:
+        rule = f" as the total of {abs(quantity)} units"
+        raise CellError(Fault.PRICE_OUT_OF_BOUNDS, column=column, text=text, rule=rule)
+    return Price(amount_minor, currency_code, units)
+
+
+def _amount(column: str, text: str, currency_code: str, marks: Marks) -> Price:
+    if currency_code not in money.EXPONENTS:
+        raise CellError(Fault.CURRENCY_UNKNOWN, text=currency_code)
+    try:
+        return money.parse(f"{_plain(text, marks)} {currency_code}")
+    except money.OutOfBoundsError as error:
+        raise CellError(Fault.PRICE_OUT_OF_BOUNDS, column=column, text=text) from error
+    except money.NotMoneyError as error:
+        rule = f"{currency_code}, written with {_marked(marks)}"
+        raise CellError(Fault.PRICE_MALFORMED, column=column, text=text, rule=rule) from error
 
 
 @functools.lru_cache(maxsize=4_096)
@@ -197,15 +223,6 @@ def _number(marks: Marks) -> re.Pattern[str]:
     grouped = rf"[0-9]{{1,3}}(?:{re.escape(marks.thousands)}[0-9]{{3}})+|" if marks.thousands else ""
     decimals = rf"(?:{re.escape(marks.decimal)}(?P<part>[0-9]+))?"
     return re.compile(rf"(?P<sign>[+-]?)(?P<whole>{grouped}[0-9]+){decimals}", re.ASCII)
-
-
-def _written(currency_code: str, marks: Marks) -> str:
-    """Return how a price in a currency must be written, for an error message."""
-    places = money.decimals(currency_code)
-    decimals = f"at most {places} decimals" if places else "no decimals"
-    return (
-        f"{currency_code} of {decimals} and at most {money.MAX_DIGITS} digits, written with {_marked(marks)}"
-    )
 
 
 def _marked(marks: Marks) -> str:

@@ -4,12 +4,21 @@ import datetime
 
 import msgspec
 
-from pathbook.client.values import Price
 from pathbook.importing import cells
 from pathbook.importing.cells import CellError, Fault
-from pathbook.importing.recipe import Kind, Party, Prefixed, Recipe, RestrictedGtin, Slug, SourceLot, Text
+from pathbook.importing.recipe import (
+    Kind,
+    LineTotal,
+    Party,
+    Prefixed,
+    Recipe,
+    RestrictedGtin,
+    Slug,
+    SourceLot,
+    Text,
+)
 from pathbook.importing.tables import Row
-from pathbook.ledger.values import MAX_TIER, is_identifier, is_lot
+from pathbook.ledger.values import MAX_TIER, Price, is_identifier, is_lot
 
 
 class Rejection(msgspec.Struct, frozen=True):
@@ -77,7 +86,7 @@ class LineReader:
         if quantity < 0 and recipe.negative == "reject":
             raise CellError(Fault.QUANTITY_NEGATIVE, column=recipe.quantity, text=str(quantity))
         occurred_on = self._date(row, recipe.date.column)
-        prices = tuple(self._price(row, movement.price) for movement in recipe.movements)
+        prices = tuple(self._price(row, movement.price, quantity) for movement in recipe.movements)
         players = self._players(row)
         return Line(
             row=row.number,
@@ -87,7 +96,7 @@ class LineReader:
             brand=players[product.brand].party,
             gtin=_gtin(row, product.gtin),
             name=_text(row, product.name),
-            suggested_price=self._price(row, product.suggested_price),
+            suggested_price=self._price(row, product.suggested_price, quantity),
             lot=self._lot(row),
             made_on=occurred_on if batch.made_on is None else self._date(row, batch.made_on),
             expires_on=self._date(row, batch.expires_on) if row.cells.get(batch.expires_on or "") else None,
@@ -98,9 +107,13 @@ class LineReader:
         assert column is not None
         return cells.parse_date(column, _cell(row, column), self._recipe.date.format)
 
-    def _price(self, row: Row, word: str | Text) -> Price:
+    def _price(self, row: Row, word: str | Text | LineTotal, quantity: int) -> Price:
+        currency_code = _text(row, self._recipe.currency)
+        if isinstance(word, LineTotal):
+            total = _cell(row, word.column)
+            return cells.parse_total(word.column, total, currency_code, quantity, self._marks)
         column = word if isinstance(word, str) else "the price"
-        return cells.parse_price(column, _text(row, word), _text(row, self._recipe.currency), self._marks)
+        return cells.parse_price(column, _text(row, word), currency_code, self._marks)
 
     def _lot(self, row: Row) -> str:
         word = self._recipe.batch.lot

@@ -13,7 +13,7 @@ import msgspec
 from pathbook.importing.recipe import Party, Recipe, Text
 from pathbook.importing.shipped import RECIPES, SUFFIX, shipped_recipes
 from pathbook.importing.suggestions import suggest
-from pathbook.ledger.money import currencies
+from pathbook.ledger.money import EXPONENTS
 from pathbook.ledger.values import MAX_TIER, is_identifier, is_lot
 
 MAX_MOVEMENT_NAME: Final = 24
@@ -80,7 +80,7 @@ def _problems(recipe: Recipe) -> Iterator[str]:
                 yield f"movements.{key} '{role}' of '{movement.name}' is not one of the parties{parties}."
         if movement.giver == movement.receiver:
             yield f"movements '{movement.name}' has '{movement.giver}' as giver and receiver. Use two parts."
-    if isinstance(recipe.currency, Text) and recipe.currency.text not in currencies():
+    if isinstance(recipe.currency, Text) and recipe.currency.text not in EXPONENTS:
         yield f"currency '{recipe.currency.text}' is not an ISO 4217 code, such as CNY or USD."
     if isinstance(recipe.batch.lot, Text) and not is_lot(recipe.batch.lot.text):
         yield f"batch.lot '{recipe.batch.lot.text}' cannot be a lot number: 1 to 20 visible characters."

@@ -5,12 +5,12 @@ from collections.abc import Callable
 
 import msgspec
 
-from pathbook.client.values import Price
 from pathbook.importing.cells import CellError, Fault
 from pathbook.importing.lines import Line, LineReader, Rejection
 from pathbook.importing.recipe import Kind, Recipe
 from pathbook.importing.sources import Source
 from pathbook.importing.tables import read_rows
+from pathbook.ledger.values import Price
 
 Lot = tuple[str, str]
 """The identity of a batch that has no number yet: the product's GTIN (14 digits) and the lot number."""

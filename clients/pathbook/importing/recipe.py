@@ -27,6 +27,12 @@ class Text(_Table, frozen=True, kw_only=True, tag_field="make", tag="text"):
     text: str
 
 
+class LineTotal(_Table, frozen=True, kw_only=True, tag_field="make", tag="total"):
+    """The column with the total of a row. The price is this amount for the quantity of the row, exactly."""
+
+    column: str
+
+
 class Prefixed(_Table, frozen=True, kw_only=True, tag_field="make", tag="prefixed"):
     """A fixed prefix followed by the text of a column: `store-` and `2506` make `store-2506`."""
 
@@ -77,7 +83,7 @@ class Product(_Table, frozen=True, kw_only=True):
     brand: str
     gtin: str | RestrictedGtin
     name: str | Text
-    suggested_price: str | Text
+    suggested_price: str | Text | LineTotal
 
 
 class Batch(_Table, frozen=True, kw_only=True):
@@ -93,12 +99,12 @@ class Batch(_Table, frozen=True, kw_only=True):
 
 
 class Movement(_Table, frozen=True, kw_only=True):
-    """One transfer of each row. Giver and receiver are parts, and the price is that of one unit."""
+    """One transfer of each row. Giver and receiver are parts. The price is that of one unit, or of the whole row."""
 
     name: str
     giver: str
     receiver: str
-    price: str | Text
+    price: str | Text | LineTotal
 
 
 class Recipe(_Table, frozen=True, kw_only=True):
@@ -139,7 +145,7 @@ def columns(recipe: Recipe) -> tuple[str, ...]:
 
 def _columns_of(word: object) -> tuple[str, ...]:
     match word:
-        case str(column) | Prefixed(column=column) | Slug(column=column):
+        case str(column) | Prefixed(column=column) | Slug(column=column) | LineTotal(column=column):
             return (column,)
         case RestrictedGtin(item=item, owner=owner):
             return (item, owner)

@@ -11,7 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from pathbook.client import Client
 from pathbook.client.bulk import Entry
-from pathbook.client.values import money, timestamp
+from pathbook.client.values import price, timestamp
 from pathbook.importing.lines import Line, LineReader, Rejection
 from pathbook.importing.plan import Plan
 from pathbook.importing.registering import Registered, midnight
@@ -151,9 +151,9 @@ class Recorder:
                 giver=line.players[movement.giver].party,
                 receiver=line.players[movement.receiver].party,
                 units=units,
-                unit_price=money(price),
+                unit_price=price(msgspec.structs.astuple(paid)),
             )
-            for movement, price in moved
+            for movement, paid in moved
         ]
 
     def _count(self, batch: _Batch, results: Sequence[RecordTransfersResult]) -> None:

@@ -143,7 +143,7 @@ class Registrar:
                 gtin,
                 brand=product.brand,
                 name=product.name,
-                suggested_price=product.suggested_price,
+                suggested_price=msgspec.structs.astuple(product.suggested_price),
                 request_id=request_id,
             )
         except RefusedError as error:
@@ -179,7 +179,7 @@ class Registrar:
             size=batch.size,
             made_on=batch.made_on,
             expires_on=batch.expires_on,
-            suggested_price=batch.suggested_price,
+            suggested_price=msgspec.structs.astuple(batch.suggested_price),
             request_id=self._request_id("batch", gtin, number, *msgspec.structs.astuple(batch)),
         )
         return answer.batch

@@ -1,6 +1,7 @@
-"""The summary of an import: counts of rows, sums of units and money, and rejected rows with their reasons."""
+"""The summary of an import: counts of rows, sums of units and prices, and rejected rows with their reasons."""
 
-from collections import Counter
+from collections import Counter, defaultdict
+from fractions import Fraction
 from typing import Final
 
 import msgspec
@@ -28,7 +29,8 @@ class Summary:
     - `transfers` counts transfers and returns. `of_rejected` of them are of rows with another transfer that was
       refused.
     - `units` are those of accepted and duplicate rows. Each row counts once.
-    - `amounts` are price times units of `transfers`, for each movement and currency, in minor units.
+    - `amounts` are price times units of `transfers`, for each movement and currency, in minor units. They are exact.
+      Where they are shown they are rounded, half to even.
 
     Returns count negative in units and amounts, at the price in their row. So the sums are those of the tables.
 
@@ -50,7 +52,7 @@ class Summary:
         self.transfers = 0
         self.of_rejected = 0
         self.units = 0
-        self.amounts: Counter[tuple[str, str]] = Counter()
+        self.amounts: defaultdict[tuple[str, str], Fraction] = defaultdict(Fraction)
 
     @property
     def rejected(self) -> int:
@@ -81,9 +83,8 @@ class Summary:
         """
         for movement, price, duplicate in zip(self._movements, line.prices, duplicates, strict=True):
             if duplicate is not None:
-                amount_minor, currency_code = price
                 self.transfers += 1
-                self.amounts[movement.name, currency_code] += amount_minor * line.quantity
+                self.amounts[movement.name, price.currency_code] += price.each * line.quantity
         if rejection is not None:
             self.of_rejected += sum(duplicate is not None for duplicate in duplicates)
             self.reject(rejection)
@@ -102,7 +103,8 @@ class Summary:
     def as_object(self) -> dict[str, object]:
         """Return the summary for JSON. Amounts are by movement and currency, in minor units and as text."""
         amounts: dict[str, dict[str, dict[str, int | str]]] = {}
-        for (name, code), amount_minor in self.amounts.items():
+        for (name, code), exact in self.amounts.items():
+            amount_minor = round(exact)
             shown: dict[str, int | str] = {
                 "amount_minor": amount_minor,
                 "amount": print_amount(amount_minor, code),

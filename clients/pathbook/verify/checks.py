@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from pathbook.ledger.codes import PrintedCode, contradiction, parse_code
 from pathbook.ledger.events import BatchCommissioned, Terms
-from pathbook.ledger.money import print_money
+from pathbook.ledger.money import print_price
 from pathbook.ledger.refusals import Reason, Refusal
 from pathbook.ledger.steps import undone
 from pathbook.ledger.values import AuthorizationStatus, Price, UnitState, is_consumer
@@ -34,6 +34,7 @@ _REFUSALS = {
     Reason.CODE_OTHER_BOOK: (Number.ISSUED, Verdict.CODE_OF_ANOTHER_BOOK),
     Reason.CODE_UNKNOWN: (Number.ISSUED, Verdict.CODE_UNKNOWN),
     Reason.CODE_CONTRADICTS: (Number.ISSUED, Verdict.CODE_CONTRADICTED),
+    Reason.CODE_KEY_RETIRED: (Number.ISSUED, Verdict.CODE_OF_ANOTHER_KEY),
 }
 
 
@@ -141,7 +142,12 @@ def _commissioned(path: GetPathResponse, first: ReplayedStep, made: BatchCommiss
         ("size", batch.size, made.size),
         ("date of making", batch.made_on, made.made_on.isoformat()),
         ("expiry", batch.expires_on, made.expires_on.isoformat() if made.expires_on else ""),
-        ("suggested price", Price(price.amount_minor, price.currency_code), made.suggested_price),
+        ("key of its codes", batch.code_key, made.code_key.hex()),
+        (
+            "suggested price",
+            Price(price.amount_minor, price.currency_code, price.per_units or 1),
+            made.suggested_price,
+        ),
     ):
         if claimed != recorded:
             return Result.FAILED, f"the server shows another {name} than the event that made the batch"
@@ -174,7 +180,10 @@ def _recalled(path: GetPathResponse, state: UnitState, policy: Policy) -> Outcom
         affected = any(part.first <= path.unit.number <= part.last for part in recall.ranges)
         if affected and not recall.lifted_position:
             result = Result.NOTED if policy.allow_recalled else Result.FAILED
-            return result, f"recalled at position {recall.position}: {recall.note or 'no reason given'}"
+            return (
+                result,
+                f"recalled at position {recall.position}: {recall.note.text or 'no reason on record'}",
+            )
     return Result.OK, "the server knows of none in force"
 
 
@@ -195,9 +204,9 @@ def _within_limits(
         return Result.NOT_CHECKED, "none given"
     for position, price in ((position, terms.unit_price) for position, terms in hops if limit is not None):
         if limit is not None and price.currency_code != limit.currency_code:
-            violations.append(f"{_printed(price)} at position {position} is not in {limit.currency_code}")
-        elif limit is not None and price.amount_minor > limit.amount_minor:
-            violations.append(f"{_printed(price)} at position {position} is above {_printed(limit)}")
+            violations.append(f"{print_price(price)} at position {position} is not in {limit.currency_code}")
+        elif limit is not None and price.each > limit.each:
+            violations.append(f"{print_price(price)} at position {position} is above {print_price(limit)}")
     between_parties = sum(not is_consumer(terms.receiver) for _, terms in hops)
     if policy.max_tiers is not None and between_parties > policy.max_tiers:
         violations.append(f"{between_parties} hops between parties, more than {policy.max_tiers}")
@@ -211,7 +220,3 @@ def _in_words(status: AuthorizationStatus | None) -> str:
     if status is None:
         return "has no authorization status"
     return status.name.lower().replace("_", " ")
-
-
-def _printed(price: Price) -> str:
-    return print_money(price.amount_minor, price.currency_code)

@@ -11,7 +11,8 @@ from typing import Final
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from pathbook.ledger.codec import TERMS
-from pathbook.ledger.events import Terms
+from pathbook.ledger.events import NotedEvent, Terms
+from pathbook.ledger.notes import Note, is_committed
 from pathbook.ledger.steps import undone
 from pathbook.ledger.values import Price
 from pathbook.v1 import values_pb2
@@ -54,6 +55,7 @@ def claims(shown: PathStep, step: ReplayedStep, *, corrected: bool) -> dict[str,
         "price_paid": (_price_paid(shown), movement.price_paid),
         "state": (int(shown.state), int(step.after.state)),
         "attestation": (shown.attestation, values_pb2.ATTESTATION_RECORDED),
+        "note": (_is_committed(shown, step), True),
     }
 
 
@@ -69,7 +71,17 @@ def _terms(shown: PathStep) -> Terms | str | None:
 
 def _price_paid(shown: PathStep) -> Price | None:
     price = shown.price_paid
-    return Price(price.amount_minor, price.currency_code) if shown.HasField("price_paid") else None
+    if not shown.HasField("price_paid"):
+        return None
+    return Price(price.amount_minor, price.currency_code, price.per_units or 1)
+
+
+def _is_committed(shown: PathStep, step: ReplayedStep) -> bool:
+    """Tell whether the note of a step is the one that its event commits to. A missing note may have been erased."""
+    if not shown.HasField("note"):
+        return True
+    commitment = step.event.note_commitment if isinstance(step.event, NotedEvent) else b""
+    return is_committed(Note(shown.note.text, shown.note.salt), commitment)
 
 
 def _check_end(path: GetPathResponse, steps: Sequence[ReplayedStep]) -> None:

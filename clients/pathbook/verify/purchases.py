@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from pathbook.ledger.events import PurchaseConfirmed, UnitsReturned, UnitsSold
-from pathbook.ledger.money import print_money
+from pathbook.ledger.money import print_price
 from pathbook.ledger.values import Price
 from pathbook.verify.replay import ReplayedStep
 from pathbook.verify.verdicts import Outcome, Result
@@ -22,8 +22,8 @@ class Purchase(msgspec.Struct, frozen=True):
 
     @property
     def disputed(self) -> bool:
-        """Whether the consumer confirmed another price than the seller recorded."""
-        return self.paid is not None and self.paid != self.price
+        """Whether the consumer confirmed a price of another exact value than the seller recorded."""
+        return self.paid is not None and not self.paid.is_worth(self.price)
 
 
 def purchases(steps: Sequence[ReplayedStep]) -> list[Purchase]:
@@ -44,7 +44,7 @@ def judge(steps: Sequence[ReplayedStep]) -> Outcome:
     """Compare the prices that consumers paid with the recorded prices. A returned sale is noted, not judged."""
     found = purchases(steps)
     returned = [
-        f"paid {_printed(each.paid)} (position {each.confirmed}), seller said {_printed(each.price)}"
+        f"paid {print_price(each.paid)} (position {each.confirmed}), seller said {print_price(each.price)}"
         f" (position {each.sold}), since returned (position {each.returned})"
         for each in found
         if each.returned and each.disputed and each.paid is not None
@@ -59,13 +59,12 @@ def judge(steps: Sequence[ReplayedStep]) -> Outcome:
 
 
 def _judge(in_force: Purchase) -> Outcome:
-    on_record = _printed(in_force.price)
+    on_record = print_price(in_force.price)
     if in_force.paid is None:
         return Result.NOT_CHECKED, "sold, but no consumer has confirmed it"
     if in_force.disputed:
-        return Result.FAILED, f"the consumer says {_printed(in_force.paid)}, the sale on record {on_record}"
+        return (
+            Result.FAILED,
+            f"the consumer says {print_price(in_force.paid)}, the sale on record {on_record}",
+        )
     return Result.OK, f"the consumer paid {on_record}, as the sale on record says"
-
-
-def _printed(price: Price) -> str:
-    return print_money(price.amount_minor, price.currency_code)

@@ -74,6 +74,10 @@ class Verdict(enum.Enum):
     )
     CODE_UNKNOWN = ("code unknown", "the book has no such unit.")
     CODE_CONTRADICTED = ("code contradicted", "the label names another product or lot than its serial.")
+    CODE_OF_ANOTHER_KEY = (
+        "code of another key",
+        "the labels of this batch were printed with another key: the code is a copy made with a leaked one.",
+    )
     COULD_NOT_CHECK = ("could not check", "there was no answer, so nothing is known of this unit.")
 
     @property
@@ -90,8 +94,9 @@ class Verdict(enum.Enum):
 class Policy(msgspec.Struct, frozen=True):
     """The caller's own limits on a path. None sets no limit.
 
-    ``max_price`` is the price of one unit at any hop. ``max_tiers`` is the number of hops between parties. ``max_age``
-    is in days since the batch was made. A recall in force or a past expiry fails unless it is allowed.
+    ``max_price`` is the price of one unit at any hop, compared exactly. ``max_tiers`` is the number of hops
+    between parties. ``max_age`` is in days since the batch was made. A recall in force or a past
+    expiry fails unless it is allowed.
     """
 
     max_price: Price | None = None

@@ -8,8 +8,8 @@ from urllib.parse import quote, unquote, urlsplit
 import msgspec
 
 from pathbook.ledger.refusals import Reason, Refusal, refuse
-from pathbook.ledger.serials import ALPHABET, SERIAL_LENGTH, BookKey, normalize, print_serial, unit_of
-from pathbook.ledger.values import Unit, gtin14, is_lot
+from pathbook.ledger.serials import ALPHABET, SERIAL_LENGTH, KeyRing, normalize, print_serial, unit_of
+from pathbook.ledger.values import gtin14, is_lot
 
 MAX_CODE_LENGTH: Final = 2_000
 """The most characters of a text that is read as a code. A Digital Link with a long query is far shorter."""
@@ -87,11 +87,32 @@ def parse_code(text: str) -> PrintedCode | Refusal:
     return PrintedCode(serial, product, lot, unit.batch, unit.number)
 
 
-def open_code(parsed: PrintedCode, key: BookKey, book: str) -> Unit | Refusal:
-    """Return the unit if the book's key made its serial. This does not check that the book has such a unit."""
-    if not hmac.compare_digest(print_serial(key, book, parsed.batch, parsed.number), parsed.serial):
-        return refuse(Reason.CODE_OTHER_BOOK, code=parsed.serial, book=book)
-    return Unit(parsed.batch, parsed.number)
+def open_code(parsed: PrintedCode, ring: KeyRing, book: str, *, likely: bytes = b"") -> bytes | Refusal:
+    """Return the fingerprint of the key in the ring that made a serial.
+
+    This checks neither that the book has such a unit, nor that the key is that of its batch. The key with the
+    fingerprint ``likely`` is tried first, then the newer keys before the older ones.
+    """
+    for name in (likely, *reversed(ring.fingerprints)):
+        key = ring.by_fingerprint.get(name)
+        if key is None:
+            continue
+        if hmac.compare_digest(print_serial(key, book, parsed.batch, parsed.number), parsed.serial):
+            return name
+    return refuse(Reason.CODE_OTHER_BOOK, code=parsed.serial, book=book)
+
+
+def refuse_other_key(parsed: PrintedCode, made_with: bytes, code_key: bytes) -> Refusal | None:
+    """Refuse a code that was made with another key than its batch's. Both keys are named by their fingerprints."""
+    if made_with == code_key:
+        return None
+    return refuse(
+        Reason.CODE_KEY_RETIRED,
+        code=parsed.serial,
+        key=made_with.hex(),
+        batch=parsed.batch,
+        code_key=code_key.hex(),
+    )
 
 
 def contradiction(parsed: PrintedCode, gtin: str, lot: str) -> Refusal | None:

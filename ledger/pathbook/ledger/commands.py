@@ -21,6 +21,9 @@ from pathbook.ledger.values import (
 OPERATOR = ""
 """The actor that registers parties: the operator of the book, which is not a party of it."""
 
+NOTE_FIELDS = frozenset({"note", "note_salt"})
+"""The fields of a note. The digest stays for ever, so the text must not be in it, and each retry has a new salt."""
+
 
 class _Command(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The fields that every command has.
@@ -30,6 +33,9 @@ class _Command(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     ROLE: ClassVar[str]
     """The field that names the actor."""
+
+    UNDIGESTED: ClassVar[frozenset[str]] = frozenset()
+    """The fields that the digest leaves out, so a retry may have other values in them."""
 
     request_id: str
     occurred_at: int = 0
@@ -97,9 +103,13 @@ class RegisterProduct(
 class CommissionBatch(
     _Command, frozen=True, kw_only=True, tag="commission_batch", omit_defaults=True, gc=False
 ):
-    """Make a lot of units. Without a suggested price, the batch has the product's."""
+    """Make a lot of units. Without a suggested price, the batch has the product's.
+
+    ``code_key`` is the fingerprint of the server's current key. A retry may find a newer one.
+    """
 
     ROLE: ClassVar[str] = "brand"
+    UNDIGESTED: ClassVar[frozenset[str]] = frozenset({"code_key"})
     brand: str
     product: str
     lot: str
@@ -107,6 +117,7 @@ class CommissionBatch(
     made_on: datetime.date
     expires_on: datetime.date | None = None
     suggested_price: Price | None = None
+    code_key: bytes
 
 
 class OfferTransfer(_Command, frozen=True, kw_only=True, tag="offer_transfer", omit_defaults=True, gc=False):
@@ -148,9 +159,11 @@ class DeclineTransfer(
     """Decline an offer."""
 
     ROLE: ClassVar[str] = "receiver"
+    UNDIGESTED: ClassVar[frozenset[str]] = NOTE_FIELDS
     receiver: str
     transfer: int
     note: str = ""
+    note_salt: bytes = b""
 
 
 class WithdrawTransfer(
@@ -203,9 +216,11 @@ class ReverseTransfer(
     """Ask to reverse a transfer, or agree to the request of the other side."""
 
     ROLE: ClassVar[str] = "party"
+    UNDIGESTED: ClassVar[frozenset[str]] = NOTE_FIELDS
     party: str
     transfer: int
     note: str = ""
+    note_salt: bytes = b""
 
 
 class DeliverUnits(_Command, frozen=True, kw_only=True, tag="deliver_units", omit_defaults=True, gc=False):
@@ -248,19 +263,23 @@ class ReturnUnits(_Command, frozen=True, kw_only=True, tag="return_units", omit_
     """Return units to the giver they came from, at the price paid. The owner may be a consumer."""
 
     ROLE: ClassVar[str] = "owner"
+    UNDIGESTED: ClassVar[frozenset[str]] = NOTE_FIELDS
     owner: str
     units: Selection
     note: str = ""
+    note_salt: bytes = b""
 
 
 class WriteOffUnits(_Command, frozen=True, kw_only=True, tag="write_off_units", omit_defaults=True, gc=False):
     """Write off units in the party's custody as lost, damaged, destroyed or defaced."""
 
     ROLE: ClassVar[str] = "party"
+    UNDIGESTED: ClassVar[frozenset[str]] = NOTE_FIELDS
     party: str
     units: Selection
     state: UnitState
     note: str = ""
+    note_salt: bytes = b""
 
 
 class PackCase(_Command, frozen=True, kw_only=True, tag="pack_case", omit_defaults=True, gc=False):
@@ -284,10 +303,12 @@ class RecallUnits(_Command, frozen=True, kw_only=True, tag="recall_units", omit_
     """Recall ranges of a batch, or the whole batch if there are no ranges."""
 
     ROLE: ClassVar[str] = "brand"
+    UNDIGESTED: ClassVar[frozenset[str]] = NOTE_FIELDS
     brand: str
     batch: int
     ranges: Ranges = ()
     note: str = ""
+    note_salt: bytes = b""
 
 
 class LiftRecall(_Command, frozen=True, kw_only=True, tag="lift_recall", omit_defaults=True, gc=False):
@@ -302,9 +323,11 @@ class DeclareError(_Command, frozen=True, kw_only=True, tag="declare_error", omi
     """Declare that an event of the party was an error, which undoes its effect."""
 
     ROLE: ClassVar[str] = "party"
+    UNDIGESTED: ClassVar[frozenset[str]] = NOTE_FIELDS
     party: str
     position: int
     note: str = ""
+    note_salt: bytes = b""
 
 
 class CorrectProduct(
@@ -371,13 +394,16 @@ Command = (
     | CorrectParty
 )
 
+NotedCommand = DeclineTransfer | ReverseTransfer | ReturnUnits | WriteOffUnits | RecallUnits | DeclareError
+"""The commands that may have a note. A note needs a salt of ``pathbook.ledger.notes.SALT_BYTES`` random bytes."""
+
 DIGEST_BYTES = 16
 """How many bytes of the SHA-256 of a request are kept. 128 bits tell a retry from another request."""
 
 REQUEST_BYTES = 16
 """How many bytes of the SHA-256 of a caller and its request id are kept. They tell all requests of a book apart."""
 
-_encoder = msgspec.json.Encoder(order="deterministic")
+_encoder = msgspec.json.Encoder(order="sorted")
 
 
 def request_of(actor: str, request_id: str) -> bytes:
@@ -392,6 +418,11 @@ def digest(command: Command) -> bytes:
     """Return a hash that tells a retry of a command from another command under the same request id.
 
     It covers the explicit tag of the command and the fields that differ from their defaults, as JSON with sorted
-    keys. So a new field with a default, or another name of a class, changes no digest.
+    keys. So a new field with a default, or another name of a class, changes no digest. The fields that the command
+    names in UNDIGESTED are left out.
     """
-    return hashlib.sha256(_encoder.encode(command)).digest()[:DIGEST_BYTES]
+    content: object = command
+    if left_out := command.UNDIGESTED:
+        fields: dict[str, object] = msgspec.to_builtins(command)
+        content = {name: value for name, value in fields.items() if name not in left_out}
+    return hashlib.sha256(_encoder.encode(content)).digest()[:DIGEST_BYTES]

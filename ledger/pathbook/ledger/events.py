@@ -1,5 +1,8 @@
 """Events: what a book remembers. Each kind has one struct, and it is complete, so no reader looks anything up.
 
+An event holds no free text of people, because it is hashed and kept for ever. Its ``note_commitment`` is what
+``pathbook.ledger.notes`` returns for a note, and is empty without one.
+
 Events hold no cycles, so the garbage collector need not track them (``gc=False``). Tracking costs a follower a
 fifth of its time.
 """
@@ -107,7 +110,10 @@ class ProductRegistered(msgspec.Struct, frozen=True, gc=False):
 
 
 class BatchCommissioned(msgspec.Struct, frozen=True, gc=False):
-    """A brand made ``size`` units of a product. It owns them all and has them in its custody."""
+    """A brand made ``size`` units of a product. It owns them all and has them in its custody.
+
+    ``code_key`` is the fingerprint of the key with which the codes of the units are made, for ever.
+    """
 
     batch: int
     product: str
@@ -117,6 +123,7 @@ class BatchCommissioned(msgspec.Struct, frozen=True, gc=False):
     made_on: datetime.date
     expires_on: datetime.date | None
     suggested_price: Price
+    code_key: bytes
 
 
 class TransferOffered(msgspec.Struct, frozen=True, gc=False):
@@ -154,7 +161,7 @@ class TransferDeclined(msgspec.Struct, frozen=True, gc=False):
     giver: str
     receiver: str
     ranges: Ranges
-    note: str
+    note_commitment: bytes
 
 
 class TransferWithdrawn(msgspec.Struct, frozen=True, gc=False):
@@ -194,7 +201,7 @@ class ReversalAsked(msgspec.Struct, frozen=True, gc=False):
 
     transfer: int
     party: str
-    note: str
+    note_commitment: bytes
 
 
 class TransferReversed(msgspec.Struct, frozen=True, gc=False):
@@ -239,7 +246,7 @@ class UnitsReturned(msgspec.Struct, frozen=True, gc=False):
 
     owner: str
     lines: tuple[ReturnLine, ...]
-    note: str
+    note_commitment: bytes
 
 
 class UnitsWrittenOff(msgspec.Struct, frozen=True, gc=False):
@@ -251,7 +258,7 @@ class UnitsWrittenOff(msgspec.Struct, frozen=True, gc=False):
     party: str
     ranges: Ranges
     state: UnitState
-    note: str
+    note_commitment: bytes
     confirmed: Ranges
 
 
@@ -277,7 +284,7 @@ class UnitsRecalled(msgspec.Struct, frozen=True, gc=False):
     brand: str
     batch: int
     ranges: Ranges
-    note: str
+    note_commitment: bytes
 
 
 class RecallLifted(msgspec.Struct, frozen=True, gc=False):
@@ -297,7 +304,7 @@ class ErrorDeclared(msgspec.Struct, frozen=True, gc=False):
 
     position: int
     party: str
-    note: str
+    note_commitment: bytes
     declared: DeclarableEvent
 
 
@@ -367,6 +374,11 @@ RegisterEvent = (
     | PartyCorrected
 )
 """The kinds of events that change no run. They are about parties, products, transfers, cases or batches."""
+
+NotedEvent = (
+    TransferDeclined | ReversalAsked | UnitsReturned | UnitsWrittenOff | UnitsRecalled | ErrorDeclared
+)
+"""The kinds of events that may commit to a note."""
 
 Event = RunEvent | RegisterEvent
 

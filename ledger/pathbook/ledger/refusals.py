@@ -58,7 +58,7 @@ class Reason(enum.IntEnum):
     PRODUCT_UNKNOWN = 32
     NOT_THE_BRAND = 33
     PRICE_NEGATIVE = 34
-    PRICE_TOO_HIGH = 35
+    PRICE_UNITS_OUT_OF_BOUNDS = 35
     CURRENCY_UNKNOWN = 36
     LOT_MALFORMED = 37
     BATCH_EXISTS = 38
@@ -125,6 +125,10 @@ class Reason(enum.IntEnum):
     # batches of requests, texts
     OTHER_ENTRY_REFUSED = 100
     TEXT_MALFORMED = 101
+    # keys of codes
+    CODE_KEY_RETIRED = 104
+    # people
+    PARTY_LOOKS_PERSONAL = 105
     EVENT_TOO_LARGE = 106
     # references, and reports of both sides
     REFERENCE_MALFORMED = 107
@@ -178,7 +182,7 @@ SENTENCES: Final[dict[Reason, tuple[Kind, str]]] = {
     Reason.PRODUCT_UNKNOWN: (Kind.MISSING, "There is no product {product} in this book. Register it first."),
     Reason.NOT_THE_BRAND: (Kind.FORBIDDEN, "Product {product} belongs to {brand}; {party} may not do this."),
     Reason.PRICE_NEGATIVE: (Kind.INVALID, "A price of {amount_minor} is below zero. Prices are minor units, zero or more."),
-    Reason.PRICE_TOO_HIGH: (Kind.INVALID, "A price of {amount_minor} minor units is above the limit of {limit}. Check the unit."),
+    Reason.PRICE_UNITS_OUT_OF_BOUNDS: (Kind.INVALID, "A price for {per_units} units cannot be kept. Give it for 1 to {limit} units."),
     Reason.CURRENCY_UNKNOWN: (Kind.INVALID, "'{currency_code}' is not an ISO 4217 currency code, such as CNY or USD."),
     Reason.LOT_MALFORMED: (Kind.INVALID, "'{lot}' cannot be a lot number: 1 to 20 visible characters (GS1 AI 10)."),
     Reason.BATCH_EXISTS: (Kind.EXISTS, "Lot {lot} of product {product} was commissioned already, as batch {batch}."),
@@ -254,6 +258,8 @@ SENTENCES: Final[dict[Reason, tuple[Kind, str]]] = {
     Reason.NOTHING_TO_CORRECT: (Kind.INVALID, "The correction of {what} changes nothing. Name what is right."),
     Reason.BRAND_IS_FIXED: (Kind.INVALID, "Whether {party} is a brand cannot be corrected. Register it under another id."),
     Reason.TEXT_MALFORMED: (Kind.INVALID, "{field} holds the character NUL, which is no text. Leave it out."),
+    Reason.PARTY_LOOKS_PERSONAL: (Kind.INVALID, "'{party}' looks like a phone number or an address. Choose a pseudonym; names and contacts belong outside the book."),
+    Reason.CODE_KEY_RETIRED: (Kind.MISSING, "Code {code} was made with key {key}, and the labels of batch {batch} were printed with {code_key}. It is a copy made with a leaked key: do not trust the label."),
 }
 # fmt: on
 """For each reason its kind and its sentence. The sentence names the thing, the rule, and what to do."""

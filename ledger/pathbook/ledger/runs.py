@@ -196,6 +196,9 @@ def _changed(run: Run, move: _Move, first: int, last: int, position: int, leaf: 
         if moved_from[-1] and custodian == move.pop_from:
             custodian = moved_from[-1]
         chain, moved_from = chain[:-1], moved_from[:-1]
+    transfer = move.reserved_by or (chain[-1] if chain else 0)
+    if state is None and run.state is _OFFERED:
+        transfer = run.transfer  # the open offer still reserves the units
     if move.in_hand:
         state = _SOLD if is_consumer(run.owner) else _IN_STOCK
     # Arguments go by position. This is the innermost loop of every write, and with keywords a run takes 0.6
@@ -211,7 +214,7 @@ def _changed(run: Run, move: _Move, first: int, last: int, position: int, leaf: 
         run.owner if move.owner is None else move.owner,
         custodian,
         run.state if state is None else state,
-        run.transfer if state is None else move.reserved_by or (chain[-1] if chain else 0),
+        transfer,
         chain,
         moved_from,
         next_head(run.head, leaf),

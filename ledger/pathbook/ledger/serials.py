@@ -1,17 +1,21 @@
-"""The serial of a unit: how it is made with the book's key, and what can be read from it without the key.
+"""The serial of a unit: how it is made with a key of the book, and what can be read from it without the key.
 
 A serial has 20 characters of Crockford's base 32, the most that GS1 AI (21) holds. The first 19 are data (95 bits:
 batch number, unit number, tag). The last is a check character (ISO 7064 hybrid system, here MOD 33,32).
 
-The tag is a truncated HMAC-SHA-256 over book, batch and number. It proves that the serial was made with the book's
-key, so an invented serial is refused before anything is read.
+The tag is a truncated HMAC-SHA-256 over book, batch and number. It proves that the serial was made with a key of the
+book, so an invented serial is refused before anything is read.
+
+Keys have generations. A batch names the fingerprint of the key that its serials are made with, for ever. A key ring
+holds the keys of all generations.
 
 The check character tells a typing mistake from an invented serial. It finds every single wrong character, and all
 swaps of adjacent characters but 1 in 496. The tag finds the rest.
 """
 
 import hmac
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from hashlib import sha256
 from typing import Final
 
 import msgspec
@@ -40,7 +44,14 @@ KEY_CHARACTERS: Final = 52
 KEY_VERSION: Final = "pathbook-book-key-1"
 """The beginning of a key file. Another way to make serials will have another number."""
 
+FINGERPRINT_BYTES: Final = 8
+"""The bytes of a key's fingerprint, which names the key in events. A ring holds far fewer keys than would collide."""
+
+MAX_KEYS: Final = 100
+"""The most keys of a ring. An invented serial is compared with each of them, some six microseconds a key."""
+
 _BATCH_KEY_LABEL: Final = b"pathbook batch key 1\0"
+_FINGERPRINT_LABEL: Final = b"pathbook code key\0"
 _PYTHON_DIGITS: Final = str.maketrans(ALPHABET, "0123456789ABCDEFGHIJKLMNOPQRSTUV")
 _BLANKS_AND_DASHES: Final = " \t\r\n\u00a0\u2009\u202f\u3000-\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
 _CORRECTIONS: Final = (
@@ -51,7 +62,7 @@ _CORRECTIONS: Final = (
 
 
 class BookKey(msgspec.Struct, frozen=True):
-    """The secret key with which a book's serials are made: 32 random bytes. Its repr does not show them."""
+    """A secret key with which serials are made: 32 random bytes. Its repr does not show them."""
 
     secret: bytes
 
@@ -68,16 +79,77 @@ class BookKey(msgspec.Struct, frozen=True):
         return []
 
 
+class KeyRing(msgspec.Struct, frozen=True):
+    """The keys of all generations, oldest first, by their fingerprints. The last one is current. See ``key_ring``."""
+
+    by_fingerprint: dict[bytes, BookKey]
+
+    @property
+    def current(self) -> bytes:
+        """The fingerprint of the key for new batches."""
+        return next(reversed(self.by_fingerprint))
+
+    @property
+    def fingerprints(self) -> tuple[bytes, ...]:
+        """The fingerprints of all keys, oldest first."""
+        return tuple(self.by_fingerprint)
+
+
+def key_ring(keys: Iterable[BookKey]) -> KeyRing:
+    """Return the ring of 1 to MAX_KEYS different keys, which are given oldest first.
+
+    Raises:
+        ValueError: there are no keys, too many, or one of them twice. A message counts keys as lines of a file.
+    """
+    lines: dict[bytes, int] = {}
+    ring: dict[bytes, BookKey] = {}
+    for line, key in enumerate(keys, 1):
+        name = fingerprint(key)
+        if name in lines:
+            raise ValueError(f"line {line} repeats the key of line {lines[name]}: leave one of them out")
+        lines[name], ring[name] = line, key
+    if not ring:
+        raise ValueError("it has no key")
+    if len(ring) > MAX_KEYS:
+        raise ValueError(f"it has {len(ring)} keys, and at most {MAX_KEYS} are read")
+    return KeyRing(ring)
+
+
+def fingerprint(key: BookKey) -> bytes:
+    """Return the name of a key, from which the key cannot be found: 8 bytes."""
+    return sha256(_FINGERPRINT_LABEL + key.secret).digest()[:FINGERPRINT_BYTES]
+
+
+def print_key_ring(ring: KeyRing) -> str:
+    """Return the text of a key file: a line for each key, oldest first."""
+    return "".join(map(print_book_key, ring.by_fingerprint.values()))
+
+
+def parse_key_ring(text: str) -> KeyRing:
+    """Return the keys in the text of a key file. Blank lines are skipped.
+
+    Raises:
+        ValueError: the text is not a key file. The message does not repeat the text.
+    """
+    keys = []
+    for number, line in enumerate(filter(str.strip, text.splitlines()), 1):
+        try:
+            keys.append(parse_book_key(line))
+        except ValueError as error:
+            raise ValueError(f"line {number}: {error}") from None
+    return key_ring(keys)
+
+
 def print_book_key(key: BookKey) -> str:
     """Return the line of a key file: version, 52 base 32 characters, check character."""
     return f"{KEY_VERSION} {_encode(int.from_bytes(key.secret, 'big'), KEY_CHARACTERS)}\n"
 
 
 def parse_book_key(text: str) -> BookKey:
-    """Return the key in the text of a key file.
+    """Return the key in a line of a key file.
 
     Raises:
-        ValueError: the text is not a key file. The message does not repeat the text.
+        ValueError: the line holds no key. The message does not repeat the text.
     """
     version, _, typed = text.strip().partition(" ")
     if version != KEY_VERSION:

@@ -9,6 +9,7 @@ import msgspec
 
 from pathbook.ledger import events
 from pathbook.ledger.events import RunEvent, Terms
+from pathbook.ledger.notes import Note
 from pathbook.ledger.ranges import range_of
 from pathbook.ledger.values import CLOCK_TOLERANCE, Attestation, Price, Unit, UnitState
 
@@ -57,7 +58,8 @@ class Step(msgspec.Struct, frozen=True, gc=False):
 
     ``corrected`` marks a step that a reversal or the declaration of an error undid, and that correction.
     ``out_of_order`` is the position of an earlier step that claims a later time, or 0. ``data`` is the event as stored
-    and hashed. ``head`` is the hash of the unit's past up to this event.
+    and hashed. ``head`` is the hash of the unit's past up to this event. ``note`` is the note of the event, or None if
+    it had none or was erased.
     """
 
     position: int
@@ -72,6 +74,7 @@ class Step(msgspec.Struct, frozen=True, gc=False):
     custodian: str
     data: bytes
     head: bytes
+    note: Note | None = None
 
 
 def movement(event: RunEvent, position: int, unit: Unit) -> Movement:

@@ -1,4 +1,4 @@
-"""Value types that all rooms share: units, ranges, money, the names of parties, and the limits on each."""
+"""Value types that all rooms share: units, ranges, prices, the names of parties, and the limits on each."""
 
 import datetime
 import enum
@@ -77,7 +77,33 @@ WRITER_PREFIX = "~"
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 # a browser removes "." and ".." from the path of a link
 _LOT = re.compile(rf'(?!\.{{1,2}}$)[!"%-?A-Z_a-z]{{1,{MAX_LOT}}}')
+_SEPARATORS = re.compile(r"[._-]")
+_PHONE_DIGITS = range(7, 16)
+"""How many digits a phone number has: 7 in a small town, 15 with the country's code (ITU-T E.164)."""
+
+# A mobile number of China has 11 digits and begins with 13 to 19, perhaps after the country's code 86. Digits around
+# it would make it another number. No GLN begins with 861, so a GLN is not taken for one. Inside a longer id, only the
+# usual grouping 3-4-4 counts, because a number and a date may have 11 digits too.
+_MOBILE = re.compile(r"(?<![0-9])(?:(?:00)?86)?1[3-9](?:[0-9]{9}|[0-9]([._-])[0-9]{4}\1[0-9]{4})(?![0-9])")
+# Inside an id, "store-189-cn" may be store 189 in China. So only a "com" or "net" may follow another sign than a dot.
+_MAIL_DOMAIN = re.compile(
+    r"[A-Za-z0-9][._-]+(?:"
+    r"(?:126|139|163|aliyun|aol|foxmail|gmail|googlemail|gmx|hotmail|icloud|live|mail|msn|naver|outlook|protonmail|qq"
+    r"|sina|sohu|yahoo|yandex|ymail)[._-]com"
+    r"|(?:daum|gmx|hanmail|yeah)[._-]net"
+    r"|189\.cn|mail\.ru|proton\.me|sina(?:\.com)?\.cn|web\.de|(?:gmx|hotmail|live|outlook|yahoo|yandex)(?:\.com?)?\.[a-z]{2}"
+    r")\Z",
+    re.IGNORECASE,
+)
+_WRITTEN_AT = re.compile(
+    r"[A-Za-z0-9](?:\.at\.|-at-|_at_)[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
+    r"(?:\.[a-z]{2}|[._-](?:app|biz|com|dev|edu|gov|info|net|org))\Z",
+    re.IGNORECASE,
+)
+_WECHAT = re.compile(r"\Awxid_", re.IGNORECASE)
+_PERSONAL = (_MOBILE, _MAIL_DOMAIN, _WRITTEN_AT, _WECHAT)
 _SSCC = re.compile(r"[0-9]{18}")
+_GLN = re.compile(r"[0-9]{13}")
 # the first and the last character are not blank, and the first is not WRITER_PREFIX
 _REQUEST_ID = re.compile(rf"[!-}}](?:[ -~]{{0,{MAX_REQUEST_ID - 2}}}[!-~])?")
 
@@ -85,7 +111,7 @@ _REQUEST_ID = re.compile(rf"[!-}}](?:[ -~]{{0,{MAX_REQUEST_ID - 2}}}[!-~])?")
 class Price(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """An amount in minor units (cents, fen) of an ISO 4217 currency for a number of units.
 
-    Two prices of the same value may be stated differently. They differ as statements, and ``each`` compares them.
+    Two prices of the same value may be stated differently. They differ as statements, and ``is_worth`` compares them.
     """
 
     amount_minor: int
@@ -96,6 +122,12 @@ class Price(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     def each(self) -> Fraction:
         """The exact price of one unit, in minor units."""
         return Fraction(self.amount_minor, self.per_units)
+
+    def is_worth(self, other: "Price") -> bool:
+        """Return whether another price has the same currency and the same exact value for one unit."""
+        if self.currency_code != other.currency_code:
+            return False
+        return self.amount_minor * other.per_units == other.amount_minor * self.per_units
 
 
 class Unit(msgspec.Struct, frozen=True, gc=False):
@@ -233,6 +265,18 @@ def is_consumer(owner: str) -> bool:
     return owner.startswith(CONSUMER_PREFIX)
 
 
+def looks_personal(text: str) -> bool:
+    """Tell whether an id looks like a phone number, an e-mail address or a WeChat id instead of a pseudonym.
+
+    Dots, underscores and dashes between digits do not matter. A number of 13 digits with a correct check digit is a
+    GLN, which names a company or a place. This is a guess: a name, for example, looks like any other id.
+    """
+    digits = _SEPARATORS.sub("", text)
+    if digits.isdecimal() and len(digits) in _PHONE_DIGITS and not is_gln(digits):
+        return True
+    return any(pattern.search(text) for pattern in _PERSONAL)
+
+
 def is_request_id(text: str) -> bool:
     """Tell whether a caller may use the text as a request id.
 
@@ -257,6 +301,11 @@ def gtin14(text: str) -> str | None:
         return ean.validate(text).zfill(14)
     except ValidationError:
         return None
+
+
+def is_gln(text: str) -> bool:
+    """Tell whether the text is a Global Location Number: 13 digits, the last a correct check digit."""
+    return _GLN.fullmatch(text) is not None and ean.calc_check_digit(text[:-1]) == text[-1]
 
 
 def is_sscc(text: str) -> bool:

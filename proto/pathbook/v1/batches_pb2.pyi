@@ -80,6 +80,7 @@ class Batch(_message.Message):
     SUGGESTED_PRICE_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
     RECALLS_FIELD_NUMBER: _builtins.int
+    CODE_KEY_FIELD_NUMBER: _builtins.int
     CORRECTED_POSITION_FIELD_NUMBER: _builtins.int
     batch: _builtins.int
     """Its number in the book."""
@@ -97,6 +98,8 @@ class Batch(_message.Message):
     """The day on which it expires, YYYY-MM-DD. Empty if it never expires."""
     position: _builtins.int
     """The position of its commissioning."""
+    code_key: _builtins.str
+    """The fingerprint of the key with which its codes are made, in hexadecimal digits."""
     corrected_position: _builtins.int
     """The position of its last correction. 0 if it was not corrected."""
     @_builtins.property
@@ -120,11 +123,12 @@ class Batch(_message.Message):
         suggested_price: _values_pb2.Price | None = ...,
         position: _builtins.int = ...,
         recalls: _abc.Iterable[Global___Recall] | None = ...,
+        code_key: _builtins.str = ...,
         corrected_position: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["suggested_price", b"suggested_price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "brand", b"brand", "corrected_position", b"corrected_position", "expires_on", b"expires_on", "gtin", b"gtin", "lot", b"lot", "made_on", b"made_on", "position", b"position", "recalls", b"recalls", "size", b"size", "suggested_price", b"suggested_price"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "brand", b"brand", "code_key", b"code_key", "corrected_position", b"corrected_position", "expires_on", b"expires_on", "gtin", b"gtin", "lot", b"lot", "made_on", b"made_on", "position", b"position", "recalls", b"recalls", "size", b"size", "suggested_price", b"suggested_price"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -144,13 +148,15 @@ class Recall(_message.Message):
     LIFTED_AT_FIELD_NUMBER: _builtins.int
     position: _builtins.int
     """The position at which it was recorded, which is its id."""
-    note: _builtins.str
-    """The reason, as free text."""
     lifted_position: _builtins.int
     """The position at which it was lifted. 0 means that it is in force."""
     @_builtins.property
     def ranges(self) -> _containers.RepeatedCompositeFieldContainer[_values_pb2.UnitRange]:
         """The units."""
+
+    @_builtins.property
+    def note(self) -> _values_pb2.Note:
+        """The reason. Unset if the recall gave none, or if the note was erased."""
 
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
@@ -165,12 +171,12 @@ class Recall(_message.Message):
         *,
         position: _builtins.int = ...,
         ranges: _abc.Iterable[_values_pb2.UnitRange] | None = ...,
-        note: _builtins.str = ...,
+        note: _values_pb2.Note | None = ...,
         occurred_at: _timestamp_pb2.Timestamp | None = ...,
         lifted_position: _builtins.int = ...,
         lifted_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["lifted_at", b"lifted_at", "occurred_at", b"occurred_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lifted_at", b"lifted_at", "note", b"note", "occurred_at", b"occurred_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = _typing.Literal["lifted_at", b"lifted_at", "lifted_position", b"lifted_position", "note", b"note", "occurred_at", b"occurred_at", "position", b"position", "ranges", b"ranges"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
@@ -880,7 +886,7 @@ class RecallUnitsRequest(_message.Message):
     batch: _builtins.int
     """The batch."""
     note: _builtins.str
-    """The reason, as free text."""
+    """The reason, as free text of at most 200 characters. It can be erased later. A retry may not change it."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """From when it holds. Unset means from when it is recorded."""

@@ -144,7 +144,7 @@ class BatchServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListCodes(self, request, context):
-        """ListCodes streams the codes to print on a range of units.
+        """ListCodes streams the codes to print on a range of units. No other method makes codes.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

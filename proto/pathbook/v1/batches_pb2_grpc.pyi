@@ -46,7 +46,7 @@ class BatchServiceStub:
     ListBatches: _grpc.UnaryUnaryMultiCallable[_batches_pb2.ListBatchesRequest, _batches_pb2.ListBatchesResponse]
     """ListBatches returns the batches, ordered by number."""
     ListCodes: _grpc.UnaryStreamMultiCallable[_batches_pb2.ListCodesRequest, _batches_pb2.ListCodesResponse]
-    """ListCodes streams the codes to print on a range of units."""
+    """ListCodes streams the codes to print on a range of units. No other method makes codes."""
     PackCase: _grpc.UnaryUnaryMultiCallable[_batches_pb2.PackCaseRequest, _batches_pb2.PackCaseResponse]
     """PackCase packs units and cases in a case or on a pallet."""
     UnpackCase: _grpc.UnaryUnaryMultiCallable[_batches_pb2.UnpackCaseRequest, _batches_pb2.UnpackCaseResponse]
@@ -76,7 +76,7 @@ class BatchServiceAsyncStub(BatchServiceStub):
     ListBatches: _aio.UnaryUnaryMultiCallable[_batches_pb2.ListBatchesRequest, _batches_pb2.ListBatchesResponse]  # type: ignore[assignment]
     """ListBatches returns the batches, ordered by number."""
     ListCodes: _aio.UnaryStreamMultiCallable[_batches_pb2.ListCodesRequest, _batches_pb2.ListCodesResponse]  # type: ignore[assignment]
-    """ListCodes streams the codes to print on a range of units."""
+    """ListCodes streams the codes to print on a range of units. No other method makes codes."""
     PackCase: _aio.UnaryUnaryMultiCallable[_batches_pb2.PackCaseRequest, _batches_pb2.PackCaseResponse]  # type: ignore[assignment]
     """PackCase packs units and cases in a case or on a pallet."""
     UnpackCase: _aio.UnaryUnaryMultiCallable[_batches_pb2.UnpackCaseRequest, _batches_pb2.UnpackCaseResponse]  # type: ignore[assignment]
@@ -145,7 +145,7 @@ class BatchServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _batches_pb2.ListCodesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_batches_pb2.ListCodesResponse], _abc.AsyncIterator[_batches_pb2.ListCodesResponse]]:
-        """ListCodes streams the codes to print on a range of units."""
+        """ListCodes streams the codes to print on a range of units. No other method makes codes."""
 
     @_abc_1.abstractmethod
     def PackCase(

@@ -657,6 +657,7 @@ class BatchCommissioned(_message.Message):
     MADE_ON_FIELD_NUMBER: _builtins.int
     EXPIRES_ON_FIELD_NUMBER: _builtins.int
     SUGGESTED_PRICE_FIELD_NUMBER: _builtins.int
+    CODE_KEY_FIELD_NUMBER: _builtins.int
     batch: _builtins.int
     """The number of the batch in the book, from 1."""
     gtin: _builtins.str
@@ -671,6 +672,10 @@ class BatchCommissioned(_message.Message):
     """The day on which it was made, YYYY-MM-DD."""
     expires_on: _builtins.str
     """The day on which it expires, YYYY-MM-DD. Empty if it never expires."""
+    code_key: _builtins.bytes
+    """The fingerprint of the key with which its codes are made, for ever:
+    the first 8 bytes of SHA-256("pathbook code key" | 0x00 | key).
+    """
     @_builtins.property
     def suggested_price(self) -> _values_pb2.Price:
         """The price of one unit that the brand suggests to consumers."""
@@ -686,10 +691,11 @@ class BatchCommissioned(_message.Message):
         made_on: _builtins.str = ...,
         expires_on: _builtins.str = ...,
         suggested_price: _values_pb2.Price | None = ...,
+        code_key: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["suggested_price", b"suggested_price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "brand", b"brand", "expires_on", b"expires_on", "gtin", b"gtin", "lot", b"lot", "made_on", b"made_on", "size", b"size", "suggested_price", b"suggested_price"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "brand", b"brand", "code_key", b"code_key", "expires_on", b"expires_on", "gtin", b"gtin", "lot", b"lot", "made_on", b"made_on", "size", b"size", "suggested_price", b"suggested_price"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -809,15 +815,15 @@ class TransferDeclined(_message.Message):
     GIVER_FIELD_NUMBER: _builtins.int
     RECEIVER_FIELD_NUMBER: _builtins.int
     RANGES_FIELD_NUMBER: _builtins.int
-    NOTE_FIELD_NUMBER: _builtins.int
+    NOTE_COMMITMENT_FIELD_NUMBER: _builtins.int
     transfer: _builtins.int
     """The position of the offer."""
     giver: _builtins.str
     """The party that offered."""
     receiver: _builtins.str
     """The party that declined."""
-    note: _builtins.str
-    """The reason, as free text."""
+    note_commitment: _builtins.bytes
+    """The commitment to the note, which gives the reason: SHA-256(0x02 | salt | UTF-8 text). Empty without a note."""
     @_builtins.property
     def ranges(self) -> _containers.RepeatedCompositeFieldContainer[_values_pb2.UnitRange]:
         """The units that are no longer reserved."""
@@ -829,11 +835,11 @@ class TransferDeclined(_message.Message):
         giver: _builtins.str = ...,
         receiver: _builtins.str = ...,
         ranges: _abc.Iterable[_values_pb2.UnitRange] | None = ...,
-        note: _builtins.str = ...,
+        note_commitment: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["giver", b"giver", "note", b"note", "ranges", b"ranges", "receiver", b"receiver", "transfer", b"transfer"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["giver", b"giver", "note_commitment", b"note_commitment", "ranges", b"ranges", "receiver", b"receiver", "transfer", b"transfer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -945,23 +951,23 @@ class ReversalAsked(_message.Message):
 
     TRANSFER_FIELD_NUMBER: _builtins.int
     PARTY_FIELD_NUMBER: _builtins.int
-    NOTE_FIELD_NUMBER: _builtins.int
+    NOTE_COMMITMENT_FIELD_NUMBER: _builtins.int
     transfer: _builtins.int
     """The position of the transfer."""
     party: _builtins.str
     """The side that asked: the giver or the receiver."""
-    note: _builtins.str
-    """The reason, as free text."""
+    note_commitment: _builtins.bytes
+    """The commitment to the note, which gives the reason: SHA-256(0x02 | salt | UTF-8 text). Empty without a note."""
     def __init__(
         self,
         *,
         transfer: _builtins.int = ...,
         party: _builtins.str = ...,
-        note: _builtins.str = ...,
+        note_commitment: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["note", b"note", "party", b"party", "transfer", b"transfer"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["note_commitment", b"note_commitment", "party", b"party", "transfer", b"transfer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1157,11 +1163,11 @@ class UnitsReturned(_message.Message):
 
     OWNER_FIELD_NUMBER: _builtins.int
     LINES_FIELD_NUMBER: _builtins.int
-    NOTE_FIELD_NUMBER: _builtins.int
+    NOTE_COMMITMENT_FIELD_NUMBER: _builtins.int
     owner: _builtins.str
     """The owner that returned them."""
-    note: _builtins.str
-    """The reason, as free text."""
+    note_commitment: _builtins.bytes
+    """The commitment to the note, which gives the reason: SHA-256(0x02 | salt | UTF-8 text). Empty without a note."""
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReturnLine]:
         """The lines, one for each transfer or sale by which units had come."""
@@ -1171,11 +1177,11 @@ class UnitsReturned(_message.Message):
         *,
         owner: _builtins.str = ...,
         lines: _abc.Iterable[Global___ReturnLine] | None = ...,
-        note: _builtins.str = ...,
+        note_commitment: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lines", b"lines", "note", b"note", "owner", b"owner"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lines", b"lines", "note_commitment", b"note_commitment", "owner", b"owner"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1190,14 +1196,14 @@ class UnitsWrittenOff(_message.Message):
     PARTY_FIELD_NUMBER: _builtins.int
     RANGES_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
-    NOTE_FIELD_NUMBER: _builtins.int
+    NOTE_COMMITMENT_FIELD_NUMBER: _builtins.int
     CONFIRMED_FIELD_NUMBER: _builtins.int
     party: _builtins.str
     """The party that had them and wrote them off."""
     state: _values_pb2.UnitState.ValueType
     """The new state: lost, damaged, destroyed or defaced."""
-    note: _builtins.str
-    """A note, as free text."""
+    note_commitment: _builtins.bytes
+    """The commitment to the note, which gives the reason: SHA-256(0x02 | salt | UTF-8 text). Empty without a note."""
     @_builtins.property
     def ranges(self) -> _containers.RepeatedCompositeFieldContainer[_values_pb2.UnitRange]:
         """The units."""
@@ -1212,12 +1218,12 @@ class UnitsWrittenOff(_message.Message):
         party: _builtins.str = ...,
         ranges: _abc.Iterable[_values_pb2.UnitRange] | None = ...,
         state: _values_pb2.UnitState.ValueType = ...,
-        note: _builtins.str = ...,
+        note_commitment: _builtins.bytes = ...,
         confirmed: _abc.Iterable[_values_pb2.UnitRange] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["confirmed", b"confirmed", "note", b"note", "party", b"party", "ranges", b"ranges", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confirmed", b"confirmed", "note_commitment", b"note_commitment", "party", b"party", "ranges", b"ranges", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1296,13 +1302,13 @@ class UnitsRecalled(_message.Message):
     BRAND_FIELD_NUMBER: _builtins.int
     BATCH_FIELD_NUMBER: _builtins.int
     RANGES_FIELD_NUMBER: _builtins.int
-    NOTE_FIELD_NUMBER: _builtins.int
+    NOTE_COMMITMENT_FIELD_NUMBER: _builtins.int
     brand: _builtins.str
     """The brand."""
     batch: _builtins.int
     """The batch."""
-    note: _builtins.str
-    """The reason, as free text."""
+    note_commitment: _builtins.bytes
+    """The commitment to the note, which gives the reason: SHA-256(0x02 | salt | UTF-8 text). Empty without a note."""
     @_builtins.property
     def ranges(self) -> _containers.RepeatedCompositeFieldContainer[_values_pb2.UnitRange]:
         """The units. The whole batch is one range."""
@@ -1313,11 +1319,11 @@ class UnitsRecalled(_message.Message):
         brand: _builtins.str = ...,
         batch: _builtins.int = ...,
         ranges: _abc.Iterable[_values_pb2.UnitRange] | None = ...,
-        note: _builtins.str = ...,
+        note_commitment: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "brand", b"brand", "note", b"note", "ranges", b"ranges"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "brand", b"brand", "note_commitment", b"note_commitment", "ranges", b"ranges"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1363,7 +1369,7 @@ class ErrorDeclared(_message.Message):
 
     POSITION_FIELD_NUMBER: _builtins.int
     PARTY_FIELD_NUMBER: _builtins.int
-    NOTE_FIELD_NUMBER: _builtins.int
+    NOTE_COMMITMENT_FIELD_NUMBER: _builtins.int
     UNITS_WRITTEN_OFF_FIELD_NUMBER: _builtins.int
     PURCHASE_CONFIRMED_FIELD_NUMBER: _builtins.int
     UNITS_DELIVERED_FIELD_NUMBER: _builtins.int
@@ -1372,8 +1378,8 @@ class ErrorDeclared(_message.Message):
     """The position of the event that was an error."""
     party: _builtins.str
     """The party that had acted, or "consumer:" and a pseudonym."""
-    note: _builtins.str
-    """The reason, as free text."""
+    note_commitment: _builtins.bytes
+    """The commitment to the note, which gives the reason: SHA-256(0x02 | salt | UTF-8 text). Empty without a note."""
     @_builtins.property
     def units_written_off(self) -> Global___UnitsWrittenOff:
         """Units were written off. They are again in the state in which they were."""
@@ -1395,7 +1401,7 @@ class ErrorDeclared(_message.Message):
         *,
         position: _builtins.int = ...,
         party: _builtins.str = ...,
-        note: _builtins.str = ...,
+        note_commitment: _builtins.bytes = ...,
         units_written_off: Global___UnitsWrittenOff | None = ...,
         purchase_confirmed: Global___PurchaseConfirmed | None = ...,
         units_delivered: Global___UnitsDelivered | None = ...,
@@ -1403,7 +1409,7 @@ class ErrorDeclared(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["declared", b"declared", "purchase_confirmed", b"purchase_confirmed", "reversal_asked", b"reversal_asked", "units_delivered", b"units_delivered", "units_written_off", b"units_written_off"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["declared", b"declared", "note", b"note", "party", b"party", "position", b"position", "purchase_confirmed", b"purchase_confirmed", "reversal_asked", b"reversal_asked", "units_delivered", b"units_delivered", "units_written_off", b"units_written_off"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["declared", b"declared", "note_commitment", b"note_commitment", "party", b"party", "position", b"position", "purchase_confirmed", b"purchase_confirmed", "reversal_asked", b"reversal_asked", "units_delivered", b"units_delivered", "units_written_off", b"units_written_off"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_declared: _TypeAlias = _typing.Literal["units_written_off", "purchase_confirmed", "units_delivered", "reversal_asked"]  # noqa: Y015
     _WhichOneofArgType_declared: _TypeAlias = _typing.Literal["declared", b"declared"]  # noqa: Y015

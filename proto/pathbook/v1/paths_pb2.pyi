@@ -177,7 +177,9 @@ class GetPathResponse(_message.Message):
     AS_OF_POSITION_FIELD_NUMBER: _builtins.int
     BATCH_CORRECTION_FIELD_NUMBER: _builtins.int
     serial: _builtins.str
-    """Its printed serial."""
+    """The serial of the code that the caller asked by, in canonical form. Empty if the caller asked by number: no read
+    makes a code.
+    """
     as_of_position: _builtins.int
     """The position as of which this answer holds."""
     @_builtins.property
@@ -295,6 +297,7 @@ class PathStep(_message.Message):
     ATTESTATION_FIELD_NUMBER: _builtins.int
     EVENT_FIELD_NUMBER: _builtins.int
     HEAD_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
     OWNER_FIELD_NUMBER: _builtins.int
     CUSTODIAN_FIELD_NUMBER: _builtins.int
     OUT_OF_ORDER_POSITION_FIELD_NUMBER: _builtins.int
@@ -346,6 +349,10 @@ class PathStep(_message.Message):
     def price_paid(self) -> _values_pb2.Price:
         """The price that the consumer confirmed to have paid for the unit. Unset for all other kinds."""
 
+    @_builtins.property
+    def note(self) -> _values_pb2.Note:
+        """The note of the event. Unset if it had none, or if the note was erased."""
+
     def __init__(
         self,
         *,
@@ -362,14 +369,15 @@ class PathStep(_message.Message):
         attestation: _values_pb2.Attestation.ValueType = ...,
         event: _builtins.bytes = ...,
         head: _builtins.bytes = ...,
+        note: _values_pb2.Note | None = ...,
         owner: _builtins.str = ...,
         custodian: _builtins.str = ...,
         out_of_order_position: _builtins.int = ...,
         declared_position: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at", "price_paid", b"price_paid", "recorded_at", b"recorded_at", "terms", b"terms"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["note", b"note", "occurred_at", b"occurred_at", "price_paid", b"price_paid", "recorded_at", b"recorded_at", "terms", b"terms"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attestation", b"attestation", "corrected", b"corrected", "custodian", b"custodian", "declared_position", b"declared_position", "event", b"event", "giver", b"giver", "head", b"head", "kind", b"kind", "occurred_at", b"occurred_at", "out_of_order_position", b"out_of_order_position", "owner", b"owner", "position", b"position", "price_paid", b"price_paid", "receiver", b"receiver", "recorded_at", b"recorded_at", "state", b"state", "terms", b"terms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attestation", b"attestation", "corrected", b"corrected", "custodian", b"custodian", "declared_position", b"declared_position", "event", b"event", "giver", b"giver", "head", b"head", "kind", b"kind", "note", b"note", "occurred_at", b"occurred_at", "out_of_order_position", b"out_of_order_position", "owner", b"owner", "position", b"position", "price_paid", b"price_paid", "receiver", b"receiver", "recorded_at", b"recorded_at", "state", b"state", "terms", b"terms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -445,12 +453,12 @@ class Rung(_message.Message):
     TIER_FIELD_NUMBER: _builtins.int
     CURRENCY_CODE_FIELD_NUMBER: _builtins.int
     UNITS_FIELD_NUMBER: _builtins.int
-    LEAST_MINOR_FIELD_NUMBER: _builtins.int
-    MEDIAN_MINOR_FIELD_NUMBER: _builtins.int
-    MOST_MINOR_FIELD_NUMBER: _builtins.int
+    LEAST_FIELD_NUMBER: _builtins.int
+    MEDIAN_FIELD_NUMBER: _builtins.int
+    MOST_FIELD_NUMBER: _builtins.int
     MEAN_MINOR_FIELD_NUMBER: _builtins.int
     SUM_MINOR_FIELD_NUMBER: _builtins.int
-    SUGGESTED_MINOR_FIELD_NUMBER: _builtins.int
+    SUGGESTED_FIELD_NUMBER: _builtins.int
     kind: Global___RungKind.ValueType
     """Whose prices the rung has."""
     tier: _builtins.int
@@ -459,18 +467,28 @@ class Rung(_message.Message):
     """The ISO 4217 code."""
     units: _builtins.int
     """The number of units."""
-    least_minor: _builtins.int
-    """The lowest price of a unit, in minor units."""
-    median_minor: _builtins.int
-    """The median, in minor units. For an even number of units it is the lower of the two in the middle."""
-    most_minor: _builtins.int
-    """The highest price of a unit, in minor units."""
     mean_minor: _builtins.int
-    """The mean, in minor units, rounded half to even."""
+    """The mean of one unit, in minor units. It is computed exactly, and then rounded half to even."""
     sum_minor: _builtins.int
-    """The sum paid for all units, in minor units. Unset if it does not fit 64 bits."""
-    suggested_minor: _builtins.int
-    """The suggested price, in minor units. Unset if batches differ, or if it is in another currency."""
+    """The sum paid for all units, in minor units. It is added up exactly, and then rounded half to even. Unset if it does
+    not fit 64 bits. A mean always does.
+    """
+    @_builtins.property
+    def least(self) -> _values_pb2.Price:
+        """The lowest price that was paid. This and the next two are stated for the fewest units for which they were stated."""
+
+    @_builtins.property
+    def median(self) -> _values_pb2.Price:
+        """The median price. For an even number of units it is the lower of the two in the middle."""
+
+    @_builtins.property
+    def most(self) -> _values_pb2.Price:
+        """The highest price that was paid."""
+
+    @_builtins.property
+    def suggested(self) -> _values_pb2.Price:
+        """The suggested price. Unset if the batches differ in its exact value, or if it is in another currency."""
+
     def __init__(
         self,
         *,
@@ -478,24 +496,19 @@ class Rung(_message.Message):
         tier: _builtins.int = ...,
         currency_code: _builtins.str = ...,
         units: _builtins.int = ...,
-        least_minor: _builtins.int = ...,
-        median_minor: _builtins.int = ...,
-        most_minor: _builtins.int = ...,
+        least: _values_pb2.Price | None = ...,
+        median: _values_pb2.Price | None = ...,
+        most: _values_pb2.Price | None = ...,
         mean_minor: _builtins.int = ...,
         sum_minor: _builtins.int | None = ...,
-        suggested_minor: _builtins.int | None = ...,
+        suggested: _values_pb2.Price | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_suggested_minor", b"_suggested_minor", "_sum_minor", b"_sum_minor", "suggested_minor", b"suggested_minor", "sum_minor", b"sum_minor"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_sum_minor", b"_sum_minor", "least", b"least", "median", b"median", "most", b"most", "suggested", b"suggested", "sum_minor", b"sum_minor"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_suggested_minor", b"_suggested_minor", "_sum_minor", b"_sum_minor", "currency_code", b"currency_code", "kind", b"kind", "least_minor", b"least_minor", "mean_minor", b"mean_minor", "median_minor", b"median_minor", "most_minor", b"most_minor", "suggested_minor", b"suggested_minor", "sum_minor", b"sum_minor", "tier", b"tier", "units", b"units"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_sum_minor", b"_sum_minor", "currency_code", b"currency_code", "kind", b"kind", "least", b"least", "mean_minor", b"mean_minor", "median", b"median", "most", b"most", "suggested", b"suggested", "sum_minor", b"sum_minor", "tier", b"tier", "units", b"units"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__suggested_minor: _TypeAlias = _typing.Literal["suggested_minor"]  # noqa: Y015
-    _WhichOneofArgType__suggested_minor: _TypeAlias = _typing.Literal["_suggested_minor", b"_suggested_minor"]  # noqa: Y015
     _WhichOneofReturnType__sum_minor: _TypeAlias = _typing.Literal["sum_minor"]  # noqa: Y015
     _WhichOneofArgType__sum_minor: _TypeAlias = _typing.Literal["_sum_minor", b"_sum_minor"]  # noqa: Y015
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__suggested_minor) -> _WhichOneofReturnType__suggested_minor | None: ...
-    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__sum_minor) -> _WhichOneofReturnType__sum_minor | None: ...
 
 Global___Rung: _TypeAlias = Rung  # noqa: Y015

@@ -84,8 +84,8 @@ class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal
     """Product {product} belongs to {brand}; {party} may not do this."""
     REFUSAL_REASON_PRICE_NEGATIVE: _RefusalReason.ValueType  # 34
     """A price of {amount_minor} is below zero. Prices are minor units, zero or more."""
-    REFUSAL_REASON_PRICE_TOO_HIGH: _RefusalReason.ValueType  # 35
-    """A price of {amount_minor} minor units is above the limit of {limit}. Check the unit."""
+    REFUSAL_REASON_PRICE_UNITS_OUT_OF_BOUNDS: _RefusalReason.ValueType  # 35
+    """A price for {per_units} units cannot be kept. Give it for 1 to {limit} units."""
     REFUSAL_REASON_CURRENCY_UNKNOWN: _RefusalReason.ValueType  # 36
     """'{currency_code}' is not an ISO 4217 currency code, such as CNY or USD."""
     REFUSAL_REASON_LOT_MALFORMED: _RefusalReason.ValueType  # 37
@@ -125,7 +125,7 @@ class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal
     REFUSAL_REASON_QUANTITY_NOT_POSITIVE: _RefusalReason.ValueType  # 55
     """A quantity of {count} is not 1 or more."""
     REFUSAL_REASON_STOCK_TOO_SMALL: _RefusalReason.ValueType  # 56
-    """{party} has {available} loose, unreserved units of {what}, not {count}. Look at its stock; units in cases move with their case."""
+    """{party} has {available} units of {what} that a quantity may take, not {count}. It takes none of {expired} expired, {recalled} recalled, {reserved} reserved units, nor {packed} in cases. Name fewer, or name ranges or cases."""
     REFUSAL_REASON_OCCURRED_BEFORE_MADE: _RefusalReason.ValueType  # 57
     """Occurred at {occurred_at}, but batch {batch} was made on {made_on}."""
     REFUSAL_REASON_SELF_TRANSFER: _RefusalReason.ValueType  # 60
@@ -206,6 +206,40 @@ class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal
     """Not recorded, because entry {entry} of its batch was refused. Correct that one, and send the batch again."""
     REFUSAL_REASON_TEXT_MALFORMED: _RefusalReason.ValueType  # 101
     """{field} holds the character NUL, which is no text. Leave it out."""
+    REFUSAL_REASON_CODE_KEY_RETIRED: _RefusalReason.ValueType  # 104
+    """Code {code} was made with key {key}, and the labels of batch {batch} were printed with {code_key}. It is a copy made with a leaked key: do not trust the label."""
+    REFUSAL_REASON_PARTY_LOOKS_PERSONAL: _RefusalReason.ValueType  # 105
+    """'{party}' looks like a phone number or an address. Choose a pseudonym; names and contacts belong outside the book."""
+    REFUSAL_REASON_EVENT_TOO_LARGE: _RefusalReason.ValueType  # 106
+    """The request makes an event of {size} bytes; at most {limit} are allowed. Split it."""
+    REFUSAL_REASON_REFERENCE_MALFORMED: _RefusalReason.ValueType  # 107
+    """The reference '{reference}' is malformed. Use 1 to {limit} printable characters, with no blank at either end."""
+    REFUSAL_REASON_REFERENCE_USED: _RefusalReason.ValueType  # 108
+    """Reference {reference} of {giver} and {receiver} already names the transfer at position {transfer}. Use another one for another transfer."""
+    REFUSAL_REASON_REFERENCE_CONTRADICTS: _RefusalReason.ValueType  # 109
+    """{party} reports another {difference} than the transfer at position {transfer} with reference {reference} has. Compare both documents."""
+    REFUSAL_REASON_TRANSFER_NOT_REPORTED: _RefusalReason.ValueType  # 110
+    """{giver} has reported no transfer to {receiver} with reference {reference}. Only the giver gives title away; ask it to report first."""
+    REFUSAL_REASON_TRANSFER_ALREADY_ATTESTED: _RefusalReason.ValueType  # 111
+    """{party} accepted or reported the transfer at position {transfer} already."""
+    REFUSAL_REASON_REPORTER_NOT_A_SIDE: _RefusalReason.ValueType  # 112
+    """{party} is neither giver nor receiver of the transfer, and cannot report it."""
+    REFUSAL_REASON_LIFTED_BEFORE_RECALL: _RefusalReason.ValueType  # 113
+    """The recall at position {recall} holds from {since}; it cannot end at {lifted_at}, before that."""
+    REFUSAL_REASON_REVOKED_OUTSIDE_VALIDITY: _RefusalReason.ValueType  # 114
+    """The authorization at {authorization} holds from {valid_from} until {valid_until}; to revoke it from {revoked_from} has no effect. Name a time within."""
+    REFUSAL_REASON_EVENT_NOT_DECLARABLE: _RefusalReason.ValueType  # 115
+    """Position {position} holds no write-off, confirmation, delivery or request of a reversal, which could be declared an error. Other events have other corrections."""
+    REFUSAL_REASON_NOT_THE_ACTOR: _RefusalReason.ValueType  # 116
+    """{actor} acted at position {position}; {party} cannot declare that an error."""
+    REFUSAL_REASON_ERROR_ALREADY_DECLARED: _RefusalReason.ValueType  # 117
+    """The event at position {position} was declared an error already."""
+    REFUSAL_REASON_EVENT_BUILT_UPON: _RefusalReason.ValueType  # 118
+    """{what} of the event at position {position} changed since. Undo what came later first."""
+    REFUSAL_REASON_NOTHING_TO_CORRECT: _RefusalReason.ValueType  # 119
+    """The correction of {what} changes nothing. Name what is right."""
+    REFUSAL_REASON_BRAND_IS_FIXED: _RefusalReason.ValueType  # 120
+    """Whether {party} is a brand cannot be corrected. Register it under another id."""
 
 class RefusalReason(_RefusalReason, metaclass=_RefusalReasonEnumTypeWrapper):
     """RefusalReason is the reason of a refusal. A refused call ends with a google.rpc.Status that has an ErrorInfo. Its
@@ -276,8 +310,8 @@ REFUSAL_REASON_NOT_THE_BRAND: RefusalReason.ValueType  # 33
 """Product {product} belongs to {brand}; {party} may not do this."""
 REFUSAL_REASON_PRICE_NEGATIVE: RefusalReason.ValueType  # 34
 """A price of {amount_minor} is below zero. Prices are minor units, zero or more."""
-REFUSAL_REASON_PRICE_TOO_HIGH: RefusalReason.ValueType  # 35
-"""A price of {amount_minor} minor units is above the limit of {limit}. Check the unit."""
+REFUSAL_REASON_PRICE_UNITS_OUT_OF_BOUNDS: RefusalReason.ValueType  # 35
+"""A price for {per_units} units cannot be kept. Give it for 1 to {limit} units."""
 REFUSAL_REASON_CURRENCY_UNKNOWN: RefusalReason.ValueType  # 36
 """'{currency_code}' is not an ISO 4217 currency code, such as CNY or USD."""
 REFUSAL_REASON_LOT_MALFORMED: RefusalReason.ValueType  # 37
@@ -317,7 +351,7 @@ REFUSAL_REASON_RANGES_OVERLAP: RefusalReason.ValueType  # 54
 REFUSAL_REASON_QUANTITY_NOT_POSITIVE: RefusalReason.ValueType  # 55
 """A quantity of {count} is not 1 or more."""
 REFUSAL_REASON_STOCK_TOO_SMALL: RefusalReason.ValueType  # 56
-"""{party} has {available} loose, unreserved units of {what}, not {count}. Look at its stock; units in cases move with their case."""
+"""{party} has {available} units of {what} that a quantity may take, not {count}. It takes none of {expired} expired, {recalled} recalled, {reserved} reserved units, nor {packed} in cases. Name fewer, or name ranges or cases."""
 REFUSAL_REASON_OCCURRED_BEFORE_MADE: RefusalReason.ValueType  # 57
 """Occurred at {occurred_at}, but batch {batch} was made on {made_on}."""
 REFUSAL_REASON_SELF_TRANSFER: RefusalReason.ValueType  # 60
@@ -398,4 +432,38 @@ REFUSAL_REASON_OTHER_ENTRY_REFUSED: RefusalReason.ValueType  # 100
 """Not recorded, because entry {entry} of its batch was refused. Correct that one, and send the batch again."""
 REFUSAL_REASON_TEXT_MALFORMED: RefusalReason.ValueType  # 101
 """{field} holds the character NUL, which is no text. Leave it out."""
+REFUSAL_REASON_CODE_KEY_RETIRED: RefusalReason.ValueType  # 104
+"""Code {code} was made with key {key}, and the labels of batch {batch} were printed with {code_key}. It is a copy made with a leaked key: do not trust the label."""
+REFUSAL_REASON_PARTY_LOOKS_PERSONAL: RefusalReason.ValueType  # 105
+"""'{party}' looks like a phone number or an address. Choose a pseudonym; names and contacts belong outside the book."""
+REFUSAL_REASON_EVENT_TOO_LARGE: RefusalReason.ValueType  # 106
+"""The request makes an event of {size} bytes; at most {limit} are allowed. Split it."""
+REFUSAL_REASON_REFERENCE_MALFORMED: RefusalReason.ValueType  # 107
+"""The reference '{reference}' is malformed. Use 1 to {limit} printable characters, with no blank at either end."""
+REFUSAL_REASON_REFERENCE_USED: RefusalReason.ValueType  # 108
+"""Reference {reference} of {giver} and {receiver} already names the transfer at position {transfer}. Use another one for another transfer."""
+REFUSAL_REASON_REFERENCE_CONTRADICTS: RefusalReason.ValueType  # 109
+"""{party} reports another {difference} than the transfer at position {transfer} with reference {reference} has. Compare both documents."""
+REFUSAL_REASON_TRANSFER_NOT_REPORTED: RefusalReason.ValueType  # 110
+"""{giver} has reported no transfer to {receiver} with reference {reference}. Only the giver gives title away; ask it to report first."""
+REFUSAL_REASON_TRANSFER_ALREADY_ATTESTED: RefusalReason.ValueType  # 111
+"""{party} accepted or reported the transfer at position {transfer} already."""
+REFUSAL_REASON_REPORTER_NOT_A_SIDE: RefusalReason.ValueType  # 112
+"""{party} is neither giver nor receiver of the transfer, and cannot report it."""
+REFUSAL_REASON_LIFTED_BEFORE_RECALL: RefusalReason.ValueType  # 113
+"""The recall at position {recall} holds from {since}; it cannot end at {lifted_at}, before that."""
+REFUSAL_REASON_REVOKED_OUTSIDE_VALIDITY: RefusalReason.ValueType  # 114
+"""The authorization at {authorization} holds from {valid_from} until {valid_until}; to revoke it from {revoked_from} has no effect. Name a time within."""
+REFUSAL_REASON_EVENT_NOT_DECLARABLE: RefusalReason.ValueType  # 115
+"""Position {position} holds no write-off, confirmation, delivery or request of a reversal, which could be declared an error. Other events have other corrections."""
+REFUSAL_REASON_NOT_THE_ACTOR: RefusalReason.ValueType  # 116
+"""{actor} acted at position {position}; {party} cannot declare that an error."""
+REFUSAL_REASON_ERROR_ALREADY_DECLARED: RefusalReason.ValueType  # 117
+"""The event at position {position} was declared an error already."""
+REFUSAL_REASON_EVENT_BUILT_UPON: RefusalReason.ValueType  # 118
+"""{what} of the event at position {position} changed since. Undo what came later first."""
+REFUSAL_REASON_NOTHING_TO_CORRECT: RefusalReason.ValueType  # 119
+"""The correction of {what} changes nothing. Name what is right."""
+REFUSAL_REASON_BRAND_IS_FIXED: RefusalReason.ValueType  # 120
+"""Whether {party} is a brand cannot be corrected. Register it under another id."""
 Global___RefusalReason: _TypeAlias = RefusalReason  # noqa: Y015

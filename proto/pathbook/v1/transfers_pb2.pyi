@@ -103,6 +103,8 @@ class Transfer(_message.Message):
     REVERSAL_ASKED_BY_FIELD_NUMBER: _builtins.int
     RETURNS_TRANSFER_FIELD_NUMBER: _builtins.int
     DISCREPANCIES_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    REVERSAL_NOTE_FIELD_NUMBER: _builtins.int
     REFERENCE_FIELD_NUMBER: _builtins.int
     EXTRA_FIELD_NUMBER: _builtins.int
     ATTESTATION_FIELD_NUMBER: _builtins.int
@@ -155,6 +157,14 @@ class Transfer(_message.Message):
         """What was not accepted, and the reasons. Lists leave this empty."""
 
     @_builtins.property
+    def note(self) -> _values_pb2.Note:
+        """Why it was declined, or why the units were returned. Unset if there is no note, or if it was erased."""
+
+    @_builtins.property
+    def reversal_note(self) -> _values_pb2.Note:
+        """Why one side asked to reverse it. Unset if there is no note, or if it was erased."""
+
+    @_builtins.property
     def extra(self) -> _containers.RepeatedCompositeFieldContainer[_values_pb2.UnitRange]:
         """The units that were accepted although they were not offered. Lists leave this empty."""
 
@@ -177,13 +187,15 @@ class Transfer(_message.Message):
         reversal_asked_by: _builtins.str = ...,
         returns_transfer: _builtins.int = ...,
         discrepancies: _abc.Iterable[_events_pb2.Discrepancy] | None = ...,
+        note: _values_pb2.Note | None = ...,
+        reversal_note: _values_pb2.Note | None = ...,
         reference: _builtins.str = ...,
         extra: _abc.Iterable[_values_pb2.UnitRange] | None = ...,
         attestation: _values_pb2.Attestation.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["deadline", b"deadline", "occurred_at", b"occurred_at", "recorded_at", b"recorded_at", "unit_price", b"unit_price"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deadline", b"deadline", "note", b"note", "occurred_at", b"occurred_at", "recorded_at", b"recorded_at", "reversal_note", b"reversal_note", "unit_price", b"unit_price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted_units", b"accepted_units", "answered_position", b"answered_position", "attestation", b"attestation", "deadline", b"deadline", "discrepancies", b"discrepancies", "extra", b"extra", "giver", b"giver", "kind", b"kind", "occurred_at", b"occurred_at", "ranges", b"ranges", "receiver", b"receiver", "recorded_at", b"recorded_at", "reference", b"reference", "returns_transfer", b"returns_transfer", "reversal_asked_by", b"reversal_asked_by", "status", b"status", "transfer", b"transfer", "unit_price", b"unit_price", "units", b"units"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted_units", b"accepted_units", "answered_position", b"answered_position", "attestation", b"attestation", "deadline", b"deadline", "discrepancies", b"discrepancies", "extra", b"extra", "giver", b"giver", "kind", b"kind", "note", b"note", "occurred_at", b"occurred_at", "ranges", b"ranges", "receiver", b"receiver", "recorded_at", b"recorded_at", "reference", b"reference", "returns_transfer", b"returns_transfer", "reversal_asked_by", b"reversal_asked_by", "reversal_note", b"reversal_note", "status", b"status", "transfer", b"transfer", "unit_price", b"unit_price", "units", b"units"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -432,7 +444,7 @@ class DeclineTransferRequest(_message.Message):
     transfer: _builtins.int
     """The position of the transfer."""
     note: _builtins.str
-    """The reason, as free text."""
+    """The reason, as free text of at most 200 characters. It can be erased later. A retry may not change it."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When it happened. Unset means when it is recorded."""
@@ -837,7 +849,7 @@ class ReverseTransferRequest(_message.Message):
     transfer: _builtins.int
     """The position of the transfer."""
     note: _builtins.str
-    """The reason, as free text."""
+    """The reason, as free text of at most 200 characters. It can be erased later. A retry may not change it."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When it happened. Unset means when it is recorded."""
@@ -1145,7 +1157,7 @@ class ReturnUnitsRequest(_message.Message):
     owner: _builtins.str
     """The owner that returns them: a party, or "consumer:" and a pseudonym."""
     note: _builtins.str
-    """The reason, as free text."""
+    """The reason, as free text of at most 200 characters. It can be erased later. A retry may not change it."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When it happened. Unset means when it is recorded."""
@@ -1224,7 +1236,7 @@ class WriteOffUnitsRequest(_message.Message):
     state: _values_pb2.UnitState.ValueType
     """The new state: lost, damaged, destroyed or defaced."""
     note: _builtins.str
-    """The reason, as free text."""
+    """The reason, as free text of at most 200 characters. It can be erased later. A retry may not change it."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When it happened. Unset means when it is recorded."""

@@ -25,27 +25,27 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18pathbook/v1/values.proto\x12\x0bpathbook.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"G\n\x05Price\x12\x14\n\x0c\x61mount_minor\x18\x01 \x01(\x03\x12\x15\n\rcurrency_code\x18\x02 \x01(\t\x12\x11\n\tper_units\x18\x03 \x01(\x03\"%\n\x04Unit\x12\r\n\x05\x62\x61tch\x18\x01 \x01(\x03\x12\x0e\n\x06number\x18\x02 \x01(\x03\"7\n\tUnitRange\x12\r\n\x05\x62\x61tch\x18\x01 \x01(\x03\x12\r\n\x05\x66irst\x18\x02 \x01(\x03\x12\x0c\n\x04last\x18\x03 \x01(\x03\"6\n\x08Quantity\x12\r\n\x05\x63ount\x18\x01 \x01(\x03\x12\r\n\x05\x62\x61tch\x18\x02 \x01(\x03\x12\x0c\n\x04gtin\x18\x03 \x01(\t\"|\n\tSelection\x12&\n\x06ranges\x18\x01 \x03(\x0b\x32\x16.pathbook.v1.UnitRange\x12\r\n\x05\x63odes\x18\x02 \x03(\t\x12\r\n\x05\x63\x61ses\x18\x03 \x03(\t\x12)\n\nquantities\x18\x04 \x03(\x0b\x32\x15.pathbook.v1.Quantity\"_\n\x07Receipt\x12\x10\n\x08position\x18\x01 \x01(\x03\x12/\n\x0brecorded_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tduplicate\x18\x03 \x01(\x08*h\n\tPartyKind\x12\x1a\n\x16PARTY_KIND_UNSPECIFIED\x10\x00\x12\x14\n\x10PARTY_KIND_BRAND\x10\x01\x12\x14\n\x10PARTY_KIND_AGENT\x10\x02\x12\x13\n\x0fPARTY_KIND_SHOP\x10\x03*\xe6\x01\n\tUnitState\x12\x1a\n\x16UNIT_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13UNIT_STATE_IN_STOCK\x10\x01\x12\x16\n\x12UNIT_STATE_OFFERED\x10\x02\x12\x13\n\x0fUNIT_STATE_SOLD\x10\x03\x12\x18\n\x14UNIT_STATE_CONFIRMED\x10\x04\x12\x13\n\x0fUNIT_STATE_LOST\x10\x05\x12\x16\n\x12UNIT_STATE_DAMAGED\x10\x06\x12\x18\n\x14UNIT_STATE_DESTROYED\x10\x07\x12\x16\n\x12UNIT_STATE_DEFACED\x10\x08*Q\n\x08\x44\x65livery\x12\x18\n\x14\x44\x45LIVERY_UNSPECIFIED\x10\x00\x12\x17\n\x13\x44\x45LIVERY_WITH_TITLE\x10\x01\x12\x12\n\x0e\x44\x45LIVERY_LATER\x10\x02*\xd5\x02\n\x13\x41uthorizationStatus\x12$\n AUTHORIZATION_STATUS_UNSPECIFIED\x10\x00\x12#\n\x1f\x41UTHORIZATION_STATUS_AUTHORIZED\x10\x01\x12)\n%AUTHORIZATION_STATUS_NEVER_AUTHORIZED\x10\x02\x12+\n\'AUTHORIZATION_STATUS_NOT_YET_AUTHORIZED\x10\x03\x12 \n\x1c\x41UTHORIZATION_STATUS_EXPIRED\x10\x04\x12 \n\x1c\x41UTHORIZATION_STATUS_REVOKED\x10\x05\x12\'\n#AUTHORIZATION_STATUS_OTHER_PRODUCTS\x10\x06\x12.\n*AUTHORIZATION_STATUS_UPLINE_NOT_AUTHORIZED\x10\x07*f\n\x0b\x41ttestation\x12\x1b\n\x17\x41TTESTATION_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41TTESTATION_RECORDED\x10\x01\x12 \n\x1c\x41TTESTATION_REPORTED_BY_BOTH\x10\x02*\x8e\x01\n\x0f\x44iscrepancyKind\x12 \n\x1c\x44ISCREPANCY_KIND_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x44ISCREPANCY_KIND_SHORT\x10\x01\x12\x1c\n\x18\x44ISCREPANCY_KIND_DAMAGED\x10\x02\x12\x1f\n\x1b\x44ISCREPANCY_KIND_WRONG_ITEM\x10\x03*\x89\x02\n\x0eTransferStatus\x12\x1f\n\x1bTRANSFER_STATUS_UNSPECIFIED\x10\x00\x12\x1b\n\x17TRANSFER_STATUS_OFFERED\x10\x01\x12\x1c\n\x18TRANSFER_STATUS_ACCEPTED\x10\x02\x12$\n TRANSFER_STATUS_ACCEPTED_IN_PART\x10\x03\x12\x1c\n\x18TRANSFER_STATUS_DECLINED\x10\x04\x12\x1d\n\x19TRANSFER_STATUS_WITHDRAWN\x10\x05\x12\x1a\n\x16TRANSFER_STATUS_LAPSED\x10\x06\x12\x1c\n\x18TRANSFER_STATUS_REVERSED\x10\x07\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18pathbook/v1/values.proto\x12\x0bpathbook.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"G\n\x05Price\x12\x14\n\x0c\x61mount_minor\x18\x01 \x01(\x03\x12\x15\n\rcurrency_code\x18\x02 \x01(\t\x12\x11\n\tper_units\x18\x03 \x01(\x03\"%\n\x04Unit\x12\r\n\x05\x62\x61tch\x18\x01 \x01(\x03\x12\x0e\n\x06number\x18\x02 \x01(\x03\"7\n\tUnitRange\x12\r\n\x05\x62\x61tch\x18\x01 \x01(\x03\x12\r\n\x05\x66irst\x18\x02 \x01(\x03\x12\x0c\n\x04last\x18\x03 \x01(\x03\"6\n\x08Quantity\x12\r\n\x05\x63ount\x18\x01 \x01(\x03\x12\r\n\x05\x62\x61tch\x18\x02 \x01(\x03\x12\x0c\n\x04gtin\x18\x03 \x01(\t\"|\n\tSelection\x12&\n\x06ranges\x18\x01 \x03(\x0b\x32\x16.pathbook.v1.UnitRange\x12\r\n\x05\x63odes\x18\x02 \x03(\t\x12\r\n\x05\x63\x61ses\x18\x03 \x03(\t\x12)\n\nquantities\x18\x04 \x03(\x0b\x32\x15.pathbook.v1.Quantity\"\"\n\x04Note\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0c\n\x04salt\x18\x02 \x01(\x0c\"_\n\x07Receipt\x12\x10\n\x08position\x18\x01 \x01(\x03\x12/\n\x0brecorded_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tduplicate\x18\x03 \x01(\x08*h\n\tPartyKind\x12\x1a\n\x16PARTY_KIND_UNSPECIFIED\x10\x00\x12\x14\n\x10PARTY_KIND_BRAND\x10\x01\x12\x14\n\x10PARTY_KIND_AGENT\x10\x02\x12\x13\n\x0fPARTY_KIND_SHOP\x10\x03*\xe6\x01\n\tUnitState\x12\x1a\n\x16UNIT_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13UNIT_STATE_IN_STOCK\x10\x01\x12\x16\n\x12UNIT_STATE_OFFERED\x10\x02\x12\x13\n\x0fUNIT_STATE_SOLD\x10\x03\x12\x18\n\x14UNIT_STATE_CONFIRMED\x10\x04\x12\x13\n\x0fUNIT_STATE_LOST\x10\x05\x12\x16\n\x12UNIT_STATE_DAMAGED\x10\x06\x12\x18\n\x14UNIT_STATE_DESTROYED\x10\x07\x12\x16\n\x12UNIT_STATE_DEFACED\x10\x08*Q\n\x08\x44\x65livery\x12\x18\n\x14\x44\x45LIVERY_UNSPECIFIED\x10\x00\x12\x17\n\x13\x44\x45LIVERY_WITH_TITLE\x10\x01\x12\x12\n\x0e\x44\x45LIVERY_LATER\x10\x02*\xd5\x02\n\x13\x41uthorizationStatus\x12$\n AUTHORIZATION_STATUS_UNSPECIFIED\x10\x00\x12#\n\x1f\x41UTHORIZATION_STATUS_AUTHORIZED\x10\x01\x12)\n%AUTHORIZATION_STATUS_NEVER_AUTHORIZED\x10\x02\x12+\n\'AUTHORIZATION_STATUS_NOT_YET_AUTHORIZED\x10\x03\x12 \n\x1c\x41UTHORIZATION_STATUS_EXPIRED\x10\x04\x12 \n\x1c\x41UTHORIZATION_STATUS_REVOKED\x10\x05\x12\'\n#AUTHORIZATION_STATUS_OTHER_PRODUCTS\x10\x06\x12.\n*AUTHORIZATION_STATUS_UPLINE_NOT_AUTHORIZED\x10\x07*f\n\x0b\x41ttestation\x12\x1b\n\x17\x41TTESTATION_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41TTESTATION_RECORDED\x10\x01\x12 \n\x1c\x41TTESTATION_REPORTED_BY_BOTH\x10\x02*\x8e\x01\n\x0f\x44iscrepancyKind\x12 \n\x1c\x44ISCREPANCY_KIND_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x44ISCREPANCY_KIND_SHORT\x10\x01\x12\x1c\n\x18\x44ISCREPANCY_KIND_DAMAGED\x10\x02\x12\x1f\n\x1b\x44ISCREPANCY_KIND_WRONG_ITEM\x10\x03*\x89\x02\n\x0eTransferStatus\x12\x1f\n\x1bTRANSFER_STATUS_UNSPECIFIED\x10\x00\x12\x1b\n\x17TRANSFER_STATUS_OFFERED\x10\x01\x12\x1c\n\x18TRANSFER_STATUS_ACCEPTED\x10\x02\x12$\n TRANSFER_STATUS_ACCEPTED_IN_PART\x10\x03\x12\x1c\n\x18TRANSFER_STATUS_DECLINED\x10\x04\x12\x1d\n\x19TRANSFER_STATUS_WITHDRAWN\x10\x05\x12\x1a\n\x16TRANSFER_STATUS_LAPSED\x10\x06\x12\x1c\n\x18TRANSFER_STATUS_REVERSED\x10\x07\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'pathbook.v1.values_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PARTYKIND']._serialized_start=522
-  _globals['_PARTYKIND']._serialized_end=626
-  _globals['_UNITSTATE']._serialized_start=629
-  _globals['_UNITSTATE']._serialized_end=859
-  _globals['_DELIVERY']._serialized_start=861
-  _globals['_DELIVERY']._serialized_end=942
-  _globals['_AUTHORIZATIONSTATUS']._serialized_start=945
-  _globals['_AUTHORIZATIONSTATUS']._serialized_end=1286
-  _globals['_ATTESTATION']._serialized_start=1288
-  _globals['_ATTESTATION']._serialized_end=1390
-  _globals['_DISCREPANCYKIND']._serialized_start=1393
-  _globals['_DISCREPANCYKIND']._serialized_end=1535
-  _globals['_TRANSFERSTATUS']._serialized_start=1538
-  _globals['_TRANSFERSTATUS']._serialized_end=1803
+  _globals['_PARTYKIND']._serialized_start=558
+  _globals['_PARTYKIND']._serialized_end=662
+  _globals['_UNITSTATE']._serialized_start=665
+  _globals['_UNITSTATE']._serialized_end=895
+  _globals['_DELIVERY']._serialized_start=897
+  _globals['_DELIVERY']._serialized_end=978
+  _globals['_AUTHORIZATIONSTATUS']._serialized_start=981
+  _globals['_AUTHORIZATIONSTATUS']._serialized_end=1322
+  _globals['_ATTESTATION']._serialized_start=1324
+  _globals['_ATTESTATION']._serialized_end=1426
+  _globals['_DISCREPANCYKIND']._serialized_start=1429
+  _globals['_DISCREPANCYKIND']._serialized_end=1571
+  _globals['_TRANSFERSTATUS']._serialized_start=1574
+  _globals['_TRANSFERSTATUS']._serialized_end=1839
   _globals['_PRICE']._serialized_start=74
   _globals['_PRICE']._serialized_end=145
   _globals['_UNIT']._serialized_start=147
@@ -56,6 +56,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_QUANTITY']._serialized_end=297
   _globals['_SELECTION']._serialized_start=299
   _globals['_SELECTION']._serialized_end=423
-  _globals['_RECEIPT']._serialized_start=425
-  _globals['_RECEIPT']._serialized_end=520
+  _globals['_NOTE']._serialized_start=425
+  _globals['_NOTE']._serialized_end=459
+  _globals['_RECEIPT']._serialized_start=461
+  _globals['_RECEIPT']._serialized_end=556
 # @@protoc_insertion_point(module_scope)

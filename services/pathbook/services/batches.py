@@ -28,7 +28,7 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
             brand=request.brand,
             product=request.gtin,
             name=request.name,
-            suggested_price=requests.money(request, "suggested_price"),
+            suggested_price=requests.price(request, "suggested_price"),
         )
         answer = await self._gateway.write(requests.book_name(request.book), command)
         event = answer.recorded.event
@@ -47,7 +47,8 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
             size=request.size,
             made_on=requests.date(request.made_on, "made_on"),
             expires_on=requests.date_or_none(request.expires_on, "expires_on"),
-            suggested_price=requests.money_or_none(request, "suggested_price"),
+            suggested_price=requests.price_or_none(request, "suggested_price"),
+            code_key=await self._gateway.run(self._gateway.codes.key_for_new_batch),
         )
         answer = await self._gateway.write(requests.book_name(request.book), command)
         event = answer.recorded.event
@@ -94,6 +95,7 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
             batch=request.batch,
             ranges=requests.ranges(request.ranges),
             note=request.note,
+            note_salt=requests.note_salt(request.note),
         )
         answer = await self._gateway.write(requests.book_name(request.book), command)
         return batches_pb2.RecallUnitsResponse(receipt=receipts.receipt(answer))
@@ -180,7 +182,7 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
             self._drain.check()
             yield batches_pb2.ListCodesResponse(
                 first=piece.first,
-                serials=await self._gateway.run(self._gateway.codes.serials, book, piece),
+                serials=await self._gateway.run(self._gateway.codes.serials, book, piece, batch.row.code_key),
                 gtin=batch.row.product,
                 lot=batch.row.lot,
             )

@@ -48,7 +48,7 @@ def recording(request: RecordTransferRequest, units: Selection) -> RecordTransfe
         giver=request.giver,
         receiver=request.receiver,
         units=units,
-        unit_price=requests.money(request, "unit_price"),
+        unit_price=requests.price(request, "unit_price"),
         delivery=requests.delivery(request.delivery),
     )
 
@@ -61,7 +61,7 @@ def selling(request: SellUnitsRequest, units: Selection) -> SellUnits:
         seller=request.seller,
         consumer=request.consumer,
         units=units,
-        unit_price=requests.money(request, "unit_price"),
+        unit_price=requests.price(request, "unit_price"),
         delivery=requests.delivery(request.delivery),
     )
 
@@ -74,6 +74,7 @@ def returning(request: ReturnUnitsRequest, units: Selection) -> ReturnUnits:
         owner=request.owner,
         units=units,
         note=request.note,
+        note_salt=requests.note_salt(request.note),
     )
 
 

@@ -1,14 +1,16 @@
-"""Printed codes: reads them with the book's key, checks them against the book, and makes them for printing."""
+"""Printed codes: reads them with the book's keys, checks them against the book, and makes them for printing."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from pathbook.ledger.codes import contradiction, open_code, parse_code
+from pathbook.ledger.codes import PrintedCode, contradiction, open_code, parse_code, refuse_other_key
 from pathbook.ledger.queries import Queries
 from pathbook.ledger.queries.answers import Batch
 from pathbook.ledger.refusals import Reason, Refusal, refuse
-from pathbook.ledger.serials import BookKey, print_serial, print_serials
-from pathbook.ledger.values import Unit, UnitRange
+from pathbook.ledger.serials import KeyRing, print_serials
+from pathbook.ledger.values import UnitRange
+from pathbook.services.code_keys import CodeKeys
+from pathbook.services.translate.statuses import Failure, failed
 
 CODES_PER_MESSAGE: Final = 2_000
 """The most codes of one message: they take some 44 KiB, and are made in some 20 ms."""
@@ -17,31 +19,59 @@ CODES_PER_MESSAGE: Final = 2_000
 class Codes:
     """Reads and makes the codes of the books of one data directory."""
 
-    def __init__(self, key: BookKey, queries: Queries) -> None:
-        self._key = key
+    def __init__(self, keys: CodeKeys, queries: Queries) -> None:
+        self._keys = keys
         self._queries = queries
 
-    def open(self, book: str, codes: Sequence[str]) -> tuple[Unit, ...] | Refusal:
-        """Return the unit of each code. Refuse a code that the book did not make, or that its label contradicts."""
-        units = []
-        batches = {}
+    def open(self, book: str, codes: Sequence[str]) -> tuple[PrintedCode, ...] | Refusal:
+        """Return the codes as read, if each is of a unit of the book.
+
+        Refuse a code that the book did not make, that was made with another key than its batch's, or that its label
+        contradicts.
+
+        Raises:
+            CallFailedError: this server lacks a key, so it cannot tell whether the book made a code.
+        """
+        ring = self._keys.ring()
+        opened = []
+        batches: dict[int, Batch | Refusal] = {}
         for code in codes:
             parsed = parse_code(code)
             if isinstance(parsed, Refusal):
                 return parsed
-            unit = open_code(parsed, self._key, book)
-            if isinstance(unit, Refusal):
-                return unit
-            if unit.batch not in batches:
-                batches[unit.batch] = self._queries.batch(book, unit.batch)
-            batch = batches[unit.batch]
-            if isinstance(batch, Refusal) or unit.number >= batch.row.size:
+            batch = batches.get(parsed.batch)
+            likely = batch.row.code_key if isinstance(batch, Batch) else b""
+            made_with = open_code(parsed, ring, book, likely=likely)
+            if isinstance(made_with, Refusal):
+                self._require_key(book, parsed, ring)
+                return made_with
+            if batch is None:
+                batch = batches[parsed.batch] = self._queries.batch(book, parsed.batch)
+            if isinstance(batch, Refusal):
                 return refuse(Reason.CODE_UNKNOWN, code=parsed.serial)
-            contradicted = contradiction(parsed, batch.row.product, batch.row.lot)
-            if contradicted is not None:
+            if (copied := refuse_other_key(parsed, made_with, batch.row.code_key)) is not None:
+                return copied
+            if parsed.number >= batch.row.size:
+                return refuse(Reason.CODE_UNKNOWN, code=parsed.serial)
+            if (contradicted := contradiction(parsed, batch.row.product, batch.row.lot)) is not None:
                 return contradicted
-            units.append(unit)
-        return tuple(units)
+            opened.append(parsed)
+        return tuple(opened)
+
+    def _require_key(self, book: str, parsed: PrintedCode, ring: KeyRing) -> None:
+        """Raise CallFailedError if a key that this server lacks may have made a code that fits no key of its ring."""
+        missing = self._keys.missing()
+        if missing is None:
+            return
+        batch = self._queries.batch(book, parsed.batch)
+        if isinstance(batch, Refusal):
+            raise failed(Failure.CODE_KEY_MISSING, code_key=missing.hex())
+        if batch.row.code_key not in ring.by_fingerprint:
+            raise failed(Failure.CODE_KEY_MISSING, code_key=batch.row.code_key.hex())
+
+    def key_for_new_batch(self) -> bytes:
+        """Return the fingerprint of the key for a batch that is made now. Raises CallFailedError."""
+        return self._keys.for_new_batch()
 
     def batch_holding(self, book: str, units: UnitRange) -> Batch | Refusal:
         """Return the batch of a range, if the batch has all units of the range."""
@@ -52,13 +82,15 @@ class Codes:
             return refuse(Reason.RANGE_BEYOND_BATCH, range=units, last=batch.row.size - 1)
         return batch
 
-    def serial(self, book: str, unit: Unit) -> str:
-        """Return the serial printed on a unit."""
-        return print_serial(self._key, book, unit.batch, unit.number)
+    def serials(self, book: str, units: UnitRange, code_key: bytes) -> list[str]:
+        """Return the serials printed on a range of units, which are made with the key of their batch.
 
-    def serials(self, book: str, units: UnitRange) -> list[str]:
-        """Return the serials printed on a range of units."""
-        return list(print_serials(self._key, book, units))
+        Nothing else makes codes, and only ListCodes calls it. Raises CallFailedError if this server lacks the key.
+        """
+        key = self._keys.ring().by_fingerprint.get(code_key)
+        if key is None:
+            raise failed(Failure.CODE_KEY_MISSING, code_key=code_key.hex())
+        return list(print_serials(key, book, units))
 
 
 def pieces(units: UnitRange) -> Iterator[UnitRange]:

@@ -6,10 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from pathbook.ledger.book import Answer, Outcome, Submitted
+from pathbook.ledger.codes import PrintedCode
 from pathbook.ledger.commands import Command
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.store.views.snapshot import ViewsRebuildingError
-from pathbook.ledger.values import Ranges, Selection, Unit, UnitRange
+from pathbook.ledger.values import Ranges, Selection, UnitRange
 from pathbook.services.codes import Codes
 from pathbook.services.loop_futures import LoopFutures
 from pathbook.services.storage import Storage
@@ -40,7 +41,7 @@ class Gateway:
         self._outcomes: LoopFutures[list[Outcome]] = LoopFutures()
         # views go back only when they are rebuilt, and then a query raises ViewsRebuildingError
         self._views_reached: dict[str, int] = {}
-        self.codes = Codes(storage.key, storage.queries)
+        self.codes = Codes(storage.keys, storage.queries)
         self.queries = storage.queries
 
     def close(self) -> None:
@@ -133,11 +134,11 @@ class Gateway:
     async def ranges(self, book: str, codes: Sequence[str]) -> Ranges:
         """Return the units that printed codes name, as one range for each code. Raises CallFailedError."""
         return tuple(
-            [UnitRange(unit.batch, unit.number, unit.number) for unit in await self.units(book, codes)]
+            [UnitRange(code.batch, code.number, code.number) for code in await self.opened(book, codes)]
         )
 
-    async def units(self, book: str, codes: Sequence[str]) -> tuple[Unit, ...]:
-        """Return the units that printed codes name. Raises CallFailedError."""
+    async def opened(self, book: str, codes: Sequence[str]) -> tuple[PrintedCode, ...]:
+        """Return printed codes as read. Each was made for a unit of the book. Raises CallFailedError."""
         if not codes:
             return ()
         try:

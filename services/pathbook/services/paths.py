@@ -19,7 +19,7 @@ class PathService(paths_pb2_grpc.PathServiceServicer):
     async def GetPath(self, request: paths_pb2.GetPathRequest, _context: object) -> paths_pb2.GetPathResponse:
         """Return the path of a unit."""
         book = requests.book_name(request.book)
-        unit = await self._unit(book, request)
+        unit, serial = await self._unit(book, request)
         as_of = requests.position(request.as_of_position, "as_of_position")
         found = await self._gateway.ask(
             max(as_of, requests.position(request.at_least_position, "at_least_position")),
@@ -29,15 +29,16 @@ class PathService(paths_pb2_grpc.PathServiceServicer):
             as_of,
             corrections=request.corrections,
         )
-        return answers.path(found, self._gateway.codes.serial(book, found.unit))
+        return answers.path(found, serial)
 
-    async def _unit(self, book: str, request: paths_pb2.GetPathRequest) -> Unit:
+    async def _unit(self, book: str, request: paths_pb2.GetPathRequest) -> tuple[Unit, str]:
+        """Return the unit, and its serial if the caller has it already: a read makes no code."""
         match request.WhichOneof("subject"):
             case "code":
-                (unit,) = await self._gateway.units(book, [request.code])
-                return unit
+                (code,) = await self._gateway.opened(book, [request.code])
+                return Unit(code.batch, code.number), code.serial
             case "unit":
-                return Unit(request.unit.batch, request.unit.number)
+                return Unit(request.unit.batch, request.unit.number), ""
             case _:
                 raise RefusedCallError(refuse(Reason.VALUE_MISSING, field="subject"))
 

@@ -1,23 +1,21 @@
-"""The storage of a server: the log, the views, and the key of the codes, in a directory or partly in a database."""
+"""The storage of a server: the log, the views, and the keys of the codes, in a directory or partly in a database."""
 
 import contextlib
-import hashlib
-import os
-import secrets
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from pathbook.ledger.books import Books
 from pathbook.ledger.queries import Queries
-from pathbook.ledger.serials import KEY_BYTES, BookKey, parse_book_key, print_book_key
 from pathbook.ledger.store.database.engine import open_engine, require_safety
-from pathbook.ledger.store.log.code_key import is_code_key
+from pathbook.ledger.store.log.code_key import CodeKeysInUse
 from pathbook.ledger.store.log.stream import Stream, has_log, persistence_errors
+from pathbook.ledger.store.views.batch_keys import batch_keys
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.views.state_loader import StateLoader
 from pathbook.ledger.store.views.tracking import SQLAlchemyTrackingRecorder
+from pathbook.services.code_keys import CodeKeys
+from pathbook.services.key_file import KEY_FILE
 
 EVENTS_FILE: Final = "events.sqlite"
 """The log, which must be kept."""
@@ -25,27 +23,13 @@ EVENTS_FILE: Final = "events.sqlite"
 VIEWS_FILE: Final = "views.sqlite"
 """The views, which may be dropped and are rebuilt from the log."""
 
-KEY_FILE: Final = "codes.key"
-"""The key that codes are made with. It lies beside the log, never in it, and only its owner may read the file."""
-
-
-class UnusableKeyError(Exception):
-    """There are books here, but the key of their codes is missing, damaged, or another one."""
-
-    def __init__(self, path: Path, problem: str) -> None:
-        super().__init__(
-            f"{path} {problem}. Without the right key, the codes printed so far cannot be read."
-            " Restore the file from your backup."
-            " Nothing was changed. No new key was made, because it would print other codes."
-        )
-
 
 class Storage:
     """The open storage of one data directory. Several servers may have the same directory open at once.
 
     Attributes:
         stream: the log.
-        key: the key of the codes.
+        keys: the keys of the codes.
         follower: updates the views, or only reads their position if another process updates them.
         books: the books, for writing.
         queries: the read API.
@@ -63,14 +47,14 @@ class Storage:
         """Open the storage; make the directory if it is missing.
 
         Args:
-            path: the directory. It holds the key of the codes, and the books if no database is named.
+            path: the directory. It holds the keys of the codes, and the books if no database is named.
             clock: returns microseconds since 1970 UTC.
             database: the URL of a PostgreSQL database that holds the books, "" for none.
             projects: whether to update the views; if not, another process has to.
             allow_event_loss: whether to accept a database that may lose events it has acknowledged.
 
         Raises:
-            UnusableKeyError: the key is missing, damaged, or of other books.
+            pathbook.services.key_file.UnusableKeyError: a key is missing or damaged, or the keys are of other books.
             pathbook.ledger.store.database.engine.UnsafeLogError: the database may lose events.
             pathbook.ledger.store.database.engine.UnknownFormatError: another version of Pathbook wrote the books.
             eventsourcing.persistence.PersistenceError: the database cannot be reached, or refuses.
@@ -86,12 +70,11 @@ class Storage:
                 with persistence_errors():
                     require_safety(self._events_engine)
             self.stream = Stream(self._events_engine)
-            self.key = read_key(path / KEY_FILE, make=not self.stream.books())
-            with persistence_errors():
-                is_right_key = is_code_key(self._events_engine, hashlib.sha256(self.key.secret).digest())
-            if not is_right_key:
-                raise UnusableKeyError(path / KEY_FILE, "is the key of other books")
             self.follower = Follower(self.stream, self._views_engine, projects=projects)
+            with persistence_errors():
+                of_batches = batch_keys(self._views_engine)
+            in_use = CodeKeysInUse(self._events_engine)
+            self.keys = CodeKeys(path / KEY_FILE, in_use, of_batches, make=not self.stream.books())
             stack.pop_all()
         loader = StateLoader(self.stream, self._views_engine, SQLAlchemyTrackingRecorder(self._views_engine))
         self.books = Books(self.stream, loader, self.follower, clock)
@@ -123,34 +106,3 @@ def has_books(path: Path, database: str) -> bool:
         return has_log(engine)
     finally:
         engine.dispose()
-
-
-def read_key(path: Path, *, make: bool) -> BookKey:
-    """Return the key in a file. If the file is missing and ``make`` is true, make a new key.
-
-    Raises:
-        UnusableKeyError: the file is missing and may not be made, or it holds no key.
-    """
-    if make and not path.exists():
-        make_key(path)
-    try:
-        return parse_book_key(path.read_text("ascii"))
-    except FileNotFoundError:
-        raise UnusableKeyError(path, "is missing") from None
-    except ValueError as error:
-        raise UnusableKeyError(path, f"cannot be used ({error})") from None
-
-
-def make_key(path: Path) -> None:
-    """Write a new key to a file, atomically. If two processes do so at once, the first key stays."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=KEY_FILE)  # only its owner may read it
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(print_book_key(BookKey(secrets.token_bytes(KEY_BYTES))))
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(name, path)
-    except FileExistsError:
-        pass  # another server was first
-    finally:
-        Path(name).unlink()

@@ -30,7 +30,7 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
             giver=request.giver,
             receiver=request.receiver,
             units=await self._gateway.selection(book, requests.selected(request)),
-            unit_price=requests.money(request, "unit_price"),
+            unit_price=requests.price(request, "unit_price"),
             delivery=requests.delivery(request.delivery),
             deadline=requests.time_or_none(request, "deadline"),
         )
@@ -74,6 +74,7 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
             receiver=request.receiver,
             transfer=request.transfer,
             note=request.note,
+            note_salt=requests.note_salt(request.note),
         )
         answer = await self._gateway.write(requests.book_name(request.book), command)
         return transfers_pb2.DeclineTransferResponse(receipt=receipts.receipt(answer))
@@ -141,6 +142,7 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
             party=request.party,
             transfer=request.transfer,
             note=request.note,
+            note_salt=requests.note_salt(request.note),
         )
         answer = await self._gateway.write(requests.book_name(request.book), command)
         return transfers_pb2.ReverseTransferResponse(
@@ -175,7 +177,7 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
             occurred_at=requests.time_or_now(request),
             consumer=request.consumer,
             units=await self._gateway.selection(book, requests.selected(request)),
-            price_paid=requests.money(request, "price_paid"),
+            price_paid=requests.price(request, "price_paid"),
         )
         answer = await self._gateway.write(book, command)
         return transfers_pb2.ConfirmPurchaseResponse(receipt=receipts.receipt(answer))
@@ -192,6 +194,7 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
             units=await self._gateway.selection(book, requests.selected(request)),
             state=requests.enum_value(request.state, UnitState, "state"),
             note=request.note,
+            note_salt=requests.note_salt(request.note),
         )
         answer = await self._gateway.write(book, command)
         return transfers_pb2.WriteOffUnitsResponse(
@@ -206,9 +209,7 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
         found = await self._gateway.ask(
             request.at_least_position, self._gateway.queries.transfer, book, request.transfer
         )
-        return transfers_pb2.GetTransferResponse(
-            transfers=[answers.transfer(each.row, each.ranges, each.discrepancies) for each in found]
-        )
+        return transfers_pb2.GetTransferResponse(transfers=map(answers.transfer, found))
 
     async def ListTransfers(
         self, request: transfers_pb2.ListTransfersRequest, _context: object
@@ -230,5 +231,5 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
         page = cut(found, limit)
         return transfers_pb2.ListTransfersResponse(
             transfers=map(answers.transfer, page.rows),
-            next_page_token=page.token(lambda last: AfterTransfer(last.transfer, last.line)),
+            next_page_token=page.token(lambda last: AfterTransfer(last.row.transfer, last.row.line)),
         )

@@ -19,7 +19,14 @@ from tests.bench.decade.processes import PATHBOOK
 from tests.bench.decade.recorded import STATE, Replayed, Stock, item_of, replay, stock
 from tests.bench.decade.sums import Sums
 
-UNREADABLE: Final = {"CELL_EMPTY", "QUANTITY_ZERO", "ITEM_MALFORMED", "PRICE_MALFORMED", "PRICE_NEGATIVE"}
+UNREADABLE: Final = {
+    "CELL_EMPTY",
+    "QUANTITY_ZERO",
+    "ITEM_MALFORMED",
+    "PRICE_MALFORMED",
+    "PRICE_NEGATIVE",
+    "PRICE_OUT_OF_BOUNDS",
+}
 """The reasons for which a line is unreadable."""
 
 UNFULFILLED: Final = {"STOCK_TOO_SMALL", "PARTY_UNKNOWN", "PRODUCT_UNKNOWN", "OCCURRED_BEFORE_MADE"}

@@ -23,8 +23,9 @@ import msgspec
 
 from pathbook.ledger.book.memory import Memory, StaleMemoryError, ViewsLaggingError
 from pathbook.ledger.codec import encode, leaf_hash
-from pathbook.ledger.commands import Command, LapseTransfer, digest, request_of
-from pathbook.ledger.events import RecordedEvent
+from pathbook.ledger.commands import Command, LapseTransfer, NotedCommand, digest, request_of
+from pathbook.ledger.events import NotedEvent, RecordedEvent
+from pathbook.ledger.notes import Note
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.rules.deciding import decide
 from pathbook.ledger.store.log.stream import PositionTakenError, Stream, is_passing
@@ -80,6 +81,25 @@ class _Submission(NamedTuple):
     commands: Sequence[Submitted]
     all_or_nothing: bool
     done: Future[list[Outcome]]
+
+
+class _Pending:
+    """What a group is about to append: the entries, their notes by position, and the notes known before."""
+
+    def __init__(self, known_notes: dict[int, Note]) -> None:
+        self.entries: list[tuple[str, bytes]] = []
+        self.notes: dict[int, Note] = {}
+        self._known_notes = known_notes
+
+    def note(self, position: int) -> Note | None:
+        """Return the note of an event that was recorded before, or None if it was erased."""
+        return self.notes.get(position) or self._known_notes.get(position)
+
+    def drop(self, start: int, head: int) -> None:
+        """Drop the entries from number ``start`` on. Their positions are those after ``head``."""
+        del self.entries[start:]
+        for position in [position for position in self.notes if position > head]:
+            del self.notes[position]
 
 
 class _DecisionFailedError(Exception):
@@ -232,10 +252,10 @@ class Book:
             memory.catch_up(turn)
             head = memory.state.position
             now = max(self._clock(), memory.state.recorded_at)
-            entries: list[tuple[str, bytes]] = []
-            self._lapse(now, entries)
-            outcomes = [self._decide(submission, earlier, now, entries) for submission in group]
-            turn.append(head, entries)
+            pending = _Pending(turn.notes(self._answered_with_notes(commands, earlier)))
+            self._lapse(now, pending)
+            outcomes = [self._decide(submission, earlier, now, pending) for submission in group]
+            turn.append(head, pending.entries, pending.notes)
         return outcomes
 
     def _decide(
@@ -243,13 +263,13 @@ class Book:
         submission: _Submission,
         earlier: dict[bytes, RecordedEvent],
         now: int,
-        entries: list[tuple[str, bytes]],
+        pending: _Pending,
     ) -> list[Outcome]:
-        """Return an outcome for each command of a submission, and add the entries to append."""
-        memory, start, head = self._memory, len(entries), self._memory.state.position
+        """Return an outcome for each command of a submission, and add what it appends."""
+        memory, start, head = self._memory, len(pending.entries), self._memory.state.position
         memory.savepoint()
         try:
-            outcomes = [self._outcome(item, earlier, now, entries) for item in submission.commands]
+            outcomes = [self._outcome(item, earlier, now, pending) for item in submission.commands]
         except StaleMemoryError:
             raise
         except Exception as error:
@@ -257,7 +277,7 @@ class Book:
         if not submission.all_or_nothing or (first := _first_refused(outcomes)) is None:
             return outcomes
         memory.roll_back()
-        del entries[start:]
+        pending.drop(start, head)
         refusal = refuse(Reason.OTHER_ENTRY_REFUSED, entry=first)
         return [
             refusal if isinstance(outcome, Answer) and outcome.recorded.position > head else outcome
@@ -269,22 +289,28 @@ class Book:
         command: Submitted,
         earlier: dict[bytes, RecordedEvent],
         now: int,
-        entries: list[tuple[str, bytes]],
+        pending: _Pending,
     ) -> Outcome:
         if isinstance(command, Refusal):
             return command
         request = request_of(command.actor, command.request_id)
         before = self._memory.answer(request) or earlier.get(request)
         if before is None:
-            return self._handle(command, request, now, entries)
-        if before.request_digest == digest(command):
+            return self._handle(command, request, now, pending)
+        if before.request_digest == digest(command) and _has_same_note(command, before, pending):
             return Answer(before, duplicate=True)
         facts = {"request_id": command.request_id, "position": before.position}
         return refuse(Reason.REQUEST_ID_REUSED, **facts)
 
-    def _handle(
-        self, command: Command, request: bytes, now: int, entries: list[tuple[str, bytes]]
-    ) -> Outcome:
+    def _answered_with_notes(self, commands: list[Command], earlier: dict[bytes, RecordedEvent]) -> set[int]:
+        """Return the positions of events that answered these requests before, and that have a note to compare."""
+        noted = [
+            request_of(item.actor, item.request_id) for item in commands if isinstance(item, NotedCommand)
+        ]
+        answers = [self._memory.answer(request) or earlier.get(request) for request in noted]
+        return {before.position for before in answers if before is not None and _commitment(before)}
+
+    def _handle(self, command: Command, request: bytes, now: int, pending: _Pending) -> Outcome:
         """Decide one command, and apply its event to the state as if it were written."""
         memory = self._memory
         memory.load(command)
@@ -313,10 +339,12 @@ class Book:
             leaf=leaf_hash(data),
         )
         memory.remember(recorded)
-        entries.append((topic, data))
+        pending.entries.append((topic, data))
+        if isinstance(command, NotedCommand) and _commitment(recorded):
+            pending.notes[position] = Note(command.note, command.note_salt)
         return Answer(recorded, duplicate=False)
 
-    def _lapse(self, now: int, entries: list[tuple[str, bytes]]) -> None:
+    def _lapse(self, now: int, pending: _Pending) -> None:
         """End the offers whose deadline has passed. The next group ends those beyond the limit."""
         deadlines, due = self._memory.state.deadlines, list[LapseTransfer]()
         while deadlines and deadlines[0][0] <= now and len(due) < GROUP_LAPSES_MAX:
@@ -324,7 +352,22 @@ class Book:
             due.append(LapseTransfer(request_id=f"{WRITER_PREFIX}lapse/{transfer}", transfer=transfer))
         self._memory.preload(due)
         for command in due:
-            self._handle(command, request_of(command.actor, command.request_id), now, entries)
+            self._handle(command, request_of(command.actor, command.request_id), now, pending)
+
+
+def _commitment(recorded: RecordedEvent) -> bytes:
+    """Return the commitment to the note of an event. It is empty if there is no note."""
+    return recorded.event.note_commitment if isinstance(recorded.event, NotedEvent) else b""
+
+
+def _has_same_note(command: Command, before: RecordedEvent, pending: _Pending) -> bool:
+    """Tell whether a repeated command has the note that the event before has. A note that was erased equals any."""
+    if not isinstance(command, NotedCommand) or not isinstance(before.event, NotedEvent):
+        return True  # the agreement to a reversal keeps no note
+    if not before.event.note_commitment:
+        return not command.note
+    known = pending.note(before.position)
+    return known is None or known.text == command.note
 
 
 def _first_refused(outcomes: list[Outcome]) -> int | None:

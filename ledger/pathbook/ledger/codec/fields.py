@@ -17,6 +17,8 @@ from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from pathbook.ledger.notes import COMMITMENT_BYTES
+from pathbook.ledger.serials import FINGERPRINT_BYTES
 from pathbook.ledger.values import Price, Ranges, UnitRange
 from pathbook.v1 import values_pb2
 
@@ -89,6 +91,11 @@ def name(attribute: str, field: str = "") -> Field:
 def text(attribute: str) -> Field:
     """Return the field of a free text, which may be empty."""
     return _plain(attribute, attribute, f"message.{attribute}")
+
+
+def commitment(attribute: str) -> Field:
+    """Return the field of a commitment to a note, which is empty if there is no note."""
+    return _plain(attribute, attribute, f"read_commitment(message.{attribute})", read_commitment)
 
 
 def names(attribute: str, field: str = "", *, one: str) -> Field:
@@ -170,6 +177,12 @@ def optional_date(attribute: str) -> Field:
     required = date(attribute)
     read = f"{required.read} if message.{attribute} else None"
     return _optional(attribute, read, required.write)._replace(names=required.names)
+
+
+def fingerprint(attribute: str) -> Field:
+    """Return the field of the fingerprint of a key."""
+    read = f"read_fingerprint(message.{attribute}, {attribute!r})"
+    return _plain(attribute, attribute, read, read_fingerprint)
 
 
 def inner(attribute: str, shape: Shape[_Value]) -> Field:
@@ -318,11 +331,25 @@ def read_date(written: str) -> datetime.date:
     return day
 
 
+def read_commitment(commitment: bytes) -> bytes:
+    """Read a commitment to a note. It is empty if there is no note."""
+    if len(commitment) not in (0, COMMITMENT_BYTES):
+        raise ValueError(f"its commitment to a note has {len(commitment)} bytes, not {COMMITMENT_BYTES}")
+    return commitment
+
+
 def read_number(number: int, what: str) -> int:
     """Read a position, a batch number or a size, which is at least 1."""
     if number < 1:
         raise ValueError(f"its {what} is {number}, but must be at least 1")
     return number
+
+
+def read_fingerprint(found: bytes, what: str) -> bytes:
+    """Read the fingerprint of a key, which has a fixed length."""
+    if len(found) != FINGERPRINT_BYTES:
+        raise ValueError(f"its {what} has {len(found)} bytes, not {FINGERPRINT_BYTES}")
+    return found
 
 
 def missing(what: str) -> NoReturn:

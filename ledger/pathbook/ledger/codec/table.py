@@ -1,8 +1,8 @@
 """The stored shape of every kind of event, field by field. Reading and writing share this table.
 
 A field is required if its type in ``pathbook.ledger.events`` does not allow None. A required id is not empty. A
-position, a batch number and a size are at least 1. An enum has a member, and a time is set. Free texts, tiers and
-amounts are not checked.
+position, a batch number and a size are at least 1. An enum has a member, and a time is set. A commitment has 32 bytes
+or none. Free texts, tiers and amounts are not checked.
 """
 
 from typing import Any, Final
@@ -10,7 +10,9 @@ from typing import Any, Final
 from pathbook.ledger import events
 from pathbook.ledger.codec.fields import (
     Shape,
+    commitment,
     date,
+    fingerprint,
     inner,
     inners,
     member,
@@ -61,10 +63,12 @@ _WRITTEN_OFF: Final = Shape(
     name("party"),
     ranges("ranges"),
     member("state", UnitState),
-    text("note"),
+    commitment("note_commitment"),
     ranges("confirmed"),
 )
-_REVERSAL_ASKED: Final = Shape(events.ReversalAsked, number("transfer"), name("party"), text("note"))
+_REVERSAL_ASKED: Final = Shape(
+    events.ReversalAsked, number("transfer"), name("party"), commitment("note_commitment")
+)
 _DECLARABLE: Final[dict[str, Shape[Any]]] = {
     "units_written_off": _WRITTEN_OFF,
     "purchase_confirmed": _CONFIRMED,
@@ -109,6 +113,7 @@ EVENTS: Final[dict[str, Shape[Any]]] = {
         date("made_on"),
         optional_date("expires_on"),
         price("suggested_price"),
+        fingerprint("code_key"),
     ),
     "transfer_offered": Shape(events.TransferOffered, inner("terms", TERMS), optional_time("deadline")),
     "transfer_accepted": Shape(
@@ -119,7 +124,7 @@ EVENTS: Final[dict[str, Shape[Any]]] = {
         names("unpacked", one="sscc"),
         ranges("extra"),
     ),
-    "transfer_declined": Shape(events.TransferDeclined, *_ENDED, text("note")),
+    "transfer_declined": Shape(events.TransferDeclined, *_ENDED, commitment("note_commitment")),
     "transfer_withdrawn": Shape(events.TransferWithdrawn, *_ENDED),
     "transfer_lapsed": Shape(events.TransferLapsed, *_ENDED),
     "transfer_recorded": Shape(events.TransferRecorded, inner("terms", TERMS)),
@@ -130,14 +135,16 @@ EVENTS: Final[dict[str, Shape[Any]]] = {
     "units_delivered": _DELIVERED,
     "units_sold": Shape(events.UnitsSold, inner("terms", TERMS)),
     "purchase_confirmed": _CONFIRMED,
-    "units_returned": Shape(events.UnitsReturned, name("owner"), inners("lines", _RETURN_LINE), text("note")),
+    "units_returned": Shape(
+        events.UnitsReturned, name("owner"), inners("lines", _RETURN_LINE), commitment("note_commitment")
+    ),
     "units_written_off": _WRITTEN_OFF,
     "case_packed": Shape(
         events.CasePacked, name("sscc"), name("party"), ranges("ranges"), names("cases", one="sscc")
     ),
     "case_unpacked": Shape(events.CaseUnpacked, name("sscc"), name("party")),
     "units_recalled": Shape(
-        events.UnitsRecalled, name("brand"), number("batch"), ranges("ranges"), text("note")
+        events.UnitsRecalled, name("brand"), number("batch"), ranges("ranges"), commitment("note_commitment")
     ),
     "recall_lifted": Shape(events.RecallLifted, number("recall"), name("brand"), number("batch")),
     "transfer_attested": Shape(events.TransferAttested, number("transfer"), name("party"), ranges("ranges")),
@@ -145,7 +152,7 @@ EVENTS: Final[dict[str, Shape[Any]]] = {
         events.ErrorDeclared,
         number("position"),
         name("party"),
-        text("note"),
+        commitment("note_commitment"),
         one_of("declared", _DECLARABLE),
     ),
     "product_corrected": Shape(

@@ -48,7 +48,7 @@ class AuthorizationEnd(NamedTuple):
 
 
 class ProductRow(NamedTuple):
-    """A product by its GTIN of 14 digits. The suggested price is in minor units of its currency.
+    """A product by its GTIN of 14 digits. The suggested price is in minor units, for a number of units.
 
     ``corrected_position`` is that of its last correction, or 0.
     """
@@ -58,6 +58,7 @@ class ProductRow(NamedTuple):
     name: str
     suggested_minor: int
     suggested_currency: str
+    suggested_per_units: int
     position: int
     corrected_position: int
 
@@ -69,13 +70,15 @@ class ProductCorrection(NamedTuple):
     name: str
     suggested_minor: int
     suggested_currency: str
+    suggested_per_units: int
     corrected_position: int
 
 
 class BatchRow(NamedTuple):
-    """A batch by its number. Dates are YYYY-MM-DD. The suggested price is in minor units of its currency.
+    """A batch by its number. Dates are YYYY-MM-DD.
 
-    ``corrected_position`` is that of its last correction, or 0.
+    The suggested price is in minor units of its currency, for a number of units. ``code_key`` is the fingerprint of the
+    key with which its codes are made. ``corrected_position`` is that of its last correction, or 0.
     """
 
     batch: int
@@ -87,7 +90,9 @@ class BatchRow(NamedTuple):
     expires_on: str | None
     suggested_minor: int
     suggested_currency: str
+    suggested_per_units: int
     position: int
+    code_key: bytes
     corrected_position: int
 
 
@@ -99,6 +104,7 @@ class BatchCorrection(NamedTuple):
     expires_on: str | None
     suggested_minor: int
     suggested_currency: str
+    suggested_per_units: int
     corrected_position: int
 
 
@@ -118,7 +124,6 @@ class RecallRow(NamedTuple):
     position: int
     batch: int
     ranges: str
-    note: str
     occurred_at: int
     lifted_position: int
     lifted_at: int | None
@@ -187,14 +192,28 @@ def product(event: events.ProductRegistered, position: int) -> ProductRow:
     """Return the row of a registered product."""
     price = event.suggested_price
     return ProductRow(
-        event.product, event.brand, event.name, price.amount_minor, price.currency_code, position, 0
+        product=event.product,
+        brand=event.brand,
+        name=event.name,
+        suggested_minor=price.amount_minor,
+        suggested_currency=price.currency_code,
+        suggested_per_units=price.per_units,
+        position=position,
+        corrected_position=0,
     )
 
 
 def product_correction(event: events.ProductCorrected, position: int) -> ProductCorrection:
     """Return the change of a corrected product."""
     price = event.suggested_price
-    return ProductCorrection(event.product, event.name, price.amount_minor, price.currency_code, position)
+    return ProductCorrection(
+        product=event.product,
+        name=event.name,
+        suggested_minor=price.amount_minor,
+        suggested_currency=price.currency_code,
+        suggested_per_units=price.per_units,
+        corrected_position=position,
+    )
 
 
 def batch(event: events.BatchCommissioned, position: int) -> BatchRow:
@@ -210,7 +229,9 @@ def batch(event: events.BatchCommissioned, position: int) -> BatchRow:
         expires_on=event.expires_on.isoformat() if event.expires_on is not None else None,
         suggested_minor=price.amount_minor,
         suggested_currency=price.currency_code,
+        suggested_per_units=price.per_units,
         position=position,
+        code_key=event.code_key,
         corrected_position=0,
     )
 
@@ -218,9 +239,14 @@ def batch(event: events.BatchCommissioned, position: int) -> BatchRow:
 def batch_correction(event: events.BatchCorrected, position: int) -> BatchCorrection:
     """Return the change of a corrected batch."""
     price = event.suggested_price
-    expires_on = event.expires_on.isoformat() if event.expires_on is not None else None
     return BatchCorrection(
-        event.batch, event.made_on.isoformat(), expires_on, price.amount_minor, price.currency_code, position
+        batch=event.batch,
+        made_on=event.made_on.isoformat(),
+        expires_on=event.expires_on.isoformat() if event.expires_on is not None else None,
+        suggested_minor=price.amount_minor,
+        suggested_currency=price.currency_code,
+        suggested_per_units=price.per_units,
+        corrected_position=position,
     )
 
 
@@ -247,13 +273,7 @@ def corrected_party(party: str) -> str:
 def recall(event: events.UnitsRecalled, recorded: RecordedEvent) -> RecallRow:
     """Return the row of a new recall."""
     return RecallRow(
-        recorded.position,
-        event.batch,
-        ranges_to_text(event.ranges),
-        event.note,
-        recorded.occurred_at,
-        0,
-        None,
+        recorded.position, event.batch, ranges_to_text(event.ranges), recorded.occurred_at, 0, None
     )
 
 

@@ -31,8 +31,8 @@ _OFFERED, _ACCEPTED = TransferStatus.OFFERED.value, TransferStatus.ACCEPTED.valu
 class TransferRow(NamedTuple):
     """A line of a transfer. ``transfer`` is the position that began it. ``is_attested`` is 1 or 0.
 
-    ``kind`` is a TransferKind, and ``status`` is a TransferStatus. The price of one unit is in minor units of its
-    currency. Times are in microseconds since 1970 UTC. 0 and "" mean none.
+    ``kind`` is a TransferKind, and ``status`` is a TransferStatus. The price is in minor units of its currency for
+    ``per_units`` units. Times are in microseconds since 1970 UTC. 0 and "" mean none.
     """
 
     transfer: int
@@ -43,6 +43,7 @@ class TransferRow(NamedTuple):
     receiver: str
     amount_minor: int
     currency_code: str
+    per_units: int
     units: int
     accepted_units: int
     occurred_at: int
@@ -50,7 +51,7 @@ class TransferRow(NamedTuple):
     deadline: int | None
     answered_position: int
     reversal_asked_by: str
-    reversal_asked_position: int
+    reversal_asked_position: int | None
     returns_transfer: int
     reference: str
     is_attested: int
@@ -84,12 +85,12 @@ class TransferReversal(NamedTuple):
 
 
 class ReversalRequest(NamedTuple):
-    """A change of a row: which side asked to reverse the transfer, and at which position. "" and 0 mean none."""
+    """A change of a row: which side asked to reverse the transfer, and at which position. "" and None mean none."""
 
     transfer: int
     line: int
     reversal_asked_by: str
-    reversal_asked_position: int
+    reversal_asked_position: int | None
 
 
 def offered(recorded: RecordedEvent, terms: Terms, deadline: int | None) -> tuple[object, ...]:
@@ -104,6 +105,7 @@ def offered(recorded: RecordedEvent, terms: Terms, deadline: int | None) -> tupl
         terms.receiver,
         price.amount_minor,
         price.currency_code,
+        price.per_units,
         _units(terms),
         0,
         recorded.occurred_at,
@@ -111,7 +113,7 @@ def offered(recorded: RecordedEvent, terms: Terms, deadline: int | None) -> tupl
         deadline,
         0,
         "",
-        0,
+        None,
         0,
         terms.reference,
         0,
@@ -150,8 +152,8 @@ def attested(transfer: int) -> TransferAttestation:
     return TransferAttestation(transfer, FIRST_LINE, 1)
 
 
-def reversal_asked(transfer: int, party: str, position: int) -> ReversalRequest:
-    """Return the change of a transfer that one side asked to reverse, or "" at 0: that nobody asks to."""
+def reversal_asked(transfer: int, party: str, position: int | None) -> ReversalRequest:
+    """Return the change of a transfer that one side asked to reverse, or "" and None: that nobody asks to."""
     return ReversalRequest(transfer, FIRST_LINE, party, position)
 
 
@@ -179,6 +181,7 @@ def _agreed(
         receiver,
         price.amount_minor,
         price.currency_code,
+        price.per_units,
         units,
         units,
         recorded.occurred_at,
@@ -186,7 +189,7 @@ def _agreed(
         None,
         position,
         "",
-        0,
+        None,
         returns_transfer,
         terms.reference,
         0,

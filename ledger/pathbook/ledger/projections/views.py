@@ -89,7 +89,7 @@ class ViewChanges:
             case events.ErrorDeclared(earlier, declared=declared):
                 self._correct(registers.corrected_event(earlier), position)
                 if isinstance(declared, events.ReversalAsked):
-                    self._put(transfers.reversal_asked(declared.transfer, "", 0))
+                    self._put(transfers.reversal_asked(declared.transfer, "", None))
             case events.ProductCorrected(gtin):
                 self._put(registers.product_correction(event, position))
                 self._correct(registers.corrected_product(gtin), position)

@@ -9,6 +9,7 @@ from pathbook.ledger.queries.answers import (
     Head,
     Party,
     Path,
+    Recall,
     Transfer,
     UnitRun,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "Party",
     "Path",
     "Queries",
+    "Recall",
     "Rung",
     "RungKind",
     "Step",

@@ -3,6 +3,7 @@
 import msgspec
 
 from pathbook.ledger.events import Discrepancy
+from pathbook.ledger.notes import Note
 from pathbook.ledger.projections.cases import CaseRow
 from pathbook.ledger.projections.registers import AuthorizationRow, BatchRow, PartyRow, ProductRow, RecallRow
 from pathbook.ledger.projections.transfers import TransferRow
@@ -24,11 +25,18 @@ class Party(msgspec.Struct, frozen=True, gc=False):
     authorizations: tuple[AuthorizationRow, ...]
 
 
+class Recall(msgspec.Struct, frozen=True, gc=False):
+    """A recall and its note. ``note`` is None if the recall gave no reason, or if the note was erased."""
+
+    row: RecallRow
+    note: Note | None
+
+
 class Batch(msgspec.Struct, frozen=True, gc=False):
     """A batch and its recalls, oldest first."""
 
     row: BatchRow
-    recalls: tuple[RecallRow, ...]
+    recalls: tuple[Recall, ...]
 
 
 class Case(msgspec.Struct, frozen=True, gc=False):
@@ -42,12 +50,16 @@ class Case(msgspec.Struct, frozen=True, gc=False):
 class Transfer(msgspec.Struct, frozen=True, gc=False):
     """A transfer, a sale, or a line of a return.
 
-    ``ranges`` are the units offered or recorded, and ``discrepancies`` those not accepted.
+    ``ranges`` are the units offered or recorded, and ``discrepancies`` those not accepted. Lists leave both out.
+    ``note`` says why it was declined or returned, and ``reversal_note`` why one side asked to reverse it. They are
+    None if there is no note, or if the note was erased.
     """
 
     row: TransferRow
-    ranges: Ranges
-    discrepancies: tuple[Discrepancy, ...]
+    note: Note | None
+    reversal_note: Note | None
+    ranges: Ranges = ()
+    discrepancies: tuple[Discrepancy, ...] = ()
 
 
 class UnitRun(msgspec.Struct, frozen=True, gc=False):

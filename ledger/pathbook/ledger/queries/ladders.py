@@ -11,12 +11,12 @@ def ladder_of_batch(views: ViewSnapshot, number: int) -> list[Rung] | Refusal:
     batch = views.batch(number)
     if batch is None:
         return refuse(Reason.BATCH_UNKNOWN, batch=number)
-    return rungs(views.prices_of_batch(number), Price(batch.suggested_minor, batch.suggested_currency))
+    suggested = Price(batch.suggested_minor, batch.suggested_currency, batch.suggested_per_units)
+    return rungs(views.prices_of_batch(number), suggested)
 
 
 def ladder_of_product(views: ViewSnapshot, gtin: str) -> list[Rung] | Refusal:
     """Return what each tier paid for units of all batches of a product."""
     if views.product(gtin) is None:
         return refuse(Reason.PRODUCT_UNKNOWN, product=gtin)
-    suggested = views.suggestions(gtin)
-    return rungs(views.prices_of_product(gtin), Price(*suggested[0]) if len(suggested) == 1 else None)
+    return rungs(views.prices_of_product(gtin), views.suggestion(gtin))

@@ -3,9 +3,8 @@
 from functools import lru_cache
 
 from pathbook.ledger.codec import decode
-from pathbook.ledger.events import RecordedEvent, RunEvent
-from pathbook.ledger.projections.registers import RecallRow
-from pathbook.ledger.queries.answers import Batch, Path, UnitRun
+from pathbook.ledger.events import NotedEvent, RecordedEvent, RunEvent
+from pathbook.ledger.queries.answers import Batch, Path, Recall, UnitRun
 from pathbook.ledger.queries.registers import recalls
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.steps import (
@@ -50,7 +49,8 @@ def path(views: ViewSnapshot, stream: Stream, unit: Unit, as_of: int, *, correct
     assert history is not None, unit
     if 0 < as_of < history.position:
         history = _as_of(views, history, unit, as_of)
-    return build_path(stream, views.book, unit, history, recalls(views, unit.batch), corrections=corrections)
+    batch_recalls = recalls(views, stream, unit.batch)
+    return build_path(stream, views.book, unit, history, batch_recalls, corrections=corrections)
 
 
 def is_complete(history: UnitHistory, unit: Unit, as_of: int) -> bool:
@@ -70,7 +70,7 @@ def build_path(
     book: str,
     unit: Unit,
     history: UnitHistory,
-    batch_recalls: tuple[RecallRow, ...],
+    batch_recalls: tuple[Recall, ...],
     *,
     corrections: bool,
 ) -> Path:
@@ -98,6 +98,8 @@ def _steps(stream: Stream, book: str, unit: Unit, rows: list[PastRun]) -> list[S
     movements = [_movement(recorded, unit) for recorded in events]
     corrected, by_both = undone(movements), attested(movements)
     disorder = out_of_order([recorded.occurred_at for recorded in events])
+    # nearly no path has a note, and then nothing is read for it
+    notes = stream.notes_at(book, [recorded.position for recorded in events if _has_note(recorded)])
     return [
         Step(
             position=row.position,
@@ -112,9 +114,14 @@ def _steps(stream: Stream, book: str, unit: Unit, rows: list[PastRun]) -> list[S
             custodian=row.custodian,
             data=event,
             head=row.head,
+            note=notes.get(row.position),
         )
         for index, (row, event, recorded, item) in enumerate(zip(rows, data, events, movements, strict=True))
     ]
+
+
+def _has_note(recorded: RecordedEvent) -> bool:
+    return isinstance(recorded.event, NotedEvent) and recorded.event.note_commitment != b""
 
 
 def _movement(recorded: RecordedEvent, unit: Unit) -> Movement:

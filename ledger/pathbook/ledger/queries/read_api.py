@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
 from pathbook.ledger.projections.registers import BatchRow, PartyRow, ProductRow
-from pathbook.ledger.projections.transfers import TransferRow
 from pathbook.ledger.queries import ladders, paths, registers, transfers
 from pathbook.ledger.queries import stock as stocks
 from pathbook.ledger.queries.answers import Batch, Case, Head, Party, Path, Transfer
@@ -56,11 +55,11 @@ class Queries:
 
     def batch(self, book: str, number: int) -> Batch | Refusal:
         """The batch with a number, with its recalls. BATCH_UNKNOWN."""
-        return self._ask(book, registers.batch, number)
+        return self._ask(book, registers.batch, self._stream, number)
 
     def batch_of_lot(self, book: str, gtin: str, lot: str) -> Batch | Refusal:
         """The batch of a product with a lot number, with its recalls. BATCH_UNKNOWN."""
-        return self._ask(book, registers.batch_of_lot, gtin, lot)
+        return self._ask(book, registers.batch_of_lot, self._stream, gtin, lot)
 
     def batches(self, book: str, gtin: str | None, after: int, limit: int) -> list[BatchRow] | Refusal:
         """At most ``limit`` batches of a product, or of all if None, after a number, in order. PRODUCT_UNKNOWN."""
@@ -81,9 +80,9 @@ class Queries:
         status: TransferStatus | None = None,
         before: tuple[int, int] | None = None,
         limit: int = 100,
-    ) -> list[TransferRow] | Refusal:
+    ) -> list[Transfer] | Refusal:
         """At most ``limit`` transfers of a party or consumer before a (position, line), newest first. PARTY_UNKNOWN."""
-        return self._ask(book, transfers.transfers, party, status, before, limit)
+        return self._ask(book, transfers.transfers, self._stream, party, status, before, limit)
 
     def path(self, book: str, unit: Unit, as_of: int = 0, *, corrections: bool = False) -> Path | Refusal:
         """The path of a unit as of a position, 0 for now. BATCH_UNKNOWN, RANGE_BEYOND_BATCH."""

@@ -1,8 +1,9 @@
 """The registers: parties with their authorizations, products, batches with their recalls, and packed cases."""
 
-from pathbook.ledger.projections.registers import BatchRow, PartyRow, ProductRow, RecallRow
-from pathbook.ledger.queries.answers import Batch, Case, Party
+from pathbook.ledger.projections.registers import BatchRow, PartyRow, ProductRow
+from pathbook.ledger.queries.answers import Batch, Case, Party, Recall
 from pathbook.ledger.refusals import Reason, Refusal, refuse
+from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.snapshot import ViewSnapshot
 from pathbook.ledger.values import UnitRange
 
@@ -31,18 +32,18 @@ def products(views: ViewSnapshot, after: str, limit: int) -> list[ProductRow]:
     return views.products(after, limit)
 
 
-def batch(views: ViewSnapshot, number: int) -> Batch | Refusal:
+def batch(views: ViewSnapshot, stream: Stream, number: int) -> Batch | Refusal:
     """Return the batch with a number, with its recalls."""
     row = views.batch(number)
-    return refuse(Reason.BATCH_UNKNOWN, batch=number) if row is None else _with_recalls(views, row)
+    return refuse(Reason.BATCH_UNKNOWN, batch=number) if row is None else _with_recalls(views, stream, row)
 
 
-def batch_of_lot(views: ViewSnapshot, gtin: str, lot: str) -> Batch | Refusal:
+def batch_of_lot(views: ViewSnapshot, stream: Stream, gtin: str, lot: str) -> Batch | Refusal:
     """Return the batch of a product with a lot number, with its recalls."""
     row = views.batch_of_lot(gtin, lot)
-    return (
-        refuse(Reason.BATCH_UNKNOWN, batch=f"{lot} of {gtin}") if row is None else _with_recalls(views, row)
-    )
+    if row is None:
+        return refuse(Reason.BATCH_UNKNOWN, batch=f"{lot} of {gtin}")
+    return _with_recalls(views, stream, row)
 
 
 def batches(views: ViewSnapshot, gtin: str | None, after: int, limit: int) -> list[BatchRow] | Refusal:
@@ -61,10 +62,12 @@ def case(views: ViewSnapshot, sscc: str) -> Case | Refusal:
     return Case(row, ranges, tuple(found.sscc for found in views.cases_in(sscc)))
 
 
-def recalls(views: ViewSnapshot, number: int) -> tuple[RecallRow, ...]:
-    """Return the recalls of a batch, oldest first."""
-    return tuple(views.recalls(number))
+def recalls(views: ViewSnapshot, stream: Stream, number: int) -> tuple[Recall, ...]:
+    """Return the recalls of a batch with their notes, oldest first."""
+    rows = views.recalls(number)
+    notes = stream.notes_at(views.book, [row.position for row in rows])
+    return tuple([Recall(row, notes.get(row.position)) for row in rows])
 
 
-def _with_recalls(views: ViewSnapshot, row: BatchRow) -> Batch:
-    return Batch(row, recalls(views, row.batch))
+def _with_recalls(views: ViewSnapshot, stream: Stream, row: BatchRow) -> Batch:
+    return Batch(row, recalls(views, stream, row.batch))

@@ -2,10 +2,12 @@
 
 from typing import assert_never
 
+import msgspec
+
 from pathbook.ledger import events
 from pathbook.ledger.codec import decode
 from pathbook.ledger.events import Event, TransferBeginning
-from pathbook.ledger.projections.transfers import TransferRow
+from pathbook.ledger.projections.transfers import TransferKind, TransferRow
 from pathbook.ledger.queries.answers import Transfer
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.store.log.stream import Stream
@@ -29,16 +31,43 @@ def transfer(views: ViewSnapshot, stream: Stream, position: int) -> list[Transfe
     discrepancies = [
         item for found in _events(stream, views.book, *answered) for item in _discrepancies(found)
     ]
-    return [Transfer(row, _ranges(event, row.line), tuple(discrepancies)) for row in rows]
+    return [
+        msgspec.structs.replace(
+            found, ranges=_ranges(event, found.row.line), discrepancies=tuple(discrepancies)
+        )
+        for found in _with_notes(views, stream, rows)
+    ]
 
 
 def transfers(
-    views: ViewSnapshot, party: str, status: TransferStatus | None, before: tuple[int, int] | None, limit: int
-) -> list[TransferRow] | Refusal:
-    """Return the transfers of a party or consumer before a position and line, newest first."""
+    views: ViewSnapshot,
+    stream: Stream,
+    party: str,
+    status: TransferStatus | None,
+    before: tuple[int, int] | None,
+    limit: int,
+) -> list[Transfer] | Refusal:
+    """Return the transfers of a party or consumer before a position and line, newest first, without their units."""
     if not is_consumer(party) and views.party(party) is None:
         return refuse(Reason.PARTY_UNKNOWN, party=party)
-    return views.transfers(party, status, before or _AFTER_ALL, limit)
+    return _with_notes(views, stream, views.transfers(party, status, before or _AFTER_ALL, limit))
+
+
+def _with_notes(views: ViewSnapshot, stream: Stream, rows: list[TransferRow]) -> list[Transfer]:
+    """Return transfers with their notes. All notes are read together, and only where an event may have one."""
+    noted = [(_note_position(row), row.reversal_asked_position or 0) for row in rows]
+    notes = stream.notes_at(views.book, {position for both in noted for position in both if position})
+    return [
+        Transfer(row, notes.get(note), notes.get(reversal_note))
+        for row, (note, reversal_note) in zip(rows, noted, strict=True)
+    ]
+
+
+def _note_position(row: TransferRow) -> int:
+    """Return the position of the event that says why a transfer was declined or returned, or 0."""
+    if row.kind == TransferKind.RETURN:
+        return row.transfer
+    return row.answered_position if row.status == TransferStatus.DECLINED else 0
 
 
 def _events(stream: Stream, book: str, *positions: int) -> list[Event]:

@@ -1,6 +1,10 @@
-"""The price ladder: what each tier paid for units of a batch, beside the suggested price for consumers."""
+"""The price ladder: what each tier paid for units of a batch, beside the suggested price for consumers.
+
+Prices are compared and added exactly. Only a mean or a sum is rounded, once, to a minor unit, half to even.
+"""
 
 import enum
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable
 from itertools import accumulate, groupby
@@ -10,7 +14,7 @@ import msgspec
 
 from pathbook.ledger import events
 from pathbook.ledger.events import Event, Terms
-from pathbook.ledger.values import Price, is_consumer
+from pathbook.ledger.values import MAX_PRICE_UNITS, Price, is_consumer
 
 NO_TIER = -1
 """The tier that stands for parties without a tier."""
@@ -22,11 +26,11 @@ CONSUMER_TIER = 1_000
 class LadderChanges:
     """How many units each tier receives at each price in a sequence of events. Units that it gives back are negative.
 
-    ``sums`` has the number of units by batch, tier, currency, and price of one unit in minor units.
+    ``sums`` has the number of units by batch, tier, and price: currency, minor units, and how many units these are for.
     """
 
     def __init__(self) -> None:
-        self.sums: defaultdict[tuple[int, int, str, int], int] = defaultdict(int)
+        self.sums: defaultdict[tuple[int, int, str, int, int], int] = defaultdict(int)
 
     def add(self, event: Event) -> None:
         """Count the units of an event. Units that go back are subtracted at the tier and price of their terms."""
@@ -69,20 +73,21 @@ class LadderChanges:
     def _count(self, terms: Terms, sign: int) -> None:
         sums, price = self.sums, terms.unit_price
         unset = CONSUMER_TIER if is_consumer(terms.receiver) else NO_TIER
-        currency, amount = price.currency_code, price.amount_minor
+        currency, amount, per_units = price.currency_code, price.amount_minor, price.per_units
         for part in terms.ranges:
             tier = terms.standing(part.batch).receiver_tier
             if tier is None:
                 tier = unset
-            sums[part.batch, tier, currency, amount] += sign * (part.last - part.first + 1)
+            sums[part.batch, tier, currency, amount, per_units] += sign * (part.last - part.first + 1)
 
 
 class PriceRow(NamedTuple):
-    """How many units a tier received at a price, in minor units."""
+    """How many units a tier received at a price of ``amount_minor`` minor units for ``per_units`` units."""
 
     tier: int
     currency_code: str
     amount_minor: int
+    per_units: int
     units: int
 
 
@@ -97,24 +102,28 @@ class RungKind(enum.IntEnum):
 class Rung(msgspec.Struct, frozen=True, gc=False):
     """What one tier paid for units in one currency, without units that went back.
 
-    ``tier`` is 0 unless the kind is TIER. The median of an even number of units is the lower of the two in the
-    middle. The mean is rounded half to even. ``suggested_minor`` is None if the suggested prices of the batches
-    differ or are in another currency.
+    ``tier`` is 0 unless the kind is TIER. Least, median and most are prices that were paid. If one was stated in
+    several ways, such as 1 for 2 units and 2 for 4, it is the one for the fewest units. The median of an even number of
+    units is the lower of the two in the middle. Mean and sum are in minor units, exact until they are rounded half to
+    even. ``suggested`` is None if the suggested prices of the batches differ or are in another currency.
     """
 
     kind: RungKind
     tier: int
     currency_code: str
     units: int
-    least_minor: int
-    median_minor: int
-    most_minor: int
+    least: Price
+    median: Price
+    most: Price
     mean_minor: int
     sum_minor: int
-    suggested_minor: int | None
+    suggested: Price | None
 
 
 _OTHERS = {NO_TIER: RungKind.NO_TIER, CONSUMER_TIER: RungKind.CONSUMER}
+
+RANK_BITS = 2 * MAX_PRICE_UNITS.bit_length()
+"""The binary places of `_rank`. Two prices that differ do so by at least 1 / MAX_PRICE_UNITS ** 2 minor units."""
 
 
 def rungs(prices: Iterable[PriceRow], suggested: Price | None) -> list[Rung]:
@@ -127,35 +136,68 @@ def rungs(prices: Iterable[PriceRow], suggested: Price | None) -> list[Rung]:
     ]
 
 
-def _place(price: PriceRow) -> tuple[int, int, str, int]:
+def _place(price: PriceRow) -> tuple[int, int, str, int, int]:
     kind = _OTHERS.get(price.tier, RungKind.TIER)
     tier = price.tier if kind is RungKind.TIER else 0
-    return kind.value, tier, price.currency_code, price.amount_minor
+    return kind.value, tier, price.currency_code, _rank(price), price.per_units
+
+
+def _rank(price: PriceRow) -> int:
+    """Return a number that is equal for prices of the same value, and else has their order.
+
+    It is exact, because prices that differ are further apart than its last binary place. Fractions take ten times as
+    long to sort.
+    """
+    return (price.amount_minor << RANK_BITS) // price.per_units
 
 
 def _rung(
     kind: RungKind, tier: int, currency_code: str, prices: list[PriceRow], suggested: Price | None
 ) -> Rung:
     units = sum(price.units for price in prices)
-    total = sum(price.units * price.amount_minor for price in prices)
+    total, whole = _exact_sum(prices)
     middle = (units + 1) // 2  # the lower of two for an even number
     counted = accumulate(price.units for price in prices)
-    median = next(price.amount_minor for price, count in zip(prices, counted, strict=True) if count >= middle)
+    median = next(price for price, count in zip(prices, counted, strict=True) if count >= middle)
     comparable = suggested is not None and suggested.currency_code == currency_code
     return Rung(
         kind=kind,
         tier=tier,
         currency_code=currency_code,
         units=units,
-        least_minor=prices[0].amount_minor,
-        median_minor=median,
-        most_minor=prices[-1].amount_minor,
-        mean_minor=_half_to_even(total, units),
-        sum_minor=total,
-        suggested_minor=suggested.amount_minor if suggested is not None and comparable else None,
+        least=_stated(prices[0], prices),
+        median=_stated(median, prices),
+        most=_stated(prices[-1], prices),
+        mean_minor=_half_to_even(total, whole * units),
+        sum_minor=_half_to_even(total, whole),
+        suggested=suggested if comparable else None,
     )
 
 
-def _half_to_even(total: int, units: int) -> int:
-    mean, rest = divmod(total, units)
-    return mean + (2 * rest > units or (2 * rest == units and mean % 2 == 1))
+def _stated(price: PriceRow, prices: list[PriceRow]) -> Price:
+    """Return a price as it is stated for the fewest units. The prices are sorted."""
+    first = prices[bisect_left(prices, _rank(price), key=_rank)]
+    return Price(first.amount_minor, first.currency_code, first.per_units)
+
+
+def _exact_sum(prices: Iterable[PriceRow]) -> tuple[int, int]:
+    """Return numerator and denominator of what was paid for all units, in minor units, not in lowest terms.
+
+    Sums are added in pairs, then pairs of pairs. Then thousands of denominators take tenths of a second, and reducing
+    each fraction would take minutes.
+    """
+    by_denominator: defaultdict[int, int] = defaultdict(int)
+    for price in prices:
+        by_denominator[price.per_units] += price.units * price.amount_minor
+    parts = [(total, per_units) for per_units, total in by_denominator.items()]
+    while len(parts) > 1:
+        pairs = zip(parts[::2], parts[1::2], strict=False)
+        odd = parts[-1:] if len(parts) % 2 else []
+        parts = [(a * d + c * b, b * d) for (a, b), (c, d) in pairs] + odd
+    return parts[0]
+
+
+def _half_to_even(numerator: int, denominator: int) -> int:
+    """Return a fraction rounded to a whole number. A half is rounded to the even one of its neighbours."""
+    rounded, rest = divmod(numerator, denominator)
+    return rounded + (2 * rest > denominator or (2 * rest == denominator and rounded % 2 == 1))

@@ -19,7 +19,7 @@ from pathbook.ledger.events import (
 from pathbook.ledger.ranges import joined
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.rules.state import State
-from pathbook.ledger.rules.text import refuse_price, refuse_text
+from pathbook.ledger.rules.text import commitment_of, refuse_price, refuse_text
 from pathbook.ledger.rules.times import first_moment, utc
 from pathbook.ledger.rules.units import refuse_before_made, refuse_out_of_bounds
 from pathbook.ledger.values import (
@@ -98,6 +98,7 @@ def commission(state: State, command: CommissionBatch, now: int) -> BatchCommiss
         made_on=command.made_on,
         expires_on=command.expires_on,
         suggested_price=price,
+        code_key=command.code_key,
     )
 
 
@@ -172,7 +173,7 @@ def recall(state: State, command: RecallUnits, moment: int) -> UnitsRecalled | R
         return refusal
     if (refusal := refuse_before_made(state, ranges, moment)) is not None:
         return refusal
-    return UnitsRecalled(command.brand, command.batch, ranges, command.note)
+    return UnitsRecalled(command.brand, command.batch, ranges, commitment_of(command))
 
 
 def lift(state: State, command: LiftRecall, moment: int) -> RecallLifted | Refusal:

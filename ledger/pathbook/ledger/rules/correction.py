@@ -15,7 +15,7 @@ from pathbook.ledger.events import (
 from pathbook.ledger.ranges import common
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.rules.state import State, packed_in, packed_within
-from pathbook.ledger.rules.text import refuse_text
+from pathbook.ledger.rules.text import commitment_of, refuse_text
 from pathbook.ledger.rules.units import outermost, packed_units, pieces, refuse_broken_cases, refuse_unless
 from pathbook.ledger.runs import Run
 from pathbook.ledger.values import Ranges, TransferStatus, UnitRange, UnitState
@@ -37,7 +37,7 @@ def declare(state: State, command: DeclareError) -> ErrorDeclared | Refusal:
         return refusal
     if (refusal := _refuse_built_upon(state, command.position, mistake.event)) is not None:
         return refusal
-    return ErrorDeclared(command.position, command.party, command.note, mistake.event)
+    return ErrorDeclared(command.position, command.party, commitment_of(command), mistake.event)
 
 
 def actor_of(event: DeclarableEvent) -> str:

@@ -7,7 +7,7 @@ from pathbook.ledger.events import CasePacked, CaseUnpacked, UnitsDelivered, Uni
 from pathbook.ledger.ranges import union
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.rules.state import State
-from pathbook.ledger.rules.text import refuse_text
+from pathbook.ledger.rules.text import commitment_of, refuse_text
 from pathbook.ledger.rules.units import (
     Pick,
     outermost_cases,
@@ -33,6 +33,7 @@ from pathbook.ledger.values import (
     is_consumer,
     is_owner,
     is_sscc,
+    looks_personal,
 )
 
 
@@ -62,6 +63,10 @@ def deliver(state: State, command: DeliverUnits, moment: int) -> UnitsDelivered 
     refusal = _refuse_stranger(state, command.custodian) or _refuse_stranger(state, command.receiver)
     if refusal is not None:
         return refusal
+    if is_consumer(command.receiver) and looks_personal(
+        name := command.receiver.removeprefix(CONSUMER_PREFIX)
+    ):
+        return refuse(Reason.PARTY_LOOKS_PERSONAL, party=name)
     if command.custodian == command.receiver:
         return refuse(Reason.SELF_TRANSFER, party=command.custodian)
     ranges = resolve(state, command.units, Pick(command.receiver, custodian=command.custodian))
@@ -118,7 +123,7 @@ def write_off(state: State, command: WriteOffUnits, moment: int) -> UnitsWritten
     if refusal is not None:
         return refusal
     confirmed = union(part for part, run in pieces(state, ranges) if run.state is UnitState.CONFIRMED)
-    return UnitsWrittenOff(command.party, ranges, command.state, command.note, confirmed)
+    return UnitsWrittenOff(command.party, ranges, command.state, commitment_of(command), confirmed)
 
 
 def pack(state: State, command: PackCase, moment: int) -> CasePacked | Refusal:

@@ -16,6 +16,7 @@ from pathbook.ledger.values import (
     gtin14,
     is_consumer,
     is_identifier,
+    looks_personal,
 )
 
 # looked up once, because the lookup of an enum member takes longer than its use
@@ -27,6 +28,8 @@ def register(state: State, command: RegisterParty) -> PartyRegistered | Refusal:
     """Register a party under an id that the caller chooses."""
     if not is_identifier(command.party):
         return refuse(Reason.PARTY_MALFORMED, party=command.party)
+    if looks_personal(command.party):
+        return refuse(Reason.PARTY_LOOKS_PERSONAL, party=command.party)
     if command.kind is None:
         return refuse(Reason.PARTY_KIND_MISSING, party=command.party)
     if (known := state.parties.get(command.party)) is not None:

@@ -5,7 +5,7 @@ from pathbook.ledger.events import PurchaseConfirmed, ReturnLine, Terms, UnitsRe
 from pathbook.ledger.ranges import joined
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.rules.state import State
-from pathbook.ledger.rules.text import refuse_price, refuse_text
+from pathbook.ledger.rules.text import commitment_of, refuse_price, refuse_text
 from pathbook.ledger.rules.transfer import refuse_reference, standings_at
 from pathbook.ledger.rules.units import (
     Pick,
@@ -26,6 +26,7 @@ from pathbook.ledger.values import (
     UnitState,
     is_consumer,
     is_identifier,
+    looks_personal,
 )
 
 
@@ -35,6 +36,8 @@ def sell(state: State, command: SellUnits, moment: int) -> UnitsSold | Refusal:
         return refuse(Reason.PARTY_UNKNOWN, party=command.seller)
     if not is_identifier(command.consumer):
         return refuse(Reason.CONSUMER_MALFORMED, consumer=command.consumer)
+    if looks_personal(command.consumer):
+        return refuse(Reason.PARTY_LOOKS_PERSONAL, party=command.consumer)
     if (refusal := refuse_price(command.unit_price)) is not None:
         return refusal
     buyer = CONSUMER_PREFIX + command.consumer
@@ -109,7 +112,7 @@ def give_back(state: State, command: ReturnUnits, moment: int) -> UnitsReturned 
         or refuse_broken_cases(state, ranges)
         or refuse_before_made(state, ranges, moment)
     )
-    return refusal or UnitsReturned(command.owner, _lines(state, ranges), command.note)
+    return refusal or UnitsReturned(command.owner, _lines(state, ranges), commitment_of(command))
 
 
 def _lines(state: State, ranges: Ranges) -> tuple[ReturnLine, ...]:

@@ -1,8 +1,10 @@
-"""Limits on free texts and prices of a request."""
+"""Free texts and prices of a request: their limits, and the commitment to a note."""
 
-from pathbook.ledger.money import currencies
+from pathbook.ledger.commands import NotedCommand
+from pathbook.ledger.money import EXPONENTS
+from pathbook.ledger.notes import note_commitment
 from pathbook.ledger.refusals import Reason, Refusal, refuse
-from pathbook.ledger.values import MAX_AMOUNT_MINOR, MAX_TEXT, Price
+from pathbook.ledger.values import MAX_PRICE_UNITS, MAX_TEXT, Price
 
 
 def refuse_text(field: str, text: str) -> Refusal | None:
@@ -14,12 +16,17 @@ def refuse_text(field: str, text: str) -> Refusal | None:
     return None
 
 
+def commitment_of(command: NotedCommand) -> bytes:
+    """Return the commitment to the note of a command. It is empty if there is no note."""
+    return note_commitment(command.note_salt, command.note)
+
+
 def refuse_price(price: Price) -> Refusal | None:
-    """Refuse an amount that cannot be a price. A price that is merely high or low is never refused."""
+    """Refuse what is not a price. A price is never refused because it is high or low."""
     if price.amount_minor < 0:
         return refuse(Reason.PRICE_NEGATIVE, amount_minor=price.amount_minor)
-    if price.amount_minor > MAX_AMOUNT_MINOR:
-        return refuse(Reason.PRICE_TOO_HIGH, amount_minor=price.amount_minor, limit=MAX_AMOUNT_MINOR)
-    if price.currency_code not in currencies():
+    if not 1 <= price.per_units <= MAX_PRICE_UNITS:
+        return refuse(Reason.PRICE_UNITS_OUT_OF_BOUNDS, per_units=price.per_units, limit=MAX_PRICE_UNITS)
+    if price.currency_code not in EXPONENTS:
         return refuse(Reason.CURRENCY_UNKNOWN, currency_code=price.currency_code)
     return None

@@ -11,7 +11,7 @@ from pathbook.ledger.ranges import count_units, holds, joined, last_units, union
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.rules.party import authorization_status
 from pathbook.ledger.rules.state import State, Transfer
-from pathbook.ledger.rules.text import refuse_price, refuse_text
+from pathbook.ledger.rules.text import commitment_of, refuse_price, refuse_text
 from pathbook.ledger.rules.times import utc
 from pathbook.ledger.rules.units import (
     Pick,
@@ -310,7 +310,9 @@ def decline(state: State, command: commands.DeclineTransfer, now: int) -> events
     if (refusal := refuse_text("note", command.note)) is not None:
         return refusal
     terms = transfer.terms
-    return events.TransferDeclined(command.transfer, terms.giver, terms.receiver, terms.ranges, command.note)
+    return events.TransferDeclined(
+        command.transfer, terms.giver, terms.receiver, terms.ranges, commitment_of(command)
+    )
 
 
 def withdraw(
@@ -366,7 +368,7 @@ def reverse(
     if transfer.reversal_asked_by == command.party:
         return refuse(Reason.REVERSAL_ALREADY_ASKED, party=command.party, transfer=command.transfer)
     if not transfer.reversal_asked_by:
-        return events.ReversalAsked(command.transfer, command.party, command.note)
+        return events.ReversalAsked(command.transfer, command.party, commitment_of(command))
     return events.TransferReversed(command.transfer, terms, command.party)
 
 

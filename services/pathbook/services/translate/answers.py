@@ -5,22 +5,21 @@ from typing import Final
 
 from pathbook.ledger.codec import TERMS
 from pathbook.ledger.events import Discrepancy
+from pathbook.ledger.notes import Note
 from pathbook.ledger.projections.registers import (
     AuthorizationRow,
     BatchRow,
     PartyRow,
     ProductRow,
-    RecallRow,
     products_from_text,
     ranges_from_text,
 )
-from pathbook.ledger.projections.transfers import TransferRow
 from pathbook.ledger.queries import answers
 from pathbook.ledger.reports.ladder import Rung
 from pathbook.ledger.steps import Step
 from pathbook.ledger.store.views.lookups import StockRow
-from pathbook.ledger.values import Ranges
-from pathbook.services.translate.values import money, timestamp, timestamp_or_none, unit_ranges
+from pathbook.ledger.values import Price
+from pathbook.services.translate.values import price, timestamp, timestamp_or_none, unit_ranges
 from pathbook.v1 import batches_pb2, events_pb2, parties_pb2, paths_pb2, transfers_pb2, values_pb2
 
 MAX_INT64: Final = 2**63 - 1
@@ -61,7 +60,7 @@ def product(row: ProductRow) -> batches_pb2.Product:
     )
 
 
-def batch(row: BatchRow, recalls: Iterable[RecallRow] = ()) -> batches_pb2.Batch:
+def batch(row: BatchRow, recalls: Iterable[answers.Recall] = ()) -> batches_pb2.Batch:
     """Return the message for a batch. Lists leave out its recalls."""
     return batches_pb2.Batch(
         batch=row.batch,
@@ -74,21 +73,27 @@ def batch(row: BatchRow, recalls: Iterable[RecallRow] = ()) -> batches_pb2.Batch
         suggested_price=_suggested(row),
         position=row.position,
         recalls=map(_recall, recalls),
+        code_key=row.code_key.hex(),
     )
 
 
 def _suggested(row: ProductRow | BatchRow) -> values_pb2.Price:
-    return values_pb2.Price(amount_minor=row.suggested_minor, currency_code=row.suggested_currency)
+    return price(Price(row.suggested_minor, row.suggested_currency, row.suggested_per_units))
 
 
-def _recall(row: RecallRow) -> batches_pb2.Recall:
+def _recall(found: answers.Recall) -> batches_pb2.Recall:
+    row = found.row
     return batches_pb2.Recall(
         position=row.position,
         ranges=unit_ranges(ranges_from_text(row.batch, row.ranges)),
-        note=row.note,
+        note=_note(found.note),
         occurred_at=timestamp(row.occurred_at),
         lifted_position=row.lifted_position,
     )
+
+
+def _note(found: Note | None) -> values_pb2.Note | None:
+    return None if found is None else values_pb2.Note(text=found.text, salt=found.salt)
 
 
 def case(found: answers.Case) -> batches_pb2.GetCaseResponse:
@@ -108,27 +113,28 @@ def discrepancy(found: Discrepancy) -> events_pb2.Discrepancy:
     return events_pb2.Discrepancy(kind=kind, ranges=unit_ranges(found.ranges))
 
 
-def transfer(
-    row: TransferRow, ranges: Ranges = (), discrepancies: Iterable[Discrepancy] = ()
-) -> transfers_pb2.Transfer:
-    """Return the message for a transfer, a sale, or a line of a return. Lists leave out its units."""
+def transfer(found: answers.Transfer) -> transfers_pb2.Transfer:
+    """Return the message for a transfer, a sale, or a line of a return."""
+    row = found.row
     return transfers_pb2.Transfer(
         transfer=row.transfer,
         kind=transfers_pb2.TransferKind.ValueType(row.kind),
         status=values_pb2.TransferStatus.ValueType(row.status),
         giver=row.giver,
         receiver=row.receiver,
-        unit_price=values_pb2.Price(amount_minor=row.amount_minor, currency_code=row.currency_code),
+        unit_price=price(Price(row.amount_minor, row.currency_code, row.per_units)),
         units=row.units,
         accepted_units=row.accepted_units,
-        ranges=unit_ranges(ranges),
+        ranges=unit_ranges(found.ranges),
         occurred_at=timestamp(row.occurred_at),
         recorded_at=timestamp(row.recorded_at),
         deadline=timestamp_or_none(row.deadline),
         answered_position=row.answered_position,
         reversal_asked_by=row.reversal_asked_by,
         returns_transfer=row.returns_transfer,
-        discrepancies=map(discrepancy, discrepancies),
+        discrepancies=map(discrepancy, found.discrepancies),
+        note=_note(found.note),
+        reversal_note=_note(found.reversal_note),
     )
 
 
@@ -139,12 +145,12 @@ def rung(found: Rung) -> paths_pb2.Rung:
         tier=found.tier,
         currency_code=found.currency_code,
         units=found.units,
-        least_minor=found.least_minor,
-        median_minor=found.median_minor,
-        most_minor=found.most_minor,
+        least=price(found.least),
+        median=price(found.median),
+        most=price(found.most),
         mean_minor=found.mean_minor,
         sum_minor=found.sum_minor if found.sum_minor <= MAX_INT64 else None,
-        suggested_minor=found.suggested_minor,
+        suggested=None if found.suggested is None else price(found.suggested),
     )
 
 
@@ -160,7 +166,7 @@ def stock(row: StockRow) -> paths_pb2.Stock:
 
 
 def path(found: answers.Path, serial: str) -> paths_pb2.GetPathResponse:
-    """Return the message for the path of a unit, with the unit's serial."""
+    """Return the message for the path of a unit, with the serial that the caller asked by, or ""."""
     return paths_pb2.GetPathResponse(
         unit=values_pb2.Unit(batch=found.unit.batch, number=found.unit.number),
         serial=serial,
@@ -196,12 +202,14 @@ def _step(found: Step) -> paths_pb2.PathStep:
         recorded_at=timestamp(found.recorded_at),
         giver=moved.giver,
         receiver=moved.receiver,
-        price_paid=None if moved.price_paid is None else money(moved.price_paid),
+        price_paid=None if moved.price_paid is None else price(moved.price_paid),
         state=values_pb2.UnitState.ValueType(found.state),
         attestation=values_pb2.ATTESTATION_RECORDED,
         event=found.data,
         head=found.head,
+        note=_note(found.note),
     )
     if moved.terms is not None:
         TERMS.write(step.terms, moved.terms)
+        step.terms.unit_price.CopyFrom(price(moved.terms.unit_price))
     return step

@@ -6,6 +6,7 @@ and the like are passed on unchecked: the rules decide about them.
 
 import datetime
 import re
+import secrets
 from collections.abc import Sequence
 from enum import IntEnum
 from typing import Final, TypeVar
@@ -14,6 +15,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from pathbook.ledger.codec.fields import LATEST_TIME
+from pathbook.ledger.notes import SALT_BYTES
 from pathbook.ledger.refusals import Reason, refuse
 from pathbook.ledger.values import (
     MAX_RANGES,
@@ -108,20 +110,20 @@ def date_or_none(day: str, field: str) -> datetime.date | None:
     return date(day, field) if day else None
 
 
-def money(request: Message, field: str) -> Price:
+def price(request: Message, field: str) -> Price:
     """Return a required price, which may be zero."""
-    price = money_or_none(request, field)
-    if price is None:
+    found = price_or_none(request, field)
+    if found is None:
         raise RefusedCallError(refuse(Reason.VALUE_MISSING, field=field))
-    return price
+    return found
 
 
-def money_or_none(request: Message, field: str) -> Price | None:
-    """Return a price, or None if the field is unset."""
+def price_or_none(request: Message, field: str) -> Price | None:
+    """Return a price, or None if the field is unset. For 0 units means for 1."""
     if not request.HasField(field):
         return None
-    price: values_pb2.Price = getattr(request, field)
-    return Price(price.amount_minor, price.currency_code)
+    message: values_pb2.Price = getattr(request, field)
+    return Price(message.amount_minor, message.currency_code, message.per_units or 1)
 
 
 def enum_value(number: int, members: type[Member], field: str) -> Member:
@@ -143,6 +145,11 @@ def enum_value_or_none(number: int, members: type[Member], field: str) -> Member
 def delivery(number: int) -> Delivery:
     """Return whether goods move with the title, which is the default."""
     return enum_value_or_none(number, Delivery, "delivery") or Delivery.WITH_TITLE
+
+
+def note_salt(note: str) -> bytes:
+    """Return random bytes with which the note of a request is hashed, or none if there is no note."""
+    return secrets.token_bytes(SALT_BYTES) if note else b""
 
 
 def ranges(messages: Sequence[values_pb2.UnitRange]) -> Ranges:

@@ -68,6 +68,20 @@ class Failure(enum.Enum):
         StatusCode.UNAVAILABLE,
         "The database of the books does not answer. Retry with the same request ids.",
     )
+    CODE_KEY_MISSING = (
+        StatusCode.UNAVAILABLE,
+        (
+            "This server does not have key {code_key}, which other servers of these books use, so it can neither read"
+            " nor print these codes. Copy codes.key from them to this server, then retry."
+        ),
+    )
+    CODE_KEYS_UNUSABLE = (
+        StatusCode.UNAVAILABLE,
+        (
+            "No batch is commissioned, because codes.key of this server {problem}."
+            " Restore the file, or copy it from another server of these books, then retry."
+        ),
+    )
     TOO_MANY_ENTRIES = (
         StatusCode.INVALID_ARGUMENT,
         "The batch has {count} entries; at most {limit} are allowed. Send several batches on the same call.",

@@ -1,4 +1,4 @@
-"""Messages for the simplest values of the ledger: times, amounts, ranges of units."""
+"""Messages for the simplest values of the ledger: times, prices, ranges of units."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -22,9 +22,11 @@ def timestamp_or_none(microseconds: int | None) -> Timestamp | None:
     return None if microseconds is None else timestamp(microseconds)
 
 
-def money(amount: Price) -> values_pb2.Price:
-    """Return the message for an amount."""
-    return values_pb2.Price(amount_minor=amount.amount_minor, currency_code=amount.currency_code)
+def price(found: Price) -> values_pb2.Price:
+    """Return the message for a price. It states the number of units, also if it is 1."""
+    return values_pb2.Price(
+        amount_minor=found.amount_minor, currency_code=found.currency_code, per_units=found.per_units
+    )
 
 
 def unit_ranges(ranges: Iterable[UnitRange]) -> list[values_pb2.UnitRange]:

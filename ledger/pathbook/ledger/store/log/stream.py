@@ -1,7 +1,11 @@
-"""The log: each book's events at positions 1, 2, 3 ... without gaps, on the contract of the eventsourcing library."""
+"""The log: each book's events at positions 1, 2, 3 ... without gaps, on the contract of the eventsourcing library.
+
+The notes of events are written and read with them, and lie in a table of their own
+(``pathbook.ledger.store.log.notes``).
+"""
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import groupby, starmap
 from typing import TypeVarTuple
@@ -13,10 +17,12 @@ from eventsourcing import persistence
 from eventsourcing.persistence import AggregateRecorder, StoredEvent
 from sqlalchemy import Connection, Engine, Select, exc
 
+from pathbook.ledger.notes import Note
 from pathbook.ledger.store.database.bulk_write import insert_statement
 from pathbook.ledger.store.database.engine import TEXT, create_tables, reading, writing
 from pathbook.ledger.store.database.fast_read import ReaderPool
 from pathbook.ledger.store.database.notify import NotificationListener, notify
+from pathbook.ledger.store.log.notes import NOTE, insert_notes, notes_at, notes_in_turn
 
 FORMAT = 2
 """The format of the log's tables. Another number means another layout, which this program does not open."""
@@ -42,6 +48,7 @@ EVENT = sa.Table(
     sa.Column("state", sa.LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
+NOTE.to_metadata(_TABLES)  # created with the log
 _OF_BOOK = sa.select(EVENT.c.position, EVENT.c.topic, EVENT.c.state).where(
     EVENT.c.book == sa.bindparam("book")
 )
@@ -180,8 +187,16 @@ class Turn:
         rows = self._recorder.select_on(self._connection, self._book, gt=after, limit=limit)
         return list(starmap(StoredEntry, rows))
 
-    def append(self, after: int, entries: Sequence[tuple[str, bytes]]) -> None:
+    def notes(self, positions: Iterable[int]) -> dict[int, Note]:
+        """The notes of the events at these positions. Events without a note, or whose note was erased, are left out."""
+        return notes_in_turn(self._connection, self._book, positions)
+
+    def append(
+        self, after: int, entries: Sequence[tuple[str, bytes]], notes: Mapping[int, Note] | None = None
+    ) -> None:
         """Write entries (topic, bytes) to positions after + 1, after + 2 ..., all of them or none.
+
+        The notes of these entries, by position, are written with them.
 
         Raises:
             PositionTakenError: `after` is not the head of the book. The turn must then end with this exception.
@@ -197,6 +212,8 @@ class Turn:
             self._recorder.insert_on(self._connection, self._book, rows)
         except exc.IntegrityError as conflict:  # a writer without a turn was first; the key is the fence
             raise PositionTakenError(self._book, after + 1, after + 1) from conflict
+        if notes:
+            insert_notes(self._connection, self._book, notes)
         notify(self._connection, self._book)
         self.appended += len(entries)
 
@@ -285,6 +302,11 @@ class Stream:
                 part = dict(zip(_POSITION_NAMES, chunk, strict=False))
                 rows += self._pool.ask(_statement_for(columns, len(part)), {"book": book, **part})
         return rows
+
+    def notes_at(self, book: str, positions: Iterable[int]) -> dict[int, Note]:
+        """The notes of the events at these positions. Events without a note, or whose note was erased, are left out."""
+        with persistence_errors():
+            return notes_at(self._pool, book, positions)
 
     def head(self, book: str) -> int:
         """The last position written, or 0 if there is none."""

@@ -36,6 +36,15 @@ class ViewPosition(NamedTuple):
     through: int
 
 
+class SuggestionRow(NamedTuple):
+    """The lowest and the highest amount that is suggested for batches of a product, of those for as many units."""
+
+    lowest_minor: int
+    highest_minor: int
+    currency_code: str
+    per_units: int
+
+
 class StockRow(NamedTuple):
     """What a party has of a batch."""
 
@@ -98,19 +107,24 @@ TRANSFER_AT = _select(TRANSFER, TRANSFER.c.transfer == bindparam("transfer")).or
 TRANSFERS = _transfers_of()
 TRANSFERS_ACCEPTED = _transfers_of(TRANSFER.c.status == bindparam("status"))
 TRANSFERS_NOT_ACCEPTED = _transfers_of(TRANSFER.c.status == bindparam("status"), NOT_ACCEPTED)
-PRICES_OF_BATCH = sa.select(
-    LADDER.c.tier, LADDER.c.currency_code, LADDER.c.amount_minor, LADDER.c.units
-).where(LADDER.c.book == bindparam("book"), LADDER.c.batch == bindparam("batch"))
+_STATED = (LADDER.c.tier, LADDER.c.currency_code, LADDER.c.amount_minor, LADDER.c.per_units)
+PRICES_OF_BATCH = sa.select(*_STATED, LADDER.c.units).where(
+    LADDER.c.book == bindparam("book"), LADDER.c.batch == bindparam("batch")
+)
 _OF_PRODUCT = sa.and_(BATCH.c.book == bindparam("book"), BATCH.c.product == bindparam("product"))
 _UNITS = sa.cast(sa.func.sum(LADDER.c.units), sa.BigInteger)  # PostgreSQL's sum of integers is not an integer
 PRICES_OF_PRODUCT = (
-    sa.select(LADDER.c.tier, LADDER.c.currency_code, LADDER.c.amount_minor, _UNITS)
+    sa.select(*_STATED, _UNITS)
     .join(BATCH, BATCH.c.batch == LADDER.c.batch)
     .where(_OF_PRODUCT, LADDER.c.book == bindparam("book"))
-    .group_by(LADDER.c.tier, LADDER.c.currency_code, LADDER.c.amount_minor)
+    .group_by(*_STATED)
 )
-SUGGESTIONS = (
-    sa.select(BATCH.c.suggested_minor, BATCH.c.suggested_currency).where(_OF_PRODUCT).distinct().limit(2)
+_SUGGESTED = (BATCH.c.suggested_currency, BATCH.c.suggested_per_units)
+SUGGESTIONS = (  # of prices for as many units, the lowest and the highest tell whether all are the same
+    sa.select(sa.func.min(BATCH.c.suggested_minor), sa.func.max(BATCH.c.suggested_minor), *_SUGGESTED)
+    .where(_OF_PRODUCT)
+    .group_by(*_SUGGESTED)
+    .order_by(BATCH.c.suggested_per_units)
 )
 _EXPIRES = sa.func.coalesce(BATCH.c.expires_on, NEVER)
 STOCK_OF_PARTY = (

@@ -14,8 +14,8 @@ from pathbook.ledger.reports.ladder import PriceRow
 from pathbook.ledger.store.database.fast_read import Reader, ReaderPool
 from pathbook.ledger.store.log.stream import persistence_errors
 from pathbook.ledger.store.views import lookups, unit_history
-from pathbook.ledger.store.views.lookups import NEVER, StockRow, ViewPosition
-from pathbook.ledger.values import TransferStatus
+from pathbook.ledger.store.views.lookups import NEVER, StockRow, SuggestionRow, ViewPosition
+from pathbook.ledger.values import Price, TransferStatus
 
 ViewsEngine: TypeAlias = Engine
 """The engine of the views, under a name for rooms that do not import SQLAlchemy."""
@@ -61,9 +61,18 @@ class ViewSnapshot:
         """The products after a GTIN, in order."""
         return self._all(lookups.PRODUCTS, ProductRow, after=after, limit=limit)
 
-    def suggestions(self, product: str) -> list[tuple[int, str]]:
-        """Up to two prices suggested for batches of a product, as amount and currency. Two mean that prices differ."""
-        return self._all(lookups.SUGGESTIONS, lambda minor, currency: (minor, currency), product=product)
+    def suggestion(self, product: str) -> Price | None:
+        """The price that is suggested for all batches of a product, or None if their prices differ in value.
+
+        It is stated for the lowest number of units for which it was ever stated.
+        """
+        found = self._all(lookups.SUGGESTIONS, SuggestionRow, product=product)
+        stated = [
+            Price(amount_minor, row.currency_code, row.per_units)
+            for row in found
+            for amount_minor in (row.lowest_minor, row.highest_minor)
+        ]
+        return stated[0] if stated and all(map(stated[0].is_worth, stated)) else None
 
     def batch(self, batch: int) -> BatchRow | None:
         """The batch with a number, or None if there is none."""

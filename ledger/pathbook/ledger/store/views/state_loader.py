@@ -143,7 +143,7 @@ class StateLoader:
                     terms=terms,
                     deadline=row.deadline,
                     reversal_asked_by=row.reversal_asked_by,
-                    reversal_asked_at=row.reversal_asked_position,
+                    reversal_asked_at=row.reversal_asked_position or 0,
                     attested=bool(row.is_attested),
                 )
 
@@ -251,7 +251,7 @@ def _load_parties(connection: Connection, state: State, required: RequiredState)
 def _load_products(connection: Connection, state: State, required: RequiredState) -> None:
     state.products = dict.fromkeys(required.products)
     for row in _rows_with_keys(connection, PRODUCT, ProductRow, state.book, "product", required.products):
-        price = Price(row.suggested_minor, row.suggested_currency)
+        price = Price(row.suggested_minor, row.suggested_currency, row.suggested_per_units)
         state.products[row.product] = Product(
             events.ProductRegistered(row.product, row.brand, row.name, price), row.position
         )
@@ -296,7 +296,8 @@ def _commissioned(row: BatchRow) -> events.BatchCommissioned:
         size=row.size,
         made_on=datetime.date.fromisoformat(row.made_on),
         expires_on=datetime.date.fromisoformat(row.expires_on) if row.expires_on else None,
-        suggested_price=Price(row.suggested_minor, row.suggested_currency),
+        suggested_price=Price(row.suggested_minor, row.suggested_currency, row.suggested_per_units),
+        code_key=row.code_key,
     )
 
 

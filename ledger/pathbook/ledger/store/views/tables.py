@@ -1,9 +1,9 @@
 """The tables of the views, which may be dropped and rebuilt, and the conversion between a run and its row.
 
 Positions and unit numbers are integers. Times are microseconds since 1970 UTC, and dates are YYYY-MM-DD.
-Amounts are minor units of their currency, and enums are stored as their numbers. The book is the first column
-of every key. The columns after it are the fields of the rows that pathbook.ledger.projections makes, in
-order.
+Amounts are minor units of their currency, for as many units as the column ``per_units`` says. Enums are stored
+as their numbers. The book is the first column of every key. The columns after it are the fields of the rows that
+pathbook.ledger.projections makes, in order.
 """
 
 from collections.abc import Sequence
@@ -46,7 +46,7 @@ def _number(name: str, *, key: bool = False, optional: bool = False) -> Column[i
 
 
 def _small(name: str, *, key: bool = False) -> Column[int]:
-    """A number below 2^31 (of a batch, unit, line or tier).
+    """A number below 2^31 (of a batch, unit, line or tier, or of the units of a price).
 
     It takes half the space, and parameters may be of any size.
     """
@@ -84,6 +84,7 @@ PRODUCT = _table(
     _text("name"),
     _number("suggested_minor"),
     _text("suggested_currency"),
+    _small("suggested_per_units"),
     _number("position"),
     _number("corrected_position"),
 )
@@ -99,10 +100,13 @@ BATCH = _table(
     _text("expires_on", optional=True),
     _number("suggested_minor"),
     _text("suggested_currency"),
+    _small("suggested_per_units"),
     _number("position"),
+    Column("code_key", LargeBinary, nullable=False),
     _number("corrected_position"),
     Index("batch_of_lot", "book", "product", "lot", unique=True),
     Index("batch_of_product", "book", "product", "batch"),
+    Index("batch_of_code_key", "code_key", "book", "batch"),
 )
 
 RECALL = _table(
@@ -110,7 +114,6 @@ RECALL = _table(
     _number("position", key=True),
     _small("batch"),
     _text("ranges"),
-    _text("note"),
     _number("occurred_at"),
     _number("lifted_position"),
     _number("lifted_at", optional=True),
@@ -169,6 +172,7 @@ TRANSFER = _table(
     _text("receiver"),
     _number("amount_minor"),
     _text("currency_code"),
+    _small("per_units"),
     _number("units"),
     _number("accepted_units"),
     _number("occurred_at"),
@@ -176,7 +180,7 @@ TRANSFER = _table(
     _number("deadline", optional=True),
     _number("answered_position"),
     _text("reversal_asked_by"),
-    _number("reversal_asked_position"),
+    _number("reversal_asked_position", optional=True),
     _number("returns_transfer"),
     _text("reference"),
     _enum("is_attested"),
@@ -233,10 +237,13 @@ LADDER = _table(
     _small("tier", key=True),
     _text("currency_code", key=True),
     _number("amount_minor", key=True),
+    _small("per_units", key=True),
     _number("units"),
     _partial("ladder_to_remove", "book", "units", where=NO_UNITS),
 )
-"""A histogram of how many units of a batch a tier received at a price. A row of no units is removed."""
+"""A histogram of how many units of a batch a tier received at a price. A row of no units is removed.
+
+Prices of the same value that were stated for other numbers of units have rows of their own."""
 
 NOTHING_LEFT = sa.text("owned = 0 AND in_custody = 0 AND reserved = 0")
 """The removal repeats this condition to use the index on rows of the stock that must be removed."""

@@ -39,11 +39,14 @@ def upgrade() -> None:
         sa.Column("expires_on", TEXT, nullable=True),
         sa.Column("suggested_minor", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("suggested_currency", TEXT, nullable=False),
+        sa.Column("suggested_per_units", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("code_key", sa.LargeBinary(), nullable=False),
         sa.Column("corrected_position", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("book", "batch"),
         sqlite_with_rowid=False,
     )
+    op.create_index("batch_of_code_key", "batch", ["code_key", "book", "batch"], unique=False)
     op.create_index("batch_of_lot", "batch", ["book", "product", "lot"], unique=True)
     op.create_index("batch_of_product", "batch", ["book", "product", "batch"], unique=False)
     op.create_table(
@@ -72,8 +75,9 @@ def upgrade() -> None:
         sa.Column("tier", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("currency_code", TEXT, nullable=False),
         sa.Column("amount_minor", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("per_units", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("units", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.PrimaryKeyConstraint("book", "batch", "tier", "currency_code", "amount_minor"),
+        sa.PrimaryKeyConstraint("book", "batch", "tier", "currency_code", "amount_minor", "per_units"),
         sqlite_with_rowid=False,
     )
     op.create_index(
@@ -113,6 +117,7 @@ def upgrade() -> None:
         sa.Column("name", TEXT, nullable=False),
         sa.Column("suggested_minor", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("suggested_currency", TEXT, nullable=False),
+        sa.Column("suggested_per_units", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("corrected_position", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("book", "product"),
@@ -124,7 +129,6 @@ def upgrade() -> None:
         sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("batch", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("ranges", TEXT, nullable=False),
-        sa.Column("note", TEXT, nullable=False),
         sa.Column("occurred_at", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("lifted_position", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("lifted_at", sa.BigInteger(), autoincrement=False, nullable=True),
@@ -207,6 +211,7 @@ def upgrade() -> None:
         sa.Column("receiver", TEXT, nullable=False),
         sa.Column("amount_minor", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("currency_code", TEXT, nullable=False),
+        sa.Column("per_units", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("units", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("accepted_units", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("occurred_at", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -214,7 +219,7 @@ def upgrade() -> None:
         sa.Column("deadline", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("answered_position", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("reversal_asked_by", TEXT, nullable=False),
-        sa.Column("reversal_asked_position", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("reversal_asked_position", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("returns_transfer", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("reference", TEXT, nullable=False),
         sa.Column("is_attested", sa.SmallInteger(), autoincrement=False, nullable=False),

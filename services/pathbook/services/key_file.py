@@ -1,0 +1,116 @@
+"""The file of the keys of the codes: it is read, made with a first key, and given one more, and never loses a key."""
+
+import contextlib
+import fcntl
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from pathbook.ledger.serials import (
+    KEY_BYTES,
+    MAX_KEYS,
+    BookKey,
+    KeyRing,
+    key_ring,
+    parse_key_ring,
+    print_key_ring,
+)
+
+KEY_FILE: Final = "codes.key"
+"""The keys that codes are made with. It lies beside the log, never in it, and only its owner may read the file."""
+
+
+class UnusableKeyError(Exception):
+    """There are books here, but the keys of their codes are missing, damaged, or others.
+
+    Attributes:
+        problem: what is wrong with the file, without its place.
+    """
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(
+            f"{path} {problem}. Without the right key, the codes printed so far cannot be read."
+            " Restore the file from your backup, or copy it from another server of these books."
+            " Nothing was changed. No new key was made, because it would print other codes."
+        )
+        self.problem = problem
+
+
+class KeyFileFullError(Exception):
+    """The file has as many keys as a file may have."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{path} has {MAX_KEYS} keys, the most that are read. Nothing was changed. Begin another book."
+        )
+
+
+def read_keys(path: Path) -> KeyRing:
+    """Return the keys in a file.
+
+    Raises:
+        UnusableKeyError: the file is missing, or is not a key file.
+        OSError: the file cannot be read.
+    """
+    try:
+        return parse_key_ring(path.read_text("ascii"))
+    except FileNotFoundError:
+        raise UnusableKeyError(path, "is missing") from None
+    except ValueError as error:
+        raise UnusableKeyError(path, f"cannot be used ({error})") from None
+
+
+def make_key(path: Path) -> None:
+    """Make a file with a new key, atomically, unless there is one. Of two processes at once, the first makes it.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    with _beside(path, key_ring([_new_key()])) as written, contextlib.suppress(FileExistsError):
+        os.link(written, path)  # fails if another server was first
+
+
+def add_key(path: Path) -> KeyRing:
+    """Add a new key to a file, atomically, and return all keys. The keys before it stay.
+
+    Raises:
+        UnusableKeyError: the file is missing, or is not a key file.
+        KeyFileFullError: the file has MAX_KEYS keys.
+        OSError: the file cannot be read or written.
+    """
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(
+            directory, fcntl.LOCK_EX
+        )  # of two commands at once, the second adds to what the first wrote
+        keys = read_keys(path).by_fingerprint.values()
+        if len(keys) == MAX_KEYS:
+            raise KeyFileFullError(path)
+        ring = key_ring([*keys, _new_key()])
+        with _beside(path, ring) as written:
+            written.replace(path)
+        os.fsync(directory)
+        return ring
+    finally:
+        os.close(directory)
+
+
+def _new_key() -> BookKey:
+    return BookKey(secrets.token_bytes(KEY_BYTES))
+
+
+@contextlib.contextmanager
+def _beside(path: Path, ring: KeyRing) -> Iterator[Path]:
+    """Write keys to a temporary file beside a file, yield it when it is on disk, and remove it if it is left."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)  # only its owner may read it
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(print_key_ring(ring))
+            file.flush()
+            os.fsync(file.fileno())
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)
