@@ -13,7 +13,7 @@ from pathbook.ledger.values import (
     UnitState,
 )
 from tests.rules.naive import CONFIRMED, GONE, OFFERED, SOLD, STOCK, Act, Deal, Key, Shortage, consumer
-from tests.rules.stage import CONSUMERS, HOLDERS, PARTIES, PRICES, REFERENCES, Dice, Stage, keys_of, ranges_of
+from tests.rules.stage import CONSUMERS, HOLDERS, PARTIES, PRICES, RECEIVERS, REFERENCES, Dice, Stage, keys_of, ranges_of
 
 BOTH = tuple(Delivery)
 OTHER_STATES = (UnitState.LOST, UnitState.DAMAGED, UnitState.DESTROYED, UnitState.DEFACED)
@@ -34,7 +34,7 @@ class Moves(Stage):
         """Record a transfer in one step."""
         said, at = self.when(dice)
         units, giver = self.some(dice)
-        receiver, delivery, price = dice.one_of(PARTIES[::-1]), dice.one_of(BOTH), dice.one_of(PRICES)
+        receiver, delivery, price = dice.one_of(RECEIVERS), dice.one_of(BOTH), dice.one_of(PRICES)
         reference = dice.one_of(REFERENCES)
         keys = self.resolve(units, giver, onward=at)
         expected = isinstance(keys, set) and giver in PARTIES and self.free(keys, giver, at)
@@ -142,7 +142,7 @@ class Moves(Stage):
         """Offer units."""
         said, at = self.when(dice)
         units, giver = self.some(dice)
-        receiver, delivery, price = dice.one_of(PARTIES[::-1]), dice.one_of(BOTH), dice.one_of(PRICES)
+        receiver, delivery, price = dice.one_of(RECEIVERS), dice.one_of(BOTH), dice.one_of(PRICES)
         reference = dice.one_of(REFERENCES)
         keys = self.resolve(units, giver, onward=at)
         expected = isinstance(keys, set) and giver in PARTIES and self.free(keys, giver, at)
@@ -256,7 +256,7 @@ class Moves(Stage):
 
     def reverse(self, dice: Dice) -> None:
         """Ask for the reversal of a transfer, or agree to it."""
-        position = self.pick(dice, self.stands, self.deals)
+        position = self.pick(dice, lambda p: self.stands(p) and not consumer(self.deals[p].receiver), self.deals)
         deal = self.deals.get(position)
         asked = deal.reversal_by if deal is not None else ""
         giver = dice.one_of((True, False)) if not asked else deal is not None and asked != deal.giver
@@ -349,7 +349,7 @@ class Moves(Stage):
     def give_back(self, dice: Dice) -> None:
         """Return units."""
         said, at = self.when(dice)
-        units, owner = self.some(dice, STOCK, SOLD, CONFIRMED)
+        units, owner = self.some(dice, STOCK, SOLD, CONFIRMED, come=True)
         keys = self.resolve(units, owner)
         expected = isinstance(keys, set) and self.exist(keys, at) and at <= self.story.now
         for piece in [self.pieces[key] for key in keys] if isinstance(keys, set) else []:

@@ -25,7 +25,7 @@ class Registers(Moves):
         said, at = self.when(dice)
         units, party = self.some(dice, by="custodian")
         sscc, inner = dice.one_of(CASES), dice.one_of(("", "", *CASES))
-        cases = (inner,) if inner and inner not in units.cases else ()
+        cases = (inner,) if inner in self.outer and inner not in units.cases else ()
         units = Selection(units.ranges, (*units.cases, *cases), units.quantities)
         keys = self.resolve(units, party, custodian=party)
         inside = set().union(*(self.contents(name) for name in units.cases if name in self.outer))
@@ -92,7 +92,10 @@ class Registers(Moves):
 
     def authorize(self, dice: Dice) -> None:
         """Authorize a party."""
-        upline, party, tier = dice.one_of(PARTIES), dice.one_of(PARTIES[::-1]), dice.one_of(range(1, 6))
+        agents = [name for name in PARTIES if self.kinds[name] is not PartyKind.BRAND]
+        uplines = ["acme", "bolt", *sorted({grant.party for grant in self.grants.values()})]
+        upline = dice.one_of(uplines if dice.usually() else PARTIES)
+        party, tier = dice.one_of(agents if dice.usually() else PARTIES), dice.one_of(range(1, 7))
         tier = tier if dice.usually() else dice.one_of((0, 101, 100))
         products = frozenset(product for product in PRODUCTS if dice.next_byte() % 4 == 1)
         said, until = (0 if dice.usually() else dice.one_of((*PAST, TODAY + 5 * DAY))), dice.one_of(ENDS)
@@ -227,30 +230,25 @@ class Registers(Moves):
 
     def step(self, dice: Dice) -> None:
         """Take a random step, and compare both books after it."""
-        often: tuple[Callable[[Dice], None], ...] = (
-            self.record,
-            self.offer,
-            self.accept,
-            self.sell,
-            self.deliver,
-            self.give_back,
-            self.reverse,
-            self.confirm,
-            self.write_off,
-            self.declare,
-            self.pack,
-        )
-        seldom = (
-            self.attest,
-            self.release,
-            self.unpack,
-            self.recall,
-            self.lift,
-            self.authorize,
-            self.revoke,
-            self.correct_product,
-            self.correct_batch,
-            self.correct_party,
-        )
-        dice.one_of((*often, *often, *seldom, self.authorize))(dice)
+        dice.one_of(self.steps())(dice)
         self.compare_books()
+
+    def steps(self) -> list[Callable[[Dice], None]]:
+        """Return the steps that may do something now, the frequent ones several times."""
+        found = [self.record, self.record, self.offer, self.sell, self.deliver, self.pack, self.authorize]
+        found += [self.recall, self.correct_product, self.correct_batch, self.correct_party]
+        if any(deal.open for deal in self.deals.values()):
+            found += [self.accept, self.accept, self.release]
+        if self.deals:
+            found += [self.reverse, self.reverse, self.give_back, self.attest]
+        if any(piece.state is SOLD for piece in self.pieces.values()):
+            found += [self.confirm]
+        if self.outer:
+            found += [self.unpack, self.deliver, self.write_off]
+        if self.alarms:
+            found += [self.lift]
+        if self.grants:
+            found += [self.revoke, self.authorize]
+        if self.acts:
+            found += [self.declare, self.declare]
+        return [*found, self.write_off]

@@ -27,6 +27,7 @@ HOLDERS: Final = (*PARTIES, *CONSUMERS)
 PRODUCTS: Final = (MASK, BALM, SOAP)
 CASES: Final = ("106141412345678908", "106141412345678915", "106141412345678922")
 PRICES: Final = (Price(100, "CNY"), Price(150, "CNY"), Price(100, "USD"), Price(300, "CNY", 3))
+RECEIVERS: Final = ("ann", "ben", "ann", "ben", "cat", "dan", "acme", "bolt")
 REFERENCES: Final = ("", "", "", "N1", "N2")
 TODAY: Final = NOON - DAY // 2
 PAST: Final = tuple(TODAY - days * DAY for days in (1, 2, 3, 12, 20, 33, 60))
@@ -147,9 +148,18 @@ class Stage(Naive):
         said = 0 if dice.usually() else dice.one_of((*PAST, NOON + DAY))
         return said, said or NOON
 
-    def some(self, dice: Dice, *states: UnitState, by: str = "owner") -> tuple[Selection, str]:
-        """Choose units and who acts: usually somebody who has them, so that many commands are accepted."""
-        likely = [key for key in sorted(self.pieces) if self.pieces[key].state in (states or (STOCK,))]
+    def some(
+        self, dice: Dice, *states: UnitState, by: str = "owner", come: bool = False
+    ) -> tuple[Selection, str]:
+        """Choose units and who acts: usually somebody who has them, so that many commands are accepted.
+
+        With ``come``, they are usually units that came by a transfer or sale.
+        """
+        likely = [
+            key
+            for key, piece in sorted(self.pieces.items())
+            if piece.state in (states or (STOCK,)) and (piece.hops or not come)
+        ]
         key = dice.one_of(likely if dice.usually() and likely else sorted(self.pieces))
         piece = self.pieces[key]
         actor = piece.owner if by == "owner" else piece.custodian
