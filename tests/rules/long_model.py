@@ -56,7 +56,10 @@ def play(steps: list[bytes], tally: Tally | None = None) -> tuple[int, str, str]
 
 def kind_of(difference: str) -> str:
     """Return what stays the same when a difference is shrunk: its first word, and what the rules said."""
-    return difference.split("(")[0].split(" unit ")[0][:60] + difference.rpartition(": the rules say")[2][:6]
+    return (
+        difference.split("(", maxsplit=1)[0].split(" unit ", maxsplit=1)[0][:60]
+        + difference.rpartition(": the rules say")[2][:6]
+    )
 
 
 def shrunk(steps: list[bytes], kind: str) -> list[bytes]:

@@ -4,11 +4,11 @@ import datetime
 from collections.abc import Callable
 
 from pathbook.ledger import commands, events
-from pathbook.ledger.values import PartyKind, Price, Quantity, Selection, UnitRange
+from pathbook.ledger.values import PartyKind, Selection, UnitRange
 from tests.rules.moves import Moves
 from tests.rules.naive import CONFIRMED, GONE, SOLD, STOCK, Act, Alarm, Key, consumer, midnight
 from tests.rules.naive_authority import Grant
-from tests.rules.stage import CASES, HOLDERS, PARTIES, PAST, PRICES, PRODUCTS, TODAY, Dice, ranges_of
+from tests.rules.stage import CASES, HOLDERS, PARTIES, PAST, PRICES, PRODUCTS, TODAY, Dice
 from tests.scenario import DAY
 
 DAYS = tuple(

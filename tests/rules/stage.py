@@ -9,7 +9,6 @@ from pathbook.ledger.events import Event, Terms
 from pathbook.ledger.refusals import Reason, Refusal
 from pathbook.ledger.reports.ladder import CONSUMER_TIER, NO_TIER, LadderChanges
 from pathbook.ledger.values import (
-    Delivery,
     Price,
     Quantity,
     Ranges,

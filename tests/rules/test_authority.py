@@ -92,7 +92,7 @@ def test_lines_in_a_circle_lead_to_no_brand() -> None:
     revoke first by acme
     record 1:0 acme > a1 at 1
     """)
-    assert list(receivers(story)) == [(S.UPLINE_NOT_AUTHORIZED, 3)]
+    assert list(receivers(story)) == [(S.REVOKED, 1)]
     story.tell("record 1:1 acme > a2 at 1")
     assert list(receivers(story)) == [(S.UPLINE_NOT_AUTHORIZED, 2)]
 
@@ -131,7 +131,9 @@ def test_terms_that_are_narrowed_keep_only_their_standings() -> None:
     assert both.narrowed(both.ranges) == both
 
 
-@pytest.mark.parametrize(("receiver", "expected"), [("acme", (S.OTHER_PRODUCTS, 0)), ("bolt", (S.AUTHORIZED, 0))])
+@pytest.mark.parametrize(
+    ("receiver", "expected"), [("acme", (S.OTHER_PRODUCTS, 0)), ("bolt", (S.AUTHORIZED, 0))]
+)
 def test_a_brand_has_tier_0_for_all_goods(receiver: str, expected: tuple[AuthorizationStatus, int]) -> None:
     """A brand that takes goods of another brand has its tier, and is authorized for its own goods only."""
     story = Story(TWO_BRANDS)

@@ -24,14 +24,14 @@ import msgspec
 from pathbook.ledger.book.memory import Memory, StaleMemoryError, ViewsLaggingError
 from pathbook.ledger.codec import encode, leaf_hash
 from pathbook.ledger.commands import Command, LapseTransfer, NotedCommand, digest, request_of
-from pathbook.ledger.events import NotedEvent, RecordedEvent
+from pathbook.ledger.events import DeclarableEvent, NotedEvent, RecordedEvent, TransferBeginning
 from pathbook.ledger.notes import Note
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.rules.deciding import decide
 from pathbook.ledger.store.log.stream import PositionTakenError, Stream, is_passing
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.views.state_loader import StateLoader
-from pathbook.ledger.values import MAX_EVENT_BYTES, WRITER_PREFIX
+from pathbook.ledger.values import LATER_EVENT_BYTES, MAX_EVENT_BYTES, WRITER_PREFIX
 
 GROUP_MAX_COMMANDS = 1_000
 """How many queued commands form one group. Beyond it, latency grows and throughput does not."""
@@ -61,6 +61,11 @@ IDLE_CHECK_INTERVAL_S = 1.0
 IDLE_CATCH_UP_MAX_EVENTS = 1_000
 """How many events of other writers an idle writer applies. A writer that appends more is busy, and ends
 offers itself."""
+
+
+REPEATED = TransferBeginning | DeclarableEvent
+"""The kinds of events that a later event may repeat: the answer to an offer, a reversal, or the declaration of an
+error."""
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
@@ -326,8 +331,9 @@ class Book:
             request=request,
             request_digest=request_digest,
         )
-        if len(data) > MAX_EVENT_BYTES:
-            return refuse(Reason.EVENT_TOO_LARGE, size=len(data), limit=MAX_EVENT_BYTES)
+        limit = MAX_EVENT_BYTES - (LATER_EVENT_BYTES if isinstance(event, REPEATED) else 0)
+        if len(data) > limit:
+            return refuse(Reason.EVENT_TOO_LARGE, size=len(data), limit=limit)
         position = memory.state.position + 1
         recorded = RecordedEvent(
             position=position,
