@@ -68,13 +68,13 @@ def _print(form: Output, events: Iterable[tuple[int, bytes]]) -> None:
                 click.echo(_line(position, data))
         case Output.JSONL:
             for position, data in events:
-                click.echo(json.dumps(_object(position, data), ensure_ascii=False))
+                click.echo(json.dumps(as_object(position, data), ensure_ascii=False))
         case Output.JSON:
-            found = [_object(position, data) for position, data in events]
+            found = [as_object(position, data) for position, data in events]
             click.echo(json.dumps({"events": found}, indent=2, ensure_ascii=False))
 
 
-def _object(position: int, data: bytes) -> dict[str, object]:
+def as_object(position: int, data: bytes) -> dict[str, object]:
     """Return an event in the words of the contract, with its stored bytes. Only those bytes are hashed."""
     from pathbook.cli import output
     from pathbook.v1.events_pb2 import Event

@@ -38,6 +38,8 @@ VERBS: Final = {
     "confirm": "pathbook.cli.sale:confirm",
     "return": "pathbook.cli.sale:return_units",
     "write-off": "pathbook.cli.sale:write_off",
+    "correct": "pathbook.cli.correct:command",
+    "correction": "pathbook.cli.correction:command",
     "import": "pathbook.cli.importing:command",
     "events": "pathbook.cli.events:command",
     "views": "pathbook.cli.views:command",

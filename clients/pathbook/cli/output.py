@@ -181,6 +181,11 @@ def recorded(receipt: values_pb2.Receipt, units: Iterable[values_pb2.UnitRange] 
     return f"{again} at position {receipt.position}{f': units {named}' if named else ''}{made}."
 
 
+def registered(position: int, corrected: int) -> str:
+    """Return where something was registered, and where it was corrected last, unless that is 0."""
+    return f"at position {position}" + (f", corrected at position {corrected}" if corrected else "")
+
+
 def _utc(time: Timestamp, layout: str) -> str:
     if not time.seconds and not time.nanos:
         return ""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 from pathbook.client.batches import Batches
 from pathbook.client.bulk import Bulk, Entry
 from pathbook.client.cases import Cases
+from pathbook.client.corrections import Corrections
 from pathbook.client.errors import RefusedError, UnreachableError
 from pathbook.client.events import Events
 from pathbook.client.offers import Offers
@@ -45,7 +46,7 @@ if not TYPE_CHECKING:  # or every misspelt name would be a text to a type checke
         return metadata.version("pathbook")
 
 
-class Client(Parties, Batches, Cases, Offers, Transfers, Sales, Bulk, Paths, Events):
+class Client(Parties, Batches, Cases, Offers, Transfers, Sales, Bulk, Corrections, Paths, Events):
     """One book on a server; each call of the contract is a method.
 
     Use the client in a ``with`` statement, or call ``close`` at the end. Threads may share one client.
@@ -60,7 +61,7 @@ class Client(Parties, Batches, Cases, Offers, Transfers, Sales, Bulk, Paths, Eve
     A refused call changes nothing. Each method names the reasons of its own. These reasons have one place here:
 
     - every call: BOOK_MALFORMED, BOOK_UNKNOWN, STORE_UNAVAILABLE, SERVER_STOPPING, UNEXPECTED;
-    - every write: REQUEST_ID_MALFORMED, REQUEST_ID_REUSED, VIEWS_FAR_BEHIND;
+    - every write: REQUEST_ID_MALFORMED, REQUEST_ID_REUSED, VIEWS_FAR_BEHIND, EVENT_TOO_LARGE;
     - every read with ``at_least_position``: POSITION_NEGATIVE, POSITION_BEYOND_HEAD, VIEWS_BEHIND,
       VIEWS_NOT_WHOLE;
     - every list: PAGE_SIZE_NEGATIVE;

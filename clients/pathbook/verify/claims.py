@@ -13,9 +13,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from pathbook.ledger.codec import TERMS
 from pathbook.ledger.events import NotedEvent, Terms
 from pathbook.ledger.notes import Note, is_committed
-from pathbook.ledger.steps import undone
 from pathbook.ledger.values import Price
-from pathbook.v1 import values_pb2
 from pathbook.v1.paths_pb2 import GetPathResponse, PathStep
 from pathbook.verify.replay import ContradictionError, ReplayedStep
 
@@ -29,9 +27,8 @@ def check_claims(path: GetPathResponse, steps: Sequence[ReplayedStep]) -> None:
     Raises:
         ContradictionError: a claim differs from the events.
     """
-    corrected = undone([step.movement for step in steps])
-    for index, (shown, step) in enumerate(zip(path.steps, steps, strict=True)):
-        for field, (claimed, replayed) in claims(shown, step, corrected=index in corrected).items():
+    for shown, step in zip(path.steps, steps, strict=True):
+        for field, (claimed, replayed) in claims(shown, step).items():
             if claimed != replayed:
                 name = field.replace("_", " ")
                 raise ContradictionError(
@@ -40,7 +37,7 @@ def check_claims(path: GetPathResponse, steps: Sequence[ReplayedStep]) -> None:
     _check_end(path, steps)
 
 
-def claims(shown: PathStep, step: ReplayedStep, *, corrected: bool) -> dict[str, tuple[object, object]]:
+def claims(shown: PathStep, step: ReplayedStep) -> dict[str, tuple[object, object]]:
     """Return for each field of a step the server's claim and the value from the replay."""
     recorded, movement = step.recorded, step.movement
     return {
@@ -48,13 +45,17 @@ def claims(shown: PathStep, step: ReplayedStep, *, corrected: bool) -> dict[str,
         "recorded_at": (_nanoseconds(shown.recorded_at), recorded.recorded_at * 1_000),
         "occurred_at": (_nanoseconds(shown.occurred_at), recorded.occurred_at * 1_000),
         "kind": (int(shown.kind), int(movement.kind)),
-        "corrected": (shown.corrected, corrected),
+        "corrected": (shown.corrected, step.corrected),
         "giver": (shown.giver, movement.giver),
         "receiver": (shown.receiver, movement.receiver),
         "terms": (_terms(shown), movement.terms),
         "price_paid": (_price_paid(shown), movement.price_paid),
         "state": (int(shown.state), int(step.after.state)),
-        "attestation": (shown.attestation, values_pb2.ATTESTATION_RECORDED),
+        "attestation": (int(shown.attestation), int(step.attestation)),
+        "owner": (shown.owner, step.after.owner),
+        "custodian": (shown.custodian, step.after.custodian),
+        "out_of_order_position": (shown.out_of_order_position, step.out_of_order),
+        "declared_position": (shown.declared_position, movement.declared),
         "note": (_is_committed(shown, step), True),
     }
 

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from pathbook.ledger import events
 from pathbook.ledger.events import Event, RecordedEvent, Terms
 from pathbook.ledger.ranges import union, without
-from pathbook.ledger.values import Delivery, Ranges, UnitRange, UnitState, is_consumer
+from pathbook.ledger.values import Delivery, Ranges, Unit, UnitRange, UnitState, is_consumer
 
 EMPTY_HEAD = sha256(b"").digest()
 """The head of units without a past: the hash of an empty tree, RFC 6962 section 2.1."""
@@ -249,6 +249,23 @@ def apply(partitions: dict[int, Partition], recorded: RecordedEvent) -> list[Cha
             if loaded is not None:
                 loaded.apply(move, part, position, leaf, changes)
     return changes
+
+
+def after(run: Run, recorded: RecordedEvent, unit: Unit) -> Run | None:
+    """Return the run of one unit after an event, or None unless the event changes the unit exactly once.
+
+    Nothing need be known of other units. An event that no book writes could name a unit twice.
+    """
+    moves = [
+        move for move in _moves(recorded.event, recorded.position) for part in move.ranges if _has(part, unit)
+    ]
+    if len(moves) != 1:
+        return None
+    return _changed(run, moves[0], unit.number, unit.number, recorded.position, recorded.leaf)
+
+
+def _has(part: UnitRange, unit: Unit) -> bool:
+    return part.batch == unit.batch and part.first <= unit.number <= part.last
 
 
 def batches(event: Event) -> set[int]:

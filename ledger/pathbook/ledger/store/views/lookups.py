@@ -10,6 +10,7 @@ from pathbook.ledger.store.views.tables import (
     AUTHORIZATION,
     BATCH,
     CASE_RANGE,
+    CORRECTION,
     LADDER,
     NOT_ACCEPTED,
     PACKED_CASE,
@@ -97,6 +98,7 @@ BATCH_NUMBERED = _select(BATCH, BATCH.c.batch == bindparam("batch"))
 BATCH_OF_LOT = _select(BATCH, BATCH.c.product == bindparam("product"), BATCH.c.lot == bindparam("lot"))
 BATCHES = _page(BATCH, "batch")
 BATCHES_OF_PRODUCT = _page(BATCH, "batch", BATCH.c.product == bindparam("product"))
+CORRECTIONS_OF = _page(CORRECTION, "position", CORRECTION.c.subject == bindparam("subject"))
 RECALLS = _select(RECALL, RECALL.c.batch == bindparam("batch")).order_by(RECALL.c.position)
 CASE_NAMED = _select(PACKED_CASE, PACKED_CASE.c.sscc == bindparam("sscc"))
 CASE_RANGES = _select(CASE_RANGE, CASE_RANGE.c.sscc == bindparam("sscc")).order_by(
