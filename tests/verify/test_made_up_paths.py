@@ -53,18 +53,18 @@ def some_event(draw: st.DrawFn, steps: tuple[ReplayedStep, ...]) -> Event:
         events.TransferOffered(terms, None),
         events.TransferRecorded(terms),
         events.TransferAccepted(named, terms, (), (), extra),
-        events.TransferDeclined(named, terms.giver, terms.receiver, ranges, ""),
+        events.TransferDeclined(named, terms.giver, terms.receiver, ranges, b""),
         events.TransferReversed(named, terms, side),
         events.TransferAttested(named, receiver, ranges),
         events.UnitsSold(terms),
-        events.UnitsReturned(side, (events.ReturnLine(named, terms),), ""),
-        events.UnitsReturned(side, (events.ReturnLine(named, terms),) * 2, ""),
+        events.UnitsReturned(side, (events.ReturnLine(named, terms),), b""),
+        events.UnitsReturned(side, (events.ReturnLine(named, terms),) * 2, b""),
         events.UnitsDelivered(side, receiver, ranges),
         events.PurchaseConfirmed(side, ranges, PRICE),
-        events.UnitsWrittenOff(side, ranges, draw(STATES), "", extra),
+        events.UnitsWrittenOff(side, ranges, draw(STATES), b"", extra),
     ]
     if declared is not None:
-        candidates += [events.ErrorDeclared(named, side, "", declared)] * 4
+        candidates += [events.ErrorDeclared(named, side, b"", declared)] * 4
     return draw(st.sampled_from(candidates))
 
 
