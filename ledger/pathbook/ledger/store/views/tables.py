@@ -16,7 +16,7 @@ from pathbook.ledger.runs import Run
 from pathbook.ledger.store.database.engine import TEXT
 from pathbook.ledger.values import TransferStatus, UnitState
 
-VIEWS_VERSION = "0003"
+VIEWS_VERSION = "0004"
 """The version of these tables and of their contents. It is the last step in pathbook.ledger.store.views.migrations."""
 
 KEPT_AS = "kept_as"
@@ -145,7 +145,7 @@ NOT_ACCEPTED = sa.text(f"status <> {TransferStatus.ACCEPTED.value}")
 """A query repeats this condition to use the indexes on transfers with another status."""
 
 OPEN_WITH_DEADLINE = sa.text(f"status = {TransferStatus.OFFERED.value} AND deadline IS NOT NULL")
-"""A query repeats this condition to use the index on the deadlines of open offers."""
+"""A query repeats this condition to use the indexes on the deadlines of open offers: of one book, and of all."""
 
 TRANSFER = _table(
     "transfer",
@@ -188,6 +188,7 @@ TRANSFER = _table(
         where=NOT_ACCEPTED,
     ),
     _partial("transfer_deadline", "book", "deadline", where=OPEN_WITH_DEADLINE),
+    _partial("offer_due", "deadline", "book", where=OPEN_WITH_DEADLINE),
 )
 
 PACKED_CASE = _table(
