@@ -13,7 +13,7 @@ import msgspec
 from pathbook.ledger import commands
 from pathbook.ledger.codec import decode, encode
 from pathbook.ledger.commands import Command, DiscrepancyClaim, digest, request_of
-from pathbook.ledger.events import Event
+from pathbook.ledger.events import Event, RecordedEvent
 from pathbook.ledger.refusals import Refusal
 from pathbook.ledger.rules.deciding import decide
 from pathbook.ledger.rules.state import State, evolve
@@ -52,6 +52,7 @@ class Story:
         self.names: dict[str, int] = {}
         self.events: list[Event] = []
         self.commands: list[tuple[Command, Event | Refusal]] = []
+        self.recorded: list[RecordedEvent] = []
         self.now = NOON
         self.tell(text)
 
@@ -77,8 +78,10 @@ class Story:
         )
         recorded = decode(self.state.position + 1, data, strict=True)
         assert recorded.event == outcome
+        self.state.declarables[recorded.position] = None  # a book loads them when they are asked for
         evolve(self.state, recorded)
         self.events.append(outcome)
+        self.recorded.append(recorded)
         return outcome
 
     def _line(self, line: str) -> str:

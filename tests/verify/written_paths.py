@@ -83,10 +83,11 @@ def stored(event: Event, path: GetPathResponse) -> bytes:
 def with_event(path: GetPathResponse, event: Event) -> GetPathResponse:
     """Return a path with one more event, which no book would have recorded."""
     position = path.as_of_position + 1
-    longer = GetPathResponse(as_of_position=position)
-    longer.MergeFrom(path)
+    longer = GetPathResponse()
+    longer.CopyFrom(path)
     longer.as_of_position = position
-    longer.steps.append(PathStep(position=position, event=stored(event, path)))
+    moment = path.steps[-1].recorded_at
+    longer.steps.append(PathStep(position=position, event=stored(event, path), recorded_at=moment))
     return longer
 
 

@@ -1,7 +1,7 @@
 """Declarations that an event was an error. The party that had acted declares it, until something was built upon it."""
 
 from collections.abc import Iterable
-from typing import assert_never
+from typing import Final, assert_never
 
 from pathbook.ledger.commands import DeclareError
 from pathbook.ledger.events import (
@@ -19,6 +19,8 @@ from pathbook.ledger.rules.text import commitment_of, refuse_text
 from pathbook.ledger.rules.units import outermost, packed_units, pieces, refuse_broken_cases, refuse_unless
 from pathbook.ledger.runs import Run
 from pathbook.ledger.values import Ranges, TransferStatus, UnitRange, UnitState
+
+_REVERSED: Final = TransferStatus.REVERSED
 
 
 def declare(state: State, command: DeclareError) -> ErrorDeclared | Refusal:
@@ -76,8 +78,7 @@ def _refuse_built_upon(state: State, position: int, event: DeclarableEvent) -> R
             return refuse_unless(state, event.ranges, untouched) or refuse_broken_cases(state, event.ranges)
         case ReversalAsked():
             transfer = state.transfers[event.transfer]
-            agreed = transfer is not None and transfer.status is TransferStatus.REVERSED
-            if transfer is None or agreed or transfer.reversal_asked_at != position:
+            if transfer is None or transfer.status is _REVERSED or transfer.reversal_asked_at != position:
                 return refuse(Reason.EVENT_BUILT_UPON, what="The transfer", position=position)
             return None
         case _:

@@ -27,6 +27,7 @@ from pathbook.ledger.values import (
     is_consumer,
 )
 
+_HELD: Final = frozenset({UnitState.IN_STOCK, UnitState.SOLD, UnitState.CONFIRMED})
 _IN_STOCK: Final = UnitState.IN_STOCK  # looked up once, because the lookup takes longer than the use
 
 
@@ -64,6 +65,8 @@ def resolve(state: State, units: Selection, pick: Pick) -> Ranges | Refusal:
         chosen += taken
     result = joined(chosen)
     assert not isinstance(result, Unit), result  # a quantity takes no unit that was chosen before
+    if len(result) > MAX_RANGES:
+        return refuse(Reason.TOO_MANY_RANGES, count=len(result), limit=MAX_RANGES)
     touched = 0
     for part in result:
         touched += state.partitions[part.batch].count(part.first, part.last)
@@ -153,9 +156,9 @@ def _passed_over(state: State, origin: int | str, pick: Pick) -> dict[str, int]:
             whole = UnitRange(number, run.first, run.last)
             if run.state is UnitState.OFFERED:
                 counts["reserved"] += whole.count
-            elif run.state is _IN_STOCK and _is_expired(batch, pick):
+            elif run.state in _HELD and _is_expired(batch, pick):
                 counts["expired"] += whole.count
-            elif run.state is _IN_STOCK:
+            elif run.state in _HELD and not pick.confirming:
                 sound = without((whole,), recalled)
                 counts["recalled"] += whole.count - count_units(sound)
                 loose = without(sound, packed_within(batch, whole))
@@ -244,6 +247,9 @@ def named_of(state: State, units: Selection, ranges: Ranges) -> bool | Refusal:
     result = _named(state, units)
     if isinstance(result, Refusal):
         return result
+    for quantity in units.quantities:
+        if quantity.count < 1:
+            return refuse(Reason.QUANTITY_NOT_POSITIVE, count=quantity.count)
     if not covers(ranges, result):
         return False
     left: dict[int, int] = defaultdict(int)

@@ -97,6 +97,7 @@ class Server:
             projects=self._settings.follows,
             allow_event_loss=self._settings.allow_event_loss,
         )
+        await asyncio.to_thread(self._storage.deadlines.wait_for_first_look)
         self._gateway = Gateway(self._storage)
         self._add_services()
         try:

@@ -157,7 +157,7 @@ NOT_ACCEPTED = sa.text(f"status <> {TransferStatus.ACCEPTED.value}")
 """A query repeats this condition to use the indexes on transfers with another status."""
 
 OPEN_WITH_DEADLINE = sa.text(f"status = {TransferStatus.OFFERED.value} AND deadline IS NOT NULL")
-"""A query repeats this condition to use the index on the deadlines of open offers."""
+"""A query repeats this condition to use the indexes on the deadlines of open offers: of one book, and of all."""
 
 HAS_REFERENCE = sa.text("reference <> ''")
 """A query repeats this condition to use the index on references."""
@@ -208,6 +208,7 @@ TRANSFER = _table(
     ),
     _partial("transfer_of_reference", "book", "giver", "receiver", "reference", where=HAS_REFERENCE),
     _partial("transfer_deadline", "book", "deadline", where=OPEN_WITH_DEADLINE),
+    _partial("offer_due", "deadline", "book", where=OPEN_WITH_DEADLINE),
 )
 
 PACKED_CASE = _table(

@@ -227,6 +227,14 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index(
+        "offer_due",
+        "transfer",
+        ["deadline", "book"],
+        unique=False,
+        sqlite_where=sa.text("status = 1 AND deadline IS NOT NULL"),
+        postgresql_where=sa.text("status = 1 AND deadline IS NOT NULL"),
+    )
+    op.create_index(
         "transfer_deadline",
         "transfer",
         ["book", "deadline"],
