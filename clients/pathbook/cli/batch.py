@@ -92,6 +92,7 @@ def show(settings: Settings, *, batch: int | None, gtin: str, lot: str) -> None:
                 ("expires on", found.expires_on or "never"),
                 ("suggested price", output.price(found.suggested_price)),
                 ("commissioned", f"at position {found.position}"),
+                ("head", f"{found.head.hex()} at position {found.head_position}"),
             ]
         )
         rows = [

@@ -152,6 +152,7 @@ def show(settings: Settings, *, party: str) -> None:
                 ("party", found.party),
                 ("kind", output.word(PartyKind.DESCRIPTOR, found.kind)),
                 ("registered", f"at position {found.position}"),
+                ("head", f"{found.head.hex()} at position {found.head_position}"),
             ]
         )
         if not found.authorizations:

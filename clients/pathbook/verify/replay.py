@@ -78,6 +78,8 @@ def _next(
 ) -> ReplayedStep:
     """Decode the next event, check that it follows from those before, and apply it to the unit's batch."""
     where = f"position {shown.position}"
+    if shown.position < 1:
+        raise ContradictionError(f"{where} does not exist, because positions begin at 1")
     try:
         recorded = decode(shown.position, shown.event)
     except MalformedEventError as error:

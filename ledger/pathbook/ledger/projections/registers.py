@@ -6,16 +6,27 @@ from typing import NamedTuple
 import msgspec
 
 from pathbook.ledger import events
+from pathbook.ledger.chains import ChainHead
 from pathbook.ledger.events import RecordedEvent
 from pathbook.ledger.values import Ranges, UnitRange
 
 
 class PartyRow(NamedTuple):
-    """A party as registered. ``kind`` is a PartyKind."""
+    """A party as registered. ``kind`` is a PartyKind. The head is that of its chain."""
 
     party: str
     kind: int
     position: int
+    head: bytes
+    head_position: int
+
+
+class PartyHead(NamedTuple):
+    """A change of a row: the head of the chain of a party."""
+
+    party: str
+    head: bytes
+    head_position: int
 
 
 class AuthorizationRow(NamedTuple):
@@ -51,7 +62,10 @@ class ProductRow(NamedTuple):
 
 
 class BatchRow(NamedTuple):
-    """A batch by its number. Dates are YYYY-MM-DD. The suggested price is in minor units of its currency."""
+    """A batch by its number. Dates are YYYY-MM-DD. The suggested price is in minor units of its currency.
+
+    The head is that of its chain.
+    """
 
     batch: int
     product: str
@@ -63,6 +77,16 @@ class BatchRow(NamedTuple):
     suggested_minor: int
     suggested_currency: str
     position: int
+    head: bytes
+    head_position: int
+
+
+class BatchHead(NamedTuple):
+    """A change of a row: the head of the chain of a batch."""
+
+    batch: int
+    head: bytes
+    head_position: int
 
 
 class RecallRow(NamedTuple):
@@ -104,9 +128,9 @@ def request_hash(request_id: str) -> int:
     return int.from_bytes(sha256(request_id.encode()).digest()[:8], "big", signed=True)
 
 
-def party(event: events.PartyRegistered, position: int) -> PartyRow:
-    """Return the row of a registered party."""
-    return PartyRow(event.party, event.kind.value, position)
+def party(event: events.PartyRegistered, position: int, head: ChainHead) -> PartyRow:
+    """Return the row of a registered party, with the head of its chain."""
+    return PartyRow(event.party, event.kind.value, position, *head)
 
 
 def authorization(event: events.PartyAuthorized, position: int) -> AuthorizationRow:
@@ -137,8 +161,8 @@ def product(event: events.ProductRegistered, position: int) -> ProductRow:
     )
 
 
-def batch(event: events.BatchCommissioned, position: int) -> BatchRow:
-    """Return the row of a commissioned batch."""
+def batch(event: events.BatchCommissioned, position: int, head: ChainHead) -> BatchRow:
+    """Return the row of a commissioned batch, with the head of its chain."""
     price = event.suggested_price
     return BatchRow(
         batch=event.batch,
@@ -151,6 +175,8 @@ def batch(event: events.BatchCommissioned, position: int) -> BatchRow:
         suggested_minor=price.amount_minor,
         suggested_currency=price.currency_code,
         position=position,
+        head=head.head,
+        head_position=head.head_position,
     )
 
 

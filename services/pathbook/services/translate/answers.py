@@ -33,6 +33,8 @@ def party(row: PartyRow, authorizations: Iterable[AuthorizationRow] = ()) -> par
         party=row.party,
         kind=values_pb2.PartyKind.ValueType(row.kind),
         position=row.position,
+        head=row.head,
+        head_position=row.head_position,
         authorizations=map(_authorization, authorizations),
     )
 
@@ -73,6 +75,8 @@ def batch(row: BatchRow, recalls: Iterable[RecallRow] = ()) -> batches_pb2.Batch
         expires_on=row.expires_on or "",
         suggested_price=_suggested(row),
         position=row.position,
+        head=row.head,
+        head_position=row.head_position,
         recalls=map(_recall, recalls),
     )
 

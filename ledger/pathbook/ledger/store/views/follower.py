@@ -14,14 +14,12 @@ from sqlalchemy import Connection, Engine
 from pathbook.ledger.codec import decode
 from pathbook.ledger.events import RecordedEvent
 from pathbook.ledger.projections.registers import request
-from pathbook.ledger.runs import Partition
 from pathbook.ledger.store.database.bulk_write import Row, Statement
 from pathbook.ledger.store.database.engine import open_bulk_engine, writing
 from pathbook.ledger.store.database.notify import ALL_BOOKS, POLL_INTERVAL_S, NotificationListener, notify
 from pathbook.ledger.store.database.planner_stats import refresh_statistics
 from pathbook.ledger.store.log.stream import Stream, persistence_errors
-from pathbook.ledger.store.views.rebuild_worker import FoldedGroup, fold, rebuild_worker
-from pathbook.ledger.store.views.run_cache import RunCache
+from pathbook.ledger.store.views.rebuild_worker import FoldCache, Folded, FoldedGroup, fold, rebuild_worker
 from pathbook.ledger.store.views.tables import REFILL, REQUEST, VIEWS
 from pathbook.ledger.store.views.tracking import TRACKING, SQLAlchemyTrackingRecorder
 from pathbook.ledger.store.views.waiters import PositionWaiters
@@ -99,7 +97,7 @@ class Follower:
                 # Statistics for these events exist, or PostgreSQL makes them by itself within a minute.
                 self._projected = sum(positions)
         self._listener = NotificationListener(views_engine, self._wake)
-        self._partitions = RunCache()
+        self._cache = FoldCache()
         self._projecting = threading.Lock()
         self._statistics_at = max(FIRST_STATISTICS_EVENTS, 2 * self._projected)
         self._awaited = PositionWaiters()
@@ -220,17 +218,17 @@ class Follower:
 
     def _project(self, book: str, after: int, events: list[RecordedEvent]) -> int:
         """Write the changes of the events after a position. Return the position that the views have then."""
-        loaded: dict[int, Partition] = {}
+        done: list[Folded] = []
 
         def statements(connection: Connection) -> Iterable[tuple[Statement, list[Row]]]:
-            changes, ladder, found = fold(self._partitions, connection, book, after, events)
-            loaded.update(found)
-            return writes(changes, ladder)
+            folded = fold(self._cache, connection, book, after, events)
+            done.append(folded)
+            return writes(folded.changes, folded.ladder)
 
         last = events[-1].position
         with self._projecting:
             if self._write(book, after, last, statements):
-                self._partitions.give_back(book, last, loaded)
+                self._cache.give_back(book, *done)
                 return last
         return self.position(book)
 

@@ -16,7 +16,7 @@ from pathbook.ledger.runs import Run
 from pathbook.ledger.store.database.engine import TEXT
 from pathbook.ledger.values import TransferStatus, UnitState
 
-VIEWS_VERSION = "0003"
+VIEWS_VERSION = "0004"
 """The version of these tables and of their contents. It is the last step in pathbook.ledger.store.views.migrations."""
 
 KEPT_AS = "kept_as"
@@ -55,11 +55,23 @@ def _small(name: str, *, key: bool = False) -> Column[int]:
     )
 
 
+def _bytes(name: str) -> Column[bytes]:
+    return Column(name, LargeBinary, nullable=False)
+
+
 def _enum(name: str) -> Column[int]:
     return Column(name, BigInteger, nullable=False, autoincrement=False, info={KEPT_AS: SmallInteger})
 
 
-PARTY = _table("party", _text("party", key=True), _enum("kind"), _number("position"))
+PARTY = _table(
+    "party",
+    _text("party", key=True),
+    _enum("kind"),
+    _number("position"),
+    _bytes("head"),
+    _number("head_position"),
+)
+"""The parties. ``head`` is that of the party's chain, and ``head_position`` the last event of the chain."""
 
 AUTHORIZATION = _table(
     "authorization",
@@ -97,9 +109,12 @@ BATCH = _table(
     _number("suggested_minor"),
     _text("suggested_currency"),
     _number("position"),
+    _bytes("head"),
+    _number("head_position"),
     Index("batch_of_lot", "book", "product", "lot", unique=True),
     Index("batch_of_product", "book", "product", "batch"),
 )
+"""The batches, with the heads of their chains as in PARTY."""
 
 RECALL = _table(
     "recall",
@@ -133,7 +148,7 @@ RUN = _table(
     _enum("state"),
     _number("transfer"),
     _text("chain"),
-    Column("head", LargeBinary, nullable=False),
+    _bytes("head"),
     _partial("run_present", "book", "batch", "first", where=PRESENT),
 )
 """One row for each run that an event made, which is kept for ever. A run that a cut left has a row while it
