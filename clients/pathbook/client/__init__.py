@@ -10,7 +10,7 @@ from pathbook.client.batches import Batches
 from pathbook.client.bulk import Bulk, Entry
 from pathbook.client.cases import Cases
 from pathbook.client.errors import RefusedError, UnreachableError
-from pathbook.client.events import Events
+from pathbook.client.events import Events, parse_event
 from pathbook.client.offers import Offers
 from pathbook.client.parties import Parties
 from pathbook.client.paths import Paths
@@ -27,6 +27,7 @@ __all__ = [
     "RefusedError",
     "UnreachableError",
     "money",
+    "parse_event",
     "select",
     "timestamp",
 ]
@@ -59,7 +60,7 @@ class Client(Parties, Batches, Cases, Offers, Transfers, Sales, Bulk, Paths, Eve
 
     A refused call changes nothing. Each method names the reasons of its own. These reasons have one place here:
 
-    - every call: BOOK_MALFORMED, BOOK_UNKNOWN, STORE_UNAVAILABLE, SERVER_STOPPING, UNEXPECTED;
+    - every call: BOOK_MALFORMED, BOOK_UNKNOWN, BOOK_NEWER, STORE_UNAVAILABLE, SERVER_STOPPING, UNEXPECTED;
     - every write: REQUEST_ID_MALFORMED, REQUEST_ID_REUSED, VIEWS_FAR_BEHIND;
     - every read with ``at_least_position``: POSITION_NEGATIVE, POSITION_BEYOND_HEAD, VIEWS_BEHIND,
       VIEWS_NOT_WHOLE;
