@@ -55,7 +55,7 @@ def test_the_runs_and_the_chain_of_a_batch_begin_with_the_same_head() -> None:
 def test_the_head_of_no_events_is_the_hash_of_an_empty_tree() -> None:
     """A chain begins where runs begin, at the hash of no bytes."""
     assert EMPTY_HEAD.hex() == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-    assert BEGINNING == ChainHead(EMPTY_HEAD, 0)
+    assert ChainHead(EMPTY_HEAD, 0) == BEGINNING
 
 
 @pytest.mark.parametrize("kind", get_args(Event))

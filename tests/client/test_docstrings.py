@@ -62,6 +62,7 @@ STORY: Final = [
     "lift_recall",
     "record_transfers",
     "read",
+    "parse_event",
     "subscribe",
     "get_head",
     "RefusedError",

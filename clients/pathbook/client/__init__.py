@@ -88,7 +88,8 @@ class Client(Parties, Batches, Cases, Offers, Transfers, Sales, Bulk, Paths, Eve
 
     Example:
         >>> import datetime
-        >>> from pathbook.client import Client, RefusedError, UnreachableError, money, select, timestamp
+        >>> from pathbook.client import Client, RefusedError, UnreachableError
+        >>> from pathbook.client import money, parse_event, select, timestamp
         >>> from pathbook.v1 import events_pb2, transfers_pb2, values_pb2
         >>> client = Client("127.0.0.1:50551", book="masks")
         >>> client.position

@@ -18,8 +18,8 @@ def parse_event(position: int, data: bytes) -> events_pb2.Event:
         The event. Fields that this program does not know are ignored.
 
     Raises:
-        pathbook.ledger.codec.NewerEventError: A newer program wrote the event. Update this program to read it.
-        google.protobuf.message.DecodeError: The bytes are not a message.
+        NewerEventError: A newer program wrote the event (``pathbook.ledger.codec``). Update this program to read it.
+        DecodeError: The bytes are not a message (``google.protobuf.message``).
 
     Example:
         >>> for batch in client.read(limit=1):

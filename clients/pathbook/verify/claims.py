@@ -103,4 +103,6 @@ def _require_known(shown: Message, field: str) -> None:
         claimed.ClearField(name)
     if (unknown := unknown_number(claimed)) is not None:
         _, what = unknown
-        raise NewerPathError(f"the server shows {what} of the path, which this program does not know. Update this program")
+        raise NewerPathError(
+            f"the server shows {what} of the path, which this program does not know. Update this program"
+        )

@@ -137,8 +137,9 @@ def newer_event(position: int, message: events_pb2.Event) -> NewerEventError | N
 
 def _of_newer_kind(position: int, message: events_pb2.Event) -> NewerEventError | None:
     """Return the error for an event without a known kind, if it has an unknown field. One without any is malformed."""
-    unknown = UnknownFieldSet(message)
-    fields = [unknown[index].field_number for index in range(len(unknown))]
+    unknown, known = UnknownFieldSet(message), events_pb2.Event.DESCRIPTOR.fields_by_number
+    numbers = [unknown[index].field_number for index in range(len(unknown))]
+    fields = [number for number in numbers if number not in known]  # a known one may have another wire type
     if not fields:
         return None
     first = events_pb2.Event.DESCRIPTOR.oneofs_by_name["kind"].fields[0].number

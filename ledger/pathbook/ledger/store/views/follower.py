@@ -166,6 +166,7 @@ class Follower:
                 position = self._project(book, position, events)
                 self._refresh_statistics(len(events))
             if newer is not None:
+                self._awaited.reached(book, position)
                 self._stop_before(book, newer)
                 raise newer
             if enough():
@@ -292,7 +293,9 @@ class Follower:
             for entry in self._stream.at(book, [position]):
                 try:
                     row = request(decode(entry.position, entry.data))
-                except NewerEventError:  # a newer program projected it, so the views are not for this one to drop
+                except (
+                    NewerEventError
+                ):  # a newer program projected it, so the views are not for this one to drop
                     break
                 if connection.execute(sa.select(REQUEST).where(REQUEST.c.book == book, key == row)).first():
                     break
@@ -370,7 +373,6 @@ class Follower:
             _LOG.exception("updating the views of a book failed", book=book, retry_seconds=BOOK_RETRY_DELAY_S)
             self._retry_at[book] = time.monotonic() + BOOK_RETRY_DELAY_S
             self._awaited.failed(book, error)
-
 
     def _end_waits(self, book: str, newer: NewerEventError) -> None:
         """End the waits for a book that this program no longer follows, unless a newer program projects it."""
