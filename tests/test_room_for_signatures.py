@@ -28,7 +28,7 @@ def write_requests() -> Iterator[Descriptor]:
                     yield request
 
 
-@pytest.mark.parametrize("message", write_requests(), ids=lambda message: message.name)
+@pytest.mark.parametrize("message", [*write_requests()], ids=lambda message: message.name)
 def test_every_write_request_has_room_for_a_statement(message: Descriptor) -> None:
     """The numbers 90 to 99 are free in each of them."""
     assert reserved(message) == set(range(90, 100))
@@ -38,4 +38,3 @@ def test_events_and_steps_have_room_for_attestations() -> None:
     """An event has five numbers below its kinds, which take one byte each, and a step has ten."""
     assert reserved(events_pb2.Event.DESCRIPTOR) == set(range(5, 10))
     assert reserved(paths_pb2.PathStep.DESCRIPTOR) == set(range(90, 100))
-    assert len(list(write_requests())) == 21

@@ -1,15 +1,16 @@
 """A server that is newer than the verifier: its path could not be checked, which is not a contradiction."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from pathbook.v1.paths_pb2 import GetPathResponse
+from pathbook.v1.paths_pb2 import GetPathResponse, PathStep, PathStepKind
 from tests.cli.conftest import TODAY, pathbook
 from tests.cli.test_verify_verb import SERIAL, between
 from tests.newer import of_unknown_kind, of_unknown_state
 
-Change = Callable[[GetPathResponse], object]
+Change = Callable[[GetPathResponse], Any]
 
 
 def change_event(make: Callable[[bytes], bytes]) -> Change:
@@ -58,7 +59,7 @@ KNOWN: dict[str, Change] = {
     "an unset attestation": lambda path: setattr(path.steps[2], "attestation", 0),
     "an event without a kind": lambda path: setattr(path.steps[2], "event", b""),
     "a newer kind, but another head": lambda path: path.steps[2].MergeFrom(
-        type(path.steps[2])(kind=99, head=b"x")
+        PathStep(kind=PathStepKind.ValueType(99), head=b"x")
     ),
     "a negative position": lambda path: setattr(path.steps[0], "position", -1),
     "a position of 0": lambda path: setattr(path.steps[0], "position", 0),

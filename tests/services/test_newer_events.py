@@ -19,7 +19,7 @@ from pathbook.services.run.in_thread import running
 from pathbook.services.run.settings import Settings
 from tests.books import DATABASE_FILE, engine
 from tests.newer import FIELD, TOPIC, of_unknown_kind
-from tests.services.masks import BOOK, begin, boxes, yuan
+from tests.services.masks import BOOK, begin, boxes, opened, yuan
 
 KNOWN = 6
 """The events that every program knows. After them comes one that is newer."""
@@ -138,9 +138,8 @@ def test_the_command_line_prints_newer_events_and_says_so(client: Client) -> Non
 
 def test_views_are_rebuilt_up_to_the_newer_event(tmp_path: Path) -> None:
     """`views rebuild` names the event, does not call it a bug, and leaves views that answer."""
-    with running(Settings(data=tmp_path, listen="127.0.0.1:0")) as port:
-        with Client(f"127.0.0.1:{port}", book=BOOK, retry_seconds=0) as client:
-            begin(client)
+    with opened(tmp_path) as client:
+        begin(client)
     events = engine(tmp_path, "events")
     stream = Stream(events)
     append_newer(stream)
@@ -152,6 +151,8 @@ def test_views_are_rebuilt_up_to_the_newer_event(tmp_path: Path) -> None:
         f"pathbook: BOOK_NEWER: The event at position {KNOWN + 1} is newer"
     )
     assert "bug" not in err
-    code, out, _ = ran("--data", str(tmp_path), "--book", BOOK, "party", "show", "acme")
-    assert code == 0
-    assert "acme" in out
+    with opened(tmp_path) as client:
+        assert client.get_party("acme").party == "acme"
+    code, out, err = ran("--data", str(tmp_path), "--book", BOOK, "party", "show", "acme")
+    assert (code, out) == (4, "")  # a verb answers for all events before it, or says why it cannot
+    assert "BOOK_NEWER: " in err

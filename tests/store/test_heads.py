@@ -1,5 +1,7 @@
 """Heads of parties and batches in the views: for any grouping of events, in any process, and in bounded memory."""
 
+import time
+from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 
 import pytest
@@ -11,9 +13,11 @@ from pathbook.ledger.events import RecordedEvent
 from pathbook.ledger.store.database.engine import reading
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views import follower as followers
+from pathbook.ledger.store.views import rebuild_worker
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.views.head_cache import HEADS_PER_STATEMENT_MAX, HeadCache, load_heads
-from pathbook.ledger.store.views.rebuild_worker import RebuildWorker
+from pathbook.ledger.store.views.rebuild_worker import FoldedGroup, RebuildWorker
+from pathbook.ledger.store.views.rebuild_worker import _run_worker as run_worker
 from pathbook.ledger.values import PartyKind
 from tests.books import PATIENCE
 from tests.projections.synthetic import SyntheticBook
@@ -34,9 +38,11 @@ def book_of_parties(count: int) -> SyntheticBook:
     names = [f"p{number}" for number in range(count)]
     for name in names:
         book.ask(commands.RegisterParty(request_id=f"register {name}", party=name, kind=PartyKind.AGENT))
-    for time in ("first", "second"):
+    for occasion in ("first", "second"):
         for name in names:
-            book.ask(commands.AuthorizeParty(request_id=f"{time} {name}", upline="acme", party=name, tier=1))
+            book.ask(
+                commands.AuthorizeParty(request_id=f"{occasion} {name}", upline="acme", party=name, tier=1)
+            )
     return book
 
 
@@ -70,6 +76,34 @@ def test_heads_do_not_depend_on_what_is_cached(
     assert rows_of(views) == incremental == rows_at_once(stream, tmp_path)
     with reading(views) as connection:
         assert load_heads(connection, "book", ["p0", "p39"]).items() <= heads_after(book.recorded).items()
+
+
+def work_with_few_heads(pipe: Pipe, events_url: str, views_url: str, book: str, group_size: int) -> None:
+    """Fold as a rebuild worker does, with a cache of two heads."""
+    HeadCache.__init__.__defaults__ = (2,)
+    run_worker(pipe, events_url, views_url, book, group_size)
+
+
+def test_a_worker_ahead_of_the_views_waits_for_a_head_that_it_evicted(
+    stream: Stream, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The views may still hold an older head. The worker waits until they have caught up, and goes to the end."""
+    monkeypatch.setattr(followers, "REBUILD_WORKER_MIN_EVENTS", 0)
+    monkeypatch.setattr(RebuildWorker, "ready", lambda process: process._pipe.poll(PATIENCE))
+    monkeypatch.setattr(rebuild_worker, "_run_worker", work_with_few_heads)
+    book, views, reached = book_of_parties(12), connect("views"), list[int]()
+    stream.append("book", 0, book.entries)
+    write = Follower._write_group
+
+    def write_slowly(follower: Follower, name: str, folded: FoldedGroup) -> bool:
+        time.sleep(0.02)  # so that the worker is ahead
+        reached.append(folded.last)
+        return write(follower, name, folded)
+
+    monkeypatch.setattr(Follower, "_write_group", write_slowly)
+    Follower(stream, views, 5).rebuild()
+    assert reached[-1] == len(book.entries)
+    assert rows_of(views) == rows_at_once(stream, tmp_path)
 
 
 def test_heads_are_loaded_many_at_once_and_kept_in_bounded_memory(stream: Stream, connect: Connect) -> None:

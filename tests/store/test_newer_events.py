@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from pathbook.ledger.book import Answer
 from pathbook.ledger.codec import NewerEventError
 from pathbook.ledger.store.database.fast_read import ReaderPool
-from pathbook.ledger.store.log.stream import Stream
+from pathbook.ledger.store.log.stream import StoredEntry, Stream
 from pathbook.ledger.store.views import follower as followers
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.views.rebuild_worker import RebuildWorker
@@ -104,7 +104,7 @@ def test_a_stopped_book_is_not_read_again(book: SyntheticBook, stream: Stream, c
     follower, reads = Follower(stream, connect("views")), list[str]()
     read = stream.read
 
-    def note(book: str, after: int, limit: int, through: int | None = None) -> list[followers.StoredEntry]:
+    def note(book: str, after: int, limit: int, through: int | None = None) -> list[StoredEntry]:
         reads.append(book)
         return read(book, after, limit, through)
 

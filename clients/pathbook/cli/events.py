@@ -71,7 +71,7 @@ def follow(settings: Settings, *, after: int | None) -> None:
 
 
 def _print(form: Output, events: Iterable[tuple[int, bytes]]) -> Exit:
-    """Print events as they come. If one is newer than this program, say so on stderr, and return the exit code for it."""
+    """Print events as they come, and return the exit code. One that is newer than this program has its own code."""
     newer = _Newer(form)
     match form:
         case Output.TABLE:

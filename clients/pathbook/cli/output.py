@@ -1,8 +1,8 @@
 """Answers as text: plain tables for people, the contract's JSON for scripts, the same on a terminal and in a file.
 
 JSON is protobuf's JSON mapping (https://protobuf.dev/programming-guides/json) with the contract's field names:
-64-bit numbers are strings, times RFC 3339, bytes base64. Only heads are hexadecimal, as people compare them. A list is one object with the list in it as `json`, and
-one object a line as `jsonl`.
+64-bit numbers are strings, times RFC 3339, bytes base64. Only heads are hexadecimal, because people compare them. A
+list is one object with the list in it as `json`, and one object a line as `jsonl`.
 """
 
 import base64

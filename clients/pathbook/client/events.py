@@ -52,7 +52,8 @@ class Events(Caller):
 
         Returns:
             An iterator of batches. Each has ``first_position``; ``events``, the stored bytes of consecutive
-            events, each a serialized ``events_pb2.Event`` that ``parse_event`` reads; and ``next_after_position``, to go on from later.
+            events, each a serialized ``events_pb2.Event`` that ``parse_event`` reads; and
+            ``next_after_position``, to go on from later.
 
         Raises:
             RefusedError: POSITION_NEGATIVE, POSITION_BEYOND_HEAD; or a reason of every call (see ``Client``).

@@ -74,8 +74,9 @@ def encode(
 def decode(position: int, data: bytes, *, strict: bool = False) -> RecordedEvent:
     """Return the event whose bytes are stored at a position of a book.
 
-    Fields that this program does not know are ignored, but not kinds of events and numbers of enums. With ``strict``, the bytes must be those that ``encode``
-    returns for the event. Then no field is unknown, given twice, out of order or longer than need be.
+    Fields that this program does not know are ignored, but not kinds of events and numbers of enums. With ``strict``,
+    the bytes must be those that ``encode`` returns for the event. Then no field is unknown, given twice, out of order
+    or longer than need be.
 
     Raises:
         NewerEventError: a newer program wrote the event. Its bytes may be right, but this program cannot tell.

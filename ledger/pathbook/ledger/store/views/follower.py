@@ -396,7 +396,7 @@ class Follower:
 
 
 def _decode_known(entries: Sequence[StoredEntry]) -> tuple[list[RecordedEvent], NewerEventError | None]:
-    """Decode entries up to the first that is newer than this program. Return the events, and the error if there is one."""
+    """Return the events of entries up to the first that is newer than this program, and the error for that one."""
     events: list[RecordedEvent] = []
     for entry in entries:
         try:
