@@ -67,6 +67,7 @@ STORY: Final = [
     "correct_party",
     "corrections",
     "read",
+    "parse_event",
     "subscribe",
     "get_head",
     "RefusedError",

@@ -93,6 +93,7 @@ def show(settings: Settings, *, batch: int | None, gtin: str, lot: str) -> None:
                 ("suggested price", output.price(found.suggested_price)),
                 ("commissioned", output.registered(found.position, found.corrected_position)),
                 ("code key", found.code_key),
+                ("head", f"{found.head.hex()} at position {found.head_position}"),
             ]
         )
         rows = [

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 import click
 
 from pathbook.cli import arguments, connection
+from pathbook.cli.exits import Exit
 from pathbook.cli.settings import Output, Settings, book_options
 from pathbook.cli.verb_group import VerbGroup
 
 if TYPE_CHECKING:
+    from pathbook.cli.events import NewerEvents
     from pathbook.v1.corrections_pb2 import Correction
     from pathbook.v1.events_pb2 import Event
 
@@ -29,7 +31,7 @@ def command() -> None:
 @click.pass_obj
 def list_corrections(
     settings: Settings, *, position: int | None, gtin: str | None, batch: int | None, party: str | None
-) -> None:
+) -> Exit:
     """List the corrections of one subject, oldest first.
 
     Name the subject by one option. JSON has each correction as an event in the words of the contract.
@@ -38,15 +40,18 @@ def list_corrections(
         raise click.UsageError("Name one subject: --event, --product, --batch or --party.")
     with connection.reading(settings) as client:
         found = client.corrections(position=position, gtin=gtin, batch=batch, party=party)
-        _print(settings.output, found)
+        return _print(settings.output, found)
 
 
-def _print(form: Output, found: "Iterator[Correction]") -> None:
+def _print(form: Output, found: "Iterator[Correction]") -> Exit:
+    """Print corrections, and return the exit code. One that is newer than this program has its own code."""
     from pathbook.cli import output
+    from pathbook.cli.events import NewerEvents
     from pathbook.cli.output import Column
     from pathbook.v1.corrections_pb2 import Correction
     from pathbook.v1.events_pb2 import Event
 
+    newer = NewerEvents(form)
     match form:
         case Output.TABLE:
             columns: list[Column[Correction]] = [
@@ -57,17 +62,18 @@ def _print(form: Output, found: "Iterator[Correction]") -> None:
             output.show_list(form, "corrections", found, columns)
         case Output.JSONL:
             for each in found:
-                click.echo(json.dumps(_object(each), ensure_ascii=False))
+                click.echo(json.dumps(_object(each, newer), ensure_ascii=False))
         case Output.JSON:
-            listed = [_object(each) for each in found]
+            listed = [_object(each, newer) for each in found]
             click.echo(json.dumps({"corrections": listed}, indent=2, ensure_ascii=False))
+    return newer.exit
 
 
-def _object(each: "Correction") -> dict[str, object]:
+def _object(each: "Correction", newer: "NewerEvents") -> dict[str, object]:
     """Return a correction as an event in the words of the contract, with its note if there is one."""
     from pathbook.cli import events, output
 
-    found = events.as_object(each.position, each.event)
+    found = events.as_object(each.position, each.event, newer)
     return {**found, "note": output.as_object(each.note)} if each.HasField("note") else found
 
 

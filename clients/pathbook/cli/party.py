@@ -152,6 +152,7 @@ def show(settings: Settings, *, party: str) -> None:
                 ("party", found.party),
                 ("kind", output.word(PartyKind.DESCRIPTOR, found.kind)),
                 ("registered", output.registered(found.position, found.corrected_position)),
+                ("head", f"{found.head.hex()} at position {found.head_position}"),
             ]
         )
         if not found.authorizations:

@@ -178,7 +178,7 @@ def _text(report: "Report", path: "GetPathResponse | None") -> str:
 
     checks = "\n".join(_line(check) for check in report.checks)
     drawn = [path_table.draw(path)] if path is not None else []
-    return "\n\n".join([checks, *drawn, f"{report.verdict.word}: {report.verdict.sentence}"])
+    return "\n\n".join([checks, *drawn, f"{report.verdict.word}: {report.sentence}"])
 
 
 def _line(check: "Check") -> str:
@@ -201,7 +201,7 @@ def _json(form: Output, report: "Report", path: "GetPathResponse | None") -> str
 
     found: dict[str, object] = {
         "verdict": report.verdict.word,
-        "sentence": report.verdict.sentence,
+        "sentence": report.sentence,
         "exit_code": int(exit_code(report)),
         "checks": [
             {

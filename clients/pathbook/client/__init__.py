@@ -11,7 +11,7 @@ from pathbook.client.bulk import Bulk, Entry
 from pathbook.client.cases import Cases
 from pathbook.client.corrections import Corrections
 from pathbook.client.errors import RefusedError, UnreachableError
-from pathbook.client.events import Events
+from pathbook.client.events import Events, parse_event
 from pathbook.client.offers import Offers
 from pathbook.client.parties import Parties
 from pathbook.client.paths import Paths
@@ -27,6 +27,7 @@ __all__ = [
     "Range",
     "RefusedError",
     "UnreachableError",
+    "parse_event",
     "price",
     "select",
     "timestamp",
@@ -60,7 +61,7 @@ class Client(Parties, Batches, Cases, Offers, Transfers, Sales, Bulk, Correction
 
     A refused call changes nothing. Each method names the reasons of its own. These reasons have one place here:
 
-    - every call: BOOK_MALFORMED, BOOK_UNKNOWN, STORE_UNAVAILABLE, SERVER_STOPPING, UNEXPECTED;
+    - every call: BOOK_MALFORMED, BOOK_UNKNOWN, BOOK_NEWER, STORE_UNAVAILABLE, SERVER_STOPPING, UNEXPECTED;
     - every write: REQUEST_ID_MALFORMED, REQUEST_ID_REUSED, VIEWS_FAR_BEHIND, EVENT_TOO_LARGE;
     - every read with ``at_least_position``: POSITION_NEGATIVE, POSITION_BEYOND_HEAD, VIEWS_BEHIND,
       VIEWS_NOT_WHOLE;
@@ -88,7 +89,8 @@ class Client(Parties, Batches, Cases, Offers, Transfers, Sales, Bulk, Correction
 
     Example:
         >>> import datetime
-        >>> from pathbook.client import Client, RefusedError, UnreachableError, price, select, timestamp
+        >>> from pathbook.client import Client, RefusedError, UnreachableError
+        >>> from pathbook.client import parse_event, price, select, timestamp
         >>> from pathbook.v1 import events_pb2, transfers_pb2, values_pb2
         >>> client = Client("127.0.0.1:50551", book="masks")
         >>> client.position

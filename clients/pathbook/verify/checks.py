@@ -17,8 +17,11 @@ from pathbook.v1.paths_pb2 import GetPathResponse
 from pathbook.verify import purchases, sellers
 from pathbook.verify.claims import check_claims
 from pathbook.verify.corrections import CorrectedBatch, corrected_batch
-from pathbook.verify.replay import ContradictionError, ReplayedStep, replay, terms_of
+from pathbook.verify.replay import ContradictionError, NewerPathError, ReplayedStep, replay, terms_of
 from pathbook.verify.verdicts import Check, Number, Outcome, Policy, Report, Result, Verdict
+
+NEWER: Final = "newer than this program. Update this program, then check again."
+"""The sentence of the verdict on a path that shows what this program does not know yet."""
 
 _Found = dict[Number, Outcome]
 
@@ -78,6 +81,11 @@ def check_path(path: GetPathResponse, code: PrintedCode, today: datetime.date, p
     except ContradictionError as error:
         found[Number.PATH] = (Result.FAILED, str(error))
         return _report(Verdict.PATH_CONTRADICTED, found)
+    except NewerPathError as error:
+        found[Number.PATH] = (Result.NOT_CHECKED, str(error))
+        if found[Number.ISSUED][0] is Result.FAILED:
+            return _report(Verdict.PATH_CONTRADICTED, found)
+        return _report(Verdict.COULD_NOT_CHECK, found, NEWER)
     hops, end, made = hops_in_force(steps), steps[-1].after, steps[0].event
     assert isinstance(made, BatchCommissioned)  # the replay accepts no other path
     if (refusal := contradiction(code, made.product, made.lot)) is not None:
@@ -123,10 +131,10 @@ def shown_hops(steps: Sequence[ReplayedStep]) -> list[tuple[int, Terms]]:
     ]
 
 
-def _report(verdict: Verdict, found: _Found) -> Report:
+def _report(verdict: Verdict, found: _Found, reason: str = "") -> Report:
     """Return the report, with an outcome for the checks that were not reached."""
     outcomes = dict.fromkeys(Number, (Result.NOT_CHECKED, "not reached")) | _FIXED_OUTCOMES | found
-    return Report(verdict, tuple(Check(number, *outcomes[number]) for number in Number))
+    return Report(verdict, tuple(Check(number, *outcomes[number]) for number in Number), reason)
 
 
 def _verdict(found: _Found) -> Verdict:

@@ -8,14 +8,15 @@ Signatures and proofs are for that.
 from collections.abc import Sequence
 from typing import Final
 
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from pathbook.ledger.codec import TERMS
+from pathbook.ledger.codec import TERMS, unknown_number
 from pathbook.ledger.events import NotedEvent, Terms
 from pathbook.ledger.notes import Note, is_committed
 from pathbook.ledger.values import Price
 from pathbook.v1.paths_pb2 import GetPathResponse, PathStep
-from pathbook.verify.replay import ContradictionError, ReplayedStep
+from pathbook.verify.replay import ContradictionError, NewerPathError, ReplayedStep
 
 REPLAYED: Final = frozenset({"position", "event"})
 """The fields of a step from which the replay starts. The position is only the server's claim, without a proof."""
@@ -26,10 +27,12 @@ def check_claims(path: GetPathResponse, steps: Sequence[ReplayedStep]) -> None:
 
     Raises:
         ContradictionError: a claim differs from the events.
+        NewerPathError: a claim that differs has a number that this program does not know.
     """
     for shown, step in zip(path.steps, steps, strict=True):
         for field, (claimed, replayed) in claims(shown, step).items():
             if claimed != replayed:
+                _require_known(shown, field)
                 name = field.replace("_", " ")
                 raise ContradictionError(
                     f"position {shown.position}: the server shows another {name} than its event leads to"
@@ -96,8 +99,23 @@ def _check_end(path: GetPathResponse, steps: Sequence[ReplayedStep]) -> None:
         ("state", int(run.state), int(end.state)),
     ):
         if claimed != replayed:
+            _require_known(run, name)
             raise ContradictionError(f"the events shown do not lead to the {name} that the server names")
 
 
 def _nanoseconds(time: Timestamp) -> int:
     return time.seconds * 1_000_000_000 + time.nanos
+
+
+def _require_known(shown: Message, field: str) -> None:
+    """Raise NewerPathError if a field of a claim has a number of an enum that this program does not know."""
+    claimed = type(shown)()
+    known = {each.name for each in shown.DESCRIPTOR.fields} - {field}
+    claimed.CopyFrom(shown)
+    for name in known:
+        claimed.ClearField(name)
+    if (unknown := unknown_number(claimed)) is not None:
+        _, what = unknown
+        raise NewerPathError(
+            f"the server shows {what} of the path, which this program does not know. Update this program"
+        )

@@ -10,7 +10,7 @@ from typing import Final, assert_never
 import msgspec
 
 from pathbook.ledger import events, runs
-from pathbook.ledger.codec import MalformedEventError, decode
+from pathbook.ledger.codec import MalformedEventError, NewerEventError, decode
 from pathbook.ledger.events import RecordedEvent, RunEvent, Terms, TitleEvent
 from pathbook.ledger.ranges import range_of
 from pathbook.ledger.runs import Run, commissioned
@@ -27,6 +27,10 @@ _HELD: Final = (UnitState.IN_STOCK, UnitState.SOLD, UnitState.CONFIRMED)
 
 class ContradictionError(Exception):
     """A path contradicts itself. The message names the contradiction, and the position if there is one."""
+
+
+class NewerPathError(Exception):
+    """A path shows something that this program does not know, because it is newer than this program."""
 
 
 class ReplayedStep(msgspec.Struct, frozen=True):
@@ -64,6 +68,7 @@ def replay(path: GetPathResponse) -> tuple[ReplayedStep, ...]:
 
     Raises:
         ContradictionError: an event is malformed, or does not follow from the events before.
+        NewerPathError: an event is newer than this program, and none before it contradicts.
     """
     if not path.steps:
         raise ContradictionError("the server showed no event of this unit, not even its commissioning")
@@ -100,10 +105,14 @@ def _marked(steps: Sequence[ReplayedStep]) -> tuple[ReplayedStep, ...]:
 def _next(steps: Sequence[ReplayedStep], shown: PathStep, unit: Unit) -> ReplayedStep:
     """Decode the next event, check that it follows from those before, and apply it to the unit's run."""
     where = f"position {shown.position}"
+    if shown.position < 1:
+        raise ContradictionError(f"{where} does not exist, because positions begin at 1")
     try:
         recorded = decode(shown.position, shown.event)
     except MalformedEventError as error:
         raise ContradictionError(str(error)) from error
+    except NewerEventError as error:
+        raise NewerPathError(str(error)) from error
     if steps and recorded.position <= steps[-1].recorded.position:
         last = steps[-1].recorded.position
         raise ContradictionError(f"{where} is listed after position {last}, but positions must increase")

@@ -126,7 +126,16 @@ class Check(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """All checks in order, and the verdict that follows from them."""
+    """All checks in order, and the verdict that follows from them.
+
+    ``reason`` is a sentence that fits better than the usual one of the verdict, or empty.
+    """
 
     verdict: Verdict
     checks: tuple[Check, ...]
+    reason: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """The sentence for people."""
+        return self.reason or self.verdict.sentence

@@ -34,9 +34,13 @@ _HELD: Final = frozenset({UnitState.IN_STOCK, UnitState.SOLD, UnitState.CONFIRME
 _WITH_TITLE: Final = Delivery.WITH_TITLE
 
 
-def next_head(head: bytes, leaf: bytes) -> bytes:
-    """Return the head after one more event: RFC 6962's node hash, SHA-256(0x01 | head | leaf)."""
-    return sha256(b"\x01" + head + leaf).digest()
+def next_head(head: bytes, leaf: bytes, position: int) -> bytes:
+    """Return the head after one more event: SHA-256(0x01 | head | leaf | position), of 8 bytes, big-endian.
+
+    The leaf alone does not say where the event stands. With the position, the same event elsewhere in the book leads
+    to another head.
+    """
+    return sha256(b"\x01" + head + leaf + position.to_bytes(8, "big")).digest()
 
 
 class Run(msgspec.Struct, frozen=True, gc=False):
@@ -217,13 +221,13 @@ def _changed(run: Run, move: _Move, first: int, last: int, position: int, leaf: 
         transfer,
         chain,
         moved_from,
-        next_head(run.head, leaf),
+        next_head(run.head, leaf, position),
     )
 
 
 def commissioned(event: events.BatchCommissioned, position: int, leaf: bytes) -> Partition:
     """Return the partition of a new batch: one run, which the brand owns and has in its custody."""
-    head, last = next_head(EMPTY_HEAD, leaf), event.size - 1
+    head, last = next_head(EMPTY_HEAD, leaf, position), event.size - 1
     brand, state = event.brand, _IN_STOCK
     return Partition(
         event.batch, [Run(0, last, position, position, 0, 0, 0, brand, brand, state, 0, (), (), head)]

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import msgspec
 
 from pathbook.ledger.book.memory import Memory, StaleMemoryError, ViewsLaggingError
-from pathbook.ledger.codec import encode, leaf_hash
+from pathbook.ledger.codec import NewerEventError, encode, leaf_hash
 from pathbook.ledger.commands import Command, LapseTransfer, NotedCommand, digest, request_of
 from pathbook.ledger.events import DeclarableEvent, NotedEvent, RecordedEvent, TransferBeginning
 from pathbook.ledger.notes import Note
@@ -135,6 +135,7 @@ class Book:
         self._queue: queue.SimpleQueue[_Submission | None] = queue.SimpleQueue()
         self._closed = False
         self._head_seen = 0
+        self._newer: NewerEventError | None = None
         self._waking = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -245,6 +246,7 @@ class Book:
                 continue
             except Exception as error:  # noqa: BLE001 - any error belongs to the callers; the writer must survive it
                 self._memory.is_stale = True
+                self._note_newer(error)
                 self._fail(group, error)
                 return
             for submission, decided in zip(group, outcomes, strict=True):
@@ -254,15 +256,23 @@ class Book:
 
     def _fail(self, group: list[_Submission], error: Exception) -> None:
         """Give a group its error. If one submission may have caused it, serve each submission alone instead."""
-        if len(group) == 1 or isinstance(error, ViewsLaggingError) or is_passing(error):
+        of_book = isinstance(error, ViewsLaggingError | NewerEventError)
+        if len(group) == 1 or of_book or is_passing(error):
             for submission in group:
                 submission.done.set_exception(error)
             return
         for submission in group:
             self._serve([submission])
 
+    def _note_newer(self, error: Exception) -> None:
+        """Remember that the log has an event that is newer than this program. Only another program can go on."""
+        if isinstance(error, NewerEventError):
+            self._newer = error
+
     def _check_idle(self) -> None:
         """Apply the events of other writers and end the offers that are due, while no command is queued."""
+        if self._newer is not None:
+            return
         memory = self._memory
         try:
             head = self._stream.head(self.name)
@@ -275,8 +285,9 @@ class Book:
             memory.catch_up()
             if self._is_due():
                 self._commit([])
-        except Exception:  # noqa: BLE001 - the store is out of reach; the next caller gets the error
+        except Exception as error:  # noqa: BLE001 - the store is out of reach; the next caller gets the error
             memory.is_stale = True
+            self._note_newer(error)
         self._evict()
 
     def _evict(self) -> None:
@@ -303,6 +314,8 @@ class Book:
     def _decide_and_append(self, group: list[_Submission], commands: list[Command]) -> list[list[Outcome]]:
         """Decide on the head of the book and append, in a turn that keeps other writers out."""
         memory = self._memory
+        if (newer := self._newer) is not None:
+            raise NewerEventError(newer.position, newer.field, newer.what)
         memory.refresh()
         earlier = memory.preload_group(commands)
         with self._stream.turn(self.name) as turn:

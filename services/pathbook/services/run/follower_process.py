@@ -73,5 +73,8 @@ def _heads(storage: Storage) -> dict[str, int]:
 
 
 def _behind(storage: Storage, heads: dict[str, int]) -> int:
-    """Return how many events up to these heads are not in the views."""
-    return sum(max(0, head - storage.follower.position(book)) for book, head in heads.items())
+    """Return how many events up to these heads are not in the views, but can be."""
+    follower = storage.follower
+    return sum(
+        max(0, follower.within_reach(book, head) - follower.position(book)) for book, head in heads.items()
+    )

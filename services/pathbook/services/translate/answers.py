@@ -40,6 +40,8 @@ def party(row: PartyRow, authorizations: Iterable[AuthorizationRow] = ()) -> par
         party=row.party,
         kind=values_pb2.PartyKind.ValueType(row.kind),
         position=row.position,
+        head=row.head,
+        head_position=row.head_position,
         authorizations=map(_authorization, authorizations),
         corrected_position=row.corrected_position,
     )
@@ -82,6 +84,8 @@ def batch(row: BatchRow, recalls: Iterable[answers.Recall] = ()) -> batches_pb2.
         expires_on=row.expires_on or "",
         suggested_price=_suggested(row),
         position=row.position,
+        head=row.head,
+        head_position=row.head_position,
         recalls=map(_recall, recalls),
         corrected_position=row.corrected_position,
         code_key=row.code_key.hex(),
