@@ -61,6 +61,14 @@ def kind_of(difference: str) -> str:
 
 def shrunk(steps: list[bytes], kind: str) -> list[bytes]:
     """Leave out steps and replace bytes by 0, while the same kind of difference remains."""
+    before: list[bytes] = []
+    while steps != before:
+        before, steps = steps, simpler(steps, kind)
+    return steps
+
+
+def simpler(steps: list[bytes], kind: str) -> list[bytes]:
+    """Leave out steps, and replace bytes by 0, once."""
     size = max(len(steps) // 2, 1)
     while True:
         start = 0
