@@ -13,7 +13,18 @@ from pathbook.ledger.values import (
     UnitState,
 )
 from tests.rules.naive import CONFIRMED, GONE, OFFERED, SOLD, STOCK, Act, Deal, Key, Shortage, consumer
-from tests.rules.stage import CONSUMERS, HOLDERS, PARTIES, PRICES, RECEIVERS, REFERENCES, Dice, Stage, keys_of, ranges_of
+from tests.rules.stage import (
+    CONSUMERS,
+    HOLDERS,
+    PARTIES,
+    PRICES,
+    RECEIVERS,
+    REFERENCES,
+    Dice,
+    Stage,
+    keys_of,
+    ranges_of,
+)
 
 BOTH = tuple(Delivery)
 OTHER_STATES = (UnitState.LOST, UnitState.DAMAGED, UnitState.DESTROYED, UnitState.DEFACED)
@@ -64,7 +75,11 @@ class Moves(Stage):
         deal = self.deals.get(position) or Deal("acme", "ann", set(), PRICES[0], reference="N3")
         receiver = deal.receiver if dice.usually() else dice.one_of(HOLDERS)
         price = deal.price if dice.usually() else dice.one_of(PRICES)
-        price = Price(price.amount_minor * 3, price.currency_code, price.per_units * 3) if dice.next_byte() % 2 else price
+        price = (
+            Price(price.amount_minor * 3, price.currency_code, price.per_units * 3)
+            if dice.next_byte() % 2
+            else price
+        )
         with_goods = deal.with_goods if dice.usually() else dice.one_of((True, False))
         units = self.told(dice, deal.keys)
         known = self.by_reference(deal.giver, receiver, deal.reference)
@@ -256,7 +271,9 @@ class Moves(Stage):
 
     def reverse(self, dice: Dice) -> None:
         """Ask for the reversal of a transfer, or agree to it."""
-        position = self.pick(dice, lambda p: self.stands(p) and not consumer(self.deals[p].receiver), self.deals)
+        position = self.pick(
+            dice, lambda p: self.stands(p) and not consumer(self.deals[p].receiver), self.deals
+        )
         deal = self.deals.get(position)
         asked = deal.reversal_by if deal is not None else ""
         giver = dice.one_of((True, False)) if not asked else deal is not None and asked != deal.giver

@@ -100,7 +100,9 @@ def moved(command: commands.OfferTransfer | commands.RecordTransfer) -> str:
     """Return the terms of a transfer."""
     reference = f" ref {command.reference}" if command.reference else ""
     sides = f"{command.giver} > {command.receiver}"
-    return f"{named(command.units)} {sides} at {money(command.unit_price)}{later(command.delivery)}{reference}"
+    return (
+        f"{named(command.units)} {sides} at {money(command.unit_price)}{later(command.delivery)}{reference}"
+    )
 
 
 def later(delivery: Delivery) -> str:
