@@ -1,9 +1,11 @@
 """Replays commands against a book in a store that remembers little, and is opened again and again."""
 
+import contextlib
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from pathbook.ledger.book import memory
 from pathbook.ledger.commands import Command
 from pathbook.ledger.events import Event
 from pathbook.ledger.refusals import Refusal
@@ -20,9 +22,25 @@ LITTLE_MEMORY = {
 """The limits of ``pathbook.ledger.book.memory`` with which a book keeps as little in memory as it can."""
 
 
+@contextlib.contextmanager
+def little_memory() -> Iterator[None]:
+    """Let books keep as little in memory as they can, within the context."""
+    before = {name: getattr(memory, name) for name in LITTLE_MEMORY}
+    vars(memory).update(LITTLE_MEMORY)
+    try:
+        yield
+    finally:
+        vars(memory).update(before)
+
+
 def replay(place: Path, decided: Iterable[tuple[Command, Event | Refusal]]) -> int:
     """Give commands to a book in a place, compare every outcome, and return how many were compared."""
-    rest, compared = iter(decided), 0
+    with little_memory():
+        return _replay(place, iter(decided))
+
+
+def _replay(place: Path, rest: Iterator[tuple[Command, Event | Refusal]]) -> int:
+    compared = 0
     while chunk := list(itertools.islice(rest, 17)):
         with open_books(place) as opened:
             for part in (chunk[:5], chunk[5:6], chunk[6:]):

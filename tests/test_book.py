@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 from pathbook.ledger import commands
-from pathbook.ledger.book import Answer, memory, writer
+from pathbook.ledger.book import Answer, writer
 from pathbook.ledger.commands import Command, CommissionBatch, digest
 from pathbook.ledger.events import Event, TransferLapsed, TransferRecorded
 from pathbook.ledger.refusals import Reason, Refusal
@@ -32,7 +32,7 @@ from tests.books import (
     update_views,
     wait_beyond,
 )
-from tests.replaying import LITTLE_MEMORY, replay
+from tests.replaying import replay
 from tests.rules.test_against_model import Model
 from tests.scenario import DAY, NOON
 
@@ -312,14 +312,6 @@ class BookAgainstModel(Model):
         """Replay all commands against a store, and compare every outcome."""
         with tempfile.TemporaryDirectory() as directory:
             replay(Path(directory), self.story.commands)
-
-
-@pytest.fixture(autouse=True)
-def little_memory(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the book keep as little in memory as it can, in the test against the model."""
-    if request.cls is not None:
-        for name, value in LITTLE_MEMORY.items():
-            monkeypatch.setattr(memory, name, value)
 
 
 TestBookAgainstModel = BookAgainstModel.TestCase
