@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pathbook.ledger.codec import MalformedEventError, decode, leaf_hash
+from pathbook.ledger.codec import MalformedEventError, NewerEventError, decode, leaf_hash
 from pathbook.v1 import events_pb2
 from tests.test_stored_format import BYTES, ENVELOPE, NOON, REQUEST
 
@@ -20,7 +20,7 @@ MALFORMED: Final[list[tuple[str, object, str]]] = [
     ("occurred_at.seconds", 2**63 - 1, "is not a time"),
     ("request", None, "its request has 0 bytes, not 16"),
     ("request_digest", b"short", "its request_digest has 5 bytes, not 16"),
-    ("transfer_recorded", None, "its kind is unknown"),
+    ("transfer_recorded", None, "its kind is missing"),
     ("transfer_recorded.terms", None, "its giver is missing"),
     ("transfer_recorded.terms.receiver", None, "its receiver is missing"),
     ("transfer_recorded.terms.unit_price", None, "its currency_code is missing"),
@@ -31,8 +31,6 @@ MALFORMED: Final[list[tuple[str, object, str]]] = [
     ("transfer_recorded.terms.delivery", -1, "Delivery has no number -1"),
     ("transfer_recorded.terms.standings", None, "its standings is missing"),
     ("transfer_recorded.terms.standings.0.giver_authorization", None, "AuthorizationStatus has no number 0"),
-    ("transfer_recorded.terms.standings.0.receiver_authorization", 8, "AuthorizationStatus has no number 8"),
-    ("party_registered.kind", 4, "PartyKind has no number 4"),
     ("party_authorized.valid_from", None, "its valid_from is missing"),
     ("party_authorized.valid_until.nanos", 1, "is not a time in whole microseconds"),
     ("authorization_revoked.revoked_from", None, "its revoked_from is missing"),
@@ -50,7 +48,7 @@ MALFORMED: Final[list[tuple[str, object, str]]] = [
     ("transfer_accepted.discrepancies.0.kind", None, "DiscrepancyKind has no number 0"),
     ("transfer_accepted.transfer", -6, "its transfer is -6, but must be at least 1"),
     ("units_returned.lines.1.terms", None, "its giver is missing"),
-    ("units_written_off.state", 9, "UnitState has no number 9"),
+    ("units_written_off.state", -9, "UnitState has no number -9"),
     ("case_packed.sscc", None, "its sscc is missing"),
     ("recall_lifted.batch", None, "its batch is 0, but must be at least 1"),
 ]
@@ -135,6 +133,72 @@ def test_the_strict_form_omits_an_equal_time() -> None:
         decode(7, data, strict=True)
 
 
+NEWER: Final[list[tuple[str, int, int, str]]] = [
+    ("transfer_recorded.terms.receiver_authorization", 7, 9, "number 7 of AuthorizationStatus in field 9"),
+    ("transfer_recorded.terms.delivery", 99, 5, "number 99 of Delivery in field 5"),
+    ("transfer_accepted.discrepancies.0.kind", 99, 1, "number 99 of DiscrepancyKind in field 1"),
+    ("party_registered.kind", 4, 2, "number 4 of PartyKind in field 2"),
+    ("units_written_off.state", 99, 3, "number 99 of UnitState in field 3"),
+]
+"""A field, a number that no member of its enum has, the number of the field, and the expected part of the message."""
+
+
+@pytest.mark.parametrize(("path", "value", "field_number", "what"), NEWER)
+def test_an_unknown_number_of_an_enum_is_newer(path: str, value: int, field_number: int, what: str) -> None:
+    """A newer program may know more members of an enum. The error names the position and the field."""
+    with pytest.raises(NewerEventError, match="event at position 7 is newer than this program") as newer:
+        decode(7, overwritten(path, value))
+    assert what in str(newer.value)
+    assert (newer.value.position, newer.value.field) == (7, field_number)
+
+
+OF_ANOTHER_KIND: Final = {
+    "a message": (field(98, b"\x0a\x01x"), 98),
+    "no content": (field(98, b""), 98),
+    "a number": (varint(98 << 3) + b"\x07", 98),
+    "the field after the last kind": (field(2_000, b"new"), 2_000),
+    "with a statement": (field(5, b"signed") + field(98, b"new"), 98),
+    "only a statement": (field(5, b"signed"), 5),
+}
+"""What follows the times, the request id and the digest, and the number of the field that the error names."""
+
+
+@pytest.mark.parametrize("strict", [True, False])
+@pytest.mark.parametrize(("rest", "number"), OF_ANOTHER_KIND.values(), ids=OF_ANOTHER_KIND.keys())
+def test_an_unknown_kind_is_newer(rest: bytes, number: int, strict: bool) -> None:
+    """An event without a known kind and with an unknown field is of a newer program, whatever else it lacks."""
+    for data in (BEFORE + rest, rest):
+        with pytest.raises(
+            NewerEventError, match=rf"position 7 .* does not know field {number}\. Update"
+        ) as newer:
+            decode(7, data, strict=strict)
+        assert (newer.value.position, newer.value.field) == (7, number)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", BEFORE, b"\x1a\x00", BEFORE + b"\xff", BEFORE + varint(20 << 3) + b"\x07"]
+)
+def test_an_event_without_any_kind_is_malformed(data: bytes) -> None:
+    """Bytes without a kind and without an unknown field are of no program."""
+    with pytest.raises(MalformedEventError):
+        decode(7, data)
+
+
+def test_of_two_known_kinds_the_last_counts() -> None:
+    """An event of two known kinds is that of the last, and its strict form has only one."""
+    (sold, declined) = (BYTES["UnitsSold.v1"], BYTES["TransferDeclined.v1"])
+    both = sold + declined.removeprefix(BEFORE)
+    assert decode(7, both).event == decode(7, declined).event
+    with pytest.raises(MalformedEventError):
+        decode(7, both, strict=True)
+
+
+def test_an_unknown_field_beside_a_known_kind_is_ignored() -> None:
+    """A field that a newer program added, such as a statement, does not make a known event unreadable."""
+    for number in (5, 9, 98, 2_000):
+        assert decode(7, DECLINED + field(number, b"more")).event == decode(7, DECLINED).event
+
+
 contents: Final = st.recursive(
     st.binary(max_size=12) | st.text(max_size=12).map(str.encode),
     lambda inner: st.lists(
@@ -164,7 +228,7 @@ def damaged(draw: st.DrawFn) -> bytes:
 
 @settings(max_examples=400)
 @given(st.binary() | contents | nearly_events | damaged(), st.booleans())
-def test_any_bytes_are_an_event_or_malformed(data: bytes, strict: bool) -> None:
-    """Decoding any bytes returns an event or raises MalformedEventError."""
-    with contextlib.suppress(MalformedEventError):
+def test_any_bytes_are_an_event_or_newer_or_malformed(data: bytes, strict: bool) -> None:
+    """Decoding any bytes returns an event or raises NewerEventError or MalformedEventError."""
+    with contextlib.suppress(MalformedEventError, NewerEventError):
         decode(7, data, strict=strict)

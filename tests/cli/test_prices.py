@@ -64,7 +64,7 @@ def test_a_path_shows_prices_and_mark_ups_exactly(screws: Path) -> None:
         ["0.10/7", "+14.3%", "57.1%"],
         ["0.20/14", "-", "-"],
     ]
-    titles = next(line for line in lines if line.endswith("recorded by"))
+    titles = next(line for line in lines if line.endswith("attested by"))
     assert titles.split()[6:10] == ["CNY", "mark-up", "of", "0.025"]
 
 
@@ -128,7 +128,7 @@ def test_a_highest_price_is_compared_exactly(screws: Path, serial: str, limit: s
 )
 def test_a_purchase_is_disputed_only_if_the_exact_price_differs(paid: Price | None, disputed: bool) -> None:
     """The consumer may state the price for another number of units than the seller."""
-    assert Purchase(1, Price(100, "CNY", 7), 2, paid).disputed is disputed
+    assert Purchase("ann", 1, 0, Price(100, "CNY", 7), 2, 0, paid).disputed is disputed
 
 
 @pytest.mark.parametrize(

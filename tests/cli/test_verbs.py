@@ -151,7 +151,12 @@ def test_an_offer_is_answered_in_every_way(shop: Shop) -> None:
     assert shown[0]["ranges"] == [{"batch": "1", "first": "2", "last": "9"}]
     assert (shown[0]["units"], shown[0]["accepted_units"]) == ("8", "5")
     lines = pathbook("transfer", "show", part, "--data", shop._data).out.splitlines()
-    assert lines[-3:] == ["deadline  2999-01-01 00:00:00Z", "short     1:9", "damaged   1:2-3"]
+    assert lines[-4:] == [
+        "deadline     2999-01-01 00:00:00Z",
+        "short        1:9",
+        "damaged      1:2-3",
+        "attested by  both sides",
+    ]
 
 
 def test_units_move_in_one_step_and_back(shop: Shop) -> None:

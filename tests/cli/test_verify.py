@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pathbook.cli.demo import CLOUD, NEW, OLD, SOLD
 from pathbook.client import Client
+from pathbook.ledger.codec import MalformedEventError, NewerEventError, decode
 from pathbook.ledger.codes import PrintedCode
 from pathbook.ledger.values import Price
 from pathbook.v1 import values_pb2
@@ -67,10 +68,10 @@ def changed(path: GetPathResponse, tampering: Tampering) -> GetPathResponse:
 
 
 def test_an_honest_path_is_verified(sold: GetPathResponse) -> None:
-    """Every check of a box that was sold and confirmed is ok, except those that are not possible yet."""
+    """Every check of a box that was sold and confirmed is ok, except that it was, and those not possible yet."""
     report = check(sold)
     assert report.verdict is Verdict.VERIFIED
-    assert [each.number for each in report.checks] == list(range(1, 13))
+    assert [each.number for each in report.checks] == list(range(1, 14))
     assert {number: result(report, number) for number in Number} == {
         Number.CODE: Result.OK,
         Number.ISSUED: Result.OK,
@@ -80,6 +81,7 @@ def test_an_honest_path_is_verified(sold: GetPathResponse) -> None:
         Number.RECALL: Result.OK,
         Number.EXPIRY: Result.OK,
         Number.PRICE: Result.OK,
+        Number.SELLER: Result.NOTED,
         Number.SIGNATURES: Result.NOT_YET_SEALED,
         Number.PROOFS: Result.NOT_YET_SEALED,
         Number.POLICY: Result.NOT_CHECKED,
@@ -97,21 +99,21 @@ def test_a_label_is_compared_with_the_event_of_the_batch(sold: GetPathResponse, 
     assert result(report, Number.COMMISSIONED) is Result.FAILED
 
 
-def test_a_party_without_an_authorization_status_is_marked(sold: GetPathResponse) -> None:
-    """Only a consumer has no status. A party without one is marked, and counts as a hop between parties."""
+def test_a_hop_without_a_standing_is_a_hop_between_parties(sold: GetPathResponse) -> None:
+    """Only hops to consumers are left out when hops are counted, whatever is known of authorizations."""
     hops = [
-        (position, msgspec.structs.replace(terms, receiver_authorization=None))
+        (position, msgspec.structs.replace(terms, standings=()))
         for position, terms in checks.hops_in_force(replay(sold))
     ]
-    (found, _) = checks._authorized(hops, Policy(require_authorized=True))
-    assert found is Result.FAILED
     (found, _) = checks._within_limits(DAY, hops, DAY, Policy(max_tiers=4))
     assert found is Result.FAILED
+    (found, _) = checks._within_limits(DAY, hops, DAY, Policy(max_tiers=5))
+    assert found is Result.OK
 
 
 @given(st.data())
 def test_no_bit_of_an_event_can_be_changed(sold: GetPathResponse, data: st.DataObject) -> None:
-    """A path contradicts itself if any bit of any event is changed."""
+    """A path contradicts itself if any bit of any event is changed. It cannot be checked if that makes it newer."""
     step = data.draw(st.integers(0, len(sold.steps) - 1))
     place = data.draw(st.integers(0, len(sold.steps[step].event) - 1))
     bit = data.draw(st.integers(0, 7))
@@ -122,6 +124,14 @@ def test_no_bit_of_an_event_can_be_changed(sold: GetPathResponse, data: st.DataO
         path.steps[step].event = bytes(event)
 
     report = check(changed(sold, flip))
+    try:
+        decode(1, changed(sold, flip).steps[step].event)
+    except NewerEventError:
+        assert report.verdict is Verdict.COULD_NOT_CHECK
+        assert result(report, Number.PATH) is Result.NOT_CHECKED
+        return
+    except MalformedEventError:
+        pass
     assert report.verdict is Verdict.PATH_CONTRADICTED
     assert result(report, Number.PATH) is Result.FAILED
 
@@ -150,9 +160,11 @@ def test_no_step_can_be_left_out_or_moved(sold: GetPathResponse, data: st.DataOb
         ),
         pytest.param(lambda path: setattr(path.steps[2], "giver", "stranger"), Number.PATH, id="giver"),
         pytest.param(lambda path: setattr(path.steps[2], "receiver", "stranger"), Number.PATH, id="receiver"),
-        pytest.param(lambda path: setattr(path.steps[2].terms, "receiver_tier", 9), Number.PATH, id="tier"),
         pytest.param(
-            lambda path: setattr(path.steps[2].terms, "giver_authorization", 5),
+            lambda path: setattr(path.steps[2].terms.standings[0], "receiver_tier", 9), Number.PATH, id="tier"
+        ),
+        pytest.param(
+            lambda path: setattr(path.steps[2].terms.standings[0], "giver_authorization", 5),
             Number.PATH,
             id="authorization",
         ),
@@ -174,7 +186,13 @@ def test_no_step_can_be_left_out_or_moved(sold: GetPathResponse, data: st.DataOb
         pytest.param(
             lambda path: setattr(path.batch, "expires_on", "2099-01-01"), Number.COMMISSIONED, id="expiry"
         ),
-        pytest.param(lambda path: setattr(path.steps[2], "attestation", 2), Number.PATH, id="attestation"),
+        pytest.param(lambda path: setattr(path.steps[2], "attestation", 1), Number.PATH, id="attestation"),
+        pytest.param(
+            lambda path: path.steps[2].terms.ClearField("standings"), Number.PATH, id="terms without standing"
+        ),
+        pytest.param(
+            lambda path: path.batch_correction.SetInParent(), Number.COMMISSIONED, id="empty correction"
+        ),
         pytest.param(
             lambda path: path.steps[2].terms.ClearField("delivery"), Number.PATH, id="terms without delivery"
         ),
@@ -264,12 +282,14 @@ def test_a_recall_in_force_is_against_policy_unless_allowed(sold: GetPathRespons
 
     def recalled(first: int, lifted: int) -> GetPathResponse:
         units = values_pb2.UnitRange(batch=NEW, first=first, last=first)
-        recall = Recall(position=99, ranges=[units], lifted_position=lifted, note=Note(text="the seal leaks"))
+        position, note = sold.as_of_position - 1, Note(text="the seal leaks")
+        recall = Recall(position=position, ranges=[units], lifted_position=lifted, note=note)
         return changed(sold, lambda path: path.batch.recalls.append(recall))
 
     assert check(recalled(SOLD, 0)).verdict is Verdict.AGAINST_POLICY
     assert check(recalled(SOLD, 0), Policy(allow_recalled=True)).verdict is Verdict.VERIFIED
-    assert check(recalled(SOLD, 100)).verdict is Verdict.VERIFIED
+    assert check(recalled(SOLD, sold.as_of_position)).verdict is Verdict.VERIFIED
+    assert check(recalled(SOLD, sold.as_of_position + 1)).verdict is Verdict.AGAINST_POLICY
     assert check(recalled(SOLD + 1, 0)).verdict is Verdict.VERIFIED
 
 

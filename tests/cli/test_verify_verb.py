@@ -79,8 +79,14 @@ def send_a_time_that_does_not_exist(path: paths_pb2.GetPathResponse) -> None:
     path.steps[2].occurred_at.nanos = -1
 
 
+def take_the_standings(path: paths_pb2.GetPathResponse) -> None:
+    """Show terms without the standing of either side."""
+    path.steps[2].terms.ClearField("standings")
+
+
 @pytest.mark.parametrize(
-    "tamper", [alter_one_byte, drop_a_step, change_a_price, send_a_time_that_does_not_exist]
+    "tamper",
+    [alter_one_byte, drop_a_step, change_a_price, send_a_time_that_does_not_exist, take_the_standings],
 )
 def test_a_server_that_tampers_is_refuted(server: str, tamper: Tampering) -> None:
     """A path that was tampered with exits 1, and the line of the fourth check fails."""
@@ -110,6 +116,9 @@ def test_a_middleman_that_does_not_tamper_changes_nothing(server: str) -> None:
         (["--require-authorized"], 0),
         (["--today", "2099-01-01"], 5),
         (["--today", "2099-01-01", "--allow-expired"], 0),
+        (["--unsold"], 5),
+        (["--from", "agent-5"], 5),
+        (["--from", "consumer:c-7"], 0),
     ],
 )
 def test_the_exit_code_is_the_callers_policy(server: str, options: list[str], code: int) -> None:
@@ -159,6 +168,36 @@ def test_a_code_that_is_not_of_this_book_is_named(server: str, code: str, number
     assert [check["result"] for check in checks if check["number"] > number].count("ok") == 0
 
 
+def test_a_copied_label_is_noted_and_refused_on_request(server: str) -> None:
+    """A label of a unit that was sold says so to the next buyer, and fails if that buyer asks for an unsold one."""
+    sold = "sold on 2026-02-09 by agent-5 and confirmed on 2026-02-10"
+    for options, result, text in (
+        ([], "noted", f"{sold}; if you are not that buyer, beware"),
+        (["--unsold"], "FAILED", f"{sold}, but you asked for an unsold unit"),
+        (["--from", "agent-5"], "FAILED", f"{sold}, so agent-5 cannot sell it: consumer:c-7 owns it"),
+    ):
+        ran = pathbook("--server", server, "verify", SERIAL, "--today", TODAY, "--output", "json", *options)
+        (check,) = (check for check in json.loads(ran.out)["checks"] if check["name"] == "for sale by whom")
+        assert (check["number"], check["result"], check["detail"]) == (9, result, text)
+        table = pathbook("--server", server, "verify", SERIAL, "--today", TODAY, *options).out
+        assert f"\n 9  {result:14}  for sale by whom: sold on 2026-02-09" in table
+
+
+@pytest.mark.parametrize(("seller", "code"), [("agent-5", 0), ("agent-4", 5), ("mask-brand", 5)])
+def test_only_the_owner_of_an_unsold_box_may_sell_it(server: str, seller: str, code: int) -> None:
+    """A box that its owner has not sold passes for that owner, and for no other party."""
+    serial = print_serial(BookKey(SECRET), "book", NEW, SOLD + 1)
+    ran = pathbook("--server", server, "verify", serial, "--today", TODAY, "--unsold", "--from", seller)
+    assert ran.code == code, ran
+
+
+def test_the_help_of_the_verb_says_what_each_exit_code_means() -> None:
+    """The exit codes of the help are those that the verb can return."""
+    text = pathbook("verify", "--help").out.partition("Exit codes:")[2].partition("Options:")[0]
+    codes = {int(line.split()[0]) for line in text.strip().splitlines()}
+    assert codes == {0, 1, 2, 3, 4, 5}
+
+
 def test_without_an_answer_nothing_is_verified(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without an answer the exit code is 4, even for a well-formed code."""
     monkeypatch.setattr(connection, "RETRY_TIMEOUT_S", 0.1)
@@ -180,7 +219,7 @@ def test_a_script_reads_the_same_from_one_object(server: str) -> None:
         ran = pathbook("--server", server, "verify", SERIAL, "--today", TODAY, "--output", output)
         answer = json.loads(ran.out)
         assert (ran.code, ran.err, answer["verdict"], answer["exit_code"]) == (0, "", "verified", 0)
-        assert [check["number"] for check in answer["checks"]] == list(range(1, 13))
+        assert [check["number"] for check in answer["checks"]] == list(range(1, 14))
         assert set(answer["checks"][0]) == {"number", "name", "result", "detail"}
         assert answer["path"]["serial"] == SERIAL
         assert answer["path"]["steps"][0]["kind"] == "PATH_STEP_KIND_COMMISSIONED"

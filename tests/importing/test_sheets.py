@@ -102,3 +102,19 @@ def test_a_lot_does_not_grow_after_its_first_import(tmp_path: Path, imported: Im
         True,
         False,
     ]
+
+
+def test_a_column_of_references_names_the_documents(tmp_path: Path, client: Client, imported: Import) -> None:
+    """Each row's document number is the reference of its transfer. A second row with the same number is rejected."""
+    sheet, recipe = tmp_path / "sheet.csv", tmp_path / "sheet.toml"
+    row = "2024年3月5日,mask-maker,ann,4006381333931,L1,,1,150,CNY,1"
+    sheet.write_text(
+        f"日期,发货人,收货人,条码,批号,有效期,数量,单价,币种,级别,单号\n{row},DN-1\n{row},\n{row},DN-1\n",
+        encoding="gb18030",
+    )
+    recipe.write_text(f'{SHEET_RECIPE}reference = "单号"\n', encoding="utf-8")
+    summary = imported(sheet, recipe=str(recipe))
+    assert summary.rejected_rows() == {3: "REFERENCE_USED"}
+    client.position = client.get_head().position
+    assert [transfer.reference for transfer in client.list_transfers("ann")] == ["", "DN-1"]
+    assert imported(sheet, recipe=str(recipe)).duplicate == 2

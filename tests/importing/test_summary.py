@@ -17,7 +17,7 @@ def line(quantity: int) -> Line:
     return Line(
         row=7, occurred_on=day, quantity=quantity, players={}, brand="", gtin="", name="",
         suggested_price=Price(0, "USD"), lot="", made_on=day, expires_on=None,
-        prices=(Price(475, "USD"), Price(713, "USD")),
+        prices=(Price(475, "USD"), Price(713, "USD")), references=("",),
     )  # fmt: skip
 
 

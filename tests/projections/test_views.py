@@ -1,7 +1,7 @@
 """The changes that events make in the views: they add up to the state of the runs, for any grouping of events."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias, get_args
 
 import pytest
@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pathbook.ledger import events, runs
+from pathbook.ledger.chains import Chain, ChainHead
 from pathbook.ledger.events import Event, RecordedEvent, Standing, Terms
 from pathbook.ledger.projections.registers import RequestRow, request_hash
 from pathbook.ledger.projections.runs import RunChanges, RunKey
@@ -24,9 +25,13 @@ books = st.builds(SyntheticBook, st.integers(0, 2**32), st.integers(0, 100))
 RunTable: TypeAlias = dict[RunKey, tuple[Run, int | None]]
 
 
-def changes_by(recorded: Sequence[RecordedEvent], partitions: dict[int, Partition]) -> ViewChanges:
+def changes_by(
+    recorded: Sequence[RecordedEvent],
+    partitions: dict[int, Partition],
+    heads: Mapping[Chain, ChainHead] | None = None,
+) -> ViewChanges:
     """Return the changes that events make in the views, and apply the events to the partitions before them."""
-    changes = ViewChanges()
+    changes = ViewChanges(heads or {})
     for event in recorded:
         changes.add(event, runs.apply(partitions, event))
     return changes
@@ -155,9 +160,12 @@ def test_runs_do_not_depend_on_the_grouping_of_events(book: SyntheticBook, sizes
     write_changes(at_once, changes_by(book.recorded, {}).runs)
     in_parts: RunTable = {}
     partitions: dict[int, Partition] = {}
+    heads: dict[Chain, ChainHead] = {}
     remaining = list(book.recorded)
     for size in [*sizes, len(remaining)]:
-        write_changes(in_parts, changes_by(remaining[:size], partitions).runs)
+        changes = changes_by(remaining[:size], partitions, heads)
+        write_changes(in_parts, changes.runs)
+        heads.update(changes.heads)
         remaining = remaining[size:]
     assert in_parts == at_once
     for batch, partition in book.state.partitions.items():

@@ -243,7 +243,7 @@ def test_a_path_with_corrections_holds_every_event_of_the_unit(seed: int, length
                 assert isinstance(path, Path)
                 heads = [EMPTY_HEAD, *(step.head for step in path.steps)]
                 for (before, after), step in zip(pairwise(heads), path.steps, strict=True):
-                    assert after == next_head(before, leaf_hash(step.data))
+                    assert after == next_head(before, leaf_hash(step.data), step.position)
                 assert path.steps[0].movement.kind is StepKind.COMMISSIONED
                 assert path.run.head == path.steps[-1].head == run.head
                 assert path.run.range == UnitRange(batch, run.first, run.last)

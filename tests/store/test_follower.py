@@ -29,6 +29,7 @@ from pathbook.ledger.store.database.fast_read import ReaderPool
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views import tables
 from pathbook.ledger.store.views.follower import Follower
+from pathbook.ledger.store.views.head_cache import HeadCache
 from pathbook.ledger.store.views.run_cache import RunCache, load_partition
 from pathbook.ledger.store.views.snapshot import ViewsRebuildingError, open_snapshot
 from pathbook.ledger.store.views.writer import MIGRATIONS, open_views
@@ -58,7 +59,8 @@ def test_views_do_not_depend_on_the_grouping_of_events(
         stream = Stream(events)
         views = open_engine(directory / "views.sqlite", purpose="views")
         follower = Follower(stream, views, events_at_once)
-        follower._partitions = RunCache(limit)
+        follower._cache.partitions = RunCache(limit)
+        follower._cache.heads = HeadCache(limit)
         written = 0
         for size in [*sizes, len(book.entries)]:
             entries = book.entries[written : written + size]

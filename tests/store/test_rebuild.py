@@ -96,7 +96,7 @@ def test_a_rebuild_projects_every_book_from_its_beginning(
         stream.append(name, 0, SyntheticBook(seed, 30).entries)
         follower.catch_up(name)
     with views.begin() as connection:
-        foreign = PartyRow("zoe", 1, 1, 0)._asdict()
+        foreign = PartyRow("zoe", 1, 1, 0, bytes(32), 1)._asdict()
         connection.execute(tables.PARTY.insert().values(book="one", **foreign))
     progress: list[tuple[int, int]] = []
     follower.rebuild(lambda done, of: progress.append((done, of)))

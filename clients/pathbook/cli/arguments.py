@@ -170,7 +170,7 @@ def takes_units(command: Callable[..., Answer]) -> Callable[..., Answer]:
         ),
         click.option(
             "--count", "counts", type=NUMBER, metavar="N", multiple=True,
-            help="How many units to take from --of, the oldest first.",
+            help="How many units to take from --of: those that expire first.",
         ),
         click.option(
             "--case", "cases", metavar="SSCC", multiple=True, help="All units of a packed case.",
@@ -198,6 +198,12 @@ def delivery(*, later: bool) -> "Delivery.ValueType":
     from pathbook.v1 import values_pb2
 
     return values_pb2.DELIVERY_LATER if later else values_pb2.DELIVERY_WITH_TITLE
+
+
+def takes_reference(command: Callable[..., Answer]) -> Callable[..., Answer]:
+    """Add --reference to a command that moves title. The command gets it as ``reference``."""
+    sentence = "The number of a document by which both sides know it. Default: none."
+    return click.option("--reference", default="", metavar="TEXT", help=sentence)(command)
 
 
 def takes_request_id(command: Callable[..., Answer]) -> Callable[..., Answer]:

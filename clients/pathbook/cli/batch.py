@@ -91,21 +91,25 @@ def show(settings: Settings, *, batch: int | None, gtin: str, lot: str) -> None:
                 ("made on", found.made_on),
                 ("expires on", found.expires_on or "never"),
                 ("suggested price", output.price(found.suggested_price)),
-                ("commissioned", f"at position {found.position}"),
+                ("commissioned", output.registered(found.position, found.corrected_position)),
                 ("code key", found.code_key),
+                ("head", f"{found.head.hex()} at position {found.head_position}"),
             ]
         )
         rows = [
             [
                 str(recall.position),
                 output.moment(recall.occurred_at),
+                output.moment(recall.lifted_at),
                 output.ranges(recall.ranges),
                 recall.note.text,
                 f"at {recall.lifted_position}" if recall.lifted_position else "in force",
             ]
             for recall in found.recalls
         ]
-        recalls = output.table(["recall", "since", "units", "note", "lifted"], rows, {0}) if rows else ""
+        recalls = (
+            output.table(["recall", "since", "until", "units", "note", "lifted"], rows, {0}) if rows else ""
+        )
         return f"{about}\n\n{recalls}".rstrip()
 
     output.show(settings.output, found, text)

@@ -3,12 +3,18 @@
 import base64
 import json
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import click
 
 from pathbook.cli import arguments, connection
+from pathbook.cli.errors import print_error
+from pathbook.cli.exits import Exit
 from pathbook.cli.settings import Output, Settings, book_options
 from pathbook.cli.verb_group import VerbGroup
+
+if TYPE_CHECKING:
+    from pathbook.v1.events_pb2 import Event
 
 
 @click.group("events", cls=VerbGroup)
@@ -28,15 +34,18 @@ def command() -> None:
     "--limit", type=arguments.NUMBER, default=0, metavar="N", help="The most events to print. 0 prints all."
 )
 @click.pass_obj
-def read(settings: Settings, *, after: int, limit: int) -> None:
-    """Print the events in order, up to the head of the book."""
+def read(settings: Settings, *, after: int, limit: int) -> Exit:
+    """Print the events in order, up to the head of the book.
+
+    Events that are newer than this program are printed with what is known of them. Then the exit code is 4.
+    """
     with connection.writing(settings) as client:
         events = (
             (position, data)
             for batch in client.read(after, limit=limit)
             for position, data in enumerate(batch.events, batch.first_position)
         )
-        _print(settings.output, events)
+        return _print(settings.output, events)
 
 
 @command.command()
@@ -61,32 +70,59 @@ def follow(settings: Settings, *, after: int | None) -> None:
         _print(line_by_line, events)
 
 
-def _print(form: Output, events: Iterable[tuple[int, bytes]]) -> None:
+def _print(form: Output, events: Iterable[tuple[int, bytes]]) -> Exit:
+    """Print events as they come, and return the exit code. One that is newer than this program has its own code."""
+    newer = NewerEvents(form)
     match form:
         case Output.TABLE:
             for position, data in events:
-                click.echo(_line(position, data))
+                click.echo(_line(position, data, newer))
         case Output.JSONL:
             for position, data in events:
-                click.echo(json.dumps(_object(position, data), ensure_ascii=False))
+                click.echo(json.dumps(as_object(position, data, newer), ensure_ascii=False))
         case Output.JSON:
-            found = [_object(position, data) for position, data in events]
+            found = [as_object(position, data, newer) for position, data in events]
             click.echo(json.dumps({"events": found}, indent=2, ensure_ascii=False))
+    return newer.exit
 
 
-def _object(position: int, data: bytes) -> dict[str, object]:
+class NewerEvents:
+    """Finds events that are newer than this program. The first of them is reported on stderr."""
+
+    def __init__(self, form: Output) -> None:
+        self._form = form
+        self.exit = Exit.DONE
+
+    def find(self, position: int, event: "Event") -> str:
+        """Return what this program does not know in an event, or an empty text if it knows all that counts."""
+        from pathbook.ledger.codec import newer_event
+
+        error = newer_event(position, event)
+        if error is None:
+            return ""
+        if self.exit is Exit.DONE:
+            self.exit = Exit.COULD_NOT_CHECK
+            metadata = {"position": str(error.position), "field": str(error.field)}
+            print_error(self._form, "EVENT_NEWER", f"{str(error)[0].upper()}{str(error)[1:]}.", metadata)
+        return error.what
+
+
+def as_object(position: int, data: bytes, newer: NewerEvents) -> dict[str, object]:
     """Return an event in the words of the contract, with its stored bytes. Only those bytes are hashed."""
     from pathbook.cli import output
     from pathbook.v1.events_pb2 import Event
 
+    event = Event.FromString(data)
+    unknown = newer.find(position, event)
     return {
         "position": str(position),
-        "event": output.as_object(Event.FromString(data)),
+        "event": output.as_object(event),
+        **({"newer_than_this_program": unknown} if unknown else {}),
         "bytes": base64.b64encode(data).decode(),
     }
 
 
-def _line(position: int, data: bytes) -> str:
+def _line(position: int, data: bytes, newer: NewerEvents) -> str:
     """Return an event on one line: position, time of recording, kind, and the fields that are set."""
     from pathbook.cli import output
     from pathbook.v1.events_pb2 import Event
@@ -94,6 +130,8 @@ def _line(position: int, data: bytes) -> str:
     event = Event.FromString(data)
     kind = event.WhichOneof("kind") or "unknown"
     fields = " ".join(_fields(output.as_object(event).get(kind)))
+    if unknown := newer.find(position, event):
+        fields = f"(newer than this program: {unknown}) {fields}".rstrip()
     return output.printable(f"{position:>8}  {output.moment(event.recorded_at)}  {kind}  {fields}")
 
 

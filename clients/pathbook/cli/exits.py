@@ -19,7 +19,8 @@ class Exit(enum.IntEnum):
     """The code is malformed, mistyped, from another book, or combined from several codes."""
 
     COULD_NOT_CHECK = 4
-    """There is no answer: the server cannot be reached or failed, or the books cannot be opened."""
+    """There is no answer: the server cannot be reached or failed, or the books cannot be opened. Or the answer is newer
+    than this program, which cannot tell what it means."""
 
     AGAINST_POLICY = 5
     """The path was checked and holds, but it breaks a limit that the caller set."""

@@ -119,7 +119,9 @@ def rebuild(books: Books, progress: Callable[[int, int], None]) -> tuple[str, in
     settings = _settings(books)
     collect_rarely()
     with _opening(settings):
-        directory = Storage(settings.data, now, database=settings.database, allow_event_loss=True)
+        directory = Storage(
+            settings.data, now, database=settings.database, lapses=False, allow_event_loss=True
+        )
     events = 0
 
     def report(done: int, total: int) -> None:

@@ -38,6 +38,8 @@ VERBS: Final = {
     "confirm": "pathbook.cli.sale:confirm",
     "return": "pathbook.cli.sale:return_units",
     "write-off": "pathbook.cli.sale:write_off",
+    "correct": "pathbook.cli.correct:command",
+    "correction": "pathbook.cli.correction:command",
     "import": "pathbook.cli.importing:command",
     "events": "pathbook.cli.events:command",
     "views": "pathbook.cli.views:command",
@@ -140,6 +142,7 @@ def run(arguments: Sequence[str]) -> int:
 def _report(output: Output, error: Exception) -> Exit:
     """Print an error that a verb raised, and return its exit code. A bug is printed with its traceback."""
     from pathbook.client import RefusedError, UnreachableError
+    from pathbook.ledger.codec import NewerEventError
 
     if isinstance(error, RefusedError):
         print_error(output, error.reason, error.message, error.metadata)
@@ -150,6 +153,8 @@ def _report(output: Output, error: Exception) -> Exit:
         print_error(output, error.code.name, str(error))
     elif isinstance(error, OSError):
         print_error(output, "CANNOT_OPEN", str(error))
+    elif isinstance(error, NewerEventError):
+        print_error(output, "BOOK_NEWER", f"{str(error)[0].upper()}{str(error)[1:]}.")
     else:
         import traceback
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pathbook.cli import arguments, connection
-from pathbook.cli.arguments import Price, Request
+from pathbook.cli.arguments import Price, Range, Request
 from pathbook.cli.settings import Settings, book_options
 
 if TYPE_CHECKING:
@@ -28,9 +28,10 @@ _MISSING = "COUNT|BATCH:FIRST-LAST|CODE"
 @click.option(
     "--deadline", type=arguments.MOMENT, metavar="TIME", help="When the offer lapses. Default: never."
 )
+@arguments.takes_reference
 @arguments.takes_request
 @click.pass_obj
-def offer(
+def offer(  # noqa: PLR0913 - an argument for each option
     settings: Settings,
     *,
     giver: str,
@@ -39,6 +40,7 @@ def offer(
     price: Price,
     later: bool,
     deadline: datetime.datetime | None,
+    reference: str,
     request: Request,
 ) -> None:
     """Offer units at a price.
@@ -55,6 +57,7 @@ def offer(
             unit_price=price,
             delivery=arguments.delivery(later=later),
             deadline=deadline,
+            reference=reference,
             **request,
         )
     output.show(settings.output, answer, lambda: output.recorded(answer.receipt, answer.ranges))
@@ -67,6 +70,12 @@ def offer(
 @click.option("--short", multiple=True, metavar=_MISSING, help="Units that did not arrive.")
 @click.option("--damaged", multiple=True, metavar=_MISSING, help="Units that arrived damaged.")
 @click.option("--wrong-item", multiple=True, metavar=_MISSING, help="Units that arrived as another product.")
+@click.option(
+    "--extra",
+    multiple=True,
+    metavar="BATCH:FIRST-LAST|CODE",
+    help="Units of the giver that were not offered, but arrived, and are accepted too.",
+)
 @arguments.takes_request
 @click.pass_obj
 def accept(
@@ -77,12 +86,13 @@ def accept(
     short: tuple[str, ...],
     damaged: tuple[str, ...],
     wrong_item: tuple[str, ...],
+    extra: tuple[str, ...],
     request: Request,
 ) -> None:
     """Accept the offer TRANSFER.
 
     TRANSFER is the position of the offer. Units that are short, damaged or wrong are not accepted. A COUNT takes
-    the last units of the offer.
+    the last units of the offer. Extra units are accepted at the price of the offer.
     """
     from pathbook.cli import output
     from pathbook.v1 import values_pb2
@@ -96,8 +106,16 @@ def accept(
         )
         for text in texts
     ]
+    named = [_units_or_code(text) for text in extra]
     with connection.writing(settings) as client:
-        answer = client.accept_transfer(transfer, receiver=receiver, discrepancies=claims, **request)
+        answer = client.accept_transfer(
+            transfer,
+            receiver=receiver,
+            discrepancies=claims,
+            extra=[units for units in named if not isinstance(units, str)],
+            extra_codes=[code for code in named if isinstance(code, str)],
+            **request,
+        )
     output.show(settings.output, answer, lambda: output.recorded(answer.receipt, answer.ranges))
 
 
@@ -152,7 +170,13 @@ def _claim(kind: "DiscrepancyKind.ValueType", text: str) -> "DiscrepancyClaim":
 
     if text.isascii() and text.isdigit() and len(text) <= arguments.MAX_DIGITS:
         return DiscrepancyClaim(kind=kind, count=int(text))
-    if "/" in text or ":" not in text:
-        return DiscrepancyClaim(kind=kind, codes=[text])
-    batch, first, last = arguments.UNITS.convert(text, None, None)
+    named = _units_or_code(text)
+    if isinstance(named, str):
+        return DiscrepancyClaim(kind=kind, codes=[named])
+    batch, first, last = named
     return DiscrepancyClaim(kind=kind, ranges=[UnitRange(batch=batch, first=first, last=last)])
+
+
+def _units_or_code(text: str) -> Range | str:
+    """Parse a range of units. Any text that is not written like one is the code of one unit."""
+    return text if "/" in text or ":" not in text else arguments.UNITS.convert(text, None, None)

@@ -1,10 +1,11 @@
 """Answers as text: plain tables for people, the contract's JSON for scripts, the same on a terminal and in a file.
 
 JSON is protobuf's JSON mapping (https://protobuf.dev/programming-guides/json) with the contract's field names:
-64-bit numbers are strings, times RFC 3339, bytes base64. A list is one object with the list in it as `json`, and
-one object a line as `jsonl`.
+64-bit numbers are strings, times RFC 3339, bytes base64. Only heads are hexadecimal, because people compare them. A
+list is one object with the list in it as `json`, and one object a line as `jsonl`.
 """
 
+import base64
 import datetime
 import json
 import unicodedata
@@ -60,11 +61,15 @@ def show_list(output: Output, name: str, messages: Iterable[M], columns: Sequenc
 
 
 def as_object(message: Message) -> dict[str, object]:
-    """Return a message in the JSON of the contract, with zeros and empty lists. A price for 0 units is one for 1."""
+    """Return a message in the JSON of the contract, with zeros and empty lists.
+
+    A price for 0 units is one for 1, and heads are hexadecimal.
+    """
     found: dict[str, object] = json_format.MessageToDict(
         message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
     )
     _state_units(found)
+    _show_heads(found)
     return found
 
 
@@ -78,6 +83,19 @@ def _state_units(content: object) -> None:
     elif isinstance(content, list):
         for value in content:
             _state_units(value)
+
+
+def _show_heads(found: object) -> None:
+    """Write the heads within an object in hexadecimal instead of base64."""
+    if isinstance(found, list):
+        for item in found:
+            _show_heads(item)
+    elif isinstance(found, dict):
+        for name, value in found.items():
+            if name == "head" and isinstance(value, str):
+                found[name] = base64.b64decode(value).hex()
+            else:
+                _show_heads(value)
 
 
 def is_printable(message: Message) -> bool:
@@ -179,6 +197,11 @@ def recorded(receipt: values_pb2.Receipt, units: Iterable[values_pb2.UnitRange] 
     again = "Recorded before, with the same request id," if receipt.duplicate else "Recorded"
     named = ranges(units)
     return f"{again} at position {receipt.position}{f': units {named}' if named else ''}{made}."
+
+
+def registered(position: int, corrected: int) -> str:
+    """Return where something was registered, and where it was corrected last, unless that is 0."""
+    return f"at position {position}" + (f", corrected at position {corrected}" if corrected else "")
 
 
 def _utc(time: Timestamp, layout: str) -> str:

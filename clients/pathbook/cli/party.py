@@ -151,7 +151,8 @@ def show(settings: Settings, *, party: str) -> None:
             [
                 ("party", found.party),
                 ("kind", output.word(PartyKind.DESCRIPTOR, found.kind)),
-                ("registered", f"at position {found.position}"),
+                ("registered", output.registered(found.position, found.corrected_position)),
+                ("head", f"{found.head.hex()} at position {found.head_position}"),
             ]
         )
         if not found.authorizations:

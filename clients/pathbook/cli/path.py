@@ -16,7 +16,11 @@ from pathbook.cli.settings import Settings, book_options
     metavar="POSITION",
     help="Show the path as of this position. Default: now.",
 )
-@click.option("--corrections", is_flag=True, help="Also show offers, and steps that were reversed.")
+@click.option(
+    "--corrections",
+    is_flag=True,
+    help="Show all steps: also offers, errors, what was reversed, and reports of receivers.",
+)
 @click.pass_obj
 def command(settings: Settings, *, unit: str, as_of: int, corrections: bool) -> None:
     """Show every hand that a unit passed through.

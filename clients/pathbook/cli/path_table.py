@@ -7,6 +7,7 @@ from pathbook.cli import output
 from pathbook.ledger.values import Price
 from pathbook.v1 import values_pb2
 from pathbook.v1.batches_pb2 import Recall
+from pathbook.v1.events_pb2 import Standing
 from pathbook.v1.paths_pb2 import GetPathResponse, PathStep, PathStepKind
 from pathbook.v1.values_pb2 import Attestation, AuthorizationStatus, UnitState
 
@@ -16,11 +17,27 @@ NUMBERS = {0, 5, 6, 7, 8}
 HOPS = (PathStepKind.PATH_STEP_KIND_TRANSFERRED, PathStepKind.PATH_STEP_KIND_SOLD)
 """The steps by which title moved onward."""
 
+BACK = (PathStepKind.PATH_STEP_KIND_RETURNED, PathStepKind.PATH_STEP_KIND_REVERSED)
+"""The steps by which title moved back."""
+
+OUT_OF_ORDER = " *"
+"""The mark of a step that claims to have happened before an earlier step."""
+
+RECORDED_BY = {
+    Attestation.ATTESTATION_RECORDED: "operator",
+    Attestation.ATTESTATION_REPORTED_BY_BOTH: "both sides",
+}
+"""Who vouches for a step, in the last column."""
+
 
 def draw(path: GetPathResponse, *, corrections: bool = False) -> str:
     """Return the unit, its path as a table, and its owner and custodian now."""
     shown = _shown(path, corrections=corrections)
-    moved = _table(shown, path.batch.suggested_price) if shown else f"It never left {path.batch.brand}."
+    moved = (
+        _table(shown, path.batch.suggested_price, path.batch.brand)
+        if shown
+        else f"It never left {path.batch.brand}."
+    )
     return f"{_unit(path)}\n\n{moved}\n\n{_now(path, shown)}"
 
 
@@ -47,22 +64,30 @@ def percent(part: Fraction, whole: Fraction, sign: str = "") -> str:
 
 def _shown(path: GetPathResponse, *, corrections: bool) -> list[PathStep]:
     """Return the steps after commissioning. Without corrections, only those still in force."""
-    came_to_nothing = (PathStepKind.PATH_STEP_KIND_OFFERED, PathStepKind.PATH_STEP_KIND_RELEASED)
+    without_effect = (
+        PathStepKind.PATH_STEP_KIND_OFFERED,
+        PathStepKind.PATH_STEP_KIND_RELEASED,
+        PathStepKind.PATH_STEP_KIND_ATTESTED,
+    )
+    attested = PathStepKind.PATH_STEP_KIND_ATTESTED
+    last = next((step.position for step in reversed(path.steps) if step.kind != attested), 0)
     return [
         step
-        for number, step in enumerate(path.steps, 1)
+        for step in path.steps
         if step.kind != PathStepKind.PATH_STEP_KIND_COMMISSIONED
         and (corrections or not step.corrected)
-        and (corrections or step.kind not in came_to_nothing or _is_open(step, path, number))
+        and (corrections or step.kind not in without_effect or _is_open(step, last))
     ]
 
 
-def _is_open(step: PathStep, path: GetPathResponse, number: int) -> bool:
-    return step.kind == PathStepKind.PATH_STEP_KIND_OFFERED and number == len(path.steps)
+def _is_open(step: PathStep, last: int) -> bool:
+    """Tell whether a step is an offer that no later step answered. Reports of receivers answer nothing."""
+    return step.kind == PathStepKind.PATH_STEP_KIND_OFFERED and step.position == last
 
 
 def _unit(path: GetPathResponse) -> str:
     batch = path.batch
+    made = output.registered(batch.position, batch.corrected_position)
     return output.fields(
         [
             (
@@ -70,14 +95,14 @@ def _unit(path: GetPathResponse) -> str:
                 f"{path.unit.batch}:{path.unit.number}" + (f", serial {path.serial}" if path.serial else ""),
             ),
             ("product", f"{path.product.name}, GTIN {path.product.gtin}"),
-            ("batch", f"lot {batch.lot}, {batch.size} units, commissioned at position {batch.position}"),
+            ("batch", f"lot {batch.lot}, {batch.size} units, commissioned {made}"),
             ("made", f"{batch.made_on} by {batch.brand}; expires {batch.expires_on or 'never'}"),
             ("suggested price", output.price(batch.suggested_price)),
         ]
     )
 
 
-def _table(shown: Sequence[PathStep], suggested: values_pb2.Price) -> str:
+def _table(shown: Sequence[PathStep], suggested: values_pb2.Price, maker: str) -> str:
     currencies = {_price(step).currency_code for step in shown} - {""}
     price_title = currencies.pop() if len(currencies) == 1 else "price"
     beside = f"of {output.bare_price(suggested)}"
@@ -91,14 +116,20 @@ def _table(shown: Sequence[PathStep], suggested: values_pb2.Price) -> str:
         price_title,
         "mark-up",
         beside,
-        "recorded by",
+        "attested by",
     ]
-    return output.table(titles, list(_rows(shown, suggested, in_title=price_title != "price")), NUMBERS)
+    return output.table(
+        titles, list(_rows(shown, suggested, maker, in_title=price_title != "price")), NUMBERS
+    )
 
 
-def _rows(shown: Iterable[PathStep], suggested: values_pb2.Price, *, in_title: bool) -> Iterable[list[str]]:
+def _rows(
+    shown: Iterable[PathStep], suggested: values_pb2.Price, maker: str, *, in_title: bool
+) -> Iterable[list[str]]:
     paid: list[Price] = []
+    custodian = maker
     for step in shown:
+        moved, custodian = step.custodian != custodian, step.custodian
         stated, markup, beside = _price(step), "", ""
         price = output.price_of(stated)
         if step.kind in HOPS and not step.corrected:
@@ -109,15 +140,15 @@ def _rows(shown: Iterable[PathStep], suggested: values_pb2.Price, *, in_title: b
             paid.pop()
         yield [
             str(step.position),
-            output.day(step.occurred_at),
-            _what(step),
+            output.day(step.occurred_at) + (OUT_OF_ORDER if step.out_of_order_position else ""),
+            _what(step, moved=moved),
             step.giver,
             step.receiver,
             _tier(step),
             output.bare_price(stated) if in_title else output.price(stated),
             markup,
             beside,
-            "operator" if step.attestation == Attestation.ATTESTATION_RECORDED else "",
+            RECORDED_BY.get(step.attestation, ""),
         ]
 
 
@@ -128,19 +159,31 @@ def _price(step: PathStep) -> values_pb2.Price:
 
 def _tier(step: PathStep) -> str:
     """Return the receiver's tier; what goes back is received by the giver of the terms."""
-    terms = step.terms
-    if not terms.standings:
+    standing = _standing(step)
+    if standing is None:
         return ""
-    (standing,) = terms.standings  # the terms of a step have only the range of the unit
-    if step.receiver == terms.receiver:
+    if step.receiver == step.terms.receiver:
         return str(standing.receiver_tier) if standing.HasField("receiver_tier") else ""
     return str(standing.giver_tier) if standing.HasField("giver_tier") else ""
 
 
-def _what(step: PathStep) -> str:
+def _standing(step: PathStep) -> Standing | None:
+    """Return the standing of both sides of a step. Its terms have one, because they have only the range of the unit."""
+    return step.terms.standings[0] if step.terms.standings else None
+
+
+def _what(step: PathStep, *, moved: bool) -> str:
+    """Return what happened. ``moved`` says whether the goods have another custodian than after the row before.
+
+    What happened to the goods is a question of where they are, not of what the terms say about their delivery.
+    """
     what = output.word(PathStepKind.DESCRIPTOR, step.kind)
-    if step.kind in HOPS and step.terms.delivery == values_pb2.DELIVERY_LATER:
+    if step.kind in HOPS and not moved:
         what = "title only"
+    if step.kind in BACK and not moved:
+        what += ", title only"
+    if step.kind == PathStepKind.PATH_STEP_KIND_ERROR_DECLARED:
+        what += f": {step.declared_position}"
     if step.kind == PathStepKind.PATH_STEP_KIND_WRITTEN_OFF:
         what = f"written off: {output.word(UnitState.DESCRIPTOR, step.state)}"
     return f"({what})" if step.corrected else what
@@ -165,14 +208,24 @@ def _now(path: GetPathResponse, shown: Sequence[PathStep]) -> str:
         for recall in path.batch.recalls
         if _in_force(recall, path)
     ]
+    pairs += [
+        ("reference", f"{step.terms.reference} at {step.position}")
+        for step in shown
+        if step.kind in HOPS and step.terms.reference
+    ]
+    pairs += [
+        (OUT_OF_ORDER.strip(), f"{step.position} claims to have happened before {step.out_of_order_position}")
+        for step in shown
+        if step.out_of_order_position
+    ]
     pairs += [("note", f"at {step.position}: {step.note.text}") for step in shown if step.HasField("note")]
     marks = [
         f"{party} {output.word(AuthorizationStatus.DESCRIPTOR, status)} at {step.position}"
         for step in shown
-        if step.kind in HOPS and not step.corrected
+        if step.kind in HOPS and not step.corrected and (standing := _standing(step)) is not None
         for party, status in (
-            (step.giver, step.terms.standings[0].giver_authorization),
-            (step.receiver, step.terms.standings[0].receiver_authorization),
+            (step.giver, standing.giver_authorization),
+            (step.receiver, standing.receiver_authorization),
         )
         if status
         not in (

@@ -55,7 +55,7 @@ def show(settings: Settings, *, gtin: str) -> None:
                 ("name", found.name),
                 ("brand", found.brand),
                 ("suggested price", output.price(found.suggested_price)),
-                ("registered", f"at position {found.position}"),
+                ("registered", output.registered(found.position, found.corrected_position)),
             ]
         ),
     )

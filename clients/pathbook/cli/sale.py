@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 @arguments.takes_units
 @click.option("--price", type=arguments.PRICE, required=True, metavar="PRICE", help=arguments.PRICE_HELP)
 @click.option("--later", is_flag=True, help="The goods stay where they are until they are delivered.")
+@arguments.takes_reference
 @arguments.takes_request
 @click.pass_obj
 def sell(
@@ -31,6 +32,7 @@ def sell(
     units: "Selection",
     price: Price,
     later: bool,
+    reference: str,
     request: Request,
 ) -> None:
     """Sell units to a consumer."""
@@ -43,6 +45,7 @@ def sell(
             units=units,
             unit_price=price,
             delivery=arguments.delivery(later=later),
+            reference=reference,
             **request,
         )
     output.show(settings.output, answer, lambda: output.recorded(answer.receipt, answer.ranges))

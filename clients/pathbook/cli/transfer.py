@@ -27,9 +27,16 @@ STATUSES: Final = ("offered", "accepted", "accepted-in-part", "declined", "withd
 @arguments.takes_units
 @click.option("--price", type=arguments.PRICE, required=True, metavar="PRICE", help=arguments.PRICE_HELP)
 @click.option("--later", is_flag=True, help="The goods stay where they are: cloud stock.")
+@arguments.takes_reference
+@click.option(
+    "--reported-by",
+    default="",
+    metavar="PARTY",
+    help="The side that reports it: the giver, or the receiver of what the giver has reported. Default: the giver.",
+)
 @arguments.takes_request
 @click.pass_obj
-def record(
+def record(  # noqa: PLR0913 - an argument for each option
     settings: Settings,
     *,
     giver: str,
@@ -37,11 +44,14 @@ def record(
     units: "Selection",
     price: Price,
     later: bool,
+    reference: str,
+    reported_by: str,
     request: Request,
 ) -> None:
     """Record a transfer in one step.
 
-    Both sides agreed to it elsewhere, or in the past.
+    Both sides agreed to it elsewhere, or in the past. The receiver may report it too, on equal terms and with the same
+    --reference. It is recorded once, and both sides attest it.
     """
     from pathbook.cli import output
 
@@ -52,6 +62,8 @@ def record(
             units=units,
             unit_price=price,
             delivery=arguments.delivery(later=later),
+            reference=reference,
+            reported_by=reported_by,
             **request,
         )
     output.show(settings.output, answer, lambda: output.recorded(answer.receipt, answer.ranges))
@@ -148,18 +160,20 @@ def list_transfers(settings: Settings, *, party: str, status: str | None) -> Non
     A consumer is written as 'consumer:' and its pseudonym.
     """
     from pathbook.cli import output
+    from pathbook.cli.output import Column
     from pathbook.v1.values_pb2 import TransferStatus
 
     name = (status or "unspecified").upper().replace("-", "_")
     with connection.reading(settings) as client:
         found = client.list_transfers(party, status=TransferStatus.Value(f"TRANSFER_STATUS_{name}"))
-        output.show_list(settings.output, "transfers", found, _columns())
+        reference: Column[Transfer] = Column("reference", lambda line: line.reference)
+        output.show_list(settings.output, "transfers", found, [*_columns(), reference])
 
 
 def _details(line: "Transfer") -> "Iterator[tuple[str, str]]":
-    """Yield what only some transfers have: a deadline, notes, a request for reversal, units that were not accepted."""
+    """Yield what only some transfers have: a deadline, notes, a reference, units that were not accepted, and so on."""
     from pathbook.cli import output
-    from pathbook.v1.values_pb2 import TRANSFER_STATUS_REVERSED, DiscrepancyKind
+    from pathbook.v1.values_pb2 import ATTESTATION_REPORTED_BY_BOTH, TRANSFER_STATUS_REVERSED, DiscrepancyKind
 
     if line.HasField("deadline"):
         yield "deadline", output.moment(line.deadline)
@@ -173,6 +187,12 @@ def _details(line: "Transfer") -> "Iterator[tuple[str, str]]":
         yield "reversal note", line.reversal_note.text
     for each in line.discrepancies:
         yield output.word(DiscrepancyKind.DESCRIPTOR, each.kind), output.ranges(each.ranges)
+    if line.extra:
+        yield "extra", output.ranges(line.extra)
+    if line.reference:
+        yield "reference", line.reference
+    if line.attestation == ATTESTATION_REPORTED_BY_BOTH:
+        yield "attested by", "both sides"
 
 
 def _columns() -> "list[Column[Transfer]]":

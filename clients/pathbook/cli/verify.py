@@ -37,6 +37,8 @@ def takes_policy(command: Callable[..., Answer]) -> Callable[..., Answer]:
         require_authorized: bool,
         allow_recalled: bool,
         allow_expired: bool,
+        unsold: bool,
+        seller: str,
         **rest: object,
     ) -> Answer:
         from pathbook.ledger.values import Price
@@ -49,10 +51,16 @@ def takes_policy(command: Callable[..., Answer]) -> Callable[..., Answer]:
             require_authorized=require_authorized,
             allow_recalled=allow_recalled,
             allow_expired=allow_expired,
+            unsold=unsold,
+            seller=seller,
         )
         return command(*args, policy=policy, **rest)
 
     for option in (
+        click.option(
+            "--from", "seller", metavar="PARTY", default="", help="Fail unless PARTY owns the unit now."
+        ),
+        click.option("--unsold", is_flag=True, help="Fail if the unit was sold to a consumer."),
         click.option("--allow-expired", is_flag=True, help="An expired unit is noted, and does not fail."),
         click.option("--allow-recalled", is_flag=True, help="A recall in force is noted, and does not fail."),
         click.option(
@@ -89,7 +97,19 @@ def command(settings: Settings, *, code: str, policy: "Policy", today: datetime.
 
     CODE is the link in the symbol, the element string beside it, or the serial of 20 characters under it. The exit
     code is 0 only if the path on record holds and keeps your limits.
-    """
+
+    Before you buy, add --unsold, or --from with the party that sells. A label can be copied: without them, a unit
+    that was sold before is only noted.
+
+    \b
+    Exit codes:
+      0  verified, or noted what to look at
+      1  refuted: the path or the price contradicts
+      2  usage
+      3  the code is malformed, mistyped, unknown, or of another book
+      4  could not check: there was no answer
+      5  verified, but against your policy, or recalled, written off or expired
+    """  # noqa: D301 - click keeps the lines after a backspace as they are
     return verify(settings, code, policy, today)
 
 
@@ -158,7 +178,7 @@ def _text(report: "Report", path: "GetPathResponse | None") -> str:
 
     checks = "\n".join(_line(check) for check in report.checks)
     drawn = [path_table.draw(path)] if path is not None else []
-    return "\n\n".join([checks, *drawn, f"{report.verdict.word}: {report.verdict.sentence}"])
+    return "\n\n".join([checks, *drawn, f"{report.verdict.word}: {report.sentence}"])
 
 
 def _line(check: "Check") -> str:
@@ -181,7 +201,7 @@ def _json(form: Output, report: "Report", path: "GetPathResponse | None") -> str
 
     found: dict[str, object] = {
         "verdict": report.verdict.word,
-        "sentence": report.verdict.sentence,
+        "sentence": report.sentence,
         "exit_code": int(exit_code(report)),
         "checks": [
             {

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Self
 from pathbook.client.batches import Batches
 from pathbook.client.bulk import Bulk, Entry
 from pathbook.client.cases import Cases
+from pathbook.client.corrections import Corrections
 from pathbook.client.errors import RefusedError, UnreachableError
-from pathbook.client.events import Events
+from pathbook.client.events import Events, parse_event
 from pathbook.client.offers import Offers
 from pathbook.client.parties import Parties
 from pathbook.client.paths import Paths
@@ -26,6 +27,7 @@ __all__ = [
     "Range",
     "RefusedError",
     "UnreachableError",
+    "parse_event",
     "price",
     "select",
     "timestamp",
@@ -45,7 +47,7 @@ if not TYPE_CHECKING:  # or every misspelt name would be a text to a type checke
         return metadata.version("pathbook")
 
 
-class Client(Parties, Batches, Cases, Offers, Transfers, Sales, Bulk, Paths, Events):
+class Client(Parties, Batches, Cases, Offers, Transfers, Sales, Bulk, Corrections, Paths, Events):
     """One book on a server; each call of the contract is a method.
 
     Use the client in a ``with`` statement, or call ``close`` at the end. Threads may share one client.
@@ -59,8 +61,8 @@ class Client(Parties, Batches, Cases, Offers, Transfers, Sales, Bulk, Paths, Eve
 
     A refused call changes nothing. Each method names the reasons of its own. These reasons have one place here:
 
-    - every call: BOOK_MALFORMED, BOOK_UNKNOWN, STORE_UNAVAILABLE, SERVER_STOPPING, UNEXPECTED;
-    - every write: REQUEST_ID_MALFORMED, REQUEST_ID_REUSED, VIEWS_FAR_BEHIND;
+    - every call: BOOK_MALFORMED, BOOK_UNKNOWN, BOOK_NEWER, STORE_UNAVAILABLE, SERVER_STOPPING, UNEXPECTED;
+    - every write: REQUEST_ID_MALFORMED, REQUEST_ID_REUSED, VIEWS_FAR_BEHIND, EVENT_TOO_LARGE;
     - every read with ``at_least_position``: POSITION_NEGATIVE, POSITION_BEYOND_HEAD, VIEWS_BEHIND,
       VIEWS_NOT_WHOLE;
     - every list: PAGE_SIZE_NEGATIVE;
@@ -87,7 +89,8 @@ class Client(Parties, Batches, Cases, Offers, Transfers, Sales, Bulk, Paths, Eve
 
     Example:
         >>> import datetime
-        >>> from pathbook.client import Client, RefusedError, UnreachableError, price, select, timestamp
+        >>> from pathbook.client import Client, RefusedError, UnreachableError
+        >>> from pathbook.client import parse_event, price, select, timestamp
         >>> from pathbook.v1 import events_pb2, transfers_pb2, values_pb2
         >>> client = Client("127.0.0.1:50551", book="masks")
         >>> client.position

@@ -182,7 +182,8 @@ class Batches(Caller):
 
         Returns:
             A Batch with ``batch``, ``gtin``, ``brand``, ``lot``, ``size``, ``made_on`` and ``expires_on``
-            (YYYY-MM-DD, "" for never), ``suggested_price``, ``position`` and ``recalls``, oldest first.
+            (YYYY-MM-DD, "" for never), ``suggested_price``, ``position``, ``corrected_position`` (0: never) and
+            ``recalls``, oldest first.
 
         Raises:
             RefusedError: BATCH_UNKNOWN, VALUE_MISSING (neither number nor GTIN), GTIN_CHECK_DIGIT; or a reason of

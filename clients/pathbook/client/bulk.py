@@ -39,7 +39,7 @@ class Bulk(Caller):
         Args:
             batches: Batches of messages from ``transfers_pb2``: RecordTransferRequest, SellUnitsRequest or
                 ReturnUnitsRequest. Build their fields with ``select``, ``price`` and ``timestamp``. A batch holds at
-                most 1,000 entries, 10,000 ranges, codes, cases and quantities, and 4 MiB. An entry's ``book`` is
+                most 1,000 entries, 4,000 ranges, codes, cases and quantities, and 4 MiB. An entry's ``book`` is
                 ignored; an empty ``request_id`` is filled in.
             all_or_nothing: True records nothing of a batch if one of its entries is refused; entries that were
                 recorded by an earlier call stay recorded. False decides each entry on its own.

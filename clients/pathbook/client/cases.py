@@ -180,8 +180,9 @@ class Cases(Caller):
         Args:
             recall: Position at which the recall was made.
             brand: Id of the brand that made it.
-            occurred_at: When it was lifted, a timezone-aware datetime, at most 5 minutes ahead of the server's
-                clock. None means the moment it is recorded.
+            occurred_at: When it was lifted, a timezone-aware datetime, not before the recall and at most 5 minutes
+                ahead of the server's clock. At the time of the recall, it never held. None means the moment it is
+                recorded.
             request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id
                 returns the first answer and records nothing. "" lets the client make one.
 
@@ -189,8 +190,8 @@ class Cases(Caller):
             A response with ``receipt.position`` and ``receipt.recorded_at``.
 
         Raises:
-            RefusedError: PARTY_UNKNOWN, NOT_A_BRAND, RECALL_UNKNOWN, NOT_THE_BRAND, RECALL_ALREADY_LIFTED; or a
-                reason of every write and time (see ``Client``).
+            RefusedError: PARTY_UNKNOWN, NOT_A_BRAND, RECALL_UNKNOWN, NOT_THE_BRAND, RECALL_ALREADY_LIFTED,
+                LIFTED_BEFORE_RECALL; or a reason of every write and time (see ``Client``).
             UnreachableError: No answer came in time.
             ValueError: The datetime has no time zone.
 

@@ -7,6 +7,33 @@ from pathbook.client.calls import Caller, Stream
 from pathbook.v1 import events_pb2, events_pb2_grpc
 
 
+def parse_event(position: int, data: bytes) -> events_pb2.Event:
+    """Return an event from its stored bytes, if this program knows its kind and all its numbers of enums.
+
+    Args:
+        position: Position of the event, which only an error names.
+        data: An item of ``events`` of a batch.
+
+    Returns:
+        The event. Fields that this program does not know are ignored.
+
+    Raises:
+        NewerEventError: A newer program wrote the event (``pathbook.ledger.codec``). Update this program to read it.
+        DecodeError: The bytes are not a message (``google.protobuf.message``).
+
+    Example:
+        >>> for batch in client.read(limit=1):
+        ...     print(parse_event(batch.first_position, batch.events[0]).WhichOneof("kind"))
+        party_registered
+    """
+    from pathbook.ledger.codec import newer_event
+
+    event = events_pb2.Event.FromString(data)
+    if (newer := newer_event(position, event)) is not None:
+        raise newer
+    return event
+
+
 class Events(Caller):
     """The EventService of a book."""
 
@@ -25,7 +52,8 @@ class Events(Caller):
 
         Returns:
             An iterator of batches. Each has ``first_position``; ``events``, the stored bytes of consecutive
-            events, each a serialized ``events_pb2.Event``; and ``next_after_position``, to go on from later.
+            events, each a serialized ``events_pb2.Event`` that ``parse_event`` reads; and
+            ``next_after_position``, to go on from later.
 
         Raises:
             RefusedError: POSITION_NEGATIVE, POSITION_BEYOND_HEAD; or a reason of every call (see ``Client``).

@@ -5,7 +5,7 @@ import functools
 from collections.abc import Iterable, Iterator
 
 from pathbook.client.calls import Caller, request_id_or_new
-from pathbook.client.values import Price, price, timestamp
+from pathbook.client.values import Price, Range, price, timestamp, unit_ranges
 from pathbook.v1 import transfers_pb2, transfers_pb2_grpc
 from pathbook.v1.values_pb2 import (
     DELIVERY_WITH_TITLE,
@@ -23,7 +23,7 @@ class Offers(Caller):
     def _offers(self) -> transfers_pb2_grpc.TransferServiceStub:
         return transfers_pb2_grpc.TransferServiceStub(self._channel)
 
-    def offer_transfer(
+    def offer_transfer(  # noqa: PLR0913 - an argument for each field
         self,
         *,
         giver: str,
@@ -32,6 +32,7 @@ class Offers(Caller):
         unit_price: Price,
         delivery: Delivery.ValueType = DELIVERY_WITH_TITLE,
         deadline: datetime.datetime | None = None,
+        reference: str = "",
         occurred_at: datetime.datetime | None = None,
         request_id: str = "",
     ) -> transfers_pb2.OfferTransferResponse:
@@ -40,12 +41,14 @@ class Offers(Caller):
         Args:
             giver: Id of the party that owns the units.
             receiver: Id of the party they are offered to.
-            units: Which units, as ``select(...)`` returns them. A quantity takes the giver's, without recalled ones.
+            units: Which units, as ``select(...)`` returns them. A quantity takes the giver's, none expired or recalled.
             unit_price: Price of one unit: (15000, "CNY") is 150.00 yuan, and (125, "CNY", 100)
                 is 1.25 yuan for 100 units (see ``price``).
             delivery: ``values_pb2.DELIVERY_WITH_TITLE`` moves the goods with the title. ``DELIVERY_LATER`` leaves
                 the goods where they lie (cloud stock).
             deadline: When the offer lapses, a timezone-aware datetime after now. None means never.
+            reference: Number of a document by which both sides know the transfer, such as a delivery note: 1 to 64
+                printable characters. A giver and a receiver use it for one transfer. "" means none.
             occurred_at: When it happened, a timezone-aware datetime, at most 5 minutes ahead of the server's clock.
                 None means the moment it is recorded.
             request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id
@@ -56,8 +59,9 @@ class Offers(Caller):
 
         Raises:
             RefusedError: PARTY_UNKNOWN, SELF_TRANSFER, DEADLINE_PASSED, UNITS_NOT_OWNED, UNITS_RESERVED,
-                UNITS_SOLD, UNITS_WRITTEN_OFF, UNITS_IN_CASE, UNITS_RECALLED, OCCURRED_BEFORE_MADE, VALUE_MISSING (an
-                unknown delivery); or a reason of ``select``, and of every write, price and time (see ``Client``).
+                UNITS_SOLD, UNITS_WRITTEN_OFF, UNITS_IN_CASE, UNITS_RECALLED, OCCURRED_BEFORE_MADE, REFERENCE_MALFORMED,
+                REFERENCE_USED, VALUE_MISSING (an unknown delivery); or a reason of ``select``, and of every write,
+                price and time (see ``Client``).
             UnreachableError: No answer came in time.
             ValueError: A datetime has no time zone.
 
@@ -78,6 +82,7 @@ class Offers(Caller):
             unit_price=price(unit_price),
             delivery=delivery,
             deadline=timestamp(deadline),
+            reference=reference,
         )
         return self._write(self._offers.OfferTransfer, request)
 
@@ -87,10 +92,12 @@ class Offers(Caller):
         *,
         receiver: str,
         discrepancies: Iterable[transfers_pb2.DiscrepancyClaim] = (),
+        extra: Iterable[Range] = (),
+        extra_codes: Iterable[str] = (),
         occurred_at: datetime.datetime | None = None,
         request_id: str = "",
     ) -> transfers_pb2.AcceptTransferResponse:
-        """Accept an offer, wholly or without the units that are short, damaged or wrong.
+        """Accept an offer, without units that are short, damaged or wrong, and with extra units that arrived.
 
         Args:
             transfer: Position at which the offer was recorded.
@@ -98,6 +105,9 @@ class Offers(Caller):
             discrepancies: What is not accepted and stays with the giver, at most 20 ``DiscrepancyClaim``. Each has a
                 ``kind`` (SHORT, DAMAGED, WRONG_ITEM) and ``ranges``, ``codes``, or a ``count`` from the last unit
                 offered. Empty means that all is accepted.
+            extra: Units that were not offered, but arrived and are accepted at the same price, as (batch, first, last).
+                They belong to the giver.
+            extra_codes: The same, named by their printed codes.
             occurred_at: When it happened, a timezone-aware datetime, at most 5 minutes ahead of the server's clock.
                 None means the moment it is recorded.
             request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id
@@ -110,7 +120,9 @@ class Offers(Caller):
             RefusedError: TRANSFER_UNKNOWN, NOT_THE_RECEIVER, TRANSFER_ANSWERED, TRANSFER_LAPSED, UNITS_RECALLED,
                 OCCURRED_BEFORE_MADE; for the discrepancies NOTHING_ACCEPTED, DISCREPANCY_NOT_OFFERED,
                 QUANTITY_NOT_POSITIVE, RANGE_REVERSED, RANGES_OVERLAP, TOO_MANY_RANGES, VALUE_MISSING (no kind), or a
-                reason of ``select`` for codes; or a reason of every write and time (see ``Client``).
+                reason of ``select`` for codes; for extra units UNITS_NOT_OWNED, UNITS_RESERVED, UNITS_SOLD,
+                UNITS_WRITTEN_OFF, UNITS_IN_CASE, or a reason of ``select``; or a reason of every write and time (see
+                ``Client``).
             UnreachableError: No answer came in time.
             ValueError: The datetime has no time zone.
 
@@ -119,6 +131,12 @@ class Offers(Caller):
             >>> accepted = client.accept_transfer(offer.receipt.position, receiver="ann", discrepancies=[short])
             >>> accepted.ranges[0].first, accepted.ranges[0].last
             (0, 97)
+            >>> pair = client.offer_transfer(
+            ...     giver="acme", receiver="ann", units=select(ranges=[(1, 200, 201)]), unit_price=(15000, "CNY")
+            ... )
+            >>> accepted = client.accept_transfer(pair.receipt.position, receiver="ann", extra=[(1, 202, 202)])
+            >>> accepted.ranges[0].first, accepted.ranges[0].last
+            (200, 202)
         """
         request = transfers_pb2.AcceptTransferRequest(
             book=self.book,
@@ -127,6 +145,8 @@ class Offers(Caller):
             receiver=receiver,
             transfer=transfer,
             discrepancies=discrepancies,
+            extra=unit_ranges(extra),
+            extra_codes=extra_codes,
         )
         return self._write(self._offers.AcceptTransfer, request)
 
@@ -231,8 +251,9 @@ class Offers(Caller):
 
         Returns:
             Each Transfer with ``kind``, ``status``, ``giver``, ``receiver``, ``unit_price``, ``units`` (offered),
-            ``accepted_units``, ``ranges``, ``discrepancies``, ``occurred_at``, ``recorded_at``, ``deadline`` and
-            ``answered_position`` (0 while it is open). A line of a return has ``returns_transfer``.
+            ``accepted_units``, ``ranges``, ``discrepancies``, ``extra``, ``reference``, ``attestation``,
+            ``occurred_at``, ``recorded_at``, ``deadline`` and ``answered_position`` (0 while it is open). A line of a
+            return has ``returns_transfer``.
 
         Raises:
             RefusedError: TRANSFER_UNKNOWN; or a reason of every read (see ``Client``).
@@ -268,7 +289,7 @@ class Offers(Caller):
 
         Yields:
             A Transfer with ``transfer`` (its position) and the fields that ``get_transfer`` names, without
-            ``ranges`` and ``discrepancies``.
+            ``ranges``, ``discrepancies`` and ``extra``.
 
         Raises:
             RefusedError: PARTY_UNKNOWN, VALUE_MISSING (an unknown status); or a reason of every list and read (see

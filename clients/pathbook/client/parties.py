@@ -117,7 +117,8 @@ class Parties(Caller):
         Args:
             authorization: Position at which the authorization was given.
             upline: Id of the party that gave it.
-            revoked_from: When it ends, a timezone-aware datetime. None means the moment it is recorded.
+            revoked_from: When it ends, a timezone-aware datetime: not before it begins, and before it would end. None
+                means the moment it is recorded, or the moment it would begin if that is later.
             request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id
                 returns the first answer and records nothing. "" lets the client make one.
 
@@ -125,8 +126,8 @@ class Parties(Caller):
             A response with ``receipt.position`` and ``receipt.recorded_at``.
 
         Raises:
-            RefusedError: AUTHORIZATION_UNKNOWN, NOT_THE_UPLINE, AUTHORIZATION_ALREADY_REVOKED; or a reason of
-                every write and time (see ``Client``).
+            RefusedError: AUTHORIZATION_UNKNOWN, NOT_THE_UPLINE, AUTHORIZATION_ALREADY_REVOKED,
+                REVOKED_OUTSIDE_VALIDITY; or a reason of every write and time (see ``Client``).
             UnreachableError: No answer came in time.
             ValueError: The datetime has no time zone.
 
@@ -153,7 +154,8 @@ class Parties(Caller):
                 means this client's last write, 0 means no waiting.
 
         Returns:
-            A Party with ``party``, ``kind``, ``position`` and ``authorizations``, oldest first.
+            A Party with ``party``, ``kind``, ``position``, ``corrected_position`` (0: never) and ``authorizations``,
+            oldest first.
 
         Raises:
             RefusedError: PARTY_UNKNOWN; or a reason of every read (see ``Client``).

@@ -28,7 +28,8 @@ class Paths(Caller):
             unit: A printed code in any form (GS1 Digital Link, element string, bare serial), or (batch number, unit
                 number).
             as_of_position: The path as it was at this position. 0 means now.
-            corrections: Whether to show reversed transfers and offers that came to nothing too.
+            corrections: Whether to show all steps: also reversed transfers, errors, offers that came to nothing, and
+                the reports of receivers.
             at_least_position: The answer includes all events up to this position; the server waits for them. None
                 means this client's last write, 0 means no waiting.
 
@@ -36,7 +37,9 @@ class Paths(Caller):
             A response with ``unit``; ``serial`` if you asked by a code, else ""; ``product``, ``batch``; ``run``
             (``owner``, ``custodian``, ``state``, ``sscc``); and ``steps`` in order, each with ``kind``, ``giver``,
             ``receiver``, ``terms`` (price of a unit, tiers, authorizations, delivery), ``price_paid`` by a consumer,
-            ``occurred_at``, ``recorded_at``, ``position``, and ``event``, the stored bytes.
+            ``occurred_at``, ``recorded_at``, ``position``, ``owner`` and ``custodian`` after it, ``attestation``, and
+            ``event``, the stored bytes. ``out_of_order_position`` names an earlier step that claims a later time.
+            ``batch_correction`` is set if the batch was corrected.
 
         Raises:
             RefusedError: BATCH_UNKNOWN, RANGE_BEYOND_BATCH; CODE_MALFORMED, CODE_CHECK_CHARACTER,
@@ -87,7 +90,7 @@ class Paths(Caller):
         Example:
             >>> rung = client.get_ladder(1).rungs[0]
             >>> rung.tier, rung.units, rung.median.amount_minor, rung.suggested.amount_minor
-            (1, 98, 15000, 30000)
+            (1, 101, 15000, 30000)
         """
         request = paths_pb2.GetLadderRequest(
             book=self.book,
@@ -120,7 +123,7 @@ class Paths(Caller):
 
         Example:
             >>> [(stock.batch.lot, stock.owned, stock.in_custody) for stock in client.list_stock("bob")]
-            [('L1', 8, 8)]
+            [('L1', 18, 18)]
         """
 
         def page(token: str) -> paths_pb2.ListStockResponse:

@@ -24,6 +24,7 @@ class Sales(Caller):
         units: Selection,
         unit_price: Price,
         delivery: Delivery.ValueType = DELIVERY_WITH_TITLE,
+        reference: str = "",
         occurred_at: datetime.datetime | None = None,
         request_id: str = "",
     ) -> transfers_pb2.SellUnitsResponse:
@@ -33,11 +34,13 @@ class Sales(Caller):
             seller: Id of the party that owns the units.
             consumer: Pseudonym of the buyer, without "consumer:": 1 to 64 letters, digits, dots, dashes or
                 underscores. Use no personal data.
-            units: Which units, as ``select(...)`` returns them. A quantity takes the seller's, without recalled ones.
+            units: Which units, as ``select(...)`` returns them. A quantity takes none expired or recalled.
             unit_price: Price of one unit: (30000, "CNY") is 300.00 yuan, and (125, "CNY", 100)
                 is 1.25 yuan for 100 units (see ``price``).
             delivery: ``values_pb2.DELIVERY_WITH_TITLE`` moves the goods with the title. ``DELIVERY_LATER`` leaves
                 the goods where they lie.
+            reference: Number of a document, such as a receipt: 1 to 64 printable characters. A seller uses it for one
+                sale to the consumer. "" means none.
             occurred_at: When it happened, a timezone-aware datetime, at most 5 minutes ahead of the server's clock.
                 None means the moment it is recorded.
             request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id
@@ -49,8 +52,8 @@ class Sales(Caller):
         Raises:
             RefusedError: PARTY_UNKNOWN, CONSUMER_MALFORMED, PARTY_LOOKS_PERSONAL, UNITS_NOT_OWNED,
                 UNITS_RESERVED, UNITS_SOLD, UNITS_WRITTEN_OFF, UNITS_IN_CASE, UNITS_RECALLED, OCCURRED_BEFORE_MADE,
-                VALUE_MISSING (an unknown delivery); or a reason of ``select``, and of every write, price and time (see
-                ``Client``).
+                REFERENCE_MALFORMED, REFERENCE_USED, VALUE_MISSING (an unknown delivery); or a reason of ``select``,
+                and of every write, price and time (see ``Client``).
             UnreachableError: No answer came in time.
             ValueError: The datetime has no time zone.
 
@@ -68,6 +71,7 @@ class Sales(Caller):
             units=units,
             unit_price=price(unit_price),
             delivery=delivery,
+            reference=reference,
         )
         return self._write(self._sales.SellUnits, request)
 
@@ -84,8 +88,8 @@ class Sales(Caller):
 
         Args:
             consumer: Pseudonym of the buyer, without "consumer:", as the sale names it.
-            units: Which units, as ``select(...)`` returns them. Use codes or ranges: a quantity takes units in
-                stock, and sold ones are not.
+            units: Which units, as ``select(...)`` returns them. A quantity takes the units that the consumer
+                bought first and has not confirmed.
             price_paid: What was paid for one unit: (30000, "CNY") is 300.00 yuan, and (125, "CNY", 100)
                 is 1.25 yuan for 100 units (see ``price``).
                 It may differ from the price of the sale.
@@ -133,8 +137,8 @@ class Sales(Caller):
 
         Args:
             owner: Id of the party that owns the units, or "consumer:" and a pseudonym.
-            units: Which units, as ``select(...)`` returns them. A quantity takes units in the owner's stock, so it
-                takes none of a consumer's.
+            units: Which units, as ``select(...)`` returns them. A quantity takes units in the owner's stock, or those
+                that a consumer bought first.
             note: Why, in at most 200 characters. "" means no note. It may be erased later.
             occurred_at: When it happened, a timezone-aware datetime, at most 5 minutes ahead of the server's clock.
                 None means the moment it is recorded.

@@ -16,7 +16,7 @@ class Transfers(Caller):
     def _transfers(self) -> transfers_pb2_grpc.TransferServiceStub:
         return transfers_pb2_grpc.TransferServiceStub(self._channel)
 
-    def record_transfer(
+    def record_transfer(  # noqa: PLR0913 - an argument for each field
         self,
         *,
         giver: str,
@@ -24,31 +24,44 @@ class Transfers(Caller):
         units: Selection,
         unit_price: Price,
         delivery: Delivery.ValueType = DELIVERY_WITH_TITLE,
+        reference: str = "",
+        reported_by: str = "",
         occurred_at: datetime.datetime | None = None,
         request_id: str = "",
     ) -> transfers_pb2.RecordTransferResponse:
         """Record a transfer that both sides have agreed on, now or in the past, in one step.
 
+        The giver reports it. The receiver may report the same transfer too, on equal terms and with the same
+        reference. It is recorded once, and both sides then attest it.
+
         Args:
             giver: Id of the party that owns the units.
             receiver: Id of the party that owns them afterwards.
-            units: Which units, as ``select(...)`` returns them. A quantity takes the giver's, without recalled ones.
+            units: Which units, as ``select(...)`` returns them. A quantity takes the giver's, none expired or recalled.
             unit_price: Price of one unit: (15000, "CNY") is 150.00 yuan, and (125, "CNY", 100)
                 is 1.25 yuan for 100 units (see ``price``).
             delivery: ``values_pb2.DELIVERY_WITH_TITLE`` moves the goods with the title. ``DELIVERY_LATER`` leaves
                 the goods where they lie (cloud stock).
+            reference: Number of a document by which both sides know the transfer, such as a delivery note: 1 to 64
+                printable characters. A giver and a receiver use it for one transfer. "" means none.
+            reported_by: Id of the side that reports it: the giver, or the receiver of a transfer with this
+                reference that the giver has reported. "" means the giver.
             occurred_at: When it happened, a timezone-aware datetime, at most 5 minutes ahead of the server's clock.
                 None means the moment it is recorded.
             request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id
                 returns the first answer and records nothing. "" lets the client make one.
 
         Returns:
-            A response with ``receipt.position``, the id of the transfer, and ``ranges``, the units moved.
+            A response with ``receipt.position``, the id of the transfer, and ``ranges``, the units moved. For the
+            report of a receiver, the position is that of the report, and the units are those of the transfer.
 
         Raises:
             RefusedError: PARTY_UNKNOWN, SELF_TRANSFER, UNITS_NOT_OWNED, UNITS_RESERVED, UNITS_SOLD,
-                UNITS_WRITTEN_OFF, UNITS_IN_CASE, UNITS_RECALLED, OCCURRED_BEFORE_MADE, VALUE_MISSING (an unknown
-                delivery); or a reason of ``select``, and of every write, price and time (see ``Client``).
+                UNITS_WRITTEN_OFF, UNITS_IN_CASE, UNITS_RECALLED, OCCURRED_BEFORE_MADE, REFERENCE_MALFORMED,
+                REFERENCE_USED, VALUE_MISSING (an unknown delivery, or no reference of a receiver's report);
+                REPORTER_NOT_A_SIDE, TRANSFER_NOT_REPORTED, TRANSFER_NOT_ACCEPTED, REFERENCE_CONTRADICTS,
+                TRANSFER_ALREADY_ATTESTED; or a reason of ``select``, and of every write, price and time (see
+                ``Client``).
             UnreachableError: No answer came in time.
             ValueError: The datetime has no time zone.
 
@@ -59,6 +72,15 @@ class Transfers(Caller):
             ... )
             >>> moved.ranges[0].first, moved.ranges[0].last
             (0, 9)
+            >>> sheet = {
+            ...     "giver": "acme", "receiver": "bob", "units": select(ranges=[(1, 210, 219)]),
+            ...     "unit_price": (16000, "CNY"), "reference": "note 4711",
+            ... }
+            >>> sent = client.record_transfer(**sheet)
+            >>> same = client.record_transfer(**sheet, reported_by="bob")
+            >>> (shown,) = client.get_transfer(sent.receipt.position)
+            >>> shown.reference, shown.attestation == values_pb2.ATTESTATION_REPORTED_BY_BOTH
+            ('note 4711', True)
         """
         request = transfers_pb2.RecordTransferRequest(
             book=self.book,
@@ -69,6 +91,8 @@ class Transfers(Caller):
             units=units,
             unit_price=price(unit_price),
             delivery=delivery,
+            reference=reference,
+            reported_by=reported_by,
         )
         return self._write(self._transfers.RecordTransfer, request)
 

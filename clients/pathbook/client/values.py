@@ -90,7 +90,7 @@ def select(
 ) -> values_pb2.Selection:
     """Return a selection of units, for the ``units`` argument of a write.
 
-    The four ways to name units may be mixed, but no unit may be named twice. One request names 1 to 10,000
+    The four ways to name units may be mixed, but no unit may be named twice. One request names 1 to 4,000
     ranges, codes, cases and quantities in all, and at most 100 quantities. The call that receives the selection
     may refuse it for NO_UNITS, TOO_MANY_RANGES, RANGES_OVERLAP; BATCH_UNKNOWN, RANGE_REVERSED,
     RANGE_BEYOND_BATCH; CODE_MALFORMED, CODE_CHECK_CHARACTER, CODE_GTIN_CHECK_DIGIT, CODE_OTHER_BOOK,
@@ -102,7 +102,7 @@ def select(
         codes: Printed codes: GS1 Digital Links, element strings such as "(01)...(21)...", or bare serials.
         cases: SSCCs, 18 digits each, of packed cases. All units in the case are meant.
         quantities: Counts, each (how many, batch number) or (how many, GTIN of 8, 12, 13 or 14 digits). The server
-            takes free units in stock that are not in a case, of the batch made first, lowest numbers first.
+            takes free units that are not in a case: those that expire first, then of the batch made first.
 
     Returns:
         A Selection to pass on. Nothing is looked up yet.

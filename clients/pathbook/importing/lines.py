@@ -44,7 +44,10 @@ class Player(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """The values of one row. A negative quantity is a return. The prices are those of the movements, in order."""
+    """The values of one row. A negative quantity is a return.
+
+    The prices and references are those of the movements, in order. A reference may be empty.
+    """
 
     row: int
     occurred_on: datetime.date
@@ -58,6 +61,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     made_on: datetime.date
     expires_on: datetime.date | None
     prices: tuple[Price, ...]
+    references: tuple[str, ...]
 
 
 class LineReader:
@@ -101,6 +105,7 @@ class LineReader:
             made_on=occurred_on if batch.made_on is None else self._date(row, batch.made_on),
             expires_on=self._date(row, batch.expires_on) if row.cells.get(batch.expires_on or "") else None,
             prices=prices,
+            references=tuple(row.cells.get(movement.reference or "", "") for movement in recipe.movements),
         )
 
     def _date(self, row: Row, column: str | None) -> datetime.date:

@@ -99,12 +99,17 @@ class Batch(_Table, frozen=True, kw_only=True):
 
 
 class Movement(_Table, frozen=True, kw_only=True):
-    """One transfer of each row. Giver and receiver are parts. The price is that of one unit, or of the whole row."""
+    """One transfer of each row. Giver and receiver are parts. The price is that of one unit, or of the whole row.
+
+    `reference` is the column with the number of the document by which both sides know the transfer, such as a delivery
+    note. A cell of it may be empty.
+    """
 
     name: str
     giver: str
     receiver: str
     price: str | Text | LineTotal
+    reference: str | None = None
 
 
 class Recipe(_Table, frozen=True, kw_only=True):
@@ -139,7 +144,8 @@ def columns(recipe: Recipe) -> tuple[str, ...]:
         words += [party.id, party.tier]
     words += [product.gtin, product.name, product.suggested_price]
     words += [batch.lot, batch.made_on, batch.expires_on]
-    words += [movement.price for movement in recipe.movements]
+    for movement in recipe.movements:
+        words += [movement.price, movement.reference]
     return tuple(dict.fromkeys(column for word in words for column in _columns_of(word)))
 
 

@@ -128,7 +128,7 @@ class Recorder:
     def _entries(self, line: Line) -> list[Entry]:
         """Return the requests of a line. A return uses the movements in reverse order."""
         occurred_at = _timestamp(line.occurred_on)
-        moved = list(zip(self._recipe.movements, line.prices, strict=True))
+        moved = list(zip(self._recipe.movements, line.prices, line.references, strict=True))
         if line.quantity < 0:
             given_back = Selection(quantities=[Quantity(count=-line.quantity, gtin=line.gtin)])
             return [
@@ -138,7 +138,7 @@ class Recorder:
                     owner=line.players[movement.receiver].party,
                     units=given_back,
                 )
-                for movement, _ in reversed(moved)
+                for movement, *_ in reversed(moved)
             ]
         batch = self._registered.batches.get((line.gtin, line.lot))
         if batch is None:
@@ -152,8 +152,9 @@ class Recorder:
                 receiver=line.players[movement.receiver].party,
                 units=units,
                 unit_price=price(msgspec.structs.astuple(paid)),
+                reference=reference,
             )
-            for movement, paid in moved
+            for movement, paid, reference in moved
         ]
 
     def _count(self, batch: _Batch, results: Sequence[RecordTransfersResult]) -> None:

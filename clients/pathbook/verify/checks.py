@@ -6,26 +6,39 @@ checks and is never one boolean. The report names what could not be checked. The
 
 import datetime
 from collections.abc import Sequence
+from typing import Final
 
 from pathbook.ledger.codes import PrintedCode, contradiction, parse_code
 from pathbook.ledger.events import BatchCommissioned, Terms
 from pathbook.ledger.money import print_price
 from pathbook.ledger.refusals import Reason, Refusal
-from pathbook.ledger.steps import undone
 from pathbook.ledger.values import AuthorizationStatus, Price, UnitState, is_consumer
 from pathbook.v1.paths_pb2 import GetPathResponse
-from pathbook.verify import purchases
+from pathbook.verify import purchases, sellers
 from pathbook.verify.claims import check_claims
-from pathbook.verify.replay import ContradictionError, ReplayedStep, replay, terms_of
+from pathbook.verify.corrections import CorrectedBatch, corrected_batch
+from pathbook.verify.replay import ContradictionError, NewerPathError, ReplayedStep, replay, terms_of
 from pathbook.verify.verdicts import Check, Number, Outcome, Policy, Report, Result, Verdict
 
+NEWER: Final = "newer than this program. Update this program, then check again."
+"""The sentence of the verdict on a path that shows what this program does not know yet."""
+
 _Found = dict[Number, Outcome]
+
+LISTED_MAX: Final = 5
+"""The most steps out of order that a finding lists. It counts the others."""
 
 _FIXED_OUTCOMES: _Found = {
     Number.SIGNATURES: (Result.NOT_YET_SEALED, "no party signs yet, each hop is the operator's word"),
     Number.PROOFS: (Result.NOT_YET_SEALED, "nothing proves yet that no event was made up or withheld"),
     Number.OBJECT: (Result.NOT_CHECKED, "no record can see it; look at its seal and its label"),
 }
+_IN_WORDS: Final = {
+    AuthorizationStatus.OTHER_PRODUCTS: "authorized for other products only",
+    AuthorizationStatus.UPLINE_NOT_AUTHORIZED: "authorized by an upline that was not authorized itself",
+}
+"""The statuses whose names say too little."""
+
 _CODE_READ: _Found = {Number.CODE: (Result.OK, "its check character and check digit are right")}
 _REFUSALS = {
     Reason.CODE_MALFORMED: (Number.CODE, Verdict.CODE_MALFORMED),
@@ -68,22 +81,30 @@ def check_path(path: GetPathResponse, code: PrintedCode, today: datetime.date, p
     except ContradictionError as error:
         found[Number.PATH] = (Result.FAILED, str(error))
         return _report(Verdict.PATH_CONTRADICTED, found)
+    except NewerPathError as error:
+        found[Number.PATH] = (Result.NOT_CHECKED, str(error))
+        if found[Number.ISSUED][0] is Result.FAILED:
+            return _report(Verdict.PATH_CONTRADICTED, found)
+        return _report(Verdict.COULD_NOT_CHECK, found, NEWER)
     hops, end, made = hops_in_force(steps), steps[-1].after, steps[0].event
     assert isinstance(made, BatchCommissioned)  # the replay accepts no other path
     if (refusal := contradiction(code, made.product, made.lot)) is not None:
         found[Number.COMMISSIONED] = (Result.FAILED, str(refusal))
         return _report(Verdict.CODE_CONTRADICTED, found)
+    try:
+        batch = corrected_batch(path, made, steps)
+    except ContradictionError as error:
+        found[Number.COMMISSIONED] = (Result.FAILED, str(error))
+        return _report(Verdict.PATH_CONTRADICTED, found)
     found |= {
-        Number.COMMISSIONED: _commissioned(path, steps[0], made),
-        Number.PATH: (
-            Result.OK,
-            f"{len(steps)} events replayed from their bytes, {len(hops)} hops in one chain",
-        ),
+        Number.COMMISSIONED: _commissioned(path, steps[0], batch),
+        Number.PATH: _unbroken(steps, len(hops)),
         Number.AUTHORIZED: _authorized(shown_hops(steps), policy),
         Number.RECALL: _recalled(path, end.state, policy),
-        Number.EXPIRY: _expired(made.expires_on, today, policy),
+        Number.EXPIRY: _expired(batch.right.expires_on, today, policy),
         Number.PRICE: purchases.judge(steps),
-        Number.POLICY: _within_limits(made.made_on, hops, today, policy),
+        Number.SELLER: sellers.judge(steps, policy),
+        Number.POLICY: _within_limits(batch.right.made_on, hops, today, policy),
     }
     return _report(_verdict(found), found)
 
@@ -99,19 +120,21 @@ def hops_in_force(steps: Sequence[ReplayedStep]) -> list[tuple[int, Terms]]:
 
 
 def shown_hops(steps: Sequence[ReplayedStep]) -> list[tuple[int, Terms]]:
-    """Return the hops of a path without corrections. Some are in force, and some were returned later."""
-    corrected = undone([step.movement for step in steps])
+    """Return the hops of a path without corrections. Some are in force, and some were returned later.
+
+    The terms are only those of the unit, because a transfer of several products has a standing for each.
+    """
     return [
         (step.recorded.position, terms)
-        for index, step in enumerate(steps)
-        if step.transfer and index not in corrected and (terms := terms_of(step.event)) is not None
+        for step in steps
+        if step.transfer and not step.corrected and (terms := step.movement.terms) is not None
     ]
 
 
-def _report(verdict: Verdict, found: _Found) -> Report:
+def _report(verdict: Verdict, found: _Found, reason: str = "") -> Report:
     """Return the report, with an outcome for the checks that were not reached."""
     outcomes = dict.fromkeys(Number, (Result.NOT_CHECKED, "not reached")) | _FIXED_OUTCOMES | found
-    return Report(verdict, tuple(Check(number, *outcomes[number]) for number in Number))
+    return Report(verdict, tuple(Check(number, *outcomes[number]) for number in Number), reason)
 
 
 def _verdict(found: _Found) -> Verdict:
@@ -130,12 +153,27 @@ def _issued(path: GetPathResponse, code: PrintedCode) -> Outcome:
     return Result.OK, f"{unit}, by the key that the server holds"
 
 
-def _commissioned(path: GetPathResponse, first: ReplayedStep, made: BatchCommissioned) -> Outcome:
-    """Compare the server's batch with the event that made it. The product's name is in no event of the path."""
-    batch, price = path.batch, path.batch.suggested_price
+def _unbroken(steps: Sequence[ReplayedStep], hops: int) -> Outcome:
+    """Note each step that claims to have happened before an earlier one. Late paperwork is real, so it is no fault."""
+    replayed = f"{len(steps)} events replayed from their bytes, {hops} hops in one chain"
+    marks = [
+        f"position {step.recorded.position} claims to have happened before position {step.out_of_order}"
+        for step in steps
+        if step.out_of_order
+    ]
+    if not marks:
+        return Result.OK, replayed
+    rest = [f"{len(marks) - LISTED_MAX} more do likewise"] if len(marks) > LISTED_MAX else []
+    return Result.NOTED, "; ".join([replayed, *marks[:LISTED_MAX], *rest])
+
+
+def _commissioned(path: GetPathResponse, first: ReplayedStep, corrected: CorrectedBatch) -> Outcome:
+    """Compare the server's batch with its event, as corrected. The product's name is in no event of the path."""
+    batch, price, made = path.batch, path.batch.suggested_price, corrected.right
     for name, claimed, recorded in (
         ("number", batch.batch, made.batch),
         ("position", batch.position, first.recorded.position),
+        ("position of its correction", batch.corrected_position, corrected.position),
         ("GTIN", (batch.gtin, path.product.gtin), (made.product, made.product)),
         ("brand", (batch.brand, path.product.brand), (made.brand, made.brand)),
         ("lot", batch.lot, made.lot),
@@ -150,8 +188,13 @@ def _commissioned(path: GetPathResponse, first: ReplayedStep, made: BatchCommiss
         ),
     ):
         if claimed != recorded:
-            return Result.FAILED, f"the server shows another {name} than the event that made the batch"
-    return Result.OK, f"GTIN {made.product}, lot {made.lot}, made {made.made_on} by {made.brand}"
+            event = "corrected" if corrected.position else "made"
+            return Result.FAILED, f"the server shows another {name} than the event that {event} the batch"
+    found = f"GTIN {made.product}, lot {made.lot}, made {made.made_on} by {made.brand}"
+    if not corrected.position:
+        return Result.OK, found
+    before = f", before that it said: {', '.join(corrected.before)}" if corrected.before else ""
+    return Result.NOTED, f"{found}; corrected at position {corrected.position}{before}"
 
 
 def _authorized(hops: Sequence[tuple[int, Terms]], policy: Policy) -> Outcome:
@@ -159,11 +202,7 @@ def _authorized(hops: Sequence[tuple[int, Terms]], policy: Policy) -> Outcome:
     marks = [
         f"{party} {_in_words(status)} at position {position}"
         for position, terms in hops
-        for standing in terms.standings
-        for party, status in (
-            (terms.giver, standing.giver_authorization),
-            (terms.receiver, standing.receiver_authorization),
-        )
+        for party, status in _statuses(terms)
         if status is not AuthorizationStatus.AUTHORIZED and not is_consumer(party)
     ]
     if marks:
@@ -173,12 +212,25 @@ def _authorized(hops: Sequence[tuple[int, Terms]], policy: Policy) -> Outcome:
     return Result.OK, "each side was authorized for the product; who may sell to whom is not judged"
 
 
+def _statuses(terms: Terms) -> tuple[tuple[str, AuthorizationStatus | None], ...]:
+    """Return both sides of a hop of one unit, each with its status for the product of the unit, None if it has none."""
+    batch = terms.ranges[0].batch
+    for standing in terms.standings:
+        if not standing.batches or batch in standing.batches:
+            return (
+                (terms.giver, standing.giver_authorization),
+                (terms.receiver, standing.receiver_authorization),
+            )
+    return (terms.giver, None), (terms.receiver, None)
+
+
 def _recalled(path: GetPathResponse, state: UnitState, policy: Policy) -> Outcome:
     if state in (UnitState.LOST, UnitState.DAMAGED, UnitState.DESTROYED, UnitState.DEFACED):
         return Result.FAILED, f"written off as {state.name.lower()}"
     for recall in path.batch.recalls:
         affected = any(part.first <= path.unit.number <= part.last for part in recall.ranges)
-        if affected and not recall.lifted_position:
+        in_force = not recall.lifted_position or recall.lifted_position > path.as_of_position
+        if affected and in_force:
             result = Result.NOTED if policy.allow_recalled else Result.FAILED
             return (
                 result,
@@ -219,4 +271,4 @@ def _within_limits(
 def _in_words(status: AuthorizationStatus | None) -> str:
     if status is None:
         return "has no authorization status"
-    return status.name.lower().replace("_", " ")
+    return _IN_WORDS.get(status, status.name.lower().replace("_", " "))

@@ -8,16 +8,15 @@ Signatures and proofs are for that.
 from collections.abc import Sequence
 from typing import Final
 
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from pathbook.ledger.codec import TERMS
+from pathbook.ledger.codec import TERMS, unknown_number
 from pathbook.ledger.events import NotedEvent, Terms
 from pathbook.ledger.notes import Note, is_committed
-from pathbook.ledger.steps import undone
 from pathbook.ledger.values import Price
-from pathbook.v1 import values_pb2
 from pathbook.v1.paths_pb2 import GetPathResponse, PathStep
-from pathbook.verify.replay import ContradictionError, ReplayedStep
+from pathbook.verify.replay import ContradictionError, NewerPathError, ReplayedStep
 
 REPLAYED: Final = frozenset({"position", "event"})
 """The fields of a step from which the replay starts. The position is only the server's claim, without a proof."""
@@ -28,11 +27,12 @@ def check_claims(path: GetPathResponse, steps: Sequence[ReplayedStep]) -> None:
 
     Raises:
         ContradictionError: a claim differs from the events.
+        NewerPathError: a claim that differs has a number that this program does not know.
     """
-    corrected = undone([step.movement for step in steps])
-    for index, (shown, step) in enumerate(zip(path.steps, steps, strict=True)):
-        for field, (claimed, replayed) in claims(shown, step, corrected=index in corrected).items():
+    for shown, step in zip(path.steps, steps, strict=True):
+        for field, (claimed, replayed) in claims(shown, step).items():
             if claimed != replayed:
+                _require_known(shown, field)
                 name = field.replace("_", " ")
                 raise ContradictionError(
                     f"position {shown.position}: the server shows another {name} than its event leads to"
@@ -40,7 +40,7 @@ def check_claims(path: GetPathResponse, steps: Sequence[ReplayedStep]) -> None:
     _check_end(path, steps)
 
 
-def claims(shown: PathStep, step: ReplayedStep, *, corrected: bool) -> dict[str, tuple[object, object]]:
+def claims(shown: PathStep, step: ReplayedStep) -> dict[str, tuple[object, object]]:
     """Return for each field of a step the server's claim and the value from the replay."""
     recorded, movement = step.recorded, step.movement
     return {
@@ -48,13 +48,17 @@ def claims(shown: PathStep, step: ReplayedStep, *, corrected: bool) -> dict[str,
         "recorded_at": (_nanoseconds(shown.recorded_at), recorded.recorded_at * 1_000),
         "occurred_at": (_nanoseconds(shown.occurred_at), recorded.occurred_at * 1_000),
         "kind": (int(shown.kind), int(movement.kind)),
-        "corrected": (shown.corrected, corrected),
+        "corrected": (shown.corrected, step.corrected),
         "giver": (shown.giver, movement.giver),
         "receiver": (shown.receiver, movement.receiver),
         "terms": (_terms(shown), movement.terms),
         "price_paid": (_price_paid(shown), movement.price_paid),
         "state": (int(shown.state), int(step.after.state)),
-        "attestation": (shown.attestation, values_pb2.ATTESTATION_RECORDED),
+        "attestation": (int(shown.attestation), int(step.attestation)),
+        "owner": (shown.owner, step.after.owner),
+        "custodian": (shown.custodian, step.after.custodian),
+        "out_of_order_position": (shown.out_of_order_position, step.out_of_order),
+        "declared_position": (shown.declared_position, movement.declared),
         "note": (_is_committed(shown, step), True),
     }
 
@@ -95,8 +99,23 @@ def _check_end(path: GetPathResponse, steps: Sequence[ReplayedStep]) -> None:
         ("state", int(run.state), int(end.state)),
     ):
         if claimed != replayed:
+            _require_known(run, name)
             raise ContradictionError(f"the events shown do not lead to the {name} that the server names")
 
 
 def _nanoseconds(time: Timestamp) -> int:
     return time.seconds * 1_000_000_000 + time.nanos
+
+
+def _require_known(shown: Message, field: str) -> None:
+    """Raise NewerPathError if a field of a claim has a number of an enum that this program does not know."""
+    claimed = type(shown)()
+    known = {each.name for each in shown.DESCRIPTOR.fields} - {field}
+    claimed.CopyFrom(shown)
+    for name in known:
+        claimed.ClearField(name)
+    if (unknown := unknown_number(claimed)) is not None:
+        _, what = unknown
+        raise NewerPathError(
+            f"the server shows {what} of the path, which this program does not know. Update this program"
+        )

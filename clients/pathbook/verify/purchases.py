@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from pathbook.ledger.events import PurchaseConfirmed, UnitsReturned, UnitsSold
+from pathbook.ledger.events import ErrorDeclared, PurchaseConfirmed, UnitsReturned, UnitsSold
 from pathbook.ledger.money import print_price
 from pathbook.ledger.values import Price
 from pathbook.verify.replay import ReplayedStep
@@ -12,11 +12,18 @@ from pathbook.verify.verdicts import Outcome, Result
 
 
 class Purchase(msgspec.Struct, frozen=True):
-    """One sale to a consumer: the positions of its events, where 0 means none, and the prices of one unit."""
+    """One sale to a consumer: its seller, the positions of its events, and the prices of one unit.
 
+    A position of 0 means that there is no such event. The times are those that the parties claim, in microseconds
+    since 1970 UTC. A confirmation that was declared an error is none.
+    """
+
+    seller: str
     sold: int
+    sold_at: int
     price: Price
     confirmed: int = 0
+    confirmed_at: int = 0
     paid: Price | None = None
     returned: int = 0
 
@@ -30,11 +37,16 @@ def purchases(steps: Sequence[ReplayedStep]) -> list[Purchase]:
     """Return every sale of a replayed path, oldest first, including sales that were returned."""
     found: list[Purchase] = []
     for step in steps:
-        position, chain = step.recorded.position, step.before.chain if step.before is not None else ()
+        position, moment = step.recorded.position, step.recorded.occurred_at
+        chain = step.before.chain if step.before is not None else ()
         if isinstance(event := step.event, UnitsSold):
-            found.append(Purchase(position, event.terms.unit_price))
+            found.append(Purchase(event.terms.giver, position, moment, event.terms.unit_price))
         elif isinstance(event, PurchaseConfirmed):
-            found[-1] = msgspec.structs.replace(found[-1], confirmed=position, paid=event.price_paid)
+            found[-1] = msgspec.structs.replace(
+                found[-1], confirmed=position, confirmed_at=moment, paid=event.price_paid
+            )
+        elif isinstance(event, ErrorDeclared) and isinstance(event.declared, PurchaseConfirmed):
+            found[-1] = msgspec.structs.replace(found[-1], confirmed=0, confirmed_at=0, paid=None)
         elif isinstance(event, UnitsReturned) and found and chain[-1:] == (found[-1].sold,):
             found[-1] = msgspec.structs.replace(found[-1], returned=position)
     return found

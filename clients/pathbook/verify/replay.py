@@ -5,37 +5,50 @@ claims of the server.
 """
 
 from collections.abc import Sequence
-from typing import assert_never
+from typing import Final, assert_never
 
 import msgspec
 
 from pathbook.ledger import events, runs
-from pathbook.ledger.codec import MalformedEventError, decode
+from pathbook.ledger.codec import MalformedEventError, NewerEventError, decode
 from pathbook.ledger.events import RecordedEvent, RunEvent, Terms, TitleEvent
 from pathbook.ledger.ranges import range_of
-from pathbook.ledger.runs import Partition, Run
-from pathbook.ledger.steps import Movement, movement
-from pathbook.ledger.values import Unit, UnitState, is_consumer
+from pathbook.ledger.runs import Run, commissioned
+from pathbook.ledger.steps import Movement, attestation, attested, movement, out_of_order, undone
+from pathbook.ledger.values import WRITTEN_OFF, Attestation, Unit, UnitState, is_consumer
 from pathbook.v1.paths_pb2 import GetPathResponse, PathStep
 
 MAX_STEPS = 10_000
 """The most steps that are replayed. A unit that changes hands every day has so many after 27 years."""
+
+_HELD: Final = (UnitState.IN_STOCK, UnitState.SOLD, UnitState.CONFIRMED)
+"""The states of a unit that an owner is free to have delivered or returned."""
 
 
 class ContradictionError(Exception):
     """A path contradicts itself. The message names the contradiction, and the position if there is one."""
 
 
+class NewerPathError(Exception):
+    """A path shows something that this program does not know, because it is newer than this program."""
+
+
 class ReplayedStep(msgspec.Struct, frozen=True):
     """One event of a unit's past, with the run of the unit before and after it.
 
-    ``before`` is None for the event that made the unit. ``movement`` is what the event did to the unit.
+    ``before`` is None for the event that made the unit. ``movement`` is what the event did to the unit. The rest
+    depends on other events of the path. ``corrected`` marks what a correction undid, and the correction.
+    ``attestation`` says who vouches for the step. ``out_of_order`` is the position of an earlier step that claims a
+    later time, or 0.
     """
 
     recorded: RecordedEvent
     movement: Movement
     before: Run | None
     after: Run
+    corrected: bool = False
+    attestation: Attestation = Attestation.RECORDED
+    out_of_order: int = 0
 
     @property
     def event(self) -> RunEvent:
@@ -55,17 +68,17 @@ def replay(path: GetPathResponse) -> tuple[ReplayedStep, ...]:
 
     Raises:
         ContradictionError: an event is malformed, or does not follow from the events before.
+        NewerPathError: an event is newer than this program, and none before it contradicts.
     """
     if not path.steps:
         raise ContradictionError("the server showed no event of this unit, not even its commissioning")
     if len(path.steps) > MAX_STEPS:
         raise ContradictionError(f"the path has {len(path.steps)} steps; at most {MAX_STEPS} are replayed")
     unit = Unit(path.unit.batch, path.unit.number)
-    partitions: dict[int, Partition] = {}
     steps: list[ReplayedStep] = []
     for shown in path.steps:
-        steps.append(_next(partitions, steps, shown, unit))
-    return tuple(steps)
+        steps.append(_next(steps, shown, unit))
+    return _marked(steps)
 
 
 def terms_of(event: RunEvent) -> Terms | None:
@@ -73,15 +86,33 @@ def terms_of(event: RunEvent) -> Terms | None:
     return event.terms if isinstance(event, TitleEvent) else None
 
 
-def _next(
-    partitions: dict[int, Partition], steps: Sequence[ReplayedStep], shown: PathStep, unit: Unit
-) -> ReplayedStep:
-    """Decode the next event, check that it follows from those before, and apply it to the unit's batch."""
+def _marked(steps: Sequence[ReplayedStep]) -> tuple[ReplayedStep, ...]:
+    """Return the steps with what is known of each only when all of them were replayed."""
+    movements = [step.movement for step in steps]
+    corrected, by_both = undone(movements), attested(movements)
+    disorder = out_of_order(movements, [step.recorded.occurred_at for step in steps], corrected)
+    return tuple(
+        msgspec.structs.replace(
+            step,
+            corrected=index in corrected,
+            attestation=attestation(step.movement, by_both),
+            out_of_order=0 if (other := disorder[index]) is None else steps[other].recorded.position,
+        )
+        for index, step in enumerate(steps)
+    )
+
+
+def _next(steps: Sequence[ReplayedStep], shown: PathStep, unit: Unit) -> ReplayedStep:
+    """Decode the next event, check that it follows from those before, and apply it to the unit's run."""
     where = f"position {shown.position}"
+    if shown.position < 1:
+        raise ContradictionError(f"{where} does not exist, because positions begin at 1")
     try:
         recorded = decode(shown.position, shown.event)
     except MalformedEventError as error:
         raise ContradictionError(str(error)) from error
+    except NewerEventError as error:
+        raise NewerPathError(str(error)) from error
     if steps and recorded.position <= steps[-1].recorded.position:
         last = steps[-1].recorded.position
         raise ContradictionError(f"{where} is listed after position {last}, but positions must increase")
@@ -94,63 +125,99 @@ def _next(
         raise ContradictionError(
             f"{where}: the commissioning of the batch must be the first step, and only that"
         )
-    if isinstance(event, events.BatchCommissioned) and (
-        event.batch != unit.batch or unit.number >= event.size
-    ):
-        raise ContradictionError(
-            f"{where} made batch {event.batch}, of {event.size} units, without this unit"
-        )
     before = steps[-1].after if steps else None
-    if before is not None and (problem := _problem(event, before, steps, unit)):
-        raise ContradictionError(f"{where}: {problem}")
-    runs.apply(partitions, recorded)
-    (after,) = partitions[unit.batch].overlapping(unit.number, unit.number)
-    if after.position != recorded.position:
-        raise ContradictionError(f"{where} does not concern this unit")
+    if isinstance(event, events.BatchCommissioned):
+        if event.batch != unit.batch or unit.number >= event.size:
+            raise ContradictionError(
+                f"{where} made batch {event.batch}, of {event.size} units, without this unit"
+            )
+        after = commissioned(event, recorded.position, recorded.leaf).runs[0]
+    else:
+        assert before is not None, where
+        if problem := _problem(event, before, steps, unit):
+            raise ContradictionError(f"{where}: {problem}")
+        changed = runs.after(before, recorded, unit)
+        if changed is None:
+            raise ContradictionError(f"{where} does not concern this unit, or concerns it twice")
+        after = changed
     return ReplayedStep(recorded, movement(event, recorded.position, unit), before, after)
 
 
 def _problem(event: RunEvent, before: Run, steps: Sequence[ReplayedStep], unit: Unit) -> str:
     """Return why an event cannot follow the run before it, or an empty text if it can."""
     match event:
-        case events.TransferOffered(terms) | events.TransferRecorded(terms) | events.UnitsSold(terms):
-            return _wrong_giver(terms.giver, before) or _wrong_state(before, UnitState.IN_STOCK)
-        case events.TransferAccepted(transfer, terms):
+        case events.TransferOffered(terms) | events.TransferRecorded(terms):
             return (
                 _wrong_giver(terms.giver, before)
-                or _wrong_offer(transfer, before)
-                or _other_terms(transfer, terms, steps)
+                or _wrong_state(before, UnitState.IN_STOCK)
+                or _wrong_receiver(terms.receiver, consumer=False)
             )
+        case events.UnitsSold(terms):
+            return (
+                _wrong_giver(terms.giver, before)
+                or _wrong_state(before, UnitState.IN_STOCK)
+                or _wrong_receiver(terms.receiver, consumer=True)
+            )
+        case events.TransferAccepted():
+            return _wrong_acceptance(event, before, steps, unit)
         case (
-            events.TransferDeclined(transfer, giver)
-            | events.TransferWithdrawn(transfer, giver)
-            | events.TransferLapsed(transfer, giver)
+            events.TransferDeclined(transfer, giver, receiver)
+            | events.TransferWithdrawn(transfer, giver, receiver)
+            | events.TransferLapsed(transfer, giver, receiver)
         ):
-            return _wrong_giver(giver, before) or _wrong_offer(transfer, before)
-        case events.UnitsDelivered(custodian):
-            return _wrong_custodian(custodian, before)
+            return (
+                _wrong_giver(giver, before)
+                or _wrong_offer(transfer, before)
+                or _wrong_answer(transfer, receiver, steps)
+            )
+        case events.UnitsDelivered(custodian, receiver):
+            return _wrong_custodian(custodian, before) or _wrong_delivery(receiver, before)
         case events.PurchaseConfirmed(consumer):
             return _wrong_giver(consumer, before) or _wrong_state(before, UnitState.SOLD)
-        case events.TransferReversed(transfer, terms):
-            return _wrong_undoing(transfer, terms, before, steps)
-        case events.UnitsReturned(lines=lines):
+        case events.TransferReversed(transfer, terms, party):
+            return (
+                _wrong_state(before, UnitState.IN_STOCK)
+                or _wrong_undoing(transfer, terms, before, steps)
+                or (
+                    ""
+                    if party in (terms.giver, terms.receiver)
+                    else f"{party} is no side of what it reverses"
+                )
+            )
+        case events.UnitsReturned(owner, lines):
             line = next((line for line in lines if range_of(line.terms.ranges, unit)), None)
-            return _wrong_undoing(line.transfer, line.terms, before, steps) if line else ""
+            if line is None:
+                return ""
+            return (
+                _wrong_giver(owner, before)
+                or _wrong_state(before, *_HELD)
+                or _wrong_undoing(line.transfer, line.terms, before, steps)
+            )
         case events.BatchCommissioned():
             return "its batch was already commissioned"
         case events.UnitsWrittenOff(party):
             allowed = (UnitState.SOLD, UnitState.CONFIRMED) if is_consumer(party) else ()
-            return _wrong_custodian(party, before) or _wrong_state(before, UnitState.IN_STOCK, *allowed)
+            return (
+                _wrong_custodian(party, before)
+                or _wrong_state(before, UnitState.IN_STOCK, *allowed)
+                or _wrong_write_off(event, before, unit)
+            )
         case events.TransferAttested(transfer):
             return _wrong_attestation(transfer, event.party, steps)
-        case events.ErrorDeclared(position, declared=declared):
-            return _wrong_declaration(position, declared, steps)
+        case events.ErrorDeclared():
+            return _wrong_declaration(event, before, steps)
         case _:
             assert_never(event)
 
 
 def _wrong_giver(giver: str, before: Run) -> str:
     return "" if giver == before.owner else f"{giver} gave a unit that belonged to {before.owner}"
+
+
+def _wrong_receiver(receiver: str, *, consumer: bool) -> str:
+    if is_consumer(receiver) is consumer:
+        return ""
+    return f"{receiver} is {'no' if consumer else 'a'} consumer, and only consumers buy"
 
 
 def _wrong_custodian(party: str, before: Run) -> str:
@@ -162,24 +229,70 @@ def _wrong_state(before: Run, *allowed: UnitState) -> str:
     return "" if before.state in allowed else f"the unit was {state} at that time"
 
 
+def _wrong_delivery(receiver: str, before: Run) -> str:
+    """Return why goods cannot be delivered to a receiver. A consumer receives only what it bought."""
+    if is_consumer(receiver) and receiver != before.owner:
+        return f"{receiver} received a unit that belonged to {before.owner}"
+    return _wrong_state(before, *_HELD)
+
+
+def _wrong_write_off(event: events.UnitsWrittenOff, before: Run, unit: Unit) -> str:
+    """Return whether a write-off states another state of the unit before it. An error is undone by that statement."""
+    if event.state not in WRITTEN_OFF:
+        return "it writes a unit off that goes on being held"
+    stated = range_of(event.confirmed, unit) is not None
+    if stated is not (before.state is UnitState.CONFIRMED):
+        return f"it says that the purchase of the unit was {'' if stated else 'not '}confirmed"
+    return ""
+
+
 def _wrong_offer(transfer: int, before: Run) -> str:
     open_offer = before.transfer if before.state is UnitState.OFFERED else 0
     return "" if transfer == open_offer else f"it answers an offer at position {transfer} that was not open"
 
 
+def _wrong_answer(transfer: int, receiver: str, steps: Sequence[ReplayedStep]) -> str:
+    """Return why the offer that an event ends was not made to the receiver that the event names."""
+    offer = _event_at(transfer, steps)
+    if not isinstance(offer, events.TransferOffered) or offer.terms.receiver != receiver:
+        return f"it ends an offer to {receiver}, which the offer at position {transfer} was not"
+    return ""
+
+
+def _wrong_acceptance(
+    event: events.TransferAccepted, before: Run, steps: Sequence[ReplayedStep], unit: Unit
+) -> str:
+    """Return why a unit cannot be accepted, as a unit that was offered or as an extra unit that was not."""
+    transfer, terms = event.transfer, event.terms
+    if (problem := _wrong_giver(terms.giver, before)) or range_of(event.extra, unit) is None:
+        return problem or _wrong_offer(transfer, before) or _other_terms(transfer, terms, steps)
+    if problem := _wrong_state(before, UnitState.IN_STOCK) or _wrong_receiver(terms.receiver, consumer=False):
+        return problem
+    if range_of(terms.ranges, unit) is None:
+        return "it calls the unit extra, but does not accept it"
+    if _event_at(transfer, steps) is not None or transfer in before.chain:
+        return f"it calls the unit extra, but the unit was in the transfer at position {transfer} before"
+    return ""
+
+
 def _other_terms(transfer: int, terms: Terms, steps: Sequence[ReplayedStep]) -> str:
     """Return what an acceptance changed about the offer. It may only narrow the offer to fewer units."""
-    offer = next((step.event for step in steps if step.recorded.position == transfer), None)
+    offer = _event_at(transfer, steps)
     if not isinstance(offer, events.TransferOffered) or offer.terms.receiver != terms.receiver:
         return f"{terms.receiver} accepted a unit that was not offered to it"
-    if offer.terms.unit_price != terms.unit_price or offer.terms.delivery != terms.delivery:
+    offered = offer.terms
+    if (offered.unit_price, offered.delivery, offered.reference) != (
+        terms.unit_price,
+        terms.delivery,
+        terms.reference,
+    ):
         return f"it was accepted on other terms than offered at position {transfer}"
     return ""
 
 
 def _wrong_undoing(transfer: int, terms: Terms, before: Run, steps: Sequence[ReplayedStep]) -> str:
     """Return why a return or reversal does not undo the transfer by which the unit last came."""
-    agreed = next((terms_of(step.event) for step in reversed(steps) if step.transfer == transfer), None)
+    agreed = _agreed(transfer, steps)
     if agreed is None or before.chain[-1:] != (transfer,):
         return f"it undoes the transfer at position {transfer}, which is not the last one of the unit"
     if (agreed.giver, agreed.receiver, agreed.unit_price) != (terms.giver, terms.receiver, terms.unit_price):
@@ -188,16 +301,67 @@ def _wrong_undoing(transfer: int, terms: Terms, before: Run, steps: Sequence[Rep
 
 
 def _wrong_attestation(transfer: int, party: str, steps: Sequence[ReplayedStep]) -> str:
-    """Return why a party cannot attest a transfer of the unit."""
-    agreed = next((terms_of(step.event) for step in steps if step.transfer == transfer), None)
-    if agreed is None or agreed.receiver != party:
+    """Return why a party cannot attest a transfer of the unit, or why it has done so before."""
+    agreed = _agreed(transfer, steps)
+    if agreed is None or agreed.receiver != party or is_consumer(party):
         return f"{party} attests the transfer at position {transfer}, by which it did not receive the unit"
+    if transfer in attested([step.movement for step in steps]):
+        return f"{party} has attested the transfer at position {transfer} before"
     return ""
 
 
-def _wrong_declaration(position: int, declared: events.DeclarableEvent, steps: Sequence[ReplayedStep]) -> str:
-    """Return why a declaration of an error does not repeat the event that it declares, or comes too late."""
-    mistake = next((step.event for step in steps if step.recorded.position == position), None)
-    if mistake != declared:
+def _wrong_declaration(event: events.ErrorDeclared, before: Run, steps: Sequence[ReplayedStep]) -> str:
+    """Return why an earlier event cannot be declared an error.
+
+    The declaration repeats it word for word. The party that had acted declares it, once, until something was built
+    upon it.
+    """
+    position, declared = event.position, event.declared
+    if _event_at(position, steps) != declared:
         return f"it declares another event an error than the one at position {position}"
-    return ""
+    if event.party != (actor := _actor_of(declared)):
+        return f"{event.party} declares an error at position {position}, where {actor} acted"
+    if any(
+        isinstance(step.event, events.ErrorDeclared) and step.event.position == position for step in steps
+    ):
+        return f"position {position} was declared an error before"
+    return (
+        f"something was built upon position {position}" if _is_built_upon(position, declared, before) else ""
+    )
+
+
+def _actor_of(declared: events.DeclarableEvent) -> str:
+    match declared:
+        case events.UnitsWrittenOff(party) | events.ReversalAsked(party=party):
+            return party
+        case events.PurchaseConfirmed(consumer):
+            return consumer
+        case events.UnitsDelivered(custodian):
+            return custodian
+        case _:
+            assert_never(declared)
+
+
+def _is_built_upon(position: int, declared: events.DeclarableEvent, before: Run) -> bool:
+    """Tell whether what an event did to the unit was changed again since."""
+    match declared:
+        case events.UnitsWrittenOff(state=state):
+            return before.state is not state
+        case events.PurchaseConfirmed(consumer):
+            same_sale = bool(before.chain) and before.chain[-1] < position
+            return before.state is not UnitState.CONFIRMED or before.owner != consumer or not same_sale
+        case events.UnitsDelivered():
+            return before.position != position
+        case events.ReversalAsked():
+            return False  # it is no step of a unit, so the replay has found another event at its position
+        case _:
+            assert_never(declared)
+
+
+def _event_at(position: int, steps: Sequence[ReplayedStep]) -> RunEvent | None:
+    return next((step.event for step in steps if step.recorded.position == position), None)
+
+
+def _agreed(transfer: int, steps: Sequence[ReplayedStep]) -> Terms | None:
+    """Return the terms of the hop of the unit that a transfer or sale made, or None if it made none."""
+    return next((terms_of(step.event) for step in reversed(steps) if step.transfer == transfer), None)

@@ -19,10 +19,11 @@ class Number(enum.IntEnum):
     RECALL = 6
     EXPIRY = 7
     PRICE = 8
-    SIGNATURES = 9
-    PROOFS = 10
-    POLICY = 11
-    OBJECT = 12
+    SELLER = 9
+    SIGNATURES = 10
+    PROOFS = 11
+    POLICY = 12
+    OBJECT = 13
 
 
 NAMES = {
@@ -34,6 +35,7 @@ NAMES = {
     Number.RECALL: "no recall, no write-off",
     Number.EXPIRY: "not expired",
     Number.PRICE: "price confirmed",
+    Number.SELLER: "for sale by whom",
     Number.SIGNATURES: "signatures",
     Number.PROOFS: "inclusion, completeness",
     Number.POLICY: "your own limits",
@@ -94,9 +96,10 @@ class Verdict(enum.Enum):
 class Policy(msgspec.Struct, frozen=True):
     """The caller's own limits on a path. None sets no limit.
 
-    ``max_price`` is the price of one unit at any hop, compared exactly. ``max_tiers`` is the number of hops
-    between parties. ``max_age`` is in days since the batch was made. A recall in force or a past
-    expiry fails unless it is allowed.
+    ``max_price`` is the price of one unit at any hop, compared exactly. ``max_tiers`` is the number of hops between
+    parties. ``max_age`` is in days since the batch was made. A recall in force or a past expiry fails unless it is
+    allowed. ``unsold`` requires that no consumer owns the unit, and ``seller`` that this party owns it. "" names no
+    party.
     """
 
     max_price: Price | None = None
@@ -105,6 +108,8 @@ class Policy(msgspec.Struct, frozen=True):
     require_authorized: bool = False
     allow_recalled: bool = False
     allow_expired: bool = False
+    unsold: bool = False
+    seller: str = ""
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -121,7 +126,16 @@ class Check(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """All checks in order, and the verdict that follows from them."""
+    """All checks in order, and the verdict that follows from them.
+
+    ``reason`` is a sentence that fits better than the usual one of the verdict, or empty.
+    """
 
     verdict: Verdict
     checks: tuple[Check, ...]
+    reason: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """The sentence for people."""
+        return self.reason or self.verdict.sentence

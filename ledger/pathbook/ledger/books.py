@@ -1,4 +1,4 @@
-"""All books of one store. Each book is opened when a caller first writes to it."""
+"""All books of one store. Each is opened when a caller first writes to it, or when an offer of it is due."""
 
 import threading
 from collections.abc import Sequence
@@ -24,7 +24,10 @@ def _can_begin_book(command: Submitted) -> bool:
 
 
 class Books:
-    """All books of one store. Each book is opened when a caller first writes to it."""
+    """All books of one store. Each is opened when a caller first writes to it, or when an offer of it is due.
+
+    Threads may share it. An open book that is idle costs no thread.
+    """
 
     def __init__(self, stream: Stream, loader: StateLoader, follower: Follower, clock: Clock) -> None:
         """Keep what is needed to open a book."""
@@ -45,6 +48,13 @@ class Books:
             done.set_result([item if isinstance(item, Refusal) else refusal for item in commands])
             return done
         return self._open(book).submit(commands, all_or_nothing=all_or_nothing)
+
+    def lapse_due(self, book: str) -> Future[list[Outcome]]:
+        """End the offers of a book whose deadline has passed. The book must have events.
+
+        The future is done when that is on disk.
+        """
+        return self._open(book).lapse_due()
 
     def _refuse_unknown(self, book: str, commands: Sequence[Submitted]) -> Refusal | None:
         if not is_identifier(book):

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from pathbook.ledger import events
 from pathbook.ledger.events import Event, RecordedEvent, Terms
 from pathbook.ledger.ranges import union, without
-from pathbook.ledger.values import Delivery, Ranges, UnitRange, UnitState, is_consumer
+from pathbook.ledger.values import Delivery, Ranges, Unit, UnitRange, UnitState, is_consumer
 
 EMPTY_HEAD = sha256(b"").digest()
 """The head of units without a past: the hash of an empty tree, RFC 6962 section 2.1."""
@@ -34,9 +34,13 @@ _HELD: Final = frozenset({UnitState.IN_STOCK, UnitState.SOLD, UnitState.CONFIRME
 _WITH_TITLE: Final = Delivery.WITH_TITLE
 
 
-def next_head(head: bytes, leaf: bytes) -> bytes:
-    """Return the head after one more event: RFC 6962's node hash, SHA-256(0x01 | head | leaf)."""
-    return sha256(b"\x01" + head + leaf).digest()
+def next_head(head: bytes, leaf: bytes, position: int) -> bytes:
+    """Return the head after one more event: SHA-256(0x01 | head | leaf | position), of 8 bytes, big-endian.
+
+    The leaf alone does not say where the event stands. With the position, the same event elsewhere in the book leads
+    to another head.
+    """
+    return sha256(b"\x01" + head + leaf + position.to_bytes(8, "big")).digest()
 
 
 class Run(msgspec.Struct, frozen=True, gc=False):
@@ -221,13 +225,13 @@ def _changed(run: Run, move: _Move, first: int, last: int, position: int, leaf: 
         transfer,
         chain,
         moved_from,
-        next_head(run.head, leaf),
+        next_head(run.head, leaf, position),
     )
 
 
 def commissioned(event: events.BatchCommissioned, position: int, leaf: bytes) -> Partition:
     """Return the partition of a new batch: one run, which the brand owns and has in its custody."""
-    head, last = next_head(EMPTY_HEAD, leaf), event.size - 1
+    head, last = next_head(EMPTY_HEAD, leaf, position), event.size - 1
     brand, state = event.brand, _IN_STOCK
     return Partition(
         event.batch, [Run(0, last, position, position, 0, 0, 0, brand, brand, state, 0, (), (), head)]
@@ -253,6 +257,23 @@ def apply(partitions: dict[int, Partition], recorded: RecordedEvent) -> list[Cha
             if loaded is not None:
                 loaded.apply(move, part, position, leaf, changes)
     return changes
+
+
+def after(run: Run, recorded: RecordedEvent, unit: Unit) -> Run | None:
+    """Return the run of one unit after an event, or None unless the event changes the unit exactly once.
+
+    Nothing need be known of other units. An event that no book writes could name a unit twice.
+    """
+    moves = [
+        move for move in _moves(recorded.event, recorded.position) for part in move.ranges if _has(part, unit)
+    ]
+    if len(moves) != 1:
+        return None
+    return _changed(run, moves[0], unit.number, unit.number, recorded.position, recorded.leaf)
+
+
+def _has(part: UnitRange, unit: Unit) -> bool:
+    return part.batch == unit.batch and part.first <= unit.number <= part.last
 
 
 def batches(event: Event) -> set[int]:

@@ -2,7 +2,7 @@
 
 import datetime
 import enum
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final, assert_never
 
 import msgspec
@@ -31,6 +31,13 @@ class StepKind(enum.IntEnum):
     REVERSED = 10
     ATTESTED = 11
     ERROR_DECLARED = 12
+
+
+_TIMELESS: Final = frozenset(
+    {StepKind.COMMISSIONED, StepKind.REVERSED, StepKind.ATTESTED, StepKind.ERROR_DECLARED}
+)
+"""The kinds whose claimed time says nothing of when the unit moved. A batch has a date of making instead, which the
+rules hold against every time. The others tell of earlier steps, and may be written at any time after them."""
 
 
 class Movement(msgspec.Struct, frozen=True, gc=False):
@@ -153,16 +160,22 @@ def attestation(movement: Movement, by_both: set[int]) -> Attestation:
     return Attestation.REPORTED_BY_BOTH if hop else Attestation.RECORDED
 
 
-def out_of_order(times: Sequence[int]) -> list[int | None]:
-    """Return for each claimed time the index of the time before it that is later, or None if there is none.
+def out_of_order(
+    movements: Sequence[Movement], times: Sequence[int], corrected: Collection[int]
+) -> list[int | None]:
+    """Return for each step the index of the step before it that claims a later time, or None if there is none.
 
-    Of several it is the latest. Times are in microseconds since 1970 UTC. Clocks may differ by CLOCK_TOLERANCE.
+    Of several it is the one with the latest time. Times are in microseconds since 1970 UTC. Clocks may differ by
+    CLOCK_TOLERANCE. Steps that were corrected, by their indexes, are left out, and so are kinds in _TIMELESS.
     """
     found: list[int | None] = []
-    latest = 0
-    for index, time in enumerate(times):
-        found.append(latest if time + _TOLERANCE < times[latest] else None)
-        latest = index if time >= times[latest] else latest
+    latest: int | None = None
+    for index, (item, time) in enumerate(zip(movements, times, strict=True)):
+        if item.kind in _TIMELESS or index in corrected:
+            found.append(None)
+            continue
+        found.append(latest if latest is not None and time + _TOLERANCE < times[latest] else None)
+        latest = index if latest is None or time >= times[latest] else latest
     return found
 
 

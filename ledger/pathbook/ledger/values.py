@@ -25,11 +25,15 @@ MAX_BATCH_SIZE = 2**28
 """The most units of one batch. The printed serial has 28 bits for the unit number."""
 
 MAX_RANGES = 4_000
-"""The most ranges, codes or cases that one request may name. This bounds the time to decide a request. In a book of up
-to two million batches, an event with so many ranges fits MAX_EVENT_BYTES."""
+"""The most ranges, codes or cases that one request may name, and the most ranges of units that an event has. In a book
+of up to two million batches, an event with so many ranges fits MAX_EVENT_BYTES."""
 
 MAX_EVENT_BYTES = 2**16 - 1
 """The most bytes of a stored event. The entry bundles of C2SP tlog-tiles give the length of an entry in 16 bits."""
+
+LATER_EVENT_BYTES = 1_024
+"""How many bytes less than that an event may have whose terms or content a later event repeats. So an offer that was
+recorded can always be accepted, and a write-off can always be declared an error, with the names that these add."""
 
 MAX_REFERENCE = 64
 """The most characters of a reference. Numbers of delivery notes and invoices are shorter."""

@@ -82,6 +82,8 @@ class Batch(_message.Message):
     RECALLS_FIELD_NUMBER: _builtins.int
     CODE_KEY_FIELD_NUMBER: _builtins.int
     CORRECTED_POSITION_FIELD_NUMBER: _builtins.int
+    HEAD_FIELD_NUMBER: _builtins.int
+    HEAD_POSITION_FIELD_NUMBER: _builtins.int
     batch: _builtins.int
     """Its number in the book."""
     gtin: _builtins.str
@@ -102,6 +104,12 @@ class Batch(_message.Message):
     """The fingerprint of the key with which its codes are made, in hexadecimal digits."""
     corrected_position: _builtins.int
     """The position of its last correction. 0 if it was not corrected."""
+    head: _builtins.bytes
+    """The hash of its chain, made as Run.head from its own events: its commissioning, its corrections, its recalls, and
+    their lifting. Nothing signs it yet.
+    """
+    head_position: _builtins.int
+    """The position of the last event of its chain."""
     @_builtins.property
     def suggested_price(self) -> _values_pb2.Price:
         """The price of one unit that the brand suggests to consumers."""
@@ -125,10 +133,12 @@ class Batch(_message.Message):
         recalls: _abc.Iterable[Global___Recall] | None = ...,
         code_key: _builtins.str = ...,
         corrected_position: _builtins.int = ...,
+        head: _builtins.bytes = ...,
+        head_position: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["suggested_price", b"suggested_price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "brand", b"brand", "code_key", b"code_key", "corrected_position", b"corrected_position", "expires_on", b"expires_on", "gtin", b"gtin", "lot", b"lot", "made_on", b"made_on", "position", b"position", "recalls", b"recalls", "size", b"size", "suggested_price", b"suggested_price"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "brand", b"brand", "code_key", b"code_key", "corrected_position", b"corrected_position", "expires_on", b"expires_on", "gtin", b"gtin", "head", b"head", "head_position", b"head_position", "lot", b"lot", "made_on", b"made_on", "position", b"position", "recalls", b"recalls", "size", b"size", "suggested_price", b"suggested_price"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

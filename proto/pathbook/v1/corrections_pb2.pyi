@@ -27,19 +27,25 @@ class Correction(_message.Message):
 
     POSITION_FIELD_NUMBER: _builtins.int
     EVENT_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
     position: _builtins.int
     """The position of the correction."""
     event: _builtins.bytes
     """The stored bytes of the correction, which are a serialized Event."""
+    @_builtins.property
+    def note(self) -> _values_pb2.Note:
+        """The note to which the event commits. Unset if there is none, or if it was erased."""
+
     def __init__(
         self,
         *,
         position: _builtins.int = ...,
         event: _builtins.bytes = ...,
+        note: _values_pb2.Note | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["note", b"note"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "position", b"position"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "note", b"note", "position", b"position"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -311,21 +317,30 @@ Global___CorrectPartyResponse: _TypeAlias = CorrectPartyResponse  # noqa: Y015
 
 @_typing.final
 class ListCorrectionsRequest(_message.Message):
-    """ListCorrectionsRequest asks for a page of the corrections of an event."""
+    """ListCorrectionsRequest asks for a page of the corrections of one subject. A subject that was never corrected has none,
+    and so does one that the book does not know.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     BOOK_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
+    GTIN_FIELD_NUMBER: _builtins.int
+    BATCH_FIELD_NUMBER: _builtins.int
+    PARTY_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     AT_LEAST_POSITION_FIELD_NUMBER: _builtins.int
     book: _builtins.str
     """The name of the book."""
     position: _builtins.int
-    """The position of the event that was corrected: an act, or the registration of a product or party, or the
-    commissioning of a batch.
-    """
+    """The position of an event that was declared an error."""
+    gtin: _builtins.str
+    """The GTIN of a product, of 8, 12, 13 or 14 digits."""
+    batch: _builtins.int
+    """The number of a batch."""
+    party: _builtins.str
+    """The id of a party."""
     page_size: _builtins.int
     """The most items of a page. 0 lets the server choose."""
     page_token: _builtins.str
@@ -337,15 +352,20 @@ class ListCorrectionsRequest(_message.Message):
         *,
         book: _builtins.str = ...,
         position: _builtins.int = ...,
+        gtin: _builtins.str = ...,
+        batch: _builtins.int = ...,
+        party: _builtins.str = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
         at_least_position: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "gtin", b"gtin", "party", b"party", "position", b"position", "subject", b"subject"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least_position", b"at_least_position", "book", b"book", "page_size", b"page_size", "page_token", b"page_token", "position", b"position"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least_position", b"at_least_position", "batch", b"batch", "book", b"book", "gtin", b"gtin", "page_size", b"page_size", "page_token", b"page_token", "party", b"party", "position", b"position", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType_subject: _TypeAlias = _typing.Literal["position", "gtin", "batch", "party"]  # noqa: Y015
+    _WhichOneofArgType_subject: _TypeAlias = _typing.Literal["subject", b"subject"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_subject) -> _WhichOneofReturnType_subject | None: ...
 
 Global___ListCorrectionsRequest: _TypeAlias = ListCorrectionsRequest  # noqa: Y015
 

@@ -96,7 +96,7 @@ class CorrectionServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListCorrections(self, request, context):
-        """ListCorrections returns the corrections of an event, oldest first.
+        """ListCorrections returns the corrections of an event, a product, a batch or a party, oldest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -44,7 +44,7 @@ class CorrectionServiceStub:
     CorrectParty: _grpc.UnaryUnaryMultiCallable[_corrections_pb2.CorrectPartyRequest, _corrections_pb2.CorrectPartyResponse]
     """CorrectParty corrects the kind of a party: an agent is a shop, or a shop is an agent."""
     ListCorrections: _grpc.UnaryUnaryMultiCallable[_corrections_pb2.ListCorrectionsRequest, _corrections_pb2.ListCorrectionsResponse]
-    """ListCorrections returns the corrections of an event, oldest first."""
+    """ListCorrections returns the corrections of an event, a product, a batch or a party, oldest first."""
 
 @_typing.type_check_only
 class CorrectionServiceAsyncStub(CorrectionServiceStub):
@@ -62,7 +62,7 @@ class CorrectionServiceAsyncStub(CorrectionServiceStub):
     CorrectParty: _aio.UnaryUnaryMultiCallable[_corrections_pb2.CorrectPartyRequest, _corrections_pb2.CorrectPartyResponse]  # type: ignore[assignment]
     """CorrectParty corrects the kind of a party: an agent is a shop, or a shop is an agent."""
     ListCorrections: _aio.UnaryUnaryMultiCallable[_corrections_pb2.ListCorrectionsRequest, _corrections_pb2.ListCorrectionsResponse]  # type: ignore[assignment]
-    """ListCorrections returns the corrections of an event, oldest first."""
+    """ListCorrections returns the corrections of an event, a product, a batch or a party, oldest first."""
 
 class CorrectionServiceServicer(metaclass=_abc_1.ABCMeta):
     """CorrectionService appends corrections. An event is never edited, and what was corrected stays on record."""
@@ -107,6 +107,6 @@ class CorrectionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _corrections_pb2.ListCorrectionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_corrections_pb2.ListCorrectionsResponse, _abc.Awaitable[_corrections_pb2.ListCorrectionsResponse]]:
-        """ListCorrections returns the corrections of an event, oldest first."""
+        """ListCorrections returns the corrections of an event, a product, a batch or a party, oldest first."""
 
 def add_CorrectionServiceServicer_to_server(servicer: CorrectionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -190,7 +190,40 @@ Global___GetHeadResponse: _TypeAlias = GetHeadResponse  # noqa: Y015
 
 @_typing.final
 class Event(_message.Message):
-    """Event is one fact of a book. It is serialized once, and stored, hashed and streamed as those bytes."""
+    """Event is one fact of a book. It is serialized once, and stored, hashed and streamed as those bytes.
+
+    A reader rebuilds a book from its events alone, in the order of their positions. Each unit has an owner, a custodian, a
+    state, and a stack of hops. A hop remembers the position of its transfer, its terms, and from which custodian it moved
+    the goods, if it moved them.
+
+      BatchCommissioned    The brand is the owner and the custodian of each unit 0 .. size - 1. The state is IN_STOCK, and
+                           there is no hop.
+      TransferOffered      The state is OFFERED.
+      TransferRecorded,    For the units of the terms, which for an acceptance include the extra units: a hop is pushed.
+      TransferAccepted,    The receiver is the owner. With DELIVERY_WITH_TITLE the receiver is the custodian, too. If another
+      UnitsSold            custodian had the goods, the hop remembers that custodian. The state is IN_STOCK, or SOLD after a
+                           sale. The transfer of an acceptance has the position of its offer.
+      TransferAccepted     The units of the discrepancies stay with their owner. Their state is IN_STOCK.
+      TransferDeclined, TransferWithdrawn, TransferLapsed
+                           The state of the units is IN_STOCK.
+      TransferReversed,    For the units of the terms, or of the terms of each line: the last hop is popped. The giver of the
+      UnitsReturned        terms is the owner, and the state is IN_STOCK. If the hop remembers a custodian, and the receiver
+                           of the terms still is the custodian, then the remembered custodian has the goods again.
+                           Otherwise the custodian stays.
+      UnitsDelivered       The receiver is the custodian.
+      PurchaseConfirmed    The state is CONFIRMED.
+      UnitsWrittenOff      The state is that of the event. It is final, unless the event is declared an error.
+      ErrorDeclared        units_written_off: the state is CONFIRMED for the units in confirmed, SOLD for other units of a
+                           consumer, and IN_STOCK for all others. purchase_confirmed: the state is SOLD. units_delivered: the
+                           custodian of that event is the custodian. reversal_asked: no unit changes.
+      TransferAttested     No owner, custodian or state changes. The units are named, which counts for their heads.
+
+    All other events change no unit. Each event above that names a unit extends the head of the unit, once: see Run.
+
+    The price ladder of a batch has the hops that are on the stack of a unit: a hop counts under the receiver's tier in the
+    standing of the unit's batch, or as a consumer, or as a party without a tier. Its price is unit_price. A confirmation
+    changes no ladder.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

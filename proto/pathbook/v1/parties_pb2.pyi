@@ -30,6 +30,8 @@ class Party(_message.Message):
     KIND_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
     AUTHORIZATIONS_FIELD_NUMBER: _builtins.int
+    HEAD_FIELD_NUMBER: _builtins.int
+    HEAD_POSITION_FIELD_NUMBER: _builtins.int
     CORRECTED_POSITION_FIELD_NUMBER: _builtins.int
     party: _builtins.str
     """The id of the party."""
@@ -37,6 +39,12 @@ class Party(_message.Message):
     """The kind of the party."""
     position: _builtins.int
     """The position of its registration."""
+    head: _builtins.bytes
+    """The hash of its chain, made as Run.head from its own events: its registration, its corrections, the authorizations
+    that it has, their revocations, and the products that it registers or corrects as a brand. Nothing signs it yet.
+    """
+    head_position: _builtins.int
+    """The position of the last event of its chain."""
     corrected_position: _builtins.int
     """The position of its last correction. 0 if it was not corrected."""
     @_builtins.property
@@ -50,11 +58,13 @@ class Party(_message.Message):
         kind: _values_pb2.PartyKind.ValueType = ...,
         position: _builtins.int = ...,
         authorizations: _abc.Iterable[Global___Authorization] | None = ...,
+        head: _builtins.bytes = ...,
+        head_position: _builtins.int = ...,
         corrected_position: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorizations", b"authorizations", "corrected_position", b"corrected_position", "kind", b"kind", "party", b"party", "position", b"position"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorizations", b"authorizations", "corrected_position", b"corrected_position", "head", b"head", "head_position", b"head_position", "kind", b"kind", "party", b"party", "position", b"position"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -251,7 +251,10 @@ class Run(_message.Message):
     position: _builtins.int
     """The position of the last event of their past."""
     head: _builtins.bytes
-    """The hash of their whole past: SHA-256(0x01 | head before | leaf hash of the event), as the node hash of RFC 6962."""
+    """The hash of their whole past: SHA-256(0x01 | head before | leaf hash of the event | position of the event). The
+    position has 8 bytes, big-endian. The leaf hash is SHA-256(0x00 | bytes of the event), as in RFC 6962. The head
+    before the first event is the SHA-256 of no bytes.
+    """
     sscc: _builtins.str
     """The SSCC of the outermost case in which they are packed. Empty if there is none."""
     @_builtins.property
@@ -321,7 +324,7 @@ class PathStep(_message.Message):
     event: _builtins.bytes
     """The stored bytes of the event, which are a serialized Event and are hashed in this form."""
     head: _builtins.bytes
-    """The head of the unit's run after the event."""
+    """The head of the unit's run after the event, made as Run.head."""
     owner: _builtins.str
     """The party or consumer that owned the unit after the event."""
     custodian: _builtins.str

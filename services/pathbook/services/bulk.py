@@ -50,6 +50,8 @@ def recording(request: RecordTransferRequest, units: Selection) -> RecordTransfe
         units=units,
         unit_price=requests.price(request, "unit_price"),
         delivery=requests.delivery(request.delivery),
+        reference=request.reference,
+        reported_by=request.reported_by,
     )
 
 
@@ -63,6 +65,7 @@ def selling(request: SellUnitsRequest, units: Selection) -> SellUnits:
         units=units,
         unit_price=requests.price(request, "unit_price"),
         delivery=requests.delivery(request.delivery),
+        reference=request.reference,
     )
 
 

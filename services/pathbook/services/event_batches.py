@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from pathbook.ledger.codec import NewerEventError
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.services.gateway import Gateway
@@ -30,6 +31,9 @@ after a longer pause is sent at once."""
 
 VIEWS_WAIT_TIMEOUT_S: Final = 2.0
 """How long new events wait for the views to include them. Then they are sent without the views."""
+
+UNFOLLOWED_POLL_INTERVAL_S: Final = 0.5
+"""How often a book is polled for new events if it has an event that is newer than this program."""
 
 IDLE_CHECKPOINT_INTERVAL_S: Final = 15.0
 """After how long without events a subscriber gets a checkpoint, which is a batch without events."""
@@ -98,8 +102,11 @@ class EventBatches:
 
     async def _wait_for_views(self, book: str, position: int) -> None:
         with contextlib.suppress(Exception):  # if the views are broken, the log can still be read
-            async with asyncio.timeout(VIEWS_WAIT_TIMEOUT_S):
-                await asyncio.wrap_future(await self._gateway.run(self._follower.reached, book, position))
+            try:
+                async with asyncio.timeout(VIEWS_WAIT_TIMEOUT_S):
+                    await asyncio.wrap_future(await self._gateway.run(self._follower.reached, book, position))
+            except NewerEventError:  # it comes at once, as nothing follows the book any more
+                await asyncio.sleep(UNFOLLOWED_POLL_INTERVAL_S)
 
     def _batch(self, book: str, after: int, through: int) -> asyncio.Task[Batch]:
         """Return the task that reads, or has read, the batch after a position. It reads nothing beyond ``through``."""

@@ -15,6 +15,7 @@ from grpc import HandlerCallDetails, RpcMethodHandler, StatusCode
 from grpc.aio import ServerInterceptor, ServicerContext
 
 from pathbook.ledger.book import ViewsLaggingError
+from pathbook.ledger.codec import NewerEventError
 from pathbook.ledger.store.log.stream import is_passing
 from pathbook.services.translate.statuses import CallFailedError, Failure, failed
 
@@ -95,6 +96,10 @@ class CallInterceptor(ServerInterceptor):
         except CallFailedError as failure:
             code, reason = failure.code, failure.reason
             await context.abort(failure.code, failure.message, failure.trailer())
+        except NewerEventError as newer:  # no bug, and the follower has logged what to do
+            stopped = failed(Failure.BOOK_NEWER, position=newer.position, field=newer.field)
+            code, reason = stopped.code, stopped.reason
+            await context.abort(stopped.code, stopped.message, stopped.trailer())
         except asyncio.CancelledError:
             code = StatusCode.CANCELLED  # by the caller, by its deadline, or by a server that stops
             raise

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Final
 
 from pathbook.ledger.books import Books
+from pathbook.ledger.deadlines import PRECEDENCE_US, DeadlineWatch
 from pathbook.ledger.queries import Queries
 from pathbook.ledger.store.database.engine import open_engine, require_safety
 from pathbook.ledger.store.log.code_key import CodeKeysInUse
 from pathbook.ledger.store.log.stream import Stream, has_log, persistence_errors
 from pathbook.ledger.store.views.batch_keys import batch_keys
+from pathbook.ledger.store.views.due_offers import DueOffers
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.views.state_loader import StateLoader
 from pathbook.ledger.store.views.tracking import SQLAlchemyTrackingRecorder
@@ -33,6 +35,7 @@ class Storage:
         follower: updates the views, or only reads their position if another process updates them.
         books: the books, for writing.
         queries: the read API.
+        deadlines: ends the offers whose deadline passes, unless the storage was opened without.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class Storage:
         *,
         database: str = "",
         projects: bool = True,
+        lapses: bool = True,
         allow_event_loss: bool = False,
     ) -> None:
         """Open the storage; make the directory if it is missing.
@@ -51,6 +55,7 @@ class Storage:
             clock: returns microseconds since 1970 UTC.
             database: the URL of a PostgreSQL database that holds the books, "" for none.
             projects: whether to update the views; if not, another process has to.
+            lapses: whether to watch the deadlines of offers. An offer that passes its own lapses.
             allow_event_loss: whether to accept a database that may lose events it has acknowledged.
 
         Raises:
@@ -79,11 +84,22 @@ class Storage:
         loader = StateLoader(self.stream, self._views_engine, SQLAlchemyTrackingRecorder(self._views_engine))
         self.books = Books(self.stream, loader, self.follower, clock)
         self.queries = Queries(self.stream, self._views_engine)
+        self.deadlines = DeadlineWatch(
+            self.books,
+            self.stream,
+            DueOffers(self._views_engine),
+            self.follower,
+            clock,
+            precedence_us=0 if projects else PRECEDENCE_US,
+        )
         self.follower.start()
+        if lapses:
+            self.deadlines.start()
 
     def close(self) -> None:
         """Finish the writes that are under way, then close the databases."""
         self.follower.close()  # first: it ends the waiting of a writer that waits for the views
+        self.deadlines.close()
         self.books.close()
         self.stream.close()
         self._dispose()

@@ -33,6 +33,7 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
             unit_price=requests.price(request, "unit_price"),
             delivery=requests.delivery(request.delivery),
             deadline=requests.time_or_none(request, "deadline"),
+            reference=request.reference,
         )
         answer = await self._gateway.write(book, command)
         return transfers_pb2.OfferTransferResponse(
@@ -44,13 +45,15 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
     ) -> transfers_pb2.AcceptTransferResponse:
         """Accept an offer, wholly or in part."""
         book = requests.book_name(request.book)
-        requests.bounded(sum(1 + len(claim.ranges) + len(claim.codes) for claim in request.discrepancies))
+        claimed = sum(1 + len(claim.ranges) + len(claim.codes) for claim in request.discrepancies)
+        requests.bounded(claimed + len(request.extra) + len(request.extra_codes))
         command = commands.AcceptTransfer(
             request_id=request.request_id,
             occurred_at=requests.time_or_now(request),
             receiver=request.receiver,
             transfer=request.transfer,
             discrepancies=tuple([await self._claim(book, claim) for claim in request.discrepancies]),
+            extra=requests.ranges(request.extra) + await self._gateway.ranges(book, request.extra_codes),
         )
         answer = await self._gateway.write(book, command)
         return transfers_pb2.AcceptTransferResponse(

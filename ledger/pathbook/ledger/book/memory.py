@@ -85,6 +85,7 @@ class Memory:
         """Whether everything that the prepared commands need is loaded, given the present state."""
         self.reload_count = 0
         """How often the state was loaded from scratch: once, unless a conflict, an error or a lag made it stale."""
+        self.forget()
 
     def refresh(self) -> None:
         """If the state is stale, reload it from the views and from the tail of the log that the views lack.
@@ -101,17 +102,27 @@ class Memory:
         head = self._stream.head(self._book)
         if head - TAIL_MAX_EVENTS > self._follower.position(self._book):
             self._wait_for_views(head, TAIL_MAX_EVENTS)
+        self.forget()
         self.state = self._loader.open(self._book)
-        self._tail: deque[RecordedEvent] = deque()
-        self._by_request: dict[bytes, RecordedEvent] = {}
-        self._used: OrderedDict[int, None] = OrderedDict()
         self._views_position = 0
         self._others_write = self._all_loaded = False
-        self._since_savepoint: list[list[Change]] = []
         while entries := self._read(self.state.position, TAIL_MAX_EVENTS):
             for entry in entries:
                 self.remember(decode(entry.position, entry.data))
         self.is_stale = False
+
+    def forget(self) -> None:
+        """Drop everything that is loaded, which then counts as stale."""
+        self.state = State(self._book)
+        self._tail: deque[RecordedEvent] = deque()
+        self._by_request: dict[bytes, RecordedEvent] = {}
+        self._used: OrderedDict[int, None] = OrderedDict()
+        self._since_savepoint: list[list[Change]] = []
+        self.is_stale = True
+
+    def views_hold_all(self) -> bool:
+        """Tell whether the views hold every event of the log, so that nothing is known here alone."""
+        return self._follower.position(self._book) >= self._stream.head(self._book)
 
     def catch_up(self, turn: Turn | None = None) -> None:
         """Apply the events that other writers appended. Inside a turn, this reaches the head.

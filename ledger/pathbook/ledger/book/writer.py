@@ -1,6 +1,7 @@
 """The single writer of a book: it decides the queued commands, commits them in one transaction, then answers.
 
-Each book has one thread that decides and writes. It takes all commands that are queued when it comes back
+Each book has at most one thread that decides and writes. It starts with the first command, and ends when none
+has come for a while. It takes all commands that are queued when it comes back
 from the disk. It decides them one after the other on the state in memory, and commits them together. So they
 share the cost of reaching the disk (group commit). After a group of many callers, the writer waits a moment
 for as many to call again.
@@ -22,16 +23,16 @@ from typing import NamedTuple
 import msgspec
 
 from pathbook.ledger.book.memory import Memory, StaleMemoryError, ViewsLaggingError
-from pathbook.ledger.codec import encode, leaf_hash
+from pathbook.ledger.codec import NewerEventError, encode, leaf_hash
 from pathbook.ledger.commands import Command, LapseTransfer, NotedCommand, digest, request_of
-from pathbook.ledger.events import NotedEvent, RecordedEvent
+from pathbook.ledger.events import DeclarableEvent, NotedEvent, RecordedEvent, TransferBeginning
 from pathbook.ledger.notes import Note
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.rules.deciding import decide
 from pathbook.ledger.store.log.stream import PositionTakenError, Stream, is_passing
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.views.state_loader import StateLoader
-from pathbook.ledger.values import MAX_EVENT_BYTES, WRITER_PREFIX
+from pathbook.ledger.values import LATER_EVENT_BYTES, MAX_EVENT_BYTES, WRITER_PREFIX
 
 GROUP_MAX_COMMANDS = 1_000
 """How many queued commands form one group. Beyond it, latency grows and throughput does not."""
@@ -58,9 +59,20 @@ GROUP_LAPSES_MAX = 500
 IDLE_CHECK_INTERVAL_S = 1.0
 """How long the writer sleeps at most before it checks for offers to lapse."""
 
+SLEEP_AFTER_S = 60.0
+"""How long after its last command a book keeps its thread and its state. An idle book costs neither, nor a poll."""
+
+SLEEP_AFTER_LAPSES_S = 0.1
+"""The same for a book that was woken only to end offers. After a long stop, thousands of books may be."""
+
 IDLE_CATCH_UP_MAX_EVENTS = 1_000
 """How many events of other writers an idle writer applies. A writer that appends more is busy, and ends
 offers itself."""
+
+
+REPEATED = TransferBeginning | DeclarableEvent
+"""The kinds of events that a later event may repeat: the answer to an offer, a reversal, or the declaration of an
+error."""
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
@@ -123,8 +135,14 @@ class Book:
         self._queue: queue.SimpleQueue[_Submission | None] = queue.SimpleQueue()
         self._closed = False
         self._head_seen = 0
-        self._thread = threading.Thread(target=self._work, name=f"writer of {name}", daemon=True)
-        self._thread.start()
+        self._newer: NewerEventError | None = None
+        self._waking = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def is_awake(self) -> bool:
+        """Whether the book has a thread: from its first command until it was idle for a while."""
+        return self._thread is not None
 
     def submit(self, commands: Sequence[Submitted], *, all_or_nothing: bool = False) -> Future[list[Outcome]]:
         """Decide commands in order. The future gives an outcome for each, once all accepted events are on disk.
@@ -133,26 +151,41 @@ class Book:
         none is recorded that was not recorded before.
         """
         done: Future[list[Outcome]] = Future()
-        if self._closed:
-            done.set_exception(RuntimeError(f"Book {self.name} is closed."))
-        else:
+        with self._waking:
+            if self._closed:
+                done.set_exception(RuntimeError(f"Book {self.name} is closed."))
+                return done
             self._queue.put(_Submission(commands, all_or_nothing, done))
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name=f"writer of {self.name}", daemon=True)
+                self._thread.start()
         return done
+
+    def lapse_due(self) -> Future[list[Outcome]]:
+        """End the offers whose deadline has passed. The future is done when that is on disk."""
+        return self.submit(())  # each group begins with them
 
     def close(self) -> None:
         """Answer the queued commands, then stop."""
-        self._closed = True
-        self._queue.put(None)
-        self._thread.join()
+        with self._waking:
+            self._closed = True
+            thread = self._thread
+            self._queue.put(None)
+        if thread is not None:
+            thread.join()
 
     def _work(self) -> None:
-        """Serve groups until the book is closed."""
+        """Serve groups until the book is closed, or was idle for a while."""
         closing, callers = False, 0
+        idle_since: float | None = None  # when the last command was served; None if there was none
+        timeout = SLEEP_AFTER_LAPSES_S
         while not closing:
             try:
-                first = self._queue.get(timeout=IDLE_CHECK_INTERVAL_S)
+                first = self._queue.get(timeout=timeout)
             except queue.Empty:
-                callers = 0
+                callers, timeout = 0, IDLE_CHECK_INTERVAL_S
+                if (idle_since is None or time.monotonic() - idle_since >= SLEEP_AFTER_S) and self._sleep():
+                    return
                 self._check_idle()
                 continue
             if callers >= GATHER_MIN_CALLERS:
@@ -168,6 +201,32 @@ class Book:
                 first = self._queue.get()
             closing, callers = first is None, len(group)
             self._serve(group)
+            if size:
+                idle_since = time.monotonic()
+            while not closing and self._queue.empty() and self._is_due():
+                self._check_idle()  # more offers are due than one group ends
+
+    def _sleep(self) -> bool:
+        """Let the thread end, and drop the state. Return false if there is still something to do.
+
+        An offer that the views do not hold yet would be forgotten, so the book stays awake for it.
+        """
+        try:
+            if not self._memory.views_hold_all():
+                return False
+        except Exception:  # noqa: BLE001 - the store is out of reach; the book sleeps later
+            return False
+        with self._waking:
+            if not self._queue.empty():
+                return False
+            self._memory.forget()
+            self._thread = None
+            return True
+
+    def _is_due(self) -> bool:
+        """Tell whether a deadline of an open offer has passed, as far as the state in memory knows."""
+        deadlines = self._memory.state.deadlines
+        return not self._memory.is_stale and bool(deadlines) and deadlines[0][0] <= self._clock()
 
     def _gather(self, callers: int) -> None:
         """Wait a moment until this many callers are queued. One of them was already taken from the queue."""
@@ -187,6 +246,7 @@ class Book:
                 continue
             except Exception as error:  # noqa: BLE001 - any error belongs to the callers; the writer must survive it
                 self._memory.is_stale = True
+                self._note_newer(error)
                 self._fail(group, error)
                 return
             for submission, decided in zip(group, outcomes, strict=True):
@@ -196,15 +256,23 @@ class Book:
 
     def _fail(self, group: list[_Submission], error: Exception) -> None:
         """Give a group its error. If one submission may have caused it, serve each submission alone instead."""
-        if len(group) == 1 or isinstance(error, ViewsLaggingError) or is_passing(error):
+        of_book = isinstance(error, ViewsLaggingError | NewerEventError)
+        if len(group) == 1 or of_book or is_passing(error):
             for submission in group:
                 submission.done.set_exception(error)
             return
         for submission in group:
             self._serve([submission])
 
+    def _note_newer(self, error: Exception) -> None:
+        """Remember that the log has an event that is newer than this program. Only another program can go on."""
+        if isinstance(error, NewerEventError):
+            self._newer = error
+
     def _check_idle(self) -> None:
         """Apply the events of other writers and end the offers that are due, while no command is queued."""
+        if self._newer is not None:
+            return
         memory = self._memory
         try:
             head = self._stream.head(self.name)
@@ -215,11 +283,11 @@ class Book:
                 return
             memory.refresh()
             memory.catch_up()
-            deadlines = memory.state.deadlines
-            if deadlines and deadlines[0][0] <= self._clock():
+            if self._is_due():
                 self._commit([])
-        except Exception:  # noqa: BLE001 - the store is out of reach; the next caller gets the error
+        except Exception as error:  # noqa: BLE001 - the store is out of reach; the next caller gets the error
             memory.is_stale = True
+            self._note_newer(error)
         self._evict()
 
     def _evict(self) -> None:
@@ -246,6 +314,8 @@ class Book:
     def _decide_and_append(self, group: list[_Submission], commands: list[Command]) -> list[list[Outcome]]:
         """Decide on the head of the book and append, in a turn that keeps other writers out."""
         memory = self._memory
+        if (newer := self._newer) is not None:
+            raise NewerEventError(newer.position, newer.field, newer.what)
         memory.refresh()
         earlier = memory.preload_group(commands)
         with self._stream.turn(self.name) as turn:
@@ -326,8 +396,9 @@ class Book:
             request=request,
             request_digest=request_digest,
         )
-        if len(data) > MAX_EVENT_BYTES:
-            return refuse(Reason.EVENT_TOO_LARGE, size=len(data), limit=MAX_EVENT_BYTES)
+        limit = MAX_EVENT_BYTES - (LATER_EVENT_BYTES if isinstance(event, REPEATED) else 0)
+        if len(data) > limit:
+            return refuse(Reason.EVENT_TOO_LARGE, size=len(data), limit=limit)
         position = memory.state.position + 1
         recorded = RecordedEvent(
             position=position,

@@ -6,7 +6,24 @@ compare the bytes with those that a book writes.
 What is not here: deciding (rules), the messages of calls (services), storing bytes (store).
 """
 
-from pathbook.ledger.codec.records import MalformedEventError, decode, encode, leaf_hash
+from pathbook.ledger.codec.records import (
+    MalformedEventError,
+    NewerEventError,
+    decode,
+    encode,
+    leaf_hash,
+    newer_event,
+    unknown_number,
+)
 from pathbook.ledger.codec.table import TERMS
 
-__all__ = ["TERMS", "MalformedEventError", "decode", "encode", "leaf_hash"]
+__all__ = [
+    "TERMS",
+    "MalformedEventError",
+    "NewerEventError",
+    "decode",
+    "encode",
+    "leaf_hash",
+    "newer_event",
+    "unknown_number",
+]

@@ -34,6 +34,10 @@ _Enum = TypeVar("_Enum", bound=enum.IntEnum)
 _Value = TypeVar("_Value")
 
 
+class UnknownNumberError(ValueError):
+    """A field has a number that no member of its enum has. A newer program may know it."""
+
+
 class Numbered(dict[int, _Enum], Generic[_Enum]):
     """The members of an enum by number. A lookup is as strict as a call of the enum, and much faster.
 
@@ -47,8 +51,9 @@ class Numbered(dict[int, _Enum], Generic[_Enum]):
         self._name = kind.__name__
 
     def __missing__(self, number: int) -> NoReturn:
-        """Raise ValueError for a number that no member has."""
-        raise ValueError(f"{self._name} has no number {number}")
+        """Raise ValueError for a number that no member has. Enums count up from 0, which means that none is set."""
+        problem = f"{self._name} has no number {number}"
+        raise UnknownNumberError(problem) if number > 0 else ValueError(problem)
 
 
 class Field(NamedTuple):

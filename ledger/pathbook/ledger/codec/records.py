@@ -1,11 +1,13 @@
 """An event as stored bytes: when it was recorded, which request it answers, and what happened."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import Final, get_args
 
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
+from google.protobuf.unknown_fields import UnknownFieldSet
 
-from pathbook.ledger.codec.fields import missing, read_time, write_time
+from pathbook.ledger.codec.fields import UnknownNumberError, missing, read_time, write_time
 from pathbook.ledger.codec.table import EVENTS, FIELD_OF
 from pathbook.ledger.commands import DIGEST_BYTES, REQUEST_BYTES
 from pathbook.ledger.events import Event, RecordedEvent
@@ -21,6 +23,23 @@ class MalformedEventError(ValueError):
         """Name the position and the problem in the message."""
         super().__init__(f"the event at position {position} is malformed: {why}")
         self.position = position
+
+
+class NewerEventError(Exception):
+    """The bytes at ``position`` are an event of a newer program.
+
+    Its kind, or the number of an enum in it, is in field ``field``, and this program does not know it.
+    """
+
+    def __init__(self, position: int, field: int, what: str) -> None:
+        """Name the position and what is not known in the message."""
+        super().__init__(
+            f"the event at position {position} is newer than this program, which does not know {what}."
+            " Update this program"
+        )
+        self.position = position
+        self.field = field
+        self.what = what
 
 
 def leaf_hash(data: bytes) -> bytes:
@@ -56,10 +75,12 @@ def encode(
 def decode(position: int, data: bytes, *, strict: bool = False) -> RecordedEvent:
     """Return the event whose bytes are stored at a position of a book.
 
-    Fields that this program does not know are ignored. With ``strict``, the bytes must be those that ``encode``
-    returns for the event. Then no field is unknown, given twice, out of order or longer than need be.
+    Fields that this program does not know are ignored, but not kinds of events and numbers of enums. With ``strict``,
+    the bytes must be those that ``encode`` returns for the event. Then no field is unknown, given twice, out of order
+    or longer than need be.
 
     Raises:
+        NewerEventError: a newer program wrote the event. Its bytes may be right, but this program cannot tell.
         MalformedEventError: the bytes are not an event. If strict, they are not those that a book writes.
     """
     try:
@@ -74,6 +95,9 @@ def decode(position: int, data: bytes, *, strict: bool = False) -> RecordedEvent
 
 def _read(position: int, data: bytes) -> RecordedEvent:
     message = events_pb2.Event.FromString(data)
+    kind = message.WhichOneof("kind")
+    if kind is None and (newer := _of_newer_kind(position, message)) is not None:
+        raise newer
     if not message.HasField("recorded_at"):
         missing("recorded_at")
     recorded_at = read_time(message.recorded_at)
@@ -84,10 +108,12 @@ def _read(position: int, data: bytes) -> RecordedEvent:
     digest = message.request_digest
     if len(digest) != DIGEST_BYTES:
         raise ValueError(f"its request_digest has {len(digest)} bytes, not {DIGEST_BYTES}")
-    kind = message.WhichOneof("kind")
     if kind is None:
-        raise ValueError("its kind is unknown")
-    event: Event = EVENTS[kind].read(getattr(message, kind))
+        raise ValueError("its kind is missing")
+    try:
+        event: Event = EVENTS[kind].read(getattr(message, kind))
+    except UnknownNumberError as error:
+        raise newer_event(position, message) or error from error
     return RecordedEvent(
         position=position,
         recorded_at=recorded_at,
@@ -97,6 +123,53 @@ def _read(position: int, data: bytes) -> RecordedEvent:
         event=event,
         leaf=leaf_hash(data),
     )
+
+
+def newer_event(position: int, message: events_pb2.Event) -> NewerEventError | None:
+    """Return the error for an event of a newer program, or None if this program knows all that the event says.
+
+    Fields that this program does not know do not count, as long as the kind of the event is known.
+    """
+    if message.WhichOneof("kind") is None:
+        return _of_newer_kind(position, message)
+    unknown = unknown_number(message)
+    if unknown is None:
+        return None
+    field, what = unknown
+    return NewerEventError(position, field, what)
+
+
+def _of_newer_kind(position: int, message: events_pb2.Event) -> NewerEventError | None:
+    """Return the error for an event without a known kind, if it has an unknown field. One without any is malformed."""
+    unknown, known = UnknownFieldSet(message), events_pb2.Event.DESCRIPTOR.fields_by_number
+    numbers = [unknown[index].field_number for index in range(len(unknown))]
+    fields = [number for number in numbers if number not in known]  # a known one may have another wire type
+    if not fields:
+        return None
+    first = events_pb2.Event.DESCRIPTOR.oneofs_by_name["kind"].fields[0].number
+    # the fields below the first kind are about the event as a whole, so a field above is more likely its kind
+    field = next((number for number in fields if number >= first), fields[0])
+    return NewerEventError(position, field, f"field {field}")
+
+
+def unknown_number(message: Message) -> tuple[int, str] | None:
+    """Return the first number in a message that its enum does not have: the number of the field, and a description.
+
+    Return None if all are known. A number below zero is no newer number.
+    """
+    for field, value in message.ListFields():
+        one = isinstance(value, int | Message)
+        if (kind := field.enum_type) is not None:
+            numbers: Sequence[int] = [value] if one else value
+            for number in numbers:
+                if number > 0 and number not in kind.values_by_number:
+                    return field.number, f"number {number} of {kind.name} in field {field.number}"
+        elif field.message_type is not None:
+            inners: Sequence[Message] = [value] if one else value
+            for inner in inners:
+                if (found := unknown_number(inner)) is not None:
+                    return found
+    return None
 
 
 def _written(recorded: RecordedEvent) -> bytes:

@@ -5,17 +5,23 @@ from typing import NamedTuple
 import msgspec
 
 from pathbook.ledger import events
+from pathbook.ledger.chains import ChainHead
 from pathbook.ledger.events import RecordedEvent
 from pathbook.ledger.values import Ranges, UnitRange
 
 
 class PartyRow(NamedTuple):
-    """A party as registered, or as corrected last at ``corrected_position`` (0: never). ``kind`` is a PartyKind."""
+    """A party as registered, or as corrected last at ``corrected_position`` (0: never). ``kind`` is a PartyKind.
+
+    The head is that of its chain.
+    """
 
     party: str
     kind: int
     position: int
     corrected_position: int
+    head: bytes
+    head_position: int
 
 
 class PartyCorrection(NamedTuple):
@@ -24,6 +30,14 @@ class PartyCorrection(NamedTuple):
     party: str
     kind: int
     corrected_position: int
+
+
+class PartyHead(NamedTuple):
+    """A change of a row: the head of the chain of a party."""
+
+    party: str
+    head: bytes
+    head_position: int
 
 
 class AuthorizationRow(NamedTuple):
@@ -78,7 +92,8 @@ class BatchRow(NamedTuple):
     """A batch by its number. Dates are YYYY-MM-DD.
 
     The suggested price is in minor units of its currency, for a number of units. ``code_key`` is the fingerprint of the
-    key with which its codes are made. ``corrected_position`` is that of its last correction, or 0.
+    key with which its codes are made. ``corrected_position`` is that of its last correction, or 0. The head is that of
+    its chain.
     """
 
     batch: int
@@ -94,6 +109,8 @@ class BatchRow(NamedTuple):
     position: int
     code_key: bytes
     corrected_position: int
+    head: bytes
+    head_position: int
 
 
 class BatchCorrection(NamedTuple):
@@ -113,6 +130,14 @@ class CorrectionRow(NamedTuple):
 
     subject: str
     position: int
+
+
+class BatchHead(NamedTuple):
+    """A change of a row: the head of the chain of a batch."""
+
+    batch: int
+    head: bytes
+    head_position: int
 
 
 class RecallRow(NamedTuple):
@@ -158,9 +183,9 @@ def request_hash(request: bytes) -> int:
     return int.from_bytes(request[:8], "big", signed=True)
 
 
-def party(event: events.PartyRegistered, position: int) -> PartyRow:
-    """Return the row of a registered party."""
-    return PartyRow(event.party, event.kind.value, position, 0)
+def party(event: events.PartyRegistered, position: int, head: ChainHead) -> PartyRow:
+    """Return the row of a registered party, with the head of its chain."""
+    return PartyRow(event.party, event.kind.value, position, 0, *head)
 
 
 def party_correction(event: events.PartyCorrected, position: int) -> PartyCorrection:
@@ -216,8 +241,8 @@ def product_correction(event: events.ProductCorrected, position: int) -> Product
     )
 
 
-def batch(event: events.BatchCommissioned, position: int) -> BatchRow:
-    """Return the row of a commissioned batch."""
+def batch(event: events.BatchCommissioned, position: int, head: ChainHead) -> BatchRow:
+    """Return the row of a commissioned batch, with the head of its chain."""
     price = event.suggested_price
     return BatchRow(
         batch=event.batch,
@@ -233,6 +258,8 @@ def batch(event: events.BatchCommissioned, position: int) -> BatchRow:
         position=position,
         code_key=event.code_key,
         corrected_position=0,
+        head=head.head,
+        head_position=head.head_position,
     )
 
 

@@ -1,10 +1,11 @@
 """What each kind of event changes in the views, and the changes of a whole sequence of events."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 
-from pathbook.ledger import events
+from pathbook.ledger import chains, events
+from pathbook.ledger.chains import Chain, ChainHead
 from pathbook.ledger.events import RecordedEvent
 from pathbook.ledger.projections import cases, registers, transfers
 from pathbook.ledger.projections.registers import RequestRow
@@ -40,10 +41,13 @@ class ViewChanges:
     """What a sequence of events changes in the views. The views do not depend on how a book is cut into sequences.
 
     ``rows`` has, by type, the fields of the rows to insert and to change. ``cases`` has the changes of cases. Both are
-    in order. For runs and stock only the net changes of the sequence are kept.
+    in order. For runs and stock only the net changes of the sequence are kept. ``heads`` has the heads of all chains
+    that the sequence extends, as they are at its end.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, heads: Mapping[Chain, ChainHead]) -> None:
+        """Begin with the heads of the chains that the sequence extends and that began before it."""
+        self.heads = dict(heads)
         self.rows: defaultdict[type[Row], list[tuple[object, ...]]] = defaultdict(list)
         self._requests, self._transfers = self.rows[RequestRow], self.rows[TransferRow]
         self.cases: list[cases.CaseStep] = []
@@ -55,7 +59,16 @@ class ViewChanges:
         self._requests.append(registers.request(recorded))
         self.runs.add(changes, recorded.position)
         self.stock.add(changes)
+        self.heads.update(chains.extended(self.heads, recorded))
         self._project(recorded)
+
+    def moved_heads(self) -> dict[Chain, ChainHead]:
+        """Return the heads of the chains whose rows have to change. A row to insert may have its last head already."""
+        kinds = (registers.PartyRow, registers.BatchRow)
+        inserted = {row[0]: row[-1] for kind in kinds for row in self.rows.get(kind, ())}
+        return {
+            chain: head for chain, head in self.heads.items() if inserted.get(chain) != head.head_position
+        }
 
     def _put(self, row: Row) -> None:
         self.rows[type(row)].append(row)
@@ -105,7 +118,7 @@ class ViewChanges:
                 for number, line in enumerate(lines):
                     self._transfers.append(transfers.returned(recorded, number, line))
             case events.PartyRegistered():
-                self._put(registers.party(event, position))
+                self._put(registers.party(event, position, self.heads[event.party]))
             case events.PartyAuthorized():
                 self._put(registers.authorization(event, position))
             case events.AuthorizationRevoked():
@@ -113,7 +126,7 @@ class ViewChanges:
             case events.ProductRegistered():
                 self._put(registers.product(event, position))
             case events.BatchCommissioned():
-                self._put(registers.batch(event, position))
+                self._put(registers.batch(event, position, self.heads[event.batch]))
             case events.UnitsRecalled():
                 self._put(registers.recall(event, recorded))
             case events.RecallLifted():

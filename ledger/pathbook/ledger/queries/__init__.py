@@ -6,6 +6,7 @@ What is not here: deciding and writing (book), the statements on the views (stor
 from pathbook.ledger.queries.answers import (
     Batch,
     Case,
+    Correction,
     Head,
     Party,
     Path,
@@ -20,6 +21,7 @@ from pathbook.ledger.steps import Step, StepKind
 __all__ = [
     "Batch",
     "Case",
+    "Correction",
     "Head",
     "Party",
     "Path",

@@ -39,6 +39,17 @@ class Batch(msgspec.Struct, frozen=True, gc=False):
     recalls: tuple[Recall, ...]
 
 
+class Correction(msgspec.Struct, frozen=True, gc=False):
+    """A correction by its position. ``data`` is the event as stored and hashed.
+
+    ``note`` says why, and is None if there is no note, or if the note was erased.
+    """
+
+    position: int
+    data: bytes
+    note: Note | None
+
+
 class Case(msgspec.Struct, frozen=True, gc=False):
     """A packed case, the units loose in it, and the SSCCs of the cases in it."""
 
@@ -50,9 +61,9 @@ class Case(msgspec.Struct, frozen=True, gc=False):
 class Transfer(msgspec.Struct, frozen=True, gc=False):
     """A transfer, a sale, or a line of a return.
 
-    ``ranges`` are the units offered or recorded, and ``discrepancies`` those not accepted. Lists leave both out.
-    ``note`` says why it was declined or returned, and ``reversal_note`` why one side asked to reverse it. They are
-    None if there is no note, or if the note was erased.
+    ``ranges`` are the units offered or recorded, ``discrepancies`` those not accepted, and ``extra`` those that were
+    accepted although they were not offered. Lists leave all three out. ``note`` says why it was declined or returned,
+    and ``reversal_note`` why one side asked to reverse it. They are None if there is no note, or if it was erased.
     """
 
     row: TransferRow
@@ -60,6 +71,7 @@ class Transfer(msgspec.Struct, frozen=True, gc=False):
     reversal_note: Note | None
     ranges: Ranges = ()
     discrepancies: tuple[Discrepancy, ...] = ()
+    extra: Ranges = ()
 
 
 class UnitRun(msgspec.Struct, frozen=True, gc=False):
@@ -76,7 +88,10 @@ class UnitRun(msgspec.Struct, frozen=True, gc=False):
 
 
 class Path(msgspec.Struct, frozen=True, gc=False):
-    """The path of a unit as of a position: its steps in order, and the run that holds it after them."""
+    """The path of a unit as of a position: its steps in order, and the run that holds it after them.
+
+    ``batch_correction`` is the last correction of the batch, or None. The batch is as this correction left it.
+    """
 
     unit: Unit
     product: ProductRow
@@ -84,3 +99,4 @@ class Path(msgspec.Struct, frozen=True, gc=False):
     run: UnitRun
     steps: tuple[Step, ...]
     as_of_position: int
+    batch_correction: Correction | None

@@ -4,7 +4,7 @@ from functools import lru_cache
 
 from pathbook.ledger.codec import decode
 from pathbook.ledger.events import NotedEvent, RecordedEvent, RunEvent
-from pathbook.ledger.queries.answers import Batch, Path, Recall, UnitRun
+from pathbook.ledger.queries.answers import Batch, Correction, Path, Recall, UnitRun
 from pathbook.ledger.queries.registers import recalls
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.steps import (
@@ -75,7 +75,13 @@ def build_path(
     corrections: bool,
 ) -> Path:
     """Build the path of a unit from its history and the recalls of its batch."""
-    steps = _steps(stream, book, unit, history.runs)
+    rows, corrected = history.runs, history.batch.corrected_position
+    wanted = [row.position for row in rows]
+    if corrected:
+        wanted = sorted([*wanted, corrected])
+    data = stream.data_at(book, wanted)
+    correction = Correction(corrected, data.pop(wanted.index(corrected)), None) if corrected else None
+    steps = _steps(stream, book, unit, rows, data)
     return Path(
         unit,
         history.product,
@@ -83,12 +89,12 @@ def build_path(
         _run(unit, history),
         tuple(steps if corrections else _in_force(steps)),
         history.position,
+        correction,
     )
 
 
-def _steps(stream: Stream, book: str, unit: Unit, rows: list[PastRun]) -> list[Step]:
-    """Return a step for each run that an event of the unit's history made, oldest first."""
-    data = stream.data_at(book, [row.position for row in rows])
+def _steps(stream: Stream, book: str, unit: Unit, rows: list[PastRun], data: list[bytes]) -> list[Step]:
+    """Return a step for each run that an event of the unit's history made, oldest first. ``data`` are the events."""
     events = [
         _decode_cached(row.position, event)
         if len(event) <= CACHED_EVENT_MAX_BYTES
@@ -97,7 +103,7 @@ def _steps(stream: Stream, book: str, unit: Unit, rows: list[PastRun]) -> list[S
     ]
     movements = [_movement(recorded, unit) for recorded in events]
     corrected, by_both = undone(movements), attested(movements)
-    disorder = out_of_order([recorded.occurred_at for recorded in events])
+    disorder = out_of_order(movements, [recorded.occurred_at for recorded in events], corrected)
     # nearly no path has a note, and then nothing is read for it
     notes = stream.notes_at(book, [recorded.position for recorded in events if _has_note(recorded)])
     return [
@@ -137,13 +143,17 @@ def _decode_cached(position: int, data: bytes) -> RecordedEvent:
 
 
 def _in_force(steps: list[Step]) -> list[Step]:
-    """Leave out steps without effect. An offer that is not the last step was answered by the next step."""
+    """Leave out steps without effect.
+
+    An offer that is not the last step was answered by the next step. The report of a receiver answers nothing.
+    """
+    last = next(step for step in reversed(steps) if step.movement.kind is not StepKind.ATTESTED)
     return [
         step
         for step in steps
         if not step.corrected
         and step.movement.kind not in (StepKind.RELEASED, StepKind.ATTESTED)
-        and (step.movement.kind is not StepKind.OFFERED or step is steps[-1])
+        and (step.movement.kind is not StepKind.OFFERED or step is last)
     ]
 
 

@@ -4,9 +4,11 @@ from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
 from pathbook.ledger.projections.registers import BatchRow, PartyRow, ProductRow
+from pathbook.ledger.queries import corrections as corrected
 from pathbook.ledger.queries import ladders, paths, registers, transfers
 from pathbook.ledger.queries import stock as stocks
-from pathbook.ledger.queries.answers import Batch, Case, Head, Party, Path, Transfer
+from pathbook.ledger.queries.answers import Batch, Case, Correction, Head, Party, Path, Transfer
+from pathbook.ledger.queries.corrections import Subject
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.reports.ladder import Rung
 from pathbook.ledger.store.database.fast_read import ReaderPool
@@ -68,6 +70,15 @@ class Queries:
     def case(self, book: str, sscc: str) -> Case | Refusal:
         """The contents of a packed case. CASE_UNKNOWN."""
         return self._ask(book, registers.case, sscc)
+
+    def corrections(
+        self, book: str, subject: Subject, after: int = 0, limit: int = 100
+    ) -> list[Correction] | Refusal:
+        """At most ``limit`` corrections of a subject after a position, in order.
+
+        PRODUCT_UNKNOWN, BATCH_UNKNOWN, PARTY_UNKNOWN.
+        """
+        return self._ask(book, corrected.corrections, self._stream, subject, after, limit)
 
     def transfer(self, book: str, position: int) -> list[Transfer] | Refusal:
         """The transfer or sale that began at a position, or each line of a return, with its units. TRANSFER_UNKNOWN."""

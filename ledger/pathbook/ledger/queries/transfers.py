@@ -14,7 +14,7 @@ from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.snapshot import ViewSnapshot
 from pathbook.ledger.values import Ranges, TransferStatus, is_consumer
 
-_ACCEPTED = (TransferStatus.ACCEPTED_IN_PART, TransferStatus.REVERSED)
+_ACCEPTED = (TransferStatus.ACCEPTED, TransferStatus.ACCEPTED_IN_PART, TransferStatus.REVERSED)
 _AFTER_ALL = (2**63 - 1, 0)
 
 
@@ -28,12 +28,16 @@ def transfer(views: ViewSnapshot, stream: Stream, position: int) -> list[Transfe
     answered = [
         row.answered_position for row in rows if row.status in _ACCEPTED and row.answered_position != position
     ]
-    discrepancies = [
-        item for found in _events(stream, views.book, *answered) for item in _discrepancies(found)
+    acceptances = [
+        found
+        for found in _events(stream, views.book, *answered)
+        if isinstance(found, events.TransferAccepted)
     ]
+    discrepancies = tuple(item for found in acceptances for item in found.discrepancies)
+    extra = tuple(item for found in acceptances for item in found.extra)
     return [
         msgspec.structs.replace(
-            found, ranges=_ranges(event, found.row.line), discrepancies=tuple(discrepancies)
+            found, ranges=_ranges(event, found.row.line), discrepancies=discrepancies, extra=extra
         )
         for found in _with_notes(views, stream, rows)
     ]
@@ -72,10 +76,6 @@ def _note_position(row: TransferRow) -> int:
 
 def _events(stream: Stream, book: str, *positions: int) -> list[Event]:
     return [decode(entry.position, entry.data).event for entry in stream.at(book, positions)]
-
-
-def _discrepancies(event: Event) -> tuple[events.Discrepancy, ...]:
-    return event.discrepancies if isinstance(event, events.TransferAccepted) else ()
 
 
 def _ranges(event: TransferBeginning, line: int) -> Ranges:

@@ -33,7 +33,6 @@ from pathbook.ledger.values import (
     is_consumer,
     is_owner,
     is_sscc,
-    looks_personal,
 )
 
 
@@ -63,10 +62,6 @@ def deliver(state: State, command: DeliverUnits, moment: int) -> UnitsDelivered 
     refusal = _refuse_stranger(state, command.custodian) or _refuse_stranger(state, command.receiver)
     if refusal is not None:
         return refusal
-    if is_consumer(command.receiver) and looks_personal(
-        name := command.receiver.removeprefix(CONSUMER_PREFIX)
-    ):
-        return refuse(Reason.PARTY_LOOKS_PERSONAL, party=name)
     if command.custodian == command.receiver:
         return refuse(Reason.SELF_TRANSFER, party=command.custodian)
     ranges = resolve(state, command.units, Pick(command.receiver, custodian=command.custodian))

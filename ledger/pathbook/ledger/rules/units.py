@@ -65,6 +65,8 @@ def resolve(state: State, units: Selection, pick: Pick) -> Ranges | Refusal:
         chosen += taken
     result = joined(chosen)
     assert not isinstance(result, Unit), result  # a quantity takes no unit that was chosen before
+    if len(result) > MAX_RANGES:
+        return refuse(Reason.TOO_MANY_RANGES, count=len(result), limit=MAX_RANGES)
     touched = 0
     for part in result:
         touched += state.partitions[part.batch].count(part.first, part.last)

@@ -1,4 +1,7 @@
-"""A process that updates the views of all books and answers no calls. Servers beside it then need not do so."""
+"""A process that updates the views of all books and lets offers lapse. It answers no calls.
+
+Servers beside it then need not update the views.
+"""
 
 import contextlib
 import threading
@@ -27,7 +30,7 @@ _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 
 def update_views(settings: Settings, stop: threading.Event, ready: Callable[[], None] = lambda: None) -> None:
-    """Update the views of all books until ``stop`` is set.
+    """Update the views of all books, and end offers at their deadlines, until ``stop`` is set.
 
     Args:
         settings: where the books are.
@@ -37,7 +40,8 @@ def update_views(settings: Settings, stop: threading.Event, ready: Callable[[], 
     Raises: as pathbook.services.storage.Storage.
     """
     collect_rarely()
-    # this process acknowledges no events, so a database that may lose acknowledged events is safe here
+    # This process acknowledges no events, so a database that may lose acknowledged events is safe here. A lapse
+    # that is lost is recorded again.
     storage = Storage(settings.data, now, database=settings.database, allow_event_loss=True)
     with contextlib.closing(storage):
         _LOG.info("following", place=settings.place)
@@ -69,5 +73,8 @@ def _heads(storage: Storage) -> dict[str, int]:
 
 
 def _behind(storage: Storage, heads: dict[str, int]) -> int:
-    """Return how many events up to these heads are not in the views."""
-    return sum(max(0, head - storage.follower.position(book)) for book, head in heads.items())
+    """Return how many events up to these heads are not in the views, but can be."""
+    follower = storage.follower
+    return sum(
+        max(0, follower.within_reach(book, head) - follower.position(book)) for book, head in heads.items()
+    )

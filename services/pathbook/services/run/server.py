@@ -1,4 +1,4 @@
-"""The server: the five services, health and reflection on one port. It starts, and later drains and stops."""
+"""The server: the six services, health and reflection on one port. It starts, and later drains and stops."""
 
 import asyncio
 from typing import Final
@@ -12,6 +12,7 @@ from grpc_reflection.v1alpha import reflection
 from pathbook.services.batches import BatchService
 from pathbook.services.bulk import Bulk
 from pathbook.services.clock import now
+from pathbook.services.corrections import CorrectionService
 from pathbook.services.drain import Drain
 from pathbook.services.event_batches import EventBatches
 from pathbook.services.events import EventService
@@ -25,6 +26,8 @@ from pathbook.services.transfers import TransferService
 from pathbook.v1 import (
     batches_pb2,
     batches_pb2_grpc,
+    corrections_pb2,
+    corrections_pb2_grpc,
     events_pb2,
     parties_pb2,
     parties_pb2_grpc,
@@ -56,6 +59,7 @@ SERVICES: Final = tuple(
         (parties_pb2, "PartyService"),
         (batches_pb2, "BatchService"),
         (transfers_pb2, "TransferService"),
+        (corrections_pb2, "CorrectionService"),
         (paths_pb2, "PathService"),
         (events_pb2, "EventService"),
     )
@@ -93,6 +97,7 @@ class Server:
             projects=self._settings.follows,
             allow_event_loss=self._settings.allow_event_loss,
         )
+        await asyncio.to_thread(self._storage.deadlines.wait_for_first_look)
         self._gateway = Gateway(self._storage)
         self._add_services()
         try:
@@ -133,6 +138,7 @@ class Server:
         transfers_pb2_grpc.add_TransferServiceServicer_to_server(
             TransferService(gateway, Bulk(gateway, drain)), server
         )
+        corrections_pb2_grpc.add_CorrectionServiceServicer_to_server(CorrectionService(gateway), server)
         paths_pb2_grpc.add_PathServiceServicer_to_server(PathService(gateway), server)
         EventService(gateway, event_batches, drain).add_to(server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)

@@ -75,6 +75,7 @@ def _open_once(settings: Settings) -> None:
         now,
         database=settings.database,
         projects=False,
+        lapses=False,
         allow_event_loss=settings.allow_event_loss,
     ).close()
 

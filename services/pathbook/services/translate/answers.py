@@ -1,4 +1,4 @@
-"""Messages for the results of queries: parties, goods, transfers, ladders, stock, paths."""
+"""Messages for the results of queries: parties, goods, transfers, corrections, ladders, stock, paths."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -18,9 +18,17 @@ from pathbook.ledger.queries import answers
 from pathbook.ledger.reports.ladder import Rung
 from pathbook.ledger.steps import Step
 from pathbook.ledger.store.views.lookups import StockRow
-from pathbook.ledger.values import Price
+from pathbook.ledger.values import Attestation, Price
 from pathbook.services.translate.values import price, timestamp, timestamp_or_none, unit_ranges
-from pathbook.v1 import batches_pb2, events_pb2, parties_pb2, paths_pb2, transfers_pb2, values_pb2
+from pathbook.v1 import (
+    batches_pb2,
+    corrections_pb2,
+    events_pb2,
+    parties_pb2,
+    paths_pb2,
+    transfers_pb2,
+    values_pb2,
+)
 
 MAX_INT64: Final = 2**63 - 1
 """The highest number that an int64 field holds."""
@@ -32,7 +40,10 @@ def party(row: PartyRow, authorizations: Iterable[AuthorizationRow] = ()) -> par
         party=row.party,
         kind=values_pb2.PartyKind.ValueType(row.kind),
         position=row.position,
+        head=row.head,
+        head_position=row.head_position,
         authorizations=map(_authorization, authorizations),
+        corrected_position=row.corrected_position,
     )
 
 
@@ -57,6 +68,7 @@ def product(row: ProductRow) -> batches_pb2.Product:
         name=row.name,
         suggested_price=_suggested(row),
         position=row.position,
+        corrected_position=row.corrected_position,
     )
 
 
@@ -72,7 +84,10 @@ def batch(row: BatchRow, recalls: Iterable[answers.Recall] = ()) -> batches_pb2.
         expires_on=row.expires_on or "",
         suggested_price=_suggested(row),
         position=row.position,
+        head=row.head,
+        head_position=row.head_position,
         recalls=map(_recall, recalls),
+        corrected_position=row.corrected_position,
         code_key=row.code_key.hex(),
     )
 
@@ -89,6 +104,7 @@ def _recall(found: answers.Recall) -> batches_pb2.Recall:
         note=_note(found.note),
         occurred_at=timestamp(row.occurred_at),
         lifted_position=row.lifted_position,
+        lifted_at=timestamp_or_none(row.lifted_at),
     )
 
 
@@ -113,6 +129,11 @@ def discrepancy(found: Discrepancy) -> events_pb2.Discrepancy:
     return events_pb2.Discrepancy(kind=kind, ranges=unit_ranges(found.ranges))
 
 
+def correction(found: answers.Correction) -> corrections_pb2.Correction:
+    """Return the message for a correction."""
+    return corrections_pb2.Correction(position=found.position, event=found.data, note=_note(found.note))
+
+
 def transfer(found: answers.Transfer) -> transfers_pb2.Transfer:
     """Return the message for a transfer, a sale, or a line of a return."""
     row = found.row
@@ -133,9 +154,16 @@ def transfer(found: answers.Transfer) -> transfers_pb2.Transfer:
         reversal_asked_by=row.reversal_asked_by,
         returns_transfer=row.returns_transfer,
         discrepancies=map(discrepancy, found.discrepancies),
+        reference=row.reference,
+        extra=unit_ranges(found.extra),
+        attestation=_attestation(Attestation.REPORTED_BY_BOTH if row.is_attested else Attestation.RECORDED),
         note=_note(found.note),
         reversal_note=_note(found.reversal_note),
     )
+
+
+def _attestation(by: Attestation) -> values_pb2.Attestation.ValueType:
+    return values_pb2.Attestation.ValueType(by)
 
 
 def rung(found: Rung) -> paths_pb2.Rung:
@@ -175,6 +203,7 @@ def path(found: answers.Path, serial: str) -> paths_pb2.GetPathResponse:
         run=_run(found.run),
         steps=map(_step, found.steps),
         as_of_position=found.as_of_position,
+        batch_correction=None if found.batch_correction is None else correction(found.batch_correction),
     )
 
 
@@ -204,9 +233,13 @@ def _step(found: Step) -> paths_pb2.PathStep:
         receiver=moved.receiver,
         price_paid=None if moved.price_paid is None else price(moved.price_paid),
         state=values_pb2.UnitState.ValueType(found.state),
-        attestation=values_pb2.ATTESTATION_RECORDED,
+        attestation=_attestation(found.attestation),
         event=found.data,
         head=found.head,
+        owner=found.owner,
+        custodian=found.custodian,
+        out_of_order_position=found.out_of_order,
+        declared_position=moved.declared,
         note=_note(found.note),
     )
     if moved.terms is not None:

@@ -14,6 +14,7 @@ from pathbook.v1.refusals_pb2 import RefusalReason
 _Choosing = (
     events.TransferBeginning
     | events.TransferAccepted
+    | events.TransferAttested
     | events.UnitsDelivered
     | events.PurchaseConfirmed
     | events.UnitsWrittenOff
@@ -49,7 +50,8 @@ def _ranges(event: _Choosing) -> Ranges:
         ):
             return event.terms.ranges
         case (
-            events.UnitsDelivered()
+            events.TransferAttested()
+            | events.UnitsDelivered()
             | events.PurchaseConfirmed()
             | events.UnitsWrittenOff()
             | events.CasePacked()

@@ -64,6 +64,13 @@ class Failure(enum.Enum):
         StatusCode.UNAVAILABLE,
         "Writes are paused: the views are {behind} events behind. Check that `pathbook views follow` runs, then retry.",
     )
+    BOOK_NEWER = (
+        StatusCode.UNIMPLEMENTED,
+        (
+            "The event at position {position} of this book is newer than the server, which does not know its field"
+            " {field}. Update the server."
+        ),
+    )
     STORE_UNAVAILABLE = (
         StatusCode.UNAVAILABLE,
         "The database of the books does not answer. Retry with the same request ids.",

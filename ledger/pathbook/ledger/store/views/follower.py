@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from typing import TypeAlias
 
@@ -11,17 +11,15 @@ import structlog
 from eventsourcing.persistence import PersistenceError, Tracking
 from sqlalchemy import Connection, Engine
 
-from pathbook.ledger.codec import decode
+from pathbook.ledger.codec import NewerEventError, decode
 from pathbook.ledger.events import RecordedEvent
 from pathbook.ledger.projections.registers import request
-from pathbook.ledger.runs import Partition
 from pathbook.ledger.store.database.bulk_write import Row, Statement
 from pathbook.ledger.store.database.engine import open_bulk_engine, writing
 from pathbook.ledger.store.database.notify import ALL_BOOKS, POLL_INTERVAL_S, NotificationListener, notify
 from pathbook.ledger.store.database.planner_stats import refresh_statistics
-from pathbook.ledger.store.log.stream import Stream, persistence_errors
-from pathbook.ledger.store.views.rebuild_worker import FoldedGroup, fold, rebuild_worker
-from pathbook.ledger.store.views.run_cache import RunCache
+from pathbook.ledger.store.log.stream import StoredEntry, Stream, persistence_errors
+from pathbook.ledger.store.views.rebuild_worker import FoldCache, Folded, FoldedGroup, fold, rebuild_worker
 from pathbook.ledger.store.views.tables import REFILL, REQUEST, VIEWS
 from pathbook.ledger.store.views.tracking import TRACKING, SQLAlchemyTrackingRecorder
 from pathbook.ledger.store.views.waiters import PositionWaiters
@@ -99,7 +97,7 @@ class Follower:
                 # Statistics for these events exist, or PostgreSQL makes them by itself within a minute.
                 self._projected = sum(positions)
         self._listener = NotificationListener(views_engine, self._wake)
-        self._partitions = RunCache()
+        self._cache = FoldCache()
         self._projecting = threading.Lock()
         self._statistics_at = max(FIRST_STATISTICS_EVENTS, 2 * self._projected)
         self._awaited = PositionWaiters()
@@ -107,6 +105,8 @@ class Follower:
         self._woken: set[str] = set()
         self._closing = self._rebuilding = False
         self._retry_at: dict[str, float] = {}
+        self._newer: dict[str, NewerEventError] = {}
+        self._looked_beyond: dict[str, int] = {}
         self._thread = threading.Thread(target=self._follow, name="follower", daemon=True)
 
     def start(self) -> None:
@@ -133,7 +133,8 @@ class Follower:
     def reached(self, book: str, position: int) -> Future[int]:
         """A future that gives the position of a book's views, as soon as they have reached the given position.
 
-        It fails with the error that keeps the views from being updated. `close` cancels it.
+        It fails with the error that keeps the views from being updated, such as an event that is newer than this
+        program. `close` cancels it.
         """
         future = self._awaited.add(book, position)
         self._awaited.reached(book, self.position(book))
@@ -147,6 +148,8 @@ class Follower:
         """Update the views of a book to its head, or until ``enough`` returns true. Return the position they reach.
 
         Raises:
+            pathbook.ledger.codec.NewerEventError: the log holds an event that is newer than this program. The views
+                hold all events before it.
             pathbook.ledger.codec.MalformedEventError: the log holds bytes that are not an event.
             eventsourcing.persistence.PersistenceError: the database fails.
         """
@@ -158,13 +161,32 @@ class Follower:
             entries = self._stream.read(book, position, self._events_at_once)
             if not entries:
                 break
-            position = self._project(
-                book, position, [decode(entry.position, entry.data) for entry in entries]
-            )
-            self._refresh_statistics(len(entries))
+            events, newer = _decode_known(entries)
+            if events:
+                position = self._project(book, position, events)
+                self._refresh_statistics(len(events))
+            if newer is not None:
+                self._awaited.reached(book, position)
+                self._stop_before(book, newer)
+                raise newer
             if enough():
                 break
         return position
+
+    def within_reach(self, book: str, head: int) -> int:
+        """The last position up to a head that this program can project: it stops before an event that is newer."""
+        newer = self._newer.get(book)
+        return head if newer is None else min(head, newer.position - 1)
+
+    def _stop_before(self, book: str, newer: NewerEventError) -> None:
+        """Note that this program cannot go beyond an event. The views are complete as far as it can make them."""
+        self._newer[book] = newer
+        through = newer.position - 1
+        if self.position(book) != through:
+            return
+        further = REFILL.update().where(REFILL.c.book == book, REFILL.c.through > through)
+        with persistence_errors(), writing(self._writing_engine, turn=book) as connection:
+            connection.execute(further.values(through=through))
 
     def _refresh_statistics(self, projected: int) -> None:
         """Have PostgreSQL refresh its statistics each time that the number of projected events has doubled."""
@@ -177,8 +199,11 @@ class Follower:
     def rebuild(self, progress: Progress | None = None) -> None:
         """Drop all views and rebuild them from the log. A rebuild that was interrupted continues instead.
 
-        Raises: as `catch_up`.
+        A book with an event that is newer than this program is rebuilt up to that event. The other books go on.
+
+        Raises: as `catch_up`. A NewerEventError is raised after all books are rebuilt as far as possible.
         """
+        newer: NewerEventError | None = None
         self._rebuilding = True  # the follower's thread stops after the group that it is writing
         try:
             with self._projecting, persistence_errors(), writing(self._engine) as connection:
@@ -189,13 +214,19 @@ class Follower:
             total, before = sum(heads.values()), 0
             for book, head in heads.items():
                 part = _progress_of_part(progress, before, total)
-                if head - self.position(book) > REBUILD_WORKER_MIN_EVENTS:
-                    self._project_with_worker(book, part, head)
-                self.catch_up(book, part)
+                try:
+                    if head - self.position(book) > REBUILD_WORKER_MIN_EVENTS:
+                        self._project_with_worker(book, part, head)
+                    self.catch_up(book, part)
+                except NewerEventError as error:
+                    _log_newer(book, error)
+                    newer = newer or error
                 before += head
         finally:
             self._rebuilding = False
             self._wake(ALL_BOOKS)
+        if newer is not None:
+            raise newer
 
     def _project_with_worker(self, book: str, progress: Progress | None, head: int) -> None:
         """Update the views of a book alone while the worker starts, then write what it folds, until it ends."""
@@ -220,17 +251,17 @@ class Follower:
 
     def _project(self, book: str, after: int, events: list[RecordedEvent]) -> int:
         """Write the changes of the events after a position. Return the position that the views have then."""
-        loaded: dict[int, Partition] = {}
+        done: list[Folded] = []
 
         def statements(connection: Connection) -> Iterable[tuple[Statement, list[Row]]]:
-            changes, ladder, found = fold(self._partitions, connection, book, after, events)
-            loaded.update(found)
-            return writes(changes, ladder)
+            folded = fold(self._cache, connection, book, after, events)
+            done.append(folded)
+            return writes(folded.changes, folded.ladder)
 
         last = events[-1].position
         with self._projecting:
             if self._write(book, after, last, statements):
-                self._partitions.give_back(book, last, loaded)
+                self._cache.give_back(book, *done)
                 return last
         return self.position(book)
 
@@ -260,7 +291,12 @@ class Follower:
         key = sa.tuple_(REQUEST.c.request_hash, REQUEST.c.position)
         for book, position in connection.execute(sa.select(TRACKING)).all():
             for entry in self._stream.at(book, [position]):
-                row = request(decode(entry.position, entry.data))
+                try:
+                    row = request(decode(entry.position, entry.data))
+                except (
+                    NewerEventError
+                ):  # a newer program projected it, so the views are not for this one to drop
+                    break
                 if connection.execute(sa.select(REQUEST).where(REQUEST.c.book == book, key == row)).first():
                     break
             else:
@@ -321,14 +357,62 @@ class Follower:
         if self._rebuilding or time.monotonic() < self._retry_at.get(book, 0.0):
             return
         try:
-            if self._projects:
+            if (newer := self._newer.get(book)) is not None:
+                self._end_waits(book, newer)
+            elif self._projects:
                 self.catch_up(book, enough=lambda: self._rebuilding)
             else:
-                self._awaited.reached(book, self.position(book))
+                position = self.position(book)
+                self._awaited.reached(book, position)
+                self._look_beyond(book, position)
+        except NewerEventError as error:
+            _log_newer(book, error)
+            self._newer[book] = error
+            self._awaited.failed(book, error)
         except Exception as error:  # noqa: BLE001 -- callers that wait get any error, and it is logged
             _LOG.exception("updating the views of a book failed", book=book, retry_seconds=BOOK_RETRY_DELAY_S)
             self._retry_at[book] = time.monotonic() + BOOK_RETRY_DELAY_S
             self._awaited.failed(book, error)
+
+    def _end_waits(self, book: str, newer: NewerEventError) -> None:
+        """End the waits for a book that this program no longer follows, unless a newer program projects it."""
+        if book not in self._awaited.books():
+            return
+        position = self.position(book)
+        self._awaited.reached(book, position)
+        if position < newer.position:
+            self._awaited.failed(book, newer)
+
+    def _look_beyond(self, book: str, position: int) -> None:
+        """Raise NewerEventError if the first event that the views lack is newer than this program.
+
+        A server that does not project would otherwise wait for views that another process cannot update.
+        """
+        if book not in self._awaited.books() or self._looked_beyond.get(book) == position:
+            return
+        for entry in self._stream.at(book, [position + 1]):
+            self._looked_beyond[book] = position
+            decode(entry.position, entry.data)
+
+
+def _decode_known(entries: Sequence[StoredEntry]) -> tuple[list[RecordedEvent], NewerEventError | None]:
+    """Return the events of entries up to the first that is newer than this program, and the error for that one."""
+    events: list[RecordedEvent] = []
+    for entry in entries:
+        try:
+            events.append(decode(entry.position, entry.data))
+        except NewerEventError as error:
+            return events, error
+    return events, None
+
+
+def _log_newer(book: str, error: NewerEventError) -> None:
+    _LOG.error(
+        "a book has an event that is newer than this program, and is followed no further: update this program",
+        book=book,
+        position=error.position,
+        field=error.field,
+    )
 
 
 def _drop(connection: Connection) -> None:

@@ -1,15 +1,16 @@
 """Lookups in the views. Each is a statement that is built once, reads one book, and takes its keys as parameters."""
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, Select, Table, bindparam
+from sqlalchemy import ARRAY, ColumnElement, Connection, Select, Table, bindparam
 
 from pathbook.ledger.projections.registers import BatchRow
 from pathbook.ledger.store.views.tables import (
     AUTHORIZATION,
     BATCH,
     CASE_RANGE,
+    CORRECTION,
     LADDER,
     NOT_ACCEPTED,
     PACKED_CASE,
@@ -22,8 +23,17 @@ from pathbook.ledger.store.views.tables import (
 )
 from pathbook.ledger.store.views.tracking import TRACKING
 
+_Key = TypeVar("_Key", str, int)
+
 NEVER = "9999-99-99"
 """Stands for the expiry date of a batch that never expires. It sorts after every date."""
+
+
+def has_key(connection: Connection, column: ColumnElement[_Key], keys: list[_Key]) -> ColumnElement[bool]:
+    """Return the condition that a column has one of the keys."""
+    if connection.dialect.name != "postgresql":
+        return column.in_(keys)
+    return column == sa.any_(sa.cast(keys, ARRAY(column.type)))  # the same statement for any number of keys
 
 
 class ViewPosition(NamedTuple):
@@ -97,6 +107,7 @@ BATCH_NUMBERED = _select(BATCH, BATCH.c.batch == bindparam("batch"))
 BATCH_OF_LOT = _select(BATCH, BATCH.c.product == bindparam("product"), BATCH.c.lot == bindparam("lot"))
 BATCHES = _page(BATCH, "batch")
 BATCHES_OF_PRODUCT = _page(BATCH, "batch", BATCH.c.product == bindparam("product"))
+CORRECTIONS_OF = _page(CORRECTION, "position", CORRECTION.c.subject == bindparam("subject"))
 RECALLS = _select(RECALL, RECALL.c.batch == bindparam("batch")).order_by(RECALL.c.position)
 CASE_NAMED = _select(PACKED_CASE, PACKED_CASE.c.sscc == bindparam("sscc"))
 CASE_RANGES = _select(CASE_RANGE, CASE_RANGE.c.sscc == bindparam("sscc")).order_by(

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import msgspec
 from sqlalchemy import Connection, Engine
 
-from pathbook.ledger import runs
+from pathbook.ledger import chains, runs
 from pathbook.ledger.codec import decode
 from pathbook.ledger.events import BatchCommissioned, RecordedEvent
 from pathbook.ledger.gc_tuning import collect_rarely
@@ -20,6 +20,7 @@ from pathbook.ledger.runs import Partition
 from pathbook.ledger.store.database.bulk_write import Row
 from pathbook.ledger.store.database.engine import open_engine, reading, url_of
 from pathbook.ledger.store.log.stream import Stream
+from pathbook.ledger.store.views.head_cache import HeadCache
 from pathbook.ledger.store.views.run_cache import RunCache
 from pathbook.ledger.store.views.writer import STATEMENTS, writes
 
@@ -68,7 +69,7 @@ class RebuildWorker:
     def written(self, position: int) -> None:
         """Report the position that the views have reached.
 
-        The process reads runs that it does not cache from the views.
+        The process reads the runs and heads that it does not cache from the views.
         """
         with contextlib.suppress(ConnectionError):
             self._pipe.send(position)
@@ -96,19 +97,52 @@ def rebuild_worker(events: Engine, views: Engine, book: str, group_size: int) ->
                 process.join()
 
 
-def fold(
-    partitions: RunCache, views: Connection, book: str, after: int, events: Sequence[RecordedEvent]
-) -> tuple[ViewChanges, LadderChanges, dict[int, Partition]]:
-    """Return the changes of the events after a position in the views and the ladder, and the partitions they lead to.
+class FoldCache:
+    """What folding needs of the state before a group of events: runs of batches, and heads of parties and batches."""
 
-    The views must be at that position, for partitions that are not cached.
+    def __init__(self) -> None:
+        """Begin with nothing cached."""
+        self.partitions = RunCache()
+        self.heads = HeadCache()
+
+    def has_all(self, book: str, events: Sequence[RecordedEvent]) -> bool:
+        """Tell whether everything that these events change, and that began before them, is cached."""
+        return self.partitions.has_all(book, _batches_begun_before(events)) and self.heads.has_all(
+            book, chains.begun_before(events)
+        )
+
+    def give_back(self, book: str, folded: "Folded") -> None:
+        """Cache the state after a group of events, once the events are written or sure to be written."""
+        self.partitions.give_back(book, folded.last, folded.partitions)
+        self.heads.give_back(book, folded.last, folded.changes.heads)
+
+
+class Folded(NamedTuple):
+    """The changes of a group of events in the views and the ladder, and the partitions that they lead to.
+
+    ``last`` is the position of the last event.
     """
-    loaded = partitions.take(views, book, after, _changed_batches(events))
-    changes, ladder = ViewChanges(), LadderChanges()
+
+    last: int
+    changes: ViewChanges
+    ladder: LadderChanges
+    partitions: dict[int, Partition]
+
+
+def fold(
+    cache: FoldCache, views: Connection, book: str, after: int, events: Sequence[RecordedEvent]
+) -> Folded:
+    """Return the changes of the events after a position, at least one event.
+
+    The views must be at that position, for state that is not cached.
+    """
+    loaded = cache.partitions.take(views, book, after, _changed_batches(events))
+    heads = cache.heads.take(views, book, after, chains.begun_before(events))
+    changes, ladder = ViewChanges(heads), LadderChanges()
     for recorded in events:
         changes.add(recorded, runs.apply(loaded, recorded))
         ladder.add(recorded.event)
-    return changes, ladder, loaded
+    return Folded(events[-1].position, changes, ladder, loaded)
 
 
 def _run_worker(pipe: Pipe, events_url: str, views_url: str, book: str, group_size: int) -> None:
@@ -117,22 +151,22 @@ def _run_worker(pipe: Pipe, events_url: str, views_url: str, book: str, group_si
     collect_rarely()
     with contextlib.suppress(Exception):
         stream = Stream(open_engine(events_url, purpose="events"))
-        views, partitions = open_engine(views_url, purpose="views"), RunCache()
+        views, cache = open_engine(views_url, purpose="views"), FoldCache()
         pipe.send_bytes(b"")  # ready
         position = written = pipe.recv()
         while entries := stream.read(book, position, group_size):
             events = [decode(entry.position, entry.data) for entry in entries]
-            while written < position and (
-                pipe.poll() or not partitions.has_all(book, _batches_begun_before(events))
-            ):
+            while written < position and (pipe.poll() or not cache.has_all(book, events)):
                 written = pipe.recv()
             with reading(views) as connection:
-                changes, ladder, loaded = fold(partitions, connection, book, position, events)
-            last = events[-1].position
-            indexed = [(_STATEMENT_INDEXES[statement], rows) for statement, rows in writes(changes, ladder)]
-            pipe.send_bytes(_ENCODER.encode(FoldedGroup(position, last, indexed)))
-            partitions.give_back(book, last, loaded)
-            position = last
+                folded = fold(cache, connection, book, position, events)
+            indexed = [
+                (_STATEMENT_INDEXES[statement], rows)
+                for statement, rows in writes(folded.changes, folded.ladder)
+            ]
+            pipe.send_bytes(_ENCODER.encode(FoldedGroup(position, folded.last, indexed)))
+            cache.give_back(book, folded)
+            position = folded.last
 
 
 def _batches_begun_before(events: Sequence[RecordedEvent]) -> set[int]:

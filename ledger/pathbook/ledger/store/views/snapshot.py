@@ -8,7 +8,14 @@ from typing import TypeAlias, TypeVar
 from sqlalchemy import Engine, Select
 
 from pathbook.ledger.projections.cases import CaseRangeRow, CaseRow
-from pathbook.ledger.projections.registers import AuthorizationRow, BatchRow, PartyRow, ProductRow, RecallRow
+from pathbook.ledger.projections.registers import (
+    AuthorizationRow,
+    BatchRow,
+    CorrectionRow,
+    PartyRow,
+    ProductRow,
+    RecallRow,
+)
 from pathbook.ledger.projections.transfers import TransferRow
 from pathbook.ledger.reports.ladder import PriceRow
 from pathbook.ledger.store.database.fast_read import Reader, ReaderPool
@@ -91,6 +98,10 @@ class ViewSnapshot:
     def recalls(self, batch: int) -> list[RecallRow]:
         """The recalls of a batch, oldest first."""
         return self._all(lookups.RECALLS, RecallRow, batch=batch)
+
+    def corrections(self, subject: str, after: int, limit: int) -> list[CorrectionRow]:
+        """The corrections of a subject after a position, oldest first."""
+        return self._all(lookups.CORRECTIONS_OF, CorrectionRow, subject=subject, after=after, limit=limit)
 
     def case(self, sscc: str) -> CaseRow | None:
         """The packed case with an SSCC, or None if there is none."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy import ARRAY, ColumnElement, Connection, Engine, Table
+from sqlalchemy import ColumnElement, Connection, Engine, Table
 
 from pathbook.ledger import events
 from pathbook.ledger.codec import decode
@@ -42,6 +42,7 @@ from pathbook.ledger.rules.state import (
 from pathbook.ledger.runs import Partition, Run
 from pathbook.ledger.store.database.engine import reading
 from pathbook.ledger.store.log.stream import StoredEntry, Stream
+from pathbook.ledger.store.views.lookups import has_key
 from pathbook.ledger.store.views.tables import (
     AUTHORIZATION,
     BATCH,
@@ -212,15 +213,8 @@ def _rows_with_keys(
     return [
         found
         for chunk in chunks
-        for found in _rows(connection, table, row, book, _has_key(connection, column, chunk), *conditions)
+        for found in _rows(connection, table, row, book, has_key(connection, column, chunk), *conditions)
     ]
-
-
-def _has_key(connection: Connection, column: ColumnElement[_Key], keys: list[_Key]) -> ColumnElement[bool]:
-    """Return the condition that a column has one of the keys."""
-    if connection.dialect.name != "postgresql":
-        return column.in_(keys)
-    return column == sa.any_(sa.cast(keys, ARRAY(column.type)))  # the same statement for any number of keys
 
 
 def _load_parties(connection: Connection, state: State, required: RequiredState) -> None:

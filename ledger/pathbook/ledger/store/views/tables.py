@@ -55,13 +55,24 @@ def _small(name: str, *, key: bool = False) -> Column[int]:
     )
 
 
+def _bytes(name: str) -> Column[bytes]:
+    return Column(name, LargeBinary, nullable=False)
+
+
 def _enum(name: str) -> Column[int]:
     return Column(name, BigInteger, nullable=False, autoincrement=False, info={KEPT_AS: SmallInteger})
 
 
 PARTY = _table(
-    "party", _text("party", key=True), _enum("kind"), _number("position"), _number("corrected_position")
+    "party",
+    _text("party", key=True),
+    _enum("kind"),
+    _number("position"),
+    _number("corrected_position"),
+    _bytes("head"),
+    _number("head_position"),
 )
+"""The parties. ``head`` is that of the party's chain, and ``head_position`` the last event of the chain."""
 
 AUTHORIZATION = _table(
     "authorization",
@@ -102,12 +113,15 @@ BATCH = _table(
     _text("suggested_currency"),
     _small("suggested_per_units"),
     _number("position"),
-    Column("code_key", LargeBinary, nullable=False),
+    _bytes("code_key"),
     _number("corrected_position"),
+    _bytes("head"),
+    _number("head_position"),
     Index("batch_of_lot", "book", "product", "lot", unique=True),
     Index("batch_of_product", "book", "product", "batch"),
     Index("batch_of_code_key", "code_key", "book", "batch"),
 )
+"""The batches, with the heads of their chains as in PARTY."""
 
 RECALL = _table(
     "recall",
@@ -145,7 +159,7 @@ RUN = _table(
     _number("transfer"),
     _text("chain"),
     _text("moved_from"),
-    Column("head", LargeBinary, nullable=False),
+    _bytes("head"),
     _partial("run_present", "book", "batch", "first", where=PRESENT),
 )
 """One row for each run that an event made, which is kept for ever. A run that a cut left has a row while it
@@ -157,7 +171,7 @@ NOT_ACCEPTED = sa.text(f"status <> {TransferStatus.ACCEPTED.value}")
 """A query repeats this condition to use the indexes on transfers with another status."""
 
 OPEN_WITH_DEADLINE = sa.text(f"status = {TransferStatus.OFFERED.value} AND deadline IS NOT NULL")
-"""A query repeats this condition to use the index on the deadlines of open offers."""
+"""A query repeats this condition to use the indexes on the deadlines of open offers: of one book, and of all."""
 
 HAS_REFERENCE = sa.text("reference <> ''")
 """A query repeats this condition to use the index on references."""
@@ -208,6 +222,7 @@ TRANSFER = _table(
     ),
     _partial("transfer_of_reference", "book", "giver", "receiver", "reference", where=HAS_REFERENCE),
     _partial("transfer_deadline", "book", "deadline", where=OPEN_WITH_DEADLINE),
+    _partial("offer_due", "deadline", "book", where=OPEN_WITH_DEADLINE),
 )
 
 PACKED_CASE = _table(

@@ -67,6 +67,8 @@ _CASES: Mapping[type[cases.CaseStep], Sequence[Statement]] = {
         clear_statement(tables.PACKED_CASE, "outer"),
     ],
 }
+_MOVE_PARTY_HEAD = update_statement(tables.PARTY, registers.PartyHead._fields)
+_MOVE_BATCH_HEAD = update_statement(tables.BATCH, registers.BatchHead._fields)
 _ALEMBIC = sa.table("alembic_version", sa.column("version_num", sa.Text))
 _RUN_KEY = ["batch", "first", "valid_from"]
 _INSERT_RUN = insert_statement(tables.RUN)
@@ -83,6 +85,7 @@ _ADD_STOCK, _REMOVE_STOCK = (
 
 STATEMENTS: Final = (
     *_REGISTERS.values(),
+    *(_MOVE_PARTY_HEAD, _MOVE_BATCH_HEAD),
     *chain.from_iterable(_CASES.values()),
     *(_REMOVE_RUN, _END_RUN, _INSERT_RUN),
     *(_ADD_LADDER, _ADD_STOCK, _REMOVE_LADDER, _REMOVE_STOCK),
@@ -146,6 +149,9 @@ def writes(changes: ViewChanges, ladder: LadderChanges) -> Iterator[tuple[Statem
     assert changes.rows.keys() <= _REGISTERS.keys(), changes.rows.keys()
     for kind, statement in _REGISTERS.items():
         yield statement, _last_of_each(changes.rows.get(kind, []), _KEYS.get(kind, 0))
+    heads = changes.moved_heads().items()
+    yield _MOVE_PARTY_HEAD, [(chain, *head) for chain, head in heads if isinstance(chain, str)]
+    yield _MOVE_BATCH_HEAD, [(chain, *head) for chain, head in heads if isinstance(chain, int)]
     for step, steps in groupby(changes.cases, key=type):
         rows: list[Row] = list(steps)
         for statement in _CASES[step]:

@@ -43,6 +43,8 @@ def upgrade() -> None:
         sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("code_key", sa.LargeBinary(), nullable=False),
         sa.Column("corrected_position", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("head", sa.LargeBinary(), nullable=False),
+        sa.Column("head_position", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("book", "batch"),
         sqlite_with_rowid=False,
     )
@@ -106,6 +108,8 @@ def upgrade() -> None:
         sa.Column("kind", sa.SmallInteger(), autoincrement=False, nullable=False),
         sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("corrected_position", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("head", sa.LargeBinary(), nullable=False),
+        sa.Column("head_position", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("book", "party"),
         sqlite_with_rowid=False,
     )
@@ -225,6 +229,14 @@ def upgrade() -> None:
         sa.Column("is_attested", sa.SmallInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("book", "transfer", "line"),
         sqlite_with_rowid=False,
+    )
+    op.create_index(
+        "offer_due",
+        "transfer",
+        ["deadline", "book"],
+        unique=False,
+        sqlite_where=sa.text("status = 1 AND deadline IS NOT NULL"),
+        postgresql_where=sa.text("status = 1 AND deadline IS NOT NULL"),
     )
     op.create_index(
         "transfer_deadline",
