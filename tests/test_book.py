@@ -1,7 +1,6 @@
 """The writer of a book: groups, repeated requests, cold starts, lapses, and several writers on one book."""
 
 import contextlib
-import itertools
 import tempfile
 import threading
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 from pathbook.ledger import commands
-from pathbook.ledger.book import Answer, memory, writer
+from pathbook.ledger.book import Answer, writer
 from pathbook.ledger.commands import Command, CommissionBatch, digest
 from pathbook.ledger.events import Event, TransferLapsed, TransferRecorded
 from pathbook.ledger.refusals import Reason, Refusal
@@ -33,6 +32,7 @@ from tests.books import (
     update_views,
     wait_beyond,
 )
+from tests.replaying import replay
 from tests.rules.test_against_model import Model
 from tests.scenario import DAY, NOON
 
@@ -311,26 +311,7 @@ class BookAgainstModel(Model):
     def teardown(self) -> None:
         """Replay all commands against a store, and compare every outcome."""
         with tempfile.TemporaryDirectory() as directory:
-            decided = iter(self.story.commands)
-            while chunk := list(itertools.islice(decided, 17)):
-                with open_books(Path(directory)) as opened:
-                    for part in (chunk[:5], chunk[5:6], chunk[6:]):
-                        outcomes = ask(opened, *(command for command, _ in part))
-                        found = [
-                            item if isinstance(item, Refusal) else item.recorded.event for item in outcomes
-                        ]
-                        assert found == [outcome for _, outcome in part]
-
-
-@pytest.fixture(autouse=True)
-def little_memory(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the book keep as little in memory as it can, in the test against the model."""
-    if request.cls is not None:
-        monkeypatch.setattr(memory, "LOADED_RUNS_MAX", 3)
-        monkeypatch.setattr(memory, "LOADED_TRANSFERS_MAX", 2)
-        monkeypatch.setattr(memory, "LOADED_CASES_MAX", 1)
-        monkeypatch.setattr(memory, "LOADED_LOTS_MAX", 1)
-        monkeypatch.setattr(memory, "EVICTION_INTERVAL_GROUPS", 1)
+            replay(Path(directory), self.story.commands)
 
 
 TestBookAgainstModel = BookAgainstModel.TestCase

@@ -8,10 +8,17 @@ import msgspec
 import pytest
 
 from pathbook.ledger.book import Answer, memory
-from pathbook.ledger.commands import AuthorizeParty, CommissionBatch, RecordTransfer, RegisterParty
+from pathbook.ledger.commands import (
+    AuthorizeParty,
+    CommissionBatch,
+    DeclareError,
+    RecordTransfer,
+    RegisterParty,
+    WriteOffUnits,
+)
 from pathbook.ledger.events import TransferRecorded
 from pathbook.ledger.refusals import Reason, Refusal
-from pathbook.ledger.values import AuthorizationStatus, PartyKind, Quantity, Selection, UnitRange
+from pathbook.ledger.values import AuthorizationStatus, PartyKind, Quantity, Selection, UnitRange, UnitState
 from tests.books import BEGINNING, ask, open_books, positions, record, update_views
 from tests.scenario import CODE_KEY, MASK
 
@@ -98,3 +105,17 @@ def test_a_lot_stays_taken_after_its_batch_is_evicted(place: Path, monkeypatch: 
         (refused,) = ask(opened, batch("again", "lot-1"))
         assert isinstance(refused, Refusal)
         assert refused.reason is Reason.BATCH_EXISTS
+
+
+def test_a_quantity_takes_units_whose_write_off_was_declared_an_error(place: Path) -> None:
+    """A party owns units of a batch again, although the views show that it had lost them all."""
+    everything = Selection((UnitRange(1, 0, 9_999_999),))
+    lost = WriteOffUnits(request_id="lost", party="acme", units=everything, state=UnitState.LOST)
+    quantity = Selection(quantities=(Quantity(3, product=MASK),))
+    with open_books(place) as opened:
+        (written_off,) = positions(ask(opened, *BEGINNING, lost))[-1:]
+    update_views(place, written_off)
+    with open_books(place, follow=False) as opened:
+        assert isinstance(ask(opened, msgspec.structs.replace(record("a"), units=quantity))[0], Refusal)
+        positions(ask(opened, DeclareError(request_id="b", party="acme", position=written_off)))
+        positions(ask(opened, msgspec.structs.replace(record("c"), units=quantity)))

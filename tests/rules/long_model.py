@@ -6,10 +6,13 @@ A difference is shrunk to few steps, and printed as a story. The exit code is 1 
 import argparse
 import random
 import sys
+import tempfile
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from pathbook.ledger.refusals import Refusal
+from tests.replaying import replay
 from tests.rules.registers import Registers
 from tests.rules.stage import Dice
 from tests.rules.words import line
@@ -54,16 +57,34 @@ def play(steps: list[bytes], tally: Tally | None = None) -> tuple[int, str, str]
     return played, difference, "\n".join(told)
 
 
+def replayed(steps: list[bytes]) -> str:
+    """Play steps, replay their commands against a book in a store, and return the difference, or ""."""
+    books = Registers()
+    for step in steps:
+        books.step(Dice(step))
+    with tempfile.TemporaryDirectory() as place:
+        try:
+            replay(Path(place), books.story.commands)
+        except Exception as error:  # noqa: BLE001 - a book that breaks is a difference, too
+            return f"{type(error).__name__} in a store: {error}"[:3_000]
+    return ""
+
+
 def kind_of(difference: str) -> str:
-    """Return what stays the same when a difference is shrunk: its first word, and what the rules said."""
-    return (
-        difference.split("(", maxsplit=1)[0].split(" unit ", maxsplit=1)[0][:60]
-        + difference.rpartition(": the rules say")[2][:6]
-    )
+    """Return what stays the same when a difference is shrunk: its first words, and what the rules said."""
+    return difference.partition("(")[0][:60] + difference.rpartition(": the rules say")[2][:6]
 
 
 def shrunk(steps: list[bytes], kind: str) -> list[bytes]:
     """Leave out steps and replace bytes by 0, while the same kind of difference remains."""
+    before: list[bytes] = []
+    while steps != before:
+        before, steps = steps, simpler(steps, kind)
+    return steps
+
+
+def simpler(steps: list[bytes], kind: str) -> list[bytes]:
+    """Leave out steps, and replace bytes by 0, once."""
     size = max(len(steps) // 2, 1)
     while True:
         start = 0
@@ -89,14 +110,19 @@ def shrunk(steps: list[bytes], kind: str) -> list[bytes]:
     return steps
 
 
-def search(seconds: float, seed: int, *, limit: int = 5) -> Tally:
-    """Play stories of random steps until the time is over, or so many kinds of differences are found."""
+def search(seconds: float, seed: int, *, in_store: int = 0, limit: int = 5) -> Tally:
+    """Play stories of random steps until the time is over, or ``limit`` differences are found.
+
+    One story of ``in_store`` is also replayed against a book in a store, or none if that is 0.
+    """
     until, tally, kinds = time.monotonic() + seconds, Tally(), set[str]()
     while time.monotonic() < until and len(tally.differences) < limit:
         chance = random.Random(seed + tally.stories)
         steps = [chance.randbytes(DICE) for _ in range(STEPS)]
         played, difference, _ = play(steps, tally)
         tally.stories += 1
+        if not difference and in_store and tally.stories % in_store == 0 and (told := replayed(steps)):
+            tally.differences.append(f"seed {seed + tally.stories - 1}: {told}")
         if difference and kind_of(difference) not in kinds:
             kinds.add(kind_of(difference))
             _, smallest, story = play(shrunk(steps[:played], kind_of(difference)))
@@ -109,8 +135,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=20)
     parser.add_argument("--seed", type=int, default=time.time_ns() // 1_000_000)
+    parser.add_argument("--in-store", type=int, default=0, help="replay one story of so many in a store")
     given = parser.parse_args()
-    tally = search(given.minutes * 60, given.seed)
+    tally = search(given.minutes * 60, given.seed, in_store=given.in_store)
     print("\n\n".join(tally.differences))
     print(
         f"seed {given.seed}: {tally.stories} stories, {tally.steps} steps, {tally.accepted} accepted,"

@@ -273,7 +273,8 @@ class Naive(Authority):
         """Add an event to the past of units."""
         for key in keys:
             piece = self.pieces[key]
-            piece.last, piece.head = position, sha256(b"\x01" + piece.head + leaf).digest()
+            piece.last = position
+            piece.head = sha256(b"\x01" + piece.head + leaf + position.to_bytes(8, "big")).digest()
 
     def move(self, position: int, deal: Deal, state: UnitState, at: int) -> None:
         """Move the units of a deal to its receiver."""

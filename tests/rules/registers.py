@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 from pathbook.ledger import commands, events
 from pathbook.ledger.values import PartyKind, Selection, UnitRange
-from tests.rules.moves import Moves
-from tests.rules.naive import CONFIRMED, GONE, SOLD, STOCK, Act, Alarm, Key, consumer, midnight
-from tests.rules.naive_authority import Grant
+from tests.rules.goods import Goods
+from tests.rules.naive import CONFIRMED, GONE, SOLD, STOCK, Act, Alarm, Key, midnight
+from tests.rules.naive_authority import Grant, consumer
 from tests.rules.stage import CASES, HOLDERS, PARTIES, PAST, PRICES, PRODUCTS, TODAY, Dice
 from tests.scenario import DAY
 
@@ -17,7 +17,7 @@ DAYS = tuple(
 ENDS = (None, None, TODAY + 40 * DAY, TODAY + 10 * DAY, TODAY - DAY, TODAY - 10 * DAY)
 
 
-class Registers(Moves):
+class Registers(Goods):
     """Both books, and all steps."""
 
     def pack(self, dice: Dice) -> None:

@@ -16,7 +16,8 @@ from pathbook.ledger.values import (
     UnitRange,
     UnitState,
 )
-from tests.rules.naive import GONE, OFFERED, STOCK, Key, Lot, Naive, Piece, Shortage, consumer
+from tests.rules.naive import GONE, OFFERED, STOCK, Key, Lot, Naive, Piece, Shortage
+from tests.rules.naive_authority import consumer
 from tests.scenario import BALM, DAY, MASK, NOON, Story
 
 SOAP: Final = "05901234123457"

@@ -148,3 +148,41 @@ def test_quantities_skip_recalled_units() -> None:
     who owns 1:10                                  -> ann
     record 91 of 1 acme > ann at 1                 -> STOCK_TOO_SMALL
     """)
+
+
+def test_what_goes_back_leaves_no_case_torn() -> None:
+    """Units of a case go back together or not at all, because a case lies in one place and has one owner."""
+    Story(WAREHOUSE).tell(f"""
+    record 1:0-4 acme > ann at 1
+    record 1:5-9 acme > ben at 1
+    record 1:5-9 ben > ann at 1
+    pack {CASE} with 1:0-9 by ann
+    return case {CASE} by ann                           -> UNITS_IN_CASE
+    unpack {CASE} by ann
+    return 1:0-9 by ann                                 -> ok
+    who owns 1:4                                        -> acme
+    who owns 1:5                                        -> ben
+    deliver 1:20-24 acme > ben
+    record 1:20-29 acme > ann at 1 as first
+    pack {CASE} with 1:20-29 by ann
+    reverse first by acme                               -> UNITS_IN_CASE
+    unpack {CASE} by ann
+    reverse first by acme
+    reverse first by ann                                -> ok
+    who has 1:24                                        -> ben
+    who has 1:25                                        -> acme
+    """)
+
+
+def test_a_written_off_unit_does_not_come_back_into_an_offered_case() -> None:
+    """The offer moves the case without this unit, so the write-off is declared an error before it or not at all."""
+    Story(WAREHOUSE).tell(f"""
+    pack {CASE} with 1:0-9 by acme
+    write off 1:9 by acme as lost as lost
+    offer case {CASE} acme > ann at 1 as first
+    declare lost an error by acme                       -> EVENT_BUILT_UPON
+    withdraw first by acme
+    declare lost an error by acme                       -> ok
+    record case {CASE} acme > ann at 1
+    who owns 1:9                                        -> ann
+    """)

@@ -146,3 +146,19 @@ def test_a_brand_authorizes_only_for_its_own_products() -> None:
     assert statuses(story) == (AuthorizationStatus.AUTHORIZED, AuthorizationStatus.OTHER_PRODUCTS)
     story.tell("record 1:1 acme > shady at 1")
     assert statuses(story) == (AuthorizationStatus.AUTHORIZED, AuthorizationStatus.OTHER_PRODUCTS)
+
+
+def test_an_upline_passes_on_no_product_for_longer_than_it_has_that_product() -> None:
+    """Neither an authorization for another product nor one that is revoked before its end lasts as long."""
+    Story(PARTIES).tell("""
+    authorize ann tier 1 by acme for mask until 2026-06-01
+    authorize ann tier 1 by acme for balm as balm
+    authorize ben tier 2 by ann for mask                           -> VALIDITY_BEYOND_UPLINE
+    authorize ben tier 2 by ann for mask, balm until 2026-06-02    -> VALIDITY_BEYOND_UPLINE
+    authorize ben tier 2 by ann for mask, balm until 2026-06-01    -> ok
+    authorize ben tier 2 by ann for balm                           -> ok
+    authorize ben tier 2 by ann                                    -> ok
+    revoke balm by acme from 2026-03-01
+    authorize ben tier 2 by ann for balm                           -> VALIDITY_BEYOND_UPLINE
+    authorize ben tier 2 by ann for balm until 2026-03-01          -> ok
+    """)

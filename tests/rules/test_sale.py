@@ -1,5 +1,6 @@
 """Rules for consumers: sale, confirmation and return."""
 
+from pathbook.ledger.refusals import Refusal
 from tests.scenario import Story
 
 SHOP = """
@@ -96,3 +97,18 @@ def test_recalled_units_go_back_but_not_onward() -> None:
     lift lead by acme                           -> RECALL_ALREADY_LIFTED
     sell 1:4 cat > wei at 1                     -> ok
     """)
+
+
+def test_a_consumer_reads_how_many_of_its_units_lie_in_cases() -> None:
+    """A quantity takes no packed units, and its refusal counts those of a consumer, too."""
+    story = Story(SHOP)
+    story.tell("""
+    pack 106141412345678908 with 1:0-2 by cat
+    sell 1:0-4 cat > wei at 300
+    return 3 of 1 by consumer:wei                 -> STOCK_TOO_SMALL
+    """)
+    _, refusal = story.commands[-1]
+    assert isinstance(refusal, Refusal)
+    facts = dict(refusal.facts)
+    assert (facts["available"], facts["packed"], facts["reserved"]) == ("2", "3", "0")
+    story.tell("return 2 of 1 by consumer:wei -> ok")

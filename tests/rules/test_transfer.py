@@ -220,3 +220,28 @@ def test_the_story_of_the_mask() -> None:
     how is 1:0                                  -> confirmed
     who owns 1:2                                -> a5
     """)
+
+
+def test_a_request_that_led_to_a_reversal_is_no_error_any_more() -> None:
+    """A request of a reversal can be declared an error until the other side has agreed."""
+    Story(CHAIN).tell("""
+    record 1:0-9 acme > ann at 1 as first
+    reverse first by acme as asked
+    declare asked an error by acme                      -> ok
+    reverse first by ann                                -> ok
+    reverse first by ann                                -> REVERSAL_ALREADY_ASKED
+    reverse first by acme                               -> ok
+    record 1:0-9 acme > ann at 1 as second
+    reverse second by ann as wanted
+    reverse second by acme                              -> ok
+    declare wanted an error by ann                      -> EVENT_BUILT_UPON
+    """)
+
+
+def test_a_report_names_quantities_of_one_or_more() -> None:
+    """A receiver that counted nothing names nothing."""
+    Story(CHAIN).tell("""
+    record 1:0-9 acme > ann at 1 ref N-1
+    record 1:0-9,0 of 1 acme > ann at 1 ref N-1 reported by ann    -> QUANTITY_NOT_POSITIVE
+    record 1:0-4,5 of 1 acme > ann at 1 ref N-1 reported by ann    -> ok
+    """)

@@ -125,7 +125,9 @@ def ranges_of(ranges: Ranges) -> str:
 
 def day(moment: int) -> str:
     """Return the day of a time."""
-    return str((datetime.datetime(1970, 1, 1) + datetime.timedelta(microseconds=moment)).date())
+    return str(
+        (datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC) + datetime.timedelta(microseconds=moment)).date()
+    )
 
 
 def on(command: Command) -> str:

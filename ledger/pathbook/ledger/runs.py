@@ -189,6 +189,11 @@ class Partition:
         self.runs[low:high] = [before]
 
 
+def custodian_before(run: Run, receiver: str) -> str:
+    """Return who has the goods of a run once the last transfer of its chain, which was to this receiver, is undone."""
+    return run.moved_from[-1] if run.moved_from[-1] and run.custodian == receiver else run.custodian
+
+
 def _changed(run: Run, move: _Move, first: int, last: int, position: int, leaf: bytes) -> Run:
     chain, moved_from, custodian, state = run.chain, run.moved_from, run.custodian, move.state
     if move.custodian is not None:
@@ -197,8 +202,7 @@ def _changed(run: Run, move: _Move, first: int, last: int, position: int, leaf: 
         chain = (*chain, move.push)
         moved_from = (*moved_from, run.custodian if custodian != run.custodian else "")
     elif move.pop_from is not None:
-        if moved_from[-1] and custodian == move.pop_from:
-            custodian = moved_from[-1]
+        custodian = custodian_before(run, move.pop_from)
         chain, moved_from = chain[:-1], moved_from[:-1]
     transfer = move.reserved_by or (chain[-1] if chain else 0)
     if state is None and run.state is _OFFERED:

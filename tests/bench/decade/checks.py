@@ -17,6 +17,7 @@ from pathbook.v1.events_pb2 import Event
 from pathbook.v1.paths_pb2 import PathStep, PathStepKind
 from tests.bench.decade.processes import PATHBOOK
 from tests.bench.decade.recorded import STATE, Replayed, Stock, item_of, replay, stock
+from tests.bench.decade.requests import Requests
 from tests.bench.decade.sums import Sums
 
 UNREADABLE: Final = {
@@ -120,7 +121,7 @@ def check_stock(client: Client, sums: Sums) -> Stock:
 
 def check_stream(client: Client, sums: Sums, owned: Stock) -> Replayed:
     """Replay the stream of events, and compare it with the tables and with the stock in the views."""
-    replayed = replay(client, sums.rows())
+    replayed = replay(client)
     sold, back = sums.accepted("bottles > 0"), sums.accepted("bottles < 0")
     same("transfers", replayed.transfers, 2 * sold.lines)
     same("returns", replayed.returns, 2 * back.lines)
@@ -129,11 +130,10 @@ def check_stream(client: Client, sums: Sums, owned: Stock) -> Replayed:
     same("cost", replayed.sold["cost"], sold.cost)
     same("retail", replayed.sold["retail"], sold.retail)
     same_counts("stock in the stream", replayed.stock, owned)
-    stands = Counter(bits for rows in replayed.rows.values() for bits in rows)
-    rejected = list(sums.rejected())
-    same("lines of which both transfers stand", stands[3], sold.lines + back.lines)
-    same("lines of which none stands", stands[0], len(rejected))
-    same("rejected lines that stand", [line for line in rejected if replayed.rows[line[0]][line[1] - 1]], [])
+    requests = Requests(sums)
+    same("requests that are recorded twice", requests.twice(replayed.requests), [])
+    same("requests of lines that do not stand", requests.missing(), [])
+    same("requests of no line, or of a rejected one", requests.unexpected(), 0)
     return replayed
 
 
@@ -161,7 +161,7 @@ def verify_bottles(
     """
     batches = list(client.list_batches())
     drawn = chance.choices(batches, weights=[batch.size for batch in batches], k=paths)
-    verified = Verified([], [])
+    verified, requests = Verified([], []), Requests(sums)
     for count, batch in enumerate(drawn):
         number = chance.randrange(batch.size)
         (codes,) = client.list_codes(batch.batch, number, number)
@@ -170,17 +170,16 @@ def verify_bottles(
         verified.paths.append((time.perf_counter() - begin) * 1_000)
         owner = batch.brand
         for step in path.steps[1:]:
-            owner = _check_step(step, batch, owner, sums)
+            owner = _check_step(step, batch, owner, requests)
         same("who has a bottle", path.run.owner, owner)
         if count < commands:
             verified.commands.append(_verify(codes.serials[0], target))
     return verified
 
 
-def _check_step(step: PathStep, batch: Batch, owner: str, sums: Sums) -> str:
+def _check_step(step: PathStep, batch: Batch, owner: str, requests: Requests) -> str:
     """Compare a step of a path with its line in the tables, and return the owner after the step."""
-    source, row, movement = Event.FromString(step.event).request_id.split(":")
-    line = sums.line(source, int(row))
+    line, movement = requests.line(Event.FromString(step.event).request)
     onward = step.kind == PathStepKind.PATH_STEP_KIND_TRANSFERRED
     sides = {"cost": (slug_of(line.vendor), STATE), "retail": (STATE, f"store-{line.store}")}[movement]
     same("whether a line sells", line.bottles > 0, onward)

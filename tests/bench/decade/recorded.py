@@ -11,9 +11,6 @@ from pathbook.v1.events_pb2 import Event, Terms
 STATE: Final = "state-of-iowa"
 """The party that buys from all vendors and sells to all stores."""
 
-MOVEMENTS: Final = {"cost": 1, "retail": 2}
-"""A bit for each of the two transfers of a line."""
-
 Stock = Counter[tuple[str, str]]
 """Bottles by (party, item number), without entries of zero bottles."""
 
@@ -21,12 +18,12 @@ Stock = Counter[tuple[str, str]]
 class Replayed(msgspec.Struct):
     """Sums over the events of a book; `size` is that of the events in bytes.
 
-    `rows` has a byte for each line of each source, with a bit for each recorded transfer.
+    `requests` has the hash of the request of each transfer and return, in their order and without anything between.
 
     `sold` has the sums that the state and the stores paid. `returned` counts bottles that came back to vendors.
     """
 
-    rows: dict[str, bytearray]
+    requests: bytearray = msgspec.field(default_factory=bytearray)
     events: int = 0
     size: int = 0
     transfers: int = 0
@@ -51,27 +48,21 @@ class Replayed(msgspec.Struct):
                 self.stock[made.brand, item_of(made.gtin)] += made.size
                 self.batches += 1
             case "transfer_recorded":
-                movement = self._mark_recorded(event.request_id)
+                self.requests += event.request
                 terms = event.transfer_recorded.terms
+                movement = "retail" if terms.giver == STATE else "cost"
                 units = self._move(terms, terms.giver, terms.receiver)
                 self.sold[movement] += units * terms.unit_price.amount_minor
                 self.transfers += 1
             case "units_returned":
-                movement = self._mark_recorded(event.request_id)
+                self.requests += event.request
+                movement = "cost" if event.units_returned.owner == STATE else "retail"
                 self.returns += 1
                 for line in event.units_returned.lines:
                     units = self._move(line.terms, line.terms.receiver, line.terms.giver)
                     self.returned += units if movement == "cost" else 0
             case _:
                 pass  # registrations show in the transfers
-
-    def _mark_recorded(self, request_id: str) -> str:
-        """Mark a transfer of a line as recorded, which must be new, and return its movement."""
-        source, row, movement = request_id.split(":")
-        bit = MOVEMENTS[movement]
-        assert not self.rows[source][int(row) - 1] & bit, f"{request_id} is recorded twice"
-        self.rows[source][int(row) - 1] |= bit
-        return movement
 
     def _move(self, terms: Terms, giver: str, receiver: str) -> int:
         count = 0
@@ -83,9 +74,9 @@ class Replayed(msgspec.Struct):
         return count
 
 
-def replay(client: Client, rows: dict[str, int]) -> Replayed:
-    """Read the events of a book and add them up; `rows` has the number of lines of each source."""
-    replayed = Replayed({source: bytearray(count) for source, count in rows.items()})
+def replay(client: Client) -> Replayed:
+    """Read the events of a book and add them up."""
+    replayed = Replayed()
     for batch in client.read():
         for data in batch.events:
             replayed.add(data)

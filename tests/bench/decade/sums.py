@@ -79,6 +79,11 @@ class Sums:
             "CREATE VIEW accepted AS SELECT * FROM line WHERE readable AND place NOT IN (SELECT place FROM refused)"
         )
 
+    @property
+    def database(self) -> duckdb.DuckDBPyConnection:
+        """The database, with the tables' lines in `line`, and those that stand in `accepted`."""
+        return self._database
+
     def close(self) -> None:
         """Close the database."""
         self._database.close()
@@ -127,10 +132,6 @@ class Sums:
                 "DELETE FROM refused WHERE place = (SELECT place FROM line WHERE source = $1 AND row = $2)",
                 [source, row],
             )
-
-    def rows(self) -> dict[str, int]:
-        """Return the number of lines of each source."""
-        return dict(self._database.execute("SELECT source, count(*) FROM line GROUP BY ALL").fetchall())
 
     def line(self, source: str, row: int) -> Line:
         """Return one line."""

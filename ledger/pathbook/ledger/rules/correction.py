@@ -88,9 +88,10 @@ def _refuse_built_upon(state: State, position: int, event: DeclarableEvent) -> R
 def _refuse_case_moved(state: State, position: int, ranges: Ranges) -> Refusal | None:
     """Refuse if units that were written off would lie elsewhere, or belong to another owner, than their case.
 
-    Such a case could neither move nor be unpacked. Its custodian unpacks it first.
+    Such a case could neither move nor be unpacked. Its custodian unpacks it first. The same holds for a case that is
+    offered without them.
     """
-    sides: dict[str, set[tuple[str, str]]] = {}
+    sides: dict[str, set[tuple[str, str, int]]] = {}
     for part in ranges:
         batch = state.batches[part.batch]
         assert batch is not None, part
@@ -106,6 +107,8 @@ def _refuse_case_moved(state: State, position: int, ranges: Ranges) -> Refusal |
     return None
 
 
-def _sides(found: Iterable[tuple[UnitRange, Run]]) -> set[tuple[str, str]]:
-    """Return who owns pieces and who has them."""
-    return {(run.owner, run.custodian) for _, run in found}
+def _sides(found: Iterable[tuple[UnitRange, Run]]) -> set[tuple[str, str, int]]:
+    """Return who owns pieces, who has them, and the open offers that reserve them, or 0."""
+    return {
+        (run.owner, run.custodian, run.transfer if run.state is UnitState.OFFERED else 0) for _, run in found
+    }

@@ -77,7 +77,7 @@ def authorize(state: State, command: AuthorizeParty, now: int) -> PartyAuthorize
                 upline=command.upline,
                 upline_tier=upline_tier,
             )
-    if (refusal := _refuse_outliving(upline, command, valid_from)) is not None:
+    if (refusal := _refuse_outliving(state, command, products, valid_from)) is not None:
         return refusal
     return PartyAuthorized(
         upline=command.upline,
@@ -184,19 +184,44 @@ def _brand(state: State, product: str) -> str:
     return known.registered.brand
 
 
-def _refuse_outliving(upline: Party, command: AuthorizeParty, valid_from: int) -> Refusal | None:
-    """Refuse an authorization that would end later than every authorization that its upline has."""
-    holding = [given for given in upline.authorizations.values() if _in_force(given, valid_from)]
-    ends = [given.valid_until for given in holding if given.valid_until is not None]
-    if upline.kind is PartyKind.BRAND or len(ends) < len(holding):
+def _refuse_outliving(
+    state: State, command: AuthorizeParty, products: list[str], valid_from: int
+) -> Refusal | None:
+    """Refuse an authorization that would end later than all that its upline has for one of the products.
+
+    An empty list of products means any of those that the upline may sell. The upline may pass on the products.
+    """
+    upline, until = state.parties[command.upline], command.valid_until
+    assert upline is not None, command
+    if upline.kind is _BRAND:
         return None
-    last, until = max(ends), command.valid_until
-    if until is not None and until <= last:
-        return None
-    wanted = "no end" if until is None else utc(until)
-    return refuse(
-        Reason.VALIDITY_BEYOND_UPLINE, valid_until=wanted, upline=command.upline, upline_until=utc(last)
-    )
+    for product in products or [""]:
+        ends = [
+            _end(given)
+            for given in upline.authorizations.values()
+            if _in_force(given, valid_from) and _passes_on(state, command.upline, given, product, valid_from)
+        ]
+        limits = [end for end in ends if end is not None]
+        if len(limits) < len(ends) or (until is not None and until <= max(limits)):
+            continue
+        wanted = "no end" if until is None else utc(until)
+        ends_at = utc(max(limits))
+        return refuse(
+            Reason.VALIDITY_BEYOND_UPLINE, valid_until=wanted, upline=command.upline, upline_until=ends_at
+        )
+    return None
+
+
+def _passes_on(state: State, name: str, given: Authorization, product: str, moment: int) -> bool:
+    """Tell whether the line above an authorization of a party covers a product, or any product if it is ""."""
+    if product:
+        return _is_backed(state, given, product, _brand(state, product), moment, {name})
+    return _passes_on_anything(state, given, moment, {name})
+
+
+def _end(given: Authorization) -> int | None:
+    """Return when an authorization ends, or None if it has no end."""
+    return min((end for end in (given.valid_until, given.revoked_from) if end is not None), default=None)
 
 
 def _in_force(given: Authorization, moment: int) -> bool:

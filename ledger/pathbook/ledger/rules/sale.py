@@ -13,6 +13,7 @@ from pathbook.ledger.rules.units import (
     refuse_before_made,
     refuse_broken_cases,
     refuse_move,
+    refuse_parted_cases,
     refuse_unless,
     resolve,
 )
@@ -110,6 +111,7 @@ def give_back(state: State, command: ReturnUnits, moment: int) -> UnitsReturned 
     refusal = (
         refuse_unless(state, ranges, guard)
         or refuse_broken_cases(state, ranges)
+        or refuse_parted_cases(state, ranges)
         or refuse_before_made(state, ranges, moment)
     )
     return refusal or UnitsReturned(command.owner, _lines(state, ranges), commitment_of(command))

@@ -253,6 +253,8 @@ def _register(state: State, recorded: RecordedEvent) -> None:
         case events.ErrorDeclared(earlier, declared=declared):
             if (mistake := state.declarables.get(earlier)) is not None:
                 mistake.is_declared = True
+            if isinstance(declared, events.UnitsWrittenOff):
+                _regain(state, declared.ranges)
             if (
                 isinstance(declared, events.ReversalAsked)
                 and (known := state.transfers.get(declared.transfer)) is not None
@@ -289,6 +291,12 @@ def _gain(state: State, owner: str, ranges: Ranges) -> None:
         ), batches in state.holdings.items():  # the batch is not loaded, so its product is unknown
             if party == owner:
                 batches.add(number)
+
+
+def _regain(state: State, ranges: Ranges) -> None:
+    """Add the batches of units that are no longer written off to all holdings. One of the parties owns the units."""
+    for batches in state.holdings.values():
+        batches.update(part.batch for part in ranges)
 
 
 def _authorize(state: State, position: int, event: events.PartyAuthorized) -> None:

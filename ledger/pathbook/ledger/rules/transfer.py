@@ -22,6 +22,7 @@ from pathbook.ledger.rules.units import (
     refuse_before_made,
     refuse_broken_cases,
     refuse_move,
+    refuse_parted_cases,
     refuse_recalled,
     refuse_unless,
     resolve,
@@ -384,4 +385,8 @@ def _refuse_built_upon(state: State, position: int, terms: Terms) -> Refusal | N
             return refuse(Reason.TRANSFER_BUILT_UPON, range=part, transfer=position)
         return None
 
-    return refuse_unless(state, terms.ranges, guard) or refuse_broken_cases(state, terms.ranges)
+    return (
+        refuse_unless(state, terms.ranges, guard)
+        or refuse_broken_cases(state, terms.ranges)
+        or refuse_parted_cases(state, terms.ranges)
+    )
