@@ -30,7 +30,7 @@ def command() -> None:
 @click.pass_obj
 def read(settings: Settings, *, after: int, limit: int) -> None:
     """Print the events in order, up to the head of the book."""
-    with connection.writing(settings) as client:
+    with connection.looking(settings) as client:
         events = (
             (position, data)
             for batch in client.read(after, limit=limit)
@@ -51,7 +51,7 @@ def follow(settings: Settings, *, after: int | None) -> None:
     It runs until it is interrupted. Both JSON formats print one event a line.
     """
     line_by_line = Output.JSONL if settings.output is Output.JSON else settings.output
-    with connection.writing(settings) as client:
+    with connection.looking(settings) as client:
         start = client.get_head().position if after is None else after
         events = (
             (position, data)

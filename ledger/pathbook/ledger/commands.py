@@ -19,7 +19,7 @@ from pathbook.ledger.values import (
 )
 
 OPERATOR = ""
-"""The actor that registers parties: the operator of the book, which is not a party of it."""
+"""The actor that opens the book and registers parties: the operator of the book, which is not a party of it."""
 
 
 class _Command(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
@@ -31,6 +31,9 @@ class _Command(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     ROLE: ClassVar[str]
     """The field that names the actor."""
 
+    UNDIGESTED: ClassVar[frozenset[str]] = frozenset()
+    """The fields that the server fills in. They are no part of what was asked, so the digest leaves them out."""
+
     request_id: str
     occurred_at: int = 0
 
@@ -39,6 +42,25 @@ class _Command(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
         """The party that acts, or the pseudonym of a consumer with CONSUMER_PREFIX. Each command has one."""
         actor: str = getattr(self, self.ROLE)
         return actor
+
+
+class OpenBook(_Command, frozen=True, kw_only=True, tag=True, gc=False):
+    """Open a book under its name. No other command begins a book.
+
+    Without an origin, the book has ``pathbook/`` and its name. ``max_tier`` is the deepest tier of its
+    authorizations, 0 for the general limit. ``code_key`` is the fingerprint of the server's key of codes.
+    """
+
+    UNDIGESTED: ClassVar[frozenset[str]] = frozenset({"code_key"})
+    name: str
+    origin: str = ""
+    max_tier: int = 0
+    code_key: bytes
+
+    @property
+    def actor(self) -> str:
+        """The operator, which opens books."""
+        return OPERATOR
 
 
 class RegisterParty(_Command, frozen=True, kw_only=True, tag=True, gc=False):
@@ -266,7 +288,8 @@ class LiftRecall(_Command, frozen=True, kw_only=True, tag=True, gc=False):
 
 
 Command = (
-    RegisterParty
+    OpenBook
+    | RegisterParty
     | AuthorizeParty
     | RevokeAuthorization
     | RegisterProduct
@@ -297,4 +320,12 @@ _encoder = msgspec.json.Encoder(order="deterministic")
 
 def digest(command: Command) -> bytes:
     """Return a hash that tells a retry of a command from another command under the same request id."""
-    return hashlib.sha256(_encoder.encode(command)).digest()[:DIGEST_BYTES]
+    asked = _asked(command) if command.UNDIGESTED else command
+    return hashlib.sha256(_encoder.encode(asked)).digest()[:DIGEST_BYTES]
+
+
+def _asked(command: Command) -> dict[str, object]:
+    """Return the fields of a command that the caller filled in, beside its tag."""
+    fields = command.__struct_fields__
+    asked = {name: getattr(command, name) for name in fields if name not in command.UNDIGESTED}
+    return {"type": type(command).__name__, **asked}

@@ -125,6 +125,9 @@ class Reason(enum.IntEnum):
     # batches of requests, texts
     OTHER_ENTRY_REFUSED = 100
     TEXT_MALFORMED = 101
+    # opening a book
+    BOOK_EXISTS = 102
+    ORIGIN_MALFORMED = 103
 
 
 # A line for each reason, however long, keeps this readable as a table.
@@ -133,7 +136,7 @@ SENTENCES: Final[dict[Reason, tuple[Kind, str]]] = {
     Reason.REQUEST_ID_MALFORMED: (Kind.INVALID, "A request id has 1 to 128 printable ASCII characters and begins with no tilde. Send one, and the same again on a retry."),
     Reason.REQUEST_ID_REUSED: (Kind.EXISTS, "Request {request_id} was already answered at position {position}, and its content was another. Use a new request id for a new request."),
     Reason.BOOK_MALFORMED: (Kind.INVALID, "'{book}' cannot name a book. Use 1 to 64 letters, digits, dots, dashes or underscores."),
-    Reason.BOOK_UNKNOWN: (Kind.MISSING, "There is no book '{book}' here: a book begins with its first brand. Check the name."),
+    Reason.BOOK_UNKNOWN: (Kind.MISSING, "There is no book '{book}' here. Check the name. The operator opens a new book with `pathbook book open {book}`."),
     Reason.TEXT_TOO_LONG: (Kind.INVALID, "{field} has {length} characters; at most {limit} are allowed. Shorten it."),
     Reason.VALUE_MISSING: (Kind.INVALID, "{field} is missing. Name it."),
     Reason.DATE_MALFORMED: (Kind.INVALID, "{field} '{text}' is not a date. Write it as YYYY-MM-DD."),
@@ -221,6 +224,8 @@ SENTENCES: Final[dict[Reason, tuple[Kind, str]]] = {
     Reason.NOT_THE_PACKER: (Kind.FORBIDDEN, "Case {sscc} is empty and was packed by {packer}; {party} cannot unpack it."),
     Reason.OTHER_ENTRY_REFUSED: (Kind.STATE, "Not recorded, because entry {entry} of its batch was refused. Correct that one, and send the batch again."),
     Reason.TEXT_MALFORMED: (Kind.INVALID, "{field} holds the character NUL, which is no text. Leave it out."),
+    Reason.BOOK_EXISTS: (Kind.EXISTS, "Book '{book}' is open already, with origin {origin}. Choose another name."),
+    Reason.ORIGIN_MALFORMED: (Kind.INVALID, "'{origin}' cannot be the origin of a book. Use a URL without its schema: 1 to 200 printable ASCII characters, without blanks and '+'."),
 }
 # fmt: on
 """For each reason its kind and its sentence. The sentence names the thing, the rule, and what to do."""

@@ -12,6 +12,7 @@ swaps of adjacent characters but 1 in 496. The tag finds the rest.
 
 import hmac
 from collections.abc import Iterator
+from hashlib import sha256
 from typing import Final
 
 import msgspec
@@ -40,7 +41,11 @@ KEY_CHARACTERS: Final = 52
 KEY_VERSION: Final = "pathbook-book-key-1"
 """The beginning of a key file. Another way to make serials will have another number."""
 
+FINGERPRINT_BYTES: Final = 8
+"""The bytes of a key's fingerprint, which names the key in events. A store has far fewer keys than would collide."""
+
 _BATCH_KEY_LABEL: Final = b"pathbook batch key 1\0"
+_FINGERPRINT_LABEL: Final = b"pathbook code key\0"
 _PYTHON_DIGITS: Final = str.maketrans(ALPHABET, "0123456789ABCDEFGHIJKLMNOPQRSTUV")
 _BLANKS_AND_DASHES: Final = " \t\r\n\u00a0\u2009\u202f\u3000-\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
 _CORRECTIONS: Final = (
@@ -66,6 +71,11 @@ class BookKey(msgspec.Struct, frozen=True):
     def __rich_repr__(self) -> list[tuple[str, object]]:
         """Keep the secret out of the output of rich."""
         return []
+
+
+def fingerprint(key: BookKey) -> bytes:
+    """Return the name of a key, from which the key cannot be found: 8 bytes."""
+    return sha256(_FINGERPRINT_LABEL + key.secret).digest()[:FINGERPRINT_BYTES]
 
 
 def print_book_key(key: BookKey) -> str:

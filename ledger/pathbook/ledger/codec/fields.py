@@ -17,6 +17,7 @@ from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from pathbook.ledger.serials import FINGERPRINT_BYTES
 from pathbook.ledger.values import Price, Ranges, UnitRange
 from pathbook.v1 import values_pb2
 
@@ -172,6 +173,12 @@ def optional_date(attribute: str) -> Field:
     return _optional(attribute, read, required.write)._replace(names=required.names)
 
 
+def fingerprint(attribute: str) -> Field:
+    """Return the field of the fingerprint of a key."""
+    read = f"read_fingerprint(message.{attribute}, {attribute!r})"
+    return _plain(attribute, attribute, read, read_fingerprint)
+
+
 def inner(attribute: str, shape: Shape[_Value]) -> Field:
     """Return the field of a struct inside the struct. Its message is filled in place, which is cheaper than a copy."""
     read, write = f"read_{attribute}", f"write_{attribute}"
@@ -285,6 +292,13 @@ def read_number(number: int, what: str) -> int:
     if number < 1:
         raise ValueError(f"its {what} is {number}, but must be at least 1")
     return number
+
+
+def read_fingerprint(found: bytes, what: str) -> bytes:
+    """Read the fingerprint of a key, which has a fixed length."""
+    if len(found) != FINGERPRINT_BYTES:
+        raise ValueError(f"its {what} has {len(found)} bytes, not {FINGERPRINT_BYTES}")
+    return found
 
 
 def missing(what: str) -> NoReturn:

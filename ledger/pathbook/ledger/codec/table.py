@@ -11,6 +11,7 @@ from pathbook.ledger import events
 from pathbook.ledger.codec.fields import (
     Shape,
     date,
+    fingerprint,
     inner,
     inners,
     member,
@@ -43,11 +44,15 @@ TERMS: Final = Shape(
     optional_member("receiver_authorization", AuthorizationStatus),
 )
 
+_POLICY: Final = Shape(events.Policy, tier("max_tier"))
 _DISCREPANCY: Final = Shape(events.Discrepancy, member("kind", DiscrepancyKind), ranges("ranges"))
 _RETURN_LINE: Final = Shape(events.ReturnLine, number("transfer"), inner("terms", TERMS))
 _ENDED: Final = (number("transfer"), name("giver"), name("receiver"), ranges("ranges"))
 
 EVENTS: Final[dict[str, Shape[Any]]] = {
+    "book_opened": Shape(
+        events.BookOpened, name("name"), name("origin"), fingerprint("code_key"), inner("policy", _POLICY)
+    ),
     "party_registered": Shape(events.PartyRegistered, name("party"), member("kind", PartyKind)),
     "party_authorized": Shape(
         events.PartyAuthorized,

@@ -46,8 +46,8 @@ def authorize(state: State, command: AuthorizeParty, now: int) -> PartyAuthorize
         return refuse(Reason.SELF_AUTHORIZATION, party=command.party)
     if party.kind is PartyKind.BRAND:
         return refuse(Reason.BRAND_NEEDS_NO_AUTHORIZATION, party=command.party)
-    if not 1 <= command.tier <= MAX_TIER:
-        return refuse(Reason.TIER_OUT_OF_BOUNDS, tier=command.tier, limit=MAX_TIER)
+    if not 1 <= command.tier <= (deepest := state.policy.max_tier or MAX_TIER):
+        return refuse(Reason.TIER_OUT_OF_BOUNDS, tier=command.tier, limit=deepest)
     if len(command.products) > MAX_PRODUCTS:
         return refuse(Reason.TOO_MANY_PRODUCTS, count=len(command.products), limit=MAX_PRODUCTS)
     products = []

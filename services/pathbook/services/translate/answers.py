@@ -1,4 +1,4 @@
-"""Messages for the results of queries: parties, goods, transfers, ladders, stock, paths."""
+"""Messages for the results of queries: books, parties, goods, transfers, ladders, stock, paths."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -21,10 +21,23 @@ from pathbook.ledger.steps import Step
 from pathbook.ledger.store.views.lookups import StockRow
 from pathbook.ledger.values import Ranges
 from pathbook.services.translate.values import money, timestamp, timestamp_or_none, unit_ranges
-from pathbook.v1 import batches_pb2, events_pb2, parties_pb2, paths_pb2, transfers_pb2, values_pb2
+from pathbook.v1 import batches_pb2, books_pb2, events_pb2, parties_pb2, paths_pb2, transfers_pb2, values_pb2
 
 MAX_INT64: Final = 2**63 - 1
 """The highest number that an int64 field holds."""
+
+
+def book(found: answers.OpenedBook) -> books_pb2.Book:
+    """Return the message for a book."""
+    opened = found.opened
+    return books_pb2.Book(
+        name=opened.name,
+        origin=opened.origin,
+        policy=events_pb2.Policy(max_tier=opened.policy.max_tier),
+        code_key=opened.code_key,
+        position=found.position,
+        opened_at=timestamp(found.opened_at),
+    )
 
 
 def party(row: PartyRow, authorizations: Iterable[AuthorizationRow] = ()) -> parties_pb2.Party:
