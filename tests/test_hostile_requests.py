@@ -12,7 +12,7 @@ from pathbook.ledger.commands import Command
 from pathbook.ledger.refusals import Refusal
 from pathbook.ledger.values import PartyKind, Price, Quantity, Selection, UnitRange, UnitState
 from tests.books import BEGINNING, PATIENCE, ask, open_books, positions, record
-from tests.scenario import BALM, MASK
+from tests.scenario import BALM, CODE_KEY, MASK
 
 NUL = "a\x00b"
 """Text that protobuf allows and PostgreSQL rejects."""
@@ -41,6 +41,7 @@ def texts(text: str) -> list[Command]:
     replace = msgspec.structs.replace
     return [
         record(text),
+        commands.OpenBook(request_id=request_id, name="masks", origin=text, code_key=CODE_KEY),
         commands.RegisterParty(request_id=request_id, party=text, kind=PartyKind.AGENT),
         commands.AuthorizeParty(request_id=request_id, upline="acme", party="ann", tier=1, region=text),
         commands.AuthorizeParty(request_id=request_id, upline=text, party="ann", tier=1),
@@ -86,6 +87,7 @@ def numbers(number: int) -> list[Command]:
     request_id = "hostile"
     transfer, replace = record(request_id), msgspec.structs.replace
     return [
+        commands.OpenBook(request_id=request_id, name="masks", max_tier=number, code_key=CODE_KEY),
         commands.AuthorizeParty(request_id=request_id, upline="acme", party="ann", tier=number),
         commands.RevokeAuthorization(request_id=request_id, upline="acme", authorization=number),
         replace(transfer, units=Selection((UnitRange(number, 0, 0),))),
@@ -126,6 +128,6 @@ def test_a_hostile_request_is_refused_and_the_others_are_recorded(
             assert isinstance(outcome, Refusal), command
         assert all(isinstance(future.result(PATIENCE)[0], Answer) for future in waiting[1::2])
         assert opened._books["masks"]._memory.reload_count == 1
-        head = 4 + len(hostile)
+        head = len(BEGINNING) + len(hostile)
         follower = opened._follower
         assert follower.reached("masks", head).result(PATIENCE) == head

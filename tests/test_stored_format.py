@@ -54,6 +54,16 @@ ENVELOPE: Final = "0a0608c09aecb206120c08bf9aecb20610988cebdc031a03722d312210000
 
 STORED: Final[list[tuple[Event, str, str]]] = [
     (
+        events.BookOpened("masks", "pathbook/masks", bytes(range(8)), events.Policy(5)),
+        "BookOpened.v1",
+        "8202250a056d61736b73120e70617468626f6f6b2f6d61736b731a08000102030405060722020805",
+    ),
+    (
+        events.BookOpened("masks", "pathbook/masks", bytes(range(8)), events.Policy()),
+        "BookOpened.v1",
+        "8202230a056d61736b73120e70617468626f6f6b2f6d61736b731a0800010203040506072200",
+    ),
+    (
         events.PartyRegistered("maskworks", PartyKind.BRAND),
         "PartyRegistered.v1",
         "520d0a096d61736b776f726b731001",

@@ -1,4 +1,4 @@
-"""Begins a book of masks on a server, and checks refusals of calls."""
+"""Opens a book of masks on a server, and checks refusals of calls."""
 
 import contextlib
 import datetime
@@ -34,7 +34,8 @@ def opened(data: Path, level: int = logging.WARNING) -> Iterator[Client]:
 
 
 def begin(client: Client, size: int = SIZE) -> int:
-    """Register the brand, two agents, a shop and the mask, commission a batch of it, and return its number."""
+    """Open the book with a brand, two agents, a shop and a batch of the mask. Return the number of the batch."""
+    client.open_book(request_id="open")
     client.register_party("acme", PARTY_KIND_BRAND, request_id="acme")
     for agent in ("ann", "bob"):
         client.register_party(agent, PARTY_KIND_AGENT, request_id=agent)

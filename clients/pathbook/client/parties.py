@@ -66,8 +66,8 @@ class Parties(Caller):
         Args:
             party: Id of the agent or shop that is authorized.
             upline: Id of the party that authorizes: a brand, or an agent that is authorized itself.
-            tier: The tier given, 1 to 100, or to the ``max_tier`` of the book; it must be above the upline's tier. A brand
-                is tier 0.
+            tier: The tier given, 1 to 100, or at most the ``max_tier`` of the book; it must be above the upline's
+                tier. A brand is tier 0.
             gtins: GTINs of 8, 12, 13 or 14 digits of at most 1,000 products. Empty means every product.
             region: Where the party may sell, in words, at most 200 characters. "" means anywhere.
             valid_from: When it begins, a timezone-aware datetime. None means the moment it is recorded.

@@ -63,7 +63,7 @@ class StateLoader:
         self._stream, self._views, self._tracking = stream, views, tracking
 
     def open(self, book: str) -> State:
-        """Return a state with the book's position, time, last batch, origin, policy, and the deadlines of open offers."""
+        """Return a state with the position, origin, policy and last batch of the book, and deadlines of open offers."""
         with reading(self._views) as connection:
             position = self._tracking.max_tracking_id_on(connection, book) or 0
             last = sa.select(sa.func.max(BATCH.c.batch)).where(BATCH.c.book == book)
