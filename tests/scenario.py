@@ -50,14 +50,14 @@ def opening(book: str, request_id: str = "open") -> commands.OpenBook:
 class Story:
     """A book in memory that executes the lines of a story one after the other."""
 
-    def __init__(self, text: str = "") -> None:
+    def __init__(self, text: str = "", book: str = "book") -> None:
         """Open a book, and execute the lines of a text."""
-        self.state = State("book")
+        self.state = State(book)
         self.names: dict[str, int] = {}
         self.events: list[Event] = []
         self.commands: list[tuple[Command, Event | Refusal]] = []
         self.now = NOON
-        self.ask(opening("book"))
+        self.ask(opening(book))
         self.tell(text)
 
     def tell(self, text: str) -> None:

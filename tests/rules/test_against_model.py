@@ -57,7 +57,7 @@ class Model(Naive, RuleBasedStateMachine):
         """Begin with an empty book."""
         Naive.__init__(self)
         RuleBasedStateMachine.__init__(self)
-        self.story = Story()
+        self.story = Story(book="masks")
 
     @initialize()
     def begin(self) -> None:

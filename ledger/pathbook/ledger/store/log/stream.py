@@ -61,13 +61,14 @@ def _first_entries() -> Select[str, int, bytes]:
     names = sa.select(sa.literal(1).label("number"), _NEXT_BOOK.scalar_subquery().label("book")).cte(
         "names", recursive=True
     )
-    following = sa.select(sa.func.min(EVENT.c.book)).where(EVENT.c.book > names.c.book).scalar_subquery()
+    other = EVENT.alias("other")
+    following = sa.select(sa.func.min(other.c.book)).where(other.c.book > names.c.book).scalar_subquery()
     names = names.union_all(
         sa.select(names.c.number + 1, following).where(
             names.c.book.is_not(None), names.c.number < sa.bindparam("limit")
         )
     )
-    head = sa.select(sa.func.max(EVENT.c.position)).where(EVENT.c.book == names.c.book).scalar_subquery()
+    head = sa.select(sa.func.max(other.c.position)).where(other.c.book == names.c.book).scalar_subquery()
     is_first = sa.and_(EVENT.c.book == names.c.book, EVENT.c.position == 1)
     found = sa.select(names.c.book, head, EVENT.c.state).join_from(names, EVENT, is_first)
     return found.order_by(names.c.book)
