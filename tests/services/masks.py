@@ -18,6 +18,9 @@ from pathbook.v1.values_pb2 import PARTY_KIND_AGENT, PARTY_KIND_BRAND, PARTY_KIN
 BOOK: Final = "masks"
 MASK: Final = "04006381333931"
 SIZE: Final = 1_000
+BEGUN: Final = 7
+"""The last position after `begin`."""
+
 CASE: Final = "340123450000000017"
 PALLET: Final = "340123450000000024"
 TODAY: Final = datetime.datetime.now(datetime.UTC).date()
