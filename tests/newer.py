@@ -16,7 +16,7 @@ def of_unknown_kind(data: bytes) -> bytes:
     event = events_pb2.Event.FromString(data)
     kind = event.WhichOneof("kind")
     assert kind is not None, event
-    content = getattr(event, kind).SerializeToString()[:100]
+    content: bytes = getattr(event, kind).SerializeToString()[:100]
     event.ClearField(kind)
     tag = FIELD << 3 | 2
     return event.SerializeToString() + bytes([tag & 0x7F | 0x80, tag >> 7, len(content)]) + content

@@ -95,7 +95,11 @@ def test_a_rebuild_projects_every_book_from_its_beginning(
         stream.append(name, 0, SyntheticBook(seed, 30).entries)
         follower.catch_up(name)
     with views.begin() as connection:
-        connection.execute(tables.PARTY.insert().values(book="one", party="zoe", kind=1, position=1))
+        connection.execute(
+            tables.PARTY.insert().values(
+                book="one", party="zoe", kind=1, position=1, head=b"", head_position=1
+            )
+        )
     progress: list[tuple[int, int]] = []
     follower.rebuild(lambda done, of: progress.append((done, of)))
     total = stream.head("one") + stream.head("two")
