@@ -101,8 +101,7 @@ def test_products_and_batches_are_shown(shop: Shop) -> None:
     batch = shop.answer("batch", "show", "1")
     assert batch == shop.answer("batch", "show", "--gtin", GTIN, "--lot", "A")
     assert (batch["size"], batch["made_on"], batch["expires_on"]) == ("100", "2026-01-01", "2028-01-01")
-    batches = shop.listed("batches", "batch", "list", "--gtin", GTIN)
-    assert [each["lot"] for each in batches] == ["A"]
+    assert [each["lot"] for each in shop.listed("batches", "batch", "list", "--gtin", GTIN)] == ["A"]
 
 
 def test_codes_are_listed_in_every_form(shop: Shop) -> None:
@@ -145,18 +144,13 @@ def test_an_offer_is_answered_in_every_way(shop: Shop) -> None:
         no: "TRANSFER_STATUS_DECLINED",
         back: "TRANSFER_STATUS_WITHDRAWN",
     }
-    only = shop.listed("transfers", "transfer", "list", "agent-1", "--status", "declined")
-    assert [each["transfer"] for each in only] == [no]
+    (only,) = shop.listed("transfers", "transfer", "list", "agent-1", "--status", "declined")
+    assert only["transfer"] == no
     shown = shop.listed("transfers", "transfer", "show", part)
     assert shown[0]["ranges"] == [{"batch": "1", "first": "2", "last": "9"}]
     assert (shown[0]["units"], shown[0]["accepted_units"]) == ("8", "5")
     lines = pathbook("transfer", "show", part, "--data", shop._data).out.splitlines()
-    assert lines[-4:] == [
-        "deadline     2999-01-01 00:00:00Z",
-        "short        1:9",
-        "damaged      1:2-3",
-        "attested by  both sides",
-    ]
+    assert [line.split()[-1] for line in lines[-4:]] == ["00:00:00Z", "1:9", "1:2-3", "sides"]
 
 
 def test_units_move_in_one_step_and_back(shop: Shop) -> None:

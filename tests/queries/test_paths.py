@@ -12,9 +12,9 @@ from pathbook.ledger.codec import leaf_hash
 from pathbook.ledger.queries import Path, Queries, Step, StepKind
 from pathbook.ledger.refusals import Reason, Refusal
 from pathbook.ledger.runs import EMPTY_HEAD, next_head
-from pathbook.ledger.store.views.snapshot import ViewsRebuildingError
+from pathbook.ledger.store.views.snapshot import ViewsRebuildingError, read_history
 from pathbook.ledger.store.views.tables import REFILL
-from pathbook.ledger.values import TransferStatus, Unit, UnitRange, UnitState
+from pathbook.ledger.values import WRITTEN_OFF, TransferStatus, Unit, UnitRange, UnitState
 from tests.projections.synthetic import SyntheticBook
 from tests.queries.written import open_queries, reason, transfers_at
 
@@ -35,6 +35,21 @@ def text_of(step: Step) -> str:
     sides = f" {moved.giver} > {moved.receiver}" if both else moved.giver or moved.receiver
     mark = " (corrected)" if step.corrected else ""
     return f"{step.position} {moved.kind.name.lower()} {sides.strip()}{price}{mark}"
+
+
+def same_case(book: SyntheticBook, number: int, unit: int) -> tuple[int, int]:
+    """Return the first and last unit of a batch around a unit that are in the same packed range, or all in none."""
+    batch = book.state.batches[number]
+    assert batch is not None
+    first, last = 0, batch.commissioned.size - 1
+    for begin, end, _ in batch.packed:
+        if begin <= unit <= end:
+            return begin, end
+        if end < unit:
+            first = max(first, end + 1)
+        else:
+            last = min(last, begin - 1)
+    return first, last
 
 
 def test_a_path_shows_every_hop_once(query_story: Callable[[str], Queries]) -> None:
@@ -190,6 +205,107 @@ def test_a_path_names_the_outermost_case_of_the_unit(query_story: Callable[[str]
     assert reason(unpacked.case("book", pallet)) is Reason.CASE_UNKNOWN
 
 
+def test_the_run_of_a_path_ends_where_the_case_ends(query_story: Callable[[str], Queries]) -> None:
+    """A case of 1:0-1 and the path of a unit agree: no run holds units in the case and others."""
+    case = "106141412345678908"
+    queries = query_story("pack 106141412345678908 with 1:0-1 by acme")
+    for number, first, last, sscc in ((0, 0, 1, case), (1, 0, 1, case), (2, 2, 99, ""), (5, 2, 99, "")):
+        run = the_path(queries, number).run
+        assert (run.range, run.sscc) == (UnitRange(1, first, last), sscc)
+
+
+def test_runs_end_before_within_between_and_after_packed_ranges(
+    query_story: Callable[[str], Queries],
+) -> None:
+    """Each packed range is a run of its own, also if adjacent ranges are in different cases of one pallet."""
+    one, two, pallet = "106141412345678908", "106141412345678915", "106141412345678922"
+    queries = query_story(f"""
+        pack {one} with 1:10-19 1:30-39 by acme
+        pack {two} with 1:40-49 by acme
+        pack {pallet} with case {one} case {two} by acme
+    """)
+    expected = [
+        (0, 9, ""),
+        (10, 19, pallet),
+        (20, 29, ""),
+        (30, 39, pallet),
+        (40, 49, pallet),
+        (50, 99, ""),
+    ]
+    for first, last, sscc in expected:
+        for number in (first, (first + last) // 2, last):
+            run = the_path(queries, number).run
+            assert (run.range, run.sscc) == (UnitRange(1, first, last), sscc)
+
+
+def test_a_run_of_its_own_past_is_cut_by_a_case_only_where_it_lies_in_it(
+    query_story: Callable[[str], Queries],
+) -> None:
+    """A run is the part with the same past of what is in the same case."""
+    case = "106141412345678908"
+    queries = query_story(f"""
+        record 1:0-9 acme > ann at 15000 later
+        deliver 1:5-9 acme > ann
+        pack {case} with 1:7-8 by ann
+    """)
+    found = {
+        (run.range.first, run.range.last, run.sscc)
+        for number in range(12)
+        for run in (the_path(queries, number).run,)
+    }
+    assert found == {(0, 4, ""), (5, 6, ""), (7, 8, case), (9, 9, ""), (10, 99, "")}
+
+
+def test_a_written_off_unit_of_a_case_is_in_none(query_story: Callable[[str], Queries]) -> None:
+    """Units written off in and beside a case are one run in no case, and the case does not name them either."""
+    case = "106141412345678908"
+    queries = query_story(f"pack {case} with 1:10-19 1:30-39 by acme\nwrite off 1:5-12 1:35 by acme as lost")
+    for number, first, last, sscc in (
+        (4, 0, 4, ""),
+        (5, 5, 12, ""),
+        (12, 5, 12, ""),
+        (13, 13, 19, case),
+        (20, 20, 29, ""),
+        (34, 30, 34, case),
+        (35, 35, 35, ""),
+        (36, 36, 39, case),
+    ):
+        run = the_path(queries, number).run
+        assert (run.range, run.sscc) == (UnitRange(1, first, last), sscc)
+    shown = queries.case("book", case)
+    assert not isinstance(shown, Refusal)
+    assert shown.ranges == (UnitRange(1, 13, 19), UnitRange(1, 30, 34), UnitRange(1, 36, 39))
+    for part in shown.ranges:
+        assert the_path(queries, part.first).run.range == part
+
+
+def test_a_case_of_written_off_units_is_empty(query_story: Callable[[str], Queries]) -> None:
+    """A case whose units were all written off names none of them, and is still packed."""
+    case = "106141412345678908"
+    queries = query_story(f"pack {case} with 1:10-19 by acme\nwrite off 1:0-50 by acme as destroyed")
+    shown = queries.case("book", case)
+    assert not isinstance(shown, Refusal)
+    assert (shown.ranges, shown.row.sscc) == ((), case)
+    assert the_path(queries, 15).run.range == UnitRange(1, 0, 50)
+
+
+def test_after_unpacking_and_in_the_past_no_case_cuts_a_run(query_story: Callable[[str], Queries]) -> None:
+    """A case cuts runs only while it is packed, and only in an answer that names cases."""
+    case = "106141412345678908"
+    packed = f"record 1:0-99 acme > ann at 15000\npack {case} with 1:0-1 by ann\n"
+    queries = query_story(packed + "agent zoe")
+    for number in (0, 5):
+        past = the_path(queries, number, as_of=9).run
+        assert (past.range, past.sscc) == (UnitRange(1, 0, 99), "")
+        late = the_path(queries, number, as_of=10).run
+        assert (late.range, late.sscc) == (UnitRange(1, 0, 99), "")
+    now = the_path(queries, 5, as_of=11).run
+    assert now.range == UnitRange(1, 2, 99)
+    unpacked = query_story(packed + f"unpack {case} by ann")
+    for number in (0, 5):
+        assert the_path(unpacked, number).run.range == UnitRange(1, 0, 99)
+
+
 def test_a_path_shows_the_recalls_of_its_batch(query_story: Callable[[str], Queries]) -> None:
     """The path of every unit of a batch shows each recall of the batch, even as of an earlier position."""
     queries = query_story("""
@@ -228,6 +344,10 @@ def test_a_path_as_of_a_position_is_the_path_the_book_had_then(
                 assert isinstance(path, Path)
                 assert isinstance(expected, Path)
                 run = msgspec.structs.replace(expected.run, sscc=path.run.sscc)
+                if as_of < len(book.entries):  # cases of the past are not told, and cut no run
+                    history = read_history(then._views, "book", batch, number)
+                    assert history is not None
+                    run = msgspec.structs.replace(run, range=UnitRange(batch, *history.extent[:2]))
                 assert (path.run, path.steps, path.as_of_position) == (run, expected.steps, as_of)
 
 
@@ -246,6 +366,7 @@ def test_a_path_with_corrections_holds_every_event_of_the_unit(seed: int, length
                     assert after == next_head(before, leaf_hash(step.data), step.position)
                 assert path.steps[0].movement.kind is StepKind.COMMISSIONED
                 assert path.run.head == path.steps[-1].head == run.head
-                assert path.run.range == UnitRange(batch, run.first, run.last)
+                last = run.last if run.state in WRITTEN_OFF else same_case(book, batch, run.first)[1]
+                assert path.run.range == UnitRange(batch, run.first, min(run.last, last))
                 assert (path.run.owner, path.run.custodian) == (run.owner, run.custodian)
                 assert path.steps[-1].state is path.run.state is run.state

@@ -63,3 +63,15 @@ def refused(reason: str, code: StatusCode = StatusCode.INVALID_ARGUMENT) -> Iter
     with pytest.raises(RefusedError) as error:
         yield
     assert (error.value.reason, error.value.code) == (reason, code), error.value
+
+
+def moved(client: Client, first: int, last: int, reference: str = "", reported_by: str = "") -> int:
+    """Record that boxes went from acme to ann, and return the position of the event."""
+    return client.record_transfer(
+        giver="acme",
+        receiver="ann",
+        units=boxes(first, last),
+        unit_price=yuan(150),
+        reference=reference,
+        reported_by=reported_by,
+    ).receipt.position

@@ -15,7 +15,7 @@ from pathbook.ledger.projections import cases, registers, transfers
 from pathbook.ledger.runs import Run
 from pathbook.ledger.store.database.engine import Purpose
 from pathbook.ledger.store.log.stream import Stream
-from pathbook.ledger.store.views import lookups, run_cache, tables, unit_history
+from pathbook.ledger.store.views import due_offers, lookups, run_cache, tables, unit_history
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.views.tables import RunRow, row_from_run, run_from_row
 from pathbook.ledger.values import UnitState
@@ -39,7 +39,7 @@ owners = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1)
 
 def statements() -> Iterator[tuple[str, Select[*tuple[object, ...]]]]:
     """Yield every statement that reads the views, with its name."""
-    modules: list[ModuleType] = [lookups, unit_history, run_cache]
+    modules: list[ModuleType] = [lookups, unit_history, run_cache, due_offers]
     for module in modules:
         for name, statement in vars(module).items():
             if isinstance(statement, Select):

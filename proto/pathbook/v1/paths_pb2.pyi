@@ -228,7 +228,7 @@ Global___GetPathResponse: _TypeAlias = GetPathResponse  # noqa: Y015
 
 @_typing.final
 class Run(_message.Message):
-    """Run is a maximal interval of consecutive units of one batch with the same past."""
+    """Run is a maximal interval of consecutive units of one batch with the same past, in the same case or all in none."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -256,7 +256,9 @@ class Run(_message.Message):
     before the first event is the SHA-256 of no bytes.
     """
     sscc: _builtins.str
-    """The SSCC of the outermost case in which they are packed. Empty if there is none."""
+    """The SSCC of the outermost case in which they are packed. Empty if there is none, for written-off units, and as of
+    an earlier position, as of which the book does not tell cases. The units then have the same past only.
+    """
     @_builtins.property
     def range(self) -> _values_pb2.UnitRange:
         """The units."""

@@ -19,7 +19,7 @@ from pathbook.ledger.steps import (
 )
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.snapshot import ViewSnapshot
-from pathbook.ledger.store.views.unit_history import PastRun, UnitHistory
+from pathbook.ledger.store.views.unit_history import PackedRanges, PastRun, UnitHistory
 from pathbook.ledger.values import WRITTEN_OFF, Unit, UnitRange, UnitState
 
 CACHED_EVENTS_MAX = 8_192
@@ -28,6 +28,9 @@ its units."""
 
 CACHED_EVENT_MAX_BYTES = 512
 """The longest event that is cached. An event with many ranges takes far more memory decoded than as bytes."""
+
+_NOT_TOLD = PackedRanges(None, None, None)
+"""Cuts no run. It is used where the answer names no case."""
 
 _STATES = {state.value: state for state in UnitState}
 
@@ -62,7 +65,7 @@ def _as_of(views: ViewSnapshot, history: UnitHistory, unit: Unit, as_of: int) ->
     """Return the history as the views knew it at a position. Which case held the unit is known for the present only."""
     runs = [run for run in history.runs if run.position <= as_of]
     extent = views.run_extent(unit.batch, unit.number, runs[-1], as_of)
-    return history._replace(position=as_of, sscc="", extent=extent, runs=runs)
+    return history._replace(position=as_of, sscc="", packed=_NOT_TOLD, extent=extent, runs=runs)
 
 
 def build_path(
@@ -158,15 +161,33 @@ def _in_force(steps: list[Step]) -> list[Step]:
 
 
 def _run(unit: Unit, history: UnitHistory) -> UnitRun:
+    """Return the run of a unit. All of its units have the same past, and are in the same case or in none.
+
+    A written-off unit is in no case, even if it lay in one.
+    """
     extent, last = history.extent, history.runs[-1]
     state = _STATES[last.state]
+    is_written_off = state in WRITTEN_OFF
+    first, end = _in_the_same_case(unit.number, _NOT_TOLD if is_written_off else history.packed)
     return UnitRun(
-        range=UnitRange(unit.batch, extent.first, extent.last),
+        range=UnitRange(
+            unit.batch, max(extent.first, first), extent.last if end is None else min(extent.last, end)
+        ),
         owner=last.owner,
         custodian=last.custodian,
         state=state,
         transfer=extent.transfer,
         position=last.position,
         head=last.head,
-        sscc="" if state in WRITTEN_OFF else history.sscc,
+        sscc="" if is_written_off else history.sscc,
     )
+
+
+def _in_the_same_case(number: int, packed: PackedRanges) -> tuple[int, int | None]:
+    """Return the first and the last unit (None: no bound) that are in the same packed range as a unit, or in none."""
+    first, last, next_first = packed
+    if first is None or last is None:
+        return 0, None if next_first is None else next_first - 1
+    if number <= last:
+        return first, last
+    return last + 1, None if next_first is None else next_first - 1

@@ -2,6 +2,7 @@
 
 from pathbook.ledger.projections.registers import BatchRow, PartyRow, ProductRow
 from pathbook.ledger.queries.answers import Batch, Case, Party, Recall
+from pathbook.ledger.ranges import union, without
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.snapshot import ViewSnapshot
@@ -54,11 +55,13 @@ def batches(views: ViewSnapshot, gtin: str | None, after: int, limit: int) -> li
 
 
 def case(views: ViewSnapshot, sscc: str) -> Case | Refusal:
-    """Return the contents of a packed case."""
+    """Return the contents of a packed case. Units that were written off since are in no case."""
     row = views.case(sscc)
     if row is None:
         return refuse(Reason.CASE_UNKNOWN, sscc=sscc)
-    ranges = tuple(UnitRange(part.batch, part.first, part.last) for part in views.case_ranges(sscc))
+    packed = tuple(UnitRange(part.batch, part.first, part.last) for part in views.case_ranges(sscc))
+    written_off = union(run for part in packed for run in views.written_off(part))
+    ranges = without(packed, written_off)
     return Case(row, ranges, tuple(found.sscc for found in views.cases_in(sscc)))
 
 

@@ -44,6 +44,7 @@ def update_views(settings: Settings, stop: threading.Event, ready: Callable[[], 
     # that is lost is recorded again.
     storage = Storage(settings.data, now, database=settings.database, allow_event_loss=True)
     with contextlib.closing(storage):
+        storage.deadlines.wait_for_first_look()
         _LOG.info("following", place=settings.place)
         ready()
         _log_lag(storage, stop)

@@ -11,13 +11,16 @@ from pathbook.ledger.store.views.tables import (
     BATCH,
     CASE_RANGE,
     CORRECTION,
+    IS_WRITTEN_OFF,
     LADDER,
     NOT_ACCEPTED,
     PACKED_CASE,
     PARTY,
+    PRESENT,
     PRODUCT,
     RECALL,
     REFILL,
+    RUN,
     STOCK,
     TRANSFER,
 )
@@ -112,6 +115,27 @@ RECALLS = _select(RECALL, RECALL.c.batch == bindparam("batch")).order_by(RECALL.
 CASE_NAMED = _select(PACKED_CASE, PACKED_CASE.c.sscc == bindparam("sscc"))
 CASE_RANGES = _select(CASE_RANGE, CASE_RANGE.c.sscc == bindparam("sscc")).order_by(
     CASE_RANGE.c.batch, CASE_RANGE.c.first
+)
+_RUN_AT = RUN.alias("run_at")
+_FIRST_RUN = (
+    sa.select(_RUN_AT.c.first)
+    .where(
+        _RUN_AT.c.book == bindparam("book"),
+        _RUN_AT.c.batch == bindparam("batch"),
+        _RUN_AT.c.valid_to.is_(None),
+        _RUN_AT.c.first <= bindparam("first"),
+    )
+    .order_by(_RUN_AT.c.first.desc())
+    .limit(sa.literal_column("1"))
+    .scalar_subquery()
+)
+WRITTEN_OFF_WITHIN = sa.select(RUN.c.batch, RUN.c.first, RUN.c.last).where(
+    RUN.c.book == bindparam("book"),
+    RUN.c.batch == bindparam("batch"),
+    PRESENT,
+    RUN.c.first >= _FIRST_RUN,
+    RUN.c.first <= bindparam("last"),
+    IS_WRITTEN_OFF,
 )
 CASES_IN = _select(PACKED_CASE, PACKED_CASE.c.outer == bindparam("sscc")).order_by(PACKED_CASE.c.sscc)
 TRANSFER_AT = _select(TRANSFER, TRANSFER.c.transfer == bindparam("transfer")).order_by(TRANSFER.c.line)

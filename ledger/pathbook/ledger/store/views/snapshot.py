@@ -22,7 +22,7 @@ from pathbook.ledger.store.database.fast_read import Reader, ReaderPool
 from pathbook.ledger.store.log.stream import persistence_errors
 from pathbook.ledger.store.views import lookups, unit_history
 from pathbook.ledger.store.views.lookups import NEVER, StockRow, SuggestionRow, ViewPosition
-from pathbook.ledger.values import Price, TransferStatus
+from pathbook.ledger.values import Price, TransferStatus, UnitRange
 
 ViewsEngine: TypeAlias = Engine
 """The engine of the views, under a name for rooms that do not import SQLAlchemy."""
@@ -110,6 +110,12 @@ class ViewSnapshot:
     def case_ranges(self, sscc: str) -> list[CaseRangeRow]:
         """The units packed loose in a case, in order."""
         return self._all(lookups.CASE_RANGES, CaseRangeRow, sscc=sscc)
+
+    def written_off(self, part: UnitRange) -> list[UnitRange]:
+        """The runs of written-off units that have units in a range, or are just before it, in any order."""
+        return self._all(
+            lookups.WRITTEN_OFF_WITHIN, UnitRange, batch=part.batch, first=part.first, last=part.last
+        )
 
     def cases_in(self, sscc: str) -> list[CaseRow]:
         """The cases packed in a case, in order of their SSCCs."""

@@ -1,4 +1,8 @@
-"""The history of a unit in the views: its runs one after the other, the case around it, and the extent of its run."""
+"""The history of a unit in the views: its runs one after the other, the case around it, and the extent of its run.
+
+A run is a range of units with the same past. A case may hold only a part of it, so the packed ranges next to the
+unit are read, too.
+"""
 
 from typing import NamedTuple
 
@@ -33,11 +37,24 @@ class RunExtent(NamedTuple):
     transfer: int
 
 
+class PackedRanges(NamedTuple):
+    """The packed ranges next to a unit in its batch: the last that begins at or before it, and the next one.
+
+    ``first`` and ``last`` are the units of the one before, and ``next_first`` is where the one after begins. Each
+    is None if there is none.
+    """
+
+    first: int | None
+    last: int | None
+    next_first: int | None
+
+
 class UnitHistory(NamedTuple):
     """What the views at a position know of a unit. They are complete from position ``through`` on.
 
     ``is_recalled`` says whether units of the batch were ever recalled. ``sscc`` is the outermost case that
-    the unit is packed in, or "" if there is none. ``runs`` are the runs that the events of its history made,
+    the unit is packed in, or "" if there is none. ``packed`` tells which units around it are in no case, or in the
+    same range of the same case. ``runs`` are the runs that the events of its history made,
     oldest first.
     """
 
@@ -45,6 +62,7 @@ class UnitHistory(NamedTuple):
     through: int
     is_recalled: bool
     sscc: str
+    packed: PackedRanges
     batch: BatchRow
     product: ProductRow
     extent: RunExtent
@@ -55,7 +73,8 @@ _PAST_RUN = slice(len(PastRun._fields))
 _EXTENT = slice(_PAST_RUN.stop, _PAST_RUN.stop + len(RunExtent._fields))
 _BATCH = slice(_EXTENT.stop, _EXTENT.stop + len(BatchRow._fields))
 _PRODUCT = slice(_BATCH.stop, _BATCH.stop + len(ProductRow._fields))
-_REST = slice(_PRODUCT.stop, None)
+_PACKED = slice(_PRODUCT.stop, _PRODUCT.stop + len(PackedRanges._fields))
+_REST = slice(_PACKED.stop, None)
 
 
 def history(reader: Reader | ReaderPool, book: str, batch: int, number: int) -> UnitHistory | None:
@@ -71,6 +90,7 @@ def history(reader: Reader | ReaderPool, book: str, batch: int, number: int) -> 
     return UnitHistory._make(
         (
             *present[_REST],
+            PackedRanges._make(present[_PACKED]),
             BatchRow._make(present[_BATCH]),
             ProductRow._make(present[_PRODUCT]),
             RunExtent._make(present[_EXTENT]),
@@ -121,16 +141,20 @@ _BEFORE = (
 )
 _STEPS = _STEPS.union_all(_BEFORE)
 
-_NEAREST_RANGE = (
-    sa.select(CASE_RANGE.c.sscc, CASE_RANGE.c.last)
-    .where(
-        CASE_RANGE.c.book == bindparam("book"),
-        CASE_RANGE.c.batch == bindparam("batch"),
-        CASE_RANGE.c.first <= bindparam("number"),
-    )
+_PACKED_OF_BATCH = sa.and_(CASE_RANGE.c.book == bindparam("book"), CASE_RANGE.c.batch == bindparam("batch"))
+_NEAREST = (
+    sa.select(CASE_RANGE.c.sscc, CASE_RANGE.c.first, CASE_RANGE.c.last)
+    .where(_PACKED_OF_BATCH, CASE_RANGE.c.first <= bindparam("number"))
     .order_by(CASE_RANGE.c.first.desc())
     .limit(_ONE)
-    .subquery()
+)
+_NEAREST_RANGE = _NEAREST.subquery()
+_NEXT_FIRST = (
+    sa.select(CASE_RANGE.c.first)
+    .where(_PACKED_OF_BATCH, CASE_RANGE.c.first > bindparam("number"))
+    .order_by(CASE_RANGE.c.first)
+    .limit(_ONE)
+    .scalar_subquery()
 )
 _CASES_AROUND = (
     sa.select(PACKED_CASE.c.sscc, PACKED_CASE.c.outer)
@@ -158,6 +182,9 @@ _HISTORY: sa.Select[*tuple[object, ...]] = (
         *_columns(_STEPS, RunExtent),
         *list(BATCH.c)[1:],
         *list(PRODUCT.c)[1:],
+        _NEAREST.with_only_columns(CASE_RANGE.c.first).scalar_subquery(),
+        _NEAREST.with_only_columns(CASE_RANGE.c.last).scalar_subquery(),
+        _NEXT_FIRST,
         *POSITION.selected_columns,
         sa.exists().where(RECALL.c.book == bindparam("book"), RECALL.c.batch == bindparam("batch")),
         sa.func.coalesce(_OUTERMOST, ""),
