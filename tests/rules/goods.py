@@ -1,6 +1,7 @@
 """Random steps of consumers, and of goods: sales, confirmations, returns, deliveries, write-offs."""
 
 from pathbook.ledger import commands, events
+from pathbook.ledger.steps import StepKind
 from pathbook.ledger.values import Delivery, PartyKind
 from tests.rules.naive import CONFIRMED, GONE, SOLD, STOCK, Act, Deal, Key, Shortage
 from tests.rules.naive_authority import consumer
@@ -36,7 +37,7 @@ class Goods(Transfers):
             self.compare_terms(event.terms, keys, at)
             deal = Deal(seller, buyer, keys, price, delivery is Delivery.WITH_TITLE, reference)
             self.move(self.position, deal, SOLD, at)
-            self.touched(keys)
+            self.touched(keys, StepKind.SOLD, self.position)
 
     def confirm(self, dice: Dice) -> None:
         """Confirm a purchase."""
@@ -61,7 +62,7 @@ class Goods(Transfers):
             self.acts[self.position] = Act("confirm", buyer, keys)
             for key in keys:
                 self.pieces[key].state, self.pieces[key].confirmed = CONFIRMED, self.position
-            self.touched(keys)
+            self.touched(keys, StepKind.CONFIRMED)
 
     def give_back(self, dice: Dice) -> None:
         """Return units."""
@@ -84,7 +85,7 @@ class Goods(Transfers):
             found = [(line.transfer, keys_of(line.terms.ranges)) for line in event.lines]
             self.same("returned units", found, lines)
             self.undo(keys)
-            self.touched(keys)
+            self.touched(keys, StepKind.RETURNED)
 
     def deliver(self, dice: Dice) -> None:
         """Deliver goods, without the title."""
@@ -118,7 +119,7 @@ class Goods(Transfers):
             self.acts[self.position] = Act("deliver", custodian, keys)
             for key in keys:
                 self.pieces[key].custodian = receiver
-            self.touched(keys)
+            self.touched(keys, StepKind.DELIVERED)
 
     def write_off(self, dice: Dice) -> None:
         """Write units off."""
@@ -142,4 +143,4 @@ class Goods(Transfers):
             self.acts[self.position] = Act("write off", party, keys, confirmed=confirmed)
             for key in keys:
                 self.pieces[key].state = state
-            self.touched(keys)
+            self.touched(keys, StepKind.WRITTEN_OFF)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pathbook.ledger.refusals import Refusal
 from tests.replaying import replay
+from tests.rules.read_back import open_views, read_back
 from tests.rules.registers import Registers
 from tests.rules.stage import Dice
 from tests.rules.words import line
@@ -65,6 +66,8 @@ def replayed(steps: list[bytes]) -> str:
     with tempfile.TemporaryDirectory() as place:
         try:
             replay(Path(place), books.story.commands)
+            with open_views(Path(place)) as queries:
+                read_back(books, queries, Dice(steps[0] * 3))
         except Exception as error:  # noqa: BLE001 - a book that breaks is a difference, too
             return f"{type(error).__name__} in a store: {error}"[:3_000]
     return ""

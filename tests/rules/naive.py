@@ -5,7 +5,9 @@ import datetime
 from collections.abc import Iterable
 from hashlib import sha256
 
-from pathbook.ledger.values import Price, Quantity, Selection, UnitRange, UnitState
+from pathbook.ledger.events import RecordedEvent
+from pathbook.ledger.steps import StepKind
+from pathbook.ledger.values import Price, Quantity, Selection, TransferStatus, UnitRange, UnitState
 from tests.rules.naive_authority import Authority, consumer
 
 STOCK, OFFERED, SOLD, CONFIRMED = UnitState.IN_STOCK, UnitState.OFFERED, UnitState.SOLD, UnitState.CONFIRMED
@@ -17,13 +19,32 @@ Key = tuple[int, int]
 
 
 @dataclasses.dataclass
+class Trace:
+    """What an event did to a unit, and how the unit was after it. ``corrected`` is the position that undid it, or 0."""
+
+    position: int
+    kind: StepKind
+    at: int
+    deal: int
+    owner: str
+    custodian: str
+    state: UnitState
+    head: bytes
+    corrected: int = 0
+
+
+@dataclasses.dataclass
 class Hop:
-    """A hop that is in force: its deal, and where the goods had been, or "" if they did not move with the title."""
+    """A hop that is in force: its deal, and where the goods had been, or "" if they did not move with the title.
+
+    ``began`` is the position of the event that moved the title.
+    """
 
     deal: int
     moved_from: str
     tier: int | None
     price: Price
+    began: int = 0
 
 
 @dataclasses.dataclass
@@ -36,6 +57,7 @@ class Piece:
     last: int
     state: UnitState = STOCK
     hops: list[Hop] = dataclasses.field(default_factory=list)
+    past: list[Trace] = dataclasses.field(default_factory=list)
     case: str = ""
     offer: int = 0
     confirmed: int = 0
@@ -43,7 +65,9 @@ class Piece:
 
 @dataclasses.dataclass
 class Deal:
-    """A transfer or sale. ``asked`` is the position at which a side asked to reverse it, or 0."""
+    """A transfer or sale. ``asked`` is the position at which a side asked to reverse it, and
+    ``attested`` that at which its receiver accepted or reported it, or 0.
+    """
 
     giver: str
     receiver: str
@@ -55,7 +79,8 @@ class Deal:
     in_force: bool = True
     reversal_by: str = ""
     asked: int = 0
-    attested: bool = False
+    attested: int = 0
+    status: TransferStatus = TransferStatus.ACCEPTED
 
 
 @dataclasses.dataclass
@@ -269,12 +294,23 @@ class Naive(Authority):
         mine = all(self.pieces[key].owner == owner and self.pieces[key].state is STOCK for key in keys)
         return mine and self.whole(keys) and self.exist(keys, at) and not self.recalled(keys, at)
 
-    def touch(self, keys: Iterable[Key], position: int, leaf: bytes) -> None:
-        """Add an event to the past of units."""
+    def touch(self, keys: Iterable[Key], kind: StepKind, event: RecordedEvent, deal: int) -> None:
+        """Add an event to the past of units, which are now as they are after it."""
+        position, leaf = event.position, event.leaf
         for key in keys:
             piece = self.pieces[key]
             piece.last = position
             piece.head = sha256(b"\x01" + piece.head + leaf + position.to_bytes(8, "big")).digest()
+            after = (piece.owner, piece.custodian, piece.state, piece.head)
+            piece.past.append(Trace(position, kind, event.occurred_at, deal, *after))
+            if kind in (StepKind.TRANSFERRED, StepKind.SOLD):
+                piece.hops[-1].began = position
+
+    def mark(self, key: Key, first: int, last: int, position: int) -> None:
+        """Mark what happened to a unit from one position to another as undone by the event at a position."""
+        for trace in self.pieces[key].past:
+            if first <= trace.position <= last and not trace.corrected:
+                trace.corrected = position
 
     def move(self, position: int, deal: Deal, state: UnitState, at: int) -> None:
         """Move the units of a deal to its receiver."""

@@ -4,6 +4,7 @@ import datetime
 from collections.abc import Callable
 
 from pathbook.ledger import commands, events
+from pathbook.ledger.steps import StepKind
 from pathbook.ledger.values import PartyKind, Selection, UnitRange
 from tests.rules.goods import Goods
 from tests.rules.naive import CONFIRMED, GONE, SOLD, STOCK, Act, Alarm, Key, midnight
@@ -160,7 +161,10 @@ class Registers(Goods):
                 piece.state = CONFIRMED
             else:
                 piece.state = SOLD if consumer(piece.owner) else STOCK
-        self.touched(act.keys)
+        self.touched(act.keys, StepKind.ERROR_DECLARED)
+        for key in act.keys:
+            self.mark(key, position, position, self.position)
+            self.mark(key, self.position, self.position, self.position)
 
     def undoable(self, position: int, act: Act) -> bool:
         """Tell whether nothing was built upon an act."""

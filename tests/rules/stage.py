@@ -8,6 +8,7 @@ from pathbook.ledger import commands, events
 from pathbook.ledger.events import Event, Terms
 from pathbook.ledger.refusals import Reason, Refusal
 from pathbook.ledger.reports.ladder import CONSUMER_TIER, NO_TIER, LadderChanges
+from pathbook.ledger.steps import StepKind
 from pathbook.ledger.values import (
     Price,
     Quantity,
@@ -16,7 +17,7 @@ from pathbook.ledger.values import (
     UnitRange,
     UnitState,
 )
-from tests.rules.naive import GONE, OFFERED, STOCK, Key, Lot, Naive, Piece, Shortage
+from tests.rules.naive import GONE, OFFERED, STOCK, Key, Lot, Naive, Piece, Shortage, Trace
 from tests.rules.naive_authority import consumer
 from tests.scenario import BALM, DAY, MASK, NOON, Story
 
@@ -107,7 +108,10 @@ class Stage(Naive):
                     self.lots[batch] = Lot(product, brand, size, made_on, expires_on, price)
                     head = next(self.story.state.partitions[batch].in_stock(brand)).head
                     for number in range(size):
-                        self.pieces[batch, number] = Piece(brand, brand, head, position)
+                        piece = self.pieces[batch, number] = Piece(brand, brand, head, position)
+                        at = self.story.recorded[position - 1].occurred_at
+                        made = Trace(position, StepKind.COMMISSIONED, at, 0, brand, brand, STOCK, head)
+                        piece.past.append(made)
                 case _:
                     raise AssertionError(event)
 
@@ -139,9 +143,9 @@ class Stage(Naive):
         self.ladder.add(outcome)
         return outcome
 
-    def touched(self, keys: Iterable[Key]) -> None:
+    def touched(self, keys: Iterable[Key], kind: StepKind, deal: int = 0) -> None:
         """Add the last event to the past of units."""
-        self.touch(keys, self.position, self.story.recorded[-1].leaf)
+        self.touch(keys, kind, self.story.recorded[-1], deal)
 
     def when(self, dice: Dice) -> tuple[int, int]:
         """Choose a claimed time: what the command says, and what it means."""

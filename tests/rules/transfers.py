@@ -3,12 +3,14 @@
 from collections import Counter
 
 from pathbook.ledger import commands, events
+from pathbook.ledger.steps import StepKind
 from pathbook.ledger.values import (
     Delivery,
     DiscrepancyKind,
     Price,
     Quantity,
     Selection,
+    TransferStatus,
 )
 from tests.rules.naive import OFFERED, SOLD, STOCK, Act, Deal, Key
 from tests.rules.naive_authority import consumer
@@ -63,7 +65,7 @@ class Transfers(Stage):
             self.compare_terms(event.terms, keys, at)
             deal = Deal(giver, receiver, keys, price, delivery is Delivery.WITH_TITLE, reference)
             self.move(self.position, deal, STOCK, at)
-            self.touched(keys)
+            self.touched(keys, StepKind.TRANSFERRED, self.position)
 
     def attest(self, dice: Dice) -> None:
         """Let the receiver report a transfer with the same reference, on equal or other terms."""
@@ -109,8 +111,8 @@ class Transfers(Stage):
         if event is not None and first is not None:
             assert isinstance(event, events.TransferAttested)
             self.same("attested units", keys_of(event.ranges), sorted(first.keys))
-            first.attested = True
-            self.touched(first.keys)
+            first.attested = self.position
+            self.touched(first.keys, StepKind.ATTESTED, known)
 
     def told(self, dice: Dice, keys: set[Key]) -> Selection:
         """Return what a receiver says of units: their numbers, quantities of them, or something wrong."""
@@ -174,10 +176,12 @@ class Transfers(Stage):
             assert isinstance(event, events.TransferOffered)
             self.compare_terms(event.terms, keys, at)
             with_goods = delivery is Delivery.WITH_TITLE
-            self.deals[self.position] = Deal(giver, receiver, keys, price, with_goods, reference, open=True)
+            deal = Deal(giver, receiver, keys, price, with_goods, reference, open=True)
+            deal.status = TransferStatus.OFFERED
+            self.deals[self.position] = deal
             for key in keys:
                 self.pieces[key].state, self.pieces[key].offer = OFFERED, self.position
-            self.touched(keys)
+            self.touched(keys, StepKind.OFFERED)
 
     def side(self, dice: Dice, position: int, *, giver: bool) -> str:
         """Choose the party that answers, usually the one that may."""
@@ -236,9 +240,11 @@ class Transfers(Stage):
             self.open_cases(back, left)
             for key in back:
                 self.pieces[key].state, self.pieces[key].offer = STOCK, 0
-            deal.keys, deal.open, deal.attested = left | extra, False, True
+            deal.keys, deal.open, deal.attested = left | extra, False, self.position
+            deal.status = TransferStatus.ACCEPTED_IN_PART if back else TransferStatus.ACCEPTED
             self.move(position, deal, STOCK, at)
-            self.touched(left | back | extra)
+            self.touched(left | extra, StepKind.TRANSFERRED, position)
+            self.touched(back, StepKind.RELEASED)
 
     def more(self, dice: Dice, deal: Deal | None) -> set[Key]:
         """Choose units of a giver that it did not offer, or any others."""
@@ -262,9 +268,10 @@ class Transfers(Stage):
         )
         if self.ask(command, expected=expected) is not None and deal is not None:
             deal.open = deal.in_force = False
+            deal.status = TransferStatus.WITHDRAWN if withdraw else TransferStatus.DECLINED
             for key in deal.keys:
                 self.pieces[key].state, self.pieces[key].offer = STOCK, 0
-            self.touched(deal.keys)
+            self.touched(deal.keys, StepKind.RELEASED)
 
     def reverse(self, dice: Dice) -> None:
         """Ask for the reversal of a transfer, or agree to it."""
@@ -288,9 +295,12 @@ class Transfers(Stage):
         event = self.ask(command, expected=expected)
         if event is not None and deal is not None:
             if asked:
-                deal.in_force = False
+                deal.in_force, deal.status = False, TransferStatus.REVERSED
+                began = {key: self.pieces[key].hops[-1].began for key in deal.keys}
                 self.undo(deal.keys)
-                self.touched(deal.keys)
+                self.touched(deal.keys, StepKind.REVERSED, position)
+                for key, first in began.items():
+                    self.mark(key, first, self.position, self.position)
             else:
                 deal.reversal_by, deal.asked = party, self.position
                 self.acts[self.position] = Act("asked", party, deal=position)

@@ -4,6 +4,7 @@ from pathbook.ledger.commands import ConfirmPurchase, ReturnUnits, SellUnits
 from pathbook.ledger.events import PurchaseConfirmed, ReturnLine, Terms, UnitsReturned, UnitsSold
 from pathbook.ledger.ranges import joined
 from pathbook.ledger.refusals import Reason, Refusal, refuse
+from pathbook.ledger.rules.parted_cases import refuse_parted_cases
 from pathbook.ledger.rules.state import State
 from pathbook.ledger.rules.text import commitment_of, refuse_price, refuse_text
 from pathbook.ledger.rules.transfer import refuse_reference, standings_at
@@ -13,7 +14,6 @@ from pathbook.ledger.rules.units import (
     refuse_before_made,
     refuse_broken_cases,
     refuse_move,
-    refuse_parted_cases,
     refuse_unless,
     resolve,
 )

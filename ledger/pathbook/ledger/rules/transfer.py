@@ -9,6 +9,7 @@ from pathbook.ledger import commands, events
 from pathbook.ledger.events import Standing, Terms
 from pathbook.ledger.ranges import count_units, holds, joined, last_units, union, without
 from pathbook.ledger.refusals import Reason, Refusal, refuse
+from pathbook.ledger.rules.parted_cases import refuse_parted_cases
 from pathbook.ledger.rules.party import authorization_status
 from pathbook.ledger.rules.state import State, Transfer
 from pathbook.ledger.rules.text import commitment_of, refuse_price, refuse_text
@@ -22,7 +23,6 @@ from pathbook.ledger.rules.units import (
     refuse_before_made,
     refuse_broken_cases,
     refuse_move,
-    refuse_parted_cases,
     refuse_recalled,
     refuse_unless,
     resolve,

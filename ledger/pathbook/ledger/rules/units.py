@@ -11,7 +11,7 @@ from pathbook.ledger.ranges import common, count_units, holds, joined, union, wi
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.rules.state import Batch, Case, State, packed_in, packed_within
 from pathbook.ledger.rules.times import last_moment, made_before, utc
-from pathbook.ledger.runs import Run, custodian_before
+from pathbook.ledger.runs import Run
 from pathbook.ledger.values import (
     MAX_PIECES,
     MAX_QUANTITIES,
@@ -313,24 +313,6 @@ def refuse_broken_cases(state: State, ranges: Ranges) -> Refusal | None:
         case = state.cases[sscc]
         assert case is not None, sscc
         if not covers(ranges, packed_units(state, case)):
-            return refuse(Reason.UNITS_IN_CASE, range=part, sscc=sscc)
-    return None
-
-
-def refuse_parted_cases(state: State, ranges: Ranges) -> Refusal | None:
-    """Refuse to undo the last transfers of units in a case that would then have several owners or custodians.
-
-    Such a case could neither move nor be unpacked. The ranges hold all of each case, and their transfers are loaded.
-    """
-    for sscc, part in outermost_cases(state, ranges).items():
-        case = state.cases[sscc]
-        assert case is not None, sscc
-        sides = set()
-        for _, run in pieces(state, packed_units(state, case)):
-            transfer = state.transfers[run.chain[-1]]
-            assert transfer is not None, run
-            sides.add((transfer.terms.giver, custodian_before(run, transfer.terms.receiver)))
-        if len(sides) > 1:
             return refuse(Reason.UNITS_IN_CASE, range=part, sscc=sscc)
     return None
 
