@@ -29,6 +29,12 @@ HOUR = 3_600_000_000
 DEADLINE = NOON + HOUR
 
 
+@pytest.fixture(autouse=True)
+def patient_watch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a look wait for the writers that it wakes, however busy the machine is."""
+    monkeypatch.setattr(deadlines, "WAKE_TIMEOUT_S", PATIENCE)
+
+
 def offer(number: int, deadline: int = DEADLINE) -> Command:
     """Return the command that offers one unit of the first batch until a deadline."""
     return commands.OfferTransfer(
