@@ -8,6 +8,7 @@ from pathbook.ledger import commands, events
 from pathbook.ledger.events import Event, Terms
 from pathbook.ledger.refusals import Reason, Refusal
 from pathbook.ledger.reports.ladder import CONSUMER_TIER, NO_TIER, LadderChanges
+from pathbook.ledger.rules.party import authorization_status
 from pathbook.ledger.steps import StepKind
 from pathbook.ledger.values import (
     Price,
@@ -164,6 +165,8 @@ class Stage(Naive):
             for key, piece in sorted(self.pieces.items())
             if piece.state in (states or (STOCK,)) and (piece.hops or not come)
         ]
+        if dice.next_byte() % 2:
+            likely = [key for key in likely if self.pieces[key].hops] or likely
         key = dice.one_of(likely if dice.usually() and likely else sorted(self.pieces))
         piece = self.pieces[key]
         actor = piece.owner if by == "owner" else piece.custodian
@@ -210,6 +213,14 @@ class Stage(Naive):
             receiver = item.receiver_authorization, item.receiver_tier
             self.same(f"{terms.giver} for {product}", giver, self.status(terms.giver, product, at))
             self.same(f"{terms.receiver} for {product}", receiver, self.status(terms.receiver, product, at))
+
+    def compare_authority(self) -> None:
+        """Compare the authorization status and the tier of each party for each product at several times."""
+        for at in (*PAST, NOON, NOON + 8 * DAY, NOON + 20 * DAY):
+            for party in PARTIES:
+                for product, brand in self.brands.items():
+                    found = authorization_status(self.story.state, party, product, brand, at)
+                    self.same(f"{party} for {product} at {at}", found, self.status(party, product, at))
 
     def compare_books(self) -> None:
         """Compare each unit, run, stock index, case and price."""
