@@ -1,4 +1,4 @@
-"""Opens books as a server opens them, and holds the commands that begin a book of masks."""
+"""Opens books as a server opens them, and holds the commands that open and begin a book of masks."""
 
 import contextlib
 import datetime
@@ -18,7 +18,7 @@ from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.views.state_loader import StateLoader
 from pathbook.ledger.store.views.tracking import SQLAlchemyTrackingRecorder
 from pathbook.ledger.values import PartyKind, Price, Quantity, Selection
-from tests.scenario import CODE_KEY, MASK, NOON
+from tests.scenario import CODE_KEY, MASK, NOON, opening
 
 PATIENCE = 60.0
 """How long (seconds) a test waits for anything before it fails."""
@@ -104,6 +104,7 @@ def ask(opened: Books, *commands: Command) -> list[Outcome]:
 
 
 BEGINNING: tuple[Command, ...] = (
+    opening("masks", "0"),
     RegisterParty(request_id="1", party="acme", kind=PartyKind.BRAND),
     RegisterParty(request_id="2", party="ann", kind=PartyKind.AGENT),
     RegisterProduct(

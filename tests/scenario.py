@@ -43,17 +43,27 @@ BALM = "04012345678901"
 GOODS = {"mask": MASK, "balm": BALM}
 
 
+CODE_KEY = bytes(range(8))
+"""The fingerprint of the key of codes with which the tests open books."""
+
+
+def opening(book: str, request_id: str = "open") -> commands.OpenBook:
+    """Return the command that opens a book."""
+    return commands.OpenBook(request_id=request_id, name=book, code_key=CODE_KEY)
+
+
 class Story:
     """A book in memory that executes the lines of a story one after the other."""
 
-    def __init__(self, text: str = "") -> None:
-        """Begin a book, and execute the lines of a text."""
-        self.state = State("book")
+    def __init__(self, text: str = "", book: str = "book") -> None:
+        """Open a book, and execute the lines of a text."""
+        self.state = State(book)
         self.names: dict[str, int] = {}
         self.events: list[Event] = []
         self.commands: list[tuple[Command, Event | Refusal]] = []
         self.recorded: list[RecordedEvent] = []
         self.now = NOON
+        self.ask(opening(book))
         self.tell(text)
 
     def tell(self, text: str) -> None:

@@ -14,12 +14,14 @@ from pathbook.ledger import events
 from pathbook.ledger.commands import DIGEST_BYTES, REQUEST_BYTES
 from pathbook.ledger.events import Event, Standing, Terms
 from pathbook.ledger.notes import COMMITMENT_BYTES
+from pathbook.ledger.serials import FINGERPRINT_BYTES
 from pathbook.ledger.values import (
     CONSUMER_PREFIX,
     MAX_AMOUNT_MINOR,
     MAX_BATCH_NUMBER,
     MAX_BATCH_SIZE,
     MAX_LOT,
+    MAX_ORIGIN,
     MAX_PRICE_UNITS,
     MAX_REFERENCE,
     MAX_REQUEST_ID,
@@ -34,6 +36,7 @@ from pathbook.ledger.values import (
     UnitRange,
     UnitState,
     is_lot,
+    is_origin,
     is_request_id,
 )
 
@@ -60,6 +63,7 @@ ssccs: Final = _digits(18)
 parties: Final = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", fullmatch=True)
 consumers: Final = parties.map(lambda pseudonym: CONSUMER_PREFIX + pseudonym)
 lots: Final = st.text(_CHARACTER_SET_82, min_size=1, max_size=MAX_LOT).filter(is_lot)
+origins: Final = st.text(_VISIBLE, min_size=1, max_size=MAX_ORIGIN).filter(is_origin)
 texts: Final = st.text(st.characters(exclude_categories=["C"]), max_size=MAX_TEXT)
 commitments: Final = st.just(b"") | st.binary(min_size=COMMITMENT_BYTES, max_size=COMMITMENT_BYTES)
 request_ids: Final = st.text(_VISIBLE, min_size=1, max_size=MAX_REQUEST_ID).filter(is_request_id)
@@ -155,6 +159,13 @@ delivered: Final = st.builds(
 confirmed: Final = st.builds(events.PurchaseConfirmed, consumer=consumers, ranges=ranges(), price_paid=prices)
 
 EVENTS: Final[dict[type[Event], SearchStrategy[Event]]] = {
+    events.BookOpened: st.builds(
+        events.BookOpened,
+        name=parties,
+        origin=origins,
+        code_key=st.binary(min_size=FINGERPRINT_BYTES, max_size=FINGERPRINT_BYTES),
+        policy=st.builds(events.Policy, max_tier=st.integers(0, MAX_TIER)),
+    ),
     events.PartyRegistered: st.builds(events.PartyRegistered, party=parties, kind=st.sampled_from(PartyKind)),
     events.PartyAuthorized: st.builds(
         events.PartyAuthorized,

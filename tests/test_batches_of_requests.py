@@ -47,11 +47,11 @@ def test_a_batch_in_which_nothing_is_refused_is_recorded(place: Path) -> None:
     """Each entry gets a position of its own, and the same position when the batch is repeated."""
     with open_books(place) as opened:
         ask(opened, *BEGINNING)
-        assert summarize(submit_batch(opened, record("a"), record("b"), record("c"))) == [5, 6, 7]
+        assert summarize(submit_batch(opened, record("a"), record("b"), record("c"))) == [6, 7, 8]
         again = submit_batch(opened, record("a"), record("b"), record("c"))
-        assert summarize(again) == [5, 6, 7]
+        assert summarize(again) == [6, 7, 8]
         assert all(isinstance(item, Answer) and item.duplicate for item in again)
-    assert head(place) == 7
+    assert head(place) == 8
 
 
 def test_a_batch_in_which_one_is_refused_is_not_recorded(place: Path) -> None:
@@ -65,11 +65,11 @@ def test_a_batch_in_which_one_is_refused_is_not_recorded(place: Path) -> None:
         assert summarize(outcomes[2:3]) == [Reason.STOCK_TOO_SMALL]
         assert outcomes[4] == unreadable
         assert opened._books["masks"]._memory.reload_count == 1
-        assert head(place) == 4
+        assert head(place) == len(BEGINNING)
         # The batch used up neither the units nor the request id.
-        assert positions(ask(opened, units("a", 0, 9))) == [5]
+        assert positions(ask(opened, units("a", 0, 9))) == [6]
     with open_books(place) as opened:
-        assert positions(ask(opened, record("b"))) == [6]
+        assert positions(ask(opened, record("b"))) == [7]
 
 
 def test_what_was_recorded_before_stays_recorded(place: Path) -> None:
@@ -78,8 +78,8 @@ def test_what_was_recorded_before_stays_recorded(place: Path) -> None:
         ask(opened, *BEGINNING, record("before"))
         outcomes = submit_batch(opened, record("before"), record("a"), record("a"), record("b", 10_000_001))
         other = Reason.OTHER_ENTRY_REFUSED
-        assert summarize(outcomes) == [5, other, other, Reason.STOCK_TOO_SMALL]
-        assert positions(submit_batch(opened, record("before"), record("a"), record("a"))) == [5, 6, 6]
+        assert summarize(outcomes) == [6, other, other, Reason.STOCK_TOO_SMALL]
+        assert positions(submit_batch(opened, record("before"), record("a"), record("a"))) == [6, 7, 7]
 
 
 def test_a_refused_batch_does_not_affect_other_submissions(place: Path) -> None:
@@ -98,14 +98,14 @@ def test_a_refused_batch_does_not_affect_other_submissions(place: Path) -> None:
         clock.running.set()
         outcomes = [summarize(future.result(PATIENCE)) for future in waiting]
         assert outcomes == [
-            [5],
-            [6, 7],
+            [6],
+            [7, 8],
             [Reason.OTHER_ENTRY_REFUSED, Reason.UNITS_NOT_OWNED],
-            [8, Reason.STOCK_TOO_SMALL, Reason.REQUEST_ID_REUSED],
-            [9, 10],
+            [9, Reason.STOCK_TOO_SMALL, Reason.REQUEST_ID_REUSED],
+            [10, 11],
         ]
         assert opened._books["masks"]._memory.reload_count == 1
-    assert head(place) == 10
+    assert head(place) == 11
 
 
 def test_a_batch_for_an_unknown_book_keeps_the_refusals_of_unreadable_entries(place: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_batch_for_an_unknown_book_keeps_the_refusals_of_unreadable_entries(pl
 @given(batches=st.lists(movements(), min_size=1, max_size=6))
 def test_a_batch_equals_single_requests_or_has_no_effect(batches: list[list[Command]]) -> None:
     """A batch has the events that the rules give on complete state, or their refusals and no event."""
-    story = Story(test_rolling_back.BEGINNING)
+    story = Story(test_rolling_back.BEGINNING, "masks")
     with tempfile.TemporaryDirectory() as directory, open_books(Path(directory), Clock(NOON)) as opened:
         positions(ask(opened, *(command for command, _ in story.commands)))
         for number, batch in enumerate(batches):

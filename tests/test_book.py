@@ -2,7 +2,6 @@
 
 import contextlib
 import tempfile
-import threading
 from pathlib import Path
 
 import msgspec
@@ -40,11 +39,11 @@ from tests.scenario import DAY, NOON
 def test_commands_submitted_together_are_recorded_in_order_without_gaps(place: Path) -> None:
     """Each command is decided on the state after the commands before it, also within one group."""
     with open_books(place) as opened:
-        assert positions(ask(opened, *BEGINNING, record("5"), record("6"))) == [1, 2, 3, 4, 5, 6]
+        assert positions(ask(opened, *BEGINNING, record("5"), record("6"))) == [1, 2, 3, 4, 5, 6, 7]
         refused, accepted = ask(opened, record("7", 10_000_000), record("8"))
         assert isinstance(refused, Refusal)
         assert refused.reason is Reason.STOCK_TOO_SMALL
-        assert positions([accepted]) == [7]
+        assert positions([accepted]) == [8]
 
 
 @pytest.mark.parametrize("restart", [False, True])
@@ -63,7 +62,7 @@ def test_a_repeated_request_gets_the_first_answer_and_has_no_effect(place: Path,
         assert same.recorded == first[-1].recorded
         assert isinstance(other, Refusal)
         assert other.reason is Reason.REQUEST_ID_REUSED
-        assert positions([fresh]) == [6]
+        assert positions([fresh]) == [7]
 
 
 def test_the_same_request_twice_in_one_group_is_recorded_once(place: Path) -> None:
@@ -84,10 +83,10 @@ def test_a_repeat_is_known_before_the_views_know_the_request(place: Path) -> Non
         first = positions(ask(opened, record("x"), record("y")))
         assert positions(
             ask(opened, commands.RegisterParty(request_id="z", party="zoe", kind=PartyKind.SHOP))
-        ) == [7]
+        ) == [8]
         assert positions(ask(opened, record("x"), record("y"))) == first
     with open_books(place, follow=False) as opened:
-        assert positions(ask(opened, record("y"), record("x"))) == [6, 5]
+        assert positions(ask(opened, record("y"), record("x"))) == [7, 6]
 
 
 def test_a_repeat_is_known_while_the_views_are_rebuilt(place: Path) -> None:
@@ -147,16 +146,16 @@ def test_an_offer_lapses_by_itself_at_its_deadline(place: Path, restart: bool) -
         clock.now = NOON + 2 * DAY
         refused, accepted = ask(
             opened,
-            commands.AcceptTransfer(request_id="6", receiver="ann", transfer=5),
+            commands.AcceptTransfer(request_id="6", receiver="ann", transfer=6),
             record("7", 10_000_000),
         )
         assert isinstance(refused, Refusal)
         assert refused.reason is Reason.TRANSFER_ANSWERED
         assert isinstance(accepted, Answer)
-        assert accepted.recorded.position == 7
+        assert accepted.recorded.position == 8
     with open_books(place, clock) as opened:
         events = engine(place, "events")
-        topics = [entry.topic for entry in Stream(events).read("masks", 5, 9)]
+        topics = [entry.topic for entry in Stream(events).read("masks", 6, 9)]
         events.dispose()
         assert topics == [f"{TransferLapsed.__name__}.v1", f"{TransferRecorded.__name__}.v1"]
 
@@ -176,7 +175,7 @@ def test_an_idle_book_lapses_offers_too(place: Path) -> None:
         ask(opened, *BEGINNING, offer)
         clock.now = NOON + 2 * DAY
         events = engine(place, "events")
-        assert wait_beyond(Stream(events), "masks", 5) == 6
+        assert wait_beyond(Stream(events), "masks", 6) == 7
         events.dispose()
 
 
@@ -193,10 +192,10 @@ def test_a_failing_command_does_not_affect_other_submissions(
 
         monkeypatch.setattr(writer, "decide", breaking)
         waiting = [opened.submit("masks", [record(name)]) for name in ("5", "poison", "7")]
-        assert positions(waiting[0].result(PATIENCE)) == [5]
+        assert positions(waiting[0].result(PATIENCE)) == [6]
         with pytest.raises(AssertionError, match="broken on purpose"):
             waiting[1].result(PATIENCE)
-        assert positions(waiting[2].result(PATIENCE)) == [6]
+        assert positions(waiting[2].result(PATIENCE)) == [7]
 
 
 def test_an_unpacked_case_moves_although_the_views_still_show_it_on_a_pallet(place: Path) -> None:
@@ -208,12 +207,12 @@ def test_an_unpacked_case_moves_although_the_views_still_show_it_on_a_pallet(pla
     )
     with open_books(place) as opened:
         positions(ask(opened, *BEGINNING, *packing))
-        update_views(place, 6)
+        update_views(place, 7)
     with open_books(place, follow=False) as opened:
         positions(ask(opened, commands.UnpackCase(request_id="c", party="acme", sscc=pallet)))
     with open_books(place, follow=False) as opened:
         moved = msgspec.structs.replace(record("d"), units=Selection(cases=(case,)))
-        assert positions(ask(opened, moved)) == [8]
+        assert positions(ask(opened, moved)) == [9]
 
 
 def test_a_refusal_is_decided_on_what_other_writers_recorded(place: Path) -> None:
@@ -225,7 +224,7 @@ def test_a_refusal_is_decided_on_what_other_writers_recorded(place: Path) -> Non
         assert isinstance(refused, Refusal)
         assert refused.reason is Reason.PARTY_UNKNOWN
         positions(ask(two, commands.RegisterParty(request_id="bob", party="bob", kind=PartyKind.AGENT)))
-        assert positions(ask(one, bob)) == [6]
+        assert positions(ask(one, bob)) == [7]
 
 
 def test_a_return_may_span_more_transfers_than_one_statement_loads(
@@ -238,7 +237,7 @@ def test_a_return_may_span_more_transfers_than_one_statement_loads(
     with open_books(place) as opened:
         units = Selection((UnitRange(1, 0, 39),))
         assert positions(ask(opened, commands.ReturnUnits(request_id="back", owner="ann", units=units))) == [
-            45
+            46
         ]
 
 
@@ -248,26 +247,15 @@ def test_a_book_goes_on_from_a_restored_backup(place: Path) -> None:
         ask(opened, *BEGINNING, record("a"))
     for later in ("b", "c"):
         with open_books(place) as opened:
-            assert positions(ask(opened, record(later, 7))) == [6]
-            update_views(place, 6)
+            assert positions(ask(opened, record(later, 7))) == [7]
+            update_views(place, 7)
         events = engine(place, "events")
         with events.begin() as connection:
-            connection.execute(EVENT.delete().where(EVENT.c.position > 5))
+            connection.execute(EVENT.delete().where(EVENT.c.position > 6))
         events.dispose()
     with open_books(place) as opened:
         (outcome,) = ask(opened, record("d", 9_999_999))
-        assert positions([outcome]) == [6]
-
-
-def test_a_malformed_brand_begins_no_book(place: Path) -> None:
-    """A book whose first command would be refused gets no thread."""
-    with open_books(place) as opened:
-        before = threading.active_count()
-        for number in range(20):
-            command = commands.RegisterParty(request_id="1", party="", kind=PartyKind.BRAND)
-            (refused,) = opened.submit(f"book{number}", [command]).result(PATIENCE)
-            assert isinstance(refused, Refusal)
-        assert threading.active_count() == before
+        assert positions([outcome]) == [7]
 
 
 def test_many_offers_with_the_same_deadline_all_lapse(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -291,18 +279,8 @@ def test_many_offers_with_the_same_deadline_all_lapse(place: Path, monkeypatch: 
     with open_books(place, clock) as opened:
         events = engine(place, "events")
         ask(opened)
-        assert wait_beyond(Stream(events), "masks", 4 + 8 + 7) == 4 + 8 + 8
+        assert wait_beyond(Stream(events), "masks", 5 + 8 + 7) == 5 + 8 + 8
         events.dispose()
-
-
-def test_commands_for_an_unknown_or_misnamed_book_are_refused(place: Path) -> None:
-    """Only a brand begins a book, and only with a valid name."""
-    with open_books(place) as opened:
-        (unknown,) = opened.submit("nowhere", [record("1")]).result(PATIENCE)
-        (malformed,) = opened.submit("no/where", BEGINNING[:1]).result(PATIENCE)
-        assert isinstance(unknown, Refusal)
-        assert isinstance(malformed, Refusal)
-        assert (unknown.reason, malformed.reason) == (Reason.BOOK_UNKNOWN, Reason.BOOK_MALFORMED)
 
 
 class BookAgainstModel(Model):

@@ -78,7 +78,7 @@ def test_a_quantity_of_a_product_is_taken_from_batches_gained_since(place: Path,
         if restart:
             stack.close()
             one = stack.enter_context(open_books(place))
-        assert positions(ask(one, onward("b", 7), onward("c", 49))) == [10, 11]
+        assert positions(ask(one, onward("b", 7), onward("c", 49))) == [11, 12]
         (refused,) = ask(one, onward("d", 1))
         assert isinstance(refused, Refusal)
 

@@ -187,6 +187,7 @@ def test_every_command_names_its_actor(kind: type[Command]) -> None:
     }
     actor = kind(**filled).actor
     others = {
+        commands.OpenBook: "",
         commands.RegisterParty: "",
         commands.CorrectParty: "",
         commands.LapseTransfer: WRITER_PREFIX,

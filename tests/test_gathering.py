@@ -33,7 +33,7 @@ def answer_together(opened: Books, clock: PausableClock) -> None:
         time.sleep(0.001)
     waiting += submit_apart(opened, range(11, 11 + MANY))
     clock.running.set()
-    assert [positions(one.result(PATIENCE)) for one in waiting] == [[5 + n] for n in range(1 + MANY)]
+    assert [positions(one.result(PATIENCE)) for one in waiting] == [[6 + n] for n in range(1 + MANY)]
     assert clock.reads == before + 2
 
 
@@ -67,5 +67,5 @@ def test_a_writer_that_waits_for_callers_ends_when_it_is_closed(
         answer_together(opened, clock)
         began = time.monotonic()
         last = opened.submit("masks", [record("last")])
-    assert positions(last.result(0)) == [6 + MANY]
+    assert positions(last.result(0)) == [7 + MANY]
     assert time.monotonic() - began < PATIENCE / 2

@@ -42,6 +42,7 @@ def texts(text: str) -> list[Command]:
     replace = msgspec.structs.replace
     return [
         record(text),
+        commands.OpenBook(request_id=request_id, name="masks", origin=text, code_key=CODE_KEY),
         commands.RegisterParty(request_id=request_id, party=text, kind=PartyKind.AGENT),
         commands.AuthorizeParty(request_id=request_id, upline="acme", party="ann", tier=1, region=text),
         commands.AuthorizeParty(request_id=request_id, upline=text, party="ann", tier=1),
@@ -87,6 +88,7 @@ def numbers(number: int) -> list[Command]:
     request_id = "hostile"
     transfer, replace = record(request_id), msgspec.structs.replace
     return [
+        commands.OpenBook(request_id=request_id, name="masks", max_tier=number, code_key=CODE_KEY),
         commands.AuthorizeParty(request_id=request_id, upline="acme", party="ann", tier=number),
         commands.RevokeAuthorization(request_id=request_id, upline="acme", authorization=number),
         replace(transfer, units=Selection((UnitRange(number, 0, 0),))),
@@ -127,6 +129,6 @@ def test_a_hostile_request_is_refused_and_the_others_are_recorded(
             assert isinstance(outcome, Refusal), command
         assert all(isinstance(future.result(PATIENCE)[0], Answer) for future in waiting[1::2])
         assert opened._books["masks"]._memory.reload_count == 1
-        head = 4 + len(hostile)
+        head = len(BEGINNING) + len(hostile)
         follower = opened._follower
         assert follower.reached("masks", head).result(PATIENCE) == head

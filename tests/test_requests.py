@@ -34,6 +34,12 @@ NOTED: Final[dict[str, Any]] = {"note": "call Mrs Zhang", "note_salt": bytes(16)
 
 GOLDEN: Final[tuple[tuple[Command, str], ...]] = (
     (
+        commands.OpenBook(
+            request_id="r", name="masks", origin="acme.example/masks", max_tier=5, code_key=bytes(8)
+        ),
+        "e5a6470ad860c72175c2e4f760a9158c",
+    ),
+    (
         commands.RegisterParty(request_id="r", party="acme", kind=PartyKind.BRAND),
         "3d33cffe1590d0fb66a8183de971feb1",
     ),

@@ -53,6 +53,8 @@ SOLD: Final = Terms(
 )
 
 EVENTS: Final[tuple[Event, ...]] = (
+    events.BookOpened("masks", "pathbook/masks", bytes(range(8)), events.Policy(5)),
+    events.BookOpened("masks", "pathbook/masks", bytes(range(8)), events.Policy()),
     events.PartyRegistered("maskworks", PartyKind.BRAND),
     events.PartyAuthorized("maskworks", "agent-1", 1, (GTIN,), "East", NOON, NOON + DAY),
     events.AuthorizationRevoked(2, "maskworks", "agent-1", NOON + 1),
@@ -119,6 +121,14 @@ ENVELOPE: Final = (
 """The times, the request and the digest, which precede the kind of event."""
 
 STORED: Final[tuple[tuple[str, str], ...]] = (
+    (
+        "BookOpened.v1",
+        ("8202250a056d61736b73120e70617468626f6f6b2f6d61736b731a08000102030405060722020805"),
+    ),
+    (
+        "BookOpened.v1",
+        "8202230a056d61736b73120e70617468626f6f6b2f6d61736b731a0800010203040506072200",
+    ),
     (
         "PartyRegistered.v1",
         "520d0a096d61736b776f726b731001",

@@ -24,6 +24,9 @@ ADDRESS: Final = "127.0.0.1:50551"
 
 STORY: Final = [
     "Client",
+    "open_book",
+    "get_book",
+    "list_books",
     "price",
     "timestamp",
     "register_party",

@@ -14,9 +14,12 @@ from tests.importing.sheets import BOOK, Import, Summary, parse_summary
 
 @pytest.fixture
 def target(tmp_path: Path) -> Iterator[str]:
-    """The address of the server."""
+    """The address of the server, on which the book is open."""
     with running(Settings(data=tmp_path / "data", listen="127.0.0.1:0")) as port:
-        yield f"127.0.0.1:{port}"
+        address = f"127.0.0.1:{port}"
+        with Client(address, book=BOOK) as client:
+            client.open_book()
+        yield address
 
 
 @pytest.fixture

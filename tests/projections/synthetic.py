@@ -21,7 +21,7 @@ from pathbook.ledger.values import (
     UnitRange,
     UnitState,
 )
-from tests.scenario import BALM, CODE_KEY, DAY, MASK, NOON
+from tests.scenario import BALM, CODE_KEY, DAY, MASK, NOON, opening
 
 PARTIES = ("acme", "ann", "ben", "cat")
 SIZES = (8, 40, 1_000_000)
@@ -35,12 +35,13 @@ class SyntheticBook:
     """A book of random events: ``entries`` is its log, ``recorded`` its decoded events, ``state`` the final state."""
 
     def __init__(self, seed: int, length: int) -> None:
-        """Begin with parties, products and batches, then give ``length`` random commands."""
+        """Open the book with parties, products and batches, then give ``length`` random commands."""
         random = self.random = Random(seed)
         self.state = State("book")
         self.entries: Entries = []
         self.recorded: list[RecordedEvent] = []
         self.now = NOON
+        self.ask(opening("book"))
         for party in PARTIES:
             kind = PartyKind.BRAND if party == "acme" else PartyKind.AGENT
             self.ask(commands.RegisterParty(request_id=f"party {party}", party=party, kind=kind))

@@ -64,12 +64,12 @@ def test_a_path_shows_every_hop_once(query_story: Callable[[str], Queries]) -> N
     """)
     path = the_path(queries, 3)
     assert [text_of(step) for step in path.steps] == [
-        "8 commissioned acme",
-        "10 transferred acme > ann at 15000",
-        "11 transferred ann > ben at 18000",
-        "12 delivered ann > ben",
-        "13 sold ben > consumer:wei at 29900",
-        "14 confirmed consumer:wei at 29900",
+        "9 commissioned acme",
+        "11 transferred acme > ann at 15000",
+        "12 transferred ann > ben at 18000",
+        "13 delivered ann > ben",
+        "14 sold ben > consumer:wei at 29900",
+        "15 confirmed consumer:wei at 29900",
     ]
     assert [step.movement.terms and step.movement.terms.standing(1).receiver_tier for step in path.steps] == [
         None,
@@ -81,19 +81,19 @@ def test_a_path_shows_every_hop_once(query_story: Callable[[str], Queries]) -> N
     ]
     assert path.run.range == UnitRange(1, 3, 3)
     assert (path.run.owner, path.run.state) == ("consumer:wei", UnitState.CONFIRMED)
-    assert (path.product.name, path.batch.row.lot, path.as_of_position) == ("mask", "L1", 14)
-    (offer,) = transfers_at(queries, 9)
+    assert (path.product.name, path.batch.row.lot, path.as_of_position) == ("mask", "L1", 15)
+    (offer,) = transfers_at(queries, 10)
     assert (offer.row.status, offer.row.units, offer.row.accepted_units, offer.row.answered_position) == (
-        *(TransferStatus.ACCEPTED_IN_PART, 50, 40, 10),
+        *(TransferStatus.ACCEPTED_IN_PART, 50, 40, 11),
     )
     short = the_path(queries, 45, corrections=True)
     assert [text_of(step) for step in short.steps] == [
-        "8 commissioned acme",
-        "9 offered acme > ann at 15000",
-        "10 released acme > ann",
+        "9 commissioned acme",
+        "10 offered acme > ann at 15000",
+        "11 released acme > ann",
     ]
     assert short.run.range == UnitRange(1, 40, 49)
-    assert [text_of(step) for step in the_path(queries, 45).steps] == ["8 commissioned acme"]
+    assert [text_of(step) for step in the_path(queries, 45).steps] == ["9 commissioned acme"]
 
 
 def test_a_path_shows_the_open_offer(query_story: Callable[[str], Queries]) -> None:
@@ -104,8 +104,8 @@ def test_a_path_shows_the_open_offer(query_story: Callable[[str], Queries]) -> N
         offer 1:0-9 acme > ben at 16000 as second
     """)
     assert [text_of(step) for step in the_path(queries, 0).steps] == [
-        "8 commissioned acme",
-        "11 offered acme > ben at 16000",
+        "9 commissioned acme",
+        "12 offered acme > ben at 16000",
     ]
     assert [step.movement.kind.name for step in the_path(queries, 0, corrections=True).steps] == [
         "COMMISSIONED",
@@ -113,8 +113,8 @@ def test_a_path_shows_the_open_offer(query_story: Callable[[str], Queries]) -> N
         "RELEASED",
         "OFFERED",
     ]
-    assert [text_of(step) for step in the_path(queries, 0, as_of=9).steps][1:] == [
-        "9 offered acme > ann at 15000"
+    assert [text_of(step) for step in the_path(queries, 0, as_of=10).steps][1:] == [
+        "10 offered acme > ann at 15000"
     ]
 
 
@@ -126,9 +126,9 @@ def test_a_past_run_ends_at_the_cuts_of_its_time(query_story: Callable[[str], Qu
         record 1:40-49 acme > ann at 15000
         record 1:25 acme > cat at 15000
     """)
-    ranges = [the_path(queries, 25, as_of).run.range for as_of in range(8, 13)]
+    ranges = [the_path(queries, 25, as_of).run.range for as_of in range(9, 14)]
     assert [(part.first, part.last) for part in ranges] == [(0, 99), (20, 99), (20, 99), (20, 39), (25, 25)]
-    assert the_path(queries, 30, as_of=11).run.range == UnitRange(1, 20, 39)
+    assert the_path(queries, 30, as_of=12).run.range == UnitRange(1, 20, 39)
 
 
 def test_a_reversed_transfer_is_shown_as_corrected(query_story: Callable[[str], Queries]) -> None:
@@ -141,20 +141,20 @@ def test_a_reversed_transfer_is_shown_as_corrected(query_story: Callable[[str], 
         reverse second by ben
     """)
     assert [text_of(step) for step in the_path(queries, 5).steps] == [
-        "8 commissioned acme",
-        "10 transferred acme > ann at 15000",
+        "9 commissioned acme",
+        "11 transferred acme > ann at 15000",
     ]
     assert [text_of(step) for step in the_path(queries, 5, corrections=True).steps] == [
-        "8 commissioned acme",
-        "9 offered acme > ann at 15000",
-        "10 transferred acme > ann at 15000",
-        "11 transferred ann > ben at 18000 (corrected)",
-        "13 reversed ben > ann at 18000 (corrected)",
+        "9 commissioned acme",
+        "10 offered acme > ann at 15000",
+        "11 transferred acme > ann at 15000",
+        "12 transferred ann > ben at 18000 (corrected)",
+        "14 reversed ben > ann at 18000 (corrected)",
     ]
-    assert [text_of(step) for step in the_path(queries, 5, as_of=12).steps][2:] == [
-        "11 transferred ann > ben at 18000"
+    assert [text_of(step) for step in the_path(queries, 5, as_of=13).steps][2:] == [
+        "12 transferred ann > ben at 18000"
     ]
-    (line,) = transfers_at(queries, 11)
+    (line,) = transfers_at(queries, 12)
     assert (line.row.status, line.row.reversal_asked_by) == (TransferStatus.REVERSED, "ann")
 
 
@@ -168,16 +168,16 @@ def test_a_return_goes_back_to_the_giver(query_story: Callable[[str], Queries]) 
         return 1:0 by consumer:wei
     """)
     path = the_path(queries, 3)
-    assert text_of(path.steps[-1]) == "11 returned ann > acme at 15000"
+    assert text_of(path.steps[-1]) == "12 returned ann > acme at 15000"
     undone = path.steps[-1].movement.terms
     assert undone is not None
     (standing,) = undone.standings
     assert (standing.giver_tier, standing.receiver_tier, undone.ranges) == (0, 1, (UnitRange(1, 3, 4),))
-    assert text_of(the_path(queries, 0).steps[-1]) == "13 returned consumer:wei > ann at 20000"
-    first, second = transfers_at(queries, 11)
+    assert text_of(the_path(queries, 0).steps[-1]) == "14 returned consumer:wei > ann at 20000"
+    first, second = transfers_at(queries, 12)
     assert (first.row.line, first.row.giver, first.row.receiver, first.row.units) == (0, "ann", "acme", 2)
-    assert (first.row.returns_transfer, first.ranges) == (9, (UnitRange(1, 3, 4),))
-    assert (second.row.returns_transfer, second.row.amount_minor) == (10, 16000)
+    assert (first.row.returns_transfer, first.ranges) == (10, (UnitRange(1, 3, 4),))
+    assert (second.row.returns_transfer, second.row.amount_minor) == (11, 16000)
     ladder = queries.ladder_of_batch("book", 1)
     assert isinstance(ladder, list)
     assert [(rung.tier, rung.units, rung.sum_minor) for rung in ladder] == [(1, 6, 3 * 15000 + 3 * 16000)]
@@ -191,14 +191,14 @@ def test_a_path_names_the_outermost_case_of_the_unit(query_story: Callable[[str]
     assert [the_path(queries, number).run.sscc for number in (9, 10, 12, 19, 20, 21)] == [
         *("", pallet, "", pallet, pallet, "")
     ]
-    assert the_path(queries, 10, as_of=9).run.sscc == ""
+    assert the_path(queries, 10, as_of=10).run.sscc == ""
     case = queries.case("book", pallet)
     assert not isinstance(case, Refusal)
     assert (case.row.outer, case.ranges, case.cases, case.row.position) == (
         None,
         (UnitRange(1, 20, 20),),
         (inner,),
-        10,
+        11,
     )
     unpacked = query_story(packed + f"unpack {pallet} by acme")
     assert [the_path(unpacked, number).run.sscc for number in (10, 20)] == [inner, ""]
@@ -312,9 +312,9 @@ def test_a_path_shows_the_recalls_of_its_batch(query_story: Callable[[str], Quer
         record 1:0-9 acme > ann at 15000
         recall batch 1 units 1:5-9 by acme
     """)
-    for number, as_of in ((0, 0), (7, 0), (7, 9)):
+    for number, as_of in ((0, 0), (7, 0), (7, 10)):
         (recall,) = the_path(queries, number, as_of).batch.recalls
-        assert (recall.row.position, recall.row.ranges) == (10, "[[5,9]]")
+        assert (recall.row.position, recall.row.ranges) == (11, "[[5,9]]")
 
 
 def test_views_that_are_being_rebuilt_answer_no_path(query_story: Callable[[str], Queries]) -> None:
@@ -322,7 +322,7 @@ def test_views_that_are_being_rebuilt_answer_no_path(query_story: Callable[[str]
     queries = query_story("record 1:0-9 acme > ann at 15000")
     assert len(the_path(queries, 5).steps) == 2
     with queries._views._engine.begin() as connection:
-        connection.execute(REFILL.update().values(through=10))
+        connection.execute(REFILL.update().values(through=11))
     with pytest.raises(ViewsRebuildingError):
         the_path(queries, 5)
 
@@ -334,7 +334,7 @@ def test_a_path_as_of_a_position_is_the_path_the_book_had_then(
 ) -> None:
     """A path as of a position equals the path in a book that ends there, with its run and steps."""
     book = SyntheticBook(seed, length)
-    as_of = data.draw(st.integers(9, len(book.entries)))
+    as_of = data.draw(st.integers(10, len(book.entries)))
     with open_queries(book.entries) as now, open_queries(book.entries[:as_of]) as then:
         for batch, number in [(batch, number) for batch in (1, 3) for number in range(7)]:
             for corrections in (False, True):

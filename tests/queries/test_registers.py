@@ -45,7 +45,7 @@ def test_registers_return_the_registered_objects(query_story: Callable[[str], Qu
     assert not isinstance(cat, Refusal)
     (given,) = cat.authorizations
     assert (given.position, given.upline, given.tier, products_from_text(given.products)) == (
-        *(12, "ben", 3, (MASK,)),
+        *(13, "ben", 3, (MASK,)),
     )
     assert given.valid_from < (given.valid_until or 0)
     assert given.revoked_from == given.valid_from
@@ -54,7 +54,7 @@ def test_registers_return_the_registered_objects(query_story: Callable[[str], Qu
     assert batch == queries.batch("book", 1)
     assert (batch.row.made_on, batch.row.expires_on, batch.row.size) == ("2025-12-01", "2026-06-30", 100)
     (recall,) = batch.recalls
-    assert (recall.row.position, recall.row.ranges, recall.row.lifted_position) == (10, "[[3,5]]", 11)
+    assert (recall.row.position, recall.row.ranges, recall.row.lifted_position) == (11, "[[3,5]]", 12)
     parties = [queries.parties("book", "", 2), queries.parties("book", "ann", 9)]
     assert [[p.party for p in page] for page in parties if isinstance(page, list)] == [
         ["acme", "ann"],
@@ -67,7 +67,7 @@ def test_registers_return_the_registered_objects(query_story: Callable[[str], Qu
     assert products == [queries.product("book", MASK)]
     head = queries.head("book")
     assert not isinstance(head, Refusal)
-    assert head.position == head.views_position == 13
+    assert head.position == head.views_position == 14
 
 
 def test_stock_is_sorted_by_expiry(query_story: Callable[[str], Queries]) -> None:

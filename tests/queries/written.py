@@ -27,14 +27,14 @@ authorize ben tier 2 by ann
 product mask 30000 CNY of acme
 batch L1 of mask size 100 made 2025-12-01 expires 2026-06-30 by acme
 """
-"""A beginning of positions 1 to 8."""
+"""A beginning of positions 2 to 9, after the opening of the book."""
 
 
 class WrittenStory(Story):
     """A story whose events are also encoded as log entries."""
 
     def __init__(self, text: str) -> None:
-        """Begin a book, and execute the lines of a text."""
+        """Open a book, and execute the lines of a text."""
         self.entries: Entries = []
         super().__init__(text)
 

@@ -22,10 +22,10 @@ def statuses(story: Story) -> tuple[AuthorizationStatus, AuthorizationStatus | N
     return standing.giver_authorization, standing.receiver_authorization
 
 
-def test_a_book_begins_with_its_first_brand() -> None:
-    """Only the registration of a brand can be the first event of a book."""
+def test_a_party_is_registered_once_under_a_well_formed_id() -> None:
+    """The first party of a book may be of any kind."""
     Story().tell("""
-    agent ann          -> BOOK_UNKNOWN
+    agent ann          -> ok
     brand acme         -> ok
     brand acme         -> PARTY_EXISTS
     agent acme         -> PARTY_EXISTS

@@ -1,4 +1,4 @@
-"""Begins a book of masks on a server, and checks refusals of calls."""
+"""Opens a book of masks on a server, and checks refusals of calls."""
 
 import contextlib
 import datetime
@@ -18,6 +18,9 @@ from pathbook.v1.values_pb2 import PARTY_KIND_AGENT, PARTY_KIND_BRAND, PARTY_KIN
 BOOK: Final = "masks"
 MASK: Final = "04006381333931"
 SIZE: Final = 1_000
+BEGUN: Final = 7
+"""The last position after `begin`."""
+
 CASE: Final = "340123450000000017"
 PALLET: Final = "340123450000000024"
 TODAY: Final = datetime.datetime.now(datetime.UTC).date()
@@ -34,7 +37,8 @@ def opened(data: Path, level: int = logging.WARNING) -> Iterator[Client]:
 
 
 def begin(client: Client, size: int = SIZE) -> int:
-    """Register the brand, two agents, a shop and the mask, commission a batch of it, and return its number."""
+    """Open the book with a brand, two agents, a shop and a batch of the mask. Return the number of the batch."""
+    client.open_book(request_id="open")
     client.register_party("acme", PARTY_KIND_BRAND, request_id="acme")
     for agent in ("ann", "bob"):
         client.register_party(agent, PARTY_KIND_AGENT, request_id=agent)

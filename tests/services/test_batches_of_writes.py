@@ -29,7 +29,7 @@ from pathbook.v1.transfers_pb2 import (
 )
 from pathbook.v1.transfers_pb2_grpc import TransferServiceStub
 from pathbook.v1.values_pb2 import Price, Selection
-from tests.services.masks import BOOK, begin, boxes, refused
+from tests.services.masks import BEGUN, BOOK, begin, boxes, refused
 
 NO_MESSAGE: Final = b"\x0a\xff"
 """A string whose stated length goes beyond the message."""
@@ -63,14 +63,14 @@ def test_a_batch_may_be_all_or_nothing(client: Client) -> None:
     ]
     assert dict(results[0].refusal.metadata) == {"entry": "2"}
     assert results[2].refusal.message.startswith("Not recorded, because entry 2 of its batch was refused.")
-    assert client.get_head().position == 6
+    assert client.get_head().position == BEGUN
     batch[1].receiver = "bob"
     (results,) = client.record_transfers([batch], all_or_nothing=True)
-    assert summarize(results) == [7, 8, 9]
+    assert summarize(results) == [8, 9, 10]
     (results,) = client.record_transfers([[*batch, write("d", boxes(0, 0))]], all_or_nothing=True)
     assert [item.receipt.duplicate for item in results] == [True, True, True, False]
-    assert summarize(results)[:3] == [7, 8, 9]
-    assert client.get_head().position == 9
+    assert summarize(results)[:3] == [8, 9, 10]
+    assert client.get_head().position == 10
 
 
 @pytest.mark.parametrize("all_or_nothing", [False, True])
@@ -89,7 +89,7 @@ def test_an_unreadable_entry_is_refused_in_its_place(client: Client, all_or_noth
     request = RecordTransfersRequest(book=BOOK, entries=entries, mode=mode)
     (response,) = record(client, [request])
     missing = -REFUSAL_REASON_VALUE_MISSING
-    first = -REFUSAL_REASON_OTHER_ENTRY_REFUSED if all_or_nothing else 7
+    first = -REFUSAL_REASON_OTHER_ENTRY_REFUSED if all_or_nothing else BEGUN + 1
     assert summarize(response.results) == [first, missing, missing, missing, -REFUSAL_REASON_NO_UNITS]
     fields = [item.refusal.metadata["field"] for item in response.results[1:4]]
     assert fields == ["entry", "units", "unit_price"]
@@ -151,11 +151,11 @@ def test_a_malformed_message_ends_a_call_after_the_earlier_answers(client: Clien
             "/pathbook.v1.TransferService/RecordTransfers"
         )
         answers = iter(call(sent))
-        assert summarize(RecordTransfersResponse.FromString(next(answers)).results) == [7]
+        assert summarize(RecordTransfersResponse.FromString(next(answers)).results) == [BEGUN + 1]
         with pytest.raises(grpc.RpcError) as error:
             next(answers)
     assert reason(error.value) == "INVALID_ARGUMENT MESSAGE_MALFORMED"
-    assert client.get_head().position == 7
+    assert client.get_head().position == BEGUN + 1
 
 
 def test_a_batch_with_too_many_ranges_is_refused_as_a_whole(client: Client) -> None:
@@ -164,4 +164,4 @@ def test_a_batch_with_too_many_ranges_is_refused_as_a_whole(client: Client) -> N
     many = [write(str(number), select(ranges=[(1, number, number)] * 101)) for number in range(100)]
     with refused("TOO_MANY_RANGES"):
         list(client.record_transfers([many]))
-    assert client.get_head().position == 6
+    assert client.get_head().position == BEGUN

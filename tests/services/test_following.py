@@ -18,6 +18,7 @@ from pathbook.services.gateway import Gateway
 from pathbook.services.storage import Storage
 from pathbook.v1.events_pb2 import ReadResponse, SubscribeResponse
 from tests.books import PATIENCE
+from tests.scenario import opening
 from tests.services.masks import BOOK
 
 
@@ -30,10 +31,11 @@ def open_log(data: Path) -> Iterator[tuple[Storage, Callable[[], EventBatches]]]
             yield storage, lambda: EventBatches(gateway, storage.stream, storage.follower)
 
 
-def register(storage: Storage, names: Sequence[str], kind: PartyKind = PartyKind.AGENT) -> None:
-    """Register a party for each name."""
-    parties = [RegisterParty(request_id=name, party=name, kind=kind) for name in names]
-    storage.books.submit(BOOK, parties).result(PATIENCE)
+def register(storage: Storage, names: Sequence[str]) -> None:
+    """Register a party for each name. A book that is not open is opened first."""
+    parties = [RegisterParty(request_id=name, party=name, kind=PartyKind.AGENT) for name in names]
+    first = [] if storage.stream.head(BOOK) else [opening(BOOK)]
+    storage.books.submit(BOOK, [*first, *parties]).result(PATIENCE)
 
 
 async def all_batches(streams: EventBatches, after: int, through: int) -> list[Batch]:
@@ -59,7 +61,7 @@ def test_callers_that_wait_for_the_next_event_are_all_notified(
 
     def ask() -> None:
         with open_log(data) as (storage, new_batches):
-            register(storage, ["acme"], PartyKind.BRAND)
+            register(storage, [])
             asyncio.run(wait_at_every_step(storage, new_batches))
 
     monkeypatch.setattr(event_batches, "IDLE_CHECKPOINT_INTERVAL_S", PATIENCE)
@@ -83,7 +85,6 @@ def test_subscribers_at_the_same_position_share_bytes(data: Path) -> None:
         assert len(streams._reads) <= CACHED_BATCHES_MAX
 
     with open_log(data) as (storage, new_batches):
-        register(storage, ["acme"], PartyKind.BRAND)
         register(storage, [f"agent-{number}" for number in range(299)])
         asyncio.run(follow(new_batches()))
 
@@ -98,7 +99,7 @@ def test_a_failed_read_is_not_cached(data: Path) -> None:
         assert [batch.last for batch in await all_batches(streams, 1, 2)] == [2]
 
     with open_log(data) as (storage, new_batches):
-        register(storage, ["acme"], PartyKind.BRAND)
+        register(storage, [])
         asyncio.run(read_too_soon(storage, new_batches()))
 
 

@@ -20,7 +20,7 @@ def test_parties_register_and_are_authorized(client: Client) -> None:
     )
     ann = client.get_party("ann")
     (authorization,) = ann.authorizations
-    assert (ann.party, ann.kind, ann.position) == ("ann", PARTY_KIND_AGENT, 2)
+    assert (ann.party, ann.kind, ann.position) == ("ann", PARTY_KIND_AGENT, 3)
     assert authorization.position == given.receipt.position
     assert (authorization.upline, authorization.tier, authorization.region) == ("acme", 1, "Shanghai")
     assert list(authorization.gtins) == [MASK]

@@ -46,7 +46,7 @@ from pathbook.v1.values_pb2 import (
     Price,
     UnitRange,
 )
-from tests.services.masks import MASK, SIZE, begin, boxes, yuan
+from tests.services.masks import BEGUN, MASK, SIZE, begin, boxes, yuan
 
 
 def test_an_offer_reserves_and_its_acceptance_moves(client: Client) -> None:
@@ -264,7 +264,7 @@ def test_many_writes_go_on_one_call(client: Client) -> None:
     assert results[2][2].receipt.duplicate
     assert results[2][2].receipt.position == results[0][4].receipt.position
     assert client.get_path((1, 9)).run.owner == "corner"
-    assert client.get_head().position == 6 + 11 + 1
+    assert client.get_head().position == BEGUN + 11 + 1
 
 
 def test_the_stream_is_read_in_order_up_to_its_head(client: Client) -> None:
@@ -272,12 +272,12 @@ def test_the_stream_is_read_in_order_up_to_its_head(client: Client) -> None:
     begin(client)
     head = client.get_head()
     client.get_party("acme")
-    assert (head.position, client.get_head().views_position) == (6, 6)
+    assert (head.position, client.get_head().views_position) == (BEGUN, BEGUN)
     (batch,) = client.read()
-    assert (batch.first_position, len(batch.events), batch.next_after_position) == (1, 6, 6)
+    assert (batch.first_position, len(batch.events), batch.next_after_position) == (1, BEGUN, BEGUN)
     (batch,) = client.read(2, limit=3)
     assert (batch.first_position, len(batch.events), batch.next_after_position) == (3, 3, 5)
-    assert list(client.read(6)) == []
+    assert list(client.read(BEGUN)) == []
 
 
 def test_a_subscriber_gets_past_and_new_events(client: Client) -> None:

@@ -25,7 +25,7 @@ from pathbook.services.run.ports import reserved
 from pathbook.services.run.settings import Settings
 from tests.books import DATABASE_FILE, PATIENCE
 from tests.postgres import driver_url, drop_database, new_database
-from tests.services.masks import begin, boxes, refused, yuan
+from tests.services.masks import BEGUN, begin, boxes, refused, yuan
 from tests.services.process import Entry, Running, ServerProcess, followed, kill, served
 
 WORKERS = ("worker 1", "worker 2", "worker 3")
@@ -124,7 +124,7 @@ def test_a_killed_worker_loses_and_repeats_no_request(shared_port: ServerProcess
             future.result(PATIENCE)
         assert shared_port.wait_for("a process ended", about(victim))["exit_code"] == -9
         everything = given(boxes_each * writers)
-        assert sorted(requests(client)[6:]) == sorted(everything)
+        assert sorted(requests(client)[BEGUN:]) == sorted(everything)
         client.position = client.get_head().position
         assert owned(client) == len(everything)
         (rung,) = client.get_ladder(1).rungs
@@ -157,7 +157,7 @@ def test_many_books_are_written_at_once(shared_port: ServerProcess) -> None:
 
     with ThreadPoolExecutor(6) as threads:
         for found in threads.map(write, [f"book-{number}" for number in range(6)], timeout=PATIENCE):
-            assert found[6:] == given(10)
+            assert found[BEGUN:] == given(10)
 
 
 def test_a_call_without_a_server_fails_or_is_retried(shared_port: ServerProcess) -> None:
@@ -173,7 +173,7 @@ def test_a_call_without_a_server_fails_or_is_retried(shared_port: ServerProcess)
     with Client(shared_port.target, book="dead", retry_seconds=PATIENCE) as patient:
         give(patient, 0)
         give(patient, 0)
-        assert requests(patient)[6:] == given(1)
+        assert requests(patient)[BEGUN:] == given(1)
 
 
 @pytest.mark.parametrize("end", [ServerProcess.terminate, ServerProcess.kill])
@@ -223,7 +223,7 @@ def test_a_server_stops_while_a_book_waits_for_lagging_views(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A writer that waits for lagging views stops waiting when its server stops."""
-    monkeypatch.setattr(memory, "TAIL_MAX_EVENTS", 10)
+    monkeypatch.setattr(memory, "TAIL_MAX_EVENTS", BEGUN + 4)
     monkeypatch.setattr(memory, "VIEWS_LAG_TIMEOUT_S", 60 * PATIENCE)
 
     def serve() -> None:
@@ -241,7 +241,7 @@ def test_a_server_stops_while_a_book_waits_for_lagging_views(
 
 def test_writes_are_refused_while_the_views_lag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A book too far ahead of its views refuses writes, and accepts them again once a follower has caught up."""
-    monkeypatch.setattr(memory, "TAIL_MAX_EVENTS", 10)
+    monkeypatch.setattr(memory, "TAIL_MAX_EVENTS", BEGUN + 4)
     monkeypatch.setattr(memory, "VIEWS_LAG_TIMEOUT_S", 0.1)
     settings = Settings(data=tmp_path, listen="127.0.0.1:0", follows=False)
     with running(settings) as port, Client(f"127.0.0.1:{port}", book="masks", retry_seconds=0) as client:
@@ -254,7 +254,7 @@ def test_writes_are_refused_while_the_views_lag(tmp_path: Path, monkeypatch: pyt
         with followed(tmp_path) as follower:
             follower.wait_for("the views are at the head")
             give(client, 5)
-            assert requests(client)[6:] == given(6)
+            assert requests(client)[BEGUN:] == given(6)
 
 
 # When the first call that fails closes all connections, one in use elsewhere is left to the garbage collector.
@@ -282,7 +282,7 @@ def test_lost_database_connections_lose_no_write(tmp_path: Path, monkeypatch: py
                 )
             give(client, box)
             assert owned(client) == box + 1
-        assert requests(client)[6:] == given(30)
+            assert requests(client)[BEGUN:] == given(30)
     gc.collect()  # here, where that is expected, and not amid another test
     drop_database(url)
 

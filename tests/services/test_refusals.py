@@ -23,7 +23,7 @@ from pathbook.v1.values_pb2 import (
     UNIT_STATE_UNSPECIFIED,
     Selection,
 )
-from tests.services.masks import BOOK, CASE, MADE_ON, MASK, SIZE, begin, boxes, refused, yuan
+from tests.services.masks import BEGUN, BOOK, CASE, MADE_ON, MASK, SIZE, begin, boxes, refused, yuan
 
 LONG = "x" * 5_000
 FUTURE = datetime.datetime(2900, 1, 1, tzinfo=datetime.UTC)
@@ -152,13 +152,13 @@ def of_another_book(client: Client) -> str:
         pytest.param(
             "TRANSFER_ANSWERED",
             STATE,
-            lambda c: [c.accept_transfer(7, receiver="ann") for _ in range(2)],
+            lambda c: [c.accept_transfer(BEGUN + 1, receiver="ann") for _ in range(2)],
             id="double accept",
         ),
         pytest.param(
             "NOT_THE_RECEIVER",
             FORBIDDEN,
-            lambda c: c.accept_transfer(7, receiver="bob"),
+            lambda c: c.accept_transfer(BEGUN + 1, receiver="bob"),
             id="accept by another",
         ),
         pytest.param(
@@ -191,7 +191,7 @@ def of_another_book(client: Client) -> str:
         pytest.param(
             "TEXT_TOO_LONG",
             INVALID,
-            lambda c: c.decline_transfer(7, receiver="ann", note=LONG),
+            lambda c: c.decline_transfer(BEGUN + 1, receiver="ann", note=LONG),
             id="note of 5,000 characters",
         ),
         pytest.param(
@@ -228,7 +228,7 @@ def of_another_book(client: Client) -> str:
             "VALUE_MISSING",
             INVALID,
             lambda c: c.accept_transfer(
-                7,
+                BEGUN + 1,
                 receiver="ann",
                 discrepancies=[DiscrepancyClaim(kind=DISCREPANCY_KIND_UNSPECIFIED, count=1)],
             ),
@@ -364,7 +364,7 @@ def test_a_batch_of_too_many_writes_is_refused_as_a_whole(client: Client) -> Non
     assert len(next(results)) == 1
     with refused("TOO_MANY_ENTRIES"):
         next(results)
-    assert client.get_head().position == 6
+    assert client.get_head().position == BEGUN
 
 
 def test_a_message_over_the_size_limit_writes_nothing(client: Client) -> None:
@@ -373,7 +373,7 @@ def test_a_message_over_the_size_limit_writes_nothing(client: Client) -> None:
     with pytest.raises(RefusedError) as error:
         client.register_product("4012345678901", brand="acme", name="x" * 2**22, suggested_price=yuan(1))
     assert error.value.code is StatusCode.RESOURCE_EXHAUSTED
-    assert client.get_head().position == 6
+    assert client.get_head().position == BEGUN
 
 
 def test_a_negative_limit_is_refused(client: Client) -> None:

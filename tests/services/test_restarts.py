@@ -7,7 +7,7 @@ from pathlib import Path
 from pathbook.client import Client, UnreachableError
 from pathbook.v1.transfers_pb2 import RecordTransferRequest
 from pathbook.v1.values_pb2 import PARTY_KIND_AGENT, Price
-from tests.services.masks import BOOK, begin, boxes, yuan
+from tests.services.masks import BEGUN, BOOK, begin, boxes, yuan
 from tests.services.process import served
 
 PRICE = Price(amount_minor=15_000, currency_code="CNY")
@@ -21,7 +21,7 @@ def test_a_subscription_goes_on_across_a_restart(data: Path) -> None:
         with Client(f"127.0.0.1:{port}", book=BOOK, retry_seconds=30) as follower:
             for batch in follower.subscribe():
                 positions.extend(range(batch.first_position, batch.first_position + len(batch.events)))
-                if batch.next_after_position == 9:
+                if batch.next_after_position == BEGUN + 3:
                     return
 
     with served(data) as first:
@@ -36,7 +36,7 @@ def test_a_subscription_goes_on_across_a_restart(data: Path) -> None:
         client.register_party("agent-8", PARTY_KIND_AGENT)
         client.register_party("agent-9", PARTY_KIND_AGENT)
         thread.join(30)
-    assert positions == list(range(1, 10))
+    assert positions == list(range(1, BEGUN + 4))
 
 
 def test_a_killed_server_keeps_acknowledged_writes_and_a_retry_adds_the_rest(data: Path) -> None:
@@ -64,11 +64,11 @@ def test_a_killed_server_keeps_acknowledged_writes_and_a_retry_adds_the_rest(dat
         with contextlib.suppress(UnreachableError):
             acknowledged += sum(map(len, answers))
     with served(data, first.port) as second, Client(second.target, book=BOOK) as client:
-        kept = client.get_head().position - 6
+        kept = client.get_head().position - BEGUN
         again = [result.receipt.duplicate for batch in client.record_transfers(batches) for result in batch]
         assert acknowledged <= kept < 1_000
         assert again.count(True) == kept
-        assert client.get_head().position == 1_006
+        assert client.get_head().position == BEGUN + 1_000
         (stock,) = client.list_stock("ann")
         assert stock.owned == 1_000
         (rung,) = client.get_ladder(1).rungs
@@ -91,7 +91,7 @@ def test_a_call_waits_for_a_starting_server(data: Path) -> None:
     with served(data, first.port) as second, Client(second.target, book=BOOK) as client:
         assert restarted.wait(30)
         thread.join(30)
-        assert client.get_head().position == 7
+        assert client.get_head().position == BEGUN + 1
 
 
 def test_two_servers_may_serve_the_same_books(data: Path) -> None:
@@ -100,7 +100,7 @@ def test_two_servers_may_serve_the_same_books(data: Path) -> None:
         targets = [open_now.enter_context(served(data)).target for _ in range(2)]
         left, right = (open_now.enter_context(Client(target, book=BOOK)) for target in targets)
         begin(left)
-        batches = right.subscribe(6)
+        batches = right.subscribe(BEGUN)
         for number in range(10):
             giving = left if number % 2 else right
             giving.record_transfer(
@@ -110,7 +110,7 @@ def test_two_servers_may_serve_the_same_books(data: Path) -> None:
         while len(positions) < 10:
             batch = next(batches)
             positions += range(batch.first_position, batch.first_position + len(batch.events))
-        assert positions == list(range(7, 17))
+        assert positions == list(range(BEGUN + 1, BEGUN + 11))
         right.position = left.get_head().position
         (stock,) = right.list_stock("ann")
         assert stock.owned == 10

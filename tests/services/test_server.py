@@ -177,14 +177,15 @@ def test_the_log_has_a_line_a_call_and_nothing_of_what_was_asked(
     text = capsys.readouterr().err
     calls = [entry for line in text.splitlines() if (entry := json.loads(line))["event"] == "call"]
     assert [call["method"].rpartition("/")[2] for call in calls] == [
+        "OpenBook",
         *["RegisterParty"] * 4,
         "RegisterProduct",
         "CommissionBatch",
         "GetParty",
         "Read",
     ]
-    assert (calls[6]["code"], calls[6]["reason"]) == ("NOT_FOUND", "PARTY_UNKNOWN")
-    assert (calls[7]["code"], calls[7]["reason"]) == ("OK", None)
+    assert (calls[7]["code"], calls[7]["reason"]) == ("NOT_FOUND", "PARTY_UNKNOWN")
+    assert (calls[8]["code"], calls[8]["reason"]) == ("OK", None)
     assert all(call["milliseconds"] >= 0 for call in calls)
     for secret in ("zoe-secret", "acme", "30000", "Mask"):
         assert secret not in text

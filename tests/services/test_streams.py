@@ -24,7 +24,7 @@ from pathbook.services.storage import Storage
 from pathbook.v1.transfers_pb2 import RecordTransferRequest
 from pathbook.v1.values_pb2 import PARTY_KIND_AGENT, Price
 from tests.books import PATIENCE
-from tests.services.masks import BOOK, MADE_ON, MASK, begin, boxes, refused
+from tests.services.masks import BEGUN, BOOK, MADE_ON, MASK, begin, boxes, refused
 from tests.services.process import served
 
 PRICE = Price(amount_minor=15_000, currency_code="CNY")
@@ -50,7 +50,7 @@ def test_the_stream_has_every_event_once(client: Client) -> None:
     list(client.record_transfers([transfers_of(range(1_000))]))
     events = [event for batch in client.read() for event in batch.events]
     recorded = [decode(position, event) for position, event in enumerate(events, 1)]
-    assert [item.request for item in recorded[6:]] == [
+    assert [item.request for item in recorded[BEGUN:]] == [
         request_of("acme", f"box {number}") for number in range(1_000)
     ]
     assert recorded[-1].position == client.get_head().position
@@ -89,13 +89,13 @@ def test_many_subscribers_get_each_event_once(data: Path) -> None:
             begun.wait(PATIENCE)
             for batch in batches:
                 into += range(batch.first_position, batch.first_position + len(batch.events))
-                if batch.next_after_position == 106:
+                if batch.next_after_position == BEGUN + 100:
                     return
 
     with served(data) as server, Client(server.target, book=BOOK) as client:
         begin(client)
         followers = [
-            threading.Thread(target=follow, args=(client.target, after % 6, into), daemon=True)
+            threading.Thread(target=follow, args=(client.target, after % BEGUN, into), daemon=True)
             for after, into in enumerate(positions)
         ]
         for one in followers:
@@ -106,17 +106,17 @@ def test_many_subscribers_get_each_event_once(data: Path) -> None:
         until = time.monotonic() + PATIENCE
         for one in followers:
             one.join(max(0.0, until - time.monotonic()))
-    assert positions == [list(range(after % 6 + 1, 107)) for after in range(20)]
+    assert positions == [list(range(after % BEGUN + 1, BEGUN + 101)) for after in range(20)]
 
 
 def test_an_idle_subscription_sends_checkpoints(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """An idle subscription sends empty batches with the position to resume from."""
     begin(client)
     monkeypatch.setattr(event_batches, "IDLE_CHECKPOINT_INTERVAL_S", 0.05)
-    batches = client.subscribe(6)
+    batches = client.subscribe(BEGUN)
     for _ in range(2):
         batch = next(batches)
-        assert (batch.first_position, list(batch.events), batch.next_after_position) == (0, [], 6)
+        assert (batch.first_position, list(batch.events), batch.next_after_position) == (0, [], BEGUN)
 
 
 def test_results_arrive_while_more_batches_are_sent(client: Client) -> None:
@@ -134,7 +134,7 @@ def test_results_arrive_while_more_batches_are_sent(client: Client) -> None:
         seen.append(len(made))
         assert all(not result.receipt.duplicate for result in results)
     assert seen[0] < len(made) == 20
-    assert client.position == client.get_head().position == 1_006
+    assert client.position == client.get_head().position == BEGUN + 1_000
 
 
 def test_two_calls_at_once_record_each_write_once(client: Client) -> None:
@@ -154,7 +154,7 @@ def test_two_calls_at_once_record_each_write_once(client: Client) -> None:
         sender.start()
     for sender in senders:
         sender.join(60)
-    assert client.get_head().position == 406
+    assert client.get_head().position == BEGUN + 400
     assert [sorted(pair) for pair in zip(*outcomes, strict=True)] == [[False, True]] * 400
 
 
@@ -166,7 +166,7 @@ def test_a_stopping_server_ends_subscriptions_with_a_reason(data: Path) -> None:
         with Client(target, book=BOOK, retry_seconds=0) as client:
             begin(client)
             batches = client.subscribe()
-            assert next(batches).next_after_position == 6
+            assert next(batches).next_after_position == BEGUN
             server.close()
             with refused("SERVER_STOPPING", StatusCode.UNAVAILABLE):
                 next(batches)
@@ -202,15 +202,15 @@ def test_a_subscription_does_not_need_the_views(
 ) -> None:
     """A subscriber gets new events even if the views fail or make no progress."""
     begin(client)
-    batches = client.subscribe(5)
-    assert next(batches).next_after_position == 6
+    batches = client.subscribe(BEGUN - 1)
+    assert next(batches).next_after_position == BEGUN
     monkeypatch.setattr(follower, "BOOK_RETRY_DELAY_S", 0.05)
     monkeypatch.setattr(event_batches, "VIEWS_WAIT_TIMEOUT_S", 0.05)
     monkeypatch.setattr(Follower, "catch_up", catch_up)
     client.register_party("zoe", PARTY_KIND_AGENT)
-    assert next(batches).next_after_position == 7
+    assert next(batches).next_after_position == BEGUN + 1
     monkeypatch.undo()
-    assert client.get_party("zoe").position == 7
+    assert client.get_party("zoe").position == BEGUN + 1
 
 
 def test_reads_are_refused_while_the_views_are_rebuilt(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,13 +222,13 @@ def test_reads_are_refused_while_the_views_are_rebuilt(data: Path, monkeypatch: 
         contextlib.closing(Storage(data, now)) as directory,
     ):
         begin(client)
-        assert directory.follower.catch_up(BOOK) == 6
+        assert directory.follower.catch_up(BOOK) == BEGUN
         monkeypatch.setattr(Follower, "catch_up", stalled)
         directory.follower.rebuild()
         with refused("VIEWS_NOT_WHOLE", StatusCode.UNAVAILABLE):
             client.get_party("ann", at_least_position=0)
         assert client.get_head().views_position == 0
-        assert next(client.read()).next_after_position == 6
+        assert next(client.read()).next_after_position == BEGUN
         monkeypatch.undo()
         directory.follower.catch_up(BOOK)
         assert client.get_party("ann").party == "ann"

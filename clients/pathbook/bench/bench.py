@@ -95,7 +95,7 @@ class Bench:
         self.progress(phase)(turn + 1, turns)
 
     def start(self) -> None:
-        """Start an echo and a server, and begin a book with all parties."""
+        """Start an echo and a server, and open a book with all parties."""
         self.echo = self._open.enter_context(Listener(ECHO, self._log("echo")))
         self.start_server()
         self._register()
@@ -167,6 +167,7 @@ class Bench:
 
     def _register(self) -> None:
         client = self.client
+        client.open_book()
         client.register_party(BRAND, PARTY_KIND_BRAND)
         price = (2 * FIRST_PRICE_MINOR, CURRENCY)
         client.register_product(GTIN, brand=BRAND, name="Mask", suggested_price=price)

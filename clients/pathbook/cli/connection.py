@@ -4,7 +4,9 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from pathbook.cli.settings import Books, Settings
+import click
+
+from pathbook.cli.settings import Books, Output, Settings
 
 if TYPE_CHECKING:  # gRPC is imported when a verb calls; a usage error does not wait for it
     from pathbook.client import Client
@@ -18,8 +20,10 @@ LONG_RETRY_TIMEOUT_S: Final = 30.0
 
 
 @contextlib.contextmanager
-def writing(settings: Settings, retry_seconds: float = RETRY_TIMEOUT_S) -> Iterator["Client"]:
-    """Connect to the book."""
+def connected(
+    settings: Settings, book: str = "", retry_seconds: float = RETRY_TIMEOUT_S
+) -> Iterator["Client"]:
+    """Connect to a book, by default to that of the options. It need not be open."""
     place = settings.place()
     from pathbook.client import Client
 
@@ -28,18 +32,50 @@ def writing(settings: Settings, retry_seconds: float = RETRY_TIMEOUT_S) -> Itera
             from pathbook.cli import local
 
             place = stack.enter_context(local.serving(place))
-        client = Client(place, book=settings.book, retry_seconds=retry_seconds)
+        client = Client(place, book=book or settings.book, retry_seconds=retry_seconds)
         yield stack.enter_context(contextlib.closing(client))
 
 
 @contextlib.contextmanager
-def reading(settings: Settings) -> Iterator["Client"]:
-    """Connect to the book. Reads then include every event that was recorded before."""
+def writing(settings: Settings, retry_seconds: float = RETRY_TIMEOUT_S) -> Iterator["Client"]:
+    """Connect to the book. The user of books without a server is their operator, whose first book is opened here."""
+    with connected(settings, retry_seconds=retry_seconds) as client:
+        if isinstance(settings.place(), Books):
+            _open_first_book(settings, client)
+        yield client
+
+
+@contextlib.contextmanager
+def looking(settings: Settings, book: str = "") -> Iterator["Client"]:
+    """Connect to a book, and create nothing."""
     place = settings.place()
     if isinstance(place, Books):
         from pathbook.cli import local
 
         local.require_books(place)
-    with writing(settings) as client:
+    with connected(settings, book) as client:
+        yield client
+
+
+@contextlib.contextmanager
+def reading(settings: Settings) -> Iterator["Client"]:
+    """Connect to the book. Reads then include every event that was recorded before."""
+    with looking(settings) as client:
         client.position = client.get_head().position
         yield client
+
+
+def _open_first_book(settings: Settings, client: "Client") -> None:
+    """Open the book if no book is there at all, and say so in one line. Scripts read only JSON on stderr."""
+    from pathbook.client import RefusedError
+
+    if next(client.list_books(page_size=1), None) is not None:
+        return
+    try:
+        client.open_book()
+    except RefusedError as error:
+        if error.reason != "BOOK_EXISTS":  # another command was first
+            raise
+        return
+    if settings.output is Output.TABLE:
+        click.echo(f"Opened book '{settings.book}', the first one here.", err=True)

@@ -132,6 +132,7 @@ class Story:
         from pathbook.v1.values_pb2 import PARTY_KIND_AGENT, PARTY_KIND_BRAND
 
         client = self._client
+        client.open_book()
         client.register_party(BRAND, PARTY_KIND_BRAND)
         client.register_product(
             GTIN, brand=BRAND, name="Silk mask, box of 10", suggested_price=_yuan(SUGGESTED)

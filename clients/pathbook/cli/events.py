@@ -39,7 +39,7 @@ def read(settings: Settings, *, after: int, limit: int) -> Exit:
 
     Events that are newer than this program are printed with what is known of them. Then the exit code is 4.
     """
-    with connection.writing(settings) as client:
+    with connection.looking(settings) as client:
         events = (
             (position, data)
             for batch in client.read(after, limit=limit)
@@ -60,7 +60,7 @@ def follow(settings: Settings, *, after: int | None) -> None:
     It runs until it is interrupted. Both JSON formats print one event a line.
     """
     line_by_line = Output.JSONL if settings.output is Output.JSON else settings.output
-    with connection.writing(settings) as client:
+    with connection.looking(settings) as client:
         start = client.get_head().position if after is None else after
         events = (
             (position, data)

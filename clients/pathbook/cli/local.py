@@ -163,8 +163,7 @@ def require_books(books: Books) -> None:
         found = has_books(settings.data, settings.database)
     if not found:
         raise UnusableBooksError(
-            f"There are no books in {settings.place}. Check the name. `pathbook party register` creates a book"
-            " with its first brand."
+            f"There are no books in {settings.place}. Check the name. `pathbook book open NAME` opens one there."
         )
 
 

@@ -20,6 +20,7 @@ VERBS: Final = {
     "path": "pathbook.cli.path:command",
     "ladder": "pathbook.cli.insight:ladder",
     "stock": "pathbook.cli.insight:stock",
+    "book": "pathbook.cli.book:command",
     "party": "pathbook.cli.party:command",
     "product": "pathbook.cli.product:command",
     "batch": "pathbook.cli.batch:command",

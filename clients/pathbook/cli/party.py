@@ -26,10 +26,7 @@ def command() -> None:
 @arguments.takes_request_id
 @click.pass_obj
 def register(settings: Settings, *, party: str, kind: str, request_id: str) -> None:
-    """Register PARTY.
-
-    A book begins with its first brand.
-    """
+    """Register PARTY."""
     from pathbook.cli import output
     from pathbook.v1.values_pb2 import PartyKind
 

@@ -20,8 +20,8 @@ def command() -> None:
 def follow(settings: Settings) -> None:
     """Keep the views of all books in --data DIR up to date.
 
-    It runs until SIGINT or SIGTERM stops it, beside servers that were started with 'pathbook serve --no-follow'.
-    Its log goes to stderr.
+    It also lets offers lapse at their deadlines. It runs until SIGINT or SIGTERM stops it, beside servers that were
+    started with 'pathbook serve --no-follow'. Its log goes to stderr.
     """
     from pathbook.cli import local
 

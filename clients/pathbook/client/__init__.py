@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from pathbook.client.batches import Batches
+from pathbook.client.books import Books
 from pathbook.client.bulk import Bulk, Entry
 from pathbook.client.cases import Cases
 from pathbook.client.corrections import Corrections
@@ -47,7 +48,7 @@ if not TYPE_CHECKING:  # or every misspelt name would be a text to a type checke
         return metadata.version("pathbook")
 
 
-class Client(Parties, Batches, Cases, Offers, Transfers, Sales, Bulk, Corrections, Paths, Events):
+class Client(Books, Parties, Batches, Cases, Offers, Transfers, Sales, Bulk, Corrections, Paths, Events):
     """One book on a server; each call of the contract is a method.
 
     Use the client in a ``with`` statement, or call ``close`` at the end. Threads may share one client.

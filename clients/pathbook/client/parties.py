@@ -20,7 +20,7 @@ class Parties(Caller):
     def register_party(
         self, party: str, kind: PartyKind.ValueType, *, request_id: str = ""
     ) -> parties_pb2.RegisterPartyResponse:
-        """Register a brand, an agent or a shop; a book begins with its first brand.
+        """Register a brand, an agent or a shop.
 
         Args:
             party: The id you choose: 1 to 64 letters, digits, dots, dashes or underscores. Use no personal data.
@@ -33,13 +33,12 @@ class Parties(Caller):
 
         Raises:
             RefusedError: PARTY_MALFORMED, PARTY_LOOKS_PERSONAL, PARTY_KIND_MISSING, VALUE_MISSING (an
-                unknown kind), PARTY_EXISTS; BOOK_UNKNOWN if the first party of a book is no brand; or a reason of
-                every write (see ``Client``).
+                unknown kind), PARTY_EXISTS; or a reason of every write (see ``Client``).
             UnreachableError: No answer came in time.
 
         Example:
             >>> client.register_party("acme", values_pb2.PARTY_KIND_BRAND).receipt.position
-            1
+            2
             >>> for agent in ("ann", "bob"):
             ...     response = client.register_party(agent, values_pb2.PARTY_KIND_AGENT)
         """
@@ -67,7 +66,8 @@ class Parties(Caller):
         Args:
             party: Id of the agent or shop that is authorized.
             upline: Id of the party that authorizes: a brand, or an agent that is authorized itself.
-            tier: The tier given, 1 to 100; it must be above the upline's tier. A brand is tier 0.
+            tier: The tier given, 1 to 100, or at most the ``max_tier`` of the book; it must be above the upline's
+                tier. A brand is tier 0.
             gtins: GTINs of 8, 12, 13 or 14 digits of at most 1,000 products. Empty means every product.
             region: Where the party may sell, in words, at most 200 characters. "" means anywhere.
             valid_from: When it begins, a timezone-aware datetime. None means the moment it is recorded.

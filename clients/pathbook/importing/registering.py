@@ -68,7 +68,7 @@ class Registrar:
         self._given: dict[str, list[parties_pb2.Authorization]] = {}
 
     def register(self, plan: Plan) -> Registered:
-        """Register everything. A brand comes first, because a book begins with one. Uplines come before their agents.
+        """Register everything. Uplines come before their agents.
 
         Raises:
             RefusedError: the book as a whole was refused.
@@ -76,16 +76,13 @@ class Registrar:
         """
         self._plan, self._registered = plan, Registered()
         parties = [party for party, kind in plan.parties.items() if self._parties.get(party) != kind]
-        brands = [party for party in parties if plan.parties[party] == "brand"]
-        others = [party for party in parties if plan.parties[party] != "brand"]
         grants = [grant for grant, since in plan.grants.items() if self._grants.get(grant, LATEST) > since]
         products = [
             gtin for gtin, product in plan.products.items() if self._products.get(gtin) != product.brand
         ]
         self._done, self._of = 0, len(parties) + len(grants) + len(products) + len(plan.batches)
         with ThreadPoolExecutor(CALLS_AT_ONCE, "import") as pool:
-            for each in (brands[:1], brands[1:], others):
-                self._each(pool, self._party, each)
+            self._each(pool, self._party, parties)
             for tier in sorted({tier for _, _, tier in grants}):
                 self._each(pool, self._authorize, [grant for grant in grants if grant[2] == tier])
             self._each(pool, self._product, products)

@@ -1,71 +1,73 @@
-"""All books of one store. Each is opened when a caller first writes to it, or when an offer of it is due."""
+"""All books of one store. Each gets its writer when a caller first writes to it, or when an offer of it is due."""
 
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 
 from pathbook.ledger.book import Book, Clock, Outcome, Submitted
-from pathbook.ledger.commands import RegisterParty
 from pathbook.ledger.refusals import Reason, Refusal, refuse
+from pathbook.ledger.rules.deciding import decide
+from pathbook.ledger.rules.state import State
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.views.state_loader import StateLoader
-from pathbook.ledger.values import PartyKind, is_identifier, is_request_id
-
-
-def _can_begin_book(command: Submitted) -> bool:
-    """Tell whether a command can be the first of a book. No thread is started for any other command."""
-    return (
-        isinstance(command, RegisterParty)
-        and command.kind is PartyKind.BRAND
-        and is_identifier(command.party)
-        and is_request_id(command.request_id)
-    )
+from pathbook.ledger.values import is_identifier
 
 
 class Books:
-    """All books of one store. Each is opened when a caller first writes to it, or when an offer of it is due.
+    """All books of one store. Each gets its writer when a caller first writes to it, or when an offer of it is due.
 
-    Threads may share it. An open book that is idle costs no thread.
+    Threads may share it. The writer of an idle book costs no thread.
     """
 
     def __init__(self, stream: Stream, loader: StateLoader, follower: Follower, clock: Clock) -> None:
-        """Keep what is needed to open a book."""
+        """Keep what the writers of books need."""
         self._stream, self._loader, self._follower, self._clock = stream, loader, follower, clock
         self._books: dict[str, Book] = {}
-        self._opening = threading.Lock()
+        self._loading = threading.Lock()
 
-    def is_open(self, book: str) -> bool:
-        """Tell whether a book is open. If it is, ``submit`` only queues the commands and never blocks."""
+    def is_loaded(self, book: str) -> bool:
+        """Tell whether a book has its writer. If it has, ``submit`` only queues the commands and never blocks."""
         return book in self._books
 
     def submit(
         self, book: str, commands: Sequence[Submitted], *, all_or_nothing: bool = False
     ) -> Future[list[Outcome]]:
-        """Decide commands on a book, as ``Book.submit`` does. A book begins with its first brand."""
-        if not self.is_open(book) and (refusal := self._refuse_unknown(book, commands)) is not None:
+        """Decide commands on a book, as ``Book.submit`` does. A book begins when its operator opens it."""
+        if not self.is_loaded(book) and (refused := self._refuse_all(book, commands)) is not None:
             done: Future[list[Outcome]] = Future()
-            done.set_result([item if isinstance(item, Refusal) else refusal for item in commands])
+            done.set_result(refused)
             return done
-        return self._open(book).submit(commands, all_or_nothing=all_or_nothing)
+        return self._load(book).submit(commands, all_or_nothing=all_or_nothing)
 
     def lapse_due(self, book: str) -> Future[list[Outcome]]:
         """End the offers of a book whose deadline has passed. The book must have events.
 
         The future is done when that is on disk.
         """
-        return self._open(book).lapse_due()
+        return self._load(book).lapse_due()
 
-    def _refuse_unknown(self, book: str, commands: Sequence[Submitted]) -> Refusal | None:
+    def _refuse_all(self, book: str, commands: Sequence[Submitted]) -> list[Outcome] | None:
+        """Return the refusals of commands to a book without events, or None if one of them opens it.
+
+        They are decided here, so that a command to a book that is not open starts no thread.
+        """
         if not is_identifier(book):
-            return refuse(Reason.BOOK_MALFORMED, book=book)
-        begins = any(_can_begin_book(item) for item in commands)
-        if not begins and self._stream.head(book) == 0:
-            return refuse(Reason.BOOK_UNKNOWN, book=book)
-        return None
+            malformed = refuse(Reason.BOOK_MALFORMED, book=book)
+            return [item if isinstance(item, Refusal) else malformed for item in commands]
+        if self._stream.head(book):
+            return None
+        state, now = State(book), self._clock()
+        refused: list[Outcome] = []
+        for item in commands:
+            outcome = item if isinstance(item, Refusal) else decide(state, item, now)
+            if not isinstance(outcome, Refusal):
+                return None
+            refused.append(outcome)
+        return refused
 
-    def _open(self, book: str) -> Book:
-        with self._opening:
+    def _load(self, book: str) -> Book:
+        with self._loading:
             if book not in self._books:
                 self._books[book] = Book(book, self._stream, self._loader, self._follower, self._clock)
             return self._books[book]

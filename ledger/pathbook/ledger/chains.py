@@ -58,6 +58,7 @@ def links(event: Event) -> tuple[Link, ...]:
             | events.CaseUnpacked()
             | events.TransferAttested()
             | events.ErrorDeclared()
+            | events.BookOpened()
         ):
             return ()
         case events.PartyRegistered(party=party):

@@ -19,7 +19,7 @@ from pathbook.ledger.values import (
 )
 
 OPERATOR = ""
-"""The actor that registers parties: the operator of the book, which is not a party of it."""
+"""The actor that opens the book and registers parties: the operator of the book, which is not a party of it."""
 
 NOTE_FIELDS = frozenset({"note", "note_salt"})
 """The fields of a note. The digest stays for ever, so the text must not be in it, and each retry has a new salt."""
@@ -45,6 +45,25 @@ class _Command(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """The party that acts, or the pseudonym of a consumer with CONSUMER_PREFIX. Each command has one."""
         actor: str = getattr(self, self.ROLE)
         return actor
+
+
+class OpenBook(_Command, frozen=True, kw_only=True, tag="open_book", omit_defaults=True, gc=False):
+    """Open a book under its name. No other command begins a book.
+
+    Without an origin, the book has ``pathbook/`` and its name. ``max_tier`` is the deepest tier of its
+    authorizations, 0 for the general limit. ``code_key`` is the fingerprint of the server's key of codes.
+    """
+
+    UNDIGESTED: ClassVar[frozenset[str]] = frozenset({"code_key"})
+    name: str
+    origin: str = ""
+    max_tier: int = 0
+    code_key: bytes
+
+    @property
+    def actor(self) -> str:
+        """The operator, which opens books."""
+        return OPERATOR
 
 
 class RegisterParty(_Command, frozen=True, kw_only=True, tag="register_party", omit_defaults=True, gc=False):
@@ -367,7 +386,8 @@ class CorrectParty(_Command, frozen=True, kw_only=True, tag="correct_party", omi
 
 
 Command = (
-    RegisterParty
+    OpenBook
+    | RegisterParty
     | AuthorizeParty
     | RevokeAuthorization
     | RegisterProduct

@@ -72,6 +72,24 @@ class Terms(msgspec.Struct, frozen=True, gc=False):
         return msgspec.structs.replace(self, ranges=ranges, standings=tuple(standings))
 
 
+class Policy(msgspec.Struct, frozen=True, gc=False):
+    """What the operator of a book allows: the deepest tier of an authorization, 0 for the general limit."""
+
+    max_tier: int = 0
+
+
+class BookOpened(msgspec.Struct, frozen=True, gc=False):
+    """The operator opened the book. This event is at position 1 of every book, and at no other.
+
+    ``origin`` names the book in checkpoints. ``code_key`` is the fingerprint of the key of codes at that time.
+    """
+
+    name: str
+    origin: str
+    code_key: bytes
+    policy: Policy
+
+
 class PartyRegistered(msgspec.Struct, frozen=True, gc=False):
     """A party was registered."""
 
@@ -360,7 +378,8 @@ RunEvent = (
 """The kinds of events that change runs. Each is a step in the past of the units that it names."""
 
 RegisterEvent = (
-    PartyRegistered
+    BookOpened
+    | PartyRegistered
     | PartyAuthorized
     | AuthorizationRevoked
     | ProductRegistered
@@ -373,7 +392,7 @@ RegisterEvent = (
     | BatchCorrected
     | PartyCorrected
 )
-"""The kinds of events that change no run. They are about parties, products, transfers, cases or batches."""
+"""The kinds of events that change no run. They are about the book, parties, products, transfers, cases or batches."""
 
 NotedEvent = (
     TransferDeclined | ReversalAsked | UnitsReturned | UnitsWrittenOff | UnitsRecalled | ErrorDeclared

@@ -125,6 +125,9 @@ class Reason(enum.IntEnum):
     # batches of requests, texts
     OTHER_ENTRY_REFUSED = 100
     TEXT_MALFORMED = 101
+    # opening a book
+    BOOK_EXISTS = 102
+    ORIGIN_MALFORMED = 103
     # keys of codes
     CODE_KEY_RETIRED = 104
     # people
@@ -155,7 +158,7 @@ SENTENCES: Final[dict[Reason, tuple[Kind, str]]] = {
     Reason.REQUEST_ID_MALFORMED: (Kind.INVALID, "A request id has 1 to 128 printable ASCII characters and begins with no tilde. Send one, and the same again on a retry."),
     Reason.REQUEST_ID_REUSED: (Kind.EXISTS, "Request {request_id} was already answered at position {position}, and its content was another. Use a new request id for a new request."),
     Reason.BOOK_MALFORMED: (Kind.INVALID, "'{book}' cannot name a book. Use 1 to 64 letters, digits, dots, dashes or underscores."),
-    Reason.BOOK_UNKNOWN: (Kind.MISSING, "There is no book '{book}' here: a book begins with its first brand. Check the name."),
+    Reason.BOOK_UNKNOWN: (Kind.MISSING, "There is no book '{book}' here. Check the name. The operator opens a new book with `pathbook book open {book}`."),
     Reason.TEXT_TOO_LONG: (Kind.INVALID, "{field} has {length} characters; at most {limit} are allowed. Shorten it."),
     Reason.VALUE_MISSING: (Kind.INVALID, "{field} is missing. Name it."),
     Reason.DATE_MALFORMED: (Kind.INVALID, "{field} '{text}' is not a date. Write it as YYYY-MM-DD."),
@@ -258,6 +261,8 @@ SENTENCES: Final[dict[Reason, tuple[Kind, str]]] = {
     Reason.NOTHING_TO_CORRECT: (Kind.INVALID, "The correction of {what} changes nothing. Name what is right."),
     Reason.BRAND_IS_FIXED: (Kind.INVALID, "Whether {party} is a brand cannot be corrected. Register it under another id."),
     Reason.TEXT_MALFORMED: (Kind.INVALID, "{field} holds the character NUL, which is no text. Leave it out."),
+    Reason.BOOK_EXISTS: (Kind.EXISTS, "Book '{book}' is open already, with origin {origin}. Choose another name."),
+    Reason.ORIGIN_MALFORMED: (Kind.INVALID, "'{origin}' cannot be the origin of a book. Use a URL without its schema: 1 to 200 printable ASCII characters, without blanks and '+'."),
     Reason.PARTY_LOOKS_PERSONAL: (Kind.INVALID, "'{party}' looks like a phone number or an address. Choose a pseudonym; names and contacts belong outside the book."),
     Reason.CODE_KEY_RETIRED: (Kind.MISSING, "Code {code} was made with key {key}, and the labels of batch {batch} were printed with {code_key}. It is a copy made with a leaked key: do not trust the label."),
 }

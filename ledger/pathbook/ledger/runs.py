@@ -288,7 +288,7 @@ def batches(event: Event) -> set[int]:
 
 
 def _moves(event: Event, position: int) -> list[_Move]:
-    """Return how an event changes runs. Events about parties, products, cases and recalls change none."""
+    """Return how an event changes runs. Events about the book, parties, products, cases and recalls change none."""
     match event:  # the most frequent kinds come first, because a match tries its cases in turn
         case events.TransferRecorded():
             return [_onward(event.terms, _IN_STOCK, position)]
@@ -321,7 +321,8 @@ def _moves(event: Event, position: int) -> list[_Move]:
         case events.ErrorDeclared(declared=declared):
             return _undoing(declared)
         case (
-            events.PartyRegistered()
+            events.BookOpened()
+            | events.PartyRegistered()
             | events.PartyAuthorized()
             | events.AuthorizationRevoked()
             | events.ProductRegistered()

@@ -15,6 +15,9 @@ MAX_TEXT = 200
 MAX_REQUEST_ID = 128
 """The most characters of a request id. A UUID fits, and so does a file's name with a row number."""
 
+MAX_ORIGIN = 200
+"""The most characters of a book's origin. It is the first line of every checkpoint."""
+
 MAX_LOT = 20
 """The most characters of a lot number: GS1 General Specifications, AI (10)."""
 
@@ -79,6 +82,8 @@ WRITER_PREFIX = "~"
 """The prefix of request ids that the writer makes itself, as when offers lapse. A caller's id cannot have it."""
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+# the key name in a signed note must be without blanks and "+" (C2SP signed-note), and a URL without its schema has no "://"
+_ORIGIN = re.compile(rf"(?!.*://)[!-*,-~]{{1,{MAX_ORIGIN}}}")
 # a browser removes "." and ".." from the path of a link
 _LOT = re.compile(rf'(?!\.{{1,2}}$)[!"%-?A-Z_a-z]{{1,{MAX_LOT}}}')
 _SEPARATORS = re.compile(r"[._-]")
@@ -257,6 +262,16 @@ class TransferStatus(enum.IntEnum):
 def is_identifier(text: str) -> bool:
     """Tell whether the text may name a book or a party: 1-64 letters, digits, ``.``, ``_`` or ``-``."""
     return _IDENTIFIER.fullmatch(text) is not None
+
+
+def default_origin(book: str) -> str:
+    """Return the origin of a book whose operator names none."""
+    return f"pathbook/{book}"
+
+
+def is_origin(text: str) -> bool:
+    """Tell whether the text may be the origin of a book: 1-200 printable ASCII characters, no blank and no ``+``."""
+    return _ORIGIN.fullmatch(text) is not None
 
 
 def is_owner(text: str) -> bool:

@@ -253,6 +253,7 @@ class Event(_message.Message):
     CASE_UNPACKED_FIELD_NUMBER: _builtins.int
     UNITS_RECALLED_FIELD_NUMBER: _builtins.int
     RECALL_LIFTED_FIELD_NUMBER: _builtins.int
+    BOOK_OPENED_FIELD_NUMBER: _builtins.int
     TRANSFER_ATTESTED_FIELD_NUMBER: _builtins.int
     ERROR_DECLARED_FIELD_NUMBER: _builtins.int
     PRODUCT_CORRECTED_FIELD_NUMBER: _builtins.int
@@ -361,6 +362,10 @@ class Event(_message.Message):
         """A brand lifted a recall."""
 
     @_builtins.property
+    def book_opened(self) -> Global___BookOpened:
+        """The operator opened the book."""
+
+    @_builtins.property
     def transfer_attested(self) -> Global___TransferAttested:
         """The receiver reported the same transfer as its giver."""
 
@@ -409,21 +414,80 @@ class Event(_message.Message):
         case_unpacked: Global___CaseUnpacked | None = ...,
         units_recalled: Global___UnitsRecalled | None = ...,
         recall_lifted: Global___RecallLifted | None = ...,
+        book_opened: Global___BookOpened | None = ...,
         transfer_attested: Global___TransferAttested | None = ...,
         error_declared: Global___ErrorDeclared | None = ...,
         product_corrected: Global___ProductCorrected | None = ...,
         batch_corrected: Global___BatchCorrected | None = ...,
         party_corrected: Global___PartyCorrected | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["authorization_revoked", b"authorization_revoked", "batch_commissioned", b"batch_commissioned", "batch_corrected", b"batch_corrected", "case_packed", b"case_packed", "case_unpacked", b"case_unpacked", "error_declared", b"error_declared", "kind", b"kind", "occurred_at", b"occurred_at", "party_authorized", b"party_authorized", "party_corrected", b"party_corrected", "party_registered", b"party_registered", "product_corrected", b"product_corrected", "product_registered", b"product_registered", "purchase_confirmed", b"purchase_confirmed", "recall_lifted", b"recall_lifted", "recorded_at", b"recorded_at", "reversal_asked", b"reversal_asked", "transfer_accepted", b"transfer_accepted", "transfer_attested", b"transfer_attested", "transfer_declined", b"transfer_declined", "transfer_lapsed", b"transfer_lapsed", "transfer_offered", b"transfer_offered", "transfer_recorded", b"transfer_recorded", "transfer_reversed", b"transfer_reversed", "transfer_withdrawn", b"transfer_withdrawn", "units_delivered", b"units_delivered", "units_recalled", b"units_recalled", "units_returned", b"units_returned", "units_sold", b"units_sold", "units_written_off", b"units_written_off"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["authorization_revoked", b"authorization_revoked", "batch_commissioned", b"batch_commissioned", "batch_corrected", b"batch_corrected", "book_opened", b"book_opened", "case_packed", b"case_packed", "case_unpacked", b"case_unpacked", "error_declared", b"error_declared", "kind", b"kind", "occurred_at", b"occurred_at", "party_authorized", b"party_authorized", "party_corrected", b"party_corrected", "party_registered", b"party_registered", "product_corrected", b"product_corrected", "product_registered", b"product_registered", "purchase_confirmed", b"purchase_confirmed", "recall_lifted", b"recall_lifted", "recorded_at", b"recorded_at", "reversal_asked", b"reversal_asked", "transfer_accepted", b"transfer_accepted", "transfer_attested", b"transfer_attested", "transfer_declined", b"transfer_declined", "transfer_lapsed", b"transfer_lapsed", "transfer_offered", b"transfer_offered", "transfer_recorded", b"transfer_recorded", "transfer_reversed", b"transfer_reversed", "transfer_withdrawn", b"transfer_withdrawn", "units_delivered", b"units_delivered", "units_recalled", b"units_recalled", "units_returned", b"units_returned", "units_sold", b"units_sold", "units_written_off", b"units_written_off"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorization_revoked", b"authorization_revoked", "batch_commissioned", b"batch_commissioned", "batch_corrected", b"batch_corrected", "case_packed", b"case_packed", "case_unpacked", b"case_unpacked", "error_declared", b"error_declared", "kind", b"kind", "occurred_at", b"occurred_at", "party_authorized", b"party_authorized", "party_corrected", b"party_corrected", "party_registered", b"party_registered", "product_corrected", b"product_corrected", "product_registered", b"product_registered", "purchase_confirmed", b"purchase_confirmed", "recall_lifted", b"recall_lifted", "recorded_at", b"recorded_at", "request", b"request", "request_digest", b"request_digest", "reversal_asked", b"reversal_asked", "transfer_accepted", b"transfer_accepted", "transfer_attested", b"transfer_attested", "transfer_declined", b"transfer_declined", "transfer_lapsed", b"transfer_lapsed", "transfer_offered", b"transfer_offered", "transfer_recorded", b"transfer_recorded", "transfer_reversed", b"transfer_reversed", "transfer_withdrawn", b"transfer_withdrawn", "units_delivered", b"units_delivered", "units_recalled", b"units_recalled", "units_returned", b"units_returned", "units_sold", b"units_sold", "units_written_off", b"units_written_off"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorization_revoked", b"authorization_revoked", "batch_commissioned", b"batch_commissioned", "batch_corrected", b"batch_corrected", "book_opened", b"book_opened", "case_packed", b"case_packed", "case_unpacked", b"case_unpacked", "error_declared", b"error_declared", "kind", b"kind", "occurred_at", b"occurred_at", "party_authorized", b"party_authorized", "party_corrected", b"party_corrected", "party_registered", b"party_registered", "product_corrected", b"product_corrected", "product_registered", b"product_registered", "purchase_confirmed", b"purchase_confirmed", "recall_lifted", b"recall_lifted", "recorded_at", b"recorded_at", "request", b"request", "request_digest", b"request_digest", "reversal_asked", b"reversal_asked", "transfer_accepted", b"transfer_accepted", "transfer_attested", b"transfer_attested", "transfer_declined", b"transfer_declined", "transfer_lapsed", b"transfer_lapsed", "transfer_offered", b"transfer_offered", "transfer_recorded", b"transfer_recorded", "transfer_reversed", b"transfer_reversed", "transfer_withdrawn", b"transfer_withdrawn", "units_delivered", b"units_delivered", "units_recalled", b"units_recalled", "units_returned", b"units_returned", "units_sold", b"units_sold", "units_written_off", b"units_written_off"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["party_registered", "party_authorized", "authorization_revoked", "product_registered", "batch_commissioned", "transfer_offered", "transfer_accepted", "transfer_declined", "transfer_withdrawn", "transfer_lapsed", "transfer_recorded", "reversal_asked", "transfer_reversed", "units_delivered", "units_sold", "purchase_confirmed", "units_returned", "units_written_off", "case_packed", "case_unpacked", "units_recalled", "recall_lifted", "transfer_attested", "error_declared", "product_corrected", "batch_corrected", "party_corrected"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["party_registered", "party_authorized", "authorization_revoked", "product_registered", "batch_commissioned", "transfer_offered", "transfer_accepted", "transfer_declined", "transfer_withdrawn", "transfer_lapsed", "transfer_recorded", "reversal_asked", "transfer_reversed", "units_delivered", "units_sold", "purchase_confirmed", "units_returned", "units_written_off", "case_packed", "case_unpacked", "units_recalled", "recall_lifted", "book_opened", "transfer_attested", "error_declared", "product_corrected", "batch_corrected", "party_corrected"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
 Global___Event: _TypeAlias = Event  # noqa: Y015
+
+@_typing.final
+class Policy(_message.Message):
+    """Policy is what the operator of a book allows in it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MAX_TIER_FIELD_NUMBER: _builtins.int
+    max_tier: _builtins.int
+    """The deepest tier that an authorization may give. 0 means the general limit, which is 100."""
+    def __init__(
+        self,
+        *,
+        max_tier: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_tier", b"max_tier"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Policy: _TypeAlias = Policy  # noqa: Y015
+
+@_typing.final
+class BookOpened(_message.Message):
+    """BookOpened is the event of a book that its operator opened. It is at position 1 of every book, and at no other."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    CODE_KEY_FIELD_NUMBER: _builtins.int
+    POLICY_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The name of the book."""
+    origin: _builtins.str
+    """The origin of the book in checkpoints (C2SP tlog-checkpoint): a URL without a schema, such as pathbook/masks."""
+    code_key: _builtins.bytes
+    """The fingerprint of the key of codes with which the book was opened: 8 bytes."""
+    @_builtins.property
+    def policy(self) -> Global___Policy:
+        """What the operator allows."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        origin: _builtins.str = ...,
+        code_key: _builtins.bytes = ...,
+        policy: Global___Policy | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["policy", b"policy"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code_key", b"code_key", "name", b"name", "origin", b"origin", "policy", b"policy"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BookOpened: _TypeAlias = BookOpened  # noqa: Y015
 
 @_typing.final
 class Terms(_message.Message):

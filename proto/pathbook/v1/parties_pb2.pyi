@@ -139,7 +139,7 @@ class RegisterPartyRequest(_message.Message):
     PARTY_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
     book: _builtins.str
-    """The name of the book. The registration of its first brand begins a book."""
+    """The name of the book."""
     request_id: _builtins.str
     """The caller's id of this request. A retry sends the same id, and is recorded once."""
     party: _builtins.str

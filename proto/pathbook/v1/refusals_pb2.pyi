@@ -31,7 +31,7 @@ class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal
     REFUSAL_REASON_BOOK_MALFORMED: _RefusalReason.ValueType  # 3
     """'{book}' cannot name a book. Use 1 to 64 letters, digits, dots, dashes or underscores."""
     REFUSAL_REASON_BOOK_UNKNOWN: _RefusalReason.ValueType  # 4
-    """There is no book '{book}' here: a book begins with its first brand. Check the name."""
+    """There is no book '{book}' here. Check the name. The operator opens a new book with `pathbook book open {book}`."""
     REFUSAL_REASON_TEXT_TOO_LONG: _RefusalReason.ValueType  # 5
     """{field} has {length} characters; at most {limit} are allowed. Shorten it."""
     REFUSAL_REASON_VALUE_MISSING: _RefusalReason.ValueType  # 6
@@ -206,6 +206,10 @@ class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal
     """Not recorded, because entry {entry} of its batch was refused. Correct that one, and send the batch again."""
     REFUSAL_REASON_TEXT_MALFORMED: _RefusalReason.ValueType  # 101
     """{field} holds the character NUL, which is no text. Leave it out."""
+    REFUSAL_REASON_BOOK_EXISTS: _RefusalReason.ValueType  # 102
+    """Book '{book}' is open already, with origin {origin}. Choose another name."""
+    REFUSAL_REASON_ORIGIN_MALFORMED: _RefusalReason.ValueType  # 103
+    """'{origin}' cannot be the origin of a book. Use a URL without its schema: 1 to 200 printable ASCII characters, without blanks and '+'."""
     REFUSAL_REASON_CODE_KEY_RETIRED: _RefusalReason.ValueType  # 104
     """Code {code} was made with key {key}, and the labels of batch {batch} were printed with {code_key}. It is a copy made with a leaked key: do not trust the label."""
     REFUSAL_REASON_PARTY_LOOKS_PERSONAL: _RefusalReason.ValueType  # 105
@@ -257,7 +261,7 @@ REFUSAL_REASON_REQUEST_ID_REUSED: RefusalReason.ValueType  # 2
 REFUSAL_REASON_BOOK_MALFORMED: RefusalReason.ValueType  # 3
 """'{book}' cannot name a book. Use 1 to 64 letters, digits, dots, dashes or underscores."""
 REFUSAL_REASON_BOOK_UNKNOWN: RefusalReason.ValueType  # 4
-"""There is no book '{book}' here: a book begins with its first brand. Check the name."""
+"""There is no book '{book}' here. Check the name. The operator opens a new book with `pathbook book open {book}`."""
 REFUSAL_REASON_TEXT_TOO_LONG: RefusalReason.ValueType  # 5
 """{field} has {length} characters; at most {limit} are allowed. Shorten it."""
 REFUSAL_REASON_VALUE_MISSING: RefusalReason.ValueType  # 6
@@ -432,6 +436,10 @@ REFUSAL_REASON_OTHER_ENTRY_REFUSED: RefusalReason.ValueType  # 100
 """Not recorded, because entry {entry} of its batch was refused. Correct that one, and send the batch again."""
 REFUSAL_REASON_TEXT_MALFORMED: RefusalReason.ValueType  # 101
 """{field} holds the character NUL, which is no text. Leave it out."""
+REFUSAL_REASON_BOOK_EXISTS: RefusalReason.ValueType  # 102
+"""Book '{book}' is open already, with origin {origin}. Choose another name."""
+REFUSAL_REASON_ORIGIN_MALFORMED: RefusalReason.ValueType  # 103
+"""'{origin}' cannot be the origin of a book. Use a URL without its schema: 1 to 200 printable ASCII characters, without blanks and '+'."""
 REFUSAL_REASON_CODE_KEY_RETIRED: RefusalReason.ValueType  # 104
 """Code {code} was made with key {key}, and the labels of batch {batch} were printed with {code_key}. It is a copy made with a leaked key: do not trust the label."""
 REFUSAL_REASON_PARTY_LOOKS_PERSONAL: RefusalReason.ValueType  # 105

@@ -22,7 +22,7 @@ READ_THREADS: Final = 8
 """How many queries run at once. A path takes less than a millisecond, and more threads would only wait."""
 
 WRITE_THREADS: Final = 4
-"""How many books can be looked up and opened at once, for a first write. An open book takes writes without a thread."""
+"""How many books can be looked up and loaded at once, for a first write. A loaded book needs no thread of these."""
 
 VIEWS_WAIT_TIMEOUT_S: Final = 10.0
 """How long a read waits for the views to reach its position. They are seldom 0.1 s behind."""
@@ -64,7 +64,7 @@ class Gateway:
         If the caller cancels its call, the commands stay in the queue.
         """
         books = self._storage.books
-        if books.is_open(book):
+        if books.is_loaded(book):
             return self._outcomes.expect(books.submit(book, commands, all_or_nothing=all_or_nothing))
         outcomes = await self._run(
             self._write_threads, books.submit, book, commands, all_or_nothing=all_or_nothing

@@ -54,6 +54,7 @@ TERMS: Final = Shape(
     text("reference"),
 )
 
+_POLICY: Final = Shape(events.Policy, tier("max_tier"))
 _DISCREPANCY: Final = Shape(events.Discrepancy, member("kind", DiscrepancyKind), ranges("ranges"))
 _RETURN_LINE: Final = Shape(events.ReturnLine, number("transfer"), inner("terms", TERMS))
 _DELIVERED: Final = Shape(events.UnitsDelivered, name("custodian"), name("receiver"), ranges("ranges"))
@@ -78,6 +79,9 @@ _DECLARABLE: Final[dict[str, Shape[Any]]] = {
 _ENDED: Final = (number("transfer"), name("giver"), name("receiver"), ranges("ranges"))
 
 EVENTS: Final[dict[str, Shape[Any]]] = {
+    "book_opened": Shape(
+        events.BookOpened, name("name"), name("origin"), fingerprint("code_key"), inner("policy", _POLICY)
+    ),
     "party_registered": Shape(events.PartyRegistered, name("party"), member("kind", PartyKind)),
     "party_authorized": Shape(
         events.PartyAuthorized,

@@ -137,5 +137,7 @@ class ViewChanges:
                 self.cases += cases.unpacked(sscc)
             case events.UnitsDelivered() | events.PurchaseConfirmed() | events.UnitsWrittenOff():
                 pass  # these change runs and stock only
+            case events.BookOpened():
+                pass  # the log answers for it
             case _:
                 assert_never(event)

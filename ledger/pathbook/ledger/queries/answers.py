@@ -2,7 +2,7 @@
 
 import msgspec
 
-from pathbook.ledger.events import Discrepancy
+from pathbook.ledger.events import BookOpened, Discrepancy
 from pathbook.ledger.notes import Note
 from pathbook.ledger.projections.cases import CaseRow
 from pathbook.ledger.projections.registers import AuthorizationRow, BatchRow, PartyRow, ProductRow, RecallRow
@@ -16,6 +16,14 @@ class Head(msgspec.Struct, frozen=True, gc=False):
 
     position: int
     views_position: int
+
+
+class OpenedBook(msgspec.Struct, frozen=True, gc=False):
+    """A book: the event that opened it, when this was recorded, and the last position of the book."""
+
+    opened: BookOpened
+    opened_at: int
+    position: int
 
 
 class Party(msgspec.Struct, frozen=True, gc=False):

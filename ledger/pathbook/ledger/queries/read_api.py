@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
 from pathbook.ledger.projections.registers import BatchRow, PartyRow, ProductRow
+from pathbook.ledger.queries import books, ladders, paths, registers, transfers
 from pathbook.ledger.queries import corrections as corrected
-from pathbook.ledger.queries import ladders, paths, registers, transfers
 from pathbook.ledger.queries import stock as stocks
-from pathbook.ledger.queries.answers import Batch, Case, Correction, Head, Party, Path, Transfer
+from pathbook.ledger.queries.answers import Batch, Case, Correction, Head, OpenedBook, Party, Path, Transfer
 from pathbook.ledger.queries.corrections import Subject
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.reports.ladder import Rung
@@ -38,6 +38,14 @@ class Queries:
         with open_snapshot(self._views, book) as views:
             position = self._stream.head(book)
             return Head(position, views.position) if position else refuse(Reason.BOOK_UNKNOWN, book=book)
+
+    def book(self, book: str) -> OpenedBook | Refusal:
+        """How a book was opened, and its last position. The log answers."""
+        return books.book(self._stream, book)
+
+    def books(self, after: str, limit: int) -> list[OpenedBook]:
+        """At most ``limit`` books after a name, in order. The log answers."""
+        return books.books(self._stream, after, limit)
 
     def party(self, book: str, party: str) -> Party | Refusal:
         """A party with its authorizations. PARTY_UNKNOWN."""

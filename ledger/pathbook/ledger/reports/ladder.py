@@ -48,6 +48,7 @@ class LadderChanges:
                 | events.TransferWithdrawn()
                 | events.TransferLapsed()
                 | events.ReversalAsked()
+                | events.BookOpened()
                 | events.PartyRegistered()
                 | events.PartyAuthorized()
                 | events.AuthorizationRevoked()

@@ -6,10 +6,10 @@ from pathbook.ledger import commands
 from pathbook.ledger.commands import Command
 from pathbook.ledger.events import Event
 from pathbook.ledger.refusals import Reason, Refusal, refuse
-from pathbook.ledger.rules import batch, correction, custody, party, sale, transfer
+from pathbook.ledger.rules import batch, correction, custody, opening, party, sale, transfer
 from pathbook.ledger.rules.state import State
 from pathbook.ledger.rules.times import refuse_future
-from pathbook.ledger.values import PartyKind, is_request_id
+from pathbook.ledger.values import is_request_id
 
 
 def decide(state: State, command: Command, now: int) -> Event | Refusal:
@@ -20,9 +20,7 @@ def decide(state: State, command: Command, now: int) -> Event | Refusal:
     """
     if not is_request_id(command.request_id) and not isinstance(command, commands.LapseTransfer):
         return refuse(Reason.REQUEST_ID_MALFORMED)
-    if state.position == 0 and not (
-        isinstance(command, commands.RegisterParty) and command.kind is PartyKind.BRAND
-    ):
+    if state.position == 0 and not isinstance(command, commands.OpenBook):
         return refuse(Reason.BOOK_UNKNOWN, book=state.book)
     moment = command.occurred_at or now
     if (refusal := refuse_future(moment, now)) is not None:
@@ -75,6 +73,8 @@ def _decide(state: State, command: Command, moment: int, now: int) -> Event | Re
             return batch.recall(state, command, moment)
         case commands.LiftRecall():
             return batch.lift(state, command, moment)
+        case commands.OpenBook():
+            return opening.open_book(state, command)
         case commands.DeclareError():
             return correction.declare(state, command)
         case commands.CorrectProduct():

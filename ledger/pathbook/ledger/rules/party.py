@@ -40,7 +40,7 @@ def register(state: State, command: RegisterParty) -> PartyRegistered | Refusal:
 def authorize(state: State, command: AuthorizeParty, now: int) -> PartyAuthorized | Refusal:
     """Authorize a party at a tier below its upline, for what the upline may sell itself, and for no longer."""
     upline, party = state.parties.get(command.upline), state.parties.get(command.party)
-    valid_from = command.valid_from or now
+    valid_from, deepest = command.valid_from or now, state.policy.max_tier or MAX_TIER
     if upline is None:
         return refuse(Reason.PARTY_UNKNOWN, party=command.upline)
     if party is None:
@@ -49,8 +49,8 @@ def authorize(state: State, command: AuthorizeParty, now: int) -> PartyAuthorize
         return refuse(Reason.SELF_AUTHORIZATION, party=command.party)
     if party.kind is PartyKind.BRAND:
         return refuse(Reason.BRAND_NEEDS_NO_AUTHORIZATION, party=command.party)
-    if not 1 <= command.tier <= MAX_TIER:
-        return refuse(Reason.TIER_OUT_OF_BOUNDS, tier=command.tier, limit=MAX_TIER)
+    if not 1 <= command.tier <= deepest:
+        return refuse(Reason.TIER_OUT_OF_BOUNDS, tier=command.tier, limit=deepest)
     if len(command.products) > MAX_PRODUCTS:
         return refuse(Reason.TOO_MANY_PRODUCTS, count=len(command.products), limit=MAX_PRODUCTS)
     products = []

@@ -107,11 +107,13 @@ class State:
     """The loaded parts of a book, as of ``position``."""
 
     def __init__(self, book: str, position: int = 0, recorded_at: int = 0, last_batch: int = 0) -> None:
-        """Begin with no part loaded. Only the position, the time and the last batch of the book are known."""
+        """Begin with no part loaded. Only the book's position, time, last batch, origin and policy are known."""
         self.book = book
         self.position = position
         self.recorded_at = recorded_at
         self.last_batch = last_batch
+        self.policy = events.Policy()
+        self.origin = ""
         self.parties: dict[str, Party | None] = {}
         self.products: dict[str, Product | None] = {}
         self.batches: dict[int, Batch | None] = {}
@@ -196,6 +198,8 @@ def _register(state: State, recorded: RecordedEvent) -> None:
         case events.UnitsReturned(lines=lines):
             for line in lines:
                 _gain(state, line.terms.giver, line.terms.ranges)
+        case events.BookOpened():
+            state.origin, state.policy = event.origin, event.policy
         case events.PartyRegistered(party, kind):
             state.parties[party] = Party(kind, position, {})
         case events.PartyAuthorized():

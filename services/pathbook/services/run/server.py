@@ -10,6 +10,7 @@ from grpc_health.v1.health_pb2 import HealthCheckResponse
 from grpc_reflection.v1alpha import reflection
 
 from pathbook.services.batches import BatchService
+from pathbook.services.books import BookService
 from pathbook.services.bulk import Bulk
 from pathbook.services.clock import now
 from pathbook.services.corrections import CorrectionService
@@ -26,6 +27,8 @@ from pathbook.services.transfers import TransferService
 from pathbook.v1 import (
     batches_pb2,
     batches_pb2_grpc,
+    books_pb2,
+    books_pb2_grpc,
     corrections_pb2,
     corrections_pb2_grpc,
     events_pb2,
@@ -56,6 +59,7 @@ OPTIONS: Final = (
 SERVICES: Final = tuple(
     file.DESCRIPTOR.services_by_name[name].full_name
     for file, name in (
+        (books_pb2, "BookService"),
         (parties_pb2, "PartyService"),
         (batches_pb2, "BatchService"),
         (transfers_pb2, "TransferService"),
@@ -133,6 +137,7 @@ class Server:
     def _add_services(self) -> None:
         gateway, drain, server = self._gateway, self._drain, self._server
         event_batches = EventBatches(gateway, self._storage.stream, self._storage.follower)
+        books_pb2_grpc.add_BookServiceServicer_to_server(BookService(gateway), server)
         parties_pb2_grpc.add_PartyServiceServicer_to_server(PartyService(gateway), server)
         batches_pb2_grpc.add_BatchServiceServicer_to_server(BatchService(gateway, drain), server)
         transfers_pb2_grpc.add_TransferServiceServicer_to_server(

@@ -1,4 +1,4 @@
-"""Messages for the results of queries: parties, goods, transfers, corrections, ladders, stock, paths."""
+"""Messages for the results of queries: books, parties, goods, transfers, corrections, ladders, stock, paths."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -22,6 +22,7 @@ from pathbook.ledger.values import Attestation, Price
 from pathbook.services.translate.values import price, timestamp, timestamp_or_none, unit_ranges
 from pathbook.v1 import (
     batches_pb2,
+    books_pb2,
     corrections_pb2,
     events_pb2,
     parties_pb2,
@@ -32,6 +33,19 @@ from pathbook.v1 import (
 
 MAX_INT64: Final = 2**63 - 1
 """The highest number that an int64 field holds."""
+
+
+def book(found: answers.OpenedBook) -> books_pb2.Book:
+    """Return the message for a book."""
+    opened = found.opened
+    return books_pb2.Book(
+        name=opened.name,
+        origin=opened.origin,
+        policy=events_pb2.Policy(max_tier=opened.policy.max_tier),
+        code_key=opened.code_key,
+        position=found.position,
+        opened_at=timestamp(found.opened_at),
+    )
 
 
 def party(row: PartyRow, authorizations: Iterable[AuthorizationRow] = ()) -> parties_pb2.Party:

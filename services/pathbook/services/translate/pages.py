@@ -26,7 +26,7 @@ Row = TypeVar("Row")
 
 
 class AfterName(msgspec.Struct, frozen=True, array_like=True):
-    """A place in a list: after this id of a party, or after this GTIN."""
+    """A place in a list: after this name of a book, this id of a party, or this GTIN."""
 
     name: str = ""
 

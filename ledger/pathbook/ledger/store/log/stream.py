@@ -62,6 +62,27 @@ _DESCENDING = _RANGE.order_by(EVENT.c.position.desc())
 _HEAD = sa.select(sa.func.max(EVENT.c.position)).where(EVENT.c.book == sa.bindparam("book"))
 _NEXT_BOOK = sa.select(sa.func.min(EVENT.c.book)).where(EVENT.c.book > sa.bindparam("book"))
 
+
+def _first_entries() -> Select[str, int, bytes]:
+    """Return the statement that searches for one book after the other, and reads each one's first event and head."""
+    names = sa.select(sa.literal(1).label("number"), _NEXT_BOOK.scalar_subquery().label("book")).cte(
+        "names", recursive=True
+    )
+    other = EVENT.alias("other")
+    following = sa.select(sa.func.min(other.c.book)).where(other.c.book > names.c.book).scalar_subquery()
+    names = names.union_all(
+        sa.select(names.c.number + 1, following).where(
+            names.c.book.is_not(None), names.c.number < sa.bindparam("limit")
+        )
+    )
+    head = sa.select(sa.func.max(other.c.position)).where(other.c.book == names.c.book).scalar_subquery()
+    is_first = sa.and_(EVENT.c.book == names.c.book, EVENT.c.position == 1)
+    found = sa.select(names.c.book, head, EVENT.c.state).join_from(names, EVENT, is_first)
+    return found.order_by(names.c.book)
+
+
+_FIRST_ENTRIES = _first_entries()
+
 _ERRORS: dict[type[exc.SQLAlchemyError], type[persistence.PersistenceError]] = {
     exc.IntegrityError: persistence.IntegrityError,
     exc.OperationalError: persistence.OperationalError,
@@ -80,6 +101,14 @@ class StoredEntry(msgspec.Struct, frozen=True, gc=False):
 
     position: int
     topic: str
+    data: bytes
+
+
+class FirstEntry(msgspec.Struct, frozen=True, gc=False):
+    """The first event of a book, as stored, with the name of the book and its last position."""
+
+    book: str
+    head: int
     data: bytes
 
 
@@ -324,6 +353,15 @@ class Stream:
                 names.append(name)
                 name = connection.execute(_NEXT_BOOK, {"book": name}).scalar()
         return names
+
+    def first_entries(self, after: str, limit: int) -> list[FirstEntry]:
+        """The first entries of at most `limit` books after a name, in the order of their names.
+
+        This takes one statement, and three searches for each book.
+        """
+        with persistence_errors(), reading(self.engine) as connection:
+            rows = connection.execute(_FIRST_ENTRIES, {"book": after, "limit": limit}).all()
+        return [FirstEntry(book, head, bytes(data)) for book, head, data in rows]
 
     def _notify_listeners(self, book: str) -> None:
         for listener in self._listeners:

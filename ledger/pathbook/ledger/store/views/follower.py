@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from typing import TypeAlias
 
@@ -18,9 +18,11 @@ from pathbook.ledger.store.database.bulk_write import Row, Statement
 from pathbook.ledger.store.database.engine import open_bulk_engine, writing
 from pathbook.ledger.store.database.notify import ALL_BOOKS, POLL_INTERVAL_S, NotificationListener, notify
 from pathbook.ledger.store.database.planner_stats import refresh_statistics
-from pathbook.ledger.store.log.stream import StoredEntry, Stream, persistence_errors
+from pathbook.ledger.store.log.stream import Stream, persistence_errors
+from pathbook.ledger.store.views.completeness import complete_at, has_unfinished, record_unfinished
+from pathbook.ledger.store.views.newer_books import decode_known, log_newer
 from pathbook.ledger.store.views.rebuild_worker import FoldCache, Folded, FoldedGroup, fold, rebuild_worker
-from pathbook.ledger.store.views.tables import REFILL, REQUEST, VIEWS
+from pathbook.ledger.store.views.tables import REQUEST, VIEWS
 from pathbook.ledger.store.views.tracking import TRACKING, SQLAlchemyTrackingRecorder
 from pathbook.ledger.store.views.waiters import PositionWaiters
 from pathbook.ledger.store.views.writer import STATEMENTS, open_views, writes
@@ -49,13 +51,6 @@ Progress: TypeAlias = Callable[[int, int], None]
 """A function that is called with the number of events that are done, and with the number of all events."""
 
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
-
-_UNFINISHED = (
-    sa.select(REFILL.c.book)
-    .outerjoin(TRACKING, TRACKING.c.application_name == REFILL.c.book)
-    .where(sa.func.coalesce(TRACKING.c.notification_id, 0) < REFILL.c.through)
-    .limit(1)
-)
 
 
 class Follower:
@@ -92,7 +87,7 @@ class Follower:
                 if self._is_of_another_log(connection):
                     _LOG.warning("rebuilding the views: they hold events that this log does not have")
                     _drop(connection)
-                self._record_unfinished_books(connection)
+                record_unfinished(connection, self._stream)
                 positions = connection.execute(sa.select(TRACKING.c.notification_id)).scalars()
                 # Statistics for these events exist, or PostgreSQL makes them by itself within a minute.
                 self._projected = sum(positions)
@@ -161,7 +156,7 @@ class Follower:
             entries = self._stream.read(book, position, self._events_at_once)
             if not entries:
                 break
-            events, newer = _decode_known(entries)
+            events, newer = decode_known(entries)
             if events:
                 position = self._project(book, position, events)
                 self._refresh_statistics(len(events))
@@ -184,9 +179,8 @@ class Follower:
         through = newer.position - 1
         if self.position(book) != through:
             return
-        further = REFILL.update().where(REFILL.c.book == book, REFILL.c.through > through)
         with persistence_errors(), writing(self._writing_engine, turn=book) as connection:
-            connection.execute(further.values(through=through))
+            complete_at(connection, book, through)
 
     def _refresh_statistics(self, projected: int) -> None:
         """Have PostgreSQL refresh its statistics each time that the number of projected events has doubled."""
@@ -207,9 +201,9 @@ class Follower:
         self._rebuilding = True  # the follower's thread stops after the group that it is writing
         try:
             with self._projecting, persistence_errors(), writing(self._engine) as connection:
-                if connection.execute(_UNFINISHED).first() is None:
+                if not has_unfinished(connection):
                     _drop(connection)
-                    self._record_unfinished_books(connection)
+                    record_unfinished(connection, self._stream)
             heads = {book: self._stream.head(book) for book in self._stream.books()}
             total, before = sum(heads.values()), 0
             for book, head in heads.items():
@@ -219,7 +213,7 @@ class Follower:
                         self._project_with_worker(book, part, head)
                     self.catch_up(book, part)
                 except NewerEventError as error:
-                    _log_newer(book, error)
+                    log_newer(book, error)
                     newer = newer or error
                 before += head
         finally:
@@ -303,16 +297,6 @@ class Follower:
                 return True
         return False
 
-    def _record_unfinished_books(self, connection: Connection) -> None:
-        """Record the head of each book that was never followed.
-
-        Its views are incomplete until they reach that position.
-        """
-        followed = connection.execute(sa.select(TRACKING.c.application_name)).scalars()
-        noted = connection.execute(sa.select(REFILL.c.book)).scalars()
-        for book in set(self._stream.books()).difference(followed, noted):
-            connection.execute(REFILL.insert().values(book=book, through=self._stream.head(book)))
-
     def _wake(self, book: str) -> None:
         with self._changed:
             self._woken.add(book)
@@ -366,7 +350,7 @@ class Follower:
                 self._awaited.reached(book, position)
                 self._look_beyond(book, position)
         except NewerEventError as error:
-            _log_newer(book, error)
+            log_newer(book, error)
             self._newer[book] = error
             self._awaited.failed(book, error)
         except Exception as error:  # noqa: BLE001 -- callers that wait get any error, and it is logged
@@ -393,26 +377,6 @@ class Follower:
         for entry in self._stream.at(book, [position + 1]):
             self._looked_beyond[book] = position
             decode(entry.position, entry.data)
-
-
-def _decode_known(entries: Sequence[StoredEntry]) -> tuple[list[RecordedEvent], NewerEventError | None]:
-    """Return the events of entries up to the first that is newer than this program, and the error for that one."""
-    events: list[RecordedEvent] = []
-    for entry in entries:
-        try:
-            events.append(decode(entry.position, entry.data))
-        except NewerEventError as error:
-            return events, error
-    return events, None
-
-
-def _log_newer(book: str, error: NewerEventError) -> None:
-    _LOG.error(
-        "a book has an event that is newer than this program, and is followed no further: update this program",
-        book=book,
-        position=error.position,
-        field=error.field,
-    )
 
 
 def _drop(connection: Connection) -> None:

@@ -79,7 +79,7 @@ class StateLoader:
         self._stream, self._views, self._tracking = stream, views, tracking
 
     def open(self, book: str) -> State:
-        """Return a state that holds only the position of the book, its last batch, and the deadlines of open offers."""
+        """Return a state with the position, origin, policy and last batch of the book, and deadlines of open offers."""
         with reading(self._views) as connection:
             position = self._tracking.max_tracking_id_on(connection, book) or 0
             last = sa.select(sa.func.max(BATCH.c.batch)).where(BATCH.c.book == book)
@@ -88,8 +88,11 @@ class StateLoader:
             )
             last_batch = connection.execute(last).scalar() or 0
             deadlines = sorted((row.deadline, row.transfer) for row in connection.execute(due))
-        recorded = [decode(entry.position, entry.data) for entry in self._stream.at(book, [position])]
-        state = State(book, position, recorded[0].recorded_at if recorded else 0, last_batch)
+        recorded = [decode(entry.position, entry.data) for entry in self._stream.at(book, [1, position])]
+        reached = recorded[-1].recorded_at if position and recorded else 0
+        state = State(book, position, reached, last_batch)
+        if position and recorded and isinstance(opened := recorded[0].event, events.BookOpened):
+            state.origin, state.policy = opened.origin, opened.policy
         state.deadlines = deadlines
         return state
 

@@ -1,0 +1,89 @@
+"""The verbs of books: open, show, list."""
+
+import click
+
+from pathbook.cli import arguments, connection
+from pathbook.cli.settings import Settings, book_options
+from pathbook.cli.verb_group import VerbGroup
+
+
+@click.group("book", cls=VerbGroup)
+def command() -> None:
+    """Open, show and list books.
+
+    Only `book open` begins a book, except that a command on books in files or in a database, without a server, opens
+    the first book itself.
+    """
+
+
+@command.command("open")
+@book_options
+@click.argument("name")
+@click.option(
+    "--origin",
+    default="",
+    metavar="TEXT",
+    help="The name of the book in checkpoints, a URL without its schema. Default: pathbook/NAME.",
+)
+@click.option(
+    "--max-tier",
+    type=arguments.NUMBER,
+    default=0,
+    metavar="N",
+    help="The deepest tier that an authorization may give. Default: 100.",
+)
+@arguments.takes_request_id
+@click.pass_obj
+def open_book(settings: Settings, *, name: str, origin: str, max_tier: int, request_id: str) -> None:
+    """Open the book NAME, as its operator."""
+    from pathbook.cli import output
+
+    with connection.connected(settings, name) as client:
+        answer = client.open_book(origin=origin, max_tier=max_tier, request_id=request_id)
+    output.show(settings.output, answer, lambda: output.recorded(answer.receipt))
+
+
+@command.command()
+@book_options
+@click.argument("name")
+@click.pass_obj
+def show(settings: Settings, *, name: str) -> None:
+    """Show the book NAME."""
+    from pathbook.cli import output
+
+    with connection.looking(settings, name) as client:
+        found = client.get_book()
+
+    def text() -> str:
+        return output.fields(
+            [
+                ("book", found.name),
+                ("origin", found.origin),
+                ("deepest tier", str(found.policy.max_tier or "no limit of its own")),
+                ("key of codes", found.code_key.hex()),
+                ("opened", output.moment(found.opened_at)),
+                ("last position", str(found.position)),
+            ]
+        )
+
+    output.show(settings.output, found, text)
+
+
+@command.command("list")
+@book_options
+@click.pass_obj
+def list_books(settings: Settings) -> None:
+    """List all books."""
+    from pathbook.cli import output
+    from pathbook.cli.output import Column
+    from pathbook.v1.books_pb2 import Book
+
+    columns: list[Column[Book]] = [
+        Column("book", lambda book: book.name),
+        Column("origin", lambda book: book.origin),
+        Column("deepest tier", lambda book: str(book.policy.max_tier or ""), right=True),
+        Column("opened", lambda book: output.moment(book.opened_at)),
+        Column("last position", lambda book: str(book.position), right=True),
+    ]
+    with connection.looking(settings) as client:
+        output.show_list(settings.output, "books", client.list_books(), columns)

@@ -1,0 +1,50 @@
+"""BookService: opening, showing and listing books."""
+
+from pathbook.ledger import commands
+from pathbook.ledger.refusals import Refusal
+from pathbook.services.gateway import Gateway
+from pathbook.services.translate import answers, receipts, requests
+from pathbook.services.translate.pages import AfterName, cut, page_limit, parse_token
+from pathbook.services.translate.statuses import RefusedCallError
+from pathbook.v1 import books_pb2, books_pb2_grpc
+
+
+class BookService(books_pb2_grpc.BookServiceServicer):
+    """Each method translates its request to a command or query, and the answer to a message."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    async def OpenBook(
+        self, request: books_pb2.OpenBookRequest, _context: object
+    ) -> books_pb2.OpenBookResponse:
+        """Open a book."""
+        book = requests.book_name(request.book)
+        command = commands.OpenBook(
+            request_id=request.request_id,
+            name=book,
+            origin=request.origin,
+            max_tier=request.policy.max_tier,
+            code_key=await self._gateway.run(self._gateway.codes.key_for_new_batch),
+        )
+        answer = await self._gateway.write(book, command)
+        return books_pb2.OpenBookResponse(receipt=receipts.receipt(answer))
+
+    async def GetBook(self, request: books_pb2.GetBookRequest, _context: object) -> books_pb2.GetBookResponse:
+        """Return a book."""
+        found = await self._gateway.run(self._gateway.queries.book, requests.book_name(request.book))
+        if isinstance(found, Refusal):
+            raise RefusedCallError(found)
+        return books_pb2.GetBookResponse(book=answers.book(found))
+
+    async def ListBooks(
+        self, request: books_pb2.ListBooksRequest, _context: object
+    ) -> books_pb2.ListBooksResponse:
+        """List the books."""
+        limit = page_limit(request.page_size)
+        after = parse_token(request.page_token, AfterName).name
+        page = cut(await self._gateway.run(self._gateway.queries.books, after, limit + 1), limit)
+        return books_pb2.ListBooksResponse(
+            books=map(answers.book, page.rows),
+            next_page_token=page.token(lambda last: AfterName(last.opened.name)),
+        )
