@@ -22,6 +22,7 @@ from tests.rules.naive import GONE, OFFERED, STOCK, Key, Lot, Naive, Piece, Shor
 from tests.rules.naive_authority import consumer
 from tests.scenario import BALM, DAY, MASK, NOON, Story
 
+BOOK: Final = "masks"
 SOAP: Final = "05901234123457"
 PARTIES: Final = ("acme", "bolt", "ann", "ben", "cat", "dan")
 CONSUMERS: Final = ("consumer:wei", "consumer:xin")
@@ -95,7 +96,7 @@ class Stage(Naive):
     def __init__(self) -> None:
         """Begin both books with the same parties, products and batches."""
         super().__init__()
-        self.story = Story()
+        self.story = Story(book=BOOK)
         self.asked = self.accepted = self.compared = 0
         self.ladder = LadderChanges()
         self.story.tell(BEGINNING)
@@ -113,6 +114,8 @@ class Stage(Naive):
                         at = self.story.recorded[position - 1].occurred_at
                         made = Trace(position, StepKind.COMMISSIONED, at, 0, brand, brand, STOCK, head)
                         piece.past.append(made)
+                case events.BookOpened():
+                    pass  # a story opens its book itself
                 case _:
                     raise AssertionError(event)
 
