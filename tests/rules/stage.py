@@ -47,8 +47,8 @@ product mask 300 CNY of acme
 product balm 200 CNY of acme
 product 05901234123457 100 CNY of bolt
 batch L1 of mask size 5 made 2025-12-01 expires 2025-12-31 by acme
-batch L2 of mask size 8 made 2025-11-20 expires 2026-06-01 by acme
-batch L3 of mask size 3 made 2025-12-10 expires 2026-06-01 by acme
+batch L2 of mask size 8 made 2025-12-10 expires 2026-06-01 by acme
+batch L3 of mask size 3 made 2025-11-20 expires 2026-06-01 by acme
 batch L4 of balm size 4 made 2025-11-20 by acme
 batch L5 of 05901234123457 size 5 made 2025-11-20 by bolt
 """
