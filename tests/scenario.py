@@ -12,9 +12,10 @@ import msgspec
 
 from pathbook.ledger import commands
 from pathbook.ledger.codec import decode, encode
-from pathbook.ledger.commands import Command, DiscrepancyClaim, digest, request_of
+from pathbook.ledger.commands import Command, DiscrepancyClaim
 from pathbook.ledger.events import Event, RecordedEvent
 from pathbook.ledger.refusals import Refusal
+from pathbook.ledger.requests import digest, request_of
 from pathbook.ledger.rules.deciding import decide
 from pathbook.ledger.rules.state import State, evolve
 from pathbook.ledger.rules.units import pieces

@@ -11,10 +11,11 @@ from hypothesis.strategies import SearchStrategy
 from stdnum import ean
 
 from pathbook.ledger import events
-from pathbook.ledger.commands import DIGEST_BYTES, REQUEST_BYTES
-from pathbook.ledger.events import Event, Standing, Terms
+from pathbook.ledger.events import Event
 from pathbook.ledger.notes import COMMITMENT_BYTES
+from pathbook.ledger.requests import DIGEST_BYTES, REQUEST_BYTES
 from pathbook.ledger.serials import FINGERPRINT_BYTES
+from pathbook.ledger.terms import Authority, Terms
 from pathbook.ledger.values import (
     CONSUMER_PREFIX,
     MAX_AMOUNT_MINOR,
@@ -100,14 +101,14 @@ def ranges(draw: st.DrawFn, batch: int | None = None) -> Ranges:
 references: Final = st.just("") | st.text(_VISIBLE, min_size=1, max_size=MAX_REFERENCE)
 
 
-def standings(
+def authorities(
     status: SearchStrategy[AuthorizationStatus | None], tier: SearchStrategy[int | None]
-) -> SearchStrategy[tuple[Standing, ...]]:
-    """Draw one standing for all batches, or two for some. ``status`` and ``tier`` are those of the receiver."""
+) -> SearchStrategy[tuple[Authority, ...]]:
+    """Draw one authority for all batches, or two for some. ``status`` and ``tier`` are those of the receiver."""
 
-    def standing(batches: SearchStrategy[tuple[int, ...]]) -> SearchStrategy[Standing]:
+    def authority(batches: SearchStrategy[tuple[int, ...]]) -> SearchStrategy[Authority]:
         return st.builds(
-            Standing,
+            Authority,
             batches=batches,
             giver_tier=tiers,
             receiver_tier=tier,
@@ -116,7 +117,7 @@ def standings(
         )
 
     some = st.lists(batches, min_size=1, max_size=3, unique=True).map(tuple)
-    return st.tuples(standing(st.just(()))) | st.tuples(standing(some), standing(some))
+    return st.tuples(authority(st.just(()))) | st.tuples(authority(some), authority(some))
 
 
 transfer_terms: Final = st.builds(
@@ -126,7 +127,7 @@ transfer_terms: Final = st.builds(
     ranges=ranges(),
     unit_price=prices,
     delivery=st.sampled_from(Delivery),
-    standings=standings(statuses, tiers),
+    authorities=authorities(statuses, tiers),
     reference=references,
 ).filter(lambda terms: terms.giver != terms.receiver)
 sale_terms: Final = st.builds(
@@ -136,7 +137,7 @@ sale_terms: Final = st.builds(
     ranges=ranges(),
     unit_price=prices,
     delivery=st.sampled_from(Delivery),
-    standings=standings(st.none(), st.none()),
+    authorities=authorities(st.none(), st.none()),
     reference=references,
 )
 discrepancies: Final = st.builds(events.Discrepancy, kind=st.sampled_from(DiscrepancyKind), ranges=ranges())

@@ -10,9 +10,10 @@ from hypothesis import settings
 
 from pathbook.ledger import commands
 from pathbook.ledger.book import Answer, writer
-from pathbook.ledger.commands import Command, CommissionBatch, digest
+from pathbook.ledger.commands import Command, CommissionBatch
 from pathbook.ledger.events import Event, TransferLapsed, TransferRecorded
 from pathbook.ledger.refusals import Reason, Refusal
+from pathbook.ledger.requests import digest
 from pathbook.ledger.rules.deciding import decide
 from pathbook.ledger.rules.state import State
 from pathbook.ledger.store.log import stream as streams

@@ -45,8 +45,8 @@ def test_authorization_statuses_are_known_after_a_cold_start(place: Path, produc
             assert isinstance(answer, Answer)
             assert isinstance(answer.recorded.event, TransferRecorded)
             terms = answer.recorded.event.terms
-            (standing,) = terms.standings
-            assert (standing.giver_authorization, standing.receiver_authorization) == expected
+            (authority,) = terms.authorities
+            assert (authority.giver_authorization, authority.receiver_authorization) == expected
 
 
 @pytest.mark.parametrize("restart", [False, True])

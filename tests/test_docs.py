@@ -75,7 +75,7 @@ def test_the_readmes_session_is_real(tmp_path: Path, monkeypatch: pytest.MonkeyP
         else:
             assert program == "pathbook"
             ran = pathbook(*arguments)
-            told += [line, *(ran.out + ran.err).splitlines()]
+            told += [line, *(ran.err + ran.out).splitlines()]
     assert told == session
 
 

@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 from pathbook.ledger import commands
 from pathbook.ledger.book import Answer, Outcome
 from pathbook.ledger.codec import decode
-from pathbook.ledger.commands import NotedCommand, digest
+from pathbook.ledger.commands import NotedCommand
 from pathbook.ledger.events import NotedEvent
 from pathbook.ledger.notes import COMMITMENT_BYTES, SALT_BYTES, Note, is_committed, note_commitment
 from pathbook.ledger.queries import Batch, Queries, Transfer
 from pathbook.ledger.queries import Path as UnitPath
 from pathbook.ledger.refusals import Reason, Refusal
+from pathbook.ledger.requests import digest
 from pathbook.ledger.store.database.engine import reading, writing
 from pathbook.ledger.store.log.notes import NOTE, NOTES_PER_STATEMENT_MAX
 from pathbook.ledger.store.log.stream import Stream

@@ -15,10 +15,11 @@ from pathbook.ledger import commands
 from pathbook.ledger.book import Answer, Outcome
 from pathbook.ledger.books import Books
 from pathbook.ledger.codec import decode
-from pathbook.ledger.commands import AuthorizeParty, Command, OpenBook, digest
+from pathbook.ledger.commands import AuthorizeParty, Command, OpenBook
 from pathbook.ledger.events import BookOpened, Event, PartyAuthorized, Policy
 from pathbook.ledger.queries import OpenedBook, Queries
 from pathbook.ledger.refusals import Reason, Refusal
+from pathbook.ledger.requests import digest
 from pathbook.ledger.rules.deciding import decide
 from pathbook.ledger.rules.state import State
 from pathbook.ledger.store.log.stream import Stream

@@ -9,8 +9,9 @@ import pytest
 
 from pathbook.ledger import commands
 from pathbook.ledger.book import Answer
-from pathbook.ledger.commands import Command, DiscrepancyClaim, digest, request_of
+from pathbook.ledger.commands import Command, DiscrepancyClaim
 from pathbook.ledger.refusals import Reason, Refusal
+from pathbook.ledger.requests import digest, request_of
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.values import (
     LATER_EVENT_BYTES,

@@ -7,8 +7,9 @@ import pytest
 
 from pathbook.ledger import events
 from pathbook.ledger.codec import decode, encode, leaf_hash
-from pathbook.ledger.events import Event, RecordedEvent, Standing, Terms
+from pathbook.ledger.events import Event, RecordedEvent
 from pathbook.ledger.notes import note_commitment
+from pathbook.ledger.terms import Authority, Terms
 from pathbook.ledger.values import (
     AuthorizationStatus,
     Delivery,
@@ -31,7 +32,7 @@ YUAN: Final = Price(15_000, "CNY")
 RANGES: Final = (UnitRange(1, 0, 999), UnitRange(300, 4_096, 4_096))
 AUTHORIZED, NEVER = AuthorizationStatus.AUTHORIZED, AuthorizationStatus.NEVER_AUTHORIZED
 MOVED: Final = Terms(
-    "maskworks", "agent-1", RANGES, YUAN, Delivery.LATER, (Standing((), 0, 1, AUTHORIZED, NEVER),), "DN-4711"
+    "maskworks", "agent-1", RANGES, YUAN, Delivery.LATER, (Authority((), 0, 1, AUTHORIZED, NEVER),), "DN-4711"
 )
 MIXED: Final = Terms(
     "agent-1",
@@ -39,7 +40,7 @@ MIXED: Final = Terms(
     RANGES,
     Price(125, "CNY", 100),
     Delivery.WITH_TITLE,
-    (Standing((1,), 1, 2, AUTHORIZED, AUTHORIZED), Standing((300,), 1, None, AUTHORIZED, NEVER)),
+    (Authority((1,), 1, 2, AUTHORIZED, AUTHORIZED), Authority((300,), 1, None, AUTHORIZED, NEVER)),
     "",
 )
 SOLD: Final = Terms(
@@ -48,7 +49,7 @@ SOLD: Final = Terms(
     (UnitRange(1, 7, 7),),
     YUAN,
     Delivery.WITH_TITLE,
-    (Standing((), None, None, AuthorizationStatus.REVOKED, None),),
+    (Authority((), None, None, AuthorizationStatus.REVOKED, None),),
     "",
 )
 

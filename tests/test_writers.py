@@ -11,7 +11,8 @@ from pathlib import Path
 import msgspec
 
 from pathbook.ledger.codec import decode
-from pathbook.ledger.commands import RegisterParty, request_of
+from pathbook.ledger.commands import RegisterParty
+from pathbook.ledger.requests import request_of
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.values import PartyKind
 from tests.books import BEGINNING, PATIENCE, Clock, ask, engine, open_books, positions, record, wait_beyond

@@ -99,10 +99,10 @@ def test_a_label_is_compared_with_the_event_of_the_batch(sold: GetPathResponse, 
     assert result(report, Number.COMMISSIONED) is Result.FAILED
 
 
-def test_a_hop_without_a_standing_is_a_hop_between_parties(sold: GetPathResponse) -> None:
+def test_a_hop_without_an_authority_is_a_hop_between_parties(sold: GetPathResponse) -> None:
     """Only hops to consumers are left out when hops are counted, whatever is known of authorizations."""
     hops = [
-        (position, msgspec.structs.replace(terms, standings=()))
+        (position, msgspec.structs.replace(terms, authorities=()))
         for position, terms in checks.hops_in_force(replay(sold))
     ]
     (found, _) = checks._within_limits(DAY, hops, DAY, Policy(max_tiers=4))
@@ -161,10 +161,12 @@ def test_no_step_can_be_left_out_or_moved(sold: GetPathResponse, data: st.DataOb
         pytest.param(lambda path: setattr(path.steps[2], "giver", "stranger"), Number.PATH, id="giver"),
         pytest.param(lambda path: setattr(path.steps[2], "receiver", "stranger"), Number.PATH, id="receiver"),
         pytest.param(
-            lambda path: setattr(path.steps[2].terms.standings[0], "receiver_tier", 9), Number.PATH, id="tier"
+            lambda path: setattr(path.steps[2].terms.authorities[0], "receiver_tier", 9),
+            Number.PATH,
+            id="tier",
         ),
         pytest.param(
-            lambda path: setattr(path.steps[2].terms.standings[0], "giver_authorization", 5),
+            lambda path: setattr(path.steps[2].terms.authorities[0], "giver_authorization", 5),
             Number.PATH,
             id="authorization",
         ),
@@ -188,7 +190,9 @@ def test_no_step_can_be_left_out_or_moved(sold: GetPathResponse, data: st.DataOb
         ),
         pytest.param(lambda path: setattr(path.steps[2], "attestation", 1), Number.PATH, id="attestation"),
         pytest.param(
-            lambda path: path.steps[2].terms.ClearField("standings"), Number.PATH, id="terms without standing"
+            lambda path: path.steps[2].terms.ClearField("authorities"),
+            Number.PATH,
+            id="terms without authority",
         ),
         pytest.param(
             lambda path: path.batch_correction.SetInParent(), Number.COMMISSIONED, id="empty correction"

@@ -79,14 +79,14 @@ def send_a_time_that_does_not_exist(path: paths_pb2.GetPathResponse) -> None:
     path.steps[2].occurred_at.nanos = -1
 
 
-def take_the_standings(path: paths_pb2.GetPathResponse) -> None:
-    """Show terms without the standing of either side."""
-    path.steps[2].terms.ClearField("standings")
+def take_the_authorities(path: paths_pb2.GetPathResponse) -> None:
+    """Show terms without the authority of either side."""
+    path.steps[2].terms.ClearField("authorities")
 
 
 @pytest.mark.parametrize(
     "tamper",
-    [alter_one_byte, drop_a_step, change_a_price, send_a_time_that_does_not_exist, take_the_standings],
+    [alter_one_byte, drop_a_step, change_a_price, send_a_time_that_does_not_exist, take_the_authorities],
 )
 def test_a_server_that_tampers_is_refuted(server: str, tamper: Tampering) -> None:
     """A path that was tampered with exits 1, and the line of the fourth check fails."""

@@ -36,8 +36,8 @@ def hops(client: Client, batch: int, number: int) -> list[tuple[str, str, int, i
             step.giver,
             step.receiver,
             step.terms.unit_price.amount_minor,
-            step.terms.standings[0].giver_tier,
-            step.terms.standings[0].receiver_tier,
+            step.terms.authorities[0].giver_tier,
+            step.terms.authorities[0].receiver_tier,
         )
         for step in steps
         if step.kind == PathStepKind.PATH_STEP_KIND_TRANSFERRED
@@ -79,8 +79,8 @@ def test_a_table_becomes_parties_products_batches_and_transfers(
     ]
     last = client.get_path((rum, 62)).steps[-1]
     assert last.occurred_at.ToJsonString() == "2012-02-01T00:00:00Z"
-    (standing,) = last.terms.standings
-    assert (standing.giver_authorization, standing.receiver_authorization) == (
+    (authority,) = last.terms.authorities
+    assert (authority.giver_authorization, authority.receiver_authorization) == (
         AUTHORIZATION_STATUS_AUTHORIZED,
         AUTHORIZATION_STATUS_AUTHORIZED,
     )
@@ -199,8 +199,8 @@ def test_an_earlier_table_of_the_same_parties_is_authorized_too(
     imported(write(tmp_path / "january.csv", [sold(RUM, 1, day="2012-01-02")]))
     client.position = client.get_head().position
     last = client.get_path((2, 0)).steps[-1]
-    (standing,) = last.terms.standings
-    assert (standing.giver_authorization, standing.receiver_authorization) == (
+    (authority,) = last.terms.authorities
+    assert (authority.giver_authorization, authority.receiver_authorization) == (
         AUTHORIZATION_STATUS_AUTHORIZED,
         AUTHORIZATION_STATUS_AUTHORIZED,
     )

@@ -9,7 +9,7 @@ import pytest
 
 from pathbook.cli.main import run
 from pathbook.client import Client
-from pathbook.ledger.commands import request_of
+from pathbook.ledger.requests import request_of
 from tests.importing.sheets import BOOK, GIN, RUM, Import, events, sold, write
 
 DEARER: Final = (*RUM[:3], "5.00", "7.50")
@@ -92,8 +92,8 @@ def test_tables_are_imported_in_the_order_given(months: Path, imported: Import, 
     client.position = client.get_head().position
     for batch in client.list_batches():
         last = client.get_path((batch.batch, 0)).steps[-1]
-        (standing,) = last.terms.standings
-        assert (standing.giver_authorization, standing.receiver_authorization) == (1, 1)
+        (authority,) = last.terms.authorities
+        assert (authority.giver_authorization, authority.receiver_authorization) == (1, 1)
 
 
 def test_repeated_tables_are_duplicates_alone_or_together(

@@ -30,7 +30,7 @@ def test_an_impossible_authorization_is_reported_and_its_rows_are_recorded(
     assert parse_summary(printed.out).accepted == 2
     client.position = client.get_head().position
     assert (
-        client.get_path((1, 0)).steps[-1].terms.standings[0].receiver_authorization
+        client.get_path((1, 0)).steps[-1].terms.authorities[0].receiver_authorization
         == AUTHORIZATION_STATUS_NEVER_AUTHORIZED
     )
 

@@ -5,9 +5,10 @@ from random import Random
 
 from pathbook.ledger import commands, events
 from pathbook.ledger.codec import decode, encode
-from pathbook.ledger.commands import Command, digest, request_of
+from pathbook.ledger.commands import Command
 from pathbook.ledger.events import RecordedEvent
 from pathbook.ledger.refusals import Refusal
+from pathbook.ledger.requests import digest, request_of
 from pathbook.ledger.rules.correction import actor_of
 from pathbook.ledger.rules.deciding import decide
 from pathbook.ledger.rules.state import Declarable, State, evolve

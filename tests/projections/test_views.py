@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pathbook.ledger import events, runs
 from pathbook.ledger.chains import Chain, ChainHead
-from pathbook.ledger.events import Event, RecordedEvent, Standing, Terms
+from pathbook.ledger.events import Event, RecordedEvent
 from pathbook.ledger.projections.registers import RequestRow, request_hash
 from pathbook.ledger.projections.runs import RunChanges, RunKey
 from pathbook.ledger.projections.transfers import FIRST_LINE, TransferKind, TransferRow
@@ -18,6 +18,7 @@ from pathbook.ledger.projections.views import ViewChanges
 from pathbook.ledger.ranges import count_units
 from pathbook.ledger.reports.ladder import CONSUMER_TIER, NO_TIER, LadderChanges
 from pathbook.ledger.runs import Change, Partition, Run
+from pathbook.ledger.terms import Authority, Terms
 from pathbook.ledger.values import AuthorizationStatus, Delivery, Price, TransferStatus, UnitRange, UnitState
 from tests.projections.synthetic import GONE, SyntheticBook
 
@@ -124,7 +125,9 @@ def test_a_ladder_counts_the_hops_in_force(book: SyntheticBook) -> None:
                 assert transfer is not None
                 terms, price = transfer.terms, transfer.terms.unit_price
                 tier = (
-                    CONSUMER_TIER if terms.receiver == "consumer:wei" else terms.standing(batch).receiver_tier
+                    CONSUMER_TIER
+                    if terms.receiver == "consumer:wei"
+                    else terms.authority(batch).receiver_tier
                 )
                 tier = NO_TIER if tier is None else tier
                 key = (batch, tier, price.currency_code, price.amount_minor, price.per_units)
@@ -201,8 +204,8 @@ def test_an_event_that_names_a_unit_twice_fails_an_assertion() -> None:
 def test_a_price_counts_for_the_tier_that_paid_it(receiver: str, tier: int | None, expected: int) -> None:
     """Units count under the receiver's tier, and consumers and parties without a tier have their own entries."""
     ranges = (UnitRange(1, 0, 9), UnitRange(2, 5, 5))
-    standing = Standing((), 0, tier, AuthorizationStatus.AUTHORIZED, None)
-    terms = Terms("acme", receiver, ranges, Price(150, "CNY"), Delivery.WITH_TITLE, (standing,), "")
+    authority = Authority((), 0, tier, AuthorizationStatus.AUTHORIZED, None)
+    terms = Terms("acme", receiver, ranges, Price(150, "CNY"), Delivery.WITH_TITLE, (authority,), "")
     ladder = LadderChanges()
     ladder.add(events.TransferRecorded(terms))
     assert ladder.sums == {(1, expected, "CNY", 150, 1): 10, (2, expected, "CNY", 150, 1): 1}

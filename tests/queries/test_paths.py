@@ -71,7 +71,9 @@ def test_a_path_shows_every_hop_once(query_story: Callable[[str], Queries]) -> N
         "14 sold ben > consumer:wei at 29900",
         "15 confirmed consumer:wei at 29900",
     ]
-    assert [step.movement.terms and step.movement.terms.standing(1).receiver_tier for step in path.steps] == [
+    assert [
+        step.movement.terms and step.movement.terms.authority(1).receiver_tier for step in path.steps
+    ] == [
         None,
         1,
         2,
@@ -171,8 +173,8 @@ def test_a_return_goes_back_to_the_giver(query_story: Callable[[str], Queries]) 
     assert text_of(path.steps[-1]) == "12 returned ann > acme at 15000"
     undone = path.steps[-1].movement.terms
     assert undone is not None
-    (standing,) = undone.standings
-    assert (standing.giver_tier, standing.receiver_tier, undone.ranges) == (0, 1, (UnitRange(1, 3, 4),))
+    (authority,) = undone.authorities
+    assert (authority.giver_tier, authority.receiver_tier, undone.ranges) == (0, 1, (UnitRange(1, 3, 4),))
     assert text_of(the_path(queries, 0).steps[-1]) == "14 returned consumer:wei > ann at 20000"
     first, second = transfers_at(queries, 12)
     assert (first.row.line, first.row.giver, first.row.receiver, first.row.units) == (0, "ann", "acme", 2)

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pathbook.ledger.codec import encode
-from pathbook.ledger.commands import Command, digest, request_of
+from pathbook.ledger.commands import Command
 from pathbook.ledger.events import Event
 from pathbook.ledger.queries import Queries, Transfer
 from pathbook.ledger.refusals import Reason, Refusal
+from pathbook.ledger.requests import digest, request_of
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.follower import Follower
 from tests.books import DATABASE_FILE, engine, url

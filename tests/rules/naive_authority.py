@@ -85,7 +85,7 @@ class Authority:
         return AuthorizationStatus.NEVER_AUTHORIZED, None
 
     def why_not(self, grant: Grant, at: int) -> AuthorizationStatus:
-        """Return why an authorization for a product authorizes nobody at a time."""
+        """Return why an authorization for a product does not authorize at a time."""
         if grant.in_force(at):
             return AuthorizationStatus.UPLINE_NOT_AUTHORIZED
         if grant.revoked is not None and at >= grant.revoked:

@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeVar
 
 from pathbook.ledger import commands, events
-from pathbook.ledger.events import Event, Terms
+from pathbook.ledger.events import Event
 from pathbook.ledger.refusals import Reason, Refusal
 from pathbook.ledger.reports.ladder import CONSUMER_TIER, NO_TIER, LadderChanges
 from pathbook.ledger.steps import StepKind
+from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import (
     Price,
     Quantity,
@@ -155,7 +156,7 @@ class Stage(Naive):
     def some(
         self, dice: Dice, *states: UnitState, by: str = "owner", come: bool = False
     ) -> tuple[Selection, str]:
-        """Choose units and who acts: usually somebody who has them, so that many commands are accepted.
+        """Choose units and who acts: usually a party that has them, so that many commands are accepted.
 
         With ``come``, they are usually units that came by a transfer or sale.
         """
@@ -201,11 +202,11 @@ class Stage(Naive):
     def compare_terms(self, terms: Terms, keys: set[Key], at: int) -> None:
         """Compare the units of a hop, and the tier and authorization status of both sides for each product."""
         self.same("units", keys_of(terms.ranges), sorted(keys))
-        listed = [batch for item in terms.standings for batch in item.batches]
+        listed = [batch for item in terms.authorities for batch in item.batches]
         batches = sorted({batch for batch, _ in keys})
-        self.same("batches", sorted(listed), batches if len(terms.standings) > 1 else [])
+        self.same("batches", sorted(listed), batches if len(terms.authorities) > 1 else [])
         for batch in batches:
-            item, product = terms.standing(batch), self.lots[batch].product
+            item, product = terms.authority(batch), self.lots[batch].product
             giver = item.giver_authorization, item.giver_tier
             receiver = item.receiver_authorization, item.receiver_tier
             self.same(f"{terms.giver} for {product}", giver, self.status(terms.giver, product, at))

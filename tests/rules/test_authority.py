@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from pathbook.ledger.events import Terms, TransferRecorded
+from pathbook.ledger.events import TransferRecorded
 from pathbook.ledger.reports.ladder import NO_TIER, LadderChanges
+from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import AuthorizationStatus
 from tests.scenario import Story
 
@@ -38,8 +39,8 @@ def receivers(story: Story) -> Iterator[tuple[AuthorizationStatus | None, int | 
     """Yield the status and the tier of the receiver of the last transfer, for each batch in order."""
     found = terms(story)
     for batch in sorted({part.batch for part in found.ranges}):
-        standing = found.standing(batch)
-        yield standing.receiver_authorization, standing.receiver_tier
+        authority = found.authority(batch)
+        yield authority.receiver_authorization, authority.receiver_tier
 
 
 def test_an_authorization_without_products_is_for_what_the_upline_may_sell() -> None:
@@ -111,23 +112,23 @@ def test_each_product_of_a_transfer_has_its_own_tier_and_status() -> None:
     record 1:1 3:0 2:5 acme > a1 at 150
     """)
     assert list(receivers(story)) == [(S.AUTHORIZED, 1), (S.AUTHORIZED, 1), (S.OTHER_PRODUCTS, 1)]
-    assert [item.batches for item in terms(story).standings] == [(1, 2), (3,)]
+    assert [item.batches for item in terms(story).authorities] == [(1, 2), (3,)]
     ladder = LadderChanges()
     ladder.add(story.events[-1])
     assert {(batch, tier) for batch, tier, *_ in ladder.sums} == {(1, 1), (2, 1), (3, 1)}
     assert NO_TIER not in {tier for _, tier, *_ in ladder.sums}
 
 
-def test_terms_that_are_narrowed_keep_only_their_standings() -> None:
-    """The standing of a range is that of its batch, and one standing alone names no batches."""
+def test_terms_that_are_narrowed_keep_only_their_authorities() -> None:
+    """The authority of a range is that of its batch, and one authority alone names no batches."""
     story = Story(TWO_BRANDS)
     story.tell("record 2:0-3 bolt > acme at 1\nrecord 1:0 2:0 acme > a2 at 1")
     both = terms(story)
-    assert [item.batches for item in both.standings] == [(1,), (2,)]
+    assert [item.batches for item in both.authorities] == [(1,), (2,)]
     (mask, balm) = both.ranges
-    (standing,) = both.narrowed((balm,)).standings
-    assert (standing.batches, standing.receiver_authorization) == ((), S.OTHER_PRODUCTS)
-    assert both.narrowed((mask,)).standing(1).receiver_authorization is S.AUTHORIZED
+    (authority,) = both.narrowed((balm,)).authorities
+    assert (authority.batches, authority.receiver_authorization) == ((), S.OTHER_PRODUCTS)
+    assert both.narrowed((mask,)).authority(1).receiver_authorization is S.AUTHORIZED
     assert both.narrowed(both.ranges) == both
 
 

@@ -18,8 +18,8 @@ def statuses(story: Story) -> tuple[AuthorizationStatus, AuthorizationStatus | N
     """Return the authorization statuses of both sides of the last transfer."""
     event = story.events[-1]
     assert isinstance(event, TransferRecorded)
-    (standing,) = event.terms.standings
-    return standing.giver_authorization, standing.receiver_authorization
+    (authority,) = event.terms.authorities
+    return authority.giver_authorization, authority.receiver_authorization
 
 
 def test_a_party_is_registered_once_under_a_well_formed_id() -> None:
@@ -114,7 +114,7 @@ def test_a_tier_depends_on_the_product() -> None:
     """)
     event = story.events[-1]
     assert isinstance(event, TransferRecorded)
-    assert event.terms.standing(1).receiver_tier == 1
+    assert event.terms.authority(1).receiver_tier == 1
     story.tell("""
     authorize ben tier 2 by ann for balm             -> TIER_NOT_BELOW_UPLINE
     authorize ben tier 2 by ann for mask, balm       -> TIER_NOT_BELOW_UPLINE

@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pathbook.ledger.codec import decode, encode
-from pathbook.ledger.commands import Command, RecordTransfer, ReturnUnits, SellUnits, digest, request_of
+from pathbook.ledger.commands import Command, RecordTransfer, ReturnUnits, SellUnits
 from pathbook.ledger.events import RecordedEvent
 from pathbook.ledger.refusals import Refusal
+from pathbook.ledger.requests import digest, request_of
 from pathbook.ledger.rules.deciding import decide
 from pathbook.ledger.rules.state import State, evolve, roll_back
 from pathbook.ledger.runs import Change, Partition

@@ -1,4 +1,4 @@
-"""Deadlines that pass while a server is away or idle: the offers lapse although nobody writes."""
+"""Deadlines that pass while a server is away or idle: the offers lapse without a write."""
 
 import datetime
 import time
@@ -131,7 +131,7 @@ def test_a_single_command_on_a_directory_finds_the_offer_lapsed(place: Path) -> 
 def test_a_deadline_that_passes_while_everything_idles_is_kept(
     place: Path, start: Callable[[Path], AbstractContextManager[Running]]
 ) -> None:
-    """A process that was started before the deadline, and that nobody calls, ends the offers at the deadline."""
+    """A process that was started before the deadline, and that no caller calls, ends the offers at the deadline."""
     deadline = killed_with_offers(place)
     with start(place):
         found = lapses(place, PATIENCE)

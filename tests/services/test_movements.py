@@ -143,11 +143,11 @@ def test_a_unit_passes_from_hand_to_hand_to_its_consumer(client: Client) -> None
     ]
     hops = path.steps[1:5]
     assert [step.terms.unit_price.amount_minor for step in hops] == [15_000, 18_000, 21_000, 30_000]
-    standings = [standing for step in hops for standing in step.terms.standings]
-    assert [(item.giver_tier, item.receiver_tier) for item in standings[:2]] == [(0, 1), (1, 2)]
-    assert not standings[2].HasField("receiver_tier")
-    assert standings[1].receiver_authorization == AUTHORIZATION_STATUS_AUTHORIZED
-    assert standings[2].receiver_authorization == AUTHORIZATION_STATUS_NEVER_AUTHORIZED
+    authorities = [authority for step in hops for authority in step.terms.authorities]
+    assert [(item.giver_tier, item.receiver_tier) for item in authorities[:2]] == [(0, 1), (1, 2)]
+    assert not authorities[2].HasField("receiver_tier")
+    assert authorities[1].receiver_authorization == AUTHORIZATION_STATUS_AUTHORIZED
+    assert authorities[2].receiver_authorization == AUTHORIZATION_STATUS_NEVER_AUTHORIZED
     assert {step.attestation for step in path.steps} == {ATTESTATION_RECORDED}
     assert path.steps[-1].head == path.run.head
     before = client.get_path((1, 0), as_of_position=sold.receipt.position - 1)

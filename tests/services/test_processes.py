@@ -16,7 +16,7 @@ import pytest
 from pathbook.client import Client, RefusedError, UnreachableError
 from pathbook.ledger.book import memory
 from pathbook.ledger.codec import decode
-from pathbook.ledger.commands import request_of
+from pathbook.ledger.requests import request_of
 from pathbook.ledger.store.database import notify
 from pathbook.ledger.store.views import follower as followers
 from pathbook.services import gateway

@@ -11,7 +11,7 @@ from grpc import StatusCode
 
 from pathbook.client import Client, select
 from pathbook.ledger.codec import decode
-from pathbook.ledger.commands import request_of
+from pathbook.ledger.requests import request_of
 from pathbook.ledger.serials import parse_book_key, print_serial
 from pathbook.ledger.store.views import follower
 from pathbook.ledger.store.views.follower import Follower

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from pathbook.cli import path_table
 from pathbook.ledger import codec, events
-from pathbook.ledger.events import Event, Standing, Terms
+from pathbook.ledger.events import Event
+from pathbook.ledger.terms import Authority, Terms
 from pathbook.ledger.values import AuthorizationStatus, Delivery, Price, UnitRange, UnitState
 from pathbook.v1.paths_pb2 import GetPathResponse, PathStep, PathStepKind
 from pathbook.v1.values_pb2 import Attestation
@@ -20,9 +21,9 @@ from tests.verify.written_paths import check, masks, with_event
 
 PRICE = Price(15_000, "CNY")
 STATUSES = st.sampled_from(AuthorizationStatus)
-STANDINGS = st.lists(
+AUTHORITIES = st.lists(
     st.builds(
-        Standing, st.sampled_from([(), (1,), (2,)]), st.none(), st.just(1), STATUSES, st.none() | STATUSES
+        Authority, st.sampled_from([(), (1,), (2,)]), st.none(), st.just(1), STATUSES, st.none() | STATUSES
     ),
     max_size=2,
 ).map(tuple)
@@ -44,10 +45,10 @@ def some_event(draw: st.DrawFn, steps: tuple[ReplayedStep, ...]) -> Event:
     named = draw(st.sampled_from([end.transfer, *end.chain[-1:], *positions[-2:], 99]))
     step = next((step for step in steps if step.recorded.position == named), steps[-1])
     known = getattr(step.event, "terms", None)
-    standings = draw(STANDINGS)
-    terms = Terms(side, receiver, ranges, PRICE, draw(DELIVERIES), standings, "")
+    authorities = draw(AUTHORITIES)
+    terms = Terms(side, receiver, ranges, PRICE, draw(DELIVERIES), authorities, "")
     if isinstance(known, Terms) and draw(st.booleans()):
-        terms = msgspec.structs.replace(known, ranges=ranges, standings=standings)
+        terms = msgspec.structs.replace(known, ranges=ranges, authorities=authorities)
     declared = step.event if isinstance(step.event, events.DeclarableEvent) else None
     candidates: list[Event] = [
         events.TransferOffered(terms, None),

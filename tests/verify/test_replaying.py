@@ -8,6 +8,7 @@ import pytest
 from pathbook.ledger import events
 from pathbook.ledger.codec import decode
 from pathbook.ledger.events import Event
+from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import Delivery, Price, UnitRange, UnitState
 from pathbook.v1.paths_pb2 import GetPathResponse
 from pathbook.verify.replay import ContradictionError, replay
@@ -31,7 +32,7 @@ def event_at(path: GetPathResponse, step: int) -> Event:
     return decode(path.steps[step].position, path.steps[step].event).event
 
 
-def terms_at(path: GetPathResponse, step: int) -> events.Terms:
+def terms_at(path: GetPathResponse, step: int) -> Terms:
     """Return the terms of the event of a step."""
     event = event_at(path, step)
     assert isinstance(event, events.TitleEvent | events.TransferOffered)

@@ -1,4 +1,4 @@
-"""Claimed times are held against the claimed times before. Late paperwork is noted, and fails nothing."""
+"""Claimed times are compared with the claimed times before. Late paperwork is noted, and fails nothing."""
 
 import pytest
 
@@ -52,7 +52,7 @@ BOUGHT = "record 1:0 acme > ann at 15000 on 2026-07-10\n"
             record 1:0 acme > ann at 15000 on 2026-06-10""",
             [],
         ),
-        # the batch was commissioned today, but its date of making is what the rules hold against each time
+        # the batch was commissioned today, but its date of making is what the rules compare each time with
         ("record 1:0 acme > ann at 15000 on 2025-12-24", []),
         (
             f"""{BOUGHT}write off 1:0 by ann as lost as w

@@ -5,10 +5,11 @@ from typing import Final
 
 from pathbook.ledger.codec import encode
 from pathbook.ledger.codes import PrintedCode
-from pathbook.ledger.commands import DIGEST_BYTES, REQUEST_BYTES, Command, DeclareError
+from pathbook.ledger.commands import Command, DeclareError
 from pathbook.ledger.events import DeclarableEvent, Event
 from pathbook.ledger.queries import Path
 from pathbook.ledger.refusals import Refusal
+from pathbook.ledger.requests import DIGEST_BYTES, REQUEST_BYTES
 from pathbook.ledger.rules.state import Declarable
 from pathbook.ledger.serials import BookKey, print_serial
 from pathbook.ledger.values import Unit

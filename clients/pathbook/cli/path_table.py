@@ -7,7 +7,7 @@ from pathbook.cli import output
 from pathbook.ledger.values import Price
 from pathbook.v1 import values_pb2
 from pathbook.v1.batches_pb2 import Recall
-from pathbook.v1.events_pb2 import Standing
+from pathbook.v1.events_pb2 import Authority
 from pathbook.v1.paths_pb2 import GetPathResponse, PathStep, PathStepKind
 from pathbook.v1.values_pb2 import Attestation, AuthorizationStatus, UnitState
 
@@ -159,17 +159,17 @@ def _price(step: PathStep) -> values_pb2.Price:
 
 def _tier(step: PathStep) -> str:
     """Return the receiver's tier; what goes back is received by the giver of the terms."""
-    standing = _standing(step)
-    if standing is None:
+    authority = _authority(step)
+    if authority is None:
         return ""
     if step.receiver == step.terms.receiver:
-        return str(standing.receiver_tier) if standing.HasField("receiver_tier") else ""
-    return str(standing.giver_tier) if standing.HasField("giver_tier") else ""
+        return str(authority.receiver_tier) if authority.HasField("receiver_tier") else ""
+    return str(authority.giver_tier) if authority.HasField("giver_tier") else ""
 
 
-def _standing(step: PathStep) -> Standing | None:
-    """Return the standing of both sides of a step. Its terms have one, because they have only the range of the unit."""
-    return step.terms.standings[0] if step.terms.standings else None
+def _authority(step: PathStep) -> Authority | None:
+    """Return the authority of both sides of a step, whose terms have only the range of the unit."""
+    return step.terms.authorities[0] if step.terms.authorities else None
 
 
 def _what(step: PathStep, *, moved: bool) -> str:
@@ -222,10 +222,10 @@ def _now(path: GetPathResponse, shown: Sequence[PathStep]) -> str:
     marks = [
         f"{party} {output.word(AuthorizationStatus.DESCRIPTOR, status)} at {step.position}"
         for step in shown
-        if step.kind in HOPS and not step.corrected and (standing := _standing(step)) is not None
+        if step.kind in HOPS and not step.corrected and (authority := _authority(step)) is not None
         for party, status in (
-            (step.giver, standing.giver_authorization),
-            (step.receiver, standing.receiver_authorization),
+            (step.giver, authority.giver_authorization),
+            (step.receiver, authority.receiver_authorization),
         )
         if status
         not in (

@@ -62,7 +62,7 @@ class Events(Caller):
         Example:
             >>> for batch in client.read(limit=1):
             ...     print(batch.first_position, events_pb2.Event.FromString(batch.events[0]).WhichOneof("kind"))
-            1 party_registered
+            1 book_opened
         """
         through = after_position + limit
 

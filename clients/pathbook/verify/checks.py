@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from pathbook.ledger.codes import PrintedCode, contradiction, parse_code
-from pathbook.ledger.events import BatchCommissioned, Terms
+from pathbook.ledger.events import BatchCommissioned
 from pathbook.ledger.money import print_price
 from pathbook.ledger.refusals import Reason, Refusal
+from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import AuthorizationStatus, Price, UnitState, is_consumer
 from pathbook.v1.paths_pb2 import GetPathResponse
 from pathbook.verify import purchases, sellers
@@ -122,7 +123,7 @@ def hops_in_force(steps: Sequence[ReplayedStep]) -> list[tuple[int, Terms]]:
 def shown_hops(steps: Sequence[ReplayedStep]) -> list[tuple[int, Terms]]:
     """Return the hops of a path without corrections. Some are in force, and some were returned later.
 
-    The terms are only those of the unit, because a transfer of several products has a standing for each.
+    The terms are only those of the unit, because a transfer of several products has an authority for each.
     """
     return [
         (step.recorded.position, terms)
@@ -215,11 +216,11 @@ def _authorized(hops: Sequence[tuple[int, Terms]], policy: Policy) -> Outcome:
 def _statuses(terms: Terms) -> tuple[tuple[str, AuthorizationStatus | None], ...]:
     """Return both sides of a hop of one unit, each with its status for the product of the unit, None if it has none."""
     batch = terms.ranges[0].batch
-    for standing in terms.standings:
-        if not standing.batches or batch in standing.batches:
+    for authority in terms.authorities:
+        if not authority.batches or batch in authority.batches:
             return (
-                (terms.giver, standing.giver_authorization),
-                (terms.receiver, standing.receiver_authorization),
+                (terms.giver, authority.giver_authorization),
+                (terms.receiver, authority.receiver_authorization),
             )
     return (terms.giver, None), (terms.receiver, None)
 

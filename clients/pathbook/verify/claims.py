@@ -12,8 +12,9 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from pathbook.ledger.codec import TERMS, unknown_number
-from pathbook.ledger.events import NotedEvent, Terms
+from pathbook.ledger.events import NotedEvent
 from pathbook.ledger.notes import Note, is_committed
+from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import Price
 from pathbook.v1.paths_pb2 import GetPathResponse, PathStep
 from pathbook.verify.replay import ContradictionError, NewerPathError, ReplayedStep

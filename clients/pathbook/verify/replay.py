@@ -11,10 +11,11 @@ import msgspec
 
 from pathbook.ledger import events, runs
 from pathbook.ledger.codec import MalformedEventError, NewerEventError, decode
-from pathbook.ledger.events import RecordedEvent, RunEvent, Terms, TitleEvent
+from pathbook.ledger.events import RecordedEvent, RunEvent, TitleEvent
 from pathbook.ledger.ranges import range_of
 from pathbook.ledger.runs import Run, commissioned
 from pathbook.ledger.steps import Movement, attestation, attested, movement, out_of_order, undone
+from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import WRITTEN_OFF, Attestation, Unit, UnitState, is_consumer
 from pathbook.v1.paths_pb2 import GetPathResponse, PathStep
 

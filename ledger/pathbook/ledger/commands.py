@@ -1,7 +1,6 @@
 """Commands: what a caller may ask of a book. Each has one struct, which is parsed but not yet decided."""
 
 import datetime
-import hashlib
 from typing import ClassVar
 
 import msgspec
@@ -25,7 +24,7 @@ NOTE_FIELDS = frozenset({"note", "note_salt"})
 """The fields of a note. The digest stays for ever, so the text must not be in it, and each retry has a new salt."""
 
 
-class _Command(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class _Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The fields that every command has.
 
     All times here are in microseconds since 1970 UTC. An ``occurred_at`` of 0 means the time of recording.
@@ -47,7 +46,7 @@ class _Command(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return actor
 
 
-class OpenBook(_Command, frozen=True, kw_only=True, tag="open_book", omit_defaults=True, gc=False):
+class OpenBook(_Command, frozen=True, kw_only=True, tag="open_book", gc=False):
     """Open a book under its name. No other command begins a book.
 
     Without an origin, the book has ``pathbook/`` and its name. ``max_tier`` is the deepest tier of its
@@ -66,7 +65,7 @@ class OpenBook(_Command, frozen=True, kw_only=True, tag="open_book", omit_defaul
         return OPERATOR
 
 
-class RegisterParty(_Command, frozen=True, kw_only=True, tag="register_party", omit_defaults=True, gc=False):
+class RegisterParty(_Command, frozen=True, kw_only=True, tag="register_party", gc=False):
     """Register a party."""
 
     party: str
@@ -78,9 +77,7 @@ class RegisterParty(_Command, frozen=True, kw_only=True, tag="register_party", o
         return OPERATOR
 
 
-class AuthorizeParty(
-    _Command, frozen=True, kw_only=True, tag="authorize_party", omit_defaults=True, gc=False
-):
+class AuthorizeParty(_Command, frozen=True, kw_only=True, tag="authorize_party", gc=False):
     """Authorize a party to sell as an agent of a tier.
 
     Without products it may sell every product. Without ``valid_until`` the authorization has no end.
@@ -96,9 +93,7 @@ class AuthorizeParty(
     valid_until: int | None = None
 
 
-class RevokeAuthorization(
-    _Command, frozen=True, kw_only=True, tag="revoke_authorization", omit_defaults=True, gc=False
-):
+class RevokeAuthorization(_Command, frozen=True, kw_only=True, tag="revoke_authorization", gc=False):
     """End an authorization at a time. A ``revoked_from`` of 0 means now."""
 
     ROLE: ClassVar[str] = "upline"
@@ -107,9 +102,7 @@ class RevokeAuthorization(
     revoked_from: int = 0
 
 
-class RegisterProduct(
-    _Command, frozen=True, kw_only=True, tag="register_product", omit_defaults=True, gc=False
-):
+class RegisterProduct(_Command, frozen=True, kw_only=True, tag="register_product", gc=False):
     """Register a brand's product by its GTIN."""
 
     ROLE: ClassVar[str] = "brand"
@@ -119,9 +112,7 @@ class RegisterProduct(
     suggested_price: Price
 
 
-class CommissionBatch(
-    _Command, frozen=True, kw_only=True, tag="commission_batch", omit_defaults=True, gc=False
-):
+class CommissionBatch(_Command, frozen=True, kw_only=True, tag="commission_batch", gc=False):
     """Make a lot of units. Without a suggested price, the batch has the product's.
 
     ``code_key`` is the fingerprint of the server's current key. A retry may find a newer one.
@@ -139,7 +130,7 @@ class CommissionBatch(
     code_key: bytes
 
 
-class OfferTransfer(_Command, frozen=True, kw_only=True, tag="offer_transfer", omit_defaults=True, gc=False):
+class OfferTransfer(_Command, frozen=True, kw_only=True, tag="offer_transfer", gc=False):
     """Offer units at a price. They are reserved until the offer is answered or lapses at its deadline."""
 
     ROLE: ClassVar[str] = "giver"
@@ -160,9 +151,7 @@ class DiscrepancyClaim(msgspec.Struct, frozen=True, omit_defaults=True, gc=False
     count: int = 0
 
 
-class AcceptTransfer(
-    _Command, frozen=True, kw_only=True, tag="accept_transfer", omit_defaults=True, gc=False
-):
+class AcceptTransfer(_Command, frozen=True, kw_only=True, tag="accept_transfer", gc=False):
     """Accept an offer without the units in its discrepancies, and with extra units of the giver that it lacks."""
 
     ROLE: ClassVar[str] = "receiver"
@@ -172,9 +161,7 @@ class AcceptTransfer(
     extra: Ranges = ()
 
 
-class DeclineTransfer(
-    _Command, frozen=True, kw_only=True, tag="decline_transfer", omit_defaults=True, gc=False
-):
+class DeclineTransfer(_Command, frozen=True, kw_only=True, tag="decline_transfer", gc=False):
     """Decline an offer."""
 
     ROLE: ClassVar[str] = "receiver"
@@ -185,9 +172,7 @@ class DeclineTransfer(
     note_salt: bytes = b""
 
 
-class WithdrawTransfer(
-    _Command, frozen=True, kw_only=True, tag="withdraw_transfer", omit_defaults=True, gc=False
-):
+class WithdrawTransfer(_Command, frozen=True, kw_only=True, tag="withdraw_transfer", gc=False):
     """Withdraw an offer as its giver."""
 
     ROLE: ClassVar[str] = "giver"
@@ -195,7 +180,7 @@ class WithdrawTransfer(
     transfer: int
 
 
-class LapseTransfer(_Command, frozen=True, kw_only=True, tag="lapse_transfer", omit_defaults=True, gc=False):
+class LapseTransfer(_Command, frozen=True, kw_only=True, tag="lapse_transfer", gc=False):
     """End an offer whose deadline has passed. Only the writer itself sends this command."""
 
     transfer: int
@@ -206,9 +191,7 @@ class LapseTransfer(_Command, frozen=True, kw_only=True, tag="lapse_transfer", o
         return WRITER_PREFIX
 
 
-class RecordTransfer(
-    _Command, frozen=True, kw_only=True, tag="record_transfer", omit_defaults=True, gc=False
-):
+class RecordTransfer(_Command, frozen=True, kw_only=True, tag="record_transfer", gc=False):
     """Record an agreed or historic transfer in one step.
 
     The giver reports it, unless ``reported_by`` names the receiver. The receiver can only attest a transfer with the
@@ -229,9 +212,7 @@ class RecordTransfer(
         return self.reported_by or self.giver
 
 
-class ReverseTransfer(
-    _Command, frozen=True, kw_only=True, tag="reverse_transfer", omit_defaults=True, gc=False
-):
+class ReverseTransfer(_Command, frozen=True, kw_only=True, tag="reverse_transfer", gc=False):
     """Ask to reverse a transfer, or agree to the request of the other side."""
 
     ROLE: ClassVar[str] = "party"
@@ -242,7 +223,7 @@ class ReverseTransfer(
     note_salt: bytes = b""
 
 
-class DeliverUnits(_Command, frozen=True, kw_only=True, tag="deliver_units", omit_defaults=True, gc=False):
+class DeliverUnits(_Command, frozen=True, kw_only=True, tag="deliver_units", gc=False):
     """Deliver goods without their title, which moved before or stays."""
 
     ROLE: ClassVar[str] = "custodian"
@@ -251,7 +232,7 @@ class DeliverUnits(_Command, frozen=True, kw_only=True, tag="deliver_units", omi
     units: Selection
 
 
-class SellUnits(_Command, frozen=True, kw_only=True, tag="sell_units", omit_defaults=True, gc=False):
+class SellUnits(_Command, frozen=True, kw_only=True, tag="sell_units", gc=False):
     """Sell units to a consumer, who has a pseudonym."""
 
     ROLE: ClassVar[str] = "seller"
@@ -263,9 +244,7 @@ class SellUnits(_Command, frozen=True, kw_only=True, tag="sell_units", omit_defa
     reference: str = ""
 
 
-class ConfirmPurchase(
-    _Command, frozen=True, kw_only=True, tag="confirm_purchase", omit_defaults=True, gc=False
-):
+class ConfirmPurchase(_Command, frozen=True, kw_only=True, tag="confirm_purchase", gc=False):
     """Confirm, as the consumer, that units were bought, and the price of one unit."""
 
     consumer: str
@@ -278,7 +257,7 @@ class ConfirmPurchase(
         return CONSUMER_PREFIX + self.consumer
 
 
-class ReturnUnits(_Command, frozen=True, kw_only=True, tag="return_units", omit_defaults=True, gc=False):
+class ReturnUnits(_Command, frozen=True, kw_only=True, tag="return_units", gc=False):
     """Return units to the giver they came from, at the price paid. The owner may be a consumer."""
 
     ROLE: ClassVar[str] = "owner"
@@ -289,7 +268,7 @@ class ReturnUnits(_Command, frozen=True, kw_only=True, tag="return_units", omit_
     note_salt: bytes = b""
 
 
-class WriteOffUnits(_Command, frozen=True, kw_only=True, tag="write_off_units", omit_defaults=True, gc=False):
+class WriteOffUnits(_Command, frozen=True, kw_only=True, tag="write_off_units", gc=False):
     """Write off units in the party's custody as lost, damaged, destroyed or defaced."""
 
     ROLE: ClassVar[str] = "party"
@@ -301,7 +280,7 @@ class WriteOffUnits(_Command, frozen=True, kw_only=True, tag="write_off_units", 
     note_salt: bytes = b""
 
 
-class PackCase(_Command, frozen=True, kw_only=True, tag="pack_case", omit_defaults=True, gc=False):
+class PackCase(_Command, frozen=True, kw_only=True, tag="pack_case", gc=False):
     """Pack units and cases in a case or on a pallet."""
 
     ROLE: ClassVar[str] = "party"
@@ -310,7 +289,7 @@ class PackCase(_Command, frozen=True, kw_only=True, tag="pack_case", omit_defaul
     units: Selection
 
 
-class UnpackCase(_Command, frozen=True, kw_only=True, tag="unpack_case", omit_defaults=True, gc=False):
+class UnpackCase(_Command, frozen=True, kw_only=True, tag="unpack_case", gc=False):
     """Unpack a case."""
 
     ROLE: ClassVar[str] = "party"
@@ -318,7 +297,7 @@ class UnpackCase(_Command, frozen=True, kw_only=True, tag="unpack_case", omit_de
     sscc: str
 
 
-class RecallUnits(_Command, frozen=True, kw_only=True, tag="recall_units", omit_defaults=True, gc=False):
+class RecallUnits(_Command, frozen=True, kw_only=True, tag="recall_units", gc=False):
     """Recall ranges of a batch, or the whole batch if there are no ranges."""
 
     ROLE: ClassVar[str] = "brand"
@@ -330,7 +309,7 @@ class RecallUnits(_Command, frozen=True, kw_only=True, tag="recall_units", omit_
     note_salt: bytes = b""
 
 
-class LiftRecall(_Command, frozen=True, kw_only=True, tag="lift_recall", omit_defaults=True, gc=False):
+class LiftRecall(_Command, frozen=True, kw_only=True, tag="lift_recall", gc=False):
     """Lift a recall."""
 
     ROLE: ClassVar[str] = "brand"
@@ -338,7 +317,7 @@ class LiftRecall(_Command, frozen=True, kw_only=True, tag="lift_recall", omit_de
     recall: int
 
 
-class DeclareError(_Command, frozen=True, kw_only=True, tag="declare_error", omit_defaults=True, gc=False):
+class DeclareError(_Command, frozen=True, kw_only=True, tag="declare_error", gc=False):
     """Declare that an event of the party was an error, which undoes its effect."""
 
     ROLE: ClassVar[str] = "party"
@@ -349,9 +328,7 @@ class DeclareError(_Command, frozen=True, kw_only=True, tag="declare_error", omi
     note_salt: bytes = b""
 
 
-class CorrectProduct(
-    _Command, frozen=True, kw_only=True, tag="correct_product", omit_defaults=True, gc=False
-):
+class CorrectProduct(_Command, frozen=True, kw_only=True, tag="correct_product", gc=False):
     """Correct the name or the suggested price of a product. An empty name and None stay as they are."""
 
     ROLE: ClassVar[str] = "brand"
@@ -361,7 +338,7 @@ class CorrectProduct(
     suggested_price: Price | None = None
 
 
-class CorrectBatch(_Command, frozen=True, kw_only=True, tag="correct_batch", omit_defaults=True, gc=False):
+class CorrectBatch(_Command, frozen=True, kw_only=True, tag="correct_batch", gc=False):
     """Correct the dates or the suggested price of a batch. None stays as it is."""
 
     ROLE: ClassVar[str] = "brand"
@@ -373,7 +350,7 @@ class CorrectBatch(_Command, frozen=True, kw_only=True, tag="correct_batch", omi
     suggested_price: Price | None = None
 
 
-class CorrectParty(_Command, frozen=True, kw_only=True, tag="correct_party", omit_defaults=True, gc=False):
+class CorrectParty(_Command, frozen=True, kw_only=True, tag="correct_party", gc=False):
     """Correct the kind of a party, as the operator."""
 
     party: str
@@ -416,33 +393,3 @@ Command = (
 
 NotedCommand = DeclineTransfer | ReverseTransfer | ReturnUnits | WriteOffUnits | RecallUnits | DeclareError
 """The commands that may have a note. A note needs a salt of ``pathbook.ledger.notes.SALT_BYTES`` random bytes."""
-
-DIGEST_BYTES = 16
-"""How many bytes of the SHA-256 of a request are kept. 128 bits tell a retry from another request."""
-
-REQUEST_BYTES = 16
-"""How many bytes of the SHA-256 of a caller and its request id are kept. They tell all requests of a book apart."""
-
-_encoder = msgspec.json.Encoder(order="sorted")
-
-
-def request_of(actor: str, request_id: str) -> bytes:
-    """Return the 16 bytes by which a book knows a request: SHA-256(actor | 0x00 | request id), cut.
-
-    So request ids belong to their caller, and no document's number stands in the log.
-    """
-    return hashlib.sha256(f"{actor}\0{request_id}".encode()).digest()[:REQUEST_BYTES]
-
-
-def digest(command: Command) -> bytes:
-    """Return a hash that tells a retry of a command from another command under the same request id.
-
-    It covers the explicit tag of the command and the fields that differ from their defaults, as JSON with sorted
-    keys. So a new field with a default, or another name of a class, changes no digest. The fields that the command
-    names in UNDIGESTED are left out.
-    """
-    content: object = command
-    if left_out := command.UNDIGESTED:
-        fields: dict[str, object] = msgspec.to_builtins(command)
-        content = {name: value for name, value in fields.items() if name not in left_out}
-    return hashlib.sha256(_encoder.encode(content)).digest()[:DIGEST_BYTES]

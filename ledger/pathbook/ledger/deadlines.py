@@ -1,4 +1,4 @@
-"""The watch over deadlines: offers lapse at their time, even in books to which nobody writes.
+"""The watch over deadlines: offers lapse at their time, even in books that get no write.
 
 One thread of a process looks over all books, with one query. Only when an offer is due does it wake that
 book's writer, which ends the offer. So an idle book costs nothing.

@@ -11,65 +11,14 @@ import datetime
 
 import msgspec
 
+from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import (
-    AuthorizationStatus,
-    Delivery,
     DiscrepancyKind,
     PartyKind,
     Price,
     Ranges,
     UnitState,
 )
-
-
-class Standing(msgspec.Struct, frozen=True, gc=False):
-    """The tiers and the authorization status of both sides of a transfer, for the products of some batches.
-
-    They are those at that time. No ``batches`` means all batches of the transfer. A consumer has no tier and no
-    status, which is None. A party that was never given a tier has none.
-    """
-
-    batches: tuple[int, ...]
-    giver_tier: int | None
-    receiver_tier: int | None
-    giver_authorization: AuthorizationStatus
-    receiver_authorization: AuthorizationStatus | None
-
-
-class Terms(msgspec.Struct, frozen=True, gc=False):
-    """The terms of a transfer: giver, receiver, units, price of one unit, and the standing of both sides.
-
-    There is one standing for all batches, or several that differ. ``reference`` is the number of a document by which
-    both sides know the transfer, or "".
-    """
-
-    giver: str
-    receiver: str
-    ranges: Ranges
-    unit_price: Price
-    delivery: Delivery
-    standings: tuple[Standing, ...]
-    reference: str
-
-    def standing(self, batch: int) -> Standing:
-        """Return the standing of both sides for the product of a batch."""
-        if len(self.standings) == 1:
-            return self.standings[0]
-        return next(item for item in self.standings if batch in item.batches)
-
-    def narrowed(self, ranges: Ranges) -> "Terms":
-        """Return the same terms for some of the ranges."""
-        if len(self.standings) == 1:
-            return msgspec.structs.replace(self, ranges=ranges)
-        batches = {part.batch for part in ranges}
-        kept = [item for item in self.standings if batches.intersection(item.batches)]
-        standings = [
-            msgspec.structs.replace(
-                item, batches=tuple([n for n in item.batches if n in batches]) if len(kept) > 1 else ()
-            )
-            for item in kept
-        ]
-        return msgspec.structs.replace(self, ranges=ranges, standings=tuple(standings))
 
 
 class Policy(msgspec.Struct, frozen=True, gc=False):

@@ -14,8 +14,9 @@ import msgspec
 from msgspec.structs import replace
 
 from pathbook.ledger import events
-from pathbook.ledger.events import Event, RecordedEvent, Terms
+from pathbook.ledger.events import Event, RecordedEvent
 from pathbook.ledger.ranges import union, without
+from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import Delivery, Ranges, Unit, UnitRange, UnitState, is_consumer
 
 EMPTY_HEAD = sha256(b"").digest()

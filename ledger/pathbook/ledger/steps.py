@@ -8,9 +8,10 @@ from typing import Final, assert_never
 import msgspec
 
 from pathbook.ledger import events
-from pathbook.ledger.events import RunEvent, Terms
+from pathbook.ledger.events import RunEvent
 from pathbook.ledger.notes import Note
 from pathbook.ledger.ranges import range_of
+from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import CLOCK_TOLERANCE, Attestation, Price, Unit, UnitState
 
 _TOLERANCE: Final = CLOCK_TOLERANCE // datetime.timedelta(microseconds=1)
@@ -37,7 +38,7 @@ _TIMELESS: Final = frozenset(
     {StepKind.COMMISSIONED, StepKind.REVERSED, StepKind.ATTESTED, StepKind.ERROR_DECLARED}
 )
 """The kinds whose claimed time says nothing of when the unit moved. A batch has a date of making instead, which the
-rules hold against every time. The others tell of earlier steps, and may be written at any time after them."""
+rules compare with every time. The others tell of earlier steps, and may be written at any time after them."""
 
 
 class Movement(msgspec.Struct, frozen=True, gc=False):

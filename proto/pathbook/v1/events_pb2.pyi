@@ -221,7 +221,7 @@ class Event(_message.Message):
     All other events change no unit. Each event above that names a unit extends the head of the unit, once: see Run.
 
     The price ladder of a batch has the hops that are on the stack of a unit: a hop counts under the receiver's tier in the
-    standing of the unit's batch, or as a consumer, or as a party without a tier. Its price is unit_price. A confirmation
+    authority of the unit's batch, or as a consumer, or as a party without a tier. Its price is unit_price. A confirmation
     changes no ladder.
     """
 
@@ -500,7 +500,7 @@ class Terms(_message.Message):
     RANGES_FIELD_NUMBER: _builtins.int
     UNIT_PRICE_FIELD_NUMBER: _builtins.int
     DELIVERY_FIELD_NUMBER: _builtins.int
-    STANDINGS_FIELD_NUMBER: _builtins.int
+    AUTHORITIES_FIELD_NUMBER: _builtins.int
     REFERENCE_FIELD_NUMBER: _builtins.int
     giver: _builtins.str
     """The party that gives."""
@@ -519,7 +519,7 @@ class Terms(_message.Message):
         """The price of one unit."""
 
     @_builtins.property
-    def standings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Standing]:
+    def authorities(self) -> _containers.RepeatedCompositeFieldContainer[Global___Authority]:
         """The tier and the authorization status of both sides. There is one for each group of batches for whose products they
         are the same.
         """
@@ -532,20 +532,20 @@ class Terms(_message.Message):
         ranges: _abc.Iterable[_values_pb2.UnitRange] | None = ...,
         unit_price: _values_pb2.Price | None = ...,
         delivery: _values_pb2.Delivery.ValueType = ...,
-        standings: _abc.Iterable[Global___Standing] | None = ...,
+        authorities: _abc.Iterable[Global___Authority] | None = ...,
         reference: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["unit_price", b"unit_price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["delivery", b"delivery", "giver", b"giver", "ranges", b"ranges", "receiver", b"receiver", "reference", b"reference", "standings", b"standings", "unit_price", b"unit_price"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorities", b"authorities", "delivery", b"delivery", "giver", b"giver", "ranges", b"ranges", "receiver", b"receiver", "reference", b"reference", "unit_price", b"unit_price"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Terms: _TypeAlias = Terms  # noqa: Y015
 
 @_typing.final
-class Standing(_message.Message):
-    """Standing says which tier both sides had, and how they were authorized, for the products of some batches."""
+class Authority(_message.Message):
+    """Authority says which tier both sides had, and how they were authorized, for the products of some batches."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -564,7 +564,7 @@ class Standing(_message.Message):
     """The authorization status of the receiver."""
     @_builtins.property
     def batches(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """The batches. Empty means all batches of the terms, and then this is their only standing."""
+        """The batches. Empty means all batches of the terms, and then this is their only authority."""
 
     def __init__(
         self,
@@ -588,7 +588,7 @@ class Standing(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__receiver_tier) -> _WhichOneofReturnType__receiver_tier | None: ...
 
-Global___Standing: _TypeAlias = Standing  # noqa: Y015
+Global___Authority: _TypeAlias = Authority  # noqa: Y015
 
 @_typing.final
 class PartyRegistered(_message.Message):
@@ -1491,7 +1491,7 @@ class ErrorDeclared(_message.Message):
 
     @_builtins.property
     def reversal_asked(self) -> Global___ReversalAsked:
-        """A reversal was asked for. Nobody asks for it any more."""
+        """A reversal was asked for. It is no longer asked for."""
 
     def __init__(
         self,

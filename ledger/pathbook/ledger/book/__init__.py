@@ -5,6 +5,7 @@ What is not here: the rules (rules), the log and the views (store), and the set 
 """
 
 from pathbook.ledger.book.memory import ViewsLaggingError
-from pathbook.ledger.book.writer import Answer, Book, Clock, Outcome, Submitted
+from pathbook.ledger.book.submissions import Answer, Clock, Outcome, Submitted
+from pathbook.ledger.book.writer import Book
 
 __all__ = ["Answer", "Book", "Clock", "Outcome", "Submitted", "ViewsLaggingError"]

@@ -5,8 +5,9 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
 
 from pathbook.ledger.codec import decode
-from pathbook.ledger.commands import Command, RecordTransfer, SellUnits, request_of
+from pathbook.ledger.commands import Command, RecordTransfer, SellUnits
 from pathbook.ledger.events import RecordedEvent, TransferRecorded, UnitsReturned, UnitsSold
+from pathbook.ledger.requests import request_of
 from pathbook.ledger.rules.required_state import RequiredState, required_state
 from pathbook.ledger.rules.state import State, evolve, roll_back
 from pathbook.ledger.runs import Change

@@ -15,19 +15,19 @@ reloads its state, and decides again.
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from heapq import heappop
-from typing import NamedTuple
-
-import msgspec
 
 from pathbook.ledger.book.memory import Memory, StaleMemoryError, ViewsLaggingError
+from pathbook.ledger.book.pending import Pending, commitment, has_same_note
+from pathbook.ledger.book.submissions import Answer, Clock, Outcome, Submission, Submitted
 from pathbook.ledger.codec import NewerEventError, encode, leaf_hash
-from pathbook.ledger.commands import Command, LapseTransfer, NotedCommand, digest, request_of
-from pathbook.ledger.events import DeclarableEvent, NotedEvent, RecordedEvent, TransferBeginning
+from pathbook.ledger.commands import Command, LapseTransfer, NotedCommand
+from pathbook.ledger.events import DeclarableEvent, RecordedEvent, TransferBeginning
 from pathbook.ledger.notes import Note
 from pathbook.ledger.refusals import Reason, Refusal, refuse
+from pathbook.ledger.requests import digest, request_of
 from pathbook.ledger.rules.deciding import decide
 from pathbook.ledger.store.log.stream import PositionTakenError, Stream, is_passing
 from pathbook.ledger.store.views.follower import Follower
@@ -75,49 +75,10 @@ REPEATED = TransferBeginning | DeclarableEvent
 error."""
 
 
-class Answer(msgspec.Struct, frozen=True, gc=False):
-    """The event that a command caused, and whether an earlier, equal request had caused it before."""
-
-    recorded: RecordedEvent
-    duplicate: bool
-
-
-Submitted = Command | Refusal
-"""A command of a caller, or the refusal of a request that could not be read. It keeps its place among the others."""
-
-Outcome = Answer | Refusal
-Clock = Callable[[], int]
-
-
-class _Submission(NamedTuple):
-    commands: Sequence[Submitted]
-    all_or_nothing: bool
-    done: Future[list[Outcome]]
-
-
-class _Pending:
-    """What a group is about to append: the entries, their notes by position, and the notes known before."""
-
-    def __init__(self, known_notes: dict[int, Note]) -> None:
-        self.entries: list[tuple[str, bytes]] = []
-        self.notes: dict[int, Note] = {}
-        self._known_notes = known_notes
-
-    def note(self, position: int) -> Note | None:
-        """Return the note of an event that was recorded before, or None if it was erased."""
-        return self.notes.get(position) or self._known_notes.get(position)
-
-    def drop(self, start: int, head: int) -> None:
-        """Drop the entries from number ``start`` on. Their positions are those after ``head``."""
-        del self.entries[start:]
-        for position in [position for position in self.notes if position > head]:
-            del self.notes[position]
-
-
 class _DecisionFailedError(Exception):
     """Deciding a submission raised an unexpected exception. Its caller gets the cause, and the others are decided."""
 
-    def __init__(self, submission: _Submission) -> None:
+    def __init__(self, submission: Submission) -> None:
         super().__init__()
         self.submission = submission
 
@@ -132,7 +93,7 @@ class Book:
         self.name = name
         self._stream, self._clock = stream, clock
         self._memory = Memory(name, stream, loader, follower)
-        self._queue: queue.SimpleQueue[_Submission | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Submission | None] = queue.SimpleQueue()
         self._closed = False
         self._head_seen = 0
         self._newer: NewerEventError | None = None
@@ -155,7 +116,7 @@ class Book:
             if self._closed:
                 done.set_exception(RuntimeError(f"Book {self.name} is closed."))
                 return done
-            self._queue.put(_Submission(commands, all_or_nothing, done))
+            self._queue.put(Submission(commands, all_or_nothing, done))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name=f"writer of {self.name}", daemon=True)
                 self._thread.start()
@@ -190,7 +151,7 @@ class Book:
                 continue
             if callers >= GATHER_MIN_CALLERS:
                 self._gather(callers)
-            group: list[_Submission] = []
+            group: list[Submission] = []
             size = 0
             while first is not None:
                 if first.done.set_running_or_notify_cancel():
@@ -234,7 +195,7 @@ class Book:
         while self._queue.qsize() + 1 < callers and not self._closed and time.monotonic() < deadline:
             time.sleep(QUEUE_POLL_INTERVAL_S)
 
-    def _serve(self, group: list[_Submission]) -> None:
+    def _serve(self, group: list[Submission]) -> None:
         """Decide and commit a group, and answer its callers."""
         while group:
             try:
@@ -254,7 +215,7 @@ class Book:
             break
         self._evict()
 
-    def _fail(self, group: list[_Submission], error: Exception) -> None:
+    def _fail(self, group: list[Submission], error: Exception) -> None:
         """Give a group its error. If one submission may have caused it, serve each submission alone instead."""
         of_book = isinstance(error, ViewsLaggingError | NewerEventError)
         if len(group) == 1 or of_book or is_passing(error):
@@ -296,7 +257,7 @@ class Book:
         except Exception:  # noqa: BLE001 - as above
             self._memory.is_stale = True
 
-    def _commit(self, group: list[_Submission]) -> list[list[Outcome]]:
+    def _commit(self, group: list[Submission]) -> list[list[Outcome]]:
         """Decide a group and append its events. Repeat after each conflict with a writer that takes no turn."""
         commands = [
             item for submission in group for item in submission.commands if not isinstance(item, Refusal)
@@ -311,7 +272,7 @@ class Book:
         )
         raise RuntimeError(msg)
 
-    def _decide_and_append(self, group: list[_Submission], commands: list[Command]) -> list[list[Outcome]]:
+    def _decide_and_append(self, group: list[Submission], commands: list[Command]) -> list[list[Outcome]]:
         """Decide on the head of the book and append, in a turn that keeps other writers out."""
         memory = self._memory
         if (newer := self._newer) is not None:
@@ -322,7 +283,7 @@ class Book:
             memory.catch_up(turn)
             head = memory.state.position
             now = max(self._clock(), memory.state.recorded_at)
-            pending = _Pending(turn.notes(self._answered_with_notes(commands, earlier)))
+            pending = Pending(turn.notes(self._answered_with_notes(commands, earlier)))
             self._lapse(now, pending)
             outcomes = [self._decide(submission, earlier, now, pending) for submission in group]
             turn.append(head, pending.entries, pending.notes)
@@ -330,10 +291,10 @@ class Book:
 
     def _decide(
         self,
-        submission: _Submission,
+        submission: Submission,
         earlier: dict[bytes, RecordedEvent],
         now: int,
-        pending: _Pending,
+        pending: Pending,
     ) -> list[Outcome]:
         """Return an outcome for each command of a submission, and add what it appends."""
         memory, start, head = self._memory, len(pending.entries), self._memory.state.position
@@ -359,7 +320,7 @@ class Book:
         command: Submitted,
         earlier: dict[bytes, RecordedEvent],
         now: int,
-        pending: _Pending,
+        pending: Pending,
     ) -> Outcome:
         if isinstance(command, Refusal):
             return command
@@ -367,7 +328,7 @@ class Book:
         before = self._memory.answer(request) or earlier.get(request)
         if before is None:
             return self._handle(command, request, now, pending)
-        if before.request_digest == digest(command) and _has_same_note(command, before, pending):
+        if before.request_digest == digest(command) and has_same_note(command, before, pending):
             return Answer(before, duplicate=True)
         facts = {"request_id": command.request_id, "position": before.position}
         return refuse(Reason.REQUEST_ID_REUSED, **facts)
@@ -378,9 +339,9 @@ class Book:
             request_of(item.actor, item.request_id) for item in commands if isinstance(item, NotedCommand)
         ]
         answers = [self._memory.answer(request) or earlier.get(request) for request in noted]
-        return {before.position for before in answers if before is not None and _commitment(before)}
+        return {before.position for before in answers if before is not None and commitment(before)}
 
-    def _handle(self, command: Command, request: bytes, now: int, pending: _Pending) -> Outcome:
+    def _handle(self, command: Command, request: bytes, now: int, pending: Pending) -> Outcome:
         """Decide one command, and apply its event to the state as if it were written."""
         memory = self._memory
         memory.load(command)
@@ -411,11 +372,11 @@ class Book:
         )
         memory.remember(recorded)
         pending.entries.append((topic, data))
-        if isinstance(command, NotedCommand) and _commitment(recorded):
+        if isinstance(command, NotedCommand) and commitment(recorded):
             pending.notes[position] = Note(command.note, command.note_salt)
         return Answer(recorded, duplicate=False)
 
-    def _lapse(self, now: int, pending: _Pending) -> None:
+    def _lapse(self, now: int, pending: Pending) -> None:
         """End the offers whose deadline has passed. The next group ends those beyond the limit."""
         deadlines, due = self._memory.state.deadlines, list[LapseTransfer]()
         while deadlines and deadlines[0][0] <= now and len(due) < GROUP_LAPSES_MAX:
@@ -424,21 +385,6 @@ class Book:
         self._memory.preload(due)
         for command in due:
             self._handle(command, request_of(command.actor, command.request_id), now, pending)
-
-
-def _commitment(recorded: RecordedEvent) -> bytes:
-    """Return the commitment to the note of an event. It is empty if there is no note."""
-    return recorded.event.note_commitment if isinstance(recorded.event, NotedEvent) else b""
-
-
-def _has_same_note(command: Command, before: RecordedEvent, pending: _Pending) -> bool:
-    """Tell whether a repeated command has the note that the event before has. A note that was erased equals any."""
-    if not isinstance(command, NotedCommand) or not isinstance(before.event, NotedEvent):
-        return True  # the agreement to a reversal keeps no note
-    if not before.event.note_commitment:
-        return not command.note
-    known = pending.note(before.position)
-    return known is None or known.text == command.note
 
 
 def _first_refused(outcomes: list[Outcome]) -> int | None:

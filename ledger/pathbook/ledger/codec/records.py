@@ -9,8 +9,8 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from pathbook.ledger.codec.fields import UnknownNumberError, missing, read_time, write_time
 from pathbook.ledger.codec.table import EVENTS, FIELD_OF
-from pathbook.ledger.commands import DIGEST_BYTES, REQUEST_BYTES
 from pathbook.ledger.events import Event, RecordedEvent
+from pathbook.ledger.requests import DIGEST_BYTES, REQUEST_BYTES
 from pathbook.v1 import events_pb2
 
 _TOPICS: Final[dict[type[Event], str]] = {kind: f"{kind.__name__}.v1" for kind in get_args(Event)}

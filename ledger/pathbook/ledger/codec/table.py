@@ -32,11 +32,12 @@ from pathbook.ledger.codec.fields import (
     tier,
     time,
 )
-from pathbook.ledger.events import Event, Standing, Terms
+from pathbook.ledger.events import Event
+from pathbook.ledger.terms import Authority, Terms
 from pathbook.ledger.values import AuthorizationStatus, Delivery, DiscrepancyKind, PartyKind, UnitState
 
-_STANDING: Final = Shape(
-    Standing,
+_AUTHORITY: Final = Shape(
+    Authority,
     numbers("batches"),
     optional_tier("giver_tier"),
     optional_tier("receiver_tier"),
@@ -50,7 +51,7 @@ TERMS: Final = Shape(
     ranges("ranges"),
     price("unit_price"),
     member("delivery", Delivery),
-    some_inners("standings", _STANDING),
+    some_inners("authorities", _AUTHORITY),
     text("reference"),
 )
 

@@ -8,7 +8,8 @@ cost of an event.
 import enum
 from typing import NamedTuple
 
-from pathbook.ledger.events import RecordedEvent, ReturnLine, Terms, TransferAccepted
+from pathbook.ledger.events import RecordedEvent, ReturnLine, TransferAccepted
+from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import TransferStatus
 
 FIRST_LINE = 0
@@ -153,7 +154,7 @@ def attested(transfer: int) -> TransferAttestation:
 
 
 def reversal_asked(transfer: int, party: str, position: int | None) -> ReversalRequest:
-    """Return the change of a transfer that one side asked to reverse, or "" and None: that nobody asks to."""
+    """Return the change of a transfer that one side asked to reverse, or "" and None: that no side asks to."""
     return ReversalRequest(transfer, FIRST_LINE, party, position)
 
 

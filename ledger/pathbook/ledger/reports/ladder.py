@@ -13,7 +13,8 @@ from typing import NamedTuple, assert_never
 import msgspec
 
 from pathbook.ledger import events
-from pathbook.ledger.events import Event, Terms
+from pathbook.ledger.events import Event
+from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import MAX_PRICE_UNITS, Price, is_consumer
 
 NO_TIER = -1
@@ -76,7 +77,7 @@ class LadderChanges:
         unset = CONSUMER_TIER if is_consumer(terms.receiver) else NO_TIER
         currency, amount, per_units = price.currency_code, price.amount_minor, price.per_units
         for part in terms.ranges:
-            tier = terms.standing(part.batch).receiver_tier
+            tier = terms.authority(part.batch).receiver_tier
             if tier is None:
                 tier = unset
             sums[part.batch, tier, currency, amount, per_units] += sign * (part.last - part.first + 1)

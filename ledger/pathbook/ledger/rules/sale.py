@@ -1,13 +1,13 @@
 """Sales to consumers, confirmations of purchases, and returns."""
 
 from pathbook.ledger.commands import ConfirmPurchase, ReturnUnits, SellUnits
-from pathbook.ledger.events import PurchaseConfirmed, ReturnLine, Terms, UnitsReturned, UnitsSold
+from pathbook.ledger.events import PurchaseConfirmed, ReturnLine, UnitsReturned, UnitsSold
 from pathbook.ledger.ranges import joined
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.rules.parted_cases import refuse_parted_cases
 from pathbook.ledger.rules.state import State
 from pathbook.ledger.rules.text import commitment_of, refuse_price, refuse_text
-from pathbook.ledger.rules.transfer import refuse_reference, standings_at
+from pathbook.ledger.rules.transfer import authorities_at, refuse_reference
 from pathbook.ledger.rules.units import (
     Pick,
     pieces,
@@ -18,6 +18,7 @@ from pathbook.ledger.rules.units import (
     resolve,
 )
 from pathbook.ledger.runs import Run
+from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import (
     CONSUMER_PREFIX,
     WRITTEN_OFF,
@@ -55,7 +56,7 @@ def sell(state: State, command: SellUnits, moment: int) -> UnitsSold | Refusal:
         ranges=ranges,
         unit_price=command.unit_price,
         delivery=command.delivery,
-        standings=standings_at(state, command.seller, buyer, ranges, moment),
+        authorities=authorities_at(state, command.seller, buyer, ranges, moment),
         reference=command.reference,
     )
     return UnitsSold(terms)

@@ -11,7 +11,8 @@ from typing import Final, assert_never
 import msgspec
 
 from pathbook.ledger import events, runs
-from pathbook.ledger.events import RecordedEvent, Terms
+from pathbook.ledger.events import RecordedEvent
+from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import PartyKind, Ranges, TransferStatus, UnitRange
 
 IN_FORCE: Final = frozenset(

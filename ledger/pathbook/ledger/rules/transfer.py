@@ -6,7 +6,6 @@ from typing import Final
 from msgspec.structs import replace
 
 from pathbook.ledger import commands, events
-from pathbook.ledger.events import Standing, Terms
 from pathbook.ledger.ranges import count_units, holds, joined, last_units, union, without
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.rules.parted_cases import refuse_parted_cases
@@ -28,6 +27,7 @@ from pathbook.ledger.rules.units import (
     resolve,
 )
 from pathbook.ledger.runs import Run
+from pathbook.ledger.terms import Authority, Terms
 from pathbook.ledger.values import (
     MAX_DISCREPANCIES,
     MAX_REFERENCE,
@@ -56,25 +56,25 @@ NEXT: Final = MappingProxyType(
 """For each status of a transfer, the statuses that may follow it."""
 
 
-def standings_at(
+def authorities_at(
     state: State, giver: str, receiver: str, ranges: Ranges, moment: int
-) -> tuple[Standing, ...]:
-    """Return the standing of both sides at a time, one for each group of batches for which it is the same."""
+) -> tuple[Authority, ...]:
+    """Return the authority of both sides at a time, one for each group of batches for which it is the same."""
     batches: dict[tuple[str, str], list[int]] = {}
     for number in dict.fromkeys([part.batch for part in ranges]):
         batch = state.batches[number]
         assert batch is not None, number
         batches.setdefault((batch.commissioned.product, batch.commissioned.brand), []).append(number)
-    groups: dict[Standing, list[int]] = {}
+    groups: dict[Authority, list[int]] = {}
     for (product, brand), numbers in batches.items():
         giver_authorization, giver_tier = authorization_status(state, giver, product, brand, moment)
         receiver_authorization, receiver_tier = authorization_status(state, receiver, product, brand, moment)
         assert giver_authorization is not None, giver
-        standing = Standing((), giver_tier, receiver_tier, giver_authorization, receiver_authorization)
-        groups.setdefault(standing, []).extend(numbers)
+        authority = Authority((), giver_tier, receiver_tier, giver_authorization, receiver_authorization)
+        groups.setdefault(authority, []).extend(numbers)
     if len(groups) == 1:
         return tuple(groups)
-    return tuple(replace(standing, batches=tuple(sorted(numbers))) for standing, numbers in groups.items())
+    return tuple(replace(authority, batches=tuple(sorted(numbers))) for authority, numbers in groups.items())
 
 
 def _agreed(
@@ -103,7 +103,7 @@ def _agreed(
         ranges=ranges,
         unit_price=command.unit_price,
         delivery=command.delivery,
-        standings=standings_at(state, command.giver, command.receiver, ranges, moment),
+        authorities=authorities_at(state, command.giver, command.receiver, ranges, moment),
         reference=command.reference,
     )
 
@@ -263,8 +263,8 @@ def accept(
     ranges = union((*accepted, *extra))
     if not ranges:
         return refuse(Reason.NOTHING_ACCEPTED, transfer=command.transfer)
-    standings = standings_at(state, offered.giver, offered.receiver, ranges, moment)
-    terms = replace(offered, ranges=ranges, standings=standings)
+    authorities = authorities_at(state, offered.giver, offered.receiver, ranges, moment)
+    terms = replace(offered, ranges=ranges, authorities=authorities)
     unpacked = _broken_cases(state, offered.ranges, accepted)
     return events.TransferAccepted(command.transfer, terms, tuple(discrepancies), unpacked, extra)
 

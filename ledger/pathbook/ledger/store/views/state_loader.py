@@ -9,7 +9,6 @@ from sqlalchemy import ColumnElement, Connection, Engine, Table
 
 from pathbook.ledger import events
 from pathbook.ledger.codec import decode
-from pathbook.ledger.events import Terms
 from pathbook.ledger.events import TransferAccepted as Accepted
 from pathbook.ledger.projections.cases import CaseRangeRow, CaseRow
 from pathbook.ledger.projections.registers import (
@@ -62,6 +61,7 @@ from pathbook.ledger.store.views.tables import (
     run_from_row,
 )
 from pathbook.ledger.store.views.tracking import SQLAlchemyTrackingRecorder
+from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import PartyKind, Price, TransferStatus, UnitRange, is_consumer
 
 _Row = TypeVar("_Row")

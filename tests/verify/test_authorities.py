@@ -55,8 +55,8 @@ def test_a_line_that_is_authorized_passes() -> None:
     assert check(path_of(book, 0), REQUIRED).verdict is Verdict.VERIFIED
 
 
-def test_the_standing_is_that_of_the_product_of_the_unit() -> None:
-    """Of a transfer of several products, only the standing for the unit's own product counts."""
+def test_the_authority_is_that_of_the_product_of_the_unit() -> None:
+    """Of a transfer of several products, only the authority for the unit's own product counts."""
     book = Written("""
         brand acme
         agent ann
@@ -75,18 +75,18 @@ def test_the_standing_is_that_of_the_product_of_the_unit() -> None:
     )
 
 
-def test_a_party_without_a_standing_is_marked() -> None:
-    """Only a consumer has no status. A party without one, or without a standing for the batch, is marked."""
+def test_a_party_without_an_authority_is_marked() -> None:
+    """Only a consumer has no status. A party without one, or without an authority for the batch, is marked."""
     hops = checks.shown_hops(replay(masks("record 1:0 acme > ann at 15000\nsell 1:0 ann > wei at 29900")))
     assert checks._authorized(hops, REQUIRED)[0] is Result.OK
     (position, terms), *_ = hops
-    (standing,) = terms.standings
-    for standings in (
+    (authority,) = terms.authorities
+    for authorities in (
         (),
-        (msgspec.structs.replace(standing, batches=(2,)),),
-        (msgspec.structs.replace(standing, receiver_authorization=None),),
+        (msgspec.structs.replace(authority, batches=(2,)),),
+        (msgspec.structs.replace(authority, receiver_authorization=None),),
     ):
-        hop = (position, msgspec.structs.replace(terms, standings=standings))
+        hop = (position, msgspec.structs.replace(terms, authorities=authorities))
         outcome, detail = checks._authorized([hop], REQUIRED)
         assert outcome is Result.FAILED
         assert f"ann has no authorization status at position {BEGUN + 1}" in detail

@@ -1,0 +1,39 @@
+"""What a group is about to append, and whether a repeated request has the note that was recorded."""
+
+from pathbook.ledger.commands import Command, NotedCommand
+from pathbook.ledger.events import NotedEvent, RecordedEvent
+from pathbook.ledger.notes import Note
+
+
+class Pending:
+    """What a group is about to append: the entries, their notes by position, and the notes known before."""
+
+    def __init__(self, known_notes: dict[int, Note]) -> None:
+        self.entries: list[tuple[str, bytes]] = []
+        self.notes: dict[int, Note] = {}
+        self._known_notes = known_notes
+
+    def note(self, position: int) -> Note | None:
+        """Return the note of an event that was recorded before, or None if it was erased."""
+        return self.notes.get(position) or self._known_notes.get(position)
+
+    def drop(self, start: int, head: int) -> None:
+        """Drop the entries from number ``start`` on. Their positions are those after ``head``."""
+        del self.entries[start:]
+        for position in [position for position in self.notes if position > head]:
+            del self.notes[position]
+
+
+def commitment(recorded: RecordedEvent) -> bytes:
+    """Return the commitment to the note of an event. It is empty if there is no note."""
+    return recorded.event.note_commitment if isinstance(recorded.event, NotedEvent) else b""
+
+
+def has_same_note(command: Command, before: RecordedEvent, pending: Pending) -> bool:
+    """Tell whether a repeated command has the note that the event before has. A note that was erased equals any."""
+    if not isinstance(command, NotedCommand) or not isinstance(before.event, NotedEvent):
+        return True  # the agreement to a reversal keeps no note
+    if not before.event.note_commitment:
+        return not command.note
+    known = pending.note(before.position)
+    return known is None or known.text == command.note

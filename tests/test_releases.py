@@ -1,0 +1,96 @@
+"""Books of all releases: this program opens and rebuilds them, answers as they did, and knows every request."""
+
+import base64
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from shutil import copyfile
+from typing import Any, Final
+
+import grpc
+import pytest
+from google.protobuf import descriptor_pool, message_factory
+
+from pathbook.client import Client
+from pathbook.ledger.codec import decode
+from pathbook.services.run.in_thread import running
+from pathbook.services.run.settings import Settings
+from tests.releases.record import CALLS, EVENTS, HERE, KEYS, LOG
+from tests.services.masks import BOOK
+
+RELEASES: Final = sorted(path.parent for path in HERE.glob(f"*/{LOG}"))
+
+
+@pytest.fixture(params=RELEASES, ids=lambda path: path.name)
+def release(request: pytest.FixtureRequest) -> Path:
+    """The directory of a release."""
+    found: Path = request.param
+    return found
+
+
+@pytest.fixture
+def client(release: Path, tmp_path: Path) -> Iterator[Client]:
+    """A client of the book of a release, on a server that rebuilds its views."""
+    for name in (LOG, KEYS):
+        copyfile(release / name, tmp_path / name)
+        (tmp_path / name).chmod(0o600)
+    settings = Settings(data=tmp_path, listen="127.0.0.1:0")
+    with running(settings) as port, Client(f"127.0.0.1:{port}", book=BOOK) as found:
+        yield found
+
+
+def events(release: Path) -> list[bytes]:
+    """Return the exported events of a release."""
+    return [base64.b64decode(line) for line in (release / EVENTS).read_text("ascii").split()]
+
+
+def calls(release: Path) -> list[tuple[str, bytes, bytes]]:
+    """Return the method, the request and the response of each call of a release."""
+    lines = [line.split(" ") for line in (release / CALLS).read_text("ascii").splitlines()]
+    return [(method, base64.b64decode(asked), base64.b64decode(told)) for method, asked, told in lines]
+
+
+def message_of(method: str, data: bytes) -> Any:  # noqa: ANN401 - each method has its own type of response
+    """Return the response of a method."""
+    service, name = method.lstrip("/").rsplit("/", 1)
+    found = descriptor_pool.Default().FindServiceByName(service).methods_by_name[name]
+    return message_factory.GetMessageClass(found.output_type).FromString(data)
+
+
+def test_there_is_a_book_of_each_release() -> None:
+    """The first release is here, so that no test of this file is empty."""
+    assert "first" in {path.name for path in RELEASES}
+
+
+def test_exported_events_are_read(release: Path) -> None:
+    """Each exported event is decoded strictly: it has the bytes that this program would write."""
+    for position, data in enumerate(events(release), 1):
+        assert decode(position, data, strict=True).position == position
+
+
+def test_the_stream_has_the_exported_events(release: Path, client: Client) -> None:
+    """The log of the release is streamed as the bytes that it exported. It may end with events after the export."""
+    streamed = [event for batch in client.read() for event in batch.events]
+    exported = events(release)
+    assert streamed[: len(exported)] == exported
+
+
+def test_every_request_is_known_and_every_question_answered_as_then(release: Path, client: Client) -> None:
+    """A repeated write has its first answer and records nothing, and a read has the answer that it had at the end."""
+    head = client.get_head().position
+    client.position = head
+    client.get_party("acme")  # the views are complete
+    recorded = calls(release)
+    last = {(method, asked): told for method, asked, told in recorded}
+    repeated = 0
+    with grpc.insecure_channel(client.target) as channel:
+        for (method, asked), told in last.items():
+            expected = message_of(method, told)
+            call: Callable[..., bytes] = channel.unary_unary(method)
+            answer = message_of(method, call(asked, timeout=20))
+            if "receipt" in expected.DESCRIPTOR.fields_by_name:
+                assert answer.receipt.duplicate, method
+                expected.receipt.duplicate = True
+                repeated += 1
+            assert answer == expected, method
+    assert repeated > 40
+    assert client.get_head().position == head
