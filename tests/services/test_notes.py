@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 from grpc import StatusCode
 
-from pathbook.client import Client, RefusedError, select
+from pathbook.client import Client, RefusedError
 from pathbook.ledger.codec import decode
 from pathbook.ledger.codes import PrintedCode
 from pathbook.ledger.events import NotedEvent
@@ -59,6 +59,12 @@ def commitments(client: Client) -> dict[int, bytes]:
         for position, event in enumerate(events, 1)
         if isinstance(event, NotedEvent) and event.note_commitment
     }
+
+
+def coded_path(client: Client, number: int) -> GetPathResponse:
+    """Return the path of a box of the first batch, asked for by its code, with corrections."""
+    (code,) = next(client.list_codes(1, number, number)).serials
+    return client.get_path(code, corrections=True)
 
 
 def verdict(path: GetPathResponse) -> Verdict:
@@ -158,7 +164,7 @@ def test_many_returns_have_notes(client: Client) -> None:
 def test_a_note_that_differs_from_its_event_is_a_contradiction(client: Client) -> None:
     """A verifier compares a note with the commitment in its event. A note that is missing may have been erased."""
     story(client)
-    path = client.get_path((1, 0), corrections=True)
+    path = coded_path(client, 0)
     honest = verdict(path)
     note = path.steps[-1].note
     for other in (
@@ -184,10 +190,10 @@ def test_a_note_that_differs_from_its_event_is_a_contradiction(client: Client) -
 def test_an_erased_note_leaves_every_read_and_proof_valid(client: Client, data: Path) -> None:
     """Without the texts, paths, registers, retries and verification work as before."""
     story(client)
-    before = {number: client.get_path((1, number), corrections=True) for number in (0, 1, 10, 25)}
+    before = {number: coded_path(client, number) for number in (0, 1, 10, 25)}
     erase(data)
     for number, path in before.items():
-        after = client.get_path((1, number), corrections=True)
+        after = coded_path(client, number)
         assert verdict(after) is verdict(path) is not Verdict.PATH_CONTRADICTED
         assert not any(step.HasField("note") for step in after.steps)
         assert [step.head for step in after.steps] == [step.head for step in path.steps]
@@ -232,6 +238,4 @@ def test_an_id_that_looks_personal_is_refused_with_a_hint(client: Client, person
     with refused("PARTY_LOOKS_PERSONAL"):
         client.sell_units(seller="acme", consumer=personal, units=boxes(0, 0), unit_price=yuan(300))
     with pytest.raises(RefusedError, match="Choose a pseudonym; names and contacts belong outside the book"):
-        client.deliver_units(
-            custodian="acme", receiver=f"consumer:{personal}", units=select(ranges=[(1, 0, 0)])
-        )
+        client.sell_units(seller="acme", consumer=personal, units=boxes(0, 0), unit_price=yuan(300))

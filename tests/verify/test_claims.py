@@ -78,7 +78,7 @@ def story_path() -> GetPathResponse:
 @given(st.data())
 @settings(max_examples=40)
 def test_any_other_value_of_any_field_is_refuted(data: st.DataObject) -> None:
-    """A number, a name or a mark that is changed in any step contradicts the events."""
+    """A changed number, name or mark contradicts the events, unless only a newer program knows the number."""
     copy = GetPathResponse()
     copy.CopyFrom(story_path())
     step = data.draw(st.sampled_from(copy.steps))
@@ -91,7 +91,9 @@ def test_any_other_value_of_any_field_is_refuted(data: st.DataObject) -> None:
         step.corrected = not before
     else:
         setattr(step, field, data.draw(st.text(max_size=5).filter(lambda text: text != before)))
-    assert check(copy).verdict is Verdict.PATH_CONTRADICTED
+    enum = step.DESCRIPTOR.fields_by_name[field].enum_type
+    known = enum is None or getattr(step, field) in enum.values_by_number
+    assert check(copy).verdict is (Verdict.PATH_CONTRADICTED if known else Verdict.COULD_NOT_CHECK)
 
 
 PARTIES = st.sampled_from(["acme", "ann", "ben", "cat"])
