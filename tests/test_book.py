@@ -290,7 +290,7 @@ class BookAgainstModel(Model):
     def teardown(self) -> None:
         """Replay all commands against a store, and compare every outcome."""
         with tempfile.TemporaryDirectory() as directory:
-            replay(Path(directory), self.story.commands)
+            replay(Path(directory), self.story)
 
 
 TestBookAgainstModel = BookAgainstModel.TestCase
