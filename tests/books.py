@@ -122,6 +122,11 @@ BEGINNING: tuple[Command, ...] = (
 )
 
 
+def beginning(book: str) -> tuple[Command, ...]:
+    """Return the commands that open and begin a book like the book of masks."""
+    return (opening(book, "0"), *BEGINNING[1:])
+
+
 def record(name: str, count: int = 1) -> RecordTransfer:
     """Return the command that records a transfer of ``count`` units from acme to ann."""
     return RecordTransfer(

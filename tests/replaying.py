@@ -2,14 +2,15 @@
 
 import contextlib
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from pathbook.ledger.book import memory
 from pathbook.ledger.commands import Command
 from pathbook.ledger.events import Event
 from pathbook.ledger.refusals import Refusal
-from tests.books import ask, open_books
+from tests.books import PATIENCE, open_books
+from tests.scenario import Story
 
 LITTLE_MEMORY = {
     "LOADED_RUNS_MAX": 3,
@@ -33,18 +34,18 @@ def little_memory() -> Iterator[None]:
         vars(memory).update(before)
 
 
-def replay(place: Path, decided: Iterable[tuple[Command, Event | Refusal]]) -> int:
-    """Give commands to a book in a place, compare every outcome, and return how many were compared."""
+def replay(place: Path, story: Story) -> int:
+    """Give the commands of a story to its book in a place, compare every outcome, and return how many were compared."""
     with little_memory():
-        return _replay(place, iter(decided))
+        return _replay(place, story.state.book, iter(story.commands))
 
 
-def _replay(place: Path, rest: Iterator[tuple[Command, Event | Refusal]]) -> int:
+def _replay(place: Path, book: str, rest: Iterator[tuple[Command, Event | Refusal]]) -> int:
     compared = 0
     while chunk := list(itertools.islice(rest, 17)):
         with open_books(place) as opened:
             for part in (chunk[:5], chunk[5:6], chunk[6:]):
-                outcomes = ask(opened, *(command for command, _ in part))
+                outcomes = opened.submit(book, [command for command, _ in part]).result(PATIENCE)
                 found = [item if isinstance(item, Refusal) else item.recorded.event for item in outcomes]
                 for (command, outcome), answer in zip(part, found, strict=True):
                     assert answer == outcome, f"{command}: the book says {answer}, not {outcome}"

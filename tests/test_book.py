@@ -292,7 +292,7 @@ class BookAgainstModel(Model):
     def teardown(self) -> None:
         """Replay all commands against a store, compare every outcome, and then what the views say."""
         with tempfile.TemporaryDirectory() as directory:
-            replay(Path(directory), self.story.commands)
+            replay(Path(directory), self.story)
             with open_views(Path(directory)) as queries:
                 read_back(self, queries, Dice())
 

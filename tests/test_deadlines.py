@@ -22,11 +22,20 @@ from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.views.state_loader import StateLoader
 from pathbook.ledger.store.views.tracking import TRACKING, SQLAlchemyTrackingRecorder
 from pathbook.ledger.values import Price, Selection, UnitRange
-from tests.books import BEGINNING, PATIENCE, Clock, engine, open_books, positions, wait_beyond
+from tests.books import BEGINNING, PATIENCE, Clock, beginning, engine, open_books, positions, wait_beyond
 from tests.scenario import NOON
 
 HOUR = 3_600_000_000
 DEADLINE = NOON + HOUR
+
+BEGUN = len(BEGINNING)
+"""The last position of the beginning of a book."""
+
+OFFER = BEGUN + 1
+"""The position of the first offer."""
+
+LAPSE = OFFER + 1
+"""The position of the lapse of a single offer."""
 
 
 @pytest.fixture(autouse=True)
@@ -107,13 +116,13 @@ def watched(place: Path, clock: Clock, *, precedence_us: int = 0) -> Iterator[Wa
 
 
 def begin(place: Path, clock: Clock, *names: str, offers: int = 1, deadline: int = DEADLINE) -> None:
-    """Begin books with offers in each, and update their views. The events of a book end at 4 + offers."""
+    """Begin books with offers in each, and update their views. The events of a book end at BEGUN + offers."""
     with open_books(place, clock) as opened:
         for name in names:
-            made = [*BEGINNING, *(offer(number, deadline) for number in range(offers))]
+            made = [*beginning(name), *(offer(number, deadline) for number in range(offers))]
             positions(opened.submit(name, made).result(PATIENCE))
             follower = opened._follower
-            assert follower.reached(name, 4 + offers).result(PATIENCE) == 4 + offers
+            assert follower.reached(name, BEGUN + offers).result(PATIENCE) == BEGUN + offers
 
 
 def writers() -> set[str]:
@@ -137,14 +146,14 @@ def test_only_books_with_a_due_offer_are_woken(place: Path) -> None:
     clock.now = DEADLINE
     with watched(place, clock) as opened:
         assert opened.watch.look() == ["due"]
-        assert isinstance(opened.event("due", 6), TransferLapsed)
-        assert opened.stream.head("later") == 5
+        assert isinstance(opened.event("due", LAPSE), TransferLapsed)
+        assert opened.stream.head("later") == OFFER
         assert "writer of later" not in writers()
         opened.follower.catch_up("due")
         assert opened.watch.look() == []
         clock.now = DEADLINE + HOUR
         assert opened.watch.look() == ["later"]
-        assert isinstance(opened.event("later", 6), TransferLapsed)
+        assert isinstance(opened.event("later", LAPSE), TransferLapsed)
 
 
 @pytest.mark.parametrize(("early", "woken"), [(1, []), (0, ["masks"])])
@@ -155,7 +164,7 @@ def test_an_offer_is_due_at_its_deadline_and_not_before(place: Path, early: int,
     clock.now = DEADLINE - early
     with watched(place, clock) as opened:
         assert opened.watch.look() == woken
-        assert opened.stream.head("masks") == 5 + len(woken)
+        assert opened.stream.head("masks") == OFFER + len(woken)
 
 
 def test_a_process_without_views_of_its_own_leaves_offers_to_the_follower_for_a_while(place: Path) -> None:
@@ -180,12 +189,14 @@ def test_all_offers_that_are_due_at_once_lapse_once(
     clock.now = DEADLINE
     with watched(place, clock) as opened:
         assert opened.watch.look() == ["masks"]
-        assert wait_beyond(opened.stream, "masks", 603) == 604
+        assert wait_beyond(opened.stream, "masks", BEGUN + 599) == BEGUN + 600
         opened.follower.catch_up("masks")
         assert opened.watch.look() == []
-        lapsed = [opened.event("masks", position) for position in range(305, 605)]
-        assert {event.transfer for event in lapsed if isinstance(event, TransferLapsed)} == set(range(5, 305))
-        assert opened.stream.head("masks") == 604
+        lapsed = [opened.event("masks", position) for position in range(OFFER + 300, OFFER + 600)]
+        assert {event.transfer for event in lapsed if isinstance(event, TransferLapsed)} == set(
+            range(OFFER, OFFER + 300)
+        )
+        assert opened.stream.head("masks") == BEGUN + 600
 
 
 def test_several_watches_end_an_offer_once(place: Path) -> None:
@@ -200,7 +211,7 @@ def test_several_watches_end_an_offer_once(place: Path) -> None:
             thread.start()
         for thread in threads:
             thread.join(PATIENCE)
-        assert all_watched[0].stream.head("masks") == 4 + 20 + 20
+        assert all_watched[0].stream.head("masks") == BEGUN + 20 + 20
 
 
 def test_an_accepted_offer_does_not_lapse_although_the_views_call_it_due(place: Path) -> None:
@@ -209,13 +220,13 @@ def test_an_accepted_offer_does_not_lapse_although_the_views_call_it_due(place: 
     begin(place, clock, "masks")
     clock.now = DEADLINE - 1
     with watched(place, clock) as opened:
-        accept = commands.AcceptTransfer(request_id="yes", receiver="ann", transfer=5)
-        assert positions(opened.books.submit("masks", [accept]).result(PATIENCE)) == [6]
+        accept = commands.AcceptTransfer(request_id="yes", receiver="ann", transfer=OFFER)
+        assert positions(opened.books.submit("masks", [accept]).result(PATIENCE)) == [LAPSE]
         clock.now = DEADLINE
         for _ in range(3):
             assert opened.watch.look() == ["masks"]
-        assert opened.stream.head("masks") == 6
-        assert isinstance(opened.event("masks", 6), TransferAccepted)
+        assert opened.stream.head("masks") == LAPSE
+        assert isinstance(opened.event("masks", LAPSE), TransferAccepted)
         opened.follower.catch_up("masks")
         assert opened.watch.look() == []
 
@@ -228,12 +239,12 @@ def test_an_acceptance_at_the_deadline_meets_the_lapse(place: Path) -> None:
     with watched(place, clock) as one, watched(place, clock) as other:
         thread = threading.Thread(target=one.watch.look)
         thread.start()
-        accept = commands.AcceptTransfer(request_id="yes", receiver="ann", transfer=5)
+        accept = commands.AcceptTransfer(request_id="yes", receiver="ann", transfer=OFFER)
         other.books.submit("masks", [accept]).result(PATIENCE)
         thread.join(PATIENCE)
-        assert one.stream.head("masks") == 6
+        assert one.stream.head("masks") == LAPSE
         assert isinstance(
-            one.event("masks", 6), TransferLapsed
+            one.event("masks", LAPSE), TransferLapsed
         )  # the answer came at the deadline, not before
 
 
@@ -246,12 +257,12 @@ def test_a_book_whose_views_lag_far_is_left_alone_until_they_catch_up(
     begin(place, clock, "masks")
     clock.now = DEADLINE
     with watched(place, clock) as opened:
-        opened.set_views_back("masks", 1)
+        opened.set_views_back("masks", OFFER - 4)
         assert opened.watch.look() == []
         assert "writer of masks" not in writers()
-        opened.set_views_back("masks", 2)
+        opened.set_views_back("masks", OFFER - 3)
         assert opened.watch.look() == ["masks"]
-        assert isinstance(opened.event("masks", 6), TransferLapsed)
+        assert isinstance(opened.event("masks", LAPSE), TransferLapsed)
 
 
 def test_a_rebuild_of_the_views_delays_a_lapse_and_loses_none(place: Path) -> None:
@@ -262,7 +273,7 @@ def test_a_rebuild_of_the_views_delays_a_lapse_and_loses_none(place: Path) -> No
     with watched(place, clock) as opened:
         opened.follower.rebuild()
         assert opened.watch.look() == ["masks"]
-        assert opened.stream.head("masks") == 4 + 3 + 3
+        assert opened.stream.head("masks") == BEGUN + 3 + 3
 
 
 def test_an_idle_book_costs_no_thread_and_is_woken_by_its_next_command(
@@ -279,13 +290,13 @@ def test_an_idle_book_costs_no_thread_and_is_woken_by_its_next_command(
             positions(found)
             wait_until_asleep()
         again = opened.submit("masks", [offer(1)]).result(PATIENCE)
-        assert positions(again) == [6]
+        assert positions(again) == [OFFER + 1]
     with watched(place, clock) as watching:
-        assert watching.stream.head("masks") == 4 + 4
+        assert watching.stream.head("masks") == BEGUN + 4
         clock.now = DEADLINE
         watching.follower.catch_up("masks")
         assert watching.watch.look() == ["masks"]
-        assert watching.stream.head("masks") == 4 + 4 + 4
+        assert watching.stream.head("masks") == BEGUN + 4 + 4
 
 
 def test_a_book_that_was_woken_to_end_offers_soon_sleeps(place: Path) -> None:
@@ -312,7 +323,7 @@ def test_a_book_stays_awake_while_the_views_lack_its_offers(
         time.sleep(0.2)
         assert "writer of masks" in writers()
         clock.now = DEADLINE
-        assert wait_beyond(opened._stream, "masks", 5) == 6
+        assert wait_beyond(opened._stream, "masks", OFFER) == LAPSE
 
 
 def test_the_watch_survives_errors_and_tries_again(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -338,7 +349,7 @@ def test_the_watch_survives_errors_and_tries_again(place: Path, monkeypatch: pyt
         opened.watch._due = Failing(opened._views)
         clock.now = DEADLINE
         opened.watch.start()
-        assert wait_beyond(opened.stream, "masks", 5) == 6
+        assert wait_beyond(opened.stream, "masks", OFFER) == LAPSE
 
 
 def test_the_look_is_one_search_of_an_index(tmp_path: Path) -> None:

@@ -138,7 +138,12 @@ def test_the_strict_form_omits_an_equal_time() -> None:
 
 
 NEWER: Final[list[tuple[str, int, int, str]]] = [
-    ("transfer_recorded.terms.receiver_authorization", 7, 9, "number 7 of AuthorizationStatus in field 9"),
+    (
+        "transfer_recorded.terms.authorities.0.receiver_authorization",
+        8,
+        5,
+        "number 8 of AuthorizationStatus in field 5",
+    ),
     ("transfer_recorded.terms.delivery", 99, 5, "number 99 of Delivery in field 5"),
     ("transfer_accepted.discrepancies.0.kind", 99, 1, "number 99 of DiscrepancyKind in field 1"),
     ("party_registered.kind", 4, 2, "number 4 of PartyKind in field 2"),

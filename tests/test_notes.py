@@ -27,7 +27,7 @@ from pathbook.ledger.store.log.notes import NOTE, NOTES_PER_STATEMENT_MAX
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.tables import VIEWS
 from pathbook.ledger.values import Price, Quantity, Selection, Unit, UnitRange, UnitState
-from tests.books import BEGINNING, ask, engine, open_books, positions, record, update_views
+from tests.books import BEGINNING, ask, beginning, engine, open_books, positions, record, update_views
 
 SALT: Final = bytes(range(SALT_BYTES))
 OTHER_SALT: Final = bytes(reversed(SALT))
@@ -58,13 +58,21 @@ def give_back(name: str, number: int, note: str = SECRET, salt: bytes = SALT) ->
     )
 
 
+BEGUN: Final = len(BEGINNING)
+"""The last position of the beginning."""
+
+FIRST, SECOND, OFFERED = range(BEGUN + 1, BEGUN + 4)
+"""The positions of the two transfers and of the offer of STORY."""
+
 PRICE: Final = Price(15_000, "CNY")
 OFFER: Final = commands.OfferTransfer(
     request_id="offer", giver="acme", receiver="ann", units=units(50, 59), unit_price=PRICE
 )
 NOTED: Final[tuple[NotedCommand, ...]] = (
-    commands.DeclineTransfer(request_id="decline", receiver="ann", transfer=7, note=SECRET, note_salt=SALT),
-    commands.ReverseTransfer(request_id="reverse", party="acme", transfer=5, note=SECRET, note_salt=SALT),
+    commands.DeclineTransfer(
+        request_id="decline", receiver="ann", transfer=OFFERED, note=SECRET, note_salt=SALT
+    ),
+    commands.ReverseTransfer(request_id="reverse", party="acme", transfer=FIRST, note=SECRET, note_salt=SALT),
     give_back("return", 10),
     commands.WriteOffUnits(
         request_id="write off",
@@ -76,10 +84,13 @@ NOTED: Final[tuple[NotedCommand, ...]] = (
     ),
     recall("recall"),
 )
-"""A command of each kind that may have a note. They are recorded at positions 8 to 12, after STORY."""
+"""A command of each kind that may have a note, recorded at the positions NOTED_AT, after STORY."""
 
 STORY: Final = (*BEGINNING, record("first", 10), record("second", 10), OFFER)
-"""Ann gets units 0 to 9 at position 5 and units 10 to 19 at position 6, and the offer at 7 of units 50 to 59."""
+"""Ann gets units 0 to 9 at FIRST and units 10 to 19 at SECOND, and units 50 to 59 are OFFERED to her."""
+
+NOTED_AT: Final = range(OFFERED + 1, OFFERED + 1 + len(NOTED))
+"""The positions of the noted commands after STORY."""
 
 
 def again(command: NotedCommand, note: str = SECRET) -> NotedCommand:
@@ -117,7 +128,9 @@ def open_queries(place: Path, head: int) -> Iterator[Queries]:
 def shown_notes(queries: Queries) -> dict[str, Note | None]:
     """Return the notes of the story as every read shows them."""
     batch, path = queries.batch("masks", 1), queries.path("masks", Unit(1, 11))
-    declined, reversal, returned = (queries.transfer("masks", position) for position in (7, 5, 10))
+    declined, reversal, returned = (
+        queries.transfer("masks", position) for position in (OFFERED, FIRST, NOTED_AT[2])
+    )
     offered = queries.path("masks", Unit(1, 50), corrections=True)
     listed = queries.transfers("masks", "ann")
     assert isinstance(batch, Batch)
@@ -128,13 +141,13 @@ def shown_notes(queries: Queries) -> dict[str, Note | None]:
     assert isinstance(returned, list)
     assert isinstance(listed, list)
     of_page: dict[int, Transfer] = {item.row.transfer: item for item in listed}
-    assert (of_page[7].note, of_page[5].reversal_note, of_page[10].note) == (
+    assert (of_page[OFFERED].note, of_page[FIRST].reversal_note, of_page[NOTED_AT[2]].note) == (
         declined[0].note,
         reversal[0].reversal_note,
         returned[0].note,
     )
-    assert of_page[6].note is None
-    assert of_page[6].reversal_note is None
+    assert of_page[SECOND].note is None
+    assert of_page[SECOND].reversal_note is None
     assert path.batch == batch
     return {
         "decline": declined[0].note,
@@ -200,11 +213,11 @@ def test_the_digest_tells_kinds_of_commands_apart() -> None:
 def test_the_text_of_a_note_lies_only_beside_the_log(place: Path) -> None:
     """No view and no event holds the text of a note, and each event commits to the note that lies beside it."""
     with open_books(place) as opened:
-        assert positions(ask(opened, *STORY)) == list(range(1, 8))
-        assert positions(ask(opened, *NOTED)) == list(range(8, 13))
-        assert opened._follower.reached("masks", 12).result(60) == 12
+        assert positions(ask(opened, *STORY)) == list(range(1, OFFERED + 1))
+        assert positions(ask(opened, *NOTED)) == list(NOTED_AT)
+        assert opened._follower.reached("masks", NOTED_AT[-1]).result(60) == NOTED_AT[-1]
     notes = stored_notes(place)
-    assert notes == dict.fromkeys(range(8, 13), Note(SECRET, SALT))
+    assert notes == dict.fromkeys(NOTED_AT, Note(SECRET, SALT))
     events, views = engine(place, "events"), engine(place, "views")
     stream = Stream(events)
     entries = stream.read("masks", 0, 100)
@@ -240,7 +253,7 @@ def test_a_retry_may_not_change_the_note(place: Path, reopened: bool) -> None:
         assert outcome_of(ask(opened, bare)) == "duplicate"
         assert outcome_of(ask(opened, again(bare))) == "REQUEST_ID_REUSED"
         assert outcome_of(ask(opened, *BEGINNING[:1])) == "duplicate"
-    assert stored_notes(place) == dict.fromkeys(range(8, 13), Note(SECRET, SALT))
+    assert stored_notes(place) == dict.fromkeys(NOTED_AT, Note(SECRET, SALT))
 
 
 def test_a_retry_within_one_group_is_compared_with_the_note_beside_it(place: Path) -> None:
@@ -251,17 +264,17 @@ def test_a_retry_within_one_group_is_compared_with_the_note_beside_it(place: Pat
         assert outcome_of([first]) == "recorded"
         assert outcome_of([same]) == "duplicate"
         assert outcome_of([other]) == "REQUEST_ID_REUSED"
-    assert stored_notes(place) == {5: Note(SECRET, SALT)}
+    assert stored_notes(place) == {BEGUN + 1: Note(SECRET, SALT)}
 
 
 def test_an_erased_note_breaks_no_retry_and_no_read(place: Path) -> None:
     """Once a note is erased, a retry with any note finds the first answer, and reads show the rest."""
     with open_books(place, follow=False) as opened:
         positions(ask(opened, *STORY, *NOTED))
-    with open_queries(place, 12) as queries:
+    with open_queries(place, NOTED_AT[-1]) as queries:
         assert shown_notes(queries) == dict.fromkeys(shown_notes(queries), Note(SECRET, SALT))
     erase(place)
-    with open_queries(place, 12) as queries:
+    with open_queries(place, NOTED_AT[-1]) as queries:
         assert shown_notes(queries) == dict.fromkeys(shown_notes(queries))
     with open_books(place) as opened:
         for command in NOTED:
@@ -284,10 +297,13 @@ def test_a_batch_that_is_taken_back_leaves_no_note(place: Path) -> None:
             Reason.OTHER_ENTRY_REFUSED,
             Reason.UNITS_NOT_OWNED,
         ]
-        assert stored_notes(place) == {8: Note(SECRET, SALT)}
+        assert stored_notes(place) == {OFFERED + 1: Note(SECRET, SALT)}
         corrected = [give_back("a", 0, "torn"), give_back("b", 1, "", b"")]
-        assert positions(opened.submit("masks", corrected, all_or_nothing=True).result(60)) == [9, 10]
-    assert stored_notes(place) == {8: Note(SECRET, SALT), 9: Note("torn", SALT)}
+        assert positions(opened.submit("masks", corrected, all_or_nothing=True).result(60)) == [
+            OFFERED + 2,
+            OFFERED + 3,
+        ]
+    assert stored_notes(place) == {OFFERED + 1: Note(SECRET, SALT), OFFERED + 2: Note("torn", SALT)}
 
 
 def test_a_note_taken_back_is_not_compared_with(place: Path) -> None:
@@ -302,7 +318,7 @@ def test_a_note_taken_back_is_not_compared_with(place: Path) -> None:
         outcomes = [future.result(60) for future in waiting]
         assert outcome_of(outcomes[1]) == "recorded"
         assert outcome_of(outcomes[2]) == "duplicate"
-    assert stored_notes(place) == {8: Note("torn", SALT)}
+    assert stored_notes(place) == {OFFERED + 1: Note("torn", SALT)}
 
 
 @pytest.mark.parametrize(
@@ -324,18 +340,20 @@ def test_a_note_has_limits(place: Path, note: str, expected: str) -> None:
     with open_books(place) as opened:
         positions(ask(opened, *BEGINNING))
         assert outcome_of(ask(opened, recall("r", note))) == expected
-    assert stored_notes(place) == ({5: Note(note, SALT)} if expected == "recorded" else {})
+    assert stored_notes(place) == ({BEGUN + 1: Note(note, SALT)} if expected == "recorded" else {})
 
 
 def test_books_keep_their_notes_apart(place: Path) -> None:
     """Two books have notes at the same position, and each shows its own."""
     with open_books(place, follow=False) as opened:
         for book in ("masks", "more"):
-            positions(opened.submit(book, [*BEGINNING, recall("r", f"note of {book}")]).result(60))
+            positions(opened.submit(book, [*beginning(book), recall("r", f"note of {book}")]).result(60))
     events = engine(place, "events")
     stream = Stream(events)
     for book in ("masks", "more"):
-        assert stream.notes_at(book, [1, 5, 5, 99]) == {5: Note(f"note of {book}", SALT)}
+        assert stream.notes_at(book, [1, BEGUN + 1, BEGUN + 1, 99]) == {
+            BEGUN + 1: Note(f"note of {book}", SALT)
+        }
     assert stream.notes_at("masks", []) == {}
     events.dispose()
 
@@ -347,7 +365,7 @@ def test_the_notes_of_a_page_take_few_statements(tmp_path: Path) -> None:
         positions(ask(opened, *BEGINNING))
         positions(ask(opened, *(recall(f"r{number}", f"note {number}") for number in range(count))))
         assert isinstance(ask(opened, *(again(recall("r0"), "note 0"),))[0], Answer)
-    with open_queries(tmp_path, 4 + count) as queries:
+    with open_queries(tmp_path, BEGUN + count) as queries:
         assert isinstance(queries.batch("masks", 1), Batch)  # opens the connection
         statements: list[str] = []
         (reader,) = queries._stream._pool._idle
@@ -362,7 +380,7 @@ def test_a_path_without_notes_reads_none(tmp_path: Path) -> None:
     """A path of events without notes takes no statement more than before."""
     with open_books(tmp_path, follow=False) as opened:
         positions(ask(opened, *BEGINNING, record("r", 10), give_back("a", 3, "", b"")))
-    with open_queries(tmp_path, 6) as queries:
+    with open_queries(tmp_path, BEGUN + 2) as queries:
         queries.path("masks", Unit(1, 3))
         statements: list[str] = []
         (reader,) = queries._stream._pool._idle
@@ -382,8 +400,8 @@ def test_quantities_of_a_return_keep_their_note(place: Path) -> None:
         note_salt=SALT,
     )
     with open_books(place, follow=False) as opened:
-        assert positions(ask(opened, *STORY, returned))[-1] == 8
-    with open_queries(place, 8) as queries:
-        lines = queries.transfer("masks", 8)
+        assert positions(ask(opened, *STORY, returned))[-1] == OFFERED + 1
+    with open_queries(place, OFFERED + 1) as queries:
+        lines = queries.transfer("masks", OFFERED + 1)
         assert isinstance(lines, list)
         assert [line.note for line in lines] == [Note(SECRET, SALT)] * 2

@@ -297,11 +297,11 @@ def test_after_unpacking_and_in_the_past_no_case_cuts_a_run(query_story: Callabl
     packed = f"record 1:0-99 acme > ann at 15000\npack {case} with 1:0-1 by ann\n"
     queries = query_story(packed + "agent zoe")
     for number in (0, 5):
-        past = the_path(queries, number, as_of=9).run
+        past = the_path(queries, number, as_of=10).run
         assert (past.range, past.sscc) == (UnitRange(1, 0, 99), "")
-        late = the_path(queries, number, as_of=10).run
+        late = the_path(queries, number, as_of=11).run
         assert (late.range, late.sscc) == (UnitRange(1, 0, 99), "")
-    now = the_path(queries, 5, as_of=11).run
+    now = the_path(queries, 5, as_of=12).run
     assert now.range == UnitRange(1, 2, 99)
     unpacked = query_story(packed + f"unpack {case} by ann")
     for number in (0, 5):

@@ -65,7 +65,7 @@ def replayed(steps: list[bytes]) -> str:
         books.step(Dice(step))
     with tempfile.TemporaryDirectory() as place:
         try:
-            replay(Path(place), books.story.commands)
+            replay(Path(place), books.story)
             with open_views(Path(place)) as queries:
                 read_back(books, queries, Dice(steps[0] * 3))
         except Exception as error:  # noqa: BLE001 - a book that breaks is a difference, too

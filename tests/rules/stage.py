@@ -103,6 +103,8 @@ class Stage(Naive):
         self.story.tell(BEGINNING)
         for position, event in enumerate(self.story.events, 1):
             match event:
+                case events.BookOpened():
+                    pass
                 case events.PartyRegistered(party, kind):
                     self.kinds[party] = kind
                 case events.ProductRegistered(product, brand, name, price):

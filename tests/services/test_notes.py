@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 from grpc import StatusCode
 
-from pathbook.client import Client, RefusedError, select
+from pathbook.client import Client, RefusedError
 from pathbook.ledger.codec import decode
 from pathbook.ledger.codes import PrintedCode
 from pathbook.ledger.events import NotedEvent
@@ -21,21 +21,29 @@ from pathbook.v1.transfers_pb2 import ReturnUnitsRequest
 from pathbook.v1.values_pb2 import PARTY_KIND_AGENT, UNIT_STATE_DAMAGED, Note
 from pathbook.verify.checks import check_path, read_code
 from pathbook.verify.verdicts import Policy, Verdict
-from tests.services.masks import TODAY, begin, boxes, opened, refused, yuan
+from tests.services.masks import BEGUN, TODAY, begin, boxes, opened, refused, yuan
 
 SECRET: Final = "call Mrs Zhang, third floor"
 
+MOVED, OFFERED, DECLINED, REVERSED, WRITTEN_OFF, RETURNED, RECALLED = range(BEGUN + 1, BEGUN + 8)
+"""The positions of the events of `story`."""
+
+
+def noted(position: int) -> str:
+    """Return the note of the event at a position."""
+    return f"{SECRET} {position}"
+
 
 def story(client: Client) -> None:
-    """Record boxes 0 to 9 for ann at position 7, and a note of each kind."""
+    """Record boxes 0 to 9 for ann, and a note of each kind, which names the position of its event."""
     begin(client)
     client.record_transfer(giver="acme", receiver="ann", units=boxes(0, 9), unit_price=yuan(150))
     client.offer_transfer(giver="acme", receiver="ann", units=boxes(10, 19), unit_price=yuan(150))
-    client.decline_transfer(8, receiver="ann", note=SECRET + " 9")
-    client.reverse_transfer(7, party="acme", note=SECRET + " 10")
-    client.write_off_units(party="ann", units=boxes(0, 0), state=UNIT_STATE_DAMAGED, note=SECRET + " 11")
-    client.return_units(owner="ann", units=boxes(1, 1), note=SECRET + " 12")
-    client.recall_units(1, brand="acme", ranges=[(1, 20, 29)], note=SECRET + " 13")
+    client.decline_transfer(OFFERED, receiver="ann", note=noted(DECLINED))
+    client.reverse_transfer(MOVED, party="acme", note=noted(REVERSED))
+    client.write_off_units(party="ann", units=boxes(0, 0), state=UNIT_STATE_DAMAGED, note=noted(WRITTEN_OFF))
+    client.return_units(owner="ann", units=boxes(1, 1), note=noted(RETURNED))
+    client.recall_units(1, brand="acme", ranges=[(1, 20, 29)], note=noted(RECALLED))
 
 
 def stored(client: Client) -> list[bytes]:
@@ -51,6 +59,12 @@ def commitments(client: Client) -> dict[int, bytes]:
         for position, event in enumerate(events, 1)
         if isinstance(event, NotedEvent) and event.note_commitment
     }
+
+
+def coded_path(client: Client, number: int) -> GetPathResponse:
+    """Return the path of a box of the first batch, asked for by its code, with corrections."""
+    (code,) = next(client.list_codes(1, number, number)).serials
+    return client.get_path(code, corrections=True)
 
 
 def verdict(path: GetPathResponse) -> Verdict:
@@ -71,16 +85,18 @@ def erase(data: Path) -> None:
 def test_a_note_is_shown_where_it_belongs(client: Client) -> None:
     """Each read shows the note of its event with the salt, and the event commits to both."""
     story(client)
-    declined, reversal, returned = (client.get_transfer(position)[0] for position in (8, 7, 12))
+    declined, reversal, returned = (
+        client.get_transfer(position)[0] for position in (OFFERED, MOVED, RETURNED)
+    )
     shown = {
-        9: declined.note,
-        10: reversal.reversal_note,
-        11: client.get_path((1, 0)).steps[-1].note,
-        12: returned.note,
-        13: client.get_batch(1).recalls[0].note,
+        DECLINED: declined.note,
+        REVERSED: reversal.reversal_note,
+        WRITTEN_OFF: client.get_path((1, 0)).steps[-1].note,
+        RETURNED: returned.note,
+        RECALLED: client.get_batch(1).recalls[0].note,
     }
     assert {position: note.text for position, note in shown.items()} == {
-        position: f"{SECRET} {position}" for position in shown
+        position: noted(position) for position in shown
     }
     assert {len(note.salt) for note in shown.values()} == {SALT_BYTES}
     assert len({note.salt for note in shown.values()}) == len(shown)
@@ -89,11 +105,15 @@ def test_a_note_is_shown_where_it_belongs(client: Client) -> None:
     assert not declined.HasField("reversal_note")
     assert client.get_path((1, 10), corrections=True).steps[-1].note == declined.note
     assert client.get_path((1, 1), corrections=True).steps[-1].note == returned.note
-    assert client.get_path((1, 25)).batch.recalls[0].note == shown[13]
+    assert client.get_path((1, 25)).batch.recalls[0].note == shown[RECALLED]
     listed = {
         (item.transfer, item.note.text, item.reversal_note.text) for item in client.list_transfers("ann")
     }
-    assert listed == {(8, f"{SECRET} 9", ""), (7, "", f"{SECRET} 10"), (12, f"{SECRET} 12", "")}
+    assert listed == {
+        (OFFERED, noted(DECLINED), ""),
+        (MOVED, "", noted(REVERSED)),
+        (RETURNED, noted(RETURNED), ""),
+    }
 
 
 def test_the_stream_of_events_has_no_text(client: Client) -> None:
@@ -128,24 +148,23 @@ def test_many_returns_have_notes(client: Client) -> None:
 
     (results,) = client.record_transfers([[entry(0, SECRET), entry(99, SECRET)]], all_or_nothing=True)
     assert not any(result.HasField("receipt") for result in results)
+    returned = [MOVED + 1, MOVED + 2, MOVED + 3]
     good = [entry(0, "torn"), entry(1, "torn"), entry(2, "")]
     for duplicate in (False, True):
         (results,) = client.record_transfers([good], all_or_nothing=True)
         assert [(item.receipt.position, item.receipt.duplicate) for item in results] == [
-            (8, duplicate),
-            (9, duplicate),
-            (10, duplicate),
+            (position, duplicate) for position in returned
         ]
-    notes = [client.get_transfer(position)[0].note for position in (8, 9, 10)]
+    notes = [client.get_transfer(position)[0].note for position in returned]
     assert [note.text for note in notes] == ["torn", "torn", ""]
     assert notes[0].salt != notes[1].salt
-    assert set(commitments(client)) == {8, 9}
+    assert set(commitments(client)) == set(returned[:2])
 
 
 def test_a_note_that_differs_from_its_event_is_a_contradiction(client: Client) -> None:
     """A verifier compares a note with the commitment in its event. A note that is missing may have been erased."""
     story(client)
-    path = client.get_path((1, 0), corrections=True)
+    path = coded_path(client, 0)
     honest = verdict(path)
     note = path.steps[-1].note
     for other in (
@@ -171,10 +190,10 @@ def test_a_note_that_differs_from_its_event_is_a_contradiction(client: Client) -
 def test_an_erased_note_leaves_every_read_and_proof_valid(client: Client, data: Path) -> None:
     """Without the texts, paths, registers, retries and verification work as before."""
     story(client)
-    before = {number: client.get_path((1, number), corrections=True) for number in (0, 1, 10, 25)}
+    before = {number: coded_path(client, number) for number in (0, 1, 10, 25)}
     erase(data)
     for number, path in before.items():
-        after = client.get_path((1, number), corrections=True)
+        after = coded_path(client, number)
         assert verdict(after) is verdict(path) is not Verdict.PATH_CONTRADICTED
         assert not any(step.HasField("note") for step in after.steps)
         assert [step.head for step in after.steps] == [step.head for step in path.steps]
@@ -219,6 +238,4 @@ def test_an_id_that_looks_personal_is_refused_with_a_hint(client: Client, person
     with refused("PARTY_LOOKS_PERSONAL"):
         client.sell_units(seller="acme", consumer=personal, units=boxes(0, 0), unit_price=yuan(300))
     with pytest.raises(RefusedError, match="Choose a pseudonym; names and contacts belong outside the book"):
-        client.deliver_units(
-            custodian="acme", receiver=f"consumer:{personal}", units=select(ranges=[(1, 0, 0)])
-        )
+        client.sell_units(seller="acme", consumer=personal, units=boxes(0, 0), unit_price=yuan(300))

@@ -166,17 +166,17 @@ def test_the_writer_refuses_a_book_that_it_cannot_read(
     with open_books(place, Clock()) as opened:
         assert all(isinstance(outcome, Answer) for outcome in ask(opened, *BEGINNING))
         if is_open:
-            stream.append("masks", 4, [(TOPIC, make(stream.read("masks", 0, 1)[0].data))])
+            stream.append("masks", len(BEGINNING), [(TOPIC, make(stream.read("masks", 0, 1)[0].data))])
             for name in ("first", "second"):
-                with pytest.raises(NewerEventError, match="at position 5 is newer"):
+                with pytest.raises(NewerEventError, match=f"at position {len(BEGINNING) + 1} is newer"):
                     ask(opened, record(name))
     if not is_open:
-        stream.append("masks", 4, [(TOPIC, make(stream.read("masks", 0, 1)[0].data))])
+        stream.append("masks", len(BEGINNING), [(TOPIC, make(stream.read("masks", 0, 1)[0].data))])
         with open_books(place, Clock()) as opened:
             submissions = [opened.submit("masks", [record(name)]) for name in ("first", "second")]
             for submission in submissions:
                 assert isinstance(submission.exception(PATIENCE), NewerEventError)
-    assert stream.head("masks") == 5
+    assert stream.head("masks") == len(BEGINNING) + 1
     stream.close()
     events.dispose()
 

@@ -10,7 +10,7 @@ from pathbook.ledger import events
 from pathbook.ledger.values import PartyKind, Price
 from pathbook.v1.paths_pb2 import GetPathResponse
 from pathbook.verify.verdicts import Number, Policy, Result, Verdict
-from tests.verify.written_paths import check, found, masks, with_correction
+from tests.verify.written_paths import BEGUN, check, found, masks, with_correction
 
 HOP = "record 1:0 acme > ann at 15000\n"
 LATER = "correct batch 1 expires 2027-06-30 by acme\n"
@@ -23,16 +23,16 @@ RIGHT = events.BatchCorrected(
 @pytest.mark.parametrize(
     ("story", "detail"),
     [
-        (f"{HOP}{LATER}", "corrected at position 10, before that it said: expires 2026-06-30"),
-        (f"{LATER}{HOP}", "corrected at position 9, before that it said: expires 2026-06-30"),
+        (f"{HOP}{LATER}", f"corrected at position {BEGUN + 2}, before that it said: expires 2026-06-30"),
+        (f"{LATER}{HOP}", f"corrected at position {BEGUN + 1}, before that it said: expires 2026-06-30"),
         (
             f"{HOP}{LATER}correct batch 1 made 2025-11-01 expires never price 28000 by acme",
             (
-                "corrected at position 11, before that it said: made 2025-12-01, expires 2026-06-30,"
+                f"corrected at position {BEGUN + 3}, before that it said: made 2025-12-01, expires 2026-06-30,"
                 " suggested price 300.00 CNY"
             ),
         ),
-        (f"{LATER}correct batch 1 expires 2026-06-30 by acme", "corrected at position 10"),
+        (f"{LATER}correct batch 1 expires 2026-06-30 by acme", f"corrected at position {BEGUN + 2}"),
     ],
 )
 def test_a_correction_is_noted_with_what_it_replaced(story: str, detail: str) -> None:
@@ -66,8 +66,8 @@ def test_expiry_and_age_are_those_of_the_correction() -> None:
         lambda path: setattr(path.batch, "made_on", "2025-12-02"),
         lambda path: setattr(path.batch.suggested_price, "amount_minor", 1),
         lambda path: setattr(path.batch, "corrected_position", 0),
-        lambda path: setattr(path.batch, "corrected_position", 9),
-        lambda path: setattr(path.batch_correction, "position", 9),
+        lambda path: setattr(path.batch, "corrected_position", BEGUN + 1),
+        lambda path: setattr(path.batch_correction, "position", BEGUN + 1),
         lambda path: setattr(path.batch_correction, "event", b"nonsense"),
         lambda path: setattr(path.batch_correction, "event", path.steps[1].event),
     ],
@@ -88,9 +88,9 @@ def test_a_lie_about_a_corrected_batch_is_refuted(lie: Callable[[GetPathResponse
         (msgspec.structs.replace(RIGHT, batch=2), 0, "does not correct batch 1"),
         (events.PartyCorrected("ann", PartyKind.SHOP), 0, "does not correct batch 1"),
         (msgspec.structs.replace(RIGHT, brand="bolt"), 0, "but acme made it"),
-        (RIGHT, 7, "before it was made"),
-        (RIGHT, 8, "before it was made"),
-        (RIGHT, 9, "because of the event at position 9"),
+        (RIGHT, BEGUN - 1, "before it was made"),
+        (RIGHT, BEGUN, "before it was made"),
+        (RIGHT, BEGUN + 1, f"because of the event at position {BEGUN + 1}"),
     ],
 )
 def test_an_event_that_is_no_correction_of_the_batch_is_refuted(
@@ -108,7 +108,7 @@ def test_a_correction_is_recorded_in_the_order_of_positions() -> None:
     """A correction at an earlier position that was recorded later than a step contradicts the times of the book."""
     story = f"record 1:1 acme > ann at 15000\n{HOP}today is 2026-02-01\nrecord 1:0 ann > ben at 18000"
     path = masks(story)
-    between = with_correction(path, RIGHT, 9)
+    between = with_correction(path, RIGHT, BEGUN + 1)
     report = check(between)
-    assert "because of the event at position 10" in found(report, Number.COMMISSIONED).detail
+    assert f"because of the event at position {BEGUN + 2}" in found(report, Number.COMMISSIONED).detail
     assert report.verdict is Verdict.PATH_CONTRADICTED

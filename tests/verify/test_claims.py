@@ -12,7 +12,7 @@ from pathbook.v1.values_pb2 import ATTESTATION_RECORDED, ATTESTATION_REPORTED_BY
 from pathbook.verify.claims import REPLAYED, claims
 from pathbook.verify.replay import replay
 from pathbook.verify.verdicts import Number, Result, Verdict
-from tests.verify.written_paths import MASKS, Written, check, found, masks, path_of
+from tests.verify.written_paths import BEGUN, MASKS, Written, check, found, masks, path_of
 
 STORY = """
 today is 2026-03-01
@@ -23,8 +23,8 @@ deliver 1:0 ann > ben as d
 declare d an error by ann
 sell 1:0 ben > wei at 29900
 """
-"""Its path has the steps 8 commissioned, 9 transferred, 10 attested, 11 transferred, 12 delivered, 13 error declared
-and 14 sold. Step 11 claims an earlier time than step 9, and ben never has the goods."""
+"""Its path has the steps commissioned, transferred, attested, transferred, delivered, error declared and sold, at the
+positions from BEGUN on. The second transfer claims an earlier time than the first, and ben never has the goods."""
 
 
 @pytest.mark.parametrize(
@@ -38,12 +38,12 @@ and 14 sold. Step 11 claims an earlier time than step 9, and ben never has the g
         (1, "attestation", ATTESTATION_REPORTED_BY_BOTH, ATTESTATION_RECORDED),
         (3, "attestation", ATTESTATION_RECORDED, ATTESTATION_REPORTED_BY_BOTH),
         (2, "attestation", ATTESTATION_RECORDED, ATTESTATION_REPORTED_BY_BOTH),
-        (3, "out_of_order_position", 9, 0),
-        (3, "out_of_order_position", 9, 8),
-        (6, "out_of_order_position", 0, 9),
-        (5, "declared_position", 12, 0),
-        (5, "declared_position", 12, 11),
-        (4, "declared_position", 0, 9),
+        (3, "out_of_order_position", BEGUN + 1, 0),
+        (3, "out_of_order_position", BEGUN + 1, BEGUN),
+        (6, "out_of_order_position", 0, BEGUN + 1),
+        (5, "declared_position", BEGUN + 4, 0),
+        (5, "declared_position", BEGUN + 4, BEGUN + 3),
+        (4, "declared_position", 0, BEGUN + 1),
         (4, "corrected", True, False),
         (5, "corrected", True, False),
         (3, "corrected", False, True),
@@ -78,7 +78,7 @@ def story_path() -> GetPathResponse:
 @given(st.data())
 @settings(max_examples=40)
 def test_any_other_value_of_any_field_is_refuted(data: st.DataObject) -> None:
-    """A number, a name or a mark that is changed in any step contradicts the events."""
+    """A changed number, name or mark contradicts the events, unless only a newer program knows the number."""
     copy = GetPathResponse()
     copy.CopyFrom(story_path())
     step = data.draw(st.sampled_from(copy.steps))
@@ -91,7 +91,9 @@ def test_any_other_value_of_any_field_is_refuted(data: st.DataObject) -> None:
         step.corrected = not before
     else:
         setattr(step, field, data.draw(st.text(max_size=5).filter(lambda text: text != before)))
-    assert check(copy).verdict is Verdict.PATH_CONTRADICTED
+    enum = step.DESCRIPTOR.fields_by_name[field].enum_type
+    known = enum is None or getattr(step, field) in enum.values_by_number
+    assert check(copy).verdict is (Verdict.PATH_CONTRADICTED if known else Verdict.COULD_NOT_CHECK)
 
 
 PARTIES = st.sampled_from(["acme", "ann", "ben", "cat"])

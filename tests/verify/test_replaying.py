@@ -13,7 +13,7 @@ from pathbook.ledger.values import Delivery, Price, UnitRange, UnitState
 from pathbook.v1.paths_pb2 import GetPathResponse
 from pathbook.verify.replay import ContradictionError, replay
 from pathbook.verify.verdicts import Number, Verdict
-from tests.verify.written_paths import MASKS, Written, check, found, masks, path_of, with_event
+from tests.verify.written_paths import BEGUN, MASKS, Written, check, found, masks, path_of, with_event
 
 Forged = Callable[[GetPathResponse], Event]
 
@@ -129,7 +129,7 @@ def test_units_of_other_transfers_in_the_same_return_need_not_be_known() -> None
         ),
         pytest.param(
             LOST,
-            lambda path: msgspec.structs.replace(declaration(path, 2, "ann"), position=9),
+            lambda path: msgspec.structs.replace(declaration(path, 2, "ann"), position=BEGUN + 1),
             "another event",
             id="another step is declared",
         ),
@@ -149,7 +149,7 @@ def test_units_of_other_transfers_in_the_same_return_need_not_be_known() -> None
         pytest.param(
             f"{DELIVERED}record 1:0 ann > ben at 18000 later",
             lambda path: declaration(path, 2, "acme"),
-            "something was built upon position 10",
+            f"something was built upon position {BEGUN + 2}",
             id="a delivery and a later transfer",
         ),
         pytest.param(
@@ -196,20 +196,20 @@ def test_units_of_other_transfers_in_the_same_return_need_not_be_known() -> None
         ),
         pytest.param(
             "offer 1:0 acme > ann at 15000 as o\ndecline o by ann",
-            lambda path: events.TransferAccepted(9, terms_at(path, 1), (), (), ZERO),
-            "was in the transfer at position 9 before",
+            lambda path: events.TransferAccepted(BEGUN + 1, terms_at(path, 1), (), (), ZERO),
+            f"was in the transfer at position {BEGUN + 1} before",
             id="an extra unit that was offered and declined",
         ),
         pytest.param(
             "offer 1:0 acme > ann at 15000",
-            lambda path: events.TransferAccepted(9, terms_at(path, 1), (), (), ZERO),
+            lambda path: events.TransferAccepted(BEGUN + 1, terms_at(path, 1), (), (), ZERO),
             "was offered at that time",
             id="an extra unit that is reserved",
         ),
         pytest.param(
             TO_ANN,
             lambda path: events.TransferAccepted(
-                7,
+                BEGUN - 1,
                 msgspec.structs.replace(
                     terms_at(path, 1), giver="ann", receiver="ben", ranges=(UnitRange(1, 5, 5),)
                 ),
@@ -223,7 +223,7 @@ def test_units_of_other_transfers_in_the_same_return_need_not_be_known() -> None
         pytest.param(
             TO_ANN,
             lambda path: events.TransferAccepted(
-                7, msgspec.structs.replace(terms_at(path, 1), receiver="ben"), (), (), ZERO
+                BEGUN - 1, msgspec.structs.replace(terms_at(path, 1), receiver="ben"), (), (), ZERO
             ),
             "acme gave a unit that belonged to ann",
             id="an extra unit of another owner",
@@ -231,56 +231,58 @@ def test_units_of_other_transfers_in_the_same_return_need_not_be_known() -> None
         pytest.param(
             "offer 1:0 acme > ann at 15000 ref n-1",
             lambda path: events.TransferAccepted(
-                9, msgspec.structs.replace(terms_at(path, 1), reference="n-2"), (), (), ()
+                BEGUN + 1, msgspec.structs.replace(terms_at(path, 1), reference="n-2"), (), (), ()
             ),
             "on other terms than offered",
             id="another reference than offered",
         ),
         pytest.param(
             "offer 1:0 acme > ann at 15000",
-            lambda _: events.TransferDeclined(9, "acme", "ben", ZERO, b""),
+            lambda _: events.TransferDeclined(BEGUN + 1, "acme", "ben", ZERO, b""),
             "ends an offer to ben",
             id="declined by another than it was offered to",
         ),
         pytest.param(
             TO_ANN,
-            lambda _: events.TransferAttested(9, "ben", ZERO),
+            lambda _: events.TransferAttested(BEGUN + 1, "ben", ZERO),
             "did not receive",
             id="a stranger attests",
         ),
         pytest.param(
             TO_ANN,
-            lambda _: events.TransferAttested(8, "acme", ZERO),
+            lambda _: events.TransferAttested(BEGUN, "acme", ZERO),
             "did not receive",
             id="the commissioning is attested",
         ),
         pytest.param(
             SOLD,
-            lambda _: events.TransferAttested(10, "consumer:wei", ZERO),
+            lambda _: events.TransferAttested(BEGUN + 2, "consumer:wei", ZERO),
             "did not receive",
             id="a sale is attested",
         ),
         pytest.param(
             "record 1:0 acme > ann at 15000 ref n-1\nrecord 1:0 acme > ann at 15000 ref n-1 reported by ann",
-            lambda _: events.TransferAttested(9, "ann", ZERO),
+            lambda _: events.TransferAttested(BEGUN + 1, "ann", ZERO),
             "has attested",
             id="attested twice",
         ),
         pytest.param(
             "offer 1:0 acme > ann at 15000 as o\naccept o by ann",
-            lambda _: events.TransferAttested(9, "ann", ZERO),
+            lambda _: events.TransferAttested(BEGUN + 1, "ann", ZERO),
             "has attested",
             id="attested after the acceptance",
         ),
         pytest.param(
             TO_ANN,
-            lambda path: events.UnitsReturned("acme", (events.ReturnLine(9, terms_at(path, 1)),), b""),
+            lambda path: events.UnitsReturned(
+                "acme", (events.ReturnLine(BEGUN + 1, terms_at(path, 1)),), b""
+            ),
             "acme gave a unit that belonged to ann",
             id="returned by another than the owner",
         ),
         pytest.param(
             LOST,
-            lambda path: events.UnitsReturned("ann", (events.ReturnLine(9, terms_at(path, 1)),), b""),
+            lambda path: events.UnitsReturned("ann", (events.ReturnLine(BEGUN + 1, terms_at(path, 1)),), b""),
             "was lost at that time",
             id="returned although lost",
         ),
@@ -289,8 +291,8 @@ def test_units_of_other_transfers_in_the_same_return_need_not_be_known() -> None
             lambda path: events.UnitsReturned(
                 "ben",
                 (
-                    events.ReturnLine(10, terms_at(path, 2)),
-                    events.ReturnLine(9, terms_at(path, 1)),
+                    events.ReturnLine(BEGUN + 2, terms_at(path, 2)),
+                    events.ReturnLine(BEGUN + 1, terms_at(path, 1)),
                 ),
                 b"",
             ),
@@ -299,13 +301,13 @@ def test_units_of_other_transfers_in_the_same_return_need_not_be_known() -> None
         ),
         pytest.param(
             LOST,
-            lambda path: events.TransferReversed(9, terms_at(path, 1), "ann"),
+            lambda path: events.TransferReversed(BEGUN + 1, terms_at(path, 1), "ann"),
             "was lost at that time",
             id="reversed although lost",
         ),
         pytest.param(
             TO_ANN,
-            lambda path: events.TransferReversed(9, terms_at(path, 1), "ben"),
+            lambda path: events.TransferReversed(BEGUN + 1, terms_at(path, 1), "ben"),
             "ben is no side",
             id="reversed by a stranger",
         ),

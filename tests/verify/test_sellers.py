@@ -3,7 +3,7 @@
 import pytest
 
 from pathbook.verify.verdicts import Number, Policy, Result, Verdict
-from tests.verify.written_paths import check, found, masks
+from tests.verify.written_paths import BEGUN, check, found, masks
 
 DAY = "today is 2026-02-01\n"
 TO_ANN = f"{DAY}record 1:0 acme > ann at 15000 on 2026-01-05\n"
@@ -27,7 +27,7 @@ BEWARE = "; if you are not that buyer, beware"
         (
             f"{TO_BEN}offer 1:0 ben > cat at 19000",
             Result.NOTED,
-            "not sold; ben owns it, and offered it to cat at position 11",
+            f"not sold; ben owns it, and offered it to cat at position {BEGUN + 3}",
         ),
         (SOLD, Result.NOTED, SOLD_TEXT + BEWARE),
         (CONFIRMED, Result.NOTED, CONFIRMED_TEXT + BEWARE),
@@ -70,12 +70,12 @@ def test_a_sale_is_noted(story: str, result: Result, detail: str) -> None:
         (
             TO_BEN,
             Policy(seller="ann"),
-            "ben owns it, not ann, which gave it to ben on 2026-01-10 (position 10)",
+            f"ben owns it, not ann, which gave it to ben on 2026-01-10 (position {BEGUN + 2})",
         ),
         (
             TO_BEN,
             Policy(seller="acme"),
-            "ben owns it, not acme, which gave it to ann on 2026-01-05 (position 9)",
+            f"ben owns it, not acme, which gave it to ann on 2026-01-05 (position {BEGUN + 1})",
         ),
         (TO_BEN, Policy(seller="cat"), "ben owns it, not cat"),
         # what ann gave away came back, so it tells nothing of who has the unit now

@@ -9,7 +9,10 @@ from pathbook.ledger.values import Selection, UnitRange
 from pathbook.verify.checks import LISTED_MAX
 from pathbook.verify.verdicts import Number, Result, Verdict
 from tests.scenario import _moment
-from tests.verify.written_paths import MASKS, Written, check, found, masks, path_of
+from tests.verify.written_paths import BEGUN, MASKS, Written, check, found, masks, path_of
+
+FIRST = BEGUN + 1
+"""The position of the first line after the beginning."""
 
 LATE = "today is 2026-08-01\n"
 BOUGHT = "record 1:0 acme > ann at 15000 on 2026-07-10\n"
@@ -18,26 +21,29 @@ BOUGHT = "record 1:0 acme > ann at 15000 on 2026-07-10\n"
 @pytest.mark.parametrize(
     ("story", "marks"),
     [
-        (f"{BOUGHT}record 1:0 ann > ben at 18000 on 2026-06-01", [(10, 9)]),
+        (f"{BOUGHT}record 1:0 ann > ben at 18000 on 2026-06-01", [(FIRST + 1, FIRST)]),
         (
             f"""{BOUGHT}record 1:0 ann > ben at 18000 on 2026-06-01
             sell 1:0 ben > wei at 29900 on 2026-05-01
             confirm 1:0 by wei at 29900 on 2026-04-01""",
-            [(10, 9), (11, 9), (12, 9)],
+            [(FIRST + 1, FIRST), (FIRST + 2, FIRST), (FIRST + 3, FIRST)],
         ),
-        (f"{BOUGHT}sell 1:0 ann > wei at 29900 on 2026-07-09", [(10, 9)]),
+        (f"{BOUGHT}sell 1:0 ann > wei at 29900 on 2026-07-09", [(FIRST + 1, FIRST)]),
         (f"{BOUGHT}sell 1:0 ann > wei at 29900 on 2026-07-10", []),
         (
             "record 1:0 acme > ann at 15000 later on 2026-07-10\ndeliver 1:0 acme > ann on 2026-07-09",
-            [(10, 9)],
+            [(FIRST + 1, FIRST)],
         ),
         (
             """record 1:0 acme > ann at 15000 on 2026-07-10
             sell 1:0 ann > wei at 29900 on 2026-07-20
             confirm 1:0 by wei at 29900 on 2026-07-15""",
-            [(11, 10)],
+            [(FIRST + 2, FIRST + 1)],
         ),
-        ("offer 1:0 acme > ann at 15000 on 2026-07-10 as o\naccept o by ann on 2026-07-01", [(10, 9)]),
+        (
+            "offer 1:0 acme > ann at 15000 on 2026-07-10 as o\naccept o by ann on 2026-07-01",
+            [(FIRST + 1, FIRST)],
+        ),
         (
             # the wrong date was corrected, so nothing in force is out of order
             f"""{BOUGHT.strip()} as x
@@ -80,7 +86,7 @@ def test_a_return_that_claims_an_earlier_time_is_noted() -> None:
     )
     assert not isinstance(book.ask(returned), Refusal)
     detail = found(check(path_of(book, 0)), Number.PATH).detail
-    assert "position 11 claims to have happened before position 10" in detail
+    assert f"position {FIRST + 2} claims to have happened before position {FIRST + 1}" in detail
 
 
 def test_many_marks_are_counted() -> None:

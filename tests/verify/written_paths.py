@@ -1,6 +1,7 @@
 """Writes stories to a log and views, and returns the paths of their units as a server answers with them."""
 
 import datetime
+from typing import Final
 
 from pathbook.ledger.codec import encode
 from pathbook.ledger.codes import PrintedCode
@@ -32,7 +33,10 @@ authorize ben tier 2 by ann
 product mask 30000 CNY of acme
 batch L1 of mask size 10 made 2025-12-01 expires 2026-06-30 by acme
 """
-"""A beginning of positions 1 to 8. The stories begin on 2026-01-01 at noon."""
+"""A beginning of positions 2 to 9, after the opening of the book. The stories begin on 2026-01-01 at noon."""
+
+BEGUN: Final = 1 + len(MASKS.split("\n")[1:-1])
+"""The last position of the beginning, at which the batch was commissioned."""
 
 
 class Written(WrittenStory):
