@@ -39,11 +39,12 @@ class Run:
     """One import with its interruptions; the last server runs on."""
 
     def __init__(self, store: Store, tables: Path, logs: Path, options: list[str]) -> None:
-        """Start the server."""
+        """Start the server, and open the book."""
         self._store, self._tables, self._logs, self._options = store, tables, logs, options
         self.watched = Watched()
         self.server = Server(store, logs, options)
         self._client = Client(self.server.target, book=BOOK, retry_seconds=0.0, timeout=5.0)
+        self._client.open_book(request_id="opening")
         self._begin = time.perf_counter()
 
     def start(self) -> Server:
@@ -60,6 +61,7 @@ class Run:
     def import_tables(self, events: int, kills: int, chance: random.Random) -> Path:
         """Import the tables with a number of kills while the book grows to some ``events``; return the output file."""
         kill_positions = sorted(chance.randrange(events // 20, events * 9 // 10) for _ in range(kills))
+        self._client.open_book(request_id="opening")
         self._begin = time.perf_counter()
         importer = Importer(self._tables, self.server.target, self._logs)
         while (code := importer.exit_code) is None:
