@@ -173,3 +173,31 @@ def test_a_command_of_a_consumer_names_it_in_the_refusal() -> None:
     assert (facts(story)["party"], facts(story)["available"]) == ("consumer:wei", "1")
     assert isinstance(story.commands[-1][0], ConfirmPurchase)
     assert isinstance(story.commands[-2][0], SellUnits)
+
+
+def test_a_delivery_by_quantity_passes_over_recalled_units() -> None:
+    """Recalled units are delivered to a brand only, so a quantity for another receiver takes others."""
+    story = Story(LOTS)
+    story.tell("""
+    record 2:0-9 acme > ann at 1 later
+    recall batch 2 units 2:0-4 by acme
+    deliver 3 of 2 acme > ann
+    """)
+    event = story.events[-1]
+    assert isinstance(event, UnitsDelivered)
+    assert event.ranges == (UnitRange(2, 5, 7),)
+    story.tell("deliver 3 of mask acme > ann -> STOCK_TOO_SMALL")
+    assert (facts(story)["available"], facts(story)["recalled"]) == ("2", "5")
+
+
+def test_a_return_by_quantity_takes_what_came_by_a_transfer() -> None:
+    """A brand that bought units back returns these, and not units that never left it."""
+    story = Story(LOTS)
+    story.tell("""
+    record 2:5-6 acme > ann at 1
+    record 2:5-6 ann > acme at 1
+    return 3 of 2 by acme                -> STOCK_TOO_SMALL
+    return 2 of 2 by acme
+    who owns 2:5                         -> ann
+    who owns 2:0                         -> acme
+    """)

@@ -269,7 +269,7 @@ def _returned_transfers(state: State, required: RequiredState, units: Selection,
     """Require the transfers by which the units of a return had come."""
     if required:
         return
-    ranges = resolve(state, units, Pick(owner))
+    ranges = resolve(state, units, Pick(owner, returning=True))
     if not isinstance(ranges, Refusal):
         positions = {run.chain[-1] for _, run in pieces(state, ranges) if run.chain}
         required.transfers.update(position for position in positions if position not in state.transfers)

@@ -94,7 +94,7 @@ def give_back(state: State, command: ReturnUnits, moment: int) -> UnitsReturned 
         return refuse(Reason.PARTY_UNKNOWN, party=command.owner)
     if (refusal := refuse_text("note", command.note)) is not None:
         return refusal
-    ranges = resolve(state, command.units, Pick(command.owner))
+    ranges = resolve(state, command.units, Pick(command.owner, returning=True))
     if isinstance(ranges, Refusal):
         return ranges
 

@@ -35,14 +35,17 @@ class Pick(msgspec.Struct, frozen=True):
     """The units that a quantity may take: those of the owner that ``custodian`` has ("" means any custodian).
 
     With ``onward_at``, units that were expired or recalled at that time are passed over. They may go back but not
-    onward. A consumer's quantity takes units that it bought. To confirm a purchase, it takes those that are not
-    confirmed yet, also in cases.
+    onward. With ``delivered_at``, only units that were recalled are. A consumer's quantity takes units that it bought.
+    To confirm a purchase, it takes those that are not confirmed yet, also in cases. To return units, a quantity takes
+    those that came by a transfer.
     """
 
     owner: str
     custodian: str = ""
     onward_at: int | None = None
+    delivered_at: int | None = None
     confirming: bool = False
+    returning: bool = False
 
 
 def resolve(state: State, units: Selection, pick: Pick) -> Ranges | Refusal:
@@ -151,7 +154,7 @@ def _passed_over(state: State, origin: int | str, pick: Pick) -> dict[str, int]:
         number = batch.commissioned.batch
         recalled = union(_recalled(batch, pick))
         for run in state.partitions[number].runs:
-            if run.owner != pick.owner or pick.custodian not in ("", run.custodian):
+            if run.owner != pick.owner or not _is_meant(pick, run):
                 continue
             whole = UnitRange(number, run.first, run.last)
             if run.state is UnitState.OFFERED:
@@ -166,6 +169,11 @@ def _passed_over(state: State, origin: int | str, pick: Pick) -> dict[str, int]:
     return counts
 
 
+def _is_meant(pick: Pick, run: Run) -> bool:
+    """Tell whether the right custodian has the units of a run, and whether they can go back if they have to."""
+    return pick.custodian in ("", run.custodian) and (bool(run.chain) or not pick.returning)
+
+
 def _is_expired(batch: Batch, pick: Pick) -> bool:
     """Tell whether the units of a batch are passed over because they had expired everywhere on earth."""
     expires_on = batch.commissioned.expires_on
@@ -174,11 +182,10 @@ def _is_expired(batch: Batch, pick: Pick) -> bool:
 
 def _recalled(batch: Batch, pick: Pick) -> list[UnitRange]:
     """Return the ranges that are passed over because of a recall. They may overlap."""
-    if pick.onward_at is None:
+    moment = pick.onward_at if pick.delivered_at is None else pick.delivered_at
+    if moment is None:
         return []
-    return [
-        part for recall in batch.recalls.values() if recall.holds_at(pick.onward_at) for part in recall.ranges
-    ]
+    return [part for recall in batch.recalls.values() if recall.holds_at(moment) for part in recall.ranges]
 
 
 def _loose(state: State, origin: int | str, pick: Pick, chosen: list[UnitRange]) -> Iterator[UnitRange]:
@@ -202,7 +209,7 @@ def _stocked(state: State, origin: int | str, pick: Pick) -> Iterator[tuple[Batc
     for batch in _batches(state, origin, pick.owner):
         if not _is_expired(batch, pick):
             for run in state.partitions[batch.commissioned.batch].in_stock(pick.owner):
-                if pick.custodian in ("", run.custodian):
+                if _is_meant(pick, run):
                     yield batch, run
 
 
@@ -212,8 +219,7 @@ def _bought(state: State, origin: int | str, pick: Pick) -> list[tuple[Batch, Ru
         (batch, run)
         for batch in _batches(state, origin, pick.owner)
         for run in state.partitions[batch.commissioned.batch].in_stock(pick.owner)
-        if pick.custodian in ("", run.custodian)
-        and not (pick.confirming and run.state is UnitState.CONFIRMED)
+        if _is_meant(pick, run) and not (pick.confirming and run.state is UnitState.CONFIRMED)
     ]
     return sorted(runs, key=lambda item: (item[1].transfer, item[0].commissioned.batch, item[1].first))
 
