@@ -39,11 +39,12 @@ class Run:
     """One import with its interruptions; the last server runs on."""
 
     def __init__(self, store: Store, tables: Path, logs: Path, options: list[str]) -> None:
-        """Start the server."""
+        """Start the server, and open the book."""
         self._store, self._tables, self._logs, self._options = store, tables, logs, options
         self.watched = Watched()
         self.server = Server(store, logs, options)
         self._client = Client(self.server.target, book=BOOK, retry_seconds=0.0, timeout=5.0)
+        self._client.open_book()
         self._begin = time.perf_counter()
 
     def start(self) -> Server:
@@ -90,7 +91,7 @@ class Run:
             head = self._client.get_head()
             position, views = head.position, head.views_position
         except (RefusedError, UnreachableError):
-            pass  # there is no book yet, or no server
+            pass  # there is no server
         seconds = time.perf_counter() - self._begin
         sample = Sample(seconds, position, views, self.server.memory(), importer.memory())
         self.watched.samples.append(sample)
