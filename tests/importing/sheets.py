@@ -135,7 +135,7 @@ def parse_summary(text: str) -> Summary:
 
 
 def facts(client: Client) -> list[bytes]:
-    """Return all events of a book but the first, without their recording times, with batches numbered by their products.
+    """Return the events after the first without their recording times, with batches numbered by their products.
 
     The import registers many batches at a time, so their order can differ from one import to the next.
     """
