@@ -136,7 +136,7 @@ def main() -> None:
         views.dispose()
         accepted = sum(accepted for _, accepted in drawn)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(f"batch of {SIZE:,} units and its first three events: {commissioned * 1000:.1f} ms")
+        print(f"batch of {SIZE:,} units and the four events before it: {commissioned * 1000:.1f} ms")
         print(
             f"{accepted:,} of {TRANSFERS:,} transfers accepted, as the model: {TRANSFERS / seconds:,.0f} a second"
         )

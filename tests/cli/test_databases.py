@@ -64,7 +64,7 @@ def test_verbs_find_their_books_in_a_database(
     ran = pathbook("party", "show", "acme", "--data", str(tmp_path), "--output", "json")
     assert (ran.code, ran.json()["party"]) == (0, "acme")
     ran = pathbook("views", "rebuild", "--data", str(tmp_path))
-    assert "are rebuilt from 1 events" in ran.out
+    assert "are rebuilt from 2 events" in ran.out
     assert [file.name for file in tmp_path.iterdir()] == ["codes.key"]
     assert schemas(begun) == {"pathbook_events", "pathbook_views"}
     ran = pathbook("party", "show", "acme", "--data", str(tmp_path), "--database", "")

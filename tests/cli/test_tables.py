@@ -22,7 +22,7 @@ WIDEST = 100
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["party", "list"], "agent-1     agent   3"),
+        (["party", "list"], "agent-1     agent   4"),
         (["party", "show", "agent-1"], "kind        agent"),
         (["product", "list"], "06901234500011  Silk mask, box of 10  mask-brand       300.00 CNY"),
         (["product", "show", "6901234500011"], "suggested price  300.00 CNY"),
@@ -31,19 +31,22 @@ WIDEST = 100
         (["codes", "1:0"], "000020000021N0TH6Y7Y"),
         (
             ["transfer", "list", "agent-2"],
-            "28  2026-01-01  transfer  accepted  agent-1  agent-2      10  180.00 CNY",
+            "29  2026-01-01  transfer  accepted  agent-1  agent-2      10  180.00 CNY",
         ),
         (
-            ["transfer", "show", "32"],
-            "32  2026-02-09  sale  accepted  agent-5  consumer:c-7      1  300.00 CNY  1:0",
+            ["transfer", "show", "33"],
+            "33  2026-02-09  sale  accepted  agent-5  consumer:c-7      1  300.00 CNY  1:0",
         ),
         (["ladder", "1"], "tier 3       40  210.00  210.00  210.00  210.00         70.0%     300.00  CNY"),
         (["ladder", "--gtin", "06901234500011"], "consumer      1"),
         (["stock", "agent-4"], "2028-08-17"),
         (["path", "1:90"], "cloud stock    agent-5 owns it, but mask-brand has it"),
-        (["path", "1:99", "--as-of", "14"], "It never left mask-brand."),
+        (["path", "1:99", "--as-of", "15"], "It never left mask-brand."),
         (["path", "1:0", "--corrections"], "offered"),
-        (["events", "read", "--limit", "1"], "party_registered  party=mask-brand kind=PARTY_KIND_BRAND"),
+        (
+            ["events", "read", "--after", "1", "--limit", "1"],
+            "party_registered  party=mask-brand kind=PARTY_KIND_BRAND",
+        ),
     ],
 )
 def test_an_answer_is_a_table(server: str, arguments: list[str], line: str) -> None:
@@ -65,15 +68,15 @@ def test_an_empty_list_is_an_answer(server: str, output_: str) -> None:
 def test_a_write_prints_its_position(tmp_path: Path) -> None:
     """A write is answered with a sentence that names its position, its units, and what it created."""
     data = ("--data", str(tmp_path))
-    assert pathbook(*data, "party", "register", "b", "--kind", "brand").out == "Recorded at position 1.\n"
+    assert pathbook(*data, "party", "register", "b", "--kind", "brand").out == "Recorded at position 2.\n"
     made = ("--brand", "b", "--lot", "A", "--size", "5", "--made-on", "2026-01-01")
     pathbook(*data, "product", "register", "96385074", "--brand", "b", "--name", "pen", "--price", "3 JPY")
     ran = pathbook(*data, "batch", "commission", "96385074", *made)
-    assert ran.out == "Recorded at position 3, as batch 1.\n"
+    assert ran.out == "Recorded at position 4, as batch 1.\n"
     pathbook(*data, "party", "register", "s", "--kind", "shop")
     move = ("record", "--giver", "b", "--receiver", "s", "--count", "2", "--of", "1", "--price", "3 JPY")
-    assert pathbook(*data, *move, "--request-id", "7").out == "Recorded at position 5: units 1:0-1.\n"
-    again = "Recorded before, with the same request id, at position 5: units 1:0-1.\n"
+    assert pathbook(*data, *move, "--request-id", "7").out == "Recorded at position 6: units 1:0-1.\n"
+    again = "Recorded before, with the same request id, at position 6: units 1:0-1.\n"
     assert pathbook(*data, *move, "--request-id", "7").out == again
 
 

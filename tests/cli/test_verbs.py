@@ -328,7 +328,7 @@ def test_events_are_read_in_order(shop: Shop) -> None:
     ).out.splitlines()
     assert [json.loads(line)["position"] for line in lines] == ["1", "2", "3"]
     table = pathbook("events", "read", "--data", shop._data).out.splitlines()
-    assert "book_opened       name=book origin=pathbook/book" in table[0]
+    assert "book_opened  name=book origin=pathbook/book" in table[0]
     assert "party_registered  party=mask-brand kind=PARTY_KIND_BRAND" in table[1]
 
 

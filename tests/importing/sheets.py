@@ -135,11 +135,11 @@ def parse_summary(text: str) -> Summary:
 
 
 def facts(client: Client) -> list[bytes]:
-    """Return all events of a book without their recording times, with batches numbered by their products.
+    """Return the events after the first without their recording times, with batches numbered by their products.
 
     The import registers many batches at a time, so their order can differ from one import to the next.
     """
-    all_events = events(client)
+    all_events = events(client)[1:]
     made = {event.batch_commissioned.gtin: event.batch_commissioned.batch for event in all_events}
     number = {made[gtin]: place for place, gtin in enumerate(sorted(made))}
     for event in all_events:

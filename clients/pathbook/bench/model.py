@@ -57,7 +57,7 @@ class Model:
                 terms = event.transfer_recorded.terms
                 ranges = tuple((part.batch, part.first, part.last) for part in terms.ranges)
                 self.move(Move(terms.giver, terms.receiver, ranges, terms.unit_price.amount_minor))
-            case "party_registered" | "party_authorized" | "product_registered":
+            case "book_opened" | "party_registered" | "party_authorized" | "product_registered":
                 pass
             case other:
                 raise ValueError(f"the bench causes no event of kind {other}")

@@ -1,10 +1,15 @@
 """The verbs of books: open, show, list."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from pathbook.cli import arguments, connection
 from pathbook.cli.settings import Settings, book_options
 from pathbook.cli.verb_group import VerbGroup
+
+if TYPE_CHECKING:
+    from pathbook.v1.books_pb2 import Book
 
 
 @click.group("book", cls=VerbGroup)
@@ -59,7 +64,7 @@ def show(settings: Settings, *, name: str) -> None:
             [
                 ("book", found.name),
                 ("origin", found.origin),
-                ("deepest tier", str(found.policy.max_tier or "no limit of its own")),
+                ("deepest tier", _deepest_tier(found)),
                 ("key of codes", found.code_key.hex()),
                 ("opened", output.moment(found.opened_at)),
                 ("last position", str(found.position)),
@@ -76,14 +81,20 @@ def list_books(settings: Settings) -> None:
     """List all books."""
     from pathbook.cli import output
     from pathbook.cli.output import Column
-    from pathbook.v1.books_pb2 import Book
 
     columns: list[Column[Book]] = [
         Column("book", lambda book: book.name),
         Column("origin", lambda book: book.origin),
-        Column("deepest tier", lambda book: str(book.policy.max_tier or ""), right=True),
+        Column("deepest tier", _deepest_tier, right=True),
         Column("opened", lambda book: output.moment(book.opened_at)),
         Column("last position", lambda book: str(book.position), right=True),
     ]
     with connection.looking(settings) as client:
         output.show_list(settings.output, "books", client.list_books(), columns)
+
+
+def _deepest_tier(book: "Book") -> str:
+    """Return the deepest tier that the book allows: its own limit, or the general one."""
+    from pathbook.ledger.values import MAX_TIER
+
+    return str(book.policy.max_tier or MAX_TIER)

@@ -21,7 +21,7 @@ LONG_RETRY_TIMEOUT_S: Final = 30.0
 
 @contextlib.contextmanager
 def connected(
-    settings: Settings, book: str = "", retry_seconds: float = RETRY_TIMEOUT_S
+    settings: Settings, book: str | None = None, retry_seconds: float = RETRY_TIMEOUT_S
 ) -> Iterator["Client"]:
     """Connect to a book, by default to that of the options. It need not be open."""
     place = settings.place()
@@ -32,7 +32,7 @@ def connected(
             from pathbook.cli import local
 
             place = stack.enter_context(local.serving(place))
-        client = Client(place, book=book or settings.book, retry_seconds=retry_seconds)
+        client = Client(place, book=settings.book if book is None else book, retry_seconds=retry_seconds)
         yield stack.enter_context(contextlib.closing(client))
 
 
@@ -46,7 +46,7 @@ def writing(settings: Settings, retry_seconds: float = RETRY_TIMEOUT_S) -> Itera
 
 
 @contextlib.contextmanager
-def looking(settings: Settings, book: str = "") -> Iterator["Client"]:
+def looking(settings: Settings, book: str | None = None) -> Iterator["Client"]:
     """Connect to a book, and create nothing."""
     place = settings.place()
     if isinstance(place, Books):

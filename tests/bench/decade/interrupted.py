@@ -44,7 +44,7 @@ class Run:
         self.watched = Watched()
         self.server = Server(store, logs, options)
         self._client = Client(self.server.target, book=BOOK, retry_seconds=0.0, timeout=5.0)
-        self._client.open_book(request_id="opening")
+        self._client.open_book()
         self._begin = time.perf_counter()
 
     def start(self) -> Server:
@@ -92,7 +92,7 @@ class Run:
             head = self._client.get_head()
             position, views = head.position, head.views_position
         except (RefusedError, UnreachableError):
-            pass  # there is no book yet, or no server
+            pass  # there is no server
         seconds = time.perf_counter() - self._begin
         sample = Sample(seconds, position, views, self.server.memory(), importer.memory())
         self.watched.samples.append(sample)
