@@ -99,6 +99,7 @@ class Stage(Naive):
         self.asked = self.accepted = self.compared = 0
         self.ladder = LadderChanges()
         self.story.tell(BEGINNING)
+        self.begun = self.position
         for position, event in enumerate(self.story.events, 1):
             match event:
                 case events.BookOpened():
@@ -117,6 +118,11 @@ class Stage(Naive):
                         piece.past.append(made)
                 case _:
                     raise AssertionError(event)
+
+    @property
+    def book(self) -> str:
+        """The name of the book."""
+        return self.story.state.book
 
     @property
     def position(self) -> int:
