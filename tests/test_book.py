@@ -33,6 +33,8 @@ from tests.books import (
     wait_beyond,
 )
 from tests.replaying import replay
+from tests.rules.read_back import open_views, read_back
+from tests.rules.stage import Dice
 from tests.rules.test_against_model import Model
 from tests.scenario import DAY, NOON
 
@@ -288,9 +290,11 @@ class BookAgainstModel(Model):
     """Gives the commands that the rules decided on complete state to a book that evicts, restarts and reloads."""
 
     def teardown(self) -> None:
-        """Replay all commands against a store, and compare every outcome."""
+        """Replay all commands against a store, compare every outcome, and then what the views say."""
         with tempfile.TemporaryDirectory() as directory:
             replay(Path(directory), self.story)
+            with open_views(Path(directory)) as queries:
+                read_back(self, queries, Dice())
 
 
 TestBookAgainstModel = BookAgainstModel.TestCase

@@ -38,6 +38,12 @@ LAPSE = OFFER + 1
 """The position of the lapse of a single offer."""
 
 
+@pytest.fixture(autouse=True)
+def patient_watch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a look wait for the writers that it wakes, however busy the machine is."""
+    monkeypatch.setattr(deadlines, "WAKE_TIMEOUT_S", PATIENCE)
+
+
 def offer(number: int, deadline: int = DEADLINE) -> Command:
     """Return the command that offers one unit of the first batch until a deadline."""
     return commands.OfferTransfer(

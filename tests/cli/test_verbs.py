@@ -318,8 +318,8 @@ def test_ladder_and_stock_count_units(shop: Shop) -> None:
 
 def test_events_are_read_in_order(shop: Shop) -> None:
     """Events are read from any position and in any format, each with its position and its bytes."""
-    events = shop.listed("events", "events", "read", "--after", "1", "--limit", "2")
-    assert [event["position"] for event in events] == ["2", "3"]
+    events = shop.listed("events", "events", "read", "--after", "2", "--limit", "2")
+    assert [event["position"] for event in events] == ["3", "4"]
     first = events[0]["event"]
     assert isinstance(first, dict)
     assert first["party_registered"] == {"party": "agent-1", "kind": "PARTY_KIND_AGENT"}
@@ -328,7 +328,8 @@ def test_events_are_read_in_order(shop: Shop) -> None:
     ).out.splitlines()
     assert [json.loads(line)["position"] for line in lines] == ["1", "2", "3"]
     table = pathbook("events", "read", "--data", shop._data).out.splitlines()
-    assert "party_registered  party=mask-brand kind=PARTY_KIND_BRAND" in table[0]
+    assert "book_opened       name=book origin=pathbook/book" in table[0]
+    assert "party_registered  party=mask-brand kind=PARTY_KIND_BRAND" in table[1]
 
 
 def test_views_are_rebuilt(shop: Shop) -> None:
@@ -386,14 +387,18 @@ def test_a_server_serves_and_is_followed(tmp_path: Path) -> None:
     ) as serving:  # fmt: skip
         assert serving.stdout is not None
         address = serving.stdout.readline().split()[-1]
-        assert pathbook("--server", address, "party", "register", "b", "--kind", "brand").code == 0
+        refused = pathbook("--server", address, "party", "register", "b", "--kind", "brand")
+        assert (refused.code, refused.out) == (1, "")
+        assert "BOOK_UNKNOWN" in refused.err
+        assert "`pathbook book open book`" in refused.err
+        assert pathbook("--server", address, "book", "open", "book").code == 0
         with subprocess.Popen(
             [*command, "--server", address, "events", "follow", "--after", "0", "--output", "jsonl"],
             stdout=subprocess.PIPE, text=True,
         ) as following:  # fmt: skip
             assert following.stdout is not None
             assert json.loads(following.stdout.readline())["position"] == "1"
-            assert pathbook("--server", address, "party", "register", "s", "--kind", "shop").code == 0
+            assert pathbook("--server", address, "party", "register", "b", "--kind", "brand").code == 0
             assert json.loads(following.stdout.readline())["position"] == "2"
             following.terminate()
         serving.terminate()

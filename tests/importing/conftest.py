@@ -6,19 +6,20 @@ from pathlib import Path
 import pytest
 
 from pathbook.cli.main import run
+from pathbook.cli.settings import DEFAULT_BOOK
 from pathbook.client import Client
 from pathbook.services.run.in_thread import running
 from pathbook.services.run.settings import Settings
-from tests.importing.sheets import BOOK, Import, Summary, parse_summary
+from tests.importing.sheets import BOOK, Import, Summary, open_book, parse_summary
 
 
 @pytest.fixture
 def target(tmp_path: Path) -> Iterator[str]:
-    """The address of the server, on which the book is open."""
+    """The address of a server, on which the book of the tests and the default book are open."""
     with running(Settings(data=tmp_path / "data", listen="127.0.0.1:0")) as port:
         address = f"127.0.0.1:{port}"
-        with Client(address, book=BOOK) as client:
-            client.open_book()
+        for book in (BOOK, DEFAULT_BOOK):
+            open_book(address, book)
         yield address
 
 

@@ -118,6 +118,12 @@ def write(path: Path, rows: Iterable[tuple[str, ...]], encoding: str = "utf-8") 
     return path
 
 
+def open_book(target: str, book: str = BOOK) -> None:
+    """Open a book on a server."""
+    with Client(target, book=book) as client:
+        client.open_book()
+
+
 def events(client: Client) -> list[Event]:
     """Return all events of a book."""
     return [Event.FromString(data) for batch in client.read() for data in batch.events]

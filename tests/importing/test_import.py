@@ -21,6 +21,7 @@ from tests.importing.sheets import (
     Summary,
     events,
     facts,
+    open_book,
     sold,
     write,
 )
@@ -241,6 +242,7 @@ def test_a_parquet_table_gives_the_same_events(tmp_path: Path, imported: Import,
         "bottles_sold": [int(count) for count in columns[8]],
     }
     parquet.write_table(pyarrow.table(typed), tmp_path / "three.parquet")
+    open_book(target, "again")
     assert imported(tmp_path / "three.parquet", "--book", "again") == from_csv
     again = imported(tmp_path / "three.parquet")
     assert (again.duplicate, again.accepted) == (3, 0)

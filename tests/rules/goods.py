@@ -16,7 +16,11 @@ class Goods(Transfers):
         """Sell units to a consumer."""
         said, at = self.when(dice)
         units, seller = self.some(dice)
-        buyer, delivery, price = dice.one_of(CONSUMERS), dice.one_of(BOTH), dice.one_of(PRICES)
+        buyer, delivery, price = (
+            dice.one_of(CONSUMERS[:1] * 3 + CONSUMERS),
+            dice.one_of(BOTH),
+            dice.one_of(PRICES),
+        )
         reference = dice.one_of(REFERENCES)
         keys = self.resolve(units, seller, onward=at)
         expected = isinstance(keys, set) and seller in PARTIES and self.free(keys, seller, at)

@@ -66,7 +66,7 @@ def replayed(steps: list[bytes]) -> str:
     with tempfile.TemporaryDirectory() as place:
         try:
             replay(Path(place), books.story)
-            with open_views(Path(place), books.book) as queries:
+            with open_views(Path(place)) as queries:
                 read_back(books, queries, Dice(steps[0] * 3))
         except Exception as error:  # noqa: BLE001 - a book that breaks is a difference, too
             return f"{type(error).__name__} in a store: {error}"[:3_000]

@@ -21,6 +21,9 @@ ENDS = (None, None, TODAY + 40 * DAY, TODAY + 10 * DAY, TODAY - DAY, TODAY - 10 
 class Registers(Goods):
     """Both books, and all steps."""
 
+    favored: tuple[Callable[[Dice], None], ...] = ()
+    """The steps that the story takes more often."""
+
     def pack(self, dice: Dice) -> None:
         """Pack units, and perhaps a case, in a case."""
         said, at = self.when(dice)
@@ -94,11 +97,15 @@ class Registers(Goods):
     def authorize(self, dice: Dice) -> None:
         """Authorize a party."""
         agents = [name for name in PARTIES if self.kinds[name] is not PartyKind.BRAND]
-        uplines = ["acme", "bolt", *sorted({grant.party for grant in self.grants.values()})]
+        holders = sorted({grant.party for grant in self.grants.values()})
+        uplines = ["acme", "bolt", *holders, *holders, *holders]
         upline = dice.one_of(uplines if dice.usually() else PARTIES)
         party, tier = dice.one_of(agents if dice.usually() else PARTIES), dice.one_of(range(1, 7))
-        tier = tier if dice.usually() else dice.one_of((0, 101, 100))
-        products = frozenset(product for product in PRODUCTS if dice.next_byte() % 4 == 1)
+        below = max((grant.tier for grant in self.held(upline)), default=0) + 1
+        tier = below if dice.usually() else tier if dice.usually() else dice.one_of((0, 101, 100))
+        theirs = [goods for goods in PRODUCTS if self.authorized(upline, goods, self.story.now)]
+        among = theirs if dice.usually() else PRODUCTS
+        products = frozenset(product for product in among if dice.next_byte() % 2)
         said, until = (0 if dice.usually() else dice.one_of((*PAST, TODAY + 5 * DAY))), dice.one_of(ENDS)
         now = self.story.now
         since = said or now
@@ -117,6 +124,7 @@ class Registers(Goods):
         )
         if self.ask(command, expected=expected) is not None:
             self.grants[self.position] = Grant(upline, party, tier, products, since, until)
+            self.compare_authority()
 
     def revoke(self, dice: Dice) -> None:
         """Revoke an authorization."""
@@ -133,6 +141,7 @@ class Registers(Goods):
         )
         if self.ask(command, expected=expected) is not None and grant is not None:
             grant.revoked = since
+            self.compare_authority()
 
     def declare(self, dice: Dice) -> None:
         """Declare that an event was an error."""
@@ -234,8 +243,23 @@ class Registers(Goods):
 
     def step(self, dice: Dice) -> None:
         """Take a random step, and compare both books after it."""
-        dice.one_of(self.steps())(dice)
+        if not self.favored:
+            self.favored = dice.one_of(self.favorites())
+        steps = self.steps()
+        favored = [step for step in steps if step in self.favored]
+        dice.one_of([*steps, *favored, *favored, *favored])(dice)
         self.compare_books()
+
+    def favorites(self) -> tuple[tuple[Callable[[Dice], None], ...], ...]:
+        """Return groups of steps that belong together. A story favors one of them."""
+        return (
+            (self.record, self.reverse, self.give_back, self.deliver, self.declare),
+            (self.authorize, self.authorize, self.revoke, self.record, self.offer),
+            (self.sell, self.confirm, self.give_back, self.deliver, self.declare),
+            (self.offer, self.accept, self.attest, self.reverse),
+            (self.pack, self.unpack, self.write_off, self.declare, self.record, self.give_back),
+            (self.recall, self.lift, self.correct_batch, self.record, self.sell),
+        )
 
     def steps(self) -> list[Callable[[Dice], None]]:
         """Return the steps that may do something now, the frequent ones several times."""

@@ -112,3 +112,17 @@ def test_a_consumer_reads_how_many_of_its_units_lie_in_cases() -> None:
     facts = dict(refusal.facts)
     assert (facts["available"], facts["packed"], facts["reserved"]) == ("2", "3", "0")
     story.tell("return 2 of 1 by consumer:wei -> ok")
+
+
+def test_a_confirmation_is_declared_an_error_only_for_its_own_sale() -> None:
+    """A consumer that bought the same unit again corrects the confirmation of the last sale, not that of the first."""
+    Story(SHOP).tell("""
+    sell 1:0 cat > wei at 300
+    confirm 1:0 by wei at 300 as early
+    return 1:0 by consumer:wei
+    sell 1:0 cat > wei at 310
+    confirm 1:0 by wei at 310 as late
+    declare early an error by consumer:wei        -> EVENT_BUILT_UPON
+    declare late an error by consumer:wei         -> ok
+    how is 1:0                                    -> sold
+    """)

@@ -213,7 +213,14 @@ class Transfers(Stage):
             right = right and part is not None
             left -= part or set()
             kept.append(part or set())
-        extra = self.more(dice, deal) if dice.next_byte() % 4 == 1 else set()
+        if dice.next_byte() % 8 == 1:  # all that was offered is wrong
+            left = set(deal.keys) if deal is not None else set()
+            kept, claims = (
+                [set(left)],
+                [commands.DiscrepancyClaim(DiscrepancyKind.WRONG_ITEM, ranges_of(left))],
+            )
+            right, left = bool(left), set()
+        extra = self.more(dice, deal) if dice.next_byte() % 3 == 1 or not left else set()
         expected = (
             deal is not None and deal.open and deal.receiver == receiver and right and at <= self.story.now
         )

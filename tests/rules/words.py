@@ -22,6 +22,8 @@ def line(command: Command) -> str:
 def words(command: Command) -> str:
     """Return a command in words."""
     match command:
+        case commands.OpenBook(name=name):
+            return f"# a book named {name}"
         case commands.RegisterParty(party=party, kind=kind):
             return f"{kind_of(kind)} {party}"
         case commands.RegisterProduct(product=product, suggested_price=price, brand=brand):
