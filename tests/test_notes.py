@@ -1,7 +1,6 @@
 """Notes of people: events commit to them, their texts lie beside the log, and an erased text breaks nothing."""
 
 import contextlib
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -9,15 +8,13 @@ from typing import Final
 import msgspec
 import pytest
 import sqlalchemy as sa
-from hypothesis import given
-from hypothesis import strategies as st
 
 from pathbook.ledger import commands
 from pathbook.ledger.book import Answer, Outcome
 from pathbook.ledger.codec import decode
 from pathbook.ledger.commands import NotedCommand
 from pathbook.ledger.events import NotedEvent
-from pathbook.ledger.notes import COMMITMENT_BYTES, SALT_BYTES, Note, is_committed, note_commitment
+from pathbook.ledger.notes import SALT_BYTES, Note, note_commitment
 from pathbook.ledger.queries import Batch, Queries, Transfer
 from pathbook.ledger.queries import Path as UnitPath
 from pathbook.ledger.refusals import Reason, Refusal
@@ -33,9 +30,6 @@ SALT: Final = bytes(range(SALT_BYTES))
 OTHER_SALT: Final = bytes(reversed(SALT))
 SECRET: Final = "Frau Müller 住在三楼, ring twice"
 """A text that nothing else holds."""
-
-salts: Final = st.binary(min_size=SALT_BYTES, max_size=SALT_BYTES)
-texts: Final = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200)
 
 
 def units(first: int, last: int) -> Selection:
@@ -165,34 +159,6 @@ def outcome_of(outcomes: list[Outcome]) -> str:
     if isinstance(outcome, Refusal):
         return outcome.reason.name
     return "duplicate" if outcome.duplicate else "recorded"
-
-
-@given(salt=salts, text=texts)
-def test_a_commitment_is_a_hash_of_the_salt_and_the_text(salt: bytes, text: str) -> None:
-    """A commitment is SHA-256(0x02 | salt | UTF-8 text), and only its own salt and text agree with it."""
-    commitment = note_commitment(salt, text)
-    assert commitment == hashlib.sha256(b"\x02" + salt + text.encode("utf-8")).digest()
-    assert len(commitment) == COMMITMENT_BYTES
-    assert is_committed(Note(text, salt), commitment)
-    assert not is_committed(Note(text + "!", salt), commitment)
-    assert not is_committed(Note(text, salt), b"")
-    assert not is_committed(Note(text, bytes(byte ^ 1 for byte in salt)), commitment)
-
-
-def test_a_commitment_needs_a_whole_salt() -> None:
-    """A salt of another length is refused, so that no byte of a text can pass for one of the salt."""
-    with pytest.raises(ValueError, match="15 bytes, not 16"):
-        note_commitment(SALT[:-1], "torn")
-    assert not is_committed(Note("torn", SALT[:-1]), note_commitment(SALT, "torn"))
-    moved = Note("\x0ftorn", SALT[:-1])  # the same bytes are hashed, but they are cut elsewhere
-    assert not is_committed(moved, note_commitment(SALT, "torn"))
-
-
-def test_without_a_note_there_is_no_commitment() -> None:
-    """An event without a note has no commitment, and no note agrees with it."""
-    assert note_commitment(b"", "") == note_commitment(SALT, "") == b""
-    assert not is_committed(Note("", b""), b"")
-    assert not is_committed(Note("", SALT), b"")
 
 
 @pytest.mark.parametrize("command", NOTED, ids=[command.request_id for command in NOTED])
