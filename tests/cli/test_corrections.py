@@ -103,7 +103,7 @@ def test_master_data_is_corrected_and_shows_where(book: Book) -> None:
     price = book.position("correct", "product", GTIN, "--brand", "acme", "--price", "280 CNY")
     shown = book.text("product", "show", GTIN)
     assert "Silk mask" in shown
-    assert f"at position 4, corrected at position {price}" in shown
+    assert f"at position 5, corrected at position {price}" in shown
     found = book.listed("corrections", "correction", "list", "--product", GTIN)
     assert [each["position"] for each in found] == [name, price]
     assert "acme: name Silk mask, price 280.00 CNY" in book.text("correction", "list", "--product", GTIN)
@@ -114,11 +114,11 @@ def test_master_data_is_corrected_and_shows_where(book: Book) -> None:
     )  # fmt: skip
     shown = book.text("batch", "show", "1")
     assert "expires on       never" in shown
-    assert f"commissioned     at position 5, corrected at position {dates}" in shown
+    assert f"commissioned     at position 6, corrected at position {dates}" in shown
     assert "acme: made 2026-01-02, expires never, price 290.00 CNY" in book.text(
         "correction", "list", "--batch", "1"
     )
-    assert f"commissioned at position 5, corrected at position {dates}" in book.text("path", "1:0")
+    assert f"commissioned at position 6, corrected at position {dates}" in book.text("path", "1:0")
     batch_correction = book.ran("path", "1:0").json()["batch_correction"]
     assert isinstance(batch_correction, dict)
     assert batch_correction["position"] == dates
@@ -126,7 +126,7 @@ def test_master_data_is_corrected_and_shows_where(book: Book) -> None:
     kind = book.position("correct", "party", "bob", "--kind", "shop")
     shown = book.text("party", "show", "bob")
     assert "kind        shop" in shown
-    assert f"at position 3, corrected at position {kind}" in shown
+    assert f"at position 4, corrected at position {kind}" in shown
     lines = book.ran("correction", "list", "--party", "bob", form="jsonl").out.splitlines()
     assert [json.loads(line)["position"] for line in lines] == [kind]
     assert "operator: kind shop" in book.text("correction", "list", "--party", "bob")
@@ -177,7 +177,7 @@ def test_a_transfer_that_both_sides_reported_is_shown_as_such(book: Book) -> Non
     assert "attested by" not in book.text("transfer", "show", given)
     assert book.rows("1:0")[0][-1] == "operator"
     report = book.ran(*sheet, "--reported-by", "ann", form="table")
-    assert report.out == "Recorded at position 7: units 1:0-9.\n"
+    assert report.out == "Recorded at position 8: units 1:0-9.\n"
     shown = book.text("transfer", "show", given)
     assert "reference    N 1\nattested by  both sides" in shown
     (transfer,) = book.listed("transfers", "transfer", "show", given)
@@ -206,7 +206,7 @@ def test_extra_units_are_accepted_by_number_and_by_code(book: Book) -> None:
     (code,) = book.listed("codes", "codes", "1:20")
     extra = ("--extra", "1:10-11", "--extra", str(code["code"]))
     ran = book.ran("accept", offer, "--receiver", "ann", "--short", "1", *extra, form="table")
-    assert ran.out == "Recorded at position 7: units 1:0-8 1:10-11 1:20.\n"
+    assert ran.out == "Recorded at position 8: units 1:0-8 1:10-11 1:20.\n"
     shown = book.text("transfer", "show", offer)
     assert "12 of 10" in shown
     assert "extra        1:10-11 1:20" in shown

@@ -27,7 +27,7 @@ NEWER: dict[str, Change] = {
     "a state in an event": change_event(of_unknown_state),
     "a kind of step": lambda path: setattr(path.steps[2], "kind", 99),
     "a state of a step": lambda path: setattr(path.steps[2], "state", 99),
-    "an attestation": lambda path: setattr(path.steps[2], "attestation", 2),
+    "an attestation": lambda path: setattr(path.steps[2], "attestation", 99),
     "a delivery in terms": lambda path: setattr(path.steps[2].terms, "delivery", 99),
     "the state of the unit": lambda path: setattr(path.run, "state", 99),
 }

@@ -84,7 +84,7 @@ def test_json_states_the_number_of_units(screws: Path) -> None:
     """A script can divide by the number of units, in answers and in stored events alike."""
     product = pathbook("product", "show", GTIN, "--data", str(screws), "--output", "json").json()
     assert product["suggested_price"] == {"amount_minor": "25", "currency_code": "CNY", "per_units": "10"}
-    shown = pathbook("events", "read", "--after", "5", "--data", str(screws), "--output", "jsonl").out
+    shown = pathbook("events", "read", "--after", "6", "--data", str(screws), "--output", "jsonl").out
     assert [part.partition('"')[0] for part in shown.split('"per_units": "')[1:]] == [
         "1",
         "100",

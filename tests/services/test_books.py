@@ -8,7 +8,7 @@ import pytest
 
 from pathbook.client import Client, RefusedError
 from pathbook.ledger.serials import fingerprint, parse_book_key
-from pathbook.services.storage import KEY_FILE
+from pathbook.services.key_file import KEY_FILE
 from pathbook.v1 import books_pb2, books_pb2_grpc
 from pathbook.v1.values_pb2 import PARTY_KIND_AGENT, PARTY_KIND_BRAND
 from tests.books import PATIENCE

@@ -29,7 +29,7 @@ from pathbook.v1 import batches_pb2
 from pathbook.v1.transfers_pb2 import DiscrepancyClaim
 from pathbook.v1.values_pb2 import DISCREPANCY_KIND_DAMAGED, Selection
 from tests.postgres import drop_database, new_database
-from tests.services.masks import BOOK, CASE, MADE_ON, MASK, SIZE, begin, boxes, opened, refused, yuan
+from tests.services.masks import BEGUN, BOOK, CASE, MADE_ON, MASK, SIZE, begin, boxes, opened, refused, yuan
 
 MISSING, UNAVAILABLE = StatusCode.NOT_FOUND, StatusCode.UNAVAILABLE
 
@@ -128,7 +128,7 @@ def test_a_retry_after_a_rotation_is_the_same_request(client: Client, data: Path
     first = client.get_batch(1).code_key
     add_key(data / KEY_FILE)
     begin(client)
-    assert client.get_head().position == 6
+    assert client.get_head().position == BEGUN
     assert client.get_batch(1).code_key == first
     with refused("REQUEST_ID_REUSED", StatusCode.ALREADY_EXISTS):
         client.commission_batch(MASK, brand="acme", lot="L2", size=SIZE, made_on=MADE_ON, request_id="L1")

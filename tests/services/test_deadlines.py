@@ -14,12 +14,12 @@ from pathbook.ledger.events import RecordedEvent, TransferLapsed
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.v1.values_pb2 import TRANSFER_STATUS_LAPSED
 from tests.books import PATIENCE, engine
-from tests.services.masks import begin, boxes, yuan
+from tests.services.masks import BEGUN, begin, boxes, yuan
 from tests.services.process import Running, ServerProcess, followed, kill, served
 
 BOOKS = ("masks", "gloves")
 SECOND_US = 1_000_000
-OFFER = 7
+OFFER = BEGUN + 1
 """The position of the offer in each book."""
 
 TIMELY_S = 5.0

@@ -19,9 +19,9 @@ from pathbook.services.run.in_thread import running
 from pathbook.services.run.settings import Settings
 from tests.books import DATABASE_FILE, engine
 from tests.newer import FIELD, TOPIC, of_unknown_kind
-from tests.services.masks import BOOK, begin, boxes, opened, yuan
+from tests.services.masks import BEGUN, BOOK, begin, boxes, opened, yuan
 
-KNOWN = 6
+KNOWN = BEGUN
 """The events that every program knows. After them comes one that is newer."""
 
 

@@ -139,6 +139,7 @@ def test_a_batch_has_the_suggested_price_of_its_product_after_a_restart(data: Pa
     """The state that a writer loads from the views has the number of units of a price."""
     made_on = datetime.date(2026, 1, 1)
     with opened(data) as client:
+        client.open_book()
         client.register_party("acme", PARTY_KIND_BRAND)
         client.register_party("ann", PARTY_KIND_AGENT)
         client.register_product(MASK, brand="acme", name="Screw", suggested_price=(125, "CNY", 100))

@@ -282,7 +282,7 @@ def test_lost_database_connections_lose_no_write(tmp_path: Path, monkeypatch: py
                 )
             give(client, box)
             assert owned(client) == box + 1
-            assert requests(client)[BEGUN:] == given(30)
+        assert requests(client)[BEGUN:] == given(30)
     gc.collect()  # here, where that is expected, and not amid another test
     drop_database(url)
 

@@ -24,7 +24,7 @@ def parse_event(position: int, data: bytes) -> events_pb2.Event:
     Example:
         >>> for batch in client.read(limit=1):
         ...     print(parse_event(batch.first_position, batch.events[0]).WhichOneof("kind"))
-        party_registered
+        book_opened
     """
     from pathbook.ledger.codec import newer_event
 
