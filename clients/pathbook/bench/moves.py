@@ -17,8 +17,9 @@ TIERS: Final = 5
 AGENTS_OF_A_TIER: Final = 4
 """How many agents a tier has. Any of them may be the next receiver."""
 
-SCATTERED_RANGES: Final = 10
-"""How many ranges a scattered transfer names, if it moves at least this many units."""
+SCATTERED_RANGES: Final = 5
+"""How many ranges a scattered transfer names, if it moves at least this many units. The largest batches of the bench
+name no more ranges than one request may."""
 
 CURRENCY: Final = "CNY"
 FIRST_PRICE_MINOR: Final = 15_000
