@@ -14,7 +14,7 @@ from pathbook.client import Client
 from pathbook.services.run.in_thread import running
 from pathbook.services.run.settings import Settings
 from pathbook.v1.paths_pb2 import PathStepKind
-from tests.importing.sheets import Amount, Summary, parse_summary
+from tests.importing.sheets import Amount, Summary, open_book, parse_summary
 
 TABLE: Final = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "iowa-liquor-2012-01-31.csv"
 
@@ -31,6 +31,7 @@ pytestmark = pytest.mark.skipif(
 def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a server for all tests of this module, which depend on their order."""
     with running(Settings(data=tmp_path_factory.mktemp("iowa"), listen="127.0.0.1:0")) as port:
+        open_book(f"127.0.0.1:{port}", "book")
         yield f"127.0.0.1:{port}"
 
 
