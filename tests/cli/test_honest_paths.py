@@ -68,6 +68,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         running(Settings(data=data, listen="127.0.0.1:0")) as port,
         Client(f"127.0.0.1:{port}", book="book") as client,
     ):
+        client.open_book()
         client.register_party("b", values_pb2.PARTY_KIND_BRAND)
         client.register_party("s", values_pb2.PARTY_KIND_SHOP)
         client.register_party("t", values_pb2.PARTY_KIND_SHOP)
