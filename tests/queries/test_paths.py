@@ -160,6 +160,29 @@ def test_a_reversed_transfer_is_shown_as_corrected(query_story: Callable[[str], 
     assert (line.row.status, line.row.reversal_asked_by) == (TransferStatus.REVERSED, "ann")
 
 
+@pytest.mark.parametrize(
+    ("deliveries", "shown", "custodian"),
+    [
+        ("deliver 1:0 acme > ann", ["delivered acme > ann"], "ann"),
+        ("deliver 1:0 acme > ann\ndeliver 1:0 ann > acme", [], "acme"),
+        ("deliver 1:0 acme > ann as d\ndeclare d an error by acme", [], "acme"),
+    ],
+)
+def test_a_delivery_outlives_the_reversal_of_a_transfer_on_paper(
+    query_story: Callable[[str], Queries], deliveries: str, shown: list[str], custodian: str
+) -> None:
+    """Goods that were delivered meanwhile stay there. So the delivery is in force, unless they came back."""
+    queries = query_story(f"""
+        record 1:0 acme > ann at 15000 later as paper
+        {deliveries}
+        reverse paper by ann
+        reverse paper by acme
+    """)
+    path = the_path(queries, 0)
+    assert [text_of(step).partition(" ")[2] for step in path.steps[1:]] == shown
+    assert (path.run.owner, path.run.custodian) == ("acme", custodian)
+
+
 def test_a_return_goes_back_to_the_giver(query_story: Callable[[str], Queries]) -> None:
     """Each line of a return gives back units of one transfer or sale, at the price that was paid."""
     queries = query_story("""

@@ -307,10 +307,18 @@ class Transfers(Stage):
                 self.undo(deal.keys)
                 self.touched(deal.keys, StepKind.REVERSED, position)
                 for key, first in began.items():
-                    self.mark(key, first, self.position, self.position)
+                    self.unmake(key, first)
             else:
                 deal.reversal_by, deal.asked = party, self.position
                 self.acts[self.position] = Act("asked", party, deal=position)
+
+    def unmake(self, key: Key, first: int) -> None:
+        """Mark a reversed hop and all that followed, except deliveries of goods that did not come back."""
+        piece = self.pieces[key]
+        had = [trace.custodian for trace in piece.past if trace.position < first][-1]
+        for trace in piece.past:
+            if piece.custodian == had or trace.kind is not StepKind.DELIVERED:
+                self.mark(key, max(first, trace.position), trace.position, self.position)
 
     def stands(self, position: int) -> bool:
         """Tell whether a transfer is agreed, and all its units are still where it brought them."""

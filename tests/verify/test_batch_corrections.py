@@ -6,11 +6,12 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from pathbook.ledger import events
+from pathbook.ledger import commands, events
 from pathbook.ledger.values import PartyKind, Price
 from pathbook.v1.paths_pb2 import GetPathResponse
 from pathbook.verify.verdicts import Number, Policy, Result, Verdict
-from tests.verify.written_paths import BEGUN, check, found, masks, with_correction
+from tests.scenario import CODE_KEY, MASK
+from tests.verify.written_paths import BEGUN, MASKS, Written, check, found, masks, path_of, with_correction
 
 HOP = "record 1:0 acme > ann at 15000\n"
 LATER = "correct batch 1 expires 2027-06-30 by acme\n"
@@ -112,3 +113,22 @@ def test_a_correction_is_recorded_in_the_order_of_positions() -> None:
     report = check(between)
     assert f"because of the event at position {BEGUN + 2}" in found(report, Number.COMMISSIONED).detail
     assert report.verdict is Verdict.PATH_CONTRADICTED
+
+
+def test_a_price_for_several_units_is_told_as_it_was_stated() -> None:
+    """100.00 CNY for 7 units is another price than 100.00 CNY."""
+    story = Written(MASKS)
+    made = commands.CommissionBatch(
+        request_id="seven",
+        brand="acme",
+        product=MASK,
+        lot="L7",
+        size=1,
+        made_on=RIGHT.made_on,
+        suggested_price=Price(10_000, "CNY", 7),
+        code_key=CODE_KEY,
+    )
+    story.ask(made)
+    story.tell("correct batch 2 price 30000 by acme")
+    report = check(path_of(story, 0, batch=2))
+    assert found(report, Number.COMMISSIONED).detail.endswith("it said: suggested price 100.00 CNY/7")

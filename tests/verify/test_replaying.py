@@ -11,8 +11,8 @@ from pathbook.ledger.events import Event
 from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import Delivery, Price, UnitRange, UnitState
 from pathbook.v1.paths_pb2 import GetPathResponse
-from pathbook.verify.replay import ContradictionError, replay
-from pathbook.verify.verdicts import Number, Verdict
+from pathbook.verify.replay import MAX_STEPS, ContradictionError, replay
+from pathbook.verify.verdicts import Number, Result, Verdict
 from tests.verify.written_paths import BEGUN, MASKS, Written, check, found, masks, path_of, with_event
 
 Forged = Callable[[GetPathResponse], Event]
@@ -378,3 +378,21 @@ def test_the_terms_of_an_extra_unit_are_those_of_its_acceptance() -> None:
     assert terms is not None
     assert (terms.unit_price, terms.delivery) == (Price(15_000, "CNY"), Delivery.LATER)
     assert hop.attestation.name == "REPORTED_BY_BOTH"
+
+
+def test_a_path_of_too_many_steps_is_not_refuted() -> None:
+    """Anyone can lengthen the past of a unit by legal calls. So its length contradicts nothing."""
+    path = masks(TO_ANN)
+    path.steps.extend([path.steps[-1]] * MAX_STEPS)
+    report = check(path)
+    assert report.verdict is Verdict.COULD_NOT_CHECK
+    assert found(report, Number.PATH).result is Result.NOT_CHECKED
+    path.unit.number += 1  # an answer for another unit is refuted, however long it is
+    assert check(path).verdict is Verdict.PATH_CONTRADICTED
+
+
+def test_a_delivery_that_holds_is_no_part_of_a_reversal() -> None:
+    """Server and verifier agree on which steps a reversal undid."""
+    path = masks(f"{DELIVERED}reverse {BEGUN + 1} by ann\nreverse {BEGUN + 1} by acme")
+    assert check(path).verdict is Verdict.VERIFIED
+    assert [step.corrected for step in path.steps] == [False, True, False, True]

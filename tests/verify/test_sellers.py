@@ -116,3 +116,13 @@ def test_the_owner_may_sell(story: str, policy: Policy) -> None:
     report = check(masks(story), policy)
     assert found(report, Number.SELLER).result is not Result.FAILED
     assert report.verdict is Verdict.VERIFIED
+
+
+def test_an_offer_is_noted_also_after_the_report_of_an_earlier_transfer() -> None:
+    """The open offer still reserves the unit, although it is not the last step any more."""
+    transfer = "record 1:0 acme > ann at 15000 ref N1"
+    path = masks(f"{transfer}\noffer 1:0 ann > ben at 18000\n{transfer} reported by ann")
+    line = found(check(path), Number.SELLER)
+    offer = path.steps[2].position
+    assert line.detail == f"not sold; ann owns it, and offered it to ben at position {offer}"
+    assert line.result is Result.NOTED

@@ -18,11 +18,21 @@ from pathbook.v1.paths_pb2 import GetPathResponse
 from pathbook.verify import purchases, sellers
 from pathbook.verify.claims import check_claims
 from pathbook.verify.corrections import CorrectedBatch, corrected_batch
-from pathbook.verify.replay import ContradictionError, NewerPathError, ReplayedStep, replay, terms_of
+from pathbook.verify.replay import (
+    ContradictionError,
+    LongPathError,
+    NewerPathError,
+    ReplayedStep,
+    replay,
+    terms_of,
+)
 from pathbook.verify.verdicts import Check, Number, Outcome, Policy, Report, Result, Verdict
 
 NEWER: Final = "newer than this program. Update this program, then check again."
 """The sentence of the verdict on a path that shows what this program does not know yet."""
+
+LONG: Final = "the path is longer than this program replays."
+"""The sentence of the verdict on a path of too many steps. An honest book may have recorded all of them."""
 
 _Found = dict[Number, Outcome]
 
@@ -82,11 +92,11 @@ def check_path(path: GetPathResponse, code: PrintedCode, today: datetime.date, p
     except ContradictionError as error:
         found[Number.PATH] = (Result.FAILED, str(error))
         return _report(Verdict.PATH_CONTRADICTED, found)
-    except NewerPathError as error:
+    except (LongPathError, NewerPathError) as error:
         found[Number.PATH] = (Result.NOT_CHECKED, str(error))
         if found[Number.ISSUED][0] is Result.FAILED:
             return _report(Verdict.PATH_CONTRADICTED, found)
-        return _report(Verdict.COULD_NOT_CHECK, found, NEWER)
+        return _report(Verdict.COULD_NOT_CHECK, found, NEWER if isinstance(error, NewerPathError) else LONG)
     hops, end, made = hops_in_force(steps), steps[-1].after, steps[0].event
     assert isinstance(made, BatchCommissioned)  # the replay accepts no other path
     if (refusal := contradiction(code, made.product, made.lot)) is not None:

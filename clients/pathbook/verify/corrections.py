@@ -6,8 +6,7 @@ import msgspec
 
 from pathbook.ledger.codec import MalformedEventError, decode
 from pathbook.ledger.events import BatchCommissioned, BatchCorrected, RecordedEvent
-from pathbook.ledger.money import print_money
-from pathbook.ledger.values import Price
+from pathbook.ledger.money import print_price
 from pathbook.v1.paths_pb2 import GetPathResponse
 from pathbook.verify.replay import ContradictionError, ReplayedStep
 
@@ -71,9 +70,5 @@ def _before(made: BatchCommissioned, right: BatchCommissioned) -> list[str]:
     if made.expires_on != right.expires_on:
         found.append(f"expires {made.expires_on or 'never'}")
     if made.suggested_price != right.suggested_price:
-        found.append(f"suggested price {_printed(made.suggested_price)}")
+        found.append(f"suggested price {print_price(made.suggested_price)}")
     return found
-
-
-def _printed(price: Price) -> str:
-    return print_money(price.amount_minor, price.currency_code)

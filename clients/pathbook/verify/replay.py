@@ -34,6 +34,10 @@ class NewerPathError(Exception):
     """A path shows something that this program does not know, because it is newer than this program."""
 
 
+class LongPathError(Exception):
+    """A path has more steps than are replayed. It may hold, so it is no contradiction."""
+
+
 class ReplayedStep(msgspec.Struct, frozen=True):
     """One event of a unit's past, with the run of the unit before and after it.
 
@@ -69,12 +73,13 @@ def replay(path: GetPathResponse) -> tuple[ReplayedStep, ...]:
 
     Raises:
         ContradictionError: an event is malformed, or does not follow from the events before.
+        LongPathError: the path has more than MAX_STEPS steps.
         NewerPathError: an event is newer than this program, and none before it contradicts.
     """
     if not path.steps:
         raise ContradictionError("the server showed no event of this unit, not even its commissioning")
     if len(path.steps) > MAX_STEPS:
-        raise ContradictionError(f"the path has {len(path.steps)} steps; at most {MAX_STEPS} are replayed")
+        raise LongPathError(f"the path has {len(path.steps)} steps; at most {MAX_STEPS} are replayed")
     unit = Unit(path.unit.batch, path.unit.number)
     steps: list[ReplayedStep] = []
     for shown in path.steps:
@@ -90,7 +95,8 @@ def terms_of(event: RunEvent) -> Terms | None:
 def _marked(steps: Sequence[ReplayedStep]) -> tuple[ReplayedStep, ...]:
     """Return the steps with what is known of each only when all of them were replayed."""
     movements = [step.movement for step in steps]
-    corrected, by_both = undone(movements), attested(movements)
+    corrected = undone(movements, [step.after.custodian for step in steps])
+    by_both = attested(movements)
     disorder = out_of_order(movements, [step.recorded.occurred_at for step in steps], corrected)
     return tuple(
         msgspec.structs.replace(

@@ -32,10 +32,13 @@ def judge(steps: Sequence[ReplayedStep], policy: Policy) -> Outcome:
         return Result.NOTED, f"{_sold(sale)}; if you are not that buyer, beware"
     if end.state in WRITTEN_OFF:
         return Result.NOTED, f"not sold, but {_written_off(end.state)}"
-    offer = steps[-1].event
-    if end.state is UnitState.OFFERED and isinstance(offer, TransferOffered):
-        offered = f"{end.owner} owns it, and offered it to {offer.terms.receiver} at position {end.position}"
-        return Result.NOTED, f"not sold; {offered}"
+    for step in steps if end.state is UnitState.OFFERED else ():
+        # the offer need not be the last step, because a receiver may report an earlier transfer meanwhile
+        if isinstance(offer := step.event, TransferOffered) and step.recorded.position == end.transfer:
+            offered = (
+                f"{end.owner} owns it, and offered it to {offer.terms.receiver} at position {end.transfer}"
+            )
+            return Result.NOTED, f"not sold; {offered}"
     return Result.OK, f"not sold; {end.owner} owns it"
 
 

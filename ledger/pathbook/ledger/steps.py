@@ -124,12 +124,13 @@ def movement(event: RunEvent, position: int, unit: Unit) -> Movement:
             assert_never(event)
 
 
-def undone(movements: Sequence[Movement]) -> set[int]:
-    """Return the indexes of the steps of a path that its corrections undid.
+def undone(movements: Sequence[Movement], custodians: Sequence[str]) -> set[int]:
+    """Return the indexes of the steps of a path that its corrections undid. ``custodians`` had the unit after them.
 
     These are, for each reversal, the transfer that it undoes, the reversal itself, and all steps between them. The
-    steps between were built on that transfer and had come to nothing before, such as a sale and its return. For each
-    declaration of an error, they are the declaration and the step that it declares.
+    steps between were built on that transfer and had come to nothing before, such as a sale and its return. But
+    deliveries between them stay in force if the goods did not come back to where they were before the transfer. For
+    each declaration of an error, they are the declaration and the step that it declares.
     """
     began: dict[int, int] = {}
     places: dict[int, int] = {}
@@ -139,7 +140,13 @@ def undone(movements: Sequence[Movement]) -> set[int]:
         if item.kind in (StepKind.TRANSFERRED, StepKind.SOLD):
             began[item.transfer] = index
         elif item.kind is StepKind.REVERSED:
-            found.update(range(began[item.transfer], index + 1))
+            first = began[item.transfer]
+            goods_came_back = custodians[index] == custodians[first - 1]
+            found.update(
+                place
+                for place in range(first, index + 1)
+                if goods_came_back or movements[place].kind is not StepKind.DELIVERED
+            )
         elif item.kind is StepKind.ERROR_DECLARED:
             found.update((places[item.declared], index))
     return found

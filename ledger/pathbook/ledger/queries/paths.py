@@ -40,7 +40,8 @@ def path(views: ViewSnapshot, stream: Stream, unit: Unit, as_of: int, *, correct
 
     Unless the caller asks for corrections, steps without effect are left out. These are offers that were
     answered, withdrawn or lapsed, and their effect on units that were not accepted. They are also transfers that
-    were reversed by then, with all steps up to their reversals, errors that were declared, and reports of receivers.
+    were reversed by then, with all steps up to their reversals except deliveries that still hold, errors that were
+    declared, and reports of receivers.
     """
     batch = views.batch(unit.batch)
     if batch is None or 0 < as_of < batch.position:
@@ -105,7 +106,8 @@ def _steps(stream: Stream, book: str, unit: Unit, rows: list[PastRun], data: lis
         for row, event in zip(rows, data, strict=True)
     ]
     movements = [_movement(recorded, unit) for recorded in events]
-    corrected, by_both = undone(movements), attested(movements)
+    corrected = undone(movements, [row.custodian for row in rows])
+    by_both = attested(movements)
     disorder = out_of_order(movements, [recorded.occurred_at for recorded in events], corrected)
     # nearly no path has a note, and then nothing is read for it
     notes = stream.notes_at(book, [recorded.position for recorded in events if _has_note(recorded)])
