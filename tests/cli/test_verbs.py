@@ -1,8 +1,6 @@
 """Every verb once, on a directory of books, with the answer in the JSON of the contract."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -376,30 +374,3 @@ def test_a_refusal_is_named(shop: Shop, arguments: list[str], code: int, reason:
     error = json.loads(ran.err)["error"]
     assert error["reason"] == reason
     assert pathbook(*arguments, "--data", shop._data).err == f"pathbook: {reason}: {error['message']}\n"
-
-
-def test_a_server_serves_and_is_followed(tmp_path: Path) -> None:
-    """A server prints its address, and events are followed as they are recorded. SIGTERM stops the server."""
-    command = [sys.executable, "-c", "from pathbook.cli.main import main; main()"]
-    with subprocess.Popen(
-        [*command, "serve", "--data", str(tmp_path), "--listen", "127.0.0.1:0"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    ) as serving:  # fmt: skip
-        assert serving.stdout is not None
-        address = serving.stdout.readline().split()[-1]
-        refused = pathbook("--server", address, "party", "register", "b", "--kind", "brand")
-        assert (refused.code, refused.out) == (1, "")
-        assert "BOOK_UNKNOWN" in refused.err
-        assert "`pathbook book open book`" in refused.err
-        assert pathbook("--server", address, "book", "open", "book").code == 0
-        with subprocess.Popen(
-            [*command, "--server", address, "events", "follow", "--after", "0", "--output", "jsonl"],
-            stdout=subprocess.PIPE, text=True,
-        ) as following:  # fmt: skip
-            assert following.stdout is not None
-            assert json.loads(following.stdout.readline())["position"] == "1"
-            assert pathbook("--server", address, "party", "register", "b", "--kind", "brand").code == 0
-            assert json.loads(following.stdout.readline())["position"] == "2"
-            following.terminate()
-        serving.terminate()
-        assert serving.wait(30) == 0
