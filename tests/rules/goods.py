@@ -72,7 +72,7 @@ class Goods(Transfers):
         """Return units."""
         said, at = self.when(dice)
         units, owner = self.some(dice, STOCK, SOLD, CONFIRMED, come=True)
-        keys = self.resolve(units, owner)
+        keys = self.resolve(units, owner, returning=True)
         expected = isinstance(keys, set) and self.exist(keys, at) and at <= self.story.now
         for piece in [self.pieces[key] for key in keys] if isinstance(keys, set) else []:
             expected = expected and piece.owner == owner and bool(piece.hops)
@@ -100,7 +100,8 @@ class Goods(Transfers):
         receiver = owner if dice.usually() else dice.one_of(HOLDERS)
         if receiver == custodian:
             receiver = dice.one_of(HOLDERS)
-        keys = self.resolve(units, receiver, custodian=custodian)
+        sound = None if self.kinds.get(receiver) is PartyKind.BRAND else at
+        keys = self.resolve(units, receiver, custodian=custodian, sound=sound)
         expected = (
             isinstance(keys, set) and custodian != receiver and self.whole(keys) and self.exist(keys, at)
         )

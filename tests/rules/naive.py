@@ -4,6 +4,7 @@ import dataclasses
 import datetime
 from collections.abc import Iterable
 from hashlib import sha256
+from typing import NamedTuple
 
 from pathbook.ledger.events import RecordedEvent
 from pathbook.ledger.steps import StepKind
@@ -137,6 +138,16 @@ def midnight(day: datetime.date) -> int:
     return (day - datetime.date(1970, 1, 1)).days * 24 * HOUR
 
 
+class Taking(NamedTuple):
+    """Which units a quantity may take. See ``Naive.resolve``."""
+
+    custodian: str
+    onward: int | None
+    sound: int | None
+    confirming: bool
+    returning: bool
+
+
 class Naive(Authority):
     """The naive model of a book: parties, batches, units, transfers, cases, recalls, and what can be corrected."""
 
@@ -166,9 +177,16 @@ class Naive(Authority):
         *,
         custodian: str = "",
         onward: int | None = None,
+        sound: int | None = None,
         confirming: bool = False,
+        returning: bool = False,
     ) -> set[Key] | Shortage | None:
-        """Return the units that a selection takes from an owner, or None if it names them wrongly."""
+        """Return the units that a selection takes from an owner, or None if it names them wrongly.
+
+        ``onward`` is the time at which units must not be expired or recalled, and ``sound`` that at which they must not
+        be recalled.
+        """
+        taking = Taking(custodian, onward, onward if sound is None else sound, confirming, returning)
         chosen = self.named(units.ranges)
         for sscc in units.cases:
             inside = self.contents(sscc) if self.outer.get(sscc) == "" else set()
@@ -178,10 +196,10 @@ class Naive(Authority):
         for wanted in units.quantities:
             if chosen is None or wanted.count < 1:
                 return None
-            found = self.takeable(wanted, owner, custodian, onward, confirming=confirming)
+            found = self.takeable(wanted, owner, taking)
             found = [key for key in found if key not in chosen]
             if len(found) < wanted.count:
-                facts = self.passed_over(wanted, owner, custodian, onward, confirming=confirming)
+                facts = self.passed_over(wanted, owner, taking)
                 return Shortage(
                     {"party": owner, "available": str(len(found)), "count": str(wanted.count)} | facts
                 )
@@ -197,19 +215,22 @@ class Naive(Authority):
             and (wanted.batch or wanted.product == self.lots[key[0]].product)
         ]
 
-    def takeable(
-        self, wanted: Quantity, owner: str, custodian: str, onward: int | None, *, confirming: bool
-    ) -> list[Key]:
+    def meant(self, piece: Piece, owner: str, taking: Taking) -> bool:
+        """Tell whether a unit is of the owner, with the right custodian, and can go back if it has to."""
+        there = taking.custodian in ("", piece.custodian)
+        return piece.owner == owner and there and (bool(piece.hops) or not taking.returning)
+
+    def takeable(self, wanted: Quantity, owner: str, taking: Taking) -> list[Key]:
         """Return the units that a quantity may take, in the order in which it takes them."""
-        states = (SOLD,) if confirming else (SOLD, CONFIRMED) if consumer(owner) else (STOCK,)
+        states = (SOLD,) if taking.confirming else (SOLD, CONFIRMED) if consumer(owner) else (STOCK,)
         found = [
             key
             for key in self.asked_for(wanted)
-            if self.pieces[key].owner == owner
+            if self.meant(self.pieces[key], owner, taking)
             and self.pieces[key].state in states
-            and custodian in ("", self.pieces[key].custodian)
-            and (confirming or not self.pieces[key].case)
-            and (onward is None or not (self.lots[key[0]].expired_at(onward) or self.recalled({key}, onward)))
+            and (taking.confirming or not self.pieces[key].case)
+            and (taking.onward is None or not self.lots[key[0]].expired_at(taking.onward))
+            and (taking.sound is None or not self.recalled({key}, taking.sound))
         ]
         if consumer(owner):
             return sorted(found, key=lambda key: (self.pieces[key].hops[-1].deal, key))
@@ -219,22 +240,20 @@ class Naive(Authority):
         """Return by what batches are ordered: when they expire, and when they were made."""
         return self.lots[batch].expires_on or datetime.date.max, self.lots[batch].made_on
 
-    def passed_over(
-        self, wanted: Quantity, owner: str, custodian: str, onward: int | None, *, confirming: bool
-    ) -> dict[str, str]:
+    def passed_over(self, wanted: Quantity, owner: str, taking: Taking) -> dict[str, str]:
         """Count the owner's units that a quantity does not take."""
         counts = {"expired": 0, "recalled": 0, "reserved": 0, "packed": 0}
         for key in self.asked_for(wanted):
             piece = self.pieces[key]
-            if piece.owner != owner or custodian not in ("", piece.custodian) or piece.state in GONE:
+            if not self.meant(piece, owner, taking) or piece.state in GONE:
                 continue
             if piece.state is OFFERED:
                 counts["reserved"] += 1
-            elif onward is not None and self.lots[key[0]].expired_at(onward):
+            elif taking.onward is not None and self.lots[key[0]].expired_at(taking.onward):
                 counts["expired"] += 1
-            elif onward is not None and self.recalled({key}, onward):
+            elif taking.sound is not None and self.recalled({key}, taking.sound):
                 counts["recalled"] += 1
-            elif piece.case and not confirming:
+            elif piece.case and not taking.confirming:
                 counts["packed"] += 1
         return {name: str(count) for name, count in counts.items()}
 
