@@ -100,7 +100,8 @@ class Goods(Transfers):
         receiver = owner if dice.usually() else dice.one_of(HOLDERS)
         if receiver == custodian:
             receiver = dice.one_of(HOLDERS)
-        keys = self.resolve(units, receiver, custodian=custodian)
+        sound = None if self.kinds.get(receiver) is PartyKind.BRAND else at
+        keys = self.resolve(units, receiver, custodian=custodian, sound=sound)
         expected = (
             isinstance(keys, set) and custodian != receiver and self.whole(keys) and self.exist(keys, at)
         )

@@ -166,6 +166,7 @@ class Naive(Authority):
         *,
         custodian: str = "",
         onward: int | None = None,
+        sound: int | None = None,
         confirming: bool = False,
     ) -> set[Key] | Shortage | None:
         """Return the units that a selection takes from an owner, or None if it names them wrongly."""
@@ -178,10 +179,10 @@ class Naive(Authority):
         for wanted in units.quantities:
             if chosen is None or wanted.count < 1:
                 return None
-            found = self.takeable(wanted, owner, custodian, onward, confirming=confirming)
+            found = self.takeable(wanted, owner, custodian, onward, sound, confirming=confirming)
             found = [key for key in found if key not in chosen]
             if len(found) < wanted.count:
-                facts = self.passed_over(wanted, owner, custodian, onward, confirming=confirming)
+                facts = self.passed_over(wanted, owner, custodian, onward, sound, confirming=confirming)
                 return Shortage(
                     {"party": owner, "available": str(len(found)), "count": str(wanted.count)} | facts
                 )
@@ -198,7 +199,14 @@ class Naive(Authority):
         ]
 
     def takeable(
-        self, wanted: Quantity, owner: str, custodian: str, onward: int | None, *, confirming: bool
+        self,
+        wanted: Quantity,
+        owner: str,
+        custodian: str,
+        onward: int | None,
+        sound: int | None,
+        *,
+        confirming: bool,
     ) -> list[Key]:
         """Return the units that a quantity may take, in the order in which it takes them."""
         states = (SOLD,) if confirming else (SOLD, CONFIRMED) if consumer(owner) else (STOCK,)
@@ -210,6 +218,7 @@ class Naive(Authority):
             and custodian in ("", self.pieces[key].custodian)
             and (confirming or not self.pieces[key].case)
             and (onward is None or not (self.lots[key[0]].expired_at(onward) or self.recalled({key}, onward)))
+            and (sound is None or not self.recalled({key}, sound))
         ]
         if consumer(owner):
             return sorted(found, key=lambda key: (self.pieces[key].hops[-1].deal, key))
@@ -220,7 +229,14 @@ class Naive(Authority):
         return self.lots[batch].expires_on or datetime.date.max, self.lots[batch].made_on
 
     def passed_over(
-        self, wanted: Quantity, owner: str, custodian: str, onward: int | None, *, confirming: bool
+        self,
+        wanted: Quantity,
+        owner: str,
+        custodian: str,
+        onward: int | None,
+        sound: int | None,
+        *,
+        confirming: bool,
     ) -> dict[str, str]:
         """Count the owner's units that a quantity does not take."""
         counts = {"expired": 0, "recalled": 0, "reserved": 0, "packed": 0}
@@ -232,7 +248,9 @@ class Naive(Authority):
                 counts["reserved"] += 1
             elif onward is not None and self.lots[key[0]].expired_at(onward):
                 counts["expired"] += 1
-            elif onward is not None and self.recalled({key}, onward):
+            elif (onward is not None and self.recalled({key}, onward)) or (
+                sound is not None and self.recalled({key}, sound)
+            ):
                 counts["recalled"] += 1
             elif piece.case and not confirming:
                 counts["packed"] += 1

@@ -64,7 +64,10 @@ def deliver(state: State, command: DeliverUnits, moment: int) -> UnitsDelivered 
         return refusal
     if command.custodian == command.receiver:
         return refuse(Reason.SELF_TRANSFER, party=command.custodian)
-    ranges = resolve(state, command.units, Pick(command.receiver, custodian=command.custodian))
+    receiver = state.parties.get(command.receiver)
+    to_brand = receiver is not None and receiver.kind is PartyKind.BRAND  # recalled goods may go to a brand
+    pick = Pick(command.receiver, command.custodian, delivered_at=None if to_brand else moment)
+    ranges = resolve(state, command.units, pick)
     if isinstance(ranges, Refusal):
         return ranges
 
@@ -86,8 +89,6 @@ def deliver(state: State, command: DeliverUnits, moment: int) -> UnitsDelivered 
     )
     if refusal is not None:
         return refusal
-    receiver = state.parties.get(command.receiver)
-    to_brand = receiver is not None and receiver.kind is PartyKind.BRAND  # recalled goods may go to a brand
     if not to_brand and (refusal := refuse_recalled(state, ranges, moment)) is not None:
         return refusal
     return UnitsDelivered(command.custodian, command.receiver, ranges)

@@ -35,13 +35,14 @@ class Pick(msgspec.Struct, frozen=True):
     """The units that a quantity may take: those of the owner that ``custodian`` has ("" means any custodian).
 
     With ``onward_at``, units that were expired or recalled at that time are passed over. They may go back but not
-    onward. A consumer's quantity takes units that it bought. To confirm a purchase, it takes those that are not
-    confirmed yet, also in cases.
+    onward. With ``delivered_at``, only those that were recalled are. A consumer's quantity takes units that it bought.
+    To confirm a purchase, it takes those that are not confirmed yet, also in cases.
     """
 
     owner: str
     custodian: str = ""
     onward_at: int | None = None
+    delivered_at: int | None = None
     confirming: bool = False
 
 
@@ -174,11 +175,10 @@ def _is_expired(batch: Batch, pick: Pick) -> bool:
 
 def _recalled(batch: Batch, pick: Pick) -> list[UnitRange]:
     """Return the ranges that are passed over because of a recall. They may overlap."""
-    if pick.onward_at is None:
+    moment = pick.delivered_at if pick.onward_at is None else pick.onward_at
+    if moment is None:
         return []
-    return [
-        part for recall in batch.recalls.values() if recall.holds_at(pick.onward_at) for part in recall.ranges
-    ]
+    return [part for recall in batch.recalls.values() if recall.holds_at(moment) for part in recall.ranges]
 
 
 def _loose(state: State, origin: int | str, pick: Pick, chosen: list[UnitRange]) -> Iterator[UnitRange]:
