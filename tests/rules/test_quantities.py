@@ -175,21 +175,6 @@ def test_a_command_of_a_consumer_names_it_in_the_refusal() -> None:
     assert isinstance(story.commands[-2][0], SellUnits)
 
 
-def test_a_delivery_by_quantity_passes_over_recalled_units() -> None:
-    """Recalled units are delivered to a brand only, so a quantity for another receiver takes others."""
-    story = Story(LOTS)
-    story.tell("""
-    record 2:0-9 acme > ann at 1 later
-    recall batch 2 units 2:0-4 by acme
-    deliver 3 of 2 acme > ann
-    """)
-    event = story.events[-1]
-    assert isinstance(event, UnitsDelivered)
-    assert event.ranges == (UnitRange(2, 5, 7),)
-    story.tell("deliver 3 of mask acme > ann -> STOCK_TOO_SMALL")
-    assert (facts(story)["available"], facts(story)["recalled"]) == ("2", "5")
-
-
 def test_a_return_by_quantity_takes_what_came_by_a_transfer() -> None:
     """A brand that bought units back returns these, and not units that never left it."""
     story = Story(LOTS)
@@ -200,4 +185,31 @@ def test_a_return_by_quantity_takes_what_came_by_a_transfer() -> None:
     return 2 of 2 by acme
     who owns 2:5                         -> ann
     who owns 2:0                         -> acme
+    """)
+
+
+def test_a_delivery_by_quantity_passes_over_what_is_recalled() -> None:
+    """Recalled goods may be delivered only to a brand. So elsewhere a quantity takes the sound ones behind them."""
+    story = Story(LOTS)
+    story.tell("""
+    record 1:0-9 acme > ann at 1 later
+    recall batch 1 units 1:0-4 by acme
+    deliver 3 of 1 acme > ann                      -> ok
+    who has 1:5                                    -> ann
+    who has 1:0                                    -> acme
+    deliver 3 of 1 acme > ann                      -> STOCK_TOO_SMALL
+    """)
+    assert (facts(story)["available"], facts(story)["recalled"], facts(story)["expired"]) == ("2", "5", "0")
+    story.tell("""
+    deliver 1:0-4 acme > ann                       -> UNITS_RECALLED
+    deliver 1:5-9 acme > ann                       -> UNITS_NOT_IN_CUSTODY
+    sell 2:0-4 acme > wei at 1 later
+    recall batch 2 units 2:0-1 by acme
+    deliver 2 of 2 acme > consumer:wei             -> ok
+    who has 2:2                                    -> consumer:wei
+    record 3:0-4 acme > ann at 1
+    record 3:0-4 ann > acme at 1 later
+    recall batch 3 units 3:0-1 by acme
+    deliver 2 of 3 ann > acme                      -> ok
+    who has 3:0                                    -> acme
     """)

@@ -358,7 +358,7 @@ class Quantity(_message.Message):
     """Quantity names units by their count. The book takes units that are loose and free: those of the batch that expires
     first, then of the batch that was made first, lowest number first. A transfer or sale takes units of the giver, except
     those that were expired or recalled at the time it occurred. A delivery takes units that the receiver owns and the
-    custodian has. Packing and writing off take units that the party owns and has. A consumer's confirmation, return or
+    custodian has, except recalled ones, unless the receiver is a brand. Packing and writing off take units that the party owns and has. A consumer's confirmation, return or
     delivery takes the units that it bought first.
     """
 
