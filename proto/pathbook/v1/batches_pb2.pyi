@@ -851,7 +851,7 @@ class GetCaseResponse(_message.Message):
     """The position of its packing."""
     @_builtins.property
     def ranges(self) -> _containers.RepeatedCompositeFieldContainer[_values_pb2.UnitRange]:
-        """The units packed loose in it, without those that were written off since."""
+        """The units packed loose in it, without those that are written off."""
 
     @_builtins.property
     def cases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

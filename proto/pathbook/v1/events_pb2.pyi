@@ -218,11 +218,16 @@ class Event(_message.Message):
                            custodian of that event is the custodian. reversal_asked: no unit changes.
       TransferAttested     No owner, custodian or state changes. The units are named, which counts for their heads.
 
-    All other events change no unit. Each event above that names a unit extends the head of the unit, once: see Run.
+    All other events change no unit. Each event above that names a unit extends the head of the unit, once: see Run. An
+    acceptance names the units of its terms and those of its discrepancies.
 
-    The price ladder of a batch has the hops that are on the stack of a unit: a hop counts under the receiver's tier in the
-    authority of the unit's batch, or as a consumer, or as a party without a tier. Its price is unit_price. A confirmation
-    changes no ladder.
+    A case holds the units and cases of its CasePacked, until a CaseUnpacked or the unpacked of a TransferAccepted names
+    it. Then its contents lie loose, and it is in no outer case. A unit that is written off counts as in no case, and is
+    in its case again if the write-off is declared an error.
+
+    The price ladder of a batch has the hops that are on the stack of a unit, in any state. A hop counts under
+    the receiver's tier in the authority of the unit's batch, or as a consumer, or as a party without a tier. Its price
+    is unit_price. A confirmation changes no ladder.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -871,7 +876,9 @@ class TransferAccepted(_message.Message):
     """The position of the offer."""
     @_builtins.property
     def terms(self) -> Global___Terms:
-        """The terms of the offer, with the units accepted: those of the offer, and the extra units."""
+        """The terms of the offer, with the units accepted: those of the offer, and the extra units. The authorities are those
+        at the time when the acceptance occurred, and may differ from those of the offer.
+        """
 
     @_builtins.property
     def discrepancies(self) -> _containers.RepeatedCompositeFieldContainer[Global___Discrepancy]:

@@ -133,9 +133,11 @@ class GetPathRequest(_message.Message):
     code: _builtins.str
     """The printed code of the unit, in any accepted form."""
     as_of_position: _builtins.int
-    """The path as it was at this position. 0 means now."""
+    """The path as it was at this position: its run and its steps. Product and batch are as they are now. 0 means now."""
     corrections: _builtins.bool
-    """Whether to include all steps: reversed transfers, errors, offers that came to nothing, and reports of receivers."""
+    """Whether to include all steps: reversed transfers, errors, offers that were answered, and reports of receivers. An
+    open offer is always included.
+    """
     at_least_position: _builtins.int
     """The answer includes at least the event at this position. 0 sets no minimum."""
     @_builtins.property
@@ -228,7 +230,10 @@ Global___GetPathResponse: _TypeAlias = GetPathResponse  # noqa: Y015
 
 @_typing.final
 class Run(_message.Message):
-    """Run is a maximal interval of consecutive units of one batch with the same past, in the same case or all in none."""
+    """Run is a maximal interval of consecutive units of one batch with the same past, in the same innermost case or all in
+    none. Units have the same past if the same events named them, and did the same to each. An acceptance in part extends
+    the heads of all its units alike, but does not do the same to each.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -247,7 +252,7 @@ class Run(_message.Message):
     state: _values_pb2.UnitState.ValueType
     """The state of the units."""
     transfer: _builtins.int
-    """The open offer that reserves them, or else the last transfer. 0 if there is none."""
+    """The open offer that reserves them, or else the transfer or sale of their last hop. 0 if there is none."""
     position: _builtins.int
     """The position of the last event of their past."""
     head: _builtins.bytes
@@ -312,17 +317,24 @@ class PathStep(_message.Message):
     kind: Global___PathStepKind.ValueType
     """What happened to the unit."""
     corrected: _builtins.bool
-    """Whether the step was reversed later or declared an error, or is part of such a correction. Such steps are included
-    only with corrections.
+    """Whether the step was reversed later or declared an error, or is part of such a correction. A reversal corrects all
+    steps from the hop that it undoes to itself, but not the offer before that hop. Corrected steps are included only
+    with corrections.
     """
     giver: _builtins.str
-    """The party or consumer that offered, gave, delivered, returned or wrote off the unit. Empty if there is none."""
+    """The party or consumer that offered, gave, delivered, returned or wrote off the unit, or that declared the error. If
+    an offer came to nothing, the party that had offered. Empty if there is none.
+    """
     receiver: _builtins.str
-    """The party or consumer that received the unit or its offer, or that confirmed the purchase. Empty if there is none."""
+    """The party or consumer that received the unit or its offer, that confirmed the purchase, or that reported a transfer
+    as its receiver. For PATH_STEP_KIND_COMMISSIONED, the brand. Empty if there is none.
+    """
     state: _values_pb2.UnitState.ValueType
     """The state of the unit after the event."""
     attestation: _values_pb2.Attestation.ValueType
-    """How the event is attested."""
+    """How the event is attested: by both for a hop that the receiver accepted or reported, too, and as recorded for all
+    other steps.
+    """
     event: _builtins.bytes
     """The stored bytes of the event, which are a serialized Event and are hashed in this form."""
     head: _builtins.bytes
@@ -332,12 +344,15 @@ class PathStep(_message.Message):
     custodian: _builtins.str
     """The party or consumer that had the unit after the event. The goods moved if it differs from the step before."""
     out_of_order_position: _builtins.int
-    """The position of an earlier step that claims to have happened later. 0 if the claimed times are in order."""
+    """The position of an earlier step that claims to have happened later: the one that claims the latest time, and if
+    several do, the last of these. 0 if the claimed times are in order. Commissioning, reports of receivers and
+    corrected steps do not count. Offers and their ends do, even if they are not included.
+    """
     declared_position: _builtins.int
     """For PATH_STEP_KIND_ERROR_DECLARED, the position of the step that was an error."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
-        """When it happened, as the party claimed."""
+        """When it happened, as the party claimed, or else when it was recorded."""
 
     @_builtins.property
     def recorded_at(self) -> _timestamp_pb2.Timestamp:
@@ -346,8 +361,8 @@ class PathStep(_message.Message):
     @_builtins.property
     def terms(self) -> _events_pb2.Terms:
         """The terms on which title was offered or moved. For a return or a reversal they are the terms that it undoes, and
-        their receiver is the giver of this step. Their only range is the one in which the unit moved.
-        Unset if no title was offered or moved.
+        their receiver is the giver of this step. Their only range is the one in which the unit moved. Their only authority
+        is that of the unit's batch, and names no batches. Unset if no title was offered or moved.
         """
 
     @_builtins.property
@@ -433,7 +448,9 @@ class GetLadderResponse(_message.Message):
     RUNGS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def rungs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Rung]:
-        """The rungs, from the first tier to the consumer."""
+        """The rungs: tiers, lowest number first, then parties without a tier, then consumers. Within these they are ordered
+        by currency code.
+        """
 
     def __init__(
         self,
@@ -492,7 +509,9 @@ class Rung(_message.Message):
 
     @_builtins.property
     def suggested(self) -> _values_pb2.Price:
-        """The suggested price. Unset if the batches differ in its exact value, or if it is in another currency."""
+        """The suggested price of the batch, or of all batches of the product. Unset if the batches differ in its exact value,
+        or if it is in another currency. It is stated for the fewest units, too.
+        """
 
     def __init__(
         self,
@@ -568,7 +587,9 @@ class ListStockResponse(_message.Message):
     """The page_token of the next page. Empty on the last page."""
     @_builtins.property
     def stock(self) -> _containers.RepeatedCompositeFieldContainer[Global___Stock]:
-        """One item for each batch. Batches that expire first come first."""
+        """One item for each batch of which the party owns or has units. Batches that expire first come first, and those that
+        never expire come last. Batches that expire on the same day are ordered by number.
+        """
 
     def __init__(
         self,
@@ -586,7 +607,7 @@ Global___ListStockResponse: _TypeAlias = ListStockResponse  # noqa: Y015
 
 @_typing.final
 class Stock(_message.Message):
-    """Stock is what a party owns and has of one batch."""
+    """Stock is what a party owns and has of one batch. Units that were written off do not count."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

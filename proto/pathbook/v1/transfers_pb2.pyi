@@ -115,17 +115,17 @@ class Transfer(_message.Message):
     status: _values_pb2.TransferStatus.ValueType
     """Its status."""
     giver: _builtins.str
-    """The party that gives."""
+    """The party that gives. For a line of a return, the owner that returned the units."""
     receiver: _builtins.str
     """The party that receives."""
     units: _builtins.int
     """The number of units that were offered or recorded."""
     accepted_units: _builtins.int
-    """The number of units that were accepted."""
+    """The number of units that were accepted, with the extra units."""
     answered_position: _builtins.int
-    """The position at which it was answered. 0 while it is open."""
+    """The position at which it was answered, or its own if it was recorded in one step. 0 while it is open."""
     reversal_asked_by: _builtins.str
-    """The side that asked to reverse it. Empty if neither did."""
+    """The side that asked first to reverse it. Empty if neither did, or if the request was declared an error."""
     returns_transfer: _builtins.int
     """For a line of a return, the position of the transfer or sale by which the units had come."""
     reference: _builtins.str
@@ -138,11 +138,11 @@ class Transfer(_message.Message):
 
     @_builtins.property
     def ranges(self) -> _containers.RepeatedCompositeFieldContainer[_values_pb2.UnitRange]:
-        """The units that were offered or recorded. Lists leave this empty."""
+        """The units that were offered or recorded, without the extra units. Lists leave this empty."""
 
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
-        """When it happened, as the caller claims."""
+        """When it was offered or recorded in one step, as the caller claims, or else when it was recorded."""
 
     @_builtins.property
     def recorded_at(self) -> _timestamp_pb2.Timestamp:
