@@ -12,6 +12,7 @@ from pathbook.ledger.values import (
     MAX_PRICE_UNITS,
     MAX_PRODUCTS,
     MAX_QUANTITIES,
+    MAX_RANGES,
     MAX_TEXT,
     MAX_TIER,
     Delivery,
@@ -132,6 +133,34 @@ def test_an_acceptance_has_so_many_discrepancies() -> None:
     assert facts_of(story, accepting("first", MAX_DISCREPANCIES)) is None
     wanted = {"count": str(MAX_DISCREPANCIES + 1), "limit": str(MAX_DISCREPANCIES)}
     assert facts_of(story, accepting("second", MAX_DISCREPANCIES + 1)) == (Reason.TOO_MANY_RANGES, wanted)
+
+
+def test_an_acceptance_has_so_many_ranges() -> None:
+    """A discrepancy or an extra unit may divide what was offered into 4,000 ranges, and one more is refused."""
+    story = Story(BOOK)
+    story.tell("batch L2 of mask size 9000 made 2025-12-01 by acme")
+    every_other = tuple(UnitRange(2, n, n) for n in range(0, 2 * (MAX_RANGES - 1), 2))
+    offered = commands.OfferTransfer(
+        request_id="o",
+        giver="acme",
+        receiver="ann",
+        units=Selection((*every_other, UnitRange(1, 10, 19))),
+        unit_price=YUAN,
+    )
+    assert facts_of(story, offered) is None
+    transfer = story.state.position
+
+    def accepting(extra: tuple[UnitRange, ...], *short: int) -> Command:
+        ranges = tuple(UnitRange(1, n, n) for n in short)
+        claims = (commands.DiscrepancyClaim(DiscrepancyKind.SHORT, ranges),) if short else ()
+        return commands.AcceptTransfer(
+            request_id=f"{extra}{short}", receiver="ann", transfer=transfer, discrepancies=claims, extra=extra
+        )
+
+    wanted = {"count": str(MAX_RANGES + 1), "limit": str(MAX_RANGES)}
+    assert facts_of(story, accepting((UnitRange(1, 30, 30),))) == (Reason.TOO_MANY_RANGES, wanted)
+    assert facts_of(story, accepting((), 15)) == (Reason.TOO_MANY_RANGES, wanted)
+    assert facts_of(story, accepting((), 10)) is None
 
 
 def test_a_text_has_so_many_characters() -> None:

@@ -35,8 +35,10 @@ MAX_EVENT_BYTES = 2**16 - 1
 """The most bytes of a stored event. The entry bundles of C2SP tlog-tiles give the length of an entry in 16 bits."""
 
 LATER_EVENT_BYTES = 1_024
-"""How many bytes less than that an event may have whose terms or content a later event repeats. So an offer that was
-recorded can always be accepted, and a write-off can always be declared an error, with the names that these add."""
+"""How many bytes less than that an event may have whose terms or content a later event repeats. It leaves room for
+the names and the discrepancies that an acceptance adds, and for the head that a declaration of an error adds. An
+acceptance that adds more, by extra units or by authorities for each of many batches, is refused as EVENT_TOO_LARGE.
+The offer then stays open: the receiver may accept without the extra units, or the giver offers in smaller parts."""
 
 MAX_REFERENCE = 64
 """The most characters of a reference. Numbers of delivery notes and invoices are shorter."""

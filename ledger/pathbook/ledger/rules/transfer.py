@@ -30,6 +30,7 @@ from pathbook.ledger.runs import Run
 from pathbook.ledger.terms import Authority, Terms
 from pathbook.ledger.values import (
     MAX_DISCREPANCIES,
+    MAX_RANGES,
     MAX_REFERENCE,
     Ranges,
     Selection,
@@ -263,6 +264,8 @@ def accept(
     ranges = union((*accepted, *extra))
     if not ranges:
         return refuse(Reason.NOTHING_ACCEPTED, transfer=command.transfer)
+    if len(ranges) > MAX_RANGES:
+        return refuse(Reason.TOO_MANY_RANGES, count=len(ranges), limit=MAX_RANGES)
     authorities = authorities_at(state, offered.giver, offered.receiver, ranges, moment)
     terms = replace(offered, ranges=ranges, authorities=authorities)
     unpacked = _broken_cases(state, offered.ranges, accepted)
