@@ -95,8 +95,10 @@ class Movements(Book):
     def _transfer_reversed(self, it: events_pb2.TransferReversed) -> None:
         self.transfers[it.transfer][0].status = values_pb2.TRANSFER_STATUS_REVERSED
         for unit, hop, terms in self._pop(it.transfer, it.terms):
+            came_back = unit.custodian == hop.custodian_before
             for step in unit.steps[unit.steps.index(hop.step) :]:
-                step.corrected = True
+                if came_back or step.kind != paths_pb2.PATH_STEP_KIND_DELIVERED:
+                    step.corrected = True
             self._step(
                 unit,
                 paths_pb2.PATH_STEP_KIND_REVERSED,
@@ -233,7 +235,7 @@ class Movements(Book):
         attestation: values_pb2.Attestation.ValueType = RECORDED,
     ) -> None:
         for unit, own in self._of(terms):
-            moved_from = ""
+            moved_from, before = "", unit.custodian
             if terms.delivery != values_pb2.DELIVERY_LATER:
                 moved_from = unit.custodian if unit.custodian != terms.receiver else ""
                 unit.custodian = terms.receiver
@@ -241,7 +243,7 @@ class Movements(Book):
             unit.state = SOLD if kind == paths_pb2.PATH_STEP_KIND_SOLD else IN_STOCK
             step = self._step(unit, kind, terms.giver, terms.receiver, terms=own)
             step.attestation = attestation
-            unit.hops.append(Hop(position, terms, step, moved_from))
+            unit.hops.append(Hop(position, terms, step, moved_from, before))
 
     def _pop(self, position: int, terms: events_pb2.Terms) -> Iterator[tuple[Unit, Hop, events_pb2.Terms]]:
         for unit, own in self._of(terms):

@@ -81,6 +81,7 @@ class Hop:
     terms: events_pb2.Terms
     step: paths_pb2.PathStep
     moved_from: str = ""
+    custodian_before: str = ""
 
 
 @dataclasses.dataclass

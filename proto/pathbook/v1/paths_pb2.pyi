@@ -318,8 +318,8 @@ class PathStep(_message.Message):
     """What happened to the unit."""
     corrected: _builtins.bool
     """Whether the step was reversed later or declared an error, or is part of such a correction. A reversal corrects all
-    steps from the hop that it undoes to itself, but not the offer before that hop. Corrected steps are included only
-    with corrections.
+    steps from the hop that it undoes to itself, but not the offer before that hop. It corrects no deliveries among them
+    if the unit has then another custodian than before that hop. Corrected steps are included only with corrections.
     """
     giver: _builtins.str
     """The party or consumer that offered, gave, delivered, returned or wrote off the unit, or that declared the error. If
