@@ -1,6 +1,7 @@
 """What a book remembers of a request: who sent it under which id, and a digest of what was asked."""
 
 import hashlib
+from functools import lru_cache
 
 import msgspec
 
@@ -15,6 +16,7 @@ REQUEST_BYTES = 16
 _encoder = msgspec.json.Encoder(order="sorted")
 
 
+@lru_cache(maxsize=4_096)  # the writer asks several times for each command of a group
 def request_of(actor: str, request_id: str) -> bytes:
     """Return the 16 bytes by which a book knows a request: SHA-256(actor | 0x00 | request id), cut.
 

@@ -15,8 +15,8 @@ from pathbook.ledger.values import is_request_id
 def decide(state: State, command: Command, now: int) -> Event | Refusal:
     """Return the event that a command causes at a time (microseconds since 1970 UTC), or its refusal.
 
-    All state that ``pathbook.ledger.rules.required_state.required_state`` names must be loaded. The state is not
-    changed.
+    All state that ``pathbook.ledger.rules.required_state.required_state`` names must be loaded. What the state
+    says of the book is not changed.
     """
     if not is_request_id(command.request_id) and not isinstance(command, commands.LapseTransfer):
         return refuse(Reason.REQUEST_ID_MALFORMED)

@@ -241,7 +241,23 @@ def authorization_status(
     A party is authorized if the whole line above it, up to the brand, is authorized for the product at that time. A
     consumer has no status and no tier. A brand has tier 0, and is authorized for its own products. A party that is
     not authorized has the tier that it was last given, if any, for the product rather than for others.
+
+    What is found is kept in the state for the same moment. The transfers of a group happen between few parties at one
+    time, and without this a fifth of the time that recording takes went into walking up their lines again.
     """
+    if state.authority_moment != moment:
+        state.authority_moment = moment
+        state.authority.clear()
+    key = (name, product, brand)
+    found = state.authority.get(key)
+    if found is None:
+        found = state.authority[key] = _find_authority(state, name, product, brand, moment)
+    return found
+
+
+def _find_authority(
+    state: State, name: str, product: str, brand: str, moment: int
+) -> tuple[AuthorizationStatus | None, int | None]:
     if is_consumer(name):
         return None, None
     party = state.parties[name]

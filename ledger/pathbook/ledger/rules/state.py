@@ -13,7 +13,7 @@ import msgspec
 from pathbook.ledger import events, runs
 from pathbook.ledger.events import RecordedEvent
 from pathbook.ledger.terms import Terms
-from pathbook.ledger.values import PartyKind, Ranges, TransferStatus, UnitRange
+from pathbook.ledger.values import AuthorizationStatus, PartyKind, Ranges, TransferStatus, UnitRange
 
 IN_FORCE: Final = frozenset(
     {TransferStatus.OFFERED, TransferStatus.ACCEPTED, TransferStatus.ACCEPTED_IN_PART}
@@ -128,6 +128,9 @@ class State:
         self.partitions: dict[int, runs.Partition] = {}
         self.holdings: dict[tuple[str, str], set[int]] = {}
         self.deadlines: list[tuple[int, int]] = []
+        self.authority_moment = 0
+        self.authority: dict[tuple[str, str, str], tuple[AuthorizationStatus | None, int | None]] = {}
+        """What was found of parties, products and brands at that moment. Events that change it clear it."""
 
     def forget_absent(self) -> None:
         """Forget the things that are known not to exist. Callers may name any number of them."""
@@ -146,6 +149,7 @@ class State:
         """Add the parts of another state, which is as of the same position."""
         assert part.position == self.position, (part.position, self.position)
         self.parties |= part.parties
+        self.authority.clear()
         self.products |= part.products
         self.batches |= part.batches
         self.lots |= part.lots
@@ -203,11 +207,13 @@ def _register(state: State, recorded: RecordedEvent) -> None:
             state.origin, state.policy = event.origin, event.policy
         case events.PartyRegistered(party, kind):
             state.parties[party] = Party(kind, position, {})
+            state.authority.clear()
         case events.PartyAuthorized():
             _authorize(state, position, event)
         case events.AuthorizationRevoked(authorization, _, party, revoked_from):
             if (holder := state.parties.get(party)) is not None:
                 holder.authorizations[authorization].revoked_from = revoked_from
+                state.authority.clear()
         case events.ProductRegistered(product):
             state.products[product] = Product(event, position)
         case events.BatchCommissioned():
@@ -277,6 +283,7 @@ def _register(state: State, recorded: RecordedEvent) -> None:
         case events.PartyCorrected(party, kind):
             if (holder := state.parties.get(party)) is not None:
                 holder.kind = kind
+                state.authority.clear()
         case _:
             assert_never(event)
 
@@ -306,6 +313,7 @@ def _regain(state: State, ranges: Ranges) -> None:
 
 def _authorize(state: State, position: int, event: events.PartyAuthorized) -> None:
     state.authorizations[position] = event.party
+    state.authority.clear()
     if (party := state.parties.get(event.party)) is not None:
         party.authorizations[position] = Authorization(
             position, event.upline, event.tier, event.products, event.valid_from, event.valid_until

@@ -61,21 +61,26 @@ def authorities_at(
     state: State, giver: str, receiver: str, ranges: Ranges, moment: int
 ) -> tuple[Authority, ...]:
     """Return the authority of both sides at a time, one for each group of batches for which it is the same."""
-    batches: dict[tuple[str, str], list[int]] = {}
-    for number in dict.fromkeys([part.batch for part in ranges]):
-        batch = state.batches[number]
-        assert batch is not None, number
-        batches.setdefault((batch.commissioned.product, batch.commissioned.brand), []).append(number)
+    first = ranges[0].batch
+    if all(part.batch == first for part in ranges):
+        return (_authority(state, giver, receiver, first, moment),)
     groups: dict[Authority, list[int]] = {}
-    for (product, brand), numbers in batches.items():
-        giver_authorization, giver_tier = authorization_status(state, giver, product, brand, moment)
-        receiver_authorization, receiver_tier = authorization_status(state, receiver, product, brand, moment)
-        assert giver_authorization is not None, giver
-        authority = Authority((), giver_tier, receiver_tier, giver_authorization, receiver_authorization)
-        groups.setdefault(authority, []).extend(numbers)
+    for number in dict.fromkeys([part.batch for part in ranges]):
+        groups.setdefault(_authority(state, giver, receiver, number, moment), []).append(number)
     if len(groups) == 1:
         return tuple(groups)
     return tuple(replace(authority, batches=tuple(sorted(numbers))) for authority, numbers in groups.items())
+
+
+def _authority(state: State, giver: str, receiver: str, number: int, moment: int) -> Authority:
+    """Return the authority of both sides for the goods of a batch, without naming the batch."""
+    batch = state.batches[number]
+    assert batch is not None, number
+    product, brand = batch.commissioned.product, batch.commissioned.brand
+    giver_authorization, giver_tier = authorization_status(state, giver, product, brand, moment)
+    receiver_authorization, receiver_tier = authorization_status(state, receiver, product, brand, moment)
+    assert giver_authorization is not None, giver
+    return Authority((), giver_tier, receiver_tier, giver_authorization, receiver_authorization)
 
 
 def _agreed(
