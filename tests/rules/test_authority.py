@@ -68,6 +68,17 @@ def test_what_an_upline_gains_later_its_agents_may_sell() -> None:
     assert list(receivers(story)) == [(S.AUTHORIZED, 2)]
 
 
+def test_what_occurred_at_one_moment_is_judged_by_what_was_recorded_by_then() -> None:
+    """A revocation or an authorization counts for the next transfer, also if both occurred at the same moment."""
+    story = Story(TWO_BRANDS)
+    story.tell("today is 2026-02-03\nrecord 1:0 acme > a2 at 1 on 2026-02-02")
+    assert list(receivers(story)) == [(S.AUTHORIZED, 2)]
+    story.tell("revoke first by acme from 2026-02-01\nrecord 1:1 acme > a2 at 1 on 2026-02-02")
+    assert list(receivers(story)) == [(S.UPLINE_NOT_AUTHORIZED, 2)]
+    story.tell("authorize a1 tier 1 by acme from 2026-02-01\nrecord 1:2 acme > a2 at 1 on 2026-02-02")
+    assert list(receivers(story)) == [(S.AUTHORIZED, 2)]
+
+
 def test_the_whole_line_must_be_authorized_at_that_time() -> None:
     """After the upline is revoked, its agents are not authorized; what occurred before is unchanged."""
     story = Story(TWO_BRANDS)

@@ -130,7 +130,8 @@ class State:
         self.deadlines: list[tuple[int, int]] = []
         self.authority_moment = 0
         self.authority: dict[tuple[str, str, str], tuple[AuthorizationStatus | None, int | None]] = {}
-        """What was found of parties, products and brands at that moment. Events that change it clear it."""
+        """What was found of parties, products and brands at that moment. An authorization and a revocation clear
+        it. Nothing else changes it: nobody becomes a brand, or ceases to be one."""
 
     def forget_absent(self) -> None:
         """Forget the things that are known not to exist. Callers may name any number of them."""
@@ -149,7 +150,6 @@ class State:
         """Add the parts of another state, which is as of the same position."""
         assert part.position == self.position, (part.position, self.position)
         self.parties |= part.parties
-        self.authority.clear()
         self.products |= part.products
         self.batches |= part.batches
         self.lots |= part.lots
@@ -207,7 +207,6 @@ def _register(state: State, recorded: RecordedEvent) -> None:
             state.origin, state.policy = event.origin, event.policy
         case events.PartyRegistered(party, kind):
             state.parties[party] = Party(kind, position, {})
-            state.authority.clear()
         case events.PartyAuthorized():
             _authorize(state, position, event)
         case events.AuthorizationRevoked(authorization, _, party, revoked_from):
@@ -283,7 +282,6 @@ def _register(state: State, recorded: RecordedEvent) -> None:
         case events.PartyCorrected(party, kind):
             if (holder := state.parties.get(party)) is not None:
                 holder.kind = kind
-                state.authority.clear()
         case _:
             assert_never(event)
 
