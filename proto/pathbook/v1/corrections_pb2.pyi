@@ -208,7 +208,7 @@ class CorrectBatchRequest(_message.Message):
     expires_on: _builtins.str
     """The right day on which it expires, YYYY-MM-DD."""
     never_expires: _builtins.bool
-    """Whether it never expires."""
+    """Whether it never expires, whatever expires_on says."""
     @_builtins.property
     def suggested_price(self) -> _values_pb2.Price:
         """The right price of one unit that the brand suggests to consumers."""
