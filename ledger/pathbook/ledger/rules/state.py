@@ -131,7 +131,7 @@ class State:
         self.authority_moment = 0
         self.authority: dict[tuple[str, str, str], tuple[AuthorizationStatus | None, int | None]] = {}
         """What was found of parties, products and brands at that moment. An authorization and a revocation clear
-        it. Nothing else changes it: nobody becomes a brand, or ceases to be one."""
+        it. Nothing else changes it: a party neither becomes a brand nor ceases to be one."""
 
     def forget_absent(self) -> None:
         """Forget the things that are known not to exist. Callers may name any number of them."""
