@@ -109,6 +109,17 @@ def test_lines_in_a_circle_lead_to_no_brand() -> None:
     assert list(receivers(story)) == [(S.UPLINE_NOT_AUTHORIZED, 2)]
 
 
+def test_a_circle_gives_an_upline_no_deeper_tier() -> None:
+    """What an agent has from its own agent alone does not count when it passes on all that it may sell."""
+    story = Story(TWO_BRANDS)
+    story.tell("""
+    authorize a1 tier 3 by a2 for mask
+    authorize a3 tier 2 by a1                 -> ok
+    authorize a3 tier 2 by a1 for mask        -> ok
+    authorize a3 tier 1 by a1                 -> TIER_NOT_BELOW_UPLINE
+    """)
+
+
 def test_each_product_of_a_transfer_has_its_own_tier_and_status() -> None:
     """One transfer of two products keeps the tier for the authorized one, in the ladder too."""
     story = Story("""

@@ -61,8 +61,6 @@ class Run:
     def import_tables(self, events: int, kills: int, chance: random.Random) -> Path:
         """Import the tables with a number of kills while the book grows to some ``events``; return the output file."""
         kill_positions = sorted(chance.randrange(events // 20, events * 9 // 10) for _ in range(kills))
-        self._client.open_book(request_id="opening")
-        self._begin = time.perf_counter()
         importer = Importer(self._tables, self.server.target, self._logs)
         while (code := importer.exit_code) is None:
             time.sleep(PAUSE)

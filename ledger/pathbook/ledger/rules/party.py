@@ -164,7 +164,9 @@ def _tier_to_pass_on(state: State, name: str, products: list[str], moment: int) 
 def _passes_on_anything(state: State, given: Authorization, moment: int, visited: set[str]) -> bool:
     """Tell whether the line above an authorization leads to a brand at a time, for at least one product."""
     if given.products:
-        return any(_is_backed(state, given, p, _brand(state, p), moment, set()) for p in given.products)
+        return any(
+            _is_backed(state, given, p, _brand(state, p), moment, set(visited)) for p in given.products
+        )
     upline = state.parties[given.upline]
     assert upline is not None, given
     if upline.kind is _BRAND:
