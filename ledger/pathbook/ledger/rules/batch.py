@@ -1,5 +1,7 @@
 """Products, batches and recalls: registering, commissioning, correcting, recalling, and lifting a recall."""
 
+import datetime
+
 from pathbook.ledger.commands import (
     CommissionBatch,
     CorrectBatch,
@@ -43,6 +45,43 @@ def _refuse_unless_brand(state: State, name: str) -> Refusal | None:
     return None
 
 
+def _product_of(state: State, brand: str, gtin: str) -> ProductRegistered | Refusal:
+    """Return a product on which a brand acts, or why it may not."""
+    if (refusal := _refuse_unless_brand(state, brand)) is not None:
+        return refusal
+    product = gtin14(gtin)
+    if product is None:
+        return refuse(Reason.GTIN_CHECK_DIGIT, gtin=gtin)
+    known = state.products.get(product)
+    if known is None:
+        return refuse(Reason.PRODUCT_UNKNOWN, product=product)
+    if known.registered.brand != brand:
+        return refuse(Reason.NOT_THE_BRAND, product=product, brand=known.registered.brand, party=brand)
+    return known.registered
+
+
+def _batch_of(state: State, brand: str, number: int) -> BatchCommissioned | Refusal:
+    """Return a batch on which a brand acts, or why it may not."""
+    if (refusal := _refuse_unless_brand(state, brand)) is not None:
+        return refusal
+    batch = state.batches.get(number)
+    if batch is None:
+        return refuse(Reason.BATCH_UNKNOWN, batch=number)
+    made = batch.commissioned
+    if made.brand != brand:
+        return refuse(Reason.NOT_THE_BRAND, product=made.product, brand=made.brand, party=brand)
+    return made
+
+
+def _refuse_days(made_on: datetime.date, expires_on: datetime.date | None, now: int) -> Refusal | None:
+    """Refuse a batch that would be made in the future, or that would expire before it was made."""
+    if first_moment(made_on) > now:
+        return refuse(Reason.OCCURRED_IN_FUTURE, occurred_at=made_on, now=utc(now))
+    if expires_on is not None and expires_on < made_on:
+        return refuse(Reason.EXPIRES_BEFORE_MADE, made_on=made_on, expires_on=expires_on)
+    return None
+
+
 def register_product(state: State, command: RegisterProduct) -> ProductRegistered | Refusal:
     """Register the product of a brand. Each GTIN can be registered once."""
     if (refusal := _refuse_unless_brand(state, command.brand)) is not None:
@@ -63,28 +102,19 @@ def register_product(state: State, command: RegisterProduct) -> ProductRegistere
 
 def commission(state: State, command: CommissionBatch, now: int) -> BatchCommissioned | Refusal:
     """Commission a batch, as the brand of the product. A batch of any size is one event."""
-    if (refusal := _refuse_unless_brand(state, command.brand)) is not None:
-        return refusal
-    product = gtin14(command.product)
-    if product is None:
-        return refuse(Reason.GTIN_CHECK_DIGIT, gtin=command.product)
-    known = state.products.get(product)
-    if known is None:
-        return refuse(Reason.PRODUCT_UNKNOWN, product=product)
-    brand = known.registered.brand
-    if brand != command.brand:
-        return refuse(Reason.NOT_THE_BRAND, product=product, brand=brand, party=command.brand)
+    registered = _product_of(state, command.brand, command.product)
+    if isinstance(registered, Refusal):
+        return registered
+    product = registered.product
     if not is_lot(command.lot):
         return refuse(Reason.LOT_MALFORMED, lot=command.lot)
     if (existing := state.lots.get((product, command.lot))) is not None:
         return refuse(Reason.BATCH_EXISTS, lot=command.lot, product=product, batch=existing)
     if not 1 <= command.size <= MAX_BATCH_SIZE:
         return refuse(Reason.BATCH_SIZE_OUT_OF_BOUNDS, size=command.size, limit=MAX_BATCH_SIZE)
-    if first_moment(command.made_on) > now:
-        return refuse(Reason.OCCURRED_IN_FUTURE, occurred_at=command.made_on, now=utc(now))
-    if command.expires_on is not None and command.expires_on < command.made_on:
-        return refuse(Reason.EXPIRES_BEFORE_MADE, made_on=command.made_on, expires_on=command.expires_on)
-    price = command.suggested_price or known.registered.suggested_price
+    if (refusal := _refuse_days(command.made_on, command.expires_on, now)) is not None:
+        return refusal
+    price = command.suggested_price or registered.suggested_price
     if (refusal := refuse_price(price)) is not None:
         return refusal
     if state.last_batch >= MAX_BATCH_NUMBER:
@@ -104,17 +134,10 @@ def commission(state: State, command: CommissionBatch, now: int) -> BatchCommiss
 
 def correct_product(state: State, command: CorrectProduct) -> ProductCorrected | Refusal:
     """Correct the name or the suggested price of a product, as its brand. Batches keep the prices that they have."""
-    if (refusal := _refuse_unless_brand(state, command.brand)) is not None:
-        return refusal
-    product = gtin14(command.product)
-    if product is None:
-        return refuse(Reason.GTIN_CHECK_DIGIT, gtin=command.product)
-    known = state.products.get(product)
-    if known is None:
-        return refuse(Reason.PRODUCT_UNKNOWN, product=product)
-    registered = known.registered
-    if registered.brand != command.brand:
-        return refuse(Reason.NOT_THE_BRAND, product=product, brand=registered.brand, party=command.brand)
+    registered = _product_of(state, command.brand, command.product)
+    if isinstance(registered, Refusal):
+        return registered
+    product = registered.product
     if (refusal := refuse_text("name", command.name)) is not None:
         return refusal
     name, price = command.name or registered.name, command.suggested_price or registered.suggested_price
@@ -127,21 +150,14 @@ def correct_product(state: State, command: CorrectProduct) -> ProductCorrected |
 
 def correct_batch(state: State, command: CorrectBatch, now: int) -> BatchCorrected | Refusal:
     """Correct the dates or the suggested price of a batch, as its brand. Lot and size are on the labels, and stay."""
-    if (refusal := _refuse_unless_brand(state, command.brand)) is not None:
-        return refusal
-    batch = state.batches.get(command.batch)
-    if batch is None:
-        return refuse(Reason.BATCH_UNKNOWN, batch=command.batch)
-    made = batch.commissioned
-    if made.brand != command.brand:
-        return refuse(Reason.NOT_THE_BRAND, product=made.product, brand=made.brand, party=command.brand)
+    made = _batch_of(state, command.brand, command.batch)
+    if isinstance(made, Refusal):
+        return made
     made_on = command.made_on or made.made_on
     expires_on = None if command.never_expires else command.expires_on or made.expires_on
     price = command.suggested_price or made.suggested_price
-    if first_moment(made_on) > now:
-        return refuse(Reason.OCCURRED_IN_FUTURE, occurred_at=made_on, now=utc(now))
-    if expires_on is not None and expires_on < made_on:
-        return refuse(Reason.EXPIRES_BEFORE_MADE, made_on=made_on, expires_on=expires_on)
+    if (refusal := _refuse_days(made_on, expires_on, now)) is not None:
+        return refusal
     if (refusal := refuse_price(price)) is not None:
         return refusal
     if (made_on, expires_on, price) == (made.made_on, made.expires_on, made.suggested_price):
@@ -151,14 +167,9 @@ def correct_batch(state: State, command: CorrectBatch, now: int) -> BatchCorrect
 
 def recall(state: State, command: RecallUnits, moment: int) -> UnitsRecalled | Refusal:
     """Recall a batch of the brand, or ranges of it. It does not matter which party has the units."""
-    if (refusal := _refuse_unless_brand(state, command.brand)) is not None:
-        return refusal
-    batch = state.batches.get(command.batch)
-    if batch is None:
-        return refuse(Reason.BATCH_UNKNOWN, batch=command.batch)
-    made = batch.commissioned
-    if made.brand != command.brand:
-        return refuse(Reason.NOT_THE_BRAND, product=made.product, brand=made.brand, party=command.brand)
+    made = _batch_of(state, command.brand, command.batch)
+    if isinstance(made, Refusal):
+        return made
     if len(command.ranges) > MAX_RANGES:
         return refuse(Reason.TOO_MANY_RANGES, count=len(command.ranges), limit=MAX_RANGES)
     for part in command.ranges:
