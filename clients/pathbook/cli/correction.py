@@ -1,6 +1,5 @@
 """The verb that lists the corrections of an event, a product, a batch or a party."""
 
-import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -60,12 +59,8 @@ def _print(form: Output, found: "Iterator[Correction]") -> Exit:
                 Column("correction", lambda each: _in_words(Event.FromString(each.event), each.note.text)),
             ]
             output.show_list(form, "corrections", found, columns)
-        case Output.JSONL:
-            for each in found:
-                click.echo(json.dumps(_object(each, newer), ensure_ascii=False))
-        case Output.JSON:
-            listed = [_object(each, newer) for each in found]
-            click.echo(json.dumps({"corrections": listed}, indent=2, ensure_ascii=False))
+        case Output.JSONL | Output.JSON:
+            output.show_objects(form, "corrections", (_object(each, newer) for each in found))
     return newer.exit
 
 

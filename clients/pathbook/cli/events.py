@@ -1,7 +1,6 @@
 """The verbs that read the events of a book, and follow new ones."""
 
 import base64
-import json
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -72,17 +71,17 @@ def follow(settings: Settings, *, after: int | None) -> None:
 
 def _print(form: Output, events: Iterable[tuple[int, bytes]]) -> Exit:
     """Print events as they come, and return the exit code. One that is newer than this program has its own code."""
+    from pathbook.cli import output
+
     newer = NewerEvents(form)
     match form:
         case Output.TABLE:
             for position, data in events:
                 click.echo(_line(position, data, newer))
-        case Output.JSONL:
-            for position, data in events:
-                click.echo(json.dumps(as_object(position, data, newer), ensure_ascii=False))
-        case Output.JSON:
-            found = [as_object(position, data, newer) for position, data in events]
-            click.echo(json.dumps({"events": found}, indent=2, ensure_ascii=False))
+        case Output.JSONL | Output.JSON:
+            output.show_objects(
+                form, "events", (as_object(position, data, newer) for position, data in events)
+            )
     return newer.exit
 
 

@@ -53,11 +53,17 @@ def show_list(output: Output, name: str, messages: Iterable[M], columns: Sequenc
             titles = [column.title for column in columns]
             right = {number for number, column in enumerate(columns) if column.right}
             click.echo(table(titles, rows, right) if rows else f"no {name.replace('_', ' ')}")
-        case Output.JSONL:
-            for message in messages:
-                click.echo(as_json(message, output))
-        case Output.JSON:
-            click.echo(json.dumps({name: [as_object(m) for m in messages]}, indent=2, ensure_ascii=False))
+        case Output.JSONL | Output.JSON:
+            show_objects(output, name, map(as_object, messages))
+
+
+def show_objects(output: Output, name: str, objects: Iterable[dict[str, object]]) -> None:
+    """Print objects as JSON: each on a line as it comes, or all as one object with a list of that name."""
+    if output is Output.JSONL:
+        for each in objects:
+            click.echo(json.dumps(each, ensure_ascii=False))
+    else:
+        click.echo(json.dumps({name: list(objects)}, indent=2, ensure_ascii=False))
 
 
 def as_object(message: Message) -> dict[str, object]:
