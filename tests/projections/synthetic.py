@@ -9,10 +9,10 @@ from pathbook.ledger.commands import Command
 from pathbook.ledger.events import RecordedEvent
 from pathbook.ledger.refusals import Refusal
 from pathbook.ledger.requests import digest, request_of
-from pathbook.ledger.rules.correction import actor_of
 from pathbook.ledger.rules.deciding import decide
 from pathbook.ledger.rules.state import Declarable, State, evolve
 from pathbook.ledger.runs import Run
+from pathbook.ledger.steps import actor_of
 from pathbook.ledger.values import (
     Delivery,
     DiscrepancyKind,

@@ -14,7 +14,7 @@ from pathbook.ledger.codec import MalformedEventError, NewerEventError, decode
 from pathbook.ledger.events import RecordedEvent, RunEvent, TitleEvent
 from pathbook.ledger.ranges import range_of
 from pathbook.ledger.runs import Run, commissioned
-from pathbook.ledger.steps import Movement, attestation, attested, movement, out_of_order, undone
+from pathbook.ledger.steps import Movement, actor_of, attestation, attested, movement, out_of_order, undone
 from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import WRITTEN_OFF, Attestation, Unit, UnitState, is_consumer
 from pathbook.v1.paths_pb2 import GetPathResponse, PathStep
@@ -326,7 +326,7 @@ def _wrong_declaration(event: events.ErrorDeclared, before: Run, steps: Sequence
     position, declared = event.position, event.declared
     if _event_at(position, steps) != declared:
         return f"it declares another event an error than the one at position {position}"
-    if event.party != (actor := _actor_of(declared)):
+    if event.party != (actor := actor_of(declared)):
         return f"{event.party} declares an error at position {position}, where {actor} acted"
     if any(
         isinstance(step.event, events.ErrorDeclared) and step.event.position == position for step in steps
@@ -335,18 +335,6 @@ def _wrong_declaration(event: events.ErrorDeclared, before: Run, steps: Sequence
     return (
         f"something was built upon position {position}" if _is_built_upon(position, declared, before) else ""
     )
-
-
-def _actor_of(declared: events.DeclarableEvent) -> str:
-    match declared:
-        case events.UnitsWrittenOff(party) | events.ReversalAsked(party=party):
-            return party
-        case events.PurchaseConfirmed(consumer):
-            return consumer
-        case events.UnitsDelivered(custodian):
-            return custodian
-        case _:
-            assert_never(declared)
 
 
 def _is_built_upon(position: int, declared: events.DeclarableEvent, before: Run) -> bool:

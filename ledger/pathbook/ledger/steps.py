@@ -124,6 +124,19 @@ def movement(event: RunEvent, position: int, unit: Unit) -> Movement:
             assert_never(event)
 
 
+def actor_of(event: events.DeclarableEvent) -> str:
+    """Return the party or consumer that acted in an event."""
+    match event:
+        case events.UnitsWrittenOff(party) | events.ReversalAsked(party=party):
+            return party
+        case events.PurchaseConfirmed(consumer):
+            return consumer
+        case events.UnitsDelivered(custodian):
+            return custodian
+        case _:
+            assert_never(event)
+
+
 def undone(movements: Sequence[Movement], custodians: Sequence[str]) -> set[int]:
     """Return the indexes of the steps of a path that its corrections undid. ``custodians`` had the unit after them.
 

@@ -18,6 +18,7 @@ from pathbook.ledger.rules.state import State, packed_in, packed_within
 from pathbook.ledger.rules.text import commitment_of, refuse_text
 from pathbook.ledger.rules.units import outermost, packed_units, pieces, refuse_broken_cases, refuse_unless
 from pathbook.ledger.runs import Run
+from pathbook.ledger.steps import actor_of
 from pathbook.ledger.values import Ranges, TransferStatus, UnitRange, UnitState
 
 _REVERSED: Final = TransferStatus.REVERSED
@@ -38,19 +39,6 @@ def declare(state: State, command: DeclareError) -> ErrorDeclared | Refusal:
     if (refusal := _refuse_built_upon(state, command.position, mistake.event)) is not None:
         return refusal
     return ErrorDeclared(command.position, command.party, commitment_of(command), mistake.event)
-
-
-def actor_of(event: DeclarableEvent) -> str:
-    """Return the party or consumer that acted in an event."""
-    match event:
-        case UnitsWrittenOff(party=party) | ReversalAsked(party=party):
-            return party
-        case PurchaseConfirmed(consumer=consumer):
-            return consumer
-        case UnitsDelivered(custodian=custodian):
-            return custodian
-        case _:
-            assert_never(event)
 
 
 def _refuse_built_upon(state: State, position: int, event: DeclarableEvent) -> Refusal | None:
