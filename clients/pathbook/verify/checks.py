@@ -13,10 +13,10 @@ from pathbook.ledger.events import BatchCommissioned
 from pathbook.ledger.money import print_price
 from pathbook.ledger.refusals import Reason, Refusal
 from pathbook.ledger.terms import Terms
-from pathbook.ledger.values import AuthorizationStatus, Price, UnitState, is_consumer
+from pathbook.ledger.values import WRITTEN_OFF, AuthorizationStatus, UnitState, is_consumer
 from pathbook.v1.paths_pb2 import GetPathResponse
 from pathbook.verify import purchases, sellers
-from pathbook.verify.claims import check_claims
+from pathbook.verify.claims import check_claims, price_of
 from pathbook.verify.corrections import CorrectedBatch, corrected_batch
 from pathbook.verify.replay import (
     ContradictionError,
@@ -180,7 +180,7 @@ def _unbroken(steps: Sequence[ReplayedStep], hops: int) -> Outcome:
 
 def _commissioned(path: GetPathResponse, first: ReplayedStep, corrected: CorrectedBatch) -> Outcome:
     """Compare the server's batch with its event, as corrected. The product's name is in no event of the path."""
-    batch, price, made = path.batch, path.batch.suggested_price, corrected.right
+    batch, made = path.batch, corrected.right
     for name, claimed, recorded in (
         ("number", batch.batch, made.batch),
         ("position", batch.position, first.recorded.position),
@@ -192,11 +192,7 @@ def _commissioned(path: GetPathResponse, first: ReplayedStep, corrected: Correct
         ("date of making", batch.made_on, made.made_on.isoformat()),
         ("expiry", batch.expires_on, made.expires_on.isoformat() if made.expires_on else ""),
         ("key of its codes", batch.code_key, made.code_key.hex()),
-        (
-            "suggested price",
-            Price(price.amount_minor, price.currency_code, price.per_units or 1),
-            made.suggested_price,
-        ),
+        ("suggested price", price_of(batch.suggested_price), made.suggested_price),
     ):
         if claimed != recorded:
             event = "corrected" if corrected.position else "made"
@@ -236,7 +232,7 @@ def _statuses(terms: Terms) -> tuple[tuple[str, AuthorizationStatus | None], ...
 
 
 def _recalled(path: GetPathResponse, state: UnitState, policy: Policy) -> Outcome:
-    if state in (UnitState.LOST, UnitState.DAMAGED, UnitState.DESTROYED, UnitState.DEFACED):
+    if state in WRITTEN_OFF:
         return Result.FAILED, f"written off as {state.name.lower()}"
     for recall in path.batch.recalls:
         affected = any(part.first <= path.unit.number <= part.last for part in recall.ranges)

@@ -12,10 +12,10 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from pathbook.ledger.codec import TERMS, unknown_number
-from pathbook.ledger.events import NotedEvent
 from pathbook.ledger.notes import Note, is_committed
 from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import Price
+from pathbook.v1 import values_pb2
 from pathbook.v1.paths_pb2 import GetPathResponse, PathStep
 from pathbook.verify.replay import ContradictionError, NewerPathError, ReplayedStep
 
@@ -53,7 +53,10 @@ def claims(shown: PathStep, step: ReplayedStep) -> dict[str, tuple[object, objec
         "giver": (shown.giver, movement.giver),
         "receiver": (shown.receiver, movement.receiver),
         "terms": (_terms(shown), movement.terms),
-        "price_paid": (_price_paid(shown), movement.price_paid),
+        "price_paid": (
+            price_of(shown.price_paid) if shown.HasField("price_paid") else None,
+            movement.price_paid,
+        ),
         "state": (int(shown.state), int(step.after.state)),
         "attestation": (int(shown.attestation), int(step.attestation)),
         "owner": (shown.owner, step.after.owner),
@@ -74,19 +77,16 @@ def _terms(shown: PathStep) -> Terms | str | None:
         return str(error)
 
 
-def _price_paid(shown: PathStep) -> Price | None:
-    price = shown.price_paid
-    if not shown.HasField("price_paid"):
-        return None
-    return Price(price.amount_minor, price.currency_code, price.per_units or 1)
+def price_of(claimed: values_pb2.Price) -> Price:
+    """Return a price that the server claims. For 0 units means for 1."""
+    return Price(claimed.amount_minor, claimed.currency_code, claimed.per_units or 1)
 
 
 def _is_committed(shown: PathStep, step: ReplayedStep) -> bool:
     """Tell whether the note of a step is the one that its event commits to. A missing note may have been erased."""
     if not shown.HasField("note"):
         return True
-    commitment = step.event.note_commitment if isinstance(step.event, NotedEvent) else b""
-    return is_committed(Note(shown.note.text, shown.note.salt), commitment)
+    return is_committed(Note(shown.note.text, shown.note.salt), step.recorded.note_commitment)
 
 
 def _check_end(path: GetPathResponse, steps: Sequence[ReplayedStep]) -> None:

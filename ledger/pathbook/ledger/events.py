@@ -354,7 +354,7 @@ Event = RunEvent | RegisterEvent
 class RecordedEvent(msgspec.Struct, frozen=True, gc=False):
     """An event with its position, its times (microseconds since 1970 UTC), and the request that it answers.
 
-    ``request`` is the result of ``pathbook.ledger.commands.request_of``.
+    ``request`` is the result of ``pathbook.ledger.requests.request_of``.
 
     ``occurred_at`` is the claim of the party. ``recorded_at`` is set by the writer and never runs backwards.
     ``leaf`` is the RFC 6962 leaf hash of the stored bytes.
@@ -367,3 +367,8 @@ class RecordedEvent(msgspec.Struct, frozen=True, gc=False):
     request_digest: bytes
     event: Event
     leaf: bytes
+
+    @property
+    def note_commitment(self) -> bytes:
+        """The commitment to the note of the event. It is empty if there is no note."""
+        return self.event.note_commitment if isinstance(self.event, NotedEvent) else b""

@@ -24,11 +24,6 @@ class Pending:
             del self.notes[position]
 
 
-def commitment(recorded: RecordedEvent) -> bytes:
-    """Return the commitment to the note of an event. It is empty if there is no note."""
-    return recorded.event.note_commitment if isinstance(recorded.event, NotedEvent) else b""
-
-
 def has_same_note(command: Command, before: RecordedEvent, pending: Pending) -> bool:
     """Tell whether a repeated command has the note that the event before has. A note that was erased equals any."""
     if not isinstance(command, NotedCommand) or not isinstance(before.event, NotedEvent):

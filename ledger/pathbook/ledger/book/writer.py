@@ -20,7 +20,7 @@ from concurrent.futures import Future
 from heapq import heappop
 
 from pathbook.ledger.book.memory import Memory, StaleMemoryError, ViewsLaggingError
-from pathbook.ledger.book.pending import Pending, commitment, has_same_note
+from pathbook.ledger.book.pending import Pending, has_same_note
 from pathbook.ledger.book.submissions import Answer, Clock, Outcome, Submission, Submitted
 from pathbook.ledger.codec import NewerEventError, encode, leaf_hash
 from pathbook.ledger.commands import Command, LapseTransfer, NotedCommand
@@ -339,7 +339,7 @@ class Book:
             request_of(item.actor, item.request_id) for item in commands if isinstance(item, NotedCommand)
         ]
         answers = [self._memory.answer(request) or earlier.get(request) for request in noted]
-        return {before.position for before in answers if before is not None and commitment(before)}
+        return {before.position for before in answers if before is not None and before.note_commitment}
 
     def _handle(self, command: Command, request: bytes, now: int, pending: Pending) -> Outcome:
         """Decide one command, and apply its event to the state as if it were written."""
@@ -372,7 +372,7 @@ class Book:
         )
         memory.remember(recorded)
         pending.entries.append((topic, data))
-        if isinstance(command, NotedCommand) and commitment(recorded):
+        if isinstance(command, NotedCommand) and recorded.note_commitment:
             pending.notes[position] = Note(command.note, command.note_salt)
         return Answer(recorded, duplicate=False)
 

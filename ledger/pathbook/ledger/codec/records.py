@@ -53,7 +53,7 @@ def encode(
     """Return the topic of an event (its name and version, such as ``TransferRecorded.v1``) and its bytes.
 
     Both times are in microseconds since 1970 UTC. ``request`` and ``request_digest`` are the results of
-    ``pathbook.ledger.commands.request_of`` and of ``pathbook.ledger.commands.digest``. The rules have accepted the
+    ``pathbook.ledger.requests.request_of`` and of ``pathbook.ledger.requests.digest``. The rules have accepted the
     event, so its content is not checked again.
 
     Raises:

@@ -175,7 +175,7 @@ def request(recorded: RecordedEvent) -> tuple[int, int]:
 
 
 def request_hash(request: bytes) -> int:
-    """Return the first 64 bits of a request, as `pathbook.ledger.commands.request_of` returns it, signed.
+    """Return the first 64 bits of a request, as `pathbook.ledger.requests.request_of` returns it, signed.
 
     Two requests may have the same. So it finds events that may have answered a request. Only the 16 bytes in the
     event tell whether one did.

@@ -3,7 +3,7 @@
 from functools import lru_cache
 
 from pathbook.ledger.codec import decode
-from pathbook.ledger.events import NotedEvent, RecordedEvent, RunEvent
+from pathbook.ledger.events import RecordedEvent, RunEvent
 from pathbook.ledger.queries.answers import Batch, Correction, Path, Recall, UnitRun
 from pathbook.ledger.queries.registers import recalls
 from pathbook.ledger.refusals import Reason, Refusal, refuse
@@ -110,7 +110,7 @@ def _steps(stream: Stream, book: str, unit: Unit, rows: list[PastRun], data: lis
     by_both = attested(movements)
     disorder = out_of_order(movements, [recorded.occurred_at for recorded in events], corrected)
     # nearly no path has a note, and then nothing is read for it
-    notes = stream.notes_at(book, [recorded.position for recorded in events if _has_note(recorded)])
+    notes = stream.notes_at(book, [recorded.position for recorded in events if recorded.note_commitment])
     return [
         Step(
             position=row.position,
@@ -129,10 +129,6 @@ def _steps(stream: Stream, book: str, unit: Unit, rows: list[PastRun], data: lis
         )
         for index, (row, event, recorded, item) in enumerate(zip(rows, data, events, movements, strict=True))
     ]
-
-
-def _has_note(recorded: RecordedEvent) -> bool:
-    return isinstance(recorded.event, NotedEvent) and recorded.event.note_commitment != b""
 
 
 def _movement(recorded: RecordedEvent, unit: Unit) -> Movement:

@@ -48,13 +48,20 @@ class Pick(msgspec.Struct, frozen=True):
     returning: bool = False
 
 
-def resolve(state: State, units: Selection, pick: Pick) -> Ranges | Refusal:
-    """Return the units that a request names, sorted, each of them once."""
+def _refuse_number(units: Selection) -> Refusal | None:
+    """Refuse a request that names nothing, or more than it may."""
     named = len(units.ranges) + len(units.cases) + len(units.quantities)
     if named == 0:
         return refuse(Reason.NO_UNITS)
     if named > MAX_RANGES:
         return refuse(Reason.TOO_MANY_RANGES, count=named, limit=MAX_RANGES)
+    return None
+
+
+def resolve(state: State, units: Selection, pick: Pick) -> Ranges | Refusal:
+    """Return the units that a request names, sorted, each of them once."""
+    if (refusal := _refuse_number(units)) is not None:
+        return refusal
     if len(units.quantities) > MAX_QUANTITIES:
         return refuse(Reason.TOO_MANY_RANGES, count=len(units.quantities), limit=MAX_QUANTITIES)
     named_units = _named(state, units)
@@ -70,9 +77,7 @@ def resolve(state: State, units: Selection, pick: Pick) -> Ranges | Refusal:
     assert not isinstance(result, Unit), result  # a quantity takes no unit that was chosen before
     if len(result) > MAX_RANGES:
         return refuse(Reason.TOO_MANY_RANGES, count=len(result), limit=MAX_RANGES)
-    touched = 0
-    for part in result:
-        touched += state.partitions[part.batch].count(part.first, part.last)
+    touched = sum([state.partitions[part.batch].count(part.first, part.last) for part in result])
     if touched > MAX_PIECES:
         return refuse(Reason.TOO_MANY_RANGES, count=touched, limit=MAX_PIECES)
     return result
@@ -245,11 +250,8 @@ def _first_to_expire(batch: Batch) -> tuple[datetime.date, datetime.date, int]:
 
 def named_of(state: State, units: Selection, ranges: Ranges) -> bool | Refusal:
     """Tell whether a selection can name exactly the units of the ranges, each quantity any of them."""
-    named = len(units.ranges) + len(units.cases) + len(units.quantities)
-    if named == 0:
-        return refuse(Reason.NO_UNITS)
-    if named > MAX_RANGES:
-        return refuse(Reason.TOO_MANY_RANGES, count=named, limit=MAX_RANGES)
+    if (refusal := _refuse_number(units)) is not None:
+        return refusal
     result = _named(state, units)
     if isinstance(result, Refusal):
         return result
