@@ -14,7 +14,7 @@ import click
 
 from pathbook.cli.settings import Books
 from pathbook.ledger.gc_tuning import collect_rarely
-from pathbook.ledger.serials import BookKey, KeyRing, print_book_key
+from pathbook.ledger.serials import BookKey, KeyRing
 
 try:
     from pathbook.services.clock import now
@@ -25,7 +25,14 @@ try:
     from pathbook.services.run.serve import serve as serve_until_told
     from pathbook.services.run.settings import Settings
     from pathbook.services.run.signals import stopping
-    from pathbook.services.storage import EVENTS_FILE, VIEWS_FILE, Storage, has_books
+    from pathbook.services.storage import (
+        EVENTS_FILE,
+        VIEWS_FILE,
+        Storage,
+        begin_with_key,
+        require_found_log,
+        warn_of_readable_files,
+    )
 except ModuleNotFoundError as error:
     # every verb that opens books imports this module when it runs
     missing = (error.name or "pathbook").partition(".")[0]
@@ -101,26 +108,36 @@ def follow(books: Books) -> None:
     require_books(books)
     settings = _settings(books)
     configure_log(logging.INFO)
+    warn_of_readable_files(settings.data)
     with _opening(settings), stopping() as stop:
         update_views(settings, stop)
 
 
-def rebuild(books: Books, progress: Callable[[int, int], None]) -> tuple[str, int]:
+def rebuild(
+    books: Books, progress: Callable[[int, int], None], *, accept_lost_events: bool = False
+) -> tuple[str, int]:
     """Rebuild the views of all books. Return their place, and the number of events they are rebuilt from.
 
     ``progress`` is called with the number of events done, and the total. Servers that have the views open may keep
-    running. They take part in the rebuild.
+    running. They take part in the rebuild. With ``accept_lost_events``, the log may have lost events.
 
     Raises:
         UnusableBooksError: there are no books, or they cannot be opened.
         click.UsageError: the URL of the database is malformed.
     """
-    require_books(books)
+    require_books(books, accept_lost_events=accept_lost_events)
     settings = _settings(books)
+    configure_log(logging.WARNING)
+    warn_of_readable_files(settings.data)
     collect_rarely()
     with _opening(settings):
         directory = Storage(
-            settings.data, now, database=settings.database, lapses=False, allow_event_loss=True
+            settings.data,
+            now,
+            database=settings.database,
+            lapses=False,
+            allow_event_loss=True,
+            accept_lost_events=accept_lost_events,
         )
     events = 0
 
@@ -153,14 +170,14 @@ def database_of_its_own(url: str) -> contextlib.AbstractContextManager[str]:
     return measuring.database_of_its_own(url)
 
 
-def require_books(books: Books) -> None:
+def require_books(books: Books, *, accept_lost_events: bool = False) -> None:
     """Raise UnusableBooksError if there are no books. A read of a misspelt place must not create them.
 
     Raises: as ``rebuild``.
     """
     settings = _settings(books)
     with _opening(settings):
-        found = has_books(settings.data, settings.database)
+        found = require_found_log(settings.data, settings.database, accept_lost_events=accept_lost_events)
     if not found:
         raise UnusableBooksError(
             f"There are no books in {settings.place}. Check the name. `pathbook book open NAME` opens one there."
@@ -168,8 +185,8 @@ def require_books(books: Books) -> None:
 
 
 def write_key(data: Path, secret: bytes) -> None:
-    """Write the key of the codes (32 bytes) to a directory that has no books yet."""
-    (data / KEY_FILE).write_text(print_book_key(BookKey(secret)), "ascii")
+    """Begin a directory that has no books yet with a key of the codes (32 bytes)."""
+    begin_with_key(data, BookKey(secret))
 
 
 def code_keys(data: Path, *, rotate: bool = False) -> KeyRing:

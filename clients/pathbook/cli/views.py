@@ -30,8 +30,10 @@ def follow(settings: Settings) -> None:
 
 @command.command()
 @book_options
+@click.option("--accept-lost-events", is_flag=True,
+              help="Go on with a log that has lost its newest events. The views forget them.")  # fmt: skip
 @click.pass_obj
-def rebuild(settings: Settings) -> None:
+def rebuild(settings: Settings, *, accept_lost_events: bool) -> None:
     """Rebuild the views of all books in --data DIR.
 
     The old views are dropped. Servers may keep running. After an interruption, the command or a server continues
@@ -42,7 +44,7 @@ def rebuild(settings: Settings) -> None:
 
     books = settings.books()
     with Progress() as progress:
-        place, events = local.rebuild(books, progress.of("events"))
+        place, events = local.rebuild(books, progress.of("events"), accept_lost_events=accept_lost_events)
     if settings.output is Output.TABLE:
         click.echo(f"The views in {place} are rebuilt from {events} events.")
         return

@@ -80,6 +80,7 @@ class Gateway:
         **kwargs: Params.kwargs,
     ) -> Result:
         """Return the result of a query, once the views of the book have reached a position. Raises CallFailedError."""
+        self._storage.require_views()
         await self.wait_for_views(book, requests.position(at_least_position, "at_least_position"))
         try:
             found = await self.run(query, book, *args, **kwargs)

@@ -16,7 +16,9 @@ from grpc.aio import ServerInterceptor, ServicerContext
 
 from pathbook.ledger.book import ViewsLaggingError
 from pathbook.ledger.codec import NewerEventError
+from pathbook.ledger.store.database.open_files import FileChangedError
 from pathbook.ledger.store.log.stream import is_passing
+from pathbook.services.storage import EVENTS_FILE
 from pathbook.services.translate.statuses import CallFailedError, Failure, failed
 
 OUR_METHODS: Final = "/pathbook.v1."
@@ -96,8 +98,8 @@ class CallInterceptor(ServerInterceptor):
         except CallFailedError as failure:
             code, reason = failure.code, failure.reason
             await context.abort(failure.code, failure.message, failure.trailer())
-        except NewerEventError as newer:  # no bug, and the follower has logged what to do
-            stopped = failed(Failure.BOOK_NEWER, position=newer.position, field=newer.field)
+        except (NewerEventError, FileChangedError) as known:  # no bug, and it is logged what to do
+            stopped = _stopped(known)
             code, reason = stopped.code, stopped.reason
             await context.abort(stopped.code, stopped.message, stopped.trailer())
         except asyncio.CancelledError:
@@ -111,6 +113,14 @@ class CallInterceptor(ServerInterceptor):
         finally:
             milliseconds = round(1_000 * (time.monotonic() - began), 1)
             self._log.info("call", method=method, code=code.name, milliseconds=milliseconds, reason=reason)
+
+
+def _stopped(error: NewerEventError | FileChangedError) -> CallFailedError:
+    """Return the failure of a call for which nothing helps but an operator."""
+    if isinstance(error, NewerEventError):
+        return failed(Failure.BOOK_NEWER, position=error.position, field=error.field)
+    failure = Failure.LOG_LOST if error.database.name == EVENTS_FILE else Failure.VIEWS_LOST
+    return failed(failure, file=error.file, problem=error.problem)
 
 
 def _failure(error: Exception) -> CallFailedError:

@@ -63,13 +63,14 @@ def read_keys(path: Path) -> KeyRing:
         raise UnusableKeyError(path, f"cannot be used ({error})") from None
 
 
-def make_key(path: Path) -> None:
-    """Make a file with a new key, atomically, unless there is one. Of two processes at once, the first makes it.
+def make_key(path: Path, key: BookKey | None = None) -> None:
+    """Make a file with a key, by default a new one, atomically, unless there is a file. Of two processes at once, the
+    first makes it.
 
     Raises:
         OSError: the file cannot be written.
     """
-    with _beside(path, key_ring([_new_key()])) as written, contextlib.suppress(FileExistsError):
+    with _beside(path, key_ring([key or _new_key()])) as written, contextlib.suppress(FileExistsError):
         os.link(written, path)  # fails if another server was first
 
 

@@ -5,25 +5,41 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from pathbook.ledger.books import Books
 from pathbook.ledger.deadlines import PRECEDENCE_US, DeadlineWatch
 from pathbook.ledger.queries import Queries
+from pathbook.ledger.serials import BookKey
 from pathbook.ledger.store.database.engine import open_engine, require_safety
+from pathbook.ledger.store.database.open_files import files_of
 from pathbook.ledger.store.log.code_key import CodeKeysInUse
-from pathbook.ledger.store.log.stream import Stream, has_log, persistence_errors
+from pathbook.ledger.store.log.stream import Stream, persistence_errors
 from pathbook.ledger.store.views.batch_keys import batch_keys
 from pathbook.ledger.store.views.due_offers import DueOffers
 from pathbook.ledger.store.views.follower import Follower
+from pathbook.ledger.store.views.lost_events import NOTHING_WAS_CHANGED, LostEventsError, require_log
 from pathbook.ledger.store.views.state_loader import StateLoader
 from pathbook.ledger.store.views.tracking import SQLAlchemyTrackingRecorder
 from pathbook.services.code_keys import CodeKeys
-from pathbook.services.key_file import KEY_FILE
+from pathbook.services.key_file import KEY_FILE, make_key
 
 EVENTS_FILE: Final = "events.sqlite"
 """The log, which must be kept."""
 
 VIEWS_FILE: Final = "views.sqlite"
 """The views, which may be dropped and are rebuilt from the log."""
+
+DIRECTORY_MODE: Final = 0o700
+"""The mode of a directory that is made: only its owner may look into it."""
+
+READABLE_BY_OTHERS: Final = 0o044
+"""The bits of a file's mode that let its group, or all users of the machine, read it."""
+
+ENTERED_BY_OTHERS: Final = 0o011
+"""The bits of a directory's mode that let its group, or all users, reach the files in it."""
+
+_LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 
 class Storage:
@@ -47,6 +63,7 @@ class Storage:
         projects: bool = True,
         lapses: bool = True,
         allow_event_loss: bool = False,
+        accept_lost_events: bool = False,
     ) -> None:
         """Open the storage; make the directory if it is missing.
 
@@ -57,8 +74,11 @@ class Storage:
             projects: whether to update the views; if not, another process has to.
             lapses: whether to watch the deadlines of offers. An offer that passes its own lapses.
             allow_event_loss: whether to accept a database that may lose events it has acknowledged.
+            accept_lost_events: whether to go on with a log that has lost events. The views are then emptied.
 
         Raises:
+            pathbook.ledger.store.log.file_mark.NewestEventsMissingError: the log lacks its write-ahead log.
+            pathbook.ledger.store.views.lost_events.LostEventsError: the log lacks events. Nothing was changed.
             pathbook.services.key_file.UnusableKeyError: a key is missing or damaged, or the keys are of other books.
             pathbook.ledger.store.database.engine.UnsafeLogError: the database may lose events.
             pathbook.ledger.store.database.engine.UnknownFormatError: another version of Pathbook wrote the books.
@@ -66,7 +86,7 @@ class Storage:
             OSError: the directory cannot be made, read or written.
             ValueError: Pathbook cannot open such a URL.
         """
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(DIRECTORY_MODE, parents=True, exist_ok=True)
         self._events_engine = open_engine(database or path / EVENTS_FILE, purpose="events")
         self._views_engine = open_engine(database or path / VIEWS_FILE, purpose="views")
         with contextlib.ExitStack() as stack:
@@ -74,8 +94,16 @@ class Storage:
             if not allow_event_loss:
                 with persistence_errors():
                     require_safety(self._events_engine)
+            require_found_log(path, database, accept_lost_events=accept_lost_events)
             self.stream = Stream(self._events_engine)
-            self.follower = Follower(self.stream, self._views_engine, projects=projects)
+            self.follower = Follower(
+                self.stream, self._views_engine, projects=projects, drops=accept_lost_events
+            )
+            with persistence_errors():
+                for engine in (self._events_engine, self._views_engine):
+                    if (opened := files_of(engine)) is not None:
+                        opened.watch(engine)
+            self._views_files = files_of(self._views_engine)
             with persistence_errors():
                 of_batches = batch_keys(self._views_engine)
             in_use = CodeKeysInUse(self._events_engine)
@@ -104,21 +132,91 @@ class Storage:
         self.stream.close()
         self._dispose()
 
+    def require_views(self) -> None:
+        """Refuse to read views whose files were removed, replaced or cut while they were open: they may be old.
+
+        Raises:
+            FileChangedError: that was noticed.
+        """
+        if self._views_files is not None and self._views_files.error is not None:
+            raise self._views_files.error
+
+    def on_change_of_files(self, listener: Callable[[], None]) -> None:
+        """Register a listener. It is called when a file that is open here was removed, replaced or cut."""
+        for engine in (self._events_engine, self._views_engine):
+            if (files := files_of(engine)) is not None:
+                files.on_change(listener)
+
     def _dispose(self) -> None:
-        self._views_engine.dispose()
-        self._events_engine.dispose()
+        engines = (self._views_engine, self._events_engine)
+        for engine in engines:
+            if (files := files_of(engine)) is not None:
+                files.close()
+        for engine in engines:
+            engine.dispose()
 
 
-def has_books(path: Path, database: str) -> bool:
-    """Return whether a directory, or its database (else ""), has held books. This creates nothing.
+def require_found_log(path: Path, database: str, *, accept_lost_events: bool = False) -> bool:
+    """Refuse books whose log is lost, wholly or in part (unless that is accepted), while the rest of them is there.
+
+    Return whether a directory, or its database (else ""), has a log. This creates nothing.
 
     Raises:
-        sqlalchemy.exc.SQLAlchemyError: the database cannot be reached.
+        NewestEventsMissingError, LostEventsError: the log has lost events.
+        eventsourcing.persistence.PersistenceError: the database cannot be reached.
     """
-    if not database:
-        return (path / EVENTS_FILE).exists()
-    engine = open_engine(database, purpose="events")
+    events = open_engine(database or path / EVENTS_FILE, purpose="events")
+    views = open_engine(database or path / VIEWS_FILE, purpose="views")
+    has_key = (
+        path / KEY_FILE
+    ).exists()  # before the log is looked for, because a new directory gets its log first
     try:
-        return has_log(engine)
+        found = require_log(events, views, accept_lost_events=accept_lost_events)
+    finally:
+        events.dispose()
+        views.dispose()
+    if has_key and not found and not database:
+        raise LostEventsError(
+            f"{KEY_FILE} is there, and the log {EVENTS_FILE} is missing or empty. {NOTHING_WAS_CHANGED} A new log"
+            f" would give the codes that are printed already to other units. Restore {EVENTS_FILE} from a backup. To"
+            f" begin a new book, name another directory, or move {KEY_FILE} away."
+        )
+    return found
+
+
+def begin_with_key(path: Path, key: BookKey) -> None:
+    """Make an empty log in a new directory, and the file with the key of its codes beside it.
+
+    Raises:
+        OSError: a file cannot be written.
+        eventsourcing.persistence.PersistenceError: as Storage.
+    """
+    path.mkdir(DIRECTORY_MODE, parents=True, exist_ok=True)
+    engine = open_engine(path / EVENTS_FILE, purpose="events")
+    try:
+        Stream(engine).close()  # first: a key without a log is a sign of loss
+        make_key(path / KEY_FILE, key)
     finally:
         engine.dispose()
+
+
+def warn_of_readable_files(path: Path) -> None:
+    """Log a warning for each file of a directory that other users of this machine can read."""
+    try:
+        if not path.stat().st_mode & ENTERED_BY_OTHERS:
+            return
+    except OSError:
+        return
+    for name, risk in (
+        (KEY_FILE, "Whoever reads the key can forge codes."),
+        (EVENTS_FILE, "It holds all prices and parties."),
+        (VIEWS_FILE, "It holds all prices and parties."),
+    ):
+        with contextlib.suppress(OSError):
+            if (path / name).stat().st_mode & READABLE_BY_OTHERS:
+                _LOG.warning(
+                    "other users can read a file of the books",
+                    file=name,
+                    risk=risk,
+                    command=f"chmod 600 {path / name}",
+                )

@@ -22,7 +22,7 @@ from pathbook.services.interceptor import CallInterceptor
 from pathbook.services.parties import PartyService
 from pathbook.services.paths import PathService
 from pathbook.services.run.settings import Settings
-from pathbook.services.storage import Storage
+from pathbook.services.storage import Storage, warn_of_readable_files
 from pathbook.services.transfers import TransferService
 from pathbook.v1 import (
     batches_pb2,
@@ -101,6 +101,8 @@ class Server:
             projects=self._settings.follows,
             allow_event_loss=self._settings.allow_event_loss,
         )
+        if self._settings.workers == 1:  # of several, their parent warns
+            await asyncio.to_thread(warn_of_readable_files, self._settings.data)
         await asyncio.to_thread(self._storage.deadlines.wait_for_first_look)
         self._gateway = Gateway(self._storage)
         self._add_services()
@@ -112,6 +114,8 @@ class Server:
         await self._server.start()
         for name in SERVICES:
             await self._health.set(name, HealthCheckResponse.SERVING)
+        loop = asyncio.get_running_loop()
+        self._storage.on_change_of_files(lambda: asyncio.run_coroutine_threadsafe(self._stop_serving(), loop))
         host = self._settings.listen.rpartition(":")[0]
         _LOG.info("listening", address=f"{host}:{port}", place=self._settings.place)
         if not self._settings.is_loopback:
@@ -129,6 +133,11 @@ class Server:
         await self._server.stop(self._settings.drain_seconds)
         await self._close()
         _LOG.info("stopped")
+
+    async def _stop_serving(self) -> None:
+        """Tell health checks that calls fail: a file was lost, and only an operator can bring it back."""
+        for name in ("", *SERVICES):
+            await self._health.set(name, HealthCheckResponse.NOT_SERVING)
 
     async def _close(self) -> None:
         await asyncio.to_thread(self._storage.close)

@@ -22,7 +22,7 @@ from pathbook.services.run.logs import configure_log
 from pathbook.services.run.ports import reserved
 from pathbook.services.run.settings import Settings
 from pathbook.services.run.signals import SIGNALS, stopping
-from pathbook.services.storage import Storage
+from pathbook.services.storage import Storage, warn_of_readable_files
 
 RESTARTS_MAX: Final = 5
 """How often in a row a process may end soon after its start, before all processes are stopped."""
@@ -57,6 +57,7 @@ def serve_together(settings: Settings, ready: Callable[[str], None]) -> None:
     """
     with reserved(settings.listen) as address:
         shared = dataclasses.replace(settings, listen=address, follows=False)
+        warn_of_readable_files(shared.data)
         _open_once(shared)
         workers = {f"worker {number}": _serve for number in range(1, settings.workers + 1)}
 

@@ -75,6 +75,21 @@ class Failure(enum.Enum):
         StatusCode.UNAVAILABLE,
         "The database of the books does not answer. Retry with the same request ids.",
     )
+    LOG_LOST = (  # not FAILED_PRECONDITION, which says that the book refuses; no client retries this one by itself
+        StatusCode.DATA_LOSS,
+        (
+            "Nothing more is recorded: {file} of this server {problem}, while it was open. This write may be lost."
+            " Put back the file that was open, or restore a backup, and restart the server. Then retry with the same"
+            " request ids."
+        ),
+    )
+    VIEWS_LOST = (
+        StatusCode.UNAVAILABLE,
+        (
+            "Nothing more is read: {file} of this server {problem}, while it was open. Restart the server, which"
+            " rebuilds the views. Then retry."
+        ),
+    )
     CODE_KEY_MISSING = (
         StatusCode.UNAVAILABLE,
         (

@@ -7,14 +7,17 @@ purpose, and PostgreSQL uses a schema of one database for each.
 import contextlib
 import sqlite3
 import time
-from collections.abc import Iterator
+import urllib.parse
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
 import sqlalchemy
-from sqlalchemy import URL, Connection, Engine, MetaData
+from sqlalchemy import URL, Connection, Dialect, Engine, MetaData
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.schema import CreateSchema
+
+from pathbook.ledger.store.database.open_files import OpenFiles, files_of, keep_files, require_unchanged
 
 Purpose = Literal["events", "views"]
 """What a database is for: the log, which must be kept, or the views, which can be rebuilt from it."""
@@ -125,13 +128,15 @@ def open_engine(url_or_path: str | Path, *, purpose: Purpose) -> Engine:
             )
 
 
-def _open_sqlite(url: URL, purpose: Purpose) -> Engine:
+def _open_sqlite(url: URL, purpose: Purpose, files: OpenFiles | None = None) -> Engine:
     engine = sqlalchemy.create_engine(
         url,
         pool_size=POOL_SIZE,
         connect_args={"timeout": SQLITE_BUSY_TIMEOUT_S, "isolation_level": None},
         hide_parameters=True,
     )
+    if url.database not in (None, "", ":memory:"):
+        _open_existing_file(engine, files or OpenFiles(Path(str(url.database)).absolute()))
 
     @sqlalchemy.event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
@@ -147,6 +152,25 @@ def _open_sqlite(url: URL, purpose: Purpose) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _open_existing_file(engine: Engine, files: OpenFiles) -> None:
+    """Let an engine connect only to its own file, which is made before the first connection, and never again."""
+    keep_files(engine, files)
+
+    @sqlalchemy.event.listens_for(engine, "do_connect")
+    def _connect(
+        _dialect: Dialect, _entry: ConnectionPoolEntry, _where: list[str], how: dict[str, object]
+    ) -> sqlite3.Connection:
+        files.require_unchanged()
+        files.make()
+        return connect_to_file(files.path, "mode=rw", **how)
+
+
+def connect_to_file(path: Path, query: str, **how: object) -> sqlite3.Connection:
+    """Connect to an SQLite file, with the query of a file URI (https://www.sqlite.org/uri.html)."""
+    connect: Callable[..., sqlite3.Connection] = sqlite3.connect
+    return connect(f"file:{urllib.parse.quote(bytes(path))}?{query}", uri=True, **how)
 
 
 def url_of(engine: Engine) -> str:
@@ -166,7 +190,7 @@ def open_bulk_engine(engine: Engine) -> Engine:
     if engine.dialect.name == "postgresql":
         bulk_engine = _open_postgresql(sqlalchemy.make_url(url_of(engine)), "views", by_keys=False)
     else:
-        bulk_engine = _open_sqlite(engine.url, "views")
+        bulk_engine = _open_sqlite(engine.url, "views", files_of(engine))
         sqlalchemy.event.listen(bulk_engine, "connect", _enlarge_caches)
     sqlalchemy.event.listen(engine, "engine_disposed", lambda _: bulk_engine.dispose())
     return bulk_engine
@@ -216,13 +240,17 @@ def writing(engine: Engine, turn: str | None = ALL_BOOKS_TURN) -> Iterator[Conne
 
     Raises:
         sqlalchemy.exc.OperationalError: the turn did not come within SQLITE_BUSY_TIMEOUT_S, or the disk is full.
+        FileChangedError: a file of the database was removed, replaced or cut. What was written is lost with it.
     """
     with engine.connect() as connection:
         connection.execution_options(**{_WRITES: True})
         with connection.begin():
+            require_unchanged(engine)
             if turn is not None and engine.dialect.name == "postgresql":
                 _take_turn(connection, turn)
             yield connection
+            require_unchanged(engine)  # nothing is added to a file that was cut
+    require_unchanged(engine)
 
 
 def _take_turn(connection: Connection, turn: str) -> None:

@@ -22,6 +22,7 @@ from pathbook.ledger.store.database.bulk_write import insert_statement
 from pathbook.ledger.store.database.engine import TEXT, create_tables, reading, writing
 from pathbook.ledger.store.database.fast_read import ReaderPool
 from pathbook.ledger.store.database.notify import NotificationListener, notify
+from pathbook.ledger.store.log.file_mark import FileMark
 from pathbook.ledger.store.log.notes import NOTE, insert_notes, notes_at, notes_in_turn
 
 FORMAT = 2
@@ -209,7 +210,7 @@ class Turn:
 
     def __init__(self, connection: Connection, recorder: SQLAlchemyAggregateRecorder, book: str) -> None:
         self._connection, self._recorder, self._book = connection, recorder, book
-        self.appended = 0
+        self.appended = self.size = 0
 
     def read(self, after: int, limit: int) -> list[StoredEntry]:
         """At most `limit` entries above position `after`, in order."""
@@ -245,6 +246,7 @@ class Turn:
             insert_notes(self._connection, self._book, notes)
         notify(self._connection, self._book)
         self.appended += len(entries)
+        self.size += sum(len(data) for _, data in entries)
 
 
 class Stream:
@@ -256,8 +258,10 @@ class Stream:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._pool = ReaderPool(engine)
+        self._pool, self._mark = ReaderPool(engine), FileMark(engine)
         self._recorder = SQLAlchemyAggregateRecorder(engine)
+        with persistence_errors():
+            self._mark.heal()
         self._listeners: list[Callable[[str], None]] = []
         self._listener = NotificationListener(engine, self._notify_listeners)
 
@@ -267,10 +271,13 @@ class Stream:
 
         When the block ends, the appended events are on disk.
         """
-        with persistence_errors(), writing(self.engine, turn=book) as connection:
-            turn = Turn(connection, self._recorder, book)
-            yield turn
+        with persistence_errors():
+            self._mark.before_append()
+            with writing(self.engine, turn=book) as connection:
+                turn = Turn(connection, self._recorder, book)
+                yield turn
         if turn.appended:
+            self._mark.appended(turn.size)
             self._notify_listeners(book)
 
     def append(self, book: str, after: int, entries: Sequence[tuple[str, bytes]]) -> None:
@@ -297,8 +304,9 @@ class Stream:
         return self._listener.has_notifications
 
     def close(self) -> None:
-        """Stop listening for appends of other processes."""
+        """Stop listening for appends of other processes, and leave the log whole in its file."""
         self._listener.close()
+        self._mark.close()
 
     def read(self, book: str, after: int, limit: int, through: int | None = None) -> list[StoredEntry]:
         """At most `limit` entries above position `after`, none above `through`, in order."""
@@ -380,13 +388,3 @@ def _statement_for(columns: Select[*_Columns], count: int) -> Select[*_Columns]:
 
 def _head_on(connection: Connection, book: str) -> int:
     return connection.execute(_HEAD, {"book": book}).scalar() or 0
-
-
-def has_log(engine: Engine) -> bool:
-    """Tell whether a database holds a log. It creates nothing.
-
-    Raises:
-        sqlalchemy.exc.SQLAlchemyError: the database cannot be reached, or fails.
-    """
-    with reading(engine) as connection:
-        return sa.inspect(connection).has_table(EVENT.name)

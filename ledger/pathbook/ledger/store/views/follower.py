@@ -13,16 +13,16 @@ from sqlalchemy import Connection, Engine
 
 from pathbook.ledger.codec import NewerEventError, decode
 from pathbook.ledger.events import RecordedEvent
-from pathbook.ledger.projections.registers import request
 from pathbook.ledger.store.database.bulk_write import Row, Statement
 from pathbook.ledger.store.database.engine import open_bulk_engine, writing
 from pathbook.ledger.store.database.notify import ALL_BOOKS, POLL_INTERVAL_S, NotificationListener, notify
+from pathbook.ledger.store.database.open_files import FileChangedError, files_of, require_unchanged
 from pathbook.ledger.store.database.planner_stats import refresh_statistics
 from pathbook.ledger.store.log.stream import Stream, persistence_errors
 from pathbook.ledger.store.views.completeness import complete_at, has_unfinished, record_unfinished
 from pathbook.ledger.store.views.newer_books import decode_known, log_newer
 from pathbook.ledger.store.views.rebuild_worker import FoldCache, Folded, FoldedGroup, fold, rebuild_worker
-from pathbook.ledger.store.views.tables import REQUEST, VIEWS
+from pathbook.ledger.store.views.tables import VIEWS
 from pathbook.ledger.store.views.tracking import TRACKING, SQLAlchemyTrackingRecorder
 from pathbook.ledger.store.views.waiters import PositionWaiters
 from pathbook.ledger.store.views.writer import STATEMENTS, open_views, writes
@@ -69,8 +69,9 @@ class Follower:
         events_at_once: int = GROUP_MAX_EVENTS,
         *,
         projects: bool = True,
+        drops: bool = False,
     ) -> None:
-        """Open the views. Those of an older version are migrated, and those of another log are dropped and rebuilt.
+        """Open the views. Those of an older version are migrated. With ``drops``, they are emptied and rebuilt.
 
         Raises:
             pathbook.ledger.store.database.engine.UnknownFormatError: the views are of a newer version.
@@ -84,8 +85,8 @@ class Follower:
         self._projected = 0
         if projects:
             with persistence_errors(), writing(views_engine) as connection:
-                if self._is_of_another_log(connection):
-                    _LOG.warning("rebuilding the views: they hold events that this log does not have")
+                if drops:
+                    _LOG.warning("rebuilding the views: they may hold events that this log does not have")
                     _drop(connection)
                 record_unfinished(connection, self._stream)
                 positions = connection.execute(sa.select(TRACKING.c.notification_id)).scalars()
@@ -147,12 +148,14 @@ class Follower:
                 hold all events before it.
             pathbook.ledger.codec.MalformedEventError: the log holds bytes that are not an event.
             eventsourcing.persistence.PersistenceError: the database fails.
+            FileChangedError: a file of the log or the views was removed, replaced or cut.
         """
         head, position = self._stream.head(book), self.position(book)
         while not self._closing:
             self._awaited.reached(book, position)
             if progress is not None:
                 progress(position, max(position, head))
+            require_unchanged(self._stream.engine)
             entries = self._stream.read(book, position, self._events_at_once)
             if not entries:
                 break
@@ -280,22 +283,17 @@ class Follower:
             notify(connection, book)
         return True
 
-    def _is_of_another_log(self, connection: Connection) -> bool:
-        """Tell whether the last event of the views is not in the log, as after a restored backup of the log."""
-        key = sa.tuple_(REQUEST.c.request_hash, REQUEST.c.position)
-        for book, position in connection.execute(sa.select(TRACKING)).all():
-            for entry in self._stream.at(book, [position]):
-                try:
-                    row = request(decode(entry.position, entry.data))
-                except (
-                    NewerEventError
-                ):  # a newer program projected it, so the views are not for this one to drop
-                    break
-                if connection.execute(sa.select(REQUEST).where(REQUEST.c.book == book, key == row)).first():
-                    break
-            else:
-                return True
-        return False
+    def look_at_files(self) -> FileChangedError | None:
+        """Look whether files of the log or the views were removed, replaced or cut. Return the error, or None.
+
+        This takes a few microseconds. The callers that wait for the views get the error.
+        """
+        for engine in (self._stream.engine, self._engine):
+            if (files := files_of(engine)) is not None and (error := files.look()) is not None:
+                for book in self._awaited.books():
+                    self._awaited.failed(book, error)
+                return error
+        return None
 
     def _wake(self, book: str) -> None:
         with self._changed:
@@ -311,6 +309,8 @@ class Follower:
                 books, self._woken = self._woken, set()
             if self._closing:
                 return
+            if self.look_at_files() is not None:
+                continue
             # An append of another process may come without a notification.
             if ALL_BOOKS in books or time.monotonic() - last_poll >= interval:
                 books, last_poll = (books - {ALL_BOOKS}) | self._books_to_check(), time.monotonic()
@@ -352,6 +352,8 @@ class Follower:
         except NewerEventError as error:
             log_newer(book, error)
             self._newer[book] = error
+            self._awaited.failed(book, error)
+        except FileChangedError as error:  # it is logged where it is found
             self._awaited.failed(book, error)
         except Exception as error:  # noqa: BLE001 -- callers that wait get any error, and it is logged
             _LOG.exception("updating the views of a book failed", book=book, retry_seconds=BOOK_RETRY_DELAY_S)
