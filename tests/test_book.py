@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import sqlalchemy as sa
 from hypothesis import settings
 
 from pathbook.ledger import commands
@@ -19,6 +20,7 @@ from pathbook.ledger.rules.state import State
 from pathbook.ledger.store.log import stream as streams
 from pathbook.ledger.store.log.stream import EVENT, Stream
 from pathbook.ledger.store.views.follower import Follower
+from pathbook.ledger.store.views.lost_events import LostEventsError, require_log
 from pathbook.ledger.values import PartyKind, Price, Selection, UnitRange
 from tests.books import (
     BEGINNING,
@@ -37,6 +39,7 @@ from tests.rules.read_back import open_views, read_back
 from tests.rules.stage import Dice
 from tests.rules.test_against_model import Model
 from tests.scenario import DAY, NOON
+from tests.store.follower_process import rows_of
 
 
 def test_commands_submitted_together_are_recorded_in_order_without_gaps(place: Path) -> None:
@@ -244,21 +247,39 @@ def test_a_return_may_span_more_transfers_than_one_statement_loads(
         ]
 
 
-def test_a_book_goes_on_from_a_restored_backup(place: Path) -> None:
-    """Views that know more than the restored log are rebuilt, and the lost units can be transferred again."""
+def test_a_log_that_is_shorter_than_its_views_is_refused(place: Path) -> None:
+    """A restored backup of the log is refused while the views know more. Without the views, the book goes on."""
     with open_books(place) as opened:
         ask(opened, *BEGINNING, record("a"))
+    events, views = engine(place, "events"), engine(place, "views")
     for later in ("b", "c"):
         with open_books(place) as opened:
             assert positions(ask(opened, record(later, 7))) == [7]
             update_views(place, 7)
-        events = engine(place, "events")
+        assert require_log(events, views)
         with events.begin() as connection:
             connection.execute(EVENT.delete().where(EVENT.c.position > 6))
-        events.dispose()
+        before = rows_of(views)
+        with pytest.raises(
+            LostEventsError, match=r"knows 7 events of book 'masks', and the log \S+ has only 6"
+        ):
+            require_log(events, views)
+        assert rows_of(views) == before
+        assert require_log(events, views, accept_lost_events=True)
+        Follower(Stream(events), views, drops=True).close()
     with open_books(place) as opened:
         (outcome,) = ask(opened, record("d", 9_999_999))
         assert positions([outcome]) == [7]
+    update_views(place, 7)
+    with events.begin() as connection:
+        other = connection.execute(sa.select(EVENT).where(EVENT.c.position == 6)).one()
+        connection.execute(
+            EVENT.update().where(EVENT.c.position == 7).values(topic=other.topic, state=other.state)
+        )
+    with pytest.raises(LostEventsError, match="has another event at position 7"):
+        require_log(events, views)
+    events.dispose()
+    views.dispose()
 
 
 def test_many_offers_with_the_same_deadline_all_lapse(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

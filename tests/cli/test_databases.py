@@ -68,7 +68,8 @@ def test_verbs_find_their_books_in_a_database(
     assert [file.name for file in tmp_path.iterdir()] == ["codes.key"]
     assert schemas(begun) == {"pathbook_events", "pathbook_views"}
     ran = pathbook("party", "show", "acme", "--data", str(tmp_path), "--database", "")
-    assert "There are no books in" in ran.err
+    assert "codes.key is there" in ran.err
+    assert "name it with --database" in ran.err
 
 
 def test_reading_an_empty_database_creates_nothing_in_it(database: str, tmp_path: Path) -> None:

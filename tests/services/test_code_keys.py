@@ -24,7 +24,7 @@ from pathbook.services import code_keys
 from pathbook.services.key_file import KEY_FILE, KeyFileFullError, UnusableKeyError, add_key, make_key
 from pathbook.services.run.in_thread import running
 from pathbook.services.run.settings import Settings
-from pathbook.services.storage import EVENTS_FILE, VIEWS_FILE
+from pathbook.services.storage import EVENTS_FILE, VIEWS_FILE, begin_with_key
 from pathbook.v1 import batches_pb2
 from pathbook.v1.transfers_pb2 import DiscrepancyClaim
 from pathbook.v1.values_pb2 import DISCREPANCY_KIND_DAMAGED, Selection
@@ -162,8 +162,7 @@ def written(lines: list[int | str]) -> str:
 @pytest.fixture
 def rotated(data: Path) -> Path:
     """A directory with a batch of each of two keys."""
-    data.mkdir()
-    (data / KEY_FILE).write_text(written([0]))
+    begin_with_key(data, BookKey(bytes(32)))
     with opened(data) as client:
         begin(client)
         (data / KEY_FILE).write_text(written([0, 1]))

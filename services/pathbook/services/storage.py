@@ -167,9 +167,8 @@ def require_found_log(path: Path, database: str, *, accept_lost_events: bool = F
     """
     events = open_engine(database or path / EVENTS_FILE, purpose="events")
     views = open_engine(database or path / VIEWS_FILE, purpose="views")
-    has_key = (
-        path / KEY_FILE
-    ).exists()  # before the log is looked for, because a new directory gets its log first
+    # first, because a new directory gets its log before its key
+    has_key = (path / KEY_FILE).exists()
     try:
         found = require_log(events, views, accept_lost_events=accept_lost_events)
     finally:
@@ -178,8 +177,9 @@ def require_found_log(path: Path, database: str, *, accept_lost_events: bool = F
     if has_key and not found and not database:
         raise LostEventsError(
             f"{KEY_FILE} is there, and the log {EVENTS_FILE} is missing or empty. {NOTHING_WAS_CHANGED} A new log"
-            f" would give the codes that are printed already to other units. Restore {EVENTS_FILE} from a backup. To"
-            f" begin a new book, name another directory, or move {KEY_FILE} away."
+            f" would give the codes that are printed already to other units. Restore {EVENTS_FILE} from a backup. If"
+            " the books are in PostgreSQL, name it with --database (or PATHBOOK_DATABASE). To begin a new book, name"
+            f" another directory, or move {KEY_FILE} away."
         )
     return found
 

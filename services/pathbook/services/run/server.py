@@ -115,7 +115,11 @@ class Server:
         for name in SERVICES:
             await self._health.set(name, HealthCheckResponse.SERVING)
         loop = asyncio.get_running_loop()
-        self._storage.on_change_of_files(lambda: asyncio.run_coroutine_threadsafe(self._stop_serving(), loop))
+
+        def stop_serving() -> None:
+            asyncio.run_coroutine_threadsafe(self._stop_serving(), loop)
+
+        self._storage.on_change_of_files(stop_serving)
         host = self._settings.listen.rpartition(":")[0]
         _LOG.info("listening", address=f"{host}:{port}", place=self._settings.place)
         if not self._settings.is_loopback:
