@@ -130,7 +130,7 @@ class DeadlineWatch:
         while not self._closing.is_set():
             pause = LOOK_INTERVAL_S
             try:
-                woken = self.look() if self._follower.look_at_files() is None else []
+                woken = [] if self._follower.look_at_files() else self.look()
                 if not self._looked.is_set():
                     reached = [self._follower.reached(book, self._stream.head(book)) for book in woken]
                     wait(reached, FIRST_LOOK_TIMEOUT_S)

@@ -18,7 +18,6 @@ from pathbook.ledger.book import ViewsLaggingError
 from pathbook.ledger.codec import NewerEventError
 from pathbook.ledger.store.database.open_files import FileChangedError
 from pathbook.ledger.store.log.stream import is_passing
-from pathbook.services.storage import EVENTS_FILE
 from pathbook.services.translate.statuses import CallFailedError, Failure, failed
 
 OUR_METHODS: Final = "/pathbook.v1."
@@ -36,7 +35,9 @@ Continuation: TypeAlias = "Callable[[HandlerCallDetails], Awaitable[Handler[Requ
 class CallInterceptor(ServerInterceptor):
     """Logs one line for each call: method, code, milliseconds, the reason of a refusal. It never logs a request."""
 
-    def __init__(self) -> None:
+    def __init__(self, lost: Callable[[], FileChangedError | None]) -> None:
+        """Prepare. ``lost`` looks whether files of the books were lost, which may cause any other error."""
+        self._lost = lost
         # structlog reads its configuration in bind(); to do that for each line takes as long as to log the line
         self._log = _LOG.bind()
 
@@ -106,7 +107,8 @@ class CallInterceptor(ServerInterceptor):
             code = StatusCode.CANCELLED  # by the caller, by its deadline, or by a server that stops
             raise
         except Exception as error:  # noqa: BLE001 - every error is logged whole, and hidden from the caller
-            shown = _failure(error)
+            lost = self._lost()
+            shown = _failure(error) if lost is None else _stopped(lost)
             self._log.exception(shown.reason.lower().replace("_", " "), method=method)
             code, reason = shown.code, shown.reason
             await context.abort(shown.code, shown.message, shown.trailer())
@@ -119,7 +121,7 @@ def _stopped(error: NewerEventError | FileChangedError) -> CallFailedError:
     """Return the failure of a call for which nothing helps but an operator."""
     if isinstance(error, NewerEventError):
         return failed(Failure.BOOK_NEWER, position=error.position, field=error.field)
-    failure = Failure.LOG_LOST if error.database.name == EVENTS_FILE else Failure.VIEWS_LOST
+    failure = Failure.LOG_LOST if error.is_log else Failure.VIEWS_LOST
     return failed(failure, file=error.file, problem=error.problem)
 
 

@@ -12,7 +12,7 @@ from pathbook.ledger.deadlines import PRECEDENCE_US, DeadlineWatch
 from pathbook.ledger.queries import Queries
 from pathbook.ledger.serials import BookKey
 from pathbook.ledger.store.database.engine import open_engine, require_safety
-from pathbook.ledger.store.database.open_files import files_of
+from pathbook.ledger.store.database.open_files import FileChangedError, files_of
 from pathbook.ledger.store.log.code_key import CodeKeysInUse
 from pathbook.ledger.store.log.stream import Stream, persistence_errors
 from pathbook.ledger.store.views.batch_keys import batch_keys
@@ -103,7 +103,6 @@ class Storage:
                 for engine in (self._events_engine, self._views_engine):
                     if (opened := files_of(engine)) is not None:
                         opened.watch(engine)
-            self._views_files = files_of(self._views_engine)
             with persistence_errors():
                 of_batches = batch_keys(self._views_engine)
             in_use = CodeKeysInUse(self._events_engine)
@@ -133,13 +132,18 @@ class Storage:
         self._dispose()
 
     def require_views(self) -> None:
-        """Refuse to read views whose files were removed, replaced or cut while they were open: they may be old.
+        """Refuse to read views whose files were removed, replaced or cut: they may be old.
 
         Raises:
-            FileChangedError: that was noticed.
+            FileChangedError: the follower or a writer found that.
         """
-        if self._views_files is not None and self._views_files.error is not None:
-            raise self._views_files.error
+        if (files := files_of(self._views_engine)) is not None and files.error is not None:
+            raise files.error
+
+    def look_at_files(self) -> FileChangedError | None:
+        """Return what was found of files that were removed, replaced or cut: of the log, else of the views."""
+        found = [files.look() for files in map(files_of, (self._events_engine, self._views_engine)) if files]
+        return next((error for error in found if error is not None), None)
 
     def on_change_of_files(self, listener: Callable[[], None]) -> None:
         """Register a listener. It is called when a file that is open here was removed, replaced or cut."""

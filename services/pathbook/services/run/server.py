@@ -9,6 +9,7 @@ from grpc_health.v1 import health, health_pb2_grpc
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 from grpc_reflection.v1alpha import reflection
 
+from pathbook.ledger.store.database.open_files import FileChangedError
 from pathbook.services.batches import BatchService
 from pathbook.services.books import BookService
 from pathbook.services.bulk import Bulk
@@ -84,7 +85,10 @@ class Server:
         self._drain = Drain()
         self._health = health.aio.HealthServicer()
         shares_port = ("grpc.so_reuseport", int(settings.workers > 1))
-        self._server = grpc.aio.server(interceptors=[CallInterceptor()], options=[*OPTIONS, shares_port])
+        self._server = grpc.aio.server(
+            interceptors=[CallInterceptor(self._lost)],
+            options=[*OPTIONS, shares_port],
+        )
 
     async def start(self) -> int:
         """Open the books, listen, and return the port.
@@ -137,6 +141,9 @@ class Server:
         await self._server.stop(self._settings.drain_seconds)
         await self._close()
         _LOG.info("stopped")
+
+    def _lost(self) -> FileChangedError | None:
+        return self._storage.look_at_files()
 
     async def _stop_serving(self) -> None:
         """Tell health checks that calls fail: a file was lost, and only an operator can bring it back."""

@@ -136,7 +136,8 @@ def _open_sqlite(url: URL, purpose: Purpose, files: OpenFiles | None = None) -> 
         hide_parameters=True,
     )
     if url.database not in (None, "", ":memory:"):
-        _open_existing_file(engine, files or OpenFiles(Path(str(url.database)).absolute()))
+        path = Path(str(url.database)).absolute()
+        _connect_to_one_file(engine, files or OpenFiles(path, is_log=purpose == "events"))
 
     @sqlalchemy.event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
@@ -154,7 +155,7 @@ def _open_sqlite(url: URL, purpose: Purpose, files: OpenFiles | None = None) -> 
     return engine
 
 
-def _open_existing_file(engine: Engine, files: OpenFiles) -> None:
+def _connect_to_one_file(engine: Engine, files: OpenFiles) -> None:
     """Let an engine connect only to its own file, which is made before the first connection, and never again."""
     keep_files(engine, files)
 

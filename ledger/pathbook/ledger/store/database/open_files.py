@@ -34,15 +34,18 @@ class FileChangedError(Exception):
     Attributes:
         file: the name of the file, without its directory.
         problem: what happened to it.
-        database: the path of the database's main file.
+        is_log: whether it is a file of the log, not of the views.
     """
 
-    def __init__(self, path: Path, problem: str, database: Path) -> None:
-        super().__init__(
-            f"{path} {problem}, while it was open. Put back the file that was open, or restore a backup, and start"
-            " again."
+    def __init__(self, path: Path, problem: str, *, is_log: bool) -> None:
+        remedy = (
+            "Stop all processes that use it with SIGTERM, because SQLite may still save what SIGKILL would lose."
+            " Put back the file that was open, or restore a backup, and start again."
+            if is_log
+            else "Start again. The views are rebuilt from the events."
         )
-        self.file, self.problem, self.database = path.name, problem, database
+        super().__init__(f"{path} {problem}, while it was open. {remedy}")
+        self.file, self.problem, self.is_log = path.name, problem, is_log
 
 
 class _File:
@@ -76,9 +79,9 @@ class OpenFiles:
         error: what was found, or None. It stays until the process ends, whatever happens to the files.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, is_log: bool) -> None:
         """Keep the path. The files are compared from `watch` on."""
-        self.path = path
+        self.path, self._is_log = path, is_log
         self._files: list[_File] = []
         self._anchor: DBAPIConnection | None = None
         self._listeners: list[Callable[[], None]] = []
@@ -125,7 +128,7 @@ class OpenFiles:
         if self.error is None:
             for file in self._files:
                 if problem := file.problem():
-                    self._found(FileChangedError(file.path, problem, self.path))
+                    self._found(FileChangedError(file.path, problem, is_log=self._is_log))
         if self.error is not None:
             raise self.error.with_traceback(None)
 

@@ -164,9 +164,13 @@ class FileMark:
 
     def close(self) -> None:
         """Leave the log marked as whole. SQLite copies that to the file when its last connection closes."""
+        if self._engine is None or (
+            (files := files_of(self._engine)) is not None and files.look() is not None
+        ):
+            return
         try:
             self.heal()
-        except Exception:  # noqa: BLE001 - the file was lost or the disk is full, and others said so
+        except sa.exc.SQLAlchemyError:  # the next process that opens the log does it
             _LOG.warning("the log could not be marked as whole", exc_info=True)
 
     def _renew(self, engine: Engine) -> bool:

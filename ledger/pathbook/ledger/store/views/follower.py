@@ -148,14 +148,14 @@ class Follower:
                 hold all events before it.
             pathbook.ledger.codec.MalformedEventError: the log holds bytes that are not an event.
             eventsourcing.persistence.PersistenceError: the database fails.
-            FileChangedError: a file of the log or the views was removed, replaced or cut.
+            FileChangedError: a file of the views was removed, replaced or cut.
         """
         head, position = self._stream.head(book), self.position(book)
         while not self._closing:
             self._awaited.reached(book, position)
             if progress is not None:
                 progress(position, max(position, head))
-            require_unchanged(self._stream.engine)
+            require_unchanged(self._engine)
             entries = self._stream.read(book, position, self._events_at_once)
             if not entries:
                 break
@@ -283,17 +283,20 @@ class Follower:
             notify(connection, book)
         return True
 
-    def look_at_files(self) -> FileChangedError | None:
-        """Look whether files of the log or the views were removed, replaced or cut. Return the error, or None.
+    def look_at_files(self) -> bool:
+        """Look whether files of the log or the views were removed, replaced or cut. It takes a few microseconds.
 
-        This takes a few microseconds. The callers that wait for the views get the error.
+        If the views are lost, the callers that wait for them get the error. If the log is lost, the views still get
+        what was recorded: they are then the last copy.
         """
-        for engine in (self._stream.engine, self._engine):
-            if (files := files_of(engine)) is not None and (error := files.look()) is not None:
-                for book in self._awaited.books():
-                    self._awaited.failed(book, error)
-                return error
-        return None
+        log, views = (
+            None if files is None else files.look()
+            for files in map(files_of, (self._stream.engine, self._engine))
+        )
+        if views is not None:
+            for book in self._awaited.books():
+                self._awaited.failed(book, views)
+        return (log or views) is not None
 
     def _wake(self, book: str) -> None:
         with self._changed:
@@ -309,8 +312,7 @@ class Follower:
                 books, self._woken = self._woken, set()
             if self._closing:
                 return
-            if self.look_at_files() is not None:
-                continue
+            self.look_at_files()
             # An append of another process may come without a notification.
             if ALL_BOOKS in books or time.monotonic() - last_poll >= interval:
                 books, last_poll = (books - {ALL_BOOKS}) | self._books_to_check(), time.monotonic()
