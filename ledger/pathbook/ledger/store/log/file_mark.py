@@ -1,25 +1,29 @@
 """The mark in the file of an SQLite log: whether the file alone, without its write-ahead log, holds every event.
 
 SQLite first writes an event to the write-ahead log beside the file, ``events.sqlite-wal``. Without it the file opens
-without an error, and its newest events are missing. So before a process appends its first event, it writes "partial"
-to the file itself, and then "whole" to the write-ahead log:
+without an error, and its newest events are missing. So before a process appends its first event, it brings "partial"
+into the file itself, and "whole" into the write-ahead log:
 
 1. It commits "partial".
-2. A checkpoint copies that to the file.
+2. A checkpoint copies that to the file, with all events before.
 3. It commits "whole".
 
-A reader of the file with its write-ahead log reads "whole". So does a reader of a copy that SQLite made
-(``.backup``), and of a file to which SQLite has copied its write-ahead log, as it does when the last process closes
-it. A file that says "partial" has lost its write-ahead log.
+A reader of the file with its write-ahead log reads "whole". So does a reader of a copy that SQLite made (``.backup``),
+and of a file to which SQLite has copied its write-ahead log, as it does when the last process closes it. A file that
+says "partial" has lost its write-ahead log. A copy that SQLite made between the steps 1 and 3 says so, too, but has
+another schema version than the one beside the mark.
 
-SQLite's own checkpoints would copy "whole" to the file while later events are not in it. So they are off, and the
-same three steps take their place.
+SQLite's own checkpoints would copy "whole" to the file while later events are not in it. So they are off, and these
+steps take their place. A lock on the write-ahead log lets one process at a time do them. The next process that opens
+the log after one that was killed between the steps marks it as whole.
 """
 
 import contextlib
+import fcntl
 import sqlite3
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -29,7 +33,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.schema import CreateTable
 
-from pathbook.ledger.store.database.engine import connect_to_file, reading, writing
+from pathbook.ledger.store.database.engine import connect_to_file, writing
 from pathbook.ledger.store.database.open_files import WAL_SUFFIX, files_of, has_write_ahead_log
 
 CHECKPOINT_PAGES: Final = 1_000
@@ -56,18 +60,14 @@ FILE_MARK = sa.Table(
     "file_mark",
     sa.MetaData(),
     sa.Column("one", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("number", sa.Integer, nullable=False),
     sa.Column("is_whole", sa.Boolean, nullable=False),
+    sa.Column("schema_version", sa.Integer, nullable=False),  # when the log was last marked as partial
 )
-_INCREASE = FILE_MARK.update().values(number=FILE_MARK.c.number + 1, is_whole=False)
-_FIRST = FILE_MARK.insert().values(one=1, number=1, is_whole=False)
-_NUMBER = sa.select(FILE_MARK.c.number)
-HEAL = (
-    FILE_MARK.update()
-    .where(FILE_MARK.c.is_whole.is_(False))
-    .values(number=FILE_MARK.c.number + 1, is_whole=True)
-)
-"""Marks a log as whole. A process that is at the three steps sees by the number that it has to repeat them."""
+_PARTIAL = FILE_MARK.insert().prefix_with("OR REPLACE")
+_WHOLE = FILE_MARK.update().values(is_whole=True)
+_MARK = sa.select(FILE_MARK.c.is_whole)
+_SCHEMA_VERSION: Final = "PRAGMA schema_version"
+_PARTIAL_SINCE: Final = f"SELECT schema_version FROM {FILE_MARK.name} WHERE NOT is_whole"  # noqa: S608 - our own name
 
 
 class NewestEventsMissingError(Exception):
@@ -101,16 +101,37 @@ def _says_partial(path: Path) -> bool:
         contextlib.suppress(sqlite3.DatabaseError),
         contextlib.closing(connect_to_file(path, "mode=ro&immutable=1")) as connection,
     ):
-        row = connection.execute(f"SELECT is_whole FROM {FILE_MARK.name}").fetchone()  # noqa: S608 - our own name
-        return row is not None and not row[0]
+        version = connection.execute(_SCHEMA_VERSION).fetchone()
+        return bool(connection.execute(_PARTIAL_SINCE).fetchone() == version)
     return False
 
 
-def is_partial(connection: Connection) -> bool:
-    """Tell whether a log says "partial", read with its write-ahead log: a process was killed between the steps."""
-    if not sa.inspect(connection).has_table(FILE_MARK.name):
-        return False
-    return connection.execute(sa.select(FILE_MARK.c.is_whole)).scalar() is False
+def heal(connection: Connection, path: Path) -> None:
+    """Mark a log as whole, if a process was killed between the steps. Its write-ahead log must be there.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: the database fails.
+    """
+    partial = sa.inspect(connection).has_table(FILE_MARK.name) and connection.execute(_MARK).scalar() is False
+    connection.rollback()
+    if partial:
+        with _alone(path) as alone:
+            if alone:  # else another process is at the steps
+                connection.execute(_WHOLE)
+                connection.commit()
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[bool]:
+    """Keep other processes from the steps, and yield true. Yield false if one of them is at the steps."""
+    # SQLite has no locks of its own on the write-ahead log; those that it has on other files would be released here
+    with path.with_name(path.name + WAL_SUFFIX).open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
 
 
 class FileMark:
@@ -118,10 +139,10 @@ class FileMark:
 
     def __init__(self, engine: Engine) -> None:
         """Prepare the engine, before its first connection. Nothing is read or written."""
-        self._engine = engine if files_of(engine) is not None else None
+        self._engine, self._files = engine, files_of(engine)
         self._marking = threading.Lock()
         self._is_due, self._not_before, self._pages = True, 0.0, 0
-        if self._engine is not None:
+        if self._files is not None:
             sa.event.listen(engine, "connect", _stop_checkpoints)
 
     def before_append(self) -> None:
@@ -129,14 +150,16 @@ class FileMark:
 
         Raises:
             sqlalchemy.exc.SQLAlchemyError: the database fails.
+            FileChangedError: a file of the log was removed, replaced or cut.
         """
-        if self._engine is None or not self._is_due or time.monotonic() < self._not_before:
+        if self._files is None or not self._is_due or time.monotonic() < self._not_before:
             return
+        self._files.require_unchanged()
         if self._marking.acquire(
             blocking=False
         ):  # another thread of this process is at it; events need not wait
             try:
-                if self._renew(self._engine):
+                if self._renew(self._files.path):
                     self._is_due, self._pages = False, 0
                 else:
                     self._not_before = time.monotonic() + RETRY_DELAY_S
@@ -149,63 +172,53 @@ class FileMark:
         self._is_due = self._is_due or self._pages >= CHECKPOINT_PAGES
 
     def heal(self) -> None:
-        """Mark the log as whole, if a process was killed between the steps. Its write-ahead log is there.
-
-        Raises:
-            sqlalchemy.exc.SQLAlchemyError: the database fails.
-        """
-        if self._engine is None:
-            return
-        with reading(self._engine) as connection:
-            partial = is_partial(connection)
-        if partial:
-            with writing(self._engine, turn=None) as connection:
-                connection.execute(HEAL)
+        """Mark the log as whole, as the function `heal` does, on a connection of the engine."""
+        if self._files is not None and self._files.look() is None:
+            with self._engine.connect() as connection:
+                heal(connection, self._files.path)
 
     def close(self) -> None:
         """Leave the log marked as whole. SQLite copies that to the file when its last connection closes."""
-        if self._engine is None or (
-            (files := files_of(self._engine)) is not None and files.look() is not None
-        ):
-            return
         try:
             self.heal()
-        except sa.exc.SQLAlchemyError:  # the next process that opens the log does it
+        except (sa.exc.SQLAlchemyError, OSError):  # the next process that opens the log does it
             _LOG.warning("the log could not be marked as whole", exc_info=True)
 
-    def _renew(self, engine: Engine) -> bool:
-        """Do the three steps. Return whether the file says "partial" and holds all events before."""
-        for _ in range(CHECKPOINT_ATTEMPTS):
-            with writing(engine, turn=None) as connection:
+    def _renew(self, path: Path) -> bool:
+        """Do the steps. Return whether the file says "partial"."""
+        with contextlib.ExitStack() as stack:
+            try:
+                if not stack.enter_context(_alone(path)):
+                    return False
+            except OSError:  # the next transaction says what is wrong with the file
+                return False
+            with writing(self._engine, turn=None) as connection:
                 connection.execute(CreateTable(FILE_MARK, if_not_exists=True))
-                if connection.execute(_INCREASE).rowcount == 0:
-                    connection.execute(_FIRST)
-                number = connection.execute(_NUMBER).scalar_one()
-            reached = _checkpoint(engine)
-            whole = FILE_MARK.update().where(FILE_MARK.c.number == number).values(is_whole=True)
-            with writing(engine, turn=None) as connection:
-                undisturbed = connection.execute(whole).rowcount == 1
-            if undisturbed:
-                return reached
-        return False  # other processes are at it
+                version = connection.exec_driver_sql(_SCHEMA_VERSION).scalar_one()
+                connection.execute(_PARTIAL.values(one=1, is_whole=False, schema_version=version))
+            try:
+                for attempt in range(CHECKPOINT_ATTEMPTS):
+                    if attempt:
+                        time.sleep(CHECKPOINT_PAUSE_S)
+                    _checkpoint(self._engine)
+                    if _says_partial(path):
+                        return True
+            finally:
+                with writing(self._engine, turn=None) as connection:
+                    connection.execute(_WHOLE)
+        return False  # a reader of an older snapshot kept the checkpoint from copying that much
 
 
-def _checkpoint(engine: Engine) -> bool:
-    """Copy the write-ahead log to the file. Return whether all of it was copied. It waits for no reader or writer.
+def _checkpoint(engine: Engine) -> None:
+    """Copy the write-ahead log to the file, as far as no reader needs the file as it is. It does not wait.
 
     The write-ahead log is never cut: a short one must stay a sign of loss.
     """
     pooled = engine.raw_connection()
     try:
         cursor = pooled.cursor()
-        for attempt in range(CHECKPOINT_ATTEMPTS):
-            if attempt:
-                time.sleep(CHECKPOINT_PAUSE_S)
-            cursor.execute("PRAGMA wal_checkpoint(PASSIVE)")
-            busy, pages, copied = cursor.fetchall()[0]
-            if not busy and pages == copied:
-                return True
-        return False
+        cursor.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        cursor.fetchall()
     finally:
         pooled.close()
 

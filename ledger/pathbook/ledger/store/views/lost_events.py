@@ -16,7 +16,7 @@ from pathbook.ledger.codec import NewerEventError, decode
 from pathbook.ledger.projections.registers import request
 from pathbook.ledger.store.database.engine import SCHEMAS, connect_to_file, reading
 from pathbook.ledger.store.database.open_files import files_of
-from pathbook.ledger.store.log.file_mark import HEAL, is_partial, require_newest_events
+from pathbook.ledger.store.log.file_mark import heal, require_newest_events
 from pathbook.ledger.store.log.stream import EVENT, persistence_errors
 from pathbook.ledger.store.views.tables import REQUEST
 from pathbook.ledger.store.views.tracking import TRACKING
@@ -126,9 +126,8 @@ def _looking(engine: Engine) -> Iterator[Connection | None]:
         "sqlite://", poolclass=sa.NullPool, creator=lambda: connect_to_file(files.path, "mode=rw")
     )
     with look.connect() as connection:
-        if is_partial(connection):  # this may be the last connection, which brings the mark into the file
-            connection.execute(HEAL)
-            connection.commit()
+        # this may be the last connection, which brings the mark into the file
+        heal(connection, files.path)
         yield connection
 
 
