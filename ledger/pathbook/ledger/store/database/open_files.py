@@ -73,11 +73,7 @@ class _File:
 
 
 class OpenFiles:
-    """The main file and the write-ahead log of one database. Threads and engines may share it.
-
-    Attributes:
-        error: what was found, or None. It stays until the process ends, whatever happens to the files.
-    """
+    """The main file and the write-ahead log of one database. Threads and engines may share it."""
 
     def __init__(self, path: Path, *, is_log: bool) -> None:
         """Keep the path. The files are compared from `watch` on."""
@@ -86,7 +82,13 @@ class OpenFiles:
         self._anchor: DBAPIConnection | None = None
         self._listeners: list[Callable[[], None]] = []
         self._lock = threading.Lock()
-        self.error: FileChangedError | None = None
+        self._lost: tuple[Path, str] | None = None
+
+    @property
+    def error(self) -> FileChangedError | None:
+        """What was found, or None. It stays until the process ends, whatever happens to the files."""
+        # a new one for each caller, because an exception is changed when it is raised
+        return None if self._lost is None else FileChangedError(*self._lost, is_log=self._is_log)
 
     def make(self) -> None:
         """Make an empty main file for its owner only, unless there is one, or there was one.
@@ -125,12 +127,12 @@ class OpenFiles:
         Raises:
             FileChangedError: one of them was removed, replaced or cut, now or earlier.
         """
-        if self.error is None:
+        if self._lost is None:
             for file in self._files:
                 if problem := file.problem():
-                    self._found(FileChangedError(file.path, problem, is_log=self._is_log))
-        if self.error is not None:
-            raise self.error.with_traceback(None)
+                    self._found(file.path, problem)
+        if (error := self.error) is not None:
+            raise error
 
     def look(self) -> FileChangedError | None:
         """Compare the files, and return what was found, now or earlier."""
@@ -144,12 +146,12 @@ class OpenFiles:
             self._anchor.close()
             self._anchor, self._files = None, []
 
-    def _found(self, error: FileChangedError) -> None:
+    def _found(self, path: Path, problem: str) -> None:
         with self._lock:
-            if self.error is not None:
+            if self._lost is not None:
                 return
-            self.error = error
-        _LOG.error("a file changed while it was open: nothing more is written to it", problem=str(error))
+            self._lost = path, problem
+        _LOG.error("a file changed while it was open: nothing more is written to it", problem=str(self.error))
         for listener in self._listeners:
             listener()
 
