@@ -84,7 +84,6 @@ def _directory(data: str) -> Iterator[Path]:
         raise click.UsageError(
             f"{directory} is not an empty directory, and the demo needs one for its book. Name another directory."
         )
-    directory.mkdir(parents=True, exist_ok=True)
     yield directory
 
 

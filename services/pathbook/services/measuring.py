@@ -18,7 +18,7 @@ from pathbook.ledger.store.database.engine import open_engine
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.values import Unit
 from pathbook.services.clock import now
-from pathbook.services.storage import EVENTS_FILE, VIEWS_FILE, Storage
+from pathbook.services.storage import DIRECTORY_MODE, EVENTS_FILE, VIEWS_FILE, Storage
 
 FLOOR_FILE: Final = "floor.sqlite"
 """The file of the bare database. It lies beside the log, on the same disk, and does not disturb it."""
@@ -38,7 +38,7 @@ class Measuring:
 
     def __init__(self, path: Path, database: str) -> None:
         """Open the store in a database, or, if it is "", in a directory, which is made if it is missing."""
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(DIRECTORY_MODE, parents=True, exist_ok=True)
         self._path, self._database = path, database
         self._events_engine = open_engine(database or path / EVENTS_FILE, purpose="events")
         self._views_engine = open_engine(database or path / VIEWS_FILE, purpose="views")
