@@ -17,7 +17,10 @@ from pathbook.ledger.gc_tuning import collect_rarely
 from pathbook.ledger.serials import BookKey, KeyRing, print_book_key
 
 try:
-    from pathbook.services.clock import now
+    from pathbook.services.clock import MachineClock, now
+    from pathbook.services.clock_check import ClockState
+    from pathbook.services.clock_check import clock_state as state_of_clock
+    from pathbook.services.clock_check import confirm_clock as confirm_clock_of
     from pathbook.services.key_file import KEY_FILE, KeyFileFullError, UnusableKeyError, add_key, read_keys
     from pathbook.services.run.follower_process import update_views
     from pathbook.services.run.in_thread import running
@@ -183,6 +186,25 @@ def code_keys(data: Path, *, rotate: bool = False) -> KeyRing:
         return add_key(data / KEY_FILE) if rotate else read_keys(data / KEY_FILE)
     except (UnusableKeyError, KeyFileFullError) as error:
         raise UnusableBooksError(str(error)) from error
+
+
+def clock_state(books: Books) -> ClockState:
+    """Return whether the clock of this machine is believed for books, and why. Raises as ``rebuild``."""
+    require_books(books)
+    settings = _settings(books)
+    with _opening(settings):
+        return state_of_clock(settings.data, settings.database, MachineClock())
+
+
+def confirm_clock(books: Books, *, accept_ahead: bool) -> ClockState:
+    """Have all servers of books believe the clock of this machine. Return the state before. Raises as ``rebuild``.
+
+    With ``accept_ahead``, books whose last event lies ahead of the clock go on with the time of that event.
+    """
+    require_books(books)
+    settings = _settings(books)
+    with _opening(settings):
+        return confirm_clock_of(settings.data, settings.database, MachineClock(), accept_ahead=accept_ahead)
 
 
 def _settings(books: Books, listen: str = ANY_PORT, *, workers: int = 1, follows: bool = True) -> Settings:

@@ -14,10 +14,11 @@ from google.protobuf.message import DecodeError
 from grpc import HandlerCallDetails, RpcMethodHandler, StatusCode
 from grpc.aio import ServerInterceptor, ServicerContext
 
-from pathbook.ledger.book import ViewsLaggingError
+from pathbook.ledger.book import ClockJumpedError, EventsAheadError, UntrueTimeError, ViewsLaggingError
 from pathbook.ledger.codec import NewerEventError
 from pathbook.ledger.store.log.stream import is_passing
 from pathbook.services.translate.statuses import CallFailedError, Failure, failed
+from pathbook.services.translate.times import shown, span
 
 OUR_METHODS: Final = "/pathbook.v1."
 """The beginning of the names of our methods. Health checks and reflection are not logged."""
@@ -100,6 +101,10 @@ class CallInterceptor(ServerInterceptor):
             stopped = failed(Failure.BOOK_NEWER, position=newer.position, field=newer.field)
             code, reason = stopped.code, stopped.reason
             await context.abort(stopped.code, stopped.message, stopped.trailer())
+        except UntrueTimeError as untrue:  # no bug either, and the guard of the clock has logged it
+            stopped = _untrue_time(untrue)
+            code, reason = stopped.code, stopped.reason
+            await context.abort(stopped.code, stopped.message, stopped.trailer())
         except asyncio.CancelledError:
             code = StatusCode.CANCELLED  # by the caller, by its deadline, or by a server that stops
             raise
@@ -111,6 +116,30 @@ class CallInterceptor(ServerInterceptor):
         finally:
             milliseconds = round(1_000 * (time.monotonic() - began), 1)
             self._log.info("call", method=method, code=code.name, milliseconds=milliseconds, reason=reason)
+
+
+def _untrue_time(error: UntrueTimeError) -> CallFailedError:
+    """Return the failure for a clock that is not believed, or for events that lie ahead of it."""
+    match error:
+        case ClockJumpedError():
+            difference = span(error.now, error.expected)
+            return failed(
+                Failure.CLOCK_JUMPED,
+                clock=shown(error.now),
+                expected=shown(error.expected),
+                difference=difference,
+            )
+        case EventsAheadError():
+            difference = span(error.last_event, error.now)
+            return failed(
+                Failure.EVENTS_AHEAD,
+                book=error.book,
+                clock=shown(error.now),
+                last_event=shown(error.last_event),
+                difference=difference,
+            )
+        case _:
+            raise error
 
 
 def _failure(error: Exception) -> CallFailedError:

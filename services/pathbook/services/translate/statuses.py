@@ -75,6 +75,21 @@ class Failure(enum.Enum):
         StatusCode.UNAVAILABLE,
         "The database of the books does not answer. Retry with the same request ids.",
     )
+    CLOCK_JUMPED = (
+        StatusCode.FAILED_PRECONDITION,
+        (
+            "Nothing was written: the clock of the server says {clock}, {difference} the time that it should be near,"
+            " {expected}. If the clock is right, run `pathbook clock confirm`; if not, set it, then retry."
+        ),
+    )
+    EVENTS_AHEAD = (
+        StatusCode.FAILED_PRECONDITION,
+        (
+            "Nothing was written: the last event of book '{book}' is of {last_event}, {difference} what the clock of"
+            " the server says, {clock}. Set the clock if it is wrong; if not, restore a backup from before that event,"
+            " or run `pathbook clock confirm --accept-events-ahead` to go on with its time."
+        ),
+    )
     CODE_KEY_MISSING = (
         StatusCode.UNAVAILABLE,
         (
