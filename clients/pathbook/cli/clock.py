@@ -9,7 +9,7 @@ from pathbook.cli.settings import Output, Settings, book_options
 from pathbook.cli.verb_group import VerbGroup
 
 if TYPE_CHECKING:  # the server is imported when a verb runs
-    from pathbook.services.clock_check import ClockState
+    from pathbook.cli.local import ClockState
 
 _EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 

@@ -8,7 +8,7 @@ import logging
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import click
 
@@ -17,10 +17,8 @@ from pathbook.ledger.gc_tuning import collect_rarely
 from pathbook.ledger.serials import BookKey, KeyRing, print_book_key
 
 try:
+    from pathbook.services import clock_check
     from pathbook.services.clock import MachineClock, now
-    from pathbook.services.clock_check import ClockState
-    from pathbook.services.clock_check import clock_state as state_of_clock
-    from pathbook.services.clock_check import confirm_clock as confirm_clock_of
     from pathbook.services.key_file import KEY_FILE, KeyFileFullError, UnusableKeyError, add_key, read_keys
     from pathbook.services.run.follower_process import update_views
     from pathbook.services.run.in_thread import running
@@ -40,6 +38,9 @@ except ModuleNotFoundError as error:
 
 if TYPE_CHECKING:  # imported when the bench runs
     from pathbook.services.measuring import Measuring
+
+ClockState: TypeAlias = clock_check.ClockState
+"""What a verb of the clock gets."""
 
 ANY_PORT: Final = "127.0.0.1:0"
 """A free port, for callers on this machine only."""
@@ -193,7 +194,7 @@ def clock_state(books: Books) -> ClockState:
     require_books(books)
     settings = _settings(books)
     with _opening(settings):
-        return state_of_clock(settings.data, settings.database, MachineClock())
+        return clock_check.clock_state(settings.data, settings.database, MachineClock())
 
 
 def confirm_clock(books: Books, *, accept_ahead: bool) -> ClockState:
@@ -204,7 +205,9 @@ def confirm_clock(books: Books, *, accept_ahead: bool) -> ClockState:
     require_books(books)
     settings = _settings(books)
     with _opening(settings):
-        return confirm_clock_of(settings.data, settings.database, MachineClock(), accept_ahead=accept_ahead)
+        return clock_check.confirm_clock(
+            settings.data, settings.database, MachineClock(), accept_ahead=accept_ahead
+        )
 
 
 def _settings(books: Books, listen: str = ANY_PORT, *, workers: int = 1, follows: bool = True) -> Settings:
