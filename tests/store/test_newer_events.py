@@ -90,7 +90,7 @@ def test_waits_end_by_name_and_other_books_go_on(started: Follower, book: Synthe
         began = time.monotonic()
         for position in (NEWER, NEWER + 1, 99):
             assert isinstance(started.reached("newer", position).exception(PATIENCE), NewerEventError)
-        assert time.monotonic() - began < followers.BOOK_RETRY_DELAY_S
+        assert time.monotonic() - began < retries.BUG_RETRY_DELAY_S
         assert started.reached("newer", NEWER - 1).result(PATIENCE) == NEWER - 1
     (line,) = logs
     assert line["log_level"] == "error"

@@ -126,6 +126,8 @@ class DeadlineWatch:
             del self._waking[book]
             self._retry_at.pop(book, None)
             if not future.cancelled() and (error := future.exception()) is not None:
+                if self._stream.outages.tell(error):
+                    continue  # it may pass any moment, so the next look tries again
                 delay = UNTRUE_TIME_RETRY_DELAY_S if isinstance(error, UntrueTimeError) else RETRY_DELAY_S
                 self._retry_at[book] = time.monotonic() + delay
                 _LOG.error("offers cannot lapse", book=book, error=str(error), retry_seconds=delay)
@@ -140,8 +142,9 @@ class DeadlineWatch:
                     wait(reached, FIRST_LOOK_TIMEOUT_S)
             except ClockJumpedError:
                 pass  # nothing lapses by a clock that is not believed; its guard has logged that
-            except Exception:  # noqa: BLE001 - the watch survives any error of the database, and looks again
-                _LOG.exception("looking for offers to lapse failed", retry_seconds=RETRY_DELAY_S)
-                pause = RETRY_DELAY_S
+            except Exception as error:  # noqa: BLE001 - the watch survives any error of the database, and looks again
+                if not self._stream.outages.tell(error):
+                    _LOG.exception("looking for offers to lapse failed", retry_seconds=RETRY_DELAY_S)
+                    pause = RETRY_DELAY_S
             self._looked.set()
             self._closing.wait(pause)

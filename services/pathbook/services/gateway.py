@@ -9,6 +9,7 @@ from pathbook.ledger.book import Answer, Outcome, Submitted
 from pathbook.ledger.codes import PrintedCode
 from pathbook.ledger.commands import Command
 from pathbook.ledger.refusals import Reason, Refusal, refuse
+from pathbook.ledger.store.database.failures import is_lost
 from pathbook.ledger.store.views.snapshot import ViewsRebuildingError
 from pathbook.ledger.values import Ranges, Selection, UnitRange
 from pathbook.services.codes import Codes
@@ -94,7 +95,15 @@ class Gateway:
     async def run(
         self, work: Callable[Params, Result], *args: Params.args, **kwargs: Params.kwargs
     ) -> Result:
-        """Run a function on a reader's thread, and return its result."""
+        """Run a function that reads on a reader's thread, and return its result.
+
+        If it loses its connection to the database on the way, it is run once more, on a fresh one.
+        """
+        try:
+            return await self._run(self._read_threads, work, *args, **kwargs)
+        except Exception as error:
+            if not is_lost(error):
+                raise
         return await self._run(self._read_threads, work, *args, **kwargs)
 
     async def head(self, book: str) -> int:

@@ -16,12 +16,20 @@ from grpc.aio import ServerInterceptor, ServicerContext
 
 from pathbook.ledger.book import ClockJumpedError, EventsAheadError, UntrueTimeError, ViewsLaggingError
 from pathbook.ledger.codec import NewerEventError
-from pathbook.ledger.store.log.stream import is_passing
+from pathbook.ledger.store.database.failures import OutageLog, StoreTrouble, trouble_of
 from pathbook.services.translate.statuses import CallFailedError, Failure, failed
 from pathbook.services.translate.times import shown, span
 
 OUR_METHODS: Final = "/pathbook.v1."
 """The beginning of the names of our methods. Health checks and reflection are not logged."""
+
+TROUBLES: Final = {
+    StoreTrouble.AWAY: Failure.STORE_UNAVAILABLE,
+    StoreTrouble.READ_ONLY: Failure.STORE_READ_ONLY,
+    StoreTrouble.BUSY: Failure.STORE_BUSY,
+    StoreTrouble.FULL: Failure.STORE_FULL,
+}
+"""The failure that the caller gets for each trouble with the database."""
 
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -38,6 +46,7 @@ class CallInterceptor(ServerInterceptor):
     def __init__(self) -> None:
         # structlog reads its configuration in bind(); to do that for each line takes as long as to log the line
         self._log = _LOG.bind()
+        self._outages = OutageLog()
 
     async def intercept_service(
         self, continuation: Continuation[Request, Response], handler_call_details: HandlerCallDetails
@@ -110,7 +119,8 @@ class CallInterceptor(ServerInterceptor):
             raise
         except Exception as error:  # noqa: BLE001 - every error is logged whole, and hidden from the caller
             shown = _failure(error)
-            self._log.exception(shown.reason.lower().replace("_", " "), method=method)
+            if not self._outages.tell(error):
+                self._log.exception(shown.reason.lower().replace("_", " "), method=method)
             code, reason = shown.code, shown.reason
             await context.abort(shown.code, shown.message, shown.trailer())
         finally:
@@ -146,7 +156,8 @@ def _failure(error: Exception) -> CallFailedError:
     """Return the failure that the caller gets for an error. It says little more than whether a retry may help."""
     if isinstance(error, ViewsLaggingError):
         return failed(Failure.VIEWS_FAR_BEHIND, book=error.book, position=error.position, head=error.head)
-    return failed(Failure.STORE_UNAVAILABLE if is_passing(error) else Failure.UNEXPECTED)
+    trouble = trouble_of(error)
+    return failed(Failure.UNEXPECTED if trouble is None else TROUBLES[trouble])
 
 
 def _request_reader(handler: Handler[Request, Response], method: str) -> Callable[[bytes], Request]:

@@ -58,7 +58,9 @@ def _log_lag(storage: Storage, stop: threading.Event) -> None:
     while not stop.wait(LAG_LOG_INTERVAL_S if at_head else LAG_CHECK_INTERVAL_S):
         try:
             behind = _behind(storage, _heads(storage) if at_head else first)
-        except Exception:  # noqa: BLE001 - the follower survives any error of the database, and so must this loop
+        except Exception as error:  # noqa: BLE001 - the follower survives any error of the database; this loop must
+            if storage.stream.outages.tell(error):
+                continue
             _LOG.exception("cannot read how far the views are behind", retry_seconds=LAG_CHECK_INTERVAL_S)
             continue
         if not behind and not at_head:
