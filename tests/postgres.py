@@ -103,9 +103,9 @@ def execute(statement: str) -> None:
         connection.execute(statement.encode())
 
 
-def kill_backends(url: str) -> None:
-    """End all connections to a database, as an administrator may do."""
-    execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name_of(url)}'")
+def kill_backends(name: str) -> None:
+    """End all connections to a database, as an administrator may do, and wait for their end."""
+    execute(f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '{name}'")
 
 
 def name_of(url: str) -> str:

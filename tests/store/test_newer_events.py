@@ -12,6 +12,7 @@ from pathbook.ledger.codec import NewerEventError
 from pathbook.ledger.store.database.fast_read import ReaderPool
 from pathbook.ledger.store.log.stream import StoredEntry, Stream
 from pathbook.ledger.store.views import follower as followers
+from pathbook.ledger.store.views import retries
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.views.rebuild_worker import RebuildWorker
 from pathbook.ledger.store.views.snapshot import open_snapshot

@@ -34,6 +34,8 @@ class ReaderPool:
         self._engine = engine
         self._kind = engine.dialect.name
         self._idle: deque[Reader] = deque()
+        self.losses = 0
+        """How often a connection was lost. After a crash, what a database had not flushed may be gone."""
         sqlalchemy.event.listen(engine, "engine_disposed", lambda _: self._close())
 
     def ask(self, lookup: Select[*_Columns], parameters: Parameters) -> list[tuple[*_Columns]]:
@@ -91,6 +93,7 @@ class ReaderPool:
         connection = reader.cursor.connection
         is_lost = self._engine.dialect.is_disconnect(error, connection, reader.cursor)
         if is_lost:
+            self.losses += 1  # first: the next reader may already see the database after a crash
             self._close()  # the other connections are then lost as well
         connection.close()
         wrapped = DBAPIError.instance(
