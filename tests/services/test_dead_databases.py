@@ -20,11 +20,13 @@ from pathbook.client.errors import retry_delay
 from pathbook.ledger.book import Answer
 from pathbook.ledger.codec import decode
 from pathbook.ledger.store.database.failures import StoreTrouble, trouble_of
+from pathbook.ledger.store.views.tracking import TRACKING
+from pathbook.services import gateway
 from pathbook.services.run.in_thread import running
 from pathbook.services.run.settings import Settings
-from tests.books import DATABASE_FILE, PATIENCE, ask, beginning, open_books, record
+from tests.books import DATABASE_FILE, PATIENCE, ask, beginning, engine, open_books, record, update_views
 from tests.postgres import drop_database, execute, kill_backends, name_of, new_database, stopped
-from tests.services.masks import BEGUN, BOOK, begin, boxes, yuan
+from tests.services.masks import BEGUN, BOOK, begin, boxes, refused, yuan
 
 WRITERS = 3
 TROUBLES = {"STORE_UNAVAILABLE", "STORE_BUSY"}
@@ -39,9 +41,9 @@ def database() -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def served_from(url: str, place: Path, retry_seconds: float = 0) -> Iterator[Client]:
+def served_from(url: str, place: Path, retry_seconds: float = 0, *, follows: bool = True) -> Iterator[Client]:
     """Serve the books of a database in this process, and yield a client."""
-    settings = Settings(data=place, database=url, listen="127.0.0.1:0")
+    settings = Settings(data=place, database=url, listen="127.0.0.1:0", follows=follows)
     with (
         running(settings, logging.ERROR) as port,
         Client(f"127.0.0.1:{port}", book=BOOK, retry_seconds=retry_seconds) as client,
@@ -198,7 +200,7 @@ def test_idle_connections_that_were_killed_are_replaced_unseen(database: str, tm
     """After all connections were killed, the first write, and the first read of it, succeed without a retry."""
     with served_from(database, tmp_path) as client:
         begin(client)
-        for box in range(10):
+        for box in range(5):
             kill_backends(name_of(database))
             give(client, box)
             until_answered(lambda: owned(client))
@@ -232,17 +234,39 @@ def test_a_read_only_database_is_named_and_reads_go_on(database: str, tmp_path: 
             with contextlib.nullcontext(client) if other is None else other as asked:
                 asked.position = BEGUN + 1
                 assert owned(asked) == 1
-                with pytest.raises(RefusedError, match="read-only") as refused:
+                with pytest.raises(RefusedError, match="read-only") as error:
                     give(asked, 1)
-                assert (refused.value.reason, refused.value.code) == (
+                assert (error.value.reason, error.value.code) == (
                     "STORE_READ_ONLY",
                     grpc.StatusCode.UNAVAILABLE,
                 )
-                assert delay_of(refused.value) == 5
+                assert delay_of(error.value) == 5
         execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
         kill_backends(name)
         give(client, 1)
         assert owned(client) == 2
+
+
+def test_a_read_does_not_trust_views_that_a_crash_set_back(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the views had reached before a crash is asked again, because they may have lost their last commits."""
+    monkeypatch.setattr(gateway, "VIEWS_WAIT_TIMEOUT_S", 0.2)
+    (tmp_path / DATABASE_FILE).write_text(database, "utf-8")
+    with served_from(database, tmp_path, follows=False) as client:
+        begin(client)
+        update_views(tmp_path, BEGUN)
+        give(client, 0)
+        update_views(tmp_path, BEGUN + 1)
+        assert client.get_party("ann")
+        views = engine(tmp_path, "views")
+        with views.begin() as connection:
+            connection.execute(TRACKING.update().values(notification_id=BEGUN))
+        views.dispose()
+        assert client.get_party("ann")  # while no connection is lost, views do not go back
+        kill_backends(name_of(database))
+        with refused("VIEWS_BEHIND", grpc.StatusCode.DEADLINE_EXCEEDED):
+            client.get_party("ann")
 
 
 def test_a_commit_whose_answer_was_lost_is_found_by_the_retry(database: str, tmp_path: Path) -> None:
