@@ -24,7 +24,7 @@ from pathbook.v1.values_pb2 import PARTY_KIND_AGENT, TRANSFER_STATUS_OFFERED
 from tests.books import DATABASE_FILE, PATIENCE, engine
 from tests.services.masks import BEGUN, BOOK, begin, boxes, refused, yuan
 from tests.services.process import Running, ServerProcess, followed, served
-from tests.services.test_deadlines import BOOKS, OFFER, killed_with_offers, lapses, pass_by, served_by_workers
+from tests.services.test_deadlines import BOOKS, OFFER, lapses, offer, served_by_workers
 
 DAY = CLOCK_JUMP_MAX_US
 YEAR = 365 * DAY
@@ -354,7 +354,9 @@ def test_no_process_lets_an_offer_lapse_before_the_clock_is_confirmed(
     place: Path, start: Callable[[Path], AbstractContextManager[Running]]
 ) -> None:
     """To processes that last looked years ago, the clock seems years ahead: the offers that are due stay open."""
-    pass_by(killed_with_offers(place))
+    earlier = Machine(now() - HOUR)
+    with served_by(earlier, place) as client:
+        offer(client.target, datetime.datetime.fromtimestamp((earlier.wall + 1) / 1_000_000, datetime.UTC))
     replace_look(place, Look("another boot", now() - 10 * YEAR, 1))
     with start(place) as process:
         process.wait_for("writing stops, and no offer lapses: the clock is not believed")
