@@ -199,7 +199,7 @@ def test_a_step_of_exactly_a_day_passes_and_many_steps_do_not(place: Path, sign:
 
 
 def test_a_server_that_idles_for_weeks_goes_on(place: Path) -> None:
-    """As long as the machine runs, time that passes is no jump, although nothing is written and nobody looks."""
+    """As long as the machine runs, time that passes is no jump, although nothing is written and no call comes."""
     machine = Machine()
     with served_by(machine, place) as client:
         begin(client)
