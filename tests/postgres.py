@@ -1,6 +1,7 @@
 """Starts a PostgreSQL for each test process that needs one; it ends with that process."""
 
 import atexit
+import contextlib
 import itertools
 import os
 import pwd
@@ -9,9 +10,10 @@ import stat
 import subprocess
 import tempfile
 import warnings
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import psycopg
 
@@ -26,9 +28,32 @@ rm -rf "$2"
 """Stops a cluster when its standard input ends, which happens even if the tests are killed."""
 
 
-@cache
+class _Cluster(NamedTuple):
+    """A cluster that runs: the directory of PostgreSQL's programs, its own directory, and the user that runs it."""
+
+    programs: Path
+    directory: Path
+    user: str | None
+
+    def run(self, program: str, *arguments: str) -> None:
+        """Run a program of PostgreSQL as the user of the cluster."""
+        subprocess.run(
+            [self.programs / program, *arguments],
+            check=True,
+            cwd=self.directory,
+            stdout=subprocess.DEVNULL,
+            timeout=60,
+            user=self.user,
+        )
+
+
 def cluster() -> str:
     """Start a cluster, and return the URL of its databases, with {name} in place of the name."""
+    return f"postgresql+psycopg://postgres@/{{name}}?host={_cluster().directory}"
+
+
+@cache
+def _cluster() -> _Cluster:
     programs = _programs()
     directory = Path(tempfile.mkdtemp(prefix="pathbook-postgresql-"))
     user = None
@@ -45,22 +70,47 @@ def cluster() -> str:
         user=user,
     )
     atexit.register(keeper.communicate, timeout=60)
-
-    def run(program: str, *arguments: str) -> None:
-        subprocess.run(
-            [programs / program, *arguments],
-            check=True,
-            cwd=directory,
-            stdout=subprocess.DEVNULL,
-            timeout=60,
-            user=user,
-        )
-
+    started = _Cluster(programs, directory, user)
     data = str(directory / "data")
-    run("initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "--locale=C.UTF-8", "-E", "UTF8")
+    started.run(
+        "initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "--locale=C.UTF-8", "-E", "UTF8"
+    )
+    _start(started)
+    return started
+
+
+def _start(cluster: _Cluster) -> None:
+    directory = cluster.directory
     options = f"-c listen_addresses='' -c unix_socket_directories='{directory}' -c max_connections=300"
-    run("pg_ctl", "-D", data, "-l", str(directory / "log"), "-o", options, "-w", "start")
-    return f"postgresql+psycopg://postgres@/{{name}}?host={directory}"
+    log, data = str(directory / "log"), str(directory / "data")
+    cluster.run("pg_ctl", "-D", data, "-l", log, "-o", options, "-w", "start")
+
+
+@contextlib.contextmanager
+def stopped(mode: str) -> Iterator[None]:
+    """Stop the cluster ("fast" or "immediate") while the block runs, and start it again."""
+    running = _cluster()
+    running.run("pg_ctl", "-D", str(running.directory / "data"), "-m", mode, "-w", "stop")
+    try:
+        yield
+    finally:
+        _start(running)
+
+
+def execute(statement: str) -> None:
+    """Execute a statement as the administrator of the cluster."""
+    with psycopg.connect(driver_url(cluster().format(name="postgres")), autocommit=True) as connection:
+        connection.execute(statement.encode())
+
+
+def kill_backends(name: str) -> None:
+    """End all connections to a database, as an administrator may do, and wait for their end."""
+    execute(f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '{name}'")
+
+
+def name_of(url: str) -> str:
+    """Return the name of the database in a URL."""
+    return url.partition("?")[0].rpartition("/")[2]
 
 
 def _programs() -> Path:
@@ -97,17 +147,14 @@ def _exists(user: str) -> bool:
 
 def new_database() -> str:
     """Return the URL of a new, empty database."""
-    server, name = cluster(), f"test_{os.getpid()}_{next(_NUMBERS)}"
-    with psycopg.connect(driver_url(server.format(name="postgres")), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
-    return server.format(name=name)
+    name = f"test_{os.getpid()}_{next(_NUMBERS)}"
+    execute(f"CREATE DATABASE {name}")
+    return cluster().format(name=name)
 
 
 def drop_database(url: str) -> None:
     """Drop a database, even if clients are still connected."""
-    server, name = cluster(), url.partition("?")[0].rpartition("/")[2]
-    with psycopg.connect(driver_url(server.format(name="postgres")), autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    execute(f"DROP DATABASE {name_of(url)} WITH (FORCE)")
 
 
 def driver_url(url: str) -> str:

@@ -17,8 +17,6 @@ from pathbook.client import Client, RefusedError, UnreachableError
 from pathbook.ledger.book import memory
 from pathbook.ledger.codec import decode
 from pathbook.ledger.requests import request_of
-from pathbook.ledger.store.database import notify
-from pathbook.ledger.store.views import follower as followers
 from pathbook.services import gateway
 from pathbook.services.run.in_thread import running
 from pathbook.services.run.ports import reserved
@@ -259,14 +257,8 @@ def test_writes_are_refused_while_the_views_lag(tmp_path: Path, monkeypatch: pyt
 
 # When the first call that fails closes all connections, one in use elsewhere is left to the garbage collector.
 @pytest.mark.filterwarnings("ignore:.* was deleted while still open:ResourceWarning")
-def test_lost_database_connections_lose_no_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lost_database_connections_lose_no_write(tmp_path: Path) -> None:
     """If PostgreSQL ends its connections, calls fail as retriable, and the client retries them."""
-    for module, name in (
-        (followers, "BOOK_RETRY_DELAY_S"),
-        (followers, "LOG_POLL_INTERVAL_S"),
-        (notify, "RECONNECT_DELAY_S"),
-    ):
-        monkeypatch.setattr(module, name, 0.1)
     url = new_database()
     with (
         running(Settings(data=tmp_path, database=url, listen="127.0.0.1:0")) as port,

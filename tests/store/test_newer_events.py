@@ -12,6 +12,7 @@ from pathbook.ledger.codec import NewerEventError
 from pathbook.ledger.store.database.fast_read import ReaderPool
 from pathbook.ledger.store.log.stream import StoredEntry, Stream
 from pathbook.ledger.store.views import follower as followers
+from pathbook.ledger.store.views import retries
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.views.rebuild_worker import RebuildWorker
 from pathbook.ledger.store.views.snapshot import open_snapshot
@@ -90,7 +91,7 @@ def test_waits_end_by_name_and_other_books_go_on(started: Follower, book: Synthe
         began = time.monotonic()
         for position in (NEWER, NEWER + 1, 99):
             assert isinstance(started.reached("newer", position).exception(PATIENCE), NewerEventError)
-        assert time.monotonic() - began < followers.BOOK_RETRY_DELAY_S
+        assert time.monotonic() - began < retries.BUG_RETRY_DELAY_S
         assert started.reached("newer", NEWER - 1).result(PATIENCE) == NEWER - 1
     (line,) = logs
     assert line["log_level"] == "error"

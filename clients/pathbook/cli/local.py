@@ -8,7 +8,7 @@ import logging
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import click
 
@@ -17,7 +17,8 @@ from pathbook.ledger.gc_tuning import collect_rarely
 from pathbook.ledger.serials import BookKey, KeyRing
 
 try:
-    from pathbook.services.clock import now
+    from pathbook.services import clock_check
+    from pathbook.services.clock import MachineClock, now
     from pathbook.services.key_file import KEY_FILE, KeyFileFullError, UnusableKeyError, add_key, read_keys
     from pathbook.services.run.follower_process import update_views
     from pathbook.services.run.in_thread import running
@@ -44,6 +45,9 @@ except ModuleNotFoundError as error:
 
 if TYPE_CHECKING:  # imported when the bench runs
     from pathbook.services.measuring import Measuring
+
+ClockState: TypeAlias = clock_check.ClockState
+"""What a verb of the clock gets."""
 
 ANY_PORT: Final = "127.0.0.1:0"
 """A free port, for callers on this machine only."""
@@ -200,6 +204,27 @@ def code_keys(data: Path, *, rotate: bool = False) -> KeyRing:
         return add_key(data / KEY_FILE) if rotate else read_keys(data / KEY_FILE)
     except (UnusableKeyError, KeyFileFullError) as error:
         raise UnusableBooksError(str(error)) from error
+
+
+def clock_state(books: Books) -> ClockState:
+    """Return whether the clock of this machine is believed for books, and why. Raises as ``rebuild``."""
+    require_books(books)
+    settings = _settings(books)
+    with _opening(settings):
+        return clock_check.clock_state(settings.data, settings.database, MachineClock())
+
+
+def confirm_clock(books: Books, *, accept_ahead: bool) -> ClockState:
+    """Have all servers of books believe the clock of this machine. Return the state before. Raises as ``rebuild``.
+
+    With ``accept_ahead``, books whose last event lies ahead of the clock go on with the time of that event.
+    """
+    require_books(books)
+    settings = _settings(books)
+    with _opening(settings):
+        return clock_check.confirm_clock(
+            settings.data, settings.database, MachineClock(), accept_ahead=accept_ahead
+        )
 
 
 def _settings(books: Books, listen: str = ANY_PORT, *, workers: int = 1, follows: bool = True) -> Settings:

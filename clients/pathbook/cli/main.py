@@ -26,6 +26,7 @@ VERBS: Final = {
     "batch": "pathbook.cli.batch:command",
     "codes": "pathbook.cli.codes:command",
     "key": "pathbook.cli.key:command",
+    "clock": "pathbook.cli.clock:command",
     "case": "pathbook.cli.case:command",
     "transfer": "pathbook.cli.transfer:command",
     "offer": "pathbook.cli.offer:offer",

@@ -53,17 +53,19 @@ class Client(Books, Parties, Batches, Cases, Offers, Transfers, Sales, Bulk, Cor
 
     Use the client in a ``with`` statement, or call ``close`` at the end. Threads may share one client.
 
-    A call that finds no server is repeated for ``retry_seconds``. A write is repeated under the same request id,
-    so it is recorded once. A read waits until the views include this client's last write. A method that returns
-    an iterator calls the server, and raises, while you iterate.
+    A call that finds no server, or whose server has no database, is repeated for ``retry_seconds``. A write is
+    repeated under the same request id, so it is recorded once. A read waits until the views include this client's
+    last write. A method that returns an iterator calls the server, and raises, while you iterate.
 
     The position of an event is its number in the book: 1, 2, 3 and so on. A write returns it as
     ``receipt.position``. Offers, transfers, sales, authorizations and recalls have no other id.
 
     A refused call changes nothing. Each method names the reasons of its own. These reasons have one place here:
 
-    - every call: BOOK_MALFORMED, BOOK_UNKNOWN, BOOK_NEWER, STORE_UNAVAILABLE, SERVER_STOPPING, UNEXPECTED;
-    - every write: REQUEST_ID_MALFORMED, REQUEST_ID_REUSED, VIEWS_FAR_BEHIND, EVENT_TOO_LARGE;
+    - every call: BOOK_MALFORMED, BOOK_UNKNOWN, BOOK_NEWER, STORE_UNAVAILABLE, STORE_BUSY, SERVER_STOPPING,
+      UNEXPECTED;
+    - every write: REQUEST_ID_MALFORMED, REQUEST_ID_REUSED, VIEWS_FAR_BEHIND, EVENT_TOO_LARGE, STORE_READ_ONLY,
+      STORE_FULL, CLOCK_JUMPED and EVENTS_AHEAD (the server's clock is wrong, or was);
     - every read with ``at_least_position``: POSITION_NEGATIVE, POSITION_BEYOND_HEAD, VIEWS_BEHIND,
       VIEWS_NOT_WHOLE;
     - every list: PAGE_SIZE_NEGATIVE;

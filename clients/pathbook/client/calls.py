@@ -7,7 +7,7 @@ from typing import Final, Protocol, TypeVar
 
 import grpc
 
-from pathbook.client.errors import client_error
+from pathbook.client.errors import client_error, retry_delay
 from pathbook.v1 import values_pb2
 
 CALL_TIMEOUT_S: Final = 30.0
@@ -84,6 +84,9 @@ class RetryPolicy:
     def wait(self, error: grpc.RpcError) -> None:
         """Sleep before a retry if a retry may help; raise the client's exception if not.
 
+        The server may ask for a longer pause (google.rpc.RetryInfo). If the time for retries ends before that, there
+        is no retry.
+
         Raises:
             RefusedError: The server refused the call.
             UnreachableError: No server answered in the time for retries, or not before the deadline.
@@ -91,9 +94,10 @@ class RetryPolicy:
         assert isinstance(error, grpc.Call), error
         now = time.monotonic()
         self._until = now + self._seconds if self._until is None else self._until
-        if error.code() is not grpc.StatusCode.UNAVAILABLE or now >= self._until:
+        asked = retry_delay(error)
+        if error.code() is not grpc.StatusCode.UNAVAILABLE or now + asked >= self._until:
             raise client_error(error, self._target) from None
-        time.sleep(self._pause)
+        time.sleep(max(self._pause, asked))
         self._pause = min(2 * self._pause, RETRY_MAX_DELAY_S)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import grpc
-from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from grpc_status import rpc_status
 
 DOMAIN = "pathbook"
@@ -72,3 +72,14 @@ def client_error(error: grpc.RpcError, target: str) -> RefusedError | Unreachabl
     if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
         return UnreachableError(target, message, code)
     return RefusedError(code.name, message, {}, code)
+
+
+def retry_delay(error: grpc.RpcError) -> float:
+    """Return how long (seconds) the server asks to wait before a retry, 0 if it does not say."""
+    assert isinstance(error, grpc.Call), error
+    status = rpc_status.from_call(error)
+    for detail in status.details if status is not None else ():
+        retry = RetryInfo()
+        if detail.Unpack(retry):
+            return max(0.0, retry.retry_delay.ToTimedelta().total_seconds())
+    return 0.0

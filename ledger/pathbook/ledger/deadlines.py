@@ -12,7 +12,7 @@ from concurrent.futures import Future, wait
 
 import structlog
 
-from pathbook.ledger.book import Clock, Outcome
+from pathbook.ledger.book import Clock, ClockJumpedError, Outcome, UntrueTimeError
 from pathbook.ledger.book.memory import TAIL_MAX_EVENTS
 from pathbook.ledger.books import Books
 from pathbook.ledger.store.log.stream import Stream
@@ -37,6 +37,9 @@ FIRST_LOOK_TIMEOUT_S = 1.0
 
 RETRY_DELAY_S = 5.0
 """How long the watch leaves a book alone that could not be written, or the views if they could not be read."""
+
+UNTRUE_TIME_RETRY_DELAY_S = 60.0
+"""How long the watch leaves a book alone whose events lie ahead of the clock. That takes an operator to settle."""
 
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -123,8 +126,11 @@ class DeadlineWatch:
             del self._waking[book]
             self._retry_at.pop(book, None)
             if not future.cancelled() and (error := future.exception()) is not None:
-                self._retry_at[book] = time.monotonic() + RETRY_DELAY_S
-                _LOG.error("offers cannot lapse", book=book, error=str(error), retry_seconds=RETRY_DELAY_S)
+                if self._stream.outages.tell(error):
+                    continue  # it may pass any moment, so the next look tries again
+                delay = UNTRUE_TIME_RETRY_DELAY_S if isinstance(error, UntrueTimeError) else RETRY_DELAY_S
+                self._retry_at[book] = time.monotonic() + delay
+                _LOG.error("offers cannot lapse", book=book, error=str(error), retry_seconds=delay)
 
     def _watch(self) -> None:
         while not self._closing.is_set():
@@ -134,8 +140,11 @@ class DeadlineWatch:
                 if not self._looked.is_set():
                     reached = [self._follower.reached(book, self._stream.head(book)) for book in woken]
                     wait(reached, FIRST_LOOK_TIMEOUT_S)
-            except Exception:  # noqa: BLE001 - the watch survives any error of the database, and looks again
-                _LOG.exception("looking for offers to lapse failed", retry_seconds=RETRY_DELAY_S)
-                pause = RETRY_DELAY_S
+            except ClockJumpedError:
+                pass  # nothing lapses by a clock that is not believed; its guard has logged that
+            except Exception as error:  # noqa: BLE001 - the watch survives any error of the database, and looks again
+                if not self._stream.outages.tell(error):
+                    _LOG.exception("looking for offers to lapse failed", retry_seconds=RETRY_DELAY_S)
+                    pause = RETRY_DELAY_S
             self._looked.set()
             self._closing.wait(pause)

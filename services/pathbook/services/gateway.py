@@ -9,6 +9,7 @@ from pathbook.ledger.book import Answer, Outcome, Submitted
 from pathbook.ledger.codes import PrintedCode
 from pathbook.ledger.commands import Command
 from pathbook.ledger.refusals import Reason, Refusal, refuse
+from pathbook.ledger.store.database.failures import is_lost
 from pathbook.ledger.store.views.snapshot import ViewsRebuildingError
 from pathbook.ledger.values import Ranges, Selection, UnitRange
 from pathbook.services.codes import Codes
@@ -39,8 +40,10 @@ class Gateway:
         self._read_threads = ThreadPoolExecutor(READ_THREADS, "reader")
         self._write_threads = ThreadPoolExecutor(WRITE_THREADS, "writer")
         self._outcomes: LoopFutures[list[Outcome]] = LoopFutures()
-        # views go back only when they are rebuilt, and then a query raises ViewsRebuildingError
+        # Views go back when they are rebuilt, and then a query raises ViewsRebuildingError. After a crash of
+        # PostgreSQL they may lack their last commits. That ends the connections, so what was reached is forgotten.
         self._views_reached: dict[str, int] = {}
+        self._losses_seen = 0
         self.codes = Codes(storage.keys, storage.queries)
         self.queries = storage.queries
 
@@ -81,9 +84,13 @@ class Gateway:
     ) -> Result:
         """Return the result of a query, once the views of the book have reached a position. Raises CallFailedError."""
         self._storage.require_views()
-        await self.wait_for_views(book, requests.position(at_least_position, "at_least_position"))
+        position = requests.position(at_least_position, "at_least_position")
+        await self.wait_for_views(book, position)
         try:
             found = await self.run(query, book, *args, **kwargs)
+            if self._losses_seen != self.queries.losses and position:
+                await self.wait_for_views(book, position)
+                found = await self.run(query, book, *args, **kwargs)
         except ViewsRebuildingError as views:
             raise failed(
                 Failure.VIEWS_NOT_WHOLE, book=book, position=views.position, through=views.through
@@ -95,7 +102,15 @@ class Gateway:
     async def run(
         self, work: Callable[Params, Result], *args: Params.args, **kwargs: Params.kwargs
     ) -> Result:
-        """Run a function on a reader's thread, and return its result."""
+        """Run a function that reads on a reader's thread, and return its result.
+
+        If it loses its connection to the database on the way, it is run once more, on a fresh one.
+        """
+        try:
+            return await self._run(self._read_threads, work, *args, **kwargs)
+        except Exception as error:
+            if not is_lost(error):
+                raise
         return await self._run(self._read_threads, work, *args, **kwargs)
 
     async def head(self, book: str) -> int:
@@ -115,6 +130,9 @@ class Gateway:
         Raises:
             CallFailedError: the views do not reach it in time, or the book has no such position.
         """
+        if self._losses_seen != (losses := self.queries.losses):
+            self._losses_seen = losses
+            self._views_reached.clear()
         if position <= self._views_reached.get(book, 0):
             return
         requests.within(book, position, await self.head(book))

@@ -14,14 +14,23 @@ from google.protobuf.message import DecodeError
 from grpc import HandlerCallDetails, RpcMethodHandler, StatusCode
 from grpc.aio import ServerInterceptor, ServicerContext
 
-from pathbook.ledger.book import ViewsLaggingError
+from pathbook.ledger.book import ClockJumpedError, EventsAheadError, UntrueTimeError, ViewsLaggingError
 from pathbook.ledger.codec import NewerEventError
+from pathbook.ledger.store.database.failures import OutageLog, StoreTrouble, trouble_of
 from pathbook.ledger.store.database.open_files import FileChangedError
-from pathbook.ledger.store.log.stream import is_passing
 from pathbook.services.translate.statuses import CallFailedError, Failure, failed
+from pathbook.services.translate.times import shown, span
 
 OUR_METHODS: Final = "/pathbook.v1."
 """The beginning of the names of our methods. Health checks and reflection are not logged."""
+
+TROUBLES: Final = {
+    StoreTrouble.AWAY: Failure.STORE_UNAVAILABLE,
+    StoreTrouble.READ_ONLY: Failure.STORE_READ_ONLY,
+    StoreTrouble.BUSY: Failure.STORE_BUSY,
+    StoreTrouble.FULL: Failure.STORE_FULL,
+}
+"""The failure that the caller gets for each trouble with the database."""
 
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -40,6 +49,7 @@ class CallInterceptor(ServerInterceptor):
         self._lost = lost
         # structlog reads its configuration in bind(); to do that for each line takes as long as to log the line
         self._log = _LOG.bind()
+        self._outages = OutageLog()
 
     async def intercept_service(
         self, continuation: Continuation[Request, Response], handler_call_details: HandlerCallDetails
@@ -103,13 +113,18 @@ class CallInterceptor(ServerInterceptor):
             stopped = _stopped(known)
             code, reason = stopped.code, stopped.reason
             await context.abort(stopped.code, stopped.message, stopped.trailer())
+        except UntrueTimeError as untrue:  # no bug either, and the guard of the clock has logged it
+            stopped = _untrue_time(untrue)
+            code, reason = stopped.code, stopped.reason
+            await context.abort(stopped.code, stopped.message, stopped.trailer())
         except asyncio.CancelledError:
             code = StatusCode.CANCELLED  # by the caller, by its deadline, or by a server that stops
             raise
         except Exception as error:  # noqa: BLE001 - every error is logged whole, and hidden from the caller
             lost = self._lost()
             shown = _failure(error) if lost is None else _stopped(lost)
-            self._log.exception(shown.reason.lower().replace("_", " "), method=method)
+            if lost is not None or not self._outages.tell(error):
+                self._log.exception(shown.reason.lower().replace("_", " "), method=method)
             code, reason = shown.code, shown.reason
             await context.abort(shown.code, shown.message, shown.trailer())
         finally:
@@ -125,11 +140,36 @@ def _stopped(error: NewerEventError | FileChangedError) -> CallFailedError:
     return failed(failure, file=error.file, problem=error.problem)
 
 
+def _untrue_time(error: UntrueTimeError) -> CallFailedError:
+    """Return the failure for a clock that is not believed, or for events that lie ahead of it."""
+    match error:
+        case ClockJumpedError():
+            difference = span(error.now, error.expected)
+            return failed(
+                Failure.CLOCK_JUMPED,
+                clock=shown(error.now),
+                expected=shown(error.expected),
+                difference=difference,
+            )
+        case EventsAheadError():
+            difference = span(error.last_event, error.now)
+            return failed(
+                Failure.EVENTS_AHEAD,
+                book=error.book,
+                clock=shown(error.now),
+                last_event=shown(error.last_event),
+                difference=difference,
+            )
+        case _:
+            raise error
+
+
 def _failure(error: Exception) -> CallFailedError:
     """Return the failure that the caller gets for an error. It says little more than whether a retry may help."""
     if isinstance(error, ViewsLaggingError):
         return failed(Failure.VIEWS_FAR_BEHIND, book=error.book, position=error.position, head=error.head)
-    return failed(Failure.STORE_UNAVAILABLE if is_passing(error) else Failure.UNEXPECTED)
+    trouble = trouble_of(error)
+    return failed(Failure.UNEXPECTED if trouble is None else TROUBLES[trouble])
 
 
 def _request_reader(handler: Handler[Request, Response], method: str) -> Callable[[bytes], Request]:

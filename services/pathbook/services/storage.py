@@ -13,6 +13,7 @@ from pathbook.ledger.queries import Queries
 from pathbook.ledger.serials import BookKey
 from pathbook.ledger.store.database.engine import open_engine, require_safety
 from pathbook.ledger.store.database.open_files import FileChangedError, files_of
+from pathbook.ledger.store.log.clock_looks import ClockLooks
 from pathbook.ledger.store.log.code_key import CodeKeysInUse
 from pathbook.ledger.store.log.stream import Stream, persistence_errors
 from pathbook.ledger.store.views.batch_keys import batch_keys
@@ -21,6 +22,8 @@ from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.views.lost_events import NOTHING_WAS_CHANGED, LostEventsError, require_log
 from pathbook.ledger.store.views.state_loader import StateLoader
 from pathbook.ledger.store.views.tracking import SQLAlchemyTrackingRecorder
+from pathbook.services.clock import MachineClock
+from pathbook.services.clock_guard import ClockGuard
 from pathbook.services.code_keys import CodeKeys
 from pathbook.services.key_file import KEY_FILE, make_key
 
@@ -57,7 +60,7 @@ class Storage:
     def __init__(
         self,
         path: Path,
-        clock: Callable[[], int],
+        clock: Callable[[], int] | MachineClock,
         *,
         database: str = "",
         projects: bool = True,
@@ -69,7 +72,8 @@ class Storage:
 
         Args:
             path: the directory. It holds the keys of the codes, and the books if no database is named.
-            clock: returns microseconds since 1970 UTC.
+            clock: returns microseconds since 1970 UTC, and is believed. A MachineClock is guarded: beyond a day from
+                the time that is expected, nothing is written and nothing lapses until an operator confirms it.
             database: the URL of a PostgreSQL database that holds the books, "" for none.
             projects: whether to update the views; if not, another process has to.
             lapses: whether to watch the deadlines of offers. An offer that passes its own lapses.
@@ -107,6 +111,9 @@ class Storage:
                 of_batches = batch_keys(self._views_engine)
             in_use = CodeKeysInUse(self._events_engine)
             self.keys = CodeKeys(path / KEY_FILE, in_use, of_batches, make=not self.stream.books())
+            self._guard: ClockGuard | None = None
+            if isinstance(clock, MachineClock):
+                clock = self._guard = ClockGuard(clock, ClockLooks(self._events_engine), self.stream)
             stack.pop_all()
         loader = StateLoader(self.stream, self._views_engine, SQLAlchemyTrackingRecorder(self._views_engine))
         self.books = Books(self.stream, loader, self.follower, clock)
@@ -120,6 +127,8 @@ class Storage:
             precedence_us=0 if projects else PRECEDENCE_US,
         )
         self.follower.start()
+        if self._guard is not None:
+            self._guard.start()
         if lapses:
             self.deadlines.start()
 
@@ -127,6 +136,8 @@ class Storage:
         """Finish the writes that are under way, then close the databases."""
         self.follower.close()  # first: it ends the waiting of a writer that waits for the views
         self.deadlines.close()
+        if self._guard is not None:
+            self._guard.close()
         self.books.close()
         self.stream.close()
         self._dispose()

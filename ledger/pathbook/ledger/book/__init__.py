@@ -4,8 +4,26 @@ callers.
 What is not here: the rules (rules), the log and the views (store), and the set of all books (books).
 """
 
+from pathbook.ledger.book.clock import (
+    CLOCK_JUMP_MAX_US,
+    Clock,
+    ClockJumpedError,
+    EventsAheadError,
+    UntrueTimeError,
+)
 from pathbook.ledger.book.memory import ViewsLaggingError
-from pathbook.ledger.book.submissions import Answer, Clock, Outcome, Submitted
+from pathbook.ledger.book.submissions import Answer, Outcome, Submitted
 from pathbook.ledger.book.writer import Book
 
-__all__ = ["Answer", "Book", "Clock", "Outcome", "Submitted", "ViewsLaggingError"]
+__all__ = [
+    "CLOCK_JUMP_MAX_US",
+    "Answer",
+    "Book",
+    "Clock",
+    "ClockJumpedError",
+    "EventsAheadError",
+    "Outcome",
+    "Submitted",
+    "UntrueTimeError",
+    "ViewsLaggingError",
+]

@@ -1,6 +1,6 @@
 """What callers submit to a book, and what they get."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import NamedTuple
 
@@ -22,7 +22,6 @@ Submitted = Command | Refusal
 """A command of a caller, or the refusal of a request that could not be read. It keeps its place among the others."""
 
 Outcome = Answer | Refusal
-Clock = Callable[[], int]
 
 
 class Submission(NamedTuple):

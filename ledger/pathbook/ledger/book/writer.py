@@ -19,9 +19,10 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from heapq import heappop
 
+from pathbook.ledger.book.clock import Clock, ClockJumpedError, UntrueTimeError, time_after
 from pathbook.ledger.book.memory import Memory, StaleMemoryError, ViewsLaggingError
 from pathbook.ledger.book.pending import Pending, has_same_note
-from pathbook.ledger.book.submissions import Answer, Clock, Outcome, Submission, Submitted
+from pathbook.ledger.book.submissions import Answer, Outcome, Submission, Submitted
 from pathbook.ledger.codec import NewerEventError, encode, leaf_hash
 from pathbook.ledger.commands import Command, LapseTransfer, NotedCommand
 from pathbook.ledger.events import DeclarableEvent, RecordedEvent, TransferBeginning
@@ -187,7 +188,10 @@ class Book:
     def _is_due(self) -> bool:
         """Tell whether a deadline of an open offer has passed, as far as the state in memory knows."""
         deadlines = self._memory.state.deadlines
-        return not self._memory.is_stale and bool(deadlines) and deadlines[0][0] <= self._clock()
+        try:
+            return not self._memory.is_stale and bool(deadlines) and deadlines[0][0] <= self._clock()
+        except ClockJumpedError:
+            return False  # nothing lapses by a clock that is not believed
 
     def _gather(self, callers: int) -> None:
         """Wait a moment until this many callers are queued. One of them was already taken from the queue."""
@@ -217,7 +221,7 @@ class Book:
 
     def _fail(self, group: list[Submission], error: Exception) -> None:
         """Give a group its error. If one submission may have caused it, serve each submission alone instead."""
-        of_book = isinstance(error, ViewsLaggingError | NewerEventError)
+        of_book = isinstance(error, ViewsLaggingError | NewerEventError | UntrueTimeError)
         if len(group) == 1 or of_book or is_passing(error):
             for submission in group:
                 submission.done.set_exception(error)
@@ -282,7 +286,7 @@ class Book:
         with self._stream.turn(self.name) as turn:
             memory.catch_up(turn)
             head = memory.state.position
-            now = max(self._clock(), memory.state.recorded_at)
+            now = time_after(self._clock, self.name, memory.state.recorded_at)
             pending = Pending(turn.notes(self._answered_with_notes(commands, earlier)))
             self._lapse(now, pending)
             outcomes = [self._decide(submission, earlier, now, pending) for submission in group]

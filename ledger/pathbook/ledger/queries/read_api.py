@@ -33,6 +33,11 @@ class Queries:
         """Read from the views in ``views``, which a follower updates, and read the events of paths from the log."""
         self._stream, self._views = stream, ReaderPool(views)
 
+    @property
+    def losses(self) -> int:
+        """How often a connection to the views was lost. After each time, they may be at an earlier position."""
+        return self._views.losses
+
     def head(self, book: str) -> Head | Refusal:
         """The last position of a book, and the position that its views have reached."""
         with open_snapshot(self._views, book) as views:

@@ -13,7 +13,7 @@ import structlog
 
 from pathbook.ledger.gc_tuning import collect_rarely
 from pathbook.ledger.store.views.follower import GROUP_MAX_EVENTS
-from pathbook.services.clock import now
+from pathbook.services.clock import MachineClock
 from pathbook.services.run.settings import Settings
 from pathbook.services.storage import Storage
 
@@ -42,7 +42,7 @@ def update_views(settings: Settings, stop: threading.Event, ready: Callable[[], 
     collect_rarely()
     # This process acknowledges no events, so a database that may lose acknowledged events is safe here. A lapse
     # that is lost is recorded again.
-    storage = Storage(settings.data, now, database=settings.database, allow_event_loss=True)
+    storage = Storage(settings.data, MachineClock(), database=settings.database, allow_event_loss=True)
     with contextlib.closing(storage):
         storage.deadlines.wait_for_first_look()
         _LOG.info("following", place=settings.place)
@@ -58,7 +58,9 @@ def _log_lag(storage: Storage, stop: threading.Event) -> None:
     while not stop.wait(LAG_LOG_INTERVAL_S if at_head else LAG_CHECK_INTERVAL_S):
         try:
             behind = _behind(storage, _heads(storage) if at_head else first)
-        except Exception:  # noqa: BLE001 - the follower survives any error of the database, and so must this loop
+        except Exception as error:  # noqa: BLE001 - the follower survives any error of the database; this loop must
+            if storage.stream.outages.tell(error):
+                continue
             _LOG.exception("cannot read how far the views are behind", retry_seconds=LAG_CHECK_INTERVAL_S)
             continue
         if not behind and not at_head:

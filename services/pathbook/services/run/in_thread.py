@@ -7,14 +7,22 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 
+from pathbook.services.clock import MachineClock
 from pathbook.services.run.logs import configure_log
 from pathbook.services.run.server import Server
 from pathbook.services.run.settings import Settings
 
 
 @contextlib.contextmanager
-def running(settings: Settings, level: int = logging.WARNING, process: str = "") -> Iterator[int]:
+def running(
+    settings: Settings,
+    level: int = logging.WARNING,
+    process: str = "",
+    clock: MachineClock | None = None,
+) -> Iterator[int]:
     """Run a server on a thread inside a ``with`` block, and yield its port. Raises as Server.start.
+
+    Without a ``clock``, it uses that of the machine.
 
     This also configures the log of the whole program: see pathbook.services.run.logs.configure_log.
     """
@@ -22,7 +30,7 @@ def running(settings: Settings, level: int = logging.WARNING, process: str = "")
     started: Future[tuple[int, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
 
     async def serve() -> None:
-        server, stop = Server(settings), asyncio.Event()
+        server, stop = Server(settings, clock), asyncio.Event()
         try:
             port = await server.start()
         except Exception as error:  # noqa: BLE001 - the caller's thread raises it

@@ -13,7 +13,7 @@ from pathbook.ledger.store.database.open_files import FileChangedError
 from pathbook.services.batches import BatchService
 from pathbook.services.books import BookService
 from pathbook.services.bulk import Bulk
-from pathbook.services.clock import now
+from pathbook.services.clock import MachineClock
 from pathbook.services.corrections import CorrectionService
 from pathbook.services.drain import Drain
 from pathbook.services.event_batches import EventBatches
@@ -80,8 +80,9 @@ class Server:
     Several workers share a port. A server alone does not share its port, so a second server on the port is an error.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: MachineClock | None = None) -> None:
         self._settings = settings
+        self._clock = clock or MachineClock()
         self._drain = Drain()
         self._health = health.aio.HealthServicer()
         shares_port = ("grpc.so_reuseport", int(settings.workers > 1))
@@ -100,7 +101,7 @@ class Server:
         self._storage = await asyncio.to_thread(
             Storage,
             self._settings.data,
-            now,
+            self._clock,
             database=self._settings.database,
             projects=self._settings.follows,
             allow_event_loss=self._settings.allow_event_loss,

@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 import structlog
 
 from pathbook.ledger.gc_tuning import collect_rarely
-from pathbook.services.clock import now
+from pathbook.services.clock import MachineClock
 from pathbook.services.run.follower_process import update_views
 from pathbook.services.run.in_thread import running
 from pathbook.services.run.logs import configure_log
@@ -73,7 +73,7 @@ def _open_once(settings: Settings) -> None:
     """Open and close the books, so that an error is raised once, in the process that the user started."""
     Storage(
         settings.data,
-        now,
+        MachineClock(),
         database=settings.database,
         projects=False,
         lapses=False,

@@ -1,10 +1,11 @@
 """The status of a call that failed: a google.rpc.Status with an ErrorInfo, in the call's trailer."""
 
+import datetime
 import enum
 from typing import Final
 
 from google.protobuf.any_pb2 import Any
-from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 
@@ -90,6 +91,36 @@ class Failure(enum.Enum):
             " rebuilds the views. Then retry."
         ),
     )
+    STORE_READ_ONLY = (
+        StatusCode.UNAVAILABLE,
+        (
+            "Nothing was written: the database of the books is read-only (a standby?). Point the server to one that can"
+            " be written, or allow writing, then retry with the same request ids."
+        ),
+    )
+    STORE_BUSY = (
+        StatusCode.UNAVAILABLE,
+        "The database of the books is too busy: a lock or a connection did not come in time. Retry later.",
+    )
+    STORE_FULL = (
+        StatusCode.UNAVAILABLE,
+        "Nothing was written: the disk of the database of the books is full. Make room, then retry.",
+    )
+    CLOCK_JUMPED = (
+        StatusCode.FAILED_PRECONDITION,
+        (
+            "Nothing was written: the clock of the server says {clock}, {difference} the time that it should be near,"
+            " {expected}. If the clock is right, run `pathbook clock confirm`; if not, set it, then retry."
+        ),
+    )
+    EVENTS_AHEAD = (
+        StatusCode.FAILED_PRECONDITION,
+        (
+            "Nothing was written: the last event of book '{book}' is of {last_event}, {difference} what the clock of"
+            " the server says, {clock}. Set the clock if it is wrong; if not, restore a backup from before that event,"
+            " or run `pathbook clock confirm --accept-events-ahead` to go on with its time."
+        ),
+    )
     CODE_KEY_MISSING = (
         StatusCode.UNAVAILABLE,
         (
@@ -118,21 +149,39 @@ class Failure(enum.Enum):
     )
 
 
-class CallFailedError(Exception):
-    """A call fails: it ends with a status other than OK."""
+RETRY_DELAYS_S: Final = {
+    Failure.STORE_UNAVAILABLE: 0.2,
+    Failure.STORE_BUSY: 1.0,
+    Failure.STORE_READ_ONLY: 5.0,
+    Failure.STORE_FULL: 5.0,
+}
+"""How long a caller should wait before it retries, by the failure. It is sent as a google.rpc.RetryInfo."""
 
-    def __init__(self, code: StatusCode, reason: str, message: str, facts: dict[str, str]) -> None:
+
+class CallFailedError(Exception):
+    """A call fails: it ends with a status other than OK. ``retry_delay`` (seconds) is 0 if none is to be sent."""
+
+    def __init__(
+        self, code: StatusCode, reason: str, message: str, facts: dict[str, str], retry_delay: float = 0.0
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.reason = reason
         self.message = message
         self.facts = facts
+        self.retry_delay = retry_delay
 
     def trailer(self) -> tuple[tuple[str, bytes], ...]:
         """Return the trailing metadata that carries the reason and the facts."""
         detail = Any()
         detail.Pack(ErrorInfo(reason=self.reason, domain=DOMAIN, metadata=self.facts))
-        status = Status(code=self.code.value[0], message=self.message, details=[detail])
+        details = [detail]
+        if self.retry_delay:
+            retry = RetryInfo()
+            retry.retry_delay.FromTimedelta(datetime.timedelta(seconds=self.retry_delay))
+            details.append(Any())
+            details[-1].Pack(retry)
+        status = Status(code=self.code.value[0], message=self.message, details=details)
         return ((DETAILS_TRAILER, status.SerializeToString()),)
 
 
@@ -151,4 +200,5 @@ def failed(failure: Failure, **facts: object) -> CallFailedError:
     # only the sentence names the difference: programs have head and position
     is_lag = failure is Failure.VIEWS_FAR_BEHIND
     behind = int(metadata["head"]) - int(metadata["position"]) if is_lag else None
-    return CallFailedError(code, failure.name, sentence.format(**metadata, behind=behind), metadata)
+    delay = RETRY_DELAYS_S.get(failure, 0.0)
+    return CallFailedError(code, failure.name, sentence.format(**metadata, behind=behind), metadata, delay)

@@ -28,9 +28,13 @@ SQLITE_BUSY_TIMEOUT_S = 30
 TRANSACTION_IDLE_TIMEOUT_S = 60
 """How long PostgreSQL lets a writer that stalls during its turn block the other writers."""
 
-CONNECT_TIMEOUT_S = 10
+CONNECT_TIMEOUT_S = 5
 """How long each address of a PostgreSQL server may take to answer. The URL (``?connect_timeout=``), the
 environment (``PGCONNECT_TIMEOUT``) or a service file can override it."""
+
+SILENCE_TIMEOUT_S = 10
+"""How long a PostgreSQL server may leave what was sent without a sign of life, before its connection counts as lost.
+Parameters of the URL (``?tcp_user_timeout=``) override what follows from it."""
 
 POOL_SIZE = 16
 """How many connections an engine keeps open. A thread holds one only while it reads or writes."""
@@ -62,6 +66,14 @@ BULK_CACHE_KIB = 65_536
 BULK_WAL_PAGES = 20_000
 """How many pages, some 80 MB, a bulk writer lets the write-ahead log grow to before a checkpoint copies them
 to the file."""
+
+_SIGNS_OF_LIFE = {
+    "tcp_user_timeout": SILENCE_TIMEOUT_S * 1_000,
+    "keepalives_idle": SILENCE_TIMEOUT_S // 2,
+    "keepalives_interval": SILENCE_TIMEOUT_S // 5,
+    "keepalives_count": 3,
+}
+"""Settings of the driver, so that a machine that vanished is noticed. By default that takes hours."""
 
 _SYNCHRONOUS = {"events": "FULL", "views": "NORMAL"}
 # An acknowledged event survives a power failure. Views may lose their last commits to one, and are then
@@ -220,7 +232,9 @@ def _open_postgresql(url: URL, purpose: Purpose, *, by_keys: bool = True) -> Eng
     return sqlalchemy.create_engine(
         url.set(drivername="postgresql+psycopg").difference_update_query(["options"]),
         pool_size=POOL_SIZE,
+        pool_pre_ping=True,  # a connection that was lost while it idled is replaced before its first statement
         connect_args={
+            **{name: value for name, value in _SIGNS_OF_LIFE.items() if name not in url.query},
             "connect_timeout": url.query.get("connect_timeout", connect_timeout),
             "options": f"{given} {options}".strip(),
             "application_name": "pathbook",

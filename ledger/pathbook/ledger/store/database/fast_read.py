@@ -34,6 +34,8 @@ class ReaderPool:
         self._engine = engine
         self._kind = engine.dialect.name
         self._idle: deque[Reader] = deque()
+        self.losses = 0
+        """How often a connection was lost. After a crash, what a database had not flushed may be gone."""
         sqlalchemy.event.listen(engine, "engine_disposed", lambda _: self._close())
 
     def ask(self, lookup: Select[*_Columns], parameters: Parameters) -> list[tuple[*_Columns]]:
@@ -44,18 +46,43 @@ class ReaderPool:
         Raises:
             sqlalchemy.exc.DBAPIError: the database fails.
         """
-        with self._take() as reader:
+        try:
+            with self._take() as reader:
+                return reader.ask(lookup, parameters)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+        with self._take() as reader:  # on a fresh connection, because the idle ones were closed
             return reader.ask(lookup, parameters)
 
     @contextlib.contextmanager
     def consistent(self) -> Iterator["Reader"]:
         """Yield a reader whose lookups all see the snapshot of the first one. Raises as `ask` does."""
-        with self._take() as reader:
-            reader.cursor.execute(_BEGIN[self._kind])
+        with self._begun() as reader:
             try:
                 yield reader
-            finally:
+            except self._engine.dialect.loaded_dbapi.Error:
+                raise  # its connection is closed
+            except BaseException:
                 reader.cursor.execute("COMMIT")
+                raise
+            reader.cursor.execute("COMMIT")
+
+    def _begun(self) -> "Reader":
+        """Return a reader that has begun a transaction, on a fresh connection if the idle ones were lost."""
+        while True:
+            reader = self._take()
+            is_fresh = reader.is_fresh
+            try:
+                with contextlib.ExitStack() as stack:
+                    stack.enter_context(reader)
+                    reader.cursor.execute(_BEGIN[self._kind])
+                    stack.pop_all()
+            except DBAPIError as error:
+                if is_fresh or not error.connection_invalidated:
+                    raise
+            else:
+                return reader
 
     def give_back(self, reader: "Reader", error: BaseException | None) -> None:
         """Keep the connection of a reader that ended, unless the database raised an error."""
@@ -64,17 +91,23 @@ class ReaderPool:
             self._idle.append(reader)
             return
         connection = reader.cursor.connection
-        if self._engine.dialect.is_disconnect(error, connection, reader.cursor):
-            self._engine.dispose()  # the other connections are then lost as well
+        is_lost = self._engine.dialect.is_disconnect(error, connection, reader.cursor)
+        if is_lost:
+            self.losses += 1  # first: the next reader may already see the database after a crash
+            self._close()  # the other connections are then lost as well
         connection.close()
-        wrapped = DBAPIError.instance(None, None, error, driver_error, hide_parameters=True)
+        wrapped = DBAPIError.instance(
+            None, None, error, driver_error, hide_parameters=True, connection_invalidated=is_lost
+        )
         raise wrapped from error
 
     def _take(self) -> "Reader":
         try:
-            return self._idle.pop()
+            reader = self._idle.pop()
         except IndexError:
             return self._open()
+        reader.is_fresh = False
+        return reader
 
     def _open(self) -> "Reader":
         pooled = self._engine.raw_connection()
@@ -85,17 +118,19 @@ class ReaderPool:
         return Reader(self, self._kind, cursor)
 
     def _close(self) -> None:
-        while self._idle:
-            self._idle.pop().cursor.connection.close()
+        with contextlib.suppress(IndexError):  # other threads take from it as well
+            while True:
+                self._idle.pop().cursor.connection.close()
 
 
 class Reader:
     """A connection for lookups, until the block ends."""
 
-    __slots__ = ("_kind", "_pool", "cursor")
+    __slots__ = ("_kind", "_pool", "cursor", "is_fresh")
 
     def __init__(self, pool: ReaderPool, kind: str, cursor: DBAPICursor) -> None:
         self._pool, self._kind, self.cursor = pool, kind, cursor
+        self.is_fresh = True
 
     def __enter__(self) -> Self:
         return self

@@ -9,6 +9,8 @@ import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from pathbook.ledger.store.database.failures import OutageLog
+
 if TYPE_CHECKING:  # it takes a moment to load, and books in files do not need it
     import psycopg
 
@@ -18,8 +20,11 @@ POLL_INTERVAL_S = 0.2
 LISTEN_INTERVAL_S = 0.5
 """How often a listener checks whether it must stop."""
 
-RECONNECT_DELAY_S = 2.0
-"""How long a listener waits after a lost connection before it connects again."""
+RECONNECT_FIRST_DELAY_S = 0.1
+"""How long a listener waits after a lost connection before it connects again. Each further pause is twice as long."""
+
+RECONNECT_MAX_DELAY_S = 1.0
+"""How long it waits at most, so that what was written is in the views soon after the database is back."""
 
 ALL_BOOKS = ""
 """Passed instead of a book when notifications may have been missed."""
@@ -37,8 +42,8 @@ def notify(connection: Connection, book: str) -> None:
 class NotificationListener:
     """A listener for one database's notifications. It calls `on_notification` with a book, in a thread of its own."""
 
-    def __init__(self, engine: Engine, on_notification: Callable[[str], None]) -> None:
-        self._engine, self._on_notification = engine, on_notification
+    def __init__(self, engine: Engine, on_notification: Callable[[str], None], outages: OutageLog) -> None:
+        self._engine, self._on_notification, self._outages = engine, on_notification, outages
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._listen, name="notifications", daemon=True)
         self.has_notifications = engine.dialect.name == "postgresql"
@@ -56,21 +61,21 @@ class NotificationListener:
             self._thread.join()
 
     def _listen(self) -> None:
+        delay = RECONNECT_FIRST_DELAY_S
         while not self._closing.is_set():
             try:
                 with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                     schema = connection.exec_driver_sql("SHOW search_path").scalar_one()
                     connection.exec_driver_sql(f'LISTEN "{schema}"')
+                    delay = RECONNECT_FIRST_DELAY_S
                     self._on_notification(ALL_BOOKS)  # earlier writes sent no notification to this connection
                     self._forward_notifications(connection)
                     connection.detach()  # a connection that listens must not return to the pool
             except (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error) as error:
-                _LOG.warning(
-                    "lost the database connection for notifications",
-                    error=str(error),
-                    retry_seconds=RECONNECT_DELAY_S,
-                )
-                self._closing.wait(RECONNECT_DELAY_S)
+                if not self._outages.tell(error):
+                    _LOG.warning("cannot listen for notifications", error=str(error), retry_seconds=delay)
+                self._closing.wait(delay)
+                delay = min(2 * delay, RECONNECT_MAX_DELAY_S)
 
     def _forward_notifications(self, connection: Connection) -> None:
         driver = cast("psycopg.Connection[object]", connection.connection.driver_connection)

@@ -20,6 +20,7 @@ from sqlalchemy import Connection, Engine, Select, exc
 from pathbook.ledger.notes import Note
 from pathbook.ledger.store.database.bulk_write import insert_statement
 from pathbook.ledger.store.database.engine import TEXT, create_tables, reading, writing
+from pathbook.ledger.store.database.failures import OutageLog, trouble_of
 from pathbook.ledger.store.database.fast_read import ReaderPool
 from pathbook.ledger.store.database.notify import NotificationListener, notify
 from pathbook.ledger.store.log.file_mark import FileMark
@@ -139,8 +140,8 @@ def persistence_errors() -> Iterator[None]:
 
 
 def is_passing(error: BaseException) -> bool:
-    """Tell whether an error may pass by itself: the database is away, locked or full (PEP 249, OperationalError)."""
-    return isinstance(error, (persistence.OperationalError, exc.OperationalError))
+    """Tell whether an error may pass by itself: the database is away, busy, full or read-only. A bug does not pass."""
+    return trouble_of(error) is not None
 
 
 class SQLAlchemyAggregateRecorder(AggregateRecorder):
@@ -263,7 +264,8 @@ class Stream:
         with persistence_errors():
             self._mark.heal()
         self._listeners: list[Callable[[str], None]] = []
-        self._listener = NotificationListener(engine, self._notify_listeners)
+        self.outages = OutageLog()
+        self._listener = NotificationListener(engine, self._notify_listeners, self.outages)
 
     @contextlib.contextmanager
     def turn(self, book: str) -> Iterator[Turn]:

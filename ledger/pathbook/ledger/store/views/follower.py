@@ -22,6 +22,7 @@ from pathbook.ledger.store.log.stream import Stream, persistence_errors
 from pathbook.ledger.store.views.completeness import complete_at, has_unfinished, record_unfinished
 from pathbook.ledger.store.views.newer_books import decode_known, log_newer
 from pathbook.ledger.store.views.rebuild_worker import FoldCache, Folded, FoldedGroup, fold, rebuild_worker
+from pathbook.ledger.store.views.retries import Retries
 from pathbook.ledger.store.views.tables import VIEWS
 from pathbook.ledger.store.views.tracking import TRACKING, SQLAlchemyTrackingRecorder
 from pathbook.ledger.store.views.waiters import PositionWaiters
@@ -43,9 +44,6 @@ only if the database sends no notifications."""
 
 LOG_POLL_INTERVAL_S = 5.0
 """How often a follower polls the log although notifications arrive. A lost connection may lose a notification."""
-
-BOOK_RETRY_DELAY_S = 5.0
-"""How long a follower waits before it retries a book that it could not update."""
 
 Progress: TypeAlias = Callable[[int, int], None]
 """A function that is called with the number of events that are done, and with the number of all events."""
@@ -92,7 +90,8 @@ class Follower:
                 positions = connection.execute(sa.select(TRACKING.c.notification_id)).scalars()
                 # Statistics for these events exist, or PostgreSQL makes them by itself within a minute.
                 self._projected = sum(positions)
-        self._listener = NotificationListener(views_engine, self._wake)
+        self._outages = stream.outages
+        self._listener = NotificationListener(views_engine, self._wake, self._outages)
         self._cache = FoldCache()
         self._projecting = threading.Lock()
         self._statistics_at = max(FIRST_STATISTICS_EVENTS, 2 * self._projected)
@@ -100,7 +99,7 @@ class Follower:
         self._changed = threading.Condition()
         self._woken: set[str] = set()
         self._closing = self._rebuilding = False
-        self._retry_at: dict[str, float] = {}
+        self._retries = Retries(self._outages)
         self._newer: dict[str, NewerEventError] = {}
         self._looked_beyond: dict[str, int] = {}
         self._thread = threading.Thread(target=self._follow, name="follower", daemon=True)
@@ -308,8 +307,10 @@ class Follower:
         while True:
             interval = self._poll_interval()
             with self._changed:
-                self._changed.wait_for(lambda: self._closing or self._woken, interval)
-                books, self._woken = self._woken, set()
+                self._changed.wait_for(
+                    lambda: self._closing or self._woken, self._retries.until_next(interval)
+                )
+                books, self._woken = self._woken | self._retries.due(), set()
             if self._closing:
                 return
             self.look_at_files()
@@ -333,14 +334,18 @@ class Follower:
         if not self._projects:
             return self._awaited.books()
         try:
-            return set(self._stream.books())
-        except PersistenceError:
-            _LOG.exception("listing the books failed", retry_seconds=POLL_INTERVAL_S)
+            books = set(self._stream.books())
+        except PersistenceError as error:
+            self._retries.failed(ALL_BOOKS, error)
             return set()
+        self._retries.succeeded(ALL_BOOKS)
+        return books
 
     def _catch_up_or_log(self, book: str) -> None:
         """Catch up, and survive any error: other books must go on, and this book is retried later."""
-        if self._rebuilding or time.monotonic() < self._retry_at.get(book, 0.0):
+        if self._rebuilding:
+            self._retries.forget(book)  # at its end, all books are checked
+        if self._rebuilding or self._retries.is_early(book):
             return
         try:
             if (newer := self._newer.get(book)) is not None:
@@ -351,16 +356,17 @@ class Follower:
                 position = self.position(book)
                 self._awaited.reached(book, position)
                 self._look_beyond(book, position)
+            self._retries.succeeded(book)
         except NewerEventError as error:
             log_newer(book, error)
             self._newer[book] = error
+            self._retries.forget(book)
             self._awaited.failed(book, error)
         except FileChangedError as error:  # it is logged where it is found
             self._awaited.failed(book, error)
         except Exception as error:  # noqa: BLE001 -- callers that wait get any error, and it is logged
-            _LOG.exception("updating the views of a book failed", book=book, retry_seconds=BOOK_RETRY_DELAY_S)
-            self._retry_at[book] = time.monotonic() + BOOK_RETRY_DELAY_S
-            self._awaited.failed(book, error)
+            if self._retries.failed(book, error):
+                self._awaited.failed(book, error)
 
     def _end_waits(self, book: str, newer: NewerEventError) -> None:
         """End the waits for a book that this program no longer follows, unless a newer program projects it."""
