@@ -17,7 +17,8 @@ from pathbook.ledger.requests import digest
 from pathbook.ledger.rules.deciding import decide
 from pathbook.ledger.rules.state import State
 from pathbook.ledger.store.log import stream as streams
-from pathbook.ledger.store.log.stream import EVENT, Stream
+from pathbook.ledger.store.log.event_table import EVENT, EVENT_HASHES
+from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.values import PartyKind, Price, Selection, UnitRange
 from tests.books import (
@@ -255,6 +256,7 @@ def test_a_book_goes_on_from_a_restored_backup(place: Path) -> None:
         events = engine(place, "events")
         with events.begin() as connection:
             connection.execute(EVENT.delete().where(EVENT.c.position > 6))
+            connection.execute(EVENT_HASHES.delete().where(EVENT_HASHES.c.last_position > 6))
         events.dispose()
     with open_books(place) as opened:
         (outcome,) = ask(opened, record("d", 9_999_999))

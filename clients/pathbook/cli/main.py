@@ -60,7 +60,15 @@ CODE_REASONS: Final = {
 }
 """The refusals that concern the code itself."""
 
-UNANSWERED: Final = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "INTERNAL", "UNKNOWN", "UNIMPLEMENTED"}
+UNANSWERED: Final = {
+    "DATA_LOSS",
+    "UNAVAILABLE",
+    "DEADLINE_EXCEEDED",
+    "CANCELLED",
+    "INTERNAL",
+    "UNKNOWN",
+    "UNIMPLEMENTED",
+}
 """The gRPC codes that say nothing about the book."""
 
 

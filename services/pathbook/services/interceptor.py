@@ -16,11 +16,16 @@ from grpc.aio import ServerInterceptor, ServicerContext
 
 from pathbook.ledger.book import ViewsLaggingError
 from pathbook.ledger.codec import NewerEventError
+from pathbook.ledger.store.database.damage import DatabaseDamagedError
+from pathbook.ledger.store.log.damage import EventDamagedError
 from pathbook.ledger.store.log.stream import is_passing
 from pathbook.services.translate.statuses import CallFailedError, Failure, failed
 
 OUR_METHODS: Final = "/pathbook.v1."
 """The beginning of the names of our methods. Health checks and reflection are not logged."""
+
+DAMAGE: Final = (EventDamagedError, DatabaseDamagedError)
+"""The errors that tell of damage: no call can mend it, and no retry helps."""
 
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -105,7 +110,11 @@ class CallInterceptor(ServerInterceptor):
             raise
         except Exception as error:  # noqa: BLE001 - every error is logged whole, and hidden from the caller
             shown = _failure(error)
-            self._log.exception(shown.reason.lower().replace("_", " "), method=method)
+            what = shown.reason.lower().replace("_", " ")
+            if isinstance(error, DAMAGE):  # no bug, and it names itself
+                self._log.error(what, method=method, cause=str(error))
+            else:
+                self._log.exception(what, method=method)
             code, reason = shown.code, shown.reason
             await context.abort(shown.code, shown.message, shown.trailer())
         finally:
@@ -117,6 +126,11 @@ def _failure(error: Exception) -> CallFailedError:
     """Return the failure that the caller gets for an error. It says little more than whether a retry may help."""
     if isinstance(error, ViewsLaggingError):
         return failed(Failure.VIEWS_FAR_BEHIND, book=error.book, position=error.position, head=error.head)
+    if isinstance(error, EventDamagedError):
+        return failed(Failure.EVENT_DAMAGED, book=error.book, position=error.position, problem=error.problem)
+    if isinstance(error, DatabaseDamagedError):
+        damaged = Failure.LOG_DAMAGED if error.is_log else Failure.VIEWS_DAMAGED
+        return failed(damaged, database=error.name, cause=error.cause)
     return failed(Failure.STORE_UNAVAILABLE if is_passing(error) else Failure.UNEXPECTED)
 
 

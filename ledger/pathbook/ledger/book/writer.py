@@ -29,6 +29,8 @@ from pathbook.ledger.notes import Note
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.requests import digest, request_of
 from pathbook.ledger.rules.deciding import decide
+from pathbook.ledger.store.database.damage import DatabaseDamagedError
+from pathbook.ledger.store.log.damage import EventDamagedError
 from pathbook.ledger.store.log.stream import PositionTakenError, Stream, is_passing
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.views.state_loader import StateLoader
@@ -91,7 +93,7 @@ class Book:
     ) -> None:
         """Open a book. ``clock`` returns microseconds since 1970 UTC."""
         self.name = name
-        self._stream, self._clock = stream, clock
+        self._stream, self._clock, self._follower = stream, clock, follower
         self._memory = Memory(name, stream, loader, follower)
         self._queue: queue.SimpleQueue[Submission | None] = queue.SimpleQueue()
         self._closed = False
@@ -217,7 +219,9 @@ class Book:
 
     def _fail(self, group: list[Submission], error: Exception) -> None:
         """Give a group its error. If one submission may have caused it, serve each submission alone instead."""
-        of_book = isinstance(error, ViewsLaggingError | NewerEventError)
+        of_book = isinstance(
+            error, ViewsLaggingError | NewerEventError | EventDamagedError | DatabaseDamagedError
+        )
         if len(group) == 1 or of_book or is_passing(error):
             for submission in group:
                 submission.done.set_exception(error)
@@ -232,7 +236,7 @@ class Book:
 
     def _check_idle(self) -> None:
         """Apply the events of other writers and end the offers that are due, while no command is queued."""
-        if self._newer is not None:
+        if self._newer is not None or self._follower.damage(self.name) is not None:
             return
         memory = self._memory
         try:
@@ -277,6 +281,8 @@ class Book:
         memory = self._memory
         if (newer := self._newer) is not None:
             raise NewerEventError(newer.position, newer.field, newer.what)
+        if (damage := self._follower.damage(self.name)) is not None:
+            raise damage.again()  # the views, of which deciding needs more and more, do not go on
         memory.refresh()
         earlier = memory.preload_group(commands)
         with self._stream.turn(self.name) as turn:
@@ -286,7 +292,7 @@ class Book:
             pending = Pending(turn.notes(self._answered_with_notes(commands, earlier)))
             self._lapse(now, pending)
             outcomes = [self._decide(submission, earlier, now, pending) for submission in group]
-            turn.append(head, pending.entries, pending.notes)
+            turn.append(head, pending.entries, pending.notes, pending.leaves)
         return outcomes
 
     def _decide(
@@ -372,6 +378,7 @@ class Book:
         )
         memory.remember(recorded)
         pending.entries.append((topic, data))
+        pending.leaves.append(recorded.leaf)
         if isinstance(command, NotedCommand) and recorded.note_commitment:
             pending.notes[position] = Note(command.note, command.note_salt)
         return Answer(recorded, duplicate=False)

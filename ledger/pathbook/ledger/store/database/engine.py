@@ -16,6 +16,8 @@ from sqlalchemy import URL, Connection, Engine, MetaData
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.schema import CreateSchema
 
+from pathbook.ledger.store.database.damage import PURPOSE, SCHEMAS, tell_damage
+
 Purpose = Literal["events", "views"]
 """What a database is for: the log, which must be kept, or the views, which can be rebuilt from it."""
 
@@ -34,9 +36,6 @@ POOL_SIZE = 16
 
 ALL_BOOKS_TURN = ""
 """The turn of a writer to all books. While it lasts, no other writer has a turn."""
-
-SCHEMAS = {"events": "pathbook_events", "views": "pathbook_views"}
-"""The schema of each purpose in a PostgreSQL database."""
 
 TEXT = sqlalchemy.Text().with_variant(sqlalchemy.Text(collation="C"), "postgresql")
 """Text that is ordered by its bytes, whatever the locale of the database is."""
@@ -130,8 +129,10 @@ def _open_sqlite(url: URL, purpose: Purpose) -> Engine:
         url,
         pool_size=POOL_SIZE,
         connect_args={"timeout": SQLITE_BUSY_TIMEOUT_S, "isolation_level": None},
+        execution_options={PURPOSE: purpose},
         hide_parameters=True,
     )
+    tell_damage(engine)
 
     @sqlalchemy.event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
@@ -192,7 +193,7 @@ def _open_postgresql(url: URL, purpose: Purpose, *, by_keys: bool = True) -> Eng
     configured = {option.keyword: option.val for option in Conninfo.get_defaults()}[b"connect_timeout"]
     connect_timeout = configured.decode() if configured else str(CONNECT_TIMEOUT_S)
     options = " ".join(f"-c {name}={value}" for name, value in settings.items())
-    return sqlalchemy.create_engine(
+    engine = sqlalchemy.create_engine(
         url.set(drivername="postgresql+psycopg").difference_update_query(["options"]),
         pool_size=POOL_SIZE,
         connect_args={
@@ -200,9 +201,11 @@ def _open_postgresql(url: URL, purpose: Purpose, *, by_keys: bool = True) -> Eng
             "options": f"{given} {options}".strip(),
             "application_name": "pathbook",
         },
-        execution_options={_GIVEN_OPTIONS: given},
+        execution_options={_GIVEN_OPTIONS: given, PURPOSE: purpose},
         hide_parameters=True,
     )
+    tell_damage(engine)
+    return engine
 
 
 @contextlib.contextmanager

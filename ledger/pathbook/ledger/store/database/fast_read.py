@@ -13,6 +13,8 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import DBAPIError
 
+from pathbook.ledger.store.database.damage import damage_in
+
 Parameters: TypeAlias = Mapping[str, object]
 """The parameters of a lookup, by name."""
 
@@ -43,6 +45,7 @@ class ReaderPool:
 
         Raises:
             sqlalchemy.exc.DBAPIError: the database fails.
+            pathbook.ledger.store.database.damage.DatabaseDamagedError: the database is damaged.
         """
         with self._take() as reader:
             return reader.ask(lookup, parameters)
@@ -54,8 +57,12 @@ class ReaderPool:
             reader.cursor.execute(_BEGIN[self._kind])
             try:
                 yield reader
-            finally:
+            except self._engine.dialect.loaded_dbapi.Error:
+                raise  # the connection is closed, and another error must not hide this one
+            except BaseException:
                 reader.cursor.execute("COMMIT")
+                raise
+            reader.cursor.execute("COMMIT")
 
     def give_back(self, reader: "Reader", error: BaseException | None) -> None:
         """Keep the connection of a reader that ended, unless the database raised an error."""
@@ -64,9 +71,12 @@ class ReaderPool:
             self._idle.append(reader)
             return
         connection = reader.cursor.connection
-        if self._engine.dialect.is_disconnect(error, connection, reader.cursor):
-            self._engine.dispose()  # the other connections are then lost as well
+        damage = damage_in(self._engine, error)
+        if damage is not None or self._engine.dialect.is_disconnect(error, connection, reader.cursor):
+            self._engine.dispose()  # the other connections are then lost as well, or the file is made anew
         connection.close()
+        if damage is not None:
+            raise damage from error
         wrapped = DBAPIError.instance(None, None, error, driver_error, hide_parameters=True)
         raise wrapped from error
 
@@ -77,7 +87,12 @@ class ReaderPool:
             return self._open()
 
     def _open(self) -> "Reader":
-        pooled = self._engine.raw_connection()
+        try:
+            pooled = self._engine.raw_connection()
+        except self._engine.dialect.loaded_dbapi.Error as error:
+            if (damage := damage_in(self._engine, error)) is not None:
+                raise damage from error
+            raise
         connection = pooled.dbapi_connection
         assert connection is not None
         pooled.detach()
