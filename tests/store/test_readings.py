@@ -74,7 +74,7 @@ def test_driver_errors_have_the_usual_names(connect: Connect) -> None:
     stream = Stream(events)
     with events.begin() as connection:
         EVENT.drop(connection)
-    with pytest.raises(DatabaseDamagedError, match="is damaged: .* Restore the log from a backup"):
+    with pytest.raises(DatabaseDamagedError, match=r"is damaged: .* Restore the log from a backup"):
         stream.at("masks", [1])
 
 

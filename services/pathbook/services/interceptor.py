@@ -19,13 +19,11 @@ from pathbook.ledger.codec import NewerEventError
 from pathbook.ledger.store.database.damage import DatabaseDamagedError
 from pathbook.ledger.store.log.damage import EventDamagedError
 from pathbook.ledger.store.log.stream import is_passing
+from pathbook.services.storage import DAMAGE, damage_reason
 from pathbook.services.translate.statuses import CallFailedError, Failure, failed
 
 OUR_METHODS: Final = "/pathbook.v1."
 """The beginning of the names of our methods. Health checks and reflection are not logged."""
-
-DAMAGE: Final = (EventDamagedError, DatabaseDamagedError)
-"""The errors that tell of damage: no call can mend it, and no retry helps."""
 
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -129,8 +127,7 @@ def _failure(error: Exception) -> CallFailedError:
     if isinstance(error, EventDamagedError):
         return failed(Failure.EVENT_DAMAGED, book=error.book, position=error.position, problem=error.problem)
     if isinstance(error, DatabaseDamagedError):
-        damaged = Failure.LOG_DAMAGED if error.is_log else Failure.VIEWS_DAMAGED
-        return failed(damaged, database=error.name, cause=error.cause)
+        return failed(Failure[damage_reason(error)], database=error.name, cause=error.cause)
     return failed(Failure.STORE_UNAVAILABLE if is_passing(error) else Failure.UNEXPECTED)
 
 
