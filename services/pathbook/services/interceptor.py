@@ -109,8 +109,8 @@ class CallInterceptor(ServerInterceptor):
         except Exception as error:  # noqa: BLE001 - every error is logged whole, and hidden from the caller
             shown = _failure(error)
             what = shown.reason.lower().replace("_", " ")
-            if isinstance(error, DAMAGE):  # no bug, and it names itself
-                self._log.error(what, method=method, cause=str(error))
+            if isinstance(error, DAMAGE):  # no bug, and the follower logs it as an error
+                self._log.info(what, method=method, cause=str(error))
             else:
                 self._log.exception(what, method=method)
             code, reason = shown.code, shown.reason

@@ -123,12 +123,14 @@ def head_of(ask: Ask, book: str) -> int:
 
 
 def checked(ask: Ask, book: str, after: int, rows: Sequence[_EntryRow]) -> list[StoredEntry]:
-    """Return rows that were read after a position, each held against its kept hash.
+    """Return rows that were read after a position, up to the head if there are none, each held against its hash.
 
     Raises:
-        EventDamagedError: a hash differs, or a position before the last row is missing.
+        EventDamagedError: a hash differs, or a position is missing that is not above the head.
     """
     if not rows:
+        if head_of(ask, book) > max(after, 0):
+            raise EventDamagedError(book, after + 1, MISSING)
         return []
     for expected, row in enumerate(rows, after + 1):
         if row[0] != expected:

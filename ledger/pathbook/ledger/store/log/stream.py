@@ -35,6 +35,7 @@ from pathbook.ledger.store.log.event_table import (
     ASCENDING,
     DESCENDING,
     EVENT,
+    HASHED_BOOKS,
     NEXT_BOOK,
     POSITION_NAMES,
     POSITIONS_PER_STATEMENT_MAX,
@@ -330,15 +331,15 @@ class Stream:
             return head_of(self._pool.ask, book)
 
     def books(self) -> list[str]:
-        """The books that have an event, in the order of their names."""
-        names: list[str] = []
+        """The books that have an event, or a kept hash of one that is missing, in the order of their names."""
         with persistence_errors(), reading(self.engine) as connection:
             # This takes one search for each book. A query for distinct names would read every event.
+            names = set(connection.execute(HASHED_BOOKS, {"book": "", "limit": _AFTER_ALL}).scalars())
             name = connection.execute(NEXT_BOOK, {"book": ""}).scalar()
             while name is not None:
-                names.append(name)
+                names.add(name)
                 name = connection.execute(NEXT_BOOK, {"book": name}).scalar()
-        return names
+        return sorted(names)
 
     def first_entries(self, after: str, limit: int) -> list[FirstEntry]:
         """The first entries of at most `limit` books after a name, in the order of their names.

@@ -28,8 +28,6 @@ def read_known(
     """
     try:
         entries, damage = stream.read(book, after, limit), None
-        if not entries:
-            stream.head(book)  # it tells if events are missing here
     except EventDamagedError as error:
         whole = error.position - 1 - after
         entries, damage = stream.read(book, after, whole) if whole > 0 else [], error
