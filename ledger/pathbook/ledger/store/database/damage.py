@@ -28,8 +28,10 @@ _SQLITE_SENTENCES: Final = (
     "no such index",
     "has no column named",
     "unsupported file format",
-    "malformed",
     "Could not decode to UTF-8",
+    "malformed",
+    "malformed database schema",
+    "not a database",
 )
 """What SQLite, and the driver in Python, say of missing tables and of broken text. The code is that of any error."""
 
@@ -65,8 +67,10 @@ def is_damage(error: BaseException) -> bool:
         code = getattr(error, "sqlite_errorcode", 0)
         if code == sqlite3.SQLITE_IOERR_SHORT_READ or code & _PRIMARY_CODE in _SQLITE_CODES:
             return True
-        return code & _PRIMARY_CODE <= sqlite3.SQLITE_ERROR and any(
-            sentence in str(error) for sentence in _SQLITE_SENTENCES
+        return any(sentence in str(error) for sentence in _SQLITE_SENTENCES)
+    if isinstance(error, UnicodeDecodeError):
+        return (
+            True  # what SQLite says of a damaged schema quotes it, and the driver cannot read the quotation
         )
     return getattr(error, "sqlstate", None) in _POSTGRESQL_CODES
 
@@ -89,9 +93,10 @@ def tell_damage(engine: Engine) -> None:
     """Have an engine raise DatabaseDamagedError, instead of SQLAlchemy's exception, when its database is damaged."""
 
     @sqlalchemy.event.listens_for(engine, "handle_error")
-    def _tell(context: ExceptionContext) -> None:
-        if (damage := damage_in(engine, context.original_exception)) is not None:
-            context.chained_exception = damage
+    def _tell(context: ExceptionContext) -> DatabaseDamagedError | None:
+        damage = damage_in(engine, context.original_exception)
+        if damage is not None:
             context.is_disconnect = (
                 True  # the connections of the pool may be to a file that is made anew meanwhile
             )
+        return damage

@@ -136,7 +136,10 @@ def _open_sqlite(url: URL, purpose: Purpose) -> Engine:
 
     @sqlalchemy.event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
-        _enable_write_ahead_log(connection)
+        try:
+            _enable_write_ahead_log(connection)
+        except UnicodeDecodeError as error:  # what SQLite says of a damaged schema quotes it
+            raise sqlite3.DatabaseError("malformed database schema") from error
         connection.execute(f"PRAGMA synchronous = {_SYNCHRONOUS[purpose]}")
 
     @sqlalchemy.event.listens_for(engine, "begin")

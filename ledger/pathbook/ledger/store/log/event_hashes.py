@@ -155,7 +155,12 @@ def checked_at(ask: Ask, book: str, positions: Sequence[int]) -> list[StoredEntr
     """
     parameters = dict(zip(POSITION_NAMES, positions, strict=False))
     rows = list(ask(entries_at(len(parameters)), {"book": book, **parameters}))
-    require_all(ask, book, positions, [row[0] for row in rows])
+    found = [row[0] for row in rows]
+    require_all(ask, book, positions, found)
+    if strange := set(found).difference(positions):
+        raise EventDamagedError(
+            book, positions[0], f"position {min(map(str, strange))} is found in its place"
+        )
     return [checked_entry(book, *row) for row in rows]
 
 
@@ -179,13 +184,21 @@ def first_entries(ask: Ask, after: str, limit: int) -> list[FirstEntry]:
     """
     parameters = {"book": after, "limit": limit}
     rows = list(ask(FIRST_ENTRIES, parameters))
+    for book, *_ in rows:
+        if type(book) is not str:
+            raise EventDamagedError(str(book), 1, NO_EVENT)
     found = {row[0] for row in rows}
     last = max(found) if len(rows) >= limit else None
     for (book,) in ask(HASHED_BOOKS, parameters):
-        if book not in found and (last is None or book < last):
+        if type(book) is str and book not in found and (last is None or book < last):
             raise EventDamagedError(book, 1, MISSING)
     return [
-        FirstEntry(book, head, _first(book, topic, data, kept).data) for book, head, topic, data, kept in rows
+        FirstEntry(
+            book,
+            head if head == kept_head else head_of(ask, book),
+            _first(book, topic, data, kept).data,
+        )
+        for book, head, kept_head, topic, data, kept in rows
     ]
 
 
@@ -212,6 +225,9 @@ def require_committed(ask: Ask, book: str, notes: dict[int, Note]) -> dict[int, 
     Raises:
         EventDamagedError: a note is not, or an event is damaged.
     """
+    for position in notes:
+        if type(position) is not int:
+            raise EventDamagedError(book, 1, OTHER_NOTE)
     wanted = sorted(notes)
     for start in range(0, len(wanted), POSITIONS_PER_STATEMENT_MAX):
         for entry in checked_at(ask, book, wanted[start : start + POSITIONS_PER_STATEMENT_MAX]):

@@ -99,7 +99,7 @@ ENTRY_AT = _ENTRY.add_columns(_KEPT)
 DATA_AT = _ENTRY.with_only_columns(EVENT.c.state)
 
 
-def _first_entries() -> Select[str, int, str, bytes, bytes]:
+def _first_entries() -> Select[str, int, int, str, bytes, bytes]:
     """Return the statement that searches for one book after the other, and reads each one's first event and head."""
     names = sa.select(sa.literal(1).label("number"), NEXT_BOOK.scalar_subquery().label("book")).cte(
         "names", recursive=True
@@ -113,7 +113,12 @@ def _first_entries() -> Select[str, int, str, bytes, bytes]:
     )
     head = sa.select(sa.func.max(other.c.position)).where(other.c.book == names.c.book).scalar_subquery()
     is_first = sa.and_(EVENT.c.book == names.c.book, EVENT.c.position == 1)
-    found = sa.select(names.c.book, head, EVENT.c.topic, EVENT.c.state, _KEPT)
+    kept_head = (
+        sa.select(sa.func.max(EVENT_HASHES.c.last_position))
+        .where(EVENT_HASHES.c.book == names.c.book)
+        .scalar_subquery()
+    )
+    found = sa.select(names.c.book, head, kept_head, EVENT.c.topic, EVENT.c.state, _KEPT)
     return (
         found.join_from(names, EVENT, is_first, isouter=True)
         .where(names.c.book.is_not(None))

@@ -339,7 +339,9 @@ class Stream:
             while name is not None:
                 names.add(name)
                 name = connection.execute(NEXT_BOOK, {"book": name}).scalar()
-        return sorted(names)
+        return sorted(
+            name for name in names if type(name) is str
+        )  # a flipped bit makes a text something else
 
     def first_entries(self, after: str, limit: int) -> list[FirstEntry]:
         """The first entries of at most `limit` books after a name, in the order of their names.
