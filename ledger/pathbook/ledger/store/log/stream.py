@@ -47,6 +47,9 @@ from pathbook.ledger.store.log.notes import NOTE, insert_notes, notes_at, notes_
 FORMAT = 2
 """The format of the log's tables. Another number means another layout, which this program does not open."""
 
+BOOKS_MAX = 2**31 - 1
+"""How many books a log may have, as far as its statements count them."""
+
 _BEFORE_ALL = -1  # a book begins at position 1, but eventsourcing may begin at 0
 _AFTER_ALL = 2**63 - 1
 
@@ -334,7 +337,7 @@ class Stream:
         """The books that have an event, or a kept hash of one that is missing, in the order of their names."""
         with persistence_errors(), reading(self.engine) as connection:
             # This takes one search for each book. A query for distinct names would read every event.
-            names = set(connection.execute(HASHED_BOOKS, {"book": "", "limit": _AFTER_ALL}).scalars())
+            names = set(connection.execute(HASHED_BOOKS, {"book": "", "limit": BOOKS_MAX}).scalars())
             name = connection.execute(NEXT_BOOK, {"book": ""}).scalar()
             while name is not None:
                 names.add(name)

@@ -169,6 +169,7 @@ class Follower:
                 self._awaited.reached(book, position)
                 self._stop_before(book, stopping)
                 raise stopping
+            self._stopped.go_on(book)
             if not events or enough():
                 break
         return position
@@ -365,7 +366,7 @@ class Follower:
                 position = self.position(book)
                 self._awaited.reached(book, position)
                 self._look_beyond(book, position, again=stopping is not None)
-            self._stopped.go_on(book)
+                self._stopped.go_on(book)
         except NewerEventError as error:
             self._stopped.stop(book, error)
             self._awaited.failed(book, error)
