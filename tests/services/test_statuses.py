@@ -49,6 +49,8 @@ def test_a_failure_is_no_refusal_of_the_book(failure: Failure) -> None:
         "expected": "e",
         "difference": "d",
         "last_event": "l",
+        "database": "d",
+        "cause": "c",
     }
     assert failed(failure, **facts).message.count(". ") == 1
 

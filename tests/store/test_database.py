@@ -11,9 +11,9 @@ import pytest
 import sqlalchemy
 from sqlalchemy import Engine
 
+from pathbook.ledger.store.database.damage import SCHEMAS
 from pathbook.ledger.store.database.engine import (
     BULK_CACHE_KIB,
-    SCHEMAS,
     Purpose,
     UnknownFormatError,
     create_schema,

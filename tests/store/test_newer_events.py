@@ -10,7 +10,8 @@ from structlog.testing import capture_logs
 from pathbook.ledger.book import Answer
 from pathbook.ledger.codec import NewerEventError
 from pathbook.ledger.store.database.fast_read import ReaderPool
-from pathbook.ledger.store.log.stream import StoredEntry, Stream
+from pathbook.ledger.store.log.event_hashes import StoredEntry
+from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views import follower as followers
 from pathbook.ledger.store.views import retries
 from pathbook.ledger.store.views.follower import Follower

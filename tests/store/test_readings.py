@@ -6,12 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
-from eventsourcing.persistence import PersistenceError
 from sqlalchemy import Engine, exc
 
+from pathbook.ledger.store.database.damage import DatabaseDamagedError
 from pathbook.ledger.store.database.engine import Purpose
 from pathbook.ledger.store.database.fast_read import ReaderPool
-from pathbook.ledger.store.log.stream import EVENT, Stream
+from pathbook.ledger.store.log.event_table import EVENT
+from pathbook.ledger.store.log.stream import Stream
 from tests.postgres import kill_backends
 
 Connect = Callable[[Purpose], Engine]
@@ -65,16 +66,16 @@ def test_an_exception_ends_a_snapshot(connect: Connect) -> None:
 
 
 def test_driver_errors_have_the_usual_names(connect: Connect) -> None:
-    """A driver error is raised as SQLAlchemy's exception, and by a stream as eventsourcing's."""
+    """A driver error is raised as SQLAlchemy's exception. A missing table is damage, which is told by name."""
     events = log(connect, 1)
     pool = ReaderPool(events)
     with pytest.raises(exc.DBAPIError), pool.consistent() as reading:
-        reading.ask(sa.select(sa.table("nothing", sa.column("x")).c.x), {})
+        reading.ask(sa.select(sa.func.nothing()), {})
     assert pool.ask(COUNT, {}) == [(1,)]
     stream = Stream(events)
     with events.begin() as connection:
         EVENT.drop(connection)
-    with pytest.raises(PersistenceError):
+    with pytest.raises(DatabaseDamagedError, match=r"is damaged: .* Restore the log from a backup"):
         stream.at("masks", [1])
 
 

@@ -13,8 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
+from pathbook.ledger.codec import leaf_hash
 from pathbook.ledger.store.database.engine import Purpose
-from pathbook.ledger.store.log.stream import PositionTakenError, StoredEntry, Stream
+from pathbook.ledger.store.log.event_hashes import StoredEntry
+from pathbook.ledger.store.log.stream import PositionTakenError, Stream
 from tests.books import wait_beyond
 
 Connect = Callable[[Purpose], Engine]
@@ -85,9 +87,9 @@ def test_appended_entries_are_read(stream: Stream) -> None:
     stream.append("masks", 2, [("Offered.1", b"")])
     assert stream.head("masks") == 3
     assert everything(stream) == [
-        StoredEntry(1, "Registered.1", b"one"),
-        StoredEntry(2, "Registered.1", b"two"),
-        StoredEntry(3, "Offered.1", b""),
+        StoredEntry(1, "Registered.1", b"one", leaf_hash(b"one"), is_kept=True),
+        StoredEntry(2, "Registered.1", b"two", leaf_hash(b"two"), is_kept=True),
+        StoredEntry(3, "Offered.1", b"", leaf_hash(b""), is_kept=True),
     ]
 
 

@@ -7,6 +7,14 @@ import click
 from pathbook.cli.settings import Output
 
 
+class UnusableBooksError(OSError):
+    """Books cannot be opened or read. The message says why, and what to do. ``reason`` is its name for scripts."""
+
+    def __init__(self, message: str, reason: str = "CANNOT_OPEN") -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 def print_error(output: Output, reason: str, message: str, metadata: Mapping[str, str] | None = None) -> None:
     """Print why a command failed. In JSON, one object is all that stderr holds."""
     if output is Output.TABLE:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import click
 
+from pathbook.cli.errors import UnusableBooksError
 from pathbook.cli.settings import Books
 from pathbook.ledger.gc_tuning import collect_rarely
 from pathbook.ledger.serials import BookKey, KeyRing
@@ -27,10 +28,10 @@ try:
     from pathbook.services.run.settings import Settings
     from pathbook.services.run.signals import stopping
     from pathbook.services.storage import (
-        EVENTS_FILE,
-        VIEWS_FILE,
-        Storage,
+        DAMAGE,
         begin_with_key,
+        damage_reason,
+        rebuild_views,
         require_found_log,
         warn_of_readable_files,
     )
@@ -52,9 +53,6 @@ ClockState: TypeAlias = clock_check.ClockState
 ANY_PORT: Final = "127.0.0.1:0"
 """A free port, for callers on this machine only."""
 
-SQLITE_HEADER: Final = b"SQLite format 3\0"
-"""The first bytes of every SQLite database (https://www.sqlite.org/fileformat2.html, section 1.3)."""
-
 AROUND_THE_CAUSE: Final = re.compile(
     r"^\(\w+\.\w+\) (connection (failed|is bad): (?=connection))?|\n.*", re.DOTALL
 )
@@ -67,10 +65,6 @@ REMEDIES: Final = (
     (r"connection|resolve|timeout", "Check its host and port, and that PostgreSQL runs there."),
 )  # fmt: skip
 """What to do about a PostgreSQL that cannot be opened, by a pattern of its message. The first match counts."""
-
-
-class UnusableBooksError(OSError):
-    """Books cannot be opened. The message says why, and what to do."""
 
 
 @contextlib.contextmanager
@@ -123,10 +117,11 @@ def rebuild(
     """Rebuild the views of all books. Return their place, and the number of events they are rebuilt from.
 
     ``progress`` is called with the number of events done, and the total. Servers that have the views open may keep
-    running. They take part in the rebuild. With ``accept_lost_events``, the log may have lost events.
+    running. They take part in the rebuild. Damaged views in a file are made anew only if nothing else has them open.
+    With ``accept_lost_events``, the log may have lost events.
 
     Raises:
-        UnusableBooksError: there are no books, or they cannot be opened.
+        UnusableBooksError: there are no books, they cannot be opened, or an event is damaged.
         click.UsageError: the URL of the database is malformed.
     """
     require_books(books, accept_lost_events=accept_lost_events)
@@ -134,15 +129,6 @@ def rebuild(
     configure_log(logging.WARNING)
     warn_of_readable_files(settings.data)
     collect_rarely()
-    with _opening(settings):
-        directory = Storage(
-            settings.data,
-            now,
-            database=settings.database,
-            lapses=False,
-            allow_event_loss=True,
-            accept_lost_events=accept_lost_events,
-        )
     events = 0
 
     def report(done: int, total: int) -> None:
@@ -150,8 +136,8 @@ def rebuild(
         events = total
         progress(done, total)
 
-    with contextlib.closing(directory):
-        directory.follower.rebuild(report)
+    with _opening(settings):
+        rebuild_views(settings.data, settings.database, now, report, accept_lost_events=accept_lost_events)
     return settings.place, events
 
 
@@ -243,13 +229,15 @@ def _settings(books: Books, listen: str = ANY_PORT, *, workers: int = 1, follows
 
 @contextlib.contextmanager
 def _opening(settings: Settings) -> Iterator[None]:
-    """Turn every error that keeps books from being opened into a sentence."""
+    """Turn every error that keeps books from being opened, or rebuilt, into a sentence."""
     try:
         yield
     except OSError:
         raise  # its message names the file
+    except DAMAGE as error:
+        raise UnusableBooksError(f"{settings.place}: {error}", damage_reason(error)) from error
     except Exception as error:
-        reason = _damaged_views(settings.data) or str(error)
+        reason = str(error)
         if settings.database:
             cause = AROUND_THE_CAUSE.sub("", str(error)).rstrip(".")
             reason = " ".join(f"{cause}. {_remedy(cause)}".split())
@@ -259,19 +247,3 @@ def _opening(settings: Settings) -> Iterator[None]:
 def _remedy(cause: str) -> str:
     """Return what to do about a PostgreSQL that cannot be opened, an empty text for an unknown cause."""
     return next((remedy for pattern, remedy in REMEDIES if re.search(pattern, cause)), "")
-
-
-def _damaged_views(data: Path) -> str:
-    """Return what to do about views that are not a database, an empty text if something else is wrong."""
-    if not _is_database(data / EVENTS_FILE) or _is_database(data / VIEWS_FILE):
-        return ""
-    return f"{VIEWS_FILE} is not a database. Delete {VIEWS_FILE}. It is rebuilt from the events."
-
-
-def _is_database(path: Path) -> bool:
-    """Return whether a file begins as a database does. A missing or empty file will become a database."""
-    try:
-        with path.open("rb") as file:
-            return file.read(len(SQLITE_HEADER)) in (b"", SQLITE_HEADER)
-    except FileNotFoundError:
-        return True

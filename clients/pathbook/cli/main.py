@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from pathbook.cli.errors import print_error
+from pathbook.cli.errors import UnusableBooksError, print_error
 from pathbook.cli.exits import Exit
 from pathbook.cli.settings import Output, Settings, book_options
 from pathbook.cli.verb_group import VerbGroup, did_you_mean
@@ -62,13 +62,13 @@ CODE_REASONS: Final = {
 """The refusals that concern the code itself."""
 
 UNANSWERED: Final = {
+    "DATA_LOSS",
     "UNAVAILABLE",
     "DEADLINE_EXCEEDED",
     "CANCELLED",
     "INTERNAL",
     "UNKNOWN",
     "UNIMPLEMENTED",
-    "DATA_LOSS",
 }
 """The gRPC codes that say nothing about the book."""
 
@@ -161,6 +161,8 @@ def _report(output: Output, error: Exception) -> Exit:
         return Exit.COULD_NOT_CHECK if error.code.name in UNANSWERED else Exit.REFUSED
     if isinstance(error, UnreachableError):
         print_error(output, error.code.name, str(error))
+    elif isinstance(error, UnusableBooksError):
+        print_error(output, error.reason, str(error))
     elif isinstance(error, OSError):
         print_error(output, "CANNOT_OPEN", str(error))
     elif isinstance(error, NewerEventError):

@@ -63,7 +63,7 @@ class Client(Books, Parties, Batches, Cases, Offers, Transfers, Sales, Bulk, Cor
     A refused call changes nothing. Each method names the reasons of its own. These reasons have one place here:
 
     - every call: BOOK_MALFORMED, BOOK_UNKNOWN, BOOK_NEWER, STORE_UNAVAILABLE, STORE_BUSY, SERVER_STOPPING,
-      UNEXPECTED;
+      UNEXPECTED, EVENT_DAMAGED, LOG_DAMAGED, VIEWS_DAMAGED;
     - every write: REQUEST_ID_MALFORMED, REQUEST_ID_REUSED, VIEWS_FAR_BEHIND, EVENT_TOO_LARGE, STORE_READ_ONLY,
       STORE_FULL, CLOCK_JUMPED and EVENTS_AHEAD (the server's clock is wrong, or was);
     - every read with ``at_least_position``: POSITION_NEGATIVE, POSITION_BEYOND_HEAD, VIEWS_BEHIND,

@@ -15,6 +15,7 @@ import structlog
 from pathbook.ledger.book import Clock, ClockJumpedError, Outcome, UntrueTimeError
 from pathbook.ledger.book.memory import TAIL_MAX_EVENTS
 from pathbook.ledger.books import Books
+from pathbook.ledger.store.log.damage import EventDamagedError
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.due_offers import DueOffers
 from pathbook.ledger.store.views.follower import Follower
@@ -115,7 +116,10 @@ class DeadlineWatch:
     def _may_wake(self, book: str) -> bool:
         if book in self._waking or time.monotonic() < self._retry_at.get(book, 0.0):
             return False
-        head = self._stream.head(book)
+        try:
+            head = self._stream.head(book)
+        except EventDamagedError:
+            return False  # the follower tells of it, and other books go on
         # Views that lag further are being rebuilt. The writer would wait for them, and its callers behind it.
         return 0 < head <= self._follower.position(book) + TAIL_MAX_EVENTS
 

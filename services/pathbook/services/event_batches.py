@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from pathbook.ledger.codec import NewerEventError
+from pathbook.ledger.store.log.damage import EventDamagedError
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.services.gateway import Gateway
@@ -128,7 +129,13 @@ class EventBatches:
 
     def _load(self, book: str, after: int, through: int) -> Batch:
         """Read a batch and serialize it, on a reader's thread."""
-        read = self._stream.data(book, after, self._limits.get(book, FIRST_READ_EVENTS), through)
+        limit = self._limits.get(book, FIRST_READ_EVENTS)
+        try:
+            read = self._stream.data(book, after, limit, through)
+        except EventDamagedError as damage:
+            if damage.position <= after + 1:
+                raise
+            read = self._stream.data(book, after, limit, damage.position - 1)  # those before it are whole
         assert read, f"Book {book} has nothing after {after}, though it goes on to {through}."
         self._limits[book] = max(1, min(BATCH_MAX_EVENTS, BATCH_MAX_BYTES * len(read) // sum(map(len, read))))
         events = fitting(read)

@@ -92,6 +92,8 @@ class Gateway:
                 await self.wait_for_views(book, position)
                 found = await self.run(query, book, *args, **kwargs)
         except ViewsRebuildingError as views:
+            if (damage := self._storage.follower.damage(book)) is not None:
+                raise damage.again() from None  # they will not be whole
             raise failed(
                 Failure.VIEWS_NOT_WHOLE, book=book, position=views.position, through=views.through
             ) from None

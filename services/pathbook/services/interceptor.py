@@ -16,8 +16,11 @@ from grpc.aio import ServerInterceptor, ServicerContext
 
 from pathbook.ledger.book import ClockJumpedError, EventsAheadError, UntrueTimeError, ViewsLaggingError
 from pathbook.ledger.codec import NewerEventError
+from pathbook.ledger.store.database.damage import DatabaseDamagedError
 from pathbook.ledger.store.database.failures import OutageLog, StoreTrouble, trouble_of
 from pathbook.ledger.store.database.open_files import FileChangedError
+from pathbook.ledger.store.log.damage import EventDamagedError
+from pathbook.services.storage import DAMAGE, damage_reason
 from pathbook.services.translate.statuses import CallFailedError, Failure, failed
 from pathbook.services.translate.times import shown, span
 
@@ -123,8 +126,11 @@ class CallInterceptor(ServerInterceptor):
         except Exception as error:  # noqa: BLE001 - every error is logged whole, and hidden from the caller
             lost = self._lost()
             shown = _failure(error) if lost is None else _stopped(lost)
-            if lost is not None or not self._outages.tell(error):
-                self._log.exception(shown.reason.lower().replace("_", " "), method=method)
+            what = shown.reason.lower().replace("_", " ")
+            if lost is None and isinstance(error, DAMAGE):  # no bug, and the follower logs it as an error
+                self._log.info(what, method=method, cause=str(error))
+            elif lost is not None or not self._outages.tell(error):
+                self._log.exception(what, method=method)
             code, reason = shown.code, shown.reason
             await context.abort(shown.code, shown.message, shown.trailer())
         finally:
@@ -168,6 +174,10 @@ def _failure(error: Exception) -> CallFailedError:
     """Return the failure that the caller gets for an error. It says little more than whether a retry may help."""
     if isinstance(error, ViewsLaggingError):
         return failed(Failure.VIEWS_FAR_BEHIND, book=error.book, position=error.position, head=error.head)
+    if isinstance(error, EventDamagedError):
+        return failed(Failure.EVENT_DAMAGED, book=error.book, position=error.position, problem=error.problem)
+    if isinstance(error, DatabaseDamagedError):
+        return failed(Failure[damage_reason(error)], database=error.name, cause=error.cause)
     trouble = trouble_of(error)
     return failed(Failure.UNEXPECTED if trouble is None else TROUBLES[trouble])
 

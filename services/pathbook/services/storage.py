@@ -11,11 +11,14 @@ from pathbook.ledger.books import Books
 from pathbook.ledger.deadlines import PRECEDENCE_US, DeadlineWatch
 from pathbook.ledger.queries import Queries
 from pathbook.ledger.serials import BookKey
+from pathbook.ledger.store.database.damage import DatabaseDamagedError
 from pathbook.ledger.store.database.engine import open_engine, require_safety
 from pathbook.ledger.store.database.open_files import FileChangedError, files_of
 from pathbook.ledger.store.log.clock_looks import ClockLooks
 from pathbook.ledger.store.log.code_key import CodeKeysInUse
+from pathbook.ledger.store.log.damage import EventDamagedError
 from pathbook.ledger.store.log.stream import Stream, persistence_errors
+from pathbook.ledger.store.views.anew import make_anew, require_whole
 from pathbook.ledger.store.views.batch_keys import batch_keys
 from pathbook.ledger.store.views.due_offers import DueOffers
 from pathbook.ledger.store.views.follower import Follower
@@ -43,6 +46,10 @@ ENTERED_BY_OTHERS: Final = 0o011
 """The bits of a directory's mode that let its group, or all users, reach the files in it."""
 
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+
+
+DAMAGE: Final = (EventDamagedError, DatabaseDamagedError)
+"""The errors that tell of damage: no call can mend it, and no retry helps."""
 
 
 class Storage:
@@ -86,6 +93,7 @@ class Storage:
             pathbook.services.key_file.UnusableKeyError: a key is missing or damaged, or the keys are of other books.
             pathbook.ledger.store.database.engine.UnsafeLogError: the database may lose events.
             pathbook.ledger.store.database.engine.UnknownFormatError: another version of Pathbook wrote the books.
+            pathbook.ledger.store.database.damage.DatabaseDamagedError: the log or the views are damaged.
             eventsourcing.persistence.PersistenceError: the database cannot be reached, or refuses.
             OSError: the directory cannot be made, read or written.
             ValueError: Pathbook cannot open such a URL.
@@ -162,6 +170,15 @@ class Storage:
             if (files := files_of(engine)) is not None:
                 files.on_change(listener)
 
+    def require_whole_views(self) -> None:
+        """Require that the views are not damaged, as far as their database can tell.
+
+        Raises:
+            pathbook.ledger.store.database.damage.DatabaseDamagedError: they are damaged.
+        """
+        with persistence_errors():
+            require_whole(self._views_engine)
+
     def _dispose(self) -> None:
         engines = (self._views_engine, self._events_engine)
         for engine in engines:
@@ -235,3 +252,62 @@ def warn_of_readable_files(path: Path) -> None:
                     risk=risk,
                     command=f"chmod 600 {path / name}",
                 )
+
+
+def rebuild_views(
+    path: Path,
+    database: str,
+    clock: Callable[[], int],
+    progress: Callable[[int, int], None],
+    *,
+    accept_lost_events: bool = False,
+) -> None:
+    """Rebuild the views of all books in a directory, or in its database (else ""). Damaged views are made anew.
+
+    ``progress`` is called with the number of events done, and the total. With ``accept_lost_events``, the log may have
+    lost events.
+
+    Raises:
+        pathbook.ledger.store.log.damage.EventDamagedError: an event is damaged. The rest is rebuilt as far as possible.
+        pathbook.ledger.store.views.anew.ViewsInUseError: the views are damaged, and another process has them open.
+        pathbook.ledger.store.views.anew.ViewsKnowMoreError: the log lacks events that the views know.
+        Exception: as Storage.
+    """
+
+    def rebuild() -> None:
+        storage = Storage(
+            path,
+            clock,
+            database=database,
+            lapses=False,
+            allow_event_loss=True,
+            accept_lost_events=accept_lost_events,
+        )
+        with contextlib.closing(storage):
+            storage.require_whole_views()
+            storage.follower.rebuild(progress)
+
+    try:
+        rebuild()
+    except DatabaseDamagedError as damage:
+        if damage.is_log:
+            raise
+        _make_views_anew(path, database)
+        rebuild()
+
+
+def _make_views_anew(path: Path, database: str) -> None:
+    events = open_engine(database or path / EVENTS_FILE, purpose="events")
+    views = open_engine(database or path / VIEWS_FILE, purpose="views")
+    try:
+        make_anew(views, Stream(events))
+    finally:
+        views.dispose()
+        events.dispose()
+
+
+def damage_reason(error: Exception) -> str:
+    """Return the name of an error that tells of damage, as calls that fail have it."""
+    if isinstance(error, DatabaseDamagedError):
+        return "LOG_DAMAGED" if error.is_log else "VIEWS_DAMAGED"
+    return "EVENT_DAMAGED"

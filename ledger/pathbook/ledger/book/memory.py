@@ -4,14 +4,14 @@ import itertools
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
 
-from pathbook.ledger.codec import decode
 from pathbook.ledger.commands import Command, RecordTransfer, SellUnits
 from pathbook.ledger.events import RecordedEvent, TransferRecorded, UnitsReturned, UnitsSold
 from pathbook.ledger.requests import request_of
 from pathbook.ledger.rules.required_state import RequiredState, required_state
 from pathbook.ledger.rules.state import State, evolve, roll_back
 from pathbook.ledger.runs import Change
-from pathbook.ledger.store.log.stream import StoredEntry, Stream, Turn
+from pathbook.ledger.store.log.event_hashes import StoredEntry, read_event
+from pathbook.ledger.store.log.stream import Stream, Turn
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.views.state_loader import StateLoader
 from pathbook.ledger.values import TransferStatus
@@ -109,7 +109,7 @@ class Memory:
         self._others_write = self._all_loaded = False
         while entries := self._read(self.state.position, TAIL_MAX_EVENTS):
             for entry in entries:
-                self.remember(decode(entry.position, entry.data))
+                self.remember(read_event(self._book, entry))
         self.is_stale = False
 
     def forget(self) -> None:
@@ -140,7 +140,7 @@ class Memory:
         if len(entries) >= TAIL_MAX_EVENTS - 1:
             raise StaleMemoryError
         for entry in entries:
-            self.remember(decode(entry.position, entry.data))
+            self.remember(read_event(self._book, entry))
         self._others_write = bool(entries)
         self._all_loaded = self._all_loaded and not entries
 
@@ -223,7 +223,7 @@ class Memory:
             raise StaleMemoryError  # the views are being rebuilt, and lack events that were evicted
         found: dict[bytes, RecordedEvent] = {}
         for entry in self._loader.entries(self._book, positions):
-            recorded = decode(entry.position, entry.data)
+            recorded = read_event(self._book, entry)
             found[recorded.request] = recorded
         return found
 

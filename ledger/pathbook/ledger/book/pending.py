@@ -6,10 +6,11 @@ from pathbook.ledger.notes import Note
 
 
 class Pending:
-    """What a group is about to append: the entries, their notes by position, and the notes known before."""
+    """What a group is about to append: entries, leaf hashes, notes by position, and the notes known before."""
 
     def __init__(self, known_notes: dict[int, Note]) -> None:
         self.entries: list[tuple[str, bytes]] = []
+        self.leaves: list[bytes] = []
         self.notes: dict[int, Note] = {}
         self._known_notes = known_notes
 
@@ -19,7 +20,7 @@ class Pending:
 
     def drop(self, start: int, head: int) -> None:
         """Drop the entries from number ``start`` on. Their positions are those after ``head``."""
-        del self.entries[start:]
+        del self.entries[start:], self.leaves[start:]
         for position in [position for position in self.notes if position > head]:
             del self.notes[position]
 

@@ -30,6 +30,8 @@ from pathbook.ledger.notes import Note
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.requests import digest, request_of
 from pathbook.ledger.rules.deciding import decide
+from pathbook.ledger.store.database.damage import DatabaseDamagedError
+from pathbook.ledger.store.log.damage import EventDamagedError
 from pathbook.ledger.store.log.stream import PositionTakenError, Stream, is_passing
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.views.state_loader import StateLoader
@@ -71,6 +73,9 @@ IDLE_CATCH_UP_MAX_EVENTS = 1_000
 offers itself."""
 
 
+OF_BOOK = (ViewsLaggingError, NewerEventError, UntrueTimeError, EventDamagedError, DatabaseDamagedError)
+"""The errors that concern a whole book, whatever was asked."""
+
 REPEATED = TransferBeginning | DeclarableEvent
 """The kinds of events that a later event may repeat: the answer to an offer, a reversal, or the declaration of an
 error."""
@@ -92,7 +97,7 @@ class Book:
     ) -> None:
         """Open a book. ``clock`` returns microseconds since 1970 UTC."""
         self.name = name
-        self._stream, self._clock = stream, clock
+        self._stream, self._clock, self._follower = stream, clock, follower
         self._memory = Memory(name, stream, loader, follower)
         self._queue: queue.SimpleQueue[Submission | None] = queue.SimpleQueue()
         self._closed = False
@@ -221,7 +226,7 @@ class Book:
 
     def _fail(self, group: list[Submission], error: Exception) -> None:
         """Give a group its error. If one submission may have caused it, serve each submission alone instead."""
-        of_book = isinstance(error, ViewsLaggingError | NewerEventError | UntrueTimeError)
+        of_book = isinstance(error, OF_BOOK)
         if len(group) == 1 or of_book or is_passing(error):
             for submission in group:
                 submission.done.set_exception(error)
@@ -236,7 +241,7 @@ class Book:
 
     def _check_idle(self) -> None:
         """Apply the events of other writers and end the offers that are due, while no command is queued."""
-        if self._newer is not None:
+        if self._newer is not None or self._follower.damage(self.name) is not None:
             return
         memory = self._memory
         try:
@@ -281,6 +286,8 @@ class Book:
         memory = self._memory
         if (newer := self._newer) is not None:
             raise NewerEventError(newer.position, newer.field, newer.what)
+        if (damage := self._follower.damage(self.name)) is not None:
+            raise damage.again()  # the views, of which deciding needs more and more, do not go on
         memory.refresh()
         earlier = memory.preload_group(commands)
         with self._stream.turn(self.name) as turn:
@@ -290,7 +297,7 @@ class Book:
             pending = Pending(turn.notes(self._answered_with_notes(commands, earlier)))
             self._lapse(now, pending)
             outcomes = [self._decide(submission, earlier, now, pending) for submission in group]
-            turn.append(head, pending.entries, pending.notes)
+            turn.append(head, pending.entries, pending.notes, pending.leaves)
         return outcomes
 
     def _decide(
@@ -376,6 +383,7 @@ class Book:
         )
         memory.remember(recorded)
         pending.entries.append((topic, data))
+        pending.leaves.append(recorded.leaf)
         if isinstance(command, NotedCommand) and recorded.note_commitment:
             pending.notes[position] = Note(command.note, command.note_salt)
         return Answer(recorded, duplicate=False)

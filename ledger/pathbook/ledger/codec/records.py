@@ -72,8 +72,8 @@ def encode(
     return _TOPICS[type(event)], message.SerializeToString()
 
 
-def decode(position: int, data: bytes, *, strict: bool = False) -> RecordedEvent:
-    """Return the event whose bytes are stored at a position of a book.
+def decode(position: int, data: bytes, *, leaf: bytes = b"", strict: bool = False) -> RecordedEvent:
+    """Return the event whose bytes are stored at a position of a book. ``leaf`` is their leaf hash, if it is known.
 
     Fields that this program does not know are ignored, but not kinds of events and numbers of enums. With ``strict``,
     the bytes must be those that ``encode`` returns for the event. Then no field is unknown, given twice, out of order
@@ -84,7 +84,7 @@ def decode(position: int, data: bytes, *, strict: bool = False) -> RecordedEvent
         MalformedEventError: the bytes are not an event. If strict, they are not those that a book writes.
     """
     try:
-        recorded = _read(position, data)
+        recorded = _read(position, data, leaf or leaf_hash(data))
     except (DecodeError, ValueError) as error:
         raise MalformedEventError(position, str(error)) from error
     if strict and data != _written(recorded):
@@ -93,7 +93,7 @@ def decode(position: int, data: bytes, *, strict: bool = False) -> RecordedEvent
     return recorded
 
 
-def _read(position: int, data: bytes) -> RecordedEvent:
+def _read(position: int, data: bytes, leaf: bytes) -> RecordedEvent:
     message = events_pb2.Event.FromString(data)
     kind = message.WhichOneof("kind")
     if kind is None and (newer := _of_newer_kind(position, message)) is not None:
@@ -121,7 +121,7 @@ def _read(position: int, data: bytes) -> RecordedEvent:
         request=request,
         request_digest=digest,
         event=event,
-        leaf=leaf_hash(data),
+        leaf=leaf,
     )
 
 

@@ -17,8 +17,8 @@ def book(stream: Stream, name: str) -> OpenedBook | Refusal:
     head = stream.head(name)
     if head == 0:
         return refuse(Reason.BOOK_UNKNOWN, book=name)
-    (first,) = stream.data_at(name, [1])
-    return _book(head, first)
+    (first,) = stream.at(name, [1])
+    return _book(head, first.data)
 
 
 def _book(head: int, data: bytes) -> OpenedBook:

@@ -2,11 +2,12 @@
 
 from functools import lru_cache
 
-from pathbook.ledger.codec import decode
+from pathbook.ledger.codec import MalformedEventError, NewerEventError, decode
 from pathbook.ledger.events import RecordedEvent, RunEvent
 from pathbook.ledger.queries.answers import Batch, Correction, Path, Recall, UnitRun
 from pathbook.ledger.queries.registers import recalls
 from pathbook.ledger.refusals import Reason, Refusal, refuse
+from pathbook.ledger.runs import EMPTY_HEAD, next_head
 from pathbook.ledger.steps import (
     Movement,
     Step,
@@ -17,6 +18,9 @@ from pathbook.ledger.steps import (
     out_of_order,
     undone,
 )
+from pathbook.ledger.store.database.damage import DatabaseDamagedError
+from pathbook.ledger.store.log.damage import OTHER_HEAD, EventDamagedError
+from pathbook.ledger.store.log.event_hashes import read_event
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.snapshot import ViewSnapshot
 from pathbook.ledger.store.views.unit_history import PackedRanges, PastRun, UnitHistory
@@ -80,11 +84,11 @@ def build_path(
 ) -> Path:
     """Build the path of a unit from its history and the recalls of its batch."""
     rows, corrected = history.runs, history.batch.corrected_position
-    wanted = [row.position for row in rows]
+    data = stream.unchecked_data_at(book, [row.position for row in rows])
+    correction = None
     if corrected:
-        wanted = sorted([*wanted, corrected])
-    data = stream.data_at(book, wanted)
-    correction = Correction(corrected, data.pop(wanted.index(corrected)), None) if corrected else None
+        (entry,) = stream.at(book, [corrected])
+        correction = Correction(corrected, entry.data, None)
     steps = _steps(stream, book, unit, rows, data)
     return Path(
         unit,
@@ -99,12 +103,7 @@ def build_path(
 
 def _steps(stream: Stream, book: str, unit: Unit, rows: list[PastRun], data: list[bytes]) -> list[Step]:
     """Return a step for each run that an event of the unit's history made, oldest first. ``data`` are the events."""
-    events = [
-        _decode_cached(row.position, event)
-        if len(event) <= CACHED_EVENT_MAX_BYTES
-        else decode(row.position, event)
-        for row, event in zip(rows, data, strict=True)
-    ]
+    events = _whole_events(stream, book, rows, data)
     movements = [_movement(recorded, unit) for recorded in events]
     corrected = undone(movements, [row.custodian for row in rows])
     by_both = attested(movements)
@@ -129,6 +128,37 @@ def _steps(stream: Stream, book: str, unit: Unit, rows: list[PastRun], data: lis
         )
         for index, (row, event, recorded, item) in enumerate(zip(rows, data, events, movements, strict=True))
     ]
+
+
+def _whole_events(stream: Stream, book: str, rows: list[PastRun], data: list[bytes]) -> list[RecordedEvent]:
+    """Return events that were held against the heads of the runs that they made. This takes no further read.
+
+    Raises:
+        pathbook.ledger.store.log.damage.EventDamagedError: an event is not the one that the head was made of.
+        pathbook.ledger.store.database.damage.DatabaseDamagedError: the event is whole, and the head in the views is
+            not.
+    """
+    try:
+        events = [
+            _decode_cached(row.position, event)
+            if len(event) <= CACHED_EVENT_MAX_BYTES
+            else decode(row.position, event)
+            for row, event in zip(rows, data, strict=True)
+        ]
+    except (MalformedEventError, NewerEventError, TypeError):
+        for entry in stream.at(book, [row.position for row in rows]):
+            read_event(book, entry)  # it names the event that is damaged
+        raise
+    head = EMPTY_HEAD
+    for row, recorded in zip(rows, events, strict=True):
+        head = next_head(head, recorded.leaf, row.position)
+        if head != row.head:
+            (entry,) = stream.at(book, [row.position])
+            if not entry.is_kept:
+                raise EventDamagedError(book, row.position, OTHER_HEAD)
+            cause = f"its head at position {row.position} of book '{book}' is not that of the event"
+            raise DatabaseDamagedError(is_log=False, name="The table of runs in the views", cause=cause)
+    return events
 
 
 def _movement(recorded: RecordedEvent, unit: Unit) -> Movement:

@@ -5,11 +5,11 @@ from typing import assert_never
 import msgspec
 
 from pathbook.ledger import events
-from pathbook.ledger.codec import decode
 from pathbook.ledger.events import Event, TransferBeginning
 from pathbook.ledger.projections.transfers import TransferKind, TransferRow
 from pathbook.ledger.queries.answers import Transfer
 from pathbook.ledger.refusals import Reason, Refusal, refuse
+from pathbook.ledger.store.log.event_hashes import read_event
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.snapshot import ViewSnapshot
 from pathbook.ledger.values import Ranges, TransferStatus, is_consumer
@@ -75,7 +75,7 @@ def _note_position(row: TransferRow) -> int:
 
 
 def _events(stream: Stream, book: str, *positions: int) -> list[Event]:
-    return [decode(entry.position, entry.data).event for entry in stream.at(book, positions)]
+    return [read_event(book, entry).event for entry in stream.at(book, positions)]
 
 
 def _ranges(event: TransferBeginning, line: int) -> Ranges:

@@ -12,6 +12,7 @@ from typing import Final
 import structlog
 
 from pathbook.ledger.gc_tuning import collect_rarely
+from pathbook.ledger.store.views.completeness import known_head
 from pathbook.ledger.store.views.follower import GROUP_MAX_EVENTS
 from pathbook.services.clock import MachineClock
 from pathbook.services.run.settings import Settings
@@ -72,7 +73,7 @@ def _log_lag(storage: Storage, stop: threading.Event) -> None:
 
 
 def _heads(storage: Storage) -> dict[str, int]:
-    return {book: storage.stream.head(book) for book in storage.stream.books()}
+    return {book: known_head(storage.stream, book) for book in storage.stream.books()}
 
 
 def _behind(storage: Storage, heads: dict[str, int]) -> int:

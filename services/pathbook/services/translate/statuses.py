@@ -72,6 +72,21 @@ class Failure(enum.Enum):
             " {field}. Update the server."
         ),
     )
+    EVENT_DAMAGED = (
+        StatusCode.DATA_LOSS,
+        (
+            "The event at position {position} of book '{book}' is not what was written: {problem}."
+            " Restore the log from a backup: `pathbook restore`."
+        ),
+    )
+    LOG_DAMAGED = (
+        StatusCode.DATA_LOSS,
+        "{database} is damaged: {cause}. Restore the log from a backup: `pathbook restore`.",
+    )
+    VIEWS_DAMAGED = (
+        StatusCode.DATA_LOSS,
+        "{database} is damaged: {cause}. `pathbook views rebuild` makes it anew from the events.",
+    )
     STORE_UNAVAILABLE = (
         StatusCode.UNAVAILABLE,
         "The database of the books does not answer. Retry with the same request ids.",

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, MetaData
 
 from pathbook.ledger.store.database.bulk_write import insert_statement
 from pathbook.ledger.store.database.engine import writing
-from pathbook.ledger.store.log.stream import EVENT
+from pathbook.ledger.store.log.event_table import EVENT
 
 Row = tuple[str, int, str, bytes]
 """A row of the log: book, position, topic, bytes."""

@@ -17,6 +17,7 @@ from sqlalchemy import URL, Connection, Dialect, Engine, MetaData
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.schema import CreateSchema
 
+from pathbook.ledger.store.database.damage import PURPOSE, SCHEMAS, tell_damage
 from pathbook.ledger.store.database.open_files import OpenFiles, files_of, keep_files, require_unchanged
 
 Purpose = Literal["events", "views"]
@@ -41,9 +42,6 @@ POOL_SIZE = 16
 
 ALL_BOOKS_TURN = ""
 """The turn of a writer to all books. While it lasts, no other writer has a turn."""
-
-SCHEMAS = {"events": "pathbook_events", "views": "pathbook_views"}
-"""The schema of each purpose in a PostgreSQL database."""
 
 TEXT = sqlalchemy.Text().with_variant(sqlalchemy.Text(collation="C"), "postgresql")
 """Text that is ordered by its bytes, whatever the locale of the database is."""
@@ -145,15 +143,20 @@ def _open_sqlite(url: URL, purpose: Purpose, files: OpenFiles | None = None) -> 
         url,
         pool_size=POOL_SIZE,
         connect_args={"timeout": SQLITE_BUSY_TIMEOUT_S, "isolation_level": None},
+        execution_options={PURPOSE: purpose},
         hide_parameters=True,
     )
     if url.database not in (None, "", ":memory:"):
         path = Path(str(url.database)).absolute()
         _connect_to_one_file(engine, files or OpenFiles(path, is_log=purpose == "events"))
+    tell_damage(engine)
 
     @sqlalchemy.event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
-        _enable_write_ahead_log(connection)
+        try:
+            _enable_write_ahead_log(connection)
+        except UnicodeDecodeError as error:  # what SQLite says of a damaged schema quotes it
+            raise sqlite3.DatabaseError("malformed database schema") from error
         connection.execute(f"PRAGMA synchronous = {_SYNCHRONOUS[purpose]}")
 
     @sqlalchemy.event.listens_for(engine, "begin")
@@ -229,7 +232,7 @@ def _open_postgresql(url: URL, purpose: Purpose, *, by_keys: bool = True) -> Eng
     configured = {option.keyword: option.val for option in Conninfo.get_defaults()}[b"connect_timeout"]
     connect_timeout = configured.decode() if configured else str(CONNECT_TIMEOUT_S)
     options = " ".join(f"-c {name}={value}" for name, value in settings.items())
-    return sqlalchemy.create_engine(
+    engine = sqlalchemy.create_engine(
         url.set(drivername="postgresql+psycopg").difference_update_query(["options"]),
         pool_size=POOL_SIZE,
         pool_pre_ping=True,  # a connection that was lost while it idled is replaced before its first statement
@@ -239,9 +242,11 @@ def _open_postgresql(url: URL, purpose: Purpose, *, by_keys: bool = True) -> Eng
             "options": f"{given} {options}".strip(),
             "application_name": "pathbook",
         },
-        execution_options={_GIVEN_OPTIONS: given},
+        execution_options={_GIVEN_OPTIONS: given, PURPOSE: purpose},
         hide_parameters=True,
     )
+    tell_damage(engine)
+    return engine
 
 
 @contextlib.contextmanager

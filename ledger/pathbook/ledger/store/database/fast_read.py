@@ -13,6 +13,8 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import DBAPIError
 
+from pathbook.ledger.store.database.damage import damage_in
+
 Parameters: TypeAlias = Mapping[str, object]
 """The parameters of a lookup, by name."""
 
@@ -45,6 +47,7 @@ class ReaderPool:
 
         Raises:
             sqlalchemy.exc.DBAPIError: the database fails.
+            pathbook.ledger.store.database.damage.DatabaseDamagedError: the database is damaged.
         """
         try:
             with self._take() as reader:
@@ -62,7 +65,7 @@ class ReaderPool:
             try:
                 yield reader
             except self._engine.dialect.loaded_dbapi.Error:
-                raise  # its connection is closed
+                raise  # the connection is closed, and another error must not hide this one
             except BaseException:
                 reader.cursor.execute("COMMIT")
                 raise
@@ -91,11 +94,15 @@ class ReaderPool:
             self._idle.append(reader)
             return
         connection = reader.cursor.connection
+        damage = damage_in(self._engine, error)
         is_lost = self._engine.dialect.is_disconnect(error, connection, reader.cursor)
         if is_lost:
             self.losses += 1  # first: the next reader may already see the database after a crash
-            self._close()  # the other connections are then lost as well
+        if is_lost or damage is not None:
+            self._close()  # the other connections are then lost as well, or the file is made anew
         connection.close()
+        if damage is not None:
+            raise damage from error
         wrapped = DBAPIError.instance(
             None, None, error, driver_error, hide_parameters=True, connection_invalidated=is_lost
         )
@@ -110,7 +117,12 @@ class ReaderPool:
         return reader
 
     def _open(self) -> "Reader":
-        pooled = self._engine.raw_connection()
+        try:
+            pooled = self._engine.raw_connection()
+        except self._engine.dialect.loaded_dbapi.Error as error:
+            if (damage := damage_in(self._engine, error)) is not None:
+                raise damage from error
+            raise
         connection = pooled.dbapi_connection
         assert connection is not None
         pooled.detach()

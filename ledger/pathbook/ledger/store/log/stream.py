@@ -6,84 +6,56 @@ The notes of events are written and read with them, and lie in a table of their 
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cache
-from itertools import groupby, starmap
-from typing import TypeVarTuple
+from itertools import groupby
 from uuid import UUID
 
-import msgspec
 import sqlalchemy as sa
 from eventsourcing import persistence
 from eventsourcing.persistence import AggregateRecorder, StoredEvent
-from sqlalchemy import Connection, Engine, Select, exc
+from sqlalchemy import Connection, Engine, exc
 
+from pathbook.ledger.codec import leaf_hash
 from pathbook.ledger.notes import Note
 from pathbook.ledger.store.database.bulk_write import insert_statement
-from pathbook.ledger.store.database.engine import TEXT, create_tables, reading, writing
+from pathbook.ledger.store.database.engine import create_tables, reading, writing
 from pathbook.ledger.store.database.failures import OutageLog, trouble_of
 from pathbook.ledger.store.database.fast_read import ReaderPool
 from pathbook.ledger.store.database.notify import NotificationListener, notify
+from pathbook.ledger.store.log.event_hashes import (
+    FirstEntry,
+    StoredEntry,
+    checked,
+    checked_at,
+    create_hashes,
+    first_entries,
+    head_of,
+    insert_hashes,
+    require_committed,
+)
+from pathbook.ledger.store.log.event_table import (
+    ASCENDING,
+    DESCENDING,
+    EVENT,
+    HASHED_BOOKS,
+    NEXT_BOOK,
+    POSITION_NAMES,
+    POSITIONS_PER_STATEMENT_MAX,
+    TABLES,
+    data_at,
+)
 from pathbook.ledger.store.log.file_mark import FileMark
 from pathbook.ledger.store.log.notes import NOTE, insert_notes, notes_at, notes_in_turn
 
 FORMAT = 2
 """The format of the log's tables. Another number means another layout, which this program does not open."""
 
-POSITIONS_PER_STATEMENT_MAX = 100
-"""How many positions one statement names at most. There is one statement for each number of positions."""
-
-_Columns = TypeVarTuple("_Columns")
+BOOKS_MAX = 2**31 - 1
+"""How many books a log may have, as far as its statements count them."""
 
 _BEFORE_ALL = -1  # a book begins at position 1, but eventsourcing may begin at 0
 _AFTER_ALL = 2**63 - 1
 
-_TABLES = sa.MetaData()
-# Without row ids an event lies only in its primary key. Measured with events of 100 bytes, it takes 170 bytes
-# on disk instead of 185. A commit of one event writes 6.4 KB instead of 9.1, and of 512 events 118 KB instead
-# of 124. Appends (about 320,000/s, without waiting for the disk) and reads (1,700,000/s) are as fast.
-EVENT = sa.Table(
-    "event",
-    _TABLES,
-    sa.Column("book", TEXT, primary_key=True),
-    sa.Column("position", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("topic", TEXT, nullable=False),
-    sa.Column("state", sa.LargeBinary, nullable=False),
-    sqlite_with_rowid=False,
-)
-NOTE.to_metadata(_TABLES)  # created with the log
-_OF_BOOK = sa.select(EVENT.c.position, EVENT.c.topic, EVENT.c.state).where(
-    EVENT.c.book == sa.bindparam("book")
-)
-_DATA_OF_BOOK = _OF_BOOK.with_only_columns(EVENT.c.state)
-_RANGE = _OF_BOOK.where(
-    EVENT.c.position > sa.bindparam("after"), EVENT.c.position <= sa.bindparam("through")
-).limit(sa.bindparam("limit"))
-_ASCENDING = _RANGE.order_by(EVENT.c.position)
-_DATA = _ASCENDING.with_only_columns(EVENT.c.state)
-_DESCENDING = _RANGE.order_by(EVENT.c.position.desc())
-_HEAD = sa.select(sa.func.max(EVENT.c.position)).where(EVENT.c.book == sa.bindparam("book"))
-_NEXT_BOOK = sa.select(sa.func.min(EVENT.c.book)).where(EVENT.c.book > sa.bindparam("book"))
-
-
-def _first_entries() -> Select[str, int, bytes]:
-    """Return the statement that searches for one book after the other, and reads each one's first event and head."""
-    names = sa.select(sa.literal(1).label("number"), _NEXT_BOOK.scalar_subquery().label("book")).cte(
-        "names", recursive=True
-    )
-    other = EVENT.alias("other")
-    following = sa.select(sa.func.min(other.c.book)).where(other.c.book > names.c.book).scalar_subquery()
-    names = names.union_all(
-        sa.select(names.c.number + 1, following).where(
-            names.c.book.is_not(None), names.c.number < sa.bindparam("limit")
-        )
-    )
-    head = sa.select(sa.func.max(other.c.position)).where(other.c.book == names.c.book).scalar_subquery()
-    is_first = sa.and_(EVENT.c.book == names.c.book, EVENT.c.position == 1)
-    found = sa.select(names.c.book, head, EVENT.c.state).join_from(names, EVENT, is_first)
-    return found.order_by(names.c.book)
-
-
-_FIRST_ENTRIES = _first_entries()
+NOTE.to_metadata(TABLES)  # created with the log
 
 _ERRORS: dict[type[exc.SQLAlchemyError], type[persistence.PersistenceError]] = {
     exc.IntegrityError: persistence.IntegrityError,
@@ -96,22 +68,6 @@ _ERRORS: dict[type[exc.SQLAlchemyError], type[persistence.PersistenceError]] = {
     exc.DatabaseError: persistence.DatabaseError,
     exc.InterfaceError: persistence.InterfaceError,
 }
-
-
-class StoredEntry(msgspec.Struct, frozen=True, gc=False):
-    """An event as the log stores it: its position, its topic (name and version), its bytes."""
-
-    position: int
-    topic: str
-    data: bytes
-
-
-class FirstEntry(msgspec.Struct, frozen=True, gc=False):
-    """The first event of a book, as stored, with the name of the book and its last position."""
-
-    book: str
-    head: int
-    data: bytes
 
 
 class PositionTakenError(Exception):
@@ -153,7 +109,8 @@ class SQLAlchemyAggregateRecorder(AggregateRecorder):
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         with persistence_errors():
-            create_tables(engine, _TABLES, format_number=FORMAT)
+            create_tables(engine, TABLES, format_number=FORMAT)
+            create_hashes(engine)
         self._insert = insert_statement(EVENT)
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **_: object) -> None:
@@ -165,7 +122,9 @@ class SQLAlchemyAggregateRecorder(AggregateRecorder):
         books = groupby(stored_events, key=lambda event: str(event.originator_id))
         with persistence_errors(), writing(self.engine, turn=None) as connection:
             for book, events in books:
-                self.insert_on(connection, book, [(e.originator_version, e.topic, e.state) for e in events])
+                self._insert_in_runs(
+                    connection, book, [(e.originator_version, e.topic, e.state) for e in events]
+                )
 
     def select_events(
         self,
@@ -182,9 +141,27 @@ class SQLAlchemyAggregateRecorder(AggregateRecorder):
             rows = self.select_on(connection, book, gt=gt, lte=lte, desc=desc, limit=limit)
         return [StoredEvent(book, *row) for row in rows]
 
-    def insert_on(self, connection: Connection, book: str, rows: list[tuple[int, str, bytes]]) -> None:
-        """Write rows of (position, topic, bytes) in the caller's transaction. Their primary key is the fence."""
+    def _insert_in_runs(
+        self, connection: Connection, book: str, rows: Sequence[tuple[int, str, bytes]]
+    ) -> None:
+        """Write rows that may have gaps. The hashes are kept for one run of positions after the other."""
+        for _, numbered in groupby(enumerate(rows), key=lambda item: item[1][0] - item[0]):
+            run = [row for _, row in numbered]
+            self.insert_on(connection, book, run, [leaf_hash(data) for _, _, data in run])
+
+    def insert_on(
+        self,
+        connection: Connection,
+        book: str,
+        rows: list[tuple[int, str, bytes]],
+        leaves: Sequence[bytes],
+    ) -> None:
+        """Write rows of (position, topic, bytes) without gaps in the caller's transaction, and keep their hashes.
+
+        The primary key of the rows is the fence. ``leaves`` are the leaf hashes of the bytes.
+        """
         self._insert.execute(connection, book, rows)
+        insert_hashes(connection, book, rows[-1][0], [topic for _, topic, _ in rows], leaves)
 
     def select_on(
         self,
@@ -203,7 +180,7 @@ class SQLAlchemyAggregateRecorder(AggregateRecorder):
             "through": _AFTER_ALL if lte is None else lte,
             "limit": _AFTER_ALL if limit is None else limit,
         }
-        return connection.execute(_DESCENDING if desc else _ASCENDING, bounds).all()
+        return connection.execute(DESCENDING if desc else ASCENDING, bounds).all()
 
 
 class Turn:
@@ -214,33 +191,46 @@ class Turn:
         self.appended = self.size = 0
 
     def read(self, after: int, limit: int) -> list[StoredEntry]:
-        """At most `limit` entries above position `after`, in order."""
+        """At most `limit` entries above position `after`, in order.
+
+        Raises:
+            pathbook.ledger.store.log.damage.EventDamagedError: one of them is not what was written, or is missing.
+        """
         rows = self._recorder.select_on(self._connection, self._book, gt=after, limit=limit)
-        return list(starmap(StoredEntry, rows))
+        return checked(self._connection.execute, self._book, after, rows)
 
     def notes(self, positions: Iterable[int]) -> dict[int, Note]:
         """The notes of the events at these positions. Events without a note, or whose note was erased, are left out."""
-        return notes_in_turn(self._connection, self._book, positions)
+        found = notes_in_turn(self._connection, self._book, positions)
+        return require_committed(self._connection.execute, self._book, found)
 
     def append(
-        self, after: int, entries: Sequence[tuple[str, bytes]], notes: Mapping[int, Note] | None = None
+        self,
+        after: int,
+        entries: Sequence[tuple[str, bytes]],
+        notes: Mapping[int, Note] | None = None,
+        leaves: Sequence[bytes] | None = None,
     ) -> None:
         """Write entries (topic, bytes) to positions after + 1, after + 2 ..., all of them or none.
 
-        The notes of these entries, by position, are written with them.
+        The notes of these entries, by position, are written with them, and so are their hashes. ``leaves`` are the
+        leaf hashes of the bytes, if the caller has them.
 
         Raises:
             PositionTakenError: `after` is not the head of the book. The turn must then end with this exception.
+            pathbook.ledger.store.log.damage.EventDamagedError: the head is missing.
         """
         assert after >= 0, after
         if not entries:
             return
-        head = _head_on(self._connection, self._book)
+        head = head_of(self._connection.execute, self._book)
         if head != after:
             raise PositionTakenError(self._book, after + 1, head)
         rows = [(position, topic, data) for position, (topic, data) in enumerate(entries, after + 1)]
+        if leaves is None:
+            leaves = [leaf_hash(data) for _, data in entries]
         try:
-            self._recorder.insert_on(self._connection, self._book, rows)
+            self._recorder.insert_on(self._connection, self._book, rows, leaves)
         except exc.IntegrityError as conflict:  # a writer without a turn was first; the key is the fence
             raise PositionTakenError(self._book, after + 1, after + 1) from conflict
         if notes:
@@ -254,7 +244,10 @@ class Stream:
     """The log as the rest of the program uses it: books, positions, topics and bytes.
 
     Threads may share it. If the database fails (it is locked for too long, the disk is full), a subclass of
-    eventsourcing.persistence.PersistenceError is raised.
+    eventsourcing.persistence.PersistenceError is raised. If it is damaged,
+    pathbook.ledger.store.database.damage.DatabaseDamagedError is raised. Each event that is read is held against the
+    hash that was kept when it was written. If that differs, or if the event is missing,
+    pathbook.ledger.store.log.damage.EventDamagedError is raised.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -314,79 +307,70 @@ class Stream:
         """At most `limit` entries above position `after`, none above `through`, in order."""
         with persistence_errors(), reading(self.engine) as connection:
             rows = self._recorder.select_on(connection, book, gt=after, lte=through, limit=limit)
-        return list(starmap(StoredEntry, rows))
+            return checked(connection.execute, book, after, rows)
 
     def data(self, book: str, after: int, limit: int, through: int) -> list[bytes]:
         """The bytes of the entries that `read` would return, at positions after + 1, after + 2 ..."""
         parameters = {"book": book, "after": after, "through": through, "limit": limit}
         with persistence_errors():
-            return [data for (data,) in self._pool.ask(_DATA, parameters)]
+            rows = self._pool.ask(ASCENDING, parameters)
+            return [entry.data for entry in checked(self._pool.ask, book, after, rows)]
 
     def at(self, book: str, positions: Sequence[int]) -> list[StoredEntry]:
-        """The entries at these positions, each once, in order. Positions that are not written are left out."""
-        return list(starmap(StoredEntry, self._read_at(_OF_BOOK, book, positions)))
-
-    def data_at(self, book: str, positions: Sequence[int]) -> list[bytes]:
-        """The bytes of the entries that `at` would return."""
-        return [data for (data,) in self._read_at(_DATA_OF_BOOK, book, positions)]
-
-    def _read_at(
-        self, columns: Select[*_Columns], book: str, positions: Sequence[int]
-    ) -> list[tuple[*_Columns]]:
-        wanted = sorted(set(positions))
-        rows: list[tuple[*_Columns]] = []
+        """The entries at these positions, each once, in order. Positions above the head are left out."""
         with persistence_errors():
-            for start in range(0, len(wanted), POSITIONS_PER_STATEMENT_MAX):
-                chunk = wanted[start : start + POSITIONS_PER_STATEMENT_MAX]
-                part = dict(zip(_POSITION_NAMES, chunk, strict=False))
-                rows += self._pool.ask(_statement_for(columns, len(part)), {"book": book, **part})
-        return rows
+            return [entry for part in _parts(positions) for entry in checked_at(self._pool.ask, book, part)]
+
+    def unchecked_data_at(self, book: str, positions: Sequence[int]) -> list[bytes]:
+        """The bytes of the entries that `at` would return, for a caller that holds them against heads."""
+        found: list[bytes] = []
+        with persistence_errors():
+            for part in _parts(positions):
+                parameters = dict(zip(POSITION_NAMES, part, strict=False))
+                rows = self._pool.ask(data_at(len(part)), {"book": book, **parameters})
+                if len(rows) < len(part):
+                    checked_at(self._pool.ask, book, part)  # it names the position that is missing
+                found += [data for (data,) in rows]
+        return found
 
     def notes_at(self, book: str, positions: Iterable[int]) -> dict[int, Note]:
         """The notes of the events at these positions. Events without a note, or whose note was erased, are left out."""
         with persistence_errors():
-            return notes_at(self._pool, book, positions)
+            return require_committed(self._pool.ask, book, notes_at(self._pool, book, positions))
 
     def head(self, book: str) -> int:
         """The last position written, or 0 if there is none."""
         with persistence_errors():
-            ((head,),) = self._pool.ask(_HEAD, {"book": book})
-        return head or 0
+            return head_of(self._pool.ask, book)
 
     def books(self) -> list[str]:
-        """The books that have an event, in the order of their names."""
-        names: list[str] = []
+        """The books that have an event, or a kept hash of one that is missing, in the order of their names."""
         with persistence_errors(), reading(self.engine) as connection:
             # This takes one search for each book. A query for distinct names would read every event.
-            name = connection.execute(_NEXT_BOOK, {"book": ""}).scalar()
+            names = set(connection.execute(HASHED_BOOKS, {"book": "", "limit": BOOKS_MAX}).scalars())
+            name = connection.execute(NEXT_BOOK, {"book": ""}).scalar()
             while name is not None:
-                names.append(name)
-                name = connection.execute(_NEXT_BOOK, {"book": name}).scalar()
-        return names
+                names.add(name)
+                name = connection.execute(NEXT_BOOK, {"book": name}).scalar()
+        return sorted(
+            name for name in names if type(name) is str
+        )  # a flipped bit makes a text something else
 
     def first_entries(self, after: str, limit: int) -> list[FirstEntry]:
         """The first entries of at most `limit` books after a name, in the order of their names.
 
-        This takes one statement, and three searches for each book.
+        This takes two statements, and some five searches for each book.
         """
         with persistence_errors(), reading(self.engine) as connection:
-            rows = connection.execute(_FIRST_ENTRIES, {"book": after, "limit": limit}).all()
-        return [FirstEntry(book, head, bytes(data)) for book, head, data in rows]
+            return first_entries(connection.execute, after, limit)
 
     def _notify_listeners(self, book: str) -> None:
         for listener in self._listeners:
             listener(book)
 
 
-_POSITION_NAMES = [f"position_{number}" for number in range(POSITIONS_PER_STATEMENT_MAX)]
-
-
-@cache
-def _statement_for(columns: Select[*_Columns], count: int) -> Select[*_Columns]:
-    """Return the statement that reads columns of the entries at this many positions."""
-    positions = [sa.bindparam(name, type_=sa.BigInteger) for name in _POSITION_NAMES[:count]]
-    return columns.where(EVENT.c.position.in_(positions)).order_by(EVENT.c.position)
-
-
-def _head_on(connection: Connection, book: str) -> int:
-    return connection.execute(_HEAD, {"book": book}).scalar() or 0
+def _parts(positions: Sequence[int]) -> Iterator[list[int]]:
+    """Yield the positions in order, each once, as many at a time as one statement names."""
+    wanted = sorted(set(positions))
+    for start in range(0, len(wanted), POSITIONS_PER_STATEMENT_MAX):
+        yield wanted[start : start + POSITIONS_PER_STATEMENT_MAX]

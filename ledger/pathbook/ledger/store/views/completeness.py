@@ -1,11 +1,18 @@
 """Which views are complete: after they were emptied, they are not until they reach the position in REFILL."""
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from pathbook.ledger.store.log.damage import EventDamagedError
 from pathbook.ledger.store.log.stream import Stream
-from pathbook.ledger.store.views.tables import REFILL
+from pathbook.ledger.store.views.tables import REFILL, VIEWS
 from pathbook.ledger.store.views.tracking import TRACKING
+
+Progress: TypeAlias = Callable[[int, int], None]
+"""A function that is called with the number of events that are done, and with the number of all events."""
 
 _UNFINISHED = (
     sa.select(REFILL.c.book)
@@ -28,10 +35,29 @@ def record_unfinished(connection: Connection, stream: Stream) -> None:
     followed = connection.execute(sa.select(TRACKING.c.application_name)).scalars()
     noted = connection.execute(sa.select(REFILL.c.book)).scalars()
     for book in set(stream.books()).difference(followed, noted):
-        connection.execute(REFILL.insert().values(book=book, through=stream.head(book)))
+        connection.execute(REFILL.insert().values(book=book, through=known_head(stream, book)))
+
+
+def known_head(stream: Stream, book: str) -> int:
+    """Return the last position of a book. If its last events are missing, return the position that they reached."""
+    try:
+        return stream.head(book)
+    except EventDamagedError as error:
+        return error.position
 
 
 def complete_at(connection: Connection, book: str, position: int) -> None:
     """Count the views of a book as complete from a position on, if they were to be further before they are complete."""
     further = REFILL.update().where(REFILL.c.book == book, REFILL.c.through > position)
     connection.execute(further.values(through=position))
+
+
+def empty_views(connection: Connection) -> None:
+    """Remove all rows, and the positions that the views had reached."""
+    for table in (*VIEWS.sorted_tables, TRACKING):
+        connection.execute(table.delete())
+
+
+def progress_of_part(progress: Progress | None, before: int, total: int) -> Progress | None:
+    """Report the progress of one book as a part of the progress of all books."""
+    return progress and (lambda done, _: progress(min(before + done, total), total))

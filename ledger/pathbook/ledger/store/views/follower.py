@@ -4,25 +4,35 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from typing import TypeAlias
 
 import sqlalchemy as sa
 import structlog
 from eventsourcing.persistence import PersistenceError, Tracking
 from sqlalchemy import Connection, Engine
 
-from pathbook.ledger.codec import NewerEventError, decode
+from pathbook.ledger.codec import NewerEventError
 from pathbook.ledger.events import RecordedEvent
 from pathbook.ledger.store.database.bulk_write import Row, Statement
+from pathbook.ledger.store.database.damage import DatabaseDamagedError
 from pathbook.ledger.store.database.engine import open_bulk_engine, writing
 from pathbook.ledger.store.database.notify import ALL_BOOKS, POLL_INTERVAL_S, NotificationListener, notify
 from pathbook.ledger.store.database.open_files import FileChangedError, files_of, require_unchanged
 from pathbook.ledger.store.database.planner_stats import refresh_statistics
+from pathbook.ledger.store.log.damage import EventDamagedError
+from pathbook.ledger.store.log.event_hashes import read_event
 from pathbook.ledger.store.log.stream import Stream, persistence_errors
-from pathbook.ledger.store.views.completeness import complete_at, has_unfinished, record_unfinished
-from pathbook.ledger.store.views.newer_books import decode_known, log_newer
+from pathbook.ledger.store.views.completeness import (
+    Progress,
+    complete_at,
+    empty_views,
+    has_unfinished,
+    known_head,
+    progress_of_part,
+    record_unfinished,
+)
 from pathbook.ledger.store.views.rebuild_worker import FoldCache, Folded, FoldedGroup, fold, rebuild_worker
 from pathbook.ledger.store.views.retries import Retries
+from pathbook.ledger.store.views.stopped_books import StoppedBooks, StoppingError, read_known
 from pathbook.ledger.store.views.tables import VIEWS
 from pathbook.ledger.store.views.tracking import TRACKING, SQLAlchemyTrackingRecorder
 from pathbook.ledger.store.views.waiters import PositionWaiters
@@ -45,8 +55,6 @@ only if the database sends no notifications."""
 LOG_POLL_INTERVAL_S = 5.0
 """How often a follower polls the log although notifications arrive. A lost connection may lose a notification."""
 
-Progress: TypeAlias = Callable[[int, int], None]
-"""A function that is called with the number of events that are done, and with the number of all events."""
 
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -85,7 +93,7 @@ class Follower:
             with persistence_errors(), writing(views_engine) as connection:
                 if drops:
                     _LOG.warning("rebuilding the views: they may hold events that this log does not have")
-                    _drop(connection)
+                    empty_views(connection)
                 record_unfinished(connection, self._stream)
                 positions = connection.execute(sa.select(TRACKING.c.notification_id)).scalars()
                 # Statistics for these events exist, or PostgreSQL makes them by itself within a minute.
@@ -100,7 +108,7 @@ class Follower:
         self._woken: set[str] = set()
         self._closing = self._rebuilding = False
         self._retries = Retries(self._outages)
-        self._newer: dict[str, NewerEventError] = {}
+        self._stopped = StoppedBooks()
         self._looked_beyond: dict[str, int] = {}
         self._thread = threading.Thread(target=self._follow, name="follower", daemon=True)
 
@@ -145,41 +153,43 @@ class Follower:
         Raises:
             pathbook.ledger.codec.NewerEventError: the log holds an event that is newer than this program. The views
                 hold all events before it.
-            pathbook.ledger.codec.MalformedEventError: the log holds bytes that are not an event.
+            pathbook.ledger.store.log.damage.EventDamagedError: an event is not what was written. As above.
+            pathbook.ledger.codec.MalformedEventError: what was written is not an event.
             eventsourcing.persistence.PersistenceError: the database fails.
             FileChangedError: a file of the views was removed, replaced or cut.
         """
-        head, position = self._stream.head(book), self.position(book)
+        head, position = known_head(self._stream, book), self.position(book)
         while not self._closing:
             self._awaited.reached(book, position)
             if progress is not None:
                 progress(position, max(position, head))
             require_unchanged(self._engine)
-            entries = self._stream.read(book, position, self._events_at_once)
-            if not entries:
-                break
-            events, newer = decode_known(entries)
+            events, stopping = read_known(self._stream, book, position, self._events_at_once)
             if events:
                 position = self._project(book, position, events)
                 self._refresh_statistics(len(events))
-            if newer is not None:
+            if stopping is not None:
                 self._awaited.reached(book, position)
-                self._stop_before(book, newer)
-                raise newer
-            if enough():
+                self._stop_before(book, stopping)
+                raise stopping
+            self._stopped.go_on(book)
+            if not events or enough():
                 break
         return position
 
     def within_reach(self, book: str, head: int) -> int:
-        """The last position up to a head that this program can project: it stops before an event that is newer."""
-        newer = self._newer.get(book)
-        return head if newer is None else min(head, newer.position - 1)
+        """The last position up to a head that this program can project: before an event that is newer, or damaged."""
+        return self._stopped.within_reach(book, head)
 
-    def _stop_before(self, book: str, newer: NewerEventError) -> None:
-        """Note that this program cannot go beyond an event. The views are complete as far as it can make them."""
-        self._newer[book] = newer
-        through = newer.position - 1
-        if self.position(book) != through:
+    def damage(self, book: str) -> EventDamagedError | None:
+        """The damaged event before which the views of a book end, or None if this program knows of none."""
+        return self._stopped.damage(book)
+
+    def _stop_before(self, book: str, error: StoppingError) -> None:
+        """Note that this program cannot go beyond an event. If it is newer, the views before it count as complete."""
+        self._stopped.stop(book, error)
+        through = error.position - 1
+        if isinstance(error, EventDamagedError) or self.position(book) != through:
             return
         with persistence_errors(), writing(self._writing_engine, turn=book) as connection:
             complete_at(connection, book, through)
@@ -195,34 +205,36 @@ class Follower:
     def rebuild(self, progress: Progress | None = None) -> None:
         """Drop all views and rebuild them from the log. A rebuild that was interrupted continues instead.
 
-        A book with an event that is newer than this program is rebuilt up to that event. The other books go on.
+        A book with an event that is newer than this program, or damaged, is rebuilt up to that event. The other books
+        go on.
 
-        Raises: as `catch_up`. A NewerEventError is raised after all books are rebuilt as far as possible.
+        Raises: as `catch_up`. The error of such an event is raised after all books are rebuilt as far as possible.
         """
-        newer: NewerEventError | None = None
+        stopping: StoppingError | None = None
+        self._stopped = StoppedBooks()
         self._rebuilding = True  # the follower's thread stops after the group that it is writing
         try:
             with self._projecting, persistence_errors(), writing(self._engine) as connection:
                 if not has_unfinished(connection):
-                    _drop(connection)
+                    empty_views(connection)
                     record_unfinished(connection, self._stream)
-            heads = {book: self._stream.head(book) for book in self._stream.books()}
+            heads = {book: known_head(self._stream, book) for book in self._stream.books()}
             total, before = sum(heads.values()), 0
             for book, head in heads.items():
-                part = _progress_of_part(progress, before, total)
+                part = progress_of_part(progress, before, total)
                 try:
                     if head - self.position(book) > REBUILD_WORKER_MIN_EVENTS:
                         self._project_with_worker(book, part, head)
                     self.catch_up(book, part)
-                except NewerEventError as error:
-                    log_newer(book, error)
-                    newer = newer or error
+                except (NewerEventError, EventDamagedError) as error:
+                    self._stopped.stop(book, error)
+                    stopping = stopping or error
                 before += head
         finally:
             self._rebuilding = False
             self._wake(ALL_BOOKS)
-        if newer is not None:
-            raise newer
+        if stopping is not None:
+            raise stopping
 
     def _project_with_worker(self, book: str, progress: Progress | None, head: int) -> None:
         """Update the views of a book alone while the worker starts, then write what it folds, until it ends."""
@@ -335,7 +347,7 @@ class Follower:
             return self._awaited.books()
         try:
             books = set(self._stream.books())
-        except PersistenceError as error:
+        except (PersistenceError, DatabaseDamagedError) as error:
             self._retries.failed(ALL_BOOKS, error)
             return set()
         self._retries.succeeded(ALL_BOOKS)
@@ -345,26 +357,33 @@ class Follower:
         """Catch up, and survive any error: other books must go on, and this book is retried later."""
         if self._rebuilding:
             self._retries.forget(book)  # at its end, all books are checked
-        if self._rebuilding or self._retries.is_early(book):
+            return
+        if self._retries.is_early(book):
+            if (lasting := self._retries.lasting(book)) is not None:
+                self._awaited.failed(book, lasting)
             return
         try:
-            if (newer := self._newer.get(book)) is not None:
-                self._end_waits(book, newer)
-            elif self._projects:
+            stopping = self._stopped.get(book)
+            if isinstance(stopping, NewerEventError):
+                self._end_waits(book, stopping)
+                return
+            if self._projects:
                 self.catch_up(book, enough=lambda: self._rebuilding)
             else:
                 position = self.position(book)
                 self._awaited.reached(book, position)
-                self._look_beyond(book, position)
+                self._look_beyond(book, position, again=stopping is not None)
+                self._stopped.go_on(book)
             self._retries.succeeded(book)
         except NewerEventError as error:
-            log_newer(book, error)
-            self._newer[book] = error
+            self._stopped.stop(book, error)
             self._retries.forget(book)
             self._awaited.failed(book, error)
         except FileChangedError as error:  # it is logged where it is found
             self._awaited.failed(book, error)
         except Exception as error:  # noqa: BLE001 -- callers that wait get any error, and it is logged
+            if isinstance(error, EventDamagedError):
+                self._stopped.stop(book, error)
             if self._retries.failed(book, error):
                 self._awaited.failed(book, error)
 
@@ -377,23 +396,14 @@ class Follower:
         if position < newer.position:
             self._awaited.failed(book, newer)
 
-    def _look_beyond(self, book: str, position: int) -> None:
-        """Raise NewerEventError if the first event that the views lack is newer than this program.
+    def _look_beyond(self, book: str, position: int, *, again: bool) -> None:
+        """Raise NewerEventError if the first event that the views lack is newer than this program, or its damage.
 
         A server that does not project would otherwise wait for views that another process cannot update.
         """
-        if book not in self._awaited.books() or self._looked_beyond.get(book) == position:
+        looked = self._looked_beyond.get(book) == position and not again
+        if looked or not (again or book in self._awaited.books()):
             return
         for entry in self._stream.at(book, [position + 1]):
             self._looked_beyond[book] = position
-            decode(entry.position, entry.data)
-
-
-def _drop(connection: Connection) -> None:
-    for table in (*VIEWS.sorted_tables, TRACKING):
-        connection.execute(table.delete())
-
-
-def _progress_of_part(progress: Progress | None, before: int, total: int) -> Progress | None:
-    """Report the progress of one book as a part of the progress of all books."""
-    return progress and (lambda done, _: progress(min(before + done, total), total))
+            read_event(book, entry)

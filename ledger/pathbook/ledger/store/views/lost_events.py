@@ -14,10 +14,12 @@ from sqlalchemy import Connection, Engine
 
 from pathbook.ledger.codec import NewerEventError, decode
 from pathbook.ledger.projections.registers import request
-from pathbook.ledger.store.database.engine import SCHEMAS, connect_to_file, reading
+from pathbook.ledger.store.database.damage import SCHEMAS
+from pathbook.ledger.store.database.engine import connect_to_file, reading
 from pathbook.ledger.store.database.open_files import files_of
+from pathbook.ledger.store.log.event_table import EVENT
 from pathbook.ledger.store.log.file_mark import heal, require_newest_events
-from pathbook.ledger.store.log.stream import EVENT, persistence_errors
+from pathbook.ledger.store.log.stream import persistence_errors
 from pathbook.ledger.store.views.tables import REQUEST
 from pathbook.ledger.store.views.tracking import TRACKING
 

@@ -11,7 +11,6 @@ import msgspec
 from sqlalchemy import Connection, Engine
 
 from pathbook.ledger import chains, runs
-from pathbook.ledger.codec import decode
 from pathbook.ledger.events import BatchCommissioned, RecordedEvent
 from pathbook.ledger.gc_tuning import collect_rarely
 from pathbook.ledger.projections.views import ViewChanges
@@ -19,6 +18,7 @@ from pathbook.ledger.reports.ladder import LadderChanges
 from pathbook.ledger.runs import Partition
 from pathbook.ledger.store.database.bulk_write import Row
 from pathbook.ledger.store.database.engine import open_engine, reading, url_of
+from pathbook.ledger.store.log.event_hashes import read_event
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.head_cache import HeadCache
 from pathbook.ledger.store.views.run_cache import RunCache
@@ -155,7 +155,7 @@ def _run_worker(pipe: Pipe, events_url: str, views_url: str, book: str, group_si
         pipe.send_bytes(b"")  # ready
         position = written = pipe.recv()
         while entries := stream.read(book, position, group_size):
-            events = [decode(entry.position, entry.data) for entry in entries]
+            events = [read_event(book, entry) for entry in entries]
             while written < position and (pipe.poll() or not cache.has_all(book, events)):
                 written = pipe.recv()
             with reading(views) as connection:

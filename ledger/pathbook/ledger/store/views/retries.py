@@ -2,9 +2,10 @@
 
 import time
 
-import structlog
-
+from pathbook.ledger.store.database.damage import DatabaseDamagedError
 from pathbook.ledger.store.database.failures import OutageLog
+from pathbook.ledger.store.log.damage import EventDamagedError
+from pathbook.ledger.store.views.stopped_books import log_failure
 
 FIRST_RETRY_DELAY_S = 0.1
 """How long a follower waits after the second failure in a row. Each further pause is twice as long."""
@@ -15,8 +16,6 @@ MAX_RETRY_DELAY_S = 1.0
 BUG_RETRY_DELAY_S = 5.0
 """How long it waits after any other error, which a retry hardly cures."""
 
-_LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
-
 
 class Retries:
     """The books that failed, each with the time of its next retry. One thread uses it."""
@@ -25,11 +24,14 @@ class Retries:
         self._outages = outages
         self._failures: dict[str, int] = {}
         self._retry_at: dict[str, float] = {}
+        self._lasting: dict[str, Exception] = {}
 
     def failed(self, book: str, error: Exception) -> bool:
         """Log that a book failed, and plan its retry. Return false if it is retried at once."""
-        if not self._outages.tell(error):
-            _LOG.exception("updating the views of a book failed", book=book, retry_seconds=BUG_RETRY_DELAY_S)
+        if isinstance(error, EventDamagedError | DatabaseDamagedError) or not self._outages.tell(error):
+            if not isinstance(error, EventDamagedError):  # that is logged where the book stops
+                log_failure(book, error, BUG_RETRY_DELAY_S)
+            self._lasting[book] = error
             self._retry_at[book] = time.monotonic() + BUG_RETRY_DELAY_S
             return True
         failures = self._failures[book] = self._failures.get(book, 0) + 1
@@ -48,6 +50,12 @@ class Retries:
         """Forget the failures of a book, which is not to be retried."""
         self._retry_at.pop(book, None)
         self._failures.pop(book, None)
+        self._lasting.pop(book, None)
+
+    def lasting(self, book: str) -> Exception | None:
+        """Return the damage that a book met, which does not pass by itself, or None."""
+        error = self._lasting.get(book)
+        return error if isinstance(error, EventDamagedError | DatabaseDamagedError) else None
 
     def is_early(self, book: str) -> bool:
         """Tell whether the next retry of a book is still to come."""

@@ -8,7 +8,6 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Engine, Table
 
 from pathbook.ledger import events
-from pathbook.ledger.codec import decode
 from pathbook.ledger.events import TransferAccepted as Accepted
 from pathbook.ledger.projections.cases import CaseRangeRow, CaseRow
 from pathbook.ledger.projections.registers import (
@@ -40,7 +39,8 @@ from pathbook.ledger.rules.state import (
 )
 from pathbook.ledger.runs import Partition, Run
 from pathbook.ledger.store.database.engine import reading
-from pathbook.ledger.store.log.stream import StoredEntry, Stream
+from pathbook.ledger.store.log.event_hashes import StoredEntry, read_event
+from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.lookups import has_key
 from pathbook.ledger.store.views.tables import (
     AUTHORIZATION,
@@ -88,7 +88,7 @@ class StateLoader:
             )
             last_batch = connection.execute(last).scalar() or 0
             deadlines = sorted((row.deadline, row.transfer) for row in connection.execute(due))
-        recorded = [decode(entry.position, entry.data) for entry in self._stream.at(book, [1, position])]
+        recorded = [read_event(book, entry) for entry in self._stream.at(book, [1, position])]
         reached = recorded[-1].recorded_at if position and recorded else 0
         state = State(book, position, reached, last_batch)
         if position and recorded and isinstance(opened := recorded[0].event, events.BookOpened):
@@ -136,7 +136,7 @@ class StateLoader:
         }
         for entry in self._stream.at(state.book, list(position_of)):
             row = position_of[entry.position]
-            event = decode(entry.position, entry.data).event
+            event = read_event(state.book, entry).event
             if isinstance(
                 event, events.TransferOffered | Accepted | events.TransferRecorded | events.UnitsSold
             ):
@@ -155,7 +155,7 @@ class StateLoader:
         """Take events that may be declared errors from the log."""
         state.declarables = dict.fromkeys(positions)
         for entry in self._stream.at(state.book, [position for position in positions if position > 0]):
-            event = decode(entry.position, entry.data).event
+            event = read_event(state.book, entry).event
             if entry.position <= state.position and isinstance(event, events.DeclarableEvent):
                 state.declarables[entry.position] = Declarable(event, entry.position in declared)
 
@@ -173,9 +173,7 @@ class StateLoader:
                     BATCH.c.book == state.book, BATCH.c.product == product
                 )
                 batches = set(connection.execute(of_product).scalars())
-            bought = [
-                decode(entry.position, entry.data).event for entry in self._stream.at(state.book, positions)
-            ]
+            bought = [read_event(state.book, entry).event for entry in self._stream.at(state.book, positions)]
             state.holdings[party, product] = {
                 part.batch
                 for event in bought

@@ -22,6 +22,7 @@ from pathbook.ledger.store.database.bulk_write import (
     insert_statement,
     update_statement,
 )
+from pathbook.ledger.store.database.damage import DatabaseDamagedError
 from pathbook.ledger.store.database.engine import UnknownFormatError, create_schema, reading, writing
 from pathbook.ledger.store.database.planner_stats import write_statistics
 from pathbook.ledger.store.views import tables
@@ -100,16 +101,22 @@ def open_views(engine: Engine) -> None:
     """Create the tables, or migrate them to VIEWS_VERSION.
 
     Raises:
-        UnknownFormatError: they are of a version that this program does not know.
+        UnknownFormatError: they are of a newer version than this program knows.
+        pathbook.ledger.store.database.damage.DatabaseDamagedError: they are damaged.
     """
     with reading(engine) as connection:
         found = _version(connection)
     if found == tables.VIEWS_VERSION:
         return
     with writing(engine) as connection:
-        found = _version(connection)  # another process may have migrated them first
-        if found != tables.VIEWS_VERSION:
-            _migrate(connection, found, str(engine.url.render_as_string()))
+        open_views_on(connection)
+
+
+def open_views_on(connection: Connection) -> None:
+    """Do as ``open_views`` in the caller's transaction. Another process may have migrated the tables before it."""
+    found = _version(connection)
+    if found != tables.VIEWS_VERSION:
+        _migrate(connection, found, str(connection.engine.url.render_as_string()))
 
 
 def _version(connection: Connection) -> str:
@@ -127,6 +134,10 @@ def _migrate(connection: Connection, found: str, database: str) -> None:
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", MIGRATIONS)
     known = {step.revision for step in ScriptDirectory.from_config(config).walk_revisions()}
+    if found and not _is_version(found):
+        raise DatabaseDamagedError(
+            is_log=False, name="The database of the views", cause=f"its version reads as {found!r}"
+        )
     if found and found not in known:
         raise UnknownFormatError(database, found, tables.VIEWS_VERSION)
     create_schema(connection)
@@ -138,6 +149,11 @@ def _migrate(connection: Connection, found: str, database: str) -> None:
     command.upgrade(config, tables.VIEWS_VERSION)
     if connection.dialect.name == "sqlite":
         write_statistics(tables.VIEWS, connection)
+
+
+def _is_version(text: object) -> bool:
+    """Tell whether this is the number of a version, known or not."""
+    return isinstance(text, str) and len(text) == len(tables.VIEWS_VERSION) and text.isdecimal()
 
 
 def writes(changes: ViewChanges, ladder: LadderChanges) -> Iterator[tuple[Statement, list[Row]]]:
