@@ -42,6 +42,7 @@ def test_a_failure_is_no_refusal_of_the_book(failure: Failure) -> None:
         "seconds": 1,
         "count": 1,
         "limit": 1,
+        "behind": 0,
         "through": 1,
         "code_key": "k",
         "problem": "p",
@@ -50,7 +51,7 @@ def test_a_failure_is_no_refusal_of_the_book(failure: Failure) -> None:
 
 
 def test_a_paused_write_says_how_far_the_views_are_behind() -> None:
-    """The sentence has the number of events, and the metadata has the two positions that it comes from."""
-    paused = failed(Failure.VIEWS_FAR_BEHIND, book="masks", position=10, head=20_011)
+    """The sentence has the number of events, and the metadata has also the two positions that it comes from."""
+    paused = failed(Failure.VIEWS_FAR_BEHIND, book="masks", position=10, head=20_011, behind=20_001)
     assert "the views are 20001 events behind" in paused.message
-    assert paused.facts == {"book": "masks", "position": "10", "head": "20011"}
+    assert paused.facts == {"book": "masks", "position": "10", "head": "20011", "behind": "20001"}

@@ -116,7 +116,10 @@ class CallInterceptor(ServerInterceptor):
 def _failure(error: Exception) -> CallFailedError:
     """Return the failure that the caller gets for an error. It says little more than whether a retry may help."""
     if isinstance(error, ViewsLaggingError):
-        return failed(Failure.VIEWS_FAR_BEHIND, book=error.book, position=error.position, head=error.head)
+        position, head = error.position, error.head
+        return failed(
+            Failure.VIEWS_FAR_BEHIND, book=error.book, position=position, head=head, behind=head - position
+        )
     return failed(Failure.STORE_UNAVAILABLE if is_passing(error) else Failure.UNEXPECTED)
 
 

@@ -3,8 +3,8 @@
 import enum
 from typing import Final
 
-from google.protobuf.any_pb2 import Any
-from google.rpc.error_details_pb2 import ErrorInfo
+from google.protobuf.duration_pb2 import Duration
+from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 
@@ -103,21 +103,53 @@ class Failure(enum.Enum):
     )
 
 
-class CallFailedError(Exception):
-    """A call fails: it ends with a status other than OK."""
+RESTART_S: Final = 0.5
+"""After how many seconds a call may find another server or database. Restarts take about a second."""
 
-    def __init__(self, code: StatusCode, reason: str, message: str, facts: dict[str, str]) -> None:
+CATCH_UP_S: Final = 1.0
+"""After how many seconds views that are behind may have caught up. A follower reads 20,000 events in a second."""
+
+REBUILD_S: Final = 5.0
+"""After how many seconds views that are rebuilt may be whole. A rebuild takes seconds or minutes."""
+
+RETRY_DELAYS_S: Final = {
+    Failure.VIEWS_BEHIND: CATCH_UP_S,
+    Failure.VIEWS_NOT_WHOLE: REBUILD_S,
+    Failure.VIEWS_FAR_BEHIND: CATCH_UP_S,
+    Failure.STORE_UNAVAILABLE: RESTART_S,
+    Failure.SERVER_STOPPING: RESTART_S,
+}
+"""The failures that pass by themselves, and after how many seconds a caller repeats the call. It is told this delay in
+a RetryInfo. All other failures and refusals have none."""
+
+
+class CallFailedError(Exception):
+    """A call fails: it ends with a status other than OK. ``retry_delay`` is in seconds, None if a retry is no help."""
+
+    def __init__(
+        self,
+        code: StatusCode,
+        reason: str,
+        message: str,
+        facts: dict[str, str],
+        retry_delay: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.reason = reason
         self.message = message
         self.facts = facts
+        self.retry_delay = retry_delay
 
     def trailer(self) -> tuple[tuple[str, bytes], ...]:
-        """Return the trailing metadata that carries the reason and the facts."""
-        detail = Any()
-        detail.Pack(ErrorInfo(reason=self.reason, domain=DOMAIN, metadata=self.facts))
-        status = Status(code=self.code.value[0], message=self.message, details=[detail])
+        """Return the trailing metadata that carries the reason, the facts, and when to retry."""
+        status = Status(code=self.code.value[0], message=self.message)
+        status.details.add().Pack(ErrorInfo(reason=self.reason, domain=DOMAIN, metadata=self.facts))
+        if self.retry_delay is not None:
+            nanos = round(self.retry_delay * 1_000_000_000)
+            status.details.add().Pack(
+                RetryInfo(retry_delay=Duration(seconds=nanos // 10**9, nanos=nanos % 10**9))
+            )
         return ((DETAILS_TRAILER, status.SerializeToString()),)
 
 
@@ -133,7 +165,5 @@ def failed(failure: Failure, **facts: object) -> CallFailedError:
     """Return the exception for a failure. The facts are its metadata, and fill in its sentence."""
     code, sentence = failure.value
     metadata = {name: str(value) for name, value in facts.items()}
-    # only the sentence names the difference: programs have head and position
-    is_lag = failure is Failure.VIEWS_FAR_BEHIND
-    behind = int(metadata["head"]) - int(metadata["position"]) if is_lag else None
-    return CallFailedError(code, failure.name, sentence.format(**metadata, behind=behind), metadata)
+    delay = RETRY_DELAYS_S.get(failure)
+    return CallFailedError(code, failure.name, sentence.format(**metadata), metadata, delay)
