@@ -11,7 +11,7 @@ from typing import Final, Protocol, Self, TypeVar
 
 import grpc
 
-from pathbook.client.errors import client_error, ended_too_soon
+from pathbook.client.errors import RefusedError, client_error, ended_too_soon
 from pathbook.client.options import (
     CALL_TIMEOUT_S,
     CHANNEL_OPTIONS,
@@ -71,6 +71,8 @@ class RetryPolicy:
     def pause(self, error: grpc.RpcError) -> float:
         """Return the seconds to wait before a retry if a retry may help; raise the client's exception if not.
 
+        A server that answers says how long to wait, if a retry helps. If none answers, the pauses grow.
+
         Raises:
             RefusedError: The server refused the call.
             UnreachableError: No server answered in the time for retries, or not before the deadline.
@@ -78,10 +80,11 @@ class RetryPolicy:
         failed = client_error(error, self._target)
         now = time.monotonic()
         self._until = now + self._seconds if self._until is None else self._until
-        if failed.code is not grpc.StatusCode.UNAVAILABLE or now >= self._until:
+        told = failed.retry_delay if isinstance(failed, RefusedError) else self._pause
+        if failed.code is not grpc.StatusCode.UNAVAILABLE or told is None or now >= self._until:
             raise failed from None
-        pause, self._pause = self._pause, min(2 * self._pause, RETRY_MAX_DELAY_S)
-        return pause
+        self._pause = min(2 * self._pause, RETRY_MAX_DELAY_S)
+        return min(told, self._until - now)  # the last try comes when the time is over
 
 
 class Caller:
