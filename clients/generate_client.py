@@ -127,7 +127,7 @@ class Twin:
         return texts
 
     def module(self, name: str) -> str:
-        """Return the twin of a module: its class. What else is in the module is imported from there."""
+        """Return the twin of a module: its part of the client. What else is in the module is imported from there."""
         text = self.modules[name]
         tree = ast.parse(text)
         lines = text.splitlines()
@@ -135,7 +135,11 @@ class Twin:
         others: list[str] = []
         for node in tree.body:
             match node:
-                case ast.FunctionDef(name=other) | ast.AnnAssign(target=ast.Name(id=other)):
+                case (
+                    ast.FunctionDef(name=other)
+                    | ast.AnnAssign(target=ast.Name(id=other))
+                    | ast.ClassDef(name=other, bases=[])
+                ):
                     others.append(other)
                 case ast.Expr() if node is not tree.body[0]:
                     pass  # the docstring of a constant

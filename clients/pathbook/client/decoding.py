@@ -118,5 +118,6 @@ def parse_event(position: int, data: bytes) -> events_pb2.Event:
 
     event = events_pb2.Event.FromString(data)
     if (newer := newer_event(position, event)) is not None:
+        newer.data = data
         raise newer
     return event
