@@ -287,7 +287,9 @@ class Event(_message.Message):
     the party that acts, "consumer:" and a pseudonym, empty for the operator, or "~" for the book itself.
     """
     request_digest: _builtins.bytes
-    """The first 16 bytes of the SHA-256 of the request's content. They tell a retry from another request."""
+    """The first 16 bytes of the SHA-256 of the request's content. They tell a retry from another request. Only servers
+    compute them: how the content is written for it is not part of this contract.
+    """
     @_builtins.property
     def recorded_at(self) -> _timestamp_pb2.Timestamp:
         """When the server recorded it. It is never earlier than that of the event before."""
@@ -662,7 +664,7 @@ class PartyAuthorized(_message.Message):
     """The region in which it may sell, as free text. Empty means anywhere."""
     @_builtins.property
     def gtins(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The GTINs that it may sell. Empty means every product."""
+        """The GTINs that it may sell. Empty means every product that the upline may sell."""
 
     @_builtins.property
     def valid_from(self) -> _timestamp_pb2.Timestamp:
