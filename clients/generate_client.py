@@ -50,6 +50,18 @@ SENTENCES: Final = {
 }
 """Sentences of docstrings, and what they say of the asyncio client. Each is used."""
 
+NUMBERED: Final = '''
+    @classmethod
+    def numbered(cls, number: int) -> "ENUM":
+        """Return the member with a number of the contract, such as the reason of an entry that was refused.
+
+        Raises:
+            ValueError: A newer server has this number, and this program does not know it.
+        """
+        return cls(refusals_pb2.ENUM.Name(refusals_pb2.ENUM.ValueType(number)).removeprefix("PREFIX_"))
+'''
+"""What an enum of reasons has besides members."""
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -264,6 +276,7 @@ def reasons() -> str:
     lines = [
         '"""The names of the reasons for which a server refuses a call, generated from the contract."""',
         "import enum",
+        "from pathbook.v1 import refusals_pb2",
     ]
     for name, sentence in (
         ("RefusalReason", "Why a book refused a request. ``refusals.proto`` has the sentence of each."),
@@ -278,6 +291,7 @@ def reasons() -> str:
         members = re.findall(rf"^  {prefix}_(\w+) = [1-9]", body[1], re.MULTILINE)
         lines += [f"class {name}(enum.StrEnum):", f'    """{sentence}"""', ""]
         lines += [f'    {member} = "{member}"' for member in members]
+        lines += NUMBERED.replace("ENUM", name).replace("PREFIX", prefix).splitlines()
     return "\n".join(lines) + "\n"
 
 

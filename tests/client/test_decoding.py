@@ -132,3 +132,7 @@ def test_the_client_exports_every_reason() -> None:
         assert names == [reason.value for reason in ours]
         assert names == [name.split("_REASON_")[1] for name in contract.keys()[1:]]
         assert names == [reason.name for reason in code]
+        assert [ours.numbered(number) for number in contract.values()[1:]] == list(ours)
+        for number in (0, 9999):  # not set, and newer
+            with pytest.raises(ValueError, match=r"\d|UNSPECIFIED"):
+                ours.numbered(number)

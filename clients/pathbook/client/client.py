@@ -21,9 +21,9 @@ class Client(Books, Parties, Batches, Cases, Offers, Transfers, Sales, Bulk, Cor
 
     Use the client in a ``with`` statement, or call ``close`` at the end. Threads may share one client.
 
-    A call that finds no server is repeated for ``retry_seconds``. A write is repeated under the same request id,
-    so it is recorded once. A read waits until the views include this client's last write. A method that returns
-    an iterator calls the server, and raises, while you iterate.
+    A call that finds no server, or a server that says when to retry, is repeated for ``retry_seconds``. A write is
+    repeated under the same request id, so it is recorded once. A read waits until the views include this client's last
+    write. A method that returns an iterator calls the server, and raises, while you iterate.
 
     The position of an event is its number in the book: 1, 2, 3 and so on. A write returns it as
     ``receipt.position``. Offers, transfers, sales, authorizations and recalls have no other id.

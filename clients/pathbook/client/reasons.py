@@ -2,6 +2,8 @@
 
 import enum
 
+from pathbook.v1 import refusals_pb2
+
 
 class RefusalReason(enum.StrEnum):
     """Why a book refused a request. ``refusals.proto`` has the sentence of each."""
@@ -117,6 +119,19 @@ class RefusalReason(enum.StrEnum):
     NOTHING_TO_CORRECT = "NOTHING_TO_CORRECT"
     BRAND_IS_FIXED = "BRAND_IS_FIXED"
 
+    @classmethod
+    def numbered(cls, number: int) -> "RefusalReason":
+        """Return the member with a number of the contract, such as the reason of an entry that was refused.
+
+        Raises:
+            ValueError: A newer server has this number, and this program does not know it.
+        """
+        return cls(
+            refusals_pb2.RefusalReason.Name(refusals_pb2.RefusalReason.ValueType(number)).removeprefix(
+                "REFUSAL_REASON_"
+            )
+        )
+
 
 class FailureReason(enum.StrEnum):
     """Why a call failed for a reason that is not about its request. See ``refusals.proto``."""
@@ -136,3 +151,16 @@ class FailureReason(enum.StrEnum):
     TOO_MANY_ENTRIES = "TOO_MANY_ENTRIES"
     SERVER_STOPPING = "SERVER_STOPPING"
     UNEXPECTED = "UNEXPECTED"
+
+    @classmethod
+    def numbered(cls, number: int) -> "FailureReason":
+        """Return the member with a number of the contract, such as the reason of an entry that was refused.
+
+        Raises:
+            ValueError: A newer server has this number, and this program does not know it.
+        """
+        return cls(
+            refusals_pb2.FailureReason.Name(refusals_pb2.FailureReason.ValueType(number)).removeprefix(
+                "FAILURE_REASON_"
+            )
+        )

@@ -35,8 +35,9 @@ class Bulk(AsyncCaller):
 
         Yields:
             For each batch a sequence of results, one for each entry in order. ``result.WhichOneof("result")`` is
-            "receipt" or "refusal". A refusal has ``reason``, ``message`` and ``metadata``: a reason that
-            ``record_transfer``, ``sell_units`` or ``return_units`` names, or OTHER_ENTRY_REFUSED.
+            "receipt" or "refusal". A refusal has ``reason``, ``message`` and ``metadata``. Its reason is one that
+            ``record_transfer``, ``sell_units`` or ``return_units`` names, or OTHER_ENTRY_REFUSED:
+            ``RefusalReason.numbered(refusal.reason)``.
 
         Raises:
             RefusedError: A whole batch is refused: TOO_MANY_ENTRIES, TOO_MANY_RANGES, RESOURCE_EXHAUSTED (a message

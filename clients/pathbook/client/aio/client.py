@@ -21,9 +21,9 @@ class AsyncClient(Books, Parties, Batches, Cases, Offers, Transfers, Sales, Bulk
 
     Use the client in an ``async with`` statement, or await ``close`` at the end. Make it in a coroutine.
 
-    A call that finds no server is repeated for ``retry_seconds``. A write is repeated under the same request id,
-    so it is recorded once. A read waits until the views include this client's last write. A method that returns
-    an iterator calls the server, and raises, in your ``async for``.
+    A call that finds no server, or a server that says when to retry, is repeated for ``retry_seconds``. A write is
+    repeated under the same request id, so it is recorded once. A read waits until the views include this client's last
+    write. A method that returns an iterator calls the server, and raises, in your ``async for``.
 
     The position of an event is its number in the book: 1, 2, 3 and so on. A write returns it as
     ``receipt.position``. Offers, transfers, sales, authorizations and recalls have no other id.
