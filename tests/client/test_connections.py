@@ -201,15 +201,16 @@ def test_a_client_retries_the_failures_that_the_contract_says_to_retry(failure: 
             policy.pause(error)
 
 
-def test_the_last_try_comes_when_the_time_for_retries_is_over() -> None:
-    """A delay that is longer than the time left is cut, so that a client neither gives up early nor waits longer."""
+def test_there_is_no_retry_after_the_time_for_retries() -> None:
+    """A server that asks for a longer pause than the client has time for is not called again."""
     sent = failed(Failure.VIEWS_NOT_WHOLE, book="b", position=1, through=2)
     error = grpc.aio.AioRpcError(
         sent.code, grpc.aio.Metadata(), grpc.aio.Metadata(*sent.trailer()), sent.message
     )
-    assert 0 < RetryPolicy("t", 0.5).pause(error) <= 0.5
+    asked = RETRY_DELAYS_S[Failure.VIEWS_NOT_WHOLE]
+    assert RetryPolicy("t", asked + 10).pause(error) == asked
     with pytest.raises(RefusedError):
-        RetryPolicy("t", 0).pause(error)
+        RetryPolicy("t", asked - 0.01).pause(error)
 
 
 def test_a_stream_that_is_left_ends_at_the_server(client: Client) -> None:

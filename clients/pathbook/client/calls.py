@@ -71,7 +71,8 @@ class RetryPolicy:
     def pause(self, error: grpc.RpcError) -> float:
         """Return the seconds to wait before a retry if a retry may help; raise the client's exception if not.
 
-        A server that answers says how long to wait, if a retry helps. If none answers, the pauses grow.
+        A server that answers says how long to wait (google.rpc.RetryInfo), if a retry helps. If the time for retries
+        ends before that, there is no retry.
 
         Raises:
             RefusedError: The server refused the call.
@@ -80,11 +81,11 @@ class RetryPolicy:
         failed = client_error(error, self._target)
         now = time.monotonic()
         self._until = now + self._seconds if self._until is None else self._until
-        told = failed.retry_delay if isinstance(failed, RefusedError) else self._pause
-        if failed.code is not grpc.StatusCode.UNAVAILABLE or told is None or now >= self._until:
+        asked = failed.retry_delay if isinstance(failed, RefusedError) else 0.0
+        if failed.code is not grpc.StatusCode.UNAVAILABLE or asked is None or now + asked >= self._until:
             raise failed from None
-        self._pause = min(2 * self._pause, RETRY_MAX_DELAY_S)
-        return min(told, self._until - now)  # the last try comes when the time is over
+        pause, self._pause = max(self._pause, asked), min(2 * self._pause, RETRY_MAX_DELAY_S)
+        return pause
 
 
 class Caller:

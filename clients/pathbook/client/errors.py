@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 import grpc
-from google.protobuf.any_pb2 import Any
 from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from grpc_status import rpc_status
 
@@ -89,11 +88,10 @@ def client_error(error: grpc.RpcError, target: str) -> RefusedError | Unreachabl
     assert isinstance(error, grpc.Call | grpc.aio.AioRpcError), error
     code, message = error.code(), error.details() or ""
     status = rpc_status.from_call(error)
-    details: list[Any] = [] if status is None else list(status.details)
-    for detail in details:
+    for detail in status.details if status is not None else ():
         info = ErrorInfo()
         if detail.Unpack(info) and info.domain == DOMAIN:
-            return RefusedError(info.reason, message, info.metadata, code, _retry_delay(details))
+            return RefusedError(info.reason, message, info.metadata, code, retry_delay(error) or None)
     if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
         return UnreachableError(target, message, code)
     return RefusedError(code.name, message, {}, code)
@@ -104,9 +102,12 @@ def ended_too_soon(target: str) -> UnreachableError:
     return UnreachableError(target, "it ended the call too soon", grpc.StatusCode.UNAVAILABLE)
 
 
-def _retry_delay(details: list[Any]) -> float | None:
-    for detail in details:
+def retry_delay(error: grpc.RpcError) -> float:
+    """Return how long (seconds) the server asks to wait before a retry, 0 if it does not say."""
+    assert isinstance(error, grpc.Call | grpc.aio.AioRpcError), error
+    status = rpc_status.from_call(error)
+    for detail in status.details if status is not None else ():
         retry = RetryInfo()
         if detail.Unpack(retry):
-            return float(retry.retry_delay.ToTimedelta().total_seconds())
-    return None
+            return max(0.0, float(retry.retry_delay.ToTimedelta().total_seconds()))
+    return 0.0

@@ -967,7 +967,7 @@ class _FailureReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Failure
     """
     FAILURE_REASON_VIEWS_NOT_WHOLE: _FailureReason.ValueType  # 7
     """The views of book '{book}' are being rebuilt, and have reached position {position} of {through}. Retry later.
-    Status: UNAVAILABLE. Retry: later, after 5 s.
+    Status: UNAVAILABLE. Retry: later, after 1 s.
     """
     FAILURE_REASON_VIEWS_FAR_BEHIND: _FailureReason.ValueType  # 8
     """Writes are paused: the views are {behind} events behind. Check that `pathbook views follow` runs, then retry.
@@ -979,7 +979,7 @@ class _FailureReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Failure
     """
     FAILURE_REASON_STORE_UNAVAILABLE: _FailureReason.ValueType  # 10
     """The database of the books does not answer. Retry with the same request ids.
-    Status: UNAVAILABLE. Retry: later, after 0.5 s.
+    Status: UNAVAILABLE. Retry: later, after 0.2 s.
     """
     FAILURE_REASON_CODE_KEY_MISSING: _FailureReason.ValueType  # 11
     """This server does not have key {code_key}, which other servers of these books use, so it can neither read nor print these codes. Copy codes.key from them to this server, then retry.
@@ -995,7 +995,7 @@ class _FailureReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Failure
     """
     FAILURE_REASON_SERVER_STOPPING: _FailureReason.ValueType  # 14
     """The server is stopping. Retry with the same request ids, and resume streams after the last position received.
-    Status: UNAVAILABLE. Retry: later, after 0.5 s.
+    Status: UNAVAILABLE. Retry: later, after 0.2 s.
     """
     FAILURE_REASON_UNEXPECTED: _FailureReason.ValueType  # 15
     """Internal error; see the server's log. Retrying is safe.
@@ -1035,7 +1035,7 @@ Status: DEADLINE_EXCEEDED. Retry: later, after 1 s.
 """
 FAILURE_REASON_VIEWS_NOT_WHOLE: FailureReason.ValueType  # 7
 """The views of book '{book}' are being rebuilt, and have reached position {position} of {through}. Retry later.
-Status: UNAVAILABLE. Retry: later, after 5 s.
+Status: UNAVAILABLE. Retry: later, after 1 s.
 """
 FAILURE_REASON_VIEWS_FAR_BEHIND: FailureReason.ValueType  # 8
 """Writes are paused: the views are {behind} events behind. Check that `pathbook views follow` runs, then retry.
@@ -1047,7 +1047,7 @@ Status: UNIMPLEMENTED. Retry: after a change.
 """
 FAILURE_REASON_STORE_UNAVAILABLE: FailureReason.ValueType  # 10
 """The database of the books does not answer. Retry with the same request ids.
-Status: UNAVAILABLE. Retry: later, after 0.5 s.
+Status: UNAVAILABLE. Retry: later, after 0.2 s.
 """
 FAILURE_REASON_CODE_KEY_MISSING: FailureReason.ValueType  # 11
 """This server does not have key {code_key}, which other servers of these books use, so it can neither read nor print these codes. Copy codes.key from them to this server, then retry.
@@ -1063,7 +1063,7 @@ Status: INVALID_ARGUMENT. Retry: never.
 """
 FAILURE_REASON_SERVER_STOPPING: FailureReason.ValueType  # 14
 """The server is stopping. Retry with the same request ids, and resume streams after the last position received.
-Status: UNAVAILABLE. Retry: later, after 0.5 s.
+Status: UNAVAILABLE. Retry: later, after 0.2 s.
 """
 FAILURE_REASON_UNEXPECTED: FailureReason.ValueType  # 15
 """Internal error; see the server's log. Retrying is safe.

@@ -1,9 +1,10 @@
 """The status of a call that failed: a google.rpc.Status with an ErrorInfo, in the call's trailer."""
 
+import datetime
 import enum
 from typing import Final
 
-from google.protobuf.duration_pb2 import Duration
+from google.protobuf.any_pb2 import Any
 from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 from grpc import StatusCode
@@ -103,36 +104,28 @@ class Failure(enum.Enum):
     )
 
 
-RESTART_S: Final = 0.5
+RESTART_S: Final = 0.2
 """After how many seconds a call may find another server or database. Restarts take about a second."""
 
 CATCH_UP_S: Final = 1.0
-"""After how many seconds views that are behind may have caught up. A follower reads 20,000 events in a second."""
-
-REBUILD_S: Final = 5.0
-"""After how many seconds views that are rebuilt may be whole. A rebuild takes seconds or minutes."""
+"""After how many seconds views that are behind or rebuilt may be further. A follower reads 20,000 events a second."""
 
 RETRY_DELAYS_S: Final = {
     Failure.VIEWS_BEHIND: CATCH_UP_S,
-    Failure.VIEWS_NOT_WHOLE: REBUILD_S,
+    Failure.VIEWS_NOT_WHOLE: CATCH_UP_S,
     Failure.VIEWS_FAR_BEHIND: CATCH_UP_S,
     Failure.STORE_UNAVAILABLE: RESTART_S,
     Failure.SERVER_STOPPING: RESTART_S,
 }
-"""The failures that pass by themselves, and after how many seconds a caller repeats the call. It is told this delay in
-a RetryInfo. All other failures and refusals have none."""
+"""How long a caller should wait before it retries, by the failure. It is sent as a google.rpc.RetryInfo. Failures that
+do not pass by themselves have none."""
 
 
 class CallFailedError(Exception):
-    """A call fails: it ends with a status other than OK. ``retry_delay`` is in seconds, None if a retry is no help."""
+    """A call fails: it ends with a status other than OK. ``retry_delay`` (seconds) is 0 if none is to be sent."""
 
     def __init__(
-        self,
-        code: StatusCode,
-        reason: str,
-        message: str,
-        facts: dict[str, str],
-        retry_delay: float | None = None,
+        self, code: StatusCode, reason: str, message: str, facts: dict[str, str], retry_delay: float = 0.0
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -143,13 +136,15 @@ class CallFailedError(Exception):
 
     def trailer(self) -> tuple[tuple[str, bytes], ...]:
         """Return the trailing metadata that carries the reason, the facts, and when to retry."""
-        status = Status(code=self.code.value[0], message=self.message)
-        status.details.add().Pack(ErrorInfo(reason=self.reason, domain=DOMAIN, metadata=self.facts))
-        if self.retry_delay is not None:
-            nanos = round(self.retry_delay * 1_000_000_000)
-            status.details.add().Pack(
-                RetryInfo(retry_delay=Duration(seconds=nanos // 10**9, nanos=nanos % 10**9))
-            )
+        detail = Any()
+        detail.Pack(ErrorInfo(reason=self.reason, domain=DOMAIN, metadata=self.facts))
+        details = [detail]
+        if self.retry_delay:
+            retry = RetryInfo()
+            retry.retry_delay.FromTimedelta(datetime.timedelta(seconds=self.retry_delay))
+            details.append(Any())
+            details[-1].Pack(retry)
+        status = Status(code=self.code.value[0], message=self.message, details=details)
         return ((DETAILS_TRAILER, status.SerializeToString()),)
 
 
@@ -165,5 +160,5 @@ def failed(failure: Failure, **facts: object) -> CallFailedError:
     """Return the exception for a failure. The facts are its metadata, and fill in its sentence."""
     code, sentence = failure.value
     metadata = {name: str(value) for name, value in facts.items()}
-    delay = RETRY_DELAYS_S.get(failure)
+    delay = RETRY_DELAYS_S.get(failure, 0.0)
     return CallFailedError(code, failure.name, sentence.format(**metadata), metadata, delay)
