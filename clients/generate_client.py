@@ -159,8 +159,11 @@ class Twin:
                     decorated = node.decorator_list if isinstance(node, ast.ClassDef) else []
                     first = min([node.lineno, *(item.lineno for item in decorated)])
                     kept.append("\n".join(lines[first - 1 : node.end_lineno]))
+        kept.insert(
+            1, f"# clients/generate_client.py wrote this from {name}.py of the client: change that file."
+        )
         if others:
-            kept.insert(1, f"from pathbook.client.{name} import {', '.join(others)}")
+            kept.insert(2, f"from pathbook.client.{name} import {', '.join(others)}")
         return self.asynchronous("\n\n".join(kept) + "\n")
 
     def asynchronous(self, text: str) -> str:

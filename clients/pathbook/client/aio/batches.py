@@ -1,5 +1,7 @@
 """Calls about products, batches and the codes to print on them."""
 
+# clients/generate_client.py wrote this from batches.py of the client: change that file.
+
 import datetime
 import functools
 from collections.abc import AsyncIterator

@@ -1,5 +1,7 @@
 """Many writes on one call: batches are sent ahead, results come in order, nothing is recorded twice."""
 
+# clients/generate_client.py wrote this from bulk.py of the client: change that file.
+
 import contextlib
 import functools
 from collections.abc import AsyncIterator, Iterable, Sequence

@@ -1,5 +1,7 @@
 """Calls about cases and recalls."""
 
+# clients/generate_client.py wrote this from cases.py of the client: change that file.
+
 import datetime
 import functools
 from collections.abc import Iterable

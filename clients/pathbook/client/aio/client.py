@@ -1,5 +1,7 @@
 """The asyncio client: all calls of the contract on one book."""
 
+# clients/generate_client.py wrote this from client.py of the client: change that file.
+
 from types import TracebackType
 from typing import Self
 

@@ -1,5 +1,7 @@
 """Calls that correct what was recorded by mistake: errors, products, batches and parties."""
 
+# clients/generate_client.py wrote this from corrections.py of the client: change that file.
+
 import datetime
 import functools
 from collections.abc import AsyncIterator

@@ -1,5 +1,7 @@
 """Calls that read the events of a book, and resume where a stream broke."""
 
+# clients/generate_client.py wrote this from events.py of the client: change that file.
+
 import functools
 from collections.abc import AsyncIterator
 

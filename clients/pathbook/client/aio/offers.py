@@ -1,5 +1,7 @@
 """Calls about offers: making and answering them, and looking transfers up."""
 
+# clients/generate_client.py wrote this from offers.py of the client: change that file.
+
 import datetime
 import functools
 from collections.abc import AsyncIterator, Iterable

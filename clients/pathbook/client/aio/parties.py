@@ -1,5 +1,7 @@
 """Calls about parties and their authorizations."""
 
+# clients/generate_client.py wrote this from parties.py of the client: change that file.
+
 import datetime
 import functools
 from collections.abc import AsyncIterator, Iterable

@@ -1,5 +1,7 @@
 """Calls that read the views of a book: paths of units, price ladders, stock."""
 
+# clients/generate_client.py wrote this from paths.py of the client: change that file.
+
 import functools
 from collections.abc import AsyncIterator
 

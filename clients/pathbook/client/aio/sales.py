@@ -1,5 +1,7 @@
 """Calls about consumers: sales, confirmed purchases, and returns."""
 
+# clients/generate_client.py wrote this from sales.py of the client: change that file.
+
 import datetime
 import functools
 from operator import index
