@@ -34,8 +34,10 @@ format: $(VENV)/installed-dev ## format the Python files and fix what ruff can f
 	@$(BIN)/ruff check --quiet --fix-only
 	@$(BIN)/ruff format --quiet
 
-proto: $(VENV)/installed-dev ## generate the Python code beside the .proto files
+proto: $(VENV)/installed-dev ## generate the reasons in the contract, the Python code beside it, and the asyncio client
+	@$(BIN)/python proto/reasons.py
 	@$(BIN)/python proto/generate.py
+	@$(BIN)/python clients/generate_client.py
 
 proto-image: $(VENV)/installed-dev ## accept the contract as it is now: later changes are compared with this image
 	@$(BIN)/buf build proto --exclude-source-info --output proto/image.binpb

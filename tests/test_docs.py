@@ -80,14 +80,18 @@ def test_the_readmes_session_is_real(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_the_readmes_python_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The example moves ten units and prints the path of one, against a server where its book has begun."""
-    (example,) = re.findall(r"^```python\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
-    (address,) = re.findall(r"127\.0\.0\.1:\d+", example)
+    """The examples move units, and print a path and events, against a server where their book has begun."""
+    examples = re.findall(r"^```python\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+    (address,) = {address for example in examples for address in re.findall(r"127\.0\.0\.1:\d+", example)}
     settings = Settings(data=tmp_path, listen="127.0.0.1:0")
     with running(settings) as port, Client(f"127.0.0.1:{port}", book="book") as client:
         begin(client)
-        exec(example.replace(address, f"127.0.0.1:{port}"), {})
-    assert capsys.readouterr().out == "made by acme 0\nacme ann 15000\n"
+        for example in examples:
+            exec(example.replace(address, f"127.0.0.1:{port}"), {})
+    assert capsys.readouterr().out == (
+        "made by acme 0\nacme ann 15000\n"
+        "True False\ntransfer_offered WITH_TITLE\ntransfer_accepted WITH_TITLE\n"
+    )
 
 
 def test_the_drawing_of_a_transfers_states_is_printed_from_the_table() -> None:

@@ -207,7 +207,14 @@ def test_a_silenced_check_with_its_reason_is_in_order(comment: str) -> None:
     "command",
     [
         pytest.param([TOOLS / "lint-imports"], id="the import contracts hold"),
+        pytest.param(
+            [sys.executable, "proto/reasons.py", "--check"],
+            id="the contract has the reasons of the code",
+        ),
         pytest.param([sys.executable, "proto/generate.py", "--check"], id="generated code is fresh"),
+        pytest.param(
+            [sys.executable, "clients/generate_client.py", "--check"], id="the asyncio client is fresh"
+        ),
         pytest.param([TOOLS / "buf", "lint", "proto"], id="the contract reads well"),
         pytest.param(
             [TOOLS / "buf", "breaking", "proto", "--against", "proto/image.binpb"],
@@ -231,6 +238,6 @@ def test_refusals_have_the_same_names_and_numbers_on_the_wire() -> None:
 def test_the_contract_documents_each_refusal_with_its_sentence() -> None:
     """The comment of a reason is what a caller reads, in American spelling."""
     contract = (ROOT / "proto/pathbook/v1/refusals.proto").read_text("utf-8")
-    comments = re.findall(r"// (.*)\n +REFUSAL_REASON_(\w+) = [1-9]", contract)
+    comments = re.findall(r"// (.*)\n +// Status: .*\n +REFUSAL_REASON_(\w+) = [1-9]", contract)
     documented = {name: comment for comment, name in comments}
     assert documented == {reason.name: sentence for reason, (_, sentence) in SENTENCES.items()}

@@ -45,7 +45,7 @@ def pathbook(*arguments: str) -> Ran:
 def _no_environment() -> Iterator[None]:
     """No test depends on the environment of the person who runs it."""
     with pytest.MonkeyPatch.context() as environment:
-        for name in ("SERVER", "DATA", "DATABASE", "BOOK", "LISTEN"):
+        for name in ("SERVER", "DATA", "DATABASE", "BOOK", "LISTEN", "CA"):
             environment.delenv(f"PATHBOOK_{name}", raising=False)
         yield
 

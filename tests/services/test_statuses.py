@@ -1,12 +1,30 @@
 """Every refusal has a status code, a reason and its facts."""
 
+import string
+
 import pytest
-from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 
-from pathbook.ledger.refusals import Kind, Reason, refuse
-from pathbook.services.translate.statuses import CODES, DETAILS_TRAILER, Failure, RefusedCallError, failed
+from pathbook.ledger.refusals import SENTENCES, Kind, Reason, Refusal, refuse
+from pathbook.services.translate.retries import Retry, retry_of
+from pathbook.services.translate.statuses import (
+    CODES,
+    DETAILS_TRAILER,
+    RETRY_DELAYS_S,
+    Failure,
+    RefusedCallError,
+    failed,
+)
+
+FACTS = {
+    name: "1"
+    for _, sentence in SENTENCES.values()
+    for _, name, _, _ in string.Formatter().parse(sentence)
+    if name
+}
+"""A value for each fact that a sentence of a refusal names."""
 
 
 def test_a_refusal_is_sent_with_reason_domain_and_facts() -> None:
@@ -42,6 +60,7 @@ def test_a_failure_is_no_refusal_of_the_book(failure: Failure) -> None:
         "seconds": 1,
         "count": 1,
         "limit": 1,
+        "behind": 0,
         "through": 1,
         "code_key": "k",
         "problem": "p",
@@ -55,8 +74,34 @@ def test_a_failure_is_no_refusal_of_the_book(failure: Failure) -> None:
     assert failed(failure, **facts).message.count(". ") == 1
 
 
+@pytest.mark.parametrize("failure", Failure)
+def test_a_retry_info_is_sent_where_the_contract_says_to_retry_later(failure: Failure) -> None:
+    """A failure that passes by itself has a delay, in its status and in the contract; all others have none."""
+    facts = {name: 1 for _, name, _, _ in string.Formatter().parse(failure.value[1]) if name}
+    ((_, data),) = failed(failure, **facts).trailer()
+    delays = [
+        info.retry_delay.ToTimedelta().total_seconds()
+        for detail in Status.FromString(data).details
+        if detail.Unpack(info := RetryInfo())
+    ]
+    later = retry_of(failure) is Retry.LATER
+    assert delays == ([RETRY_DELAYS_S[failure]] if later else [])
+    assert not later or failed(failure, **facts).code in (
+        StatusCode.UNAVAILABLE,
+        StatusCode.DEADLINE_EXCEEDED,
+    )
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_a_refusal_is_never_retried_later(reason: Reason) -> None:
+    """A refusal needs another request or another state, so that it has no RetryInfo."""
+    assert retry_of(reason) is not Retry.LATER
+    ((_, data),) = RefusedCallError(Refusal(reason, tuple(FACTS.items()))).trailer()
+    assert len(Status.FromString(data).details) == 1
+
+
 def test_a_paused_write_says_how_far_the_views_are_behind() -> None:
-    """The sentence has the number of events, and the metadata has the two positions that it comes from."""
-    paused = failed(Failure.VIEWS_FAR_BEHIND, book="masks", position=10, head=20_011)
+    """The sentence has the number of events, and the metadata has also the two positions that it comes from."""
+    paused = failed(Failure.VIEWS_FAR_BEHIND, book="masks", position=10, head=20_011, behind=20_001)
     assert "the views are 20001 events behind" in paused.message
-    assert paused.facts == {"book": "masks", "position": "10", "head": "20011"}
+    assert paused.facts == {"book": "masks", "position": "10", "head": "20011", "behind": "20001"}

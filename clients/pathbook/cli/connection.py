@@ -1,7 +1,9 @@
 """A client for one verb: of the server that the options name, or of a server started for it in this process."""
 
 import contextlib
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -9,7 +11,12 @@ import click
 from pathbook.cli.settings import Books, Output, Settings
 
 if TYPE_CHECKING:  # gRPC is imported when a verb calls; a usage error does not wait for it
+    import grpc
+
     from pathbook.client import Client
+
+CERTIFICATES: Final = "PATHBOOK_CA"
+"""The environment variable with the file of the certificates that a server behind TLS is trusted by."""
 
 RETRY_TIMEOUT_S: Final = 3.0
 """How long a verb retries when no server answers: long enough for a server that is starting."""
@@ -28,11 +35,15 @@ def connected(
     from pathbook.client import Client
 
     with contextlib.ExitStack() as stack:
+        credentials = None
         if isinstance(place, Books):
             from pathbook.cli import local
 
             place = stack.enter_context(local.serving(place))
-        client = Client(place, book=settings.book if book is None else book, retry_seconds=retry_seconds)
+        else:
+            credentials = _credentials()
+        named = settings.book if book is None else book
+        client = Client(place, book=named, credentials=credentials, retry_seconds=retry_seconds)
         yield stack.enter_context(contextlib.closing(client))
 
 
@@ -63,6 +74,26 @@ def reading(settings: Settings) -> Iterator["Client"]:
     with looking(settings) as client:
         client.position = client.get_head().position
         yield client
+
+
+def _credentials() -> "grpc.ChannelCredentials | None":
+    """Return the credentials for TLS if PATHBOOK_CA names certificates, else None.
+
+    Raises:
+        click.UsageError: the file cannot be read.
+    """
+    named = os.environ.get(CERTIFICATES, "")
+    if not named:
+        return None
+    try:
+        trusted = Path(named).read_bytes()
+    except OSError as error:
+        raise click.UsageError(
+            f"{CERTIFICATES} names a file of certificates that cannot be read: {named} ({error.strerror})."
+        ) from None
+    import grpc
+
+    return grpc.ssl_channel_credentials(trusted)
 
 
 def _open_first_book(settings: Settings, client: "Client") -> None:

@@ -4,7 +4,7 @@ import datetime
 import functools
 from collections.abc import Iterator
 
-from pathbook.client.calls import Caller, Stream, request_id_or_new
+from pathbook.client.calls import Caller, request_id_or_new
 from pathbook.client.values import Price, iso_date, price, unit_ranges
 from pathbook.v1 import batches_pb2, batches_pb2_grpc
 
@@ -267,11 +267,13 @@ class Batches(Caller):
         """
         at_least = self._at_least(at_least_position)
 
-        def codes(after: int) -> Stream[batches_pb2.ListCodesResponse] | None:
+        def request(after: int) -> batches_pb2.ListCodesRequest | None:
             if first <= last <= after:
                 return None
             (units,) = unit_ranges([(batch, after + 1, last)])
-            request = batches_pb2.ListCodesRequest(book=self.book, range=units, at_least_position=at_least)
-            return self._batches.ListCodes(request)
+            return batches_pb2.ListCodesRequest(book=self.book, range=units, at_least_position=at_least)
 
-        return self._resume(codes, first - 1, lambda response: response.first + len(response.serials) - 1)
+        def through(response: batches_pb2.ListCodesResponse) -> int:
+            return response.first + len(response.serials) - 1
+
+        return self._resume(self._batches.ListCodes, request, first - 1, through)

@@ -1,15 +1,11 @@
 """Many writes on one call: batches are sent ahead, results come in order, nothing is recorded twice."""
 
-import itertools
-from collections import deque
+import contextlib
+import functools
 from collections.abc import Iterable, Iterator, Sequence
-from queue import SimpleQueue
 from typing import Final, TypeAlias
 
-import grpc
-
 from pathbook.client.calls import Caller, request_id_or_new
-from pathbook.client.errors import UnreachableError
 from pathbook.v1 import transfers_pb2, transfers_pb2_grpc
 from pathbook.v1.transfers_pb2 import RECORD_TRANSFERS_MODE_ALL_OR_NOTHING, RECORD_TRANSFERS_MODE_EACH
 
@@ -27,6 +23,10 @@ Entry: TypeAlias = (
 
 class Bulk(Caller):
     """The TransferService of a book: many writes at once."""
+
+    @functools.cached_property
+    def _bulk(self) -> transfers_pb2_grpc.TransferServiceStub:
+        return transfers_pb2_grpc.TransferServiceStub(self._channel)
 
     def record_transfers(
         self, batches: Iterable[Sequence[Entry]], *, all_or_nothing: bool = False
@@ -46,8 +46,9 @@ class Bulk(Caller):
 
         Yields:
             For each batch a sequence of results, one for each entry in order. ``result.WhichOneof("result")`` is
-            "receipt" or "refusal". A refusal has ``reason``, ``message`` and ``metadata``: a reason that
-            ``record_transfer``, ``sell_units`` or ``return_units`` names, or OTHER_ENTRY_REFUSED.
+            "receipt" or "refusal". A refusal has ``reason``, ``message`` and ``metadata``. Its reason is one that
+            ``record_transfer``, ``sell_units`` or ``return_units`` names, or OTHER_ENTRY_REFUSED:
+            ``RefusalReason.numbered(refusal.reason)``.
 
         Raises:
             RefusedError: A whole batch is refused: TOO_MANY_ENTRIES, TOO_MANY_RANGES, RESOURCE_EXHAUSTED (a message
@@ -63,46 +64,16 @@ class Bulk(Caller):
         """
         mode = RECORD_TRANSFERS_MODE_ALL_OR_NOTHING if all_or_nothing else RECORD_TRANSFERS_MODE_EACH
         requests = (self._request(batch, mode) for batch in batches)
-        waiting: deque[transfers_pb2.RecordTransfersRequest] = deque(
-            itertools.islice(requests, BATCHES_AHEAD)
-        )
-        retries = self._retry_policy()
-        stub = transfers_pb2_grpc.TransferServiceStub(self._channel)
-        while waiting:
-            sending: SimpleQueue[transfers_pb2.RecordTransfersRequest | None] = SimpleQueue()
-            for request in waiting:
-                sending.put(request)
-            responses = stub.RecordTransfers(iter(sending.get, None))
-            try:
-                for response in responses:
-                    waiting.popleft()
-                    for request in itertools.islice(requests, 1):
-                        waiting.append(request)
-                        sending.put(request)
-                    self._update_position(response)
-                    yield response.results
-                    retries.reset()
-                    if not waiting:
-                        sending.put(None)  # then the server ends the call too
-            except grpc.RpcError as error:
-                retries.wait(error)
-            else:
-                if waiting:
-                    raise UnreachableError(
-                        self.target, "it ended the call too soon", grpc.StatusCode.UNAVAILABLE
-                    )
-            finally:
-                sending.put(None)
-                responses.cancel()
+        responses = self._exchange(self._bulk.RecordTransfers, requests, BATCHES_AHEAD)
+        with contextlib.closing(responses):  # the caller may stop before the end
+            for response in responses:
+                self._wrote(max((result.receipt.position for result in response.results), default=0))
+                yield response.results
 
     def _request(
         self, batch: Sequence[Entry], mode: transfers_pb2.RecordTransfersMode.ValueType
     ) -> transfers_pb2.RecordTransfersRequest:
         return transfers_pb2.RecordTransfersRequest(book=self.book, entries=map(as_entry, batch), mode=mode)
-
-    def _update_position(self, response: transfers_pb2.RecordTransfersResponse) -> None:
-        positions = (result.receipt.position for result in response.results)
-        self.position = max(self.position, *positions, 0)
 
 
 def as_entry(write: Entry) -> transfers_pb2.RecordTransfersEntry:

@@ -1,20 +1,27 @@
 """The channel to a server: calls with deadlines and retries, streams that resume, pages of lists."""
 
+import copy
+import itertools
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from typing import Final, Protocol, TypeVar
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from queue import SimpleQueue
+from typing import Final, Protocol, Self, TypeVar
 
 import grpc
 
-from pathbook.client.errors import client_error, retry_delay
+from pathbook.client.errors import RefusedError, client_error, ended_too_soon
+from pathbook.client.options import (
+    CALL_TIMEOUT_S,
+    CHANNEL_OPTIONS,
+    RETRY_TIMEOUT_S,
+    CallOptions,
+    Metadata,
+    Written,
+    check_way,
+)
 from pathbook.v1 import values_pb2
-
-CALL_TIMEOUT_S: Final = 30.0
-"""How long one attempt may take. Most calls take milliseconds, the largest some seconds."""
-
-RETRY_TIMEOUT_S: Final = 10.0
-"""How long a call is repeated while no server answers. A restart takes less."""
 
 RETRY_FIRST_DELAY_S: Final = 0.05
 """The pause before the first retry. Each further pause is twice as long."""
@@ -22,32 +29,8 @@ RETRY_FIRST_DELAY_S: Final = 0.05
 RETRY_MAX_DELAY_S: Final = 1.0
 """The longest pause between two retries."""
 
-MAX_RECEIVED_BYTES: Final = 64 * 1024 * 1024
-"""The largest message accepted. The server's batches hold some 256 KiB, but one event may be larger."""
-
-CHANNEL_OPTIONS: Final = (
-    ("grpc.max_receive_message_length", MAX_RECEIVED_BYTES),
-    ("grpc.keepalive_time_ms", 30_000),  # notices a dead connection within a minute
-    ("grpc.keepalive_timeout_ms", 10_000),
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 5_000),  # limits one attempt to connect; a refused one ends at once
-    ("grpc.max_reconnect_backoff_ms", 1_000),
-    ("grpc.use_local_subchannel_pool", 1),  # a connection for each client: servers on one port share the load
-)
-
 Request = TypeVar("Request")
 Response = TypeVar("Response")
-Received_co = TypeVar("Received_co", covariant=True)
-
-
-class Stream(Protocol[Received_co]):
-    """Responses that arrive until the stream ends or is cancelled."""
-
-    def __iter__(self) -> Iterator[Received_co]:
-        """Yield the responses."""
-
-    def cancel(self) -> bool:
-        """End the stream."""
 
 
 class _Receipted(Protocol):
@@ -82,62 +65,113 @@ class RetryPolicy:
         self._pause = RETRY_FIRST_DELAY_S
 
     def wait(self, error: grpc.RpcError) -> None:
-        """Sleep before a retry if a retry may help; raise the client's exception if not.
+        """Sleep before a retry if a retry may help; raise as ``pause`` if not."""
+        time.sleep(self.pause(error))
 
-        The server may ask for a longer pause (google.rpc.RetryInfo). If the time for retries ends before that, there
-        is no retry.
+    def pause(self, error: grpc.RpcError) -> float:
+        """Return the seconds to wait before a retry if a retry may help; raise the client's exception if not.
+
+        A server that answers says how long to wait (google.rpc.RetryInfo), if a retry helps. If the time for retries
+        ends before that, there is no retry.
 
         Raises:
             RefusedError: The server refused the call.
             UnreachableError: No server answered in the time for retries, or not before the deadline.
         """
-        assert isinstance(error, grpc.Call), error
+        failed = client_error(error, self._target)
         now = time.monotonic()
         self._until = now + self._seconds if self._until is None else self._until
-        asked = retry_delay(error)
-        if error.code() is not grpc.StatusCode.UNAVAILABLE or now + asked >= self._until:
-            raise client_error(error, self._target) from None
-        time.sleep(max(self._pause, asked))
-        self._pause = min(2 * self._pause, RETRY_MAX_DELAY_S)
+        asked = failed.retry_delay if isinstance(failed, RefusedError) else 0.0
+        if failed.code is not grpc.StatusCode.UNAVAILABLE or asked is None or now + asked >= self._until:
+            raise failed from None
+        pause, self._pause = max(self._pause, asked), min(2 * self._pause, RETRY_MAX_DELAY_S)
+        return pause
 
 
 class Caller:
-    """What all parts of the client share: the channel, the book's name, deadlines, and the last position written."""
+    """What all parts of the client share: the channel, the book's name, options, and the last position written."""
 
     def __init__(
         self,
-        target: str,
+        target: str = "",
         *,
         book: str,
+        channel: grpc.Channel | None = None,
+        credentials: grpc.ChannelCredentials | None = None,
+        metadata: Metadata = (),
         timeout: float = CALL_TIMEOUT_S,
         retry_seconds: float = RETRY_TIMEOUT_S,
     ) -> None:
-        self.target = target
+        check_way(target, has_channel=channel is not None, has_credentials=credentials is not None)
+        self.target = target or "the channel given"
         self.book = book
-        self.position = 0
-        self._timeout = timeout
-        self._retry_seconds = retry_seconds
-        self._channel = grpc.insecure_channel(target, options=CHANNEL_OPTIONS)
+        self._options = CallOptions(timeout, retry_seconds, metadata)
+        self._written = Written()
+        self._closes = channel is None
+        if channel is None and credentials is None:
+            channel = grpc.insecure_channel(target, options=CHANNEL_OPTIONS)
+        elif channel is None and credentials is not None:
+            channel = grpc.secure_channel(target, credentials, options=CHANNEL_OPTIONS)
+        assert channel is not None, target
+        self._channel = channel
+
+    @property
+    def position(self) -> int:
+        """The highest position that this client has written; reads include it. 0 before the first write."""
+        return self._written.position
+
+    @position.setter
+    def position(self, position: int) -> None:
+        self._written.position = position
+
+    def with_options(
+        self,
+        *,
+        timeout: float | None = None,
+        retry_seconds: float | None = None,
+        metadata: Metadata | None = None,
+    ) -> Self:
+        """Return this client with other options, for one call or for many.
+
+        Both share the connection and ``position``. Only the first client closes the connection.
+
+        Args:
+            timeout: Seconds one attempt of a call may take. None keeps this client's.
+            retry_seconds: Seconds a call is repeated while no server answers. None keeps this client's.
+            metadata: Pairs, or a function that returns them, in place of this client's. None keeps this client's.
+
+        Returns:
+            A client for the same book.
+
+        Example:
+            >>> client.with_options(timeout=2).get_book().name
+            'masks'
+        """
+        other = copy.copy(self)
+        other._options = self._options.changed(timeout, retry_seconds, metadata)  # noqa: SLF001 - its own class
+        other._closes = False  # noqa: SLF001 - its own class
+        return other
 
     def close(self) -> None:
-        """Close the connection, and end all open streams.
+        """Close the connection, and end all open streams. A channel that you gave stays open.
 
         A ``with`` statement does this at its end. A call on a closed client raises ValueError.
 
         Example:
             >>> client.close()
         """
-        self._channel.close()
+        if self._closes:
+            self._channel.close()
 
     def _retry_policy(self) -> RetryPolicy:
-        return RetryPolicy(self.target, self._retry_seconds)
+        return RetryPolicy(self.target, self._options.retry_seconds)
 
     def _call(self, method: "grpc.UnaryUnaryMultiCallable[Request, Response]", request: Request) -> Response:
         """Call a method, and retry while no server answers. A write has a request id, so a retry is safe."""
         retries = self._retry_policy()
         while True:
             try:
-                return method(request, timeout=self._timeout)
+                return method(request, timeout=self._options.timeout, metadata=self._options.pairs())
             except grpc.RpcError as error:
                 retries.wait(error)
 
@@ -146,8 +180,11 @@ class Caller:
     ) -> Receipted:
         """Call a method that writes, and remember its position for later reads."""
         response = self._call(method, request)
-        self.position = max(self.position, response.receipt.position)
+        self._wrote(response.receipt.position)
         return response
+
+    def _wrote(self, position: int) -> None:
+        self.position = max(self.position, position)
 
     def _at_least(self, position: int | None) -> int:
         """Return the position that a read must include: the given one, or this client's last write for None."""
@@ -155,13 +192,15 @@ class Caller:
 
     def _resume(
         self,
-        open_after: Callable[[int], Stream[Response] | None],
+        method: "grpc.UnaryStreamMultiCallable[Request, Response]",
+        request_after: Callable[[int], Request | None],
         after: int,
         next_after: Callable[[Response], int],
     ) -> Iterator[Response]:
-        """Yield the responses of a stream; when it breaks, open it again after the last response."""
+        """Yield the responses of a stream; when it breaks, request it again after the last response."""
         retries = self._retry_policy()
-        while (stream := open_after(after)) is not None:
+        while (request := request_after(after)) is not None:
+            stream = method(request, metadata=self._options.pairs())
             try:
                 for response in stream:
                     after = next_after(response)
@@ -181,6 +220,42 @@ class Caller:
             yield page
             page = fetch(page.next_page_token)
         yield page
+
+    def _exchange(
+        self,
+        method: "grpc.StreamStreamMultiCallable[Request, Response]",
+        requests: Iterator[Request],
+        ahead: int,
+    ) -> Generator[Response, None, None]:
+        """Send requests, so many ahead of their responses, and yield one response for each, in order.
+
+        When the stream breaks, the requests without responses are sent again.
+        """
+        waiting = deque(itertools.islice(requests, ahead))
+        retries = self._retry_policy()
+        while waiting:
+            sending: SimpleQueue[Request | None] = SimpleQueue()
+            for request in waiting:
+                sending.put(request)
+            responses = method(iter(sending.get, None), metadata=self._options.pairs())
+            try:
+                for response in responses:
+                    waiting.popleft()
+                    for request in itertools.islice(requests, 1):
+                        waiting.append(request)
+                        sending.put(request)
+                    yield response
+                    retries.reset()
+                    if not waiting:
+                        sending.put(None)  # then the server ends the call too
+            except grpc.RpcError as error:
+                retries.wait(error)
+            else:
+                if waiting:
+                    raise ended_too_soon(self.target)
+            finally:
+                sending.put(None)
+                responses.cancel()
 
 
 def request_id_or_new(request_id: str) -> str:

@@ -3,11 +3,12 @@
 import datetime
 import functools
 from collections.abc import Iterator
+from operator import index
 
 from pathbook.client.calls import Caller, request_id_or_new
 from pathbook.client.values import Price, iso_date, price
-from pathbook.v1 import corrections_pb2, corrections_pb2_grpc
-from pathbook.v1.values_pb2 import PartyKind
+from pathbook.ledger.values import PartyKind
+from pathbook.v1 import corrections_pb2, corrections_pb2_grpc, values_pb2
 
 
 class Corrections(Caller):
@@ -42,10 +43,10 @@ class Corrections(Caller):
 
         Example:
             >>> units = select(ranges=[(1, 210, 210)])
-            >>> lost = client.write_off_units(party="bob", units=units, state=values_pb2.UNIT_STATE_LOST)
+            >>> lost = client.write_off_units(party="bob", units=units, state=UnitState.LOST)
             >>> response = client.declare_error(lost.receipt.position, party="bob", note="found again")
-            >>> client.get_path((1, 210)).run.state == values_pb2.UNIT_STATE_IN_STOCK
-            True
+            >>> UnitState(client.get_path((1, 210)).run.state)
+            <UnitState.IN_STOCK: 1>
         """
         request = corrections_pb2.DeclareErrorRequest(
             book=self.book,
@@ -151,13 +152,13 @@ class Corrections(Caller):
         return self._write(self._corrections.CorrectBatch, request)
 
     def correct_party(
-        self, party: str, kind: PartyKind.ValueType, *, request_id: str = ""
+        self, party: str, kind: PartyKind | values_pb2.PartyKind.ValueType, *, request_id: str = ""
     ) -> corrections_pb2.CorrectPartyResponse:
         """Correct the kind of a party, as the operator; a brand stays a brand.
 
         Args:
             party: Id of the party.
-            kind: The right kind, ``values_pb2.PARTY_KIND_AGENT`` or ``PARTY_KIND_SHOP``.
+            kind: The right kind, ``PartyKind.AGENT`` or ``PartyKind.SHOP``.
             request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id
                 returns the first answer and records nothing. "" lets the client make one.
 
@@ -170,12 +171,15 @@ class Corrections(Caller):
             UnreachableError: No answer came in time.
 
         Example:
-            >>> response = client.correct_party("bob", values_pb2.PARTY_KIND_SHOP)
-            >>> client.get_party("bob").kind == values_pb2.PARTY_KIND_SHOP
+            >>> response = client.correct_party("bob", PartyKind.SHOP)
+            >>> PartyKind(client.get_party("bob").kind) is PartyKind.SHOP
             True
         """
         request = corrections_pb2.CorrectPartyRequest(
-            book=self.book, request_id=request_id_or_new(request_id), party=party, kind=kind
+            book=self.book,
+            request_id=request_id_or_new(request_id),
+            party=party,
+            kind=values_pb2.PartyKind.ValueType(index(kind)),
         )
         return self._write(self._corrections.CorrectParty, request)
 
@@ -210,9 +214,9 @@ class Corrections(Caller):
             TypeError: More than one subject is named.
 
         Example:
-            >>> (correction,) = client.corrections(gtin="4006381333931")
-            >>> events_pb2.Event.FromString(correction.event).product_corrected.name
-            'Mask, box of 40'
+            >>> for correction in client.corrections(gtin="4006381333931"):
+            ...     print(decode(correction.event, correction.position).event.name)
+            Mask, box of 40
         """
         if sum(subject is not None for subject in (position, gtin, batch, party)) > 1:
             raise TypeError("corrections() takes one subject: a position, a GTIN, a batch or a party")

@@ -3,35 +3,8 @@
 import functools
 from collections.abc import Iterator
 
-from pathbook.client.calls import Caller, Stream
+from pathbook.client.calls import Caller
 from pathbook.v1 import events_pb2, events_pb2_grpc
-
-
-def parse_event(position: int, data: bytes) -> events_pb2.Event:
-    """Return an event from its stored bytes, if this program knows its kind and all its numbers of enums.
-
-    Args:
-        position: Position of the event, which only an error names.
-        data: An item of ``events`` of a batch.
-
-    Returns:
-        The event. Fields that this program does not know are ignored.
-
-    Raises:
-        NewerEventError: A newer program wrote the event (``pathbook.ledger.codec``). Update this program to read it.
-        DecodeError: The bytes are not a message (``google.protobuf.message``).
-
-    Example:
-        >>> for batch in client.read(limit=1):
-        ...     print(parse_event(batch.first_position, batch.events[0]).WhichOneof("kind"))
-        book_opened
-    """
-    from pathbook.ledger.codec import newer_event
-
-    event = events_pb2.Event.FromString(data)
-    if (newer := newer_event(position, event)) is not None:
-        raise newer
-    return event
 
 
 class Events(Caller):
@@ -66,14 +39,15 @@ class Events(Caller):
         """
         through = after_position + limit
 
-        def batches(after: int) -> Stream[events_pb2.ReadResponse] | None:
+        def request(after: int) -> events_pb2.ReadRequest | None:
             left = through - after if limit else 0
             if limit and not left:
                 return None
-            request = events_pb2.ReadRequest(book=self.book, after_position=after, limit=left)
-            return self._events.Read(request)
+            return events_pb2.ReadRequest(book=self.book, after_position=after, limit=left)
 
-        return self._resume(batches, after_position, lambda batch: batch.next_after_position)
+        return self._resume(
+            self._events.Read, request, after_position, lambda batch: batch.next_after_position
+        )
 
     def subscribe(self, after_position: int = 0) -> Iterator[events_pb2.SubscribeResponse]:
         """Yield the events after a position in batches, then new ones as they are recorded, without end.
@@ -98,10 +72,12 @@ class Events(Caller):
             4
         """
 
-        def batches(after: int) -> Stream[events_pb2.SubscribeResponse]:
-            return self._events.Subscribe(events_pb2.SubscribeRequest(book=self.book, after_position=after))
+        def request(after: int) -> events_pb2.SubscribeRequest:
+            return events_pb2.SubscribeRequest(book=self.book, after_position=after)
 
-        return self._resume(batches, after_position, lambda batch: batch.next_after_position)
+        return self._resume(
+            self._events.Subscribe, request, after_position, lambda batch: batch.next_after_position
+        )
 
     def get_head(self) -> events_pb2.GetHeadResponse:
         """Return the last position of the book, and how far its views have come.

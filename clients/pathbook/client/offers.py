@@ -3,17 +3,13 @@
 import datetime
 import functools
 from collections.abc import Iterable, Iterator
+from operator import index
 
 from pathbook.client.calls import Caller, request_id_or_new
 from pathbook.client.values import Price, Range, price, timestamp, unit_ranges
-from pathbook.v1 import transfers_pb2, transfers_pb2_grpc
-from pathbook.v1.values_pb2 import (
-    DELIVERY_WITH_TITLE,
-    TRANSFER_STATUS_UNSPECIFIED,
-    Delivery,
-    Selection,
-    TransferStatus,
-)
+from pathbook.ledger.values import Delivery, TransferStatus
+from pathbook.v1 import transfers_pb2, transfers_pb2_grpc, values_pb2
+from pathbook.v1.values_pb2 import TRANSFER_STATUS_UNSPECIFIED, Selection
 
 
 class Offers(Caller):
@@ -30,7 +26,7 @@ class Offers(Caller):
         receiver: str,
         units: Selection,
         unit_price: Price,
-        delivery: Delivery.ValueType = DELIVERY_WITH_TITLE,
+        delivery: Delivery | values_pb2.Delivery.ValueType = Delivery.WITH_TITLE,
         deadline: datetime.datetime | None = None,
         reference: str = "",
         occurred_at: datetime.datetime | None = None,
@@ -44,8 +40,8 @@ class Offers(Caller):
             units: Which units, as ``select(...)`` returns them. A quantity takes the giver's, none expired or recalled.
             unit_price: Price of one unit: (15000, "CNY") is 150.00 yuan, and (125, "CNY", 100)
                 is 1.25 yuan for 100 units (see ``price``).
-            delivery: ``values_pb2.DELIVERY_WITH_TITLE`` moves the goods with the title. ``DELIVERY_LATER`` leaves
-                the goods where they lie (cloud stock).
+            delivery: ``Delivery.WITH_TITLE`` moves the goods with the title. ``Delivery.LATER`` leaves the goods
+                where they lie (cloud stock).
             deadline: When the offer lapses, a timezone-aware datetime after now. None means never.
             reference: Number of a document by which both sides know the transfer, such as a delivery note: 1 to 64
                 printable characters. A giver and a receiver use it for one transfer. "" means none.
@@ -80,7 +76,7 @@ class Offers(Caller):
             receiver=receiver,
             units=units,
             unit_price=price(unit_price),
-            delivery=delivery,
+            delivery=values_pb2.Delivery.ValueType(index(delivery)),
             deadline=timestamp(deadline),
             reference=reference,
         )
@@ -273,7 +269,7 @@ class Offers(Caller):
         self,
         party: str,
         *,
-        status: TransferStatus.ValueType = TRANSFER_STATUS_UNSPECIFIED,
+        status: TransferStatus | values_pb2.TransferStatus.ValueType = TRANSFER_STATUS_UNSPECIFIED,
         page_size: int = 0,
         at_least_position: int | None = None,
     ) -> Iterator[transfers_pb2.Transfer]:
@@ -281,7 +277,7 @@ class Offers(Caller):
 
         Args:
             party: Id of the giver or receiver, or "consumer:" and a pseudonym.
-            status: Only those with this status, such as ``values_pb2.TRANSFER_STATUS_OFFERED``.
+            status: Only those with this status, such as ``TransferStatus.OFFERED``.
                 ``TRANSFER_STATUS_UNSPECIFIED`` means all.
             page_size: Transfers fetched in one call, at most 1,000. 0 means the server's choice.
             at_least_position: The answer includes all events up to this position; the server waits for them. None
@@ -297,7 +293,7 @@ class Offers(Caller):
             UnreachableError: No answer came in time.
 
         Example:
-            >>> declined = values_pb2.TRANSFER_STATUS_DECLINED
+            >>> declined = TransferStatus.DECLINED
             >>> [transfer.giver for transfer in client.list_transfers("bob", status=declined)]
             ['ann']
         """
@@ -306,7 +302,7 @@ class Offers(Caller):
             request = transfers_pb2.ListTransfersRequest(
                 book=self.book,
                 party=party,
-                status=status,
+                status=values_pb2.TransferStatus.ValueType(index(status)),
                 page_size=page_size,
                 page_token=token,
                 at_least_position=self._at_least(at_least_position),

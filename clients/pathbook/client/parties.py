@@ -3,11 +3,12 @@
 import datetime
 import functools
 from collections.abc import Iterable, Iterator
+from operator import index
 
 from pathbook.client.calls import Caller, request_id_or_new
 from pathbook.client.values import timestamp
-from pathbook.v1 import parties_pb2, parties_pb2_grpc
-from pathbook.v1.values_pb2 import PartyKind
+from pathbook.ledger.values import PartyKind
+from pathbook.v1 import parties_pb2, parties_pb2_grpc, values_pb2
 
 
 class Parties(Caller):
@@ -18,13 +19,13 @@ class Parties(Caller):
         return parties_pb2_grpc.PartyServiceStub(self._channel)
 
     def register_party(
-        self, party: str, kind: PartyKind.ValueType, *, request_id: str = ""
+        self, party: str, kind: PartyKind | values_pb2.PartyKind.ValueType, *, request_id: str = ""
     ) -> parties_pb2.RegisterPartyResponse:
         """Register a brand, an agent or a shop.
 
         Args:
             party: The id you choose: 1 to 64 letters, digits, dots, dashes or underscores. Use no personal data.
-            kind: ``values_pb2.PARTY_KIND_BRAND``, ``PARTY_KIND_AGENT`` or ``PARTY_KIND_SHOP``.
+            kind: ``PartyKind.BRAND``, ``PartyKind.AGENT`` or ``PartyKind.SHOP``.
             request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id
                 returns the first answer and records nothing. "" lets the client make one.
 
@@ -37,13 +38,16 @@ class Parties(Caller):
             UnreachableError: No answer came in time.
 
         Example:
-            >>> client.register_party("acme", values_pb2.PARTY_KIND_BRAND).receipt.position
+            >>> client.register_party("acme", PartyKind.BRAND).receipt.position
             2
             >>> for agent in ("ann", "bob"):
-            ...     response = client.register_party(agent, values_pb2.PARTY_KIND_AGENT)
+            ...     response = client.register_party(agent, PartyKind.AGENT)
         """
         request = parties_pb2.RegisterPartyRequest(
-            book=self.book, request_id=request_id_or_new(request_id), party=party, kind=kind
+            book=self.book,
+            request_id=request_id_or_new(request_id),
+            party=party,
+            kind=values_pb2.PartyKind.ValueType(index(kind)),
         )
         return self._write(self._parties.RegisterParty, request)
 
@@ -162,8 +166,8 @@ class Parties(Caller):
             UnreachableError: No answer came in time.
 
         Example:
-            >>> client.get_party("ann").kind == values_pb2.PARTY_KIND_AGENT
-            True
+            >>> PartyKind(client.get_party("ann").kind)
+            <PartyKind.AGENT: 2>
         """
         request = parties_pb2.GetPartyRequest(
             book=self.book, party=party, at_least_position=self._at_least(at_least_position)

@@ -2,11 +2,13 @@
 
 import datetime
 import functools
+from operator import index
 
 from pathbook.client.calls import Caller, request_id_or_new
 from pathbook.client.values import Price, price, timestamp
-from pathbook.v1 import transfers_pb2, transfers_pb2_grpc
-from pathbook.v1.values_pb2 import DELIVERY_WITH_TITLE, Delivery, Selection
+from pathbook.ledger.values import Delivery
+from pathbook.v1 import transfers_pb2, transfers_pb2_grpc, values_pb2
+from pathbook.v1.values_pb2 import Selection
 
 
 class Sales(Caller):
@@ -23,7 +25,7 @@ class Sales(Caller):
         consumer: str,
         units: Selection,
         unit_price: Price,
-        delivery: Delivery.ValueType = DELIVERY_WITH_TITLE,
+        delivery: Delivery | values_pb2.Delivery.ValueType = Delivery.WITH_TITLE,
         reference: str = "",
         occurred_at: datetime.datetime | None = None,
         request_id: str = "",
@@ -37,8 +39,8 @@ class Sales(Caller):
             units: Which units, as ``select(...)`` returns them. A quantity takes none expired or recalled.
             unit_price: Price of one unit: (30000, "CNY") is 300.00 yuan, and (125, "CNY", 100)
                 is 1.25 yuan for 100 units (see ``price``).
-            delivery: ``values_pb2.DELIVERY_WITH_TITLE`` moves the goods with the title. ``DELIVERY_LATER`` leaves
-                the goods where they lie.
+            delivery: ``Delivery.WITH_TITLE`` moves the goods with the title. ``Delivery.LATER`` leaves the goods
+                where they lie.
             reference: Number of a document, such as a receipt: 1 to 64 printable characters. A seller uses it for one
                 sale to the consumer. "" means none.
             occurred_at: When it happened, a timezone-aware datetime, at most 5 minutes ahead of the server's clock.
@@ -70,7 +72,7 @@ class Sales(Caller):
             consumer=consumer,
             units=units,
             unit_price=price(unit_price),
-            delivery=delivery,
+            delivery=values_pb2.Delivery.ValueType(index(delivery)),
             reference=reference,
         )
         return self._write(self._sales.SellUnits, request)

@@ -2,11 +2,13 @@
 
 import datetime
 import functools
+from operator import index
 
 from pathbook.client.calls import Caller, request_id_or_new
 from pathbook.client.values import Price, price, timestamp
-from pathbook.v1 import transfers_pb2, transfers_pb2_grpc
-from pathbook.v1.values_pb2 import DELIVERY_WITH_TITLE, Delivery, Selection, UnitState
+from pathbook.ledger.values import Delivery, UnitState
+from pathbook.v1 import transfers_pb2, transfers_pb2_grpc, values_pb2
+from pathbook.v1.values_pb2 import Selection
 
 
 class Transfers(Caller):
@@ -23,7 +25,7 @@ class Transfers(Caller):
         receiver: str,
         units: Selection,
         unit_price: Price,
-        delivery: Delivery.ValueType = DELIVERY_WITH_TITLE,
+        delivery: Delivery | values_pb2.Delivery.ValueType = Delivery.WITH_TITLE,
         reference: str = "",
         reported_by: str = "",
         occurred_at: datetime.datetime | None = None,
@@ -40,8 +42,8 @@ class Transfers(Caller):
             units: Which units, as ``select(...)`` returns them. A quantity takes the giver's, none expired or recalled.
             unit_price: Price of one unit: (15000, "CNY") is 150.00 yuan, and (125, "CNY", 100)
                 is 1.25 yuan for 100 units (see ``price``).
-            delivery: ``values_pb2.DELIVERY_WITH_TITLE`` moves the goods with the title. ``DELIVERY_LATER`` leaves
-                the goods where they lie (cloud stock).
+            delivery: ``Delivery.WITH_TITLE`` moves the goods with the title. ``Delivery.LATER`` leaves the goods
+                where they lie (cloud stock).
             reference: Number of a document by which both sides know the transfer, such as a delivery note: 1 to 64
                 printable characters. A giver and a receiver use it for one transfer. "" means none.
             reported_by: Id of the side that reports it: the giver, or the receiver of a transfer with this
@@ -68,7 +70,7 @@ class Transfers(Caller):
         Example:
             >>> moved = client.record_transfer(
             ...     giver="ann", receiver="bob", units=select(quantities=[(10, "4006381333931")]),
-            ...     unit_price=(18000, "CNY"), delivery=values_pb2.DELIVERY_LATER, request_id="invoice 17",
+            ...     unit_price=(18000, "CNY"), delivery=Delivery.LATER, request_id="invoice 17",
             ... )
             >>> moved.ranges[0].first, moved.ranges[0].last
             (0, 9)
@@ -90,7 +92,7 @@ class Transfers(Caller):
             receiver=receiver,
             units=units,
             unit_price=price(unit_price),
-            delivery=delivery,
+            delivery=values_pb2.Delivery.ValueType(index(delivery)),
             reference=reference,
             reported_by=reported_by,
         )
@@ -198,7 +200,7 @@ class Transfers(Caller):
         *,
         party: str,
         units: Selection,
-        state: UnitState.ValueType,
+        state: UnitState | values_pb2.UnitState.ValueType,
         note: str = "",
         occurred_at: datetime.datetime | None = None,
         request_id: str = "",
@@ -208,8 +210,7 @@ class Transfers(Caller):
         Args:
             party: Id of the party that has the goods, or "consumer:" and a pseudonym.
             units: Which units, as ``select(...)`` returns them. A quantity takes units that the party owns and has.
-            state: ``values_pb2.UNIT_STATE_LOST``, ``UNIT_STATE_DAMAGED``, ``UNIT_STATE_DESTROYED`` or
-                ``UNIT_STATE_DEFACED``.
+            state: ``UnitState.LOST``, ``UnitState.DAMAGED``, ``UnitState.DESTROYED`` or ``UnitState.DEFACED``.
             note: More about it, in at most 200 characters. "" means no note. It may be erased later.
             occurred_at: When it happened, a timezone-aware datetime, at most 5 minutes ahead of the server's clock.
                 None means the moment it is recorded.
@@ -227,7 +228,7 @@ class Transfers(Caller):
             ValueError: The datetime has no time zone.
 
         Example:
-            >>> damaged, units = values_pb2.UNIT_STATE_DAMAGED, select(ranges=[(1, 9, 9)])
+            >>> damaged, units = UnitState.DAMAGED, select(ranges=[(1, 9, 9)])
             >>> response = client.write_off_units(party="bob", units=units, state=damaged, note="wet")
         """
         request = transfers_pb2.WriteOffUnitsRequest(
@@ -236,7 +237,7 @@ class Transfers(Caller):
             occurred_at=timestamp(occurred_at),
             party=party,
             units=units,
-            state=state,
+            state=values_pb2.UnitState.ValueType(index(state)),
             note=note,
         )
         return self._write(self._transfers.WriteOffUnits, request)

@@ -196,30 +196,48 @@ class Event(_message.Message):
     state, and a stack of hops. A hop remembers the position of its transfer, its terms, and from which custodian it moved
     the goods, if it moved them.
 
-      BatchCommissioned    The brand is the owner and the custodian of each unit 0 .. size - 1. The state is IN_STOCK, and
-                           there is no hop.
-      TransferOffered      The state is OFFERED.
-      TransferRecorded,    For the units of the terms, which for an acceptance include the extra units: a hop is pushed.
-      TransferAccepted,    The receiver is the owner. With DELIVERY_WITH_TITLE the receiver is the custodian, too. If another
-      UnitsSold            custodian had the goods, the hop remembers that custodian. The state is IN_STOCK, or SOLD after a
-                           sale. The transfer of an acceptance has the position of its offer.
-      TransferAccepted     The units of the discrepancies stay with their owner. Their state is IN_STOCK.
-      TransferDeclined, TransferWithdrawn, TransferLapsed
-                           The state of the units is IN_STOCK.
-      TransferReversed,    For the units of the terms, or of the terms of each line: the last hop is popped. The giver of the
-      UnitsReturned        terms is the owner, and the state is IN_STOCK. If the hop remembers a custodian, and the receiver
-                           of the terms still is the custodian, then the remembered custodian has the goods again.
-                           Otherwise the custodian stays.
-      UnitsDelivered       The receiver is the custodian.
-      PurchaseConfirmed    The state is CONFIRMED.
-      UnitsWrittenOff      The state is that of the event. It is final, unless the event is declared an error.
-      ErrorDeclared        units_written_off: the state is CONFIRMED for the units in confirmed, SOLD for other units of a
-                           consumer, and IN_STOCK for all others. purchase_confirmed: the state is SOLD. units_delivered: the
-                           custodian of that event is the custodian. reversal_asked: no unit changes.
-      TransferAttested     No owner, custodian or state changes. The units are named, which counts for their heads.
+    What each event makes of the units that it names. A dash says that nothing changes. Names are fields of the event or
+    of its terms:
 
-    All other events change no unit. Each event above that names a unit extends the head of the unit, once: see Run. An
-    acceptance names the units of its terms and those of its discrepancies.
+      event                             units                 owner     custodian  state      hop
+      BatchCommissioned                 0 .. size - 1         brand     brand      IN_STOCK   -
+      TransferOffered                   terms.ranges          -         -          OFFERED    -
+      TransferAccepted                  terms.ranges          receiver  (a)        IN_STOCK   pushed
+      TransferAccepted                  discrepancies.ranges  -         -          IN_STOCK   -
+      TransferDeclined                  ranges                -         -          IN_STOCK   -
+      TransferWithdrawn                 ranges                -         -          IN_STOCK   -
+      TransferLapsed                    ranges                -         -          IN_STOCK   -
+      TransferRecorded                  terms.ranges          receiver  (a)        IN_STOCK   pushed
+      TransferAttested                  ranges                -         -          -          -
+      TransferReversed                  terms.ranges          giver     (b)        IN_STOCK   popped
+      UnitsDelivered                    ranges                -         receiver   -          -
+      UnitsSold                         terms.ranges          receiver  (a)        SOLD       pushed
+      PurchaseConfirmed                 ranges                -         -          CONFIRMED  -
+      UnitsReturned                     lines.terms.ranges    giver     (b)        IN_STOCK   popped
+      UnitsWrittenOff                   ranges                -         -          state      -
+      ErrorDeclared.units_written_off   ranges                -         -          (c)        -
+      ErrorDeclared.purchase_confirmed  ranges                -         -          SOLD       -
+      ErrorDeclared.units_delivered     ranges                -         custodian  -          -
+
+      (a) With DELIVERY_WITH_TITLE, the receiver. If another custodian had the goods, the hop remembers that custodian.
+          With DELIVERY_LATER the custodian stays, and the hop remembers none.
+      (b) If the hop remembers a custodian, and the receiver of the terms still is the custodian, then the remembered
+          custodian has the goods again. Otherwise the custodian stays.
+      (c) CONFIRMED for the units in confirmed, SOLD for other units of a consumer, and IN_STOCK for all others.
+
+    All other events change no unit. The transfer of an acceptance has the position of its offer, and its terms include the
+    extra units. A write-off is final, unless it is declared an error.
+
+    Each event above that names a unit extends the head of the unit, once: see Run.head. An acceptance names the units of
+    its terms and those of its discrepancies. The head of a unit, of a party and of a batch before its first event is the
+    SHA-256 of no bytes, e3b0c442 98fc1c14 9afbf4c8 996fb924 27ae41e4 649b934c a495991b 7852b855. These events extend the
+    chain of a party, whose head is Party.head, or of a batch, whose head is Batch.head:
+
+      PartyRegistered, PartyAuthorized, AuthorizationRevoked, PartyCorrected   party
+      ProductRegistered, ProductCorrected                                      brand
+      BatchCommissioned, BatchCorrected, UnitsRecalled, RecallLifted           batch
+
+    A BatchCommissioned extends the head of its units and the chain of its batch. Other events extend no chain.
 
     A case holds the units and cases of its CasePacked, until a CaseUnpacked or the unpacked of a TransferAccepted names
     it. Then its contents lie loose, and it is in no outer case. A unit that is written off counts as in no case, and is
@@ -269,7 +287,9 @@ class Event(_message.Message):
     the party that acts, "consumer:" and a pseudonym, empty for the operator, or "~" for the book itself.
     """
     request_digest: _builtins.bytes
-    """The first 16 bytes of the SHA-256 of the request's content. They tell a retry from another request."""
+    """The first 16 bytes of the SHA-256 of the request's content. They tell a retry from another request. Only servers
+    compute them: how the content is written for it is not part of this contract.
+    """
     @_builtins.property
     def recorded_at(self) -> _timestamp_pb2.Timestamp:
         """When the server recorded it. It is never earlier than that of the event before."""
@@ -644,7 +664,7 @@ class PartyAuthorized(_message.Message):
     """The region in which it may sell, as free text. Empty means anywhere."""
     @_builtins.property
     def gtins(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The GTINs that it may sell. Empty means every product."""
+        """The GTINs that it may sell. Empty means every product that the upline may sell."""
 
     @_builtins.property
     def valid_from(self) -> _timestamp_pb2.Timestamp:

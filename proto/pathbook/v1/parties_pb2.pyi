@@ -94,7 +94,7 @@ class Authorization(_message.Message):
     """The region for which it holds, as free text. Empty means anywhere."""
     @_builtins.property
     def gtins(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The GTINs for which it holds. Empty means every product."""
+        """The GTINs for which it holds. Empty means every product that the upline may sell."""
 
     @_builtins.property
     def valid_from(self) -> _timestamp_pb2.Timestamp:
@@ -215,7 +215,7 @@ class AuthorizePartyRequest(_message.Message):
     """The region in which it may sell, as free text. Empty means anywhere."""
     @_builtins.property
     def gtins(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The GTINs that it may sell. Empty means every product."""
+        """The GTINs that it may sell. Empty means every product that the upline may sell."""
 
     @_builtins.property
     def valid_from(self) -> _timestamp_pb2.Timestamp:

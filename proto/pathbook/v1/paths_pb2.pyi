@@ -131,7 +131,7 @@ class GetPathRequest(_message.Message):
     book: _builtins.str
     """The name of the book."""
     code: _builtins.str
-    """The printed code of the unit, in any accepted form."""
+    """The printed code of the unit, in a form that Selection.codes names."""
     as_of_position: _builtins.int
     """The path as it was at this position: its run and its steps. Product and batch are as they are now. 0 means now."""
     corrections: _builtins.bool

@@ -317,7 +317,7 @@ class DiscrepancyClaim(_message.Message):
 
     @_builtins.property
     def codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The units, named by their codes."""
+        """The units, named by their codes, as in Selection.codes."""
 
     def __init__(
         self,
@@ -687,7 +687,7 @@ Global___RecordTransfersRequest: _TypeAlias = RecordTransfersRequest  # noqa: Y0
 
 @_typing.final
 class RecordTransfersEntry(_message.Message):
-    """RecordTransfersEntry is one write."""
+    """RecordTransfersEntry is one write. It has its own request_id. An entry without a write is refused as VALUE_MISSING."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

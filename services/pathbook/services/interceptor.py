@@ -173,7 +173,10 @@ def _untrue_time(error: UntrueTimeError) -> CallFailedError:
 def _failure(error: Exception) -> CallFailedError:
     """Return the failure that the caller gets for an error. It says little more than whether a retry may help."""
     if isinstance(error, ViewsLaggingError):
-        return failed(Failure.VIEWS_FAR_BEHIND, book=error.book, position=error.position, head=error.head)
+        position, head = error.position, error.head
+        return failed(
+            Failure.VIEWS_FAR_BEHIND, book=error.book, position=position, head=head, behind=head - position
+        )
     if isinstance(error, EventDamagedError):
         return failed(Failure.EVENT_DAMAGED, book=error.book, position=error.position, problem=error.problem)
     if isinstance(error, DatabaseDamagedError):

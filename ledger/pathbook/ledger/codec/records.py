@@ -28,7 +28,8 @@ class MalformedEventError(ValueError):
 class NewerEventError(Exception):
     """The bytes at ``position`` are an event of a newer program.
 
-    Its kind, or the number of an enum in it, is in field ``field``, and this program does not know it.
+    Its kind, or the number of an enum in it, is in field ``field``, and this program does not know it. ``data`` has the
+    bytes, which a newer program can read.
     """
 
     def __init__(self, position: int, field: int, what: str) -> None:
@@ -40,6 +41,7 @@ class NewerEventError(Exception):
         self.position = position
         self.field = field
         self.what = what
+        self.data = b""
 
 
 def leaf_hash(data: bytes) -> bytes:
@@ -85,6 +87,9 @@ def decode(position: int, data: bytes, *, leaf: bytes = b"", strict: bool = Fals
     """
     try:
         recorded = _read(position, data, leaf or leaf_hash(data))
+    except NewerEventError as newer:
+        newer.data = data
+        raise
     except (DecodeError, ValueError) as error:
         raise MalformedEventError(position, str(error)) from error
     if strict and data != _written(recorded):

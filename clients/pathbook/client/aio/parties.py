@@ -1,0 +1,212 @@
+"""Calls about parties and their authorizations."""
+
+# clients/generate_client.py wrote this from parties.py of the client: change that file.
+
+import datetime
+import functools
+from collections.abc import AsyncIterator, Iterable
+from operator import index
+
+from pathbook.client.aio.calls import AsyncCaller, request_id_or_new
+from pathbook.client.values import timestamp
+from pathbook.ledger.values import PartyKind
+from pathbook.v1 import parties_pb2, parties_pb2_grpc, values_pb2
+
+
+class Parties(AsyncCaller):
+    """The PartyService of a book."""
+
+    @functools.cached_property
+    def _parties(self) -> "parties_pb2_grpc.PartyServiceAsyncStub":
+        return parties_pb2_grpc.PartyServiceStub(self._channel)
+
+    async def register_party(
+        self, party: str, kind: PartyKind | values_pb2.PartyKind.ValueType, *, request_id: str = ""
+    ) -> parties_pb2.RegisterPartyResponse:
+        """Register a brand, an agent or a shop.
+
+        Args:
+            party: The id you choose: 1 to 64 letters, digits, dots, dashes or underscores. Use no personal data.
+            kind: ``PartyKind.BRAND``, ``PartyKind.AGENT`` or ``PartyKind.SHOP``.
+            request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id
+                returns the first answer and records nothing. "" lets the client make one.
+
+        Returns:
+            A response with ``receipt.position``, ``receipt.recorded_at`` and ``receipt.duplicate``.
+
+        Raises:
+            RefusedError: PARTY_MALFORMED, PARTY_LOOKS_PERSONAL, PARTY_KIND_MISSING, VALUE_MISSING (an
+                unknown kind), PARTY_EXISTS; or a reason of every write (see ``AsyncClient``).
+            UnreachableError: No answer came in time.
+
+        Example:
+            >>> (await client.register_party("acme", PartyKind.BRAND)).receipt.position
+            2
+            >>> for agent in ("ann", "bob"):
+            ...     response = await client.register_party(agent, PartyKind.AGENT)
+        """
+        request = parties_pb2.RegisterPartyRequest(
+            book=self.book,
+            request_id=request_id_or_new(request_id),
+            party=party,
+            kind=values_pb2.PartyKind.ValueType(index(kind)),
+        )
+        return await self._write(self._parties.RegisterParty, request)
+
+    async def authorize_party(
+        self,
+        party: str,
+        *,
+        upline: str,
+        tier: int,
+        gtins: Iterable[str] = (),
+        region: str = "",
+        valid_from: datetime.datetime | None = None,
+        valid_until: datetime.datetime | None = None,
+        request_id: str = "",
+    ) -> parties_pb2.AuthorizePartyResponse:
+        """Authorize a party to sell for its upline, at a tier.
+
+        An authorization is on record and reported. It never stops a transfer.
+
+        Args:
+            party: Id of the agent or shop that is authorized.
+            upline: Id of the party that authorizes: a brand, or an agent that is authorized itself.
+            tier: The tier given, 1 to 100, or at most the ``max_tier`` of the book; it must be above the upline's
+                tier. A brand is tier 0.
+            gtins: GTINs of 8, 12, 13 or 14 digits of at most 1,000 products. Empty means every product.
+            region: Where the party may sell, in words, at most 200 characters. "" means anywhere.
+            valid_from: When it begins, a timezone-aware datetime. None means the moment it is recorded.
+            valid_until: When it ends, a timezone-aware datetime. None means that it has no end.
+            request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id
+                returns the first answer and records nothing. "" lets the client make one.
+
+        Returns:
+            A response whose ``receipt.position`` is the id of the authorization.
+
+        Raises:
+            RefusedError: PARTY_UNKNOWN, SELF_AUTHORIZATION, BRAND_NEEDS_NO_AUTHORIZATION, UPLINE_NOT_AUTHORIZED,
+                TIER_OUT_OF_BOUNDS, TIER_NOT_BELOW_UPLINE, TOO_MANY_PRODUCTS, GTIN_CHECK_DIGIT, PRODUCT_UNKNOWN,
+                VALIDITY_REVERSED, VALIDITY_BEYOND_UPLINE; or a reason of every write, time and text (see
+                ``AsyncClient``).
+            UnreachableError: No answer came in time.
+            ValueError: A datetime has no time zone.
+
+        Example:
+            >>> given = await client.authorize_party("ann", upline="acme", tier=1, gtins=["4006381333931"])
+            >>> (await client.get_party("ann")).authorizations[0].position == given.receipt.position
+            True
+        """
+        request = parties_pb2.AuthorizePartyRequest(
+            book=self.book,
+            request_id=request_id_or_new(request_id),
+            upline=upline,
+            party=party,
+            tier=tier,
+            gtins=gtins,
+            region=region,
+            valid_from=timestamp(valid_from),
+            valid_until=timestamp(valid_until),
+        )
+        return await self._write(self._parties.AuthorizeParty, request)
+
+    async def revoke_authorization(
+        self,
+        authorization: int,
+        *,
+        upline: str,
+        revoked_from: datetime.datetime | None = None,
+        request_id: str = "",
+    ) -> parties_pb2.RevokeAuthorizationResponse:
+        """End an authorization from a time on, as the upline that gave it.
+
+        Args:
+            authorization: Position at which the authorization was given.
+            upline: Id of the party that gave it.
+            revoked_from: When it ends, a timezone-aware datetime: not before it begins, and before it would end. None
+                means the moment it is recorded, or the moment it would begin if that is later.
+            request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id
+                returns the first answer and records nothing. "" lets the client make one.
+
+        Returns:
+            A response with ``receipt.position`` and ``receipt.recorded_at``.
+
+        Raises:
+            RefusedError: AUTHORIZATION_UNKNOWN, NOT_THE_UPLINE, AUTHORIZATION_ALREADY_REVOKED,
+                REVOKED_OUTSIDE_VALIDITY; or a reason of every write and time (see ``AsyncClient``).
+            UnreachableError: No answer came in time.
+            ValueError: The datetime has no time zone.
+
+        Example:
+            >>> response = await client.revoke_authorization(given.receipt.position, upline="acme")
+            >>> (await client.get_party("ann")).authorizations[0].revoked_from == response.receipt.recorded_at
+            True
+        """
+        request = parties_pb2.RevokeAuthorizationRequest(
+            book=self.book,
+            request_id=request_id_or_new(request_id),
+            upline=upline,
+            authorization=authorization,
+            revoked_from=timestamp(revoked_from),
+        )
+        return await self._write(self._parties.RevokeAuthorization, request)
+
+    async def get_party(self, party: str, *, at_least_position: int | None = None) -> parties_pb2.Party:
+        """Return a party with its authorizations.
+
+        Args:
+            party: Id of the party.
+            at_least_position: The answer includes all events up to this position; the server waits for them. None
+                means this client's last write, 0 means no waiting.
+
+        Returns:
+            A Party with ``party``, ``kind``, ``position``, ``corrected_position`` (0: never) and ``authorizations``,
+            oldest first.
+
+        Raises:
+            RefusedError: PARTY_UNKNOWN; or a reason of every read (see ``AsyncClient``).
+            UnreachableError: No answer came in time.
+
+        Example:
+            >>> PartyKind((await client.get_party("ann")).kind)
+            <PartyKind.AGENT: 2>
+        """
+        request = parties_pb2.GetPartyRequest(
+            book=self.book, party=party, at_least_position=self._at_least(at_least_position)
+        )
+        return (await self._call(self._parties.GetParty, request)).party
+
+    async def list_parties(
+        self, *, page_size: int = 0, at_least_position: int | None = None
+    ) -> AsyncIterator[parties_pb2.Party]:
+        """Yield all parties in the order of their ids.
+
+        Args:
+            page_size: Parties fetched in one call, at most 1,000. 0 means the server's choice.
+            at_least_position: The answer includes all events up to this position; the server waits for them. None
+                means this client's last write, 0 means no waiting.
+
+        Yields:
+            A Party with ``party``, ``kind`` and ``position``, without its authorizations.
+
+        Raises:
+            RefusedError: A reason of every list and read (see ``AsyncClient``).
+            UnreachableError: No answer came in time.
+
+        Example:
+            >>> [party.party async for party in client.list_parties()]
+            ['acme', 'ann', 'bob']
+        """
+
+        async def page(token: str) -> parties_pb2.ListPartiesResponse:
+            request = parties_pb2.ListPartiesRequest(
+                book=self.book,
+                page_size=page_size,
+                page_token=token,
+                at_least_position=self._at_least(at_least_position),
+            )
+            return await self._call(self._parties.ListParties, request)
+
+        async for response in self._pages(page):
+            for item in response.parties:
+                yield item

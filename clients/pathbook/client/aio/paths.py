@@ -1,0 +1,143 @@
+"""Calls that read the views of a book: paths of units, price ladders, stock."""
+
+# clients/generate_client.py wrote this from paths.py of the client: change that file.
+
+import functools
+from collections.abc import AsyncIterator
+
+from pathbook.client.aio.calls import AsyncCaller
+from pathbook.v1 import paths_pb2, paths_pb2_grpc
+
+
+class Paths(AsyncCaller):
+    """The PathService of a book."""
+
+    @functools.cached_property
+    def _paths(self) -> "paths_pb2_grpc.PathServiceAsyncStub":
+        return paths_pb2_grpc.PathServiceStub(self._channel)
+
+    async def get_path(
+        self,
+        unit: str | tuple[int, int],
+        *,
+        as_of_position: int = 0,
+        corrections: bool = False,
+        at_least_position: int | None = None,
+    ) -> paths_pb2.GetPathResponse:
+        """Return the path of a unit: every hand it passed through, what each paid, and who holds it.
+
+        Args:
+            unit: A printed code in any form (GS1 Digital Link, element string, bare serial), or (batch number, unit
+                number).
+            as_of_position: The path as it was at this position. 0 means now.
+            corrections: Whether to show all steps: also reversed transfers, errors, offers that came to nothing, and
+                the reports of receivers.
+            at_least_position: The answer includes all events up to this position; the server waits for them. None
+                means this client's last write, 0 means no waiting.
+
+        Returns:
+            A response with ``unit``; ``serial`` if you asked by a code, else ""; ``product``, ``batch``; ``run``
+            (``owner``, ``custodian``, ``state``, ``sscc``); and ``steps`` in order, each with ``kind``, ``giver``,
+            ``receiver``, ``terms`` (price of a unit, tiers, authorizations, delivery), ``price_paid`` by a consumer,
+            ``occurred_at``, ``recorded_at``, ``position``, ``owner`` and ``custodian`` after it, ``attestation``, and
+            ``event``, the stored bytes. ``out_of_order_position`` names an earlier step that claims a later time.
+            ``batch_correction`` is set if the batch was corrected.
+
+        Raises:
+            RefusedError: BATCH_UNKNOWN, RANGE_BEYOND_BATCH; CODE_MALFORMED, CODE_CHECK_CHARACTER,
+                CODE_GTIN_CHECK_DIGIT, CODE_OTHER_BOOK, CODE_UNKNOWN, CODE_CONTRADICTS, CODE_KEY_RETIRED,
+                CODE_KEY_MISSING; or a reason of every read (see ``AsyncClient``).
+            UnreachableError: No answer came in time.
+
+        Example:
+            >>> path = await client.get_path((1, 0))
+            >>> [(step.giver, step.terms.unit_price.amount_minor) for step in path.steps][:3]
+            [('', 0), ('acme', 15000), ('ann', 18000)]
+            >>> path.run.owner
+            'consumer:c-7'
+        """
+        request = paths_pb2.GetPathRequest(
+            book=self.book,
+            as_of_position=as_of_position,
+            corrections=corrections,
+            at_least_position=self._at_least(at_least_position),
+        )
+        if isinstance(unit, str):
+            request.code = unit
+        else:
+            request.unit.batch, request.unit.number = unit
+        return await self._call(self._paths.GetPath, request)
+
+    async def get_ladder(
+        self, of: int | str, *, at_least_position: int | None = None
+    ) -> paths_pb2.GetLadderResponse:
+        """Return the price ladder of a batch or a product: what each tier paid for a unit.
+
+        Args:
+            of: Number of a batch (an int), or GTIN of a product (a str of 8, 12, 13 or 14 digits).
+            at_least_position: The answer includes all events up to this position; the server waits for them. None
+                means this client's last write, 0 means no waiting.
+
+        Returns:
+            A response with ``rungs``, one for each tier and currency, from the first tier to the consumers. Each has
+            ``kind``, ``tier``, ``currency_code`` and ``units``; the prices ``least``, ``median``, ``most`` and
+            ``suggested``, each with ``amount_minor`` for ``per_units`` units; and ``mean_minor`` and ``sum_minor``,
+            rounded to a minor unit, half to even.
+
+        Raises:
+            RefusedError: BATCH_UNKNOWN, PRODUCT_UNKNOWN, GTIN_CHECK_DIGIT, VALUE_MISSING (an empty GTIN); or a
+                reason of every read (see ``AsyncClient``).
+            UnreachableError: No answer came in time.
+
+        Example:
+            >>> rung = (await client.get_ladder(1)).rungs[0]
+            >>> rung.tier, rung.units, rung.median.amount_minor, rung.suggested.amount_minor
+            (1, 101, 15000, 30000)
+        """
+        request = paths_pb2.GetLadderRequest(
+            book=self.book,
+            at_least_position=self._at_least(at_least_position),
+        )
+        if isinstance(of, str):
+            request.gtin = of
+        else:
+            request.batch = of
+        return await self._call(self._paths.GetLadder, request)
+
+    async def list_stock(
+        self, party: str, *, page_size: int = 0, at_least_position: int | None = None
+    ) -> AsyncIterator[paths_pb2.Stock]:
+        """Yield what a party has of each batch, soonest to expire first.
+
+        Args:
+            party: Id of the party. Consumers have no stock.
+            page_size: Batches fetched in one call, at most 1,000. 0 means the server's choice.
+            at_least_position: The answer includes all events up to this position; the server waits for them. None
+                means this client's last write, 0 means no waiting.
+
+        Yields:
+            A Stock with ``batch``, ``product_name``, and three counts of units: ``owned``, wherever they lie;
+            ``in_custody``, with any owner; and ``reserved`` by open offers.
+
+        Raises:
+            RefusedError: PARTY_UNKNOWN; or a reason of every list and read (see ``AsyncClient``).
+            UnreachableError: No answer came in time.
+
+        Example:
+            >>> [(stock.batch.lot, stock.owned, stock.in_custody) async for stock in client.list_stock("bob")]
+            [('L1', 18, 18)]
+        """
+
+        async def page(token: str) -> paths_pb2.ListStockResponse:
+            request = paths_pb2.ListStockRequest(
+                book=self.book,
+                party=party,
+                page_size=page_size,
+                page_token=token,
+                at_least_position=self._at_least(at_least_position),
+            )
+            return await self._call(self._paths.ListStock, request)
+
+        async for response in self._pages(page):
+            for item in response.stock:
+                yield item
