@@ -53,6 +53,9 @@ STORY: Final = [
     "declare_error",
     "get_transfer",
     "list_transfers",
+    "list_transfers_by_reference",
+    "list_offers",
+    "list_holders",
     "get_path",
     "get_ladder",
     "list_stock",
@@ -73,6 +76,8 @@ STORY: Final = [
     "parse_event",
     "subscribe",
     "get_head",
+    "get_event_by_request",
+    "get_version",
     "RefusedError",
     "UnreachableError",
     "close",
@@ -158,7 +163,9 @@ def test_a_docstring_tells_what_comes_back_and_what_is_raised(name: str) -> None
     assert bool(raised) == (name not in RAISES_NOTHING)
     if hasattr(Client, name) and raised:
         assert raised[:2] == EXCEPTIONS
-        takes_time = {"occurred_at", "valid_from", "revoked_from"}.intersection(parameters(name))
+        takes_time = {"occurred_at", "occurred_from", "valid_from", "revoked_from"}.intersection(
+            parameters(name)
+        )
         assert ("ValueError" in raised) == bool(takes_time)
 
 

@@ -46,7 +46,8 @@ class Bulk(Caller):
 
         Yields:
             For each batch a sequence of results, one for each entry in order. ``result.WhichOneof("result")`` is
-            "receipt" or "refusal". A refusal has ``reason``, ``message`` and ``metadata``: a reason that
+            "receipt" or "refusal". A recorded entry has ``ranges``, the units that the book chose, unless
+            ``ranges_left_out`` says that the batch has more than 100,000 of them. A refusal has ``reason``, ``message`` and ``metadata``: a reason that
             ``record_transfer``, ``sell_units`` or ``return_units`` names, or OTHER_ENTRY_REFUSED.
 
         Raises:

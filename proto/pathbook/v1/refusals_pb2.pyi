@@ -244,6 +244,10 @@ class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal
     """The correction of {what} changes nothing. Name what is right."""
     REFUSAL_REASON_BRAND_IS_FIXED: _RefusalReason.ValueType  # 120
     """Whether {party} is a brand cannot be corrected. Register it under another id."""
+    REFUSAL_REASON_REQUEST_UNKNOWN: _RefusalReason.ValueType  # 140
+    """{party} recorded nothing under request id {request_id}. Check both: request ids belong to the party that acts."""
+    REFUSAL_REASON_INTERVAL_REVERSED: _RefusalReason.ValueType  # 141
+    """{field}_before {before} is earlier than {field}_from {since}. Exchange the two."""
 
 class RefusalReason(_RefusalReason, metaclass=_RefusalReasonEnumTypeWrapper):
     """RefusalReason is the reason of a refusal. A refused call ends with a google.rpc.Status that has an ErrorInfo. Its
@@ -474,4 +478,8 @@ REFUSAL_REASON_NOTHING_TO_CORRECT: RefusalReason.ValueType  # 119
 """The correction of {what} changes nothing. Name what is right."""
 REFUSAL_REASON_BRAND_IS_FIXED: RefusalReason.ValueType  # 120
 """Whether {party} is a brand cannot be corrected. Register it under another id."""
+REFUSAL_REASON_REQUEST_UNKNOWN: RefusalReason.ValueType  # 140
+"""{party} recorded nothing under request id {request_id}. Check both: request ids belong to the party that acts."""
+REFUSAL_REASON_INTERVAL_REVERSED: RefusalReason.ValueType  # 141
+"""{field}_before {before} is earlier than {field}_from {since}. Exchange the two."""
 Global___RefusalReason: _TypeAlias = RefusalReason  # noqa: Y015
