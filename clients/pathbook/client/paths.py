@@ -165,7 +165,6 @@ class Paths(Caller):
             RefusedError: BATCH_UNKNOWN, VALUE_MISSING (no GTIN), GTIN_CHECK_DIGIT, TOO_MANY_RANGES, RANGE_REVERSED,
                 RANGE_BEYOND_BATCH, RANGES_OVERLAP; or a reason of every list and read (see ``Client``).
             UnreachableError: No answer came in time.
-            ValueError: A range has not three numbers, or a number has more than 64 bits.
 
         Example:
             >>> for held in client.list_holders(("4006381333931", "L1"), ranges=[(0, 8, 10)]):

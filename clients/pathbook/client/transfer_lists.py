@@ -140,8 +140,8 @@ class TransferLists(Caller):
             UnreachableError: No answer came in time.
 
         Example:
-            >>> [(found.giver, found.receiver) for found in client.list_transfers_by_reference("DN-17")]
-            [('ann', 'bob')]
+            >>> [(found.giver, found.receiver) for found in client.list_transfers_by_reference("note 4711")]
+            [('acme', 'bob')]
         """
 
         def page(token: str) -> transfers_pb2.ListTransfersByReferenceResponse:
