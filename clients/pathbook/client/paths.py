@@ -167,11 +167,11 @@ class Paths(Caller):
             UnreachableError: No answer came in time.
 
         Example:
-            >>> for held in client.list_holders(("4006381333931", "L1"), ranges=[(0, 8, 10)]):
-            ...     print(held.range.first, held.range.last, held.owner)
-            8 8 ann
-            9 9 bob
-            10 10 ann
+            >>> for held in client.list_holders(("4006381333931", "L1"), ranges=[(0, 8, 11)]):
+            ...     print(held.range.first, held.range.last, held.owner, held.state)
+            8 8 bob 1
+            9 9 bob 6
+            10 11 ann 1
         """
         units = unit_ranges(ranges)
 
