@@ -188,26 +188,31 @@ def call_as_stranger(stranger: Path, target: str, calls: Sequence[Asked]) -> lis
 
 def plain(message: Message) -> dict[str, object]:
     """Return a message as JavaScript sees it: with all fields by name, and numbers of 64 bits as text."""
-
-    def one(field: FieldDescriptor, value: object) -> object:
-        if isinstance(value, Message):
-            return plain(value)
-        if isinstance(value, bytes):
-            return base64.b64encode(value).decode()
-        if field.enum_type is not None:
-            return {each.number: each.name for each in field.enum_type.values}[value]
-        return str(value) if field.cpp_type == FieldDescriptor.CPPTYPE_INT64 else value
-
     found: dict[str, object] = {}
     for field in message.DESCRIPTOR.fields:
         value = getattr(message, field.name)
+        numbers = {} if field.enum_type is None else {v.number: v.name for v in field.enum_type.values}
+        is_long = field.cpp_type == FieldDescriptor.CPPTYPE_INT64
         if field.is_repeated:
-            found[field.name] = [one(field, item) for item in value]
+            found[field.name] = [plain_value(item, numbers, is_long=is_long) for item in value]
         elif field.message_type is not None and not message.HasField(field.name):
             found[field.name] = None
         else:
-            found[field.name] = one(field, value)
+            found[field.name] = plain_value(value, numbers, is_long=is_long)
     return found
+
+
+def plain_value(value: object, numbers: dict[int, str], *, is_long: bool) -> object:
+    """Return the value of a field as JavaScript sees it. ``numbers`` has the names of an enum."""
+    match value:
+        case Message():
+            return plain(value)
+        case bytes():
+            return base64.b64encode(value).decode()
+        case int() if numbers:
+            return numbers[value]
+        case _:
+            return str(value) if is_long else value
 
 
 def test_a_client_in_javascript_pages_through_every_list(stranger: Path, client: Client) -> None:

@@ -3,11 +3,11 @@
 Each reads rows in the order of an index, from a place on. So its cost is that of the rows it returns.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, Select, bindparam
+from sqlalchemy import Column, ColumnElement, Select, bindparam
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 
@@ -40,37 +40,38 @@ class HeldRun(NamedTuple):
     state: int
 
 
-class _TextKeys(ColumnElement[str]):
-    """The keys in the parameter ``keys``, a JSON list of texts, as rows of one column."""
+class _OneOfTexts(ColumnElement[bool]):
+    """The condition that a column has one of the texts in the parameter ``keys``, a JSON list."""
 
-    inherit_cache = True
+    inherit_cache = False
+    # a boolean would be rendered as `... = 1`, for which no index is searched
+    type = sa.types.NullType()  # type: ignore[assignment] # it is the type of a condition all the same
 
-
-class _NumberKeys(ColumnElement[int]):
-    """The keys in the parameter ``keys``, a JSON list of numbers, as rows of one column."""
-
-    inherit_cache = True
-
-
-@compiles(_TextKeys, "sqlite")
-@compiles(_NumberKeys, "sqlite")
-def _keys_on_sqlite(_keys: ColumnElement[object], compiler: SQLCompiler, **_: object) -> str:
-    return _rows_of("json_each", compiler.process(_KEYS))
+    def __init__(self, column: ColumnElement[str] | ColumnElement[int]) -> None:
+        self.column = column
 
 
-@compiles(_TextKeys, "postgresql")
-def _texts_on_postgresql(_keys: ColumnElement[object], compiler: SQLCompiler, **_: object) -> str:
-    return _rows_of("json_array_elements_text", f"CAST({compiler.process(_KEYS)} AS json)")
+class _OneOfNumbers(_OneOfTexts):
+    """The condition that a column has one of the numbers in the parameter ``keys``, a JSON list."""
+
+    inherit_cache = False
 
 
-@compiles(_NumberKeys, "postgresql")
-def _numbers_on_postgresql(_keys: ColumnElement[object], compiler: SQLCompiler, **_: object) -> str:
-    keys = f"CAST({compiler.process(_KEYS)} AS json)"
-    return _rows_of("json_array_elements_text", keys, "CAST(value AS bigint)")
+@compiles(_OneOfTexts, "sqlite")
+def _in_keys(condition: _OneOfTexts, compiler: SQLCompiler, **_: object) -> str:
+    keys = f"(SELECT value FROM json_each({compiler.process(_KEYS)}))"  # noqa: S608 - no text of a caller is in it
+    return f"{compiler.process(condition.column)} IN {keys}"
 
 
-def _rows_of(function: str, keys: str, column: str = "value") -> str:
-    return f"(SELECT {column} FROM {function}({keys}))"  # noqa: S608 - the parts are constants of this module
+@compiles(_OneOfTexts, "postgresql")
+@compiles(_OneOfNumbers, "postgresql")
+def _any_of_keys(condition: _OneOfTexts, compiler: SQLCompiler, **_: object) -> str:
+    # an array is always searched by the index, whatever PostgreSQL knows of the table
+    number = isinstance(condition, _OneOfNumbers)
+    key = "CAST(key AS bigint)" if number else 'key COLLATE "C"'
+    texts = f"json_array_elements_text(CAST({compiler.process(_KEYS)} AS json)) AS key"
+    keys = f"ARRAY(SELECT {key} FROM {texts})"  # noqa: S608 - no text of a caller is in it
+    return f"{compiler.process(condition.column)} = ANY ({keys})"
 
 
 def _transfers(
@@ -131,26 +132,26 @@ NEXT_TRANSFER: Final = (
 )
 """The first transfer at or after a position, and when it was recorded."""
 
-_BY_REFERENCE_KEY = (TRANSFER.c.giver, TRANSFER.c.receiver, TRANSFER.c.transfer, TRANSFER.c.line)
-_UNDER_REFERENCE = (
-    sa.select(*list(TRANSFER.c)[1:])
-    .where(
-        TRANSFER.c.book == _BOOK,
-        TRANSFER.c.reference == bindparam("reference"),
-        HAS_REFERENCE,
-        sa.tuple_(*_BY_REFERENCE_KEY)
-        > sa.tuple_(
-            bindparam("giver", type_=sa.Text),
-            bindparam("receiver", type_=sa.Text),
-            bindparam("transfer"),
-            bindparam("line"),
-        ),
+
+def _under_reference(
+    *conditions: ColumnElement[bool], key: Sequence[Column[str] | Column[int]]
+) -> Select[*tuple[object, ...]]:
+    """Select transfers with a reference, from a place on, in the order of a key."""
+    last = sa.tuple_(*(bindparam(column.name, type_=column.type) for column in key))
+    return (
+        sa.select(*list(TRANSFER.c)[1:])
+        .where(TRANSFER.c.book == _BOOK, TRANSFER.c.reference == bindparam("reference"), HAS_REFERENCE)
+        .where(*conditions, sa.tuple_(*key) > last)
+        .order_by(*key)
+        .limit(_LIMIT)
     )
-    .order_by(*_BY_REFERENCE_KEY)
-    .limit(_LIMIT)
+
+
+_OF_PAIR = (TRANSFER.c.receiver, TRANSFER.c.transfer, TRANSFER.c.line)
+TRANSFERS_BY_REFERENCE: Final = _under_reference(key=(TRANSFER.c.giver, *_OF_PAIR))
+TRANSFERS_BY_REFERENCE_OF_GIVER: Final = _under_reference(
+    TRANSFER.c.giver == bindparam("giver"), key=_OF_PAIR
 )
-TRANSFERS_BY_REFERENCE: Final = _UNDER_REFERENCE
-TRANSFERS_BY_REFERENCE_OF_GIVER: Final = _UNDER_REFERENCE.where(TRANSFER.c.giver == bindparam("only_giver"))
 
 REQUESTED: Final = (
     sa.select(REQUEST.c.position)
@@ -187,18 +188,18 @@ HELD_RUNS: Final = (
 
 AUTHORIZATIONS_OF_PARTIES: Final = (
     sa.select(*list(AUTHORIZATION.c)[1:])
-    .where(AUTHORIZATION.c.book == _BOOK, AUTHORIZATION.c.party.op("IN", is_comparison=True)(_TextKeys()))
+    .where(AUTHORIZATION.c.book == _BOOK, _OneOfTexts(AUTHORIZATION.c.party))
     .order_by(AUTHORIZATION.c.party, AUTHORIZATION.c.position)
     .limit(_LIMIT)
 )
 RECALLS_OF_BATCHES: Final = (
     sa.select(*list(RECALL.c)[1:])
-    .where(RECALL.c.book == _BOOK, RECALL.c.batch.op("IN", is_comparison=True)(_NumberKeys()))
+    .where(RECALL.c.book == _BOOK, _OneOfNumbers(RECALL.c.batch))
     .order_by(RECALL.c.batch, RECALL.c.position)
     .limit(_LIMIT)
 )
 BATCHES_OF_PRODUCT_AMONG: Final = sa.select(BATCH.c.batch).where(
     BATCH.c.book == _BOOK,
     BATCH.c.product == bindparam("product"),
-    BATCH.c.batch.op("IN", is_comparison=True)(_NumberKeys()),
+    _OneOfNumbers(BATCH.c.batch),
 )

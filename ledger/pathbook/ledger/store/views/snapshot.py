@@ -159,16 +159,12 @@ class ViewSnapshot:
 
         The order, and so the place, is by giver, receiver, position and line.
         """
-        names: list[tuple[str, str | int]] = list(
-            zip(("giver", "receiver", "transfer", "line"), place, strict=True)
-        )
-        if not giver:
-            lookup = list_lookups.TRANSFERS_BY_REFERENCE
-            return self._all(lookup, TransferRow, reference=reference, limit=limit, **dict(names))
-        lookup = list_lookups.TRANSFERS_BY_REFERENCE_OF_GIVER
-        return self._all(
-            lookup, TransferRow, reference=reference, only_giver=giver, limit=limit, **dict(names)
-        )
+        parameters: dict[str, str | int] = {"giver": giver or place[0], "receiver": place[1]}
+        parameters |= {"transfer": place[2], "line": place[3]}
+        lookup = list_lookups.TRANSFERS_BY_REFERENCE
+        if giver:
+            lookup = list_lookups.TRANSFERS_BY_REFERENCE_OF_GIVER
+        return self._all(lookup, TransferRow, reference=reference, limit=limit, **parameters)
 
     def next_transfer(self, position: int) -> tuple[int, int] | None:
         """The first transfer at or after a position: its position, and when it was recorded. None if there is none."""
