@@ -111,8 +111,7 @@ def plan_of_postgresql(statement: Select[*tuple[object, ...]], views: Engine) ->
             name: "" if isinstance(bind.type, sa.String) else 0 for name, bind in compiled.binds.items()
         }
         if "keys" in parameters:
-            parameters["keys"] = "[1, 2]"
-        parameters = {name: value for name, value in parameters.items()}
+            parameters["keys"] = '["1", "2"]'
         plan = connection.exec_driver_sql(f"EXPLAIN (COSTS OFF) {compiled}", parameters)
         return [row[0].strip().removeprefix("->").strip() for row in plan]
 
