@@ -1498,7 +1498,7 @@ class ListTransfersResponse(_message.Message):
     @_builtins.property
     def transfers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Transfer]:
         """The transfers, newest first, with their units. A page may have fewer than page_size, or none, also if another
-        follows: it ends after some 1 MB, and after the server examined 5,000 transfers or 20,000 ranges.
+        follows: it ends after the server examined 5,000 transfers, or the units of 1,000 of them, or 20,000 ranges.
         """
 
     def __init__(

@@ -20,6 +20,9 @@ from pathbook.ledger.values import MAX_TIER, TransferSide, TransferStatus, is_co
 EXAMINED_TRANSFERS_MAX = 5_000
 """How many transfers a page examines at most, which takes some 20 ms. Then it ends, even if it holds none."""
 
+EXAMINED_EVENTS_MAX = 1_000
+"""How many of them a page reads from the log at most, to look at their units, which takes some 20 ms, too."""
+
 EXAMINED_RANGES_MAX = 20_000
 """How many ranges the transfers of a page have together, beside those of its last one. Then it ends. With the names and
 notes of 1,000 transfers a page has some 2 MB at most, and messages may have 4."""
@@ -154,14 +157,15 @@ def _page(
 ) -> Listed[Transfer, _Place]:
     """Return the next page of transfers that meet a condition on their rows, and one on the units of many of them."""
     items: list[Transfer] = []
-    rows_left, ranges_left = EXAMINED_TRANSFERS_MAX, EXAMINED_RANGES_MAX
-    while rows_left:
+    rows_left, events_left, ranges_left = EXAMINED_TRANSFERS_MAX, EXAMINED_EVENTS_MAX, EXAMINED_RANGES_MAX
+    while rows_left and events_left:
         # without conditions, one row more than the page holds tells whether another page follows
         enough = limit - len(items) + 1 if is_wanted is None and test is None else ROWS_AT_ONCE
-        asked = min(enough, ROWS_AT_ONCE, rows_left)
+        asked = min(enough, ROWS_AT_ONCE, rows_left, events_left if test is not None else rows_left)
         rows = read(after, asked)
         rows_left -= len(rows)
         kept = rows if is_wanted is None else list(filter(is_wanted, rows))
+        events_left -= len(kept) if test is not None else 0
         for start in range(0, len(kept), EVENTS_AT_ONCE):
             found = with_units(book, stream, kept[start : start + EVENTS_AT_ONCE])
             tests = test(found) if test is not None else iter([True] * len(found))
