@@ -234,3 +234,25 @@ def test_a_page_ends_before_an_item_that_does_not_fit(kind: str) -> None:
             assert [len(item.recalls) for item in page.items] == [recalled[n - 1] for n in pages[-1]]
             after = page.after
     assert pages == [[1, 2], [3, 4], [5], [6]]
+
+
+def test_a_page_that_examined_enough_ends_and_the_next_one_goes_on() -> None:
+    """A page may be empty. Those after it find what meets a condition without an index, however far away it is."""
+    story = MASKS + "batch L2 of mask size 6000 made 2025-12-01 by acme\nrecord 1:0 acme > ann at 15000\n"
+    story += "".join(f"record 2:{number} acme > ann at 15000\n" for number in range(5_100))
+    with open_queries(WrittenStory(story).entries) as queries:
+        for wanted, sizes in (
+            (TransferFilter(party="ann", batch=1), [0, 0, 0, 0, 0, 1]),
+            (TransferFilter(party="ann", kind=TransferKind.SALE), [0, 0]),
+            (TransferFilter(party="ann", kind=TransferKind.TRANSFER, recorded_before=1), [0]),
+        ):
+            found: list[int] = []
+            after: tuple[int, int] | None = None
+            while True:
+                page = queries.transfers("book", wanted, after, 10)
+                assert isinstance(page, Listed)
+                found.append(len(page.items))
+                if page.after is None:
+                    break
+                after = page.after
+            assert found == sizes
