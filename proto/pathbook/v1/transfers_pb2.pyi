@@ -1152,23 +1152,29 @@ Global___ConfirmPurchaseRequest: _TypeAlias = ConfirmPurchaseRequest  # noqa: Y0
 
 @_typing.final
 class ConfirmPurchaseResponse(_message.Message):
-    """ConfirmPurchaseResponse has the receipt."""
+    """ConfirmPurchaseResponse has the receipt and the units."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     RECEIPT_FIELD_NUMBER: _builtins.int
+    RANGES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def receipt(self) -> _values_pb2.Receipt:
         """The receipt."""
+
+    @_builtins.property
+    def ranges(self) -> _containers.RepeatedCompositeFieldContainer[_values_pb2.UnitRange]:
+        """The units, as the ranges that the book chose."""
 
     def __init__(
         self,
         *,
         receipt: _values_pb2.Receipt | None = ...,
+        ranges: _abc.Iterable[_values_pb2.UnitRange] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ranges", b"ranges", "receipt", b"receipt"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

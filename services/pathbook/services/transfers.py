@@ -183,7 +183,9 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
             price_paid=requests.price(request, "price_paid"),
         )
         answer = await self._gateway.write(book, command)
-        return transfers_pb2.ConfirmPurchaseResponse(receipt=receipts.receipt(answer))
+        return transfers_pb2.ConfirmPurchaseResponse(
+            receipt=receipts.receipt(answer), ranges=receipts.chosen(answer)
+        )
 
     async def WriteOffUnits(
         self, request: transfers_pb2.WriteOffUnitsRequest, _context: object
