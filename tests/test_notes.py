@@ -15,7 +15,7 @@ from pathbook.ledger.codec import decode
 from pathbook.ledger.commands import NotedCommand
 from pathbook.ledger.events import NotedEvent
 from pathbook.ledger.notes import SALT_BYTES, Note, note_commitment
-from pathbook.ledger.queries import Batch, Queries, Transfer
+from pathbook.ledger.queries import Batch, Listed, Queries, Transfer, TransferFilter
 from pathbook.ledger.queries import Path as UnitPath
 from pathbook.ledger.refusals import Reason, Refusal
 from pathbook.ledger.requests import digest
@@ -126,15 +126,15 @@ def shown_notes(queries: Queries) -> dict[str, Note | None]:
         queries.transfer("masks", position) for position in (OFFERED, FIRST, NOTED_AT[2])
     )
     offered = queries.path("masks", Unit(1, 50), corrections=True)
-    listed = queries.transfers("masks", "ann")
+    listed = queries.transfers("masks", TransferFilter(party="ann"))
     assert isinstance(batch, Batch)
     assert isinstance(path, UnitPath)
     assert isinstance(offered, UnitPath)
     assert isinstance(declined, list)
     assert isinstance(reversal, list)
     assert isinstance(returned, list)
-    assert isinstance(listed, list)
-    of_page: dict[int, Transfer] = {item.row.transfer: item for item in listed}
+    assert isinstance(listed, Listed)
+    of_page: dict[int, Transfer] = {item.row.transfer: item for item in listed.items}
     assert (of_page[OFFERED].note, of_page[FIRST].reversal_note, of_page[NOTED_AT[2]].note) == (
         declined[0].note,
         reversal[0].reversal_note,

@@ -65,6 +65,7 @@ SESSION: Final = (
     "sell --seller ann --consumer c-1 --units 1:1 --price 300CNY", "return --owner consumer:c-1 --units 1:1",
     "write-off --party ann --units 1:2 --state damaged", "case pack 106141412345678908 --party acme --units 1:50-59",
     "verify CODE", "path 1:0", "ladder 1", "stock ann", "transfer show 9", "transfer list ann",
+    "holders 1", "offers ann --all", "request show L1 --party acme", "server version",
     "events read", f"import {SALES} --recipe iowa", "correct party dan --kind shop",
     "correction list --party dan",
 )  # fmt: skip

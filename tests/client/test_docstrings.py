@@ -55,6 +55,9 @@ STORY: Final = [
     "declare_error",
     "get_transfer",
     "list_transfers",
+    "list_transfers_by_reference",
+    "list_offers",
+    "list_holders",
     "get_path",
     "decode",
     "get_ladder",
@@ -78,6 +81,8 @@ STORY: Final = [
     "decode_batch",
     "subscribe",
     "get_head",
+    "get_event_by_request",
+    "get_version",
     "RefusedError",
     "UnreachableError",
     "close",
@@ -172,7 +177,9 @@ def test_a_docstring_tells_what_comes_back_and_what_is_raised(name: str) -> None
     assert bool(raised) == (name not in RAISES_NOTHING)
     if hasattr(Client, name) and raised:
         assert raised[:2] == EXCEPTIONS
-        takes_time = {"occurred_at", "valid_from", "revoked_from"}.intersection(parameters(name))
+        takes_time = {"occurred_at", "occurred_from", "valid_from", "revoked_from"}.intersection(
+            parameters(name)
+        )
         assert ("ValueError" in raised) == bool(takes_time)
 
 

@@ -154,7 +154,7 @@ class Replay(Movements):
                 counts[unit.batch]["in_custody"] += 1
         items = [
             paths_pb2.Stock(
-                batch=self.batch(number, recalls=False),
+                batch=self.batch(number, recalls=True),
                 product_name=self.products[self.batches[number].gtin].name,
                 **counted,
             )

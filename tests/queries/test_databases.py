@@ -1,6 +1,6 @@
 """Both kinds of database give the same answers."""
 
-from pathbook.ledger.queries import Queries, Transfer
+from pathbook.ledger.queries import Listed, Queries, Transfer, TransferFilter
 from pathbook.ledger.values import TransferStatus, Unit
 from tests.projections.synthetic import SyntheticBook
 from tests.queries.written import open_queries
@@ -11,27 +11,29 @@ def everything(queries: Queries, length: int) -> dict[str, object]:
     parties = queries.parties("book", "", 100)
     batches = queries.batches("book", None, 0, 100)
     products = queries.products("book", "", 100)
-    assert isinstance(parties, list)
-    assert isinstance(batches, list)
+    assert isinstance(parties, Listed)
+    assert isinstance(batches, Listed)
     assert isinstance(products, list)
     paths = {
         str((batch.batch, number, as_of, corrections)): queries.path(
             "book", Unit(batch.batch, number), as_of, corrections=corrections
         )
-        for batch in batches
+        for batch in [item.row for item in batches.items]
         for number in (-1, *range(8), batch.size - 1, batch.size)
         for as_of in (0, 1, length // 2, length - 1, length, length + 1)
         for corrections in (False, True)
     }
     transfers = {
-        str((party.party, status)): queries.transfers("book", party.party, status, limit=3)
-        for party in parties
+        str((party.row.party, status)): queries.transfers(
+            "book", TransferFilter(party=party.row.party, status=status), limit=3
+        )
+        for party in parties.items
         for status in (None, *TransferStatus)
     }
-    pages = [rows for rows in transfers.values() if isinstance(rows, list) and len(rows) == 3]
+    pages = [page for page in transfers.values() if isinstance(page, Listed) and page.after is not None]
     return {
         "head": queries.head("book"),
-        "parties": [queries.party("book", party.party) for party in parties],
+        "parties": [queries.party("book", party.row.party) for party in parties.items],
         "products": [queries.ladder_of_product("book", product.product) for product in products],
         "batches": [
             (
@@ -40,26 +42,26 @@ def everything(queries: Queries, length: int) -> dict[str, object]:
                 queries.batches("book", batch.product, 0, 3),
                 queries.ladder_of_batch("book", batch.batch),
             )
-            for batch in batches
+            for batch in [item.row for item in batches.items]
         ],
         "stock": [
             [
-                queries.stock("book", party.party, after, 3)
-                for after in (0, *(batch.batch for batch in batches))
+                queries.stock("book", party.row.party, after, 3)
+                for after in (0, *(batch.row.batch for batch in batches.items))
             ]
-            for party in parties
+            for party in parties.items
         ],
-        "next pages": [next_page(queries, rows) for rows in pages],
+        "next pages": [next_page(queries, page) for page in pages],
         "each": [queries.transfer("book", position) for position in range(length + 1)],
         **transfers,
         **paths,
     }
 
 
-def next_page(queries: Queries, rows: list[Transfer]) -> object:
+def next_page(queries: Queries, page: Listed[Transfer, tuple[int, int]]) -> object:
     """Return the page of transfers after a page."""
-    last = rows[-1].row
-    return queries.transfers("book", last.giver, before=(last.transfer, last.line), limit=3)
+    giver = page.items[-1].row.giver
+    return queries.transfers("book", TransferFilter(party=giver), page.after, limit=3)
 
 
 def test_answers_do_not_depend_on_the_database() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from pathbook.ledger.projections.registers import products_from_text
-from pathbook.ledger.queries import Queries
+from pathbook.ledger.queries import Listed, Queries, TransferFilter
 from pathbook.ledger.refusals import Reason, Refusal
 from pathbook.ledger.values import Unit
 from tests.queries.written import reason
@@ -19,8 +19,8 @@ def test_a_query_for_an_unknown_object_is_refused_by_name(query_story: Callable[
     assert reason(queries.path("book", Unit(1, 0), 7)) is Reason.BATCH_UNKNOWN
     assert reason(queries.party("book", "dan")) is Reason.PARTY_UNKNOWN
     assert reason(queries.stock("book", "dan", 0, 10)) is Reason.PARTY_UNKNOWN
-    assert reason(queries.transfers("book", "dan")) is Reason.PARTY_UNKNOWN
-    assert queries.transfers("book", "consumer:dan") == []
+    assert reason(queries.transfers("book", TransferFilter(party="dan"))) is Reason.PARTY_UNKNOWN
+    assert queries.transfers("book", TransferFilter(party="consumer:dan")) == Listed([], None)
     assert reason(queries.product("book", BALM)) is Reason.PRODUCT_UNKNOWN
     assert reason(queries.batches("book", BALM, 0, 10)) is Reason.PRODUCT_UNKNOWN
     assert reason(queries.ladder_of_product("book", BALM)) is Reason.PRODUCT_UNKNOWN
@@ -56,12 +56,14 @@ def test_registers_return_the_registered_objects(query_story: Callable[[str], Qu
     (recall,) = batch.recalls
     assert (recall.row.position, recall.row.ranges, recall.row.lifted_position) == (11, "[[3,5]]", 12)
     parties = [queries.parties("book", "", 2), queries.parties("book", "ann", 9)]
-    assert [[p.party for p in page] for page in parties if isinstance(page, list)] == [
+    assert [[p.row.party for p in page.items] for page in parties if isinstance(page, Listed)] == [
         ["acme", "ann"],
         ["ben", "cat"],
     ]
     lots = [queries.batches("book", gtin, after, 9) for gtin, after in ((MASK, 0), (None, 0), (None, 1))]
-    assert [[b.lot for b in page] for page in lots if isinstance(page, list)] == [["L1", "L2"]] * 2 + [["L2"]]
+    assert [[b.row.lot for b in page.items] for page in lots if isinstance(page, Listed)] == [
+        ["L1", "L2"]
+    ] * 2 + [["L2"]]
     products = queries.products("book", "", 9)
     assert isinstance(products, list)
     assert products == [queries.product("book", MASK)]
@@ -80,10 +82,11 @@ def test_stock_is_sorted_by_expiry(query_story: Callable[[str], Queries]) -> Non
         offer 3:0-1 acme > ann at 15000
     """)
     lines = queries.stock("book", "acme", 0, 9)
-    assert isinstance(lines, list)
-    assert [(i.batch.batch, i.owned, i.in_custody, i.reserved) for i in lines] == [
+    assert isinstance(lines, Listed)
+    rows = [line.row for line in lines.items]
+    assert [(i.batch.batch, i.owned, i.in_custody, i.reserved) for i in rows] == [
         *((3, 5, 5, 2), (1, 90, 100, 0), (2, 5, 5, 0), (4, 5, 5, 0))
     ]
-    assert {line.product_name for line in lines} == {"mask"}
+    assert {row.product_name for row in rows} == {"mask"}
     pages = [queries.stock("book", "acme", after, 2) for after in (0, 1, 4)]
-    assert pages == [lines[:2], lines[2:], []]
+    assert pages == [Listed(lines.items[:2], 1), Listed(lines.items[2:], None), Listed([], None)]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pathbook.ledger.events import TransferOffered, TransferRecorded, UnitsReturned, UnitsSold
 from pathbook.ledger.projections.transfers import TransferRow
-from pathbook.ledger.queries import Queries
+from pathbook.ledger.queries import Listed, Queries, TransferFilter
 from pathbook.ledger.ranges import count_units
 from pathbook.ledger.values import TransferStatus
 from tests.projections.synthetic import PARTIES, SyntheticBook
@@ -46,9 +46,10 @@ def every_transfer(
     queries: Queries, party: str, status: TransferStatus | None, limit: int
 ) -> Iterator[TransferRow]:
     """Yield the transfers of a party, page by page."""
-    before = None
-    while page := queries.transfers("book", party, status, before, limit):
-        assert isinstance(page, list)
-        assert len(page) <= limit
-        yield from [found.row for found in page]
-        before = page[-1].row.transfer, page[-1].row.line
+    after, more = None, True
+    while more:
+        page = queries.transfers("book", TransferFilter(party=party, status=status), after, limit)
+        assert isinstance(page, Listed)
+        assert len(page.items) <= limit
+        yield from [found.row for found in page.items]
+        after, more = page.after, page.after is not None

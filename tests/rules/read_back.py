@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path as Place
 
 from pathbook.ledger.queries import Queries
-from pathbook.ledger.queries.answers import Path
+from pathbook.ledger.queries.answers import Listed, Path
 from pathbook.ledger.reports.ladder import RungKind
 from pathbook.ledger.steps import StepKind
 from pathbook.ledger.store.log.stream import Stream
@@ -170,8 +170,9 @@ def outermost(books: Registers, key: Key) -> str:
 
 def compare_stock(books: Registers, queries: Queries, party: str) -> None:
     """Compare what a party owns and has."""
-    rows = queries.stock(BOOK, party, 0, 100)
-    assert isinstance(rows, list), rows
+    lines = queries.stock(BOOK, party, 0, 100)
+    assert isinstance(lines, Listed), lines
+    rows = [line.row for line in lines.items]
     found = {row.batch.batch: (row.owned, row.in_custody, row.reserved) for row in rows}
     known = {}
     for batch in books.lots:

@@ -41,7 +41,8 @@ def test_reflection_lists_the_services_and_their_methods(target: str) -> None:
         database = ProtoReflectionDescriptorDatabase(channel)
         assert set(SERVICES) < set(database.get_services())
         file = database.FindFileContainingSymbol("pathbook.v1.PathService")
-        assert {method.name for method in file.service[0].method} == {"GetPath", "GetLadder", "ListStock"}
+        names = {method.name for method in file.service[0].method}
+        assert names == {"GetPath", "GetLadder", "ListStock", "ListHolders"}
 
 
 def test_the_first_start_creates_directory_and_key(data: Path) -> None:

@@ -17,6 +17,9 @@ MAX_DIGITS: Final = 18
 MAX_BATCH_DIGITS: Final = 9
 """The most digits of the number of a batch that are read. The book has 2**24 - 1 batches at most."""
 
+MAX_PAGE_SIZE: Final = 1_000
+"""The most items that the server puts on one page."""
+
 MAX_UNIT_DIGITS: Final = 10
 """The most digits of the number of a unit that are read. A batch has 2**28 units at most."""
 
@@ -224,6 +227,17 @@ def takes_request(command: Callable[..., Answer]) -> Callable[..., Answer]:
     sentence = "When it happened: ISO 8601 with a time zone, or a date. Default: now."
     occurred_at = click.option("--occurred-at", type=MOMENT, metavar="TIME", help=sentence)
     return occurred_at(takes_request_id(with_request))
+
+
+def takes_limit(command: Callable[..., Answer]) -> Callable[..., Answer]:
+    """Add --limit to a command that lists. The command gets it as ``limit``, None for all."""
+    sentence = "The most items to list. Default: all."
+    return click.option("--limit", type=click.IntRange(min=0), metavar="N", help=sentence)(command)
+
+
+def page_size(limit: int | None) -> int:
+    """Return how many items a call should fetch: no more than are listed. 0 is the server's choice."""
+    return min(limit or 0, MAX_PAGE_SIZE)
 
 
 def takes_today(command: Callable[..., Answer]) -> Callable[..., Answer]:

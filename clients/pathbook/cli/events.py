@@ -69,6 +69,19 @@ def follow(settings: Settings, *, after: int | None) -> None:
         _print(line_by_line, events)
 
 
+def show_one(form: Output, position: int, data: bytes) -> Exit:
+    """Print one event, and return the exit code as `events read` does."""
+    import json
+
+    newer = NewerEvents(form)
+    if form is Output.TABLE:
+        click.echo(_line(position, data, newer))
+    else:
+        indent = 2 if form is Output.JSON else None
+        click.echo(json.dumps(as_object(position, data, newer), indent=indent, ensure_ascii=False))
+    return newer.exit
+
+
 def _print(form: Output, events: Iterable[tuple[int, bytes]]) -> Exit:
     """Print events as they come, and return the exit code. One that is newer than this program has its own code."""
     from pathbook.cli import output

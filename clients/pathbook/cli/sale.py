@@ -85,7 +85,7 @@ def confirm(
             price_paid=paid,
             **request,
         )
-    output.show(settings.output, answer, lambda: output.recorded(answer.receipt))
+    output.show(settings.output, answer, lambda: output.recorded(answer.receipt, answer.ranges))
 
 
 @click.command("return")

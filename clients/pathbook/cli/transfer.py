@@ -1,5 +1,7 @@
 """The verbs that record, reverse and deliver transfers, and those that show and list them."""
 
+import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
     from pathbook.cli.output import Column
     from pathbook.v1.transfers_pb2 import Transfer
-    from pathbook.v1.values_pb2 import Selection
+    from pathbook.v1.values_pb2 import Selection, TransferStatus
 
 STATUSES: Final = ("offered", "accepted", "accepted-in-part", "declined", "withdrawn", "lapsed", "reversed")
 """The statuses of the contract, as they are typed. The contract is not loaded to read a command line."""
@@ -144,30 +146,124 @@ def show(settings: Settings, *, transfer: int) -> None:
     with connection.reading(settings) as client:
         found = client.get_transfer(transfer)
     units: Column[Transfer] = Column("which", lambda line: output.ranges(line.ranges))
-    output.show_list(settings.output, "transfers", found, [*_columns(), units])
+    output.show_list(settings.output, "transfers", found, [*columns(), units])
     if settings.output is Output.TABLE and (pairs := [pair for line in found for pair in _details(line)]):
         click.echo(f"\n{output.fields(pairs)}")
 
 
-@command.command("list")
+@command.command(
+    "list",
+    epilog="""\b
+Examples:
+  pathbook transfer list agent-1 --to shop-1 --since 2026-01-01 --until 2026-02-01
+  pathbook transfer list agent-1 --gtin 4006381333931 --status accepted
+  pathbook transfer list --reference DN-4711
+""",
+)
 @book_options
-@click.argument("party")
+@click.argument("party", required=False)
+@click.option(
+    "--from", "giver", default="", metavar="PARTY", help="Only what PARTY received from this party."
+)
+@click.option("--to", "receiver", default="", metavar="PARTY", help="Only what PARTY gave to this party.")
+@click.option("--side", type=click.Choice(["giver", "receiver"]), help="Only what PARTY gave, or received.")
 @click.option("--status", type=click.Choice(STATUSES), help="Only transfers with this status.")
+@click.option(
+    "--kind", type=click.Choice(["transfer", "sale", "return"]), help="Only transfers of this kind."
+)
+@click.option(
+    "--reference",
+    default="",
+    metavar="TEXT",
+    help="Only transfers with this reference. Without PARTY: those of all parties.",
+)
+@click.option("--gtin", default="", metavar="GTIN", help="Only units of this product.")
+@click.option("--batch", type=arguments.NUMBER, default=0, metavar="N", help="Only units of this batch.")
+@click.option(
+    "--tier",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Only transfers to a party of this tier. 0: a brand.",
+)
+@click.option("--since", type=arguments.MOMENT, metavar="TIME", help="Only what occurred then or later.")
+@click.option("--until", type=arguments.MOMENT, metavar="TIME", help="Only what occurred before.")
+@click.option(
+    "--recorded-since", type=arguments.MOMENT, metavar="TIME", help="Only what was recorded then or later."
+)
+@click.option(
+    "--recorded-until", type=arguments.MOMENT, metavar="TIME", help="Only what was recorded before."
+)
+@arguments.takes_limit
 @click.pass_obj
-def list_transfers(settings: Settings, *, party: str, status: str | None) -> None:
+def list_transfers(  # noqa: PLR0913 - an argument for each option
+    settings: Settings,
+    *,
+    party: str | None,
+    giver: str,
+    receiver: str,
+    side: str | None,
+    status: str | None,
+    kind: str | None,
+    reference: str,
+    gtin: str,
+    batch: int,
+    tier: int | None,
+    since: datetime.datetime | None,
+    until: datetime.datetime | None,
+    recorded_since: datetime.datetime | None,
+    recorded_until: datetime.datetime | None,
+    limit: int | None,
+) -> None:
     """List the transfers of PARTY, newest first.
 
-    A consumer is written as 'consumer:' and its pseudonym.
+    A consumer is written as 'consumer:' and its pseudonym. All conditions that are given must be met. With --reference,
+    PARTY may be left out. Then the transfers are ordered by giver and receiver, and only --from and --to may be added.
     """
+    others = (side, status, kind, gtin, batch, tier, since, until, recorded_since, recorded_until)
+    if party is None and (not reference or any(each not in (None, "", 0) for each in others) or tier == 0):
+        raise click.UsageError("No party is named. Give PARTY, or only --reference with --from and --to.")
+    if party is not None and (
+        (giver and receiver) or (side == "giver" and giver) or (side == "receiver" and receiver)
+    ):
+        raise click.UsageError("PARTY has two sides. Give one of --from, --to and --side.")
     from pathbook.cli import output
     from pathbook.cli.output import Column
+    from pathbook.v1.transfers_pb2 import TransferKind, TransferSide
+
+    side = "receiver" if giver else "giver" if receiver else side
+    page_size = arguments.page_size(limit)
+    with connection.reading(settings) as client:
+        if party is None:
+            found = client.list_transfers_by_reference(
+                reference, giver=giver, receiver=receiver, page_size=page_size
+            )
+        else:
+            found = client.list_transfers(
+                party,
+                side=TransferSide.Value(f"TRANSFER_SIDE_{(side or 'unspecified').upper()}"),
+                counterparty=giver or receiver,
+                status=status_number(status),
+                kind=TransferKind.Value(f"TRANSFER_KIND_{(kind or 'unspecified').upper()}"),
+                reference=reference,
+                gtin=gtin,
+                batch=batch,
+                receiver_tier=tier,
+                occurred_from=since,
+                occurred_before=until,
+                recorded_from=recorded_since,
+                recorded_before=recorded_until,
+                page_size=page_size,
+            )
+        shown: Column[Transfer] = Column("reference", lambda line: line.reference)
+        output.show_list(settings.output, "transfers", islice(found, limit), [*columns(), shown])
+
+
+def status_number(status: str | None) -> "TransferStatus.ValueType":
+    """Return the status of the contract that was typed, or that of no status for None."""
     from pathbook.v1.values_pb2 import TransferStatus
 
     name = (status or "unspecified").upper().replace("-", "_")
-    with connection.reading(settings) as client:
-        found = client.list_transfers(party, status=TransferStatus.Value(f"TRANSFER_STATUS_{name}"))
-        reference: Column[Transfer] = Column("reference", lambda line: line.reference)
-        output.show_list(settings.output, "transfers", found, [*_columns(), reference])
+    return TransferStatus.Value(f"TRANSFER_STATUS_{name}")
 
 
 def _details(line: "Transfer") -> "Iterator[tuple[str, str]]":
@@ -195,7 +291,8 @@ def _details(line: "Transfer") -> "Iterator[tuple[str, str]]":
         yield "attested by", "both sides"
 
 
-def _columns() -> "list[Column[Transfer]]":
+def columns() -> "list[Column[Transfer]]":
+    """Return the columns that all tables of transfers have."""
     from pathbook.cli import output
     from pathbook.cli.output import Column
     from pathbook.v1.transfers_pb2 import TransferKind

@@ -46,9 +46,10 @@ class Bulk(Caller):
 
         Yields:
             For each batch a sequence of results, one for each entry in order. ``result.WhichOneof("result")`` is
-            "receipt" or "refusal". A refusal has ``reason``, ``message`` and ``metadata``. Its reason is one that
-            ``record_transfer``, ``sell_units`` or ``return_units`` names, or OTHER_ENTRY_REFUSED:
-            ``RefusalReason.numbered(refusal.reason)``.
+            "receipt" or "refusal". A recorded entry has ``ranges``, the units that the book chose, unless
+            ``ranges_left_out`` says that the results before it have 100,000 ranges already. A refusal has
+            ``reason``, ``message`` and ``metadata``. Its reason is one that ``record_transfer``, ``sell_units`` or
+            ``return_units`` names, or OTHER_ENTRY_REFUSED: ``RefusalReason.numbered(refusal.reason)``.
 
         Raises:
             RefusedError: A whole batch is refused: TOO_MANY_ENTRIES, TOO_MANY_RANGES, RESOURCE_EXHAUSTED (a message
@@ -59,8 +60,8 @@ class Bulk(Caller):
             >>> paid, units = price((30000, "CNY")), select(ranges=[(1, 50, 50)])
             >>> entry = transfers_pb2.SellUnitsRequest(seller="ann", consumer="c-8", units=units, unit_price=paid)
             >>> for results in client.record_transfers([[entry]]):
-            ...     print([result.WhichOneof("result") for result in results])
-            ['receipt']
+            ...     print([(result.WhichOneof("result"), result.ranges[0].first) for result in results])
+            [('receipt', 50)]
         """
         mode = RECORD_TRANSFERS_MODE_ALL_OR_NOTHING if all_or_nothing else RECORD_TRANSFERS_MODE_EACH
         requests = (self._request(batch, mode) for batch in batches)

@@ -13,10 +13,26 @@ from pathbook.client.offers import Offers
 from pathbook.client.parties import Parties
 from pathbook.client.paths import Paths
 from pathbook.client.sales import Sales
+from pathbook.client.servers import Servers
+from pathbook.client.transfer_lists import TransferLists
 from pathbook.client.transfers import Transfers
 
 
-class Client(Books, Parties, Batches, Cases, Offers, Transfers, Sales, Bulk, Corrections, Paths, Events):
+class Client(
+    Books,
+    Parties,
+    Batches,
+    Cases,
+    Offers,
+    Transfers,
+    TransferLists,
+    Sales,
+    Bulk,
+    Corrections,
+    Paths,
+    Events,
+    Servers,
+):
     """One book on a server; each call of the contract is a method.
 
     Use the client in a ``with`` statement, or call ``close`` at the end. Threads may share one client.

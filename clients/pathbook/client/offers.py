@@ -2,14 +2,14 @@
 
 import datetime
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from operator import index
 
 from pathbook.client.calls import Caller, request_id_or_new
 from pathbook.client.values import Price, Range, price, timestamp, unit_ranges
-from pathbook.ledger.values import Delivery, TransferStatus
+from pathbook.ledger.values import Delivery
 from pathbook.v1 import transfers_pb2, transfers_pb2_grpc, values_pb2
-from pathbook.v1.values_pb2 import TRANSFER_STATUS_UNSPECIFIED, Selection
+from pathbook.v1.values_pb2 import Selection
 
 
 class Offers(Caller):
@@ -264,50 +264,3 @@ class Offers(Caller):
             book=self.book, transfer=transfer, at_least_position=self._at_least(at_least_position)
         )
         return list(self._call(self._offers.GetTransfer, request).transfers)
-
-    def list_transfers(
-        self,
-        party: str,
-        *,
-        status: TransferStatus | values_pb2.TransferStatus.ValueType = TRANSFER_STATUS_UNSPECIFIED,
-        page_size: int = 0,
-        at_least_position: int | None = None,
-    ) -> Iterator[transfers_pb2.Transfer]:
-        """Yield the transfers, sales and returns of a party or consumer, newest first.
-
-        Args:
-            party: Id of the giver or receiver, or "consumer:" and a pseudonym.
-            status: Only those with this status, such as ``TransferStatus.OFFERED``.
-                ``TRANSFER_STATUS_UNSPECIFIED`` means all.
-            page_size: Transfers fetched in one call, at most 1,000. 0 means the server's choice.
-            at_least_position: The answer includes all events up to this position; the server waits for them. None
-                means this client's last write, 0 means no waiting.
-
-        Yields:
-            A Transfer with ``transfer`` (its position) and the fields that ``get_transfer`` names, without
-            ``ranges``, ``discrepancies`` and ``extra``.
-
-        Raises:
-            RefusedError: PARTY_UNKNOWN, VALUE_MISSING (an unknown status); or a reason of every list and read (see
-                ``Client``).
-            UnreachableError: No answer came in time.
-
-        Example:
-            >>> declined = TransferStatus.DECLINED
-            >>> [transfer.giver for transfer in client.list_transfers("bob", status=declined)]
-            ['ann']
-        """
-
-        def page(token: str) -> transfers_pb2.ListTransfersResponse:
-            request = transfers_pb2.ListTransfersRequest(
-                book=self.book,
-                party=party,
-                status=values_pb2.TransferStatus.ValueType(index(status)),
-                page_size=page_size,
-                page_token=token,
-                at_least_position=self._at_least(at_least_position),
-            )
-            return self._call(self._offers.ListTransfers, request)
-
-        for response in self._pages(page):
-            yield from response.transfers

@@ -1,9 +1,10 @@
-"""Calls that read the views of a book: paths of units, price ladders, stock."""
+"""Calls that read the views of a book: paths of units, price ladders, stock, holders."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from pathbook.client.calls import Caller
+from pathbook.client.values import Range, unit_ranges
 from pathbook.v1 import paths_pb2, paths_pb2_grpc
 
 
@@ -138,3 +139,55 @@ class Paths(Caller):
 
         for response in self._pages(page):
             yield from response.stock
+
+    def list_holders(
+        self,
+        of: int | tuple[str, str],
+        *,
+        ranges: Iterable[Range] = (),
+        page_size: int = 0,
+        at_least_position: int | None = None,
+    ) -> Iterator[paths_pb2.Holder]:
+        """Yield who owns and who has the units of a batch, in the order of the units.
+
+        Args:
+            of: Number of the batch, or the GTIN of its product and its lot number.
+            ranges: Only these units: (batch, first unit, last unit), with both ends included. With a lot, the batch may
+                be 0. No ranges mean all units.
+            page_size: Holders fetched in one call, at most 1,000. 0 means the server's choice.
+            at_least_position: The answer includes all events up to this position; the server waits for them. None
+                means this client's last write, 0 means no waiting.
+
+        Yields:
+            A Holder with ``range``, ``units`` (how many), ``owner``, ``custodian`` and ``state``.
+
+        Raises:
+            RefusedError: BATCH_UNKNOWN, VALUE_MISSING (no GTIN), GTIN_CHECK_DIGIT, TOO_MANY_RANGES, RANGE_REVERSED,
+                RANGE_BEYOND_BATCH, RANGES_OVERLAP; or a reason of every list and read (see ``Client``).
+            UnreachableError: No answer came in time.
+
+        Example:
+            >>> for held in client.list_holders(("4006381333931", "L1"), ranges=[(0, 8, 11)]):
+            ...     print(held.range.first, held.range.last, held.owner, held.state)
+            8 8 bob 1
+            9 9 bob 6
+            10 11 ann 1
+        """
+        units = unit_ranges(ranges)
+
+        def page(token: str) -> paths_pb2.ListHoldersResponse:
+            request = paths_pb2.ListHoldersRequest(
+                book=self.book,
+                ranges=units,
+                page_size=page_size,
+                page_token=token,
+                at_least_position=self._at_least(at_least_position),
+            )
+            if isinstance(of, int):
+                request.batch = of
+            else:
+                request.gtin, request.lot = of
+            return self._call(self._paths.ListHolders, request)
+
+        for response in self._pages(page):
+            yield from response.holders

@@ -118,6 +118,8 @@ class RefusalReason(enum.StrEnum):
     EVENT_BUILT_UPON = "EVENT_BUILT_UPON"
     NOTHING_TO_CORRECT = "NOTHING_TO_CORRECT"
     BRAND_IS_FIXED = "BRAND_IS_FIXED"
+    REQUEST_UNKNOWN = "REQUEST_UNKNOWN"
+    INTERVAL_REVERSED = "INTERVAL_REVERSED"
 
     @classmethod
     def numbered(cls, number: int) -> "RefusalReason":

@@ -150,6 +150,9 @@ class Reason(enum.IntEnum):
     EVENT_BUILT_UPON = 118
     NOTHING_TO_CORRECT = 119
     BRAND_IS_FIXED = 120
+    # questions
+    REQUEST_UNKNOWN = 140
+    INTERVAL_REVERSED = 141
 
 
 # A line for each reason, however long, keeps this readable as a table.
@@ -265,6 +268,8 @@ SENTENCES: Final[dict[Reason, tuple[Kind, str]]] = {
     Reason.ORIGIN_MALFORMED: (Kind.INVALID, "'{origin}' cannot be the origin of a book. Use a URL without its schema: 1 to 200 printable ASCII characters, without blanks and '+'."),
     Reason.PARTY_LOOKS_PERSONAL: (Kind.INVALID, "'{party}' looks like a phone number or an address. Choose a pseudonym; names and contacts belong outside the book."),
     Reason.CODE_KEY_RETIRED: (Kind.MISSING, "Code {code} was made with key {key}, and the labels of batch {batch} were printed with {code_key}. It is a copy made with a leaked key: do not trust the label."),
+    Reason.REQUEST_UNKNOWN: (Kind.MISSING, "{party} recorded nothing under request id {request_id}. Check both: request ids belong to the party that acts."),
+    Reason.INTERVAL_REVERSED: (Kind.INVALID, "{field}_before {before} is earlier than {field}_from {since}. Exchange the two."),
 }
 # fmt: on
 """For each reason its kind and its sentence. The sentence names the thing, the rule, and what to do."""

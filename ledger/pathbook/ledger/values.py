@@ -249,6 +249,13 @@ class DiscrepancyKind(enum.IntEnum):
     WRONG_ITEM = 3
 
 
+class TransferSide(enum.IntEnum):
+    """A side of a transfer."""
+
+    GIVER = 1
+    RECEIVER = 2
+
+
 class TransferStatus(enum.IntEnum):
     """The status of a transfer. ``pathbook.ledger.rules.transfer.NEXT`` says which status may follow which."""
 

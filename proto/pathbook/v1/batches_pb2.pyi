@@ -116,7 +116,7 @@ class Batch(_message.Message):
 
     @_builtins.property
     def recalls(self) -> _containers.RepeatedCompositeFieldContainer[Global___Recall]:
-        """Its recalls, oldest first. Lists leave this empty."""
+        """Its recalls, oldest first."""
 
     def __init__(
         self,
@@ -578,7 +578,7 @@ class ListBatchesResponse(_message.Message):
     """The page_token of the next page. Empty on the last page."""
     @_builtins.property
     def batches(self) -> _containers.RepeatedCompositeFieldContainer[Global___Batch]:
-        """The batches, ordered by number."""
+        """The batches, ordered by number, with their recalls. A page may have fewer than page_size, also if another follows."""
 
     def __init__(
         self,

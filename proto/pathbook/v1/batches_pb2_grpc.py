@@ -137,7 +137,7 @@ class BatchServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListBatches(self, request, context):
-        """ListBatches returns the batches, ordered by number.
+        """ListBatches returns the batches with their recalls, ordered by number.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -44,7 +44,7 @@ class BatchServiceStub:
     GetBatch: _grpc.UnaryUnaryMultiCallable[_batches_pb2.GetBatchRequest, _batches_pb2.GetBatchResponse]
     """GetBatch returns a batch. The caller names it by its number, or by GTIN and lot."""
     ListBatches: _grpc.UnaryUnaryMultiCallable[_batches_pb2.ListBatchesRequest, _batches_pb2.ListBatchesResponse]
-    """ListBatches returns the batches, ordered by number."""
+    """ListBatches returns the batches with their recalls, ordered by number."""
     ListCodes: _grpc.UnaryStreamMultiCallable[_batches_pb2.ListCodesRequest, _batches_pb2.ListCodesResponse]
     """ListCodes streams the codes to print on a range of units. No other method makes codes."""
     PackCase: _grpc.UnaryUnaryMultiCallable[_batches_pb2.PackCaseRequest, _batches_pb2.PackCaseResponse]
@@ -74,7 +74,7 @@ class BatchServiceAsyncStub(BatchServiceStub):
     GetBatch: _aio.UnaryUnaryMultiCallable[_batches_pb2.GetBatchRequest, _batches_pb2.GetBatchResponse]  # type: ignore[assignment]
     """GetBatch returns a batch. The caller names it by its number, or by GTIN and lot."""
     ListBatches: _aio.UnaryUnaryMultiCallable[_batches_pb2.ListBatchesRequest, _batches_pb2.ListBatchesResponse]  # type: ignore[assignment]
-    """ListBatches returns the batches, ordered by number."""
+    """ListBatches returns the batches with their recalls, ordered by number."""
     ListCodes: _aio.UnaryStreamMultiCallable[_batches_pb2.ListCodesRequest, _batches_pb2.ListCodesResponse]  # type: ignore[assignment]
     """ListCodes streams the codes to print on a range of units. No other method makes codes."""
     PackCase: _aio.UnaryUnaryMultiCallable[_batches_pb2.PackCaseRequest, _batches_pb2.PackCaseResponse]  # type: ignore[assignment]
@@ -137,7 +137,7 @@ class BatchServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _batches_pb2.ListBatchesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_batches_pb2.ListBatchesResponse, _abc.Awaitable[_batches_pb2.ListBatchesResponse]]:
-        """ListBatches returns the batches, ordered by number."""
+        """ListBatches returns the batches with their recalls, ordered by number."""
 
     @_abc_1.abstractmethod
     def ListCodes(

@@ -189,6 +189,70 @@ class GetHeadResponse(_message.Message):
 Global___GetHeadResponse: _TypeAlias = GetHeadResponse  # noqa: Y015
 
 @_typing.final
+class GetEventByRequestRequest(_message.Message):
+    """GetEventByRequestRequest asks for the event of a request."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOOK_FIELD_NUMBER: _builtins.int
+    PARTY_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    AT_LEAST_POSITION_FIELD_NUMBER: _builtins.int
+    book: _builtins.str
+    """The name of the book."""
+    party: _builtins.str
+    """The party that acted, or "consumer:" and a pseudonym. Empty means the operator, which opens the book and registers
+    and corrects parties. Request ids belong to the party that acts, so the same id of another party is not found.
+    """
+    request_id: _builtins.str
+    """The id of the request."""
+    at_least_position: _builtins.int
+    """The answer includes at least the event at this position. 0 sets no minimum."""
+    def __init__(
+        self,
+        *,
+        book: _builtins.str = ...,
+        party: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        at_least_position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least_position", b"at_least_position", "book", b"book", "party", b"party", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetEventByRequestRequest: _TypeAlias = GetEventByRequestRequest  # noqa: Y015
+
+@_typing.final
+class GetEventByRequestResponse(_message.Message):
+    """GetEventByRequestResponse has the receipt and the event of a request."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    EVENT_FIELD_NUMBER: _builtins.int
+    event: _builtins.bytes
+    """The stored bytes of the event, which are a serialized Event."""
+    @_builtins.property
+    def receipt(self) -> _values_pb2.Receipt:
+        """The first receipt again. It is marked as a duplicate."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _values_pb2.Receipt | None = ...,
+        event: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetEventByRequestResponse: _TypeAlias = GetEventByRequestResponse  # noqa: Y015
+
+@_typing.final
 class Event(_message.Message):
     """Event is one fact of a book. It is serialized once, and stored, hashed and streamed as those bytes.
 

@@ -50,6 +50,11 @@ class EventServiceStub(object):
                 request_serializer=pathbook_dot_v1_dot_events__pb2.GetHeadRequest.SerializeToString,
                 response_deserializer=pathbook_dot_v1_dot_events__pb2.GetHeadResponse.FromString,
                 _registered_method=True)
+        self.GetEventByRequest = channel.unary_unary(
+                '/pathbook.v1.EventService/GetEventByRequest',
+                request_serializer=pathbook_dot_v1_dot_events__pb2.GetEventByRequestRequest.SerializeToString,
+                response_deserializer=pathbook_dot_v1_dot_events__pb2.GetEventByRequestResponse.FromString,
+                _registered_method=True)
 
 
 class EventServiceServicer(object):
@@ -78,6 +83,13 @@ class EventServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetEventByRequest(self, request, context):
+        """GetEventByRequest returns what a caller recorded under one of its request ids.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_EventServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -95,6 +107,11 @@ def add_EventServiceServicer_to_server(servicer, server):
                     servicer.GetHead,
                     request_deserializer=pathbook_dot_v1_dot_events__pb2.GetHeadRequest.FromString,
                     response_serializer=pathbook_dot_v1_dot_events__pb2.GetHeadResponse.SerializeToString,
+            ),
+            'GetEventByRequest': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetEventByRequest,
+                    request_deserializer=pathbook_dot_v1_dot_events__pb2.GetEventByRequestRequest.FromString,
+                    response_serializer=pathbook_dot_v1_dot_events__pb2.GetEventByRequestResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -179,6 +196,33 @@ class EventService(object):
             '/pathbook.v1.EventService/GetHead',
             pathbook_dot_v1_dot_events__pb2.GetHeadRequest.SerializeToString,
             pathbook_dot_v1_dot_events__pb2.GetHeadResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetEventByRequest(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pathbook.v1.EventService/GetEventByRequest',
+            pathbook_dot_v1_dot_events__pb2.GetEventByRequestRequest.SerializeToString,
+            pathbook_dot_v1_dot_events__pb2.GetEventByRequestResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,6 +41,8 @@ class EventServiceStub:
     """
     GetHead: _grpc.UnaryUnaryMultiCallable[_events_pb2.GetHeadRequest, _events_pb2.GetHeadResponse]
     """GetHead returns the last position of a book."""
+    GetEventByRequest: _grpc.UnaryUnaryMultiCallable[_events_pb2.GetEventByRequestRequest, _events_pb2.GetEventByRequestResponse]
+    """GetEventByRequest returns what a caller recorded under one of its request ids."""
 
 @_typing.type_check_only
 class EventServiceAsyncStub(EventServiceStub):
@@ -55,6 +57,8 @@ class EventServiceAsyncStub(EventServiceStub):
     """
     GetHead: _aio.UnaryUnaryMultiCallable[_events_pb2.GetHeadRequest, _events_pb2.GetHeadResponse]  # type: ignore[assignment]
     """GetHead returns the last position of a book."""
+    GetEventByRequest: _aio.UnaryUnaryMultiCallable[_events_pb2.GetEventByRequestRequest, _events_pb2.GetEventByRequestResponse]  # type: ignore[assignment]
+    """GetEventByRequest returns what a caller recorded under one of its request ids."""
 
 class EventServiceServicer(metaclass=_abc_1.ABCMeta):
     """EventService reads the stream of a book. Auditors replay it, and services subscribe to it."""
@@ -84,5 +88,13 @@ class EventServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_events_pb2.GetHeadResponse, _abc.Awaitable[_events_pb2.GetHeadResponse]]:
         """GetHead returns the last position of a book."""
+
+    @_abc_1.abstractmethod
+    def GetEventByRequest(
+        self,
+        request: _events_pb2.GetEventByRequestRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_events_pb2.GetEventByRequestResponse, _abc.Awaitable[_events_pb2.GetEventByRequestResponse]]:
+        """GetEventByRequest returns what a caller recorded under one of its request ids."""
 
 def add_EventServiceServicer_to_server(servicer: EventServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

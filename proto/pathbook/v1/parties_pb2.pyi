@@ -49,7 +49,7 @@ class Party(_message.Message):
     """The position of its last correction. 0 if it was not corrected."""
     @_builtins.property
     def authorizations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Authorization]:
-        """Its authorizations, oldest first. Lists leave this empty."""
+        """Its authorizations, oldest first."""
 
     def __init__(
         self,
@@ -436,7 +436,9 @@ class ListPartiesResponse(_message.Message):
     """The page_token of the next page. Empty on the last page."""
     @_builtins.property
     def parties(self) -> _containers.RepeatedCompositeFieldContainer[Global___Party]:
-        """The parties, ordered by id."""
+        """The parties, ordered by id, with their authorizations. A page may have fewer than page_size, also if another
+        follows.
+        """
 
     def __init__(
         self,

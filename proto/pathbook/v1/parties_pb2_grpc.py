@@ -95,7 +95,7 @@ class PartyServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListParties(self, request, context):
-        """ListParties returns the parties, ordered by id.
+        """ListParties returns the parties with their authorizations, ordered by id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -42,7 +42,7 @@ class PartyServiceStub:
     GetParty: _grpc.UnaryUnaryMultiCallable[_parties_pb2.GetPartyRequest, _parties_pb2.GetPartyResponse]
     """GetParty returns a party with its authorizations."""
     ListParties: _grpc.UnaryUnaryMultiCallable[_parties_pb2.ListPartiesRequest, _parties_pb2.ListPartiesResponse]
-    """ListParties returns the parties, ordered by id."""
+    """ListParties returns the parties with their authorizations, ordered by id."""
 
 @_typing.type_check_only
 class PartyServiceAsyncStub(PartyServiceStub):
@@ -58,7 +58,7 @@ class PartyServiceAsyncStub(PartyServiceStub):
     GetParty: _aio.UnaryUnaryMultiCallable[_parties_pb2.GetPartyRequest, _parties_pb2.GetPartyResponse]  # type: ignore[assignment]
     """GetParty returns a party with its authorizations."""
     ListParties: _aio.UnaryUnaryMultiCallable[_parties_pb2.ListPartiesRequest, _parties_pb2.ListPartiesResponse]  # type: ignore[assignment]
-    """ListParties returns the parties, ordered by id."""
+    """ListParties returns the parties with their authorizations, ordered by id."""
 
 class PartyServiceServicer(metaclass=_abc_1.ABCMeta):
     """PartyService registers parties and their authorizations: who may sell what for whom."""
@@ -101,6 +101,6 @@ class PartyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _parties_pb2.ListPartiesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_parties_pb2.ListPartiesResponse, _abc.Awaitable[_parties_pb2.ListPartiesResponse]]:
-        """ListParties returns the parties, ordered by id."""
+        """ListParties returns the parties with their authorizations, ordered by id."""
 
 def add_PartyServiceServicer_to_server(servicer: PartyServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

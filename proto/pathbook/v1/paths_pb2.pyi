@@ -644,3 +644,129 @@ class Stock(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Stock: _TypeAlias = Stock  # noqa: Y015
+
+@_typing.final
+class ListHoldersRequest(_message.Message):
+    """ListHoldersRequest asks for a page of the holders of a batch, or of some of its units."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOOK_FIELD_NUMBER: _builtins.int
+    BATCH_FIELD_NUMBER: _builtins.int
+    GTIN_FIELD_NUMBER: _builtins.int
+    LOT_FIELD_NUMBER: _builtins.int
+    RANGES_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    AT_LEAST_POSITION_FIELD_NUMBER: _builtins.int
+    book: _builtins.str
+    """The name of the book."""
+    batch: _builtins.int
+    """The number of the batch. 0 means that gtin and lot name it."""
+    gtin: _builtins.str
+    """The GTIN of the product, if batch is 0."""
+    lot: _builtins.str
+    """The lot number, if batch is 0."""
+    page_size: _builtins.int
+    """The most items of a page. 0 lets the server choose."""
+    page_token: _builtins.str
+    """The next_page_token of the page before. Empty for the first page. It continues the same list: all fields but
+    page_size and at_least_position must be the same.
+    """
+    at_least_position: _builtins.int
+    """The answer includes at least the event at this position. 0 sets no minimum."""
+    @_builtins.property
+    def ranges(self) -> _containers.RepeatedCompositeFieldContainer[_values_pb2.UnitRange]:
+        """Only these units of the batch: at most 4,000 ranges that do not overlap. Empty means all units. A range names the
+        batch by its number, or by 0 if gtin and lot name it.
+        """
+
+    def __init__(
+        self,
+        *,
+        book: _builtins.str = ...,
+        batch: _builtins.int = ...,
+        gtin: _builtins.str = ...,
+        lot: _builtins.str = ...,
+        ranges: _abc.Iterable[_values_pb2.UnitRange] | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        at_least_position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least_position", b"at_least_position", "batch", b"batch", "book", b"book", "gtin", b"gtin", "lot", b"lot", "page_size", b"page_size", "page_token", b"page_token", "ranges", b"ranges"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListHoldersRequest: _TypeAlias = ListHoldersRequest  # noqa: Y015
+
+@_typing.final
+class ListHoldersResponse(_message.Message):
+    """ListHoldersResponse is a page of the holders of a batch."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOLDERS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """The page_token of the next page. Empty on the last page. A page ends after page_size items, and after the server
+    examined 10,000 runs. Only then may two items next to each other have the same owner, custodian and state.
+    """
+    @_builtins.property
+    def holders(self) -> _containers.RepeatedCompositeFieldContainer[Global___Holder]:
+        """The holders, in the order of the units. Each unit is in one item."""
+
+    def __init__(
+        self,
+        *,
+        holders: _abc.Iterable[Global___Holder] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["holders", b"holders", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListHoldersResponse: _TypeAlias = ListHoldersResponse  # noqa: Y015
+
+@_typing.final
+class Holder(_message.Message):
+    """Holder is the party or consumer that owns consecutive units, and the one that has them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RANGE_FIELD_NUMBER: _builtins.int
+    UNITS_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    CUSTODIAN_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    units: _builtins.int
+    """The number of units."""
+    owner: _builtins.str
+    """The party or consumer that owns them."""
+    custodian: _builtins.str
+    """The party or consumer that has them."""
+    state: _values_pb2.UnitState.ValueType
+    """Their state."""
+    @_builtins.property
+    def range(self) -> _values_pb2.UnitRange:
+        """The units."""
+
+    def __init__(
+        self,
+        *,
+        range: _values_pb2.UnitRange | None = ...,
+        units: _builtins.int = ...,
+        owner: _builtins.str = ...,
+        custodian: _builtins.str = ...,
+        state: _values_pb2.UnitState.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["range", b"range"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["custodian", b"custodian", "owner", b"owner", "range", b"range", "state", b"state", "units", b"units"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Holder: _TypeAlias = Holder  # noqa: Y015

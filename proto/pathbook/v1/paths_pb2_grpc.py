@@ -50,6 +50,11 @@ class PathServiceStub(object):
                 request_serializer=pathbook_dot_v1_dot_paths__pb2.ListStockRequest.SerializeToString,
                 response_deserializer=pathbook_dot_v1_dot_paths__pb2.ListStockResponse.FromString,
                 _registered_method=True)
+        self.ListHolders = channel.unary_unary(
+                '/pathbook.v1.PathService/ListHolders',
+                request_serializer=pathbook_dot_v1_dot_paths__pb2.ListHoldersRequest.SerializeToString,
+                response_deserializer=pathbook_dot_v1_dot_paths__pb2.ListHoldersResponse.FromString,
+                _registered_method=True)
 
 
 class PathServiceServicer(object):
@@ -77,6 +82,13 @@ class PathServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListHolders(self, request, context):
+        """ListHolders returns who owns and who has the units of a batch, in the order of the units.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PathServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -94,6 +106,11 @@ def add_PathServiceServicer_to_server(servicer, server):
                     servicer.ListStock,
                     request_deserializer=pathbook_dot_v1_dot_paths__pb2.ListStockRequest.FromString,
                     response_serializer=pathbook_dot_v1_dot_paths__pb2.ListStockResponse.SerializeToString,
+            ),
+            'ListHolders': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListHolders,
+                    request_deserializer=pathbook_dot_v1_dot_paths__pb2.ListHoldersRequest.FromString,
+                    response_serializer=pathbook_dot_v1_dot_paths__pb2.ListHoldersResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -178,6 +195,33 @@ class PathService(object):
             '/pathbook.v1.PathService/ListStock',
             pathbook_dot_v1_dot_paths__pb2.ListStockRequest.SerializeToString,
             pathbook_dot_v1_dot_paths__pb2.ListStockResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListHolders(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pathbook.v1.PathService/ListHolders',
+            pathbook_dot_v1_dot_paths__pb2.ListHoldersRequest.SerializeToString,
+            pathbook_dot_v1_dot_paths__pb2.ListHoldersResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -39,6 +39,8 @@ class PathServiceStub:
     """GetLadder returns the price ladder of a batch or a product: what each tier paid."""
     ListStock: _grpc.UnaryUnaryMultiCallable[_paths_pb2.ListStockRequest, _paths_pb2.ListStockResponse]
     """ListStock returns what a party owns, has in its custody and has reserved. Units that expire first come first."""
+    ListHolders: _grpc.UnaryUnaryMultiCallable[_paths_pb2.ListHoldersRequest, _paths_pb2.ListHoldersResponse]
+    """ListHolders returns who owns and who has the units of a batch, in the order of the units."""
 
 @_typing.type_check_only
 class PathServiceAsyncStub(PathServiceStub):
@@ -51,6 +53,8 @@ class PathServiceAsyncStub(PathServiceStub):
     """GetLadder returns the price ladder of a batch or a product: what each tier paid."""
     ListStock: _aio.UnaryUnaryMultiCallable[_paths_pb2.ListStockRequest, _paths_pb2.ListStockResponse]  # type: ignore[assignment]
     """ListStock returns what a party owns, has in its custody and has reserved. Units that expire first come first."""
+    ListHolders: _aio.UnaryUnaryMultiCallable[_paths_pb2.ListHoldersRequest, _paths_pb2.ListHoldersResponse]  # type: ignore[assignment]
+    """ListHolders returns who owns and who has the units of a batch, in the order of the units."""
 
 class PathServiceServicer(metaclass=_abc_1.ABCMeta):
     """PathService answers questions about paths, prices and stock."""
@@ -78,5 +82,13 @@ class PathServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_paths_pb2.ListStockResponse, _abc.Awaitable[_paths_pb2.ListStockResponse]]:
         """ListStock returns what a party owns, has in its custody and has reserved. Units that expire first come first."""
+
+    @_abc_1.abstractmethod
+    def ListHolders(
+        self,
+        request: _paths_pb2.ListHoldersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_paths_pb2.ListHoldersResponse, _abc.Awaitable[_paths_pb2.ListHoldersResponse]]:
+        """ListHolders returns who owns and who has the units of a batch, in the order of the units."""
 
 def add_PathServiceServicer_to_server(servicer: PathServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -485,6 +485,14 @@ class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal
     """Whether {party} is a brand cannot be corrected. Register it under another id.
     Status: INVALID_ARGUMENT. Retry: never.
     """
+    REFUSAL_REASON_REQUEST_UNKNOWN: _RefusalReason.ValueType  # 140
+    """{party} recorded nothing under request id {request_id}. Check both: request ids belong to the party that acts.
+    Status: NOT_FOUND. Retry: after a change.
+    """
+    REFUSAL_REASON_INTERVAL_REVERSED: _RefusalReason.ValueType  # 141
+    """{field}_before {before} is earlier than {field}_from {since}. Exchange the two.
+    Status: INVALID_ARGUMENT. Retry: never.
+    """
 
 class RefusalReason(_RefusalReason, metaclass=_RefusalReasonEnumTypeWrapper):
     """RefusalReason is why a book refuses a request, decided on its latest state."""
@@ -931,6 +939,14 @@ REFUSAL_REASON_BRAND_IS_FIXED: RefusalReason.ValueType  # 120
 """Whether {party} is a brand cannot be corrected. Register it under another id.
 Status: INVALID_ARGUMENT. Retry: never.
 """
+REFUSAL_REASON_REQUEST_UNKNOWN: RefusalReason.ValueType  # 140
+"""{party} recorded nothing under request id {request_id}. Check both: request ids belong to the party that acts.
+Status: NOT_FOUND. Retry: after a change.
+"""
+REFUSAL_REASON_INTERVAL_REVERSED: RefusalReason.ValueType  # 141
+"""{field}_before {before} is earlier than {field}_from {since}. Exchange the two.
+Status: INVALID_ARGUMENT. Retry: never.
+"""
 Global___RefusalReason: _TypeAlias = RefusalReason  # noqa: Y015
 
 class _FailureReason:
@@ -946,7 +962,7 @@ class _FailureReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Failure
     Status: INVALID_ARGUMENT. Retry: never.
     """
     FAILURE_REASON_PAGE_TOKEN_MALFORMED: _FailureReason.ValueType  # 2
-    """This page_token is not from this method. Send the next_page_token of the previous page, or leave it empty.
+    """This page_token is not from this list. Send the next_page_token of its previous page, with the same filter, or leave it empty.
     Status: INVALID_ARGUMENT. Retry: never.
     """
     FAILURE_REASON_PAGE_SIZE_NEGATIVE: _FailureReason.ValueType  # 3
@@ -1054,7 +1070,7 @@ FAILURE_REASON_MESSAGE_MALFORMED: FailureReason.ValueType  # 1
 Status: INVALID_ARGUMENT. Retry: never.
 """
 FAILURE_REASON_PAGE_TOKEN_MALFORMED: FailureReason.ValueType  # 2
-"""This page_token is not from this method. Send the next_page_token of the previous page, or leave it empty.
+"""This page_token is not from this list. Send the next_page_token of its previous page, with the same filter, or leave it empty.
 Status: INVALID_ARGUMENT. Retry: never.
 """
 FAILURE_REASON_PAGE_SIZE_NEGATIVE: FailureReason.ValueType  # 3

@@ -81,6 +81,30 @@ recorded.
 """
 Global___RecordTransfersMode: _TypeAlias = RecordTransfersMode  # noqa: Y015
 
+class _TransferSide:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TransferSideEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TransferSide.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TRANSFER_SIDE_UNSPECIFIED: _TransferSide.ValueType  # 0
+    """Not set. It means both sides."""
+    TRANSFER_SIDE_GIVER: _TransferSide.ValueType  # 1
+    """The side that gives. It made the offer."""
+    TRANSFER_SIDE_RECEIVER: _TransferSide.ValueType  # 2
+    """The side that receives. An open offer waits for it."""
+
+class TransferSide(_TransferSide, metaclass=_TransferSideEnumTypeWrapper):
+    """TransferSide is a side of a transfer."""
+
+TRANSFER_SIDE_UNSPECIFIED: TransferSide.ValueType  # 0
+"""Not set. It means both sides."""
+TRANSFER_SIDE_GIVER: TransferSide.ValueType  # 1
+"""The side that gives. It made the offer."""
+TRANSFER_SIDE_RECEIVER: TransferSide.ValueType  # 2
+"""The side that receives. An open offer waits for it."""
+Global___TransferSide: _TypeAlias = TransferSide  # noqa: Y015
+
 @_typing.final
 class Transfer(_message.Message):
     """Transfer is a transfer, a sale, or a line of a return."""
@@ -138,7 +162,7 @@ class Transfer(_message.Message):
 
     @_builtins.property
     def ranges(self) -> _containers.RepeatedCompositeFieldContainer[_values_pb2.UnitRange]:
-        """The units that were offered or recorded, without the extra units. Lists leave this empty."""
+        """The units that were offered or recorded, without the extra units."""
 
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
@@ -154,7 +178,7 @@ class Transfer(_message.Message):
 
     @_builtins.property
     def discrepancies(self) -> _containers.RepeatedCompositeFieldContainer[_events_pb2.Discrepancy]:
-        """What was not accepted, and the reasons. Lists leave this empty."""
+        """What was not accepted, and the reasons."""
 
     @_builtins.property
     def note(self) -> _values_pb2.Note:
@@ -166,7 +190,7 @@ class Transfer(_message.Message):
 
     @_builtins.property
     def extra(self) -> _containers.RepeatedCompositeFieldContainer[_values_pb2.UnitRange]:
-        """The units that were accepted although they were not offered. Lists leave this empty."""
+        """The units that were accepted although they were not offered."""
 
     def __init__(
         self,
@@ -752,6 +776,12 @@ class RecordTransfersResult(_message.Message):
 
     RECEIPT_FIELD_NUMBER: _builtins.int
     REFUSAL_FIELD_NUMBER: _builtins.int
+    RANGES_FIELD_NUMBER: _builtins.int
+    RANGES_LEFT_OUT_FIELD_NUMBER: _builtins.int
+    ranges_left_out: _builtins.bool
+    """Whether the ranges are left out, because the results before this one have 100,000 ranges already. GetTransfer has
+    them.
+    """
     @_builtins.property
     def receipt(self) -> _values_pb2.Receipt:
         """The write is recorded, now or earlier."""
@@ -760,15 +790,21 @@ class RecordTransfersResult(_message.Message):
     def refusal(self) -> Global___RefusedEntry:
         """The write was refused."""
 
+    @_builtins.property
+    def ranges(self) -> _containers.RepeatedCompositeFieldContainer[_values_pb2.UnitRange]:
+        """The units of a recorded write, as the ranges that the book chose."""
+
     def __init__(
         self,
         *,
         receipt: _values_pb2.Receipt | None = ...,
         refusal: Global___RefusedEntry | None = ...,
+        ranges: _abc.Iterable[_values_pb2.UnitRange] | None = ...,
+        ranges_left_out: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt", "refusal", b"refusal", "result", b"result"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt", "refusal", b"refusal", "result", b"result"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ranges", b"ranges", "ranges_left_out", b"ranges_left_out", "receipt", b"receipt", "refusal", b"refusal", "result", b"result"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["receipt", "refusal"]  # noqa: Y015
     _WhichOneofArgType_result: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
@@ -1116,23 +1152,29 @@ Global___ConfirmPurchaseRequest: _TypeAlias = ConfirmPurchaseRequest  # noqa: Y0
 
 @_typing.final
 class ConfirmPurchaseResponse(_message.Message):
-    """ConfirmPurchaseResponse has the receipt."""
+    """ConfirmPurchaseResponse has the receipt and the units."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     RECEIPT_FIELD_NUMBER: _builtins.int
+    RANGES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def receipt(self) -> _values_pb2.Receipt:
         """The receipt."""
+
+    @_builtins.property
+    def ranges(self) -> _containers.RepeatedCompositeFieldContainer[_values_pb2.UnitRange]:
+        """The units, as the ranges that the book chose."""
 
     def __init__(
         self,
         *,
         receipt: _values_pb2.Receipt | None = ...,
+        ranges: _abc.Iterable[_values_pb2.UnitRange] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ranges", b"ranges", "receipt", b"receipt"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1360,6 +1402,17 @@ class ListTransfersRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     AT_LEAST_POSITION_FIELD_NUMBER: _builtins.int
+    SIDE_FIELD_NUMBER: _builtins.int
+    COUNTERPARTY_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    BATCH_FIELD_NUMBER: _builtins.int
+    GTIN_FIELD_NUMBER: _builtins.int
+    RECEIVER_TIER_FIELD_NUMBER: _builtins.int
+    OCCURRED_FROM_FIELD_NUMBER: _builtins.int
+    OCCURRED_BEFORE_FIELD_NUMBER: _builtins.int
+    RECORDED_FROM_FIELD_NUMBER: _builtins.int
+    RECORDED_BEFORE_FIELD_NUMBER: _builtins.int
     book: _builtins.str
     """The name of the book."""
     party: _builtins.str
@@ -1369,9 +1422,44 @@ class ListTransfersRequest(_message.Message):
     page_size: _builtins.int
     """The most items of a page. 0 lets the server choose."""
     page_token: _builtins.str
-    """The next_page_token of the page before. Empty for the first page."""
+    """The next_page_token of the page before. Empty for the first page. It continues the same list: all fields but
+    page_size and at_least_position must be the same.
+    """
     at_least_position: _builtins.int
     """The answer includes at least the event at this position. 0 sets no minimum."""
+    side: Global___TransferSide.ValueType
+    """Only transfers in which the party has this side. Unset means both."""
+    counterparty: _builtins.str
+    """Only transfers whose other side is this party or consumer. Empty means any."""
+    kind: Global___TransferKind.ValueType
+    """Only transfers of this kind. Unset means all."""
+    reference: _builtins.str
+    """Only transfers with this reference. Empty means all."""
+    batch: _builtins.int
+    """Only transfers of units of this batch. 0 means all."""
+    gtin: _builtins.str
+    """Only transfers of units of this product. Empty means all."""
+    receiver_tier: _builtins.int
+    """Only transfers whose receiver had this tier for a product of the transfer, when it was recorded. For the line of a
+    return, it is the tier of the receiver of the transfer that is undone. With batch or gtin, only units of these count.
+    Unset means all.
+    """
+    @_builtins.property
+    def occurred_from(self) -> _timestamp_pb2.Timestamp:
+        """Only what occurred at this time or later. Unset means from the beginning."""
+
+    @_builtins.property
+    def occurred_before(self) -> _timestamp_pb2.Timestamp:
+        """Only what occurred before this time. Unset means without end."""
+
+    @_builtins.property
+    def recorded_from(self) -> _timestamp_pb2.Timestamp:
+        """Only what was recorded at this time or later. Unset means from the beginning."""
+
+    @_builtins.property
+    def recorded_before(self) -> _timestamp_pb2.Timestamp:
+        """Only what was recorded before this time. Unset means without end."""
+
     def __init__(
         self,
         *,
@@ -1381,12 +1469,25 @@ class ListTransfersRequest(_message.Message):
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
         at_least_position: _builtins.int = ...,
+        side: Global___TransferSide.ValueType = ...,
+        counterparty: _builtins.str = ...,
+        kind: Global___TransferKind.ValueType = ...,
+        reference: _builtins.str = ...,
+        batch: _builtins.int = ...,
+        gtin: _builtins.str = ...,
+        receiver_tier: _builtins.int | None = ...,
+        occurred_from: _timestamp_pb2.Timestamp | None = ...,
+        occurred_before: _timestamp_pb2.Timestamp | None = ...,
+        recorded_from: _timestamp_pb2.Timestamp | None = ...,
+        recorded_before: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_receiver_tier", b"_receiver_tier", "occurred_before", b"occurred_before", "occurred_from", b"occurred_from", "receiver_tier", b"receiver_tier", "recorded_before", b"recorded_before", "recorded_from", b"recorded_from"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least_position", b"at_least_position", "book", b"book", "page_size", b"page_size", "page_token", b"page_token", "party", b"party", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_receiver_tier", b"_receiver_tier", "at_least_position", b"at_least_position", "batch", b"batch", "book", b"book", "counterparty", b"counterparty", "gtin", b"gtin", "kind", b"kind", "occurred_before", b"occurred_before", "occurred_from", b"occurred_from", "page_size", b"page_size", "page_token", b"page_token", "party", b"party", "receiver_tier", b"receiver_tier", "recorded_before", b"recorded_before", "recorded_from", b"recorded_from", "reference", b"reference", "side", b"side", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__receiver_tier: _TypeAlias = _typing.Literal["receiver_tier"]  # noqa: Y015
+    _WhichOneofArgType__receiver_tier: _TypeAlias = _typing.Literal["_receiver_tier", b"_receiver_tier"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__receiver_tier) -> _WhichOneofReturnType__receiver_tier | None: ...
 
 Global___ListTransfersRequest: _TypeAlias = ListTransfersRequest  # noqa: Y015
 
@@ -1402,7 +1503,9 @@ class ListTransfersResponse(_message.Message):
     """The page_token of the next page. Empty on the last page."""
     @_builtins.property
     def transfers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Transfer]:
-        """The transfers, newest first."""
+        """The transfers, newest first, with their units. A page may have fewer than page_size, or none, also if another
+        follows: it ends after the server examined 5,000 transfers, or the units of 1,000 of them, or 20,000 ranges.
+        """
 
     def __init__(
         self,
@@ -1417,3 +1520,164 @@ class ListTransfersResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListTransfersResponse: _TypeAlias = ListTransfersResponse  # noqa: Y015
+
+@_typing.final
+class ListTransfersByReferenceRequest(_message.Message):
+    """ListTransfersByReferenceRequest asks for a page of what was handed over under a reference."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOOK_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    GIVER_FIELD_NUMBER: _builtins.int
+    RECEIVER_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    AT_LEAST_POSITION_FIELD_NUMBER: _builtins.int
+    book: _builtins.str
+    """The name of the book."""
+    reference: _builtins.str
+    """The number of the document."""
+    giver: _builtins.str
+    """Only transfers of this giver. Empty means all."""
+    receiver: _builtins.str
+    """Only transfers to this receiver. Empty means all."""
+    page_size: _builtins.int
+    """The most items of a page. 0 lets the server choose."""
+    page_token: _builtins.str
+    """The next_page_token of the page before. Empty for the first page. It continues the same list: all fields but
+    page_size and at_least_position must be the same.
+    """
+    at_least_position: _builtins.int
+    """The answer includes at least the event at this position. 0 sets no minimum."""
+    def __init__(
+        self,
+        *,
+        book: _builtins.str = ...,
+        reference: _builtins.str = ...,
+        giver: _builtins.str = ...,
+        receiver: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        at_least_position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least_position", b"at_least_position", "book", b"book", "giver", b"giver", "page_size", b"page_size", "page_token", b"page_token", "receiver", b"receiver", "reference", b"reference"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTransfersByReferenceRequest: _TypeAlias = ListTransfersByReferenceRequest  # noqa: Y015
+
+@_typing.final
+class ListTransfersByReferenceResponse(_message.Message):
+    """ListTransfersByReferenceResponse is a page of what was handed over under a reference."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRANSFERS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """The page_token of the next page. Empty on the last page."""
+    @_builtins.property
+    def transfers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Transfer]:
+        """The offers, transfers and sales with the reference, and the returns of their units. They are ordered by giver, then
+        receiver, then position. What both sides reported is one item, with ATTESTATION_REPORTED_BY_BOTH. A page may be
+        shorter than page_size as in ListTransfersResponse.
+        """
+
+    def __init__(
+        self,
+        *,
+        transfers: _abc.Iterable[Global___Transfer] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "transfers", b"transfers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTransfersByReferenceResponse: _TypeAlias = ListTransfersByReferenceResponse  # noqa: Y015
+
+@_typing.final
+class ListOffersRequest(_message.Message):
+    """ListOffersRequest asks for a page of a party's offers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOOK_FIELD_NUMBER: _builtins.int
+    PARTY_FIELD_NUMBER: _builtins.int
+    SIDE_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    INCLUDE_ENDED_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    AT_LEAST_POSITION_FIELD_NUMBER: _builtins.int
+    book: _builtins.str
+    """The name of the book."""
+    party: _builtins.str
+    """The party."""
+    side: Global___TransferSide.ValueType
+    """TRANSFER_SIDE_RECEIVER means offers to the party, and TRANSFER_SIDE_GIVER offers that it made. Unset means both."""
+    status: _values_pb2.TransferStatus.ValueType
+    """Only offers with this status. Unset means open offers, or all if include_ended is set."""
+    include_ended: _builtins.bool
+    """Whether offers are included that were answered, withdrawn or reversed, or that lapsed, if status is unset."""
+    page_size: _builtins.int
+    """The most items of a page. 0 lets the server choose."""
+    page_token: _builtins.str
+    """The next_page_token of the page before. Empty for the first page. It continues the same list: all fields but
+    page_size and at_least_position must be the same.
+    """
+    at_least_position: _builtins.int
+    """The answer includes at least the event at this position. 0 sets no minimum."""
+    def __init__(
+        self,
+        *,
+        book: _builtins.str = ...,
+        party: _builtins.str = ...,
+        side: Global___TransferSide.ValueType = ...,
+        status: _values_pb2.TransferStatus.ValueType = ...,
+        include_ended: _builtins.bool = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        at_least_position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least_position", b"at_least_position", "book", b"book", "include_ended", b"include_ended", "page_size", b"page_size", "page_token", b"page_token", "party", b"party", "side", b"side", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListOffersRequest: _TypeAlias = ListOffersRequest  # noqa: Y015
+
+@_typing.final
+class ListOffersResponse(_message.Message):
+    """ListOffersResponse is a page of offers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OFFERS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """The page_token of the next page. Empty on the last page."""
+    @_builtins.property
+    def offers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Transfer]:
+        """The offers, oldest first, with their units and deadlines. Transfers that were recorded in one step are no offers. A
+        page may be shorter than page_size as in ListTransfersResponse.
+        """
+
+    def __init__(
+        self,
+        *,
+        offers: _abc.Iterable[Global___Transfer] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "offers", b"offers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListOffersResponse: _TypeAlias = ListOffersResponse  # noqa: Y015

@@ -105,6 +105,16 @@ class TransferServiceStub(object):
                 request_serializer=pathbook_dot_v1_dot_transfers__pb2.ListTransfersRequest.SerializeToString,
                 response_deserializer=pathbook_dot_v1_dot_transfers__pb2.ListTransfersResponse.FromString,
                 _registered_method=True)
+        self.ListTransfersByReference = channel.unary_unary(
+                '/pathbook.v1.TransferService/ListTransfersByReference',
+                request_serializer=pathbook_dot_v1_dot_transfers__pb2.ListTransfersByReferenceRequest.SerializeToString,
+                response_deserializer=pathbook_dot_v1_dot_transfers__pb2.ListTransfersByReferenceResponse.FromString,
+                _registered_method=True)
+        self.ListOffers = channel.unary_unary(
+                '/pathbook.v1.TransferService/ListOffers',
+                request_serializer=pathbook_dot_v1_dot_transfers__pb2.ListOffersRequest.SerializeToString,
+                response_deserializer=pathbook_dot_v1_dot_transfers__pb2.ListOffersResponse.FromString,
+                _registered_method=True)
 
 
 class TransferServiceServicer(object):
@@ -203,7 +213,21 @@ class TransferServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListTransfers(self, request, context):
-        """ListTransfers returns the transfers of a party, newest first.
+        """ListTransfers returns the transfers, sales and returns of a party, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTransfersByReference(self, request, context):
+        """ListTransfersByReference returns what was handed over under the number of a document.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListOffers(self, request, context):
+        """ListOffers returns the offers that wait for a party and those that it made, oldest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -281,6 +305,16 @@ def add_TransferServiceServicer_to_server(servicer, server):
                     servicer.ListTransfers,
                     request_deserializer=pathbook_dot_v1_dot_transfers__pb2.ListTransfersRequest.FromString,
                     response_serializer=pathbook_dot_v1_dot_transfers__pb2.ListTransfersResponse.SerializeToString,
+            ),
+            'ListTransfersByReference': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTransfersByReference,
+                    request_deserializer=pathbook_dot_v1_dot_transfers__pb2.ListTransfersByReferenceRequest.FromString,
+                    response_serializer=pathbook_dot_v1_dot_transfers__pb2.ListTransfersByReferenceResponse.SerializeToString,
+            ),
+            'ListOffers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListOffers,
+                    request_deserializer=pathbook_dot_v1_dot_transfers__pb2.ListOffersRequest.FromString,
+                    response_serializer=pathbook_dot_v1_dot_transfers__pb2.ListOffersResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -662,6 +696,60 @@ class TransferService(object):
             '/pathbook.v1.TransferService/ListTransfers',
             pathbook_dot_v1_dot_transfers__pb2.ListTransfersRequest.SerializeToString,
             pathbook_dot_v1_dot_transfers__pb2.ListTransfersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTransfersByReference(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pathbook.v1.TransferService/ListTransfersByReference',
+            pathbook_dot_v1_dot_transfers__pb2.ListTransfersByReferenceRequest.SerializeToString,
+            pathbook_dot_v1_dot_transfers__pb2.ListTransfersByReferenceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListOffers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pathbook.v1.TransferService/ListOffers',
+            pathbook_dot_v1_dot_transfers__pb2.ListOffersRequest.SerializeToString,
+            pathbook_dot_v1_dot_transfers__pb2.ListOffersResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -60,7 +60,11 @@ class TransferServiceStub:
     GetTransfer: _grpc.UnaryUnaryMultiCallable[_transfers_pb2.GetTransferRequest, _transfers_pb2.GetTransferResponse]
     """GetTransfer returns a transfer, sale or return."""
     ListTransfers: _grpc.UnaryUnaryMultiCallable[_transfers_pb2.ListTransfersRequest, _transfers_pb2.ListTransfersResponse]
-    """ListTransfers returns the transfers of a party, newest first."""
+    """ListTransfers returns the transfers, sales and returns of a party, newest first."""
+    ListTransfersByReference: _grpc.UnaryUnaryMultiCallable[_transfers_pb2.ListTransfersByReferenceRequest, _transfers_pb2.ListTransfersByReferenceResponse]
+    """ListTransfersByReference returns what was handed over under the number of a document."""
+    ListOffers: _grpc.UnaryUnaryMultiCallable[_transfers_pb2.ListOffersRequest, _transfers_pb2.ListOffersResponse]
+    """ListOffers returns the offers that wait for a party and those that it made, oldest first."""
 
 @_typing.type_check_only
 class TransferServiceAsyncStub(TransferServiceStub):
@@ -94,7 +98,11 @@ class TransferServiceAsyncStub(TransferServiceStub):
     GetTransfer: _aio.UnaryUnaryMultiCallable[_transfers_pb2.GetTransferRequest, _transfers_pb2.GetTransferResponse]  # type: ignore[assignment]
     """GetTransfer returns a transfer, sale or return."""
     ListTransfers: _aio.UnaryUnaryMultiCallable[_transfers_pb2.ListTransfersRequest, _transfers_pb2.ListTransfersResponse]  # type: ignore[assignment]
-    """ListTransfers returns the transfers of a party, newest first."""
+    """ListTransfers returns the transfers, sales and returns of a party, newest first."""
+    ListTransfersByReference: _aio.UnaryUnaryMultiCallable[_transfers_pb2.ListTransfersByReferenceRequest, _transfers_pb2.ListTransfersByReferenceResponse]  # type: ignore[assignment]
+    """ListTransfersByReference returns what was handed over under the number of a document."""
+    ListOffers: _aio.UnaryUnaryMultiCallable[_transfers_pb2.ListOffersRequest, _transfers_pb2.ListOffersResponse]  # type: ignore[assignment]
+    """ListOffers returns the offers that wait for a party and those that it made, oldest first."""
 
 class TransferServiceServicer(metaclass=_abc_1.ABCMeta):
     """TransferService moves title and goods. A price is never a reason to refuse a request."""
@@ -209,6 +217,22 @@ class TransferServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _transfers_pb2.ListTransfersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_transfers_pb2.ListTransfersResponse, _abc.Awaitable[_transfers_pb2.ListTransfersResponse]]:
-        """ListTransfers returns the transfers of a party, newest first."""
+        """ListTransfers returns the transfers, sales and returns of a party, newest first."""
+
+    @_abc_1.abstractmethod
+    def ListTransfersByReference(
+        self,
+        request: _transfers_pb2.ListTransfersByReferenceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_transfers_pb2.ListTransfersByReferenceResponse, _abc.Awaitable[_transfers_pb2.ListTransfersByReferenceResponse]]:
+        """ListTransfersByReference returns what was handed over under the number of a document."""
+
+    @_abc_1.abstractmethod
+    def ListOffers(
+        self,
+        request: _transfers_pb2.ListOffersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_transfers_pb2.ListOffersResponse, _abc.Awaitable[_transfers_pb2.ListOffersResponse]]:
+        """ListOffers returns the offers that wait for a party and those that it made, oldest first."""
 
 def add_TransferServiceServicer_to_server(servicer: TransferServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -8,7 +8,7 @@ from pathbook.services.codes import pieces
 from pathbook.services.drain import Drain
 from pathbook.services.gateway import Gateway
 from pathbook.services.translate import answers, receipts, requests
-from pathbook.services.translate.pages import AfterName, AfterNumber, cut, page_limit, parse_token
+from pathbook.services.translate.pages import AfterName, AfterNumber, Paging, cut
 from pathbook.v1 import batches_pb2, batches_pb2_grpc
 
 
@@ -125,15 +125,14 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
         self, request: batches_pb2.ListProductsRequest, _context: object
     ) -> batches_pb2.ListProductsResponse:
         """List the products."""
-        book, limit = requests.book_name(request.book), page_limit(request.page_size)
-        after = parse_token(request.page_token, AfterName).name
+        book, page = requests.book_name(request.book), Paging(request, AfterName)
         found = await self._gateway.ask(
-            request.at_least_position, self._gateway.queries.products, book, after, limit + 1
+            request.at_least_position, self._gateway.queries.products, book, page.after.name, page.limit + 1
         )
-        page = cut(found, limit)
+        products = cut(found, page.limit)
         return batches_pb2.ListProductsResponse(
-            products=map(answers.product, page.rows),
-            next_page_token=page.token(lambda last: AfterName(last.product)),
+            products=map(answers.product, products.rows),
+            next_page_token=page.token(products.after(lambda last: AfterName(last.product))),
         )
 
     async def GetBatch(
@@ -158,16 +157,19 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
         self, request: batches_pb2.ListBatchesRequest, _context: object
     ) -> batches_pb2.ListBatchesResponse:
         """List all batches, or those of a product."""
-        book, limit = requests.book_name(request.book), page_limit(request.page_size)
+        book, page = requests.book_name(request.book), Paging(request, AfterNumber)
         gtin = requests.gtin(request.gtin) if request.gtin else None
-        after = parse_token(request.page_token, AfterNumber).number
         found = await self._gateway.ask(
-            request.at_least_position, self._gateway.queries.batches, book, gtin, after, limit + 1
+            request.at_least_position,
+            self._gateway.queries.batches,
+            book,
+            gtin,
+            page.after.number,
+            page.limit,
         )
-        page = cut(found, limit)
         return batches_pb2.ListBatchesResponse(
-            batches=map(answers.batch, page.rows),
-            next_page_token=page.token(lambda last: AfterNumber(last.batch)),
+            batches=[answers.batch(item.row, item.recalls) for item in found.items],
+            next_page_token=page.token(None if found.after is None else AfterNumber(found.after)),
         )
 
     async def ListCodes(

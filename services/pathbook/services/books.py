@@ -4,7 +4,7 @@ from pathbook.ledger import commands
 from pathbook.ledger.refusals import Refusal
 from pathbook.services.gateway import Gateway
 from pathbook.services.translate import answers, receipts, requests
-from pathbook.services.translate.pages import AfterName, cut, page_limit, parse_token
+from pathbook.services.translate.pages import AfterName, Paging, cut
 from pathbook.services.translate.statuses import RefusedCallError
 from pathbook.v1 import books_pb2, books_pb2_grpc
 
@@ -41,10 +41,10 @@ class BookService(books_pb2_grpc.BookServiceServicer):
         self, request: books_pb2.ListBooksRequest, _context: object
     ) -> books_pb2.ListBooksResponse:
         """List the books."""
-        limit = page_limit(request.page_size)
-        after = parse_token(request.page_token, AfterName).name
-        page = cut(await self._gateway.run(self._gateway.queries.books, after, limit + 1), limit)
+        page = Paging(request, AfterName)
+        found = await self._gateway.run(self._gateway.queries.books, page.after.name, page.limit + 1)
+        books = cut(found, page.limit)
         return books_pb2.ListBooksResponse(
-            books=map(answers.book, page.rows),
-            next_page_token=page.token(lambda last: AfterName(last.opened.name)),
+            books=map(answers.book, books.rows),
+            next_page_token=page.token(books.after(lambda last: AfterName(last.opened.name))),
         )

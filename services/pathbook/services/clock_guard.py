@@ -6,8 +6,10 @@ from typing import Final, NamedTuple
 import structlog
 
 from pathbook.ledger.book import CLOCK_JUMP_MAX_US, ClockJumpedError, EventsAheadError
-from pathbook.ledger.codec import MalformedEventError, NewerEventError, decode
+from pathbook.ledger.codec import MalformedEventError, NewerEventError
 from pathbook.ledger.store.log.clock_looks import ClockLooks, Look
+from pathbook.ledger.store.log.damage import EventDamagedError
+from pathbook.ledger.store.log.event_hashes import read_event
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.services.clock import MachineClock, Reading
 from pathbook.services.translate.times import shown, span
@@ -80,15 +82,12 @@ def last_events(stream: Stream) -> dict[str, int]:
         eventsourcing.persistence.PersistenceError: the database fails.
     """
     found: dict[str, int] = {}
-    after = ""
-    while page := stream.first_entries(after, BOOKS_AT_ONCE):
-        for first in page:
-            for entry in stream.at(first.book, [first.head]):
-                try:
-                    found[first.book] = decode(entry.position, entry.data).recorded_at
-                except (NewerEventError, MalformedEventError):
-                    continue  # the book is refused for that
-        after = page[-1].book
+    for book in stream.books():
+        try:
+            for entry in stream.at(book, [stream.head(book)]):
+                found[book] = read_event(book, entry).recorded_at
+        except (NewerEventError, MalformedEventError, EventDamagedError):
+            continue  # the book is refused for that
     return found
 
 

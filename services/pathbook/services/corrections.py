@@ -6,7 +6,7 @@ from pathbook.ledger.refusals import Reason, refuse
 from pathbook.ledger.values import PartyKind
 from pathbook.services.gateway import Gateway
 from pathbook.services.translate import answers, receipts, requests
-from pathbook.services.translate.pages import AfterNumber, cut, page_limit, parse_token
+from pathbook.services.translate.pages import AfterNumber, Paging, cut
 from pathbook.services.translate.statuses import RefusedCallError
 from pathbook.v1 import corrections_pb2, corrections_pb2_grpc
 
@@ -77,16 +77,20 @@ class CorrectionService(corrections_pb2_grpc.CorrectionServiceServicer):
         self, request: corrections_pb2.ListCorrectionsRequest, _context: object
     ) -> corrections_pb2.ListCorrectionsResponse:
         """List the corrections of an event, a product, a batch or a party."""
-        book, limit = requests.book_name(request.book), page_limit(request.page_size)
-        after = parse_token(request.page_token, AfterNumber).number
+        book, page = requests.book_name(request.book), Paging(request, AfterNumber)
         subject = await self._subject(book, request)
         found = await self._gateway.ask(
-            request.at_least_position, self._gateway.queries.corrections, book, subject, after, limit + 1
+            request.at_least_position,
+            self._gateway.queries.corrections,
+            book,
+            subject,
+            page.after.number,
+            page.limit + 1,
         )
-        page = cut(found, limit)
+        corrections = cut(found, page.limit)
         return corrections_pb2.ListCorrectionsResponse(
-            corrections=map(answers.correction, page.rows),
-            next_page_token=page.token(lambda last: AfterNumber(last.position)),
+            corrections=map(answers.correction, corrections.rows),
+            next_page_token=page.token(corrections.after(lambda last: AfterNumber(last.position))),
         )
 
     async def _subject(self, book: str, request: corrections_pb2.ListCorrectionsRequest) -> Subject:

@@ -4,11 +4,15 @@ from collections.abc import AsyncIterator
 
 import grpc
 
+from pathbook.ledger.refusals import Reason, refuse
+from pathbook.ledger.values import is_request_id
 from pathbook.services.drain import Drain
 from pathbook.services.event_batches import EventBatches
 from pathbook.services.gateway import Gateway
 from pathbook.services.translate import requests
-from pathbook.v1 import events_pb2
+from pathbook.services.translate.statuses import RefusedCallError
+from pathbook.services.translate.values import timestamp
+from pathbook.v1 import events_pb2, values_pb2
 
 
 class EventService:
@@ -36,6 +40,11 @@ class EventService:
                     self.GetHead,
                     events_pb2.GetHeadRequest.FromString,
                     events_pb2.GetHeadResponse.SerializeToString,
+                ),
+                "GetEventByRequest": grpc.unary_unary_rpc_method_handler(
+                    self.GetEventByRequest,
+                    events_pb2.GetEventByRequestRequest.FromString,
+                    events_pb2.GetEventByRequestResponse.SerializeToString,
                 ),
             },
         )
@@ -72,6 +81,25 @@ class EventService:
         views_position = await self._gateway.views_position(book)
         head = await self._gateway.head(book)
         return events_pb2.GetHeadResponse(position=head, views_position=views_position)
+
+    async def GetEventByRequest(
+        self, request: events_pb2.GetEventByRequestRequest, _context: object
+    ) -> events_pb2.GetEventByRequestResponse:
+        """Return what a caller recorded under one of its request ids."""
+        book = requests.book_name(request.book)
+        if not is_request_id(request.request_id):
+            raise RefusedCallError(refuse(Reason.REQUEST_ID_MALFORMED))
+        found = await self._gateway.ask(
+            request.at_least_position,
+            self._gateway.queries.event_of_request,
+            book,
+            request.party,
+            request.request_id,
+        )
+        receipt = values_pb2.Receipt(
+            position=found.position, recorded_at=timestamp(found.recorded_at), duplicate=True
+        )
+        return events_pb2.GetEventByRequestResponse(receipt=receipt, event=found.data)
 
     async def _after_and_head(self, book: str, after_position: int) -> tuple[int, int]:
         """Return the position to begin after, and the head. Raises CallFailedError for a position beyond the head."""

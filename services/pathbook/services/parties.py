@@ -4,7 +4,7 @@ from pathbook.ledger import commands
 from pathbook.ledger.values import PartyKind
 from pathbook.services.gateway import Gateway
 from pathbook.services.translate import answers, receipts, requests
-from pathbook.services.translate.pages import AfterName, cut, page_limit, parse_token
+from pathbook.services.translate.pages import AfterName, Paging
 from pathbook.v1 import parties_pb2, parties_pb2_grpc
 
 
@@ -70,13 +70,11 @@ class PartyService(parties_pb2_grpc.PartyServiceServicer):
         self, request: parties_pb2.ListPartiesRequest, _context: object
     ) -> parties_pb2.ListPartiesResponse:
         """List the parties."""
-        book, limit = requests.book_name(request.book), page_limit(request.page_size)
-        after = parse_token(request.page_token, AfterName).name
+        book, page = requests.book_name(request.book), Paging(request, AfterName)
         found = await self._gateway.ask(
-            request.at_least_position, self._gateway.queries.parties, book, after, limit + 1
+            request.at_least_position, self._gateway.queries.parties, book, page.after.name, page.limit
         )
-        page = cut(found, limit)
         return parties_pb2.ListPartiesResponse(
-            parties=map(answers.party, page.rows),
-            next_page_token=page.token(lambda last: AfterName(last.party)),
+            parties=[answers.party(item.row, item.authorizations) for item in found.items],
+            next_page_token=page.token(None if found.after is None else AfterName(found.after)),
         )

@@ -1,11 +1,11 @@
-"""PathService: paths of units, price ladders, stock."""
+"""PathService: paths of units, price ladders, stock, holders of batches."""
 
-from pathbook.ledger.queries import Rung
+from pathbook.ledger.queries import Holder, Listed, Rung
 from pathbook.ledger.refusals import Reason, refuse
 from pathbook.ledger.values import Unit
 from pathbook.services.gateway import Gateway
 from pathbook.services.translate import answers, requests
-from pathbook.services.translate.pages import AfterNumber, cut, page_limit, parse_token
+from pathbook.services.translate.pages import AfterNumber, Paging
 from pathbook.services.translate.statuses import RefusedCallError
 from pathbook.v1 import paths_pb2, paths_pb2_grpc
 
@@ -64,13 +64,42 @@ class PathService(paths_pb2_grpc.PathServiceServicer):
         self, request: paths_pb2.ListStockRequest, _context: object
     ) -> paths_pb2.ListStockResponse:
         """List the stock of a party, batch by batch."""
-        book, limit = requests.book_name(request.book), page_limit(request.page_size)
-        after = parse_token(request.page_token, AfterNumber).number
+        book, page = requests.book_name(request.book), Paging(request, AfterNumber)
         found = await self._gateway.ask(
-            request.at_least_position, self._gateway.queries.stock, book, request.party, after, limit + 1
+            request.at_least_position,
+            self._gateway.queries.stock,
+            book,
+            request.party,
+            page.after.number,
+            page.limit,
         )
-        page = cut(found, limit)
         return paths_pb2.ListStockResponse(
-            stock=map(answers.stock, page.rows),
-            next_page_token=page.token(lambda last: AfterNumber(last.batch.batch)),
+            stock=map(answers.stock, found.items),
+            next_page_token=page.token(None if found.after is None else AfterNumber(found.after)),
+        )
+
+    async def ListHolders(
+        self, request: paths_pb2.ListHoldersRequest, _context: object
+    ) -> paths_pb2.ListHoldersResponse:
+        """List the holders of a batch, in the order of its units."""
+        requests.bounded(len(request.ranges))
+        page = Paging(request, AfterNumber)
+        found = await self._holders(request, page.after.number, page.limit)
+        return paths_pb2.ListHoldersResponse(
+            holders=map(answers.holder, found.items),
+            next_page_token=page.token(None if found.after is None else AfterNumber(found.after)),
+        )
+
+    async def _holders(
+        self, request: paths_pb2.ListHoldersRequest, first: int, limit: int
+    ) -> Listed[Holder, int]:
+        book, ranges = requests.book_name(request.book), requests.ranges(request.ranges)
+        at_least, queries = request.at_least_position, self._gateway.queries
+        if request.batch:
+            return await self._gateway.ask(
+                at_least, queries.holders, book, request.batch, ranges, first, limit
+            )
+        gtin = requests.gtin(request.gtin)
+        return await self._gateway.ask(
+            at_least, queries.holders_of_lot, book, gtin, request.lot, ranges, first, limit
         )

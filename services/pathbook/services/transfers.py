@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 
 from pathbook.ledger import commands
 from pathbook.ledger.events import TransferReversed
-from pathbook.ledger.values import DiscrepancyKind, TransferStatus, UnitState
+from pathbook.ledger.values import DiscrepancyKind, UnitState
 from pathbook.services.bulk import Bulk, recording, returning, selling
 from pathbook.services.gateway import Gateway
-from pathbook.services.translate import answers, receipts, requests
-from pathbook.services.translate.pages import AfterTransfer, cut, page_limit, parse_token
+from pathbook.services.translate import answers, filters, receipts, requests
+from pathbook.services.translate.pages import AfterReference, AfterTransfer, Paging
 from pathbook.v1 import transfers_pb2, transfers_pb2_grpc
 
 
@@ -183,7 +183,9 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
             price_paid=requests.price(request, "price_paid"),
         )
         answer = await self._gateway.write(book, command)
-        return transfers_pb2.ConfirmPurchaseResponse(receipt=receipts.receipt(answer))
+        return transfers_pb2.ConfirmPurchaseResponse(
+            receipt=receipts.receipt(answer), ranges=receipts.chosen(answer)
+        )
 
     async def WriteOffUnits(
         self, request: transfers_pb2.WriteOffUnitsRequest, _context: object
@@ -218,21 +220,54 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
         self, request: transfers_pb2.ListTransfersRequest, _context: object
     ) -> transfers_pb2.ListTransfersResponse:
         """List the transfers of a party or consumer."""
-        book, limit = requests.book_name(request.book), page_limit(request.page_size)
-        status = requests.enum_value_or_none(request.status, TransferStatus, "status")
-        after = parse_token(request.page_token, AfterTransfer)
-        before = (after.transfer, after.line) if after.transfer else None
+        book, page = requests.book_name(request.book), Paging(request, AfterTransfer)
         found = await self._gateway.ask(
             request.at_least_position,
             self._gateway.queries.transfers,
             book,
-            request.party,
-            status,
-            before,
-            limit + 1,
+            filters.transfers(request),
+            page.after.place,
+            page.limit,
         )
-        page = cut(found, limit)
         return transfers_pb2.ListTransfersResponse(
-            transfers=map(answers.transfer, page.rows),
-            next_page_token=page.token(lambda last: AfterTransfer(last.row.transfer, last.row.line)),
+            transfers=map(answers.transfer, found.items),
+            next_page_token=page.token(None if found.after is None else AfterTransfer(*found.after)),
+        )
+
+    async def ListTransfersByReference(
+        self, request: transfers_pb2.ListTransfersByReferenceRequest, _context: object
+    ) -> transfers_pb2.ListTransfersByReferenceResponse:
+        """List what was handed over under a reference."""
+        book, page = requests.book_name(request.book), Paging(request, AfterReference)
+        found = await self._gateway.ask(
+            request.at_least_position,
+            self._gateway.queries.transfers_by_reference,
+            book,
+            filters.reference(request),
+            request.giver,
+            request.receiver,
+            page.after.place,
+            page.limit,
+        )
+        return transfers_pb2.ListTransfersByReferenceResponse(
+            transfers=map(answers.transfer, found.items),
+            next_page_token=page.token(None if found.after is None else AfterReference(*found.after)),
+        )
+
+    async def ListOffers(
+        self, request: transfers_pb2.ListOffersRequest, _context: object
+    ) -> transfers_pb2.ListOffersResponse:
+        """List the offers to a party, and those that it made."""
+        book, page = requests.book_name(request.book), Paging(request, AfterTransfer)
+        found = await self._gateway.ask(
+            request.at_least_position,
+            self._gateway.queries.offers,
+            book,
+            filters.offers(request),
+            page.after.place,
+            page.limit,
+        )
+        return transfers_pb2.ListOffersResponse(
+            offers=map(answers.transfer, found.items),
+            next_page_token=page.token(None if found.after is None else AfterTransfer(*found.after)),
         )

@@ -218,7 +218,7 @@ class Batches(AsyncCaller):
                 means this client's last write, 0 means no waiting.
 
         Yields:
-            A Batch with the fields that ``get_batch`` names, without its recalls.
+            A Batch, as ``get_batch`` returns it.
 
         Raises:
             RefusedError: GTIN_CHECK_DIGIT, PRODUCT_UNKNOWN; or a reason of every list and read (see ``AsyncClient``).

@@ -15,10 +15,26 @@ from pathbook.client.aio.offers import Offers
 from pathbook.client.aio.parties import Parties
 from pathbook.client.aio.paths import Paths
 from pathbook.client.aio.sales import Sales
+from pathbook.client.aio.servers import Servers
+from pathbook.client.aio.transfer_lists import TransferLists
 from pathbook.client.aio.transfers import Transfers
 
 
-class AsyncClient(Books, Parties, Batches, Cases, Offers, Transfers, Sales, Bulk, Corrections, Paths, Events):
+class AsyncClient(
+    Books,
+    Parties,
+    Batches,
+    Cases,
+    Offers,
+    Transfers,
+    TransferLists,
+    Sales,
+    Bulk,
+    Corrections,
+    Paths,
+    Events,
+    Servers,
+):
     """One book on a server; each call of the contract is a method to await.
 
     Use the client in an ``async with`` statement, or await ``close`` at the end. Make it in a coroutine.

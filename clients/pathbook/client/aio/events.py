@@ -96,3 +96,38 @@ class Events(AsyncCaller):
             True
         """
         return await self._call(self._events.GetHead, events_pb2.GetHeadRequest(book=self.book))
+
+    async def get_event_by_request(
+        self, request_id: str, *, party: str = "", at_least_position: int | None = None
+    ) -> events_pb2.GetEventByRequestResponse:
+        """Return what was recorded under a request id: the first receipt, and the event.
+
+        Request ids belong to the party that acted, so the id of another party is not found.
+
+        Args:
+            request_id: The id, as it was sent.
+            party: Id of the party that acted, or "consumer:" and a pseudonym. "" means the operator, which opens the
+                book and registers and corrects parties.
+            at_least_position: The answer includes all events up to this position; the server waits for them. None
+                means this client's last write, 0 means no waiting.
+
+        Returns:
+            A response with ``receipt.position`` and ``event``, the stored bytes that ``parse_event`` reads.
+
+        Raises:
+            RefusedError: REQUEST_ID_MALFORMED, PARTY_UNKNOWN, REQUEST_UNKNOWN; or a reason of every read (see
+                ``AsyncClient``).
+            UnreachableError: No answer came in time.
+
+        Example:
+            >>> sent = await client.register_party("dan", values_pb2.PARTY_KIND_AGENT, request_id="dan-1")
+            >>> (await client.get_event_by_request("dan-1")).receipt.position == sent.receipt.position
+            True
+        """
+        request = events_pb2.GetEventByRequestRequest(
+            book=self.book,
+            party=party,
+            request_id=request_id,
+            at_least_position=self._at_least(at_least_position),
+        )
+        return await self._call(self._events.GetEventByRequest, request)

@@ -187,7 +187,7 @@ class Parties(AsyncCaller):
                 means this client's last write, 0 means no waiting.
 
         Yields:
-            A Party with ``party``, ``kind`` and ``position``, without its authorizations.
+            A Party, as ``get_party`` returns it.
 
         Raises:
             RefusedError: A reason of every list and read (see ``AsyncClient``).

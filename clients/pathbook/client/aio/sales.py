@@ -103,7 +103,7 @@ class Sales(AsyncCaller):
                 returns the first answer and records nothing. "" lets the client make one.
 
         Returns:
-            A response with ``receipt.position`` and ``receipt.recorded_at``.
+            A response with ``ranges``, the units confirmed, and ``receipt.position``.
 
         Raises:
             RefusedError: CONSUMER_MALFORMED, UNITS_NOT_SOLD, NOT_THE_BUYER, PURCHASE_ALREADY_CONFIRMED,

@@ -8,14 +8,19 @@ from pathbook.ledger.queries.answers import (
     Case,
     Correction,
     Head,
+    Holder,
+    Listed,
     OpenedBook,
     Party,
     Path,
     Recall,
+    RequestedEvent,
+    Stock,
     Transfer,
     UnitRun,
 )
 from pathbook.ledger.queries.read_api import Queries
+from pathbook.ledger.queries.transfer_lists import OfferFilter, TransferFilter
 from pathbook.ledger.reports.ladder import Rung, RungKind
 from pathbook.ledger.steps import Step, StepKind
 
@@ -24,15 +29,21 @@ __all__ = [
     "Case",
     "Correction",
     "Head",
+    "Holder",
+    "Listed",
+    "OfferFilter",
     "OpenedBook",
     "Party",
     "Path",
     "Queries",
     "Recall",
+    "RequestedEvent",
     "Rung",
     "RungKind",
     "Step",
     "StepKind",
+    "Stock",
     "Transfer",
+    "TransferFilter",
     "UnitRun",
 ]

@@ -1,5 +1,7 @@
 """Answers that are more than single rows of the views. Times are microseconds since 1970 UTC."""
 
+from typing import Generic, TypeVar
+
 import msgspec
 
 from pathbook.ledger.events import BookOpened, Discrepancy
@@ -8,7 +10,19 @@ from pathbook.ledger.projections.cases import CaseRow
 from pathbook.ledger.projections.registers import AuthorizationRow, BatchRow, PartyRow, ProductRow, RecallRow
 from pathbook.ledger.projections.transfers import TransferRow
 from pathbook.ledger.steps import Step
+from pathbook.ledger.store.views.lookups import StockRow
+from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import Ranges, Unit, UnitRange, UnitState
+
+Item = TypeVar("Item")
+Place = TypeVar("Place")
+
+
+class Listed(msgspec.Struct, Generic[Item, Place], frozen=True):
+    """A page of a list. ``after`` is the place after which the next page begins, or None on the last page."""
+
+    items: list[Item]
+    after: Place | None
 
 
 class Head(msgspec.Struct, frozen=True, gc=False):
@@ -47,6 +61,30 @@ class Batch(msgspec.Struct, frozen=True, gc=False):
     recalls: tuple[Recall, ...]
 
 
+class Stock(msgspec.Struct, frozen=True, gc=False):
+    """What a party has of a batch, and the recalls of the batch, oldest first."""
+
+    row: StockRow
+    recalls: tuple[Recall, ...]
+
+
+class Holder(msgspec.Struct, frozen=True, gc=False):
+    """Consecutive units with the same owner, custodian and state."""
+
+    range: UnitRange
+    owner: str
+    custodian: str
+    state: UnitState
+
+
+class RequestedEvent(msgspec.Struct, frozen=True, gc=False):
+    """The event that a request caused: its position, when it was recorded, and its bytes as stored and hashed."""
+
+    position: int
+    recorded_at: int
+    data: bytes
+
+
 class Correction(msgspec.Struct, frozen=True, gc=False):
     """A correction by its position. ``data`` is the event as stored and hashed.
 
@@ -70,16 +108,18 @@ class Transfer(msgspec.Struct, frozen=True, gc=False):
     """A transfer, a sale, or a line of a return.
 
     ``ranges`` are the units offered or recorded, ``discrepancies`` those not accepted, and ``extra`` those that were
-    accepted although they were not offered. Lists leave all three out. ``note`` says why it was declined or returned,
-    and ``reversal_note`` why one side asked to reverse it. They are None if there is no note, or if it was erased.
+    accepted although they were not offered. ``note`` says why it was declined or returned, and ``reversal_note``
+    why one side asked to reverse it. They are None if there is no note, or if it was erased. ``terms`` are those of
+    its event, and those of its acceptance if it was an offer.
     """
 
     row: TransferRow
     note: Note | None
     reversal_note: Note | None
-    ranges: Ranges = ()
-    discrepancies: tuple[Discrepancy, ...] = ()
-    extra: Ranges = ()
+    ranges: Ranges
+    discrepancies: tuple[Discrepancy, ...]
+    extra: Ranges
+    terms: tuple[Terms, ...]
 
 
 class UnitRun(msgspec.Struct, frozen=True, gc=False):

@@ -5,7 +5,7 @@ from functools import lru_cache
 from pathbook.ledger.codec import MalformedEventError, NewerEventError, decode
 from pathbook.ledger.events import RecordedEvent, RunEvent
 from pathbook.ledger.queries.answers import Batch, Correction, Path, Recall, UnitRun
-from pathbook.ledger.queries.registers import recalls
+from pathbook.ledger.queries.filling import recalls
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.runs import EMPTY_HEAD, next_head
 from pathbook.ledger.steps import (

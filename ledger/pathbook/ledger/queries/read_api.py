@@ -3,19 +3,47 @@
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
-from pathbook.ledger.projections.registers import BatchRow, PartyRow, ProductRow
-from pathbook.ledger.queries import books, ladders, paths, registers, transfers
+from pathbook.ledger.projections.registers import ProductRow
+from pathbook.ledger.queries import (
+    books,
+    holders,
+    ladders,
+    paths,
+    registers,
+    requested,
+    transfer_lists,
+    transfers,
+)
 from pathbook.ledger.queries import corrections as corrected
 from pathbook.ledger.queries import stock as stocks
-from pathbook.ledger.queries.answers import Batch, Case, Correction, Head, OpenedBook, Party, Path, Transfer
+from pathbook.ledger.queries.answers import (
+    Batch,
+    Case,
+    Correction,
+    Head,
+    Holder,
+    Listed,
+    OpenedBook,
+    Party,
+    Path,
+    RequestedEvent,
+    Stock,
+    Transfer,
+)
 from pathbook.ledger.queries.corrections import Subject
+from pathbook.ledger.queries.transfer_lists import (
+    FIRST_REFERENCE,
+    OfferFilter,
+    PartyPlace,
+    ReferencePlace,
+    TransferFilter,
+)
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.reports.ladder import Rung
 from pathbook.ledger.store.database.fast_read import ReaderPool
 from pathbook.ledger.store.log.stream import Stream
-from pathbook.ledger.store.views.lookups import StockRow
 from pathbook.ledger.store.views.snapshot import ViewsEngine, ViewSnapshot, open_snapshot, read_history
-from pathbook.ledger.values import TransferStatus, Unit
+from pathbook.ledger.values import Ranges, Unit
 
 _Params = ParamSpec("_Params")
 _Answer = TypeVar("_Answer")
@@ -56,8 +84,8 @@ class Queries:
         """A party with its authorizations. PARTY_UNKNOWN."""
         return self._ask(book, registers.party, party)
 
-    def parties(self, book: str, after: str, limit: int) -> list[PartyRow] | Refusal:
-        """At most ``limit`` parties after an id, in order."""
+    def parties(self, book: str, after: str, limit: int) -> Listed[Party, str] | Refusal:
+        """At most ``limit`` parties after an id, in order, with their authorizations."""
         return self._ask(book, registers.parties, after, limit)
 
     def product(self, book: str, gtin: str) -> ProductRow | Refusal:
@@ -76,9 +104,23 @@ class Queries:
         """The batch of a product with a lot number, with its recalls. BATCH_UNKNOWN."""
         return self._ask(book, registers.batch_of_lot, self._stream, gtin, lot)
 
-    def batches(self, book: str, gtin: str | None, after: int, limit: int) -> list[BatchRow] | Refusal:
-        """At most ``limit`` batches of a product, or of all if None, after a number, in order. PRODUCT_UNKNOWN."""
-        return self._ask(book, registers.batches, gtin, after, limit)
+    def batches(self, book: str, gtin: str | None, after: int, limit: int) -> Listed[Batch, int] | Refusal:
+        """At most ``limit`` batches of a product, or of all if None, after a number, with recalls. PRODUCT_UNKNOWN."""
+        return self._ask(book, registers.batches, self._stream, gtin, after, limit)
+
+    def holders(
+        self, book: str, batch: int, ranges: Ranges, after: int, limit: int
+    ) -> Listed[Holder, int] | Refusal:
+        """At most ``limit`` holders of a batch, or of ranges of it, from a unit on. BATCH_UNKNOWN, RANGE_REVERSED,
+        RANGE_BEYOND_BATCH, RANGES_OVERLAP.
+        """
+        return self._ask(book, holders.holders, batch, ranges, after, limit)
+
+    def holders_of_lot(
+        self, book: str, gtin: str, lot: str, ranges: Ranges, after: int, limit: int
+    ) -> Listed[Holder, int] | Refusal:
+        """The same, of the batch of a product with a lot number."""
+        return self._ask(book, holders.holders_of_lot, gtin, lot, ranges, after, limit)
 
     def case(self, book: str, sscc: str) -> Case | Refusal:
         """The contents of a packed case. CASE_UNKNOWN."""
@@ -98,15 +140,36 @@ class Queries:
         return self._ask(book, transfers.transfer, self._stream, position)
 
     def transfers(
+        self, book: str, wanted: TransferFilter, after: PartyPlace | None = None, limit: int = 100
+    ) -> Listed[Transfer, PartyPlace] | Refusal:
+        """At most ``limit`` transfers of a party or consumer after a place, newest first, with their units.
+
+        PARTY_UNKNOWN, BATCH_UNKNOWN, PRODUCT_UNKNOWN, TIER_OUT_OF_BOUNDS.
+        """
+        return self._ask(book, transfer_lists.transfers, self._stream, wanted, after, limit)
+
+    def offers(
+        self, book: str, wanted: OfferFilter, after: PartyPlace | None = None, limit: int = 100
+    ) -> Listed[Transfer, PartyPlace] | Refusal:
+        """At most ``limit`` offers to a party or by it after a place, oldest first, with their units. PARTY_UNKNOWN."""
+        return self._ask(book, transfer_lists.offers, self._stream, wanted, after, limit)
+
+    def transfers_by_reference(
         self,
         book: str,
-        party: str,
-        status: TransferStatus | None = None,
-        before: tuple[int, int] | None = None,
+        reference: str,
+        giver: str = "",
+        receiver: str = "",
+        after: ReferencePlace = FIRST_REFERENCE,
         limit: int = 100,
-    ) -> list[Transfer] | Refusal:
-        """At most ``limit`` transfers of a party or consumer before a (position, line), newest first. PARTY_UNKNOWN."""
-        return self._ask(book, transfers.transfers, self._stream, party, status, before, limit)
+    ) -> Listed[Transfer, ReferencePlace] | Refusal:
+        """At most ``limit`` transfers under a reference after a place, by giver, receiver, position. PARTY_UNKNOWN."""
+        question = transfer_lists.transfers_by_reference
+        return self._ask(book, question, self._stream, reference, giver, receiver, after, limit)
+
+    def event_of_request(self, book: str, actor: str, request_id: str) -> RequestedEvent | Refusal:
+        """The event that a request of a party, a consumer or the operator caused. PARTY_UNKNOWN, REQUEST_UNKNOWN."""
+        return self._ask(book, requested.event_of_request, self._stream, actor, request_id)
 
     def path(self, book: str, unit: Unit, as_of: int = 0, *, corrections: bool = False) -> Path | Refusal:
         """The path of a unit as of a position, 0 for now. BATCH_UNKNOWN, RANGE_BEYOND_BATCH."""
@@ -124,9 +187,9 @@ class Queries:
         """What each tier paid for units of a product. PRODUCT_UNKNOWN."""
         return self._ask(book, ladders.ladder_of_product, gtin)
 
-    def stock(self, book: str, party: str, after: int, limit: int) -> list[StockRow] | Refusal:
+    def stock(self, book: str, party: str, after: int, limit: int) -> Listed[Stock, int] | Refusal:
         """At most ``limit`` lines of a party's stock after the line of a batch, from the first if 0. PARTY_UNKNOWN."""
-        return self._ask(book, stocks.stock, party, after, limit)
+        return self._ask(book, stocks.stock, self._stream, party, after, limit)
 
     def _ask(
         self,

@@ -1,7 +1,8 @@
 """The registers: parties with their authorizations, products, batches with their recalls, and packed cases."""
 
-from pathbook.ledger.projections.registers import BatchRow, PartyRow, ProductRow
-from pathbook.ledger.queries.answers import Batch, Case, Party, Recall
+from pathbook.ledger.projections.registers import BatchRow, ProductRow
+from pathbook.ledger.queries.answers import Batch, Case, Listed, Party
+from pathbook.ledger.queries.filling import fill_batches, fill_parties, recalls
 from pathbook.ledger.ranges import union, without
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.store.log.stream import Stream
@@ -17,9 +18,11 @@ def party(views: ViewSnapshot, name: str) -> Party | Refusal:
     return Party(row, tuple(views.authorizations(name)))
 
 
-def parties(views: ViewSnapshot, after: str, limit: int) -> list[PartyRow]:
-    """Return the parties after an id, in order."""
-    return views.parties(after, limit)
+def parties(views: ViewSnapshot, after: str, limit: int) -> Listed[Party, str]:
+    """Return the parties after an id, in order, with their authorizations."""
+    rows = views.parties(after, limit + 1)
+    items = fill_parties(views, rows[:limit])
+    return Listed(items, items[-1].row.party if len(items) < len(rows) else None)
 
 
 def product(views: ViewSnapshot, gtin: str) -> ProductRow | Refusal:
@@ -36,7 +39,7 @@ def products(views: ViewSnapshot, after: str, limit: int) -> list[ProductRow]:
 def batch(views: ViewSnapshot, stream: Stream, number: int) -> Batch | Refusal:
     """Return the batch with a number, with its recalls."""
     row = views.batch(number)
-    return refuse(Reason.BATCH_UNKNOWN, batch=number) if row is None else _with_recalls(views, stream, row)
+    return refuse(Reason.BATCH_UNKNOWN, batch=number) if row is None else _filled(views, stream, row)
 
 
 def batch_of_lot(views: ViewSnapshot, stream: Stream, gtin: str, lot: str) -> Batch | Refusal:
@@ -44,14 +47,18 @@ def batch_of_lot(views: ViewSnapshot, stream: Stream, gtin: str, lot: str) -> Ba
     row = views.batch_of_lot(gtin, lot)
     if row is None:
         return refuse(Reason.BATCH_UNKNOWN, batch=f"{lot} of {gtin}")
-    return _with_recalls(views, stream, row)
+    return _filled(views, stream, row)
 
 
-def batches(views: ViewSnapshot, gtin: str | None, after: int, limit: int) -> list[BatchRow] | Refusal:
-    """Return the batches of a product, or of all products, after a number, in order."""
+def batches(
+    views: ViewSnapshot, stream: Stream, gtin: str | None, after: int, limit: int
+) -> Listed[Batch, int] | Refusal:
+    """Return the batches of a product, or of all products, after a number, in order, with their recalls."""
     if gtin is not None and views.product(gtin) is None:
         return refuse(Reason.PRODUCT_UNKNOWN, product=gtin)
-    return views.batches(gtin, after, limit)
+    rows = views.batches(gtin, after, limit + 1)
+    items = fill_batches(views, stream, rows[:limit])
+    return Listed(items, items[-1].row.batch if len(items) < len(rows) else None)
 
 
 def case(views: ViewSnapshot, sscc: str) -> Case | Refusal:
@@ -65,12 +72,5 @@ def case(views: ViewSnapshot, sscc: str) -> Case | Refusal:
     return Case(row, ranges, tuple(found.sscc for found in views.cases_in(sscc)))
 
 
-def recalls(views: ViewSnapshot, stream: Stream, number: int) -> tuple[Recall, ...]:
-    """Return the recalls of a batch with their notes, oldest first."""
-    rows = views.recalls(number)
-    notes = stream.notes_at(views.book, [row.position for row in rows])
-    return tuple([Recall(row, notes.get(row.position)) for row in rows])
-
-
-def _with_recalls(views: ViewSnapshot, stream: Stream, row: BatchRow) -> Batch:
+def _filled(views: ViewSnapshot, stream: Stream, row: BatchRow) -> Batch:
     return Batch(row, recalls(views, stream, row.batch))

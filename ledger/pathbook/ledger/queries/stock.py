@@ -1,12 +1,19 @@
 """Stock: what a party owns, has in custody and has reserved, soonest to expire first."""
 
+from pathbook.ledger.queries.answers import Listed, Stock
+from pathbook.ledger.queries.filling import fill_batches
 from pathbook.ledger.refusals import Reason, Refusal, refuse
-from pathbook.ledger.store.views.lookups import StockRow
+from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.snapshot import ViewSnapshot
 
 
-def stock(views: ViewSnapshot, party: str, after: int, limit: int) -> list[StockRow] | Refusal:
+def stock(
+    views: ViewSnapshot, stream: Stream, party: str, after: int, limit: int
+) -> Listed[Stock, int] | Refusal:
     """Return a row for each batch after a given one, by expiry and number. Batches that never expire come last."""
     if views.party(party) is None:
         return refuse(Reason.PARTY_UNKNOWN, party=party)
-    return views.stock(party, after, limit)
+    rows = views.stock(party, after, limit + 1)
+    filled = fill_batches(views, stream, [row.batch for row in rows[:limit]])
+    items = [Stock(row, batch.recalls) for row, batch in zip(rows, filled, strict=False)]
+    return Listed(items, items[-1].row.batch.batch if len(items) < len(rows) else None)

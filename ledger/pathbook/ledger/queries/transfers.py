@@ -1,8 +1,7 @@
-"""Transfers, sales and returns: one with its units, or all of a party, newest first."""
+"""Transfers, sales and returns with their units: one by its position, or many that the views found."""
 
+from collections.abc import Iterator, Sequence
 from typing import assert_never
-
-import msgspec
 
 from pathbook.ledger import events
 from pathbook.ledger.events import Event, TransferBeginning
@@ -12,10 +11,10 @@ from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.store.log.event_hashes import read_event
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.snapshot import ViewSnapshot
-from pathbook.ledger.values import Ranges, TransferStatus, is_consumer
+from pathbook.ledger.terms import Terms
+from pathbook.ledger.values import TransferStatus
 
 _ACCEPTED = (TransferStatus.ACCEPTED, TransferStatus.ACCEPTED_IN_PART, TransferStatus.REVERSED)
-_AFTER_ALL = (2**63 - 1, 0)
 
 
 def transfer(views: ViewSnapshot, stream: Stream, position: int) -> list[Transfer] | Refusal:
@@ -23,48 +22,41 @@ def transfer(views: ViewSnapshot, stream: Stream, position: int) -> list[Transfe
     rows = views.transfer(position)
     if not rows:
         return refuse(Reason.TRANSFER_UNKNOWN, transfer=position)
-    (event,) = _events(stream, views.book, position)
-    assert isinstance(event, TransferBeginning), event
-    answered = [
-        row.answered_position for row in rows if row.status in _ACCEPTED and row.answered_position != position
-    ]
-    acceptances = [
-        found
-        for found in _events(stream, views.book, *answered)
-        if isinstance(found, events.TransferAccepted)
-    ]
-    discrepancies = tuple(item for found in acceptances for item in found.discrepancies)
-    extra = tuple(item for found in acceptances for item in found.extra)
-    return [
-        msgspec.structs.replace(
-            found, ranges=_ranges(event, found.row.line), discrepancies=discrepancies, extra=extra
-        )
-        for found in _with_notes(views, stream, rows)
-    ]
+    return with_units(views.book, stream, rows)
 
 
-def transfers(
-    views: ViewSnapshot,
-    stream: Stream,
-    party: str,
-    status: TransferStatus | None,
-    before: tuple[int, int] | None,
-    limit: int,
-) -> list[Transfer] | Refusal:
-    """Return the transfers of a party or consumer before a position and line, newest first, without their units."""
-    if not is_consumer(party) and views.party(party) is None:
-        return refuse(Reason.PARTY_UNKNOWN, party=party)
-    return _with_notes(views, stream, views.transfers(party, status, before or _AFTER_ALL, limit))
+def with_units(book: str, stream: Stream, rows: Sequence[TransferRow]) -> list[Transfer]:
+    """Return transfers with their units and notes. All events are read together, and so are all notes.
 
-
-def _with_notes(views: ViewSnapshot, stream: Stream, rows: list[TransferRow]) -> list[Transfer]:
-    """Return transfers with their notes. All notes are read together, and only where an event may have one."""
+    A note is read only where an event may have one.
+    """
+    found = dict(_events(book, stream, {position for row in rows for position in _positions(row)}))
     noted = [(_note_position(row), row.reversal_asked_position or 0) for row in rows]
-    notes = stream.notes_at(views.book, {position for both in noted for position in both if position})
-    return [
-        Transfer(row, notes.get(note), notes.get(reversal_note))
-        for row, (note, reversal_note) in zip(rows, noted, strict=True)
-    ]
+    notes = stream.notes_at(book, {position for both in noted for position in both if position})
+    result = []
+    for row, (note, reversal_note) in zip(rows, noted, strict=True):
+        terms = _terms(found[row.transfer], row.line)
+        answer = found.get(row.answered_position)
+        accepted = answer if isinstance(answer, events.TransferAccepted) else None
+        result.append(
+            Transfer(
+                row,
+                notes.get(note),
+                notes.get(reversal_note),
+                ranges=terms.ranges,
+                discrepancies=accepted.discrepancies if accepted else (),
+                extra=accepted.extra if accepted else (),
+                terms=(terms, accepted.terms) if accepted else (terms,),
+            )
+        )
+    return result
+
+
+def _positions(row: TransferRow) -> Iterator[int]:
+    """Yield the positions of the events that say which units a transfer has: its own, and that of its acceptance."""
+    yield row.transfer
+    if row.status in _ACCEPTED and row.answered_position != row.transfer:
+        yield row.answered_position
 
 
 def _note_position(row: TransferRow) -> int:
@@ -74,15 +66,17 @@ def _note_position(row: TransferRow) -> int:
     return row.answered_position if row.status == TransferStatus.DECLINED else 0
 
 
-def _events(stream: Stream, book: str, *positions: int) -> list[Event]:
-    return [read_event(book, entry).event for entry in stream.at(book, positions)]
+def _events(book: str, stream: Stream, positions: set[int]) -> Iterator[tuple[int, Event]]:
+    for entry in stream.at(book, list(positions)):
+        yield entry.position, read_event(book, entry).event
 
 
-def _ranges(event: TransferBeginning, line: int) -> Ranges:
+def _terms(event: Event, line: int) -> Terms:
+    assert isinstance(event, TransferBeginning), event
     match event:
         case events.TransferOffered() | events.TransferRecorded() | events.UnitsSold():
-            return event.terms.ranges
+            return event.terms
         case events.UnitsReturned():
-            return event.lines[line].terms.ranges
+            return event.lines[line].terms
         case _:
             assert_never(event)

@@ -1,4 +1,4 @@
-"""The server: the six services, health and reflection on one port. It starts, and later drains and stops."""
+"""The server: our services, health and reflection on one port. It starts, and later drains and stops."""
 
 import asyncio
 from typing import Final
@@ -23,6 +23,7 @@ from pathbook.services.interceptor import CallInterceptor
 from pathbook.services.parties import PartyService
 from pathbook.services.paths import PathService
 from pathbook.services.run.settings import Settings
+from pathbook.services.servers import ServerService
 from pathbook.services.storage import Storage, warn_of_readable_files
 from pathbook.services.transfers import TransferService
 from pathbook.v1 import (
@@ -37,6 +38,8 @@ from pathbook.v1 import (
     parties_pb2_grpc,
     paths_pb2,
     paths_pb2_grpc,
+    servers_pb2,
+    servers_pb2_grpc,
     transfers_pb2,
     transfers_pb2_grpc,
 )
@@ -67,6 +70,7 @@ SERVICES: Final = tuple(
         (corrections_pb2, "CorrectionService"),
         (paths_pb2, "PathService"),
         (events_pb2, "EventService"),
+        (servers_pb2, "ServerService"),
     )
 )
 """The full names of our services, for health and reflection."""
@@ -167,5 +171,6 @@ class Server:
         corrections_pb2_grpc.add_CorrectionServiceServicer_to_server(CorrectionService(gateway), server)
         paths_pb2_grpc.add_PathServiceServicer_to_server(PathService(gateway), server)
         EventService(gateway, event_batches, drain).add_to(server)
+        servers_pb2_grpc.add_ServerServiceServicer_to_server(ServerService(), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)

@@ -17,7 +17,6 @@ from pathbook.ledger.projections.registers import (
 from pathbook.ledger.queries import answers
 from pathbook.ledger.reports.ladder import Rung
 from pathbook.ledger.steps import Step
-from pathbook.ledger.store.views.lookups import StockRow
 from pathbook.ledger.values import Attestation, Price
 from pathbook.services.translate.values import price, timestamp, timestamp_or_none, unit_ranges
 from pathbook.v1 import (
@@ -48,8 +47,8 @@ def book(found: answers.OpenedBook) -> books_pb2.Book:
     )
 
 
-def party(row: PartyRow, authorizations: Iterable[AuthorizationRow] = ()) -> parties_pb2.Party:
-    """Return the message for a party. Lists leave out its authorizations."""
+def party(row: PartyRow, authorizations: Iterable[AuthorizationRow]) -> parties_pb2.Party:
+    """Return the message for a party and its authorizations."""
     return parties_pb2.Party(
         party=row.party,
         kind=values_pb2.PartyKind.ValueType(row.kind),
@@ -86,8 +85,8 @@ def product(row: ProductRow) -> batches_pb2.Product:
     )
 
 
-def batch(row: BatchRow, recalls: Iterable[answers.Recall] = ()) -> batches_pb2.Batch:
-    """Return the message for a batch. Lists leave out its recalls."""
+def batch(row: BatchRow, recalls: Iterable[answers.Recall]) -> batches_pb2.Batch:
+    """Return the message for a batch and its recalls."""
     return batches_pb2.Batch(
         batch=row.batch,
         gtin=row.product,
@@ -196,10 +195,23 @@ def rung(found: Rung) -> paths_pb2.Rung:
     )
 
 
-def stock(row: StockRow) -> paths_pb2.Stock:
+def holder(found: answers.Holder) -> paths_pb2.Holder:
+    """Return the message for consecutive units and the party that holds them."""
+    (units,) = unit_ranges([found.range])
+    return paths_pb2.Holder(
+        range=units,
+        units=found.range.count,
+        owner=found.owner,
+        custodian=found.custodian,
+        state=values_pb2.UnitState.ValueType(found.state),
+    )
+
+
+def stock(found: answers.Stock) -> paths_pb2.Stock:
     """Return the message for the units of a batch that a party has."""
+    row = found.row
     return paths_pb2.Stock(
-        batch=batch(row.batch),
+        batch=batch(row.batch, found.recalls),
         product_name=row.product_name,
         owned=row.owned,
         in_custody=row.in_custody,

@@ -1,11 +1,13 @@
-"""Pages of lists (AIP-158): the size of a page, and the token of the next page."""
+"""Pages of lists (AIP-158): the size of a page, and the token of the next page, which belongs to one list alone."""
 
 import base64
 import binascii
+import hashlib
 from collections.abc import Callable, Sequence
-from typing import Annotated, Final, Generic, NamedTuple, TypeVar
+from typing import Annotated, Final, Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
+from google.protobuf.message import Message
 
 from pathbook.services.translate.statuses import Failure, failed
 
@@ -15,8 +17,14 @@ DEFAULT_PAGE_SIZE: Final = 100
 MAX_PAGE_SIZE: Final = 1_000
 """The most entries of a page. To ask for more is no error: the caller gets this many."""
 
-MAX_PAGE_TOKEN: Final = 500
+MAX_PAGE_TOKEN: Final = 1_000
 """The longest token that is read, in characters. A key, as JSON in base64, is shorter."""
+
+LIST_BYTES: Final = 12
+"""How many bytes of the SHA-256 of a request are in a token. They tell the list of the token from all other lists."""
+
+PAGING_FIELDS: Final = ("page_size", "page_token", "at_least_position")
+"""The fields of a request that do not say which list is asked for."""
 
 Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 """A number that a database can hold. A caller may have made up the token, so its numbers are checked."""
@@ -32,16 +40,35 @@ class AfterName(msgspec.Struct, frozen=True, array_like=True):
 
 
 class AfterNumber(msgspec.Struct, frozen=True, array_like=True):
-    """A place in a list: after the batch with this number."""
+    """A place in a list: after the batch, unit or position with this number."""
 
     number: Number = 0
 
 
+class AfterReference(msgspec.Struct, frozen=True, array_like=True):
+    """A place in what is under a reference: after this giver, receiver, transfer and line."""
+
+    giver: str = ""
+    receiver: str = ""
+    transfer: Number = 0
+    line: Number = 0
+
+    @property
+    def place(self) -> tuple[str, str, int, int]:
+        """The place as the queries name it."""
+        return self.giver, self.receiver, self.transfer, self.line
+
+
 class AfterTransfer(msgspec.Struct, frozen=True, array_like=True):
-    """A place in a list, newest first: after this line of this transfer. Transfer 0 is the beginning of the list."""
+    """A place in a list: after this line of this transfer. Transfer 0 is the beginning of the list."""
 
     transfer: Number = 0
     line: Number = 0
+
+    @property
+    def place(self) -> tuple[int, int] | None:
+        """The place as the queries name it, or None for the beginning."""
+        return (self.transfer, self.line) if self.transfer else None
 
 
 def page_limit(page_size: int) -> int:
@@ -51,21 +78,60 @@ def page_limit(page_size: int) -> int:
     return min(page_size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
 
 
-def print_token(key: msgspec.Struct) -> str:
-    """Return the token for the page after a key. The token is opaque: callers must not build one."""
-    return base64.urlsafe_b64encode(msgspec.json.encode(key)).decode()
+class ListRequest(Protocol):
+    """A request for a page of a list."""
+
+    page_size: int
+    page_token: str
 
 
-def parse_token(token: str, key: type[Key]) -> Key:
+class Paging(Generic[Key]):
+    """The page that a request asks for: at most ``limit`` items after the key ``after``.
+
+    Tokens of one list are refused in another: of another method, another book or another filter.
+    """
+
+    def __init__(self, request: Message, key: type[Key]) -> None:
+        """Read the page of a request. Raises CallFailedError for a negative size, or for a token of another list."""
+        fields: ListRequest = request  # type: ignore[assignment] # a message has its fields by name
+        self._list = _list_of(request)
+        self.limit = page_limit(fields.page_size)
+        self.after = parse_token(fields.page_token, key, self._list)
+
+    def token(self, key: Key | None) -> str:
+        """Return the token for the page after a key, or "" for None."""
+        return "" if key is None else print_token(key, self._list)
+
+
+def _list_of(request: Message) -> bytes:
+    """Return bytes that tell the list of a request from all others."""
+    same = type(request)()
+    same.CopyFrom(request)
+    for field in PAGING_FIELDS:
+        if field in request.DESCRIPTOR.fields_by_name:
+            same.ClearField(field)
+    content = same.SerializeToString(deterministic=True)
+    return hashlib.sha256(request.DESCRIPTOR.full_name.encode() + b"\0" + content).digest()[:LIST_BYTES]
+
+
+def print_token(key: msgspec.Struct, of: bytes = b"") -> str:
+    """Return the token for the page after a key of a list. The token is opaque: callers must not build one."""
+    return base64.urlsafe_b64encode(of + msgspec.json.encode(key)).decode()
+
+
+def parse_token(token: str, key: type[Key], of: bytes = b"") -> Key:
     """Return the key in a token; an empty token is the beginning of the list.
 
     Raises:
-        CallFailedError: the token is not from this kind of list.
+        CallFailedError: the token is not from this list.
     """
     if not token:
         return key()
     try:
-        return msgspec.json.decode(base64.b64decode(token[:MAX_PAGE_TOKEN], b"-_", validate=True), type=key)
+        content = base64.b64decode(token[:MAX_PAGE_TOKEN], b"-_", validate=True)
+        if not content.startswith(of):
+            raise failed(Failure.PAGE_TOKEN_MALFORMED)
+        return msgspec.json.decode(content[len(of) :], type=key)
     except (binascii.Error, ValueError) as error:  # what msgspec raises is a ValueError
         raise failed(Failure.PAGE_TOKEN_MALFORMED) from error
 
@@ -76,9 +142,9 @@ class Page(NamedTuple, Generic[Row]):
     rows: Sequence[Row]
     more: bool
 
-    def token(self, key: Callable[[Row], msgspec.Struct]) -> str:
-        """Return the token for the next page, made of the key of the last row; empty if no page follows."""
-        return print_token(key(self.rows[-1])) if self.more else ""
+    def after(self, key: Callable[[Row], Key]) -> Key | None:
+        """Return the key of the last row if another page follows, else None."""
+        return key(self.rows[-1]) if self.more else None
 
 
 def cut(rows: Sequence[Row], limit: int) -> Page[Row]:

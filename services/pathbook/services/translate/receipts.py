@@ -1,7 +1,7 @@
 """Messages for the outcomes of writes: receipts, the units that the book chose, refusals."""
 
 from collections.abc import Iterable
-from typing import assert_never
+from typing import Final, assert_never
 
 from pathbook.ledger import events
 from pathbook.ledger.book import Answer, Outcome
@@ -63,14 +63,30 @@ def _ranges(event: _Choosing) -> Ranges:
             assert_never(event)
 
 
+MAX_RESULT_RANGES: Final = 100_000
+"""How many ranges the results of one batch have together before the rest is left out. They take up to 2 of the 4 MB
+that a message may have. Only quantities that take units from many places lead to so many."""
+
+
 def results(outcomes: Iterable[Outcome]) -> transfers_pb2.RecordTransfersResponse:
     """Return the results of a batch, one for each write, in order."""
     response = transfers_pb2.RecordTransfersResponse()
+    count = 0
     for outcome in outcomes:
         result = response.results.add()
         match outcome:
             case Answer():
                 _write_receipt(result.receipt, outcome)
+                event = outcome.recorded.event
+                assert isinstance(event, _Choosing), event
+                ranges = _ranges(event)
+                if count >= MAX_RESULT_RANGES:
+                    result.ranges_left_out = True
+                    continue
+                count += len(ranges)
+                add = result.ranges.add
+                for item in ranges:
+                    add(batch=item.batch, first=item.first, last=item.last)
             case Refusal():
                 _write_refusal(result.refusal, outcome)
             case _:

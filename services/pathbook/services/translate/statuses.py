@@ -36,7 +36,10 @@ class Failure(enum.Enum):
     )
     PAGE_TOKEN_MALFORMED = (
         StatusCode.INVALID_ARGUMENT,
-        "This page_token is not from this method. Send the next_page_token of the previous page, or leave it empty.",
+        (
+            "This page_token is not from this list. Send the next_page_token of its previous page, with the same"
+            " filter, or leave it empty."
+        ),
     )
     PAGE_SIZE_NEGATIVE = (
         StatusCode.INVALID_ARGUMENT,

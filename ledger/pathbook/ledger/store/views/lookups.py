@@ -13,7 +13,6 @@ from pathbook.ledger.store.views.tables import (
     CORRECTION,
     IS_WRITTEN_OFF,
     LADDER,
-    NOT_ACCEPTED,
     PACKED_CASE,
     PARTY,
     PRESENT,
@@ -78,22 +77,6 @@ def _page(table: Table, key: str, *conditions: ColumnElement[bool]) -> Select[*t
     return _select(table, after, *conditions).order_by(table.c[key]).limit(bindparam("limit"))
 
 
-def _transfers_of(*conditions: ColumnElement[bool] | sa.TextClause) -> Select[*tuple[object, ...]]:
-    """Select a page of a party's transfers, newest first. It uses the indexes on givers and receivers."""
-    place = sa.tuple_(TRANSFER.c.transfer, TRANSFER.c.line)
-    before = place < sa.tuple_(bindparam("before"), bindparam("before_line"))
-    sides = [
-        _select(TRANSFER, side == bindparam("party"), before)
-        .where(*conditions)
-        .order_by(TRANSFER.c.transfer.desc(), TRANSFER.c.line.desc())
-        .limit(bindparam("limit"))
-        .subquery()
-        for side in (TRANSFER.c.giver, TRANSFER.c.receiver)
-    ]
-    both = sa.union_all(*map(sa.select, sides)).subquery()
-    return sa.select(both).order_by(both.c.transfer.desc(), both.c.line.desc()).limit(bindparam("limit"))
-
-
 _REACHED = sa.select(TRACKING.c.notification_id).where(TRACKING.c.application_name == bindparam("book"))
 _COMPLETE_FROM = sa.select(REFILL.c.through).where(REFILL.c.book == bindparam("book"))
 POSITION = sa.select(
@@ -139,9 +122,6 @@ WRITTEN_OFF_WITHIN = sa.select(RUN.c.batch, RUN.c.first, RUN.c.last).where(
 )
 CASES_IN = _select(PACKED_CASE, PACKED_CASE.c.outer == bindparam("sscc")).order_by(PACKED_CASE.c.sscc)
 TRANSFER_AT = _select(TRANSFER, TRANSFER.c.transfer == bindparam("transfer")).order_by(TRANSFER.c.line)
-TRANSFERS = _transfers_of()
-TRANSFERS_ACCEPTED = _transfers_of(TRANSFER.c.status == bindparam("status"))
-TRANSFERS_NOT_ACCEPTED = _transfers_of(TRANSFER.c.status == bindparam("status"), NOT_ACCEPTED)
 _STATED = (LADDER.c.tier, LADDER.c.currency_code, LADDER.c.amount_minor, LADDER.c.per_units)
 PRICES_OF_BATCH = sa.select(*_STATED, LADDER.c.units).where(
     LADDER.c.book == bindparam("book"), LADDER.c.batch == bindparam("batch")

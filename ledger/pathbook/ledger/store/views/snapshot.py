@@ -1,10 +1,11 @@
 """Snapshots of a book's views: all lookups in one snapshot see the views at the same position."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import starmap
-from typing import TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
+import msgspec
 from sqlalchemy import Engine, Select
 
 from pathbook.ledger.projections.cases import CaseRangeRow, CaseRow
@@ -20,9 +21,10 @@ from pathbook.ledger.projections.transfers import TransferRow
 from pathbook.ledger.reports.ladder import PriceRow
 from pathbook.ledger.store.database.fast_read import Reader, ReaderPool
 from pathbook.ledger.store.log.stream import persistence_errors
-from pathbook.ledger.store.views import lookups, unit_history
+from pathbook.ledger.store.views import list_lookups, lookups, unit_history
+from pathbook.ledger.store.views.list_lookups import HeldRun
 from pathbook.ledger.store.views.lookups import NEVER, StockRow, SuggestionRow, ViewPosition
-from pathbook.ledger.values import Price, TransferStatus, UnitRange
+from pathbook.ledger.values import Price, TransferSide, TransferStatus, UnitRange
 
 ViewsEngine: TypeAlias = Engine
 """The engine of the views, under a name for rooms that do not import SQLAlchemy."""
@@ -40,6 +42,19 @@ class ViewsRebuildingError(Exception):
         self.book = book
         self.position = position
         self.through = through
+
+
+class TransferScan(NamedTuple):
+    """How transfers of a party are read: the newest or the oldest first, and on which side the party is (None: both).
+
+    ``bound`` is the last position that is read. If a status is given, only transfers with it are read. It is not
+    ACCEPTED, for which the views have no index.
+    """
+
+    newest_first: bool
+    bound: int
+    side: TransferSide | None = None
+    status: TransferStatus | None = None
 
 
 class ViewSnapshot:
@@ -126,18 +141,58 @@ class ViewSnapshot:
         return self._all(lookups.TRANSFER_AT, TransferRow, transfer=position)
 
     def transfers(
-        self, party: str, status: TransferStatus | None, before: tuple[int, int], limit: int
+        self, party: str, scan: TransferScan, place: tuple[int, int], limit: int
     ) -> list[TransferRow]:
-        """The transfers of a party before a position and line, newest first.
+        """The transfers of a party after a place, which is a position and line, in the order of the scan."""
+        parameters: dict[str, str | int] = {"party": party, "transfer": place[0], "line": place[1]}
+        parameters |= {"bound": scan.bound, "limit": limit}
+        if scan.status is None:
+            lookup = list_lookups.TRANSFERS[scan.newest_first][scan.side]
+            return self._all(lookup, TransferRow, **parameters)
+        lookup = list_lookups.TRANSFERS_OF_STATUS[scan.newest_first][scan.side]
+        return self._all(lookup, TransferRow, status=scan.status.value, **parameters)
 
-        They have the given status, or any if None.
+    def transfers_by_reference(
+        self, reference: str, giver: str, place: tuple[str, str, int, int], limit: int
+    ) -> list[TransferRow]:
+        """The transfers with a reference, of a giver or of all if "", after a place.
+
+        The order, and so the place, is by giver, receiver, position and line.
         """
-        start = {"before": before[0], "before_line": before[1]}
-        if status is None:
-            return self._all(lookups.TRANSFERS, TransferRow, party=party, limit=limit, **start)
-        accepted = status is TransferStatus.ACCEPTED
-        statement = lookups.TRANSFERS_ACCEPTED if accepted else lookups.TRANSFERS_NOT_ACCEPTED
-        return self._all(statement, TransferRow, party=party, status=status.value, limit=limit, **start)
+        parameters: dict[str, str | int] = {"giver": giver or place[0], "receiver": place[1]}
+        parameters |= {"transfer": place[2], "line": place[3]}
+        lookup = list_lookups.TRANSFERS_BY_REFERENCE
+        if giver:
+            lookup = list_lookups.TRANSFERS_BY_REFERENCE_OF_GIVER
+        return self._all(lookup, TransferRow, reference=reference, limit=limit, **parameters)
+
+    def next_transfer(self, position: int) -> tuple[int, int] | None:
+        """The first transfer at or after a position: its position, and when it was recorded. None if there is none."""
+        return self._one(list_lookups.NEXT_TRANSFER, lambda *row: row, transfer=position)
+
+    def requested(self, request_hash: int) -> list[int]:
+        """The positions at which requests with a hash were answered, in order."""
+        return self._all(list_lookups.REQUESTED, lambda position: position, request_hash=request_hash)
+
+    def held_runs(self, part: UnitRange, limit: int) -> list[HeldRun]:
+        """The runs in force that have units of a range, in order. The batch has these units."""
+        return self._all(
+            list_lookups.HELD_RUNS, HeldRun, batch=part.batch, first=part.first, last=part.last, limit=limit
+        )
+
+    def authorizations_of(self, parties: Sequence[str], limit: int) -> list[AuthorizationRow]:
+        """At most ``limit`` authorizations of parties, by party, oldest first."""
+        lookup = list_lookups.AUTHORIZATIONS_OF_PARTIES
+        return self._all(lookup, AuthorizationRow, keys=_keys(parties), limit=limit)
+
+    def recalls_of(self, batches: Sequence[int], limit: int) -> list[RecallRow]:
+        """At most ``limit`` recalls of batches, by batch, oldest first."""
+        return self._all(list_lookups.RECALLS_OF_BATCHES, RecallRow, keys=_keys(batches), limit=limit)
+
+    def batches_of_product_among(self, product: str, batches: Sequence[int]) -> set[int]:
+        """Those of the batches that are of a product."""
+        lookup = list_lookups.BATCHES_OF_PRODUCT_AMONG
+        return set(self._all(lookup, lambda batch: batch, product=product, keys=_keys(batches)))
 
     def prices_of_batch(self, batch: int) -> list[PriceRow]:
         """The prices that the tiers paid for units of a batch."""
@@ -180,6 +235,10 @@ class ViewSnapshot:
     ) -> _Row | None:
         found = self._all(lookup, row, **parameters)
         return found[0] if found else None
+
+
+def _keys(keys: Sequence[str] | Sequence[int]) -> str:
+    return msgspec.json.encode(keys).decode()
 
 
 @contextlib.contextmanager

@@ -318,8 +318,9 @@ def _load_recalls(connection: Connection, state: State, required: RequiredState)
 
 def _load_references(connection: Connection, state: State, required: RequiredState) -> None:
     state.references = dict.fromkeys(required.references)
-    key = sa.tuple_(TRANSFER.c.giver, TRANSFER.c.receiver, TRANSFER.c.reference)
-    named = list(required.references)
+    # in the order of the index
+    key = sa.tuple_(TRANSFER.c.reference, TRANSFER.c.giver, TRANSFER.c.receiver)
+    named = [(reference, giver, receiver) for giver, receiver, reference in required.references]
     for begin in range(0, len(named), KEYS_PER_STATEMENT_MAX // 3):
         chunk = named[begin : begin + KEYS_PER_STATEMENT_MAX // 3]
         in_force = TRANSFER.c.status.in_([status.value for status in IN_FORCE])

@@ -16,7 +16,7 @@ from pathbook.ledger.runs import Run
 from pathbook.ledger.store.database.engine import TEXT
 from pathbook.ledger.values import WRITTEN_OFF, TransferStatus, UnitState
 
-VIEWS_VERSION = "0001"
+VIEWS_VERSION = "0002"
 """The version of these tables and of their contents. It is the last step in pathbook.ledger.store.views.migrations."""
 
 KEPT_AS = "kept_as"
@@ -223,7 +223,16 @@ TRANSFER = _table(
         "line",
         where=NOT_ACCEPTED,
     ),
-    _partial("transfer_of_reference", "book", "giver", "receiver", "reference", where=HAS_REFERENCE),
+    _partial(
+        "transfer_by_reference",
+        "book",
+        "reference",
+        "giver",
+        "receiver",
+        "transfer",
+        "line",
+        where=HAS_REFERENCE,
+    ),
     _partial("transfer_deadline", "book", "deadline", where=OPEN_WITH_DEADLINE),
     _partial("offer_due", "deadline", "book", where=OPEN_WITH_DEADLINE),
 )
