@@ -47,7 +47,7 @@ def test_the_first_book_has_the_name_that_was_given(tmp_path: Path) -> None:
     place = ("--data", str(tmp_path), "--book", "masks", "--output", "json")
     ran = pathbook(*place, *BRAND)
     assert (ran.code, ran.err) == (0, "")
-    (book,) = json.loads(pathbook(*place, "book", "list").out)["books"]
+    (book,) = json.loads(pathbook(*place[:2], *place[4:], "book", "list").out)["books"]
     assert (book["name"], book["position"]) == ("masks", "2")
 
 

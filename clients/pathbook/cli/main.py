@@ -1,13 +1,16 @@
 """The command `pathbook`: it finds the verb, runs it, and turns the outcome into text and an exit code."""
 
+import contextlib
 import importlib
 import os
+import re
 import sys
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TextIO
 
 import click
 
+from pathbook.cli import printing
 from pathbook.cli.errors import print_error
 from pathbook.cli.exits import Exit
 from pathbook.cli.settings import Output, Settings, book_options
@@ -112,7 +115,14 @@ def pathbook() -> None:
 
 def main() -> None:
     """Run the command and exit."""
-    sys.exit(run(sys.argv[1:]))
+    _keep_standard_files_open()
+    code = run(sys.argv[1:])
+    try:
+        if sys.stderr is not None:
+            sys.stderr.flush()
+    except OSError:
+        _discard(sys.stderr)
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -122,9 +132,10 @@ def run(arguments: Sequence[str]) -> int:
     try:
         color = False if os.environ.get("NO_COLOR") else None
         done = pathbook.main(arguments, "pathbook", obj=settings, standalone_mode=False, color=color)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message())
+        printing.echo(error.format_message())
         return Exit.USAGE
     except click.UsageError as error:
         print_error(settings.output, "USAGE", _usage_error(error))
@@ -132,12 +143,25 @@ def run(arguments: Sequence[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED
     except (PipeClosedError, BrokenPipeError):
-        # Python flushes stdout when it exits, and that must not fail again
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard(sys.stdout)
         return Exit.PIPE_CLOSED
     except Exception as error:  # noqa: BLE001 - 1 means "refused", so a bug must not exit with it
         return _report(settings.output, error)
     return done if isinstance(done, int) else Exit.DONE
+
+
+def _keep_standard_files_open() -> None:
+    """Put nothing in the place of standard files that are closed, so that no database gets their numbers."""
+    while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:  # noqa: PLR2004 - the number of stderr
+        pass
+    os.close(opened)
+
+
+def _discard(stream: TextIO | None) -> None:
+    """Drop what a stream still holds. Python flushes it at the exit, and that must not fail again."""
+    with contextlib.suppress(OSError, ValueError):
+        if stream is not None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _report(output: Output, error: Exception) -> Exit:
@@ -152,6 +176,9 @@ def _report(output: Output, error: Exception) -> Exit:
         return Exit.COULD_NOT_CHECK if error.code.name in UNANSWERED else Exit.REFUSED
     if isinstance(error, UnreachableError):
         print_error(output, error.code.name, str(error))
+    elif isinstance(error, printing.OutputFailedError):
+        _discard(sys.stdout)
+        print_error(output, "OUTPUT_FAILED", str(error))
     elif isinstance(error, OSError):
         print_error(output, "CANNOT_OPEN", str(error))
     elif isinstance(error, NewerEventError):
@@ -159,9 +186,9 @@ def _report(output: Output, error: Exception) -> Exit:
     else:
         import traceback
 
-        trace = "".join(traceback.format_exception(error))
+        trace = "".join(traceback.format_exception(error)).rstrip("\n")
         if output is Output.TABLE:
-            click.echo(trace, nl=False, err=True)
+            printing.echo(trace, err=True)
         sentence = "This is a bug in Pathbook. Please report it with the traceback."
         print_error(output, "UNEXPECTED", sentence, {"traceback": trace})
     return Exit.COULD_NOT_CHECK
@@ -185,4 +212,5 @@ def _usage_error(error: click.UsageError) -> str:
         message = error.message + did_you_mean(error.possibilities or [])
     else:
         message = error.format_message()
+    message = re.sub(r"\s*\n\s*", " ", message)  # click lists choices line by line
     return f"{message} See '{error.ctx.command_path} --help'." if error.ctx is not None else message

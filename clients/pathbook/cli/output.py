@@ -7,8 +7,7 @@ list is one object with the list in it as `json`, and one object a line as `json
 
 import base64
 import datetime
-import json
-import unicodedata
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
@@ -18,13 +17,18 @@ from google.protobuf.descriptor import EnumDescriptor
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from pathbook.cli.settings import Output
+from pathbook.cli import printing
+from pathbook.cli.printing import echo, printable, width
+from pathbook.cli.settings import Output, current_zone
 from pathbook.ledger.money import print_number, print_price
 from pathbook.ledger.values import Price
 from pathbook.v1 import values_pb2
 
 GAP = "  "
 NOTHING = "-"
+
+MIN_WRAPPED = 12
+"""The fewest columns that a text is wrapped to. A narrower terminal breaks the lines itself."""
 
 M = TypeVar("M", bound=Message)
 
@@ -40,9 +44,9 @@ class Column(NamedTuple, Generic[M]):
 def show(output: Output, message: Message, text: Callable[[], str]) -> None:
     """Print one answer: as JSON, or as the text for people."""
     if output is Output.TABLE:
-        click.echo(text())
+        echo(text())
     else:
-        click.echo(as_json(message, output))
+        echo(as_json(message, output))
 
 
 def show_list(output: Output, name: str, messages: Iterable[M], columns: Sequence[Column[M]]) -> None:
@@ -52,7 +56,7 @@ def show_list(output: Output, name: str, messages: Iterable[M], columns: Sequenc
             rows = [[column.cell(message) for column in columns] for message in messages]
             titles = [column.title for column in columns]
             right = {number for number, column in enumerate(columns) if column.right}
-            click.echo(table(titles, rows, right) if rows else f"no {name.replace('_', ' ')}")
+            echo(table(titles, rows, right) if rows else f"no {name.replace('_', ' ')}")
         case Output.JSONL | Output.JSON:
             show_objects(output, name, map(as_object, messages))
 
@@ -61,9 +65,9 @@ def show_objects(output: Output, name: str, objects: Iterable[dict[str, object]]
     """Print objects as JSON: each on a line as it comes, or all as one object with a list of that name."""
     if output is Output.JSONL:
         for each in objects:
-            click.echo(json.dumps(each, ensure_ascii=False))
+            echo(printing.as_json(each, output))
     else:
-        click.echo(json.dumps({name: list(objects)}, indent=2, ensure_ascii=False))
+        echo(printing.as_json({name: list(objects)}, output))
 
 
 def as_object(message: Message) -> dict[str, object]:
@@ -115,13 +119,19 @@ def is_printable(message: Message) -> bool:
 
 def as_json(message: Message, output: Output) -> str:
     """Return a message as JSON: on one line for `jsonl`, else indented."""
-    return json.dumps(as_object(message), indent=2 if output is Output.JSON else None, ensure_ascii=False)
+    return printing.as_json(as_object(message), output)
 
 
 def table(titles: Sequence[str], rows: Sequence[Sequence[str]], right: set[int] | None = None) -> str:
-    """Return rows as lines of columns. Only a terminal shows the titles in bold."""
+    """Return rows as lines of columns. Only a terminal shows the titles in bold.
+
+    On a terminal that is too narrow for the columns, each row is a block of lines, one for each title.
+    """
     shown = [[printable(cell) or NOTHING for cell in row] for row in rows]
     widths = [max(map(width, column)) for column in zip(titles, *shown, strict=True)]
+    wide = printing.columns()
+    if wide is not None and rows and sum(widths) + len(GAP) * (len(widths) - 1) > wide:
+        return "\n\n".join(fields(zip(titles, row, strict=True)) for row in rows)
     lines = [
         GAP.join(
             " " * (wide - width(cell)) + cell
@@ -135,25 +145,43 @@ def table(titles: Sequence[str], rows: Sequence[Sequence[str]], right: set[int] 
 
 
 def fields(pairs: Iterable[tuple[str, str]]) -> str:
-    """Return names and values, one pair a line, with the values aligned."""
+    """Return names and values, one pair a line, with the values aligned. A terminal's width wraps long values."""
     shown = [(name, printable(value) or NOTHING) for name, value in pairs]
-    wide = max(len(name) for name, _ in shown)
-    return "\n".join(f"{name.ljust(wide)}{GAP}{value}" for name, value in shown)
-
-
-def printable(text: str) -> str:
-    """Return a text of the book without characters that could control the terminal."""
-    return "".join(symbol if symbol.isprintable() else "\N{REPLACEMENT CHARACTER}" for symbol in text)
-
-
-def width(text: str) -> int:
-    """Return how many columns of a terminal a text takes. A Chinese character takes two."""
-    if text.isascii():
-        return len(text)
-    return sum(
-        0 if unicodedata.combining(symbol) else 1 + (unicodedata.east_asian_width(symbol) in "WF")
-        for symbol in text
+    wide = max(width(name) for name, _ in shown)
+    return "\n".join(
+        f"{name}{' ' * (wide - width(name))}{GAP}{wrapped(value, wide + len(GAP))}" for name, value in shown
     )
+
+
+def wrapped(text: str, indent: int, most: int | None = None) -> str:
+    """Return a text in lines that fit the terminal beside an indent. The lines after the first begin with it.
+
+    A file gets one line, unless ``most`` names a width.
+    """
+    columns = printing.columns()
+    free = most if columns is None else min(most or columns, columns - indent)
+    if free is None or width(text) <= free:
+        return text
+    lines = _folded(text, max(free, MIN_WRAPPED))
+    return f"\n{' ' * indent}".join(lines)
+
+
+def _folded(text: str, columns: int) -> list[str]:
+    """Return a text in lines of so many columns at most, broken at blanks where there are some."""
+    if text.isascii():
+        return textwrap.wrap(text, columns)
+    lines, line = [], ""
+    for word_ in text.split(" "):
+        if line and width(f"{line} {word_}") > columns:
+            lines.append(line)
+            line = word_
+        else:
+            line = f"{line} {word_}" if line else word_
+        while width(line) > columns:
+            end = next(end for end in range(len(line), 0, -1) if end == 1 or width(line[:end]) <= columns)
+            lines.append(line[:end])
+            line = line[end:]
+    return [*lines, line]
 
 
 def word(kind: EnumDescriptor, number: int) -> str:
@@ -182,13 +210,18 @@ def price_of(stated: values_pb2.Price) -> Price:
 
 
 def moment(time: Timestamp) -> str:
-    """Return a time in UTC to the second, an empty text for none."""
-    return _utc(time, "%Y-%m-%d %H:%M:%SZ")
+    """Return a time to the second with its offset, `2026-05-01 09:30:00+08:00`; an empty text for none."""
+    return _in_zone(time, lambda here: here.replace(microsecond=0).isoformat(" ").replace("+00:00", "Z"))
 
 
 def day(time: Timestamp) -> str:
-    """Return the UTC date of a time, an empty text for none."""
-    return _utc(time, "%Y-%m-%d")
+    """Return the date of a time in the zone that is shown, an empty text for none. ``days_of`` says which zone."""
+    return _in_zone(time, lambda here: here.date().isoformat())
+
+
+def days_of(title: str) -> str:
+    """Return the title of a column of days, with their zone: `date (UTC)`."""
+    return f"{title} ({current_zone().name})"
 
 
 def ranges(parts: Iterable[values_pb2.UnitRange]) -> str:
@@ -210,7 +243,7 @@ def registered(position: int, corrected: int) -> str:
     return f"at position {position}" + (f", corrected at position {corrected}" if corrected else "")
 
 
-def _utc(time: Timestamp, layout: str) -> str:
+def _in_zone(time: Timestamp, form: Callable[[datetime.datetime], str]) -> str:
     if not time.seconds and not time.nanos:
         return ""
-    return time.ToDatetime(datetime.UTC).strftime(layout)
+    return form(current_zone().at(time.ToDatetime(datetime.UTC)))

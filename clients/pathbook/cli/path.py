@@ -11,7 +11,7 @@ from pathbook.cli.settings import Settings, book_options
 @click.argument("unit", metavar="CODE|BATCH:NUMBER")
 @click.option(
     "--as-of",
-    type=arguments.NUMBER,
+    type=arguments.COUNT,
     default=0,
     metavar="POSITION",
     help="Show the path as of this position. Default: now.",

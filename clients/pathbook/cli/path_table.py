@@ -108,7 +108,7 @@ def _table(shown: Sequence[PathStep], suggested: values_pb2.Price, maker: str) -
     beside = f"of {output.bare_price(suggested)}"
     titles = [
         "at",
-        "date",
+        output.days_of("date"),
         "what",
         "giver",
         "receiver",

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from pathbook.cli import arguments, connection
+from pathbook.cli import arguments, connection, printing
 from pathbook.cli.arguments import Price, Request
 from pathbook.cli.settings import Output, Settings, book_options
 from pathbook.cli.verb_group import VerbGroup
@@ -146,7 +146,7 @@ def show(settings: Settings, *, transfer: int) -> None:
     units: Column[Transfer] = Column("which", lambda line: output.ranges(line.ranges))
     output.show_list(settings.output, "transfers", found, [*_columns(), units])
     if settings.output is Output.TABLE and (pairs := [pair for line in found for pair in _details(line)]):
-        click.echo(f"\n{output.fields(pairs)}")
+        printing.echo(f"\n{output.fields(pairs)}")
 
 
 @command.command("list")
@@ -207,7 +207,7 @@ def _columns() -> "list[Column[Transfer]]":
 
     return [
         Column("at", lambda line: str(line.transfer), right=True),
-        Column("date", lambda line: output.day(line.occurred_at)),
+        Column(output.days_of("date"), lambda line: output.day(line.occurred_at)),
         Column("what", lambda line: output.word(TransferKind.DESCRIPTOR, line.kind)),
         Column("status", lambda line: output.word(TransferStatus.DESCRIPTOR, line.status)),
         Column("giver", lambda line: line.giver),
