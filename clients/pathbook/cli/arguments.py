@@ -19,6 +19,9 @@ MAX_DIGITS: Final = 18
 MAX_BATCH_DIGITS: Final = 9
 """The most digits of the number of a batch that are read. The book has 2**24 - 1 batches at most."""
 
+MAX_TIER_DIGITS: Final = 9
+"""The most digits of a tier that are read. The contract has 32 bits for it."""
+
 MAX_UNIT_DIGITS: Final = 10
 """The most digits of the number of a unit that are read. A batch has 2**28 units at most."""
 
@@ -67,6 +70,19 @@ class CountType(NumberType):
         found = super().convert(value, param, ctx)
         if found < 0:
             self.fail(f"{found} is below 0. Give 0 or more.", param, ctx)
+        return found
+
+
+class TierType(NumberType):
+    """The number of a tier. It fits 32 bits, and the book decides which tiers it accepts."""
+
+    name = "tier"
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Parse digits, and refuse a number that the contract cannot say."""
+        found = super().convert(value, param, ctx)
+        if abs(found) >= 10**MAX_TIER_DIGITS:
+            self.fail(f"{found} is no tier. Give a number such as 3.", param, ctx)
         return found
 
 
@@ -144,6 +160,7 @@ class UnitsType(click.ParamType[Range]):
 
 NUMBER: Final = NumberType()
 COUNT: Final = CountType()
+TIER: Final = TierType()
 PRICE: Final = PriceType()
 MOMENT: Final = MomentType()
 DATE: Final = DateType()

@@ -28,11 +28,11 @@ def command() -> None:
     "--origin",
     default="",
     metavar="TEXT",
-    help="The name of the book in checkpoints, a URL without its schema. Default: pathbook/NAME.",
+    help="The name of the book in checkpoints, a URL without its scheme. Default: pathbook/NAME.",
 )
 @click.option(
     "--max-tier",
-    type=arguments.NUMBER,
+    type=arguments.TIER,
     default=0,
     metavar="N",
     help="The deepest tier that an authorization may give. Default: 100.",

@@ -180,7 +180,8 @@ def _report(output: Output, error: Exception) -> Exit:
         _discard(sys.stdout)
         print_error(output, "OUTPUT_FAILED", str(error))
     elif isinstance(error, OSError):
-        print_error(output, "CANNOT_OPEN", str(error))
+        known = error.strerror and error.filename is not None
+        print_error(output, "CANNOT_OPEN", f"{error.filename}: {error.strerror}." if known else str(error))
     elif isinstance(error, NewerEventError):
         print_error(output, "BOOK_NEWER", f"{str(error)[0].upper()}{str(error)[1:]}.")
     else:

@@ -7,12 +7,16 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, TypeVar, cast
 
 import click
+from click.core import ParameterSource
 
 from pathbook.cli import zones
 from pathbook.cli.places import ZONE, parse_address
 
 DEFAULT_BOOK: Final = "book"
 """The book that is used when none is named. Most directories hold one."""
+
+MAY_BE_EMPTY: Final = ("--note", "--region")
+"""The options for which an empty text says the same as no text."""
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -144,7 +148,7 @@ def takes_options(*used: str) -> Callable[[Command], Command]:
         def checked(*args: object, **values: object) -> object:
             context = click.get_current_context()
             _refuse_unused(context, used)
-            _refuse_other_encodings(context)
+            _refuse_odd_text(context)
             return command(*args, **values)
 
         checked.uses_options = used  # type: ignore[attr-defined] # the tests ask which options a verb uses
@@ -219,17 +223,22 @@ def _refuse_unused(context: click.Context, used: Sequence[str]) -> None:
         )
 
 
-def _refuse_other_encodings(context: click.Context) -> None:
-    """Raise click.UsageError for a value of bytes that are not UTF-8. Only names of files may be any bytes."""
+def _refuse_odd_text(context: click.Context) -> None:
+    """Raise click.UsageError for an empty text, and for bytes that are not UTF-8. Names of files may be any bytes.
+
+    An empty text is what an unset variable of a script gives. It must not mean the default, such as "any seller".
+    """
     for option in context.command.params:
         value = context.params.get(option.name or "")
         if isinstance(option.type, click.Path):
             continue
+        name = option.opts[0] if option.opts[0].startswith("-") else option.make_metavar(context)
+        given = context.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
         for text in value if isinstance(value, tuple) else (value,):
+            if text == "" and given and name not in MAY_BE_EMPTY:
+                raise click.UsageError(f"{name} is empty. Name something, or leave it out.", context)
             if isinstance(text, str):
-                require_text(
-                    text, option.opts[0] if option.opts[0].startswith("-") else option.make_metavar(context)
-                )
+                require_text(text, name)
 
 
 def require_text(text: str, name: str) -> None:

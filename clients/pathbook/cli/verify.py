@@ -44,6 +44,8 @@ def takes_policy(command: Callable[..., Answer]) -> Callable[..., Answer]:
         from pathbook.ledger.values import Price
         from pathbook.verify.verdicts import Policy
 
+        if max_price is not None and max_price[0] < 0:
+            raise click.UsageError("A price is never below zero, so --max-price cannot be.")
         policy = Policy(
             max_price=Price(*max_price) if max_price else None,
             max_tiers=max_tiers,

@@ -25,11 +25,11 @@ class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal
     REFUSAL_REASON_UNSPECIFIED: _RefusalReason.ValueType  # 0
     """Not set."""
     REFUSAL_REASON_REQUEST_ID_MALFORMED: _RefusalReason.ValueType  # 1
-    """A request id has 1 to 128 printable ASCII characters and begins with no tilde. Send one, and the same again on a retry."""
+    """A request id has 1 to 128 printable ASCII characters, with no blank at either end and no tilde at the beginning. Send one, and the same again on a retry."""
     REFUSAL_REASON_REQUEST_ID_REUSED: _RefusalReason.ValueType  # 2
     """Request {request_id} was already answered at position {position}, and its content was another. Use a new request id for a new request."""
     REFUSAL_REASON_BOOK_MALFORMED: _RefusalReason.ValueType  # 3
-    """'{book}' cannot name a book. Use 1 to 64 letters, digits, dots, dashes or underscores."""
+    """'{book}' cannot name a book. Use 1 to 64 of A-Z, a-z, 0-9, '.', '-' and '_', and begin with a letter or digit."""
     REFUSAL_REASON_BOOK_UNKNOWN: _RefusalReason.ValueType  # 4
     """There is no book '{book}' here. Check the name. The operator opens a new book with `pathbook book open {book}`."""
     REFUSAL_REASON_TEXT_TOO_LONG: _RefusalReason.ValueType  # 5
@@ -43,7 +43,7 @@ class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal
     REFUSAL_REASON_OCCURRED_IN_FUTURE: _RefusalReason.ValueType  # 9
     """Occurred at {occurred_at}, but the book's clock says {now}. What has not happened yet cannot be recorded."""
     REFUSAL_REASON_PARTY_MALFORMED: _RefusalReason.ValueType  # 10
-    """'{party}' cannot name a party. Use 1 to 64 letters, digits, dots, dashes or underscores."""
+    """'{party}' cannot name a party. Use 1 to 64 of A-Z, a-z, 0-9, '.', '-' and '_', and begin with a letter or digit."""
     REFUSAL_REASON_PARTY_KIND_MISSING: _RefusalReason.ValueType  # 11
     """Party {party} needs a kind: brand, agent or shop."""
     REFUSAL_REASON_PARTY_EXISTS: _RefusalReason.ValueType  # 12
@@ -89,7 +89,7 @@ class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal
     REFUSAL_REASON_CURRENCY_UNKNOWN: _RefusalReason.ValueType  # 36
     """'{currency_code}' is not an ISO 4217 currency code, such as CNY or USD."""
     REFUSAL_REASON_LOT_MALFORMED: _RefusalReason.ValueType  # 37
-    """'{lot}' cannot be a lot number: 1 to 20 visible characters (GS1 AI 10)."""
+    """'{lot}' cannot be a lot number: {problem}. Use 1 to 20 of A-Z, a-z, 0-9 and ! " % & ' ( ) * + , - . / : ; < = > ? _ (GS1 General Specifications, AI 10)."""
     REFUSAL_REASON_BATCH_EXISTS: _RefusalReason.ValueType  # 38
     """Lot {lot} of product {product} was commissioned already, as batch {batch}."""
     REFUSAL_REASON_BATCH_SIZE_OUT_OF_BOUNDS: _RefusalReason.ValueType  # 39
@@ -173,7 +173,7 @@ class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal
     REFUSAL_REASON_SALE_IS_RETURNED: _RefusalReason.ValueType  # 83
     """Position {transfer} is a sale to a consumer; it is not reversed, a return takes it back."""
     REFUSAL_REASON_CONSUMER_MALFORMED: _RefusalReason.ValueType  # 85
-    """'{consumer}' cannot be a consumer's pseudonym. Use 1 to 64 letters, digits, dots, dashes or underscores."""
+    """'{consumer}' cannot be a consumer's pseudonym. Use 1 to 64 of A-Z, a-z, 0-9, '.', '-' and '_', and begin with a letter or digit."""
     REFUSAL_REASON_UNITS_NOT_SOLD: _RefusalReason.ValueType  # 86
     """Units {range} are not on record as sold to a consumer; they belong to {owner}."""
     REFUSAL_REASON_NOT_THE_BUYER: _RefusalReason.ValueType  # 87
@@ -209,7 +209,7 @@ class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal
     REFUSAL_REASON_BOOK_EXISTS: _RefusalReason.ValueType  # 102
     """Book '{book}' is open already, with origin {origin}. Choose another name."""
     REFUSAL_REASON_ORIGIN_MALFORMED: _RefusalReason.ValueType  # 103
-    """'{origin}' cannot be the origin of a book. Use a URL without its schema: 1 to 200 printable ASCII characters, without blanks and '+'."""
+    """'{origin}' cannot be the origin of a book. Use a URL without its scheme: 1 to 200 printable ASCII characters, without blanks, '+' and '://'."""
     REFUSAL_REASON_CODE_KEY_RETIRED: _RefusalReason.ValueType  # 104
     """Code {code} was made with key {key}, and the labels of batch {batch} were printed with {code_key}. It is a copy made with a leaked key: do not trust the label."""
     REFUSAL_REASON_PARTY_LOOKS_PERSONAL: _RefusalReason.ValueType  # 105
@@ -217,7 +217,7 @@ class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal
     REFUSAL_REASON_EVENT_TOO_LARGE: _RefusalReason.ValueType  # 106
     """The request makes an event of {size} bytes; at most {limit} are allowed. Split it."""
     REFUSAL_REASON_REFERENCE_MALFORMED: _RefusalReason.ValueType  # 107
-    """The reference '{reference}' is malformed. Use 1 to {limit} printable characters, with no blank at either end."""
+    """The reference '{reference}' is malformed. Use 1 to {limit} printable characters, with no blanks but inner spaces."""
     REFUSAL_REASON_REFERENCE_USED: _RefusalReason.ValueType  # 108
     """Reference {reference} of {giver} and {receiver} already names the transfer at position {transfer}. Use another one for another transfer."""
     REFUSAL_REASON_REFERENCE_CONTRADICTS: _RefusalReason.ValueType  # 109
@@ -255,11 +255,11 @@ class RefusalReason(_RefusalReason, metaclass=_RefusalReasonEnumTypeWrapper):
 REFUSAL_REASON_UNSPECIFIED: RefusalReason.ValueType  # 0
 """Not set."""
 REFUSAL_REASON_REQUEST_ID_MALFORMED: RefusalReason.ValueType  # 1
-"""A request id has 1 to 128 printable ASCII characters and begins with no tilde. Send one, and the same again on a retry."""
+"""A request id has 1 to 128 printable ASCII characters, with no blank at either end and no tilde at the beginning. Send one, and the same again on a retry."""
 REFUSAL_REASON_REQUEST_ID_REUSED: RefusalReason.ValueType  # 2
 """Request {request_id} was already answered at position {position}, and its content was another. Use a new request id for a new request."""
 REFUSAL_REASON_BOOK_MALFORMED: RefusalReason.ValueType  # 3
-"""'{book}' cannot name a book. Use 1 to 64 letters, digits, dots, dashes or underscores."""
+"""'{book}' cannot name a book. Use 1 to 64 of A-Z, a-z, 0-9, '.', '-' and '_', and begin with a letter or digit."""
 REFUSAL_REASON_BOOK_UNKNOWN: RefusalReason.ValueType  # 4
 """There is no book '{book}' here. Check the name. The operator opens a new book with `pathbook book open {book}`."""
 REFUSAL_REASON_TEXT_TOO_LONG: RefusalReason.ValueType  # 5
@@ -273,7 +273,7 @@ REFUSAL_REASON_TIME_MALFORMED: RefusalReason.ValueType  # 8
 REFUSAL_REASON_OCCURRED_IN_FUTURE: RefusalReason.ValueType  # 9
 """Occurred at {occurred_at}, but the book's clock says {now}. What has not happened yet cannot be recorded."""
 REFUSAL_REASON_PARTY_MALFORMED: RefusalReason.ValueType  # 10
-"""'{party}' cannot name a party. Use 1 to 64 letters, digits, dots, dashes or underscores."""
+"""'{party}' cannot name a party. Use 1 to 64 of A-Z, a-z, 0-9, '.', '-' and '_', and begin with a letter or digit."""
 REFUSAL_REASON_PARTY_KIND_MISSING: RefusalReason.ValueType  # 11
 """Party {party} needs a kind: brand, agent or shop."""
 REFUSAL_REASON_PARTY_EXISTS: RefusalReason.ValueType  # 12
@@ -319,7 +319,7 @@ REFUSAL_REASON_PRICE_UNITS_OUT_OF_BOUNDS: RefusalReason.ValueType  # 35
 REFUSAL_REASON_CURRENCY_UNKNOWN: RefusalReason.ValueType  # 36
 """'{currency_code}' is not an ISO 4217 currency code, such as CNY or USD."""
 REFUSAL_REASON_LOT_MALFORMED: RefusalReason.ValueType  # 37
-"""'{lot}' cannot be a lot number: 1 to 20 visible characters (GS1 AI 10)."""
+"""'{lot}' cannot be a lot number: {problem}. Use 1 to 20 of A-Z, a-z, 0-9 and ! " % & ' ( ) * + , - . / : ; < = > ? _ (GS1 General Specifications, AI 10)."""
 REFUSAL_REASON_BATCH_EXISTS: RefusalReason.ValueType  # 38
 """Lot {lot} of product {product} was commissioned already, as batch {batch}."""
 REFUSAL_REASON_BATCH_SIZE_OUT_OF_BOUNDS: RefusalReason.ValueType  # 39
@@ -403,7 +403,7 @@ REFUSAL_REASON_TRANSFER_BUILT_UPON: RefusalReason.ValueType  # 82
 REFUSAL_REASON_SALE_IS_RETURNED: RefusalReason.ValueType  # 83
 """Position {transfer} is a sale to a consumer; it is not reversed, a return takes it back."""
 REFUSAL_REASON_CONSUMER_MALFORMED: RefusalReason.ValueType  # 85
-"""'{consumer}' cannot be a consumer's pseudonym. Use 1 to 64 letters, digits, dots, dashes or underscores."""
+"""'{consumer}' cannot be a consumer's pseudonym. Use 1 to 64 of A-Z, a-z, 0-9, '.', '-' and '_', and begin with a letter or digit."""
 REFUSAL_REASON_UNITS_NOT_SOLD: RefusalReason.ValueType  # 86
 """Units {range} are not on record as sold to a consumer; they belong to {owner}."""
 REFUSAL_REASON_NOT_THE_BUYER: RefusalReason.ValueType  # 87
@@ -439,7 +439,7 @@ REFUSAL_REASON_TEXT_MALFORMED: RefusalReason.ValueType  # 101
 REFUSAL_REASON_BOOK_EXISTS: RefusalReason.ValueType  # 102
 """Book '{book}' is open already, with origin {origin}. Choose another name."""
 REFUSAL_REASON_ORIGIN_MALFORMED: RefusalReason.ValueType  # 103
-"""'{origin}' cannot be the origin of a book. Use a URL without its schema: 1 to 200 printable ASCII characters, without blanks and '+'."""
+"""'{origin}' cannot be the origin of a book. Use a URL without its scheme: 1 to 200 printable ASCII characters, without blanks, '+' and '://'."""
 REFUSAL_REASON_CODE_KEY_RETIRED: RefusalReason.ValueType  # 104
 """Code {code} was made with key {key}, and the labels of batch {batch} were printed with {code_key}. It is a copy made with a leaked key: do not trust the label."""
 REFUSAL_REASON_PARTY_LOOKS_PERSONAL: RefusalReason.ValueType  # 105
@@ -447,7 +447,7 @@ REFUSAL_REASON_PARTY_LOOKS_PERSONAL: RefusalReason.ValueType  # 105
 REFUSAL_REASON_EVENT_TOO_LARGE: RefusalReason.ValueType  # 106
 """The request makes an event of {size} bytes; at most {limit} are allowed. Split it."""
 REFUSAL_REASON_REFERENCE_MALFORMED: RefusalReason.ValueType  # 107
-"""The reference '{reference}' is malformed. Use 1 to {limit} printable characters, with no blank at either end."""
+"""The reference '{reference}' is malformed. Use 1 to {limit} printable characters, with no blanks but inner spaces."""
 REFUSAL_REASON_REFERENCE_USED: RefusalReason.ValueType  # 108
 """Reference {reference} of {giver} and {receiver} already names the transfer at position {transfer}. Use another one for another transfer."""
 REFUSAL_REASON_REFERENCE_CONTRADICTS: RefusalReason.ValueType  # 109
