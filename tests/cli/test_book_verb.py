@@ -75,7 +75,7 @@ def test_books_are_opened_listed_and_shown(tmp_path: Path) -> None:
     refused(pathbook(*place, "book", "open", "masks"), "BOOK_EXISTS")
     refused(pathbook(*place, "book", "open", "no/name"), "BOOK_MALFORMED")
     assert "NAME is empty" in pathbook(*place, "book", "open", "").err
-        refused(pathbook(*place, "book", "show", name), "BOOK_MALFORMED")
+    refused(pathbook(*place, "book", "show", "no/name"), "BOOK_MALFORMED")
     refused(pathbook(*place, "book", "open", "creams", "--origin", "a b"), "ORIGIN_MALFORMED")
     refused(pathbook(*place, "book", "open", "creams", "--max-tier", "101"), "TIER_OUT_OF_BOUNDS")
     refused(pathbook(*place, *BRAND), "BOOK_UNKNOWN")

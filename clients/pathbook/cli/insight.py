@@ -66,7 +66,12 @@ def stock(settings: Settings, *, party: str, today: datetime.date) -> None:
 
     def days_left(line: Stock) -> str:
         expires_on = line.batch.expires_on
-        return str((datetime.date.fromisoformat(expires_on) - today).days) if expires_on else ""
+        if not expires_on:
+            return ""
+        try:
+            return str((datetime.date.fromisoformat(expires_on) - today).days)
+        except ValueError:  # a server that is not trusted may send any text
+            return output.NOT_A_DATE
 
     columns: list[Column[Stock]] = [
         Column("expires on", lambda line: line.batch.expires_on or "never"),

@@ -1,11 +1,13 @@
 """The command `pathbook`: it finds the verb, runs it, and turns the outcome into text and an exit code."""
 
 import contextlib
+import errno
 import importlib
 import os
 import re
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final, TextIO
 
 import click
@@ -65,6 +67,10 @@ CODE_REASONS: Final = {
 
 UNANSWERED: Final = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "INTERNAL", "UNKNOWN", "UNIMPLEMENTED"}
 """The gRPC codes that say nothing about the book."""
+
+
+DISK_ERRORS: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+"""What a write to stdout fails with when it is a file."""
 
 
 class PipeClosedError(Exception):
@@ -145,6 +151,10 @@ def run(arguments: Sequence[str]) -> int:
     except (PipeClosedError, BrokenPipeError):
         _discard(sys.stdout)
         return Exit.PIPE_CLOSED
+    except OSError as error:
+        if error.filename is None and error.errno in DISK_ERRORS:  # click prints a help without our `echo`
+            error = printing.OutputFailedError(printing.CANNOT_WRITE.format(error.strerror))
+        return _report(settings.output, error)
     except Exception as error:  # noqa: BLE001 - 1 means "refused", so a bug must not exit with it
         return _report(settings.output, error)
     return done if isinstance(done, int) else Exit.DONE
@@ -155,6 +165,8 @@ def _keep_standard_files_open() -> None:
     while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:  # noqa: PLR2004 - the number of stderr
         pass
     os.close(opened)
+    if sys.stderr is None:  # a server that logs expects one. A closed stdout stays None, and is told
+        sys.stderr = Path(os.devnull).open("w")
 
 
 def _discard(stream: TextIO | None) -> None:
@@ -166,6 +178,9 @@ def _discard(stream: TextIO | None) -> None:
 
 def _report(output: Output, error: Exception) -> Exit:
     """Print an error that a verb raised, and return its exit code. A bug is printed with its traceback."""
+    from google.protobuf.message import DecodeError
+
+    from pathbook.cli.output import MalformedAnswerError
     from pathbook.client import RefusedError, UnreachableError
     from pathbook.ledger.codec import NewerEventError
 
@@ -182,6 +197,12 @@ def _report(output: Output, error: Exception) -> Exit:
     elif isinstance(error, OSError):
         known = error.strerror and error.filename is not None
         print_error(output, "CANNOT_OPEN", f"{error.filename}: {error.strerror}." if known else str(error))
+    elif isinstance(error, MalformedAnswerError):
+        print_error(output, "ANSWER_MALFORMED", f"{str(error).rstrip('.')}. Ask who runs the server.")
+    elif isinstance(error, DecodeError):
+        print_error(
+            output, "ANSWER_MALFORMED", "The server sent an event that cannot be read. Ask who runs it."
+        )
     elif isinstance(error, NewerEventError):
         print_error(output, "BOOK_NEWER", f"{str(error)[0].upper()}{str(error)[1:]}.")
     else:

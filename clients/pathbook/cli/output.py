@@ -27,10 +27,17 @@ from pathbook.v1 import values_pb2
 GAP = "  "
 NOTHING = "-"
 
+NOT_A_DATE = "not a date"
+"""The cell for a day or a time that does not exist. Only a server that is not trusted sends one."""
+
 MIN_WRAPPED = 12
 """The fewest columns that a text is wrapped to. A narrower terminal breaks the lines itself."""
 
 M = TypeVar("M", bound=Message)
+
+
+class MalformedAnswerError(Exception):
+    """An answer of the server cannot be shown. The message says why."""
 
 
 class Column(NamedTuple, Generic[M]):
@@ -74,10 +81,16 @@ def as_object(message: Message) -> dict[str, object]:
     """Return a message in the JSON of the contract, with zeros and empty lists.
 
     A price for 0 units is one for 1, and heads are hexadecimal.
+
+    Raises:
+        MalformedAnswerError: the message has no JSON form. Only a server that is not trusted sends such times.
     """
-    found: dict[str, object] = json_format.MessageToDict(
-        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
-    )
+    try:
+        found: dict[str, object] = json_format.MessageToDict(
+            message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+        )
+    except (ValueError, json_format.Error) as error:
+        raise MalformedAnswerError(f"The server's answer has no JSON form: {error}") from error
     _state_units(found)
     _show_heads(found)
     return found
@@ -112,7 +125,7 @@ def is_printable(message: Message) -> bool:
     """Tell whether a message from a server that is not trusted has a JSON form: its times must exist."""
     try:
         as_object(message)
-    except (ValueError, json_format.Error):
+    except MalformedAnswerError:
         return False
     return True
 
@@ -235,7 +248,7 @@ def recorded(receipt: values_pb2.Receipt, units: Iterable[values_pb2.UnitRange] 
     """Return the sentence that answers a write: its position, its units, and what it created."""
     again = "Recorded before, with the same request id," if receipt.duplicate else "Recorded"
     named = ranges(units)
-    return f"{again} at position {receipt.position}{f': units {named}' if named else ''}{made}."
+    return printable(f"{again} at position {receipt.position}{f': units {named}' if named else ''}{made}.")
 
 
 def registered(position: int, corrected: int) -> str:
@@ -246,4 +259,7 @@ def registered(position: int, corrected: int) -> str:
 def _in_zone(time: Timestamp, form: Callable[[datetime.datetime], str]) -> str:
     if not time.seconds and not time.nanos:
         return ""
-    return form(current_zone().at(time.ToDatetime(datetime.UTC)))
+    try:
+        return form(current_zone().at(time.ToDatetime(datetime.UTC)))
+    except (ValueError, OverflowError):
+        return NOT_A_DATE

@@ -23,8 +23,8 @@ INVISIBLE: Final = frozenset(
 )
 """Characters that Unicode counts as letters or marks, and that cannot be seen: fillers, blanks and hidden selectors."""
 
-OWN_STYLES: Final = re.compile(r"(\x1b\[[0-9;]*m)")
-"""What `click.style` puts around a text. Only this module and callers of `click.style` write it."""
+OWN_STYLES: Final = re.compile(r"(\x1b\[(?:0|1|31|32|33)m)")
+"""What `click.style` puts around a text. Text that was not made printable before can at most be red."""
 
 _SUSPECT_IN_JSON: Final = re.compile(r"[^ -~\n]")
 """What `json.dumps` may leave as it is. Its own line breaks are between the values."""
