@@ -22,7 +22,7 @@ ESCAPED = "\\u202e\\u200b\\x9b!"
 
 
 def run(
-    *arguments: str | bytes, stdout: int | None = subprocess.PIPE, **environment: str
+    *arguments: str | bytes, stdout: int = subprocess.PIPE, **environment: str
 ) -> subprocess.CompletedProcess[bytes]:
     """Run the command line in a process of its own."""
     return subprocess.run(
@@ -123,10 +123,18 @@ def test_any_encoding_of_the_output_works(named: str, encoding: str) -> None:
 @pytest.mark.parametrize("coerced", ["0", "1"])
 def test_the_c_locale_works(named: str, coerced: str) -> None:
     """Under LANG=C a name is read or refused, and what cannot be printed is escaped."""
-    bare = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": coerced, "PYTHONUTF8": coerced}
-    ran = run("--data", named, "product", "list", **bare)
+    ran = run("--data", named, "product", "list", LC_ALL="C", PYTHONCOERCECLOCALE=coerced, PYTHONUTF8=coerced)
     assert (ran.returncode, ESCAPED.encode() in ran.stdout) == (0, True)
-    ran = run("--data", named, "party", "show", "面膜".encode(), **bare)
+    ran = run(
+        "--data",
+        named,
+        "party",
+        "show",
+        "面膜".encode(),
+        LC_ALL="C",
+        PYTHONCOERCECLOCALE=coerced,
+        PYTHONUTF8=coerced,
+    )
     assert ran.returncode == (1 if coerced == "1" else 2)
     assert b"Traceback" not in ran.stderr
 

@@ -166,7 +166,7 @@ def _keep_standard_files_open() -> None:
         pass
     os.close(opened)
     if sys.stderr is None:  # a server that logs expects one. A closed stdout stays None, and is told
-        sys.stderr = Path(os.devnull).open("w")
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - as long as the process runs
 
 
 def _discard(stream: TextIO | None) -> None:

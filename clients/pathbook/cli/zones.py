@@ -126,6 +126,8 @@ def _resembling(text: str) -> list[str]:
     """Return the zones that a text may have meant: a city without its continent, or a slip of the fingers."""
     from difflib import get_close_matches
 
+    if text.strip().upper() in UTC_NAMES:
+        return [UTC.name]
     by_name = {name.lower(): name for name in names()}
     asked = text.strip().lower().replace(" ", "_")[:100]
     cities = [name for lower, name in by_name.items() if lower.rpartition("/")[2] == asked]
