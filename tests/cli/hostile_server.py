@@ -105,7 +105,7 @@ class _Handler(grpc.GenericRpcHandler):
         self._content = content
         self._refuses = refuses
 
-    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Message, Message] | None:
+    def service(self, details: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[Message, Message] | None":
         """Return a handler for any method of the contract."""
         _, service, name = details.method.split("/")
         pool = descriptor_pool.Default()

@@ -26,7 +26,7 @@ VALUES: Final = {
     "price": "1 CNY",
     "recall": "16",
     "receiver": "agent-2",
-    "recipe_name": "sales-orders",
+    "recipe_name": "iowa",
     "seller": "agent-5",
     "shell": "bash",
     "size": "5",

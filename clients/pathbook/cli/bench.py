@@ -13,12 +13,13 @@ from pathbook.cli import printing
 from pathbook.cli.errors import print_error
 from pathbook.cli.exits import Exit
 from pathbook.cli.settings import Output, Settings, takes_options
+from pathbook.cli.verb_group import Verb
 
 if TYPE_CHECKING:  # the bench is imported when it runs
     from pathbook.bench.bench import Bench
 
 
-@click.command("bench")
+@click.command("bench", cls=Verb)
 @takes_options("database", "output")
 @click.option(
     "--quick", is_flag=True, help="Run all phases in some seconds. The rates are only orders of magnitude."

@@ -9,6 +9,7 @@ from pathbook.cli import arguments, connection, printing
 from pathbook.cli.arguments import Range
 from pathbook.cli.places import DOMAIN
 from pathbook.cli.settings import Output, Settings, book_options
+from pathbook.cli.verb_group import Verb
 
 if TYPE_CHECKING:
     from pathbook.v1.batches_pb2 import ListCodesResponse
@@ -17,7 +18,7 @@ DEFAULT_DOMAIN: Final = "id.gs1.org"
 """The domain of a link: GS1's own resolver."""
 
 
-@click.command("codes")
+@click.command("codes", cls=Verb)
 @book_options
 @click.argument("units", type=arguments.UNITS, metavar="BATCH:FIRST-LAST")
 @click.option("--form", type=click.Choice(["serial", "link", "element"]), default="serial", show_default=True,

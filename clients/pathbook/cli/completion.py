@@ -4,10 +4,12 @@ import click
 
 from pathbook.cli import printing
 from pathbook.cli.settings import takes_options
+from pathbook.cli.verb_group import Verb
 
 
 @click.command(
     "completion",
+    cls=Verb,
     epilog="""\b
 Bash, in ~/.bashrc:
   eval "$(pathbook completion bash)"

@@ -13,6 +13,7 @@ import click
 from pathbook.cli import arguments, printing
 from pathbook.cli.exits import Exit
 from pathbook.cli.settings import Books, Output, Settings, takes_options
+from pathbook.cli.verb_group import Verb
 from pathbook.cli.zones import Zone
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ SECRET: Final = b"This key of the demo is public!!"
 """The key of the demo's codes, so that it prints the same codes everywhere. The key of a real book is secret."""
 
 
-@click.command("demo")
+@click.command("demo", cls=Verb)
 @takes_options("data", "book", "zone", "output")
 @click.option(
     "--today", type=arguments.DATE, metavar="DATE", help="The day on which the story is told. Default: today."

@@ -10,6 +10,7 @@ import click
 from pathbook.cli import connection, printing
 from pathbook.cli.exits import Exit
 from pathbook.cli.settings import Output, Settings, book_options
+from pathbook.cli.verb_group import Verb
 from pathbook.importing.shipped import RECIPES, shipped_recipes
 
 if TYPE_CHECKING:  # imported when the verb runs
@@ -30,6 +31,7 @@ INTERRUPTED: Final = (
 
 @click.command(
     "import",
+    cls=Verb,
     epilog=f"""\b
 Recipes that come with Pathbook: {", ".join(shipped_recipes())}.
 The format of a recipe is described in

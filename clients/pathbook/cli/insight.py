@@ -6,9 +6,10 @@ import click
 
 from pathbook.cli import arguments, connection
 from pathbook.cli.settings import Settings, book_options
+from pathbook.cli.verb_group import Verb
 
 
-@click.command("ladder")
+@click.command("ladder", cls=Verb)
 @book_options
 @click.argument("batch", type=arguments.NUMBER, required=False)
 @click.option("--gtin", default="", metavar="GTIN", help="All batches of this product, instead of one batch.")
@@ -49,7 +50,7 @@ def ladder(settings: Settings, *, batch: int | None, gtin: str) -> None:
     output.show_list(settings.output, "rungs", found.rungs, columns)
 
 
-@click.command("stock")
+@click.command("stock", cls=Verb)
 @book_options
 @click.argument("party")
 @arguments.takes_today

@@ -107,7 +107,7 @@ class Verbs(VerbGroup):
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=(
         "Exit codes: 0 done; 1 refused by the book, or refuted; 2 wrong usage; 3 unknown code; 4 could not check;"
-        " 5 verified, but against your own policy."
+        " 5 verified, but against your own policy; 130 interrupted; 141 the reader of the output went away."
     ),
 )
 @book_options

@@ -4,9 +4,10 @@ import click
 
 from pathbook.cli import arguments, connection
 from pathbook.cli.settings import Settings, book_options
+from pathbook.cli.verb_group import Verb
 
 
-@click.command("path")
+@click.command("path", cls=Verb)
 @book_options
 @click.argument("unit", metavar="CODE|BATCH:NUMBER")
 @click.option(

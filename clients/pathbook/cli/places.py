@@ -132,7 +132,8 @@ class DomainType(click.ParamType[str]):
     def _refuse(
         self, value: str, problem: str, param: click.Parameter | None, ctx: click.Context | None
     ) -> NoReturn:
-        shown = value if len(value) <= MAX_STEM else f"{value[:MAX_STEM]}..."
+        shown = re.sub(r"[^/]*@", "***@", value)  # a user may have a password
+        shown = shown if len(shown) <= MAX_STEM else f"{shown[:MAX_STEM]}..."
         self.fail(
             f"'{shown}' is not a domain for links: {problem}. Write it as id.example.com, or with a path as"
             " example.com/id.",

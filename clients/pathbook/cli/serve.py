@@ -7,12 +7,13 @@ import click
 from pathbook.cli import arguments, printing
 from pathbook.cli.places import ADDRESS
 from pathbook.cli.settings import Output, Settings, takes_options
+from pathbook.cli.verb_group import Verb
 
 DEFAULT_LISTEN: Final = "127.0.0.1:50551"
 """The address of a server. Only this machine can call it."""
 
 
-@click.command("serve")
+@click.command("serve", cls=Verb)
 @takes_options("data", "database", "output", "allow_event_loss")
 @click.option(
     "--listen",

@@ -7,7 +7,7 @@ import click
 from pathbook.cli import arguments, connection, printing
 from pathbook.cli.arguments import Price, Request
 from pathbook.cli.settings import Output, Settings, book_options
-from pathbook.cli.verb_group import VerbGroup
+from pathbook.cli.verb_group import Verb, VerbGroup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,7 @@ STATUSES: Final = ("offered", "accepted", "accepted-in-part", "declined", "withd
 """The statuses of the contract, as they are typed. The contract is not loaded to read a command line."""
 
 
-@click.command("record")
+@click.command("record", cls=Verb)
 @book_options
 @click.option("--giver", required=True, metavar="PARTY", help="The party that owned the units.")
 @click.option("--receiver", required=True, metavar="PARTY", help="The party that received them.")
@@ -69,7 +69,7 @@ def record(  # noqa: PLR0913 - an argument for each option
     output.show(settings.output, answer, lambda: output.recorded(answer.receipt, answer.ranges))
 
 
-@click.command("reverse")
+@click.command("reverse", cls=Verb)
 @book_options
 @click.argument("transfer", type=arguments.NUMBER)
 @click.option("--party", required=True, metavar="PARTY", help="The side that asks, or agrees.")
@@ -96,7 +96,7 @@ def reverse(
     output.show(settings.output, answer, lambda: f"{output.recorded(answer.receipt)} {agreed}")
 
 
-@click.command("deliver")
+@click.command("deliver", cls=Verb)
 @book_options
 @click.option("--custodian", required=True, metavar="PARTY", help="The party that hands the goods over.")
 @click.option("--receiver", required=True, metavar="PARTY", help="The party that receives them.")
@@ -152,7 +152,8 @@ def show(settings: Settings, *, transfer: int) -> None:
 @command.command("list")
 @book_options
 @click.argument("party")
-@click.option("--status", type=click.Choice(STATUSES), help="Only transfers with this status.")
+@click.option("--status", type=click.Choice(STATUSES), metavar="STATUS",
+              help=f"Only transfers with this status: {', '.join(STATUSES)}.")  # fmt: skip
 @click.pass_obj
 def list_transfers(settings: Settings, *, party: str, status: str | None) -> None:
     """List the transfers of PARTY, newest first.

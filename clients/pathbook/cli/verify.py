@@ -11,6 +11,7 @@ from pathbook.cli import arguments, connection, printing
 from pathbook.cli.arguments import Price
 from pathbook.cli.exits import Exit
 from pathbook.cli.settings import Output, Settings, book_options, current_zone
+from pathbook.cli.verb_group import Verb
 
 if TYPE_CHECKING:
     from pathbook.v1.paths_pb2 import GetPathResponse
@@ -90,7 +91,7 @@ def takes_policy(command: Callable[..., Answer]) -> Callable[..., Answer]:
     return with_policy
 
 
-@click.command("verify")
+@click.command("verify", cls=Verb)
 @book_options
 @click.argument("code")
 @takes_policy
@@ -178,11 +179,12 @@ def _print(settings: Settings, report: "Report", path: "GetPathResponse | None")
 
 def _text(report: "Report", path: "GetPathResponse | None") -> str:
     """Return the checks, one a line, then the path if there is one, and the verdict last."""
-    from pathbook.cli import path_table
+    from pathbook.cli import output, path_table
 
     checks = "\n".join(_line(check) for check in report.checks)
     drawn = [path_table.draw(path)] if path is not None else []
-    return "\n\n".join([checks, *drawn, printing.printable(f"{report.verdict.word}: {report.sentence}")])
+    verdict = output.wrapped(printing.printable(f"{report.verdict.word}: {report.sentence}"), 0)
+    return "\n\n".join([checks, *drawn, verdict])
 
 
 def _line(check: "Check") -> str:
