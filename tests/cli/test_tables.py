@@ -1,5 +1,6 @@
 """Tables fit a terminal, read the same in a file, and are safe to print."""
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -81,11 +82,22 @@ def test_a_write_prints_its_position(tmp_path: Path) -> None:
     assert pathbook(*data, *move, "--request-id", "7").out == again
 
 
-def test_a_closed_pipe_is_not_an_error(demo: Path) -> None:
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ["codes", "1:0-99"],
+        ["events", "read"],
+        ["events", "read", "--output", "json"],
+        ["path", "1:0"],
+        ["verify", "000020000021N0TH6Y7Y"],
+        ["transfer", "list", "agent-2", "--output", "jsonl"],
+    ],
+)
+def test_a_closed_pipe_is_not_an_error(demo: Path, verb: list[str]) -> None:
     """If the reader of the output closes the pipe, the command exits at once, silently, and not with 0."""
     program = "from pathbook.cli.main import main; main()"
     with subprocess.Popen(
-        [sys.executable, "-c", program, "codes", "1:0-99", "--data", str(demo)],
+        [sys.executable, "-c", program, *verb, "--data", str(demo)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     ) as running:  # fmt: skip
         assert running.stdout is not None
@@ -108,6 +120,22 @@ def test_an_interrupt_is_not_an_error(server: str) -> None:
         running.send_signal(signal.SIGINT)
         assert running.wait(30) == 130
         assert running.stderr.read().strip() == b""
+
+
+@pytest.mark.parametrize("verb", [["serve", "--listen", "127.0.0.1:0"], ["views", "follow"]])
+def test_an_interrupted_server_ends_as_it_was_told(demo: Path, tmp_path: Path, verb: list[str]) -> None:
+    """Ctrl-C is how a server is stopped. It drains, and exits with 0 and without a traceback."""
+    data = shutil.copytree(demo, tmp_path / "data")
+    with subprocess.Popen(
+        [sys.executable, "-m", "pathbook", *verb, "--data", str(data)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as running:  # fmt: skip
+        assert running.stdout is not None
+        assert running.stderr is not None
+        assert (running.stderr if verb[0] == "views" else running.stdout).readline()
+        running.send_signal(signal.SIGINT)
+        assert running.wait(30) == 0
+        assert b"Traceback" not in running.stderr.read()
 
 
 @given(st.text())
