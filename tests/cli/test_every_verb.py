@@ -1,6 +1,7 @@
 """All verbs follow the same rules: which options they use, their help, their JSON and their exit codes."""
 
 import json
+import re
 import shlex
 import shutil
 import subprocess
@@ -10,12 +11,13 @@ from pathlib import Path
 import click
 import pytest
 
+from pathbook.cli import printing
 from pathbook.cli.examples import EXAMPLES
 from pathbook.cli.exits import Exit
 from pathbook.cli.main import pathbook as root
 from pathbook.cli.settings import OPTIONS
 from tests.cli.conftest import pathbook
-from tests.cli.verbs import line_of, verbs
+from tests.cli.verbs import line_of, uses, verbs
 
 GIVEN = {
     "server": ["--server", "127.0.0.1:1"],
@@ -152,6 +154,23 @@ def test_json_is_one_document(
         assert ran.out == ""
         assert set(json.loads(ran.err)) == {"error"}
         assert ran.code in (Exit.REFUSED, Exit.COULD_NOT_CHECK)
+
+
+def test_every_verb_declares_what_it_uses() -> None:
+    """A new verb has to say which options it uses: all of them, or some."""
+    for path, command in verbs():
+        assert uses(command) == USES.get(path, set(OPTIONS)), path
+
+
+def test_only_one_module_prints() -> None:
+    """No other module of the command line writes to stdout or stderr, or makes JSON."""
+    room = Path(printing.__file__).parent
+    for module in room.glob("*.py"):
+        text = module.read_text("utf-8")
+        if module.name != "printing.py":
+            assert not re.search(r"click\.s?echo\(|\bprint\(|json\.dumps|\.std(out|err)\.write", text), (
+                module.name
+            )
 
 
 def test_colors_are_for_terminals_only(demo: Path) -> None:

@@ -7,12 +7,12 @@ import pytest
 
 from tests.cli import hostile_server
 from tests.cli.conftest import Ran, pathbook
-from tests.cli.verbs import line_of, verbs
+from tests.cli.verbs import line_of, uses, verbs
 
 VERBS = [
     line_of(path, command)
     for path, command in verbs()
-    if {"server", "data"} <= set(command.callback.uses_options) and path != ("import",)  # type: ignore[union-attr]
+    if {"server", "data"} <= uses(command) and path != ("import",)
 ]
 """A command line for each verb that asks a server."""
 

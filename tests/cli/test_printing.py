@@ -166,8 +166,8 @@ def test_closed_standard_files_are_no_bug(named: str) -> None:
     for verb, code, text in (
         ("product list >&-", 4, "stdout: it is closed"),
         ("product list 2>&- | tail -1", 0, ""),
-        ("party show nobody 2>&-", 1, ""),
-        ("party show nobody >&- 2>&- <&-", 1, ""),
+        ("party show ann 2>&-", 1, ""),
+        ("party show ann >&- 2>&- <&-", 1, ""),
     ):
         ran = subprocess.run(
             ["/bin/sh", "-c", f"{program} {verb}"], capture_output=True, text=True, check=False

@@ -65,6 +65,11 @@ def verbs(
         yield from verbs(found, (*path, name))
 
 
+def uses(command: click.Command) -> set[str]:
+    """Return the options of every verb that this one declares to use."""
+    return set(getattr(command.callback, "uses_options", ()))
+
+
 def line_of(path: tuple[str, ...], command: click.Command) -> list[str]:
     """Return a command line with all that a verb requires."""
     line = [*path]
