@@ -92,7 +92,7 @@ def test_a_book_is_opened_with_an_origin_and_a_policy() -> None:
     ],
 )
 def test_a_malformed_origin_is_refused(origin: str) -> None:
-    """An origin is one printable line without a schema, blanks and plus signs, of limited length."""
+    """An origin is one printable line without a scheme, blanks and plus signs, of limited length."""
     assert opened_as(decide(State("masks"), replace(opening("masks"), origin=origin), NOON)) is (
         Reason.ORIGIN_MALFORMED
     )

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -47,7 +48,10 @@ def _no_environment() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as environment:
         for name in ("SERVER", "DATA", "DATABASE", "BOOK", "LISTEN", "CA"):
             environment.delenv(f"PATHBOOK_{name}", raising=False)
+        environment.setenv("TZ", "UTC")
+        time.tzset()
         yield
+    time.tzset()
 
 
 @pytest.fixture(scope="session")

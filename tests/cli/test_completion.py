@@ -93,3 +93,48 @@ def test_another_shell_is_refused() -> None:
     ran = pathbook("completion", "tcsh")
     assert (ran.code, ran.out) == (2, "")
     assert "'tcsh' is not one of 'bash', 'zsh', 'fish'" in ran.err
+
+
+def test_tab_completes_zones() -> None:
+    """The names of zones are offered as they are typed."""
+    assert completed("path 1:0 --zone Asia/Shang") == ["plain,Asia/Shanghai"]
+
+
+def test_tab_does_not_offer_options_that_a_verb_does_not_use() -> None:
+    """What a verb refuses is not offered."""
+    assert "plain,--data" in completed("demo --")
+    assert "plain,--server" not in completed("demo --")
+    assert "plain,--server" in completed("stock --")
+
+
+def test_fish_runs_its_script(tmp_path: Path) -> None:
+    """In Fish, the script completes the verbs of a noun and the values of an option."""
+    fish = shutil.which("fish")
+    if fish is None:
+        pytest.skip("there is no Fish here")
+    command = tmp_path / "pathbook"
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "{PROGRAM}" "$@"\n')
+    command.chmod(0o755)
+    script = f"""
+set -x PATH {tmp_path} $PATH
+pathbook completion fish | source
+complete -C "pathbook transfer l"
+complete -C "pathbook stock x --output jsonl"
+"""
+    ran = subprocess.run([fish, "--no-config", "-c", script], capture_output=True, text=True, check=True)
+    assert [line.split("\t")[0] for line in ran.stdout.splitlines()] == ["list", "jsonl"]
+
+
+def test_zsh_reads_its_script() -> None:
+    """In Zsh, the script defines the completion of `pathbook`."""
+    zsh = shutil.which("zsh")
+    if zsh is None:
+        pytest.skip("there is no Zsh here")
+    script = f"""
+pathbook() {{ {sys.executable} -c "{PROGRAM}" "$@" }}
+autoload -U compinit && compinit -u -D
+eval "$(pathbook completion zsh)"
+print ${{_comps[pathbook]}}
+"""
+    ran = subprocess.run([zsh, "-f", "-c", script], capture_output=True, text=True, check=True)
+    assert (ran.stdout, ran.stderr) == ("_pathbook_completion\n", "")

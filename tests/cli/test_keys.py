@@ -133,7 +133,7 @@ def test_a_rotation_needs_the_directory(tmp_path: Path) -> None:
     """The key is in no server's contract, so --server is a usage error. A missing directory is named."""
     ran = pathbook("key", "rotate", "--server", "127.0.0.1:1")
     assert ran.code == 2
-    assert "--data DIR" in ran.err
+    assert "Leave out --server: 'pathbook key rotate' does not use it. It uses --data, --output." in ran.err
     nowhere = tmp_path / "nowhere"
     ran = pathbook("key", "rotate", "--data", str(nowhere))
     assert ran.code == 4

@@ -65,7 +65,7 @@ def test_a_path_shows_prices_and_mark_ups_exactly(screws: Path) -> None:
         ["0.20/14", "-", "-"],
     ]
     titles = next(line for line in lines if line.endswith("attested by"))
-    assert titles.split()[6:10] == ["CNY", "mark-up", "of", "0.025"]
+    assert titles.split()[7:11] == ["CNY", "mark-up", "of", "0.025"]
 
 
 def test_a_ladder_shows_prices_exactly_and_rounds_a_mean(screws: Path) -> None:

@@ -1,8 +1,10 @@
 """Tables fit a terminal, read the same in a file, and are safe to print."""
 
+import shutil
 import signal
 import subprocess
 import sys
+import unicodedata
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pathbook.cli import output, path_table
+from pathbook.cli import output, path_table, printing
 from pathbook.ledger.values import Price
 from pathbook.v1.values_pb2 import UnitState
 from tests.cli.conftest import pathbook
@@ -80,11 +82,22 @@ def test_a_write_prints_its_position(tmp_path: Path) -> None:
     assert pathbook(*data, *move, "--request-id", "7").out == again
 
 
-def test_a_closed_pipe_is_not_an_error(demo: Path) -> None:
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ["codes", "1:0-99"],
+        ["events", "read"],
+        ["events", "read", "--output", "json"],
+        ["path", "1:0"],
+        ["verify", "000020000021N0TH6Y7Y"],
+        ["transfer", "list", "agent-2", "--output", "jsonl"],
+    ],
+)
+def test_a_closed_pipe_is_not_an_error(demo: Path, verb: list[str]) -> None:
     """If the reader of the output closes the pipe, the command exits at once, silently, and not with 0."""
     program = "from pathbook.cli.main import main; main()"
     with subprocess.Popen(
-        [sys.executable, "-c", program, "codes", "1:0-99", "--data", str(demo)],
+        [sys.executable, "-c", program, *verb, "--data", str(demo)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     ) as running:  # fmt: skip
         assert running.stdout is not None
@@ -109,19 +122,35 @@ def test_an_interrupt_is_not_an_error(server: str) -> None:
         assert running.stderr.read().strip() == b""
 
 
+@pytest.mark.parametrize("verb", [["serve", "--listen", "127.0.0.1:0"], ["views", "follow"]])
+def test_an_interrupted_server_ends_as_it_was_told(demo: Path, tmp_path: Path, verb: list[str]) -> None:
+    """Ctrl-C is how a server is stopped. It drains, and exits with 0 and without a traceback."""
+    data = shutil.copytree(demo, tmp_path / "data")
+    with subprocess.Popen(
+        [sys.executable, "-m", "pathbook", *verb, "--data", str(data)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as running:  # fmt: skip
+        assert running.stdout is not None
+        assert running.stderr is not None
+        assert (running.stderr if verb[0] == "views" else running.stdout).readline()
+        running.send_signal(signal.SIGINT)
+        assert running.wait(30) == 0
+        assert b"Traceback" not in running.stderr.read()
+
+
 @given(st.text())
 def test_a_text_of_the_book_cannot_control_the_terminal(text: str) -> None:
     """A table shows only printable characters, and each row on a line of its own, whatever a party wrote."""
     lines = output.table(["name"], [[text]]).split("\n")
     assert len(lines) == 2
-    assert lines[1].isprintable()
+    assert all(symbol.isprintable() or unicodedata.category(symbol) == "Zs" for symbol in lines[1])
 
 
 @given(st.lists(st.tuples(st.text("aé面膜\u0301", max_size=9), st.integers()), min_size=1))
 def test_columns_are_aligned(rows: list[tuple[str, int]]) -> None:
     """Every row is as wide as the others. A Chinese character counts as two columns."""
     table = output.table(["name", "n"], [[name, str(number)] for name, number in rows], {1})
-    assert len({output.width(line) for line in table.splitlines()[1:]}) == 1
+    assert len({printing.width(line) for line in table.splitlines()[1:]}) == 1
 
 
 @given(st.integers(0, 10**15), st.integers(1, 10**15))

@@ -170,7 +170,7 @@ def test_a_code_that_is_not_of_this_book_is_named(server: str, code: str, number
 
 def test_a_copied_label_is_noted_and_refused_on_request(server: str) -> None:
     """A label of a unit that was sold says so to the next buyer, and fails if that buyer asks for an unsold one."""
-    sold = "sold on 2026-02-09 by agent-5 and confirmed on 2026-02-10"
+    sold = "sold on 2026-02-09 by agent-5 and confirmed on 2026-02-10 (days in UTC)"
     for options, result, text in (
         ([], "noted", f"{sold}; if you are not that buyer, beware"),
         (["--unsold"], "FAILED", f"{sold}, but you asked for an unsold unit"),

@@ -14,8 +14,8 @@ RETURNED = f"{CONFIRMED}return 1:0 by consumer:c-1\n"
 LOST = f"{TO_ANN}write off 1:0 by ann as lost\n"
 CONSUMED = f"{CONFIRMED}write off 1:0 by consumer:c-1 as destroyed\n"
 
-SOLD_TEXT = "sold on 2026-01-15 by ben and not confirmed"
-CONFIRMED_TEXT = "sold on 2026-01-15 by ben and confirmed on 2026-01-16"
+SOLD_TEXT = "sold on 2026-01-15 by ben and not confirmed (days in UTC)"
+CONFIRMED_TEXT = "sold on 2026-01-15 by ben and confirmed on 2026-01-16 (days in UTC)"
 BEWARE = "; if you are not that buyer, beware"
 
 
@@ -38,7 +38,7 @@ BEWARE = "; if you are not that buyer, beware"
         (
             f"{RETURNED}sell 1:0 ben > c-2 at 20000 on 2026-01-20",
             Result.NOTED,
-            "sold on 2026-01-20 by ben and not confirmed" + BEWARE,
+            "sold on 2026-01-20 by ben and not confirmed (days in UTC)" + BEWARE,
         ),
     ],
 )
@@ -70,12 +70,12 @@ def test_a_sale_is_noted(story: str, result: Result, detail: str) -> None:
         (
             TO_BEN,
             Policy(seller="ann"),
-            f"ben owns it, not ann, which gave it to ben on 2026-01-10 (position {BEGUN + 2})",
+            f"ben owns it, not ann, which gave it to ben on 2026-01-10 (in UTC; position {BEGUN + 2})",
         ),
         (
             TO_BEN,
             Policy(seller="acme"),
-            f"ben owns it, not acme, which gave it to ann on 2026-01-05 (position {BEGUN + 1})",
+            f"ben owns it, not acme, which gave it to ann on 2026-01-05 (in UTC; position {BEGUN + 1})",
         ),
         (TO_BEN, Policy(seller="cat"), "ben owns it, not cat"),
         # what ann gave away came back, so it tells nothing of who has the unit now

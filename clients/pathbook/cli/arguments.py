@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final, TypedDict, TypeVar
 
 import click
 
+from pathbook.cli.settings import current_zone
+
 if TYPE_CHECKING:
     from pathbook.v1.values_pb2 import Delivery
 
@@ -19,6 +21,9 @@ MAX_BATCH_DIGITS: Final = 9
 
 MAX_PAGE_SIZE: Final = 1_000
 """The most items that the server puts on one page."""
+
+MAX_TIER_DIGITS: Final = 9
+"""The most digits of a tier that are read. The contract has 32 bits for it."""
 
 MAX_UNIT_DIGITS: Final = 10
 """The most digits of the number of a unit that are read. A batch has 2**28 units at most."""
@@ -32,6 +37,9 @@ _UNIT: Final = re.compile(rf"({_BATCH.pattern}):([0-9]{{1,{MAX_UNIT_DIGITS}}})")
 _UNITS: Final = re.compile(rf"{_UNIT.pattern}(?:-([0-9]{{1,{MAX_UNIT_DIGITS}}}))?")
 _GTIN: Final = re.compile(r"[0-9]{8}|[0-9]{12,14}")
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_MOMENT: Final = re.compile(
+    rf"{_DATE.pattern}[Tt ][0-9]{{2}}:[0-9]{{2}}(?::[0-9]{{2}}(?:\.[0-9]{{1,6}})?)?(?:[Zz]|[+-][0-9]{{2}}:[0-9]{{2}})?"
+)
 
 Answer = TypeVar("Answer")
 
@@ -55,6 +63,32 @@ class NumberType(click.ParamType[int]):
         return int(value)
 
 
+class CountType(NumberType):
+    """A whole number of 0 or more that this program uses itself, or that is a position."""
+
+    name = "count"
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Parse digits, and refuse a number below 0."""
+        found = super().convert(value, param, ctx)
+        if found < 0:
+            self.fail(f"{found} is below 0. Give 0 or more.", param, ctx)
+        return found
+
+
+class TierType(NumberType):
+    """The number of a tier. It fits 32 bits, and the book decides which tiers it accepts."""
+
+    name = "tier"
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Parse digits, and refuse a number that the contract cannot say."""
+        found = super().convert(value, param, ctx)
+        if abs(found) >= 10**MAX_TIER_DIGITS:
+            self.fail(f"{found} is no tier. Give a number such as 3.", param, ctx)
+        return found
+
+
 class PriceType(click.ParamType[Price]):
     """A price, `150.00 CNY` or `1.25 CNY/100`, as (minor units, ISO 4217 code, for how many units)."""
 
@@ -72,23 +106,27 @@ class PriceType(click.ParamType[Price]):
 
 
 class MomentType(click.ParamType[datetime.datetime]):
-    """A time with its zone, or a date. A date means its first moment in UTC."""
+    """A time with its zone, or a date. A date means its first moment in the zone of --zone."""
 
     name = "time"
 
     def convert(
         self, value: str, param: click.Parameter | None, ctx: click.Context | None
     ) -> datetime.datetime:
-        """Parse ISO 8601."""
+        """Parse ISO 8601. The moment must lie between the years 1 and 9999 in UTC, too."""
         try:
-            found = datetime.datetime.fromisoformat(f"{value}T00:00Z" if _DATE.fullmatch(value) else value)
-        except ValueError:
+            if _DATE.fullmatch(value):
+                found = current_zone().first_moment(datetime.date.fromisoformat(value))
+            else:
+                found = datetime.datetime.fromisoformat(value if _MOMENT.fullmatch(value) else "")
+            if found.tzinfo is None:
+                problem = f"'{value}' has no time zone. Add Z for UTC, or an offset such as +08:00."
+                raise click.BadParameter(problem, ctx, param)
+            return found.astimezone(datetime.UTC)
+        except (ValueError, OverflowError):
             self.fail(
                 f"'{value}' is not a time. Write it as 2026-05-01T09:30:00+08:00 or 2026-05-01.", param, ctx
             )
-        if found.tzinfo is None:
-            self.fail(f"'{value}' has no time zone. Add Z for UTC, or an offset such as +08:00.", param, ctx)
-        return found
 
 
 class DateType(click.ParamType[datetime.date]):
@@ -99,7 +137,7 @@ class DateType(click.ParamType[datetime.date]):
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> datetime.date:
         """Parse YYYY-MM-DD."""
         try:
-            return datetime.date.fromisoformat(value)
+            return datetime.date.fromisoformat(value if _DATE.fullmatch(value) else "")
         except ValueError:
             self.fail(f"'{value}' is not a date. Write it as 2026-05-01.", param, ctx)
 
@@ -124,6 +162,8 @@ class UnitsType(click.ParamType[Range]):
 
 
 NUMBER: Final = NumberType()
+COUNT: Final = CountType()
+TIER: Final = TierType()
 PRICE: Final = PriceType()
 MOMENT: Final = MomentType()
 DATE: Final = DateType()
@@ -224,7 +264,7 @@ def takes_request(command: Callable[..., Answer]) -> Callable[..., Answer]:
     ) -> Answer:
         return command(*args, request=Request(occurred_at=occurred_at, request_id=request_id), **rest)
 
-    sentence = "When it happened: ISO 8601 with a time zone, or a date. Default: now."
+    sentence = "When it happened: ISO 8601 with a time zone, or a date, which begins in --zone. Default: now."
     occurred_at = click.option("--occurred-at", type=MOMENT, metavar="TIME", help=sentence)
     return occurred_at(takes_request_id(with_request))
 
@@ -241,11 +281,11 @@ def page_size(limit: int | None) -> int:
 
 
 def takes_today(command: Callable[..., Answer]) -> Callable[..., Answer]:
-    """Add --today to a command. It gets the date, by default this machine's, as ``today``."""
+    """Add --today to a command. It gets the date, by default that of the zone shown, as ``today``."""
 
     @functools.wraps(command)
     def with_today(*args: object, today: datetime.date | None, **rest: object) -> Answer:
-        return command(*args, today=today or datetime.datetime.now().astimezone().date(), **rest)
+        return command(*args, today=today or current_zone().today(), **rest)
 
-    sentence = "The date to count days from. Default: today."
+    sentence = "The date to count days from. Default: today in the zone of --zone."
     return click.option("--today", type=DATE, metavar="DATE", help=sentence)(with_today)

@@ -1,7 +1,6 @@
 """The verb that measures this machine and its store, and prints the rates beside their targets."""
 
 import contextlib
-import json
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -10,16 +9,18 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pathbook.cli import printing
 from pathbook.cli.errors import print_error
 from pathbook.cli.exits import Exit
-from pathbook.cli.settings import Output, Settings, book_options
+from pathbook.cli.settings import Output, Settings, takes_options
+from pathbook.cli.verb_group import Verb
 
 if TYPE_CHECKING:  # the bench is imported when it runs
     from pathbook.bench.bench import Bench
 
 
-@click.command("bench")
-@book_options
+@click.command("bench", cls=Verb)
+@takes_options("database", "output")
 @click.option(
     "--quick", is_flag=True, help="Run all phases in some seconds. The rates are only orders of magnitude."
 )
@@ -42,10 +43,6 @@ def command(settings: Settings, *, quick: bool, parent: Path | None) -> Exit:
     With --database URL it measures that PostgreSQL, in a new database that it drops afterwards. PATHBOOK_DATABASE
     does the same, unless --in is given.
     """
-    if settings.server or settings.data:
-        raise click.UsageError(
-            "The bench uses books of its own. Leave out --server and --data. --in selects the disk."
-        )
     from pathbook.bench.bench import Bench
     from pathbook.bench.model import MismatchError
     from pathbook.bench.plan import FULL, QUICK
@@ -100,9 +97,8 @@ def _show(form: Output, bench: "Bench", place: str) -> None:
     if form is Output.TABLE:
         from pathbook.cli.bench_table import text
 
-        click.echo(text(bench, place))
+        printing.echo(text(bench, place))
         return
     from pathbook.bench.report import as_object
 
-    indent = 2 if form is Output.JSON else None
-    click.echo(json.dumps(as_object(bench, place), indent=indent, ensure_ascii=False))
+    printing.echo(printing.as_json(as_object(bench, place), form))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pathbook.cli import arguments, connection
-from pathbook.cli.settings import Settings, book_options
+from pathbook.cli.settings import Settings, takes_options
 from pathbook.cli.verb_group import VerbGroup
 
 if TYPE_CHECKING:
@@ -22,17 +22,17 @@ def command() -> None:
 
 
 @command.command("open")
-@book_options
+@takes_options("server", "data", "database", "zone", "output", "allow_event_loss")
 @click.argument("name")
 @click.option(
     "--origin",
     default="",
     metavar="TEXT",
-    help="The name of the book in checkpoints, a URL without its schema. Default: pathbook/NAME.",
+    help="The name of the book in checkpoints, a URL without its scheme. Default: pathbook/NAME.",
 )
 @click.option(
     "--max-tier",
-    type=arguments.NUMBER,
+    type=arguments.TIER,
     default=0,
     metavar="N",
     help="The deepest tier that an authorization may give. Default: 100.",
@@ -49,7 +49,7 @@ def open_book(settings: Settings, *, name: str, origin: str, max_tier: int, requ
 
 
 @command.command()
-@book_options
+@takes_options("server", "data", "database", "zone", "output", "allow_event_loss")
 @click.argument("name")
 @click.pass_obj
 def show(settings: Settings, *, name: str) -> None:
@@ -75,7 +75,7 @@ def show(settings: Settings, *, name: str) -> None:
 
 
 @command.command("list")
-@book_options
+@takes_options("server", "data", "database", "zone", "output", "allow_event_loss")
 @click.pass_obj
 def list_books(settings: Settings) -> None:
     """List all books."""

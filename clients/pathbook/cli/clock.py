@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from pathbook.cli.settings import Output, Settings, book_options
+from pathbook.cli import printing
+from pathbook.cli.settings import Output, Settings, takes_options
 from pathbook.cli.verb_group import VerbGroup
 
 if TYPE_CHECKING:  # the server is imported when a verb runs
@@ -24,7 +25,7 @@ def command() -> None:
 
 
 @command.command()
-@book_options
+@takes_options("data", "database", "output", "allow_event_loss")
 @click.pass_obj
 def show(settings: Settings) -> None:
     """Show whether the clock of this machine is believed for the books in --data DIR."""
@@ -44,7 +45,7 @@ def show(settings: Settings) -> None:
     is_flag=True,
     help="Let books whose last event lies ahead of the clock go on with the time of that event.",
 )
-@book_options
+@takes_options("data", "database", "output", "allow_event_loss")
 @click.pass_obj
 def confirm(settings: Settings, today: datetime.datetime | None, *, accept_events_ahead: bool) -> None:
     """Believe what the clock of this machine says, for all books in --data DIR.
@@ -64,13 +65,13 @@ def confirm(settings: Settings, today: datetime.datetime | None, *, accept_event
         )
     before = local.confirm_clock(books, accept_ahead=accept_events_ahead)
     if settings.output is Output.TABLE:
-        click.echo(f"{_shown(before.now)} is believed. Running servers go on within some seconds.")
+        printing.echo(f"{_shown(before.now)} is believed. Running servers go on within some seconds.")
         for book, last_event in before.ahead.items():
-            click.echo(_ahead(book, last_event, accepted=accept_events_ahead))
+            printing.echo(_ahead(book, last_event, accepted=accept_events_ahead))
         return
     ahead = [{"book": book, "last_event": _shown(at)} for book, at in before.ahead.items()]
     confirmed = {"confirmed": _shown(before.now), "events_ahead": ahead, "accepted": accept_events_ahead}
-    click.echo(_json(settings, confirmed))
+    printing.echo(printing.as_json(confirmed, settings.output))
 
 
 def _print(settings: Settings, state: "ClockState", more: dict[str, object]) -> None:
@@ -79,19 +80,19 @@ def _print(settings: Settings, state: "ClockState", more: dict[str, object]) -> 
     if settings.output is not Output.TABLE:
         events = [{"book": book, "last_event": _shown(at)} for book, at in ahead.items()]
         shown = {"clock": _shown(state.now), "expected": expected, "believed": state.believed}
-        click.echo(_json(settings, {**shown, "events_ahead": events, **more}))
+        printing.echo(printing.as_json({**shown, "events_ahead": events, **more}, settings.output))
         return
-    click.echo(f"The clock of this machine says {_shown(state.now)}.")
-    click.echo("No time is known here yet." if expected is None else f"It should be near {expected}.")
+    printing.echo(f"The clock of this machine says {_shown(state.now)}.")
+    printing.echo("No time is known here yet." if expected is None else f"It should be near {expected}.")
     if state.believed:
-        click.echo("It is believed.")
+        printing.echo("It is believed.")
     else:
-        click.echo(
+        printing.echo(
             "It is not believed, so nothing is written and no offer lapses. Set it, or, if it is right, run:"
             " pathbook clock confirm"
         )
     for book, last_event in ahead.items():
-        click.echo(_ahead(book, last_event, accepted=False))
+        printing.echo(_ahead(book, last_event, accepted=False))
 
 
 def _ahead(book: str, last_event: int, *, accepted: bool) -> str:
@@ -103,12 +104,6 @@ def _ahead(book: str, last_event: int, *, accepted: bool) -> str:
         f"{begin} Nothing is written to it. Restore a backup from before that event, or run:"
         " pathbook clock confirm --accept-events-ahead"
     )
-
-
-def _json(settings: Settings, value: dict[str, object]) -> str:
-    import json
-
-    return json.dumps(value, indent=2 if settings.output is Output.JSON else None, ensure_ascii=False)
 
 
 def _shown(time: int) -> str:

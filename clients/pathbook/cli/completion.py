@@ -2,9 +2,14 @@
 
 import click
 
+from pathbook.cli import printing
+from pathbook.cli.settings import takes_options
+from pathbook.cli.verb_group import Verb
+
 
 @click.command(
     "completion",
+    cls=Verb,
     epilog="""\b
 Bash, in ~/.bashrc:
   eval "$(pathbook completion bash)"
@@ -15,6 +20,7 @@ Fish, once:
 Then open a new shell. Bash must be 4.4 or later.
 """,
 )
+@takes_options()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def command(context: click.Context, *, shell: str) -> None:
@@ -29,4 +35,4 @@ def command(context: click.Context, *, shell: str) -> None:
     root = context.find_root()
     name = root.info_name or ""
     # click.Command.main answers the script's questions under this variable
-    click.echo(completion(root.command, {}, name, f"_{name.upper()}_COMPLETE").source())
+    printing.echo(completion(root.command, {}, name, f"_{name.upper()}_COMPLETE").source())

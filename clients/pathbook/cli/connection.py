@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from pathbook.cli import printing
 from pathbook.cli.settings import Books, Output, Settings
 
 if TYPE_CHECKING:  # gRPC is imported when a verb calls; a usage error does not wait for it
@@ -109,4 +110,4 @@ def _open_first_book(settings: Settings, client: "Client") -> None:
             raise
         return
     if settings.output is Output.TABLE:
-        click.echo(f"Opened book '{settings.book}', the first one here.", err=True)
+        printing.echo(f"Opened book '{settings.book}', the first one here.", err=True)

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from pathbook.cli import arguments
+from pathbook.cli import arguments, printing
 from pathbook.cli.exits import Exit
-from pathbook.cli.settings import Books, Output, Settings, book_options
+from pathbook.cli.settings import Books, Output, Settings, takes_options
+from pathbook.cli.verb_group import Verb
+from pathbook.cli.zones import Zone
 
 if TYPE_CHECKING:
     from pathbook.client import Client
@@ -40,8 +42,8 @@ SECRET: Final = b"This key of the demo is public!!"
 """The key of the demo's codes, so that it prints the same codes everywhere. The key of a real book is secret."""
 
 
-@click.command("demo")
-@book_options
+@click.command("demo", cls=Verb)
+@takes_options("data", "book", "zone", "output")
 @click.option(
     "--today", type=arguments.DATE, metavar="DATE", help="The day on which the story is told. Default: today."
 )
@@ -57,17 +59,15 @@ def command(settings: Settings, *, today: datetime.date | None) -> int:
             "The demo prints a story and four answers, which are not one JSON document."
             " Use --output jsonl: it prints only the answers on stdout, one a line."
         )
-    if settings.database:
-        raise click.UsageError("The demo uses a directory of its own. Leave out --database.")
     from pathbook.cli import local
     from pathbook.client import Client
 
     with _directory(settings.data) as directory:
         local.write_key(directory, SECRET)
         with local.serving(Books(str(directory))) as server:
-            day = today or datetime.datetime.now().astimezone().date()
+            day = today or settings.zone.today()
             with contextlib.closing(Client(server, book=settings.book)) as client:
-                Story(client, day, on_stderr=settings.output is not Output.TABLE).play()
+                Story(client, day, settings.zone, on_stderr=settings.output is not Output.TABLE).play()
                 code = next(client.list_codes(NEW, SOLD, SOLD)).serials[0]
             return _ask(settings, server, code, day if today else None)
 
@@ -101,7 +101,7 @@ def _ask(settings: Settings, server: str, code: str, today: datetime.date | None
         ("Here is a box that agent 5 owns, but never had:", ["path", f"{NEW}:{CLOUD}"]),
     ):
         on_stderr = settings.output is not Output.TABLE
-        click.echo(f"\n{sentence}\n\n$ pathbook {shlex.join(command_line)}\n", err=on_stderr)
+        printing.echo(f"\n{sentence}\n\n$ pathbook {shlex.join(command_line)}\n", err=on_stderr)
         color = click.get_current_context().color
         answer = pathbook.main(command_line, "pathbook", obj=settings, standalone_mode=False, color=color)
         if command_line[0] == "verify":
@@ -112,15 +112,16 @@ def _ask(settings: Settings, server: str, code: str, today: datetime.date | None
 class Story:
     """The story, printed while it is recorded. Its days are counted back from today."""
 
-    def __init__(self, client: "Client", today: datetime.date, *, on_stderr: bool) -> None:
+    def __init__(self, client: "Client", today: datetime.date, zone: Zone, *, on_stderr: bool) -> None:
         """Print it on stdout, or on stderr if a script reads stdout."""
         self._client = client
         self._today = today
+        self._zone = zone
         self._on_stderr = on_stderr
 
     def play(self) -> None:
         """Record and print all of it."""
-        click.echo("The story of a box of masks\n", err=self._on_stderr)
+        printing.echo("The story of a box of masks\n", err=self._on_stderr)
         self._begin()
         self._grow_old()
         self._sell_down()
@@ -190,8 +191,8 @@ class Story:
             brand=BRAND,
             lot=lot,
             size=size,
-            made_on=self._noon(made).date(),
-            expires_on=self._noon(-expires_in).date(),
+            made_on=self._day(made),
+            expires_on=self._day(-expires_in),
         )
 
     def _record(
@@ -232,11 +233,14 @@ class Story:
         )
 
     def _print(self, days_ago: int, sentence: str) -> None:
-        click.echo(f"  {self._noon(days_ago).date()}  {sentence}", err=self._on_stderr)
+        printing.echo(f"  {self._day(days_ago)}  {sentence}", err=self._on_stderr)
+
+    def _day(self, days_ago: int) -> datetime.date:
+        return self._today - datetime.timedelta(days_ago)
 
     def _noon(self, days_ago: int) -> datetime.datetime:
-        day = self._today - datetime.timedelta(days_ago)
-        return datetime.datetime.combine(day, datetime.time(12), datetime.UTC)
+        # noon of the zone that is shown, so that the answers show the days of the story in every zone
+        return self._zone.first_moment(self._day(days_ago)) + datetime.timedelta(hours=12)
 
 
 def _links() -> list[tuple[str, str]]:

@@ -1,10 +1,14 @@
 """Errors printed on stderr: one sentence for people, one object for scripts."""
 
+import re
 from collections.abc import Mapping
+from typing import Final
 
-import click
-
+from pathbook.cli import printing
 from pathbook.cli.settings import Output
+
+PASSWORD: Final = re.compile(r"(?<=://)[^\s/@]*:[^\s/@]*(?=@)")
+"""The user and password in a URL. A URL that was given to the wrong option is repeated without them."""
 
 
 class UnusableBooksError(OSError):
@@ -17,10 +21,9 @@ class UnusableBooksError(OSError):
 
 def print_error(output: Output, reason: str, message: str, metadata: Mapping[str, str] | None = None) -> None:
     """Print why a command failed. In JSON, one object is all that stderr holds."""
+    message = PASSWORD.sub("***", message)
     if output is Output.TABLE:
-        click.echo(f"pathbook: {reason}: {message}", err=True)
+        printing.echo(printing.printable(f"pathbook: {reason}: {message}"), err=True)
         return
-    import json
-
     error = {"reason": reason, "message": message, "metadata": dict(metadata or {})}
-    click.echo(json.dumps({"error": error}, ensure_ascii=False), err=True)
+    printing.echo(printing.as_json({"error": error}, Output.JSONL), err=True)

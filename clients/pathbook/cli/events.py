@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pathbook.cli import arguments, connection
+from pathbook.cli import arguments, connection, printing
 from pathbook.cli.errors import print_error
 from pathbook.cli.exits import Exit
 from pathbook.cli.settings import Output, Settings, book_options
@@ -27,10 +27,10 @@ def command() -> None:
 @command.command()
 @book_options
 @click.option(
-    "--after", type=arguments.NUMBER, default=0, metavar="POSITION", help="Start after this position."
+    "--after", type=arguments.COUNT, default=0, metavar="POSITION", help="Start after this position."
 )
 @click.option(
-    "--limit", type=arguments.NUMBER, default=0, metavar="N", help="The most events to print. 0 prints all."
+    "--limit", type=arguments.COUNT, default=0, metavar="N", help="The most events to print. 0 prints all."
 )
 @click.pass_obj
 def read(settings: Settings, *, after: int, limit: int) -> Exit:
@@ -50,7 +50,7 @@ def read(settings: Settings, *, after: int, limit: int) -> Exit:
 @command.command()
 @book_options
 @click.option(
-    "--after", type=arguments.NUMBER, metavar="POSITION", help="Start after this position, not at the head."
+    "--after", type=arguments.COUNT, metavar="POSITION", help="Start after this position, not at the head."
 )
 @click.pass_obj
 def follow(settings: Settings, *, after: int | None) -> None:
@@ -71,14 +71,11 @@ def follow(settings: Settings, *, after: int | None) -> None:
 
 def show_one(form: Output, position: int, data: bytes) -> Exit:
     """Print one event, and return the exit code as `events read` does."""
-    import json
-
     newer = NewerEvents(form)
     if form is Output.TABLE:
-        click.echo(_line(position, data, newer))
+        printing.echo(_line(position, data, newer))
     else:
-        indent = 2 if form is Output.JSON else None
-        click.echo(json.dumps(as_object(position, data, newer), indent=indent, ensure_ascii=False))
+        printing.echo(printing.as_json(as_object(position, data, newer), form))
     return newer.exit
 
 
@@ -90,7 +87,7 @@ def _print(form: Output, events: Iterable[tuple[int, bytes]]) -> Exit:
     match form:
         case Output.TABLE:
             for position, data in events:
-                click.echo(_line(position, data, newer))
+                printing.echo(_line(position, data, newer))
         case Output.JSONL | Output.JSON:
             output.show_objects(
                 form, "events", (as_object(position, data, newer) for position, data in events)
@@ -144,7 +141,7 @@ def _line(position: int, data: bytes, newer: NewerEvents) -> str:
     fields = " ".join(_fields(output.as_object(event).get(kind)))
     if unknown := newer.find(position, event):
         fields = f"(newer than this program: {unknown}) {fields}".rstrip()
-    return output.printable(f"{position:>8}  {output.moment(event.recorded_at)}  {kind}  {fields}")
+    return printing.printable(f"{position:>8}  {output.moment(event.recorded_at)}  {kind}  {fields}")
 
 
 def _fields(content: object, name: str = "") -> Iterator[str]:

@@ -1,16 +1,16 @@
 """The verb that imports tables and prints one summary."""
 
 import contextlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from pathbook.cli import connection
+from pathbook.cli import connection, printing
 from pathbook.cli.exits import Exit
 from pathbook.cli.settings import Output, Settings, book_options
+from pathbook.cli.verb_group import Verb
 from pathbook.importing.shipped import RECIPES, shipped_recipes
 
 if TYPE_CHECKING:  # imported when the verb runs
@@ -31,6 +31,7 @@ INTERRUPTED: Final = (
 
 @click.command(
     "import",
+    cls=Verb,
     epilog=f"""\b
 Recipes that come with Pathbook: {", ".join(shipped_recipes())}.
 The format of a recipe is described in
@@ -118,20 +119,20 @@ def _explaining_interruptions(client: "Client") -> Iterator[None]:
         yield
     except (UnreachableError, TableError):
         if client.position:
-            click.echo(INTERRUPTED, err=True)
+            printing.echo(INTERRUPTED, err=True)
         raise
 
 
 def _warn(summary: "Summary") -> None:
     """Print the authorizations that were refused. The transfers of their parties are recorded, and marked."""
     for (upline, party, tier), reason in summary.refused_grants.items():
-        click.echo(f"not authorized: {party}, by {upline}, at tier {tier}: {reason}", err=True)
+        line = f"not authorized: {party}, by {upline}, at tier {tier}: {reason}"
+        printing.echo(printing.printable(line), err=True)
 
 
 def _show(form: Output, summary: "Summary") -> None:
     if form is not Output.TABLE:
-        indent = 2 if form is Output.JSON else None
-        click.echo(json.dumps(summary.as_object(), indent=indent, ensure_ascii=False))
+        printing.echo(printing.as_json(summary.as_object(), form))
         return
     from pathbook.cli import output
     from pathbook.ledger.money import print_money
@@ -148,23 +149,23 @@ def _show(form: Output, summary: "Summary") -> None:
         ("units", str(summary.units)),
     ]
     pairs += [(name, print_money(round(exact), code)) for (name, code), exact in summary.amounts.items()]
-    click.echo(output.fields(pairs))
-    click.echo(
+    printing.echo(output.fields(pairs))
+    printing.echo(
         "Transfers, units and amounts are those of accepted and duplicate rows" + _partly_recorded(summary)
     )
     shown = summary.rejections[:REJECTIONS_SHOWN]
     if shown and several:
         cells = [[each.source, str(each.row), each.reason] for each in shown]
-        click.echo("\n" + output.table(["source", "row", "rejected because"], cells, {1}))
+        printing.echo("\n" + output.table(["source", "row", "rejected because"], cells, {1}))
     elif shown:
         cells = [[str(each.row), each.reason] for each in shown]
-        click.echo("\n" + output.table(["row", "rejected because"], cells, {0}))
+        printing.echo("\n" + output.table(["row", "rejected because"], cells, {0}))
     if summary.rejected > len(shown):
         listed = len(summary.rejections)
         all_or_first = (
             "all of them" if summary.rejected == listed else f"the first {listed}, and counts all by reason"
         )
-        click.echo(f"... and {summary.rejected - len(shown)} more. --output json lists {all_or_first}.")
+        printing.echo(f"... and {summary.rejected - len(shown)} more. --output json lists {all_or_first}.")
 
 
 def _partly_recorded(summary: "Summary") -> str:

@@ -6,9 +6,10 @@ import click
 
 from pathbook.cli import arguments, connection
 from pathbook.cli.settings import Settings, book_options
+from pathbook.cli.verb_group import Verb
 
 
-@click.command("ladder")
+@click.command("ladder", cls=Verb)
 @book_options
 @click.argument("batch", type=arguments.NUMBER, required=False)
 @click.option("--gtin", default="", metavar="GTIN", help="All batches of this product, instead of one batch.")
@@ -49,7 +50,7 @@ def ladder(settings: Settings, *, batch: int | None, gtin: str) -> None:
     output.show_list(settings.output, "rungs", found.rungs, columns)
 
 
-@click.command("stock")
+@click.command("stock", cls=Verb)
 @book_options
 @click.argument("party")
 @arguments.takes_today
@@ -66,7 +67,12 @@ def stock(settings: Settings, *, party: str, today: datetime.date) -> None:
 
     def days_left(line: Stock) -> str:
         expires_on = line.batch.expires_on
-        return str((datetime.date.fromisoformat(expires_on) - today).days) if expires_on else ""
+        if not expires_on:
+            return ""
+        try:
+            return str((datetime.date.fromisoformat(expires_on) - today).days)
+        except ValueError:  # a server that is not trusted may send any text
+            return output.NOT_A_DATE
 
     columns: list[Column[Stock]] = [
         Column("expires on", lambda line: line.batch.expires_on or "never"),

@@ -2,7 +2,8 @@
 
 import click
 
-from pathbook.cli.settings import Output, Settings, book_options
+from pathbook.cli import printing
+from pathbook.cli.settings import Output, Settings, takes_options
 from pathbook.cli.verb_group import VerbGroup
 
 
@@ -15,43 +16,34 @@ def command() -> None:
 
 
 @command.command("list")
-@book_options
+@takes_options("data", "output")
 @click.pass_obj
 def list_keys(settings: Settings) -> None:
     """List the keys in --data DIR, oldest first.
 
     New batches use the last one. `pathbook batch show` names the key of a batch.
     """
-    import json
     from pathlib import Path
 
     from pathbook.cli import local, output
 
     ring = local.code_keys(Path(settings.books().data))
-    keys = [
+    keys: list[dict[str, object]] = [
         {"generation": number, "code_key": name.hex(), "current": name == ring.current}
         for number, name in enumerate(ring.fingerprints, 1)
     ]
-    match settings.output:
-        case Output.TABLE:
-            rows = [
-                [
-                    str(key["generation"]),
-                    str(key["code_key"]),
-                    "new batches" if key["current"] else "older batches",
-                ]
-                for key in keys
-            ]
-            click.echo(output.table(["generation", "key", "used for"], rows, {0}))
-        case Output.JSONL:
-            for key in keys:
-                click.echo(json.dumps(key))
-        case Output.JSON:
-            click.echo(json.dumps({"keys": keys}, indent=2))
+    if settings.output is not Output.TABLE:
+        output.show_objects(settings.output, "keys", keys)
+        return
+    rows = [
+        [str(key["generation"]), str(key["code_key"]), "new batches" if key["current"] else "older batches"]
+        for key in keys
+    ]
+    printing.echo(output.table(["generation", "key", "used for"], rows, {0}))
 
 
 @command.command()
-@book_options
+@takes_options("data", "output")
 @click.pass_obj
 def rotate(settings: Settings) -> None:
     """Make a new key in --data DIR, for new batches of all its books.
@@ -59,7 +51,6 @@ def rotate(settings: Settings) -> None:
     Use it when a key has leaked. Codes of older batches keep their keys, so labels go on. A code that is made with the
     leaked key for a new batch is refused.
     """
-    import json
     from pathlib import Path
 
     from pathbook.cli import local
@@ -68,14 +59,14 @@ def rotate(settings: Settings) -> None:
     ring = local.code_keys(Path(data), rotate=True)
     generation = len(ring.fingerprints)
     if settings.output is Output.TABLE:
-        click.echo(
+        printing.echo(
             f"Key {ring.current.hex()} is added to {Path(data) / 'codes.key'}, as generation {generation}."
             " New batches use it, and older batches keep their keys."
         )
-        click.echo(
+        printing.echo(
             "Running servers of this directory read it by themselves. Back the file up, and copy it to all other"
             " servers of these books."
         )
         return
     added = {"data": data, "generation": generation, "code_key": ring.current.hex()}
-    click.echo(json.dumps(added, indent=2 if settings.output is Output.JSON else None, ensure_ascii=False))
+    printing.echo(printing.as_json(added, settings.output))

@@ -1,13 +1,18 @@
 """The command `pathbook`: it finds the verb, runs it, and turns the outcome into text and an exit code."""
 
+import contextlib
+import errno
 import importlib
 import os
+import re
 import sys
 from collections.abc import Sequence
-from typing import Final
+from pathlib import Path
+from typing import Final, TextIO
 
 import click
 
+from pathbook.cli import printing
 from pathbook.cli.errors import UnusableBooksError, print_error
 from pathbook.cli.exits import Exit
 from pathbook.cli.settings import Output, Settings, book_options
@@ -77,6 +82,10 @@ UNANSWERED: Final = {
 """The gRPC codes that say nothing about the book."""
 
 
+DISK_ERRORS: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+"""What a write to stdout fails with when it is a file."""
+
+
 class PipeClosedError(Exception):
     """The reader of the output closed the pipe early."""
 
@@ -111,7 +120,7 @@ class Verbs(VerbGroup):
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=(
         "Exit codes: 0 done; 1 refused by the book, or refuted; 2 wrong usage; 3 unknown code; 4 could not check;"
-        " 5 verified, but against your own policy."
+        " 5 verified, but against your own policy; 130 interrupted; 141 the reader of the output went away."
     ),
 )
 @book_options
@@ -125,7 +134,14 @@ def pathbook() -> None:
 
 def main() -> None:
     """Run the command and exit."""
-    sys.exit(run(sys.argv[1:]))
+    _keep_standard_files_open()
+    code = run(sys.argv[1:])
+    try:
+        if sys.stderr is not None:
+            sys.stderr.flush()
+    except OSError:
+        _discard(sys.stderr)
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -135,9 +151,10 @@ def run(arguments: Sequence[str]) -> int:
     try:
         color = False if os.environ.get("NO_COLOR") else None
         done = pathbook.main(arguments, "pathbook", obj=settings, standalone_mode=False, color=color)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message())
+        printing.echo(error.format_message())
         return Exit.USAGE
     except click.UsageError as error:
         print_error(settings.output, "USAGE", _usage_error(error))
@@ -145,16 +162,38 @@ def run(arguments: Sequence[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED
     except (PipeClosedError, BrokenPipeError):
-        # Python flushes stdout when it exits, and that must not fail again
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard(sys.stdout)
         return Exit.PIPE_CLOSED
+    except OSError as error:
+        if error.filename is None and error.errno in DISK_ERRORS:  # click prints a help without our `echo`
+            error = printing.OutputFailedError(printing.CANNOT_WRITE.format(error.strerror))
+        return _report(settings.output, error)
     except Exception as error:  # noqa: BLE001 - 1 means "refused", so a bug must not exit with it
         return _report(settings.output, error)
     return done if isinstance(done, int) else Exit.DONE
 
 
+def _keep_standard_files_open() -> None:
+    """Put nothing in the place of standard files that are closed, so that no database gets their numbers."""
+    while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:  # noqa: PLR2004 - the number of stderr
+        pass
+    os.close(opened)
+    if sys.stderr is None:  # a server that logs expects one. A closed stdout stays None, and is told
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - as long as the process runs
+
+
+def _discard(stream: TextIO | None) -> None:
+    """Drop what a stream still holds. Python flushes it at the exit, and that must not fail again."""
+    with contextlib.suppress(OSError, ValueError):
+        if stream is not None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def _report(output: Output, error: Exception) -> Exit:
     """Print an error that a verb raised, and return its exit code. A bug is printed with its traceback."""
+    from google.protobuf.message import DecodeError
+
+    from pathbook.cli.output import MalformedAnswerError
     from pathbook.client import RefusedError, UnreachableError
     from pathbook.ledger.codec import NewerEventError
 
@@ -167,16 +206,26 @@ def _report(output: Output, error: Exception) -> Exit:
         print_error(output, error.code.name, str(error))
     elif isinstance(error, UnusableBooksError):
         print_error(output, error.reason, str(error))
+    elif isinstance(error, printing.OutputFailedError):
+        _discard(sys.stdout)
+        print_error(output, "OUTPUT_FAILED", str(error))
     elif isinstance(error, OSError):
-        print_error(output, "CANNOT_OPEN", str(error))
+        known = error.strerror and error.filename is not None
+        print_error(output, "CANNOT_OPEN", f"{error.filename}: {error.strerror}." if known else str(error))
+    elif isinstance(error, MalformedAnswerError):
+        print_error(output, "ANSWER_MALFORMED", f"{str(error).rstrip('.')}. Ask who runs the server.")
+    elif isinstance(error, DecodeError):
+        print_error(
+            output, "ANSWER_MALFORMED", "The server sent an event that cannot be read. Ask who runs it."
+        )
     elif isinstance(error, NewerEventError):
         print_error(output, "BOOK_NEWER", f"{str(error)[0].upper()}{str(error)[1:]}.")
     else:
         import traceback
 
-        trace = "".join(traceback.format_exception(error))
+        trace = "".join(traceback.format_exception(error)).rstrip("\n")
         if output is Output.TABLE:
-            click.echo(trace, nl=False, err=True)
+            printing.echo(trace, err=True)
         sentence = "This is a bug in Pathbook. Please report it with the traceback."
         print_error(output, "UNEXPECTED", sentence, {"traceback": trace})
     return Exit.COULD_NOT_CHECK
@@ -200,4 +249,5 @@ def _usage_error(error: click.UsageError) -> str:
         message = error.message + did_you_mean(error.possibilities or [])
     else:
         message = error.format_message()
+    message = re.sub(r"\s*\n\s*", " ", message)  # click lists choices line by line
     return f"{message} See '{error.ctx.command_path} --help'." if error.ctx is not None else message

@@ -8,6 +8,7 @@ import click
 from pathbook.cli import arguments, connection
 from pathbook.cli.arguments import Price, Range, Request
 from pathbook.cli.settings import Settings, book_options
+from pathbook.cli.verb_group import Verb
 
 if TYPE_CHECKING:
     from pathbook.v1.transfers_pb2 import DiscrepancyClaim
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 _MISSING = "COUNT|BATCH:FIRST-LAST|CODE"
 
 
-@click.command("offer")
+@click.command("offer", cls=Verb)
 @book_options
 @click.option(
     "--giver", required=True, metavar="PARTY", help="The party that owns the units and offers them."
@@ -63,7 +64,7 @@ def offer(  # noqa: PLR0913 - an argument for each option
     output.show(settings.output, answer, lambda: output.recorded(answer.receipt, answer.ranges))
 
 
-@click.command("accept")
+@click.command("accept", cls=Verb)
 @book_options
 @click.argument("transfer", type=arguments.NUMBER)
 @click.option("--receiver", required=True, metavar="PARTY", help="The party that the offer was made to.")
@@ -119,7 +120,7 @@ def accept(
     output.show(settings.output, answer, lambda: output.recorded(answer.receipt, answer.ranges))
 
 
-@click.command("decline")
+@click.command("decline", cls=Verb)
 @book_options
 @click.argument("transfer", type=arguments.NUMBER)
 @click.option("--receiver", required=True, metavar="PARTY", help="The party that the offer was made to.")
@@ -145,7 +146,7 @@ def decline(
     output.show(settings.output, answer, lambda: output.recorded(answer.receipt))
 
 
-@click.command("withdraw")
+@click.command("withdraw", cls=Verb)
 @book_options
 @click.argument("transfer", type=arguments.NUMBER)
 @click.option("--giver", required=True, metavar="PARTY", help="The party that made the offer.")

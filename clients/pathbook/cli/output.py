@@ -7,8 +7,7 @@ list is one object with the list in it as `json`, and one object a line as `json
 
 import base64
 import datetime
-import json
-import unicodedata
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
@@ -18,7 +17,9 @@ from google.protobuf.descriptor import EnumDescriptor
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from pathbook.cli.settings import Output
+from pathbook.cli import printing
+from pathbook.cli.printing import echo, printable, width
+from pathbook.cli.settings import Output, current_zone
 from pathbook.ledger.money import print_number, print_price
 from pathbook.ledger.values import Price
 from pathbook.v1 import values_pb2
@@ -26,7 +27,17 @@ from pathbook.v1 import values_pb2
 GAP = "  "
 NOTHING = "-"
 
+NOT_A_DATE = "not a date"
+"""The cell for a day or a time that does not exist. Only a server that is not trusted sends one."""
+
+MIN_WRAPPED = 12
+"""The fewest columns that a text is wrapped to. A narrower terminal breaks the lines itself."""
+
 M = TypeVar("M", bound=Message)
+
+
+class MalformedAnswerError(Exception):
+    """An answer of the server cannot be shown. The message says why."""
 
 
 class Column(NamedTuple, Generic[M]):
@@ -40,9 +51,9 @@ class Column(NamedTuple, Generic[M]):
 def show(output: Output, message: Message, text: Callable[[], str]) -> None:
     """Print one answer: as JSON, or as the text for people."""
     if output is Output.TABLE:
-        click.echo(text())
+        echo(text())
     else:
-        click.echo(as_json(message, output))
+        echo(as_json(message, output))
 
 
 def show_list(output: Output, name: str, messages: Iterable[M], columns: Sequence[Column[M]]) -> None:
@@ -52,7 +63,7 @@ def show_list(output: Output, name: str, messages: Iterable[M], columns: Sequenc
             rows = [[column.cell(message) for column in columns] for message in messages]
             titles = [column.title for column in columns]
             right = {number for number, column in enumerate(columns) if column.right}
-            click.echo(table(titles, rows, right) if rows else f"no {name.replace('_', ' ')}")
+            echo(table(titles, rows, right) if rows else f"no {name.replace('_', ' ')}")
         case Output.JSONL | Output.JSON:
             show_objects(output, name, map(as_object, messages))
 
@@ -61,19 +72,25 @@ def show_objects(output: Output, name: str, objects: Iterable[dict[str, object]]
     """Print objects as JSON: each on a line as it comes, or all as one object with a list of that name."""
     if output is Output.JSONL:
         for each in objects:
-            click.echo(json.dumps(each, ensure_ascii=False))
+            echo(printing.as_json(each, output))
     else:
-        click.echo(json.dumps({name: list(objects)}, indent=2, ensure_ascii=False))
+        echo(printing.as_json({name: list(objects)}, output))
 
 
 def as_object(message: Message) -> dict[str, object]:
     """Return a message in the JSON of the contract, with zeros and empty lists.
 
     A price for 0 units is one for 1, and heads are hexadecimal.
+
+    Raises:
+        MalformedAnswerError: the message has no JSON form. Only a server that is not trusted sends such times.
     """
-    found: dict[str, object] = json_format.MessageToDict(
-        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
-    )
+    try:
+        found: dict[str, object] = json_format.MessageToDict(
+            message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+        )
+    except (ValueError, json_format.Error) as error:
+        raise MalformedAnswerError(f"The server's answer has no JSON form: {error}") from error
     _state_units(found)
     _show_heads(found)
     return found
@@ -108,20 +125,26 @@ def is_printable(message: Message) -> bool:
     """Tell whether a message from a server that is not trusted has a JSON form: its times must exist."""
     try:
         as_object(message)
-    except (ValueError, json_format.Error):
+    except MalformedAnswerError:
         return False
     return True
 
 
 def as_json(message: Message, output: Output) -> str:
     """Return a message as JSON: on one line for `jsonl`, else indented."""
-    return json.dumps(as_object(message), indent=2 if output is Output.JSON else None, ensure_ascii=False)
+    return printing.as_json(as_object(message), output)
 
 
 def table(titles: Sequence[str], rows: Sequence[Sequence[str]], right: set[int] | None = None) -> str:
-    """Return rows as lines of columns. Only a terminal shows the titles in bold."""
+    """Return rows as lines of columns. Only a terminal shows the titles in bold.
+
+    On a terminal that is too narrow for the columns, each row is a block of lines, one for each title.
+    """
     shown = [[printable(cell) or NOTHING for cell in row] for row in rows]
     widths = [max(map(width, column)) for column in zip(titles, *shown, strict=True)]
+    wide = printing.columns()
+    if wide is not None and rows and sum(widths) + len(GAP) * (len(widths) - 1) > wide:
+        return "\n\n".join(fields(zip(titles, row, strict=True)) for row in rows)
     lines = [
         GAP.join(
             " " * (wide - width(cell)) + cell
@@ -135,25 +158,43 @@ def table(titles: Sequence[str], rows: Sequence[Sequence[str]], right: set[int] 
 
 
 def fields(pairs: Iterable[tuple[str, str]]) -> str:
-    """Return names and values, one pair a line, with the values aligned."""
+    """Return names and values, one pair a line, with the values aligned. A terminal's width wraps long values."""
     shown = [(name, printable(value) or NOTHING) for name, value in pairs]
-    wide = max(len(name) for name, _ in shown)
-    return "\n".join(f"{name.ljust(wide)}{GAP}{value}" for name, value in shown)
-
-
-def printable(text: str) -> str:
-    """Return a text of the book without characters that could control the terminal."""
-    return "".join(symbol if symbol.isprintable() else "\N{REPLACEMENT CHARACTER}" for symbol in text)
-
-
-def width(text: str) -> int:
-    """Return how many columns of a terminal a text takes. A Chinese character takes two."""
-    if text.isascii():
-        return len(text)
-    return sum(
-        0 if unicodedata.combining(symbol) else 1 + (unicodedata.east_asian_width(symbol) in "WF")
-        for symbol in text
+    wide = max(width(name) for name, _ in shown)
+    return "\n".join(
+        f"{name}{' ' * (wide - width(name))}{GAP}{wrapped(value, wide + len(GAP))}" for name, value in shown
     )
+
+
+def wrapped(text: str, indent: int, most: int | None = None) -> str:
+    """Return a text in lines that fit the terminal beside an indent. The lines after the first begin with it.
+
+    A file gets one line, unless ``most`` names a width.
+    """
+    columns = printing.columns()
+    free = most if columns is None else min(most or columns, columns - indent)
+    if free is None or width(text) <= free:
+        return text
+    lines = _folded(text, max(free, MIN_WRAPPED))
+    return f"\n{' ' * indent}".join(lines)
+
+
+def _folded(text: str, columns: int) -> list[str]:
+    """Return a text in lines of so many columns at most, broken at blanks where there are some."""
+    if text.isascii():
+        return textwrap.wrap(text, columns)
+    lines, line = [], ""
+    for word_ in text.split(" "):
+        if line and width(f"{line} {word_}") > columns:
+            lines.append(line)
+            line = word_
+        else:
+            line = f"{line} {word_}" if line else word_
+        while width(line) > columns:
+            end = next(end for end in range(len(line), 0, -1) if end == 1 or width(line[:end]) <= columns)
+            lines.append(line[:end])
+            line = line[end:]
+    return [*lines, line]
 
 
 def word(kind: EnumDescriptor, number: int) -> str:
@@ -182,13 +223,18 @@ def price_of(stated: values_pb2.Price) -> Price:
 
 
 def moment(time: Timestamp) -> str:
-    """Return a time in UTC to the second, an empty text for none."""
-    return _utc(time, "%Y-%m-%d %H:%M:%SZ")
+    """Return a time to the second with its offset, `2026-05-01 09:30:00+08:00`; an empty text for none."""
+    return _in_zone(time, lambda here: here.replace(microsecond=0).isoformat(" ").replace("+00:00", "Z"))
 
 
 def day(time: Timestamp) -> str:
-    """Return the UTC date of a time, an empty text for none."""
-    return _utc(time, "%Y-%m-%d")
+    """Return the date of a time in the zone that is shown, an empty text for none. ``days_of`` says which zone."""
+    return _in_zone(time, lambda here: here.date().isoformat())
+
+
+def days_of(title: str) -> str:
+    """Return the title of a column of days, with their zone: `date (UTC)`."""
+    return f"{title} ({current_zone().name})"
 
 
 def ranges(parts: Iterable[values_pb2.UnitRange]) -> str:
@@ -202,7 +248,7 @@ def recorded(receipt: values_pb2.Receipt, units: Iterable[values_pb2.UnitRange] 
     """Return the sentence that answers a write: its position, its units, and what it created."""
     again = "Recorded before, with the same request id," if receipt.duplicate else "Recorded"
     named = ranges(units)
-    return f"{again} at position {receipt.position}{f': units {named}' if named else ''}{made}."
+    return printable(f"{again} at position {receipt.position}{f': units {named}' if named else ''}{made}.")
 
 
 def registered(position: int, corrected: int) -> str:
@@ -210,7 +256,10 @@ def registered(position: int, corrected: int) -> str:
     return f"at position {position}" + (f", corrected at position {corrected}" if corrected else "")
 
 
-def _utc(time: Timestamp, layout: str) -> str:
+def _in_zone(time: Timestamp, form: Callable[[datetime.datetime], str]) -> str:
     if not time.seconds and not time.nanos:
         return ""
-    return time.ToDatetime(datetime.UTC).strftime(layout)
+    try:
+        return form(current_zone().at(time.ToDatetime(datetime.UTC)))
+    except (ValueError, OverflowError):
+        return NOT_A_DATE

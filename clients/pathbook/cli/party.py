@@ -43,7 +43,7 @@ def register(settings: Settings, *, party: str, kind: str, request_id: str) -> N
 @click.option("--upline", required=True, metavar="PARTY", help="The brand or agent that authorizes it.")
 @click.option(
     "--tier",
-    type=arguments.NUMBER,
+    type=arguments.TIER,
     required=True,
     metavar="N",
     help="The tier of the party, below the upline's.",

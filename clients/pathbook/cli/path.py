@@ -4,14 +4,15 @@ import click
 
 from pathbook.cli import arguments, connection
 from pathbook.cli.settings import Settings, book_options
+from pathbook.cli.verb_group import Verb
 
 
-@click.command("path")
+@click.command("path", cls=Verb)
 @book_options
 @click.argument("unit", metavar="CODE|BATCH:NUMBER")
 @click.option(
     "--as-of",
-    type=arguments.NUMBER,
+    type=arguments.COUNT,
     default=0,
     metavar="POSITION",
     help="Show the path as of this position. Default: now.",

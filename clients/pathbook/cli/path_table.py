@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
 from pathbook.cli import output
+from pathbook.cli.settings import current_zone
 from pathbook.ledger.values import Price
 from pathbook.v1 import values_pb2
 from pathbook.v1.batches_pb2 import Recall
@@ -19,6 +20,9 @@ HOPS = (PathStepKind.PATH_STEP_KIND_TRANSFERRED, PathStepKind.PATH_STEP_KIND_SOL
 
 BACK = (PathStepKind.PATH_STEP_KIND_RETURNED, PathStepKind.PATH_STEP_KIND_REVERSED)
 """The steps by which title moved back."""
+
+DATE_WIDTH = 14
+"""The most columns for the title of the dates. A zone with a longer name stands below the table, which is wide."""
 
 OUT_OF_ORDER = " *"
 """The mark of a step that claims to have happened before an earlier step."""
@@ -108,7 +112,7 @@ def _table(shown: Sequence[PathStep], suggested: values_pb2.Price, maker: str) -
     beside = f"of {output.bare_price(suggested)}"
     titles = [
         "at",
-        "date",
+        output.days_of("date") if _zone_fits() else "date",
         "what",
         "giver",
         "receiver",
@@ -121,6 +125,11 @@ def _table(shown: Sequence[PathStep], suggested: values_pb2.Price, maker: str) -
     return output.table(
         titles, list(_rows(shown, suggested, maker, in_title=price_title != "price")), NUMBERS
     )
+
+
+def _zone_fits() -> bool:
+    """Tell whether the title of the dates can name their zone without making the table wider than its dates do."""
+    return len(output.days_of("date")) <= DATE_WIDTH
 
 
 def _rows(
@@ -201,6 +210,8 @@ def _now(path: GetPathResponse, shown: Sequence[PathStep]) -> str:
     run = path.run
     state = output.word(UnitState.DESCRIPTOR, run.state) + (f", packed in {run.sscc}" if run.sscc else "")
     pairs = [("owner", run.owner), ("custodian", run.custodian), ("state", state)]
+    if shown and not _zone_fits():
+        pairs.append(("dates in", current_zone().name))
     if run.owner != run.custodian:
         pairs.append(("cloud stock", f"{run.owner} owns it, but {run.custodian} has it"))
     pairs += [

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
-import click
+from pathbook.cli import printing
 
 if TYPE_CHECKING:  # most work ends before anything is drawn
     from rich.progress import Progress as Bars
@@ -53,7 +53,7 @@ class Progress:
                 self._draw(what, done, total)
             else:
                 self._next = now + LINE_INTERVAL_S
-                click.echo(f"{what}: {done}" + ("" if total is None else f" of {total}"), err=True)
+                printing.echo(f"{what}: {done}" + ("" if total is None else f" of {total}"), err=True)
 
         return report
 

@@ -7,12 +7,13 @@ import click
 from pathbook.cli import arguments, connection
 from pathbook.cli.arguments import Price, Request
 from pathbook.cli.settings import Settings, book_options
+from pathbook.cli.verb_group import Verb
 
 if TYPE_CHECKING:
     from pathbook.v1.values_pb2 import Selection
 
 
-@click.command("sell")
+@click.command("sell", cls=Verb)
 @book_options
 @click.option(
     "--seller", required=True, metavar="PARTY", help="The party that owns the units and sells them."
@@ -51,7 +52,7 @@ def sell(
     output.show(settings.output, answer, lambda: output.recorded(answer.receipt, answer.ranges))
 
 
-@click.command("confirm")
+@click.command("confirm", cls=Verb)
 @book_options
 @click.option("--consumer", required=True, metavar="PSEUDONYM", help="The buyer's pseudonym.")
 @arguments.takes_units
@@ -88,7 +89,7 @@ def confirm(
     output.show(settings.output, answer, lambda: output.recorded(answer.receipt, answer.ranges))
 
 
-@click.command("return")
+@click.command("return", cls=Verb)
 @book_options
 @click.option(
     "--owner", required=True, metavar="OWNER", help="The owner: a party, or 'consumer:' and a pseudonym."
@@ -116,7 +117,7 @@ def return_units(
     output.show(settings.output, answer, lambda: output.recorded(answer.receipt, answer.ranges))
 
 
-@click.command("write-off")
+@click.command("write-off", cls=Verb)
 @book_options
 @click.option("--party", required=True, metavar="PARTY", help="The party that has the units.")
 @arguments.takes_units

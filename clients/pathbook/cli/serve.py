@@ -4,17 +4,28 @@ from typing import Final
 
 import click
 
-from pathbook.cli.settings import Settings, book_options
+from pathbook.cli import arguments, printing
+from pathbook.cli.places import ADDRESS
+from pathbook.cli.settings import Output, Settings, takes_options
+from pathbook.cli.verb_group import Verb
 
 DEFAULT_LISTEN: Final = "127.0.0.1:50551"
 """The address of a server. Only this machine can call it."""
 
 
-@click.command("serve")
-@book_options
-@click.option("--listen", default=DEFAULT_LISTEN, show_default=True, metavar="HOST:PORT", envvar="PATHBOOK_LISTEN",
-              show_envvar=True, help="The address to listen on. Port 0 takes a free port.")  # fmt: skip
-@click.option("--workers", default=1, show_default=True, metavar="N",
+@click.command("serve", cls=Verb)
+@takes_options("data", "database", "output", "allow_event_loss")
+@click.option(
+    "--listen",
+    type=ADDRESS,
+    default=DEFAULT_LISTEN,
+    show_default=True,
+    metavar="HOST:PORT",
+    envvar="PATHBOOK_LISTEN",
+    show_envvar=True,
+    help="The address to listen on. Port 0 takes a free port.",
+)
+@click.option("--workers", type=arguments.COUNT, default=1, show_default=True, metavar="N",
               help="The number of server processes on the port. With 2 or more, one more process keeps the views up"
               " to date.")  # fmt: skip
 @click.option("--no-follow", is_flag=True, help="Leave the views to 'pathbook views follow'.")
@@ -31,6 +42,9 @@ def command(settings: Settings, *, listen: str, workers: int, no_follow: bool) -
     books = settings.books()
 
     def ready(place: str, address: str) -> None:
-        click.echo(f"Serving {place} on {address}")
+        if settings.output is Output.TABLE:
+            printing.echo(printing.printable(f"Serving {place} on {address}"))
+        else:
+            printing.echo(printing.as_json({"place": place, "address": address}, Output.JSONL))
 
     local.serve(books, listen, workers=workers, follows=not no_follow, ready=ready)

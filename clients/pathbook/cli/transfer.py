@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from pathbook.cli import arguments, connection
+from pathbook.cli import arguments, connection, printing
 from pathbook.cli.arguments import Price, Request
 from pathbook.cli.settings import Output, Settings, book_options
-from pathbook.cli.verb_group import VerbGroup
+from pathbook.cli.verb_group import Verb, VerbGroup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ STATUSES: Final = ("offered", "accepted", "accepted-in-part", "declined", "withd
 """The statuses of the contract, as they are typed. The contract is not loaded to read a command line."""
 
 
-@click.command("record")
+@click.command("record", cls=Verb)
 @book_options
 @click.option("--giver", required=True, metavar="PARTY", help="The party that owned the units.")
 @click.option("--receiver", required=True, metavar="PARTY", help="The party that received them.")
@@ -71,7 +71,7 @@ def record(  # noqa: PLR0913 - an argument for each option
     output.show(settings.output, answer, lambda: output.recorded(answer.receipt, answer.ranges))
 
 
-@click.command("reverse")
+@click.command("reverse", cls=Verb)
 @book_options
 @click.argument("transfer", type=arguments.NUMBER)
 @click.option("--party", required=True, metavar="PARTY", help="The side that asks, or agrees.")
@@ -98,7 +98,7 @@ def reverse(
     output.show(settings.output, answer, lambda: f"{output.recorded(answer.receipt)} {agreed}")
 
 
-@click.command("deliver")
+@click.command("deliver", cls=Verb)
 @book_options
 @click.option("--custodian", required=True, metavar="PARTY", help="The party that hands the goods over.")
 @click.option("--receiver", required=True, metavar="PARTY", help="The party that receives them.")
@@ -148,7 +148,7 @@ def show(settings: Settings, *, transfer: int) -> None:
     units: Column[Transfer] = Column("which", lambda line: output.ranges(line.ranges))
     output.show_list(settings.output, "transfers", found, [*columns(), units])
     if settings.output is Output.TABLE and (pairs := [pair for line in found for pair in _details(line)]):
-        click.echo(f"\n{output.fields(pairs)}")
+        printing.echo(f"\n{output.fields(pairs)}")
 
 
 @command.command(
@@ -167,7 +167,8 @@ Examples:
 )
 @click.option("--to", "receiver", default="", metavar="PARTY", help="Only what PARTY gave to this party.")
 @click.option("--side", type=click.Choice(["giver", "receiver"]), help="Only what PARTY gave, or received.")
-@click.option("--status", type=click.Choice(STATUSES), help="Only transfers with this status.")
+@click.option("--status", type=click.Choice(STATUSES), metavar="STATUS",
+              help=f"Only transfers with this status: {', '.join(STATUSES)}.")  # fmt: skip
 @click.option(
     "--kind", type=click.Choice(["transfer", "sale", "return"]), help="Only transfers of this kind."
 )
@@ -304,7 +305,7 @@ def columns() -> "list[Column[Transfer]]":
 
     return [
         Column("at", lambda line: str(line.transfer), right=True),
-        Column("date", lambda line: output.day(line.occurred_at)),
+        Column(output.days_of("date"), lambda line: output.day(line.occurred_at)),
         Column("what", lambda line: output.word(TransferKind.DESCRIPTOR, line.kind)),
         Column("status", lambda line: output.word(TransferStatus.DESCRIPTOR, line.status)),
         Column("giver", lambda line: line.giver),

@@ -1,12 +1,33 @@
 """Groups of verbs: a word that names no verb is answered with the verbs that it resembles."""
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 import click
+
+EXAMPLE_WIDTH: Final = 74
+"""The most columns of a line of an example, before the backslash that continues it."""
+
+
+class Verb(click.Command):
+    """A verb. Its help ends with an example."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the example, and below it what the verb itself adds."""
+        from pathbook.cli.examples import EXAMPLES
+
+        _, _, verb = ctx.command_path.partition(" ")
+        if (example := EXAMPLES.get(verb)) is not None:
+            with formatter.section("Example"):
+                for line in _broken(example):
+                    formatter.write(f"{' ' * formatter.current_indent}{line}\n")
+        super().format_epilog(ctx, formatter)
 
 
 class VerbGroup(click.Group):
     """A noun with its verbs, or the whole command line."""
+
+    command_class = Verb
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -47,6 +68,20 @@ class VerbGroup(click.Group):
             command = self.get_command(ctx, name)
             if isinstance(command, click.Group):
                 yield from (f"{name} {verb}" for verb in command.list_commands(ctx))
+
+
+def _broken(example: str) -> list[str]:
+    """Return a command line in lines of 76 columns at most, as a shell reads them, broken before options."""
+    import re
+
+    lines = [""]
+    for part in re.split(r" (?=--)", example):
+        if lines[-1] and len(lines[-1]) + len(part) > EXAMPLE_WIDTH:
+            lines[-1] += " \\"
+            lines.append(f"  {part}")
+        else:
+            lines[-1] = f"{lines[-1]} {part}" if lines[-1] else part
+    return lines
 
 
 def did_you_mean(possibilities: Sequence[str]) -> str:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Final, TypeVar, assert_never
 
 import click
 
-from pathbook.cli import arguments, connection
+from pathbook.cli import arguments, connection, printing
 from pathbook.cli.arguments import Price
 from pathbook.cli.exits import Exit
-from pathbook.cli.settings import Output, Settings, book_options
+from pathbook.cli.settings import Output, Settings, book_options, current_zone
+from pathbook.cli.verb_group import Verb
 
 if TYPE_CHECKING:
     from pathbook.v1.paths_pb2 import GetPathResponse
@@ -44,6 +45,8 @@ def takes_policy(command: Callable[..., Answer]) -> Callable[..., Answer]:
         from pathbook.ledger.values import Price
         from pathbook.verify.verdicts import Policy
 
+        if max_price is not None and max_price[0] < 0:
+            raise click.UsageError("A price is never below zero, so --max-price cannot be.")
         policy = Policy(
             max_price=Price(*max_price) if max_price else None,
             max_tiers=max_tiers,
@@ -53,6 +56,8 @@ def takes_policy(command: Callable[..., Answer]) -> Callable[..., Answer]:
             allow_expired=allow_expired,
             unsold=unsold,
             seller=seller,
+            zone=current_zone().rules,
+            zone_name=current_zone().name,
         )
         return command(*args, policy=policy, **rest)
 
@@ -67,11 +72,11 @@ def takes_policy(command: Callable[..., Answer]) -> Callable[..., Answer]:
             "--require-authorized", is_flag=True, help="Fail if a side of a hop was not authorized."
         ),
         click.option(
-            "--max-age", type=arguments.NUMBER, metavar="DAYS", help="Fail if the unit was made longer ago."
+            "--max-age", type=arguments.COUNT, metavar="DAYS", help="Fail if the unit was made longer ago."
         ),
         click.option(
             "--max-tiers",
-            type=arguments.NUMBER,
+            type=arguments.COUNT,
             metavar="N",
             help="Fail if there are more hops between parties.",
         ),
@@ -86,7 +91,7 @@ def takes_policy(command: Callable[..., Answer]) -> Callable[..., Answer]:
     return with_policy
 
 
-@click.command("verify")
+@click.command("verify", cls=Verb)
 @book_options
 @click.argument("code")
 @takes_policy
@@ -166,37 +171,34 @@ def _print(settings: Settings, report: "Report", path: "GetPathResponse | None")
     if path is not None and not output.is_printable(path):
         path = None  # a lying server can send times that do not exist; the report says what is wrong
     if settings.output is Output.TABLE:
-        click.echo(_text(report, path))
+        printing.echo(_text(report, path))
     else:
-        click.echo(_json(settings.output, report, path))
+        printing.echo(_json(settings.output, report, path))
     return exit_code(report)
 
 
 def _text(report: "Report", path: "GetPathResponse | None") -> str:
     """Return the checks, one a line, then the path if there is one, and the verdict last."""
-    from pathbook.cli import path_table
+    from pathbook.cli import output, path_table
 
     checks = "\n".join(_line(check) for check in report.checks)
     drawn = [path_table.draw(path)] if path is not None else []
-    return "\n\n".join([checks, *drawn, f"{report.verdict.word}: {report.sentence}"])
+    verdict = output.wrapped(printing.printable(f"{report.verdict.word}: {report.sentence}"), 0)
+    return "\n\n".join([checks, *drawn, verdict])
 
 
 def _line(check: "Check") -> str:
     """Return a check as a line: number, result, name and finding."""
-    import textwrap
-
     from pathbook.cli import output
     from pathbook.verify.verdicts import Result
 
     color = {Result.OK: "green", Result.NOTED: "yellow", Result.FAILED: "red"}.get(check.result)
     result = click.style(check.result.value, fg=color) + " " * (RESULT_WIDTH - len(check.result.value))
-    found = textwrap.wrap(output.printable(f"{check.name}: {check.detail}"), TEXT_WIDTH)
-    return f"{check.number:2}  {result}  " + f"\n{' ' * (RESULT_WIDTH + 6)}".join(found)
+    found = printing.printable(f"{check.name}: {check.detail}")
+    return f"{check.number:2}  {result}  {output.wrapped(found, RESULT_WIDTH + 6, TEXT_WIDTH)}"
 
 
 def _json(form: Output, report: "Report", path: "GetPathResponse | None") -> str:
-    import json
-
     from pathbook.cli import output
 
     found: dict[str, object] = {
@@ -214,4 +216,4 @@ def _json(form: Output, report: "Report", path: "GetPathResponse | None") -> str
         ],
         "path": output.as_object(path) if path is not None else None,
     }
-    return json.dumps(found, indent=2 if form is Output.JSON else None, ensure_ascii=False)
+    return printing.as_json(found, form)

@@ -2,7 +2,8 @@
 
 import click
 
-from pathbook.cli.settings import Output, Settings, book_options
+from pathbook.cli import printing
+from pathbook.cli.settings import Output, Settings, takes_options
 from pathbook.cli.verb_group import VerbGroup
 
 
@@ -15,7 +16,7 @@ def command() -> None:
 
 
 @command.command()
-@book_options
+@takes_options("data", "database", "output", "allow_event_loss")
 @click.pass_obj
 def follow(settings: Settings) -> None:
     """Keep the views of all books in --data DIR up to date.
@@ -29,7 +30,7 @@ def follow(settings: Settings) -> None:
 
 
 @command.command()
-@book_options
+@takes_options("data", "database", "output", "allow_event_loss")
 @click.option("--accept-lost-events", is_flag=True,
               help="Go on with a log that has lost its newest events. The views forget them.")  # fmt: skip
 @click.pass_obj
@@ -46,9 +47,6 @@ def rebuild(settings: Settings, *, accept_lost_events: bool) -> None:
     with Progress() as progress:
         place, events = local.rebuild(books, progress.of("events"), accept_lost_events=accept_lost_events)
     if settings.output is Output.TABLE:
-        click.echo(f"The views in {place} are rebuilt from {events} events.")
+        printing.echo(f"The views in {place} are rebuilt from {events} events.")
         return
-    import json
-
-    indent = 2 if settings.output is Output.JSON else None
-    click.echo(json.dumps({"data": books.data, "events": str(events)}, indent=indent, ensure_ascii=False))
+    printing.echo(printing.as_json({"data": books.data, "events": str(events)}, settings.output))

@@ -130,7 +130,7 @@ class Batches(Caller):
         Args:
             gtin: GTIN of the product: 8, 12, 13 or 14 digits.
             brand: Id of the brand that the product belongs to.
-            lot: Lot number as printed (GS1 AI 10): 1 to 20 visible characters. A product has each lot once.
+            lot: Lot number as printed (GS1 AI 10): 1 to 20 of GS1's 82 characters. A product has each lot once.
             size: How many units, 1 to 268,435,456. Their numbers are 0 to size - 1.
             made_on: Day of making, not in the future.
             expires_on: Last day of shelf life. None means that the units never expire.

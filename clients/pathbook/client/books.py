@@ -20,7 +20,7 @@ class Books(Caller):
         """Open the book of this client as its operator. No other call begins a book.
 
         Args:
-            origin: The book's name in checkpoints: a URL without its schema, at most 200 printable ASCII characters
+            origin: The book's name in checkpoints: a URL without its scheme, at most 200 printable ASCII characters
                 without blanks and "+". "" means ``pathbook/`` and the name of the book.
             max_tier: The deepest tier that an authorization in this book may give, 1 to 100. 0 means 100.
             request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id

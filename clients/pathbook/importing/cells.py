@@ -70,7 +70,9 @@ class Fault(enum.Enum):
     ITEM_MALFORMED = "{column} '{text}' is not an item number of 1 to {rule} digits."
     GTIN_CHECK_DIGIT = "{column} '{text}' is not a GTIN of 8, 12, 13 or 14 digits with a right check digit."
     PRODUCT_CONTRADICTS = "product {text} belongs to {rule} elsewhere in the table."
-    LOT_MALFORMED = "{column} '{text}' cannot be a lot number: 1 to 20 visible characters."
+    LOT_MALFORMED = (
+        "{column} '{text}' cannot be a lot number: 1 to 20 characters of GS1's 82, without blanks."
+    )
 
 
 class CellError(ValueError):
@@ -235,4 +237,4 @@ def _canonical(name: str) -> str:
 
 
 def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()

@@ -14,7 +14,7 @@ from pathbook.importing.recipe import Party, Recipe, Text
 from pathbook.importing.shipped import RECIPES, SUFFIX, shipped_recipes
 from pathbook.importing.suggestions import suggest
 from pathbook.ledger.money import EXPONENTS
-from pathbook.ledger.values import MAX_TIER, is_identifier, is_lot
+from pathbook.ledger.values import MAX_TIER, is_identifier, is_lot, lot_problem
 
 MAX_MOVEMENT_NAME: Final = 24
 """The most characters of the name of a movement, which is part of every request id."""
@@ -83,7 +83,7 @@ def _problems(recipe: Recipe) -> Iterator[str]:
     if isinstance(recipe.currency, Text) and recipe.currency.text not in EXPONENTS:
         yield f"currency '{recipe.currency.text}' is not an ISO 4217 code, such as CNY or USD."
     if isinstance(recipe.batch.lot, Text) and not is_lot(recipe.batch.lot.text):
-        yield f"batch.lot '{recipe.batch.lot.text}' cannot be a lot number: 1 to 20 visible characters."
+        yield f"batch.lot '{recipe.batch.lot.text}' cannot be a lot number: {lot_problem(recipe.batch.lot.text)}."
     if not _holds_a_date(recipe.date.format):
         yield f"date.format '{recipe.date.format}' does not have day, month and year, such as %Y-%m-%d."
     if recipe.thousands_mark == recipe.decimal_mark:

@@ -23,13 +23,13 @@ def judge(steps: Sequence[ReplayedStep], policy: Policy) -> Outcome:
     sale = purchases(steps)[-1] if is_consumer(end.owner) else None
     violations = []
     if policy.unsold and sale is not None:
-        violations.append(f"{_sold(sale)}, but you asked for an unsold unit")
-    if policy.seller and (problem := _not_the_seller(policy.seller, steps, sale)):
+        violations.append(f"{_sold(sale, policy)}, but you asked for an unsold unit")
+    if policy.seller and (problem := _not_the_seller(policy, steps, sale)):
         violations.append(problem)
     if violations:
         return Result.FAILED, "; ".join(violations)
     if sale is not None:
-        return Result.NOTED, f"{_sold(sale)}; if you are not that buyer, beware"
+        return Result.NOTED, f"{_sold(sale, policy)}; if you are not that buyer, beware"
     if end.state in WRITTEN_OFF:
         return Result.NOTED, f"not sold, but {_written_off(end.state)}"
     for step in steps if end.state is UnitState.OFFERED else ():
@@ -42,36 +42,39 @@ def judge(steps: Sequence[ReplayedStep], policy: Policy) -> Outcome:
     return Result.OK, f"not sold; {end.owner} owns it"
 
 
-def _not_the_seller(party: str, steps: Sequence[ReplayedStep], sale: Purchase | None) -> str:
+def _not_the_seller(policy: Policy, steps: Sequence[ReplayedStep], sale: Purchase | None) -> str:
     """Return why a party cannot sell the unit now, or an empty text if it can."""
-    end = steps[-1].after
+    party, end = policy.seller, steps[-1].after
     if end.owner != party:
         if sale is not None:
-            return f"{_sold(sale)}, so {party} cannot sell it: {end.owner} owns it"
-        return f"{end.owner} owns it, not {party}{_passed_on(party, steps)}"
+            return f"{_sold(sale, policy)}, so {party} cannot sell it: {end.owner} owns it"
+        return f"{end.owner} owns it, not {party}{_passed_on(policy, steps)}"
     return f"{party} cannot sell it: it is {_written_off(end.state)}" if end.state in WRITTEN_OFF else ""
 
 
-def _passed_on(party: str, steps: Sequence[ReplayedStep]) -> str:
+def _passed_on(policy: Policy, steps: Sequence[ReplayedStep]) -> str:
     """Return when a party gave the unit away, which it did not get back since, or an empty text."""
     chain = steps[-1].after.chain
     for step in reversed(steps):
-        if step.transfer in chain and step.transfer and step.movement.giver == party:
-            day, position = _day(step.recorded.occurred_at), step.recorded.position
-            return f", which gave it to {step.movement.receiver} on {day} (position {position})"
+        if step.transfer in chain and step.transfer and step.movement.giver == policy.seller:
+            day, position = _day(step.recorded.occurred_at, policy), step.recorded.position
+            when = f"{day} (in {policy.zone_name}; position {position})"
+            return f", which gave it to {step.movement.receiver} on {when}"
     return ""
 
 
-def _sold(sale: Purchase) -> str:
+def _sold(sale: Purchase, policy: Policy) -> str:
     """Return who sold the unit when, and when its consumer confirmed that."""
-    confirmed = f"and confirmed on {_day(sale.confirmed_at)}" if sale.confirmed else "and not confirmed"
-    return f"sold on {_day(sale.sold_at)} by {sale.seller} {confirmed}"
+    confirmed = (
+        f"and confirmed on {_day(sale.confirmed_at, policy)}" if sale.confirmed else "and not confirmed"
+    )
+    return f"sold on {_day(sale.sold_at, policy)} by {sale.seller} {confirmed} (days in {policy.zone_name})"
 
 
 def _written_off(state: UnitState) -> str:
     return f"written off as {state.name.lower()}"
 
 
-def _day(moment: int) -> datetime.date:
-    """Return the date in UTC of a time in microseconds since 1970, as the table of the path shows it."""
-    return (_EPOCH + datetime.timedelta(microseconds=moment)).date()
+def _day(moment: int, policy: Policy) -> datetime.date:
+    """Return the date of a time in microseconds since 1970, as the table of the path shows it."""
+    return (_EPOCH + datetime.timedelta(microseconds=moment)).astimezone(policy.zone).date()

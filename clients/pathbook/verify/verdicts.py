@@ -1,5 +1,6 @@
 """The types of a verification: its checks, their results, the caller's policy, the verdicts, and the report."""
 
+import datetime
 import enum
 from typing import TypeAlias
 
@@ -99,7 +100,7 @@ class Policy(msgspec.Struct, frozen=True):
     ``max_price`` is the price of one unit at any hop, compared exactly. ``max_tiers`` is the number of hops between
     parties. ``max_age`` is in days since the batch was made. A recall in force or a past expiry fails unless it is
     allowed. ``unsold`` requires that no consumer owns the unit, and ``seller`` that this party owns it. "" names no
-    party.
+    party. ``zone`` is the zone in which findings name days, None for that of the machine, and ``zone_name`` its name.
     """
 
     max_price: Price | None = None
@@ -110,6 +111,8 @@ class Policy(msgspec.Struct, frozen=True):
     allow_expired: bool = False
     unsold: bool = False
     seller: str = ""
+    zone: datetime.tzinfo | None = datetime.UTC
+    zone_name: str = "UTC"
 
 
 class Check(msgspec.Struct, frozen=True):

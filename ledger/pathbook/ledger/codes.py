@@ -9,7 +9,7 @@ import msgspec
 
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.serials import ALPHABET, SERIAL_LENGTH, KeyRing, normalize, print_serial, unit_of
-from pathbook.ledger.values import gtin14, is_lot
+from pathbook.ledger.values import gtin14, lot_problem, name_symbol
 
 MAX_CODE_LENGTH: Final = 2_000
 """The most characters of a text that is read as a code. A Digital Link with a long query is far shorter."""
@@ -71,13 +71,15 @@ def parse_code(text: str) -> PrintedCode | Refusal:
     serial = normalize(typed)
     unknown = [symbol for symbol in serial if symbol not in ALPHABET]
     if unknown:
-        return _malformed(text, f"a serial cannot contain '{_printable(unknown[0])}'")
+        return _malformed(
+            text, f"a serial cannot contain {name_symbol(unknown[0])}, only digits and letters without U"
+        )
     if len(serial) != SERIAL_LENGTH:
         return _malformed(text, f"its serial has {len(serial)} characters, not {SERIAL_LENGTH}")
     if gtin is not None and not _GTIN_DIGITS.fullmatch(gtin):
         return _malformed(text, f"its GTIN '{_printable(gtin)}' does not have 8, 12, 13 or 14 digits")
-    if lot is not None and not is_lot(lot):
-        return _malformed(text, f"its lot '{_printable(lot)}' does not have 1 to 20 visible characters")
+    if lot is not None and (problem := lot_problem(lot)):
+        return _malformed(text, f"its lot '{_printable(lot)}' cannot be one: {problem}")
     unit = unit_of(serial)
     if unit is None:
         return refuse(Reason.CODE_CHECK_CHARACTER, code=_printable(typed))

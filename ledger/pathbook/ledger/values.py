@@ -84,7 +84,7 @@ WRITER_PREFIX = "~"
 """The prefix of request ids that the writer makes itself, as when offers lapse. A caller's id cannot have it."""
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-# the key name in a signed note must be without blanks and "+" (C2SP signed-note), and a URL without its schema has no "://"
+# the key name in a signed note must be without blanks and "+" (C2SP signed-note), and a URL without its scheme has no "://"
 _ORIGIN = re.compile(rf"(?!.*://)[!-*,-~]{{1,{MAX_ORIGIN}}}")
 # a browser removes "." and ".." from the path of a link
 _LOT = re.compile(rf'(?!\.{{1,2}}$)[!"%-?A-Z_a-z]{{1,{MAX_LOT}}}')
@@ -321,6 +321,28 @@ def is_reference(text: str) -> bool:
 def is_lot(text: str) -> bool:
     """Tell whether a label can carry the text as a lot number: AI (10), 1-20 characters of GS1 set 82."""
     return _LOT.fullmatch(text) is not None
+
+
+def lot_problem(text: str) -> str:
+    """Return why a label cannot carry the text as a lot number, an empty text if it can."""
+    if is_lot(text):
+        return ""
+    if not 0 < len(text) <= MAX_LOT:
+        return f"it has {len(text)} characters"
+    wrong = next((symbol for symbol in text if _LOT.fullmatch(f"A{symbol}") is None), None)
+    if wrong is None:
+        return "a browser removes it from the path of a link"
+    return f"it has {name_symbol(wrong)}, which is none of GS1's 82 characters"
+
+
+def name_symbol(symbol: str) -> str:
+    """Return a character as a sentence names it: as it is in ASCII, else with its number in Unicode."""
+    if symbol == " ":
+        return "a blank"
+    number = f"U+{ord(symbol):04X}"
+    if not symbol.isprintable():
+        return number
+    return f"'{symbol}'" if symbol.isascii() else f"'{symbol}' ({number})"
 
 
 def gtin14(text: str) -> str | None:

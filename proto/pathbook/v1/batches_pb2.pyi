@@ -406,7 +406,7 @@ class CommissionBatchRequest(_message.Message):
     gtin: _builtins.str
     """The GTIN of the product."""
     lot: _builtins.str
-    """The lot number, GS1 AI (10): 1 to 20 visible characters."""
+    """The lot number, GS1 AI (10): 1 to 20 characters of the 82 in figure 7.11-1 of the GS1 General Specifications."""
     size: _builtins.int
     """The number of units."""
     made_on: _builtins.str

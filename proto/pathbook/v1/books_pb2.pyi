@@ -78,11 +78,11 @@ class OpenBookRequest(_message.Message):
     ORIGIN_FIELD_NUMBER: _builtins.int
     POLICY_FIELD_NUMBER: _builtins.int
     book: _builtins.str
-    """The name of the new book: 1 to 64 letters, digits, dots, dashes or underscores."""
+    """The name of the new book: 1 to 64 of A-Z, a-z, 0-9, ".", "-" and "_". It begins with a letter or digit."""
     request_id: _builtins.str
     """The caller's id of this request. A retry sends the same id, and is recorded once."""
     origin: _builtins.str
-    """The origin of the book in checkpoints: a URL without its schema, 1 to 200 printable ASCII characters without blanks
+    """The origin of the book in checkpoints: a URL without its scheme, 1 to 200 printable ASCII characters without blanks
     and '+'. Empty means pathbook/ and the name of the book.
     """
     @_builtins.property

@@ -555,7 +555,7 @@ class BookOpened(_message.Message):
     name: _builtins.str
     """The name of the book."""
     origin: _builtins.str
-    """The origin of the book in checkpoints (C2SP tlog-checkpoint): a URL without a schema, such as pathbook/masks."""
+    """The origin of the book in checkpoints (C2SP tlog-checkpoint): a URL without a scheme, such as pathbook/masks."""
     code_key: _builtins.bytes
     """The fingerprint of the key of codes with which the book was opened: 8 bytes."""
     @_builtins.property

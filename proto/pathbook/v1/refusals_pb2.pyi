@@ -46,7 +46,7 @@ class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal
     REFUSAL_REASON_UNSPECIFIED: _RefusalReason.ValueType  # 0
     """Not set."""
     REFUSAL_REASON_REQUEST_ID_MALFORMED: _RefusalReason.ValueType  # 1
-    """A request id has 1 to 128 printable ASCII characters and begins with no tilde. Send one, and the same again on a retry.
+    """A request id has 1 to 128 printable ASCII characters, with no blank at either end and no tilde at the beginning. Send one, and the same again on a retry.
     Status: INVALID_ARGUMENT. Retry: never.
     """
     REFUSAL_REASON_REQUEST_ID_REUSED: _RefusalReason.ValueType  # 2
@@ -54,7 +54,7 @@ class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal
     Status: ALREADY_EXISTS. Retry: never.
     """
     REFUSAL_REASON_BOOK_MALFORMED: _RefusalReason.ValueType  # 3
-    """'{book}' cannot name a book. Use 1 to 64 letters, digits, dots, dashes or underscores.
+    """'{book}' cannot name a book. Use 1 to 64 of A-Z, a-z, 0-9, '.', '-' and '_', and begin with a letter or digit.
     Status: INVALID_ARGUMENT. Retry: never.
     """
     REFUSAL_REASON_BOOK_UNKNOWN: _RefusalReason.ValueType  # 4
@@ -82,7 +82,7 @@ class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal
     Status: INVALID_ARGUMENT. Retry: after a change.
     """
     REFUSAL_REASON_PARTY_MALFORMED: _RefusalReason.ValueType  # 10
-    """'{party}' cannot name a party. Use 1 to 64 letters, digits, dots, dashes or underscores.
+    """'{party}' cannot name a party. Use 1 to 64 of A-Z, a-z, 0-9, '.', '-' and '_', and begin with a letter or digit.
     Status: INVALID_ARGUMENT. Retry: never.
     """
     REFUSAL_REASON_PARTY_KIND_MISSING: _RefusalReason.ValueType  # 11
@@ -174,7 +174,7 @@ class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal
     Status: INVALID_ARGUMENT. Retry: never.
     """
     REFUSAL_REASON_LOT_MALFORMED: _RefusalReason.ValueType  # 37
-    """'{lot}' cannot be a lot number: 1 to 20 visible characters (GS1 AI 10).
+    """'{lot}' cannot be a lot number: {problem}. Use 1 to 20 of A-Z, a-z, 0-9 and ! " % & ' ( ) * + , - . / : ; < = > ? _ (GS1 General Specifications, AI 10).
     Status: INVALID_ARGUMENT. Retry: never.
     """
     REFUSAL_REASON_BATCH_EXISTS: _RefusalReason.ValueType  # 38
@@ -342,7 +342,7 @@ class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal
     Status: INVALID_ARGUMENT. Retry: never.
     """
     REFUSAL_REASON_CONSUMER_MALFORMED: _RefusalReason.ValueType  # 85
-    """'{consumer}' cannot be a consumer's pseudonym. Use 1 to 64 letters, digits, dots, dashes or underscores.
+    """'{consumer}' cannot be a consumer's pseudonym. Use 1 to 64 of A-Z, a-z, 0-9, '.', '-' and '_', and begin with a letter or digit.
     Status: INVALID_ARGUMENT. Retry: never.
     """
     REFUSAL_REASON_UNITS_NOT_SOLD: _RefusalReason.ValueType  # 86
@@ -414,7 +414,7 @@ class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal
     Status: ALREADY_EXISTS. Retry: never.
     """
     REFUSAL_REASON_ORIGIN_MALFORMED: _RefusalReason.ValueType  # 103
-    """'{origin}' cannot be the origin of a book. Use a URL without its schema: 1 to 200 printable ASCII characters, without blanks and '+'.
+    """'{origin}' cannot be the origin of a book. Use a URL without its scheme: 1 to 200 printable ASCII characters, without blanks, '+' and '://'.
     Status: INVALID_ARGUMENT. Retry: never.
     """
     REFUSAL_REASON_CODE_KEY_RETIRED: _RefusalReason.ValueType  # 104
@@ -430,7 +430,7 @@ class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal
     Status: INVALID_ARGUMENT. Retry: never.
     """
     REFUSAL_REASON_REFERENCE_MALFORMED: _RefusalReason.ValueType  # 107
-    """The reference '{reference}' is malformed. Use 1 to {limit} printable characters, with no blank at either end.
+    """The reference '{reference}' is malformed. Use 1 to {limit} printable characters, with no blanks but inner spaces.
     Status: INVALID_ARGUMENT. Retry: never.
     """
     REFUSAL_REASON_REFERENCE_USED: _RefusalReason.ValueType  # 108
@@ -500,7 +500,7 @@ class RefusalReason(_RefusalReason, metaclass=_RefusalReasonEnumTypeWrapper):
 REFUSAL_REASON_UNSPECIFIED: RefusalReason.ValueType  # 0
 """Not set."""
 REFUSAL_REASON_REQUEST_ID_MALFORMED: RefusalReason.ValueType  # 1
-"""A request id has 1 to 128 printable ASCII characters and begins with no tilde. Send one, and the same again on a retry.
+"""A request id has 1 to 128 printable ASCII characters, with no blank at either end and no tilde at the beginning. Send one, and the same again on a retry.
 Status: INVALID_ARGUMENT. Retry: never.
 """
 REFUSAL_REASON_REQUEST_ID_REUSED: RefusalReason.ValueType  # 2
@@ -508,7 +508,7 @@ REFUSAL_REASON_REQUEST_ID_REUSED: RefusalReason.ValueType  # 2
 Status: ALREADY_EXISTS. Retry: never.
 """
 REFUSAL_REASON_BOOK_MALFORMED: RefusalReason.ValueType  # 3
-"""'{book}' cannot name a book. Use 1 to 64 letters, digits, dots, dashes or underscores.
+"""'{book}' cannot name a book. Use 1 to 64 of A-Z, a-z, 0-9, '.', '-' and '_', and begin with a letter or digit.
 Status: INVALID_ARGUMENT. Retry: never.
 """
 REFUSAL_REASON_BOOK_UNKNOWN: RefusalReason.ValueType  # 4
@@ -536,7 +536,7 @@ REFUSAL_REASON_OCCURRED_IN_FUTURE: RefusalReason.ValueType  # 9
 Status: INVALID_ARGUMENT. Retry: after a change.
 """
 REFUSAL_REASON_PARTY_MALFORMED: RefusalReason.ValueType  # 10
-"""'{party}' cannot name a party. Use 1 to 64 letters, digits, dots, dashes or underscores.
+"""'{party}' cannot name a party. Use 1 to 64 of A-Z, a-z, 0-9, '.', '-' and '_', and begin with a letter or digit.
 Status: INVALID_ARGUMENT. Retry: never.
 """
 REFUSAL_REASON_PARTY_KIND_MISSING: RefusalReason.ValueType  # 11
@@ -628,7 +628,7 @@ REFUSAL_REASON_CURRENCY_UNKNOWN: RefusalReason.ValueType  # 36
 Status: INVALID_ARGUMENT. Retry: never.
 """
 REFUSAL_REASON_LOT_MALFORMED: RefusalReason.ValueType  # 37
-"""'{lot}' cannot be a lot number: 1 to 20 visible characters (GS1 AI 10).
+"""'{lot}' cannot be a lot number: {problem}. Use 1 to 20 of A-Z, a-z, 0-9 and ! " % & ' ( ) * + , - . / : ; < = > ? _ (GS1 General Specifications, AI 10).
 Status: INVALID_ARGUMENT. Retry: never.
 """
 REFUSAL_REASON_BATCH_EXISTS: RefusalReason.ValueType  # 38
@@ -796,7 +796,7 @@ REFUSAL_REASON_SALE_IS_RETURNED: RefusalReason.ValueType  # 83
 Status: INVALID_ARGUMENT. Retry: never.
 """
 REFUSAL_REASON_CONSUMER_MALFORMED: RefusalReason.ValueType  # 85
-"""'{consumer}' cannot be a consumer's pseudonym. Use 1 to 64 letters, digits, dots, dashes or underscores.
+"""'{consumer}' cannot be a consumer's pseudonym. Use 1 to 64 of A-Z, a-z, 0-9, '.', '-' and '_', and begin with a letter or digit.
 Status: INVALID_ARGUMENT. Retry: never.
 """
 REFUSAL_REASON_UNITS_NOT_SOLD: RefusalReason.ValueType  # 86
@@ -868,7 +868,7 @@ REFUSAL_REASON_BOOK_EXISTS: RefusalReason.ValueType  # 102
 Status: ALREADY_EXISTS. Retry: never.
 """
 REFUSAL_REASON_ORIGIN_MALFORMED: RefusalReason.ValueType  # 103
-"""'{origin}' cannot be the origin of a book. Use a URL without its schema: 1 to 200 printable ASCII characters, without blanks and '+'.
+"""'{origin}' cannot be the origin of a book. Use a URL without its scheme: 1 to 200 printable ASCII characters, without blanks, '+' and '://'.
 Status: INVALID_ARGUMENT. Retry: never.
 """
 REFUSAL_REASON_CODE_KEY_RETIRED: RefusalReason.ValueType  # 104
@@ -884,7 +884,7 @@ REFUSAL_REASON_EVENT_TOO_LARGE: RefusalReason.ValueType  # 106
 Status: INVALID_ARGUMENT. Retry: never.
 """
 REFUSAL_REASON_REFERENCE_MALFORMED: RefusalReason.ValueType  # 107
-"""The reference '{reference}' is malformed. Use 1 to {limit} printable characters, with no blank at either end.
+"""The reference '{reference}' is malformed. Use 1 to {limit} printable characters, with no blanks but inner spaces.
 Status: INVALID_ARGUMENT. Retry: never.
 """
 REFUSAL_REASON_REFERENCE_USED: RefusalReason.ValueType  # 108

@@ -32,7 +32,7 @@ from pathbook.ledger.values import (
     Unit,
     UnitRange,
     gtin14,
-    is_lot,
+    lot_problem,
 )
 
 
@@ -106,8 +106,8 @@ def commission(state: State, command: CommissionBatch, now: int) -> BatchCommiss
     if isinstance(registered, Refusal):
         return registered
     product = registered.product
-    if not is_lot(command.lot):
-        return refuse(Reason.LOT_MALFORMED, lot=command.lot)
+    if problem := lot_problem(command.lot):
+        return refuse(Reason.LOT_MALFORMED, lot=command.lot, problem=problem)
     if (existing := state.lots.get((product, command.lot))) is not None:
         return refuse(Reason.BATCH_EXISTS, lot=command.lot, product=product, batch=existing)
     if not 1 <= command.size <= MAX_BATCH_SIZE:

@@ -1,0 +1,82 @@
+"""All verbs of the command line, and for each a command line that its parser accepts."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import click
+
+from pathbook.cli.main import pathbook as root
+
+VALUES: Final = {
+    "batch": "1",
+    "brand": "mask-brand",
+    "code": "000020000021N0TH6Y7Y",
+    "consumer": "c-7",
+    "custodian": "mask-brand",
+    "giver": "agent-1",
+    "gtin": "06901234500011",
+    "kind": "agent",
+    "lot": "L1",
+    "made_on": "2026-01-01",
+    "name": "masks",
+    "owner": "agent-5",
+    "paid": "1 CNY",
+    "party": "agent-1",
+    "position": "16",
+    "price": "1 CNY",
+    "recall": "16",
+    "receiver": "agent-2",
+    "recipe_name": "iowa",
+    "seller": "agent-5",
+    "shell": "bash",
+    "size": "5",
+    "sscc": "106141411234567897",
+    "state": "lost",
+    "tables": __file__,
+    "tier": "2",
+    "transfer": "16",
+    "unit": "1:0",
+    "units": "1:0",
+    "upline": "mask-brand",
+    "authorization": "5",
+}
+"""A value for each required option and argument."""
+
+ALSO: Final = {
+    ("batch", "show"): ["1"],
+    ("correction", "list"): ["--party", "agent-1"],
+    ("ladder",): ["1"],
+    ("correct", "product"): ["--name", "mask"],
+}
+"""What some verbs need beside it."""
+
+
+def verbs(
+    command: click.Command = root, path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Yield each verb as it is typed, with its command."""
+    if not isinstance(command, click.Group):
+        yield path, command
+        return
+    context = click.Context(command)
+    for name in command.list_commands(context):
+        found = command.get_command(context, name)
+        assert found is not None
+        yield from verbs(found, (*path, name))
+
+
+def uses(command: click.Command) -> set[str]:
+    """Return the options of every verb that this one declares to use."""
+    return set(getattr(command.callback, "uses_options", ()))
+
+
+def line_of(path: tuple[str, ...], command: click.Command) -> list[str]:
+    """Return a command line with all that a verb requires."""
+    line = [*path]
+    for option in command.params:
+        if option.required:
+            value = VALUES[option.name or ""]
+            line += [value] if isinstance(option, click.Argument) else [option.opts[0], value]
+    if any(option.name == "counts" for option in command.params):
+        line += ["--units", "1:0"]
+    return [*line, *ALSO.get(path, [])]
