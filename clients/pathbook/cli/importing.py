@@ -16,6 +16,7 @@ from pathbook.importing.shipped import RECIPES, shipped_recipes
 if TYPE_CHECKING:  # imported when the verb runs
     from pathbook.client import Client
     from pathbook.importing.recipe import Recipe
+    from pathbook.importing.rejected import RejectedFile
     from pathbook.importing.sources import Source
     from pathbook.importing.summary import Summary
 
@@ -48,16 +49,24 @@ The format of a recipe is described in
 )
 @click.option("--errors", type=click.Choice(["reject", "stop"]), default="reject", show_default=True,
               help="Leave out rejected rows, or stop at the first one.")  # fmt: skip
+@click.option("--rejected", "rejected_path", type=click.Path(path_type=Path), metavar="FILE.csv",
+              help="Write rejected rows to a new file of the same shape, to be mended and imported.")  # fmt: skip
 @click.pass_obj
 def command(
-    settings: Settings, *, tables: tuple[Path, ...], recipe_name: str, source: str | None, errors: str
+    settings: Settings,
+    *,
+    tables: tuple[Path, ...],
+    recipe_name: str,
+    source: str | None,
+    errors: str,
+    rejected_path: Path | None,
 ) -> Exit:
     """Import TABLES, files or directories, by a recipe.
 
-    The name of a table ends in .csv or .parquet. Tables are imported in the order given, those of a directory in
-    the order of their names. One summary covers all of them.
+    The name of a table ends in .csv, .csv.gz or .parquet. Tables are imported in the order given, those of a
+    directory in the order of their names. One summary covers all of them.
 
-    The source and the row number identify a row. Row 1 is the first below the header. A row that is recorded
+    A row is identified by the columns that the recipe calls its id, or else by its content. A row that is recorded
     already is a duplicate, so an interrupted import continues when it is run again.
 
     The exit code is 1 if rows were rejected and none is recorded, or if --errors stop met a rejected row. Otherwise
@@ -65,13 +74,15 @@ def command(
     """
     from pathbook.cli.progress import Progress
     from pathbook.importing import importer
+    from pathbook.importing.files import TableError
     from pathbook.importing.loading import RecipeError, load_recipe
-    from pathbook.importing.tables import TableError
 
     settings.place()
     with Progress() as progress:
         callbacks = importer.Progress(
-            progress.of("rows read"), progress.of("parties, products, batches"), progress.of("rows recorded")
+            progress.of("bytes read"),
+            progress.of("parties, products, batches"),
+            progress.of("bytes recorded"),
         )
         try:
             recipe = load_recipe(recipe_name)
@@ -81,7 +92,9 @@ def command(
                 _explaining_interruptions(client),
             ):
                 stop = errors == "stop"
-                summary = importer.Importer(client, recipe, callbacks, stop=stop).import_tables(sources)
+                with _rejected_file(rejected_path, sources, recipe) as rejected:
+                    work = importer.Importer(client, recipe, callbacks, stop=stop, rejected=rejected)
+                    summary = work.import_tables(sources)
         except (RecipeError, TableError) as error:
             raise click.UsageError(str(error)) from error
     _warn(summary)
@@ -109,10 +122,24 @@ def _sources(tables: tuple[Path, ...], recipe: "Recipe", name: str | None) -> "l
 
 
 @contextlib.contextmanager
+def _rejected_file(
+    path: Path | None, sources: "list[Source]", recipe: "Recipe"
+) -> "Iterator[RejectedFile | None]":
+    """Create the file for rejected rows, if there shall be one. Raises TableError."""
+    if path is None:
+        yield None
+        return
+    from pathbook.importing.rejected import RejectedFile
+
+    with contextlib.closing(RejectedFile(path, sources, recipe)) as file:
+        yield file
+
+
+@contextlib.contextmanager
 def _explaining_interruptions(client: "Client") -> Iterator[None]:
     """Print how to continue if the server goes away, or a table cannot be read, after rows were recorded."""
     from pathbook.client import UnreachableError
-    from pathbook.importing.tables import TableError
+    from pathbook.importing.files import TableError
 
     try:
         yield
@@ -148,7 +175,7 @@ def _show(form: Output, summary: "Summary") -> None:
         ("units", str(summary.units)),
     ]
     pairs += [(name, print_money(round(exact), code)) for (name, code), exact in summary.amounts.items()]
-    click.echo(output.fields(pairs))
+    click.echo(output.fields([*pairs, *_lines(summary)]))
     click.echo(
         "Transfers, units and amounts are those of accepted and duplicate rows" + _partly_recorded(summary)
     )
@@ -165,6 +192,19 @@ def _show(form: Output, summary: "Summary") -> None:
             "all of them" if summary.rejected == listed else f"the first {listed}, and counts all by reason"
         )
         click.echo(f"... and {summary.rejected - len(shown)} more. --output json lists {all_or_first}.")
+
+
+def _lines(summary: "Summary") -> list[tuple[str, str]]:
+    """Return what is to be said of the lines and of the master data of the tables, if anything is."""
+    lines, pairs = summary.lines, []
+    if lines.blank or lines.continued:
+        total = lines.data + lines.blank + lines.continued
+        kinds = f"{lines.data} begin a row, {lines.continued} continue one in quotes, {lines.blank} blank"
+        pairs.append(("lines", f"{total}: {kinds}"))
+    differing = ", ".join(f"{what} in {rows} rows" for what, rows in summary.differing.items())
+    if differing:
+        pairs.append(("differing", f"{differing}; the first row of a product or lot counts"))
+    return pairs
 
 
 def _partly_recorded(summary: "Summary") -> str:
