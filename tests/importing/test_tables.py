@@ -81,7 +81,7 @@ def test_a_table_without_the_columns_is_refused(
 
 
 def test_a_row_in_another_encoding_is_broken(tmp_path: Path, recipe: Recipe) -> None:
-    """Bytes that are not text in the recipe's encoding break their row. The reason names the line and the key to set."""
+    """Bytes that are no text in the recipe's encoding break their row. The reason names line and key."""
     content = f"{HEADER}\n{CELLS.replace('Proximo', '王小明')}\n{CELLS}\n"
     broken, good = rows(tmp_path, recipe, content, "gb18030")
     assert broken.broken.startswith(

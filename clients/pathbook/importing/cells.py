@@ -49,10 +49,10 @@ EXCEL_DAY: Final = re.compile(r"(?P<days>[0-9]{1,7})(?:[.,][0-9]+)?", re.ASCII)
 """The number of a day as a spreadsheet has it. Its fraction is the time of the day."""
 
 NO_VALUES: Final = frozenset(
-    {"#N/A", "#N/A N/A", "#NULL!", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#SPILL!", "#CALC!", "#NV",
-     "#WERT!", "#BEZUG!", "NULL", "(NULL)", "<NULL>", "\\N", "NAN", "<NA>", "NAT", "NONE"}
+    {"#N/A", "#NULL!", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#SPILL!", "#CALC!", "#NV", "#WERT!",
+     "#BEZUG!", "NULL", "Null", "null", "(NULL)", "(null)", "\\N", "NaN", "nan", "<NA>", "NaT", "None"}
 )  # fmt: skip
-"""The texts, in capitals, that spreadsheets, databases and pandas write where there is no value."""
+"""The texts that spreadsheets, databases and pandas write where there is no value."""
 
 CURRENCY_SIGNS: Final[dict[str, tuple[str, ...]]] = {
     "\N{EURO SIGN}": ("EUR",),
@@ -67,6 +67,9 @@ CURRENCY_SIGNS: Final[dict[str, tuple[str, ...]]] = {
     "$": ("USD", "AUD", "CAD", "HKD", "MXN", "NZD", "SGD", "TWD"),
 }
 """The currencies that a sign beside a number may stand for. The row must have one of them."""
+
+GTIN_DIGITS: Final = 14
+"""The digits of the longest GTIN."""
 
 PADDED_LENGTH: Final = 18
 """The length to which some ERP systems pad the numbers of goods with zeros."""
@@ -94,7 +97,7 @@ class Fault(enum.Enum):
     CELL_NO_VALUE = "{column} is '{text}', which a program writes where it has no value."
     DATE_MALFORMED = "{column} '{text}' is not a date written as {rule}."
     DATE_TOO_EARLY = "{column} '{text}' is before {rule}."
-    NUMBER_ROUNDED = "{column} '{text}' is a number as spreadsheets shorten it, and its digits are lost. Export the column as text."
+    NUMBER_ROUNDED = "{column} '{text}' was shortened by a spreadsheet, and its digits are lost. Export the column as text."
     QUANTITY_MALFORMED = "{column} '{text}' is not a whole number{rule}."
     QUANTITY_ZERO = "{column} is 0: nothing was moved."
     QUANTITY_NEGATIVE = "{column} is {text}, and the recipe does not say that this is a return."
@@ -261,7 +264,7 @@ def parse_gtin(column: str, text: str, pad: int | None = None) -> str:
         raise CellError(Fault.NUMBER_ROUNDED, column=column, text=text)
     if _GTIN_NUMBER.fullmatch(digits):
         digits = re.split("[.,]", digits)[0]
-        if 14 < len(digits) <= PADDED_LENGTH:
+        if GTIN_DIGITS < len(digits) <= PADDED_LENGTH:
             digits = digits.lstrip("0").zfill(13)
         digits = digits.zfill(pad or 0)
     gtin = gtin14(digits)

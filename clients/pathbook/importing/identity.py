@@ -103,4 +103,4 @@ def request_id(content: bytes, occurrence: int, movement: str) -> str:
 
 def marked(reason: str, content: bytes, occurrence: int) -> str:
     """Return a reason with the occurrence of its row, if it is not the first with its content."""
-    return reason if occurrence < 2 else f"#{occurrence}:{content.hex()[:MARK_DIGITS]} {reason}"
+    return reason if occurrence == 1 else f"#{occurrence}:{content.hex()[:MARK_DIGITS]} {reason}"

@@ -28,8 +28,10 @@ class Progress(msgspec.Struct, frozen=True):
 class Importer:
     """Imports tables into one book. Parties and products of one table are not registered again for the next.
 
-    With `stop`, the first rejected row ends the import. Rejected rows are written to `rejected`. Memory grows with parties, products and batches, and with
-    the plan of one table at a time. It does not grow with rows, except with those that occur twice in a table.
+    With `stop`, the first rejected row ends the import. Rejected rows are written to `rejected`.
+
+    Memory grows with parties, products and batches, and with the plan of one table at a time. It does not grow with
+    rows, except with those that occur more than once in a table.
     """
 
     def __init__(

@@ -1,7 +1,6 @@
 """Making a line from a row: its parsed values, which are not yet compared with other rows or with a book."""
 
 import datetime
-from typing import Final
 
 import msgspec
 
@@ -23,9 +22,6 @@ from pathbook.importing.tables import Row
 from pathbook.ledger.codes import PrintedCode, parse_code
 from pathbook.ledger.refusals import Refusal
 from pathbook.ledger.values import MAX_TIER, Price, is_identifier, is_lot
-
-MAX_NO_VALUE: Final = max(map(len, cells.NO_VALUES))
-"""The most characters of a text that stands for no value."""
 
 
 class Rejection(msgspec.Struct, frozen=True):
@@ -57,8 +53,8 @@ class Player(msgspec.Struct, frozen=True):
 class Line(msgspec.Struct, frozen=True, kw_only=True):
     """The values of one row. A negative quantity is a return.
 
-    The prices and references are those of the movements, in order. A reference may be empty. `names_lot` says
-    whether the row itself names its lot, and not only the recipe. `code` is the printed code of its unit, if it names one.
+    The prices and references are those of the movements, in order. A reference may be empty. `names_lot` says whether
+    the row itself names its lot, and not only the recipe. `code` is the printed code of its unit, if it names one.
     `key` are the cells that distinguish the row, if the recipe says so.
     """
 
@@ -209,7 +205,7 @@ def _cell(row: Row, column: str) -> str:
 def _optional(row: Row, column: str | None) -> str:
     """Return a cell, or an empty text without a column. Some programs write a text where they have no value."""
     text = row.cells[column] if column is not None else ""
-    if len(text) <= MAX_NO_VALUE and text.upper() in cells.NO_VALUES:
+    if text in cells.NO_VALUES:
         raise CellError(Fault.CELL_NO_VALUE, column=str(column), text=text)
     return text
 

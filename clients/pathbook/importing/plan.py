@@ -59,7 +59,7 @@ class Plan:
         self.grants: dict[Grant, datetime.date] = {}
         self.products: dict[str, PlannedProduct] = {}
         self.batches: dict[Lot, PlannedBatch] = {}
-        self.named_lots: set[Lot] = set()
+        self.named_lots: dict[Lot, datetime.date | None] = {}
         self.differing: Counter[str] = Counter()
         self.lines = Lines()
         self.seen = Seen()
@@ -73,18 +73,24 @@ class Plan:
         product = self.products.get(line.gtin)
         if product is not None and product.brand != line.brand:
             return self._rejection(line, Fault.PRODUCT_CONTRADICTS, line.gtin, product.brand)
-        batch = self.batches.get((line.gtin, line.lot))
-        if batch is not None and line.expires_on and batch.expires_on not in (None, line.expires_on):
-            rule = f"{batch.expires_on} elsewhere in the table, and on {line.expires_on} in this row"
+        said = self.expiry((line.gtin, line.lot))
+        if line.expires_on and said not in (None, line.expires_on):
+            rule = f"{said} elsewhere in the table, and on {line.expires_on} in this row"
             return self._rejection(line, Fault.LOT_CONTRADICTS, line.lot, rule)
         return None
+
+    def expiry(self, lot: Lot) -> datetime.date | None:
+        """Return the first day of expiry that a line said of a lot, or None."""
+        batch = self.batches.get(lot)
+        return (batch.expires_on if batch is not None else None) or self.named_lots.get(lot)
 
     def add(self, line: Line) -> None:
         """Add the needs of a line, which contradicts no line before."""
         self.seen.add(content_of(line, self.recipe))
         if line.quantity < 0:
             if line.names_lot:
-                self.named_lots.add((line.gtin, line.lot))
+                lot = (line.gtin, line.lot)
+                self.named_lots[lot] = self.named_lots.get(lot) or line.expires_on
             return
         for role, player in line.players.items():
             self.parties[player.party] = player.kind

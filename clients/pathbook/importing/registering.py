@@ -81,7 +81,7 @@ class Registrar:
         products = [
             gtin for gtin, product in plan.products.items() if self._products.get(gtin) != product.brand
         ]
-        returned = plan.named_lots - plan.batches.keys()
+        returned = plan.named_lots.keys() - plan.batches.keys()
         self._done = 0
         self._of = len(parties) + len(grants) + len(products) + len(plan.batches) + len(returned)
         with ThreadPoolExecutor(CALLS_AT_ONCE, "import") as pool:
@@ -176,7 +176,7 @@ class Registrar:
         """Take a lot that the book has. Its rows are refused if they say another day of expiry than the book."""
         gtin, number = lot
         found = self._client.get_batch(gtin=gtin, lot=number, at_least_position=at_least_position)
-        said = self._plan.batches[lot].expires_on if lot in self._plan.batches else None
+        said = self._plan.expiry(lot)
         if said is not None and found.expires_on != said.isoformat():
             rule = f"{found.expires_on or 'no day'} in the book, and on {said} in the table"
             self._registered.refused_batches[lot] = str(

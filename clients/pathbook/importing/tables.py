@@ -192,10 +192,9 @@ class _CsvTable:
 
     def rows(self) -> Iterator[Row]:
         """Yield the rows, and count the lines."""
-        number, records, before = 0, self._records, ""
-        for record in records.rows(self._width):
-            number += 1
-            cells = {}
+        records = self._records
+        for number, record in enumerate(records.rows(self._width), 1):
+            cells, before = {}, ""
             if not record.broken:
                 cells = {name: trimmed(record.cells[place]) for name, place in self._places}
                 before = "" if self._before is None else record.cells[self._before]
