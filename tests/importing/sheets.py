@@ -93,6 +93,8 @@ class Summary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     amounts: dict[str, dict[str, Amount]]
     lines: dict[str, int] = {}
     differing: dict[str, int] = {}
+    readable: int = 0
+    dry_run: bool = False
 
     def rejected_rows(self) -> dict[int, str]:
         """Return the name of the reason for each rejected row."""

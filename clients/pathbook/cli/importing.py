@@ -30,6 +30,18 @@ INTERRUPTED: Final = (
 """The sentence beside the error if the server went away, or a table could not be read, after some rows."""
 
 
+NOTHING_RECORDED: Final = (
+    "This was a dry run. The rows were decided on a copy of the books, and nothing is recorded."
+)
+"""What a dry run says of its counts if it had a copy of the books."""
+
+READ_ONLY: Final = (
+    "This was a dry run, and nothing is recorded. The rows were only read: the book was not asked, so it may know or"
+    " refuse rows that can be read. To decide them on a copy of the books, use --data where the books are."
+)
+"""What a dry run says of its counts if it could not copy the books."""
+
+
 @click.command(
     "import",
     epilog=f"""\b
@@ -51,6 +63,8 @@ The format of a recipe is described in
               help="Leave out rejected rows, or stop at the first one.")  # fmt: skip
 @click.option("--rejected", "rejected_path", type=click.Path(path_type=Path), metavar="FILE.csv",
               help="Write rejected rows to a new file of the same shape, to be mended and imported.")  # fmt: skip
+@click.option("--dry-run", is_flag=True,
+              help="Say what would be recorded and rejected, and record nothing.")  # fmt: skip
 @click.pass_obj
 def command(
     settings: Settings,
@@ -60,6 +74,7 @@ def command(
     source: str | None,
     errors: str,
     rejected_path: Path | None,
+    dry_run: bool,
 ) -> Exit:
     """Import TABLES, files or directories, by a recipe.
 
@@ -68,6 +83,10 @@ def command(
 
     A row is identified by the columns that the recipe calls its id, or else by its content. A row that is recorded
     already is a duplicate, so an interrupted import continues when it is run again.
+
+    With --dry-run and --data, the rows are decided on a copy of the books that is thrown away. With --server or
+    --database the tables are only read, since the books cannot be copied from here. A file of --rejected is written
+    in any case.
 
     The exit code is 1 if rows were rejected and none is recorded, or if --errors stop met a rejected row. Otherwise
     it is 0.
@@ -87,18 +106,22 @@ def command(
         try:
             recipe = load_recipe(recipe_name)
             sources = _sources(tables, recipe, source)
+            stop = errors == "stop"
             with (
-                connection.writing(settings, connection.LONG_RETRY_TIMEOUT_S) as client,
-                _explaining_interruptions(client),
+                _client(settings, dry_run=dry_run) as client,
+                _rejected_file(rejected_path, sources, recipe) as rejected,
             ):
-                stop = errors == "stop"
-                with _rejected_file(rejected_path, sources, recipe) as rejected:
+                if client is None:
+                    from pathbook.importing.rehearsal import read_tables
+
+                    summary = read_tables(sources, recipe, callbacks, stop=stop, rejected=rejected)
+                else:
                     work = importer.Importer(client, recipe, callbacks, stop=stop, rejected=rejected)
                     summary = work.import_tables(sources)
         except (RecipeError, TableError) as error:
             raise click.UsageError(str(error)) from error
     _warn(summary)
-    _show(settings.output, summary)
+    _show(settings.output, summary, dry_run=dry_run)
     stopped = errors == "stop" and summary.rejected
     return Exit.REFUSED if stopped or summary.nothing_stands else Exit.DONE
 
@@ -136,6 +159,20 @@ def _rejected_file(
 
 
 @contextlib.contextmanager
+def _client(settings: Settings, *, dry_run: bool) -> "Iterator[Client | None]":
+    """Connect to the book, or for a dry run to a copy of it. Yield None if it cannot be copied."""
+    if dry_run:
+        with connection.rehearsing(settings) as copy:
+            yield copy
+        return
+    with (
+        connection.writing(settings, connection.LONG_RETRY_TIMEOUT_S) as client,
+        _explaining_interruptions(client),
+    ):
+        yield client
+
+
+@contextlib.contextmanager
 def _explaining_interruptions(client: "Client") -> Iterator[None]:
     """Print how to continue if the server goes away, or a table cannot be read, after rows were recorded."""
     from pathbook.client import UnreachableError
@@ -155,16 +192,19 @@ def _warn(summary: "Summary") -> None:
         click.echo(f"not authorized: {party}, by {upline}, at tier {tier}: {reason}", err=True)
 
 
-def _show(form: Output, summary: "Summary") -> None:
+def _show(form: Output, summary: "Summary", *, dry_run: bool) -> None:
     if form is not Output.TABLE:
         indent = 2 if form is Output.JSON else None
-        click.echo(json.dumps(summary.as_object(), indent=indent, ensure_ascii=False))
+        shown = summary.as_object() | {"dry_run": dry_run}
+        click.echo(json.dumps(shown, indent=indent, ensure_ascii=False))
         return
     from pathbook.cli import output
     from pathbook.ledger.money import print_money
 
     several = summary.tables > 1
     rows = f"{summary.accepted} accepted, {summary.duplicate} duplicate, {summary.rejected} rejected"
+    if summary.readable:
+        rows = f"{summary.readable} can be read, {summary.rejected} rejected"
     batches = "1 batch" if len(summary.batches) == 1 else f"{len(summary.batches)} batches"
     pairs = [
         *([("tables", str(summary.tables))] if several else []),
@@ -176,22 +216,24 @@ def _show(form: Output, summary: "Summary") -> None:
     ]
     pairs += [(name, print_money(round(exact), code)) for (name, code), exact in summary.amounts.items()]
     click.echo(output.fields([*pairs, *_lines(summary)]))
+    if dry_run:
+        click.echo(READ_ONLY if summary.readable else NOTHING_RECORDED)
     click.echo(
         "Transfers, units and amounts are those of accepted and duplicate rows" + _partly_recorded(summary)
     )
-    shown = summary.rejections[:REJECTIONS_SHOWN]
-    if shown and several:
-        cells = [[each.source, str(each.row), each.reason] for each in shown]
+    listed = summary.rejections[:REJECTIONS_SHOWN]
+    if listed and several:
+        cells = [[each.source, str(each.row), each.reason] for each in listed]
         click.echo("\n" + output.table(["source", "row", "rejected because"], cells, {1}))
-    elif shown:
-        cells = [[str(each.row), each.reason] for each in shown]
+    elif listed:
+        cells = [[str(each.row), each.reason] for each in listed]
         click.echo("\n" + output.table(["row", "rejected because"], cells, {0}))
-    if summary.rejected > len(shown):
-        listed = len(summary.rejections)
+    if summary.rejected > len(listed):
+        kept = len(summary.rejections)
         all_or_first = (
-            "all of them" if summary.rejected == listed else f"the first {listed}, and counts all by reason"
+            "all of them" if summary.rejected == kept else f"the first {kept}, and counts all by reason"
         )
-        click.echo(f"... and {summary.rejected - len(shown)} more. --output json lists {all_or_first}.")
+        click.echo(f"... and {summary.rejected - len(listed)} more. --output json lists {all_or_first}.")
 
 
 def _lines(summary: "Summary") -> list[tuple[str, str]]:

@@ -97,7 +97,9 @@ class Fault(enum.Enum):
     CELL_NO_VALUE = "{column} is '{text}', which a program writes where it has no value."
     DATE_MALFORMED = "{column} '{text}' is not a date written as {rule}."
     DATE_TOO_EARLY = "{column} '{text}' is before {rule}."
-    NUMBER_ROUNDED = "{column} '{text}' was shortened by a spreadsheet, and its digits are lost. Export the column as text."
+    NUMBER_ROUNDED = (
+        "{column} '{text}' was shortened by a spreadsheet: digits are lost. Export the column as text."
+    )
     QUANTITY_MALFORMED = "{column} '{text}' is not a whole number{rule}."
     QUANTITY_ZERO = "{column} is 0: nothing was moved."
     QUANTITY_NEGATIVE = "{column} is {text}, and the recipe does not say that this is a return."

@@ -39,6 +39,8 @@ class Summary:
     the import was stopped. `differing` counts rows whose name, price or day of making is not the one of the first row
     of its product or lot, which was taken.
 
+    `readable` counts rows that were only read, because no book was asked: see `rehearsal`.
+
     `rejections` are the first rejected rows. `reasons` counts all of them by the name of the fault or refusal.
     """
 
@@ -52,6 +54,7 @@ class Summary:
         self.products: set[str] = set()
         self.batches: set[int] = set()
         self.refused_grants: dict[Grant, str] = {}
+        self.readable = 0
         self.accepted = 0
         self.duplicate = 0
         self.rejections: list[Rejection] = []
@@ -109,7 +112,7 @@ class Summary:
     @property
     def nothing_stands(self) -> bool:
         """Whether rows were rejected and no row is in the book. A nightly import must then end with an error."""
-        return bool(self.rejected) and not self.accepted + self.duplicate
+        return bool(self.rejected) and not self.accepted + self.duplicate + self.readable
 
     def as_object(self) -> dict[str, object]:
         """Return the summary for JSON. Amounts are by movement and currency, in minor units and as text."""
@@ -127,6 +130,7 @@ class Summary:
             "accepted": self.accepted,
             "duplicate": self.duplicate,
             "rejected": self.rejected,
+            "readable": self.readable,
             "reasons": dict(self.reasons),
             "rejections": [msgspec.structs.asdict(rejection) for rejection in self.rejections],
             "transfers": self.transfers,
