@@ -84,7 +84,7 @@ def text_of(
 ) -> str:
     """Return rows as a correct CSV text below the names of the columns."""
     text = io.StringIO()
-    writer = csv.writer(text, delimiter=delimiter, lineterminator=end, quoting=quoting)  # type: ignore[arg-type]
+    writer = csv.writer(text, delimiter=delimiter, lineterminator=end, quoting=quoting)  # type: ignore[arg-type]  # the constants are integers here
     writer.writerows([NAMES, *rows])
     return text.getvalue()
 

@@ -75,7 +75,7 @@ class Bytes(io.RawIOBase):
         """Tell that this can be read."""
         return True
 
-    def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
+    def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]  # any buffer will do
         """Read into a buffer. Return how many bytes were read, 0 at the end."""
         wanted = min(len(buffer), self._size - self.done)
         read = self._file.readinto(memoryview(buffer)[:wanted]) or 0
@@ -100,7 +100,7 @@ class _Inflated(io.RawIOBase):
         """Tell that this can be read."""
         return True
 
-    def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
+    def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]  # any buffer will do
         """Read into a buffer. Return how many bytes were read, 0 at the end."""
         try:
             read = self._file.readinto(buffer)
