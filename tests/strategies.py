@@ -129,6 +129,7 @@ transfer_terms: Final = st.builds(
     delivery=st.sampled_from(Delivery),
     authorities=authorities(statuses, tiers),
     reference=references,
+    chosen_by_book=st.booleans(),
 ).filter(lambda terms: terms.giver != terms.receiver)
 sale_terms: Final = st.builds(
     Terms,
@@ -139,6 +140,7 @@ sale_terms: Final = st.builds(
     delivery=st.sampled_from(Delivery),
     authorities=authorities(st.none(), st.none()),
     reference=references,
+    chosen_by_book=st.booleans(),
 )
 discrepancies: Final = st.builds(events.Discrepancy, kind=st.sampled_from(DiscrepancyKind), ranges=ranges())
 return_lines: Final = st.builds(events.ReturnLine, transfer=positions, terms=transfer_terms | sale_terms)

@@ -139,6 +139,10 @@ def run(environment: Environment, *command_lines: str) -> list[tuple[int, str, s
     return [(code, out, err) for code, out, err in json.loads(done.stdout)]
 
 
+PARQUET: Final = "pathbook.importing.parquet"
+"""The module that needs the extra for Parquet. It is imported when there is such a file."""
+
+
 def missing_imports(environment: Environment, rooms: tuple[str, ...], *left_out: str) -> list[str]:
     """Return the modules that packages of Pathbook import and that are missing."""
     packages = [f"pathbook.{room}" for room in rooms]
@@ -190,13 +194,13 @@ def test_nothing_of_the_server_is_installed_without_it(
 
 def test_clients_need_no_extra(without_extra: Environment) -> None:
     """All imports of client, verifier, importer and command line are installed, except server and Parquet."""
-    assert missing_imports(without_extra, CLIENTS, "pathbook.cli.local", "pyarrow") == []
+    assert missing_imports(without_extra, CLIENTS, "pathbook.cli.local", PARQUET) == []
 
 
 def test_the_extra_of_the_server_is_complete(with_server: Environment) -> None:
     """All imports of the wheel are installed with the extra, except those for Parquet."""
     alembics = "pathbook.ledger.store.views.migrations.env"  # alembic runs it; it cannot be imported
-    assert missing_imports(with_server, ROOMS, "pyarrow", alembics) == []
+    assert missing_imports(with_server, ROOMS, PARQUET, alembics) == []
 
 
 def test_every_verb_that_calls_a_server_needs_no_extra(without_extra: Environment, server: str) -> None:

@@ -76,6 +76,7 @@ class Rejected(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     source: str
     row: int
     reason: str
+    line: int = 0
 
 
 class Summary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -90,6 +91,10 @@ class Summary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     transfers: int
     units: int
     amounts: dict[str, dict[str, Amount]]
+    lines: dict[str, int] = {}
+    differing: dict[str, int] = {}
+    readable: int = 0
+    dry_run: bool = False
 
     def rejected_rows(self) -> dict[int, str]:
         """Return the name of the reason for each rejected row."""

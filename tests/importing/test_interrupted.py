@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -55,7 +55,9 @@ def rows() -> Iterator[tuple[str, ...]]:
     return (sold(RUM if number % 3 else GIN, 1 + number % 7, str(number % 40)) for number in range(ROWS))
 
 
-def begin_import(table: Path, target: str, program: str = IMPORT) -> subprocess.Popen[str]:
+def begin_import(
+    table: Path, target: str, program: str = IMPORT, more: Sequence[str] = ()
+) -> subprocess.Popen[str]:
     """Start an import of a table in another process."""
     arguments = [
         "import",
@@ -68,6 +70,7 @@ def begin_import(table: Path, target: str, program: str = IMPORT) -> subprocess.
         BOOK,
         "--output",
         "json",
+        *more,
     ]
     command = [sys.executable, "-c", program, *arguments]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

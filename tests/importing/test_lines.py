@@ -5,15 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from pathbook.importing.files import Stamp
 from pathbook.importing.lines import Line, LineReader, Player, Rejection
 from pathbook.importing.loading import load_recipe, parse_recipe
 from pathbook.importing.plan import Plan
 from pathbook.importing.recipe import Recipe
 from pathbook.importing.sources import Source
-from pathbook.importing.tables import Row
+from pathbook.importing.tables import Row, Shape
 from pathbook.ledger.values import Price
 
-SOURCE = Source("table", Path("table.csv"), None)
+SOURCE = Source("table", Path("table.csv"), Stamp(0, 0, 0, 0), Shape((), "", ","))
 
 GOOD = {
     "date": "2012-01-31",

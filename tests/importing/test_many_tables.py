@@ -1,5 +1,6 @@
 """One command imports several tables and directories of tables, with one summary."""
 
+import gzip
 import random
 from collections import Counter
 from pathlib import Path
@@ -9,7 +10,6 @@ import pytest
 
 from pathbook.cli.main import run
 from pathbook.client import Client
-from pathbook.ledger.requests import request_of
 from tests.importing.sheets import BOOK, GIN, RUM, Import, events, sold, write
 
 DEARER: Final = (*RUM[:3], "5.00", "7.50")
@@ -37,14 +37,14 @@ def months(tmp_path: Path) -> Path:
 
 
 def transfers(client: Client) -> list[str]:
-    """Return the request ids of all transfers, in the order in which they were recorded."""
-    known = {
-        request_of(giver, f"{month}:{row}:{movement}"): f"{month}:{row}:{movement}"
-        for month in [*MONTHS, "more"]
-        for row in range(1, 10)
-        for movement, giver in (("cost", "luxco-st-louis"), ("cost", "proximo"), ("retail", "state-of-iowa"))
-    }
-    return [known[event.request] for event in events(client) if event.HasField("transfer_recorded")]
+    """Return the lot of each transfer, which is the name of its table, in the order in which they were recorded."""
+    all_events = events(client)
+    lots = {made.batch_commissioned.batch: made.batch_commissioned.lot for made in all_events}
+    return [
+        lots[event.transfer_recorded.terms.ranges[0].batch]
+        for event in all_events
+        if event.HasField("transfer_recorded")
+    ]
 
 
 def test_a_directory_is_imported_in_the_order_of_its_names(
@@ -56,7 +56,7 @@ def test_a_directory_is_imported_in_the_order_of_its_names(
     assert (summary.transfers, summary.units) == (12, 88)
     assert [(each.source, each.row) for each in summary.rejections] == [("2012-03", 2)]
     assert summary.amounts["retail"]["USD"].amount == "688.83"
-    names = [request_id.partition(":")[0] for request_id in transfers(client)]
+    names = transfers(client)
     assert names == ["2012-01"] * 6 + ["2012-02"] * 4 + ["2012-03"] * 2
     client.position = client.get_head().position
     batches = {(batch.lot, batch.gtin[2:8]): batch for batch in client.list_batches()}
@@ -88,7 +88,7 @@ def test_tables_are_imported_in_the_order_given(months: Path, imported: Import, 
     february = (months / "2012-02.csv").rename(months.parent / "2012-02.csv")
     summary = imported(february, str(months))
     assert (summary.tables, summary.accepted) == (3, 6)
-    names = [request_id.partition(":")[0] for request_id in transfers(client)]
+    names = transfers(client)
     assert list(dict.fromkeys(names)) == ["2012-02", "2012-01", "2012-03"]
     client.position = client.get_head().position
     for batch in client.list_batches():
@@ -187,7 +187,7 @@ def test_rejected_rows_are_listed_with_their_table(
 @pytest.mark.parametrize(
     ("tables", "named"),
     [
-        pytest.param(["empty"], "has no table: none of its files ends in .csv or .parquet", id="an empty directory"),
+        pytest.param(["empty"], "none of its files ends in .csv or .csv.gz or .parquet", id="an empty directory"),
         pytest.param(["sales", "2012-01.csv"], "would have the same name '2012-01' in the book", id="two of one name"),
         pytest.param(["sales", "other.csv"], "other.csv has no column 'bottles_sold'", id="a table of another kind"),
         pytest.param(["sales", "--source", "all"], "--source names a single table", id="one name for several"),
@@ -212,10 +212,12 @@ def test_tables_before_a_broken_one_are_recorded(
     months: Path, target: str, client: Client, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """If a table cannot be read to its end, the error names the table and says how to resume."""
-    broken = months / "2012-02.csv"
-    broken.write_bytes(broken.read_bytes() * 2000 + "王小明".encode("gb18030"))
+    whole = months / "2012-02.csv"
+    packed = gzip.compress(whole.read_bytes() + random.Random(1).randbytes(1_000_000).hex().encode())
+    (months / "2012-02.csv.gz").write_bytes(packed[:-8])
+    whole.unlink()
     assert run(["import", str(months), "--recipe", "iowa", "--server", target, "--book", BOOK]) == 2
     printed = capsys.readouterr().err
-    assert "2012-02.csv is not utf-8-sig text" in printed
+    assert "2012-02.csv.gz cannot be read: Compressed file ended" in printed
     assert "The import was interrupted. Run it again" in printed
     assert len(transfers(client)) == 6

@@ -9,10 +9,11 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from pathbook.importing import tables
+from pathbook.importing import parquet as parquet_tables
+from pathbook.importing.files import TableError
 from pathbook.importing.loading import load_recipe
 from pathbook.importing.recipe import Recipe
-from pathbook.importing.tables import Row, TableError, count_rows, read_rows
+from pathbook.importing.tables import Row, read_rows
 
 HEADER = "date,store_number,item_number,vendor_name,item_description,state_bottle_cost,state_bottle_retail,bottles_sold"
 """The columns that the recipe for Iowa names."""
@@ -79,10 +80,21 @@ def test_a_table_without_the_columns_is_refused(
         rows(tmp_path, recipe, content)
 
 
-def test_a_table_in_another_encoding_is_refused(tmp_path: Path, recipe: Recipe) -> None:
-    """Bytes that are not text in the recipe's encoding are an error that names the key to set."""
+def test_a_row_in_another_encoding_is_broken(tmp_path: Path, recipe: Recipe) -> None:
+    """Bytes that are no text in the recipe's encoding break their row. The reason names line and key."""
+    content = f"{HEADER}\n{CELLS.replace('Proximo', '王小明')}\n{CELLS}\n"
+    broken, good = rows(tmp_path, recipe, content, "gb18030")
+    assert broken.broken.startswith(
+        "line 2 is not utf-8-sig text; set the encoding of the table in the recipe"
+    )
+    assert (good.number, good.broken) == (2, "")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "gb18030"])
+def test_a_header_in_another_encoding_is_refused(tmp_path: Path, recipe: Recipe, encoding: str) -> None:
+    """A header that is not text in the recipe's encoding is an error that names the key to set."""
     with pytest.raises(TableError, match="Set its encoding in the recipe"):
-        rows(tmp_path, recipe, f"{HEADER}\n{CELLS.replace('Proximo', '王小明')}\n", "gb18030")
+        rows(tmp_path, recipe, f"数量,{HEADER}\nx,{CELLS}\n", encoding)
 
 
 def test_cells_are_split_by_the_recipes_delimiter(tmp_path: Path, recipe: Recipe) -> None:
@@ -129,21 +141,23 @@ def test_a_parquet_column_of_lists_is_refused(tmp_path: Path, recipe: Recipe) ->
         next(read_rows(path, recipe))
 
 
-def test_the_rows_of_a_parquet_file_are_counted_before_reading(tmp_path: Path, recipe: Recipe) -> None:
-    """The number of rows is known before reading for a Parquet file, and unknown for a CSV file."""
+def test_a_table_says_how_far_it_is_read(tmp_path: Path, recipe: Recipe) -> None:
+    """Each row says how many bytes of the file were read, and the last row says all of them."""
     path = tmp_path / "table.parquet"
     values = dict(zip(HEADER.split(","), ([cell] * 7 for cell in CELLS.split(",")), strict=True))
     parquet.write_table(pyarrow.table(values), path)
-    assert count_rows(path, recipe) == 7
-    (tmp_path / "table.csv").write_text(f"{HEADER}\n{CELLS}\n")
-    assert count_rows(tmp_path / "table.csv", recipe) is None
+    (tmp_path / "table.csv").write_text(f"{HEADER}\n" + f"{CELLS}\n" * 30_000)
+    for table in (path, tmp_path / "table.csv"):
+        done = [row.done for row in read_rows(table, recipe)]
+        assert done == sorted(done)
+        assert 0 < done[0] < done[-1] == table.stat().st_size
 
 
 def test_parquet_cells_equal_the_texts_of_a_csv_file(
     tmp_path: Path, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Dates, decimals, floats and nulls are read as the same texts, across the batches of a file."""
-    monkeypatch.setattr(tables, "PARQUET_BATCH_ROWS", 2)
+    monkeypatch.setattr(parquet_tables, "PARQUET_BATCH_ROWS", 2)
     values: dict[str, list[object]] = {
         "date": [datetime.date(2012, 1, 31), datetime.date(2012, 2, 1), None],
         "store_number": [2506, 2507, 2508],

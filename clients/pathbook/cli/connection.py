@@ -58,6 +58,29 @@ def writing(settings: Settings, retry_seconds: float = RETRY_TIMEOUT_S) -> Itera
 
 
 @contextlib.contextmanager
+def rehearsing(settings: Settings) -> Iterator["Client | None"]:
+    """Connect to a copy of the book, which is thrown away. Yield None if only another computer can copy it.
+
+    If there are no books yet, the copy has the book of the options, as the first write would open it.
+    """
+    place = settings.place()
+    if not isinstance(place, Books) or place.database:
+        yield None
+        return
+    from pathbook.cli import local
+    from pathbook.client import Client
+
+    with (
+        local.copied(place) as copy,
+        local.serving(copy) as target,
+        contextlib.closing(Client(target, book=settings.book, retry_seconds=RETRY_TIMEOUT_S)) as client,
+    ):
+        if next(client.list_books(page_size=1), None) is None:
+            client.open_book()
+        yield client
+
+
+@contextlib.contextmanager
 def looking(settings: Settings, book: str | None = None) -> Iterator["Client"]:
     """Connect to a book, and create nothing."""
     place = settings.place()

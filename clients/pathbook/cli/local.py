@@ -6,6 +6,7 @@ The extra `server` installs what it needs. Without it, importing this module rai
 import contextlib
 import logging
 import re
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -30,6 +31,7 @@ try:
     from pathbook.services.storage import (
         DAMAGE,
         begin_with_key,
+        copy_books,
         damage_reason,
         rebuild_views,
         require_found_log,
@@ -82,6 +84,22 @@ def serving(books: Books) -> Iterator[str]:
         with _opening(settings):
             port = stack.enter_context(running(settings, logging.WARNING))
         yield f"127.0.0.1:{port}"
+
+
+@contextlib.contextmanager
+def copied(books: Books) -> Iterator[Books]:
+    """Yield a copy of the books in a directory, which is removed at the end. No books have an empty copy.
+
+    Raises:
+        UnusableBooksError: they cannot be copied.
+    """
+    with tempfile.TemporaryDirectory(prefix="pathbook-") as directory:
+        try:
+            if Path(books.data).exists():
+                copy_books(Path(books.data), Path(directory))
+        except OSError as error:
+            raise UnusableBooksError(f"{books.data} cannot be copied: {error}") from error
+        yield Books(directory)
 
 
 def serve(

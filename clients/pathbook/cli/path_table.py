@@ -27,6 +27,9 @@ DATE_WIDTH = 14
 OUT_OF_ORDER = " *"
 """The mark of a step that claims to have happened before an earlier step."""
 
+CHOSEN = ", chosen"
+"""The mark of a hop whose unit was not named, but chosen by the book for a quantity."""
+
 RECORDED_BY = {
     Attestation.ATTESTATION_RECORDED: "operator",
     Attestation.ATTESTATION_REPORTED_BY_BOTH: "both sides",
@@ -189,6 +192,8 @@ def _what(step: PathStep, *, moved: bool) -> str:
     what = output.word(PathStepKind.DESCRIPTOR, step.kind)
     if step.kind in HOPS and not moved:
         what = "title only"
+    if step.kind in HOPS and step.terms.chosen_by_book:
+        what += CHOSEN
     if step.kind in BACK and not moved:
         what += ", title only"
     if step.kind == PathStepKind.PATH_STEP_KIND_ERROR_DECLARED:
@@ -229,6 +234,12 @@ def _now(path: GetPathResponse, shown: Sequence[PathStep]) -> str:
         for step in shown
         if step.out_of_order_position
     ]
+    chosen = [str(step.position) for step in shown if step.kind in HOPS and step.terms.chosen_by_book]
+    if chosen:
+        places = ", ".join(chosen)
+        pairs.append(
+            ("chosen", f"by the book at {places}: a quantity was named, so other units may have moved")
+        )
     pairs += [("note", f"at {step.position}: {step.note.text}") for step in shown if step.HasField("note")]
     marks = [
         f"{party} {output.word(AuthorizationStatus.DESCRIPTOR, status)} at {step.position}"

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from stdnum import ean
 
+from pathbook.importing.recipe import EXCEL_DAYS
 from pathbook.ledger import money
 from pathbook.ledger.values import MAX_LOT, MAX_PRICE_UNITS, Price, gtin14
 
@@ -41,7 +42,48 @@ OWNER_DIGITS: Final = 5
 LOT_HASH_DIGITS: Final = 6
 """The hexadecimal digits of the hash at the end of a lot number, if the name of its source is too long."""
 
+EXCEL_EPOCH: Final = datetime.date(1899, 12, 30)
+"""The day 0 of spreadsheets. It is right from day 61 on: Excel has a 29th of February 1900."""
+
+EXCEL_DAY: Final = re.compile(r"(?P<days>[0-9]{1,7})(?:[.,][0-9]+)?", re.ASCII)
+"""The number of a day as a spreadsheet has it. Its fraction is the time of the day."""
+
+NO_VALUES: Final = frozenset(
+    {"#N/A", "#NULL!", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#SPILL!", "#CALC!", "#NV", "#WERT!",
+     "#BEZUG!", "NULL", "Null", "null", "(NULL)", "(null)", "\\N", "NaN", "nan", "<NA>", "NaT", "None"}
+)  # fmt: skip
+"""The texts that spreadsheets, databases and pandas write where there is no value."""
+
+CURRENCY_SIGNS: Final[dict[str, tuple[str, ...]]] = {
+    "\N{EURO SIGN}": ("EUR",),
+    "\N{YEN SIGN}": ("CNY", "JPY"),
+    "\N{FULLWIDTH YEN SIGN}": ("CNY", "JPY"),
+    "\u5143": ("CNY",),
+    "\u5186": ("JPY",),
+    "\N{POUND SIGN}": ("GBP",),
+    "\N{WON SIGN}": ("KRW",),
+    "\N{DONG SIGN}": ("VND",),
+    "\N{INDIAN RUPEE SIGN}": ("INR",),
+    "$": ("USD", "AUD", "CAD", "HKD", "MXN", "NZD", "SGD", "TWD"),
+}
+"""The currencies that a sign beside a number may stand for. The row must have one of them."""
+
+GTIN_DIGITS: Final = 14
+"""The digits of the longest GTIN."""
+
+PADDED_LENGTH: Final = 18
+"""The length to which some ERP systems pad the numbers of goods with zeros."""
+
+_WIDE: Final = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)} | {0x3000: " "}
+_BLANKS: Final = {0x00A0: " ", 0x2007: " ", 0x2009: " ", 0x202F: " "}
+_MINUS: Final = {0x2212: "-", 0x2010: "-", 0x2011: "-", 0x2013: "-"}
+_MIDNIGHT: Final = re.compile(r"(?<=[0-9])[ T]00:00(?::00(?:\.0+)?)?Z?$", re.ASCII)
+_TIMES: Final = ("%H", "%I", "%X", "%c")
+_ROUNDED: Final = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+)?E[+-]?[0-9]+", re.ASCII | re.IGNORECASE)
+_IN_BRACKETS: Final = re.compile(r"\((?P<number>[^()+-]+)\)")
+_MINUS_BEHIND: Final = re.compile(r"(?P<number>[^()+-]+)-")
 _WHOLE = re.compile(r"[+-]?[0-9]+(?:\.0+)?", re.ASCII)
+_GTIN_NUMBER = re.compile(r"[0-9]+(?:[.,]0+)?", re.ASCII)
 _ITEM = re.compile(rf"[0-9]{{1,{ITEM_DIGITS}}}", re.ASCII)
 _BETWEEN_WORDS = re.compile(r"[-.,]+")
 _NOT_IN_SLUGS = re.compile(r"[^a-z0-9]+")
@@ -52,8 +94,12 @@ class Fault(enum.Enum):
 
     ROW_BROKEN = "the row cannot be read: {text}."
     CELL_EMPTY = "{column} is empty."
+    CELL_NO_VALUE = "{column} is '{text}', which a program writes where it has no value."
     DATE_MALFORMED = "{column} '{text}' is not a date written as {rule}."
     DATE_TOO_EARLY = "{column} '{text}' is before {rule}."
+    NUMBER_ROUNDED = (
+        "{column} '{text}' was shortened by a spreadsheet: digits are lost. Export the column as text."
+    )
     QUANTITY_MALFORMED = "{column} '{text}' is not a whole number{rule}."
     QUANTITY_ZERO = "{column} is 0: nothing was moved."
     QUANTITY_NEGATIVE = "{column} is {text}, and the recipe does not say that this is a return."
@@ -68,10 +114,18 @@ class Fault(enum.Enum):
     )
     PARTY_CONTRADICTS = "{text} is {rule} elsewhere in the table."
     ITEM_MALFORMED = "{column} '{text}' is not an item number of 1 to {rule} digits."
-    GTIN_CHECK_DIGIT = "{column} '{text}' is not a GTIN of 8, 12, 13 or 14 digits with a right check digit."
+    GTIN_CHECK_DIGIT = (
+        "{column} '{text}' is not a GTIN of 8, 12, 13 or 14 digits with a right check digit{rule}."
+    )
     PRODUCT_CONTRADICTS = "product {text} belongs to {rule} elsewhere in the table."
     LOT_MALFORMED = (
         "{column} '{text}' cannot be a lot number: 1 to 20 characters of GS1's 82, without blanks."
+    )
+    LOT_CONTRADICTS = "lot {text} expires on {rule}."
+    SERIAL_MALFORMED = "{column} '{text}' is not the code of a unit: {rule}"
+    SERIAL_CONTRADICTS = "{column} '{text}' {rule}."
+    SERIAL_IS_ONE_UNIT = (
+        "{column} is {text}, but the row names one unit by its code. Write 1, or -1 for a return."
     )
 
 
@@ -96,11 +150,24 @@ PLAIN: Final = Marks()
 
 @functools.lru_cache(maxsize=4_096)
 def parse_date(column: str, text: str, date_format: str) -> datetime.date:
-    """Return the date in a text, whose format is one of `strptime`. Raises CellError."""
+    """Return the date in a text, whose format is one of `strptime`, or EXCEL_DAYS.
+
+    The beginning of a day may follow it, as databases write it. Raises CellError.
+    """
+    plain = narrowed(text)
+    if not any(time in date_format for time in _TIMES):
+        plain = _MIDNIGHT.sub("", plain)
+    found = EXCEL_DAY.fullmatch(plain)
+    days = date_format == EXCEL_DAYS
     try:
-        date = datetime.datetime.strptime(text, date_format).date()  # noqa: DTZ007 - a day has no time zone
-    except ValueError as error:
-        raise CellError(Fault.DATE_MALFORMED, column=column, text=text, rule=date_format) from error
+        if days and found is not None:
+            date = EXCEL_EPOCH + datetime.timedelta(days=int(found["days"]))
+        else:
+            date = datetime.datetime.strptime(plain, "%Y-%m-%d" if days else date_format).date()  # noqa: DTZ007 - a day has no time zone
+    except (ValueError, OverflowError) as error:
+        hint = f'{date_format}. If it is a spreadsheet\'s number of a day, set date.format = "{EXCEL_DAYS}"'
+        rule = hint if found is not None and not days else date_format
+        raise CellError(Fault.DATE_MALFORMED, column=column, text=text, rule=rule) from error
     if date.year < FIRST_YEAR:
         raise CellError(Fault.DATE_TOO_EARLY, column=column, text=text, rule=FIRST_YEAR)
     return date
@@ -138,7 +205,7 @@ def _amount(column: str, text: str, currency_code: str, marks: Marks) -> Price:
     if currency_code not in money.EXPONENTS:
         raise CellError(Fault.CURRENCY_UNKNOWN, text=currency_code)
     try:
-        return money.parse(f"{_plain(text, marks)} {currency_code}")
+        return money.parse(f"{_plain(column, _bare(text, currency_code), marks)} {currency_code}")
     except money.OutOfBoundsError as error:
         raise CellError(Fault.PRICE_OUT_OF_BOUNDS, column=column, text=text) from error
     except money.NotMoneyError as error:
@@ -149,7 +216,7 @@ def _amount(column: str, text: str, currency_code: str, marks: Marks) -> Price:
 @functools.lru_cache(maxsize=4_096)
 def parse_quantity(column: str, text: str, marks: Marks = PLAIN) -> int:
     """Return the whole number in a text such as `12`, `-3` or `12.0`. Raises CellError, also for zero."""
-    plain = _plain(text, marks)
+    plain = _plain(column, text, marks)
     if not _WHOLE.fullmatch(plain) or len(plain) > MAX_QUANTITY_DIGITS:
         rule = "" if marks == PLAIN else f" written with {_marked(marks)}"
         raise CellError(Fault.QUANTITY_MALFORMED, column=column, text=text, rule=rule)
@@ -183,6 +250,9 @@ def restricted_gtin(column: str, item: str, owner: str) -> str:
     Its parts are the digit 2, the item number padded to 6 digits, 5 digits of a hash of the owner's name, and the
     check digit. See GS1 General Specifications 1.4.3 and 7.9. Raises CellError unless the item has 1 to 6 digits.
     """
+    item = narrowed(item)
+    if len(item) > ITEM_DIGITS:
+        item = item.lstrip("0").zfill(1) if len(item) <= PADDED_LENGTH else item
     if not _ITEM.fullmatch(item):
         raise CellError(Fault.ITEM_MALFORMED, column=column, text=item, rule=ITEM_DIGITS)
     of_owner = int(_hash(_canonical(owner)), 16) % 10**OWNER_DIGITS
@@ -191,12 +261,28 @@ def restricted_gtin(column: str, item: str, owner: str) -> str:
 
 
 @functools.lru_cache(maxsize=16_384)
-def parse_gtin(column: str, text: str) -> str:
-    """Return a GTIN as 14 digits. Raises CellError."""
-    gtin = gtin14(text)
+def parse_gtin(column: str, text: str, pad: int | None = None) -> str:
+    """Return a GTIN as 14 digits. A shorter number gets zeros in front, up to `pad` digits. Raises CellError."""
+    digits = narrowed(text)
+    if _ROUNDED.fullmatch(digits):
+        raise CellError(Fault.NUMBER_ROUNDED, column=column, text=text)
+    if _GTIN_NUMBER.fullmatch(digits):
+        digits = re.split("[.,]", digits)[0]
+        if GTIN_DIGITS < len(digits) <= PADDED_LENGTH:
+            digits = digits.lstrip("0").zfill(13)
+        digits = digits.zfill(pad or 0)
+    gtin = gtin14(digits)
     if gtin is None:
-        raise CellError(Fault.GTIN_CHECK_DIGIT, column=column, text=text)
+        raise CellError(Fault.GTIN_CHECK_DIGIT, column=column, text=text, rule=_pad_hint(digits))
     return gtin
+
+
+def _pad_hint(digits: str) -> str:
+    """Return how to get back the zeros that a spreadsheet took from the front of a GTIN, if that would mend it."""
+    for length in (12, 13, 8, 14):
+        if digits.isdigit() and len(digits) < length and gtin14(digits.zfill(length)):
+            return f". If a spreadsheet took the zeros from its front, set product.pad = {length}"
+    return ""
 
 
 def source_of(stem: str) -> str:
@@ -211,18 +297,47 @@ def lot_of(source: str) -> str:
     return f"{source[: MAX_LOT - LOT_HASH_DIGITS - 1]}-{_hash(source)[:LOT_HASH_DIGITS]}"
 
 
-def _plain(text: str, marks: Marks) -> str:
-    """Return a number with a decimal point and no thousands mark, or an empty text if the text is not a number."""
+def narrowed(text: str) -> str:
+    """Return a text with ASCII letters, digits and signs in place of the full-width ones of East Asian keyboards."""
+    return text if text.isascii() else text.translate(_WIDE).strip()
+
+
+def _bare(text: str, currency_code: str) -> str:
+    """Return the number of a price that stands beside the sign or the code of its currency."""
+    signs = [sign for sign, codes in CURRENCY_SIGNS.items() if currency_code in codes]
+    for sign in (currency_code, *signs):
+        for before in ("", "-", "\u2212", "("):
+            if text.startswith(before + sign):
+                return before + text.removeprefix(before + sign).lstrip()
+        for behind in ("", ")"):
+            if text.endswith(sign + behind):
+                return text.removesuffix(sign + behind).rstrip() + behind
+    return text
+
+
+def _plain(column: str, text: str, marks: Marks) -> str:
+    """Return a number with a decimal point and no thousands mark, or an empty text if the text is not a number.
+
+    A negative number may also have its minus behind it, or stand in brackets.
+    """
+    if not text.isascii():
+        text = narrowed(text).translate(_BLANKS).translate(_MINUS)
+    text = text.strip()
+    if _ROUNDED.fullmatch(text):
+        raise CellError(Fault.NUMBER_ROUNDED, column=column, text=text)
+    if (negative := _IN_BRACKETS.fullmatch(text) or _MINUS_BEHIND.fullmatch(text)) is not None:
+        text = f"-{negative['number'].strip()}"
     found = _number(marks).fullmatch(text)
     if found is None:
         return ""
-    whole = found["whole"].replace(marks.thousands, "") if marks.thousands else found["whole"]
+    whole = re.sub("[^0-9]", "", found["whole"])
     return found["sign"] + whole + (f".{found['part']}" if found["part"] else "")
 
 
 @functools.lru_cache(maxsize=64)
 def _number(marks: Marks) -> re.Pattern[str]:
-    grouped = rf"[0-9]{{1,3}}(?:{re.escape(marks.thousands)}[0-9]{{3}})+|" if marks.thousands else ""
+    mark = re.escape(marks.thousands.translate(_BLANKS))
+    grouped = rf"[0-9]{{1,3}}(?:{mark}[0-9]{{3}})+|" if mark else ""
     decimals = rf"(?:{re.escape(marks.decimal)}(?P<part>[0-9]+))?"
     return re.compile(rf"(?P<sign>[+-]?)(?P<whole>{grouped}[0-9]+){decimals}", re.ASCII)
 

@@ -9,6 +9,7 @@ from pathbook.importing.plan import plan_table
 from pathbook.importing.recipe import Recipe
 from pathbook.importing.recording import Recorder
 from pathbook.importing.registering import Registrar
+from pathbook.importing.rejected import RejectedFile
 from pathbook.importing.sources import Source
 from pathbook.importing.summary import Summary
 
@@ -17,7 +18,7 @@ ProgressCallback = Callable[[int, int | None], None]
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """The callbacks for rows read and rows recorded, over all tables, and for things registered, of one table."""
+    """The callbacks for bytes read and bytes recorded, over all tables, and for things registered, of one table."""
 
     read: ProgressCallback
     registered: ProgressCallback
@@ -27,17 +28,28 @@ class Progress(msgspec.Struct, frozen=True):
 class Importer:
     """Imports tables into one book. Parties and products of one table are not registered again for the next.
 
-    With `stop`, the first rejected row ends the import. Memory grows with parties, products and batches, and with
-    the plan of one table at a time. It does not grow with rows.
+    With `stop`, the first rejected row ends the import. Rejected rows are written to `rejected`.
+
+    Memory grows with parties, products and batches, and with the plan of one table at a time. It does not grow with
+    rows, except with those that occur more than once in a table.
     """
 
-    def __init__(self, client: Client, recipe: Recipe, progress: Progress, *, stop: bool) -> None:
+    def __init__(
+        self,
+        client: Client,
+        recipe: Recipe,
+        progress: Progress,
+        *,
+        stop: bool,
+        rejected: RejectedFile | None = None,
+    ) -> None:
         self._client = client
         self._recipe = recipe
         self._progress = progress
         self._stop = stop
         self._registrar = Registrar(client, progress.registered)
-        self._rows: dict[str, int | None] = {}
+        self._rejected = rejected
+        self._bytes = self._before = 0
         self._summary = Summary(recipe)
 
     def import_tables(self, sources: Sequence[Source]) -> Summary:
@@ -48,17 +60,16 @@ class Importer:
             RefusedError: a batch of rows, or the book as a whole, was refused.
             UnreachableError: the server did not answer. Another import of the same tables continues from here.
         """
-        self._rows = {source.name: source.rows for source in sources}
+        self._bytes = sum(source.stamp.size for source in sources)
         for source in sources:
             self._import_table(source)
+            self._before += source.stamp.size
             if self._stop and self._summary.rejected:
                 break
         return self._summary
 
     def _import_table(self, source: Source) -> None:
-        before = self._summary.rows
-        plan = plan_table(source, self._recipe, self._over_all(before, self._progress.read))
-        self._rows[source.name] = plan.rows
+        plan = plan_table(source, self._recipe, self._over_all(self._progress.read))
         registered = self._registrar.register(plan)
         self._summary.add(plan, registered)
         Recorder(
@@ -67,11 +78,11 @@ class Importer:
             registered,
             self._summary,
             stop=self._stop,
-            progress=self._over_all(before, self._progress.recorded),
+            progress=self._over_all(self._progress.recorded),
+            rejected=self._rejected,
         ).record()
 
-    def _over_all(self, before: int, callback: ProgressCallback) -> ProgressCallback:
-        """Return a callback for one table that reports rows of all tables. `before` counts those of earlier tables."""
-        known = [rows for rows in self._rows.values() if rows is not None]
-        total = sum(known) if len(known) == len(self._rows) else None
+    def _over_all(self, callback: ProgressCallback) -> ProgressCallback:
+        """Return a callback for the bytes of one table that reports those of all tables."""
+        before, total = self._before, self._bytes
         return lambda done, _: callback(before + done, total)

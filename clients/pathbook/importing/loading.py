@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from pathbook.importing.recipe import Party, Recipe, Text
+from pathbook.importing.recipe import EXCEL_DAYS, Party, Recipe, Text, id_columns
 from pathbook.importing.shipped import RECIPES, SUFFIX, shipped_recipes
 from pathbook.importing.suggestions import suggest
 from pathbook.ledger.money import EXPONENTS
@@ -18,6 +18,20 @@ from pathbook.ledger.values import MAX_TIER, is_identifier, is_lot, lot_problem
 
 MAX_MOVEMENT_NAME: Final = 24
 """The most characters of the name of a movement, which is part of every request id."""
+
+MAX_RECIPE_BYTES: Final = 1_048_576
+"""The most bytes of a recipe. One with a hundred columns has a few thousand."""
+
+MAX_DATE_FORMAT: Final = 64
+"""The most characters of a date format. The longest in use have about twenty."""
+
+MAX_COMPLAINT: Final = 300
+"""How many characters of what is wrong with a recipe are shown."""
+
+NO_TEXT_ENCODINGS: Final = frozenset(
+    {"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "utf-7", "mbcs", "oem"}
+)
+"""The encodings of Python that are not for the text of files."""
 
 _MOVEMENT_NAME = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
@@ -36,7 +50,12 @@ def load_recipe(name_or_path: str) -> Recipe:
         source = Path(name_or_path)
         if not source.is_file():
             raise RecipeError(f"There is no recipe file {name_or_path}. Check the path.")
-        return parse_recipe(source.read_bytes(), name_or_path)
+        try:
+            with source.open("rb") as file:
+                content = file.read(MAX_RECIPE_BYTES + 1)
+        except OSError as error:
+            raise RecipeError(f"{name_or_path} cannot be read: {error.strerror or error}.") from error
+        return parse_recipe(content, name_or_path)
     shipped = shipped_recipes()
     if name_or_path not in shipped:
         known = ", ".join(shipped)
@@ -50,10 +69,19 @@ def parse_recipe(content: bytes, name: str) -> Recipe:
     Raises:
         RecipeError: it is not TOML, has an unknown key, lacks a key, or contradicts itself.
     """
+    if len(content) > MAX_RECIPE_BYTES:
+        raise RecipeError(f"Recipe {name}: it has more than {MAX_RECIPE_BYTES} bytes. Is it a recipe?")
     try:
         recipe = msgspec.toml.decode(content, type=Recipe)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"Recipe {name}: {error}.{suggest(str(error), Recipe)}") from error
+    except RecursionError as error:
+        raise RecipeError(f"Recipe {name}: its brackets are nested too deeply.") from error
+    except (
+        msgspec.MsgspecError,
+        ValueError,
+    ) as error:  # TOML that is wrong, no text, or has an endless number
+        complaint = str(error)
+        shown = complaint if len(complaint) <= MAX_COMPLAINT else f"{complaint[:MAX_COMPLAINT]}..."
+        raise RecipeError(f"Recipe {name}: {shown}.{suggest(complaint, Recipe)}") from error
     for problem in _problems(recipe):
         raise RecipeError(f"Recipe {name}: {problem}")
     return recipe
@@ -85,20 +113,40 @@ def _problems(recipe: Recipe) -> Iterator[str]:
     if isinstance(recipe.batch.lot, Text) and not is_lot(recipe.batch.lot.text):
         yield f"batch.lot '{recipe.batch.lot.text}' cannot be a lot number: {lot_problem(recipe.batch.lot.text)}."
     if not _holds_a_date(recipe.date.format):
-        yield f"date.format '{recipe.date.format}' does not have day, month and year, such as %Y-%m-%d."
+        shown = recipe.date.format[:MAX_DATE_FORMAT]
+        yield f"date.format '{shown}' does not have day, month and year, such as %Y-%m-%d."
     if recipe.thousands_mark == recipe.decimal_mark:
         yield f"thousands_mark '{recipe.thousands_mark}' is also the decimal_mark. Use two marks."
+    if not _is_of_text(recipe.encoding):
+        yield f"encoding '{recipe.encoding}' is no encoding of text. Use one such as utf-8, cp1252 or gb18030."
+    if recipe.id == "" or "" in id_columns(recipe):
+        yield 'id is empty. Name one or more columns, such as id = "document no", or leave it out.'
+
+
+def _is_of_text(encoding: str) -> bool:
+    """Tell whether Python knows an encoding, and files may be written in it."""
     try:
-        codecs.lookup(recipe.encoding)
-    except LookupError:
-        yield f"encoding '{recipe.encoding}' is unknown to Python. Use one such as utf-8, cp1252 or gb18030."
+        name = codecs.lookup(encoding).name.lower().replace("_", "-")
+        mark = "a,\n".encode(encoding).decode(encoding)
+    except (LookupError, ValueError):  # UnicodeError and an embedded NUL are ValueErrors
+        return False
+    return name not in NO_TEXT_ENCODINGS and mark == "a,\n"
 
 
 def _holds_a_date(date_format: str) -> bool:
+    if date_format == EXCEL_DAYS:
+        return True
+    if len(date_format) > MAX_DATE_FORMAT:
+        return False
     day = datetime.datetime(2024, 10, 23)  # noqa: DTZ001 - a day has no time zone
     try:
         return datetime.datetime.strptime(day.strftime(date_format), date_format) == day  # noqa: DTZ007 - as above
-    except ValueError:
+    except (
+        ValueError,
+        LookupError,
+        OverflowError,
+        re.error,
+    ):  # also what `strptime` makes of a directive twice
         return False
 
 

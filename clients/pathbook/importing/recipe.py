@@ -1,6 +1,6 @@
 """The keys of a recipe, which map the columns of a table to the words of a book. A recipe contains no code."""
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -15,6 +15,13 @@ DecimalMark = Literal[".", ","]
 
 ThousandsMark = Literal["", ".", ",", "'", "\u2019", " ", "\u00a0", "\u202f"]
 """The character that may separate groups of three digits. An empty text means none."""
+
+
+Gtin = Literal[8, 12, 13, 14]
+"""The number of digits of a GTIN."""
+
+EXCEL_DAYS: Final = "excel"
+"""The format of dates that are the numbers of days of a spreadsheet: 45356 is 2024-03-05."""
 
 
 class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -58,10 +65,18 @@ class SourceLot(_Table, frozen=True, kw_only=True, tag_field="make", tag="source
 
 
 class Date(_Table, frozen=True, kw_only=True):
-    """The column of the day on which a row happened, and the format of all dates of the table, as for `strptime`."""
+    """The column of the day on which a row happened, and the format of all dates of the table, as for `strptime`.
+
+    The format may also be EXCEL_DAYS.
+    """
 
     column: str
     format: str = "%Y-%m-%d"
+
+    @property
+    def python_format(self) -> str:
+        """The format in which a typed date becomes a text that is read back."""
+        return "%Y-%m-%d" if self.format == EXCEL_DAYS else self.format
 
 
 class Party(_Table, frozen=True, kw_only=True):
@@ -78,12 +93,16 @@ class Party(_Table, frozen=True, kw_only=True):
 
 
 class Product(_Table, frozen=True, kw_only=True):
-    """The product of a row. Its name and suggested price are those of its first row."""
+    """The product of a row. Its name and suggested price are those of its first row.
+
+    A GTIN with fewer digits than `pad` gets zeros in front, which a spreadsheet may have taken away.
+    """
 
     brand: str
     gtin: str | RestrictedGtin
     name: str | Text
     suggested_price: str | Text | LineTotal
+    pad: Gtin | None = None
 
 
 class Batch(_Table, frozen=True, kw_only=True):
@@ -119,6 +138,9 @@ class Recipe(_Table, frozen=True, kw_only=True):
     of units to the givers that they came from, or a `reject`. A row is rejected if a cell that it needs is empty.
     `required` are further columns in which no cell may be empty. `delimiter` is the character between the cells of a
     CSV file. The marks are those of quantities and prices, such as `10,50` or `1.200`.
+
+    `id` is the column, or are the columns, that distinguish a row from all others in the book. Without it the content
+    of a row does: see `identity`. `serial` is the column with the printed code of the one unit that a row moves.
     """
 
     date: Date
@@ -130,16 +152,24 @@ class Recipe(_Table, frozen=True, kw_only=True):
     movements: tuple[Movement, ...]
     negative: Literal["return", "reject"] = "reject"
     required: tuple[str, ...] = ()
+    id: str | tuple[str, ...] = ()
+    serial: str | None = None
     encoding: str = "utf-8-sig"
     delimiter: Delimiter = ","
     decimal_mark: DecimalMark = "."
     thousands_mark: ThousandsMark = ""
 
 
+def id_columns(recipe: Recipe) -> tuple[str, ...]:
+    """Return the columns that distinguish a row from all others. There are none if its content does."""
+    return (recipe.id,) if isinstance(recipe.id, str) else recipe.id
+
+
 def columns(recipe: Recipe) -> tuple[str, ...]:
     """Return every column that the recipe names, once."""
     product, batch = recipe.product, recipe.batch
     words: list[object] = [recipe.date.column, recipe.quantity, recipe.currency, *recipe.required]
+    words += [*id_columns(recipe), recipe.serial]
     for party in recipe.parties.values():
         words += [party.id, party.tier]
     words += [product.gtin, product.name, product.suggested_price]

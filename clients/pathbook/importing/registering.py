@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from pathbook.client import Client, RefusedError
+from pathbook.importing.cells import CellError, Fault
 from pathbook.importing.plan import Grant, Lot, Plan
 from pathbook.importing.recipe import Kind
 from pathbook.v1 import parties_pb2, refusals_pb2, values_pb2
@@ -80,15 +81,18 @@ class Registrar:
         products = [
             gtin for gtin, product in plan.products.items() if self._products.get(gtin) != product.brand
         ]
-        self._done, self._of = 0, len(parties) + len(grants) + len(products) + len(plan.batches)
+        returned = plan.named_lots.keys() - plan.batches.keys()
+        self._done = 0
+        self._of = len(parties) + len(grants) + len(products) + len(plan.batches) + len(returned)
         with ThreadPoolExecutor(CALLS_AT_ONCE, "import") as pool:
             self._each(pool, self._party, parties)
             for tier in sorted({tier for _, _, tier in grants}):
                 self._each(pool, self._authorize, [grant for grant in grants if grant[2] == tier])
             self._each(pool, self._product, products)
-            if any(batch.size == 0 for batch in plan.batches.values()):
+            if returned or any(batch.size == 0 for batch in plan.batches.values()):
                 self._client.position = max(self._client.position, self._client.get_head().position)
             self._each(pool, self._batch, plan.batches)
+            self._each(pool, self._returned_lot, returned)
         return self._registered
 
     def _each(self, pool: ThreadPoolExecutor, call: Callable[[Item], None], items: Collection[Item]) -> None:
@@ -158,17 +162,37 @@ class Registrar:
 
     def _batch(self, lot: Lot) -> None:
         try:
+            if self._plan.batches[lot].size == 0:
+                self._known_batch(lot)
+                return
             self._registered.batches[lot] = self._commissioned(lot)
         except RefusedError as error:
             if error.reason == "BATCH_EXISTS":
-                self._registered.batches[lot] = int(error.metadata["batch"])
+                self._known_batch(lot, self._client.get_head().position)
             else:
                 self._registered.refused_batches[lot] = _sentence(error)
 
+    def _known_batch(self, lot: Lot, at_least_position: int | None = None) -> None:
+        """Take a lot that the book has. Its rows are refused if they say another day of expiry than the book."""
+        gtin, number = lot
+        found = self._client.get_batch(gtin=gtin, lot=number, at_least_position=at_least_position)
+        said = self._plan.expiry(lot)
+        if said is not None and found.expires_on != said.isoformat():
+            rule = f"{found.expires_on or 'no day'} in the book, and on {said} in the table"
+            self._registered.refused_batches[lot] = str(
+                CellError(Fault.LOT_CONTRADICTS, text=number, rule=rule)
+            )
+        else:
+            self._registered.batches[lot] = found.batch
+
+    def _returned_lot(self, lot: Lot) -> None:
+        try:
+            self._known_batch(lot)
+        except RefusedError as error:
+            self._registered.refused_batches[lot] = _sentence(error)
+
     def _commissioned(self, lot: Lot) -> int:
         (gtin, number), batch = lot, self._plan.batches[lot]
-        if batch.size == 0:
-            return self._client.get_batch(gtin=gtin, lot=number).batch
         answer = self._client.commission_batch(
             gtin,
             brand=batch.brand,

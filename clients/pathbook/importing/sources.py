@@ -7,19 +7,21 @@ from pathlib import Path
 import msgspec
 
 from pathbook.importing.cells import source_of
+from pathbook.importing.files import Stamp, TableError, stamp_of
 from pathbook.importing.recipe import Recipe
-from pathbook.importing.tables import SUFFIXES, TableError, count_rows
+from pathbook.importing.tables import SUFFIXES, Shape, read_shape, stem_of, suffix_of
 
 
 class Source(msgspec.Struct, frozen=True):
-    """A table and its name. The name and a row number are the identity of a row in the book.
+    """A table, the shape of its rows, and its name, which may become the number of a lot.
 
-    `rows` is the number of rows, or None if only reading the whole table tells.
+    `stamp` tells whether the file is still the one that was opened first. It has the size in bytes.
     """
 
     name: str
     path: Path
-    rows: int | None
+    stamp: Stamp
+    shape: Shape
 
 
 def open_source(path: Path, recipe: Recipe, name: str = "") -> Source:
@@ -28,7 +30,8 @@ def open_source(path: Path, recipe: Recipe, name: str = "") -> Source:
     Raises:
         TableError: the table cannot be read, or the recipe does not fit it.
     """
-    return Source(name or source_of(path.stem), path, count_rows(path, recipe))
+    stamp = stamp_of(path)
+    return Source(name or source_of(stem_of(path)), path, stamp, read_shape(path, recipe))
 
 
 def find_sources(paths: Sequence[Path], recipe: Recipe) -> list[Source]:
@@ -57,7 +60,7 @@ def _tables(path: Path) -> Iterator[Path]:
     found = [
         inner
         for inner in path.iterdir()
-        if inner.suffix.lower() in SUFFIXES and inner.is_file() and not inner.name.startswith(".")
+        if suffix_of(inner) in SUFFIXES and inner.is_file() and not inner.name.startswith(".")
     ]
     if not found:
         raise TableError(f"{path} has no table: none of its files ends in {' or '.join(SUFFIXES)}.")

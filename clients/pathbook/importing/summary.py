@@ -10,6 +10,7 @@ from pathbook.importing.lines import Line, Rejection
 from pathbook.importing.plan import Grant, Plan
 from pathbook.importing.recipe import Recipe
 from pathbook.importing.registering import Registered
+from pathbook.importing.tables import Lines
 from pathbook.ledger.money import print_amount
 
 REJECTIONS_KEPT: Final = 10_000
@@ -34,6 +35,12 @@ class Summary:
 
     Returns count negative in units and amounts, at the price in their row. So the sums are those of the tables.
 
+    `lines` counts the lines below the headers. Accepted, duplicate and rejected rows add up to its data lines, unless
+    the import was stopped. `differing` counts rows whose name, price or day of making is not the one of the first row
+    of its product or lot, which was taken.
+
+    `readable` counts rows that were only read, because no book was asked: see `rehearsal`.
+
     `rejections` are the first rejected rows. `reasons` counts all of them by the name of the fault or refusal.
     """
 
@@ -41,10 +48,13 @@ class Summary:
         self._movements = recipe.movements
         self.tables = 0
         self.rows = 0
+        self.lines = Lines()
+        self.differing: Counter[str] = Counter()
         self.played: dict[str, set[str]] = {role: set() for role in recipe.parties}
         self.products: set[str] = set()
         self.batches: set[int] = set()
         self.refused_grants: dict[Grant, str] = {}
+        self.readable = 0
         self.accepted = 0
         self.duplicate = 0
         self.rejections: list[Rejection] = []
@@ -63,6 +73,10 @@ class Summary:
         """Add one more table. Its rows are counted later, when the book has answered."""
         self.tables += 1
         self.rows += plan.rows
+        self.lines.data += plan.lines.data
+        self.lines.blank += plan.lines.blank
+        self.lines.continued += plan.lines.continued
+        self.differing += plan.differing
         for role, parties in plan.played.items():
             self.played[role] |= parties
         self.products |= plan.products.keys()
@@ -98,7 +112,7 @@ class Summary:
     @property
     def nothing_stands(self) -> bool:
         """Whether rows were rejected and no row is in the book. A nightly import must then end with an error."""
-        return bool(self.rejected) and not self.accepted + self.duplicate
+        return bool(self.rejected) and not self.accepted + self.duplicate + self.readable
 
     def as_object(self) -> dict[str, object]:
         """Return the summary for JSON. Amounts are by movement and currency, in minor units and as text."""
@@ -112,12 +126,15 @@ class Summary:
             amounts.setdefault(name, {})[code] = shown
         return {
             "tables": self.tables,
+            "lines": msgspec.structs.asdict(self.lines),
             "accepted": self.accepted,
             "duplicate": self.duplicate,
             "rejected": self.rejected,
+            "readable": self.readable,
             "reasons": dict(self.reasons),
             "rejections": [msgspec.structs.asdict(rejection) for rejection in self.rejections],
             "transfers": self.transfers,
             "units": self.units,
             "amounts": amounts,
+            "differing": dict(self.differing),
         }

@@ -288,10 +288,11 @@ def _other_terms(transfer: int, terms: Terms, steps: Sequence[ReplayedStep]) -> 
     if not isinstance(offer, events.TransferOffered) or offer.terms.receiver != terms.receiver:
         return f"{terms.receiver} accepted a unit that was not offered to it"
     offered = offer.terms
-    if (offered.unit_price, offered.delivery, offered.reference) != (
+    if (offered.unit_price, offered.delivery, offered.reference, offered.chosen_by_book) != (
         terms.unit_price,
         terms.delivery,
         terms.reference,
+        terms.chosen_by_book,
     ):
         return f"it was accepted on other terms than offered at position {transfer}"
     return ""

@@ -23,7 +23,8 @@ class Terms(msgspec.Struct, frozen=True, gc=False):
     """The terms of a transfer: giver, receiver, units, price of one unit, and the authority of both sides.
 
     There is one authority for all batches, or several that differ. ``reference`` is the number of a document by which
-    both sides know the transfer, or "".
+    both sides know the transfer, or "". ``chosen_by_book`` says whether a quantity named units, so that the book
+    chose which ones.
     """
 
     giver: str
@@ -33,6 +34,7 @@ class Terms(msgspec.Struct, frozen=True, gc=False):
     delivery: Delivery
     authorities: tuple[Authority, ...]
     reference: str
+    chosen_by_book: bool = False
 
     def authority(self, batch: int) -> Authority:
         """Return the authority of both sides for the product of a batch."""

@@ -591,6 +591,7 @@ class Terms(_message.Message):
     DELIVERY_FIELD_NUMBER: _builtins.int
     AUTHORITIES_FIELD_NUMBER: _builtins.int
     REFERENCE_FIELD_NUMBER: _builtins.int
+    CHOSEN_BY_BOOK_FIELD_NUMBER: _builtins.int
     giver: _builtins.str
     """The party that gives."""
     receiver: _builtins.str
@@ -599,6 +600,10 @@ class Terms(_message.Message):
     """Whether the goods move with the title."""
     reference: _builtins.str
     """The number of a document by which both sides know the transfer, such as a delivery note. Empty if there is none."""
+    chosen_by_book: _builtins.bool
+    """Whether a quantity named the units, or some of them. Then the book chose which units of the giver moved on record, and
+    others may have moved in fact. An event that was recorded before this field existed does not say it.
+    """
     @_builtins.property
     def ranges(self) -> _containers.RepeatedCompositeFieldContainer[_values_pb2.UnitRange]:
         """The units."""
@@ -623,10 +628,11 @@ class Terms(_message.Message):
         delivery: _values_pb2.Delivery.ValueType = ...,
         authorities: _abc.Iterable[Global___Authority] | None = ...,
         reference: _builtins.str = ...,
+        chosen_by_book: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["unit_price", b"unit_price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorities", b"authorities", "delivery", b"delivery", "giver", b"giver", "ranges", b"ranges", "receiver", b"receiver", "reference", b"reference", "unit_price", b"unit_price"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorities", b"authorities", "chosen_by_book", b"chosen_by_book", "delivery", b"delivery", "giver", b"giver", "ranges", b"ranges", "receiver", b"receiver", "reference", b"reference", "unit_price", b"unit_price"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,6 +1,7 @@
 """The storage of a server: the log, the views, and the keys of the codes, in a directory or partly in a database."""
 
 import contextlib
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -11,6 +12,7 @@ from pathbook.ledger.books import Books
 from pathbook.ledger.deadlines import PRECEDENCE_US, DeadlineWatch
 from pathbook.ledger.queries import Queries
 from pathbook.ledger.serials import BookKey
+from pathbook.ledger.store.database.copying import copy_database
 from pathbook.ledger.store.database.damage import DatabaseDamagedError
 from pathbook.ledger.store.database.engine import open_engine, require_safety
 from pathbook.ledger.store.database.open_files import FileChangedError, files_of
@@ -311,3 +313,19 @@ def damage_reason(error: Exception) -> str:
     if isinstance(error, DatabaseDamagedError):
         return "LOG_DAMAGED" if error.is_log else "VIEWS_DAMAGED"
     return "EVENT_DAMAGED"
+
+
+def copy_books(path: Path, to: Path) -> None:
+    """Copy the books and keys of a directory into an empty one, while servers may write to them.
+
+    The views are copied before the log, so they are never ahead of it.
+
+    Raises:
+        OSError: something cannot be read or written.
+    """
+    for file in sorted(path.iterdir()):
+        if file.is_file() and not file.name.startswith((EVENTS_FILE, VIEWS_FILE)):
+            shutil.copy2(file, to)
+    for name in (VIEWS_FILE, EVENTS_FILE):
+        if (path / name).exists():
+            copy_database(path / name, to / name)

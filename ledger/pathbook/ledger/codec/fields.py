@@ -98,6 +98,11 @@ def text(attribute: str) -> Field:
     return _plain(attribute, attribute, f"message.{attribute}")
 
 
+def flag(attribute: str) -> Field:
+    """Return the field of a yes or no."""
+    return _plain(attribute, attribute, f"message.{attribute}")
+
+
 def commitment(attribute: str) -> Field:
     """Return the field of a commitment to a note, which is empty if there is no note."""
     return _plain(attribute, attribute, f"read_commitment(message.{attribute})", read_commitment)

@@ -13,6 +13,7 @@ from pathbook.ledger.codec.fields import (
     commitment,
     date,
     fingerprint,
+    flag,
     inner,
     inners,
     member,
@@ -53,6 +54,7 @@ TERMS: Final = Shape(
     member("delivery", Delivery),
     some_inners("authorities", _AUTHORITY),
     text("reference"),
+    flag("chosen_by_book"),
 )
 
 _POLICY: Final = Shape(events.Policy, tier("max_tier"))

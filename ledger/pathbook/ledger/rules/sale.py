@@ -58,6 +58,7 @@ def sell(state: State, command: SellUnits, moment: int) -> UnitsSold | Refusal:
         delivery=command.delivery,
         authorities=authorities_at(state, command.seller, buyer, ranges, moment),
         reference=command.reference,
+        chosen_by_book=bool(command.units.quantities),
     )
     return UnitsSold(terms)
 

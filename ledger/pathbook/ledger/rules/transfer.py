@@ -111,6 +111,7 @@ def _agreed(
         delivery=command.delivery,
         authorities=authorities_at(state, command.giver, command.receiver, ranges, moment),
         reference=command.reference,
+        chosen_by_book=bool(command.units.quantities),
     )
 
 
@@ -237,10 +238,7 @@ def _in_words(status: TransferStatus) -> str:
 def accept(
     state: State, command: commands.AcceptTransfer, moment: int, now: int
 ) -> events.TransferAccepted | Refusal:
-    """Accept an offer, without the units that the receiver reports as short, damaged or wrong items.
-
-    Extra units are units of the giver that it did not offer, and that it could have offered now.
-    """
+    """Accept an offer, without the units that the receiver reports. Extra units could have been offered, too."""
     transfer = _open_to(state, command.transfer, command.receiver, now)
     if isinstance(transfer, Refusal):
         return transfer
