@@ -7,6 +7,7 @@ purpose, and PostgreSQL uses a schema of one database for each.
 import contextlib
 import sqlite3
 import time
+import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -125,6 +126,19 @@ def open_engine(url_or_path: str | Path, *, purpose: Purpose) -> Engine:
             )
 
 
+def open_read_only(path: Path, *, immutable: bool) -> Engine:
+    """Open an engine on an SQLite file that it cannot write. A missing file is an error of the first use.
+
+    Args:
+        path: the file.
+        immutable: whether no process has the file open. Then nothing is created beside it. Otherwise SQLite may
+            leave an empty -wal and a -shm there.
+    """
+    query = {"mode": "ro", "uri": "true", **({"immutable": "1"} if immutable else {})}
+    name = f"file:{urllib.parse.quote(str(path.absolute()))}"
+    return _open_sqlite(URL.create("sqlite", database=name, query=query), "events")
+
+
 def _open_sqlite(url: URL, purpose: Purpose) -> Engine:
     engine = sqlalchemy.create_engine(
         url,
@@ -135,6 +149,8 @@ def _open_sqlite(url: URL, purpose: Purpose) -> Engine:
 
     @sqlalchemy.event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+        if url.query.get("mode") == "ro":
+            return
         _enable_write_ahead_log(connection)
         connection.execute(f"PRAGMA synchronous = {_SYNCHRONOUS[purpose]}")
 
