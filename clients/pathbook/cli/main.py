@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from pathbook.cli.errors import print_error
+from pathbook.cli.errors import NamedError, print_error
 from pathbook.cli.exits import Exit
 from pathbook.cli.settings import Output, Settings, book_options
 from pathbook.cli.verb_group import VerbGroup, did_you_mean
@@ -44,6 +44,9 @@ VERBS: Final = {
     "import": "pathbook.cli.importing:command",
     "events": "pathbook.cli.events:command",
     "views": "pathbook.cli.views:command",
+    "backup": "pathbook.cli.backup:command",
+    "restore": "pathbook.cli.restore:command",
+    "check": "pathbook.cli.check:command",
     "bench": "pathbook.cli.bench:command",
     "completion": "pathbook.cli.completion:command",
 }
@@ -152,6 +155,8 @@ def _report(output: Output, error: Exception) -> Exit:
         return Exit.COULD_NOT_CHECK if error.code.name in UNANSWERED else Exit.REFUSED
     if isinstance(error, UnreachableError):
         print_error(output, error.code.name, str(error))
+    elif isinstance(error, NamedError):
+        print_error(output, error.reason, str(error))
     elif isinstance(error, OSError):
         print_error(output, "CANNOT_OPEN", str(error))
     elif isinstance(error, NewerEventError):

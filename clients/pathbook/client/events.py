@@ -72,8 +72,9 @@ class Events(Caller):
             ``next_after_position`` and ``incarnation``, to go on from later.
 
         Raises:
-            RefusedError: POSITION_NEGATIVE, POSITION_BEYOND_HEAD, ANOTHER_HISTORY: the book was restored from a backup
-                before that position, and ``metadata["shared_position"]`` is where to go on; or a reason of every call (see ``Client``).
+            RefusedError: POSITION_NEGATIVE, POSITION_BEYOND_HEAD; ANOTHER_HISTORY, if the book was restored from a
+                backup before that position: go on after ``metadata["shared_position"]``; or a reason of every call
+                (see ``Client``).
             UnreachableError: The stream broke, and no server answered for ``retry_seconds``.
 
         Example:
@@ -111,7 +112,8 @@ class Events(Caller):
             Store ``next_after_position`` and ``incarnation`` with your results, to resume there after a restart.
 
         Raises:
-            RefusedError: POSITION_NEGATIVE, POSITION_BEYOND_HEAD, ANOTHER_HISTORY, as in ``read``; or a reason of every call (see ``Client``).
+            RefusedError: POSITION_NEGATIVE, POSITION_BEYOND_HEAD, ANOTHER_HISTORY as in ``read``; or a reason of every
+                call (see ``Client``).
             UnreachableError: The stream broke, and no server answered for ``retry_seconds``.
 
         Example:

@@ -120,9 +120,7 @@ class Gateway:
             return
         shared = (await self.run(self.incarnations.of, book)).shared_with(incarnation)
         if shared is not None and after > shared:
-            raise failed(
-                Failure.ANOTHER_HISTORY, book=book, incarnation=incarnation, shared_position=shared
-            )
+            raise failed(Failure.ANOTHER_HISTORY, book=book, incarnation=incarnation, shared_position=shared)
 
     async def views_position(self, book: str) -> int:
         """Return the position that the views of a book have reached."""

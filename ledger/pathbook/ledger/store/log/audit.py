@@ -1,4 +1,4 @@
-"""Reads a whole log in the order of its positions, and says of each book what is there, what is missing, what is broken."""
+"""Reads a whole log in the order of its positions, and says of each book what is there, missing or broken."""
 
 import hashlib
 from collections.abc import Callable

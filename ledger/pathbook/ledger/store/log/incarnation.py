@@ -109,4 +109,3 @@ def begin_incarnations(connection: Connection, ids: Mapping[str, str], heads: Ma
     ]
     if rows:
         connection.execute(INCARNATION.insert(), rows)
-

@@ -142,6 +142,11 @@ def is_passing(error: BaseException) -> bool:
     return isinstance(error, (persistence.OperationalError, exc.OperationalError))
 
 
+def is_of_database(error: BaseException) -> bool:
+    """Tell whether a database raised an error."""
+    return isinstance(error, (persistence.PersistenceError, exc.SQLAlchemyError))
+
+
 class SQLAlchemyAggregateRecorder(AggregateRecorder):
     """The recorder of the eventsourcing library. An originator id is a book, and an originator version is a position.
 

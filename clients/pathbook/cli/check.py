@@ -1,0 +1,5 @@
+"""The verb that checks."""
+
+import click
+
+command = click.Command("check")

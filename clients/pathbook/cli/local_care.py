@@ -1,0 +1,93 @@
+"""Care for the books of a directory or database, without a server: back up, restore, check.
+
+With `pathbook.cli.local` it is the only module here that imports the server's. It needs the extra `server`, too.
+"""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pathbook.cli import local
+from pathbook.cli.errors import NamedError
+from pathbook.cli.settings import Books
+from pathbook.ledger.gc_tuning import collect_rarely
+from pathbook.services.backup import restoring
+from pathbook.services.backup.errors import BackupError, is_of_database
+from pathbook.services.backup.manifest import Manifest
+from pathbook.services.backup.restoring import Restored
+from pathbook.services.backup.taking import take
+from pathbook.services.key_file import UnusableKeyError
+from pathbook.services.run.logs import configure_log
+
+__all__ = ["Manifest", "Restored", "back_up", "needs_passphrase", "restore"]
+
+if TYPE_CHECKING:
+    from pathbook.cli.progress import Progress
+
+
+def back_up(
+    books: Books, to: Path, *, passphrase: str | None, replays: bool, progress: "Progress"
+) -> Manifest:
+    """Back up books, and return the manifest. A passphrase of None leaves the keys out.
+
+    Raises:
+        NamedError: there is no backup. The message says why, and what to do.
+        UnusableBooksError: there are no books, or they cannot be opened.
+        OSError: a file cannot be read or written.
+        click.UsageError: the URL of the database is malformed.
+    """
+    local.require_books(books)
+    with _named("The backup could not be made", books):
+        return take(
+            Path(books.data),
+            books.database,
+            to,
+            passphrase=passphrase,
+            replays=replays,
+            progress=progress.of,
+        )
+
+
+def needs_passphrase(origin: Path) -> bool:
+    """Tell whether a backup holds encrypted keys. Raises as ``restore``."""
+    with _named("The backup cannot be read", Books("")):
+        return restoring.needs_passphrase(origin)
+
+
+def restore(
+    books: Books, origin: Path, *, passphrase: str | None, key: Path | None, progress: "Progress"
+) -> Restored:
+    """Restore a backup, and return what was restored. Without a passphrase and a file, no keys are restored.
+
+    Raises: as ``back_up``.
+    """
+    local.check_place(books)
+    with _named("The backup could not be restored", books):
+        return restoring.restore(
+            origin,
+            Path(books.data),
+            books.database,
+            keys=restoring.KeySource(passphrase, key),
+            progress=progress.of,
+        )
+
+
+@contextlib.contextmanager
+def _named(sentence: str, books: Books) -> Iterator[None]:
+    """Configure the process for long work, and turn every expected error into a sentence."""
+    configure_log(logging.ERROR)
+    collect_rarely()
+    try:
+        yield
+    except BackupError as error:
+        raise NamedError(error.reason, str(error)) from error
+    except UnusableKeyError as error:
+        raise NamedError("CODE_KEYS_UNUSABLE", str(error)) from error
+    except OSError:
+        raise  # its message names the file
+    except Exception as error:
+        if not (is_of_database(error) or isinstance(error, ValueError)):
+            raise
+        raise NamedError("DATABASE_FAILED", f"{sentence}: {local.cause_of(books, error)}") from error
