@@ -1,5 +1,46 @@
-"""The verb that checks."""
+"""The verb that checks the health of the books of a directory or database, and changes nothing."""
 
 import click
 
-command = click.Command("check")
+from pathbook.cli.exits import Exit
+from pathbook.cli.settings import Output, Settings, book_options
+
+
+@click.command("check")
+@book_options
+@click.pass_obj
+def command(settings: Settings) -> Exit:
+    """Check all books of --data DIR, and change nothing.
+
+    It looks at versions, files and who may read them, keys, every event, and the views. Servers may run. Each finding
+    that is not ok says what to do. The exit code is 1 if there is a fault. What is only noted does not change it.
+    """
+    books = settings.books()
+    from pathbook.cli import local_care
+    from pathbook.cli.progress import Progress
+
+    with Progress() as progress:
+        findings = list(local_care.check(books, progress=progress))
+    faults = sum(finding.state.value == "fault" for finding in findings)
+    if settings.output is Output.TABLE:
+        from pathbook.cli import output
+
+        rows = [[finding.state.value, finding.subject, finding.found] for finding in findings]
+        click.echo(output.table(["state", "what", "found"], rows))
+        to_do = [(finding.subject, finding.to_do) for finding in findings if finding.to_do]
+        if to_do:
+            click.echo(f"\nWhat to do:\n{output.fields(to_do)}")
+        if faults:
+            click.echo(f"\n{faults} faults.")
+    else:
+        import json
+
+        from msgspec import to_builtins
+
+        objects = [to_builtins(finding) for finding in findings]
+        if settings.output is Output.JSONL:
+            for each in objects:
+                click.echo(json.dumps(each, ensure_ascii=False))
+        else:
+            click.echo(json.dumps({"findings": objects, "faults": faults}, indent=2, ensure_ascii=False))
+    return Exit.REFUSED if faults else Exit.DONE

@@ -18,10 +18,13 @@ from pathbook.services.backup.errors import BackupError, is_of_database
 from pathbook.services.backup.manifest import Manifest
 from pathbook.services.backup.restoring import Restored
 from pathbook.services.backup.taking import take
-from pathbook.services.key_file import UnusableKeyError
+from pathbook.services.checking.check import check as check_books
+from pathbook.services.checking.findings import Finding
+from pathbook.services.key_file import KEY_FILE, UnusableKeyError
 from pathbook.services.run.logs import configure_log
+from pathbook.services.storage import VIEWS_FILE
 
-__all__ = ["Manifest", "Restored", "back_up", "needs_passphrase", "restore"]
+__all__ = ["Manifest", "Restored", "back_up", "check", "needs_passphrase", "restore"]
 
 if TYPE_CHECKING:
     from pathbook.cli.progress import Progress
@@ -72,6 +75,20 @@ def restore(
             keys=restoring.KeySource(passphrase, key),
             progress=progress.of,
         )
+
+
+def check(books: Books, *, progress: "Progress") -> list[Finding]:
+    """Check books, and return what was found. Nothing is created.
+
+    Raises: as ``back_up``.
+    """
+    data = Path(books.data)
+    local.check_place(books)
+    left = not books.database and any((data / name).exists() for name in (KEY_FILE, VIEWS_FILE))
+    if not left:  # what is left of lost books is a finding
+        local.require_books(books)
+    with _named("The books could not be checked", books):
+        return list(check_books(data, books.database, progress.of))
 
 
 @contextlib.contextmanager

@@ -5,10 +5,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
-from sqlalchemy import Connection, Engine
 
 from pathbook.ledger.codec import NewerEventError
-from pathbook.ledger.store.database.engine import open_engine, reading
+from pathbook.ledger.store.database.engine import Database, Transaction, open_engine, reading
 from pathbook.ledger.store.log.audit import BookAudit, audit, heads, tables_of_log
 from pathbook.ledger.store.log.code_key import CodeKeysInUse
 from pathbook.ledger.store.log.stream import Stream, persistence_errors
@@ -31,7 +30,7 @@ class ReadBack(msgspec.Struct, frozen=True):
     books: list[BookEntry]
 
 
-def read_back(log: Engine, progress: Progress) -> ReadBack:
+def read_back(log: Database, progress: Progress) -> ReadBack:
     """Read every event of a log. Nothing is replayed yet.
 
     Raises:
@@ -44,7 +43,7 @@ def read_back(log: Engine, progress: Progress) -> ReadBack:
     return ReadBack(tables, names, books)
 
 
-def read_books(connection: Connection, progress: Progress) -> list[BookEntry]:
+def read_books(connection: Transaction, progress: Progress) -> list[BookEntry]:
     """Read every event of a log, in the caller's transaction. Raises as read_back."""
     found = heads(connection)
     report, total, before = progress("events read back"), sum(found.values()), 0
@@ -67,7 +66,7 @@ def fault(audited: BookAudit) -> str:
     return f"position {position} of book '{audited.book}': {problem}"
 
 
-def replay(log: Engine, views: Engine, books: list[BookEntry], progress: Progress) -> list[BookEntry]:
+def replay(log: Database, views: Database, books: list[BookEntry], progress: Progress) -> list[BookEntry]:
     """Replay all events of a log into empty views, and return the books with the fingerprints of their views.
 
     An event that is newer than this program ends the replay of its book.
@@ -89,7 +88,7 @@ def replay(log: Engine, views: Engine, books: list[BookEntry], progress: Progres
 
 
 @contextlib.contextmanager
-def scratch_views(directory: Path) -> Iterator[Engine]:
+def scratch_views(directory: Path) -> Iterator[Database]:
     """Yield empty views in a directory."""
     views = open_engine(directory / VIEWS_NAME, purpose="views")
     try:

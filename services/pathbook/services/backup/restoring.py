@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-from sqlalchemy import Connection
 
 from pathbook.ledger.serials import KeyRing, print_key_ring
-from pathbook.ledger.store.database.engine import SCHEMAS, open_engine, reading, writing
+from pathbook.ledger.store.database.engine import SCHEMAS, Transaction, open_engine, reading, writing
 from pathbook.ledger.store.log.audit import tables_of_log
 from pathbook.ledger.store.log.dumped import (
     DamagedDumpError,
@@ -194,7 +193,7 @@ def _restore_database(
         program = find_program("pg_restore", version)
         report = progress("rows restored")
 
-        def finish(connection: Connection) -> None:
+        def finish(connection: Transaction) -> None:
             _require_same(origin, connection, manifest, progress)
             begin_incarnations(connection, ids, {entry.name: entry.head for entry in manifest.books})
             take_statistics(connection)
@@ -223,7 +222,7 @@ def _copy(origin: Path, name: str, manifest: Manifest, target: Path) -> None:
         raise damaged(origin, f"{name} could not be copied without a change")
 
 
-def _require_same(origin: Path, connection: Connection, manifest: Manifest, progress: Progress) -> None:
+def _require_same(origin: Path, connection: Transaction, manifest: Manifest, progress: Progress) -> None:
     """Compare what was restored with what was read back when the backup was made."""
     tables = tables_of_log(connection)
     if tables != manifest.tables:

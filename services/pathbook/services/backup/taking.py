@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
-from sqlalchemy import Engine
 
-from pathbook.ledger.store.database.engine import SCHEMAS, open_engine, open_read_only, reading
+from pathbook.ledger.store.database.engine import SCHEMAS, Database, open_engine, open_read_only, reading
 from pathbook.ledger.store.log.audit import heads
 from pathbook.ledger.store.log.copying import copy_log
 from pathbook.ledger.store.log.dumped import DamagedDumpError, connection_words, load_dump
@@ -131,7 +130,7 @@ def _require_all(books: list[BookEntry], acknowledged: dict[str, int]) -> None:
             raise BackupError(Reason.LOG_DAMAGED, what=what)
 
 
-def _dump(source: Engine, target: Path, progress: Progress) -> None:
+def _dump(source: Database, target: Path, progress: Progress) -> None:
     words, password, version = connection_words(source)
     report = progress("bytes dumped")
     program = find_program("pg_dump", version)
@@ -141,8 +140,8 @@ def _dump(source: Engine, target: Path, progress: Progress) -> None:
 
 @contextlib.contextmanager
 def _dumped(
-    source: Engine, dumped: Path, scratch: Path, progress: Progress
-) -> Iterator[tuple[Engine, dict[str, int]]]:
+    source: Database, dumped: Path, scratch: Path, progress: Progress
+) -> Iterator[tuple[Database, dict[str, int]]]:
     """Yield the log in a dump, and its tables with their rows.
 
     It is read into a file, because a user of a database may mostly not create another one.
@@ -161,7 +160,7 @@ def _dumped(
 
 
 @contextlib.contextmanager
-def _copied(path: Path) -> Iterator[tuple[Engine, dict[str, int]]]:
+def _copied(path: Path) -> Iterator[tuple[Database, dict[str, int]]]:
     """Yield the log in a file that no process writes."""
     log = open_read_only(path, immutable=True)
     try:

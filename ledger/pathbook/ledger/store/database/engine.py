@@ -10,7 +10,7 @@ import time
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import sqlalchemy
 from sqlalchemy import URL, Connection, Engine, MetaData
@@ -19,6 +19,12 @@ from sqlalchemy.schema import CreateSchema
 
 Purpose = Literal["events", "views"]
 """What a database is for: the log, which must be kept, or the views, which can be rebuilt from it."""
+
+Database: TypeAlias = Engine
+"""An open database, for rooms that pass it on."""
+
+Transaction: TypeAlias = Connection
+"""A transaction of a database, for rooms that pass it on."""
 
 SQLITE_BUSY_TIMEOUT_S = 30
 """How long a writer waits for its turn before it fails. Writing a group of events takes far less."""
@@ -266,10 +272,10 @@ def create_tables(engine: Engine, tables: MetaData, *, format_number: int) -> No
         UnknownFormatError: the database has another format.
     """
     with reading(engine) as connection:
-        found = _format_of(connection)
+        found = format_of(connection)
     if found == 0:
         with writing(engine) as connection:
-            found = _format_of(connection)  # another process may have created the tables first
+            found = format_of(connection)  # another process may have created the tables first
             if found == 0:
                 create_schema(connection)
                 tables.create_all(connection)
@@ -312,7 +318,8 @@ def _schema_of(connection: Connection) -> str:
     return str(connection.exec_driver_sql("SHOW search_path").scalar_one())
 
 
-def _format_of(connection: Connection) -> int:
+def format_of(connection: Connection) -> int:
+    """Return the format that is recorded in a database, or 0 if it has none."""
     if connection.dialect.name == "sqlite":
         return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
     # a schema has no version number, so its comment holds the format

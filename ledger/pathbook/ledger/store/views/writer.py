@@ -103,16 +103,16 @@ def open_views(engine: Engine) -> None:
         UnknownFormatError: they are of a version that this program does not know.
     """
     with reading(engine) as connection:
-        found = _version(connection)
+        found = version_of(connection)
     if found == tables.VIEWS_VERSION:
         return
     with writing(engine) as connection:
-        found = _version(connection)  # another process may have migrated them first
+        found = version_of(connection)  # another process may have migrated them first
         if found != tables.VIEWS_VERSION:
             _migrate(connection, found, str(engine.url.render_as_string()))
 
 
-def _version(connection: Connection) -> str:
+def version_of(connection: Connection) -> str:
     """Return the version of the tables, or "" if there are none."""
     if not sa.inspect(connection).has_table(_ALEMBIC.name):
         return ""
