@@ -1,7 +1,6 @@
 """Places for books on both kinds of database: served, backed up and restored as an operator does it."""
 
 import contextlib
-import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
@@ -78,9 +77,9 @@ def new_place(kind: str, data: Path) -> Iterator[Place]:
 
 
 def begun(place: Place) -> None:
-    """Begin a book of masks at a place."""
+    """Begin a book of masks at a place, with its views."""
     with place.served() as client:
-        begin(client)
+        client.get_batch(begin(client))  # waits for the views
 
 
 def sold(client: Client, first: int, last: int) -> None:
@@ -93,13 +92,6 @@ def sold(client: Client, first: int, last: int) -> None:
             unit_price=yuan(150),
             request_id=f"b{number}",
         )
-
-
-def manifest_of(backup: Path) -> dict[str, object]:
-    """Return the manifest of a backup as a script reads it."""
-    found = json.loads((backup / "manifest.json").read_text())
-    assert isinstance(found, dict)
-    return found
 
 
 def left_over(directory: Path) -> list[str]:

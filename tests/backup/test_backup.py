@@ -12,8 +12,9 @@ import pytest
 
 from pathbook.ledger.store.database.engine import open_engine
 from pathbook.ledger.store.views.fingerprint import views_fingerprint
+from pathbook.services.backup.manifest import read_manifest
 from pathbook.services.storage import VIEWS_FILE
-from tests.backup.places import PASSPHRASE, Place, left_over, manifest_of, sold
+from tests.backup.places import PASSPHRASE, Place, left_over, sold
 from tests.services.masks import BEGUN
 from tests.services.process import served
 
@@ -86,14 +87,14 @@ def test_the_manifest_says_what_was_read_back(books: Place, to: Path) -> None:
         sold(client, 0, 2)
         incarnation = client.get_head().incarnation
     books.back_up(to, passphrase=PASSPHRASE)
-    manifest = manifest_of(to)
+    manifest = read_manifest(to)
     name = "events.dump" if books.database else "events.sqlite"
-    assert [entry["name"] for entry in manifest["files"]] == ["codes.key.age", name]  # type: ignore[attr-defined]
-    assert (manifest["format"], manifest["keys"]) == (1, "encrypted")
-    assert manifest["database"] == ("postgresql" if books.database else "sqlite")
-    (book,) = manifest["books"]  # type: ignore[misc]
-    assert (book["name"], book["head"], book["incarnation"]) == ("masks", BEGUN + 3, incarnation)
-    assert manifest["tables"] == {"code_key": 1, "event": BEGUN + 3, "note": 0}
+    assert [entry.name for entry in manifest.files] == ["codes.key.age", name]
+    assert (manifest.format, manifest.keys) == (1, "encrypted")
+    assert manifest.database == ("postgresql" if books.database else "sqlite")
+    (book,) = manifest.books
+    assert (book.name, book.head, book.incarnation) == ("masks", BEGUN + 3, incarnation)
+    assert manifest.tables == {"code_key": 1, "event": BEGUN + 3, "note": 0}
     assert to.stat().st_mode & 0o777 == 0o700
     assert {path.stat().st_mode & 0o777 for path in to.iterdir()} == {0o600}
     assert (
@@ -109,8 +110,8 @@ def test_a_backup_without_replay_says_so(books: Place, to: Path) -> None:
     assert ran.code == 0, ran
     assert "They were not replayed, as you chose." in ran.out
     assert "The keys of the codes are NOT in it" in ran.out
-    (book,) = manifest_of(to)["books"]  # type: ignore[misc]
-    assert (book["head"], book["views_sha256"], book["replayed_to"]) == (BEGUN, "", 0)
+    (book,) = read_manifest(to).books
+    assert (book.head, book.views_sha256, book.replayed_to) == (BEGUN, "", 0)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +169,7 @@ def test_a_killed_backup_never_looks_like_one(books: Place, to: Path) -> None:
         process.stderr.close()
         if target.exists():
             whole += 1
-            assert manifest_of(target)["books"], "it appeared before it was whole"
+            assert read_manifest(target).books, "it appeared before it was whole"
     assert all(name.startswith("backup-") for name in left_over(to.parent))
     assert books.pathbook("backup", str(to), "--without-keys").code == 0
 

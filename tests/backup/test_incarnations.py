@@ -1,6 +1,7 @@
 """A restored book is another incarnation, and readers that know more than was restored are told so."""
 
 import itertools
+import json
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from grpc import StatusCode
 
 from pathbook.client import Client, RefusedError
 from pathbook.ledger.store.log.incarnation import Incarnation, Lineage
+from pathbook.v1.values_pb2 import PARTY_KIND_AGENT
 from tests.backup.places import Place, begun, sold
 from tests.services.masks import BEGUN, opened
 
@@ -38,7 +40,7 @@ def test_a_consumer_is_told_of_another_history(books: Place, empty: Place, to: P
         assert client.get_head().incarnation == client.get_book().incarnation == new != backed_up.incarnation
         assert [book.incarnation for book in client.list_books()] == [new]
         for number in range(40):
-            client.register_party(f"later-{number}", 2)
+            client.register_party(f"later-{number}", PARTY_KIND_AGENT)
             if number % 13 == 0:
                 assert refused(client, lost, backed_up.incarnation) == BEGUN + 10
         assert client.get_head().position > lost + 10
@@ -46,12 +48,10 @@ def test_a_consumer_is_told_of_another_history(books: Place, empty: Place, to: P
         assert refused(client, BEGUN + 11, backed_up.incarnation) == BEGUN + 10
         assert refused(client, 1, "0123456789abcdef") == 0
         for after in (BEGUN + 10, BEGUN):
-            for stream in (
-                client.read(after, incarnation=backed_up.incarnation),
-                client.subscribe(after, incarnation=backed_up.incarnation),
-            ):
-                batch = next(stream)
-                assert (batch.first_position, batch.incarnation) == (after + 1, new)
+            read_on = next(client.read(after, incarnation=backed_up.incarnation))
+            told = next(client.subscribe(after, incarnation=backed_up.incarnation))
+            assert (read_on.first_position, read_on.incarnation) == (after + 1, new)
+            assert (told.first_position, told.incarnation) == (after + 1, new)
         assert next(client.read(lost, incarnation=new)).first_position == lost + 1
         assert next(client.read(lost)).first_position == lost + 1
 
@@ -123,11 +123,8 @@ def test_a_client_remembers_the_incarnation_when_it_reconnects(tmp_path: Path) -
 def test_the_command_line_prints_and_takes_the_incarnation(books: Place, empty: Place, to: Path) -> None:
     """A script that keeps lines of events resumes with the incarnation of the last, and is told by exit code 1."""
     books.back_up(to)
-    old = str(
-        books.pathbook("events", "read", "--book", "masks", "--output", "json").json()["events"][-1][
-            "incarnation"
-        ]
-    )  # type: ignore[index]
+    lines = books.pathbook("events", "read", "--book", "masks", "--output", "jsonl").out.splitlines()
+    old = json.loads(lines[-1])["incarnation"]
     with books.served() as client:
         sold(client, 0, 1)
     new = empty.restore(to, file=books.data / "codes.key").incarnations["masks"]

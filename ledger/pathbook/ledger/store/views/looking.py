@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
-from pathbook.ledger.codec import NewerEventError, decode
+from pathbook.ledger.codec import MalformedEventError, NewerEventError, decode
 from pathbook.ledger.projections.registers import request
 from pathbook.ledger.store.database.engine import reading
 from pathbook.ledger.store.log.stream import EVENT
@@ -29,7 +29,7 @@ def views_positions(views: Engine) -> dict[str, int]:
 def is_last_of(log: Engine, views: Engine, book: str, position: int) -> bool:
     """Tell whether the last event of a book's views is the one at that position of the log.
 
-    An event that is newer than this program counts as the same, because this program cannot tell.
+    An event that this program cannot read counts as the same: it is newer, or the check of the log names it.
     """
     at = sa.and_(EVENT.c.book == book, EVENT.c.position == position)
     with reading(log) as connection:
@@ -38,7 +38,7 @@ def is_last_of(log: Engine, views: Engine, book: str, position: int) -> bool:
         return False
     try:
         row = request(decode(position, bytes(state)))
-    except NewerEventError:
+    except (NewerEventError, MalformedEventError):
         return True
     with reading(views) as connection:
         return _has_request(connection, book, tuple(row))
