@@ -203,6 +203,6 @@ def test_a_full_disk_leaves_no_backup(tmp_path: Path, to: Path) -> None:
         check=False,
     )
     assert ran.returncode == 4, ran
-    assert json.loads(ran.stderr)["error"]["reason"] in ("CANNOT_OPEN", "DATABASE_FAILED")
+    assert json.loads(ran.stderr)["error"]["reason"] == "DISK_FULL"
     assert left_over(to.parent) == []
     assert list(to.parent.iterdir()) == []

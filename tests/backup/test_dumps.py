@@ -86,7 +86,7 @@ def test_an_old_program_is_passed_over(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_a_password_is_not_on_the_command_line(tmp_path: Path) -> None:
-    """pg_dump gets the password in its environment, which other users do not see."""
+    """The password goes to pg_dump in its environment, which other users do not see."""
     program = tmp_path / "pg_dump"
     program.write_text('#!/bin/sh\necho "$@" > "$0.arguments"; echo "$PGPASSWORD" > "$0.password"\n')
     program.chmod(0o755)

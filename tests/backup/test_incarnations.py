@@ -24,7 +24,7 @@ def test_what_two_histories_share_ends_at_the_earliest_restore_between_them() ->
 
 
 def test_a_consumer_is_told_of_another_history(books: Place, empty: Place, to: Path) -> None:
-    """Whoever holds more than was restored is refused by name, also once the new history is longer."""
+    """A reader that holds more than was restored is refused by name, also once the new history is longer."""
     with books.served() as client:
         sold(client, 0, 9)
         backed_up = client.get_head()
@@ -91,7 +91,7 @@ def test_a_restored_book_is_restored_again(books: Place, empty: Place, tmp_path:
             assert refused(client, BEGUN + 6, one) == BEGUN + 5
 
 
-def test_a_book_that_is_opened_anew_is_another_one(tmp_path: Path) -> None:
+def test_a_book_that_is_opened_again_is_another_one(tmp_path: Path) -> None:
     """Two books with one name have other incarnations, because their first events differ."""
     found = set()
     for name in ("one", "two"):

@@ -4,10 +4,12 @@ With `pathbook.cli.local` it is the only module here that imports the server's. 
 """
 
 import contextlib
+import errno
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pathbook.cli import local
 from pathbook.cli.errors import NamedError
@@ -28,6 +30,9 @@ __all__ = ["Manifest", "Restored", "back_up", "check", "needs_passphrase", "rest
 
 if TYPE_CHECKING:
     from pathbook.cli.progress import Progress
+
+FULL: Final = re.compile(r"disk is full|No space left on device|disk I/O error|File too large")
+"""What databases and their programs say if there is no room."""
 
 
 def back_up(
@@ -102,9 +107,18 @@ def _named(sentence: str, books: Books) -> Iterator[None]:
         raise NamedError(error.reason, str(error)) from error
     except UnusableKeyError as error:
         raise NamedError("CODE_KEYS_UNUSABLE", str(error)) from error
-    except OSError:
-        raise  # its message names the file
     except Exception as error:
+        if _is_full(error):
+            what = f"{sentence}: the disk is full, or a file may not be that large. Nothing was changed. Make room."
+            raise NamedError("DISK_FULL", what) from error
+        if isinstance(error, OSError):
+            raise  # its message names the file
         if not (is_of_database(error) or isinstance(error, ValueError)):
             raise
         raise NamedError("DATABASE_FAILED", f"{sentence}: {local.cause_of(books, error)}") from error
+
+
+def _is_full(error: Exception) -> bool:
+    """Tell whether a disk, a quota or a limit of the process leaves no room."""
+    number = error.errno if isinstance(error, OSError) else None
+    return number in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} or FULL.search(str(error)) is not None

@@ -1,17 +1,17 @@
-"""The keys of the codes in a backup: encrypted with a passphrase, in the format of age (https://age-encryption.org)."""
+"""The keys of the codes in a backup: encrypted with a passphrase, and compared with those in use."""
 
 from pathlib import Path
 
-import pyrage
-
 from pathbook.ledger.serials import KeyRing, parse_key_ring, print_key_ring
+from pathbook.services.backup.age import WrongPassphraseError, decrypt, encrypt
 from pathbook.services.backup.errors import BackupError, Reason, damaged
 
 
 def encrypt_keys(ring: KeyRing, passphrase: str) -> bytes:
-    """Return the keys, encrypted. This takes a second on purpose, so that guessing a passphrase is slow."""
-    data = bytes(pyrage.passphrase.encrypt(print_key_ring(ring).encode("ascii"), passphrase))
-    assert decrypt(data, passphrase) == print_key_ring(ring).encode("ascii")  # read back before it counts
+    """Return the keys, encrypted, and decrypted again before they count."""
+    text = print_key_ring(ring).encode("ascii")
+    data = encrypt(text, passphrase)
+    assert decrypt(data, passphrase) == text
     return data
 
 
@@ -24,15 +24,10 @@ def decrypt_keys(path: Path, passphrase: str) -> KeyRing:
     """
     try:
         return parse_key_ring(decrypt(path.read_bytes(), passphrase).decode("ascii"))
-    except pyrage.DecryptError as error:
+    except WrongPassphraseError as error:
         raise BackupError(Reason.KEYS_LOCKED, place=path) from error
     except ValueError as error:
         raise damaged(path.parent, f"{path.name} holds no keys ({error})") from error
-
-
-def decrypt(data: bytes, passphrase: str) -> bytes:
-    """Return what was encrypted. Raises pyrage.DecryptError for another passphrase."""
-    return bytes(pyrage.passphrase.decrypt(data, passphrase))
 
 
 def require_beginning(ring: KeyRing, in_use: list[str], where: str) -> None:

@@ -115,6 +115,10 @@ def _require_target(data: Path, to: Path) -> None:
         raise BackupError(Reason.TARGET_NOT_EMPTY, what=f"{to} is a file.", do=other)
     if to.exists() and not directory.is_empty(to):
         raise BackupError(Reason.TARGET_NOT_EMPTY, what=f"{to} is not empty.", do=other)
+    if to.is_mount():
+        raise BackupError(
+            Reason.TARGET_NOT_EMPTY, what=f"{to} is a mounted disk.", do="Name a directory on it."
+        )
     if not to.parent.is_dir():
         raise BackupError(
             Reason.TARGET_NOT_EMPTY, what=f"The directory {to.parent} does not exist.", do="Make it first."
