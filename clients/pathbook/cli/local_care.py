@@ -16,7 +16,7 @@ from pathbook.cli.errors import NamedError
 from pathbook.cli.settings import Books
 from pathbook.ledger.gc_tuning import collect_rarely
 from pathbook.services.backup import restoring
-from pathbook.services.backup.errors import BackupError, is_of_database
+from pathbook.services.backup.errors import BackupError, is_expected
 from pathbook.services.backup.manifest import Manifest
 from pathbook.services.backup.restoring import Restored
 from pathbook.services.backup.taking import take
@@ -113,7 +113,7 @@ def _named(sentence: str, books: Books) -> Iterator[None]:
             raise NamedError("DISK_FULL", what) from error
         if isinstance(error, OSError):
             raise  # its message names the file
-        if not (is_of_database(error) or isinstance(error, ValueError)):
+        if not (is_expected(error) or isinstance(error, ValueError)):
             raise
         raise NamedError("DATABASE_FAILED", f"{sentence}: {local.cause_of(books, error)}") from error
 

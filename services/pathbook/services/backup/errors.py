@@ -3,9 +3,8 @@
 import enum
 from pathlib import Path
 
+from pathbook.ledger.store.database.engine import UnknownFormatError
 from pathbook.ledger.store.log.stream import is_of_database
-
-__all__ = ["BackupError", "Reason", "damaged", "is_of_database"]
 
 
 class Reason(enum.Enum):
@@ -70,3 +69,8 @@ class BackupError(Exception):
 def damaged(place: Path, what: str) -> BackupError:
     """Return the error for a backup that is not what it was when it was made."""
     return BackupError(Reason.BACKUP_DAMAGED, place=place, what=what)
+
+
+def is_expected(error: BaseException) -> bool:
+    """Tell whether a database raised an error, or is of another version. Its message is for a user."""
+    return is_of_database(error) or isinstance(error, UnknownFormatError)

@@ -9,10 +9,19 @@ from pathlib import Path
 
 import msgspec
 
-from pathbook.ledger.store.database.engine import SCHEMAS, Database, open_engine, open_read_only, reading
+from pathbook.ledger.store.database.engine import (
+    SCHEMAS,
+    Database,
+    UnknownFormatError,
+    format_of,
+    open_engine,
+    open_read_only,
+    reading,
+)
 from pathbook.ledger.store.log.audit import heads
 from pathbook.ledger.store.log.copying import copy_log
 from pathbook.ledger.store.log.dumped import DamagedDumpError, connection_words, load_dump
+from pathbook.ledger.store.log.stream import FORMAT as LOG_FORMAT
 from pathbook.ledger.store.log.stream import persistence_errors
 from pathbook.ledger.store.views.tables import VIEWS_VERSION
 from pathbook.services.backup import directory
@@ -53,6 +62,7 @@ def take(
     Raises:
         BackupError: as its reason says. Nothing is left.
         pathbook.services.key_file.UnusableKeyError: the keys cannot be used.
+        pathbook.ledger.store.database.engine.UnknownFormatError: another version of Pathbook wrote the books.
         eventsourcing.persistence.PersistenceError: a database fails.
         OSError: a file cannot be read or written, or the disk is full.
     """
@@ -63,6 +73,9 @@ def take(
     with contextlib.ExitStack() as stack:
         stack.callback(source.dispose)
         with persistence_errors(), reading(source) as connection:
+            if (found_format := format_of(connection)) != LOG_FORMAT:
+                place = source.url.render_as_string() if database else str(data)
+                raise UnknownFormatError(place, found_format, LOG_FORMAT)
             acknowledged = heads(connection)
         made = stack.enter_context(directory.appearing(to, "partial"))
         # On the same disk, so that there is room for a copy, and gone before the backup gets its name.
@@ -100,7 +113,6 @@ def take(
         )
         data_of_manifest = manifest_bytes(manifest)
         directory.write_private(made / MANIFEST_FILE, data_of_manifest)
-        _remove(scratch)
     return msgspec.json.decode(data_of_manifest, type=Manifest)
 
 
@@ -171,9 +183,3 @@ def _copied(path: Path) -> Iterator[tuple[Database, dict[str, int]]]:
         yield log, {}
     finally:
         log.dispose()
-
-
-def _remove(scratch: Path) -> None:
-    for path in scratch.iterdir():
-        path.unlink()
-    scratch.rmdir()
