@@ -20,7 +20,7 @@ ROOT: Final = Path(__file__).resolve().parent
 CLIENT: Final = ROOT / "pathbook/client"
 CONTRACT: Final = ROOT.parent / "proto/pathbook/v1/refusals.proto"
 
-BY_HAND: Final = {"__init__", "calls", "errors", "options", "reasons", "values", "decoding"}
+BY_HAND: Final = {"__init__", "calls", "errors", "options", "reasons", "values", "decoding", "history"}
 """The modules of the client that have no twin, or whose twin is written by hand."""
 
 AWAITED: Final = {"_call", "_write"}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pathbook.cli import progress
 from pathbook.client import Client
 from pathbook.ledger.rules.transfer import NEXT
 from pathbook.services.run.in_thread import running
@@ -66,17 +67,38 @@ def test_the_readmes_session_is_real(tmp_path: Path, monkeypatch: pytest.MonkeyP
     """Each command of the session prints what the README shows under it, told one after the other."""
     (session,) = [block for block in blocks(README) if block[0].startswith(f"{BEHIND}export")]
     monkeypatch.chdir(tmp_path)
-    told: list[str] = []
+    assert told(session, monkeypatch) == session
+
+
+def test_the_readmes_backup_is_real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The book of the session is backed up and restored as the README shows it. Only times and hashes differ."""
+    (session,) = [block for block in blocks(README) if block[0].startswith(f"{BEHIND}export")]
+    (care,) = [block for block in blocks(README) if block[0].startswith(f"{BEHIND}pathbook backup")]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "passphrase").write_text("a passphrase\n")
+    monkeypatch.setattr(progress, "FIRST_DRAW_DELAY_S", PATIENCE)  # a busy machine may take seconds
+    told(session, monkeypatch)
+    assert list(map(masked, told(care, monkeypatch))) == list(map(masked, care))
+
+
+def masked(line: str) -> str:
+    """Return a line with a mark in the place of each time and hash."""
+    return re.sub(r"[0-9a-f]{16}\b|\d{4}-\d\d-\d\dT[\d:+]+", "*", line)
+
+
+def told(session: list[str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Run the commands of a session one after the other, and return them with what they print."""
+    lines: list[str] = []
     for line in (line for line in session if line.startswith(BEHIND)):
         program, *arguments = shlex.split(line.removeprefix(BEHIND))
         if program == "export":
             monkeypatch.setenv(*arguments[0].split("="))
-            told.append(line)
+            lines.append(line)
         else:
             assert program == "pathbook"
             ran = pathbook(*arguments)
-            told += [line, *(ran.err + ran.out).splitlines()]
-    assert told == session
+            lines += [line, *(ran.err + ran.out).splitlines()]
+    return lines
 
 
 def test_the_readmes_python_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -37,10 +37,13 @@ ROOMS: Final = (*CLIENTS, "ledger", "services")
 """... and all packages."""
 
 SERVERS_OWN: Final = {
-    "alembic", "eventsourcing", "grpc_health", "grpc_reflection", "psycopg", "psycopg_binary", "sqlalchemy",
-    "structlog",
+    "alembic", "cryptography", "eventsourcing", "grpc_health", "grpc_reflection", "psycopg", "psycopg_binary",
+    "sqlalchemy", "structlog",
 }  # fmt: skip
 """The modules that only the server imports."""
+
+SERVING: Final = ("pathbook.cli.local", "pathbook.cli.local_care")
+"""The modules of the command line that import the server."""
 
 VERSION: Final = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
 
@@ -76,6 +79,7 @@ OPENING: Final = (
     "views rebuild", "stock ann --data books", "verify 000020000021N0TH6Y7Y --data books",
     "book open acme --data books", "party register acme --kind brand --data books",
     f"import {SALES} --recipe iowa --data books", "key list --data books", "key rotate --data books",
+    "backup to --without-keys --data books", "restore to --without-keys --data books", "check --data books",
 )  # fmt: skip
 """The verbs that open books in their own process."""
 
@@ -194,7 +198,7 @@ def test_nothing_of_the_server_is_installed_without_it(
 
 def test_clients_need_no_extra(without_extra: Environment) -> None:
     """All imports of client, verifier, importer and command line are installed, except server and Parquet."""
-    assert missing_imports(without_extra, CLIENTS, "pathbook.cli.local", PARQUET) == []
+    assert missing_imports(without_extra, CLIENTS, *SERVING, PARQUET) == []
 
 
 def test_the_extra_of_the_server_is_complete(with_server: Environment) -> None:
@@ -215,7 +219,7 @@ def test_every_verb_that_calls_a_server_needs_no_extra(without_extra: Environmen
         if result[0] != 0
     ]
     assert failed == []
-    others = {"demo", "serve", "key", "views", "bench", "completion"}
+    others = {"demo", "serve", "key", "views", "bench", "completion", "backup", "restore", "check"}
     assert {line.split()[0] for line in SESSION} == set(VERBS) - others
 
 

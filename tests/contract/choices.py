@@ -52,11 +52,13 @@ class Choices:
         self.refused: Counter[str] = Counter()
         self.reports: list[dict[str, Any]] = []
         self.numbers = itertools.count(1)
+        self.incarnation = ""
 
     def catch_up(self) -> None:
         """Apply the events that the replay does not know yet."""
-        for batch in self.client.read(self.replay.position):
+        for batch in self.client.read(self.replay.position, incarnation=self.incarnation):
             assert batch.first_position == self.replay.position + 1
+            self.incarnation = batch.incarnation
             for data in batch.events:
                 self.replay.apply(data)
 

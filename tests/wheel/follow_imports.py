@@ -54,8 +54,8 @@ def _imported(module: ModuleType) -> Iterator[str]:
 def _is_module(name: str) -> bool:
     try:
         return importlib.util.find_spec(name) is not None
-    except ImportError:
-        return False  # the parent is no package, or is missing and reported itself
+    except Exception:  # noqa: BLE001 - the parent is no package, or cannot be imported, which is reported of itself
+        return False
 
 
 if __name__ == "__main__":

@@ -68,6 +68,7 @@ def show(settings: Settings, *, name: str) -> None:
                 ("key of codes", found.code_key.hex()),
                 ("opened", output.moment(found.opened_at)),
                 ("last position", str(found.position)),
+                ("incarnation", found.incarnation),
             ]
         )
 

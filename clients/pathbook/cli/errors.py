@@ -11,12 +11,23 @@ PASSWORD: Final = re.compile(r"(?<=://)[^\s/@]*:[^\s/@]*(?=@)")
 """The user and password in a URL. A URL that was given to the wrong option is repeated without them."""
 
 
-class UnusableBooksError(OSError):
-    """Books cannot be opened or read. The message says why, and what to do. ``reason`` is its name for scripts."""
+class NamedError(OSError):
+    """Something could not be done. The message says why, and what to do.
 
-    def __init__(self, message: str, reason: str = "CANNOT_OPEN") -> None:
+    Attributes:
+        reason: the name for scripts.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class UnusableBooksError(NamedError):
+    """Books cannot be opened or read."""
+
+    def __init__(self, message: str, reason: str = "CANNOT_OPEN") -> None:
+        super().__init__(reason, message)
 
 
 def print_error(output: Output, reason: str, message: str, metadata: Mapping[str, str] | None = None) -> None:

@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from pathbook.v1.events_pb2 import Event
 
 
+_incarnation = click.option(
+    "--incarnation",
+    default="",
+    metavar="ID",
+    help="The incarnation in which --after was read. If the book was restored since, the command is refused.",
+)
+
+
 @click.group("events", cls=VerbGroup)
 def command() -> None:
     """Read or follow the events of a book.
@@ -32,16 +40,20 @@ def command() -> None:
 @click.option(
     "--limit", type=arguments.COUNT, default=0, metavar="N", help="The most events to print. 0 prints all."
 )
+@_incarnation
 @click.pass_obj
-def read(settings: Settings, *, after: int, limit: int) -> Exit:
+def read(settings: Settings, *, after: int, limit: int, incarnation: str) -> Exit:
     """Print the events in order, up to the head of the book.
+
+    JSON has the incarnation of the book with each event. Send it with --after to go on later: after a restore from
+    a backup, the book may have other events at the same positions.
 
     Events that are newer than this program are printed with what is known of them. Then the exit code is 4.
     """
     with connection.looking(settings) as client:
         events = (
-            (position, data)
-            for batch in client.read(after, limit=limit)
+            (position, data, batch.incarnation)
+            for batch in client.read(after, limit=limit, incarnation=incarnation)
             for position, data in enumerate(batch.events, batch.first_position)
         )
         return _print(settings.output, events)
@@ -52,18 +64,21 @@ def read(settings: Settings, *, after: int, limit: int) -> Exit:
 @click.option(
     "--after", type=arguments.COUNT, metavar="POSITION", help="Start after this position, not at the head."
 )
+@_incarnation
 @click.pass_obj
-def follow(settings: Settings, *, after: int | None) -> None:
+def follow(settings: Settings, *, after: int | None, incarnation: str) -> None:
     """Print new events as they are recorded.
 
     It runs until it is interrupted. Both JSON formats print one event a line.
     """
     line_by_line = Output.JSONL if settings.output is Output.JSON else settings.output
     with connection.looking(settings) as client:
-        start = client.get_head().position if after is None else after
+        if after is None:
+            head = client.get_head()
+            after, incarnation = head.position, head.incarnation
         events = (
-            (position, data)
-            for batch in client.subscribe(start)
+            (position, data, batch.incarnation)
+            for batch in client.subscribe(after, incarnation=incarnation)
             for position, data in enumerate(batch.events, batch.first_position)
         )
         _print(line_by_line, events)
@@ -79,19 +94,21 @@ def show_one(form: Output, position: int, data: bytes) -> Exit:
     return newer.exit
 
 
-def _print(form: Output, events: Iterable[tuple[int, bytes]]) -> Exit:
+def _print(form: Output, events: Iterable[tuple[int, bytes, str]]) -> Exit:
     """Print events as they come, and return the exit code. One that is newer than this program has its own code."""
     from pathbook.cli import output
 
     newer = NewerEvents(form)
     match form:
         case Output.TABLE:
-            for position, data in events:
+            for position, data, _ in events:
                 printing.echo(_line(position, data, newer))
         case Output.JSONL | Output.JSON:
-            output.show_objects(
-                form, "events", (as_object(position, data, newer) for position, data in events)
+            objects = (
+                {**as_object(position, data, newer), "incarnation": incarnation}
+                for position, data, incarnation in events
             )
+            output.show_objects(form, "events", objects)
     return newer.exit
 
 

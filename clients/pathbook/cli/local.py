@@ -192,6 +192,17 @@ def require_books(books: Books, *, accept_lost_events: bool = False) -> None:
         )
 
 
+def check_place(books: Books) -> str:
+    """Return the place of books for printing. Raises click.UsageError if the URL of the database is malformed."""
+    return _settings(books).place
+
+
+def cause_of(books: Books, error: Exception) -> str:
+    """Return why books could not be read or written, as a sentence, and what to do if that is known."""
+    cause = AROUND_THE_CAUSE.sub("", str(error)).rstrip(".")
+    return " ".join(f"{cause}. {_remedy(cause) if books.database else ''}".split())
+
+
 def write_key(data: Path, secret: bytes) -> None:
     """Begin a directory that has no books yet with a key of the codes (32 bytes)."""
     begin_with_key(data, BookKey(secret))
@@ -257,8 +268,7 @@ def _opening(settings: Settings) -> Iterator[None]:
     except Exception as error:
         reason = str(error)
         if settings.database:
-            cause = AROUND_THE_CAUSE.sub("", str(error)).rstrip(".")
-            reason = " ".join(f"{cause}. {_remedy(cause)}".split())
+            reason = cause_of(Books(str(settings.data), settings.database), error)
         raise UnusableBooksError(f"{settings.place} cannot be opened: {reason}") from error
 
 

@@ -13,7 +13,7 @@ from typing import Final, TextIO
 import click
 
 from pathbook.cli import printing
-from pathbook.cli.errors import UnusableBooksError, print_error
+from pathbook.cli.errors import print_error
 from pathbook.cli.exits import Exit
 from pathbook.cli.settings import Output, Settings, book_options
 from pathbook.cli.verb_group import VerbGroup, did_you_mean
@@ -54,6 +54,9 @@ VERBS: Final = {
     "events": "pathbook.cli.events:command",
     "views": "pathbook.cli.views:command",
     "server": "pathbook.cli.server:command",
+    "backup": "pathbook.cli.backup:command",
+    "restore": "pathbook.cli.restore:command",
+    "check": "pathbook.cli.check:command",
     "bench": "pathbook.cli.bench:command",
     "completion": "pathbook.cli.completion:command",
 }
@@ -204,8 +207,6 @@ def _report(output: Output, error: Exception) -> Exit:
         return Exit.COULD_NOT_CHECK if error.code.name in UNANSWERED else Exit.REFUSED
     if isinstance(error, UnreachableError):
         print_error(output, error.code.name, str(error))
-    elif isinstance(error, UnusableBooksError):
-        print_error(output, error.reason, str(error))
     elif isinstance(error, printing.OutputFailedError):
         _discard(sys.stdout)
         print_error(output, "OUTPUT_FAILED", str(error))

@@ -27,7 +27,7 @@ from pathbook.v1 import events_pb2 as pathbook_dot_v1_dot_events__pb2
 from pathbook.v1 import values_pb2 as pathbook_dot_v1_dot_values__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17pathbook/v1/books.proto\x12\x0bpathbook.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18pathbook/v1/events.proto\x1a\x18pathbook/v1/values.proto\"\x9c\x01\n\x04\x42ook\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06origin\x18\x02 \x01(\t\x12#\n\x06policy\x18\x03 \x01(\x0b\x32\x13.pathbook.v1.Policy\x12\x10\n\x08\x63ode_key\x18\x04 \x01(\x0c\x12\x10\n\x08position\x18\x05 \x01(\x03\x12-\n\topened_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"h\n\x0fOpenBookRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x0e\n\x06origin\x18\x03 \x01(\t\x12#\n\x06policy\x18\x04 \x01(\x0b\x32\x13.pathbook.v1.Policy\"9\n\x10OpenBookResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.pathbook.v1.Receipt\"\x1e\n\x0eGetBookRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\"2\n\x0fGetBookResponse\x12\x1f\n\x04\x62ook\x18\x01 \x01(\x0b\x32\x11.pathbook.v1.Book\"9\n\x10ListBooksRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"N\n\x11ListBooksResponse\x12 \n\x05\x62ooks\x18\x01 \x03(\x0b\x32\x11.pathbook.v1.Book\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xe8\x01\n\x0b\x42ookService\x12G\n\x08OpenBook\x12\x1c.pathbook.v1.OpenBookRequest\x1a\x1d.pathbook.v1.OpenBookResponse\x12\x44\n\x07GetBook\x12\x1b.pathbook.v1.GetBookRequest\x1a\x1c.pathbook.v1.GetBookResponse\x12J\n\tListBooks\x12\x1d.pathbook.v1.ListBooksRequest\x1a\x1e.pathbook.v1.ListBooksResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17pathbook/v1/books.proto\x12\x0bpathbook.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18pathbook/v1/events.proto\x1a\x18pathbook/v1/values.proto\"\xb1\x01\n\x04\x42ook\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06origin\x18\x02 \x01(\t\x12#\n\x06policy\x18\x03 \x01(\x0b\x32\x13.pathbook.v1.Policy\x12\x10\n\x08\x63ode_key\x18\x04 \x01(\x0c\x12\x10\n\x08position\x18\x05 \x01(\x03\x12-\n\topened_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bincarnation\x18\x07 \x01(\t\"h\n\x0fOpenBookRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x0e\n\x06origin\x18\x03 \x01(\t\x12#\n\x06policy\x18\x04 \x01(\x0b\x32\x13.pathbook.v1.Policy\"9\n\x10OpenBookResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.pathbook.v1.Receipt\"\x1e\n\x0eGetBookRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\"2\n\x0fGetBookResponse\x12\x1f\n\x04\x62ook\x18\x01 \x01(\x0b\x32\x11.pathbook.v1.Book\"9\n\x10ListBooksRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"N\n\x11ListBooksResponse\x12 \n\x05\x62ooks\x18\x01 \x03(\x0b\x32\x11.pathbook.v1.Book\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xe8\x01\n\x0b\x42ookService\x12G\n\x08OpenBook\x12\x1c.pathbook.v1.OpenBookRequest\x1a\x1d.pathbook.v1.OpenBookResponse\x12\x44\n\x07GetBook\x12\x1b.pathbook.v1.GetBookRequest\x1a\x1c.pathbook.v1.GetBookResponse\x12J\n\tListBooks\x12\x1d.pathbook.v1.ListBooksRequest\x1a\x1e.pathbook.v1.ListBooksResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,19 +35,19 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'pathbook.v1.books_pb2', _gl
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_BOOK']._serialized_start=126
-  _globals['_BOOK']._serialized_end=282
-  _globals['_OPENBOOKREQUEST']._serialized_start=284
-  _globals['_OPENBOOKREQUEST']._serialized_end=388
-  _globals['_OPENBOOKRESPONSE']._serialized_start=390
-  _globals['_OPENBOOKRESPONSE']._serialized_end=447
-  _globals['_GETBOOKREQUEST']._serialized_start=449
-  _globals['_GETBOOKREQUEST']._serialized_end=479
-  _globals['_GETBOOKRESPONSE']._serialized_start=481
-  _globals['_GETBOOKRESPONSE']._serialized_end=531
-  _globals['_LISTBOOKSREQUEST']._serialized_start=533
-  _globals['_LISTBOOKSREQUEST']._serialized_end=590
-  _globals['_LISTBOOKSRESPONSE']._serialized_start=592
-  _globals['_LISTBOOKSRESPONSE']._serialized_end=670
-  _globals['_BOOKSERVICE']._serialized_start=673
-  _globals['_BOOKSERVICE']._serialized_end=905
+  _globals['_BOOK']._serialized_end=303
+  _globals['_OPENBOOKREQUEST']._serialized_start=305
+  _globals['_OPENBOOKREQUEST']._serialized_end=409
+  _globals['_OPENBOOKRESPONSE']._serialized_start=411
+  _globals['_OPENBOOKRESPONSE']._serialized_end=468
+  _globals['_GETBOOKREQUEST']._serialized_start=470
+  _globals['_GETBOOKREQUEST']._serialized_end=500
+  _globals['_GETBOOKRESPONSE']._serialized_start=502
+  _globals['_GETBOOKRESPONSE']._serialized_end=552
+  _globals['_LISTBOOKSREQUEST']._serialized_start=554
+  _globals['_LISTBOOKSREQUEST']._serialized_end=611
+  _globals['_LISTBOOKSRESPONSE']._serialized_start=613
+  _globals['_LISTBOOKSRESPONSE']._serialized_end=691
+  _globals['_BOOKSERVICE']._serialized_start=694
+  _globals['_BOOKSERVICE']._serialized_end=926
 # @@protoc_insertion_point(module_scope)

@@ -33,6 +33,7 @@ class Book(_message.Message):
     CODE_KEY_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
     OPENED_AT_FIELD_NUMBER: _builtins.int
+    INCARNATION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The name of the book."""
     origin: _builtins.str
@@ -41,6 +42,8 @@ class Book(_message.Message):
     """The fingerprint of the key of codes with which it was opened: 8 bytes."""
     position: _builtins.int
     """The last position of the book."""
+    incarnation: _builtins.str
+    """The incarnation of the book: 16 hexadecimal digits. It changes when the book is restored from a backup."""
     @_builtins.property
     def policy(self) -> _events_pb2.Policy:
         """What its operator allows."""
@@ -58,10 +61,11 @@ class Book(_message.Message):
         code_key: _builtins.bytes = ...,
         position: _builtins.int = ...,
         opened_at: _timestamp_pb2.Timestamp | None = ...,
+        incarnation: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["opened_at", b"opened_at", "policy", b"policy"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code_key", b"code_key", "name", b"name", "opened_at", b"opened_at", "origin", b"origin", "policy", b"policy", "position", b"position"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code_key", b"code_key", "incarnation", b"incarnation", "name", b"name", "opened_at", b"opened_at", "origin", b"origin", "policy", b"policy", "position", b"position"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -29,22 +29,28 @@ class ReadRequest(_message.Message):
     BOOK_FIELD_NUMBER: _builtins.int
     AFTER_POSITION_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
+    INCARNATION_FIELD_NUMBER: _builtins.int
     book: _builtins.str
     """The name of the book."""
     after_position: _builtins.int
     """The last position that the caller knows. 0 starts at the beginning."""
     limit: _builtins.int
     """The most events to return. 0 means all."""
+    incarnation: _builtins.str
+    """The incarnation in which the caller read its events, as a response named it. Empty means that the caller does not say.
+    If the book was restored since at an earlier position than after_position, the call fails as ANOTHER_HISTORY.
+    """
     def __init__(
         self,
         *,
         book: _builtins.str = ...,
         after_position: _builtins.int = ...,
         limit: _builtins.int = ...,
+        incarnation: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_position", b"after_position", "book", b"book", "limit", b"limit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_position", b"after_position", "book", b"book", "incarnation", b"incarnation", "limit", b"limit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -59,10 +65,15 @@ class ReadResponse(_message.Message):
     FIRST_POSITION_FIELD_NUMBER: _builtins.int
     EVENTS_FIELD_NUMBER: _builtins.int
     NEXT_AFTER_POSITION_FIELD_NUMBER: _builtins.int
+    INCARNATION_FIELD_NUMBER: _builtins.int
     first_position: _builtins.int
     """The position of the first event of the batch."""
     next_after_position: _builtins.int
     """The after_position that continues from here."""
+    incarnation: _builtins.str
+    """The incarnation of the book: 16 hexadecimal digits. It changes when the book is restored from a backup. Store it with
+    next_after_position, and send both to go on.
+    """
     @_builtins.property
     def events(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
         """The stored bytes of the events. Each item is a serialized Event, exactly as it is hashed."""
@@ -73,10 +84,11 @@ class ReadResponse(_message.Message):
         first_position: _builtins.int = ...,
         events: _abc.Iterable[_builtins.bytes] | None = ...,
         next_after_position: _builtins.int = ...,
+        incarnation: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "first_position", b"first_position", "next_after_position", b"next_after_position"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "first_position", b"first_position", "incarnation", b"incarnation", "next_after_position", b"next_after_position"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -90,19 +102,25 @@ class SubscribeRequest(_message.Message):
 
     BOOK_FIELD_NUMBER: _builtins.int
     AFTER_POSITION_FIELD_NUMBER: _builtins.int
+    INCARNATION_FIELD_NUMBER: _builtins.int
     book: _builtins.str
     """The name of the book."""
     after_position: _builtins.int
     """The last position that the caller knows. 0 starts at the beginning."""
+    incarnation: _builtins.str
+    """The incarnation in which the caller read its events, as a response named it. Empty means that the caller does not say.
+    If the book was restored since at an earlier position than after_position, the call fails as ANOTHER_HISTORY.
+    """
     def __init__(
         self,
         *,
         book: _builtins.str = ...,
         after_position: _builtins.int = ...,
+        incarnation: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_position", b"after_position", "book", b"book"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_position", b"after_position", "book", b"book", "incarnation", b"incarnation"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -117,10 +135,15 @@ class SubscribeResponse(_message.Message):
     FIRST_POSITION_FIELD_NUMBER: _builtins.int
     EVENTS_FIELD_NUMBER: _builtins.int
     NEXT_AFTER_POSITION_FIELD_NUMBER: _builtins.int
+    INCARNATION_FIELD_NUMBER: _builtins.int
     first_position: _builtins.int
     """The position of the first event of the batch. 0 if the batch is empty."""
     next_after_position: _builtins.int
     """The after_position that resumes from here."""
+    incarnation: _builtins.str
+    """The incarnation of the book: 16 hexadecimal digits. It changes when the book is restored from a backup. Store it with
+    next_after_position, and send both to go on.
+    """
     @_builtins.property
     def events(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
         """The stored bytes of the events. Each item is a serialized Event, exactly as it is hashed."""
@@ -131,10 +154,11 @@ class SubscribeResponse(_message.Message):
         first_position: _builtins.int = ...,
         events: _abc.Iterable[_builtins.bytes] | None = ...,
         next_after_position: _builtins.int = ...,
+        incarnation: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "first_position", b"first_position", "next_after_position", b"next_after_position"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "first_position", b"first_position", "incarnation", b"incarnation", "next_after_position", b"next_after_position"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -170,19 +194,23 @@ class GetHeadResponse(_message.Message):
 
     POSITION_FIELD_NUMBER: _builtins.int
     VIEWS_POSITION_FIELD_NUMBER: _builtins.int
+    INCARNATION_FIELD_NUMBER: _builtins.int
     position: _builtins.int
     """The last position of the book."""
     views_position: _builtins.int
     """The position up to which the views hold the events."""
+    incarnation: _builtins.str
+    """The incarnation of the book: 16 hexadecimal digits. It changes when the book is restored from a backup."""
     def __init__(
         self,
         *,
         position: _builtins.int = ...,
         views_position: _builtins.int = ...,
+        incarnation: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "views_position", b"views_position"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["incarnation", b"incarnation", "position", b"position", "views_position", b"views_position"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -977,6 +977,10 @@ class _FailureReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Failure
     """Position {position} is beyond the head of book '{book}', which is {head}. Use one up to {head}.
     Status: OUT_OF_RANGE. Retry: after a change.
     """
+    FAILURE_REASON_ANOTHER_HISTORY: _FailureReason.ValueType  # 26
+    """Book '{book}' was restored or opened again since you read it: what you have beyond position {shared_position} is another history. Drop everything after {shared_position} and resume from there.
+    Status: FAILED_PRECONDITION. Retry: after a change.
+    """
     FAILURE_REASON_VIEWS_BEHIND: _FailureReason.ValueType  # 6
     """The views of book '{book}' did not reach position {position} in {seconds} s. Check that a follower runs (`pathbook views follow`), then retry.
     Status: DEADLINE_EXCEEDED. Retry: later, after 1 s.
@@ -1084,6 +1088,10 @@ Status: INVALID_ARGUMENT. Retry: never.
 FAILURE_REASON_POSITION_BEYOND_HEAD: FailureReason.ValueType  # 5
 """Position {position} is beyond the head of book '{book}', which is {head}. Use one up to {head}.
 Status: OUT_OF_RANGE. Retry: after a change.
+"""
+FAILURE_REASON_ANOTHER_HISTORY: FailureReason.ValueType  # 26
+"""Book '{book}' was restored or opened again since you read it: what you have beyond position {shared_position} is another history. Drop everything after {shared_position} and resume from there.
+Status: FAILED_PRECONDITION. Retry: after a change.
 """
 FAILURE_REASON_VIEWS_BEHIND: FailureReason.ValueType  # 6
 """The views of book '{book}' did not reach position {position} in {seconds} s. Check that a follower runs (`pathbook views follow`), then retry.

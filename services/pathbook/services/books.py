@@ -1,6 +1,7 @@
 """BookService: opening, showing and listing books."""
 
 from pathbook.ledger import commands
+from pathbook.ledger.queries.answers import OpenedBook
 from pathbook.ledger.refusals import Refusal
 from pathbook.services.gateway import Gateway
 from pathbook.services.translate import answers, receipts, requests
@@ -35,7 +36,7 @@ class BookService(books_pb2_grpc.BookServiceServicer):
         found = await self._gateway.run(self._gateway.queries.book, requests.book_name(request.book))
         if isinstance(found, Refusal):
             raise RefusedCallError(found)
-        return books_pb2.GetBookResponse(book=answers.book(found))
+        return books_pb2.GetBookResponse(book=await self._gateway.run(self._shown, found))
 
     async def ListBooks(
         self, request: books_pb2.ListBooksRequest, _context: object
@@ -45,6 +46,10 @@ class BookService(books_pb2_grpc.BookServiceServicer):
         found = await self._gateway.run(self._gateway.queries.books, page.after.name, page.limit + 1)
         books = cut(found, page.limit)
         return books_pb2.ListBooksResponse(
-            books=map(answers.book, books.rows),
+            books=await self._gateway.run(lambda: list(map(self._shown, books.rows))),
             next_page_token=page.token(books.after(lambda last: AfterName(last.opened.name))),
         )
+
+    def _shown(self, found: OpenedBook) -> books_pb2.Book:
+        """Return the message for a book. The log is asked for its incarnation."""
+        return answers.book(found, self._gateway.incarnations.of(found.opened.name).present)

@@ -141,7 +141,12 @@ class EventBatches:
         events = fitting(read)
         last = after + len(events)
         # The bytes are also a valid SubscribeResponse, which has the same fields.
-        response = events_pb2.ReadResponse(first_position=after + 1, events=events, next_after_position=last)
+        response = events_pb2.ReadResponse(
+            first_position=after + 1,
+            events=events,
+            next_after_position=last,
+            incarnation=self._gateway.incarnations.of(book).present,
+        )
         return Batch(last, response.SerializeToString())
 
 

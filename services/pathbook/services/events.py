@@ -54,7 +54,7 @@ class EventService:
         """Stream the events after a position, up to the current head, as serialized ReadResponses."""
         book = requests.book_name(request.book)
         limit = requests.position(request.limit, "limit")
-        after, head = await self._after_and_head(book, request.after_position)
+        after, head = await self._after_and_head(book, request.after_position, request.incarnation)
         through = min(head, after + limit) if limit else head
         async for batch in self._event_batches.batches(book, after, through):
             self._drain.check()
@@ -63,7 +63,7 @@ class EventService:
     async def Subscribe(self, request: events_pb2.SubscribeRequest, _context: object) -> AsyncIterator[bytes]:
         """Stream the events after a position, then new ones as they come, as serialized SubscribeResponses."""
         book = requests.book_name(request.book)
-        after, head = await self._after_and_head(book, request.after_position)
+        after, head = await self._after_and_head(book, request.after_position, request.incarnation)
         while True:
             async for batch in self._event_batches.batches(book, after, head):
                 self._drain.check()
@@ -71,16 +71,22 @@ class EventService:
                 after = batch.last
             head = await self._drain.unless_begun(self._event_batches.head_beyond(book, after))
             if head == after:
-                yield events_pb2.SubscribeResponse(next_after_position=after).SerializeToString()
+                alive = events_pb2.SubscribeResponse(
+                    next_after_position=after, incarnation=await self._gateway.incarnation(book)
+                )
+                yield alive.SerializeToString()
 
     async def GetHead(
         self, request: events_pb2.GetHeadRequest, _context: object
     ) -> events_pb2.GetHeadResponse:
-        """Return the last position of a book, and the position that its views have reached."""
+        """Return the last position of a book, the position that its views have reached, and its incarnation."""
         book = requests.book_name(request.book)
         views_position = await self._gateway.views_position(book)
         head = await self._gateway.head(book)
-        return events_pb2.GetHeadResponse(position=head, views_position=views_position)
+        incarnation = await self._gateway.incarnation(book)
+        return events_pb2.GetHeadResponse(
+            position=head, views_position=views_position, incarnation=incarnation
+        )
 
     async def GetEventByRequest(
         self, request: events_pb2.GetEventByRequestRequest, _context: object
@@ -101,8 +107,13 @@ class EventService:
         )
         return events_pb2.GetEventByRequestResponse(receipt=receipt, event=found.data)
 
-    async def _after_and_head(self, book: str, after_position: int) -> tuple[int, int]:
-        """Return the position to begin after, and the head. Raises CallFailedError for a position beyond the head."""
+    async def _after_and_head(self, book: str, after_position: int, incarnation: str) -> tuple[int, int]:
+        """Return the position to begin after, and the head.
+
+        Raises:
+            CallFailedError: the position is of another history, or beyond the head.
+        """
         after = requests.position(after_position, "after_position")
         head = await self._gateway.head(book)
+        await self._gateway.require_history(book, incarnation, after)
         return requests.within(book, after, head), head

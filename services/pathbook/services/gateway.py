@@ -10,6 +10,7 @@ from pathbook.ledger.codes import PrintedCode
 from pathbook.ledger.commands import Command
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.store.database.failures import is_lost
+from pathbook.ledger.store.log.incarnation import Incarnations
 from pathbook.ledger.store.views.snapshot import ViewsRebuildingError
 from pathbook.ledger.values import Ranges, Selection, UnitRange
 from pathbook.services.codes import Codes
@@ -46,6 +47,7 @@ class Gateway:
         self._losses_seen = 0
         self.codes = Codes(storage.keys, storage.queries)
         self.queries = storage.queries
+        self.incarnations = Incarnations(storage.stream)
 
     def close(self) -> None:
         """End the threads; call this when no call is left."""
@@ -121,6 +123,22 @@ class Gateway:
         if head == 0:
             raise RefusedCallError(refuse(Reason.BOOK_UNKNOWN, book=book))
         return head
+
+    async def incarnation(self, book: str) -> str:
+        """Return the incarnation of a book that has an event."""
+        return (await self.run(self.incarnations.of, book)).present
+
+    async def require_history(self, book: str, incarnation: str, after: int) -> None:
+        """Refuse to go on after a position that the present incarnation of a book does not share with another one.
+
+        Raises:
+            CallFailedError: what the caller has read is another history from some position on.
+        """
+        if not incarnation:
+            return
+        shared = (await self.run(self.incarnations.of, book)).shared_with(incarnation)
+        if shared is not None and after > shared:
+            raise failed(Failure.ANOTHER_HISTORY, book=book, incarnation=incarnation, shared_position=shared)
 
     async def views_position(self, book: str) -> int:
         """Return the position that the views of a book have reached."""

@@ -6,6 +6,7 @@ import functools
 from collections.abc import AsyncIterator
 
 from pathbook.client.aio.calls import AsyncCaller
+from pathbook.client.history import History
 from pathbook.v1 import events_pb2, events_pb2_grpc
 
 
@@ -16,7 +17,9 @@ class Events(AsyncCaller):
     def _events(self) -> "events_pb2_grpc.EventServiceAsyncStub":
         return events_pb2_grpc.EventServiceStub(self._channel)
 
-    def read(self, after_position: int = 0, *, limit: int = 0) -> AsyncIterator[events_pb2.ReadResponse]:
+    def read(
+        self, after_position: int = 0, *, limit: int = 0, incarnation: str = ""
+    ) -> AsyncIterator[events_pb2.ReadResponse]:
         """Yield the events after a position in batches, up to the last event that the book has now.
 
         When the stream breaks, the client opens it again after the last batch.
@@ -24,14 +27,18 @@ class Events(AsyncCaller):
         Args:
             after_position: Position of the last event you know. 0 means from the first event on.
             limit: The most events wanted. 0 means all.
+            incarnation: The ``incarnation`` of the last batch you know, "" if you know none. The client remembers it
+                when it opens the stream again.
 
         Returns:
             An async iterator of batches. Each has ``first_position``; ``events``, the stored bytes of consecutive
             events, each a serialized ``events_pb2.Event`` that ``parse_event`` reads; and
-            ``next_after_position``, to go on from later.
+            ``next_after_position`` and ``incarnation``, to go on from later.
 
         Raises:
-            RefusedError: POSITION_NEGATIVE, POSITION_BEYOND_HEAD; or a reason of every call (see ``AsyncClient``).
+            RefusedError: POSITION_NEGATIVE, POSITION_BEYOND_HEAD; ANOTHER_HISTORY, if the book was restored from a
+                backup before that position: go on after ``metadata["shared_position"]``; or a reason of every call
+                (see ``AsyncClient``).
             UnreachableError: The stream broke, and no server answered for ``retry_seconds``.
 
         Example:
@@ -40,31 +47,36 @@ class Events(AsyncCaller):
             1 book_opened
         """
         through = after_position + limit
+        history = History(incarnation)
 
         def request(after: int) -> events_pb2.ReadRequest | None:
             left = through - after if limit else 0
             if limit and not left:
                 return None
-            return events_pb2.ReadRequest(book=self.book, after_position=after, limit=left)
+            return events_pb2.ReadRequest(
+                book=self.book, after_position=after, limit=left, incarnation=history.incarnation
+            )
 
-        return self._resume(
-            self._events.Read, request, after_position, lambda batch: batch.next_after_position
-        )
+        return self._resume(self._events.Read, request, after_position, history.next_after)
 
-    def subscribe(self, after_position: int = 0) -> AsyncIterator[events_pb2.SubscribeResponse]:
+    def subscribe(
+        self, after_position: int = 0, *, incarnation: str = ""
+    ) -> AsyncIterator[events_pb2.SubscribeResponse]:
         """Yield the events after a position in batches, then new ones as they are recorded, without end.
 
         When the stream breaks, the client opens it again after the last batch. Leave the loop to end it.
 
         Args:
             after_position: Position of the last event you know. 0 means from the first event on.
+            incarnation: As in ``read``.
 
         Returns:
             An async iterator of batches, as ``read`` returns them. A batch without events says that there are none yet.
-            Store ``next_after_position`` with your results, to resume there after a restart.
+            Store ``next_after_position`` and ``incarnation`` with your results, to resume there after a restart.
 
         Raises:
-            RefusedError: POSITION_NEGATIVE, POSITION_BEYOND_HEAD; or a reason of every call (see ``AsyncClient``).
+            RefusedError: POSITION_NEGATIVE, POSITION_BEYOND_HEAD, ANOTHER_HISTORY as in ``read``; or a reason of every
+                call (see ``AsyncClient``).
             UnreachableError: The stream broke, and no server answered for ``retry_seconds``.
 
         Example:
@@ -73,19 +85,20 @@ class Events(AsyncCaller):
             ...     break
             4
         """
+        history = History(incarnation)
 
         def request(after: int) -> events_pb2.SubscribeRequest:
-            return events_pb2.SubscribeRequest(book=self.book, after_position=after)
+            return events_pb2.SubscribeRequest(
+                book=self.book, after_position=after, incarnation=history.incarnation
+            )
 
-        return self._resume(
-            self._events.Subscribe, request, after_position, lambda batch: batch.next_after_position
-        )
+        return self._resume(self._events.Subscribe, request, after_position, history.next_after)
 
     async def get_head(self) -> events_pb2.GetHeadResponse:
-        """Return the last position of the book, and how far its views have come.
+        """Return the last position of the book, how far its views have come, and its incarnation.
 
         Returns:
-            A response with ``position`` and ``views_position``.
+            A response with ``position``, ``views_position`` and ``incarnation``.
 
         Raises:
             RefusedError: A reason of every call (see ``AsyncClient``), such as BOOK_UNKNOWN.

@@ -34,8 +34,8 @@ MAX_INT64: Final = 2**63 - 1
 """The highest number that an int64 field holds."""
 
 
-def book(found: answers.OpenedBook) -> books_pb2.Book:
-    """Return the message for a book."""
+def book(found: answers.OpenedBook, incarnation: str) -> books_pb2.Book:
+    """Return the message for a book and its incarnation."""
     opened = found.opened
     return books_pb2.Book(
         name=opened.name,
@@ -44,6 +44,7 @@ def book(found: answers.OpenedBook) -> books_pb2.Book:
         code_key=opened.code_key,
         position=found.position,
         opened_at=timestamp(found.opened_at),
+        incarnation=incarnation,
     )
 
 

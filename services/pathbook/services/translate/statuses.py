@@ -53,6 +53,13 @@ class Failure(enum.Enum):
         StatusCode.OUT_OF_RANGE,
         "Position {position} is beyond the head of book '{book}', which is {head}. Use one up to {head}.",
     )
+    ANOTHER_HISTORY = (
+        StatusCode.FAILED_PRECONDITION,
+        (
+            "Book '{book}' was restored or opened again since you read it: what you have beyond position"
+            " {shared_position} is another history. Drop everything after {shared_position} and resume from there."
+        ),
+    )
     VIEWS_BEHIND = (
         StatusCode.DEADLINE_EXCEEDED,
         (

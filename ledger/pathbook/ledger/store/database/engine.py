@@ -10,7 +10,7 @@ import time
 import urllib.parse
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import sqlalchemy
 from sqlalchemy import URL, Connection, Dialect, Engine, MetaData
@@ -22,6 +22,12 @@ from pathbook.ledger.store.database.open_files import OpenFiles, files_of, keep_
 
 Purpose = Literal["events", "views"]
 """What a database is for: the log, which must be kept, or the views, which can be rebuilt from it."""
+
+Database: TypeAlias = Engine
+"""An open database, for rooms that pass it on."""
+
+Transaction: TypeAlias = Connection
+"""A transaction of a database, for rooms that pass it on."""
 
 SQLITE_BUSY_TIMEOUT_S = 30
 """How long a writer waits for its turn before it fails. Writing a group of events takes far less."""
@@ -138,6 +144,19 @@ def open_engine(url_or_path: str | Path, *, purpose: Purpose) -> Engine:
             )
 
 
+def open_read_only(path: Path, *, immutable: bool) -> Engine:
+    """Open an engine on an SQLite file that it cannot write. A missing file is an error of the first use.
+
+    Args:
+        path: the file.
+        immutable: whether no process has the file open. Then nothing is created beside it. Otherwise SQLite may
+            leave an empty -wal and a -shm there.
+    """
+    query = {"mode": "ro", "uri": "true", **({"immutable": "1"} if immutable else {})}
+    name = f"file:{urllib.parse.quote(str(path.absolute()))}"
+    return _open_sqlite(URL.create("sqlite", database=name, query=query), "events")
+
+
 def _open_sqlite(url: URL, purpose: Purpose, files: OpenFiles | None = None) -> Engine:
     engine = sqlalchemy.create_engine(
         url,
@@ -146,13 +165,16 @@ def _open_sqlite(url: URL, purpose: Purpose, files: OpenFiles | None = None) -> 
         execution_options={PURPOSE: purpose},
         hide_parameters=True,
     )
-    if url.database not in (None, "", ":memory:"):
+    is_read_only = url.query.get("mode") == "ro"
+    if url.database not in (None, "", ":memory:") and not is_read_only:
         path = Path(str(url.database)).absolute()
         _connect_to_one_file(engine, files or OpenFiles(path, is_log=purpose == "events"))
     tell_damage(engine)
 
     @sqlalchemy.event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+        if is_read_only:
+            return
         try:
             _enable_write_ahead_log(connection)
         except UnicodeDecodeError as error:  # what SQLite says of a damaged schema quotes it
@@ -298,10 +320,10 @@ def create_tables(engine: Engine, tables: MetaData, *, format_number: int) -> No
         UnknownFormatError: the database has another format.
     """
     with reading(engine) as connection:
-        found = _format_of(connection)
+        found = format_of(connection)
     if found == 0:
         with writing(engine) as connection:
-            found = _format_of(connection)  # another process may have created the tables first
+            found = format_of(connection)  # another process may have created the tables first
             if found == 0:
                 create_schema(connection)
                 tables.create_all(connection)
@@ -344,7 +366,8 @@ def _schema_of(connection: Connection) -> str:
     return str(connection.exec_driver_sql("SHOW search_path").scalar_one())
 
 
-def _format_of(connection: Connection) -> int:
+def format_of(connection: Connection) -> int:
+    """Return the format that is recorded in a database, or 0 if it has none."""
     if connection.dialect.name == "sqlite":
         return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
     # a schema has no version number, so its comment holds the format

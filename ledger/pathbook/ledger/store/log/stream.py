@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, exc
 from pathbook.ledger.codec import leaf_hash
 from pathbook.ledger.notes import Note
 from pathbook.ledger.store.database.bulk_write import insert_statement
+from pathbook.ledger.store.database.damage import DatabaseDamagedError
 from pathbook.ledger.store.database.engine import create_tables, reading, writing
 from pathbook.ledger.store.database.failures import OutageLog, trouble_of
 from pathbook.ledger.store.database.fast_read import ReaderPool
@@ -98,6 +99,11 @@ def persistence_errors() -> Iterator[None]:
 def is_passing(error: BaseException) -> bool:
     """Tell whether an error may pass by itself: the database is away, busy, full or read-only. A bug does not pass."""
     return trouble_of(error) is not None
+
+
+def is_of_database(error: BaseException) -> bool:
+    """Tell whether a database raised an error, or is damaged."""
+    return isinstance(error, (persistence.PersistenceError, exc.SQLAlchemyError, DatabaseDamagedError))
 
 
 class SQLAlchemyAggregateRecorder(AggregateRecorder):

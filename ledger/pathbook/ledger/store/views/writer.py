@@ -105,7 +105,7 @@ def open_views(engine: Engine) -> None:
         pathbook.ledger.store.database.damage.DatabaseDamagedError: they are damaged.
     """
     with reading(engine) as connection:
-        found = _version(connection)
+        found = version_of(connection)
     if found == tables.VIEWS_VERSION:
         return
     with writing(engine) as connection:
@@ -114,12 +114,12 @@ def open_views(engine: Engine) -> None:
 
 def open_views_on(connection: Connection) -> None:
     """Do as ``open_views`` in the caller's transaction. Another process may have migrated the tables before it."""
-    found = _version(connection)
+    found = version_of(connection)
     if found != tables.VIEWS_VERSION:
         _migrate(connection, found, str(connection.engine.url.render_as_string()))
 
 
-def _version(connection: Connection) -> str:
+def version_of(connection: Connection) -> str:
     """Return the version of the tables, or "" if there are none."""
     if not sa.inspect(connection).has_table(_ALEMBIC.name):
         return ""

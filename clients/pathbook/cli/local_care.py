@@ -1,0 +1,124 @@
+"""Care for the books of a directory or database, without a server: back up, restore, check.
+
+With `pathbook.cli.local` it is the only module here that imports the server's. It needs the extra `server`, too.
+"""
+
+import contextlib
+import errno
+import logging
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pathbook.cli import local
+from pathbook.cli.errors import NamedError
+from pathbook.cli.settings import Books
+from pathbook.ledger.gc_tuning import collect_rarely
+from pathbook.services.backup import restoring
+from pathbook.services.backup.errors import BackupError, is_expected
+from pathbook.services.backup.manifest import Manifest
+from pathbook.services.backup.restoring import Restored
+from pathbook.services.backup.taking import take
+from pathbook.services.checking.check import check as check_books
+from pathbook.services.checking.findings import Finding
+from pathbook.services.key_file import KEY_FILE, UnusableKeyError
+from pathbook.services.run.logs import configure_log
+from pathbook.services.storage import VIEWS_FILE
+
+__all__ = ["Manifest", "Restored", "back_up", "check", "needs_passphrase", "restore"]
+
+if TYPE_CHECKING:
+    from pathbook.cli.progress import Progress
+
+FULL: Final = re.compile(r"disk is full|No space left on device|disk I/O error|File too large")
+"""What databases and their programs say if there is no room."""
+
+
+def back_up(
+    books: Books, to: Path, *, passphrase: str | None, replays: bool, progress: "Progress"
+) -> Manifest:
+    """Back up books, and return the manifest. A passphrase of None leaves the keys out.
+
+    Raises:
+        NamedError: there is no backup. The message says why, and what to do.
+        UnusableBooksError: there are no books, or they cannot be opened.
+        OSError: a file cannot be read or written.
+        click.UsageError: the URL of the database is malformed.
+    """
+    local.require_books(books)
+    with _named("The backup could not be made", books):
+        return take(
+            Path(books.data),
+            books.database,
+            to,
+            passphrase=passphrase,
+            replays=replays,
+            progress=progress.of,
+        )
+
+
+def needs_passphrase(origin: Path) -> bool:
+    """Tell whether a backup holds encrypted keys. Raises as ``restore``."""
+    with _named("The backup cannot be read", Books("")):
+        return restoring.needs_passphrase(origin)
+
+
+def restore(
+    books: Books, origin: Path, *, passphrase: str | None, key: Path | None, progress: "Progress"
+) -> Restored:
+    """Restore a backup, and return what was restored. Without a passphrase and a file, no keys are restored.
+
+    Raises: as ``back_up``.
+    """
+    local.check_place(books)
+    with _named("The backup could not be restored", books):
+        return restoring.restore(
+            origin,
+            Path(books.data),
+            books.database,
+            keys=restoring.KeySource(passphrase, key),
+            progress=progress.of,
+        )
+
+
+def check(books: Books, *, progress: "Progress") -> list[Finding]:
+    """Check books, and return what was found. Nothing is created.
+
+    Raises: as ``back_up``.
+    """
+    data = Path(books.data)
+    local.check_place(books)
+    left = not books.database and any((data / name).exists() for name in (KEY_FILE, VIEWS_FILE))
+    if not left:  # what is left of lost books is a finding
+        local.require_books(books)
+    with _named("The books could not be checked", books):
+        return list(check_books(data, books.database, progress.of))
+
+
+@contextlib.contextmanager
+def _named(sentence: str, books: Books) -> Iterator[None]:
+    """Configure the process for long work, and turn every expected error into a sentence."""
+    configure_log(logging.ERROR)
+    collect_rarely()
+    try:
+        yield
+    except BackupError as error:
+        raise NamedError(error.reason, str(error)) from error
+    except UnusableKeyError as error:
+        raise NamedError("CODE_KEYS_UNUSABLE", str(error)) from error
+    except Exception as error:
+        if _is_full(error):
+            what = f"{sentence}: the disk is full, or a file may not be that large. Nothing was changed. Make room."
+            raise NamedError("DISK_FULL", what) from error
+        if isinstance(error, OSError):
+            raise  # its message names the file
+        if not (is_expected(error) or isinstance(error, ValueError)):
+            raise
+        raise NamedError("DATABASE_FAILED", f"{sentence}: {local.cause_of(books, error)}") from error
+
+
+def _is_full(error: Exception) -> bool:
+    """Tell whether a disk, a quota or a limit of the process leaves no room."""
+    number = error.errno if isinstance(error, OSError) else None
+    return number in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} or FULL.search(str(error)) is not None

@@ -1,0 +1,93 @@
+"""The books: all their events, their keys, and their views."""
+
+from collections.abc import Iterator
+
+from pathbook.ledger.serials import KeyRing
+from pathbook.ledger.store.database.engine import reading
+from pathbook.ledger.store.log.audit import BookAudit, audit, heads
+from pathbook.ledger.store.log.code_key import CodeKeysInUse
+from pathbook.ledger.store.views.looking import is_last_of, views_positions
+from pathbook.services.checking.databases import REBUILD, RESTORE
+from pathbook.services.checking.findings import Finding, Progress, fault, noted, ok
+from pathbook.services.checking.place import Place
+from pathbook.services.key_file import KEY_FILE, UnusableKeyError, read_keys
+
+
+def events(place: Place, progress: Progress) -> Iterator[Finding]:
+    """Read every event of every book."""
+    assert place.log is not None
+    with reading(place.log) as connection:
+        found = heads(connection)
+        if not found:
+            yield noted("books", "there is none yet", "pathbook book open NAME")
+        report, total, before = progress("events checked"), sum(found.values()), 0
+        for book, head in found.items():
+            so_far = before
+
+            def done(at: int, _: int, so_far: int = so_far) -> None:
+                report(so_far + at, total)
+
+            yield from _of_book(audit(connection, book, head, done))
+            before += head
+
+
+def _of_book(found: BookAudit) -> Iterator[Finding]:
+    subject = f"book {found.book}"
+    for first, last in found.gaps:
+        yield fault(subject, f"positions {first} to {last} are missing", RESTORE)
+    for position, problem in found.broken:
+        yield fault(subject, f"position {position}: {problem}", RESTORE)
+    if found.newer_at is not None:
+        what = f"position {found.newer_at} is newer than this program"
+        yield noted(subject, what, "Update this program. It checked the rest only as bytes.")
+    if not found.faults:
+        yield ok(
+            subject,
+            f"{found.events} events, no gap, incarnation {found.incarnation},"
+            f" hash of the log {found.log_sha256[:16]}",
+        )
+
+
+def views(place: Place, _progress: Progress) -> Iterator[Finding]:
+    """Compare how far the views are with the log, and whether they are of this log."""
+    assert place.log is not None
+    if place.views is None:
+        return
+    with reading(place.log) as connection:
+        found = heads(connection)
+    for book, position in views_positions(place.views).items():
+        head, subject = found.get(book, 0), f"views of {book}"
+        if position > head:
+            what = f"they have {position} events, and the log has {head}"
+            yield fault(subject, what, f"If the log is an old copy: {RESTORE} If it is right: {REBUILD}")
+        elif not is_last_of(place.log, place.views, book, position):
+            what = f"their last event, at position {position}, is not the log's"
+            yield fault(subject, what, f"If the log is right: {REBUILD}")
+        elif position < head:
+            what = f"{head - position} events behind the log"
+            yield noted(subject, what, "A running server or `pathbook views follow` projects them.")
+        else:
+            yield ok(subject, f"at position {position}, the head")
+
+
+def keys(place: Place, _progress: Progress) -> Iterator[Finding]:
+    """Compare the keys in the file with those in use."""
+    assert place.log is not None
+    in_use = [name.hex() for name in CodeKeysInUse(place.log).known()]
+    try:
+        ring: KeyRing = read_keys(place.data / KEY_FILE)
+    except UnusableKeyError as error:
+        to_do = "Restore it from a backup: without it no code can be read, and no server starts."
+        yield fault(KEY_FILE, error.problem, to_do)
+        return
+    held = [name.hex() for name in ring.fingerprints]
+    if held[: len(in_use)] == in_use:
+        yield ok(KEY_FILE, f"{len(held)} keys, {len(in_use)} in use: {' '.join(held)}")
+        return
+    lacking = [name for name in in_use if name not in held]
+    what = (
+        f"lacks key {' '.join(lacking)}" if lacking else "has the keys in another order than they were used"
+    )
+    yield fault(
+        KEY_FILE, what, "Restore the file from a backup, or copy it from another server of these books."
+    )

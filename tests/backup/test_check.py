@@ -1,0 +1,180 @@
+"""`pathbook check` says of books what is well, what is not, and what to do; and it changes nothing."""
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from pathbook.cli.main import VERBS
+from tests.backup.places import Place, begun, sold
+from tests.postgres import driver_url
+from tests.services.masks import BEGUN
+
+Findings = list[dict[str, str]]
+
+
+def findings(place: Place, code: int) -> Findings:
+    """Check books, expect an exit code, and return what was found."""
+    ran = place.pathbook("check", "--output", "json")
+    assert ran.code == code, ran
+    found = json.loads(ran.out)
+    assert (found["faults"] > 0) == (code == 1)
+    listed: Findings = found["findings"]
+    return listed
+
+
+def of(found: Findings, subject: str) -> list[dict[str, str]]:
+    """Return the findings on a subject that are not ok."""
+    return [each for each in found if each["subject"] == subject and each["state"] != "ok"]
+
+
+def execute(
+    place: Place, *statements: str, file: str = "events.sqlite", schema: str = "pathbook_events"
+) -> None:
+    """Change a database behind the back of Pathbook."""
+    if not place.database:
+        with contextlib.closing(sqlite3.connect(place.data / file)) as opened, opened:
+            for statement in statements:
+                opened.execute(statement)
+        return
+    with psycopg.connect(driver_url(place.database), options=f"-c search_path={schema}") as connection:
+        for statement in statements:
+            connection.execute(statement.encode())
+
+
+def snapshot(directory: Path) -> dict[str, tuple[bytes, int, int]]:
+    """Return the files of a directory with their bytes, times and modes."""
+    return {
+        path.name: (path.read_bytes(), path.stat().st_mtime_ns, path.stat().st_mode)
+        for path in directory.iterdir()
+    }
+
+
+def private(place: Place) -> None:
+    """Give the directory and its files the modes they should have."""
+    place.data.chmod(0o700)
+    for path in place.data.iterdir():
+        path.chmod(0o600)
+
+
+def test_books_that_are_well_are_told_so_and_left_alone(books: Place) -> None:
+    """All is ok with exit code 0, while a server runs and when none does, and no file is made or touched."""
+    private(books)
+    before = snapshot(books.data)
+    found = findings(books, 0)
+    assert {each["state"] for each in found} == {"ok"}
+    assert snapshot(books.data) == before
+    (book,) = [each for each in found if each["subject"] == "book masks"]
+    assert book["found"].startswith(f"{BEGUN} events, no gap, incarnation ")
+    assert any(each["found"] == f"at position {BEGUN}, the head" for each in found)
+    subjects = {each["subject"] for each in found}
+    assert ("PostgreSQL" in subjects and "rights" in subjects) == bool(books.database)
+    with books.served() as client:
+        sold(client, 0, 3)
+        assert {each["state"] for each in findings(books, 0)} <= {"ok", "noted"}
+        sold(client, 4, 5)
+
+
+def test_events_that_are_missing_or_broken_are_named(books: Place) -> None:
+    """A gap and bytes that are no event are faults of their positions, with what to do."""
+    execute(books, "DELETE FROM event WHERE position IN (3, 4)")
+    bad = "'\\x0102'::bytea" if books.database else "x'0102'"
+    execute(books, f"UPDATE event SET state = {bad} WHERE position = 6")
+    faults = of(findings(books, 1), "book masks")
+    assert [fault["state"] for fault in faults] == ["fault", "fault"]
+    assert faults[0]["found"] == "positions 3 to 4 are missing"
+    assert faults[1]["found"].startswith("position 6: the event at position 6 is malformed")
+    assert all("pathbook restore FROM" in fault["to_do"] for fault in faults)
+    table = books.pathbook("check")
+    assert (table.code, table.err) == (1, "")
+    assert "fault" in table.out
+    assert "\nWhat to do:\n" in table.out
+    assert "LOG_DAMAGED" in books.pathbook("backup", str(books.data.parent / "b"), "--without-keys").err
+    assert not (books.data.parent / "b").exists()
+
+
+def test_views_of_another_log_and_views_behind_are_told_apart(books: Place) -> None:
+    """Views that know more than the log are a fault, views that lag are noted, and views that differ are a fault."""
+    execute(books, f"DELETE FROM event WHERE position = {BEGUN}")
+    (fault,) = of(findings(books, 1), "views of masks")
+    assert fault["found"] == f"they have {BEGUN} events, and the log has {BEGUN - 1}"
+    views = {"file": "views.sqlite", "schema": "pathbook_views"}
+    execute(books, f"UPDATE tracking SET notification_id = {BEGUN - 2}", **views)
+    (noted,) = of(findings(books, 0), "views of masks")
+    assert (noted["state"], noted["found"]) == ("noted", "1 events behind the log")
+    execute(books, "DELETE FROM request", **views)
+    (fault,) = of(findings(books, 1), "views of masks")
+    assert fault["found"] == f"their last event, at position {BEGUN - 2}, is not the log's"
+
+
+def damages() -> Iterator[tuple[str, Callable[[Path], object], str, str]]:
+    """Yield a name, a damage of a directory, and the subject and the words of the fault."""
+    yield "readable key", lambda data: (data / "codes.key").chmod(0o644), "codes.key", "who can forge codes"
+    yield "no key", lambda data: (data / "codes.key").unlink(), "codes.key", "is missing"
+    yield "another key", lambda data: (data / "codes.key").write_text("00" * 32 + "\n"), "codes.key", "key"
+    yield "no log", lambda data: (data / "events.sqlite").unlink(), "log", "events.sqlite is missing"
+    yield "an empty log", lambda data: (data / "events.sqlite").write_bytes(b""), "log", "no table of events"
+    yield (
+        "no database",
+        lambda data: (data / "events.sqlite").write_bytes(b"x" * 9999),
+        "log format",
+        "not a database",
+    )
+    yield "broken views", lambda data: overwrite(data / "views.sqlite"), "views.sqlite", "damaged"
+    yield "a newer log", lambda data: execute(Place(data, ""), "PRAGMA user_version = 9"), "log", "format 9"
+
+
+def overwrite(path: Path) -> None:
+    """Overwrite a page in the middle of a file."""
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 8192 * 4096)
+        file.write(b"\xff" * 4096)
+
+
+@pytest.mark.parametrize(
+    ("damage", "subject", "words"), [(*each[1:],) for each in damages()], ids=[each[0] for each in damages()]
+)
+def test_a_damaged_directory_is_a_fault_with_what_to_do(
+    tmp_path: Path, damage: Callable[[Path], object], subject: str, words: str
+) -> None:
+    """Each damage is named, exits 1, and is not made worse."""
+    place = Place(tmp_path / "books", "")
+    begun(place)
+    private(place)
+    damage(place.data)
+    before = snapshot(place.data)
+    found = findings(place, 1)
+    faults = [each for each in found if each["state"] == "fault"]
+    assert any(each["subject"] == subject and words in each["found"] for each in faults), found
+    assert all(each["to_do"] for each in faults)
+    assert snapshot(place.data) == before
+
+
+def test_no_books_are_no_finding(tmp_path: Path) -> None:
+    """A misspelt directory exits 4 and is not created; a server is refused by name."""
+    ran = Place(tmp_path / "boook", "").pathbook("check")
+    assert (ran.code, ran.out) == (4, "")
+    assert "There are no books in" in ran.err
+    assert not (tmp_path / "boook").exists()
+    assert "check" in VERBS
+    assert Place(tmp_path, "").pathbook("check", "--server", "h:1").code == 2
+
+
+def test_a_user_without_rights_is_told_which(books: Place) -> None:
+    """On PostgreSQL the rights that the user lacks are named by table."""
+    if not books.database:
+        pytest.skip("files have modes instead")
+    execute(
+        books,
+        "DROP ROLE IF EXISTS clerk",
+        "CREATE ROLE clerk LOGIN",
+        "GRANT USAGE ON SCHEMA pathbook_events, pathbook_views TO clerk",
+        "GRANT SELECT ON ALL TABLES IN SCHEMA pathbook_events, pathbook_views TO clerk",
+    )
+    (fault,) = of(findings(Place(books.data, books.database.replace("postgres@", "clerk@")), 1), "rights")
+    assert "INSERT on event" in fault["found"]
+    execute(books, "DROP OWNED BY clerk", "DROP ROLE clerk")

@@ -1,0 +1,230 @@
+"""A restore takes only whole backups, overwrites nothing, and is there whole or not at all."""
+
+import json
+import random
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.backup.places import PASSPHRASE, Place, begun, left_over, sold
+from tests.postgres import driver_url
+from tests.services.masks import BEGUN
+
+
+def copy_of(backup: Path, name: str) -> Path:
+    """Return a copy of a backup, for a test that damages it."""
+    return Path(shutil.copytree(backup, backup.with_name(name)))
+
+
+def is_empty(place: Place) -> bool:
+    """Tell whether a place holds nothing of Pathbook."""
+    if place.data.exists() and left_over(place.data):
+        return False
+    if not place.database:
+        return True
+    sql = b"SELECT count(*) FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname LIKE 'pathbook%'"
+    with psycopg.connect(driver_url(place.database)) as connection:
+        row = connection.execute(sql).fetchone()
+    return row == (0,)
+
+
+def flip(path: Path, at: int) -> None:
+    """Flip one bit of a file."""
+    data = bytearray(path.read_bytes())
+    data[at % len(data)] ^= 1 << (at % 8)
+    path.write_bytes(data)
+
+
+def edit(path: Path, change: Callable[[dict[str, object]], None]) -> None:
+    """Change a manifest as with an editor."""
+    found = json.loads(path.read_text())
+    change(found)
+    path.write_text(json.dumps(found, indent=2) + "\n")
+
+
+def test_a_backup_that_was_changed_is_refused_and_named(books: Place, empty: Place, to: Path) -> None:
+    """A flipped bit in any file, a missing and a strange file, and an edited manifest restore nothing."""
+    with books.served() as client:
+        sold(client, 0, 30)
+    books.back_up(to, passphrase=PASSPHRASE)
+    passphrase = to.parent / "passphrase"
+    passphrase.write_text(PASSPHRASE + "\n")
+    chance = random.Random(5)
+    names = sorted(path.name for path in to.iterdir())
+    assert len(names) == 3
+    damaged: list[tuple[str, Path]] = []
+    for name in names:
+        for number in range(4):
+            copy = copy_of(to, f"flipped-{name}-{number}")
+            flip(copy / name, chance.randrange(1 << 30))
+            damaged.append((name, copy))
+        copy = copy_of(to, f"missing-{name}")
+        (copy / name).unlink()
+        damaged.append((name, copy))
+    copy = copy_of(to, "strange")
+    (copy / "events.sqlite-wal").write_bytes(b"x")
+    damaged.append(("events.sqlite-wal", copy))
+    for number, change in enumerate(
+        (
+            lambda found: found["books"][0].update(head=BEGUN),
+            lambda found: found["books"].clear(),
+            lambda found: found["files"][0].update(name="../../codes.key"),
+            lambda found: found["files"].pop(),
+            lambda found: found.update(checksum="0" * 64),
+            lambda found: found.update(keys="left out"),
+        )
+    ):
+        copy = copy_of(to, f"edited-{number}")
+        edit(copy / "manifest.json", change)
+        damaged.append(("manifest.json", copy))
+    for name, copy in damaged:
+        ran = empty.pathbook("restore", str(copy), "--passphrase-file", str(passphrase), "--output", "json")
+        error = json.loads(ran.err)["error"]
+        assert (ran.code, ran.out) == (4, ""), (copy.name, ran)
+        assert error["reason"] in ("BACKUP_DAMAGED", "BACKUP_NEWER", "NOT_A_BACKUP"), (copy.name, error)
+        assert name in error["message"] or error["reason"] == "BACKUP_NEWER", (copy.name, error)
+        assert is_empty(empty)
+    assert empty.pathbook("restore", str(to), "--passphrase-file", str(passphrase)).code == 0
+
+
+def test_a_backup_of_a_newer_format_is_refused_by_name(books: Place, empty: Place, to: Path) -> None:
+    """The format is read before all else, and the message names both."""
+    books.back_up(to)
+    edit(to / "manifest.json", lambda found: found.update(format=2, novel=[1]))
+    ran = empty.pathbook("restore", str(to), "--without-keys")
+    assert (ran.code, ran.out) == (4, "")
+    assert "BACKUP_NEWER" in ran.err
+    assert "has format 2, and this Pathbook reads formats up to 1" in ran.err
+
+
+def test_the_keys_are_restored_with_their_passphrase_only(books: Place, empty: Place, to: Path) -> None:
+    """A wrong passphrase and keys of other books are refused, and without keys the output says what is missing."""
+    books.back_up(to, passphrase=PASSPHRASE)
+    wrong, other = to.parent / "wrong", to.parent / "other"
+    wrong.write_text("wrong")
+    begun(Place(other, ""))
+    for arguments, code, part in (
+        (["--passphrase-file", str(wrong)], 4, "KEYS_LOCKED: The passphrase does not open the keys"),
+        (["--key", str(other / "codes.key")], 4, "KEYS_DIFFER: "),
+        (["--key", str(wrong)], 4, "CODE_KEYS_UNUSABLE: "),
+        ([], 2, "Give --passphrase-file FILE"),
+        (["--without-keys", "--key", str(wrong)], 2, "Give one of"),
+    ):
+        ran = empty.pathbook("restore", str(to), *arguments)
+        assert (ran.code, ran.out) == (code, ""), ran
+        assert part in ran.err
+        assert is_empty(empty)
+    ran = empty.pathbook("restore", str(to), "--without-keys")
+    assert ran.code == 0, ran
+    assert f"No keys were restored. Put codes.key into {empty.data}" in ran.out
+    ran = empty.pathbook("stock", "ann", "--book", "masks")
+    assert ran.code == 4
+    assert "codes.key is missing" in ran.err
+    empty.data.mkdir(exist_ok=True)
+    shutil.copy(books.data / "codes.key", empty.data)
+    assert empty.pathbook("stock", "acme", "--book", "masks").code == 0
+
+
+def test_a_backup_without_keys_takes_them_from_a_file(books: Place, empty: Place, to: Path) -> None:
+    """The file must begin with the keys that the books use. A passphrase has nothing to open."""
+    books.back_up(to)
+    passphrase = to.parent / "passphrase"
+    passphrase.write_text(PASSPHRASE)
+    ran = empty.pathbook("restore", str(to), "--passphrase-file", str(passphrase))
+    assert (ran.code, ran.out) == (4, "")
+    assert "holds no keys" in ran.err
+    ran = empty.pathbook("restore", str(to), "--key", str(books.data / "codes.key"))
+    assert ran.code == 0, ran
+    assert (empty.data / "codes.key").read_bytes() == (books.data / "codes.key").read_bytes()
+    assert (empty.data / "codes.key").stat().st_mode & 0o777 == 0o600
+    assert (
+        empty.pathbook("codes", "1:0-9", "--book", "masks").out
+        == books.pathbook("codes", "1:0-9", "--book", "masks").out
+    )
+
+
+def test_nothing_is_overwritten(books: Place, empty: Place, to: Path) -> None:
+    """Books, keys or views at the place are named, and stay as they were."""
+    books.back_up(to)
+    ran = books.pathbook("restore", str(to), "--without-keys")
+    assert (ran.code, ran.out) == (4, "")
+    assert "TARGET_NOT_EMPTY" in ran.err
+    assert books.pathbook("stock", "acme", "--book", "masks").code == 0
+    for name in ("codes.key", "views.sqlite", "events.sqlite-wal"):
+        empty.data.mkdir(exist_ok=True)
+        (empty.data / name).write_text("x")
+        ran = empty.pathbook("restore", str(to), "--without-keys")
+        assert (ran.code, ran.out) == (4, "")
+        assert f"holds {name}" in ran.err
+        assert left_over(empty.data) == [name]
+        (empty.data / name).unlink()
+    (empty.data / "lost+found").mkdir()
+    assert empty.pathbook("restore", str(to), "--without-keys").code == 0
+    assert "lost+found" in left_over(empty.data)
+
+
+def test_a_restore_of_another_kind_or_place_is_refused(books: Place, to: Path, tmp_path: Path) -> None:
+    """Files are not restored to a database, nor into the backup itself, nor from what is no backup."""
+    books.back_up(to)
+    other = Place(tmp_path / "other", "" if books.database else "postgresql://h/books")
+    assert "OTHER_DATABASE" in other.pathbook("restore", str(to), "--without-keys").err
+    same = Place(to / "inside", books.database)
+    assert "is inside the backup" in same.pathbook("restore", str(to), "--without-keys").err
+    assert "NOT_A_BACKUP" in books.pathbook("restore", str(books.data), "--without-keys").err
+    assert "NOT_A_BACKUP" in books.pathbook("restore", str(tmp_path / "nowhere"), "--without-keys").err
+
+
+def test_a_killed_restore_leaves_nothing_or_a_whole_book(
+    books: Place, empty: Place, to: Path, tmp_path: Path
+) -> None:
+    """After kill -9 at any moment the books are whole, or there are none and a restore can run again."""
+    with books.served() as client:
+        sold(client, 0, 20)
+        head = client.get_head().position
+    books.back_up(to)
+    chance = random.Random(3)
+    for number in range(6):
+        target = empty if empty.database else Place(tmp_path / f"restored-{number}", "")
+        process = target.start("restore", str(to), "--key", str(books.data / "codes.key"))
+        assert process.stderr is not None
+        try:
+            process.wait(timeout=chance.uniform(0.5, 2.5))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        process.stderr.close()
+        if target.database or not target.data.exists():
+            break_off_is_clean(target, head)
+        else:
+            with target.served() as client:
+                assert client.get_head().position == head
+
+
+def break_off_is_clean(place: Place, head: int) -> None:
+    """Expect that a database has no log, or a whole one in another incarnation."""
+    if not place.database:
+        assert not place.data.exists()
+        return
+    with psycopg.connect(driver_url(place.database)) as connection:
+        exists = connection.execute(b"SELECT to_regclass('pathbook_events.event') IS NOT NULL").fetchone()
+        if exists == (True,):
+            count = connection.execute(
+                b"SELECT max(position), (SELECT count(*) FROM pathbook_events.incarnation) FROM pathbook_events.event"
+            )
+            assert count.fetchone() == (head, 1)
+
+
+def test_a_database_in_use_is_not_restored_to(kind: str, books: Place, empty: Place, to: Path) -> None:
+    """Connections of Pathbook to the database are counted and named before anything is done."""
+    if kind == "sqlite":
+        pytest.skip("SQLite does not know who has a directory open")
+    books.back_up(to)
+    with psycopg.connect(driver_url(empty.database), application_name="pathbook"):
+        ran = empty.pathbook("restore", str(to), "--without-keys")
+    assert (ran.code, ran.out) == (4, "")
+    assert "DATABASE_IN_USE: 1 connections" in ran.err
+    assert is_empty(empty)
