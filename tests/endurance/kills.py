@@ -1,0 +1,344 @@
+"""Kills servers, followers and imports at random moments, and counts what was lost or recorded twice.
+
+``python -m tests.endurance.kills --kills 300`` divides the kills between SQLite and PostgreSQL, and prints the counts.
+Callers write all the time, each request with an id of its own, and remember every answer. At the end the book is
+compared with these answers, with the imported sheets, and with views that are made anew from its events.
+"""
+
+import argparse
+import contextlib
+import random
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from pathbook.client import Client, price, select
+from pathbook.ledger.codec import decode
+from pathbook.ledger.events import TransferRecorded
+from pathbook.ledger.requests import request_of
+from pathbook.ledger.store.log.stream import Stream
+from pathbook.ledger.store.views.follower import Follower
+from pathbook.v1 import transfers_pb2
+from tests.books import DATABASE_FILE, PATIENCE, engine
+from tests.importing.sheets import GIN, RUM, sold, write
+from tests.postgres import drop_database, new_database
+from tests.services.masks import begin, boxes, yuan
+from tests.services.process import COMMAND, Running
+from tests.store.follower_process import rows_of
+
+BOOK: Final = "masks"
+
+BOXES: Final = 1_000_000
+"""How many boxes the batch has: more than the callers give away."""
+
+SINGLE_WRITERS: Final = 2
+"""How many callers record one transfer at a time, each in a tenth of the boxes."""
+
+BATCH_ENTRIES: Final = 40
+"""How many transfers the caller of batches sends at once."""
+
+SHEET_ROWS: Final = 600
+"""How many rows each sheet has. An import of them takes about as long as two kills are apart."""
+
+PAUSE_MAX_S: Final = 2.0
+"""The longest pause between two kills. A server starts in about half of it, so some are killed before they listen."""
+
+QUIET_S: Final = 0.05
+"""The pause of each caller between two writes, so that the book stays small enough to be compared quickly."""
+
+VICTIMS: Final = ("server", "follower", "importer")
+
+
+class Tally(msgspec.Struct):
+    """What happened, and what was found at the end."""
+
+    kills: Counter[str] = msgspec.field(default_factory=Counter)
+    answered: int = 0
+    sheets: int = 0
+    events: int = 0
+    lost: int = 0
+    doubled: int = 0
+    views_differ: bool = False
+
+    def __str__(self) -> str:
+        """Return the counts as a line."""
+        killed = ", ".join(f"{name} {self.kills[name]}" for name in VICTIMS)
+        views = "differ from" if self.views_differ else "equal"
+        return (
+            f"{self.kills.total()} kills ({killed}); {self.answered} answered requests and {self.sheets} sheets of"
+            f" {SHEET_ROWS} rows in {self.events} events: lost {self.lost}, doubled {self.doubled};"
+            f" the views {views} those made anew"
+        )
+
+
+class Life:
+    """A place with a server, a follower and an import, all of which may be killed, and callers that write."""
+
+    def __init__(self, place: Path, sheets: Path) -> None:
+        """Start everything, and open the book."""
+        self.place, self._sheets = place, sheets
+        self.answers: dict[bytes, int] = {}
+        self.tally = Tally()
+        self._stopping, self._noting = threading.Event(), threading.Lock()
+        self._server = Running(place, "serve", "--listen", "127.0.0.1:0", "--no-follow")
+        self.target = str(self._server.wait_for("listening")["address"])
+        self._follower = Running(place, "views", "follow")
+        with self.client() as client:
+            begin(client, BOXES)
+        self._importer: subprocess.Popen[bytes] | None = None
+        self.errors: list[BaseException] = []
+        works = [*([self._write_singles] * SINGLE_WRITERS), self._write_batches, self._write_offers]
+        self._threads = [
+            threading.Thread(target=self._work, args=(work, number)) for number, work in enumerate(works)
+        ]
+        self._threads.append(threading.Thread(target=self._work, args=(self._import_sheets, 0)))
+        for thread in self._threads:
+            thread.start()
+
+    def client(self) -> Client:
+        """Return a client that waits for a server as long as it takes."""
+        return Client(self.target, book=BOOK, retry_seconds=2 * PATIENCE)
+
+    def kill(self, victim: str) -> None:
+        """Kill a process (kill -9), and start it again at once."""
+        match victim:
+            case "server":
+                self._server.kill()
+                self._server = Running(self.place, "serve", "--listen", self.target, "--no-follow")
+            case "follower":
+                self._follower.kill()
+                self._follower = Running(self.place, "views", "follow")
+            case _:
+                if (importer := self._importer) is not None:
+                    importer.kill()  # the thread of the sheets starts it again
+        self.tally.kills[victim] += 1
+
+    def stop_writing(self) -> None:
+        """Let the callers finish their request, and the import its sheet."""
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join(4 * PATIENCE)
+            assert not thread.is_alive(), "a caller still waits for its answer"
+        if self.errors:
+            raise self.errors[0]
+
+    def stop(self) -> None:
+        """Stop all processes."""
+        self._stopping.set()
+        for process in (self._server, self._follower):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.terminate()
+            process.kill()
+
+    def _work(self, work: Callable[[int], None], number: int) -> None:
+        try:
+            work(number)
+        except BaseException as error:  # noqa: BLE001 - the run fails with it at its end
+            self.errors.append(error)
+
+    def _note(self, actor: str, request_id: str, position: int) -> None:
+        with self._noting:
+            before = self.answers.setdefault(request_of(actor, request_id), position)
+            assert before == position, f"request {request_id} was answered with {before} and {position}"
+
+    def _write_singles(self, number: int) -> None:
+        with self.client() as client:
+            box = number * (BOXES // 10)
+            while not self._stopping.wait(QUIET_S):
+                name = f"single {number}/{box}"
+                response = client.record_transfer(
+                    giver="acme", receiver="ann", units=boxes(box, box), unit_price=yuan(150), request_id=name
+                )
+                self._note("acme", name, response.receipt.position)
+                box += 1
+
+    def _write_batches(self, number: int) -> None:
+        with self.client() as client:
+            for results in client.record_transfers(self._batches(number * (BOXES // 10))):
+                for result in results:
+                    assert result.WhichOneof("result") == "receipt", result
+                    self._note("acme", self._sent.pop(0), result.receipt.position)
+
+    def _batches(self, box: int) -> Iterator[list[transfers_pb2.RecordTransferRequest]]:
+        self._sent: list[str] = []
+        while not self._stopping.wait(4 * QUIET_S):
+            names = [f"batch {box + place}" for place in range(BATCH_ENTRIES)]
+            self._sent += names
+            yield [
+                transfers_pb2.RecordTransferRequest(
+                    request_id=name,
+                    giver="acme",
+                    receiver="bob",
+                    units=select(ranges=[(1, box + place, box + place)]),
+                    unit_price=price((15_000, "CNY")),
+                )
+                for place, name in enumerate(names)
+            ]
+            box += BATCH_ENTRIES
+
+    def _write_offers(self, number: int) -> None:
+        with self.client() as client:
+            box = number * (BOXES // 10)
+            while not self._stopping.wait(QUIET_S):
+                name = f"offer {box}"
+                offered = client.offer_transfer(
+                    giver="acme",
+                    receiver="ann",
+                    units=boxes(box, box + 9),
+                    unit_price=yuan(150),
+                    request_id=name,
+                ).receipt.position
+                self._note("acme", name, offered)
+                answer = client.accept_transfer(offered, receiver="ann", request_id=name)
+                self._note("ann", name, answer.receipt.position)
+                box += 10
+
+    def _import_sheets(self, _number: int) -> None:
+        while not self._stopping.is_set():
+            sheet = write_sheet(self._sheets, self.tally.sheets)
+            while self._import(sheet) != 0:
+                pass
+            self.tally.sheets += 1
+
+    def _import(self, sheet: Path) -> int:
+        """Import a sheet to its end, or until it is killed. Return the exit code."""
+        options = ("import", str(sheet), "--recipe", "iowa", "--server", self.target, "--book", BOOK)
+        self._importer = subprocess.Popen(
+            [*COMMAND, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        _, told = self._importer.communicate(timeout=4 * PATIENCE)
+        code = self._importer.returncode
+        assert code in (0, 4, -9), (code, told)
+        return code
+
+
+def write_sheet(directory: Path, number: int) -> Path:
+    """Write the sheet of a number. All sheets differ in their stores."""
+    rows = (sold(RUM if row % 3 else GIN, 1 + row % 7, f"{number}{row % 40:02}") for row in range(SHEET_ROWS))
+    return write(directory / f"sheet-{number}.csv", rows)
+
+
+def compare(life: Life) -> None:
+    """Compare the book with the answers and the sheets, and the views with views made anew."""
+    tally = life.tally
+    with life.client() as client:
+        compare_answers(life, client)
+        head = client.get_head().position
+        for number in {0, tally.sheets - 1} if tally.sheets else ():
+            compare_sheet(life, number)
+        again = client.get_head().position
+        tally.events = again
+        tally.lost += again - head  # an import that was whole records nothing when it is repeated
+        until = time.monotonic() + PATIENCE
+        while client.get_head().views_position < again:
+            assert time.monotonic() < until, "the views do not reach the head"
+            time.sleep(0.1)
+    life.stop()
+    tally.views_differ = differ_from_rebuilt(life.place)
+
+
+def compare_answers(life: Life, client: Client) -> None:
+    """Count the answered requests that the book lacks, and those that it has twice."""
+    found: dict[bytes, int] = {}
+    imported = 0
+    for batch in client.read():
+        for position, data in enumerate(batch.events, batch.first_position):
+            recorded = decode(position, data)
+            life.tally.doubled += recorded.request in found
+            found[recorded.request] = position
+            imported += recorded.request not in life.answers and isinstance(recorded.event, TransferRecorded)
+    life.tally.answered = len(life.answers)
+    life.tally.lost += sum(found.get(request) != place for request, place in life.answers.items())
+    # each row of a sheet is a transfer to the store, and one to the state before it; all sheets were finished
+    expected = 2 * SHEET_ROWS * life.tally.sheets
+    life.tally.lost += max(0, expected - imported)
+    life.tally.doubled += max(0, imported - expected)
+
+
+def compare_sheet(life: Life, number: int) -> None:
+    """Import a sheet again: all of its rows must be duplicates."""
+    sheet = write_sheet(life._sheets, number)
+    options = (
+        "import",
+        str(sheet),
+        "--recipe",
+        "iowa",
+        "--server",
+        life.target,
+        "--book",
+        BOOK,
+        "--output",
+        "json",
+    )
+    done = subprocess.run([*COMMAND, *options], capture_output=True, timeout=4 * PATIENCE, check=False)
+    summary = msgspec.json.decode(done.stdout)
+    assert (summary["duplicate"], summary["accepted"], summary["rejected"]) == (SHEET_ROWS, 0, 0), summary
+
+
+def differ_from_rebuilt(place: Path) -> bool:
+    """Tell whether the views of a place, which no process has open, differ from views made anew."""
+    events, views = engine(place, "events"), engine(place, "views")
+    stream = Stream(events)
+    follower = Follower(stream, views)
+    try:
+        before = rows_of(views)
+        follower.rebuild()
+        return rows_of(views) != before
+    finally:
+        follower.close()
+        stream.close()
+        events.dispose()
+        views.dispose()
+
+
+def live(place: Path, sheets: Path, kills: int, chance: random.Random, *, progress: bool = False) -> Tally:
+    """Let a book in a place live through kills, and compare it."""
+    life = Life(place, sheets)
+    try:
+        for count in range(kills):
+            time.sleep(chance.uniform(0.0, PAUSE_MAX_S))
+            life.kill(chance.choice(VICTIMS))
+            if progress and count % 10 == 9:
+                print(f"{count + 1} of {kills} kills", file=sys.stderr)
+            if life.errors:
+                raise life.errors[0]
+        life.stop_writing()
+        compare(life)
+    finally:
+        life.stop()
+    return life.tally
+
+
+def main() -> None:
+    """Run with the options of the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--kills", type=int, default=300, help="on both databases together")
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6))
+    arguments = parser.parse_args()
+    print(f"seed {arguments.seed}")
+    for kind in ("sqlite", "postgresql"):
+        with tempfile.TemporaryDirectory(prefix="pathbook-kills-") as directory:
+            place, sheets = Path(directory, "place"), Path(directory, "sheets")
+            place.mkdir(mode=0o700)
+            sheets.mkdir()
+            url = new_database() if kind == "postgresql" else ""
+            if url:
+                (place / DATABASE_FILE).write_text(url, "utf-8")
+            chance = random.Random(f"{arguments.seed} {kind}")
+            print(f"{kind}: {live(place, sheets, arguments.kills // 2, chance, progress=True)}", flush=True)
+            if url:
+                drop_database(url)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+"""No answered request is lost or recorded twice, whenever a server, a follower or an import is killed."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.endurance import kills
+
+
+def survives(place: Path, tmp_path_factory: pytest.TempPathFactory, count: int, seed: int) -> kills.Tally:
+    """Let a book live through kills, and check the counts."""
+    tally = kills.live(place, tmp_path_factory.mktemp("sheets"), count, random.Random(seed))
+    assert tally.kills.total() == count
+    assert tally.answered > 0
+    assert (tally.lost, tally.doubled, tally.views_differ) == (0, 0, False), tally
+    return tally
+
+
+def test_a_few_kills_lose_and_double_nothing(place: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Eight kills at random moments leave every answered request recorded once, and the views whole."""
+    survives(place, tmp_path_factory, 8, 1)
+
+
+@pytest.mark.heavy
+def test_many_kills_lose_and_double_nothing(place: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The same holds for a hundred and fifty kills on each kind of database, while sheets are imported."""
+    tally = survives(place, tmp_path_factory, 150, 2)
+    assert tally.sheets > 0
+    assert min(tally.kills.values()) > 0
