@@ -208,7 +208,7 @@ def warn_of_readable_files(path: Path) -> None:
     except OSError:
         return
     for name, risk in (
-        (KEY_FILE, "Whoever reads the key can forge codes."),
+        (KEY_FILE, "A reader of the key can forge codes."),
         (EVENTS_FILE, "It holds all prices and parties."),
         (VIEWS_FILE, "It holds all prices and parties."),
     ):

@@ -79,7 +79,7 @@ def require_log(
 def _known(stack: contextlib.ExitStack, views: Engine) -> tuple[list[tuple[str, int]], _HasRequest]:
     """Return the last position of each book in the views, and a function that tells whether they have a request.
 
-    Views that cannot be read know nothing, and lack nothing. Whoever opens them says what is wrong with them.
+    Views that cannot be read know nothing, and lack nothing. The program that opens them says what is wrong.
     """
     try:
         connection = stack.enter_context(_looking(views))
