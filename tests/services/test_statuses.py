@@ -45,6 +45,7 @@ def test_a_failure_is_no_refusal_of_the_book(failure: Failure) -> None:
         "through": 1,
         "code_key": "k",
         "problem": "p",
+        "file": "f",
     }
     assert failed(failure, **facts).message.count(". ") == 1
 

@@ -62,7 +62,8 @@ class Client(Books, Parties, Batches, Cases, Offers, Transfers, Sales, Bulk, Cor
 
     A refused call changes nothing. Each method names the reasons of its own. These reasons have one place here:
 
-    - every call: BOOK_MALFORMED, BOOK_UNKNOWN, BOOK_NEWER, STORE_UNAVAILABLE, SERVER_STOPPING, UNEXPECTED;
+    - every call: BOOK_MALFORMED, BOOK_UNKNOWN, BOOK_NEWER, STORE_UNAVAILABLE, LOG_LOST, VIEWS_LOST, SERVER_STOPPING,
+      UNEXPECTED;
     - every write: REQUEST_ID_MALFORMED, REQUEST_ID_REUSED, VIEWS_FAR_BEHIND, EVENT_TOO_LARGE;
     - every read with ``at_least_position``: POSITION_NEGATIVE, POSITION_BEYOND_HEAD, VIEWS_BEHIND,
       VIEWS_NOT_WHOLE;
