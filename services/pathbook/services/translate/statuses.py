@@ -78,9 +78,9 @@ class Failure(enum.Enum):
     LOG_LOST = (  # not FAILED_PRECONDITION, which says that the book refuses; no client retries this one by itself
         StatusCode.DATA_LOSS,
         (
-            "Nothing more is recorded, because {file} of this server {problem} while it was open. Put back the file that"
-            " was open or restore a backup, restart the server, and retry with the same request ids, because this write"
-            " may be lost."
+            "Nothing more is recorded, because {file} of this server {problem} while it was open. Put back the file"
+            " that was open or restore a backup, restart the server, and retry with the same request ids, because this"
+            " write may be lost."
         ),
     )
     VIEWS_LOST = (
