@@ -207,7 +207,7 @@ def test_files_that_others_can_read_are_named_with_what_to_do(books: Path) -> No
     for name in (KEY, LOG):
         (books / name).chmod(0o644)
     ran = pathbook("party", "list", "--data", str(books))
-    assert (ran.code, ran.err) == (0, "")  # nobody else can enter the directory
+    assert (ran.code, ran.err) == (0, "")  # other users cannot enter the directory
     books.chmod(0o755)
     for verb in (["party", "list"], ["views", "rebuild"]):
         ran = pathbook(*verb, "--data", str(books))

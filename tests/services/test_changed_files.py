@@ -66,7 +66,7 @@ def test_a_server_stops_writing_when_its_log_is_lost(
         server.wait_for(CHANGED, lambda entry: f"{file} " in str(entry["problem"]))
         for _ in range(2):
             with pytest.raises(
-                RefusedError, match=f"Nothing more is recorded: {file} of this server"
+                RefusedError, match=f"Nothing more is recorded, because {file} of this server"
             ) as error:
                 moved(client, 1, 1)
             assert (error.value.reason, error.value.code) == ("LOG_LOST", StatusCode.DATA_LOSS)
@@ -108,7 +108,7 @@ def test_each_of_several_workers_notices(tmp_path: Path) -> None:
             begin(client)
         (data / EVENTS_FILE).unlink()
         for name in ("worker 1", "worker 2", "follower"):
-            server.wait_for(CHANGED, lambda entry, name=name: entry["process"] == name)  # type: ignore[misc] # bound
+            server.wait_for(CHANGED, lambda entry, name=name: entry["process"] == name)  # type: ignore[misc] # bound at once
         for _ in range(8):
             with client_of(server) as client, refused("LOG_LOST", StatusCode.DATA_LOSS):
                 moved(client, 1, 1)
@@ -169,7 +169,7 @@ def test_lost_views_are_named_and_rebuilt_by_the_next_start(
         server.wait_for(CHANGED)
         for position in (0, None):
             with pytest.raises(
-                RefusedError, match=r"Nothing more is read: views\.sqlite(-wal)? of this server"
+                RefusedError, match=r"Nothing more is read, because views\.sqlite(-wal)? of this server"
             ) as error:
                 list(client.list_stock("ann", at_least_position=position))
             assert (error.value.reason, error.value.code) == ("VIEWS_LOST", StatusCode.UNAVAILABLE)

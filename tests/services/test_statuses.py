@@ -70,6 +70,7 @@ def test_a_failure_is_no_refusal_of_the_book(failure: Failure) -> None:
         "last_event": "l",
         "database": "d",
         "cause": "c",
+        "file": "f",
     }
     assert failed(failure, **facts).message.count(". ") == 1
 

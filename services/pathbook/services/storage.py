@@ -24,7 +24,7 @@ from pathbook.ledger.store.views.anew import make_anew, require_whole
 from pathbook.ledger.store.views.batch_keys import batch_keys
 from pathbook.ledger.store.views.due_offers import DueOffers
 from pathbook.ledger.store.views.follower import Follower
-from pathbook.ledger.store.views.lost_events import NOTHING_WAS_CHANGED, LostEventsError, require_log
+from pathbook.ledger.store.views.lost_events import require_log
 from pathbook.ledger.store.views.state_loader import StateLoader
 from pathbook.ledger.store.views.tracking import SQLAlchemyTrackingRecorder
 from pathbook.services.clock import MachineClock
@@ -108,7 +108,12 @@ class Storage:
             if not allow_event_loss:
                 with persistence_errors():
                     require_safety(self._events_engine)
-            require_found_log(path, database, accept_lost_events=accept_lost_events)
+            require_log(
+                self._events_engine,
+                self._views_engine,
+                has_key=(path / KEY_FILE).exists(),
+                accept_lost_events=accept_lost_events,
+            )
             self.stream = Stream(self._events_engine)
             self.follower = Follower(
                 self.stream, self._views_engine, projects=projects, drops=accept_lost_events
@@ -201,21 +206,12 @@ def require_found_log(path: Path, database: str, *, accept_lost_events: bool = F
     """
     events = open_engine(database or path / EVENTS_FILE, purpose="events")
     views = open_engine(database or path / VIEWS_FILE, purpose="views")
-    # first, because a new directory gets its log before its key
-    has_key = (path / KEY_FILE).exists()
     try:
-        found = require_log(events, views, accept_lost_events=accept_lost_events)
+        has_key = (path / KEY_FILE).exists()
+        return require_log(events, views, has_key=has_key, accept_lost_events=accept_lost_events)
     finally:
         events.dispose()
         views.dispose()
-    if has_key and not found and not database:
-        raise LostEventsError(
-            f"{KEY_FILE} is there, and the log {EVENTS_FILE} is missing or empty. {NOTHING_WAS_CHANGED} A new log"
-            f" would give the codes that are printed already to other units. Restore {EVENTS_FILE} from a backup. If"
-            " the books are in PostgreSQL, name it with --database (or PATHBOOK_DATABASE). To begin a new book, name"
-            f" another directory, or move {KEY_FILE} away."
-        )
-    return found
 
 
 def begin_with_key(path: Path, key: BookKey) -> None:
@@ -242,7 +238,7 @@ def warn_of_readable_files(path: Path) -> None:
     except OSError:
         return
     for name, risk in (
-        (KEY_FILE, "Whoever reads the key can forge codes."),
+        (KEY_FILE, "A reader of the key can forge codes."),
         (EVENTS_FILE, "It holds all prices and parties."),
         (VIEWS_FILE, "It holds all prices and parties."),
     ):

@@ -104,16 +104,16 @@ class Failure(enum.Enum):
     LOG_LOST = (  # not FAILED_PRECONDITION, which says that the book refuses; no client retries this one by itself
         StatusCode.DATA_LOSS,
         (
-            "Nothing more is recorded: {file} of this server {problem}, while it was open. This write may be lost."
-            " Put back the file that was open, or restore a backup, and restart the server. Then retry with the same"
-            " request ids."
+            "Nothing more is recorded, because {file} of this server {problem} while it was open. Put back the file"
+            " that was open or restore a backup, restart the server, and retry with the same request ids, because this"
+            " write may be lost."
         ),
     )
     VIEWS_LOST = (
         StatusCode.UNAVAILABLE,
         (
-            "Nothing more is read: {file} of this server {problem}, while it was open. Restart the server, which"
-            " rebuilds the views. Then retry."
+            "Nothing more is read, because {file} of this server {problem} while it was open. Restart the server, which"
+            " rebuilds the views, and retry."
         ),
     )
     STORE_READ_ONLY = (

@@ -5,9 +5,9 @@ file itself.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
@@ -26,68 +26,98 @@ from pathbook.ledger.store.views.tracking import TRACKING
 NOTHING_WAS_CHANGED: Final = "Nothing was changed."
 
 
+_HasRequest: TypeAlias = Callable[[str, tuple[int, int]], bool]
+
+
 class LostEventsError(Exception):
     """The log lacks events that were recorded in it. Opening it would begin again where it ends now."""
 
 
-def require_log(events: Engine, views: Engine, *, accept_lost_events: bool = False) -> bool:
+def require_log(
+    events: Engine, views: Engine, *, has_key: bool = False, accept_lost_events: bool = False
+) -> bool:
     """Refuse a log that lost events, as far as its file and its views tell. Return whether there is a log at all.
 
     The databases may be missing. Then they are not made. With ``accept_lost_events``, only a log that is missing or
-    empty is refused, if the views know events.
+    empty is refused.
+
+    Args:
+        events: the database of the log.
+        views: the database of the views.
+        has_key: whether the file of the keys was there before this call. A new directory gets its log before its key.
+        accept_lost_events: whether the log may have lost events.
 
     Raises:
         NewestEventsMissingError: the file of the log was copied or left without its newest events.
-        LostEventsError: the views know an event that the log does not have.
+        LostEventsError: the views know an event that the log does not have, or there are keys without a log in files.
         eventsourcing.persistence.PersistenceError: the database of the log cannot be read.
     """
     if (files := files_of(events)) is not None and not accept_lost_events:
         require_newest_events(files.path)
-    known = _known_of_views(views)  # before the log is read, because both may grow
-    with persistence_errors(), _looking(events) as connection:
-        found = connection is not None and sa.inspect(connection).has_table(EVENT.name)
+    # the views first, at one snapshot: both may grow, and another process may be rebuilding the views
+    with contextlib.ExitStack() as stack:
+        known, has_request = _known(stack, views)
+        stack.enter_context(persistence_errors())
+        log = stack.enter_context(_looking(events))
+        found = log is not None and sa.inspect(log).has_table(EVENT.name)
         lacking = [
             (book, position, what)
-            for book, (position, requests) in known.items()
-            if (what := _lacking(connection if found else None, book, position, requests))
+            for book, position in known
+            if (what := _lacking(log if found else None, book, position, has_request))
         ]
     if lacking and not (found and accept_lost_events):
         raise LostEventsError(_sentence(events, views, lacking, found=found))
+    if has_key and not found and files_of(events) is not None:
+        name = _name(events, "events")
+        raise LostEventsError(
+            f"codes.key is there, and the log {name} is missing or empty. {NOTHING_WAS_CHANGED} A new log would give"
+            f" the codes that are printed already to other units. Restore {name} from a backup. If the books are in"
+            " PostgreSQL, name it with --database (or PATHBOOK_DATABASE). To begin a new book, name another directory,"
+            " or move codes.key away."
+        )
     return found
 
 
-def _known_of_views(views: Engine) -> dict[str, tuple[int, set[int]]]:
-    """Return the last position of each book in the views, with what they know of the request it answered.
+def _known(stack: contextlib.ExitStack, views: Engine) -> tuple[list[tuple[str, int]], _HasRequest]:
+    """Return the last position of each book in the views, and a function that tells whether they have a request.
 
-    Views that cannot be read know nothing. Whoever opens them says what is wrong with them.
+    Views that cannot be read know nothing, and lack nothing. The program that opens them says what is wrong.
     """
-    known: dict[str, tuple[int, set[int]]] = {}
-    with contextlib.suppress(sa.exc.DBAPIError), _looking(views) as connection:
+    try:
+        connection = stack.enter_context(_looking(views))
         if connection is None or not sa.inspect(connection).has_table(TRACKING.name):
-            return known
-        for book, position in connection.execute(sa.select(TRACKING)).all():
-            last = sa.select(REQUEST.c.request_hash).where(
-                REQUEST.c.book == book, REQUEST.c.position == position
+            return [], lambda _book, _row: True
+        known = [(book, position) for book, position in connection.execute(sa.select(TRACKING))]
+    except sa.exc.DBAPIError:
+        return [], lambda _book, _row: True
+
+    def has_request(book: str, row: tuple[int, int]) -> bool:
+        key = sa.tuple_(REQUEST.c.request_hash, REQUEST.c.position)
+        try:
+            return (
+                connection.execute(sa.select(REQUEST).where(REQUEST.c.book == book, key == row)).first()
+                is not None
             )
-            known[book] = position, set()
-            known[book][1].update(connection.execute(last).scalars())
-    return known
+        except sa.exc.DBAPIError:
+            return True
+
+    return known, has_request
 
 
-def _lacking(connection: Connection | None, book: str, position: int, requests: set[int]) -> str:
+def _lacking(log: Connection | None, book: str, position: int, has_request: _HasRequest) -> str:
     """Return what the log has instead of what the views know, an empty text if it has that."""
-    if connection is None:
+    if log is None:
         return "has none"
     of_book = EVENT.c.book == book
-    data = connection.execute(sa.select(EVENT.c.state).where(of_book, EVENT.c.position == position)).scalar()
+    data = log.execute(sa.select(EVENT.c.state).where(of_book, EVENT.c.position == position)).scalar()
     if data is None:
-        head = connection.execute(sa.select(sa.func.max(EVENT.c.position)).where(of_book)).scalar()
+        head = log.execute(sa.select(sa.func.max(EVENT.c.position)).where(of_book)).scalar()
         return f"has only {head:,}" if head else "has none"
     try:
-        found, _ = request(decode(position, data))
+        row = request(decode(position, data))
     except NewerEventError:  # a newer program projected it
         return ""
-    return "" if found in requests else f"has another event at position {position}"
+    return "" if has_request(book, row) else f"has another event at position {position}"
 
 
 def _sentence(events: Engine, views: Engine, lacking: list[tuple[str, int, str]], *, found: bool) -> str:
@@ -125,11 +155,14 @@ def _looking(engine: Engine) -> Iterator[Connection | None]:
         yield None
         return
     look = sa.create_engine(
-        "sqlite://", poolclass=sa.NullPool, creator=lambda: connect_to_file(files.path, "mode=rw")
+        "sqlite://",
+        poolclass=sa.NullPool,
+        creator=lambda: connect_to_file(files.path, "mode=rw", isolation_level=None),
     )
     with look.connect() as connection:
         # this may be the last connection, which brings the mark into the file
         heal(connection, files.path)
+        connection.exec_driver_sql("BEGIN")
         yield connection
 
 
