@@ -13,7 +13,7 @@ from pathbook.client import Client, select
 from pathbook.ledger.codec import decode
 from pathbook.ledger.requests import request_of
 from pathbook.ledger.serials import parse_book_key, print_serial
-from pathbook.ledger.store.views import follower
+from pathbook.ledger.store.views import retries
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.services import event_batches, gateway
 from pathbook.services.clock import now
@@ -204,7 +204,7 @@ def test_a_subscription_does_not_need_the_views(
     begin(client)
     batches = client.subscribe(BEGUN - 1)
     assert next(batches).next_after_position == BEGUN
-    monkeypatch.setattr(follower, "BOOK_RETRY_DELAY_S", 0.05)
+    monkeypatch.setattr(retries, "BUG_RETRY_DELAY_S", 0.05)
     monkeypatch.setattr(event_batches, "VIEWS_WAIT_TIMEOUT_S", 0.05)
     monkeypatch.setattr(Follower, "catch_up", catch_up)
     client.register_party("zoe", PARTY_KIND_AGENT)

@@ -1,5 +1,6 @@
 """The reader pool: snapshots, errors by their names, and connections that are kept, closed and replaced."""
 
+import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy import Engine, exc
 
 from pathbook.ledger.store.database.damage import DatabaseDamagedError
-from pathbook.ledger.store.database.engine import Purpose
+from pathbook.ledger.store.database.engine import Purpose, open_engine
+from pathbook.ledger.store.database.failures import StoreTrouble, trouble_of
 from pathbook.ledger.store.database.fast_read import ReaderPool
 from pathbook.ledger.store.log.event_table import EVENT
 from pathbook.ledger.store.log.stream import Stream
@@ -120,3 +122,26 @@ def test_many_threads_read_at_once(connect: Connect) -> None:
     for reading in idle:
         with pytest.raises(Exception, match="closed"):
             reading.ask(COUNT, {})
+
+
+def test_readers_do_not_queue_for_a_server_that_is_silent() -> None:
+    """After one attempt to connect ran into its timeout, all others fail at once for a while."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it takes connections, and says nothing
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        events = open_engine(f"postgresql+psycopg://x@{address}/x?connect_timeout=2", purpose="events")
+        pool = ReaderPool(events)
+
+        def fail(_: int) -> BaseException:
+            with pytest.raises(exc.OperationalError) as error:
+                pool.ask(COUNT, {})
+            return error.value
+
+        first = fail(0)
+        with ThreadPoolExecutor(4) as threads:
+            later = list(threads.map(fail, range(100)))
+        assert {trouble_of(error) for error in [first, *later]} == {StoreTrouble.AWAY}
+        silent.setblocking(False)
+        silent.accept()[0].close()
+        with pytest.raises(BlockingIOError):  # no other attempt was made
+            silent.accept()
+        events.dispose()

@@ -82,6 +82,7 @@ class EventBatches:
         """Wait for the one task of a book that updates its head; start the task if there is none."""
         if book not in self._updates:
             self._updates[book] = asyncio.create_task(self._update_head(book))
+            self._updates[book].add_done_callback(_retrieve_error)
         await asyncio.shield(self._updates[book])
 
     async def _update_head(self, book: str) -> None:
@@ -115,6 +116,7 @@ class EventBatches:
         if cached is not None and cached[0] <= through:
             return cached[1]
         read = asyncio.create_task(self._read(book, after, through))
+        read.add_done_callback(_retrieve_error)
         self._reads[book, after] = through, read
         if len(self._reads) > CACHED_BATCHES_MAX:
             del self._reads[next(iter(self._reads))]
@@ -148,6 +150,12 @@ class EventBatches:
             incarnation=self._gateway.incarnations.of(book).present,
         )
         return Batch(last, response.SerializeToString())
+
+
+def _retrieve_error(task: asyncio.Task[Batch] | asyncio.Task[None]) -> None:
+    """Let a task fail although no caller waits for it any more. Python would print its traceback."""
+    if not task.cancelled():
+        task.exception()
 
 
 def fitting(events: Sequence[bytes]) -> Sequence[bytes]:

@@ -1,6 +1,7 @@
 """Reads with little overhead: statements go straight to the driver, over connections that are kept open for them."""
 
 import contextlib
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -12,6 +13,11 @@ from sqlalchemy import Dialect, Engine, Select, SelectBase, make_url
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import PoolProxiedConnection
+
+SLOW_CONNECT_S: Final = 1.0
+"""If connecting failed only after this long, no other reader tries for as long as that took. Without this, callers that
+queue for the few threads of a server would wait for each other's attempts, one after the other."""
 
 from pathbook.ledger.store.database.damage import damage_in
 
@@ -36,6 +42,8 @@ class ReaderPool:
         self._engine = engine
         self._kind = engine.dialect.name
         self._idle: deque[Reader] = deque()
+        self._silence: Exception | None = None
+        self._silent_until = 0.0
         self.losses = 0
         """How often a connection was lost. After a crash, what a database had not flushed may be gone."""
         sqlalchemy.event.listen(engine, "engine_disposed", lambda _: self._close())
@@ -103,10 +111,7 @@ class ReaderPool:
         connection.close()
         if damage is not None:
             raise damage from error
-        wrapped = DBAPIError.instance(
-            None, None, error, driver_error, hide_parameters=True, connection_invalidated=is_lost
-        )
-        raise wrapped from error
+        raise _wrapped(error, driver_error, is_lost=is_lost) from error
 
     def _take(self) -> "Reader":
         try:
@@ -117,17 +122,28 @@ class ReaderPool:
         return reader
 
     def _open(self) -> "Reader":
-        try:
-            pooled = self._engine.raw_connection()
-        except self._engine.dialect.loaded_dbapi.Error as error:
-            if (damage := damage_in(self._engine, error)) is not None:
-                raise damage from error
-            raise
+        pooled = self._connect()
         connection = pooled.dbapi_connection
         assert connection is not None
         pooled.detach()
         cursor = _cursor_of_postgresql(connection) if self._kind == "postgresql" else connection.cursor()
         return Reader(self, self._kind, cursor)
+
+    def _connect(self) -> PoolProxiedConnection:
+        """Connect, unless another reader has just waited in vain for a silent server."""
+        driver_error = self._engine.dialect.loaded_dbapi.Error
+        began = time.monotonic()
+        if self._silence is not None and began < self._silent_until:
+            raise _wrapped(self._silence, driver_error)
+        try:
+            return self._engine.raw_connection()
+        except driver_error as error:
+            if (damage := damage_in(self._engine, error)) is not None:
+                raise damage from error
+            took = time.monotonic() - began
+            if took >= SLOW_CONNECT_S:
+                self._silence, self._silent_until = error, time.monotonic() + took
+            raise _wrapped(error, driver_error) from error
 
     def _close(self) -> None:
         with contextlib.suppress(IndexError):  # other threads take from it as well
@@ -157,6 +173,13 @@ class Reader:
         sql, constants = _compile(lookup, self._kind)
         self.cursor.execute(sql, {**constants, **parameters})
         return list(self.cursor.fetchall())
+
+
+def _wrapped(error: Exception, driver_error: type[Exception], *, is_lost: bool = False) -> Exception:
+    """Return SQLAlchemy's exception for one of the driver."""
+    return DBAPIError.instance(
+        None, None, error, driver_error, hide_parameters=True, connection_invalidated=is_lost
+    )
 
 
 def _cursor_of_postgresql(connection: DBAPIConnection) -> DBAPICursor:
