@@ -15,6 +15,7 @@ import structlog
 from pathbook.ledger.book import Clock, Outcome
 from pathbook.ledger.book.memory import TAIL_MAX_EVENTS
 from pathbook.ledger.books import Books
+from pathbook.ledger.store.database.damage import DatabaseDamagedError
 from pathbook.ledger.store.log.damage import EventDamagedError
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.due_offers import DueOffers
@@ -138,6 +139,9 @@ class DeadlineWatch:
                 if not self._looked.is_set():
                     reached = [self._follower.reached(book, self._stream.head(book)) for book in woken]
                     wait(reached, FIRST_LOOK_TIMEOUT_S)
+            except DatabaseDamagedError as error:
+                _LOG.error("looking for offers to lapse failed", cause=str(error))
+                pause = RETRY_DELAY_S
             except Exception:  # noqa: BLE001 - the watch survives any error of the database, and looks again
                 _LOG.exception("looking for offers to lapse failed", retry_seconds=RETRY_DELAY_S)
                 pause = RETRY_DELAY_S
