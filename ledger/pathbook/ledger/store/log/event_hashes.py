@@ -122,14 +122,16 @@ def head_of(ask: Ask, book: str) -> int:
     return head
 
 
-def checked(ask: Ask, book: str, after: int, rows: Sequence[_EntryRow]) -> list[StoredEntry]:
-    """Return rows that were read after a position, up to the head if there are none, each held against its hash.
+def checked(
+    ask: Ask, book: str, after: int, rows: Sequence[_EntryRow], through: int | None = None
+) -> list[StoredEntry]:
+    """Return rows that were read after a position, none above ``through``, each held against its kept hash.
 
     Raises:
         EventDamagedError: a hash differs, or a position is missing that is not above the head.
     """
     if not rows:
-        if head_of(ask, book) > max(after, 0):
+        if (through is None or through > after) and head_of(ask, book) > max(after, 0):
             raise EventDamagedError(book, after + 1, MISSING)
         return []
     for expected, row in enumerate(rows, after + 1):

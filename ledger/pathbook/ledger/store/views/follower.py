@@ -350,10 +350,8 @@ class Follower:
     def _catch_up_or_log(self, book: str) -> None:
         """Catch up, and survive any error: other books must go on, and this book is retried later."""
         retry_at, failure = self._retry_at.get(book, (0.0, None))
-        if self._rebuilding:
-            return
-        if time.monotonic() < retry_at:
-            if isinstance(failure, (EventDamagedError, DatabaseDamagedError)):
+        if self._rebuilding or time.monotonic() < retry_at:
+            if not self._rebuilding and isinstance(failure, (EventDamagedError, DatabaseDamagedError)):
                 self._awaited.failed(book, failure)  # it does not pass by itself
             return
         try:
