@@ -25,6 +25,7 @@ from pathbook.ledger.store.log.event_hashes import (
     StoredEntry,
     checked,
     checked_at,
+    checked_data,
     create_hashes,
     first_entries,
     head_of,
@@ -306,7 +307,7 @@ class Stream:
         parameters = {"book": book, "after": after, "through": through, "limit": limit}
         with persistence_errors():
             rows = self._pool.ask(ASCENDING, parameters)
-            return [entry.data for entry in checked(self._pool.ask, book, after, rows, through)]
+            return checked_data(self._pool.ask, book, after, rows, through)
 
     def at(self, book: str, positions: Sequence[int]) -> list[StoredEntry]:
         """The entries at these positions, each once, in order. Positions above the head are left out."""
