@@ -120,20 +120,6 @@ def test_the_demo_is_no_json_document() -> None:
     assert "are not one JSON document" in json.loads(ran.err)["error"]["message"]
 
 
-def test_views_that_are_no_database_may_be_deleted(demo: Path, tmp_path: Path) -> None:
-    """Views that are not a database are named, with what to do: their file is deleted, and rebuilt."""
-    data = shutil.copytree(demo, tmp_path / "data")
-    for file in data.glob("views.sqlite*"):
-        file.unlink()
-    (data / "views.sqlite").write_text("this is no database, and long enough to be taken for one" * 20)
-    for verb in (["stock", "agent-1"], ["views", "rebuild"]):
-        ran = pathbook("--data", str(data), *verb)
-        assert (ran.code, ran.out) == (4, "")
-        assert "Delete views.sqlite. It is rebuilt from the events." in ran.err
-    (data / "views.sqlite").unlink()
-    assert pathbook("--data", str(data), "stock", "agent-1").code == 0
-
-
 @pytest.mark.parametrize("verb", list(VERBS))
 def test_every_verb_has_a_help(verb: str) -> None:
     """Each verb can be imported, and --help describes it."""

@@ -1,5 +1,6 @@
 """Each event that is read is held against the hash that was kept when it was written."""
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from pathbook.ledger.store.log.event_table import EVENT, EVENT_HASHES, HASH_BYTE
 from pathbook.ledger.store.log.stream import SQLAlchemyAggregateRecorder, Stream
 from pathbook.ledger.store.views import follower as followers
 from pathbook.ledger.store.views.follower import Follower
-from tests.books import engine
+from tests.books import PATIENCE, engine
 from tests.projections.synthetic import SyntheticBook
 
 BOOK = "masks"
@@ -216,16 +217,19 @@ def test_views_end_before_a_damaged_event_until_it_is_restored(
     until_followed(follower, len(book.entries))
     assert follower.damage("book") is None
     follower.close()
+    stream.close()
     events.dispose()
     views.dispose()
 
 
 def until_followed(follower: Follower, position: int) -> None:
     """Wait until the follower has read the restored event."""
-    for _ in range(200):
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
         try:
-            assert follower.reached("book", position).result(30) >= position
+            assert follower.reached("book", position).result(PATIENCE) >= position
         except EventDamagedError:
-            continue
-        return
+            time.sleep(0.05)
+        else:
+            return
     pytest.fail("the book is not followed again")

@@ -195,8 +195,12 @@ def test_the_migrations_lead_to_the_present_tables(connect: Connect) -> None:
     """Migrated views have the tables and columns that the program declares, and the version of the last migration."""
     views = connect("views")
     open_views(views)
+    opts = {
+        "compare_type": has_another_type,
+        "include_name": lambda name, _kind, _parents: name != "tracking",  # it never changes
+    }
     with reading(views) as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": has_another_type})
+        context = MigrationContext.configure(connection, opts=opts)
         assert compare_metadata(context, tables.VIEWS) == []
         assert context.get_current_revision() == tables.VIEWS_VERSION
     config = Config()

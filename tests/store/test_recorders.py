@@ -13,6 +13,7 @@ from eventsourcing.persistence import StoredEvent, Tracking
 from eventsourcing.tests import persistence as contracts
 from sqlalchemy import Engine
 
+from pathbook.ledger.store.database.damage import DatabaseDamagedError
 from pathbook.ledger.store.database.engine import Purpose, open_engine, reading, writing
 from pathbook.ledger.store.log.stream import SQLAlchemyAggregateRecorder
 from pathbook.ledger.store.views.tracking import TRACKING, SQLAlchemyTrackingRecorder
@@ -69,14 +70,13 @@ def test_the_tracking_recorder_keeps_the_contract(name: str, connect: Connect) -
     case.debug()
 
 
-def test_a_database_failure_is_raised_as_an_eventsourcing_exception(connect: Connect) -> None:
-    """A database error is raised as eventsourcing's exception, without the events in its message."""
+def test_a_missing_table_is_told_as_damage(connect: Connect) -> None:
+    """The damage names the database and what to do, without the events in its message."""
     engine = connect("events")
     recorder = SQLAlchemyAggregateRecorder(engine)
     with writing(engine) as connection:
         connection.exec_driver_sql("DROP TABLE event")
-    missing = (persistence.OperationalError, persistence.ProgrammingError)
-    with pytest.raises(missing, match=r"no such table|does not exist") as raised:
+    with pytest.raises(DatabaseDamagedError, match=r"no such table|does not exist") as raised:
         recorder.insert_events([StoredEvent("masks", 1, "PriceAgreed", b"15000 minor units")])
     assert "15000" not in str(raised.value)
 
@@ -86,7 +86,7 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_bytes(b"not a database " * 100)
     engine = open_engine(path, purpose="events")
-    with pytest.raises(persistence.DatabaseError, match="not a database"):
+    with pytest.raises(DatabaseDamagedError, match="not a database"):
         SQLAlchemyAggregateRecorder(engine)
     assert path.read_bytes() == b"not a database " * 100
 

@@ -264,7 +264,8 @@ def _opening(settings: Settings) -> Iterator[None]:
     except OSError:
         raise  # its message names the file
     except DAMAGE as error:
-        raise UnusableBooksError(f"{settings.place}: {error}", damage_reason(error)) from error
+        told = f"{settings.place} cannot be opened: {error}"
+        raise UnusableBooksError(told, damage_reason(error)) from error
     except Exception as error:
         reason = str(error)
         if settings.database:

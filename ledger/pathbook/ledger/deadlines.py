@@ -15,6 +15,7 @@ import structlog
 from pathbook.ledger.book import Clock, ClockJumpedError, Outcome, UntrueTimeError
 from pathbook.ledger.book.memory import TAIL_MAX_EVENTS
 from pathbook.ledger.books import Books
+from pathbook.ledger.store.database.damage import DatabaseDamagedError
 from pathbook.ledger.store.log.damage import EventDamagedError
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.due_offers import DueOffers
@@ -146,6 +147,9 @@ class DeadlineWatch:
                     wait(reached, FIRST_LOOK_TIMEOUT_S)
             except ClockJumpedError:
                 pass  # nothing lapses by a clock that is not believed; its guard has logged that
+            except DatabaseDamagedError as error:
+                _LOG.error("looking for offers to lapse failed", cause=str(error))
+                pause = RETRY_DELAY_S
             except Exception as error:  # noqa: BLE001 - the watch survives any error of the database, and looks again
                 if not self._stream.outages.tell(error):
                     _LOG.exception("looking for offers to lapse failed", retry_seconds=RETRY_DELAY_S)

@@ -15,11 +15,11 @@ from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import PoolProxiedConnection
 
+from pathbook.ledger.store.database.damage import damage_in
+
 SLOW_CONNECT_S: Final = 1.0
 """If connecting failed only after this long, no other reader tries for as long as that took. Without this, callers that
 queue for the few threads of a server would wait for each other's attempts, one after the other."""
-
-from pathbook.ledger.store.database.damage import damage_in
 
 Parameters: TypeAlias = Mapping[str, object]
 """The parameters of a lookup, by name."""

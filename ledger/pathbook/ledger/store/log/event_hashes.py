@@ -122,27 +122,43 @@ def head_of(ask: Ask, book: str) -> int:
     return head
 
 
-def checked(ask: Ask, book: str, after: int, rows: Sequence[_EntryRow]) -> list[StoredEntry]:
-    """Return rows that were read after a position, up to the head if there are none, each held against its hash.
+def checked(
+    ask: Ask, book: str, after: int, rows: Sequence[_EntryRow], through: int | None = None
+) -> list[StoredEntry]:
+    """Return rows that were read after a position, none above ``through``, each held against its kept hash.
 
     Raises:
         EventDamagedError: a hash differs, or a position is missing that is not above the head.
     """
+    leaves, kept_from = _check(ask, book, after, rows, through)
+    return [StoredEntry(*row, leaf, row[0] >= kept_from) for row, leaf in zip(rows, leaves, strict=True)]
+
+
+def checked_data(ask: Ask, book: str, after: int, rows: Sequence[_EntryRow], through: int) -> list[bytes]:
+    """Return the bytes of the entries that ``checked`` returns. Raises as that does."""
+    _check(ask, book, after, rows, through)
+    return [data for _, _, data in rows]
+
+
+def _check(
+    ask: Ask, book: str, after: int, rows: Sequence[_EntryRow], through: int | None
+) -> tuple[list[bytes], int]:
+    """Hold rows against their hashes. Return their leaf hashes, and the first position that has a kept hash."""
     if not rows:
-        if head_of(ask, book) > max(after, 0):
+        if (through is None or through > after) and head_of(ask, book) > max(after, 0):
             raise EventDamagedError(book, after + 1, MISSING)
-        return []
-    for expected, row in enumerate(rows, after + 1):
-        if row[0] != expected:
-            raise EventDamagedError(book, expected, MISSING)
+        return [], after + 1
     last = after + len(rows)
+    positions = [row[0] for row in rows]
+    if positions != list(range(after + 1, last + 1)):
+        missing = next(number for number, found in enumerate(positions, after + 1) if number != found)
+        raise EventDamagedError(book, missing, MISSING)
     leaves = _leaves(book, after + 1, rows)
-    topics = [row[1] for row in rows]
-    found = _hashes(topics, leaves)
+    found = _hashes([row[1] for row in rows], leaves)
     kept_from = last + 1
     for end, hashes in ask(HASHES, {"book": book, "after": after, "last": last}):
         kept_from = min(kept_from, max(after + 1, _compare(book, after, found, end, hashes)))
-    return [StoredEntry(*row, leaf, row[0] >= kept_from) for row, leaf in zip(rows, leaves, strict=True)]
+    return leaves, kept_from
 
 
 def checked_at(ask: Ask, book: str, positions: Sequence[int]) -> list[StoredEntry]:
@@ -240,9 +256,10 @@ def require_committed(ask: Ask, book: str, notes: dict[int, Note]) -> dict[int, 
 
 def _leaves(book: str, first: int, rows: Sequence[_EntryRow]) -> list[bytes]:
     """Return the leaf hashes of rows. A flipped bit may have turned bytes or a text into something else."""
-    for position, row in enumerate(rows, first):
-        if type(row[2]) is not bytes or type(row[1]) is not str:
-            raise EventDamagedError(book, position, NO_EVENT)
+    if not {type(row[1]) for row in rows} <= {str} or not {type(row[2]) for row in rows} <= {bytes}:
+        for position, row in enumerate(rows, first):
+            if type(row[1]) is not str or type(row[2]) is not bytes:
+                raise EventDamagedError(book, position, NO_EVENT)
     return [leaf_hash(row[2]) for row in rows]
 
 

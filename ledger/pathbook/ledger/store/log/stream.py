@@ -27,6 +27,7 @@ from pathbook.ledger.store.log.event_hashes import (
     StoredEntry,
     checked,
     checked_at,
+    checked_data,
     create_hashes,
     first_entries,
     head_of,
@@ -311,16 +312,18 @@ class Stream:
 
     def read(self, book: str, after: int, limit: int, through: int | None = None) -> list[StoredEntry]:
         """At most `limit` entries above position `after`, none above `through`, in order."""
+        if limit < 1:
+            return []
         with persistence_errors(), reading(self.engine) as connection:
             rows = self._recorder.select_on(connection, book, gt=after, lte=through, limit=limit)
-            return checked(connection.execute, book, after, rows)
+            return checked(connection.execute, book, after, rows, through)
 
     def data(self, book: str, after: int, limit: int, through: int) -> list[bytes]:
         """The bytes of the entries that `read` would return, at positions after + 1, after + 2 ..."""
         parameters = {"book": book, "after": after, "through": through, "limit": limit}
         with persistence_errors():
             rows = self._pool.ask(ASCENDING, parameters)
-            return [entry.data for entry in checked(self._pool.ask, book, after, rows)]
+            return checked_data(self._pool.ask, book, after, rows, through)
 
     def at(self, book: str, positions: Sequence[int]) -> list[StoredEntry]:
         """The entries at these positions, each once, in order. Positions above the head are left out."""

@@ -7,7 +7,7 @@ from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy import Engine
-from sqlalchemy.schema import CreateTable, DropSchema
+from sqlalchemy.schema import DropSchema
 
 from pathbook.ledger.store.database.damage import SCHEMAS, DatabaseDamagedError
 from pathbook.ledger.store.database.engine import create_schema, reading, writing
@@ -91,7 +91,6 @@ def make_anew(engine: Engine, stream: Stream) -> None:
         connection.execute(DropSchema(SCHEMAS["views"], cascade=True, if_exists=True))
         create_schema(connection)
         open_views_on(connection)
-        connection.execute(CreateTable(TRACKING, if_not_exists=True))
         record_unfinished(connection, stream)
 
 

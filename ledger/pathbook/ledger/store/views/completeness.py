@@ -1,11 +1,13 @@
 """Which views are complete: after they were emptied, they are not until they reach the position in REFILL."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from pathbook.ledger.store.database.damage import DatabaseDamagedError
 from pathbook.ledger.store.log.damage import EventDamagedError
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.tables import REFILL, VIEWS
@@ -50,6 +52,20 @@ def complete_at(connection: Connection, book: str, position: int) -> None:
     """Count the views of a book as complete from a position on, if they were to be further before they are complete."""
     further = REFILL.update().where(REFILL.c.book == book, REFILL.c.through > position)
     connection.execute(further.values(through=position))
+
+
+@contextlib.contextmanager
+def in_order() -> Iterator[None]:
+    """Take rows that are there before their events as damage: a follower writes in its turn, at its position.
+
+    Raises:
+        DatabaseDamagedError: rows of the views are there already.
+    """
+    try:
+        yield
+    except sa.exc.IntegrityError as error:
+        cause = "it holds rows of events that it should not know yet"
+        raise DatabaseDamagedError(is_log=False, name="The database of the views", cause=cause) from error
 
 
 def empty_views(connection: Connection) -> None:

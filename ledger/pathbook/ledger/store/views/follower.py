@@ -26,6 +26,7 @@ from pathbook.ledger.store.views.completeness import (
     complete_at,
     empty_views,
     has_unfinished,
+    in_order,
     known_head,
     progress_of_part,
     record_unfinished,
@@ -284,7 +285,7 @@ class Follower:
 
         If the views are not at that position, another follower was first. Then nothing is written.
         """
-        with persistence_errors(), writing(self._writing_engine, turn=book) as connection:
+        with persistence_errors(), in_order(), writing(self._writing_engine, turn=book) as connection:
             tracked = self._recorder.max_tracking_id_on(connection, book) or 0
             if tracked != after:
                 return False

@@ -7,6 +7,7 @@ from typing import Final
 import sqlalchemy as sa
 import structlog
 from sqlalchemy import Connection, Engine
+from sqlalchemy.schema import CreateTable
 
 from pathbook.ledger.projections import cases, registers, transfers
 from pathbook.ledger.projections.runs import RunChanges
@@ -26,6 +27,7 @@ from pathbook.ledger.store.database.damage import DatabaseDamagedError
 from pathbook.ledger.store.database.engine import UnknownFormatError, create_schema, reading, writing
 from pathbook.ledger.store.database.planner_stats import write_statistics
 from pathbook.ledger.store.views import tables
+from pathbook.ledger.store.views.tracking import TRACKING
 
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -106,8 +108,11 @@ def open_views(engine: Engine) -> None:
     """
     with reading(engine) as connection:
         found = version_of(connection)
-    if found == tables.VIEWS_VERSION:
-        return
+        if found == tables.VIEWS_VERSION:
+            if not sa.inspect(connection).has_table(TRACKING.name):
+                cause = f"the table {TRACKING.name} is missing"
+                raise DatabaseDamagedError(is_log=False, name="The database of the views", cause=cause)
+            return
     with writing(engine) as connection:
         open_views_on(connection)
 
@@ -117,6 +122,7 @@ def open_views_on(connection: Connection) -> None:
     found = version_of(connection)
     if found != tables.VIEWS_VERSION:
         _migrate(connection, found, str(connection.engine.url.render_as_string()))
+        connection.execute(CreateTable(TRACKING, if_not_exists=True))
 
 
 def version_of(connection: Connection) -> str:
