@@ -9,6 +9,7 @@ from typing import Any, Final
 import grpc
 import pytest
 from google.protobuf import descriptor_pool, message_factory
+from google.protobuf.message import Message
 
 from pathbook.client import Client
 from pathbook.ledger.codec import decode
@@ -56,6 +57,23 @@ def message_of(method: str, data: bytes) -> Any:  # noqa: ANN401 - each method h
     return message_factory.GetMessageClass(found.output_type).FromString(data)
 
 
+def differences(answer: Message, expected: Message, where: str = "") -> list[str]:
+    """Return the fields that were told then and are told otherwise now. A field that was empty then may be told now."""
+    found: list[str] = []
+    for field, told in expected.ListFields():
+        now, name = getattr(answer, field.name), f"{where}{field.name}"
+        if field.message_type is None:
+            found += [name] * (now != told)
+        elif not field.is_repeated:
+            found += differences(now, told, f"{name}.")
+        elif len(now) != len(told):
+            found.append(name)
+        else:
+            pairs = enumerate(zip(now, told, strict=True))
+            found += [item for place, pair in pairs for item in differences(*pair, f"{name}[{place}].")]
+    return found
+
+
 def test_there_is_a_book_of_each_release() -> None:
     """The first release is here, so that no test of this file is empty."""
     assert "first" in {path.name for path in RELEASES}
@@ -91,6 +109,6 @@ def test_every_request_is_known_and_every_question_answered_as_then(release: Pat
                 assert answer.receipt.duplicate, method
                 expected.receipt.duplicate = True
                 repeated += 1
-            assert answer == expected, method
+            assert differences(answer, expected) == [], method
     assert repeated > 40
     assert client.get_head().position == head

@@ -1,4 +1,4 @@
-"""Damaged views are told by name, and `pathbook views rebuild` makes them anew from the events."""
+"""Damaged views are told by name, and `pathbook views rebuild` rebuilds them from the events."""
 
 import contextlib
 import shutil
@@ -113,13 +113,13 @@ def test_damaged_views_are_made_anew(books: Path, damage: Callable[[Path], None]
 
 @pytest.mark.parametrize("name", ["header", "truncated", "pages", "directory", "no table", "odd version"])
 def test_other_verbs_say_that_the_views_are_damaged(books: Path, name: str) -> None:
-    """They exit with 4, name the views and the verb that makes them anew, and change nothing."""
+    """They exit with 4, name the views and the verb that rebuilds them, and change nothing."""
     DAMAGES[name](books / VIEWS)
     left = (books / VIEWS).is_dir() or (books / VIEWS).read_bytes()
     ran = stock(books)
     assert ran.code == 4
     assert "pathbook: VIEWS_DAMAGED: " in ran.err
-    assert "`pathbook views rebuild` makes it anew from the events" in ran.err
+    assert "`pathbook views rebuild` rebuilds it from the events" in ran.err
     assert "Traceback" not in ran.err
     assert left == ((books / VIEWS).is_dir() or (books / VIEWS).read_bytes())
 
@@ -180,7 +180,7 @@ def test_damaged_views_are_not_taken_from_a_server(books: Path) -> None:
     ],
 )
 def test_damaged_views_in_postgresql_are_made_anew(place: Path, statement: str) -> None:
-    """The schema is dropped and made anew, while a server of the same books goes on, and answers again."""
+    """The schema is dropped and rebuilt, while a server of the same books goes on, and answers again."""
     database = (place / DATABASE_FILE).read_text("utf-8")
     books = ["--data", str(place), "--database", database, "--book", BOOK]
     ask = ["stock", "acme", "--today", TODAY]

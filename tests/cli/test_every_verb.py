@@ -41,6 +41,11 @@ USES = {
     ("book", "show"): set(OPTIONS) - {"book"},
     ("book", "list"): set(OPTIONS) - {"book"},
     ("bench",): {"database", "output"},
+    ("clock", "show"): {"data", "database", "output", "allow_event_loss"},
+    ("clock", "confirm"): {"data", "database", "output", "allow_event_loss"},
+    ("backup",): {"data", "database", "output"},
+    ("restore",): {"data", "database", "output"},
+    ("check",): {"data", "database", "output"},
     ("completion",): set(),
 }
 """What a verb uses, unless it uses all."""

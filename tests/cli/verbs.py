@@ -39,6 +39,9 @@ VALUES: Final = {
     "units": "1:0",
     "upline": "mask-brand",
     "authorization": "5",
+    "to": "backup",
+    "origin": "backup",
+    "request_id": "order-4711",
 }
 """A value for each required option and argument."""
 
@@ -47,6 +50,10 @@ ALSO: Final = {
     ("correction", "list"): ["--party", "agent-1"],
     ("ladder",): ["1"],
     ("correct", "product"): ["--name", "mask"],
+    ("holders",): ["1"],
+    ("transfer", "list"): ["agent-1"],
+    ("backup",): ["--without-keys"],
+    ("restore",): ["--without-keys"],
 }
 """What some verbs need beside it."""
 

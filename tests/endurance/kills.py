@@ -2,7 +2,7 @@
 
 ``python -m tests.endurance.kills --kills 300`` divides the kills between SQLite and PostgreSQL, and prints the counts.
 Callers write all the time, each request with an id of its own, and remember every answer. At the end the book is
-compared with these answers, with the imported sheets, and with views that are made anew from its events.
+compared with these answers, with the imported sheets, and with views that are rebuilt from its events.
 """
 
 import argparse
@@ -75,7 +75,7 @@ class Tally(msgspec.Struct):
         return (
             f"{self.kills.total()} kills ({killed}); {self.answered} answered requests and {self.sheets} sheets of"
             f" {SHEET_ROWS} rows in {self.events} events: lost {self.lost}, doubled {self.doubled};"
-            f" the views {views} those made anew"
+            f" the views {views} those rebuilt"
         )
 
 
@@ -227,7 +227,7 @@ def write_sheet(directory: Path, number: int) -> Path:
 
 
 def compare(life: Life) -> None:
-    """Compare the book with the answers and the sheets, and the views with views made anew."""
+    """Compare the book with the answers and the sheets, and the views with views rebuilt."""
     tally = life.tally
     with life.client() as client:
         compare_answers(life, client)
@@ -284,7 +284,7 @@ def compare_sheet(life: Life, number: int) -> None:
 
 
 def differ_from_rebuilt(place: Path) -> bool:
-    """Tell whether the views of a place, which no process has open, differ from views made anew."""
+    """Tell whether the views of a place, which no process has open, differ from views rebuilt."""
     events, views = engine(place, "events"), engine(place, "views")
     stream = Stream(events)
     follower = Follower(stream, views)

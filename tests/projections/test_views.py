@@ -13,13 +13,21 @@ from pathbook.ledger.chains import Chain, ChainHead
 from pathbook.ledger.events import Event, RecordedEvent
 from pathbook.ledger.projections.registers import RequestRow, request_hash
 from pathbook.ledger.projections.runs import RunChanges, RunKey
-from pathbook.ledger.projections.transfers import FIRST_LINE, TransferKind, TransferRow
+from pathbook.ledger.projections.transfers import FIRST_LINE, TransferRow
 from pathbook.ledger.projections.views import ViewChanges
 from pathbook.ledger.ranges import count_units
 from pathbook.ledger.reports.ladder import CONSUMER_TIER, NO_TIER, LadderChanges
 from pathbook.ledger.runs import Change, Partition, Run
 from pathbook.ledger.terms import Authority, Terms
-from pathbook.ledger.values import AuthorizationStatus, Delivery, Price, TransferStatus, UnitRange, UnitState
+from pathbook.ledger.values import (
+    AuthorizationStatus,
+    Delivery,
+    Price,
+    TransferKind,
+    TransferStatus,
+    UnitRange,
+    UnitState,
+)
 from tests.projections.synthetic import GONE, SyntheticBook
 
 books = st.builds(SyntheticBook, st.integers(0, 2**32), st.integers(0, 100))

@@ -5,11 +5,10 @@ from collections.abc import Iterator
 
 from pathbook.ledger import events
 from pathbook.ledger.events import RecordedEvent
-from pathbook.ledger.projections.transfers import TransferKind
 from pathbook.ledger.queries import OfferFilter, TransferFilter
 from pathbook.ledger.rules.state import State
 from pathbook.ledger.terms import Terms
-from pathbook.ledger.values import Ranges, TransferSide, TransferStatus, UnitRange, UnitState
+from pathbook.ledger.values import Ranges, TransferKind, TransferSide, TransferStatus, UnitRange, UnitState
 
 
 @dataclasses.dataclass

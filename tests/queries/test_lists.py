@@ -8,7 +8,6 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from pathbook.ledger.projections.transfers import TransferKind
 from pathbook.ledger.queries import (
     Batch,
     Holder,
@@ -22,7 +21,7 @@ from pathbook.ledger.queries import (
 from pathbook.ledger.queries.answers import Party
 from pathbook.ledger.queries.transfer_lists import FIRST_REFERENCE, ReferencePlace
 from pathbook.ledger.refusals import Refusal
-from pathbook.ledger.values import Ranges, TransferSide, TransferStatus, UnitRange
+from pathbook.ledger.values import Ranges, TransferKind, TransferSide, TransferStatus, UnitRange
 from tests.projections.synthetic import PARTIES, SIZES, SyntheticBook
 from tests.queries import naive_lists
 from tests.queries.naive_lists import Line

@@ -50,28 +50,7 @@ def test_every_kind_of_refusal_has_a_code_of_its_own() -> None:
 def test_a_failure_is_no_refusal_of_the_book(failure: Failure) -> None:
     """A failure of a call has a name that no refusal has, and a second sentence that says what to do."""
     assert failure.name not in Reason.__members__
-    facts = {
-        "method": "m",
-        "page_size": 0,
-        "field": "f",
-        "position": 1,
-        "book": "b",
-        "head": 1,
-        "seconds": 1,
-        "count": 1,
-        "limit": 1,
-        "behind": 0,
-        "through": 1,
-        "code_key": "k",
-        "problem": "p",
-        "clock": "c",
-        "expected": "e",
-        "difference": "d",
-        "last_event": "l",
-        "database": "d",
-        "cause": "c",
-        "file": "f",
-    }
+    facts = {name: 1 for _, name, _, _ in string.Formatter().parse(failure.value[1]) if name}
     assert failed(failure, **facts).message.count(". ") == 1
 
 

@@ -15,15 +15,14 @@ from pathbook.ledger.store.database.damage import SCHEMAS
 from pathbook.ledger.store.database.engine import (
     BULK_CACHE_KIB,
     Purpose,
-    UnknownFormatError,
     create_schema,
-    create_tables,
     open_bulk_engine,
     open_engine,
     reading,
     url_of,
     writing,
 )
+from pathbook.ledger.store.database.format import UnknownFormatError, create_tables
 from pathbook.ledger.store.log.stream import FORMAT, Stream
 
 Connect = Callable[[Purpose], Engine]

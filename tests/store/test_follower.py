@@ -19,13 +19,13 @@ from structlog.testing import capture_logs
 
 from pathbook.ledger.codec import MalformedEventError
 from pathbook.ledger.store.database.engine import (
-    UnknownFormatError,
     create_schema,
     open_engine,
     reading,
     writing,
 )
 from pathbook.ledger.store.database.fast_read import ReaderPool
+from pathbook.ledger.store.database.format import UnknownFormatError
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views import tables
 from pathbook.ledger.store.views.follower import Follower

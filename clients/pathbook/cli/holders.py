@@ -7,17 +7,10 @@ import click
 from pathbook.cli import arguments, connection
 from pathbook.cli.arguments import Range
 from pathbook.cli.settings import Settings, book_options
+from pathbook.cli.verb_group import Verb
 
 
-@click.command(
-    "holders",
-    epilog="""\b
-Examples:
-  pathbook holders 3
-  pathbook holders --gtin 4006381333931 --lot M26-A
-  pathbook holders 3 --units 3:0-99 --units 3:500
-""",
-)
+@click.command("holders", cls=Verb)
 @book_options
 @click.argument("batch", type=arguments.NUMBER, required=False)
 @click.option("--gtin", default="", metavar="GTIN", help="The product of a lot, instead of BATCH.")

@@ -7,16 +7,10 @@ import click
 from pathbook.cli import arguments, connection
 from pathbook.cli.settings import Settings, book_options
 from pathbook.cli.transfer import STATUSES
+from pathbook.cli.verb_group import Verb
 
 
-@click.command(
-    "offers",
-    epilog="""\b
-Examples:
-  pathbook offers agent-1 --waiting
-  pathbook offers agent-1 --made --status declined
-""",
-)
+@click.command("offers", cls=Verb)
 @book_options
 @click.argument("party")
 @click.option("--waiting", is_flag=True, help="Only offers made to PARTY.")

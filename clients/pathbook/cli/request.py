@@ -16,12 +16,7 @@ def command() -> None:
     """
 
 
-@command.command(
-    epilog="""\b
-Example:
-  pathbook request show invoice-17 --party agent-1
-""",
-)
+@command.command()
 @book_options
 @click.argument("request_id")
 @click.option(

@@ -12,12 +12,7 @@ def command() -> None:
     """Ask a server what it is."""
 
 
-@command.command(
-    epilog="""\b
-Example:
-  pathbook server version --server 127.0.0.1:50551
-""",
-)
+@command.command()
 @book_options
 @click.pass_obj
 def version(settings: Settings) -> None:

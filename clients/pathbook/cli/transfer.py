@@ -151,15 +151,7 @@ def show(settings: Settings, *, transfer: int) -> None:
         printing.echo(f"\n{output.fields(pairs)}")
 
 
-@command.command(
-    "list",
-    epilog="""\b
-Examples:
-  pathbook transfer list agent-1 --to shop-1 --since 2026-01-01 --until 2026-02-01
-  pathbook transfer list agent-1 --gtin 4006381333931 --status accepted
-  pathbook transfer list --reference DN-4711
-""",
-)
+@command.command("list")
 @book_options
 @click.argument("party", required=False)
 @click.option(

@@ -17,6 +17,7 @@ from pathbook.ledger.values import (
     Delivery,
     DiscrepancyKind,
     PartyKind,
+    TransferKind,
     TransferStatus,
     UnitState,
 )
@@ -24,7 +25,6 @@ from pathbook.ledger.values import (
 if TYPE_CHECKING:
     from pathbook.client.aio import AsyncClient
     from pathbook.ledger.codec import NewerEventError
-    from pathbook.ledger.projections.transfers import TransferKind
     from pathbook.ledger.reports.ladder import RungKind
     from pathbook.ledger.steps import StepKind
 
@@ -68,7 +68,6 @@ if not TYPE_CHECKING:  # or every misspelt name would be a text to a type checke
         "NewerEventError": "pathbook.ledger.codec",
         "RungKind": "pathbook.ledger.reports.ladder",
         "StepKind": "pathbook.ledger.steps",
-        "TransferKind": "pathbook.ledger.projections.transfers",
     }
 
     def __getattr__(name: str) -> object:

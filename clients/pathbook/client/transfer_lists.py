@@ -4,17 +4,13 @@ import datetime
 import functools
 from collections.abc import Iterator
 from operator import index
-from typing import TYPE_CHECKING
 
 from pathbook.client.calls import Caller
 from pathbook.client.values import timestamp
-from pathbook.ledger.values import TransferStatus
+from pathbook.ledger.values import TransferKind, TransferStatus
 from pathbook.v1 import transfers_pb2, transfers_pb2_grpc, values_pb2
 from pathbook.v1.transfers_pb2 import TRANSFER_KIND_UNSPECIFIED, TRANSFER_SIDE_UNSPECIFIED, TransferSide
 from pathbook.v1.values_pb2 import TRANSFER_STATUS_UNSPECIFIED
-
-if TYPE_CHECKING:  # it takes longer to load than the client
-    from pathbook.ledger.projections.transfers import TransferKind
 
 
 class TransferLists(Caller):
@@ -31,7 +27,7 @@ class TransferLists(Caller):
         side: TransferSide.ValueType = TRANSFER_SIDE_UNSPECIFIED,
         counterparty: str = "",
         status: TransferStatus | values_pb2.TransferStatus.ValueType = TRANSFER_STATUS_UNSPECIFIED,
-        kind: "TransferKind | transfers_pb2.TransferKind.ValueType" = TRANSFER_KIND_UNSPECIFIED,
+        kind: TransferKind | transfers_pb2.TransferKind.ValueType = TRANSFER_KIND_UNSPECIFIED,
         reference: str = "",
         batch: int = 0,
         gtin: str = "",

@@ -256,6 +256,14 @@ class TransferSide(enum.IntEnum):
     RECEIVER = 2
 
 
+class TransferKind(enum.IntEnum):
+    """The kind of a movement of title."""
+
+    TRANSFER = 1
+    SALE = 2
+    RETURN = 3
+
+
 class TransferStatus(enum.IntEnum):
     """The status of a transfer. ``pathbook.ledger.rules.transfer.NEXT`` says which status may follow which."""
 

@@ -1006,7 +1006,7 @@ class _FailureReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Failure
     Status: DATA_LOSS. Retry: after a change.
     """
     FAILURE_REASON_VIEWS_DAMAGED: _FailureReason.ValueType  # 18
-    """{database} is damaged: {cause}. `pathbook views rebuild` makes it anew from the events.
+    """{database} is damaged: {cause}. `pathbook views rebuild` rebuilds it from the events.
     Status: DATA_LOSS. Retry: after a change.
     """
     FAILURE_REASON_STORE_UNAVAILABLE: _FailureReason.ValueType  # 10
@@ -1014,11 +1014,11 @@ class _FailureReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Failure
     Status: UNAVAILABLE. Retry: later, after 0.2 s.
     """
     FAILURE_REASON_LOG_LOST: _FailureReason.ValueType  # 19
-    """Nothing more is recorded: {file} of this server {problem}, while it was open. This write may be lost. Put back the file that was open, or restore a backup, and restart the server. Then retry with the same request ids.
+    """Nothing more is recorded, because {file} of this server {problem} while it was open. Put back the file that was open or restore a backup, restart the server, and retry with the same request ids, because this write may be lost.
     Status: DATA_LOSS. Retry: after a change.
     """
     FAILURE_REASON_VIEWS_LOST: _FailureReason.ValueType  # 20
-    """Nothing more is read: {file} of this server {problem}, while it was open. Restart the server, which rebuilds the views. Then retry.
+    """Nothing more is read, because {file} of this server {problem} while it was open. Restart the server, which rebuilds the views, and retry.
     Status: UNAVAILABLE. Retry: after a change.
     """
     FAILURE_REASON_STORE_READ_ONLY: _FailureReason.ValueType  # 21
@@ -1118,7 +1118,7 @@ FAILURE_REASON_LOG_DAMAGED: FailureReason.ValueType  # 17
 Status: DATA_LOSS. Retry: after a change.
 """
 FAILURE_REASON_VIEWS_DAMAGED: FailureReason.ValueType  # 18
-"""{database} is damaged: {cause}. `pathbook views rebuild` makes it anew from the events.
+"""{database} is damaged: {cause}. `pathbook views rebuild` rebuilds it from the events.
 Status: DATA_LOSS. Retry: after a change.
 """
 FAILURE_REASON_STORE_UNAVAILABLE: FailureReason.ValueType  # 10
@@ -1126,11 +1126,11 @@ FAILURE_REASON_STORE_UNAVAILABLE: FailureReason.ValueType  # 10
 Status: UNAVAILABLE. Retry: later, after 0.2 s.
 """
 FAILURE_REASON_LOG_LOST: FailureReason.ValueType  # 19
-"""Nothing more is recorded: {file} of this server {problem}, while it was open. This write may be lost. Put back the file that was open, or restore a backup, and restart the server. Then retry with the same request ids.
+"""Nothing more is recorded, because {file} of this server {problem} while it was open. Put back the file that was open or restore a backup, restart the server, and retry with the same request ids, because this write may be lost.
 Status: DATA_LOSS. Retry: after a change.
 """
 FAILURE_REASON_VIEWS_LOST: FailureReason.ValueType  # 20
-"""Nothing more is read: {file} of this server {problem}, while it was open. Restart the server, which rebuilds the views. Then retry.
+"""Nothing more is read, because {file} of this server {problem} while it was open. Restart the server, which rebuilds the views, and retry.
 Status: UNAVAILABLE. Retry: after a change.
 """
 FAILURE_REASON_STORE_READ_ONLY: FailureReason.ValueType  # 21

@@ -15,7 +15,7 @@ from pathbook.ledger.serials import BookKey
 from pathbook.ledger.store.database.copying import copy_database
 from pathbook.ledger.store.database.damage import DatabaseDamagedError
 from pathbook.ledger.store.database.engine import open_engine, require_safety
-from pathbook.ledger.store.database.open_files import FileChangedError, files_of
+from pathbook.ledger.store.database.open_files import FileChangedError, files_of, look_at
 from pathbook.ledger.store.log.clock_looks import ClockLooks
 from pathbook.ledger.store.log.code_key import CodeKeysInUse
 from pathbook.ledger.store.log.damage import EventDamagedError
@@ -94,7 +94,7 @@ class Storage:
             pathbook.ledger.store.views.lost_events.LostEventsError: the log lacks events. Nothing was changed.
             pathbook.services.key_file.UnusableKeyError: a key is missing or damaged, or the keys are of other books.
             pathbook.ledger.store.database.engine.UnsafeLogError: the database may lose events.
-            pathbook.ledger.store.database.engine.UnknownFormatError: another version of Pathbook wrote the books.
+            pathbook.ledger.store.database.format.UnknownFormatError: another version of Pathbook wrote the books.
             pathbook.ledger.store.database.damage.DatabaseDamagedError: the log or the views are damaged.
             eventsourcing.persistence.PersistenceError: the database cannot be reached, or refuses.
             OSError: the directory cannot be made, read or written.
@@ -168,8 +168,7 @@ class Storage:
 
     def look_at_files(self) -> FileChangedError | None:
         """Return what was found of files that were removed, replaced or cut: of the log, else of the views."""
-        found = [files.look() for files in map(files_of, (self._events_engine, self._views_engine)) if files]
-        return next((error for error in found if error is not None), None)
+        return look_at(self._events_engine) or look_at(self._views_engine)
 
     def on_change_of_files(self, listener: Callable[[], None]) -> None:
         """Register a listener. It is called when a file that is open here was removed, replaced or cut."""
@@ -260,7 +259,7 @@ def rebuild_views(
     *,
     accept_lost_events: bool = False,
 ) -> None:
-    """Rebuild the views of all books in a directory, or in its database (else ""). Damaged views are made anew.
+    """Rebuild the views of all books in a directory, or in its database (else ""). Damaged views are rebuilt.
 
     ``progress`` is called with the number of events done, and the total. With ``accept_lost_events``, the log may have
     lost events.

@@ -19,8 +19,9 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from heapq import heappop
 
-from pathbook.ledger.book.clock import Clock, ClockJumpedError, UntrueTimeError, time_after
-from pathbook.ledger.book.memory import Memory, StaleMemoryError, ViewsLaggingError
+from pathbook.ledger.book.clock import Clock, ClockJumpedError, time_after
+from pathbook.ledger.book.errors import OF_BOOK
+from pathbook.ledger.book.memory import Memory, StaleMemoryError
 from pathbook.ledger.book.pending import Pending, has_same_note
 from pathbook.ledger.book.submissions import Answer, Outcome, Submission, Submitted
 from pathbook.ledger.codec import NewerEventError, encode, leaf_hash
@@ -30,8 +31,6 @@ from pathbook.ledger.notes import Note
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.requests import digest, request_of
 from pathbook.ledger.rules.deciding import decide
-from pathbook.ledger.store.database.damage import DatabaseDamagedError
-from pathbook.ledger.store.log.damage import EventDamagedError
 from pathbook.ledger.store.log.stream import PositionTakenError, Stream, is_passing
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.views.state_loader import StateLoader
@@ -72,9 +71,6 @@ IDLE_CATCH_UP_MAX_EVENTS = 1_000
 """How many events of other writers an idle writer applies. A writer that appends more is busy, and ends
 offers itself."""
 
-
-OF_BOOK = (ViewsLaggingError, NewerEventError, UntrueTimeError, EventDamagedError, DatabaseDamagedError)
-"""The errors that concern a whole book, whatever was asked."""
 
 REPEATED = TransferBeginning | DeclarableEvent
 """The kinds of events that a later event may repeat: the answer to an offer, a reversal, or the declaration of an

@@ -5,23 +5,14 @@ transfer. With keywords a row takes twelve times as long (1.2 microseconds inste
 cost of an event.
 """
 
-import enum
 from typing import NamedTuple
 
 from pathbook.ledger.events import RecordedEvent, ReturnLine, TransferAccepted
 from pathbook.ledger.terms import Terms
-from pathbook.ledger.values import TransferStatus
+from pathbook.ledger.values import TransferKind, TransferStatus
 
 FIRST_LINE = 0
 """The line of a transfer or sale, which has only one. A return has lines 0, 1, 2 ..."""
-
-
-class TransferKind(enum.IntEnum):
-    """The kind of a movement of title."""
-
-    TRANSFER = 1
-    SALE = 2
-    RETURN = 3
 
 
 # Looked up once, because the lookup of an enum member and its value takes as long as making a row.

@@ -9,13 +9,13 @@ from typing import TypeAlias, TypeVar
 
 import msgspec
 
-from pathbook.ledger.projections.transfers import TransferKind, TransferRow
+from pathbook.ledger.projections.transfers import TransferRow
 from pathbook.ledger.queries.answers import Listed, Transfer
 from pathbook.ledger.queries.transfers import with_units
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.snapshot import TransferScan, ViewSnapshot
-from pathbook.ledger.values import MAX_TIER, TransferSide, TransferStatus, is_consumer, is_owner
+from pathbook.ledger.values import MAX_TIER, TransferKind, TransferSide, TransferStatus, is_consumer, is_owner
 
 EXAMINED_TRANSFERS_MAX = 5_000
 """How many transfers a page examines at most, which takes some 20 ms. Then it ends, even if it holds none."""

@@ -5,14 +5,14 @@ from typing import assert_never
 
 from pathbook.ledger import events
 from pathbook.ledger.events import Event, TransferBeginning
-from pathbook.ledger.projections.transfers import TransferKind, TransferRow
+from pathbook.ledger.projections.transfers import TransferRow
 from pathbook.ledger.queries.answers import Transfer
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.store.log.event_hashes import read_event
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.snapshot import ViewSnapshot
 from pathbook.ledger.terms import Terms
-from pathbook.ledger.values import TransferStatus
+from pathbook.ledger.values import TransferKind, TransferStatus
 
 _ACCEPTED = (TransferStatus.ACCEPTED, TransferStatus.ACCEPTED_IN_PART, TransferStatus.REVERSED)
 

@@ -3,7 +3,7 @@
 import enum
 from pathlib import Path
 
-from pathbook.ledger.store.database.engine import UnknownFormatError
+from pathbook.ledger.store.database.format import UnknownFormatError
 from pathbook.ledger.store.log.stream import is_of_database
 
 

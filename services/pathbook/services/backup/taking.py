@@ -13,12 +13,11 @@ from pathbook.ledger.store.database.copying import copy_database
 from pathbook.ledger.store.database.damage import SCHEMAS
 from pathbook.ledger.store.database.engine import (
     Database,
-    UnknownFormatError,
-    format_of,
     open_engine,
     open_read_only,
     reading,
 )
+from pathbook.ledger.store.database.format import UnknownFormatError, format_of
 from pathbook.ledger.store.log.audit import heads
 from pathbook.ledger.store.log.dumped import DamagedDumpError, connection_words, load_dump
 from pathbook.ledger.store.log.event_hashes import create_hashes
@@ -63,7 +62,7 @@ def take(
     Raises:
         BackupError: as its reason says. Nothing is left.
         pathbook.services.key_file.UnusableKeyError: the keys cannot be used.
-        pathbook.ledger.store.database.engine.UnknownFormatError: another version of Pathbook wrote the books.
+        pathbook.ledger.store.database.format.UnknownFormatError: another version of Pathbook wrote the books.
         eventsourcing.persistence.PersistenceError: a database fails.
         OSError: a file cannot be read or written, or the disk is full.
     """

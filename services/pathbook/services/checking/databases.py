@@ -3,7 +3,8 @@
 import importlib.metadata
 from collections.abc import Iterator
 
-from pathbook.ledger.store.database.engine import Purpose, format_of, reading
+from pathbook.ledger.store.database.engine import Purpose, reading
+from pathbook.ledger.store.database.format import format_of
 from pathbook.ledger.store.database.health import missing_rights, page_faults, unsafe_settings
 from pathbook.ledger.store.log.audit import has_events
 from pathbook.ledger.store.log.stream import FORMAT

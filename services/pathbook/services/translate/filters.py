@@ -4,11 +4,10 @@ from typing import Final
 
 from google.protobuf.message import Message
 
-from pathbook.ledger.projections.transfers import TransferKind
 from pathbook.ledger.queries import OfferFilter, TransferFilter
 from pathbook.ledger.refusals import Reason, refuse
 from pathbook.ledger.rules.times import utc
-from pathbook.ledger.values import MAX_REFERENCE, TransferSide, TransferStatus, is_reference
+from pathbook.ledger.values import MAX_REFERENCE, TransferKind, TransferSide, TransferStatus, is_reference
 from pathbook.services.translate import requests
 from pathbook.services.translate.statuses import RefusedCallError
 from pathbook.v1 import transfers_pb2

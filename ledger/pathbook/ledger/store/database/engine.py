@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 import sqlalchemy
-from sqlalchemy import URL, Connection, Dialect, Engine, MetaData
+from sqlalchemy import URL, Connection, Dialect, Engine
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.schema import CreateSchema
 
@@ -86,18 +86,6 @@ _SYNCHRONOUS = {"events": "FULL", "views": "NORMAL"}
 _WRITE_AHEAD_LOG_ATTEMPTS = 300
 _WRITES = "pathbook_writes"
 _GIVEN_OPTIONS = "pathbook_given_options"
-
-
-class UnknownFormatError(Exception):
-    """A database is in format `found`, and this program reads only format `known`."""
-
-    def __init__(self, database: str, found: int | str, known: int | str) -> None:
-        super().__init__(
-            f"{database} is in format {found}, and this Pathbook reads format {known}. Nothing was changed."
-            f" Open it with a version of Pathbook that reads format {found}."
-        )
-        self.found = found
-        self.known = known
 
 
 class UnsafeLogError(Exception):
@@ -313,30 +301,10 @@ def reading(engine: Engine) -> Iterator[Connection]:
             yield connection
 
 
-def create_tables(engine: Engine, tables: MetaData, *, format_number: int) -> None:
-    """Create the tables in a new database and record their format (1, 2, ...). Else check the recorded format.
-
-    Raises:
-        UnknownFormatError: the database has another format.
-    """
-    with reading(engine) as connection:
-        found = format_of(connection)
-    if found == 0:
-        with writing(engine) as connection:
-            found = format_of(connection)  # another process may have created the tables first
-            if found == 0:
-                create_schema(connection)
-                tables.create_all(connection)
-                _record_format(connection, format_number)
-                return
-    if found != format_number:
-        raise UnknownFormatError(_display_name(engine), found, format_number)
-
-
 def create_schema(connection: Connection) -> None:
     """Create the schema that a PostgreSQL engine works in. An SQLite file needs none."""
     if connection.dialect.name == "postgresql":
-        connection.execute(CreateSchema(_schema_of(connection), if_not_exists=True))
+        connection.execute(CreateSchema(schema_of(connection), if_not_exists=True))
 
 
 def require_safety(engine: Engine) -> None:
@@ -357,35 +325,14 @@ def require_safety(engine: Engine) -> None:
         raise UnsafeLogError(off)
 
 
-def _display_name(engine: Engine) -> str:
+def shown_name(engine: Engine) -> str:
     """Return a name of a database that can be shown: it contains no password."""
     return str(engine.url.database) if engine.dialect.name == "sqlite" else engine.url.render_as_string()
 
 
-def _schema_of(connection: Connection) -> str:
+def schema_of(connection: Connection) -> str:
+    """Return the schema that a connection to PostgreSQL works in."""
     return str(connection.exec_driver_sql("SHOW search_path").scalar_one())
-
-
-def format_of(connection: Connection) -> int:
-    """Return the format that is recorded in a database, or 0 if it has none."""
-    if connection.dialect.name == "sqlite":
-        return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
-    # a schema has no version number, so its comment holds the format
-    comment = connection.exec_driver_sql(
-        "SELECT obj_description(to_regnamespace(%(schema)s), 'pg_namespace')",
-        {"schema": _schema_of(connection)},
-    ).scalar()
-    return int(str(comment).removeprefix(_FORMAT)) if comment else 0
-
-
-def _record_format(connection: Connection, number: int) -> None:
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(f"PRAGMA user_version = {number}")
-    else:
-        connection.exec_driver_sql(f"COMMENT ON SCHEMA {_schema_of(connection)} IS '{_FORMAT}{number}'")
-
-
-_FORMAT = "Pathbook, format "
 
 
 def _enable_write_ahead_log(connection: sqlite3.Connection) -> None:

@@ -107,7 +107,7 @@ class ReaderPool:
         if is_lost:
             self.losses += 1  # first: the next reader may already see the database after a crash
         if is_lost or damage is not None:
-            self._close()  # the other connections are then lost as well, or the file is made anew
+            self._close()  # the other connections are then lost as well, or the file is rebuilt
         connection.close()
         if damage is not None:
             raise damage from error

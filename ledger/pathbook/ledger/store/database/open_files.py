@@ -178,6 +178,12 @@ def require_unchanged(engine: Engine) -> None:
         files.require_unchanged()
 
 
+def look_at(engine: Engine) -> FileChangedError | None:
+    """Return what happened to the files of a database, None for nothing or for a database without files."""
+    files = files_of(engine)
+    return None if files is None else files.look()
+
+
 def has_write_ahead_log(path: Path) -> bool:
     """Tell whether there is a write-ahead log with at least one page beside the main file of a database."""
     # SQLite has no locks on this file, so it may be opened and closed here

@@ -18,9 +18,10 @@ from pathbook.ledger.codec import leaf_hash
 from pathbook.ledger.notes import Note
 from pathbook.ledger.store.database.bulk_write import insert_statement
 from pathbook.ledger.store.database.damage import DatabaseDamagedError
-from pathbook.ledger.store.database.engine import create_tables, reading, writing
+from pathbook.ledger.store.database.engine import reading, writing
 from pathbook.ledger.store.database.failures import OutageLog, trouble_of
 from pathbook.ledger.store.database.fast_read import ReaderPool
+from pathbook.ledger.store.database.format import create_tables
 from pathbook.ledger.store.database.notify import NotificationListener, notify
 from pathbook.ledger.store.log.event_hashes import (
     FirstEntry,

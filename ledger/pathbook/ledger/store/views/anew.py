@@ -1,4 +1,4 @@
-"""Makes damaged views anew: the file of an SQLite database, or the schema of a PostgreSQL database."""
+"""Makes damaged views again: the file of an SQLite database, or the schema of a PostgreSQL database."""
 
 import contextlib
 from itertools import count
@@ -26,7 +26,7 @@ _SHARED_SIZE: Final = 510
 
 
 class ViewsInUseError(Exception):
-    """The views are damaged, and another process has them open, so that their file cannot be made anew."""
+    """The views are damaged, and another process has them open, so that their file cannot be rebuilt."""
 
     def __init__(self, name: str) -> None:
         super().__init__(

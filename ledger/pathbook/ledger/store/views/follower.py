@@ -16,7 +16,7 @@ from pathbook.ledger.store.database.bulk_write import Row, Statement
 from pathbook.ledger.store.database.damage import DatabaseDamagedError
 from pathbook.ledger.store.database.engine import open_bulk_engine, writing
 from pathbook.ledger.store.database.notify import ALL_BOOKS, POLL_INTERVAL_S, NotificationListener, notify
-from pathbook.ledger.store.database.open_files import FileChangedError, files_of, require_unchanged
+from pathbook.ledger.store.database.open_files import FileChangedError, look_at, require_unchanged
 from pathbook.ledger.store.database.planner_stats import refresh_statistics
 from pathbook.ledger.store.log.damage import EventDamagedError
 from pathbook.ledger.store.log.event_hashes import read_event
@@ -81,7 +81,7 @@ class Follower:
         """Open the views. Those of an older version are migrated. With ``drops``, they are emptied and rebuilt.
 
         Raises:
-            pathbook.ledger.store.database.engine.UnknownFormatError: the views are of a newer version.
+            pathbook.ledger.store.database.format.UnknownFormatError: the views are of a newer version.
         """
         self._stream, self._engine, self._events_at_once = stream, views_engine, events_at_once
         self._projects = projects
@@ -301,10 +301,7 @@ class Follower:
         If the views are lost, the callers that wait for them get the error. If the log is lost, the views still get
         what was recorded: they are then the last copy.
         """
-        log, views = (
-            None if files is None else files.look()
-            for files in map(files_of, (self._stream.engine, self._engine))
-        )
+        log, views = look_at(self._stream.engine), look_at(self._engine)
         if views is not None:
             for book in self._awaited.books():
                 self._awaited.failed(book, views)
@@ -366,7 +363,8 @@ class Follower:
         try:
             stopping = self._stopped.get(book)
             if isinstance(stopping, NewerEventError):
-                self._end_waits(book, stopping)
+                if book in self._awaited.books():
+                    self._awaited.ended(book, self.position(book), stopping)
                 return
             if self._projects:
                 self.catch_up(book, enough=lambda: self._rebuilding)
@@ -387,15 +385,6 @@ class Follower:
                 self._stopped.stop(book, error)
             if self._retries.failed(book, error):
                 self._awaited.failed(book, error)
-
-    def _end_waits(self, book: str, newer: NewerEventError) -> None:
-        """End the waits for a book that this program no longer follows, unless a newer program projects it."""
-        if book not in self._awaited.books():
-            return
-        position = self.position(book)
-        self._awaited.reached(book, position)
-        if position < newer.position:
-            self._awaited.failed(book, newer)
 
     def _look_beyond(self, book: str, position: int, *, again: bool) -> None:
         """Raise NewerEventError if the first event that the views lack is newer than this program, or its damage.

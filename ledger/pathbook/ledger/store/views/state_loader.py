@@ -23,7 +23,7 @@ from pathbook.ledger.projections.registers import (
     ranges_from_text,
     request_hash,
 )
-from pathbook.ledger.projections.transfers import TransferKind, TransferRow
+from pathbook.ledger.projections.transfers import TransferRow
 from pathbook.ledger.rules.required_state import RequiredState
 from pathbook.ledger.rules.state import (
     IN_FORCE,
@@ -62,7 +62,7 @@ from pathbook.ledger.store.views.tables import (
 )
 from pathbook.ledger.store.views.tracking import SQLAlchemyTrackingRecorder
 from pathbook.ledger.terms import Terms
-from pathbook.ledger.values import PartyKind, Price, TransferStatus, UnitRange, is_consumer
+from pathbook.ledger.values import PartyKind, Price, TransferKind, TransferStatus, UnitRange, is_consumer
 
 _Row = TypeVar("_Row")
 _Key = TypeVar("_Key", str, int)

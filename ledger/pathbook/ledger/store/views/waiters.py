@@ -3,6 +3,8 @@
 import threading
 from concurrent.futures import Future
 
+from pathbook.ledger.codec import NewerEventError
+
 
 class PositionWaiters:
     """The futures of callers that wait for positions of books. Threads may share it."""
@@ -36,6 +38,12 @@ class PositionWaiters:
         """Fail all futures that wait for the book, with the error that stops it."""
         for future in self._take(book, None):
             future.set_exception(error)
+
+    def ended(self, book: str, position: int, newer: NewerEventError) -> None:
+        """End the waits for a book that this program follows no further, unless a newer program has projected it."""
+        self.reached(book, position)
+        if position < newer.position:
+            self.failed(book, newer)
 
     def close(self) -> None:
         """Cancel all futures, those added later too."""

@@ -24,7 +24,8 @@ from pathbook.ledger.store.database.bulk_write import (
     update_statement,
 )
 from pathbook.ledger.store.database.damage import DatabaseDamagedError
-from pathbook.ledger.store.database.engine import UnknownFormatError, create_schema, reading, writing
+from pathbook.ledger.store.database.engine import create_schema, reading, writing
+from pathbook.ledger.store.database.format import UnknownFormatError
 from pathbook.ledger.store.database.planner_stats import write_statistics
 from pathbook.ledger.store.views import tables
 from pathbook.ledger.store.views.tracking import TRACKING
