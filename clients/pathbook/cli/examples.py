@@ -64,5 +64,14 @@ EXAMPLES: Final = {
     "views rebuild": "pathbook views rebuild --data books",
     "bench": "pathbook bench --quick",
     "completion": "pathbook completion bash",
+    "holders": "pathbook holders --gtin 06901234500011 --lot M26-A",
+    "offers": "pathbook offers agent-1 --waiting",
+    "request show": "pathbook request show order-4711 --party mask-brand",
+    "server version": "pathbook server version --server 127.0.0.1:50551",
+    "clock show": "pathbook clock show --data books",
+    "clock confirm": "pathbook clock confirm --data books --today 2026-05-01",
+    "backup": "pathbook backup backup-2026-05-01 --data books --passphrase-file secret",
+    "restore": "pathbook restore backup-2026-05-01 --data restored --passphrase-file secret",
+    "check": "pathbook check --data books",
 }
 """For each verb, as it is typed behind `pathbook`, a command line."""

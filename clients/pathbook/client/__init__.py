@@ -18,6 +18,7 @@ from pathbook.ledger.values import (
     DiscrepancyKind,
     PartyKind,
     TransferKind,
+    TransferSide,
     TransferStatus,
     UnitState,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "RungKind",
     "StepKind",
     "TransferKind",
+    "TransferSide",
     "TransferStatus",
     "UnitState",
     "UnreachableError",

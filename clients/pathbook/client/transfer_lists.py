@@ -7,9 +7,9 @@ from operator import index
 
 from pathbook.client.calls import Caller
 from pathbook.client.values import timestamp
-from pathbook.ledger.values import TransferKind, TransferStatus
+from pathbook.ledger.values import TransferKind, TransferSide, TransferStatus
 from pathbook.v1 import transfers_pb2, transfers_pb2_grpc, values_pb2
-from pathbook.v1.transfers_pb2 import TRANSFER_KIND_UNSPECIFIED, TRANSFER_SIDE_UNSPECIFIED, TransferSide
+from pathbook.v1.transfers_pb2 import TRANSFER_KIND_UNSPECIFIED, TRANSFER_SIDE_UNSPECIFIED
 from pathbook.v1.values_pb2 import TRANSFER_STATUS_UNSPECIFIED
 
 
@@ -24,7 +24,7 @@ class TransferLists(Caller):
         self,
         party: str,
         *,
-        side: TransferSide.ValueType = TRANSFER_SIDE_UNSPECIFIED,
+        side: TransferSide | transfers_pb2.TransferSide.ValueType = TRANSFER_SIDE_UNSPECIFIED,
         counterparty: str = "",
         status: TransferStatus | values_pb2.TransferStatus.ValueType = TRANSFER_STATUS_UNSPECIFIED,
         kind: TransferKind | transfers_pb2.TransferKind.ValueType = TRANSFER_KIND_UNSPECIFIED,
@@ -85,7 +85,7 @@ class TransferLists(Caller):
             request = transfers_pb2.ListTransfersRequest(
                 book=self.book,
                 party=party,
-                side=side,
+                side=transfers_pb2.TransferSide.ValueType(index(side)),
                 counterparty=counterparty,
                 status=values_pb2.TransferStatus.ValueType(index(status)),
                 kind=transfers_pb2.TransferKind.ValueType(index(kind)),
@@ -160,7 +160,7 @@ class TransferLists(Caller):
         self,
         party: str,
         *,
-        side: TransferSide.ValueType = TRANSFER_SIDE_UNSPECIFIED,
+        side: TransferSide | transfers_pb2.TransferSide.ValueType = TRANSFER_SIDE_UNSPECIFIED,
         status: TransferStatus | values_pb2.TransferStatus.ValueType = TRANSFER_STATUS_UNSPECIFIED,
         include_ended: bool = False,
         page_size: int = 0,
@@ -196,7 +196,7 @@ class TransferLists(Caller):
             request = transfers_pb2.ListOffersRequest(
                 book=self.book,
                 party=party,
-                side=side,
+                side=transfers_pb2.TransferSide.ValueType(index(side)),
                 status=values_pb2.TransferStatus.ValueType(index(status)),
                 include_ended=include_ended,
                 page_size=page_size,

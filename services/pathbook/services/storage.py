@@ -20,8 +20,8 @@ from pathbook.ledger.store.log.clock_looks import ClockLooks
 from pathbook.ledger.store.log.code_key import CodeKeysInUse
 from pathbook.ledger.store.log.damage import EventDamagedError
 from pathbook.ledger.store.log.stream import Stream, persistence_errors
-from pathbook.ledger.store.views.anew import make_anew, require_whole
 from pathbook.ledger.store.views.batch_keys import batch_keys
+from pathbook.ledger.store.views.damaged_views import drop_damaged, require_whole
 from pathbook.ledger.store.views.due_offers import DueOffers
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.views.lost_events import require_log
@@ -259,15 +259,15 @@ def rebuild_views(
     *,
     accept_lost_events: bool = False,
 ) -> None:
-    """Rebuild the views of all books in a directory, or in its database (else ""). Damaged views are rebuilt.
+    """Rebuild the views of all books in a directory, or in its database (else ""). Damaged ones are dropped first.
 
     ``progress`` is called with the number of events done, and the total. With ``accept_lost_events``, the log may have
     lost events.
 
     Raises:
         pathbook.ledger.store.log.damage.EventDamagedError: an event is damaged. The rest is rebuilt as far as possible.
-        pathbook.ledger.store.views.anew.ViewsInUseError: the views are damaged, and another process has them open.
-        pathbook.ledger.store.views.anew.ViewsKnowMoreError: the log lacks events that the views know.
+        pathbook.ledger.store.views.damaged_views.ViewsInUseError: damaged views are open elsewhere.
+        pathbook.ledger.store.views.damaged_views.ViewsKnowMoreError: the log lacks events that the views know.
         Exception: as Storage.
     """
 
@@ -289,15 +289,15 @@ def rebuild_views(
     except DatabaseDamagedError as damage:
         if damage.is_log:
             raise
-        _make_views_anew(path, database)
+        _drop_damaged_views(path, database)
         rebuild()
 
 
-def _make_views_anew(path: Path, database: str) -> None:
+def _drop_damaged_views(path: Path, database: str) -> None:
     events = open_engine(database or path / EVENTS_FILE, purpose="events")
     views = open_engine(database or path / VIEWS_FILE, purpose="views")
     try:
-        make_anew(views, Stream(events))
+        drop_damaged(views, Stream(events))
     finally:
         views.dispose()
         events.dispose()

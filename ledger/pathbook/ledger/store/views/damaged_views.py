@@ -18,7 +18,7 @@ from pathbook.ledger.store.views.tracking import TRACKING
 from pathbook.ledger.store.views.writer import open_views_on
 
 ASIDE: Final = ".aside"
-"""What is added to the name of a directory that lies where the views belong. It is nobody's view, so it is kept."""
+"""What is added to the name of a directory that lies where the views belong. No view made it, so it is kept."""
 
 _SHARED_FIRST: Final = 0x40000002
 _SHARED_SIZE: Final = 510
@@ -72,7 +72,7 @@ def require_whole(engine: Engine) -> None:
                 raise DatabaseDamagedError(is_log=False, name=name, cause=" ".join(told.split()))
 
 
-def make_anew(engine: Engine, stream: Stream) -> None:
+def drop_damaged(engine: Engine, stream: Stream) -> None:
     """Drop damaged views, whatever is left of them. The engine is disposed of.
 
     Raises:
