@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import pytest
-from hypothesis import Phase, assume, given, settings
+from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from pathbook.ledger import events, runs
@@ -155,6 +155,7 @@ MOVING: Final = [row for row in ROWS if row.event != "BatchCommissioned"]
 
 
 @pytest.mark.parametrize("row", MOVING, ids=lambda row: f"{row.event} {row.units}")
+@settings(suppress_health_check=[HealthCheck.filter_too_much])
 @given(data=st.data(), before=run())
 def test_a_row_says_what_the_event_makes_of_its_units(row: Row, data: st.DataObject, before: Run) -> None:
     """Owner, custodian, state, hops and head of each unit after the event are those that the row says."""

@@ -24,6 +24,8 @@ def write_requests() -> Iterator[Descriptor]:
         for service in file.DESCRIPTOR.services_by_name.values():
             for method in service.methods:
                 request = method.input_type
+                if method.name.startswith(("Get", "List")):
+                    continue  # a read, which nothing rests on
                 if "request_id" in request.fields_by_name or "entries" in request.fields_by_name:
                     yield request
 

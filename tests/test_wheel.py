@@ -219,7 +219,7 @@ def test_every_verb_that_calls_a_server_needs_no_extra(without_extra: Environmen
         if result[0] != 0
     ]
     assert failed == []
-    others = {"demo", "serve", "key", "views", "bench", "completion", "backup", "restore", "check"}
+    others = {"demo", "serve", "key", "views", "bench", "completion", "clock", "backup", "restore", "check"}
     assert {line.split()[0] for line in SESSION} == set(VERBS) - others
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,7 +61,18 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("demo")
     ran = pathbook("demo", "--data", str(directory), "--today", TODAY)
     assert ran.code == 0, ran
+    shutil.copytree(directory, directory.with_name(f"{directory.name}-closed"))
     return directory
+
+
+@pytest.fixture(scope="session")
+def closed_demo(demo: Path) -> Path:
+    """A copy of the demo's directory that no server has open, to be copied again.
+
+    A test must not read the files of a database that its own process has open: when it closes them, the locks of the
+    process are gone (https://sqlite.org/howtocorrupt.html, section 2.2).
+    """
+    return demo.with_name(f"{demo.name}-closed")
 
 
 @pytest.fixture(scope="session")

@@ -89,9 +89,9 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
 
 
 @pytest.fixture
-def books(demo: Path, tmp_path: Path) -> Path:
+def books(demo: Path, closed_demo: Path, tmp_path: Path) -> Path:
     """A directory with a copy of the demo's book."""
-    return Path(shutil.copytree(demo, tmp_path / "books"))
+    return Path(shutil.copytree(closed_demo, tmp_path / "books"))
 
 
 def stock(books: Path) -> Ran:
@@ -147,7 +147,7 @@ def test_damaged_views_that_know_more_than_the_log_are_kept(books: Path) -> None
     before = (books / VIEWS).read_bytes()
     ran = pathbook("views", "rebuild", "--data", str(books))
     assert ran.code == 4
-    assert "the log has 20" in ran.err
+    assert "and the log events.sqlite has only 20. Nothing was changed." in ran.err
     assert (books / VIEWS).read_bytes() == before
 
 
@@ -182,7 +182,7 @@ def test_damaged_views_are_not_taken_from_a_server(books: Path) -> None:
 def test_damaged_views_in_postgresql_are_made_anew(place: Path, statement: str) -> None:
     """The schema is dropped and rebuilt, while a server of the same books goes on, and answers again."""
     database = (place / DATABASE_FILE).read_text("utf-8")
-    books = ["--data", str(place), "--database", database, "--book", BOOK]
+    books = ["--data", str(place), "--database", database]
     ask = ["stock", "acme", "--today", TODAY]
     with running(Settings(data=place, database=database, listen="127.0.0.1:0")) as port:
         server = ["--server", f"127.0.0.1:{port}", "--book", BOOK]
@@ -197,4 +197,4 @@ def test_damaged_views_in_postgresql_are_made_anew(place: Path, statement: str) 
         rebuilt = pathbook("views", "rebuild", *books)
         assert rebuilt.code == 0, rebuilt.err
         assert pathbook(*ask, *server)[:2] == before[:2]
-    assert pathbook(*ask, *books)[:2] == before[:2]
+    assert pathbook(*ask, *books, "--book", BOOK)[:2] == before[:2]

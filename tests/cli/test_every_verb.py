@@ -145,12 +145,12 @@ def test_a_verb_without_its_arguments_says_what_is_missing(
 
 @pytest.mark.parametrize(("path", "command"), ALL)
 def test_json_is_one_document(
-    demo: Path, tmp_path: Path, path: tuple[str, ...], command: click.Command
+    closed_demo: Path, tmp_path: Path, path: tuple[str, ...], command: click.Command
 ) -> None:
     """`--output json` prints one document on stdout, or one on stderr if the verb fails, and never a mixture."""
     if path[0] in ("demo", "serve", "bench", "completion", "import") or path[-1] == "follow":
         return  # each has its own test
-    data = tmp_path / "new" if path == ("book", "open") else shutil.copytree(demo, tmp_path / "demo")
+    data = tmp_path / "new" if path == ("book", "open") else shutil.copytree(closed_demo, tmp_path / "demo")
     ran = pathbook(*line_of(path, command), "--data", str(data), "--output", "json")
     if ran.code == Exit.DONE or path == ("verify",):
         assert ran.err == ""

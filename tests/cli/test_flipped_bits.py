@@ -26,9 +26,9 @@ class Books(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def books(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Books:
+def books(demo: Path, closed_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Books:
     """The book of the demo, and declined offers with notes."""
-    directory = Path(shutil.copytree(demo, tmp_path_factory.mktemp("flipped") / "books"))
+    directory = Path(shutil.copytree(closed_demo, tmp_path_factory.mktemp("flipped") / "books"))
     first = decline(directory, "1:90", "first")
     shutil.copy(directory / "views.sqlite", directory / "views.before")
     second = decline(directory, "1:91", "second")

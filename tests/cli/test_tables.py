@@ -123,9 +123,11 @@ def test_an_interrupt_is_not_an_error(server: str) -> None:
 
 
 @pytest.mark.parametrize("verb", [["serve", "--listen", "127.0.0.1:0"], ["views", "follow"]])
-def test_an_interrupted_server_ends_as_it_was_told(demo: Path, tmp_path: Path, verb: list[str]) -> None:
+def test_an_interrupted_server_ends_as_it_was_told(
+    closed_demo: Path, tmp_path: Path, verb: list[str]
+) -> None:
     """Ctrl-C is how a server is stopped. It drains, and exits with 0 and without a traceback."""
-    data = shutil.copytree(demo, tmp_path / "data")
+    data = shutil.copytree(closed_demo, tmp_path / "data")
     with subprocess.Popen(
         [sys.executable, "-m", "pathbook", *verb, "--data", str(data)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,

@@ -161,9 +161,9 @@ def test_reading_a_misspelt_directory_does_not_create_it(tmp_path_factory: pytes
     assert not directory.exists()
 
 
-def test_books_that_cannot_be_opened_are_named(demo: Path, tmp_path: Path) -> None:
+def test_books_that_cannot_be_opened_are_named(closed_demo: Path, tmp_path: Path) -> None:
     """Books without their key, or with a broken log, are not opened, and the message says why."""
-    keyless = shutil.copytree(demo, tmp_path / "keyless")
+    keyless = shutil.copytree(closed_demo, tmp_path / "keyless")
     (keyless / "codes.key").unlink()
     ran = pathbook("--data", str(keyless), "stock", "agent-1")
     assert (ran.code, ran.out) == (4, "")

@@ -70,7 +70,7 @@ def test_an_offer_reserves_and_its_acceptance_moves(client: Client) -> None:
     assert list(found.ranges) == list(offered.ranges)
     for party in ("acme", "ann"):
         (listed,) = client.list_transfers(party)
-        assert (listed.transfer, list(listed.ranges)) == (transfer, [])
+        assert (listed.transfer, list(listed.ranges)) == (transfer, list(offered.ranges))
     (stock,) = client.list_stock("ann")
     assert (stock.owned, stock.in_custody, stock.reserved) == (100, 100, 0)
     assert (stock.batch.batch, stock.product_name) == (1, "Mask, box of 50")

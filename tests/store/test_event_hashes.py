@@ -16,7 +16,7 @@ from pathbook.ledger.store.log.damage import EventDamagedError
 from pathbook.ledger.store.log.event_hashes import StoredEntry
 from pathbook.ledger.store.log.event_table import EVENT, EVENT_HASHES, HASH_BYTES
 from pathbook.ledger.store.log.stream import SQLAlchemyAggregateRecorder, Stream
-from pathbook.ledger.store.views import follower as followers
+from pathbook.ledger.store.views import retries
 from pathbook.ledger.store.views.follower import Follower
 from tests.books import PATIENCE, engine
 from tests.projections.synthetic import SyntheticBook
@@ -189,7 +189,7 @@ def test_views_end_before_a_damaged_event_until_it_is_restored(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The follower logs it once with both hashes, others go on, and once it is restored the book is followed again."""
-    monkeypatch.setattr(followers, "BOOK_RETRY_DELAY_S", 0.05)
+    monkeypatch.setattr(retries, "BUG_RETRY_DELAY_S", 0.05)
     events, views = engine(place, "events"), engine(place, "views")
     stream, book = Stream(events), SyntheticBook(5, 40)
     for name in ("book", "other"):

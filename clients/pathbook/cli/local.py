@@ -15,6 +15,7 @@ import click
 
 from pathbook.cli.errors import UnusableBooksError
 from pathbook.cli.settings import Books
+from pathbook.ledger.codec import NewerEventError
 from pathbook.ledger.gc_tuning import collect_rarely
 from pathbook.ledger.serials import BookKey, KeyRing
 
@@ -261,8 +262,8 @@ def _opening(settings: Settings) -> Iterator[None]:
     """Turn every error that keeps books from being opened, or rebuilt, into a sentence."""
     try:
         yield
-    except OSError:
-        raise  # its message names the file
+    except (OSError, NewerEventError):
+        raise  # its message names the file, or the event
     except DAMAGE as error:
         told = f"{settings.place} cannot be opened: {error}"
         raise UnusableBooksError(told, damage_reason(error)) from error

@@ -46,8 +46,8 @@ def back_up(
         OSError: a file cannot be read or written.
         click.UsageError: the URL of the database is malformed.
     """
-    local.require_books(books)
     with _named("The backup could not be made", books):
+        local.require_books(books)
         return take(
             Path(books.data),
             books.database,
@@ -91,7 +91,7 @@ def check(books: Books, *, progress: "Progress") -> list[Finding]:
     local.check_place(books)
     left = not books.database and any((data / name).exists() for name in (KEY_FILE, VIEWS_FILE))
     if not left:  # what is left of lost books is a finding
-        local.require_books(books)
+        local.require_books(books, accept_lost_events=True)  # that they are lost is a finding, too
     with _named("The books could not be checked", books):
         return list(check_books(data, books.database, progress.of))
 

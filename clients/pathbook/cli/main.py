@@ -13,7 +13,7 @@ from typing import Final, TextIO
 import click
 
 from pathbook.cli import printing
-from pathbook.cli.errors import print_error
+from pathbook.cli.errors import NamedError, print_error
 from pathbook.cli.exits import Exit
 from pathbook.cli.settings import Output, Settings, book_options
 from pathbook.cli.verb_group import VerbGroup, did_you_mean
@@ -207,6 +207,8 @@ def _report(output: Output, error: Exception) -> Exit:
         return Exit.COULD_NOT_CHECK if error.code.name in UNANSWERED else Exit.REFUSED
     if isinstance(error, UnreachableError):
         print_error(output, error.code.name, str(error))
+    elif isinstance(error, NamedError):
+        print_error(output, error.reason, str(error))
     elif isinstance(error, printing.OutputFailedError):
         _discard(sys.stdout)
         print_error(output, "OUTPUT_FAILED", str(error))

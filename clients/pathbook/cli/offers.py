@@ -15,7 +15,8 @@ from pathbook.cli.verb_group import Verb
 @click.argument("party")
 @click.option("--waiting", is_flag=True, help="Only offers made to PARTY.")
 @click.option("--made", is_flag=True, help="Only offers that PARTY made.")
-@click.option("--status", type=click.Choice(STATUSES), help="Only offers with this status. Default: offered.")
+@click.option("--status", type=click.Choice(STATUSES), metavar="STATUS",
+              help=f"Only offers with this status: {', '.join(STATUSES)}. Default: offered.")  # fmt: skip
 @click.option("--all", "include_ended", is_flag=True, help="Offers that have ended, too.")
 @arguments.takes_limit
 @click.pass_obj

@@ -19,6 +19,7 @@ from pathbook.ledger.store.database.open_files import FileChangedError, files_of
 from pathbook.ledger.store.log.clock_looks import ClockLooks
 from pathbook.ledger.store.log.code_key import CodeKeysInUse
 from pathbook.ledger.store.log.damage import EventDamagedError
+from pathbook.ledger.store.log.forgetting import forget_lost_events
 from pathbook.ledger.store.log.stream import Stream, persistence_errors
 from pathbook.ledger.store.views.batch_keys import batch_keys
 from pathbook.ledger.store.views.damaged_views import drop_damaged, require_whole
@@ -115,6 +116,9 @@ class Storage:
                 accept_lost_events=accept_lost_events,
             )
             self.stream = Stream(self._events_engine)
+            if accept_lost_events:
+                with persistence_errors():
+                    forget_lost_events(self._events_engine)
             self.follower = Follower(
                 self.stream, self._views_engine, projects=projects, drops=accept_lost_events
             )

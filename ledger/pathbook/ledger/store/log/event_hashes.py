@@ -169,15 +169,27 @@ def checked_at(ask: Ask, book: str, positions: Sequence[int]) -> list[StoredEntr
     Raises:
         EventDamagedError: a hash differs, or a position up to the head is missing.
     """
-    parameters = dict(zip(POSITION_NAMES, positions, strict=False))
-    rows = list(ask(entries_at(len(parameters)), {"book": book, **parameters}))
-    found = [row[0] for row in rows]
-    require_all(ask, book, positions, found)
+    rows = _rows_at(ask, book, positions)
+    found = {row[0] for row in rows}
+    missing = [position for position in positions if position > 0 and position not in found]
+    if missing and missing[0] <= (head := head_of(ask, book)):
+        # it may have been appended after the first look, and before the head was read
+        rows += _rows_at(ask, book, [position for position in missing if position <= head])
+        rows.sort(key=lambda row: row[0])
+        found = {row[0] for row in rows}
+        for position in missing:
+            if position <= head and position not in found:
+                raise EventDamagedError(book, position, MISSING)
     if strange := set(found).difference(positions):
         raise EventDamagedError(
             book, positions[0], f"position {min(map(str, strange))} is found in its place"
         )
     return [checked_entry(book, *row) for row in rows]
+
+
+def _rows_at(ask: Ask, book: str, positions: Sequence[int]) -> list[tuple[int, str, bytes, bytes | None]]:
+    parameters = dict(zip(POSITION_NAMES, positions, strict=False))
+    return list(ask(entries_at(len(parameters)), {"book": book, **parameters}))
 
 
 def checked_entry(book: str, position: int, topic: str, data: bytes, kept: bytes | None) -> StoredEntry:
@@ -222,17 +234,6 @@ def _first(book: str, topic: str | None, data: bytes | None, kept: bytes | None)
     if topic is None or data is None:
         raise EventDamagedError(book, 1, MISSING)
     return checked_entry(book, 1, topic, data, kept)
-
-
-def require_all(ask: Ask, book: str, wanted: Iterable[int], found: Sequence[int]) -> None:
-    """Require that all of the wanted positions that are not above the head were found.
-
-    Raises:
-        EventDamagedError: one is missing.
-    """
-    missing = {position for position in wanted if position > 0}.difference(found)
-    if missing and (first := min(missing)) <= head_of(ask, book):
-        raise EventDamagedError(book, first, MISSING)
 
 
 def require_committed(ask: Ask, book: str, notes: dict[int, Note]) -> dict[int, Note]:

@@ -12,9 +12,9 @@ from typing import Final, TypeAlias
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
-from pathbook.ledger.codec import NewerEventError, decode
+from pathbook.ledger.codec import MalformedEventError, NewerEventError, decode
 from pathbook.ledger.projections.registers import request
-from pathbook.ledger.store.database.damage import SCHEMAS
+from pathbook.ledger.store.database.damage import PURPOSE, SCHEMAS, DatabaseDamagedError, tell_damage
 from pathbook.ledger.store.database.engine import connect_to_file, reading
 from pathbook.ledger.store.database.open_files import files_of
 from pathbook.ledger.store.log.event_table import EVENT
@@ -88,7 +88,7 @@ def _known(stack: contextlib.ExitStack, views: Engine) -> tuple[list[tuple[str, 
         if connection is None or not sa.inspect(connection).has_table(TRACKING.name):
             return [], lambda _book, _row: True
         known = [(book, position) for book, position in connection.execute(sa.select(TRACKING))]
-    except sa.exc.DBAPIError:
+    except (sa.exc.DBAPIError, DatabaseDamagedError):
         return [], lambda _book, _row: True
 
     def has_request(book: str, row: tuple[int, int]) -> bool:
@@ -98,7 +98,7 @@ def _known(stack: contextlib.ExitStack, views: Engine) -> tuple[list[tuple[str, 
                 connection.execute(sa.select(REQUEST).where(REQUEST.c.book == book, key == row)).first()
                 is not None
             )
-        except sa.exc.DBAPIError:
+        except (sa.exc.DBAPIError, DatabaseDamagedError):
             return True
 
     return known, has_request
@@ -115,7 +115,7 @@ def _lacking(log: Connection | None, book: str, position: int, has_request: _Has
         return f"has only {head:,}" if head else "has none"
     try:
         row = request(decode(position, data))
-    except NewerEventError:  # a newer program projected it
+    except (NewerEventError, MalformedEventError):  # a newer program projected it, or it was whole then
         return ""
     return "" if has_request(book, row) else f"has another event at position {position}"
 
@@ -155,10 +155,12 @@ def _looking(engine: Engine) -> Iterator[Connection | None]:
         yield None
         return
     look = sa.create_engine(
-        "sqlite://",
+        engine.url,
         poolclass=sa.NullPool,
         creator=lambda: connect_to_file(files.path, "mode=rw", isolation_level=None),
+        execution_options={PURPOSE: engine.get_execution_options()[PURPOSE]},
     )
+    tell_damage(look)
     with look.connect() as connection:
         # this may be the last connection, which brings the mark into the file
         heal(connection, files.path)
