@@ -1,4 +1,4 @@
-"""Damaged views are told by name, and `pathbook views rebuild` makes them anew from the events."""
+"""Damaged views are told by name, and `pathbook views rebuild` rebuilds them from the events."""
 
 import contextlib
 import shutil
@@ -100,7 +100,7 @@ def stock(books: Path) -> Ran:
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_damaged_views_are_made_anew(books: Path, damage: Callable[[Path], None]) -> None:
+def test_damaged_views_are_rebuilt(books: Path, damage: Callable[[Path], None]) -> None:
     """Whatever happened to the file, the answers after the rebuild are those before the damage."""
     before = stock(books)
     assert before.code == 0
@@ -113,13 +113,13 @@ def test_damaged_views_are_made_anew(books: Path, damage: Callable[[Path], None]
 
 @pytest.mark.parametrize("name", ["header", "truncated", "pages", "directory", "no table", "odd version"])
 def test_other_verbs_say_that_the_views_are_damaged(books: Path, name: str) -> None:
-    """They exit with 4, name the views and the verb that makes them anew, and change nothing."""
+    """They exit with 4, name the views and the verb that rebuilds them, and change nothing."""
     DAMAGES[name](books / VIEWS)
     left = (books / VIEWS).is_dir() or (books / VIEWS).read_bytes()
     ran = stock(books)
     assert ran.code == 4
     assert "pathbook: VIEWS_DAMAGED: " in ran.err
-    assert "`pathbook views rebuild` makes it anew from the events" in ran.err
+    assert "`pathbook views rebuild` rebuilds it from the events" in ran.err
     assert "Traceback" not in ran.err
     assert left == ((books / VIEWS).is_dir() or (books / VIEWS).read_bytes())
 
@@ -179,8 +179,8 @@ def test_damaged_views_are_not_taken_from_a_server(books: Path) -> None:
         "ALTER TABLE pathbook_views.stock DROP COLUMN owned",
     ],
 )
-def test_damaged_views_in_postgresql_are_made_anew(place: Path, statement: str) -> None:
-    """The schema is dropped and made anew, while a server of the same books goes on, and answers again."""
+def test_damaged_views_in_postgresql_are_rebuilt(place: Path, statement: str) -> None:
+    """The schema is dropped and created again, while a server of the same books goes on, and answers again."""
     database = (place / DATABASE_FILE).read_text("utf-8")
     books = ["--data", str(place), "--database", database, "--book", BOOK]
     ask = ["stock", "acme", "--today", TODAY]

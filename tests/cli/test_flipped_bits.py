@@ -99,7 +99,7 @@ def copy(directory: Path, work: Path, views: str) -> None:
 
 
 def hold(books: Books, chance: random.Random, verbs_each: int) -> None:
-    """Flip one bit, mostly of a byte that is not zero, and hold what some verbs say against their answers."""
+    """Flip one bit, mostly of a byte that is not zero, and compare what some verbs say with their answers."""
     data = bytearray((books.directory / "events.sqlite").read_bytes())
     written = [offset for offset, byte in enumerate(data) if byte]
     offset = chance.choice(written) if chance.random() < 0.8 else chance.randrange(len(data))

@@ -127,7 +127,7 @@ def test_what_rests_on_a_damaged_event_is_not_answered(
 
 
 def test_a_note_that_its_event_does_not_commit_to_is_damage(place: Path) -> None:
-    """The text lies beside the event, and is held against the commitment in it."""
+    """The text lies beside the event, and is compared with the commitment in it."""
     with served(place) as client:
         begin(client)
         offer = client.offer_transfer(

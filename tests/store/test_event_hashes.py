@@ -1,4 +1,4 @@
-"""Each event that is read is held against the hash that was kept when it was written."""
+"""Each event that is read is compared with the hash that was kept when it was written."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -37,7 +37,7 @@ READS: dict[str, Callable[[Stream], object]] = {
     "data": lambda stream: stream.data(BOOK, 0, 100, COUNT),
     "turn": read_in_turn,
 }
-"""Every way to read events that are held against their hashes."""
+"""Every way to read events that are compared with their hashes."""
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_a_missing_event_is_named(events: Engine, position: int) -> None:
 
 
 def test_a_changed_hash_is_told_as_well(events: Engine) -> None:
-    """Nobody can tell whether the event or its hash has changed, so the event is not relied on."""
+    """It is not known whether the event or its hash has changed, so the event is not relied on."""
     with events.begin() as connection:
         row = EVENT_HASHES.c.last_position == 6
         (hashes,) = connection.execute(sa.select(EVENT_HASHES.c.hashes).where(row)).scalars()
@@ -139,7 +139,7 @@ def test_a_log_without_hashes_opens_and_goes_on(events: Engine) -> None:
 
 
 def test_the_contract_of_eventsourcing_keeps_hashes_for_each_run_of_positions(place: Path) -> None:
-    """Events that are inserted with gaps are still held against their hashes."""
+    """Events that are inserted with gaps are still compared with their hashes."""
     events = engine(place, "events")
     recorder = SQLAlchemyAggregateRecorder(events)
     recorder.insert_events(

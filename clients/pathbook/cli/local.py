@@ -14,6 +14,7 @@ import click
 
 from pathbook.cli.errors import UnusableBooksError
 from pathbook.cli.settings import Books
+from pathbook.ledger.codec import NewerEventError
 from pathbook.ledger.gc_tuning import collect_rarely
 from pathbook.ledger.serials import BookKey, KeyRing, print_book_key
 
@@ -103,7 +104,7 @@ def rebuild(books: Books, progress: Callable[[int, int], None]) -> tuple[str, in
     """Rebuild the views of all books. Return their place, and the number of events they are rebuilt from.
 
     ``progress`` is called with the number of events done, and the total. Servers that have the views open may keep
-    running. They take part in the rebuild. Damaged views in a file are made anew only if nothing else has them open.
+    running. They take part in the rebuild. Damaged views in a file are replaced only if nothing else has them open.
 
     Raises:
         UnusableBooksError: there are no books, they cannot be opened, or an event is damaged.
@@ -196,6 +197,8 @@ def _opening(settings: Settings) -> Iterator[None]:
         yield
     except OSError:
         raise  # its message names the file
+    except NewerEventError:
+        raise  # it says what to do
     except DAMAGE as error:
         told = f"{settings.place} cannot be opened: {error}"
         raise UnusableBooksError(told, damage_reason(error)) from error

@@ -13,10 +13,10 @@ from pathbook.ledger.store.database.engine import open_engine, require_safety
 from pathbook.ledger.store.log.code_key import CodeKeysInUse
 from pathbook.ledger.store.log.damage import EventDamagedError
 from pathbook.ledger.store.log.stream import Stream, has_log, persistence_errors
-from pathbook.ledger.store.views.anew import make_anew, require_whole
 from pathbook.ledger.store.views.batch_keys import batch_keys
 from pathbook.ledger.store.views.due_offers import DueOffers
 from pathbook.ledger.store.views.follower import Follower
+from pathbook.ledger.store.views.replacement import replace_views, require_whole
 from pathbook.ledger.store.views.state_loader import StateLoader
 from pathbook.ledger.store.views.tracking import SQLAlchemyTrackingRecorder
 from pathbook.services.code_keys import CodeKeys
@@ -144,14 +144,14 @@ def has_books(path: Path, database: str) -> bool:
 def rebuild_views(
     path: Path, database: str, clock: Callable[[], int], progress: Callable[[int, int], None]
 ) -> None:
-    """Rebuild the views of all books in a directory, or in its database (else ""). Damaged views are made anew.
+    """Rebuild the views of all books in a directory, or in its database (else ""). Damaged views are replaced.
 
     ``progress`` is called with the number of events done, and the total.
 
     Raises:
         pathbook.ledger.store.log.damage.EventDamagedError: an event is damaged. The rest is rebuilt as far as possible.
-        pathbook.ledger.store.views.anew.ViewsInUseError: the views are damaged, and another process has them open.
-        pathbook.ledger.store.views.anew.ViewsKnowMoreError: the log lacks events that the views know.
+        pathbook.ledger.store.views.replacement.ViewsInUseError: another process has the damaged views open.
+        pathbook.ledger.store.views.replacement.ViewsKnowMoreError: the log lacks events that the views know.
         Exception: as Storage.
     """
 
@@ -166,15 +166,15 @@ def rebuild_views(
     except DatabaseDamagedError as damage:
         if damage.is_log:
             raise
-        _make_views_anew(path, database)
+        _replace_views(path, database)
         rebuild()
 
 
-def _make_views_anew(path: Path, database: str) -> None:
+def _replace_views(path: Path, database: str) -> None:
     events = open_engine(database or path / EVENTS_FILE, purpose="events")
     views = open_engine(database or path / VIEWS_FILE, purpose="views")
     try:
-        make_anew(views, Stream(events))
+        replace_views(views, Stream(events))
     finally:
         views.dispose()
         events.dispose()

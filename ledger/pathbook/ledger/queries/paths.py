@@ -131,7 +131,7 @@ def _steps(stream: Stream, book: str, unit: Unit, rows: list[PastRun], data: lis
 
 
 def _whole_events(stream: Stream, book: str, rows: list[PastRun], data: list[bytes]) -> list[RecordedEvent]:
-    """Return events that were held against the heads of the runs that they made. This takes no further read.
+    """Return events that were compared with the heads of the runs that they made. This takes no further read.
 
     Raises:
         pathbook.ledger.store.log.damage.EventDamagedError: an event is not the one that the head was made of.

@@ -84,7 +84,7 @@ class Failure(enum.Enum):
     )
     VIEWS_DAMAGED = (
         StatusCode.DATA_LOSS,
-        "{database} is damaged: {cause}. `pathbook views rebuild` makes it anew from the events.",
+        "{database} is damaged: {cause}. `pathbook views rebuild` rebuilds it from the events.",
     )
     STORE_UNAVAILABLE = (
         StatusCode.UNAVAILABLE,

@@ -56,7 +56,7 @@ class DatabaseDamagedError(Exception):
         remedy = (
             "Restore the log from a backup: `pathbook restore`."
             if is_log
-            else "`pathbook views rebuild` makes it anew from the events."
+            else "`pathbook views rebuild` rebuilds it from the events."
         )
         super().__init__(f"{name} is damaged: {cause}. {remedy}")
 
@@ -97,6 +97,6 @@ def tell_damage(engine: Engine) -> None:
         damage = damage_in(engine, context.original_exception)
         if damage is not None:
             context.is_disconnect = (
-                True  # the connections of the pool may be to a file that is made anew meanwhile
+                True  # the connections of the pool may be to a file that is replaced meanwhile
             )
         return damage

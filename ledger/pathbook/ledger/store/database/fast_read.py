@@ -73,7 +73,7 @@ class ReaderPool:
         connection = reader.cursor.connection
         damage = damage_in(self._engine, error)
         if damage is not None or self._engine.dialect.is_disconnect(error, connection, reader.cursor):
-            self._engine.dispose()  # the other connections are then lost as well, or the file is made anew
+            self._engine.dispose()  # the other connections are then lost as well, or the file was replaced
         connection.close()
         if damage is not None:
             raise damage from error

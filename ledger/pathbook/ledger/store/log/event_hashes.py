@@ -1,4 +1,4 @@
-"""Holds each event that is read against the hash that was kept when it was written.
+"""Compares each event that is read with the hash that was kept when it was written.
 
 The kept hash is the first HASH_BYTES of the event's leaf hash, combined with a hash of its topic. So a flipped bit in
 either is told. A program that wrote the log before hashes were kept left none, and its events are read unchecked.
@@ -51,7 +51,7 @@ class Ask(Protocol):
 class StoredEntry(msgspec.Struct, frozen=True, gc=False):
     """An event as the log stores it: its position, its topic (name and version), its bytes, and their leaf hash.
 
-    ``is_kept`` tells whether its hash was kept, and so whether the entry was held against it.
+    ``is_kept`` tells whether its hash was kept, and so whether the entry was compared with it.
     """
 
     position: int
@@ -125,7 +125,7 @@ def head_of(ask: Ask, book: str) -> int:
 def checked(
     ask: Ask, book: str, after: int, rows: Sequence[_EntryRow], through: int | None = None
 ) -> list[StoredEntry]:
-    """Return rows that were read after a position, none above ``through``, each held against its kept hash.
+    """Return rows that were read after a position, none above ``through``, each compared with its kept hash.
 
     Raises:
         EventDamagedError: a hash differs, or a position is missing that is not above the head.
@@ -143,7 +143,7 @@ def checked_data(ask: Ask, book: str, after: int, rows: Sequence[_EntryRow], thr
 def _check(
     ask: Ask, book: str, after: int, rows: Sequence[_EntryRow], through: int | None
 ) -> tuple[list[bytes], int]:
-    """Hold rows against their hashes. Return their leaf hashes, and the first position that has a kept hash."""
+    """Compare rows with their hashes. Return their leaf hashes, and the first position that has a kept hash."""
     if not rows:
         if (through is None or through > after) and head_of(ask, book) > max(after, 0):
             raise EventDamagedError(book, after + 1, MISSING)
@@ -162,7 +162,7 @@ def _check(
 
 
 def checked_at(ask: Ask, book: str, positions: Sequence[int]) -> list[StoredEntry]:
-    """Return the entries at these positions, at most POSITIONS_PER_STATEMENT_MAX, each held against its kept hash.
+    """Return the entries at these positions, at most POSITIONS_PER_STATEMENT_MAX, each compared with its kept hash.
 
     Positions above the head are left out.
 
@@ -277,7 +277,7 @@ def _topic_hash(topic: str) -> bytes:
 
 
 def _compare(book: str, after: int, found: bytes, end: int, hashes: bytes) -> int:
-    """Hold the found hashes of the events after a position against a row. Return the first position of the row."""
+    """Compare the found hashes of the events after a position with a row. Return the first position of the row."""
     if type(end) is not int or type(hashes) is not bytes or len(hashes) % HASH_BYTES:
         raise EventDamagedError.differs(book, after + 1, _shown(hashes), found[:HASH_BYTES])
     begin = end - len(hashes) // HASH_BYTES + 1

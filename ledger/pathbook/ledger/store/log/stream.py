@@ -243,7 +243,7 @@ class Stream:
 
     Threads may share it. If the database fails (it is locked for too long, the disk is full), a subclass of
     eventsourcing.persistence.PersistenceError is raised. If it is damaged,
-    pathbook.ledger.store.database.damage.DatabaseDamagedError is raised. Each event that is read is held against the
+    pathbook.ledger.store.database.damage.DatabaseDamagedError is raised. Each event that is read is compared with the
     hash that was kept when it was written. If that differs, or if the event is missing,
     pathbook.ledger.store.log.damage.EventDamagedError is raised.
     """
@@ -315,7 +315,7 @@ class Stream:
             return [entry for part in _parts(positions) for entry in checked_at(self._pool.ask, book, part)]
 
     def unchecked_data_at(self, book: str, positions: Sequence[int]) -> list[bytes]:
-        """The bytes of the entries that `at` would return, for a caller that holds them against heads."""
+        """The bytes of the entries that `at` would return, for a caller that compares them with heads."""
         found: list[bytes] = []
         with persistence_errors():
             for part in _parts(positions):
