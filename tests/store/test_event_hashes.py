@@ -138,6 +138,18 @@ def test_a_log_without_hashes_opens_and_goes_on(events: Engine) -> None:
     assert stream.head(BOOK) == COUNT + 3
 
 
+def test_a_gap_is_told_without_hashes(events: Engine) -> None:
+    """Positions have no gaps, so an event that is missing before others is damage in an older log, too."""
+    with events.begin() as connection:
+        EVENT_HASHES.drop(connection)
+    change(events, 6, book="mask")
+    stream = Stream(events)
+    for read in (READS["read"], READS["turn"], READS["data"], READS["at"]):
+        with pytest.raises(EventDamagedError, match="it is missing") as damage:
+            read(stream)
+        assert damage.value.position == 6
+
+
 def test_the_contract_of_eventsourcing_keeps_hashes_for_each_run_of_positions(place: Path) -> None:
     """Events that are inserted with gaps are still compared with their hashes."""
     events = engine(place, "events")
