@@ -173,6 +173,8 @@ def checked_at(ask: Ask, book: str, positions: Sequence[int]) -> list[StoredEntr
     rows = list(ask(entries_at(len(parameters)), {"book": book, **parameters}))
     found = [row[0] for row in rows]
     require_all(ask, book, positions, found)
+    if len(set(found)) < len(found):
+        raise EventDamagedError(book, positions[0], "a position is found twice")
     if strange := set(found).difference(positions):
         raise EventDamagedError(
             book, positions[0], f"position {min(map(str, strange))} is found in its place"

@@ -20,6 +20,7 @@ from pathbook.ledger.store.database.bulk_write import insert_statement
 from pathbook.ledger.store.database.engine import create_tables, reading, writing
 from pathbook.ledger.store.database.fast_read import ReaderPool
 from pathbook.ledger.store.database.notify import NotificationListener, notify
+from pathbook.ledger.store.log.damage import MISSING, EventDamagedError
 from pathbook.ledger.store.log.event_hashes import (
     FirstEntry,
     StoredEntry,
@@ -315,14 +316,15 @@ class Stream:
             return [entry for part in _parts(positions) for entry in checked_at(self._pool.ask, book, part)]
 
     def unchecked_data_at(self, book: str, positions: Sequence[int]) -> list[bytes]:
-        """The bytes of the entries that `at` would return, for a caller that compares them with heads."""
+        """The bytes of the entries at these positions, none above the head. The caller compares them with heads."""
         found: list[bytes] = []
         with persistence_errors():
             for part in _parts(positions):
                 parameters = dict(zip(POSITION_NAMES, part, strict=False))
                 rows = self._pool.ask(data_at(len(part)), {"book": book, **parameters})
-                if len(rows) < len(part):
+                if len(rows) != len(part):
                     checked_at(self._pool.ask, book, part)  # it names the position that is missing
+                    raise EventDamagedError(book, part[0], MISSING)
                 found += [data for (data,) in rows]
         return found
 

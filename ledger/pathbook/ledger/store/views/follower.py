@@ -343,8 +343,8 @@ class Follower:
             return self._awaited.books()
         try:
             return set(self._stream.books())
-        except (PersistenceError, DatabaseDamagedError):
-            _LOG.exception("listing the books failed", retry_seconds=POLL_INTERVAL_S)
+        except (PersistenceError, DatabaseDamagedError) as error:
+            log_failure("listing the books failed", error, POLL_INTERVAL_S)
             return set()
 
     def _catch_up_or_log(self, book: str) -> None:
@@ -373,7 +373,7 @@ class Follower:
             if isinstance(error, EventDamagedError):
                 self._stopped.stop(book, error)
             else:
-                log_failure(book, error, BOOK_RETRY_DELAY_S)
+                log_failure("updating the views of a book failed", error, BOOK_RETRY_DELAY_S, book=book)
             self._retry_at[book] = time.monotonic() + BOOK_RETRY_DELAY_S, error
             self._awaited.failed(book, error)
 
