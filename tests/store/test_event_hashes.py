@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -148,6 +149,33 @@ def test_a_gap_is_told_without_hashes(events: Engine) -> None:
         with pytest.raises(EventDamagedError, match="it is missing") as damage:
             read(stream)
         assert damage.value.position == 6
+
+
+def test_an_event_that_is_appended_during_a_read_is_no_damage(events: Engine) -> None:
+    """Readers that poll beyond the head while another thread appends never take the newest event for a lost one."""
+    stream, more = Stream(events), 150
+    reader = Stream(events)
+
+    def append() -> None:
+        for number in range(more):
+            stream.append(BOOK, COUNT + number, [("Kind.v1", b"more")])
+
+    reads: list[Callable[[int], int]] = [
+        lambda last: len(reader.read(BOOK, last, 10)),
+        lambda last: len(reader.data(BOOK, last, 10, last + 10)),
+        lambda last: len(reader.at(BOOK, [last + 1, last + 2])),
+    ]
+
+    def follow(read: Callable[[int], int]) -> int:
+        last, until = COUNT, time.monotonic() + PATIENCE
+        while last < COUNT + more and time.monotonic() < until:
+            last += read(last)
+        return last
+
+    with ThreadPoolExecutor(len(reads) + 1) as threads:
+        readers = [threads.submit(follow, read) for read in reads]
+        threads.submit(append).result(PATIENCE)
+        assert [reading.result(PATIENCE) for reading in readers] == [COUNT + more] * len(reads)
 
 
 def test_the_contract_of_eventsourcing_keeps_hashes_for_each_run_of_positions(place: Path) -> None:

@@ -197,7 +197,8 @@ class Turn:
             pathbook.ledger.store.log.damage.EventDamagedError: one of them is not what was written, or is missing.
         """
         rows = self._recorder.select_on(self._connection, self._book, gt=after, limit=limit)
-        return checked(self._connection.execute, self._book, after, rows)
+        ask = self._connection.execute
+        return checked(ask, self._book, after, rows, through=None, is_snapshot=False)
 
     def notes(self, positions: Iterable[int]) -> dict[int, Note]:
         """The notes of the events at these positions. Events without a note, or whose note was erased, are left out."""
@@ -301,14 +302,18 @@ class Stream:
             return []
         with persistence_errors(), reading(self.engine) as connection:
             rows = self._recorder.select_on(connection, book, gt=after, lte=through, limit=limit)
-            return checked(connection.execute, book, after, rows, through)
+            return checked(connection.execute, book, after, rows, through=through, is_snapshot=True)
 
     def data(self, book: str, after: int, limit: int, through: int) -> list[bytes]:
         """The bytes of the entries that `read` would return, at positions after + 1, after + 2 ..."""
         parameters = {"book": book, "after": after, "through": through, "limit": limit}
         with persistence_errors():
             rows = self._pool.ask(ASCENDING, parameters)
-            return checked_data(self._pool.ask, book, after, rows, through)
+            if rows:
+                return checked_data(self._pool.ask, book, after, rows)
+        return [
+            entry.data for entry in self.read(book, after, limit, through)
+        ]  # it tells if they are missing
 
     def at(self, book: str, positions: Sequence[int]) -> list[StoredEntry]:
         """The entries at these positions, each once, in order. Positions above the head are left out."""
