@@ -100,7 +100,7 @@ def stock(books: Path) -> Ran:
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_damaged_views_are_made_anew(books: Path, damage: Callable[[Path], None]) -> None:
+def test_damaged_views_are_rebuilt(books: Path, damage: Callable[[Path], None]) -> None:
     """Whatever happened to the file, the answers after the rebuild are those before the damage."""
     before = stock(books)
     assert before.code == 0
@@ -179,8 +179,8 @@ def test_damaged_views_are_not_taken_from_a_server(books: Path) -> None:
         "ALTER TABLE pathbook_views.stock DROP COLUMN owned",
     ],
 )
-def test_damaged_views_in_postgresql_are_made_anew(place: Path, statement: str) -> None:
-    """The schema is dropped and rebuilt, while a server of the same books goes on, and answers again."""
+def test_damaged_views_in_postgresql_are_rebuilt(place: Path, statement: str) -> None:
+    """The schema is dropped and created again, while a server of the same books goes on, and answers again."""
     database = (place / DATABASE_FILE).read_text("utf-8")
     books = ["--data", str(place), "--database", database]
     ask = ["stock", "acme", "--today", TODAY]

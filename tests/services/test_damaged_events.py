@@ -90,6 +90,19 @@ def test_a_book_with_an_event_damaged_before_it_was_projected_stops(place: Path)
     assert time.monotonic() - began < 20
 
 
+def test_a_writer_that_knew_the_event_stops_as_well(place: Path) -> None:
+    """Its memory is whole, but the views cannot go on. So the book records nothing more once the damage is met."""
+    with served(place, follows=False) as client:
+        begin(client)
+        damage(place, 1)
+        sell(client, 0)
+        with damage_told(1):
+            client.get_party("acme", at_least_position=SOLD)
+        with damage_told(1):
+            sell(client, 1)
+        assert client.get_head().position == SOLD
+
+
 def test_what_rests_on_a_damaged_event_is_not_answered(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

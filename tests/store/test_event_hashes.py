@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -98,7 +99,7 @@ def test_a_missing_event_is_named(events: Engine, position: int) -> None:
 
 
 def test_a_changed_hash_is_told_as_well(events: Engine) -> None:
-    """No reader can tell whether the event or its hash has changed, so the event is not relied on."""
+    """It is not known whether the event or its hash has changed, so the event is not relied on."""
     with events.begin() as connection:
         row = EVENT_HASHES.c.last_position == 6
         (hashes,) = connection.execute(sa.select(EVENT_HASHES.c.hashes).where(row)).scalars()
@@ -136,6 +137,45 @@ def test_a_log_without_hashes_opens_and_goes_on(events: Engine) -> None:
         rows = [(BOOK, COUNT + 3, "Kind.v1", b"newest")]
         connection.execute(EVENT.insert().values(rows))
     assert stream.head(BOOK) == COUNT + 3
+
+
+def test_a_gap_is_told_without_hashes(events: Engine) -> None:
+    """Positions have no gaps, so an event that is missing before others is damage in an older log, too."""
+    with events.begin() as connection:
+        EVENT_HASHES.drop(connection)
+    change(events, 6, book="mask")
+    stream = Stream(events)
+    for read in (READS["read"], READS["turn"], READS["data"], READS["at"]):
+        with pytest.raises(EventDamagedError, match="it is missing") as damage:
+            read(stream)
+        assert damage.value.position == 6
+
+
+def test_an_event_that_is_appended_during_a_read_is_no_damage(events: Engine) -> None:
+    """Readers that poll beyond the head while another thread appends never take the newest event for a lost one."""
+    stream, more = Stream(events), 150
+    reader = Stream(events)
+
+    def append() -> None:
+        for number in range(more):
+            stream.append(BOOK, COUNT + number, [("Kind.v1", b"more")])
+
+    reads: list[Callable[[int], int]] = [
+        lambda last: len(reader.read(BOOK, last, 10)),
+        lambda last: len(reader.data(BOOK, last, 10, last + 10)),
+        lambda last: len(reader.at(BOOK, [last + 1, last + 2])),
+    ]
+
+    def follow(read: Callable[[int], int]) -> int:
+        last, until = COUNT, time.monotonic() + PATIENCE
+        while last < COUNT + more and time.monotonic() < until:
+            last += read(last)
+        return last
+
+    with ThreadPoolExecutor(len(reads) + 1) as threads:
+        readers = [threads.submit(follow, read) for read in reads]
+        threads.submit(append).result(PATIENCE)
+        assert [reading.result(PATIENCE) for reading in readers] == [COUNT + more] * len(reads)
 
 
 def test_the_contract_of_eventsourcing_keeps_hashes_for_each_run_of_positions(place: Path) -> None:

@@ -136,7 +136,7 @@ def rebuild(
     """Rebuild the views of all books. Return their place, and the number of events they are rebuilt from.
 
     ``progress`` is called with the number of events done, and the total. Servers that have the views open may keep
-    running. They take part in the rebuild. Damaged views in a file are rebuilt only if nothing else has them open.
+    running. They take part in the rebuild. Damaged views in a file are replaced only if nothing else has them open.
     With ``accept_lost_events``, the log may have lost events.
 
     Raises:

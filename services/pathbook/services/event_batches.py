@@ -116,6 +116,7 @@ class EventBatches:
         if cached is not None and cached[0] <= through:
             return cached[1]
         read = asyncio.create_task(self._read(book, after, through))
+        # A read ahead may fail when its caller is gone already. The next caller reads again, and gets the error.
         read.add_done_callback(_retrieve_error)
         self._reads[book, after] = through, read
         if len(self._reads) > CACHED_BATCHES_MAX:

@@ -22,10 +22,10 @@ from pathbook.ledger.store.log.damage import EventDamagedError
 from pathbook.ledger.store.log.forgetting import forget_lost_events
 from pathbook.ledger.store.log.stream import Stream, persistence_errors
 from pathbook.ledger.store.views.batch_keys import batch_keys
-from pathbook.ledger.store.views.damaged_views import drop_damaged, require_whole
 from pathbook.ledger.store.views.due_offers import DueOffers
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.views.lost_events import require_log
+from pathbook.ledger.store.views.replacement import replace_views, require_whole
 from pathbook.ledger.store.views.state_loader import StateLoader
 from pathbook.ledger.store.views.tracking import SQLAlchemyTrackingRecorder
 from pathbook.services.clock import MachineClock
@@ -263,15 +263,15 @@ def rebuild_views(
     *,
     accept_lost_events: bool = False,
 ) -> None:
-    """Rebuild the views of all books in a directory, or in its database (else ""). Damaged ones are dropped first.
+    """Rebuild the views of all books in a directory, or in its database (else ""). Damaged ones are replaced.
 
     ``progress`` is called with the number of events done, and the total. With ``accept_lost_events``, the log may have
     lost events.
 
     Raises:
         pathbook.ledger.store.log.damage.EventDamagedError: an event is damaged. The rest is rebuilt as far as possible.
-        pathbook.ledger.store.views.damaged_views.ViewsInUseError: damaged views are open elsewhere.
-        pathbook.ledger.store.views.damaged_views.ViewsKnowMoreError: the log lacks events that the views know.
+        pathbook.ledger.store.views.replacement.ViewsInUseError: another process has the damaged views open.
+        pathbook.ledger.store.views.replacement.ViewsKnowMoreError: the log lacks events that the views know.
         Exception: as Storage.
     """
 
@@ -293,15 +293,15 @@ def rebuild_views(
     except DatabaseDamagedError as damage:
         if damage.is_log:
             raise
-        _drop_damaged_views(path, database)
+        _replace_views(path, database)
         rebuild()
 
 
-def _drop_damaged_views(path: Path, database: str) -> None:
+def _replace_views(path: Path, database: str) -> None:
     events = open_engine(database or path / EVENTS_FILE, purpose="events")
     views = open_engine(database or path / VIEWS_FILE, purpose="views")
     try:
-        drop_damaged(views, Stream(events))
+        replace_views(views, Stream(events))
     finally:
         views.dispose()
         events.dispose()

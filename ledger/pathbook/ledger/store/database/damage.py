@@ -97,6 +97,6 @@ def tell_damage(engine: Engine) -> None:
         damage = damage_in(engine, context.original_exception)
         if damage is not None:
             context.is_disconnect = (
-                True  # the connections of the pool may be to a file that is rebuilt meanwhile
+                True  # the connections of the pool may be to a file that is replaced meanwhile
             )
         return damage

@@ -117,7 +117,7 @@ def audit(
 def _differs(connection: Connection, book: str, after: int, rows: Sequence[sa.Row[int, str, bytes]]) -> bool:
     """Tell whether one of these events differs from its kept hash. Gaps are told by their positions."""
     try:
-        checked(connection.execute, book, after, rows)
+        checked(connection.execute, book, after, rows, through=None, is_snapshot=True)
     except EventDamagedError as error:
         return error.problem != MISSING
     return False

@@ -1,4 +1,4 @@
-"""Holds each event that is read against the hash that was kept when it was written.
+"""Compares each event that is read with the hash that was kept when it was written.
 
 The kept hash is the first HASH_BYTES of the event's leaf hash, combined with a hash of its topic. So a flipped bit in
 either is told. A program that wrote the log before hashes were kept left none, and its events are read unchecked.
@@ -37,6 +37,7 @@ CACHED_TOPICS_MAX: Final = 256
 
 _Columns = TypeVarTuple("_Columns")
 _EntryRow: TypeAlias = tuple[int, str, bytes]
+_KeptRow: TypeAlias = tuple[int, str, bytes, bytes | None]
 
 
 class Ask(Protocol):
@@ -123,29 +124,35 @@ def head_of(ask: Ask, book: str) -> int:
 
 
 def checked(
-    ask: Ask, book: str, after: int, rows: Sequence[_EntryRow], through: int | None = None
+    ask: Ask, book: str, after: int, rows: Sequence[_EntryRow], *, through: int | None, is_snapshot: bool
 ) -> list[StoredEntry]:
     """Return rows that were read after a position, none above ``through``, each compared with its kept hash.
+
+    ``is_snapshot`` tells whether ``ask`` reads at the snapshot that the rows are from.
 
     Raises:
         EventDamagedError: a hash differs, or a position is missing that is not above the head.
     """
-    leaves, kept_from = _check(ask, book, after, rows, through)
+    leaves, kept_from = _check(ask, book, after, rows, through, is_snapshot=is_snapshot)
     return [StoredEntry(*row, leaf, row[0] >= kept_from) for row, leaf in zip(rows, leaves, strict=True)]
 
 
-def checked_data(ask: Ask, book: str, after: int, rows: Sequence[_EntryRow], through: int) -> list[bytes]:
-    """Return the bytes of the entries that ``checked`` returns. Raises as that does."""
-    _check(ask, book, after, rows, through)
+def checked_data(ask: Ask, book: str, after: int, rows: Sequence[_EntryRow]) -> list[bytes]:
+    """Return the bytes of the entries that ``checked`` returns, for rows that are not empty. Raises as that does."""
+    assert rows, after
+    _check(ask, book, after, rows, None, is_snapshot=False)
     return [data for _, _, data in rows]
 
 
 def _check(
-    ask: Ask, book: str, after: int, rows: Sequence[_EntryRow], through: int | None
+    ask: Ask, book: str, after: int, rows: Sequence[_EntryRow], through: int | None, *, is_snapshot: bool
 ) -> tuple[list[bytes], int]:
     """Compare rows with their hashes. Return their leaf hashes, and the first position that has a kept hash."""
     if not rows:
-        if (through is None or through > after) and head_of(ask, book) > max(after, 0):
+        is_expected = (through is None or through > after) and head_of(ask, book) > max(after, 0)
+        following = {"book": book, POSITION_NAMES[0]: after + 1}
+        # Outside a snapshot, it may have been appended between the two reads. Then it is there now.
+        if is_expected and (is_snapshot or not list(ask(entries_at(1), following))):
             raise EventDamagedError(book, after + 1, MISSING)
         return [], after + 1
     last = after + len(rows)
@@ -169,27 +176,23 @@ def checked_at(ask: Ask, book: str, positions: Sequence[int]) -> list[StoredEntr
     Raises:
         EventDamagedError: a hash differs, or a position up to the head is missing.
     """
-    rows = _rows_at(ask, book, positions)
-    found = {row[0] for row in rows}
-    missing = [position for position in positions if position > 0 and position not in found]
-    if missing and missing[0] <= (head := head_of(ask, book)):
-        # it may have been appended after the first look, and before the head was read
-        rows += _rows_at(ask, book, [position for position in missing if position <= head])
-        rows.sort(key=lambda row: row[0])
-        found = {row[0] for row in rows}
-        for position in missing:
-            if position <= head and position not in found:
-                raise EventDamagedError(book, position, MISSING)
+    parameters: dict[str, object] = {"book": book, **dict(zip(POSITION_NAMES, positions, strict=False))}
+    statement = entries_at(len(positions))
+    rows = list(ask(statement, parameters))
+    if (missing := _missing(positions, rows)) and min(missing) <= (head := head_of(ask, book)):
+        rows = list(
+            ask(statement, parameters)
+        )  # they may have been appended between the first read and the head
+        if missing := {position for position in _missing(positions, rows) if position <= head}:
+            raise EventDamagedError(book, min(missing), MISSING)
+    found = [row[0] for row in rows]
+    if len(set(found)) < len(found):
+        raise EventDamagedError(book, positions[0], "a position is found twice")
     if strange := set(found).difference(positions):
         raise EventDamagedError(
             book, positions[0], f"position {min(map(str, strange))} is found in its place"
         )
     return [checked_entry(book, *row) for row in rows]
-
-
-def _rows_at(ask: Ask, book: str, positions: Sequence[int]) -> list[tuple[int, str, bytes, bytes | None]]:
-    parameters = dict(zip(POSITION_NAMES, positions, strict=False))
-    return list(ask(entries_at(len(parameters)), {"book": book, **parameters}))
 
 
 def checked_entry(book: str, position: int, topic: str, data: bytes, kept: bytes | None) -> StoredEntry:
@@ -236,6 +239,10 @@ def _first(book: str, topic: str | None, data: bytes | None, kept: bytes | None)
     return checked_entry(book, 1, topic, data, kept)
 
 
+def _missing(wanted: Iterable[int], rows: Iterable[_KeptRow]) -> set[int]:
+    return {position for position in wanted if position > 0}.difference(row[0] for row in rows)
+
+
 def require_committed(ask: Ask, book: str, notes: dict[int, Note]) -> dict[int, Note]:
     """Return notes by the positions of their events, if each is the one that its event commits to.
 
@@ -278,7 +285,7 @@ def _topic_hash(topic: str) -> bytes:
 
 
 def _compare(book: str, after: int, found: bytes, end: int, hashes: bytes) -> int:
-    """Hold the found hashes of the events after a position against a row. Return the first position of the row."""
+    """Compare the found hashes of the events after a position with a row. Return the first position of the row."""
     if type(end) is not int or type(hashes) is not bytes or len(hashes) % HASH_BYTES:
         raise EventDamagedError.differs(book, after + 1, _shown(hashes), found[:HASH_BYTES])
     begin = end - len(hashes) // HASH_BYTES + 1

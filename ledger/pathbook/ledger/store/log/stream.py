@@ -23,6 +23,7 @@ from pathbook.ledger.store.database.failures import OutageLog, trouble_of
 from pathbook.ledger.store.database.fast_read import ReaderPool
 from pathbook.ledger.store.database.format import create_tables
 from pathbook.ledger.store.database.notify import NotificationListener, notify
+from pathbook.ledger.store.log.damage import MISSING, EventDamagedError
 from pathbook.ledger.store.log.event_hashes import (
     FirstEntry,
     StoredEntry,
@@ -205,7 +206,8 @@ class Turn:
             pathbook.ledger.store.log.damage.EventDamagedError: one of them is not what was written, or is missing.
         """
         rows = self._recorder.select_on(self._connection, self._book, gt=after, limit=limit)
-        return checked(self._connection.execute, self._book, after, rows)
+        ask = self._connection.execute
+        return checked(ask, self._book, after, rows, through=None, is_snapshot=False)
 
     def notes(self, positions: Iterable[int]) -> dict[int, Note]:
         """The notes of the events at these positions. Events without a note, or whose note was erased, are left out."""
@@ -317,14 +319,18 @@ class Stream:
             return []
         with persistence_errors(), reading(self.engine) as connection:
             rows = self._recorder.select_on(connection, book, gt=after, lte=through, limit=limit)
-            return checked(connection.execute, book, after, rows, through)
+            return checked(connection.execute, book, after, rows, through=through, is_snapshot=True)
 
     def data(self, book: str, after: int, limit: int, through: int) -> list[bytes]:
         """The bytes of the entries that `read` would return, at positions after + 1, after + 2 ..."""
         parameters = {"book": book, "after": after, "through": through, "limit": limit}
         with persistence_errors():
             rows = self._pool.ask(ASCENDING, parameters)
-            return checked_data(self._pool.ask, book, after, rows, through)
+            if rows:
+                return checked_data(self._pool.ask, book, after, rows)
+        return [
+            entry.data for entry in self.read(book, after, limit, through)
+        ]  # it tells if they are missing
 
     def at(self, book: str, positions: Sequence[int]) -> list[StoredEntry]:
         """The entries at these positions, each once, in order. Positions above the head are left out."""
@@ -332,14 +338,15 @@ class Stream:
             return [entry for part in _parts(positions) for entry in checked_at(self._pool.ask, book, part)]
 
     def unchecked_data_at(self, book: str, positions: Sequence[int]) -> list[bytes]:
-        """The bytes of the entries that `at` would return, for a caller that compares them with heads."""
+        """The bytes of the entries at these positions, none above the head. The caller compares them with heads."""
         found: list[bytes] = []
         with persistence_errors():
             for part in _parts(positions):
                 parameters = dict(zip(POSITION_NAMES, part, strict=False))
                 rows = self._pool.ask(data_at(len(part)), {"book": book, **parameters})
-                if len(rows) < len(part):
+                if len(rows) != len(part):
                     checked_at(self._pool.ask, book, part)  # it names the position that is missing
+                    raise EventDamagedError(book, part[0], MISSING)
                 found += [data for (data,) in rows]
         return found
 

@@ -30,7 +30,8 @@ class Retries:
         """Log that a book failed, and plan its retry. Return false if it is retried at once."""
         if isinstance(error, EventDamagedError | DatabaseDamagedError) or not self._outages.tell(error):
             if not isinstance(error, EventDamagedError):  # that is logged where the book stops
-                log_failure(book, error, BUG_RETRY_DELAY_S)
+                what = "updating the views of a book failed" if book else "listing the books failed"
+                log_failure(what, error, BUG_RETRY_DELAY_S, book=book)
             self._lasting[book] = error
             self._retry_at[book] = time.monotonic() + BUG_RETRY_DELAY_S
             return True

@@ -80,14 +80,12 @@ class StoppedBooks:
         return head if error is None else min(head, error.position - 1)
 
 
-def log_failure(book: str, error: Exception, retry_seconds: float) -> None:
-    """Log that the views of a book could not be updated, and that this is tried again. Damage is no bug."""
+def log_failure(what: str, error: Exception, retry_seconds: float, **facts: str) -> None:
+    """Log that something failed, and that it is tried again. Damage is no bug, so it has no traceback."""
     if isinstance(error, DatabaseDamagedError):
-        _LOG.error("updating the views of a book failed", book=book, cause=str(error))
+        _LOG.error(what, cause=str(error), **facts)
     else:
-        _LOG.error(
-            "updating the views of a book failed", book=book, retry_seconds=retry_seconds, exc_info=error
-        )
+        _LOG.error(what, retry_seconds=retry_seconds, exc_info=error, **facts)
 
 
 def _log_stopped(book: str, error: StoppingError) -> None:

@@ -1,4 +1,4 @@
-"""Makes damaged views again: the file of an SQLite database, or the schema of a PostgreSQL database."""
+"""Replaces damaged views: the file of an SQLite database, or the schema of a PostgreSQL database."""
 
 import contextlib
 from itertools import count
@@ -18,7 +18,7 @@ from pathbook.ledger.store.views.tracking import TRACKING
 from pathbook.ledger.store.views.writer import open_views_on
 
 ASIDE: Final = ".aside"
-"""What is added to the name of a directory that lies where the views belong. No view made it, so it is kept."""
+"""What is added to the name of a directory that lies where the views belong. No view is a directory, so it is kept."""
 
 _SHARED_FIRST: Final = 0x40000002
 _SHARED_SIZE: Final = 510
@@ -26,7 +26,7 @@ _SHARED_SIZE: Final = 510
 
 
 class ViewsInUseError(Exception):
-    """The views are damaged, and another process has them open, so that their file cannot be rebuilt."""
+    """The views are damaged, and another process has them open, so that their file cannot be replaced."""
 
     def __init__(self, name: str) -> None:
         super().__init__(
@@ -72,7 +72,7 @@ def require_whole(engine: Engine) -> None:
                 raise DatabaseDamagedError(is_log=False, name=name, cause=" ".join(told.split()))
 
 
-def drop_damaged(engine: Engine, stream: Stream) -> None:
+def replace_views(engine: Engine, stream: Stream) -> None:
     """Drop damaged views, whatever is left of them. The engine is disposed of.
 
     Raises:
