@@ -21,20 +21,14 @@ from typing import Final
 import msgspec
 
 from pathbook.client import Client, price, select
-from pathbook.ledger.codec import decode
-from pathbook.ledger.events import TransferRecorded
 from pathbook.ledger.requests import request_of
-from pathbook.ledger.store.log.stream import Stream
-from pathbook.ledger.store.views.follower import Follower
 from pathbook.v1 import transfers_pb2
-from tests.books import DATABASE_FILE, PATIENCE, engine
-from tests.importing.sheets import GIN, RUM, sold, write
+from tests.books import DATABASE_FILE, PATIENCE
+from tests.endurance import comparing
+from tests.endurance.sheets import BOOK, SHEET_ROWS, run_verb, write_sheet
 from tests.postgres import drop_database, new_database
 from tests.services.masks import begin, boxes, yuan
 from tests.services.process import COMMAND, Running
-from tests.store.follower_process import rows_of
-
-BOOK: Final = "masks"
 
 BOXES: Final = 1_000_000
 """How many boxes the batch has: more than the callers give away."""
@@ -44,9 +38,6 @@ SINGLE_WRITERS: Final = 2
 
 BATCH_ENTRIES: Final = 40
 """How many transfers the caller of batches sends at once."""
-
-SHEET_ROWS: Final = 600
-"""How many rows each sheet has. An import of them takes about as long as two kills are apart."""
 
 PAUSE_MAX_S: Final = 2.0
 """The longest pause between two kills. A server starts in about half of it, so some are killed before they listen."""
@@ -64,6 +55,7 @@ class Tally(msgspec.Struct):
     answered: int = 0
     sheets: int = 0
     events: int = 0
+    backed_up: int = 0
     lost: int = 0
     doubled: int = 0
     views_differ: bool = False
@@ -75,6 +67,7 @@ class Tally(msgspec.Struct):
         return (
             f"{self.kills.total()} kills ({killed}); {self.answered} answered requests and {self.sheets} sheets of"
             f" {SHEET_ROWS} rows in {self.events} events: lost {self.lost}, doubled {self.doubled};"
+            f" the backup under load has the first {self.backed_up} events, restored with equal fingerprints;"
             f" the views {views} those rebuilt"
         )
 
@@ -97,9 +90,9 @@ class Life:
         self.errors: list[BaseException] = []
         works = [*([self._write_singles] * SINGLE_WRITERS), self._write_batches, self._write_offers]
         self._threads = [
-            threading.Thread(target=self._work, args=(work, number)) for number, work in enumerate(works)
+            threading.Thread(target=self.work, args=(work, number)) for number, work in enumerate(works)
         ]
-        self._threads.append(threading.Thread(target=self._work, args=(self._import_sheets, 0)))
+        self._threads.append(threading.Thread(target=self.work, args=(self._import_sheets, 0)))
         for thread in self._threads:
             thread.start()
 
@@ -121,6 +114,21 @@ class Life:
                     importer.kill()  # the thread of the sheets starts it again
         self.tally.kills[victim] += 1
 
+    def back_up(self, to: Path) -> None:
+        """Back up the book while it is written, and while processes are killed. It holds all answers before it."""
+        with self._noting:
+            before = max(self.answers.values(), default=0)
+        run_verb("backup", str(to), "--without-keys", *self._options())
+        manifest = msgspec.json.decode((to / "manifest.json").read_bytes())
+        (book,) = manifest["books"]
+        self.tally.backed_up = book["head"]
+        assert before <= book["head"], "the backup lacks an event that was answered before it began"
+
+    def _options(self) -> list[str]:
+        named = self.place / DATABASE_FILE
+        database = ["--database", named.read_text("utf-8")] if named.exists() else []
+        return ["--data", str(self.place), *database]
+
     def stop_writing(self) -> None:
         """Let the callers finish their request, and the import its sheet."""
         self._stopping.set()
@@ -138,7 +146,8 @@ class Life:
                 process.terminate()
             process.kill()
 
-    def _work(self, work: Callable[[int], None], number: int) -> None:
+    def work(self, work: Callable[[int], None], number: int) -> None:
+        """Do what a thread does. An error ends the run at its end."""
         try:
             work(number)
         except BaseException as error:  # noqa: BLE001 - the run fails with it at its end
@@ -220,98 +229,25 @@ class Life:
         return code
 
 
-def write_sheet(directory: Path, number: int) -> Path:
-    """Write the sheet of a number. All sheets differ in their stores."""
-    rows = (sold(RUM if row % 3 else GIN, 1 + row % 7, f"{number}{row % 40:02}") for row in range(SHEET_ROWS))
-    return write(directory / f"sheet-{number}.csv", rows)
-
-
-def compare(life: Life) -> None:
-    """Compare the book with the answers and the sheets, and the views with views rebuilt."""
-    tally = life.tally
-    with life.client() as client:
-        compare_answers(life, client)
-        head = client.get_head().position
-        for number in {0, tally.sheets - 1} if tally.sheets else ():
-            compare_sheet(life, number)
-        again = client.get_head().position
-        tally.events = again
-        tally.lost += again - head  # an import that was whole records nothing when it is repeated
-        until = time.monotonic() + PATIENCE
-        while client.get_head().views_position < again:
-            assert time.monotonic() < until, "the views do not reach the head"
-            time.sleep(0.1)
-    life.stop()
-    tally.views_differ = differ_from_rebuilt(life.place)
-
-
-def compare_answers(life: Life, client: Client) -> None:
-    """Count the answered requests that the book lacks, and those that it has twice."""
-    found: dict[bytes, int] = {}
-    imported = 0
-    for batch in client.read():
-        for position, data in enumerate(batch.events, batch.first_position):
-            recorded = decode(position, data)
-            life.tally.doubled += recorded.request in found
-            found[recorded.request] = position
-            imported += recorded.request not in life.answers and isinstance(recorded.event, TransferRecorded)
-    life.tally.answered = len(life.answers)
-    life.tally.lost += sum(found.get(request) != place for request, place in life.answers.items())
-    # each row of a sheet is a transfer to the store, and one to the state before it; all sheets were finished
-    expected = 2 * SHEET_ROWS * life.tally.sheets
-    life.tally.lost += max(0, expected - imported)
-    life.tally.doubled += max(0, imported - expected)
-
-
-def compare_sheet(life: Life, number: int) -> None:
-    """Import a sheet again: all of its rows must be duplicates."""
-    sheet = write_sheet(life._sheets, number)
-    options = (
-        "import",
-        str(sheet),
-        "--recipe",
-        "iowa",
-        "--server",
-        life.target,
-        "--book",
-        BOOK,
-        "--output",
-        "json",
-    )
-    done = subprocess.run([*COMMAND, *options], capture_output=True, timeout=4 * PATIENCE, check=False)
-    summary = msgspec.json.decode(done.stdout)
-    assert (summary["duplicate"], summary["accepted"], summary["rejected"]) == (SHEET_ROWS, 0, 0), summary
-
-
-def differ_from_rebuilt(place: Path) -> bool:
-    """Tell whether the views of a place, which no process has open, differ from views rebuilt."""
-    events, views = engine(place, "events"), engine(place, "views")
-    stream = Stream(events)
-    follower = Follower(stream, views)
-    try:
-        before = rows_of(views)
-        follower.rebuild()
-        return rows_of(views) != before
-    finally:
-        follower.close()
-        stream.close()
-        events.dispose()
-        views.dispose()
-
-
 def live(place: Path, sheets: Path, kills: int, chance: random.Random, *, progress: bool = False) -> Tally:
     """Let a book in a place live through kills, and compare it."""
     life = Life(place, sheets)
     try:
+        backup = sheets.with_name(f"{sheets.name}-backup")
+        backing_up = threading.Thread(target=life.work, args=(lambda _: life.back_up(backup), 0))
         for count in range(kills):
+            if count == kills // 2:
+                backing_up.start()
             time.sleep(chance.uniform(0.0, PAUSE_MAX_S))
             life.kill(chance.choice(VICTIMS))
             if progress and count % 10 == 9:
                 print(f"{count + 1} of {kills} kills", file=sys.stderr)
             if life.errors:
                 raise life.errors[0]
+        backing_up.join(4 * PATIENCE)
         life.stop_writing()
-        compare(life)
+        comparing.compare(life)
+        comparing.compare_backup(life, backup, sheets.with_name(f"{sheets.name}-restored"))
     finally:
         life.stop()
     return life.tally
