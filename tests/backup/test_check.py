@@ -135,6 +135,31 @@ def overwrite(path: Path) -> None:
         file.write(b"\xff" * 4096)
 
 
+def test_views_that_are_not_what_the_events_make_of_them_are_told(books: Place) -> None:
+    """Views have no hashes of their own, so they are compared with a replay, unless that is left out."""
+    private(books)
+    execute(
+        books, "UPDATE party SET kind = 3 WHERE party = 'ann'", file="views.sqlite", schema="pathbook_views"
+    )
+    (told,) = of(findings(books, 1), "views of masks")
+    assert (told["found"], told["to_do"]) == (
+        "they are not what the events make of them",
+        "pathbook views rebuild",
+    )
+    assert books.pathbook("check", "--no-replay").code == 0
+    assert books.pathbook("views", "rebuild").code == 0
+    assert of(findings(books, 0), "views of masks") == []
+
+
+def test_a_clock_that_is_not_believed_is_a_fault(books: Place) -> None:
+    """A check says why nothing is written, before a caller finds out."""
+    private(books)
+    execute(books, "UPDATE clock_look SET wall = wall - 864000000000")
+    (told,) = of(findings(books, 1), "clock")
+    assert "is not believed, so nothing is written" in told["found"]
+    assert "pathbook clock confirm" in told["to_do"]
+
+
 @pytest.mark.parametrize(
     ("damage", "subject", "words"), [(*each[1:],) for each in damages()], ids=[each[0] for each in damages()]
 )

@@ -10,9 +10,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from pathbook.ledger.store.database.engine import open_engine
+from pathbook.ledger.store.log.clock_looks import ClockLooks, Look
+from pathbook.services.storage import EVENTS_FILE
 from tests.backup.places import PASSPHRASE, Place, begun, left_over, sold
 from tests.postgres import driver_url
-from tests.services.masks import BEGUN
+from tests.services.masks import BEGUN, BOOK
 
 
 def copy_of(backup: Path, name: str) -> Path:
@@ -228,3 +231,18 @@ def test_a_database_in_use_is_not_restored_to(kind: str, books: Place, empty: Pl
     assert (ran.code, ran.out) == (4, "")
     assert "DATABASE_IN_USE: 1 connections" in ran.err
     assert is_empty(empty)
+
+
+def test_an_old_backup_is_written_after_its_restore(books: Place, empty: Place, to: Path) -> None:
+    """A backup may be older than a clock may jump. A restore is the operator's act, so the clock is believed."""
+    log = open_engine(books.database or books.data / EVENTS_FILE, purpose="events")
+    looks = ClockLooks(log)
+    looks.replace(Look("another boot", 1_700_000_000_000_000, 0, 0))
+    log.dispose()
+    books.back_up(to)
+    key = str(books.data / "codes.key")
+    restored = empty.pathbook("restore", str(to), "--key", key)
+    assert restored.code == 0, restored
+    assert "The clock of this machine is believed." in restored.out
+    ran = empty.pathbook("party", "register", "zoe", "--kind", "agent", "--book", BOOK)
+    assert (ran.code, ran.err) == (0, "")

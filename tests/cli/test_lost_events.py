@@ -1,5 +1,6 @@
 """Books whose log is lost, wholly or in part: each way to open them is refused, and nothing is changed."""
 
+import json
 import os
 import shutil
 import sqlite3
@@ -103,10 +104,19 @@ def test_a_log_that_lost_events_is_not_opened(books: Path, lose: Callable[[Path]
 
 
 def test_lost_events_can_be_accepted(books: Path) -> None:
-    """One verb goes on with a shorter log: the views forget the rest, and the next write takes its position."""
+    """One verb goes on with a shorter log: the views forget the rest, and the next write takes its position.
+
+    A reader that knows the lost event is told that this is another history.
+    """
+    last = pathbook("events", "read", "--output", "jsonl", "--data", str(books)).out.splitlines()[-1]
+    known = json.loads(last)["incarnation"]
     of_fewer_events(books)
     ran = pathbook("views", "rebuild", "--accept-lost-events", "--data", str(books))
     assert (ran.code, ran.out) == (0, f"The views in {books} are rebuilt from 2 events.\n"), ran
+    read = ("events", "read", "--incarnation", known, "--data", str(books), "--after")
+    ran = pathbook(*read, "3")
+    assert (ran.code, "ANOTHER_HISTORY" in ran.err, "Drop everything after 2" in ran.err) == (1, True, True)
+    assert pathbook(*read, "2").code == 0
     assert pathbook("party", "show", "ann", "--data", str(books)).code == 1
     ran = pathbook("party", "register", "zoe", "--kind", "agent", "--data", str(books))
     assert "Recorded at position 3" in ran.out
@@ -216,3 +226,11 @@ def test_files_that_others_can_read_are_named_with_what_to_do(books: Path) -> No
         assert f"chmod 600 {books / LOG}" in ran.err
         assert str(books / VIEWS) not in ran.err
     assert stat.S_IMODE((books / KEY).stat().st_mode) == 0o644
+
+
+def test_no_key_is_added_to_what_is_left_of_lost_books(books: Path) -> None:
+    """A new key among the remains would be taken for a key of the next book."""
+    (books / LOG).unlink()
+    before = contents(books)
+    refused(pathbook("key", "rotate", "--data", str(books)), "it is missing or empty")
+    assert contents(books) == before

@@ -22,6 +22,7 @@ from tests.services.process import ServerProcess, served
 
 CHANGED = "a file changed while it was open: nothing more is written to it"
 WAL = f"{EVENTS_FILE}-wal"
+SHM = f"{EVENTS_FILE}-shm"
 
 
 def client_of(server: ServerProcess) -> Client:
@@ -48,6 +49,7 @@ LOSSES: list[tuple[Callable[[Path], object], str]] = [
     (lambda data: replace(data / EVENTS_FILE), EVENTS_FILE),
     (lambda data: (data / WAL).unlink(), WAL),
     (lambda data: os.truncate(data / WAL, 0), WAL),
+    (lambda data: (data / SHM).unlink(), SHM),
     (lambda data: data.rename(data.with_name("elsewhere")), EVENTS_FILE),
 ]
 

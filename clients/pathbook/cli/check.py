@@ -10,19 +10,21 @@ from pathbook.cli.verb_group import Verb
 
 @click.command("check", cls=Verb)
 @takes_options("data", "database", "output")
+@click.option("--no-replay", is_flag=True, help="Do not replay the events to compare the views. Faster.")
 @click.pass_obj
-def command(settings: Settings) -> Exit:
+def command(settings: Settings, *, no_replay: bool) -> Exit:
     """Check all books of --data DIR, and change nothing.
 
-    It looks at versions, files and who may read them, keys, every event, and the views. Servers may run. Each finding
-    that is not ok says what to do. The exit code is 1 if there is a fault. What is only noted does not change it.
+    It looks at versions, files and who may read them, keys, every event, the clock, and the views, which are compared
+    with a replay. Servers may run. Each finding that is not ok says what to do. The exit code is 1 if there is a fault.
+    What is only noted does not change it.
     """
     books = settings.books()
     from pathbook.cli import local_care
     from pathbook.cli.progress import Progress
 
     with Progress() as progress:
-        findings = list(local_care.check(books, progress=progress))
+        findings = list(local_care.check(books, replays=not no_replay, progress=progress))
     faults = sum(finding.state.value == "fault" for finding in findings)
     if settings.output is Output.TABLE:
         from pathbook.cli import output

@@ -31,6 +31,8 @@ try:
     from pathbook.services.run.signals import stopping
     from pathbook.services.storage import (
         DAMAGE,
+        EVENTS_FILE,
+        VIEWS_FILE,
         begin_with_key,
         copy_books,
         damage_reason,
@@ -216,6 +218,9 @@ def code_keys(data: Path, *, rotate: bool = False) -> KeyRing:
         UnusableBooksError: the file of the keys is missing, damaged or full.
         OSError: the file cannot be read or written.
     """
+    if rotate and any((data / name).exists() for name in (EVENTS_FILE, VIEWS_FILE)):
+        with _opening(Settings(data=data, listen=ANY_PORT)):
+            require_found_log(data, "")  # no key is added to what is left of lost books
     try:
         return add_key(data / KEY_FILE) if rotate else read_keys(data / KEY_FILE)
     except (UnusableKeyError, KeyFileFullError) as error:

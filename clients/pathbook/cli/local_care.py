@@ -73,16 +73,19 @@ def restore(
     """
     local.check_place(books)
     with _named("The backup could not be restored", books):
-        return restoring.restore(
+        restored = restoring.restore(
             origin,
             Path(books.data),
             books.database,
             keys=restoring.KeySource(passphrase, key),
             progress=progress.of,
         )
+    # a backup is older than the clock, and a restore is the operator's act, like a confirmation
+    local.confirm_clock(books, accept_ahead=False)
+    return restored
 
 
-def check(books: Books, *, progress: "Progress") -> list[Finding]:
+def check(books: Books, *, replays: bool, progress: "Progress") -> list[Finding]:
     """Check books, and return what was found. Nothing is created.
 
     Raises: as ``back_up``.
@@ -92,14 +95,14 @@ def check(books: Books, *, progress: "Progress") -> list[Finding]:
     left = not books.database and any((data / name).exists() for name in (KEY_FILE, VIEWS_FILE))
     if not left:  # what is left of lost books is a finding
         local.require_books(books, accept_lost_events=True)  # that they are lost is a finding, too
-    with _named("The books could not be checked", books):
-        return list(check_books(data, books.database, progress.of))
+    with _named("The books could not be checked", books, level=logging.CRITICAL):  # damage is a finding
+        return list(check_books(data, books.database, progress.of, replays=replays))
 
 
 @contextlib.contextmanager
-def _named(sentence: str, books: Books) -> Iterator[None]:
+def _named(sentence: str, books: Books, level: int = logging.ERROR) -> Iterator[None]:
     """Configure the process for long work, and turn every expected error into a sentence."""
-    configure_log(logging.ERROR)
+    configure_log(level)
     collect_rarely()
     try:
         yield

@@ -84,7 +84,10 @@ def _text(books: Books, origin: Path, restored: "Restored") -> str:
         for name in restored.other_views
     ]
     if restored.has_keys:
-        lines.append("Start the servers. Events after that time are not in them: record them again.")
+        lines.append(
+            "The clock of this machine is believed. Start the servers. Events after that time are not in them: record"
+            " them again."
+        )
     else:
         lines.append(
             f"No keys were restored. Put codes.key into {books.data} before you open the books: without it, no code"

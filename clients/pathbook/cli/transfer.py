@@ -171,7 +171,9 @@ def show(settings: Settings, *, transfer: int) -> None:
     help="Only transfers with this reference. Without PARTY: those of all parties.",
 )
 @click.option("--gtin", default="", metavar="GTIN", help="Only units of this product.")
-@click.option("--batch", type=arguments.NUMBER, default=0, metavar="N", help="Only units of this batch.")
+@click.option(
+    "--batch", type=click.IntRange(min=1), default=None, metavar="N", help="Only units of this batch."
+)
 @click.option(
     "--tier",
     type=click.IntRange(min=0),
@@ -199,7 +201,7 @@ def list_transfers(  # noqa: PLR0913 - an argument for each option
     kind: str | None,
     reference: str,
     gtin: str,
-    batch: int,
+    batch: int | None,
     tier: int | None,
     since: datetime.datetime | None,
     until: datetime.datetime | None,
@@ -239,7 +241,7 @@ def list_transfers(  # noqa: PLR0913 - an argument for each option
                 kind=TransferKind.Value(f"TRANSFER_KIND_{(kind or 'unspecified').upper()}"),
                 reference=reference,
                 gtin=gtin,
-                batch=batch,
+                batch=batch or 0,
                 receiver_tier=tier,
                 occurred_from=since,
                 occurred_before=until,

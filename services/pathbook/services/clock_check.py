@@ -39,7 +39,12 @@ def clock_state(path: Path, database: str, machine: MachineClock) -> ClockState:
         eventsourcing.persistence.PersistenceError: the database fails.
     """
     with _opened(path, database) as (looks, stream):
-        return _state(read_knowledge(looks, stream, machine.boot), stream, machine)
+        return state_of(looks, stream, machine)
+
+
+def state_of(looks: ClockLooks, stream: Stream, machine: MachineClock) -> ClockState:
+    """Return the state of the clock for a log that is open."""
+    return _state(read_knowledge(looks, stream, machine.boot), stream, machine)
 
 
 def confirm_clock(path: Path, database: str, machine: MachineClock, *, accept_ahead: bool) -> ClockState:
@@ -51,7 +56,7 @@ def confirm_clock(path: Path, database: str, machine: MachineClock, *, accept_ah
         eventsourcing.persistence.PersistenceError: the database fails.
     """
     with _opened(path, database) as (looks, stream):
-        before = _state(read_knowledge(looks, stream, machine.boot), stream, machine)
+        before = state_of(looks, stream, machine)
         accepted = max([before.accepted_until, *before.ahead.values()]) if accept_ahead else 0
         looks.replace(Look(machine.boot, *machine.read(), accepted))
     return before

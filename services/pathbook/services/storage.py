@@ -1,6 +1,7 @@
 """The storage of a server: the log, the views, and the keys of the codes, in a directory or partly in a database."""
 
 import contextlib
+import secrets
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,12 +15,13 @@ from pathbook.ledger.queries import Queries
 from pathbook.ledger.serials import BookKey
 from pathbook.ledger.store.database.copying import copy_database
 from pathbook.ledger.store.database.damage import DatabaseDamagedError
-from pathbook.ledger.store.database.engine import open_engine, require_safety
+from pathbook.ledger.store.database.engine import open_engine, require_safety, writing
 from pathbook.ledger.store.database.open_files import FileChangedError, files_of, look_at
 from pathbook.ledger.store.log.clock_looks import ClockLooks
 from pathbook.ledger.store.log.code_key import CodeKeysInUse
 from pathbook.ledger.store.log.damage import EventDamagedError
 from pathbook.ledger.store.log.forgetting import forget_lost_events
+from pathbook.ledger.store.log.incarnation import ID_BYTES, begin_incarnations
 from pathbook.ledger.store.log.stream import Stream, persistence_errors
 from pathbook.ledger.store.views.batch_keys import batch_keys
 from pathbook.ledger.store.views.due_offers import DueOffers
@@ -119,6 +121,7 @@ class Storage:
             if accept_lost_events:
                 with persistence_errors():
                     forget_lost_events(self._events_engine)
+                self._begin_incarnations()
             self.follower = Follower(
                 self.stream, self._views_engine, projects=projects, drops=accept_lost_events
             )
@@ -179,6 +182,12 @@ class Storage:
         for engine in (self._events_engine, self._views_engine):
             if (files := files_of(engine)) is not None:
                 files.on_change(listener)
+
+    def _begin_incarnations(self) -> None:
+        """Let each book go on as another incarnation: readers may have events that the log lost."""
+        found = {book: self.stream.head(book) for book in self.stream.books()}
+        with persistence_errors(), writing(self._events_engine) as connection:
+            begin_incarnations(connection, {book: secrets.token_hex(ID_BYTES) for book in found}, found)
 
     def require_whole_views(self) -> None:
         """Require that the views are not damaged, as far as their database can tell.

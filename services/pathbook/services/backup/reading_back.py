@@ -1,25 +1,20 @@
 """Reads a copied log back: each event is decoded, hashed and replayed, and what was found becomes the manifest."""
 
-import contextlib
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import msgspec
 
-from pathbook.ledger.codec import NewerEventError
-from pathbook.ledger.store.database.engine import Database, Transaction, open_engine, reading
+from pathbook.ledger.store.database.engine import Database, Transaction, reading
 from pathbook.ledger.store.log.audit import BookAudit, audit, heads, tables_of_log
 from pathbook.ledger.store.log.code_key import CodeKeysInUse
-from pathbook.ledger.store.log.stream import Stream, persistence_errors
+from pathbook.ledger.store.log.stream import persistence_errors
 from pathbook.ledger.store.views.fingerprint import views_fingerprint
-from pathbook.ledger.store.views.follower import Follower
 from pathbook.services.backup.errors import BackupError, Reason
 from pathbook.services.backup.manifest import BookEntry
+from pathbook.services.replaying import replay_events
 
 Progress = Callable[[str], Callable[[int, int | None], None]]
 """Returns, for the name of a piece of work, a function that takes how much is done, and how much there is, or None."""
-
-VIEWS_NAME = "views.sqlite"
 
 
 class ReadBack(msgspec.Struct, frozen=True):
@@ -74,24 +69,12 @@ def replay(log: Database, views: Database, books: list[BookEntry], progress: Pro
     Raises:
         eventsourcing.persistence.PersistenceError: a database fails, or the disk is full.
     """
-    with contextlib.closing(Follower(Stream(log), views)) as follower:
-        with contextlib.suppress(NewerEventError):
-            follower.rebuild(progress("events replayed"))
-        return [
-            msgspec.structs.replace(
-                entry,
-                replayed_to=follower.position(entry.name),
-                views_sha256=views_fingerprint(views, entry.name),
-            )
-            for entry in books
-        ]
-
-
-@contextlib.contextmanager
-def scratch_views(directory: Path) -> Iterator[Database]:
-    """Yield empty views in a directory."""
-    views = open_engine(directory / VIEWS_NAME, purpose="views")
-    try:
-        yield views
-    finally:
-        views.dispose()
+    reached = replay_events(log, views, progress("events replayed"))
+    return [
+        msgspec.structs.replace(
+            entry,
+            replayed_to=reached.get(entry.name, 0),
+            views_sha256=views_fingerprint(views, entry.name),
+        )
+        for entry in books
+    ]

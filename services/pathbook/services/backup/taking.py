@@ -37,10 +37,11 @@ from pathbook.services.backup.manifest import (
     manifest_bytes,
 )
 from pathbook.services.backup.postgres_programs import dump, find_program, printed
-from pathbook.services.backup.reading_back import Progress, read_back, replay, scratch_views
+from pathbook.services.backup.reading_back import Progress, read_back, replay
 from pathbook.services.backup.secret import encrypt_keys, require_beginning
 from pathbook.services.clock import now
 from pathbook.services.key_file import KEY_FILE, read_keys
+from pathbook.services.replaying import scratch_views
 from pathbook.services.storage import EVENTS_FILE
 
 

@@ -1,16 +1,22 @@
 """The books: all their events, their keys, and their views."""
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 from pathbook.ledger.serials import KeyRing
 from pathbook.ledger.store.database.engine import reading
 from pathbook.ledger.store.log.audit import BookAudit, audit, heads
 from pathbook.ledger.store.log.code_key import CodeKeysInUse
+from pathbook.ledger.store.views.fingerprint import views_fingerprint
 from pathbook.ledger.store.views.looking import is_last_of, views_positions
 from pathbook.services.checking.databases import REBUILD, RESTORE
 from pathbook.services.checking.findings import Finding, Progress, fault, noted, ok
 from pathbook.services.checking.place import Place
 from pathbook.services.key_file import KEY_FILE, UnusableKeyError, read_keys
+from pathbook.services.replaying import replay_events, scratch_views
+
+AGAIN = "Check again when no server writes to it, or once a follower has caught up."
 
 
 def events(place: Place, progress: Progress) -> Iterator[Finding]:
@@ -59,7 +65,10 @@ def views(place: Place, _progress: Progress) -> Iterator[Finding]:
         head, subject = found.get(book, 0), f"views of {book}"
         if position > head:
             what = f"they have {position} events, and the log has {head}"
-            yield fault(subject, what, f"If the log is an old copy: {RESTORE} If it is right: {REBUILD}")
+            lost = f"{REBUILD} --accept-lost-events"
+            yield fault(
+                subject, what, f"If the log is an old copy: {RESTORE} If these events are lost: {lost}"
+            )
         elif not is_last_of(place.log, place.views, book, position):
             what = f"their last event, at position {position}, is not the log's"
             yield fault(subject, what, f"If the log is right: {REBUILD}")
@@ -68,6 +77,26 @@ def views(place: Place, _progress: Progress) -> Iterator[Finding]:
             yield noted(subject, what, "A running server or `pathbook views follow` projects them.")
         else:
             yield ok(subject, f"at position {position}, the head")
+
+
+def views_content(place: Place, progress: Progress) -> Iterator[Finding]:
+    """Replay all events, and compare the views with what they should be. They have no hashes of their own."""
+    if place.log is None or place.views is None or not place.replays:
+        return
+    before = views_positions(place.views)
+    with (
+        tempfile.TemporaryDirectory(prefix="pathbook-check-") as scratch,
+        scratch_views(Path(scratch)) as made,
+    ):
+        reached = replay_events(place.log, made, progress("events replayed"))
+        for book in before:
+            found, wanted = (views_fingerprint(views, book) for views in (place.views, made))
+            if views_positions(place.views).get(book) != reached.get(book):
+                yield noted(f"views of {book}", "not compared with a replay: they are not at the head", AGAIN)
+            elif found != wanted:
+                yield fault(f"views of {book}", "they are not what the events make of them", REBUILD)
+            else:
+                yield ok(f"views of {book}", "as a replay of the events makes them")
 
 
 def keys(place: Place, _progress: Progress) -> Iterator[Finding]:
@@ -82,7 +111,8 @@ def keys(place: Place, _progress: Progress) -> Iterator[Finding]:
         return
     held = [name.hex() for name in ring.fingerprints]
     if held[: len(in_use)] == in_use:
-        yield ok(KEY_FILE, f"{len(held)} keys, {len(in_use)} in use: {' '.join(held)}")
+        count = "1 key" if len(held) == 1 else f"{len(held)} keys"
+        yield ok(KEY_FILE, f"{count}, {len(in_use)} in use: {' '.join(held)}")
         return
     lacking = [name for name in in_use if name not in held]
     what = (

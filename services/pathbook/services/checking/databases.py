@@ -7,11 +7,14 @@ from pathbook.ledger.store.database.engine import Purpose, reading
 from pathbook.ledger.store.database.format import format_of
 from pathbook.ledger.store.database.health import missing_rights, page_faults, unsafe_settings
 from pathbook.ledger.store.log.audit import has_events
-from pathbook.ledger.store.log.stream import FORMAT
+from pathbook.ledger.store.log.clock_looks import ClockLooks
+from pathbook.ledger.store.log.stream import FORMAT, Stream
 from pathbook.ledger.store.views.looking import views_version
 from pathbook.ledger.store.views.tables import VIEWS_VERSION
 from pathbook.services.checking.findings import Finding, Progress, fault, noted, ok
 from pathbook.services.checking.place import Place
+from pathbook.services.clock import MachineClock
+from pathbook.services.clock_check import state_of
 from pathbook.services.storage import EVENTS_FILE, VIEWS_FILE
 
 RESTORE = "Stop all servers. Keep these files aside, and restore your latest backup: pathbook restore FROM."
@@ -92,3 +95,17 @@ def postgresql(place: Place, _progress: Progress) -> Iterator[Finding]:
         )
     else:
         yield ok("rights", "the user may read and write all tables")
+
+
+def clock(place: Place, _progress: Progress) -> Iterator[Finding]:
+    """Ask whether a server here would believe the clock of this machine."""
+    assert place.log is not None
+    state = state_of(ClockLooks(place.log), Stream(place.log), MachineClock())
+    confirm = "Set the clock, or, if it is right: pathbook clock confirm"
+    if not state.believed:
+        yield fault("clock", "the clock of this machine is not believed, so nothing is written", confirm)
+        return
+    for book, last_event in state.ahead.items():
+        if last_event > state.accepted_until:
+            yield fault(f"book {book}", "its last event lies ahead of the clock", "See: pathbook clock show")
+    yield ok("clock", "the clock of this machine is believed")

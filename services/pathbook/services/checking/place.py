@@ -18,11 +18,12 @@ class Place:
         database: the URL of a PostgreSQL, "" for books in files.
         log: the log, or None if its file is missing.
         views: the views, or None if their file is missing.
+        replays: whether to replay all events.
     """
 
-    def __init__(self, data: Path, database: str) -> None:
+    def __init__(self, data: Path, database: str, *, replays: bool = True) -> None:
         """Open nothing yet: a database that cannot be read fails at its first use."""
-        self.data, self.database = data, database
+        self.data, self.database, self.replays = data, database, replays
         self.log: Database | None
         self.views: Database | None
         if database:

@@ -20,6 +20,7 @@ OWNER_ONLY: Final = 0o600
 WAL_SUFFIX: Final = "-wal"
 """What SQLite appends to the name of a database's file for the name of its write-ahead log."""
 
+_SHM_SUFFIX: Final = "-shm"  # of the index of the write-ahead log
 _WAL_MAGIC: Final = b"\x37\x7f\x06"  # of a write-ahead log (https://www.sqlite.org/walformat.html)
 _WAL_HEADER_BYTES: Final = 32
 _FILES: Final = "pathbook_files"
@@ -115,7 +116,8 @@ class OpenFiles:
         cursor.fetchall()
         cursor.close()
         self._anchor = anchor
-        self._files = [_File(self.path), _File(_wal_of(self.path))]
+        # without its index, other processes would make another one, and overwrite pages of the write-ahead log
+        self._files = [_File(self.path), _File(_wal_of(self.path)), _File(_shm_of(self.path))]
 
     def on_change(self, listener: Callable[[], None]) -> None:
         """Register a listener. It is called once, when a file was found to be removed, replaced or cut."""
@@ -196,3 +198,7 @@ def has_write_ahead_log(path: Path) -> bool:
 
 def _wal_of(path: Path) -> Path:
     return path.with_name(path.name + WAL_SUFFIX)
+
+
+def _shm_of(path: Path) -> Path:
+    return path.with_name(path.name + _SHM_SUFFIX)

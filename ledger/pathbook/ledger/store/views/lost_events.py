@@ -134,7 +134,7 @@ def _sentence(events: Engine, views: Engine, lacking: list[tuple[str, int, str]]
     )
     return (
         f"{known_by} knows {position:,} events of book '{book}', and the log {log} {what}{others}."
-        f" {NOTHING_WAS_CHANGED} Restore {log} from a backup. {lost}"
+        f" {NOTHING_WAS_CHANGED} Restore {log} from a backup: `pathbook restore`. {lost}"
     )
 
 
