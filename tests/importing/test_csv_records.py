@@ -5,7 +5,7 @@ import io
 from typing import Final
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pathbook.importing import csv_records
@@ -117,6 +117,7 @@ TEXTS: Final = st.text(
 )
 
 
+@example([["\r", *[""] * (WIDTH - 2), "\n"]], ",", "\n")
 @given(
     st.lists(st.lists(TEXTS, min_size=WIDTH, max_size=WIDTH), max_size=6),
     st.sampled_from(DELIMITERS),
@@ -127,7 +128,7 @@ def test_what_a_correct_writer_wrote_reads_back_the_same(
 ) -> None:
     """Any cells are read as they were written, or their lines are broken by name. No row is read as another.
 
-    Rows are broken if they have a NUL, or if the lines of a cell look like rows of the table.
+    Rows are broken if they have a NUL, or if a line within them looks like a row of the table.
     """
     text = io.StringIO()
     csv.writer(text, delimiter=delimiter, lineterminator=end, quoting=csv.QUOTE_ALL).writerows(table)
@@ -140,7 +141,9 @@ def test_what_a_correct_writer_wrote_reads_back_the_same(
     ]
     if not strange and not any(record.broken for record in rows):
         assert read == table
-    if not any(set(cell) & {delimiter, "\0"} for row in table for cell in row):
+    # a line from a break in the first cell to one in the last reads as a row, whatever is between them
+    ambiguous = any(set(row[0]) & {"\r", "\n"} and set(row[-1]) & {"\r", "\n"} for row in table)
+    if not ambiguous and not any(set(cell) & {delimiter, "\0"} for row in table for cell in row):
         assert read == table
 
 
