@@ -4,6 +4,7 @@ import threading
 from concurrent.futures import Future
 
 from pathbook.ledger.codec import NewerEventError
+from pathbook.ledger.store.log.damage import EventDamagedError
 
 
 class PositionWaiters:
@@ -31,12 +32,16 @@ class PositionWaiters:
 
     def reached(self, book: str, position: int) -> None:
         """Complete the futures that wait for this position of the book or for an earlier one."""
-        for future in self._take(book, position):
+        for future in self._take(book, 0, position):
             future.set_result(position)
 
     def failed(self, book: str, error: Exception) -> None:
-        """Fail all futures that wait for the book, with the error that stops it."""
-        for future in self._take(book, None):
+        """Fail the futures that wait for the book, with the error that stops it.
+
+        An event that stops the views does not keep them from the positions before it, so those waits go on.
+        """
+        first = error.position if isinstance(error, NewerEventError | EventDamagedError) else 0
+        for future in self._take(book, first, None):
             future.set_exception(error)
 
     def ended(self, book: str, position: int, newer: NewerEventError) -> None:
@@ -53,10 +58,11 @@ class PositionWaiters:
         for _, future in (item for items in waiting.values() for item in items):
             future.cancel()
 
-    def _take(self, book: str, position: int | None) -> list[Future[int]]:
+    def _take(self, book: str, first: int, last: int | None) -> list[Future[int]]:
+        """Take out the futures that wait for one of the positions first .. last, or for any from ``first`` on."""
         with self._lock:
             waiting = [item for item in self._waiting.pop(book, []) if not item[1].cancelled()]
-            due = [item for item in waiting if position is None or item[0] <= position]
+            due = [item for item in waiting if first <= item[0] and (last is None or item[0] <= last)]
             if len(due) < len(waiting):
                 self._waiting[book] = [item for item in waiting if item not in due]
         return [future for _, future in due if future.set_running_or_notify_cancel()]
