@@ -13,6 +13,7 @@ def _stopping() -> list[Exception]:
 
 @pytest.mark.parametrize("error", _stopping(), ids=lambda error: type(error).__name__)
 def test_an_event_that_stops_the_views_fails_only_waits_from_its_position_on(error: Exception) -> None:
+    """Positions before the event may still be reached, by another process."""
     waiters = PositionWaiters()
     before, at, after = (waiters.add("book", position) for position in (6, 7, 8))
 
@@ -26,6 +27,7 @@ def test_an_event_that_stops_the_views_fails_only_waits_from_its_position_on(err
 
 
 def test_any_other_error_fails_all_waits_for_the_book_and_none_for_others() -> None:
+    """The error says nothing of other books."""
     waiters = PositionWaiters()
     waiting, other = waiters.add("book", 1), waiters.add("other", 1)
     error = OSError("the disk is gone")
