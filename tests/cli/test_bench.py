@@ -29,6 +29,13 @@ BRIEF = Plan(
     verified=2,
     paths=10,
     rebuilds=1,
+    runs=400,
+    run_batches=2,
+    onward=100,
+    hops=200,
+    mix_rounds=1,
+    mix_calls=5,
+    pieces=400,
 )
 """The smallest plan with every phase, which is enough after the quick bench has tested several rounds."""
 
@@ -62,6 +69,11 @@ def test_every_phase_is_measured(ran: Ran, place: Path) -> None:
     phases = listed(ran.json()["phases"])
     singly = {
         names.VERIFY,
+        names.PATH_CALLS,
+        names.PATH_ECHO,
+        names.FIRST_HOP,
+        names.ONWARD,
+        names.LONG_LIFE,
         names.PATH,
         names.FOLLOW,
         names.RECORD,
@@ -69,6 +81,8 @@ def test_every_phase_is_measured(ran: Ran, place: Path) -> None:
         names.commits("SQLite"),
     }
     singly |= {name(count) for count in IN_FLIGHT for name in (names.echo, names.call)}
+    for small in (names.SMALL_WRITE, names.SMALL_READ):
+        singly |= {names.quiet(small), *(names.beside_hostile(small, what) for what in ("writes", "reads"))}
     singly |= {names.shape(*shape) for shape in SHAPES} | {names.floor("SQLite", "executemany")}
     assert phases.keys() == singly | {names.READ, names.REBUILD}
     for name, phase in phases.items():
@@ -86,7 +100,14 @@ def test_targets_are_judged(ran: Ran) -> None:
         f"{names.shape(500, Shape(10_000))} / {names.shape(500, Shape(10))}": (0.8, True),
         f"{names.READ} / {names.echo(1)}": (300.0, True),
         f"{names.REBUILD} / {names.RECORD_AGAIN}": (2.0, True),
-        f"{names.PATH}, p50": (100.0, False),
+        f"{names.shape(500, Shape(10, scattered=True))} / {names.shape(500, Shape(10))}": (0.7, True),
+        f"{names.call(256)} / {names.echo(256)}": (0.5, True),
+        f"{names.PATH_CALLS} / {names.PATH_ECHO}": (0.3, True),
+        f"{names.ONWARD} / {names.FIRST_HOP}": (1 / 3, True),
+        f"{names.LONG_LIFE} / {names.FIRST_HOP}": (1 / 3, True),
+        f"{names.beside_hostile(names.SMALL_WRITE, 'writes')}, p99": (200.0, False),
+        f"{names.beside_hostile(names.SMALL_WRITE, 'reads')}, p99": (200.0, False),
+        f"{names.PATH}, p50": (120.0, False),
         "an event in the log": (200.0, False),
         "an event in log and views": (500.0, False),
     }

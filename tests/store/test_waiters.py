@@ -8,7 +8,7 @@ from pathbook.ledger.store.views.waiters import PositionWaiters
 
 
 def _stopping() -> list[Exception]:
-    return [NewerEventError(7, "field", "an event"), EventDamagedError("book", 7, "it is missing")]
+    return [NewerEventError(7, 99, "an event"), EventDamagedError("book", 7, "it is missing")]
 
 
 @pytest.mark.parametrize("error", _stopping(), ids=lambda error: type(error).__name__)

@@ -6,11 +6,16 @@ from typing import Final
 
 from pathbook.bench import names
 from pathbook.bench.bench import BOOK, Bench
+from pathbook.bench.echo import METHOD
 from pathbook.bench.model import MismatchError
 from pathbook.bench.moves import TIERS
+from pathbook.bench.plan import IN_FLIGHT
 from pathbook.ledger.codes import PrintedCode
+from pathbook.v1.paths_pb2 import GetPathRequest, GetPathResponse
 from pathbook.verify.checks import check_path, read_code
 from pathbook.verify.verdicts import Policy, Verdict
+
+GET_PATH: Final = "/pathbook.v1.PathService/GetPath"
 
 POLICY: Final = Policy()
 """The policy of a buyer who gives no options."""
@@ -37,6 +42,24 @@ def verify(bench: Bench) -> None:
                 f"verdict, owner and hops of unit {batch}:{unit} are {found}, in the model {expected}",
             )
     bench.figures.add(names.VERIFY, "units", len(waits), sum(waits), waits)
+
+
+def path_calls(bench: Bench) -> None:
+    """Ask for the paths of printed codes, with many calls at once, after as many bare calls with the same bytes."""
+    in_flight, name = IN_FLIGHT[1], names.PATH_CALLS
+    units = [bench.model.draw(bench.random) for _ in range(bench.plan.verified)]
+    codes = [next(bench.client.list_codes(batch, unit, unit)).serials[0] for batch, unit in units]
+    calls = bench.plan.calls[1]
+    asked = [bench.random.randrange(len(units)) for _ in range(calls)]
+    requests = [GetPathRequest(book=BOOK, code=codes[number]).SerializeToString() for number in asked]
+    bare = bench.load.calls(bench.echo.address, METHOD, requests, in_flight)
+    bench.figures.add(names.PATH_ECHO, "calls", calls, bare.seconds, bare.waits)
+    result = bench.load.calls(bench.server.address, GET_PATH, requests, in_flight)
+    for number, answer in zip(asked, result.answers, strict=True):
+        owner, expected = GetPathResponse.FromString(answer).run.owner, bench.model.owner(*units[number])
+        if owner != expected:
+            raise MismatchError(name, f"unit {units[number]} belongs to {owner}, in the model to {expected}")
+    bench.figures.add(name, "calls", calls, result.seconds, result.waits)
 
 
 def paths(bench: Bench) -> None:

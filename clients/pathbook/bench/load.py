@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from typing import Final, NamedTuple, TypeVar
 
 import grpc
@@ -54,6 +54,20 @@ class Received(NamedTuple):
     events: list[bytes]
 
 
+class Busy(NamedTuple):
+    """A caller that asks on one connection as fast as it is answered, until the load that it is beside has ended.
+
+    Attributes:
+        method: a method that streams its answers.
+        requests: the requests, without an end. The method gets them one by one, each after an answer.
+        streams: whether all requests go into one call. If not, each has a call of its own.
+    """
+
+    method: str
+    requests: Iterator[bytes]
+    streams: bool
+
+
 class Load:
     """Puts load on servers, from an event loop of its own. ``close`` it at the end.
 
@@ -97,6 +111,16 @@ class Load:
             writes: the arguments of ``stream`` after the target.
         """
         return self._run(target, self._stream_to_subscribers(target, subscription, writes))
+
+    def calls_beside(
+        self, target: str, calls: Sequence[tuple[str, Sequence[bytes]]], busy: Sequence[Busy]
+    ) -> tuple[list[LoadResult], list[list[bytes]]]:
+        """Make the calls of each (method, requests) one after the other, all pairs at once, beside busy callers.
+
+        Return the results of the pairs, and the answers that each busy caller got to streamed requests. Each caller
+        has a connection of its own.
+        """
+        return self._run(target, self._calls_beside(target, calls, busy))
 
     def _run(self, target: str, load: Coroutine[object, object, Result]) -> Result:
         """Run a load to its end. If a call fails, raise the exception that the client raises."""
@@ -149,6 +173,25 @@ class Load:
             window.release()
         return LoadResult(*clock.stop(), sent, waits, answers)
 
+    async def _calls_beside(
+        self, target: str, calls: Sequence[tuple[str, Sequence[bytes]]], busy: Sequence[Busy]
+    ) -> tuple[list[LoadResult], list[list[bytes]]]:
+        channels = await asyncio.gather(*(_connect(target) for _ in busy))
+        ended = asyncio.Event()
+        asking = [
+            asyncio.create_task(_ask_until(ended, channel, caller))
+            for channel, caller in zip(channels, busy, strict=True)
+        ]
+        try:
+            measured = await asyncio.gather(*(self._calls(target, *pair, 1) for pair in calls))
+            ended.set()
+            answers = await asyncio.gather(*asking)
+        finally:
+            for task, channel in zip(asking, channels, strict=True):
+                task.cancel()
+                await channel.close()
+        return measured, answers
+
     async def _stream_to_subscribers(
         self,
         target: str,
@@ -182,6 +225,31 @@ async def _connect(target: str) -> grpc.aio.Channel:
     channel = grpc.aio.insecure_channel(target, CHANNEL_OPTIONS)
     await asyncio.wait_for(channel.channel_ready(), CONNECT_TIMEOUT_S)
     return channel
+
+
+async def _ask_until(ended: asyncio.Event, channel: grpc.aio.Channel, busy: Busy) -> list[bytes]:
+    """Ask until the event is set. Requests that were sent in a stream get their answers."""
+    answers: list[bytes] = []
+    if not busy.streams:
+        method = channel.unary_stream(busy.method, _as_is, _as_is)
+        while not ended.is_set():
+            call = method(next(busy.requests))
+            async for _ in call:
+                if ended.is_set():
+                    call.cancel()
+                    break
+        return answers
+    answered = asyncio.Semaphore(1)
+
+    async def send() -> AsyncIterator[bytes]:
+        while not ended.is_set():
+            await answered.acquire()
+            yield next(busy.requests)
+
+    async for answer in channel.stream_stream(busy.method, _as_is, _as_is)(send()):
+        answers.append(answer)
+        answered.release()
+    return answers
 
 
 async def _receive(channel: grpc.aio.Channel, method: str, request: bytes, through: int) -> Received:

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from pathbook.client import Range, price, select
 from pathbook.v1.transfers_pb2 import RecordTransferRequest, RecordTransfersEntry, RecordTransfersRequest
+from pathbook.v1.values_pb2 import Price
 
 BRAND: Final = "brand"
 """The brand that makes all goods."""
@@ -115,6 +116,11 @@ def _parts(moves: Sequence[Move], entries: int) -> Iterator[Sequence[Move]]:
         yield moves[begin : begin + entries]
 
 
+def paid(minor: int) -> Price | None:
+    """Return the price of a unit, in minor units of CURRENCY."""
+    return price((minor, CURRENCY))
+
+
 def _request(move: Move, random: Random, book: str = "") -> RecordTransferRequest:
     return RecordTransferRequest(
         book=book,
@@ -124,5 +130,5 @@ def _request(move: Move, random: Random, book: str = "") -> RecordTransferReques
         giver=move.giver,
         receiver=move.receiver,
         units=select(ranges=move.ranges),
-        unit_price=price((move.price_minor, CURRENCY)),
+        unit_price=paid(move.price_minor),
     )

@@ -3,13 +3,32 @@
 from typing import Final
 
 from pathbook.bench.moves import Shape
-from pathbook.bench.plan import MOST_ENTRIES, SUBSCRIBERS, USUAL_UNITS
+from pathbook.bench.plan import IN_FLIGHT, MOST_ENTRIES, SUBSCRIBERS, USUAL_UNITS
 
 READ: Final = "read"
 FOLLOW: Final = f"subscribe, {SUBSCRIBERS} subscribers"
 VERIFY: Final = "verify a code"
 PATH: Final = "path of 5 hops, inside the store"
+PATH_CALLS: Final = f"path by code, {IN_FLIGHT[1]} in flight"
+PATH_ECHO: Final = f"echo of such a request, {IN_FLIGHT[1]} in flight"
+FIRST_HOP: Final = "first hops of one unit"
+ONWARD: Final = "onward, scattered over many runs"
+LONG_LIFE: Final = "the last hops of one unit"
 REBUILD: Final = "rebuild of all views"
+
+
+SMALL_WRITE: Final = "small write"
+SMALL_READ: Final = "small read"
+
+
+def quiet(small: str) -> str:
+    """Name the phase of small calls while nobody else asks."""
+    return f"{small}, quiet"
+
+
+def beside_hostile(small: str, what: str) -> str:
+    """Name the phase of small calls beside hostile callers."""
+    return f"{small}, beside hostile {what}"
 
 
 def echo(in_flight: int) -> str:

@@ -39,6 +39,13 @@ class Plan(msgspec.Struct, frozen=True):
         verified: how many units a round verifies.
         paths: how many paths a round queries.
         rebuilds: how often the views are rebuilt.
+        runs: how many runs of one unit the scattered transfers are drawn from.
+        run_batches: over how many batches these runs are spread.
+        onward: how many scattered transfers there are, and as many first hops beside them.
+        hops: how many hops one unit makes.
+        mix_rounds: how often a small write and a small read are measured beside hostile callers.
+        mix_calls: how many of each a round makes.
+        pieces: how many runs of one unit a hostile transfer moves.
     """
 
     rounds: int
@@ -50,6 +57,13 @@ class Plan(msgspec.Struct, frozen=True):
     verified: int
     paths: int
     rebuilds: int
+    runs: int
+    run_batches: int
+    onward: int
+    hops: int
+    mix_rounds: int
+    mix_calls: int
+    pieces: int
 
 
 FULL: Final = Plan(
@@ -62,6 +76,13 @@ FULL: Final = Plan(
     verified=100,
     paths=400,
     rebuilds=3,
+    runs=1_000_000,
+    run_batches=100,
+    onward=20_000,
+    hops=10_000,
+    mix_rounds=3,
+    mix_calls=150,
+    pieces=100_000,
 )
 """Takes some minutes: the figures can be compared with those of another machine."""
 
@@ -75,5 +96,12 @@ QUICK: Final = Plan(
     verified=10,
     paths=50,
     rebuilds=1,
+    runs=4_000,
+    run_batches=4,
+    onward=500,
+    hops=1_000,
+    mix_rounds=1,
+    mix_calls=20,
+    pieces=2_000,
 )
 """Takes some seconds: it runs every phase and every check, but the figures show only the order of magnitude."""

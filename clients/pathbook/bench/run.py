@@ -1,6 +1,6 @@
 """A whole bench, in order: writes in turns with their floors, then reads, then the phases that restart the server."""
 
-from pathbook.bench import asking, checks, names, reading, rebuilding, recording
+from pathbook.bench import asking, checks, endurance, hostile, names, reading, rebuilding, recording
 from pathbook.bench.bench import Bench
 from pathbook.bench.model import MismatchError
 from pathbook.bench.plan import IN_FLIGHT
@@ -25,6 +25,11 @@ def run(bench: Bench) -> None:
         for turn in range(bench.plan.shape_rounds):
             bench.begin_phase("transfers of several shapes", turn, bench.plan.shape_rounds)
             recording.shapes(bench)
+        bench.begin_phase(names.ONWARD, 0, 1)
+        endurance.scattered(bench)
+        bench.begin_phase(names.LONG_LIFE, 0, 1)
+        endurance.long_life(bench)
+        hostile.mix(bench)
         bench.begin_phase("end", 0, 1)
         bench.memory = {name: process.memory() for name, process in bench.processes.items()}
     except RefusedError as error:
@@ -54,6 +59,8 @@ def _measure_reads(bench: Bench) -> None:
         reading.follow(bench)
         bench.begin_phase(names.VERIFY, turn, rounds)
         asking.verify(bench)
+        bench.begin_phase(names.PATH_CALLS, turn, rounds)
+        asking.path_calls(bench)
         bench.begin_phase(names.PATH, turn, rounds)
         asking.paths(bench)
     checks.stock(bench.model, bench.client, bench.head, bench.phase_of_batch)
