@@ -53,7 +53,7 @@ class Shuttle:
 
 
 def mix(bench: Bench) -> None:
-    """Measure small calls while nobody else asks, beside hostile writes, and beside hostile reads, in turns."""
+    """Measure small calls while the server is quiet, beside hostile writes, and beside hostile reads, in turns."""
     shuttle = Shuttle(bench.model.next_batch, bench.plan.pieces)
     prepare(bench, WRITES, Goods(shuttle.batch, shuttle.size, single_units(shuttle.batch, shuttle.size)))
     for turn in range(bench.plan.mix_rounds):

@@ -22,7 +22,7 @@ SMALL_READ: Final = "small read"
 
 
 def quiet(small: str) -> str:
-    """Name the phase of small calls while nobody else asks."""
+    """Name the phase of small calls while the server is quiet."""
     return f"{small}, quiet"
 
 
