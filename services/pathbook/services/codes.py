@@ -5,10 +5,10 @@ from typing import Final
 
 from pathbook.ledger.codes import PrintedCode, contradiction, open_code, parse_code, refuse_other_key
 from pathbook.ledger.queries import Queries
-from pathbook.ledger.queries.answers import Batch
+from pathbook.ledger.queries.answers import Batch, Path
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.serials import KeyRing, print_serials
-from pathbook.ledger.values import UnitRange
+from pathbook.ledger.values import Unit, UnitRange
 from pathbook.services.code_keys import CodeKeys
 from pathbook.services.translate.statuses import Failure, failed
 
@@ -49,14 +49,35 @@ class Codes:
                 batch = batches[parsed.batch] = self._queries.batch(book, parsed.batch)
             if isinstance(batch, Refusal):
                 return refuse(Reason.CODE_UNKNOWN, code=parsed.serial)
-            if (copied := refuse_other_key(parsed, made_with, batch.row.code_key)) is not None:
-                return copied
-            if parsed.number >= batch.row.size:
-                return refuse(Reason.CODE_UNKNOWN, code=parsed.serial)
-            if (contradicted := contradiction(parsed, batch.row.product, batch.row.lot)) is not None:
-                return contradicted
+            if (refused := _refuse_for(batch, parsed, made_with)) is not None:
+                return refused
             opened.append(parsed)
         return tuple(opened)
+
+    def path(
+        self, book: str, code: str, as_of: int, *, corrections: bool
+    ) -> tuple[PrintedCode, Path] | Refusal:
+        """Return a code as read, and the path of its unit as of a position. Refuse as `open` and `Queries.path` do.
+
+        The path tells all of the batch that the code is compared with, so the code costs no read of its own.
+
+        Raises:
+            CallFailedError: as `open`.
+        """
+        parsed = parse_code(code)
+        if isinstance(parsed, Refusal):
+            return parsed
+        ring = self._keys.ring()
+        made_with = open_code(parsed, ring, book)
+        if isinstance(made_with, Refusal):
+            self._require_key(book, parsed, ring)
+            return made_with
+        found = self._queries.path(book, Unit(parsed.batch, parsed.number), as_of, corrections=corrections)
+        if isinstance(found, Refusal):
+            opened = self.open(book, [code])
+            return opened if isinstance(opened, Refusal) else found
+        refused = _refuse_for(found.batch, parsed, made_with)
+        return (parsed, found) if refused is None else refused
 
     def _require_key(self, book: str, parsed: PrintedCode, ring: KeyRing) -> None:
         """Raise CallFailedError if a key that this server lacks may have made a code that fits no key of its ring."""
@@ -91,6 +112,15 @@ class Codes:
         if key is None:
             raise failed(Failure.CODE_KEY_MISSING, code_key=code_key.hex())
         return list(print_serials(key, book, units))
+
+
+def _refuse_for(batch: Batch, parsed: PrintedCode, made_with: bytes) -> Refusal | None:
+    """Refuse a code that was not made for a unit of its batch, or that its label contradicts."""
+    if (copied := refuse_other_key(parsed, made_with, batch.row.code_key)) is not None:
+        return copied
+    if parsed.number >= batch.row.size:
+        return refuse(Reason.CODE_UNKNOWN, code=parsed.serial)
+    return contradiction(parsed, batch.row.product, batch.row.lot)
 
 
 def pieces(units: UnitRange) -> Iterator[UnitRange]:

@@ -178,15 +178,26 @@ class Gateway:
 
     async def opened(self, book: str, codes: Sequence[str]) -> tuple[PrintedCode, ...]:
         """Return printed codes as read. Each was made for a unit of the book. Raises CallFailedError."""
-        if not codes:
-            return ()
+        return await self.ask_by_code(0, self.codes.open, book, codes) if codes else ()
+
+    async def ask_by_code(
+        self,
+        at_least_position: int,
+        query: Callable[Concatenate[str, Params], Result | Refusal],
+        book: str,
+        *args: Params.args,
+        **kwargs: Params.kwargs,
+    ) -> Result:
+        """Return the result of a query about printed codes. Raises CallFailedError.
+
+        A batch that was just commissioned may not be in the views yet. So a code is unknown only at the head.
+        """
         try:
-            return await self.ask(0, self.codes.open, book, codes)
+            return await self.ask(at_least_position, query, book, *args, **kwargs)
         except RefusedCallError as refused:
             if refused.refusal.reason is not Reason.CODE_UNKNOWN:
                 raise
-        # a batch that was just commissioned may not be in the views yet
-        return await self.ask(await self.head(book), self.codes.open, book, codes)
+        return await self.ask(await self.head(book), query, book, *args, **kwargs)
 
     async def _run(
         self,

@@ -18,27 +18,21 @@ class PathService(paths_pb2_grpc.PathServiceServicer):
 
     async def GetPath(self, request: paths_pb2.GetPathRequest, _context: object) -> paths_pb2.GetPathResponse:
         """Return the path of a unit."""
-        book = requests.book_name(request.book)
-        unit, serial = await self._unit(book, request)
+        book, gateway, corrections = requests.book_name(request.book), self._gateway, request.corrections
         as_of = requests.position(request.as_of_position, "as_of_position")
-        found = await self._gateway.ask(
-            max(as_of, requests.position(request.at_least_position, "at_least_position")),
-            self._gateway.queries.path,
-            book,
-            unit,
-            as_of,
-            corrections=request.corrections,
-        )
-        return answers.path(found, serial)
-
-    async def _unit(self, book: str, request: paths_pb2.GetPathRequest) -> tuple[Unit, str]:
-        """Return the unit, and its serial if the caller has it already: a read makes no code."""
+        at_least = max(as_of, requests.position(request.at_least_position, "at_least_position"))
         match request.WhichOneof("subject"):
             case "code":
-                (code,) = await self._gateway.opened(book, [request.code])
-                return Unit(code.batch, code.number), code.serial
-            case "unit":
-                return Unit(request.unit.batch, request.unit.number), ""
+                code, found = await gateway.ask_by_code(
+                    at_least, gateway.codes.path, book, request.code, as_of, corrections=corrections
+                )
+                return answers.path(found, code.serial)
+            case "unit":  # the caller gets no serial, because a read makes no code
+                unit = Unit(request.unit.batch, request.unit.number)
+                path = await gateway.ask(
+                    at_least, gateway.queries.path, book, unit, as_of, corrections=corrections
+                )
+                return answers.path(path, "")
             case _:
                 raise RefusedCallError(refuse(Reason.VALUE_MISSING, field="subject"))
 
