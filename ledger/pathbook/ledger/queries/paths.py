@@ -70,7 +70,7 @@ def _as_of(views: ViewSnapshot, history: UnitHistory, unit: Unit, as_of: int) ->
     """Return the history as the views knew it at a position. Which case held the unit is known for the present only."""
     runs = [run for run in history.runs if run.position <= as_of]
     extent = views.run_extent(unit.batch, unit.number, runs[-1], as_of)
-    return history._replace(position=as_of, sscc="", packed=_NOT_TOLD, extent=extent, runs=runs)
+    return history._replace(position=as_of, sscc="", packed=_NOT_TOLD, extent=extent, runs=runs, events=None)
 
 
 def build_path(
@@ -84,7 +84,9 @@ def build_path(
 ) -> Path:
     """Build the path of a unit from its history and the recalls of its batch."""
     rows, corrected = history.runs, history.batch.corrected_position
-    data = stream.unchecked_data_at(book, [row.position for row in rows])
+    data = history.events
+    if data is None:
+        data = stream.unchecked_data_at(book, [row.position for row in rows])
     correction = None
     if corrected:
         (entry,) = stream.at(book, [corrected])

@@ -60,6 +60,7 @@ class Queries:
     def __init__(self, stream: Stream, views: ViewsEngine) -> None:
         """Read from the views in ``views``, which a follower updates, and read the events of paths from the log."""
         self._stream, self._views = stream, ReaderPool(views)
+        self._is_one_database = stream.engine.url == views.url  # on PostgreSQL; SQLite has a file for each
 
     @property
     def losses(self) -> int:
@@ -174,7 +175,7 @@ class Queries:
     def path(self, book: str, unit: Unit, as_of: int = 0, *, corrections: bool = False) -> Path | Refusal:
         """The path of a unit as of a position, 0 for now. BATCH_UNKNOWN, RANGE_BEYOND_BATCH."""
         assert as_of >= 0, as_of
-        history = read_history(self._views, book, unit.batch, unit.number)
+        history = read_history(self._views, book, unit.batch, unit.number, with_events=self._is_one_database)
         if history is not None and paths.is_complete(history, unit, as_of):
             return paths.build_path(self._stream, book, unit, history, (), corrections=corrections)
         return self._ask(book, paths.path, self._stream, unit, as_of, corrections=corrections)

@@ -255,11 +255,13 @@ def open_snapshot(views: ReaderPool, book: str) -> Iterator[ViewSnapshot]:
         yield ViewSnapshot(reader, book, reached.position)
 
 
-def read_history(views: ReaderPool, book: str, batch: int, number: int) -> unit_history.UnitHistory | None:
-    """The history of a unit, read faster than in a snapshot.
+def read_history(
+    views: ReaderPool, book: str, batch: int, number: int, *, with_events: bool = False
+) -> unit_history.UnitHistory | None:
+    """The history of a unit, read faster than in a snapshot. Its events are read as `unit_history.history` says.
 
     None if there is no such unit, or the views are incomplete.
     """
     with persistence_errors():
-        found = unit_history.history(views, book, batch, number)
+        found = unit_history.history(views, book, batch, number, with_events=with_events)
     return None if found is None or found.position < found.through else found

@@ -4,13 +4,16 @@ A run is a range of units with the same past. A case may hold only a part of it,
 unit are read, too.
 """
 
-from typing import NamedTuple
+from operator import itemgetter
+from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, FromClause, bindparam
 
 from pathbook.ledger.projections.registers import BatchRow, ProductRow
+from pathbook.ledger.store.database.damage import SCHEMAS
 from pathbook.ledger.store.database.fast_read import Reader, ReaderPool
+from pathbook.ledger.store.log.event_table import EVENT
 from pathbook.ledger.store.views.lookups import POSITION
 from pathbook.ledger.store.views.tables import BATCH, CASE_RANGE, PACKED_CASE, PRODUCT, RECALL, RUN
 
@@ -55,7 +58,7 @@ class UnitHistory(NamedTuple):
     ``is_recalled`` says whether units of the batch were ever recalled. ``sscc`` is the outermost case that
     the unit is packed in, or "" if there is none. ``packed`` tells which units around it are in no case, or in the
     same range of the same case. ``runs`` are the runs that the events of its history made,
-    oldest first.
+    oldest first. ``events`` are the bytes of these events, or None if they were not read with them.
     """
 
     position: int
@@ -67,26 +70,34 @@ class UnitHistory(NamedTuple):
     product: ProductRow
     extent: RunExtent
     runs: list[PastRun]
+    events: list[bytes] | None
 
 
+_POSITION: Final = itemgetter(0)
 _PAST_RUN = slice(len(PastRun._fields))
 _EXTENT = slice(_PAST_RUN.stop, _PAST_RUN.stop + len(RunExtent._fields))
 _BATCH = slice(_EXTENT.stop, _EXTENT.stop + len(BatchRow._fields))
 _PRODUCT = slice(_BATCH.stop, _BATCH.stop + len(ProductRow._fields))
 _PACKED = slice(_PRODUCT.stop, _PRODUCT.stop + len(PackedRanges._fields))
-_REST = slice(_PACKED.stop, None)
+_REST = slice(_PACKED.stop, _PACKED.stop + 4)
+_EVENT = _REST.stop
 
 
-def history(reader: Reader | ReaderPool, book: str, batch: int, number: int) -> UnitHistory | None:
+def history(
+    reader: Reader | ReaderPool, book: str, batch: int, number: int, *, with_events: bool = False
+) -> UnitHistory | None:
     """Return the history of a unit. None if the views hold no such batch, or if the number is negative.
 
-    A number beyond its batch finds the history of the last unit.
+    A number beyond its batch finds the history of the last unit. ``with_events`` reads the events by the same
+    statement. The log must then be in the same database, and its events are not compared with their kept hashes.
     """
-    rows = reader.ask(_HISTORY, {"book": book, "batch": batch, "number": number})
+    lookup = _HISTORY_WITH_EVENTS if with_events else _HISTORY
+    rows = reader.ask(lookup, {"book": book, "batch": batch, "number": number})
     if not rows:
         return None
-    rows.sort()  # by position
+    rows.sort(key=_POSITION)
     present = rows[-1]
+    events = [row[_EVENT] for row in rows] if with_events else [None]
     return UnitHistory._make(
         (
             *present[_REST],
@@ -95,6 +106,7 @@ def history(reader: Reader | ReaderPool, book: str, batch: int, number: int) -> 
             ProductRow._make(present[_PRODUCT]),
             RunExtent._make(present[_EXTENT]),
             [PastRun._make(row[_PAST_RUN]) for row in rows],
+            None if None in events else events,
         )
     )
 
@@ -192,6 +204,15 @@ _HISTORY: sa.Select[*tuple[object, ...]] = (
     .select_from(_STEPS)
     .outerjoin(BATCH, _PRESENT_ROW)
     .outerjoin(PRODUCT, sa.and_(PRODUCT.c.book == BATCH.c.book, PRODUCT.c.product == BATCH.c.product))
+)
+
+# An event that is missing leaves NULL, and is named by the read that looks for it. A subquery always searches by the
+# whole key, where PostgreSQL would plan a join by how many events there were when it last counted them.
+_EVENT_IN_LOG = EVENT.to_metadata(sa.MetaData(), schema=SCHEMAS["events"])
+_HISTORY_WITH_EVENTS = _HISTORY.add_columns(
+    sa.select(_EVENT_IN_LOG.c.state)
+    .where(_EVENT_IN_LOG.c.book == bindparam("book"), _EVENT_IN_LOG.c.position == _STEPS.c.position)
+    .scalar_subquery()
 )
 
 # A piece that was cut from a run names that run by its `previous`. The nearest piece on either side of the
