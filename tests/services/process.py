@@ -57,9 +57,13 @@ class Running:
             time.sleep(0.02)
         raise AssertionError((event, self.log.read_text()))
 
-    def wait(self) -> int:
+    def wait(self, seconds: float = START_SECONDS) -> int:
         """Wait for the end of the process, and return its exit code."""
-        return self._process.wait(START_SECONDS)
+        return self._process.wait(seconds)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """Send the process a signal, and do not wait for its end."""
+        self._process.send_signal(number)
 
     def terminate(self) -> int:
         """Ask the process to stop, and return its exit code."""

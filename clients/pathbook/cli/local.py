@@ -108,7 +108,7 @@ def copied(books: Books) -> Iterator[Books]:
 def serve(
     books: Books, listen: str, *, workers: int, follows: bool, ready: Callable[[str, str], None]
 ) -> None:
-    """Serve until SIGINT or SIGTERM, then drain.
+    """Serve until SIGINT or SIGTERM, then drain. A second signal ends the process at once.
 
     ``ready`` is called with the place of the books, and HOST:PORT.
 
@@ -128,7 +128,7 @@ def follow(books: Books) -> None:
     settings = _settings(books)
     configure_log(logging.INFO)
     warn_of_readable_files(settings.data)
-    with _opening(settings), stopping() as stop:
+    with _opening(settings), stopping(drain_seconds=0) as stop:
         update_views(settings, stop)
 
 

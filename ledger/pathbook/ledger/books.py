@@ -25,6 +25,7 @@ class Books:
         self._stream, self._loader, self._follower, self._clock = stream, loader, follower, clock
         self._books: dict[str, Book] = {}
         self._loading = threading.Lock()
+        self._gives_up = False
 
     def is_loaded(self, book: str) -> bool:
         """Tell whether a book has its writer. If it has, ``submit`` only queues the commands and never blocks."""
@@ -70,9 +71,20 @@ class Books:
         with self._loading:
             if book not in self._books:
                 self._books[book] = Book(book, self._stream, self._loader, self._follower, self._clock)
+                if self._gives_up:
+                    self._books[book].give_up()
             return self._books[book]
 
+    def give_up(self) -> None:
+        """Decide no more. What is queued in any book fails with BookStoppingError; what was answered is on disk."""
+        self._gives_up = True
+        with self._loading:
+            for book in self._books.values():
+                book.give_up()
+
     def close(self) -> None:
-        """Answer the queued commands of every book, then stop the writers."""
-        for book in self._books.values():
+        """Answer the queued commands of every book, then stop the writers. After `give_up` that is soon done."""
+        with self._loading:
+            books = list(self._books.values())
+        for book in books:
             book.close()

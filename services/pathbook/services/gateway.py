@@ -50,9 +50,9 @@ class Gateway:
         self.incarnations = Incarnations(storage.stream)
 
     def close(self) -> None:
-        """End the threads; call this when no call is left."""
-        self._read_threads.shutdown()
-        self._write_threads.shutdown()
+        """End the threads; call this when no call is left. A read whose caller is gone is not waited for."""
+        self._read_threads.shutdown(wait=False, cancel_futures=True)
+        self._write_threads.shutdown(wait=False, cancel_futures=True)
 
     async def write(self, book: str, command: Command) -> Answer:
         """Write a command to a book, and return the answer. Raises RefusedCallError."""

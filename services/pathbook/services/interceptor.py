@@ -14,7 +14,13 @@ from google.protobuf.message import DecodeError
 from grpc import HandlerCallDetails, RpcMethodHandler, StatusCode
 from grpc.aio import ServerInterceptor, ServicerContext
 
-from pathbook.ledger.book import ClockJumpedError, EventsAheadError, UntrueTimeError, ViewsLaggingError
+from pathbook.ledger.book import (
+    BookStoppingError,
+    ClockJumpedError,
+    EventsAheadError,
+    UntrueTimeError,
+    ViewsLaggingError,
+)
 from pathbook.ledger.codec import NewerEventError
 from pathbook.ledger.store.database.damage import DatabaseDamagedError
 from pathbook.ledger.store.database.failures import OutageLog, StoreTrouble, trouble_of
@@ -112,7 +118,11 @@ class CallInterceptor(ServerInterceptor):
         except CallFailedError as failure:
             code, reason = failure.code, failure.reason
             await context.abort(failure.code, failure.message, failure.trailer())
-        except (NewerEventError, FileChangedError) as known:  # no bug, and it is logged what to do
+        except (
+            NewerEventError,
+            FileChangedError,
+            BookStoppingError,
+        ) as known:  # no bug, and it is logged what to do
             stopped = _stopped(known)
             code, reason = stopped.code, stopped.reason
             await context.abort(stopped.code, stopped.message, stopped.trailer())
@@ -138,8 +148,10 @@ class CallInterceptor(ServerInterceptor):
             self._log.info("call", method=method, code=code.name, milliseconds=milliseconds, reason=reason)
 
 
-def _stopped(error: NewerEventError | FileChangedError) -> CallFailedError:
-    """Return the failure of a call for which nothing helps but an operator."""
+def _stopped(error: NewerEventError | FileChangedError | BookStoppingError) -> CallFailedError:
+    """Return the failure of a call for which nothing helps but an operator, or another server."""
+    if isinstance(error, BookStoppingError):
+        return failed(Failure.SERVER_STOPPING)
     if isinstance(error, NewerEventError):
         return failed(Failure.BOOK_NEWER, position=error.position, field=error.field)
     failure = Failure.LOG_LOST if error.is_log else Failure.VIEWS_LOST

@@ -3,6 +3,7 @@
 import contextlib
 import secrets
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -49,6 +50,14 @@ READABLE_BY_OTHERS: Final = 0o044
 
 ENTERED_BY_OTHERS: Final = 0o011
 """The bits of a directory's mode that let its group, or all users, reach the files in it."""
+
+FINISH_TIMEOUT_S: Final = 1.0
+"""How long commands that are still queued are decided when the books are closed. Then they fail, as nobody was
+told that they are recorded."""
+
+CLOSE_TIMEOUT_S: Final = 3.0
+"""How long it takes at most to close the books: a group of events that is being written takes less than a second, but a
+database may not answer at all."""
 
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -155,7 +164,19 @@ class Storage:
             self.deadlines.start()
 
     def close(self) -> None:
-        """Finish the writes that are under way, then close the databases."""
+        """Finish the writes that are under way, then close the databases: in CLOSE_TIMEOUT_S, whatever happens.
+
+        What takes longer is left to its threads, which end with the process. All that was acknowledged is on disk.
+        """
+        closing = threading.Thread(target=self._close, name="closing", daemon=True)
+        closing.start()
+        closing.join(FINISH_TIMEOUT_S)
+        self.books.give_up()
+        closing.join(CLOSE_TIMEOUT_S - FINISH_TIMEOUT_S)
+        if closing.is_alive():
+            _LOG.error("the books were not closed in time", seconds=CLOSE_TIMEOUT_S)
+
+    def _close(self) -> None:
         self.follower.close()  # first: it ends the waiting of a writer that waits for the views
         self.deadlines.close()
         if self._guard is not None:

@@ -11,6 +11,7 @@ from pathbook.ledger.book.clock import (
     EventsAheadError,
     UntrueTimeError,
 )
+from pathbook.ledger.book.errors import BookStoppingError
 from pathbook.ledger.book.memory import ViewsLaggingError
 from pathbook.ledger.book.submissions import Answer, Outcome, Submitted
 from pathbook.ledger.book.writer import Book
@@ -19,6 +20,7 @@ __all__ = [
     "CLOCK_JUMP_MAX_US",
     "Answer",
     "Book",
+    "BookStoppingError",
     "Clock",
     "ClockJumpedError",
     "EventsAheadError",

@@ -30,3 +30,8 @@ class Submission(NamedTuple):
     commands: Sequence[Submitted]
     all_or_nothing: bool
     done: Future[list[Outcome]]
+
+
+def first_refused(outcomes: Sequence[Outcome]) -> int | None:
+    """Return the number of the first refusal, counted from 1."""
+    return next((number for number, item in enumerate(outcomes, 1) if isinstance(item, Refusal)), None)

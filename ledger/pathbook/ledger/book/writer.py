@@ -1,10 +1,9 @@
 """The single writer of a book: it decides the queued commands, commits them in one transaction, then answers.
 
 Each book has at most one thread that decides and writes. It starts with the first command, and ends when none
-has come for a while. It takes all commands that are queued when it comes back
-from the disk. It decides them one after the other on the state in memory, and commits them together. So they
-share the cost of reaching the disk (group commit). After a group of many callers, the writer waits a moment
-for as many to call again.
+has come for a while. It takes all commands that are queued when it comes back from the disk. It decides them one
+after the other on the state in memory, and commits them together. So they share the cost of reaching the disk
+(group commit). After a group of many callers, the writer waits a moment for as many to call again.
 
 The writer decides inside a turn, which is a transaction that keeps other writers of the book out. So of
 several writers, each continues at the position where the last one ended. A writer without turns still meets
@@ -20,10 +19,10 @@ from concurrent.futures import Future
 from heapq import heappop
 
 from pathbook.ledger.book.clock import Clock, ClockJumpedError, time_after
-from pathbook.ledger.book.errors import OF_BOOK
+from pathbook.ledger.book.errors import OF_BOOK, BookStoppingError
 from pathbook.ledger.book.memory import Memory, StaleMemoryError
 from pathbook.ledger.book.pending import Pending, has_same_note
-from pathbook.ledger.book.submissions import Answer, Outcome, Submission, Submitted
+from pathbook.ledger.book.submissions import Answer, Outcome, Submission, Submitted, first_refused
 from pathbook.ledger.codec import NewerEventError, encode, leaf_hash
 from pathbook.ledger.commands import Command, LapseTransfer, NotedCommand
 from pathbook.ledger.events import DeclarableEvent, RecordedEvent, TransferBeginning
@@ -68,9 +67,7 @@ SLEEP_AFTER_LAPSES_S = 0.1
 """The same for a book that was woken only to end offers. After a long stop, thousands of books may be."""
 
 IDLE_CATCH_UP_MAX_EVENTS = 1_000
-"""How many events of other writers an idle writer applies. A writer that appends more is busy, and ends
-offers itself."""
-
+"""How many events of other writers an idle writer applies. A writer that appends more is busy, and ends offers."""
 
 REPEATED = TransferBeginning | DeclarableEvent
 """The kinds of events that a later event may repeat: the answer to an offer, a reversal, or the declaration of an
@@ -96,7 +93,7 @@ class Book:
         self._stream, self._clock, self._follower = stream, clock, follower
         self._memory = Memory(name, stream, loader, follower)
         self._queue: queue.SimpleQueue[Submission | None] = queue.SimpleQueue()
-        self._closed = False
+        self._closed = self._gives_up = False
         self._head_seen = 0
         self._newer: NewerEventError | None = None
         self._waking = threading.Lock()
@@ -116,7 +113,7 @@ class Book:
         done: Future[list[Outcome]] = Future()
         with self._waking:
             if self._closed:
-                done.set_exception(RuntimeError(f"Book {self.name} is closed."))
+                done.set_exception(BookStoppingError(self.name))
                 return done
             self._queue.put(Submission(commands, all_or_nothing, done))
             if self._thread is None:
@@ -127,6 +124,10 @@ class Book:
     def lapse_due(self) -> Future[list[Outcome]]:
         """End the offers whose deadline has passed. The future is done when that is on disk."""
         return self.submit(())  # each group begins with them
+
+    def give_up(self) -> None:
+        """Decide no more. What is queued fails with BookStoppingError, unless it is being committed."""
+        self._gives_up = True
 
     def close(self) -> None:
         """Answer the queued commands, then stop."""
@@ -280,6 +281,8 @@ class Book:
     def _decide_and_append(self, group: list[Submission], commands: list[Command]) -> list[list[Outcome]]:
         """Decide on the head of the book and append, in a turn that keeps other writers out."""
         memory = self._memory
+        if self._gives_up:
+            raise BookStoppingError(self.name)
         if (newer := self._newer) is not None:
             raise NewerEventError(newer.position, newer.field, newer.what)
         if (damage := self._follower.damage(self.name)) is not None:
@@ -308,11 +311,11 @@ class Book:
         memory.savepoint()
         try:
             outcomes = [self._outcome(item, earlier, now, pending) for item in submission.commands]
-        except StaleMemoryError:
+        except (StaleMemoryError, BookStoppingError):
             raise
         except Exception as error:
             raise _DecisionFailedError(submission) from error
-        if not submission.all_or_nothing or (first := _first_refused(outcomes)) is None:
+        if not submission.all_or_nothing or (first := first_refused(outcomes)) is None:
             return outcomes
         memory.roll_back()
         pending.drop(start, head)
@@ -331,6 +334,8 @@ class Book:
     ) -> Outcome:
         if isinstance(command, Refusal):
             return command
+        if self._gives_up:
+            raise BookStoppingError(self.name)
         request = request_of(command.actor, command.request_id)
         before = self._memory.answer(request) or earlier.get(request)
         if before is None:
@@ -393,8 +398,3 @@ class Book:
         self._memory.preload(due)
         for command in due:
             self._handle(command, request_of(command.actor, command.request_id), now, pending)
-
-
-def _first_refused(outcomes: list[Outcome]) -> int | None:
-    """Return the number of the first refusal, counted from 1."""
-    return next((number for number, item in enumerate(outcomes, 1) if isinstance(item, Refusal)), None)

@@ -22,6 +22,8 @@ def running(
 ) -> Iterator[int]:
     """Run a server on a thread inside a ``with`` block, and yield its port. Raises as Server.start.
 
+    At the end of the block the server stops, in a bounded time.
+
     Without a ``clock``, it uses that of the machine.
 
     This also configures the log of the whole program: see pathbook.services.run.logs.configure_log.

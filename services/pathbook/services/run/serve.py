@@ -33,6 +33,6 @@ def serve(settings: Settings, ready: Callable[[str], None]) -> None:
     if settings.workers > 1:
         serve_together(settings, ready)
         return
-    with stopping() as stop, running(settings, logging.INFO) as port:
+    with stopping(settings.drain_seconds) as stop, running(settings, logging.INFO) as port:
         ready(f"{settings.listen.rpartition(':')[0]}:{port}")
         stop.wait()

@@ -50,6 +50,9 @@ MAX_REQUEST_BYTES: Final = 4 * 1024 * 1024
 MAX_CALLS_OF_A_CONNECTION: Final = 1_000
 """How many calls one connection may have open at once. Further calls wait."""
 
+ANSWER_TIMEOUT_S: Final = 0.5
+"""How long calls have for their last answer, after the time for open calls, before their connections are closed."""
+
 OPTIONS: Final = (
     ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
     ("grpc.max_send_message_length", -1),  # unlimited: a single event may be large, and must be readable
@@ -139,11 +142,19 @@ class Server:
         return port
 
     async def stop(self) -> None:
-        """Take no new calls, end subscriptions, finish open calls, and close the books."""
+        """Take no new calls, end subscriptions, finish open calls, and close the books, all in a bounded time.
+
+        A command that is not decided in ``drain_seconds`` fails as SERVER_STOPPING, and nothing of it is recorded.
+        """
         _LOG.info("stopping")
         await self._health.enter_graceful_shutdown()
         self._drain.begin()
-        await self._server.stop(self._settings.drain_seconds)
+        stopping = asyncio.create_task(self._server.stop(self._settings.drain_seconds + ANSWER_TIMEOUT_S))
+        await asyncio.wait([stopping], timeout=self._settings.drain_seconds)
+        if not stopping.done():
+            _LOG.warning("calls that are still open are ended", drain_seconds=self._settings.drain_seconds)
+            self._storage.books.give_up()
+            await asyncio.wait([stopping], timeout=2 * ANSWER_TIMEOUT_S)
         await self._close()
         _LOG.info("stopped")
 

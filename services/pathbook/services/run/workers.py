@@ -21,7 +21,7 @@ from pathbook.services.run.in_thread import running
 from pathbook.services.run.logs import configure_log
 from pathbook.services.run.ports import reserved
 from pathbook.services.run.settings import Settings
-from pathbook.services.run.signals import SIGNALS, stopping
+from pathbook.services.run.signals import END_TIMEOUT_S, SIGNALS, stopping
 from pathbook.services.storage import Storage, warn_of_readable_files
 
 RESTARTS_MAX: Final = 5
@@ -33,8 +33,8 @@ STEADY_AFTER_S: Final = 60.0
 FIRST_RESTART_DELAY_S: Final = 0.2
 """The pause before a process that ended is started again. Each further pause in a row is twice as long."""
 
-SHUTDOWN_GRACE_S: Final = 5.0
-"""How long a process may take to close its books, after the time for open calls, before it is killed."""
+SHUTDOWN_GRACE_S: Final = END_TIMEOUT_S + 0.5
+"""How long a process may take to end, after the time for open calls, before it is killed. It ends itself sooner."""
 
 CONTEXT: Final = multiprocessing.get_context("spawn")
 """Processes are started fresh, because a fork of a process that has used gRPC hangs."""
@@ -88,15 +88,23 @@ class _Processes:
         self._settings = settings
         self._ready = ready
         self._starting: set[str] = set()
+        self._running: set[SpawnProcess] = set()
 
     async def keep(self, workers: Mapping[str, Main], followers: Mapping[str, Main]) -> None:
         """Keep the processes running until this process is told to stop.
 
-        The workers are stopped before the followers, because reads that are still open may wait for the views.
+        The workers are stopped before the followers, because reads that are still open may wait for the views. If this
+        process is told a second time, it ends with all of them at once.
         """
         stop = asyncio.Event()
+
+        def told(number: signal.Signals) -> None:
+            if stop.is_set():
+                self._end_at_once(number)
+            stop.set()
+
         for number in SIGNALS:
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+            asyncio.get_running_loop().add_signal_handler(number, told, number)
         self._starting.update(workers, followers)
         groups = [
             [asyncio.create_task(self._keep(name, main)) for name, main in mains.items()]
@@ -140,6 +148,7 @@ class _Processes:
         )
         with childs_end, _without_interrupts():
             process.start()
+        self._running.add(process)
         _LOG.info("started", process=name, pid=process.pid)
         return process, connection
 
@@ -154,7 +163,7 @@ class _Processes:
                     self._ready()
 
     async def _end(self, process: SpawnProcess) -> None:
-        """End a process: terminate it, and kill it if it does not end in time."""
+        """End a process: terminate it, and kill it if it does not end in the time that it has, too."""
         process.terminate()
         try:
             async with asyncio.timeout(self._settings.drain_seconds + SHUTDOWN_GRACE_S):
@@ -163,19 +172,27 @@ class _Processes:
             _LOG.error("a process did not end in time and is killed", process=process.name)
             process.kill()
         process.join()
+        self._running.discard(process)
+
+    def _end_at_once(self, number: signal.Signals) -> None:
+        """Kill all processes, and end this one by the signal."""
+        for process in self._running:
+            process.kill()
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
 
 
 def _serve(settings: Settings, name: str, connection: Connection) -> None:
     """Run one of the servers."""
     collect_rarely()
-    with _child(name), stopping() as stop, running(settings, logging.INFO, name):
+    with _child(name), stopping(settings.drain_seconds) as stop, running(settings, logging.INFO, name):
         connection.send(None)
         stop.wait()
 
 
 def _follow(settings: Settings, name: str, connection: Connection) -> None:
     """Run the follower."""
-    with _child(name), stopping() as stop:
+    with _child(name), stopping(drain_seconds=0) as stop:
         update_views(settings, stop, lambda: connection.send(None))
 
 
