@@ -52,7 +52,7 @@ ENTERED_BY_OTHERS: Final = 0o011
 """The bits of a directory's mode that let its group, or all users, reach the files in it."""
 
 FINISH_TIMEOUT_S: Final = 1.0
-"""How long commands that are still queued are decided when the books are closed. Then they fail, as nobody was
+"""How long commands that are still queued are decided when the books are closed. Then they fail, as no caller was
 told that they are recorded."""
 
 CLOSE_TIMEOUT_S: Final = 3.0
