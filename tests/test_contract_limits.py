@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Final
 
 from pathbook.ledger import values
-from pathbook.services import bulk, codes, event_batches, gateway
-from pathbook.services.run import server
+from pathbook.services import bulk, codes, event_batches, gateway, streams
+from pathbook.services.run import limits
 from pathbook.services.translate import pages
 
 CONTRACT: Final = (Path(__file__).resolve().parents[1] / "proto/pathbook/v1/values.proto").read_text("utf-8")
@@ -18,7 +18,7 @@ LIMITS: Final = {
     "characters of a lot": values.MAX_LOT,
     "characters of a note, a name of a product or a region": values.MAX_TEXT,
     "characters of an origin": values.MAX_ORIGIN,
-    "bytes of a request message": server.MAX_REQUEST_BYTES,
+    "bytes of a request message": limits.MAX_REQUEST_BYTES,
     "ranges, codes, cases and quantities of a request": values.MAX_RANGES,
     "quantities of a request": values.MAX_QUANTITIES,
     "runs of units that a request touches": values.MAX_PIECES,
@@ -37,6 +37,8 @@ LIMITS: Final = {
     "seconds that a read waits for its position": gateway.VIEWS_WAIT_TIMEOUT_S,
     "bytes of events of a ReadResponse, unless it has one": event_batches.BATCH_MAX_BYTES,
     "seconds between batches of an idle subscription": event_batches.IDLE_CHECKPOINT_INTERVAL_S,
+    "streams of a connection": streams.MAX_STREAMS_OF_A_CONNECTION,
+    "seconds that the caller of a stream may take nothing": streams.SLOW_READER_TIMEOUT_S,
     "serials of a ListCodesResponse": codes.CODES_PER_MESSAGE,
 }
 """What the contract calls each limit, and its value in the code."""

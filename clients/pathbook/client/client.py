@@ -48,6 +48,7 @@ class Client(
 
     - every call: BOOK_MALFORMED, BOOK_UNKNOWN, BOOK_NEWER, STORE_UNAVAILABLE, STORE_BUSY, SERVER_STOPPING,
       UNEXPECTED, EVENT_DAMAGED, LOG_DAMAGED, VIEWS_DAMAGED, VIEWS_LOST;
+    - every stream: TOO_MANY_STREAMS, SERVER_FULL, SLOW_READER (you took nothing for a minute, and no retry was left);
     - every write: REQUEST_ID_MALFORMED, REQUEST_ID_REUSED, VIEWS_FAR_BEHIND, EVENT_TOO_LARGE, STORE_READ_ONLY,
       STORE_FULL, LOG_LOST, CLOCK_JUMPED and EVENTS_AHEAD (the server's clock is wrong, or was);
     - every read with ``at_least_position``: POSITION_NEGATIVE, POSITION_BEYOND_HEAD, VIEWS_BEHIND,

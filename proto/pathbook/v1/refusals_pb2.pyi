@@ -1053,6 +1053,18 @@ class _FailureReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Failure
     """The batch has {count} entries; at most {limit} are allowed. Send several batches on the same call.
     Status: INVALID_ARGUMENT. Retry: never.
     """
+    FAILURE_REASON_TOO_MANY_STREAMS: _FailureReason.ValueType  # 27
+    """This connection already has {limit} streams open. End some of them, then retry.
+    Status: RESOURCE_EXHAUSTED. Retry: after a change.
+    """
+    FAILURE_REASON_SERVER_FULL: _FailureReason.ValueType  # 28
+    """This server already has {limit} streams open. Retry later, or at another server of these books.
+    Status: UNAVAILABLE. Retry: later, after 1 s.
+    """
+    FAILURE_REASON_SLOW_READER: _FailureReason.ValueType  # 29
+    """The caller took nothing of this stream for {seconds} s, so it was ended. Resume it after the last position received, or retry with the same request ids.
+    Status: UNAVAILABLE. Retry: later, after 0.2 s.
+    """
     FAILURE_REASON_SERVER_STOPPING: _FailureReason.ValueType  # 14
     """The server is stopping. Retry with the same request ids, and resume streams after the last position received.
     Status: UNAVAILABLE. Retry: later, after 0.2 s.
@@ -1164,6 +1176,18 @@ Status: UNAVAILABLE. Retry: after a change.
 FAILURE_REASON_TOO_MANY_ENTRIES: FailureReason.ValueType  # 13
 """The batch has {count} entries; at most {limit} are allowed. Send several batches on the same call.
 Status: INVALID_ARGUMENT. Retry: never.
+"""
+FAILURE_REASON_TOO_MANY_STREAMS: FailureReason.ValueType  # 27
+"""This connection already has {limit} streams open. End some of them, then retry.
+Status: RESOURCE_EXHAUSTED. Retry: after a change.
+"""
+FAILURE_REASON_SERVER_FULL: FailureReason.ValueType  # 28
+"""This server already has {limit} streams open. Retry later, or at another server of these books.
+Status: UNAVAILABLE. Retry: later, after 1 s.
+"""
+FAILURE_REASON_SLOW_READER: FailureReason.ValueType  # 29
+"""The caller took nothing of this stream for {seconds} s, so it was ended. Resume it after the last position received, or retry with the same request ids.
+Status: UNAVAILABLE. Retry: later, after 0.2 s.
 """
 FAILURE_REASON_SERVER_STOPPING: FailureReason.ValueType  # 14
 """The server is stopping. Retry with the same request ids, and resume streams after the last position received.

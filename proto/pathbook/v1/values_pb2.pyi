@@ -55,6 +55,8 @@ Limits:
   seconds that a read waits for its position               10
   bytes of events of a ReadResponse, unless it has one 262,144
   seconds between batches of an idle subscription          15
+  streams of a connection                                 100
+  seconds that the caller of a stream may take nothing     60
   serials of a ListCodesResponse                        2,000
 """
 

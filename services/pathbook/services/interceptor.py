@@ -27,6 +27,7 @@ from pathbook.ledger.store.database.failures import OutageLog, StoreTrouble, tro
 from pathbook.ledger.store.database.open_files import FileChangedError
 from pathbook.ledger.store.log.damage import EventDamagedError
 from pathbook.services.storage import DAMAGE, damage_reason
+from pathbook.services.streams import OpenStreams, taken_in_time
 from pathbook.services.translate.statuses import CallFailedError, Failure, failed
 from pathbook.services.translate.times import shown, span
 
@@ -56,6 +57,7 @@ class CallInterceptor(ServerInterceptor):
     def __init__(self, lost: Callable[[], FileChangedError | None]) -> None:
         """Prepare. ``lost`` looks whether files of the books were lost, which may cause any other error."""
         self._lost = lost
+        self._streams = OpenStreams()
         # structlog reads its configuration in bind(); to do that for each line takes as long as to log the line
         self._log = _LOG.bind()
         self._outages = OutageLog()
@@ -93,17 +95,32 @@ class CallInterceptor(ServerInterceptor):
         read = _request_reader(handler, method)
 
         async def answer_one(data: bytes, context: ServicerContext[Request, Response]) -> None:
-            await self._run(method, context, lambda: _write_all(behavior(read(data), context), context))
+            await self._stream(method, context, lambda: behavior(read(data), context))
 
         async def answer_many(
             messages: AsyncIterator[bytes], context: ServicerContext[Request, Response]
         ) -> None:
             requests = (read(data) async for data in messages)
-            await self._run(method, context, lambda: _write_all(behavior(requests, context), context))
+            await self._stream(method, context, lambda: behavior(requests, context))
 
         if handler.request_streaming:
             return grpc.stream_stream_rpc_method_handler(answer_many, None, handler.response_serializer)
         return grpc.unary_stream_rpc_method_handler(answer_one, None, handler.response_serializer)
+
+    async def _stream(
+        self,
+        method: str,
+        context: ServicerContext[Request, Response],
+        begin: Callable[[], AsyncGenerator[Response]],
+    ) -> None:
+        """Run a method that yields responses, as one of the streams that are open."""
+
+        async def write_all() -> None:
+            with counted:
+                await _write_all(begin(), context)
+
+        counted = self._streams.counted(context.peer())
+        await self._run(method, context, write_all)
 
     async def _run(
         self,
@@ -217,6 +234,9 @@ def _request_reader(handler: Handler[Request, Response], method: str) -> Callabl
 async def _write_all(
     responses: AsyncGenerator[Response], context: ServicerContext[Request, Response]
 ) -> None:
+    # Apart from the first response: a stream can be ended while a response waits for its reader only after this.
+    await context.send_initial_metadata(())
     async with contextlib.aclosing(responses):
         async for response in responses:
-            await context.write(response)
+            async with taken_in_time():
+                await context.write(response)

@@ -8,6 +8,7 @@ import structlog
 from pathbook.ledger.book.memory import TAIL_MAX_EVENTS
 from pathbook.ledger.gc_tuning import collect_rarely
 from pathbook.services.run.in_thread import running
+from pathbook.services.run.limits import allow_open_files
 from pathbook.services.run.logs import configure_log
 from pathbook.services.run.settings import Settings
 from pathbook.services.run.signals import stopping
@@ -33,6 +34,7 @@ def serve(settings: Settings, ready: Callable[[str], None]) -> None:
     if settings.workers > 1:
         serve_together(settings, ready)
         return
+    allow_open_files()
     with stopping(settings.drain_seconds) as stop, running(settings, logging.INFO) as port:
         ready(f"{settings.listen.rpartition(':')[0]}:{port}")
         stop.wait()

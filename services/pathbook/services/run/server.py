@@ -22,6 +22,7 @@ from pathbook.services.gateway import Gateway
 from pathbook.services.interceptor import CallInterceptor
 from pathbook.services.parties import PartyService
 from pathbook.services.paths import PathService
+from pathbook.services.run.limits import channel_options
 from pathbook.services.run.settings import Settings
 from pathbook.services.servers import ServerService
 from pathbook.services.storage import Storage, warn_of_readable_files
@@ -44,24 +45,8 @@ from pathbook.v1 import (
     transfers_pb2_grpc,
 )
 
-MAX_REQUEST_BYTES: Final = 4 * 1024 * 1024
-"""The largest message accepted. A batch of 1,000 writes takes some 150 KiB, and 10,000 codes some 220 KiB."""
-
-MAX_CALLS_OF_A_CONNECTION: Final = 1_000
-"""How many calls one connection may have open at once. Further calls wait."""
-
 ANSWER_TIMEOUT_S: Final = 0.5
 """How long calls have for their last answer, after the time for open calls, before their connections are closed."""
-
-OPTIONS: Final = (
-    ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
-    ("grpc.max_send_message_length", -1),  # unlimited: a single event may be large, and must be readable
-    ("grpc.max_concurrent_streams", MAX_CALLS_OF_A_CONNECTION),
-    ("grpc.keepalive_time_ms", 60_000),  # ends subscriptions of clients that vanished within two minutes
-    ("grpc.keepalive_timeout_ms", 20_000),
-    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),  # how often clients may send pings
-    ("grpc.keepalive_permit_without_calls", 1),
-)
 
 SERVICES: Final = tuple(
     file.DESCRIPTOR.services_by_name[name].full_name
@@ -92,10 +77,9 @@ class Server:
         self._clock = clock or MachineClock()
         self._drain = Drain()
         self._health = health.aio.HealthServicer()
-        shares_port = ("grpc.so_reuseport", int(settings.workers > 1))
         self._server = grpc.aio.server(
             interceptors=[CallInterceptor(self._lost)],
-            options=[*OPTIONS, shares_port],
+            options=channel_options(shares_port=settings.workers > 1),
         )
 
     async def start(self) -> int:

@@ -18,6 +18,7 @@ from pathbook.ledger.gc_tuning import collect_rarely
 from pathbook.services.clock import MachineClock
 from pathbook.services.run.follower_process import update_views
 from pathbook.services.run.in_thread import running
+from pathbook.services.run.limits import allow_open_files
 from pathbook.services.run.logs import configure_log
 from pathbook.services.run.ports import reserved
 from pathbook.services.run.settings import Settings
@@ -185,6 +186,7 @@ class _Processes:
 def _serve(settings: Settings, name: str, connection: Connection) -> None:
     """Run one of the servers."""
     collect_rarely()
+    allow_open_files()
     with _child(name), stopping(settings.drain_seconds) as stop, running(settings, logging.INFO, name):
         connection.send(None)
         stop.wait()

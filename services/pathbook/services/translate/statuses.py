@@ -164,6 +164,21 @@ class Failure(enum.Enum):
         StatusCode.INVALID_ARGUMENT,
         "The batch has {count} entries; at most {limit} are allowed. Send several batches on the same call.",
     )
+    TOO_MANY_STREAMS = (
+        StatusCode.RESOURCE_EXHAUSTED,
+        "This connection already has {limit} streams open. End some of them, then retry.",
+    )
+    SERVER_FULL = (
+        StatusCode.UNAVAILABLE,
+        "This server already has {limit} streams open. Retry later, or at another server of these books.",
+    )
+    SLOW_READER = (
+        StatusCode.UNAVAILABLE,
+        (
+            "The caller took nothing of this stream for {seconds} s, so it was ended. Resume it after the last position"
+            " received, or retry with the same request ids."
+        ),
+    )
     SERVER_STOPPING = (
         StatusCode.UNAVAILABLE,
         "The server is stopping. Retry with the same request ids, and resume streams after the last position received.",
@@ -191,6 +206,8 @@ RETRY_DELAYS_S: Final = {
     Failure.STORE_BUSY: CATCH_UP_S,
     Failure.STORE_READ_ONLY: FAILOVER_S,
     Failure.STORE_FULL: FAILOVER_S,
+    Failure.SERVER_FULL: CATCH_UP_S,
+    Failure.SLOW_READER: RESTART_S,
     Failure.SERVER_STOPPING: RESTART_S,
 }
 """How long a caller should wait before it retries, by the failure. It is sent as a google.rpc.RetryInfo. Failures that
