@@ -70,14 +70,15 @@ def keep_busy(target: str, caller: int) -> str:
             return f"{refusal.code.name}: {refusal.reason}"
 
 
-def wait_until_busy(server: ServerProcess) -> None:
-    """Return when a small write has to wait for the slow ones."""
+def wait_until_busy(server: ServerProcess) -> int:
+    """Return when a small write has to wait for the slow ones, and how many were answered before."""
     with Client(server.target, book=BOOK, retry_seconds=0, timeout=0.5) as client:
         for number in itertools.count():
             try:
                 client.register_party(f"late-{number}", PARTY_KIND_AGENT)
             except UnreachableError:
-                return
+                return number
+    raise AssertionError
 
 
 @pytest.mark.parametrize("options", [(), ("--workers", "2")])
@@ -92,13 +93,17 @@ def test_a_busy_server_ends_in_time(options: tuple[str, ...], tmp_path: Path) ->
         scattered(client)
         last = moved(client, 1, 1)
         busy = [threads.submit(keep_busy, server.target, caller) for caller in range(CALLERS)]
-        wait_until_busy(server)
+        acknowledged = last + wait_until_busy(server)
         server.stop()
         assert server.wait(STOP_SECONDS * (2 if options else 1) + MARGIN_SECONDS) == 0
-        assert {future.result(PATIENCE) for future in busy} == {"UNAVAILABLE: SERVER_STOPPING"}
+        told = {future.result(PATIENCE) for future in busy}
+        # a machine that is very busy may end calls before their answers are sent
+        assert "UNAVAILABLE: SERVER_STOPPING" in told
+        assert "" not in told
     with served(place) as again, Client(again.target, book=BOOK) as client:
         head = client.get_head().position
-        assert head in {last, last + 1}, "a small write may have been recorded without an answer"
+        # the last small write may have been recorded without an answer
+        assert head in {acknowledged, acknowledged + 1}
         assert client.get_path((1, 1)).steps[-1].position == last
 
 

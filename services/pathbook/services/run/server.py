@@ -45,8 +45,11 @@ from pathbook.v1 import (
     transfers_pb2_grpc,
 )
 
-ANSWER_TIMEOUT_S: Final = 0.5
-"""How long calls have for their last answer, after the time for open calls, before their connections are closed."""
+DECIDING_SHARE: Final = 0.8
+"""The part of the time for open calls in which commands are decided. In the rest, those that were not are answered."""
+
+ENDING_TIMEOUT_S: Final = 0.5
+"""How long gRPC has to close connections, after the time for open calls."""
 
 SERVICES: Final = tuple(
     file.DESCRIPTOR.services_by_name[name].full_name
@@ -128,17 +131,18 @@ class Server:
     async def stop(self) -> None:
         """Take no new calls, end subscriptions, finish open calls, and close the books, all in a bounded time.
 
-        A command that is not decided in ``drain_seconds`` fails as SERVER_STOPPING, and nothing of it is recorded.
+        A command that is not decided in most of ``drain_seconds`` fails as SERVER_STOPPING, and is not recorded.
         """
         _LOG.info("stopping")
         await self._health.enter_graceful_shutdown()
         self._drain.begin()
-        stopping = asyncio.create_task(self._server.stop(self._settings.drain_seconds + ANSWER_TIMEOUT_S))
-        await asyncio.wait([stopping], timeout=self._settings.drain_seconds)
+        seconds = self._settings.drain_seconds
+        stopping = asyncio.create_task(self._server.stop(seconds))
+        await asyncio.wait([stopping], timeout=DECIDING_SHARE * seconds)
         if not stopping.done():
-            _LOG.warning("calls that are still open are ended", drain_seconds=self._settings.drain_seconds)
+            _LOG.warning("commands that are not decided yet fail", after_seconds=DECIDING_SHARE * seconds)
             self._storage.books.give_up()
-            await asyncio.wait([stopping], timeout=2 * ANSWER_TIMEOUT_S)
+            await asyncio.wait([stopping], timeout=(1 - DECIDING_SHARE) * seconds + ENDING_TIMEOUT_S)
         await self._close()
         _LOG.info("stopped")
 
