@@ -1053,6 +1053,10 @@ class _FailureReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Failure
     """The batch has {count} entries; at most {limit} are allowed. Send several batches on the same call.
     Status: INVALID_ARGUMENT. Retry: never.
     """
+    FAILURE_REASON_ANSWER_TOO_LARGE: _FailureReason.ValueType  # 27
+    """The answer of {method} has {bytes} bytes, and a message has at most {limit}. Ask for less at once, with a smaller page_size if there is one, and report this: every answer should be smaller.
+    Status: RESOURCE_EXHAUSTED. Retry: after a change.
+    """
     FAILURE_REASON_SERVER_STOPPING: _FailureReason.ValueType  # 14
     """The server is stopping. Retry with the same request ids, and resume streams after the last position received.
     Status: UNAVAILABLE. Retry: later, after 0.2 s.
@@ -1164,6 +1168,10 @@ Status: UNAVAILABLE. Retry: after a change.
 FAILURE_REASON_TOO_MANY_ENTRIES: FailureReason.ValueType  # 13
 """The batch has {count} entries; at most {limit} are allowed. Send several batches on the same call.
 Status: INVALID_ARGUMENT. Retry: never.
+"""
+FAILURE_REASON_ANSWER_TOO_LARGE: FailureReason.ValueType  # 27
+"""The answer of {method} has {bytes} bytes, and a message has at most {limit}. Ask for less at once, with a smaller page_size if there is one, and report this: every answer should be smaller.
+Status: RESOURCE_EXHAUSTED. Retry: after a change.
 """
 FAILURE_REASON_SERVER_STOPPING: FailureReason.ValueType  # 14
 """The server is stopping. Retry with the same request ids, and resume streams after the last position received.

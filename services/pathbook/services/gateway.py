@@ -31,6 +31,7 @@ VIEWS_WAIT_TIMEOUT_S: Final = 10.0
 
 Params = ParamSpec("Params")
 Result = TypeVar("Result")
+Message = TypeVar("Message")
 
 
 class Gateway:
@@ -102,6 +103,18 @@ class Gateway:
         if isinstance(found, Refusal):
             raise RefusedCallError(found)
         return found
+
+    async def answer(
+        self,
+        at_least_position: int,
+        message_of: Callable[[Result], Message],
+        query: Callable[Concatenate[str, Params], Result | Refusal],
+        book: str,
+        *args: Params.args,
+        **kwargs: Params.kwargs,
+    ) -> Message:
+        """Return the message for the result of a query, as `ask` and `answered`."""
+        return await self.ask(at_least_position, answered(query, message_of), book, *args, **kwargs)
 
     async def run(
         self, work: Callable[Params, Result], *args: Params.args, **kwargs: Params.kwargs
@@ -207,3 +220,19 @@ class Gateway:
         **kwargs: Params.kwargs,
     ) -> Result:
         return await asyncio.get_running_loop().run_in_executor(threads, lambda: work(*args, **kwargs))
+
+
+def answered(
+    query: Callable[Concatenate[str, Params], Result | Refusal], message_of: Callable[[Result], Message]
+) -> Callable[Concatenate[str, Params], Message | Refusal]:
+    """Return a query that returns the message for the result of another one.
+
+    So the message is made on a reader's thread, too. A page has up to a thousand entries, and to make their messages
+    takes longer than the loop may be kept.
+    """
+
+    def ask(book: str, /, *args: Params.args, **kwargs: Params.kwargs) -> Message | Refusal:
+        found = query(book, *args, **kwargs)
+        return found if isinstance(found, Refusal) else message_of(found)
+
+    return ask
