@@ -82,6 +82,19 @@ def test_a_rung_orders_prices_for_several_units_by_their_exact_value() -> None:
     assert (rung.units, rung.sum_minor, rung.mean_minor) == (11, 132, 12)  # 131.5 and 11.95
 
 
+@pytest.mark.parametrize(
+    ("paid", "total"),
+    [
+        ({yuan(1, 3): 1, yuan(1, 6): 1}, 0),
+        ({yuan(1, 3): 4, yuan(1, 6): 1}, 2),
+        ({yuan(1, 3): 1, yuan(1, 6): 1, yuan(1, 10**9): 1}, 1),
+    ],
+)
+def test_fractions_that_add_up_to_a_half_are_rounded_to_even(paid: dict[Price, int], total: int) -> None:
+    """Thirds and sixths have no last binary place, and their sum may be exactly a half, or a little more."""
+    assert rung_of(paid).sum_minor == total
+
+
 def test_a_rung_shows_equal_prices_once_as_stated_for_the_fewest_units() -> None:
     """1 for 2 units and 2 for 4 are one price, whether it is the least, the median or the most."""
     rung = rung_of({yuan(2, 4): 3, yuan(1, 2): 1, yuan(50, 100): 5})

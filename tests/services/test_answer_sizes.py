@@ -241,7 +241,7 @@ def test_a_party_with_many_authorizations_has_pages(
     tiers = [PartyAuthorized("acme", "bob", 1, products, "", 0, None)] * 280
     with_log = engine(data, "events")
     entries = [
-        encode(event, recorded_at=0, occurred_at=0, request=bytes(16), request_digest=bytes(32))
+        encode(event, recorded_at=0, occurred_at=0, request=bytes(16), request_digest=bytes(16))
         for event in tiers
     ]
     Stream(with_log).append(BOOK, BEGUN, entries)

@@ -7,7 +7,7 @@ from pathbook.ledger.events import BatchCommissioned, ProductRegistered
 from pathbook.ledger.projections.registers import ProductRow
 from pathbook.ledger.queries import Batch, Case, Listed
 from pathbook.ledger.values import Unit
-from pathbook.services.codes import pieces
+from pathbook.services.codes import messages, slices
 from pathbook.services.drain import Drain
 from pathbook.services.gateway import Gateway
 from pathbook.services.translate import answers, receipts, requests
@@ -204,13 +204,14 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
         batch = await self._gateway.ask(
             request.at_least_position, self._gateway.codes.batch_holding, book, units
         )
-        for piece in pieces(units):
-            self._drain.check()
+        make = self._gateway.codes.serials
+        for piece in messages(units):
+            serials: list[str] = []
+            for some in slices(piece):
+                self._drain.check()
+                serials += await self._gateway.slice(make, book, some, batch.code_key)
             yield batches_pb2.ListCodesResponse(
-                first=piece.first,
-                serials=await self._gateway.run(self._gateway.codes.serials, book, piece, batch.code_key),
-                gtin=batch.product,
-                lot=batch.lot,
+                first=piece.first, serials=serials, gtin=batch.product, lot=batch.lot
             )
 
     async def GetCase(

@@ -16,6 +16,9 @@ from pathbook.services.translate.statuses import Failure, failed
 CODES_PER_MESSAGE: Final = 2_000
 """The most codes of one message: they take some 44 KiB, and are made in some 20 ms."""
 
+CODES_AT_ONCE: Final = 200
+"""How many codes are made in one turn, in some 2 ms. Other reads wait no longer for them."""
+
 
 class Codes:
     """Reads and makes the codes of the books of one data directory."""
@@ -124,7 +127,16 @@ def _refuse_for(batch: BatchRow, parsed: PrintedCode, made_with: bytes) -> Refus
     return contradiction(parsed, batch.product, batch.lot)
 
 
-def pieces(units: UnitRange) -> Iterator[UnitRange]:
+def messages(units: UnitRange) -> Iterator[UnitRange]:
     """Yield the parts of a range: the codes of each part fit into one message."""
-    for first in range(units.first, units.last + 1, CODES_PER_MESSAGE):
-        yield UnitRange(units.batch, first, min(units.last, first + CODES_PER_MESSAGE - 1))
+    return _parts(units, CODES_PER_MESSAGE)
+
+
+def slices(units: UnitRange) -> Iterator[UnitRange]:
+    """Yield the parts of a range: the codes of each part are made in one turn."""
+    return _parts(units, CODES_AT_ONCE)
+
+
+def _parts(units: UnitRange, count: int) -> Iterator[UnitRange]:
+    for first in range(units.first, units.last + 1, count):
+        yield UnitRange(units.batch, first, min(units.last, first + count - 1))

@@ -33,14 +33,14 @@ class PathService(paths_pb2_grpc.PathServiceServicer):
 
         match request.WhichOneof("subject"):
             case "code":
-                query = answered(gateway.codes.path, lambda found: message(found[1], found[0].serial))
+                by_code = answered(gateway.codes.path, lambda found: message(found[1], found[0].serial))
                 return await gateway.ask_by_code(
-                    at_least, query, book, request.code, as_of, corrections=corrections
+                    at_least, by_code, book, request.code, as_of, corrections=corrections
                 )
             case "unit":  # the caller gets no serial, because a read makes no code
                 unit = Unit(request.unit.batch, request.unit.number)
-                query = answered(gateway.queries.path, lambda found: message(found, ""))
-                return await gateway.ask(at_least, query, book, unit, as_of, corrections=corrections)
+                by_number = answered(gateway.queries.path, lambda found: message(found, ""))
+                return await gateway.ask(at_least, by_number, book, unit, as_of, corrections=corrections)
             case _:
                 raise RefusedCallError(refuse(Reason.VALUE_MISSING, field="subject"))
 

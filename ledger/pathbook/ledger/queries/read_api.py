@@ -62,6 +62,7 @@ class Queries:
         """Read from the views in ``views``, which a follower updates, and read the events of paths from the log."""
         self._stream, self._views = stream, ReaderPool(views)
         self._is_one_database = stream.engine.url == views.url  # on PostgreSQL; SQLite has a file for each
+        self._ladders = ladders.KeptLadders()
 
     @property
     def losses(self) -> int:
@@ -193,11 +194,11 @@ class Queries:
 
     def ladder_of_batch(self, book: str, number: int) -> list[Rung] | Refusal:
         """What each tier paid for units of a batch. BATCH_UNKNOWN."""
-        return self._ask(book, ladders.ladder_of_batch, number)
+        return self._ask(book, ladders.ladder_of_batch, self._ladders, number)
 
     def ladder_of_product(self, book: str, gtin: str) -> list[Rung] | Refusal:
         """What each tier paid for units of a product. PRODUCT_UNKNOWN."""
-        return self._ask(book, ladders.ladder_of_product, gtin)
+        return self._ask(book, ladders.ladder_of_product, self._ladders, gtin)
 
     def stock(self, book: str, party: str, after: int, limit: int) -> Listed[Stock, int] | Refusal:
         """At most ``limit`` lines of a party's stock after the line of a batch, from the first if 0. PARTY_UNKNOWN."""
