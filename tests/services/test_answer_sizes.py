@@ -217,14 +217,14 @@ def moved_back_and_forth(client: Client, amount: int) -> None:
 def test_a_path_has_the_recalls_in_force_before_those_that_were_lifted(client: Client) -> None:
     """Of more than 100 recalls of a unit, a path has those in force, and then the latest."""
     begin(client)
-    standing = client.recall_units(1, brand="acme", ranges=[(1, 3, 5), (1, 7, 7)]).receipt.position
+    in_force = client.recall_units(1, brand="acme", ranges=[(1, 3, 5), (1, 7, 7)]).receipt.position
     lifted = []
     for _ in range(103):
         recall = client.recall_units(1, brand="acme", ranges=[(1, 0, 9)]).receipt.position
         client.lift_recall(recall, brand="acme")
         lifted.append(recall)
     path = client.get_path((1, 3))
-    assert [recall.position for recall in path.batch.recalls] == [standing, *lifted[-99:]]
+    assert [recall.position for recall in path.batch.recalls] == [in_force, *lifted[-99:]]
     assert [part.last for part in path.batch.recalls[0].ranges] == [5]
     assert path.batch.recalls_left_out
     assert path.batch.recalls[0].left_out_ranges == 1

@@ -84,6 +84,8 @@ class Paths(AsyncCaller):
 
         def join(whole: paths_pb2.GetPathResponse, other: paths_pb2.GetPathResponse) -> None:
             whole.steps.extend(other.steps)
+            if not other.steps:  # each page has one; a server that goes on without any would never end
+                whole.ClearField("next_page_token")
 
         def is_enough(whole: paths_pb2.GetPathResponse) -> bool:
             return bool(steps_max) and len(whole.steps) > steps_max

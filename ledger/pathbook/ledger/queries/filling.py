@@ -4,7 +4,6 @@ One statement reads those of all items of a page. A page ends before an item who
 many, and the first item of a page has as many as fit. A path has only the recalls that name its unit.
 """
 
-from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
@@ -14,8 +13,7 @@ from pathbook.ledger.projections.registers import (
     BatchRow,
     PartyRow,
     RecallRow,
-    ranges_from_text,
-    ranges_to_text,
+    narrowed_text,
 )
 from pathbook.ledger.queries.answers import Batch, Party, Recall
 from pathbook.ledger.store.log.stream import Stream
@@ -74,18 +72,16 @@ def recalls_of_unit(views: ViewSnapshot, stream: Stream, unit: Unit) -> tuple[tu
         seen += len(rows)
         place = rows[-1].position
         for row in rows:
-            ranges = ranges_from_text(row.batch, row.ranges)
-            index = bisect_right(ranges, unit.number, key=lambda part: part.first) - 1
-            if index < 0 or unit.number > ranges[index].last:
-                continue
-            narrow = row._replace(ranges=ranges_to_text(ranges[index : index + 1]))
-            (lifted if row.lifted_position else in_force).append((narrow, len(ranges) - 1))
+            if (narrowed := narrowed_text(row.ranges, unit.number)) is not None:
+                text, others = narrowed
+                kept = lifted if row.lifted_position else in_force
+                kept.append((row._replace(ranges=text), others))
         if len(rows) < ROWS_AT_ONCE:
             break
     room = RECALLS_OF_UNIT_MAX - len(in_force)
-    kept = sorted([*in_force, *(list(lifted)[-room:] if room else ())])
-    notes = stream.notes_at(views.book, [row.position for row, _ in kept])
-    found = tuple([Recall(row, notes.get(row.position), left_out) for row, left_out in kept])
+    chosen = sorted([*in_force, *(list(lifted)[-room:] if room else ())])
+    notes = stream.notes_at(views.book, [row.position for row, _ in chosen])
+    found = tuple([Recall(row, notes.get(row.position), left_out) for row, left_out in chosen])
     return found, seen > len(found)
 
 
