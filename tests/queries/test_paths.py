@@ -340,8 +340,7 @@ def test_a_path_shows_the_recalls_of_its_unit(query_story: Callable[[str], Queri
     for as_of in (0, 10):
         batch = the_path(queries, 7, as_of).batch
         (recall,) = batch.recalls
-        assert (recall.row.position, recall.row.ranges, recall.left_out) == (11, "[[5,9]]", 0)
-        assert not batch.goes_on
+        assert (recall.row.position, recall.row.ranges, batch.goes_on) == (11, "[[5,9]]", False)
     batch = the_path(queries, 0).batch
     assert (batch.recalls, batch.goes_on) == ((), True)
 
