@@ -23,7 +23,7 @@ CONTRACT: Final = ROOT.parent / "proto/pathbook/v1/refusals.proto"
 BY_HAND: Final = {"__init__", "calls", "errors", "options", "reasons", "values", "decoding", "history"}
 """The modules of the client that have no twin, or whose twin is written by hand."""
 
-AWAITED: Final = {"_call", "_write"}
+AWAITED: Final = {"_call", "_write", "_whole", "_first"}
 """The private methods that send a call, and that a coroutine awaits."""
 
 ITERATED: Final = {"_pages", "_exchange", "_resume"}

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from pathbook.ledger import values
+from pathbook.ledger.queries import filling, paths
 from pathbook.services import bulk, codes, event_batches, gateway, streams
 from pathbook.services.run import limits
 from pathbook.services.translate import pages
@@ -19,6 +20,7 @@ LIMITS: Final = {
     "characters of a note, a name of a product or a region": values.MAX_TEXT,
     "characters of an origin": values.MAX_ORIGIN,
     "bytes of a request message": limits.MAX_REQUEST_BYTES,
+    "bytes of an answer": pages.ANSWER_MAX_BYTES,
     "ranges, codes, cases and quantities of a request": values.MAX_RANGES,
     "quantities of a request": values.MAX_QUANTITIES,
     "runs of units that a request touches": values.MAX_PIECES,
@@ -26,6 +28,8 @@ LIMITS: Final = {
     "writes of a RecordTransfersRequest": bulk.MAX_ENTRIES,
     "bytes of an event": values.MAX_EVENT_BYTES,
     "ranges of an event": values.MAX_RANGES,
+    "bytes of an event that a path has": paths.SHOWN_EVENT_MAX_BYTES,
+    "recalls that a path has": filling.RECALLS_OF_UNIT_MAX,
     "units of a batch": values.MAX_BATCH_SIZE,
     "batches of a book": values.MAX_BATCH_NUMBER,
     "products of an authorization": values.MAX_PRODUCTS,

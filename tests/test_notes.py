@@ -142,7 +142,9 @@ def shown_notes(queries: Queries) -> dict[str, Note | None]:
     )
     assert of_page[SECOND].note is None
     assert of_page[SECOND].reversal_note is None
-    assert path.batch == batch
+    recalled = queries.path("masks", Unit(1, 90))
+    assert isinstance(recalled, UnitPath)
+    assert recalled.batch == batch
     return {
         "decline": declined[0].note,
         "decline in a path": offered.steps[-1].note,

@@ -59,6 +59,7 @@ STORY: Final = [
     "list_offers",
     "list_holders",
     "get_path",
+    "fill_events",
     "decode",
     "get_ladder",
     "list_stock",
@@ -95,6 +96,7 @@ NEVER_MET: Final = {
     Reason.DATE_MALFORMED,  # the client writes the dates
     Reason.DEADLINE_NOT_REACHED,  # only the writer lets offers lapse
     Failure.MESSAGE_MALFORMED,  # the client's messages are well formed
+    Failure.ANSWER_TOO_LARGE,  # every answer is smaller
     Failure.PAGE_TOKEN_MALFORMED,  # the client sends the server's own tokens
 }
 """Reasons that no caller of the client meets, so that no docstring names them."""

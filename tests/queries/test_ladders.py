@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pathbook.ledger.commands import CommissionBatch
 from pathbook.ledger.queries import Rung, RungKind
+from pathbook.ledger.queries.ladders import LADDERS_KEPT_MAX, KeptLadders
 from pathbook.ledger.reports.ladder import PriceRow, rungs
 from pathbook.ledger.values import MAX_AMOUNT_MINOR, MAX_BATCH_SIZE, MAX_PRICE_UNITS, Price
 from tests.queries.written import MASKS, WrittenStory, open_queries
@@ -80,6 +81,19 @@ def test_a_rung_orders_prices_for_several_units_by_their_exact_value() -> None:
     rung = rung_of({yuan(15): 1, yuan(100, 7): 7, yuan(14): 1, yuan(125, 100): 2})
     assert (rung.least, rung.median, rung.most) == (yuan(125, 100), yuan(100, 7), yuan(15))
     assert (rung.units, rung.sum_minor, rung.mean_minor) == (11, 132, 12)  # 131.5 and 11.95
+
+
+@pytest.mark.parametrize(
+    ("paid", "total"),
+    [
+        ({yuan(1, 3): 1, yuan(1, 6): 1}, 0),
+        ({yuan(1, 3): 4, yuan(1, 6): 1}, 2),
+        ({yuan(1, 3): 1, yuan(1, 6): 1, yuan(1, 10**9): 1}, 1),
+    ],
+)
+def test_fractions_that_add_up_to_a_half_are_rounded_to_even(paid: dict[Price, int], total: int) -> None:
+    """Thirds and sixths have no last binary place, and their sum may be exactly a half, or a little more."""
+    assert rung_of(paid).sum_minor == total
 
 
 def test_a_rung_shows_equal_prices_once_as_stated_for_the_fewest_units() -> None:
@@ -163,3 +177,31 @@ def test_a_product_has_a_suggested_price_only_if_its_batches_agree(
         (rung,) = msgspec.convert(queries.ladder_of_product("book", MASK), list[Rung])
         assert (rung.units, rung.suggested) == (15, expected)
         assert (rung.least, rung.most, rung.sum_minor) == (yuan(15_000), yuan(15_000), 225_000)
+
+
+def test_a_ladder_is_kept_until_its_book_goes_on() -> None:
+    """Callers at one position get one ladder, each of a batch and a product its own. An event makes a new one."""
+    story = WrittenStory(MASKS)
+    story.tell("record 1:0-9 acme > ann at 15000")
+    with open_queries(story.entries) as queries:
+        first = queries.ladder_of_batch("book", 1)
+        assert queries.ladder_of_batch("book", 1) is first
+        assert queries.ladder_of_product("book", MASK) is not first
+        assert queries.ladder_of_batch("book", 1) is first
+    kept = KeptLadders()
+    made: list[int] = []
+
+    def make() -> list[Rung]:
+        made.append(len(made))
+        return []
+
+    for position in (7, 7, 8, 8, 7):
+        for book in ("one", "two"):
+            kept.at(position, book, 1, make)
+    assert len(made) == 2 * 3
+    for subject in range(2, 2 + LADDERS_KEPT_MAX):
+        kept.at(7, "one", subject, make)
+    assert len(made) == 2 * 3 + LADDERS_KEPT_MAX
+    kept.at(7, "one", 1, make)  # it was dropped for the others
+    kept.at(7, "one", 1 + LADDERS_KEPT_MAX, make)
+    assert len(made) == 2 * 3 + LADDERS_KEPT_MAX + 1

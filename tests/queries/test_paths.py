@@ -331,15 +331,18 @@ def test_after_unpacking_and_in_the_past_no_case_cuts_a_run(query_story: Callabl
         assert the_path(unpacked, number).run.range == UnitRange(1, 0, 99)
 
 
-def test_a_path_shows_the_recalls_of_its_batch(query_story: Callable[[str], Queries]) -> None:
-    """The path of every unit of a batch shows each recall of the batch, even as of an earlier position."""
+def test_a_path_shows_the_recalls_of_its_unit(query_story: Callable[[str], Queries]) -> None:
+    """A path shows each recall that names its unit, with the range that holds it, even as of an earlier position."""
     queries = query_story("""
         record 1:0-9 acme > ann at 15000
         recall batch 1 units 1:5-9 by acme
     """)
-    for number, as_of in ((0, 0), (7, 0), (7, 10)):
-        (recall,) = the_path(queries, number, as_of).batch.recalls
-        assert (recall.row.position, recall.row.ranges) == (11, "[[5,9]]")
+    for as_of in (0, 10):
+        batch = the_path(queries, 7, as_of).batch
+        (recall,) = batch.recalls
+        assert (recall.row.position, recall.row.ranges, batch.goes_on) == (11, "[[5,9]]", False)
+    batch = the_path(queries, 0).batch
+    assert (batch.recalls, batch.goes_on) == ((), True)
 
 
 def test_views_that_are_being_rebuilt_answer_no_path(query_story: Callable[[str], Queries]) -> None:

@@ -56,7 +56,7 @@ def path_of(story: WrittenStory, number: int, batch: int = 1, *, corrections: bo
     with open_queries(story.entries) as queries:
         found = queries.path("book", Unit(batch, number), 0, corrections=corrections)
     assert isinstance(found, Path), found
-    return answers.path(found, print_serial(KEY, "book", batch, number))
+    return answers.path(found, print_serial(KEY, "book", batch, number), map(answers.step, found.steps), "")
 
 
 def masks(text: str, number: int = 0) -> GetPathResponse:

@@ -3,7 +3,7 @@
 import click
 
 from pathbook.cli import arguments, connection
-from pathbook.cli.settings import Settings, book_options
+from pathbook.cli.settings import Output, Settings, book_options
 from pathbook.cli.verb_group import Verb
 
 
@@ -37,5 +37,6 @@ def command(settings: Settings, *, unit: str, as_of: int, corrections: bool) -> 
             by_number or unit,
             as_of_position=as_of,
             corrections=corrections,
+            events=settings.output is not Output.TABLE,  # no table shows them
         )
     output.show(settings.output, path, lambda: path_table.draw(path, corrections=corrections))

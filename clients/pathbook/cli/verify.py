@@ -122,6 +122,7 @@ def verify(settings: Settings, code: str, policy: "Policy", today: datetime.date
     """Check a code, print the checks, the path and the verdict, and return the exit code."""
     from pathbook.client import RefusedError, UnreachableError
     from pathbook.verify.checks import check_path, read_code, refused, unanswered
+    from pathbook.verify.replay import MAX_LEFT_OUT_BYTES, MAX_STEPS, left_out_bytes
     from pathbook.verify.verdicts import Report
 
     path: GetPathResponse | None = None
@@ -130,7 +131,9 @@ def verify(settings: Settings, code: str, policy: "Policy", today: datetime.date
         return _print(settings, parsed, path)
     try:
         with connection.reading(settings) as client:
-            path = client.get_path(code, corrections=True)
+            path = client.get_path(code, corrections=True, events=False, steps_max=MAX_STEPS)
+            if not path.next_page_token and left_out_bytes(path) <= MAX_LEFT_OUT_BYTES:
+                client.fill_events(path)
         report = check_path(path, parsed, today, policy)
     except RefusedError as error:
         report = refused(error.reason, error.message)

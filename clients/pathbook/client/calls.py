@@ -1,5 +1,6 @@
 """The channel to a server: calls with deadlines and retries, streams that resume, pages of lists."""
 
+import contextlib
 import copy
 import itertools
 import time
@@ -196,7 +197,7 @@ class Caller:
         request_after: Callable[[int], Request | None],
         after: int,
         next_after: Callable[[Response], int],
-    ) -> Iterator[Response]:
+    ) -> Generator[Response, None, None]:
         """Yield the responses of a stream; when it breaks, request it again after the last response."""
         retries = self._retry_policy()
         while (request := request_after(after)) is not None:
@@ -220,6 +221,29 @@ class Caller:
             yield page
             page = fetch(page.next_page_token)
         yield page
+
+    def _whole(
+        self,
+        fetch: Callable[[str], Page],
+        join: Callable[[Page, Page], None],
+        is_enough: Callable[[Page], bool] = lambda _: False,
+    ) -> Page:
+        """Return the first page of an answer with all others joined to it, or as many as are enough."""
+        whole = fetch("")
+        while whole.next_page_token and not is_enough(whole):
+            page = fetch(whole.next_page_token)
+            whole.next_page_token = page.next_page_token
+            join(whole, page)
+        return whole
+
+    def _first(
+        self, method: "grpc.UnaryStreamMultiCallable[Request, Response]", request: Request
+    ) -> Response:
+        """Return the first response of a stream, and end the stream. It is requested again when it breaks."""
+        with contextlib.closing(self._resume(method, lambda _: request, 0, lambda _: 0)) as responses:
+            for response in responses:
+                return response
+        raise ended_too_soon(self.target)
 
     def _exchange(
         self,

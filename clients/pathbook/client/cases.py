@@ -118,10 +118,25 @@ class Cases(Caller):
             >>> case.ranges[0].first, case.ranges[0].last
             (500, 599)
         """
-        request = batches_pb2.GetCaseRequest(
-            book=self.book, sscc=sscc, at_least_position=self._at_least(at_least_position)
-        )
-        return self._call(self._cases.GetCase, request)
+
+        def page(token: str) -> batches_pb2.GetCaseResponse:
+            request = batches_pb2.GetCaseRequest(
+                book=self.book,
+                sscc=sscc,
+                page_token=token,
+                at_least_position=self._at_least(at_least_position),
+            )
+            return self._call(self._cases.GetCase, request)
+
+        def join(whole: batches_pb2.GetCaseResponse, other: batches_pb2.GetCaseResponse) -> None:
+            for part in other.ranges:
+                last = whole.ranges[-1] if whole.ranges else None
+                if last is not None and (last.batch, last.last + 1) == (part.batch, part.first):
+                    last.last = part.last
+                else:
+                    whole.ranges.append(part)
+
+        return self._whole(page, join)
 
     def recall_units(
         self,

@@ -9,11 +9,7 @@ CALL_TIMEOUT_S: Final = 30.0
 RETRY_TIMEOUT_S: Final = 10.0
 """How long a call is repeated while no server answers. A restart takes less."""
 
-MAX_RECEIVED_BYTES: Final = 64 * 1024 * 1024
-"""The largest message accepted. The server's batches hold some 256 KiB, but one event may be larger."""
-
 CHANNEL_OPTIONS: Final = (
-    ("grpc.max_receive_message_length", MAX_RECEIVED_BYTES),
     ("grpc.keepalive_time_ms", 30_000),  # notices a dead connection within a minute
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.initial_reconnect_backoff_ms", 100),

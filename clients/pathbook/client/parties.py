@@ -169,10 +169,22 @@ class Parties(Caller):
             >>> PartyKind(client.get_party("ann").kind)
             <PartyKind.AGENT: 2>
         """
-        request = parties_pb2.GetPartyRequest(
-            book=self.book, party=party, at_least_position=self._at_least(at_least_position)
-        )
-        return self._call(self._parties.GetParty, request).party
+
+        def page(token: str) -> parties_pb2.GetPartyResponse:
+            request = parties_pb2.GetPartyRequest(
+                book=self.book,
+                party=party,
+                page_token=token,
+                at_least_position=self._at_least(at_least_position),
+            )
+            return self._call(self._parties.GetParty, request)
+
+        def join(whole: parties_pb2.GetPartyResponse, other: parties_pb2.GetPartyResponse) -> None:
+            whole.party.authorizations.extend(other.party.authorizations)
+            whole.party.ClearField("authorizations_left_out")
+
+        whole = self._whole(page, join)
+        return whole.party
 
     def list_parties(
         self, *, page_size: int = 0, at_least_position: int | None = None
@@ -185,7 +197,8 @@ class Parties(Caller):
                 means this client's last write, 0 means no waiting.
 
         Yields:
-            A Party, as ``get_party`` returns it.
+            A Party, as ``get_party`` returns it. Of very many authorizations, it has the first ones, and
+            ``authorizations_left_out`` is set.
 
         Raises:
             RefusedError: A reason of every list and read (see ``Client``).

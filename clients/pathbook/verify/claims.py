@@ -63,6 +63,7 @@ def claims(shown: PathStep, step: ReplayedStep) -> dict[str, tuple[object, objec
         "custodian": (shown.custodian, step.after.custodian),
         "out_of_order_position": (shown.out_of_order_position, step.out_of_order),
         "declared_position": (shown.declared_position, movement.declared),
+        "left_out_bytes": (shown.left_out_bytes, 0),  # nothing is left out of what was replayed
         "note": (_is_committed(shown, step), True),
     }
 

@@ -22,6 +22,9 @@ from pathbook.v1.paths_pb2 import GetPathResponse, PathStep
 MAX_STEPS = 10_000
 """The most steps that are replayed. A unit that changes hands every day has so many after 27 years."""
 
+MAX_LEFT_OUT_BYTES = 128 * 1024 * 1024
+"""The most bytes of large events that are read for a path. An event has 64 KB at most, so these are 2,000 at least."""
+
 _HELD: Final = (UnitState.IN_STOCK, UnitState.SOLD, UnitState.CONFIRMED)
 """The states of a unit that an owner is free to have delivered or returned."""
 
@@ -35,7 +38,7 @@ class NewerPathError(Exception):
 
 
 class LongPathError(Exception):
-    """A path has more steps than are replayed. It may hold, so it is no contradiction."""
+    """A path has more steps, or larger events, than are replayed. It may hold, so it is no contradiction."""
 
 
 class ReplayedStep(msgspec.Struct, frozen=True):
@@ -73,18 +76,25 @@ def replay(path: GetPathResponse) -> tuple[ReplayedStep, ...]:
 
     Raises:
         ContradictionError: an event is malformed, or does not follow from the events before.
-        LongPathError: the path has more than MAX_STEPS steps.
+        LongPathError: the path has more than MAX_STEPS steps, or lacks events because of their size.
         NewerPathError: an event is newer than this program, and none before it contradicts.
     """
     if not path.steps:
         raise ContradictionError("the server showed no event of this unit, not even its commissioning")
-    if len(path.steps) > MAX_STEPS:
-        raise LongPathError(f"the path has {len(path.steps)} steps; at most {MAX_STEPS} are replayed")
+    if len(path.steps) > MAX_STEPS or path.next_page_token:
+        raise LongPathError(f"the path has more than {MAX_STEPS} steps; at most so many are replayed")
+    if left_out := left_out_bytes(path):
+        raise LongPathError(f"{left_out} bytes of its events were not read; at most {MAX_LEFT_OUT_BYTES} are")
     unit = Unit(path.unit.batch, path.unit.number)
     steps: list[ReplayedStep] = []
     for shown in path.steps:
         steps.append(_next(steps, shown, unit))
     return _marked(steps)
+
+
+def left_out_bytes(path: GetPathResponse) -> int:
+    """Return how many bytes the events have that a path lacks. They must be read before it can be replayed."""
+    return sum(step.left_out_bytes for step in path.steps)
 
 
 def terms_of(event: RunEvent) -> Terms | None:

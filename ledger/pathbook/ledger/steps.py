@@ -66,8 +66,8 @@ class Step(msgspec.Struct, frozen=True, gc=False):
 
     ``corrected`` marks a step that a reversal or the declaration of an error undid, and that correction.
     ``out_of_order`` is the position of an earlier step that claims a later time, or 0. ``data`` is the event as stored
-    and hashed. ``head`` is the hash of the unit's past up to this event. ``note`` is the note of the event, or None if
-    it had none or was erased.
+    and hashed, or empty if its bytes are too many: then ``left_out_bytes`` is their number. ``head`` is the hash of the
+    unit's past up to this event. ``note`` is the note of the event, or None if it had none or was erased.
     """
 
     position: int
@@ -83,6 +83,7 @@ class Step(msgspec.Struct, frozen=True, gc=False):
     data: bytes
     head: bytes
     note: Note | None = None
+    left_out_bytes: int = 0
 
 
 def movement(event: RunEvent, position: int, unit: Unit) -> Movement:

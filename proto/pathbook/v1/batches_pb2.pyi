@@ -84,6 +84,7 @@ class Batch(_message.Message):
     CORRECTED_POSITION_FIELD_NUMBER: _builtins.int
     HEAD_FIELD_NUMBER: _builtins.int
     HEAD_POSITION_FIELD_NUMBER: _builtins.int
+    RECALLS_LEFT_OUT_FIELD_NUMBER: _builtins.int
     batch: _builtins.int
     """Its number in the book."""
     gtin: _builtins.str
@@ -110,6 +111,11 @@ class Batch(_message.Message):
     """
     head_position: _builtins.int
     """The position of the last event of its chain."""
+    recalls_left_out: _builtins.bool
+    """Whether recalls of the batch are left out: in a list, where they are too many for a page; on a page of GetBatch,
+    because they are on another one; in a path, where they do not name the unit, or are older than 100 that do. GetBatch
+    returns all.
+    """
     @_builtins.property
     def suggested_price(self) -> _values_pb2.Price:
         """The price of one unit that the brand suggests to consumers."""
@@ -135,10 +141,11 @@ class Batch(_message.Message):
         corrected_position: _builtins.int = ...,
         head: _builtins.bytes = ...,
         head_position: _builtins.int = ...,
+        recalls_left_out: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["suggested_price", b"suggested_price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "brand", b"brand", "code_key", b"code_key", "corrected_position", b"corrected_position", "expires_on", b"expires_on", "gtin", b"gtin", "head", b"head", "head_position", b"head_position", "lot", b"lot", "made_on", b"made_on", "position", b"position", "recalls", b"recalls", "size", b"size", "suggested_price", b"suggested_price"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "brand", b"brand", "code_key", b"code_key", "corrected_position", b"corrected_position", "expires_on", b"expires_on", "gtin", b"gtin", "head", b"head", "head_position", b"head_position", "lot", b"lot", "made_on", b"made_on", "position", b"position", "recalls", b"recalls", "recalls_left_out", b"recalls_left_out", "size", b"size", "suggested_price", b"suggested_price"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -156,13 +163,16 @@ class Recall(_message.Message):
     OCCURRED_AT_FIELD_NUMBER: _builtins.int
     LIFTED_POSITION_FIELD_NUMBER: _builtins.int
     LIFTED_AT_FIELD_NUMBER: _builtins.int
+    LEFT_OUT_RANGES_FIELD_NUMBER: _builtins.int
     position: _builtins.int
     """The position at which it was recorded, which is its id."""
     lifted_position: _builtins.int
     """The position at which it was lifted. 0 means that it is in force."""
+    left_out_ranges: _builtins.int
+    """How many other ranges the recall has, which are left out in a path."""
     @_builtins.property
     def ranges(self) -> _containers.RepeatedCompositeFieldContainer[_values_pb2.UnitRange]:
-        """The units."""
+        """The units. In a path, only the range that holds the unit of the path."""
 
     @_builtins.property
     def note(self) -> _values_pb2.Note:
@@ -185,10 +195,11 @@ class Recall(_message.Message):
         occurred_at: _timestamp_pb2.Timestamp | None = ...,
         lifted_position: _builtins.int = ...,
         lifted_at: _timestamp_pb2.Timestamp | None = ...,
+        left_out_ranges: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["lifted_at", b"lifted_at", "note", b"note", "occurred_at", b"occurred_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lifted_at", b"lifted_at", "lifted_position", b"lifted_position", "note", b"note", "occurred_at", b"occurred_at", "position", b"position", "ranges", b"ranges"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["left_out_ranges", b"left_out_ranges", "lifted_at", b"lifted_at", "lifted_position", b"lifted_position", "note", b"note", "occurred_at", b"occurred_at", "position", b"position", "ranges", b"ranges"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -477,6 +488,8 @@ class GetBatchRequest(_message.Message):
     GTIN_FIELD_NUMBER: _builtins.int
     LOT_FIELD_NUMBER: _builtins.int
     AT_LEAST_POSITION_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     book: _builtins.str
     """The name of the book."""
     batch: _builtins.int
@@ -487,6 +500,10 @@ class GetBatchRequest(_message.Message):
     """The lot number, if batch is 0."""
     at_least_position: _builtins.int
     """The answer includes at least the event at this position. 0 sets no minimum."""
+    page_size: _builtins.int
+    """The most recalls of a page. 0 means as many as a page can have."""
+    page_token: _builtins.str
+    """The next_page_token of the page before. Empty for the first page."""
     def __init__(
         self,
         *,
@@ -495,10 +512,12 @@ class GetBatchRequest(_message.Message):
         gtin: _builtins.str = ...,
         lot: _builtins.str = ...,
         at_least_position: _builtins.int = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least_position", b"at_least_position", "batch", b"batch", "book", b"book", "gtin", b"gtin", "lot", b"lot"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least_position", b"at_least_position", "batch", b"batch", "book", b"book", "gtin", b"gtin", "lot", b"lot", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -506,23 +525,27 @@ Global___GetBatchRequest: _TypeAlias = GetBatchRequest  # noqa: Y015
 
 @_typing.final
 class GetBatchResponse(_message.Message):
-    """GetBatchResponse has the batch."""
+    """GetBatchResponse has the batch, with a page of its recalls. Nearly every batch has one page of them."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     BATCH_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """The page_token of the next page. Empty on the last page."""
     @_builtins.property
     def batch(self) -> Global___Batch:
-        """The batch, with its recalls."""
+        """The batch, with recalls of this page."""
 
     def __init__(
         self,
         *,
         batch: Global___Batch | None = ...,
+        next_page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "next_page_token", b"next_page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -578,7 +601,9 @@ class ListBatchesResponse(_message.Message):
     """The page_token of the next page. Empty on the last page."""
     @_builtins.property
     def batches(self) -> _containers.RepeatedCompositeFieldContainer[Global___Batch]:
-        """The batches, ordered by number, with their recalls. A page may have fewer than page_size, also if another follows."""
+        """The batches, ordered by number, with their recalls, or the first of them. A page may have fewer than page_size, also
+        if another follows.
+        """
 
     def __init__(
         self,
@@ -811,22 +836,30 @@ class GetCaseRequest(_message.Message):
     BOOK_FIELD_NUMBER: _builtins.int
     SSCC_FIELD_NUMBER: _builtins.int
     AT_LEAST_POSITION_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     book: _builtins.str
     """The name of the book."""
     sscc: _builtins.str
     """The SSCC of the case."""
     at_least_position: _builtins.int
     """The answer includes at least the event at this position. 0 sets no minimum."""
+    page_size: _builtins.int
+    """The most ranges of a page. 0 means as many as a page can have."""
+    page_token: _builtins.str
+    """The next_page_token of the page before. Empty for the first page."""
     def __init__(
         self,
         *,
         book: _builtins.str = ...,
         sscc: _builtins.str = ...,
         at_least_position: _builtins.int = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least_position", b"at_least_position", "book", b"book", "sscc", b"sscc"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least_position", b"at_least_position", "book", b"book", "page_size", b"page_size", "page_token", b"page_token", "sscc", b"sscc"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -834,7 +867,7 @@ Global___GetCaseRequest: _TypeAlias = GetCaseRequest  # noqa: Y015
 
 @_typing.final
 class GetCaseResponse(_message.Message):
-    """GetCaseResponse has the contents of a packed case."""
+    """GetCaseResponse has the contents of a packed case, with a page of its ranges. Nearly every case has one page of them."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -843,19 +876,24 @@ class GetCaseResponse(_message.Message):
     RANGES_FIELD_NUMBER: _builtins.int
     CASES_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     sscc: _builtins.str
     """The SSCC of the case."""
     outer: _builtins.str
     """The SSCC of the case in which it is packed. Empty if there is none."""
     position: _builtins.int
     """The position of its packing."""
+    next_page_token: _builtins.str
+    """The page_token of the next page. Empty on the last page."""
     @_builtins.property
     def ranges(self) -> _containers.RepeatedCompositeFieldContainer[_values_pb2.UnitRange]:
-        """The units packed loose in it, without those that are written off."""
+        """The units packed loose in it, without those that are written off, in order. Where a page ends, the next may begin
+        with a range that continues its last one.
+        """
 
     @_builtins.property
     def cases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The SSCCs of the cases packed in it."""
+        """The SSCCs of the cases packed in it. Only the first page has them."""
 
     def __init__(
         self,
@@ -865,10 +903,11 @@ class GetCaseResponse(_message.Message):
         ranges: _abc.Iterable[_values_pb2.UnitRange] | None = ...,
         cases: _abc.Iterable[_builtins.str] | None = ...,
         position: _builtins.int = ...,
+        next_page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cases", b"cases", "outer", b"outer", "position", b"position", "ranges", b"ranges", "sscc", b"sscc"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cases", b"cases", "next_page_token", b"next_page_token", "outer", b"outer", "position", b"position", "ranges", b"ranges", "sscc", b"sscc"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

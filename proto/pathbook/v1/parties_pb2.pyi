@@ -33,6 +33,7 @@ class Party(_message.Message):
     HEAD_FIELD_NUMBER: _builtins.int
     HEAD_POSITION_FIELD_NUMBER: _builtins.int
     CORRECTED_POSITION_FIELD_NUMBER: _builtins.int
+    AUTHORIZATIONS_LEFT_OUT_FIELD_NUMBER: _builtins.int
     party: _builtins.str
     """The id of the party."""
     kind: _values_pb2.PartyKind.ValueType
@@ -47,6 +48,10 @@ class Party(_message.Message):
     """The position of the last event of its chain."""
     corrected_position: _builtins.int
     """The position of its last correction. 0 if it was not corrected."""
+    authorizations_left_out: _builtins.bool
+    """Whether authorizations of the party are left out: in a list, where they are too many for a page, or on a page of
+    GetParty, because they are on another one. GetParty returns all.
+    """
     @_builtins.property
     def authorizations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Authorization]:
         """Its authorizations, oldest first."""
@@ -61,10 +66,11 @@ class Party(_message.Message):
         head: _builtins.bytes = ...,
         head_position: _builtins.int = ...,
         corrected_position: _builtins.int = ...,
+        authorizations_left_out: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorizations", b"authorizations", "corrected_position", b"corrected_position", "head", b"head", "head_position", b"head_position", "kind", b"kind", "party", b"party", "position", b"position"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorizations", b"authorizations", "authorizations_left_out", b"authorizations_left_out", "corrected_position", b"corrected_position", "head", b"head", "head_position", b"head_position", "kind", b"kind", "party", b"party", "position", b"position"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -345,22 +351,30 @@ class GetPartyRequest(_message.Message):
     BOOK_FIELD_NUMBER: _builtins.int
     PARTY_FIELD_NUMBER: _builtins.int
     AT_LEAST_POSITION_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     book: _builtins.str
     """The name of the book."""
     party: _builtins.str
     """The id of the party."""
     at_least_position: _builtins.int
     """The answer includes at least the event at this position. 0 sets no minimum."""
+    page_size: _builtins.int
+    """The most authorizations of a page. 0 means as many as a page can have."""
+    page_token: _builtins.str
+    """The next_page_token of the page before. Empty for the first page."""
     def __init__(
         self,
         *,
         book: _builtins.str = ...,
         party: _builtins.str = ...,
         at_least_position: _builtins.int = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least_position", b"at_least_position", "book", b"book", "party", b"party"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least_position", b"at_least_position", "book", b"book", "page_size", b"page_size", "page_token", b"page_token", "party", b"party"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -368,23 +382,27 @@ Global___GetPartyRequest: _TypeAlias = GetPartyRequest  # noqa: Y015
 
 @_typing.final
 class GetPartyResponse(_message.Message):
-    """GetPartyResponse has the party."""
+    """GetPartyResponse has the party, with a page of its authorizations. Nearly every party has one page of them."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     PARTY_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """The page_token of the next page. Empty on the last page."""
     @_builtins.property
     def party(self) -> Global___Party:
-        """The party, with its authorizations."""
+        """The party, with authorizations of this page."""
 
     def __init__(
         self,
         *,
         party: Global___Party | None = ...,
+        next_page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["party", b"party"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["party", b"party"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "party", b"party"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -436,8 +454,8 @@ class ListPartiesResponse(_message.Message):
     """The page_token of the next page. Empty on the last page."""
     @_builtins.property
     def parties(self) -> _containers.RepeatedCompositeFieldContainer[Global___Party]:
-        """The parties, ordered by id, with their authorizations. A page may have fewer than page_size, also if another
-        follows.
+        """The parties, ordered by id, with their authorizations, or the first of them. A page may have fewer than page_size,
+        also if another follows.
         """
 
     def __init__(

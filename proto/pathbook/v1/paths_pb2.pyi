@@ -128,6 +128,8 @@ class GetPathRequest(_message.Message):
     AS_OF_POSITION_FIELD_NUMBER: _builtins.int
     CORRECTIONS_FIELD_NUMBER: _builtins.int
     AT_LEAST_POSITION_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     book: _builtins.str
     """The name of the book."""
     code: _builtins.str
@@ -140,6 +142,12 @@ class GetPathRequest(_message.Message):
     """
     at_least_position: _builtins.int
     """The answer includes at least the event at this position. 0 sets no minimum."""
+    page_size: _builtins.int
+    """The most steps of a page. 0 means as many as a page can have, some thousands."""
+    page_token: _builtins.str
+    """The next_page_token of the page before. Empty for the first page. The pages are of one path: as of the position of
+    the first page.
+    """
     @_builtins.property
     def unit(self) -> _values_pb2.Unit:
         """The batch and number of the unit."""
@@ -153,10 +161,12 @@ class GetPathRequest(_message.Message):
         as_of_position: _builtins.int = ...,
         corrections: _builtins.bool = ...,
         at_least_position: _builtins.int = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "subject", b"subject", "unit", b"unit"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_position", b"as_of_position", "at_least_position", b"at_least_position", "book", b"book", "code", b"code", "corrections", b"corrections", "subject", b"subject", "unit", b"unit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_position", b"as_of_position", "at_least_position", b"at_least_position", "book", b"book", "code", b"code", "corrections", b"corrections", "page_size", b"page_size", "page_token", b"page_token", "subject", b"subject", "unit", b"unit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_subject: _TypeAlias = _typing.Literal["code", "unit"]  # noqa: Y015
     _WhichOneofArgType_subject: _TypeAlias = _typing.Literal["subject", b"subject"]  # noqa: Y015
@@ -166,7 +176,7 @@ Global___GetPathRequest: _TypeAlias = GetPathRequest  # noqa: Y015
 
 @_typing.final
 class GetPathResponse(_message.Message):
-    """GetPathResponse has the path of a unit."""
+    """GetPathResponse has the path of a unit, with a page of its steps. Nearly every path has one page of them."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -178,12 +188,15 @@ class GetPathResponse(_message.Message):
     STEPS_FIELD_NUMBER: _builtins.int
     AS_OF_POSITION_FIELD_NUMBER: _builtins.int
     BATCH_CORRECTION_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     serial: _builtins.str
     """The serial of the code that the caller asked by, in canonical form. Empty if the caller asked by number: no read
     makes a code.
     """
     as_of_position: _builtins.int
     """The position as of which this answer holds."""
+    next_page_token: _builtins.str
+    """The page_token of the next page. Empty on the last page."""
     @_builtins.property
     def unit(self) -> _values_pb2.Unit:
         """The unit."""
@@ -194,7 +207,9 @@ class GetPathResponse(_message.Message):
 
     @_builtins.property
     def batch(self) -> _batches_pb2.Batch:
-        """Its batch, with the recalls of the batch."""
+        """Its batch, with the last 100 recalls that name the unit. Those in force come before those that were lifted if there
+        are more, and their order is oldest first.
+        """
 
     @_builtins.property
     def run(self) -> Global___Run:
@@ -219,10 +234,11 @@ class GetPathResponse(_message.Message):
         steps: _abc.Iterable[Global___PathStep] | None = ...,
         as_of_position: _builtins.int = ...,
         batch_correction: _corrections_pb2.Correction | None = ...,
+        next_page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "batch_correction", b"batch_correction", "product", b"product", "run", b"run", "unit", b"unit"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_position", b"as_of_position", "batch", b"batch", "batch_correction", b"batch_correction", "product", b"product", "run", b"run", "serial", b"serial", "steps", b"steps", "unit", b"unit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_position", b"as_of_position", "batch", b"batch", "batch_correction", b"batch_correction", "next_page_token", b"next_page_token", "product", b"product", "run", b"run", "serial", b"serial", "steps", b"steps", "unit", b"unit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -312,6 +328,7 @@ class PathStep(_message.Message):
     CUSTODIAN_FIELD_NUMBER: _builtins.int
     OUT_OF_ORDER_POSITION_FIELD_NUMBER: _builtins.int
     DECLARED_POSITION_FIELD_NUMBER: _builtins.int
+    LEFT_OUT_BYTES_FIELD_NUMBER: _builtins.int
     position: _builtins.int
     """The position of the event."""
     kind: Global___PathStepKind.ValueType
@@ -336,7 +353,9 @@ class PathStep(_message.Message):
     other steps.
     """
     event: _builtins.bytes
-    """The stored bytes of the event, which are a serialized Event and are hashed in this form."""
+    """The stored bytes of the event, which are a serialized Event and are hashed in this form. Empty if there are more than
+    4,096, most of which are about other units. EventService.Read returns such an event after `position` - 1.
+    """
     head: _builtins.bytes
     """The head of the unit's run after the event, made as Run.head."""
     owner: _builtins.str
@@ -350,6 +369,8 @@ class PathStep(_message.Message):
     """
     declared_position: _builtins.int
     """For PATH_STEP_KIND_ERROR_DECLARED, the position of the step that was an error."""
+    left_out_bytes: _builtins.int
+    """The number of bytes of the event if they are left out, else 0."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When it happened, as the party claimed, or else when it was recorded."""
@@ -394,10 +415,11 @@ class PathStep(_message.Message):
         custodian: _builtins.str = ...,
         out_of_order_position: _builtins.int = ...,
         declared_position: _builtins.int = ...,
+        left_out_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["note", b"note", "occurred_at", b"occurred_at", "price_paid", b"price_paid", "recorded_at", b"recorded_at", "terms", b"terms"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attestation", b"attestation", "corrected", b"corrected", "custodian", b"custodian", "declared_position", b"declared_position", "event", b"event", "giver", b"giver", "head", b"head", "kind", b"kind", "note", b"note", "occurred_at", b"occurred_at", "out_of_order_position", b"out_of_order_position", "owner", b"owner", "position", b"position", "price_paid", b"price_paid", "receiver", b"receiver", "recorded_at", b"recorded_at", "state", b"state", "terms", b"terms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attestation", b"attestation", "corrected", b"corrected", "custodian", b"custodian", "declared_position", b"declared_position", "event", b"event", "giver", b"giver", "head", b"head", "kind", b"kind", "left_out_bytes", b"left_out_bytes", "note", b"note", "occurred_at", b"occurred_at", "out_of_order_position", b"out_of_order_position", "owner", b"owner", "position", b"position", "price_paid", b"price_paid", "receiver", b"receiver", "recorded_at", b"recorded_at", "state", b"state", "terms", b"terms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1065,6 +1065,10 @@ class _FailureReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Failure
     """The caller took nothing of this stream for {seconds} s, so it was ended. Resume it after the last position received, or retry with the same request ids.
     Status: UNAVAILABLE. Retry: later, after 0.2 s.
     """
+    FAILURE_REASON_ANSWER_TOO_LARGE: _FailureReason.ValueType  # 30
+    """The answer of {method} has {bytes} bytes, and a message has at most {limit}. Ask for less at once, with a smaller page_size if there is one, and report this: every answer should be smaller.
+    Status: RESOURCE_EXHAUSTED. Retry: after a change.
+    """
     FAILURE_REASON_SERVER_STOPPING: _FailureReason.ValueType  # 14
     """The server is stopping. Retry with the same request ids, and resume streams after the last position received.
     Status: UNAVAILABLE. Retry: later, after 0.2 s.
@@ -1188,6 +1192,10 @@ Status: UNAVAILABLE. Retry: later, after 1 s.
 FAILURE_REASON_SLOW_READER: FailureReason.ValueType  # 29
 """The caller took nothing of this stream for {seconds} s, so it was ended. Resume it after the last position received, or retry with the same request ids.
 Status: UNAVAILABLE. Retry: later, after 0.2 s.
+"""
+FAILURE_REASON_ANSWER_TOO_LARGE: FailureReason.ValueType  # 30
+"""The answer of {method} has {bytes} bytes, and a message has at most {limit}. Ask for less at once, with a smaller page_size if there is one, and report this: every answer should be smaller.
+Status: RESOURCE_EXHAUSTED. Retry: after a change.
 """
 FAILURE_REASON_SERVER_STOPPING: FailureReason.ValueType  # 14
 """The server is stopping. Retry with the same request ids, and resume streams after the last position received.

@@ -37,6 +37,7 @@ Limits:
   characters of a note, a name of a product or a region   200
   characters of an origin                                 200
   bytes of a request message                        4,194,304
+  bytes of an answer                                4,194,304
   ranges, codes, cases and quantities of a request      4,000
   quantities of a request                                 100
   runs of units that a request touches                100,000
@@ -44,6 +45,8 @@ Limits:
   writes of a RecordTransfersRequest                    1,000
   bytes of an event                                    65,535
   ranges of an event                                    4,000
+  bytes of an event that a path has                     4,096
+  recalls that a path has                                 100
   units of a batch                                268,435,456
   batches of a book                                16,777,215
   products of an authorization                          1,000

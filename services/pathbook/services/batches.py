@@ -4,11 +4,14 @@ from collections.abc import AsyncIterator
 
 from pathbook.ledger import commands
 from pathbook.ledger.events import BatchCommissioned, ProductRegistered
-from pathbook.services.codes import pieces
+from pathbook.ledger.projections.registers import ProductRow
+from pathbook.ledger.queries import Batch, Case, Listed
+from pathbook.ledger.values import Unit
+from pathbook.services.codes import messages, slices
 from pathbook.services.drain import Drain
 from pathbook.services.gateway import Gateway
 from pathbook.services.translate import answers, receipts, requests
-from pathbook.services.translate.pages import AfterName, AfterNumber, Paging, cut
+from pathbook.services.translate.pages import MAX_PAGE_SIZE, AfterName, AfterNumber, AfterUnit, Paging, cut
 from pathbook.v1 import batches_pb2, batches_pb2_grpc
 
 
@@ -126,32 +129,48 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
     ) -> batches_pb2.ListProductsResponse:
         """List the products."""
         book, page = requests.book_name(request.book), Paging(request, AfterName)
-        found = await self._gateway.ask(
-            request.at_least_position, self._gateway.queries.products, book, page.after.name, page.limit + 1
-        )
-        products = cut(found, page.limit)
-        return batches_pb2.ListProductsResponse(
-            products=map(answers.product, products.rows),
-            next_page_token=page.token(products.after(lambda last: AfterName(last.product))),
+
+        def place(last: ProductRow) -> AfterName:
+            return AfterName(last.product)
+
+        def message(found: list[ProductRow]) -> batches_pb2.ListProductsResponse:
+            rows = cut(found, page.limit)
+            entries, token = page.page(rows.rows, rows.after(place), answers.product, place)
+            return batches_pb2.ListProductsResponse(products=entries, next_page_token=token)
+
+        return await self._gateway.answer(
+            request.at_least_position,
+            message,
+            self._gateway.queries.products,
+            book,
+            page.after.name,
+            page.limit + 1,
         )
 
     async def GetBatch(
         self, request: batches_pb2.GetBatchRequest, _context: object
     ) -> batches_pb2.GetBatchResponse:
-        """Return a batch, found by its number or its lot."""
+        """Return a batch, found by its number or its lot, with a page of its recalls."""
         book, queries = requests.book_name(request.book), self._gateway.queries
-        found = await (
-            self._gateway.ask(request.at_least_position, queries.batch, book, request.batch)
-            if request.batch
-            else self._gateway.ask(
-                request.at_least_position,
-                queries.batch_of_lot,
-                book,
-                requests.gtin(request.gtin),
-                request.lot,
+        page = Paging(request, AfterNumber, default=MAX_PAGE_SIZE)
+        at_least, after, limit = request.at_least_position, page.after.number, page.limit
+
+        def message(found: Batch) -> batches_pb2.GetBatchResponse:
+            rest = AfterNumber(found.recalls[-1].row.position) if found.goes_on else None
+            entries, token = page.page(
+                found.recalls, rest, answers.recall, lambda last: AfterNumber(last.row.position)
             )
+            shown = answers.batch(found.row, entries, are_left_out=bool(after or token))
+            return batches_pb2.GetBatchResponse(batch=shown, next_page_token=token)
+
+        if request.batch:
+            return await self._gateway.answer(
+                at_least, message, queries.batch, book, request.batch, after, limit
+            )
+        gtin = requests.gtin(request.gtin)
+        return await self._gateway.answer(
+            at_least, message, queries.batch_of_lot, book, gtin, request.lot, after, limit
         )
-        return batches_pb2.GetBatchResponse(batch=answers.batch(found.row, found.recalls))
 
     async def ListBatches(
         self, request: batches_pb2.ListBatchesRequest, _context: object
@@ -159,17 +178,22 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
         """List all batches, or those of a product."""
         book, page = requests.book_name(request.book), Paging(request, AfterNumber)
         gtin = requests.gtin(request.gtin) if request.gtin else None
-        found = await self._gateway.ask(
+
+        def message(found: Listed[Batch, int]) -> batches_pb2.ListBatchesResponse:
+            rest = None if found.after is None else AfterNumber(found.after)
+            entries, token = page.page(
+                found.items, rest, answers.listed_batch, lambda last: AfterNumber(last.row.batch)
+            )
+            return batches_pb2.ListBatchesResponse(batches=entries, next_page_token=token)
+
+        return await self._gateway.answer(
             request.at_least_position,
+            message,
             self._gateway.queries.batches,
             book,
             gtin,
             page.after.number,
             page.limit,
-        )
-        return batches_pb2.ListBatchesResponse(
-            batches=[answers.batch(item.row, item.recalls) for item in found.items],
-            next_page_token=page.token(None if found.after is None else AfterNumber(found.after)),
         )
 
     async def ListCodes(
@@ -180,21 +204,32 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
         batch = await self._gateway.ask(
             request.at_least_position, self._gateway.codes.batch_holding, book, units
         )
-        for piece in pieces(units):
-            self._drain.check()
+        make = self._gateway.codes.serials
+        for piece in messages(units):
+            serials: list[str] = []
+            for some in slices(piece):
+                self._drain.check()
+                serials += await self._gateway.slice(make, book, some, batch.code_key)
             yield batches_pb2.ListCodesResponse(
-                first=piece.first,
-                serials=await self._gateway.run(self._gateway.codes.serials, book, piece, batch.row.code_key),
-                gtin=batch.row.product,
-                lot=batch.row.lot,
+                first=piece.first, serials=serials, gtin=batch.product, lot=batch.lot
             )
 
     async def GetCase(
         self, request: batches_pb2.GetCaseRequest, _context: object
     ) -> batches_pb2.GetCaseResponse:
-        """Return what a packed case holds."""
-        book = requests.book_name(request.book)
-        found = await self._gateway.ask(
-            request.at_least_position, self._gateway.queries.case, book, request.sscc
+        """Return what a packed case holds, with a page of its ranges."""
+        book, page = requests.book_name(request.book), Paging(request, AfterUnit, default=MAX_PAGE_SIZE)
+
+        def message(found: Case) -> batches_pb2.GetCaseResponse:
+            rest = None if found.rest is None else AfterUnit(found.rest.batch, found.rest.number)
+            return answers.case(found, page.token(rest))
+
+        return await self._gateway.answer(
+            request.at_least_position,
+            message,
+            self._gateway.queries.case,
+            book,
+            request.sscc,
+            Unit(page.after.batch, page.after.number),
+            page.limit,
         )
-        return answers.case(found)

@@ -45,11 +45,15 @@ class BookService(books_pb2_grpc.BookServiceServicer):
         page = Paging(request, AfterName)
         found = await self._gateway.run(self._gateway.queries.books, page.after.name, page.limit + 1)
         books = cut(found, page.limit)
-        return books_pb2.ListBooksResponse(
-            books=await self._gateway.run(lambda: list(map(self._shown, books.rows))),
-            next_page_token=page.token(books.after(lambda last: AfterName(last.opened.name))),
+        entries, token = await self._gateway.run(
+            page.page, books.rows, books.after(_name), self._shown, _name
         )
+        return books_pb2.ListBooksResponse(books=entries, next_page_token=token)
 
     def _shown(self, found: OpenedBook) -> books_pb2.Book:
         """Return the message for a book. The log is asked for its incarnation."""
         return answers.book(found, self._gateway.incarnations.of(found.opened.name).present)
+
+
+def _name(last: OpenedBook) -> AfterName:
+    return AfterName(last.opened.name)

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from pathbook.ledger.codes import PrintedCode, contradiction, open_code, parse_code, refuse_other_key
+from pathbook.ledger.projections.registers import BatchRow
 from pathbook.ledger.queries import Queries
-from pathbook.ledger.queries.answers import Batch, Path
+from pathbook.ledger.queries.answers import Path
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.serials import KeyRing, print_serials
 from pathbook.ledger.values import Unit, UnitRange
@@ -14,6 +15,9 @@ from pathbook.services.translate.statuses import Failure, failed
 
 CODES_PER_MESSAGE: Final = 2_000
 """The most codes of one message: they take some 44 KiB, and are made in some 20 ms."""
+
+CODES_AT_ONCE: Final = 200
+"""How many codes are made in one turn, in some 2 ms. Other reads wait no longer for them."""
 
 
 class Codes:
@@ -34,19 +38,19 @@ class Codes:
         """
         ring = self._keys.ring()
         opened = []
-        batches: dict[int, Batch | Refusal] = {}
+        batches: dict[int, BatchRow | Refusal] = {}
         for code in codes:
             parsed = parse_code(code)
             if isinstance(parsed, Refusal):
                 return parsed
             batch = batches.get(parsed.batch)
-            likely = batch.row.code_key if isinstance(batch, Batch) else b""
+            likely = batch.code_key if isinstance(batch, BatchRow) else b""
             made_with = open_code(parsed, ring, book, likely=likely)
             if isinstance(made_with, Refusal):
                 self._require_key(book, parsed, ring)
                 return made_with
             if batch is None:
-                batch = batches[parsed.batch] = self._queries.batch(book, parsed.batch)
+                batch = batches[parsed.batch] = self._queries.batch_alone(book, parsed.batch)
             if isinstance(batch, Refusal):
                 return refuse(Reason.CODE_UNKNOWN, code=parsed.serial)
             if (refused := _refuse_for(batch, parsed, made_with)) is not None:
@@ -76,7 +80,7 @@ class Codes:
         if isinstance(found, Refusal):
             opened = self.open(book, [code])
             return opened if isinstance(opened, Refusal) else found
-        refused = _refuse_for(found.batch, parsed, made_with)
+        refused = _refuse_for(found.batch.row, parsed, made_with)
         return (parsed, found) if refused is None else refused
 
     def _require_key(self, book: str, parsed: PrintedCode, ring: KeyRing) -> None:
@@ -84,23 +88,23 @@ class Codes:
         missing = self._keys.missing()
         if missing is None:
             return
-        batch = self._queries.batch(book, parsed.batch)
+        batch = self._queries.batch_alone(book, parsed.batch)
         if isinstance(batch, Refusal):
             raise failed(Failure.CODE_KEY_MISSING, code_key=missing.hex())
-        if batch.row.code_key not in ring.by_fingerprint:
-            raise failed(Failure.CODE_KEY_MISSING, code_key=batch.row.code_key.hex())
+        if batch.code_key not in ring.by_fingerprint:
+            raise failed(Failure.CODE_KEY_MISSING, code_key=batch.code_key.hex())
 
     def key_for_new_batch(self) -> bytes:
         """Return the fingerprint of the key for a batch that is made now. Raises CallFailedError."""
         return self._keys.for_new_batch()
 
-    def batch_holding(self, book: str, units: UnitRange) -> Batch | Refusal:
+    def batch_holding(self, book: str, units: UnitRange) -> BatchRow | Refusal:
         """Return the batch of a range, if the batch has all units of the range."""
         if units.first < 0 or units.last < units.first:
             return refuse(Reason.RANGE_REVERSED, range=units)
-        batch = self._queries.batch(book, units.batch)
-        if not isinstance(batch, Refusal) and units.last >= batch.row.size:
-            return refuse(Reason.RANGE_BEYOND_BATCH, range=units, last=batch.row.size - 1)
+        batch = self._queries.batch_alone(book, units.batch)
+        if not isinstance(batch, Refusal) and units.last >= batch.size:
+            return refuse(Reason.RANGE_BEYOND_BATCH, range=units, last=batch.size - 1)
         return batch
 
     def serials(self, book: str, units: UnitRange, code_key: bytes) -> list[str]:
@@ -114,16 +118,25 @@ class Codes:
         return list(print_serials(key, book, units))
 
 
-def _refuse_for(batch: Batch, parsed: PrintedCode, made_with: bytes) -> Refusal | None:
+def _refuse_for(batch: BatchRow, parsed: PrintedCode, made_with: bytes) -> Refusal | None:
     """Refuse a code that was not made for a unit of its batch, or that its label contradicts."""
-    if (copied := refuse_other_key(parsed, made_with, batch.row.code_key)) is not None:
+    if (copied := refuse_other_key(parsed, made_with, batch.code_key)) is not None:
         return copied
-    if parsed.number >= batch.row.size:
+    if parsed.number >= batch.size:
         return refuse(Reason.CODE_UNKNOWN, code=parsed.serial)
-    return contradiction(parsed, batch.row.product, batch.row.lot)
+    return contradiction(parsed, batch.product, batch.lot)
 
 
-def pieces(units: UnitRange) -> Iterator[UnitRange]:
+def messages(units: UnitRange) -> Iterator[UnitRange]:
     """Yield the parts of a range: the codes of each part fit into one message."""
-    for first in range(units.first, units.last + 1, CODES_PER_MESSAGE):
-        yield UnitRange(units.batch, first, min(units.last, first + CODES_PER_MESSAGE - 1))
+    return _parts(units, CODES_PER_MESSAGE)
+
+
+def slices(units: UnitRange) -> Iterator[UnitRange]:
+    """Yield the parts of a range: the codes of each part are made in one turn."""
+    return _parts(units, CODES_AT_ONCE)
+
+
+def _parts(units: UnitRange, count: int) -> Iterator[UnitRange]:
+    for first in range(units.first, units.last + 1, count):
+        yield UnitRange(units.batch, first, min(units.last, first + count - 1))

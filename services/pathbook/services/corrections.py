@@ -1,6 +1,7 @@
 """CorrectionService: declarations of errors, and corrections of products, batches and parties."""
 
 from pathbook.ledger import commands
+from pathbook.ledger.queries import Correction
 from pathbook.ledger.queries.corrections import OfBatch, OfEvent, OfParty, OfProduct, Subject
 from pathbook.ledger.refusals import Reason, refuse
 from pathbook.ledger.values import PartyKind
@@ -79,18 +80,23 @@ class CorrectionService(corrections_pb2_grpc.CorrectionServiceServicer):
         """List the corrections of an event, a product, a batch or a party."""
         book, page = requests.book_name(request.book), Paging(request, AfterNumber)
         subject = await self._subject(book, request)
-        found = await self._gateway.ask(
+
+        def place(last: Correction) -> AfterNumber:
+            return AfterNumber(last.position)
+
+        def message(found: list[Correction]) -> corrections_pb2.ListCorrectionsResponse:
+            rows = cut(found, page.limit)
+            entries, token = page.page(rows.rows, rows.after(place), answers.correction, place)
+            return corrections_pb2.ListCorrectionsResponse(corrections=entries, next_page_token=token)
+
+        return await self._gateway.answer(
             request.at_least_position,
+            message,
             self._gateway.queries.corrections,
             book,
             subject,
             page.after.number,
             page.limit + 1,
-        )
-        corrections = cut(found, page.limit)
-        return corrections_pb2.ListCorrectionsResponse(
-            corrections=map(answers.correction, corrections.rows),
-            next_page_token=page.token(corrections.after(lambda last: AfterNumber(last.position))),
         )
 
     async def _subject(self, book: str, request: corrections_pb2.ListCorrectionsRequest) -> Subject:

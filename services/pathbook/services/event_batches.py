@@ -66,6 +66,7 @@ class EventBatches:
             after = batch.last
             if after < through:
                 self._batch(book, after, through)  # reads the next batch while this one is sent
+            await self._gateway.small_reads_first()
             yield batch
 
     async def head_beyond(self, book: str, after: int) -> int:
@@ -125,7 +126,7 @@ class EventBatches:
 
     async def _read(self, book: str, after: int, through: int) -> Batch:
         try:
-            return await self._gateway.run(self._load, book, after, through)
+            return await self._gateway.slice(self._load, book, after, through)
         except BaseException:
             self._reads.pop((book, after), None)  # a failed read is not kept: the next caller reads again
             raise

@@ -18,10 +18,8 @@ from pathbook.services.loop_futures import LoopFutures
 from pathbook.services.storage import Storage
 from pathbook.services.translate import requests
 from pathbook.services.translate.statuses import Failure, RefusedCallError, failed
+from pathbook.services.turns import Turns
 from pathbook.v1 import values_pb2
-
-READ_THREADS: Final = 8
-"""How many queries run at once. A path takes less than a millisecond, and more threads would only wait."""
 
 WRITE_THREADS: Final = 4
 """How many books can be looked up and loaded at once, for a first write. A loaded book needs no thread of these."""
@@ -31,6 +29,7 @@ VIEWS_WAIT_TIMEOUT_S: Final = 10.0
 
 Params = ParamSpec("Params")
 Result = TypeVar("Result")
+Message = TypeVar("Message")
 
 
 class Gateway:
@@ -38,7 +37,7 @@ class Gateway:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self._read_threads = ThreadPoolExecutor(READ_THREADS, "reader")
+        self._turns = Turns()
         self._write_threads = ThreadPoolExecutor(WRITE_THREADS, "writer")
         self._outcomes: LoopFutures[list[Outcome]] = LoopFutures()
         # Views go back when they are rebuilt, and then a query raises ViewsRebuildingError. After a crash of
@@ -46,12 +45,14 @@ class Gateway:
         self._views_reached: dict[str, int] = {}
         self._losses_seen = 0
         self.codes = Codes(storage.keys, storage.queries)
-        self.queries = storage.queries
+        self.queries = queries = storage.queries
+        self._bulk = frozenset((queries.ladder_of_batch, queries.ladder_of_product))
+        """The queries that may take longer than a small read, and are slices of bulk reads."""
         self.incarnations = Incarnations(storage.stream)
 
     def close(self) -> None:
         """End the threads; call this when no call is left. A read whose caller is gone is not waited for."""
-        self._read_threads.shutdown(wait=False, cancel_futures=True)
+        self._turns.close()
         self._write_threads.shutdown(wait=False, cancel_futures=True)
 
     async def write(self, book: str, command: Command) -> Answer:
@@ -103,6 +104,18 @@ class Gateway:
             raise RefusedCallError(found)
         return found
 
+    async def answer(
+        self,
+        at_least_position: int,
+        message_of: Callable[[Result], Message],
+        query: Callable[Concatenate[str, Params], Result | Refusal],
+        book: str,
+        *args: Params.args,
+        **kwargs: Params.kwargs,
+    ) -> Message:
+        """Return the message for the result of a query, as `ask` and `answered`."""
+        return await self.ask(at_least_position, answered(query, message_of), book, *args, **kwargs)
+
     async def run(
         self, work: Callable[Params, Result], *args: Params.args, **kwargs: Params.kwargs
     ) -> Result:
@@ -110,12 +123,28 @@ class Gateway:
 
         If it loses its connection to the database on the way, it is run once more, on a fresh one.
         """
+        turn = self._turns.slice if work in self._bulk else self._turns.small
         try:
-            return await self._run(self._read_threads, work, *args, **kwargs)
+            return await turn(lambda: work(*args, **kwargs))
         except Exception as error:
             if not is_lost(error):
                 raise
-        return await self._run(self._read_threads, work, *args, **kwargs)
+        return await turn(lambda: work(*args, **kwargs))
+
+    async def slice(
+        self, work: Callable[Params, Result], *args: Params.args, **kwargs: Params.kwargs
+    ) -> Result:
+        """Run a slice of a bulk read when it is its turn, and return its result. See `Turns`."""
+        try:
+            return await self._turns.slice(lambda: work(*args, **kwargs))
+        except Exception as error:
+            if not is_lost(error):
+                raise
+        return await self._turns.slice(lambda: work(*args, **kwargs))
+
+    async def small_reads_first(self) -> None:
+        """Wait for the small reads that have begun. A stream of many answers waits so before each of them."""
+        await self._turns.small_reads_first()
 
     async def head(self, book: str) -> int:
         """Return the last position of a book. Raises RefusedCallError if there is no such book."""
@@ -207,3 +236,19 @@ class Gateway:
         **kwargs: Params.kwargs,
     ) -> Result:
         return await asyncio.get_running_loop().run_in_executor(threads, lambda: work(*args, **kwargs))
+
+
+def answered(
+    query: Callable[Concatenate[str, Params], Result | Refusal], message_of: Callable[[Result], Message]
+) -> Callable[Concatenate[str, Params], Message | Refusal]:
+    """Return a query that returns the message for the result of another one.
+
+    So the message is made on a reader's thread, too. A page has up to a thousand entries, and to make their messages
+    takes longer than the loop may be kept.
+    """
+
+    def ask(book: str, /, *args: Params.args, **kwargs: Params.kwargs) -> Message | Refusal:
+        found = query(book, *args, **kwargs)
+        return found if isinstance(found, Refusal) else message_of(found)
+
+    return ask

@@ -28,6 +28,7 @@ from pathbook.ledger.store.database.open_files import FileChangedError
 from pathbook.ledger.store.log.damage import EventDamagedError
 from pathbook.services.storage import DAMAGE, damage_reason
 from pathbook.services.streams import OpenStreams, taken_in_time
+from pathbook.services.translate.pages import ANSWER_MAX_BYTES
 from pathbook.services.translate.statuses import CallFailedError, Failure, failed
 from pathbook.services.translate.times import shown, span
 
@@ -80,44 +81,48 @@ class CallInterceptor(ServerInterceptor):
             "Callable[[Request, ServicerContext[Request, Response]], Awaitable[Response]]",
             handler.unary_unary,
         )
-        read = _request_reader(handler, method)
+        read, write = _request_reader(handler, method), _response_writer(handler, method)
 
-        async def answer(data: bytes, context: ServicerContext[Request, Response]) -> Response:
-            return await self._run(method, context, lambda: behavior(read(data), context))
+        async def answer(data: bytes, context: ServicerContext[Request, Response]) -> bytes:
+            async def answered() -> bytes:
+                return write(await behavior(read(data), context))
 
-        return grpc.unary_unary_rpc_method_handler(answer, None, handler.response_serializer)
+            return await self._run(method, context, answered)
+
+        return cast("Handler[Request, Response]", grpc.unary_unary_rpc_method_handler(answer, None, None))
 
     def _streaming(self, handler: Handler[Request, Response], method: str) -> Handler[Request, Response]:
         behavior = cast(
             "Callable[[object, ServicerContext[Request, Response]], AsyncGenerator[Response]]",
             handler.stream_stream or handler.unary_stream,
         )
-        read = _request_reader(handler, method)
+        read, write = _request_reader(handler, method), _response_writer(handler, method)
 
         async def answer_one(data: bytes, context: ServicerContext[Request, Response]) -> None:
-            await self._stream(method, context, lambda: behavior(read(data), context))
+            await self._stream(method, context, lambda: behavior(read(data), context), write)
 
         async def answer_many(
             messages: AsyncIterator[bytes], context: ServicerContext[Request, Response]
         ) -> None:
             requests = (read(data) async for data in messages)
-            await self._stream(method, context, lambda: behavior(requests, context))
+            await self._stream(method, context, lambda: behavior(requests, context), write)
 
         if handler.request_streaming:
-            return grpc.stream_stream_rpc_method_handler(answer_many, None, handler.response_serializer)
-        return grpc.unary_stream_rpc_method_handler(answer_one, None, handler.response_serializer)
+            return grpc.stream_stream_rpc_method_handler(answer_many, None, None)
+        return grpc.unary_stream_rpc_method_handler(answer_one, None, None)
 
     async def _stream(
         self,
         method: str,
         context: ServicerContext[Request, Response],
         begin: Callable[[], AsyncGenerator[Response]],
+        write: Callable[[Response], bytes],
     ) -> None:
         """Run a method that yields responses, as one of the streams that are open."""
 
         async def write_all() -> None:
             with counted:
-                await _write_all(begin(), context)
+                await _write_all(begin(), write, context)
 
         counted = self._streams.counted(context.peer())
         await self._run(method, context, write_all)
@@ -231,12 +236,32 @@ def _request_reader(handler: Handler[Request, Response], method: str) -> Callabl
     return read
 
 
+def _response_writer(handler: Handler[Request, Response], method: str) -> Callable[[Response], bytes]:
+    """Return a function that serializes a response, and fails if a client of gRPC would refuse its size.
+
+    Such a client would only see a broken call. gRPC itself would serialize after our method, where nothing can fail
+    with a reason.
+    """
+    # a method that has no serializer answers with bytes
+    serialize = handler.response_serializer or cast("Callable[[Response], bytes]", bytes)
+
+    def write(response: Response) -> bytes:
+        data = serialize(response)
+        if len(data) > ANSWER_MAX_BYTES:
+            raise failed(Failure.ANSWER_TOO_LARGE, method=method, bytes=len(data), limit=ANSWER_MAX_BYTES)
+        return data
+
+    return write
+
+
 async def _write_all(
-    responses: AsyncGenerator[Response], context: ServicerContext[Request, Response]
+    responses: AsyncGenerator[Response],
+    write: Callable[[Response], bytes],
+    context: ServicerContext[Request, Response],
 ) -> None:
     # Apart from the first response: a stream can be ended while a response waits for its reader only after this.
     await context.send_initial_metadata(())
     async with contextlib.aclosing(responses):
         async for response in responses:
             async with taken_in_time():
-                await context.write(response)
+                await context.write(cast("Response", write(response)))

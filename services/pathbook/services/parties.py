@@ -1,10 +1,11 @@
 """PartyService: parties and their authorizations."""
 
 from pathbook.ledger import commands
+from pathbook.ledger.queries import Listed, Party
 from pathbook.ledger.values import PartyKind
 from pathbook.services.gateway import Gateway
 from pathbook.services.translate import answers, receipts, requests
-from pathbook.services.translate.pages import AfterName, Paging
+from pathbook.services.translate.pages import MAX_PAGE_SIZE, AfterName, AfterNumber, Paging
 from pathbook.v1 import parties_pb2, parties_pb2_grpc
 
 
@@ -59,22 +60,46 @@ class PartyService(parties_pb2_grpc.PartyServiceServicer):
     async def GetParty(
         self, request: parties_pb2.GetPartyRequest, _context: object
     ) -> parties_pb2.GetPartyResponse:
-        """Return a party."""
-        book = requests.book_name(request.book)
-        found = await self._gateway.ask(
-            request.at_least_position, self._gateway.queries.party, book, request.party
+        """Return a party, with a page of its authorizations."""
+        book, page = requests.book_name(request.book), Paging(request, AfterNumber, default=MAX_PAGE_SIZE)
+        after = page.after.number
+
+        def message(found: Party) -> parties_pb2.GetPartyResponse:
+            rest = AfterNumber(found.authorizations[-1].position) if found.goes_on else None
+            entries, token = page.page(
+                found.authorizations, rest, answers.authorization, lambda last: AfterNumber(last.position)
+            )
+            shown = answers.party(found.row, entries, are_left_out=bool(after or token))
+            return parties_pb2.GetPartyResponse(party=shown, next_page_token=token)
+
+        return await self._gateway.answer(
+            request.at_least_position,
+            message,
+            self._gateway.queries.party,
+            book,
+            request.party,
+            after,
+            page.limit,
         )
-        return parties_pb2.GetPartyResponse(party=answers.party(found.row, found.authorizations))
 
     async def ListParties(
         self, request: parties_pb2.ListPartiesRequest, _context: object
     ) -> parties_pb2.ListPartiesResponse:
         """List the parties."""
         book, page = requests.book_name(request.book), Paging(request, AfterName)
-        found = await self._gateway.ask(
-            request.at_least_position, self._gateway.queries.parties, book, page.after.name, page.limit
-        )
-        return parties_pb2.ListPartiesResponse(
-            parties=[answers.party(item.row, item.authorizations) for item in found.items],
-            next_page_token=page.token(None if found.after is None else AfterName(found.after)),
+
+        def message(found: Listed[Party, str]) -> parties_pb2.ListPartiesResponse:
+            rest = None if found.after is None else AfterName(found.after)
+            entries, token = page.page(
+                found.items, rest, answers.listed_party, lambda last: AfterName(last.row.party)
+            )
+            return parties_pb2.ListPartiesResponse(parties=entries, next_page_token=token)
+
+        return await self._gateway.answer(
+            request.at_least_position,
+            message,
+            self._gateway.queries.parties,
+            book,
+            page.after.name,
+            page.limit,
         )

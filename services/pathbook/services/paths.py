@@ -1,11 +1,11 @@
 """PathService: paths of units, price ladders, stock, holders of batches."""
 
-from pathbook.ledger.queries import Holder, Listed, Rung
+from pathbook.ledger.queries import Holder, Listed, Path, Rung, Step, Stock
 from pathbook.ledger.refusals import Reason, refuse
 from pathbook.ledger.values import Unit
-from pathbook.services.gateway import Gateway
+from pathbook.services.gateway import Gateway, answered
 from pathbook.services.translate import answers, requests
-from pathbook.services.translate.pages import AfterNumber, Paging
+from pathbook.services.translate.pages import AS_MANY_AS_FIT, AfterNumber, AfterStep, Paging, cut
 from pathbook.services.translate.statuses import RefusedCallError
 from pathbook.v1 import paths_pb2, paths_pb2_grpc
 
@@ -17,22 +17,30 @@ class PathService(paths_pb2_grpc.PathServiceServicer):
         self._gateway = gateway
 
     async def GetPath(self, request: paths_pb2.GetPathRequest, _context: object) -> paths_pb2.GetPathResponse:
-        """Return the path of a unit."""
-        book, gateway, corrections = requests.book_name(request.book), self._gateway, request.corrections
-        as_of = requests.position(request.as_of_position, "as_of_position")
+        """Return the path of a unit, with a page of its steps. All pages are as of the position of the first one."""
+        book, page = requests.book_name(request.book), Paging(request, AfterStep, default=AS_MANY_AS_FIT)
+        gateway, corrections = self._gateway, request.corrections
+        as_of = page.after.as_of or requests.position(request.as_of_position, "as_of_position")
         at_least = max(as_of, requests.position(request.at_least_position, "at_least_position"))
+
+        def message(found: Path, serial: str) -> paths_pb2.GetPathResponse:
+            def place(last: Step) -> AfterStep:
+                return AfterStep(last.position, found.as_of_position)
+
+            rows = cut([step for step in found.steps if step.position > page.after.position], page.limit)
+            entries, token = page.page(rows.rows, rows.after(place), answers.step, place)
+            return answers.path(found, serial, entries, token)
+
         match request.WhichOneof("subject"):
             case "code":
-                code, found = await gateway.ask_by_code(
-                    at_least, gateway.codes.path, book, request.code, as_of, corrections=corrections
+                by_code = answered(gateway.codes.path, lambda found: message(found[1], found[0].serial))
+                return await gateway.ask_by_code(
+                    at_least, by_code, book, request.code, as_of, corrections=corrections
                 )
-                return answers.path(found, code.serial)
             case "unit":  # the caller gets no serial, because a read makes no code
                 unit = Unit(request.unit.batch, request.unit.number)
-                path = await gateway.ask(
-                    at_least, gateway.queries.path, book, unit, as_of, corrections=corrections
-                )
-                return answers.path(path, "")
+                by_number = answered(gateway.queries.path, lambda found: message(found, ""))
+                return await gateway.ask(at_least, by_number, book, unit, as_of, corrections=corrections)
             case _:
                 raise RefusedCallError(refuse(Reason.VALUE_MISSING, field="subject"))
 
@@ -59,17 +67,22 @@ class PathService(paths_pb2_grpc.PathServiceServicer):
     ) -> paths_pb2.ListStockResponse:
         """List the stock of a party, batch by batch."""
         book, page = requests.book_name(request.book), Paging(request, AfterNumber)
-        found = await self._gateway.ask(
+
+        def message(found: Listed[Stock, int]) -> paths_pb2.ListStockResponse:
+            rest = None if found.after is None else AfterNumber(found.after)
+            entries, token = page.page(
+                found.items, rest, answers.stock, lambda last: AfterNumber(last.row.batch.batch)
+            )
+            return paths_pb2.ListStockResponse(stock=entries, next_page_token=token)
+
+        return await self._gateway.answer(
             request.at_least_position,
+            message,
             self._gateway.queries.stock,
             book,
             request.party,
             page.after.number,
             page.limit,
-        )
-        return paths_pb2.ListStockResponse(
-            stock=map(answers.stock, found.items),
-            next_page_token=page.token(None if found.after is None else AfterNumber(found.after)),
         )
 
     async def ListHolders(
@@ -78,22 +91,22 @@ class PathService(paths_pb2_grpc.PathServiceServicer):
         """List the holders of a batch, in the order of its units."""
         requests.bounded(len(request.ranges))
         page = Paging(request, AfterNumber)
-        found = await self._holders(request, page.after.number, page.limit)
-        return paths_pb2.ListHoldersResponse(
-            holders=map(answers.holder, found.items),
-            next_page_token=page.token(None if found.after is None else AfterNumber(found.after)),
-        )
-
-    async def _holders(
-        self, request: paths_pb2.ListHoldersRequest, first: int, limit: int
-    ) -> Listed[Holder, int]:
         book, ranges = requests.book_name(request.book), requests.ranges(request.ranges)
         at_least, queries = request.at_least_position, self._gateway.queries
+        first, limit = page.after.number, page.limit
+
+        def message(found: Listed[Holder, int]) -> paths_pb2.ListHoldersResponse:
+            rest = None if found.after is None else AfterNumber(found.after)
+            entries, token = page.page(
+                found.items, rest, answers.holder, lambda last: AfterNumber(last.range.last + 1)
+            )
+            return paths_pb2.ListHoldersResponse(holders=entries, next_page_token=token)
+
         if request.batch:
-            return await self._gateway.ask(
-                at_least, queries.holders, book, request.batch, ranges, first, limit
+            return await self._gateway.answer(
+                at_least, message, queries.holders, book, request.batch, ranges, first, limit
             )
         gtin = requests.gtin(request.gtin)
-        return await self._gateway.ask(
-            at_least, queries.holders_of_lot, book, gtin, request.lot, ranges, first, limit
+        return await self._gateway.answer(
+            at_least, message, queries.holders_of_lot, book, gtin, request.lot, ranges, first, limit
         )

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 from pathbook.ledger import commands
 from pathbook.ledger.events import TransferReversed
+from pathbook.ledger.queries import Listed, Transfer
 from pathbook.ledger.values import DiscrepancyKind, UnitState
 from pathbook.services.bulk import Bulk, recording, returning, selling
 from pathbook.services.gateway import Gateway
@@ -211,27 +212,33 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
     ) -> transfers_pb2.GetTransferResponse:
         """Return a transfer, a sale, or the lines of a return."""
         book = requests.book_name(request.book)
-        found = await self._gateway.ask(
-            request.at_least_position, self._gateway.queries.transfer, book, request.transfer
+
+        def message(found: list[Transfer]) -> transfers_pb2.GetTransferResponse:
+            return transfers_pb2.GetTransferResponse(transfers=map(answers.transfer, found))
+
+        return await self._gateway.answer(
+            request.at_least_position, message, self._gateway.queries.transfer, book, request.transfer
         )
-        return transfers_pb2.GetTransferResponse(transfers=map(answers.transfer, found))
 
     async def ListTransfers(
         self, request: transfers_pb2.ListTransfersRequest, _context: object
     ) -> transfers_pb2.ListTransfersResponse:
         """List the transfers of a party or consumer."""
         book, page = requests.book_name(request.book), Paging(request, AfterTransfer)
-        found = await self._gateway.ask(
+
+        def message(found: Listed[Transfer, tuple[int, int]]) -> transfers_pb2.ListTransfersResponse:
+            rest = None if found.after is None else AfterTransfer(*found.after)
+            entries, token = page.page(found.items, rest, answers.transfer, _by_transfer)
+            return transfers_pb2.ListTransfersResponse(transfers=entries, next_page_token=token)
+
+        return await self._gateway.answer(
             request.at_least_position,
+            message,
             self._gateway.queries.transfers,
             book,
             filters.transfers(request),
             page.after.place,
             page.limit,
-        )
-        return transfers_pb2.ListTransfersResponse(
-            transfers=map(answers.transfer, found.items),
-            next_page_token=page.token(None if found.after is None else AfterTransfer(*found.after)),
         )
 
     async def ListTransfersByReference(
@@ -239,8 +246,17 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
     ) -> transfers_pb2.ListTransfersByReferenceResponse:
         """List what was handed over under a reference."""
         book, page = requests.book_name(request.book), Paging(request, AfterReference)
-        found = await self._gateway.ask(
+
+        def message(
+            found: Listed[Transfer, tuple[str, str, int, int]],
+        ) -> transfers_pb2.ListTransfersByReferenceResponse:
+            rest = None if found.after is None else AfterReference(*found.after)
+            entries, token = page.page(found.items, rest, answers.transfer, _by_reference)
+            return transfers_pb2.ListTransfersByReferenceResponse(transfers=entries, next_page_token=token)
+
+        return await self._gateway.answer(
             request.at_least_position,
+            message,
             self._gateway.queries.transfers_by_reference,
             book,
             filters.reference(request),
@@ -249,25 +265,32 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
             page.after.place,
             page.limit,
         )
-        return transfers_pb2.ListTransfersByReferenceResponse(
-            transfers=map(answers.transfer, found.items),
-            next_page_token=page.token(None if found.after is None else AfterReference(*found.after)),
-        )
 
     async def ListOffers(
         self, request: transfers_pb2.ListOffersRequest, _context: object
     ) -> transfers_pb2.ListOffersResponse:
         """List the offers to a party, and those that it made."""
         book, page = requests.book_name(request.book), Paging(request, AfterTransfer)
-        found = await self._gateway.ask(
+
+        def message(found: Listed[Transfer, tuple[int, int]]) -> transfers_pb2.ListOffersResponse:
+            rest = None if found.after is None else AfterTransfer(*found.after)
+            entries, token = page.page(found.items, rest, answers.transfer, _by_transfer)
+            return transfers_pb2.ListOffersResponse(offers=entries, next_page_token=token)
+
+        return await self._gateway.answer(
             request.at_least_position,
+            message,
             self._gateway.queries.offers,
             book,
             filters.offers(request),
             page.after.place,
             page.limit,
         )
-        return transfers_pb2.ListOffersResponse(
-            offers=map(answers.transfer, found.items),
-            next_page_token=page.token(None if found.after is None else AfterTransfer(*found.after)),
-        )
+
+
+def _by_transfer(last: Transfer) -> AfterTransfer:
+    return AfterTransfer(last.row.transfer, last.row.line)
+
+
+def _by_reference(last: Transfer) -> AfterReference:
+    return AfterReference(last.row.giver, last.row.receiver, last.row.transfer, last.row.line)

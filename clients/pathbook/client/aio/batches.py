@@ -197,14 +197,24 @@ class Batches(AsyncCaller):
             >>> (await client.get_batch(gtin="4006381333931", lot="L1")).expires_on
             '2029-01-05'
         """
-        request = batches_pb2.GetBatchRequest(
-            book=self.book,
-            batch=batch,
-            gtin=gtin,
-            lot=lot,
-            at_least_position=self._at_least(at_least_position),
-        )
-        return (await self._call(self._batches.GetBatch, request)).batch
+
+        async def page(token: str) -> batches_pb2.GetBatchResponse:
+            request = batches_pb2.GetBatchRequest(
+                book=self.book,
+                batch=batch,
+                gtin=gtin,
+                lot=lot,
+                page_token=token,
+                at_least_position=self._at_least(at_least_position),
+            )
+            return await self._call(self._batches.GetBatch, request)
+
+        def join(whole: batches_pb2.GetBatchResponse, other: batches_pb2.GetBatchResponse) -> None:
+            whole.batch.recalls.extend(other.batch.recalls)
+            whole.batch.ClearField("recalls_left_out")
+
+        whole = await self._whole(page, join)
+        return whole.batch
 
     async def list_batches(
         self, *, gtin: str = "", page_size: int = 0, at_least_position: int | None = None
@@ -218,7 +228,8 @@ class Batches(AsyncCaller):
                 means this client's last write, 0 means no waiting.
 
         Yields:
-            A Batch, as ``get_batch`` returns it.
+            A Batch, as ``get_batch`` returns it. Of very many recalls, it has the first ones, and
+            ``recalls_left_out`` is set.
 
         Raises:
             RefusedError: GTIN_CHECK_DIGIT, PRODUCT_UNKNOWN; or a reason of every list and read (see ``AsyncClient``).

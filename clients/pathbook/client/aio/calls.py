@@ -1,6 +1,7 @@
 """The channel to a server in an event loop: calls with deadlines and retries, streams that resume, pages of lists."""
 
 import asyncio
+import contextlib
 import copy
 import itertools
 from collections import deque
@@ -138,7 +139,7 @@ class AsyncCaller:
         request_after: Callable[[int], Request | None],
         after: int,
         next_after: Callable[[Response], int],
-    ) -> AsyncIterator[Response]:
+    ) -> AsyncGenerator[Response, None]:
         """Yield the responses of a stream; when it breaks, request it again after the last response."""
         retries = self._retry_policy()
         while (request := request_after(after)) is not None:
@@ -162,6 +163,29 @@ class AsyncCaller:
             yield page
             page = await fetch(page.next_page_token)
         yield page
+
+    async def _whole(
+        self,
+        fetch: Callable[[str], Awaitable[Page]],
+        join: Callable[[Page, Page], None],
+        is_enough: Callable[[Page], bool] = lambda _: False,
+    ) -> Page:
+        """Return the first page of an answer with all others joined to it, or as many as are enough."""
+        whole = await fetch("")
+        while whole.next_page_token and not is_enough(whole):
+            page = await fetch(whole.next_page_token)
+            whole.next_page_token = page.next_page_token
+            join(whole, page)
+        return whole
+
+    async def _first(
+        self, method: "aio.UnaryStreamMultiCallable[Request, Response]", request: Request
+    ) -> Response:
+        """Return the first response of a stream, and end the stream. It is requested again when it breaks."""
+        async with contextlib.aclosing(self._resume(method, lambda _: request, 0, lambda _: 0)) as responses:
+            async for response in responses:
+                return response
+        raise ended_too_soon(self.target)
 
     async def _exchange(
         self,

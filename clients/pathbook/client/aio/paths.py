@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable
 
 from pathbook.client.aio.calls import AsyncCaller
 from pathbook.client.values import Range, unit_ranges
-from pathbook.v1 import paths_pb2, paths_pb2_grpc
+from pathbook.v1 import events_pb2, events_pb2_grpc, paths_pb2, paths_pb2_grpc
 
 
 class Paths(AsyncCaller):
@@ -17,6 +17,10 @@ class Paths(AsyncCaller):
     def _paths(self) -> "paths_pb2_grpc.PathServiceAsyncStub":
         return paths_pb2_grpc.PathServiceStub(self._channel)
 
+    @functools.cached_property
+    def _stored(self) -> "events_pb2_grpc.EventServiceAsyncStub":
+        return events_pb2_grpc.EventServiceStub(self._channel)
+
     async def get_path(
         self,
         unit: str | tuple[int, int],
@@ -24,6 +28,8 @@ class Paths(AsyncCaller):
         as_of_position: int = 0,
         corrections: bool = False,
         at_least_position: int | None = None,
+        events: bool = True,
+        steps_max: int = 0,
     ) -> paths_pb2.GetPathResponse:
         """Return the path of a unit: every hand it passed through, what each paid, and who holds it.
 
@@ -35,6 +41,10 @@ class Paths(AsyncCaller):
                 the reports of receivers.
             at_least_position: The answer includes all events up to this position; the server waits for them. None
                 means this client's last write, 0 means no waiting.
+            events: Whether to read the events of more than 4,096 bytes, too, with a call for each. Without them, the
+                ``event`` of such a step is empty, and ``left_out_bytes`` is its size. ``fill_events`` reads them.
+            steps_max: Read no further pages once there are more steps than this. Then ``next_page_token`` is set, and
+                no events are read. 0 means all steps.
 
         Returns:
             A response with ``unit``; ``serial`` if you asked by a code, else ""; ``product``, ``batch``; ``run``
@@ -42,7 +52,7 @@ class Paths(AsyncCaller):
             ``receiver``, ``terms`` (price of a unit, tiers, authorizations, delivery), ``price_paid`` by a consumer,
             ``occurred_at``, ``recorded_at``, ``position``, ``owner`` and ``custodian`` after it, ``attestation``, and
             ``event``, the stored bytes. ``out_of_order_position`` names an earlier step that claims a later time.
-            ``batch_correction`` is set if the batch was corrected.
+            ``batch_correction`` is set if the batch was corrected. ``batch.recalls`` are those that name the unit.
 
         Raises:
             RefusedError: BATCH_UNKNOWN, RANGE_BEYOND_BATCH; CODE_MALFORMED, CODE_CHECK_CHARACTER,
@@ -57,17 +67,58 @@ class Paths(AsyncCaller):
             >>> path.run.owner
             'consumer:c-7'
         """
-        request = paths_pb2.GetPathRequest(
-            book=self.book,
-            as_of_position=as_of_position,
-            corrections=corrections,
-            at_least_position=self._at_least(at_least_position),
-        )
-        if isinstance(unit, str):
-            request.code = unit
-        else:
-            request.unit.batch, request.unit.number = unit
-        return await self._call(self._paths.GetPath, request)
+
+        async def page(token: str) -> paths_pb2.GetPathResponse:
+            request = paths_pb2.GetPathRequest(
+                book=self.book,
+                as_of_position=as_of_position,
+                corrections=corrections,
+                page_token=token,
+                at_least_position=self._at_least(at_least_position),
+            )
+            if isinstance(unit, str):
+                request.code = unit
+            else:
+                request.unit.batch, request.unit.number = unit
+            return await self._call(self._paths.GetPath, request)
+
+        def join(whole: paths_pb2.GetPathResponse, other: paths_pb2.GetPathResponse) -> None:
+            whole.steps.extend(other.steps)
+            if not other.steps:  # each page has one; a server that goes on without any would never end
+                whole.ClearField("next_page_token")
+
+        def is_enough(whole: paths_pb2.GetPathResponse) -> bool:
+            return bool(steps_max) and len(whole.steps) > steps_max
+
+        path = await self._whole(page, join, is_enough)
+        if events and not path.next_page_token:
+            await self.fill_events(path)
+        return path
+
+    async def fill_events(self, path: paths_pb2.GetPathResponse) -> None:
+        """Read the events that a path lacks because of their size, and put them into its steps.
+
+        Args:
+            path: A path that ``get_path`` returned with ``events=False``. An event that does not have the size that the
+                path says stays left out.
+
+        Raises:
+            RefusedError: A reason of every call (see ``AsyncClient``).
+            UnreachableError: No answer came in time.
+
+        Example:
+            >>> path = await client.get_path((1, 0), events=False)
+            >>> await client.fill_events(path)
+            >>> any(step.left_out_bytes for step in path.steps)
+            False
+        """
+        for step in path.steps:
+            if step.left_out_bytes:
+                request = events_pb2.ReadRequest(book=self.book, after_position=step.position - 1, limit=1)
+                found = await self._first(self._stored.Read, request)
+                if [len(event) for event in found.events] == [step.left_out_bytes]:
+                    step.event = found.events[0]
+                    step.ClearField("left_out_bytes")
 
     async def get_ladder(
         self, of: int | str, *, at_least_position: int | None = None

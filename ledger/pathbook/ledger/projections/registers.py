@@ -1,5 +1,7 @@
 """Rows of the registers: parties, authorizations, products, batches, recalls, and the answered requests."""
 
+from bisect import bisect_right
+from operator import itemgetter
 from typing import NamedTuple
 
 import msgspec
@@ -328,3 +330,15 @@ def ranges_from_text(batch: int, text: str) -> Ranges:
     """Read ranges of a batch from text of `ranges_to_text`."""
     pairs = msgspec.json.decode(text, type=list[tuple[int, int]])
     return tuple(UnitRange(batch, first, last) for first, last in pairs)
+
+
+def narrowed_text(text: str, number: int) -> tuple[str, int] | None:
+    """Return text of the one range that holds a unit, and how many other ranges there are. None if no range holds it.
+
+    The ranges of a recall are in order. Nothing is made of them but their numbers, because a recall may have thousands.
+    """
+    pairs = msgspec.json.decode(text, type=list[tuple[int, int]])
+    index = bisect_right(pairs, number, key=itemgetter(0)) - 1
+    if index < 0 or number > pairs[index][1]:
+        return None
+    return msgspec.json.encode(pairs[index : index + 1]).decode(), len(pairs) - 1

@@ -41,31 +41,38 @@ class OpenedBook(msgspec.Struct, frozen=True, gc=False):
 
 
 class Party(msgspec.Struct, frozen=True, gc=False):
-    """A party and its authorizations, oldest first."""
+    """A party and its authorizations, oldest first. ``goes_on`` says that others follow these."""
 
     row: PartyRow
     authorizations: tuple[AuthorizationRow, ...]
+    goes_on: bool = False
 
 
 class Recall(msgspec.Struct, frozen=True, gc=False):
-    """A recall and its note. ``note`` is None if the recall gave no reason, or if the note was erased."""
+    """A recall and its note. ``note`` is None if the recall gave no reason, or if the note was erased.
+
+    ``left_out`` is how many of its ranges are not in the row, because they do not hold the unit that was asked for.
+    """
 
     row: RecallRow
     note: Note | None
+    left_out: int = 0
 
 
 class Batch(msgspec.Struct, frozen=True, gc=False):
-    """A batch and its recalls, oldest first."""
+    """A batch and its recalls, oldest first. ``goes_on`` says that there are others beside these."""
 
     row: BatchRow
     recalls: tuple[Recall, ...]
+    goes_on: bool = False
 
 
 class Stock(msgspec.Struct, frozen=True, gc=False):
-    """What a party has of a batch, and the recalls of the batch, oldest first."""
+    """What a party has of a batch, and the recalls of the batch, oldest first. ``goes_on`` is as in Batch."""
 
     row: StockRow
     recalls: tuple[Recall, ...]
+    goes_on: bool = False
 
 
 class Holder(msgspec.Struct, frozen=True, gc=False):
@@ -97,11 +104,15 @@ class Correction(msgspec.Struct, frozen=True, gc=False):
 
 
 class Case(msgspec.Struct, frozen=True, gc=False):
-    """A packed case, the units loose in it, and the SSCCs of the cases in it."""
+    """A packed case, the units loose in it, and the SSCCs of the cases in it.
+
+    ``rest`` is the unit from which on units are not in it yet, or None if it has all.
+    """
 
     row: CaseRow
     ranges: Ranges
     cases: tuple[str, ...]
+    rest: Unit | None = None
 
 
 class Transfer(msgspec.Struct, frozen=True, gc=False):

@@ -1,11 +1,15 @@
 """The path of a unit, now or as of a position: who had it in order, what each paid, and who has it."""
 
+from collections.abc import Iterator
 from functools import lru_cache
+from typing import Final
+
+import msgspec
 
 from pathbook.ledger.codec import MalformedEventError, NewerEventError, decode
 from pathbook.ledger.events import RecordedEvent, RunEvent
 from pathbook.ledger.queries.answers import Batch, Correction, Path, Recall, UnitRun
-from pathbook.ledger.queries.filling import recalls
+from pathbook.ledger.queries.filling import recalls_of_unit
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.runs import EMPTY_HEAD, next_head
 from pathbook.ledger.steps import (
@@ -26,12 +30,22 @@ from pathbook.ledger.store.views.snapshot import ViewSnapshot
 from pathbook.ledger.store.views.unit_history import PackedRanges, PastRun, UnitHistory
 from pathbook.ledger.values import WRITTEN_OFF, Unit, UnitRange, UnitState
 
+SHOWN_EVENT_MAX_BYTES: Final = 4_096
+"""The most bytes of an event that a path has. Nearly all of a longer one are about other units: it has 64 KB at most,
+and 50 of them do not fit a message. A caller that needs it reads it by its position."""
+
+EVENTS_AT_ONCE: Final = 32
+"""How many events of a path are in memory at once: in 2 MB at most, and decoded in some 20. Nearly no path has more."""
+
 CACHED_EVENTS_MAX = 8_192
 """How many decoded events are cached, in some 10 MB. An event that moved a pallet is in the path of each of
 its units."""
 
 CACHED_EVENT_MAX_BYTES = 512
 """The longest event that is cached. An event with many ranges takes far more memory decoded than as bytes."""
+
+NO_RECALLS: Final[tuple[tuple[Recall, ...], bool]] = ((), False)
+"""The recalls of a batch that has none."""
 
 _NOT_TOLD = PackedRanges(None, None, None)
 """Cuts no run. It is used where the answer names no case."""
@@ -57,8 +71,8 @@ def path(views: ViewSnapshot, stream: Stream, unit: Unit, as_of: int, *, correct
     assert history is not None, unit
     if 0 < as_of < history.position:
         history = _as_of(views, history, unit, as_of)
-    batch_recalls = recalls(views, stream, unit.batch)
-    return build_path(stream, views.book, unit, history, batch_recalls, corrections=corrections)
+    recalled = recalls_of_unit(views, stream, unit) if history.is_recalled else NO_RECALLS
+    return build_path(stream, views.book, unit, history, recalled, corrections=corrections)
 
 
 def is_complete(history: UnitHistory, unit: Unit, as_of: int) -> bool:
@@ -78,24 +92,21 @@ def build_path(
     book: str,
     unit: Unit,
     history: UnitHistory,
-    batch_recalls: tuple[Recall, ...],
+    recalled: tuple[tuple[Recall, ...], bool],
     *,
     corrections: bool,
 ) -> Path:
-    """Build the path of a unit from its history and the recalls of its batch."""
-    rows, corrected = history.runs, history.batch.corrected_position
-    data = history.events
-    if data is None:
-        data = stream.unchecked_data_at(book, [row.position for row in rows])
+    """Build the path of a unit from its history, and from the recalls that name it. There may be others."""
+    corrected = history.batch.corrected_position
     correction = None
     if corrected:
         (entry,) = stream.at(book, [corrected])
         correction = Correction(corrected, entry.data, None)
-    steps = _steps(stream, book, unit, rows, data)
+    steps = _steps(stream, book, unit, history)
     return Path(
         unit,
         history.product,
-        Batch(history.batch, batch_recalls),
+        Batch(history.batch, *recalled),
         _run(unit, history),
         tuple(steps if corrections else _in_force(steps)),
         history.position,
@@ -103,37 +114,77 @@ def build_path(
     )
 
 
-def _steps(stream: Stream, book: str, unit: Unit, rows: list[PastRun], data: list[bytes]) -> list[Step]:
-    """Return a step for each run that an event of the unit's history made, oldest first. ``data`` are the events."""
-    events = _whole_events(stream, book, rows, data)
-    movements = [_movement(recorded, unit) for recorded in events]
+class _Happened(msgspec.Struct, frozen=True, gc=False):
+    """What a path needs of an event of its unit. Its other units are not in it, however many they are."""
+
+    movement: Movement
+    occurred_at: int
+    recorded_at: int
+    has_note: bool
+    data: bytes
+    left_out_bytes: int
+
+
+def _steps(stream: Stream, book: str, unit: Unit, history: UnitHistory) -> list[Step]:
+    """Return a step for each run that an event of the unit's history made, oldest first."""
+    rows = history.runs
+    events = list(_events(stream, book, unit, history))
+    movements = [event.movement for event in events]
     corrected = undone(movements, [row.custodian for row in rows])
     by_both = attested(movements)
-    disorder = out_of_order(movements, [recorded.occurred_at for recorded in events], corrected)
+    disorder = out_of_order(movements, [event.occurred_at for event in events], corrected)
     # nearly no path has a note, and then nothing is read for it
-    notes = stream.notes_at(book, [recorded.position for recorded in events if recorded.note_commitment])
+    noted = [row.position for row, event in zip(rows, events, strict=True) if event.has_note]
+    notes = stream.notes_at(book, noted)
     return [
         Step(
             position=row.position,
-            movement=item,
+            movement=event.movement,
             corrected=index in corrected,
-            attestation=attestation(item, by_both),
-            occurred_at=recorded.occurred_at,
-            recorded_at=recorded.recorded_at,
+            attestation=attestation(event.movement, by_both),
+            occurred_at=event.occurred_at,
+            recorded_at=event.recorded_at,
             out_of_order=0 if (other := disorder[index]) is None else rows[other].position,
             state=_STATES[row.state],
             owner=row.owner,
             custodian=row.custodian,
-            data=event,
+            data=event.data,
             head=row.head,
             note=notes.get(row.position),
+            left_out_bytes=event.left_out_bytes,
         )
-        for index, (row, event, recorded, item) in enumerate(zip(rows, data, events, movements, strict=True))
+        for index, (row, event) in enumerate(zip(rows, events, strict=True))
     ]
 
 
-def _whole_events(stream: Stream, book: str, rows: list[PastRun], data: list[bytes]) -> list[RecordedEvent]:
-    """Return events that were compared with the heads of the runs that they made. This takes no further read.
+def _events(stream: Stream, book: str, unit: Unit, history: UnitHistory) -> Iterator[_Happened]:
+    """Yield what a path needs of each event of a unit's history. Unless they were read with it, a few are at a time."""
+    head = EMPTY_HEAD
+    for start in range(0, len(history.runs), EVENTS_AT_ONCE):
+        some = history.runs[start : start + EVENTS_AT_ONCE]
+        if history.events is None:
+            data = stream.unchecked_data_at(book, [row.position for row in some])
+        else:
+            data = history.events[start : start + EVENTS_AT_ONCE]
+        for event, recorded in zip(data, _whole_events(stream, book, head, some, data), strict=True):
+            is_long = len(event) > SHOWN_EVENT_MAX_BYTES
+            yield _Happened(
+                _movement(recorded, unit),
+                recorded.occurred_at,
+                recorded.recorded_at,
+                bool(recorded.note_commitment),
+                b"" if is_long else event,
+                len(event) if is_long else 0,
+            )
+        head = some[-1].head
+
+
+def _whole_events(
+    stream: Stream, book: str, head: bytes, rows: list[PastRun], data: list[bytes]
+) -> list[RecordedEvent]:
+    """Return events that were compared with the heads of the runs that they made, after a head.
+
+    This takes no further read.
 
     Raises:
         pathbook.ledger.store.log.damage.EventDamagedError: an event is not the one that the head was made of.
@@ -151,7 +202,6 @@ def _whole_events(stream: Stream, book: str, rows: list[PastRun], data: list[byt
         for entry in stream.at(book, [row.position for row in rows]):
             read_event(book, entry)  # it names the event that is damaged
         raise
-    head = EMPTY_HEAD
     for row, recorded in zip(rows, events, strict=True):
         head = next_head(head, recorded.leaf, row.position)
         if head != row.head:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
-from pathbook.ledger.projections.registers import ProductRow
+from pathbook.ledger.projections.registers import BatchRow, ProductRow
 from pathbook.ledger.queries import (
     books,
     holders,
@@ -31,6 +31,7 @@ from pathbook.ledger.queries.answers import (
     Transfer,
 )
 from pathbook.ledger.queries.corrections import Subject
+from pathbook.ledger.queries.filling import FILLED_ROWS_MAX
 from pathbook.ledger.queries.transfer_lists import (
     FIRST_REFERENCE,
     OfferFilter,
@@ -61,6 +62,7 @@ class Queries:
         """Read from the views in ``views``, which a follower updates, and read the events of paths from the log."""
         self._stream, self._views = stream, ReaderPool(views)
         self._is_one_database = stream.engine.url == views.url  # on PostgreSQL; SQLite has a file for each
+        self._ladders = ladders.KeptLadders()
 
     @property
     def losses(self) -> int:
@@ -81,9 +83,9 @@ class Queries:
         """At most ``limit`` books after a name, in order. The log answers."""
         return books.books(self._stream, after, limit)
 
-    def party(self, book: str, party: str) -> Party | Refusal:
-        """A party with its authorizations. PARTY_UNKNOWN."""
-        return self._ask(book, registers.party, party)
+    def party(self, book: str, party: str, after: int = 0, limit: int = FILLED_ROWS_MAX) -> Party | Refusal:
+        """A party with at most ``limit`` of its authorizations, after a position. PARTY_UNKNOWN."""
+        return self._ask(book, registers.party, party, after, limit)
 
     def parties(self, book: str, after: str, limit: int) -> Listed[Party, str] | Refusal:
         """At most ``limit`` parties after an id, in order, with their authorizations."""
@@ -97,13 +99,19 @@ class Queries:
         """At most ``limit`` products after a GTIN, in order."""
         return self._ask(book, registers.products, after, limit)
 
-    def batch(self, book: str, number: int) -> Batch | Refusal:
-        """The batch with a number, with its recalls. BATCH_UNKNOWN."""
-        return self._ask(book, registers.batch, self._stream, number)
+    def batch(self, book: str, number: int, after: int = 0, limit: int = FILLED_ROWS_MAX) -> Batch | Refusal:
+        """The batch with a number, with at most ``limit`` of its recalls, after a position. BATCH_UNKNOWN."""
+        return self._ask(book, registers.batch, self._stream, number, after, limit)
 
-    def batch_of_lot(self, book: str, gtin: str, lot: str) -> Batch | Refusal:
-        """The batch of a product with a lot number, with its recalls. BATCH_UNKNOWN."""
-        return self._ask(book, registers.batch_of_lot, self._stream, gtin, lot)
+    def batch_alone(self, book: str, number: int) -> BatchRow | Refusal:
+        """The batch with a number, without its recalls. BATCH_UNKNOWN."""
+        return self._ask(book, registers.batch_alone, number)
+
+    def batch_of_lot(
+        self, book: str, gtin: str, lot: str, after: int = 0, limit: int = FILLED_ROWS_MAX
+    ) -> Batch | Refusal:
+        """The batch of a product with a lot number, as ``batch`` returns it. BATCH_UNKNOWN."""
+        return self._ask(book, registers.batch_of_lot, self._stream, gtin, lot, after, limit)
 
     def batches(self, book: str, gtin: str | None, after: int, limit: int) -> Listed[Batch, int] | Refusal:
         """At most ``limit`` batches of a product, or of all if None, after a number, with recalls. PRODUCT_UNKNOWN."""
@@ -123,9 +131,11 @@ class Queries:
         """The same, of the batch of a product with a lot number."""
         return self._ask(book, holders.holders_of_lot, gtin, lot, ranges, after, limit)
 
-    def case(self, book: str, sscc: str) -> Case | Refusal:
-        """The contents of a packed case. CASE_UNKNOWN."""
-        return self._ask(book, registers.case, sscc)
+    def case(
+        self, book: str, sscc: str, after: Unit = registers.FIRST_UNIT, limit: int = FILLED_ROWS_MAX
+    ) -> Case | Refusal:
+        """The contents of a packed case: at most ``limit`` ranges from a unit on. CASE_UNKNOWN."""
+        return self._ask(book, registers.case, sscc, after, limit)
 
     def corrections(
         self, book: str, subject: Subject, after: int = 0, limit: int = 100
@@ -177,16 +187,18 @@ class Queries:
         assert as_of >= 0, as_of
         history = read_history(self._views, book, unit.batch, unit.number, with_events=self._is_one_database)
         if history is not None and paths.is_complete(history, unit, as_of):
-            return paths.build_path(self._stream, book, unit, history, (), corrections=corrections)
+            return paths.build_path(
+                self._stream, book, unit, history, paths.NO_RECALLS, corrections=corrections
+            )
         return self._ask(book, paths.path, self._stream, unit, as_of, corrections=corrections)
 
     def ladder_of_batch(self, book: str, number: int) -> list[Rung] | Refusal:
         """What each tier paid for units of a batch. BATCH_UNKNOWN."""
-        return self._ask(book, ladders.ladder_of_batch, number)
+        return self._ask(book, ladders.ladder_of_batch, self._ladders, number)
 
     def ladder_of_product(self, book: str, gtin: str) -> list[Rung] | Refusal:
         """What each tier paid for units of a product. PRODUCT_UNKNOWN."""
-        return self._ask(book, ladders.ladder_of_product, gtin)
+        return self._ask(book, ladders.ladder_of_product, self._ladders, gtin)
 
     def stock(self, book: str, party: str, after: int, limit: int) -> Listed[Stock, int] | Refusal:
         """At most ``limit`` lines of a party's stock after the line of a batch, from the first if 0. PARTY_UNKNOWN."""

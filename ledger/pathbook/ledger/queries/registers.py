@@ -1,21 +1,24 @@
 """The registers: parties with their authorizations, products, batches with their recalls, and packed cases."""
 
+from typing import Final
+
 from pathbook.ledger.projections.registers import BatchRow, ProductRow
 from pathbook.ledger.queries.answers import Batch, Case, Listed, Party
-from pathbook.ledger.queries.filling import fill_batches, fill_parties, recalls
-from pathbook.ledger.ranges import union, without
+from pathbook.ledger.queries.filling import fill_batch, fill_batches, fill_parties, fill_party
+from pathbook.ledger.queries.holders import EXAMINED_RUNS_MAX, RUNS_AT_ONCE
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.snapshot import ViewSnapshot
-from pathbook.ledger.values import UnitRange
+from pathbook.ledger.values import WRITTEN_OFF, Ranges, Unit, UnitRange
+
+FIRST_UNIT: Final = Unit(0, 0)
+"""The place before all units. Batches begin at number 1."""
 
 
-def party(views: ViewSnapshot, name: str) -> Party | Refusal:
-    """Return a party with its authorizations."""
+def party(views: ViewSnapshot, name: str, after: int, limit: int) -> Party | Refusal:
+    """Return a party with its authorizations after a position."""
     row = views.party(name)
-    if row is None:
-        return refuse(Reason.PARTY_UNKNOWN, party=name)
-    return Party(row, tuple(views.authorizations(name)))
+    return refuse(Reason.PARTY_UNKNOWN, party=name) if row is None else fill_party(views, row, after, limit)
 
 
 def parties(views: ViewSnapshot, after: str, limit: int) -> Listed[Party, str]:
@@ -36,18 +39,26 @@ def products(views: ViewSnapshot, after: str, limit: int) -> list[ProductRow]:
     return views.products(after, limit)
 
 
-def batch(views: ViewSnapshot, stream: Stream, number: int) -> Batch | Refusal:
-    """Return the batch with a number, with its recalls."""
+def batch(views: ViewSnapshot, stream: Stream, number: int, after: int, limit: int) -> Batch | Refusal:
+    """Return the batch with a number, with its recalls after a position."""
+    row = batch_alone(views, number)
+    return row if isinstance(row, Refusal) else fill_batch(views, stream, row, after, limit)
+
+
+def batch_alone(views: ViewSnapshot, number: int) -> BatchRow | Refusal:
+    """Return the batch with a number, without its recalls."""
     row = views.batch(number)
-    return refuse(Reason.BATCH_UNKNOWN, batch=number) if row is None else _filled(views, stream, row)
+    return refuse(Reason.BATCH_UNKNOWN, batch=number) if row is None else row
 
 
-def batch_of_lot(views: ViewSnapshot, stream: Stream, gtin: str, lot: str) -> Batch | Refusal:
-    """Return the batch of a product with a lot number, with its recalls."""
+def batch_of_lot(
+    views: ViewSnapshot, stream: Stream, gtin: str, lot: str, after: int, limit: int
+) -> Batch | Refusal:
+    """Return the batch of a product with a lot number, with its recalls after a position."""
     row = views.batch_of_lot(gtin, lot)
     if row is None:
         return refuse(Reason.BATCH_UNKNOWN, batch=f"{lot} of {gtin}")
-    return _filled(views, stream, row)
+    return fill_batch(views, stream, row, after, limit)
 
 
 def batches(
@@ -61,16 +72,41 @@ def batches(
     return Listed(items, items[-1].row.batch if len(items) < len(rows) else None)
 
 
-def case(views: ViewSnapshot, sscc: str) -> Case | Refusal:
-    """Return the contents of a packed case. Units that were written off since are in no case."""
+def case(views: ViewSnapshot, sscc: str, after: Unit, limit: int) -> Case | Refusal:
+    """Return the contents of a packed case from a unit on. Units that were written off since are in no case."""
     row = views.case(sscc)
     if row is None:
         return refuse(Reason.CASE_UNKNOWN, sscc=sscc)
-    packed = tuple(UnitRange(part.batch, part.first, part.last) for part in views.case_ranges(sscc))
-    written_off = union(run for part in packed for run in views.written_off(part))
-    ranges = without(packed, written_off)
-    return Case(row, ranges, tuple(found.sscc for found in views.cases_in(sscc)))
+    ranges, rest = _packed(views, sscc, after, limit)
+    is_first = after == FIRST_UNIT
+    return Case(row, ranges, tuple(found.sscc for found in views.cases_in(sscc)) if is_first else (), rest)
 
 
-def _filled(views: ViewSnapshot, stream: Stream, row: BatchRow) -> Batch:
-    return Batch(row, recalls(views, stream, row.batch))
+def _packed(views: ViewSnapshot, sscc: str, after: Unit, limit: int) -> tuple[Ranges, Unit | None]:
+    """Return at most ``limit`` ranges of units that are packed loose in a case, and the unit from which on others are.
+
+    Each run of a packed range is examined, because it may have been written off.
+    """
+    found: list[UnitRange] = []
+    left = EXAMINED_RUNS_MAX
+    for part in views.case_ranges(sscc):
+        if (part.batch, part.last) < (after.batch, after.number):
+            continue
+        first = max(part.first, after.number) if part.batch == after.batch else part.first
+        while first <= part.last:
+            if not left:
+                return tuple(found), Unit(part.batch, first)
+            asked = min(limit + 1, RUNS_AT_ONCE, left)
+            for run in views.held_runs(UnitRange(part.batch, first, part.last), asked):
+                units = UnitRange(part.batch, max(run.first, first), min(run.last, part.last))
+                left -= 1
+                if run.state in WRITTEN_OFF:
+                    pass
+                elif found and (part.batch, units.first) == (found[-1].batch, found[-1].last + 1):
+                    found[-1] = UnitRange(part.batch, found[-1].first, units.last)
+                elif len(found) == limit:
+                    return tuple(found), Unit(part.batch, units.first)
+                else:
+                    found.append(units)
+                first = units.last + 1
+    return tuple(found), None

@@ -15,5 +15,5 @@ def stock(
         return refuse(Reason.PARTY_UNKNOWN, party=party)
     rows = views.stock(party, after, limit + 1)
     filled = fill_batches(views, stream, [row.batch for row in rows[:limit]])
-    items = [Stock(row, batch.recalls) for row, batch in zip(rows, filled, strict=False)]
+    items = [Stock(row, batch.recalls, batch.goes_on) for row, batch in zip(rows, filled, strict=False)]
     return Listed(items, items[-1].row.batch.batch if len(items) < len(rows) else None)

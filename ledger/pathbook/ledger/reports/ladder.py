@@ -7,7 +7,8 @@ import enum
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable
-from itertools import accumulate, groupby
+from itertools import accumulate
+from operator import attrgetter, itemgetter
 from typing import NamedTuple, assert_never
 
 import msgspec
@@ -128,20 +129,29 @@ RANK_BITS = 2 * MAX_PRICE_UNITS.bit_length()
 """The binary places of `_rank`. Two prices that differ do so by at least 1 / MAX_PRICE_UNITS ** 2 minor units."""
 
 
+SUM_BITS = 64
+"""The binary places with which fractions of minor units are added. What they leave open is a half, or very near to
+one."""
+
+
 def rungs(prices: Iterable[PriceRow], suggested: Price | None) -> list[Rung]:
     """Return a rung for each tier and currency. Tiers come first, from the top, then no tier, then consumers."""
+    paid: defaultdict[tuple[int, int, str], list[PriceRow]] = defaultdict(list)
+    for price in prices:
+        kind = _OTHERS.get(price.tier, RungKind.TIER)
+        paid[kind.value, price.tier if kind is RungKind.TIER else 0, price.currency_code].append(price)
     return [
-        _rung(RungKind(kind), tier, currency_code, list(paid), suggested)
-        for (kind, tier, currency_code), paid in groupby(
-            sorted(prices, key=_place), key=lambda p: _place(p)[:3]
-        )
+        _rung(RungKind(kind), tier, currency_code, _in_order(rows), suggested)
+        for (kind, tier, currency_code), rows in sorted(paid.items(), key=itemgetter(0))
     ]
 
 
-def _place(price: PriceRow) -> tuple[int, int, str, int, int]:
-    kind = _OTHERS.get(price.tier, RungKind.TIER)
-    tier = price.tier if kind is RungKind.TIER else 0
-    return kind.value, tier, price.currency_code, _rank(price), price.per_units
+def _in_order(prices: list[PriceRow]) -> list[PriceRow]:
+    """Return prices by their value. Nearly all are for one unit, and then their amounts have the same order."""
+    first = prices[0].per_units
+    if all(price.per_units == first for price in prices):
+        return sorted(prices, key=attrgetter("amount_minor"))
+    return sorted(prices, key=lambda price: (_rank(price), price.per_units))
 
 
 def _rank(price: PriceRow) -> int:
@@ -157,7 +167,7 @@ def _rung(
     kind: RungKind, tier: int, currency_code: str, prices: list[PriceRow], suggested: Price | None
 ) -> Rung:
     units = sum(price.units for price in prices)
-    total, whole = _exact_sum(prices)
+    mean_minor, sum_minor = _mean_and_sum(prices, units)
     middle = (units + 1) // 2  # the lower of two for an even number
     counted = accumulate(price.units for price in prices)
     median = next(price for price, count in zip(prices, counted, strict=True) if count >= middle)
@@ -170,8 +180,8 @@ def _rung(
         least=_stated(prices[0], prices),
         median=_stated(median, prices),
         most=_stated(prices[-1], prices),
-        mean_minor=_half_to_even(total, whole * units),
-        sum_minor=_half_to_even(total, whole),
+        mean_minor=mean_minor,
+        sum_minor=sum_minor,
         suggested=suggested if comparable else None,
     )
 
@@ -180,6 +190,26 @@ def _stated(price: PriceRow, prices: list[PriceRow]) -> Price:
     """Return a price as it is stated for the fewest units. The prices are sorted."""
     first = prices[bisect_left(prices, _rank(price), key=_rank)]
     return Price(first.amount_minor, first.currency_code, first.per_units)
+
+
+def _mean_and_sum(prices: list[PriceRow], units: int) -> tuple[int, int]:
+    """Return what was paid for one unit in the mean, and for all units, in minor units, half to even.
+
+    The fractions are added with their first SUM_BITS binary places. Each loses less than one such place. If that can
+    change a result, the fractions are added exactly, which takes much longer.
+    """
+    least = fractions = 0
+    for price in prices:
+        paid, rest = divmod(price.units * price.amount_minor << SUM_BITS, price.per_units)
+        least += paid
+        fractions += rest > 0
+    whole = 1 << SUM_BITS
+    found = _half_to_even(least, whole * units), _half_to_even(least, whole)
+    most = least + fractions
+    if found != (_half_to_even(most, whole * units), _half_to_even(most, whole)):
+        total, whole = _exact_sum(prices)
+        return _half_to_even(total, whole * units), _half_to_even(total, whole)
+    return found
 
 
 def _exact_sum(prices: Iterable[PriceRow]) -> tuple[int, int]:

@@ -48,20 +48,29 @@ def book(found: answers.OpenedBook, incarnation: str) -> books_pb2.Book:
     )
 
 
-def party(row: PartyRow, authorizations: Iterable[AuthorizationRow]) -> parties_pb2.Party:
-    """Return the message for a party and its authorizations."""
+def party(
+    row: PartyRow, authorizations: Iterable[parties_pb2.Authorization], *, are_left_out: bool
+) -> parties_pb2.Party:
+    """Return the message for a party with messages for its authorizations, some of which may be left out."""
     return parties_pb2.Party(
         party=row.party,
         kind=values_pb2.PartyKind.ValueType(row.kind),
         position=row.position,
         head=row.head,
         head_position=row.head_position,
-        authorizations=map(_authorization, authorizations),
+        authorizations=authorizations,
         corrected_position=row.corrected_position,
+        authorizations_left_out=are_left_out,
     )
 
 
-def _authorization(row: AuthorizationRow) -> parties_pb2.Authorization:
+def listed_party(found: answers.Party) -> parties_pb2.Party:
+    """Return the message for a party of a list."""
+    return party(found.row, map(authorization, found.authorizations), are_left_out=found.goes_on)
+
+
+def authorization(row: AuthorizationRow) -> parties_pb2.Authorization:
+    """Return the message for an authorization."""
     return parties_pb2.Authorization(
         position=row.position,
         upline=row.upline,
@@ -86,8 +95,8 @@ def product(row: ProductRow) -> batches_pb2.Product:
     )
 
 
-def batch(row: BatchRow, recalls: Iterable[answers.Recall]) -> batches_pb2.Batch:
-    """Return the message for a batch and its recalls."""
+def batch(row: BatchRow, recalls: Iterable[batches_pb2.Recall], *, are_left_out: bool) -> batches_pb2.Batch:
+    """Return the message for a batch with messages for its recalls, some of which may be left out."""
     return batches_pb2.Batch(
         batch=row.batch,
         gtin=row.product,
@@ -100,17 +109,24 @@ def batch(row: BatchRow, recalls: Iterable[answers.Recall]) -> batches_pb2.Batch
         position=row.position,
         head=row.head,
         head_position=row.head_position,
-        recalls=map(_recall, recalls),
+        recalls=recalls,
         corrected_position=row.corrected_position,
         code_key=row.code_key.hex(),
+        recalls_left_out=are_left_out,
     )
+
+
+def listed_batch(found: answers.Batch) -> batches_pb2.Batch:
+    """Return the message for a batch of a list or of a path."""
+    return batch(found.row, map(recall, found.recalls), are_left_out=found.goes_on)
 
 
 def _suggested(row: ProductRow | BatchRow) -> values_pb2.Price:
     return price(Price(row.suggested_minor, row.suggested_currency, row.suggested_per_units))
 
 
-def _recall(found: answers.Recall) -> batches_pb2.Recall:
+def recall(found: answers.Recall) -> batches_pb2.Recall:
+    """Return the message for a recall."""
     row = found.row
     return batches_pb2.Recall(
         position=row.position,
@@ -119,6 +135,7 @@ def _recall(found: answers.Recall) -> batches_pb2.Recall:
         occurred_at=timestamp(row.occurred_at),
         lifted_position=row.lifted_position,
         lifted_at=timestamp_or_none(row.lifted_at),
+        left_out_ranges=found.left_out,
     )
 
 
@@ -126,14 +143,15 @@ def _note(found: Note | None) -> values_pb2.Note | None:
     return None if found is None else values_pb2.Note(text=found.text, salt=found.salt)
 
 
-def case(found: answers.Case) -> batches_pb2.GetCaseResponse:
-    """Return the message for a packed case."""
+def case(found: answers.Case, next_page_token: str) -> batches_pb2.GetCaseResponse:
+    """Return the message for a packed case, with a page of its ranges."""
     return batches_pb2.GetCaseResponse(
         sscc=found.row.sscc,
         outer=found.row.outer or "",
         ranges=unit_ranges(found.ranges),
         cases=found.cases,
         position=found.row.position,
+        next_page_token=next_page_token,
     )
 
 
@@ -212,7 +230,7 @@ def stock(found: answers.Stock) -> paths_pb2.Stock:
     """Return the message for the units of a batch that a party has."""
     row = found.row
     return paths_pb2.Stock(
-        batch=batch(row.batch, found.recalls),
+        batch=batch(row.batch, map(recall, found.recalls), are_left_out=found.goes_on),
         product_name=row.product_name,
         owned=row.owned,
         in_custody=row.in_custody,
@@ -220,17 +238,23 @@ def stock(found: answers.Stock) -> paths_pb2.Stock:
     )
 
 
-def path(found: answers.Path, serial: str) -> paths_pb2.GetPathResponse:
-    """Return the message for the path of a unit, with the serial that the caller asked by, or ""."""
+def path(
+    found: answers.Path, serial: str, steps: Iterable[paths_pb2.PathStep], next_page_token: str
+) -> paths_pb2.GetPathResponse:
+    """Return the message for the path of a unit, with a page of steps.
+
+    ``serial`` is that by which the caller asked, or "".
+    """
     return paths_pb2.GetPathResponse(
         unit=values_pb2.Unit(batch=found.unit.batch, number=found.unit.number),
         serial=serial,
         product=product(found.product),
-        batch=batch(found.batch.row, found.batch.recalls),
+        batch=listed_batch(found.batch),
         run=_run(found.run),
-        steps=map(_step, found.steps),
+        steps=steps,
         as_of_position=found.as_of_position,
         batch_correction=None if found.batch_correction is None else correction(found.batch_correction),
+        next_page_token=next_page_token,
     )
 
 
@@ -248,9 +272,10 @@ def _run(found: answers.UnitRun) -> paths_pb2.Run:
     )
 
 
-def _step(found: Step) -> paths_pb2.PathStep:
+def step(found: Step) -> paths_pb2.PathStep:
+    """Return the message for a step of a path."""
     moved = found.movement
-    step = paths_pb2.PathStep(
+    message = paths_pb2.PathStep(
         position=found.position,
         kind=paths_pb2.PathStepKind.ValueType(moved.kind),
         corrected=found.corrected,
@@ -268,8 +293,9 @@ def _step(found: Step) -> paths_pb2.PathStep:
         out_of_order_position=found.out_of_order,
         declared_position=moved.declared,
         note=_note(found.note),
+        left_out_bytes=found.left_out_bytes,
     )
     if moved.terms is not None:
-        TERMS.write(step.terms, moved.terms)
-        step.terms.unit_price.CopyFrom(price(moved.terms.unit_price))
-    return step
+        TERMS.write(message.terms, moved.terms)
+        message.terms.unit_price.CopyFrom(price(moved.terms.unit_price))
+    return message

@@ -179,6 +179,13 @@ class Failure(enum.Enum):
             " received, or retry with the same request ids."
         ),
     )
+    ANSWER_TOO_LARGE = (
+        StatusCode.RESOURCE_EXHAUSTED,
+        (
+            "The answer of {method} has {bytes} bytes, and a message has at most {limit}. Ask for less at once, with a"
+            " smaller page_size if there is one, and report this: every answer should be smaller."
+        ),
+    )
     SERVER_STOPPING = (
         StatusCode.UNAVAILABLE,
         "The server is stopping. Retry with the same request ids, and resume streams after the last position received.",

@@ -11,15 +11,12 @@ from pathbook.ledger.store.views.tables import (
     BATCH,
     CASE_RANGE,
     CORRECTION,
-    IS_WRITTEN_OFF,
     LADDER,
     PACKED_CASE,
     PARTY,
-    PRESENT,
     PRODUCT,
     RECALL,
     REFILL,
-    RUN,
     STOCK,
     TRANSFER,
 )
@@ -84,9 +81,7 @@ POSITION = sa.select(
 )
 PARTY_NAMED = _select(PARTY, PARTY.c.party == bindparam("party"))
 PARTIES = _page(PARTY, "party")
-AUTHORIZATIONS = _select(AUTHORIZATION, AUTHORIZATION.c.party == bindparam("party")).order_by(
-    AUTHORIZATION.c.position
-)
+AUTHORIZATIONS = _page(AUTHORIZATION, "position", AUTHORIZATION.c.party == bindparam("party"))
 PRODUCT_NAMED = _select(PRODUCT, PRODUCT.c.product == bindparam("product"))
 PRODUCTS = _page(PRODUCT, "product")
 BATCH_NUMBERED = _select(BATCH, BATCH.c.batch == bindparam("batch"))
@@ -94,31 +89,10 @@ BATCH_OF_LOT = _select(BATCH, BATCH.c.product == bindparam("product"), BATCH.c.l
 BATCHES = _page(BATCH, "batch")
 BATCHES_OF_PRODUCT = _page(BATCH, "batch", BATCH.c.product == bindparam("product"))
 CORRECTIONS_OF = _page(CORRECTION, "position", CORRECTION.c.subject == bindparam("subject"))
-RECALLS = _select(RECALL, RECALL.c.batch == bindparam("batch")).order_by(RECALL.c.position)
+RECALLS = _page(RECALL, "position", RECALL.c.batch == bindparam("batch"))
 CASE_NAMED = _select(PACKED_CASE, PACKED_CASE.c.sscc == bindparam("sscc"))
 CASE_RANGES = _select(CASE_RANGE, CASE_RANGE.c.sscc == bindparam("sscc")).order_by(
     CASE_RANGE.c.batch, CASE_RANGE.c.first
-)
-_RUN_AT = RUN.alias("run_at")
-_FIRST_RUN = (
-    sa.select(_RUN_AT.c.first)
-    .where(
-        _RUN_AT.c.book == bindparam("book"),
-        _RUN_AT.c.batch == bindparam("batch"),
-        _RUN_AT.c.valid_to.is_(None),
-        _RUN_AT.c.first <= bindparam("first"),
-    )
-    .order_by(_RUN_AT.c.first.desc())
-    .limit(sa.literal_column("1"))
-    .scalar_subquery()
-)
-WRITTEN_OFF_WITHIN = sa.select(RUN.c.batch, RUN.c.first, RUN.c.last).where(
-    RUN.c.book == bindparam("book"),
-    RUN.c.batch == bindparam("batch"),
-    PRESENT,
-    RUN.c.first >= _FIRST_RUN,
-    RUN.c.first <= bindparam("last"),
-    IS_WRITTEN_OFF,
 )
 CASES_IN = _select(PACKED_CASE, PACKED_CASE.c.outer == bindparam("sscc")).order_by(PACKED_CASE.c.sscc)
 TRANSFER_AT = _select(TRANSFER, TRANSFER.c.transfer == bindparam("transfer")).order_by(TRANSFER.c.line)

@@ -71,9 +71,9 @@ class ViewSnapshot:
         """The parties after an id, in order."""
         return self._all(lookups.PARTIES, PartyRow, after=after, limit=limit)
 
-    def authorizations(self, party: str) -> list[AuthorizationRow]:
-        """The authorizations of a party, oldest first."""
-        return self._all(lookups.AUTHORIZATIONS, AuthorizationRow, party=party)
+    def authorizations(self, party: str, after: int, limit: int) -> list[AuthorizationRow]:
+        """The authorizations of a party after a position, oldest first."""
+        return self._all(lookups.AUTHORIZATIONS, AuthorizationRow, party=party, after=after, limit=limit)
 
     def product(self, product: str) -> ProductRow | None:
         """The product with a GTIN of 14 digits, or None if there is none."""
@@ -110,9 +110,9 @@ class ViewSnapshot:
             return self._all(lookups.BATCHES, BatchRow, after=after, limit=limit)
         return self._all(lookups.BATCHES_OF_PRODUCT, BatchRow, product=product, after=after, limit=limit)
 
-    def recalls(self, batch: int) -> list[RecallRow]:
-        """The recalls of a batch, oldest first."""
-        return self._all(lookups.RECALLS, RecallRow, batch=batch)
+    def recalls(self, batch: int, after: int, limit: int) -> list[RecallRow]:
+        """The recalls of a batch after a position, oldest first."""
+        return self._all(lookups.RECALLS, RecallRow, batch=batch, after=after, limit=limit)
 
     def corrections(self, subject: str, after: int, limit: int) -> list[CorrectionRow]:
         """The corrections of a subject after a position, oldest first."""
@@ -125,12 +125,6 @@ class ViewSnapshot:
     def case_ranges(self, sscc: str) -> list[CaseRangeRow]:
         """The units packed loose in a case, in order."""
         return self._all(lookups.CASE_RANGES, CaseRangeRow, sscc=sscc)
-
-    def written_off(self, part: UnitRange) -> list[UnitRange]:
-        """The runs of written-off units that have units in a range, or are just before it, in any order."""
-        return self._all(
-            lookups.WRITTEN_OFF_WITHIN, UnitRange, batch=part.batch, first=part.first, last=part.last
-        )
 
     def cases_in(self, sscc: str) -> list[CaseRow]:
         """The cases packed in a case, in order of their SSCCs."""

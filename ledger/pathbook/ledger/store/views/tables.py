@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData
 
 from pathbook.ledger.runs import Run
 from pathbook.ledger.store.database.engine import TEXT
-from pathbook.ledger.values import WRITTEN_OFF, TransferStatus, UnitState
+from pathbook.ledger.values import TransferStatus, UnitState
 
 VIEWS_VERSION = "0002"
 """The version of these tables and of their contents. It is the last step in pathbook.ledger.store.views.migrations."""
@@ -141,9 +141,6 @@ REQUEST = _table("request", _number("request_hash", key=True), _number("position
 
 PRESENT = sa.text("valid_to IS NULL")
 """The condition for runs in force. The runs in force of a batch are its partition."""
-
-IS_WRITTEN_OFF = sa.text(f"state IN ({', '.join(str(state.value) for state in sorted(WRITTEN_OFF))})")
-"""The condition for runs of written-off units."""
 
 RUN = _table(
     "run",
