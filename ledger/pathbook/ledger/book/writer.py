@@ -351,8 +351,7 @@ class Book:
     def _handle(self, command: Command, request: bytes, now: int, pending: Pending) -> Outcome:
         """Decide one command, and apply its event to the state as if it were written."""
         memory = self._memory
-        memory.load(command)
-        event = decide(memory.state, command, now)
+        event = memory.load(command) or decide(memory.state, command, now)
         if isinstance(event, Refusal):
             return event
         occurred_at = command.occurred_at or now
