@@ -204,7 +204,7 @@ class Memory:
         for _ in range(GROUP_LOADS_MAX):
             required = required_state(self.state, commands)
             if not required:
-                return not required.refusals
+                return not (required.refusals or required.is_cut)
             self._load(required)
         return False
 

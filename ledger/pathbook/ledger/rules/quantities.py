@@ -3,6 +3,7 @@
 import datetime
 from collections.abc import Iterator
 from heapq import heappop, heapreplace
+from typing import Final
 
 import msgspec
 
@@ -15,7 +16,10 @@ from pathbook.ledger.rules.times import last_moment
 from pathbook.ledger.runs import Run
 from pathbook.ledger.values import Quantity, Ranges, UnitRange, UnitState, gtin14, is_consumer
 
-_HELD = frozenset({UnitState.IN_STOCK, UnitState.SOLD, UnitState.CONFIRMED})
+BATCH_STEPS: Final = 5
+"""How many steps a quantity spends on each batch that it opens: its recalls, its dates, and its first units."""
+
+_HELD: Final = frozenset({UnitState.IN_STOCK, UnitState.SOLD, UnitState.CONFIRMED})
 
 
 class Pick(msgspec.Struct, frozen=True):
@@ -129,6 +133,7 @@ class Shelves:
     def _shelf(self, number: int) -> _Shelf:
         shelf = self._shelves.get(number)
         if shelf is None:
+            self._budget.spend(BATCH_STEPS, QUANTITIES)
             batch = self._state.batches[number]
             assert batch is not None, number
             shelf = self._shelves[number] = _Shelf(self._free(batch))
@@ -178,10 +183,11 @@ def _passed_over(state: State, origin: int | str, pick: Pick) -> dict[str, int |
     budget, is_whole = state.budget, True
     for batch in _batches(state, origin, pick.owner):
         number = batch.commissioned.batch
-        is_whole = is_whole and budget.left > 1 + sum([1 + len(r.ranges) for r in batch.recalls.values()])
+        recalls = sum([1 + len(recall.ranges) for recall in batch.recalls.values()])
+        is_whole = is_whole and budget.left >= BATCH_STEPS + recalls
         if not is_whole:
             break
-        budget.spend(1, QUANTITIES)
+        budget.spend(BATCH_STEPS, QUANTITIES)
         recalled = union(_recalled(state, batch, pick))
         for run in state.partitions[number].runs:
             whole = UnitRange(number, run.first, run.last)

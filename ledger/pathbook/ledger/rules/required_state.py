@@ -45,7 +45,8 @@ class RequiredState(msgspec.Struct):
     ``holdings`` are pairs of party and GTIN, for the batches in which the party may own units. ``references`` are
     giver, receiver and reference. ``declarables`` are positions of events that may be declared errors. ``visited`` and
     ``lines`` are the cases and the parties that were already examined, and ``listing`` the parties whose products were.
-    ``refusals`` are those of commands that need more state than they may look at.
+    ``refusals`` are those of commands that need more state than they may look at. ``is_cut`` says that the last
+    commands were not examined, because the others took too many steps.
     """
 
     parties: set[str] = msgspec.field(default_factory=set)
@@ -63,26 +64,32 @@ class RequiredState(msgspec.Struct):
     lines: set[str] = msgspec.field(default_factory=set)
     listing: set[str] = msgspec.field(default_factory=set)
     refusals: list[Refusal] = msgspec.field(default_factory=list)
+    is_cut: bool = False
 
     def __bool__(self) -> bool:
         """Tell whether anything must be loaded."""
-        return any(msgspec.structs.astuple(self)[:-4])
+        return any(msgspec.structs.astuple(self)[:-5])
 
 
 def required_state(state: State, requested: Iterable[Command]) -> RequiredState:
     """Return the state to load next to decide commands. It is empty once everything is loaded.
 
-    A command that would need more than it may look at gets its refusal, and must not be decided.
+    A command that would need more than it may look at gets its refusal, and must not be decided. Commands that take
+    many steps are not all examined at once.
     """
-    required, before = RequiredState(), state.budget
+    required, before, spent = RequiredState(), state.budget, 0
     for command in requested:
-        state.budget = Budget(MAX_STEPS)
+        if spent > MAX_STEPS:
+            required.is_cut = True
+            break
+        budget = state.budget = Budget(MAX_STEPS)
         try:
             _add(state, required, command)
-        except BudgetSpentError as spent:
-            required.refusals.append(refuse(Reason.TOO_MUCH_WORK, part=spent.part, limit=spent.limit))
+        except BudgetSpentError as error:
+            required.refusals.append(refuse(Reason.TOO_MUCH_WORK, part=error.part, limit=error.limit))
         finally:
             state.budget = before
+            spent += budget.spent
     return required
 
 
