@@ -161,6 +161,21 @@ def test_a_group_takes_small_submissions_first_and_leaves_room_for_large_ones() 
     assert not waiting
 
 
+def test_small_submissions_share_every_other_group_with_a_divided_one() -> None:
+    """Small ones are not answered later because of a costly one, which still has its turn."""
+    waiting, (big,) = waiting_for(("big", 20))
+    assert waiting.take() == [big]
+    assert not big.add([])
+    waiting.put_back([big])
+    smalls = [Submission([record("s")], number, Future()) for number in range(3)]
+    for small, shares in zip(smalls, (False, True, False), strict=True):
+        waiting.add(small)
+        group_ = waiting.take()
+        assert group_ == ([small, big] if shares else [small])
+        waiting.put_back(group_[1:])
+    assert waiting.take() == [big]
+
+
 def test_what_was_not_decided_keeps_its_place() -> None:
     """A submission that was begun goes behind other lanes, and one that was not goes on before them."""
     waiting, (one, two, three) = waiting_for(("a", 600), ("b", 600), ("c", 600))

@@ -168,13 +168,20 @@ def test_a_budget_ends_at_its_number() -> None:
 
 
 def test_a_request_may_name_as_many_ranges_as_ever() -> None:
-    """4,000 ranges of one unit each, and as many cases, are within the budget."""
+    """4,000 ranges of one unit each are within the budget, and so are 4,000 cases."""
     story = pieces_book(2 * MAX_RANGES)
     done(story, moved(story, "acme", "ben", Selection(singles(1, 0, MAX_RANGES))))
     budget = Budget(MAX_STEPS)
     again = moved(story, "ben", "acme", Selection(singles(1, 0, MAX_RANGES)))
     assert not isinstance(decide(story.state, again, NOON, budget), Refusal)
     assert budget.spent <= MAX_STEPS // 1.5
+    for number in range(MAX_RANGES):
+        loose = Selection((UnitRange(1, 2 * number + 1, 2 * number + 1),))
+        packed = commands.PackCase(request_id=story.request(), party="acme", sscc=sscc(number), units=loose)
+        done(story, packed)
+    cases = moved(story, "acme", "ben", Selection(cases=tuple(sscc(number) for number in range(MAX_RANGES))))
+    assert not required_state(story.state, [cases]).refusals
+    assert not isinstance(decide(story.state, cases, NOON), Refusal)
 
 
 def test_a_long_chain_counts() -> None:

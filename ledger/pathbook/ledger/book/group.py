@@ -1,7 +1,8 @@
 """Which submissions form the next group of a writer, and when the group ends, so that no caller waits long for another.
 
 A group ends after a number of commands, and after a number of steps. A submission that does not have to be recorded
-as a whole is then divided: the next groups go on with it. Each lane has its turn, and small submissions go first.
+as a whole is then divided: the next groups go on with it. Each lane has its turn, and small submissions go first. They
+share at most every other group with a submission that was divided.
 """
 
 import time
@@ -57,6 +58,8 @@ class Waiting:
         self._lanes: dict[object, _Lane] = {}
         self._small: deque[_Lane] = deque()
         self._large: deque[_Lane] = deque()
+        self._were_alone = False
+        """Whether the last group had small submissions only, while a costly one waited."""
 
     def __bool__(self) -> bool:
         """Tell whether any submission waits."""
@@ -74,8 +77,13 @@ class Waiting:
     def take(self) -> list[Submission]:
         """Take the submissions of the next group: small ones first, and then large ones, each lane in turn."""
         size, group = 0, list[Submission]()
-        for lanes in (self._small, self._large):
-            limit = GROUP_MAX_COMMANDS // 2 if lanes is self._small and self._large else GROUP_MAX_COMMANDS
+        # a small submission is answered with its group, so it had better not share that with a costly command
+        alone = bool(self._small) and self._costs_much() and not self._were_alone
+        self._were_alone = alone
+        for lanes in (self._small,) if alone else (self._small, self._large):
+            limit = GROUP_MAX_COMMANDS
+            if lanes is self._small and self._large and not alone:
+                limit //= 2
             taken = 0
             while lanes and (size < limit or not taken):
                 lane = lanes.popleft()
@@ -88,6 +96,10 @@ class Waiting:
                 else:
                     del self._lanes[lane.key]
         return group
+
+    def _costs_much(self) -> bool:
+        """Tell whether the next large submission was divided before, so its next command may take a whole group."""
+        return bool(self._large) and self._large[0].queue[0].is_divided
 
     def put_back(self, group: list[Submission]) -> None:
         """Put back the unfinished submissions of a group. Those that were begun wait for the turn of their lane."""

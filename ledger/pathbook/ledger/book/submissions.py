@@ -44,6 +44,11 @@ class Submission:
         self.outcomes: list[Outcome] = []
         self._reach = len(commands)
 
+    @property
+    def is_divided(self) -> bool:
+        """Whether a group ended before all of its commands were decided, because they took many steps."""
+        return self._reach < len(self.commands)
+
     def next_commands(self) -> Sequence[Submitted]:
         """Return the commands that may be decided next. If the last group took few of them, they are not many more."""
         if not self.outcomes and self._reach == len(self.commands):
