@@ -29,6 +29,9 @@ YUAN: Final = Price(1, "CNY")
 PIECES, PACKED, RECALLED, BROUGHT, BOUGHT, OFFERED, FIRST_SMALL = 1, 2, 3, 4, 5, 6, 7
 """The batches of the hostile book."""
 
+SIZES: Final = (6_000, 4_000, 4_000, 2_000, 2_000, 8_000)
+"""How many units they have. The last unit of the first one is sold, so whoever moves all of it is refused late."""
+
 SMALL: Final = 120
 """How many small batches of the same product there are."""
 
@@ -67,12 +70,17 @@ def done(story: Story, command: Command) -> Event:
 def hostile_book() -> Story:
     """Return a book in which a small request can touch much."""
     story = Story("brand acme\nagent ann\nagent ben\nproduct mask 300 CNY of acme")
-    for lot, size in enumerate((6_000, 4_000, 4_000, 2_000, 2_000, 8_000, *[6] * SMALL), 1):
+    for lot, size in enumerate((*SIZES, *[6] * SMALL), 1):
         story.tell(
             f"batch L{lot} of mask size {size} made 2025-12-01 expires 2026-{1 + lot % 12:02}-01 by acme"
         )
     cut(story, PIECES, 3_000)
     cut(story, OFFERED, 3_999)
+    last = Selection((UnitRange(PIECES, SIZES[0] - 1, SIZES[0] - 1),))
+    sold_last = commands.SellUnits(
+        request_id=story.request(), seller="acme", consumer="xin", units=last, unit_price=YUAN
+    )
+    done(story, sold_last)
     for pallet in range(PALLETS):
         numbers = range(pallet * CASES_IN_PALLET, (pallet + 1) * CASES_IN_PALLET)
         for number in numbers:
@@ -178,13 +186,14 @@ def selections(draw: st.DrawFn) -> Selection:
     for batch in draw(
         st.sets(st.sampled_from([PIECES, PACKED, RECALLED, BROUGHT, BOUGHT]), min_size=1, max_size=2)
     ):
-        size = 2_000 if batch in (BROUGHT, BOUGHT) else 4_000
+        size = SIZES[batch - 1]
         step = draw(st.sampled_from([1, 2, 5, 50, 4_000]))
         first = draw(st.sampled_from([0, 1, 500]))
         count = min(draw(at_most(MAX_RANGES)), (size - first) // step) or 1
-        if step == 4_000:
+        if step == 4_000:  # all of it in one range
             ranges.append(UnitRange(batch, first, size - 1))
-        ranges += [UnitRange(batch, first + n * step, first + n * step) for n in range(count)]
+        else:
+            ranges += [UnitRange(batch, first + n * step, first + n * step) for n in range(count)]
     cases = [sscc(900 + number) for number in range(draw(at_most(PALLETS)) or 1)]
     if draw(st.integers(0, 7)) == 7:
         cases = [sscc(number) for number in range(25)]  # they lie in a pallet, so they cannot be named

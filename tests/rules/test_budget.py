@@ -86,7 +86,7 @@ def lines_run(work: Callable[[], object]) -> int:
     return count
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(command=requests())
 def test_every_loop_counts_its_steps(command: Command) -> None:
     """The lines that run are at most some for each step, so no loop is left out."""
