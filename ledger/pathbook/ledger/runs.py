@@ -118,6 +118,10 @@ class Partition:
                 place = bisect_left(runs, first, place, key=_FIRST)
             yield runs[place]
 
+    def drop_index(self) -> None:
+        """Drop the stock index, which is rebuilt at its next use."""
+        self._in_stock = None
+
     def _index(self, in_stock: dict[str, list[int]], removed: list[Run], added: list[Run]) -> None:
         if len(removed) + len(added) > INDEXED_MAX_RUNS:
             self._index_many(in_stock, removed, added)
@@ -207,12 +211,12 @@ class Partition:
                 pieces.append(rest)
                 added.append(rest)
                 rest = None
-            if rest is None and runs[place].last < first:
-                low = bisect_right(runs, first, place, key=_FIRST) - 1
+            if rest is None:
+                low = bisect_right(runs, first, place, key=_FIRST)
+                low -= low > place and runs[low - 1].last >= first
                 pieces += runs[place:low]
                 place = low
-            end = first - 1
-            while end < last:
+            while rest is not None or (place < len(runs) and runs[place].first <= last):
                 run = rest
                 if run is None:
                     run = runs[place]
@@ -226,13 +230,14 @@ class Partition:
                 if run.last > last:
                     rest = replace(run, first=last + 1, valid_from=position)
                     right = (rest,)
-                end = min(run.last, last)
-                changed = _changed(run, move, max(run.first, first), end, position, leaf)
+                changed = _changed(run, move, max(run.first, first), min(run.last, last), position, leaf)
                 changes.append(Change(self.batch, run, changed, left + right))
                 pieces += left
                 pieces.append(changed)
                 added += left
                 added.append(changed)
+                if rest is not None:
+                    break  # the next range may be in it, too
         if rest is not None:
             pieces.append(rest)
             added.append(rest)
