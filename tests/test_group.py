@@ -98,7 +98,7 @@ def test_bulks_of_several_lanes_take_turns(opened: Books, clock: PausableClock) 
 
 
 def test_a_submission_of_all_or_nothing_is_never_divided(opened: Books, clock: PausableClock) -> None:
-    """Its events have positions without a gap, whoever else waits."""
+    """Its events have positions without a gap, also if other callers wait."""
     before = stop(clock)
     whole = submit(opened, "whole", 30, whole=True)
     wait_for_writer(clock, before)

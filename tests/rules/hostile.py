@@ -30,7 +30,7 @@ PIECES, PACKED, RECALLED, BROUGHT, BOUGHT, OFFERED, FIRST_SMALL = 1, 2, 3, 4, 5,
 """The batches of the hostile book."""
 
 SIZES: Final = (6_000, 4_000, 4_000, 2_000, 2_000, 8_000)
-"""How many units they have. The last unit of the first one is sold, so whoever moves all of it is refused late."""
+"""How many units they have. The last unit of the first is sold, so a request that moves all of it is refused late."""
 
 SMALL: Final = 120
 """How many small batches of the same product there are."""
@@ -148,14 +148,16 @@ def touched(state: State, command: Command, event: Event | Refusal) -> int:
         batch = state.batches.get(part.batch)
         for first, last, name in batch.packed if batch else ():
             if first <= part.last and part.first <= last:
-                pending.append(state.cases[name].outer or name)  # type: ignore[union-attr]
+                case = state.cases[name]
+                assert case is not None, name
+                pending.append(case.outer or name)
     cases = 0
     while pending:
         cases += 1
-        case = state.cases.get(pending.pop())
-        if case is not None:
-            parts += case.ranges
-            pending += case.cases
+        inner = state.cases.get(pending.pop())
+        if inner is not None:
+            parts += inner.ranges
+            pending += inner.cases
     runs = sum(
         state.partitions[part.batch].count(part.first, part.last)
         for part in parts

@@ -23,10 +23,10 @@ EMPTY_HEAD = sha256(b"").digest()
 
 SPLICED_MAX_RANGES = 8
 """The most ranges of a batch that an event changes one by one. Each shifts the runs behind it. To change more, the
-runs between the first and the last of them are written anew, once."""
+runs between the first and the last of them are written again, once."""
 
 INDEXED_MAX_RUNS = 64
-"""The most runs that enter or leave the stock index one by one. For more, a party's part of it is written anew."""
+"""The most runs that enter or leave the stock index one by one. For more, a party's part of it is written again."""
 
 APPLIED_RUN_STEPS = 5
 """How many steps it counts to change a run: a hash, and a new run. To look at a run is one step."""

@@ -20,7 +20,7 @@ LINES: Final = "the transfers by which its units came"
 
 
 class BudgetSpentError(Exception):
-    """A command takes more steps than it may. Whoever gave it its budget refuses it."""
+    """A command takes more steps than it may. The code that gave it its budget refuses it."""
 
     def __init__(self, part: str, limit: int) -> None:
         super().__init__(part, limit)
