@@ -77,6 +77,7 @@ class Shelves:
     def take(self, quantity: Quantity) -> list[UnitRange] | Refusal:
         """Take a quantity of loose, free units."""
         state = self._state
+        self._budget.spend(2, QUANTITIES)
         if quantity.count < 1:
             return refuse(Reason.QUANTITY_NOT_POSITIVE, count=quantity.count)
         origin = quantity.batch or gtin14(quantity.product)
