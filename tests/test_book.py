@@ -15,6 +15,7 @@ from pathbook.ledger.commands import Command, CommissionBatch
 from pathbook.ledger.events import Event, TransferLapsed, TransferRecorded
 from pathbook.ledger.refusals import Reason, Refusal
 from pathbook.ledger.requests import digest
+from pathbook.ledger.rules.budget import Budget
 from pathbook.ledger.rules.deciding import decide
 from pathbook.ledger.rules.state import State
 from pathbook.ledger.store.log import stream as streams
@@ -193,9 +194,9 @@ def test_a_failing_command_does_not_affect_other_submissions(
     with open_books(place) as opened:
         ask(opened, *BEGINNING)
 
-        def breaking(state: State, command: Command, now: int) -> Event | Refusal:
+        def breaking(state: State, command: Command, now: int, budget: Budget) -> Event | Refusal:
             assert command.request_id != "poison", "broken on purpose"
-            return decide(state, command, now)
+            return decide(state, command, now, budget)
 
         monkeypatch.setattr(writer, "decide", breaking)
         waiting = [opened.submit("masks", [record(name)]) for name in ("5", "poison", "7")]

@@ -23,7 +23,7 @@ LIMITS: Final = {
     "bytes of an answer": pages.ANSWER_MAX_BYTES,
     "ranges, codes, cases and quantities of a request": values.MAX_RANGES,
     "quantities of a request": values.MAX_QUANTITIES,
-    "runs of units that a request touches": values.MAX_PIECES,
+    "steps that a request takes": values.MAX_STEPS,
     "discrepancies of an acceptance": values.MAX_DISCREPANCIES,
     "writes of a RecordTransfersRequest": bulk.MAX_ENTRIES,
     "bytes of an event": values.MAX_EVENT_BYTES,

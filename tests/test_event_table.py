@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
-from pathbook.ledger import events, runs
+from pathbook.ledger import events, moves, runs
 from pathbook.ledger.chains import BEGINNING, links
 from pathbook.ledger.events import Event, RecordedEvent
 from pathbook.ledger.runs import Run
@@ -202,7 +202,7 @@ def test_an_event_changes_the_units_of_its_rows_and_no_others(kind: type[Event],
     written_off = isinstance(event, events.ErrorDeclared) and isinstance(
         event.declared, events.UnitsWrittenOff
     )
-    found = runs.batches(event)
+    found = moves.batches(event)
     assert (
         found >= wanted if written_off else found == wanted
     )  # drawn ones confirm units that were not written off

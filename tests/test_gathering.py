@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from pathbook.ledger.book import Outcome, writer
+from pathbook.ledger.book import Outcome, group, writer
 from pathbook.ledger.books import Books
 from tests.books import BEGINNING, PATIENCE, PausableClock, ask, open_books, positions, record
 
-MANY = writer.GATHER_MIN_CALLERS
+MANY = group.GATHER_MIN_CALLERS
 
 
 def submit_apart(opened: Books, names: range) -> list[Future[list[Outcome]]]:
@@ -41,7 +41,7 @@ def test_many_callers_answered_together_share_a_transaction_again(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The writer waits until as many callers wait again, and a writer that was idle does not wait."""
-    monkeypatch.setattr(writer, "GATHER_TIMEOUT_S", PATIENCE)
+    monkeypatch.setattr(group, "GATHER_TIMEOUT_S", PATIENCE)
     monkeypatch.setattr(writer, "IDLE_CHECK_INTERVAL_S", 2.0)
     clock = PausableClock()
     with open_books(place, clock) as opened:
@@ -60,7 +60,7 @@ def test_a_writer_that_waits_for_callers_ends_when_it_is_closed(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The callers that wait already are answered before the writer ends."""
-    monkeypatch.setattr(writer, "GATHER_TIMEOUT_S", PATIENCE)
+    monkeypatch.setattr(group, "GATHER_TIMEOUT_S", PATIENCE)
     clock = PausableClock()
     with open_books(place, clock) as opened:
         ask(opened, *BEGINNING)

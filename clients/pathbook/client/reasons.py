@@ -120,6 +120,7 @@ class RefusalReason(enum.StrEnum):
     BRAND_IS_FIXED = "BRAND_IS_FIXED"
     REQUEST_UNKNOWN = "REQUEST_UNKNOWN"
     INTERVAL_REVERSED = "INTERVAL_REVERSED"
+    TOO_MUCH_WORK = "TOO_MUCH_WORK"
 
     @classmethod
     def numbered(cls, number: int) -> "RefusalReason":

@@ -32,14 +32,14 @@ class Books:
         return book in self._books
 
     def submit(
-        self, book: str, commands: Sequence[Submitted], *, all_or_nothing: bool = False
+        self, book: str, commands: Sequence[Submitted], *, all_or_nothing: bool = False, lane: object = None
     ) -> Future[list[Outcome]]:
         """Decide commands on a book, as ``Book.submit`` does. A book begins when its operator opens it."""
         if not self.is_loaded(book) and (refused := self._refuse_all(book, commands)) is not None:
             done: Future[list[Outcome]] = Future()
             done.set_result(refused)
             return done
-        return self._load(book).submit(commands, all_or_nothing=all_or_nothing)
+        return self._load(book).submit(commands, all_or_nothing=all_or_nothing, lane=lane)
 
     def lapse_due(self, book: str) -> Future[list[Outcome]]:
         """End the offers of a book whose deadline has passed. The book must have events.

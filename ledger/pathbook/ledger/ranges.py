@@ -1,7 +1,7 @@
 """Arithmetic of ranges of units. Results are sorted and disjoint, and adjacent ranges are joined."""
 
-from bisect import bisect_right
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
 
 from pathbook.ledger.values import Ranges, Unit, UnitRange
 
@@ -37,21 +37,45 @@ def count_units(ranges: Iterable[UnitRange]) -> int:
     return sum(item.last - item.first + 1 for item in ranges)
 
 
-def common(ranges: Ranges, part: UnitRange) -> list[UnitRange]:
-    """Return the units that the part has in common with the ranges, which are sorted and disjoint."""
-    found = []
-    start = bisect_right(ranges, (part.batch, part.first), key=lambda item: (item.batch, item.first)) - 1
-    for item in ranges[max(start, 0) :]:
-        if (item.batch, item.first) > (part.batch, part.last):
-            break
-        if item.batch == part.batch and item.last >= part.first:
-            found.append(UnitRange(part.batch, max(item.first, part.first), min(item.last, part.last)))
-    return found
+def common(one: Ranges, other: Ranges) -> Iterator[UnitRange]:
+    """Yield the units that both have, in order. Both arguments are sorted and disjoint.
+
+    What only the longer one has is skipped by a search. So the cost grows with the shorter one, and with what is found.
+    """
+    mine = theirs = 0
+    while mine < len(one) and theirs < len(other):
+        left, right = one[mine], other[theirs]
+        if left.batch < right.batch or (left.batch == right.batch and left.last < right.first):
+            mine = _place(one, right, mine + 1)
+        elif right.batch < left.batch or right.last < left.first:
+            theirs = _place(other, left, theirs + 1)
+        else:
+            yield UnitRange(left.batch, max(left.first, right.first), min(left.last, right.last))
+            if left.last <= right.last:
+                mine += 1
+            else:
+                theirs += 1
+
+
+def _place(ranges: Ranges, part: UnitRange, start: int) -> int:
+    """Return the place of the first range, from a place on, that does not end before the part begins."""
+    if start < len(ranges) and _end(ranges[start]) >= (part.batch, part.first):
+        return start  # in two long lists, it is usually the next one
+    return bisect_left(ranges, (part.batch, part.first), start, key=_end)
+
+
+def _end(part: UnitRange) -> tuple[int, int]:
+    return part.batch, part.last
 
 
 def holds(ranges: Ranges, part: UnitRange) -> bool:
     """Tell whether every unit of the part is in the ranges, which are sorted and disjoint."""
-    return count_units(common(ranges, part)) == part.count
+    return count_units(common(ranges, (part,))) == part.count
+
+
+def covers(ranges: Ranges, contents: Ranges) -> bool:
+    """Tell whether the ranges hold all of the contents. Both arguments are sorted and disjoint."""
+    return count_units(common(ranges, contents)) == count_units(contents)
 
 
 def range_of(ranges: Ranges, unit: Unit) -> UnitRange | None:
@@ -64,15 +88,22 @@ def range_of(ranges: Ranges, unit: Unit) -> UnitRange | None:
 
 def without(ranges: Ranges, removed: Ranges) -> Ranges:
     """Return the ranges without the removed units. Both arguments are sorted and disjoint."""
-    result = []
-    for item in ranges:
-        first = item.first
-        for gap in common(removed, item):
-            if gap.first > first:
-                result.append(UnitRange(item.batch, first, gap.first - 1))
-            first = gap.last + 1
-        if first <= item.last:
-            result.append(UnitRange(item.batch, first, item.last))
+    result: list[UnitRange] = []
+    done = 0  # the ranges before this place are in the result
+    rest: UnitRange | None = None  # what is left of the range before that place
+    for gap in common(ranges, removed):
+        if rest is None or gap.batch != rest.batch or gap.last > rest.last:
+            if rest is not None:
+                result.append(rest)
+            place = _place(ranges, gap, done)
+            result += ranges[done:place]
+            done, rest = place + 1, ranges[place]
+        if rest.first < gap.first:
+            result.append(UnitRange(gap.batch, rest.first, gap.first - 1))
+        rest = UnitRange(gap.batch, gap.last + 1, rest.last) if gap.last < rest.last else None
+    if rest is not None:
+        result.append(rest)
+    result += ranges[done:]
     return tuple(result)
 
 

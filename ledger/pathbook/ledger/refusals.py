@@ -153,6 +153,8 @@ class Reason(enum.IntEnum):
     # questions
     REQUEST_UNKNOWN = 140
     INTERVAL_REVERSED = 141
+    # work
+    TOO_MUCH_WORK = 142
 
 
 # A line for each reason, however long, keeps this readable as a table.
@@ -270,6 +272,7 @@ SENTENCES: Final[dict[Reason, tuple[Kind, str]]] = {
     Reason.CODE_KEY_RETIRED: (Kind.MISSING, "Code {code} was made with key {key}, and the labels of batch {batch} were printed with {code_key}. It is a copy made with a leaked key: do not trust the label."),
     Reason.REQUEST_UNKNOWN: (Kind.MISSING, "{party} recorded nothing under request id {request_id}. Check both: request ids belong to the party that acts."),
     Reason.INTERVAL_REVERSED: (Kind.INVALID, "{field}_before {before} is earlier than {field}_from {since}. Exchange the two."),
+    Reason.TOO_MUCH_WORK: (Kind.INVALID, "The request takes more than {limit} steps, too many of them for {part}. Split it into smaller requests, and name ranges instead of quantities."),
 }
 # fmt: on
 """For each reason its kind and its sentence. The sentence names the thing, the rule, and what to do."""

@@ -8,22 +8,31 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from operator import attrgetter
-from typing import Final, assert_never
+from typing import Final
 
 import msgspec
 from msgspec.structs import replace
 
 from pathbook.ledger import events
 from pathbook.ledger.events import Event, RecordedEvent
-from pathbook.ledger.ranges import union, without
-from pathbook.ledger.terms import Terms
-from pathbook.ledger.values import Delivery, Ranges, Unit, UnitRange, UnitState, is_consumer
+from pathbook.ledger.moves import Move, changed_ranges, moves_of
+from pathbook.ledger.values import Unit, UnitRange, UnitState, is_consumer
 
 EMPTY_HEAD = sha256(b"").digest()
 """The head of units without a past: the hash of an empty tree, RFC 6962 section 2.1."""
 
-MAX_INDEXED_AT_ONCE = 500
-"""The most runs or ranges that an event changes within the stock index. After more, the index is rebuilt when used."""
+SPLICED_MAX_RANGES = 8
+"""The most ranges of a batch that an event changes one by one. Each shifts the runs behind it. To change more, the
+runs between the first and the last of them are written again, once."""
+
+INDEXED_MAX_RUNS = 64
+"""The most runs that enter or leave the stock index one by one. For more, a party's part of it is written again."""
+
+APPLIED_RUN_STEPS = 5
+"""How many steps it counts to change a run: a hash, and a new run. To look at a run is one step."""
+
+CHAIN_ENTRIES_PER_STEP = 50
+"""How many entries of a run's chain are copied in the time of a step."""
 
 _FIRST: Final = attrgetter("first")
 
@@ -32,7 +41,6 @@ _IN_STOCK: Final = UnitState.IN_STOCK
 _OFFERED: Final = UnitState.OFFERED
 _SOLD: Final = UnitState.SOLD
 _HELD: Final = frozenset({UnitState.IN_STOCK, UnitState.SOLD, UnitState.CONFIRMED})
-_WITH_TITLE: Final = Delivery.WITH_TITLE
 
 
 def next_head(head: bytes, leaf: bytes, position: int) -> bytes:
@@ -85,24 +93,6 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     remainders: tuple[Run, ...]
 
 
-class _Move(msgspec.Struct, frozen=True, gc=False):
-    """How an event changes the runs in its ranges. A field that is None changes nothing.
-
-    ``push`` adds a transfer to the chain. ``pop_from`` is the custodian to whom the last transfer of the chain moved
-    the goods. The transfer is removed, and goods that still lie with this custodian go back to where it moved them
-    from. ``in_hand`` sets the state to SOLD if a consumer owns the units, and else to IN_STOCK.
-    """
-
-    ranges: Ranges
-    owner: str | None = None
-    custodian: str | None = None
-    state: UnitState | None = None
-    reserved_by: int = 0
-    push: int = 0
-    pop_from: str | None = None
-    in_hand: bool = False
-
-
 class Partition:
     """The runs of one batch, in order. Each unit of the batch is in exactly one run."""
 
@@ -118,17 +108,23 @@ class Partition:
         """Yield the runs that a party is free to move, or that a consumer has bought, lowest numbers first."""
         if self._in_stock is None:  # built at the first use, because only quantities need it
             self._in_stock = {}
-            self._index(self._in_stock, [], self.runs)
+            for run in self.runs:
+                if run.state in _HELD:
+                    self._in_stock.setdefault(run.owner, []).append(run.first)
+        runs, place = self.runs, -1
         for first in self._in_stock.get(owner, ()):
-            yield self.runs[bisect_left(self.runs, first, key=_FIRST)]
+            place += 1
+            if runs[place].first != first:  # often it is the next run
+                place = bisect_left(runs, first, place, key=_FIRST)
+            yield runs[place]
 
     def drop_index(self) -> None:
-        """Drop the stock index, which is rebuilt at its next use. This is cheaper than many changes to it."""
+        """Drop the stock index, which is rebuilt at its next use."""
         self._in_stock = None
 
     def _index(self, in_stock: dict[str, list[int]], removed: list[Run], added: list[Run]) -> None:
-        if len(removed) > MAX_INDEXED_AT_ONCE:
-            self.drop_index()
+        if len(removed) + len(added) > INDEXED_MAX_RUNS:
+            self._index_many(in_stock, removed, added)
             return
         for run in removed:
             if run.state in _HELD:
@@ -137,6 +133,22 @@ class Partition:
         for run in added:
             if run.state in _HELD:
                 insort(in_stock.setdefault(run.owner, []), run.first)
+
+    def _index_many(self, in_stock: dict[str, list[int]], removed: list[Run], added: list[Run]) -> None:
+        """Change the stock index once for each owner, between the lowest and the highest of its runs that change."""
+        gone: dict[str, set[int]] = {}
+        come: dict[str, list[int]] = {}
+        for run in removed:
+            if run.state in _HELD:
+                gone.setdefault(run.owner, set()).add(run.first)
+        for run in added:
+            if run.state in _HELD:
+                come.setdefault(run.owner, []).append(run.first)
+        for owner in gone.keys() | come.keys():
+            firsts, old, new = in_stock.setdefault(owner, []), gone.get(owner, set()), come.get(owner, [])
+            low = bisect_left(firsts, min([*old, *new]))
+            high = bisect_right(firsts, max([*old, *new]))
+            firsts[low:high] = sorted([first for first in firsts[low:high] if first not in old] + new)
 
     def overlapping(self, first: int, last: int) -> list[Run]:
         """Return the runs that hold any of the units first .. last, in order."""
@@ -156,7 +168,7 @@ class Partition:
             high = bisect_right(self.runs, last, high, key=_FIRST)
         return slice(low, high)
 
-    def apply(self, move: _Move, part: UnitRange, position: int, leaf: bytes, changes: list[Change]) -> None:
+    def apply(self, move: Move, part: UnitRange, position: int, leaf: bytes, changes: list[Change]) -> None:
         """Change the units of one range, and append a change for each run to ``changes``."""
         first, last = part.first, part.last
         place = self._place(first, last)
@@ -179,6 +191,60 @@ class Partition:
         if self._in_stock is not None:
             self._index(self._in_stock, replaced, pieces)
 
+    def apply_many(
+        self, moves: list[tuple[UnitRange, Move]], position: int, leaf: bytes, changes: list[Change]
+    ) -> None:
+        """Change the units of many ranges, which are sorted and disjoint, as ``apply`` does one after the other."""
+        if len(moves) <= SPLICED_MAX_RANGES:
+            for part, move in moves:
+                self.apply(move, part, position, leaf, changes)
+            return
+        runs = self.runs
+        begin = place = self._place(moves[0][0].first, moves[0][0].first).start
+        pieces: list[Run] = []
+        replaced: list[Run] = []
+        added: list[Run] = []
+        rest: Run | None = None  # what the range before left of the run that it cut, to its right
+        for part, move in moves:
+            first, last = part.first, part.last
+            if rest is not None and rest.last < first:
+                pieces.append(rest)
+                added.append(rest)
+                rest = None
+            if rest is None:
+                low = bisect_right(runs, first, place, key=_FIRST)
+                low -= low > place and runs[low - 1].last >= first
+                pieces += runs[place:low]
+                place = low
+            while rest is not None or (place < len(runs) and runs[place].first <= last):
+                run = rest
+                if run is None:
+                    run = runs[place]
+                    replaced.append(run)
+                    place += 1
+                left: tuple[Run, ...] = ()
+                right: tuple[Run, ...] = ()
+                rest = None
+                if run.first < first:
+                    left = (replace(run, last=first - 1, valid_from=position),)
+                if run.last > last:
+                    rest = replace(run, first=last + 1, valid_from=position)
+                    right = (rest,)
+                changed = _changed(run, move, max(run.first, first), min(run.last, last), position, leaf)
+                changes.append(Change(self.batch, run, changed, left + right))
+                pieces += left
+                pieces.append(changed)
+                added += left
+                added.append(changed)
+                if rest is not None:
+                    break  # the next range may be in it, too
+        if rest is not None:
+            pieces.append(rest)
+            added.append(rest)
+        if self._in_stock is not None:
+            self._index(self._in_stock, replaced, added)
+        runs[begin:place] = pieces
+
     def roll_back(self, change: Change) -> None:
         """Undo a change whose pieces have not changed since. They become the run before again."""
         before = change.before
@@ -189,13 +255,35 @@ class Partition:
             self._index(self._in_stock, self.runs[low:high], [before])
         self.runs[low:high] = [before]
 
+    def roll_back_many(self, position: int, changes: list[Change]) -> None:
+        """Undo all changes of the last event, which is at a position, as ``roll_back`` does from the last one on."""
+        if len(changes) <= SPLICED_MAX_RANGES:
+            for change in reversed(changes):
+                self.roll_back(change)
+            return
+        # what the event itself had cut off before was no run before the event
+        found = [change.before for change in changes if change.before is not None]
+        before = sorted([run for run in found if run.valid_from != position], key=_FIRST)
+        begin = end = bisect_left(self.runs, before[0].first, key=_FIRST)
+        pieces: list[Run] = []
+        removed: list[Run] = []
+        for run in before:
+            low = bisect_left(self.runs, run.first, end, key=_FIRST)
+            pieces += self.runs[end:low]
+            pieces.append(run)
+            end = bisect_right(self.runs, run.last, low, key=_FIRST)
+            removed += self.runs[low:end]
+        if self._in_stock is not None:
+            self._index(self._in_stock, removed, before)
+        self.runs[begin:end] = pieces
+
 
 def custodian_before(run: Run, receiver: str) -> str:
     """Return who has the goods of a run once the last transfer of its chain, which was to this receiver, is undone."""
     return run.moved_from[-1] if run.moved_from[-1] and run.custodian == receiver else run.custodian
 
 
-def _changed(run: Run, move: _Move, first: int, last: int, position: int, leaf: bytes) -> Run:
+def _changed(run: Run, move: Move, first: int, last: int, position: int, leaf: bytes) -> Run:
     chain, moved_from, custodian, state = run.chain, run.moved_from, run.custodian, move.state
     if move.custodian is not None:
         custodian = move.custodian
@@ -249,15 +337,37 @@ def apply(partitions: dict[int, Partition], recorded: RecordedEvent) -> list[Cha
         partition = partitions[event.batch] = commissioned(event, position, leaf)
         return [Change(event.batch, None, partition.runs[0], ())]
     changes: list[Change] = []
-    for move in _moves(event, position):
-        if len(move.ranges) > MAX_INDEXED_AT_ONCE:
-            for number in {part.batch for part in move.ranges}.intersection(partitions):
-                partitions[number].drop_index()
+    moves = moves_of(event, position)
+    if len(moves) == 1 and len(moves[0].ranges) <= SPLICED_MAX_RANGES:
+        for part in moves[0].ranges:
+            if (loaded := partitions.get(part.batch)) is not None:
+                loaded.apply(moves[0], part, position, leaf, changes)
+        return changes
+    by_batch: dict[int, list[tuple[UnitRange, Move]]] = {}
+    for move in moves:
         for part in move.ranges:
-            loaded = partitions.get(part.batch)
-            if loaded is not None:
-                loaded.apply(move, part, position, leaf, changes)
+            if part.batch in partitions:
+                by_batch.setdefault(part.batch, []).append((part, move))
+    for number, found in by_batch.items():
+        if len(moves) > 1:
+            found.sort(key=_beginning)
+        partitions[number].apply_many(found, position, leaf, changes)
     return changes
+
+
+def _beginning(moved: tuple[UnitRange, Move]) -> int:
+    return moved[0].first
+
+
+def steps_to_apply(partitions: dict[int, Partition], event: Event) -> int:
+    """Return the steps that applying an event will take: for the runs that it changes, and their chains."""
+    steps = 0
+    for part in changed_ranges(event):
+        loaded = partitions.get(part.batch)
+        if loaded is not None:
+            for run in loaded.overlapping(part.first, part.last):
+                steps += APPLIED_RUN_STEPS + len(run.chain) // CHAIN_ENTRIES_PER_STEP
+    return steps
 
 
 def after(run: Run, recorded: RecordedEvent, unit: Unit) -> Run | None:
@@ -266,7 +376,10 @@ def after(run: Run, recorded: RecordedEvent, unit: Unit) -> Run | None:
     Nothing need be known of other units. An event that no book writes could name a unit twice.
     """
     moves = [
-        move for move in _moves(recorded.event, recorded.position) for part in move.ranges if _has(part, unit)
+        move
+        for move in moves_of(recorded.event, recorded.position)
+        for part in move.ranges
+        if _has(part, unit)
     ]
     if len(moves) != 1:
         return None
@@ -275,95 +388,3 @@ def after(run: Run, recorded: RecordedEvent, unit: Unit) -> Run | None:
 
 def _has(part: UnitRange, unit: Unit) -> bool:
     return part.batch == unit.batch and part.first <= unit.number <= part.last
-
-
-def batches(event: Event) -> set[int]:
-    """Return the batches whose runs an event changes."""
-    if isinstance(
-        event, events.TransferRecorded
-    ):  # faster without moves, and nearly all events are of this kind
-        return {part.batch for part in event.terms.ranges}
-    if isinstance(event, events.BatchCommissioned):
-        return {event.batch}
-    return {part.batch for move in _moves(event, 0) for part in move.ranges}
-
-
-def _moves(event: Event, position: int) -> list[_Move]:
-    """Return how an event changes runs. Events about the book, parties, products, cases and recalls change none."""
-    match event:  # the most frequent kinds come first, because a match tries its cases in turn
-        case events.TransferRecorded():
-            return [_onward(event.terms, _IN_STOCK, position)]
-        case events.UnitsSold():
-            return [_onward(event.terms, _SOLD, position)]
-        case events.TransferOffered(terms):
-            return [_Move(terms.ranges, state=_OFFERED, reserved_by=position)]
-        case events.TransferAccepted(transfer, terms, discrepancies):
-            # all at once, because neighbors that stay behind for different reasons have the same past
-            released = union(part for item in discrepancies for part in item.ranges)
-            return [_onward(terms, _IN_STOCK, transfer), _Move(released, state=_IN_STOCK)]
-        case (
-            events.TransferDeclined(ranges=ranges)
-            | events.TransferWithdrawn(ranges=ranges)
-            | events.TransferLapsed(ranges=ranges)
-        ):
-            return [_Move(ranges, state=_IN_STOCK)]
-        case events.TransferReversed(terms=terms):
-            return [_back(terms)]
-        case events.UnitsReturned(lines=lines):
-            return [_back(line.terms) for line in lines]
-        case events.UnitsDelivered(receiver=receiver, ranges=ranges):
-            return [_Move(ranges, custodian=receiver)]
-        case events.PurchaseConfirmed(ranges=ranges):
-            return [_Move(ranges, state=UnitState.CONFIRMED)]
-        case events.UnitsWrittenOff(ranges=ranges, state=state):
-            return [_Move(ranges, state=state)]
-        case events.TransferAttested(ranges=ranges):
-            return [_Move(ranges)]
-        case events.ErrorDeclared(declared=declared):
-            return _undoing(declared)
-        case (
-            events.BookOpened()
-            | events.PartyRegistered()
-            | events.PartyAuthorized()
-            | events.AuthorizationRevoked()
-            | events.ProductRegistered()
-            | events.BatchCommissioned()
-            | events.ReversalAsked()
-            | events.CasePacked()
-            | events.CaseUnpacked()
-            | events.UnitsRecalled()
-            | events.RecallLifted()
-            | events.ProductCorrected()
-            | events.BatchCorrected()
-            | events.PartyCorrected()
-        ):
-            return []
-        case _:
-            assert_never(event)
-
-
-def _undoing(declared: events.DeclarableEvent) -> list[_Move]:
-    """Return how the declaration that an event was an error changes runs."""
-    match declared:
-        case events.UnitsWrittenOff(ranges=ranges, confirmed=confirmed):
-            return [
-                _Move(confirmed, state=UnitState.CONFIRMED),
-                _Move(without(ranges, confirmed), in_hand=True),
-            ]
-        case events.PurchaseConfirmed(ranges=ranges):
-            return [_Move(ranges, state=_SOLD)]
-        case events.UnitsDelivered(custodian=custodian, ranges=ranges):
-            return [_Move(ranges, custodian=custodian)]
-        case events.ReversalAsked():
-            return []
-        case _:
-            assert_never(declared)
-
-
-def _onward(terms: Terms, state: UnitState, transfer: int) -> _Move:
-    custodian = terms.receiver if terms.delivery is _WITH_TITLE else None
-    return _Move(terms.ranges, terms.receiver, custodian, state, 0, transfer)
-
-
-def _back(terms: Terms) -> _Move:
-    return _Move(terms.ranges, terms.giver, state=_IN_STOCK, pop_from=terms.receiver)

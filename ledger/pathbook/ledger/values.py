@@ -43,8 +43,9 @@ The offer then stays open: the receiver may accept without the extra units, or t
 MAX_REFERENCE = 64
 """The most characters of a reference. Numbers of delivery notes and invoices are shorter."""
 
-MAX_PIECES = 100_000
-"""The most runs that one request may touch. Stock in more pieces needs several requests."""
+MAX_STEPS = 80_000
+"""The most steps that deciding one request may take, and applying its event. pathbook.ledger.rules.budget says what a
+step is. A request may touch some 8,000 runs. Stock in more pieces needs several requests."""
 
 MAX_QUANTITIES = 100
 """The most quantities that one request may name. Quantities of the same batch or product add up."""

@@ -493,6 +493,10 @@ class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal
     """{field}_before {before} is earlier than {field}_from {since}. Exchange the two.
     Status: INVALID_ARGUMENT. Retry: never.
     """
+    REFUSAL_REASON_TOO_MUCH_WORK: _RefusalReason.ValueType  # 142
+    """The request takes more than {limit} steps, too many of them for {part}. Split it into smaller requests, and name ranges instead of quantities.
+    Status: INVALID_ARGUMENT. Retry: never.
+    """
 
 class RefusalReason(_RefusalReason, metaclass=_RefusalReasonEnumTypeWrapper):
     """RefusalReason is why a book refuses a request, decided on its latest state."""
@@ -945,6 +949,10 @@ Status: NOT_FOUND. Retry: after a change.
 """
 REFUSAL_REASON_INTERVAL_REVERSED: RefusalReason.ValueType  # 141
 """{field}_before {before} is earlier than {field}_from {since}. Exchange the two.
+Status: INVALID_ARGUMENT. Retry: never.
+"""
+REFUSAL_REASON_TOO_MUCH_WORK: RefusalReason.ValueType  # 142
+"""The request takes more than {limit} steps, too many of them for {part}. Split it into smaller requests, and name ranges instead of quantities.
 Status: INVALID_ARGUMENT. Retry: never.
 """
 Global___RefusalReason: _TypeAlias = RefusalReason  # noqa: Y015

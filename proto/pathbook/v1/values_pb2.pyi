@@ -40,7 +40,7 @@ Limits:
   bytes of an answer                                4,194,304
   ranges, codes, cases and quantities of a request      4,000
   quantities of a request                                 100
-  runs of units that a request touches                100,000
+  steps that a request takes                            80,000
   discrepancies of an acceptance                           20
   writes of a RecordTransfersRequest                    1,000
   bytes of an event                                    65,535

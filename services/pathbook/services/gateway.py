@@ -67,13 +67,15 @@ class Gateway:
     ) -> asyncio.Future[list[Outcome]]:
         """Put commands in the book's queue. The returned future is done when the accepted ones are on disk.
 
-        If the caller cancels its call, the commands stay in the queue.
+        If the caller cancels its call, the commands stay in the queue. What one task submits is decided in its order.
         """
-        books = self._storage.books
+        books, call = self._storage.books, asyncio.current_task()
         if books.is_loaded(book):
-            return self._outcomes.expect(books.submit(book, commands, all_or_nothing=all_or_nothing))
+            return self._outcomes.expect(
+                books.submit(book, commands, all_or_nothing=all_or_nothing, lane=call)
+            )
         outcomes = await self._run(
-            self._write_threads, books.submit, book, commands, all_or_nothing=all_or_nothing
+            self._write_threads, books.submit, book, commands, all_or_nothing=all_or_nothing, lane=call
         )
         return self._outcomes.expect(outcomes)
 

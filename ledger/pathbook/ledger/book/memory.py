@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from pathbook.ledger.commands import Command, RecordTransfer, SellUnits
 from pathbook.ledger.events import RecordedEvent, TransferRecorded, UnitsReturned, UnitsSold
+from pathbook.ledger.refusals import Refusal
 from pathbook.ledger.requests import request_of
 from pathbook.ledger.rules.required_state import RequiredState, required_state
 from pathbook.ledger.rules.state import State, evolve, roll_back
@@ -186,11 +187,16 @@ class Memory:
         """Return the event that answered a request, if it is still in memory."""
         return self._by_request.get(request)
 
-    def load(self, command: Command) -> None:
-        """Load everything that a command needs. Raises StaleMemoryError."""
+    def load(self, command: Command) -> Refusal | None:
+        """Load everything that a command needs, or return why that would be too much. Raises StaleMemoryError."""
         if self._all_loaded and isinstance(command, RecordTransfer | SellUnits):
-            return  # an event that moves units never makes these commands need more state
-        while required := required_state(self.state, [command]):
+            return None  # an event that moves units never makes these commands need more state
+        while True:
+            required = required_state(self.state, [command])
+            if required.refusals:
+                return required.refusals[0]
+            if not required:
+                return None
             self._load(required)
 
     def preload(self, commands: Sequence[Command]) -> bool:
@@ -198,7 +204,7 @@ class Memory:
         for _ in range(GROUP_LOADS_MAX):
             required = required_state(self.state, commands)
             if not required:
-                return True
+                return not (required.refusals or required.is_cut)
             self._load(required)
         return False
 

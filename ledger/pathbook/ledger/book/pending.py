@@ -1,8 +1,14 @@
-"""What a group is about to append, and whether a repeated request has the note that was recorded."""
+"""What a group is about to append, whether it fits, and whether a repeated request has the note that was recorded."""
 
 from pathbook.ledger.commands import Command, NotedCommand
-from pathbook.ledger.events import NotedEvent, RecordedEvent
+from pathbook.ledger.events import DeclarableEvent, Event, NotedEvent, RecordedEvent, TransferBeginning
 from pathbook.ledger.notes import Note
+from pathbook.ledger.refusals import Reason, Refusal, refuse
+from pathbook.ledger.values import LATER_EVENT_BYTES, MAX_EVENT_BYTES
+
+REPEATED = TransferBeginning | DeclarableEvent
+"""The kinds of events that a later event may repeat: the answer to an offer, a reversal, or the declaration of an
+error."""
 
 
 class Pending:
@@ -23,6 +29,12 @@ class Pending:
         del self.entries[start:], self.leaves[start:]
         for position in [position for position in self.notes if position > head]:
             del self.notes[position]
+
+
+def refuse_too_large(event: Event, size: int) -> Refusal | None:
+    """Refuse an event of so many bytes if it is larger than events may be, with what a later event adds to it."""
+    limit = MAX_EVENT_BYTES - (LATER_EVENT_BYTES if isinstance(event, REPEATED) else 0)
+    return None if size <= limit else refuse(Reason.EVENT_TOO_LARGE, size=size, limit=limit)
 
 
 def has_same_note(command: Command, before: RecordedEvent, pending: Pending) -> bool:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from concurrent.futures import Future
-from typing import NamedTuple
 
 import msgspec
 
@@ -24,12 +23,56 @@ Submitted = Command | Refusal
 Outcome = Answer | Refusal
 
 
-class Submission(NamedTuple):
-    """Commands that were submitted together, and the future that gets their outcomes."""
+class Submission:
+    """Commands that were submitted together, the outcomes of those on disk, and the future that gets all of them."""
 
-    commands: Sequence[Submitted]
-    all_or_nothing: bool
-    done: Future[list[Outcome]]
+    __slots__ = ("_reach", "all_or_nothing", "commands", "done", "lane", "outcomes")
+
+    def __init__(
+        self,
+        commands: Sequence[Submitted],
+        lane: object,
+        done: Future[list[Outcome]],
+        *,
+        all_or_nothing: bool = False,
+    ) -> None:
+        self.commands = commands
+        self.all_or_nothing = all_or_nothing
+        self.lane = lane
+        """The submissions of a lane are decided in their order. Those of other lanes may overtake them."""
+        self.done = done
+        self.outcomes: list[Outcome] = []
+        self._reach = len(commands)
+
+    @property
+    def is_divided(self) -> bool:
+        """Whether a group ended before all of its commands were decided, because they took many steps."""
+        return self._reach < len(self.commands)
+
+    def next_commands(self) -> Sequence[Submitted]:
+        """Return the commands that may be decided next. If the last group took few of them, they are not many more."""
+        if not self.outcomes and self._reach == len(self.commands):
+            return self.commands
+        start = len(self.outcomes)
+        return self.commands[start : start + self._reach]
+
+    def add(self, decided: list[Outcome]) -> bool:
+        """Add the outcomes of the next commands. Tell whether all commands have one; the future then gets them."""
+        if len(decided) < len(self.next_commands()):
+            self._reach = 2 * len(decided) + 1
+        self.outcomes += decided
+        if len(self.outcomes) < len(self.commands):
+            return False
+        self.done.set_result(self.outcomes)
+        return True
+
+
+class DecisionFailedError(Exception):
+    """Deciding a submission raised an unexpected exception. Its caller gets the cause, and the others are decided."""
+
+    def __init__(self, submission: Submission) -> None:
+        super().__init__()
+        self.submission = submission
 
 
 def first_refused(outcomes: Sequence[Outcome]) -> int | None:

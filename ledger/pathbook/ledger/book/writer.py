@@ -11,45 +11,39 @@ the primary key (book, position), which is the fence. The writer that loses the 
 reloads its state, and decides again.
 """
 
+import math
 import queue
 import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
-from heapq import heappop
+from heapq import heappop, heappush
 
 from pathbook.ledger.book.clock import Clock, ClockJumpedError, time_after
 from pathbook.ledger.book.errors import OF_BOOK, BookStoppingError
+from pathbook.ledger.book.group import COMMAND_STEPS, GROUP_STEPS_MAX, GroupSteps, Waiting, gather
 from pathbook.ledger.book.memory import Memory, StaleMemoryError
-from pathbook.ledger.book.pending import Pending, has_same_note
-from pathbook.ledger.book.submissions import Answer, Outcome, Submission, Submitted, first_refused
+from pathbook.ledger.book.pending import Pending, has_same_note, refuse_too_large
+from pathbook.ledger.book.submissions import (
+    Answer,
+    DecisionFailedError,
+    Outcome,
+    Submission,
+    Submitted,
+    first_refused,
+)
 from pathbook.ledger.codec import NewerEventError, encode, leaf_hash
 from pathbook.ledger.commands import Command, LapseTransfer, NotedCommand
-from pathbook.ledger.events import DeclarableEvent, RecordedEvent, TransferBeginning
+from pathbook.ledger.events import RecordedEvent
 from pathbook.ledger.notes import Note
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.requests import digest, request_of
+from pathbook.ledger.rules.budget import Budget
 from pathbook.ledger.rules.deciding import decide
 from pathbook.ledger.store.log.stream import PositionTakenError, Stream, is_passing
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.views.state_loader import StateLoader
-from pathbook.ledger.values import LATER_EVENT_BYTES, MAX_EVENT_BYTES, WRITER_PREFIX
-
-GROUP_MAX_COMMANDS = 1_000
-"""How many queued commands form one group. Beyond it, latency grows and throughput does not."""
-
-GATHER_MIN_CALLERS = 5
-"""After a group of this many callers, the writer waits until as many are queued. Callers that were just
-answered will call again."""
-
-GATHER_TIMEOUT_S = 0.005
-"""How long that wait lasts at most. Fewer, larger transactions leave the server more time for the calls.
-
-With few callers there is no wait, because it would delay each of them for nothing.
-"""
-
-QUEUE_POLL_INTERVAL_S = 0.001
-"""How often the writer checks the length of the queue during that wait."""
+from pathbook.ledger.values import MAX_STEPS, WRITER_PREFIX
 
 CONFLICT_RETRIES_MAX = 1_000
 """How often a group is decided again after a conflict with another writer, before its callers get the error."""
@@ -67,19 +61,7 @@ SLEEP_AFTER_LAPSES_S = 0.1
 """The same for a book that was woken only to end offers. After a long stop, thousands of books may be."""
 
 IDLE_CATCH_UP_MAX_EVENTS = 1_000
-"""How many events of other writers an idle writer applies. A writer that appends more is busy, and ends offers."""
-
-REPEATED = TransferBeginning | DeclarableEvent
-"""The kinds of events that a later event may repeat: the answer to an offer, a reversal, or the declaration of an
-error."""
-
-
-class _DecisionFailedError(Exception):
-    """Deciding a submission raised an unexpected exception. Its caller gets the cause, and the others are decided."""
-
-    def __init__(self, submission: Submission) -> None:
-        super().__init__()
-        self.submission = submission
+"""How many events of other writers an idle writer applies. One that appends more is busy, and ends offers itself."""
 
 
 class Book:
@@ -93,6 +75,7 @@ class Book:
         self._stream, self._clock, self._follower = stream, clock, follower
         self._memory = Memory(name, stream, loader, follower)
         self._queue: queue.SimpleQueue[Submission | None] = queue.SimpleQueue()
+        self._waiting = Waiting()
         self._closed = self._gives_up = False
         self._head_seen = 0
         self._newer: NewerEventError | None = None
@@ -104,18 +87,21 @@ class Book:
         """Whether the book has a thread: from its first command until it was idle for a while."""
         return self._thread is not None
 
-    def submit(self, commands: Sequence[Submitted], *, all_or_nothing: bool = False) -> Future[list[Outcome]]:
+    def submit(
+        self, commands: Sequence[Submitted], *, all_or_nothing: bool = False, lane: object = None
+    ) -> Future[list[Outcome]]:
         """Decide commands in order. The future gives an outcome for each, once all accepted events are on disk.
 
         With ``all_or_nothing``, the commands are transfers, sales and returns. If one of them is refused,
-        none is recorded that was not recorded before.
+        none is recorded that was not recorded before. All of them together have the budget of one command.
+        The submissions of a ``lane`` are decided in their order.
         """
         done: Future[list[Outcome]] = Future()
         with self._waking:
             if self._closed:
                 done.set_exception(BookStoppingError(self.name))
                 return done
-            self._queue.put(Submission(commands, all_or_nothing, done))
+            self._queue.put(Submission(commands, lane, done, all_or_nothing=all_or_nothing))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name=f"writer of {self.name}", daemon=True)
                 self._thread.start()
@@ -141,34 +127,34 @@ class Book:
     def _work(self) -> None:
         """Serve groups until the book is closed, or was idle for a while."""
         closing, callers = False, 0
-        idle_since: float | None = None  # when the last command was served; None if there was none
+        idle_since = -math.inf  # when the last command was served
         timeout = SLEEP_AFTER_LAPSES_S
-        while not closing:
-            try:
-                first = self._queue.get(timeout=timeout)
-            except queue.Empty:
-                callers, timeout = 0, IDLE_CHECK_INTERVAL_S
-                if (idle_since is None or time.monotonic() - idle_since >= SLEEP_AFTER_S) and self._sleep():
-                    return
-                self._check_idle()
-                continue
-            if callers >= GATHER_MIN_CALLERS:
-                self._gather(callers)
-            group: list[Submission] = []
-            size = 0
-            while first is not None:
-                if first.done.set_running_or_notify_cancel():
-                    group.append(first)
-                    size += len(first.commands)
-                if size >= GROUP_MAX_COMMANDS or self._queue.empty():
-                    break
-                first = self._queue.get()
-            closing, callers = first is None, len(group)
-            self._serve(group)
-            if size:
+        while self._waiting or not closing:
+            if not self._waiting:
+                try:
+                    closing = self._receive(self._queue.get(timeout=timeout))
+                except queue.Empty:
+                    callers, timeout = 0, IDLE_CHECK_INTERVAL_S
+                    if time.monotonic() - idle_since >= SLEEP_AFTER_S and self._sleep():
+                        return
+                    self._check_idle()
+                    continue
+                gather(self._queue, callers, lambda: self._closed)
+            while not self._queue.empty():
+                closing = self._receive(self._queue.get()) or closing
+            group = self._waiting.take()
+            callers = len(group)
+            if any(submission.commands for submission in group):
                 idle_since = time.monotonic()
-            while not closing and self._queue.empty() and self._is_due():
+            self._serve(group)
+            while not closing and not self._waiting and self._queue.empty() and self._is_due():
                 self._check_idle()  # more offers are due than one group ends
+
+    def _receive(self, submission: Submission | None) -> bool:
+        """Let a submission wait for its group, unless its caller has gone. Tell whether there will be no more."""
+        if submission is not None and submission.done.set_running_or_notify_cancel():
+            self._waiting.add(submission)
+        return submission is None
 
     def _sleep(self) -> bool:
         """Let the thread end, and drop the state. Return false if there is still something to do.
@@ -195,18 +181,12 @@ class Book:
         except ClockJumpedError:
             return False  # nothing lapses by a clock that is not believed
 
-    def _gather(self, callers: int) -> None:
-        """Wait a moment until this many callers are queued. One of them was already taken from the queue."""
-        deadline = time.monotonic() + GATHER_TIMEOUT_S
-        while self._queue.qsize() + 1 < callers and not self._closed and time.monotonic() < deadline:
-            time.sleep(QUEUE_POLL_INTERVAL_S)
-
     def _serve(self, group: list[Submission]) -> None:
         """Decide and commit a group, and answer its callers."""
         while group:
             try:
                 outcomes = self._commit(group)
-            except _DecisionFailedError as failure:
+            except DecisionFailedError as failure:
                 self._memory.is_stale = True
                 group.remove(failure.submission)
                 failure.submission.done.set_exception(failure.__cause__)
@@ -216,8 +196,8 @@ class Book:
                 self._note_newer(error)
                 self._fail(group, error)
                 return
-            for submission, decided in zip(group, outcomes, strict=True):
-                submission.done.set_result(decided)
+            decided = zip(group, outcomes, strict=True)
+            self._waiting.put_back([submission for submission, found in decided if not submission.add(found)])
             break
         self._evict()
 
@@ -266,17 +246,18 @@ class Book:
     def _commit(self, group: list[Submission]) -> list[list[Outcome]]:
         """Decide a group and append its events. Repeat after each conflict with a writer that takes no turn."""
         commands = [
-            item for submission in group for item in submission.commands if not isinstance(item, Refusal)
+            item
+            for submission in group
+            for item in submission.next_commands()
+            if not isinstance(item, Refusal)
         ]
         for _ in range(CONFLICT_RETRIES_MAX):
             try:
                 return self._decide_and_append(group, commands)
             except (PositionTakenError, StaleMemoryError):
                 self._memory.is_stale = True
-        msg = (
-            f"Book {self.name} had {CONFLICT_RETRIES_MAX} conflicts with other writers in a row. Retry later."
-        )
-        raise RuntimeError(msg)
+        conflicts = f"{CONFLICT_RETRIES_MAX} conflicts with other writers in a row"
+        raise RuntimeError(f"Book {self.name} had {conflicts}. Retry later.")
 
     def _decide_and_append(self, group: list[Submission], commands: list[Command]) -> list[list[Outcome]]:
         """Decide on the head of the book and append, in a turn that keeps other writers out."""
@@ -294,8 +275,9 @@ class Book:
             head = memory.state.position
             now = time_after(self._clock, self.name, memory.state.recorded_at)
             pending = Pending(turn.notes(self._answered_with_notes(commands, earlier)))
-            self._lapse(now, pending)
-            outcomes = [self._decide(submission, earlier, now, pending) for submission in group]
+            steps = GroupSteps(group)
+            self._lapse(now, pending, steps)
+            outcomes = [self._decide(submission, earlier, now, pending, steps) for submission in group]
             turn.append(head, pending.entries, pending.notes, pending.leaves)
         return outcomes
 
@@ -305,16 +287,25 @@ class Book:
         earlier: dict[bytes, RecordedEvent],
         now: int,
         pending: Pending,
+        steps: GroupSteps,
     ) -> list[Outcome]:
-        """Return an outcome for each command of a submission, and add what it appends."""
+        """Return the outcomes of the next commands of a submission, as far as the steps go, and add what it appends."""
         memory, start, head = self._memory, len(pending.entries), self._memory.state.position
         memory.savepoint()
+        shared = Budget(MAX_STEPS) if submission.all_or_nothing else None
+        outcomes: list[Outcome] = []
         try:
-            outcomes = [self._outcome(item, earlier, now, pending) for item in submission.commands]
+            for item in submission.next_commands():
+                if (shared is None or not outcomes) and not steps.may_decide(submission):
+                    return outcomes
+                budget = shared or Budget(MAX_STEPS)
+                steps.spent += COMMAND_STEPS - budget.spent
+                outcomes.append(self._outcome(item, earlier, now, pending, budget))
+                steps.spent += budget.spent
         except (StaleMemoryError, BookStoppingError):
             raise
         except Exception as error:
-            raise _DecisionFailedError(submission) from error
+            raise DecisionFailedError(submission) from error
         if not submission.all_or_nothing or (first := first_refused(outcomes)) is None:
             return outcomes
         memory.roll_back()
@@ -331,6 +322,7 @@ class Book:
         earlier: dict[bytes, RecordedEvent],
         now: int,
         pending: Pending,
+        budget: Budget,
     ) -> Outcome:
         if isinstance(command, Refusal):
             return command
@@ -339,11 +331,10 @@ class Book:
         request = request_of(command.actor, command.request_id)
         before = self._memory.answer(request) or earlier.get(request)
         if before is None:
-            return self._handle(command, request, now, pending)
+            return self._handle(command, request, now, pending, budget)
         if before.request_digest == digest(command) and has_same_note(command, before, pending):
             return Answer(before, duplicate=True)
-        facts = {"request_id": command.request_id, "position": before.position}
-        return refuse(Reason.REQUEST_ID_REUSED, **facts)
+        return refuse(Reason.REQUEST_ID_REUSED, request_id=command.request_id, position=before.position)
 
     def _answered_with_notes(self, commands: list[Command], earlier: dict[bytes, RecordedEvent]) -> set[int]:
         """Return the positions of events that answered these requests before, and that have a note to compare."""
@@ -353,11 +344,15 @@ class Book:
         answers = [self._memory.answer(request) or earlier.get(request) for request in noted]
         return {before.position for before in answers if before is not None and before.note_commitment}
 
-    def _handle(self, command: Command, request: bytes, now: int, pending: Pending) -> Outcome:
+    def _handle(
+        self, command: Command, request: bytes, now: int, pending: Pending, budget: Budget
+    ) -> Outcome:
         """Decide one command, and apply its event to the state as if it were written."""
         memory = self._memory
-        memory.load(command)
-        event = decide(memory.state, command, now)
+        if (refusal := memory.load(command)) is not None:
+            budget.spent = budget.limit
+            return refusal
+        event = decide(memory.state, command, now, budget)
         if isinstance(event, Refusal):
             return event
         occurred_at = command.occurred_at or now
@@ -369,9 +364,8 @@ class Book:
             request=request,
             request_digest=request_digest,
         )
-        limit = MAX_EVENT_BYTES - (LATER_EVENT_BYTES if isinstance(event, REPEATED) else 0)
-        if len(data) > limit:
-            return refuse(Reason.EVENT_TOO_LARGE, size=len(data), limit=limit)
+        if (refusal := refuse_too_large(event, len(data))) is not None:
+            return refusal
         position = memory.state.position + 1
         recorded = RecordedEvent(
             position=position,
@@ -389,12 +383,19 @@ class Book:
             pending.notes[position] = Note(command.note, command.note_salt)
         return Answer(recorded, duplicate=False)
 
-    def _lapse(self, now: int, pending: Pending) -> None:
-        """End the offers whose deadline has passed. The next group ends those beyond the limit."""
-        deadlines, due = self._memory.state.deadlines, list[LapseTransfer]()
+    def _lapse(self, now: int, pending: Pending, steps: GroupSteps) -> None:
+        """End the offers whose deadline has passed. The next group ends those beyond the limits."""
+        deadlines, due = self._memory.state.deadlines, list[tuple[int, int]]()
         while deadlines and deadlines[0][0] <= now and len(due) < GROUP_LAPSES_MAX:
-            _, transfer = heappop(deadlines)
-            due.append(LapseTransfer(request_id=f"{WRITER_PREFIX}lapse/{transfer}", transfer=transfer))
-        self._memory.preload(due)
-        for command in due:
-            self._handle(command, request_of(command.actor, command.request_id), now, pending)
+            due.append(heappop(deadlines))
+        commands = [
+            LapseTransfer(request_id=f"{WRITER_PREFIX}lapse/{offer}", transfer=offer) for _, offer in due
+        ]
+        self._memory.preload(commands)
+        for offer, command in zip(due, commands, strict=True):
+            if steps.spent >= GROUP_STEPS_MAX // 2:
+                heappush(deadlines, offer)
+                continue
+            budget = Budget()  # no offer may stay open because of its size
+            self._handle(command, request_of(command.actor, command.request_id), now, pending, budget)
+            steps.spent += COMMAND_STEPS + budget.spent

@@ -14,7 +14,9 @@ from pathbook.ledger.events import (
 )
 from pathbook.ledger.ranges import common
 from pathbook.ledger.refusals import Reason, Refusal, refuse
-from pathbook.ledger.rules.state import State, packed_in, packed_within
+from pathbook.ledger.rules.budget import CASES
+from pathbook.ledger.rules.goods import packed_count, packed_in, packed_within
+from pathbook.ledger.rules.state import State
 from pathbook.ledger.rules.text import commitment_of, refuse_text
 from pathbook.ledger.rules.units import outermost, packed_units, pieces, refuse_broken_cases, refuse_unless
 from pathbook.ledger.runs import Run
@@ -83,9 +85,10 @@ def _refuse_case_moved(state: State, position: int, ranges: Ranges) -> Refusal |
     for part in ranges:
         batch = state.batches[part.batch]
         assert batch is not None, part
+        state.budget.spend(1 + packed_count(batch, part), CASES)
         for within in packed_within(batch, part):
             (sscc,) = packed_in(batch, within)
-            back = pieces(state, tuple(common(ranges, within)))
+            back = pieces(state, tuple(common(ranges, (within,))))
             sides.setdefault(outermost(state, sscc), set()).update(_sides(back))
     for sscc, found in sides.items():
         case = state.cases[sscc]

@@ -6,10 +6,11 @@ from pathbook.ledger.commands import DeliverUnits, PackCase, UnpackCase, WriteOf
 from pathbook.ledger.events import CasePacked, CaseUnpacked, UnitsDelivered, UnitsWrittenOff
 from pathbook.ledger.ranges import union
 from pathbook.ledger.refusals import Reason, Refusal, refuse
+from pathbook.ledger.rules.budget import CASES
+from pathbook.ledger.rules.quantities import Pick
 from pathbook.ledger.rules.state import State
 from pathbook.ledger.rules.text import commitment_of, refuse_text
 from pathbook.ledger.rules.units import (
-    Pick,
     outermost_cases,
     packed_units,
     pieces,
@@ -171,6 +172,7 @@ def _depth(state: State, ssccs: tuple[str, ...]) -> int:
     depth, level = 0, set(ssccs)
     while level:
         depth += 1
+        state.budget.spend(len(level), CASES)
         level = {inner for sscc in level if (case := state.cases[sscc]) is not None for inner in case.cases}
     return depth
 

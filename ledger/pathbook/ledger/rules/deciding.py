@@ -2,22 +2,38 @@
 
 from typing import assert_never
 
-from pathbook.ledger import commands
+from pathbook.ledger import commands, runs
 from pathbook.ledger.commands import Command
 from pathbook.ledger.events import Event
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.rules import batch, correction, custody, opening, party, sale, transfer
+from pathbook.ledger.rules.budget import RUNS, Budget, BudgetSpentError
 from pathbook.ledger.rules.state import State
 from pathbook.ledger.rules.times import refuse_future
-from pathbook.ledger.values import is_request_id
+from pathbook.ledger.values import MAX_STEPS, is_request_id
 
 
-def decide(state: State, command: Command, now: int) -> Event | Refusal:
+def decide(state: State, command: Command, now: int, budget: Budget | None = None) -> Event | Refusal:
     """Return the event that a command causes at a time (microseconds since 1970 UTC), or its refusal.
 
     All state that ``pathbook.ledger.rules.required_state.required_state`` names must be loaded. What the state
-    says of the book is not changed.
+    says of the book is not changed. The steps are spent from the budget, which includes the applying of the event.
     """
+    before, state.budget = state.budget, budget or Budget(MAX_STEPS)
+    try:
+        event = _decide_within(state, command, now)
+        if not isinstance(event, Refusal):
+            state.budget.spend(runs.steps_to_apply(state.partitions, event), RUNS)
+    except BudgetSpentError as spent:
+        return refuse(Reason.TOO_MUCH_WORK, part=spent.part, limit=spent.limit)
+    else:
+        return event
+    finally:
+        state.budget = before
+
+
+def _decide_within(state: State, command: Command, now: int) -> Event | Refusal:
+    """Check what every command must have, then call its rule. Raises BudgetSpentError."""
     if not is_request_id(command.request_id) and not isinstance(command, commands.LapseTransfer):
         return refuse(Reason.REQUEST_ID_MALFORMED)
     if state.position == 0 and not isinstance(command, commands.OpenBook):

@@ -2,17 +2,22 @@
 
 from typing import Final
 
+from msgspec.structs import replace
+
 from pathbook.ledger.commands import AuthorizeParty, CorrectParty, RegisterParty, RevokeAuthorization
 from pathbook.ledger.events import AuthorizationRevoked, PartyAuthorized, PartyCorrected, PartyRegistered
 from pathbook.ledger.refusals import Reason, Refusal, refuse
+from pathbook.ledger.rules.budget import AUTHORIZATIONS, RANGES
 from pathbook.ledger.rules.state import Authorization, Party, State
 from pathbook.ledger.rules.text import refuse_text
 from pathbook.ledger.rules.times import utc
+from pathbook.ledger.terms import Authority
 from pathbook.ledger.values import (
     MAX_PRODUCTS,
     MAX_TIER,
     AuthorizationStatus,
     PartyKind,
+    Ranges,
     gtin14,
     is_consumer,
     is_identifier,
@@ -53,6 +58,7 @@ def authorize(state: State, command: AuthorizeParty, now: int) -> PartyAuthorize
         return refuse(Reason.TIER_OUT_OF_BOUNDS, tier=command.tier, limit=deepest)
     if len(command.products) > MAX_PRODUCTS:
         return refuse(Reason.TOO_MANY_PRODUCTS, count=len(command.products), limit=MAX_PRODUCTS)
+    state.budget.spend(len(command.products), AUTHORIZATIONS)
     products = []
     for gtin in command.products:
         product = gtin14(gtin)
@@ -148,7 +154,7 @@ def _tier_to_pass_on(state: State, name: str, products: list[str], moment: int) 
     if not products:
         tiers = [
             given.tier
-            for given in upline.authorizations.values()
+            for given in _covering(state, upline, "")
             if _in_force(given, moment) and _passes_on_anything(state, given, moment, {name})
         ]
         return max(tiers, default=None)
@@ -161,8 +167,16 @@ def _tier_to_pass_on(state: State, name: str, products: list[str], moment: int) 
     return max(tiers)
 
 
+def _covering(state: State, party: Party, product: str) -> list[Authorization]:
+    """Return the authorizations of a party that cover a product, or all of them for "", newest first."""
+    found = party.covering(product) if product else list(reversed(party.authorizations.values()))
+    state.budget.spend(1 + len(found), AUTHORIZATIONS)
+    return found
+
+
 def _passes_on_anything(state: State, given: Authorization, moment: int, visited: set[str]) -> bool:
     """Tell whether the line above an authorization leads to a brand at a time, for at least one product."""
+    state.budget.spend(1 + len(given.products) * (1 + len(visited)), AUTHORIZATIONS)
     if given.products:
         return any(
             _is_backed(state, given, p, _brand(state, p), moment, set(visited)) for p in given.products
@@ -176,7 +190,7 @@ def _passes_on_anything(state: State, given: Authorization, moment: int, visited
     visited.add(given.upline)
     return any(
         _in_force(above, moment) and _passes_on_anything(state, above, moment, visited)
-        for above in upline.authorizations.values()
+        for above in _covering(state, upline, "")
     )
 
 
@@ -200,7 +214,7 @@ def _refuse_outliving(
     for product in products or [""]:
         ends = [
             _end(given)
-            for given in upline.authorizations.values()
+            for given in _covering(state, upline, product)
             if _in_force(given, valid_from) and _passes_on(state, command.upline, given, product, valid_from)
         ]
         limits = [end for end in ends if end is not None]
@@ -235,6 +249,33 @@ def _in_force(given: Authorization, moment: int) -> bool:
     )
 
 
+def authorities_at(
+    state: State, giver: str, receiver: str, ranges: Ranges, moment: int
+) -> tuple[Authority, ...]:
+    """Return the authority of both sides at a time, one for each group of batches for which it is the same."""
+    first = ranges[0].batch
+    if all(part.batch == first for part in ranges):
+        return (_authority(state, giver, receiver, first, moment),)
+    state.budget.spend(len(ranges), RANGES)
+    groups: dict[Authority, list[int]] = {}
+    for number in dict.fromkeys([part.batch for part in ranges]):
+        groups.setdefault(_authority(state, giver, receiver, number, moment), []).append(number)
+    if len(groups) == 1:
+        return tuple(groups)
+    return tuple(replace(authority, batches=tuple(sorted(numbers))) for authority, numbers in groups.items())
+
+
+def _authority(state: State, giver: str, receiver: str, number: int, moment: int) -> Authority:
+    """Return the authority of both sides for the goods of a batch, without naming the batch."""
+    batch = state.batches[number]
+    assert batch is not None, number
+    product, brand = batch.commissioned.product, batch.commissioned.brand
+    giver_authorization, giver_tier = authorization_status(state, giver, product, brand, moment)
+    receiver_authorization, receiver_tier = authorization_status(state, receiver, product, brand, moment)
+    assert giver_authorization is not None, giver
+    return Authority((), giver_tier, receiver_tier, giver_authorization, receiver_authorization)
+
+
 def authorization_status(
     state: State, name: str, product: str, brand: str, moment: int
 ) -> tuple[AuthorizationStatus | None, int | None]:
@@ -267,7 +308,7 @@ def _find_authority(
     if party.kind is _BRAND:
         return (_AUTHORIZED if name == brand else AuthorizationStatus.OTHER_PRODUCTS), 0
     visited = {name}
-    for given in reversed(party.authorizations.values()):
+    for given in _covering(state, party, product):
         if _in_force(given, moment) and _is_backed(state, given, product, brand, moment, visited):
             return _AUTHORIZED, given.tier
     return _why_not(state, name, party, product, brand, moment)
@@ -276,13 +317,11 @@ def _find_authority(
 def _is_backed(
     state: State, given: Authorization, product: str, brand: str, moment: int | None, visited: set[str]
 ) -> bool:
-    """Tell whether an authorization covers a product, and so does the line above it, up to the brand.
+    """Tell whether the line above an authorization of a product covers it, up to the brand.
 
     At the ``moment``, each authorization of that line is in force. None ignores the times. ``visited`` are the
     parties from which no line was found. A line is never longer than there are tiers.
     """
-    if given.products and product not in given.products:
-        return False
     if given.upline == brand:
         return True
     if given.upline in visited:
@@ -293,7 +332,7 @@ def _is_backed(
     return any(
         (moment is None or _in_force(above, moment))
         and _is_backed(state, above, product, brand, moment, visited)
-        for above in upline.authorizations.values()
+        for above in _covering(state, upline, product)
     )
 
 
@@ -302,7 +341,7 @@ def _why_not(
 ) -> tuple[AuthorizationStatus, int | None]:
     """Return why a party is not authorized for a product, and the tier that it was last given."""
     visited = {name}
-    for given in reversed(party.authorizations.values()):
+    for given in _covering(state, party, product):
         if _is_backed(state, given, product, brand, None, visited):
             if _in_force(given, moment):
                 return AuthorizationStatus.UPLINE_NOT_AUTHORIZED, given.tier

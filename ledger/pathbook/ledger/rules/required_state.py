@@ -5,19 +5,23 @@ units, units name the cases in which they are packed, and a case names its conte
 """
 
 from collections.abc import Iterable
-from typing import assert_never
+from typing import Final, assert_never
 
 import msgspec
 
 from pathbook.ledger import commands
 from pathbook.ledger.commands import Command
 from pathbook.ledger.events import ReversalAsked
-from pathbook.ledger.refusals import Refusal
-from pathbook.ledger.rules.state import State, packed_in
-from pathbook.ledger.rules.units import Pick, pieces, resolve
+from pathbook.ledger.refusals import Reason, Refusal, refuse
+from pathbook.ledger.rules.budget import AUTHORIZATIONS, CASES, RANGES, Budget, BudgetSpentError
+from pathbook.ledger.rules.goods import packed_count, packed_in
+from pathbook.ledger.rules.quantities import Pick
+from pathbook.ledger.rules.state import State
+from pathbook.ledger.rules.units import pieces, resolve
 from pathbook.ledger.values import (
     CONSUMER_PREFIX,
     MAX_RANGES,
+    MAX_STEPS,
     Selection,
     UnitRange,
     gtin14,
@@ -28,13 +32,21 @@ from pathbook.ledger.values import (
     is_sscc,
 )
 
+PRODUCTS_PER_STEP: Final = 8
+"""How many listed products are looked up in the time of a step."""
+
+CASE_STEPS: Final = 5
+"""How many steps a case counts. Deciding looks at each case, and at its units, more than once."""
+
 
 class RequiredState(msgspec.Struct):
     """The state that commands need and that is not loaded.
 
     ``holdings`` are pairs of party and GTIN, for the batches in which the party may own units. ``references`` are
     giver, receiver and reference. ``declarables`` are positions of events that may be declared errors. ``visited`` and
-    ``lines`` are the cases and the parties that were already examined.
+    ``lines`` are the cases and the parties that were already examined, and ``listing`` the parties whose products were.
+    ``refusals`` are those of commands that need more state than they may look at. ``is_cut`` says that the last
+    commands were not examined, because the others took too many steps.
     """
 
     parties: set[str] = msgspec.field(default_factory=set)
@@ -50,17 +62,34 @@ class RequiredState(msgspec.Struct):
     declarables: set[int] = msgspec.field(default_factory=set)
     visited: set[str] = msgspec.field(default_factory=set)
     lines: set[str] = msgspec.field(default_factory=set)
+    listing: set[str] = msgspec.field(default_factory=set)
+    refusals: list[Refusal] = msgspec.field(default_factory=list)
+    is_cut: bool = False
 
     def __bool__(self) -> bool:
         """Tell whether anything must be loaded."""
-        return any(msgspec.structs.astuple(self)[:-2])
+        return any(msgspec.structs.astuple(self)[:-5])
 
 
 def required_state(state: State, requested: Iterable[Command]) -> RequiredState:
-    """Return the state to load next to decide commands. It is empty once everything is loaded."""
-    required = RequiredState()
+    """Return the state to load next to decide commands. It is empty once everything is loaded.
+
+    A command that would need more than it may look at gets its refusal, and must not be decided. Commands that take
+    many steps are not all examined at once.
+    """
+    required, before, spent = RequiredState(), state.budget, 0
     for command in requested:
-        _add(state, required, command)
+        if spent > MAX_STEPS:
+            required.is_cut = True
+            break
+        budget = state.budget = Budget(MAX_STEPS)
+        try:
+            _add(state, required, command)
+        except BudgetSpentError as error:
+            required.refusals.append(refuse(Reason.TOO_MUCH_WORK, part=error.part, limit=error.limit))
+        finally:
+            state.budget = before
+            spent += budget.spent
     return required
 
 
@@ -157,6 +186,7 @@ def _uplines(state: State, required: RequiredState, *names: str) -> None:
         if party is None or name in required.lines:
             continue
         required.lines.add(name)
+        state.budget.spend(len(party.authorizations), AUTHORIZATIONS)
         for given in party.authorizations.values():
             _parties(state, required, given.upline)
             pending.append(given.upline)
@@ -164,12 +194,17 @@ def _uplines(state: State, required: RequiredState, *names: str) -> None:
 
 def _products_of(state: State, required: RequiredState, name: str) -> None:
     """Require the products that the authorizations of a party and of the line above it list."""
-    _uplines(state, required, name)
-    for listed in required.lines:
-        if (party := state.parties.get(listed)) is not None:
-            for given in party.authorizations.values():
-                for product in given.products:
-                    _product(state, required, product)
+    pending = [name]
+    while pending:
+        listed = pending.pop()
+        party = state.parties.get(listed)
+        if party is None or listed in required.listing:
+            continue
+        required.listing.add(listed)
+        for given in party.authorizations.values():
+            state.budget.spend(1 + len(given.products) // PRODUCTS_PER_STEP, AUTHORIZATIONS)
+            required.products.update(product for product in given.products if product not in state.products)
+            pending.append(given.upline)
 
 
 def _reference(state: State, required: RequiredState, giver: str, receiver: str, reference: str) -> None:
@@ -241,10 +276,12 @@ def _units(state: State, required: RequiredState, units: Selection, holder: str)
 
 def _ranges(state: State, required: RequiredState, ranges: Iterable[UnitRange]) -> None:
     for part in ranges:
+        state.budget.spend(1, RANGES)
         batch = state.batches.get(part.batch)
         if part.batch not in state.batches:
             required.batches.add(part.batch)
         elif batch is not None and batch.packed:
+            state.budget.spend(packed_count(batch, part), CASES)
             for sscc in packed_in(batch, part):
                 _case(state, required, sscc)
 
@@ -257,6 +294,7 @@ def _case(state: State, required: RequiredState, sscc: str) -> None:
         if name in required.visited or not is_sscc(name):
             continue
         required.visited.add(name)
+        state.budget.spend(CASE_STEPS, CASES)
         case = state.cases.get(name)
         if name not in state.cases:
             required.cases.add(name)

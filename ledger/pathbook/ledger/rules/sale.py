@@ -1,15 +1,19 @@
 """Sales to consumers, confirmations of purchases, and returns."""
 
+from typing import Final
+
 from pathbook.ledger.commands import ConfirmPurchase, ReturnUnits, SellUnits
 from pathbook.ledger.events import PurchaseConfirmed, ReturnLine, UnitsReturned, UnitsSold
 from pathbook.ledger.ranges import joined
 from pathbook.ledger.refusals import Reason, Refusal, refuse
+from pathbook.ledger.rules.budget import LINES
 from pathbook.ledger.rules.parted_cases import refuse_parted_cases
+from pathbook.ledger.rules.party import authorities_at
+from pathbook.ledger.rules.quantities import Pick
 from pathbook.ledger.rules.state import State
 from pathbook.ledger.rules.text import commitment_of, refuse_price, refuse_text
-from pathbook.ledger.rules.transfer import authorities_at, refuse_reference
+from pathbook.ledger.rules.transfer import refuse_reference
 from pathbook.ledger.rules.units import (
-    Pick,
     pieces,
     refuse_before_made,
     refuse_broken_cases,
@@ -30,6 +34,9 @@ from pathbook.ledger.values import (
     is_identifier,
     looks_personal,
 )
+
+RETURN_LINE_STEPS: Final = 30
+"""How many steps a line of a return counts. It repeats the terms of the transfer by which its units came."""
 
 
 def sell(state: State, command: SellUnits, moment: int) -> UnitsSold | Refusal:
@@ -124,6 +131,7 @@ def _lines(state: State, ranges: Ranges) -> tuple[ReturnLine, ...]:
     by_transfer: dict[int, list[UnitRange]] = {}
     for part, run in pieces(state, ranges):
         by_transfer.setdefault(run.chain[-1], []).append(part)
+    state.budget.spend(RETURN_LINE_STEPS * len(by_transfer), LINES)
     lines = []
     for position, parts in sorted(by_transfer.items()):
         transfer, returned = state.transfers[position], joined(parts)

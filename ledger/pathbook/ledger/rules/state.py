@@ -4,7 +4,6 @@ A state may hold only parts of a book. Each loaded part is complete. None means 
 Events about parts that are not loaded are skipped.
 """
 
-from bisect import bisect_left, bisect_right, insort
 from heapq import heappush
 from typing import Final, assert_never
 
@@ -12,6 +11,9 @@ import msgspec
 
 from pathbook.ledger import events, runs
 from pathbook.ledger.events import RecordedEvent
+from pathbook.ledger.rules import goods
+from pathbook.ledger.rules.budget import Budget
+from pathbook.ledger.rules.goods import Batch, Case, Product, Recall
 from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import AuthorizationStatus, PartyKind, Ranges, TransferStatus, UnitRange
 
@@ -36,41 +38,26 @@ class Authorization(msgspec.Struct):
 
 
 class Party(msgspec.Struct):
-    """A brand, agent or shop with its authorizations by position, oldest first."""
+    """A brand, agent or shop with its authorizations by position, oldest first.
+
+    ``by_product`` has the positions of those that list a product, and under "" of those that list none.
+    """
 
     kind: PartyKind
     position: int
-    authorizations: dict[int, Authorization]
+    authorizations: dict[int, Authorization] = msgspec.field(default_factory=dict)
+    by_product: dict[str, list[int]] = msgspec.field(default_factory=dict)
 
+    def add(self, given: Authorization) -> None:
+        """Add the newest authorization."""
+        self.authorizations[given.position] = given
+        for product in given.products or ("",):
+            self.by_product.setdefault(product, []).append(given.position)
 
-class Product(msgspec.Struct, frozen=True):
-    """A product as registered, and the position of its registration."""
-
-    registered: events.ProductRegistered
-    position: int
-
-
-class Recall(msgspec.Struct):
-    """A recall of units of a batch: its ranges, from when it holds, and until when. None means that it still holds.
-
-    Times are in microseconds since 1970 UTC.
-    """
-
-    ranges: Ranges
-    since: int
-    until: int | None = None
-
-    def holds_at(self, moment: int) -> bool:
-        """Tell whether the recall was in force at a time."""
-        return self.since <= moment and (self.until is None or moment < self.until)
-
-
-class Batch(msgspec.Struct):
-    """A batch: its commissioning, its ranges that are packed in cases, and its recalls by position."""
-
-    commissioned: events.BatchCommissioned
-    packed: list[tuple[int, int, str]]
-    recalls: dict[int, Recall]
+    def covering(self, product: str) -> list[Authorization]:
+        """Return the authorizations that list a product, or that list none, newest first."""
+        listing, general = self.by_product.get(product, []), self.by_product.get("", [])
+        return [self.authorizations[position] for position in sorted([*listing, *general], reverse=True)]
 
 
 class Transfer(msgspec.Struct, gc=False):
@@ -86,15 +73,6 @@ class Transfer(msgspec.Struct, gc=False):
     reversal_asked_by: str = ""
     reversal_asked_at: int = 0
     attested: bool = False
-
-
-class Case(msgspec.Struct):
-    """A packed case: its loose units, the cases in it, the party that packed it, and the case around it or ""."""
-
-    ranges: Ranges
-    cases: tuple[str, ...]
-    packer: str
-    outer: str = ""
 
 
 class Declarable(msgspec.Struct):
@@ -128,6 +106,8 @@ class State:
         self.partitions: dict[int, runs.Partition] = {}
         self.holdings: dict[tuple[str, str], set[int]] = {}
         self.deadlines: list[tuple[int, int]] = []
+        self.budget = Budget()
+        """What may be spent on the command that is decided. Nothing else is limited."""
         self.authority_moment = 0
         self.authority: dict[tuple[str, str, str], tuple[AuthorizationStatus | None, int | None]] = {}
         """What was found of parties, products and brands at that moment. An authorization and a revocation clear
@@ -182,8 +162,11 @@ def roll_back(state: State, recorded: RecordedEvent, changes: list[runs.Change],
     assert isinstance(
         event, events.TransferRecorded | events.TransferAttested | events.UnitsSold | events.UnitsReturned
     ), event
-    for change in reversed(changes):
-        state.partitions[change.batch].roll_back(change)
+    by_batch: dict[int, list[runs.Change]] = {}
+    for change in changes:
+        by_batch.setdefault(change.batch, []).append(change)
+    for number, changed in by_batch.items():
+        state.partitions[number].roll_back_many(recorded.position, changed)
     if isinstance(event, events.TransferRecorded | events.UnitsSold):
         _name_transfer(state, event.terms, None)
     if isinstance(event, events.TransferAttested) and (known := state.transfers[event.transfer]) is not None:
@@ -206,7 +189,7 @@ def _register(state: State, recorded: RecordedEvent) -> None:
         case events.BookOpened():
             state.origin, state.policy = event.origin, event.policy
         case events.PartyRegistered(party, kind):
-            state.parties[party] = Party(kind, position, {})
+            state.parties[party] = Party(kind, position)
         case events.PartyAuthorized():
             _authorize(state, position, event)
         case events.AuthorizationRevoked(authorization, _, party, revoked_from):
@@ -230,8 +213,7 @@ def _register(state: State, recorded: RecordedEvent) -> None:
             _answer(state, transfer, status, terms)
             _attest(state, transfer)
             _gain(state, terms.receiver, terms.ranges)
-            for sscc in unpacked:
-                _unpack(state, sscc)
+            goods.unpack(state.cases, state.batches, unpacked)
         case events.TransferDeclined(transfer):
             _answer(state, transfer, TransferStatus.DECLINED)
         case events.TransferWithdrawn(transfer):
@@ -246,9 +228,9 @@ def _register(state: State, recorded: RecordedEvent) -> None:
             _answer(state, transfer, TransferStatus.REVERSED)
             _gain(state, terms.giver, terms.ranges)
         case events.CasePacked():
-            _pack(state, event)
+            goods.pack(state.cases, state.batches, event)
         case events.CaseUnpacked(sscc):
-            _unpack(state, sscc)
+            goods.unpack(state.cases, state.batches, (sscc,))
         case events.UnitsRecalled(_, batch, ranges):
             state.recalls[position] = batch
             if (loaded := state.batches.get(batch)) is not None:
@@ -313,24 +295,32 @@ def _authorize(state: State, position: int, event: events.PartyAuthorized) -> No
     state.authorizations[position] = event.party
     state.authority.clear()
     if (party := state.parties.get(event.party)) is not None:
-        party.authorizations[position] = Authorization(
-            position, event.upline, event.tier, event.products, event.valid_from, event.valid_until
+        party.add(
+            Authorization(
+                position, event.upline, event.tier, event.products, event.valid_from, event.valid_until
+            )
         )
 
 
 def _answer(state: State, position: int, status: TransferStatus, terms: Terms | None = None) -> None:
-    if (transfer := state.transfers.get(position)) is not None:
+    transfer = state.transfers.get(position)
+    if status not in IN_FORCE:
+        known = state.references if transfer is None else [_reference(transfer.terms)]
+        for key in [key for key in known if state.references.get(key) == position]:
+            state.references[key] = None  # the reference may name another transfer now
+    if transfer is not None:
         transfer.status = status
         transfer.terms = terms or transfer.terms
-    if status not in IN_FORCE:
-        for key in [key for key, named in state.references.items() if named == position]:
-            state.references[key] = None  # the reference may name another transfer now
 
 
 def _name_transfer(state: State, terms: Terms, position: int | None) -> None:
     """Keep which transfer the reference of the terms names, if they have one."""
     if terms.reference:
-        state.references[terms.giver, terms.receiver, terms.reference] = position
+        state.references[_reference(terms)] = position
+
+
+def _reference(terms: Terms) -> tuple[str, str, str]:
+    return terms.giver, terms.receiver, terms.reference
 
 
 def _attest(state: State, position: int) -> None:
@@ -342,44 +332,3 @@ def _declarable(state: State, position: int, event: events.DeclarableEvent) -> N
     """Keep an event that was asked for before it was recorded."""
     if position in state.declarables:
         state.declarables[position] = Declarable(event)
-
-
-def _pack(state: State, event: events.CasePacked) -> None:
-    state.cases[event.sscc] = Case(event.ranges, event.cases, event.party)
-    for sscc in event.cases:
-        if (inner := state.cases.get(sscc)) is not None:
-            inner.outer = event.sscc
-    for part in event.ranges:
-        if (batch := state.batches.get(part.batch)) is not None:
-            insort(batch.packed, (part.first, part.last, event.sscc))
-
-
-def _unpack(state: State, sscc: str) -> None:
-    for inner in state.cases.values():  # all loaded cases, because the outer case may not be loaded
-        if inner is not None and inner.outer == sscc:
-            inner.outer = ""
-    case, state.cases[sscc] = state.cases.get(sscc), None
-    if case is None:
-        for batch in state.batches.values():
-            if batch is not None:
-                batch.packed = [item for item in batch.packed if item[2] != sscc]
-        return
-    for part in case.ranges:
-        if (loaded := state.batches.get(part.batch)) is not None:
-            del loaded.packed[bisect_left(loaded.packed, (part.first, part.last, sscc))]
-
-
-def packed_in(batch: Batch, part: UnitRange) -> set[str]:
-    """Return the cases that directly hold units of the part, which is of this batch."""
-    return {sscc for _, _, sscc in _packed(batch, part)}
-
-
-def packed_within(batch: Batch, part: UnitRange) -> Ranges:
-    """Return the packed ranges that hold units of the part, which is of this batch, in order."""
-    return tuple([UnitRange(part.batch, first, last) for first, last, _ in _packed(batch, part)])
-
-
-def _packed(batch: Batch, part: UnitRange) -> list[tuple[int, int, str]]:
-    start = bisect_right(batch.packed, part.first, key=lambda item: item[0]) - 1
-    end = bisect_right(batch.packed, part.last, key=lambda item: item[0])
-    return [item for item in batch.packed[max(start, 0) : end] if item[1] >= part.first]

@@ -1,21 +1,22 @@
 """Transfers between parties: offers and their answers, transfers recorded in one step, and reversals."""
 
+from collections import deque
 from types import MappingProxyType
 from typing import Final
 
 from msgspec.structs import replace
 
 from pathbook.ledger import commands, events
-from pathbook.ledger.ranges import count_units, holds, joined, last_units, union, without
+from pathbook.ledger.ranges import count_units, covers, holds, joined, last_units, union, without
 from pathbook.ledger.refusals import Reason, Refusal, refuse
+from pathbook.ledger.rules.budget import RANGES
 from pathbook.ledger.rules.parted_cases import refuse_parted_cases
-from pathbook.ledger.rules.party import authorization_status
+from pathbook.ledger.rules.party import authorities_at
+from pathbook.ledger.rules.quantities import Pick
 from pathbook.ledger.rules.state import State, Transfer
 from pathbook.ledger.rules.text import commitment_of, refuse_price, refuse_text
 from pathbook.ledger.rules.times import utc
 from pathbook.ledger.rules.units import (
-    Pick,
-    covers,
     named_of,
     outermost_cases,
     packed_units,
@@ -27,7 +28,7 @@ from pathbook.ledger.rules.units import (
     resolve,
 )
 from pathbook.ledger.runs import Run
-from pathbook.ledger.terms import Authority, Terms
+from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import (
     MAX_DISCREPANCIES,
     MAX_RANGES,
@@ -55,32 +56,6 @@ NEXT: Final = MappingProxyType(
     }
 )
 """For each status of a transfer, the statuses that may follow it."""
-
-
-def authorities_at(
-    state: State, giver: str, receiver: str, ranges: Ranges, moment: int
-) -> tuple[Authority, ...]:
-    """Return the authority of both sides at a time, one for each group of batches for which it is the same."""
-    first = ranges[0].batch
-    if all(part.batch == first for part in ranges):
-        return (_authority(state, giver, receiver, first, moment),)
-    groups: dict[Authority, list[int]] = {}
-    for number in dict.fromkeys([part.batch for part in ranges]):
-        groups.setdefault(_authority(state, giver, receiver, number, moment), []).append(number)
-    if len(groups) == 1:
-        return tuple(groups)
-    return tuple(replace(authority, batches=tuple(sorted(numbers))) for authority, numbers in groups.items())
-
-
-def _authority(state: State, giver: str, receiver: str, number: int, moment: int) -> Authority:
-    """Return the authority of both sides for the goods of a batch, without naming the batch."""
-    batch = state.batches[number]
-    assert batch is not None, number
-    product, brand = batch.commissioned.product, batch.commissioned.brand
-    giver_authorization, giver_tier = authorization_status(state, giver, product, brand, moment)
-    receiver_authorization, receiver_tier = authorization_status(state, receiver, product, brand, moment)
-    assert giver_authorization is not None, giver
-    return Authority((), giver_tier, receiver_tier, giver_authorization, receiver_authorization)
 
 
 def _agreed(
@@ -245,7 +220,9 @@ def accept(
     if len(command.discrepancies) > MAX_DISCREPANCIES:
         return refuse(Reason.TOO_MANY_RANGES, count=len(command.discrepancies), limit=MAX_DISCREPANCIES)
     accepted, discrepancies = transfer.terms.ranges, []
+    state.budget.spend(2 * len(accepted), RANGES)
     for claim in command.discrepancies:
+        state.budget.spend(1 + 3 * len(claim.ranges), RANGES)
         claimed = _claimed(command.transfer, claim, accepted)
         if isinstance(claimed, Refusal):
             return claimed
@@ -298,9 +275,9 @@ def _broken_cases(state: State, offered: Ranges, accepted: Ranges) -> tuple[str,
     """Return the cases of an offer that are accepted only in part, outer ones first. The acceptance unpacks them."""
     rejected = without(offered, accepted)
     broken = []
-    pending = sorted(outermost_cases(state, rejected))
+    pending = deque(sorted(outermost_cases(state, rejected)))
     while pending:
-        case = state.cases[sscc := pending.pop(0)]
+        case = state.cases[sscc := pending.popleft()]
         assert case is not None, sscc
         contents = packed_units(state, case)
         if not covers(rejected, contents) and not covers(accepted, contents):

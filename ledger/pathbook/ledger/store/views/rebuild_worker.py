@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import msgspec
 from sqlalchemy import Connection, Engine
 
-from pathbook.ledger import chains, runs
+from pathbook.ledger import chains, moves, runs
 from pathbook.ledger.events import BatchCommissioned, RecordedEvent
 from pathbook.ledger.gc_tuning import collect_rarely
 from pathbook.ledger.projections.views import ViewChanges
@@ -176,4 +176,4 @@ def _batches_begun_before(events: Sequence[RecordedEvent]) -> set[int]:
 
 
 def _changed_batches(events: Sequence[RecordedEvent]) -> set[int]:
-    return {batch for recorded in events for batch in runs.batches(recorded.event)}
+    return {batch for recorded in events for batch in moves.batches(recorded.event)}

@@ -24,19 +24,9 @@ from pathbook.ledger.projections.registers import (
     request_hash,
 )
 from pathbook.ledger.projections.transfers import TransferRow
+from pathbook.ledger.rules.goods import Batch, Case, Product, Recall
 from pathbook.ledger.rules.required_state import RequiredState
-from pathbook.ledger.rules.state import (
-    IN_FORCE,
-    Authorization,
-    Batch,
-    Case,
-    Declarable,
-    Party,
-    Product,
-    Recall,
-    State,
-    Transfer,
-)
+from pathbook.ledger.rules.state import IN_FORCE, Authorization, Declarable, Party, State, Transfer
 from pathbook.ledger.runs import Partition, Run
 from pathbook.ledger.store.database.engine import reading
 from pathbook.ledger.store.log.event_hashes import StoredEntry, read_event
@@ -226,13 +216,13 @@ def _load_parties(connection: Connection, state: State, required: RequiredState)
         state.authorizations[given.position] = given.party
     state.parties = dict.fromkeys(required.parties)
     for row in _rows_with_keys(connection, PARTY, PartyRow, state.book, "party", required.parties):
-        state.parties[row.party] = Party(PartyKind(row.kind), row.position, {})
+        state.parties[row.party] = Party(PartyKind(row.kind), row.position)
     for given in _rows_with_keys(
         connection, AUTHORIZATION, AuthorizationRow, state.book, "party", required.parties
     ):
         party = state.parties[given.party]
         assert party is not None, given
-        party.authorizations[given.position] = Authorization(
+        authorization = Authorization(
             position=given.position,
             upline=given.upline,
             tier=given.tier,
@@ -241,6 +231,7 @@ def _load_parties(connection: Connection, state: State, required: RequiredState)
             valid_until=given.valid_until,
             revoked_from=given.revoked_from,
         )
+        party.add(authorization)
 
 
 def _load_products(connection: Connection, state: State, required: RequiredState) -> None:
