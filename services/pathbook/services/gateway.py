@@ -8,10 +8,12 @@ from typing import Concatenate, Final, ParamSpec, TypeVar
 from pathbook.ledger.book import Answer, Outcome, Submitted
 from pathbook.ledger.codes import PrintedCode
 from pathbook.ledger.commands import Command
+from pathbook.ledger.queries import Reported
 from pathbook.ledger.refusals import Reason, Refusal, refuse
+from pathbook.ledger.reports.report import Report
 from pathbook.ledger.store.database.failures import is_lost
 from pathbook.ledger.store.log.incarnation import Incarnations
-from pathbook.ledger.store.views.snapshot import ViewsRebuildingError
+from pathbook.ledger.store.views.snapshot import ReportBuildingError, ViewsRebuildingError
 from pathbook.ledger.values import Ranges, Selection, UnitRange
 from pathbook.services.codes import Codes
 from pathbook.services.loop_futures import LoopFutures
@@ -31,6 +33,7 @@ VIEWS_WAIT_TIMEOUT_S: Final = 10.0
 
 Params = ParamSpec("Params")
 Result = TypeVar("Result")
+Item = TypeVar("Item")
 
 
 class Gateway:
@@ -99,9 +102,41 @@ class Gateway:
             raise failed(
                 Failure.VIEWS_NOT_WHOLE, book=book, position=views.position, through=views.through
             ) from None
+        except ReportBuildingError as report:
+            if (damage := self._storage.follower.damage(book)) is not None:
+                raise damage.again() from None  # it will not be built
+            at = {"position": report.position, "through": report.through}
+            raise failed(Failure.REPORT_BUILDING, report=report.report, book=book, **at) from None
         if isinstance(found, Refusal):
             raise RefusedCallError(found)
         return found
+
+    async def ask_report(
+        self,
+        report: Report,
+        at_least_position: int,
+        query: Callable[Concatenate[str, Params], Reported[Item] | Refusal],
+        book: str,
+        *args: Params.args,
+        **kwargs: Params.kwargs,
+    ) -> Reported[Item]:
+        """Return the result of a query to a report, once the report has reached a position. Raises CallFailedError."""
+        found = await self.ask(at_least_position, query, book, *args, **kwargs)
+        if found.position >= at_least_position:
+            return found
+        reached = await self.run(self._storage.follower.reports.reached, report, book, at_least_position)
+        try:
+            async with asyncio.timeout(VIEWS_WAIT_TIMEOUT_S):
+                await asyncio.wrap_future(reached)
+        except TimeoutError:
+            raise failed(
+                Failure.REPORT_BEHIND,
+                report=report.name,
+                book=book,
+                position=at_least_position,
+                seconds=VIEWS_WAIT_TIMEOUT_S,
+            ) from None
+        return await self.ask(at_least_position, query, book, *args, **kwargs)
 
     async def run(
         self, work: Callable[Params, Result], *args: Params.args, **kwargs: Params.kwargs

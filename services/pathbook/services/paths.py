@@ -1,7 +1,8 @@
 """PathService: paths of units, price ladders, stock, holders of batches."""
 
-from pathbook.ledger.queries import Holder, Listed, Rung
+from pathbook.ledger.queries import Holder, Listed, Reported, Rung
 from pathbook.ledger.refusals import Reason, refuse
+from pathbook.ledger.reports.ladder import LADDER
 from pathbook.ledger.values import Unit
 from pathbook.services.gateway import Gateway
 from pathbook.services.translate import answers, requests
@@ -41,16 +42,16 @@ class PathService(paths_pb2_grpc.PathServiceServicer):
     ) -> paths_pb2.GetLadderResponse:
         """Return what each tier paid for a batch or a product."""
         found = await self._rungs(requests.book_name(request.book), request)
-        return paths_pb2.GetLadderResponse(rungs=map(answers.rung, found))
+        return paths_pb2.GetLadderResponse(rungs=map(answers.rung, found.items), position=found.position)
 
-    async def _rungs(self, book: str, request: paths_pb2.GetLadderRequest) -> list[Rung]:
-        at_least, queries = request.at_least_position, self._gateway.queries
+    async def _rungs(self, book: str, request: paths_pb2.GetLadderRequest) -> Reported[Rung]:
+        at_least, queries, ask = request.at_least_position, self._gateway.queries, self._gateway.ask_report
         match request.WhichOneof("subject"):
             case "batch":
-                return await self._gateway.ask(at_least, queries.ladder_of_batch, book, request.batch)
+                return await ask(LADDER, at_least, queries.ladder_of_batch, book, request.batch)
             case "gtin":
                 gtin = requests.gtin(request.gtin)
-                return await self._gateway.ask(at_least, queries.ladder_of_product, book, gtin)
+                return await ask(LADDER, at_least, queries.ladder_of_product, book, gtin)
             case _:
                 raise RefusedCallError(refuse(Reason.VALUE_MISSING, field="subject"))
 

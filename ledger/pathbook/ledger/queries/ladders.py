@@ -1,22 +1,25 @@
 """Price ladders: what each tier paid, compared with the price suggested to consumers."""
 
+from pathbook.ledger.queries.answers import Reported
 from pathbook.ledger.refusals import Reason, Refusal, refuse
-from pathbook.ledger.reports.ladder import Rung, rungs
+from pathbook.ledger.reports.ladder import LADDER, PriceRow, Rung, rungs
 from pathbook.ledger.store.views.snapshot import ViewSnapshot
 from pathbook.ledger.values import Price
 
 
-def ladder_of_batch(views: ViewSnapshot, number: int) -> list[Rung] | Refusal:
+def ladder_of_batch(views: ViewSnapshot, number: int) -> Reported[Rung] | Refusal:
     """Return what each tier paid for units of a batch."""
     batch = views.batch(number)
     if batch is None:
         return refuse(Reason.BATCH_UNKNOWN, batch=number)
+    report = views.report(LADDER)
     suggested = Price(batch.suggested_minor, batch.suggested_currency, batch.suggested_per_units)
-    return rungs(views.prices_of_batch(number), suggested)
+    return Reported(rungs(report.of_batch(number, PriceRow), suggested), report.position)
 
 
-def ladder_of_product(views: ViewSnapshot, gtin: str) -> list[Rung] | Refusal:
+def ladder_of_product(views: ViewSnapshot, gtin: str) -> Reported[Rung] | Refusal:
     """Return what each tier paid for units of all batches of a product."""
     if views.product(gtin) is None:
         return refuse(Reason.PRODUCT_UNKNOWN, product=gtin)
-    return rungs(views.prices_of_product(gtin), views.suggestion(gtin))
+    report = views.report(LADDER)
+    return Reported(rungs(report.of_product(gtin, PriceRow), views.suggestion(gtin)), report.position)

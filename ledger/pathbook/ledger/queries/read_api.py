@@ -26,6 +26,7 @@ from pathbook.ledger.queries.answers import (
     OpenedBook,
     Party,
     Path,
+    Reported,
     RequestedEvent,
     Stock,
     Transfer,
@@ -54,7 +55,8 @@ class Queries:
 
     Every question is refused as BOOK_UNKNOWN for a book without events. Other reasons are named at the
     question. Each question raises pathbook.ledger.store.views.snapshot.ViewsRebuildingError while the book's
-    views are being rebuilt, and eventsourcing.persistence.PersistenceError if the database fails.
+    views are being rebuilt, and eventsourcing.persistence.PersistenceError if the database fails. A question to a
+    report also raises ReportBuildingError of the same module while the report is being built.
     """
 
     def __init__(self, stream: Stream, views: ViewsEngine) -> None:
@@ -180,11 +182,11 @@ class Queries:
             return paths.build_path(self._stream, book, unit, history, (), corrections=corrections)
         return self._ask(book, paths.path, self._stream, unit, as_of, corrections=corrections)
 
-    def ladder_of_batch(self, book: str, number: int) -> list[Rung] | Refusal:
+    def ladder_of_batch(self, book: str, number: int) -> Reported[Rung] | Refusal:
         """What each tier paid for units of a batch. BATCH_UNKNOWN."""
         return self._ask(book, ladders.ladder_of_batch, number)
 
-    def ladder_of_product(self, book: str, gtin: str) -> list[Rung] | Refusal:
+    def ladder_of_product(self, book: str, gtin: str) -> Reported[Rung] | Refusal:
         """What each tier paid for units of a product. PRODUCT_UNKNOWN."""
         return self._ask(book, ladders.ladder_of_product, gtin)
 
