@@ -151,11 +151,16 @@ class Follower:
         return future
 
     def catch_up(
-        self, book: str, progress: Progress | None = None, *, enough: Callable[[], bool] = lambda: False
+        self,
+        book: str,
+        progress: Progress | None = None,
+        *,
+        enough: Callable[[], bool] = lambda: False,
+        with_reports: bool = True,
     ) -> int:
-        """Update the views of a book to its head, then its reports. Return the position that they reach.
+        """Update the views of a book to its head, then its reports. Return the position that the views reach.
 
-        Or end after a group of events once ``enough`` returns true, before the reports that are not level.
+        Or end after a group of events once ``enough`` returns true, and leave the reports that are not level.
 
         Raises:
             pathbook.ledger.codec.NewerEventError: the log holds an event that is newer than this program. The views
@@ -167,11 +172,9 @@ class Follower:
         """
         try:
             position = self._catch_up_views(book, progress, enough)
-        except (NewerEventError, EventDamagedError):
-            self.reports.catch_up(book)
-            raise
-        if not enough():
-            self.reports.catch_up(book)
+        finally:
+            if with_reports and not enough():
+                self.reports.catch_up(book)
         return position
 
     def _catch_up_views(self, book: str, progress: Progress | None, enough: Callable[[], bool]) -> int:
@@ -249,14 +252,7 @@ class Follower:
 
     def rebuild_report(self, report: Report, progress: Progress | None = None) -> None:
         """Drop a report and rebuild it from the log, in every book, as far as the views go. The views stay."""
-        with persistence_errors(), writing(self._engine) as connection:
-            self.reports.empty_on(connection, report)
-        books = {book: self.position(book) for book in self._stream.books()}
-        total, before = sum(books.values()), 0
-        for book, position in books.items():
-            self.reports.allow(book, position)
-            self.reports.catch_up(book, progress_of_part(progress, before, total), report)
-            before += position
+        self.reports.rebuild(report, {book: self.position(book) for book in self._stream.books()}, progress)
 
     def _empty(self, connection: Connection) -> None:
         empty_views(connection)
@@ -333,11 +329,8 @@ class Follower:
         """How long to wait at most before the next poll."""
         if self._projects:
             return LOG_POLL_INTERVAL_S if self._stream.has_notifications else POLL_INTERVAL_S
-        return (
-            VIEWS_POLL_INTERVAL_S
-            if self._books_awaited() and not self._listener.has_notifications
-            else POLL_INTERVAL_S
-        )
+        polls = self._books_awaited() and not self._listener.has_notifications
+        return VIEWS_POLL_INTERVAL_S if polls else POLL_INTERVAL_S
 
     def _books_awaited(self) -> set[str]:
         return self._awaited.books() | self.reports.awaited_books()
@@ -370,7 +363,7 @@ class Follower:
                 return
             if self._projects:
                 # A report that is behind gets its turn after a group of the views, even if they are never level.
-                self._catch_up_views(book, None, lambda: self._rebuilding or self.reports.is_behind(book))
+                self.catch_up(book, enough=lambda: self._has_other_work(book), with_reports=False)
             else:
                 position = self.position(book)
                 self._awaited.reached(book, position)
@@ -388,6 +381,9 @@ class Follower:
                 self._stopped.stop(book, error)
             if self._retries.failed(book, error):
                 self._awaited.failed(book, error)
+
+    def _has_other_work(self, book: str) -> bool:
+        return self._rebuilding or self.reports.is_behind(book)
 
     def _look_beyond(self, book: str, position: int, *, again: bool) -> None:
         """Raise NewerEventError if the first event that the views lack is newer than this program, or its damage.

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Final
 
@@ -23,7 +23,7 @@ from pathbook.ledger.store.reports.positions import (
     position_on,
     remove_replaced,
 )
-from pathbook.ledger.store.views.completeness import Progress, known_head
+from pathbook.ledger.store.views.completeness import Progress, known_head, progress_of_part
 from pathbook.ledger.store.views.retries import Retries
 from pathbook.ledger.store.views.stopped_books import read_known
 from pathbook.ledger.store.views.waiters import PositionWaiters
@@ -167,6 +167,16 @@ class ReportFollower:
                 self._take_group(report, book)
             if progress is not None:
                 progress(limit, limit)
+
+    def rebuild(self, report: Report, views: Mapping[str, int], progress: Progress | None) -> None:
+        """Drop a report and rebuild it in books whose views are at these positions."""
+        with persistence_errors(), writing(self._engine) as connection:
+            self.empty_on(connection, report)
+        total, before = sum(views.values()), 0
+        for book, position in views.items():
+            self.allow(book, position)
+            self.catch_up(book, progress_of_part(progress, before, total), report)
+            before += position
 
     def _behind(self, book: str) -> list[Report]:
         """Return the reports that are behind the views of a book, and may try again now."""
