@@ -347,7 +347,6 @@ def test_a_report_is_rebuilt_alone_and_its_position_is_shown(shop: Shop) -> None
     assert (ran.code, ran.out.startswith("The report ladder in ")) == (0, True)
     assert shop.answer("ladder", "1") == before
     head = shop.listed("events", "events", "read")[-1]["position"]
-    assert before["position"] == head
     shown = {view["views"]: view for view in shop.listed("views", "views", "show")}
     assert shown.keys() == {"views", "ladder"}
     assert {(view["position"], view["head"], view["state"]) for view in shown.values()} == {
@@ -360,7 +359,7 @@ def test_a_report_is_rebuilt_alone_and_its_position_is_shown(shop: Shop) -> None
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--only", "lader"], "there is no report 'lader'. The reports are: ladder."),
+        (["--only", "lader"], "There is no report 'lader'. The reports are: ladder."),
         (["--only", "ladder", "--accept-lost-events"], "--accept-lost-events rebuilds all views"),
     ],
 )

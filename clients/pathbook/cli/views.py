@@ -7,6 +7,21 @@ from pathbook.cli.settings import Output, Settings, takes_options
 from pathbook.cli.verb_group import VerbGroup
 
 
+class ReportType(click.ParamType[str]):
+    """The name of a report of this program."""
+
+    name = "report"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Refuse a name that no report has."""
+        from pathbook.ledger.reports.registry import REPORTS
+
+        names = [report.name for report in REPORTS]
+        if value not in names:
+            self.fail(f"There is no report '{value}'. The reports are: {', '.join(names)}.", param, ctx)
+        return value
+
+
 @click.group("views", cls=VerbGroup)
 def command() -> None:
     """Follow or rebuild the views of all books.
@@ -33,20 +48,15 @@ def follow(settings: Settings) -> None:
 @takes_options("data", "database", "output", "allow_event_loss")
 @click.option("--accept-lost-events", is_flag=True,
               help="Go on with a log that has lost its newest events. The views forget them.")  # fmt: skip
-@click.option("--only", metavar="REPORT", default="",
+@click.option("--only", metavar="REPORT", type=ReportType(),
               help="Rebuild one report, such as ladder. All else stays as it is.")  # fmt: skip
 @click.pass_obj
-def rebuild(settings: Settings, *, accept_lost_events: bool, only: str) -> None:
+def rebuild(settings: Settings, *, accept_lost_events: bool, only: str | None) -> None:
     """Rebuild the views and reports of all books in --data DIR.
 
     The old ones are dropped. Servers may keep running. After an interruption, the command or a server continues
     the rebuild. While a report is rebuilt with --only, only its own questions wait.
     """
-    from pathbook.ledger.reports.registry import REPORTS
-
-    names = [report.name for report in REPORTS]
-    if only and only not in names:
-        raise click.UsageError(f"there is no report '{only}'. The reports are: {', '.join(names)}.")
     if only and accept_lost_events:
         raise click.UsageError("--accept-lost-events rebuilds all views, so --only cannot be used with it.")
     from pathbook.cli import local
@@ -55,7 +65,7 @@ def rebuild(settings: Settings, *, accept_lost_events: bool, only: str) -> None:
     books = settings.books()
     with Progress() as progress:
         place, events = local.rebuild(
-            books, progress.of("events"), accept_lost_events=accept_lost_events, only=only
+            books, progress.of("events"), accept_lost_events=accept_lost_events, only=only or ""
         )
     if settings.output is Output.TABLE:
         what = f"report {only} in {place} is" if only else f"views in {place} are"
