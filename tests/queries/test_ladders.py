@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pathbook.ledger.commands import CommissionBatch
 from pathbook.ledger.queries import Reported, Rung, RungKind
+from pathbook.ledger.queries.ladders import ladder_of_product
 from pathbook.ledger.reports.ladder import PriceRow, rungs
 from pathbook.ledger.values import MAX_AMOUNT_MINOR, MAX_BATCH_SIZE, MAX_PRICE_UNITS, Price
 from tests.queries.written import MASKS, WrittenStory, open_queries
@@ -160,6 +161,6 @@ def test_a_product_has_a_suggested_price_only_if_its_batches_agree(
     )
     story.tell("record 1:0-9 acme > ann at 15000\nrecord 2:0-4 acme > ann at 30000/2")
     with open_queries(story.entries) as queries:
-        (rung,) = msgspec.convert(queries.ladder_of_product("book", MASK), Reported[Rung]).items
+        (rung,) = msgspec.convert(queries.report("book", ladder_of_product, MASK), Reported[Rung]).items
         assert (rung.units, rung.suggested) == (15, expected)
         assert (rung.least, rung.most, rung.sum_minor) == (yuan(15_000), yuan(15_000), 225_000)

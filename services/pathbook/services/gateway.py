@@ -13,7 +13,7 @@ from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.reports.report import Report
 from pathbook.ledger.store.database.failures import is_lost
 from pathbook.ledger.store.log.incarnation import Incarnations
-from pathbook.ledger.store.views.snapshot import ReportBuildingError, ViewsRebuildingError
+from pathbook.ledger.store.views.snapshot import ReportBuildingError, ViewSnapshot, ViewsRebuildingError
 from pathbook.ledger.values import Ranges, Selection, UnitRange
 from pathbook.services.codes import Codes
 from pathbook.services.loop_futures import LoopFutures
@@ -115,13 +115,17 @@ class Gateway:
         self,
         report: Report,
         at_least_position: int,
-        query: Callable[Concatenate[str, Params], Reported[Item] | Refusal],
+        question: Callable[Concatenate[ViewSnapshot, Params], Reported[Item] | Refusal],
         book: str,
         *args: Params.args,
         **kwargs: Params.kwargs,
     ) -> Reported[Item]:
-        """Return the result of a query to a report, once the report has reached a position. Raises CallFailedError."""
-        found = await self.ask(at_least_position, query, book, *args, **kwargs)
+        """Return what a report answers, once the report has reached a position. Raises CallFailedError."""
+
+        def query(book: str) -> Reported[Item] | Refusal:
+            return self.queries.report(book, question, *args, **kwargs)
+
+        found = await self.ask(at_least_position, query, book)
         if found.position >= at_least_position:
             return found
         reached = await self.run(self._storage.follower.reports.reached, report, book, at_least_position)
@@ -136,7 +140,7 @@ class Gateway:
                 position=at_least_position,
                 seconds=VIEWS_WAIT_TIMEOUT_S,
             ) from None
-        return await self.ask(at_least_position, query, book, *args, **kwargs)
+        return await self.ask(at_least_position, query, book)
 
     async def run(
         self, work: Callable[Params, Result], *args: Params.args, **kwargs: Params.kwargs

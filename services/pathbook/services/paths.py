@@ -1,6 +1,7 @@
 """PathService: paths of units, price ladders, stock, holders of batches."""
 
 from pathbook.ledger.queries import Holder, Listed, Reported, Rung
+from pathbook.ledger.queries.ladders import ladder_of_batch, ladder_of_product
 from pathbook.ledger.refusals import Reason, refuse
 from pathbook.ledger.reports.ladder import LADDER
 from pathbook.ledger.values import Unit
@@ -45,13 +46,13 @@ class PathService(paths_pb2_grpc.PathServiceServicer):
         return paths_pb2.GetLadderResponse(rungs=map(answers.rung, found.items), position=found.position)
 
     async def _rungs(self, book: str, request: paths_pb2.GetLadderRequest) -> Reported[Rung]:
-        at_least, queries, ask = request.at_least_position, self._gateway.queries, self._gateway.ask_report
+        at_least, ask = request.at_least_position, self._gateway.ask_report
         match request.WhichOneof("subject"):
             case "batch":
-                return await ask(LADDER, at_least, queries.ladder_of_batch, book, request.batch)
+                return await ask(LADDER, at_least, ladder_of_batch, book, request.batch)
             case "gtin":
                 gtin = requests.gtin(request.gtin)
-                return await ask(LADDER, at_least, queries.ladder_of_product, book, gtin)
+                return await ask(LADDER, at_least, ladder_of_product, book, gtin)
             case _:
                 raise RefusedCallError(refuse(Reason.VALUE_MISSING, field="subject"))
 

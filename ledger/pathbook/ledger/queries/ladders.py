@@ -8,7 +8,7 @@ from pathbook.ledger.values import Price
 
 
 def ladder_of_batch(views: ViewSnapshot, number: int) -> Reported[Rung] | Refusal:
-    """Return what each tier paid for units of a batch."""
+    """Return what each tier paid for units of a batch. BATCH_UNKNOWN."""
     batch = views.batch(number)
     if batch is None:
         return refuse(Reason.BATCH_UNKNOWN, batch=number)
@@ -18,7 +18,7 @@ def ladder_of_batch(views: ViewSnapshot, number: int) -> Reported[Rung] | Refusa
 
 
 def ladder_of_product(views: ViewSnapshot, gtin: str) -> Reported[Rung] | Refusal:
-    """Return what each tier paid for units of all batches of a product."""
+    """Return what each tier paid for units of all batches of a product. PRODUCT_UNKNOWN."""
     if views.product(gtin) is None:
         return refuse(Reason.PRODUCT_UNKNOWN, product=gtin)
     report = views.report(LADDER)

@@ -7,7 +7,6 @@ from pathbook.ledger.projections.registers import ProductRow
 from pathbook.ledger.queries import (
     books,
     holders,
-    ladders,
     paths,
     registers,
     requested,
@@ -40,7 +39,6 @@ from pathbook.ledger.queries.transfer_lists import (
     TransferFilter,
 )
 from pathbook.ledger.refusals import Reason, Refusal, refuse
-from pathbook.ledger.reports.ladder import Rung
 from pathbook.ledger.store.database.fast_read import ReaderPool
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.snapshot import ViewsEngine, ViewSnapshot, open_snapshot, read_history
@@ -48,6 +46,7 @@ from pathbook.ledger.values import Ranges, Unit
 
 _Params = ParamSpec("_Params")
 _Answer = TypeVar("_Answer")
+_Item = TypeVar("_Item")
 
 
 class Queries:
@@ -182,13 +181,18 @@ class Queries:
             return paths.build_path(self._stream, book, unit, history, (), corrections=corrections)
         return self._ask(book, paths.path, self._stream, unit, as_of, corrections=corrections)
 
-    def ladder_of_batch(self, book: str, number: int) -> Reported[Rung] | Refusal:
-        """What each tier paid for units of a batch. BATCH_UNKNOWN."""
-        return self._ask(book, ladders.ladder_of_batch, number)
+    def report(
+        self,
+        book: str,
+        question: Callable[Concatenate[ViewSnapshot, _Params], Reported[_Item] | Refusal],
+        *args: _Params.args,
+        **kwargs: _Params.kwargs,
+    ) -> Reported[_Item] | Refusal:
+        """What a report answers to one of its questions, such as `pathbook.ledger.queries.ladders.ladder_of_batch`.
 
-    def ladder_of_product(self, book: str, gtin: str) -> Reported[Rung] | Refusal:
-        """What each tier paid for units of a product. PRODUCT_UNKNOWN."""
-        return self._ask(book, ladders.ladder_of_product, gtin)
+        The question names the reasons for which it is refused.
+        """
+        return self._ask(book, question, *args, **kwargs)
 
     def stock(self, book: str, party: str, after: int, limit: int) -> Listed[Stock, int] | Refusal:
         """At most ``limit`` lines of a party's stock after the line of a batch, from the first if 0. PARTY_UNKNOWN."""
