@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from pathbook.ledger.book import Answer, Outcome
 from pathbook.ledger.books import Books
 from pathbook.ledger.commands import Command, CommissionBatch, RecordTransfer, RegisterParty, RegisterProduct
-from pathbook.ledger.reports.registry import REPORTS
+from pathbook.ledger.reports.all_reports import REPORTS
 from pathbook.ledger.reports.report import Report
 from pathbook.ledger.store.database.engine import Purpose, open_engine
 from pathbook.ledger.store.log.stream import Stream

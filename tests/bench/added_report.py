@@ -2,8 +2,8 @@
 
 Run it with ``python -m tests.bench.added_report``. ``--events`` says how many transfers the book has before, 5,000,000
 unless told otherwise. ``--database`` names a PostgreSQL database for the books, and ``--data`` a directory, which is
-kept. The book is filled without a server, in batches. Then the process opens it anew, first without the report and then
-with it, and callers write one transfer at a time, each of its own units.
+kept. The book is filled without a server, in batches. Then the process opens it again, first without the report and
+then with it, and callers write one transfer at a time, each of its own units.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from typing import Final
 from pathbook.ledger.book import Answer
 from pathbook.ledger.books import Books
 from pathbook.ledger.commands import CommissionBatch, RecordTransfer, RegisterParty
-from pathbook.ledger.reports.registry import REPORTS
+from pathbook.ledger.reports.all_reports import REPORTS
 from pathbook.ledger.reports.report import Report
 from pathbook.ledger.values import PartyKind, Price, Selection, UnitRange
 from tests.books import BEGINNING, DATABASE_FILE, Clock, ask, open_books, positions

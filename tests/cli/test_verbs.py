@@ -340,35 +340,6 @@ def test_views_are_rebuilt(shop: Shop) -> None:
     assert shop.answer("stock", "mask-brand") == before
 
 
-def test_a_report_is_rebuilt_alone_and_its_position_is_shown(shop: Shop) -> None:
-    """The ladder has the same rungs after its rebuild, and the verbs show the position of views and reports."""
-    before = shop.answer("ladder", "1")
-    ran = pathbook("views", "rebuild", "--only", "ladder", "--data", shop._data)
-    assert (ran.code, ran.out.startswith("The report ladder in ")) == (0, True)
-    assert shop.answer("ladder", "1") == before
-    head = shop.listed("events", "events", "read")[-1]["position"]
-    shown = {view["views"]: view for view in shop.listed("views", "views", "show")}
-    assert shown.keys() == {"views", "ladder"}
-    assert {(view["position"], view["head"], view["state"]) for view in shown.values()} == {
-        (head, head, "level")
-    }
-    table = pathbook("views", "show", "--data", shop._data)
-    assert table.out.splitlines()[0].split() == ["views", "version", "book", "position", "head", "state"]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["--only", "lader"], "There is no report 'lader'. The reports are: ladder."),
-        (["--only", "ladder", "--accept-lost-events"], "--accept-lost-events rebuilds all views"),
-    ],
-)
-def test_a_rebuild_names_a_report(shop: Shop, arguments: list[str], words: str) -> None:
-    """A report that does not exist, or one beside a rebuild of all views, is a usage error."""
-    ran = pathbook("views", "rebuild", *arguments, "--data", shop._data)
-    assert (ran.code, words in ran.err) == (2, True)
-
-
 def test_the_same_request_id_is_answered_with_the_first_answer(shop: Shop) -> None:
     """A retry with the same request id is recorded once. Another content with that id is refused."""
     write = ("party", "register", "agent-7", "--kind", "agent", "--request-id", "row 7")

@@ -10,7 +10,7 @@ from typing import TypeAlias
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from pathbook.ledger.reports.registry import REPORTS
+from pathbook.ledger.reports.all_reports import REPORTS
 from pathbook.ledger.store.database.engine import Purpose, open_engine, reading
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.reports.positions import positions

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, Select
 
 from pathbook.ledger.projections import cases, registers, transfers
-from pathbook.ledger.reports.registry import REPORTS
+from pathbook.ledger.reports.all_reports import REPORTS
 from pathbook.ledger.runs import Run
 from pathbook.ledger.store.database.engine import Purpose
 from pathbook.ledger.store.log.stream import Stream

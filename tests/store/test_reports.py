@@ -15,8 +15,8 @@ from pathbook.ledger import events
 from pathbook.ledger.book import Outcome
 from pathbook.ledger.commands import RecordTransfer
 from pathbook.ledger.events import RecordedEvent
+from pathbook.ledger.reports.all_reports import REPORTS
 from pathbook.ledger.reports.ladder import LADDER
-from pathbook.ledger.reports.registry import REPORTS
 from pathbook.ledger.reports.report import Column, ColumnKind, Report, SumRow
 from pathbook.ledger.store.database.engine import Purpose, open_engine, reading
 from pathbook.ledger.store.log.stream import Stream

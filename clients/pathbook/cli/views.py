@@ -14,7 +14,7 @@ class ReportType(click.ParamType[str]):
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Refuse a name that no report has."""
-        from pathbook.ledger.reports.registry import REPORTS
+        from pathbook.ledger.reports.all_reports import REPORTS
 
         names = [report.name for report in REPORTS]
         if value not in names:

@@ -12,7 +12,7 @@ import structlog
 from pathbook.ledger.books import Books
 from pathbook.ledger.deadlines import PRECEDENCE_US, DeadlineWatch
 from pathbook.ledger.queries import Queries
-from pathbook.ledger.reports.registry import REPORTS
+from pathbook.ledger.reports.all_reports import REPORTS
 from pathbook.ledger.reports.report import Report
 from pathbook.ledger.serials import BookKey
 from pathbook.ledger.store.database.copying import copy_database

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from pathbook.ledger.reports.registry import REPORTS
+from pathbook.ledger.reports.all_reports import REPORTS
 from pathbook.ledger.serials import KeyRing
 from pathbook.ledger.store.database.engine import Database, reading
 from pathbook.ledger.store.log.audit import BookAudit, audit, heads

@@ -7,7 +7,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, Table
 
-from pathbook.ledger.reports.registry import REPORTS
+from pathbook.ledger.reports.all_reports import REPORTS
 from pathbook.ledger.reports.report import Report
 from pathbook.ledger.store.database.engine import reading
 from pathbook.ledger.store.reports.tables import table_of

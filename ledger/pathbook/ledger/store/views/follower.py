@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine
 
 from pathbook.ledger.codec import NewerEventError
 from pathbook.ledger.events import RecordedEvent
-from pathbook.ledger.reports.registry import REPORTS
+from pathbook.ledger.reports.all_reports import REPORTS
 from pathbook.ledger.reports.report import Report
 from pathbook.ledger.store.database.damage import DatabaseDamagedError
 from pathbook.ledger.store.database.engine import open_bulk_engine, writing

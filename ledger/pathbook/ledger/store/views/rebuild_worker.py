@@ -14,7 +14,7 @@ from pathbook.ledger import chains, runs
 from pathbook.ledger.events import BatchCommissioned, RecordedEvent
 from pathbook.ledger.gc_tuning import collect_rarely
 from pathbook.ledger.projections.views import ViewChanges
-from pathbook.ledger.reports.registry import REPORTS
+from pathbook.ledger.reports.all_reports import REPORTS
 from pathbook.ledger.reports.report import SumRow
 from pathbook.ledger.runs import Partition
 from pathbook.ledger.store.database.bulk_write import Row

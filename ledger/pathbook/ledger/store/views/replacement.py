@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 from sqlalchemy.schema import DropSchema
 
-from pathbook.ledger.reports.registry import REPORTS
+from pathbook.ledger.reports.all_reports import REPORTS
 from pathbook.ledger.store.database.damage import SCHEMAS, DatabaseDamagedError
 from pathbook.ledger.store.database.engine import create_schema, reading, writing
 from pathbook.ledger.store.log.stream import Stream
