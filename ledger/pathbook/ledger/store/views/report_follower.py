@@ -196,10 +196,10 @@ class ReportFollower:
         if (now := time.monotonic()) >= self._forget_at:
             self._reached.clear()
             self._forget_at = now + KNOWN_FOR_S
-        key = report, book
-        if key not in self._reached:
-            self._reached[key] = self.position(report, book)
-        return self._reached[key]
+        known = self._reached.get((report, book))
+        if known is None:
+            known = self._reached[report, book] = self.position(report, book)
+        return known
 
     def _take_group(self, report: Report, book: str) -> None:
         """Let a report that is behind take its next events from the log."""
