@@ -4,7 +4,7 @@ import contextlib
 import datetime
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -12,6 +12,8 @@ from sqlalchemy import Engine
 from pathbook.ledger.book import Answer, Outcome
 from pathbook.ledger.books import Books
 from pathbook.ledger.commands import Command, CommissionBatch, RecordTransfer, RegisterParty, RegisterProduct
+from pathbook.ledger.reports.all_reports import REPORTS
+from pathbook.ledger.reports.report import Report
 from pathbook.ledger.store.database.engine import Purpose, open_engine
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.follower import Follower
@@ -78,11 +80,13 @@ class PausableClock(Clock):
 
 
 @contextlib.contextmanager
-def open_books(place: Path, clock: Clock | None = None, *, follow: bool = True) -> Iterator[Books]:
+def open_books(
+    place: Path, clock: Clock | None = None, *, follow: bool = True, reports: Sequence[Report] = REPORTS
+) -> Iterator[Books]:
     """Open the books of a place as a server does; with ``follow=False`` the views are not updated."""
     events, views = engine(place, "events"), engine(place, "views")
     stream = Stream(events)
-    follower = Follower(stream, views)
+    follower = Follower(stream, views, reports=reports)
     if follow:
         follower.start()
     opened = Books(

@@ -11,7 +11,7 @@ import pyrage
 import pytest
 
 from pathbook.ledger.store.database.engine import open_engine
-from pathbook.ledger.store.views.fingerprint import views_fingerprint
+from pathbook.ledger.store.views.fingerprint import whole_fingerprint
 from pathbook.services.backup.manifest import read_manifest
 from pathbook.services.storage import VIEWS_FILE
 from tests.backup.places import PASSPHRASE, Place, left_over, sold
@@ -22,7 +22,7 @@ from tests.services.process import served
 def views_of(place: Place) -> str:
     """Return the fingerprint of the views of masks at a place."""
     views = open_engine(place.database or place.data / VIEWS_FILE, purpose="views")
-    found = views_fingerprint(views, "masks")
+    found = whole_fingerprint(views, "masks")
     views.dispose()
     return found
 

@@ -33,7 +33,7 @@ def completed(line: str) -> list[str]:
     ("line", "words"),
     [
         ("ver", ["plain,verify"]),
-        ("views ", ["plain,follow", "plain,rebuild"]),
+        ("views ", ["plain,follow", "plain,rebuild", "plain,show"]),
         ("--output ", ["plain,table", "plain,json", "plain,jsonl"]),
         ("stock agent-1 --output j", ["plain,json", "plain,jsonl"]),
         ("--output json par", ["plain,party"]),

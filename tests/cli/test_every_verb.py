@@ -35,6 +35,7 @@ USES = {
     ("serve",): {"data", "database", "output", "allow_event_loss"},
     ("views", "follow"): {"data", "database", "output", "allow_event_loss"},
     ("views", "rebuild"): {"data", "database", "output", "allow_event_loss"},
+    ("views", "show"): {"data", "database", "output"},
     ("key", "list"): {"data", "output"},
     ("key", "rotate"): {"data", "output"},
     ("book", "open"): set(OPTIONS) - {"book"},

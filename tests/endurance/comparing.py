@@ -87,6 +87,8 @@ def differ_from_rebuilt(place: Path) -> bool:
     stream = Stream(events)
     follower = Follower(stream, views)
     try:
+        follower.reports.allow(BOOK, follower.position(BOOK))
+        follower.reports.catch_up(BOOK)  # a killed follower may leave them behind the views
         before = rows_of(views)
         follower.rebuild()
         return rows_of(views) != before

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pathbook.ledger.commands import CommissionBatch
-from pathbook.ledger.queries import Rung, RungKind
-from pathbook.ledger.queries.ladders import LADDERS_KEPT_MAX, KeptLadders
+from pathbook.ledger.queries import Reported, Rung, RungKind, ladders
+from pathbook.ledger.queries.ladders import KeptLadders, ladder_of_batch, ladder_of_product
 from pathbook.ledger.reports.ladder import PriceRow, rungs
 from pathbook.ledger.values import MAX_AMOUNT_MINOR, MAX_BATCH_SIZE, MAX_PRICE_UNITS, Price
 from tests.queries.written import MASKS, WrittenStory, open_queries
@@ -174,34 +174,34 @@ def test_a_product_has_a_suggested_price_only_if_its_batches_agree(
     )
     story.tell("record 1:0-9 acme > ann at 15000\nrecord 2:0-4 acme > ann at 30000/2")
     with open_queries(story.entries) as queries:
-        (rung,) = msgspec.convert(queries.ladder_of_product("book", MASK), list[Rung])
+        (rung,) = msgspec.convert(queries.report("book", ladder_of_product, MASK), Reported[Rung]).items
         assert (rung.units, rung.suggested) == (15, expected)
         assert (rung.least, rung.most, rung.sum_minor) == (yuan(15_000), yuan(15_000), 225_000)
 
 
 def test_a_ladder_is_kept_until_its_book_goes_on() -> None:
     """Callers at one position get one ladder, each of a batch and a product its own. An event makes a new one."""
-    story = WrittenStory(MASKS)
+    story, kept = WrittenStory(MASKS), KeptLadders()
     story.tell("record 1:0-9 acme > ann at 15000")
     with open_queries(story.entries) as queries:
-        first = queries.ladder_of_batch("book", 1)
-        assert queries.ladder_of_batch("book", 1) is first
-        assert queries.ladder_of_product("book", MASK) is not first
-        assert queries.ladder_of_batch("book", 1) is first
-    kept = KeptLadders()
-    made: list[int] = []
+        first = queries.report("book", kept.of_batch, 1)
+        assert isinstance(first, Reported)
+        assert queries.report("book", kept.of_batch, 1) is first
+        assert queries.report("book", kept.of_product, MASK) is not first
+        assert queries.report("book", kept.of_batch, 1) is first
+        assert queries.report("book", ladder_of_batch, 1) == first
+    story.tell("record 1:10-19 acme > ann at 18000")
+    with open_queries(story.entries) as queries:
+        assert queries.report("book", kept.of_batch, 1) == queries.report("book", ladder_of_batch, 1) != first
 
-    def make() -> list[Rung]:
-        made.append(len(made))
-        return []
 
-    for position in (7, 7, 8, 8, 7):
-        for book in ("one", "two"):
-            kept.at(position, book, 1, make)
-    assert len(made) == 2 * 3
-    for subject in range(2, 2 + LADDERS_KEPT_MAX):
-        kept.at(7, "one", subject, make)
-    assert len(made) == 2 * 3 + LADDERS_KEPT_MAX
-    kept.at(7, "one", 1, make)  # it was dropped for the others
-    kept.at(7, "one", 1 + LADDERS_KEPT_MAX, make)
-    assert len(made) == 2 * 3 + LADDERS_KEPT_MAX + 1
+def test_the_ladder_that_was_not_asked_for_longest_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only as many ladders are kept as the limit says."""
+    monkeypatch.setattr(ladders, "LADDERS_KEPT_MAX", 1)
+    story, kept = WrittenStory(MASKS), KeptLadders()
+    story.tell("record 1:0-9 acme > ann at 15000")
+    with open_queries(story.entries) as queries:
+        first = queries.report("book", kept.of_batch, 1)
+        product = queries.report("book", kept.of_product, MASK)
+        assert queries.report("book", kept.of_product, MASK) is product
+        assert queries.report("book", kept.of_batch, 1) is not first

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pathbook.ledger.codec import leaf_hash
-from pathbook.ledger.queries import Path, Queries, Step, StepKind
+from pathbook.ledger.queries import Path, Queries, Reported, Step, StepKind
+from pathbook.ledger.queries.ladders import ladder_of_batch
 from pathbook.ledger.refusals import Reason, Refusal
 from pathbook.ledger.runs import EMPTY_HEAD, next_head
 from pathbook.ledger.store.views.snapshot import ViewsRebuildingError, read_history
@@ -203,9 +204,11 @@ def test_a_return_goes_back_to_the_giver(query_story: Callable[[str], Queries]) 
     assert (first.row.line, first.row.giver, first.row.receiver, first.row.units) == (0, "ann", "acme", 2)
     assert (first.row.returns_transfer, first.ranges) == (10, (UnitRange(1, 3, 4),))
     assert (second.row.returns_transfer, second.row.amount_minor) == (11, 16000)
-    ladder = queries.ladder_of_batch("book", 1)
-    assert isinstance(ladder, list)
-    assert [(rung.tier, rung.units, rung.sum_minor) for rung in ladder] == [(1, 6, 3 * 15000 + 3 * 16000)]
+    ladder = queries.report("book", ladder_of_batch, 1)
+    assert isinstance(ladder, Reported)
+    assert [(rung.tier, rung.units, rung.sum_minor) for rung in ladder.items] == [
+        (1, 6, 3 * 15000 + 3 * 16000)
+    ]
 
 
 def test_a_path_names_the_outermost_case_of_the_unit(query_story: Callable[[str], Queries]) -> None:

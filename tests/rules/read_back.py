@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path as Place
 
 from pathbook.ledger.queries import Queries
-from pathbook.ledger.queries.answers import Listed, Path
+from pathbook.ledger.queries.answers import Listed, Path, Reported
+from pathbook.ledger.queries.ladders import ladder_of_batch
 from pathbook.ledger.reports.ladder import RungKind
 from pathbook.ledger.steps import StepKind
 from pathbook.ledger.store.log.stream import Stream
@@ -186,9 +187,11 @@ def compare_stock(books: Registers, queries: Queries, party: str) -> None:
 
 def compare_ladder(books: Registers, queries: Queries, batch: int) -> None:
     """Compare how many units each tier paid for, and the sum."""
-    rungs = queries.ladder_of_batch(BOOK, batch)
-    assert isinstance(rungs, list), rungs
-    found = {(rung.kind, rung.tier, rung.currency_code): (rung.units, rung.sum_minor) for rung in rungs}
+    ladder = queries.report(BOOK, ladder_of_batch, batch)
+    assert isinstance(ladder, Reported), ladder
+    found = {
+        (rung.kind, rung.tier, rung.currency_code): (rung.units, rung.sum_minor) for rung in ladder.items
+    }
     units: Counter[tuple[RungKind, int, str]] = Counter()
     sums: Counter[tuple[RungKind, int, str]] = Counter()
     for key, piece in books.pieces.items():

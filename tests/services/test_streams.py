@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 from grpc import StatusCode
 
-from pathbook.client import Client, select
+from pathbook.client import Client, RefusedError, select
 from pathbook.ledger.codec import decode
+from pathbook.ledger.reports.ladder import LADDER
 from pathbook.ledger.requests import request_of
 from pathbook.ledger.serials import parse_book_key, print_serial
 from pathbook.ledger.store.views import retries
 from pathbook.ledger.store.views.follower import Follower
+from pathbook.ledger.store.views.report_follower import ReportFollower
 from pathbook.services import event_batches, gateway
 from pathbook.services.clock import now
 from pathbook.services.key_file import KEY_FILE
@@ -232,3 +234,55 @@ def test_reads_are_refused_while_the_views_are_rebuilt(data: Path, monkeypatch: 
         monkeypatch.undo()
         directory.follower.catch_up(BOOK)
         assert client.get_party("ann").party == "ann"
+
+
+def test_a_report_that_is_being_built_says_so_and_nothing_else_waits(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its questions fail as being built, with how far it is and when to retry. Writes and other reads go on."""
+    settings = Settings(data=data, listen="127.0.0.1:0", follows=False)
+    with (
+        running(settings) as port,
+        Client(f"127.0.0.1:{port}", book=BOOK, retry_seconds=0) as client,
+        contextlib.closing(Storage(data, now)) as directory,
+    ):
+        begin(client)
+        directory.follower.catch_up(BOOK)
+        assert client.get_ladder(1).position == BEGUN
+        with monkeypatch.context() as patched:
+            patched.setattr(ReportFollower, "catch_up", stalled)
+            patched.setattr(ReportFollower, "build", stalled)
+            patched.setattr(ReportFollower, "take", stalled)
+            directory.follower.rebuild_report(LADDER)
+            with pytest.raises(RefusedError) as failure:
+                client.get_ladder(1)
+            assert (failure.value.reason, failure.value.code) == ("REPORT_BUILDING", StatusCode.UNAVAILABLE)
+            assert failure.value.retry_delay == 1.0
+            assert failure.value.metadata["position"] == "0"
+            assert failure.value.metadata["through"] == str(BEGUN)
+            client.register_party("zoe", PARTY_KIND_AGENT)
+            directory.follower.catch_up(BOOK)
+            assert client.get_party("zoe").party == "zoe"
+        directory.follower.catch_up(BOOK)
+        assert client.get_ladder(1, at_least_position=BEGUN + 1).position == BEGUN + 1
+
+
+def test_a_question_to_a_report_does_not_wait_forever(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report that does not reach a position in time is refused as behind; without a minimum it answers as it is."""
+    monkeypatch.setattr(gateway, "VIEWS_WAIT_TIMEOUT_S", 0.05)
+    settings = Settings(data=data, listen="127.0.0.1:0", follows=False)
+    with (
+        running(settings) as port,
+        Client(f"127.0.0.1:{port}", book=BOOK, retry_seconds=0) as client,
+        contextlib.closing(Storage(data, now)) as directory,
+    ):
+        begin(client)
+        directory.follower.catch_up(BOOK)
+        with monkeypatch.context() as patched:
+            for step in ("catch_up", "build", "take"):
+                patched.setattr(ReportFollower, step, stalled)
+            client.register_party("zoe", PARTY_KIND_AGENT)
+            directory.follower.catch_up(BOOK)
+            with refused("REPORT_BEHIND", StatusCode.DEADLINE_EXCEEDED):
+                client.get_ladder(1, at_least_position=BEGUN + 1)
+            assert client.get_ladder(1, at_least_position=0).position == BEGUN

@@ -10,8 +10,11 @@ from typing import TypeAlias
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
+from pathbook.ledger.reports.all_reports import REPORTS
 from pathbook.ledger.store.database.engine import Purpose, open_engine, reading
 from pathbook.ledger.store.log.stream import Stream
+from pathbook.ledger.store.reports.positions import positions
+from pathbook.ledger.store.reports.tables import table_of
 from pathbook.ledger.store.views import tables
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.views.tracking import TRACKING
@@ -39,13 +42,13 @@ Connect: TypeAlias = Callable[[Purpose], Engine]
 
 
 def rows_of(views: Engine) -> Rows:
-    """Return every row of every view, and the tracking position."""
+    """Return every row of every view and report, and their positions."""
     filled = [table for table in tables.VIEWS.sorted_tables if table is not tables.REFILL]
     with reading(views) as connection:
         return {
             table.name: sorted((tuple(row) for row in connection.execute(sa.select(table))), key=repr)
-            for table in (*filled, TRACKING)
-        }
+            for table in (*filled, TRACKING, *map(table_of, REPORTS))
+        } | {"positions of reports": [tuple(at[:4]) for at in positions(connection)]}
 
 
 def rows_at_once(stream: Stream, directory: Path, *books: str) -> Rows:

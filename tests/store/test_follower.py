@@ -59,8 +59,8 @@ def test_views_do_not_depend_on_the_grouping_of_events(
         stream = Stream(events)
         views = open_engine(directory / "views.sqlite", purpose="views")
         follower = Follower(stream, views, events_at_once)
-        follower._cache.partitions = RunCache(limit)
-        follower._cache.heads = HeadCache(limit)
+        follower._projector.cache.partitions = RunCache(limit)
+        follower._projector.cache.heads = HeadCache(limit)
         written = 0
         for size in [*sizes, len(book.entries)]:
             entries = book.entries[written : written + size]

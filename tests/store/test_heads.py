@@ -69,7 +69,7 @@ def test_heads_do_not_depend_on_what_is_cached(
     book, views = book_of_parties(40), connect("views")
     stream.append("book", 0, book.entries)
     follower = Follower(stream, views, 6)
-    follower._cache.heads = HeadCache(limit)
+    follower._projector.cache.heads = HeadCache(limit)
     assert follower.catch_up("book") == len(book.entries)
     incremental = rows_of(views)
     follower.rebuild()

@@ -12,11 +12,15 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, Select
 
 from pathbook.ledger.projections import cases, registers, transfers
+from pathbook.ledger.reports.all_reports import REPORTS
 from pathbook.ledger.runs import Run
 from pathbook.ledger.store.database.engine import Purpose
 from pathbook.ledger.store.log.stream import Stream
+from pathbook.ledger.store.reports.positions import position_lookup
+from pathbook.ledger.store.reports.tables import POSITIONS, table_of
 from pathbook.ledger.store.views import due_offers, list_lookups, lookups, run_cache, tables, unit_history
 from pathbook.ledger.store.views.follower import Follower
+from pathbook.ledger.store.views.report_rows import of_batch, of_product
 from pathbook.ledger.store.views.tables import RunRow, row_from_run, run_from_row
 from pathbook.ledger.values import UnitState
 
@@ -33,6 +37,9 @@ ROWS: dict[type[NamedTuple], sa.Table] = {
     tables.RunRow: tables.RUN,
 }
 
+TABLES: list[sa.Table] = [*tables.VIEWS.sorted_tables, POSITIONS, *map(table_of, REPORTS)]
+"""The tables that answers are read from."""
+
 positions = st.integers(0, 2**62)
 owners = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1)
 
@@ -47,6 +54,10 @@ def statements(kind: str) -> Iterator[tuple[str, Select[*tuple[object, ...]]]]:
         for order, by_side in scans.items():
             for side, statement in by_side.items():
                 yield f"transfers, newest first {order}, of {side}", statement
+    for report in REPORTS:
+        yield f"the position of {report.title}", position_lookup(report)
+        yield f"the rows of a batch in {report.title}", of_batch(report)
+        yield f"the rows of a product in {report.title}", of_product(report)
     modules: list[ModuleType] = [lookups, list_lookups, unit_history, run_cache, due_offers]
     for module in modules:
         for name, statement in vars(module).items():
@@ -60,7 +71,7 @@ def test_a_lookup_searches_by_more_than_the_book(connect: Callable[[Purpose], En
     Follower(Stream(connect("events")), views)
     if views.dialect.name == "postgresql":
         fill(views)
-    read_from = tables.VIEWS.tables.keys() - {"refill"}
+    read_from = {table.name for table in TABLES} - {"refill"}
     for name, statement in statements(views.dialect.name):
         if views.dialect.name == "postgresql":
             steps, whole_book = plan_of_postgresql(statement, views), r"Index Cond: \(\(?book = [^()]+\)+$"
@@ -77,7 +88,7 @@ def test_a_lookup_searches_by_more_than_the_book(connect: Callable[[Purpose], En
 def fill(views: Engine) -> None:
     """Fill every table with rows of one book, because PostgreSQL plans by the present rows."""
     with views.begin() as connection:
-        for table in tables.VIEWS.sorted_tables:
+        for table in TABLES:
             values = [
                 "''"
                 if column.name == "book"

@@ -62,6 +62,7 @@ EXAMPLES: Final = {
     "events follow": "pathbook events follow --output jsonl",
     "views follow": "pathbook views follow --data books",
     "views rebuild": "pathbook views rebuild --data books",
+    "views show": "pathbook views show --data books",
     "bench": "pathbook bench --quick",
     "completion": "pathbook completion bash",
     "holders": "pathbook holders --gtin 06901234500011 --lot M26-A",

@@ -133,9 +133,9 @@ def follow(books: Books) -> None:
 
 
 def rebuild(
-    books: Books, progress: Callable[[int, int], None], *, accept_lost_events: bool = False
+    books: Books, progress: Callable[[int, int], None], *, accept_lost_events: bool = False, only: str = ""
 ) -> tuple[str, int]:
-    """Rebuild the views of all books. Return their place, and the number of events they are rebuilt from.
+    """Rebuild the views of all books, or only a report. Return their place, and from how many events.
 
     ``progress`` is called with the number of events done, and the total. Servers that have the views open may keep
     running. They take part in the rebuild. Damaged views in a file are replaced only if nothing else has them open.
@@ -158,7 +158,9 @@ def rebuild(
         progress(done, total)
 
     with _opening(settings):
-        rebuild_views(settings.data, settings.database, now, report, accept_lost_events=accept_lost_events)
+        rebuild_views(
+            settings.data, settings.database, now, report, accept_lost_events=accept_lost_events, only=only
+        )
     return settings.place, events
 
 

@@ -20,13 +20,15 @@ from pathbook.services.backup.errors import BackupError, is_expected
 from pathbook.services.backup.manifest import Manifest
 from pathbook.services.backup.restoring import Restored
 from pathbook.services.backup.taking import take
+from pathbook.services.checking.books import looked_at
 from pathbook.services.checking.check import check as check_books
 from pathbook.services.checking.findings import Finding
+from pathbook.services.checking.place import Place
 from pathbook.services.key_file import KEY_FILE, UnusableKeyError
 from pathbook.services.run.logs import configure_log
 from pathbook.services.storage import VIEWS_FILE
 
-__all__ = ["Manifest", "Restored", "back_up", "check", "needs_passphrase", "restore"]
+__all__ = ["Manifest", "Restored", "back_up", "check", "needs_passphrase", "restore", "views"]
 
 if TYPE_CHECKING:
     from pathbook.cli.progress import Progress
@@ -97,6 +99,24 @@ def check(books: Books, *, replays: bool, progress: "Progress") -> list[Finding]
         local.require_books(books, accept_lost_events=True)  # that they are lost is a finding, too
     with _named("The books could not be checked", books, level=logging.CRITICAL):  # damage is a finding
         return list(check_books(data, books.database, progress.of, replays=replays))
+
+
+def views(books: Books) -> list[dict[str, object]]:
+    """Return how far the views and reports of books are. Nothing is changed. Raises as ``back_up``."""
+    local.require_books(books)
+    with _named("The views could not be read", books), Place(Path(books.data), books.database) as place:
+        found = looked_at(place)
+    return [
+        {
+            "views": at.name,
+            "version": at.version,
+            "book": at.book,
+            "position": str(at.position),
+            "head": str(at.head),
+            "state": at.state,
+        }
+        for at in found
+    ]
 
 
 @contextlib.contextmanager

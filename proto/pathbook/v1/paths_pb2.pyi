@@ -442,7 +442,10 @@ class GetLadderRequest(_message.Message):
     gtin: _builtins.str
     """The GTIN of a product, for all its batches."""
     at_least_position: _builtins.int
-    """The answer includes at least the event at this position. 0 sets no minimum."""
+    """The answer includes at least the event at this position. 0 sets no minimum: then the answer may be some events
+    behind, because the ladder is a report, which follows the book by itself. While it is being built, calls fail as
+    REPORT_BUILDING.
+    """
     def __init__(
         self,
         *,
@@ -468,6 +471,9 @@ class GetLadderResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     RUNGS_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """The position up to which the ladder counts events."""
     @_builtins.property
     def rungs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Rung]:
         """The rungs: tiers, lowest number first, then parties without a tier, then consumers. Within these they are ordered
@@ -478,10 +484,11 @@ class GetLadderResponse(_message.Message):
         self,
         *,
         rungs: _abc.Iterable[Global___Rung] | None = ...,
+        position: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["rungs", b"rungs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "rungs", b"rungs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -997,6 +997,14 @@ class _FailureReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Failure
     """The views of book '{book}' are being rebuilt, and have reached position {position} of {through}. Retry later.
     Status: UNAVAILABLE. Retry: later, after 1 s.
     """
+    FAILURE_REASON_REPORT_BUILDING: _FailureReason.ValueType  # 31
+    """The report {report} about book '{book}' is being built, and has reached position {position} of {through}. Retry later.
+    Status: UNAVAILABLE. Retry: later, after 1 s.
+    """
+    FAILURE_REASON_REPORT_BEHIND: _FailureReason.ValueType  # 32
+    """The report {report} about book '{book}' did not reach position {position} in {seconds} s. Retry later, or ask for what it has with an at_least_position of 0.
+    Status: DEADLINE_EXCEEDED. Retry: later, after 1 s.
+    """
     FAILURE_REASON_VIEWS_FAR_BEHIND: _FailureReason.ValueType  # 8
     """Writes are paused: the views are {behind} events behind. Check that `pathbook views follow` runs, then retry.
     Status: UNAVAILABLE. Retry: later, after 1 s.
@@ -1124,6 +1132,14 @@ Status: DEADLINE_EXCEEDED. Retry: later, after 1 s.
 FAILURE_REASON_VIEWS_NOT_WHOLE: FailureReason.ValueType  # 7
 """The views of book '{book}' are being rebuilt, and have reached position {position} of {through}. Retry later.
 Status: UNAVAILABLE. Retry: later, after 1 s.
+"""
+FAILURE_REASON_REPORT_BUILDING: FailureReason.ValueType  # 31
+"""The report {report} about book '{book}' is being built, and has reached position {position} of {through}. Retry later.
+Status: UNAVAILABLE. Retry: later, after 1 s.
+"""
+FAILURE_REASON_REPORT_BEHIND: FailureReason.ValueType  # 32
+"""The report {report} about book '{book}' did not reach position {position} in {seconds} s. Retry later, or ask for what it has with an at_least_position of 0.
+Status: DEADLINE_EXCEEDED. Retry: later, after 1 s.
 """
 FAILURE_REASON_VIEWS_FAR_BEHIND: FailureReason.ValueType  # 8
 """Writes are paused: the views are {behind} events behind. Check that `pathbook views follow` runs, then retry.

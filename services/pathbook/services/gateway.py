@@ -8,10 +8,12 @@ from typing import Concatenate, Final, ParamSpec, TypeVar
 from pathbook.ledger.book import Answer, Outcome, Submitted
 from pathbook.ledger.codes import PrintedCode
 from pathbook.ledger.commands import Command
+from pathbook.ledger.queries import Reported
 from pathbook.ledger.refusals import Reason, Refusal, refuse
+from pathbook.ledger.reports.report import Report
 from pathbook.ledger.store.database.failures import is_lost
 from pathbook.ledger.store.log.incarnation import Incarnations
-from pathbook.ledger.store.views.snapshot import ViewsRebuildingError
+from pathbook.ledger.store.views.snapshot import ViewSnapshot, ViewsRebuildingError
 from pathbook.ledger.values import Ranges, Selection, UnitRange
 from pathbook.services.codes import Codes
 from pathbook.services.loop_futures import LoopFutures
@@ -30,6 +32,7 @@ VIEWS_WAIT_TIMEOUT_S: Final = 10.0
 Params = ParamSpec("Params")
 Result = TypeVar("Result")
 Message = TypeVar("Message")
+Item = TypeVar("Item")
 
 
 class Gateway:
@@ -45,9 +48,7 @@ class Gateway:
         self._views_reached: dict[str, int] = {}
         self._losses_seen = 0
         self.codes = Codes(storage.keys, storage.queries)
-        self.queries = queries = storage.queries
-        self._bulk = frozenset((queries.ladder_of_batch, queries.ladder_of_product))
-        """The queries that may take longer than a small read, and are slices of bulk reads."""
+        self.queries = storage.queries
         self.incarnations = Incarnations(storage.stream)
 
     def close(self) -> None:
@@ -88,14 +89,20 @@ class Gateway:
         **kwargs: Params.kwargs,
     ) -> Result:
         """Return the result of a query, once the views of the book have reached a position. Raises CallFailedError."""
+        return await self._at(at_least_position, book, lambda: query(book, *args, **kwargs), is_bulk=False)
+
+    async def _at(
+        self, at_least_position: int, book: str, query: Callable[[], Result | Refusal], *, is_bulk: bool
+    ) -> Result:
+        """Return the result of a small query or of a slice, once the views have reached a position."""
         self._storage.require_views()
         position = requests.position(at_least_position, "at_least_position")
         await self.wait_for_views(book, position)
         try:
-            found = await self.run(query, book, *args, **kwargs)
+            found = await (self.slice(query) if is_bulk else self.run(query))
             if self._losses_seen != self.queries.losses and position:
                 await self.wait_for_views(book, position)
-                found = await self.run(query, book, *args, **kwargs)
+                found = await (self.slice(query) if is_bulk else self.run(query))
         except ViewsRebuildingError as views:
             if (damage := self._storage.follower.damage(book)) is not None:
                 raise damage.again() from None  # they will not be whole
@@ -118,6 +125,40 @@ class Gateway:
         """Return the message for the result of a query, as `ask` and `answered`."""
         return await self.ask(at_least_position, answered(query, message_of), book, *args, **kwargs)
 
+    async def ask_report(
+        self,
+        report: Report,
+        at_least_position: int,
+        question: Callable[Concatenate[ViewSnapshot, Params], Reported[Item] | Refusal],
+        book: str,
+        *args: Params.args,
+        **kwargs: Params.kwargs,
+    ) -> Reported[Item]:
+        """Return what a report answers, once the report has reached a position. Raises CallFailedError.
+
+        The question may take longer than a small read, so it is asked as a slice of a bulk read.
+        """
+
+        def query() -> Reported[Item] | Refusal:
+            return self.queries.report(book, question, *args, **kwargs)
+
+        found = await self._at(at_least_position, book, query, is_bulk=True)
+        if found.position >= at_least_position:
+            return found
+        reached = await self.run(self._storage.follower.reports.reached, report, book, at_least_position)
+        try:
+            async with asyncio.timeout(VIEWS_WAIT_TIMEOUT_S):
+                await asyncio.wrap_future(reached)
+        except TimeoutError:
+            raise failed(
+                Failure.REPORT_BEHIND,
+                report=report.name,
+                book=book,
+                position=at_least_position,
+                seconds=VIEWS_WAIT_TIMEOUT_S,
+            ) from None
+        return await self._at(at_least_position, book, query, is_bulk=True)
+
     async def run(
         self, work: Callable[Params, Result], *args: Params.args, **kwargs: Params.kwargs
     ) -> Result:
@@ -125,13 +166,12 @@ class Gateway:
 
         If it loses its connection to the database on the way, it is run once more, on a fresh one.
         """
-        turn = self._turns.slice if work in self._bulk else self._turns.small
         try:
-            return await turn(lambda: work(*args, **kwargs))
+            return await self._turns.small(lambda: work(*args, **kwargs))
         except Exception as error:
             if not is_lost(error):
                 raise
-        return await turn(lambda: work(*args, **kwargs))
+        return await self._turns.small(lambda: work(*args, **kwargs))
 
     async def slice(
         self, work: Callable[Params, Result], *args: Params.args, **kwargs: Params.kwargs

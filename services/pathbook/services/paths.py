@@ -1,7 +1,9 @@
 """PathService: paths of units, price ladders, stock, holders of batches."""
 
-from pathbook.ledger.queries import Holder, Listed, Path, Rung, Step, Stock
+from pathbook.ledger.queries import Holder, Listed, Path, Reported, Rung, Step, Stock
+from pathbook.ledger.queries.ladders import KeptLadders
 from pathbook.ledger.refusals import Reason, refuse
+from pathbook.ledger.reports.ladder import LADDER
 from pathbook.ledger.values import Unit
 from pathbook.services.gateway import Gateway, answered
 from pathbook.services.translate import answers, requests
@@ -15,6 +17,7 @@ class PathService(paths_pb2_grpc.PathServiceServicer):
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
+        self._ladders = KeptLadders()
 
     async def GetPath(self, request: paths_pb2.GetPathRequest, _context: object) -> paths_pb2.GetPathResponse:
         """Return the path of a unit, with a page of its steps. All pages are as of the position of the first one."""
@@ -49,16 +52,16 @@ class PathService(paths_pb2_grpc.PathServiceServicer):
     ) -> paths_pb2.GetLadderResponse:
         """Return what each tier paid for a batch or a product."""
         found = await self._rungs(requests.book_name(request.book), request)
-        return paths_pb2.GetLadderResponse(rungs=map(answers.rung, found))
+        return paths_pb2.GetLadderResponse(rungs=map(answers.rung, found.items), position=found.position)
 
-    async def _rungs(self, book: str, request: paths_pb2.GetLadderRequest) -> list[Rung]:
-        at_least, queries = request.at_least_position, self._gateway.queries
+    async def _rungs(self, book: str, request: paths_pb2.GetLadderRequest) -> Reported[Rung]:
+        at_least, ask = request.at_least_position, self._gateway.ask_report
         match request.WhichOneof("subject"):
             case "batch":
-                return await self._gateway.ask(at_least, queries.ladder_of_batch, book, request.batch)
+                return await ask(LADDER, at_least, self._ladders.of_batch, book, request.batch)
             case "gtin":
                 gtin = requests.gtin(request.gtin)
-                return await self._gateway.ask(at_least, queries.ladder_of_product, book, gtin)
+                return await ask(LADDER, at_least, self._ladders.of_product, book, gtin)
             case _:
                 raise RefusedCallError(refuse(Reason.VALUE_MISSING, field="subject"))
 

@@ -4,7 +4,7 @@ import contextlib
 import secrets
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +13,8 @@ import structlog
 from pathbook.ledger.books import Books
 from pathbook.ledger.deadlines import PRECEDENCE_US, DeadlineWatch
 from pathbook.ledger.queries import Queries
+from pathbook.ledger.reports.all_reports import REPORTS
+from pathbook.ledger.reports.report import Report
 from pathbook.ledger.serials import BookKey
 from pathbook.ledger.store.database.copying import copy_database
 from pathbook.ledger.store.database.damage import DatabaseDamagedError
@@ -88,6 +90,7 @@ class Storage:
         lapses: bool = True,
         allow_event_loss: bool = False,
         accept_lost_events: bool = False,
+        reports: Sequence[Report] = REPORTS,
     ) -> None:
         """Open the storage; make the directory if it is missing.
 
@@ -100,6 +103,7 @@ class Storage:
             lapses: whether to watch the deadlines of offers. An offer that passes its own lapses.
             allow_event_loss: whether to accept a database that may lose events it has acknowledged.
             accept_lost_events: whether to go on with a log that has lost events. The views are then emptied.
+            reports: the reports that are built and followed.
 
         Raises:
             pathbook.ledger.store.log.file_mark.NewestEventsMissingError: the log lacks its write-ahead log.
@@ -132,7 +136,7 @@ class Storage:
                     forget_lost_events(self._events_engine)
                 self._begin_incarnations()
             self.follower = Follower(
-                self.stream, self._views_engine, projects=projects, drops=accept_lost_events
+                self.stream, self._views_engine, projects=projects, drops=accept_lost_events, reports=reports
             )
             with persistence_errors():
                 for engine in (self._events_engine, self._views_engine):
@@ -292,8 +296,11 @@ def rebuild_views(
     progress: Callable[[int, int], None],
     *,
     accept_lost_events: bool = False,
+    only: str = "",
 ) -> None:
-    """Rebuild the views of all books in a directory, or in its database (else ""). Damaged ones are replaced.
+    """Rebuild the views and reports of all books in a directory, or in its database (else "").
+
+    Damaged ones are replaced. With ``only``, a report of that name is rebuilt, and all else stays as it is.
 
     ``progress`` is called with the number of events done, and the total. With ``accept_lost_events``, the log may have
     lost events.
@@ -315,13 +322,17 @@ def rebuild_views(
             accept_lost_events=accept_lost_events,
         )
         with contextlib.closing(storage):
+            if only:
+                (report,) = [report for report in REPORTS if report.name == only]
+                storage.follower.rebuild_report(report, progress)
+                return
             storage.require_whole_views()
             storage.follower.rebuild(progress)
 
     try:
         rebuild()
     except DatabaseDamagedError as damage:
-        if damage.is_log:
+        if damage.is_log or only:
             raise
         _replace_views(path, database)
         rebuild()

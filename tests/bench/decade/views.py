@@ -7,7 +7,9 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
+from pathbook.ledger.reports.all_reports import REPORTS
 from pathbook.ledger.store.database.engine import open_engine, reading
+from pathbook.ledger.store.reports.tables import table_of
 from pathbook.ledger.store.views.tables import REFILL, VIEWS
 from pathbook.services.storage import EVENTS_FILE, VIEWS_FILE
 from tests.bench.decade.processes import Store
@@ -17,10 +19,10 @@ ROWS_AT_ONCE = 10_000
 
 
 def fingerprints(store: Store) -> dict[str, tuple[int, str]]:
-    """Return the number of rows of each table of the views, and a hash of the rows in key order."""
+    """Return the number of rows of each table of views and reports, and a hash of the rows in key order."""
     engine = open_engine(store.database or store.data / VIEWS_FILE, purpose="views")
     # REFILL differs between updated and rebuilt views.
-    tables = [table for table in VIEWS.sorted_tables if table is not REFILL]
+    tables = [table for table in VIEWS.sorted_tables if table is not REFILL] + list(map(table_of, REPORTS))
     try:
         return {table.name: _fingerprint(engine, table) for table in tables}
     finally:

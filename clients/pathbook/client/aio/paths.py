@@ -134,11 +134,11 @@ class Paths(AsyncCaller):
             A response with ``rungs``, one for each tier and currency, from the first tier to the consumers. Each has
             ``kind``, ``tier``, ``currency_code`` and ``units``; the prices ``least``, ``median``, ``most`` and
             ``suggested``, each with ``amount_minor`` for ``per_units`` units; and ``mean_minor`` and ``sum_minor``,
-            rounded to a minor unit, half to even.
+            rounded to a minor unit, half to even. ``position`` is that of the last event that is counted.
 
         Raises:
-            RefusedError: BATCH_UNKNOWN, PRODUCT_UNKNOWN, GTIN_CHECK_DIGIT, VALUE_MISSING (an empty GTIN); or a
-                reason of every read (see ``AsyncClient``).
+            RefusedError: BATCH_UNKNOWN, PRODUCT_UNKNOWN, GTIN_CHECK_DIGIT, VALUE_MISSING (an empty GTIN);
+                REPORT_BUILDING, REPORT_BEHIND; or a reason of every read (see ``AsyncClient``).
             UnreachableError: No answer came in time.
 
         Example:

@@ -256,8 +256,9 @@ class Book:
                 return self._decide_and_append(group, commands)
             except (PositionTakenError, StaleMemoryError):
                 self._memory.is_stale = True
-        conflicts = f"{CONFLICT_RETRIES_MAX} conflicts with other writers in a row"
-        raise RuntimeError(f"Book {self.name} had {conflicts}. Retry later.")
+        raise RuntimeError(
+            f"{self.name} had {CONFLICT_RETRIES_MAX} conflicts with other writers. Retry later."
+        )
 
     def _decide_and_append(self, group: list[Submission], commands: list[Command]) -> list[list[Outcome]]:
         """Decide on the head of the book and append, in a turn that keeps other writers out."""

@@ -7,7 +7,6 @@ from pathbook.ledger.projections.registers import BatchRow, ProductRow
 from pathbook.ledger.queries import (
     books,
     holders,
-    ladders,
     paths,
     registers,
     requested,
@@ -26,6 +25,7 @@ from pathbook.ledger.queries.answers import (
     OpenedBook,
     Party,
     Path,
+    Reported,
     RequestedEvent,
     Stock,
     Transfer,
@@ -40,7 +40,6 @@ from pathbook.ledger.queries.transfer_lists import (
     TransferFilter,
 )
 from pathbook.ledger.refusals import Reason, Refusal, refuse
-from pathbook.ledger.reports.ladder import Rung
 from pathbook.ledger.store.database.fast_read import ReaderPool
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.snapshot import ViewsEngine, ViewSnapshot, open_snapshot, read_history
@@ -48,6 +47,7 @@ from pathbook.ledger.values import Ranges, Unit
 
 _Params = ParamSpec("_Params")
 _Answer = TypeVar("_Answer")
+_Item = TypeVar("_Item")
 
 
 class Queries:
@@ -55,14 +55,14 @@ class Queries:
 
     Every question is refused as BOOK_UNKNOWN for a book without events. Other reasons are named at the
     question. Each question raises pathbook.ledger.store.views.snapshot.ViewsRebuildingError while the book's
-    views are being rebuilt, and eventsourcing.persistence.PersistenceError if the database fails.
+    views are being rebuilt, and eventsourcing.persistence.PersistenceError if the database fails. A question to a
+    report also raises ReportBuildingError of the same module while the report is being built.
     """
 
     def __init__(self, stream: Stream, views: ViewsEngine) -> None:
         """Read from the views in ``views``, which a follower updates, and read the events of paths from the log."""
         self._stream, self._views = stream, ReaderPool(views)
         self._is_one_database = stream.engine.url == views.url  # on PostgreSQL; SQLite has a file for each
-        self._ladders = ladders.KeptLadders()
 
     @property
     def losses(self) -> int:
@@ -192,13 +192,18 @@ class Queries:
             )
         return self._ask(book, paths.path, self._stream, unit, as_of, corrections=corrections)
 
-    def ladder_of_batch(self, book: str, number: int) -> list[Rung] | Refusal:
-        """What each tier paid for units of a batch. BATCH_UNKNOWN."""
-        return self._ask(book, ladders.ladder_of_batch, self._ladders, number)
+    def report(
+        self,
+        book: str,
+        question: Callable[Concatenate[ViewSnapshot, _Params], Reported[_Item] | Refusal],
+        *args: _Params.args,
+        **kwargs: _Params.kwargs,
+    ) -> Reported[_Item] | Refusal:
+        """What a report answers to one of its questions, such as `pathbook.ledger.queries.ladders.ladder_of_batch`.
 
-    def ladder_of_product(self, book: str, gtin: str) -> list[Rung] | Refusal:
-        """What each tier paid for units of a product. PRODUCT_UNKNOWN."""
-        return self._ask(book, ladders.ladder_of_product, self._ladders, gtin)
+        The question names the reasons for which it is refused.
+        """
+        return self._ask(book, question, *args, **kwargs)
 
     def stock(self, book: str, party: str, after: int, limit: int) -> Listed[Stock, int] | Refusal:
         """At most ``limit`` lines of a party's stock after the line of a batch, from the first if 0. PARTY_UNKNOWN."""

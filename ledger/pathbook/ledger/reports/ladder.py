@@ -6,15 +6,16 @@ Prices are compared and added exactly. Only a mean or a sum is rounded, once, to
 import enum
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from operator import attrgetter, itemgetter
-from typing import NamedTuple, assert_never
+from typing import Final, NamedTuple, assert_never
 
 import msgspec
 
 from pathbook.ledger import events
-from pathbook.ledger.events import Event
+from pathbook.ledger.events import Event, RecordedEvent
+from pathbook.ledger.reports.report import Column, ColumnKind, Report, SumRow
 from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import MAX_PRICE_UNITS, Price, is_consumer
 
@@ -82,6 +83,30 @@ class LadderChanges:
             if tier is None:
                 tier = unset
             sums[part.batch, tier, currency, amount, per_units] += sign * (part.last - part.first + 1)
+
+
+def _fold(recorded: Iterable[RecordedEvent]) -> Iterator[SumRow]:
+    changes = LadderChanges()
+    for each in recorded:
+        changes.add(each.event)
+    return ((*key, units) for key, units in changes.sums.items() if units)
+
+
+LADDER: Final = Report(
+    name="ladder",
+    version=1,
+    key=(
+        Column("batch", ColumnKind.SMALL),
+        Column("tier", ColumnKind.SMALL),
+        Column("currency_code", ColumnKind.TEXT),
+        Column("amount_minor", ColumnKind.NUMBER),
+        Column("per_units", ColumnKind.SMALL),
+    ),
+    sums=("units",),
+    fold=_fold,
+)
+"""A histogram of how many units of a batch a tier received at a price. Prices of the same value that were stated for
+other numbers of units have rows of their own."""
 
 
 class PriceRow(NamedTuple):

@@ -46,7 +46,7 @@ class BookEntry(msgspec.Struct, frozen=True):
         incarnation: its incarnation when the backup was taken.
         log_sha256: SHA-256 of the leaf hashes of its events, 32 bytes each, in the order of their positions. A leaf
             hash is SHA-256(0x00 | stored bytes).
-        views_sha256: the fingerprint of the views that were replayed from the copy, "" if they were not.
+        views_sha256: the fingerprint of the views and reports that were replayed from the copy, "" if they were not.
         replayed_to: the last position that was replayed. It is below the head if a newer program wrote an event.
     """
 
@@ -66,7 +66,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         program: the version of Pathbook that made it.
         taken_at: when it was begun, in UTC. It holds every event that was acknowledged before.
         database: the kind of database that the log was in.
-        views_version: the version of the views whose fingerprints the books have.
+        views_version: the versions of the views and reports whose fingerprints the books have.
         keys: "encrypted" in KEYS_FILE, or "left out".
         code_keys: the fingerprints of the keys in use, oldest first, in hexadecimal.
         files: all files but the manifest.

@@ -8,7 +8,7 @@ from pathbook.ledger.store.database.engine import Database, Transaction, reading
 from pathbook.ledger.store.log.audit import BookAudit, audit, heads, tables_of_log
 from pathbook.ledger.store.log.code_key import CodeKeysInUse
 from pathbook.ledger.store.log.stream import persistence_errors
-from pathbook.ledger.store.views.fingerprint import views_fingerprint
+from pathbook.ledger.store.views.fingerprint import whole_fingerprint
 from pathbook.services.backup.errors import BackupError, Reason
 from pathbook.services.backup.manifest import BookEntry
 from pathbook.services.replaying import replay_events
@@ -74,7 +74,7 @@ def replay(log: Database, views: Database, books: list[BookEntry], progress: Pro
         msgspec.structs.replace(
             entry,
             replayed_to=reached.get(entry.name, 0),
-            views_sha256=views_fingerprint(views, entry.name),
+            views_sha256=whole_fingerprint(views, entry.name),
         )
         for entry in books
     ]

@@ -23,7 +23,7 @@ from pathbook.ledger.store.log.dumped import (
 )
 from pathbook.ledger.store.log.incarnation import ID_BYTES, begin_incarnations
 from pathbook.ledger.store.log.stream import persistence_errors
-from pathbook.ledger.store.views.tables import VIEWS_VERSION
+from pathbook.ledger.store.views.fingerprint import whole_version
 from pathbook.services.backup import directory
 from pathbook.services.backup.errors import BackupError, Reason, damaged
 from pathbook.services.backup.manifest import (
@@ -238,7 +238,7 @@ def _require_same(origin: Path, connection: Transaction, manifest: Manifest, pro
 
 
 def _differing(manifest: Manifest, replayed: list[BookEntry]) -> list[str]:
-    if manifest.views_version != VIEWS_VERSION:
+    if manifest.views_version != whole_version():
         return []
     before = {entry.name: entry.views_sha256 for entry in manifest.books if entry.views_sha256}
     return [

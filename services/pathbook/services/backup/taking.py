@@ -23,7 +23,7 @@ from pathbook.ledger.store.log.dumped import DamagedDumpError, connection_words,
 from pathbook.ledger.store.log.event_hashes import create_hashes
 from pathbook.ledger.store.log.stream import FORMAT as LOG_FORMAT
 from pathbook.ledger.store.log.stream import persistence_errors
-from pathbook.ledger.store.views.tables import VIEWS_VERSION
+from pathbook.ledger.store.views.fingerprint import whole_version
 from pathbook.services.backup import directory
 from pathbook.services.backup.errors import BackupError, Reason
 from pathbook.services.backup.manifest import (
@@ -109,7 +109,7 @@ def take(
             program=importlib.metadata.version("pathbook"),
             taken_at=taken_at,
             database="postgresql" if database else "sqlite",
-            views_version=VIEWS_VERSION,
+            views_version=whole_version(),
             keys="left out" if passphrase is None else "encrypted",
             code_keys=found.code_keys,
             files=[entry_of(path) for path in sorted(made.iterdir()) if path.is_file()],

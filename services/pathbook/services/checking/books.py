@@ -3,20 +3,61 @@
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
+from pathbook.ledger.reports.all_reports import REPORTS
 from pathbook.ledger.serials import KeyRing
-from pathbook.ledger.store.database.engine import reading
+from pathbook.ledger.store.database.engine import Database, reading
 from pathbook.ledger.store.log.audit import BookAudit, audit, heads
 from pathbook.ledger.store.log.code_key import CodeKeysInUse
-from pathbook.ledger.store.views.fingerprint import views_fingerprint
-from pathbook.ledger.store.views.looking import is_last_of, views_positions
+from pathbook.ledger.store.views.fingerprint import report_fingerprint, views_fingerprint
+from pathbook.ledger.store.views.looking import is_last_of, report_positions, views_positions, views_version
 from pathbook.services.checking.databases import REBUILD, RESTORE
 from pathbook.services.checking.findings import Finding, Progress, fault, noted, ok
 from pathbook.services.checking.place import Place
 from pathbook.services.key_file import KEY_FILE, UnusableKeyError, read_keys
 from pathbook.services.replaying import replay_events, scratch_views
 
+BUILDS = "A running server or `pathbook views follow` builds it. Nothing waits for it but its own answers."
 AGAIN = "Check again when no server writes to it, or once a follower has caught up."
+
+
+class LookedAt(NamedTuple):
+    """How far the views or a report are in a book whose last position is ``head``."""
+
+    name: str
+    version: str
+    book: str
+    position: int
+    head: int
+    state: str
+
+
+def looked_at(place: Place) -> list[LookedAt]:
+    """Return how far the views and each report are in each book, without a look at events or rows."""
+    if place.log is None or place.views is None:
+        return []
+    with reading(place.log) as connection:
+        found = heads(connection)
+    version = views_version(place.views)
+    lines = [
+        LookedAt("views", version, book, position, found.get(book, 0), _how_far(position, found.get(book, 0)))
+        for book, position in views_positions(place.views).items()
+    ]
+    known = {report.name: report.version for report in REPORTS}
+    for at in report_positions(place.views):
+        head = found.get(at.book, 0)
+        state = _how_far(at.position, head)
+        if known.get(at.report) != at.version:
+            state = "of another version of Pathbook"
+        elif at.position < at.through:
+            state = f"being built, of use at {at.through}"
+        lines.append(LookedAt(at.report, str(at.version), at.book, at.position, head, state))
+    return lines
+
+
+def _how_far(position: int, head: int) -> str:
+    return "level" if position >= head else f"{head - position} events behind"
 
 
 def events(place: Place, progress: Progress) -> Iterator[Finding]:
@@ -79,6 +120,27 @@ def views(place: Place, _progress: Progress) -> Iterator[Finding]:
             yield ok(subject, f"at position {position}, the head")
 
 
+def reports(place: Place, _progress: Progress) -> Iterator[Finding]:
+    """Compare how far each report is with the views. A report that is behind stops nothing."""
+    if place.views is None:
+        return
+    versions = {report.name: report.version for report in REPORTS}
+    reached = views_positions(place.views)
+    for at in report_positions(place.views):
+        subject, of_views = f"report {at.report} of {at.book}", reached.get(at.book, 0)
+        if versions.get(at.report) != at.version:
+            to_do = "It is of another version of Pathbook. A start of a follower removes it if it is older."
+            yield noted(subject, f"version {at.version}, at position {at.position}", to_do)
+        elif at.position < at.through:
+            what = f"version {at.version} is being built, {at.position} of {at.through}"
+            yield noted(subject, what, BUILDS)
+        elif at.position < of_views:
+            what = f"version {at.version}, {of_views - at.position} events behind the views"
+            yield noted(subject, what, BUILDS)
+        else:
+            yield ok(subject, f"version {at.version}, at position {at.position}, that of the views")
+
+
 def views_content(place: Place, progress: Progress) -> Iterator[Finding]:
     """Replay all events, and compare the views with what they should be. They have no hashes of their own."""
     if place.log is None or place.views is None or not place.replays:
@@ -97,6 +159,23 @@ def views_content(place: Place, progress: Progress) -> Iterator[Finding]:
                 yield fault(f"views of {book}", "they are not what the events make of them", REBUILD)
             else:
                 yield ok(f"views of {book}", "as a replay of the events makes them")
+        yield from _reports_content(place.views, made)
+
+
+def _reports_content(views: Database, made: Database) -> Iterator[Finding]:
+    wanted = {(at.report, at.version, at.book): at.position for at in report_positions(made)}
+    found = {(at.report, at.version, at.book): at.position for at in report_positions(views)}
+    for report in REPORTS:
+        for (name, version, book), position in wanted.items():
+            if (name, version) != (report.name, report.version):
+                continue
+            subject = f"report {name} of {book}"
+            if found.get((name, version, book)) != position:
+                yield noted(subject, "not compared with a replay: it is not at the head", AGAIN)
+            elif report_fingerprint(views, book, report) != report_fingerprint(made, book, report):
+                yield fault(subject, "it is not what the events make of it", f"{REBUILD} --only {name}")
+            else:
+                yield ok(subject, "as a replay of the events makes it")
 
 
 def keys(place: Place, _progress: Progress) -> Iterator[Finding]:

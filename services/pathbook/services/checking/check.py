@@ -23,6 +23,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     books.keys,
     books.events,
     books.views,
+    books.reports,
     books.views_content,
     databases.clock,
 )
@@ -61,7 +62,7 @@ def _run(one: Check, place: Place, progress: Progress) -> Iterator[Finding]:
         if not is_of_database(error):
             raise
         cause = str(error).partition("\n")[0]
-        of_views = one in (databases.views_pages, databases.views_format, books.views_content)
+        of_views = one in (databases.views_pages, databases.views_format, books.reports, books.views_content)
         subject = one.__name__.replace("_", " ")
         yield fault(
             subject, f"could not be checked: {cause}", databases.REBUILD if of_views else databases.RESTORE

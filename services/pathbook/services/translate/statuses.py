@@ -71,6 +71,20 @@ class Failure(enum.Enum):
         StatusCode.UNAVAILABLE,
         "The views of book '{book}' are being rebuilt, and have reached position {position} of {through}. Retry later.",
     )
+    REPORT_BUILDING = (
+        StatusCode.UNAVAILABLE,
+        (
+            "The report {report} about book '{book}' is being built, and has reached position {position} of {through}."
+            " Retry later."
+        ),
+    )
+    REPORT_BEHIND = (
+        StatusCode.DEADLINE_EXCEEDED,
+        (
+            "The report {report} about book '{book}' did not reach position {position} in {seconds} s."
+            " Retry later, or ask for what it has with an at_least_position of 0."
+        ),
+    )
     VIEWS_FAR_BEHIND = (
         StatusCode.UNAVAILABLE,
         "Writes are paused: the views are {behind} events behind. Check that `pathbook views follow` runs, then retry.",
@@ -208,6 +222,8 @@ FAILOVER_S: Final = 5.0
 RETRY_DELAYS_S: Final = {
     Failure.VIEWS_BEHIND: CATCH_UP_S,
     Failure.VIEWS_NOT_WHOLE: CATCH_UP_S,
+    Failure.REPORT_BUILDING: CATCH_UP_S,
+    Failure.REPORT_BEHIND: CATCH_UP_S,
     Failure.VIEWS_FAR_BEHIND: CATCH_UP_S,
     Failure.STORE_UNAVAILABLE: RESTART_S,
     Failure.STORE_BUSY: CATCH_UP_S,

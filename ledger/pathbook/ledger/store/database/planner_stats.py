@@ -1,5 +1,7 @@
 """Statistics for the query planners, so that they plan for large books from the first rows on."""
 
+from collections.abc import Sequence
+
 import sqlalchemy as sa
 from sqlalchemy import Connection, Index, MetaData, Table
 
@@ -20,20 +22,31 @@ def write_statistics(views: MetaData, connection: Connection, **_: object) -> No
     change, so the plans do not change either.
     """
     connection.exec_driver_sql("ANALYZE")  # it finds no rows yet, but it creates the statistics table
-    table = sa.table("sqlite_stat1", sa.column("tbl"), sa.column("idx"), sa.column("stat"))
-    connection.execute(table.delete())
+    _write(views.sorted_tables, connection)
+
+
+def write_statistics_of(tables: Sequence[Table], connection: Connection) -> None:
+    """Write the same for tables that were just made. Other tables may have any number of rows."""
+    for table in tables:
+        connection.exec_driver_sql(f"ANALYZE {connection.dialect.identifier_preparer.format_table(table)}")
+    _write(tables, connection)
+
+
+def _write(tables: Sequence[Table], connection: Connection) -> None:
+    written = sa.table("sqlite_stat1", sa.column("tbl"), sa.column("idx"), sa.column("stat"))
+    connection.execute(written.delete().where(written.c.tbl.in_([table.name for table in tables])))
     statistics = [
-        {"tbl": view.name, "idx": name, "stat": " ".join(map(str, counts))}
-        for view in views.sorted_tables
-        for name, counts in _counts(view)
+        {"tbl": table.name, "idx": name, "stat": " ".join(map(str, counts))}
+        for table in tables
+        for name, counts in _counts(table)
     ]
-    connection.execute(table.insert(), statistics)
+    connection.execute(written.insert(), statistics)
     connection.exec_driver_sql("ANALYZE sqlite_schema")  # makes this connection load the statistics
 
 
-def refresh_statistics(views: MetaData, connection: Connection) -> None:
-    """Have PostgreSQL refresh its statistics of the views. It then plans its statements again."""
-    for view in views.sorted_tables:
+def refresh_statistics(tables: Sequence[Table], connection: Connection) -> None:
+    """Have PostgreSQL refresh its statistics of tables. It then plans its statements again."""
+    for view in tables:
         connection.exec_driver_sql(f"ANALYZE {connection.dialect.identifier_preparer.format_table(view)}")
 
 

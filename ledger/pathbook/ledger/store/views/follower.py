@@ -2,42 +2,46 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
 import sqlalchemy as sa
 import structlog
-from eventsourcing.persistence import PersistenceError, Tracking
+from eventsourcing.persistence import PersistenceError
 from sqlalchemy import Connection, Engine
 
 from pathbook.ledger.codec import NewerEventError
 from pathbook.ledger.events import RecordedEvent
-from pathbook.ledger.store.database.bulk_write import Row, Statement
+from pathbook.ledger.reports.all_reports import REPORTS
+from pathbook.ledger.reports.report import Report
 from pathbook.ledger.store.database.damage import DatabaseDamagedError
 from pathbook.ledger.store.database.engine import open_bulk_engine, writing
-from pathbook.ledger.store.database.notify import ALL_BOOKS, POLL_INTERVAL_S, NotificationListener, notify
+from pathbook.ledger.store.database.notify import ALL_BOOKS, POLL_INTERVAL_S, NotificationListener
 from pathbook.ledger.store.database.open_files import FileChangedError, look_at, require_unchanged
-from pathbook.ledger.store.database.planner_stats import refresh_statistics
 from pathbook.ledger.store.log.damage import EventDamagedError
 from pathbook.ledger.store.log.event_hashes import read_event
 from pathbook.ledger.store.log.stream import Stream, persistence_errors
+from pathbook.ledger.store.reports.positions import built_at
+from pathbook.ledger.store.reports.tables import table_of
 from pathbook.ledger.store.views.completeness import (
     Progress,
     complete_at,
     empty_views,
     has_unfinished,
-    in_order,
     known_head,
     progress_of_part,
     record_unfinished,
 )
-from pathbook.ledger.store.views.rebuild_worker import FoldCache, Folded, FoldedGroup, fold, rebuild_worker
+from pathbook.ledger.store.views.projector import Projector
+from pathbook.ledger.store.views.rebuild_worker import FoldedGroup, rebuild_worker
+from pathbook.ledger.store.views.report_follower import ReportFollower
 from pathbook.ledger.store.views.retries import Retries
+from pathbook.ledger.store.views.statistics import GrowthStatistics
 from pathbook.ledger.store.views.stopped_books import StoppedBooks, StoppingError, read_known
 from pathbook.ledger.store.views.tables import VIEWS
 from pathbook.ledger.store.views.tracking import TRACKING, SQLAlchemyTrackingRecorder
 from pathbook.ledger.store.views.waiters import PositionWaiters
-from pathbook.ledger.store.views.writer import STATEMENTS, open_views, writes
+from pathbook.ledger.store.views.writer import open_views
 
 GROUP_MAX_EVENTS = 10_000
 """The most events projected in one transaction: enough to share its cost, few enough to keep readers current."""
@@ -45,17 +49,12 @@ GROUP_MAX_EVENTS = 10_000
 REBUILD_WORKER_MIN_EVENTS = 50_000
 """Up to this many events are rebuilt without a second process. Most of them would be done before it has started."""
 
-FIRST_STATISTICS_EVENTS = 500
-"""After how many events PostgreSQL is first asked to refresh its statistics of the views. By itself it does
-so a minute later, and until then it plans as if the tables were empty."""
-
 VIEWS_POLL_INTERVAL_S = 0.02
 """How often a follower checks whether another process has updated views that callers wait for. This applies
 only if the database sends no notifications."""
 
 LOG_POLL_INTERVAL_S = 5.0
 """How often a follower polls the log although notifications arrive. A lost connection may lose a notification."""
-
 
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -77,8 +76,11 @@ class Follower:
         *,
         projects: bool = True,
         drops: bool = False,
+        reports: Sequence[Report] = REPORTS,
     ) -> None:
         """Open the views. Those of an older version are migrated. With ``drops``, they are emptied and rebuilt.
+
+        A report that is new, or has a new version, is built beside the views, which do not wait for it.
 
         Raises:
             pathbook.ledger.store.database.format.UnknownFormatError: the views are of a newer version.
@@ -89,21 +91,22 @@ class Follower:
         with persistence_errors():
             open_views(views_engine)
         self._recorder = SQLAlchemyTrackingRecorder(views_engine)
-        self._projected = 0
+        self._outages = stream.outages
+        self.reports = ReportFollower(stream, views_engine, self._writing_engine, self._outages, reports)
+        projected = 0
         if projects:
             with persistence_errors(), writing(views_engine) as connection:
                 if drops:
                     _LOG.warning("rebuilding the views: they may hold events that this log does not have")
-                    empty_views(connection)
+                    self._empty(connection)
                 record_unfinished(connection, self._stream)
-                positions = connection.execute(sa.select(TRACKING.c.notification_id)).scalars()
-                # Statistics for these events exist, or PostgreSQL makes them by itself within a minute.
-                self._projected = sum(positions)
-        self._outages = stream.outages
+                projected = sum(connection.execute(sa.select(TRACKING.c.notification_id)).scalars())
+            self.reports.remove_replaced()
+        kept = [*VIEWS.sorted_tables, *map(table_of, reports)]
+        self._statistics = GrowthStatistics(self._writing_engine, kept, projected)
         self._listener = NotificationListener(views_engine, self._wake, self._outages)
-        self._cache = FoldCache()
+        self._projector = Projector(self._writing_engine, self._recorder)
         self._projecting = threading.Lock()
-        self._statistics_at = max(FIRST_STATISTICS_EVENTS, 2 * self._projected)
         self._awaited = PositionWaiters()
         self._changed = threading.Condition()
         self._woken: set[str] = set()
@@ -129,6 +132,7 @@ class Follower:
         if self._thread.ident is not None:
             self._thread.join()
         self._awaited.close()
+        self.reports.close()
 
     def position(self, book: str) -> int:
         """The position that the views of a book have reached, or 0 if they were never updated."""
@@ -147,9 +151,16 @@ class Follower:
         return future
 
     def catch_up(
-        self, book: str, progress: Progress | None = None, *, enough: Callable[[], bool] = lambda: False
+        self,
+        book: str,
+        progress: Progress | None = None,
+        *,
+        enough: Callable[[], bool] = lambda: False,
+        with_reports: bool = True,
     ) -> int:
-        """Update the views of a book to its head, or until ``enough`` returns true. Return the position they reach.
+        """Update the views of a book to its head, then its reports. Return the position that the views reach.
+
+        Or end after a group of events once ``enough`` returns true, and leave the reports that are not level.
 
         Raises:
             pathbook.ledger.codec.NewerEventError: the log holds an event that is newer than this program. The views
@@ -159,16 +170,25 @@ class Follower:
             eventsourcing.persistence.PersistenceError: the database fails.
             FileChangedError: a file of the views was removed, replaced or cut.
         """
+        try:
+            position = self._catch_up_views(book, progress, enough)
+        finally:
+            if with_reports and not enough():
+                self.reports.catch_up(book)
+        return position
+
+    def _catch_up_views(self, book: str, progress: Progress | None, enough: Callable[[], bool]) -> int:
         head, position = known_head(self._stream, book), self.position(book)
         while not self._closing:
             self._awaited.reached(book, position)
+            self.reports.allow(book, position)
             if progress is not None:
                 progress(position, max(position, head))
             require_unchanged(self._engine)
             events, stopping = read_known(self._stream, book, position, self._events_at_once)
             if events:
                 position = self._project(book, position, events)
-                self._refresh_statistics(len(events))
+                self._statistics.count(len(events))
             if stopping is not None:
                 self._awaited.reached(book, position)
                 self._stop_before(book, stopping)
@@ -194,14 +214,7 @@ class Follower:
             return
         with persistence_errors(), writing(self._writing_engine, turn=book) as connection:
             complete_at(connection, book, through)
-
-    def _refresh_statistics(self, projected: int) -> None:
-        """Have PostgreSQL refresh its statistics each time that the number of projected events has doubled."""
-        self._projected += projected
-        if self._engine.dialect.name == "postgresql" and self._projected >= self._statistics_at:
-            with persistence_errors(), writing(self._writing_engine, turn=None) as connection:
-                refresh_statistics(VIEWS, connection)
-            self._statistics_at = 2 * self._projected
+            built_at(connection, book, through)
 
     def rebuild(self, progress: Progress | None = None) -> None:
         """Drop all views and rebuild them from the log. A rebuild that was interrupted continues instead.
@@ -217,7 +230,7 @@ class Follower:
         try:
             with self._projecting, persistence_errors(), writing(self._engine) as connection:
                 if not has_unfinished(connection):
-                    empty_views(connection)
+                    self._empty(connection)
                     record_unfinished(connection, self._stream)
             heads = {book: known_head(self._stream, book) for book in self._stream.books()}
             total, before = sum(heads.values()), 0
@@ -237,6 +250,14 @@ class Follower:
         if stopping is not None:
             raise stopping
 
+    def rebuild_report(self, report: Report, progress: Progress | None = None) -> None:
+        """Drop a report and rebuild it from the log, in every book, as far as the views go. The views stay."""
+        self.reports.rebuild(report, {book: self.position(book) for book in self._stream.books()}, progress)
+
+    def _empty(self, connection: Connection) -> None:
+        empty_views(connection)
+        self.reports.empty_on(connection)
+
     def _project_with_worker(self, book: str, progress: Progress | None, head: int) -> None:
         """Update the views of a book alone while the worker starts, then write what it folds, until it ends."""
         with rebuild_worker(self._stream.engine, self._engine, book, self._events_at_once) as worker:
@@ -245,55 +266,25 @@ class Follower:
                 if self._closing or not self._write_group(book, group):
                     return
                 worker.written(group.last)
-                self._refresh_statistics(group.last - group.after)
+                self._statistics.count(group.last - group.after)
                 if progress is not None:
                     progress(group.last, max(group.last, head))
 
     def _write_group(self, book: str, group: FoldedGroup) -> bool:
         """Write a group of the worker. Return whether the views were at the position where the group begins."""
-
-        def statements(_connection: Connection) -> Iterable[tuple[Statement, list[Row]]]:
-            return [(STATEMENTS[index], rows) for index, rows in group.writes]
-
         with self._projecting:
-            return self._write(book, group.after, group.last, statements)
+            written = self._projector.write_group(book, group)
+        if written:
+            self.reports.take(book, group.after, group.last, lambda report: group.reports.get(report.title))
+        return written
 
     def _project(self, book: str, after: int, events: list[RecordedEvent]) -> int:
         """Write the changes of the events after a position. Return the position that the views have then."""
-        done: list[Folded] = []
-
-        def statements(connection: Connection) -> Iterable[tuple[Statement, list[Row]]]:
-            folded = fold(self._cache, connection, book, after, events)
-            done.append(folded)
-            return writes(folded.changes, folded.ladder)
-
-        last = events[-1].position
         with self._projecting:
-            if self._write(book, after, last, statements):
-                self._cache.give_back(book, *done)
-                return last
-        return self.position(book)
-
-    def _write(
-        self,
-        book: str,
-        after: int,
-        last: int,
-        statements: Callable[[Connection], Iterable[tuple[Statement, list[Row]]]],
-    ) -> bool:
-        """Write the changes of the events after a position up to ``last``.
-
-        If the views are not at that position, another follower was first. Then nothing is written.
-        """
-        with persistence_errors(), in_order(), writing(self._writing_engine, turn=book) as connection:
-            tracked = self._recorder.max_tracking_id_on(connection, book) or 0
-            if tracked != after:
-                return False
-            for statement, rows in statements(connection):
-                statement.execute(connection, book, rows)
-            self._recorder.insert_tracking_on(connection, Tracking(book, last))
-            notify(connection, book)
-        return True
+            if not self._projector.project(book, after, events):
+                return self.position(book)
+        self.reports.follow(book, after, events)
+        return events[-1].position
 
     def look_at_files(self) -> bool:
         """Look whether files of the log or the views were removed, replaced or cut. It takes a few microseconds.
@@ -329,20 +320,24 @@ class Follower:
                 books, last_poll = (books - {ALL_BOOKS}) | self._books_to_check(), time.monotonic()
             for book in books:
                 self._catch_up_or_log(book)
+                if not self._projects:
+                    self.reports.look(book)
+                elif not self._rebuilding and self.reports.build(book):
+                    self._wake(book)
 
     def _poll_interval(self) -> float:
         """How long to wait at most before the next poll."""
         if self._projects:
             return LOG_POLL_INTERVAL_S if self._stream.has_notifications else POLL_INTERVAL_S
-        return (
-            VIEWS_POLL_INTERVAL_S
-            if self._awaited.books() and not self._listener.has_notifications
-            else POLL_INTERVAL_S
-        )
+        polls = self._books_awaited() and not self._listener.has_notifications
+        return VIEWS_POLL_INTERVAL_S if polls else POLL_INTERVAL_S
+
+    def _books_awaited(self) -> set[str]:
+        return self._awaited.books() | self.reports.awaited_books()
 
     def _books_to_check(self) -> set[str]:
         if not self._projects:
-            return self._awaited.books()
+            return self._books_awaited()
         try:
             books = set(self._stream.books())
         except (PersistenceError, DatabaseDamagedError) as error:
@@ -367,7 +362,8 @@ class Follower:
                     self._awaited.ended(book, self.position(book), stopping)
                 return
             if self._projects:
-                self.catch_up(book, enough=lambda: self._rebuilding)
+                # A report that is behind gets its turn after a group of the views, even if they are never level.
+                self.catch_up(book, enough=lambda: self._has_other_work(book), with_reports=False)
             else:
                 position = self.position(book)
                 self._awaited.reached(book, position)
@@ -385,6 +381,9 @@ class Follower:
                 self._stopped.stop(book, error)
             if self._retries.failed(book, error):
                 self._awaited.failed(book, error)
+
+    def _has_other_work(self, book: str) -> bool:
+        return self._rebuilding or self.reports.is_behind(book)
 
     def _look_beyond(self, book: str, position: int, *, again: bool) -> None:
         """Raise NewerEventError if the first event that the views lack is newer than this program, or its damage.

@@ -1,4 +1,4 @@
-"""Looks at the views without a change: their version, how far each book is, and whether they are of this log."""
+"""Looks at views and reports without a change: their versions, how far they are, and whether they are of this log."""
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
@@ -7,6 +7,7 @@ from pathbook.ledger.codec import MalformedEventError, NewerEventError, decode
 from pathbook.ledger.projections.registers import request
 from pathbook.ledger.store.database.engine import reading
 from pathbook.ledger.store.log.event_table import EVENT
+from pathbook.ledger.store.reports.positions import ReportPosition, positions
 from pathbook.ledger.store.views.tables import REQUEST
 from pathbook.ledger.store.views.tracking import TRACKING
 from pathbook.ledger.store.views.writer import version_of
@@ -24,6 +25,12 @@ def views_positions(views: Engine) -> dict[str, int]:
         if not sa.inspect(connection).has_table(TRACKING.name):
             return {}
         return {book: position for book, position in connection.execute(sa.select(TRACKING)).all()}  # noqa: C416 - rows are no pairs to mypy
+
+
+def report_positions(views: Engine) -> list[ReportPosition]:
+    """Return how far each version of each report is in each book, also those of other programs."""
+    with reading(views) as connection:
+        return positions(connection)
 
 
 def is_last_of(log: Engine, views: Engine, book: str, position: int) -> bool:

@@ -11,7 +11,6 @@ from pathbook.ledger.store.views.tables import (
     BATCH,
     CASE_RANGE,
     CORRECTION,
-    LADDER,
     PACKED_CASE,
     PARTY,
     PRODUCT,
@@ -96,18 +95,7 @@ CASE_RANGES = _select(CASE_RANGE, CASE_RANGE.c.sscc == bindparam("sscc")).order_
 )
 CASES_IN = _select(PACKED_CASE, PACKED_CASE.c.outer == bindparam("sscc")).order_by(PACKED_CASE.c.sscc)
 TRANSFER_AT = _select(TRANSFER, TRANSFER.c.transfer == bindparam("transfer")).order_by(TRANSFER.c.line)
-_STATED = (LADDER.c.tier, LADDER.c.currency_code, LADDER.c.amount_minor, LADDER.c.per_units)
-PRICES_OF_BATCH = sa.select(*_STATED, LADDER.c.units).where(
-    LADDER.c.book == bindparam("book"), LADDER.c.batch == bindparam("batch")
-)
 _OF_PRODUCT = sa.and_(BATCH.c.book == bindparam("book"), BATCH.c.product == bindparam("product"))
-_UNITS = sa.cast(sa.func.sum(LADDER.c.units), sa.BigInteger)  # PostgreSQL's sum of integers is not an integer
-PRICES_OF_PRODUCT = (
-    sa.select(*_STATED, _UNITS)
-    .join(BATCH, BATCH.c.batch == LADDER.c.batch)
-    .where(_OF_PRODUCT, LADDER.c.book == bindparam("book"))
-    .group_by(*_STATED)
-)
 _SUGGESTED = (BATCH.c.suggested_currency, BATCH.c.suggested_per_units)
 SUGGESTIONS = (  # of prices for as many units, the lowest and the highest tell whether all are the same
     sa.select(sa.func.min(BATCH.c.suggested_minor), sa.func.max(BATCH.c.suggested_minor), *_SUGGESTED)

@@ -14,7 +14,8 @@ from pathbook.ledger import chains, moves, runs
 from pathbook.ledger.events import BatchCommissioned, RecordedEvent
 from pathbook.ledger.gc_tuning import collect_rarely
 from pathbook.ledger.projections.views import ViewChanges
-from pathbook.ledger.reports.ladder import LadderChanges
+from pathbook.ledger.reports.all_reports import REPORTS
+from pathbook.ledger.reports.report import SumRow
 from pathbook.ledger.runs import Partition
 from pathbook.ledger.store.database.bulk_write import Row
 from pathbook.ledger.store.database.engine import open_engine, reading, url_of
@@ -31,11 +32,15 @@ _STATEMENT_INDEXES: Final = {statement: index for index, statement in enumerate(
 
 
 class FoldedGroup(NamedTuple):
-    """The changes of the events after a position up to ``last``: rows, by the index of a statement in STATEMENTS."""
+    """The changes of the events after a position up to ``last``: rows, by the index of a statement in STATEMENTS.
+
+    ``reports`` has what the events add to each report, by its title.
+    """
 
     after: int
     last: int
     writes: list[tuple[int, list[Row]]]
+    reports: dict[str, list[SumRow]]
 
 
 # Rows are numbers, texts and bytes. Pickling them took longer than writing them.
@@ -118,14 +123,13 @@ class FoldCache:
 
 
 class Folded(NamedTuple):
-    """The changes of a group of events in the views and the ladder, and the partitions that they lead to.
+    """The changes of a group of events in the views, and the partitions that they lead to.
 
     ``last`` is the position of the last event.
     """
 
     last: int
     changes: ViewChanges
-    ladder: LadderChanges
     partitions: dict[int, Partition]
 
 
@@ -138,11 +142,10 @@ def fold(
     """
     loaded = cache.partitions.take(views, book, after, _changed_batches(events))
     heads = cache.heads.take(views, book, after, chains.begun_before(events))
-    changes, ladder = ViewChanges(heads), LadderChanges()
+    changes = ViewChanges(heads)
     for recorded in events:
         changes.add(recorded, runs.apply(loaded, recorded))
-        ladder.add(recorded.event)
-    return Folded(events[-1].position, changes, ladder, loaded)
+    return Folded(events[-1].position, changes, loaded)
 
 
 def _run_worker(pipe: Pipe, events_url: str, views_url: str, book: str, group_size: int) -> None:
@@ -160,11 +163,9 @@ def _run_worker(pipe: Pipe, events_url: str, views_url: str, book: str, group_si
                 written = pipe.recv()
             with reading(views) as connection:
                 folded = fold(cache, connection, book, position, events)
-            indexed = [
-                (_STATEMENT_INDEXES[statement], rows)
-                for statement, rows in writes(folded.changes, folded.ladder)
-            ]
-            pipe.send_bytes(_ENCODER.encode(FoldedGroup(position, folded.last, indexed)))
+            indexed = [(_STATEMENT_INDEXES[statement], rows) for statement, rows in writes(folded.changes)]
+            reports = {report.title: list(report.fold(events)) for report in REPORTS}
+            pipe.send_bytes(_ENCODER.encode(FoldedGroup(position, folded.last, indexed, reports)))
             cache.give_back(book, folded)
             position = folded.last
 

@@ -9,9 +9,12 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 from sqlalchemy.schema import DropSchema
 
+from pathbook.ledger.reports.all_reports import REPORTS
 from pathbook.ledger.store.database.damage import SCHEMAS, DatabaseDamagedError
 from pathbook.ledger.store.database.engine import create_schema, reading, writing
 from pathbook.ledger.store.log.stream import Stream
+from pathbook.ledger.store.reports.positions import open_reports_on
+from pathbook.ledger.store.reports.tables import table_of
 from pathbook.ledger.store.views.completeness import known_head, record_unfinished
 from pathbook.ledger.store.views.tables import VIEWS
 from pathbook.ledger.store.views.tracking import TRACKING
@@ -53,7 +56,7 @@ def require_whole(engine: Engine) -> None:
     """
     with reading(engine) as connection:
         found = sa.inspect(connection)
-        for table in VIEWS.sorted_tables:
+        for table in (*VIEWS.sorted_tables, *map(table_of, REPORTS)):
             names = (
                 {index["name"] for index in found.get_indexes(table.name)}
                 if found.has_table(table.name)
@@ -92,6 +95,7 @@ def replace_views(engine: Engine, stream: Stream) -> None:
         create_schema(connection)
         open_views_on(connection)
         record_unfinished(connection, stream)
+        open_reports_on(connection, REPORTS, stream.books(), lambda book: known_head(stream, book))
 
 
 def _readable_positions(engine: Engine) -> list[tuple[str, int]]:

@@ -20,8 +20,9 @@ BUG_RETRY_DELAY_S = 5.0
 class Retries:
     """The books that failed, each with the time of its next retry. One thread uses it."""
 
-    def __init__(self, outages: OutageLog) -> None:
-        self._outages = outages
+    def __init__(self, outages: OutageLog, what: str = "updating the views of a book failed") -> None:
+        """Log failures as ``what``."""
+        self._outages, self._what = outages, what
         self._failures: dict[str, int] = {}
         self._retry_at: dict[str, float] = {}
         self._lasting: dict[str, Exception] = {}
@@ -30,7 +31,7 @@ class Retries:
         """Log that a book failed, and plan its retry. Return false if it is retried at once."""
         if isinstance(error, EventDamagedError | DatabaseDamagedError) or not self._outages.tell(error):
             if not isinstance(error, EventDamagedError):  # that is logged where the book stops
-                what = "updating the views of a book failed" if book else "listing the books failed"
+                what = self._what if book else "listing the books failed"
                 log_failure(what, error, BUG_RETRY_DELAY_S, book=book)
             self._lasting[book] = error
             self._retry_at[book] = time.monotonic() + BUG_RETRY_DELAY_S

@@ -18,12 +18,14 @@ from pathbook.ledger.projections.registers import (
     RecallRow,
 )
 from pathbook.ledger.projections.transfers import TransferRow
-from pathbook.ledger.reports.ladder import PriceRow
+from pathbook.ledger.reports.report import Report
 from pathbook.ledger.store.database.fast_read import Reader, ReaderPool
 from pathbook.ledger.store.log.stream import persistence_errors
+from pathbook.ledger.store.reports.positions import position_lookup
 from pathbook.ledger.store.views import list_lookups, lookups, unit_history
 from pathbook.ledger.store.views.list_lookups import HeldRun
 from pathbook.ledger.store.views.lookups import NEVER, StockRow, SuggestionRow, ViewPosition
+from pathbook.ledger.store.views.report_rows import ReportRows
 from pathbook.ledger.values import Price, TransferSide, TransferStatus, UnitRange
 
 ViewsEngine: TypeAlias = Engine
@@ -42,6 +44,17 @@ class ViewsRebuildingError(Exception):
         self.book = book
         self.position = position
         self.through = through
+
+
+class ReportBuildingError(Exception):
+    """A report about `book` is being built, and has reached `position` of `through`, where the book was before."""
+
+    def __init__(self, report: str, book: str, position: int, through: int) -> None:
+        super().__init__(
+            f"The report {report} about book {book} is being built, and has reached position {position} of {through}."
+            " Retry later."
+        )
+        self.report, self.book, self.position, self.through = report, book, position, through
 
 
 class TransferScan(NamedTuple):
@@ -188,13 +201,17 @@ class ViewSnapshot:
         lookup = list_lookups.BATCHES_OF_PRODUCT_AMONG
         return set(self._all(lookup, lambda batch: batch, product=product, keys=_keys(batches)))
 
-    def prices_of_batch(self, batch: int) -> list[PriceRow]:
-        """The prices that the tiers paid for units of a batch."""
-        return self._all(lookups.PRICES_OF_BATCH, PriceRow, batch=batch)
+    def report(self, report: Report) -> ReportRows:
+        """The rows of a report, as far as it is in this snapshot: it may be behind the views.
 
-    def prices_of_product(self, product: str) -> list[PriceRow]:
-        """The prices that the tiers paid for units of all batches of a product."""
-        return self._all(lookups.PRICES_OF_PRODUCT, PriceRow, product=product)
+        Raises:
+            ReportBuildingError: it is being built from the first event on.
+        """
+        found = self._one(position_lookup(report), lambda *row: row)
+        position, through = found or (0, 0)
+        if position < through:
+            raise ReportBuildingError(report.name, self.book, position, through)
+        return ReportRows(self._reader, report, self.book, position)
 
     def stock(self, party: str, after: int, limit: int) -> list[StockRow]:
         """A party's stock of each batch after a given one (0: of all), by expiry, soonest first, and then by number."""

@@ -16,7 +16,7 @@ from pathbook.ledger.runs import Run
 from pathbook.ledger.store.database.engine import TEXT
 from pathbook.ledger.values import TransferStatus, UnitState
 
-VIEWS_VERSION = "0002"
+VIEWS_VERSION = "0003"
 """The version of these tables and of their contents. It is the last step in pathbook.ledger.store.views.migrations."""
 
 KEPT_AS = "kept_as"
@@ -251,23 +251,6 @@ CASE_RANGE = _table(
     _text("sscc"),
     Index("case_range_in_case", "book", "sscc"),
 )
-
-NO_UNITS = sa.text("units = 0")
-"""The removal repeats this condition to use the index on rows of the ladder that must be removed."""
-
-LADDER = _table(
-    "ladder",
-    _small("batch", key=True),
-    _small("tier", key=True),
-    _text("currency_code", key=True),
-    _number("amount_minor", key=True),
-    _small("per_units", key=True),
-    _number("units"),
-    _partial("ladder_to_remove", "book", "units", where=NO_UNITS),
-)
-"""A histogram of how many units of a batch a tier received at a price. A row of no units is removed.
-
-Prices of the same value that were stated for other numbers of units have rows of their own."""
 
 NOTHING_LEFT = sa.text("owned = 0 AND in_custody = 0 AND reserved = 0")
 """The removal repeats this condition to use the index on rows of the stock that must be removed."""

@@ -55,6 +55,10 @@ class SQLAlchemyTrackingRecorder(TrackingRecorder):
             if connection.execute(behind.values(notification_id=position)).rowcount == 0:
                 connection.execute(first)  # fails if a row exists, because that row is not behind
 
+    def move_on(self, connection: Connection, book: str, position: int) -> None:
+        """Record that the views of a book have reached this position, in the caller's transaction."""
+        self.insert_tracking_on(connection, Tracking(book, position))
+
     def max_tracking_id(self, application_name: str) -> int | None:
         """The position that the views of a book have reached, or None if they were never updated."""
         with persistence_errors(), reading(self.engine) as connection:

@@ -13,7 +13,6 @@ from pathbook.ledger.projections import cases, registers, transfers
 from pathbook.ledger.projections.runs import RunChanges
 from pathbook.ledger.projections.views import Row as ViewRow
 from pathbook.ledger.projections.views import ViewChanges
-from pathbook.ledger.reports.ladder import LadderChanges
 from pathbook.ledger.store.database.bulk_write import (
     Row,
     Statement,
@@ -78,10 +77,6 @@ _RUN_KEY = ["batch", "first", "valid_from"]
 _INSERT_RUN = insert_statement(tables.RUN)
 _END_RUN = update_statement(tables.RUN, [*_RUN_KEY, "valid_to"])
 _REMOVE_RUN = delete_statement(tables.RUN, _RUN_KEY)
-_ADD_LADDER, _REMOVE_LADDER = (
-    add_statement(tables.LADDER),
-    delete_statement(tables.LADDER, [], tables.NO_UNITS),
-)
 _ADD_STOCK, _REMOVE_STOCK = (
     add_statement(tables.STOCK),
     delete_statement(tables.STOCK, [], tables.NOTHING_LEFT),
@@ -92,7 +87,7 @@ STATEMENTS: Final = (
     *(_MOVE_PARTY_HEAD, _MOVE_BATCH_HEAD),
     *chain.from_iterable(_CASES.values()),
     *(_REMOVE_RUN, _END_RUN, _INSERT_RUN),
-    *(_ADD_LADDER, _ADD_STOCK, _REMOVE_LADDER, _REMOVE_STOCK),
+    *(_ADD_STOCK, _REMOVE_STOCK),
 )
 """All statements that ever write a view. An index in this tuple means the same in every process of this program."""
 
@@ -163,7 +158,7 @@ def _is_version(text: object) -> bool:
     return isinstance(text, str) and len(text) == len(tables.VIEWS_VERSION) and text.isdecimal()
 
 
-def writes(changes: ViewChanges, ladder: LadderChanges) -> Iterator[tuple[Statement, list[Row]]]:
+def writes(changes: ViewChanges) -> Iterator[tuple[Statement, list[Row]]]:
     """Yield the statements that write the changes of a group of events, in order, each with its rows.
 
     Each is one of STATEMENTS. When they are executed, the views must be at the position where the group
@@ -180,9 +175,7 @@ def writes(changes: ViewChanges, ladder: LadderChanges) -> Iterator[tuple[Statem
         for statement in _CASES[step]:
             yield statement, rows
     yield from _run_writes(changes.runs)
-    yield _ADD_LADDER, [(*key, more) for key, more in ladder.sums.items() if more]
     yield _ADD_STOCK, [(*key, *more) for key, more in changes.stock.sums.items() if any(more)]
-    yield _REMOVE_LADDER, [()]
     yield _REMOVE_STOCK, [()]
 
 

@@ -1,0 +1,55 @@
+"""What a report is: its name and version, the sums that it keeps, and how events change them."""
+
+import enum
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, TypeAlias
+
+import msgspec
+
+from pathbook.ledger.events import RecordedEvent
+
+SumRow: TypeAlias = tuple[object, ...]
+"""The columns of a key, and then how much is added to each sum of the row with that key."""
+
+
+class ColumnKind(enum.Enum):
+    """What a column of a key holds: a text, a number of up to 64 bits, or one below 2^31, which takes less space."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    SMALL = "small"
+
+
+class Column(NamedTuple):
+    """A column of the key of a report's rows."""
+
+    name: str
+    kind: ColumnKind
+
+
+class Report(msgspec.Struct, frozen=True):
+    """A report: sums by a key, which events add to and subtract from. A row whose sums are all 0 is removed.
+
+    A follower builds it from the first event on, and then updates it, beside the views and never ahead of them. So an
+    answer may join the rows of a report with the registers. Its rows must not depend on how the events are cut into
+    groups: what ``fold`` returns for a sequence is the sum of what it returns for the parts of the sequence.
+
+    Attributes:
+        name: its name.
+        version: is raised with each change of the key, the sums or ``fold``. The new version is then built beside the
+            old one, from the first event on.
+        key: the columns of the key. The book is not among them.
+        sums: the names of the sums.
+        fold: returns what a sequence of events adds to the sums, with each key once. It is pure.
+    """
+
+    name: str
+    version: int
+    key: tuple[Column, ...]
+    sums: tuple[str, ...]
+    fold: Callable[[Iterable[RecordedEvent]], Iterable[SumRow]]
+
+    @property
+    def title(self) -> str:
+        """The name with the version. Versions of a report are kept apart by it."""
+        return f"{self.name}_{self.version}"

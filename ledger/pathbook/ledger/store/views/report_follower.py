@@ -1,0 +1,232 @@
+"""The part of the follower that updates the reports: after the views, in transactions of their own."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from typing import Final
+
+import structlog
+from sqlalchemy import Connection, Engine
+
+from pathbook.ledger.events import RecordedEvent
+from pathbook.ledger.reports.report import Report, SumRow
+from pathbook.ledger.store.database.engine import reading, writing
+from pathbook.ledger.store.database.failures import OutageLog
+from pathbook.ledger.store.database.notify import notify
+from pathbook.ledger.store.log.stream import Stream, persistence_errors
+from pathbook.ledger.store.reports.positions import (
+    add_rows,
+    empty_report,
+    open_reports,
+    open_reports_on,
+    position_on,
+    remove_replaced,
+)
+from pathbook.ledger.store.views.completeness import Progress, known_head, progress_of_part
+from pathbook.ledger.store.views.retries import Retries
+from pathbook.ledger.store.views.stopped_books import read_known
+from pathbook.ledger.store.views.waiters import PositionWaiters
+
+GROUP_EVENTS: Final = 1_000
+"""How many events a report that is behind takes in one turn. They take some 20 milliseconds, and so long the views wait
+at most."""
+
+VIEWS_NEARLY_LEVEL_EVENTS: Final = 1_000
+"""A report that is behind gets no turn while the views are further behind than this. Writes wait for the views."""
+
+KNOWN_FOR_S: Final = 5.0
+"""How long a process believes what it knows of the positions of reports. Another process may empty a report."""
+
+_LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+
+
+class ReportFollower:
+    """Updates the reports of every book. Threads may share it.
+
+    A report is never ahead of the views. One that is level with them takes each group of events right after them. One
+    that is behind, because it is new or failed, takes a group of its own from the log when the views are nearly level.
+    The error of a report stops neither the views nor another report.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        views_engine: Engine,
+        writing_engine: Engine,
+        outages: OutageLog,
+        reports: Sequence[Report],
+    ) -> None:
+        """Make the tables of the reports that lack them."""
+        self._stream, self._engine, self._writing_engine = stream, views_engine, writing_engine
+        self._reports = tuple(reports)
+        self._taking = threading.Lock()
+        self._reached: dict[tuple[Report, str], int] = {}
+        self._limits: dict[str, int] = {}
+        self._forget_at = 0.0
+        self._closed = False
+        self._waiters = {report: PositionWaiters() for report in self._reports}
+        self._retries = {
+            report: Retries(outages, f"updating the report {report.title} failed") for report in self._reports
+        }
+        with persistence_errors():
+            open_reports(views_engine, self._reports, stream.books(), self._head)
+
+    def remove_replaced(self) -> None:
+        """Drop the older versions of reports whose present version is built."""
+        with persistence_errors(), writing(self._engine) as connection:
+            removed = remove_replaced(connection, self._reports)
+        for title in removed:
+            _LOG.warning("an older version of a report is removed", report=title)
+
+    def empty_on(self, connection: Connection, *only: Report) -> None:
+        """Remove all rows of all reports, or of some. Each is then built again, from the first event on."""
+        emptied = only or self._reports
+        for report in emptied:
+            empty_report(connection, report)
+        open_reports_on(connection, emptied, self._stream.books(), self._head)
+        self._reached.clear()
+        if not only:
+            self._limits.clear()
+
+    def close(self) -> None:
+        """Stop after the group that is being taken, and cancel the futures that callers still wait for."""
+        self._closed = True
+        for waiters in self._waiters.values():
+            waiters.close()
+
+    def position(self, report: Report, book: str) -> int:
+        """The position that a report has reached in a book, 0 if it has none."""
+        with persistence_errors(), reading(self._engine) as connection:
+            return position_on(connection, report, book)
+
+    def reached(self, report: Report, book: str, position: int) -> Future[int]:
+        """A future that gives the position of a report in a book, as soon as it has reached the given position."""
+        future = self._waiters[report].add(book, position)
+        self._waiters[report].reached(book, self.position(report, book))
+        return future
+
+    def awaited_books(self) -> set[str]:
+        """The books in which callers wait for a report."""
+        return {book for waiters in self._waiters.values() for book in waiters.books()}
+
+    def look(self, book: str) -> None:
+        """Complete the futures for positions that another process has reached."""
+        for report, waiters in self._waiters.items():
+            if book in waiters.books():
+                waiters.reached(book, self.position(report, book))
+
+    def allow(self, book: str, position: int) -> None:
+        """Let the reports go as far as this position, which the views of a book have reached."""
+        self._limits[book] = position
+
+    def follow(self, book: str, after: int, events: Sequence[RecordedEvent]) -> None:
+        """Let the reports that are at a position take the events after it, which the views have just taken."""
+        self.take(book, after, events[-1].position, lambda report: report.fold(events))
+
+    def take(
+        self, book: str, after: int, last: int, rows: Callable[[Report], Iterable[SumRow] | None]
+    ) -> None:
+        """Let the reports that are at a position take the events after it, whose rows were perhaps folded elsewhere."""
+        self.allow(book, last)
+        for report, retries in self._retries.items():
+            if retries.is_early(book):
+                continue
+            try:
+                if self._known(report, book) == after and (folded := rows(report)) is not None:
+                    self._write(report, book, after, last, folded)
+            except Exception as error:  # noqa: BLE001 -- a report that fails must not stop the views
+                self._failed(report, book, error)
+
+    def build(self, book: str) -> bool:
+        """Let the first report that is behind take one group. Return whether any report is behind then."""
+        behind = self._behind(book)
+        if not behind:
+            return False
+        report = behind[0]
+        try:
+            if self._head(book) - self._limits[book] > VIEWS_NEARLY_LEVEL_EVENTS:
+                return True
+            self._take_group(report, book)
+            self._retries[report].succeeded(book)
+        except Exception as error:  # noqa: BLE001 -- as in `take`
+            self._failed(report, book, error)
+        return bool(self._behind(book))
+
+    def is_behind(self, book: str) -> bool:
+        """Tell whether any report of a book is behind, and may try again now."""
+        return bool(self._behind(book))
+
+    def catch_up(self, book: str, progress: Progress | None = None, *only: Report) -> None:
+        """Let all reports, or some, take all events that the views of a book have. Raises what stops a report."""
+        limit = self._limits.get(book, 0)
+        for report in only or self._reports:
+            while not self._closed and (position := self._known(report, book)) < limit:
+                if progress is not None:
+                    progress(position, limit)
+                self._take_group(report, book)
+            if progress is not None:
+                progress(limit, limit)
+
+    def rebuild(self, report: Report, views: Mapping[str, int], progress: Progress | None) -> None:
+        """Drop a report and rebuild it in books whose views are at these positions."""
+        with persistence_errors(), writing(self._engine) as connection:
+            self.empty_on(connection, report)
+        total, before = sum(views.values()), 0
+        for book, position in views.items():
+            self.allow(book, position)
+            self.catch_up(book, progress_of_part(progress, before, total), report)
+            before += position
+
+    def _behind(self, book: str) -> list[Report]:
+        """Return the reports that are behind the views of a book, and may try again now."""
+        limit, behind = self._limits.get(book, 0), []
+        for report in self._reports:
+            if self._retries[report].is_early(book):
+                continue
+            try:
+                if self._known(report, book) < limit:
+                    behind.append(report)
+            except Exception as error:  # noqa: BLE001 -- as in `take`
+                self._failed(report, book, error)
+        return behind
+
+    def _known(self, report: Report, book: str) -> int:
+        """Return the position of a report in a book as this process knows it. Another process may move it back."""
+        if (now := time.monotonic()) >= self._forget_at:
+            self._reached.clear()
+            self._forget_at = now + KNOWN_FOR_S
+        known = self._reached.get((report, book))
+        if known is None:
+            known = self._reached[report, book] = self.position(report, book)
+        return known
+
+    def _take_group(self, report: Report, book: str) -> None:
+        """Let a report that is behind take its next events from the log."""
+        after = self._known(report, book)
+        limit = min(GROUP_EVENTS, self._limits[book] - after)
+        events, stopping = read_known(self._stream, book, after, limit)
+        if not events:
+            raise stopping or AssertionError(f"the log of {book} ends before its views")
+        self._write(report, book, after, events[-1].position, report.fold(events))
+
+    def _write(self, report: Report, book: str, after: int, last: int, rows: Iterable[SumRow]) -> None:
+        """Add rows to a report that is at a position. If it is elsewhere, another process was first."""
+        turn = f"{report.title}/{book}"
+        with self._taking:
+            with persistence_errors(), writing(self._writing_engine, turn=turn) as connection:
+                reached = position_on(connection, report, book)
+                if reached == after:
+                    add_rows(connection, report, book, rows, last)
+                    notify(connection, book)
+                    reached = last
+            self._reached[report, book] = reached
+        self._waiters[report].reached(book, reached)
+
+    def _failed(self, report: Report, book: str, error: Exception) -> None:
+        self._reached.pop((report, book), None)
+        if self._retries[report].failed(book, error):
+            self._waiters[report].failed(book, error)
+
+    def _head(self, book: str) -> int:
+        return known_head(self._stream, book)
