@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from pathbook.ledger import values
-from pathbook.services import bulk, codes, event_batches, gateway
+from pathbook.services import bulk, codes, event_batches, gateway, registrations
 from pathbook.services.run import server
 from pathbook.services.translate import pages
 
@@ -24,6 +24,8 @@ LIMITS: Final = {
     "runs of units that a request touches": values.MAX_PIECES,
     "discrepancies of an acceptance": values.MAX_DISCREPANCIES,
     "writes of a RecordTransfersRequest": bulk.MAX_ENTRIES,
+    "registrations of a RegisterRequest": bulk.MAX_ENTRIES,
+    "GTINs that a RegisterRequest lists": registrations.MAX_LISTED,
     "bytes of an event": values.MAX_EVENT_BYTES,
     "ranges of an event": values.MAX_RANGES,
     "units of a batch": values.MAX_BATCH_SIZE,

@@ -42,6 +42,8 @@ Limits:
   runs of units that a request touches                100,000
   discrepancies of an acceptance                           20
   writes of a RecordTransfersRequest                    1,000
+  registrations of a RegisterRequest                    1,000
+  GTINs that a RegisterRequest lists                    4,000
   bytes of an event                                    65,535
   ranges of an event                                    4,000
   units of a batch                                268,435,456
