@@ -56,7 +56,7 @@ def test_the_next_table_is_read_before_its_plan_is_asked_for(tmp_path: Path) -> 
     assert planned.bytes_read == two
 
 
-def test_a_plan_that_nobody_waits_for_is_given_up(tmp_path: Path) -> None:
+def test_a_plan_that_is_not_waited_for_is_given_up(tmp_path: Path) -> None:
     """An import that ends early does not read the next table to its end."""
     planned, _, total = planner(tmp_path, 1, MANY)
     plans = planned.plans()

@@ -17,7 +17,7 @@ REPORT_INTERVAL_S: Final = 0.1
 
 
 class _AbandonedError(Exception):
-    """The import has ended, and nobody waits for the plan that is being made."""
+    """The import has ended, and no caller waits for the plan that is being made."""
 
 
 class Planner:
