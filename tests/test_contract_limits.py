@@ -6,7 +6,7 @@ from typing import Final
 
 from pathbook.ledger import values
 from pathbook.ledger.queries import filling, paths
-from pathbook.services import bulk, codes, event_batches, gateway, streams
+from pathbook.services import bulk, codes, event_batches, gateway, registrations, streams
 from pathbook.services.run import limits
 from pathbook.services.translate import pages
 
@@ -26,6 +26,8 @@ LIMITS: Final = {
     "steps that a request takes": values.MAX_STEPS,
     "discrepancies of an acceptance": values.MAX_DISCREPANCIES,
     "writes of a RecordTransfersRequest": bulk.MAX_ENTRIES,
+    "registrations of a RegisterRequest": bulk.MAX_ENTRIES,
+    "GTINs that a RegisterRequest lists": registrations.MAX_LISTED,
     "bytes of an event": values.MAX_EVENT_BYTES,
     "ranges of an event": values.MAX_RANGES,
     "bytes of an event that a path has": paths.SHOWN_EVENT_MAX_BYTES,

@@ -6,9 +6,9 @@ import pytest
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.descriptor_pb2 import DescriptorProto
 
-from pathbook.v1 import batches_pb2, events_pb2, parties_pb2, paths_pb2, transfers_pb2
+from pathbook.v1 import batches_pb2, events_pb2, parties_pb2, paths_pb2, registrations_pb2, transfers_pb2
 
-SERVICES = (batches_pb2, events_pb2, parties_pb2, paths_pb2, transfers_pb2)
+SERVICES = (batches_pb2, events_pb2, parties_pb2, paths_pb2, registrations_pb2, transfers_pb2)
 
 
 def reserved(message: Descriptor) -> set[int]:

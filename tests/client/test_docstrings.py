@@ -72,6 +72,7 @@ STORY: Final = [
     "recall_units",
     "lift_recall",
     "record_transfers",
+    "register",
     "correct_product",
     "correct_batch",
     "correct_party",

@@ -10,6 +10,7 @@ from pathbook.client.client import Client
 from pathbook.client.decoding import DecodedEvent, decode, decode_batch, parse_event
 from pathbook.client.errors import RefusedError, UnreachableError
 from pathbook.client.reasons import FailureReason, RefusalReason
+from pathbook.client.registrations import Registration
 from pathbook.client.values import Price, Quantity, Range, price, select, timestamp
 from pathbook.ledger.values import (
     Attestation,
@@ -46,6 +47,7 @@ __all__ = [
     "Range",
     "RefusalReason",
     "RefusedError",
+    "Registration",
     "RungKind",
     "StepKind",
     "TransferKind",

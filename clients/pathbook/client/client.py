@@ -12,6 +12,7 @@ from pathbook.client.events import Events
 from pathbook.client.offers import Offers
 from pathbook.client.parties import Parties
 from pathbook.client.paths import Paths
+from pathbook.client.registrations import Registrations
 from pathbook.client.sales import Sales
 from pathbook.client.servers import Servers
 from pathbook.client.transfer_lists import TransferLists
@@ -28,6 +29,7 @@ class Client(
     TransferLists,
     Sales,
     Bulk,
+    Registrations,
     Corrections,
     Paths,
     Events,
@@ -94,7 +96,7 @@ class Client(
         >>> from pathbook.client import Client, RefusedError, UnreachableError
         >>> from pathbook.client import decode, decode_batch, parse_event, price, select, timestamp
         >>> from pathbook.client import Delivery, PartyKind, TransferStatus, UnitState
-        >>> from pathbook.v1 import events_pb2, transfers_pb2, values_pb2
+        >>> from pathbook.v1 import events_pb2, parties_pb2, transfers_pb2, values_pb2
         >>> client = Client("127.0.0.1:50551", book="masks")
         >>> client.position
         0

@@ -1,11 +1,13 @@
 """Import of several tables, one after the other. For each table its plan is registered, then its rows are recorded."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 
 import msgspec
 
 from pathbook.client import Client
-from pathbook.importing.plan import plan_table
+from pathbook.importing.plan import Plan
+from pathbook.importing.planning import Planner
 from pathbook.importing.recipe import Recipe
 from pathbook.importing.recording import Recorder
 from pathbook.importing.registering import Registrar
@@ -30,8 +32,9 @@ class Importer:
 
     With `stop`, the first rejected row ends the import. Rejected rows are written to `rejected`.
 
-    Memory grows with parties, products and batches, and with the plan of one table at a time. It does not grow with
-    rows, except with those that occur more than once in a table.
+    Memory grows with parties, products and batches, and with the plans of two tables: the one that is recorded, and the
+    next one, which is read meanwhile. It does not grow with rows, except with those that occur more than once in a
+    table.
     """
 
     def __init__(
@@ -61,15 +64,15 @@ class Importer:
             UnreachableError: the server did not answer. Another import of the same tables continues from here.
         """
         self._bytes = sum(source.stamp.size for source in sources)
-        for source in sources:
-            self._import_table(source)
-            self._before += source.stamp.size
-            if self._stop and self._summary.rejected:
-                break
+        with contextlib.closing(Planner(sources, self._recipe, self._progress.read).plans()) as plans:
+            for plan in plans:
+                self._import_table(plan)
+                self._before += plan.source.stamp.size
+                if self._stop and self._summary.rejected:
+                    break
         return self._summary
 
-    def _import_table(self, source: Source) -> None:
-        plan = plan_table(source, self._recipe, self._over_all(self._progress.read))
+    def _import_table(self, plan: Plan) -> None:
         registered = self._registrar.register(plan)
         self._summary.add(plan, registered)
         Recorder(

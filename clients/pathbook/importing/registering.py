@@ -1,4 +1,4 @@
-"""Registering the parties, authorizations, products and batches of a plan in the book, with many calls at a time.
+"""Registering the parties, authorizations, products and batches of a plan in the book, in bulk.
 
 A request id consists of the source and a hash of the request, so a repeated request changes nothing. A party,
 product or lot may already be in the book, from another table or from a person. If it is the same, it is used as
@@ -7,20 +7,30 @@ it is.
 
 import datetime
 import hashlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
+import grpc
 import msgspec
 
-from pathbook.client import Client, RefusedError
+from pathbook.client import Client, RefusedError, Registration
+from pathbook.client.values import price, timestamp
 from pathbook.importing.cells import CellError, Fault
 from pathbook.importing.plan import Grant, Lot, Plan
 from pathbook.importing.recipe import Kind
-from pathbook.v1 import parties_pb2, refusals_pb2, values_pb2
+from pathbook.v1 import parties_pb2, values_pb2
+from pathbook.v1.batches_pb2 import CommissionBatchRequest, RegisterProductRequest
+from pathbook.v1.parties_pb2 import AuthorizePartyRequest, RegisterPartyRequest
+from pathbook.v1.refusals_pb2 import RefusalReason
+from pathbook.v1.registrations_pb2 import RegisterResult
+from pathbook.v1.transfers_pb2 import RefusedEntry
+
+ENTRIES_A_BATCH: Final = 500
+"""How many registrations go in one message. With so many, the cost of the message itself is negligible."""
 
 CALLS_AT_ONCE: Final = 64
-"""How many calls are in flight at once. The server commits waiting calls as one group. 16 calls take a fifth longer."""
+"""How many look-ups are in flight at once."""
 
 HASH_DIGITS: Final = 32
 """The hexadecimal digits of the hash in a request id: 128 bits."""
@@ -81,101 +91,141 @@ class Registrar:
         products = [
             gtin for gtin, product in plan.products.items() if self._products.get(gtin) != product.brand
         ]
+        made = [lot for lot, batch in plan.batches.items() if batch.size]
+        known = [lot for lot, batch in plan.batches.items() if not batch.size]
         returned = plan.named_lots.keys() - plan.batches.keys()
         self._done = 0
         self._of = len(parties) + len(grants) + len(products) + len(plan.batches) + len(returned)
-        with ThreadPoolExecutor(CALLS_AT_ONCE, "import") as pool:
-            self._each(pool, self._party, parties)
-            for tier in sorted({tier for _, _, tier in grants}):
-                self._each(pool, self._authorize, [grant for grant in grants if grant[2] == tier])
-            self._each(pool, self._product, products)
-            if returned or any(batch.size == 0 for batch in plan.batches.values()):
-                self._client.position = max(self._client.position, self._client.get_head().position)
-            self._each(pool, self._batch, plan.batches)
-            self._each(pool, self._returned_lot, returned)
+        self._register_parties(parties)
+        self._authorize(sorted(grants, key=lambda grant: grant[2]))
+        self._register_products(products)
+        if known or returned:
+            self._client.position = max(self._client.position, self._client.get_head().position)
+        self._commission(made)
+        self._look_up(self._known_batch, [*known, *returned])
         return self._registered
 
-    def _each(self, pool: ThreadPoolExecutor, call: Callable[[Item], None], items: Collection[Item]) -> None:
-        for _ in pool.map(call, items):
-            self._done += 1
-            self._progress(self._done, self._of)
+    def _register_parties(self, parties: Sequence[str]) -> None:
+        existing = []
+        for party, result in self._results(parties, self._party):
+            if result.HasField("receipt"):
+                self._parties[party] = self._plan.parties[party]
+            elif result.refusal.reason == RefusalReason.REFUSAL_REASON_PARTY_EXISTS:
+                existing.append((party, result.refusal))
+            else:
+                self._registered.refused_parties[party] = _sentence(result.refusal)
+        self._look_up_existing(self._known_party, existing)
 
-    def _party(self, party: str) -> None:
-        kind = self._plan.parties[party]
-        number = _KINDS[kind]
-        try:
-            self._client.register_party(party, number, request_id=self._request_id("party", party, number))
-        except RefusedError as error:
-            if not self._has_party(party, number, error):
-                self._registered.refused_parties[party] = _sentence(error)
-                return
-        self._parties[party] = kind
+    def _party(self, party: str) -> Registration:
+        kind = _KINDS[self._plan.parties[party]]
+        return RegisterPartyRequest(request_id=self._request_id("party", party, kind), party=party, kind=kind)
 
-    def _has_party(self, party: str, kind: values_pb2.PartyKind.ValueType, error: RefusedError) -> bool:
-        """Tell whether a party was refused because the book already has it, with the same kind.
+    def _known_party(self, found: tuple[str, RefusedEntry]) -> None:
+        """Take a party that the book has, if it has the same kind. Its authorizations are kept for later."""
+        party, refusal = found
+        known = self._client.get_party(party, at_least_position=int(refusal.metadata["position"]))
+        self._given[party] = list(known.authorizations)
+        if known.kind == _KINDS[self._plan.parties[party]]:
+            self._parties[party] = self._plan.parties[party]
+        else:
+            self._registered.refused_parties[party] = _sentence(refusal)
 
-        If the book has it, its authorizations are kept for later.
-        """
-        if error.reason != "PARTY_EXISTS":
-            return False
-        found = self._client.get_party(party, at_least_position=int(error.metadata["position"]))
-        self._given[party] = list(found.authorizations)
-        return found.kind == kind
+    def _authorize(self, grants: Sequence[Grant]) -> None:
+        """Authorize parties for which the book has no authorization that covers what they need."""
+        missing = []
+        for grant in grants:
+            since = midnight(self._plan.grants[grant])
+            if any(_covers(given, grant, since) for given in self._given.get(grant[1], ())):
+                self._take_grant(grant)
+                self._count()
+            else:
+                missing.append(grant)
+        for grant, result in self._results(missing, self._grant):
+            if result.HasField("receipt"):
+                self._take_grant(grant)
+            else:
+                self._registered.refused_grants[grant] = _sentence(result.refusal)
 
-    def _authorize(self, grant: Grant) -> None:
-        upline, party, tier = grant
-        since = midnight(self._plan.grants[grant])
-        try:
-            if not any(_covers(given, grant, since) for given in self._given.get(party, ())):
-                request_id = self._request_id("authorization", upline, party, tier, since)
-                self._client.authorize_party(
-                    party, upline=upline, tier=tier, valid_from=since, request_id=request_id
-                )
-        except RefusedError as error:
-            self._registered.refused_grants[grant] = _sentence(error)
-            return
+    def _take_grant(self, grant: Grant) -> None:
         self._grants[grant] = self._plan.grants[grant]
 
-    def _product(self, gtin: str) -> None:
-        product = self._plan.products[gtin]
-        request_id = self._request_id("product", gtin, product.brand, product.name, product.suggested_price)
-        try:
-            self._client.register_product(
-                gtin,
-                brand=product.brand,
-                name=product.name,
-                suggested_price=msgspec.structs.astuple(product.suggested_price),
-                request_id=request_id,
-            )
-        except RefusedError as error:
-            if not self._has_product(product.brand, gtin, error):
-                self._registered.refused_products[gtin] = _sentence(error)
-                return
-        self._products[gtin] = product.brand
+    def _grant(self, grant: Grant) -> Registration:
+        upline, party, tier = grant
+        since = midnight(self._plan.grants[grant])
+        return AuthorizePartyRequest(
+            request_id=self._request_id("authorization", upline, party, tier, since),
+            upline=upline,
+            party=party,
+            tier=tier,
+            valid_from=timestamp(since),
+        )
 
-    def _has_product(self, brand: str, gtin: str, error: RefusedError) -> bool:
-        """Tell whether a product was refused because the book already has it, with the same brand."""
-        if error.reason != "PRODUCT_EXISTS":
-            return False
-        found = self._client.get_product(gtin, at_least_position=int(error.metadata["position"]))
-        return found.brand == brand
-
-    def _batch(self, lot: Lot) -> None:
-        try:
-            if self._plan.batches[lot].size == 0:
-                self._known_batch(lot)
-                return
-            self._registered.batches[lot] = self._commissioned(lot)
-        except RefusedError as error:
-            if error.reason == "BATCH_EXISTS":
-                self._known_batch(lot, self._client.get_head().position)
+    def _register_products(self, gtins: Sequence[str]) -> None:
+        existing = []
+        for gtin, result in self._results(gtins, self._product):
+            if result.HasField("receipt"):
+                self._products[gtin] = self._plan.products[gtin].brand
+            elif result.refusal.reason == RefusalReason.REFUSAL_REASON_PRODUCT_EXISTS:
+                existing.append((gtin, result.refusal))
             else:
-                self._registered.refused_batches[lot] = _sentence(error)
+                self._registered.refused_products[gtin] = _sentence(result.refusal)
+        self._look_up_existing(self._known_product, existing)
 
-    def _known_batch(self, lot: Lot, at_least_position: int | None = None) -> None:
+    def _product(self, gtin: str) -> Registration:
+        product = self._plan.products[gtin]
+        return RegisterProductRequest(
+            request_id=self._request_id(
+                "product", gtin, product.brand, product.name, product.suggested_price
+            ),
+            brand=product.brand,
+            gtin=gtin,
+            name=product.name,
+            suggested_price=price(msgspec.structs.astuple(product.suggested_price)),
+        )
+
+    def _known_product(self, found: tuple[str, RefusedEntry]) -> None:
+        """Take a product that the book has, if it has the same brand."""
+        gtin, refusal = found
+        known = self._client.get_product(gtin, at_least_position=int(refusal.metadata["position"]))
+        if known.brand == self._plan.products[gtin].brand:
+            self._products[gtin] = known.brand
+        else:
+            self._registered.refused_products[gtin] = _sentence(refusal)
+
+    def _commission(self, lots: Sequence[Lot]) -> None:
+        existing = []
+        for lot, result in self._results(lots, self._batch):
+            if result.HasField("receipt"):
+                self._registered.batches[lot] = result.batch
+            elif result.refusal.reason == RefusalReason.REFUSAL_REASON_BATCH_EXISTS:
+                existing.append(lot)
+            else:
+                self._registered.refused_batches[lot] = _sentence(result.refusal)
+        if existing:
+            self._client.position = max(self._client.position, self._client.get_head().position)
+        self._look_up_existing(self._known_batch, existing)
+
+    def _batch(self, lot: Lot) -> Registration:
+        (gtin, number), batch = lot, self._plan.batches[lot]
+        return CommissionBatchRequest(
+            request_id=self._request_id("batch", gtin, number, *msgspec.structs.astuple(batch)),
+            brand=batch.brand,
+            gtin=gtin,
+            lot=number,
+            size=batch.size,
+            made_on=batch.made_on.isoformat(),
+            expires_on=batch.expires_on.isoformat() if batch.expires_on else "",
+            suggested_price=price(msgspec.structs.astuple(batch.suggested_price)),
+        )
+
+    def _known_batch(self, lot: Lot) -> None:
         """Take a lot that the book has. Its rows are refused if they say another day of expiry than the book."""
         gtin, number = lot
-        found = self._client.get_batch(gtin=gtin, lot=number, at_least_position=at_least_position)
+        try:
+            found = self._client.get_batch(gtin=gtin, lot=number)
+        except RefusedError as error:
+            self._registered.refused_batches[lot] = _of_one(error)
+            return
         said = self._plan.expiry(lot)
         if said is not None and found.expires_on != said.isoformat():
             rule = f"{found.expires_on or 'no day'} in the book, and on {said} in the table"
@@ -185,25 +235,33 @@ class Registrar:
         else:
             self._registered.batches[lot] = found.batch
 
-    def _returned_lot(self, lot: Lot) -> None:
-        try:
-            self._known_batch(lot)
-        except RefusedError as error:
-            self._registered.refused_batches[lot] = _sentence(error)
+    def _results(
+        self, items: Sequence[Item], registration: Callable[[Item], Registration]
+    ) -> Iterator[tuple[Item, RegisterResult]]:
+        """Register items, and yield each with its result."""
+        groups = [items[first : first + ENTRIES_A_BATCH] for first in range(0, len(items), ENTRIES_A_BATCH)]
+        answers = self._client.register([registration(item) for item in group] for group in groups)
+        for group, results in zip(groups, answers, strict=True):
+            for item, result in zip(group, results, strict=True):
+                _require_own(result)
+                yield item, result
+                self._count()
 
-    def _commissioned(self, lot: Lot) -> int:
-        (gtin, number), batch = lot, self._plan.batches[lot]
-        answer = self._client.commission_batch(
-            gtin,
-            brand=batch.brand,
-            lot=number,
-            size=batch.size,
-            made_on=batch.made_on,
-            expires_on=batch.expires_on,
-            suggested_price=msgspec.structs.astuple(batch.suggested_price),
-            request_id=self._request_id("batch", gtin, number, *msgspec.structs.astuple(batch)),
-        )
-        return answer.batch
+    def _look_up_existing(self, look_up: Callable[[Item], None], items: Sequence[Item]) -> None:
+        """Look up things that could not be registered, because the book has them already. That is more to do."""
+        self._of += len(items)
+        self._look_up(look_up, items)
+
+    def _look_up(self, look_up: Callable[[Item], None], items: Sequence[Item]) -> None:
+        """Look up things that the book has, with many calls at a time."""
+        if items:
+            with ThreadPoolExecutor(CALLS_AT_ONCE, "import") as pool:
+                for _ in pool.map(look_up, items):
+                    self._count()
+
+    def _count(self) -> None:
+        self._done += 1
+        self._progress(self._done, self._of)
 
     def _request_id(self, thing: str, *content: object) -> str:
         digest = hashlib.sha256(repr(content).encode()).hexdigest()[:HASH_DIGITS]
@@ -227,9 +285,27 @@ def _covers(given: parties_pb2.Authorization, grant: Grant, since: datetime.date
     )
 
 
-def _sentence(error: RefusedError) -> str:
-    """Return a refusal of one thing as text. Raise it if it is about the book or the call as a whole."""
-    named = f"REFUSAL_REASON_{error.reason}" in refusals_pb2.RefusalReason.DESCRIPTOR.values_by_name
+def _require_own(result: RegisterResult) -> None:
+    """Raise RefusedError if a registration was refused because of the book, and not because of what it says."""
+    if result.HasField("refusal"):
+        refusal = result.refusal
+        name = _name(refusal)
+        if name in _ABOUT_THE_BOOK:
+            raise RefusedError(name, refusal.message, refusal.metadata, grpc.StatusCode.NOT_FOUND)
+
+
+def _name(refusal: RefusedEntry) -> str:
+    return RefusalReason.Name(refusal.reason).removeprefix("REFUSAL_REASON_")
+
+
+def _sentence(refusal: RefusedEntry) -> str:
+    """Return the refusal of one thing as text."""
+    return f"{_name(refusal)}: {refusal.message}"
+
+
+def _of_one(error: RefusedError) -> str:
+    """Return the refusal of one look-up as text. Raise it if it is about the book or the call as a whole."""
+    named = f"REFUSAL_REASON_{error.reason}" in RefusalReason.DESCRIPTOR.values_by_name
     if not named or error.reason in _ABOUT_THE_BOOK:
         raise error
     return str(error)

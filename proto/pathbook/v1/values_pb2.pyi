@@ -43,6 +43,8 @@ Limits:
   steps that a request takes                            80,000
   discrepancies of an acceptance                           20
   writes of a RecordTransfersRequest                    1,000
+  registrations of a RegisterRequest                    1,000
+  GTINs that a RegisterRequest lists                    4,000
   bytes of an event                                    65,535
   ranges of an event                                    4,000
   bytes of an event that a path has                     4,096

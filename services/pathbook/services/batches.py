@@ -10,7 +10,7 @@ from pathbook.ledger.values import Unit
 from pathbook.services.codes import messages, slices
 from pathbook.services.drain import Drain
 from pathbook.services.gateway import Gateway
-from pathbook.services.translate import answers, receipts, requests
+from pathbook.services.translate import answers, receipts, registrations, requests
 from pathbook.services.translate.pages import MAX_PAGE_SIZE, AfterName, AfterNumber, AfterUnit, Paging, cut
 from pathbook.v1 import batches_pb2, batches_pb2_grpc
 
@@ -26,13 +26,7 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
         self, request: batches_pb2.RegisterProductRequest, _context: object
     ) -> batches_pb2.RegisterProductResponse:
         """Register a product."""
-        command = commands.RegisterProduct(
-            request_id=request.request_id,
-            brand=request.brand,
-            product=request.gtin,
-            name=request.name,
-            suggested_price=requests.price(request, "suggested_price"),
-        )
+        command = registrations.product(request)
         answer = await self._gateway.write(requests.book_name(request.book), command)
         event = answer.recorded.event
         assert isinstance(event, ProductRegistered)
@@ -42,17 +36,8 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
         self, request: batches_pb2.CommissionBatchRequest, _context: object
     ) -> batches_pb2.CommissionBatchResponse:
         """Commission a batch of units."""
-        command = commands.CommissionBatch(
-            request_id=request.request_id,
-            brand=request.brand,
-            product=request.gtin,
-            lot=request.lot,
-            size=request.size,
-            made_on=requests.date(request.made_on, "made_on"),
-            expires_on=requests.date_or_none(request.expires_on, "expires_on"),
-            suggested_price=requests.price_or_none(request, "suggested_price"),
-            code_key=await self._gateway.run(self._gateway.codes.key_for_new_batch),
-        )
+        code_key = await self._gateway.run(self._gateway.codes.key_for_new_batch)
+        command = registrations.batch(request, code_key)
         answer = await self._gateway.write(requests.book_name(request.book), command)
         event = answer.recorded.event
         assert isinstance(event, BatchCommissioned)

@@ -2,8 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable
-from typing import Final
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Final, TypeAlias, TypeVar
 
 from pathbook.ledger.book import Outcome, Submitted
 from pathbook.ledger.commands import Command, RecordTransfer, ReturnUnits, SellUnits
@@ -38,6 +38,11 @@ _ALL_OR_NOTHING: Final = {
 }
 
 _Request = RecordTransferRequest | SellUnitsRequest | ReturnUnitsRequest
+
+Batch = TypeVar("Batch")
+
+Submit: TypeAlias = "Callable[[Batch], Awaitable[Awaitable[list[Outcome]]]]"
+"""A function that puts a batch in the book's queue. What it returns is done when the accepted writes are on disk."""
 
 
 def recording(request: RecordTransferRequest, units: Selection) -> RecordTransfer:
@@ -100,6 +105,12 @@ def _request(entry: RecordTransfersEntry) -> _Request:
     return request
 
 
+def require_few(entries: int) -> None:
+    """Raise CallFailedError if a batch has more entries than one may have."""
+    if entries > MAX_ENTRIES:
+        raise failed(Failure.TOO_MANY_ENTRIES, count=entries, limit=MAX_ENTRIES)
+
+
 def _all_or_nothing(mode: RecordTransfersMode.ValueType) -> bool:
     if mode not in _ALL_OR_NOTHING:
         raise RefusedCallError(refuse(Reason.VALUE_MISSING, field="mode"))
@@ -113,14 +124,20 @@ class Bulk:
         self._gateway = gateway
         self._drain = drain
 
-    async def outcomes(self, batches: AsyncIterator[RecordTransfersRequest]) -> AsyncIterator[list[Outcome]]:
+    def outcomes(self, batches: AsyncIterator[RecordTransfersRequest]) -> AsyncIterator[list[Outcome]]:
+        """Yield the outcomes of each batch of transfers, in order. Raises CallFailedError as `answered`."""
+        return self.answered(batches, self._submit)
+
+    async def answered(
+        self, batches: AsyncIterator[Batch], submit: "Submit[Batch]"
+    ) -> AsyncIterator[list[Outcome]]:
         """Yield the outcomes of each batch, in order.
 
         Raises:
             CallFailedError: a whole batch is refused, or the server stops. The batches before are answered first.
         """
         queue: asyncio.Queue[Awaitable[list[Outcome]] | Exception | None] = asyncio.Queue(BATCHES_IN_FLIGHT)
-        reader = asyncio.create_task(self._read(batches, queue))
+        reader = asyncio.create_task(self._read(batches, submit, queue))
         try:
             while (item := await queue.get()) is not None:
                 if isinstance(item, Exception):
@@ -131,7 +148,8 @@ class Bulk:
 
     async def _read(
         self,
-        batches: AsyncIterator[RecordTransfersRequest],
+        batches: AsyncIterator[Batch],
+        submit: "Submit[Batch]",
         queue: asyncio.Queue[Awaitable[list[Outcome]] | Exception | None],
     ) -> None:
         """Submit each batch as it arrives. While the queue is full, nothing is read, so the caller has to wait."""
@@ -139,7 +157,7 @@ class Bulk:
             with contextlib.suppress(StopAsyncIteration):
                 while True:
                     batch = await self._drain.unless_begun(anext(batches))
-                    await queue.put(await self._submit(batch))
+                    await queue.put(await submit(batch))
             await queue.put(None)
         except Exception as error:  # noqa: BLE001 - it ends the call, after the batches before it are answered
             await queue.put(error)
@@ -147,8 +165,7 @@ class Bulk:
     async def _submit(self, batch: RecordTransfersRequest) -> Awaitable[list[Outcome]]:
         """Put a batch in the book's queue. An entry that cannot be read is replaced by its refusal."""
         book, all_or_nothing = requests.book_name(batch.book), _all_or_nothing(batch.mode)
-        if len(batch.entries) > MAX_ENTRIES:
-            raise failed(Failure.TOO_MANY_ENTRIES, count=len(batch.entries), limit=MAX_ENTRIES)
+        require_few(len(batch.entries))
         submitted: list[Submitted] = []
         named = 0
         for entry in batch.entries:

@@ -2,9 +2,8 @@
 
 from pathbook.ledger import commands
 from pathbook.ledger.queries import Listed, Party
-from pathbook.ledger.values import PartyKind
 from pathbook.services.gateway import Gateway
-from pathbook.services.translate import answers, receipts, requests
+from pathbook.services.translate import answers, receipts, registrations, requests
 from pathbook.services.translate.pages import MAX_PAGE_SIZE, AfterName, AfterNumber, Paging
 from pathbook.v1 import parties_pb2, parties_pb2_grpc
 
@@ -19,11 +18,7 @@ class PartyService(parties_pb2_grpc.PartyServiceServicer):
         self, request: parties_pb2.RegisterPartyRequest, _context: object
     ) -> parties_pb2.RegisterPartyResponse:
         """Register a party."""
-        command = commands.RegisterParty(
-            request_id=request.request_id,
-            party=request.party,
-            kind=requests.enum_value_or_none(request.kind, PartyKind, "kind"),
-        )
+        command = registrations.party(request)
         answer = await self._gateway.write(requests.book_name(request.book), command)
         return parties_pb2.RegisterPartyResponse(receipt=receipts.receipt(answer))
 
@@ -31,16 +26,7 @@ class PartyService(parties_pb2_grpc.PartyServiceServicer):
         self, request: parties_pb2.AuthorizePartyRequest, _context: object
     ) -> parties_pb2.AuthorizePartyResponse:
         """Authorize a party."""
-        command = commands.AuthorizeParty(
-            request_id=request.request_id,
-            upline=request.upline,
-            party=request.party,
-            tier=request.tier,
-            products=tuple(request.gtins),
-            region=request.region,
-            valid_from=requests.time_or_now(request, "valid_from"),
-            valid_until=requests.time_or_none(request, "valid_until"),
-        )
+        command = registrations.authorization(request)
         answer = await self._gateway.write(requests.book_name(request.book), command)
         return parties_pb2.AuthorizePartyResponse(receipt=receipts.receipt(answer))
 

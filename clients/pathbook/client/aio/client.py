@@ -14,6 +14,7 @@ from pathbook.client.aio.events import Events
 from pathbook.client.aio.offers import Offers
 from pathbook.client.aio.parties import Parties
 from pathbook.client.aio.paths import Paths
+from pathbook.client.aio.registrations import Registrations
 from pathbook.client.aio.sales import Sales
 from pathbook.client.aio.servers import Servers
 from pathbook.client.aio.transfer_lists import TransferLists
@@ -30,6 +31,7 @@ class AsyncClient(
     TransferLists,
     Sales,
     Bulk,
+    Registrations,
     Corrections,
     Paths,
     Events,
@@ -96,7 +98,7 @@ class AsyncClient(
         >>> from pathbook.client import AsyncClient, RefusedError, UnreachableError
         >>> from pathbook.client import decode, decode_batch, parse_event, price, select, timestamp
         >>> from pathbook.client import Delivery, PartyKind, TransferStatus, UnitState
-        >>> from pathbook.v1 import events_pb2, transfers_pb2, values_pb2
+        >>> from pathbook.v1 import events_pb2, parties_pb2, transfers_pb2, values_pb2
         >>> client = AsyncClient("127.0.0.1:50551", book="masks")
         >>> client.position
         0

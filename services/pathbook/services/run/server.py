@@ -22,6 +22,7 @@ from pathbook.services.gateway import Gateway
 from pathbook.services.interceptor import CallInterceptor
 from pathbook.services.parties import PartyService
 from pathbook.services.paths import PathService
+from pathbook.services.registrations import RegistrationService
 from pathbook.services.run.limits import channel_options
 from pathbook.services.run.settings import Settings
 from pathbook.services.servers import ServerService
@@ -39,6 +40,8 @@ from pathbook.v1 import (
     parties_pb2_grpc,
     paths_pb2,
     paths_pb2_grpc,
+    registrations_pb2,
+    registrations_pb2_grpc,
     servers_pb2,
     servers_pb2_grpc,
     transfers_pb2,
@@ -58,6 +61,7 @@ SERVICES: Final = tuple(
         (parties_pb2, "PartyService"),
         (batches_pb2, "BatchService"),
         (transfers_pb2, "TransferService"),
+        (registrations_pb2, "RegistrationService"),
         (corrections_pb2, "CorrectionService"),
         (paths_pb2, "PathService"),
         (events_pb2, "EventService"),
@@ -164,8 +168,10 @@ class Server:
         books_pb2_grpc.add_BookServiceServicer_to_server(BookService(gateway), server)
         parties_pb2_grpc.add_PartyServiceServicer_to_server(PartyService(gateway), server)
         batches_pb2_grpc.add_BatchServiceServicer_to_server(BatchService(gateway, drain), server)
-        transfers_pb2_grpc.add_TransferServiceServicer_to_server(
-            TransferService(gateway, Bulk(gateway, drain)), server
+        bulk = Bulk(gateway, drain)
+        transfers_pb2_grpc.add_TransferServiceServicer_to_server(TransferService(gateway, bulk), server)
+        registrations_pb2_grpc.add_RegistrationServiceServicer_to_server(
+            RegistrationService(gateway, bulk), server
         )
         corrections_pb2_grpc.add_CorrectionServiceServicer_to_server(CorrectionService(gateway), server)
         paths_pb2_grpc.add_PathServiceServicer_to_server(PathService(gateway), server)

@@ -8,7 +8,7 @@ from pathbook.ledger.book import Answer, Outcome
 from pathbook.ledger.refusals import Refusal
 from pathbook.ledger.values import Ranges
 from pathbook.services.translate import values
-from pathbook.v1 import transfers_pb2, values_pb2
+from pathbook.v1 import registrations_pb2, transfers_pb2, values_pb2
 from pathbook.v1.refusals_pb2 import RefusalReason
 
 _Choosing = (
@@ -87,6 +87,28 @@ def results(outcomes: Iterable[Outcome]) -> transfers_pb2.RecordTransfersRespons
                 add = result.ranges.add
                 for item in ranges:
                     add(batch=item.batch, first=item.first, last=item.last)
+            case Refusal():
+                _write_refusal(result.refusal, outcome)
+            case _:
+                assert_never(outcome)
+    return response
+
+
+def registered(outcomes: Iterable[Outcome]) -> registrations_pb2.RegisterResponse:
+    """Return the results of a batch of registrations, one for each, in order."""
+    response = registrations_pb2.RegisterResponse()
+    for outcome in outcomes:
+        result = response.results.add()
+        match outcome:
+            case Answer():
+                _write_receipt(result.receipt, outcome)
+                match outcome.recorded.event:
+                    case events.ProductRegistered(product=product):
+                        result.gtin = product
+                    case events.BatchCommissioned(batch=batch):
+                        result.batch = batch
+                    case _:
+                        pass  # a receipt says all about the others
             case Refusal():
                 _write_refusal(result.refusal, outcome)
             case _:
