@@ -1,8 +1,8 @@
 """Whether the pure rooms run compiled, and whether compiled modules beside their sources still match these.
 
 ``make compiled`` puts the compiled modules beside their sources, where Python takes them first. It also writes the
-hashes of the sources there. An import of the ledger compares them, so that code that has changed since is never run unnoticed.
-A wheel has no such hashes, because its sources are not edited.
+hashes of the sources there. An import of the ledger compares them, so that old code is not run unnoticed. A wheel has
+no such hashes, because its sources are not edited.
 """
 
 import hashlib
