@@ -11,7 +11,7 @@ export PYTHONDONTWRITEBYTECODE :=
 PYTEST := $(BIN)/pytest --numprocesses auto --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint format proto proto-image clean
+.PHONY: help demo test test-all lint format compiled pure wheel proto proto-image clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -34,6 +34,16 @@ format: $(VENV)/installed-dev ## format the Python files and fix what ruff can f
 	@$(BIN)/ruff check --quiet --fix-only
 	@$(BIN)/ruff format --quiet
 
+compiled: $(VENV)/installed-dev pure ## compile the pure rooms beside their sources: a minute, and a C compiler
+	@$(BIN)/python hatch_build.py
+
+pure: ## remove the compiled modules beside their sources
+	@find ledger -name '*.so' -delete
+	@rm -f ledger/pathbook/ledger/compiled.sha256
+
+wheel: $(VENV)/installed-dev ## build a wheel with compiled modules into dist/, which fits this machine and Python
+	@PATHBOOK_COMPILE=1 $(BIN)/hatchling build --target wheel
+
 proto: $(VENV)/installed-dev ## generate the reasons in the contract, the Python code beside it, and the asyncio client
 	@$(BIN)/python proto/reasons.py
 	@$(BIN)/python proto/generate.py
@@ -42,7 +52,7 @@ proto: $(VENV)/installed-dev ## generate the reasons in the contract, the Python
 proto-image: $(VENV)/installed-dev ## accept the contract as it is now: later changes are compared with this image
 	@$(BIN)/buf build proto --exclude-source-info --output proto/image.binpb
 
-clean: ## remove everything that make and the tools created
+clean: pure ## remove everything that make and the tools created
 	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

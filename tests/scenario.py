@@ -67,6 +67,13 @@ class Story:
         self.ask(opening(book))
         self.tell(text)
 
+    def again(self) -> "Story":
+        """Return another book that was asked the same. A compiled state cannot be copied."""
+        other = Story(book=self.state.book)
+        for command, _ in self.commands[len(other.commands) :]:
+            other.ask(command)
+        return other
+
     def tell(self, text: str) -> None:
         """Execute lines; each must have the outcome after its arrow, or ``ok`` if it has no arrow."""
         for line in text.strip().splitlines():

@@ -1,6 +1,5 @@
 """All-or-nothing batches: recorded like single requests if none is refused, and without effect otherwise."""
 
-import copy
 import tempfile
 from pathlib import Path
 
@@ -128,7 +127,7 @@ def test_a_batch_equals_single_requests_or_has_no_effect(batches: list[list[Comm
                 msgspec.structs.replace(command, request_id=f"{number}-{entry}")
                 for entry, command in enumerate(batch)
             ]
-            trial = copy.deepcopy(story)
+            trial = story.again()
             expected = [trial.ask(command) for command in commands]
             refused = [entry for entry, item in enumerate(expected, 1) if isinstance(item, Refusal)]
             if refused:

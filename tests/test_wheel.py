@@ -47,6 +47,9 @@ SERVING: Final = ("pathbook.cli.local", "pathbook.cli.local_care")
 
 VERSION: Final = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
 
+COMPILED: Final = {".so", ".sha256"}
+"""The suffixes of the files that `make compiled` puts beside the sources."""
+
 LINE: Final = {
     "date": "2026-01-31", "vendor_name": "Vendor", "store_number": "7", "item_number": "11",
     "item_description": "Rye", "state_bottle_cost": "10.00", "state_bottle_retail": "15.00", "bottles_sold": "6",
@@ -169,7 +172,7 @@ def test_the_wheel_has_the_files_of_the_source_roots(wheel: Path) -> None:
         file.relative_to(root).as_posix()
         for root in roots
         for file in (root / "pathbook").rglob("*")
-        if file.is_file() and "__pycache__" not in file.parts
+        if file.is_file() and "__pycache__" not in file.parts and file.suffix not in COMPILED
     ]
     about = f"pathbook-{VERSION}.dist-info"
     assert sorted(name for name in names if not name.startswith(f"{about}/")) == sorted(files)
@@ -245,7 +248,7 @@ def test_the_command_runs_by_its_name_and_as_a_module(without_extra: Environment
     """`pathbook` and `python -m pathbook` are the same command, and print the version of the client."""
     for command in (["pathbook"], ["python", "-m", "pathbook"]):
         done = without_extra.run(*command, "--version")
-        assert (done.returncode, done.stdout, done.stderr) == (0, f"pathbook {VERSION}\n", "")
+        assert (done.returncode, done.stdout, done.stderr) == (0, f"pathbook {VERSION} (pure)\n", "")
         done = without_extra.run(*command, "demo")
         assert (done.returncode, done.stdout) == (2, "")
         assert re.match(EXTRA_NAMED, done.stderr)

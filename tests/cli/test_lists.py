@@ -127,5 +127,5 @@ def test_the_server_tells_its_version(server: str) -> None:
     """`server version` asks the server, and needs no book."""
     ran = pathbook("server", "version", "--server", server, "--book", "none", "--output", "json")
     assert ran.json()["proto_package"] == "pathbook.v1"
-    own = pathbook("--version").out.split()[-1]
+    own = pathbook("--version").out.split()[1]
     assert pathbook("server", "version", "--server", server).out.split("\n")[0].split() == ["version", own]

@@ -11,6 +11,7 @@ import pytest
 
 from pathbook.cli import connection, transfer
 from pathbook.cli.main import VERBS
+from pathbook.ledger import compiled
 from pathbook.v1.values_pb2 import TransferStatus
 from tests.cli.conftest import pathbook
 
@@ -235,5 +236,6 @@ def test_the_statuses_that_can_be_typed_are_those_of_the_contract() -> None:
 
 
 def test_the_version_is_printed() -> None:
-    """`--version` prints the name and the version of the distribution."""
-    assert pathbook("--version") == (0, f"pathbook {importlib.metadata.version('pathbook')}\n", "")
+    """`--version` prints the name and the version of the distribution, and whether the ledger is compiled."""
+    version = importlib.metadata.version("pathbook")
+    assert pathbook("--version") == (0, f"pathbook {version} ({compiled.kind()})\n", "")

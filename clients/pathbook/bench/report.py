@@ -7,6 +7,7 @@ import statistics
 from pathbook.bench.bench import Bench
 from pathbook.bench.figures import Figure
 from pathbook.bench.targets import Judged, judged
+from pathbook.ledger import compiled
 
 
 def as_object(bench: Bench, place: str) -> dict[str, object]:
@@ -17,6 +18,7 @@ def as_object(bench: Bench, place: str) -> dict[str, object]:
             "store": bench.inside.kind,
             "place": place,
             "python": platform.python_version(),
+            "ledger": compiled.kind(),
             "cores": os.cpu_count(),
             "load_before": bench.load_before,
         },

@@ -8,6 +8,7 @@ from pathbook.bench.bench import Bench
 from pathbook.bench.figures import Figure
 from pathbook.bench.targets import Judged, judged
 from pathbook.cli import output
+from pathbook.ledger import compiled
 
 PHASES: Final = ("phase", "a second", "least", "most", "in views", "p50 ms", "p99 ms")
 AIMS: Final = ("beside its floor", "found", "least", "most", "target", "")
@@ -58,6 +59,7 @@ def _facts(bench: Bench, place: str) -> list[tuple[str, str]]:
     }
     return [
         ("store", f"{bench.inside.kind}, in {place}"),
+        ("ledger", {"compiled": "compiled rooms", "pure": "pure Python"}[compiled.kind()]),
         ("machine", f"{os.cpu_count()} cores, load average {bench.load_before:.1f} before the start"),
         ("CPU a transfer", f"{per_transfer}; the load takes {used.load / used.seconds:.0%} of a core"),
         *memory.items(),

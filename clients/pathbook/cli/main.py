@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import importlib
+import importlib.metadata
 import os
 import re
 import sys
@@ -117,6 +118,14 @@ class Verbs(VerbGroup):
         return command
 
 
+def _print_version(context: click.Context, _option: click.Parameter, is_wanted: bool) -> None:  # noqa: FBT001 - as click calls it
+    if is_wanted and not context.resilient_parsing:
+        from pathbook.ledger import compiled
+
+        printing.echo(f"pathbook {importlib.metadata.version('pathbook')} ({compiled.kind()})")
+        context.exit()
+
+
 @click.group(
     "pathbook",
     cls=Verbs,
@@ -127,7 +136,14 @@ class Verbs(VerbGroup):
     ),
 )
 @book_options
-@click.version_option(package_name="pathbook", message="%(prog)s %(version)s")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version, and whether the ledger is compiled, and exit.",
+)
 def pathbook() -> None:
     """Pathbook is the open book of a product.
 

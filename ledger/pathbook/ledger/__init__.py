@@ -2,3 +2,7 @@
 
 What is not here: gRPC and its messages (services, clients), clocks, randomness, settings and keys on disk.
 """
+
+from pathbook.ledger.compiled import require_unchanged
+
+require_unchanged()

@@ -5,6 +5,7 @@ from typing import Final, assert_never
 
 from pathbook.ledger import events
 from pathbook.ledger.book import Answer, Outcome
+from pathbook.ledger.codec.fields import write_ranges
 from pathbook.ledger.refusals import Refusal
 from pathbook.ledger.values import Ranges
 from pathbook.services.translate import values
@@ -41,12 +42,12 @@ def chosen(answer: Answer) -> list[values_pb2.UnitRange]:
 
 
 def _ranges(event: _Choosing) -> Ranges:
-    match event:
+    match event:  # the most frequent kinds come first, because a match tries its cases in turn
         case (
-            events.TransferOffered()
-            | events.TransferAccepted()
-            | events.TransferRecorded()
+            events.TransferRecorded()
             | events.UnitsSold()
+            | events.TransferOffered()
+            | events.TransferAccepted()
         ):
             return event.terms.ranges
         case (
@@ -84,9 +85,7 @@ def results(outcomes: Iterable[Outcome]) -> transfers_pb2.RecordTransfersRespons
                     result.ranges_left_out = True
                     continue
                 count += len(ranges)
-                add = result.ranges.add
-                for item in ranges:
-                    add(batch=item.batch, first=item.first, last=item.last)
+                write_ranges(result.ranges, ranges)
             case Refusal():
                 _write_refusal(result.refusal, outcome)
             case _:

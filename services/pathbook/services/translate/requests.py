@@ -37,6 +37,8 @@ LAST_SECOND: Final = LATEST_TIME // MICROSECONDS_PER_SECOND
 
 NANOSECONDS_PER_SECOND: Final = 10**9
 
+_WITH_TITLE: Final = Delivery.WITH_TITLE
+
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 Member = TypeVar("Member", bound=IntEnum)
@@ -144,7 +146,9 @@ def enum_value_or_none(number: int, members: type[Member], field: str) -> Member
 
 def delivery(number: int) -> Delivery:
     """Return whether goods move with the title, which is the default."""
-    return enum_value_or_none(number, Delivery, "delivery") or Delivery.WITH_TITLE
+    if number == _WITH_TITLE:  # nearly all transfers are, and the lookup of a member takes as long as a price
+        return _WITH_TITLE
+    return enum_value_or_none(number, Delivery, "delivery") or _WITH_TITLE
 
 
 def note_salt(note: str) -> bytes:
