@@ -1,5 +1,6 @@
 """Every answer is smaller than 4 MB, which a client of gRPC accepts, and an answer about a unit is about that unit."""
 
+import importlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,14 +21,10 @@ from pathbook.services.translate.pages import ANSWER_MAX_BYTES
 from pathbook.v1 import (
     batches_pb2,
     batches_pb2_grpc,
-    books_pb2,
-    corrections_pb2,
-    events_pb2,
     parties_pb2,
     parties_pb2_grpc,
     paths_pb2,
     paths_pb2_grpc,
-    servers_pb2,
     transfers_pb2,
     transfers_pb2_grpc,
     values_pb2,
@@ -48,16 +45,11 @@ PIECES: Final = 600
 RECALLS: Final = 105
 """More than a path has. Of 4,000 ranges each, they do not fit into a message."""
 
-FILES: Final = (
-    books_pb2,
-    parties_pb2,
-    batches_pb2,
-    transfers_pb2,
-    corrections_pb2,
-    paths_pb2,
-    events_pb2,
-    servers_pb2,
-)
+FILES: Final = [
+    importlib.import_module(f"pathbook.v1.{path.stem}")
+    for path in sorted((ROOT / "proto/pathbook/v1").glob("*_pb2.py"))
+]
+"""All files of the contract."""
 
 
 @pytest.fixture
