@@ -1,23 +1,16 @@
 """Paths: the steps of a unit, now, as of a position, and with corrections."""
 
 from collections.abc import Callable
-from itertools import pairwise
 
-import msgspec
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from pathbook.ledger.codec import leaf_hash
-from pathbook.ledger.queries import Path, Queries, Reported, Step, StepKind
+from pathbook.ledger.queries import Path, Queries, Reported, Step
 from pathbook.ledger.queries.ladders import ladder_of_batch
 from pathbook.ledger.refusals import Reason, Refusal
-from pathbook.ledger.runs import EMPTY_HEAD, next_head
-from pathbook.ledger.store.views.snapshot import ViewsRebuildingError, read_history
+from pathbook.ledger.store.views.snapshot import ViewsRebuildingError
 from pathbook.ledger.store.views.tables import REFILL
-from pathbook.ledger.values import WRITTEN_OFF, TransferStatus, Unit, UnitRange, UnitState
-from tests.projections.synthetic import SyntheticBook
-from tests.queries.written import open_queries, reason, transfers_at
+from pathbook.ledger.values import TransferStatus, Unit, UnitRange, UnitState
+from tests.queries.written import reason, transfers_at
 
 
 def the_path(queries: Queries, number: int, as_of: int = 0, *, corrections: bool = False) -> Path:
@@ -36,21 +29,6 @@ def text_of(step: Step) -> str:
     sides = f" {moved.giver} > {moved.receiver}" if both else moved.giver or moved.receiver
     mark = " (corrected)" if step.corrected else ""
     return f"{step.position} {moved.kind.name.lower()} {sides.strip()}{price}{mark}"
-
-
-def same_case(book: SyntheticBook, number: int, unit: int) -> tuple[int, int]:
-    """Return the first and last unit of a batch around a unit that are in the same packed range, or all in none."""
-    batch = book.state.batches[number]
-    assert batch is not None
-    first, last = 0, batch.commissioned.size - 1
-    for begin, end, _ in batch.packed:
-        if begin <= unit <= end:
-            return begin, end
-        if end < unit:
-            first = max(first, end + 1)
-        else:
-            last = min(last, begin - 1)
-    return first, last
 
 
 def test_a_path_shows_every_hop_once(query_story: Callable[[str], Queries]) -> None:
@@ -356,48 +334,3 @@ def test_views_that_are_being_rebuilt_answer_no_path(query_story: Callable[[str]
         connection.execute(REFILL.update().values(through=11))
     with pytest.raises(ViewsRebuildingError):
         the_path(queries, 5)
-
-
-@settings(max_examples=12)
-@given(seed=st.integers(0, 2**32), length=st.integers(20, 100), data=st.data())
-def test_a_path_as_of_a_position_is_the_path_the_book_had_then(
-    seed: int, length: int, data: st.DataObject
-) -> None:
-    """A path as of a position equals the path in a book that ends there, with its run and steps."""
-    book = SyntheticBook(seed, length)
-    as_of = data.draw(st.integers(10, len(book.entries)))
-    with open_queries(book.entries) as now, open_queries(book.entries[:as_of]) as then:
-        for batch, number in [(batch, number) for batch in (1, 3) for number in range(7)]:
-            for corrections in (False, True):
-                unit = Unit(batch, number)
-                path = now.path("book", unit, as_of, corrections=corrections)
-                expected = then.path("book", unit, corrections=corrections)
-                assert isinstance(path, Path)
-                assert isinstance(expected, Path)
-                run = msgspec.structs.replace(expected.run, sscc=path.run.sscc)
-                if as_of < len(book.entries):  # cases of the past are not told, and cut no run
-                    history = read_history(then._views, "book", batch, number)
-                    assert history is not None
-                    run = msgspec.structs.replace(run, range=UnitRange(batch, *history.extent[:2]))
-                assert (path.run, path.steps, path.as_of_position) == (run, expected.steps, as_of)
-
-
-@settings(max_examples=20)
-@given(seed=st.integers(0, 2**32), length=st.integers(20, 100))
-def test_a_path_with_corrections_holds_every_event_of_the_unit(seed: int, length: int) -> None:
-    """The head of each step hashes the previous head and the step's event, up to the head of the run."""
-    book = SyntheticBook(seed, length)
-    with open_queries(book.entries) as queries:
-        for batch, partition in book.state.partitions.items():
-            for run in partition.runs:
-                path = queries.path("book", Unit(batch, run.first), corrections=True)
-                assert isinstance(path, Path)
-                heads = [EMPTY_HEAD, *(step.head for step in path.steps)]
-                for (before, after), step in zip(pairwise(heads), path.steps, strict=True):
-                    assert after == next_head(before, leaf_hash(step.data), step.position)
-                assert path.steps[0].movement.kind is StepKind.COMMISSIONED
-                assert path.run.head == path.steps[-1].head == run.head
-                last = run.last if run.state in WRITTEN_OFF else same_case(book, batch, run.first)[1]
-                assert path.run.range == UnitRange(batch, run.first, min(run.last, last))
-                assert (path.run.owner, path.run.custodian) == (run.owner, run.custodian)
-                assert path.steps[-1].state is path.run.state is run.state
