@@ -138,6 +138,10 @@ class Partition:
             if run.state in _HELD:
                 insort(in_stock.setdefault(run.owner, []), run.first)
 
+    def missing(self, first: int, last: int) -> list[UnitRange]:
+        """Return those of the units first .. last whose runs are not loaded. All runs of a whole batch are."""
+        return []
+
     def overlapping(self, first: int, last: int) -> list[Run]:
         """Return the runs that hold any of the units first .. last, in order."""
         return self.runs[self._place(first, last)]
@@ -277,15 +281,11 @@ def _has(part: UnitRange, unit: Unit) -> bool:
     return part.batch == unit.batch and part.first <= unit.number <= part.last
 
 
-def batches(event: Event) -> set[int]:
-    """Return the batches whose runs an event changes."""
-    if isinstance(
-        event, events.TransferRecorded
-    ):  # faster without moves, and nearly all events are of this kind
-        return {part.batch for part in event.terms.ranges}
-    if isinstance(event, events.BatchCommissioned):
-        return {event.batch}
-    return {part.batch for move in _moves(event, 0) for part in move.ranges}
+def changed_ranges(event: Event) -> Iterable[UnitRange]:
+    """Return the ranges whose runs an event changes. Of a batch that is commissioned, there are none yet."""
+    if isinstance(event, events.TransferRecorded | events.UnitsSold):
+        return event.terms.ranges
+    return [part for move in _moves(event, 0) for part in move.ranges]
 
 
 def _moves(event: Event, position: int) -> list[_Move]:

@@ -15,6 +15,7 @@ from pathbook.ledger.events import ReversalAsked
 from pathbook.ledger.refusals import Refusal
 from pathbook.ledger.rules.state import State, packed_in
 from pathbook.ledger.rules.units import Pick, pieces, resolve
+from pathbook.ledger.spans import is_whole
 from pathbook.ledger.values import (
     CONSUMER_PREFIX,
     MAX_RANGES,
@@ -32,6 +33,7 @@ from pathbook.ledger.values import (
 class RequiredState(msgspec.Struct):
     """The state that commands need and that is not loaded.
 
+    ``batches`` are needed without their runs, and ``whole`` with all of them. ``runs`` are units whose runs are needed.
     ``holdings`` are pairs of party and GTIN, for the batches in which the party may own units. ``references`` are
     giver, receiver and reference. ``declarables`` are positions of events that may be declared errors. ``visited`` and
     ``lines`` are the cases and the parties that were already examined.
@@ -41,6 +43,8 @@ class RequiredState(msgspec.Struct):
     products: set[str] = msgspec.field(default_factory=set)
     lots: set[tuple[str, str]] = msgspec.field(default_factory=set)
     batches: set[int] = msgspec.field(default_factory=set)
+    whole: set[int] = msgspec.field(default_factory=set)
+    runs: set[UnitRange] = msgspec.field(default_factory=set)
     transfers: set[int] = msgspec.field(default_factory=set)
     cases: set[str] = msgspec.field(default_factory=set)
     recalls: set[int] = msgspec.field(default_factory=set)
@@ -229,28 +233,50 @@ def _units(state: State, required: RequiredState, units: Selection, holder: str)
         _case(state, required, sscc)
     for quantity in units.quantities:
         if quantity.batch:
-            _batches(state, required, [quantity.batch])
+            _whole(state, required, [quantity.batch])
             continue
         gtin = _product(state, required, quantity.product)
         batches = state.holdings.get((holder, gtin))
         if batches is not None:
-            _batches(state, required, batches)
+            _whole(state, required, batches)
         elif gtin and is_owner(holder):
             required.holdings.add((holder, gtin))
 
 
+def _whole(state: State, required: RequiredState, numbers: Iterable[int]) -> None:
+    """Require batches with all their runs."""
+    for number in numbers:
+        if number not in state.batches:
+            required.batches.add(number)
+            required.whole.add(number)
+        elif state.batches[number] is not None and not is_whole(state.partitions.get(number)):
+            required.whole.add(number)
+
+
 def _ranges(state: State, required: RequiredState, ranges: Iterable[UnitRange]) -> None:
+    """Require the batches of ranges, the runs in the ranges, and the cases that hold units of them."""
     for part in ranges:
         batch = state.batches.get(part.batch)
-        if part.batch not in state.batches:
-            required.batches.add(part.batch)
-        elif batch is not None and batch.packed:
+        if batch is None:
+            if part.batch not in state.batches:
+                required.batches.add(part.batch)
+                if 0 <= part.first <= part.last:
+                    required.runs.add(part)
+            continue
+        if not 0 <= part.first <= part.last < batch.commissioned.size:
+            continue  # the rule refuses this before it looks at any unit
+        partition = state.partitions.get(part.batch)
+        if partition is None:
+            required.runs.add(part)
+        elif missing := partition.missing(part.first, part.last):
+            required.runs.update(missing)
+        if batch.packed:
             for sscc in packed_in(batch, part):
                 _case(state, required, sscc)
 
 
 def _case(state: State, required: RequiredState, sscc: str) -> None:
-    """Require a case, the cases around it and in it, and the batches of all contents."""
+    """Require a case, the cases around it and in it, and the batches and runs of all contents."""
     pending = [sscc]
     while pending:
         name = pending.pop()
@@ -262,7 +288,7 @@ def _case(state: State, required: RequiredState, sscc: str) -> None:
             required.cases.add(name)
         elif case is not None:
             pending += [case.outer, *case.cases] if case.outer else case.cases
-            _batches(state, required, (part.batch for part in case.ranges))
+            _ranges(state, required, case.ranges)
 
 
 def _returned_transfers(state: State, required: RequiredState, units: Selection, owner: str) -> None:

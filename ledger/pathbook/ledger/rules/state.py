@@ -1,7 +1,7 @@
 """The state of a book that decisions need, in memory, and how each event changes it.
 
-A state may hold only parts of a book. Each loaded part is complete. None means that a thing is known not to exist.
-Events about parts that are not loaded are skipped.
+A state may hold only parts of a book. Each loaded part is complete, but of a batch some runs may be loaded and others
+not. None means that a thing is known not to exist. Events about parts that are not loaded are skipped.
 """
 
 from bisect import bisect_left, bisect_right, insort
@@ -12,6 +12,7 @@ import msgspec
 
 from pathbook.ledger import events, runs
 from pathbook.ledger.events import RecordedEvent
+from pathbook.ledger.spans import merged
 from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import AuthorizationStatus, PartyKind, Ranges, TransferStatus, UnitRange
 
@@ -159,7 +160,8 @@ class State:
         self.authorizations |= part.authorizations
         self.references |= part.references
         self.declarables |= part.declarables
-        self.partitions |= part.partitions
+        for number, loaded in part.partitions.items():
+            self.partitions[number] = merged(self.partitions.get(number), loaded)
         self.holdings |= part.holdings
 
 

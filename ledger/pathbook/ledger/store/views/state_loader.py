@@ -42,6 +42,7 @@ from pathbook.ledger.store.database.engine import reading
 from pathbook.ledger.store.log.event_hashes import StoredEntry, read_event
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.lookups import has_key
+from pathbook.ledger.store.views.run_lookups import load_runs
 from pathbook.ledger.store.views.tables import (
     AUTHORIZATION,
     BATCH,
@@ -265,9 +266,14 @@ def _load_batches(connection: Connection, state: State, required: RequiredState)
     for row in _rows_with_keys(connection, BATCH, BatchRow, book, "batch", numbers):
         state.batches[row.batch] = Batch(_commissioned(row), [], {})
     current: dict[int, list[Run]] = {}
-    for run in _rows_with_keys(connection, RUN, RunRow, book, "batch", numbers, RUN.c.valid_to.is_(None)):
+    for run in _rows_with_keys(
+        connection, RUN, RunRow, book, "batch", required.whole, RUN.c.valid_to.is_(None)
+    ):
         current.setdefault(run.batch, []).append(run_from_row(run))
-    state.partitions = {number: Partition(number, found) for number, found in current.items()}
+    state.partitions |= load_runs(
+        connection, book, [part for part in required.runs if part.batch not in current]
+    )
+    state.partitions |= {number: Partition(number, found) for number, found in current.items()}
     for part in _rows_with_keys(connection, CASE_RANGE, CaseRangeRow, book, "batch", numbers):
         _loaded_batch(state, part.batch).packed.append((part.first, part.last, part.sscc))
     for made in _rows_with_keys(connection, RECALL, RecallRow, book, "batch", numbers):
