@@ -138,7 +138,7 @@ class Partition:
             if run.state in _HELD:
                 insort(in_stock.setdefault(run.owner, []), run.first)
 
-    def missing(self, first: int, last: int) -> list[UnitRange]:
+    def missing(self, first: int, last: int) -> list[UnitRange]:  # noqa: ARG002 - a part of a batch uses them
         """Return those of the units first .. last whose runs are not loaded. All runs of a whole batch are."""
         return []
 

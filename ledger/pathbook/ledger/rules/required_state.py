@@ -5,7 +5,7 @@ units, units name the cases in which they are packed, and a case names its conte
 """
 
 from collections.abc import Iterable
-from typing import assert_never
+from typing import Final, assert_never
 
 import msgspec
 
@@ -58,6 +58,13 @@ class RequiredState(msgspec.Struct):
     def __bool__(self) -> bool:
         """Tell whether anything must be loaded."""
         return any(msgspec.structs.astuple(self)[:-2])
+
+    def is_of_runs(self) -> bool:
+        """Tell whether only runs must be loaded."""
+        return not any(getattr(self, name) for name in _BESIDE_RUNS)
+
+
+_BESIDE_RUNS: Final = frozenset(RequiredState.__struct_fields__) - {"whole", "runs", "visited", "lines"}
 
 
 def required_state(state: State, requested: Iterable[Command]) -> RequiredState:

@@ -173,6 +173,13 @@ def evolve(state: State, recorded: RecordedEvent) -> list[runs.Change]:
     return runs.apply(state.partitions, recorded)
 
 
+def evolve_runs(state: State, recorded: RecordedEvent) -> None:
+    """Apply the next event to a state of which only runs are of use. It takes half as long."""
+    assert recorded.position == state.position + 1, (recorded.position, state.position)
+    state.position, state.recorded_at = recorded.position, recorded.recorded_at
+    runs.apply(state.partitions, recorded)
+
+
 def roll_back(state: State, recorded: RecordedEvent, changes: list[runs.Change], recorded_at: int) -> None:
     """Undo the last event, which is a transfer, its attestation, a sale or a return.
 

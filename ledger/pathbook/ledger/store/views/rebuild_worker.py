@@ -173,6 +173,4 @@ def _run_worker(pipe: Pipe, events_url: str, views_url: str, book: str, group_si
 def _changed_before(events: Sequence[RecordedEvent]) -> list[UnitRange]:
     """Return the ranges that the events change in batches that began before them."""
     new = {event.batch for recorded in events if isinstance(event := recorded.event, BatchCommissioned)}
-    return [
-        part for recorded in events for part in changed_ranges(recorded.event) if part.batch not in new
-    ]
+    return [part for recorded in events for part in changed_ranges(recorded.event) if part.batch not in new]
