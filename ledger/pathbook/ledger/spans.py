@@ -6,23 +6,50 @@ border at every later position, and any run is loaded as a whole or not at all.
 """
 
 from bisect import bisect_right, insort
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from operator import attrgetter
 from typing import Final
 
-from pathbook.ledger.runs import Partition, Run
-from pathbook.ledger.values import UnitRange
+from pathbook.ledger.runs import Change, Partition, Run, _Move
+from pathbook.ledger.values import MAX_BATCH_SIZE, UnitRange
 
 MAX_INSERTED_AT_ONCE: Final = 50
 """The most runs that are added one by one. To sort all of them takes as long as to insert some 50."""
 
+FIRST_STOCK_RUNS: Final = 64
+"""How many runs of an owner are loaded first. Most owners have fewer in a batch."""
+
+STOCK_GROWTH: Final = 4
+"""How many times as many runs are loaded next, so that all loads together take little longer than the last one."""
+
 _FIRST: Final = attrgetter("first")
 
 
-class PartialPartition(Partition):
-    """Some runs of one batch, in order. Events skip the units between them, which are not loaded."""
+class StockNotLoadedError(Exception):
+    """A quantity looked for runs of an owner that are not loaded: those that begin at a unit or after it.
 
-    __slots__ = ()
+    The caller loads some of them, at most ``count``, and the ranges that the owner ``gained``. Then it asks again.
+    """
+
+    def __init__(self, batch: int, owner: str, first: int, count: int, gained: list[UnitRange]) -> None:
+        super().__init__(f"batch {batch}: runs of {owner} from unit {first} on are not loaded")
+        self.batch, self.owner, self.first, self.count, self.gained = batch, owner, first, count, gained
+
+
+class PartialPartition(Partition):
+    """Some runs of one batch, in order. Events skip the units between them, which are not loaded.
+
+    ``stock_ends`` has for some owners the unit before which all their runs begin that are known to be loaded. What
+    such an owner gained later in runs that are not loaded is in ``gained`` until these are.
+    """
+
+    __slots__ = ("gained", "stock_ends")
+
+    def __init__(self, batch: int, runs: Iterable[Run]) -> None:
+        """Take some of the current runs of a batch, in order of their first unit."""
+        super().__init__(batch, runs)
+        self.stock_ends: dict[str, int] = {}
+        self.gained: dict[str, list[UnitRange]] = {}
 
     def missing(self, first: int, last: int) -> list[UnitRange]:
         """Return those of the units first .. last whose runs are not loaded, in order."""
@@ -41,6 +68,37 @@ class PartialPartition(Partition):
             index += 1
         return gaps
 
+    def has_stock(self, owner: str) -> bool:
+        """Tell whether the first runs of an owner are loaded, or the owner has none."""
+        return owner in self.stock_ends
+
+    def in_stock(self, owner: str) -> Iterator[Run]:
+        """Yield runs as a whole partition does. Raises StockNotLoadedError where the next run is not loaded."""
+        yield from self._until_end(owner, super().in_stock(owner))
+
+    def owned_by(self, owner: str) -> Iterator[Run]:
+        """Yield runs as a whole partition does. Raises StockNotLoadedError where the next run is not loaded."""
+        yield from self._until_end(owner, super().owned_by(owner))
+
+    def _until_end(self, owner: str, runs: Iterator[Run]) -> Iterator[Run]:
+        end, count = self.stock_ends.get(owner, 0), 0
+        if not self.gained.get(owner):
+            for run in runs:
+                if run.first >= end:
+                    break
+                count += 1
+                yield run
+            if end >= MAX_BATCH_SIZE:
+                return
+        more = max(FIRST_STOCK_RUNS, STOCK_GROWTH * count)
+        raise StockNotLoadedError(self.batch, owner, end, more, self.gained.get(owner, []))
+
+    def apply(self, move: _Move, part: UnitRange, position: int, leaf: bytes, changes: list[Change]) -> None:
+        """Change the loaded units of one range, and append a change for each run to ``changes``."""
+        super().apply(move, part, position, leaf, changes)
+        if move.owner in self.stock_ends and (gaps := self.missing(part.first, part.last)):
+            self.gained.setdefault(move.owner, []).extend(gaps)
+
     def _place(self, first: int, last: int) -> slice:
         low = bisect_right(self.runs, first, key=_FIRST)
         if low and self.runs[low - 1].last >= first:
@@ -49,9 +107,9 @@ class PartialPartition(Partition):
                 return slice(low, low + 1)
         return slice(low, bisect_right(self.runs, last, low, key=_FIRST))
 
-    def add(self, runs: Sequence[Run]) -> None:
-        """Add those of the runs that are not loaded yet. They are as of the same position."""
-        added = [run for run in runs if self.missing(run.first, run.first)]
+    def add(self, loaded: "PartialPartition") -> None:
+        """Add what was loaded as of the same position. Runs that are loaded already are the same."""
+        added = [run for run in loaded.runs if self.missing(run.first, run.first)]
         self.drop_index()
         if len(added) > MAX_INSERTED_AT_ONCE:
             self.runs += added
@@ -59,17 +117,17 @@ class PartialPartition(Partition):
         else:
             for run in added:
                 insort(self.runs, run, key=_FIRST)
-
-
-def is_whole(partition: Partition | None) -> bool:
-    """Tell whether all runs of a batch are loaded."""
-    return partition is not None and not isinstance(partition, PartialPartition)
+        for owner, end in loaded.stock_ends.items():
+            self.stock_ends[owner] = max(end, self.stock_ends.get(owner, 0))
+        for owner in self.gained.keys() | loaded.gained.keys():
+            parts = [*self.gained.get(owner, ()), *loaded.gained.get(owner, ())]
+            self.gained[owner] = [gap for part in parts for gap in self.missing(part.first, part.last)]
 
 
 def merged(known: Partition | None, loaded: Partition) -> Partition:
     """Return what is known of a batch together with what was loaded of it, both as of the same position."""
-    if known is None or is_whole(loaded):
+    if known is None or not isinstance(loaded, PartialPartition):
         return loaded
     if isinstance(known, PartialPartition):
-        known.add(loaded.runs)
+        known.add(loaded)
     return known

@@ -5,11 +5,14 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
 
 from pathbook.ledger.commands import Command, RecordTransfer, SellUnits
-from pathbook.ledger.events import RecordedEvent, TransferRecorded, UnitsReturned, UnitsSold
+from pathbook.ledger.events import Event, RecordedEvent, TransferRecorded, UnitsReturned, UnitsSold
+from pathbook.ledger.refusals import Refusal
 from pathbook.ledger.requests import request_of
-from pathbook.ledger.rules.required_state import RequiredState, required_state
+from pathbook.ledger.rules.deciding import decide
+from pathbook.ledger.rules.required_state import RequiredState, required_state, stock_required
 from pathbook.ledger.rules.state import State, evolve, evolve_runs, roll_back
 from pathbook.ledger.runs import Change
+from pathbook.ledger.spans import StockNotLoadedError
 from pathbook.ledger.store.log.event_hashes import StoredEntry, read_event
 from pathbook.ledger.store.log.stream import Stream, Turn
 from pathbook.ledger.store.views.follower import Follower
@@ -198,6 +201,15 @@ class Memory:
             return  # an event that moves units never makes these commands need more state
         while required := required_state(self.state, [command]):
             self._load(required)
+
+    def decide(self, command: Command, now: int) -> Event | Refusal:
+        """Load what a command needs, and decide it. Raises StaleMemoryError."""
+        self.load(command)
+        while True:
+            try:
+                return decide(self.state, command, now)
+            except StockNotLoadedError as error:
+                self._load(stock_required(error))
 
     def preload(self, commands: Sequence[Command]) -> bool:
         """Load what most of a group needs, in few loads. Tell whether that is everything. Raises StaleMemoryError."""

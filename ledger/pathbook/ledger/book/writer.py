@@ -30,7 +30,6 @@ from pathbook.ledger.events import DeclarableEvent, RecordedEvent, TransferBegin
 from pathbook.ledger.notes import Note
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.requests import digest, request_of
-from pathbook.ledger.rules.deciding import decide
 from pathbook.ledger.store.log.stream import PositionTakenError, Stream, is_passing
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.views.state_loader import StateLoader
@@ -351,8 +350,7 @@ class Book:
     def _handle(self, command: Command, request: bytes, now: int, pending: Pending) -> Outcome:
         """Decide one command, and apply its event to the state as if it were written."""
         memory = self._memory
-        memory.load(command)
-        event = decide(memory.state, command, now)
+        event = memory.decide(command, now)
         if isinstance(event, Refusal):
             return event
         occurred_at = command.occurred_at or now

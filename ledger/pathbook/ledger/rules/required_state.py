@@ -15,7 +15,7 @@ from pathbook.ledger.events import ReversalAsked
 from pathbook.ledger.refusals import Refusal
 from pathbook.ledger.rules.state import State, packed_in
 from pathbook.ledger.rules.units import Pick, pieces, resolve
-from pathbook.ledger.spans import is_whole
+from pathbook.ledger.spans import FIRST_STOCK_RUNS, StockNotLoadedError
 from pathbook.ledger.values import (
     CONSUMER_PREFIX,
     MAX_RANGES,
@@ -33,7 +33,9 @@ from pathbook.ledger.values import (
 class RequiredState(msgspec.Struct):
     """The state that commands need and that is not loaded.
 
-    ``batches`` are needed without their runs, and ``whole`` with all of them. ``runs`` are units whose runs are needed.
+    ``batches`` are needed without their runs. ``runs`` are units whose runs are needed. ``stocks`` are the runs of an
+    owner in a batch, each with the unit from which on they are needed, and how many at most.
+
     ``holdings`` are pairs of party and GTIN, for the batches in which the party may own units. ``references`` are
     giver, receiver and reference. ``declarables`` are positions of events that may be declared errors. ``visited`` and
     ``lines`` are the cases and the parties that were already examined.
@@ -43,7 +45,7 @@ class RequiredState(msgspec.Struct):
     products: set[str] = msgspec.field(default_factory=set)
     lots: set[tuple[str, str]] = msgspec.field(default_factory=set)
     batches: set[int] = msgspec.field(default_factory=set)
-    whole: set[int] = msgspec.field(default_factory=set)
+    stocks: dict[tuple[int, str], tuple[int, int]] = msgspec.field(default_factory=dict)
     runs: set[UnitRange] = msgspec.field(default_factory=set)
     transfers: set[int] = msgspec.field(default_factory=set)
     cases: set[str] = msgspec.field(default_factory=set)
@@ -64,7 +66,7 @@ class RequiredState(msgspec.Struct):
         return not any(getattr(self, name) for name in _BESIDE_RUNS)
 
 
-_BESIDE_RUNS: Final = frozenset(RequiredState.__struct_fields__) - {"whole", "runs", "visited", "lines"}
+_BESIDE_RUNS: Final = frozenset(RequiredState.__struct_fields__) - {"stocks", "runs", "visited", "lines"}
 
 
 def required_state(state: State, requested: Iterable[Command]) -> RequiredState:
@@ -240,24 +242,37 @@ def _units(state: State, required: RequiredState, units: Selection, holder: str)
         _case(state, required, sscc)
     for quantity in units.quantities:
         if quantity.batch:
-            _whole(state, required, [quantity.batch])
+            _stock(state, required, [quantity.batch], holder)
             continue
         gtin = _product(state, required, quantity.product)
         batches = state.holdings.get((holder, gtin))
         if batches is not None:
-            _whole(state, required, batches)
+            _stock(state, required, batches, holder)
         elif gtin and is_owner(holder):
             required.holdings.add((holder, gtin))
 
 
-def _whole(state: State, required: RequiredState, numbers: Iterable[int]) -> None:
-    """Require batches with all their runs."""
+def _stock(state: State, required: RequiredState, numbers: Iterable[int], owner: str) -> None:
+    """Require batches, with the first runs of an owner in each."""
     for number in numbers:
+        partition = state.partitions.get(number)
         if number not in state.batches:
             required.batches.add(number)
-            required.whole.add(number)
-        elif state.batches[number] is not None and not is_whole(state.partitions.get(number)):
-            required.whole.add(number)
+        elif state.batches[number] is None or (partition is not None and partition.has_stock(owner)):
+            continue
+        required.stocks[number, owner] = 0, FIRST_STOCK_RUNS
+
+
+def stock_required(error: StockNotLoadedError) -> RequiredState:
+    """Return the state to load after a rule found that runs of an owner are not loaded."""
+    required = RequiredState()
+    _add_stock(required, error)
+    return required
+
+
+def _add_stock(required: RequiredState, error: StockNotLoadedError) -> None:
+    required.stocks[error.batch, error.owner] = error.first, error.count
+    required.runs.update(error.gained)
 
 
 def _ranges(state: State, required: RequiredState, ranges: Iterable[UnitRange]) -> None:
@@ -302,7 +317,11 @@ def _returned_transfers(state: State, required: RequiredState, units: Selection,
     """Require the transfers by which the units of a return had come."""
     if required:
         return
-    ranges = resolve(state, units, Pick(owner, returning=True))
+    try:
+        ranges = resolve(state, units, Pick(owner, returning=True))
+    except StockNotLoadedError as error:
+        _add_stock(required, error)
+        return
     if not isinstance(ranges, Refusal):
         positions = {run.chain[-1] for _, run in pieces(state, ranges) if run.chain}
         required.transfers.update(position for position in positions if position not in state.transfers)

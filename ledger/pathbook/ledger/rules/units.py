@@ -25,6 +25,7 @@ from pathbook.ledger.values import (
     UnitState,
     gtin14,
     is_consumer,
+    is_owner,
 )
 
 _HELD: Final = frozenset({UnitState.IN_STOCK, UnitState.SOLD, UnitState.CONFIRMED})
@@ -158,8 +159,8 @@ def _passed_over(state: State, origin: int | str, pick: Pick) -> dict[str, int]:
     for batch in _batches(state, origin, pick.owner):
         number = batch.commissioned.batch
         recalled = union(_recalled(batch, pick))
-        for run in state.partitions[number].runs:
-            if run.owner != pick.owner or not _is_meant(pick, run):
+        for run in state.partitions[number].owned_by(pick.owner):
+            if not _is_meant(pick, run):
                 continue
             whole = UnitRange(number, run.first, run.last)
             if run.state is UnitState.OFFERED:
@@ -237,7 +238,7 @@ def _batches(state: State, origin: int | str, owner: str) -> list[Batch]:
     if isinstance(origin, int):
         only = state.batches[origin]
         return [] if only is None else [only]
-    numbers = state.holdings.get((owner, origin), state.batches)
+    numbers = state.holdings.get((owner, origin), state.batches) if is_owner(owner) else ()
     loaded = [batch for number in numbers if (batch := state.batches[number]) is not None]
     batches = [batch for batch in loaded if batch.commissioned.product == origin]
     return sorted(batches, key=_first_to_expire)
