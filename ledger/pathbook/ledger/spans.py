@@ -110,13 +110,15 @@ class PartialPartition(Partition):
     def add(self, loaded: "PartialPartition") -> None:
         """Add what was loaded as of the same position. Runs that are loaded already are the same."""
         added = [run for run in loaded.runs if self.missing(run.first, run.first)]
-        self.drop_index()
         if len(added) > MAX_INSERTED_AT_ONCE:
+            self.drop_index()
             self.runs += added
             self.runs.sort(key=_FIRST)
         else:
             for run in added:
                 insort(self.runs, run, key=_FIRST)
+            if self._in_stock is not None:
+                self._index(self._in_stock, [], added)
         for owner, end in loaded.stock_ends.items():
             self.stock_ends[owner] = max(end, self.stock_ends.get(owner, 0))
         for owner in self.gained.keys() | loaded.gained.keys():

@@ -256,9 +256,11 @@ def _stock(state: State, required: RequiredState, numbers: Iterable[int], owner:
     """Require batches, with the first runs of an owner in each."""
     for number in numbers:
         partition = state.partitions.get(number)
+        if partition is not None and partition.has_stock(owner):
+            continue
         if number not in state.batches:
             required.batches.add(number)
-        elif state.batches[number] is None or (partition is not None and partition.has_stock(owner)):
+        elif state.batches[number] is None:
             continue
         required.stocks[number, owner] = 0, FIRST_STOCK_RUNS
 

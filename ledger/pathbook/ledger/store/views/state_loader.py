@@ -263,7 +263,9 @@ def _load_batches(connection: Connection, state: State, required: RequiredState)
     for row in _rows_with_keys(connection, BATCH, BatchRow, book, "batch", numbers):
         state.batches[row.batch] = Batch(_commissioned(row), [], {})
     state.partitions |= load_runs(connection, book, required.runs)
-    for number, stock in load_stocks(connection, book, required.stocks).items():
+    absent = {number for number, batch in state.batches.items() if batch is None}
+    stocks = {key: part for key, part in required.stocks.items() if key[0] not in absent}
+    for number, stock in load_stocks(connection, book, stocks).items():
         state.partitions[number] = merged(state.partitions.get(number), stock)
     for part in _rows_with_keys(connection, CASE_RANGE, CaseRangeRow, book, "batch", numbers):
         _loaded_batch(state, part.batch).packed.append((part.first, part.last, part.sscc))
