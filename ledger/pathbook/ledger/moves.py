@@ -36,17 +36,6 @@ class Move(msgspec.Struct, frozen=True, gc=False):
     in_hand: bool = False
 
 
-def batches(event: Event) -> set[int]:
-    """Return the batches whose runs an event changes."""
-    if isinstance(
-        event, events.TransferRecorded
-    ):  # faster without moves, and nearly all events are of this kind
-        return {part.batch for part in event.terms.ranges}
-    if isinstance(event, events.BatchCommissioned):
-        return {event.batch}
-    return {part.batch for part in changed_ranges(event)}
-
-
 def changed_ranges(event: Event) -> Iterable[UnitRange]:
     """Return the ranges whose runs an event changes. Of a batch that is commissioned, there are none yet."""
     if isinstance(event, events.TransferRecorded | events.UnitsSold):

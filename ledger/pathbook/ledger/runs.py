@@ -118,6 +118,14 @@ class Partition:
                 place = bisect_left(runs, first, place, key=_FIRST)
             yield runs[place]
 
+    def owned_by(self, owner: str) -> Iterator[Run]:
+        """Yield all runs of an owner, lowest numbers first."""
+        return (run for run in self.runs if run.owner == owner)
+
+    def has_stock(self, owner: str) -> bool:  # noqa: ARG002 - a part of a batch uses it
+        """Tell whether the first runs of an owner are loaded, or the owner has none."""
+        return True
+
     def drop_index(self) -> None:
         """Drop the stock index, which is rebuilt at its next use."""
         self._in_stock = None
@@ -149,6 +157,10 @@ class Partition:
             low = bisect_left(firsts, min([*old, *new]))
             high = bisect_right(firsts, max([*old, *new]))
             firsts[low:high] = sorted([first for first in firsts[low:high] if first not in old] + new)
+
+    def missing(self, first: int, last: int) -> list[UnitRange]:  # noqa: ARG002 - a part of a batch uses them
+        """Return those of the units first .. last whose runs are not loaded. All runs of a whole batch are."""
+        return []
 
     def overlapping(self, first: int, last: int) -> list[Run]:
         """Return the runs that hold any of the units first .. last, in order."""

@@ -5,12 +5,15 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
 
 from pathbook.ledger.commands import Command, RecordTransfer, SellUnits
-from pathbook.ledger.events import RecordedEvent, TransferRecorded, UnitsReturned, UnitsSold
+from pathbook.ledger.events import Event, RecordedEvent, TransferRecorded, UnitsReturned, UnitsSold
 from pathbook.ledger.refusals import Refusal
 from pathbook.ledger.requests import request_of
-from pathbook.ledger.rules.required_state import RequiredState, required_state
-from pathbook.ledger.rules.state import State, evolve, roll_back
+from pathbook.ledger.rules.budget import Budget
+from pathbook.ledger.rules.deciding import decide
+from pathbook.ledger.rules.required_state import RequiredState, required_state, stock_required
+from pathbook.ledger.rules.state import State, evolve, evolve_runs, roll_back
 from pathbook.ledger.runs import Change
+from pathbook.ledger.spans import StockNotLoadedError
 from pathbook.ledger.store.log.event_hashes import StoredEntry, read_event
 from pathbook.ledger.store.log.stream import Stream, Turn
 from pathbook.ledger.store.views.follower import Follower
@@ -21,7 +24,10 @@ TAIL_MAX_EVENTS = 20_000
 """How many events the views may lag behind. Beyond it writes pause, because these events are kept in memory."""
 
 LOADED_RUNS_MAX = 400_000
-"""How many runs are kept in memory, at some 500 bytes each. Beyond it, the least recently used batches are evicted."""
+"""How many runs are kept in memory, at some 500 bytes each. Beyond it, the least recently used batches are evicted.
+
+A group that needs more gets them. They are evicted after it, and a later group loads only those that it touches.
+"""
 
 LOADED_TRANSFERS_MAX = 50_000
 """How many transfers are kept in memory. Beyond it, the transfers that are no longer open are evicted."""
@@ -43,6 +49,9 @@ TAIL_KEPT_EVENTS = 256
 
 EVICTION_INTERVAL_GROUPS = 64
 """How many groups pass between two checks of the memory limits. A check costs as much as a small group."""
+
+EVICTION_INTERVAL_RUNS = LOADED_RUNS_MAX // 10
+"""How many runs are loaded between two checks of the memory limits, if that is sooner."""
 
 LOADED_HOLDINGS_MAX = 1_000
 """For how many pairs of a party and a product the batches are kept in which the party may own units."""
@@ -79,7 +88,7 @@ class Memory:
     def __init__(self, book: str, stream: Stream, loader: StateLoader, follower: Follower) -> None:
         """Start with nothing loaded, which counts as stale."""
         self._book, self._stream, self._loader, self._follower = book, stream, loader, follower
-        self._groups = 0
+        self._groups = self._runs_loaded = 0
         self.state = State(book)
         self.is_stale = True
         """Whether the state must not be used for decisions and must be reloaded."""
@@ -199,6 +208,19 @@ class Memory:
                 return None
             self._load(required)
 
+    def decide(self, command: Command, now: int, budget: Budget) -> Event | Refusal:
+        """Load what a command needs, and decide it within its budget. Raises StaleMemoryError."""
+        if (refusal := self.load(command)) is not None:
+            budget.spent = budget.limit
+            return refusal
+        spent = budget.spent
+        while True:
+            try:
+                return decide(self.state, command, now, budget)
+            except StockNotLoadedError as error:
+                budget.spent = spent
+                self._load(stock_required(error))
+
     def preload(self, commands: Sequence[Command]) -> bool:
         """Load what most of a group needs, in few loads. Tell whether that is everything. Raises StaleMemoryError."""
         for _ in range(GROUP_LOADS_MAX):
@@ -215,7 +237,8 @@ class Memory:
         while self._tail and self._tail[0].position <= self._views_position:
             self._by_request.pop(self._tail.popleft().request, None)
         self._groups += 1
-        if self._groups % EVICTION_INTERVAL_GROUPS == 0:
+        if self._groups >= EVICTION_INTERVAL_GROUPS or self._runs_loaded >= EVICTION_INTERVAL_RUNS:
+            self._groups = self._runs_loaded = 0
             self._evict_unused(self.state)
 
     def _answered(self, commands: Iterable[Command]) -> dict[bytes, RecordedEvent]:
@@ -256,16 +279,20 @@ class Memory:
         if not 0 <= known <= len(self._tail):
             raise StaleMemoryError
         self._views_position = part.position  # read before the tail moves the position of the part
+        apply = evolve_runs if required.is_of_runs() else evolve
         for recorded in itertools.islice(self._tail, known, None):
-            evolve(part, recorded)
+            apply(part, recorded)
+        self._runs_loaded += sum(len(partition.runs) for partition in part.partitions.values())
         self.state.adopt(part)
-        for number in part.batches:  # including batches that began in the tail
+        for number in (
+            part.batches.keys() | part.partitions.keys()
+        ):  # including batches that began in the tail
             self._used.setdefault(number)
 
     def _evict_unused(self, state: State) -> None:
         """Evict the least recently used batches, transfers no longer open, and entries that record an absence."""
         loaded = sum(len(partition.runs) for partition in state.partitions.values())
-        while loaded > LOADED_RUNS_MAX and len(self._used) > 1:
+        while loaded > LOADED_RUNS_MAX and self._used:
             number, _ = self._used.popitem(last=False)
             state.batches.pop(number, None)
             if (partition := state.partitions.pop(number, None)) is not None:

@@ -33,7 +33,6 @@ from pathbook.ledger.notes import Note
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.requests import digest, request_of
 from pathbook.ledger.rules.budget import Budget
-from pathbook.ledger.rules.deciding import decide
 from pathbook.ledger.store.log.stream import PositionTakenError, Stream, is_passing
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.views.state_loader import StateLoader
@@ -347,10 +346,7 @@ class Book:
     ) -> Outcome:
         """Decide one command, and apply its event to the state as if it were written."""
         memory = self._memory
-        if (refusal := memory.load(command)) is not None:
-            budget.spent = budget.limit
-            return refusal
-        event = decide(memory.state, command, now, budget)
+        event = memory.decide(command, now, budget)
         if isinstance(event, Refusal):
             return event
         occurred_at = command.occurred_at or now

@@ -14,7 +14,7 @@ from pathbook.ledger.rules.goods import Batch, packed_count, packed_within
 from pathbook.ledger.rules.state import State
 from pathbook.ledger.rules.times import last_moment
 from pathbook.ledger.runs import Run
-from pathbook.ledger.values import Quantity, Ranges, UnitRange, UnitState, gtin14, is_consumer
+from pathbook.ledger.values import Quantity, Ranges, UnitRange, UnitState, gtin14, is_consumer, is_owner
 
 BATCH_STEPS: Final = 5
 """How many steps a quantity spends on each batch that it opens: its recalls, its dates, and its first units."""
@@ -190,14 +190,19 @@ def _passed_over(state: State, origin: int | str, pick: Pick) -> dict[str, int |
             break
         budget.spend(BATCH_STEPS, QUANTITIES)
         recalled = union(_recalled(state, batch, pick))
-        for run in state.partitions[number].runs:
+        partition = state.partitions[number]
+        is_whole = budget.left >= len(partition.runs)
+        if not is_whole:
+            break
+        budget.spend(len(partition.runs), QUANTITIES)  # to find those of the owner
+        for run in partition.owned_by(pick.owner):
             whole = UnitRange(number, run.first, run.last)
-            steps = 1 if run.owner != pick.owner else 3 + packed_count(batch, whole)
+            steps = 2 + packed_count(batch, whole)
             if budget.left < steps:
                 is_whole = False
                 break
             budget.spend(steps, QUANTITIES)
-            if run.owner != pick.owner or not _is_meant(pick, run):
+            if not _is_meant(pick, run):
                 continue
             if run.state is UnitState.OFFERED:
                 counts["reserved"] += whole.count
@@ -244,7 +249,7 @@ def _batches(state: State, origin: int | str, owner: str) -> list[Batch]:
     if isinstance(origin, int):
         only = state.batches[origin]
         return [] if only is None else [only]
-    numbers = state.holdings.get((owner, origin), state.batches)
+    numbers = state.holdings.get((owner, origin), state.batches) if is_owner(owner) else ()
     loaded = [batch for number in numbers if (batch := state.batches[number]) is not None]
     batches = [batch for batch in loaded if batch.commissioned.product == origin]
     return sorted(batches, key=_first_to_expire)

@@ -18,6 +18,7 @@ from pathbook.ledger.rules.goods import packed_count, packed_in
 from pathbook.ledger.rules.quantities import Pick
 from pathbook.ledger.rules.state import State
 from pathbook.ledger.rules.units import pieces, resolve
+from pathbook.ledger.spans import FIRST_STOCK_RUNS, StockNotLoadedError
 from pathbook.ledger.values import (
     CONSUMER_PREFIX,
     MAX_RANGES,
@@ -42,6 +43,9 @@ CASE_STEPS: Final = 5
 class RequiredState(msgspec.Struct):
     """The state that commands need and that is not loaded.
 
+    ``batches`` are needed without their runs. ``runs`` are units whose runs are needed. ``stocks`` are the runs of an
+    owner in a batch, each with the unit from which on they are needed, and how many at most.
+
     ``holdings`` are pairs of party and GTIN, for the batches in which the party may own units. ``references`` are
     giver, receiver and reference. ``declarables`` are positions of events that may be declared errors. ``visited`` and
     ``lines`` are the cases and the parties that were already examined, and ``listing`` the parties whose products were.
@@ -53,6 +57,8 @@ class RequiredState(msgspec.Struct):
     products: set[str] = msgspec.field(default_factory=set)
     lots: set[tuple[str, str]] = msgspec.field(default_factory=set)
     batches: set[int] = msgspec.field(default_factory=set)
+    stocks: dict[tuple[int, str], tuple[int, int]] = msgspec.field(default_factory=dict)
+    runs: set[UnitRange] = msgspec.field(default_factory=set)
     transfers: set[int] = msgspec.field(default_factory=set)
     cases: set[str] = msgspec.field(default_factory=set)
     recalls: set[int] = msgspec.field(default_factory=set)
@@ -69,6 +75,15 @@ class RequiredState(msgspec.Struct):
     def __bool__(self) -> bool:
         """Tell whether anything must be loaded."""
         return any(msgspec.structs.astuple(self)[:-5])
+
+    def is_of_runs(self) -> bool:
+        """Tell whether only runs must be loaded."""
+        return not any(getattr(self, name) for name in _BESIDE_RUNS)
+
+
+_BESIDE_RUNS: Final = frozenset(RequiredState.__struct_fields__) - {
+    *("stocks", "runs", "visited", "lines", "listing", "refusals", "is_cut")
+}
 
 
 def required_state(state: State, requested: Iterable[Command]) -> RequiredState:
@@ -264,30 +279,67 @@ def _units(state: State, required: RequiredState, units: Selection, holder: str)
         _case(state, required, sscc)
     for quantity in units.quantities:
         if quantity.batch:
-            _batches(state, required, [quantity.batch])
+            _stock(state, required, [quantity.batch], holder)
             continue
         gtin = _product(state, required, quantity.product)
         batches = state.holdings.get((holder, gtin))
         if batches is not None:
-            _batches(state, required, batches)
+            _stock(state, required, batches, holder)
         elif gtin and is_owner(holder):
             required.holdings.add((holder, gtin))
 
 
+def _stock(state: State, required: RequiredState, numbers: Iterable[int], owner: str) -> None:
+    """Require batches, with the first runs of an owner in each."""
+    for number in numbers:
+        partition = state.partitions.get(number)
+        if partition is not None and partition.has_stock(owner):
+            continue
+        if number not in state.batches:
+            required.batches.add(number)
+        elif state.batches[number] is None:
+            continue
+        required.stocks[number, owner] = 0, FIRST_STOCK_RUNS
+
+
+def stock_required(error: StockNotLoadedError) -> RequiredState:
+    """Return the state to load after a rule found that runs of an owner are not loaded."""
+    required = RequiredState()
+    _add_stock(required, error)
+    return required
+
+
+def _add_stock(required: RequiredState, error: StockNotLoadedError) -> None:
+    required.stocks[error.batch, error.owner] = error.first, error.count
+    required.runs.update(error.gained)
+
+
 def _ranges(state: State, required: RequiredState, ranges: Iterable[UnitRange]) -> None:
+    """Require the batches of ranges, the runs in the ranges, and the cases that hold units of them."""
     for part in ranges:
         state.budget.spend(1, RANGES)
         batch = state.batches.get(part.batch)
-        if part.batch not in state.batches:
-            required.batches.add(part.batch)
-        elif batch is not None and batch.packed:
+        if batch is None:
+            if part.batch not in state.batches:
+                required.batches.add(part.batch)
+                if 0 <= part.first <= part.last:
+                    required.runs.add(part)
+            continue
+        if not 0 <= part.first <= part.last < batch.commissioned.size:
+            continue  # the rule refuses this before it looks at any unit
+        partition = state.partitions.get(part.batch)
+        if partition is None:
+            required.runs.add(part)
+        elif missing := partition.missing(part.first, part.last):
+            required.runs.update(missing)
+        if batch.packed:
             state.budget.spend(packed_count(batch, part), CASES)
             for sscc in packed_in(batch, part):
                 _case(state, required, sscc)
 
 
 def _case(state: State, required: RequiredState, sscc: str) -> None:
-    """Require a case, the cases around it and in it, and the batches of all contents."""
+    """Require a case, the cases around it and in it, and the batches and runs of all contents."""
     pending = [sscc]
     while pending:
         name = pending.pop()
@@ -300,14 +352,18 @@ def _case(state: State, required: RequiredState, sscc: str) -> None:
             required.cases.add(name)
         elif case is not None:
             pending += [case.outer, *case.cases] if case.outer else case.cases
-            _batches(state, required, (part.batch for part in case.ranges))
+            _ranges(state, required, case.ranges)
 
 
 def _returned_transfers(state: State, required: RequiredState, units: Selection, owner: str) -> None:
     """Require the transfers by which the units of a return had come."""
     if required:
         return
-    ranges = resolve(state, units, Pick(owner, returning=True))
+    try:
+        ranges = resolve(state, units, Pick(owner, returning=True))
+    except StockNotLoadedError as error:
+        _add_stock(required, error)
+        return
     if not isinstance(ranges, Refusal):
         positions = {run.chain[-1] for _, run in pieces(state, ranges) if run.chain}
         required.transfers.update(position for position in positions if position not in state.transfers)

@@ -10,9 +10,10 @@ from typing import Final, NamedTuple
 import msgspec
 from sqlalchemy import Connection, Engine
 
-from pathbook.ledger import chains, moves, runs
+from pathbook.ledger import chains, runs
 from pathbook.ledger.events import BatchCommissioned, RecordedEvent
 from pathbook.ledger.gc_tuning import collect_rarely
+from pathbook.ledger.moves import changed_ranges
 from pathbook.ledger.projections.views import ViewChanges
 from pathbook.ledger.reports.ladder import LadderChanges
 from pathbook.ledger.runs import Partition
@@ -23,6 +24,7 @@ from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.head_cache import HeadCache
 from pathbook.ledger.store.views.run_cache import RunCache
 from pathbook.ledger.store.views.writer import STATEMENTS, writes
+from pathbook.ledger.values import UnitRange
 
 CONTEXT: Final = multiprocessing.get_context("spawn")
 """The worker is a fresh process, because a fork of a process that has threads may hang."""
@@ -107,7 +109,7 @@ class FoldCache:
 
     def has_all(self, book: str, events: Sequence[RecordedEvent]) -> bool:
         """Tell whether everything that these events change, and that began before them, is cached."""
-        return self.partitions.has_all(book, _batches_begun_before(events)) and self.heads.has_all(
+        return self.partitions.has_all(book, _changed_before(events)) and self.heads.has_all(
             book, chains.begun_before(events)
         )
 
@@ -136,7 +138,7 @@ def fold(
 
     The views must be at that position, for state that is not cached.
     """
-    loaded = cache.partitions.take(views, book, after, _changed_batches(events))
+    loaded = cache.partitions.take(views, book, after, _changed_before(events))
     heads = cache.heads.take(views, book, after, chains.begun_before(events))
     changes, ladder = ViewChanges(heads), LadderChanges()
     for recorded in events:
@@ -169,11 +171,7 @@ def _run_worker(pipe: Pipe, events_url: str, views_url: str, book: str, group_si
             position = folded.last
 
 
-def _batches_begun_before(events: Sequence[RecordedEvent]) -> set[int]:
-    """Return the batches that the events change and that began before them."""
+def _changed_before(events: Sequence[RecordedEvent]) -> list[UnitRange]:
+    """Return the ranges that the events change in batches that began before them."""
     new = {event.batch for recorded in events if isinstance(event := recorded.event, BatchCommissioned)}
-    return _changed_batches(events) - new
-
-
-def _changed_batches(events: Sequence[RecordedEvent]) -> set[int]:
-    return {batch for recorded in events for batch in moves.batches(recorded.event)}
+    return [part for recorded in events for part in changed_ranges(recorded.event) if part.batch not in new]

@@ -27,11 +27,12 @@ from pathbook.ledger.projections.transfers import TransferRow
 from pathbook.ledger.rules.goods import Batch, Case, Product, Recall
 from pathbook.ledger.rules.required_state import RequiredState
 from pathbook.ledger.rules.state import IN_FORCE, Authorization, Declarable, Party, State, Transfer
-from pathbook.ledger.runs import Partition, Run
+from pathbook.ledger.spans import merged
 from pathbook.ledger.store.database.engine import reading
 from pathbook.ledger.store.log.event_hashes import StoredEntry, read_event
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.lookups import has_key
+from pathbook.ledger.store.views.run_lookups import load_runs, load_stocks
 from pathbook.ledger.store.views.tables import (
     AUTHORIZATION,
     BATCH,
@@ -44,11 +45,8 @@ from pathbook.ledger.store.views.tables import (
     PRODUCT,
     RECALL,
     REQUEST,
-    RUN,
     STOCK,
     TRANSFER,
-    RunRow,
-    run_from_row,
 )
 from pathbook.ledger.store.views.tracking import SQLAlchemyTrackingRecorder
 from pathbook.ledger.terms import Terms
@@ -255,10 +253,11 @@ def _load_batches(connection: Connection, state: State, required: RequiredState)
     book, numbers = state.book, required.batches
     for row in _rows_with_keys(connection, BATCH, BatchRow, book, "batch", numbers):
         state.batches[row.batch] = Batch(_commissioned(row), [], {})
-    current: dict[int, list[Run]] = {}
-    for run in _rows_with_keys(connection, RUN, RunRow, book, "batch", numbers, RUN.c.valid_to.is_(None)):
-        current.setdefault(run.batch, []).append(run_from_row(run))
-    state.partitions = {number: Partition(number, found) for number, found in current.items()}
+    state.partitions |= load_runs(connection, book, required.runs)
+    absent = {number for number, batch in state.batches.items() if batch is None}
+    stocks = {key: part for key, part in required.stocks.items() if key[0] not in absent}
+    for number, stock in load_stocks(connection, book, stocks).items():
+        state.partitions[number] = merged(state.partitions.get(number), stock)
     for part in _rows_with_keys(connection, CASE_RANGE, CaseRangeRow, book, "batch", numbers):
         _loaded_batch(state, part.batch).packed.append((part.first, part.last, part.sscc))
     for made in _rows_with_keys(connection, RECALL, RecallRow, book, "batch", numbers):

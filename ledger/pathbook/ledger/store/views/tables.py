@@ -16,7 +16,7 @@ from pathbook.ledger.runs import Run
 from pathbook.ledger.store.database.engine import TEXT
 from pathbook.ledger.values import WRITTEN_OFF, TransferStatus, UnitState
 
-VIEWS_VERSION = "0002"
+VIEWS_VERSION = "0003"
 """The version of these tables and of their contents. It is the last step in pathbook.ledger.store.views.migrations."""
 
 KEPT_AS = "kept_as"
@@ -163,7 +163,8 @@ RUN = _table(
     _text("chain"),
     _text("moved_from"),
     _bytes("head"),
-    _partial("run_present", "book", "batch", "first", where=PRESENT),
+    # with the owner, so that its runs are found among a million others without reading their rows
+    _partial("run_present", "book", "batch", "first", "owner", where=PRESENT),
 )
 """One row for each run that an event made, which is kept for ever. A run that a cut left has a row while it
 is in force. Runs in force have no ``valid_to``, and are the partition of the batch. (``previous_origin``,
