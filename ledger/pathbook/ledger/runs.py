@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from pathbook.ledger import events
 from pathbook.ledger.events import Event, RecordedEvent
+from pathbook.ledger.hops import NOT_LOADED, Hop, before
 from pathbook.ledger.ranges import union, without
 from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import Delivery, Ranges, Unit, UnitRange, UnitState, is_consumer
@@ -52,8 +53,8 @@ class Run(msgspec.Struct, frozen=True, gc=False):
     ``previous_origin``) name the run that the event before made, in the same way.
 
     ``transfer`` is the open offer that reserves the units. Without one it is the transfer by which they last came,
-    or 0. ``chain`` has the transfers and sales by which the units came and that are still in force, oldest first.
-    ``moved_from`` has for each of them the custodian from which it moved the goods, or "" if it moved only title.
+    or 0. ``last_hop`` is the end of the chain of transfers and sales by which the units came and that are still in
+    force.
     """
 
     first: int
@@ -67,8 +68,7 @@ class Run(msgspec.Struct, frozen=True, gc=False):
     custodian: str
     state: UnitState
     transfer: int
-    chain: tuple[int, ...]
-    moved_from: tuple[str, ...]
+    last_hop: Hop | None
     head: bytes
 
 
@@ -88,9 +88,9 @@ class Change(msgspec.Struct, frozen=True, gc=False):
 class _Move(msgspec.Struct, frozen=True, gc=False):
     """How an event changes the runs in its ranges. A field that is None changes nothing.
 
-    ``push`` adds a transfer to the chain. ``pop_from`` is the custodian to whom the last transfer of the chain moved
-    the goods. The transfer is removed, and goods that still lie with this custodian go back to where it moved them
-    from. ``in_hand`` sets the state to SOLD if a consumer owns the units, and else to IN_STOCK.
+    ``push`` is a transfer that becomes the last hop. ``pop_from`` is the custodian to whom the last hop moved the
+    goods. This hop is removed, and goods that still lie with this custodian go back to where it moved them from.
+    ``in_hand`` sets the state to SOLD if a consumer owns the units, and else to IN_STOCK.
     """
 
     ranges: Ranges
@@ -191,21 +191,24 @@ class Partition:
 
 
 def custodian_before(run: Run, receiver: str) -> str:
-    """Return who has the goods of a run once the last transfer of its chain, which was to this receiver, is undone."""
-    return run.moved_from[-1] if run.moved_from[-1] and run.custodian == receiver else run.custodian
+    """Return who has the goods of a run once its last hop, which was to this receiver, is undone."""
+    assert run.last_hop is not None, run
+    moved_from = run.last_hop.moved_from
+    return moved_from if moved_from and run.custodian == receiver else run.custodian
 
 
 def _changed(run: Run, move: _Move, first: int, last: int, position: int, leaf: bytes) -> Run:
-    chain, moved_from, custodian, state = run.chain, run.moved_from, run.custodian, move.state
+    last_hop, custodian, state = run.last_hop, run.custodian, move.state
     if move.custodian is not None:
         custodian = move.custodian
     if move.push:
-        chain = (*chain, move.push)
-        moved_from = (*moved_from, run.custodian if custodian != run.custodian else "")
+        moved_from = run.custodian if custodian != run.custodian else ""
+        last_hop = Hop(move.push, moved_from, run.position, run.origin, last_hop)
     elif move.pop_from is not None:
         custodian = custodian_before(run, move.pop_from)
-        chain, moved_from = chain[:-1], moved_from[:-1]
-    transfer = move.reserved_by or (chain[-1] if chain else 0)
+        assert last_hop is not None, run
+        last_hop = before(last_hop)
+    transfer = move.reserved_by or (last_hop.transfer if last_hop is not None else 0)
     if state is None and run.state is _OFFERED:
         transfer = run.transfer  # the open offer still reserves the units
     if move.in_hand:
@@ -224,8 +227,7 @@ def _changed(run: Run, move: _Move, first: int, last: int, position: int, leaf: 
         custodian,
         run.state if state is None else state,
         transfer,
-        chain,
-        moved_from,
+        last_hop,
         next_head(run.head, leaf, position),
     )
 
@@ -235,7 +237,7 @@ def commissioned(event: events.BatchCommissioned, position: int, leaf: bytes) ->
     head, last = next_head(EMPTY_HEAD, leaf, position), event.size - 1
     brand, state = event.brand, _IN_STOCK
     return Partition(
-        event.batch, [Run(0, last, position, position, 0, 0, 0, brand, brand, state, 0, (), (), head)]
+        event.batch, [Run(0, last, position, position, 0, 0, 0, brand, brand, state, 0, None, head)]
     )
 
 
@@ -258,6 +260,23 @@ def apply(partitions: dict[int, Partition], recorded: RecordedEvent) -> list[Cha
             if loaded is not None:
                 loaded.apply(move, part, position, leaf, changes)
     return changes
+
+
+def hops_to_load(partitions: dict[int, Partition], event: Event) -> list[tuple[int, Hop]]:
+    """Return the hops that an event undoes and before which no hop is loaded yet, each with its batch.
+
+    The caller loads the hops before them. Then the event can be applied.
+    """
+    if not isinstance(event, events.TransferReversed | events.UnitsReturned):
+        return []  # nothing else undoes a hop
+    return [
+        (part.batch, hop)
+        for move in _moves(event, 0)
+        for part in move.ranges
+        if part.batch in partitions
+        for run in partitions[part.batch].overlapping(part.first, part.last)
+        if (hop := run.last_hop) is not None and hop.earlier is NOT_LOADED
+    ]
 
 
 def after(run: Run, recorded: RecordedEvent, unit: Unit) -> Run | None:

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 
 from pathbook.ledger.commands import Command, RecordTransfer, SellUnits
 from pathbook.ledger.events import RecordedEvent, TransferRecorded, UnitsReturned, UnitsSold
+from pathbook.ledger.hops import Hop
 from pathbook.ledger.requests import request_of
 from pathbook.ledger.rules.required_state import RequiredState, required_state
 from pathbook.ledger.rules.state import State, evolve, roll_back
-from pathbook.ledger.runs import Change
+from pathbook.ledger.runs import Change, hops_to_load
 from pathbook.ledger.store.log.event_hashes import StoredEntry, read_event
 from pathbook.ledger.store.log.stream import Stream, Turn
 from pathbook.ledger.store.views.follower import Follower
@@ -34,8 +35,8 @@ LOADED_LOTS_MAX = 50_000
 LOADED_REFERENCES_MAX = 50_000
 """How many references are kept in memory. Beyond it, all are evicted."""
 
-GROUP_LOADS_MAX = 4
-"""How many loads a group shares: transfers lead to units, units to cases, and cases to contents."""
+GROUP_LOADS_MAX = 5
+"""How many loads a group shares: transfers lead to units, units to cases and hops, and cases to contents."""
 
 TAIL_KEPT_EVENTS = 256
 """A tail of up to this many events is kept whole. To read how much the views hold costs as much as a small group."""
@@ -160,7 +161,7 @@ class Memory:
 
     def remember(self, recorded: RecordedEvent) -> None:
         """Apply the next event."""
-        changes = evolve(self.state, recorded)
+        changes = self._evolve(self.state, recorded)
         self._since_savepoint.append(changes)
         self._tail.append(recorded)
         self._by_request[recorded.request] = recorded
@@ -243,6 +244,7 @@ class Memory:
 
     def _load(self, required: RequiredState) -> None:
         """Load the required state from the views, then apply the events of the tail that the views lack."""
+        self._load_hops(required.hops)
         part = self._loader.load(self._book, required)
         if part.position > self.state.position:
             self.catch_up()
@@ -251,10 +253,20 @@ class Memory:
             raise StaleMemoryError
         self._views_position = part.position  # read before the tail moves the position of the part
         for recorded in itertools.islice(self._tail, known, None):
-            evolve(part, recorded)
+            self._evolve(part, recorded)
         self.state.adopt(part)
         for number in part.batches:  # including batches that began in the tail
             self._used.setdefault(number)
+
+    def _evolve(self, state: State, recorded: RecordedEvent) -> list[Change]:
+        """Apply the next event to a state. Hops that another writer undid were not required before. Raises as above."""
+        self._load_hops(hops_to_load(state.partitions, recorded.event))
+        return evolve(state, recorded)
+
+    def _load_hops(self, hops: list[tuple[int, Hop]]) -> None:
+        """Load the hop before each of these hops of batches. Raises StaleMemoryError if views are being rebuilt."""
+        if hops and not self._loader.load_hops(self._book, hops):
+            raise StaleMemoryError
 
     def _evict_unused(self, state: State) -> None:
         """Evict the least recently used batches, transfers no longer open, and entries that record an absence."""
