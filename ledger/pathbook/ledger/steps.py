@@ -148,16 +148,16 @@ def undone(movements: Sequence[Movement], custodians: Sequence[str]) -> set[int]
     began: dict[int, int] = {}
     places: dict[int, int] = {}
     found: set[int] = set()
-    standing: list[int] = []  # the steps that no reversal has undone yet, without the deliveries
+    in_force: list[int] = []  # the steps that no reversal has undone yet, without the deliveries
     deliveries: list[int] = []
     for index, item in enumerate(movements):
         places[item.position] = index
-        (deliveries if item.kind is StepKind.DELIVERED else standing).append(index)
+        (deliveries if item.kind is StepKind.DELIVERED else in_force).append(index)
         if item.kind in (StepKind.TRANSFERRED, StepKind.SOLD):
             began[item.transfer] = index
         elif item.kind is StepKind.REVERSED:
             first = began[item.transfer]
-            found.update(_pop_from(standing, first))
+            found.update(_pop_from(in_force, first))
             if custodians[index] == custodians[first - 1]:  # the goods came back
                 found.update(_pop_from(deliveries, first))
         elif item.kind is StepKind.ERROR_DECLARED:
