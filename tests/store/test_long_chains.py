@@ -114,7 +114,7 @@ moves = st.lists(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(moves, st.integers(1, 100))
 def test_chains_of_any_length_are_read_back_equal(
     moves: list[tuple[Callable[[Shuttle, int, int], None], int, int]], events_at_once: int
