@@ -21,9 +21,9 @@ _WITH_TITLE: Final = Delivery.WITH_TITLE
 class Move(msgspec.Struct, frozen=True, gc=False):
     """How an event changes the runs in its ranges. A field that is None changes nothing.
 
-    ``push`` adds a transfer to the chain. ``pop_from`` is the custodian to whom the last transfer of the chain moved
-    the goods. The transfer is removed, and goods that still lie with this custodian go back to where it moved them
-    from. ``in_hand`` sets the state to SOLD if a consumer owns the units, and else to IN_STOCK.
+    ``push`` is a transfer that becomes the last hop. ``pop_from`` is the custodian to whom the last hop moved the
+    goods. This hop is removed, and goods that still lie with this custodian go back to where it moved them from.
+    ``in_hand`` sets the state to SOLD if a consumer owns the units, and else to IN_STOCK.
     """
 
     ranges: Ranges

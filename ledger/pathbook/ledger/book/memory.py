@@ -4,8 +4,10 @@ import itertools
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
 
+from pathbook.ledger.applying import hops_to_load
 from pathbook.ledger.commands import Command, RecordTransfer, SellUnits
 from pathbook.ledger.events import Event, RecordedEvent, TransferRecorded, UnitsReturned, UnitsSold
+from pathbook.ledger.hops import Hop
 from pathbook.ledger.refusals import Refusal
 from pathbook.ledger.requests import request_of
 from pathbook.ledger.rules.budget import Budget
@@ -41,8 +43,8 @@ LOADED_LOTS_MAX = 50_000
 LOADED_REFERENCES_MAX = 50_000
 """How many references are kept in memory. Beyond it, all are evicted."""
 
-GROUP_LOADS_MAX = 4
-"""How many loads a group shares: transfers lead to units, units to cases, and cases to contents."""
+GROUP_LOADS_MAX = 5
+"""How many loads a group shares: transfers lead to units, units to cases and hops, and cases to contents."""
 
 TAIL_KEPT_EVENTS = 256
 """A tail of up to this many events is kept whole. To read how much the views hold costs as much as a small group."""
@@ -170,6 +172,7 @@ class Memory:
 
     def remember(self, recorded: RecordedEvent) -> None:
         """Apply the next event."""
+        self._load_undone(self.state, recorded.event)
         changes = evolve(self.state, recorded)
         self._since_savepoint.append(changes)
         self._tail.append(recorded)
@@ -272,6 +275,7 @@ class Memory:
 
     def _load(self, required: RequiredState) -> None:
         """Load the required state from the views, then apply the events of the tail that the views lack."""
+        self._load_hops(required.hops)
         part = self._loader.load(self._book, required)
         if part.position > self.state.position:
             self.catch_up()
@@ -281,6 +285,7 @@ class Memory:
         self._views_position = part.position  # read before the tail moves the position of the part
         apply = evolve_runs if required.is_of_runs() else evolve
         for recorded in itertools.islice(self._tail, known, None):
+            self._load_undone(part, recorded.event)
             apply(part, recorded)
         self._runs_loaded += sum(len(partition.runs) for partition in part.partitions.values())
         self.state.adopt(part)
@@ -288,6 +293,15 @@ class Memory:
             part.batches.keys() | part.partitions.keys()
         ):  # including batches that began in the tail
             self._used.setdefault(number)
+
+    def _load_undone(self, state: State, event: Event) -> None:
+        """Load what the next event of a state undoes. Of another writer's event, it was not required before."""
+        self._load_hops(hops_to_load(state.partitions, event))
+
+    def _load_hops(self, hops: list[tuple[int, Hop]]) -> None:
+        """Load the hop before each of these hops of batches. Raises StaleMemoryError if views are being rebuilt."""
+        if hops and not self._loader.load_hops(self._book, hops):
+            raise StaleMemoryError
 
     def _evict_unused(self, state: State) -> None:
         """Evict the least recently used batches, transfers no longer open, and entries that record an absence."""

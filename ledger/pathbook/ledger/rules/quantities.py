@@ -218,7 +218,7 @@ def _passed_over(state: State, origin: int | str, pick: Pick) -> dict[str, int |
 
 def _is_meant(pick: Pick, run: Run) -> bool:
     """Tell whether the right custodian has the units of a run, and whether they can go back if they have to."""
-    return pick.custodian in ("", run.custodian) and (bool(run.chain) or not pick.returning)
+    return pick.custodian in ("", run.custodian) and (run.last_hop is not None or not pick.returning)
 
 
 def _is_expired(batch: Batch, pick: Pick) -> bool:

@@ -12,6 +12,7 @@ import msgspec
 from pathbook.ledger import commands
 from pathbook.ledger.commands import Command
 from pathbook.ledger.events import ReversalAsked
+from pathbook.ledger.hops import NOT_LOADED, Hop
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.rules.budget import AUTHORIZATIONS, CASES, RANGES, Budget, BudgetSpentError
 from pathbook.ledger.rules.goods import packed_count, packed_in
@@ -23,6 +24,7 @@ from pathbook.ledger.values import (
     CONSUMER_PREFIX,
     MAX_RANGES,
     MAX_STEPS,
+    Ranges,
     Selection,
     UnitRange,
     gtin14,
@@ -47,10 +49,11 @@ class RequiredState(msgspec.Struct):
     owner in a batch, each with the unit from which on they are needed, and how many at most.
 
     ``holdings`` are pairs of party and GTIN, for the batches in which the party may own units. ``references`` are
-    giver, receiver and reference. ``declarables`` are positions of events that may be declared errors. ``visited`` and
-    ``lines`` are the cases and the parties that were already examined, and ``listing`` the parties whose products were.
-    ``refusals`` are those of commands that need more state than they may look at. ``is_cut`` says that the last
-    commands were not examined, because the others took too many steps.
+    giver, receiver and reference. ``declarables`` are positions of events that may be declared errors. ``hops`` may
+    be undone, and no hop before them is loaded. They come with their batches. ``visited`` and ``lines`` are the cases
+    and the parties that were already examined, and ``listing`` the parties whose products were. ``refusals`` are
+    those of commands that need more state than they may look at. ``is_cut`` says that the last commands were not
+    examined, because the others took too many steps.
     """
 
     parties: set[str] = msgspec.field(default_factory=set)
@@ -66,6 +69,7 @@ class RequiredState(msgspec.Struct):
     holdings: set[tuple[str, str]] = msgspec.field(default_factory=set)
     references: set[tuple[str, str, str]] = msgspec.field(default_factory=set)
     declarables: set[int] = msgspec.field(default_factory=set)
+    hops: list[tuple[int, Hop]] = msgspec.field(default_factory=list)
     visited: set[str] = msgspec.field(default_factory=set)
     lines: set[str] = msgspec.field(default_factory=set)
     listing: set[str] = msgspec.field(default_factory=set)
@@ -82,7 +86,7 @@ class RequiredState(msgspec.Struct):
 
 
 _BESIDE_RUNS: Final = frozenset(RequiredState.__struct_fields__) - {
-    *("stocks", "runs", "visited", "lines", "listing", "refusals", "is_cut")
+    *("stocks", "runs", "hops", "visited", "lines", "listing", "refusals", "is_cut")
 }
 
 
@@ -158,6 +162,8 @@ def _add(state: State, required: RequiredState, command: Command) -> None:
             _transfer(state, required, transfer)
             if isinstance(command, commands.AcceptTransfer):
                 _ranges(state, required, command.extra[: MAX_RANGES + 1])
+            else:
+                _reversed_hops(state, required, command)
         case (
             commands.DeclineTransfer(transfer=transfer)
             | commands.WithdrawTransfer(transfer=transfer)
@@ -356,7 +362,7 @@ def _case(state: State, required: RequiredState, sscc: str) -> None:
 
 
 def _returned_transfers(state: State, required: RequiredState, units: Selection, owner: str) -> None:
-    """Require the transfers by which the units of a return had come."""
+    """Require the transfers by which the units of a return had come, and the hops before them."""
     if required:
         return
     try:
@@ -365,5 +371,19 @@ def _returned_transfers(state: State, required: RequiredState, units: Selection,
         _add_stock(required, error)
         return
     if not isinstance(ranges, Refusal):
-        positions = {run.chain[-1] for _, run in pieces(state, ranges) if run.chain}
+        positions = _last_transfers(state, required, ranges)
         required.transfers.update(position for position in positions if position not in state.transfers)
+
+
+def _reversed_hops(state: State, required: RequiredState, command: commands.ReverseTransfer) -> None:
+    """Require the hops before a transfer that both sides reverse."""
+    transfer = state.transfers.get(command.transfer)
+    if not required and transfer is not None and transfer.reversal_asked_by not in ("", command.party):
+        _last_transfers(state, required, transfer.terms.ranges)
+
+
+def _last_transfers(state: State, required: RequiredState, ranges: Ranges) -> set[int]:
+    """Return the transfers by which units last came, and require the hops before them."""
+    hops = [(part.batch, run.last_hop) for part, run in pieces(state, ranges) if run.last_hop is not None]
+    required.hops += [(batch, hop) for batch, hop in hops if hop.earlier is NOT_LOADED]
+    return {hop.transfer for _, hop in hops}

@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import Connection, Engine
 
 from pathbook.ledger import chains, runs
+from pathbook.ledger.applying import hops_to_load
 from pathbook.ledger.events import BatchCommissioned, RecordedEvent
 from pathbook.ledger.gc_tuning import collect_rarely
 from pathbook.ledger.moves import changed_ranges
@@ -18,9 +19,11 @@ from pathbook.ledger.projections.views import ViewChanges
 from pathbook.ledger.reports.ladder import LadderChanges
 from pathbook.ledger.runs import Partition
 from pathbook.ledger.store.database.bulk_write import Row
+from pathbook.ledger.store.database.damage import DatabaseDamagedError
 from pathbook.ledger.store.database.engine import open_engine, reading, url_of
 from pathbook.ledger.store.log.event_hashes import read_event
 from pathbook.ledger.store.log.stream import Stream
+from pathbook.ledger.store.views.earlier_hops import load_earlier
 from pathbook.ledger.store.views.head_cache import HeadCache
 from pathbook.ledger.store.views.run_cache import RunCache
 from pathbook.ledger.store.views.writer import STATEMENTS, writes
@@ -141,10 +144,26 @@ def fold(
     loaded = cache.partitions.take(views, book, after, _changed_before(events))
     heads = cache.heads.take(views, book, after, chains.begun_before(events))
     changes, ladder = ViewChanges(heads), LadderChanges()
+    _load_undone(views, book, loaded, events)
     for recorded in events:
+        _load_undone(views, book, loaded, [recorded])
         changes.add(recorded, runs.apply(loaded, recorded))
         ladder.add(recorded.event)
     return Folded(events[-1].position, changes, ladder, loaded)
+
+
+def _load_undone(
+    views: Connection, book: str, loaded: dict[int, Partition], events: Sequence[RecordedEvent]
+) -> None:
+    """Load the hops before those that the events undo, as far as the partitions tell before the events.
+
+    Raises:
+        DatabaseDamagedError: the views lack the row of an earlier run.
+    """
+    hops = [hop for recorded in events for hop in hops_to_load(loaded, recorded.event)]
+    if hops and not load_earlier(views, book, hops):
+        cause = f"a run of book '{book}' is missing, from which units had moved"
+        raise DatabaseDamagedError(is_log=False, name="The table of runs in the views", cause=cause)
 
 
 def _run_worker(pipe: Pipe, events_url: str, views_url: str, book: str, group_size: int) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Table
 
 from pathbook.ledger import events
 from pathbook.ledger.events import TransferAccepted as Accepted
+from pathbook.ledger.hops import Hop
 from pathbook.ledger.projections.cases import CaseRangeRow, CaseRow
 from pathbook.ledger.projections.registers import (
     AuthorizationRow,
@@ -31,6 +32,7 @@ from pathbook.ledger.spans import merged
 from pathbook.ledger.store.database.engine import reading
 from pathbook.ledger.store.log.event_hashes import StoredEntry, read_event
 from pathbook.ledger.store.log.stream import Stream
+from pathbook.ledger.store.views.earlier_hops import load_earlier
 from pathbook.ledger.store.views.lookups import has_key
 from pathbook.ledger.store.views.run_lookups import load_runs, load_stocks
 from pathbook.ledger.store.views.tables import (
@@ -110,6 +112,11 @@ class StateLoader:
         self._load_declarables(state, required.declarables, declared)
         self._load_purchases(state, required)
         return state
+
+    def load_hops(self, book: str, hops: Iterable[tuple[int, Hop]]) -> bool:
+        """Load the hop before each of these hops of batches. Return whether the views hold all of them."""
+        with reading(self._views) as connection:
+            return load_earlier(connection, book, hops)
 
     def entries(self, book: str, positions: list[int]) -> list[StoredEntry]:
         """Return the entries of the log at these positions."""
