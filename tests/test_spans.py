@@ -8,14 +8,16 @@ from hypothesis import strategies as st
 from pathbook.ledger import runs
 from pathbook.ledger.commands import Command, RecordTransfer
 from pathbook.ledger.events import Event, RecordedEvent
+from pathbook.ledger.moves import Move
 from pathbook.ledger.refusals import Refusal
 from pathbook.ledger.rules.deciding import decide
-from pathbook.ledger.rules.required_state import RequiredState, required_state, stock_required
+from pathbook.ledger.rules.required_state import RequiredState, required_state
 from pathbook.ledger.rules.state import State, evolve, evolve_runs, roll_back
 from pathbook.ledger.runs import Change, Partition, Run
 from pathbook.ledger.spans import PartialPartition, StockNotLoadedError, merged
-from pathbook.ledger.values import MAX_BATCH_SIZE, Price, Quantity, Selection
+from pathbook.ledger.values import MAX_BATCH_SIZE, Price, Quantity, Selection, UnitState
 from tests.projections.synthetic import SyntheticBook
+from tests.rules.test_many_ranges import LEAF, POSITION, SIZE, borders, parts_of, points, runs_between
 from tests.rules.test_rolling_back import BEGINNING, PARTIES, apply, movements, parties, quantities
 from tests.scenario import MASK, NOON, Story
 
@@ -73,6 +75,48 @@ def test_events_change_loaded_runs_as_in_a_whole_batch(seed: int, cut: int, chos
             assert parts[number].missing(0, 1_000_000) == units
 
 
+@given(borders=borders, points=points, chosen=st.lists(st.booleans(), max_size=7), indexed=st.booleans())
+def test_many_ranges_change_loaded_runs_as_in_a_whole_batch(
+    borders: set[int], points: set[int], chosen: list[bool], *, indexed: bool
+) -> None:
+    """A pass over many ranges skips units that are not loaded, and notes which of them an owner gained."""
+    whole = Partition(1, runs_between(borders))
+    pattern = chosen or [False]
+    part = PartialPartition(
+        1,
+        [run for index, run in enumerate(whole.runs) if run.owner == "ann" or pattern[index % len(pattern)]],
+    )
+    part.stock_ends["ann"] = MAX_BATCH_SIZE
+    if indexed:
+        assert list(part.in_stock("ann")) == list(whole.in_stock("ann"))
+    begun, missing = list(part.runs), part.missing(0, SIZE - 1)
+    kinds = [
+        Move((), owner="ann", state=UnitState.IN_STOCK, push=POSITION),
+        Move((), state=UnitState.LOST),
+        Move((), owner="ben", state=UnitState.IN_STOCK, push=POSITION),
+    ]
+    moves = [(given_now, kinds[number % 3]) for number, given_now in enumerate(parts_of(points))]
+    expected: list[Change] = []
+    changes: list[Change] = []
+    whole.apply_many(moves, POSITION, LEAF, expected)
+    part.apply_many(moves, POSITION, LEAF, changes)
+    assert part.runs == loaded_of(whole, part)
+    assert part.missing(0, SIZE - 1) == missing
+    assert changes == [
+        change for change in expected if part.overlapping(change.changed.first, change.changed.last)
+    ]
+    absent = {unit for gap in missing for unit in range(gap.first, gap.last + 1)}
+    to_ann = {
+        unit for units, move in moves if move.owner == "ann" for unit in range(units.first, units.last + 1)
+    }
+    gained = {unit for gap in part.gained.get("ann", ()) for unit in range(gap.first, gap.last + 1)}
+    assert gained == absent & to_ann
+    if not gained:
+        assert list(part.in_stock("ann")) == list(whole.in_stock("ann"))
+    part.roll_back_many(POSITION, changes)
+    assert part.runs == begun
+
+
 @given(seed=seeds, chosen=st.lists(st.lists(st.booleans(), max_size=5), min_size=2, max_size=4))
 def test_parts_that_are_loaded_one_after_the_other_are_merged(seed: int, chosen: list[list[bool]]) -> None:
     """The merged part has the runs of all, and a whole batch stays whole."""
@@ -113,7 +157,7 @@ def decide_partly(state: State, everything: dict[int, Partition], command: Comma
         try:
             return decide(state, command, NOON + 1)
         except StockNotLoadedError as error:
-            load(state, everything, stock_required(error))
+            load(state, everything, RequiredState(stocks=error.stocks, runs=set(error.gained)))
 
 
 def quantity(giver: str, units: Quantity) -> Command:

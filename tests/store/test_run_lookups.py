@@ -5,6 +5,8 @@ import random
 import pytest
 from sqlalchemy import Engine
 
+from pathbook.ledger.runs import Partition
+from pathbook.ledger.spans import merged
 from pathbook.ledger.store.database.engine import reading
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views import run_lookups
@@ -67,6 +69,28 @@ def test_the_runs_of_owners_are_found_some_at_once(
                 assert loaded == owned[:count]
                 end = MAX_BATCH_SIZE if len(owned) < count else owned[count - 1].first + 1
                 assert found[number].stock_ends[owner] == end
+
+
+def test_some_runs_of_ranges_are_found_at_once(
+    stream: Stream, connect: Connect, long_book: SyntheticBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A number of runs is not exceeded by more than a statement finds. What is missing then is found the next time."""
+    monkeypatch.setattr(run_lookups, "ROWS_PER_STATEMENT_MAX", 2)
+    views = _projected(stream, connect, long_book)
+    ranges = [UnitRange(number, 0, SIZES[number - 1] - 1) for number in (1, 2, 3)]
+    loaded: dict[int, Partition] = {}
+    with reading(views) as connection:
+        while missing := [
+            gap
+            for part in ranges
+            for gap in (loaded[part.batch].missing(part.first, part.last) if part.batch in loaded else [part])
+        ]:
+            found = load_runs(connection, "book", missing, 3)
+            assert 0 < sum(len(part.runs) for part in found.values()) <= 5
+            for number, part in found.items():
+                loaded[number] = merged(loaded.get(number), part)
+    for number in (1, 2, 3):
+        assert loaded[number].runs == long_book.state.partitions[number].runs
 
 
 def test_a_batch_is_found_whole(stream: Stream, connect: Connect, long_book: SyntheticBook) -> None:

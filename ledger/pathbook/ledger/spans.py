@@ -23,18 +23,32 @@ FIRST_STOCK_RUNS: Final = 64
 STOCK_GROWTH: Final = 4
 """How many times as many runs are loaded next, so that all loads together take little longer than the last one."""
 
+STOCK_RUNS_AT_ONCE_MAX: Final = 16_000
+"""After how many runs no more are asked for at once. A request that takes more of them is refused as too much work."""
+
 _FIRST: Final = attrgetter("first")
 
 
 class StockNotLoadedError(Exception):
-    """A quantity looked for runs of an owner that are not loaded: those that begin at a unit or after it.
+    """Quantities looked for runs of an owner that are not loaded.
 
-    The caller loads some of them, at most ``count``, and the ranges that the owner ``gained``. Then it asks again.
+    ``stocks`` has for batches and owners the unit from which on runs are needed, and how many at most. The caller
+    loads these, and the ranges that the owner ``gained``. Then it asks again.
     """
 
-    def __init__(self, batch: int, owner: str, first: int, count: int, gained: list[UnitRange]) -> None:
-        super().__init__(f"batch {batch}: runs of {owner} from unit {first} on are not loaded")
-        self.batch, self.owner, self.first, self.count, self.gained = batch, owner, first, count, gained
+    def __init__(self, stocks: dict[tuple[int, str], tuple[int, int]], gained: list[UnitRange]) -> None:
+        super().__init__(f"runs of owners are not loaded: {stocks}")
+        self.stocks, self.gained = stocks, gained
+
+    @property
+    def count(self) -> int:
+        """How many runs are asked for."""
+        return sum([count for _, count in self.stocks.values()])
+
+    def add(self, other: "StockNotLoadedError") -> None:
+        """Ask for what another quantity looked for, too."""
+        self.stocks |= other.stocks
+        self.gained += other.gained
 
 
 class PartialPartition(Partition):
@@ -91,8 +105,8 @@ class PartialPartition(Partition):
                 yield run
             if end >= MAX_BATCH_SIZE:
                 return
-        more = max(FIRST_STOCK_RUNS, STOCK_GROWTH * count)
-        raise StockNotLoadedError(self.batch, owner, end, more, self.gained.get(owner, []))
+        more = min(max(FIRST_STOCK_RUNS, STOCK_GROWTH * count), STOCK_RUNS_AT_ONCE_MAX)
+        raise StockNotLoadedError({(self.batch, owner): (end, more)}, [*self.gained.get(owner, ())])
 
     def apply(self, move: Move, part: UnitRange, position: int, leaf: bytes, changes: list[Change]) -> None:
         """Change the loaded units of one range, and append a change for each run to ``changes``."""

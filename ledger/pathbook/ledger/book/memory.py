@@ -8,11 +8,11 @@ from pathbook.ledger.applying import hops_to_load
 from pathbook.ledger.commands import Command, RecordTransfer, SellUnits
 from pathbook.ledger.events import Event, RecordedEvent, TransferRecorded, UnitsReturned, UnitsSold
 from pathbook.ledger.hops import Hop
-from pathbook.ledger.refusals import Refusal
+from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.requests import request_of
-from pathbook.ledger.rules.budget import Budget
+from pathbook.ledger.rules.budget import QUANTITIES, Budget, BudgetSpentError
 from pathbook.ledger.rules.deciding import decide
-from pathbook.ledger.rules.required_state import RequiredState, required_state, stock_required
+from pathbook.ledger.rules.required_state import RequiredState, required_state
 from pathbook.ledger.rules.state import State, evolve, evolve_runs, roll_back
 from pathbook.ledger.runs import Change
 from pathbook.ledger.spans import StockNotLoadedError
@@ -20,7 +20,7 @@ from pathbook.ledger.store.log.event_hashes import StoredEntry, read_event
 from pathbook.ledger.store.log.stream import Stream, Turn
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.views.state_loader import StateLoader
-from pathbook.ledger.values import TransferStatus
+from pathbook.ledger.values import MAX_STEPS, TransferStatus
 
 TAIL_MAX_EVENTS = 20_000
 """How many events the views may lag behind. Beyond it writes pause, because these events are kept in memory."""
@@ -51,6 +51,13 @@ TAIL_KEPT_EVENTS = 256
 
 EVICTION_INTERVAL_GROUPS = 64
 """How many groups pass between two checks of the memory limits. A check costs as much as a small group."""
+
+LOADING_STEPS_MAX = 4 * MAX_STEPS
+"""How many steps the quantities of a command may take until their runs are loaded. This is enough for 8,000 runs, and a
+command can hardly move more."""
+
+LOADED_RUN_STEPS = 5
+"""How many steps it counts to load a run of an owner."""
 
 EVICTION_INTERVAL_RUNS = LOADED_RUNS_MAX // 10
 """How many runs are loaded between two checks of the memory limits, if that is sooner."""
@@ -199,8 +206,8 @@ class Memory:
         """Return the event that answered a request, if it is still in memory."""
         return self._by_request.get(request)
 
-    def load(self, command: Command) -> Refusal | None:
-        """Load everything that a command needs, or return why that would be too much. Raises StaleMemoryError."""
+    def _load_all(self, command: Command, loading: Budget) -> Refusal | None:
+        """Load everything that a command needs, or return why that would be too much."""
         if self._all_loaded and isinstance(command, RecordTransfer | SellUnits):
             return None  # an event that moves units never makes these commands need more state
         while True:
@@ -209,20 +216,39 @@ class Memory:
                 return required.refusals[0]
             if not required:
                 return None
-            self._load(required)
+            if required.stocks:
+                self._load_stock(required, loading)
+            else:
+                self._load(required)
 
     def decide(self, command: Command, now: int, budget: Budget) -> Event | Refusal:
-        """Load what a command needs, and decide it within its budget. Raises StaleMemoryError."""
-        if (refusal := self.load(command)) is not None:
-            budget.spent = budget.limit
-            return refusal
-        spent = budget.spent
-        while True:
-            try:
-                return decide(self.state, command, now, budget)
-            except StockNotLoadedError as error:
-                budget.spent = spent
-                self._load(stock_required(error))
+        """Load what a command needs, and decide it within its budget. Raises StaleMemoryError.
+
+        What was loaded stays in memory, so a request that was refused because of it may be accepted the next time.
+        """
+        loading = Budget(LOADING_STEPS_MAX)
+        try:
+            if (refusal := self._load_all(command, loading)) is not None:
+                budget.spent = budget.limit
+                return refusal
+            spent = budget.spent
+            while True:
+                try:
+                    return decide(self.state, command, now, budget)
+                except StockNotLoadedError as error:
+                    asked, budget.spent = budget.spent - spent, spent
+                    loading.spend(asked, QUANTITIES)
+                    self._load_stock(RequiredState(stocks=error.stocks, runs=set(error.gained)), loading)
+        except BudgetSpentError as error:
+            return refuse(Reason.TOO_MUCH_WORK, part=error.part, limit=error.limit)
+        finally:
+            budget.loading += loading.spent
+
+    def _load_stock(self, required: RequiredState, loading: Budget) -> None:
+        """Load runs of owners, and count steps for them. Raises BudgetSpentError if they are too many."""
+        before = self._runs_loaded
+        self._load(required)
+        loading.spend(LOADED_RUN_STEPS * (self._runs_loaded - before), QUANTITIES)
 
     def preload(self, commands: Sequence[Command]) -> bool:
         """Load what most of a group needs, in few loads. Tell whether that is everything. Raises StaleMemoryError."""

@@ -298,9 +298,9 @@ class Book:
                 if (shared is None or not outcomes) and not steps.may_decide(submission):
                     return outcomes
                 budget = shared or Budget(MAX_STEPS)
-                steps.spent += COMMAND_STEPS - budget.spent
+                steps.spent += COMMAND_STEPS - budget.worked
                 outcomes.append(self._outcome(item, earlier, now, pending, budget))
-                steps.spent += budget.spent
+                steps.spent += budget.worked
         except StaleMemoryError:
             raise
         except Exception as error:
@@ -393,4 +393,4 @@ class Book:
                 continue
             budget = Budget()  # no offer may stay open because of its size
             self._handle(command, request_of(command.actor, command.request_id), now, pending, budget)
-            steps.spent += COMMAND_STEPS + budget.spent
+            steps.spent += COMMAND_STEPS + budget.worked

@@ -4,7 +4,7 @@ The caller calls ``required_state`` again after each load, because loaded state 
 units, units name the cases in which they are packed, and a case names its contents.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final, assert_never
 
 import msgspec
@@ -14,7 +14,15 @@ from pathbook.ledger.commands import Command
 from pathbook.ledger.events import ReversalAsked
 from pathbook.ledger.hops import NOT_LOADED, Hop
 from pathbook.ledger.refusals import Reason, Refusal, refuse
-from pathbook.ledger.rules.budget import AUTHORIZATIONS, CASES, RANGES, Budget, BudgetSpentError
+from pathbook.ledger.rules.budget import (
+    AUTHORIZATIONS,
+    CASES,
+    QUANTITIES,
+    RANGES,
+    RUNS,
+    Budget,
+    BudgetSpentError,
+)
 from pathbook.ledger.rules.goods import packed_count, packed_in
 from pathbook.ledger.rules.quantities import Pick
 from pathbook.ledger.rules.state import State
@@ -37,6 +45,15 @@ from pathbook.ledger.values import (
 
 PRODUCTS_PER_STEP: Final = 8
 """How many listed products are looked up in the time of a step."""
+
+RANGE_RUN_STEPS: Final = 2
+"""How many steps a run in the ranges of a request counts. Deciding looks at it more than once."""
+
+STOCK_STEPS: Final = 16
+"""How many steps it counts to require the first runs of an owner in a batch."""
+
+STOCKED_BATCHES_MAX: Final = 4
+"""Of how many batches of a product the first runs of an owner are loaded. Of more, the rule comes to few, and asks."""
 
 CASE_STEPS: Final = 5
 """How many steps a case counts. Deciding looks at each case, and at its units, more than once."""
@@ -283,11 +300,11 @@ def _units(state: State, required: RequiredState, units: Selection, holder: str)
     _ranges(state, required, units.ranges)
     for sscc in units.cases:
         _case(state, required, sscc)
-    for quantity in units.quantities:
-        if quantity.batch:
-            _stock(state, required, [quantity.batch], holder)
+    for batch, product in dict.fromkeys([(item.batch, item.product) for item in units.quantities]):
+        if batch:
+            _stock(state, required, [batch], holder)
             continue
-        gtin = _product(state, required, quantity.product)
+        gtin = _product(state, required, product)
         batches = state.holdings.get((holder, gtin))
         if batches is not None:
             _stock(state, required, batches, holder)
@@ -295,8 +312,11 @@ def _units(state: State, required: RequiredState, units: Selection, holder: str)
             required.holdings.add((holder, gtin))
 
 
-def _stock(state: State, required: RequiredState, numbers: Iterable[int], owner: str) -> None:
-    """Require batches, with the first runs of an owner in each."""
+def _stock(state: State, required: RequiredState, numbers: Collection[int], owner: str) -> None:
+    """Require batches, and if they are few, the first runs of an owner in each."""
+    if len(numbers) > STOCKED_BATCHES_MAX:
+        _batches(state, required, numbers)
+        return
     for number in numbers:
         partition = state.partitions.get(number)
         if partition is not None and partition.has_stock(owner):
@@ -305,19 +325,8 @@ def _stock(state: State, required: RequiredState, numbers: Iterable[int], owner:
             required.batches.add(number)
         elif state.batches[number] is None:
             continue
+        state.budget.spend(STOCK_STEPS, QUANTITIES)
         required.stocks[number, owner] = 0, FIRST_STOCK_RUNS
-
-
-def stock_required(error: StockNotLoadedError) -> RequiredState:
-    """Return the state to load after a rule found that runs of an owner are not loaded."""
-    required = RequiredState()
-    _add_stock(required, error)
-    return required
-
-
-def _add_stock(required: RequiredState, error: StockNotLoadedError) -> None:
-    required.stocks[error.batch, error.owner] = error.first, error.count
-    required.runs.update(error.gained)
 
 
 def _ranges(state: State, required: RequiredState, ranges: Iterable[UnitRange]) -> None:
@@ -336,8 +345,9 @@ def _ranges(state: State, required: RequiredState, ranges: Iterable[UnitRange]) 
         partition = state.partitions.get(part.batch)
         if partition is None:
             required.runs.add(part)
-        elif missing := partition.missing(part.first, part.last):
-            required.runs.update(missing)
+        else:
+            state.budget.spend(RANGE_RUN_STEPS * partition.count(part.first, part.last), RUNS)
+            required.runs.update(partition.missing(part.first, part.last))
         if batch.packed:
             state.budget.spend(packed_count(batch, part), CASES)
             for sscc in packed_in(batch, part):
@@ -368,7 +378,8 @@ def _returned_transfers(state: State, required: RequiredState, units: Selection,
     try:
         ranges = resolve(state, units, Pick(owner, returning=True))
     except StockNotLoadedError as error:
-        _add_stock(required, error)
+        required.stocks |= error.stocks
+        required.runs.update(error.gained)
         return
     if not isinstance(ranges, Refusal):
         positions = _last_transfers(state, required, ranges)

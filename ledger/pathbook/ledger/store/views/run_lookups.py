@@ -17,6 +17,9 @@ from pathbook.ledger.values import MAX_BATCH_SIZE, UnitRange, is_owner
 ROWS_PER_STATEMENT_MAX: Final = 5_000
 """How many ranges or owners one statement looks up. It bounds how much of an answer is in memory twice."""
 
+MANY: Final = 2**62
+"""The count that limits nothing."""
+
 _COLUMNS = list(RUN.c)[1:]
 _PRESENT = (
     sa.select(*_COLUMNS)
@@ -35,6 +38,7 @@ AND run.first >= coalesce((
     WHERE run_at.book = :book AND run_at.batch = given.batch AND run_at.valid_to IS NULL
     AND run_at.first <= given.first ORDER BY run_at.first DESC LIMIT 1
 ), given.first)
+LIMIT :count
 """  # noqa: S608 - only names of columns are in it
 # The index has the owner, so other runs are passed over without their rows. Those of this owner are then found by
 # their primary key.
@@ -88,18 +92,26 @@ def load_partition(connection: Connection, book: str, batch: int) -> Partition |
     return Partition(batch, runs) if runs else None
 
 
-def load_runs(connection: Connection, book: str, ranges: Iterable[UnitRange]) -> dict[int, PartialPartition]:
-    """Return the present runs that have units of the ranges, by batch. Batches that do not exist are left out."""
+def load_runs(
+    connection: Connection, book: str, ranges: Iterable[UnitRange], count: int = MANY
+) -> dict[int, PartialPartition]:
+    """Return the present runs that have units of the ranges, by batch, or about ``count`` of them if there are more.
+
+    Batches that do not exist are left out.
+    """
     wanted = sorted(ranges)
     found: dict[int, dict[int, Run]] = {}
     for begin in range(0, len(wanted), ROWS_PER_STATEMENT_MAX):
         part = wanted[begin : begin + ROWS_PER_STATEMENT_MAX]
         given = json.dumps([(item.batch, item.first, item.last) for item in part])
-        rows = connection.execute(_RUNS_OF_RANGES[connection.dialect.name], {"book": book, "given": given})
+        parameters = {"book": book, "given": given, "count": count}
+        rows = connection.execute(_RUNS_OF_RANGES[connection.dialect.name], parameters)
         for row in starmap(RunRow, rows):
             of_batch = found.setdefault(row.batch, {})
             if row.first not in of_batch:  # several ranges may lie in one run
                 of_batch[row.first] = run_from_row(row)
+        if sum(map(len, found.values())) >= count:
+            break
     return {
         batch: PartialPartition(batch, [run for _, run in sorted(of_batch.items())])
         for batch, of_batch in found.items()

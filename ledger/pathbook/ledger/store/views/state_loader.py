@@ -57,6 +57,9 @@ from pathbook.ledger.values import PartyKind, Price, TransferKind, TransferStatu
 _Row = TypeVar("_Row")
 _Key = TypeVar("_Key", str, int)
 
+RUNS_AT_ONCE_MAX = 20_000
+"""How many runs of ranges are loaded at once. Most requests need far less, and few may look at more."""
+
 KEYS_PER_STATEMENT_MAX = 500
 """How many keys one statement names, because databases limit the parameters of a statement."""
 
@@ -260,7 +263,7 @@ def _load_batches(connection: Connection, state: State, required: RequiredState)
     book, numbers = state.book, required.batches
     for row in _rows_with_keys(connection, BATCH, BatchRow, book, "batch", numbers):
         state.batches[row.batch] = Batch(_commissioned(row), [], {})
-    state.partitions |= load_runs(connection, book, required.runs)
+    state.partitions |= load_runs(connection, book, required.runs, RUNS_AT_ONCE_MAX)
     absent = {number for number, batch in state.batches.items() if batch is None}
     stocks = {key: part for key, part in required.stocks.items() if key[0] not in absent}
     for number, stock in load_stocks(connection, book, stocks).items():
