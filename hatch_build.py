@@ -23,9 +23,13 @@ COMPILED: Final = (
     "projections/*.py",
     "reports/*.py",
     "rules/*.py",
+    "applying.py",
     "chains.py",
+    "hops.py",
+    "moves.py",
     "ranges.py",
     "runs.py",
+    "spans.py",
 )
 NOT_COMPILED: Final = {
     LEDGER / "rules" / "required_state.py",  # mypyc takes `msgspec.field()` for the value of its field

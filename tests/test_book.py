@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from hypothesis import settings
 
 from pathbook.ledger import commands
-from pathbook.ledger.book import Answer, writer
+from pathbook.ledger.book import Answer, memory, writer
 from pathbook.ledger.commands import Command, CommissionBatch
 from pathbook.ledger.events import Event, TransferLapsed, TransferRecorded
 from pathbook.ledger.refusals import Reason, Refusal
@@ -198,7 +198,7 @@ def test_a_failing_command_does_not_affect_other_submissions(
             assert command.request_id != "poison", "broken on purpose"
             return decide(state, command, now, budget)
 
-        monkeypatch.setattr(writer, "decide", breaking)
+        monkeypatch.setattr(memory, "decide", breaking)
         waiting = [opened.submit("masks", [record(name)]) for name in ("5", "poison", "7")]
         assert positions(waiting[0].result(PATIENCE)) == [6]
         with pytest.raises(AssertionError, match="broken on purpose"):

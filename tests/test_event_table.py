@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pathbook.ledger import events, moves, runs
 from pathbook.ledger.chains import BEGINNING, links
 from pathbook.ledger.events import Event, RecordedEvent
+from pathbook.ledger.hops import Hop, chain
 from pathbook.ledger.runs import Run
 from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import Delivery, Ranges, Unit, UnitState, is_consumer
@@ -53,13 +54,14 @@ names: Final = st.sampled_from(["acme", "ann", "bob", "consumer:c-1"])
 @st.composite
 def run(draw: st.DrawFn) -> Run:
     """Draw a run with a past of up to two hops."""
-    chain = tuple(range(1, 1 + draw(st.integers(0, 2))))
+    last_hop: Hop | None = None
+    for transfer in range(1, 1 + draw(st.integers(0, 2))):
+        last_hop = Hop(transfer, draw(names | st.just("")), transfer, 0, last_hop)
     state = draw(st.sampled_from(UnitState))
     offer = 9 if state is UnitState.OFFERED else 0
-    moved_from = tuple(draw(names | st.just("")) for _ in chain)
     owner, custodian = draw(names), draw(names)
-    transfer = offer or (chain[-1] if chain else 0)
-    return Run(0, 10**9, 9, 9, 0, 0, 0, owner, custodian, state, transfer, chain, moved_from, b"h" * 32)
+    transfer = offer or (last_hop.transfer if last_hop is not None else 0)
+    return Run(0, 10**9, 9, 9, 0, 0, 0, owner, custodian, state, transfer, last_hop, b"h" * 32)
 
 
 def recorded(event: Event) -> RecordedEvent:
@@ -119,7 +121,8 @@ def expected_custodian(cell: str, before: Run, source: object) -> str:
         return source.receiver if source.delivery is Delivery.WITH_TITLE else before.custodian
     if cell == "(b)":
         assert isinstance(source, Terms)
-        remembered = before.moved_from[-1]
+        assert before.last_hop is not None
+        remembered = before.last_hop.moved_from
         return remembered if remembered and before.custodian == source.receiver else before.custodian
     return str(getattr(source, cell))
 
@@ -138,17 +141,19 @@ def expected_state(cell: str, before: Run, unit: Unit, source: object) -> UnitSt
     return UnitState[cell] if cell.isupper() else getattr(source, cell)
 
 
-def expected_hops(
-    cell: str, before: Run, event: Event, custodian: str
-) -> tuple[tuple[int, ...], tuple[str, ...]]:
+def hops(run: Run) -> list[tuple[int, str]]:
+    """Return the transfer of each hop, oldest first, and the custodian that it remembers."""
+    return [(hop.transfer, hop.moved_from) for hop in chain(run.last_hop)][::-1]
+
+
+def expected_hops(cell: str, before: Run, event: Event, custodian: str) -> list[tuple[int, str]]:
     """Return the transfers of the hops after an event, and the custodians that the hops remember."""
     if cell == "popped":
-        return before.chain[:-1], before.moved_from[:-1]
+        return hops(before)[:-1]
     if cell == "pushed":
         transfer = event.transfer if isinstance(event, events.TransferAccepted) else POSITION
-        remembered = before.custodian if custodian != before.custodian else ""
-        return (*before.chain, transfer), (*before.moved_from, remembered)
-    return before.chain, before.moved_from
+        return [*hops(before), (transfer, before.custodian if custodian != before.custodian else "")]
+    return hops(before)
 
 
 MOVING: Final = [row for row in ROWS if row.event != "BatchCommissioned"]
@@ -162,7 +167,7 @@ def test_a_row_says_what_the_event_makes_of_its_units(row: Row, data: st.DataObj
     name = row.event.partition(".")[0]
     event = data.draw(EVENTS[getattr(events, name)])
     assume(kind_of(event) == row.event)
-    assume(row.hop != "popped" or before.chain)
+    assume(row.hop != "popped" or before.last_hop is not None)
     for ranges, source in named(event, row):
         unit = Unit(ranges[0].batch, ranges[0].first)
         after = runs.after(before, recorded(event), unit)
@@ -172,7 +177,7 @@ def test_a_row_says_what_the_event_makes_of_its_units(row: Row, data: st.DataObj
         assert after.owner == (before.owner if row.owner == NOTHING else getattr(source, row.owner))
         assert after.custodian == custodian
         assert after.state is expected_state(row.state, before, unit, source)
-        assert (after.chain, after.moved_from) == expected_hops(row.hop, before, event, custodian)
+        assert hops(after) == expected_hops(row.hop, before, event, custodian)
         assert after.head == runs.next_head(before.head, b"l" * 32, POSITION)
 
 
@@ -183,7 +188,7 @@ def test_the_row_of_a_new_batch_says_what_its_units_are(event: Event) -> None:
     assert isinstance(event, events.BatchCommissioned)
     (made,) = runs.commissioned(event, POSITION, b"l" * 32).runs
     assert (row.units, row.hop) == ("0 .. size - 1", NOTHING)
-    assert (made.first, made.last, made.chain) == (0, event.size - 1, ())
+    assert (made.first, made.last, made.last_hop) == (0, event.size - 1, None)
     assert (made.owner, made.custodian) == (getattr(event, row.owner), getattr(event, row.custodian))
     assert made.state is UnitState[row.state]
     assert made.head == runs.next_head(runs.EMPTY_HEAD, b"l" * 32, POSITION)
@@ -202,7 +207,7 @@ def test_an_event_changes_the_units_of_its_rows_and_no_others(kind: type[Event],
     written_off = isinstance(event, events.ErrorDeclared) and isinstance(
         event.declared, events.UnitsWrittenOff
     )
-    found = moves.batches(event)
+    found = {part.batch for part in moves.changed_ranges(event)}
     assert (
         found >= wanted if written_off else found == wanted
     )  # drawn ones confirm units that were not written off

@@ -122,11 +122,11 @@ class SyntheticBook:
         random, receiver = self.random, self.random.choice(PARTIES)
         if run.state is UnitState.OFFERED and random.random() < 0.9:
             return self.answer(request_id, run, units)
-        if run.chain and random.random() < 0.35:
-            came = self.state.transfers[run.chain[-1]]
+        if run.last_hop is not None and random.random() < 0.35:
+            came = self.state.transfers[run.last_hop.transfer]
             assert came is not None, run
             side = came.terms.giver if came.reversal_asked_by == came.terms.receiver else came.terms.receiver
-            return commands.ReverseTransfer(request_id=request_id, party=side, transfer=run.chain[-1])
+            return commands.ReverseTransfer(request_id=request_id, party=side, transfer=run.last_hop.transfer)
         if run.state in (UnitState.SOLD, UnitState.CONFIRMED) or random.random() < 0.1:
             if random.random() < 0.5:
                 return commands.ReturnUnits(request_id=request_id, owner=run.owner, units=units)

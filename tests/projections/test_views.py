@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pathbook.ledger import events, runs
 from pathbook.ledger.chains import Chain, ChainHead
 from pathbook.ledger.events import Event, RecordedEvent
+from pathbook.ledger.hops import Hop, chain
 from pathbook.ledger.projections.registers import RequestRow, request_hash
 from pathbook.ledger.projections.runs import RunChanges, RunKey
 from pathbook.ledger.projections.transfers import FIRST_LINE, TransferRow
@@ -128,8 +129,8 @@ def test_a_ladder_counts_the_hops_in_force(book: SyntheticBook) -> None:
     expected: Counter[tuple[int, int, str, int, int]] = Counter()
     for batch, partition in book.state.partitions.items():
         for run in partition.runs:
-            for position in run.chain:
-                transfer = book.state.transfers[position]
+            for hop in chain(run.last_hop):
+                transfer = book.state.transfers[hop.transfer]
                 assert transfer is not None
                 terms, price = transfer.terms, transfer.terms.unit_price
                 tier = (
@@ -200,7 +201,7 @@ def test_a_walk_over_previous_runs_leads_to_the_commissioning(book: SyntheticBoo
 
 def test_an_event_that_names_a_unit_twice_fails_an_assertion() -> None:
     """An event cannot end a run that it made itself."""
-    run = Run(0, 9, 7, 7, 0, 1, 0, "ann", "ann", UnitState.IN_STOCK, 7, (7,), ("",), b"")
+    run = Run(0, 9, 7, 7, 0, 1, 0, "ann", "ann", UnitState.IN_STOCK, 7, Hop(7, "", 1, 0, None), b"")
     with pytest.raises(AssertionError):
         RunChanges().add([Change(1, run, run, ())], 7)
 

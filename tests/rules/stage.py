@@ -6,6 +6,7 @@ from typing import Final, TypeVar
 
 from pathbook.ledger import commands, events
 from pathbook.ledger.events import Event
+from pathbook.ledger.hops import chain
 from pathbook.ledger.refusals import Reason, Refusal
 from pathbook.ledger.reports.ladder import CONSUMER_TIER, NO_TIER, LadderChanges
 from pathbook.ledger.rules.party import authorization_status
@@ -235,15 +236,15 @@ class Stage(Naive):
             heads: list[tuple[object, ...]] = []
             for run in partition.runs:
                 told = (run.owner, run.custodian, run.state, run.head, run.position, run.transfer)
-                past = (run.chain, run.moved_from)
-                heads.append((run.head, run.owner, run.custodian, run.state, run.chain))
+                past = [(hop.transfer, hop.moved_from) for hop in chain(run.last_hop)][::-1]
+                heads.append((run.head, run.owner, run.custodian, run.state, past))
                 for number in range(run.first, run.last + 1):
                     numbers.append(number)
                     piece = self.pieces[batch, number]
                     last = piece.offer or (piece.hops[-1].deal if piece.hops else 0)
                     known = (piece.owner, piece.custodian, piece.state, piece.head, piece.last, last)
                     self.same(f"unit {batch}:{number}", told, known)
-                    hops = tuple(h.deal for h in piece.hops), tuple(h.moved_from for h in piece.hops)
+                    hops = [(hop.deal, hop.moved_from) for hop in piece.hops]
                     self.same(f"the hops of {batch}:{number}", past, hops)
             self.same(f"the units of batch {batch}", numbers, list(range(self.lots[batch].size)))
             for run, one, two in zip(partition.runs, heads, heads[1:], strict=False):

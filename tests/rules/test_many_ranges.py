@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pathbook.ledger import events, ranges
+from pathbook.ledger.hops import Hop
 from pathbook.ledger.moves import Move
 from pathbook.ledger.rules import goods
 from pathbook.ledger.rules.goods import Batch, Case
@@ -14,6 +15,7 @@ from pathbook.ledger.values import Ranges, UnitRange, UnitState
 from tests.scenario import Story
 
 SIZE: Final = 400
+HOP: Final = Hop(3, "acme", 1, 0, None)
 OWNERS: Final = ("acme", "ann", "ben")
 LEAF: Final = b"l" * 32
 POSITION: Final = 9
@@ -36,8 +38,7 @@ def runs_between(borders: set[int]) -> list[Run]:
             "acme",
             UnitState.OFFERED if first % 7 == 0 else UnitState.IN_STOCK,
             3,
-            (3,),
-            ("acme",),
+            HOP,
             first.to_bytes(32, "big"),
         )
         for first, last in zip(firsts, [*firsts[1:], SIZE], strict=True)

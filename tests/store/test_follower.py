@@ -30,10 +30,12 @@ from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views import tables
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.views.head_cache import HeadCache
-from pathbook.ledger.store.views.run_cache import RunCache, load_partition
+from pathbook.ledger.store.views.run_cache import RunCache
+from pathbook.ledger.store.views.run_lookups import load_partition
 from pathbook.ledger.store.views.snapshot import ViewsRebuildingError, open_snapshot
 from pathbook.ledger.store.views.writer import MIGRATIONS, open_views
-from tests.projections.synthetic import SyntheticBook
+from pathbook.ledger.values import UnitRange
+from tests.projections.synthetic import SIZES, SyntheticBook
 from tests.store.follower_process import Connect, child, kill_after, rows_at_once, rows_of
 
 PATIENCE = 60.0
@@ -254,20 +256,48 @@ def test_a_cancelled_waiter_is_forgotten(stream: Stream, connect: Connect) -> No
     assert follower._awaited._waiting == {}
 
 
-def test_the_run_cache_keeps_the_partitions_used_last(stream: Stream, connect: Connect) -> None:
-    """The cache evicts the least recently used partition, and never returns one of another position."""
+def test_the_run_cache_keeps_the_batches_used_last(stream: Stream, connect: Connect) -> None:
+    """The cache evicts the least recently used batch, and never returns runs of another position."""
     views = connect("views")
     book = SyntheticBook(8, 60)
     stream.append("book", 0, book.entries)
     position = Follower(stream, views).catch_up("book")
+    whole = {batch: UnitRange(batch, 0, SIZES[batch - 1] - 1) for batch in (1, 2, 3)}
     sizes = {batch: len(partition.runs) for batch, partition in book.state.partitions.items()}
     partitions = RunCache(limit=sizes[1] + sizes[2])
     with reading(views) as connection:
-        taken = partitions.take(connection, "book", position, [3, 1, 2, 999])
-        assert taken.keys() == {1, 2, 3}
+        taken = partitions.take(
+            connection, "book", position, [whole[3], *whole.values(), UnitRange(999, 0, 5)]
+        )
+        assert {batch: found.runs for batch, found in taken.items()} == {
+            batch: book.state.partitions[batch].runs for batch in whole
+        }
         partitions.give_back("book", position, {batch: taken[batch] for batch in (3, 1, 2)})
-        again = partitions.take(connection, "book", position, [1, 2, 3])
+        assert not partitions.has_all("book", whole.values())
+        again = partitions.take(connection, "book", position, whole.values())
         assert [again[batch] is taken[batch] for batch in (1, 2, 3)] == [True, True, False]
         partitions.give_back("book", position, again)
-        later = partitions.take(connection, "book", position + 1, [3])
+        later = partitions.take(connection, "book", position + 1, [whole[3]])
         assert later[3] is not again[3]
+
+
+def test_the_run_cache_loads_only_the_runs_of_ranges(stream: Stream, connect: Connect) -> None:
+    """Runs are loaded by the ranges that touch them, and those that are cached are not loaded again."""
+    views = connect("views")
+    book = SyntheticBook(8, 200)
+    stream.append("book", 0, book.entries)
+    position = Follower(stream, views).catch_up("book")
+    runs = book.state.partitions[3].runs
+    assert len(runs) > 6
+    first, middle, last = runs[0], runs[3], runs[-1]
+    partitions = RunCache()
+    with reading(views) as connection:
+        within = UnitRange(3, middle.last, middle.last)
+        taken = partitions.take(connection, "book", position, [within, UnitRange(3, first.first, first.last)])
+        assert taken[3].runs == [first, middle]
+        partitions.give_back("book", position, taken)
+        assert partitions.has_all("book", [within])
+        assert not partitions.has_all("book", [UnitRange(3, middle.first, middle.last + 1)])
+        again = partitions.take(connection, "book", position, [UnitRange(3, middle.first, last.last)])
+        assert again[3].runs == [first, *runs[3:]]
+        assert again[3].runs[1] is taken[3].runs[1]

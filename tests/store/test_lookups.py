@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, Select
 
+from pathbook.ledger.hops import NOT_LOADED, Hop
 from pathbook.ledger.projections import cases, registers, transfers
 from pathbook.ledger.reports.all_reports import REPORTS
 from pathbook.ledger.runs import Run
@@ -139,10 +140,11 @@ def test_a_row_has_the_columns_of_its_table(row: type[NamedTuple]) -> None:
 
 @st.composite
 def runs(draw: st.DrawFn) -> Run:
-    """Draw a run, with a custodian or none for each transfer of its chain."""
-    custodians = st.just("") | owners.filter(lambda owner: "," not in owner)
-    chain = draw(st.lists(st.tuples(positions, custodians), max_size=8))
+    """Draw a run. Its last hop moved it from the run before, or from an earlier one, or there is none."""
     first, last, valid_from, position, origin, previous, previous_origin = (draw(positions) for _ in range(7))
+    transfer, moved_from = draw(positions), draw(st.just("") | owners)
+    moved_last = Hop(max(transfer, 1), moved_from, previous, previous_origin, NOT_LOADED)
+    offered = Hop(draw(st.integers(1, 2**62)), moved_from, draw(positions), draw(positions), NOT_LOADED)
     return Run(
         first=first,
         last=last,
@@ -154,9 +156,8 @@ def runs(draw: st.DrawFn) -> Run:
         owner=draw(owners),
         custodian=draw(owners),
         state=draw(st.sampled_from(UnitState)),
-        transfer=draw(positions),
-        chain=tuple(position for position, _ in chain),
-        moved_from=tuple(custodian for _, custodian in chain),
+        transfer=transfer,
+        last_hop=draw(st.none() | st.sampled_from([offered, moved_last])),
         head=draw(st.binary(min_size=32, max_size=32)),
     )
 

@@ -41,8 +41,9 @@ def some_event(draw: st.DrawFn, steps: tuple[ReplayedStep, ...]) -> Event:
         st.sampled_from([(UnitRange(1, 0, 0),)] * 4 + [(UnitRange(1, 0, 9),), (UnitRange(1, 5, 5),)])
     )
     extra = draw(st.sampled_from([(), ranges]))
+    last_hops = [] if end.last_hop is None else [end.last_hop.transfer]
     positions = [step.recorded.position for step in steps]
-    named = draw(st.sampled_from([end.transfer, *end.chain[-1:], *positions[-2:], 99]))
+    named = draw(st.sampled_from([end.transfer, *last_hops, *positions[-2:], 99]))
     step = next((step for step in steps if step.recorded.position == named), steps[-1])
     known = getattr(step.event, "terms", None)
     authorities = draw(AUTHORITIES)

@@ -10,6 +10,7 @@ from typing import Final
 
 from pathbook.ledger.codes import PrintedCode, contradiction, parse_code
 from pathbook.ledger.events import BatchCommissioned
+from pathbook.ledger.hops import chain
 from pathbook.ledger.money import print_price
 from pathbook.ledger.refusals import Reason, Refusal
 from pathbook.ledger.terms import Terms
@@ -127,7 +128,7 @@ def hops_in_force(steps: Sequence[ReplayedStep]) -> list[tuple[int, Terms]]:
         for step in steps
         if step.transfer and (terms := terms_of(step.event)) is not None
     }
-    return [moved[transfer] for transfer in steps[-1].after.chain]
+    return [moved[hop.transfer] for hop in chain(steps[-1].after.last_hop)][::-1]
 
 
 def shown_hops(steps: Sequence[ReplayedStep]) -> list[tuple[int, Terms]]:

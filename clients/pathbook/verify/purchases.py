@@ -38,7 +38,7 @@ def purchases(steps: Sequence[ReplayedStep]) -> list[Purchase]:
     found: list[Purchase] = []
     for step in steps:
         position, moment = step.recorded.position, step.recorded.occurred_at
-        chain = step.before.chain if step.before is not None else ()
+        hop = step.before.last_hop if step.before is not None else None
         if isinstance(event := step.event, UnitsSold):
             found.append(Purchase(event.terms.giver, position, moment, event.terms.unit_price))
         elif isinstance(event, PurchaseConfirmed):
@@ -47,7 +47,9 @@ def purchases(steps: Sequence[ReplayedStep]) -> list[Purchase]:
             )
         elif isinstance(event, ErrorDeclared) and isinstance(event.declared, PurchaseConfirmed):
             found[-1] = msgspec.structs.replace(found[-1], confirmed=0, confirmed_at=0, paid=None)
-        elif isinstance(event, UnitsReturned) and found and chain[-1:] == (found[-1].sold,):
+        elif (
+            isinstance(event, UnitsReturned) and found and hop is not None and hop.transfer == found[-1].sold
+        ):
             found[-1] = msgspec.structs.replace(found[-1], returned=position)
     return found
 

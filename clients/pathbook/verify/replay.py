@@ -12,6 +12,7 @@ import msgspec
 from pathbook.ledger import events, runs
 from pathbook.ledger.codec import MalformedEventError, NewerEventError, decode
 from pathbook.ledger.events import RecordedEvent, RunEvent, TitleEvent
+from pathbook.ledger.hops import chain
 from pathbook.ledger.ranges import range_of
 from pathbook.ledger.runs import Run, commissioned
 from pathbook.ledger.steps import Movement, actor_of, attestation, attested, movement, out_of_order, undone
@@ -67,8 +68,32 @@ class ReplayedStep(msgspec.Struct, frozen=True):
     @property
     def transfer(self) -> int:
         """The transfer or sale by which title moved onward, or 0 if it did not."""
-        onward = self.before is not None and len(self.after.chain) > len(self.before.chain)
-        return self.after.chain[-1] if onward else 0
+        hop = self.after.last_hop
+        is_new = hop is not None and self.before is not None and hop.position == self.before.position
+        return hop.transfer if hop is not None and is_new else 0
+
+
+class _Past:
+    """The steps that were replayed, and what is looked up in them: events and declarations by position, and hops.
+
+    ``agreed`` has the terms of each hop by its transfer. ``attested`` are the transfers that both sides reported.
+    """
+
+    def __init__(self) -> None:
+        self.steps: list[ReplayedStep] = []
+        self.events: dict[int, RunEvent] = {}
+        self.agreed: dict[int, Terms | None] = {}
+        self.attested: set[int] = set()
+        self.declared: set[int] = set()
+
+    def add(self, step: ReplayedStep) -> None:
+        """Add the next step."""
+        self.steps.append(step)
+        self.events[step.recorded.position] = event = step.event
+        self.agreed[step.transfer] = terms_of(event)
+        self.attested |= attested([step.movement])
+        if isinstance(event, events.ErrorDeclared):
+            self.declared.add(event.position)
 
 
 def replay(path: GetPathResponse) -> tuple[ReplayedStep, ...]:
@@ -86,10 +111,10 @@ def replay(path: GetPathResponse) -> tuple[ReplayedStep, ...]:
     if left_out := left_out_bytes(path):
         raise LongPathError(f"{left_out} bytes of its events were not read; at most {MAX_LEFT_OUT_BYTES} are")
     unit = Unit(path.unit.batch, path.unit.number)
-    steps: list[ReplayedStep] = []
+    past = _Past()
     for shown in path.steps:
-        steps.append(_next(steps, shown, unit))
-    return _marked(steps)
+        past.add(_next(past, shown, unit))
+    return _marked(past.steps)
 
 
 def left_out_bytes(path: GetPathResponse) -> int:
@@ -119,9 +144,9 @@ def _marked(steps: Sequence[ReplayedStep]) -> tuple[ReplayedStep, ...]:
     )
 
 
-def _next(steps: Sequence[ReplayedStep], shown: PathStep, unit: Unit) -> ReplayedStep:
+def _next(past: _Past, shown: PathStep, unit: Unit) -> ReplayedStep:
     """Decode the next event, check that it follows from those before, and apply it to the unit's run."""
-    where = f"position {shown.position}"
+    where, steps = f"position {shown.position}", past.steps
     if shown.position < 1:
         raise ContradictionError(f"{where} does not exist, because positions begin at 1")
     try:
@@ -151,7 +176,7 @@ def _next(steps: Sequence[ReplayedStep], shown: PathStep, unit: Unit) -> Replaye
         after = commissioned(event, recorded.position, recorded.leaf).runs[0]
     else:
         assert before is not None, where
-        if problem := _problem(event, before, steps, unit):
+        if problem := _problem(event, before, past, unit):
             raise ContradictionError(f"{where}: {problem}")
         changed = runs.after(before, recorded, unit)
         if changed is None:
@@ -160,7 +185,7 @@ def _next(steps: Sequence[ReplayedStep], shown: PathStep, unit: Unit) -> Replaye
     return ReplayedStep(recorded, movement(event, recorded.position, unit), before, after)
 
 
-def _problem(event: RunEvent, before: Run, steps: Sequence[ReplayedStep], unit: Unit) -> str:
+def _problem(event: RunEvent, before: Run, past: _Past, unit: Unit) -> str:
     """Return why an event cannot follow the run before it, or an empty text if it can."""
     match event:
         case events.TransferOffered(terms) | events.TransferRecorded(terms):
@@ -176,7 +201,7 @@ def _problem(event: RunEvent, before: Run, steps: Sequence[ReplayedStep], unit: 
                 or _wrong_receiver(terms.receiver, consumer=True)
             )
         case events.TransferAccepted():
-            return _wrong_acceptance(event, before, steps, unit)
+            return _wrong_acceptance(event, before, past, unit)
         case (
             events.TransferDeclined(transfer, giver, receiver)
             | events.TransferWithdrawn(transfer, giver, receiver)
@@ -185,7 +210,7 @@ def _problem(event: RunEvent, before: Run, steps: Sequence[ReplayedStep], unit: 
             return (
                 _wrong_giver(giver, before)
                 or _wrong_offer(transfer, before)
-                or _wrong_answer(transfer, receiver, steps)
+                or _wrong_answer(transfer, receiver, past)
             )
         case events.UnitsDelivered(custodian, receiver):
             return _wrong_custodian(custodian, before) or _wrong_delivery(receiver, before)
@@ -194,7 +219,7 @@ def _problem(event: RunEvent, before: Run, steps: Sequence[ReplayedStep], unit: 
         case events.TransferReversed(transfer, terms, party):
             return (
                 _wrong_state(before, UnitState.IN_STOCK)
-                or _wrong_undoing(transfer, terms, before, steps)
+                or _wrong_undoing(transfer, terms, before, past)
                 or (
                     ""
                     if party in (terms.giver, terms.receiver)
@@ -208,7 +233,7 @@ def _problem(event: RunEvent, before: Run, steps: Sequence[ReplayedStep], unit: 
             return (
                 _wrong_giver(owner, before)
                 or _wrong_state(before, *_HELD)
-                or _wrong_undoing(line.transfer, line.terms, before, steps)
+                or _wrong_undoing(line.transfer, line.terms, before, past)
             )
         case events.BatchCommissioned():
             return "its batch was already commissioned"
@@ -220,9 +245,9 @@ def _problem(event: RunEvent, before: Run, steps: Sequence[ReplayedStep], unit: 
                 or _wrong_write_off(event, before, unit)
             )
         case events.TransferAttested(transfer):
-            return _wrong_attestation(transfer, event.party, steps)
+            return _wrong_attestation(transfer, event.party, past)
         case events.ErrorDeclared():
-            return _wrong_declaration(event, before, steps)
+            return _wrong_declaration(event, before, past)
         case _:
             assert_never(event)
 
@@ -268,33 +293,31 @@ def _wrong_offer(transfer: int, before: Run) -> str:
     return "" if transfer == open_offer else f"it answers an offer at position {transfer} that was not open"
 
 
-def _wrong_answer(transfer: int, receiver: str, steps: Sequence[ReplayedStep]) -> str:
+def _wrong_answer(transfer: int, receiver: str, past: _Past) -> str:
     """Return why the offer that an event ends was not made to the receiver that the event names."""
-    offer = _event_at(transfer, steps)
+    offer = past.events.get(transfer)
     if not isinstance(offer, events.TransferOffered) or offer.terms.receiver != receiver:
         return f"it ends an offer to {receiver}, which the offer at position {transfer} was not"
     return ""
 
 
-def _wrong_acceptance(
-    event: events.TransferAccepted, before: Run, steps: Sequence[ReplayedStep], unit: Unit
-) -> str:
+def _wrong_acceptance(event: events.TransferAccepted, before: Run, past: _Past, unit: Unit) -> str:
     """Return why a unit cannot be accepted, as a unit that was offered or as an extra unit that was not."""
     transfer, terms = event.transfer, event.terms
     if (problem := _wrong_giver(terms.giver, before)) or range_of(event.extra, unit) is None:
-        return problem or _wrong_offer(transfer, before) or _other_terms(transfer, terms, steps)
+        return problem or _wrong_offer(transfer, before) or _other_terms(transfer, terms, past)
     if problem := _wrong_state(before, UnitState.IN_STOCK) or _wrong_receiver(terms.receiver, consumer=False):
         return problem
     if range_of(terms.ranges, unit) is None:
         return "it calls the unit extra, but does not accept it"
-    if _event_at(transfer, steps) is not None or transfer in before.chain:
+    if transfer in past.events or any(hop.transfer == transfer for hop in chain(before.last_hop)):
         return f"it calls the unit extra, but the unit was in the transfer at position {transfer} before"
     return ""
 
 
-def _other_terms(transfer: int, terms: Terms, steps: Sequence[ReplayedStep]) -> str:
+def _other_terms(transfer: int, terms: Terms, past: _Past) -> str:
     """Return what an acceptance changed about the offer. It may only narrow the offer to fewer units."""
-    offer = _event_at(transfer, steps)
+    offer = past.events.get(transfer)
     if not isinstance(offer, events.TransferOffered) or offer.terms.receiver != terms.receiver:
         return f"{terms.receiver} accepted a unit that was not offered to it"
     offered = offer.terms
@@ -308,40 +331,38 @@ def _other_terms(transfer: int, terms: Terms, steps: Sequence[ReplayedStep]) -> 
     return ""
 
 
-def _wrong_undoing(transfer: int, terms: Terms, before: Run, steps: Sequence[ReplayedStep]) -> str:
+def _wrong_undoing(transfer: int, terms: Terms, before: Run, past: _Past) -> str:
     """Return why a return or reversal does not undo the transfer by which the unit last came."""
-    agreed = _agreed(transfer, steps)
-    if agreed is None or before.chain[-1:] != (transfer,):
+    agreed = past.agreed.get(transfer)
+    if agreed is None or before.last_hop is None or before.last_hop.transfer != transfer:
         return f"it undoes the transfer at position {transfer}, which is not the last one of the unit"
     if (agreed.giver, agreed.receiver, agreed.unit_price) != (terms.giver, terms.receiver, terms.unit_price):
         return f"it undoes the transfer at position {transfer} on other terms"
     return ""
 
 
-def _wrong_attestation(transfer: int, party: str, steps: Sequence[ReplayedStep]) -> str:
+def _wrong_attestation(transfer: int, party: str, past: _Past) -> str:
     """Return why a party cannot attest a transfer of the unit, or why it has done so before."""
-    agreed = _agreed(transfer, steps)
+    agreed = past.agreed.get(transfer)
     if agreed is None or agreed.receiver != party or is_consumer(party):
         return f"{party} attests the transfer at position {transfer}, by which it did not receive the unit"
-    if transfer in attested([step.movement for step in steps]):
+    if transfer in past.attested:
         return f"{party} has attested the transfer at position {transfer} before"
     return ""
 
 
-def _wrong_declaration(event: events.ErrorDeclared, before: Run, steps: Sequence[ReplayedStep]) -> str:
+def _wrong_declaration(event: events.ErrorDeclared, before: Run, past: _Past) -> str:
     """Return why an earlier event cannot be declared an error.
 
     The declaration repeats it word for word. The party that had acted declares it, once, until something was built
     upon it.
     """
     position, declared = event.position, event.declared
-    if _event_at(position, steps) != declared:
+    if past.events.get(position) != declared:
         return f"it declares another event an error than the one at position {position}"
     if event.party != (actor := actor_of(declared)):
         return f"{event.party} declares an error at position {position}, where {actor} acted"
-    if any(
-        isinstance(step.event, events.ErrorDeclared) and step.event.position == position for step in steps
-    ):
+    if position in past.declared:
         return f"position {position} was declared an error before"
     return (
         f"something was built upon position {position}" if _is_built_upon(position, declared, before) else ""
@@ -354,7 +375,7 @@ def _is_built_upon(position: int, declared: events.DeclarableEvent, before: Run)
         case events.UnitsWrittenOff(state=state):
             return before.state is not state
         case events.PurchaseConfirmed(consumer):
-            same_sale = bool(before.chain) and before.chain[-1] < position
+            same_sale = before.last_hop is not None and before.last_hop.transfer < position
             return before.state is not UnitState.CONFIRMED or before.owner != consumer or not same_sale
         case events.UnitsDelivered():
             return before.position != position
@@ -362,12 +383,3 @@ def _is_built_upon(position: int, declared: events.DeclarableEvent, before: Run)
             return False  # it is no step of a unit, so the replay has found another event at its position
         case _:
             assert_never(declared)
-
-
-def _event_at(position: int, steps: Sequence[ReplayedStep]) -> RunEvent | None:
-    return next((step.event for step in steps if step.recorded.position == position), None)
-
-
-def _agreed(transfer: int, steps: Sequence[ReplayedStep]) -> Terms | None:
-    """Return the terms of the hop of the unit that a transfer or sale made, or None if it made none."""
-    return next((terms_of(step.event) for step in reversed(steps) if step.transfer == transfer), None)

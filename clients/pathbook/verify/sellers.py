@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from pathbook.ledger.events import TransferOffered
+from pathbook.ledger.hops import chain
 from pathbook.ledger.values import WRITTEN_OFF, UnitState, is_consumer
 from pathbook.verify.purchases import Purchase, purchases
 from pathbook.verify.replay import ReplayedStep
@@ -54,9 +55,9 @@ def _not_the_seller(policy: Policy, steps: Sequence[ReplayedStep], sale: Purchas
 
 def _passed_on(policy: Policy, steps: Sequence[ReplayedStep]) -> str:
     """Return when a party gave the unit away, which it did not get back since, or an empty text."""
-    chain = steps[-1].after.chain
+    in_force = {hop.transfer for hop in chain(steps[-1].after.last_hop)}
     for step in reversed(steps):
-        if step.transfer in chain and step.transfer and step.movement.giver == policy.seller:
+        if step.transfer in in_force and step.movement.giver == policy.seller:
             day, position = _day(step.recorded.occurred_at, policy), step.recorded.position
             when = f"{day} (in {policy.zone_name}; position {position})"
             return f", which gave it to {step.movement.receiver} on {when}"

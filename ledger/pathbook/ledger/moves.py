@@ -21,9 +21,9 @@ _WITH_TITLE: Final = Delivery.WITH_TITLE
 class Move(msgspec.Struct, frozen=True, gc=False):
     """How an event changes the runs in its ranges. A field that is None changes nothing.
 
-    ``push`` adds a transfer to the chain. ``pop_from`` is the custodian to whom the last transfer of the chain moved
-    the goods. The transfer is removed, and goods that still lie with this custodian go back to where it moved them
-    from. ``in_hand`` sets the state to SOLD if a consumer owns the units, and else to IN_STOCK.
+    ``push`` is a transfer that becomes the last hop. ``pop_from`` is the custodian to whom the last hop moved the
+    goods. This hop is removed, and goods that still lie with this custodian go back to where it moved them from.
+    ``in_hand`` sets the state to SOLD if a consumer owns the units, and else to IN_STOCK.
     """
 
     ranges: Ranges
@@ -34,17 +34,6 @@ class Move(msgspec.Struct, frozen=True, gc=False):
     push: int = 0
     pop_from: str | None = None
     in_hand: bool = False
-
-
-def batches(event: Event) -> set[int]:
-    """Return the batches whose runs an event changes."""
-    if isinstance(
-        event, events.TransferRecorded
-    ):  # faster without moves, and nearly all events are of this kind
-        return {part.batch for part in event.terms.ranges}
-    if isinstance(event, events.BatchCommissioned):
-        return {event.batch}
-    return {part.batch for part in changed_ranges(event)}
 
 
 def changed_ranges(event: Event) -> Iterable[UnitRange]:

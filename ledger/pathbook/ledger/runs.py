@@ -14,8 +14,9 @@ import msgspec
 from msgspec.structs import replace
 
 from pathbook.ledger import events
-from pathbook.ledger.events import Event, RecordedEvent
-from pathbook.ledger.moves import Move, changed_ranges, moves_of
+from pathbook.ledger.events import RecordedEvent
+from pathbook.ledger.hops import Hop, before
+from pathbook.ledger.moves import Move, moves_of
 from pathbook.ledger.values import Unit, UnitRange, UnitState, is_consumer
 
 EMPTY_HEAD = sha256(b"").digest()
@@ -27,12 +28,6 @@ runs between the first and the last of them are written again, once."""
 
 INDEXED_MAX_RUNS = 64
 """The most runs that enter or leave the stock index one by one. For more, a party's part of it is written again."""
-
-APPLIED_RUN_STEPS = 5
-"""How many steps it counts to change a run: a hash, and a new run. To look at a run is one step."""
-
-CHAIN_ENTRIES_PER_STEP = 50
-"""How many entries of a run's chain are copied in the time of a step."""
 
 _FIRST: Final = attrgetter("first")
 
@@ -60,8 +55,8 @@ class Run(msgspec.Struct, frozen=True, gc=False):
     ``previous_origin``) name the run that the event before made, in the same way.
 
     ``transfer`` is the open offer that reserves the units. Without one it is the transfer by which they last came,
-    or 0. ``chain`` has the transfers and sales by which the units came and that are still in force, oldest first.
-    ``moved_from`` has for each of them the custodian from which it moved the goods, or "" if it moved only title.
+    or 0. ``last_hop`` is the end of the chain of transfers and sales by which the units came and that are still in
+    force.
     """
 
     first: int
@@ -75,8 +70,7 @@ class Run(msgspec.Struct, frozen=True, gc=False):
     custodian: str
     state: UnitState
     transfer: int
-    chain: tuple[int, ...]
-    moved_from: tuple[str, ...]
+    last_hop: Hop | None
     head: bytes
 
 
@@ -118,6 +112,14 @@ class Partition:
                 place = bisect_left(runs, first, place, key=_FIRST)
             yield runs[place]
 
+    def owned_by(self, owner: str) -> Iterator[Run]:
+        """Yield all runs of an owner, lowest numbers first."""
+        return (run for run in self.runs if run.owner == owner)
+
+    def has_stock(self, owner: str) -> bool:  # noqa: ARG002 - a part of a batch uses it
+        """Tell whether the first runs of an owner are loaded, or the owner has none."""
+        return True
+
     def drop_index(self) -> None:
         """Drop the stock index, which is rebuilt at its next use."""
         self._in_stock = None
@@ -149,6 +151,10 @@ class Partition:
             low = bisect_left(firsts, min([*old, *new]))
             high = bisect_right(firsts, max([*old, *new]))
             firsts[low:high] = sorted([first for first in firsts[low:high] if first not in old] + new)
+
+    def missing(self, first: int, last: int) -> list[UnitRange]:  # noqa: ARG002 - a part of a batch uses them
+        """Return those of the units first .. last whose runs are not loaded. All runs of a whole batch are."""
+        return []
 
     def overlapping(self, first: int, last: int) -> list[Run]:
         """Return the runs that hold any of the units first .. last, in order."""
@@ -263,37 +269,40 @@ class Partition:
             return
         # what the event itself had cut off before was no run before the event
         found = [change.before for change in changes if change.before is not None]
-        before = sorted([run for run in found if run.valid_from != position], key=_FIRST)
-        begin = end = bisect_left(self.runs, before[0].first, key=_FIRST)
+        earlier = sorted([run for run in found if run.valid_from != position], key=_FIRST)
+        begin = end = bisect_left(self.runs, earlier[0].first, key=_FIRST)
         pieces: list[Run] = []
         removed: list[Run] = []
-        for run in before:
+        for run in earlier:
             low = bisect_left(self.runs, run.first, end, key=_FIRST)
             pieces += self.runs[end:low]
             pieces.append(run)
             end = bisect_right(self.runs, run.last, low, key=_FIRST)
             removed += self.runs[low:end]
         if self._in_stock is not None:
-            self._index(self._in_stock, removed, before)
+            self._index(self._in_stock, removed, earlier)
         self.runs[begin:end] = pieces
 
 
 def custodian_before(run: Run, receiver: str) -> str:
-    """Return who has the goods of a run once the last transfer of its chain, which was to this receiver, is undone."""
-    return run.moved_from[-1] if run.moved_from[-1] and run.custodian == receiver else run.custodian
+    """Return who has the goods of a run once its last hop, which was to this receiver, is undone."""
+    assert run.last_hop is not None, run
+    moved_from = run.last_hop.moved_from
+    return moved_from if moved_from and run.custodian == receiver else run.custodian
 
 
 def _changed(run: Run, move: Move, first: int, last: int, position: int, leaf: bytes) -> Run:
-    chain, moved_from, custodian, state = run.chain, run.moved_from, run.custodian, move.state
+    last_hop, custodian, state = run.last_hop, run.custodian, move.state
     if move.custodian is not None:
         custodian = move.custodian
     if move.push:
-        chain = (*chain, move.push)
-        moved_from = (*moved_from, run.custodian if custodian != run.custodian else "")
+        moved_from = run.custodian if custodian != run.custodian else ""
+        last_hop = Hop(move.push, moved_from, run.position, run.origin, last_hop)
     elif move.pop_from is not None:
         custodian = custodian_before(run, move.pop_from)
-        chain, moved_from = chain[:-1], moved_from[:-1]
-    transfer = move.reserved_by or (chain[-1] if chain else 0)
+        assert last_hop is not None, run
+        last_hop = before(last_hop)
+    transfer = move.reserved_by or (last_hop.transfer if last_hop is not None else 0)
     if state is None and run.state is _OFFERED:
         transfer = run.transfer  # the open offer still reserves the units
     if move.in_hand:
@@ -312,8 +321,7 @@ def _changed(run: Run, move: Move, first: int, last: int, position: int, leaf: b
         custodian,
         run.state if state is None else state,
         transfer,
-        chain,
-        moved_from,
+        last_hop,
         next_head(run.head, leaf, position),
     )
 
@@ -323,7 +331,7 @@ def commissioned(event: events.BatchCommissioned, position: int, leaf: bytes) ->
     head, last = next_head(EMPTY_HEAD, leaf, position), event.size - 1
     brand, state = event.brand, _IN_STOCK
     return Partition(
-        event.batch, [Run(0, last, position, position, 0, 0, 0, brand, brand, state, 0, (), (), head)]
+        event.batch, [Run(0, last, position, position, 0, 0, 0, brand, brand, state, 0, None, head)]
     )
 
 
@@ -357,17 +365,6 @@ def apply(partitions: dict[int, Partition], recorded: RecordedEvent) -> list[Cha
 
 def _beginning(moved: tuple[UnitRange, Move]) -> int:
     return moved[0].first
-
-
-def steps_to_apply(partitions: dict[int, Partition], event: Event) -> int:
-    """Return the steps that applying an event will take: for the runs that it changes, and their chains."""
-    steps = 0
-    for part in changed_ranges(event):
-        loaded = partitions.get(part.batch)
-        if loaded is not None:
-            for run in loaded.overlapping(part.first, part.last):
-                steps += APPLIED_RUN_STEPS + len(run.chain) // CHAIN_ENTRIES_PER_STEP
-    return steps
 
 
 def after(run: Run, recorded: RecordedEvent, unit: Unit) -> Run | None:

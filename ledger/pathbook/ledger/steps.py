@@ -2,7 +2,7 @@
 
 import datetime
 import enum
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final, assert_never
 
 import msgspec
@@ -149,21 +149,27 @@ def undone(movements: Sequence[Movement], custodians: Sequence[str]) -> set[int]
     began: dict[int, int] = {}
     places: dict[int, int] = {}
     found: set[int] = set()
+    in_force: list[int] = []  # the steps that no reversal has undone yet, without the deliveries
+    deliveries: list[int] = []
     for index, item in enumerate(movements):
         places[item.position] = index
+        (deliveries if item.kind is StepKind.DELIVERED else in_force).append(index)
         if item.kind in (StepKind.TRANSFERRED, StepKind.SOLD):
             began[item.transfer] = index
         elif item.kind is StepKind.REVERSED:
             first = began[item.transfer]
-            goods_came_back = custodians[index] == custodians[first - 1]
-            found.update(
-                place
-                for place in range(first, index + 1)
-                if goods_came_back or movements[place].kind is not StepKind.DELIVERED
-            )
+            found.update(_pop_from(in_force, first))
+            if custodians[index] == custodians[first - 1]:  # the goods came back
+                found.update(_pop_from(deliveries, first))
         elif item.kind is StepKind.ERROR_DECLARED:
             found.update((places[item.declared], index))
     return found
+
+
+def _pop_from(places: list[int], first: int) -> Iterator[int]:
+    """Remove the places from one on, which are the last ones, and yield them."""
+    while places and places[-1] >= first:
+        yield places.pop()
 
 
 def attested(movements: Sequence[Movement]) -> set[int]:

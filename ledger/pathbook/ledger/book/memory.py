@@ -4,24 +4,32 @@ import itertools
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
 
+from pathbook.ledger.applying import hops_to_load
 from pathbook.ledger.commands import Command, RecordTransfer, SellUnits
-from pathbook.ledger.events import RecordedEvent, TransferRecorded, UnitsReturned, UnitsSold
-from pathbook.ledger.refusals import Refusal
+from pathbook.ledger.events import Event, RecordedEvent, TransferRecorded, UnitsReturned, UnitsSold
+from pathbook.ledger.hops import Hop
+from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.requests import request_of
+from pathbook.ledger.rules.budget import QUANTITIES, Budget, BudgetSpentError
+from pathbook.ledger.rules.deciding import decide
 from pathbook.ledger.rules.required_state import RequiredState, required_state
-from pathbook.ledger.rules.state import State, evolve, roll_back
+from pathbook.ledger.rules.state import State, evolve, evolve_runs, roll_back
 from pathbook.ledger.runs import Change
+from pathbook.ledger.spans import StockNotLoadedError
 from pathbook.ledger.store.log.event_hashes import StoredEntry, read_event
 from pathbook.ledger.store.log.stream import Stream, Turn
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.views.state_loader import StateLoader
-from pathbook.ledger.values import TransferStatus
+from pathbook.ledger.values import MAX_STEPS, TransferStatus
 
 TAIL_MAX_EVENTS = 20_000
 """How many events the views may lag behind. Beyond it writes pause, because these events are kept in memory."""
 
 LOADED_RUNS_MAX = 400_000
-"""How many runs are kept in memory, at some 500 bytes each. Beyond it, the least recently used batches are evicted."""
+"""How many runs are kept in memory, at some 500 bytes each. Beyond it, the least recently used batches are evicted.
+
+A group that needs more gets them. They are evicted after it, and a later group loads only those that it touches.
+"""
 
 LOADED_TRANSFERS_MAX = 50_000
 """How many transfers are kept in memory. Beyond it, the transfers that are no longer open are evicted."""
@@ -35,14 +43,24 @@ LOADED_LOTS_MAX = 50_000
 LOADED_REFERENCES_MAX = 50_000
 """How many references are kept in memory. Beyond it, all are evicted."""
 
-GROUP_LOADS_MAX = 4
-"""How many loads a group shares: transfers lead to units, units to cases, and cases to contents."""
+GROUP_LOADS_MAX = 5
+"""How many loads a group shares: transfers lead to units, units to cases and hops, and cases to contents."""
 
 TAIL_KEPT_EVENTS = 256
 """A tail of up to this many events is kept whole. To read how much the views hold costs as much as a small group."""
 
 EVICTION_INTERVAL_GROUPS = 64
 """How many groups pass between two checks of the memory limits. A check costs as much as a small group."""
+
+LOADING_STEPS_MAX = 4 * MAX_STEPS
+"""How many steps the quantities of a command may take until their runs are loaded. This is enough for 8,000 runs, and a
+command can hardly move more."""
+
+LOADED_RUN_STEPS = 5
+"""How many steps it counts to load a run of an owner."""
+
+EVICTION_INTERVAL_RUNS = LOADED_RUNS_MAX // 10
+"""How many runs are loaded between two checks of the memory limits, if that is sooner."""
 
 LOADED_HOLDINGS_MAX = 1_000
 """For how many pairs of a party and a product the batches are kept in which the party may own units."""
@@ -79,7 +97,7 @@ class Memory:
     def __init__(self, book: str, stream: Stream, loader: StateLoader, follower: Follower) -> None:
         """Start with nothing loaded, which counts as stale."""
         self._book, self._stream, self._loader, self._follower = book, stream, loader, follower
-        self._groups = 0
+        self._groups = self._runs_loaded = 0
         self.state = State(book)
         self.is_stale = True
         """Whether the state must not be used for decisions and must be reloaded."""
@@ -161,6 +179,7 @@ class Memory:
 
     def remember(self, recorded: RecordedEvent) -> None:
         """Apply the next event."""
+        self._load_undone(self.state, recorded.event)
         changes = evolve(self.state, recorded)
         self._since_savepoint.append(changes)
         self._tail.append(recorded)
@@ -187,8 +206,8 @@ class Memory:
         """Return the event that answered a request, if it is still in memory."""
         return self._by_request.get(request)
 
-    def load(self, command: Command) -> Refusal | None:
-        """Load everything that a command needs, or return why that would be too much. Raises StaleMemoryError."""
+    def _load_all(self, command: Command, loading: Budget) -> Refusal | None:
+        """Load everything that a command needs, or return why that would be too much."""
         if self._all_loaded and isinstance(command, RecordTransfer | SellUnits):
             return None  # an event that moves units never makes these commands need more state
         while True:
@@ -197,7 +216,39 @@ class Memory:
                 return required.refusals[0]
             if not required:
                 return None
-            self._load(required)
+            if required.stocks:
+                self._load_stock(required, loading)
+            else:
+                self._load(required)
+
+    def decide(self, command: Command, now: int, budget: Budget) -> Event | Refusal:
+        """Load what a command needs, and decide it within its budget. Raises StaleMemoryError.
+
+        What was loaded stays in memory, so a request that was refused because of it may be accepted the next time.
+        """
+        loading = Budget(LOADING_STEPS_MAX)
+        try:
+            if (refusal := self._load_all(command, loading)) is not None:
+                budget.spent = budget.limit
+                return refusal
+            spent = budget.spent
+            while True:
+                try:
+                    return decide(self.state, command, now, budget)
+                except StockNotLoadedError as error:
+                    asked, budget.spent = budget.spent - spent, spent
+                    loading.spend(asked, QUANTITIES)
+                    self._load_stock(RequiredState(stocks=error.stocks, runs=set(error.gained)), loading)
+        except BudgetSpentError as error:
+            return refuse(Reason.TOO_MUCH_WORK, part=error.part, limit=error.limit)
+        finally:
+            budget.loading += loading.spent
+
+    def _load_stock(self, required: RequiredState, loading: Budget) -> None:
+        """Load runs of owners, and count steps for them. Raises BudgetSpentError if they are too many."""
+        before = self._runs_loaded
+        self._load(required)
+        loading.spend(LOADED_RUN_STEPS * (self._runs_loaded - before), QUANTITIES)
 
     def preload(self, commands: Sequence[Command]) -> bool:
         """Load what most of a group needs, in few loads. Tell whether that is everything. Raises StaleMemoryError."""
@@ -215,7 +266,8 @@ class Memory:
         while self._tail and self._tail[0].position <= self._views_position:
             self._by_request.pop(self._tail.popleft().request, None)
         self._groups += 1
-        if self._groups % EVICTION_INTERVAL_GROUPS == 0:
+        if self._groups >= EVICTION_INTERVAL_GROUPS or self._runs_loaded >= EVICTION_INTERVAL_RUNS:
+            self._groups = self._runs_loaded = 0
             self._evict_unused(self.state)
 
     def _answered(self, commands: Iterable[Command]) -> dict[bytes, RecordedEvent]:
@@ -249,6 +301,7 @@ class Memory:
 
     def _load(self, required: RequiredState) -> None:
         """Load the required state from the views, then apply the events of the tail that the views lack."""
+        self._load_hops(required.hops)
         part = self._loader.load(self._book, required)
         if part.position > self.state.position:
             self.catch_up()
@@ -256,16 +309,30 @@ class Memory:
         if not 0 <= known <= len(self._tail):
             raise StaleMemoryError
         self._views_position = part.position  # read before the tail moves the position of the part
+        apply = evolve_runs if required.is_of_runs() else evolve
         for recorded in itertools.islice(self._tail, known, None):
-            evolve(part, recorded)
+            self._load_undone(part, recorded.event)
+            apply(part, recorded)
+        self._runs_loaded += sum(len(partition.runs) for partition in part.partitions.values())
         self.state.adopt(part)
-        for number in part.batches:  # including batches that began in the tail
+        for number in (
+            part.batches.keys() | part.partitions.keys()
+        ):  # including batches that began in the tail
             self._used.setdefault(number)
+
+    def _load_undone(self, state: State, event: Event) -> None:
+        """Load what the next event of a state undoes. Of another writer's event, it was not required before."""
+        self._load_hops(hops_to_load(state.partitions, event))
+
+    def _load_hops(self, hops: list[tuple[int, Hop]]) -> None:
+        """Load the hop before each of these hops of batches. Raises StaleMemoryError if views are being rebuilt."""
+        if hops and not self._loader.load_hops(self._book, hops):
+            raise StaleMemoryError
 
     def _evict_unused(self, state: State) -> None:
         """Evict the least recently used batches, transfers no longer open, and entries that record an absence."""
         loaded = sum(len(partition.runs) for partition in state.partitions.values())
-        while loaded > LOADED_RUNS_MAX and len(self._used) > 1:
+        while loaded > LOADED_RUNS_MAX and self._used:
             number, _ = self._used.popitem(last=False)
             state.batches.pop(number, None)
             if (partition := state.partitions.pop(number, None)) is not None:

@@ -39,7 +39,6 @@ from pathbook.ledger.notes import Note
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.requests import digest, request_of
 from pathbook.ledger.rules.budget import Budget
-from pathbook.ledger.rules.deciding import decide
 from pathbook.ledger.store.log.stream import PositionTakenError, Stream, is_passing
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.views.state_loader import StateLoader
@@ -300,9 +299,9 @@ class Book:
                 if (shared is None or not outcomes) and not steps.may_decide(submission):
                     return outcomes
                 budget = shared or Budget(MAX_STEPS)
-                steps.spent += COMMAND_STEPS - budget.spent
+                steps.spent += COMMAND_STEPS - budget.worked
                 outcomes.append(self._outcome(item, earlier, now, pending, budget))
-                steps.spent += budget.spent
+                steps.spent += budget.worked
         except (StaleMemoryError, BookStoppingError):
             raise
         except Exception as error:
@@ -350,10 +349,7 @@ class Book:
     ) -> Outcome:
         """Decide one command, and apply its event to the state as if it were written."""
         memory = self._memory
-        if (refusal := memory.load(command)) is not None:
-            budget.spent = budget.limit
-            return refusal
-        event = decide(memory.state, command, now, budget)
+        event = memory.decide(command, now, budget)
         if isinstance(event, Refusal):
             return event
         occurred_at = command.occurred_at or now
@@ -399,4 +395,4 @@ class Book:
                 continue
             budget = Budget()  # no offer may stay open because of its size
             self._handle(command, request_of(command.actor, command.request_id), now, pending, budget)
-            steps.spent += COMMAND_STEPS + budget.spent
+            steps.spent += COMMAND_STEPS + budget.worked

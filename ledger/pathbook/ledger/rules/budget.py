@@ -29,10 +29,20 @@ class BudgetSpentError(Exception):
 
 
 class Budget(msgspec.Struct):
-    """The steps that were spent, and how many may be."""
+    """The steps that were spent, and how many may be.
+
+    ``loading`` are the steps of loading runs, and of asking again after it. They depend on what memory holds, so they
+    have a limit of their own, and do not count for the answer.
+    """
 
     limit: int = sys.maxsize
     spent: int = 0
+    loading: int = 0
+
+    @property
+    def worked(self) -> int:
+        """All steps that were taken."""
+        return self.spent + self.loading
 
     @property
     def left(self) -> int:

@@ -52,7 +52,7 @@ def _refuse_built_upon(state: State, position: int, event: DeclarableEvent) -> R
         case PurchaseConfirmed():
 
             def confirmed(part: UnitRange, run: Run) -> Refusal | None:
-                same_sale = bool(run.chain) and run.chain[-1] < position
+                same_sale = run.last_hop is not None and run.last_hop.transfer < position
                 if run.state is UnitState.CONFIRMED and run.owner == event.consumer and same_sale:
                     return None
                 return refuse(Reason.EVENT_BUILT_UPON, what=f"Units {part}", position=position)

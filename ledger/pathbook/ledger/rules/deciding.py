@@ -2,7 +2,8 @@
 
 from typing import assert_never
 
-from pathbook.ledger import commands, runs
+from pathbook.ledger import commands
+from pathbook.ledger.applying import steps_to_apply
 from pathbook.ledger.commands import Command
 from pathbook.ledger.events import Event
 from pathbook.ledger.refusals import Reason, Refusal, refuse
@@ -23,7 +24,7 @@ def decide(state: State, command: Command, now: int, budget: Budget | None = Non
     try:
         event = _decide_within(state, command, now)
         if not isinstance(event, Refusal):
-            state.budget.spend(runs.steps_to_apply(state.partitions, event), RUNS)
+            state.budget.spend(steps_to_apply(state.partitions, event), RUNS)
     except BudgetSpentError as spent:
         return refuse(Reason.TOO_MUCH_WORK, part=spent.part, limit=spent.limit)
     else:

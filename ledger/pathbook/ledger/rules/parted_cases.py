@@ -17,7 +17,8 @@ def refuse_parted_cases(state: State, ranges: Ranges) -> Refusal | None:
         assert case is not None, sscc
         sides = set()
         for _, run in pieces(state, packed_units(state, case)):
-            transfer = state.transfers[run.chain[-1]]
+            assert run.last_hop is not None, run
+            transfer = state.transfers[run.last_hop.transfer]
             assert transfer is not None, run
             sides.add((transfer.terms.giver, custodian_before(run, transfer.terms.receiver)))
         if len(sides) > 1:

@@ -1,7 +1,7 @@
 """Quantities: which units of a batch or product a number means, when the request does not name them."""
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from heapq import heappop, heapreplace
 from typing import Final
 
@@ -9,15 +9,19 @@ import msgspec
 
 from pathbook.ledger.ranges import count_units, union, without
 from pathbook.ledger.refusals import Reason, Refusal, refuse
-from pathbook.ledger.rules.budget import QUANTITIES, RECALLS
+from pathbook.ledger.rules.budget import QUANTITIES, RECALLS, Budget
 from pathbook.ledger.rules.goods import Batch, packed_count, packed_within
 from pathbook.ledger.rules.state import State
 from pathbook.ledger.rules.times import last_moment
-from pathbook.ledger.runs import Run
-from pathbook.ledger.values import Quantity, Ranges, UnitRange, UnitState, gtin14, is_consumer
+from pathbook.ledger.runs import Partition, Run
+from pathbook.ledger.spans import STOCK_RUNS_AT_ONCE_MAX, PartialPartition, StockNotLoadedError
+from pathbook.ledger.values import Quantity, Ranges, UnitRange, UnitState, gtin14, is_consumer, is_owner
 
 BATCH_STEPS: Final = 5
 """How many steps a quantity spends on each batch that it opens: its recalls, its dates, and its first units."""
+
+BATCHES_FOR_ONE: Final = 4
+"""For how many batches that were looked at the runs of one more are loaded, if a quantity needs more."""
 
 _HELD: Final = frozenset({UnitState.IN_STOCK, UnitState.SOLD, UnitState.CONFIRMED})
 
@@ -73,9 +77,31 @@ class Shelves:
             self._named.setdefault(part.batch, []).append(part)
         self._shelves: dict[int, _Shelf] = {}
         self._waiting: dict[int | str, list[tuple[tuple[int, int, int], int]]] = {}
+        self._unloaded: list[StockNotLoadedError] = []
 
-    def take(self, quantity: Quantity) -> list[UnitRange] | Refusal:
-        """Take a quantity of loose, free units."""
+    def take(self, quantities: Iterable[Quantity]) -> list[UnitRange] | Refusal:
+        """Take quantities of loose, free units, one after the other.
+
+        Raises StockNotLoadedError with all runs that were looked for and are not loaded. Whatever came out without
+        them, units or a refusal, is no answer.
+        """
+        taken: list[UnitRange] = []
+        try:
+            for quantity in quantities:
+                found = self._take(quantity)
+                if isinstance(found, Refusal):
+                    return found
+                taken += found
+        finally:
+            if self._unloaded:
+                first, *others = self._unloaded
+                for other in others:
+                    first.add(other)
+                raise first
+        return taken
+
+    def _take(self, quantity: Quantity) -> list[UnitRange] | Refusal:
+        """Take a quantity, or what of it is loaded."""
         state = self._state
         self._budget.spend(2, QUANTITIES)
         if quantity.count < 1:
@@ -88,27 +114,43 @@ class Shelves:
         if isinstance(origin, str) and state.products.get(origin) is None:
             return refuse(Reason.PRODUCT_UNKNOWN, product=origin)
         taken: list[UnitRange] = []
-        wanted = quantity.count
-        while (shelf := self._next(origin)) is not None:
+        wanted, begun = quantity.count, len(self._unloaded)
+        while (shelf := self._next(origin, begun, wanted)) is not None:
             taken.append(shelf.take(wanted))
             wanted -= taken[-1].count
             if wanted == 0:
                 return taken
+        if self._unloaded:
+            return taken  # what is not loaded may meet it
         return refuse(
             Reason.STOCK_TOO_SMALL,
             party=self._pick.owner,
             available=quantity.count - wanted,
             what=f"batch {origin}" if quantity.batch else f"product {origin}",
             count=quantity.count,
-            **_passed_over(state, origin, self._pick),
+            **_passed_over(state, origin, self._pick, self._unloaded),
         )
 
-    def _next(self, origin: int | str) -> _Shelf | None:
+    def _may_wait(self, begun: int, wanted: int) -> bool:
+        """Tell whether the runs that this quantity found unloaded may well meet what it still wants.
+
+        The more batches were looked at, the more are asked for at once. What a consumer bought first is only known
+        when all is loaded.
+        """
+        if len(self._unloaded) == begun:
+            return False
+        unloaded = self._unloaded[begun:]
+        count = sum([error.count for error in unloaded])
+        if count >= STOCK_RUNS_AT_ONCE_MAX or is_consumer(self._pick.owner):
+            return count >= STOCK_RUNS_AT_ONCE_MAX
+        return count >= wanted and BATCHES_FOR_ONE * len(unloaded) >= len(self._shelves)
+
+    def _next(self, origin: int | str, begun: int, wanted: int) -> _Shelf | None:
         """Return the shelf from which a batch (by number) or product (by GTIN) is taken next, or None."""
         if origin not in self._waiting:
             self._waiting[origin] = self._beginning(origin)
         waiting, by_sale = self._waiting[origin], is_consumer(self._pick.owner)
-        while waiting:
+        while waiting and not self._may_wait(begun, wanted):
             self._budget.spend(1, QUANTITIES)
             place, number = waiting[0]
             shelf = self._shelf(number)
@@ -158,27 +200,38 @@ class Shelves:
 
     def _runs(self, number: int) -> Iterator[Run]:
         """Yield the runs of a batch that quantities may take, in the order in which they take them."""
-        found = self._held(self._state.partitions[number].in_stock(self._pick.owner))
+        found = self._held(_partition(self._state, number).in_stock(self._pick.owner))
         if is_consumer(self._pick.owner):
             return iter(sorted(found, key=_by_sale))
         return found
 
     def _held(self, runs: Iterator[Run]) -> Iterator[Run]:
-        for run in runs:
-            self._budget.spend(2, QUANTITIES)
-            confirmed = self._pick.confirming and run.state is UnitState.CONFIRMED
-            if _is_meant(self._pick, run) and not confirmed:
-                yield run
+        try:
+            for run in runs:
+                self._budget.spend(2, QUANTITIES)
+                confirmed = self._pick.confirming and run.state is UnitState.CONFIRMED
+                if _is_meant(self._pick, run) and not confirmed:
+                    yield run
+        except StockNotLoadedError as error:
+            self._unloaded.append(error)
+
+
+def _partition(state: State, number: int) -> Partition:
+    """Return the runs of a batch. At first, none of them may be loaded."""
+    return state.partitions.get(number) or PartialPartition(number, ())
 
 
 def _by_sale(run: Run) -> tuple[int, int]:
     return run.transfer, run.first
 
 
-def _passed_over(state: State, origin: int | str, pick: Pick) -> dict[str, int | str]:
+def _passed_over(
+    state: State, origin: int | str, pick: Pick, unloaded: list[StockNotLoadedError]
+) -> dict[str, int | str]:
     """Count the owner's units that a quantity does not take, each once: expired, recalled, reserved, in cases.
 
-    The counting ends where the budget does. It then says that there are at least as many.
+    The counting ends where the budget does. It then says that there are at least as many. Runs that must be loaded
+    first are added to ``unloaded``.
     """
     counts = {"expired": 0, "recalled": 0, "reserved": 0, "packed": 0}
     budget, is_whole = state.budget, True
@@ -190,30 +243,45 @@ def _passed_over(state: State, origin: int | str, pick: Pick) -> dict[str, int |
             break
         budget.spend(BATCH_STEPS, QUANTITIES)
         recalled = union(_recalled(state, batch, pick))
-        for run in state.partitions[number].runs:
-            whole = UnitRange(number, run.first, run.last)
-            steps = 1 if run.owner != pick.owner else 3 + packed_count(batch, whole)
-            if budget.left < steps:
-                is_whole = False
-                break
-            budget.spend(steps, QUANTITIES)
-            if run.owner != pick.owner or not _is_meant(pick, run):
-                continue
-            if run.state is UnitState.OFFERED:
-                counts["reserved"] += whole.count
-            elif run.state in _HELD and _is_expired(batch, pick):
-                counts["expired"] += whole.count
-            elif run.state in _HELD and not pick.confirming:
-                sound = without((whole,), recalled)
-                counts["recalled"] += whole.count - count_units(sound)
-                loose = without(sound, packed_within(batch, whole))
-                counts["packed"] += count_units(sound) - count_units(loose)
+        partition = _partition(state, number)
+        is_whole = budget.left >= len(partition.runs)
+        if not is_whole or sum([error.count for error in unloaded]) >= STOCK_RUNS_AT_ONCE_MAX:
+            break
+        budget.spend(len(partition.runs), QUANTITIES)  # to find those of the owner
+        try:
+            is_whole = _count(batch, partition.owned_by(pick.owner), recalled, state.budget, pick, counts)
+        except StockNotLoadedError as error:
+            unloaded.append(error)
     return {name: count if is_whole else f"at least {count}" for name, count in counts.items()}
+
+
+def _count(
+    batch: Batch, runs: Iterator[Run], recalled: Ranges, budget: Budget, pick: Pick, counts: dict[str, int]
+) -> bool:
+    """Add what a quantity does not take of runs to the counts. Tell whether the budget was enough for all of them."""
+    for run in runs:
+        whole = UnitRange(batch.commissioned.batch, run.first, run.last)
+        steps = 2 + packed_count(batch, whole)
+        if budget.left < steps:
+            return False
+        budget.spend(steps, QUANTITIES)
+        if not _is_meant(pick, run):
+            continue
+        if run.state is UnitState.OFFERED:
+            counts["reserved"] += whole.count
+        elif run.state in _HELD and _is_expired(batch, pick):
+            counts["expired"] += whole.count
+        elif run.state in _HELD and not pick.confirming:
+            sound = without((whole,), recalled)
+            counts["recalled"] += whole.count - count_units(sound)
+            loose = without(sound, packed_within(batch, whole))
+            counts["packed"] += count_units(sound) - count_units(loose)
+    return True
 
 
 def _is_meant(pick: Pick, run: Run) -> bool:
     """Tell whether the right custodian has the units of a run, and whether they can go back if they have to."""
-    return pick.custodian in ("", run.custodian) and (bool(run.chain) or not pick.returning)
+    return pick.custodian in ("", run.custodian) and (run.last_hop is not None or not pick.returning)
 
 
 def _is_expired(batch: Batch, pick: Pick) -> bool:
@@ -244,7 +312,7 @@ def _batches(state: State, origin: int | str, owner: str) -> list[Batch]:
     if isinstance(origin, int):
         only = state.batches[origin]
         return [] if only is None else [only]
-    numbers = state.holdings.get((owner, origin), state.batches)
+    numbers = state.holdings.get((owner, origin), state.batches) if is_owner(owner) else ()
     loaded = [batch for number in numbers if (batch := state.batches[number]) is not None]
     batches = [batch for batch in loaded if batch.commissioned.product == origin]
     return sorted(batches, key=_first_to_expire)

@@ -4,7 +4,7 @@ The caller calls ``required_state`` again after each load, because loaded state 
 units, units name the cases in which they are packed, and a case names its contents.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final, assert_never
 
 import msgspec
@@ -12,16 +12,27 @@ import msgspec
 from pathbook.ledger import commands
 from pathbook.ledger.commands import Command
 from pathbook.ledger.events import ReversalAsked
+from pathbook.ledger.hops import NOT_LOADED, Hop
 from pathbook.ledger.refusals import Reason, Refusal, refuse
-from pathbook.ledger.rules.budget import AUTHORIZATIONS, CASES, RANGES, Budget, BudgetSpentError
+from pathbook.ledger.rules.budget import (
+    AUTHORIZATIONS,
+    CASES,
+    QUANTITIES,
+    RANGES,
+    RUNS,
+    Budget,
+    BudgetSpentError,
+)
 from pathbook.ledger.rules.goods import packed_count, packed_in
 from pathbook.ledger.rules.quantities import Pick
 from pathbook.ledger.rules.state import State
 from pathbook.ledger.rules.units import pieces, resolve
+from pathbook.ledger.spans import FIRST_STOCK_RUNS, StockNotLoadedError
 from pathbook.ledger.values import (
     CONSUMER_PREFIX,
     MAX_RANGES,
     MAX_STEPS,
+    Ranges,
     Selection,
     UnitRange,
     gtin14,
@@ -35,6 +46,15 @@ from pathbook.ledger.values import (
 PRODUCTS_PER_STEP: Final = 8
 """How many listed products are looked up in the time of a step."""
 
+RANGE_RUN_STEPS: Final = 2
+"""How many steps a run in the ranges of a request counts. Deciding looks at it more than once."""
+
+STOCK_STEPS: Final = 16
+"""How many steps it counts to require the first runs of an owner in a batch."""
+
+STOCKED_BATCHES_MAX: Final = 4
+"""Of how many batches of a product the first runs of an owner are loaded. Of more, the rule comes to few, and asks."""
+
 CASE_STEPS: Final = 5
 """How many steps a case counts. Deciding looks at each case, and at its units, more than once."""
 
@@ -42,17 +62,23 @@ CASE_STEPS: Final = 5
 class RequiredState(msgspec.Struct):
     """The state that commands need and that is not loaded.
 
+    ``batches`` are needed without their runs. ``runs`` are units whose runs are needed. ``stocks`` are the runs of an
+    owner in a batch, each with the unit from which on they are needed, and how many at most.
+
     ``holdings`` are pairs of party and GTIN, for the batches in which the party may own units. ``references`` are
-    giver, receiver and reference. ``declarables`` are positions of events that may be declared errors. ``visited`` and
-    ``lines`` are the cases and the parties that were already examined, and ``listing`` the parties whose products were.
-    ``refusals`` are those of commands that need more state than they may look at. ``is_cut`` says that the last
-    commands were not examined, because the others took too many steps.
+    giver, receiver and reference. ``declarables`` are positions of events that may be declared errors. ``hops`` may
+    be undone, and no hop before them is loaded. They come with their batches. ``visited`` and ``lines`` are the cases
+    and the parties that were already examined, and ``listing`` the parties whose products were. ``refusals`` are
+    those of commands that need more state than they may look at. ``is_cut`` says that the last commands were not
+    examined, because the others took too many steps.
     """
 
     parties: set[str] = msgspec.field(default_factory=set)
     products: set[str] = msgspec.field(default_factory=set)
     lots: set[tuple[str, str]] = msgspec.field(default_factory=set)
     batches: set[int] = msgspec.field(default_factory=set)
+    stocks: dict[tuple[int, str], tuple[int, int]] = msgspec.field(default_factory=dict)
+    runs: set[UnitRange] = msgspec.field(default_factory=set)
     transfers: set[int] = msgspec.field(default_factory=set)
     cases: set[str] = msgspec.field(default_factory=set)
     recalls: set[int] = msgspec.field(default_factory=set)
@@ -60,6 +86,7 @@ class RequiredState(msgspec.Struct):
     holdings: set[tuple[str, str]] = msgspec.field(default_factory=set)
     references: set[tuple[str, str, str]] = msgspec.field(default_factory=set)
     declarables: set[int] = msgspec.field(default_factory=set)
+    hops: list[tuple[int, Hop]] = msgspec.field(default_factory=list)
     visited: set[str] = msgspec.field(default_factory=set)
     lines: set[str] = msgspec.field(default_factory=set)
     listing: set[str] = msgspec.field(default_factory=set)
@@ -69,6 +96,15 @@ class RequiredState(msgspec.Struct):
     def __bool__(self) -> bool:
         """Tell whether anything must be loaded."""
         return any(msgspec.structs.astuple(self)[:-5])
+
+    def is_of_runs(self) -> bool:
+        """Tell whether only runs must be loaded."""
+        return not any(getattr(self, name) for name in _BESIDE_RUNS)
+
+
+_BESIDE_RUNS: Final = frozenset(RequiredState.__struct_fields__) - {
+    *("stocks", "runs", "hops", "visited", "lines", "listing", "refusals", "is_cut")
+}
 
 
 def required_state(state: State, requested: Iterable[Command]) -> RequiredState:
@@ -143,6 +179,8 @@ def _add(state: State, required: RequiredState, command: Command) -> None:
             _transfer(state, required, transfer)
             if isinstance(command, commands.AcceptTransfer):
                 _ranges(state, required, command.extra[: MAX_RANGES + 1])
+            else:
+                _reversed_hops(state, required, command)
         case (
             commands.DeclineTransfer(transfer=transfer)
             | commands.WithdrawTransfer(transfer=transfer)
@@ -262,32 +300,62 @@ def _units(state: State, required: RequiredState, units: Selection, holder: str)
     _ranges(state, required, units.ranges)
     for sscc in units.cases:
         _case(state, required, sscc)
-    for quantity in units.quantities:
-        if quantity.batch:
-            _batches(state, required, [quantity.batch])
+    for batch, product in dict.fromkeys([(item.batch, item.product) for item in units.quantities]):
+        if batch:
+            _stock(state, required, [batch], holder)
             continue
-        gtin = _product(state, required, quantity.product)
+        gtin = _product(state, required, product)
         batches = state.holdings.get((holder, gtin))
         if batches is not None:
-            _batches(state, required, batches)
+            _stock(state, required, batches, holder)
         elif gtin and is_owner(holder):
             required.holdings.add((holder, gtin))
 
 
+def _stock(state: State, required: RequiredState, numbers: Collection[int], owner: str) -> None:
+    """Require batches, and if they are few, the first runs of an owner in each."""
+    if len(numbers) > STOCKED_BATCHES_MAX:
+        _batches(state, required, numbers)
+        return
+    for number in numbers:
+        partition = state.partitions.get(number)
+        if partition is not None and partition.has_stock(owner):
+            continue
+        if number not in state.batches:
+            required.batches.add(number)
+        elif state.batches[number] is None:
+            continue
+        state.budget.spend(STOCK_STEPS, QUANTITIES)
+        required.stocks[number, owner] = 0, FIRST_STOCK_RUNS
+
+
 def _ranges(state: State, required: RequiredState, ranges: Iterable[UnitRange]) -> None:
+    """Require the batches of ranges, the runs in the ranges, and the cases that hold units of them."""
     for part in ranges:
         state.budget.spend(1, RANGES)
         batch = state.batches.get(part.batch)
-        if part.batch not in state.batches:
-            required.batches.add(part.batch)
-        elif batch is not None and batch.packed:
+        if batch is None:
+            if part.batch not in state.batches:
+                required.batches.add(part.batch)
+                if 0 <= part.first <= part.last:
+                    required.runs.add(part)
+            continue
+        if not 0 <= part.first <= part.last < batch.commissioned.size:
+            continue  # the rule refuses this before it looks at any unit
+        partition = state.partitions.get(part.batch)
+        if partition is None:
+            required.runs.add(part)
+        else:
+            state.budget.spend(RANGE_RUN_STEPS * partition.count(part.first, part.last), RUNS)
+            required.runs.update(partition.missing(part.first, part.last))
+        if batch.packed:
             state.budget.spend(packed_count(batch, part), CASES)
             for sscc in packed_in(batch, part):
                 _case(state, required, sscc)
 
 
 def _case(state: State, required: RequiredState, sscc: str) -> None:
-    """Require a case, the cases around it and in it, and the batches of all contents."""
+    """Require a case, the cases around it and in it, and the batches and runs of all contents."""
     pending = [sscc]
     while pending:
         name = pending.pop()
@@ -300,14 +368,33 @@ def _case(state: State, required: RequiredState, sscc: str) -> None:
             required.cases.add(name)
         elif case is not None:
             pending += [case.outer, *case.cases] if case.outer else case.cases
-            _batches(state, required, (part.batch for part in case.ranges))
+            _ranges(state, required, case.ranges)
 
 
 def _returned_transfers(state: State, required: RequiredState, units: Selection, owner: str) -> None:
-    """Require the transfers by which the units of a return had come."""
+    """Require the transfers by which the units of a return had come, and the hops before them."""
     if required:
         return
-    ranges = resolve(state, units, Pick(owner, returning=True))
+    try:
+        ranges = resolve(state, units, Pick(owner, returning=True))
+    except StockNotLoadedError as error:
+        required.stocks |= error.stocks
+        required.runs.update(error.gained)
+        return
     if not isinstance(ranges, Refusal):
-        positions = {run.chain[-1] for _, run in pieces(state, ranges) if run.chain}
+        positions = _last_transfers(state, required, ranges)
         required.transfers.update(position for position in positions if position not in state.transfers)
+
+
+def _reversed_hops(state: State, required: RequiredState, command: commands.ReverseTransfer) -> None:
+    """Require the hops before a transfer that both sides reverse."""
+    transfer = state.transfers.get(command.transfer)
+    if not required and transfer is not None and transfer.reversal_asked_by not in ("", command.party):
+        _last_transfers(state, required, transfer.terms.ranges)
+
+
+def _last_transfers(state: State, required: RequiredState, ranges: Ranges) -> set[int]:
+    """Return the transfers by which units last came, and require the hops before them."""
+    hops = [(part.batch, run.last_hop) for part, run in pieces(state, ranges) if run.last_hop is not None]
+    required.hops += [(batch, hop) for batch, hop in hops if hop.earlier is NOT_LOADED]
+    return {hop.transfer for _, hop in hops}

@@ -113,7 +113,7 @@ def give_back(state: State, command: ReturnUnits, moment: int) -> UnitsReturned 
             return refuse(Reason.UNITS_WRITTEN_OFF, range=part, state=run.state.name.lower())
         if run.state is UnitState.OFFERED:
             return refuse(Reason.UNITS_RESERVED, range=part, transfer=run.transfer)
-        if not run.chain:
+        if run.last_hop is None:
             return refuse(Reason.NOTHING_TO_RETURN, range=part)
         return None
 
@@ -130,7 +130,8 @@ def _lines(state: State, ranges: Ranges) -> tuple[ReturnLine, ...]:
     """Group the units by the transfer or sale by which they last came."""
     by_transfer: dict[int, list[UnitRange]] = {}
     for part, run in pieces(state, ranges):
-        by_transfer.setdefault(run.chain[-1], []).append(part)
+        assert run.last_hop is not None, run
+        by_transfer.setdefault(run.last_hop.transfer, []).append(part)
     state.budget.spend(RETURN_LINE_STEPS * len(by_transfer), LINES)
     lines = []
     for position, parts in sorted(by_transfer.items()):

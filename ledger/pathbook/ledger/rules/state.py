@@ -1,7 +1,7 @@
 """The state of a book that decisions need, in memory, and how each event changes it.
 
-A state may hold only parts of a book. Each loaded part is complete. None means that a thing is known not to exist.
-Events about parts that are not loaded are skipped.
+A state may hold only parts of a book. Each loaded part is complete, but of a batch some runs may be loaded and others
+not. None means that a thing is known not to exist. Events about parts that are not loaded are skipped.
 """
 
 from heapq import heappush
@@ -14,6 +14,7 @@ from pathbook.ledger.events import RecordedEvent
 from pathbook.ledger.rules import goods
 from pathbook.ledger.rules.budget import Budget
 from pathbook.ledger.rules.goods import Batch, Case, Product, Recall
+from pathbook.ledger.spans import merged
 from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import AuthorizationStatus, PartyKind, Ranges, TransferStatus, UnitRange
 
@@ -139,7 +140,8 @@ class State:
         self.authorizations |= part.authorizations
         self.references |= part.references
         self.declarables |= part.declarables
-        self.partitions |= part.partitions
+        for number, loaded in part.partitions.items():
+            self.partitions[number] = merged(self.partitions.get(number), loaded)
         self.holdings |= part.holdings
 
 
@@ -149,6 +151,13 @@ def evolve(state: State, recorded: RecordedEvent) -> list[runs.Change]:
     state.position, state.recorded_at = recorded.position, recorded.recorded_at
     _register(state, recorded)
     return runs.apply(state.partitions, recorded)
+
+
+def evolve_runs(state: State, recorded: RecordedEvent) -> None:
+    """Apply the next event to a state of which only runs are of use. It takes half as long."""
+    assert recorded.position == state.position + 1, (recorded.position, state.position)
+    state.position, state.recorded_at = recorded.position, recorded.recorded_at
+    runs.apply(state.partitions, recorded)
 
 
 def roll_back(state: State, recorded: RecordedEvent, changes: list[runs.Change], recorded_at: int) -> None:

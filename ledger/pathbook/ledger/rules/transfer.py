@@ -361,7 +361,8 @@ def _refuse_built_upon(state: State, position: int, terms: Terms) -> Refusal | N
 
     def guard(part: UnitRange, run: Run) -> Refusal | None:
         if (
-            run.chain[-1:] != (position,)
+            run.last_hop is None
+            or run.last_hop.transfer != position
             or run.owner != terms.receiver
             or run.state is not UnitState.IN_STOCK
         ):

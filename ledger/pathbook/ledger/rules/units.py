@@ -48,14 +48,10 @@ def resolve(state: State, units: Selection, pick: Pick) -> Ranges | Refusal:
     named = _named(state, units)
     if isinstance(named, Refusal) or not units.quantities:
         return named if isinstance(named, Refusal) else _refuse_pieces(named)
-    chosen = list(named)
-    shelves = Shelves(state, pick, named)
-    for quantity in units.quantities:
-        taken = shelves.take(quantity)
-        if isinstance(taken, Refusal):
-            return taken
-        chosen += taken
-    result = joined(chosen)
+    taken = Shelves(state, pick, named).take(units.quantities)
+    if isinstance(taken, Refusal):
+        return taken
+    result = joined([*named, *taken])
     assert not isinstance(result, Unit), result  # a quantity takes no unit that was chosen before
     return _refuse_pieces(result)
 

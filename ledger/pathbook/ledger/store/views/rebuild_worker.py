@@ -10,20 +10,25 @@ from typing import Final, NamedTuple
 import msgspec
 from sqlalchemy import Connection, Engine
 
-from pathbook.ledger import chains, moves, runs
+from pathbook.ledger import chains, runs
+from pathbook.ledger.applying import hops_to_load
 from pathbook.ledger.events import BatchCommissioned, RecordedEvent
 from pathbook.ledger.gc_tuning import collect_rarely
+from pathbook.ledger.moves import changed_ranges
 from pathbook.ledger.projections.views import ViewChanges
 from pathbook.ledger.reports.all_reports import REPORTS
 from pathbook.ledger.reports.report import SumRow
 from pathbook.ledger.runs import Partition
 from pathbook.ledger.store.database.bulk_write import Row
+from pathbook.ledger.store.database.damage import DatabaseDamagedError
 from pathbook.ledger.store.database.engine import open_engine, reading, url_of
 from pathbook.ledger.store.log.event_hashes import read_event
 from pathbook.ledger.store.log.stream import Stream
+from pathbook.ledger.store.views.earlier_hops import load_earlier
 from pathbook.ledger.store.views.head_cache import HeadCache
 from pathbook.ledger.store.views.run_cache import RunCache
 from pathbook.ledger.store.views.writer import STATEMENTS, writes
+from pathbook.ledger.values import UnitRange
 
 CONTEXT: Final = multiprocessing.get_context("spawn")
 """The worker is a fresh process, because a fork of a process that has threads may hang."""
@@ -112,7 +117,7 @@ class FoldCache:
 
     def has_all(self, book: str, events: Sequence[RecordedEvent]) -> bool:
         """Tell whether everything that these events change, and that began before them, is cached."""
-        return self.partitions.has_all(book, _batches_begun_before(events)) and self.heads.has_all(
+        return self.partitions.has_all(book, _changed_before(events)) and self.heads.has_all(
             book, chains.begun_before(events)
         )
 
@@ -140,12 +145,28 @@ def fold(
 
     The views must be at that position, for state that is not cached.
     """
-    loaded = cache.partitions.take(views, book, after, _changed_batches(events))
+    loaded = cache.partitions.take(views, book, after, _changed_before(events))
     heads = cache.heads.take(views, book, after, chains.begun_before(events))
     changes = ViewChanges(heads)
+    _load_undone(views, book, loaded, events)
     for recorded in events:
+        _load_undone(views, book, loaded, [recorded])
         changes.add(recorded, runs.apply(loaded, recorded))
     return Folded(events[-1].position, changes, loaded)
+
+
+def _load_undone(
+    views: Connection, book: str, loaded: dict[int, Partition], events: Sequence[RecordedEvent]
+) -> None:
+    """Load the hops before those that the events undo, as far as the partitions tell before the events.
+
+    Raises:
+        DatabaseDamagedError: the views lack the row of an earlier run.
+    """
+    hops = [hop for recorded in events for hop in hops_to_load(loaded, recorded.event)]
+    if hops and not load_earlier(views, book, hops):
+        cause = f"a run of book '{book}' is missing, from which units had moved"
+        raise DatabaseDamagedError(is_log=False, name="The table of runs in the views", cause=cause)
 
 
 def _run_worker(pipe: Pipe, events_url: str, views_url: str, book: str, group_size: int) -> None:
@@ -170,11 +191,7 @@ def _run_worker(pipe: Pipe, events_url: str, views_url: str, book: str, group_si
             position = folded.last
 
 
-def _batches_begun_before(events: Sequence[RecordedEvent]) -> set[int]:
-    """Return the batches that the events change and that began before them."""
+def _changed_before(events: Sequence[RecordedEvent]) -> list[UnitRange]:
+    """Return the ranges that the events change in batches that began before them."""
     new = {event.batch for recorded in events if isinstance(event := recorded.event, BatchCommissioned)}
-    return _changed_batches(events) - new
-
-
-def _changed_batches(events: Sequence[RecordedEvent]) -> set[int]:
-    return {batch for recorded in events for batch in moves.batches(recorded.event)}
+    return [part for recorded in events for part in changed_ranges(recorded.event) if part.batch not in new]

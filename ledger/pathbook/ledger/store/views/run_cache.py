@@ -1,34 +1,21 @@
-"""A cache of the partitions of batches in use, between one group of events and the next."""
+"""A cache of the runs of batches in use, between one group of events and the next."""
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from itertools import starmap
 
-import sqlalchemy as sa
-from sqlalchemy import Connection, bindparam
+from sqlalchemy import Connection
 
 from pathbook.ledger.runs import Partition
-from pathbook.ledger.store.views.tables import RUN, RunRow, run_from_row
+from pathbook.ledger.spans import merged
+from pathbook.ledger.store.views.run_lookups import load_runs
+from pathbook.ledger.values import UnitRange
 
 CACHED_RUNS_MAX = 300_000
-"""The most runs that are cached between two groups of events, in about 150 MB. The most recently used ones stay.
+"""The most runs that are cached between two groups of events, in about 150 MB. The most recently used batches stay.
 
 A month of a state's sales makes 200,000 runs. With a smaller cache, following the end of a month cost three
 times as much.
 """
-
-_PRESENT = (
-    sa.select(*list(RUN.c)[1:])
-    .where(RUN.c.book == bindparam("book"), RUN.c.batch == bindparam("batch"), RUN.c.valid_to.is_(None))
-    .order_by(RUN.c.first)
-)
-
-
-def load_partition(connection: Connection, book: str, batch: int) -> Partition | None:
-    """Return the present partition of a batch, or None if the views hold no such batch."""
-    rows = connection.execute(_PRESENT, {"book": book, "batch": batch})
-    runs = [run_from_row(row) for row in starmap(RunRow, rows)]
-    return Partition(batch, runs) if runs else None
 
 
 class RunCache:
@@ -42,27 +29,38 @@ class RunCache:
         self._positions: dict[str, int] = {}
 
     def take(
-        self, connection: Connection, book: str, position: int, batches: Iterable[int]
+        self, connection: Connection, book: str, position: int, ranges: Iterable[UnitRange]
     ) -> dict[int, Partition]:
         """Take the partitions of batches out of the cache, as of the position of the views.
 
-        A partition that is not cached is loaded, and a batch that does not exist is left out. The caller may
-        change the partitions, and owns them until it gives them back.
+        Each has at least the runs that have units of the ranges, because those that are not cached are loaded. A batch
+        that does not exist is left out. The caller may change the partitions, and owns them until it gives them back.
         """
         if self._positions.get(book) != position:
             for key in [key for key in self._cached if key[0] == book]:
                 self._pop(key)
             self._positions[book] = position
-        taken = {}
-        for batch in batches:
-            partition = self._pop((book, batch)) or load_partition(connection, book, batch)
-            if partition is not None:
-                taken[batch] = partition
+        taken: dict[int, Partition] = {}
+        missing: list[UnitRange] = []
+        for part in ranges:
+            partition = taken.get(part.batch) or self._pop((book, part.batch))
+            if partition is None:
+                missing.append(part)
+            else:
+                taken[part.batch] = partition
+                missing += partition.missing(part.first, part.last)
+        if missing:
+            for batch, loaded in load_runs(connection, book, missing).items():
+                taken[batch] = merged(taken.get(batch), loaded)
         return taken
 
-    def has_all(self, book: str, batches: Iterable[int]) -> bool:
-        """Tell whether all of these batches are cached."""
-        return all((book, batch) in self._cached for batch in batches)
+    def has_all(self, book: str, ranges: Iterable[UnitRange]) -> bool:
+        """Tell whether all runs that have units of the ranges are cached."""
+        for part in ranges:
+            partition = self._cached.get((book, part.batch))
+            if partition is None or partition.missing(part.first, part.last):
+                return False
+        return True
 
     def give_back(self, book: str, position: int, partitions: dict[int, Partition]) -> None:
         """Cache the taken partitions again, as of a later position. The least recently used ones are evicted."""

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Table
 
 from pathbook.ledger import events
 from pathbook.ledger.events import TransferAccepted as Accepted
+from pathbook.ledger.hops import Hop
 from pathbook.ledger.projections.cases import CaseRangeRow, CaseRow
 from pathbook.ledger.projections.registers import (
     AuthorizationRow,
@@ -27,11 +28,13 @@ from pathbook.ledger.projections.transfers import TransferRow
 from pathbook.ledger.rules.goods import Batch, Case, Product, Recall
 from pathbook.ledger.rules.required_state import RequiredState
 from pathbook.ledger.rules.state import IN_FORCE, Authorization, Declarable, Party, State, Transfer
-from pathbook.ledger.runs import Partition, Run
+from pathbook.ledger.spans import merged
 from pathbook.ledger.store.database.engine import reading
 from pathbook.ledger.store.log.event_hashes import StoredEntry, read_event
 from pathbook.ledger.store.log.stream import Stream
+from pathbook.ledger.store.views.earlier_hops import load_earlier
 from pathbook.ledger.store.views.lookups import has_key
+from pathbook.ledger.store.views.run_lookups import load_runs, load_stocks
 from pathbook.ledger.store.views.tables import (
     AUTHORIZATION,
     BATCH,
@@ -44,11 +47,8 @@ from pathbook.ledger.store.views.tables import (
     PRODUCT,
     RECALL,
     REQUEST,
-    RUN,
     STOCK,
     TRANSFER,
-    RunRow,
-    run_from_row,
 )
 from pathbook.ledger.store.views.tracking import SQLAlchemyTrackingRecorder
 from pathbook.ledger.terms import Terms
@@ -56,6 +56,9 @@ from pathbook.ledger.values import PartyKind, Price, TransferKind, TransferStatu
 
 _Row = TypeVar("_Row")
 _Key = TypeVar("_Key", str, int)
+
+RUNS_AT_ONCE_MAX = 20_000
+"""How many runs of ranges are loaded at once. Most requests need far less, and few may look at more."""
 
 KEYS_PER_STATEMENT_MAX = 500
 """How many keys one statement names, because databases limit the parameters of a statement."""
@@ -112,6 +115,11 @@ class StateLoader:
         self._load_declarables(state, required.declarables, declared)
         self._load_purchases(state, required)
         return state
+
+    def load_hops(self, book: str, hops: Iterable[tuple[int, Hop]]) -> bool:
+        """Load the hop before each of these hops of batches. Return whether the views hold all of them."""
+        with reading(self._views) as connection:
+            return load_earlier(connection, book, hops)
 
     def entries(self, book: str, positions: list[int]) -> list[StoredEntry]:
         """Return the entries of the log at these positions."""
@@ -255,10 +263,11 @@ def _load_batches(connection: Connection, state: State, required: RequiredState)
     book, numbers = state.book, required.batches
     for row in _rows_with_keys(connection, BATCH, BatchRow, book, "batch", numbers):
         state.batches[row.batch] = Batch(_commissioned(row), [], {})
-    current: dict[int, list[Run]] = {}
-    for run in _rows_with_keys(connection, RUN, RunRow, book, "batch", numbers, RUN.c.valid_to.is_(None)):
-        current.setdefault(run.batch, []).append(run_from_row(run))
-    state.partitions = {number: Partition(number, found) for number, found in current.items()}
+    state.partitions |= load_runs(connection, book, required.runs, RUNS_AT_ONCE_MAX)
+    absent = {number for number, batch in state.batches.items() if batch is None}
+    stocks = {key: part for key, part in required.stocks.items() if key[0] not in absent}
+    for number, stock in load_stocks(connection, book, stocks).items():
+        state.partitions[number] = merged(state.partitions.get(number), stock)
     for part in _rows_with_keys(connection, CASE_RANGE, CaseRangeRow, book, "batch", numbers):
         _loaded_batch(state, part.batch).packed.append((part.first, part.last, part.sscc))
     for made in _rows_with_keys(connection, RECALL, RecallRow, book, "batch", numbers):

@@ -6,12 +6,12 @@ as their numbers. The book is the first column of every key. The columns after i
 pathbook.ledger.projections makes, in order.
 """
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, SmallInteger, Table
 
+from pathbook.ledger.hops import NOT_LOADED, Hop
 from pathbook.ledger.runs import Run
 from pathbook.ledger.store.database.engine import TEXT
 from pathbook.ledger.values import TransferStatus, UnitState
@@ -157,15 +157,16 @@ RUN = _table(
     _text("custodian"),
     _enum("state"),
     _number("transfer"),
-    _text("chain"),
+    _text("hop"),
     _text("moved_from"),
     _bytes("head"),
-    _partial("run_present", "book", "batch", "first", where=PRESENT),
+    # with the owner, so that its runs are found among a million others without reading their rows
+    _partial("run_present", "book", "batch", "first", "owner", where=PRESENT),
 )
 """One row for each run that an event made, which is kept for ever. A run that a cut left has a row while it
 is in force. Runs in force have no ``valid_to``, and are the partition of the batch. (``previous_origin``,
 ``previous``) is (``first``, ``valid_from``) of the row that the event before made. A unit's path is a walk
-along these."""
+along these. ``hop`` and ``moved_from`` are the last hop of the chain, as `HopColumns` says."""
 
 NOT_ACCEPTED = sa.text(f"status <> {TransferStatus.ACCEPTED.value}")
 """A query repeats this condition to use the indexes on transfers with another status."""
@@ -286,9 +287,25 @@ class RunRow(NamedTuple):
     custodian: str
     state: int
     transfer: int
-    chain: str
+    hop: str
     moved_from: str
     head: bytes
+
+
+class HopColumns(NamedTuple):
+    """The columns of a row of RUN that tell its last hop.
+
+    ``hop`` has the hop's transfer, position and origin in decimal, separated by commas, or 0 if there is no hop. In
+    most rows it is empty, because the other columns tell them: the transfer of the row made the row from the run that
+    the event before made, or the row has no transfer. The hops before the last one are found in the same columns of
+    the row that (``origin``, ``position``) names. So a row takes the same room however many hops it has.
+    """
+
+    transfer: int
+    previous: int
+    previous_origin: int
+    hop: str
+    moved_from: str
 
 
 _STATES = {state.value: state for state in UnitState}
@@ -313,8 +330,8 @@ def row_from_run(batch: int, run: Run, valid_to: int | None = None) -> tuple[obj
         run.custodian,
         run.state.value,
         run.transfer,
-        chain_to_text(run.chain),
-        ",".join(run.moved_from),
+        _hop_to_text(run),
+        "" if run.last_hop is None else run.last_hop.moved_from,
         run.head,
     )
 
@@ -333,17 +350,30 @@ def run_from_row(row: RunRow) -> Run:
         custodian=row.custodian,
         state=_STATES[row.state],
         transfer=row.transfer,
-        chain=(chain := chain_from_text(row.chain)),
-        moved_from=tuple(row.moved_from.split(",")) if chain else (),
+        last_hop=last_hop(
+            HopColumns(row.transfer, row.previous, row.previous_origin, row.hop, row.moved_from)
+        ),
         head=row.head,
     )
 
 
-def chain_to_text(chain: Sequence[int]) -> str:
-    """Write the positions of a chain in decimal, separated by commas."""
-    return ",".join(map(str, chain))
+def last_hop(row: HopColumns) -> Hop | None:
+    """Return the last hop that a row holds. The hops before it are not loaded."""
+    if not row.hop:
+        if not row.transfer:
+            return None
+        return Hop(row.transfer, row.moved_from, row.previous, row.previous_origin, NOT_LOADED)
+    transfer, *moved = map(int, row.hop.split(","))
+    if not moved:
+        return None
+    position, origin = moved
+    return Hop(transfer, row.moved_from, position, origin, NOT_LOADED)
 
 
-def chain_from_text(text: str) -> tuple[int, ...]:
-    """Read a chain from what `chain_to_text` wrote."""
-    return tuple(map(int, text.split(","))) if text else ()
+def _hop_to_text(run: Run) -> str:
+    hop = run.last_hop
+    if hop is None:
+        return "0" if run.transfer else ""
+    if (hop.transfer, hop.position, hop.origin) == (run.transfer, run.previous, run.previous_origin):
+        return ""
+    return f"{hop.transfer},{hop.position},{hop.origin}"
