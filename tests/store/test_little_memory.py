@@ -29,7 +29,7 @@ def test_what_is_written_and_rebuilt_with_little_memory_is_what_is_projected_at_
     events, views, name = engine(place, "events"), engine(place, "views"), books.story.state.book
     stream = Stream(events)
     follower = Follower(stream, views, 2)
-    follower._cache.partitions = RunCache(3)
+    follower._projector.cache.partitions = RunCache(3)
     follower.catch_up(name)
     written = rows_of(views)
     assert len(written["run"]) > 40
