@@ -38,7 +38,8 @@ class StockNotLoadedError(Exception):
 
     def __init__(self, stocks: dict[tuple[int, str], tuple[int, int]], gained: list[UnitRange]) -> None:
         super().__init__(f"runs of owners are not loaded: {stocks}")
-        self.stocks, self.gained = stocks, gained
+        self.stocks = stocks
+        self.gained = gained
 
     @property
     def count(self) -> int:
@@ -47,8 +48,8 @@ class StockNotLoadedError(Exception):
 
     def add(self, other: "StockNotLoadedError") -> None:
         """Ask for what another quantity looked for, too."""
-        self.stocks |= other.stocks
-        self.gained += other.gained
+        self.stocks.update(other.stocks)
+        self.gained.extend(other.gained)
 
 
 class PartialPartition(Partition):
