@@ -11,11 +11,12 @@ from pathbook.ledger.commands import Command, CommissionBatch, RecordTransfer, R
 from pathbook.ledger.events import TransferRecorded, UnitsReturned
 from pathbook.ledger.refusals import Reason, Refusal
 from pathbook.ledger.rules import required_state
+from pathbook.ledger.rules.budget import Budget
 from pathbook.ledger.spans import FIRST_STOCK_RUNS
 from pathbook.ledger.store.views import state_loader
 from pathbook.ledger.values import PartyKind, Price, Quantity, Ranges, Selection, UnitRange
 from tests.books import BEGINNING, ask, open_books, positions, update_views
-from tests.scenario import CODE_KEY, MASK
+from tests.scenario import CODE_KEY, MASK, NOON
 
 BATCHES = 12
 RUNS = 600
@@ -123,6 +124,20 @@ def test_a_return_of_a_quantity_loads_what_it_takes(scattered: Path) -> None:
         assert isinstance(outcome.recorded.event, UnitsReturned)
         assert outcome.recorded.event.lines[0].terms.ranges == evens(1, 400)
         assert loaded <= RUNS
+
+
+def test_what_memory_holds_does_not_count_for_the_answer(scattered: Path) -> None:
+    """A quantity spends as many steps with nothing loaded as with everything, besides those of loading."""
+    with open_books(scattered, follow=False) as opened:
+        positions(ask(opened, onward("wakes the book", Quantity(1, batch=2))))
+        remembering = opened._books["masks"]._memory
+        command, budgets = onward("q", Quantity(300, batch=1)), [Budget(), Budget()]
+        remembering.preload([command])
+        for budget in budgets:
+            assert not isinstance(remembering.decide(command, NOON, budget), Refusal)
+        assert budgets[0].spent == budgets[1].spent
+        assert budgets[0].loading > 1_000
+        assert budgets[1].loading == 0
 
 
 @pytest.mark.parametrize("returning", [False, True])

@@ -17,7 +17,7 @@ from pathbook.ledger.runs import Change, Partition, Run
 from pathbook.ledger.spans import PartialPartition, StockNotLoadedError, merged
 from pathbook.ledger.values import MAX_BATCH_SIZE, Price, Quantity, Selection, UnitState
 from tests.projections.synthetic import SyntheticBook
-from tests.rules.test_many_ranges import LEAF, POSITION, SIZE, borders, parts_of, points, runs_between
+from tests.rules.test_many_ranges import LEAF, POSITION, SIZE, parts_of, runs_between
 from tests.rules.test_rolling_back import BEGINNING, PARTIES, apply, movements, parties, quantities
 from tests.scenario import MASK, NOON, Story
 
@@ -75,7 +75,12 @@ def test_events_change_loaded_runs_as_in_a_whole_batch(seed: int, cut: int, chos
             assert parts[number].missing(0, 1_000_000) == units
 
 
-@given(borders=borders, points=points, chosen=st.lists(st.booleans(), max_size=7), indexed=st.booleans())
+@given(
+    borders=st.sets(st.integers(1, SIZE - 1), min_size=60, max_size=300),
+    points=st.sets(st.integers(0, SIZE - 1), min_size=30, max_size=200),
+    chosen=st.lists(st.booleans(), min_size=2, max_size=7),
+    indexed=st.booleans(),
+)
 def test_many_ranges_change_loaded_runs_as_in_a_whole_batch(
     borders: set[int], points: set[int], chosen: list[bool], *, indexed: bool
 ) -> None:
