@@ -21,7 +21,7 @@ BUILD: Final = Path("build")
 COMPILED: Final = (
     "codec/*.py",
     "projections/*.py",
-    "reports/*.py",
+    "reports/ladder.py",
     "rules/*.py",
     "applying.py",
     "chains.py",
@@ -31,9 +31,6 @@ COMPILED: Final = (
     "runs.py",
     "spans.py",
 )
-NOT_COMPILED: Final = {
-    LEDGER / "rules" / "required_state.py",  # mypyc takes `msgspec.field()` for the value of its field
-}
 
 READ: Final = ("*.py", "codec/*.py", "projections/*.py", "reports/*.py", "rules/*.py")
 """All sources that compiled code depends on: mypyc compiles in the types and constants of modules it imports."""
@@ -72,7 +69,7 @@ def compile_modules(opt_level: str = "3") -> dict[Path, Path]:
 
     with contextlib.chdir(ROOT):
         sources = [path for pattern in COMPILED for path in sorted(LEDGER.glob(pattern))]
-        paths = [str(path) for path in sources if path.name != "__init__.py" and path not in NOT_COMPILED]
+        paths = [str(path) for path in sources if path.name != "__init__.py"]
         extensions = mypycify(
             paths,
             opt_level=opt_level,

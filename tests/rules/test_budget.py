@@ -11,10 +11,11 @@ from types import FrameType
 from typing import Any, Final
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pathbook.ledger import commands, events
+from pathbook.ledger import commands, compiled, events
 from pathbook.ledger.commands import Command
 from pathbook.ledger.refusals import Reason, Refusal
 from pathbook.ledger.rules import deciding
@@ -47,6 +48,7 @@ batch L of mask size {size} made 2025-12-01 by acme
 """
 
 
+@pytest.mark.skipif(compiled.kind() == "compiled", reason="The lines of compiled modules cannot be counted.")
 @settings(max_examples=150, deadline=None)
 @given(command=requests(), limited=st.booleans())
 def test_steps_are_linear_in_what_is_touched(command: Command, limited: bool) -> None:

@@ -73,24 +73,24 @@ class RequiredState(msgspec.Struct):
     examined, because the others took too many steps.
     """
 
-    parties: set[str] = msgspec.field(default_factory=set)
-    products: set[str] = msgspec.field(default_factory=set)
-    lots: set[tuple[str, str]] = msgspec.field(default_factory=set)
-    batches: set[int] = msgspec.field(default_factory=set)
-    stocks: dict[tuple[int, str], tuple[int, int]] = msgspec.field(default_factory=dict)
-    runs: set[UnitRange] = msgspec.field(default_factory=set)
-    transfers: set[int] = msgspec.field(default_factory=set)
-    cases: set[str] = msgspec.field(default_factory=set)
-    recalls: set[int] = msgspec.field(default_factory=set)
-    authorizations: set[int] = msgspec.field(default_factory=set)
-    holdings: set[tuple[str, str]] = msgspec.field(default_factory=set)
-    references: set[tuple[str, str, str]] = msgspec.field(default_factory=set)
-    declarables: set[int] = msgspec.field(default_factory=set)
-    hops: list[tuple[int, Hop]] = msgspec.field(default_factory=list)
-    visited: set[str] = msgspec.field(default_factory=set)
-    lines: set[str] = msgspec.field(default_factory=set)
-    listing: set[str] = msgspec.field(default_factory=set)
-    refusals: list[Refusal] = msgspec.field(default_factory=list)
+    parties: set[str] = set()
+    products: set[str] = set()
+    lots: set[tuple[str, str]] = set()
+    batches: set[int] = set()
+    stocks: dict[tuple[int, str], tuple[int, int]] = {}
+    runs: set[UnitRange] = set()
+    transfers: set[int] = set()
+    cases: set[str] = set()
+    recalls: set[int] = set()
+    authorizations: set[int] = set()
+    holdings: set[tuple[str, str]] = set()
+    references: set[tuple[str, str, str]] = set()
+    declarables: set[int] = set()
+    hops: list[tuple[int, Hop]] = []
+    visited: set[str] = set()
+    lines: set[str] = set()
+    listing: set[str] = set()
+    refusals: list[Refusal] = []
     is_cut: bool = False
 
     def __bool__(self) -> bool:

@@ -46,8 +46,8 @@ class Party(msgspec.Struct):
 
     kind: PartyKind
     position: int
-    authorizations: dict[int, Authorization] = msgspec.field(default_factory=dict)
-    by_product: dict[str, list[int]] = msgspec.field(default_factory=dict)
+    authorizations: dict[int, Authorization] = {}
+    by_product: dict[str, list[int]] = {}
 
     def add(self, given: Authorization) -> None:
         """Add the newest authorization."""
