@@ -1,5 +1,6 @@
 """Followers: the views are the same for any grouping of the events and after any interruption."""
 
+import hashlib
 import random
 import tempfile
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy.schema import CreateIndex, CreateTable
 from structlog.testing import capture_logs
 
 from pathbook.ledger.codec import MalformedEventError
@@ -21,6 +23,7 @@ from pathbook.ledger.store.database.engine import (
 )
 from pathbook.ledger.store.database.fast_read import ReaderPool
 from pathbook.ledger.store.database.format import UnknownFormatError
+from pathbook.ledger.store.database.places import VIEWS_VERSION
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views import tables
 from pathbook.ledger.store.views.follower import Follower
@@ -185,6 +188,14 @@ def test_the_made_tables_are_the_declared_ones(connect: Connect) -> None:
                 assert columns[column.name].as_generic().__class__ is kept, (table.name, column.name)
             names = {index["name"] for index in found.get_indexes(table.name)}
             assert names == {index.name for index in table.indexes}
+
+
+def test_tables_that_change_have_another_version() -> None:
+    """A program finds only tables in a place that it would make itself. Here the last version has its tables' hash."""
+    made = [str(CreateTable(table)) for table in tables.as_kept().sorted_tables]
+    made += sorted(str(CreateIndex(index)) for table in tables.VIEWS.sorted_tables for index in table.indexes)
+    digest = hashlib.sha256("".join(made).encode()).hexdigest()[:16]
+    assert (VIEWS_VERSION, digest) == ("0003", "f7e6062e10a545a7")
 
 
 def test_a_follower_projects_events_of_this_process_and_of_others(stream: Stream, connect: Connect) -> None:
