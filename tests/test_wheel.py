@@ -37,7 +37,7 @@ ROOMS: Final = (*CLIENTS, "ledger", "services")
 """... and all packages."""
 
 SERVERS_OWN: Final = {
-    "alembic", "cryptography", "eventsourcing", "grpc_health", "grpc_reflection", "psycopg", "psycopg_binary",
+    "cryptography", "eventsourcing", "grpc_health", "grpc_reflection", "psycopg", "psycopg_binary",
     "sqlalchemy", "structlog",
 }  # fmt: skip
 """The modules that only the server imports."""
@@ -206,8 +206,7 @@ def test_clients_need_no_extra(without_extra: Environment) -> None:
 
 def test_the_extra_of_the_server_is_complete(with_server: Environment) -> None:
     """All imports of the wheel are installed with the extra, except those for Parquet."""
-    alembics = "pathbook.ledger.store.views.migrations.env"  # alembic runs it; it cannot be imported
-    assert missing_imports(with_server, ROOMS, PARQUET, alembics) == []
+    assert missing_imports(with_server, ROOMS, PARQUET) == []
 
 
 def test_every_verb_that_calls_a_server_needs_no_extra(without_extra: Environment, server: str) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import psycopg
 import pytest
 
 from pathbook.cli.main import VERBS
+from pathbook.ledger.store.database.places import views_file, views_schema
 from tests.backup.places import Place, begun, sold
 from tests.postgres import driver_url
 from tests.services.masks import BEGUN
@@ -102,7 +104,7 @@ def test_views_of_another_log_and_views_behind_are_told_apart(books: Place) -> N
     execute(books, f"DELETE FROM event WHERE position = {BEGUN}")
     (fault,) = of(findings(books, 1), "views of masks")
     assert fault["found"] == f"they have {BEGUN} events, and the log has {BEGUN - 1}"
-    views = {"file": "views.sqlite", "schema": "pathbook_views"}
+    views = {"file": views_file(), "schema": views_schema()}
     execute(books, f"UPDATE tracking SET notification_id = {BEGUN - 2}", **views)
     (noted,) = of(findings(books, 0), "views of masks")
     assert (noted["state"], noted["found"]) == ("noted", "1 events behind the log")
@@ -124,23 +126,21 @@ def damages() -> Iterator[tuple[str, Callable[[Path], object], str, str]]:
         "log format",
         "not a database",
     )
-    yield "broken views", lambda data: overwrite(data / "views.sqlite"), "views.sqlite", "damaged"
+    yield "broken views", lambda data: overwrite(data / views_file()), views_file(), "damaged"
     yield "a newer log", lambda data: execute(Place(data, ""), "PRAGMA user_version = 9"), "log", "format 9"
 
 
 def overwrite(path: Path) -> None:
-    """Overwrite a page in the middle of a file."""
+    """Overwrite the last page of a file."""
     with path.open("r+b") as file:
-        file.seek(path.stat().st_size // 8192 * 4096)
+        file.seek(-4096, os.SEEK_END)
         file.write(b"\xff" * 4096)
 
 
 def test_views_that_are_not_what_the_events_make_of_them_are_told(books: Place) -> None:
     """Views have no hashes of their own, so they are compared with a replay, unless that is left out."""
     private(books)
-    execute(
-        books, "UPDATE party SET kind = 3 WHERE party = 'ann'", file="views.sqlite", schema="pathbook_views"
-    )
+    execute(books, "UPDATE party SET kind = 3 WHERE party = 'ann'", file=views_file(), schema=views_schema())
     (told,) = of(findings(books, 1), "views of masks")
     assert (told["found"], told["to_do"]) == (
         "they are not what the events make of them",
@@ -197,8 +197,8 @@ def test_a_user_without_rights_is_told_which(books: Place) -> None:
         books,
         "DROP ROLE IF EXISTS clerk",
         "CREATE ROLE clerk LOGIN",
-        "GRANT USAGE ON SCHEMA pathbook_events, pathbook_views TO clerk",
-        "GRANT SELECT ON ALL TABLES IN SCHEMA pathbook_events, pathbook_views TO clerk",
+        f"GRANT USAGE ON SCHEMA pathbook_events, {views_schema()} TO clerk",
+        f"GRANT SELECT ON ALL TABLES IN SCHEMA pathbook_events, {views_schema()} TO clerk",
     )
     (fault,) = of(findings(Place(books.data, books.database.replace("postgres@", "clerk@")), 1), "rights")
     assert "INSERT on event" in fault["found"]

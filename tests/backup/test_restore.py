@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from pathbook.ledger.store.database.engine import open_engine
+from pathbook.ledger.store.database.places import UNVERSIONED, views_file
 from pathbook.ledger.store.log.clock_looks import ClockLooks, Look
 from pathbook.services.storage import EVENTS_FILE
 from tests.backup.places import PASSPHRASE, Place, begun, left_over, sold
@@ -157,7 +158,7 @@ def test_nothing_is_overwritten(books: Place, empty: Place, to: Path) -> None:
     assert (ran.code, ran.out) == (4, "")
     assert "TARGET_NOT_EMPTY" in ran.err
     assert books.pathbook("stock", "acme", "--book", "masks").code == 0
-    for name in ("codes.key", "views.sqlite", "events.sqlite-wal"):
+    for name in ("codes.key", views_file(), views_file(UNVERSIONED), "events.sqlite-wal"):
         empty.data.mkdir(exist_ok=True)
         (empty.data / name).write_text("x")
         ran = empty.pathbook("restore", str(to), "--without-keys")

@@ -10,6 +10,7 @@ import pytest
 from grpc import StatusCode
 
 from pathbook.client import Client, RefusedError
+from pathbook.ledger.store.database.places import views_file, views_schema
 from pathbook.services.run.in_thread import running
 from pathbook.services.run.settings import Settings
 from tests.books import DATABASE_FILE, engine
@@ -17,7 +18,7 @@ from tests.cli.conftest import TODAY, Ran, pathbook
 from tests.services.masks import BOOK, begin
 from tests.services.process import served
 
-VIEWS = "views.sqlite"
+VIEWS, SCHEMA = views_file(), views_schema()
 PAGE = 4096
 
 
@@ -82,7 +83,7 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "directory": make_directory,
     "no table": executed("DROP TABLE stock"),
     "no index rows": lose_index_rows,
-    "odd version": executed("UPDATE alembic_version SET version_num = '0\x80x'"),
+    "odd version": executed("UPDATE views_version SET version = '0\x80x'"),
     "no tracking": executed("DROP TABLE tracking"),
     "no positions": executed("DELETE FROM tracking"),
 }
@@ -172,11 +173,11 @@ def test_damaged_views_are_not_taken_from_a_server(books: Path) -> None:
 @pytest.mark.parametrize(
     "statement",
     [
-        "DROP TABLE pathbook_views.run",
-        "DROP TABLE pathbook_views.tracking",
-        "UPDATE pathbook_views.alembic_version SET version_num = 'x'",
-        "DROP SCHEMA pathbook_views CASCADE",
-        "ALTER TABLE pathbook_views.stock DROP COLUMN owned",
+        f"DROP TABLE {SCHEMA}.run",
+        f"DROP TABLE {SCHEMA}.tracking",
+        f"UPDATE {SCHEMA}.views_version SET version = 'x'",
+        f"DROP SCHEMA {SCHEMA} CASCADE",
+        f"ALTER TABLE {SCHEMA}.stock DROP COLUMN owned",
     ],
 )
 def test_damaged_views_in_postgresql_are_rebuilt(place: Path, statement: str) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from pathbook.ledger.store.database.places import views_schema
 from tests.cli.conftest import Ran, pathbook
 from tests.postgres import driver_url, drop_database, new_database
 
@@ -66,7 +67,7 @@ def test_verbs_find_their_books_in_a_database(
     ran = pathbook("views", "rebuild", "--data", str(tmp_path))
     assert "are rebuilt from 2 events" in ran.out
     assert [file.name for file in tmp_path.iterdir()] == ["codes.key"]
-    assert schemas(begun) == {"pathbook_events", "pathbook_views"}
+    assert schemas(begun) == {"pathbook_events", views_schema()}
     ran = pathbook("party", "show", "acme", "--data", str(tmp_path), "--database", "")
     assert "codes.key is there" in ran.err
     assert "name it with --database" in ran.err

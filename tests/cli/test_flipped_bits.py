@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 import pytest
 
+from pathbook.ledger.store.database.places import views_file
 from tests.cli.conftest import TODAY, pathbook
 
 NAMED: Final = {"EVENT_DAMAGED", "LOG_DAMAGED", "CANNOT_OPEN"}
@@ -30,9 +31,9 @@ def books(demo: Path, closed_demo: Path, tmp_path_factory: pytest.TempPathFactor
     """The book of the demo, and declined offers with notes."""
     directory = Path(shutil.copytree(closed_demo, tmp_path_factory.mktemp("flipped") / "books"))
     first = decline(directory, "1:90", "first")
-    shutil.copy(directory / "views.sqlite", directory / "views.before")
+    shutil.copy(directory / views_file(), directory / "views.before")
     second = decline(directory, "1:91", "second")
-    shutil.copy(directory / "views.sqlite", directory / "views.after")
+    shutil.copy(directory / views_file(), directory / "views.after")
     found = re.search(r'"code": "(\w+)"', done(directory, "codes", UNIT, "--output", "json"))
     assert found is not None
     verbs = {
@@ -95,7 +96,7 @@ def copy(directory: Path, work: Path, views: str) -> None:
     work.mkdir()
     for name in ("events.sqlite", "codes.key"):
         shutil.copy(directory / name, work / name)
-    shutil.copy(directory / views, work / "views.sqlite")
+    shutil.copy(directory / views, work / views_file())
 
 
 def hold(books: Books, chance: random.Random, verbs_each: int) -> None:

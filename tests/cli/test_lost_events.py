@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from pathbook.ledger.store.database.places import views_file, views_schema
 from pathbook.services.run.in_thread import running
 from pathbook.services.run.settings import Settings
 from tests.cli.conftest import Ran, pathbook
 from tests.cli.test_databases import execute
 from tests.postgres import drop_database, new_database
 
-LOG, VIEWS, KEY = "events.sqlite", "views.sqlite", "codes.key"
+LOG, VIEWS, KEY = "events.sqlite", views_file(), "codes.key"
 WAYS = (
     ["party", "show", "acme"],
     ["party", "register", "zoe", "--kind", "agent"],
@@ -30,7 +31,7 @@ WAYS = (
 )
 """The ways to open books."""
 
-KNOWN = "pathbook_views knows 2 events of book 'book'"
+KNOWN = f"{views_schema()} knows 2 events of book 'book'"
 """What is said of the views of a PostgreSQL with two events."""
 
 
@@ -122,7 +123,7 @@ def test_lost_events_can_be_accepted(books: Path) -> None:
     assert "Recorded at position 3" in ran.out
     (books / LOG).unlink()
     ran = pathbook("views", "rebuild", "--accept-lost-events", "--data", str(books))
-    refused(ran, "If they are lost for good, move views.sqlite away")
+    refused(ran, f"If they are lost for good, move {VIEWS} away")
     assert not (books / LOG).exists()
 
 
@@ -188,7 +189,7 @@ def test_a_database_that_lost_its_log_is_not_opened(tmp_path: Path) -> None:
             execute(url, loss)
             for way in WAYS:
                 refused(pathbook(*way, *place), f"{KNOWN}, and the log pathbook_events {has}")
-        assert execute(url, "SELECT notification_id FROM pathbook_views.tracking") == [(2,)]
+        assert execute(url, f"SELECT notification_id FROM {views_schema()}.tracking") == [(2,)]
         assert execute(url, "SELECT to_regnamespace('pathbook_events')") == [(None,)]
     finally:
         drop_database(url)

@@ -171,7 +171,7 @@ def test_lost_views_are_named_and_rebuilt_by_the_next_start(
         server.wait_for(CHANGED)
         for position in (0, None):
             with pytest.raises(
-                RefusedError, match=r"Nothing more is read, because views\.sqlite(-wal)? of this server"
+                RefusedError, match=rf"Nothing more is read, because {VIEWS_FILE}(-wal)? of this server"
             ) as error:
                 list(client.list_stock("ann", at_least_position=position))
             assert (error.value.reason, error.value.code) == ("VIEWS_LOST", StatusCode.UNAVAILABLE)

@@ -1,5 +1,6 @@
 """Followers: the views are the same for any grouping of the events and after any interruption."""
 
+import hashlib
 import random
 import tempfile
 from collections.abc import Sequence
@@ -8,13 +9,9 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from alembic.autogenerate import compare_metadata
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy.types import TypeEngine
+from sqlalchemy.schema import CreateIndex, CreateTable
 from structlog.testing import capture_logs
 
 from pathbook.ledger.codec import MalformedEventError
@@ -26,6 +23,7 @@ from pathbook.ledger.store.database.engine import (
 )
 from pathbook.ledger.store.database.fast_read import ReaderPool
 from pathbook.ledger.store.database.format import UnknownFormatError
+from pathbook.ledger.store.database.places import VIEWS_VERSION
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views import tables
 from pathbook.ledger.store.views.follower import Follower
@@ -33,7 +31,7 @@ from pathbook.ledger.store.views.head_cache import HeadCache
 from pathbook.ledger.store.views.run_cache import RunCache
 from pathbook.ledger.store.views.run_lookups import load_partition
 from pathbook.ledger.store.views.snapshot import ViewsRebuildingError, open_snapshot
-from pathbook.ledger.store.views.writer import MIGRATIONS, open_views
+from pathbook.ledger.store.views.writer import open_views
 from pathbook.ledger.values import UnitRange
 from tests.projections.synthetic import SIZES, SyntheticBook
 from tests.store.follower_process import Connect, child, kill_after, rows_at_once, rows_of
@@ -112,7 +110,7 @@ def test_two_followers_of_one_database_share_the_work(
 
 
 def test_views_without_a_version_are_rebuilt(stream: Stream, connect: Connect, tmp_path: Path) -> None:
-    """Tables that no migration made are dropped, and the views are projected from the first event."""
+    """Tables that no program made are dropped, and the views are projected from the first event."""
     book = SyntheticBook(3, 30)
     stream.append("book", 0, book.entries)
     expected = rows_at_once(stream, tmp_path)
@@ -129,32 +127,17 @@ def test_views_without_a_version_are_rebuilt(stream: Stream, connect: Connect, t
     assert not sa.inspect(views).has_table("elsewhere")
 
 
-def test_views_of_a_newer_version_are_refused_and_not_touched(stream: Stream, connect: Connect) -> None:
-    """A program does not touch views of a newer program, which may still use them."""
+def test_views_of_another_version_than_their_place_are_refused(stream: Stream, connect: Connect) -> None:
+    """A file that got the name of another version is not touched, because its program may still use it."""
     stream.append("book", 0, SyntheticBook(3, 30).entries)
     views = connect("views")
     Follower(stream, views).catch_up("book")
     before = rows_of(views)
     with writing(views) as connection:
-        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+        connection.execute(sa.text("UPDATE views_version SET version = '9999'"))
     with pytest.raises(UnknownFormatError, match="is in format 9999, and this Pathbook reads format 0"):
         Follower(stream, views)
     assert rows_of(views) == before
-
-
-def has_another_type(
-    _context: object,
-    _found: object,
-    column: sa.Column[object],
-    found_type: TypeEngine[object],
-    _type: object,
-) -> bool | None:
-    """Tell alembic whether a column has another type than intended; with None, alembic compares by itself.
-
-    Some columns are stored in a narrower type than their declared one.
-    """
-    kept = column.info.get(tables.KEPT_AS)
-    return None if kept is None else not isinstance(found_type, kept) or isinstance(found_type, sa.BigInteger)
 
 
 def test_statistics_are_refreshed_after_views_have_grown(
@@ -193,21 +176,28 @@ def test_a_restarted_follower_refreshes_statistics_only_after_the_views_have_dou
     assert counted == [len(events), 2 * len(events)]
 
 
-def test_the_migrations_lead_to_the_present_tables(connect: Connect) -> None:
-    """Migrated views have the tables and columns that the program declares, and the version of the last migration."""
+def test_the_made_tables_are_the_declared_ones(connect: Connect) -> None:
+    """New views have the tables, columns and indexes that the program declares, and narrow columns where it says so."""
     views = connect("views")
     open_views(views)
-    opts = {
-        "compare_type": has_another_type,
-        "include_name": lambda name, _kind, _parents: name != "tracking",  # it never changes
-    }
     with reading(views) as connection:
-        context = MigrationContext.configure(connection, opts=opts)
-        assert compare_metadata(context, tables.VIEWS) == []
-        assert context.get_current_revision() == tables.VIEWS_VERSION
-    config = Config()
-    config.set_main_option("script_location", MIGRATIONS)
-    assert ScriptDirectory.from_config(config).get_heads() == [tables.VIEWS_VERSION]
+        found = sa.inspect(connection)
+        for table in tables.VIEWS.sorted_tables:
+            columns = {column["name"]: column["type"] for column in found.get_columns(table.name)}
+            assert list(columns) == [column.name for column in table.columns]
+            for column in table.columns:
+                kept = column.info.get(tables.KEPT_AS, type(column.type))
+                assert columns[column.name].as_generic().__class__ is kept, (table.name, column.name)
+            names = {index["name"] for index in found.get_indexes(table.name)}
+            assert names == {index.name for index in table.indexes}
+
+
+def test_tables_that_change_have_another_version() -> None:
+    """A program finds only tables in a place that it would make itself. Here the last version has its tables' hash."""
+    made = [str(CreateTable(table)) for table in tables.as_kept().sorted_tables]
+    made += sorted(str(CreateIndex(index)) for table in tables.VIEWS.sorted_tables for index in table.indexes)
+    digest = hashlib.sha256("".join(made).encode()).hexdigest()[:16]
+    assert (VIEWS_VERSION, digest) == ("0003", "cffda79650a14ade")
 
 
 def test_a_follower_projects_events_of_this_process_and_of_others(stream: Stream, connect: Connect) -> None:

@@ -78,10 +78,12 @@ def test_heads_do_not_depend_on_what_is_cached(
         assert load_heads(connection, "book", ["p0", "p39"]).items() <= heads_after(book.recorded).items()
 
 
-def work_with_few_heads(pipe: Pipe, events_url: str, views_url: str, book: str, group_size: int) -> None:
+def work_with_few_heads(
+    pipe: Pipe, events_url: str, views_url: str, version: str, book: str, group_size: int
+) -> None:
     """Fold as a rebuild worker does, with a cache of two heads."""
     HeadCache.__init__.__defaults__ = (2,)
-    run_worker(pipe, events_url, views_url, book, group_size)
+    run_worker(pipe, events_url, views_url, version, book, group_size)
 
 
 def test_a_worker_ahead_of_the_views_waits_for_a_head_that_it_evicted(

@@ -32,10 +32,10 @@ try:
     from pathbook.services.storage import (
         DAMAGE,
         EVENTS_FILE,
-        VIEWS_FILE,
         begin_with_key,
         copy_books,
         damage_reason,
+        files_of_views,
         rebuild_views,
         require_found_log,
         warn_of_readable_files,
@@ -220,7 +220,7 @@ def code_keys(data: Path, *, rotate: bool = False) -> KeyRing:
         UnusableBooksError: the file of the keys is missing, damaged or full.
         OSError: the file cannot be read or written.
     """
-    if rotate and any((data / name).exists() for name in (EVENTS_FILE, VIEWS_FILE)):
+    if rotate and ((data / EVENTS_FILE).exists() or files_of_views(data)):
         with _opening(Settings(data=data, listen=ANY_PORT)):
             require_found_log(data, "")  # no key is added to what is left of lost books
     try:

@@ -26,7 +26,7 @@ from pathbook.services.checking.findings import Finding
 from pathbook.services.checking.place import Place
 from pathbook.services.key_file import KEY_FILE, UnusableKeyError
 from pathbook.services.run.logs import configure_log
-from pathbook.services.storage import VIEWS_FILE
+from pathbook.services.storage import files_of_views
 
 __all__ = ["Manifest", "Restored", "back_up", "check", "needs_passphrase", "restore", "views"]
 
@@ -94,7 +94,7 @@ def check(books: Books, *, replays: bool, progress: "Progress") -> list[Finding]
     """
     data = Path(books.data)
     local.check_place(books)
-    left = not books.database and any((data / name).exists() for name in (KEY_FILE, VIEWS_FILE))
+    left = not books.database and ((data / KEY_FILE).exists() or bool(files_of_views(data)))
     if not left:  # what is left of lost books is a finding
         local.require_books(books, accept_lost_events=True)  # that they are lost is a finding, too
     with _named("The books could not be checked", books, level=logging.CRITICAL):  # damage is a finding

@@ -3,14 +3,12 @@
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
 
 from pathbook.ledger.codec import NewerEventError
 from pathbook.ledger.store.database.engine import Database, open_engine
+from pathbook.ledger.store.database.places import views_file
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.follower import Follower
-
-VIEWS_NAME: Final = "views.sqlite"
 
 
 def replay_events(
@@ -34,7 +32,7 @@ def replay_events(
 @contextlib.contextmanager
 def scratch_views(directory: Path) -> Iterator[Database]:
     """Yield empty views in a directory."""
-    views = open_engine(directory / VIEWS_NAME, purpose="views")
+    views = open_engine(directory / views_file(), purpose="views")
     try:
         yield views
     finally:

@@ -5,8 +5,8 @@ from importlib import metadata
 
 import grpc
 
+from pathbook.ledger.store.database.places import VIEWS_VERSION
 from pathbook.ledger.store.log.stream import FORMAT
-from pathbook.ledger.store.views.tables import VIEWS_VERSION
 from pathbook.v1 import servers_pb2, servers_pb2_grpc
 
 

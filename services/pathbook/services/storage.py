@@ -20,6 +20,7 @@ from pathbook.ledger.store.database.copying import copy_database
 from pathbook.ledger.store.database.damage import DatabaseDamagedError
 from pathbook.ledger.store.database.engine import open_engine, require_safety, writing
 from pathbook.ledger.store.database.open_files import FileChangedError, files_of, look_at
+from pathbook.ledger.store.database.places import VIEWS_VERSION, version_of_file, views_file
 from pathbook.ledger.store.log.clock_looks import ClockLooks
 from pathbook.ledger.store.log.code_key import CodeKeysInUse
 from pathbook.ledger.store.log.damage import EventDamagedError
@@ -30,6 +31,12 @@ from pathbook.ledger.store.views.batch_keys import batch_keys
 from pathbook.ledger.store.views.due_offers import DueOffers
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.views.lost_events import require_log
+from pathbook.ledger.store.views.other_places import (
+    left_to_build,
+    other_places,
+    remove_older_places,
+    remove_place,
+)
 from pathbook.ledger.store.views.replacement import replace_views, require_whole
 from pathbook.ledger.store.views.state_loader import StateLoader
 from pathbook.ledger.store.views.tracking import SQLAlchemyTrackingRecorder
@@ -41,8 +48,8 @@ from pathbook.services.key_file import KEY_FILE, make_key
 EVENTS_FILE: Final = "events.sqlite"
 """The log, which must be kept."""
 
-VIEWS_FILE: Final = "views.sqlite"
-"""The views, which may be dropped and are rebuilt from the log."""
+VIEWS_FILE: Final = views_file()
+"""The views of this version, which may be dropped and are rebuilt from the log."""
 
 DIRECTORY_MODE: Final = 0o700
 """The mode of a directory that is made: only its owner may look into it."""
@@ -80,7 +87,7 @@ class Storage:
         deadlines: ends the offers whose deadline passes, unless the storage was opened without.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - an argument for each choice of an operator
         self,
         path: Path,
         clock: Callable[[], int] | MachineClock,
@@ -91,6 +98,7 @@ class Storage:
         allow_event_loss: bool = False,
         accept_lost_events: bool = False,
         reports: Sequence[Report] = REPORTS,
+        views_version: str = VIEWS_VERSION,
     ) -> None:
         """Open the storage; make the directory if it is missing.
 
@@ -102,8 +110,10 @@ class Storage:
             projects: whether to update the views; if not, another process has to.
             lapses: whether to watch the deadlines of offers. An offer that passes its own lapses.
             allow_event_loss: whether to accept a database that may lose events it has acknowledged.
-            accept_lost_events: whether to go on with a log that has lost events. The views are then emptied.
+            accept_lost_events: whether to go on with a log that has lost events. The views are then emptied, and those
+                of other versions are removed.
             reports: the reports that are built and followed.
+            views_version: the version of the views, each of which has a place of its own.
 
         Raises:
             pathbook.ledger.store.log.file_mark.NewestEventsMissingError: the log lacks its write-ahead log.
@@ -112,13 +122,15 @@ class Storage:
             pathbook.ledger.store.database.engine.UnsafeLogError: the database may lose events.
             pathbook.ledger.store.database.format.UnknownFormatError: another version of Pathbook wrote the books.
             pathbook.ledger.store.database.damage.DatabaseDamagedError: the log or the views are damaged.
+            pathbook.ledger.store.views.replacement.ViewsInUseError: a process has views open that must be removed.
             eventsourcing.persistence.PersistenceError: the database cannot be reached, or refuses.
             OSError: the directory cannot be made, read or written.
             ValueError: Pathbook cannot open such a URL.
         """
         path.mkdir(DIRECTORY_MODE, parents=True, exist_ok=True)
         self._events_engine = open_engine(database or path / EVENTS_FILE, purpose="events")
-        self._views_engine = open_engine(database or path / VIEWS_FILE, purpose="views")
+        where = database or path / views_file(views_version)
+        self._views_engine = open_engine(where, purpose="views", version=views_version)
         with contextlib.ExitStack() as stack:
             stack.callback(self._dispose)
             if not allow_event_loss:
@@ -132,7 +144,9 @@ class Storage:
             )
             self.stream = Stream(self._events_engine)
             if accept_lost_events:
-                with persistence_errors():
+                with persistence_errors(), other_places(self._views_engine) as others:
+                    for other in others:
+                        remove_place(self._views_engine, other)
                     forget_lost_events(self._events_engine)
                 self._begin_incarnations()
             self.follower = Follower(
@@ -142,6 +156,9 @@ class Storage:
                 for engine in (self._events_engine, self._views_engine):
                     if (opened := files_of(engine)) is not None:
                         opened.watch(engine)
+            if projects:
+                with persistence_errors():
+                    remove_older_places(self._views_engine, self.stream)
             with persistence_errors():
                 of_batches = batch_keys(self._views_engine)
             in_use = CodeKeysInUse(self._events_engine)
@@ -214,6 +231,11 @@ class Storage:
         with persistence_errors(), writing(self._events_engine) as connection:
             begin_incarnations(connection, {book: secrets.token_hex(ID_BYTES) for book in found}, found)
 
+    def left_to_build(self) -> int:
+        """Return how many events the views lack before they are of use, 0 once they are."""
+        with persistence_errors():
+            return left_to_build(self._views_engine, self.stream, self.follower.within_reach)
+
     def require_whole_views(self) -> None:
         """Require that the views are not damaged, as far as their database can tell.
 
@@ -251,6 +273,13 @@ def require_found_log(path: Path, database: str, *, accept_lost_events: bool = F
         views.dispose()
 
 
+def files_of_views(path: Path) -> list[str]:
+    """Return the names of the files of views in a directory, one for each version that is there."""
+    if not path.is_dir():
+        return []
+    return sorted(file.name for file in path.iterdir() if version_of_file(file.name) is not None)
+
+
 def begin_with_key(path: Path, key: BookKey) -> None:
     """Make an empty log in a new directory, and the file with the key of its codes beside it.
 
@@ -276,8 +305,7 @@ def warn_of_readable_files(path: Path) -> None:
         return
     for name, risk in (
         (KEY_FILE, "A reader of the key can forge codes."),
-        (EVENTS_FILE, "It holds all prices and parties."),
-        (VIEWS_FILE, "It holds all prices and parties."),
+        *((name, "It holds all prices and parties.") for name in (EVENTS_FILE, *files_of_views(path))),
     ):
         with contextlib.suppress(OSError):
             if (path / name).stat().st_mode & READABLE_BY_OTHERS:
@@ -363,8 +391,9 @@ def copy_books(path: Path, to: Path) -> None:
     Raises:
         OSError: something cannot be read or written.
     """
+    databases = (EVENTS_FILE, *files_of_views(path))
     for file in sorted(path.iterdir()):
-        if file.is_file() and not file.name.startswith((EVENTS_FILE, VIEWS_FILE)):
+        if file.is_file() and not file.name.startswith(databases):
             shutil.copy2(file, to)
     for name in (VIEWS_FILE, EVENTS_FILE):
         if (path / name).exists():

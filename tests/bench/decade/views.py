@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from pathbook.ledger.reports.all_reports import REPORTS
 from pathbook.ledger.store.database.engine import open_engine, reading
+from pathbook.ledger.store.database.places import views_schema
 from pathbook.ledger.store.reports.tables import table_of
 from pathbook.ledger.store.views.tables import REFILL, VIEWS
 from pathbook.services.storage import EVENTS_FILE, VIEWS_FILE
@@ -45,7 +46,7 @@ def _fingerprint(engine: Engine, table: sa.Table) -> tuple[int, str]:
 def disk(store: Store) -> tuple[int, int]:
     """Return the bytes that the log and the views take."""
     if store.database:
-        return _schema(store, "pathbook_events"), _schema(store, "pathbook_views")
+        return _schema(store, "pathbook_events"), _schema(store, views_schema())
     return _files(store.data, EVENTS_FILE), _files(store.data, VIEWS_FILE)
 
 

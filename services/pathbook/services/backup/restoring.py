@@ -12,6 +12,7 @@ import msgspec
 from pathbook.ledger.serials import KeyRing, print_key_ring
 from pathbook.ledger.store.database.damage import SCHEMAS
 from pathbook.ledger.store.database.engine import Transaction, open_engine, reading, writing
+from pathbook.ledger.store.database.places import SCHEMA_PREFIX
 from pathbook.ledger.store.log.audit import tables_of_log
 from pathbook.ledger.store.log.dumped import (
     DamagedDumpError,
@@ -40,7 +41,7 @@ from pathbook.services.backup.postgres_programs import find_program, printed
 from pathbook.services.backup.reading_back import Progress, read_books, replay
 from pathbook.services.backup.secret import decrypt_keys, require_beginning
 from pathbook.services.key_file import KEY_FILE, read_keys
-from pathbook.services.storage import EVENTS_FILE, VIEWS_FILE
+from pathbook.services.storage import EVENTS_FILE, VIEWS_FILE, files_of_views
 
 IN_ORDER: Final = (EVENTS_FILE, KEY_FILE, VIEWS_FILE)
 """The order in which files get their names. Books without their keys are not opened, and views are rebuilt."""
@@ -119,8 +120,9 @@ def _require_place(origin: Path, data: Path, database: str, manifest: Manifest) 
         what = f"The directory {data.parent} does not exist."
         raise BackupError(Reason.TARGET_NOT_EMPTY, what=what, do="Make it first.")
     held = sorted(path.name for path in data.iterdir()) if data.exists() else []
+    of_books = (*IN_ORDER, *files_of_views(data))
     for name in held:
-        if name.startswith(IN_ORDER):
+        if name.startswith(of_books):
             raise BackupError(
                 Reason.TARGET_NOT_EMPTY,
                 what=f"{data} holds {name}.",
@@ -185,7 +187,7 @@ def _restore_database(
     try:
         place = log.url.render_as_string()
         if not holds_nothing(log):
-            what = f"{' or '.join(SCHEMAS.values())} in {place} holds tables."
+            what = f"{SCHEMAS['events']} or a schema {SCHEMA_PREFIX}... in {place} holds tables."
             do = "Restore never overwrites. Name an empty database, or rename these schemas."
             raise BackupError(Reason.TARGET_NOT_EMPTY, what=what, do=do)
         if others := connections_of_pathbook(log):

@@ -12,6 +12,7 @@ from pathbook.ledger.store.log.audit import BookAudit, audit, heads
 from pathbook.ledger.store.log.code_key import CodeKeysInUse
 from pathbook.ledger.store.views.fingerprint import report_fingerprint, views_fingerprint
 from pathbook.ledger.store.views.looking import is_last_of, report_positions, views_positions, views_version
+from pathbook.ledger.store.views.replacement import readable_positions
 from pathbook.services.checking.databases import REBUILD, RESTORE
 from pathbook.services.checking.findings import Finding, Progress, fault, noted, ok
 from pathbook.services.checking.place import Place
@@ -19,6 +20,8 @@ from pathbook.services.key_file import KEY_FILE, UnusableKeyError, read_keys
 from pathbook.services.replaying import replay_events, scratch_views
 
 BUILDS = "A running server or `pathbook views follow` builds it. Nothing waits for it but its own answers."
+FORGET = f"{REBUILD} --accept-lost-events"
+OTHER = "A server or follower that starts with built views removes older ones, if no process has them open."
 AGAIN = "Check again when no server writes to it, or once a follower has caught up."
 
 
@@ -106,9 +109,8 @@ def views(place: Place, _progress: Progress) -> Iterator[Finding]:
         head, subject = found.get(book, 0), f"views of {book}"
         if position > head:
             what = f"they have {position} events, and the log has {head}"
-            lost = f"{REBUILD} --accept-lost-events"
             yield fault(
-                subject, what, f"If the log is an old copy: {RESTORE} If these events are lost: {lost}"
+                subject, what, f"If the log is an old copy: {RESTORE} If these events are lost: {FORGET}"
             )
         elif not is_last_of(place.log, place.views, book, position):
             what = f"their last event, at position {position}, is not the log's"
@@ -118,6 +120,28 @@ def views(place: Place, _progress: Progress) -> Iterator[Finding]:
             yield noted(subject, what, "A running server or `pathbook views follow` projects them.")
         else:
             yield ok(subject, f"at position {position}, the head")
+
+
+def other_views(place: Place, _progress: Progress) -> Iterator[Finding]:
+    """Look at the views of other versions. Those that know more than the log are the last copy of what it lost."""
+    assert place.log is not None
+    if place.views is None and place.database:
+        return
+    with reading(place.log) as connection:
+        heads_found = heads(connection)
+    with place.other_views() as others:
+        for name, engine in others:
+            reached = dict(readable_positions(engine))
+            lost = {book: at for book, at in reached.items() if at > heads_found.get(book, 0)}
+            for book, position in lost.items():
+                what = f"they have {position} events of {book}, and the log has {heads_found.get(book, 0)}"
+                yield fault(
+                    name, what, f"If the log is an old copy: {RESTORE} If these events are lost: {FORGET}"
+                )
+            if not lost:
+                behind = sum(max(0, head - reached.get(book, 0)) for book, head in heads_found.items())
+                what = f"views of another version of Pathbook, {behind} events behind the log"
+                yield noted(name, what, OTHER)
 
 
 def reports(place: Place, _progress: Progress) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from pathbook.ledger.store.database.damage import DatabaseDamagedError
 from pathbook.ledger.store.log.damage import EventDamagedError
 from pathbook.ledger.store.log.stream import is_of_database
 from pathbook.services.checking import books, databases, files
@@ -23,6 +24,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     books.keys,
     books.events,
     books.views,
+    books.other_views,
     books.reports,
     books.views_content,
     databases.clock,
@@ -62,7 +64,12 @@ def _run(one: Check, place: Place, progress: Progress) -> Iterator[Finding]:
         if not is_of_database(error):
             raise
         cause = str(error).partition("\n")[0]
-        of_views = one in (databases.views_pages, databases.views_format, books.reports, books.views_content)
+        of_views = (isinstance(error, DatabaseDamagedError) and not error.is_log) or one in (
+            databases.views_pages,
+            databases.views_format,
+            books.reports,
+            books.views_content,
+        )
         subject = one.__name__.replace("_", " ")
         yield fault(
             subject, f"could not be checked: {cause}", databases.REBUILD if of_views else databases.RESTORE

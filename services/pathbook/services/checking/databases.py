@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathbook.ledger.store.database.engine import Purpose, reading
 from pathbook.ledger.store.database.format import format_of
 from pathbook.ledger.store.database.health import missing_rights, page_faults, unsafe_settings
+from pathbook.ledger.store.database.places import VIEWS_VERSION
 from pathbook.ledger.store.log.audit import has_events
 from pathbook.ledger.store.log.clock_looks import ClockLooks
 from pathbook.ledger.store.log.stream import FORMAT, Stream
 from pathbook.ledger.store.views.looking import views_version
-from pathbook.ledger.store.views.tables import VIEWS_VERSION
 from pathbook.services.checking.findings import Finding, Progress, fault, noted, ok
 from pathbook.services.checking.place import Place
 from pathbook.services.clock import MachineClock
@@ -48,7 +48,7 @@ def views_format(place: Place, _progress: Progress) -> Iterator[Finding]:
     elif found == VIEWS_VERSION:
         yield ok("views", f"version {found}")
     else:
-        to_do = "The next start migrates older ones. Newer ones need a newer Pathbook."
+        to_do = f"The place has the name of another version. With all servers stopped: {REBUILD}"
         yield noted("views", f"version {found}, and this program has {VIEWS_VERSION}", to_do)
 
 

@@ -10,11 +10,10 @@ from typing import Final
 from pathbook.services.checking.findings import Finding, Progress, fault, noted, ok
 from pathbook.services.checking.place import Place, wal_bytes
 from pathbook.services.key_file import KEY_FILE
-from pathbook.services.storage import EVENTS_FILE, VIEWS_FILE
+from pathbook.services.storage import EVENTS_FILE, files_of_views
 
 DIRECTORY_MODE: Final = 0o700
 FILE_MODE: Final = 0o600
-FILES: Final = (EVENTS_FILE, VIEWS_FILE, KEY_FILE)
 
 
 def modes(place: Place, _progress: Progress) -> Iterator[Finding]:
@@ -25,7 +24,7 @@ def modes(place: Place, _progress: Progress) -> Iterator[Finding]:
         )
         return
     yield _mode(place.data, DIRECTORY_MODE)
-    for name in FILES:
+    for name in (EVENTS_FILE, *files_of_views(place.data), KEY_FILE):
         if (place.data / name).exists():
             yield _mode(place.data / name, FILE_MODE)
 
@@ -34,7 +33,7 @@ def write_ahead_logs(place: Place, _progress: Progress) -> Iterator[Finding]:
     """Look for write-ahead logs. While there is one, the file beside it is not the whole book."""
     if place.database:
         return
-    for name in (EVENTS_FILE, VIEWS_FILE):
+    for name in (EVENTS_FILE, *files_of_views(place.data)):
         if size := wal_bytes(place.data / name):
             yield ok(
                 f"{name}-wal",

@@ -1,10 +1,13 @@
 """The place of books that are checked: opened for reading only, and nothing is created."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
-from pathbook.ledger.store.database.engine import Database, open_engine, open_read_only
-from pathbook.services.storage import EVENTS_FILE, VIEWS_FILE
+from pathbook.ledger.store.database.engine import Database, Purpose, open_engine, open_read_only, place_name
+from pathbook.ledger.store.views.other_places import other_places
+from pathbook.services.storage import EVENTS_FILE, VIEWS_FILE, files_of_views
 
 
 class Place:
@@ -30,7 +33,7 @@ class Place:
             self.log = open_engine(database, purpose="events")
             self.views = open_engine(database, purpose="views")
         else:
-            self.log, self.views = _open(data / EVENTS_FILE), _open(data / VIEWS_FILE)
+            self.log, self.views = _open(data / EVENTS_FILE, "events"), _open(data / VIEWS_FILE, "views")
 
     def __enter__(self) -> Self:
         return self
@@ -40,6 +43,22 @@ class Place:
             if engine is not None:
                 engine.dispose()
 
+    @contextlib.contextmanager
+    def other_views(self) -> Iterator[list[tuple[str, Database]]]:
+        """Yield the views of other versions, with the names of their files or schemas."""
+        if self.database:
+            assert self.views is not None
+            with other_places(self.views) as found:
+                yield [(place_name(engine), engine) for engine in found]
+            return
+        with contextlib.ExitStack() as stack:
+            opened = []
+            for name in files_of_views(self.data):
+                if name != VIEWS_FILE and (engine := _open(self.data / name, "views")) is not None:
+                    stack.callback(engine.dispose)
+                    opened.append((name, engine))
+            yield opened
+
 
 def wal_bytes(path: Path) -> int:
     """Return the size of the -wal beside a file, or 0 if there is none."""
@@ -47,8 +66,8 @@ def wal_bytes(path: Path) -> int:
     return wal.stat().st_size if wal.exists() else 0
 
 
-def _open(path: Path) -> Database | None:
+def _open(path: Path, purpose: Purpose) -> Database | None:
     if not path.exists():
         return None
     wal = path.with_name(f"{path.name}-wal")
-    return open_read_only(path, immutable=not wal.exists())
+    return open_read_only(path, immutable=not wal.exists(), purpose=purpose)

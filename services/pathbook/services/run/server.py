@@ -23,6 +23,7 @@ from pathbook.services.interceptor import CallInterceptor
 from pathbook.services.parties import PartyService
 from pathbook.services.paths import PathService
 from pathbook.services.registrations import RegistrationService
+from pathbook.services.run.building import when_built
 from pathbook.services.run.limits import channel_options
 from pathbook.services.run.settings import Settings
 from pathbook.services.servers import ServerService
@@ -84,6 +85,7 @@ class Server:
         self._clock = clock or MachineClock()
         self._drain = Drain()
         self._health = health.aio.HealthServicer()
+        self._building: asyncio.Task[None] | None = None
         self._server = grpc.aio.server(
             interceptors=[CallInterceptor(self._lost)],
             options=channel_options(shares_port=settings.workers > 1),
@@ -115,8 +117,10 @@ class Server:
             await self._close()
             raise OSError(f"Cannot listen on {self._settings.listen}: {error}") from error
         await self._server.start()
-        for name in SERVICES:
-            await self._health.set(name, HealthCheckResponse.SERVING)
+        building = await asyncio.to_thread(self._storage.left_to_build)
+        await self._set_health(HealthCheckResponse.NOT_SERVING if building else HealthCheckResponse.SERVING)
+        if building:
+            self._building = asyncio.create_task(when_built(self._storage, self._begin_serving))
         loop = asyncio.get_running_loop()
 
         def stop_serving() -> None:
@@ -138,6 +142,8 @@ class Server:
         A command that is not decided in most of ``drain_seconds`` fails as SERVER_STOPPING, and is not recorded.
         """
         _LOG.info("stopping")
+        if self._building is not None:
+            self._building.cancel()
         await self._health.enter_graceful_shutdown()
         self._drain.begin()
         seconds = self._settings.drain_seconds
@@ -155,8 +161,17 @@ class Server:
 
     async def _stop_serving(self) -> None:
         """Tell health checks that calls fail: a file was lost, and only an operator can bring it back."""
+        await self._set_health(HealthCheckResponse.NOT_SERVING)
+
+    async def _begin_serving(self) -> None:
+        """Tell health checks that the views are built, unless a file was lost meanwhile."""
+        if self._lost() is None:
+            await self._set_health(HealthCheckResponse.SERVING)
+            _LOG.info("the views are built, and health checks answer SERVING")
+
+    async def _set_health(self, status: HealthCheckResponse.ServingStatus) -> None:
         for name in ("", *SERVICES):
-            await self._health.set(name, HealthCheckResponse.NOT_SERVING)
+            await self._health.set(name, status)
 
     async def _close(self) -> None:
         await asyncio.to_thread(self._storage.close)

@@ -11,11 +11,16 @@ import sqlalchemy
 from sqlalchemy import Engine
 from sqlalchemy.engine import ExceptionContext
 
+from pathbook.ledger.store.database.places import VIEWS_VERSION, views_schema
+
 PURPOSE: Final = "pathbook_purpose"
 """The execution option of an engine that names its purpose: `events` or `views`."""
 
-SCHEMAS: Final = {"events": "pathbook_events", "views": "pathbook_views"}
-"""The schema of each purpose in a PostgreSQL database."""
+VERSION: Final = "pathbook_views_version"
+"""The execution option of an engine that names the version of its views. It has no meaning for a log."""
+
+SCHEMAS: Final = {"events": "pathbook_events", "views": views_schema()}
+"""The schema of each purpose in a PostgreSQL database, for the version of this program."""
 
 _PRIMARY_CODE: Final = 0xFF
 """SQLite's extended error codes have the plain code in their lowest byte (https://sqlite.org/rescode.html)."""
@@ -75,6 +80,14 @@ def is_damage(error: BaseException) -> bool:
     return getattr(error, "sqlstate", None) in _POSTGRESQL_CODES
 
 
+def schema_for(engine: Engine) -> str:
+    """Return the schema that an engine works in, if it is one of a PostgreSQL."""
+    options = engine.get_execution_options()
+    if options[PURPOSE] == "events":
+        return SCHEMAS["events"]
+    return views_schema(options.get(VERSION, VIEWS_VERSION))
+
+
 def damage_in(engine: Engine, error: BaseException) -> DatabaseDamagedError | None:
     """Return the exception that tells of a damaged database, for an error of its driver. None for other errors."""
     is_log = engine.get_execution_options()[PURPOSE] == "events"
@@ -83,7 +96,7 @@ def damage_in(engine: Engine, error: BaseException) -> DatabaseDamagedError | No
         return DatabaseDamagedError(is_log=is_log, name=path.name, cause="it is a directory")
     if not is_damage(error):
         return None
-    schema = f"The schema {SCHEMAS['events' if is_log else 'views']}"
+    schema = f"The schema {schema_for(engine)}"
     name = path.name if engine.dialect.name == "sqlite" else schema
     cause = str(error).partition("\n")[0].strip().rstrip(".")
     return DatabaseDamagedError(is_log=is_log, name=name, cause=cause)

@@ -17,8 +17,9 @@ from sqlalchemy import URL, Connection, Dialect, Engine
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.schema import CreateSchema
 
-from pathbook.ledger.store.database.damage import PURPOSE, SCHEMAS, tell_damage
+from pathbook.ledger.store.database.damage import PURPOSE, SCHEMAS, VERSION, schema_for, tell_damage
 from pathbook.ledger.store.database.open_files import OpenFiles, files_of, keep_files, require_unchanged
+from pathbook.ledger.store.database.places import VIEWS_VERSION, views_schema
 
 Purpose = Literal["events", "views"]
 """What a database is for: the log, which must be kept, or the views, which can be rebuilt from it."""
@@ -99,12 +100,13 @@ class UnsafeLogError(Exception):
         self.settings = settings
 
 
-def open_engine(url_or_path: str | Path, *, purpose: Purpose) -> Engine:
+def open_engine(url_or_path: str | Path, *, purpose: Purpose, version: str = VIEWS_VERSION) -> Engine:
     """Open an engine on a database, for many threads and processes at once. Its first use creates what is missing.
 
     Args:
         url_or_path: the path of an SQLite file, or an SQLAlchemy URL: sqlite:///PATH, postgresql+psycopg://...
         purpose: `events` writes every commit to the disk before it counts; `views` leaves that to the operating system.
+        version: of the views. PostgreSQL has a schema for each. For SQLite, the path names the file of the version.
 
     Raises:
         ValueError: the URL is malformed, or names another kind of database.
@@ -122,9 +124,9 @@ def open_engine(url_or_path: str | Path, *, purpose: Purpose) -> Engine:
         ) from error
     match url.get_backend_name():
         case "sqlite":
-            return _open_sqlite(url, purpose)
+            return _open_sqlite(url, purpose, version=version)
         case "postgresql":
-            return _open_postgresql(url, purpose)
+            return _open_postgresql(url, purpose, version)
         case other:
             raise ValueError(
                 f"Pathbook does not open {other} databases. Use a path, sqlite:///PATH, or"
@@ -132,25 +134,28 @@ def open_engine(url_or_path: str | Path, *, purpose: Purpose) -> Engine:
             )
 
 
-def open_read_only(path: Path, *, immutable: bool) -> Engine:
+def open_read_only(path: Path, *, immutable: bool, purpose: Purpose = "events") -> Engine:
     """Open an engine on an SQLite file that it cannot write. A missing file is an error of the first use.
 
     Args:
         path: the file.
         immutable: whether no process has the file open. Then nothing is created beside it. Otherwise SQLite may
             leave an empty -wal and a -shm there.
+        purpose: as `open_engine`.
     """
     query = {"mode": "ro", "uri": "true", **({"immutable": "1"} if immutable else {})}
     name = f"file:{urllib.parse.quote(str(path.absolute()))}"
-    return _open_sqlite(URL.create("sqlite", database=name, query=query), "events")
+    return _open_sqlite(URL.create("sqlite", database=name, query=query), purpose)
 
 
-def _open_sqlite(url: URL, purpose: Purpose, files: OpenFiles | None = None) -> Engine:
+def _open_sqlite(
+    url: URL, purpose: Purpose, files: OpenFiles | None = None, version: str = VIEWS_VERSION
+) -> Engine:
     engine = sqlalchemy.create_engine(
         url,
         pool_size=POOL_SIZE,
         connect_args={"timeout": SQLITE_BUSY_TIMEOUT_S, "isolation_level": None},
-        execution_options={PURPOSE: purpose},
+        execution_options={PURPOSE: purpose, VERSION: version},
         hide_parameters=True,
     )
     is_read_only = url.query.get("mode") == "ro"
@@ -214,9 +219,10 @@ def open_bulk_engine(engine: Engine) -> Engine:
     statement for the thousands of rows that it gets.
     """
     if engine.dialect.name == "postgresql":
-        bulk_engine = _open_postgresql(sqlalchemy.make_url(url_of(engine)), "views", by_keys=False)
+        url = sqlalchemy.make_url(url_of(engine))
+        bulk_engine = _open_postgresql(url, "views", version_for(engine), by_keys=False)
     else:
-        bulk_engine = _open_sqlite(engine.url, "views", files_of(engine))
+        bulk_engine = _open_sqlite(engine.url, "views", files_of(engine), version_for(engine))
         sqlalchemy.event.listen(bulk_engine, "connect", _enlarge_caches)
     sqlalchemy.event.listen(engine, "engine_disposed", lambda _: bulk_engine.dispose())
     return bulk_engine
@@ -227,11 +233,12 @@ def _enlarge_caches(connection: sqlite3.Connection, _entry: ConnectionPoolEntry)
     connection.execute(f"PRAGMA wal_autocheckpoint = {BULK_WAL_PAGES}")
 
 
-def _open_postgresql(url: URL, purpose: Purpose, *, by_keys: bool = True) -> Engine:
+def _open_postgresql(url: URL, purpose: Purpose, version: str, *, by_keys: bool = True) -> Engine:
     from psycopg.pq import Conninfo  # noqa: PLC0415 -- takes a moment, and books in files have no need of it
 
+    schema = views_schema(version) if purpose == "views" else SCHEMAS[purpose]
     settings = {
-        "search_path": SCHEMAS[purpose],
+        "search_path": schema,
         "lock_timeout": f"{SQLITE_BUSY_TIMEOUT_S}s",
         "idle_in_transaction_session_timeout": f"{TRANSACTION_IDLE_TIMEOUT_S}s",
         **(_KEY_SEARCH_SETTINGS if by_keys else _BULK_SETTINGS),
@@ -250,9 +257,9 @@ def _open_postgresql(url: URL, purpose: Purpose, *, by_keys: bool = True) -> Eng
             **{name: value for name, value in _SIGNS_OF_LIFE.items() if name not in url.query},
             "connect_timeout": url.query.get("connect_timeout", connect_timeout),
             "options": f"{given} {options}".strip(),
-            "application_name": "pathbook",
+            "application_name": schema,  # so that other programs see which place is in use
         },
-        execution_options={_GIVEN_OPTIONS: given, PURPOSE: purpose},
+        execution_options={_GIVEN_OPTIONS: given, PURPOSE: purpose, VERSION: version},
         hide_parameters=True,
     )
     tell_damage(engine)
@@ -323,6 +330,17 @@ def require_safety(engine: Engine) -> None:
         ]
     if off:
         raise UnsafeLogError(off)
+
+
+def version_for(engine: Engine) -> str:
+    """Return the version of the views that an engine was opened for."""
+    return str(engine.get_execution_options()[VERSION])
+
+
+def place_name(engine: Engine) -> str:
+    """Return the name of the file or schema that an engine works in."""
+    files = files_of(engine)
+    return files.path.name if files is not None else schema_for(engine)
 
 
 def shown_name(engine: Engine) -> str:

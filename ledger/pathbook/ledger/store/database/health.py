@@ -2,7 +2,7 @@
 
 from sqlalchemy import Engine
 
-from pathbook.ledger.store.database.damage import SCHEMAS
+from pathbook.ledger.store.database.damage import schema_for
 from pathbook.ledger.store.database.engine import Purpose, UnsafeLogError, reading, require_safety
 
 NAMED_FAULTS_MAX = 10
@@ -44,5 +44,5 @@ def missing_rights(engine: Engine, purpose: Purpose) -> list[str]:
         " AND NOT has_table_privilege(class.oid, wanted.name) ORDER BY 1, 2"
     )
     with reading(engine) as connection:
-        rows = connection.exec_driver_sql(sql, {"rights": list(rights), "schema": SCHEMAS[purpose]})
+        rows = connection.exec_driver_sql(sql, {"rights": list(rights), "schema": schema_for(engine)})
         return [f"{name} on {table}" for table, name in rows]

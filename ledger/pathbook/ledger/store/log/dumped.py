@@ -17,6 +17,7 @@ from sqlalchemy.schema import CreateTable
 
 from pathbook.ledger.store.database.damage import SCHEMAS
 from pathbook.ledger.store.database.engine import open_engine, writing
+from pathbook.ledger.store.database.places import SCHEMA_PREFIX
 from pathbook.ledger.store.log.code_key import CODE_KEY
 from pathbook.ledger.store.log.event_table import EVENT, EVENT_HASHES
 from pathbook.ledger.store.log.incarnation import INCARNATION
@@ -216,8 +217,8 @@ def holds_nothing(engine: Engine) -> bool:
     with persistence_errors(), engine.connect() as connection:
         tables = connection.exec_driver_sql(
             "SELECT count(*) FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace"
-            " WHERE nspname = ANY(%(names)s) AND relkind IN ('r', 'p')",
-            {"names": list(SCHEMAS.values())},
+            " WHERE (nspname = %(log)s OR starts_with(nspname::text, %(views)s)) AND relkind IN ('r', 'p')",
+            {"log": SCHEMAS["events"], "views": SCHEMA_PREFIX},
         )
         return int(tables.scalar_one()) == 0
 
@@ -245,7 +246,7 @@ def connections_of_pathbook(engine: Engine) -> int:
     with persistence_errors(), engine.connect() as connection:
         open_ones = connection.exec_driver_sql(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-            " AND application_name = 'pathbook' AND pid <> pg_backend_pid()"
+            " AND starts_with(application_name, 'pathbook') AND pid <> pg_backend_pid()"
         )
         return int(open_ones.scalar_one())
 

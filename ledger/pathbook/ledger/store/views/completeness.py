@@ -17,16 +17,20 @@ Progress: TypeAlias = Callable[[int, int], None]
 """A function that is called with the number of events that are done, and with the number of all events."""
 
 _UNFINISHED = (
-    sa.select(REFILL.c.book)
+    sa.select(REFILL.c.book, REFILL.c.through)
     .outerjoin(TRACKING, TRACKING.c.application_name == REFILL.c.book)
     .where(sa.func.coalesce(TRACKING.c.notification_id, 0) < REFILL.c.through)
-    .limit(1)
 )
 
 
 def has_unfinished(connection: Connection) -> bool:
     """Tell whether the views of any book are incomplete."""
-    return connection.execute(_UNFINISHED).first() is not None
+    return connection.execute(_UNFINISHED.limit(1)).first() is not None
+
+
+def unfinished(connection: Connection) -> list[tuple[str, int]]:
+    """Return the books whose views are incomplete, and the position at which each is complete."""
+    return [(book, through) for book, through in connection.execute(_UNFINISHED)]
 
 
 def record_unfinished(connection: Connection, stream: Stream) -> None:

@@ -10,8 +10,9 @@ from sqlalchemy import Connection, Engine, Table
 from pathbook.ledger.reports.all_reports import REPORTS
 from pathbook.ledger.reports.report import Report
 from pathbook.ledger.store.database.engine import reading
+from pathbook.ledger.store.database.places import VIEWS_VERSION
 from pathbook.ledger.store.reports.tables import table_of
-from pathbook.ledger.store.views.tables import REFILL, VIEWS, VIEWS_VERSION
+from pathbook.ledger.store.views.tables import REFILL, VIEWS
 
 ROWS_AT_ONCE = 5_000
 """How many rows are in memory at once."""

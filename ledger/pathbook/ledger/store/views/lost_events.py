@@ -7,19 +7,20 @@ file itself.
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
 from pathbook.ledger.codec import MalformedEventError, NewerEventError, decode
 from pathbook.ledger.projections.registers import request
-from pathbook.ledger.store.database.damage import PURPOSE, SCHEMAS, DatabaseDamagedError, tell_damage
-from pathbook.ledger.store.database.engine import connect_to_file, reading
+from pathbook.ledger.store.database.damage import PURPOSE, VERSION, DatabaseDamagedError, tell_damage
+from pathbook.ledger.store.database.engine import connect_to_file, place_name, reading
 from pathbook.ledger.store.database.open_files import files_of
 from pathbook.ledger.store.log.event_table import EVENT
 from pathbook.ledger.store.log.file_mark import heal, require_newest_events
 from pathbook.ledger.store.log.stream import persistence_errors
+from pathbook.ledger.store.views.other_places import SCHEMAS_READ, other_places
 from pathbook.ledger.store.views.tables import REQUEST
 from pathbook.ledger.store.views.tracking import TRACKING
 
@@ -27,6 +28,15 @@ NOTHING_WAS_CHANGED: Final = "Nothing was changed."
 
 
 _HasRequest: TypeAlias = Callable[[str, tuple[int, int]], bool]
+
+
+class _Lacking(NamedTuple):
+    """What the log has instead of the events that views know of a book, up to a position."""
+
+    known_by: str
+    book: str
+    position: int
+    what: str
 
 
 class LostEventsError(Exception):
@@ -38,8 +48,9 @@ def require_log(
 ) -> bool:
     """Refuse a log that lost events, as far as its file and its views tell. Return whether there is a log at all.
 
-    The databases may be missing. Then they are not made. With ``accept_lost_events``, only a log that is missing or
-    empty is refused.
+    The views of other versions beside these are asked, too, because the ones that know most are the last copy. The
+    databases may be missing. Then they are not made. With ``accept_lost_events``, only a log that is missing or empty
+    is refused.
 
     Args:
         events: the database of the log.
@@ -56,19 +67,21 @@ def require_log(
         require_newest_events(files.path)
     # the views first, at one snapshot: both may grow, and another process may be rebuilding the views
     with contextlib.ExitStack() as stack:
-        known, has_request = _known(stack, views)
+        others = stack.enter_context(other_places(views))
+        asked = [(views, *_known(stack, views)), *((each, _known(stack, each)[0], _any) for each in others)]
         stack.enter_context(persistence_errors())
         log = stack.enter_context(_looking(events))
         found = log is not None and sa.inspect(log).has_table(EVENT.name)
         lacking = [
-            (book, position, what)
+            _Lacking(place_name(each), book, position, what)
+            for each, known, has_request in asked
             for book, position in known
             if (what := _lacking(log if found else None, book, position, has_request))
         ]
     if lacking and not (found and accept_lost_events):
-        raise LostEventsError(_sentence(events, views, lacking, found=found))
+        raise LostEventsError(_sentence(events, lacking, found=found))
     if has_key and not found and files_of(events) is not None:
-        name = _name(events, "events")
+        name = place_name(events)
         raise LostEventsError(
             f"codes.key is there, and the log {name} is missing or empty. {NOTHING_WAS_CHANGED} A new log would give"
             f" the codes that are printed already to other units. Restore {name} from a backup. If the books are in"
@@ -78,6 +91,11 @@ def require_log(
     return found
 
 
+def _any(_book: str, _row: tuple[int, int]) -> bool:
+    """Count every request as known: views of another version may keep requests in another way."""
+    return True
+
+
 def _known(stack: contextlib.ExitStack, views: Engine) -> tuple[list[tuple[str, int]], _HasRequest]:
     """Return the last position of each book in the views, and a function that tells whether they have a request.
 
@@ -85,11 +103,11 @@ def _known(stack: contextlib.ExitStack, views: Engine) -> tuple[list[tuple[str, 
     """
     try:
         connection = stack.enter_context(_looking(views))
-        if connection is None or not sa.inspect(connection).has_table(TRACKING.name):
-            return [], lambda _book, _row: True
+        if connection is None or not _has_tracking(connection):
+            return [], _any
         known = [(book, position) for book, position in connection.execute(sa.select(TRACKING))]
     except (sa.exc.DBAPIError, DatabaseDamagedError):
-        return [], lambda _book, _row: True
+        return [], _any
 
     def has_request(book: str, row: tuple[int, int]) -> bool:
         key = sa.tuple_(REQUEST.c.request_hash, REQUEST.c.position)
@@ -102,6 +120,11 @@ def _known(stack: contextlib.ExitStack, views: Engine) -> tuple[list[tuple[str, 
             return True
 
     return known, has_request
+
+
+def _has_tracking(connection: Connection) -> bool:
+    schema = connection.get_execution_options().get(SCHEMAS_READ, {}).get(None)
+    return bool(sa.inspect(connection).has_table(TRACKING.name, schema=schema))
 
 
 def _lacking(log: Connection | None, book: str, position: int, has_request: _HasRequest) -> str:
@@ -120,10 +143,11 @@ def _lacking(log: Connection | None, book: str, position: int, has_request: _Has
     return "" if has_request(book, row) else f"has another event at position {position}"
 
 
-def _sentence(events: Engine, views: Engine, lacking: list[tuple[str, int, str]], *, found: bool) -> str:
-    book, position, what = lacking[0]
-    others = f" ({len(lacking) - 1} more books lack events, too)" if len(lacking) > 1 else ""
-    log, known_by = _name(events, "events"), _name(views, "views")
+def _sentence(events: Engine, lacking: list[_Lacking], *, found: bool) -> str:
+    known_by, book, position, what = max(lacking, key=lambda each: each.position)
+    more = len({each.book for each in lacking}) - 1
+    others = f" ({more} more books lack events, too)" if more else ""
+    log = place_name(events)
     if not found:
         what += " (it is missing or empty)"
     lost = (
@@ -136,11 +160,6 @@ def _sentence(events: Engine, views: Engine, lacking: list[tuple[str, int, str]]
         f"{known_by} knows {position:,} events of book '{book}', and the log {log} {what}{others}."
         f" {NOTHING_WAS_CHANGED} Restore {log} from a backup: `pathbook restore`. {lost}"
     )
-
-
-def _name(engine: Engine, purpose: str) -> str:
-    files = files_of(engine)
-    return files.path.name if files is not None else SCHEMAS[purpose]
 
 
 @contextlib.contextmanager
@@ -158,7 +177,7 @@ def _looking(engine: Engine) -> Iterator[Connection | None]:
         engine.url,
         poolclass=sa.NullPool,
         creator=lambda: connect_to_file(files.path, "mode=rw", isolation_level=None),
-        execution_options={PURPOSE: engine.get_execution_options()[PURPOSE]},
+        execution_options={name: engine.get_execution_options()[name] for name in (PURPOSE, VERSION)},
     )
     tell_damage(look)
     with look.connect() as connection:

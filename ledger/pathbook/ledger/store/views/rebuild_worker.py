@@ -21,7 +21,7 @@ from pathbook.ledger.reports.report import SumRow
 from pathbook.ledger.runs import Partition
 from pathbook.ledger.store.database.bulk_write import Row
 from pathbook.ledger.store.database.damage import DatabaseDamagedError
-from pathbook.ledger.store.database.engine import open_engine, reading, url_of
+from pathbook.ledger.store.database.engine import open_engine, reading, url_of, version_for
 from pathbook.ledger.store.log.event_hashes import read_event
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.earlier_hops import load_earlier
@@ -93,8 +93,11 @@ def rebuild_worker(events: Engine, views: Engine, book: str, group_size: int) ->
     meets any error that matters.
     """
     urls = [url_of(engine) for engine in (events, views)]
+    version = version_for(views)
     parent_end, child_end = CONTEXT.Pipe()
-    process = CONTEXT.Process(target=_run_worker, args=(child_end, *urls, book, group_size), daemon=True)
+    process = CONTEXT.Process(
+        target=_run_worker, args=(child_end, *urls, version, book, group_size), daemon=True
+    )
     with parent_end:
         # The system may allow no more processes.
         with child_end, contextlib.suppress(OSError, RuntimeError, AssertionError):
@@ -169,13 +172,15 @@ def _load_undone(
         raise DatabaseDamagedError(is_log=False, name="The table of runs in the views", cause=cause)
 
 
-def _run_worker(pipe: Pipe, events_url: str, views_url: str, book: str, group_size: int) -> None:
+def _run_worker(
+    pipe: Pipe, events_url: str, views_url: str, version: str, book: str, group_size: int
+) -> None:
     """Fold from the position that the follower sends to the end of the log, or until the follower is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent process
     collect_rarely()
     with contextlib.suppress(Exception):
         stream = Stream(open_engine(events_url, purpose="events"))
-        views, cache = open_engine(views_url, purpose="views"), FoldCache()
+        views, cache = open_engine(views_url, purpose="views", version=version), FoldCache()
         pipe.send_bytes(b"")  # ready
         position = written = pipe.recv()
         while entries := stream.read(book, position, group_size):

@@ -1,6 +1,7 @@
 """Replaces damaged views: the file of an SQLite database, or the schema of a PostgreSQL database."""
 
 import contextlib
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from typing import Final
@@ -10,7 +11,7 @@ from sqlalchemy import Engine
 from sqlalchemy.schema import DropSchema
 
 from pathbook.ledger.reports.all_reports import REPORTS
-from pathbook.ledger.store.database.damage import SCHEMAS, DatabaseDamagedError
+from pathbook.ledger.store.database.damage import DatabaseDamagedError, schema_for
 from pathbook.ledger.store.database.engine import create_schema, reading, writing
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.reports.positions import open_reports_on
@@ -29,12 +30,12 @@ _SHARED_SIZE: Final = 510
 
 
 class ViewsInUseError(Exception):
-    """The views are damaged, and another process has them open, so that their file cannot be replaced."""
+    """Another process has views open, so that they cannot be replaced or removed."""
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"{name} is damaged, and another process has it open. Nothing was changed."
-            " Stop the servers of these books, then run `pathbook views rebuild`."
+            f"{name} is damaged or no longer needed, and another process has it open. Nothing was changed."
+            " Stop the servers of these books, then do this again."
         )
 
 
@@ -83,22 +84,22 @@ def replace_views(engine: Engine, stream: Stream) -> None:
         ViewsKnowMoreError: as far as the views can be read, they know events that the log does not have.
         OSError: the file cannot be removed.
     """
-    for book, position in _readable_positions(engine):
+    for book, position in readable_positions(engine):
         if (head := known_head(stream, book)) < position:
             raise ViewsKnowMoreError(book, position, head)
     if engine.dialect.name == "sqlite":
         engine.dispose()
-        _remove(Path(str(engine.url.database)))
+        remove_file(Path(str(engine.url.database)))
         return
     with writing(engine) as connection:
-        connection.execute(DropSchema(SCHEMAS["views"], cascade=True, if_exists=True))
+        connection.execute(DropSchema(schema_for(engine), cascade=True, if_exists=True))
         create_schema(connection)
         open_views_on(connection)
         record_unfinished(connection, stream)
         open_reports_on(connection, REPORTS, stream.books(), lambda book: known_head(stream, book))
 
 
-def _readable_positions(engine: Engine) -> list[tuple[str, int]]:
+def readable_positions(engine: Engine) -> list[tuple[str, int]]:
     """Return the positions that the views have reached, as far as they can still be read."""
     found: list[tuple[str, int]] = []
     with contextlib.suppress(sa.exc.SQLAlchemyError, DatabaseDamagedError), reading(engine) as connection:
@@ -108,26 +109,32 @@ def _readable_positions(engine: Engine) -> list[tuple[str, int]]:
     return found
 
 
-def _remove(path: Path) -> None:
+def remove_file(path: Path) -> None:
     """Remove the file of the views. A directory in its place is kept under another name."""
     if path.is_dir():
         names = (path.with_name(f"{path.name}{ASIDE}{number or ''}") for number in count())
         path.rename(next(name for name in names if not name.exists()))
     elif path.exists():
-        _require_unused(path)
-        path.unlink()
+        with _unused(path):
+            path.unlink()
     for ending in ("-wal", "-shm"):
         path.with_name(path.name + ending).unlink(missing_ok=True)
 
 
-def _require_unused(path: Path) -> None:
-    """Require that no other process has the file open. Only systems that lock files as SQLite does there can tell."""
+@contextlib.contextmanager
+def _unused(path: Path) -> Iterator[None]:
+    """Require that no other process has the file open, and let none read it meanwhile.
+
+    Only systems that lock files as SQLite does there can tell.
+    """
     try:
         import fcntl  # noqa: PLC0415 -- not every system has it
     except ImportError:
+        yield
         return
     with path.open("r+b") as file:
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, _SHARED_SIZE, _SHARED_FIRST)
         except OSError as error:
             raise ViewsInUseError(path.name) from error
+        yield

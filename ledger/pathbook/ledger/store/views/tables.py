@@ -16,14 +16,21 @@ from pathbook.ledger.runs import Run
 from pathbook.ledger.store.database.engine import TEXT
 from pathbook.ledger.values import TransferStatus, UnitState
 
-VIEWS_VERSION = "0003"
-"""The version of these tables and of their contents. It is the last step in pathbook.ledger.store.views.migrations."""
-
 KEPT_AS = "kept_as"
 """The key in a column's info for the type that stores it, if it is narrower than the type of its parameters."""
 
 VIEWS = MetaData()
 """Every table of the views."""
+
+
+def as_kept() -> MetaData:
+    """Return every table of the views with the types that store its columns, to make the tables."""
+    kept = MetaData()
+    for table in VIEWS.sorted_tables:
+        for column in table.to_metadata(kept).columns:
+            if (narrower := column.info.get(KEPT_AS)) is not None:
+                column.type = narrower()
+    return kept
 
 
 def _table(name: str, *columns: Column[str] | Column[int] | Column[bytes] | Index) -> Table:

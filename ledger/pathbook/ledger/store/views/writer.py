@@ -1,11 +1,10 @@
-"""The statements that write the changes of a group of events to the views, and the migration of older views."""
+"""The statements that write the changes of a group of events to the views, and the tables that are made for them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, groupby
 from typing import Final
 
 import sqlalchemy as sa
-import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.schema import CreateTable
 
@@ -23,13 +22,12 @@ from pathbook.ledger.store.database.bulk_write import (
     update_statement,
 )
 from pathbook.ledger.store.database.damage import DatabaseDamagedError
-from pathbook.ledger.store.database.engine import create_schema, reading, writing
+from pathbook.ledger.store.database.engine import create_schema, reading, shown_name, version_for, writing
 from pathbook.ledger.store.database.format import UnknownFormatError
+from pathbook.ledger.store.database.places import VIEWS_VERSION
 from pathbook.ledger.store.database.planner_stats import write_statistics
 from pathbook.ledger.store.views import tables
 from pathbook.ledger.store.views.tracking import TRACKING
-
-_LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 # Executed in this order, because the same group of events may insert a row and update it.
 _REGISTERS: Mapping[type[ViewRow], Statement] = {
@@ -72,7 +70,7 @@ _CASES: Mapping[type[cases.CaseStep], Sequence[Statement]] = {
 }
 _MOVE_PARTY_HEAD = update_statement(tables.PARTY, registers.PartyHead._fields)
 _MOVE_BATCH_HEAD = update_statement(tables.BATCH, registers.BatchHead._fields)
-_ALEMBIC = sa.table("alembic_version", sa.column("version_num", sa.Text))
+_VERSION = sa.Table("views_version", sa.MetaData(), sa.Column("version", sa.Text, nullable=False))
 _RUN_KEY = ["batch", "first", "valid_from"]
 _INSERT_RUN = insert_statement(tables.RUN)
 _END_RUN = update_statement(tables.RUN, [*_RUN_KEY, "valid_to"])
@@ -91,20 +89,16 @@ STATEMENTS: Final = (
 )
 """All statements that ever write a view. An index in this tuple means the same in every process of this program."""
 
-MIGRATIONS = "pathbook.ledger:store/views/migrations"
-"""The place where alembic finds the steps from one version of the tables to the next."""
-
 
 def open_views(engine: Engine) -> None:
-    """Create the tables, or migrate them to VIEWS_VERSION.
+    """Create the tables of the engine's version, unless they are there.
 
     Raises:
-        UnknownFormatError: they are of a newer version than this program knows.
+        UnknownFormatError: they are of another version than the name of their place says.
         pathbook.ledger.store.database.damage.DatabaseDamagedError: they are damaged.
     """
     with reading(engine) as connection:
-        found = version_of(connection)
-        if found == tables.VIEWS_VERSION:
+        if _is_made(connection):
             if not sa.inspect(connection).has_table(TRACKING.name):
                 cause = f"the table {TRACKING.name} is missing"
                 raise DatabaseDamagedError(is_log=False, name="The database of the views", cause=cause)
@@ -114,48 +108,43 @@ def open_views(engine: Engine) -> None:
 
 
 def open_views_on(connection: Connection) -> None:
-    """Do as ``open_views`` in the caller's transaction. Another process may have migrated the tables before it."""
-    found = version_of(connection)
-    if found != tables.VIEWS_VERSION:
-        _migrate(connection, found, str(connection.engine.url.render_as_string()))
-        connection.execute(CreateTable(TRACKING, if_not_exists=True))
+    """Do as ``open_views`` in the caller's transaction. Another process may have made the tables before it."""
+    if not _is_made(connection):
+        create_schema(connection)
+        for name in sa.inspect(
+            connection
+        ).get_table_names():  # of a start that was cut short, or of no program
+            sa.Table(name, sa.MetaData()).drop(connection)
+        tables.as_kept().create_all(connection)
+        connection.execute(CreateTable(TRACKING))
+        connection.execute(CreateTable(_VERSION))
+        connection.execute(_VERSION.insert().values(version=version_for(connection.engine)))
+        if connection.dialect.name == "sqlite":
+            write_statistics(tables.VIEWS, connection)
 
 
 def version_of(connection: Connection) -> str:
-    """Return the version of the tables, or "" if there are none."""
-    if not sa.inspect(connection).has_table(_ALEMBIC.name):
+    """Return the version that the tables say they have, or "" if there are none."""
+    if not sa.inspect(connection).has_table(_VERSION.name):
         return ""
-    return connection.execute(sa.select(_ALEMBIC.c.version_num)).scalar() or ""
+    return connection.execute(sa.select(_VERSION.c.version)).scalar() or ""
 
 
-def _migrate(connection: Connection, found: str, database: str) -> None:
-    from alembic import command  # noqa: PLC0415 -- importing it takes a moment, and it is needed only once
-    from alembic.config import Config  # noqa: PLC0415 -- as above
-    from alembic.script import ScriptDirectory  # noqa: PLC0415 -- as above
-
-    config = Config(attributes={"connection": connection})
-    config.set_main_option("script_location", MIGRATIONS)
-    known = {step.revision for step in ScriptDirectory.from_config(config).walk_revisions()}
+def _is_made(connection: Connection) -> bool:
+    """Tell whether the tables are there. Raises as ``open_views``."""
+    found, wanted = version_of(connection), version_for(connection.engine)
     if found and not _is_version(found):
         raise DatabaseDamagedError(
             is_log=False, name="The database of the views", cause=f"its version reads as {found!r}"
         )
-    if found and found not in known:
-        raise UnknownFormatError(database, found, tables.VIEWS_VERSION)
-    create_schema(connection)
-    if not found:  # there are no tables, or they are from before versions were recorded
-        for name in sa.inspect(connection).get_table_names():
-            sa.Table(name, sa.MetaData()).drop(connection)
-    else:
-        _LOG.warning("views of an older version are migrated", found=found, version=tables.VIEWS_VERSION)
-    command.upgrade(config, tables.VIEWS_VERSION)
-    if connection.dialect.name == "sqlite":
-        write_statistics(tables.VIEWS, connection)
+    if found and found != wanted:
+        raise UnknownFormatError(shown_name(connection.engine), found, wanted)
+    return bool(found)
 
 
 def _is_version(text: object) -> bool:
     """Tell whether this is the number of a version, known or not."""
-    return isinstance(text, str) and len(text) == len(tables.VIEWS_VERSION) and text.isdecimal()
+    return isinstance(text, str) and len(text) == len(VIEWS_VERSION) and text.isdecimal()
 
 
 def writes(changes: ViewChanges) -> Iterator[tuple[Statement, list[Row]]]:
