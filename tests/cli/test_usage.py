@@ -208,7 +208,7 @@ def test_what_was_meant_is_suggested(arguments: list[str], hint: str) -> None:
     assert f"{hint} See 'pathbook" in ran.err
 
 
-@pytest.mark.parametrize("arguments", [["nonsense"], ["views", "32"], ["party", "agent-1"], ["-x"]])
+@pytest.mark.parametrize("arguments", [["nonsense"], ["key", "32"], ["party", "agent-1"], ["-x"]])
 def test_a_word_that_resembles_nothing_is_only_named(arguments: list[str]) -> None:
     """A word without a resemblance is answered without a guess."""
     ran = pathbook(*arguments)

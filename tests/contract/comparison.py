@@ -165,7 +165,7 @@ class Comparison:
                 f"step {kind} {step.position}", step.position, step.note if step.HasField("note") else None
             )
         self.same("as_of_position", where, as_of or replay.position, answer.as_of_position)
-        batch = self.replay.batch(unit.batch, recalls=True)
+        batch = self.replay.batch_of_path(unit.batch, unit.number)
         self.same_message("path batch", where, batch, answer.batch)
         self.same_message("path product", where, self.replay.products[batch.gtin], answer.product)
         self.same("batch_correction", where, batch.corrected_position, answer.batch_correction.position)

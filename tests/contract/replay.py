@@ -95,6 +95,20 @@ class Replay(Movements):
             batch.recalls.extend(r for _, r in sorted(self.recalls.items()) if r.ranges[0].batch == number)
         return batch
 
+    def batch_of_path(self, number: int, unit: int) -> batches_pb2.Batch:
+        """Return a batch as in a path: with the recalls that name the unit, each with the range that holds it."""
+        batch = self.batch(number, recalls=True)
+        for recall in [*batch.recalls]:
+            holding = [part for part in recall.ranges if part.first <= unit <= part.last]
+            if holding:
+                recall.left_out_ranges = len(recall.ranges) - len(holding)
+                del recall.ranges[:]
+                recall.ranges.extend(holding)
+            else:
+                batch.recalls.remove(recall)
+                batch.recalls_left_out = True
+        return batch
+
     def party(self, party: str) -> parties_pb2.Party:
         """Return a party."""
         answer = parties_pb2.Party()

@@ -13,7 +13,7 @@ from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.reports.report import Report
 from pathbook.ledger.store.database.failures import is_lost
 from pathbook.ledger.store.log.incarnation import Incarnations
-from pathbook.ledger.store.views.snapshot import ViewSnapshot, ViewsRebuildingError
+from pathbook.ledger.store.views.snapshot import ReportBuildingError, ViewSnapshot, ViewsRebuildingError
 from pathbook.ledger.values import Ranges, Selection, UnitRange
 from pathbook.services.codes import Codes
 from pathbook.services.loop_futures import LoopFutures
@@ -109,6 +109,11 @@ class Gateway:
             raise failed(
                 Failure.VIEWS_NOT_WHOLE, book=book, position=views.position, through=views.through
             ) from None
+        except ReportBuildingError as report:
+            if (damage := self._storage.follower.damage(book)) is not None:
+                raise damage.again() from None  # it will not be built
+            at = {"position": report.position, "through": report.through}
+            raise failed(Failure.REPORT_BUILDING, report=report.report, book=book, **at) from None
         if isinstance(found, Refusal):
             raise RefusedCallError(found)
         return found
