@@ -9,9 +9,9 @@ from tests.cli.conftest import pathbook
 
 
 @pytest.fixture
-def data(demo: Path, tmp_path: Path) -> str:
+def data(closed_demo: Path, tmp_path: Path) -> str:
     """A directory of its own with the book of the demo."""
-    return str(shutil.copytree(demo, tmp_path / "books"))
+    return str(shutil.copytree(closed_demo, tmp_path / "books"))
 
 
 def test_a_report_is_rebuilt_alone_and_its_position_is_shown(data: str) -> None:
