@@ -57,6 +57,7 @@ def tell_kind(tree: Path) -> subprocess.CompletedProcess[str]:
 
 
 @needs_compiler
+@pytest.mark.heavy
 def test_compiled_modules_do_what_their_sources_say(tmp_path: Path) -> None:
     """The tests of the pure rooms pass over compiled modules. Once a source has changed, these are refused."""
     for name in ("ledger", "proto", "hatch_build.py", "pyproject.toml"):
