@@ -127,7 +127,8 @@ def test_a_second_signal_ends_a_server_at_once(
         assert server.wait() == -number
         with pytest.raises(UnreachableError):
             busy.result(PATIENCE)
-        assert all(entry["event"] != "stopped" for entry in server.entries())
+        # of two workers, the one without calls may have stopped before
+        assert options or all(entry["event"] != "stopped" for entry in server.entries())
 
 
 def test_a_follower_that_is_told_to_stop_ends(tmp_path: Path) -> None:
