@@ -20,6 +20,7 @@ from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.views.state_loader import StateLoader
 from pathbook.ledger.store.views.tracking import SQLAlchemyTrackingRecorder
 from pathbook.ledger.values import PartyKind, Price, Quantity, Selection
+from pathbook.services.storage import EVENTS_FILE, VIEWS_FILE
 from tests.scenario import CODE_KEY, MASK, NOON, opening
 
 PATIENCE = 60.0
@@ -32,7 +33,9 @@ DATABASE_FILE = "database"
 def url(place: Path, purpose: Purpose) -> str:
     """Return the URL of the database that holds the books of a place."""
     named = place / DATABASE_FILE
-    return named.read_text("utf-8") if named.exists() else f"sqlite:///{place}/{purpose}.sqlite"
+    if named.exists():
+        return named.read_text("utf-8")
+    return f"sqlite:///{place / (EVENTS_FILE if purpose == 'events' else VIEWS_FILE)}"
 
 
 def engine(place: Path, purpose: Purpose) -> Engine:
