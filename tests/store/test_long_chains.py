@@ -7,10 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
 from pathbook.ledger import commands
 from pathbook.ledger.commands import Command, RecordTransfer, ReturnUnits, ReverseTransfer
@@ -28,6 +27,7 @@ from pathbook.ledger.values import PartyKind, Price, Selection, UnitRange
 from tests.books import BEGINNING, ask, engine, open_books, positions
 from tests.queries.written import WrittenStory
 from tests.store.follower_process import Connect, Rows, rows_at_once, rows_of
+from tests.store.plans import plans_of, scans_in, searches_in
 from tests.store.test_lookups import fill
 
 OPENING = """
@@ -276,24 +276,14 @@ def test_hops_are_found_by_the_keys_of_their_runs(connect: Connect, stream: Stre
     Follower(stream, views)
     if views.dialect.name == "postgresql":
         fill(views)
-    plans: list[str] = []
-
-    def explain(
-        connection: Connection, _: object, statement: str, parameters: object, *_rest: object
-    ) -> None:
-        if not statement.startswith("EXPLAIN") and "FROM" in statement:
-            plan = "EXPLAIN" if views.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN"
-            rows = connection.exec_driver_sql(f"{plan} {statement}", parameters)  # type: ignore[arg-type]  # the driver's
-            plans.extend(str(row[-1]) for row in rows)
-
-    sa.event.listen(views, "before_cursor_execute", explain)
+    plans = plans_of(views)
     hops = [(1, Hop(5, "", 4, number, NOT_LOADED)) for number in range(150)]
     with reading(views) as connection:
         assert not load_earlier(connection, "book", hops)
-    searches = [step for step in plans if step.strip().startswith(("SEARCH", "Index Cond"))]
+    searches = searches_in(plans)
     assert searches, plans
     assert all("first" in step and "valid_from" in step for step in searches), plans
-    assert not any("SCAN run" in step or "BLOOM" in step or "Seq Scan" in step for step in plans)
+    assert not scans_in(plans), plans
 
 
 def test_a_long_chain_is_freed_without_nested_calls() -> None:

@@ -15,6 +15,7 @@ from pathbook.ledger.store.views.run_lookups import load_partition, load_runs, l
 from pathbook.ledger.values import MAX_BATCH_SIZE, UnitRange
 from tests.projections.synthetic import SIZES, SyntheticBook
 from tests.store.follower_process import Connect
+from tests.store.plans import plans_of, scans_in, searches_in
 
 PARTIES = ("acme", "ann", "ben", "cat", "consumer:wei", "nobody", "consumer:\0")
 
@@ -102,6 +103,20 @@ def test_a_batch_is_found_whole(stream: Stream, connect: Connect, long_book: Syn
             assert loaded is not None
             assert loaded.runs == partition.runs
         assert load_partition(connection, "book", 9_999) is None
+
+
+def test_runs_in_force_are_found_by_their_keys(stream: Stream, connect: Connect) -> None:
+    """Whatever the statistics say, runs of ranges and of owners are found by batch and first unit or owner."""
+    views = connect("views")
+    Follower(stream, views)
+    plans = plans_of(views)
+    with reading(views) as connection:
+        load_runs(connection, "book", [UnitRange(1, number, number + 2) for number in range(150)])
+        load_stocks(connection, "book", {(1, f"party-{number}"): (0, 5) for number in range(150)})
+    searches = searches_in(plans)
+    assert searches, plans
+    assert all("batch" in step for step in searches), plans
+    assert not scans_in(plans), plans
 
 
 def _projected(stream: Stream, connect: Connect, long_book: SyntheticBook) -> Engine:

@@ -28,26 +28,39 @@ _PRESENT = (
 )
 
 _NAMES = ", ".join(f"run.{column.name}" for column in _COLUMNS)
-# A range begins within the last run that begins before it or with it. The ranges come first in the join, because
-# their number is small.
-_OVERLAPPING = f"""
-SELECT {_NAMES} FROM given CROSS JOIN run
-WHERE run.book = :book AND run.batch = given.batch AND run.valid_to IS NULL AND run.first <= given.last
+
+
+def _joined(kind: str, left: str, right: str, columns: str, condition: str) -> str:
+    """Return the statement of a join that looks the right rows up by their key, for each of the left rows.
+
+    Their number is small, which PostgreSQL does not know: left to itself it reads all runs of a book instead. What has
+    an OFFSET it plans apart, once for each row.
+    """
+    if kind == "sqlite":
+        return f"SELECT {columns} FROM {left} CROSS JOIN {right} WHERE {condition}"  # noqa: S608 - only names of columns
+    name = right.rsplit(maxsplit=1)[-1]
+    rows = f"SELECT {name}.* FROM {right} WHERE {condition} OFFSET 0"  # noqa: S608 - as above
+    return f"SELECT {columns} FROM {left} CROSS JOIN LATERAL ({rows}) AS {name}"  # noqa: S608 - as above
+
+
+# A range begins within the last run that begins before it or with it.
+_OF_RANGE: Final = """
+run.book = :book AND run.batch = given.batch AND run.valid_to IS NULL AND run.first <= given.last
 AND run.first >= coalesce((
     SELECT run_at.first FROM run AS run_at
     WHERE run_at.book = :book AND run_at.batch = given.batch AND run_at.valid_to IS NULL
     AND run_at.first <= given.first ORDER BY run_at.first DESC LIMIT 1
 ), given.first)
-LIMIT :count
-"""  # noqa: S608 - only names of columns are in it
+"""
 # The index has the owner, so other runs are passed over without their rows. Those of this owner are then found by
 # their primary key.
-_STOCKS = f"""
-SELECT {_NAMES} FROM bounded CROSS JOIN run AS found CROSS JOIN run
-WHERE found.book = :book AND found.batch = bounded.batch AND found.valid_to IS NULL AND found.owner = bounded.owner
+_OF_OWNER: Final = f"""
+found.book = :book AND found.batch = bounded.batch AND found.valid_to IS NULL AND found.owner = bounded.owner
 AND found.first >= bounded.first AND found.first < coalesce(bounded.bound, {MAX_BATCH_SIZE})
-AND run.book = :book AND run.batch = found.batch AND run.first = found.first AND run.valid_from = found.valid_from
-"""  # noqa: S608 - only names of columns are in it
+"""
+_BY_KEY: Final = """
+run.book = :book AND run.batch = found.batch AND run.first = found.first AND run.valid_from = found.valid_from
+"""
 _BOUNDED = """
 SELECT batch, owner, first, (
     SELECT run_at.first FROM run AS run_at
@@ -69,20 +82,26 @@ def _given(kind: str, **types: str) -> str:
     return f"given AS MATERIALIZED (SELECT {', '.join(fields)} FROM {source})"  # noqa: S608 - as above
 
 
+def _of_ranges(kind: str) -> str:
+    """Return the statement that reads the runs of ranges."""
+    given = _given(kind, batch="bigint", first="bigint", last="bigint")
+    return f"WITH {given} {_joined(kind, 'given', 'run', _NAMES, _OF_RANGE)} LIMIT :count"
+
+
+def _of_owners(kind: str) -> str:
+    """Return the statement that reads the runs of owners."""
+    given = _given(kind, batch="bigint", owner="text", first="bigint")
+    keys = "found.batch, found.first, found.valid_from"
+    owned = _joined(kind, "bounded", "run AS found", keys, _OF_OWNER)
+    return (
+        f"WITH {given}, bounded AS MATERIALIZED ({_BOUNDED}), found AS MATERIALIZED ({owned})"
+        f" {_joined(kind, 'found', 'run', _NAMES, _BY_KEY)}"
+    )
+
+
 _KINDS: Final = ("sqlite", "postgresql")
-_RUNS_OF_RANGES: Final = {
-    kind: sa.text(
-        f"WITH {_given(kind, batch='bigint', first='bigint', last='bigint')} {_OVERLAPPING}"
-    ).columns(*_COLUMNS)
-    for kind in _KINDS
-}
-_RUNS_OF_OWNERS: Final = {
-    kind: sa.text(
-        f"WITH {_given(kind, batch='bigint', owner='text', first='bigint')},"
-        f" bounded AS MATERIALIZED ({_BOUNDED}) {_STOCKS}"
-    ).columns(*_COLUMNS)
-    for kind in _KINDS
-}
+_RUNS_OF_RANGES: Final = {kind: sa.text(_of_ranges(kind)).columns(*_COLUMNS) for kind in _KINDS}
+_RUNS_OF_OWNERS: Final = {kind: sa.text(_of_owners(kind)).columns(*_COLUMNS) for kind in _KINDS}
 
 
 def load_partition(connection: Connection, book: str, batch: int) -> Partition | None:
