@@ -1,6 +1,8 @@
 """The log: without gaps, fenced, complete after a crash, and the same for all threads and processes."""
 
+import contextlib
 import itertools
+import queue
 import subprocess
 import sys
 import threading
@@ -15,6 +17,7 @@ from sqlalchemy import Engine
 
 from pathbook.ledger.codec import leaf_hash
 from pathbook.ledger.store.database.engine import Purpose
+from pathbook.ledger.store.database.notify import ALL_BOOKS
 from pathbook.ledger.store.log.event_hashes import StoredEntry
 from pathbook.ledger.store.log.stream import PositionTakenError, Stream
 from tests.books import wait_beyond
@@ -201,6 +204,19 @@ def test_threads_append_to_one_book_at_once(connect: Connect) -> None:
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(write, range(4)))
     assert_each_entry_once(streams[0], dict.fromkeys("0123", 30))
+
+
+def test_a_log_beside_writers_tells_of_what_others_append(connect: Connect) -> None:
+    """A log that is open beside writers reports an append of another one, on both kinds of database."""
+    writer, reader = Stream(connect("events")), Stream(connect("events"), beside_writers=True)
+    told: queue.Queue[str] = queue.Queue()
+    reader.on_append(told.put)
+    with contextlib.closing(reader):
+        assert told.get(timeout=PROCESS_TIMEOUT_S) == ALL_BOOKS  # what was written before it listened
+        for head in range(3):
+            writer.append("masks", head, [("kind", b"%d" % head)])
+            assert told.get(timeout=PROCESS_TIMEOUT_S) in ("masks", ALL_BOOKS)
+        assert reader.head("masks") == 3
 
 
 def test_processes_append_to_one_book_at_once(locate: Locate, stream: Stream) -> None:

@@ -4,7 +4,7 @@ import contextlib
 import secrets
 import shutil
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +14,6 @@ from pathbook.ledger.books import Books
 from pathbook.ledger.deadlines import PRECEDENCE_US, DeadlineWatch
 from pathbook.ledger.queries import Queries
 from pathbook.ledger.reports.all_reports import REPORTS
-from pathbook.ledger.reports.report import Report
 from pathbook.ledger.serials import BookKey
 from pathbook.ledger.store.database.copying import copy_database
 from pathbook.ledger.store.database.damage import DatabaseDamagedError
@@ -94,10 +93,10 @@ class Storage:
         *,
         database: str = "",
         projects: bool = True,
+        beside_writers: bool = False,
         lapses: bool = True,
         allow_event_loss: bool = False,
         accept_lost_events: bool = False,
-        reports: Sequence[Report] = REPORTS,
         views_version: str = VIEWS_VERSION,
     ) -> None:
         """Open the storage; make the directory if it is missing.
@@ -108,11 +107,11 @@ class Storage:
                 the time that is expected, nothing is written and nothing lapses until an operator confirms it.
             database: the URL of a PostgreSQL database that holds the books, "" for none.
             projects: whether to update the views; if not, another process has to.
+            beside_writers: whether other processes record events, whose views this one updates.
             lapses: whether to watch the deadlines of offers. An offer that passes its own lapses.
             allow_event_loss: whether to accept a database that may lose events it has acknowledged.
             accept_lost_events: whether to go on with a log that has lost events. The views are then emptied, and those
                 of other versions are removed.
-            reports: the reports that are built and followed.
             views_version: the version of the views, each of which has a place of its own.
 
         Raises:
@@ -142,7 +141,7 @@ class Storage:
                 has_key=(path / KEY_FILE).exists(),
                 accept_lost_events=accept_lost_events,
             )
-            self.stream = Stream(self._events_engine)
+            self.stream = Stream(self._events_engine, beside_writers=beside_writers)
             if accept_lost_events:
                 with persistence_errors(), other_places(self._views_engine) as others:
                     for other in others:
@@ -150,7 +149,7 @@ class Storage:
                     forget_lost_events(self._events_engine)
                 self._begin_incarnations()
             self.follower = Follower(
-                self.stream, self._views_engine, projects=projects, drops=accept_lost_events, reports=reports
+                self.stream, self._views_engine, projects=projects, drops=accept_lost_events
             )
             with persistence_errors():
                 for engine in (self._events_engine, self._views_engine):

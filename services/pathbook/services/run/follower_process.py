@@ -43,7 +43,13 @@ def update_views(settings: Settings, stop: threading.Event, ready: Callable[[], 
     collect_rarely()
     # This process acknowledges no events, so a database that may lose acknowledged events is safe here. A lapse
     # that is lost is recorded again.
-    storage = Storage(settings.data, MachineClock(), database=settings.database, allow_event_loss=True)
+    storage = Storage(
+        settings.data,
+        MachineClock(),
+        database=settings.database,
+        beside_writers=True,
+        allow_event_loss=True,
+    )
     with contextlib.closing(storage):
         storage.deadlines.wait_for_first_look()
         _LOG.info("following", place=settings.place)

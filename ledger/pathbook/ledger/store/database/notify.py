@@ -1,5 +1,6 @@
-"""Notifications of what other processes wrote. PostgreSQL sends them; for SQLite a process polls instead."""
+"""Notifications of what other processes wrote. PostgreSQL sends them; a file of SQLite is looked at instead."""
 
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
@@ -16,6 +17,9 @@ if TYPE_CHECKING:  # it takes a moment to load, and books in files do not need i
 
 POLL_INTERVAL_S = 0.2
 """How late at most a process notices a write of another process if the database sends no notifications."""
+
+LOOK_INTERVAL_S = 0.005
+"""How often a listener looks whether another process wrote to a file of SQLite. A look takes some 5 microseconds."""
 
 LISTEN_INTERVAL_S = 0.5
 """How often a listener checks whether it must stop."""
@@ -40,18 +44,31 @@ def notify(connection: Connection, book: str) -> None:
 
 
 class NotificationListener:
-    """A listener for one database's notifications. It calls `on_notification` with a book, in a thread of its own."""
+    """A listener for one database's notifications. It calls `on_notification` with a book, in a thread of its own.
 
-    def __init__(self, engine: Engine, on_notification: Callable[[str], None], outages: OutageLog) -> None:
+    With ``looks``, it looks at a file of SQLite, which sends none, and calls `on_notification` with ALL_BOOKS after any
+    commit to the file, whichever process made it.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        on_notification: Callable[[str], None],
+        outages: OutageLog,
+        *,
+        looks: bool = False,
+    ) -> None:
         self._engine, self._on_notification, self._outages = engine, on_notification, outages
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._listen, name="notifications", daemon=True)
         self.has_notifications = engine.dialect.name == "postgresql"
         """Whether the database sends notifications. If not, the process must poll every POLL_INTERVAL_S."""
+        self._listens = self.has_notifications or looks
+        target = self._listen if self.has_notifications else self._look
+        self._thread = threading.Thread(target=target, name="notifications", daemon=True)
 
     def start(self) -> None:
-        """Listen until `close`, if the database sends notifications."""
-        if self.has_notifications and self._thread.ident is None:
+        """Listen until `close`, if the database sends notifications or is looked at."""
+        if self._listens and self._thread.ident is None:
             self._thread.start()
 
     def close(self) -> None:
@@ -76,6 +93,22 @@ class NotificationListener:
                     _LOG.warning("cannot listen for notifications", error=str(error), retry_seconds=delay)
                 self._closing.wait(delay)
                 delay = min(2 * delay, RECONNECT_MAX_DELAY_S)
+
+    def _look(self) -> None:
+        """Report each commit to a file. The process polls too, so a look that fails is only tried again later."""
+        while not self._closing.is_set():
+            try:
+                # SQLAlchemy would begin a transaction, within which another commit is not seen
+                with contextlib.closing(self._engine.raw_connection()) as connection:
+                    cursor, seen = connection.cursor(), None
+                    while not self._closing.wait(LOOK_INTERVAL_S):
+                        # it changes with each commit of any other connection
+                        version = cursor.execute("PRAGMA data_version").fetchone()
+                        if version != seen:
+                            seen = version
+                            self._on_notification(ALL_BOOKS)
+            except (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error):
+                self._closing.wait(POLL_INTERVAL_S)
 
     def _forward_notifications(self, connection: Connection) -> None:
         driver = cast("psycopg.Connection[object]", connection.connection.driver_connection)

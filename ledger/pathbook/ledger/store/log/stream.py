@@ -260,7 +260,8 @@ class Stream:
     pathbook.ledger.store.log.damage.EventDamagedError is raised.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, beside_writers: bool = False) -> None:
+        """Open the log. ``beside_writers`` tells that other processes append to it, so it is looked at often."""
         self.engine = engine
         self._pool, self._mark = ReaderPool(engine), FileMark(engine)
         self._recorder = SQLAlchemyAggregateRecorder(engine)
@@ -268,7 +269,9 @@ class Stream:
             self._mark.heal()
         self._listeners: list[Callable[[str], None]] = []
         self.outages = OutageLog()
-        self._listener = NotificationListener(engine, self._notify_listeners, self.outages)
+        self._listener = NotificationListener(
+            engine, self._notify_listeners, self.outages, looks=beside_writers
+        )
 
     @contextlib.contextmanager
     def turn(self, book: str) -> Iterator[Turn]:
@@ -298,7 +301,7 @@ class Stream:
         """Register a listener, which is called with a book that was appended to, or with ALL_BOOKS.
 
         It must return quickly. Appends through this object are reported at once. Those of other processes are
-        reported if `has_notifications`.
+        reported if `has_notifications`, and mostly if the log is open ``beside_writers``.
         """
         self._listeners.append(listener)
         self._listener.start()

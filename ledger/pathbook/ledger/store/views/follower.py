@@ -49,10 +49,6 @@ GROUP_MAX_EVENTS = 10_000
 REBUILD_WORKER_MIN_EVENTS = 50_000
 """Up to this many events are rebuilt without a second process. Most of them would be done before it has started."""
 
-VIEWS_POLL_INTERVAL_S = 0.02
-"""How often a follower checks whether another process has updated views that callers wait for. This applies
-only if the database sends no notifications."""
-
 LOG_POLL_INTERVAL_S = 5.0
 """How often a follower polls the log although notifications arrive. A lost connection may lose a notification."""
 
@@ -104,7 +100,7 @@ class Follower:
             self.reports.remove_replaced()
         kept = [*VIEWS.sorted_tables, *map(table_of, reports)]
         self._statistics = GrowthStatistics(self._writing_engine, kept, projected)
-        self._listener = NotificationListener(views_engine, self._wake, self._outages)
+        self._listener = NotificationListener(views_engine, self._wake, self._outages, looks=not projects)
         self._projector = Projector(self._writing_engine, self._recorder)
         self._projecting = threading.Lock()
         self._awaited = PositionWaiters()
@@ -329,8 +325,7 @@ class Follower:
         """How long to wait at most before the next poll."""
         if self._projects:
             return LOG_POLL_INTERVAL_S if self._stream.has_notifications else POLL_INTERVAL_S
-        polls = self._books_awaited() and not self._listener.has_notifications
-        return VIEWS_POLL_INTERVAL_S if polls else POLL_INTERVAL_S
+        return POLL_INTERVAL_S
 
     def _books_awaited(self) -> set[str]:
         return self._awaited.books() | self.reports.awaited_books()
