@@ -1,6 +1,7 @@
 """Limits on streams and connections: how many, how long, how slow. Clients of ours go on without a notice."""
 
 import asyncio
+import contextlib
 import itertools
 import logging
 import threading
@@ -13,6 +14,7 @@ import grpc
 import pytest
 from grpc import StatusCode
 
+from pathbook.bench.load import Load
 from pathbook.client import AsyncClient, Client, UnreachableError, select
 from pathbook.services import streams
 from pathbook.services.run import limits
@@ -21,6 +23,7 @@ from pathbook.v1.transfers_pb2 import RecordTransferRequest
 from pathbook.v1.values_pb2 import PARTY_KIND_AGENT, Price
 from tests.books import PATIENCE
 from tests.services.masks import BEGUN, BOOK, begin, opened, refused
+from tests.services.process import served
 
 SUBSCRIBE = "/pathbook.v1.EventService/Subscribe"
 
@@ -94,6 +97,18 @@ def test_one_connection_cannot_take_all_streams(client: Client, monkeypatch: pyt
         assert next(subscribe(modest)).next_after_position == BEGUN
         held[0].cancel()
         wait_for(lambda: next(subscribe(greedy)).next_after_position == BEGUN)
+
+
+def test_many_calls_at_once_on_one_connection_are_answered(data: Path) -> None:
+    """A caller with 400 calls in flight gets every answer, though gRPC counts calls that have just ended."""
+    request = events_pb2.GetHeadRequest(book=BOOK).SerializeToString()
+    with served(data) as server, contextlib.closing(Load()) as load:
+        with Client(server.target, book=BOOK) as client:
+            begin(client)
+        answers = load.calls(
+            server.target, "/pathbook.v1.EventService/GetHead", [request] * 2_000, 400
+        ).answers
+    assert {events_pb2.GetHeadResponse.FromString(answer).position for answer in answers} == {BEGUN}
 
 
 def wait_for(attempt: Callable[[], bool]) -> None:

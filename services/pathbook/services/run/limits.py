@@ -7,8 +7,10 @@ from typing import Final
 MAX_REQUEST_BYTES: Final = 4 * 1024 * 1024
 """The largest message accepted. A batch of 1,000 writes takes some 150 KiB, and 10,000 codes some 220 KiB."""
 
-MAX_CALLS_OF_A_CONNECTION: Final = 300
-"""How many calls one connection may have open at once. Further calls wait."""
+MAX_CALLS_OF_A_CONNECTION: Final = 600
+"""How many calls one connection may have open at once, where gRPC counts some that have just ended. So clients with 500
+in flight are answered, and of more some calls are refused as UNAVAILABLE. It bounds how long a caller that opens and
+resets calls as fast as it can keeps others waiting: 0.15 seconds in the median with 600, and 0.28 with 1,000."""
 
 CALLS_PER_READ: Final = 4
 """How many new calls of a connection are taken at once, before those of others: gRPC's own 32 let a caller that opens
