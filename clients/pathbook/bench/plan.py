@@ -82,7 +82,7 @@ FULL: Final = Plan(
     hops=10_000,
     mix_rounds=3,
     mix_calls=150,
-    pieces=100_000,
+    pieces=8_000,
 )
 """Takes some minutes: the figures can be compared with those of another machine."""
 
