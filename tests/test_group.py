@@ -7,11 +7,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pathbook.ledger.book import Outcome, group, writer
 from pathbook.ledger.book.group import Waiting
 from pathbook.ledger.book.submissions import Submission
 from pathbook.ledger.books import Books
+from pathbook.ledger.commands import Command
 from pathbook.ledger.refusals import Reason, Refusal
 from pathbook.ledger.values import Quantity, Selection
 from tests.books import BEGINNING, PATIENCE, PausableClock, ask, open_books, positions, record
@@ -187,3 +190,45 @@ def test_what_was_not_decided_keeps_its_place() -> None:
     assert [len(one.next_commands()), len(two.next_commands())] == [3, 1]
     waiting.put_back([one, two])
     assert waiting.take() == [two, three, one]
+
+
+@given(st.data())
+def test_commands_of_a_lane_are_decided_in_their_order(data: st.DataObject) -> None:
+    """However groups end, fail and divide submissions, no command is decided before an earlier one of its lane."""
+    sizes = data.draw(
+        st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 30)), min_size=1, max_size=12)
+    )
+    numbers = dict.fromkeys("abc", 0)
+    waiting, decided = Waiting(), {lane: list[Refusal | Command]() for lane in "abc"}
+    submitted = {lane: list[Refusal | Command]() for lane in "abc"}
+    arriving = []
+    for lane, size in sizes:
+        commands = [record(f"{lane}{numbers[lane] + number}") for number in range(size)]
+        numbers[lane] += size
+        submitted[lane] += commands
+        arriving.append(Submission(commands, lane, Future()))
+    groups = 0
+    while arriving or waiting:
+        for _ in range(data.draw(st.integers(0 if waiting else 1, max(1, len(arriving))))):
+            if arriving:
+                waiting.add(arriving.pop(0))
+        group_ = waiting.take()
+        groups += 1
+        if len(group_) > 1 and data.draw(st.booleans()):
+            waiting.put_back_alone(group_)
+            continue
+        ended: set[object] = set()
+        unfinished = []
+        for place, submission in enumerate(group_):
+            following = submission.next_commands()
+            count = 0
+            if submission.lane not in ended:
+                count = data.draw(st.integers(0 if place else 1, len(following)))
+            if count < len(following):
+                ended.add(submission.lane)
+            decided[str(submission.lane)] += following[:count]
+            if not submission.add([Refusal(Reason.NO_UNITS)] * count):
+                unfinished.append(submission)
+        waiting.put_back(unfinished)
+        assert groups < 2_000
+    assert decided == submitted

@@ -58,6 +58,8 @@ class Waiting:
         self._lanes: dict[object, _Lane] = {}
         self._small: deque[_Lane] = deque()
         self._large: deque[_Lane] = deque()
+        self._alone = 0
+        """How many of the next submissions are taken one by one."""
         self._were_alone = False
         """Whether the last group had small submissions only, while a costly one waited."""
 
@@ -76,7 +78,14 @@ class Waiting:
 
     def take(self) -> list[Submission]:
         """Take the submissions of the next group: small ones first, and then large ones, each lane in turn."""
+        if self._alone:
+            self._alone -= 1
+            lane = (self._small or self._large).popleft()
+            submission = lane.queue.popleft()
+            self._go_on(lane)
+            return [submission]
         size, group = 0, list[Submission]()
+        unfinished: list[_Lane] = []
         # a small submission is answered with its group, so it had better not share that with a costly command
         alone = bool(self._small) and self._costs_much() and not self._were_alone
         self._were_alone = alone
@@ -91,11 +100,20 @@ class Waiting:
                 group.append(submission)
                 size += len(submission.next_commands())
                 taken += 1
-                if lane.queue:
-                    self._enlist(lane)
+                if submission.ends_with_group:
+                    self._go_on(lane)
                 else:
-                    del self._lanes[lane.key]
+                    unfinished.append(lane)  # nothing overtakes in its own lane
+        for lane in unfinished:
+            self._go_on(lane)
         return group
+
+    def _go_on(self, lane: _Lane) -> None:
+        """Let a lane whose first submission was taken wait with its next one, or forget it if it has none."""
+        if lane.queue:
+            self._enlist(lane)
+        else:
+            del self._lanes[lane.key]
 
     def _costs_much(self) -> bool:
         """Tell whether the next large submission was divided before, so its next command may take a whole group."""
@@ -111,6 +129,11 @@ class Waiting:
                 (self._small if lane.is_small else self._large).remove(lane)
             lane.queue.appendleft(submission)
             self._enlist(lane, first=not submission.outcomes)
+
+    def put_back_alone(self, group: list[Submission]) -> None:
+        """Put back all submissions of a group, one of which may have failed. Each is then taken alone."""
+        self.put_back(group)
+        self._alone = len(group)
 
     def _enlist(self, lane: _Lane, *, first: bool = False) -> None:
         """Put a lane among those whose next submission is small, or large, as the last or the first one."""

@@ -56,6 +56,11 @@ class Submission:
         start = len(self.outcomes)
         return self.commands[start : start + self._reach]
 
+    @property
+    def ends_with_group(self) -> bool:
+        """Whether the next commands are all that are left. They may still be decided in more than one group."""
+        return len(self.outcomes) + len(self.next_commands()) == len(self.commands)
+
     def add(self, decided: list[Outcome]) -> bool:
         """Add the outcomes of the next commands. Tell whether all commands have one; the future then gets them."""
         if len(decided) < len(self.next_commands()):

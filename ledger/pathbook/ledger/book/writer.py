@@ -201,14 +201,13 @@ class Book:
         self._evict()
 
     def _fail(self, group: list[Submission], error: Exception) -> None:
-        """Give a group its error. If one submission may have caused it, serve each submission alone instead."""
+        """Give a group its error. If one submission may have caused it, let each be served alone instead."""
         of_book = isinstance(error, OF_BOOK)
         if len(group) == 1 or of_book or is_passing(error):
             for submission in group:
                 submission.done.set_exception(error)
             return
-        for submission in group:
-            self._serve([submission])
+        self._waiting.put_back_alone(group)
 
     def _note_newer(self, error: Exception) -> None:
         """Remember that the log has an event that is newer than this program. Only another program can go on."""
