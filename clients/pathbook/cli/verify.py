@@ -149,7 +149,7 @@ def exit_code(report: "Report") -> Exit:
     match report.verdict:
         case Verdict.VERIFIED:
             return Exit.DONE
-        case Verdict.PATH_CONTRADICTED | Verdict.PRICE_CONTRADICTED:
+        case Verdict.PATH_CONTRADICTED | Verdict.PRICE_CONTRADICTED | Verdict.PROOF_REFUTED:
             return Exit.REFUSED
         case Verdict.COULD_NOT_CHECK:
             return Exit.COULD_NOT_CHECK
