@@ -16,7 +16,7 @@ from pathbook.ledger.events import BatchCommissioned, BookOpened, Event, Recorde
 from pathbook.ledger.moves import moves_of
 from pathbook.ledger.proofs.checkpoint import Checkpoint
 from pathbook.ledger.proofs.cosignature import cosign
-from pathbook.ledger.proofs.signed_note import COSIGNATURE, ED25519, SignedNote, VerifierKey, sign_note
+from pathbook.ledger.proofs.signed_note import COSIGNATURE, ED25519, Sign, SignedNote, VerifierKey, sign_note
 from pathbook.ledger.proofs.tlog_proof import TlogProof
 from pathbook.ledger.proofs.unit_proof import PartyProof, StoredEvent, UnitProof
 from pathbook.ledger.requests import DIGEST_BYTES, REQUEST_BYTES
@@ -39,6 +39,11 @@ def log_key(signer: SigningKey = LOG, origin: str = ORIGIN) -> VerifierKey:
 def witness_key(name: str) -> VerifierKey:
     """Return the public key of a witness."""
     return VerifierKey(f"{name}.example", COSIGNATURE, bytes(WITNESSES[name].verify_key))
+
+
+def signing(name: str) -> Sign:
+    """Return how a witness signs."""
+    return lambda message: WITNESSES[name].sign(message).signature
 
 
 def policy_text(
@@ -140,8 +145,10 @@ class Ledger:
                 for number in range(part.first, part.last + 1):
                     self.units[part.batch, number].append(item)
         for link in links(event):
-            chain = self.batches if isinstance(link.chain, int) else self.parties
-            chain.setdefault(link.chain, []).append(item)  # type: ignore[arg-type, call-overload] - either a number or a name
+            if isinstance(link.chain, int):
+                self.batches.setdefault(link.chain, []).append(item)
+            else:
+                self.parties.setdefault(link.chain, []).append(item)
 
     def unit_leaves(self, batch: int) -> list[bytes]:
         """Return the leaves of the custody tree of a batch."""
@@ -191,8 +198,7 @@ class Ledger:
         note = sign_note(text, log_key(signer, origin), lambda message: signer.sign(message).signature)
         time = self.recorded[-1].recorded_at // SECOND + 60
         return note.with_signatures(
-            cosign(note, witness_key(name), time, lambda m, name=name: WITNESSES[name].sign(m).signature)  # type: ignore[misc] - the name is bound
-            for name in witnesses
+            cosign(note, witness_key(name), time, signing(name)) for name in witnesses
         )
 
     def prove(

@@ -13,14 +13,13 @@ class Guard(enum.IntEnum):
     LAST_LEAF = 5
     INCLUDED = 6
     SEALED = 7
-    COMMISSIONED = 8
-    BATCH_CHAIN = 9
-    PARTY_CHAIN = 10
-    ONE_PARTY = 11
-    CUSTODY_ROOT = 12
-    COVERED = 13
-    ONE_ORDER = 14
-    CODE = 15
+    BATCH_CHAIN = 8
+    PARTY_CHAIN = 9
+    ONE_PARTY = 10
+    CUSTODY_ROOT = 11
+    COVERED = 12
+    ONE_ORDER = 13
+    CODE = 14
 
 
 class RefutedError(Exception):

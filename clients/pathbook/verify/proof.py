@@ -10,10 +10,12 @@ from typing import Final
 import msgspec
 
 from pathbook.ledger.codes import PrintedCode, contradiction
+from pathbook.ledger.events import Sealed
 from pathbook.ledger.proofs.text import MalformedTextError
 from pathbook.ledger.proofs.unit_proof import UnitProof, parse_unit_proof
 from pathbook.ledger.values import CLOCK_TOLERANCE
 from pathbook.verify import batch_chain, party_chains
+from pathbook.verify.batch_chain import BatchPast, past_of
 from pathbook.verify.checks import (
     CODE_READ,
     NEWER,
@@ -105,13 +107,13 @@ def check_proof(
     return _concluded(found, proven, opened, policy), ProvenPath(proof, proven, steps)
 
 
-def _replayed(proof: UnitProof, proven: Proven) -> tuple[tuple[ReplayedStep, ...], batch_chain.BatchPast]:
+def _replayed(proof: UnitProof, proven: Proven) -> tuple[tuple[ReplayedStep, ...], BatchPast]:
     """Replay the unit and its batch, after all events were found to have one order."""
     steps = replay_events(proof.unit, [*proof.batch_events[:1], *proof.events])
     shown = [step.recorded for step in steps]
     parties = [item for chain in proven.parties.values() for item in chain]
     require_order([*shown, *proven.batch_events, *parties], proven.sealed)
-    return steps, batch_chain.past_of(proven.made, proven.batch_events, steps)
+    return steps, past_of(proven.made, proven.batch_events, steps)
 
 
 def _refuted(found: Found, why: str) -> Report:
@@ -153,7 +155,7 @@ def _sealed(proven: Proven, opened: Witnessed, trust: Trust, moment: int, policy
         found.append(
             f"no key and no policy was given: the key of the log is the file's own word, {opened.key}"
         )
-    age, problems = moment - sealed.covers_recorded_at, []
+    age, problems = _age(sealed, moment), []
     if not opened.has_quorum:
         problems.append(f"your policy demands more witnesses than {names or 'none'}")
     if age < -_TOLERANCE:
@@ -163,6 +165,11 @@ def _sealed(proven: Proven, opened: Witnessed, trust: Trust, moment: int, policy
     if problems:
         return Result.FAILED, "; ".join([*problems, *found])
     return Result.OK if opened.is_trusted else Result.NOT_CHECKED, "; ".join(found)
+
+
+def _age(sealed: Sealed, moment: int) -> int:
+    """Return how old what was sealed is, in microseconds. The time of the checkpoint says nothing of it."""
+    return moment - sealed.covers_recorded_at
 
 
 def _duration(microseconds: int) -> str:
