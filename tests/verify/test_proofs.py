@@ -11,8 +11,9 @@ import pytest
 from pathbook.ledger.codes import PrintedCode
 from pathbook.ledger.proofs.policy import parse_policy
 from pathbook.ledger.serials import print_serial
-from pathbook.verify.checks import read_code
+from pathbook.verify.checks import check_path, read_code
 from pathbook.verify.proof import Now, check_proof
+from pathbook.verify.proven_path import as_message
 from pathbook.verify.trust import Trust
 from pathbook.verify.verdicts import Number, Policy, Report, Result, Verdict
 from tests.proofs.prover import OTHER_LOG, Ledger, log_key, policy_text
@@ -184,30 +185,48 @@ def test_a_party_whose_chain_is_left_out_is_named() -> None:
     assert check(without, policy=Policy(require_authorized=True)).verdict is Verdict.AGAINST_POLICY
 
 
+@pytest.mark.parametrize("name", STORIES)
+def test_a_proven_path_is_shown_as_a_server_shows_it(name: str) -> None:
+    """The message of a proven path makes no claim that its events do not lead to."""
+    book = Ledger(MASKS + STORIES[name]).append_seal()
+    for batch, number in book.units:
+        _, path = check_proof(printed(book.prove(batch, number)), None, TRUST, NOW, Policy())
+        assert path is not None
+        message = as_message(path)
+        message.serial = print_serial(KEY, "book", batch, number)
+        code = read_code(message.serial)
+        assert isinstance(code, PrintedCode)
+        report = check_path(message, code, NOW.today, Policy())
+        assert report.verdict in (Verdict.VERIFIED, Verdict.AGAINST_POLICY), report
+        assert message.product.name in ("mask", "balm")
+
+
 BLOCKED: Final = """
-import sys
+import socket, sys
 
 class Blocker:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {"grpc", "sqlalchemy", "eventsourcing", "socket", "sqlite3"}:
+        if name.split(".")[0] in {"grpc", "sqlalchemy", "eventsourcing", "psycopg"} or name == "pathbook.services":
             raise ImportError(name)
 
-for name in ("socket", "sqlite3"):
-    sys.modules.pop(name, None)
+def no_socket(*arguments, **options):
+    raise OSError("there is no network")
+
 sys.meta_path.insert(0, Blocker())
+socket.socket = no_socket
 from pathbook.cli.main import main
 main()
 """
 
 
 def in_a_bare_process(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Verify in a process that can import neither gRPC, nor a database, nor sockets."""
+    """Verify in a process that can import neither gRPC nor a database, and open no socket."""
     command = [sys.executable, "-c", BLOCKED, "verify", *arguments]
     return subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_a_proof_is_verified_without_network_and_database(tmp_path: Path) -> None:
-    """The verb needs neither gRPC, nor a database, nor sockets."""
+    """The verb needs neither gRPC nor a database, and open no socket."""
     (tmp_path / "unit.tlog-proof").write_bytes(FILE)
     (tmp_path / "policy").write_text(policy_text())
     given = ("--proof", "unit.tlog-proof", "--today", "2026-01-02")

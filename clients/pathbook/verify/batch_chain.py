@@ -22,6 +22,14 @@ class BatchPast(msgspec.Struct, frozen=True):
     corrected: CorrectedBatch
     recalls: dict[int, events.UnitsRecalled]
 
+    def recalls_of(self, number: int) -> list[int]:
+        """Return the positions of the recalls in force that name a unit."""
+        return [
+            position
+            for position, recall in self.recalls.items()
+            if any(part.first <= number <= part.last for part in recall.ranges)
+        ]
+
 
 def past_of(
     made: BatchCommissioned, chain: Sequence[RecordedEvent], steps: Sequence[ReplayedStep]
@@ -52,11 +60,7 @@ def judge(past: BatchPast, number: int, state: UnitState, policy: Policy) -> Out
     """Tell whether a unit was written off or is recalled. The chain has all recalls of the batch."""
     if state in WRITTEN_OFF:
         return Result.FAILED, f"written off as {state.name.lower()}"
-    found = [
-        str(position)
-        for position, recall in past.recalls.items()
-        if any(part.first <= number <= part.last for part in recall.ranges)
-    ]
+    found = list(map(str, past.recalls_of(number)))
     if not found:
         return Result.OK, "none in force, by all sealed events of the batch"
     more = f" and {len(found) - LISTED_MAX} more" if len(found) > LISTED_MAX else ""

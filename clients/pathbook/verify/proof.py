@@ -57,11 +57,12 @@ class Now(msgspec.Struct, frozen=True):
 
 
 class ProvenPath(msgspec.Struct, frozen=True):
-    """A path that a proof proves, for whoever shows it: the file, what it proves, and the replayed steps."""
+    """A path that a proof proves: the file, what it proves, the replayed steps, and the past of the batch."""
 
     proof: UnitProof
     proven: Proven
     steps: tuple[ReplayedStep, ...]
+    past: BatchPast
 
 
 def check_proof(
@@ -104,7 +105,7 @@ def check_proof(
         Number.RECALL: batch_chain.judge(past, proof.unit.number, steps[-1].after.state, policy),
         Number.PROOFS: _sealed(proven, opened, trust, now.moment, policy),
     }
-    return _concluded(found, proven, opened, policy), ProvenPath(proof, proven, steps)
+    return _concluded(found, proven, opened, policy), ProvenPath(proof, proven, steps, past)
 
 
 def _replayed(proof: UnitProof, proven: Proven) -> tuple[tuple[ReplayedStep, ...], BatchPast]:
