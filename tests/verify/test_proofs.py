@@ -213,7 +213,7 @@ def no_socket(*arguments, **options):
     raise OSError("there is no network")
 
 sys.meta_path.insert(0, Blocker())
-socket.socket = no_socket
+socket.socket.__init__ = no_socket
 from pathbook.cli.main import main
 main()
 """
