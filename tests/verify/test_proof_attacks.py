@@ -31,10 +31,11 @@ CAUGHT_BY = {
     Guard.ONE_PARTY: f"{OPERATOR}a chain that is not of its batch or party",
     Guard.CUSTODY_ROOT: "a recall, a correction or a revocation withheld",
     Guard.COVERED: f"{OPERATOR}events after the covered position, or of a later time",
+    Guard.CODE: "another unit's genuine proof",
     Guard.ONE_ORDER: f"{OPERATOR}two events at one position, or times that run backwards",
 }
 """For each guard, the attack that would be accepted without it. Two guards have tests of their own: the form of the
-file in tests/proofs/test_unit_proof.py, and the code in test_proofs.py."""
+file in tests/proofs/test_unit_proof.py, and a batch without its commissioning in test_proofs.py."""
 
 
 def test_the_genuine_proof_is_verified() -> None:
@@ -79,7 +80,7 @@ def test_without_a_guard_an_attack_is_accepted(guard: Guard, monkeypatch: pytest
 
 def test_every_guard_is_tried() -> None:
     """A new guard needs an attack that it stops."""
-    assert set(Guard) - set(CAUGHT_BY) == {Guard.FORM, Guard.CODE}
+    assert set(Guard) - set(CAUGHT_BY) == {Guard.FORM, Guard.COMMISSIONED}
 
 
 def test_without_a_quorum_missing_cosignatures_are_accepted(monkeypatch: pytest.MonkeyPatch) -> None:

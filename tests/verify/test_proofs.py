@@ -3,14 +3,18 @@
 import datetime
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import pytest
 
 from pathbook.ledger.codes import PrintedCode
 from pathbook.ledger.proofs.policy import parse_policy
+from pathbook.ledger.proofs.unit_proof import StoredEvent
 from pathbook.ledger.serials import print_serial
+from pathbook.v1 import events_pb2
 from pathbook.verify.checks import check_path, read_code
 from pathbook.verify.proof import Now, check_proof
 from pathbook.verify.proven_path import as_message
@@ -18,7 +22,7 @@ from pathbook.verify.trust import Trust
 from pathbook.verify.verdicts import Number, Policy, Report, Result, Verdict
 from tests.proofs.prover import OTHER_LOG, Ledger, log_key, policy_text
 from tests.scenario import DAY, NOON
-from tests.verify.attacking import FILE, HONEST, NOW, STORY, TRUST, printed
+from tests.verify.attacking import FILE, GENUINE, HONEST, NOW, STORY, TRUST, printed
 from tests.verify.written_paths import KEY, MASKS, found
 
 STORIES: Final = {
@@ -167,6 +171,24 @@ def test_a_code_of_another_unit_is_refuted() -> None:
     assert (
         "the proof is of unit 0 of batch 1, but the code names unit 1" in found(report, Number.PROOFS).detail
     )
+
+
+@pytest.mark.parametrize("chain", [(), HONEST.parties["acme"], [StoredEvent(1, b"no event")]])
+def test_a_batch_without_its_commissioning_is_refuted(chain: Sequence[StoredEvent]) -> None:
+    """The size of the custody tree stands in the first event of the batch, so there is no root without it."""
+    report = check(printed(msgspec.structs.replace(GENUINE, batch_events=tuple(chain))))
+    assert report.verdict is Verdict.PROOF_REFUTED
+    assert found(report, Number.PROOFS).detail == "the first event of the batch does not make it"
+
+
+def test_an_event_that_this_program_does_not_know_is_not_refuted() -> None:
+    """What a newer book sealed could not be checked. What a stranger changed is refuted, whatever it looks like."""
+    changed, newer = Ledger(STORY), events_pb2.Event.FromString(HONEST.units[1, 0][1].data)
+    newer.ClearField("transfer_recorded")
+    position = changed.units[1, 0][1].position
+    changed.units[1, 0][1] = StoredEvent(position, newer.SerializeToString() + b"\x9a\x06\x00")  # field 99
+    assert check(printed(changed.append_seal().prove())).verdict is Verdict.COULD_NOT_CHECK
+    assert check(printed(changed.prove(note=HONEST.checkpoint()))).verdict is Verdict.PROOF_REFUTED
 
 
 def test_a_recalled_unit_cannot_hide_its_recall() -> None:

@@ -13,13 +13,14 @@ class Guard(enum.IntEnum):
     LAST_LEAF = 5
     INCLUDED = 6
     SEALED = 7
-    BATCH_CHAIN = 8
-    PARTY_CHAIN = 9
-    ONE_PARTY = 10
-    CUSTODY_ROOT = 11
-    COVERED = 12
-    ONE_ORDER = 13
-    CODE = 14
+    COMMISSIONED = 8
+    CUSTODY_ROOT = 9
+    BATCH_CHAIN = 10
+    PARTY_CHAIN = 11
+    ONE_PARTY = 12
+    COVERED = 13
+    ONE_ORDER = 14
+    CODE = 15
 
 
 class RefutedError(Exception):

@@ -67,15 +67,16 @@ def prove(proof: UnitProof, checkpoint: Checkpoint) -> Proven:
     )
     require(Guard.SEALED, is_sealed, f"the event at position {position} seals nothing before it")
     assert isinstance(sealed, Sealed), sealed
-    batch_events = tuple(map(_decoded, proof.batch_events))
-    made = _commissioning(proof, batch_events)
-    parties = _parties(proof)
+    made = _commissioning(proof)
     require(
         Guard.CUSTODY_ROOT,
         custody_root(_root_of_batches(proof, made, sealed), _root_of_parties(proof, sealed)) == sealed.root,
         "the events do not lead to the custody root that was sealed: some were changed or left out",
     )
-    return Proven(seal, made, batch_events, parties)
+    # only now is it known that the book sealed these bytes, so what is wrong with them from here on is its doing
+    batch_events = tuple(map(_decoded, proof.batch_events))
+    _require_chain(Guard.BATCH_CHAIN, proof.unit.batch, batch_events)
+    return Proven(seal, made, batch_events, _parties(proof))
 
 
 def require_order(recorded: Sequence[RecordedEvent], sealed: Sealed) -> None:
@@ -108,12 +109,18 @@ def _decoded(stored: StoredEvent) -> RecordedEvent:
         raise NewerPathError(str(error)) from error
 
 
-def _commissioning(proof: UnitProof, recorded: Sequence[RecordedEvent]) -> BatchCommissioned:
-    """Return the commissioning of the batch, with which its chain begins. The replay compares it with the unit."""
-    require(Guard.BATCH_CHAIN, bool(recorded), f"the chain of batch {proof.unit.batch} has no event")
-    _require_chain(Guard.BATCH_CHAIN, proof.unit.batch, recorded)
-    made = recorded[0].event
-    assert isinstance(made, BatchCommissioned), made  # no other event begins the chain of a batch
+def _commissioning(proof: UnitProof) -> BatchCommissioned:
+    """Return the event with which the chain of the batch begins. Its size is that of the custody tree."""
+    try:
+        made = decode(*proof.batch_events[0]).event if proof.batch_events else None
+    except (MalformedEventError, NewerEventError):
+        made = None
+    require(
+        Guard.COMMISSIONED,
+        isinstance(made, BatchCommissioned),
+        "the first event of the batch does not make it",
+    )
+    assert isinstance(made, BatchCommissioned), made
     return made
 
 
