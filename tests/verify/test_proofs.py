@@ -1,6 +1,7 @@
 """Proofs of honest books are verified, and a report says what they prove, who vouches for it, and what is not known."""
 
 import datetime
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from pathbook.ledger.proofs.unit_proof import StoredEvent
 from pathbook.ledger.serials import print_serial
 from pathbook.v1 import events_pb2
 from pathbook.verify.checks import check_path, read_code
+from pathbook.verify.guards import Guard
 from pathbook.verify.proof import Now, check_proof
 from pathbook.verify.proven_path import as_message
 from pathbook.verify.trust import Trust
@@ -146,7 +148,7 @@ def test_a_changed_key_of_a_log_is_refuted() -> None:
 
 @pytest.mark.parametrize(("names", "kept"), [(("w1", "w2"), True), (("w1",), False), ((), False)])
 def test_a_policy_demands_its_witnesses(names: tuple[str, ...], kept: bool) -> None:
-    """Without the quorum, the path holds against the caller's policy."""
+    """Without the quorum, the path is verified, but not as the policy of the caller demands."""
     report = check(printed(HONEST.prove(note=HONEST.checkpoint(witnesses=names))))
     assert report.verdict is (Verdict.VERIFIED if kept else Verdict.AGAINST_POLICY)
     assert kept or "demands more witnesses" in found(report, Number.PROOFS).detail
@@ -268,3 +270,12 @@ def test_the_policy_of_the_attacks_is_read_as_it_is_written() -> None:
     assert policy.logs == (log_key(),)
     assert len(policy.witnesses) == 2
     assert STORY.startswith("\nbrand acme")
+
+
+def test_the_numbers_of_the_guards_are_those_of_the_document() -> None:
+    """ARCHITECTURE.md explains each guard under its number."""
+    text = (Path(__file__).resolve().parents[2] / "ARCHITECTURE.md").read_text("utf-8")
+    explained = re.findall(r"^\| (\d+) \| ([A-Z_]+) \| .+ \|$", text, re.MULTILINE)
+    assert [(int(number), name) for number, name in explained] == [
+        (guard.value, guard.name) for guard in Guard
+    ]

@@ -119,7 +119,7 @@ def check_path(path: GetPathResponse, code: PrintedCode, today: datetime.date, p
 def judge_events(
     steps: Sequence[ReplayedStep], batch: CorrectedBatch, today: datetime.date, policy: Policy
 ) -> Found:
-    """Make the checks that rest on nothing but the events of a path and the batch, whoever showed them."""
+    """Make the checks that rest on nothing but the events of a path and the batch, from a server or a proof."""
     hops = hops_in_force(steps)
     return {
         Number.PATH: _unbroken(steps, len(hops)),
