@@ -129,7 +129,7 @@ def command(
     if proof is not None:
         return verify_proof(settings, code, proof, policy, today)
     if code is None:
-        raise click.UsageError("Give the CODE of a unit, or a proof of it with --proof FILE.")
+        raise click.MissingParameter(param_hint="'CODE'", param_type="argument")
     return verify(settings, code, policy, today)
 
 
