@@ -22,7 +22,7 @@ def main() -> None:
     for name in ATTACKS:
         row = run(name)
         same = "".join(
-            f"; {count} more show the same facts: {cause}" for cause, count in row.unchanged.items()
+            f"; {count} of them show the same facts: {cause}" for cause, count in row.unchanged.items()
         )
         print(f"{row.name} | {row.tried} | {row.accepted}{same}")  # noqa: T201 - it is a program
 
