@@ -78,10 +78,10 @@ def uses(command: click.Command) -> set[str]:
 
 
 def line_of(path: tuple[str, ...], command: click.Command) -> list[str]:
-    """Return a command line with all that a verb requires."""
+    """Return a command line with all that a verb requires. `verify` requires a code if it has no proof."""
     line = [*path]
     for option in command.params:
-        if option.required:
+        if option.required or (path, option.name) == (("verify",), "code"):
             value = VALUES[option.name or ""]
             line += [value] if isinstance(option, click.Argument) else [option.opts[0], value]
     if any(option.name == "counts" for option in command.params):

@@ -149,7 +149,7 @@ def test_a_cosignature_by_ml_dsa_is_read() -> None:
     st.sampled_from([ED25519, COSIGNATURE]),
 )
 def test_a_key_prints_what_it_was_read_from(name: str, key: bytes, kind: int) -> None:
-    """parse(print(key)) is the key, unless it is weak."""
+    """What is printed of a key is read as that key, unless it is weak."""
     printed = VerifierKey(name, kind, key)
     try:
         assert VerifierKey.parse(str(printed)) == printed
@@ -161,7 +161,7 @@ def test_a_key_prints_what_it_was_read_from(name: str, key: bytes, kind: int) ->
     st.integers(0, 2**63 - 1), st.binary(min_size=32, max_size=32), st.lists(st.sampled_from(["more", "x y"]))
 )
 def test_a_checkpoint_prints_what_it_was_read_from(size: int, root: bytes, more: list[str]) -> None:
-    """parse(print(checkpoint)) is the checkpoint."""
+    """What is printed of a checkpoint is read as that checkpoint."""
     checkpoint = Checkpoint(ORIGIN, size, root, tuple(more))
     assert Checkpoint.parse(str(checkpoint)) == checkpoint
 

@@ -78,7 +78,7 @@ def test_the_authority_is_that_of_the_product_of_the_unit() -> None:
 def test_a_party_without_an_authority_is_marked() -> None:
     """Only a consumer has no status. A party without one, or without an authority for the batch, is marked."""
     hops = checks.shown_hops(replay(masks("record 1:0 acme > ann at 15000\nsell 1:0 ann > wei at 29900")))
-    assert checks._authorized(hops, REQUIRED)[0] is Result.OK
+    assert checks.authorized(hops, REQUIRED)[0] is Result.OK
     (position, terms), *_ = hops
     (authority,) = terms.authorities
     for authorities in (
@@ -87,7 +87,7 @@ def test_a_party_without_an_authority_is_marked() -> None:
         (msgspec.structs.replace(authority, receiver_authorization=None),),
     ):
         hop = (position, msgspec.structs.replace(terms, authorities=authorities))
-        outcome, detail = checks._authorized([hop], REQUIRED)
+        outcome, detail = checks.authorized([hop], REQUIRED)
         assert outcome is Result.FAILED
         assert f"ann has no authorization status at position {BEGUN + 1}" in detail
 

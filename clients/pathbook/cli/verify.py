@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeVar, assert_never
 
 import click
 
-from pathbook.cli import arguments, connection, printing
+from pathbook.cli import arguments, connection, printing, proof_file
 from pathbook.cli.arguments import Price
 from pathbook.cli.exits import Exit
 from pathbook.cli.settings import Output, Settings, book_options, current_zone
@@ -93,15 +93,26 @@ def takes_policy(command: Callable[..., Answer]) -> Callable[..., Answer]:
 
 @click.command("verify", cls=Verb)
 @book_options
-@click.argument("code")
+@click.argument("code", required=False)
 @takes_policy
+@proof_file.takes_proof
 @arguments.takes_today
 @click.pass_obj
-def command(settings: Settings, *, code: str, policy: "Policy", today: datetime.date) -> int:
+def command(
+    settings: Settings,
+    *,
+    code: str | None,
+    policy: "Policy",
+    proof: "proof_file.ProofFile | None",
+    today: datetime.date,
+) -> int:
     """Check the unit with CODE.
 
     CODE is the link in the symbol, the element string beside it, or the serial of 20 characters under it. The exit
     code is 0 only if the path on record holds and keeps your limits.
+
+    With --proof, no server is asked. Without CODE, the unit is then the one that the file names. The file proves
+    nothing without a key of the log that you got in another way: give --key or --policy.
 
     Before you buy, add --unsold, or --from with the party that sells. A label can be copied: without them, a unit
     that was sold before is only noted.
@@ -109,13 +120,37 @@ def command(settings: Settings, *, code: str, policy: "Policy", today: datetime.
     \b
     Exit codes:
       0  verified, or noted what to look at
-      1  refuted: the path or the price contradicts
+      1  refuted: the path, the price or the proof contradicts
       2  usage
       3  the code is malformed, mistyped, unknown, or of another book
-      4  could not check: there was no answer
+      4  could not check: there was no answer, or no trusted key
       5  verified, but against your policy, or recalled, written off or expired
     """  # noqa: D301 - click keeps the lines after a backspace as they are
+    if proof is not None:
+        return verify_proof(settings, code, proof, policy, today)
+    if code is None:
+        raise click.MissingParameter(param_hint="'CODE'", param_type="argument")
     return verify(settings, code, policy, today)
+
+
+def verify_proof(
+    settings: Settings,
+    code: str | None,
+    proof: "proof_file.ProofFile",
+    policy: "Policy",
+    today: datetime.date,
+) -> Exit:
+    """Check a proof file without asking a server. Print as `verify` does, and return the exit code."""
+    from pathbook.verify.checks import read_code
+    from pathbook.verify.proof import Now, check_proof
+    from pathbook.verify.proven_path import as_message
+    from pathbook.verify.verdicts import Report
+
+    parsed = None if code is None else read_code(code)
+    if isinstance(parsed, Report):
+        return _print(settings, parsed, None)
+    report, path = check_proof(proof.data, parsed, proof.trust, Now(proof_file.now(), today), policy)
+    return _print(settings, report, None if path is None else as_message(path))
 
 
 def verify(settings: Settings, code: str, policy: "Policy", today: datetime.date) -> Exit:
@@ -149,7 +184,7 @@ def exit_code(report: "Report") -> Exit:
     match report.verdict:
         case Verdict.VERIFIED:
             return Exit.DONE
-        case Verdict.PATH_CONTRADICTED | Verdict.PRICE_CONTRADICTED:
+        case Verdict.PATH_CONTRADICTED | Verdict.PRICE_CONTRADICTED | Verdict.PROOF_REFUTED:
             return Exit.REFUSED
         case Verdict.COULD_NOT_CHECK:
             return Exit.COULD_NOT_CHECK

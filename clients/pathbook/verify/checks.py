@@ -35,12 +35,13 @@ NEWER: Final = "newer than this program. Update this program, then check again."
 LONG: Final = "the path is longer than this program replays."
 """The sentence of the verdict on a path of too many steps. An honest book may have recorded all of them."""
 
-_Found = dict[Number, Outcome]
+Found = dict[Number, Outcome]
+"""What was found so far, by the number of the check."""
 
 LISTED_MAX: Final = 5
 """The most steps out of order that a finding lists. It counts the others."""
 
-_FIXED_OUTCOMES: _Found = {
+_FIXED_OUTCOMES: Found = {
     Number.SIGNATURES: (Result.NOT_YET_SEALED, "no party signs yet, each hop is the operator's word"),
     Number.PROOFS: (Result.NOT_YET_SEALED, "nothing proves yet that no event was made up or withheld"),
     Number.OBJECT: (Result.NOT_CHECKED, "no record can see it; look at its seal and its label"),
@@ -51,7 +52,7 @@ _IN_WORDS: Final = {
 }
 """The statuses whose names say too little."""
 
-_CODE_READ: _Found = {Number.CODE: (Result.OK, "its check character and check digit are right")}
+CODE_READ: Final[Found] = {Number.CODE: (Result.OK, "its check character and check digit are right")}
 _REFUSALS = {
     Reason.CODE_MALFORMED: (Number.CODE, Verdict.CODE_MALFORMED),
     Reason.CODE_CHECK_CHARACTER: (Number.CODE, Verdict.CODE_MISTYPED),
@@ -75,50 +76,58 @@ def refused(reason: str, message: str) -> Report:
     if known not in _REFUSALS:
         return unanswered(message)
     number, verdict = _REFUSALS[known]
-    read = _CODE_READ if number is not Number.CODE else {}
-    return _report(verdict, {**read, number: (Result.FAILED, message)})
+    read = CODE_READ if number is not Number.CODE else {}
+    return report_of(verdict, {**read, number: (Result.FAILED, message)})
 
 
 def unanswered(message: str) -> Report:
     """Return the report for a well-formed code for which the server gave no usable answer."""
-    return _report(Verdict.COULD_NOT_CHECK, {**_CODE_READ, Number.ISSUED: (Result.NOT_CHECKED, message)})
+    return report_of(Verdict.COULD_NOT_CHECK, {**CODE_READ, Number.ISSUED: (Result.NOT_CHECKED, message)})
 
 
 def check_path(path: GetPathResponse, code: PrintedCode, today: datetime.date, policy: Policy) -> Report:
     """Check the path that a server returned for a code. The path must be as of now, with its corrections."""
-    found = {**_CODE_READ, Number.ISSUED: _issued(path, code)}
+    found = {**CODE_READ, Number.ISSUED: _issued(path, code)}
     try:
         steps = replay(path)
         check_claims(path, steps)
     except ContradictionError as error:
         found[Number.PATH] = (Result.FAILED, str(error))
-        return _report(Verdict.PATH_CONTRADICTED, found)
+        return report_of(Verdict.PATH_CONTRADICTED, found)
     except (LongPathError, NewerPathError) as error:
         found[Number.PATH] = (Result.NOT_CHECKED, str(error))
         if found[Number.ISSUED][0] is Result.FAILED:
-            return _report(Verdict.PATH_CONTRADICTED, found)
-        return _report(Verdict.COULD_NOT_CHECK, found, NEWER if isinstance(error, NewerPathError) else LONG)
-    hops, end, made = hops_in_force(steps), steps[-1].after, steps[0].event
+            return report_of(Verdict.PATH_CONTRADICTED, found)
+        return report_of(Verdict.COULD_NOT_CHECK, found, NEWER if isinstance(error, NewerPathError) else LONG)
+    made = steps[0].event
     assert isinstance(made, BatchCommissioned)  # the replay accepts no other path
     if (refusal := contradiction(code, made.product, made.lot)) is not None:
         found[Number.COMMISSIONED] = (Result.FAILED, str(refusal))
-        return _report(Verdict.CODE_CONTRADICTED, found)
+        return report_of(Verdict.CODE_CONTRADICTED, found)
     try:
         batch = corrected_batch(path, made, steps)
     except ContradictionError as error:
         found[Number.COMMISSIONED] = (Result.FAILED, str(error))
-        return _report(Verdict.PATH_CONTRADICTED, found)
-    found |= {
-        Number.COMMISSIONED: _commissioned(path, steps[0], batch),
+        return report_of(Verdict.PATH_CONTRADICTED, found)
+    found |= judge_events(steps, batch, today, policy)
+    found[Number.COMMISSIONED] = _commissioned(path, steps[0], batch)
+    found[Number.AUTHORIZED] = authorized(shown_hops(steps), policy)
+    found[Number.RECALL] = _recalled(path, steps[-1].after.state, policy)
+    return report_of(verdict_of(found), found)
+
+
+def judge_events(
+    steps: Sequence[ReplayedStep], batch: CorrectedBatch, today: datetime.date, policy: Policy
+) -> Found:
+    """Make the checks that rest on nothing but the events of a path and the batch, from a server or a proof."""
+    hops = hops_in_force(steps)
+    return {
         Number.PATH: _unbroken(steps, len(hops)),
-        Number.AUTHORIZED: _authorized(shown_hops(steps), policy),
-        Number.RECALL: _recalled(path, end.state, policy),
         Number.EXPIRY: _expired(batch.right.expires_on, today, policy),
         Number.PRICE: purchases.judge(steps),
         Number.SELLER: sellers.judge(steps, policy),
         Number.POLICY: _within_limits(batch.right.made_on, hops, today, policy),
     }
-    return _report(_verdict(found), found)
 
 
 def hops_in_force(steps: Sequence[ReplayedStep]) -> list[tuple[int, Terms]]:
@@ -143,13 +152,14 @@ def shown_hops(steps: Sequence[ReplayedStep]) -> list[tuple[int, Terms]]:
     ]
 
 
-def _report(verdict: Verdict, found: _Found, reason: str = "") -> Report:
+def report_of(verdict: Verdict, found: Found, reason: str = "") -> Report:
     """Return the report, with an outcome for the checks that were not reached."""
     outcomes = dict.fromkeys(Number, (Result.NOT_CHECKED, "not reached")) | _FIXED_OUTCOMES | found
     return Report(verdict, tuple(Check(number, *outcomes[number]) for number in Number), reason)
 
 
-def _verdict(found: _Found) -> Verdict:
+def verdict_of(found: Found) -> Verdict:
+    """Return the verdict that follows from the checks that were made."""
     failed = {number for number, (result, _) in found.items() if result is Result.FAILED}
     if failed & {Number.ISSUED, Number.COMMISSIONED, Number.PATH}:
         return Verdict.PATH_CONTRADICTED
@@ -198,6 +208,12 @@ def _commissioned(path: GetPathResponse, first: ReplayedStep, corrected: Correct
         if claimed != recorded:
             event = "corrected" if corrected.position else "made"
             return Result.FAILED, f"the server shows another {name} than the event that {event} the batch"
+    return as_commissioned(corrected)
+
+
+def as_commissioned(corrected: CorrectedBatch) -> Outcome:
+    """Return what a batch is, as it was corrected."""
+    made = corrected.right
     found = f"GTIN {made.product}, lot {made.lot}, made {made.made_on} by {made.brand}"
     if not corrected.position:
         return Result.OK, found
@@ -205,7 +221,7 @@ def _commissioned(path: GetPathResponse, first: ReplayedStep, corrected: Correct
     return Result.NOTED, f"{found}; corrected at position {corrected.position}{before}"
 
 
-def _authorized(hops: Sequence[tuple[int, Terms]], policy: Policy) -> Outcome:
+def authorized(hops: Sequence[tuple[int, Terms]], policy: Policy) -> Outcome:
     """Check that each side of every hop was authorized for the product at that time. List each side that was not."""
     marks = [
         f"{party} {_in_words(status)} at position {position}"

@@ -35,7 +35,14 @@ def corrected_batch(
         recorded = decode(position, path.batch_correction.event)
     except MalformedEventError as error:
         raise ContradictionError(str(error)) from error
-    event = recorded.event
+    return corrected_by(recorded, made, steps)
+
+
+def corrected_by(
+    recorded: RecordedEvent, made: BatchCommissioned, steps: Sequence[ReplayedStep]
+) -> CorrectedBatch:
+    """Return the batch that an event made, as another event corrected it. Raises ContradictionError as above."""
+    event, position = recorded.event, recorded.position
     if not isinstance(event, BatchCorrected) or event.batch != made.batch:
         raise ContradictionError(f"the event at position {position} does not correct batch {made.batch}")
     if event.brand != made.brand:

@@ -1,10 +1,10 @@
 """Replay of a unit's path from the raw bytes of its events. Each event must follow from the events before.
 
-The replay uses only the unit, the positions and the bytes. pathbook.verify.claims compares the result with the other
-claims of the server.
+The replay uses only the unit, the positions and the bytes, whether a server or a proof file has them.
+pathbook.verify.claims compares the result with the other claims of a server.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, assert_never
 
 import msgspec
@@ -18,7 +18,7 @@ from pathbook.ledger.runs import Run, commissioned
 from pathbook.ledger.steps import Movement, actor_of, attestation, attested, movement, out_of_order, undone
 from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import WRITTEN_OFF, Attestation, Unit, UnitState, is_consumer
-from pathbook.v1.paths_pb2 import GetPathResponse, PathStep
+from pathbook.v1.paths_pb2 import GetPathResponse
 
 MAX_STEPS = 10_000
 """The most steps that are replayed. A unit that changes hands every day has so many after 27 years."""
@@ -97,7 +97,7 @@ class _Past:
 
 
 def replay(path: GetPathResponse) -> tuple[ReplayedStep, ...]:
-    """Return the steps of a path, oldest first, at least one. The path must have its corrections.
+    """Return the steps of a path that a server returned, oldest first, at least one. It must have its corrections.
 
     Raises:
         ContradictionError: an event is malformed, or does not follow from the events before.
@@ -111,9 +111,19 @@ def replay(path: GetPathResponse) -> tuple[ReplayedStep, ...]:
     if left_out := left_out_bytes(path):
         raise LongPathError(f"{left_out} bytes of its events were not read; at most {MAX_LEFT_OUT_BYTES} are")
     unit = Unit(path.unit.batch, path.unit.number)
+    return replay_events(unit, ((shown.position, shown.event) for shown in path.steps))
+
+
+def replay_events(unit: Unit, stored: Iterable[tuple[int, bytes]]) -> tuple[ReplayedStep, ...]:
+    """Return the steps of a unit's past, of which each event is given by its position and its stored bytes.
+
+    Raises:
+        ContradictionError: an event is malformed, or does not follow from the events before.
+        NewerPathError: an event is newer than this program, and none before it contradicts.
+    """
     past = _Past()
-    for shown in path.steps:
-        past.add(_next(past, shown, unit))
+    for position, data in stored:
+        past.add(_next(past, position, data, unit))
     return _marked(past.steps)
 
 
@@ -144,13 +154,13 @@ def _marked(steps: Sequence[ReplayedStep]) -> tuple[ReplayedStep, ...]:
     )
 
 
-def _next(past: _Past, shown: PathStep, unit: Unit) -> ReplayedStep:
+def _next(past: _Past, position: int, data: bytes, unit: Unit) -> ReplayedStep:
     """Decode the next event, check that it follows from those before, and apply it to the unit's run."""
-    where, steps = f"position {shown.position}", past.steps
-    if shown.position < 1:
+    where, steps = f"position {position}", past.steps
+    if position < 1:
         raise ContradictionError(f"{where} does not exist, because positions begin at 1")
     try:
-        recorded = decode(shown.position, shown.event)
+        recorded = decode(position, data)
     except MalformedEventError as error:
         raise ContradictionError(str(error)) from error
     except NewerEventError as error:

@@ -68,6 +68,7 @@ class Verdict(enum.Enum):
     )
     AGAINST_POLICY = ("verified, against policy", "the path holds, but see above what FAILED.")
     PATH_CONTRADICTED = ("path contradicted", "what the server shows contradicts itself. Do not rely on it.")
+    PROOF_REFUTED = ("proof refuted", "the file proves nothing about this unit. Do not rely on it.")
     PRICE_CONTRADICTED = ("price contradicted", "the consumer confirmed another price than is on record.")
     CODE_MALFORMED = ("code malformed", "this is no product code.")
     CODE_MISTYPED = ("code mistyped", "compare the code with the label and type it again.")

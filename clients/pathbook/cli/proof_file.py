@@ -1,0 +1,117 @@
+"""The options of `verify` for a proof file: the file, and whom the caller trusts."""
+
+import functools
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+
+import click
+
+from pathbook.cli import arguments
+
+if TYPE_CHECKING:
+    from pathbook.verify.trust import Trust
+
+Answer = TypeVar("Answer")
+
+_FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
+_HOUR: Final = 3_600_000_000
+
+
+class ProofFile(NamedTuple):
+    """The bytes of a proof file, and whom the caller trusts."""
+
+    data: bytes
+    trust: "Trust"
+
+
+def takes_proof(command: Callable[..., Answer]) -> Callable[..., Answer]:
+    """Add the options for a proof file. The command gets them as ``proof``, None without a file."""
+
+    @functools.wraps(command)
+    def with_proof(
+        *args: object,
+        proof_path: Path | None,
+        trust_path: Path | None,
+        keys: tuple[str, ...],
+        max_age_of_seal: int | None,
+        **rest: object,
+    ) -> Answer:
+        if proof_path is None:
+            if trust_path is not None or keys or max_age_of_seal is not None:
+                raise click.UsageError(
+                    "--policy, --key and --max-age-of-seal are about a proof: give --proof."
+                )
+            return command(*args, proof=None, **rest)
+        trust = _trust(trust_path, keys, max_age_of_seal)
+        return command(*args, proof=ProofFile(_read(proof_path), trust), **rest)
+
+    for option in (
+        click.option(
+            "--max-age-of-seal",
+            type=arguments.COUNT,
+            metavar="HOURS",
+            help="Fail if the proof was sealed longer ago, by the time up to which it is complete.",
+        ),
+        click.option(
+            "--key",
+            "keys",
+            metavar="KEY",
+            multiple=True,
+            help="A key of a log that you trust: NAME+ID+KEY, as C2SP signed notes write it.",
+        ),
+        click.option(
+            "--policy",
+            "trust_path",
+            type=_FILE,
+            metavar="FILE",
+            help="Whom you trust: a C2SP tlog-policy with logs, witnesses and a quorum.",
+        ),
+        click.option(
+            "--proof", "proof_path", type=_FILE, metavar="FILE", help="Check this proof, and ask no server."
+        ),
+    ):
+        with_proof = option(with_proof)
+    return with_proof
+
+
+def now() -> int:
+    """Return the time of this machine in microseconds since 1970 UTC."""
+    return time.time_ns() // 1_000
+
+
+def _read(path: Path) -> bytes:
+    """Return the bytes of a proof file, one more than it may have if it has too many."""
+    from pathbook.ledger.proofs.unit_proof import MAX_BYTES
+
+    with path.open("rb") as file:
+        return file.read(MAX_BYTES + 1)
+
+
+def _trust(path: Path | None, keys: tuple[str, ...], hours: int | None) -> "Trust":
+    from pathbook.ledger.proofs.policy import MAX_BYTES, parse_policy
+    from pathbook.ledger.proofs.signed_note import ED25519, VerifierKey
+    from pathbook.ledger.proofs.text import MalformedTextError
+    from pathbook.verify.trust import NO_POLICY, Trust
+
+    found = []
+    for text in keys:
+        try:
+            key = VerifierKey.parse(text)
+        except MalformedTextError as error:
+            raise click.UsageError(f"--key: {error}") from None
+        if key.type != ED25519:
+            raise click.UsageError(
+                "--key: this is the key of a witness. Name witnesses in a policy, with --policy."
+            )
+        found.append(key)
+    policy = NO_POLICY
+    if path is not None:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        try:
+            policy = parse_policy(data)
+        except MalformedTextError as error:
+            raise click.UsageError(f"{path}: {error}") from None
+    return Trust(tuple(found), policy, None if hours is None else hours * _HOUR)
