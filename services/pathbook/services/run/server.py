@@ -15,6 +15,7 @@ from pathbook.services.books import BookService
 from pathbook.services.bulk import Bulk
 from pathbook.services.clock import MachineClock
 from pathbook.services.corrections import CorrectionService
+from pathbook.services.data_files import warn_of_readable_files
 from pathbook.services.drain import Drain
 from pathbook.services.event_batches import EventBatches
 from pathbook.services.events import EventService
@@ -27,7 +28,7 @@ from pathbook.services.run.building import when_built
 from pathbook.services.run.limits import channel_options
 from pathbook.services.run.settings import Settings
 from pathbook.services.servers import ServerService
-from pathbook.services.storage import Storage, warn_of_readable_files
+from pathbook.services.storage import Storage
 from pathbook.services.transfers import TransferService
 from pathbook.v1 import (
     batches_pb2,
