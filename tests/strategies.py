@@ -281,6 +281,14 @@ EVENTS: Final[dict[type[Event], SearchStrategy[Event]]] = {
         suggested_price=prices,
     ),
     events.PartyCorrected: st.builds(events.PartyCorrected, party=parties, kind=st.sampled_from(PartyKind)),
+    events.Sealed: st.builds(
+        events.Sealed,
+        covers=positions,
+        covers_recorded_at=times,
+        batches=st.integers(0, 2**31 - 1),
+        parties=st.integers(0, 2**31 - 1),
+        root=st.binary(min_size=32, max_size=32),
+    ),
 }
 """One strategy for each kind of event."""
 

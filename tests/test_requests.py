@@ -203,6 +203,12 @@ GOLDEN: Final[tuple[tuple[Command, str], ...]] = (
         commands.CorrectParty(request_id="r", party="ann", kind=PartyKind.SHOP),
         "6beabd7b697697f17dd79921f72e011b",
     ),
+    (
+        commands.Seal(
+            request_id="~seal/6", covers=6, covers_recorded_at=5, batches=1, parties=2, root=bytes(32)
+        ),
+        "9970d74ce04463b3deeaa49721e92cdc",
+    ),
 )
 """A command of each kind and its digest, which every later version must give it."""
 

@@ -112,6 +112,7 @@ EVENTS: Final[tuple[Event, ...]] = (
     events.ProductCorrected(GTIN, "maskworks", "Mask", Price(30_100, "CNY")),
     events.BatchCorrected(300, "maskworks", datetime.date(2024, 5, 1), None, YUAN),
     events.PartyCorrected("agent-1", PartyKind.SHOP),
+    events.Sealed(300, NOON + 1, 2, 0, bytes(range(32))),
 )
 """At least one event of each kind."""
 
@@ -315,6 +316,13 @@ STORED: Final[tuple[tuple[str, str], ...]] = (
     (
         "PartyCorrected.v1",
         "aa020b0a076167656e742d311003",
+    ),
+    (
+        "Sealed.v1",
+        (
+            "b2023208ac02120908c09aecb20610e80718022a20000102030405060708090a0b0c0d0e0f101112131415161718191a"
+            "1b1c1d1e1f"
+        ),
     ),
 )
 """The topic of each of these events, and its bytes after the envelope."""

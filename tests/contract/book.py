@@ -13,7 +13,7 @@ class Book:
     """The part of a replay that every event passes, and the events that change no unit but make some."""
 
     def __init__(self) -> None:
-        self.position = 0
+        self.position = self.covers = 0
         self.event, self.data = events_pb2.Event(), b""
         self.kinds: Counter[str] = Counter()
         self.events: dict[int, tuple[events_pb2.Event, bytes]] = {}
@@ -86,6 +86,12 @@ class Book:
         self.parties[it.party].kind = it.kind
         self.parties[it.party].corrected_position = self.position
         self.party_chains[it.party].extend(self.position, self.data)
+
+    def _sealed(self, it: events_pb2.Sealed) -> None:
+        assert self.covers < it.covers < self.position
+        assert it.covers_recorded_at == self.events[it.covers][0].recorded_at
+        assert (it.batches, it.parties) <= (len(self.batches), len(self.parties))
+        self.covers = it.covers
 
     def _party_authorized(self, it: events_pb2.PartyAuthorized) -> None:
         given = parties_pb2.Authorization(

@@ -260,6 +260,8 @@ class SyntheticBook:
                 return commands.CorrectParty(request_id=request_id, party=party, kind=kind)
             case 0:
                 return self.commission(random.randint(1, 50))
+            case 5:
+                return self.seal()
             case 1:
                 return commands.AuthorizeParty(
                     request_id=request_id, upline="acme", party=party, tier=random.randint(1, 5)
@@ -283,6 +285,18 @@ class SyntheticBook:
                 return commands.RegisterParty(
                     request_id=request_id, party=f"shop{random.randrange(100)}", kind=PartyKind.SHOP
                 )
+
+    def seal(self) -> Command:
+        """Return the command that seals one of the last positions, with a root that no tree has."""
+        covers = max(1, self.state.position - self.random.randrange(3))
+        return commands.Seal(
+            request_id=f"~seal/{covers}",
+            covers=covers,
+            covers_recorded_at=self.recorded[covers - 1].recorded_at,
+            batches=self.state.last_batch,
+            parties=len(PARTIES),
+            root=self.random.randbytes(32),
+        )
 
     def mistake(self) -> Command | None:
         """Return the command that declares one of the last such events an error, or one that is declared already."""

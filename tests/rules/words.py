@@ -78,6 +78,8 @@ def words(command: Command) -> str:
             return f"declare {position} an error by {party}"
         case commands.CorrectParty(party=party, kind=kind):
             return f"correct party {party} to {kind_of(kind)}"
+        case commands.Seal(covers=covers):
+            return f"seal {covers}"
         case _:
             return f"# {command}"
 

@@ -121,6 +121,8 @@ class RefusalReason(enum.StrEnum):
     REQUEST_UNKNOWN = "REQUEST_UNKNOWN"
     INTERVAL_REVERSED = "INTERVAL_REVERSED"
     TOO_MUCH_WORK = "TOO_MUCH_WORK"
+    ALREADY_SEALED = "ALREADY_SEALED"
+    SEALED_TOO_FAR = "SEALED_TOO_FAR"
 
     @classmethod
     def numbered(cls, number: int) -> "RefusalReason":

@@ -59,6 +59,7 @@ def links(event: Event) -> tuple[Link, ...]:
             | events.TransferAttested()
             | events.ErrorDeclared()
             | events.BookOpened()
+            | events.Sealed()
         ):
             return ()
         case events.PartyRegistered(party=party):

@@ -33,6 +33,9 @@ class _Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc
     ROLE: ClassVar[str]
     """The field that names the actor."""
 
+    ACTOR: ClassVar[str | None] = None
+    """The actor of a command of which no field names one: the operator, or the book itself."""
+
     UNDIGESTED: ClassVar[frozenset[str]] = frozenset()
     """The fields that the digest leaves out, so a retry may have other values in them."""
 
@@ -42,7 +45,7 @@ class _Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc
     @property
     def actor(self) -> str:
         """The party that acts, or the pseudonym of a consumer with CONSUMER_PREFIX. Each command has one."""
-        actor: str = getattr(self, self.ROLE)
+        actor: str = getattr(self, self.ROLE) if self.ACTOR is None else self.ACTOR
         return actor
 
 
@@ -53,28 +56,20 @@ class OpenBook(_Command, frozen=True, kw_only=True, tag="open_book", gc=False):
     authorizations, 0 for the general limit. ``code_key`` is the fingerprint of the server's key of codes.
     """
 
+    ACTOR: ClassVar[str | None] = OPERATOR
     UNDIGESTED: ClassVar[frozenset[str]] = frozenset({"code_key"})
     name: str
     origin: str = ""
     max_tier: int = 0
     code_key: bytes
 
-    @property
-    def actor(self) -> str:
-        """The operator, which opens books."""
-        return OPERATOR
-
 
 class RegisterParty(_Command, frozen=True, kw_only=True, tag="register_party", gc=False):
     """Register a party."""
 
+    ACTOR: ClassVar[str | None] = OPERATOR
     party: str
     kind: PartyKind | None
-
-    @property
-    def actor(self) -> str:
-        """The operator, which registers parties."""
-        return OPERATOR
 
 
 class AuthorizeParty(_Command, frozen=True, kw_only=True, tag="authorize_party", gc=False):
@@ -183,12 +178,8 @@ class WithdrawTransfer(_Command, frozen=True, kw_only=True, tag="withdraw_transf
 class LapseTransfer(_Command, frozen=True, kw_only=True, tag="lapse_transfer", gc=False):
     """End an offer whose deadline has passed. Only the writer itself sends this command."""
 
+    ACTOR: ClassVar[str | None] = WRITER_PREFIX
     transfer: int
-
-    @property
-    def actor(self) -> str:
-        """The writer itself."""
-        return WRITER_PREFIX
 
 
 class RecordTransfer(_Command, frozen=True, kw_only=True, tag="record_transfer", gc=False):
@@ -353,14 +344,24 @@ class CorrectBatch(_Command, frozen=True, kw_only=True, tag="correct_batch", gc=
 class CorrectParty(_Command, frozen=True, kw_only=True, tag="correct_party", gc=False):
     """Correct the kind of a party, as the operator."""
 
+    ACTOR: ClassVar[str | None] = OPERATOR
     party: str
     kind: PartyKind | None
 
-    @property
-    def actor(self) -> str:
-        """The operator, which registers parties."""
-        return OPERATOR
 
+class Seal(_Command, frozen=True, kw_only=True, tag="seal", gc=False):
+    """Seal the custody as of a position. Only the sealer sends this command. The fields are those of ``Sealed``."""
+
+    ACTOR: ClassVar[str | None] = WRITER_PREFIX
+    covers: int
+    covers_recorded_at: int
+    batches: int
+    parties: int
+    root: bytes
+
+
+OwnCommand = LapseTransfer | Seal
+"""The commands that a book sends itself. Their request ids begin with WRITER_PREFIX, which no caller's id does."""
 
 Command = (
     OpenBook
@@ -389,6 +390,7 @@ Command = (
     | CorrectProduct
     | CorrectBatch
     | CorrectParty
+    | Seal
 )
 
 NotedCommand = DeclineTransfer | ReverseTransfer | ReturnUnits | WriteOffUnits | RecallUnits | DeclareError

@@ -301,6 +301,20 @@ class PartyCorrected(msgspec.Struct, frozen=True, gc=False):
     kind: PartyKind
 
 
+class Sealed(msgspec.Struct, frozen=True, gc=False):
+    """The book sealed its custody: as of position ``covers`` there were so many batches and parties.
+
+    ``covers_recorded_at`` is when the event at that position was recorded, in microseconds since 1970 UTC. ``root`` is
+    the custody root over the heads of all units, batches and parties.
+    """
+
+    covers: int
+    covers_recorded_at: int
+    batches: int
+    parties: int
+    root: bytes
+
+
 TitleEvent = TransferAccepted | TransferRecorded | UnitsSold
 """The kinds of events that move title onward, on their terms."""
 
@@ -340,6 +354,7 @@ RegisterEvent = (
     | ProductCorrected
     | BatchCorrected
     | PartyCorrected
+    | Sealed
 )
 """The kinds of events that change no run. They are about the book, parties, products, transfers, cases or batches."""
 

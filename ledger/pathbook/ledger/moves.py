@@ -91,6 +91,7 @@ def moves_of(event: Event, position: int) -> list[Move]:
             | events.ProductCorrected()
             | events.BatchCorrected()
             | events.PartyCorrected()
+            | events.Sealed()
         ):
             return []
         case _:

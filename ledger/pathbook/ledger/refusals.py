@@ -155,6 +155,9 @@ class Reason(enum.IntEnum):
     INTERVAL_REVERSED = 141
     # work
     TOO_MUCH_WORK = 142
+    # seals
+    ALREADY_SEALED = 143
+    SEALED_TOO_FAR = 144
 
 
 # A line for each reason, however long, keeps this readable as a table.
@@ -273,6 +276,8 @@ SENTENCES: Final[dict[Reason, tuple[Kind, str]]] = {
     Reason.REQUEST_UNKNOWN: (Kind.MISSING, "{party} recorded nothing under request id {request_id}. Check both: request ids belong to the party that acts."),
     Reason.INTERVAL_REVERSED: (Kind.INVALID, "{field}_before {before} is earlier than {field}_from {since}. Exchange the two."),
     Reason.TOO_MUCH_WORK: (Kind.INVALID, "The request takes more than {limit} steps, too many of them for {part}. Split it into smaller requests, and name ranges instead of quantities."),
+    Reason.ALREADY_SEALED: (Kind.STATE, "Position {covers} cannot be sealed, because a seal covers position {sealed} already. A seal is never replaced."),
+    Reason.SEALED_TOO_FAR: (Kind.INVALID, "Position {covers} cannot be sealed yet: the book has reached position {position}."),
 }
 # fmt: on
 """For each reason its kind and its sentence. The sentence names the thing, the rule, and what to do."""

@@ -374,6 +374,7 @@ class Event(_message.Message):
     PRODUCT_CORRECTED_FIELD_NUMBER: _builtins.int
     BATCH_CORRECTED_FIELD_NUMBER: _builtins.int
     PARTY_CORRECTED_FIELD_NUMBER: _builtins.int
+    SEALED_FIELD_NUMBER: _builtins.int
     request: _builtins.bytes
     """The request that caused it: the first 16 bytes of SHA-256(caller | 0x00 | request id), both in UTF-8. The caller is
     the party that acts, "consumer:" and a pseudonym, empty for the operator, or "~" for the book itself.
@@ -502,6 +503,10 @@ class Event(_message.Message):
     def party_corrected(self) -> Global___PartyCorrected:
         """The operator corrected a party."""
 
+    @_builtins.property
+    def sealed(self) -> Global___Sealed:
+        """The book sealed its custody up to a position."""
+
     def __init__(
         self,
         *,
@@ -537,12 +542,13 @@ class Event(_message.Message):
         product_corrected: Global___ProductCorrected | None = ...,
         batch_corrected: Global___BatchCorrected | None = ...,
         party_corrected: Global___PartyCorrected | None = ...,
+        sealed: Global___Sealed | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["authorization_revoked", b"authorization_revoked", "batch_commissioned", b"batch_commissioned", "batch_corrected", b"batch_corrected", "book_opened", b"book_opened", "case_packed", b"case_packed", "case_unpacked", b"case_unpacked", "error_declared", b"error_declared", "kind", b"kind", "occurred_at", b"occurred_at", "party_authorized", b"party_authorized", "party_corrected", b"party_corrected", "party_registered", b"party_registered", "product_corrected", b"product_corrected", "product_registered", b"product_registered", "purchase_confirmed", b"purchase_confirmed", "recall_lifted", b"recall_lifted", "recorded_at", b"recorded_at", "reversal_asked", b"reversal_asked", "transfer_accepted", b"transfer_accepted", "transfer_attested", b"transfer_attested", "transfer_declined", b"transfer_declined", "transfer_lapsed", b"transfer_lapsed", "transfer_offered", b"transfer_offered", "transfer_recorded", b"transfer_recorded", "transfer_reversed", b"transfer_reversed", "transfer_withdrawn", b"transfer_withdrawn", "units_delivered", b"units_delivered", "units_recalled", b"units_recalled", "units_returned", b"units_returned", "units_sold", b"units_sold", "units_written_off", b"units_written_off"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["authorization_revoked", b"authorization_revoked", "batch_commissioned", b"batch_commissioned", "batch_corrected", b"batch_corrected", "book_opened", b"book_opened", "case_packed", b"case_packed", "case_unpacked", b"case_unpacked", "error_declared", b"error_declared", "kind", b"kind", "occurred_at", b"occurred_at", "party_authorized", b"party_authorized", "party_corrected", b"party_corrected", "party_registered", b"party_registered", "product_corrected", b"product_corrected", "product_registered", b"product_registered", "purchase_confirmed", b"purchase_confirmed", "recall_lifted", b"recall_lifted", "recorded_at", b"recorded_at", "reversal_asked", b"reversal_asked", "sealed", b"sealed", "transfer_accepted", b"transfer_accepted", "transfer_attested", b"transfer_attested", "transfer_declined", b"transfer_declined", "transfer_lapsed", b"transfer_lapsed", "transfer_offered", b"transfer_offered", "transfer_recorded", b"transfer_recorded", "transfer_reversed", b"transfer_reversed", "transfer_withdrawn", b"transfer_withdrawn", "units_delivered", b"units_delivered", "units_recalled", b"units_recalled", "units_returned", b"units_returned", "units_sold", b"units_sold", "units_written_off", b"units_written_off"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorization_revoked", b"authorization_revoked", "batch_commissioned", b"batch_commissioned", "batch_corrected", b"batch_corrected", "book_opened", b"book_opened", "case_packed", b"case_packed", "case_unpacked", b"case_unpacked", "error_declared", b"error_declared", "kind", b"kind", "occurred_at", b"occurred_at", "party_authorized", b"party_authorized", "party_corrected", b"party_corrected", "party_registered", b"party_registered", "product_corrected", b"product_corrected", "product_registered", b"product_registered", "purchase_confirmed", b"purchase_confirmed", "recall_lifted", b"recall_lifted", "recorded_at", b"recorded_at", "request", b"request", "request_digest", b"request_digest", "reversal_asked", b"reversal_asked", "transfer_accepted", b"transfer_accepted", "transfer_attested", b"transfer_attested", "transfer_declined", b"transfer_declined", "transfer_lapsed", b"transfer_lapsed", "transfer_offered", b"transfer_offered", "transfer_recorded", b"transfer_recorded", "transfer_reversed", b"transfer_reversed", "transfer_withdrawn", b"transfer_withdrawn", "units_delivered", b"units_delivered", "units_recalled", b"units_recalled", "units_returned", b"units_returned", "units_sold", b"units_sold", "units_written_off", b"units_written_off"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorization_revoked", b"authorization_revoked", "batch_commissioned", b"batch_commissioned", "batch_corrected", b"batch_corrected", "book_opened", b"book_opened", "case_packed", b"case_packed", "case_unpacked", b"case_unpacked", "error_declared", b"error_declared", "kind", b"kind", "occurred_at", b"occurred_at", "party_authorized", b"party_authorized", "party_corrected", b"party_corrected", "party_registered", b"party_registered", "product_corrected", b"product_corrected", "product_registered", b"product_registered", "purchase_confirmed", b"purchase_confirmed", "recall_lifted", b"recall_lifted", "recorded_at", b"recorded_at", "request", b"request", "request_digest", b"request_digest", "reversal_asked", b"reversal_asked", "sealed", b"sealed", "transfer_accepted", b"transfer_accepted", "transfer_attested", b"transfer_attested", "transfer_declined", b"transfer_declined", "transfer_lapsed", b"transfer_lapsed", "transfer_offered", b"transfer_offered", "transfer_recorded", b"transfer_recorded", "transfer_reversed", b"transfer_reversed", "transfer_withdrawn", b"transfer_withdrawn", "units_delivered", b"units_delivered", "units_recalled", b"units_recalled", "units_returned", b"units_returned", "units_sold", b"units_sold", "units_written_off", b"units_written_off"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["party_registered", "party_authorized", "authorization_revoked", "product_registered", "batch_commissioned", "transfer_offered", "transfer_accepted", "transfer_declined", "transfer_withdrawn", "transfer_lapsed", "transfer_recorded", "reversal_asked", "transfer_reversed", "units_delivered", "units_sold", "purchase_confirmed", "units_returned", "units_written_off", "case_packed", "case_unpacked", "units_recalled", "recall_lifted", "book_opened", "transfer_attested", "error_declared", "product_corrected", "batch_corrected", "party_corrected"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["party_registered", "party_authorized", "authorization_revoked", "product_registered", "batch_commissioned", "transfer_offered", "transfer_accepted", "transfer_declined", "transfer_withdrawn", "transfer_lapsed", "transfer_recorded", "reversal_asked", "transfer_reversed", "units_delivered", "units_sold", "purchase_confirmed", "units_returned", "units_written_off", "case_packed", "case_unpacked", "units_recalled", "recall_lifted", "book_opened", "transfer_attested", "error_declared", "product_corrected", "batch_corrected", "party_corrected", "sealed"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -1742,3 +1748,57 @@ class PartyCorrected(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PartyCorrected: _TypeAlias = PartyCorrected  # noqa: Y015
+
+@_typing.final
+class Sealed(_message.Message):
+    """Sealed fixes the past of each unit, batch and party as of a position, with one root over all of their heads. The book
+    itself records it, and no caller can ask for it. Each covers a later position than the one before. The last leaf of
+    every checkpoint of the book is a Sealed.
+
+    All trees are those of RFC 6962, section 2.1, with SHA-256. A leaf is SHA-256(0x00 | data), a node SHA-256(0x01 | left |
+    right), and the root of no leaves is the SHA-256 of no bytes.
+
+      tree              leaves, in order                              data of a leaf
+      custody tree      the units of a batch, by number from 0        head of the unit
+      batches           the batches, by number from 1                 root of its custody tree | size, 8 bytes big-endian
+                                                                      | head of the chain of the batch
+      parties           the parties, as they were registered          head of the chain of the party
+
+    The root of a Sealed is the node over the roots of the batches and of the parties.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COVERS_FIELD_NUMBER: _builtins.int
+    COVERS_RECORDED_AT_FIELD_NUMBER: _builtins.int
+    BATCHES_FIELD_NUMBER: _builtins.int
+    PARTIES_FIELD_NUMBER: _builtins.int
+    ROOT_FIELD_NUMBER: _builtins.int
+    covers: _builtins.int
+    """The position up to which the heads are taken. It is below the position of this event."""
+    batches: _builtins.int
+    """How many batches were commissioned up to that position."""
+    parties: _builtins.int
+    """How many parties were registered up to that position."""
+    root: _builtins.bytes
+    """The custody root: 32 bytes."""
+    @_builtins.property
+    def covers_recorded_at(self) -> _timestamp_pb2.Timestamp:
+        """When the event at that position was recorded."""
+
+    def __init__(
+        self,
+        *,
+        covers: _builtins.int = ...,
+        covers_recorded_at: _timestamp_pb2.Timestamp | None = ...,
+        batches: _builtins.int = ...,
+        parties: _builtins.int = ...,
+        root: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["covers_recorded_at", b"covers_recorded_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batches", b"batches", "covers", b"covers", "covers_recorded_at", b"covers_recorded_at", "parties", b"parties", "root", b"root"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Sealed: _TypeAlias = Sealed  # noqa: Y015

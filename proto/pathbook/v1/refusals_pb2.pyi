@@ -497,6 +497,14 @@ class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal
     """The request takes more than {limit} steps, too many of them for {part}. Split it into smaller requests, and name ranges instead of quantities.
     Status: INVALID_ARGUMENT. Retry: never.
     """
+    REFUSAL_REASON_ALREADY_SEALED: _RefusalReason.ValueType  # 143
+    """Position {covers} cannot be sealed, because a seal covers position {sealed} already. A seal is never replaced.
+    Status: FAILED_PRECONDITION. Retry: after a change.
+    """
+    REFUSAL_REASON_SEALED_TOO_FAR: _RefusalReason.ValueType  # 144
+    """Position {covers} cannot be sealed yet: the book has reached position {position}.
+    Status: INVALID_ARGUMENT. Retry: never.
+    """
 
 class RefusalReason(_RefusalReason, metaclass=_RefusalReasonEnumTypeWrapper):
     """RefusalReason is why a book refuses a request, decided on its latest state."""
@@ -953,6 +961,14 @@ Status: INVALID_ARGUMENT. Retry: never.
 """
 REFUSAL_REASON_TOO_MUCH_WORK: RefusalReason.ValueType  # 142
 """The request takes more than {limit} steps, too many of them for {part}. Split it into smaller requests, and name ranges instead of quantities.
+Status: INVALID_ARGUMENT. Retry: never.
+"""
+REFUSAL_REASON_ALREADY_SEALED: RefusalReason.ValueType  # 143
+"""Position {covers} cannot be sealed, because a seal covers position {sealed} already. A seal is never replaced.
+Status: FAILED_PRECONDITION. Retry: after a change.
+"""
+REFUSAL_REASON_SEALED_TOO_FAR: RefusalReason.ValueType  # 144
+"""Position {covers} cannot be sealed yet: the book has reached position {position}.
 Status: INVALID_ARGUMENT. Retry: never.
 """
 Global___RefusalReason: _TypeAlias = RefusalReason  # noqa: Y015

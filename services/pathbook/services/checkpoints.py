@@ -87,8 +87,9 @@ class CheckpointSigner:
 
     def _signed(self, book: str, key: VerifierKey) -> tuple[SignedNote | None, SignedNote | None]:
         """Return the newest checkpoint of the database, and the last one of the file."""
-        last = read_last_checkpoints(self._last_file).get(key.name)
         newest = self._checkpoints.newest(book)
+        # After the database, because a signer writes the file first: it has what the database had.
+        last = read_last_checkpoints(self._last_file).get(key.name)
         if last is None and newest is not None:
             raise SigningError(Reason.LAST_MISSING, place=self._last_file)
         kept = None

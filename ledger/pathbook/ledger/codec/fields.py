@@ -28,6 +28,9 @@ EARLIEST_TIME: Final = -62_135_596_800_000_000
 LATEST_TIME: Final = 253_402_300_799_999_999
 """9999-12-31T23:59:59.999999Z in microseconds since 1970 UTC, the last time that a Timestamp can hold."""
 
+ROOT_BYTES: Final = 32
+"""The length of the root of a tree: that of a SHA-256 hash."""
+
 _SECOND: Final = 1_000_000  # microseconds
 
 _Enum = TypeVar("_Enum", bound=enum.IntEnum)
@@ -124,6 +127,11 @@ def number(attribute: str) -> Field:
     return _plain(attribute, attribute, f"read_number(message.{attribute}, {attribute!r})", read_number)
 
 
+def count(attribute: str) -> Field:
+    """Return the field of a count, which may be 0."""
+    return _plain(attribute, attribute, f"read_count(message.{attribute}, {attribute!r})", read_count)
+
+
 def tier(attribute: str) -> Field:
     """Return the field of a tier, which is always set."""
     return _plain(attribute, attribute, f"message.{attribute}")
@@ -193,6 +201,11 @@ def fingerprint(attribute: str) -> Field:
     """Return the field of the fingerprint of a key."""
     read = f"read_fingerprint(message.{attribute}, {attribute!r})"
     return _plain(attribute, attribute, read, read_fingerprint)
+
+
+def root(attribute: str) -> Field:
+    """Return the field of the root of a tree."""
+    return _plain(attribute, attribute, f"read_root(message.{attribute}, {attribute!r})", read_root)
 
 
 def inner(attribute: str, shape: Shape[_Value]) -> Field:
@@ -355,10 +368,24 @@ def read_number(number: int, what: str) -> int:
     return number
 
 
+def read_count(number: int, what: str) -> int:
+    """Read a count, which is not negative."""
+    if number < 0:
+        raise ValueError(f"its {what} is {number}, but must be at least 0")
+    return number
+
+
 def read_fingerprint(found: bytes, what: str) -> bytes:
     """Read the fingerprint of a key, which has a fixed length."""
     if len(found) != FINGERPRINT_BYTES:
         raise ValueError(f"its {what} has {len(found)} bytes, not {FINGERPRINT_BYTES}")
+    return found
+
+
+def read_root(found: bytes, what: str) -> bytes:
+    """Read the root of a tree of SHA-256 hashes, which has a fixed length."""
+    if len(found) != ROOT_BYTES:
+        raise ValueError(f"its {what} has {len(found)} bytes, not {ROOT_BYTES}")
     return found
 
 

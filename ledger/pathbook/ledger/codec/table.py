@@ -11,6 +11,7 @@ from pathbook.ledger import events
 from pathbook.ledger.codec.fields import (
     Shape,
     commitment,
+    count,
     date,
     fingerprint,
     flag,
@@ -28,6 +29,7 @@ from pathbook.ledger.codec.fields import (
     optional_time,
     price,
     ranges,
+    root,
     some_inners,
     text,
     tier,
@@ -178,6 +180,14 @@ EVENTS: Final[dict[str, Shape[Any]]] = {
         price("suggested_price"),
     ),
     "party_corrected": Shape(events.PartyCorrected, name("party"), member("kind", PartyKind)),
+    "sealed": Shape(
+        events.Sealed,
+        number("covers"),
+        time("covers_recorded_at"),
+        count("batches"),
+        count("parties"),
+        root("root"),
+    ),
 }
 """The shapes by the name of their field in ``pathbook.v1.Event``."""
 

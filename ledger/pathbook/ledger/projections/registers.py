@@ -164,6 +164,13 @@ class RecallEnd(NamedTuple):
     lifted_at: int
 
 
+class SealRow(NamedTuple):
+    """The last seal of the book: the position that it covers, and the position of its event."""
+
+    covers: int
+    position: int
+
+
 class RequestRow(NamedTuple):
     """The position at which a request was answered, by its `request_hash`. The event there has all 16 bytes."""
 

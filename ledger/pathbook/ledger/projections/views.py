@@ -27,6 +27,7 @@ Row = (
     | registers.CorrectionRow
     | registers.RecallRow
     | registers.RecallEnd
+    | registers.SealRow
     | RequestRow
     | TransferRow
     | transfers.TransferAnswer
@@ -112,6 +113,8 @@ class ViewChanges:
             case events.PartyCorrected(party):
                 self._put(registers.party_correction(event, position))
                 self._correct(registers.corrected_party(party), position)
+            case events.Sealed(covers):
+                self._put(registers.SealRow(covers, position))
             case events.TransferReversed(transfer):
                 self._put(transfers.reversed_by_both(transfer))
             case events.UnitsReturned(lines=lines):

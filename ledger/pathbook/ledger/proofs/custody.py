@@ -37,7 +37,7 @@ class HeadRun(NamedTuple):
 
 
 class TilePlace(NamedTuple):
-    """Where a tile is in its tree: its level, from 1 on, and its number there. It has TILE_WIDTH ** (level + 1) units."""
+    """Where a tile is: its level, from 1 on, and its number there. It has TILE_WIDTH ** (level + 1) units."""
 
     level: int
     number: int

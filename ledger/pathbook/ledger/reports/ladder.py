@@ -69,6 +69,7 @@ class LadderChanges:
                 | events.ProductCorrected()
                 | events.BatchCorrected()
                 | events.PartyCorrected()
+                | events.Sealed()
             ):
                 pass  # no tier pays for units
             case _:

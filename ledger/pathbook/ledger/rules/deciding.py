@@ -7,7 +7,7 @@ from pathbook.ledger.applying import steps_to_apply
 from pathbook.ledger.commands import Command
 from pathbook.ledger.events import Event
 from pathbook.ledger.refusals import Reason, Refusal, refuse
-from pathbook.ledger.rules import batch, correction, custody, opening, party, sale, transfer
+from pathbook.ledger.rules import batch, correction, custody, opening, party, sale, sealing, transfer
 from pathbook.ledger.rules.budget import RUNS, Budget, BudgetSpentError
 from pathbook.ledger.rules.state import State
 from pathbook.ledger.rules.times import refuse_future
@@ -35,7 +35,7 @@ def decide(state: State, command: Command, now: int, budget: Budget | None = Non
 
 def _decide_within(state: State, command: Command, now: int) -> Event | Refusal:
     """Check what every command must have, then call its rule. Raises BudgetSpentError."""
-    if not is_request_id(command.request_id) and not isinstance(command, commands.LapseTransfer):
+    if not is_request_id(command.request_id) and not isinstance(command, commands.OwnCommand):
         return refuse(Reason.REQUEST_ID_MALFORMED)
     if state.position == 0 and not isinstance(command, commands.OpenBook):
         return refuse(Reason.BOOK_UNKNOWN, book=state.book)
@@ -100,5 +100,7 @@ def _decide(state: State, command: Command, moment: int, now: int) -> Event | Re
             return batch.correct_batch(state, command, now)
         case commands.CorrectParty():
             return party.correct_party(state, command)
+        case commands.Seal():
+            return sealing.seal(state, command)
         case _:
             assert_never(command)

@@ -203,8 +203,8 @@ def _add(state: State, required: RequiredState, command: Command) -> None:
                 required.recalls.add(recall)
             elif (recalled := state.recalls[recall]) is not None:
                 _batches(state, required, [recalled])
-        case commands.OpenBook():
-            pass  # the origin and the policy of an open book are always loaded
+        case commands.OpenBook() | commands.Seal():
+            pass  # the origin, the policy and the last seal of an open book are always loaded
         case _:
             assert_never(command)
 

@@ -87,11 +87,13 @@ class State:
     """The loaded parts of a book, as of ``position``."""
 
     def __init__(self, book: str, position: int = 0, recorded_at: int = 0, last_batch: int = 0) -> None:
-        """Begin with no part loaded. Only the book's position, time, last batch, origin and policy are known."""
+        """Begin with no part loaded. Only the book's position, time, last batch, seal, origin and policy are known."""
         self.book = book
         self.position = position
         self.recorded_at = recorded_at
         self.last_batch = last_batch
+        self.last_covers = 0
+        """The position that the last seal covers, 0 without one."""
         self.policy = events.Policy()
         self.origin = ""
         self.parties: dict[str, Party | None] = {}
@@ -273,6 +275,8 @@ def _register(state: State, recorded: RecordedEvent) -> None:
         case events.PartyCorrected(party, kind):
             if (holder := state.parties.get(party)) is not None:
                 holder.kind = kind
+        case events.Sealed(covers):
+            state.last_covers = covers
         case _:
             assert_never(event)
 

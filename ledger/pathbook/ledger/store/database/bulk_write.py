@@ -116,6 +116,19 @@ def add_statement(table: Table) -> Statement:
     return Statement(table, names[1:], write)
 
 
+def put_statement(table: Table) -> Statement:
+    """Return a statement that inserts rows, or replaces the other columns of the row with the same primary key."""
+    key = table.primary_key.columns.keys()
+    names = table.columns.keys()
+
+    def write(columns: Columns) -> Insert:
+        insert = _insert(table, columns)
+        replaced = {name: insert.excluded[name] for name in names if name not in key}
+        return insert.on_conflict_do_update(index_elements=key, set_=replaced)
+
+    return Statement(table, names[1:], write)
+
+
 def update_statement(table: Table, fields: Sequence[str]) -> Statement:
     """Return a statement that updates the rows that the primary key fields name, with the other fields."""
     key = [name for name in fields if table.c[name].primary_key]

@@ -47,6 +47,7 @@ from pathbook.ledger.store.views.tables import (
     PRODUCT,
     RECALL,
     REQUEST,
+    SEAL,
     STOCK,
     TRANSFER,
 )
@@ -80,13 +81,16 @@ class StateLoader:
                 TRANSFER.c.book == book, OPEN_WITH_DEADLINE
             )
             last_batch = connection.execute(last).scalar() or 0
+            last_covers = (
+                connection.execute(sa.select(SEAL.c.covers).where(SEAL.c.book == book)).scalar() or 0
+            )
             deadlines = sorted((row.deadline, row.transfer) for row in connection.execute(due))
         recorded = [read_event(book, entry) for entry in self._stream.at(book, [1, position])]
         reached = recorded[-1].recorded_at if position and recorded else 0
         state = State(book, position, reached, last_batch)
         if position and recorded and isinstance(opened := recorded[0].event, events.BookOpened):
             state.origin, state.policy = opened.origin, opened.policy
-        state.deadlines = deadlines
+        state.deadlines, state.last_covers = deadlines, last_covers
         return state
 
     def requests(self, book: str, requests: Iterable[bytes]) -> tuple[int, list[int]]:

@@ -144,6 +144,9 @@ RECALL = _table(
 CORRECTION = _table("correction", _text("subject", key=True), _number("position", key=True))
 """The corrections of each event, product, batch and party that was corrected."""
 
+SEAL = _table("seal", _number("covers"), _number("position"))
+"""The last seal of each book that has one."""
+
 REQUEST = _table("request", _number("request_hash", key=True), _number("position", key=True))
 
 PRESENT = sa.text("valid_to IS NULL")
