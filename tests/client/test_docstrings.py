@@ -99,6 +99,8 @@ RAISES_NOTHING: Final = {"close", "with_options"}
 NEVER_MET: Final = {
     Reason.DATE_MALFORMED,  # the client writes the dates
     Reason.DEADLINE_NOT_REACHED,  # only the writer lets offers lapse
+    Reason.ALREADY_SEALED,  # only the server seals
+    Reason.SEALED_TOO_FAR,  # as above
     Failure.MESSAGE_MALFORMED,  # the client's messages are well formed
     Failure.ANSWER_TOO_LARGE,  # every answer is smaller
     Failure.PAGE_TOKEN_MALFORMED,  # the client sends the server's own tokens
