@@ -1,8 +1,9 @@
 """The gateway from the event loop to books and views: it runs writes and reads on threads."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import functools
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from pathbook.ledger.book import Answer, Outcome, Submitted
@@ -75,10 +76,9 @@ class Gateway:
             return self._outcomes.expect(
                 books.submit(book, commands, all_or_nothing=all_or_nothing, lane=call)
             )
-        outcomes = await self._run(
-            self._write_threads, books.submit, book, commands, all_or_nothing=all_or_nothing, lane=call
-        )
-        return self._outcomes.expect(outcomes)
+        submit = functools.partial(books.submit, book, commands, all_or_nothing=all_or_nothing, lane=call)
+        loop = asyncio.get_running_loop()
+        return self._outcomes.expect(await loop.run_in_executor(self._write_threads, submit))
 
     async def ask(
         self,
@@ -98,22 +98,19 @@ class Gateway:
         self._storage.require_views()
         position = requests.position(at_least_position, "at_least_position")
         await self.wait_for_views(book, position)
+        read = self.slice if is_bulk else self.run
         try:
-            found = await (self.slice(query) if is_bulk else self.run(query))
+            found = await read(query)
             if self._losses_seen != self.queries.losses and position:
                 await self.wait_for_views(book, position)
-                found = await (self.slice(query) if is_bulk else self.run(query))
-        except ViewsRebuildingError as views:
+                found = await read(query)
+        except (ViewsRebuildingError, ReportBuildingError) as error:
             if (damage := self._storage.follower.damage(book)) is not None:
                 raise damage.again() from None  # they will not be whole
-            raise failed(
-                Failure.VIEWS_NOT_WHOLE, book=book, position=views.position, through=views.through
-            ) from None
-        except ReportBuildingError as report:
-            if (damage := self._storage.follower.damage(book)) is not None:
-                raise damage.again() from None  # it will not be built
-            at = {"position": report.position, "through": report.through}
-            raise failed(Failure.REPORT_BUILDING, report=report.report, book=book, **at) from None
+            at = {"book": book, "position": error.position, "through": error.through}
+            if isinstance(error, ReportBuildingError):
+                raise failed(Failure.REPORT_BUILDING, report=error.report, **at) from None
+            raise failed(Failure.VIEWS_NOT_WHOLE, **at) from None
         if isinstance(found, Refusal):
             raise RefusedCallError(found)
         return found
@@ -151,17 +148,8 @@ class Gateway:
         if found.position >= at_least_position:
             return found
         reached = await self.run(self._storage.follower.reports.reached, report, book, at_least_position)
-        try:
-            async with asyncio.timeout(VIEWS_WAIT_TIMEOUT_S):
-                await asyncio.wrap_future(reached)
-        except TimeoutError:
-            raise failed(
-                Failure.REPORT_BEHIND,
-                report=report.name,
-                book=book,
-                position=at_least_position,
-                seconds=VIEWS_WAIT_TIMEOUT_S,
-            ) from None
+        at = {"book": book, "position": at_least_position}
+        await _in_time(reached, Failure.REPORT_BEHIND, report=report.name, **at)
         return await self._at(at_least_position, book, query, is_bulk=True)
 
     async def run(
@@ -171,23 +159,13 @@ class Gateway:
 
         If it loses its connection to the database on the way, it is run once more, on a fresh one.
         """
-        try:
-            return await self._turns.small(lambda: work(*args, **kwargs))
-        except Exception as error:
-            if not is_lost(error):
-                raise
-        return await self._turns.small(lambda: work(*args, **kwargs))
+        return await _again_if_lost(self._turns.small, functools.partial(work, *args, **kwargs))
 
     async def slice(
         self, work: Callable[Params, Result], *args: Params.args, **kwargs: Params.kwargs
     ) -> Result:
         """Run a slice of a bulk read when it is its turn, and return its result. See `Turns`."""
-        try:
-            return await self._turns.slice(lambda: work(*args, **kwargs))
-        except Exception as error:
-            if not is_lost(error):
-                raise
-        return await self._turns.slice(lambda: work(*args, **kwargs))
+        return await _again_if_lost(self._turns.slice, functools.partial(work, *args, **kwargs))
 
     async def small_reads_first(self) -> None:
         """Wait for the small reads that have begun. A stream of many answers waits so before each of them."""
@@ -233,13 +211,9 @@ class Gateway:
             return
         requests.within(book, position, await self.head(book))
         reached = await self.run(self._storage.follower.reached, book, position)
-        try:
-            async with asyncio.timeout(VIEWS_WAIT_TIMEOUT_S):
-                self._views_reached[book] = await asyncio.wrap_future(reached)
-        except TimeoutError:
-            raise failed(
-                Failure.VIEWS_BEHIND, book=book, position=position, seconds=VIEWS_WAIT_TIMEOUT_S
-            ) from None
+        self._views_reached[book] = await _in_time(
+            reached, Failure.VIEWS_BEHIND, book=book, position=position
+        )
 
     async def selection(self, book: str, message: values_pb2.Selection) -> Selection:
         """Return the selection in a message, with ranges in place of its codes. Raises CallFailedError."""
@@ -275,14 +249,26 @@ class Gateway:
                 raise
         return await self.ask(await self.head(book), query, book, *args, **kwargs)
 
-    async def _run(
-        self,
-        threads: ThreadPoolExecutor,
-        work: Callable[Params, Result],
-        *args: Params.args,
-        **kwargs: Params.kwargs,
-    ) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(threads, lambda: work(*args, **kwargs))
+
+async def _again_if_lost(
+    turn: Callable[[Callable[[], Result]], Awaitable[Result]], work: Callable[[], Result]
+) -> Result:
+    """Do some work in its turn, and once more, on a fresh connection, if it lost the one to the database."""
+    try:
+        return await turn(work)
+    except Exception as error:
+        if not is_lost(error):
+            raise
+    return await turn(work)
+
+
+async def _in_time(reached: Future[int], late: Failure, **about: object) -> int:
+    """Return the position that views or a report have reached. Raises CallFailedError if they do not in time."""
+    try:
+        async with asyncio.timeout(VIEWS_WAIT_TIMEOUT_S):
+            return await asyncio.wrap_future(reached)
+    except TimeoutError:
+        raise failed(late, seconds=VIEWS_WAIT_TIMEOUT_S, **about) from None
 
 
 def answered(
