@@ -62,18 +62,21 @@ class CallInterceptor(ServerInterceptor):
         # structlog reads its configuration in bind(); to do that for each line takes as long as to log the line
         self._log = _LOG.bind()
         self._outages = OutageLog()
+        self._surrounded: dict[str, object] = {}
 
     async def intercept_service(
         self, continuation: Continuation[Request, Response], handler_call_details: HandlerCallDetails
     ) -> Handler[Request, Response] | None:
         """Surround a method. It either returns one response or yields several."""
-        handler = await continuation(handler_call_details)
         method = handler_call_details.method
+        if (surrounded := self._surrounded.get(method)) is not None:
+            return cast("Handler[Request, Response]", surrounded)
+        handler = await continuation(handler_call_details)
         if handler is None or not method.startswith(OUR_METHODS):
             return handler
-        return (
-            self._streaming(handler, method) if handler.response_streaming else self._single(handler, method)
-        )
+        surround = self._streaming if handler.response_streaming else self._single
+        made = self._surrounded[method] = surround(handler, method)
+        return made
 
     def _single(self, handler: Handler[Request, Response], method: str) -> Handler[Request, Response]:
         # gRPC's types describe a handler for threads; in an event loop, a handler returns an awaitable
@@ -137,37 +140,36 @@ class CallInterceptor(ServerInterceptor):
         code, reason = StatusCode.OK, None
         try:
             return await begin()
-        except CallFailedError as failure:
-            code, reason = failure.code, failure.reason
-            await context.abort(failure.code, failure.message, failure.trailer())
-        except (
-            NewerEventError,
-            FileChangedError,
-            BookStoppingError,
-        ) as known:  # no bug, and it is logged what to do
-            stopped = _stopped(known)
-            code, reason = stopped.code, stopped.reason
-            await context.abort(stopped.code, stopped.message, stopped.trailer())
-        except UntrueTimeError as untrue:  # no bug either, and the guard of the clock has logged it
-            stopped = _untrue_time(untrue)
-            code, reason = stopped.code, stopped.reason
-            await context.abort(stopped.code, stopped.message, stopped.trailer())
         except asyncio.CancelledError:
             code = StatusCode.CANCELLED  # by the caller, by its deadline, or by a server that stops
             raise
-        except Exception as error:  # noqa: BLE001 - every error is logged whole, and hidden from the caller
-            lost = self._lost()
-            shown = _failure(error) if lost is None else _stopped(lost)
-            what = shown.reason.lower().replace("_", " ")
-            if lost is None and isinstance(error, DAMAGE):  # no bug, and the follower logs it as an error
-                self._log.info(what, method=method, cause=str(error))
-            elif lost is not None or not self._outages.tell(error):
-                self._log.exception(what, method=method)
-            code, reason = shown.code, shown.reason
-            await context.abort(shown.code, shown.message, shown.trailer())
+        except Exception as error:  # noqa: BLE001 - every error is logged, and hidden from the caller
+            failure = _expected(error) or self._unexpected(error, method)
+            code, reason = failure.code, failure.reason
+            await context.abort(failure.code, failure.message, failure.trailer())
         finally:
             milliseconds = round(1_000 * (time.monotonic() - began), 1)
             self._log.info("call", method=method, code=code.name, milliseconds=milliseconds, reason=reason)
+
+    def _unexpected(self, error: Exception, method: str) -> CallFailedError:
+        """Return the failure that the caller gets for an error of ours or of the database, which is logged."""
+        lost = self._lost()
+        failure = _failure(error) if lost is None else _stopped(lost)
+        what = failure.reason.lower().replace("_", " ")
+        if lost is None and isinstance(error, DAMAGE):  # no bug, and the follower logs it as an error
+            self._log.info(what, method=method, cause=str(error))
+        elif lost is not None or not self._outages.tell(error):
+            self._log.exception(what, method=method)
+        return failure
+
+
+def _expected(error: Exception) -> CallFailedError | None:
+    """Return the failure of an error that is no bug: it says so itself, or was logged where it arose. Else None."""
+    if isinstance(error, CallFailedError):
+        return error
+    if isinstance(error, NewerEventError | FileChangedError | BookStoppingError):
+        return _stopped(error)
+    return _untrue_time(error) if isinstance(error, UntrueTimeError) else None
 
 
 def _stopped(error: NewerEventError | FileChangedError | BookStoppingError) -> CallFailedError:
