@@ -21,8 +21,8 @@ POLL_INTERVAL_S = 0.2
 LOOK_INTERVAL_S = 0.005
 """How often a listener looks whether another process wrote to a file of SQLite. A look takes some 5 microseconds."""
 
-LISTEN_INTERVAL_S = 0.5
-"""How often a listener checks whether it must stop."""
+LISTEN_INTERVAL_S = 0.1
+"""How often a listener checks whether it must stop. A process that ends waits as long for each of its two listeners."""
 
 RECONNECT_FIRST_DELAY_S = 0.1
 """How long a listener waits after a lost connection before it connects again. Each further pause is twice as long."""
