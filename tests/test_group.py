@@ -168,7 +168,7 @@ def test_small_submissions_share_every_other_group_with_a_divided_one() -> None:
     """Small ones are not answered later because of a costly one, which still has its turn."""
     waiting, (big,) = waiting_for(("big", 20))
     assert waiting.take() == [big]
-    assert not big.add([])
+    assert not big.add([Refusal(Reason.NO_UNITS)])
     waiting.put_back([big])
     smalls = [Submission([record("s")], number, Future()) for number in range(3)]
     for small, shares in zip(smalls, (False, True, False), strict=True):
@@ -187,9 +187,22 @@ def test_what_was_not_decided_keeps_its_place() -> None:
     assert waiting.take() == [one, two]
     assert not one.add([Refusal(Reason.NO_UNITS)])
     assert not two.add([])
-    assert [len(one.next_commands()), len(two.next_commands())] == [3, 1]
+    assert [len(one.next_commands()), len(two.next_commands())] == [3, 600]
     waiting.put_back([one, two])
-    assert waiting.take() == [two, three, one]
+    assert waiting.take() == [two, three]
+    assert waiting.take() == [one]
+
+
+def test_a_submission_that_was_divided_is_taken_in_larger_and_larger_parts() -> None:
+    """After a part that was decided whole, the next one is twice as large. What was not begun is taken whole."""
+    _, (bulk,) = waiting_for(("bulk", 500))
+    assert not bulk.add([])
+    assert len(bulk.next_commands()) == 500
+    assert not bulk.add([Refusal(Reason.NO_UNITS)] * 10)
+    parts = []
+    while not bulk.add([Refusal(Reason.NO_UNITS)] * len(bulk.next_commands())):
+        parts.append(len(bulk.next_commands()))
+    assert parts == [42, 84, 168, 175]
 
 
 @given(st.data())

@@ -50,7 +50,7 @@ class Submission:
         return self._reach < len(self.commands)
 
     def next_commands(self) -> Sequence[Submitted]:
-        """Return the commands that may be decided next. If the last group took few of them, they are not many more."""
+        """Return the commands that may be decided next: after a group that took few of them, not many more."""
         if not self.outcomes and self._reach == len(self.commands):
             return self.commands
         start = len(self.outcomes)
@@ -63,8 +63,11 @@ class Submission:
 
     def add(self, decided: list[Outcome]) -> bool:
         """Add the outcomes of the next commands. Tell whether all commands have one; the future then gets them."""
-        if len(decided) < len(self.next_commands()):
+        following = len(self.next_commands())
+        if 0 < len(decided) < following:
             self._reach = 2 * len(decided) + 1
+        elif len(decided) == following:
+            self._reach = min(2 * self._reach, len(self.commands))
         self.outcomes += decided
         if len(self.outcomes) < len(self.commands):
             return False
