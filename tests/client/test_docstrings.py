@@ -87,6 +87,7 @@ STORY: Final = [
     "get_log_key",
     "get_checkpoint",
     "get_consistency_proof",
+    "get_unit_proof",
     "get_version",
     "RefusedError",
     "UnreachableError",

@@ -153,8 +153,15 @@ def verify_proof(
     return _print(settings, report, None if path is None else as_message(path))
 
 
-def verify(settings: Settings, code: str, policy: "Policy", today: datetime.date) -> Exit:
-    """Check a code, print the checks, the path and the verdict, and return the exit code."""
+def verify(
+    settings: Settings,
+    code: str,
+    policy: "Policy",
+    today: datetime.date,
+    trust: "Trust",
+    save: Path | None = None,
+) -> Exit:
+    """Check a code and its proof, print the checks, the path and the verdict, and return the exit code."""
     from pathbook.client import RefusedError, UnreachableError
     from pathbook.verify.checks import check_path, read_code, refused, unanswered
     from pathbook.verify.replay import MAX_LEFT_OUT_BYTES, MAX_STEPS, left_out_bytes
@@ -169,12 +176,64 @@ def verify(settings: Settings, code: str, policy: "Policy", today: datetime.date
             path = client.get_path(code, corrections=True, events=False, steps_max=MAX_STEPS)
             if not path.next_page_token and left_out_bytes(path) <= MAX_LEFT_OUT_BYTES:
                 client.fill_events(path)
+            data = _proof(client, code)
         report = check_path(path, parsed, today, policy)
+        if data is not None:
+            if save is not None:
+                save.write_bytes(data)
+            report = _held_against(report, path, data, parsed, trust, today, policy)
+        elif save is not None:
+            click.echo("pathbook: no proof is saved, because the book is not sealed yet.", err=True)
     except RefusedError as error:
         report = refused(error.reason, error.message)
     except (UnreachableError, OSError) as error:
         report = unanswered(str(error))
     return _print(settings, report, path)
+
+
+def _proof(client: "Client", code: str) -> bytes | None:
+    """Return the proof of a unit, None if the server has none yet, or is of a version without proofs."""
+    from pathbook.client import RefusedError
+
+    try:
+        return client.get_unit_proof(code)
+    except RefusedError as error:
+        if error.reason in NO_PROOF:
+            return None
+        raise
+
+
+def _held_against(
+    report: "Report",
+    path: "GetPathResponse",
+    data: bytes,
+    code: "PrintedCode",
+    trust: "Trust",
+    today: datetime.date,
+    policy: "Policy",
+) -> "Report":
+    """Hold a path against its proof. Without a key of the caller, the key that the log had before counts."""
+    from pathbook.cli import known_logs
+    from pathbook.ledger.proofs.text import MalformedTextError
+    from pathbook.ledger.proofs.unit_proof import parse_unit_proof
+    from pathbook.verify.proof import Now, check_proof
+    from pathbook.verify.sealed_path import held_against
+
+    is_new, log = False, None
+    if not trust.logs:
+        try:
+            log = parse_unit_proof(data).log
+        except MalformedTextError:
+            pass  # the check of the proof says what is wrong with it
+        else:
+            known = known_logs.known_key(log.name)
+            is_new = known is None
+            trust = trust.with_key(known or log)
+    proof, proven = check_proof(data, code, trust, Now(proof_file.now(), today), policy)
+    joined = held_against(report, path, proof, proven, is_new_key=is_new)
+    if is_new and log is not None and proven is not None:
+        known_logs.remember(log)
+    return joined
 
 
 def exit_code(report: "Report") -> Exit:

@@ -2,12 +2,16 @@
 
 import structlog
 
+from pathbook.ledger.proofs.signed_note import VerifierKey
+from pathbook.ledger.proofs.unit_proof import UnitProof
+from pathbook.ledger.refusals import Reason, refuse
 from pathbook.ledger.store.log.checkpoints import KeptCheckpoint
-from pathbook.services.gateway import Gateway
+from pathbook.ledger.values import Unit
+from pathbook.services.gateway import Gateway, answered
 from pathbook.services.signing import SigningError
 from pathbook.services.storage import Storage
 from pathbook.services.translate import requests
-from pathbook.services.translate.statuses import Failure, failed
+from pathbook.services.translate.statuses import Failure, RefusedCallError, failed
 from pathbook.v1 import proofs_pb2, proofs_pb2_grpc
 
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
@@ -18,6 +22,7 @@ class ProofService(proofs_pb2_grpc.ProofServiceServicer):
 
     def __init__(self, gateway: Gateway, storage: Storage) -> None:
         self._gateway, self._storage = gateway, storage
+        self._proofs = storage.unit_proofs
 
     async def GetCheckpoint(
         self, request: proofs_pb2.GetCheckpointRequest, _context: object
@@ -50,14 +55,37 @@ class ProofService(proofs_pb2_grpc.ProofServiceServicer):
         self, request: proofs_pb2.GetLogKeyRequest, _context: object
     ) -> proofs_pb2.GetLogKeyResponse:
         """Return the public key of the checkpoints of a book."""
+        key = await self._key(requests.book_name(request.book))
+        return proofs_pb2.GetLogKeyResponse(verifier_key=str(key))
+
+    async def GetUnitProof(
+        self, request: proofs_pb2.GetUnitProofRequest, _context: object
+    ) -> proofs_pb2.GetUnitProofResponse:
+        """Return the proof of a unit as of the last seal."""
         book = requests.book_name(request.book)
+        match request.WhichOneof("subject"):
+            case "code":
+                (code,) = await self._gateway.opened(book, [request.code])
+                unit = Unit(code.batch, code.number)
+            case "unit":
+                unit = Unit(request.unit.batch, request.unit.number)
+            case _:
+                raise RefusedCallError(refuse(Reason.VALUE_MISSING, field="subject"))
+        key = await self._key(book)
+
+        def message(proof: UnitProof) -> proofs_pb2.GetUnitProofResponse:
+            return proofs_pb2.GetUnitProofResponse(proof=str(proof).encode())
+
+        return await self._gateway.ask(0, answered(self._proofs.proof, message), book, unit, key)
+
+    async def _key(self, book: str) -> VerifierKey:
+        """Return the public key of a book's log. Raises CallFailedError."""
         await self._gateway.head(book)
         try:
-            key = await self._gateway.run(self._storage.signer.verifier, book)
+            return await self._gateway.run(self._storage.signer.verifier, book)
         except SigningError as error:
             _LOG.warning("the key of the log cannot be used", problem=str(error))
             raise failed(Failure.LOG_KEY_UNUSABLE, problem=error.reason.name) from None
-        return proofs_pb2.GetLogKeyResponse(verifier_key=str(key))
 
     def _checkpoint(self, book: str, size: int) -> KeptCheckpoint:
         """Return the checkpoint of a size, or the newest one for 0. Raises CallFailedError if there is none."""
