@@ -1,10 +1,10 @@
-"""The options of `verify` for a proof file: the file, and whom the caller trusts."""
+"""The options of `verify` for proofs: a file to check or to keep, and whom the caller trusts."""
 
 import functools
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
@@ -19,33 +19,24 @@ _FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 _HOUR: Final = 3_600_000_000
 
 
-class ProofFile(NamedTuple):
-    """The bytes of a proof file, and whom the caller trusts."""
-
-    data: bytes
-    trust: "Trust"
-
-
 def takes_proof(command: Callable[..., Answer]) -> Callable[..., Answer]:
-    """Add the options for a proof file. The command gets them as ``proof``, None without a file."""
+    """Add the options for a proof: ``proof`` has the bytes of a file, None without one, and ``trust`` whom to trust."""
 
     @functools.wraps(command)
     def with_proof(
         *args: object,
         proof_path: Path | None,
+        save: Path | None,
         trust_path: Path | None,
         keys: tuple[str, ...],
         max_age_of_seal: int | None,
         **rest: object,
     ) -> Answer:
-        if proof_path is None:
-            if trust_path is not None or keys or max_age_of_seal is not None:
-                raise click.UsageError(
-                    "--policy, --key and --max-age-of-seal are about a proof: give --proof."
-                )
-            return command(*args, proof=None, **rest)
+        if proof_path is not None and save is not None:
+            raise click.UsageError("--save is about the proof of a server, and --proof asks none.")
         trust = _trust(trust_path, keys, max_age_of_seal)
-        return command(*args, proof=ProofFile(_read(proof_path), trust), **rest)
+        proof = None if proof_path is None else _read(proof_path)
+        return command(*args, proof=proof, save=save, trust=trust, **rest)
 
     for option in (
         click.option(
@@ -67,6 +58,12 @@ def takes_proof(command: Callable[..., Answer]) -> Callable[..., Answer]:
             type=_FILE,
             metavar="FILE",
             help="Whom you trust: a C2SP tlog-policy with logs, witnesses and a quorum.",
+        ),
+        click.option(
+            "--save",
+            type=click.Path(dir_okay=False, writable=True, path_type=Path),
+            metavar="FILE",
+            help="Keep the proof of the unit in this file, which anyone can check with --proof.",
         ),
         click.option(
             "--proof", "proof_path", type=_FILE, metavar="FILE", help="Check this proof, and ask no server."

@@ -3,6 +3,7 @@
 import datetime
 import functools
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar, assert_never
 
 import click
@@ -14,13 +15,19 @@ from pathbook.cli.settings import Output, Settings, book_options, current_zone
 from pathbook.cli.verb_group import Verb
 
 if TYPE_CHECKING:
+    from pathbook.client import Client
+    from pathbook.ledger.codes import PrintedCode
     from pathbook.v1.paths_pb2 import GetPathResponse
+    from pathbook.verify.trust import Trust
     from pathbook.verify.verdicts import Check, Policy, Report
 
 Answer = TypeVar("Answer")
 
 RESULT_WIDTH: Final = 14
 """Columns for the result of a check, of which the longest is `not yet sealed`."""
+
+NO_PROOF: Final = frozenset({"NOT_SEALED_YET", "PROOF_TOO_LARGE", "LOG_KEY_UNUSABLE", "UNIMPLEMENTED"})
+"""The reasons for which a server gives no proof, also one of a version without proofs. The path is checked then."""
 
 TEXT_WIDTH: Final = 80
 """Columns for the finding of a check. A line then fits 100 columns."""
@@ -103,7 +110,9 @@ def command(
     *,
     code: str | None,
     policy: "Policy",
-    proof: "proof_file.ProofFile | None",
+    proof: bytes | None,
+    save: Path | None,
+    trust: "Trust",
     today: datetime.date,
 ) -> int:
     """Check the unit with CODE.
@@ -111,8 +120,11 @@ def command(
     CODE is the link in the symbol, the element string beside it, or the serial of 20 characters under it. The exit
     code is 0 only if the path on record holds and keeps your limits.
 
+    A server that seals its book gives a proof, too. The key of its log is remembered when it is seen for the first
+    time, and another key later refutes the proof. Better, give the key that you got in another way: --key or --policy.
+
     With --proof, no server is asked. Without CODE, the unit is then the one that the file names. The file proves
-    nothing without a key of the log that you got in another way: give --key or --policy.
+    nothing without --key or --policy.
 
     Before you buy, add --unsold, or --from with the party that sells. A label can be copied: without them, a unit
     that was sold before is only noted.
@@ -127,16 +139,17 @@ def command(
       5  verified, but against your policy, or recalled, written off or expired
     """  # noqa: D301 - click keeps the lines after a backspace as they are
     if proof is not None:
-        return verify_proof(settings, code, proof, policy, today)
+        return verify_proof(settings, code, proof, trust, policy, today)
     if code is None:
         raise click.MissingParameter(param_hint="'CODE'", param_type="argument")
-    return verify(settings, code, policy, today)
+    return verify(settings, code, policy, today, trust, save)
 
 
 def verify_proof(
     settings: Settings,
     code: str | None,
-    proof: "proof_file.ProofFile",
+    proof: bytes,
+    trust: "Trust",
     policy: "Policy",
     today: datetime.date,
 ) -> Exit:
@@ -149,7 +162,7 @@ def verify_proof(
     parsed = None if code is None else read_code(code)
     if isinstance(parsed, Report):
         return _print(settings, parsed, None)
-    report, path = check_proof(proof.data, parsed, proof.trust, Now(proof_file.now(), today), policy)
+    report, path = check_proof(proof, parsed, trust, Now(proof_file.now(), today), policy)
     return _print(settings, report, None if path is None else as_message(path))
 
 

@@ -123,6 +123,8 @@ class RefusalReason(enum.StrEnum):
     TOO_MUCH_WORK = "TOO_MUCH_WORK"
     ALREADY_SEALED = "ALREADY_SEALED"
     SEALED_TOO_FAR = "SEALED_TOO_FAR"
+    NOT_SEALED_YET = "NOT_SEALED_YET"
+    PROOF_TOO_LARGE = "PROOF_TOO_LARGE"
 
     @classmethod
     def numbered(cls, number: int) -> "RefusalReason":

@@ -23,7 +23,9 @@ def held_against(
         return shown
     covers = proven.proven.sealed.covers
     found = {check.number: (check.result, check.detail) for check in shown.checks}
-    result, detail = next((check.result, check.detail) for check in proof.checks if check.number is Number.PROOFS)
+    result, detail = next(
+        (check.result, check.detail) for check in proof.checks if check.number is Number.PROOFS
+    )
     sealed = [step.position for step in path.steps if step.position <= covers]
     if sealed != [step.recorded.position for step in proven.steps]:
         detail = f"the server shows other steps up to position {covers} than it sealed"
@@ -36,9 +38,8 @@ def held_against(
     if result is Result.OK and (newer or is_new_key):
         result = Result.NOTED
     found[Number.PROOFS] = (result, detail)
-    verdict = shown.verdict
-    if verdict in (Verdict.VERIFIED, Verdict.AGAINST_POLICY):
-        verdict = verdict_of(found)
+    holds = shown.verdict in (Verdict.VERIFIED, Verdict.AGAINST_POLICY)
+    verdict = verdict_of(found) if holds else shown.verdict
     return report_of(verdict, found, _reason(verdict, covers, newer, is_new_key=is_new_key))
 
 

@@ -1,6 +1,6 @@
 """Whom the caller trusts: keys of logs, and a policy with the witnesses that must have cosigned a checkpoint."""
 
-from typing import Final
+from typing import Final, Self
 
 import msgspec
 
@@ -32,6 +32,10 @@ class Trust(msgspec.Struct, frozen=True):
     def logs(self) -> tuple[VerifierKey, ...]:
         """All keys of logs that the caller trusts."""
         return self.keys + self.policy.logs
+
+    def with_key(self, key: VerifierKey) -> Self:
+        """Trust another key of a log, too."""
+        return msgspec.structs.replace(self, keys=(*self.keys, key))
 
 
 class Witnessed(msgspec.Struct, frozen=True):

@@ -22,27 +22,32 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from pathbook.v1 import values_pb2 as pathbook_dot_v1_dot_values__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18pathbook/v1/proofs.proto\x12\x0bpathbook.v1\"2\n\x14GetCheckpointRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x03\"3\n\x15GetCheckpointResponse\x12\x0c\n\x04note\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x03\"J\n\x1aGetConsistencyProofRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x10\n\x08old_size\x18\x02 \x01(\x03\x12\x0c\n\x04size\x18\x03 \x01(\x03\";\n\x1bGetConsistencyProofResponse\x12\x0e\n\x06hashes\x18\x01 \x03(\x0c\x12\x0c\n\x04size\x18\x02 \x01(\x03\" \n\x10GetLogKeyRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\")\n\x11GetLogKeyResponse\x12\x14\n\x0cverifier_key\x18\x01 \x01(\t2\x9c\x02\n\x0cProofService\x12V\n\rGetCheckpoint\x12!.pathbook.v1.GetCheckpointRequest\x1a\".pathbook.v1.GetCheckpointResponse\x12h\n\x13GetConsistencyProof\x12\'.pathbook.v1.GetConsistencyProofRequest\x1a(.pathbook.v1.GetConsistencyProofResponse\x12J\n\tGetLogKey\x12\x1d.pathbook.v1.GetLogKeyRequest\x1a\x1e.pathbook.v1.GetLogKeyResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18pathbook/v1/proofs.proto\x12\x0bpathbook.v1\x1a\x18pathbook/v1/values.proto\"2\n\x14GetCheckpointRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x03\"3\n\x15GetCheckpointResponse\x12\x0c\n\x04note\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x03\"J\n\x1aGetConsistencyProofRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x10\n\x08old_size\x18\x02 \x01(\x03\x12\x0c\n\x04size\x18\x03 \x01(\x03\";\n\x1bGetConsistencyProofResponse\x12\x0e\n\x06hashes\x18\x01 \x03(\x0c\x12\x0c\n\x04size\x18\x02 \x01(\x03\" \n\x10GetLogKeyRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\")\n\x11GetLogKeyResponse\x12\x14\n\x0cverifier_key\x18\x01 \x01(\t\"a\n\x13GetUnitProofRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x0e\n\x04\x63ode\x18\x02 \x01(\tH\x00\x12!\n\x04unit\x18\x03 \x01(\x0b\x32\x11.pathbook.v1.UnitH\x00\x42\t\n\x07subject\"%\n\x14GetUnitProofResponse\x12\r\n\x05proof\x18\x01 \x01(\x0c\x32\xf1\x02\n\x0cProofService\x12V\n\rGetCheckpoint\x12!.pathbook.v1.GetCheckpointRequest\x1a\".pathbook.v1.GetCheckpointResponse\x12h\n\x13GetConsistencyProof\x12\'.pathbook.v1.GetConsistencyProofRequest\x1a(.pathbook.v1.GetConsistencyProofResponse\x12J\n\tGetLogKey\x12\x1d.pathbook.v1.GetLogKeyRequest\x1a\x1e.pathbook.v1.GetLogKeyResponse\x12S\n\x0cGetUnitProof\x12 .pathbook.v1.GetUnitProofRequest\x1a!.pathbook.v1.GetUnitProofResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'pathbook.v1.proofs_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_GETCHECKPOINTREQUEST']._serialized_start=41
-  _globals['_GETCHECKPOINTREQUEST']._serialized_end=91
-  _globals['_GETCHECKPOINTRESPONSE']._serialized_start=93
-  _globals['_GETCHECKPOINTRESPONSE']._serialized_end=144
-  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_start=146
-  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_end=220
-  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_start=222
-  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_end=281
-  _globals['_GETLOGKEYREQUEST']._serialized_start=283
-  _globals['_GETLOGKEYREQUEST']._serialized_end=315
-  _globals['_GETLOGKEYRESPONSE']._serialized_start=317
-  _globals['_GETLOGKEYRESPONSE']._serialized_end=358
-  _globals['_PROOFSERVICE']._serialized_start=361
-  _globals['_PROOFSERVICE']._serialized_end=645
+  _globals['_GETCHECKPOINTREQUEST']._serialized_start=67
+  _globals['_GETCHECKPOINTREQUEST']._serialized_end=117
+  _globals['_GETCHECKPOINTRESPONSE']._serialized_start=119
+  _globals['_GETCHECKPOINTRESPONSE']._serialized_end=170
+  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_start=172
+  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_end=246
+  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_start=248
+  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_end=307
+  _globals['_GETLOGKEYREQUEST']._serialized_start=309
+  _globals['_GETLOGKEYREQUEST']._serialized_end=341
+  _globals['_GETLOGKEYRESPONSE']._serialized_start=343
+  _globals['_GETLOGKEYRESPONSE']._serialized_end=384
+  _globals['_GETUNITPROOFREQUEST']._serialized_start=386
+  _globals['_GETUNITPROOFREQUEST']._serialized_end=483
+  _globals['_GETUNITPROOFRESPONSE']._serialized_start=485
+  _globals['_GETUNITPROOFRESPONSE']._serialized_end=522
+  _globals['_PROOFSERVICE']._serialized_start=525
+  _globals['_PROOFSERVICE']._serialized_end=894
 # @@protoc_insertion_point(module_scope)

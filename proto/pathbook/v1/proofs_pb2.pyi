@@ -12,6 +12,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from pathbook.v1 import values_pb2 as _values_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -176,3 +177,62 @@ class GetLogKeyResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetLogKeyResponse: _TypeAlias = GetLogKeyResponse  # noqa: Y015
+
+@_typing.final
+class GetUnitProofRequest(_message.Message):
+    """GetUnitProofRequest asks for the proof of a unit."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOOK_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
+    book: _builtins.str
+    """The name of the book."""
+    code: _builtins.str
+    """The printed code of the unit, in a form that Selection.codes names."""
+    @_builtins.property
+    def unit(self) -> _values_pb2.Unit:
+        """The batch and number of the unit."""
+
+    def __init__(
+        self,
+        *,
+        book: _builtins.str = ...,
+        code: _builtins.str = ...,
+        unit: _values_pb2.Unit | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "subject", b"subject", "unit", b"unit"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["book", b"book", "code", b"code", "subject", b"subject", "unit", b"unit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_subject: _TypeAlias = _typing.Literal["code", "unit"]  # noqa: Y015
+    _WhichOneofArgType_subject: _TypeAlias = _typing.Literal["subject", b"subject"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_subject) -> _WhichOneofReturnType_subject | None: ...
+
+Global___GetUnitProofRequest: _TypeAlias = GetUnitProofRequest  # noqa: Y015
+
+@_typing.final
+class GetUnitProofResponse(_message.Message):
+    """GetUnitProofResponse has the proof of a unit."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROOF_FIELD_NUMBER: _builtins.int
+    proof: _builtins.bytes
+    """The proof file, a text in UTF-8: a C2SP tlog-proof (c2sp.org/tlog-proof) of the last Sealed event that has a
+    signed checkpoint, and behind it all events of the unit, of its batch and of the parties that matter, with their
+    audit paths. Nearly every proof has less than 20 KB.
+    """
+    def __init__(
+        self,
+        *,
+        proof: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["proof", b"proof"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetUnitProofResponse: _TypeAlias = GetUnitProofResponse  # noqa: Y015

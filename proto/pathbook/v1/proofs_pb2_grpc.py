@@ -50,6 +50,11 @@ class ProofServiceStub(object):
                 request_serializer=pathbook_dot_v1_dot_proofs__pb2.GetLogKeyRequest.SerializeToString,
                 response_deserializer=pathbook_dot_v1_dot_proofs__pb2.GetLogKeyResponse.FromString,
                 _registered_method=True)
+        self.GetUnitProof = channel.unary_unary(
+                '/pathbook.v1.ProofService/GetUnitProof',
+                request_serializer=pathbook_dot_v1_dot_proofs__pb2.GetUnitProofRequest.SerializeToString,
+                response_deserializer=pathbook_dot_v1_dot_proofs__pb2.GetUnitProofResponse.FromString,
+                _registered_method=True)
 
 
 class ProofServiceServicer(object):
@@ -77,6 +82,13 @@ class ProofServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetUnitProof(self, request, context):
+        """GetUnitProof returns the proof of a unit: its whole path as of the last seal, which is checked without a server.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ProofServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -94,6 +106,11 @@ def add_ProofServiceServicer_to_server(servicer, server):
                     servicer.GetLogKey,
                     request_deserializer=pathbook_dot_v1_dot_proofs__pb2.GetLogKeyRequest.FromString,
                     response_serializer=pathbook_dot_v1_dot_proofs__pb2.GetLogKeyResponse.SerializeToString,
+            ),
+            'GetUnitProof': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetUnitProof,
+                    request_deserializer=pathbook_dot_v1_dot_proofs__pb2.GetUnitProofRequest.FromString,
+                    response_serializer=pathbook_dot_v1_dot_proofs__pb2.GetUnitProofResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -178,6 +195,33 @@ class ProofService(object):
             '/pathbook.v1.ProofService/GetLogKey',
             pathbook_dot_v1_dot_proofs__pb2.GetLogKeyRequest.SerializeToString,
             pathbook_dot_v1_dot_proofs__pb2.GetLogKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetUnitProof(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pathbook.v1.ProofService/GetUnitProof',
+            pathbook_dot_v1_dot_proofs__pb2.GetUnitProofRequest.SerializeToString,
+            pathbook_dot_v1_dot_proofs__pb2.GetUnitProofResponse.FromString,
             options,
             channel_credentials,
             insecure,

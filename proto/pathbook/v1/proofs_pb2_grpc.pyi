@@ -44,6 +44,8 @@ class ProofServiceStub:
     """GetConsistencyProof returns the proof that a tree of the log begins with a smaller one."""
     GetLogKey: _grpc.UnaryUnaryMultiCallable[_proofs_pb2.GetLogKeyRequest, _proofs_pb2.GetLogKeyResponse]
     """GetLogKey returns the public key of the checkpoints. Compare it with one that you know from elsewhere."""
+    GetUnitProof: _grpc.UnaryUnaryMultiCallable[_proofs_pb2.GetUnitProofRequest, _proofs_pb2.GetUnitProofResponse]
+    """GetUnitProof returns the proof of a unit: its whole path as of the last seal, which is checked without a server."""
 
 @_typing.type_check_only
 class ProofServiceAsyncStub(ProofServiceStub):
@@ -56,6 +58,8 @@ class ProofServiceAsyncStub(ProofServiceStub):
     """GetConsistencyProof returns the proof that a tree of the log begins with a smaller one."""
     GetLogKey: _aio.UnaryUnaryMultiCallable[_proofs_pb2.GetLogKeyRequest, _proofs_pb2.GetLogKeyResponse]  # type: ignore[assignment]
     """GetLogKey returns the public key of the checkpoints. Compare it with one that you know from elsewhere."""
+    GetUnitProof: _aio.UnaryUnaryMultiCallable[_proofs_pb2.GetUnitProofRequest, _proofs_pb2.GetUnitProofResponse]  # type: ignore[assignment]
+    """GetUnitProof returns the proof of a unit: its whole path as of the last seal, which is checked without a server."""
 
 class ProofServiceServicer(metaclass=_abc_1.ABCMeta):
     """ProofService lets a caller check a book without trust in its server."""
@@ -83,5 +87,13 @@ class ProofServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_proofs_pb2.GetLogKeyResponse, _abc.Awaitable[_proofs_pb2.GetLogKeyResponse]]:
         """GetLogKey returns the public key of the checkpoints. Compare it with one that you know from elsewhere."""
+
+    @_abc_1.abstractmethod
+    def GetUnitProof(
+        self,
+        request: _proofs_pb2.GetUnitProofRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_proofs_pb2.GetUnitProofResponse, _abc.Awaitable[_proofs_pb2.GetUnitProofResponse]]:
+        """GetUnitProof returns the proof of a unit: its whole path as of the last seal, which is checked without a server."""
 
 def add_ProofServiceServicer_to_server(servicer: ProofServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -505,6 +505,14 @@ class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal
     """Position {covers} cannot be sealed yet: the book has reached position {position}.
     Status: INVALID_ARGUMENT. Retry: never.
     """
+    REFUSAL_REASON_NOT_SEALED_YET: _RefusalReason.ValueType  # 145
+    """Batch {batch} is not sealed yet: the book is sealed up to position {covers}. A server seals what is new within some seconds, unless it runs with --no-seal.
+    Status: FAILED_PRECONDITION. Retry: after a change.
+    """
+    REFUSAL_REASON_PROOF_TOO_LARGE: _RefusalReason.ValueType  # 146
+    """The proof would have a chain of {events} events, and a proof has at most {limit}. Replay the book instead: pathbook audit replay.
+    Status: FAILED_PRECONDITION. Retry: after a change.
+    """
 
 class RefusalReason(_RefusalReason, metaclass=_RefusalReasonEnumTypeWrapper):
     """RefusalReason is why a book refuses a request, decided on its latest state."""
@@ -970,6 +978,14 @@ Status: FAILED_PRECONDITION. Retry: after a change.
 REFUSAL_REASON_SEALED_TOO_FAR: RefusalReason.ValueType  # 144
 """Position {covers} cannot be sealed yet: the book has reached position {position}.
 Status: INVALID_ARGUMENT. Retry: never.
+"""
+REFUSAL_REASON_NOT_SEALED_YET: RefusalReason.ValueType  # 145
+"""Batch {batch} is not sealed yet: the book is sealed up to position {covers}. A server seals what is new within some seconds, unless it runs with --no-seal.
+Status: FAILED_PRECONDITION. Retry: after a change.
+"""
+REFUSAL_REASON_PROOF_TOO_LARGE: RefusalReason.ValueType  # 146
+"""The proof would have a chain of {events} events, and a proof has at most {limit}. Replay the book instead: pathbook audit replay.
+Status: FAILED_PRECONDITION. Retry: after a change.
 """
 Global___RefusalReason: _TypeAlias = RefusalReason  # noqa: Y015
 

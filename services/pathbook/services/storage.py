@@ -12,6 +12,7 @@ import structlog
 from pathbook.ledger.books import Books
 from pathbook.ledger.deadlines import PRECEDENCE_US, DeadlineWatch
 from pathbook.ledger.queries import Queries
+from pathbook.ledger.queries.unit_proofs import UnitProofs
 from pathbook.ledger.reports.all_reports import REPORTS
 from pathbook.ledger.serials import BookKey
 from pathbook.ledger.store.database.damage import DatabaseDamagedError
@@ -144,6 +145,7 @@ class Storage:
             self.tree = LogTree(self.stream)
             self.checkpoints = Checkpoints(self._events_engine)
             self.signer = CheckpointSigner(path, self.stream, self.tree, self.checkpoints)
+            self.unit_proofs = UnitProofs(self.stream, self._views_engine, self.tree, self.checkpoints)
             if accept_lost_events:
                 with persistence_errors(), other_places(self._views_engine) as others:
                     for other in others:

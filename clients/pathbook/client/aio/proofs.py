@@ -84,3 +84,32 @@ class Proofs(AsyncCaller):
         """
         request = proofs_pb2.GetConsistencyProofRequest(book=self.book, old_size=old_size, size=size)
         return await self._call(self._proofs.GetConsistencyProof, request)
+
+    async def get_unit_proof(self, unit: str | tuple[int, int]) -> bytes:
+        """Return the proof of a unit: its whole path as of the last seal, which anyone can check without a server.
+
+        Args:
+            unit: A printed code in any form, or (batch number, unit number), as in ``get_path``.
+
+        Returns:
+            The bytes of the proof file. Write them to a file, and check it with ``pathbook verify --proof FILE``.
+
+        Raises:
+            RefusedError: NOT_SEALED_YET, PROOF_TOO_LARGE, LOG_KEY_UNUSABLE, RANGE_BEYOND_BATCH; CODE_MALFORMED,
+                CODE_CHECK_CHARACTER, CODE_GTIN_CHECK_DIGIT, CODE_OTHER_BOOK, CODE_UNKNOWN, CODE_CONTRADICTS,
+                CODE_KEY_RETIRED, CODE_KEY_MISSING; or a reason of every call (see ``AsyncClient``).
+            UnreachableError: No answer came in time.
+
+        Example:
+            >>> try:
+            ...     await client.get_unit_proof((1, 0))  # a server that does not seal has none
+            ... except RefusedError as error:
+            ...     print(error.reason)
+            NOT_SEALED_YET
+        """
+        request = proofs_pb2.GetUnitProofRequest(book=self.book)
+        if isinstance(unit, str):
+            request.code = unit
+        else:
+            request.unit.batch, request.unit.number = unit
+        return (await self._call(self._proofs.GetUnitProof, request)).proof

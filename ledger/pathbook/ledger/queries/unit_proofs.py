@@ -51,7 +51,7 @@ class UnitProofs:
                 return refuse(Reason.NOT_SEALED_YET, batch=unit.batch, covers=0)
             return self._gathered(custody, book, unit, batch, key, checkpoint)
 
-    def _gathered(  # noqa: PLR0913, PLR0917 - the parts of one proof
+    def _gathered(
         self,
         custody: CustodySnapshot,
         book: str,
@@ -90,7 +90,7 @@ class UnitProofs:
     def _parties(
         self, custody: CustodySnapshot, book: str, shown: Iterable[StoredEntry]
     ) -> list[PartyProof] | Refusal:
-        """Return the chains of all parties that the events name, and of their uplines, in the order of their numbers."""
+        """Return the chains of all parties that the events name, and of their uplines, by their numbers."""
         wanted = {name for entry in shown for name in _named(book, entry)}
         proofs: dict[str, PartyProof] = {}
         while missing := sorted(wanted - proofs.keys()):

@@ -32,11 +32,13 @@ from pathbook.ledger.store.custody.tables import (
     BATCHES,
     PARTIES,
     PUT_BATCH,
+    PUT_LINK,
     PUT_PARTY,
     PUT_RUN,
     PUT_SEAL,
     PUT_TILE,
     BatchRow,
+    LinkRow,
     PartyRow,
     RunRow,
     SealRow,
@@ -83,6 +85,7 @@ class CustodyChanges:
             register: RegisterTree(connection, book, register) for register in (BATCHES, PARTIES)
         }
         self._tiles: set[tuple[int, int, int]] = set()
+        self._links: list[tuple[Chain, int]] = []
 
     @property
     def touched(self) -> int:
@@ -110,6 +113,7 @@ class CustodyChanges:
             extended = chains.extended(self._chains, recorded)
             self._chains.update(extended)
             self._extended.update(extended)
+            self._links += [(chain, recorded.position) for chain in extended]
 
     def _load(self, events: Sequence[RecordedEvent]) -> None:
         """Load the runs and the chains that events change, and begin those that they begin."""
@@ -226,6 +230,7 @@ class CustodyChanges:
             (PUT_TILE, self._tile_rows()),
             (PUT_BATCH, [self._known[chain] for chain in self._written_chains if isinstance(chain, int)]),
             (PUT_PARTY, self._party_rows()),
+            (PUT_LINK, self._link_rows()),
             (PUT_SEAL, [seal]),
         ]
         with writing(engine, turn=f"custody/{self._book}") as connection:
@@ -256,4 +261,12 @@ class CustodyChanges:
             PartyRow(self._numbers[chain], chain, self._chains[chain].head)
             for chain in self._written_chains
             if isinstance(chain, str)
+        ]
+
+    def _link_rows(self) -> list[Row]:
+        return [
+            LinkRow(BATCHES, chain, position)
+            if isinstance(chain, int)
+            else LinkRow(PARTIES, self._numbers[chain], position)
+            for chain, position in self._links
         ]

@@ -8,7 +8,17 @@ from typing import Final, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import Connection, Table, TextClause
 
-from pathbook.ledger.store.custody.tables import BATCH, PARTY, RUN, TILE, BatchRow, PartyRow, RunRow, TileRow
+from pathbook.ledger.store.custody.tables import (
+    BATCH,
+    LINK,
+    PARTY,
+    RUN,
+    TILE,
+    BatchRow,
+    PartyRow,
+    RunRow,
+    TileRow,
+)
 from pathbook.ledger.store.database.given_rows import KINDS, given_rows, joined
 
 KEYS_PER_STATEMENT_MAX: Final = 5_000
@@ -121,3 +131,10 @@ def parties_named(connection: Connection, book: str, names: Iterable[str]) -> It
     """Yield the parties with these ids."""
     keys = ((name,) for name in names)
     return starmap(PartyRow, _PARTIES_BY_NAME.rows(connection, book, keys))
+
+
+def links_of(connection: Connection, book: str, register: int, number: int) -> list[int]:
+    """Return the positions of the events of a chain, in order."""
+    of_chain = (LINK.c.book == book, LINK.c.register == register, LINK.c.number == number)
+    found = connection.execute(sa.select(LINK.c.position).where(*of_chain).order_by(LINK.c.position))
+    return list(found.scalars())

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Engine
 
 from pathbook.ledger.proofs.custody import CustodyTree, HeadRun
 from pathbook.ledger.store.custody.kept_trees import BatchTree, RegisterTree, load_tiles, tiles_over
-from pathbook.ledger.store.custody.lookups import batches_of, parties_named
+from pathbook.ledger.store.custody.lookups import batches_of, links_of, parties_named
 from pathbook.ledger.store.custody.tables import (
     BATCHES,
     PARTIES,
@@ -66,6 +66,14 @@ class CustodySnapshot:
     def party_path(self, number: int) -> list[bytes]:
         """Return the audit path of a party, by its number, in the register of parties."""
         return CustodyTree(self.seal.parties, self._registers[PARTIES]).proof(number)
+
+    def links_of_batch(self, number: int) -> list[int]:
+        """Return the positions of the events of a batch's own chain, in order."""
+        return links_of(self._connection, self._book, BATCHES, number)
+
+    def links_of_party(self, number: int) -> list[int]:
+        """Return the positions of the events of a party's own chain, in order."""
+        return links_of(self._connection, self._book, PARTIES, number)
 
     def batches_root(self) -> bytes:
         """Return the root of the register of batches."""

@@ -71,6 +71,14 @@ class PartyRow(NamedTuple):
     head: bytes
 
 
+class LinkRow(NamedTuple):
+    """An event of the chain of a batch (in the register BATCHES, by its number) or of a party (in PARTIES)."""
+
+    register: int
+    number: int
+    position: int
+
+
 NOT_SEALED: Final = SealRow(0, 0, 0, 0, b"")
 """The tables of a book of which nothing is sealed."""
 
@@ -117,12 +125,19 @@ PARTY: Final = _table(
     _bytes("head"),
     Index("custody_party_of_name", "book", "party", unique=True),
 )
+LINK: Final = _table(
+    "custody_link",
+    _number("register", key=True),
+    _number("number", key=True),
+    _number("position", key=True),
+)
 
 PUT_SEAL: Final = put_statement(SEAL)
 PUT_RUN: Final = put_statement(RUN)
 PUT_TILE: Final = put_statement(TILE)
 PUT_BATCH: Final = put_statement(BATCH)
 PUT_PARTY: Final = put_statement(PARTY)
+PUT_LINK: Final = put_statement(LINK)
 
 
 def open_custody(engine: Engine) -> None:
