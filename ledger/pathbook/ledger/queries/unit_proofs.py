@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import Engine
-
 from pathbook.ledger import events
 from pathbook.ledger.proofs.signed_note import VerifierKey, parse_note
 from pathbook.ledger.proofs.tlog_proof import TlogProof
@@ -16,6 +14,7 @@ from pathbook.ledger.store.log.checkpoints import Checkpoints, KeptCheckpoint
 from pathbook.ledger.store.log.event_hashes import StoredEntry, read_event
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.tree.log_tree import LogTree
+from pathbook.ledger.store.views.snapshot import ViewsEngine
 from pathbook.ledger.store.views.unit_history import history
 from pathbook.ledger.values import Unit, UnitRange, is_consumer
 
@@ -27,7 +26,7 @@ class UnitProofs:
     sealed yet.
     """
 
-    def __init__(self, stream: Stream, views: Engine, tree: LogTree, checkpoints: Checkpoints) -> None:
+    def __init__(self, stream: Stream, views: ViewsEngine, tree: LogTree, checkpoints: Checkpoints) -> None:
         """Read from the log, the tables of custody, the tree over the log, and the signed checkpoints."""
         self._stream, self._tree, self._checkpoints = stream, tree, checkpoints
         self._custody, self._views = CustodyReader(views), ReaderPool(views)

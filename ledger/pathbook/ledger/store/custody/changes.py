@@ -29,10 +29,10 @@ from pathbook.ledger.store.custody.kept_trees import (
 )
 from pathbook.ledger.store.custody.lookups import batches_of, parties_named
 from pathbook.ledger.store.custody.tables import (
+    ADD_LINK,
     BATCHES,
     PARTIES,
     PUT_BATCH,
-    PUT_LINK,
     PUT_PARTY,
     PUT_RUN,
     PUT_SEAL,
@@ -230,7 +230,7 @@ class CustodyChanges:
             (PUT_TILE, self._tile_rows()),
             (PUT_BATCH, [self._known[chain] for chain in self._written_chains if isinstance(chain, int)]),
             (PUT_PARTY, self._party_rows()),
-            (PUT_LINK, self._link_rows()),
+            (ADD_LINK, self._link_rows()),
             (PUT_SEAL, [seal]),
         ]
         with writing(engine, turn=f"custody/{self._book}") as connection:

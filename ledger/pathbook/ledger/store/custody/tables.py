@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import BigInteger, Column, Connection, Engine, Index, LargeBinary, MetaData, Table
 
-from pathbook.ledger.store.database.bulk_write import put_statement
+from pathbook.ledger.store.database.bulk_write import insert_statement, put_statement
 from pathbook.ledger.store.database.engine import TEXT, reading, writing
 
 CUSTODY: Final = MetaData()
@@ -137,7 +137,7 @@ PUT_RUN: Final = put_statement(RUN)
 PUT_TILE: Final = put_statement(TILE)
 PUT_BATCH: Final = put_statement(BATCH)
 PUT_PARTY: Final = put_statement(PARTY)
-PUT_LINK: Final = put_statement(LINK)
+ADD_LINK: Final = insert_statement(LINK)
 
 
 def open_custody(engine: Engine) -> None:
