@@ -30,7 +30,7 @@ from tests.wheel.environments import ROOT, Environment, build
 PROGRAMS: Final = ROOT / "tests" / "wheel"
 SOURCE_ROOTS: Final = ("proto", "ledger", "services", "clients")
 
-CLIENTS: Final = ("v1", "client", "verify", "importing", "cli", "bench")
+CLIENTS: Final = ("v1", "client", "verify", "importing", "publishing", "cli", "bench")
 """The packages that work without an extra ..."""
 
 ROOMS: Final = (*CLIENTS, "ledger", "services")
@@ -222,7 +222,10 @@ def test_every_verb_that_calls_a_server_needs_no_extra(without_extra: Environmen
     ]
     assert failed == []
     others = {"demo", "serve", "key", "views", "bench", "completion", "clock", "backup", "restore", "check"}
-    assert {line.split()[0] for line in SESSION} == set(VERBS) - others
+    assert {line.split()[0] for line in SESSION} == set(VERBS) - others - {"publish"}
+    (published,) = run(without_extra, f"--server {server} publish --to public")
+    assert published[0] == 1
+    assert "CHECKPOINT_MISSING" in published[2], "no checkpoint of this book is signed"
 
 
 def test_a_verb_that_opens_books_names_the_extra(without_extra: Environment) -> None:

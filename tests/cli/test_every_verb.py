@@ -44,6 +44,7 @@ USES = {
     ("bench",): {"database", "output"},
     ("clock", "show"): {"data", "database", "output", "allow_event_loss"},
     ("clock", "confirm"): {"data", "database", "output", "allow_event_loss"},
+    ("publish",): set(OPTIONS) - {"zone"},
     ("backup",): {"data", "database", "output"},
     ("restore",): {"data", "database", "output"},
     ("check",): {"data", "database", "output"},

@@ -12,6 +12,7 @@ from pathbook.ledger.codec import decode
 from pathbook.ledger.commands import Command, CommissionBatch, Seal
 from pathbook.ledger.events import RecordedEvent, Sealed
 from pathbook.ledger.sealing import Sealer
+from pathbook.ledger.store.custody.tables import SealRow
 from pathbook.ledger.store.views.custody_steps import CustodySteps, Step
 from pathbook.ledger.values import WRITER_PREFIX
 from pathbook.services.clock import now
@@ -99,9 +100,30 @@ def test_a_book_is_sealed_soon_after_it_changed(place: Path) -> None:
         for sealed, _ in seals(storage):
             assert sealed == custody_of(events, sealed.covers)
         assert told == [(BOOK, 6), (BOOK, 8)]
-    with opened(place) as storage:  # the sealer of a later process finds nothing to seal
+    told.clear()
+    with opened(place, seals=False) as storage:  # the sealer of a later process finds nothing to seal
+        failures = [OSError("the first call fails")]
+
+        def listener(book: str, position: int) -> None:
+            if failures:
+                raise failures.pop()
+            told.append((book, position))
+
+        storage.sealer.on_seal(listener)
+        storage.sealer.start()
         time.sleep(1.5)
         assert storage.stream.head(BOOK) == 8
+        until(lambda: told == [(BOOK, 8)])
+
+
+def test_the_checkpoint_of_each_seal_is_signed(place: Path) -> None:
+    """A moment after a change, there is a signed checkpoint whose last leaf is the seal."""
+    with opened(place) as storage:
+        ask(storage, *beginning(storage))
+        until(lambda: storage.checkpoints.newest(BOOK) is not None)
+        newest = storage.checkpoints.newest(BOOK)
+        assert newest is not None
+        assert newest.size == 6
 
 
 def test_a_storage_seals_only_if_it_is_asked_to(place: Path) -> None:
@@ -204,6 +226,6 @@ class _Given(CustodySteps):
         """Write a step."""
         return self._steps.write(step, position)
 
-    def covers(self, book: str) -> int:
-        """Return what the tables cover."""
-        return self._steps.covers(book)
+    def last(self, book: str) -> SealRow:
+        """Return what the tables are."""
+        return self._steps.last(book)

@@ -71,6 +71,7 @@ EXAMPLES: Final = {
     "server version": "pathbook server version --server 127.0.0.1:50551",
     "clock show": "pathbook clock show --data books",
     "clock confirm": "pathbook clock confirm --data books --today 2026-05-01",
+    "publish": "pathbook publish --to public",
     "backup": "pathbook backup backup-2026-05-01 --data books --passphrase-file secret",
     "restore": "pathbook restore backup-2026-05-01 --data restored --passphrase-file secret",
     "check": "pathbook check --data books",

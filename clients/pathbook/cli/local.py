@@ -22,6 +22,7 @@ from pathbook.ledger.serials import BookKey, KeyRing
 try:
     from pathbook.services import clock_check
     from pathbook.services.clock import MachineClock, now
+    from pathbook.services.data_files import copy_books, warn_of_readable_files
     from pathbook.services.key_file import KEY_FILE, KeyFileFullError, UnusableKeyError, add_key, read_keys
     from pathbook.services.run.follower_process import update_views
     from pathbook.services.run.in_thread import running
@@ -33,12 +34,10 @@ try:
         DAMAGE,
         EVENTS_FILE,
         begin_with_key,
-        copy_books,
         damage_reason,
         files_of_views,
         rebuild_views,
         require_found_log,
-        warn_of_readable_files,
     )
 except ModuleNotFoundError as error:
     # every verb that opens books imports this module when it runs

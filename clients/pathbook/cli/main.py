@@ -55,6 +55,7 @@ VERBS: Final = {
     "events": "pathbook.cli.events:command",
     "views": "pathbook.cli.views:command",
     "server": "pathbook.cli.server:command",
+    "publish": "pathbook.cli.publish:command",
     "backup": "pathbook.cli.backup:command",
     "restore": "pathbook.cli.restore:command",
     "check": "pathbook.cli.check:command",

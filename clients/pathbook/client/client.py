@@ -12,6 +12,7 @@ from pathbook.client.events import Events
 from pathbook.client.offers import Offers
 from pathbook.client.parties import Parties
 from pathbook.client.paths import Paths
+from pathbook.client.proofs import Proofs
 from pathbook.client.registrations import Registrations
 from pathbook.client.sales import Sales
 from pathbook.client.servers import Servers
@@ -33,6 +34,7 @@ class Client(
     Corrections,
     Paths,
     Events,
+    Proofs,
     Servers,
 ):
     """One book on a server; each call of the contract is a method.

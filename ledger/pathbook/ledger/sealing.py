@@ -79,15 +79,18 @@ class Sealer:
         self._settled: dict[str, int] = {}
         self._look_at_all = True
         self._closing = False
-        self._listeners: list[Callable[[str, int], None]] = []
+        self._listeners: list[Callable[[str, int], object]] = []
+        self._untold: dict[str, int] = {}
+        self._untold_retries = Retries(stream.outages, "what follows a seal failed")
         self._contradictions: dict[str, ContradictedSealError] = {}
         self._retries = Retries(stream.outages, "sealing a book failed")
         self._thread = threading.Thread(target=self._run, name="sealer", daemon=True)
 
-    def on_seal(self, listener: Callable[[str, int], None]) -> None:
-        """Register a listener, before `start`. It is called with a book and the position of a seal.
+    def on_seal(self, listener: Callable[[str, int], object]) -> None:
+        """Register a listener, before `start`. It is called with a book and the position of its last seal.
 
-        The tables are at that seal then. After a crash, a seal may be told of twice.
+        The tables are at that seal then. After a start, the last seal of each book is told again. If the listener
+        raises, it is called again later. Of many seals, it may miss all but the last.
         """
         self._listeners.append(listener)
 
@@ -116,7 +119,7 @@ class Sealer:
         while not self._closing and (step := self._steps.next(book)) is not None:
             if not self._take(book, step):
                 break
-        return self._steps.covers(book)
+        return self._steps.last(book).covers
 
     def _appended(self, book: str) -> None:
         with self._changed:
@@ -130,7 +133,7 @@ class Sealer:
         polled = time.monotonic()
         while True:
             with self._changed:
-                if self._since:
+                if self._since or self._untold:
                     self._changed.wait_for(lambda: self._closing, LOOK_INTERVAL_S)
                 else:
                     self._changed.wait_for(lambda: self._closing or self._has_news(), POLL_INTERVAL_S)
@@ -145,6 +148,8 @@ class Sealer:
                 for book in list(self._since):
                     if not self._retries.is_early(book) and self._is_due(book):
                         self._seal_or_log(book)
+                for book in list(self._untold):
+                    self._tell(book)
                 self._retries.succeeded("")
             except Exception as error:  # noqa: BLE001 - the sealer survives any error of the database, and looks again
                 if not self._closing:
@@ -156,6 +161,8 @@ class Sealer:
     def _find_changed(self) -> None:
         """Note the books whose log is beyond what was sealed, as far as this process knows."""
         for book in self._stream.books():
+            if book not in self._covers and (position := self._steps.last(book).position):
+                self._untold.setdefault(book, position)
             if self._stream.head(book) > max(self._known(book), self._settled.get(book, 0)):
                 with self._changed:
                     self._since.setdefault(book, time.monotonic())
@@ -215,8 +222,8 @@ class Sealer:
         if position == step.sealed.covers + 1:
             self._settled[book] = position
         if position:
-            for listener in self._listeners:
-                self._tell(listener, book, position)
+            self._untold[book] = position
+            self._tell(book)
         return step.position > 0 or step.is_part or step.changes.touched >= TOUCHED_MAX
 
     def _record(self, book: str, step: Step) -> int:
@@ -244,8 +251,16 @@ class Sealer:
             wait([future], LOOK_INTERVAL_S)
         return future.result() if future.done() and not future.cancelled() else []
 
-    def _tell(self, listener: Callable[[str, int], None], book: str, position: int) -> None:
+    def _tell(self, book: str) -> None:
+        """Tell the listeners of the last seal of a book. One that fails stops no seal, and is told again later."""
+        if self._untold_retries.is_early(book):
+            return
         try:
-            listener(book, position)
-        except Exception:  # noqa: BLE001 - a listener that fails must not stop the sealing
-            _LOG.exception("what follows a seal failed", book=book, position=position)
+            for listener in self._listeners:
+                listener(book, self._untold[book])
+        except Exception as error:  # noqa: BLE001 - as above
+            if not self._closing:
+                self._untold_retries.failed(book, error)
+        else:
+            del self._untold[book]
+            self._untold_retries.succeeded(book)

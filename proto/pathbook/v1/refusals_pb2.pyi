@@ -1081,6 +1081,18 @@ class _FailureReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Failure
     """No batch is commissioned, because codes.key of this server {problem}. Restore the file, or copy it from another server of these books, then retry.
     Status: UNAVAILABLE. Retry: after a change.
     """
+    FAILURE_REASON_LOG_KEY_UNUSABLE: _FailureReason.ValueType  # 33
+    """This server cannot use its log.key ({problem}), as its log says. Put back the file, or ask another server of these books.
+    Status: UNAVAILABLE. Retry: after a change.
+    """
+    FAILURE_REASON_CHECKPOINT_MISSING: _FailureReason.ValueType  # 34
+    """Book '{book}' has no signed checkpoint of size {size}. Its newest one has size {newest}, where 0 means that there is none yet.
+    Status: NOT_FOUND. Retry: after a change.
+    """
+    FAILURE_REASON_SIZES_REVERSED: _FailureReason.ValueType  # 35
+    """An old_size of {old_size} is above the size, {size}. Exchange the two.
+    Status: INVALID_ARGUMENT. Retry: never.
+    """
     FAILURE_REASON_TOO_MANY_ENTRIES: _FailureReason.ValueType  # 13
     """The batch has {count} entries; at most {limit} are allowed. Send several batches on the same call.
     Status: INVALID_ARGUMENT. Retry: never.
@@ -1216,6 +1228,18 @@ Status: UNAVAILABLE. Retry: after a change.
 FAILURE_REASON_CODE_KEYS_UNUSABLE: FailureReason.ValueType  # 12
 """No batch is commissioned, because codes.key of this server {problem}. Restore the file, or copy it from another server of these books, then retry.
 Status: UNAVAILABLE. Retry: after a change.
+"""
+FAILURE_REASON_LOG_KEY_UNUSABLE: FailureReason.ValueType  # 33
+"""This server cannot use its log.key ({problem}), as its log says. Put back the file, or ask another server of these books.
+Status: UNAVAILABLE. Retry: after a change.
+"""
+FAILURE_REASON_CHECKPOINT_MISSING: FailureReason.ValueType  # 34
+"""Book '{book}' has no signed checkpoint of size {size}. Its newest one has size {newest}, where 0 means that there is none yet.
+Status: NOT_FOUND. Retry: after a change.
+"""
+FAILURE_REASON_SIZES_REVERSED: FailureReason.ValueType  # 35
+"""An old_size of {old_size} is above the size, {size}. Exchange the two.
+Status: INVALID_ARGUMENT. Retry: never.
 """
 FAILURE_REASON_TOO_MANY_ENTRIES: FailureReason.ValueType  # 13
 """The batch has {count} entries; at most {limit} are allowed. Send several batches on the same call.

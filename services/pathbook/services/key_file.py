@@ -70,7 +70,8 @@ def make_key(path: Path, key: BookKey | None = None) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    with _beside(path, key_ring([key or _new_key()])) as written, contextlib.suppress(FileExistsError):
+    text = print_key_ring(key_ring([key or _new_key()]))
+    with written_beside(path, text) as written, contextlib.suppress(FileExistsError):
         os.link(written, path)  # fails if another server was first
 
 
@@ -91,7 +92,7 @@ def add_key(path: Path) -> KeyRing:
         if len(keys) == MAX_KEYS:
             raise KeyFileFullError(path)
         ring = key_ring([*keys, _new_key()])
-        with _beside(path, ring) as written:
+        with written_beside(path, print_key_ring(ring)) as written:
             written.replace(path)
         os.fsync(directory)
         return ring
@@ -104,12 +105,15 @@ def _new_key() -> BookKey:
 
 
 @contextlib.contextmanager
-def _beside(path: Path, ring: KeyRing) -> Iterator[Path]:
-    """Write keys to a temporary file beside a file, yield it when it is on disk, and remove it if it is left."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)  # only its owner may read it
+def written_beside(path: Path, text: str) -> Iterator[Path]:
+    """Write a text to a temporary file beside a file, yield it when it is on disk, and remove it if it is left.
+
+    Only its owner may read it.
+    """
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(print_key_ring(ring))
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         yield Path(name)

@@ -2,7 +2,6 @@
 
 import contextlib
 import secrets
-import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -17,17 +16,18 @@ from pathbook.ledger.reports.all_reports import REPORTS
 from pathbook.ledger.sealing import Sealer
 from pathbook.ledger.serials import BookKey
 from pathbook.ledger.store.custody.reading import CustodyReader
-from pathbook.ledger.store.database.copying import copy_database
 from pathbook.ledger.store.database.damage import DatabaseDamagedError
 from pathbook.ledger.store.database.engine import open_engine, require_safety, writing
 from pathbook.ledger.store.database.open_files import FileChangedError, files_of, look_at
 from pathbook.ledger.store.database.places import VIEWS_VERSION, version_of_file, views_file
+from pathbook.ledger.store.log.checkpoints import Checkpoints
 from pathbook.ledger.store.log.clock_looks import ClockLooks
 from pathbook.ledger.store.log.code_key import CodeKeysInUse
 from pathbook.ledger.store.log.damage import EventDamagedError
 from pathbook.ledger.store.log.forgetting import forget_lost_events
 from pathbook.ledger.store.log.incarnation import ID_BYTES, begin_incarnations
 from pathbook.ledger.store.log.stream import Stream, persistence_errors
+from pathbook.ledger.store.tree.log_tree import LogTree
 from pathbook.ledger.store.views.batch_keys import batch_keys
 from pathbook.ledger.store.views.custody_steps import CustodySteps
 from pathbook.ledger.store.views.due_offers import DueOffers
@@ -42,10 +42,12 @@ from pathbook.ledger.store.views.other_places import (
 from pathbook.ledger.store.views.replacement import replace_views, require_whole
 from pathbook.ledger.store.views.state_loader import StateLoader
 from pathbook.ledger.store.views.tracking import SQLAlchemyTrackingRecorder
+from pathbook.services.checkpoints import CheckpointSigner
 from pathbook.services.clock import MachineClock
 from pathbook.services.clock_guard import ClockGuard
 from pathbook.services.code_keys import CodeKeys
 from pathbook.services.key_file import KEY_FILE, make_key
+from pathbook.services.signing import SigningError
 
 EVENTS_FILE: Final = "events.sqlite"
 """The log, which must be kept."""
@@ -55,12 +57,6 @@ VIEWS_FILE: Final = views_file()
 
 DIRECTORY_MODE: Final = 0o700
 """The mode of a directory that is made: only its owner may look into it."""
-
-READABLE_BY_OTHERS: Final = 0o044
-"""The bits of a file's mode that let its group, or all users of the machine, read it."""
-
-ENTERED_BY_OTHERS: Final = 0o011
-"""The bits of a directory's mode that let its group, or all users, reach the files in it."""
 
 FINISH_TIMEOUT_S: Final = 1.0
 """How long commands that are still queued are decided when the books are closed. Then they fail, as no caller was
@@ -82,6 +78,9 @@ class Storage:
 
     Attributes:
         stream: the log.
+        tree: the trees over the log.
+        checkpoints: the signed checkpoints.
+        signer: signs checkpoints.
         keys: the keys of the codes.
         follower: updates the views, or only reads their position if another process updates them.
         books: the books, for writing.
@@ -149,11 +148,15 @@ class Storage:
                 accept_lost_events=accept_lost_events,
             )
             self.stream = Stream(self._events_engine, beside_writers=beside_writers)
+            self.tree = LogTree(self.stream)
+            self.checkpoints = Checkpoints(self._events_engine)
+            self.signer = CheckpointSigner(path, self.stream, self.tree, self.checkpoints)
             if accept_lost_events:
                 with persistence_errors(), other_places(self._views_engine) as others:
                     for other in others:
                         remove_place(self._views_engine, other)
                     forget_lost_events(self._events_engine)
+                self.tree.drop()
                 self._begin_incarnations()
             self.follower = Follower(
                 self.stream, self._views_engine, projects=projects, drops=accept_lost_events
@@ -169,6 +172,8 @@ class Storage:
                 of_batches = batch_keys(self._views_engine)
             in_use = CodeKeysInUse(self._events_engine)
             self.keys = CodeKeys(path / KEY_FILE, in_use, of_batches, make=not self.stream.books())
+            with contextlib.suppress(SigningError, OSError):  # told when something is to be signed
+                self.signer.key()
             self._guard: ClockGuard | None = None
             if isinstance(clock, MachineClock):
                 clock = self._guard = ClockGuard(clock, ClockLooks(self._events_engine), self.stream)
@@ -193,6 +198,7 @@ class Storage:
             self._guard.start()
         if lapses:
             self.deadlines.start()
+        self.sealer.on_seal(self._sign)
         if seals and projects:
             self.sealer.start()
 
@@ -218,6 +224,13 @@ class Storage:
         self.books.close()
         self.stream.close()
         self._dispose()
+
+    def _sign(self, book: str, size: int) -> None:
+        """Sign the checkpoint whose last leaf is a seal. If that is refused, the next seal asks again."""
+        try:
+            self.signer.sign_checkpoint(book, size)
+        except SigningError as error:
+            _LOG.error("a checkpoint was not signed", book=book, reason=error.reason.name, problem=str(error))
 
     def require_views(self) -> None:
         """Refuse to read views whose files were removed, replaced or cut: they may be old.
@@ -309,27 +322,6 @@ def begin_with_key(path: Path, key: BookKey) -> None:
         engine.dispose()
 
 
-def warn_of_readable_files(path: Path) -> None:
-    """Log a warning for each file of a directory that other users of this machine can read."""
-    try:
-        if not path.stat().st_mode & ENTERED_BY_OTHERS:
-            return
-    except OSError:
-        return
-    for name, risk in (
-        (KEY_FILE, "A reader of the key can forge codes."),
-        *((name, "It holds all prices and parties.") for name in (EVENTS_FILE, *files_of_views(path))),
-    ):
-        with contextlib.suppress(OSError):
-            if (path / name).stat().st_mode & READABLE_BY_OTHERS:
-                _LOG.warning(
-                    "other users can read a file of the books",
-                    file=name,
-                    risk=risk,
-                    command=f"chmod 600 {path / name}",
-                )
-
-
 def rebuild_views(
     path: Path,
     database: str,
@@ -394,20 +386,3 @@ def damage_reason(error: Exception) -> str:
     if isinstance(error, DatabaseDamagedError):
         return "LOG_DAMAGED" if error.is_log else "VIEWS_DAMAGED"
     return "EVENT_DAMAGED"
-
-
-def copy_books(path: Path, to: Path) -> None:
-    """Copy the books and keys of a directory into an empty one, while servers may write to them.
-
-    The views are copied before the log, so they are never ahead of it.
-
-    Raises:
-        OSError: something cannot be read or written.
-    """
-    databases = (EVENTS_FILE, *files_of_views(path))
-    for file in sorted(path.iterdir()):
-        if file.is_file() and not file.name.startswith(databases):
-            shutil.copy2(file, to)
-    for name in (VIEWS_FILE, EVENTS_FILE):
-        if (path / name).exists():
-            copy_database(path / name, to / name)

@@ -14,6 +14,7 @@ from pathbook.client.aio.events import Events
 from pathbook.client.aio.offers import Offers
 from pathbook.client.aio.parties import Parties
 from pathbook.client.aio.paths import Paths
+from pathbook.client.aio.proofs import Proofs
 from pathbook.client.aio.registrations import Registrations
 from pathbook.client.aio.sales import Sales
 from pathbook.client.aio.servers import Servers
@@ -35,6 +36,7 @@ class AsyncClient(
     Corrections,
     Paths,
     Events,
+    Proofs,
     Servers,
 ):
     """One book on a server; each call of the contract is a method to await.

@@ -15,6 +15,7 @@ from pathbook.services.books import BookService
 from pathbook.services.bulk import Bulk
 from pathbook.services.clock import MachineClock
 from pathbook.services.corrections import CorrectionService
+from pathbook.services.data_files import warn_of_readable_files
 from pathbook.services.drain import Drain
 from pathbook.services.event_batches import EventBatches
 from pathbook.services.events import EventService
@@ -22,12 +23,13 @@ from pathbook.services.gateway import Gateway
 from pathbook.services.interceptor import CallInterceptor
 from pathbook.services.parties import PartyService
 from pathbook.services.paths import PathService
+from pathbook.services.proofs import ProofService
 from pathbook.services.registrations import RegistrationService
 from pathbook.services.run.building import when_built
 from pathbook.services.run.limits import channel_options
 from pathbook.services.run.settings import Settings
 from pathbook.services.servers import ServerService
-from pathbook.services.storage import Storage, warn_of_readable_files
+from pathbook.services.storage import Storage
 from pathbook.services.transfers import TransferService
 from pathbook.v1 import (
     batches_pb2,
@@ -41,6 +43,8 @@ from pathbook.v1 import (
     parties_pb2_grpc,
     paths_pb2,
     paths_pb2_grpc,
+    proofs_pb2,
+    proofs_pb2_grpc,
     registrations_pb2,
     registrations_pb2_grpc,
     servers_pb2,
@@ -66,6 +70,7 @@ SERVICES: Final = tuple(
         (corrections_pb2, "CorrectionService"),
         (paths_pb2, "PathService"),
         (events_pb2, "EventService"),
+        (proofs_pb2, "ProofService"),
         (servers_pb2, "ServerService"),
     )
 )
@@ -191,6 +196,7 @@ class Server:
         corrections_pb2_grpc.add_CorrectionServiceServicer_to_server(CorrectionService(gateway), server)
         paths_pb2_grpc.add_PathServiceServicer_to_server(PathService(gateway), server)
         EventService(gateway, event_batches, drain).add_to(server)
+        proofs_pb2_grpc.add_ProofServiceServicer_to_server(ProofService(gateway, self._storage), server)
         servers_pb2_grpc.add_ServerServiceServicer_to_server(ServerService(), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)

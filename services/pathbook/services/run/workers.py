@@ -16,6 +16,7 @@ import structlog
 
 from pathbook.ledger.gc_tuning import collect_rarely
 from pathbook.services.clock import MachineClock
+from pathbook.services.data_files import warn_of_readable_files
 from pathbook.services.run.follower_process import update_views
 from pathbook.services.run.in_thread import running
 from pathbook.services.run.limits import allow_open_files
@@ -23,7 +24,7 @@ from pathbook.services.run.logs import configure_log
 from pathbook.services.run.ports import reserved
 from pathbook.services.run.settings import Settings
 from pathbook.services.run.signals import END_TIMEOUT_S, SIGNALS, stopping
-from pathbook.services.storage import Storage, warn_of_readable_files
+from pathbook.services.storage import Storage
 
 RESTARTS_MAX: Final = 5
 """How often in a row a process may end soon after its start, before all processes are stopped."""

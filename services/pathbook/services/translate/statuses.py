@@ -174,6 +174,24 @@ class Failure(enum.Enum):
             " Restore the file, or copy it from another server of these books, then retry."
         ),
     )
+    LOG_KEY_UNUSABLE = (
+        StatusCode.UNAVAILABLE,
+        (
+            "This server cannot use its log.key ({problem}), as its log says. Put back the file, or ask another server"
+            " of these books."
+        ),
+    )
+    CHECKPOINT_MISSING = (
+        StatusCode.NOT_FOUND,
+        (
+            "Book '{book}' has no signed checkpoint of size {size}. Its newest one has size {newest}, where 0 means"
+            " that there is none yet."
+        ),
+    )
+    SIZES_REVERSED = (
+        StatusCode.INVALID_ARGUMENT,
+        "An old_size of {old_size} is above the size, {size}. Exchange the two.",
+    )
     TOO_MANY_ENTRIES = (
         StatusCode.INVALID_ARGUMENT,
         "The batch has {count} entries; at most {limit} are allowed. Send several batches on the same call.",

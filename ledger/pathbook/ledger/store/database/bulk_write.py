@@ -96,6 +96,13 @@ def insert_statement(table: Table) -> Statement:
     return Statement(table, table.columns.keys()[1:], lambda columns: _insert(table, columns))
 
 
+def insert_missing_statement(table: Table) -> Statement:
+    """Return a statement that inserts rows, except those whose primary key has a row. Rows have all columns."""
+    return Statement(
+        table, table.columns.keys()[1:], lambda columns: _insert(table, columns).on_conflict_do_nothing()
+    )
+
+
 def add_statement(table: Table) -> Statement:
     """Return a statement that inserts rows, or adds their other columns to the row with the same primary key."""
     key = table.primary_key.columns.keys()

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Engine
 
 from pathbook.ledger.events import RecordedEvent, Sealed
 from pathbook.ledger.store.custody.changes import CustodyChanges, Roots
-from pathbook.ledger.store.custody.tables import last_seal
+from pathbook.ledger.store.custody.tables import NOT_SEALED, SealRow, last_seal
 from pathbook.ledger.store.database.engine import open_bulk_engine, reading
 from pathbook.ledger.store.log.event_hashes import read_event
 from pathbook.ledger.store.log.stream import Stream, persistence_errors
@@ -97,11 +97,11 @@ class CustodySteps:
         """Write a step, as `Step.write` does."""
         return step.write(self._writing_engine, position)
 
-    def covers(self, book: str) -> int:
-        """Return the position that the tables of a book cover, 0 if nothing is sealed."""
+    def last(self, book: str) -> SealRow:
+        """Return what the tables of a book are. NOT_SEALED also says that they are between two seals."""
         with persistence_errors(), reading(self._views) as connection:
             seal = last_seal(connection, book)
-        return seal.covers if seal.position else 0
+        return seal if seal.position else NOT_SEALED
 
 
 class _Steps:

@@ -1,0 +1,61 @@
+"""The files of a data directory: which other users can read, and a copy of them to try something on."""
+
+import contextlib
+import shutil
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from pathbook.ledger.store.database.copying import copy_database
+from pathbook.services.key_file import KEY_FILE
+from pathbook.services.log_key import LAST_CHECKPOINT_FILE, LOG_KEY_FILE
+from pathbook.services.storage import EVENTS_FILE, VIEWS_FILE, files_of_views
+
+READABLE_BY_OTHERS: Final = 0o044
+"""The bits of a file's mode that let its group, or all users of the machine, read it."""
+
+ENTERED_BY_OTHERS: Final = 0o011
+"""The bits of a directory's mode that let its group, or all users, reach the files in it."""
+
+_LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+
+
+def warn_of_readable_files(path: Path) -> None:
+    """Log a warning for each file of a directory that other users of this machine can read."""
+    try:
+        if not path.stat().st_mode & ENTERED_BY_OTHERS:
+            return
+    except OSError:
+        return
+    for name, risk in (
+        (KEY_FILE, "A reader of the key can forge codes."),
+        (LOG_KEY_FILE, "A reader of the key can sign another history."),
+        *((name, "It holds all prices and parties.") for name in (EVENTS_FILE, *files_of_views(path))),
+    ):
+        with contextlib.suppress(OSError):
+            if (path / name).stat().st_mode & READABLE_BY_OTHERS:
+                _LOG.warning(
+                    "other users can read a file of the books",
+                    file=name,
+                    risk=risk,
+                    command=f"chmod 600 {path / name}",
+                )
+
+
+def copy_books(path: Path, to: Path) -> None:
+    """Copy the books and the keys of codes of a directory into an empty one, while servers may write to them.
+
+    The key of the log stays behind, because what is recorded in the copy must never be signed. The views are copied
+    before the log, so they are never ahead of it.
+
+    Raises:
+        OSError: something cannot be read or written.
+    """
+    others = (EVENTS_FILE, *files_of_views(path), LOG_KEY_FILE, LAST_CHECKPOINT_FILE)
+    for file in sorted(path.iterdir()):
+        if file.is_file() and not file.name.startswith(others):
+            shutil.copy2(file, to)
+    for name in (VIEWS_FILE, EVENTS_FILE):
+        if (path / name).exists():
+            copy_database(path / name, to / name)
