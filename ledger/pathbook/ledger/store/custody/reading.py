@@ -92,7 +92,7 @@ class CustodyReader:
 
     def __init__(self, views: Engine) -> None:
         """Read in the place of the views."""
-        self._views = views
+        self.views = views
 
     @contextlib.contextmanager
     def open(self, book: str) -> Iterator[CustodySnapshot | None]:
@@ -101,6 +101,6 @@ class CustodyReader:
         Raises:
             eventsourcing.persistence.PersistenceError: the database fails.
         """
-        with persistence_errors(), reading(self._views) as connection:
+        with persistence_errors(), reading(self.views) as connection:
             seal = last_seal(connection, book)
             yield CustodySnapshot(connection, book, seal) if seal.position else None

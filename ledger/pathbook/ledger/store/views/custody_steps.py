@@ -7,7 +7,8 @@ from sqlalchemy import Connection, Engine
 
 from pathbook.ledger.events import RecordedEvent, Sealed
 from pathbook.ledger.store.custody.changes import CustodyChanges, Roots
-from pathbook.ledger.store.database.engine import reading
+from pathbook.ledger.store.custody.tables import NOT_SEALED, SealRow, last_seal
+from pathbook.ledger.store.database.engine import open_bulk_engine, reading
 from pathbook.ledger.store.log.event_hashes import read_event
 from pathbook.ledger.store.log.stream import Stream, persistence_errors
 from pathbook.ledger.store.views.stopped_books import read_known
@@ -78,6 +79,29 @@ def next_step(
     with persistence_errors(), reading(views) as connection:
         step = _Steps(connection, stream, book, touched_max, events_at_once)
         return step.to_known_seals() if step.ahead else step.to_new_seal()
+
+
+class CustodySteps:
+    """The steps of all books in one place of views. One thread at a time takes the steps of a book."""
+
+    def __init__(self, views: Engine, stream: Stream) -> None:
+        """Read with an engine on the views, and write with one for bulk writes."""
+        self._views, self._stream = views, stream
+        self._writing_engine = open_bulk_engine(views)
+
+    def next(self, book: str) -> Step | None:
+        """Compute the next step, as `next_step` does."""
+        return next_step(self._views, self._stream, book)
+
+    def write(self, step: Step, position: int) -> bool:
+        """Write a step, as `Step.write` does."""
+        return step.write(self._writing_engine, position)
+
+    def last(self, book: str) -> SealRow:
+        """Return what the tables of a book are. NOT_SEALED also says that they are between two seals."""
+        with persistence_errors(), reading(self._views) as connection:
+            seal = last_seal(connection, book)
+        return seal if seal.position else NOT_SEALED
 
 
 class _Steps:
