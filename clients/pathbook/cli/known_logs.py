@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from pathbook.cli import printing
+
 if TYPE_CHECKING:
     from pathbook.ledger.proofs.signed_note import VerifierKey
 
@@ -58,4 +60,4 @@ def remember(key: "VerifierKey") -> None:
         with place.open("a", encoding="utf-8") as file:
             file.write(f"{key}\n")
     except OSError as error:
-        click.echo(f"pathbook: the key of {key.name} is not remembered: {error}", err=True)
+        printing.echo(f"pathbook: the key of {key.name} is not remembered: {error}", err=True)

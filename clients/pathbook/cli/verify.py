@@ -194,9 +194,9 @@ def verify(
         if data is not None:
             if save is not None:
                 save.write_bytes(data)
-            report = _held_against(report, path, data, parsed, trust, today, policy)
+            report = _compared(report, path, data, parsed, trust, today, policy)
         elif save is not None:
-            click.echo("pathbook: no proof is saved, because the book is not sealed yet.", err=True)
+            printing.echo("pathbook: no proof is saved, because the server gives none yet.", err=True)
     except RefusedError as error:
         report = refused(error.reason, error.message)
     except (UnreachableError, OSError) as error:
@@ -216,7 +216,7 @@ def _proof(client: "Client", code: str) -> bytes | None:
         raise
 
 
-def _held_against(
+def _compared(
     report: "Report",
     path: "GetPathResponse",
     data: bytes,
@@ -225,12 +225,12 @@ def _held_against(
     today: datetime.date,
     policy: "Policy",
 ) -> "Report":
-    """Hold a path against its proof. Without a key of the caller, the key that the log had before counts."""
+    """Compare a path with its proof. Without a key of the caller, the key that the log had before counts."""
     from pathbook.cli import known_logs
     from pathbook.ledger.proofs.text import MalformedTextError
     from pathbook.ledger.proofs.unit_proof import parse_unit_proof
     from pathbook.verify.proof import Now, check_proof
-    from pathbook.verify.sealed_path import held_against
+    from pathbook.verify.sealed_path import compared_with_proof
 
     is_new, log = False, None
     if not trust.logs:
@@ -243,7 +243,7 @@ def _held_against(
             is_new = known is None
             trust = trust.with_key(known or log)
     proof, proven = check_proof(data, code, trust, Now(proof_file.now(), today), policy)
-    joined = held_against(report, path, proof, proven, is_new_key=is_new)
+    joined = compared_with_proof(report, path, proof, proven, is_new_key=is_new)
     if is_new and log is not None and proven is not None:
         known_logs.remember(log)
     return joined

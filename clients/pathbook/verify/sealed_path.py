@@ -1,4 +1,4 @@
-"""A path that a server shows, held against the proof of it. The proof wins, and says how far it goes."""
+"""A path that a server shows, compared with the proof of it. The proof wins, and says how far it goes."""
 
 from pathbook.v1.paths_pb2 import GetPathResponse
 from pathbook.verify.checks import report_of, verdict_of
@@ -9,7 +9,7 @@ _REFUTING = frozenset({Verdict.PROOF_REFUTED, Verdict.PATH_CONTRADICTED, Verdict
 """The verdicts on a proof that no path outweighs."""
 
 
-def held_against(
+def compared_with_proof(
     shown: Report, path: GetPathResponse, proof: Report, proven: ProvenPath | None, *, is_new_key: bool
 ) -> Report:
     """Return the report on a path that a server shows, with all of its steps, and on the proof that it gave.

@@ -280,8 +280,8 @@ SENTENCES: Final[dict[Reason, tuple[Kind, str]]] = {
     Reason.TOO_MUCH_WORK: (Kind.INVALID, "The request takes more than {limit} steps, too many of them for {part}. Split it into smaller requests, and name ranges instead of quantities."),
     Reason.ALREADY_SEALED: (Kind.STATE, "Position {covers} cannot be sealed, because a seal covers position {sealed} already. A seal is never replaced."),
     Reason.SEALED_TOO_FAR: (Kind.INVALID, "Position {covers} cannot be sealed yet: the book has reached position {position}."),
-    Reason.NOT_SEALED_YET: (Kind.STATE, "Batch {batch} is not sealed yet: the book is sealed up to position {covers}. A server seals what is new within some seconds, unless it runs with --no-seal."),
-    Reason.PROOF_TOO_LARGE: (Kind.STATE, "The proof would have a chain of {events} events, and a proof has at most {limit}. Replay the book instead: pathbook audit replay."),
+    Reason.NOT_SEALED_YET: (Kind.STATE, "Batch {batch} is not sealed yet: the book is sealed up to position {covers}. A server that seals does so within some seconds after a change."),
+    Reason.PROOF_TOO_LARGE: (Kind.STATE, "The proof would have {size}, and a proof that a server gives has at most {limit}. Read the events of the book instead, and replay them."),
 }
 # fmt: on
 """For each reason its kind and its sentence. The sentence names the thing, the rule, and what to do."""

@@ -506,11 +506,11 @@ class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal
     Status: INVALID_ARGUMENT. Retry: never.
     """
     REFUSAL_REASON_NOT_SEALED_YET: _RefusalReason.ValueType  # 145
-    """Batch {batch} is not sealed yet: the book is sealed up to position {covers}. A server seals what is new within some seconds, unless it runs with --no-seal.
+    """Batch {batch} is not sealed yet: the book is sealed up to position {covers}. A server that seals does so within some seconds after a change.
     Status: FAILED_PRECONDITION. Retry: after a change.
     """
     REFUSAL_REASON_PROOF_TOO_LARGE: _RefusalReason.ValueType  # 146
-    """The proof would have a chain of {events} events, and a proof has at most {limit}. Replay the book instead: pathbook audit replay.
+    """The proof would have {size}, and a proof that a server gives has at most {limit}. Read the events of the book instead, and replay them.
     Status: FAILED_PRECONDITION. Retry: after a change.
     """
 
@@ -980,11 +980,11 @@ REFUSAL_REASON_SEALED_TOO_FAR: RefusalReason.ValueType  # 144
 Status: INVALID_ARGUMENT. Retry: never.
 """
 REFUSAL_REASON_NOT_SEALED_YET: RefusalReason.ValueType  # 145
-"""Batch {batch} is not sealed yet: the book is sealed up to position {covers}. A server seals what is new within some seconds, unless it runs with --no-seal.
+"""Batch {batch} is not sealed yet: the book is sealed up to position {covers}. A server that seals does so within some seconds after a change.
 Status: FAILED_PRECONDITION. Retry: after a change.
 """
 REFUSAL_REASON_PROOF_TOO_LARGE: RefusalReason.ValueType  # 146
-"""The proof would have a chain of {events} events, and a proof has at most {limit}. Replay the book instead: pathbook audit replay.
+"""The proof would have {size}, and a proof that a server gives has at most {limit}. Read the events of the book instead, and replay them.
 Status: FAILED_PRECONDITION. Retry: after a change.
 """
 Global___RefusalReason: _TypeAlias = RefusalReason  # noqa: Y015

@@ -1,18 +1,24 @@
 """ProofService: signed checkpoints, and proofs that they are of one log."""
 
+from typing import Final
+
 import structlog
 
 from pathbook.ledger.proofs.signed_note import VerifierKey
-from pathbook.ledger.proofs.unit_proof import UnitProof
-from pathbook.ledger.refusals import Reason, refuse
+from pathbook.ledger.queries.unit_proofs import too_large
+from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.store.log.checkpoints import KeptCheckpoint
 from pathbook.ledger.values import Unit
-from pathbook.services.gateway import Gateway, answered
+from pathbook.services.gateway import Gateway
 from pathbook.services.signing import SigningError
 from pathbook.services.storage import Storage
 from pathbook.services.translate import requests
+from pathbook.services.translate.pages import ANSWER_MAX_BYTES
 from pathbook.services.translate.statuses import Failure, RefusedCallError, failed
 from pathbook.v1 import proofs_pb2, proofs_pb2_grpc
+
+PROOF_MAX_BYTES: Final = ANSWER_MAX_BYTES - 1_000
+"""The most bytes of a proof that is given. Nearly every proof has less than a hundredth of it."""
 
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -22,7 +28,6 @@ class ProofService(proofs_pb2_grpc.ProofServiceServicer):
 
     def __init__(self, gateway: Gateway, storage: Storage) -> None:
         self._gateway, self._storage = gateway, storage
-        self._proofs = storage.unit_proofs
 
     async def GetCheckpoint(
         self, request: proofs_pb2.GetCheckpointRequest, _context: object
@@ -71,12 +76,17 @@ class ProofService(proofs_pb2_grpc.ProofServiceServicer):
                 unit = Unit(request.unit.batch, request.unit.number)
             case _:
                 raise RefusedCallError(refuse(Reason.VALUE_MISSING, field="subject"))
-        key = await self._key(book)
+        proof = await self._gateway.ask(0, self._proof_file, book, unit, await self._key(book))
+        return proofs_pb2.GetUnitProofResponse(proof=proof)
 
-        def message(proof: UnitProof) -> proofs_pb2.GetUnitProofResponse:
-            return proofs_pb2.GetUnitProofResponse(proof=str(proof).encode())
-
-        return await self._gateway.ask(0, answered(self._proofs.proof, message), book, unit, key)
+    def _proof_file(self, book: str, unit: Unit, key: VerifierKey) -> bytes | Refusal:
+        """Return the proof of a unit as a file that fits an answer."""
+        proof = self._storage.unit_proofs.proof(book, unit, key)
+        if isinstance(proof, Refusal):
+            return proof
+        data = str(proof).encode()
+        fits = len(data) <= PROOF_MAX_BYTES
+        return data if fits else too_large(f"{len(data)} bytes", f"{PROOF_MAX_BYTES} bytes")
 
     async def _key(self, book: str) -> VerifierKey:
         """Return the public key of a book's log. Raises CallFailedError."""

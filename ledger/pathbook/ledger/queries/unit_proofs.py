@@ -64,8 +64,8 @@ class UnitProofs:
         assert found is not None, unit  # the views are never behind the seal
         moved = [run.position for run in found.runs if run.position <= seal.covers]
         chain = custody.links_of_batch(unit.batch)
-        if max(len(moved), len(chain)) > MAX_EVENTS:
-            return refuse(Reason.PROOF_TOO_LARGE, events=max(len(moved), len(chain)), limit=MAX_EVENTS)
+        if (longest := max(len(moved), len(chain))) > MAX_EVENTS:
+            return too_large(f"{longest} events", f"{MAX_EVENTS} in a chain")
         past, batch_events = self._stream.at(book, moved), self._stream.at(book, chain)
         parties = self._parties(custody, book, [*past, *batch_events])
         if isinstance(parties, Refusal):
@@ -97,12 +97,19 @@ class UnitProofs:
                 row = custody.party(name)
                 assert row is not None, name  # a party is registered before it is named
                 links = custody.links_of_party(row.number)
-                if len(links) > MAX_EVENTS or len(proofs) == MAX_PARTIES:
-                    return refuse(Reason.PROOF_TOO_LARGE, events=len(links), limit=MAX_EVENTS)
+                if len(proofs) == MAX_PARTIES:
+                    return too_large("more parties", f"{MAX_PARTIES}")
+                if len(links) > MAX_EVENTS:
+                    return too_large(f"{len(links)} events", f"{MAX_EVENTS} in a chain")
                 chain = self._stream.at(book, links)
                 proofs[name] = PartyProof(row.number, tuple(custody.party_path(row.number)), _stored(chain))
                 wanted |= {upline for entry in chain for upline in _named(book, entry)}
         return sorted(proofs.values(), key=lambda proof: proof.number)
+
+
+def too_large(size: str, limit: str) -> Refusal:
+    """Return the refusal of a proof that would have more than it may."""
+    return refuse(Reason.PROOF_TOO_LARGE, size=size, limit=limit)
 
 
 def _stored(entries: Iterable[StoredEntry]) -> tuple[StoredEvent, ...]:
