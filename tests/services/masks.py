@@ -14,6 +14,7 @@ from pathbook.client import Client, RefusedError, select
 from pathbook.services.run.in_thread import running
 from pathbook.services.run.settings import Settings
 from pathbook.v1.values_pb2 import PARTY_KIND_AGENT, PARTY_KIND_BRAND, PARTY_KIND_SHOP, Selection
+from tests.books import DATABASE_FILE
 
 BOOK: Final = "masks"
 MASK: Final = "04006381333931"
@@ -33,6 +34,19 @@ def opened(data: Path, level: int = logging.WARNING) -> Iterator[Client]:
     """Serve a directory, and yield a client of the book of masks."""
     settings = Settings(data=data, listen="127.0.0.1:0")
     with running(settings, level) as port, Client(f"127.0.0.1:{port}", book=BOOK, retry_seconds=0) as client:
+        yield client
+
+
+@contextlib.contextmanager
+def opened_place(place: Path) -> Iterator[Client]:
+    """Serve the books of a place on either kind of database, and yield a client of the book of masks."""
+    named = place / DATABASE_FILE
+    database = named.read_text("utf-8") if named.exists() else ""
+    settings = Settings(data=place / "books", database=database, listen="127.0.0.1:0")
+    with (
+        running(settings, logging.WARNING) as port,
+        Client(f"127.0.0.1:{port}", book=BOOK, retry_seconds=0) as client,
+    ):
         yield client
 
 
