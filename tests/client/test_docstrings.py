@@ -98,6 +98,8 @@ RAISES_NOTHING: Final = {"close", "with_options"}
 
 NEVER_MET: Final = {
     Reason.DATE_MALFORMED,  # the client writes the dates
+    Reason.ALREADY_SEALED,  # only the sealer seals
+    Reason.SEALED_TOO_FAR,
     Reason.DEADLINE_NOT_REACHED,  # only the writer lets offers lapse
     Failure.MESSAGE_MALFORMED,  # the client's messages are well formed
     Failure.ANSWER_TOO_LARGE,  # every answer is smaller
