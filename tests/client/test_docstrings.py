@@ -99,6 +99,8 @@ RAISES_NOTHING: Final = {"close", "with_options"}
 
 NEVER_MET: Final = {
     Reason.DATE_MALFORMED,  # the client writes the dates
+    Reason.ALREADY_SEALED,  # only the sealer seals
+    Reason.SEALED_TOO_FAR,
     Reason.DEADLINE_NOT_REACHED,  # only the writer lets offers lapse
     Reason.ALREADY_SEALED,  # only the server seals
     Reason.SEALED_TOO_FAR,  # as above

@@ -83,7 +83,7 @@ class Life:
         self._stopping, self._noting = threading.Event(), threading.Lock()
         self._server = Running(place, "serve", "--listen", "127.0.0.1:0", "--no-follow")
         self.target = str(self._server.wait_for("listening")["address"])
-        self._follower = Running(place, "views", "follow")
+        self._follower = Running(place, "views", "follow", "--no-seal")
         with self.client() as client:
             begin(client, BOXES)
         self._importer: subprocess.Popen[bytes] | None = None
@@ -108,7 +108,7 @@ class Life:
                 self._server = Running(self.place, "serve", "--listen", self.target, "--no-follow")
             case "follower":
                 self._follower.kill()
-                self._follower = Running(self.place, "views", "follow")
+                self._follower = Running(self.place, "views", "follow", "--no-seal")
             case _:
                 if (importer := self._importer) is not None:
                     importer.kill()  # the thread of the sheets starts it again

@@ -79,9 +79,10 @@ class Running:
 class ServerProcess(Running):
     """A process that serves the books of a place, or the parent of several on one port."""
 
-    def __init__(self, place: Path, port: int = 0, *options: str) -> None:
-        """Start the process, and wait until it listens."""
-        super().__init__(place, "serve", "--listen", f"127.0.0.1:{port}", *options)
+    def __init__(self, place: Path, port: int = 0, *options: str, seals: bool = False) -> None:
+        """Start the process, and wait until it listens. It seals only if asked to, as most tests count events."""
+        sealing = [] if seals or "--no-follow" in options else ["--no-seal"]
+        super().__init__(place, "serve", "--listen", f"127.0.0.1:{port}", *options, *sealing)
         try:
             self.target = str(self.wait_for("serving" if "--workers" in options else "listening")["address"])
         except BaseException:
@@ -95,9 +96,9 @@ class ServerProcess(Running):
 
 
 @contextlib.contextmanager
-def served(place: Path, port: int = 0, *options: str) -> Iterator[ServerProcess]:
+def served(place: Path, port: int = 0, *options: str, seals: bool = False) -> Iterator[ServerProcess]:
     """Serve the books of a place in another process, which a test may end earlier."""
-    server = ServerProcess(place, port, *options)
+    server = ServerProcess(place, port, *options, seals=seals)
     try:
         yield server
     finally:
@@ -110,7 +111,7 @@ def served(place: Path, port: int = 0, *options: str) -> Iterator[ServerProcess]
 @contextlib.contextmanager
 def followed(place: Path) -> Iterator[Running]:
     """Update the views of a place in another process, which a test may end earlier."""
-    follower = Running(place, "views", "follow")
+    follower = Running(place, "views", "follow", "--no-seal")
     try:
         yield follower
     finally:

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from pathbook.client import Client
 from pathbook.ledger.codec import decode
 from pathbook.ledger.commands import Command, CommissionBatch, Seal
 from pathbook.ledger.events import RecordedEvent, Sealed
+from pathbook.ledger.proofs.custody import unit_leaf
+from pathbook.ledger.proofs.tree import root_of_inclusion
 from pathbook.ledger.sealing import Sealer
 from pathbook.ledger.store.custody.tables import SealRow
 from pathbook.ledger.store.views.custody_steps import CustodySteps, Step
@@ -19,6 +22,8 @@ from pathbook.services.clock import now
 from pathbook.services.storage import Storage
 from tests.books import BEGINNING, DATABASE_FILE, PATIENCE, positions, record
 from tests.custody_model import custody_of
+from tests.services.masks import begin, moved
+from tests.services.process import served
 
 BOOK = "masks"
 
@@ -152,6 +157,41 @@ def test_a_seal_that_was_recorded_before_a_crash_is_taken(place: Path) -> None:
         assert sealer.seal(BOOK) == 7
         assert told == [6, 8]
         assert [position for _, position in seals(storage)] == [6, 8]
+
+
+@pytest.mark.parametrize("pauses", [(1.2, 1.35, 1.1, 1.5)])
+def test_a_sealer_that_is_killed_goes_on(place: Path, pauses: tuple[float, ...]) -> None:
+    """Whenever a server is killed, the next one goes on. Every seal, the tables and the checkpoints are right."""
+    with served(place, seals=True) as server, Client(server.target, book=BOOK) as client:
+        begin(client)
+        server.kill()
+    unit = 0
+    for pause in pauses:
+        with served(place, seals=True) as server, Client(server.target, book=BOOK) as client:
+            end = time.monotonic() + pause
+            while time.monotonic() < end:
+                moved(client, unit, unit)
+                unit += 1
+                time.sleep(0.02)
+            server.kill()
+    with opened(place) as storage:
+        until(lambda: covered(storage) >= storage.stream.head(BOOK) - 1)
+        events = recorded(storage)
+        found = seals(storage)
+        assert len(found) >= len(pauses)
+        for sealed, _ in found:
+            assert sealed == custody_of(events, sealed.covers)
+        until(
+            lambda: (newest := storage.checkpoints.newest(BOOK)) is not None and newest.size == found[-1][1]
+        )
+        with storage.custody.open(BOOK) as custody:
+            assert custody is not None
+            assert (custody.seal.root, custody.seal.position) == (found[-1][0].root, found[-1][1])
+            batch = custody.batch(1)
+            assert batch is not None
+            for number in (0, unit - 1, unit, batch.size - 1):
+                leaf, path = unit_leaf(custody.run(batch, number).head), custody.unit_path(batch, number)
+                assert root_of_inclusion(leaf, number, batch.size, path) == batch.root
 
 
 def seal_of(sealed: Sealed) -> Seal:

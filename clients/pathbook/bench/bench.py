@@ -112,7 +112,7 @@ class Bench:
         if self.head:
             self.client.get_head()
         seconds = time.perf_counter() - began
-        follow = [*PATHBOOK, "views", "follow", *books]
+        follow = [*PATHBOOK, "views", "follow", "--no-seal", *books]
         self.follower = self._open.enter_context(Process(follow, self._log("follower"), environment))
         return seconds
 

@@ -105,7 +105,7 @@ def copied(books: Books) -> Iterator[Books]:
 
 
 def serve(
-    books: Books, listen: str, *, workers: int, follows: bool, ready: Callable[[str, str], None]
+    books: Books, listen: str, *, workers: int, follows: bool, seals: bool, ready: Callable[[str, str], None]
 ) -> None:
     """Serve until SIGINT or SIGTERM, then drain. A second signal ends the process at once.
 
@@ -116,15 +116,15 @@ def serve(
         OSError: the address is in use.
         Exception: as ``serving``.
     """
-    settings = _settings(books, listen=listen, workers=workers, follows=follows)
+    settings = _settings(books, listen=listen, workers=workers, follows=follows, seals=seals)
     with _opening(settings):
         serve_until_told(settings, lambda address: ready(settings.place, address))
 
 
-def follow(books: Books) -> None:
-    """Keep the views of all books up to date until SIGINT or SIGTERM. Raises as ``rebuild``."""
+def follow(books: Books, *, seals: bool) -> None:
+    """Keep the views of all books up to date until SIGINT or SIGTERM, and seal if asked to. Raises as ``rebuild``."""
     require_books(books)
-    settings = _settings(books)
+    settings = _settings(books, seals=seals)
     configure_log(logging.INFO)
     warn_of_readable_files(settings.data)
     with _opening(settings), stopping(drain_seconds=0) as stop:
@@ -249,13 +249,16 @@ def confirm_clock(books: Books, *, accept_ahead: bool) -> ClockState:
         )
 
 
-def _settings(books: Books, listen: str = ANY_PORT, *, workers: int = 1, follows: bool = True) -> Settings:
+def _settings(
+    books: Books, listen: str = ANY_PORT, *, workers: int = 1, follows: bool = True, seals: bool = False
+) -> Settings:
     try:
         return Settings(
             data=Path(books.data),
             database=books.database,
             listen=listen,
             follows=follows,
+            seals=seals,
             workers=workers,
             allow_event_loss=books.allow_event_loss,
         )

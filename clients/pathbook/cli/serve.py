@@ -29,14 +29,21 @@ DEFAULT_LISTEN: Final = "127.0.0.1:50551"
               help="The number of server processes on the port. With 2 or more, one more process keeps the views up"
               " to date.")  # fmt: skip
 @click.option("--no-follow", is_flag=True, help="Leave the views to 'pathbook views follow'.")
+@click.option("--no-seal", is_flag=True, help="Record no seals of the books, and sign no checkpoints.")
 @click.pass_obj
-def command(settings: Settings, *, listen: str, workers: int, no_follow: bool) -> None:
+def command(settings: Settings, *, listen: str, workers: int, no_follow: bool, no_seal: bool) -> None:
     """Run a server on the books in --data DIR.
+
+    It seals each book soon after a change, which adds an event to the book, and signs a checkpoint of it.
 
     The server runs until SIGINT or SIGTERM stops it. Its log goes to stderr.
 
     --allow-event-loss lets it use a PostgreSQL that may lose acknowledged events.
     """
+    if no_seal and no_follow:
+        raise click.UsageError(
+            "With --no-follow the server seals nothing. Give --no-seal to 'pathbook views follow'."
+        )
     from pathbook.cli import local
 
     books = settings.books()
@@ -47,4 +54,4 @@ def command(settings: Settings, *, listen: str, workers: int, no_follow: bool) -
         else:
             printing.echo(printing.as_json({"place": place, "address": address}, Output.JSONL))
 
-    local.serve(books, listen, workers=workers, follows=not no_follow, ready=ready)
+    local.serve(books, listen, workers=workers, follows=not no_follow, seals=not no_seal, ready=ready)

@@ -32,16 +32,18 @@ def command() -> None:
 
 @command.command()
 @takes_options("data", "database", "output", "allow_event_loss")
+@click.option("--no-seal", is_flag=True, help="Record no seals of the books, and sign no checkpoints.")
 @click.pass_obj
-def follow(settings: Settings) -> None:
+def follow(settings: Settings, *, no_seal: bool) -> None:
     """Keep the views of all books in --data DIR up to date.
 
-    It also lets offers lapse at their deadlines. It runs until SIGINT or SIGTERM stops it, beside servers that were
-    started with 'pathbook serve --no-follow'. Its log goes to stderr.
+    It also lets offers lapse at their deadlines, and seals each book soon after a change, which adds an event to the
+    book. It runs until SIGINT or SIGTERM stops it, beside servers that were started with 'pathbook serve --no-follow'.
+    Its log goes to stderr.
     """
     from pathbook.cli import local
 
-    local.follow(settings.books())
+    local.follow(settings.books(), seals=not no_seal)
 
 
 @command.command()

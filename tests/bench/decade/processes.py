@@ -80,7 +80,7 @@ class Server(Process):
         """Start the server, and wait until it listens."""
         begin = time.perf_counter()
         name = f"server-{time.monotonic_ns()}"
-        arguments = ["serve", *store.arguments(), "--listen", f"127.0.0.1:{port}", *options]
+        arguments = ["serve", "--no-seal", *store.arguments(), "--listen", f"127.0.0.1:{port}", *options]
         super().__init__(arguments, logs / f"{name}.out", logs / f"{name}.log")
         self.port = self._listening()
         self.seconds = time.perf_counter() - begin

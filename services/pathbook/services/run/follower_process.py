@@ -31,7 +31,7 @@ _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 
 def update_views(settings: Settings, stop: threading.Event, ready: Callable[[], None] = lambda: None) -> None:
-    """Update the views of all books, and end offers at their deadlines, until ``stop`` is set.
+    """Update the views of all books, end offers at their deadlines, and seal if asked to, until ``stop`` is set.
 
     Args:
         settings: where the books are.
@@ -48,6 +48,7 @@ def update_views(settings: Settings, stop: threading.Event, ready: Callable[[], 
         MachineClock(),
         database=settings.database,
         beside_writers=True,
+        seals=settings.seals,
         allow_event_loss=True,
     )
     with contextlib.closing(storage):

@@ -109,6 +109,7 @@ class Server:
             self._clock,
             database=self._settings.database,
             projects=self._settings.follows,
+            seals=self._settings.seals,
             allow_event_loss=self._settings.allow_event_loss,
         )
         if self._settings.workers == 1:  # of several, their parent warns

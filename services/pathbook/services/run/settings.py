@@ -34,6 +34,7 @@ class Settings:
             It may hold a password, so it is never printed.
         listen: HOST:PORT. Port 0 lets the system choose one.
         follows: whether the server updates the views; if not, another process has to.
+        seals: whether the process that updates the views seals the books, and signs their checkpoints.
         workers: how many servers share the port, each in a process of its own.
         allow_event_loss: whether to accept a database that may lose events it has acknowledged.
         drain_seconds: how long open calls may go on after the server is told to stop.
@@ -46,6 +47,7 @@ class Settings:
     database: str = dataclasses.field(default="", repr=False)
     listen: str
     follows: bool = True
+    seals: bool = False
     workers: int = 1
     allow_event_loss: bool = False
     drain_seconds: float = DRAIN_TIMEOUT_S
