@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pathbook.ledger.proofs.custody import (
-    TILE_WIDTH,
     CustodyChange,
     CustodyTree,
     HeadRun,
@@ -60,22 +59,11 @@ class MemoryStore:
 
     def seal(self, changed: Sequence[tuple[int, int]]) -> None:
         """Bring the tiles to the heads."""
-        for place, tile in CustodyChange(self.size, self, changed).tiles.items():
-            if tile is not None:
-                self.tiles[place] = tile
-                continue
-            for below in [other for other in self.tiles if is_below(other, place)]:
-                del self.tiles[below]
+        self.tiles.update(CustodyChange(self.size, self, changed).tiles)
 
     def heads(self) -> list[bytes]:
         """Return the head of each unit."""
         return [run.head for run in self.held for _ in range(run.first, run.last + 1)]
-
-
-def is_below(tile: TilePlace, above: TilePlace) -> bool:
-    """Tell whether a tile is another one, or lies below it."""
-    levels = above.level - tile.level
-    return levels >= 0 and tile.number // TILE_WIDTH**levels == above.number
 
 
 @st.composite
@@ -141,17 +129,54 @@ def test_units_that_nobody_moved_cost_nothing() -> None:
     assert store.reads < 100
 
 
-def test_a_batch_that_is_sold_whole_is_small_again() -> None:
-    """Tiles are removed when all of their units have one head again."""
-    store = MemoryStore(4_096, bytes(32))
-    store.move(7, 1_000, 2)
-    store.seal([(7, 1_000)])
-    assert store.tiles
-    store.held = [
-        HeadRun(0, 4_095, b"\1" * 32)
-    ]  # heads that differ never become equal, so this is another batch
-    store.seal([(0, 4_095)])
-    assert not store.tiles
+@given(
+    st.lists(st.tuples(st.integers(0, 70), st.lists(st.integers(0, 5_000), max_size=4)), max_size=12),
+    st.data(),
+)
+def test_a_register_grows_and_its_root_is_that_over_all_leaves(
+    steps: list[tuple[int, list[int]]], data: st.DataObject
+) -> None:
+    """Whatever is added and changed between seals, it has the root and the proofs of the tree over its leaves."""
+    store = MemoryStore(0, b"")
+    store.held = []
+    leaves: list[bytes] = []
+    for number, (added, changed) in enumerate(steps):
+        many = added * data.draw(st.sampled_from([1, 1, 16, 60]))
+        moved = {place % len(leaves) for place in changed} if leaves else set()
+        for place in moved:
+            leaves[place] = b"changed %d %d" % (number, place)
+        moved.update(range(len(leaves), len(leaves) + many))
+        leaves += [b"added %d" % place for place in range(len(leaves), len(leaves) + many)]
+        store.held = [HeadRun(place, place, leaf) for place, leaf in enumerate(leaves)]
+        store.size = len(leaves)
+        store.seal([(place, place) for place in moved])
+        tree = CustodyTree(store.size, store)
+        root = tree.root()
+        assert root == root_of(map(unit_leaf, leaves))
+        for place in (
+            {0, len(leaves) // 2, len(leaves) - 1, *moved} if len(leaves) < 200 else {*list(moved)[:3]}
+        ):
+            if leaves:
+                assert (
+                    root_of_inclusion(unit_leaf(leaves[place]), place, store.size, tree.proof(place)) == root
+                )
+
+
+def test_a_register_of_ten_thousand_grows_by_few_reads() -> None:
+    """One leaf more takes the tiles above it, and no other leaf but its neighbors."""
+    store = MemoryStore(0, b"")
+    store.held = [HeadRun(place, place, b"%d" % place) for place in range(70_000)]
+    for size in (4_096, 4_097, 65_536, 65_537):
+        store.size = size
+        store.seal(
+            [(place, place) for place in range(size - 1 if store.tiles else 0, size)]
+            if size % 2
+            else [(0, size - 1)]
+        )
+        store.reads = 0
+        CustodyTree(size, store).root()
+        assert store.reads < 10
+        assert CustodyTree(size, store).root() == root_of(unit_leaf(b"%d" % place) for place in range(size))
 
 
 def test_a_doubled_head_is_the_root_of_equal_units() -> None:

@@ -6,8 +6,11 @@ that of parties a leaf for each party, both in the order of their numbers, from 
 the two roots.
 
 A run has one head for all of its units. So a subtree within a run is the head, doubled, and takes no memory. What is
-kept are tiles: the children of a node sixteen levels below it would be too many, so a tile holds those four levels
-below, where a subtree has more than one run.
+kept are tiles: a tile holds the hashes of the sixteen subtrees four levels below its node, where these have more than
+one run. Runs are cut and never join, so a tile that is kept stays kept.
+
+A register is kept in the same way. Each leaf is a run of one, and the head of this run is the data of the leaf. A
+register grows: a new tile may then lie above tiles that are kept.
 """
 
 from bisect import bisect_right
@@ -16,7 +19,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple, Protocol
 
 from pathbook.ledger.codec import leaf_hash
-from pathbook.ledger.proofs.tree import HASH_BYTES, inclusion_proof, node_hash, tree_root
+from pathbook.ledger.proofs.tree import EMPTY_ROOT, HASH_BYTES, inclusion_proof, node_hash, root_of, tree_root
 
 TILE_LEVELS: Final = 4
 """How many levels a tile spans."""
@@ -29,11 +32,17 @@ DOUBLED_HEADS: Final = 4_096
 
 
 class HeadRun(NamedTuple):
-    """Units first .. last of a batch that have one head."""
+    """Units first .. last of a batch that have one head.
+
+    ``position`` is that of the event that made the head, and ``origin`` the first unit of the run that it then made.
+    The path of a unit is a walk from there, as in `pathbook.ledger.runs.Run`.
+    """
 
     first: int
     last: int
     head: bytes
+    position: int = 0
+    origin: int = 0
 
 
 class TilePlace(NamedTuple):
@@ -44,13 +53,13 @@ class TilePlace(NamedTuple):
 
 
 class CustodyStore(Protocol):
-    """Keeps the heads and the tiles of one batch, as of a sealed position."""
+    """Keeps the heads and the tiles of one batch or register, as of a sealed position."""
 
     def runs(self, first: int, last: int) -> Sequence[HeadRun]:
         """Return the runs that have any of the units first .. last, in order."""
 
     def tile(self, place: TilePlace) -> bytes | None:
-        """Return the hashes of a tile, or None if all of its units are in one run."""
+        """Return the hashes of a tile, or None if none is kept: its units are in one run, or it has one leaf."""
 
 
 def unit_leaf(head: bytes) -> bytes:
@@ -58,9 +67,14 @@ def unit_leaf(head: bytes) -> bytes:
     return leaf_hash(head)
 
 
+def batch_data(root: bytes, size: int, chain: bytes) -> bytes:
+    """Return the data of a batch's leaf in its register: its root, its size (8 bytes), and the head of its chain."""
+    return root + size.to_bytes(8, "big") + chain
+
+
 def batch_leaf(root: bytes, size: int, chain: bytes) -> bytes:
-    """Return the leaf of a batch in its register: of its root, its size (8 bytes), and the head of its own chain."""
-    return leaf_hash(root + size.to_bytes(8, "big") + chain)
+    """Return the leaf of a batch in its register."""
+    return leaf_hash(batch_data(root, size, chain))
 
 
 def party_leaf(chain: bytes) -> bytes:
@@ -76,6 +90,22 @@ def custody_root(batches: bytes, parties: bytes) -> bytes:
 @lru_cache(DOUBLED_HEADS)
 def _doublings(head: bytes) -> list[bytes]:
     return [unit_leaf(head)]
+
+
+def top_tile(size: int) -> TilePlace:
+    """Return the place of the one tile that has all units of a tree."""
+    level = 1
+    while TILE_WIDTH ** (level + 1) < size:
+        level += 1
+    return TilePlace(level, 0)
+
+
+def edge_tiles(size: int) -> list[TilePlace]:
+    """Return the places of the tiles that have the last unit of a tree: one a level."""
+    return [
+        TilePlace(level, (size - 1) >> TILE_LEVELS * (level + 1))
+        for level in range(1, top_tile(size).level + 1)
+    ]
 
 
 def doubled(head: bytes, level: int) -> bytes:
@@ -95,7 +125,28 @@ class CustodyTree:
 
     def root(self) -> bytes:
         """Return the root over all units."""
-        return tree_root(self._size, self.node)
+        return self._edge_root(top_tile(self._size)) if self._size else EMPTY_ROOT
+
+    def _edge_root(self, place: TilePlace) -> bytes:
+        """Return the root over the units of a tile that has the last unit. It takes a tile a level, and sixteen units.
+
+        A tree over whole subtrees and one that is not whole has the shape of a tree over as many leaves.
+        """
+        level, index = place
+        height = TILE_LEVELS * level  # of a child
+        first = index << height + TILE_LEVELS
+        whole, rest = divmod(self._size - first, 1 << height)
+        tile = self._store.tile(place) if level else None
+        if tile is not None:
+            hashes = [tile[child * HASH_BYTES : (child + 1) * HASH_BYTES] for child in range(whole)]
+            if rest:
+                hashes.append(self._edge_root(TilePlace(level - 1, index * TILE_WIDTH + whole)))
+            return root_of(hashes)
+        runs = self._store.runs(first, self._size - 1) if level == 0 else self._store.runs(first, first)
+        if runs[0].last >= self._size - 1:
+            return tree_root(self._size - first, lambda level, _: doubled(runs[0].head, level))
+        assert level == 0, place
+        return root_of(_leaves(runs, first, self._size - 1))
 
     def proof(self, unit: int) -> list[bytes]:
         """Return the audit path of a unit. It takes a tile for each four levels, and the runs of sixteen units."""
@@ -119,14 +170,19 @@ class CustodyTree:
 
 
 class CustodyChange:
-    """Brings the tiles of a batch from one sealed position to another, after its runs were changed.
+    """Brings the tiles of a batch or register from one sealed position to another, after its runs were changed.
 
-    ``tiles`` are the new hashes of tiles, None for those that are removed, with all that are below them.
+    ``tiles`` are the new hashes of the tiles that changed.
     """
 
     def __init__(self, size: int, store: CustodyStore, changed: Iterable[tuple[int, int]]) -> None:
-        """Take the ranges (first, last) of units whose heads changed. The store has the new runs and the old tiles."""
+        """Take the ranges (first, last) of units whose heads changed, with all that were added.
+
+        The store has the new runs and the old tiles. It is asked for the tiles that have changed units, and for runs in
+        their sixteens. In a tree that has grown it is also asked for others.
+        """
         self._size, self._store = size, store
+        self._tree = CustodyTree(size, store)
         self._firsts: list[int] = []
         self._lasts: list[int] = []
         for first, last in sorted(changed):
@@ -135,11 +191,9 @@ class CustodyChange:
             else:
                 self._firsts.append(first)
                 self._lasts.append(last)
-        self.tiles: dict[TilePlace, bytes | None] = {}
-        level = 1
-        while TILE_WIDTH ** (level + 1) < size:
-            level += 1
-        self._update(TilePlace(level, 0))
+        self.tiles: dict[TilePlace, bytes] = {}
+        if self._firsts:
+            self._update(top_tile(size))
 
     def _update(self, place: TilePlace) -> bytes:
         """Update a tile and those below it. Return the root over its units, or zeros if the batch ends before it."""
@@ -149,11 +203,10 @@ class CustodyChange:
         end = min(first + width * TILE_WIDTH, self._size)
         is_complete = end == first + width * TILE_WIDTH
         old = self._store.tile(place)
-        run = self._run_of(first)
-        if run.last >= end - 1:
-            if old is not None:
-                self.tiles[place] = None
-            return doubled(run.head, height + TILE_LEVELS) if is_complete else bytes(HASH_BYTES)
+        if old is None:
+            run = self._store.runs(first, first)[0]
+            if run.last >= end - 1:
+                return doubled(run.head, height + TILE_LEVELS) if is_complete else bytes(HASH_BYTES)
         children: list[bytes] = []
         for child in range(TILE_WIDTH):
             begin = first + child * width
@@ -170,18 +223,15 @@ class CustodyChange:
             elif begin + width > self._size:
                 children.append(bytes(HASH_BYTES))
             else:
-                children.append(doubled(self._run_of(begin).head, height))
-        self.tiles[place] = b"".join(children)
-        return _root_of_tile(self.tiles[place] or b"", 0, TILE_WIDTH) if is_complete else bytes(HASH_BYTES)
+                children.append(self._tree.node(height, begin >> height))
+        self.tiles[place] = tile = b"".join(children)
+        return _root_of_tile(tile, 0, TILE_WIDTH) if is_complete else bytes(HASH_BYTES)
 
     def _root_of_units(self, first: int) -> bytes:
         """Return the root over the units of a child of the lowest tiles, or zeros if the batch ends before it."""
         if first + TILE_WIDTH > self._size:
             return bytes(HASH_BYTES)
         return _root_of_runs(self._store.runs(first, first + TILE_WIDTH - 1), first, TILE_LEVELS)
-
-    def _run_of(self, unit: int) -> HeadRun:
-        return self._store.runs(unit, unit)[0]
 
     def _has_changed(self, first: int, last: int) -> bool:
         place = bisect_right(self._firsts, last) - 1
@@ -196,10 +246,14 @@ def _root_of_tile(tile: bytes, begin: int, count: int) -> bytes:
 
 def _root_of_runs(runs: Sequence[HeadRun], first: int, level: int) -> bytes:
     """Return the root over 2 ** level units from one on, whose runs are given."""
-    last = first + (1 << level) - 1
-    if runs[0].last >= last:
+    if runs[0].last >= first + (1 << level) - 1:
         return doubled(runs[0].head, level)
-    return _root_of_hashes(list(_leaves(runs, first, last)))
+    middle = first + (1 << level - 1)
+    place = 0
+    while runs[place].last < middle - 1:
+        place += 1
+    right = place + (runs[place].last < middle)
+    return node_hash(_root_of_runs(runs, first, level - 1), _root_of_runs(runs[right:], middle, level - 1))
 
 
 def _leaves(runs: Iterable[HeadRun], first: int, last: int) -> Iterator[bytes]:
