@@ -122,10 +122,10 @@ def _check_authority(book: Book, recorded: RecordedEvent, terms: Terms) -> None:
             check_terms(state, terms, batch.commissioned, recorded)
         except ContradictionError as error:
             raise DifferenceError(recorded.position, Rule.AUTHORITY, str(error)) from None
-    if len(terms.authorities) > 1 and any(not each.batches for each in terms.authorities):
-        raise DifferenceError(
-            recorded.position, Rule.AUTHORITY, "it states several authorities for all batches"
-        )
+    batches = {part.batch for part in terms.ranges} if len(terms.authorities) > 1 else ()
+    if sorted(number for each in terms.authorities for number in each.batches) != sorted(batches):
+        found = "it states authorities for other batches than those of its units"
+        raise DifferenceError(recorded.position, Rule.AUTHORITY, found)
 
 
 def _check_whole(book: Book, recorded: RecordedEvent, event: RunEvent) -> None:
