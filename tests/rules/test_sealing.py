@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Final
 
+from msgspec.structs import replace
+
 from pathbook.ledger.book import Outcome
 from pathbook.ledger.commands import Seal
 from pathbook.ledger.events import Sealed
@@ -55,6 +57,14 @@ def test_a_seal_covers_more_than_the_last_one() -> None:
     assert reason(decide(sealed, seal(4), NOON)) is Reason.ALREADY_SEALED
 
 
+def test_a_seal_follows_the_seal_that_its_sealer_knows() -> None:
+    """Two sealers that both know the same last seal add one seal, not two."""
+    sealed = state_at(9, last_covers=5)
+    assert isinstance(decide(sealed, replace(seal(6), after=5), NOON), Sealed)
+    assert reason(decide(sealed, replace(seal(6), after=4), NOON)) is Reason.ALREADY_SEALED
+    assert reason(decide(sealed, replace(seal(6), after=0), NOON)) is Reason.ALREADY_SEALED
+
+
 def test_a_seal_changes_nothing_but_what_is_sealed() -> None:
     """The state remembers the position that is covered. No run changes."""
     story = Story("brand acme")
@@ -65,7 +75,7 @@ def test_a_seal_changes_nothing_but_what_is_sealed() -> None:
 
 
 def test_a_reopened_book_remembers_its_last_seal(place: Path) -> None:
-    """Of many seals in one group the last is in the views. A book that is opened again refuses what contradicts it."""
+    """Many seals may come in one group. A book that is opened again refuses what contradicts it."""
     with open_books(place) as opened:
         ask(opened, *BEGINNING)
         assert positions(ask(opened, seal(2), record("r"), seal(4), seal(8))) == [6, 7, 8, 9]

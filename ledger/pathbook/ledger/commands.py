@@ -350,7 +350,7 @@ class CorrectParty(_Command, frozen=True, kw_only=True, tag="correct_party", gc=
 
 
 class Seal(_Command, frozen=True, kw_only=True, tag="seal", gc=False):
-    """Seal the custody as of a position. Only the sealer sends this command. The fields are those of ``Sealed``."""
+    """Seal the custody, if the last seal covers ``after`` (0: there is none, None: any). Only the sealer does."""
 
     ACTOR: ClassVar[str | None] = WRITER_PREFIX
     covers: int
@@ -358,6 +358,7 @@ class Seal(_Command, frozen=True, kw_only=True, tag="seal", gc=False):
     batches: int
     parties: int
     root: bytes
+    after: int | None = None
 
 
 OwnCommand = LapseTransfer | Seal

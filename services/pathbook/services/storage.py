@@ -13,7 +13,9 @@ from pathbook.ledger.books import Books
 from pathbook.ledger.deadlines import PRECEDENCE_US, DeadlineWatch
 from pathbook.ledger.queries import Queries
 from pathbook.ledger.reports.all_reports import REPORTS
+from pathbook.ledger.sealing import Sealer
 from pathbook.ledger.serials import BookKey
+from pathbook.ledger.store.custody.reading import CustodyReader
 from pathbook.ledger.store.database.damage import DatabaseDamagedError
 from pathbook.ledger.store.database.engine import open_engine, require_safety, writing
 from pathbook.ledger.store.database.open_files import FileChangedError, files_of, look_at
@@ -27,6 +29,7 @@ from pathbook.ledger.store.log.incarnation import ID_BYTES, begin_incarnations
 from pathbook.ledger.store.log.stream import Stream, persistence_errors
 from pathbook.ledger.store.tree.log_tree import LogTree
 from pathbook.ledger.store.views.batch_keys import batch_keys
+from pathbook.ledger.store.views.custody_steps import CustodySteps
 from pathbook.ledger.store.views.due_offers import DueOffers
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.views.lost_events import require_log
@@ -83,6 +86,8 @@ class Storage:
         books: the books, for writing.
         queries: the read API.
         deadlines: ends the offers whose deadline passes, unless the storage was opened without.
+        sealer: seals the books, if the storage was opened for it. `Sealer.on_seal` tells of each seal.
+        custody: reads the heads and the audit paths as of the last seal.
     """
 
     def __init__(  # noqa: PLR0913 - an argument for each choice of an operator
@@ -94,6 +99,7 @@ class Storage:
         projects: bool = True,
         beside_writers: bool = False,
         lapses: bool = True,
+        seals: bool = False,
         allow_event_loss: bool = False,
         accept_lost_events: bool = False,
         views_version: str = VIEWS_VERSION,
@@ -108,6 +114,7 @@ class Storage:
             projects: whether to update the views; if not, another process has to.
             beside_writers: whether other processes record events, whose views this one updates.
             lapses: whether to watch the deadlines of offers. An offer that passes its own lapses.
+            seals: whether to seal the books, if this process updates the views.
             allow_event_loss: whether to accept a database that may lose events it has acknowledged.
             accept_lost_events: whether to go on with a log that has lost events. The views are then emptied, and those
                 of other versions are removed.
@@ -182,11 +189,18 @@ class Storage:
             clock,
             precedence_us=0 if projects else PRECEDENCE_US,
         )
+        self.custody = CustodyReader(self._views_engine)
+        self.sealer = Sealer(
+            self.books, self.stream, self.follower, CustodySteps(self._views_engine, self.stream)
+        )
         self.follower.start()
         if self._guard is not None:
             self._guard.start()
         if lapses:
             self.deadlines.start()
+        self.sealer.on_seal(self._sign)
+        if seals and projects:
+            self.sealer.start()
 
     def close(self) -> None:
         """Finish the writes that are under way, then close the databases: in CLOSE_TIMEOUT_S, whatever happens.
@@ -204,11 +218,19 @@ class Storage:
     def _close(self) -> None:
         self.follower.close()  # first: it ends the waiting of a writer that waits for the views
         self.deadlines.close()
+        self.sealer.close()
         if self._guard is not None:
             self._guard.close()
         self.books.close()
         self.stream.close()
         self._dispose()
+
+    def _sign(self, book: str, size: int) -> None:
+        """Sign the checkpoint whose last leaf is a seal. If that is refused, the next seal asks again."""
+        try:
+            self.signer.sign_checkpoint(book, size)
+        except SigningError as error:
+            _LOG.error("a checkpoint was not signed", book=book, reason=error.reason.name, problem=str(error))
 
     def require_views(self) -> None:
         """Refuse to read views whose files were removed, replaced or cut: they may be old.

@@ -165,7 +165,7 @@ class RecallEnd(NamedTuple):
 
 
 class SealRow(NamedTuple):
-    """The last seal of the book: the position that it covers, and the position of its event."""
+    """A seal: the position that it covers, and the position of its event."""
 
     covers: int
     position: int

@@ -7,6 +7,7 @@ from typing import TypeAlias
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from pathbook.ledger.store.custody.tables import empty_custody
 from pathbook.ledger.store.database.damage import DatabaseDamagedError
 from pathbook.ledger.store.log.damage import EventDamagedError
 from pathbook.ledger.store.log.stream import Stream
@@ -73,9 +74,10 @@ def in_order() -> Iterator[None]:
 
 
 def empty_views(connection: Connection) -> None:
-    """Remove all rows, and the positions that the views had reached."""
+    """Remove all rows, and the positions that the views had reached. Custody is emptied with them."""
     for table in (*VIEWS.sorted_tables, TRACKING):
         connection.execute(table.delete())
+    empty_custody(connection)
 
 
 def progress_of_part(progress: Progress | None, before: int, total: int) -> Progress | None:

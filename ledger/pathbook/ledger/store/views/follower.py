@@ -14,6 +14,7 @@ from pathbook.ledger.codec import NewerEventError
 from pathbook.ledger.events import RecordedEvent
 from pathbook.ledger.reports.all_reports import REPORTS
 from pathbook.ledger.reports.report import Report
+from pathbook.ledger.store.custody.tables import open_custody
 from pathbook.ledger.store.database.damage import DatabaseDamagedError
 from pathbook.ledger.store.database.engine import open_bulk_engine, writing
 from pathbook.ledger.store.database.notify import ALL_BOOKS, POLL_INTERVAL_S, NotificationListener
@@ -86,6 +87,7 @@ class Follower:
         self._writing_engine = open_bulk_engine(views_engine)
         with persistence_errors():
             open_views(views_engine)
+            open_custody(views_engine)
         self._recorder = SQLAlchemyTrackingRecorder(views_engine)
         self._outages = stream.outages
         self.reports = ReportFollower(stream, views_engine, self._writing_engine, self._outages, reports)

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam
 
 from pathbook.ledger.runs import Partition, Run
 from pathbook.ledger.spans import PartialPartition, merged
+from pathbook.ledger.store.database.given_rows import KINDS, given_rows, joined
 from pathbook.ledger.store.views.tables import RUN, RunRow, run_from_row
 from pathbook.ledger.values import MAX_BATCH_SIZE, UnitRange, is_owner
 
@@ -28,19 +29,6 @@ _PRESENT = (
 )
 
 _NAMES = ", ".join(f"run.{column.name}" for column in _COLUMNS)
-
-
-def _joined(kind: str, left: str, right: str, columns: str, condition: str) -> str:
-    """Return the statement of a join that looks the right rows up by their key, for each of the left rows.
-
-    Their number is small, which PostgreSQL does not know: left to itself it reads all runs of a book instead. What has
-    an OFFSET it plans apart, once for each row.
-    """
-    if kind == "sqlite":
-        return f"SELECT {columns} FROM {left} CROSS JOIN {right} WHERE {condition}"  # noqa: S608 - only names of columns
-    name = right.rsplit(maxsplit=1)[-1]
-    rows = f"SELECT {name}.* FROM {right} WHERE {condition} OFFSET 0"  # noqa: S608 - as above
-    return f"SELECT {columns} FROM {left} CROSS JOIN LATERAL ({rows}) AS {name}"  # noqa: S608 - as above
 
 
 # A range begins within the last run that begins before it or with it.
@@ -70,38 +58,25 @@ SELECT batch, owner, first, (
 """
 
 
-def _given(kind: str, **types: str) -> str:
-    """Return the statement that reads rows of these columns, which are given as a JSON list of lists."""
-    fields = [
-        f"json_extract(value, '$[{place}]') AS {name}"
-        if kind == "sqlite"
-        else f"CAST(value->>{place} AS {sql_type}) AS {name}"
-        for place, (name, sql_type) in enumerate(types.items())
-    ]
-    source = "json_each(:given)" if kind == "sqlite" else "json_array_elements(CAST(:given AS json))"
-    return f"given AS MATERIALIZED (SELECT {', '.join(fields)} FROM {source})"  # noqa: S608 - as above
-
-
 def _of_ranges(kind: str) -> str:
     """Return the statement that reads the runs of ranges."""
-    given = _given(kind, batch="bigint", first="bigint", last="bigint")
-    return f"WITH {given} {_joined(kind, 'given', 'run', _NAMES, _OF_RANGE)} LIMIT :count"
+    given = given_rows(kind, batch="bigint", first="bigint", last="bigint")
+    return f"WITH {given} {joined(kind, 'given', 'run', _NAMES, _OF_RANGE)} LIMIT :count"
 
 
 def _of_owners(kind: str) -> str:
     """Return the statement that reads the runs of owners."""
-    given = _given(kind, batch="bigint", owner="text", first="bigint")
+    given = given_rows(kind, batch="bigint", owner="text", first="bigint")
     keys = "found.batch, found.first, found.valid_from"
-    owned = _joined(kind, "bounded", "run AS found", keys, _OF_OWNER)
+    owned = joined(kind, "bounded", "run AS found", keys, _OF_OWNER)
     return (
         f"WITH {given}, bounded AS MATERIALIZED ({_BOUNDED}), found AS MATERIALIZED ({owned})"
-        f" {_joined(kind, 'found', 'run', _NAMES, _BY_KEY)}"
+        f" {joined(kind, 'found', 'run', _NAMES, _BY_KEY)}"
     )
 
 
-_KINDS: Final = ("sqlite", "postgresql")
-_RUNS_OF_RANGES: Final = {kind: sa.text(_of_ranges(kind)).columns(*_COLUMNS) for kind in _KINDS}
-_RUNS_OF_OWNERS: Final = {kind: sa.text(_of_owners(kind)).columns(*_COLUMNS) for kind in _KINDS}
+_RUNS_OF_RANGES: Final = {kind: sa.text(_of_ranges(kind)).columns(*_COLUMNS) for kind in KINDS}
+_RUNS_OF_OWNERS: Final = {kind: sa.text(_of_owners(kind)).columns(*_COLUMNS) for kind in KINDS}
 
 
 def load_partition(connection: Connection, book: str, batch: int) -> Partition | None:

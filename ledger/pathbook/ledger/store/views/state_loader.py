@@ -81,9 +81,8 @@ class StateLoader:
                 TRANSFER.c.book == book, OPEN_WITH_DEADLINE
             )
             last_batch = connection.execute(last).scalar() or 0
-            last_covers = (
-                connection.execute(sa.select(SEAL.c.covers).where(SEAL.c.book == book)).scalar() or 0
-            )
+            sealed = sa.select(sa.func.max(SEAL.c.covers)).where(SEAL.c.book == book)
+            last_covers = connection.execute(sealed).scalar() or 0
             deadlines = sorted((row.deadline, row.transfer) for row in connection.execute(due))
         recorded = [read_event(book, entry) for entry in self._stream.at(book, [1, position])]
         reached = recorded[-1].recorded_at if position and recorded else 0

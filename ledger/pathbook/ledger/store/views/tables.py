@@ -144,8 +144,8 @@ RECALL = _table(
 CORRECTION = _table("correction", _text("subject", key=True), _number("position", key=True))
 """The corrections of each event, product, batch and party that was corrected."""
 
-SEAL = _table("seal", _number("covers"), _number("position"))
-"""The last seal of each book that has one."""
+SEAL = _table("seal", _number("covers", key=True), _number("position"))
+"""The seals: which position each covers, and the position of its event."""
 
 REQUEST = _table("request", _number("request_hash", key=True), _number("position", key=True))
 

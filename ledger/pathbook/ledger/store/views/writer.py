@@ -19,7 +19,6 @@ from pathbook.ledger.store.database.bulk_write import (
     clear_statement,
     delete_statement,
     insert_statement,
-    put_statement,
     update_statement,
 )
 from pathbook.ledger.store.database.damage import DatabaseDamagedError
@@ -44,7 +43,7 @@ _REGISTERS: Mapping[type[ViewRow], Statement] = {
     registers.CorrectionRow: insert_statement(tables.CORRECTION),
     registers.RecallRow: insert_statement(tables.RECALL),
     registers.RecallEnd: update_statement(tables.RECALL, registers.RecallEnd._fields),
-    registers.SealRow: put_statement(tables.SEAL),
+    registers.SealRow: insert_statement(tables.SEAL),
     transfers.TransferRow: insert_statement(tables.TRANSFER),
     transfers.TransferAnswer: update_statement(tables.TRANSFER, transfers.TransferAnswer._fields),
     transfers.TransferAttestation: update_statement(tables.TRANSFER, transfers.TransferAttestation._fields),
@@ -55,7 +54,6 @@ _KEYS: Mapping[type[ViewRow], int] = {
     registers.PartyCorrection: 1,
     registers.ProductCorrection: 1,
     registers.BatchCorrection: 1,
-    registers.SealRow: 0,
     transfers.ReversalRequest: 2,
 }
 """The number of key columns of changes that one group may make several times to one row. The last one counts. A
@@ -158,7 +156,7 @@ def writes(changes: ViewChanges) -> Iterator[tuple[Statement, list[Row]]]:
     """
     assert changes.rows.keys() <= _REGISTERS.keys(), changes.rows.keys()
     for kind, statement in _REGISTERS.items():
-        yield statement, _last_of_each(changes.rows.get(kind, []), _KEYS.get(kind))
+        yield statement, _last_of_each(changes.rows.get(kind, []), _KEYS.get(kind, 0))
     heads = changes.moved_heads().items()
     yield _MOVE_PARTY_HEAD, [(chain, *head) for chain, head in heads if isinstance(chain, str)]
     yield _MOVE_BATCH_HEAD, [(chain, *head) for chain, head in heads if isinstance(chain, int)]
@@ -171,9 +169,9 @@ def writes(changes: ViewChanges) -> Iterator[tuple[Statement, list[Row]]]:
     yield _REMOVE_STOCK, [()]
 
 
-def _last_of_each(rows: list[Row], key: int | None) -> list[Row]:
-    """Return the last of the rows with the same first ``key`` columns, or all rows if it is None."""
-    return rows if key is None else list({row[:key]: row for row in rows}.values())
+def _last_of_each(rows: list[Row], key: int) -> list[Row]:
+    """Return the last of the rows with the same first ``key`` columns, or all rows if it is 0."""
+    return list({row[:key]: row for row in rows}.values()) if key else rows
 
 
 def _run_writes(runs: RunChanges) -> Iterator[tuple[Statement, list[Row]]]:

@@ -1,0 +1,137 @@
+"""The trees of a book as they are kept: what is asked of one is loaded once, and much of it beforehand."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final, Protocol
+
+from sqlalchemy import Connection
+
+from pathbook.ledger.proofs.custody import (
+    TILE_LEVELS,
+    TILE_WIDTH,
+    HeadRun,
+    TilePlace,
+    batch_data,
+    edge_tiles,
+    top_tile,
+)
+from pathbook.ledger.proofs.heads import Heads
+from pathbook.ledger.store.custody.lookups import Span, TileRange, batches_of, parties_of, runs_of, tiles_of
+from pathbook.ledger.store.custody.tables import BATCHES
+
+TILES_NOTED_MAX: Final = 64
+"""Of how many tiles of a range it is remembered that none is kept. Others are asked for again."""
+
+
+class KeptTree(Protocol):
+    """A tree with what is loaded of it: a CustodyStore."""
+
+    heads: Heads
+    tiles: dict[TilePlace, bytes | None]
+
+    def runs(self, first: int, last: int) -> Sequence[HeadRun]:
+        """Return the runs that have any of the units first .. last."""
+
+    def tile(self, place: TilePlace) -> bytes | None:
+        """Return a tile, or None if none is kept."""
+
+
+class BatchTree:
+    """The custody tree of a batch. Its size is fixed, so below a tile that is not kept none is kept."""
+
+    def __init__(self, connection: Connection, book: str, batch: int) -> None:
+        """Begin with nothing loaded."""
+        self._connection, self._book, self._batch = connection, book, batch
+        self.heads = Heads()
+        self.tiles: dict[TilePlace, bytes | None] = {}
+
+    def runs(self, first: int, last: int) -> Sequence[HeadRun]:
+        """Return the runs that have any of the units first .. last."""
+        if not self.heads.has(first, last):
+            load_runs(self._connection, self._book, {self._batch: self.heads}, [(self._batch, first, last)])
+        return self.heads.runs(first, last)
+
+    def tile(self, place: TilePlace) -> bytes | None:
+        """Return a tile, or None if none is kept."""
+        if place not in self.tiles:
+            above = TilePlace(place.level + 1, place.number // TILE_WIDTH)
+            if above in self.tiles and self.tiles[above] is None:
+                self.tiles[place] = None
+            else:
+                load_tiles(self._connection, self._book, {self._batch: self}, [(self._batch, place, place)])
+        return self.tiles[place]
+
+
+class RegisterTree:
+    """A register. It grows, so a tile may be kept below one that is not."""
+
+    def __init__(self, connection: Connection, book: str, register: int) -> None:
+        """Begin with nothing loaded of the register of BATCHES or of that of PARTIES."""
+        self._connection, self._book, self._register = connection, book, register
+        self.heads = Heads()
+        self.tiles: dict[TilePlace, bytes | None] = {}
+
+    def runs(self, first: int, last: int) -> Sequence[HeadRun]:
+        """Return the leaves first .. last, as far as the register has them."""
+        if not self.heads.has(first, last):
+            self.load([(first, last)])
+        return self.heads.runs(first, last)
+
+    def load(self, ranges: Iterable[tuple[int, int]]) -> None:
+        """Load leaves."""
+        if self._register == BATCHES:
+            numbers = [(first + 1, last + 1) for first, last in ranges]
+            rows = batches_of(self._connection, self._book, numbers)
+            leaves = [(row.batch - 1, batch_data(row.root, row.size, row.head)) for row in rows]
+        else:
+            leaves = [(row.number, row.head) for row in parties_of(self._connection, self._book, ranges)]
+        self.heads.add(HeadRun(index, index, data) for index, data in dict(leaves).items())
+
+    def tile(self, place: TilePlace) -> bytes | None:
+        """Return a tile, or None if none is kept."""
+        if place not in self.tiles:
+            load_tiles(self._connection, self._book, {self._register: self}, [(self._register, place, place)])
+        return self.tiles[place]
+
+
+def load_runs(
+    connection: Connection, book: str, heads: dict[int, Heads], ranges: Iterable[tuple[int, int, int]]
+) -> None:
+    """Load the runs of ranges (batch, first, last), with all that share sixteen units with them."""
+    spans = [Span(batch, first & -TILE_WIDTH, last | TILE_WIDTH - 1) for batch, first, last in ranges]
+    found: dict[int, dict[int, HeadRun]] = {}
+    for row in runs_of(connection, book, spans):
+        run = HeadRun(row.first, row.last, row.head, row.position, row.origin)
+        found.setdefault(row.batch, {})[row.first] = run
+    for batch, runs in found.items():
+        heads[batch].add(runs.values())
+
+
+def load_tiles(
+    connection: Connection,
+    book: str,
+    trees: "dict[int, KeptTree]",
+    places: Iterable[tuple[int, TilePlace, TilePlace]],
+) -> None:
+    """Load the tiles from one place to another of the same level, of several trees."""
+    wanted = [TileRange(tree, first.level, first.number, last.number) for tree, first, last in places]
+    for tree, level, first, last in wanted:
+        for number in range(first, min(last, first + TILES_NOTED_MAX) + 1):
+            trees[tree].tiles.setdefault(TilePlace(level, number), None)
+    for row in tiles_of(connection, book, wanted):
+        tiles, place = trees[row.tree].tiles, TilePlace(row.level, row.number)
+        if tiles.get(place) is None:
+            tiles[place] = row.hashes
+
+
+def tiles_over(
+    tree: int, size: int, changed: Iterable[tuple[int, int]]
+) -> set[tuple[int, TilePlace, TilePlace]]:
+    """Return the places of the tiles that have any of the changed units, and of those that have the last unit."""
+    wanted = {(tree, place, place) for place in edge_tiles(size)}
+    for level in range(1, top_tile(size).level + 1):
+        shift = TILE_LEVELS * (level + 1)
+        wanted.update(
+            (tree, TilePlace(level, first >> shift), TilePlace(level, last >> shift))
+            for first, last in changed
+        )
+    return wanted

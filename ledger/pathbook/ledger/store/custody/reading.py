@@ -1,0 +1,98 @@
+"""Reading custody as of the last seal, in one snapshot: heads, chains, and the audit paths of a proof."""
+
+import contextlib
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, Engine
+
+from pathbook.ledger.proofs.custody import CustodyTree, HeadRun
+from pathbook.ledger.store.custody.kept_trees import BatchTree, RegisterTree, load_tiles, tiles_over
+from pathbook.ledger.store.custody.lookups import batches_of, parties_named
+from pathbook.ledger.store.custody.tables import (
+    BATCHES,
+    PARTIES,
+    BatchRow,
+    PartyRow,
+    SealRow,
+    last_seal,
+)
+from pathbook.ledger.store.database.engine import reading
+from pathbook.ledger.store.log.stream import persistence_errors
+
+
+class CustodySnapshot:
+    """The custody of a book as of one seal.
+
+    Attributes:
+        seal: the position that it covers, the position of its event, the counts of batches and parties, and the root.
+    """
+
+    def __init__(self, connection: Connection, book: str, seal: SealRow) -> None:
+        """Read in the transaction of a connection."""
+        self._connection, self._book, self.seal = connection, book, seal
+        self._trees: dict[int, BatchTree] = {}
+        self._registers = {
+            register: RegisterTree(connection, book, register) for register in (BATCHES, PARTIES)
+        }
+
+    def batch(self, number: int) -> BatchRow | None:
+        """Return the size of a batch, its custody root and the head of its chain; None if it is not sealed."""
+        return next(batches_of(self._connection, self._book, [(number, number)]), None)
+
+    def party(self, name: str) -> PartyRow | None:
+        """Return the number of a party and the head of its chain; None if it is not sealed."""
+        return next(parties_named(self._connection, self._book, [name]), None)
+
+    def run(self, batch: BatchRow, unit: int) -> HeadRun:
+        """Return the run of a unit of a batch. From its position and origin, the view of runs leads to its path."""
+        return self._tree(batch.batch).runs(unit, unit)[0]
+
+    def unit_path(self, batch: BatchRow, unit: int) -> list[bytes]:
+        """Return the audit path of a unit in the custody tree of its batch.
+
+        Raises:
+            ValueError: the batch has no such unit.
+        """
+        tree = self._tree(batch.batch)
+        if 0 <= unit < batch.size:
+            places = tiles_over(batch.batch, batch.size, [(unit, unit)])
+            load_tiles(self._connection, self._book, {batch.batch: tree}, places)
+        return CustodyTree(batch.size, tree).proof(unit)
+
+    def batch_path(self, number: int) -> list[bytes]:
+        """Return the audit path of a batch in the register of batches."""
+        return CustodyTree(self.seal.batches, self._registers[BATCHES]).proof(number - 1)
+
+    def party_path(self, number: int) -> list[bytes]:
+        """Return the audit path of a party, by its number, in the register of parties."""
+        return CustodyTree(self.seal.parties, self._registers[PARTIES]).proof(number)
+
+    def batches_root(self) -> bytes:
+        """Return the root of the register of batches."""
+        return CustodyTree(self.seal.batches, self._registers[BATCHES]).root()
+
+    def parties_root(self) -> bytes:
+        """Return the root of the register of parties."""
+        return CustodyTree(self.seal.parties, self._registers[PARTIES]).root()
+
+    def _tree(self, batch: int) -> BatchTree:
+        return self._trees.setdefault(batch, BatchTree(self._connection, self._book, batch))
+
+
+class CustodyReader:
+    """Reads the custody of books. Threads may share it."""
+
+    def __init__(self, views: Engine) -> None:
+        """Read in the place of the views."""
+        self.views = views
+
+    @contextlib.contextmanager
+    def open(self, book: str) -> Iterator[CustodySnapshot | None]:
+        """Open a snapshot of the last seal of a book, None if nothing is sealed, or the tables are being filled.
+
+        Raises:
+            eventsourcing.persistence.PersistenceError: the database fails.
+        """
+        with persistence_errors(), reading(self.views) as connection:
+            seal = last_seal(connection, book)
+            yield CustodySnapshot(connection, book, seal) if seal.position else None
