@@ -4,7 +4,7 @@ An attempt is accepted if the auditor finds no difference although it knows the 
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -19,7 +19,7 @@ from pathbook.ledger.proofs.tree import root_of
 from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import DiscrepancyKind, PartyKind, Price, UnitRange
 from tests.proofs import prover
-from tests.scenario import BALM, DAY, Story
+from tests.scenario import BALM, DAY, MASK, Story
 
 FIRST_PART: Final = """
 brand acme
@@ -160,6 +160,10 @@ def at(kind: type[object], nth: int = 0) -> int:
     return [item.position for item in BOOK if isinstance(item.event, kind)][nth]
 
 
+def _each(*changes: dict[str, object]) -> Sequence[dict[str, object]]:
+    return changes
+
+
 def left_out() -> Iterator[Edited]:
     """Leave out each event."""
     for place in range(len(LOG)):
@@ -229,7 +233,7 @@ def other_units() -> Iterator[Edited]:
         if not ranges:
             continue
         *others, last = ranges
-        for changes in (
+        for changes in _each(
             {"last": last.last + 1},
             {"last": last.last - 1},
             {"first": 0, "last": 19},
@@ -260,15 +264,11 @@ def other_authority() -> Iterator[Edited]:
             yield with_fields(item.position, authorities=())
     for nth in range(2):
         position = at(events.PartyAuthorized, nth)
-        for changes in (
-            {"upline": "cat"},
-            {"upline": "nobody"},
-            {"tier": 9},
-            {"party": "cat"},
-            {"products": ("1",)},
+        for changes in _each(
+            {"upline": "cat"}, {"upline": "nobody"}, {"tier": 9}, {"party": "cat"}, {"products": ("1",)}
         ):
             yield with_fields(position, **changes)
-    for changes in ({"authorization": 1}, {"upline": "acme"}, {"party": "ann"}, {"revoked_from": 1}):
+    for changes in _each({"authorization": 1}, {"upline": "acme"}, {"party": "ann"}, {"revoked_from": 1}):
         yield with_fields(at(events.AuthorizationRevoked), **changes)
 
 
@@ -278,7 +278,7 @@ def other_seals() -> Iterator[Edited]:
         position = at(Sealed, nth)
         sealed = BOOK[position - 1].event
         assert isinstance(sealed, Sealed)
-        for changes in (
+        for changes in _each(
             {"root": bytes(32)},
             {"batches": sealed.batches + 1},
             {"parties": sealed.parties - 1},
@@ -329,14 +329,15 @@ def other_answers() -> Iterator[Edited]:
     yield with_fields(returned, lines=(line, line))
     for nth in range(2):
         declared = at(events.ErrorDeclared, nth)
-        for changes in (
-            {"party": "ben"},
-            {"position": 1},
-            {"declared": BOOK[at(events.PurchaseConfirmed) - 1].event},
+        for changes in _each(
+            {"party": "ben"}, {"position": 1}, {"declared": BOOK[at(events.PurchaseConfirmed) - 1].event}
         ):
             yield with_fields(declared, **changes)
         yield with_event(declared + 1, BOOK[declared - 1].event)
     yield with_fields(at(events.TransferLapsed), ranges=())
+    lapsed = BOOK[at(events.TransferLapsed) - 1].event
+    assert isinstance(lapsed, events.TransferLapsed)
+    yield with_event(lapsed.transfer + 1, lapsed)
     yield with_fields(at(events.UnitsDelivered), receiver="nobody")
     yield with_fields(at(events.TransferReversed), party="ann")
 
@@ -347,19 +348,26 @@ def other_registers() -> Iterator[Edited]:
         yield with_fields(at(events.PartyRegistered, 1), party=name)
     yield with_fields(at(events.PartyCorrected), kind=PartyKind.BRAND)
     yield with_fields(at(events.ProductRegistered), brand="ann")
+    yield with_fields(at(events.ProductRegistered, 1), product=MASK)
     yield with_fields(at(events.ProductCorrected), brand="ann")
-    for changes in ({"lot": "L1"}, {"batch": 3}, {"size": 2**28 + 1}, {"brand": "ann"}, {"product": BALM}):
+    for changes in _each(
+        {"lot": "L1"},
+        {"batch": 3},
+        {"size": 2**28 + 1},
+        {"brand": "ann"},
+        {"product": BALM},
+    ):
         yield with_fields(at(events.BatchCommissioned, 1), **changes)
     yield with_fields(at(events.BatchCorrected), brand="ann")
-    for changes in ({"batch": 2}, {"brand": "ann"}, {"ranges": ()}, {"ranges": (UnitRange(1, 0, 20),)}):
+    for changes in _each({"batch": 2}, {"brand": "ann"}, {"ranges": ()}, {"ranges": (UnitRange(1, 0, 20),)}):
         yield with_fields(at(events.UnitsRecalled), **changes)
-    for changes in ({"batch": 2}, {"brand": "ann"}, {"recall": 1}):
+    for changes in _each({"batch": 2}, {"brand": "ann"}, {"recall": 1}):
         yield with_fields(at(events.RecallLifted), **changes)
     for kind in (events.CasePacked, events.CaseUnpacked):
         yield with_fields(at(kind), party="ann")
         yield with_fields(at(kind), sscc="106141411234567880")
     yield with_fields(at(events.CasePacked), ranges=(UnitRange(1, 6, 20),))
-    for changes in ({"party": "cat"}, {"transfer": 1}):
+    for changes in _each({"party": "cat"}, {"transfer": 1}):
         yield with_fields(at(events.ReversalAsked), **changes)
     yield with_fields(1, origin="pathbook/other")
 

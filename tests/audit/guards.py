@@ -55,9 +55,10 @@ class _Without(ast.NodeTransformer):
         return ast.fix_missing_locations(node)
 
 
-def _parsed(module: str, removed: int) -> tuple[ast.AST, list[str]]:
+def _parsed(module: str, removed: int) -> tuple[ast.Module, list[str]]:
     mutant = _Without(removed)
     tree = mutant.visit(ast.parse(inspect.getsource(importlib.import_module(module))))
+    assert isinstance(tree, ast.Module)
     return tree, mutant.conditions
 
 

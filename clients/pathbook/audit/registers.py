@@ -45,7 +45,7 @@ def check_register(book: Book, recorded: RecordedEvent, event: RegisterEvent | B
         case events.ProductCorrected(product, brand):
             registered = state.products.get(product)
             if registered is None or registered.registered.brand != brand:
-                found = f"{brand} has no product {product}"
+                found = f"{brand} corrects product {product}, which is not its own"
         case events.BatchCommissioned():
             found = _batch(book, event)
         case events.BatchCorrected(number, brand):
