@@ -30,7 +30,7 @@ from tests.wheel.environments import ROOT, Environment, build
 PROGRAMS: Final = ROOT / "tests" / "wheel"
 SOURCE_ROOTS: Final = ("proto", "ledger", "services", "clients")
 
-CLIENTS: Final = ("v1", "client", "verify", "importing", "publishing", "cli", "bench")
+CLIENTS: Final = ("v1", "client", "verify", "importing", "publishing", "audit", "cli", "bench")
 """The packages that work without an extra ..."""
 
 ROOMS: Final = (*CLIENTS, "ledger", "services")

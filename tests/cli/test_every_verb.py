@@ -45,6 +45,7 @@ USES = {
     ("clock", "show"): {"data", "database", "output", "allow_event_loss"},
     ("clock", "confirm"): {"data", "database", "output", "allow_event_loss"},
     ("publish",): set(OPTIONS) - {"zone"},
+    ("audit", "replay"): set(OPTIONS) - {"zone"},
     ("backup",): {"data", "database", "output"},
     ("restore",): {"data", "database", "output"},
     ("check",): {"data", "database", "output"},

@@ -119,9 +119,9 @@ def bytes_of(event: Event, like: RecordedEvent) -> bytes:
 class Ledger:
     """The lists of a book: its log, and the events of each unit, batch and party."""
 
-    def __init__(self, text: str) -> None:
-        """Play a story."""
-        story = Story(text)
+    def __init__(self, text: str | Story) -> None:
+        """Play a story, or take one that was played."""
+        story = text if isinstance(text, Story) else Story(text)
         self.recorded = list(story.recorded)
         self.log: list[bytes] = []
         self.sizes: dict[int, int] = {}

@@ -106,7 +106,7 @@ def test_without_an_age_a_stale_seal_is_accepted(monkeypatch: pytest.MonkeyPatch
 
 def test_without_the_chains_a_false_authority_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     """The authority in the terms is compared with the chains."""
-    monkeypatch.setattr(party_chains, "_check_terms", lambda *_: None)
+    monkeypatch.setattr(party_chains, "check_terms", lambda *_: None)
     assert accepted(f"{OPERATOR}an authority that no chain gives")
 
 
@@ -119,7 +119,7 @@ def test_without_the_brands_products_a_false_brand_is_accepted(monkeypatch: pyte
 
 def test_without_the_replay_an_impossible_path_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each event must follow from those before it."""
-    monkeypatch.setattr(replay, "_problem", lambda *_: "")
+    monkeypatch.setattr(replay, "problem", lambda *_: "")
     assert accepted(f"{OPERATOR}a path that no book would have recorded")
 
 

@@ -72,6 +72,7 @@ EXAMPLES: Final = {
     "clock show": "pathbook clock show --data books",
     "clock confirm": "pathbook clock confirm --data books --today 2026-05-01",
     "publish": "pathbook publish --to public",
+    "audit replay": "pathbook audit replay --published public",
     "backup": "pathbook backup backup-2026-05-01 --data books --passphrase-file secret",
     "restore": "pathbook restore backup-2026-05-01 --data restored --passphrase-file secret",
     "check": "pathbook check --data books",

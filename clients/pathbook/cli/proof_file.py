@@ -1,4 +1,4 @@
-"""The options of `verify` for proofs: a file to check or to keep, and whom the caller trusts."""
+"""The options for proofs: a file to check or to keep, and whom the caller trusts."""
 
 import functools
 import time
@@ -17,6 +17,21 @@ Answer = TypeVar("Answer")
 
 _FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 _HOUR: Final = 3_600_000_000
+
+_KEY: Final = click.option(
+    "--key",
+    "keys",
+    metavar="KEY",
+    multiple=True,
+    help="A key of a log that you trust: NAME+ID+KEY, as C2SP signed notes write it.",
+)
+_POLICY: Final = click.option(
+    "--policy",
+    "trust_path",
+    type=_FILE,
+    metavar="FILE",
+    help="Whom you trust: a C2SP tlog-policy with logs, witnesses and a quorum.",
+)
 
 
 def takes_proof(command: Callable[..., Answer]) -> Callable[..., Answer]:
@@ -45,20 +60,8 @@ def takes_proof(command: Callable[..., Answer]) -> Callable[..., Answer]:
             metavar="HOURS",
             help="Fail if the proof was sealed longer ago, by the time up to which it is complete.",
         ),
-        click.option(
-            "--key",
-            "keys",
-            metavar="KEY",
-            multiple=True,
-            help="A key of a log that you trust: NAME+ID+KEY, as C2SP signed notes write it.",
-        ),
-        click.option(
-            "--policy",
-            "trust_path",
-            type=_FILE,
-            metavar="FILE",
-            help="Whom you trust: a C2SP tlog-policy with logs, witnesses and a quorum.",
-        ),
+        _KEY,
+        _POLICY,
         click.option(
             "--save",
             type=click.Path(dir_okay=False, writable=True, path_type=Path),
@@ -71,6 +74,16 @@ def takes_proof(command: Callable[..., Answer]) -> Callable[..., Answer]:
     ):
         with_proof = option(with_proof)
     return with_proof
+
+
+def takes_trust(command: Callable[..., Answer]) -> Callable[..., Answer]:
+    """Add the options that say whom the caller trusts. The command gets them as ``trust``."""
+
+    @functools.wraps(command)
+    def with_trust(*args: object, trust_path: Path | None, keys: tuple[str, ...], **rest: object) -> Answer:
+        return command(*args, trust=_trust(trust_path, keys, None), **rest)
+
+    return _POLICY(_KEY(with_trust))
 
 
 def now() -> int:

@@ -41,7 +41,7 @@ def left_out(made: BatchCommissioned, steps: Sequence[ReplayedStep], chains: Cha
             unknown = _unknown(state, event.terms)
             missing |= unknown
             if not unknown:
-                _check_terms(state, event.terms, made, step.recorded)
+                check_terms(state, event.terms, made, step.recorded)
     return missing
 
 
@@ -92,7 +92,14 @@ def _unknown(state: State, terms: Terms) -> set[str]:
     return found
 
 
-def _check_terms(state: State, terms: Terms, made: BatchCommissioned, recorded: RecordedEvent) -> None:
+def check_terms(state: State, terms: Terms, made: BatchCommissioned, recorded: RecordedEvent) -> None:
+    """Compare the authority that the terms of a hop state for a batch with that which the chains lead to.
+
+    The state has both sides, all parties above them, and the product.
+
+    Raises:
+        ContradictionError: they differ.
+    """
     for name, stated in _stated(terms, made.batch):
         found = authorization_status(state, name, made.product, made.brand, recorded.occurred_at)
         if found != stated:

@@ -1,0 +1,149 @@
+"""Custody of a book that is replayed: its tiles in memory, and the custody root when a seal asks for it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from pathbook.ledger.chains import Chain, ChainHead, extended, links
+from pathbook.ledger.events import BatchCommissioned, PartyRegistered, RecordedEvent
+from pathbook.ledger.proofs.custody import (
+    CustodyChange,
+    CustodyTree,
+    HeadRun,
+    TilePlace,
+    batch_data,
+    custody_root,
+)
+from pathbook.ledger.runs import Change, Partition
+
+CHANGED_MAX: Final = 20_000
+"""How many changed ranges are kept before tiles are brought up to them. It bounds memory in a book without seals."""
+
+
+class _Tiles:
+    """The tiles of one tree, and what changed below them."""
+
+    def __init__(self) -> None:
+        self._tiles: dict[TilePlace, bytes] = {}
+        self._changed: list[tuple[int, int]] = []
+
+    def runs(self, first: int, last: int) -> Sequence[HeadRun]:
+        """Return the runs that have any of the units first .. last, in order."""
+        raise NotImplementedError
+
+    def size(self) -> int:
+        """Return how many leaves the tree has."""
+        raise NotImplementedError
+
+    def tile(self, place: TilePlace) -> bytes | None:
+        """Return the hashes of a tile."""
+        return self._tiles.get(place)
+
+    def change(self, first: int, last: int) -> None:
+        """Note that the heads of units have changed."""
+        self._changed.append((first, last))
+        if len(self._changed) >= CHANGED_MAX:
+            self._update()
+
+    def root(self) -> bytes:
+        """Return the root of the tree as it is now. It takes time for what has changed since it was asked for."""
+        self._update()
+        return CustodyTree(self.size(), self).root()
+
+    def _update(self) -> None:
+        if self._changed:
+            self._tiles.update(CustodyChange(self.size(), self, self._changed).tiles)
+            self._changed.clear()
+
+
+class _Batch(_Tiles):
+    """The custody tree of a batch, over the runs of its partition."""
+
+    def __init__(self, made: BatchCommissioned, partition: Partition) -> None:
+        super().__init__()
+        self._size, self._partition = made.size, partition
+        self.change(0, made.size - 1)
+
+    def size(self) -> int:
+        """Return how many units the batch has."""
+        return self._size
+
+    def runs(self, first: int, last: int) -> Sequence[HeadRun]:
+        """Return the runs of the partition."""
+        return [HeadRun(run.first, run.last, run.head) for run in self._partition.overlapping(first, last)]
+
+
+class _Register(_Tiles):
+    """A register: the data of its leaves, which are added in order and may change."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._data: list[bytes] = []
+
+    def put(self, index: int, data: bytes) -> None:
+        """Change the data of a leaf, or add the next one."""
+        if index == len(self._data):
+            self._data.append(data)
+        else:
+            self._data[index] = data
+        self.change(index, index)
+
+    def size(self) -> int:
+        """Return how many leaves there are."""
+        return len(self._data)
+
+    def runs(self, first: int, last: int) -> Sequence[HeadRun]:
+        """Return a run of one for each leaf."""
+        last = min(last, len(self._data) - 1)
+        return [HeadRun(index, index, self._data[index]) for index in range(first, last + 1)]
+
+
+class Custody:
+    """The heads of all units, batches and parties of a book, as far as it was replayed."""
+
+    def __init__(self, partitions: Mapping[int, Partition]) -> None:
+        """Read the runs of batches from these partitions. Whoever replays the book changes them first."""
+        self._partitions = partitions
+        self._heads: dict[Chain, ChainHead] = {}
+        self._batches: dict[int, _Batch] = {}
+        self._parties: dict[str, int] = {}
+        self._touched: set[int] = set()
+        self._batch_register, self._party_register = _Register(), _Register()
+
+    @property
+    def batches(self) -> int:
+        """How many batches there are."""
+        return len(self._batches)
+
+    @property
+    def parties(self) -> int:
+        """How many parties there are."""
+        return len(self._parties)
+
+    def apply(self, recorded: RecordedEvent, changes: Sequence[Change]) -> None:
+        """Take an event and what it did to the runs of the partitions."""
+        event = recorded.event
+        for change in changes:
+            if change.before is not None:
+                self._batches[change.batch].change(change.changed.first, change.changed.last)
+                self._touched.add(change.batch)
+        if not links(event):
+            return
+        if isinstance(event, BatchCommissioned):
+            self._batches[event.batch] = _Batch(event, self._partitions[event.batch])
+        elif isinstance(event, PartyRegistered):
+            self._parties[event.party] = len(self._parties)
+        for chain, head in extended(self._heads, recorded).items():
+            self._heads[chain] = head
+            if isinstance(chain, int):
+                self._touched.add(chain)
+            else:
+                self._party_register.put(self._parties[chain], head.head)
+
+    def root(self) -> bytes:
+        """Return the custody root as of the last event that was taken."""
+        for number in sorted(self._touched):
+            batch = self._batches[number]
+            data = batch_data(batch.root(), batch.size(), self._heads[number].head)
+            self._batch_register.put(number - 1, data)
+        self._touched.clear()
+        return custody_root(self._batch_register.root(), self._party_register.root())
