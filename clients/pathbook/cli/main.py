@@ -56,6 +56,7 @@ VERBS: Final = {
     "views": "pathbook.cli.views:command",
     "server": "pathbook.cli.server:command",
     "publish": "pathbook.cli.publish:command",
+    "witness": "pathbook.cli.witness:command",
     "backup": "pathbook.cli.backup:command",
     "restore": "pathbook.cli.restore:command",
     "check": "pathbook.cli.check:command",

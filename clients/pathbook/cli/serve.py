@@ -1,11 +1,13 @@
 """The verb that runs a server on books."""
 
+from pathlib import Path
 from typing import Final
 
 import click
 
 from pathbook.cli import arguments, printing
 from pathbook.cli.places import ADDRESS
+from pathbook.cli.policy_file import POLICY_FILE, read_policy
 from pathbook.cli.settings import Output, Settings, takes_options
 from pathbook.cli.verb_group import Verb
 
@@ -29,8 +31,10 @@ DEFAULT_LISTEN: Final = "127.0.0.1:50551"
               help="The number of server processes on the port. With 2 or more, one more process keeps the views up"
               " to date.")  # fmt: skip
 @click.option("--no-follow", is_flag=True, help="Leave the views to 'pathbook views follow'.")
+@click.option("--witnesses", "policy", type=POLICY_FILE, metavar="FILE",
+              help="Ask the witnesses of this C2SP tlog-policy to cosign checkpoints. Each needs a URL.")  # fmt: skip
 @click.pass_obj
-def command(settings: Settings, *, listen: str, workers: int, no_follow: bool) -> None:
+def command(settings: Settings, *, listen: str, workers: int, no_follow: bool, policy: Path | None) -> None:
     """Run a server on the books in --data DIR.
 
     The server runs until SIGINT or SIGTERM stops it. Its log goes to stderr.
@@ -40,6 +44,7 @@ def command(settings: Settings, *, listen: str, workers: int, no_follow: bool) -
     from pathbook.cli import local
 
     books = settings.books()
+    witnesses = None if policy is None else read_policy(policy)
 
     def ready(place: str, address: str) -> None:
         if settings.output is Output.TABLE:
@@ -47,4 +52,4 @@ def command(settings: Settings, *, listen: str, workers: int, no_follow: bool) -
         else:
             printing.echo(printing.as_json({"place": place, "address": address}, Output.JSONL))
 
-    local.serve(books, listen, workers=workers, follows=not no_follow, ready=ready)
+    local.serve(books, listen, workers=workers, follows=not no_follow, witnesses=witnesses, ready=ready)
