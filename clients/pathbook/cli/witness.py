@@ -11,7 +11,7 @@ import click
 from pathbook.cli import printing
 from pathbook.cli.errors import NamedError
 from pathbook.cli.places import ADDRESS
-from pathbook.cli.policy_file import POLICY_FILE, read_policy
+from pathbook.cli.policy_file import read_policy
 from pathbook.cli.settings import Output, Settings, takes_options
 from pathbook.cli.verb_group import VerbGroup
 
@@ -30,9 +30,7 @@ def command() -> None:
 
 @command.command("key")
 @takes_options("output")
-@click.option(
-    "--to", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The new file of the key."
-)
+@click.option("--to", type=click.Path(path_type=Path), required=True, help="The new file of the key.")
 @click.option(
     "--name",
     required=True,
@@ -67,14 +65,14 @@ def make_key(settings: Settings, *, to: Path, name: str) -> None:
 @click.option(
     "--key",
     "key_path",
-    type=click.Path(exists=True, path_type=Path, dir_okay=False),
+    type=click.Path(path_type=Path, dir_okay=False),
     required=True,
     metavar="FILE",
     help="The key, which 'pathbook witness key' made.",
 )
 @click.option(
     "--logs",
-    type=POLICY_FILE,
+    type=click.Path(path_type=Path, dir_okay=False),
     required=True,
     metavar="FILE",
     help="The logs: a C2SP tlog-policy with lines 'log KEY', and 'quorum none'.",

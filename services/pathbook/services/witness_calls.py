@@ -39,14 +39,17 @@ class WitnessAddress(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         """Raise ValueError unless the URL can be called."""
-        parts = urllib.parse.urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise ValueError(f"The URL of the witness {self.name} is not http://HOST or https://HOST.")
-        if not self.url.isascii() or parts.username is not None or (parts.port or 1) < 1:
-            raise ValueError(f"The URL of the witness {self.name} is not ASCII, or names a user.")
-        parts.hostname.encode(
-            "idna"
-        )  # a part of it that is too long is a UnicodeError, which is a ValueError
+        try:
+            parts = urllib.parse.urlsplit(self.url)
+            host, port = (parts.hostname or "").encode("idna"), parts.port
+        except ValueError as error:  # UnicodeError is one
+            raise ValueError(f"The URL of the witness {self.name} cannot be read: {error}.") from None
+        if parts.scheme not in ("http", "https") or not host or port == 0 or not self.url.isascii():
+            raise ValueError(
+                f"The URL of the witness {self.name} is not http://HOST or https://HOST in ASCII."
+            )
+        if parts.username is not None or parts.query or parts.fragment:
+            raise ValueError(f"The URL of the witness {self.name} has more than a host, a port and a path.")
 
 
 def addresses(policy: Policy) -> tuple[WitnessAddress, ...]:
