@@ -30,7 +30,7 @@ from tests.wheel.environments import ROOT, Environment, build
 PROGRAMS: Final = ROOT / "tests" / "wheel"
 SOURCE_ROOTS: Final = ("proto", "ledger", "services", "clients")
 
-CLIENTS: Final = ("v1", "client", "verify", "importing", "publishing", "audit", "cli", "bench")
+CLIENTS: Final = ("v1", "client", "verify", "importing", "publishing", "audit", "witness", "cli", "bench")
 """The packages that work without an extra ..."""
 
 ROOMS: Final = (*CLIENTS, "ledger", "services")
@@ -150,6 +150,10 @@ PARQUET: Final = "pathbook.importing.parquet"
 """The module that needs the extra for Parquet. It is imported when there is such a file."""
 
 
+ML_DSA: Final = "pathbook.ledger.proofs.ml_dsa"
+"""The module that uses what is installed with the server, and does without where it is not."""
+
+
 def missing_imports(environment: Environment, rooms: tuple[str, ...], *left_out: str) -> list[str]:
     """Return the modules that packages of Pathbook import and that are missing."""
     packages = [f"pathbook.{room}" for room in rooms]
@@ -200,8 +204,8 @@ def test_nothing_of_the_server_is_installed_without_it(
 
 
 def test_clients_need_no_extra(without_extra: Environment) -> None:
-    """All imports of client, verifier, importer and command line are installed, except server and Parquet."""
-    assert missing_imports(without_extra, CLIENTS, *SERVING, PARQUET) == []
+    """All imports of client, verifier, importer and command line are installed, except server, Parquet and ML-DSA."""
+    assert missing_imports(without_extra, CLIENTS, *SERVING, PARQUET, ML_DSA) == []
 
 
 def test_the_extra_of_the_server_is_complete(with_server: Environment) -> None:
@@ -222,10 +226,18 @@ def test_every_verb_that_calls_a_server_needs_no_extra(without_extra: Environmen
     ]
     assert failed == []
     others = {"demo", "serve", "key", "views", "bench", "completion", "clock", "backup", "restore", "check"}
-    assert {line.split()[0] for line in SESSION} == set(VERBS) - others - {"publish"}
+    others |= {"publish", "witness"}
+    assert {line.split()[0] for line in SESSION} == set(VERBS) - others
     (published,) = run(without_extra, f"--server {server} publish --to public")
     assert published[0] == 1
     assert "CHECKPOINT_MISSING" in published[2], "no checkpoint of this book is signed"
+    made, refused = run(
+        without_extra,
+        "witness key --to w.key --name w",
+        "witness serve --key w.key --logs none --state state",
+    )
+    assert (made[0], made[1][:2]) == (0, "w+")
+    assert (refused[0], "No such file" in refused[2]) == (4, True), "it needs no server"
 
 
 def test_a_verb_that_opens_books_names_the_extra(without_extra: Environment) -> None:

@@ -35,6 +35,8 @@ VALUES: Final = {
     "tables": __file__,
     "tier": "2",
     "transfer": "16",
+    "key_path": "witness.key",
+    "logs": "logs.policy",
     "unit": "1:0",
     "units": "1:0",
     "upline": "mask-brand",

@@ -73,6 +73,8 @@ EXAMPLES: Final = {
     "clock confirm": "pathbook clock confirm --data books --today 2026-05-01",
     "publish": "pathbook publish --to public",
     "audit replay": "pathbook audit replay --published public",
+    "witness key": "pathbook witness key --to witness.key --name witness.example.com/w1",
+    "witness serve": "pathbook witness serve --key witness.key --logs logs.policy --state witness",
     "backup": "pathbook backup backup-2026-05-01 --data books --passphrase-file secret",
     "restore": "pathbook restore backup-2026-05-01 --data restored --passphrase-file secret",
     "check": "pathbook check --data books",

@@ -4,6 +4,7 @@ The extra `server` installs what it needs. Without it, importing this module rai
 """
 
 import contextlib
+import dataclasses
 import logging
 import re
 import tempfile
@@ -17,6 +18,7 @@ from pathbook.cli.errors import UnusableBooksError
 from pathbook.cli.settings import Books
 from pathbook.ledger.codec import NewerEventError
 from pathbook.ledger.gc_tuning import collect_rarely
+from pathbook.ledger.proofs.policy import Policy
 from pathbook.ledger.serials import BookKey, KeyRing
 
 try:
@@ -39,6 +41,7 @@ try:
         rebuild_views,
         require_found_log,
     )
+    from pathbook.services.witness_calls import addresses
 except ModuleNotFoundError as error:
     # every verb that opens books imports this module when it runs
     missing = (error.name or "pathbook").partition(".")[0]
@@ -105,18 +108,31 @@ def copied(books: Books) -> Iterator[Books]:
 
 
 def serve(
-    books: Books, listen: str, *, workers: int, follows: bool, seals: bool, ready: Callable[[str, str], None]
+    books: Books,
+    listen: str,
+    *,
+    workers: int,
+    follows: bool,
+    seals: bool,
+    witnesses: Policy | None,
+    ready: Callable[[str, str], None],
 ) -> None:
     """Serve until SIGINT or SIGTERM, then drain. A second signal ends the process at once.
 
-    ``ready`` is called with the place of the books, and HOST:PORT.
+    The ``witnesses`` of a policy are asked to cosign the checkpoints. ``ready`` is called with the place of the books,
+    and HOST:PORT.
 
     Raises:
-        click.UsageError: the address is malformed.
+        click.UsageError: the address is malformed, or a witness cannot be asked.
         OSError: the address is in use.
         Exception: as ``serving``.
     """
     settings = _settings(books, listen=listen, workers=workers, follows=follows, seals=seals)
+    if witnesses is not None:
+        try:
+            settings = dataclasses.replace(settings, witnesses=addresses(witnesses))
+        except ValueError as error:
+            raise click.UsageError(f"--witnesses: {error}") from None
     with _opening(settings):
         serve_until_told(settings, lambda address: ready(settings.place, address))
 

@@ -57,6 +57,7 @@ VERBS: Final = {
     "server": "pathbook.cli.server:command",
     "publish": "pathbook.cli.publish:command",
     "audit": "pathbook.cli.audit:command",
+    "witness": "pathbook.cli.witness:command",
     "backup": "pathbook.cli.backup:command",
     "restore": "pathbook.cli.restore:command",
     "check": "pathbook.cli.check:command",

@@ -100,7 +100,7 @@ def _read(path: Path) -> bytes:
 
 
 def _trust(path: Path | None, keys: tuple[str, ...], hours: int | None) -> "Trust":
-    from pathbook.ledger.proofs.policy import MAX_BYTES, parse_policy
+    from pathbook.cli.policy_file import read_policy
     from pathbook.ledger.proofs.signed_note import ED25519, VerifierKey
     from pathbook.ledger.proofs.text import MalformedTextError
     from pathbook.verify.trust import NO_POLICY, Trust
@@ -116,12 +116,5 @@ def _trust(path: Path | None, keys: tuple[str, ...], hours: int | None) -> "Trus
                 "--key: this is the key of a witness. Name witnesses in a policy, with --policy."
             )
         found.append(key)
-    policy = NO_POLICY
-    if path is not None:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-        try:
-            policy = parse_policy(data)
-        except MalformedTextError as error:
-            raise click.UsageError(f"{path}: {error}") from None
+    policy = NO_POLICY if path is None else read_policy(path)
     return Trust(tuple(found), policy, None if hours is None else hours * _HOUR)

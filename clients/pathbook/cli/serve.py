@@ -1,11 +1,13 @@
 """The verb that runs a server on books."""
 
+from pathlib import Path
 from typing import Final
 
 import click
 
 from pathbook.cli import arguments, printing
 from pathbook.cli.places import ADDRESS
+from pathbook.cli.policy_file import POLICY_FILE, read_policy
 from pathbook.cli.settings import Output, Settings, takes_options
 from pathbook.cli.verb_group import Verb
 
@@ -30,8 +32,12 @@ DEFAULT_LISTEN: Final = "127.0.0.1:50551"
               " to date.")  # fmt: skip
 @click.option("--no-follow", is_flag=True, help="Leave the views to 'pathbook views follow'.")
 @click.option("--no-seal", is_flag=True, help="Record no seals of the books, and sign no checkpoints.")
+@click.option("--witnesses", "policy", type=POLICY_FILE, metavar="FILE",
+              help="Ask the witnesses of this C2SP tlog-policy to cosign checkpoints. Each needs a URL.")  # fmt: skip
 @click.pass_obj
-def command(settings: Settings, *, listen: str, workers: int, no_follow: bool, no_seal: bool) -> None:
+def command(
+    settings: Settings, *, listen: str, workers: int, no_follow: bool, no_seal: bool, policy: Path | None
+) -> None:
     """Run a server on the books in --data DIR.
 
     It seals each book soon after a change, which adds an event to the book, and signs a checkpoint of it.
@@ -47,6 +53,7 @@ def command(settings: Settings, *, listen: str, workers: int, no_follow: bool, n
     from pathbook.cli import local
 
     books = settings.books()
+    witnesses = None if policy is None else read_policy(policy)
 
     def ready(place: str, address: str) -> None:
         if settings.output is Output.TABLE:
@@ -54,4 +61,7 @@ def command(settings: Settings, *, listen: str, workers: int, no_follow: bool, n
         else:
             printing.echo(printing.as_json({"place": place, "address": address}, Output.JSONL))
 
-    local.serve(books, listen, workers=workers, follows=not no_follow, seals=not no_seal, ready=ready)
+    follows, seals = not no_follow, not no_seal
+    local.serve(
+        books, listen, workers=workers, follows=follows, seals=seals, witnesses=witnesses, ready=ready
+    )

@@ -152,6 +152,10 @@ def _sealed(proven: Proven, opened: Witnessed, trust: Trust, moment: int, policy
         f"sealed in {checkpoint.origin} at size {checkpoint.size}, covers position {sealed.covers} of {until}",
         f"cosigned by {len(opened.cosigned)} witnesses: {names}" if names else "cosigned by no known witness",
     ]
+    if opened.unchecked:
+        found.append(
+            f"not checked, because ML-DSA-44 needs the package cryptography: {', '.join(opened.unchecked)}"
+        )
     if not opened.is_trusted:
         found.append(
             f"no key and no policy was given: the key of the log is the file's own word, {opened.key}"

@@ -6,8 +6,9 @@ import msgspec
 
 from pathbook.ledger.proofs.checkpoint import Checkpoint, open_checkpoint
 from pathbook.ledger.proofs.cosignature import cosigned_at
+from pathbook.ledger.proofs.ml_dsa import verification
 from pathbook.ledger.proofs.policy import Policy
-from pathbook.ledger.proofs.signed_note import COSIGNATURE, SignedNote, VerifierKey
+from pathbook.ledger.proofs.signed_note import SUBTREE_COSIGNATURE, SignedNote, VerifierKey
 from pathbook.ledger.proofs.text import MalformedTextError
 from pathbook.verify.guards import Guard, UntrustedError, require
 
@@ -46,6 +47,8 @@ class Witnessed(msgspec.Struct, frozen=True):
         key: the key of the log. If it is not ``is_trusted``, the key is the file's own word.
         cosigned: the names of the witnesses of the policy that cosigned it, each with its last time, in seconds since
             1970 UTC.
+        unchecked: the names of the witnesses whose cosignatures are by ML-DSA-44, which this installation cannot check.
+            They do not count.
         has_quorum: whether those are enough for the policy.
     """
 
@@ -53,6 +56,7 @@ class Witnessed(msgspec.Struct, frozen=True):
     key: VerifierKey
     is_trusted: bool
     cosigned: dict[str, int]
+    unchecked: tuple[str, ...]
     has_quorum: bool
 
 
@@ -78,14 +82,19 @@ def witnessed(note: SignedNote, named: VerifierKey, trust: Trust) -> Witnessed:
     require(Guard.SIGNED, checkpoint is not None, f"{named.name} did not sign the checkpoint")
     if checkpoint is None:
         checkpoint = Checkpoint.parse(note.text)
-    cosigned = {}
+    cosigned, unchecked = {}, []
     for name, key in trust.policy.witnesses.items():
-        if (time := cosigned_at(note, key)) is not None:
+        if not any(line.is_by(key) for line in note.signatures):
+            continue
+        verify_ml_dsa = verification() if key.type == SUBTREE_COSIGNATURE else None
+        if key.type == SUBTREE_COSIGNATURE and verify_ml_dsa is None:
+            unchecked.append(name)
+            continue
+        time = cosigned_at(note, key, verify_ml_dsa)
+        require(Guard.COSIGNED, time is not None, f"the cosignature of {name} is false")
+        if time is not None:
             cosigned[name] = time
-        elif key.type == COSIGNATURE:  # one of another type cannot be told from a false one here
-            is_named = any(line.is_by(key) for line in note.signatures)
-            require(Guard.COSIGNED, not is_named, f"the cosignature of {name} is false")
     has_quorum = trust.policy.is_met(
         lambda key: any(trust.policy.witnesses[name] == key for name in cosigned)
     )
-    return Witnessed(checkpoint, named, bool(known), cosigned, has_quorum)
+    return Witnessed(checkpoint, named, bool(known), cosigned, tuple(unchecked), has_quorum)

@@ -55,7 +55,7 @@ class CheckpointSigner:
         return self.key().verifier(self._origin(book))
 
     def sign_checkpoint(self, book: str, size: int) -> SignedNote:
-        """Sign the tree of a size, and keep it. Return the signed note.
+        """Sign the tree of a size, and keep it. Return the signed note, without the cosignatures it may have by now.
 
         The events up to that position must be committed. If this or a larger tree of the book was signed before, its
         checkpoint is returned, and nothing is signed.
@@ -95,7 +95,7 @@ class CheckpointSigner:
         kept = None
         if newest is not None:
             try:
-                kept = parse_note(newest.note.encode())
+                kept = parse_note(newest.signed.encode())
             except MalformedTextError:
                 raise SigningError(Reason.OTHER_KEY, book=book, place="the database") from None
         for note, place in ((kept, "the database"), (last, str(self._last_file))):
@@ -135,9 +135,9 @@ class CheckpointSigner:
         return root
 
     def _keep(self, book: str, note: SignedNote) -> SignedNote:
-        """Keep a signed note in the database. Return it as it is there, where it may have cosignatures."""
+        """Keep a signed note in the database. Return it as it is there."""
         stored = self._checkpoints.keep(book, _size(note), str(note))
-        found = parse_note(stored.note.encode())
+        found = parse_note(stored.signed.encode())
         if found.text != note.text:
             raise SigningError(Reason.OTHER_HISTORY, book=book, size=stored.size)
         return found

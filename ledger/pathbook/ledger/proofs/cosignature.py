@@ -17,10 +17,12 @@ from pathbook.ledger.proofs.signed_note import (
     SignedNote,
     VerifierKey,
 )
+from pathbook.ledger.proofs.text import MalformedTextError
 
 _TIME_BYTES: Final = 8
 _MAX_TIME: Final = 2**63 - 1
 _ML_DSA_44_BYTES: Final = 2_420
+_MAX_NAME: Final = 255
 _SUBTREE_LABEL: Final = b"subtree/v1\n\x00"
 
 VerifyMlDsa: TypeAlias = Callable[[bytes, bytes, bytes], bool]
@@ -55,7 +57,8 @@ def _is_cosigned(
     if key.type == COSIGNATURE:
         return len(signature) == SIGNATURE_BYTES and is_signed(key.key, signature, _message(note, time))
     if key.type == SUBTREE_COSIGNATURE and verify_ml_dsa is not None and len(signature) == _ML_DSA_44_BYTES:
-        return verify_ml_dsa(key.key, signature, _subtree_message(note, key.name, time))
+        message = _subtree_message(note, key.name, time)
+        return message is not None and verify_ml_dsa(key.key, signature, message)
     return False
 
 
@@ -63,8 +66,14 @@ def _message(note: SignedNote, time: int) -> bytes:
     return f"cosignature/v1\ntime {time}\n{note.text}".encode()
 
 
-def _subtree_message(note: SignedNote, name: str, time: int) -> bytes:
-    checkpoint = Checkpoint.parse(note.text)
+def _subtree_message(note: SignedNote, name: str, time: int) -> bytes | None:
+    """Return what is signed by ML-DSA-44. Nothing can be of a note that is no checkpoint, or has a longer name."""
+    try:
+        checkpoint = Checkpoint.parse(note.text)
+    except MalformedTextError:
+        return None
+    if max(len(checkpoint.origin.encode()), len(name.encode())) > _MAX_NAME:
+        return None
     parts = [_SUBTREE_LABEL, _short(name), time.to_bytes(8, "big"), _short(checkpoint.origin)]
     return b"".join([*parts, bytes(8), checkpoint.size.to_bytes(8, "big"), checkpoint.root])
 

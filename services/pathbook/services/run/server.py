@@ -15,6 +15,7 @@ from pathbook.services.books import BookService
 from pathbook.services.bulk import Bulk
 from pathbook.services.clock import MachineClock
 from pathbook.services.corrections import CorrectionService
+from pathbook.services.cosigning import CosignatureCollector
 from pathbook.services.data_files import warn_of_readable_files
 from pathbook.services.drain import Drain
 from pathbook.services.event_batches import EventBatches
@@ -91,6 +92,7 @@ class Server:
         self._drain = Drain()
         self._health = health.aio.HealthServicer()
         self._building: asyncio.Task[None] | None = None
+        self._collector: CosignatureCollector | None = None
         self._server = grpc.aio.server(
             interceptors=[CallInterceptor(self._lost)],
             options=channel_options(shares_port=settings.workers > 1),
@@ -133,6 +135,12 @@ class Server:
             asyncio.run_coroutine_threadsafe(self._stop_serving(), loop)
 
         self._storage.on_change_of_files(stop_serving)
+        if self._settings.witnesses:
+            storage = self._storage
+            self._collector = CosignatureCollector(
+                storage.stream, storage.tree, storage.checkpoints, self._settings.witnesses
+            )
+            self._collector.start()
         host = self._settings.listen.rpartition(":")[0]
         _LOG.info("listening", address=f"{host}:{port}", place=self._settings.place)
         if not self._settings.is_loopback:
@@ -180,6 +188,8 @@ class Server:
             await self._health.set(name, status)
 
     async def _close(self) -> None:
+        if self._collector is not None:
+            await asyncio.to_thread(self._collector.close)
         await asyncio.to_thread(self._storage.close)
         self._gateway.close()
 

@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import Final
 
+from pathbook.services.witness_calls import WitnessAddress
+
 DRAIN_TIMEOUT_S: Final = 5.0
 """How long open calls may go on after the server is told to stop: less than a container gets before it is killed."""
 
@@ -37,6 +39,7 @@ class Settings:
         seals: whether the process that updates the views seals the books, and signs their checkpoints.
         workers: how many servers share the port, each in a process of its own.
         allow_event_loss: whether to accept a database that may lose events it has acknowledged.
+        witnesses: who is asked to cosign the checkpoints.
         drain_seconds: how long open calls may go on after the server is told to stop.
 
     Raises:
@@ -50,6 +53,7 @@ class Settings:
     seals: bool = False
     workers: int = 1
     allow_event_loss: bool = False
+    witnesses: tuple[WitnessAddress, ...] = ()
     drain_seconds: float = DRAIN_TIMEOUT_S
 
     def __post_init__(self) -> None:

@@ -38,6 +38,9 @@ FIRST_RESTART_DELAY_S: Final = 0.2
 SHUTDOWN_GRACE_S: Final = END_TIMEOUT_S + 0.5
 """How long a process may take to end, after the time for open calls, before it is killed. It ends itself sooner."""
 
+FIRST: Final = "worker 1"
+"""The name of the server that asks the witnesses."""
+
 CONTEXT: Final = multiprocessing.get_context("spawn")
 """Processes are started fresh, because a fork of a process that has used gRPC hangs."""
 
@@ -62,6 +65,7 @@ def serve_together(settings: Settings, ready: Callable[[str], None]) -> None:
         warn_of_readable_files(shared.data)
         _open_once(shared)
         workers = {f"worker {number}": _serve for number in range(1, settings.workers + 1)}
+        assert FIRST in workers
 
         def all_ready() -> None:
             _LOG.info("serving", address=address, place=settings.place, workers=settings.workers)
@@ -185,7 +189,9 @@ class _Processes:
 
 
 def _serve(settings: Settings, name: str, connection: Connection) -> None:
-    """Run one of the servers."""
+    """Run one of the servers. One of them asks the witnesses, for all."""
+    if name != FIRST:
+        settings = dataclasses.replace(settings, witnesses=())
     collect_rarely()
     allow_open_files()
     with _child(name), stopping(settings.drain_seconds) as stop, running(settings, logging.INFO, name):
