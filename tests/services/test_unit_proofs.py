@@ -56,7 +56,7 @@ def outcome(report: Report, number: Number) -> tuple[Result, str]:
 
 
 def test_what_is_sealed_is_verified_without_the_server(client: Client, place: Path) -> None:
-    """The proof of a unit that moved, and of one that nobody moved, hold with the key of the log."""
+    """The proof of a unit that moved, and of one that no party moved, hold with the key of the log."""
     seal(place)
     for unit, hops in ((0, 2), (9, 2), (10, 0), (999, 0)):
         report, path = checked(client, unit)
