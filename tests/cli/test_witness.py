@@ -20,6 +20,7 @@ from pathbook.ledger.store.log.checkpoints import Checkpoints
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.tree.log_tree import LogTree
 from pathbook.services.checkpoints import CheckpointSigner
+from pathbook.services.log_key import LOG_KEY_FILE, read_log_key
 from tests.books import engine
 from tests.cli.conftest import pathbook
 from tests.witness.logs import Clock, Log, Served
@@ -96,8 +97,7 @@ def test_a_server_asks_the_witness_that_it_is_told_of(demo: Path, tmp_path: Path
     """`serve --witnesses FILE` has what is signed beside it cosigned, and gives it out, with one process or more."""
     data = shutil.copytree(demo, tmp_path / "books")
     books = ("--data", str(data), "--listen", "127.0.0.1:0", "--workers", workers)
-    with running("serve", *books) as (_, address), Client(address, book="book", retry_seconds=5) as client:
-        log = client.get_log_key()
+    log = read_log_key(data / LOG_KEY_FILE).verifier("pathbook/book")
     key = VerifierKey.parse(
         pathbook("witness", "key", "--to", str(tmp_path / "key"), "--name", "w").out.strip()
     )

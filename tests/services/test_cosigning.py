@@ -1,9 +1,7 @@
 """A server has its checkpoints cosigned by witnesses, who see one history, and nothing waits for them."""
 
 import contextlib
-import http.server
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,27 +23,27 @@ from pathbook.ledger.proofs.signed_note import (
     parse_note,
     sign_note,
 )
-from pathbook.ledger.proofs.submission import MAX_ANSWER_BYTES, PATH, SIZE_TYPE, Submission
+from pathbook.ledger.proofs.submission import MAX_ANSWER_BYTES, SIZE_TYPE, Submission
 from pathbook.ledger.proofs.tree import consistency_proof, node_hash, root_of
 from pathbook.ledger.store.log.checkpoints import COSIGNATURES_MAX, Checkpoints
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.tree.log_tree import LogTree
 from pathbook.publishing.files import CHECKPOINT
 from pathbook.publishing.publisher import publish
-from pathbook.services import witness_calls
 from pathbook.services.checkpoints import CheckpointSigner
-from pathbook.services.cosigning import CosignatureCollector, Outcome, judge
+from pathbook.services.cosigning import CosignatureCollector
 from pathbook.services.log_key import LOG_KEY_FILE, read_log_key
 from pathbook.services.run.in_thread import running
 from pathbook.services.run.settings import Settings
-from pathbook.services.witness_calls import WitnessAddress, WitnessAnswer, WitnessConnection, addresses
+from pathbook.services.witness_calls import WitnessAddress, addresses
 from pathbook.verify.guards import RefutedError
 from pathbook.verify.trust import Trust, witnessed
 from pathbook.witness.key_file import WitnessKey
 from tests.books import DATABASE_FILE, engine
 from tests.projections.synthetic import SyntheticBook
 from tests.services.masks import BOOK, begin, moved
-from tests.witness.logs import Served, witness
+from tests.witness.hostile import answered, hostile
+from tests.witness.logs import Served, policy, witness
 
 ORIGIN: Final = "pathbook/masks"
 ENTRIES: Final = SyntheticBook(1, 60).entries[:20]
@@ -58,11 +56,6 @@ def soon(found: Callable[[], bool], seconds: float = 20) -> None:
     while not found():
         assert time.monotonic() < due
         time.sleep(0.02)
-
-
-def policy(*lines: str) -> bytes:
-    """Return a policy file."""
-    return "".join(f"{line}\n" for line in lines).encode()
 
 
 class Log:
@@ -246,48 +239,6 @@ def test_a_witness_that_comes_back_gets_the_newest_checkpoint(log: Log, tmp_path
         soon(lambda: log.cosigners(20) == [W1.verifier.name])
 
 
-class Hostile(http.server.BaseHTTPRequestHandler):
-    """A witness that answers whatever a test says, and counts how often it is asked."""
-
-    answers: list[bytes]
-    asked: int
-
-    def do_POST(self) -> None:
-        """Answer with the next bytes. The last ones are repeated."""
-        cls = type(self)
-        self.rfile.read(int(self.headers["Content-Length"]))
-        cls.asked += 1
-        self.close_connection = True
-        for piece in cls.answers[min(cls.asked, len(cls.answers)) - 1].split(b"<pause>"):
-            self.wfile.write(piece)
-            self.wfile.flush()
-            if b"<pause>" in cls.answers[0]:
-                time.sleep(0.1)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as its base names it
-        """Print nothing."""
-
-
-@contextlib.contextmanager
-def hostile(*answers: bytes) -> Iterator[tuple[str, type[Hostile]]]:
-    """Run a hostile witness. Yield its URL, and the class that counts."""
-    handler = type("OneHostile", (Hostile,), {"answers": list(answers), "asked": 0})
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.handle_error = lambda *_: None  # type: ignore[method-assign] # the caller cuts the connection
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}", handler
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-def answered(body: bytes, status: int = 200, kind: str = "text/plain") -> bytes:
-    """Return an answer of HTTP."""
-    return f"HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nConnection: close\r\n\r\n".encode() + body
-
-
 ANSWERS: Final = (
     [b""],
     [b"garbage\r\n\r\n"],
@@ -329,17 +280,6 @@ def test_hostile_witnesses_keep_nothing_from_working(log: Log, tmp_path: Path) -
         assert log.cosigners(9) == [W2.verifier.name]
 
 
-def test_a_witness_that_drips_is_cut() -> None:
-    """A call ends in its time, however slowly a witness sends, in its head or in its body."""
-    for text in (b"HTTP/1.1 200 OK\r\nA: " + b"x<pause>" * 100, answered(b"x<pause>" * 100)):
-        with hostile(text) as (url, _):
-            connection = WitnessConnection(url, timeout=0.5)
-            began = time.monotonic()
-            with pytest.raises(TimeoutError):
-                connection.post(b"x")
-            assert time.monotonic() - began < 3
-
-
 def test_a_server_stops_while_a_witness_is_silent(log: Log) -> None:
     """Closing does not wait for a witness that takes a call and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -355,59 +295,6 @@ def test_a_server_stops_while_a_witness_is_silent(log: Log) -> None:
             began = time.monotonic()
             collector.close()
             assert time.monotonic() - began < 2
-
-
-@pytest.mark.parametrize(
-    ("status", "kind", "body", "old", "outcome"),
-    [
-        (200, "text/plain", b"", 0, None),
-        (409, SIZE_TYPE, b"9\n", 9, Outcome.HISTORY_CONTRADICTED),
-        (409, "text/plain", b"x\n", 9, Outcome.HISTORY_CONTRADICTED),
-        (409, SIZE_TYPE, b"10\n", 3, Outcome.AHEAD),
-        (409, SIZE_TYPE, b"3\n", 3, Outcome.ANSWER_MALFORMED),
-        (409, SIZE_TYPE, b"3", 4, Outcome.ANSWER_MALFORMED),
-        (422, "text/plain", b"", 3, Outcome.PROOF_REFUSED),
-        (403, "text/plain", b"", 3, Outcome.KEY_REFUSED),
-        (404, "text/plain", b"", 3, Outcome.LOG_UNKNOWN),
-        (400, "text/plain", b"", 3, Outcome.REQUEST_REFUSED),
-        (503, "text/plain", b"", 3, Outcome.UNREACHABLE),
-        (302, "text/plain", b"", 3, Outcome.ANSWER_MALFORMED),
-    ],
-)
-def test_an_answer_means_one_thing(
-    status: int, kind: str, body: bytes, old: int, outcome: Outcome | None
-) -> None:
-    """Each answer about a checkpoint of 9 leaves has a name."""
-    assert judge(WitnessAnswer(status, kind, body), old, 9) is outcome
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "",
-        f"witness a {W1.verifier}",
-        f"witness a {W1.verifier} ftp://h",
-        f"witness a {W1.verifier} http://",
-        f"witness a {W1.verifier} http://h:99999",
-        f"witness a {W1.verifier} http://u:p@h",
-        f"witness a {W1.verifier} http://h?x=1",
-        f"witness a {W1.verifier} http://{'a' * 64}",
-        f"witness a {W1.verifier} http://é",
-        *["\n".join(f"witness w{n} {WitnessKey('w', bytes([n]) * 32).verifier} http://h" for n in range(33))],
-    ],
-)
-def test_witnesses_that_cannot_be_asked_are_refused_at_the_start(line: str) -> None:
-    """A policy without witnesses, without a URL, or with one that cannot be called is named before anything runs."""
-    with pytest.raises(ValueError, match="witness"):
-        addresses(parse_policy(policy(line, "quorum none")))
-
-
-def test_redirects_and_urls_go_nowhere_else() -> None:
-    """A prefix with a path is kept, and the path of the protocol follows it."""
-    connection = WitnessConnection("https://w.example:8443/prefix/")
-    assert connection._path == f"/prefix{PATH}"
-    assert connection._connection.port == 8443
-    assert witness_calls.CALL_TIMEOUT_S < 60
 
 
 def test_cosignatures_by_ml_dsa_count_where_they_can_be_checked(

@@ -69,6 +69,11 @@ class Log:
         return str(Submission(old, self.proof(old, size), self.note(size))).encode()
 
 
+LOG: Final = Log("true")
+FORK: Final = Log("tale")
+"""Another history that the same key signs."""
+
+
 class Reply(NamedTuple):
     """What a witness replied."""
 
@@ -139,3 +144,8 @@ def time_of(log: Log, size: int, reply: Reply, key: WitnessKey = KEY) -> int:
 def too_many_hashes() -> str:
     """Return one line of a proof more than is allowed."""
     return ("A" * 43 + "=\n") * (MAX_PROOF + 1)
+
+
+def policy(*lines: str) -> bytes:
+    """Return a policy file."""
+    return "".join(f"{line}\n" for line in lines).encode()

@@ -1,18 +1,10 @@
 """A witness keeps every MUST of c2sp.org/tlog-witness, and never cosigns two histories of a log."""
 
 import contextlib
-import http.client
-import os
 import re
-import signal
 import socket
 import stat
-import subprocess
-import sys
-import threading
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -21,18 +13,27 @@ from hypothesis import strategies as st
 
 from pathbook.ledger.proofs.checkpoint import Checkpoint
 from pathbook.ledger.proofs.cosignature import cosigned_at
-from pathbook.ledger.proofs.signed_note import NoteSignature, SignedNote, parse_note
+from pathbook.ledger.proofs.signed_note import NoteSignature, SignedNote
 from pathbook.ledger.proofs.submission import MAX_BYTES, PATH, SIZE_TYPE, Submission
 from pathbook.ledger.proofs.text import MalformedTextError
 from pathbook.ledger.proofs.tree import EMPTY_ROOT
 from pathbook.witness import server
 from pathbook.witness.deciding import Accepted, Refused, decide
-from pathbook.witness.key_file import WitnessKey, make_witness_key, read_witness_key
-from pathbook.witness.state import MAX_EVIDENCE, State, StateError
+from pathbook.witness.key_file import make_witness_key, read_witness_key
+from pathbook.witness.state import MAX_EVIDENCE
 from pathbook.witness.witness import logs_of
-from tests.witness.logs import KEY, NOON, Clock, Log, Reply, Served, time_of, too_many_hashes, witness
+from tests.witness.logs import (
+    FORK,
+    KEY,
+    LOG,
+    Log,
+    Reply,
+    Served,
+    time_of,
+    too_many_hashes,
+    witness,
+)
 
-LOG, FORK = Log("true"), Log("tale")
 EXAMPLE = """\
 old 20852014
 PlRNCrwHpqhGrupue0L7gxbjbMiKA9temvuZZDDpkaw=
@@ -47,13 +48,6 @@ CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=
 \u2014 example.com/behind-the-sofa Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8=
 \u2014 example.com/behind-the-sofa opLqBQsREYCgu6xQkYQwJr9fo45a62DN9EdmHXnZdXNqlcVGlCum2Wks+49/V6267UEjw6QUXTS5Rovnzv++qbSzm9Q=
 """  # noqa: E501 - the example of the specification
-
-
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    """A witness of one log."""
-    with witness(tmp_path / "state", [LOG.key]) as found:
-        yield found
 
 
 def evidence(tmp_path: Path) -> list[str]:
@@ -252,64 +246,6 @@ def test_a_connection_is_kept_for_further_requests(served: Served) -> None:
             assert answer.read(length).startswith("\u2014".encode())
 
 
-def test_submissions_at_once_roll_nothing_back(served: Served) -> None:
-    """Of all submissions from one old size, one is cosigned. The sizes of cosigned checkpoints only grow."""
-    old = 0
-    for turn in range(6):
-        sizes = [old + 1 + number for number in range(8)]
-        gate = threading.Barrier(len(sizes))
-
-        def submit(size: int, old: int = old, gate: threading.Barrier = gate) -> Reply:
-            body = LOG.submission(old, size)
-            gate.wait()
-            return served.post(body)
-
-        with ThreadPoolExecutor(len(sizes)) as threads:
-            replies = dict(zip(sizes, threads.map(submit, sizes), strict=True))
-        (won,) = [size for size, reply in replies.items() if reply.status == 200]
-        assert {reply.text for reply in replies.values() if reply.status != 200} == {f"{won}\n"}, turn
-        old = won
-
-
-def test_what_was_cosigned_is_remembered_after_a_restart(tmp_path: Path) -> None:
-    """A witness begins where it ended, and its times never go back, even if its clock does."""
-    clock = Clock()
-    with witness(tmp_path / "state", [LOG.key], clock=clock) as served:
-        served.add(LOG, 0, 5)
-    clock.now = NOON - 1_000
-    with witness(tmp_path / "state", [LOG.key], clock=clock) as served:
-        assert served.add(FORK, 0, 7) == Reply(409, SIZE_TYPE, "5\n")
-        assert served.add(FORK, 5, 5).status == 409
-        assert time_of(LOG, 5, served.add(LOG, 5, 5)) == NOON
-        assert time_of(LOG, 8, served.add(LOG, 5, 8)) == NOON
-        clock.now = NOON + 7
-        assert time_of(LOG, 8, served.add(LOG, 8, 8)) == NOON + 7
-        clock.now = NOON
-        assert time_of(LOG, 8, served.add(LOG, 8, 8)) == NOON + 7
-
-
-def test_a_state_is_of_one_witness_and_one_process(tmp_path: Path) -> None:
-    """A second process, another key, and a damaged file are refused by name."""
-    path = tmp_path / "state"
-    with witness(path, [LOG.key]) as served:
-        served.add(LOG, 0, 5)
-        with pytest.raises(StateError) as error:
-            State(path, KEY.verifier, [])
-        assert error.value.reason == "STATE_IN_USE"
-    (file,) = path.glob("*.checkpoint")
-    with pytest.raises(StateError) as error:
-        State(path, WitnessKey(KEY.verifier.name, b"\2" * 32).verifier, [LOG.key.name])
-    assert error.value.reason == "STATE_DAMAGED"
-    text = file.read_text()
-    for changed in ("", text[:-9], text.replace("\n5\n", "\n4\n"), str(LOG.note(5))):
-        file.write_text(changed)
-        with pytest.raises(StateError) as error:
-            State(path, KEY.verifier, [LOG.key.name])
-        assert error.value.reason == "STATE_DAMAGED"
-    file.write_text(text)
-    State(path, KEY.verifier, [LOG.key.name]).close()
-
-
 def test_evidence_does_not_fill_the_disk(served: Served, tmp_path: Path) -> None:
     """Of a log that signs ever more histories, a bounded number is kept."""
     served.add(LOG, 0, 1)
@@ -317,20 +253,6 @@ def test_evidence_does_not_fill_the_disk(served: Served, tmp_path: Path) -> None
         note = LOG.sign(str(Checkpoint(LOG.key.name, 1, bytes([number]) * 32)))
         assert served.post(str(Submission(1, (), note)).encode()).status == 409
     assert len(evidence(tmp_path)) == MAX_EVIDENCE
-
-
-def test_a_state_that_cannot_be_kept_is_no_cosignature(tmp_path: Path) -> None:
-    """If the disk fails, the answer is 500 without a cosignature, and the latest checkpoint stays."""
-    path = tmp_path / "state"
-    with witness(path, [LOG.key]) as served:
-        assert served.add(LOG, 0, 3).status == 200
-        (file,) = path.glob("*.checkpoint")
-        (path / f"{file.name}.new").mkdir()  # in the way of the next file
-        reply = served.add(LOG, 3, 5)
-        assert (reply.status, "\u2014" in reply.text) == (500, False)
-        assert len(served.told) == 1
-        (path / f"{file.name}.new").rmdir()
-        assert served.add(LOG, 4, 5) == Reply(409, SIZE_TYPE, "3\n")
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow], max_examples=200)
@@ -355,98 +277,6 @@ def test_all_that_is_cosigned_is_one_growing_tree(moves: list[tuple[Log, int, in
     sizes = [checkpoint.size for checkpoint in accepted]
     assert sizes == sorted(sizes)
     assert any(all(one == log.checkpoint(one.size) for one in accepted) for log in (LOG, FORK))
-
-
-KILLED = """\
-import os, signal, sys
-from pathlib import Path
-from pathbook.witness.state import State
-from pathbook.witness.witness import Witness, logs_of
-from pathbook.witness.server import serving
-from tests.witness.logs import KEY, Clock, Log
-
-class Killed(State):
-    def keep(self, checkpoint, note):
-        if sys.argv[2] == "after":
-            super().keep(checkpoint, note)
-        if checkpoint.size == 5:
-            os.kill(os.getpid(), signal.SIGKILL)
-        super().keep(checkpoint, note)
-
-known = logs_of([Log().key])
-state = Killed(Path(sys.argv[1]), KEY.verifier, known)
-with serving("127.0.0.1:0", Witness(KEY, known, state, Clock(), print).add_checkpoint, print) as address:
-    print(address, flush=True)
-    signal.pause()
-"""
-"""A witness that is killed before it keeps a checkpoint of size 5, or after that and before it answers."""
-
-
-@pytest.mark.parametrize("moment", ["before", "after"])
-def test_a_kill_between_keeping_and_answering_contradicts_nothing(tmp_path: Path, moment: str) -> None:
-    """No cosignature leaves a witness that is killed there, and the next one knows what was kept."""
-    with subprocess.Popen(
-        [sys.executable, "-c", KILLED, tmp_path / "state", moment],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-    ) as process:
-        assert process.stdout is not None
-        served = Served(process.stdout.readline().strip(), Clock(), [])
-        assert served.add(LOG, 0, 3).status == 200
-        with pytest.raises((OSError, ConnectionError)):
-            served.add(LOG, 3, 5)
-        assert process.wait(20) == -signal.SIGKILL
-    with witness(tmp_path / "state", [LOG.key]) as served:
-        if moment == "after":
-            assert served.add(FORK, 3, 5) == Reply(409, SIZE_TYPE, "5\n")
-            assert served.add(FORK, 5, 5).status == 409
-            assert served.add(LOG, 3, 5) == Reply(409, SIZE_TYPE, "5\n")
-            assert served.add(LOG, 5, 5).status == 200
-        else:
-            assert served.add(FORK, 3, 5).status == 422
-            assert served.add(LOG, 3, 5).status == 200
-
-
-def test_a_witness_that_is_killed_at_random_moments_is_one_witness(tmp_path: Path) -> None:
-    """All cosignatures that left it, over many kills of the command, are of one history, with times that grow."""
-    key, logs = tmp_path / "w.key", tmp_path / "logs"
-    made = make_witness_key(key, "witness.example/w2")
-    logs.write_text(f"log {LOG.key}\nquorum none\n")
-    line = [sys.executable, "-m", "pathbook", "witness", "serve", "--listen", "127.0.0.1:0"]
-    given_out: list[tuple[int, int]] = []
-    old, forked = 0, list[int]()
-    for turn in range(8):
-        with subprocess.Popen(
-            [*line, "--key", key, "--logs", logs, "--state", tmp_path / "state"],
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as process:
-            assert process.stdout is not None
-            address = process.stdout.readline().split()[-1]
-            timer = threading.Timer(0.02 + 0.011 * turn, process.kill)
-            timer.start()
-            served = Served(address, Clock(), [])
-            with contextlib.suppress(OSError, http.client.HTTPException):
-                while True:
-                    reply = served.add(LOG, old, old + 3)
-                    if reply.status == 409:
-                        old = int(reply.text)
-                        reply = served.add(LOG, old, old + 3)
-                    assert reply.status == 200
-                    given_out.append((old + 3, time_of(LOG, old + 3, reply, made)))
-                    old += 3
-                    forked.append(served.add(FORK, old, old).status)
-            timer.join()
-    assert set(forked) == {409}
-    assert given_out == sorted(given_out)
-    assert [time for _, time in given_out] == sorted(time for _, time in given_out)
-    assert len(given_out) > 8
-    assert len({size for size, _ in given_out}) == len(given_out)
-    (file,) = (tmp_path / "state").glob("*.checkpoint")
-    note = parse_note(file.read_bytes())
-    assert Checkpoint.parse(note.text) == LOG.checkpoint(Checkpoint.parse(note.text).size)
-    assert Checkpoint.parse(note.text).size >= given_out[-1][0]
 
 
 def test_a_key_file_is_made_once_and_tells_damage(tmp_path: Path) -> None:

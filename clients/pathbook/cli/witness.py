@@ -1,4 +1,4 @@
-"""The verbs of whoever runs a witness of logs: make its key, and serve."""
+"""The verbs of the operator of a witness: make its key, and serve."""
 
 import signal
 import threading

@@ -45,7 +45,7 @@ class Evidence(enum.Enum):
     """The log signed two trees of one size. Both notes together convict it."""
 
     UNPROVEN = "unproven"
-    """The log signed a larger tree, of which no proof was given. Whoever submitted it may have left out the proof."""
+    """The log signed a larger tree, of which no proof was given. Its submitter may have left out the proof."""
 
 
 class Accepted(msgspec.Struct, frozen=True):

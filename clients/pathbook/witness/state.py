@@ -1,8 +1,8 @@
 """The directory of a witness: the checkpoint of each log that it cosigned last, and evidence against logs.
 
 Each file appears whole and on disk, or not at all. A checkpoint is kept with the witness's own cosignature, so a file
-that is damaged, or of another witness, is told at the start. Whoever loses the directory loses what the witness knows:
-it would then cosign another history of each log.
+that is damaged, or of another witness, is told at the start. A witness that loses the directory has
+forgotten what it cosigned: it would then cosign another history of each log.
 """
 
 import fcntl

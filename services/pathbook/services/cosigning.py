@@ -137,7 +137,7 @@ class CosignatureCollector:
                 _LOG.warning(
                     "a witness is not asked: its cosignatures are by ML-DSA-44, which this installation cannot check",
                     witness=witness.name,
-                    install="cryptography>=47",
+                    install="a version of cryptography that has it",
                 )
                 continue
             connection = WitnessConnection(witness.url)
