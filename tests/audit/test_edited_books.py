@@ -14,8 +14,9 @@ from pathbook.ledger.events import Sealed
 from pathbook.ledger.proofs.checkpoint import Checkpoint
 from pathbook.ledger.values import Price, UnitRange
 from tests.audit import edited_books
-from tests.audit.edited_books import ATTACKS, BOOK, CHECKPOINT, LOG, Edited, at, audit, run, with_fields
+from tests.audit.edited_books import ATTACKS, Edited, at, audit, run, with_fields
 from tests.audit.guards import GuardOf, guards, without
+from tests.audit.honest_book import BOOK, CHECKPOINT, LOG
 
 LEAST = {"a bit of an event flipped": 400, "another event in its place": 800, "other units": 150}
 """How many edits some attacks have at least. All have ten."""

@@ -1,4 +1,4 @@
-"""The verbs of an auditor, who trusts nobody who runs a book: replay all of its events, and compare."""
+"""The verbs of an auditor, who trusts no operator of a book: replay all of its events, and compare."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -25,7 +25,7 @@ _FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.group("audit", cls=VerbGroup)
 def command() -> None:
-    """Audit a book: trust nobody who runs it, and compute again all that its events lead to."""
+    """Audit a book: trust no operator, and compute again all that its events lead to."""
 
 
 @command.command()
@@ -60,7 +60,7 @@ def replay(settings: Settings, *, published: Path | None, kept: tuple[Path, ...]
       0  there is no difference
       1  there is a difference
       2  usage
-      4  could not check: no answer, no trusted key, or an event that is newer than this program
+      4  could not check: no answer, no trusted key, or an event that is too new
     """  # noqa: D301 - click keeps the lines after a backspace as they are
     from pathbook.audit import sources
     from pathbook.audit.differences import UncheckableError
@@ -144,6 +144,6 @@ def _print(settings: Settings, audited: "Audited") -> None:
         cosigned = f", cosigned by {', '.join(each.witnesses)}" if each.witnesses else ""
         rows.append((f"checkpoint {each.size}", f"the same history; signed: {key}{cosigned}"))
     if not audited.checkpoints:
-        rows.append(("checkpoint", "none, so nobody has signed that these are all events"))
+        rows.append(("checkpoint", "none, so no log has signed that these are all events"))
     printing.echo(printing.printable(output.fields(rows)))
     printing.echo("\nNO DIFFERENCE: all that the events lead to is what the book says.")

@@ -72,7 +72,7 @@ EXAMPLES: Final = {
     "clock show": "pathbook clock show --data books",
     "clock confirm": "pathbook clock confirm --data books --today 2026-05-01",
     "publish": "pathbook publish --to public",
-    "audit replay": "pathbook audit replay --published public",
+    "audit replay": "pathbook audit replay --data books",
     "witness key": "pathbook witness key --to witness.key --name witness.example.com/w1",
     "witness serve": "pathbook witness serve --key witness.key --logs logs.policy --state witness",
     "backup": "pathbook backup backup-2026-05-01 --data books --passphrase-file secret",
