@@ -145,5 +145,5 @@ def _print(settings: Settings, audited: "Audited") -> None:
         rows.append((f"checkpoint {each.size}", f"the same history; signed: {key}{cosigned}"))
     if not audited.checkpoints:
         rows.append(("checkpoint", "none, so no log has signed that these are all events"))
-    printing.echo(printing.printable(output.fields(rows)))
+    printing.echo(output.fields(rows))
     printing.echo("\nNO DIFFERENCE: all that the events lead to is what the book says.")
