@@ -280,6 +280,19 @@ def test_hostile_witnesses_keep_nothing_from_working(log: Log, tmp_path: Path) -
         assert log.cosigners(9) == [W2.verifier.name]
 
 
+def test_a_witness_that_fails_is_asked_after_ever_longer_pauses(log: Log) -> None:
+    """The second call comes after a pause, and the third after one that is twice as long."""
+    with hostile(answered(b"no\n", 500)) as (url, handler):
+        witnesses = (WitnessAddress("hostile", W1.verifier, url),)
+        collector = CosignatureCollector(log.stream, log.tree, log.checkpoints, witnesses, first_pause=1)
+        log.sign(9)
+        collector.start()
+        with contextlib.closing(collector):
+            soon(lambda: handler.asked > 0)
+            time.sleep(2.5)
+            assert handler.asked == 2
+
+
 def test_a_server_stops_while_a_witness_is_silent(log: Log) -> None:
     """Closing does not wait for a witness that takes a call and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
