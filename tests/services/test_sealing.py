@@ -121,6 +121,17 @@ def test_a_book_is_sealed_soon_after_it_changed(place: Path) -> None:
         until(lambda: told == [(BOOK, 8)])
 
 
+def test_custody_that_was_emptied_is_filled_again(place: Path) -> None:
+    """When the views of a book that nothing is added to are rebuilt, its custody comes back without another seal."""
+    with opened(place) as storage:
+        ask(storage, *beginning(storage))
+        until(lambda: covered(storage) == 5)
+        storage.follower.rebuild()
+        until(lambda: covered(storage) == 0)
+        until(lambda: covered(storage) == 5)
+        assert storage.stream.head(BOOK) == 6
+
+
 def test_the_checkpoint_of_each_seal_is_signed(place: Path) -> None:
     """A moment after a change, there is a signed checkpoint whose last leaf is the seal."""
     with opened(place) as storage:

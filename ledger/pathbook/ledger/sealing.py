@@ -161,8 +161,12 @@ class Sealer:
     def _find_changed(self) -> None:
         """Note the books whose log is beyond what was sealed, as far as this process knows."""
         for book in self._stream.books():
-            if book not in self._covers and (position := self._steps.last(book).position):
+            position = self._steps.last(book).position
+            if position and book not in self._covers:
                 self._untold.setdefault(book, position)
+            if not position and book in self._covers:  # the tables were emptied with the views
+                del self._covers[book]
+                self._settled.pop(book, None)
             if self._stream.head(book) > max(self._known(book), self._settled.get(book, 0)):
                 with self._changed:
                     self._since.setdefault(book, time.monotonic())

@@ -128,10 +128,25 @@ def tiles_over(
 ) -> set[tuple[int, TilePlace, TilePlace]]:
     """Return the places of the tiles that have any of the changed units, and of those that have the last unit."""
     wanted = {(tree, place, place) for place in edge_tiles(size)}
+    ranges = joined_ranges(changed, TILE_LEVELS)
     for level in range(1, top_tile(size).level + 1):
-        shift = TILE_LEVELS * (level + 1)
-        wanted.update(
-            (tree, TilePlace(level, first >> shift), TilePlace(level, last >> shift))
-            for first, last in changed
-        )
+        ranges = joined_ranges(ranges, TILE_LEVELS)
+        wanted.update((tree, TilePlace(level, first), TilePlace(level, last)) for first, last in ranges)
     return wanted
+
+
+def joined_ranges(ranges: Iterable[tuple[int, int]], levels: int) -> list[tuple[int, int]]:
+    """Return the subtrees that have any leaf of some ranges, so many levels above them, as ranges in order.
+
+    Neighbors become one range: what is sold in order is one range soon.
+    """
+    found: list[tuple[int, int]] = []
+    begin, end = 0, -2
+    for first, last in sorted((first >> levels, last >> levels) for first, last in ranges):
+        if first > end + 1:
+            if end >= 0:
+                found.append((begin, end))
+            begin, end = first, last
+        elif last > end:
+            end = last
+    return [*found, (begin, end)] if end >= 0 else found
