@@ -222,10 +222,12 @@ def test_every_verb_that_calls_a_server_needs_no_extra(without_extra: Environmen
     ]
     assert failed == []
     others = {"demo", "serve", "key", "views", "bench", "completion", "clock", "backup", "restore", "check"}
-    assert {line.split()[0] for line in SESSION} == set(VERBS) - others - {"publish"}
+    assert {line.split()[0] for line in SESSION} == set(VERBS) - others - {"publish", "audit"}
     (published,) = run(without_extra, f"--server {server} publish --to public")
     assert published[0] == 1
     assert "CHECKPOINT_MISSING" in published[2], "no checkpoint of this book is signed"
+    (audited,) = run(without_extra, f"--server {server} audit replay")
+    assert (audited[0], audited[2]) == (0, "")
 
 
 def test_a_verb_that_opens_books_names_the_extra(without_extra: Environment) -> None:

@@ -128,6 +128,6 @@ def test_books_are_audited_where_they_are(data: Path) -> None:
         begin(client)
     ran = audited("--data", data, "--book", BOOK)
     assert (ran.code, ran.err) == (0, "")
-    assert "nobody has signed that these are all events" in ran.out
+    assert "no signature says that these are all events" in ran.out
     assert ran.out.splitlines()[-1].startswith("NO DIFFERENCE")
     assert audited("--data", data, "--book", "other").code == 1

@@ -1,4 +1,4 @@
-"""The verbs of an auditor, who trusts nobody who runs a book: replay all of its events, and compare."""
+"""The verbs of an auditor, who does not trust the operator of a book: replay all of its events, and compare."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -25,7 +25,7 @@ _FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.group("audit", cls=VerbGroup)
 def command() -> None:
-    """Audit a book: trust nobody who runs it, and compute again all that its events lead to."""
+    """Audit a book without trust in its operator: compute again all that its events lead to."""
 
 
 @command.command()
@@ -144,6 +144,6 @@ def _print(settings: Settings, audited: "Audited") -> None:
         cosigned = f", cosigned by {', '.join(each.witnesses)}" if each.witnesses else ""
         rows.append((f"checkpoint {each.size}", f"the same history; signed: {key}{cosigned}"))
     if not audited.checkpoints:
-        rows.append(("checkpoint", "none, so nobody has signed that these are all events"))
+        rows.append(("checkpoint", "none, so no signature says that these are all events"))
     printing.echo(printing.printable(output.fields(rows)))
     printing.echo("\nNO DIFFERENCE: all that the events lead to is what the book says.")
