@@ -60,7 +60,7 @@ def replay(settings: Settings, *, published: Path | None, kept: tuple[Path, ...]
       0  there is no difference
       1  there is a difference
       2  usage
-      4  could not check: no answer, no trusted key, or an event that is newer than this program
+      4  could not check: no answer, no trusted key, or newer than this program
     """  # noqa: D301 - click keeps the lines after a backspace as they are
     from pathbook.audit import sources
     from pathbook.audit.differences import UncheckableError
