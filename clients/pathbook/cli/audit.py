@@ -32,7 +32,7 @@ def command() -> None:
 @takes_options("server", "data", "database", "book", "output", "allow_event_loss")
 @click.option(
     "--published",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
     help="Audit a directory of 'pathbook publish --entries', and ask no server.",
 )
@@ -145,5 +145,5 @@ def _print(settings: Settings, audited: "Audited") -> None:
         rows.append((f"checkpoint {each.size}", f"the same history; signed: {key}{cosigned}"))
     if not audited.checkpoints:
         rows.append(("checkpoint", "none, so no signature says that these are all events"))
-    printing.echo(printing.printable(output.fields(rows)))
+    printing.echo(output.fields([(name, printing.printable(value)) for name, value in rows]))
     printing.echo("\nNO DIFFERENCE: all that the events lead to is what the book says.")
