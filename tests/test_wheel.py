@@ -226,7 +226,7 @@ def test_every_verb_that_calls_a_server_needs_no_extra(without_extra: Environmen
     ]
     assert failed == []
     others = {"demo", "serve", "key", "views", "bench", "completion", "clock", "backup", "restore", "check"}
-    others |= {"publish", "witness"}
+    others |= {"publish", "witness", "audit"}
     assert {line.split()[0] for line in SESSION} == set(VERBS) - others
     (published,) = run(without_extra, f"--server {server} publish --to public")
     assert published[0] == 1
@@ -238,6 +238,8 @@ def test_every_verb_that_calls_a_server_needs_no_extra(without_extra: Environmen
     )
     assert (made[0], made[1][:2]) == (0, "w+")
     assert (refused[0], "No such file" in refused[2]) == (4, True), "it needs no server"
+    (audited,) = run(without_extra, f"--server {server} audit replay")
+    assert (audited[0], audited[2]) == (0, "")
 
 
 def test_a_verb_that_opens_books_names_the_extra(without_extra: Environment) -> None:

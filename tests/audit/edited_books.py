@@ -1,4 +1,4 @@
-"""What may be edited in an honest book. `python -m tests.audit.edited_books` prints what an auditor finds.
+"""What may be edited in a book. `python -m tests.audit.edited_books` prints what an auditor finds.
 
 An attempt is accepted if the auditor finds no difference although it knows the checkpoint of the honest book.
 """
@@ -9,63 +9,16 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from pathbook.audit.auditor import Auditor
-from pathbook.audit.differences import Difference, DifferenceError, UncheckableError
+from pathbook.audit.differences import UncheckableError
 from pathbook.ledger import events
 from pathbook.ledger.codec import decode
-from pathbook.ledger.events import Discrepancy, Event, ReturnLine, Sealed
-from pathbook.ledger.proofs.checkpoint import Checkpoint
+from pathbook.ledger.events import Discrepancy, ReturnLine, Sealed
 from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import DiscrepancyKind, PartyKind, Price, UnitRange
-from tests.audit.honest_book import BOOK, CHECKPOINT, LOG, stored
-from tests.proofs import prover
+from tests.audit.honest_book import BOOK, CHECKPOINT, LOG, Edited, at, audit, stored, with_event, with_fields
 from tests.scenario import BALM, DAY, MASK
 
-
-class Edited(NamedTuple):
-    """A log, and the first position at which it differs from the honest one."""
-
-    log: tuple[bytes, ...]
-    position: int
-
-
 Attack = Callable[[], Iterator[Edited]]
-
-
-def audit(log: tuple[bytes, ...], *checkpoints: Checkpoint) -> Difference | UncheckableError | None:
-    """Return the first difference that an auditor finds, why it cannot tell, or None."""
-    auditor = Auditor(checkpoints)
-    try:
-        for data in log:
-            auditor.take(data)
-        auditor.finish()
-    except DifferenceError as error:
-        return error.difference
-    except UncheckableError as error:
-        return error
-    return None
-
-
-def with_event(position: int, event: Event) -> Edited:
-    """Return the book with another event at a position."""
-    data = prover.bytes_of(event, BOOK[position - 1])
-    return Edited((*LOG[: position - 1], data, *LOG[position:]), position)
-
-
-def with_fields(position: int, /, **changes: object) -> Edited:
-    """Return the book with other fields in the event at a position, or in its terms."""
-    event = BOOK[position - 1].event
-    terms: object = getattr(event, "terms", None)
-    if isinstance(terms, Terms) and not set(changes) <= set(event.__struct_fields__):
-        return with_event(
-            position, msgspec.structs.replace(event, terms=msgspec.structs.replace(terms, **changes))
-        )
-    return with_event(position, msgspec.structs.replace(event, **changes))
-
-
-def at(kind: type[object], nth: int = 0) -> int:
-    """Return the position of an event of a kind."""
-    return [item.position for item in BOOK if isinstance(item.event, kind)][nth]
 
 
 def _each(*changes: dict[str, object]) -> Sequence[dict[str, object]]:
@@ -227,11 +180,15 @@ def other_answers() -> Iterator[Edited]:
     yield with_fields(accepted, extra=(one, UnitRange(1, 16, 16)))
     yield with_fields(accepted, discrepancies=(Discrepancy(DiscrepancyKind.SHORT, (one,)),))
     yield with_fields(accepted, transfer=1)
+    event = BOOK[accepted - 1].event
+    assert isinstance(event, events.TransferAccepted)
+    terms = msgspec.structs.replace(event.terms, ranges=(UnitRange(1, 10, 12),))
+    yield with_event(accepted, msgspec.structs.replace(event, terms=terms, extra=(UnitRange(1, 11, 11),)))
     for confirmed in ((), (UnitRange(1, 13, 14),)):
         yield with_fields(at(events.UnitsWrittenOff, 1), confirmed=confirmed)
-    event = BOOK[returned - 1].event
-    assert isinstance(event, events.UnitsReturned)
-    (line,) = event.lines
+    back = BOOK[returned - 1].event
+    assert isinstance(back, events.UnitsReturned)
+    (line,) = back.lines
     other = msgspec.structs.replace(line.terms, reference="another")
     yield with_fields(returned, lines=(ReturnLine(line.transfer, other),))
     yield with_fields(returned, lines=(line, line))

@@ -1,12 +1,17 @@
-"""The honest book that is edited: a story with two seals, in which nearly every kind of event happens."""
+"""An honest book with two seals, how an auditor is asked about it, and how one of its events is edited."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
+import msgspec
+
+from pathbook.audit import auditor
+from pathbook.audit.differences import Difference, DifferenceError, UncheckableError
 from pathbook.ledger import commands
 from pathbook.ledger.codec import leaf_hash
-from pathbook.ledger.events import RecordedEvent, Sealed
+from pathbook.ledger.events import Event, RecordedEvent, Sealed
 from pathbook.ledger.proofs.checkpoint import Checkpoint
 from pathbook.ledger.proofs.tree import root_of
+from pathbook.ledger.terms import Terms
 from tests.proofs import prover
 from tests.scenario import Story
 
@@ -101,3 +106,46 @@ def stored(recorded: RecordedEvent) -> bytes:
 BOOK: Final = honest()
 LOG: Final = tuple(map(stored, BOOK))
 CHECKPOINT: Final = Checkpoint("pathbook/book", len(LOG), root_of(map(leaf_hash, LOG)))
+
+
+class Edited(NamedTuple):
+    """A log, and the first position at which it differs from the honest one."""
+
+    log: tuple[bytes, ...]
+    position: int
+
+
+def audit(log: tuple[bytes, ...], *checkpoints: Checkpoint) -> Difference | UncheckableError | None:
+    """Return the first difference that an auditor finds, why it cannot tell, or None."""
+    asked = auditor.Auditor(checkpoints)
+    try:
+        for data in log:
+            asked.take(data)
+        asked.finish()
+    except DifferenceError as error:
+        return error.difference
+    except UncheckableError as error:
+        return error
+    return None
+
+
+def with_event(position: int, event: Event) -> Edited:
+    """Return the book with another event at a position."""
+    data = prover.bytes_of(event, BOOK[position - 1])
+    return Edited((*LOG[: position - 1], data, *LOG[position:]), position)
+
+
+def with_fields(position: int, /, **changes: object) -> Edited:
+    """Return the book with other fields in the event at a position, or in its terms."""
+    event = BOOK[position - 1].event
+    terms: object = getattr(event, "terms", None)
+    if isinstance(terms, Terms) and not set(changes) <= set(event.__struct_fields__):
+        return with_event(
+            position, msgspec.structs.replace(event, terms=msgspec.structs.replace(terms, **changes))
+        )
+    return with_event(position, msgspec.structs.replace(event, **changes))
+
+
+def at(kind: type[object], nth: int = 0) -> int:
+    """Return the position of an event of a kind."""
+    return [item.position for item in BOOK if isinstance(item.event, kind)][nth]

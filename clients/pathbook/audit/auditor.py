@@ -12,7 +12,14 @@ from pathbook.audit.differences import DifferenceError, Rule, UncheckableError
 from pathbook.audit.movements import check_movement
 from pathbook.audit.registers import check_register
 from pathbook.ledger.codec import MalformedEventError, NewerEventError, decode, leaf_hash
-from pathbook.ledger.events import BatchCommissioned, BookOpened, RecordedEvent, RunEvent, Sealed
+from pathbook.ledger.events import (
+    BatchCommissioned,
+    BookOpened,
+    DeclarableEvent,
+    RecordedEvent,
+    RunEvent,
+    Sealed,
+)
 from pathbook.ledger.proofs.checkpoint import Checkpoint
 from pathbook.ledger.proofs.tree import Frontier
 from pathbook.ledger.rules.state import evolve
@@ -156,11 +163,9 @@ class Auditor:
             self._check_seal(position, event)
         elif isinstance(event, BookOpened):
             self._check_origin(event)
-        book.state.declarables[position] = None  # so that an event that may be declared an error is kept
-        changes = evolve(book.state, recorded)
-        if book.state.declarables[position] is None:
-            del book.state.declarables[position]
-        self._custody.apply(recorded, changes)
+        if isinstance(event, DeclarableEvent):
+            book.state.declarables[position] = None  # a state keeps those that were asked for before
+        self._custody.apply(recorded, evolve(book.state, recorded))
 
     def _check_origin(self, event: BookOpened) -> None:
         for checkpoint in (each for found in self._checkpoints.values() for each in found):

@@ -101,7 +101,7 @@ class Custody:
     """The heads of all units, batches and parties of a book, as far as it was replayed."""
 
     def __init__(self, partitions: Mapping[int, Partition]) -> None:
-        """Read the runs of batches from these partitions. The replay changes them first."""
+        """Read the runs of batches from these partitions, which the auditor changes first."""
         self._partitions = partitions
         self._heads: dict[Chain, ChainHead] = {}
         self._batches: dict[int, _Batch] = {}

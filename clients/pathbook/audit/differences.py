@@ -1,4 +1,4 @@
-"""Differences: the rules of an audit by name, and where one of them did not hold."""
+"""Differences: the rules of an audit, by name, and where one of them did not hold."""
 
 import enum
 

@@ -1,7 +1,6 @@
 """What an event does to units: no unit has two owners, none comes from nowhere, and who gives units has them."""
 
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Sequence
 
 from pathbook.audit.book import Book
 from pathbook.audit.differences import DifferenceError, Rule
@@ -16,8 +15,6 @@ from pathbook.verify.following import problem
 from pathbook.verify.party_chains import check_terms
 from pathbook.verify.replay import ContradictionError
 
-_HOPS: Final = events.TransferRecorded | events.UnitsSold | events.TransferOffered | events.TransferAccepted
-
 
 def check_movement(book: Book, recorded: RecordedEvent, event: RunEvent) -> None:
     """Check an event that changes runs, except the commissioning of a batch.
@@ -26,6 +23,13 @@ def check_movement(book: Book, recorded: RecordedEvent, event: RunEvent) -> None
         DifferenceError: UNITS, MOVEMENT or AUTHORITY.
     """
     position = recorded.position
+    if isinstance(event, events.TransferRecorded | events.UnitsSold):  # most events are, and name units once
+        ranges = event.terms.ranges
+        require_units(book, position, (ranges,))
+        for part in ranges:
+            _check_runs(book, recorded, event, part)
+        _check_authority(book, recorded, event.terms)
+        return
     if isinstance(event, events.ErrorDeclared):
         _require_declared(book, position, event)
         if isinstance(event.declared, events.ReversalAsked):
@@ -37,10 +41,9 @@ def check_movement(book: Book, recorded: RecordedEvent, event: RunEvent) -> None
     for ranges in lists:
         for part in ranges:
             _check_runs(book, recorded, event, part)
-    if isinstance(event, _HOPS):
+    if isinstance(event, events.TransferOffered | events.TransferAccepted):
         _check_authority(book, recorded, event.terms)
-    if not isinstance(event, events.TransferRecorded | events.UnitsSold):
-        _check_whole(book, recorded, event)
+    _check_whole(book, recorded, event)
 
 
 def require_units(book: Book, position: int, lists: Sequence[Ranges]) -> None:
@@ -89,21 +92,24 @@ def _check_runs(book: Book, recorded: RecordedEvent, event: RunEvent, part: Unit
 
     What the event says of single units, `_check_whole` compares.
     """
+    says_more = isinstance(event, events.TransferAccepted) and event.extra
     for run in book.state.partitions[part.batch].overlapping(part.first, part.last):
-        for unit in _samples(event, part, run):
-            if found := problem(event, run, book, unit):
-                where = UnitRange(part.batch, max(run.first, part.first), min(run.last, part.last))
-                raise DifferenceError(recorded.position, Rule.MOVEMENT, f"units {_named(where)}: {found}")
+        first = max(run.first, part.first)
+        found = problem(event, run, book, Unit(part.batch, first))
+        if says_more and not found:
+            found = _problem_of_extra(
+                book, event, run, UnitRange(part.batch, first, min(run.last, part.last))
+            )
+        if found:
+            where = _named(UnitRange(part.batch, first, min(run.last, part.last)))
+            raise DifferenceError(recorded.position, Rule.MOVEMENT, f"units {where}: {found}")
 
 
-def _samples(event: RunEvent, part: UnitRange, run: Run) -> Iterable[Unit]:
-    """Return a unit for each part of a run of which the event says the same. Only an acceptance says more of some."""
-    first, last = max(run.first, part.first), min(run.last, part.last)
-    yield Unit(part.batch, first)
-    if isinstance(event, events.TransferAccepted) and event.extra:
-        whole = (UnitRange(part.batch, first, last),)
-        for cut in (*common(event.extra, whole), *without(whole, event.extra)):
-            yield Unit(part.batch, cut.first)
+def _problem_of_extra(book: Book, event: RunEvent, run: Run, part: UnitRange) -> str:
+    """Return why some units of a run cannot follow in an acceptance, which says of each whether it is extra."""
+    assert isinstance(event, events.TransferAccepted), event
+    cuts = (*common(event.extra, (part,)), *without((part,), event.extra))
+    return next(filter(None, (problem(event, run, book, Unit(cut.batch, cut.first)) for cut in cuts)), "")
 
 
 def _check_authority(book: Book, recorded: RecordedEvent, terms: Terms) -> None:
@@ -122,6 +128,8 @@ def _check_authority(book: Book, recorded: RecordedEvent, terms: Terms) -> None:
             check_terms(state, terms, batch.commissioned, recorded)
         except ContradictionError as error:
             raise DifferenceError(recorded.position, Rule.AUTHORITY, str(error)) from None
+    if len(terms.authorities) == 1 and not terms.authorities[0].batches:
+        return
     batches = {part.batch for part in terms.ranges} if len(terms.authorities) > 1 else ()
     if sorted(number for each in terms.authorities for number in each.batches) != sorted(batches):
         found = "it states authorities for other batches than those of its units"

@@ -1,4 +1,4 @@
-"""The verbs of an auditor, who trusts no operator of a book: replay all of its events, and compare."""
+"""The verbs of an auditor, who does not trust the operator of a book: replay all of its events, and compare."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -25,14 +25,14 @@ _FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.group("audit", cls=VerbGroup)
 def command() -> None:
-    """Audit a book: trust no operator, and compute again all that its events lead to."""
+    """Audit a book without trust in its operator: compute again all that its events lead to."""
 
 
 @command.command()
 @takes_options("server", "data", "database", "book", "output", "allow_event_loss")
 @click.option(
     "--published",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
     help="Audit a directory of 'pathbook publish --entries', and ask no server.",
 )
@@ -60,7 +60,7 @@ def replay(settings: Settings, *, published: Path | None, kept: tuple[Path, ...]
       0  there is no difference
       1  there is a difference
       2  usage
-      4  could not check: no answer, no trusted key, or an event that is too new
+      4  could not check: no answer, no trusted key, or newer than this program
     """  # noqa: D301 - click keeps the lines after a backspace as they are
     from pathbook.audit import sources
     from pathbook.audit.differences import UncheckableError
@@ -144,6 +144,6 @@ def _print(settings: Settings, audited: "Audited") -> None:
         cosigned = f", cosigned by {', '.join(each.witnesses)}" if each.witnesses else ""
         rows.append((f"checkpoint {each.size}", f"the same history; signed: {key}{cosigned}"))
     if not audited.checkpoints:
-        rows.append(("checkpoint", "none, so no log has signed that these are all events"))
+        rows.append(("checkpoint", "none, so no signature says that these are all events"))
     printing.echo(output.fields(rows))
     printing.echo("\nNO DIFFERENCE: all that the events lead to is what the book says.")
