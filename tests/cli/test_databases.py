@@ -60,13 +60,13 @@ def refused(ran: Ran, *parts: str) -> None:
 def test_verbs_find_their_books_in_a_database(
     begun: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An option or the environment names the database. It holds events and views, and the directory only the key."""
+    """An option or the environment names the database. It holds events and views, and the directory only keys."""
     monkeypatch.setenv("PATHBOOK_DATABASE", begun)
     ran = pathbook("party", "show", "acme", "--data", str(tmp_path), "--output", "json")
     assert (ran.code, ran.json()["party"]) == (0, "acme")
     ran = pathbook("views", "rebuild", "--data", str(tmp_path))
     assert "are rebuilt from 2 events" in ran.out
-    assert [file.name for file in tmp_path.iterdir()] == ["codes.key"]
+    assert {file.name for file in tmp_path.iterdir()} == {"codes.key", "log.key", "log.checkpoint"}
     assert schemas(begun) == {"pathbook_events", views_schema()}
     ran = pathbook("party", "show", "acme", "--data", str(tmp_path), "--database", "")
     assert "codes.key is there" in ran.err

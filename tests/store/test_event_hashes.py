@@ -255,7 +255,10 @@ def test_views_end_before_a_damaged_event_until_it_is_restored(
     with events.begin() as connection:
         connection.execute(EVENT.update().where(row).values(state=whole))
     until_followed(follower, len(book.entries))
-    assert follower.damage("book") is None
+    until = time.monotonic() + 30
+    while follower.damage("book") is not None:  # it is forgotten right after the views have moved
+        assert time.monotonic() < until
+        time.sleep(0.01)
     follower.close()
     stream.close()
     events.dispose()

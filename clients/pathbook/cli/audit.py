@@ -25,7 +25,7 @@ _FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.group("audit", cls=VerbGroup)
 def command() -> None:
-    """Audit a book without trust in its operator: compute again all that its events lead to."""
+    """Replay a book without trust in its operator."""
 
 
 @command.command()
