@@ -104,7 +104,10 @@ def test_a_table_may_have_any_name(named: str, tmp_path: Path) -> None:
     assert b"not text" not in ran.stderr
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "gbk", "utf-8"])
+@pytest.mark.parametrize(
+    "encoding",
+    ["ascii", "gbk", *(pytest.param(name, marks=pytest.mark.heavy) for name in ("latin-1", "utf-8"))],
+)
 def test_any_encoding_of_the_output_works(named: str, encoding: str) -> None:
     """A character that the encoding lacks is escaped in a table, and JSON stays JSON with the same value."""
     ran = run("--data", named, "product", "list", PYTHONIOENCODING=encoding)

@@ -92,7 +92,11 @@ def served_by_workers(place: Path) -> AbstractContextManager[ServerProcess]:
 
 @pytest.mark.parametrize(
     ("options", "start"),
-    [((), served), ((), followed), (("--workers", "2"), served_by_workers)],
+    [
+        ((), served),
+        ((), followed),
+        pytest.param(("--workers", "2"), served_by_workers, marks=pytest.mark.heavy),
+    ],
     ids=["one server", "the follower alone", "workers"],
 )
 def test_an_offer_lapses_after_a_kill_although_nobody_writes(
@@ -127,7 +131,9 @@ def test_a_single_command_on_a_directory_finds_the_offer_lapsed(place: Path) -> 
     lapses(place, TIMELY_S)
 
 
-@pytest.mark.parametrize("start", [served, followed, served_by_workers])
+@pytest.mark.parametrize(
+    "start", [served, followed, pytest.param(served_by_workers, marks=pytest.mark.heavy)]
+)
 def test_a_deadline_that_passes_while_everything_idles_is_kept(
     place: Path, start: Callable[[Path], AbstractContextManager[Running]]
 ) -> None:

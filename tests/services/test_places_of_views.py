@@ -106,7 +106,7 @@ def build(place: Place, version: str = VIEWS_VERSION) -> int:
     return head
 
 
-@pytest.mark.parametrize("version", [VERSION, UNVERSIONED])
+@pytest.mark.parametrize("version", [VERSION, pytest.param(UNVERSIONED, marks=pytest.mark.heavy)])
 def test_no_write_is_refused_while_a_new_version_is_built(place: Place, version: str) -> None:
     """The old views stay while their program uses them. A start with built views removes them once they are unused."""
     with old_program(place, version) as old:

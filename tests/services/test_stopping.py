@@ -108,7 +108,7 @@ def test_a_busy_server_ends_in_time(options: tuple[str, ...], tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("options", [(), ("--workers", "2")])
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.heavy)])
 def test_a_second_signal_ends_a_server_at_once(
     number: signal.Signals, options: tuple[str, ...], tmp_path: Path
 ) -> None:

@@ -17,7 +17,7 @@ from tests.store.follower_process import rows_at_once, rows_of
 STEPS = 250
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.heavy)])
 def test_what_is_written_and_rebuilt_with_little_memory_is_what_is_projected_at_once(
     place: Path, tmp_path: Path, seed: int
 ) -> None:

@@ -140,7 +140,7 @@ ACTS = st.one_of(
 
 
 @given(st.lists(ACTS, min_size=3, max_size=25))
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_no_path_that_the_rules_recorded_is_refuted(acts: list[str]) -> None:
     """Whatever the rules accept, with corrections, claimed times and extra units, every path of it holds."""
     book = Written(MASKS)
