@@ -11,7 +11,6 @@ from pathbook.ledger.proofs.tiles import (
     Tile,
     bundle_path,
     node_of_tiles,
-    split_hashes,
     tile_number,
     tiles_of,
 )
@@ -23,6 +22,7 @@ from pathbook.ledger.proofs.tree import (
     is_consistent,
     root_of,
     root_of_inclusion,
+    split_hashes,
     tree_root,
 )
 

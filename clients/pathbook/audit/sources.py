@@ -8,8 +8,8 @@ from pathbook.audit.differences import DifferenceError, Rule, UncheckableError
 from pathbook.client import Client, RefusedError
 from pathbook.ledger.proofs.signed_note import VerifierKey
 from pathbook.ledger.proofs.text import MalformedTextError
-from pathbook.ledger.proofs.tiles import WIDTH, Tile, bundle_path, split_hashes
-from pathbook.ledger.proofs.tree import HASH_BYTES
+from pathbook.ledger.proofs.tiles import WIDTH, Tile, bundle_path
+from pathbook.ledger.proofs.tree import HASH_BYTES, split_hashes
 
 _LENGTH_BYTES: Final = 2
 """How many bytes before an entry say how long it is (c2sp.org/tlog-tiles)."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from pathbook.ledger.proofs.tiles import HEIGHT, WIDTH, ReadTile, Tile, node_of_tiles
-from pathbook.ledger.proofs.tree import HASH_BYTES, Frontier, complete_subtrees
+from pathbook.ledger.proofs.tree import HASH_BYTES, Frontier
 
 
 class TileBuilder:
@@ -19,7 +19,7 @@ class TileBuilder:
         """
         assert size <= tree, (size, tree)
         node = node_of_tiles(tree, read)
-        self._edge = Frontier(size, [node(*place) for place in complete_subtrees(0, size)])
+        self._edge = Frontier.of_tree(size, node)
         self._unfinished: list[bytearray] = []
         level = 0
         while count := size >> HEIGHT * level:

@@ -17,10 +17,9 @@ from pathbook.ledger.proofs.tiles import (
     Tile,
     bundle_path,
     node_of_tiles,
-    split_hashes,
     tiles_of,
 )
-from pathbook.ledger.proofs.tree import EMPTY_ROOT, tree_root
+from pathbook.ledger.proofs.tree import EMPTY_ROOT, split_hashes, tree_root
 from pathbook.publishing.building import TileBuilder
 from pathbook.publishing.files import CHECKPOINT, Directory, PublishError, bundle_of, damaged
 

@@ -19,7 +19,16 @@ from functools import lru_cache
 from typing import Final, NamedTuple, Protocol
 
 from pathbook.ledger.codec import leaf_hash
-from pathbook.ledger.proofs.tree import EMPTY_ROOT, HASH_BYTES, inclusion_proof, node_hash, root_of, tree_root
+from pathbook.ledger.proofs.tree import (
+    EMPTY_ROOT,
+    HASH_BYTES,
+    inclusion_proof,
+    node_hash,
+    root_of,
+    root_of_hashes,
+    split_hashes,
+    tree_root,
+)
 
 TILE_LEVELS: Final = 4
 """How many levels a tile spans."""
@@ -138,7 +147,7 @@ class CustodyTree:
         whole, rest = divmod(self._size - first, 1 << height)
         tile = self._store.tile(place) if level else None
         if tile is not None:
-            hashes = [tile[child * HASH_BYTES : (child + 1) * HASH_BYTES] for child in range(whole)]
+            hashes = split_hashes(tile[: whole * HASH_BYTES])
             if rest:
                 hashes.append(self._edge_root(TilePlace(level - 1, index * TILE_WIDTH + whole)))
             return root_of(hashes)
@@ -240,8 +249,7 @@ class CustodyChange:
 
 def _root_of_tile(tile: bytes, begin: int, count: int) -> bytes:
     """Return the root over ``count`` children of a tile, a power of two, from one of them on."""
-    hashes = [tile[place * HASH_BYTES : (place + 1) * HASH_BYTES] for place in range(begin, begin + count)]
-    return _root_of_hashes(hashes)
+    return root_of_hashes(tile[begin * HASH_BYTES : (begin + count) * HASH_BYTES])
 
 
 def _root_of_runs(runs: Sequence[HeadRun], first: int, level: int) -> bytes:
@@ -261,9 +269,3 @@ def _leaves(runs: Iterable[HeadRun], first: int, last: int) -> Iterator[bytes]:
         leaf = doubled(run.head, 0)
         for _ in range(max(run.first, first), min(run.last, last) + 1):
             yield leaf
-
-
-def _root_of_hashes(hashes: list[bytes]) -> bytes:
-    while len(hashes) > 1:
-        hashes = [node_hash(left, right) for left, right in zip(hashes[::2], hashes[1::2], strict=True)]
-    return hashes[0]

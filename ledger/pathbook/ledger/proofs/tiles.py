@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Final, NamedTuple, TypeAlias
 
-from pathbook.ledger.proofs.tree import HASH_BYTES, Node, node_hash
+from pathbook.ledger.proofs.tree import HASH_BYTES, Node, root_of_hashes
 
 HEIGHT: Final = 8
 """How many levels of a tree lie in a tile."""
@@ -74,20 +74,6 @@ def node_of_tiles(size: int, read: ReadTile) -> Node:
         return root_of_hashes(hashes[first * HASH_BYTES : (first + (1 << rest)) * HASH_BYTES])
 
     return node
-
-
-def root_of_hashes(hashes: bytes) -> bytes:
-    """Return the root over hashes that lie one after the other. Their number must be a power of two."""
-    row = split_hashes(hashes)
-    assert row, "there is a hash"
-    while len(row) > 1:
-        row = [node_hash(row[index], row[index + 1]) for index in range(0, len(row), 2)]
-    return row[0]
-
-
-def split_hashes(hashes: bytes) -> list[bytes]:
-    """Return hashes that lie one after the other as a list."""
-    return [hashes[start : start + HASH_BYTES] for start in range(0, len(hashes), HASH_BYTES)]
 
 
 def _suffix(width: int) -> str:

@@ -7,7 +7,7 @@ hash of a leaf is `pathbook.ledger.codec.leaf_hash`.
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, TypeAlias
+from typing import Final, Self, TypeAlias
 
 HASH_BYTES: Final = 32
 """How many bytes a hash has. All are SHA-256."""
@@ -43,6 +43,11 @@ class Frontier:
         if len(self.nodes) != size.bit_count():
             raise ValueError(f"A tree of {size} leaves has {size.bit_count()} complete subtrees.")
 
+    @classmethod
+    def of_tree(cls, size: int, node: Node) -> Self:
+        """Return the right edge of a tree of ``size`` leaves that is kept."""
+        return cls(size, [node(*place) for place in complete_subtrees(0, size)])
+
     def append(self, leaf: bytes) -> list[tuple[int, int, bytes]]:
         """Append a leaf by its hash. Return the nodes that are complete now, as (level, index, hash)."""
         level, index, completed = 0, self.size, [(0, self.size, leaf)]
@@ -62,6 +67,20 @@ class Frontier:
         for node in reversed(self.nodes[:-1]):
             root = node_hash(node, root)
         return root
+
+
+def split_hashes(hashes: bytes) -> list[bytes]:
+    """Return hashes that lie one after the other as a list."""
+    return [hashes[start : start + HASH_BYTES] for start in range(0, len(hashes), HASH_BYTES)]
+
+
+def root_of_hashes(hashes: bytes) -> bytes:
+    """Return the root over hashes that lie one after the other. Their number must be a power of two."""
+    row = split_hashes(hashes)
+    assert row, "there is a hash"
+    while len(row) > 1:
+        row = [node_hash(row[index], row[index + 1]) for index in range(0, len(row), 2)]
+    return row[0]
 
 
 def root_of(leaves: Iterable[bytes]) -> bytes:

@@ -7,14 +7,14 @@ from typing import Final
 
 import structlog
 
-from pathbook.ledger.proofs.tiles import HEIGHT, WIDTH, node_of_tiles, split_hashes
+from pathbook.ledger.proofs.tiles import HEIGHT, WIDTH, node_of_tiles
 from pathbook.ledger.proofs.tree import (
     HASH_BYTES,
     Frontier,
     Node,
-    complete_subtrees,
     consistency_proof,
     inclusion_proof,
+    split_hashes,
     tree_root,
 )
 from pathbook.ledger.store.log.stream import Stream, persistence_errors
@@ -67,7 +67,7 @@ class LogTree:
 
     def frontier(self, book: str, size: int) -> Frontier:
         """Return the right edge of the tree of a size, to which events can be added."""
-        return _frontier(size, self.node(book, size))
+        return Frontier.of_tree(size, self.node(book, size))
 
     def catch_up(self, book: str, size: int) -> None:
         """Keep the nodes that a tree of a size has, as far as they are not kept yet."""
@@ -78,7 +78,7 @@ class LogTree:
             kept = self._nodes.count(book)
             if kept < wanted:
                 begin = kept << HEIGHT
-                frontier = _frontier(begin, node_of_tiles(begin, partial(self._tile, book)))
+                frontier = Frontier.of_tree(begin, node_of_tiles(begin, partial(self._tile, book)))
                 self.grow(book, frontier, wanted << HEIGHT)
             self._kept[book] = max(kept, wanted)
 
@@ -141,7 +141,3 @@ class LogTree:
                 found = self._nodes.hashes(book, level, begin, end)
         assert found is not None, (book, level, begin, end)
         return found
-
-
-def _frontier(size: int, node: Node) -> Frontier:
-    return Frontier(size, [node(*place) for place in complete_subtrees(0, size)])
