@@ -11,12 +11,12 @@ from pathbook.ledger.store.log.checkpoints import Checkpoints
 from pathbook.ledger.store.log.event_hashes import read_event
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.tree.log_tree import LogTree
+from pathbook.services.key_file import locked
 from pathbook.services.last_checkpoints import read_last_checkpoints, write_last_checkpoints
 from pathbook.services.log_key import (
     LAST_CHECKPOINT_FILE,
     LOG_KEY_FILE,
     LogKey,
-    locked,
     make_log_key,
     read_log_key,
 )
@@ -46,9 +46,13 @@ class CheckpointSigner:
             eventsourcing.persistence.PersistenceError: the database fails.
             OSError: the file cannot be read or written.
         """
-        if not self._checkpoints.any():
-            make_log_key(self._key_file)
+        self.make_key()
         return read_log_key(self._key_file)
+
+    def make_key(self) -> None:
+        """Make a key if the directory has none, and nothing was signed yet. Raises as `key`."""
+        if not self._key_file.exists() and not self._checkpoints.any():
+            make_log_key(self._key_file)
 
     def verifier(self, book: str) -> VerifierKey:
         """Return the public key of the checkpoints of a book that has an event. Raises as `key`."""

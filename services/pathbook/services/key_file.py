@@ -83,25 +83,35 @@ def add_key(path: Path) -> KeyRing:
         KeyFileFullError: the file has MAX_KEYS keys.
         OSError: the file cannot be read or written.
     """
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        fcntl.flock(
-            directory, fcntl.LOCK_EX
-        )  # of two commands at once, the second adds to what the first wrote
+    with locked(path):  # of two commands at once, the second adds to what the first wrote
         keys = read_keys(path).by_fingerprint.values()
         if len(keys) == MAX_KEYS:
             raise KeyFileFullError(path)
         ring = key_ring([*keys, _new_key()])
         with written_beside(path, print_key_ring(ring)) as written:
             written.replace(path)
-        os.fsync(directory)
         return ring
-    finally:
-        os.close(directory)
 
 
 def _new_key() -> BookKey:
     return BookKey(secrets.token_bytes(KEY_BYTES))
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keep other processes and threads out that change a key file. What the block made in its directory is on disk
+    then.
+
+    Raises:
+        OSError: the directory cannot be opened or flushed.
+    """
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX)
+        yield
+        os.fsync(directory)
+    finally:
+        os.close(directory)
 
 
 @contextlib.contextmanager

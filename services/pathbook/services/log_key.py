@@ -4,11 +4,8 @@ All books of a directory are signed with one key. Each book has an origin of its
 its checkpoints, so no signature is of two books.
 """
 
-import contextlib
-import fcntl
 import os
 import secrets
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +13,7 @@ from nacl.signing import SigningKey
 
 from pathbook.ledger.proofs.signed_note import ED25519, VerifierKey
 from pathbook.ledger.proofs.text import MalformedTextError, parse_base64, print_base64
-from pathbook.services.key_file import written_beside
+from pathbook.services.key_file import locked, written_beside
 from pathbook.services.signing import Reason, SigningError
 
 LOG_KEY_FILE: Final = "log.key"
@@ -91,22 +88,6 @@ def make_log_key(path: Path) -> None:
         os.close(os.open(last, os.O_CREAT | os.O_WRONLY, 0o600))
         with written_beside(path, LogKey(secrets.token_bytes(SEED_BYTES)).printed()) as written:
             os.link(written, path)
-
-
-@contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Keep other processes and threads out that sign with a key. What the block made in its directory is on disk then.
-
-    Raises:
-        OSError: the directory cannot be opened or flushed.
-    """
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        fcntl.flock(directory, fcntl.LOCK_EX)
-        yield
-        os.fsync(directory)
-    finally:
-        os.close(directory)
 
 
 def _parse(text: str) -> LogKey:

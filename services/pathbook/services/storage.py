@@ -175,7 +175,7 @@ class Storage:
             in_use = CodeKeysInUse(self._events_engine)
             self.keys = CodeKeys(path / KEY_FILE, in_use, of_batches, make=not self.stream.books())
             with contextlib.suppress(SigningError, OSError):  # told when something is to be signed
-                self.signer.key()
+                self.signer.make_key()
             self._guard: ClockGuard | None = None
             if isinstance(clock, MachineClock):
                 clock = self._guard = ClockGuard(clock, ClockLooks(self._events_engine), self.stream)
