@@ -89,6 +89,7 @@ class Storage:
         deadlines: ends the offers whose deadline passes, unless the storage was opened without.
         sealer: seals the books, if the storage was opened for it. `Sealer.on_seal` tells of each seal.
         custody: reads the heads and the audit paths as of the last seal.
+        unit_proofs: makes the proofs of units.
     """
 
     def __init__(  # noqa: PLR0913 - an argument for each choice of an operator
@@ -152,7 +153,6 @@ class Storage:
             self.tree = LogTree(self.stream)
             self.checkpoints = Checkpoints(self._events_engine)
             self.signer = CheckpointSigner(path, self.stream, self.tree, self.checkpoints)
-            self.unit_proofs = UnitProofs(self.stream, self._views_engine, self.tree, self.checkpoints)
             if accept_lost_events:
                 with persistence_errors(), other_places(self._views_engine) as others:
                     for other in others:
@@ -192,6 +192,7 @@ class Storage:
             precedence_us=0 if projects else PRECEDENCE_US,
         )
         self.custody = CustodyReader(self._views_engine)
+        self.unit_proofs = UnitProofs(self.stream, self.custody, self.tree, self.checkpoints)
         self.sealer = Sealer(
             self.books, self.stream, self.follower, CustodySteps(self._views_engine, self.stream)
         )

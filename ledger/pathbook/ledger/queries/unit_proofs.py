@@ -14,7 +14,6 @@ from pathbook.ledger.store.log.checkpoints import Checkpoints, KeptCheckpoint
 from pathbook.ledger.store.log.event_hashes import StoredEntry, read_event
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.tree.log_tree import LogTree
-from pathbook.ledger.store.views.snapshot import ViewsEngine
 from pathbook.ledger.store.views.unit_history import history
 from pathbook.ledger.values import Unit, UnitRange, is_consumer
 
@@ -26,10 +25,12 @@ class UnitProofs:
     sealed yet.
     """
 
-    def __init__(self, stream: Stream, views: ViewsEngine, tree: LogTree, checkpoints: Checkpoints) -> None:
-        """Read from the log, the tables of custody, the tree over the log, and the signed checkpoints."""
+    def __init__(
+        self, stream: Stream, custody: CustodyReader, tree: LogTree, checkpoints: Checkpoints
+    ) -> None:
+        """Read from the log, custody and the views beside it, the tree over the log, and the signed checkpoints."""
         self._stream, self._tree, self._checkpoints = stream, tree, checkpoints
-        self._custody, self._views = CustodyReader(views), ReaderPool(views)
+        self._custody, self._views = custody, ReaderPool(custody.views)
 
     def proof(self, book: str, unit: Unit, key: VerifierKey) -> UnitProof | Refusal:
         """Return the proof of a unit. ``key`` is that of the book's log.
