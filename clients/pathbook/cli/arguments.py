@@ -4,6 +4,7 @@ import datetime
 import functools
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypedDict, TypeVar
 
 import click
@@ -27,6 +28,9 @@ MAX_TIER_DIGITS: Final = 9
 
 MAX_UNIT_DIGITS: Final = 10
 """The most digits of the number of a unit that are read. A batch has 2**28 units at most."""
+
+EXISTING_FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
+"""The type of an option that names a file to be read."""
 
 Price = tuple[int, str, int]
 Range = tuple[int, int, int]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from pathbook.cli import connection, printing, proof_file
+from pathbook.cli import arguments, connection, printing, proof_file
 from pathbook.cli.errors import NamedError
 from pathbook.cli.exits import Exit
 from pathbook.cli.settings import Output, Settings, takes_options
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 MAX_NOTE_BYTES: Final = 65_536
 """The most bytes that are read of a signed checkpoint. One with a hundred cosignatures has 10,000."""
-
-_FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.group("audit", cls=VerbGroup)
@@ -39,7 +37,7 @@ def command() -> None:
 @click.option(
     "--checkpoint",
     "kept",
-    type=_FILE,
+    type=arguments.EXISTING_FILE,
     multiple=True,
     metavar="FILE",
     help="A signed checkpoint from before, which must be of the same history. Can be repeated.",

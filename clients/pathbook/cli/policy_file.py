@@ -1,15 +1,12 @@
 """Reads a policy file, which names logs and witnesses, for the verbs that take one."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
     from pathbook.ledger.proofs.policy import Policy
-
-POLICY_FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
-"""The type of an option that names such a file."""
 
 
 def read_policy(path: Path) -> "Policy":

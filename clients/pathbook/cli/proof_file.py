@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 
-_FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 _HOUR: Final = 3_600_000_000
 
 _KEY: Final = click.option(
@@ -28,7 +27,7 @@ _KEY: Final = click.option(
 _POLICY: Final = click.option(
     "--policy",
     "trust_path",
-    type=_FILE,
+    type=arguments.EXISTING_FILE,
     metavar="FILE",
     help="Whom you trust: a C2SP tlog-policy with logs, witnesses and a quorum.",
 )
@@ -69,7 +68,11 @@ def takes_proof(command: Callable[..., Answer]) -> Callable[..., Answer]:
             help="Keep the proof of the unit in this file, which anyone can check with --proof.",
         ),
         click.option(
-            "--proof", "proof_path", type=_FILE, metavar="FILE", help="Check this proof, and ask no server."
+            "--proof",
+            "proof_path",
+            type=arguments.EXISTING_FILE,
+            metavar="FILE",
+            help="Check this proof, and ask no server.",
         ),
     ):
         with_proof = option(with_proof)

@@ -7,7 +7,7 @@ import click
 
 from pathbook.cli import arguments, printing
 from pathbook.cli.places import ADDRESS
-from pathbook.cli.policy_file import POLICY_FILE, read_policy
+from pathbook.cli.policy_file import read_policy
 from pathbook.cli.settings import Output, Settings, takes_options
 from pathbook.cli.verb_group import Verb
 
@@ -32,7 +32,7 @@ DEFAULT_LISTEN: Final = "127.0.0.1:50551"
               " to date.")  # fmt: skip
 @click.option("--no-follow", is_flag=True, help="Leave the views to 'pathbook views follow'.")
 @click.option("--no-seal", is_flag=True, help="Record no seals of the books, and sign no checkpoints.")
-@click.option("--witnesses", "policy", type=POLICY_FILE, metavar="FILE",
+@click.option("--witnesses", "policy", type=arguments.EXISTING_FILE, metavar="FILE",
               help="Ask the witnesses of this C2SP tlog-policy to cosign checkpoints. Each needs a URL.")  # fmt: skip
 @click.pass_obj
 def command(

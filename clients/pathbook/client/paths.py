@@ -4,7 +4,7 @@ import functools
 from collections.abc import Iterable, Iterator
 
 from pathbook.client.calls import Caller
-from pathbook.client.values import Range, unit_ranges
+from pathbook.client.values import Range, name_unit, unit_ranges
 from pathbook.v1 import events_pb2, events_pb2_grpc, paths_pb2, paths_pb2_grpc
 
 
@@ -74,10 +74,7 @@ class Paths(Caller):
                 page_token=token,
                 at_least_position=self._at_least(at_least_position),
             )
-            if isinstance(unit, str):
-                request.code = unit
-            else:
-                request.unit.batch, request.unit.number = unit
+            name_unit(request, unit)
             return self._call(self._paths.GetPath, request)
 
         def join(whole: paths_pb2.GetPathResponse, other: paths_pb2.GetPathResponse) -> None:

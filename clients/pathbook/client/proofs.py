@@ -3,6 +3,7 @@
 import functools
 
 from pathbook.client.calls import Caller
+from pathbook.client.values import name_unit
 from pathbook.v1 import proofs_pb2, proofs_pb2_grpc
 
 
@@ -102,8 +103,5 @@ class Proofs(Caller):
             NOT_SEALED_YET
         """
         request = proofs_pb2.GetUnitProofRequest(book=self.book)
-        if isinstance(unit, str):
-            request.code = unit
-        else:
-            request.unit.batch, request.unit.number = unit
+        name_unit(request, unit)
         return self._call(self._proofs.GetUnitProof, request).proof

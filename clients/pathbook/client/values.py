@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from pathbook.v1 import values_pb2
+from pathbook.v1 import paths_pb2, proofs_pb2, values_pb2
 
 Price: TypeAlias = tuple[int, str] | tuple[int, str, int]
 """An amount in minor units (cents, fen), its ISO 4217 currency, and how many units the amount is for (1 if left out).
@@ -19,6 +19,16 @@ Range: TypeAlias = tuple[int, int, int]
 
 Quantity: TypeAlias = tuple[int, int | str]
 """How many units, and of what: the number of a batch (10, 1), or the GTIN of a product (10, "4006381333931")."""
+
+
+def name_unit(
+    request: paths_pb2.GetPathRequest | proofs_pb2.GetUnitProofRequest, unit: str | tuple[int, int]
+) -> None:
+    """Put a printed code, or the numbers of a batch and a unit, into a request about the unit."""
+    if isinstance(unit, str):
+        request.code = unit
+    else:
+        request.unit.batch, request.unit.number = unit
 
 
 def price(stated: Price | None) -> values_pb2.Price | None:

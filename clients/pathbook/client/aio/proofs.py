@@ -5,6 +5,7 @@
 import functools
 
 from pathbook.client.aio.calls import AsyncCaller
+from pathbook.client.values import name_unit
 from pathbook.v1 import proofs_pb2, proofs_pb2_grpc
 
 
@@ -108,8 +109,5 @@ class Proofs(AsyncCaller):
             NOT_SEALED_YET
         """
         request = proofs_pb2.GetUnitProofRequest(book=self.book)
-        if isinstance(unit, str):
-            request.code = unit
-        else:
-            request.unit.batch, request.unit.number = unit
+        name_unit(request, unit)
         return (await self._call(self._proofs.GetUnitProof, request)).proof
