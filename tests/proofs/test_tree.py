@@ -23,6 +23,7 @@ from pathbook.ledger.proofs.tree import (
     root_of_inclusion,
     tree_root,
 )
+from tests.proofs.prover import root as by_definition
 from tests.proofs.vectors import VECTORS, missing
 
 RFC_6962: Final = VECTORS / "rfc6962"
@@ -41,18 +42,6 @@ def nodes_of(hashes: Sequence[bytes]) -> Nodes:
     """Return all nodes of complete subtrees, as a growing tree completes them."""
     frontier = Frontier()
     return {(level, index): node for leaf in hashes for level, index, node in frontier.append(leaf)}
-
-
-def mth(hashes: Sequence[bytes]) -> bytes:
-    """Return the root as RFC 6962, section 2.1, defines it."""
-    if not hashes:
-        return hashlib.sha256(b"").digest()
-    if len(hashes) == 1:
-        return hashes[0]
-    half = 1
-    while half * 2 < len(hashes):
-        half *= 2
-    return hashlib.sha256(b"\x01" + mth(hashes[:half]) + mth(hashes[half:])).digest()
 
 
 @pytest.mark.skipif(not RFC_6962.is_dir(), reason=missing("rfc6962", COUNT))
@@ -84,7 +73,7 @@ def test_a_root_is_what_the_specification_defines(size: int) -> None:
     """A growing tree, and one that is asked for its nodes, have the root of the definition."""
     hashes = leaves(size)
     nodes = nodes_of(hashes)
-    assert root_of(hashes) == tree_root(size, lambda *place: nodes[place]) == mth(hashes)
+    assert root_of(hashes) == tree_root(size, lambda *place: nodes[place]) == by_definition(hashes)
 
 
 def test_the_root_of_nothing_is_the_hash_of_nothing() -> None:
@@ -99,7 +88,7 @@ def test_every_leaf_is_proved_and_no_other(data: st.DataObject) -> None:
     index = data.draw(st.integers(0, size - 1))
     hashes = leaves(size)
     nodes = nodes_of(hashes)
-    root, path = mth(hashes), inclusion_proof(index, size, lambda *place: nodes[place])
+    root, path = by_definition(hashes), inclusion_proof(index, size, lambda *place: nodes[place])
     assert root_of_inclusion(hashes[index], index, size, path) == root
     other = data.draw(st.integers(0, size - 1).filter(lambda number: number != index)) if size > 1 else index
     if other != index:
@@ -118,7 +107,7 @@ def test_every_older_tree_is_proved_and_no_other(data: st.DataObject) -> None:
     old = data.draw(st.integers(1, size))
     hashes = leaves(size)
     nodes = nodes_of(hashes)
-    before, after = mth(hashes[:old]), mth(hashes)
+    before, after = by_definition(hashes[:old]), by_definition(hashes)
     path = consistency_proof(old, size, lambda *place: nodes[place])
     assert is_consistent(old, before, size, after, path)
     wrong = bytes(32)
@@ -160,5 +149,5 @@ def test_a_frontier_goes_on_where_another_one_was() -> None:
     second = Frontier(first.size, first.nodes)
     for leaf in hashes[13:]:
         second.append(leaf)
-    assert second.root() == mth(hashes)
-    assert node_hash(mth(hashes[:8]), mth(hashes[8:13])) == first.root()
+    assert second.root() == by_definition(hashes)
+    assert node_hash(by_definition(hashes[:8]), by_definition(hashes[8:13])) == first.root()
