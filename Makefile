@@ -10,8 +10,13 @@ export PYTHONDONTWRITEBYTECODE :=
 # Each processor runs tests, and takes over what another one has not come to.
 PYTEST := $(BIN)/pytest --numprocesses auto --dist worksteal
 
+LOCK := $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 --custom-compile-command "make lock"
+
+# A comma would end the argument of a call.
+ALL := .[dev,spark]
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint format compiled pure wheel proto proto-image clean
+.PHONY: help demo test test-all lint format compiled pure wheel proto proto-image lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -22,7 +27,7 @@ demo: $(VENV)/installed ## play the story of a box of masks on a fresh book, the
 test: lint ## run lint, types, import contracts, the checks of the proto files, and all tests except the heavy ones
 	@$(PYTEST)
 
-test-all: lint ## run the same, and the heavy tests
+test-all: lint $(VENV)/installed-all ## run the same, and the heavy tests: they also need Spark, which is large
 	@$(PYTEST) -m "heavy or not heavy"
 
 lint: $(VENV)/installed-dev
@@ -52,6 +57,11 @@ proto: $(VENV)/installed-dev ## generate the reasons in the contract, the Python
 proto-image: $(VENV)/installed-dev ## accept the contract as it is now: later changes are compared with this image
 	@$(BIN)/buf build proto --exclude-source-info --output proto/image.binpb
 
+lock: $(VENV)/installed-dev ## pin the packages of the image, with their hashes, as they are published now
+	@$(BIN)/pip install --quiet --disable-pip-version-check uv
+	@$(LOCK) pyproject.toml --extra server --extra otel --output-file docker/server.lock
+	@$(LOCK) docker/build.in pyproject.toml --output-file docker/build.lock
+
 clean: pure ## remove everything that make and the tools created
 	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -64,6 +74,10 @@ $(VENV)/installed: pyproject.toml
 $(VENV)/installed-dev: pyproject.toml
 	$(call install,.[dev])
 	@touch $(VENV)/installed $@
+
+$(VENV)/installed-all: pyproject.toml
+	$(call install,$(ALL))
+	@touch $(VENV)/installed $(VENV)/installed-dev $@
 
 define install
 	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else \

@@ -20,13 +20,16 @@ ROOT: Final = Path(__file__).resolve().parent
 CLIENT: Final = ROOT / "pathbook/client"
 CONTRACT: Final = ROOT.parent / "proto/pathbook/v1/refusals.proto"
 
-BY_HAND: Final = {"__init__", "calls", "errors", "options", "reasons", "values", "decoding", "history"}
+BY_HAND: Final = {
+    "__init__", "calls", "decoding", "errors", "filters", "history", "key_requests", "options", "party_keys", "reasons",
+    "retries", "signing", "statements", "values",
+}  # fmt: skip
 """The modules of the client that have no twin, or whose twin is written by hand."""
 
-AWAITED: Final = {"_call", "_write", "_whole", "_first"}
+AWAITED: Final = {"_call", "_write", "_whole", "_first", "_event_at", "_signed"}
 """The private methods that send a call, and that a coroutine awaits."""
 
-ITERATED: Final = {"_pages", "_exchange", "_resume"}
+ITERATED: Final = {"_pages", "_exchange", "_resume", "_file_statements"}
 """The private methods that iterate over responses."""
 
 NAMES: Final = {

@@ -12,6 +12,8 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
+from pathbook.client import party_keys
+from pathbook.services.backup import age
 from tests.books import DATABASE_FILE
 from tests.postgres import drop_database, new_database
 
@@ -45,8 +47,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Return the default number of test processes: one for each processor, up to a limit."""
-    return min(os.cpu_count() or 1, MAX_WORKERS)
+    """Return the default number of test processes: one more than processors, as tests wait, up to a limit."""
+    return min((os.cpu_count() or 1) + 1, MAX_WORKERS)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -59,6 +61,19 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
     (tmp_path / DATABASE_FILE).write_text(url, "utf-8")
     yield tmp_path
     drop_database(url)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def cheap_passphrases() -> Iterator[None]:
+    """Passphrases of new files are derived with little work, except in processes that tests start.
+
+    What is written with the usual work is read in tests of the formats, and by those processes.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(age, "WORK_LOG2", 10)
+        patch.setattr(party_keys, "PASSES", 1)
+        patch.setattr(party_keys, "MEMORY_KIB", 64)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -5,8 +5,9 @@ from itertools import islice
 
 from pathbook.ledger import chains, commands, runs
 from pathbook.ledger.chains import Chain, ChainHead
+from pathbook.ledger.command_fields import OPERATOR
 from pathbook.ledger.commands import Command
-from pathbook.ledger.events import BatchCommissioned, PartyRegistered, RecordedEvent, Sealed
+from pathbook.ledger.events import BatchCommissioned, BookOpened, PartyRegistered, RecordedEvent, Sealed
 from pathbook.ledger.proofs.custody import batch_leaf, custody_root, party_leaf, unit_leaf
 from pathbook.ledger.proofs.tree import EMPTY_ROOT, node_hash, root_of
 from pathbook.ledger.runs import Run
@@ -25,6 +26,8 @@ def custody_of(recorded: Sequence[RecordedEvent], covers: int) -> Sealed:
         heads.update(chains.extended(heads, item))
         if isinstance(item.event, BatchCommissioned):
             sizes[item.event.batch] = item.event.size
+        if isinstance(item.event, BookOpened):
+            parties.append(OPERATOR)
         if isinstance(item.event, PartyRegistered):
             parties.append(item.event.party)
     of_batches = root_of(

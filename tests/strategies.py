@@ -10,24 +10,29 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from stdnum import ean
 
-from pathbook.ledger import events
+from pathbook.ledger import events, key_events
 from pathbook.ledger.events import Event
+from pathbook.ledger.key_events import Signed
 from pathbook.ledger.notes import COMMITMENT_BYTES
 from pathbook.ledger.requests import DIGEST_BYTES, REQUEST_BYTES
 from pathbook.ledger.serials import FINGERPRINT_BYTES
 from pathbook.ledger.terms import Authority, Terms
 from pathbook.ledger.values import (
     CONSUMER_PREFIX,
+    KEY_BYTES,
     MAX_AMOUNT_MINOR,
     MAX_BATCH_NUMBER,
     MAX_BATCH_SIZE,
+    MAX_EXTRA_ALLOWED,
     MAX_LOT,
     MAX_ORIGIN,
     MAX_PRICE_UNITS,
     MAX_REFERENCE,
     MAX_REQUEST_ID,
+    MAX_STATEMENTS,
     MAX_TEXT,
     MAX_TIER,
+    SIGNATURE_BYTES,
     AuthorizationStatus,
     Delivery,
     DiscrepancyKind,
@@ -130,6 +135,7 @@ transfer_terms: Final = st.builds(
     authorities=authorities(statuses, tiers),
     reference=references,
     chosen_by_book=st.booleans(),
+    extra_allowed=st.integers(0, 3) | st.integers(0, MAX_EXTRA_ALLOWED),
 ).filter(lambda terms: terms.giver != terms.receiver)
 sale_terms: Final = st.builds(
     Terms,
@@ -161,13 +167,22 @@ delivered: Final = st.builds(
 )
 confirmed: Final = st.builds(events.PurchaseConfirmed, consumer=consumers, ranges=ranges(), price_paid=prices)
 
+keys: Final = st.binary(min_size=KEY_BYTES, max_size=KEY_BYTES)
+signatures: Final = st.binary(min_size=SIGNATURE_BYTES, max_size=SIGNATURE_BYTES)
+operator_or_party: Final = st.just("") | parties
+statements: Final = st.binary(min_size=1, max_size=300)
+signed: Final[SearchStrategy[Signed]] = st.builds(
+    Signed, statement=statements, signature=signatures
+) | st.builds(Signed, statement=statements, filed=positions, index=st.integers(0, MAX_STATEMENTS - 1))
+"""Statements of events, with a signature of their own or filed with others."""
+
 EVENTS: Final[dict[type[Event], SearchStrategy[Event]]] = {
     events.BookOpened: st.builds(
         events.BookOpened,
         name=parties,
         origin=origins,
         code_key=st.binary(min_size=FINGERPRINT_BYTES, max_size=FINGERPRINT_BYTES),
-        policy=st.builds(events.Policy, max_tier=st.integers(0, MAX_TIER)),
+        policy=st.builds(events.Policy, max_tier=st.integers(0, MAX_TIER), signed=st.booleans()),
     ),
     events.PartyRegistered: st.builds(events.PartyRegistered, party=parties, kind=st.sampled_from(PartyKind)),
     events.PartyAuthorized: st.builds(
@@ -288,6 +303,33 @@ EVENTS: Final[dict[type[Event], SearchStrategy[Event]]] = {
         batches=st.integers(0, 2**31 - 1),
         parties=st.integers(0, 2**31 - 1),
         root=st.binary(min_size=32, max_size=32),
+    ),
+    key_events.KeyRegistered: st.builds(
+        key_events.KeyRegistered,
+        party=operator_or_party,
+        key=keys,
+        recovery_key=st.just(b"") | keys,
+        endorser=operator_or_party,
+        endorser_key=keys,
+        replaced_key=st.just(b"") | keys,
+        possession=signatures,
+        endorsement=signatures,
+    ),
+    key_events.KeyRevoked: st.builds(
+        key_events.KeyRevoked,
+        party=operator_or_party,
+        key=keys,
+        revoker=operator_or_party,
+        revoker_key=keys,
+        signature=signatures,
+    ),
+    key_events.StatementsFiled: st.builds(
+        key_events.StatementsFiled,
+        party=operator_or_party,
+        key=keys,
+        root=st.binary(min_size=32, max_size=32),
+        leaf_hashes=st.lists(st.binary(min_size=32, max_size=32), min_size=1, max_size=4).map(b"".join),
+        signature=signatures,
     ),
 }
 """One strategy for each kind of event."""

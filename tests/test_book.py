@@ -18,7 +18,7 @@ from pathbook.ledger.requests import digest
 from pathbook.ledger.rules.budget import Budget
 from pathbook.ledger.rules.deciding import decide
 from pathbook.ledger.rules.state import State
-from pathbook.ledger.store.log import stream as streams
+from pathbook.ledger.store.log import event_table
 from pathbook.ledger.store.log.event_table import EVENT, EVENT_HASHES
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.follower import Follower
@@ -241,7 +241,7 @@ def test_a_return_may_span_more_transfers_than_one_statement_loads(
     """Units that came in single transfers go back in one return, even after a cold start."""
     with open_books(place) as opened:
         positions(ask(opened, *BEGINNING, *(record(f"r{number}") for number in range(40))))
-    monkeypatch.setattr(streams, "POSITIONS_PER_STATEMENT_MAX", 7)
+    monkeypatch.setattr(event_table, "POSITIONS_PER_STATEMENT_MAX", 7)
     with open_books(place) as opened:
         units = Selection((UnitRange(1, 0, 39),))
         assert positions(ask(opened, commands.ReturnUnits(request_id="back", owner="ann", units=units))) == [

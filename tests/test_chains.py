@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pathbook.ledger import events, runs
+from pathbook.ledger import events, key_events, runs
 from pathbook.ledger.chains import BEGINNING, Chain, ChainHead, Link, begun_before, extended, links
 from pathbook.ledger.codec import decode
 from pathbook.ledger.events import Event, RecordedEvent
@@ -24,6 +24,9 @@ GOLDEN: Final = {
 """The first head by the position of the event, if the leaf is the bytes 0 to 31."""
 
 LINKS: Final[dict[type[Event], tuple[Link, ...]]] = {
+    events.BookOpened: (Link("", begins=True),),
+    key_events.KeyRegistered: (Link(""),),
+    key_events.KeyRevoked: (Link("agent-1"),),
     events.PartyRegistered: (Link("maskworks", begins=True),),
     events.PartyAuthorized: (Link("agent-1"),),
     events.AuthorizationRevoked: (Link("agent-1"),),
@@ -63,7 +66,7 @@ def test_the_head_of_no_events_is_the_hash_of_an_empty_tree() -> None:
 
 @pytest.mark.parametrize("kind", get_args(Event))
 def test_each_kind_of_event_extends_its_chains(kind: type[Event]) -> None:
-    """Registrations, authorizations, products, batches and recalls extend chains, and movements of units do not."""
+    """Registrations, keys, authorizations, products, batches and recalls extend chains. Movements of units do not."""
     for event in EVENTS:
         if type(event) is kind:
             assert links(event) == LINKS.get(kind, ())

@@ -22,7 +22,7 @@ from pathbook.ledger.values import (
     UnitState,
 )
 from pathbook.v1 import events_pb2, values_pb2
-from tests.strategies import EVENTS, positions, request_digests, requests, times
+from tests.strategies import EVENTS, positions, request_digests, requests, signed, times
 from tests.test_stored_format import BYTES, NOON
 
 
@@ -34,6 +34,7 @@ def written(recorded: RecordedEvent) -> tuple[str, bytes]:
         occurred_at=recorded.occurred_at,
         request=recorded.request,
         request_digest=recorded.request_digest,
+        signed=recorded.signed,
     )
 
 
@@ -50,6 +51,7 @@ def test_what_is_written_is_read_back(kind: type[Event], data: st.DataObject) ->
         request_digest=data.draw(request_digests),
         event=data.draw(EVENTS[kind]),
         leaf=b"",
+        signed=data.draw(st.none() | signed),
     )
     topic, stored = written(recorded)
     assert topic == f"{kind.__name__}.v1"

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Final
 
 from pathbook.ledger import values
+from pathbook.ledger.codec import statements
 from pathbook.ledger.queries import filling, paths
-from pathbook.services import bulk, codes, event_batches, gateway, registrations, streams
+from pathbook.services import bulk, codes, event_batches, gateway, streams
 from pathbook.services.run import limits
 from pathbook.services.translate import pages
 
@@ -27,7 +28,9 @@ LIMITS: Final = {
     "discrepancies of an acceptance": values.MAX_DISCREPANCIES,
     "writes of a RecordTransfersRequest": bulk.MAX_ENTRIES,
     "registrations of a RegisterRequest": bulk.MAX_ENTRIES,
-    "GTINs that a RegisterRequest lists": registrations.MAX_LISTED,
+    "GTINs that a RegisterRequest lists": bulk.MAX_LISTED,
+    "statements of a FileStatementsRequest": values.MAX_STATEMENTS,
+    "bytes of a statement": statements.MAX_STATEMENT_BYTES,
     "bytes of an event": values.MAX_EVENT_BYTES,
     "ranges of an event": values.MAX_RANGES,
     "bytes of an event that a path has": paths.SHOWN_EVENT_MAX_BYTES,

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from google.protobuf.descriptor import FieldDescriptor
 
 from pathbook.cli.main import pathbook
-from pathbook.client import Client
+from pathbook.client import Client, PartyKey, price
 from pathbook.ledger import commands
 from pathbook.ledger.codec import TERMS, decode
 from pathbook.ledger.codec.table import EVENTS
@@ -20,7 +20,7 @@ from pathbook.ledger.commands import Command
 from pathbook.ledger.events import Event, RecordedEvent, RunEvent, Sealed
 from pathbook.ledger.values import CONSUMER_PREFIX, WRITER_PREFIX
 from pathbook.v1 import events_pb2, values_pb2
-from pathbook.v1.transfers_pb2 import DiscrepancyClaim
+from pathbook.v1.transfers_pb2 import DiscrepancyClaim, RecordTransferRequest
 from pathbook.verify.checks import check_path, read_code
 from pathbook.verify.replay import replay
 from pathbook.verify.verdicts import Policy, Report, Verdict
@@ -76,6 +76,7 @@ def cause_every_event(client: Client) -> None:
     recall = client.recall_units(1, brand="acme", ranges=[(1, 13, 14)]).receipt.position
     client.lift_recall(recall, brand="acme")
     cause_every_correction(client)
+    cause_every_event_of_keys(client)
     until = time.monotonic() + LAPSE_TIMEOUT_S
     while client.get_transfer(lapsing)[0].status != values_pb2.TRANSFER_STATUS_LAPSED:
         assert time.monotonic() < until
@@ -104,6 +105,22 @@ def cause_every_correction(client: Client) -> None:
     client.correct_product(MASK, brand="acme", name="Mask, box of 40")
     client.correct_batch(1, brand="acme", never_expires=True)
     client.correct_party("zoe", values_pb2.PARTY_KIND_SHOP)
+
+
+def cause_every_event_of_keys(client: Client) -> None:
+    """Register and revoke keys, and sign a transfer alone and another one with others."""
+    operator, brand, old = (PartyKey("pathbook/masks", party) for party in ("", "acme", "acme"))
+    for key in (operator, old):
+        client.register_key(key, endorser=operator)
+    client.revoke_key(old.key, party="acme", revoker=old)
+    client.register_key(brand, endorser=operator)  # a party that has a key is given no other one
+    acme = client.with_options(signer=brand)
+    record(acme, 8, values_pb2.DELIVERY_WITH_TITLE)
+    entry = RecordTransferRequest(
+        giver="acme", receiver="ann", units=boxes(19, 19), unit_price=price((15_000, "CNY"))
+    )
+    (results,) = acme.record_transfers([[entry]])
+    assert results[0].HasField("receipt"), results
 
 
 def offer(client: Client, first: int, last: int, deadline: datetime.datetime | None = None) -> int:

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 
 from pathbook.ledger.book import Outcome, group, writer
 from pathbook.ledger.book.group import Waiting
-from pathbook.ledger.book.submissions import Submission
+from pathbook.ledger.book.submissions import Submission, Submitted
 from pathbook.ledger.books import Books
-from pathbook.ledger.commands import Command
 from pathbook.ledger.refusals import Reason, Refusal
 from pathbook.ledger.values import Quantity, Selection
 from tests.books import BEGINNING, PATIENCE, PausableClock, ask, open_books, positions, record
@@ -212,8 +211,8 @@ def test_commands_of_a_lane_are_decided_in_their_order(data: st.DataObject) -> N
         st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 30)), min_size=1, max_size=12)
     )
     numbers = dict.fromkeys("abc", 0)
-    waiting, decided = Waiting(), {lane: list[Refusal | Command]() for lane in "abc"}
-    submitted = {lane: list[Refusal | Command]() for lane in "abc"}
+    waiting, decided = Waiting(), {lane: list[Submitted]() for lane in "abc"}
+    submitted = {lane: list[Submitted]() for lane in "abc"}
     arriving = []
     for lane, size in sizes:
         commands = [record(f"{lane}{numbers[lane] + number}") for number in range(size)]

@@ -13,6 +13,8 @@ from google.protobuf.message import Message
 
 from pathbook.client import Client
 from pathbook.ledger.codec import decode
+from pathbook.services.clock import MachineClock
+from pathbook.services.clock_check import confirm_clock
 from pathbook.services.run.in_thread import running
 from pathbook.services.run.settings import Settings
 from pathbook.v1 import paths_pb2
@@ -35,6 +37,7 @@ def client(release: Path, tmp_path: Path) -> Iterator[Client]:
     for name in (LOG, KEYS):
         copyfile(release / name, tmp_path / name)
         (tmp_path / name).chmod(0o600)
+    confirm_clock(tmp_path, "", MachineClock(), accept_ahead=False)  # the release may be years old
     settings = Settings(data=tmp_path, listen="127.0.0.1:0")
     with running(settings) as port, Client(f"127.0.0.1:{port}", book=BOOK) as found:
         yield found

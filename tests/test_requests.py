@@ -7,7 +7,7 @@ from typing import Any, Final, get_args
 import msgspec
 import pytest
 
-from pathbook.ledger import commands
+from pathbook.ledger import commands, key_commands
 from pathbook.ledger.book import Answer
 from pathbook.ledger.commands import Command, DiscrepancyClaim
 from pathbook.ledger.refusals import Reason, Refusal
@@ -208,6 +208,44 @@ GOLDEN: Final[tuple[tuple[Command, str], ...]] = (
             request_id="~seal/6", covers=6, covers_recorded_at=5, batches=1, parties=2, root=bytes(32)
         ),
         "9970d74ce04463b3deeaa49721e92cdc",
+    ),
+    (
+        commands.OpenBook(request_id="r", name="masks", signed=True, code_key=b"12345678"),
+        "94fd906da159d4e3031f4f67ca846f37",
+    ),
+    (
+        key_commands.RegisterKey(
+            request_id="r",
+            party="ann",
+            key=bytes([1]) * 32,
+            endorser="acme",
+            endorser_key=bytes([2]) * 32,
+            possession=bytes(64),
+            endorsement=bytes(64),
+        ),
+        "bb018e1d6320ca03d740aa761260831b",
+    ),
+    (
+        key_commands.RevokeKey(
+            request_id="r",
+            party="ann",
+            key=bytes([1]) * 32,
+            revoker="",
+            revoker_key=bytes([2]) * 32,
+            signature=bytes(64),
+        ),
+        "89f52f5320e6c45c07fb2cedcb51e2f7",
+    ),
+    (
+        key_commands.FileStatements(
+            request_id="~statements/00",
+            party="ann",
+            key=bytes([1]) * 32,
+            root=bytes([2]) * 32,
+            leaf_hashes=bytes([2]) * 32,
+            signature=bytes(64),
+        ),
+        "11e9cc809e336e49f41b054d3e301ef7",
     ),
 )
 """A command of each kind and its digest, which every later version must give it."""

@@ -11,7 +11,8 @@ from pathbook.ledger.events import Event, RecordedEvent
 from pathbook.ledger.moves import Move
 from pathbook.ledger.refusals import Refusal
 from pathbook.ledger.rules.deciding import decide
-from pathbook.ledger.rules.required_state import RequiredState, required_state
+from pathbook.ledger.rules.parts import RequiredState
+from pathbook.ledger.rules.required_state import required_state
 from pathbook.ledger.rules.state import State, evolve, evolve_runs, roll_back
 from pathbook.ledger.runs import Change, Partition, Run
 from pathbook.ledger.spans import PartialPartition, StockNotLoadedError, merged

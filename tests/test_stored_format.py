@@ -5,9 +5,10 @@ from typing import Final, get_args
 
 import pytest
 
-from pathbook.ledger import events
+from pathbook.ledger import events, key_events
 from pathbook.ledger.codec import decode, encode, leaf_hash
 from pathbook.ledger.events import Event, RecordedEvent
+from pathbook.ledger.key_events import Signed
 from pathbook.ledger.notes import note_commitment
 from pathbook.ledger.terms import Authority, Terms
 from pathbook.ledger.values import (
@@ -26,6 +27,8 @@ DIGEST: Final = bytes(range(16))
 SALT: Final = bytes(range(16))
 REQUEST: Final = bytes(range(16, 32))
 DAY: Final = 86_400_000_000
+KEY, OTHER_KEY, RECOVERY_KEY = (bytes([number]) * 32 for number in (1, 2, 3))
+SIGNATURE, ENDORSEMENT = (bytes([number]) * 64 for number in (4, 5))
 GTIN: Final = "06901234567892"
 CASE, PALLET = "106141411234567897", "106141419876543217"
 YUAN: Final = Price(15_000, "CNY")
@@ -113,6 +116,10 @@ EVENTS: Final[tuple[Event, ...]] = (
     events.BatchCorrected(300, "maskworks", datetime.date(2024, 5, 1), None, YUAN),
     events.PartyCorrected("agent-1", PartyKind.SHOP),
     events.Sealed(300, NOON + 1, 2, 0, bytes(range(32))),
+    events.BookOpened("masks", "pathbook/masks", bytes(range(8)), events.Policy(5, signed=True)),
+    key_events.KeyRegistered("", KEY, RECOVERY_KEY, "", OTHER_KEY, OTHER_KEY, SIGNATURE, ENDORSEMENT),
+    key_events.KeyRevoked("agent-1", KEY, "", OTHER_KEY, SIGNATURE),
+    key_events.StatementsFiled("agent-1", KEY, bytes(range(32)), KEY + OTHER_KEY, SIGNATURE),
 )
 """At least one event of each kind."""
 
@@ -324,6 +331,22 @@ STORED: Final[tuple[tuple[str, str], ...]] = (
             "1b1c1d1e1f"
         ),
     ),
+    (
+        "BookOpened.v1",
+        "8202270a056d61736b73120e70617468626f6f6b2f6d61736b731a080001020304050607220408051001",
+    ),
+    (
+        "KeyRegistered.v1",
+        f"ba028c021220{'01' * 32}1a20{'03' * 32}2a20{'02' * 32}3220{'02' * 32}3a40{'04' * 64}4240{'05' * 64}",
+    ),
+    ("KeyRevoked.v1", f"c2028f010a076167656e742d311220{'01' * 32}2220{'02' * 32}2a40{'04' * 64}"),
+    (
+        "StatementsFiled.v1",
+        (
+            f"ca02d1010a076167656e742d311220{'01' * 32}1a20{bytes(range(32)).hex()}2240{'01' * 32}{'02' * 32}"
+            f"2a40{'04' * 64}"
+        ),
+    ),
 )
 """The topic of each of these events, and its bytes after the envelope."""
 
@@ -342,6 +365,25 @@ def test_the_stored_format_never_changes(event: Event, topic: str, stored: str) 
     assert decode(7, data, strict=True) == RecordedEvent(
         7, NOON, NOON - 1, REQUEST, DIGEST, event, leaf_hash(data)
     )
+
+
+@pytest.mark.parametrize(
+    ("signed", "stored"),
+    [
+        (Signed(b"a statement", SIGNATURE), f"2a0b612073746174656d656e743240{'04' * 64}"),
+        (Signed(b"a statement", filed=300), "2a0b612073746174656d656e7438ac02"),
+        (Signed(b"a statement", filed=300, index=999), "2a0b612073746174656d656e7438ac0240e707"),
+    ],
+)
+def test_a_statement_stands_between_the_envelope_and_the_event(signed: Signed, stored: str) -> None:
+    """It has a signature of its own, or the position and the place where it is filed."""
+    event, topic, content = WRITTEN[2]
+    data = bytes.fromhex(ENVELOPE + stored + content)
+    written = encode(
+        event, recorded_at=NOON, occurred_at=NOON - 1, request=REQUEST, request_digest=DIGEST, signed=signed
+    )
+    assert written == (topic, data)
+    assert decode(7, data, strict=True).signed == signed
 
 
 @pytest.mark.parametrize(("event", "topic", "stored"), WRITTEN)

@@ -220,7 +220,10 @@ def test_a_silenced_check_with_its_reason_is_in_order(comment: str) -> None:
             [TOOLS / "buf", "breaking", "proto", "--against", "proto/image.binpb"],
             id="the contract reads what was written before",
         ),
-        pytest.param([TOOLS / "hadolint", "docker/Dockerfile"], id="the container is well made"),
+        pytest.param(
+            [TOOLS / "hadolint", "docker/Dockerfile", "docker/ha/Dockerfile"], id="the images are well made"
+        ),
+        pytest.param([TOOLS / "yamllint", "--strict", "docker"], id="the files of containers read well"),
     ],
 )
 def test_a_tool_finds_nothing_to_say(command: list[str | Path]) -> None:

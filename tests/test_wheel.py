@@ -8,6 +8,7 @@ requirement is missing. The tests do not show that an index has all requirements
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -20,25 +21,40 @@ import pytest
 
 from pathbook.cli.main import VERBS
 from pathbook.client import Client
+from pathbook.exporting.statements import report
 from pathbook.services.run.in_thread import running
 from pathbook.services.run.settings import Settings
 from tests.cli.conftest import TODAY
-from tests.cli.test_demo import PRINTED
-from tests.services.masks import begin
+from tests.cli.test_demo import as_printed, expected
+from tests.services.masks import MASK, begin
 from tests.wheel.environments import ROOT, Environment, build
 
 PROGRAMS: Final = ROOT / "tests" / "wheel"
 SOURCE_ROOTS: Final = ("proto", "ledger", "services", "clients")
 
-CLIENTS: Final = ("v1", "client", "verify", "importing", "publishing", "audit", "witness", "cli", "bench")
+CLIENTS: Final = (
+    "v1",
+    "keys",
+    "client",
+    "verify",
+    "importing",
+    "charting",
+    "exporting",
+    "publishing",
+    "audit",
+    "cluster",
+    "witness",
+    "cli",
+    "bench",
+)
 """The packages that work without an extra ..."""
 
 ROOMS: Final = (*CLIENTS, "ledger", "services")
 """... and all packages."""
 
 SERVERS_OWN: Final = {
-    "cryptography", "eventsourcing", "grpc_health", "grpc_reflection", "psycopg", "psycopg_binary",
-    "sqlalchemy", "structlog",
+    "cryptography", "eventsourcing", "grpc_health", "grpc_reflection", "limits", "psycopg",
+    "psycopg_binary", "sqlalchemy", "structlog",
 }  # fmt: skip
 """The modules that only the server imports."""
 
@@ -70,10 +86,18 @@ SESSION: Final = (
     "sell --seller ann --consumer c-1 --units 1:0 --price 300CNY", "confirm --consumer c-1 --units 1:0 --paid 300CNY",
     "sell --seller ann --consumer c-1 --units 1:1 --price 300CNY", "return --owner consumer:c-1 --units 1:1",
     "write-off --party ann --units 1:2 --state damaged", "case pack 106141412345678908 --party acme --units 1:50-59",
-    "verify CODE", "path 1:0", "ladder 1", "stock ann", "transfer show 9", "transfer list ann",
+    "verify CODE", "path 1:0", "ladder 1", "stock ann", "insight ladder --batch 1", "insight stuck",
+    "transfer show 9", "transfer list ann",
+    "chart ladder 1 --out ladder.svg", "chart path 1:0 --out path.svg", "chart stock ann --out stock.svg",
+    "chart flow 1 --out flow.svg", "chart chain --out chain.svg",
     "holders 1", "offers ann --all", "request show L1 --party acme", "server version",
     "events read", f"import {SALES} --recipe iowa", "correct party dan --kind shop",
     "correction list --party dan",
+    "party describe dan --name Dan", "party description dan", "access-log list", "erase dan",
+    "party describe acme --handle acme-shop", f"seller acme-shop --product {MASK}",
+    "keys new operator.key --passphrase-file secret",
+    "keys register operator.key --sign-with operator.key --passphrase-file secret",
+    "tokens new --role auditor", "party register eve --kind shop --sign-with operator.key --passphrase-file secret",
 )  # fmt: skip
 """Every verb that calls a server, for a book that the tests have begun."""
 
@@ -82,6 +106,7 @@ OPENING: Final = (
     "views rebuild", "stock ann --data books", "verify 000020000021N0TH6Y7Y --data books",
     "book open acme --data books", "party register acme --kind brand --data books",
     f"import {SALES} --recipe iowa --data books", "key list --data books", "key rotate --data books",
+    "key drill backup --data books --passphrase-file secret",
     "backup to --without-keys --data books", "restore to --without-keys --data books", "check --data books",
 )  # fmt: skip
 """The verbs that open books in their own process."""
@@ -122,6 +147,7 @@ def without_extra(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Envi
     environment = Environment(tmp_path_factory.mktemp("without_extra"), wheel)
     sales = "\n".join([",".join(LINE), ",".join(LINE.values()), ""])
     (environment.user / SALES).write_text(sales, "utf-8")
+    (environment.user / "secret").write_text("correct horse")
     return environment
 
 
@@ -146,8 +172,20 @@ def run(environment: Environment, *command_lines: str) -> list[tuple[int, str, s
     return [(code, out, err) for code, out, err in json.loads(done.stdout)]
 
 
-PARQUET: Final = "pathbook.importing.parquet"
-"""The module that needs the extra for Parquet. It is imported when there is such a file."""
+PARQUET: Final = (
+    "pathbook.importing.parquet", "pathbook.exporting.parquet_files", "pathbook.exporting.exporter",
+    "pathbook.exporting.querying", "pathbook.cluster.folding", "pathbook.cluster.registers",
+    "pathbook.cluster.replaying",
+)  # fmt: skip
+"""The modules that need the extras for Parquet, DuckDB and Spark. They are imported when they are used."""
+
+
+PNG: Final = "pathbook.cli.chart_png"
+"""The module that needs the extra for PNG. It is imported when a picture is to be one."""
+
+
+TRACING: Final = "pathbook.services.operations.tracing"
+"""The module that needs the extra for OpenTelemetry. It is imported if an operator names a collector."""
 
 
 ML_DSA: Final = "pathbook.ledger.proofs.ml_dsa"
@@ -204,13 +242,13 @@ def test_nothing_of_the_server_is_installed_without_it(
 
 
 def test_clients_need_no_extra(without_extra: Environment) -> None:
-    """All imports of client, verifier, importer and command line are installed, except server, Parquet and ML-DSA."""
-    assert missing_imports(without_extra, CLIENTS, *SERVING, PARQUET, ML_DSA) == []
+    """All imports of the clients are installed, except those for the server, Parquet, PNG and ML-DSA."""
+    assert missing_imports(without_extra, CLIENTS, *SERVING, *PARQUET, PNG, ML_DSA) == []
 
 
 def test_the_extra_of_the_server_is_complete(with_server: Environment) -> None:
-    """All imports of the wheel are installed with the extra, except those for Parquet."""
-    assert missing_imports(with_server, ROOMS, PARQUET) == []
+    """All imports of the wheel are installed with the extra, except those for Parquet, PNG and OpenTelemetry."""
+    assert missing_imports(with_server, ROOMS, *PARQUET, PNG, TRACING) == []
 
 
 def test_every_verb_that_calls_a_server_needs_no_extra(without_extra: Environment, server: str) -> None:
@@ -226,7 +264,7 @@ def test_every_verb_that_calls_a_server_needs_no_extra(without_extra: Environmen
     ]
     assert failed == []
     others = {"demo", "serve", "key", "views", "bench", "completion", "clock", "backup", "restore", "check"}
-    others |= {"publish", "witness", "audit"}
+    others |= {"publish", "export", "sql", "witness", "audit"}
     assert {line.split()[0] for line in SESSION} == set(VERBS) - others
     (published,) = run(without_extra, f"--server {server} publish --to public")
     assert published[0] == 1
@@ -240,6 +278,20 @@ def test_every_verb_that_calls_a_server_needs_no_extra(without_extra: Environmen
     assert (refused[0], "No such file" in refused[2]) == (4, True), "it needs no server"
     (audited,) = run(without_extra, f"--server {server} audit replay")
     assert (audited[0], audited[2]) == (0, "")
+
+
+def test_a_verb_for_analysis_names_its_extra(without_extra: Environment) -> None:
+    """Export, SQL and the fold on a cluster each name the extra to install. The texts of the reports are there."""
+    lines = {
+        "export --to x --server 127.0.0.1:1": "parquet",
+        "sql --export x SELECT": "duckdb",
+        "audit replay . --spark local[1]": "spark",
+    }
+    for extra, (code, out, err) in zip(lines.values(), run(without_extra, *lines), strict=True):
+        assert (code, out) == (2, ""), err
+        assert f"which is not installed. Run: pip install 'pathbook[{extra}]'." in err
+    (shown,) = run(without_extra, "sql --export x --report price_ladder --print")
+    assert shown == (0, report("price_ladder"), "")
 
 
 def test_a_verb_that_opens_books_names_the_extra(without_extra: Environment) -> None:
@@ -258,6 +310,13 @@ def test_a_parquet_file_names_its_extra(without_extra: Environment, server: str)
     ((code, out, err),) = run(without_extra, f"--server {server} import sales.parquet --recipe iowa")
     assert (code, out) == (2, "")
     assert "pip install 'pathbook[parquet]'" in err
+
+
+def test_a_png_names_its_extra(without_extra: Environment, server: str) -> None:
+    """The error for a PNG without resvg names the extra to install, and comes before the book is asked."""
+    ((code, out, err),) = run(without_extra, f"--server {server} chart ladder 9 --out ladder.png")
+    assert (code, out) == (2, "")
+    assert "pip install 'pathbook[png]'" in err
 
 
 def test_the_command_runs_by_its_name_and_as_a_module(without_extra: Environment) -> None:
@@ -307,4 +366,5 @@ def test_the_demo_runs_with_the_server(with_server: Environment) -> None:
     """With the extra, the demo runs a server inside its process, and prints the same text as in the clone."""
     done = with_server.run("pathbook", "demo", "--today", TODAY)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == PRINTED.read_text("utf-8")
+    lacking = "clients/web/verify.mjs" if shutil.which("node") else "Node.js"
+    assert as_printed(done.stdout) == expected(lacking=lacking)

@@ -1,9 +1,11 @@
 // A second verifier of proof files, of WebCrypto alone. ARCHITECTURE.md numbers its guards, and has the why.
 // It follows the owner of a unit, but not all rules of a book, and computes no authority.
 //
-//   node verify.mjs FILE KEY... [unit=BATCH:NUMBER] [quorum=N] [maxAge=HOURS] [today=YYYY-MM-DD] [now=MILLISECONDS]
+//   node verify.mjs FILE KEY... [unit=BATCH:NUMBER] [quorum=N] [signatures=N] [maxAge=HOURS] [today=YYYY-MM-DD]
+//                               [now=MILLISECONDS]
 //
-// A KEY is of a log or a witness, as C2SP signed notes write it. All witnesses must have cosigned, or the quorum.
+// A KEY is of a log or a witness, as C2SP signed notes write it. All witnesses must have cosigned, or the quorum. With
+// signatures=1 or 2, so many sides must have signed each hop; one is enough for a sale, because consumers have no keys.
 
 const MAX = 2n ** 63n - 1n, P = 2n ** 255n - 19n, ORDER = 2n ** 252n + 27742317777372353535851937790883648493n;
 const EIGHT = 0x05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826n; // y of a point of order 8
@@ -14,6 +16,7 @@ const need = (holds, why, verdict = "proof refuted") => {
   if (!holds) throw { verdict, why };
 };
 const form = (holds) => need(holds, "this is no proof file");
+const sound = (holds, why) => need(holds, why, "path contradicted");
 
 // Bytes and trees (RFC 6962)
 
@@ -21,6 +24,7 @@ const join = (...parts) => new Uint8Array(parts.flatMap((part) => [...part]));
 const same = (a, b) => a.join() === b.join();
 const little = (bytes) => bytes.reduceRight((sum, byte) => sum << 8n | BigInt(byte), 0n);
 const eight = (number) => new Uint8Array(8).map((_, i) => Number(number >> BigInt(56 - 8 * i) & 255n));
+const hex = (bytes) => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 const encode = (text) => new TextEncoder().encode(text);
 const hash = async (...parts) => new Uint8Array(await crypto.subtle.digest("SHA-256", join(...parts)));
 
@@ -35,6 +39,14 @@ async function rootOf(leaf, index, size, path) {
     index >>= 1n, last >>= 1n;
   }
   return last ? NONE : root;
+}
+async function rootOfMany(leaves, begin, end, hashes) {
+  if (!leaves.length) return hashes.shift() ?? NONE;
+  if (end - begin === 1n) return leaves[0].leaf;
+  let half = 1n;
+  while (2n * half < end - begin) half *= 2n;
+  const middle = begin + half, left = await rootOfMany(leaves.filter(({ place }) => place < middle), begin, middle, hashes);
+  return hash([1], left, await rootOfMany(leaves.filter(({ place }) => place >= middle), middle, end, hashes));
 }
 async function headOf(events) {
   let head = await hash();
@@ -63,15 +75,18 @@ const nameOf = (name) => (form(name && !/[\s+\0-\x1f\x7f\x85]/.test(name)), name
 
 async function keyOf(text) {
   const [name, id, ...rest] = text.split("+"), data = base64(rest.join("+"), 33), key = data.slice(1), type = data[0];
-  const digest = await hash(encode(nameOf(name) + "\n"), data), y = little(key) & 2n ** 255n - 1n;
-  form([1, 4].includes(type) && y < P && !WEAK.includes(y));
-  form(id === [...digest.slice(0, 4)].map((byte) => byte.toString(16).padStart(2, "0")).join(""));
+  const digest = await hash(encode(nameOf(name) + "\n"), data);
+  form([1, 4].includes(type) && !isWeak(key) && id === hex(digest.slice(0, 4)));
   return { text, name, key, type, id };
 }
+function isWeak(key) {
+  const y = little(key) & 2n ** 255n - 1n;
+  return key.length !== 32 || y >= P || WEAK.includes(y);
+}
 async function isSigned({ key }, signature, text) {
-  if (signature.length !== 64 || little(signature.slice(32)) >= ORDER) return false;
+  if (signature.length !== 64 || [key, signature.slice(0, 32)].some(isWeak) || little(signature.slice(32)) >= ORDER) return false;
   const known = await crypto.subtle.importKey("raw", key, "Ed25519", false, ["verify"]);
-  return crypto.subtle.verify("Ed25519", known, signature, encode(text));
+  return crypto.subtle.verify("Ed25519", known, signature, typeof text === "string" ? encode(text) : text);
 }
 function noteOf(printed) {
   const split = printed.lastIndexOf("\n\n"), lines = printed.slice(split + 2).split("\n");
@@ -98,45 +113,50 @@ async function witnessed([text, lines], log, keys) {
     }
     if (by(key).length) cosigned.push(key.name);
   }
-  return { size: decimal(size), root: base64(root, 32), cosigned, isTrusted: known.length };
+  return { origin, size: decimal(size), root: base64(root, 32), cosigned, isTrusted: known.length };
 }
 
 // Messages of protobuf. Of several values of a field the last one counts; messages are merged.
 
-function message(bytes) {
-  const fields = {}, sound = (holds) => need(holds, "an event is malformed", "path contradicted");
-  let at = 0;
+function* read(bytes) {
+  let at = 0, isShort = true;
   const varint = () => {
     for (let value = 0n, shift = 0n; ; shift += 7n) {
-      sound(at < bytes.length && shift < 70n);
+      sound(at < bytes.length && shift < 70n, "a message is malformed");
       value |= BigInt(bytes[at] & 127) << shift;
-      if (bytes[at++] < 128) return BigInt.asIntN(64, value);
+      if (bytes[at++] < 128) return isShort &&= !shift || bytes[at - 1] > 0, BigInt.asIntN(64, value);
     }
   };
   while (at < bytes.length) {
     const tag = varint(), type = Number(tag & 7n), value = type ? null : varint();
     const length = type === 2 ? Number(varint()) : { 0: 0, 1: 8, 5: 4 }[type];
-    sound(length >= 0 && at + length <= bytes.length);
-    (fields[`${tag >> 3n}:${type}`] ??= []).push(value ?? bytes.slice(at, at + length));
+    sound(tag > 7n && length >= 0 && at + length <= bytes.length, "a message is malformed");
+    yield { field: Number(tag >> 3n), type, value: value ?? bytes.slice(at, at + length), isShort };
     at += length;
   }
+}
+function message(bytes) {
+  const fields = {};
+  for (const { field, type, value } of read(bytes)) (fields[`${field}:${type}`] ??= []).push(value);
   const all = (field) => fields[`${field}:2`] ?? [], last = (field) => all(field).at(-1) ?? NOTHING;
   return {
     has: (field) => all(field).length > 0,
     int: (field) => fields[`${field}:0`]?.at(-1) ?? 0n,
     bytes: last,
     text: (field) => utf8(last(field)),
+    texts: (field) => all(field).map(utf8),
     all: (field) => all(field).map(message),
     of: (field) => message(join(...all(field))),
   };
 }
+
 const timeOf = (found) => found.int(1) * 1000000n + found.int(2) / 1000n;
-const KINDS = Array.from({ length: 29 }, (_, i) => i + 10);
+const KINDS = Array.from({ length: 32 }, (_, i) => i + 10);
 const eventOf = ({ position, data }) => {
   const whole = message(data), [kind, other] = KINDS.filter(whole.has);
-  need(!other, "an event is malformed", "path contradicted");
+  sound(!other, "an event is malformed");
   need(kind, "an event is newer than this program", "could not check");
-  return { position, data, at: timeOf(whole.of(1)), kind, is: whole.of(kind) };
+  return { position, data, at: timeOf(whole.of(1)), kind, is: whole.of(kind), whole };
 };
 
 // The file
@@ -164,23 +184,32 @@ async function parse(bytes) {
   const [batch, number] = words("unit", 2n ** 24n - 1n, 2n ** 28n - 1n), data = base64(...words("sealed", 0));
   const custody = hashes(...words("custody", 64n)), register = hashes(...words("batch", 64n));
   const chain = events(...words("batch-events", 10000n)), own = events(...words("events", 10000n));
-  const [count, root] = words("parties", 1000n, 0), roots = count ? [] : [base64(root, 32)];
-  form(log.type === 1 && (root === "-" || !count));
+  const [count, some] = words("parties", 1000n, 64000n), parts = hashes(some);
+  form(log.type === 1);
   for (let last = -1n; parties.length < count;) {
-    const [place, hops, length] = words("party", MAX, 64n, 10000n);
+    const [place, length] = words("party", MAX, 10000n);
     form(place > last);
-    parties.push({ place: last = place, path: hashes(hops), events: events(length) });
+    parties.push({ place: last = place, events: events(length) });
+  }
+  const filed = new Map(), [many] = words("filed-statements", 100000n);
+  for (let last = [0n, 0n]; filed.size < many;) {
+    const [keyword, ...rest] = (lines.pop() ?? "").split(" "), [position, index, size] = rest.slice(0, 3).map((word) => decimal(word));
+    form(keyword === "filed" && rest.length > 3 && rest.length < 15 && position && index < size && size <= 1000n);
+    form(position > last[0] || position === last[0] && index > last[1]);
+    last = [position, index];
+    filed.set(`${last}`, { index, size, signature: base64(rest[3], 64), path: rest.slice(4).map((word) => base64(word, 32)) });
   }
   form(!lines.length);
   const seals = { position: decimal(index.slice(6)) + 1n, data, path: path.map((line) => base64(line, 32)) };
-  return { note, log, batch, number, seals, custody, register, chain, own, parties, roots };
+  return { note, log, batch, number, seals, custody, register, chain, own, parties, parts, filed };
 }
 
 // From the events to the checkpoint. For each kind of event, the field that names its chain.
 
-const BATCH = { 14: 1, 30: 2, 31: 3, 36: 1 }, PARTY = { 10: 1, 11: 2, 12: 3, 13: 2, 35: 2, 37: 1 };
+const BATCH = { 14: 1, 30: 2, 31: 3, 36: 1 }, PARTY = { 10: 1, 11: 2, 12: 3, 13: 2, 35: 2, 37: 1, 39: 1, 40: 1 };
+const OPERATOR = { 32: 9, 39: 1, 40: 1 }; // its opening names no party
 
-async function prove({ batch, number, seals, custody, register, chain, own, parties, roots }, { size, root }) {
+async function prove({ batch, number, seals, custody, register, chain, own, parties, parts }, { size, root }) {
   need(seals.position === size, "the Sealed event is not the last leaf");
   need(same(await rootOf(seals.data, size - 1n, size, seals.path), root), "the Sealed event is not in the tree");
   const { is, kind, at } = eventOf(seals), covers = is.int(1), until = kind === 38 ? timeOf(is.of(2)) : MAX;
@@ -189,21 +218,26 @@ async function prove({ batch, number, seals, custody, register, chain, own, part
   try { units = eventOf(chain[0]).is.int(5); } catch { form(); }
   const units_root = await rootOf(await headOf([chain[0], ...own]), number, units, custody);
   const leaf = join(units_root, eight(units), await headOf(chain));
-  for (const { place, path, events } of parties) roots.push(await rootOf(await headOf(events), place, is.int(4), path));
-  const top = await hash([1], await rootOf(leaf, batch - 1n, is.int(3), register), roots[0]);
-  need(roots.every((each) => same(each, roots[0])) && same(top, is.bytes(5)), "the events do not lead to what was sealed");
-  const read = (events, fields, first, isNamed) => events.map(eventOf).map((item, i) => {
+  for (const party of parties) party.leaf = await hash([0], await headOf(party.events));
+  const many = is.int(4), isThere = many > 0n && parties.every(({ place }) => place < many);
+  const people = isThere ? await rootOfMany(parties, 0n, many, parts) : NONE;
+  const top = await hash([1], await rootOf(leaf, batch - 1n, is.int(3), register), people);
+  need(isThere && !parts.length && same(top, is.bytes(5)), "the events do not lead to what was sealed");
+  const chained = (events, fields, first, isNamed) => events.map(eventOf).map((item, i) => {
     const field = fields[item.kind];
     need(field && isNamed(item.is, field) && (item.kind === first) === !i, "an event is of another chain");
     return item;
   });
-  const found = { covers, until, chain: read(chain, BATCH, 14, (is, field) => is.int(field) === batch), own: own.map(eventOf) };
+  const found = { covers, until, chain: chained(chain, BATCH, 14, (is, field) => is.int(field) === batch), own: own.map(eventOf) };
   const all = [...found.chain, ...found.own], names = new Set();
-  for (const { events } of parties) {
-    const name = events.length && eventOf(events[0]).is.text(1);
-    need(name && names.size < names.add(name).size, "a party is missing, or there twice");
-    all.push(...read(events, PARTY, 10, (is, field) => is.text(field) === name));
+  found.parties = [];
+  for (const { place, events } of parties) {
+    need(events.length, "a party is missing");
+    const { kind, is } = eventOf(events[0]), name = place ? is.text(1) : "", first = place ? 10 : 32;
+    need(kind === first && names.size < names.add(name).size, "a party is missing, or there twice");
+    found.parties.push(...chained(events, place ? PARTY : OPERATOR, first, (is, field) => is.text(field) === name));
   }
+  all.push(...found.parties);
   all.sort((a, b) => Number(a.position - b.position)).reduce((before, item) => {
     need(item.position <= covers && item.at <= until, "an event is later than what was sealed");
     need(item.at >= before.at && (item.position > before.position || same(item.data, before.data)), "two events contradict");
@@ -212,33 +246,322 @@ async function prove({ batch, number, seals, custody, register, chain, own, part
   return found;
 }
 
+// Keys: what the chains of the parties lead to
+
+const dsse = (type, text) => `DSSEv1 ${type.length} ${type} ${encode(text).length} ${text}`;
+const lines = (...all) => all.map((line) => line + "\n").join("");
+const print = (bytes) => btoa(String.fromCharCode(...bytes));
+const KEY = "application/vnd.pathbook.key", THREE_DAYS = 259200000000n;
+
+async function keysOf(events, origin) {
+  const parties = new Map(), taken = new Set();
+  const heldBy = (name, key) => parties.get(name)?.keys.get(hex(key)), counts = (name, key) => heldBy(name, key)?.until === MAX;
+  const unproven = (name, key) => parties.has(name) ? heldBy(name, key)?.unproven : name;
+  const hasSay = (party, above, at) => above ? [...party.given.values()].some((given) =>
+    given.by === above && given.from <= at && at < given.until && at < given.revoked) : party.isBrand || !party.given.size;
+  const mayCount = (name, key) => !parties.has(name) || counts(name, key);
+  function mayRegister(party, name, by, signer, key, old, at) {
+    const isFirst = !old.length && ![...party.keys.values()].some(({ until }) => until === MAX);
+    if (by !== name) return isFirst && name && hasSay(party, by, at) && mayCount(by, signer);
+    if (same(signer, key)) return isFirst && !name;
+    if (same(signer, old) && counts(name, signer)) return true;
+    const held = heldBy(name, old);
+    let next = held, before;
+    while ((before = next?.rotated) && !same(before.recovery, signer)) next = before;
+    return before && held.until === MAX && at - next.at <= THREE_DAYS;
+  }
+  for (const { position, kind, is, at } of events) {
+    const why = `the key at position ${position} counts for nothing`, name = is.text(1), party = parties.get(name);
+    if (kind === 32) sound(is.text(2) === origin, "the book has another origin"), parties.set("", { given: new Map(), keys: new Map() });
+    if (kind === 10) parties.set(name, { isBrand: is.int(2) === 1n, given: new Map(), keys: new Map() });
+    if (kind === 11) parties.get(is.text(2))?.given.set(position, { by: name, from: timeOf(is.of(6)), until: is.has(7) ? timeOf(is.of(7)) : MAX, revoked: MAX });
+    if (kind === 12) {
+      const given = parties.get(is.text(3))?.given.get(is.int(1));
+      sound(given?.by === is.text(2) && given.revoked === MAX, `position ${position} revokes what was not given`);
+      given.revoked = timeOf(is.of(4));
+    }
+    if (kind === 39) {
+      const [by, key, recovery, signer, old] = [is.text(4), ...[2, 3, 5, 6].map(is.bytes)], id = hex(key);
+      const text = lines("pathbook key v1", `origin ${origin}`, `party ${name}`, `key ${print(key)}`, `recovery ${print(recovery)}`,
+        `endorser ${by}`, `endorser-key ${print(signer)}`, `replaces ${print(old)}`);
+      sound(party && !isWeak(key) && !(recovery.length && isWeak(recovery)) && !same(recovery, key) && !taken.has(id), why);
+      for (const [one, field] of [[key, 7], [signer, 8]]) sound(await isSigned({ key: one }, is.bytes(field), dsse(`${KEY}.v1+text`, text)), why);
+      sound(mayRegister(party, name, by, signer, key, old, at), why);
+      const replaced = heldBy(name, old);
+      sound(party.keys.size < 1000, why);
+      const rests = same(signer, key) ? undefined : unproven(by, old.length ? old : signer);
+      party.keys.set(id, { from: position, at, by, recovery, rotated: same(signer, old) && replaced, until: MAX, unproven: rests });
+      if (replaced) replaced.until = position;
+      taken.add(id);
+    }
+    if (kind === 40) {
+      const [by, key, signer] = [is.text(3), is.bytes(2), is.bytes(4)], held = heldBy(name, key);
+      const text = lines("pathbook key revocation v1", `origin ${origin}`, `party ${name}`, `key ${print(key)}`, `revoker ${by}`, `revoker-key ${print(signer)}`);
+      sound(held?.until === MAX && await isSigned({ key: signer }, is.bytes(5), dsse(`${KEY}-revocation.v1+text`, text)), why);
+      sound(by === name ? same(signer, held.recovery) || counts(name, signer) : name && (!by || by === held.by) && mayCount(by, signer), why);
+      held.until = position;
+    }
+  }
+  const signsAt = (name, place) => [...parties.get(name)?.keys.values() ?? []].some(({ from, until }) => from <= place && place < until);
+  return { heldBy, unproven, signsAt };
+}
+
+// Statements. The shapes of all requests: a letter for each field, from the first one on. Small letters are single.
+
+const SHAPES = {
+  10: "sssn", 11: "ssssnSstt", 12: "sssitb", 13: "sssssp", 14: "sssssissp", 15: "sstssupntsi", 16: "sstsiDRSb", 17: "sstsisbb", 18: "sstsib",
+  19: "sstssupnss", 20: "sstsisbb", 21: "sstssu", 22: "sstssupns", 23: "sstsusb", 24: "sstsunsb", 25: "sstssu", 26: "sstss", 27: "sstsiRsb",
+  28: "sstsib", 29: "sssisbb", 30: "sssssp", 31: "sssissfp", 32: "sssn", t: "in", p: "isi", u: "RSSQ", r: "iii", q: "iis", d: "nRSi",
+};
+
+/** Read a message by the letters of its fields. Note in `found` what is unknown, and what is not written in the one way. */
+function inspect(bytes, letterOf, found) {
+  let last = 0;
+  for (const { field, type, value, isShort } of read(bytes)) {
+    const letter = letterOf(field) ?? " ", one = `${letter}`.toLowerCase(), isNumber = "inf".includes(one), inner = SHAPES[one];
+    if (one === " " || type !== (isNumber ? 0 : 2)) {
+      found.isNewer = true;
+      continue;
+    }
+    const isIn = one === "n" ? BigInt.asIntN(32, value) === value : one !== "f" || value === 1n;
+    const isSet = isNumber ? value : inner || letter === "S" || value.length;
+    if (!isShort || !isIn || !isSet || field < last || field === last && letter === one) found.isBent = true;
+    if (one === "s") try { utf8(value); } catch { sound(false, "a statement is malformed"); }
+    if (inner) inspect(value, (each) => inner[each - 1], found);
+    last = field;
+  }
+}
+function statementOf(bytes) {
+  const found = { isBent: bytes.length > 65535 };
+  inspect(bytes, (field) => field > 9 ? SHAPES[field] && `${field}` : " ssbt"[field], found);
+  const whole = message(bytes), [kind, other] = KINDS.filter(whole.has), at = timeOf(whole.of(4));
+  sound(!other, "a statement is malformed");
+  need(!found.isNewer, "a statement is newer than this program", "could not check");
+  sound(!found.isBent && kind && whole.has(4) && at > 0n && !(whole.of(4).int(2) % 1000n), "a statement is malformed");
+  return { kind, at, origin: whole.text(1), party: whole.text(2), key: whole.bytes(3), is: whole.of(kind) };
+}
+
+// For each kind of request: the event that it causes, the field of its actor, the pairs of fields that are the same in
+// both, with ? if the request may leave it to the book, and the fields that are empty. A dot leads into a message.
+
+const SAME = {
+  10: [10, 0, "3=1 4=2"], 11: [11, 3, "3=1 4=2 5=3 7=5 9=7"], 12: [12, 3, "3=2 4=1 5?4"], 13: [13, 3, "3=2 4=1 5=3 6=4"],
+  14: [14, 3, "3=3 4=2 5=4 6=5 7=6 8=7 9?8"], 15: [15, 4, "4=1.1 5=1.2 7=1.4 8=1.5 9=2 10=1.7 11=1.9"], 16: [16, 4, "5=1 4=2.2", [8]],
+  17: [17, 4, "5=1 4=3 7=5", [6]], 18: [18, 4, "5=1 4=2"], 19: [20, 4, "4=1.1 5=1.2 7=1.4 8=1.5 9=1.7"], 20: [22, 4, "5=1 4=3", [6]],
+  21: [23, 4, "4=1 5=2"], 22: [24, 4, "4=1.1 5=1.2 7=1.4 8=1.5 9=1.7"], 23: [26, 4, "4=1 7=3", [6]], 24: [27, 4, "4=1 6=3 8=4", [7]],
+  27: [30, 4, "4=1 5=2 8=4", [7]], 28: [31, 4, "4=2 5=1"], 29: [34, 3, "3=2 4=1 6=3", [5]], 30: [35, 3, "3=2 4=1 5?3 6?4"],
+  31: [36, 3, "3=2 4=1 5?3 8?5"], 32: [37, 0, "3=1 4=2"],
+};
+// For requests that answer an event: the fields of its position and of its leaf hash.
+const ANSWERS = { 12: [4, 6], 16: [5, 9], 17: [5, 8], 18: [5, 6], 20: [5, 8], 28: [5, 6], 29: [4, 7] };
+const ACTORS = new Map(Object.values(SAME).map(([cause, actor, pairs]) => [cause, pairs.match(`\\b${actor}=([\\d.]+)`)?.[1]]));
+/** Return the party that acted in an event of a unit, a batch or a party, or "" for the operator or none. */
+const actorOf = (kind, is) => {
+  const path = kind === 33 ? "2" : ACTORS.get(kind), [field, inner] = path?.split(".").map(Number) ?? [];
+  return inner ? is.of(field).text(inner) : field ? is.text(field) : "";
+};
+const GTINS = ["13.4", "14.4", "30.4"], DELIVERIES = ["15.8", "19.8", "22.8"], UNITS = { 15: 6, 19: 6, 21: 6, 22: 6, 23: 5, 24: 5 };
+const gtin = (text) => text.replace(/[ -]/g, "").padStart(14, "0"), price = (is) => [is.int(1), is.text(2), is.int(3) || 1n];
+const listed = (all) => all.map((part) => [1, 2, 3].map(part.int)); // an event must list its ranges in order, and joined
+const rangesOf = (all) => {
+  const found = [];
+  for (const [batch, first, last] of listed(all).sort((a, b) => Number(a[0] - b[0] || a[1] - b[1]))) {
+    const before = found.at(-1);
+    if (before?.[0] === batch && first === before[2] + 1n) before[2] = last;
+    else found.push([batch, first, last]);
+  }
+  return found;
+};
+const count = (ranges) => ranges.reduce((sum, [, first, last]) => sum + last - first + 1n, 0n);
+const without = (ranges, gone) => gone.reduce((left, [batch, first, last]) => left.flatMap((part) =>
+  part[0] !== batch || last < part[1] || part[2] < first ? [part]
+    : [[batch, part[1], first - 1n], [batch, last + 1n, part[2]]].filter(([, from, to]) => from <= to)), ranges);
+
+/** Return whether an event is what its statement asks. */
+async function isAsked({ kind, is, party }, event, { made, agreed, shown, agreedAt }) {
+  const isReport = kind === 19 && event.kind === 33, [cause, actor, pairs, empty = []] = SAME[kind] ?? [];
+  const by = kind === 19 && is.text(10) || (actor ? is.text(actor) : ""), what = event.is, id = encode(`${by}\0${is.text(2)}`);
+  if (by !== party || party.includes(":") || !same((await hash(id)).slice(0, 16), event.whole.bytes(3))) return false;
+  if (isReport ? what.text(2) !== by : cause !== event.kind || by !== (actor ? is.text(actor) : "")) return false;
+  const occurred = event.whole.has(2) ? timeOf(event.whole.of(2)) : event.at, isTimed = SHAPES[kind][2] === "t";
+  if (occurred !== (isTimed && is.has(3) ? timeOf(is.of(3)) : event.at) || empty.some(is.has)) return false;
+  if (ANSWERS[kind]) {
+    const [position, leaf] = [is.int(ANSWERS[kind][0]), is.bytes(ANSWERS[kind][1])], place = kind === 20 && agreedAt.get(position) || position;
+    if (!leaf.length || shown.has(place) && !same(leaf, await hash([0], shown.get(place).data))) return false;
+  }
+  const terms = isReport ? agreed.get(what.int(1)) : what;
+  if (!terms) return false;
+  for (const [, field, sign, path] of pairs.matchAll(/(\d+)([=?])([\d.]+)/g)) {
+    const steps = path.split(".").map(Number), said = steps.pop(), letter = SHAPES[kind][field - 1], place = `${kind}.${field}`;
+    const there = isReport && steps.length ? terms : steps.reduce((at, step) => at.of(step), terms);
+    const get = { s: "text", b: "bytes", i: "int", n: "int", t: "of", p: "of" }[letter], n = Number(field);
+    let [asked, found] = [is[get](n), there[get](said)];
+    if (sign === "?" && !(letter === "s" ? asked : is.has(n))) continue;
+    if (GTINS.includes(place)) asked = gtin(asked);
+    if (DELIVERIES.includes(place)) asked ||= 1n;
+    if (place === "22.5") asked = `consumer:${asked}`;
+    if (letter === "t") [asked, found] = [is.has(n) && timeOf(asked), there.has(said) && timeOf(found)];
+    if (letter === "p") [asked, found] = [price(asked), price(found)];
+    if (isReport && letter === "p") [asked, found] = [[asked[0] * found[2], asked[1]], [found[0] * asked[2], found[1]]];
+    if (`${asked}` !== `${found}`) return false;
+  }
+  if (kind === 11) {
+    const goods = [...new Set(is.texts(6).map(gtin))].sort(), from = is.has(8) ? timeOf(is.of(8)) : event.at;
+    return `${goods}` === `${what.texts(4)}` && from === timeOf(what.of(6));
+  }
+  if (kind === 12 && !is.has(5)) {
+    const given = shown.get(what.int(1)), end = timeOf(what.of(4)), isGiven = given?.kind === 11 && given.is.text(2) === what.text(3);
+    const from = isGiven ? timeOf(given.is.of(6)) : end;
+    return end === (from > event.at ? from : event.at);
+  }
+  if (kind === 31) return (is.int(7) ? "" : is.text(6) || what.text(4)) === what.text(4);
+  if (kind === 16) {
+    const stated = is.all(6), said = what.all(3), extra = rangesOf(is.all(7));
+    return stated.length === said.length && `${extra}` === `${listed(what.all(5))}` && stated.every((claim, i) => {
+      const ranges = rangesOf(claim.all(2)), found = listed(said[i].all(2)), isSame = ranges.length ? `${ranges}` === `${found}` : claim.int(4) === count(found);
+      return isSame && claim.int(1) === said[i].int(1) && !claim.has(3);
+    });
+  }
+  if (kind === 27) {
+    const ranges = rangesOf(is.all(6)), whole = [[made.is.int(1), 0n, made.is.int(5) - 1n]];
+    return `${ranges.length ? ranges : whole}` === `${listed(what.all(3))}`;
+  }
+  if (!UNITS[kind]) return true;
+  const units = is.of(UNITS[kind]), named = rangesOf(units.all(1));
+  const raw = rangesIn(event.kind, what), all = rangesOf(raw);
+  if (event.kind !== 26 && `${all}` !== `${listed(raw)}`) return false;
+  const chosen = without(all, named), counts = units.all(4), byCase = units.has(3);
+  if ([15, 20, 24].includes(event.kind) && what.of(1).int(8) !== BigInt(counts.length > 0)) return false;
+  if ([20, 24].includes(event.kind) && what.of(1).int(9)) return false; // only an offer allows extra units
+  if (units.has(2) || count(chosen) + count(named) !== count(all)) return false;
+  const left = new Map(), wanted = new Map(), add = (map, key, more) => map.set(key, (map.get(key) ?? 0n) + more);
+  for (const [batch, first, last] of chosen) add(left, batch, last - first + 1n);
+  for (const each of counts) each.int(2) ? add(left, each.int(2), -each.int(1)) : add(wanted, gtin(each.text(3)), each.int(1));
+  if ([...left.values()].some((each) => each < 0n)) return false;
+  add(wanted, made.is.text(2), -(left.get(made.is.int(1)) ?? 0n));
+  left.delete(made.is.int(1));
+  const unknown = [...left.values()].reduce((sum, each) => sum + each, 0n), missing = [...wanted.values()].reduce((sum, each) => each > 0n ? sum + each : sum, 0n);
+  return byCase ? missing <= unknown : missing === unknown && ![...wanted.values()].some((each) => each < 0n);
+}
+
+/** Check all statements. Return the positions of the events whose statements count. */
+async function signed({ chain, own, parties }, { origin }, filed, known) {
+  const shown = new Map([...chain, ...own, ...parties].map((event) => [event.position, event]));
+  const ordered = [...parties].sort((a, b) => Number(a.position - b.position)), keys = await keysOf(ordered, origin);
+  const counted = new Set(), asked = new Set(), left = new Map(filed), mustSign = ordered[0]?.kind === 32 && ordered[0].is.of(4).int(2);
+  for (const { position, whole, kind, is } of shown.values()) {
+    const [isOne, place, index] = [whole.bytes(5).length, whole.int(7), whole.int(8)], isFiled = place > 0n && index >= 0n && !whole.bytes(6).length;
+    const isAlone = !place && !index && whole.bytes(6).length === 64;
+    sound(isOne ? isFiled || isAlone : !place && !index && !whole.bytes(6).length, "an event is malformed");
+    const request = hex(whole.bytes(3)), by = actorOf(kind, is);
+    sound(!isOne || asked.size < asked.add(request).size, "two events answer one request");
+    const isFree = isOne || !by || by.includes(":") || !mustSign && !keys.signsAt(by, position);
+    sound(isFree, `${by} did not sign at position ${position}, which is demanded`);
+  }
+  for (const event of shown.values()) {
+    const bytes = event.whole.bytes(5), place = event.whole.int(7);
+    if (!bytes.length) continue;
+    const { position, at } = event, said = statementOf(bytes), { party, key } = said;
+    sound(said.origin === origin && at - said.at >= -300000000n && at - said.at <= 2592000000000n, "a statement is for another book or time");
+    sound(await isAsked(said, event, { ...known, shown }), `the event at position ${position} is not what its statement asks`);
+    if (place) {
+      const id = `${place},${event.whole.int(8)}`, item = left.get(id);
+      need(item, "a statement has no signature in the file");
+      sound(place < position, "a statement was filed after its event");
+      left.delete(id);
+      const root = await rootOf(bytes, item.index, item.size, item.path);
+      const text = lines("pathbook statements v1", `origin ${origin}`, `party ${party}`, `key ${print(key)}`, `size ${item.size}`, `root ${print(root)}`);
+      const type = "application/vnd.pathbook.statements.v1+text";
+      need(root !== NONE && await isSigned({ key }, item.signature, dsse(type, text)), "a statement was not signed with those others");
+    } else {
+      const type = `DSSEv1 46 application/vnd.pathbook.statement.v1+protobuf ${bytes.length} `;
+      sound(await isSigned({ key }, event.whole.bytes(6), join(encode(type), bytes)), `the statement of position ${position} is not signed`);
+    }
+    if (keys.unproven(party, key) !== undefined) continue;
+    const held = keys.heldBy(party, key);
+    sound(held && held.from <= position && position < held.until, `the key did not count at position ${position}`);
+    counted.add(position);
+  }
+  need(!left.size, "a signature in the file is of no event");
+  return counted;
+}
 // What the events say of the unit
 
+/** Return the lists of ranges in which an event changes units. It names each of these units once. */
+const rangesIn = (kind, is) => {
+  if ([15, 20, 24].includes(kind)) return is.of(1).all(3);
+  if (kind === 22) return is.of(2).all(3);
+  if (kind === 26) return is.all(2).flatMap((line) => line.of(2).all(3));
+  if (kind === 34) return [[10, 27], [11, 25], [12, 23]].flatMap(([field, declared]) => rangesIn(declared, is.of(field)));
+  return is.all({ 17: 4, 18: 4, 19: 4, 23: 3, 25: 2, 27: 2, 33: 3 }[kind]);
+};
+
 function follow({ chain, own }, batch, number) {
-  const has = (all) => all.some((part) => part.int(1) === batch && part.int(2) <= number && number <= part.int(3));
-  const worth = (price) => [price.int(1), price.int(3) || 1n, price.text(2)], made = chain[0].is, recalls = new Set();
-  let owner = made.text(3), expires = made.text(7), isLost, sold, paid;
+  const named = (all) => all.filter((part) => part.int(1) === batch && part.int(2) <= number && number <= part.int(3)).length;
+  const has = (all) => named(all) > 0, worth = (price) => [price.int(1), price.int(3) || 1n, price.text(2)];
+  const made = chain[0].is, recalls = new Set(), hops = [], agreed = new Map(), attested = new Map(), agreedAt = new Map(), undone = [];
+  const offer = (terms) => `${[worth(terms.of(4)), terms.int(5), terms.int(8), terms.int(9), terms.text(2), terms.text(7)]}`;
+  const price = (terms) => `${[worth(terms.of(4)), terms.text(1), terms.text(2)]}`;
+  let owner = made.text(3), expires = made.text(7), open = null, isLost, sold, paid;
   for (const { position, kind, is } of chain) {
     if (kind === 36) expires = is.text(4);
+    sound(kind !== 30 || is.has(3), `position ${position} recalls no units`);
     if (kind === 30 && has(is.all(3))) recalls.add(position);
     if (kind === 31) recalls.delete(is.int(1));
   }
-  for (const { kind, is } of own) {
-    const field = { 16: 2, 20: 1, 22: 2, 24: 1 }[kind], lines = kind === 26 ? is.all(2).map((line) => line.of(2)) : [];
-    const terms = field ? is.of(field) : lines.find((each) => has(each.all(3)));
-    if (kind === 20 || kind === 24 || kind === 16 && has(terms.all(3))) {
-      need(terms.text(1) === owner, "a unit was given by another than its owner", "path contradicted");
-      owner = terms.text(2);
+  const isInStock = () => !open && !isLost && !owner.includes(":");
+  const move = (position, transfer, terms, isSale) => {
+    hops.push({ transfer, terms, giver: transfer, receiver: transfer !== position && position, needed: isSale ? 1 : 2 });
+    agreed.set(transfer, terms);
+    owner = terms.text(2);
+  };
+  for (const { position, kind, is } of own) {
+    const why = `the event at position ${position} cannot follow`, transfer = is.int(1);
+    sound(position > chain[0].position, why);
+    if (kind === 16) {
+      const terms = is.of(2), isMoved = named(terms.all(3)), isLeft = has(is.all(3).flatMap((claim) => claim.all(2)));
+      sound(isMoved + isLeft === 1 && terms.text(1) === owner, why);
+      if (!has(is.all(5))) sound(open?.position === transfer && offer(open.terms) === offer(terms), why);
+      else {
+        const wasIn = [chain[0], ...own].some((each) => each.position === transfer) || hops.some((hop) => hop.transfer === transfer);
+        sound(isMoved && isInStock() && !terms.text(2).includes(":") && !wasIn, why);
+      }
+      open = null;
+      agreedAt.set(transfer, position);
+      if (isMoved) move(position, transfer, terms), attested.set(transfer, position);
+      continue;
     }
-    if (kind === 22 || kind === 26) owner = terms.text(1), sold = paid = null;
-    if (kind === 24) sold = worth(terms.of(4));
-    if (kind === 25) paid = worth(is.of(3));
+    sound(named(rangesIn(kind, is)) === 1, why);
+    if ([15, 20, 24].includes(kind)) {
+      const terms = is.of(1);
+      sound(isInStock() && terms.text(1) === owner && terms.text(2).includes(":") === (kind === 24), why);
+      if (kind === 15) open = { position, terms };
+      else move(position, position, terms, kind === 24);
+      if (kind === 24) sold = worth(terms.of(4));
+    }
+    if ([17, 18, 19].includes(kind)) {
+      sound(open?.position === transfer && is.text(2) === owner && is.text(3) === open.terms.text(2), why);
+      open = null;
+    }
+    if (kind === 22 || kind === 26) {
+      const line = kind === 22 ? is : is.all(2).find((each) => has(each.of(2).all(3))), hop = hops.pop(), by = is.text(kind === 22 ? 3 : 1);
+      sound((kind === 22 ? isInStock() : !open && !isLost) && hop?.transfer === line.int(1) && price(hop.terms) === price(line.of(2)), why);
+      sound(by === owner || kind === 22 && by === hop.terms.text(1), why);
+      undone.push({ position, transfer: hop.transfer, isByLoser: by === owner });
+      owner = hop.terms.text(1), sold = paid = null;
+    }
+    if (kind === 33) {
+      sound(agreed.get(transfer)?.text(2) === is.text(2) && !is.text(2).includes(":") && !attested.has(transfer), why);
+      attested.set(transfer, position);
+      for (const hop of hops) if (hop.transfer === transfer) hop.receiver = position;
+    }
+    if (kind === 25) sound(is.text(1) === owner, why), paid = worth(is.of(3));
     if (kind === 27) isLost = true;
     if (kind === 34 && is.has(10)) isLost = false;
     if (kind === 34 && is.has(11)) paid = null;
   }
   const isDisputed = sold && paid && (sold[2] !== paid[2] || sold[0] * paid[1] !== paid[0] * sold[1]);
-  return { owner, expires, isLost, isDisputed, recalls: [...recalls] };
+  return { owner, expires, isLost, isDisputed, recalls: [...recalls], hops, agreed, agreedAt, attested, undone };
 }
 
 /** Return the verdict on the bytes of a proof file, why, and what the proof shows. */
@@ -249,7 +572,16 @@ export async function verify(bytes, keys, options = {}) {
     const seen = await witnessed(proof.note, proof.log, trusted), proven = await prove(proof, seen);
     need(unit === (options.unit ?? unit), `the proof is of unit ${unit}`);
     const found = follow(proven, proof.batch, proof.number), { covers, until } = proven, age = BigInt(now) * 1000n - until;
+    const counted = await signed(proven, seen, proof.filed, { made: proven.chain[0], agreed: found.agreed, agreedAt: found.agreedAt });
+    const paths = new Set(proven.own.map(({ position }) => position).filter((position) => counted.has(position)));
+    const by = found.hops.map(({ giver, receiver }) => [paths.has(giver) && "giver", paths.has(receiver) && "receiver"].filter(Boolean));
+    const needed = BigInt(options.signatures ?? 0), few = by.some((all, i) => all.length < Math.min(Number(needed), found.hops[i].needed));
+    const withStatement = new Set(proven.own.filter(({ whole }) => whole.has(5)).map(({ position }) => position));
+    const isSilent = needed && found.undone.some(({ position, transfer, isByLoser }) =>
+      withStatement.has(found.attested.get(transfer)) && !(isByLoser && paths.has(position)));
     const failed = [
+      few && "too few signed a hop",
+      isSilent && "a signed hop was undone by the operator's word",
       seen.cosigned.length < (options.quorum ?? trusted.filter(({ type }) => type === 4).length) && "too few cosigned it",
       (age < -300000000n || age > BigInt(maxAge) * 3600000000n) && "it was not sealed lately",
       found.isLost && "it was written off",
@@ -259,7 +591,8 @@ export async function verify(bytes, keys, options = {}) {
     const why = seen.isTrusted ? failed : `no key of its log is trusted; the file names ${proof.log.text}`;
     const held = seen.isTrusted ? failed ? "verified, against policy" : "verified" : "could not check";
     const verdict = found.isDisputed ? "price contradicted" : held;
-    return { verdict, why, unit, owner: found.owner, covers, until, cosigned: seen.cosigned };
+    const hops = by.map((all) => all.join(" and ") || "none");
+    return { verdict, why, unit, owner: found.owner, covers, until: new Date(Number(until / 1000n)).toISOString(), cosigned: seen.cosigned, signed: hops };
   } catch (error) {
     if (error.verdict) return error;
     throw error;
@@ -270,6 +603,6 @@ if (globalThis.process?.argv[1]?.endsWith("verify.mjs")) {
   const { readFile } = await import("node:fs/promises"), [file, ...rest] = process.argv.slice(2);
   const isOption = (word) => /^[a-zA-Z]+=/.test(word), options = rest.filter(isOption).map((word) => word.split("="));
   const report = await verify(await readFile(file), rest.filter((word) => !isOption(word)), Object.fromEntries(options));
-  for (const name in report) console.log(`${name}: ${report[name]}`);
+  for (const name in report) if (`${report[name]}`) console.log(`${name}: ${[report[name]].flat().join(", ")}`);
   process.exitCode = { verified: 0, "could not check": 4, "verified, against policy": 5 }[report.verdict] ?? 1;
 }

@@ -4,7 +4,7 @@ An attempt is accepted if the auditor finds no difference although it knows the 
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -13,8 +13,10 @@ from pathbook.audit.differences import UncheckableError
 from pathbook.ledger import events
 from pathbook.ledger.codec import decode
 from pathbook.ledger.events import Discrepancy, ReturnLine, Sealed
+from pathbook.ledger.proofs.checkpoint import Checkpoint
 from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import DiscrepancyKind, PartyKind, Price, UnitRange
+from tests.audit import signed_books
 from tests.audit.honest_book import BOOK, CHECKPOINT, LOG, Edited, at, audit, stored, with_event, with_fields
 from tests.scenario import BALM, DAY, MASK
 
@@ -268,17 +270,22 @@ class Row(NamedTuple):
     rules: Counter[str]
 
 
-def run(name: str) -> Row:
+def run(
+    name: str,
+    attacks: Mapping[str, Attack] = ATTACKS,
+    honest: tuple[bytes, ...] = LOG,
+    checkpoint: Checkpoint = CHECKPOINT,
+) -> Row:
     """Try all edits of an attack. ``early`` counts differences that were named before the edited position."""
     tried = found = accepted = early = 0
     rules = Counter[str]()
-    for edited in ATTACKS[name]():
-        if edited.log == LOG:
+    for edited in attacks[name]():
+        if edited.log == honest:
             continue
         tried += 1
         difference = audit(edited.log)
         found += difference is not None
-        known = difference or audit(edited.log, CHECKPOINT)
+        known = difference or audit(edited.log, checkpoint)
         accepted += known is None
         if isinstance(known, UncheckableError):
             rules["could not check"] += 1
@@ -289,10 +296,16 @@ def run(name: str) -> Row:
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the table, and that of books whose parties sign."""
+    print_table(ATTACKS, LOG, CHECKPOINT)
+    print_table(signed_books.ATTACKS, signed_books.LOG, signed_books.CHECKPOINT)
+
+
+def print_table(attacks: Mapping[str, Attack], honest: tuple[bytes, ...], checkpoint: Checkpoint) -> None:
+    """Print what came of attacks on a book."""
     print("attack | tried | found from the events alone | accepted | by which rules")  # noqa: T201 - it is a program
-    for name in ATTACKS:
-        row = run(name)
+    for name in attacks:
+        row = run(name, attacks, honest, checkpoint)
         rules = ", ".join(f"{rule} {count}" for rule, count in row.rules.most_common())
         print(f"{name} | {row.tried} | {row.found} | {row.accepted} | {rules}")  # noqa: T201 - it is a program
 

@@ -1,15 +1,21 @@
-"""The guards of the auditor, as its source has them: conditions that lead to a difference. A mutant lacks one."""
+"""The guards of the auditor and the verifier, as their source has them: conditions that lead to a finding.
+
+A mutant lacks one.
+"""
 
 import ast
 import contextlib
 import importlib
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import Final, NamedTuple
 
 MODULES: Final = ("pathbook.audit.movements", "pathbook.audit.registers", "pathbook.audit.auditor")
 """The modules with guards, in the order in which they import each other."""
+
+FINDINGS: Final = frozenset({"DifferenceError", "FalseStatementError", "Compared"})
+"""What is raised or returned with what was found."""
 
 
 class GuardOf(NamedTuple):
@@ -21,15 +27,13 @@ class GuardOf(NamedTuple):
 
 
 def _tells(node: ast.If) -> bool:
-    """Tell whether a condition leads to a difference: it raises one, or says what was found."""
+    """Tell whether a condition leads to a finding: it raises one, or says what was found."""
     for child in node.body:
-        raised = child.exc if isinstance(child, ast.Raise) else None
-        if (
-            isinstance(raised, ast.Call)
-            and isinstance(raised.func, ast.Name)
-            and raised.func.id == "DifferenceError"
-        ):
+        told = child.exc if isinstance(child, ast.Raise) else getattr(child, "value", None)
+        if isinstance(told, ast.Call) and isinstance(told.func, ast.Name) and told.func.id in FINDINGS:
             return True
+        if isinstance(child, ast.Return) and isinstance(told, ast.Constant) and isinstance(told.value, str):
+            return bool(told.value)
         names = child.targets if isinstance(child, ast.Assign) else []
         if any(isinstance(name, ast.Name) and name.id == "found" for name in names):
             return True
@@ -62,23 +66,23 @@ def _parsed(module: str, removed: int) -> tuple[ast.Module, list[str]]:
     return tree, mutant.conditions
 
 
-def guards() -> list[GuardOf]:
-    """Return all guards."""
+def guards(modules: Sequence[str] = MODULES) -> list[GuardOf]:
+    """Return all guards of some modules."""
     return [
         GuardOf(module, number, condition)
-        for module in MODULES
+        for module in modules
         for number, condition in enumerate(_parsed(module, -1)[1])
     ]
 
 
 @contextlib.contextmanager
-def without(guard: GuardOf) -> Iterator[None]:
-    """Run the auditor without a guard, within the context."""
+def without(guard: GuardOf, modules: Sequence[str] = MODULES) -> Iterator[None]:
+    """Run without a guard, within the context. ``modules`` may import each other."""
     tree, _ = _parsed(guard.module, guard.number)
     original = importlib.import_module(guard.module)
     mutant = ModuleType(guard.module)
     exec(compile(tree, guard.module, "exec"), mutant.__dict__)
-    patched = [original, *(importlib.import_module(name) for name in MODULES)]
+    patched = [original, *(importlib.import_module(name) for name in modules)]
     kept = [(module, dict(vars(module))) for module in patched]
     try:
         for name, value in vars(mutant).items():

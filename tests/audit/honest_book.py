@@ -50,7 +50,7 @@ sell 1:0 ben > wei at 30000
 confirm 1:0 by wei at 29000
 return 1:0 by consumer:wei
 write off 1:4 by ann as damaged
-offer 1:10 ann > ben at 18000 as e
+offer 1:10 ann > ben at 18000 allowing 1 as e
 accept e by ben with 1:12
 sell 1:13 ann > wei at 30000
 sell 1:14-15 ann > wei at 31000
@@ -77,7 +77,7 @@ record 1:17 acme > cat at 16000 later
 
 def seal(story: Story) -> None:
     """Seal a story up to its last event, with roots by the definitions of RFC 6962."""
-    lists, last = prover.Ledger(story), story.recorded[-1]
+    lists, last = prover.Ledger(story, story.state.origin), story.recorded[-1]
     command = commands.Seal(
         request_id=f"~seal/{last.position}",
         covers=last.position,

@@ -12,6 +12,7 @@ from pathbook.ledger import events
 from pathbook.ledger.codec import leaf_hash
 from pathbook.ledger.events import Sealed
 from pathbook.ledger.proofs.checkpoint import Checkpoint
+from pathbook.ledger.proofs.tree import root_of
 from pathbook.ledger.values import Price, UnitRange
 from tests.audit.edited_books import ATTACKS, run
 from tests.audit.guards import GuardOf, guards, without
@@ -109,7 +110,7 @@ def distinct() -> list[tuple[Edited, Outcome]]:
 OF_ANOTHER_BOOK = Checkpoint("pathbook/other", CHECKPOINT.size, CHECKPOINT.root)
 
 ONLY_WITH_A_CHECKPOINT = {
-    "beyond": "the end cut off",
+    "self._expected": "the end cut off",
     "checkpoint.root !=": "another time",
 }
 """Guards that need a checkpoint, by their beginning, with an attack that would be accepted."""
@@ -128,6 +129,11 @@ def test_without_a_guard_an_edit_is_not_found(guard: GuardOf) -> None:
         assert (found.position, found.rule) == (1, Rule.CHECKPOINT_ORIGIN)
         with without(guard):
             assert audit(LOG, OF_ANOTHER_BOOK) is None
+        return
+    if "Sealed" in guard.condition and "recorded.event" in guard.condition:
+        unsealed = Checkpoint(CHECKPOINT.origin, 3, root_of(map(leaf_hash, LOG[:3])))
+        with without(guard):
+            assert audit(LOG, unsealed) is None
         return
     for begin, name in ONLY_WITH_A_CHECKPOINT.items():
         if guard.condition.strip("()").startswith(begin):
@@ -149,9 +155,21 @@ def _unpublished() -> Rule | None:
     return None
 
 
+def test_the_last_event_of_a_checkpoint_is_a_seal() -> None:
+    """A log that signs after another event may prove what is not complete."""
+    for size in range(1, len(LOG) + 1):
+        checkpoint = Checkpoint(CHECKPOINT.origin, size, root_of(map(leaf_hash, LOG[:size])))
+        found = audit(LOG, checkpoint)
+        if isinstance(BOOK[size - 1].event, Sealed):
+            assert found is None
+        else:
+            assert isinstance(found, Difference)
+            assert (found.position, found.rule) == (size, Rule.CHECKPOINT_SEAL)
+
+
 def test_a_seal_of_the_far_past_cannot_be_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory is bounded: of the events before a seal, only the last are kept to compute what it must say."""
-    monkeypatch.setattr(auditor, "LOOK_AHEAD", 3)
+    monkeypatch.setattr(auditor, "LOOK_BACK", 3)
     edited = with_fields(at(Sealed), covers=10, covers_recorded_at=BOOK[9].recorded_at)
     assert isinstance(audit(edited.log, CHECKPOINT), UncheckableError)
     assert audit(LOG, CHECKPOINT) is None

@@ -3,11 +3,12 @@
 import contextlib
 import os
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from pathbook.client import Client
+from pathbook.client import Client, RefusedError
 from pathbook.services.backup.manifest import Manifest
 from pathbook.services.backup.restoring import KeySource, Restored, restore
 from pathbook.services.backup.taking import take
@@ -101,3 +102,17 @@ def left_over(directory: Path) -> list[str]:
         for path in directory.iterdir()
         if ".partial-" not in path.name and ".restoring-" not in path.name
     )
+
+
+def signed(place: Place) -> None:
+    """Serve books until a seal is recorded and its checkpoint is signed."""
+    settings = Settings(data=place.data, database=place.database, listen="127.0.0.1:0", seals=True)
+    with running(settings) as port, Client(f"127.0.0.1:{port}", book=BOOK, retry_seconds=0) as client:
+        sold(client, 0, 3)
+        until = time.monotonic() + 60
+        while True:
+            with contextlib.suppress(RefusedError):
+                client.get_checkpoint()
+                return
+            assert time.monotonic() < until
+            time.sleep(0.05)

@@ -10,12 +10,6 @@ from pathbook.services.backup import age
 TEXT = b"0123456789abcdef" * 4 + b"\n"
 
 
-@pytest.fixture(autouse=True)
-def _little_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Guessing is made easy, so that tests are quick."""
-    monkeypatch.setattr(age, "WORK_LOG2", 10)
-
-
 @pytest.mark.parametrize("text", [b"", TEXT, TEXT * 1000, bytes(64 * 1024)])
 def test_another_program_reads_it(text: bytes) -> None:
     """The Rust implementation of age decrypts what is encrypted here, and the other way round."""

@@ -89,13 +89,13 @@ def test_the_manifest_says_what_was_read_back(books: Place, to: Path) -> None:
     books.back_up(to, passphrase=PASSPHRASE)
     manifest = read_manifest(to)
     name = "events.dump" if books.database else "events.sqlite"
-    assert [entry.name for entry in manifest.files] == ["codes.key.age", name]
+    assert [entry.name for entry in manifest.files] == ["codes.key.age", name, "log.key.age"]
     assert (manifest.format, manifest.keys) == (1, "encrypted")
     assert manifest.database == ("postgresql" if books.database else "sqlite")
     (book,) = manifest.books
     assert (book.name, book.head, book.incarnation) == ("masks", BEGUN + 3, incarnation)
     beside = {name: manifest.tables.pop(name, 0) for name in ("clock_look", "event_hashes", "file_mark")}
-    assert manifest.tables == {"code_key": 1, "event": BEGUN + 3, "note": 0}
+    assert manifest.tables == {"code_key": 1, "event": BEGUN + 3, "note": 0, "person": 0, "person_handle": 0}
     assert 0 < beside["event_hashes"] <= BEGUN + 3
     assert to.stat().st_mode & 0o777 == 0o700
     assert {path.stat().st_mode & 0o777 for path in to.iterdir()} == {0o600}

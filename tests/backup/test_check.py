@@ -11,8 +11,16 @@ import psycopg
 import pytest
 
 from pathbook.cli.main import VERBS
+from pathbook.ledger.proofs.checkpoint import Checkpoint
+from pathbook.ledger.proofs.signed_note import sign_note
+from pathbook.ledger.store.database.engine import open_engine
 from pathbook.ledger.store.database.places import views_file, views_schema
-from tests.backup.places import Place, begun, sold
+from pathbook.ledger.store.log.checkpoints import Checkpoints
+from pathbook.ledger.store.log.stream import Stream
+from pathbook.ledger.store.tree.log_tree import LogTree
+from pathbook.services.log_key import LogKey, read_log_key
+from pathbook.services.storage import EVENTS_FILE
+from tests.backup.places import Place, begun, signed, sold
 from tests.postgres import driver_url
 from tests.services.masks import BEGUN
 
@@ -92,7 +100,10 @@ def test_events_that_are_missing_or_broken_are_named(books: Place) -> None:
     assert faults[1]["found"].startswith("position 6: the event at position 6 is malformed")
     assert all("pathbook restore FROM" in fault["to_do"] for fault in faults)
     table = books.pathbook("check")
-    assert (table.code, table.err) == (1, "")
+    assert table.code == 1
+    assert all(
+        line.startswith("events ") for line in table.err.splitlines()
+    )  # the progress on a busy machine
     assert "fault" in table.out
     assert "\nWhat to do:\n" in table.out
     assert "LOG_DAMAGED" in books.pathbook("backup", str(books.data.parent / "b"), "--without-keys").err
@@ -203,3 +214,78 @@ def test_a_user_without_rights_is_told_which(books: Place) -> None:
     (fault,) = of(findings(Place(books.data, books.database.replace("postgres@", "clerk@")), 1), "rights")
     assert "INSERT on event" in fault["found"]
     execute(books, "DROP OWNED BY clerk", "DROP ROLE clerk")
+
+
+def test_events_are_compared_with_all_checkpoints_that_were_signed_of_them(books: Place) -> None:
+    """The signed trees are those of the events, until an event, a checkpoint or the key is another one."""
+    signed(books)
+    private(books)
+    (found,) = [each for each in findings(books, 0) if each["subject"] == "checkpoints of masks"]
+    assert found["state"] == "ok"
+    assert found["found"].startswith("1, of up to ")
+    key = (books.data / "log.key").read_bytes()
+    (books.data / "log.key").write_text(LogKey(bytes(32)).printed(), "utf-8")
+    (found,) = of(findings(books, 1), "checkpoints of masks")
+    assert "with another key than log.key" in found["found"]
+    (books.data / "log.key").write_bytes(key)
+    execute(books, "UPDATE checkpoint SET note = 'x'")
+    (found,) = of(findings(books, 1), "checkpoints of masks")
+    assert "is malformed" in found["found"]
+
+
+def test_what_the_signer_remembers_must_be_readable(books: Place) -> None:
+    """A file of the last checkpoint that cannot be read is a fault. One that is missing is noted."""
+    signed(books)
+    private(books)
+    last = books.data / "log.checkpoint"
+    text = last.read_text("utf-8")
+    for damaged in (text[:-20], text.replace("\n\n", "\n"), "x", text + "\n" + text):
+        last.write_text(damaged, "utf-8")
+        (found,) = of(findings(books, 1), "log.checkpoint")
+        assert found["state"] == "fault"
+        assert "cannot be used" in found["found"]
+        assert "published or witnessed" in found["to_do"]
+    last.unlink()
+    (found,) = [each for each in findings(books, 0) if each["subject"] == "log.checkpoint"]
+    assert found["state"] == "noted"
+    last.write_text(text, "utf-8")
+    assert not [each for each in findings(books, 0) if each["subject"] == "log.checkpoint"]
+
+
+def test_a_checkpoint_that_ends_in_no_seal_is_a_fault(books: Place) -> None:
+    """A thief of the key can sign any tree. That this server did not do it is told."""
+    signed(books)
+    private(books)
+    key = read_log_key(books.data / "log.key")
+    log = open_engine(books.database or books.data / EVENTS_FILE, purpose="events")
+    stream = Stream(log)
+    root = LogTree(stream).root("masks", 3)
+    note = sign_note(str(Checkpoint("pathbook/masks", 3, root)), key.verifier("pathbook/masks"), key.sign)
+    Checkpoints(log).keep("masks", 3, str(note))
+    stream.close()
+    log.dispose()
+    (found,) = of(findings(books, 1), "checkpoints of masks")
+    assert "the last of the 3 events that were signed is no seal" in found["found"]
+
+
+@pytest.mark.parametrize("place_of_note", ["database", "file"])
+def test_a_log_that_was_changed_with_its_hashes_is_told_by_what_was_signed(
+    books: Place, place_of_note: str
+) -> None:
+    """An event was changed with its kept hash. The tree is not the signed one, by the database or by the file."""
+    signed(books)
+    private(books)
+    if place_of_note == "file":
+        execute(books, "DELETE FROM checkpoint")
+    else:
+        (books.data / "log.checkpoint").write_text("", "utf-8")
+    assert of(findings(books, 0), "checkpoints of masks") == []
+    execute(books, "UPDATE event SET state = (SELECT state FROM event WHERE position = 3) WHERE position = 2")
+    execute(books, "DELETE FROM event_hashes")
+    (found,) = of(findings(books, 1), "checkpoints of masks")
+    assert "are not those that were signed" in found["found"]
+    fsck = books.pathbook("audit", "fsck", "--output", "json")
+    assert (fsck.code, found in json.loads(fsck.out)["findings"]) == (1, True)
+    execute(books, "DELETE FROM event WHERE position > 5")
+    (found,) = of(findings(books, 1), "checkpoints of masks")
+    assert "events were signed, and the log has 5" in found["found"]

@@ -1,20 +1,32 @@
 """A restore takes only whole backups, overwrites nothing, and is there whole or not at all."""
 
+import contextlib
 import json
 import random
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from pathbook.client import Client
+from pathbook.ledger.proofs.cosignature import cosign
+from pathbook.ledger.proofs.signed_note import parse_note
 from pathbook.ledger.store.database.engine import open_engine
 from pathbook.ledger.store.database.places import UNVERSIONED, views_file
+from pathbook.ledger.store.log.checkpoints import Checkpoints
 from pathbook.ledger.store.log.clock_looks import ClockLooks, Look
-from pathbook.services.storage import EVENTS_FILE
-from tests.backup.places import PASSPHRASE, Place, begun, left_over, sold
+from pathbook.services.clock import MachineClock
+from pathbook.services.data_files import OPERATOR_TOKEN_FILE
+from pathbook.services.run.in_thread import running
+from pathbook.services.run.settings import Settings
+from pathbook.services.signing import SigningError
+from pathbook.services.storage import EVENTS_FILE, Storage
+from pathbook.v1.tokens_pb2 import TOKEN_ROLE_PARTY
+from pathbook.witness.key_file import WitnessKey
+from tests.backup.places import PASSPHRASE, Place, begun, left_over, signed, sold
 from tests.postgres import driver_url
 from tests.services.masks import BEGUN, BOOK
 
@@ -59,7 +71,7 @@ def test_a_backup_that_was_changed_is_refused_and_named(books: Place, empty: Pla
     passphrase.write_text(PASSPHRASE + "\n")
     chance = random.Random(5)
     names = sorted(path.name for path in to.iterdir())
-    assert len(names) == 3
+    assert len(names) == 4
     damaged: list[tuple[str, Path]] = []
     for name in names:
         for number in range(4):
@@ -131,6 +143,63 @@ def test_the_keys_are_restored_with_their_passphrase_only(books: Place, empty: P
     empty.data.mkdir(exist_ok=True)
     shutil.copy(books.data / "codes.key", empty.data)
     assert empty.pathbook("stock", "acme", "--book", "masks").code == 0
+
+
+def test_the_key_of_the_logs_is_restored_but_not_what_it_signed_last(
+    books: Place, empty: Place, to: Path
+) -> None:
+    """A new directory gets the key and signs nothing before it knows what was signed. A key that is there stays."""
+    signed(books)
+    books.back_up(to, passphrase=PASSPHRASE)
+    assert {"log.key.age", "codes.key.age"} <= {path.name for path in to.iterdir()}
+    assert b"pathbook-log-key" not in (to / "log.key.age").read_bytes()
+    empty.restore(to, PASSPHRASE)
+    assert (empty.data / "log.key").read_bytes() == (books.data / "log.key").read_bytes()
+    assert (empty.data / "log.key").stat().st_mode & 0o777 == 0o600
+    assert not (empty.data / "log.checkpoint").exists()
+    storage = Storage(empty.data, MachineClock(), database=empty.database, projects=False, lapses=False)
+    with contextlib.closing(storage), pytest.raises(SigningError, match=r"log\.checkpoint"):
+        storage.signer.sign_checkpoint("masks", storage.stream.head("masks"))
+
+
+def test_checkpoints_and_their_cosignatures_are_restored(books: Place, empty: Place, to: Path) -> None:
+    """What was signed of the log, and by whom it was cosigned, is in the log itself, so a backup has it."""
+    signed(books)
+    witness = WitnessKey("w.example/1", bytes(32))
+    with opened_log(books) as checkpoints:
+        kept = checkpoints.newest("masks")
+        assert kept is not None
+        line = cosign(parse_note(kept.note.encode()), witness.verifier, 5, witness.sign)
+        assert checkpoints.add_cosignatures("masks", kept.size, witness.verifier, [line])
+        kept = checkpoints.newest("masks")
+        assert kept is not None
+        assert kept.cosignatures == (str(line),)
+    books.back_up(to, passphrase=PASSPHRASE)
+    empty.restore(to, PASSPHRASE)
+    with opened_log(empty) as checkpoints:
+        assert checkpoints.newest("masks") == kept
+
+
+@contextlib.contextmanager
+def opened_log(place: Place) -> Iterator[Checkpoints]:
+    """Yield the checkpoints of the log of a place."""
+    engine = open_engine(place.database or place.data / EVENTS_FILE, purpose="events")
+    try:
+        yield Checkpoints(engine)
+    finally:
+        engine.dispose()
+
+
+def test_a_key_of_the_logs_that_is_there_stays(books: Place, empty: Place, to: Path) -> None:
+    """A restore beside the key and what it signed last, as after a lost disk of the books, changes neither."""
+    signed(books)
+    books.back_up(to, passphrase=PASSPHRASE)
+    empty.data.mkdir()
+    names = ("log.key", "log.checkpoint")
+    for name in names:
+        (empty.data / name).write_text(name)
+    empty.restore(to, PASSPHRASE)
+    assert tuple((empty.data / name).read_text() for name in names) == names
 
 
 def test_a_backup_without_keys_takes_them_from_a_file(books: Place, empty: Place, to: Path) -> None:
@@ -247,3 +316,20 @@ def test_an_old_backup_is_written_after_its_restore(books: Place, empty: Place, 
     assert "The clock of this machine is believed." in restored.out
     ran = empty.pathbook("party", "register", "zoe", "--kind", "agent", "--book", BOOK)
     assert (ran.code, ran.err) == (0, "")
+
+
+def test_tokens_count_after_a_restore(books: Place, empty: Place, to: Path) -> None:
+    """A backup has the hashes of tokens, and never a token: the file of the operator's stays behind."""
+    with books.served() as client:
+        made = client.create_token(TOKEN_ROLE_PARTY, "ann")
+    (books.data / OPERATOR_TOKEN_FILE).write_text("a secret")
+    books.back_up(to, passphrase=PASSPHRASE)
+    assert not any(b"a secret" in file.read_bytes() for file in to.rglob("*") if file.is_file())
+    empty.restore(to, PASSPHRASE)
+    settings = Settings(data=empty.data, database=empty.database, listen="127.0.0.1:0", demands_tokens=True)
+    with (
+        running(settings) as port,
+        Client(f"127.0.0.1:{port}", book=BOOK, token=made.text, retry_seconds=0) as ann,
+    ):
+        assert list(ann.list_stock("ann")) == []
+    assert not (empty.data / OPERATOR_TOKEN_FILE).exists()

@@ -47,7 +47,19 @@ def pathbook(*arguments: str) -> Ran:
 def _no_environment() -> Iterator[None]:
     """No test depends on the environment of the person who runs it."""
     with pytest.MonkeyPatch.context() as environment:
-        for name in ("SERVER", "DATA", "DATABASE", "BOOK", "LISTEN", "CA"):
+        for name in (
+            "SERVER",
+            "DATA",
+            "DATABASE",
+            "BOOK",
+            "LISTEN",
+            "OPERATIONS_LISTEN",
+            "OPEN",
+            "TOKEN",
+            "CA",
+            "CERT",
+            "CERT_KEY",
+        ):
             environment.delenv(f"PATHBOOK_{name}", raising=False)
         environment.setenv("TZ", "UTC")
         time.tzset()
@@ -63,6 +75,12 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert ran.code == 0, ran
     shutil.copytree(directory, directory.with_name(f"{directory.name}-closed"))
     return directory
+
+
+def signing(demo: Path, party: str) -> tuple[str, str, str, str]:
+    """Return the options with which a party of the demo signs."""
+    keys = demo / "keys"
+    return "--sign-with", str(keys / f"{party}.key"), "--passphrase-file", str(keys / "passphrase")
 
 
 @pytest.fixture(scope="session")

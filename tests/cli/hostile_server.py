@@ -73,10 +73,20 @@ def fill(message: Message, content: Content, depth: int = 0) -> None:
             else:
                 setattr(message, field.name, value)
         elif field.message_type is not None and field.message_type.GetOptions().map_entry:
-            getattr(message, field.name)[content.text] = content.text
+            _fill_map(message, cast("FieldDescriptor", field), content, depth)
         elif depth < DEEPEST:
             inner = getattr(message, field.name)
             fill(inner.add() if field.is_repeated else inner, content, depth + 1)
+
+
+def _fill_map(message: Message, field: FieldDescriptor, content: Content, depth: int) -> None:
+    """Set a map to one value, whose key is the text. Keys of the contract's maps are texts."""
+    assert field.message_type is not None, field
+    value, entries = field.message_type.fields_by_name["value"], getattr(message, field.name)
+    if value.message_type is not None:
+        fill(entries[content.text], content, depth + 1)
+    else:
+        entries[content.text] = _scalar(value, content)
 
 
 def _scalar(field: FieldDescriptor, content: Content) -> object:

@@ -16,8 +16,9 @@ from pathbook.bench.model import Model
 from pathbook.bench.moves import Move, Shape
 from pathbook.bench.plan import IN_FLIGHT, Plan
 from pathbook.bench.recording import SHAPES
+from pathbook.bench.sealing import SEALING_FOLLOWER
 from tests.cli.conftest import Ran, pathbook
-from tests.postgres import cluster
+from tests.postgres import cluster, drop_database, new_database
 
 BRIEF = Plan(
     rounds=1,
@@ -36,6 +37,9 @@ BRIEF = Plan(
     mix_rounds=1,
     mix_calls=5,
     pieces=400,
+    seal_rounds=1,
+    seal_transfers=40,
+    proofs=2,
 )
 """The smallest plan with every phase, which is enough after the quick bench has tested several rounds."""
 
@@ -54,6 +58,7 @@ def ran(place: Path) -> Ran:
     """A quick bench of a disk, as JSON. The environment names a PostgreSQL, which `--in` overrides."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("PATHBOOK_DATABASE", "postgresql+psycopg://stranger@127.0.0.1:1/books")
+        environment.setattr(plan, "QUICK", BRIEF)
         return pathbook("bench", "--quick", "--in", str(place), "--output", "json")
 
 
@@ -79,12 +84,20 @@ def test_every_phase_is_measured(ran: Ran, place: Path) -> None:
         names.RECORD,
         names.RECORD_AGAIN,
         names.commits("SQLite"),
+        names.UNSEALED,
+        names.UNSEALED_SCATTERED,
+        names.SEALED,
+        names.SEALED_SCATTERED,
+        names.SIGNED,
+        names.proof("made"),
+        names.proof("verified"),
     }
     singly |= {name(count) for count in IN_FLIGHT for name in (names.echo, names.call)}
     for small in (names.SMALL_WRITE, names.SMALL_READ):
         singly |= {names.quiet(small), *(names.beside_hostile(small, what) for what in ("writes", "reads"))}
     singly |= {names.shape(*shape) for shape in SHAPES} | {names.floor("SQLite", "executemany")}
-    assert phases.keys() == singly | {names.READ, names.REBUILD}
+    at_once = {names.READ, names.REBUILD, names.FIRST_SEAL, names.FEW_UNITS, names.MANY_UNITS}
+    assert phases.keys() == singly | at_once
     for name, phase in phases.items():
         assert float(str(phase["per_second"])) > 0, name
         assert (phase["p99_seconds"] is not None) is (name in singly), name
@@ -108,6 +121,16 @@ def test_targets_are_judged(ran: Ran) -> None:
         f"{names.beside_hostile(names.SMALL_WRITE, 'writes')}, p99": (200.0, False),
         f"{names.beside_hostile(names.SMALL_WRITE, 'reads')}, p99": (200.0, False),
         f"{names.PATH}, p50": (120.0, False),
+        f"{names.SEALED} / {names.UNSEALED}": (0.75, True),
+        f"{names.SEALED_SCATTERED} / {names.UNSEALED_SCATTERED}": (0.5, True),
+        f"{names.SIGNED} / {names.UNSEALED}": (0.5, True),
+        f"{names.MANY_UNITS} / {names.FEW_UNITS}": (0.8, True),
+        names.FIRST_SEAL: (10.0, False),
+        f"memory of the {SEALING_FOLLOWER}": (300.0, False),
+        names.proof("without the chains of parties"): (7_000.0, False),
+        names.proof("whole"): (12_000.0, False),
+        f"{names.proof('made')}, p50": (2.0, False),
+        f"{names.proof('verified')}, p50": (3.0, False),
         "an event in the log": (200.0, False),
         "an event in log and views": (500.0, False),
     }
@@ -117,6 +140,7 @@ def test_targets_are_judged(ran: Ran) -> None:
         assert item["met"] is met, item
 
 
+@pytest.mark.heavy
 def test_a_bench_of_postgresql_prints_tables(monkeypatch: pytest.MonkeyPatch) -> None:
     """A bench of PostgreSQL prints phases, targets and facts, with a floor for each way to write. It leaves nothing."""
     monkeypatch.setattr(plan, "QUICK", BRIEF)
@@ -196,3 +220,25 @@ def _wait_until_it_serves(place: Path) -> None:
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until and not any(log.read_text() for log in place.glob("*/server.log")):
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_writes_to_several_books_are_measured(kind: str, tmp_path: Path) -> None:
+    """One book, several at one server and several at a server each are written and checked, and nothing is left."""
+    url = new_database() if kind == "postgresql" else ""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setattr(plan, "QUICK", BRIEF)
+        line = ["bench", "--quick", "--books", "2", "--output", "json"]
+        ran = pathbook(*line, *(["--database", url] if url else ["--in", str(tmp_path)]))
+    assert ran.code == 0, ran.err
+    found = ran.json()["spreads"]
+    assert isinstance(found, list)
+    assert [(each["servers"], each["books"], each["transfers"]) for each in found] == [
+        (1, 1, BRIEF.transfers),
+        (1, 2, 2 * BRIEF.transfers),
+        (2, 2, 2 * BRIEF.transfers),
+    ]
+    assert all(each["per_second"] == each["transfers"] / each["seconds"] > 0 for each in found)
+    assert list(tmp_path.iterdir()) == []
+    if url:
+        drop_database(url)

@@ -89,7 +89,7 @@ def test_books_are_opened_listed_and_shown(tmp_path: Path) -> None:
         assert line in shown
     assert "deepest tier   100" in pathbook(*place, "book", "show", "balms").out
     found = pathbook(*place, "book", "show", "masks", "--output", "json").json()
-    assert (found["origin"], found["policy"]) == ("acme.example/masks", {"max_tier": 3})
+    assert (found["origin"], found["policy"]) == ("acme.example/masks", {"max_tier": 3, "signed": False})
 
 
 @pytest.mark.parametrize("verb", [BRAND, ("party", "list"), ("path", "1:0")])
@@ -104,3 +104,14 @@ def test_a_served_book_is_not_opened_by_itself(tmp_path: Path, verb: tuple[str, 
         assert pathbook(*server, "book", "list").out == "no books\n"
         assert pathbook(*server, "book", "open", "book").out == "Recorded at position 1.\n"
         assert pathbook(*server, *BRAND).out == "Recorded at position 2.\n"
+
+
+def test_a_command_that_first_builds_the_views_prints_nothing_else(tmp_path: Path) -> None:
+    """A start that takes less than some seconds is not worth a warning of the health checks."""
+    place = ("--data", str(tmp_path))
+    assert pathbook(*place, "book", "open", "masks").code == 0
+    for views in tmp_path.glob("views*"):
+        views.unlink()
+    shown = pathbook(*place, "book", "list")
+    assert (shown.code, shown.err) == (0, "")
+    assert "masks" in shown.out

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pathbook.cli.demo import GTIN
+from pathbook.cli.story import GTIN
 from pathbook.v1.events_pb2 import Event
 from tests.cli.conftest import Ran, pathbook
 
@@ -202,7 +202,7 @@ def test_a_sale_and_an_offer_have_references(book: Book) -> None:
 
 def test_extra_units_are_accepted_by_number_and_by_code(book: Book) -> None:
     """Units that were not offered are accepted, and the transfer shows them."""
-    offer = book.position("offer", *GIVEN, "--units", "1:0-9")
+    offer = book.position("offer", *GIVEN, "--units", "1:0-9", "--extra-allowed", "3")
     (code,) = book.listed("codes", "codes", "1:20")
     extra = ("--extra", "1:10-11", "--extra", str(code["code"]))
     ran = book.ran("accept", offer, "--receiver", "ann", "--short", "1", *extra, form="table")

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import pytest
 
 from pathbook.ledger.store.database.places import views_file
-from tests.cli.conftest import TODAY, pathbook
+from tests.cli.conftest import TODAY, pathbook, signing
 
 NAMED: Final = {"EVENT_DAMAGED", "LOG_DAMAGED", "CANNOT_OPEN"}
 """The reasons that tell of damage. A changed number of the format is one that this program cannot open."""
@@ -47,8 +47,8 @@ def books(demo: Path, closed_demo: Path, tmp_path_factory: pytest.TempPathFactor
         "events": ["events", "read"],
         "books": ["book", "list"],
         "rebuild": ["views", "rebuild"],
-        "write": offer("1:93", "new"),
-        "repeat": refusal(first, "first"),
+        "write": offer(directory, "1:93", "new"),
+        "repeat": refusal(directory, first, "first"),
     }
     work = directory.with_name("work")
     answers: dict[str, str] = {}
@@ -58,22 +58,24 @@ def books(demo: Path, closed_demo: Path, tmp_path_factory: pytest.TempPathFactor
     return Books(directory, verbs, answers)
 
 
-def offer(units: str, name: str) -> list[str]:
-    """Return the words that offer units to the agent before."""
+def offer(keys: Path, units: str, name: str) -> list[str]:
+    """Return the words that offer units to the agent before, signed with a key beside some books."""
     sides = ["--giver", "agent-5", "--receiver", "agent-4"]
-    return ["offer", *sides, "--units", units, "--price", "150 CNY", "--request-id", f"offer-{name}"]
+    offered = ["offer", *sides, "--units", units, "--price", "150 CNY", "--request-id", f"offer-{name}"]
+    return [*offered, *signing(keys, "agent-5")]
 
 
-def refusal(position: str, name: str) -> list[str]:
-    """Return the words that decline an offer."""
-    return ["decline", position, "--receiver", "agent-4", "--note", SAID, "--request-id", f"no-{name}"]
+def refusal(keys: Path, position: str, name: str) -> list[str]:
+    """Return the words that decline an offer, signed with a key beside some books."""
+    declined = ["decline", position, "--receiver", "agent-4", "--note", SAID, "--request-id", f"no-{name}"]
+    return [*declined, *signing(keys, "agent-4")]
 
 
 def decline(directory: Path, units: str, name: str) -> str:
     """Offer units, decline the offer with a note, and return the position of the offer."""
-    found = re.search(r"position (\d+)", done(directory, *offer(units, name)))
+    found = re.search(r"position (\d+)", done(directory, *offer(directory, units, name)))
     assert found is not None
-    done(directory, *refusal(found[1], name))
+    done(directory, *refusal(directory, found[1], name))
     return found[1]
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pathbook.cli import path_table
-from pathbook.cli.demo import GTIN
+from pathbook.cli.story import GTIN
 from pathbook.client import Client, RefusedError, select
 from pathbook.ledger.codes import PrintedCode
 from pathbook.services.run.in_thread import running

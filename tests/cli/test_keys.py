@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pathbook.cli.demo import GTIN, NEW, OLD, SECRET, SOLD
+from pathbook.cli.demo import SECRET
+from pathbook.cli.story import GTIN, NEW, OLD, SOLD
 from pathbook.ledger.serials import (
     MAX_KEYS,
     BookKey,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pathbook.cli import output, printing
-from tests.cli.conftest import TODAY, pathbook
+from tests.cli.conftest import TODAY, pathbook, signing
 
 CODE = "000020000021N0TH6Y7Y"
 """The code of the demo's box that was sold."""
@@ -23,9 +23,10 @@ def on_terminal(columns: int, *arguments: str, **environment: str) -> str:
     child, terminal = pty.fork()
     if child == 0:  # pragma: no cover - another process
         fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-        os.environ.pop("COLUMNS", None)
-        os.environ.update(TERM="xterm", **environment)
-        os.execv(sys.executable, [sys.executable, "-m", "pathbook", *arguments])
+        # not only the environment that Python knows: readline sets COLUMNS behind its back
+        kept = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+        given = {**kept, "TERM": "xterm", **environment}
+        os.execve(sys.executable, [sys.executable, "-m", "pathbook", *arguments], given)
     shown = b""
     try:
         while part := os.read(terminal, 65_536):
@@ -48,7 +49,8 @@ def named(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = tmp_path_factory.mktemp("narrow") / "book"
     assert pathbook("demo", "--data", str(data), "--today", TODAY).code == 0
     made = ("--brand", "mask-brand", "--name", "面膜" * 40, "--price", "1 CNY")
-    assert pathbook("--data", str(data), "product", "register", "06901234500028", *made).code == 0
+    signed = signing(data, "mask-brand")
+    assert pathbook("--data", str(data), "product", "register", "06901234500028", *made, *signed).code == 0
     return data
 
 

@@ -1,10 +1,12 @@
 """Addresses of servers and domains of links are checked before they are used or printed."""
 
+from pathlib import Path
+
 import pytest
 
 from pathbook.cli.places import MAX_HOST, MAX_STEM
 from pathbook.ledger.codes import PrintedCode, parse_code
-from tests.cli.conftest import pathbook
+from tests.cli.conftest import pathbook, signing
 
 
 @pytest.mark.parametrize(
@@ -189,9 +191,8 @@ def test_a_value_with_a_grammar_is_checked(line: list[str], problem: str) -> Non
     assert problem in ran.err
 
 
-def test_the_deepest_tier_that_is_read_is_refused_by_the_book(server: str) -> None:
+def test_the_deepest_tier_that_is_read_is_refused_by_the_book(server: str, demo: Path) -> None:
     """A tier that the contract can say is decided by the book."""
-    ran = pathbook(
-        "--server", server, "party", "authorize", "agent-1", "--upline", "mask-brand", "--tier", "999999999"
-    )
+    given = ["party", "authorize", "agent-1", "--upline", "mask-brand", "--tier", "999999999"]
+    ran = pathbook("--server", server, *given, *signing(demo, "mask-brand"))
     assert (ran.code, "TIER_OUT_OF_BOUNDS: Tier 999999999" in ran.err) == (1, True)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pathbook.cli.demo import GTIN
+from pathbook.cli.story import GTIN
 from pathbook.ledger.values import Price
 from pathbook.verify.purchases import Purchase
 from tests.cli.conftest import Ran, pathbook

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pathbook.ledger.reports.all_reports import REPORTS
 from tests.cli.conftest import pathbook
 
 
@@ -22,7 +23,7 @@ def test_a_report_is_rebuilt_alone_and_its_position_is_shown(data: str) -> None:
     assert pathbook("ladder", "1", "--data", data).out == before
     found = pathbook("views", "show", "--data", data, "--output", "json").json()["views"]
     assert isinstance(found, list)
-    assert [view["views"] for view in found] == ["views", "ladder"]
+    assert [view["views"] for view in found] == ["views", *sorted(report.name for report in REPORTS)]
     assert all(view["position"] == view["head"] and view["state"] == "level" for view in found)
     table = pathbook("views", "show", "--data", data).out.splitlines()
     assert table[0].split() == ["views", "version", "book", "position", "head", "state"]
@@ -31,7 +32,7 @@ def test_a_report_is_rebuilt_alone_and_its_position_is_shown(data: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--only", "lader"], "There is no report 'lader'. The reports are: ladder."),
+        (["--only", "lader"], "There is no report 'lader'. The reports are: ladder, paid, "),
         (["--only", "ladder", "--accept-lost-events"], "--accept-lost-events rebuilds all views"),
     ],
 )

@@ -12,7 +12,7 @@ def test_a_server_serves_and_is_followed(tmp_path: Path) -> None:
     """A server prints its address, and events are followed as they are recorded. SIGTERM stops the server."""
     command = [sys.executable, "-c", "from pathbook.cli.main import main; main()"]
     with subprocess.Popen(
-        [*command, "serve", "--data", str(tmp_path), "--listen", "127.0.0.1:0"],
+        [*command, "serve", "--data", str(tmp_path), "--listen", "127.0.0.1:0", "--open"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     ) as serving:  # fmt: skip
         assert serving.stdout is not None

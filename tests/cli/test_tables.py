@@ -24,7 +24,7 @@ WIDEST = 100
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["party", "list"], "agent-1     agent   4"),
+        (["party", "list"], "agent-1     agent   6"),
         (["party", "show", "agent-1"], "kind        agent"),
         (["product", "list"], "06901234500011  Silk mask, box of 10  mask-brand       300.00 CNY"),
         (["product", "show", "6901234500011"], "suggested price  300.00 CNY"),
@@ -33,20 +33,20 @@ WIDEST = 100
         (["codes", "1:0"], "000020000021N0TH6Y7Y"),
         (
             ["transfer", "list", "agent-2"],
-            "29  2026-01-01  transfer  accepted  agent-1  agent-2      10  180.00 CNY",
+            "36  2026-01-01  transfer  accepted  agent-1  agent-2      10  180.00 CNY",
         ),
         (
-            ["transfer", "show", "33"],
-            "33  2026-02-09  sale  accepted  agent-5  consumer:c-7      1  300.00 CNY  1:0",
+            ["transfer", "show", "40"],
+            "40  2026-02-09  sale  accepted  agent-5  consumer:c-7      1  300.00 CNY  1:0",
         ),
         (["ladder", "1"], "tier 3       40  210.00  210.00  210.00  210.00         70.0%     300.00  CNY"),
         (["ladder", "--gtin", "06901234500011"], "consumer      1"),
         (["stock", "agent-4"], "2028-08-17"),
         (["path", "1:90"], "cloud stock    agent-5 owns it, but mask-brand has it"),
-        (["path", "1:99", "--as-of", "15"], "It never left mask-brand."),
+        (["path", "1:99", "--as-of", "22"], "It never left mask-brand."),
         (["path", "1:0", "--corrections"], "offered"),
         (
-            ["events", "read", "--after", "1", "--limit", "1"],
+            ["events", "read", "--after", "2", "--limit", "1"],
             "party_registered  party=mask-brand kind=PARTY_KIND_BRAND",
         ),
     ],

@@ -198,7 +198,7 @@ def test_an_address_that_is_taken_is_named(server: str, tmp_path: Path) -> None:
         (["verfy", "X"], "No such command 'verfy'. Did you mean 'verify'?"),
         (["transfers", "agent-1"], "Did you mean 'transfer', 'transfer show' or 'transfer list'?"),
         (["follow"], "Did you mean 'events follow' or 'views follow'?"),
-        (["folow"], "Did you mean 'events follow' or 'views follow'?"),
+        (["folow"], "Did you mean 'events follow', 'views follow' or 'chart flow'?"),
         (["lift", "7"], "Did you mean 'batch lift'?"),
         (["party", "regster"], "No such command 'regster'. Did you mean 'register'?"),
         (["views", "rebild"], "Did you mean 'rebuild'?"),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pathbook.cli.demo import GTIN
+from pathbook.cli.story import GTIN
 from tests.cli.conftest import Ran, pathbook
 
 SSCC = "106141412345678908"

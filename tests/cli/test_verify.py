@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pathbook.cli.demo import CLOUD, NEW, OLD, SOLD
+from pathbook.cli.story import CLOUD, NEW, OLD, SOLD
 from pathbook.client import Client
 from pathbook.ledger.codec import MalformedEventError, NewerEventError, decode
 from pathbook.ledger.codes import PrintedCode

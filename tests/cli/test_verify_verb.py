@@ -10,7 +10,8 @@ import pytest
 from google.protobuf.message import Message
 
 from pathbook.cli import connection
-from pathbook.cli.demo import GTIN, NEW, SECRET, SOLD
+from pathbook.cli.demo import SECRET
+from pathbook.cli.story import GTIN, NEW, SOLD
 from pathbook.ledger.codes import digital_link
 from pathbook.ledger.serials import ALPHABET, BookKey, print_serial
 from pathbook.v1 import events_pb2, events_pb2_grpc, paths_pb2, paths_pb2_grpc

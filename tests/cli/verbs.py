@@ -15,10 +15,13 @@ VALUES: Final = {
     "custodian": "mask-brand",
     "giver": "agent-1",
     "gtin": "06901234500011",
+    "handle": "wechat ann-masks",
     "kind": "agent",
     "lot": "L1",
     "made_on": "2026-01-01",
     "name": "masks",
+    "out": "picture.svg",
+    "organizer": "mask-brand",
     "owner": "agent-5",
     "paid": "1 CNY",
     "party": "agent-1",
@@ -32,9 +35,15 @@ VALUES: Final = {
     "size": "5",
     "sscc": "106141411234567897",
     "state": "lost",
+    "path": "export",
+    "query": "SELECT 1",
+    "state_path": "state",
     "tables": __file__,
     "tier": "2",
     "transfer": "16",
+    "key": "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
+    "file": "nowhere/agent-1.key",
+    "sign_with": "mask-brand.key",
     "key_path": "witness.key",
     "logs": "logs.policy",
     "unit": "1:0",
@@ -42,8 +51,11 @@ VALUES: Final = {
     "upline": "mask-brand",
     "authorization": "5",
     "to": "backup",
+    "backup": "backup",
     "origin": "backup",
     "request_id": "order-4711",
+    "role": "auditor",
+    "token": "pb-0123456789abcdef",
 }
 """A value for each required option and argument."""
 
@@ -51,11 +63,16 @@ ALSO: Final = {
     ("batch", "show"): ["1"],
     ("correction", "list"): ["--party", "agent-1"],
     ("ladder",): ["1"],
+    ("chart", "ladder"): ["1"],
     ("correct", "product"): ["--name", "mask"],
     ("holders",): ["1"],
     ("transfer", "list"): ["agent-1"],
+    ("keys", "new"): ["--origin", "pathbook/book", "--passphrase-file", __file__],
+    ("keys", "list"): ["agent-1"],
+    ("keys", "register"): ["--sign-with", "mask-brand.key"],
     ("backup",): ["--without-keys"],
     ("restore",): ["--without-keys"],
+    ("key", "drill"): ["--passphrase-file", __file__],
 }
 """What some verbs need beside it."""
 
@@ -80,10 +97,10 @@ def uses(command: click.Command) -> set[str]:
 
 
 def line_of(path: tuple[str, ...], command: click.Command) -> list[str]:
-    """Return a command line with all that a verb requires. `verify` requires a code if it has no proof."""
+    """Return a command line with all that a verb requires: `verify` a code if it has no proof, and `sql` a query."""
     line = [*path]
     for option in command.params:
-        if option.required or (path, option.name) == (("verify",), "code"):
+        if option.required or (path, option.name) in ((("verify",), "code"), (("sql",), "query")):
             value = VALUES[option.name or ""]
             line += [value] if isinstance(option, click.Argument) else [option.opts[0], value]
     if any(option.name == "counts" for option in command.params):

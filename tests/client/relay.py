@@ -25,6 +25,7 @@ class Relay(grpc.GenericRpcHandler):
     """Passes every call on to a target.
 
     ``calls`` has the method and the metadata of each. ``hold`` keeps calls from being passed on until it is set.
+    ``cut`` breaks the calls that are passed on, as a proxy does that goes away.
     """
 
     def __init__(self, target: str) -> None:
@@ -35,6 +36,14 @@ class Relay(grpc.GenericRpcHandler):
         self.ended = threading.Semaphore(0)
         self.target = ""
         self._channel = grpc.insecure_channel(target)
+        self._passed_on: set[grpc.RpcContext] = set()
+        self._cut: set[grpc.RpcContext] = set()
+
+    def cut(self) -> None:
+        """Break all calls. Their callers are told that the server cannot be reached."""
+        self._cut |= self._passed_on
+        for call in list(self._passed_on):
+            call.cancel()
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[bytes, bytes]":
         """Return a handler that passes a call on, whatever its kind."""
@@ -46,13 +55,16 @@ class Relay(grpc.GenericRpcHandler):
             self.hold.wait()
             pass_on: grpc.StreamStreamMultiCallable[bytes, bytes] = self._channel.stream_stream(method)
             call = pass_on(requests)
+            self._passed_on.add(call)
             context.add_callback(lambda: ended(call))
             try:
                 yield from call
             except grpc.RpcError:
                 context.set_trailing_metadata(call.trailing_metadata())
-                context.set_code(call.code())
+                context.set_code(grpc.StatusCode.UNAVAILABLE if call in self._cut else call.code())
                 context.set_details(call.details())
+            finally:
+                self._passed_on.discard(call)
 
         return grpc.stream_stream_rpc_method_handler(passed_on)
 

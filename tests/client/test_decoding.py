@@ -37,8 +37,14 @@ RECORDED_AT = 1_767_571_200_000_001
 def registered() -> bytes:
     """Return the stored bytes of an event."""
     event = PartyRegistered("ann", PartyKind.AGENT)
-    times = {"recorded_at": RECORDED_AT, "occurred_at": RECORDED_AT}
-    return encode(event, **times, request=b"r" * 16, request_digest=b"d" * 16)[1]
+    _, data = encode(
+        event,
+        recorded_at=RECORDED_AT,
+        occurred_at=RECORDED_AT,
+        request=b"r" * 16,
+        request_digest=b"d" * 16,
+    )
+    return data
 
 
 @given(event=any_event, as_message=st.booleans())

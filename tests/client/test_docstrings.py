@@ -25,6 +25,7 @@ ADDRESS: Final = "127.0.0.1:50551"
 
 STORY: Final = [
     "Client",
+    "PartyKey",
     "open_book",
     "get_book",
     "with_options",
@@ -36,6 +37,14 @@ STORY: Final = [
     "get_product",
     "list_products",
     "authorize_party",
+    "describe_party",
+    "get_description",
+    "check_seller",
+    "erase_person",
+    "create_token",
+    "list_tokens",
+    "list_accesses",
+    "revoke_token",
     "commission_batch",
     "get_batch",
     "list_batches",
@@ -45,6 +54,7 @@ STORY: Final = [
     "accept_transfer",
     "decline_transfer",
     "withdraw_transfer",
+    "resolve_units",
     "record_transfer",
     "deliver_units",
     "reverse_transfer",
@@ -61,7 +71,14 @@ STORY: Final = [
     "get_path",
     "fill_events",
     "decode",
+    "insight_filter",
     "get_ladder",
+    "get_sell_through",
+    "get_stuck_stock",
+    "get_shape",
+    "get_findings",
+    "get_domino",
+    "get_scorecard",
     "list_stock",
     "get_party",
     "list_parties",
@@ -83,11 +100,28 @@ STORY: Final = [
     "decode_batch",
     "subscribe",
     "get_head",
+    "get_event",
     "get_event_by_request",
     "get_log_key",
     "get_checkpoint",
     "get_consistency_proof",
     "get_unit_proof",
+    "add_cosignature",
+    "get_fingerprint",
+    "list_fingerprints",
+    # from here on, what acme asks is signed
+    "register_key",
+    "request_key",
+    "endorse_key",
+    "register_requested_key",
+    "rotate_key",
+    "recover_key",
+    "revoke_key",
+    "list_keys",
+    "write_key_file",
+    "read_key_file",
+    "read_public_part",
+    "Signer",
     "get_version",
     "RefusedError",
     "UnreachableError",
@@ -101,6 +135,8 @@ NEVER_MET: Final = {
     Reason.DATE_MALFORMED,  # the client writes the dates
     Reason.ALREADY_SEALED,  # only the sealer seals
     Reason.SEALED_TOO_FAR,
+    Reason.STATEMENT_HAS_CODES,  # the client names the units
+    Reason.STATEMENTS_DIFFER,  # a client signs for one party
     Reason.DEADLINE_NOT_REACHED,  # only the writer lets offers lapse
     Reason.ALREADY_SEALED,  # only the server seals
     Reason.SEALED_TOO_FAR,  # as above

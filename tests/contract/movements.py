@@ -28,6 +28,7 @@ class Movements(Book):
     def _transfer_offered(self, it: events_pb2.TransferOffered) -> None:
         transfer = self._begin(it.terms, transfers_pb2.TRANSFER_KIND_TRANSFER)
         transfer.status = values_pb2.TRANSFER_STATUS_OFFERED
+        transfer.extra_allowed = it.terms.extra_allowed
         if it.HasField("deadline"):
             transfer.deadline.CopyFrom(it.deadline)
         for unit, terms in self._of(it.terms):
@@ -223,6 +224,7 @@ class Movements(Book):
             recorded_at=self.event.recorded_at,
             reference=terms.reference,
             attestation=RECORDED,
+            extra_allowed=terms.extra_allowed,
         )
         self.transfers.setdefault(self.position, []).append(transfer)
         return transfer

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Final
 
-from pathbook.v1 import batches_pb2, parties_pb2, paths_pb2, values_pb2
+from pathbook.v1 import batches_pb2, insights_pb2, parties_pb2, paths_pb2, values_pb2
 from tests.contract.movements import Movements
 from tests.contract.parts import (
     OFFERED,
@@ -116,20 +116,20 @@ class Replay(Movements):
         answer.head, answer.head_position = self.party_chains[party].head, self.party_chains[party].position
         return answer
 
-    def ladder(self, batches: Sequence[int]) -> list[paths_pb2.Rung]:
+    def ladder(self, batches: Sequence[int]) -> list[insights_pb2.Rung]:
         """Return the price ladder of some batches."""
-        paid: defaultdict[tuple[paths_pb2.RungKind.ValueType, int, str], list[values_pb2.Price]] = (
+        paid: defaultdict[tuple[insights_pb2.RungKind.ValueType, int, str], list[values_pb2.Price]] = (
             defaultdict(list)
         )
         for unit in self.units.values():
             for hop in unit.hops if unit.batch in batches else ():
                 if is_consumer(hop.terms.receiver):
-                    rung_of: tuple[paths_pb2.RungKind.ValueType, int] = paths_pb2.RUNG_KIND_CONSUMER, 0
+                    rung_of: tuple[insights_pb2.RungKind.ValueType, int] = insights_pb2.RUNG_KIND_CONSUMER, 0
                 else:
                     authority = authority_of(hop.terms, unit.batch)
-                    rung_of = paths_pb2.RUNG_KIND_NO_TIER, 0
+                    rung_of = insights_pb2.RUNG_KIND_NO_TIER, 0
                     if authority.HasField("receiver_tier"):
-                        rung_of = paths_pb2.RUNG_KIND_TIER, authority.receiver_tier
+                        rung_of = insights_pb2.RUNG_KIND_TIER, authority.receiver_tier
                 paid[*rung_of, hop.terms.unit_price.currency_code].append(stated(hop.terms.unit_price))
         suggestions = [stated(self.batches[batch].suggested_price) for batch in batches]
         rungs = []
@@ -137,12 +137,14 @@ class Replay(Movements):
             prices.sort(key=lambda p: (one_price(p), p.per_units))
             fewest = {one_price(p): p for p in reversed(prices)}
             total = sum(map(one_price, prices))
-            rung = paths_pb2.Rung(
+            rung = insights_pb2.Rung(
                 kind=kind,
                 tier=tier,
                 currency_code=currency,
                 units=len(prices),
                 least=prices[0],
+                lower_quartile=fewest[one_price(prices[(len(prices) + 3) // 4 - 1])],
+                upper_quartile=fewest[one_price(prices[(3 * len(prices) + 3) // 4 - 1])],
                 median=fewest[one_price(prices[(len(prices) - 1) // 2])],
                 most=fewest[one_price(prices[-1])],
                 mean_minor=round(Fraction(total, len(prices))),

@@ -11,10 +11,11 @@ import msgspec
 
 from pathbook.client import Client
 from pathbook.ledger.codec import decode
-from pathbook.ledger.events import TransferRecorded
+from pathbook.ledger.events import Sealed, TransferRecorded
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.follower import Follower
 from tests.books import DATABASE_FILE, PATIENCE, engine
+from tests.endurance.publications import contradictions
 from tests.endurance.sheets import BOOK, SHEET_ROWS, run_verb, write_sheet
 from tests.postgres import drop_database, new_database
 from tests.services.process import COMMAND
@@ -28,8 +29,8 @@ def compare(life: Life) -> None:
     """Compare the book with the answers and the sheets, and the views with views rebuilt."""
     tally = life.tally
     with life.client() as client:
+        head = sealed_head(client)
         compare_answers(life, client)
-        head = client.get_head().position
         for number in {0, tally.sheets - 1} if tally.sheets else ():
             compare_sheet(life, number)
         again = client.get_head().position
@@ -39,8 +40,37 @@ def compare(life: Life) -> None:
         while client.get_head().views_position < again:
             assert time.monotonic() < until, "the views do not reach the head"
             time.sleep(0.1)
+        compare_publications(life, again)
     life.stop()
     tally.views_differ = differ_from_rebuilt(life.place)
+
+
+def sealed_head(client: Client) -> int:
+    """Return the position of the last event once it seals all before it but other seals. None follows it then."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        head = client.get_head().position
+        (batch,) = client.read(head - 1, limit=1)
+        last = decode(head, batch.events[0]).event
+        if isinstance(last, Sealed):
+            newer = client.read(last.covers, limit=head - last.covers)
+            events = [decode(head, data).event for batch in newer for data in batch.events]
+            if all(isinstance(event, Sealed) for event in events):
+                return head
+        assert time.monotonic() < until, "the book is not sealed"
+        time.sleep(0.1)
+
+
+def compare_publications(life: Life, head: int) -> None:
+    """Publish to the end, and count the checkpoints that contradict the events."""
+    publications, until = life.publications, time.monotonic() + PATIENCE
+    while head not in publications.seen:
+        assert time.monotonic() < until, "the last seal is not published"
+        publications.publish()
+    with life.client() as client:
+        events = (event for batch in client.read() for event in batch.events)
+        life.tally.contradicted = contradictions(publications.seen, events)
+    life.tally.checkpoints = len(publications.seen)
 
 
 def compare_answers(life: Life, client: Client) -> None:

@@ -1,8 +1,9 @@
-"""Kills servers, followers and imports at random moments, and counts what was lost or recorded twice.
+"""Kills servers, sealing followers, imports and publishers at random moments, and counts what was lost or doubled.
 
-``python -m tests.endurance.kills --kills 300`` divides the kills between SQLite and PostgreSQL, and prints the counts.
+``python -m tests.endurance.kills --kills 400`` divides the kills between SQLite and PostgreSQL, and prints the counts.
 Callers write all the time, each request with an id of its own, and remember every answer. At the end the book is
-compared with these answers, with the imported sheets, and with views that are rebuilt from its events.
+compared with these answers, with the imported sheets, with views that are rebuilt from its events, and with every
+checkpoint that was published.
 """
 
 import argparse
@@ -14,7 +15,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +26,7 @@ from pathbook.ledger.requests import request_of
 from pathbook.v1 import transfers_pb2
 from tests.books import DATABASE_FILE, PATIENCE
 from tests.endurance import comparing
+from tests.endurance.publications import Publications
 from tests.endurance.sheets import BOOK, SHEET_ROWS, run_verb, write_sheet
 from tests.postgres import drop_database, new_database
 from tests.services.masks import begin, boxes, yuan
@@ -45,7 +47,7 @@ PAUSE_MAX_S: Final = 2.0
 QUIET_S: Final = 0.05
 """The pause of each caller between two writes, so that the book stays small enough to be compared quickly."""
 
-VICTIMS: Final = ("server", "follower", "importer")
+VICTIMS: Final = ("server", "follower", "importer", "publisher")
 
 
 class Tally(msgspec.Struct):
@@ -58,6 +60,8 @@ class Tally(msgspec.Struct):
     backed_up: int = 0
     lost: int = 0
     doubled: int = 0
+    checkpoints: int = 0
+    contradicted: int = 0
     views_differ: bool = False
 
     def __str__(self) -> str:
@@ -67,32 +71,40 @@ class Tally(msgspec.Struct):
         return (
             f"{self.kills.total()} kills ({killed}); {self.answered} answered requests and {self.sheets} sheets of"
             f" {SHEET_ROWS} rows in {self.events} events: lost {self.lost}, doubled {self.doubled};"
+            f" {self.checkpoints} published checkpoints: contradicted {self.contradicted};"
             f" the backup under load has the first {self.backed_up} events, restored with equal fingerprints;"
             f" the views {views} those rebuilt"
         )
 
 
 class Life:
-    """A place with a server, a follower and an import, all of which may be killed, and callers that write."""
+    """A place with a server, a follower that seals, an import and a publisher, all of which may be killed.
 
-    def __init__(self, place: Path, sheets: Path) -> None:
-        """Start everything, and open the book."""
-        self.place, self._sheets = place, sheets
+    Callers write meanwhile.
+    """
+
+    def __init__(self, place: Path, sheets: Path, command: Sequence[str] = COMMAND) -> None:
+        """Start everything, and open the book. The command is that of the server."""
+        self.place, self._sheets, self._command = place, sheets, command
         self.answers: dict[bytes, int] = {}
         self.tally = Tally()
         self._stopping, self._noting = threading.Event(), threading.Lock()
-        self._server = Running(place, "serve", "--listen", "127.0.0.1:0", "--no-follow")
+        self._server = self._serve("127.0.0.1:0")
         self.target = str(self._server.wait_for("listening")["address"])
-        self._follower = Running(place, "views", "follow", "--no-seal")
+        self._follower = Running(place, "views", "follow")
         with self.client() as client:
             begin(client, BOXES)
         self._importer: subprocess.Popen[bytes] | None = None
+        self.publications = Publications(sheets.with_name(f"{sheets.name}-published"), self.target)
         self.errors: list[BaseException] = []
         works = [*([self._write_singles] * SINGLE_WRITERS), self._write_batches, self._write_offers]
         self._threads = [
             threading.Thread(target=self.work, args=(work, number)) for number, work in enumerate(works)
         ]
-        self._threads.append(threading.Thread(target=self.work, args=(self._import_sheets, 0)))
+        self._threads += [
+            threading.Thread(target=self.work, args=(work, 0))
+            for work in (self._import_sheets, self._publish)
+        ]
         for thread in self._threads:
             thread.start()
 
@@ -100,15 +112,21 @@ class Life:
         """Return a client that waits for a server as long as it takes."""
         return Client(self.target, book=BOOK, retry_seconds=2 * PATIENCE)
 
+    def _serve(self, listen: str) -> Running:
+        return Running(self.place, "serve", "--listen", listen, "--no-follow", command=self._command)
+
     def kill(self, victim: str) -> None:
         """Kill a process (kill -9), and start it again at once."""
         match victim:
             case "server":
                 self._server.kill()
-                self._server = Running(self.place, "serve", "--listen", self.target, "--no-follow")
+                self._server = self._serve(self.target)
             case "follower":
                 self._follower.kill()
-                self._follower = Running(self.place, "views", "follow", "--no-seal")
+                self._follower = Running(self.place, "views", "follow")
+            case "publisher":
+                while not self.publications.kill() and not self.errors:
+                    time.sleep(QUIET_S)  # one command has ended, and the next one starts
             case _:
                 if (importer := self._importer) is not None:
                     importer.kill()  # the thread of the sheets starts it again
@@ -216,6 +234,10 @@ class Life:
             while self._import(sheet) != 0:
                 pass
             self.tally.sheets += 1
+
+    def _publish(self, _number: int) -> None:
+        while not self._stopping.wait(QUIET_S):
+            self.publications.publish()
 
     def _import(self, sheet: Path) -> int:
         """Import a sheet to its end, or until it is killed. Return the exit code."""

@@ -1,8 +1,11 @@
 """One day of Iowa's real sales of spirits is imported, with sums exact to the cent."""
 
 import contextlib
+import datetime
 import io
 import random
+import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -11,15 +14,24 @@ import pytest
 
 from pathbook.cli.main import run
 from pathbook.client import Client
+from pathbook.ledger.proofs.signed_note import VerifierKey
 from pathbook.services.run.in_thread import running
 from pathbook.services.run.settings import Settings
 from pathbook.v1.paths_pb2 import PathStepKind
+from pathbook.verify.proof import Now, check_proof
+from pathbook.verify.trust import Trust
+from pathbook.verify.verdicts import Policy, Verdict
+from tests.books import PATIENCE
+from tests.endurance.comparing import sealed_head
 from tests.importing.sheets import Amount, Summary, open_book, parse_summary
 
 TABLE: Final = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "iowa-liquor-2012-01-31.csv"
 
-TESTS: Final = 3
+TESTS: Final = 4
 """How many tests here need the table, which is not part of the project."""
+
+BOTTLES: Final = 1_000
+"""How many bottles are proven."""
 
 pytestmark = pytest.mark.skipif(
     not TABLE.exists(),
@@ -30,7 +42,7 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a server for all tests of this module, which depend on their order."""
-    with running(Settings(data=tmp_path_factory.mktemp("iowa"), listen="127.0.0.1:0")) as port:
+    with running(Settings(data=tmp_path_factory.mktemp("iowa"), listen="127.0.0.1:0", seals=True)) as port:
         open_book(f"127.0.0.1:{port}", "book")
         yield f"127.0.0.1:{port}"
 
@@ -69,7 +81,7 @@ def test_a_repeat_of_the_import_has_only_duplicates(
 ) -> None:
     """A second import adds no event and prints the same sums."""
     with Client(target, book="book") as client:
-        head = client.get_head().position
+        head = sealed_head(client)
         assert run(arguments(target)) == 0
         again = parse_summary(capsys.readouterr().out)
         assert client.get_head().position == head
@@ -77,9 +89,12 @@ def test_a_repeat_of_the_import_has_only_duplicates(
     assert (again.transfers, again.units, again.amounts) == (first.transfers, first.units, first.amounts)
 
 
-def test_the_path_of_any_bottle_shows_two_hops(first: Summary, target: str) -> None:
+def test_the_path_of_any_bottle_shows_two_hops(
+    first: Summary, target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Ten random bottles, found by their codes, went from vendor to state to store, at both prices."""
     assert first.accepted
+    monkeypatch.setenv("PATHBOOK_CONFIG", str(tmp_path))  # where the keys of logs are remembered
     chance = random.Random(2012)
     with Client(target, book="book") as client:
         client.position = client.get_head().position
@@ -98,3 +113,30 @@ def test_the_path_of_any_bottle_shows_two_hops(first: Summary, target: str) -> N
             assert hops[1].terms.unit_price == batch.suggested_price
             assert 0 < hops[0].terms.unit_price.amount_minor < hops[1].terms.unit_price.amount_minor
             assert run(["verify", codes.serials[0], "--server", target]) == 0
+
+
+@pytest.mark.heavy
+def test_a_thousand_bottles_are_proven_and_an_auditor_finds_no_difference(
+    first: Summary, target: str
+) -> None:
+    """The proofs of a thousand random bottles hold, and so does the whole log."""
+    assert first.accepted
+    chance, limits = random.Random(31), Policy()
+    today = datetime.datetime.now(datetime.UTC).date()
+    with Client(target, book="book") as client:
+        head, until = sealed_head(client), time.monotonic() + PATIENCE
+        while client.get_checkpoint().size < head:
+            assert time.monotonic() < until, "the seal is not signed"
+            time.sleep(0.1)
+        trust = Trust((VerifierKey.parse(client.get_log_key()),))
+        batches = list(client.list_batches())
+        found: Counter[Verdict] = Counter()
+        for batch in chance.choices(batches, weights=[batch.size for batch in batches], k=BOTTLES):
+            number = chance.randrange(batch.size)
+            proof = client.get_unit_proof((batch.batch, number))
+            report, path = check_proof(proof, None, trust, Now(time.time_ns() // 1_000, today), limits)
+            found[report.verdict] += 1
+            assert path is not None
+            assert len(path.steps) == 3
+    assert found == {Verdict.VERIFIED: BOTTLES}
+    assert run(["audit", "replay", "--server", target, "--book", "book"]) == 0

@@ -7,10 +7,12 @@ from pathbook.ledger import commands, events
 from pathbook.ledger.codec import decode, encode
 from pathbook.ledger.commands import Command
 from pathbook.ledger.events import RecordedEvent
+from pathbook.ledger.key_events import Signed
 from pathbook.ledger.refusals import Refusal
 from pathbook.ledger.requests import digest, request_of
+from pathbook.ledger.rules.answerable import Declarable
 from pathbook.ledger.rules.deciding import decide
-from pathbook.ledger.rules.state import Declarable, State, evolve
+from pathbook.ledger.rules.state import State, evolve
 from pathbook.ledger.runs import Run
 from pathbook.ledger.steps import actor_of
 from pathbook.ledger.values import (
@@ -22,6 +24,7 @@ from pathbook.ledger.values import (
     UnitRange,
     UnitState,
 )
+from tests.projections.synthetic_keys import SigningKeys
 from tests.scenario import BALM, CODE_KEY, DAY, MASK, NOON, opening
 
 PARTIES = ("acme", "ann", "ben", "cat")
@@ -42,6 +45,7 @@ class SyntheticBook:
         self.entries: Entries = []
         self.recorded: list[RecordedEvent] = []
         self.now = NOON
+        self.keys = SigningKeys(seed, self.state, PARTIES)
         self.ask(opening("book"))
         for party in PARTIES:
             kind = PartyKind.BRAND if party == "acme" else PartyKind.AGENT
@@ -61,23 +65,28 @@ class SyntheticBook:
         for number in range(length):
             self.now += random.randrange(DAY)
             self.ask(self.random_command(f"{random.randrange(10**6)} {number}"))
+            if (about_keys := self.keys.command(f"key {number}")) is not None:
+                self.ask(about_keys)
 
     def ask(self, command: Command) -> None:
-        """Decide a command, and append the event that it causes."""
-        event = decide(self.state, command, self.now)
+        """Decide a command, which a party with a key signs, and append the event that it causes."""
+        signed = self.keys.signed(command, self.now)
+        event = decide(self.state, signed or command, self.now)
         if isinstance(event, Refusal):
             return
+        earlier = self.random.randrange(2)
         entry = encode(
             event,
             recorded_at=self.now,
-            occurred_at=self.now - self.random.randrange(2),
+            occurred_at=self.now if signed else self.now - earlier,  # a statement says when
             request=request_of(command.actor, command.request_id),
-            request_digest=digest(command),
+            request_digest=digest(signed.command if signed else command),
+            signed=Signed(signed.statement, signed.signature) if signed else None,
         )
         recorded = decode(self.state.position + 1, entry[1])
         evolve(self.state, recorded)
         if isinstance(event, events.DeclarableEvent):
-            self.state.declarables[recorded.position] = Declarable(event)
+            self.state.declarables[recorded.position] = Declarable(event, recorded.leaf)
         self.entries.append(entry)
         self.recorded.append(recorded)
 

@@ -109,6 +109,8 @@ def line_of(recorded: RecordedEvent, line: int, kind: TransferKind, terms: Terms
         returns_transfer=0,
         reference=terms.reference,
         is_attested=0,
+        giver_signed=int(recorded.signed is not None),
+        receiver_signed=0,
     )
 
 

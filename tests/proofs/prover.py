@@ -4,21 +4,23 @@ An honest book comes from a story. A lying operator is a test that changes the l
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
 from nacl.signing import SigningKey
 
 from pathbook.ledger.chains import links
-from pathbook.ledger.codec import encode
+from pathbook.ledger.codec import MalformedEventError, NewerEventError, decode, encode
 from pathbook.ledger.events import BatchCommissioned, BookOpened, Event, RecordedEvent, Sealed
+from pathbook.ledger.key_events import StatementsFiled
 from pathbook.ledger.moves import moves_of
 from pathbook.ledger.proofs.checkpoint import Checkpoint
 from pathbook.ledger.proofs.cosignature import cosign
 from pathbook.ledger.proofs.signed_note import COSIGNATURE, ED25519, Sign, SignedNote, VerifierKey, sign_note
 from pathbook.ledger.proofs.tlog_proof import TlogProof
-from pathbook.ledger.proofs.unit_proof import PartyProof, StoredEvent, UnitProof
+from pathbook.ledger.proofs.tree import split_hashes
+from pathbook.ledger.proofs.unit_proof import FiledStatement, PartyProof, StoredEvent, UnitProof
 from pathbook.ledger.requests import DIGEST_BYTES, REQUEST_BYTES
 from pathbook.ledger.values import Unit
 from tests.scenario import Story
@@ -85,6 +87,17 @@ def audit_path(index: int, leaves: Sequence[bytes]) -> tuple[bytes, ...]:
     return (*audit_path(index - split, leaves[split:]), root(leaves[:split]))
 
 
+def hashes_beside(shown: frozenset[int], leaves: Sequence[bytes], first: int = 0) -> list[bytes]:
+    """Return the multiproof of the leaves at some indexes: the roots of the largest subtrees without any of them."""
+    inside = shown & set(range(first, first + len(leaves)))
+    if not inside:
+        return [root(leaves)]
+    if len(leaves) == 1:
+        return []
+    split = _split(len(leaves))
+    return hashes_beside(shown, leaves[:split], first) + hashes_beside(shown, leaves[split:], first + split)
+
+
 def _split(count: int) -> int:
     split = 1
     while split * 2 < count:
@@ -105,6 +118,25 @@ def stored(recorded: RecordedEvent) -> StoredEvent:
     return StoredEvent(recorded.position, bytes_of(recorded.event, recorded))
 
 
+def filed_statements(shown: Iterable[StoredEvent], log: Sequence[bytes]) -> tuple[FiledStatement, ...]:
+    """Return the signatures of those events whose statements were signed with others."""
+    found = set[FiledStatement]()
+    for item in shown:
+        try:
+            signed = decode(*item).signed
+        except (MalformedEventError, NewerEventError):
+            continue
+        if signed is None or not 0 < signed.filed <= len(log):
+            continue
+        event = decode(signed.filed, log[signed.filed - 1]).event
+        if not isinstance(event, StatementsFiled):
+            continue
+        leaves = split_hashes(event.leaf_hashes)
+        path = audit_path(signed.index, leaves)
+        found.add(FiledStatement(signed.filed, signed.index, len(leaves), event.signature, path))
+    return tuple(sorted(found))
+
+
 def bytes_of(event: Event, like: RecordedEvent) -> bytes:
     """Return the bytes of an event that was recorded when another was."""
     return encode(
@@ -113,14 +145,16 @@ def bytes_of(event: Event, like: RecordedEvent) -> bytes:
         occurred_at=like.occurred_at,
         request=like.request,
         request_digest=like.request_digest,
+        signed=like.signed,
     )[1]
 
 
 class Ledger:
     """The lists of a book: its log, and the events of each unit, batch and party."""
 
-    def __init__(self, text: str | Story) -> None:
-        """Play a story, or take one that was played."""
+    def __init__(self, text: str | Story, origin: str = ORIGIN) -> None:
+        """Play a story, or take one that was played, as if its book had been opened with an origin."""
+        self.origin = origin
         story = text if isinstance(text, Story) else Story(text)
         self.recorded = list(story.recorded)
         self.log: list[bytes] = []
@@ -135,7 +169,7 @@ class Ledger:
     def _take(self, recorded: RecordedEvent) -> None:
         item, event = stored(recorded), recorded.event
         if isinstance(event, BookOpened):
-            item = StoredEvent(1, bytes_of(msgspec.structs.replace(event, origin=ORIGIN), recorded))
+            item = StoredEvent(1, bytes_of(msgspec.structs.replace(event, origin=self.origin), recorded))
         self.log.append(item.data)
         if isinstance(event, BatchCommissioned):
             self.sizes[event.batch] = event.size
@@ -213,6 +247,8 @@ class Ledger:
         assert self.seal is not None, "seal the lists first"
         named = self.parties if parties is None else parties
         leaves = [leaf(data) for data in self.log]
+        places = [place for place, name in enumerate(self.parties) if name in named]
+        shown = [self.batches[batch], self.units[batch, number], *(self.parties[name] for name in named)]
         return UnitProof(
             seal=TlogProof(
                 self.seal.position - 1,
@@ -226,10 +262,11 @@ class Ledger:
             batch=audit_path(batch - 1, self.batch_leaves()),
             batch_events=tuple(self.batches[batch]),
             events=tuple(self.units[batch, number][1:]),
-            parties_root=b"" if named else root(self.party_leaves()),
+            register=tuple(hashes_beside(frozenset(places), self.party_leaves())),
             parties=tuple(
-                PartyProof(place, audit_path(place, self.party_leaves()), tuple(chain))
+                PartyProof(place, tuple(chain))
                 for place, (name, chain) in enumerate(self.parties.items())
                 if name in named
             ),
+            filed=filed_statements((item for chain in shown for item in chain), self.log),
         )

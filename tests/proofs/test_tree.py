@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pathbook.ledger.codec import leaf_hash
@@ -18,11 +18,14 @@ from pathbook.ledger.proofs.tree import (
     consistency_proof,
     inclusion_proof,
     is_consistent,
+    multiproof,
     node_hash,
     root_of,
     root_of_inclusion,
+    root_of_multiproof,
     tree_root,
 )
+from tests.proofs.prover import hashes_beside
 from tests.proofs.prover import root as by_definition
 from tests.proofs.vectors import VECTORS, missing
 
@@ -98,6 +101,45 @@ def test_every_leaf_is_proved_and_no_other(data: st.DataObject) -> None:
         assert root_of_inclusion(hashes[index], index, size, changed) != root
     assert root_of_inclusion(hashes[index], size, size, path) is None
     assert root_of_inclusion(hashes[index], -1, size, path) is None
+
+
+@given(st.data())
+@settings(max_examples=60)
+def test_some_leaves_are_proved_together_and_no_others(data: st.DataObject) -> None:
+    """A multiproof is by its definition, leads to the root, and to no root once anything of it is changed."""
+    size = data.draw(st.integers(1, 40))
+    hashes = leaves(size)
+    nodes = nodes_of(hashes)
+    shown = sorted(data.draw(st.sets(st.integers(0, size - 1))))
+    proof = multiproof(shown, size, lambda level, index: nodes[level, index])
+    assert proof == hashes_beside(frozenset(shown), hashes)
+    right = [hashes[index] for index in shown]
+    root = by_definition(hashes)
+    assert root_of_multiproof(shown, right, size, proof) == root
+    wrong = [(shown, right, size, [*proof, bytes(32)]), (shown, right, 0, proof)]
+    if proof:
+        place = data.draw(st.integers(0, len(proof) - 1))
+        before, after = proof[:place], proof[place + 1 :]
+        wrong.append((shown, right, size, [*before, *after]))
+        wrong.append((shown, right, size, [*before, bytes(32), *after]))
+        wrong.append((shown, right, size, [*before, proof[place][:31], *after]))
+    if shown:
+        place = data.draw(st.integers(0, len(shown) - 1))
+        other = data.draw(st.integers(0, size + 1).filter(lambda index: index != shown[place]))
+        wrong.append(([*shown[:place], other, *shown[place + 1 :]], right, size, proof))
+        wrong.append((shown, [*right[:place], leaf_hash(b"other"), *right[place + 1 :]], size, proof))
+        wrong.append((sorted([*shown, shown[place]]), [right[0], *right], size, proof))
+    assert all(root_of_multiproof(*each) != root for each in wrong)
+
+
+@pytest.mark.parametrize("indexes", [[-1], [3], [1, 1], [2, 0]])
+def test_leaves_that_a_tree_has_not_have_no_multiproof(indexes: list[int]) -> None:
+    """Indexes increase, and each is of a leaf."""
+    hashes = leaves(3)
+    nodes = nodes_of(hashes)
+    with pytest.raises(ValueError, match="no such leaves"):
+        multiproof(indexes, 3, lambda level, index: nodes[level, index])
+    assert root_of_multiproof(indexes, hashes[: len(indexes)], 3, hashes) is None
 
 
 @given(st.data())

@@ -11,7 +11,13 @@ from pathbook.ledger.proofs.checkpoint import Checkpoint
 from pathbook.ledger.proofs.signed_note import COSIGNATURE, VerifierKey, sign_note
 from pathbook.ledger.proofs.text import MalformedTextError
 from pathbook.ledger.proofs.tlog_proof import TlogProof, parse_tlog_proof
-from pathbook.ledger.proofs.unit_proof import PartyProof, StoredEvent, UnitProof, parse_unit_proof
+from pathbook.ledger.proofs.unit_proof import (
+    FiledStatement,
+    PartyProof,
+    StoredEvent,
+    UnitProof,
+    parse_unit_proof,
+)
 from pathbook.ledger.values import MAX_BATCH_NUMBER, MAX_BATCH_SIZE, Unit
 from tests.proofs.prover import LOG, log_key
 
@@ -27,10 +33,24 @@ tlog_proofs = st.builds(
     TlogProof, index=st.integers(0, 2**63 - 1), path=hashes, checkpoint=st.just(NOTE), extra=st.none()
 )
 parties = st.lists(
-    st.builds(PartyProof, number=st.integers(0, 2**63 - 1), path=hashes, events=stored_events),
+    st.builds(PartyProof, number=st.integers(0, 2**63 - 1), events=stored_events),
     max_size=3,
     unique_by=lambda party: party.number,
 ).map(lambda found: tuple(sorted(found, key=lambda party: party.number)))
+filed_statements = st.lists(
+    st.integers(1, 1_000).flatmap(
+        lambda size: st.builds(
+            FiledStatement,
+            position=st.integers(1, 2**63 - 1),
+            index=st.integers(0, size - 1),
+            size=st.just(size),
+            signature=st.binary(min_size=64, max_size=64),
+            path=hashes,
+        )
+    ),
+    max_size=3,
+    unique_by=lambda filed: (filed.position, filed.index),
+).map(lambda found: tuple(sorted(found)))
 
 
 @st.composite
@@ -46,8 +66,9 @@ def proofs(draw: st.DrawFn) -> UnitProof:
         batch=draw(hashes),
         batch_events=draw(stored_events),
         events=draw(stored_events),
-        parties_root=b"" if found else draw(st.binary(min_size=32, max_size=32)),
+        register=draw(hashes),
         parties=found,
+        filed=draw(filed_statements),
     )
 
 
@@ -100,7 +121,12 @@ SMALL: Final = str(
         batch=(),
         batch_events=(StoredEvent(3, b"a"), StoredEvent(5, b"b")),
         events=(StoredEvent(6, b"c"),),
-        parties=(PartyProof(0, (), (StoredEvent(2, b"d"),)), PartyProof(4, (), (StoredEvent(4, b"e"),))),
+        register=(bytes(32),),
+        parties=(PartyProof(0, (StoredEvent(2, b"d"),)), PartyProof(4, (StoredEvent(4, b"e"),))),
+        filed=(
+            FiledStatement(7, 1, 3, bytes(64), (bytes(32), bytes(32))),
+            FiledStatement(7, 2, 3, bytes(64), (bytes(32),)),
+        ),
     )
 )
 
@@ -120,11 +146,27 @@ SMALL: Final = str(
         ("5 Yg==", "3 Yg==", "Position 3"),
         ("5 Yg==", "2 Yg==", "Position 2"),
         ("3 YQ==", "0 YQ==", "Position 0"),
-        ("parties 2 -", "parties 1001 -", "The most are 1000"),
-        ("parties 2 -", "parties 3 -", "ends before"),
-        ("parties 2 -", "parties 1 -", "more lines"),
-        ("parties 2 -", f"parties 2 {'A' * 43}=", "if no party is"),
-        ("parties 2 -", "parties 0 -", "if no party is"),
+        ("parties 2 1", "parties 1001 1", "The most is 1000"),
+        ("parties 2 1", "parties 3 1", "'party'"),
+        ("parties 2 1", "parties 1 1", "'filed-statements'"),
+        ("parties 2 1", "parties 2 64001", "The most is 64000"),
+        ("parties 2 1", "parties 2 0", "'party'"),
+        ("parties 2 1", "parties 2 2", "A hash"),
+        ("filed-statements 2", "filed-statements 3", "ends before"),
+        ("filed-statements 2", "filed-statements 1", "more lines"),
+        ("filed-statements 2", "filed-statements 100001", "The most is 100000"),
+        ("filed 7 1 3", "filled 7 1 3", "'filed'"),
+        ("filed 7 1 3 ", "filed 7 1 ", "decimal"),
+        ("filed 7 1 3", "filed 7 3 3", "3 of 3 at position 7"),
+        ("filed 7 1 3", "filed 0 1 3", "1 of 3 at position 0"),
+        ("filed 7 1 3", "filed 7 1 1001", "1 of 1001"),
+        ("filed 7 1 3", f"filed {2**63} 1 3", "decimal|at position"),
+        ("filed 7 1 3", "filed 7 2 3", "order in which they were filed"),
+        ("filed 7 1 3", "filed 8 1 3", "order in which they were filed"),
+        (f"{'A' * 86}==", f"{'A' * 84}==", "signature"),
+        (f"{'A' * 86}== {'A' * 43}=", f"{'A' * 86}== {'A' * 42}==", "A hash"),
+        (f"{'A' * 86}==", " ".join([f"{'A' * 86}==", *[f"{'A' * 43}="] * 9]), "'filed'"),
+        (f"3 {'A' * 86}== {'A' * 43}=\n", "3\n", "'filed'"),
         ("party 4", "party 0", "order of their numbers"),
         (f"log {log_key()}", "log x+00000000+AQ==", "type"),
         (f"log {log_key()}", f"log {VerifierKey('w', COSIGNATURE, bytes(LOG.verify_key))}", "not of a log"),

@@ -1,10 +1,9 @@
 """Both kinds of database give the same answers."""
 
 from pathbook.ledger.queries import Listed, Queries, Transfer, TransferFilter
-from pathbook.ledger.queries.ladders import ladder_of_batch, ladder_of_product
 from pathbook.ledger.values import TransferStatus, Unit
 from tests.projections.synthetic import SyntheticBook
-from tests.queries.written import open_queries
+from tests.queries.written import ladder_of, open_queries
 
 
 def everything(queries: Queries, length: int) -> dict[str, object]:
@@ -35,13 +34,13 @@ def everything(queries: Queries, length: int) -> dict[str, object]:
     return {
         "head": queries.head("book"),
         "parties": [queries.party("book", party.row.party) for party in parties.items],
-        "products": [queries.report("book", ladder_of_product, product.product) for product in products],
+        "products": [ladder_of(queries, product.product) for product in products],
         "batches": [
             (
                 queries.batch("book", batch.batch),
                 queries.batch_of_lot("book", batch.product, batch.lot),
                 queries.batches("book", batch.product, 0, 3),
-                queries.report("book", ladder_of_batch, batch.batch),
+                ladder_of(queries, batch.batch),
             )
             for batch in [item.row for item in batches.items]
         ],

@@ -4,17 +4,17 @@ import datetime
 import time
 from fractions import Fraction
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pathbook.ledger.commands import CommissionBatch
-from pathbook.ledger.queries import Reported, Rung, RungKind, ladders
-from pathbook.ledger.queries.ladders import KeptLadders, ladder_of_batch, ladder_of_product
+from pathbook.ledger.queries import Asked, Insight, Queries, Rung, RungKind, ladders
+from pathbook.ledger.queries.ladders import KeptLadders
 from pathbook.ledger.reports.ladder import PriceRow, rungs
+from pathbook.ledger.reports.wanted import Wanted
 from pathbook.ledger.values import MAX_AMOUNT_MINOR, MAX_BATCH_SIZE, MAX_PRICE_UNITS, Price
-from tests.queries.written import MASKS, WrittenStory, open_queries
+from tests.queries.written import MASKS, WrittenStory, ladder_of, open_queries
 from tests.scenario import CODE_KEY, MASK
 
 
@@ -68,7 +68,9 @@ def test_a_rung_rounds_half_to_even_and_takes_the_lower_middle(
         "CNY",
         sum(paid.values()),
         yuan(min(paid)),
+        yuan(min(paid)),
         yuan(median),
+        yuan(max(paid)),
         yuan(max(paid)),
         mean,
         sum(price * units for price, units in paid.items()),
@@ -174,9 +176,17 @@ def test_a_product_has_a_suggested_price_only_if_its_batches_agree(
     )
     story.tell("record 1:0-9 acme > ann at 15000\nrecord 2:0-4 acme > ann at 30000/2")
     with open_queries(story.entries) as queries:
-        (rung,) = msgspec.convert(queries.report("book", ladder_of_product, MASK), Reported[Rung]).items
+        ladder = ladder_of(queries, MASK)
+        assert isinstance(ladder, Insight)
+        (rung,) = ladder.found.rungs
         assert (rung.units, rung.suggested) == (15, expected)
         assert (rung.least, rung.most, rung.sum_minor) == (yuan(15_000), yuan(15_000), 225_000)
+
+
+def ask(queries: Queries, kept: KeptLadders, of: int | str) -> object:
+    """Return the ladder of a batch or a product, which may have been kept."""
+    wanted = Wanted(product=of) if isinstance(of, str) else Wanted(batch=of)
+    return queries.insight("book", kept.ask, Asked(wanted), lambda: None)
 
 
 def test_a_ladder_is_kept_until_its_book_goes_on() -> None:
@@ -184,15 +194,15 @@ def test_a_ladder_is_kept_until_its_book_goes_on() -> None:
     story, kept = WrittenStory(MASKS), KeptLadders()
     story.tell("record 1:0-9 acme > ann at 15000")
     with open_queries(story.entries) as queries:
-        first = queries.report("book", kept.of_batch, 1)
-        assert isinstance(first, Reported)
-        assert queries.report("book", kept.of_batch, 1) is first
-        assert queries.report("book", kept.of_product, MASK) is not first
-        assert queries.report("book", kept.of_batch, 1) is first
-        assert queries.report("book", ladder_of_batch, 1) == first
+        first = ask(queries, kept, 1)
+        assert isinstance(first, Insight)
+        assert ask(queries, kept, 1) is first
+        assert ask(queries, kept, MASK) is not first
+        assert ask(queries, kept, 1) is first
+        assert ladder_of(queries, 1) == first
     story.tell("record 1:10-19 acme > ann at 18000")
     with open_queries(story.entries) as queries:
-        assert queries.report("book", kept.of_batch, 1) == queries.report("book", ladder_of_batch, 1) != first
+        assert ask(queries, kept, 1) == ladder_of(queries, 1) != first
 
 
 def test_the_ladder_that_was_not_asked_for_longest_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,7 +211,7 @@ def test_the_ladder_that_was_not_asked_for_longest_is_dropped(monkeypatch: pytes
     story, kept = WrittenStory(MASKS), KeptLadders()
     story.tell("record 1:0-9 acme > ann at 15000")
     with open_queries(story.entries) as queries:
-        first = queries.report("book", kept.of_batch, 1)
-        product = queries.report("book", kept.of_product, MASK)
-        assert queries.report("book", kept.of_product, MASK) is product
-        assert queries.report("book", kept.of_batch, 1) is not first
+        first = ask(queries, kept, 1)
+        product = ask(queries, kept, MASK)
+        assert ask(queries, kept, MASK) is product
+        assert ask(queries, kept, 1) is not first

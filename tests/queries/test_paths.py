@@ -4,13 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-from pathbook.ledger.queries import Path, Queries, Reported, Step
-from pathbook.ledger.queries.ladders import ladder_of_batch
+from pathbook.ledger.queries import Insight, Path, Queries, Step
 from pathbook.ledger.refusals import Reason, Refusal
 from pathbook.ledger.store.views.snapshot import ViewsRebuildingError
 from pathbook.ledger.store.views.tables import REFILL
 from pathbook.ledger.values import TransferStatus, Unit, UnitRange, UnitState
-from tests.queries.written import reason, transfers_at
+from tests.queries.written import ladder_of, reason, transfers_at
 
 
 def the_path(queries: Queries, number: int, as_of: int = 0, *, corrections: bool = False) -> Path:
@@ -182,9 +181,9 @@ def test_a_return_goes_back_to_the_giver(query_story: Callable[[str], Queries]) 
     assert (first.row.line, first.row.giver, first.row.receiver, first.row.units) == (0, "ann", "acme", 2)
     assert (first.row.returns_transfer, first.ranges) == (10, (UnitRange(1, 3, 4),))
     assert (second.row.returns_transfer, second.row.amount_minor) == (11, 16000)
-    ladder = queries.report("book", ladder_of_batch, 1)
-    assert isinstance(ladder, Reported)
-    assert [(rung.tier, rung.units, rung.sum_minor) for rung in ladder.items] == [
+    ladder = ladder_of(queries, 1)
+    assert isinstance(ladder, Insight)
+    assert [(rung.tier, rung.units, rung.sum_minor) for rung in ladder.found.rungs] == [
         (1, 6, 3 * 15000 + 3 * 16000)
     ]
 

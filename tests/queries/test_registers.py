@@ -4,10 +4,9 @@ from collections.abc import Callable
 
 from pathbook.ledger.projections.registers import products_from_text
 from pathbook.ledger.queries import Listed, Queries, TransferFilter
-from pathbook.ledger.queries.ladders import ladder_of_batch, ladder_of_product
 from pathbook.ledger.refusals import Reason, Refusal
 from pathbook.ledger.values import Unit
-from tests.queries.written import reason
+from tests.queries.written import ladder_of, reason
 from tests.scenario import BALM, MASK
 
 
@@ -24,8 +23,8 @@ def test_a_query_for_an_unknown_object_is_refused_by_name(query_story: Callable[
     assert queries.transfers("book", TransferFilter(party="consumer:dan")) == Listed([], None)
     assert reason(queries.product("book", BALM)) is Reason.PRODUCT_UNKNOWN
     assert reason(queries.batches("book", BALM, 0, 10)) is Reason.PRODUCT_UNKNOWN
-    assert reason(queries.report("book", ladder_of_product, BALM)) is Reason.PRODUCT_UNKNOWN
-    assert reason(queries.report("book", ladder_of_batch, 2)) is Reason.BATCH_UNKNOWN
+    assert reason(ladder_of(queries, BALM)) is Reason.PRODUCT_UNKNOWN
+    assert reason(ladder_of(queries, 2)) is Reason.BATCH_UNKNOWN
     assert reason(queries.batch("book", 2)) is Reason.BATCH_UNKNOWN
     assert reason(queries.batch_of_lot("book", MASK, "L2")) is Reason.BATCH_UNKNOWN
     assert reason(queries.transfer("book", 8)) is Reason.TRANSFER_UNKNOWN

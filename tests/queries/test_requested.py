@@ -1,7 +1,7 @@
 """Requests are found by all 16 bytes, although the views keep 8 of them."""
 
 from pathbook.ledger.codec import encode
-from pathbook.ledger.commands import OPERATOR
+from pathbook.ledger.command_fields import OPERATOR
 from pathbook.ledger.events import PartyRegistered
 from pathbook.ledger.queries import RequestedEvent
 from pathbook.ledger.refusals import Reason

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pathbook.ledger.codec import encode
-from pathbook.ledger.commands import Command
-from pathbook.ledger.events import Event
-from pathbook.ledger.queries import Queries, Transfer
+from pathbook.ledger.queries import Asked, Insight, Queries, Transfer
+from pathbook.ledger.queries.ladders import ask_ladder
 from pathbook.ledger.refusals import Reason, Refusal
-from pathbook.ledger.requests import digest, request_of
+from pathbook.ledger.reports.mark_ups import Ladder
+from pathbook.ledger.reports.wanted import Wanted
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.follower import Follower
 from tests.books import DATABASE_FILE, engine, url
@@ -34,25 +34,20 @@ batch L1 of mask size 100 made 2025-12-01 expires 2026-06-30 by acme
 class WrittenStory(Story):
     """A story whose events are also encoded as log entries."""
 
-    def __init__(self, text: str) -> None:
-        """Open a book, and execute the lines of a text."""
-        self.entries: Entries = []
-        super().__init__(text)
-
-    def ask(self, command: Command) -> Event | Refusal:
-        """Decide a command, and encode the event that it causes."""
-        outcome = super().ask(command)
-        if not isinstance(outcome, Refusal):
-            self.entries.append(
-                encode(
-                    outcome,
-                    recorded_at=self.now,
-                    occurred_at=command.occurred_at or self.now,
-                    request=request_of(command.actor, command.request_id),
-                    request_digest=digest(command),
-                )
+    @property
+    def entries(self) -> Entries:
+        """All events, as a log has them."""
+        return [
+            encode(
+                item.event,
+                recorded_at=item.recorded_at,
+                occurred_at=item.occurred_at,
+                request=item.request,
+                request_digest=item.request_digest,
+                signed=item.signed,
             )
-        return outcome
+            for item in self.recorded
+        ]
 
 
 @contextlib.contextmanager
@@ -84,3 +79,9 @@ def reason(answer: object) -> Reason:
     assert isinstance(answer, Refusal), answer
     assert "{" not in str(answer)
     return answer.reason
+
+
+def ladder_of(queries: Queries, of: int | str | Wanted, book: str = "book") -> Insight[Ladder] | Refusal:
+    """Return the ladder of a batch by its number, of a product by its GTIN, or of what is wanted."""
+    wanted = of if isinstance(of, Wanted) else Wanted(product=of) if isinstance(of, str) else Wanted(batch=of)
+    return queries.insight(book, ask_ladder, Asked(wanted), lambda: None)

@@ -12,6 +12,7 @@ from pathbook.ledger.refusals import Refusal
 from pathbook.ledger.rules.state import State
 from pathbook.ledger.values import (
     MAX_DISCREPANCIES,
+    MAX_EXTRA_ALLOWED,
     MAX_QUANTITIES,
     MAX_RANGES,
     Delivery,
@@ -119,6 +120,7 @@ def hostile_book() -> Story:
         units=Selection(singles(OFFERED, 0, 3_900)),
         unit_price=YUAN,
         delivery=Delivery.LATER,
+        extra_allowed=MAX_EXTRA_ALLOWED,
     )
     done(story, offered)
     story.names["offer"] = story.state.position

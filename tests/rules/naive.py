@@ -67,7 +67,7 @@ class Piece:
 @dataclasses.dataclass
 class Deal:
     """A transfer or sale. ``asked`` is the position at which a side asked to reverse it, and
-    ``attested`` that at which its receiver accepted or reported it, or 0.
+    ``attested`` that at which its receiver accepted or reported it, or 0. ``allowed`` is how many extra units may come.
     """
 
     giver: str
@@ -82,6 +82,7 @@ class Deal:
     asked: int = 0
     attested: int = 0
     status: TransferStatus = TransferStatus.ACCEPTED
+    allowed: int = 0
 
 
 @dataclasses.dataclass

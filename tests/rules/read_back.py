@@ -5,15 +5,15 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path as Place
 
-from pathbook.ledger.queries import Queries
-from pathbook.ledger.queries.answers import Listed, Path, Reported
-from pathbook.ledger.queries.ladders import ladder_of_batch
+from pathbook.ledger.queries import Insight, Queries
+from pathbook.ledger.queries.answers import Listed, Path
 from pathbook.ledger.reports.ladder import RungKind
 from pathbook.ledger.steps import StepKind
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.values import Attestation, Unit
 from tests.books import engine
+from tests.queries.written import ladder_of
 from tests.rules.naive import GONE, OFFERED, Key, Trace
 from tests.rules.naive_authority import consumer
 from tests.rules.registers import Registers
@@ -187,10 +187,11 @@ def compare_stock(books: Registers, queries: Queries, party: str) -> None:
 
 def compare_ladder(books: Registers, queries: Queries, batch: int) -> None:
     """Compare how many units each tier paid for, and the sum."""
-    ladder = queries.report(BOOK, ladder_of_batch, batch)
-    assert isinstance(ladder, Reported), ladder
+    ladder = ladder_of(queries, batch, BOOK)
+    assert isinstance(ladder, Insight), ladder
     found = {
-        (rung.kind, rung.tier, rung.currency_code): (rung.units, rung.sum_minor) for rung in ladder.items
+        (rung.kind, rung.tier, rung.currency_code): (rung.units, rung.sum_minor)
+        for rung in ladder.found.rungs
     }
     units: Counter[tuple[RungKind, int, str]] = Counter()
     sums: Counter[tuple[RungKind, int, str]] = Counter()

@@ -1,6 +1,7 @@
 """Limits hold at their number and are refused at the next one, and refusals name the right numbers."""
 
 import pytest
+from msgspec.structs import replace
 
 from pathbook.ledger import commands
 from pathbook.ledger.commands import Command
@@ -9,6 +10,7 @@ from pathbook.ledger.values import (
     MAX_AMOUNT_MINOR,
     MAX_BATCH_SIZE,
     MAX_DISCREPANCIES,
+    MAX_EXTRA_ALLOWED,
     MAX_PRICE_UNITS,
     MAX_PRODUCTS,
     MAX_QUANTITIES,
@@ -146,6 +148,7 @@ def test_an_acceptance_has_so_many_ranges() -> None:
         receiver="ann",
         units=Selection((*every_other, UnitRange(1, 10, 19))),
         unit_price=YUAN,
+        extra_allowed=1,
     )
     assert facts_of(story, offered) is None
     transfer = story.state.position
@@ -185,13 +188,15 @@ def test_an_acceptance_takes_what_was_found_instead() -> None:
     """Extra units of the giver are accepted at the price of the offer, alone or beside those offered."""
     story = Story(BOOK)
     story.tell("""
-    offer 1:0-4 acme > ann at 150 as wrong
+    offer 1:0-4 acme > ann at 150 allowing 5 as wrong
     accept wrong by ann but wrong_item 1:0-4                  -> NOTHING_ACCEPTED
     accept wrong by ann but wrong_item 1:0-4 with 1:3         -> UNITS_RESERVED
     accept wrong by ann but wrong_item 1:0-4 with 1:20-24
     who owns 1:0                                              -> acme
     who owns 1:22                                             -> ann
-    offer 1:30-34 acme > ann at 150 as more
+    offer 1:30-34 acme > ann at 150 allowing 1 as more
+    accept more by ann with 1:35-36                           -> EXTRA_NOT_ALLOWED
+    accept more by bob with 1:35                              -> NOT_THE_RECEIVER
     accept more by ann with 1:22                              -> UNITS_NOT_OWNED
     accept more by ann with 1:35
     who owns 1:35                                             -> ann
@@ -203,3 +208,33 @@ def test_an_acceptance_takes_what_was_found_instead() -> None:
     transfer = story.state.transfers[story.names["more"]]
     assert transfer is not None
     assert transfer.terms.delivery is Delivery.WITH_TITLE
+
+
+def test_units_leave_a_giver_only_as_far_as_it_allows() -> None:
+    """Without an allowance a receiver takes nothing that was not offered, whatever it says that it found."""
+    story = Story(BOOK)
+    story.tell("""
+    offer 1:0 acme > ann at 150 as one
+    accept one by ann with 1:999                              -> EXTRA_NOT_ALLOWED
+    accept one by ann but short 1:0 with 1:1-999              -> EXTRA_NOT_ALLOWED
+    accept one by ann with 1:0-1 -> EXTRA_NOT_ALLOWED
+    accept one by ann
+    who owns 1:1                                              -> acme
+    """)
+
+
+@pytest.mark.parametrize("count", [-1, MAX_EXTRA_ALLOWED + 1, 2**63 - 1, -(2**63)])
+def test_an_offer_allows_so_many_extra_units(count: int) -> None:
+    """It allows none or more, up to a limit."""
+    story = Story(BOOK)
+    offer = commands.OfferTransfer(
+        request_id="o",
+        giver="acme",
+        receiver="ann",
+        units=Selection((UnitRange(1, 0, 0),)),
+        unit_price=YUAN,
+        extra_allowed=count,
+    )
+    wanted = {"count": str(count), "limit": str(MAX_EXTRA_ALLOWED)}
+    assert facts_of(story, offer) == (Reason.EXTRA_OUT_OF_BOUNDS, wanted)
+    assert facts_of(story, replace(offer, extra_allowed=MAX_EXTRA_ALLOWED)) is None

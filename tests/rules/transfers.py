@@ -1,6 +1,7 @@
 """Random steps of transfers: recorded, attested, offered, answered, reversed."""
 
 from collections import Counter
+from collections.abc import Iterable
 
 from pathbook.ledger import commands, events
 from pathbook.ledger.steps import StepKind
@@ -170,14 +171,16 @@ class Transfers(Stage):
             unit_price=price,
             delivery=delivery,
             reference=reference,
+            extra_allowed=(allowed := dice.one_of((0, 1, 2, 3))),
         )
         event = self.ask(command, expected=expected and at <= self.story.now, units=keys)
         if event is not None and isinstance(keys, set):
             assert isinstance(event, events.TransferOffered)
+            self.same("how many extra units are allowed", event.terms.extra_allowed, allowed)
             self.compare_terms(event.terms, keys, at)
             with_goods = delivery is Delivery.WITH_TITLE
             deal = Deal(giver, receiver, keys, price, with_goods, reference, open=True)
-            deal.status = TransferStatus.OFFERED
+            deal.status, deal.allowed = TransferStatus.OFFERED, allowed
             self.deals[self.position] = deal
             for key in keys:
                 self.pieces[key].state, self.pieces[key].offer = OFFERED, self.position
@@ -226,6 +229,8 @@ class Transfers(Stage):
         )
         expected = expected and not self.recalled(left, at) and self.exist(left, at) and bool(left or extra)
         expected = expected and deal is not None and (not extra or self.free(extra, deal.giver, at))
+        expected = expected and deal is not None and len(extra) <= deal.allowed
+        expected = expected and deal is not None and self.products_of(extra) <= self.products_of(deal.keys)
         command = commands.AcceptTransfer(
             request_id=self.story.request(),
             occurred_at=said,
@@ -252,6 +257,10 @@ class Transfers(Stage):
             self.move(position, deal, STOCK, at)
             self.touched(left | extra, StepKind.TRANSFERRED, position)
             self.touched(back, StepKind.RELEASED)
+
+    def products_of(self, keys: Iterable[Key]) -> set[str]:
+        """Return the products of units."""
+        return {self.lots[batch].product for batch, _ in keys if batch in self.lots}
 
     def more(self, dice: Dice, deal: Deal | None) -> set[Key]:
         """Choose units of a giver that it did not offer, or any others."""

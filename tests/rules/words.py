@@ -39,7 +39,8 @@ def words(command: Command) -> str:
         case commands.RevokeAuthorization(authorization=position, upline=upline, revoked_from=since):
             return f"revoke {position} by {upline}{f' from {day(since)}' if since else ''}"
         case commands.OfferTransfer():
-            return f"offer {moved(command)}{on(command)}"
+            allowed = f" allowing {command.extra_allowed}" if command.extra_allowed else ""
+            return f"offer {moved(command)}{allowed}{on(command)}"
         case commands.RecordTransfer(reported_by=reporter):
             return f"record {moved(command)}{f' reported by {reporter}' if reporter else ''}{on(command)}"
         case commands.SellUnits(seller=seller, consumer=buyer, units=units, unit_price=price):

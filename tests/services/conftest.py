@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import grpc
 import pytest
 
 from pathbook.client import Client
-from tests.services.masks import opened
+from tests.services.masks import begin, opened
+from tests.services.signing import ACME, ANN, OPERATOR, Filer
 
 
 @pytest.fixture
@@ -26,3 +28,13 @@ def client(data: Path) -> Iterator[Client]:
 def target(client: Client) -> str:
     """The address of the server."""
     return client.target
+
+
+@pytest.fixture
+def filer(client: Client) -> Iterator[Filer]:
+    """What calls the services of keys and statements, in a book in which the operator, acme and ann have a key."""
+    begin(client)
+    with grpc.insecure_channel(client.target) as channel:
+        filer = Filer(channel)
+        filer.register(OPERATOR, ACME, ANN)
+        yield filer

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -22,9 +22,12 @@ Entry = dict[str, object]
 
 
 class Running:
-    """A process that runs a verb on the books of a place; its log lies beside the place."""
+    """A process that runs a verb on the books of a place; its log lies beside the place.
 
-    def __init__(self, place: Path, verb: str, *options: str) -> None:
+    Its servers are open, unless the environment says that they are not: only the tests of access want tokens.
+    """
+
+    def __init__(self, place: Path, verb: str, *options: str, command: Sequence[str] = COMMAND) -> None:
         """Start the process."""
         self.log = place.with_name(f"{place.name}-{time.monotonic_ns()}.log")
         self.out = self.log.with_suffix(".out")
@@ -32,10 +35,10 @@ class Running:
         database = named.read_text("utf-8") if named.exists() else ""
         with self.log.open("w") as log, self.out.open("w") as out:
             self._process = subprocess.Popen(
-                [*COMMAND, "--data", str(place), verb, *options],
+                [*command, "--data", str(place), verb, *options],
                 stdout=out,
                 stderr=log,
-                env={**os.environ, "PATHBOOK_DATABASE": database},
+                env={"PATHBOOK_OPEN": "1", **os.environ, "PATHBOOK_DATABASE": database},
             )
 
     def entries(self) -> list[Entry]:
@@ -79,12 +82,20 @@ class Running:
 class ServerProcess(Running):
     """A process that serves the books of a place, or the parent of several on one port."""
 
-    def __init__(self, place: Path, port: int = 0, *options: str, seals: bool = False) -> None:
-        """Start the process, and wait until it listens. It seals only if asked to, as most tests count events."""
+    def __init__(
+        self, place: Path, port: int = 0, *options: str, seals: bool = False, apart: bool = False
+    ) -> None:
+        """Start the process, and wait until it listens. It seals only if asked to, as most tests count events.
+
+        With ``apart``, a process of its own updates the views, as on any machine of two processors by default.
+        """
         sealing = [] if seals or "--no-follow" in options else ["--no-seal"]
+        several = apart or "--workers" in options
+        if not several:
+            sealing.append("--one-process")  # it starts sooner, and a kill ends all of it
         super().__init__(place, "serve", "--listen", f"127.0.0.1:{port}", *options, *sealing)
         try:
-            self.target = str(self.wait_for("serving" if "--workers" in options else "listening")["address"])
+            self.target = str(self.wait_for("serving" if several else "listening")["address"])
         except BaseException:
             self.kill()
             raise

@@ -21,6 +21,7 @@ from pathbook.services.translate.pages import ANSWER_MAX_BYTES
 from pathbook.v1 import (
     batches_pb2,
     batches_pb2_grpc,
+    insights_pb2,
     parties_pb2,
     parties_pb2_grpc,
     paths_pb2,
@@ -329,8 +330,8 @@ def test_the_longest_ladder_fits() -> None:
     """A ladder has a rung for each tier and currency, and all of them together are below 4 MB."""
     most = 2**63 - 1
     amount = values_pb2.Price(amount_minor=most, currency_code="CNY", per_units=10**9)
-    rung = paths_pb2.Rung(
-        kind=paths_pb2.RUNG_KIND_TIER,
+    rung = insights_pb2.Rung(
+        kind=insights_pb2.RUNG_KIND_TIER,
         tier=MAX_TIER,
         currency_code="CNY",
         units=most,
@@ -340,9 +341,12 @@ def test_the_longest_ladder_fits() -> None:
         mean_minor=most,
         sum_minor=most,
         suggested=amount,
+        lower_quartile=amount,
+        upper_quartile=amount,
     )
+    rung_with_mark_up = rung.ByteSize() + 3 * 12  # three numbers
     kinds = MAX_TIER + 1 + 2  # the tiers from 0 on, parties without a tier, and consumers
-    assert kinds * len(EXPONENTS) * (rung.ByteSize() + 3) < ANSWER_MAX_BYTES
+    assert kinds * len(EXPONENTS) * (rung_with_mark_up + 6) < ANSWER_MAX_BYTES
 
 
 def test_an_answer_that_is_too_large_has_a_reason(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,11 +33,12 @@ from pathbook.services.signing import Reason, SigningError
 from tests.books import engine
 from tests.projections.synthetic import SyntheticBook
 from tests.scenario import CODE_KEY, NOON
+from tests.seals import append_seal, seals
 from tests.services.masks import begin, opened
 
 BOOK: Final = "book"
 ORIGIN: Final = "pathbook/book"
-ENTRIES: Final = SyntheticBook(1, 1_800).entries[:700]
+ENTRIES: Final = seals(700)
 OPENED: Final = encode(
     BookOpened("other", "pathbook/other", CODE_KEY, Policy(0)),
     recorded_at=NOON,
@@ -120,7 +121,7 @@ def roots(size: int) -> bytes:
 def test_a_checkpoint_is_of_the_committed_events(process: Callable[[], Signing], place: Path) -> None:
     """The note has the origin, the size and the root, is kept in the database and in the file, and is signed once."""
     one = process()
-    for size in (1, 2, 300, 512, 700):
+    for size in (2, 3, 300, 512, 700):
         one.append(size)
         assert one.sign(size) == Checkpoint(ORIGIN, size, roots(size))
         note = one.signer.sign_checkpoint(BOOK, size)
@@ -136,7 +137,7 @@ def test_a_checkpoint_is_of_the_committed_events(process: Callable[[], Signing],
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=20)
-@given(moves=st.lists(st.tuples(st.integers(0, 2), st.integers(1, 90)), max_size=8))
+@given(moves=st.lists(st.tuples(st.integers(0, 2), st.integers(2, 90)), max_size=8))
 def test_processes_that_sign_in_turn_agree(
     process: Callable[[], Signing], moves: list[tuple[int, int]]
 ) -> None:
@@ -224,6 +225,20 @@ def test_what_was_signed_is_kept_after_a_crash(process: Callable[[], Signing], p
         connection.execute(CHECKPOINT.delete())
     process().sign(600)
     assert [size for size in range(601) if one.checkpoints.at(BOOK, size)] == [400, 600]
+
+
+def test_only_a_tree_that_ends_in_a_seal_is_signed(process: Callable[[], Signing]) -> None:
+    """Whatever is proven with a signed checkpoint is complete up to its last seal, so nothing else is signed."""
+    one = process()
+    one.stream.append(BOOK, 0, SyntheticBook(1, 60).entries[:20])
+    for size in (1, 2, 20):
+        with refused(Reason.NOT_SEALED):
+            one.sign(size)
+    assert one.checkpoints.newest(BOOK) is None
+    assert one.sign(append_seal(one.stream, BOOK)).size == 21
+    one.append(22, [*SyntheticBook(1, 60).entries[:22]])
+    with refused(Reason.NOT_SEALED):
+        one.sign(22)
 
 
 def test_damaged_nodes_are_made_again_before_anything_is_signed(process: Callable[[], Signing]) -> None:

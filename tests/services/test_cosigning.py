@@ -40,13 +40,13 @@ from pathbook.verify.guards import RefutedError
 from pathbook.verify.trust import Trust, witnessed
 from pathbook.witness.key_file import WitnessKey
 from tests.books import DATABASE_FILE, engine
-from tests.projections.synthetic import SyntheticBook
+from tests.seals import append_seal, seals
 from tests.services.masks import BOOK, begin, moved
 from tests.witness.hostile import answered, hostile
 from tests.witness.logs import Served, policy, witness
 
 ORIGIN: Final = "pathbook/masks"
-ENTRIES: Final = SyntheticBook(1, 60).entries[:20]
+ENTRIES: Final = seals(20)
 W1, W2 = (WitnessKey(f"witness.example/w{number}", bytes([number]) * 32) for number in (1, 2))
 
 
@@ -142,11 +142,12 @@ def test_a_server_two_witnesses_and_a_verifier(place: Path, tmp_path: Path) -> N
             "quorum both",
         )
         trust = Trust((), parse_policy(trusted))
-        sizes, note = [client.position], log.sign(client.position)
+        sizes = [append_seal(log.stream, BOOK)]
+        note = log.sign(sizes[0])
         for more in (0, 1, 130):
             for _ in range(more):
                 moved(client, client.position, client.position)
-            sizes.append(client.position)
+            sizes.append(append_seal(log.stream, BOOK))
             note = log.sign(sizes[-1])
             assert not witnessed(note, origin_key, trust).has_quorum
             soon(lambda: len(log.cosigners(sizes[-1])) == 2)

@@ -1,6 +1,7 @@
 """Calls that move goods, and the answers of the book after them, each at least once."""
 
 from pathbook.client import Client, select
+from pathbook.v1.insights_pb2 import RUNG_KIND_CONSUMER, RUNG_KIND_NO_TIER, RUNG_KIND_TIER
 from pathbook.v1.paths_pb2 import (
     PATH_STEP_KIND_COMMISSIONED,
     PATH_STEP_KIND_CONFIRMED,
@@ -12,9 +13,6 @@ from pathbook.v1.paths_pb2 import (
     PATH_STEP_KIND_SOLD,
     PATH_STEP_KIND_TRANSFERRED,
     PATH_STEP_KIND_WRITTEN_OFF,
-    RUNG_KIND_CONSUMER,
-    RUNG_KIND_NO_TIER,
-    RUNG_KIND_TIER,
 )
 from pathbook.v1.transfers_pb2 import (
     TRANSFER_KIND_RETURN,

@@ -102,7 +102,7 @@ def build(place: Place, version: str = VIEWS_VERSION) -> int:
     with opened(place, version=version) as storage:
         head = storage.stream.head("masks")
         assert storage.follower.reached("masks", head).result(PATIENCE) >= head
-        assert storage.left_to_build() == 0
+        assert storage.progress.read(signs=False).to_build == 0
     return head
 
 
@@ -180,7 +180,8 @@ def test_a_server_is_not_serving_until_its_views_are_built(tmp_path: Path) -> No
         old.stop()
     with served(tmp_path, 0, "--no-follow") as server:
         assert [health(server.target, name) for name in ("", SERVICES[0])] == [2, 2]
-        server.wait_for("the views are being built, and health checks answer NOT_SERVING")
+        told = server.wait_for("health checks answer NOT_SERVING")
+        assert "the views are being built" in str(told["problem"])
         with followed(tmp_path):
-            server.wait_for("the views are built, and health checks answer SERVING")
+            server.wait_for("health checks answer SERVING")
         assert [health(server.target, name) for name in ("", SERVICES[0])] == [1, 1]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pathbook.client import Client, RefusedError, price, select
-from pathbook.v1.paths_pb2 import RUNG_KIND_CONSUMER, Rung
+from pathbook.v1.insights_pb2 import RUNG_KIND_CONSUMER, Rung
 from pathbook.v1.transfers_pb2 import RecordTransferRequest
 from pathbook.v1.values_pb2 import PARTY_KIND_AGENT, PARTY_KIND_BRAND, Price
 from tests.services.masks import BOOK, MADE_ON, MASK, begin, boxes, opened, refused, yuan

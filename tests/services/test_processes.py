@@ -13,6 +13,7 @@ import grpc
 import psycopg
 import pytest
 
+from pathbook.cli.serve import processors
 from pathbook.client import Client, RefusedError, UnreachableError
 from pathbook.ledger.book import memory
 from pathbook.ledger.codec import decode
@@ -182,6 +183,22 @@ def test_workers_end_with_their_parent(end: Callable[[ServerProcess], int | None
     assert servers.out.read_text() == f"Serving {place} on {servers.target}\n"
     assert not end(servers)
     for name in ("worker 1", "worker 2", "follower"):
+        servers.wait_for("stopped", about(name))
+
+
+@pytest.mark.skipif(processors() < 2, reason="one processor: there is one process")
+def test_one_server_has_its_views_updated_by_another_process(tmp_path: Path) -> None:
+    """By default, a server on two processors leaves its views to a second process, also after a kill of that one."""
+    servers = ServerProcess(tmp_path / "data", apart=True)
+    with Client(servers.target, book="masks") as client:
+        begin(client)
+        give(client, 0)
+        assert len(list(client.list_batches())) == 1
+        kill(servers.pid("follower"))
+        give(client, 1)
+        assert client.get_path((1, 1))
+    assert servers.terminate() == 0
+    for name in ("worker 1", "follower"):
         servers.wait_for("stopped", about(name))
 
 

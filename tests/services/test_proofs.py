@@ -20,6 +20,7 @@ from pathbook.services.log_key import LOG_KEY_FILE
 from pathbook.services.run.in_thread import running
 from pathbook.services.run.settings import Settings
 from tests.books import DATABASE_FILE, engine
+from tests.seals import append_seal
 from tests.services.masks import BOOK, begin, moved, refused
 
 
@@ -34,13 +35,15 @@ def client(place: Path) -> Iterator[Client]:
         yield client
 
 
-def sign(place: Path, size: int) -> None:
-    """Sign a checkpoint, as a process beside the server does."""
+def sign(place: Path) -> int:
+    """Seal, and sign the checkpoint, as a process beside the server does. Return how many events it is of."""
     events = engine(place, "events")
     stream = Stream(events)
     with contextlib.closing(stream):
+        size = append_seal(stream, BOOK)
         CheckpointSigner(place, stream, LogTree(stream), Checkpoints(events)).sign_checkpoint(BOOK, size)
     events.dispose()
+    return size
 
 
 def checkpoint(client: Client, size: int = 0) -> Checkpoint:
@@ -54,13 +57,11 @@ def checkpoint(client: Client, size: int = 0) -> Checkpoint:
 
 def test_checkpoints_are_of_the_events_that_a_caller_reads(client: Client, place: Path) -> None:
     """Roots are those over the bytes that Read returns, and each checkpoint is consistent with those before."""
-    sizes = [client.position]
-    sign(place, sizes[0])
+    sizes = [sign(place)]
     for more in (1, 120, 150):
         for _ in range(more):
             moved(client, client.position, client.position)
-        sizes.append(client.position)
-        sign(place, sizes[-1])
+        sizes.append(sign(place))
     leaves = [leaf_hash(data) for batch in client.read() for data in batch.events]
     assert checkpoint(client) == checkpoint(client, sizes[-1])
     for old in sizes:
@@ -87,15 +88,16 @@ def test_what_is_not_there_is_refused_by_name(client: Client, place: Path) -> No
         client.get_checkpoint()
     with refused("CHECKPOINT_MISSING", missing):
         client.get_consistency_proof(1)
-    sign(place, 5)
+    assert sign(place) == 8
+    moved(client, 1, 1)
     with refused("CHECKPOINT_MISSING", missing):
         client.get_checkpoint(4)
     with refused("CHECKPOINT_MISSING", missing):
-        client.get_consistency_proof(1, 6)
+        client.get_consistency_proof(1, 9)
     with refused("SIZES_REVERSED", invalid):
         client.get_consistency_proof(5, 4)
     with refused("POSITION_BEYOND_HEAD", StatusCode.OUT_OF_RANGE):
-        client.get_consistency_proof(8)
+        client.get_consistency_proof(10)
     for call in (client.get_checkpoint, client.get_consistency_proof):
         with refused("POSITION_NEGATIVE", invalid):
             call(-1)
@@ -110,4 +112,4 @@ def test_what_is_not_there_is_refused_by_name(client: Client, place: Path) -> No
     (place / LOG_KEY_FILE).unlink()
     with refused("LOG_KEY_UNUSABLE", StatusCode.UNAVAILABLE):
         client.get_log_key()
-    assert client.get_checkpoint().size == 5
+    assert client.get_checkpoint().size == 8

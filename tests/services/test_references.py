@@ -126,7 +126,12 @@ def test_extra_units_are_accepted_with_an_offer(client: Client) -> None:
     begin(client)
     (code,) = next(client.list_codes(1, 20, 20)).serials
     offer = client.offer_transfer(
-        giver="acme", receiver="ann", units=boxes(0, 9), unit_price=yuan(150), reference="note 1"
+        giver="acme",
+        receiver="ann",
+        units=boxes(0, 9),
+        unit_price=yuan(150),
+        reference="note 1",
+        extra_allowed=3,
     ).receipt.position
     accepted = client.accept_transfer(
         offer,
@@ -155,8 +160,10 @@ def test_extra_units_that_the_giver_does_not_own_are_refused(client: Client) -> 
     begin(client)
     moved(client, 50, 50)
     offer = client.offer_transfer(
-        giver="acme", receiver="ann", units=boxes(0, 9), unit_price=yuan(150)
+        giver="acme", receiver="ann", units=boxes(0, 9), unit_price=yuan(150), extra_allowed=1
     ).receipt.position
+    with refused("EXTRA_NOT_ALLOWED", FORBIDDEN):
+        client.accept_transfer(offer, receiver="ann", extra=[(1, 50, 51)])
     with refused("UNITS_NOT_OWNED", STATE):
         client.accept_transfer(offer, receiver="ann", extra=[(1, 50, 50)])
     with refused("RANGE_BEYOND_BATCH"):

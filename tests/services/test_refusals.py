@@ -345,15 +345,13 @@ def test_a_page_token_of_another_list_is_refused(client: Client, token: str) -> 
     assert error.value.code() is INVALID
 
 
-def test_a_path_and_a_ladder_need_a_subject(client: Client) -> None:
+def test_a_path_needs_a_subject(client: Client) -> None:
     """A request without a subject is refused, and the refusal names the field."""
     begin(client)
     with grpc.insecure_channel(client.target) as channel:
         stub = paths_pb2_grpc.PathServiceStub(channel)
         with pytest.raises(grpc.RpcError, match="subject is missing"):
             stub.GetPath(paths_pb2.GetPathRequest(book=BOOK))
-        with pytest.raises(grpc.RpcError, match="subject is missing"):
-            stub.GetLadder(paths_pb2.GetLadderRequest(book=BOOK))
 
 
 def test_a_batch_of_too_many_writes_is_refused_as_a_whole(client: Client) -> None:

@@ -7,10 +7,11 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pathbook.ledger.refusals import Reason
+from pathbook.ledger.codec import requests
+from pathbook.ledger.refusals import Reason, RefusedRequestError
 from pathbook.ledger.values import MAX_RANGES, Delivery, PartyKind, Price, UnitState
-from pathbook.services.translate import requests, values
-from pathbook.services.translate.statuses import RefusedCallError
+from pathbook.services.translate import values
+from pathbook.services.translate.requests import book_name
 from pathbook.v1.batches_pb2 import CommissionBatchRequest
 from pathbook.v1.transfers_pb2 import OfferTransferRequest
 from pathbook.v1.values_pb2 import Price as PriceMessage
@@ -45,10 +46,10 @@ def test_an_unset_time_is_zero_and_an_unset_deadline_is_none() -> None:
 )
 def test_a_time_out_of_range_is_refused(stamp: Timestamp) -> None:
     """An impossible time is refused with the name of the field."""
-    with pytest.raises(RefusedCallError) as refused:
+    with pytest.raises(RefusedRequestError) as refused:
         requests.time_or_now(OfferTransferRequest(occurred_at=stamp))
     assert refused.value.refusal.reason is Reason.TIME_MALFORMED
-    assert refused.value.facts == {"field": "occurred_at"}
+    assert dict(refused.value.refusal.facts) == {"field": "occurred_at"}
 
 
 @given(st.dates())
@@ -62,16 +63,16 @@ def test_a_date_is_read_back(day: datetime.date) -> None:
 )
 def test_a_wrong_date_is_refused(text: str) -> None:
     """A text that is no calendar date YYYY-MM-DD is refused with the field and the text."""
-    with pytest.raises(RefusedCallError) as refused:
+    with pytest.raises(RefusedRequestError) as refused:
         requests.date(text, "made_on")
     assert refused.value.refusal.reason is Reason.DATE_MALFORMED
-    assert refused.value.facts == {"field": "made_on", "text": text}
+    assert dict(refused.value.refusal.facts) == {"field": "made_on", "text": text}
 
 
 def test_an_optional_date_may_be_missing() -> None:
     """An empty text means no expiry date, but a batch without a production date is refused."""
     assert requests.date_or_none("", "expires_on") is None
-    with pytest.raises(RefusedCallError, match="made_on is missing"):
+    with pytest.raises(RefusedRequestError, match="made_on is missing"):
         requests.date("", "made_on")
 
 
@@ -82,7 +83,7 @@ def test_a_price_must_be_named_but_may_be_zero() -> None:
     given_away.unit_price.per_units = 7
     assert requests.price(given_away, "unit_price") == Price(0, "CNY", 7)
     assert requests.price_or_none(CommissionBatchRequest(), "suggested_price") is None
-    with pytest.raises(RefusedCallError, match="unit_price is missing"):
+    with pytest.raises(RefusedRequestError, match="unit_price is missing"):
         requests.price(OfferTransferRequest(), "unit_price")
 
 
@@ -93,16 +94,16 @@ def test_an_enumeration_is_read_by_its_number() -> None:
     assert requests.delivery(0) is Delivery.WITH_TITLE
     assert requests.delivery(2) is Delivery.LATER
     for number in (0, 99):
-        with pytest.raises(RefusedCallError, match="state is missing"):
+        with pytest.raises(RefusedRequestError, match="state is missing"):
             requests.enum_value(number, UnitState, "state")
 
 
 def test_a_selection_must_be_set_and_within_its_limits() -> None:
     """A missing selection is refused, and so is one with too many ranges, codes, cases and quantities together."""
-    with pytest.raises(RefusedCallError, match="units is missing"):
+    with pytest.raises(RefusedRequestError, match="units is missing"):
         requests.selected(OfferTransferRequest())
     units = Selection(ranges=[UnitRange()], codes=["no code"] * MAX_RANGES)
-    with pytest.raises(RefusedCallError) as refused:
+    with pytest.raises(RefusedRequestError) as refused:
         requests.selected(OfferTransferRequest(units=units))
     assert refused.value.refusal.reason is Reason.TOO_MANY_RANGES
     del units.codes[0]
@@ -112,6 +113,6 @@ def test_a_selection_must_be_set_and_within_its_limits() -> None:
 @pytest.mark.parametrize("name", ["", "a b", "../a", "a" * 65, "-a", "ä"])
 def test_a_book_must_have_a_valid_name(name: str) -> None:
     """A text that cannot be the name of a book is refused before any lookup."""
-    with pytest.raises(RefusedCallError) as refused:
-        requests.book_name(name)
+    with pytest.raises(RefusedRequestError) as refused:
+        book_name(name)
     assert refused.value.refusal.reason is Reason.BOOK_MALFORMED

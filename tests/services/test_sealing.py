@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from pathbook.client import Client
+from pathbook.ledger import sealing
 from pathbook.ledger.codec import decode
 from pathbook.ledger.commands import Command, CommissionBatch, Seal
 from pathbook.ledger.events import RecordedEvent, Sealed
@@ -119,6 +120,20 @@ def test_a_book_is_sealed_soon_after_it_changed(place: Path) -> None:
         time.sleep(1.5)
         assert storage.stream.head(BOOK) == 8
         until(lambda: told == [(BOOK, 8)])
+
+
+def test_a_book_that_became_quiet_is_sealed(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though much changed, the sealer waits no longer than until nothing comes any more."""
+    monkeypatch.setattr(sealing, "LITTLE_EVENTS", 0)
+    with opened(place, seals=False) as storage:
+        steps = CustodySteps(storage.custody.views, storage.stream)
+        sealer = Sealer(
+            storage.books, storage.stream, storage.follower, steps, soon_s=0.2, latest_s=10 * PATIENCE
+        )
+        sealer.start()
+        with contextlib.closing(sealer):
+            changed = ask(storage, *beginning(storage))[-1]
+            until(lambda: steps.last(BOOK).covers == changed)
 
 
 def test_custody_that_was_emptied_is_filled_again(place: Path) -> None:

@@ -42,7 +42,7 @@ def test_reflection_lists_the_services_and_their_methods(target: str) -> None:
         assert set(SERVICES) < set(database.get_services())
         file = database.FindFileContainingSymbol("pathbook.v1.PathService")
         names = {method.name for method in file.service[0].method}
-        assert names == {"GetPath", "GetLadder", "ListStock", "ListHolders"}
+        assert names == {"GetPath", "ListStock", "ListHolders"}
 
 
 def test_the_first_start_creates_directory_and_key(data: Path) -> None:
@@ -110,6 +110,13 @@ def test_loopback_addresses_are_recognized(listen: str, is_loopback: bool) -> No
     assert Settings(data=Path(), listen=listen).is_loopback is is_loopback
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.1:x"])
+def test_the_address_for_operators_is_host_and_port(address: str) -> None:
+    """A malformed address is refused before a port is opened."""
+    with pytest.raises(ValueError, match="is not HOST:PORT"):
+        Settings(data=Path(), listen="127.0.0.1:0", operations_listen=address)
+
+
 @pytest.mark.parametrize(
     "listen", ["", "127.0.0.1", ":50551", "127.0.0.1:", "127.0.0.1:65536", "h:-1", "h:١"]
 )
@@ -163,7 +170,7 @@ def test_a_server_open_to_others_warns_about_missing_access_control(
         pass
     (entry,) = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert entry["level"] == "warning"
-    assert "there is no access control yet" in entry["event"]
+    assert "this server is open" in entry["event"]
 
 
 def test_the_log_has_a_line_a_call_and_nothing_of_what_was_asked(
@@ -197,7 +204,7 @@ def test_an_internal_error_is_hidden_from_the_caller(
 ) -> None:
     """The caller of a failed call gets no details, and the log has the traceback."""
 
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise RuntimeError("a secret of the server")
 
     monkeypatch.setattr(Queries, "party", broken)

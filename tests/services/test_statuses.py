@@ -69,6 +69,7 @@ def test_a_retry_info_is_sent_where_the_contract_says_to_retry_later(failure: Fa
     assert not later or failed(failure, **facts).code in (
         StatusCode.UNAVAILABLE,
         StatusCode.DEADLINE_EXCEEDED,
+        StatusCode.RESOURCE_EXHAUSTED,
     )
 
 

@@ -248,7 +248,7 @@ def test_a_report_that_is_being_built_says_so_and_nothing_else_waits(
     ):
         begin(client)
         directory.follower.catch_up(BOOK)
-        assert client.get_ladder(1).position == BEGUN
+        assert client.get_ladder(1).as_of_position == BEGUN
         with monkeypatch.context() as patched:
             patched.setattr(ReportFollower, "catch_up", stalled)
             patched.setattr(ReportFollower, "build", stalled)
@@ -264,7 +264,7 @@ def test_a_report_that_is_being_built_says_so_and_nothing_else_waits(
             directory.follower.catch_up(BOOK)
             assert client.get_party("zoe").party == "zoe"
         directory.follower.catch_up(BOOK)
-        assert client.get_ladder(1, at_least_position=BEGUN + 1).position == BEGUN + 1
+        assert client.get_ladder(1, at_least_position=BEGUN + 1).as_of_position == BEGUN + 1
 
 
 def test_a_question_to_a_report_does_not_wait_forever(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -285,4 +285,4 @@ def test_a_question_to_a_report_does_not_wait_forever(data: Path, monkeypatch: p
             directory.follower.catch_up(BOOK)
             with refused("REPORT_BEHIND", StatusCode.DEADLINE_EXCEEDED):
                 client.get_ladder(1, at_least_position=BEGUN + 1)
-            assert client.get_ladder(1, at_least_position=0).position == BEGUN
+            assert client.get_ladder(1, at_least_position=0).as_of_position == BEGUN

@@ -4,13 +4,18 @@ import contextlib
 import datetime
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
+import grpc
 import pytest
 from nacl.signing import SigningKey
 
+from pathbook.audit.replaying import Replay
+from pathbook.audit.sources import of_server
 from pathbook.client import Client, RefusedError
 from pathbook.ledger.codes import PrintedCode, parse_code
 from pathbook.ledger.proofs.signed_note import ED25519, VerifierKey
+from pathbook.ledger.proofs.unit_proof import parse_unit_proof
 from pathbook.services.clock import now
 from pathbook.services.storage import Storage
 from pathbook.v1.paths_pb2 import GetPathResponse
@@ -21,6 +26,10 @@ from pathbook.verify.trust import Trust
 from pathbook.verify.verdicts import Number, Policy, Report, Result, Verdict
 from tests.books import DATABASE_FILE, PATIENCE
 from tests.services.masks import BOOK, TODAY, begin, boxes, opened_place, yuan
+from tests.services.signing import ACME, ANN, OPERATOR, Filer, handed_over, positions
+
+UNLIMITED: Final = Policy()
+"""The policy of a caller who sets no limit."""
 
 
 @pytest.fixture
@@ -43,11 +52,13 @@ def seal(place: Path) -> None:
         assert storage.sealer.seal(BOOK) == head
 
 
-def checked(client: Client, unit: int, trust: Trust | None = None) -> tuple[Report, ProvenPath | None]:
+def checked(
+    client: Client, unit: int, trust: Trust | None = None, policy: Policy = UNLIMITED
+) -> tuple[Report, ProvenPath | None]:
     """Check the proof of a unit with the key that the server names, as a caller who knows it already."""
     trust = trust or Trust((VerifierKey.parse(client.get_log_key()),))
     data = client.get_unit_proof((1, unit))
-    return check_proof(data, None, trust, Now(now(), TODAY), Policy())
+    return check_proof(data, None, trust, Now(now(), TODAY), policy)
 
 
 def outcome(report: Report, number: Number) -> tuple[Result, str]:
@@ -121,13 +132,71 @@ def test_a_unit_that_is_not_there_has_no_proof(client: Client, place: Path) -> N
             client.get_unit_proof(unit)
 
 
-def joined(client: Client, unit: int) -> Report:
-    """Return the report on a path and its proof, as `pathbook verify CODE` makes it."""
+def test_signatures_of_single_and_filed_statements_are_proved(client: Client, place: Path) -> None:
+    """A proof of a server has the chains of keys up to the operator, and the audit paths of filed statements."""
+    with grpc.insecure_channel(client.target) as channel:
+        filer = Filer(channel)
+        filer.register(OPERATOR, ACME, ANN)
+        filer.file(ACME, handed_over(20))
+        (answer,) = filer.file_all(
+            ACME.batch([ACME.statement(handed_over(number)) for number in range(21, 26)])
+        )
+        assert all(position > 0 for position in positions(answer.results))
+    seal(place)
+    for unit, filed in ((20, 0), (21, 1), (25, 1)):
+        proof = parse_unit_proof(client.get_unit_proof((1, unit)))
+        assert (len(proof.filed), proof.parties[0].number) == (filed, 0)
+        report, _ = checked(client, unit, policy=Policy(min_signatures=1))
+        assert report.verdict is Verdict.VERIFIED, report
+        assert outcome(report, Number.SIGNATURES) == (Result.OK, "1 of 1 hops is signed by the giver")
+        report, _ = checked(client, unit, policy=Policy(min_signatures=2))
+        assert report.verdict is Verdict.AGAINST_POLICY
+    assert checked(client, 0)[0].verdict is Verdict.VERIFIED
+    audited = Replay().run(of_server(client), [], Trust())
+    assert audited.replayed.events == client.get_head().position
+
+
+def test_signatures_of_a_path_without_a_proof_are_compared_and_do_not_count(
+    client: Client, place: Path
+) -> None:
+    """A newer hop is signed, but whose key that is, is not sealed yet."""
+    with grpc.insecure_channel(client.target) as channel:
+        filer = Filer(channel)
+        filer.register(OPERATOR, ACME)
+        filer.file(ACME, handed_over(20))
+        seal(place)
+        assert joined(client, 20, Policy(min_signatures=1)).verdict is Verdict.VERIFIED
+        client.record_transfer(giver="ann", receiver="bob", units=boxes(20, 20), unit_price=yuan(200))
+        found = joined(client, 20)
+        assert found.verdict is Verdict.VERIFIED
+        assert outcome(found, Number.SIGNATURES) == (
+            Result.NOTED,
+            "1 of 1 hops is signed by the giver; whose keys signed the newer steps is not sealed yet",
+        )
+        found = joined(client, 20, Policy(min_signatures=1))
+        assert found.verdict is Verdict.AGAINST_POLICY
+        assert "none of 1 newer hops is proven" in outcome(found, Number.SIGNATURES)[1]
+    path = client.get_path((1, 20), corrections=True)
+    alone = check_path(path, code_of(client, 20), TODAY, UNLIMITED)
+    assert outcome(alone, Number.SIGNATURES) == (
+        Result.NOT_YET_SEALED,
+        "1 of 3 steps are signed; whose keys these are, only a proof tells",
+    )
+
+
+def code_of(client: Client, unit: int) -> PrintedCode:
+    """Return the code of a unit."""
     (codes,) = client.list_codes(1, unit, unit)
     code = parse_code(codes.serials[0])
     assert isinstance(code, PrintedCode)
-    path: GetPathResponse = client.get_path(codes.serials[0], corrections=True)
+    return code
+
+
+def joined(client: Client, unit: int, policy: Policy = UNLIMITED) -> Report:
+    """Return the report on a path and its proof, as `pathbook verify CODE` makes it."""
+    code = code_of(client, unit)
+    path: GetPathResponse = client.get_path(code.serial, corrections=True)
     today = datetime.datetime.now(datetime.UTC).date()
-    report = check_path(path, code, today, Policy())
-    proof, proven = checked(client, unit)
+    report = check_path(path, code, today, policy)
+    proof, proven = checked(client, unit, policy=policy)
     return compared_with_proof(report, path, proof, proven, is_new_key=False)

@@ -55,7 +55,6 @@ def test_an_answer_means_one_thing(
     "line",
     [
         "",
-        f"witness a {W1.verifier}",
         f"witness a {W1.verifier} ftp://h",
         f"witness a {W1.verifier} http://",
         f"witness a {W1.verifier} http://h:99999",
@@ -67,9 +66,15 @@ def test_an_answer_means_one_thing(
     ],
 )
 def test_witnesses_that_cannot_be_asked_are_refused_at_the_start(line: str) -> None:
-    """A policy without witnesses, without a URL, or with one that cannot be called is named before anything runs."""
+    """A policy without witnesses, or with one that cannot be called, is named before anything runs."""
     with pytest.raises(ValueError, match="witness"):
         addresses(parse_policy(policy(line, "quorum none")))
+
+
+def test_a_witness_without_a_url_is_not_asked() -> None:
+    """It brings what it cosigns, as an auditor does."""
+    text = policy(f"witness a {W1.verifier}", f"witness b {W2.verifier} http://h", "quorum none")
+    assert [each.name for each in addresses(parse_policy(text))] == ["b"]
 
 
 def test_redirects_and_urls_go_nowhere_else() -> None:

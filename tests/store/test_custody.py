@@ -8,12 +8,13 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from pathbook.ledger.chains import Chain, ChainHead, extended
-from pathbook.ledger.events import RecordedEvent, Sealed
+from pathbook.ledger.chains import Chain, ChainHead, extended, links
+from pathbook.ledger.command_fields import OPERATOR
+from pathbook.ledger.events import PartyRegistered, RecordedEvent, Sealed
 from pathbook.ledger.proofs.custody import batch_leaf, custody_root, party_leaf, unit_leaf
-from pathbook.ledger.proofs.tree import root_of_inclusion
+from pathbook.ledger.proofs.tree import root_of_inclusion, root_of_multiproof
 from pathbook.ledger.store.custody.reading import CustodyReader, CustodySnapshot
-from pathbook.ledger.store.custody.tables import CUSTODY, TILE, empty_custody
+from pathbook.ledger.store.custody.tables import CUSTODY, TILE, empty_custody, unpacked_runs
 from pathbook.ledger.store.database.engine import Purpose, reading
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.custody_steps import ContradictedSealError, Step, next_step
@@ -115,12 +116,33 @@ def test_all_paths_hold(stream: Stream, connect: Connect, seed: int) -> None:
             party = custody.party(name)
             assert party is not None
             assert party.head == heads[name]
-            path = custody.party_path(party.number)
-            root = root_of_inclusion(party_leaf(party.head), party.number, sealed.parties, path)
-            assert root == custody.parties_root()
+            numbers, leaves = [party.number], [party_leaf(party.head)]
+            path = custody.parties_proof(numbers)
+            assert root_of_multiproof(numbers, leaves, sealed.parties, path) == custody.parties_root()
         assert custody_root(custody.batches_root(), custody.parties_root()) == sealed.root
         assert custody.batch(sealed.batches + 1) is None
         assert custody.party("nemo") is None
+
+
+def test_the_operator_is_the_first_party(stream: Stream, connect: Connect) -> None:
+    """It has number 0, and its keys extend its chain. The parties follow as they were registered."""
+    book, views = SealedBook(5, 300), connect("views")
+    append(stream, book)
+    follow(stream, views)
+    take_steps(stream, views)
+    of_operator = [
+        item.position for item in book.recorded if OPERATOR in {link.chain for link in links(item.event)}
+    ]
+    with CustodyReader(views).open(BOOK) as custody:
+        assert custody is not None
+        names = [item.event.party for item in book.recorded if isinstance(item.event, PartyRegistered)]
+        for number, name in enumerate([OPERATOR, *names][: custody.seal.parties]):
+            party = custody.party(name)
+            assert party is not None
+            assert party.number == number
+        covered = [position for position in of_operator if position <= custody.seal.covers]
+        assert custody.links_of_parties([0])[0] == covered
+        assert len(covered) > 1
 
 
 def check_batch(custody: CustodySnapshot, number: int, sealed: Sealed, head: bytes, random: Random) -> None:
@@ -143,7 +165,7 @@ def check_batch(custody: CustodySnapshot, number: int, sealed: Sealed, head: byt
 
 def test_a_wrong_seal_is_found(stream: Stream, connect: Connect) -> None:
     """A seal whose root is not that of its events is named with its position, and the tables stay before it."""
-    book, views = SyntheticBook(1, 200), connect("views")  # its seals have roots that no tree has
+    book, views = SyntheticBook(1, 400), connect("views")  # its seals have roots that no tree has
     append(stream, book)
     follow(stream, views)
     first = next(item for item in book.recorded if isinstance(item.event, Sealed))
@@ -191,7 +213,11 @@ def test_a_million_units_that_nobody_moved_cost_nothing(stream: Stream, connect:
     with reading(views) as connection:
         tiles = connection.execute(sa.select(TILE.c.tree)).scalars().all()
     assert set(tiles) <= {0, -1}
-    assert [row[1:4] for row in rows(views)["custody_run"]] == [(1, 0, 7), (2, 0, 39), (3, 0, 999_999)]
+    ends = []
+    for _, batch, block, first, runs in rows(views)["custody_block"]:
+        assert isinstance(runs, bytes)
+        ends += [(batch, block, first, run.first, run.last) for run in unpacked_runs(runs)]
+    assert ends == [(1, 0, 0, 0, 7), (2, 0, 0, 0, 39), (3, 0, 0, 0, 999_999)]
 
 
 def test_a_step_takes_no_more_than_it_may(stream: Stream, connect: Connect) -> None:
@@ -199,9 +225,9 @@ def test_a_step_takes_no_more_than_it_may(stream: Stream, connect: Connect) -> N
     book, views = SyntheticBook(6, 0), connect("views")
     append(stream, book)
     follow(stream, views)
-    step = next_step(views, stream, BOOK, touched_max=1, events_at_once=2)
+    step = next_step(views, stream, BOOK, touched_max=1, events_at_once=1)
     assert step is not None
-    assert step.sealed.covers == 2
+    assert step.sealed.covers == 1
     assert step.changes.touched == 1
 
 

@@ -199,7 +199,7 @@ def test_tables_that_change_have_another_version() -> None:
     made += sorted(str(CreateIndex(index)) for table in tables.VIEWS.sorted_tables for index in table.indexes)
     made += [str(CreateTable(table)) for table in CUSTODY.sorted_tables]
     digest = hashlib.sha256("".join(made).encode()).hexdigest()[:16]
-    assert (VIEWS_VERSION, digest) == ("0004", "110b5a3ed348d70d")
+    assert (VIEWS_VERSION, digest) == ("0006", "2422e9858eaeed81")
 
 
 def test_a_follower_projects_events_of_this_process_and_of_others(stream: Stream, connect: Connect) -> None:

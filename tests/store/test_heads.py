@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from pathbook.ledger import commands
 from pathbook.ledger.chains import Chain, ChainHead, extended
+from pathbook.ledger.command_fields import OPERATOR
 from pathbook.ledger.events import RecordedEvent
 from pathbook.ledger.store.database.engine import reading
 from pathbook.ledger.store.log.stream import Stream
@@ -25,10 +26,10 @@ from tests.store.follower_process import Connect, rows_at_once, rows_of
 
 
 def heads_after(recorded: list[RecordedEvent]) -> dict[Chain, ChainHead]:
-    """Return the heads of all chains after the events of a book, folded one by one."""
+    """Return the heads of the chains of all parties and batches after the events of a book, folded one by one."""
     heads: dict[Chain, ChainHead] = {}
     for item in recorded:
-        heads |= extended(heads, item)
+        heads |= extended(heads, item, without=OPERATOR)
     return heads
 
 

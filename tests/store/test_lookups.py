@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, Select
 
 from pathbook.ledger.hops import NOT_LOADED, Hop
-from pathbook.ledger.projections import cases, registers, transfers
+from pathbook.ledger.projections import cases, keys, registers, transfers
 from pathbook.ledger.reports.all_reports import REPORTS
+from pathbook.ledger.reports.report import ColumnKind
 from pathbook.ledger.runs import Run
 from pathbook.ledger.store.database.engine import Purpose
 from pathbook.ledger.store.log.stream import Stream
@@ -21,7 +22,7 @@ from pathbook.ledger.store.reports.positions import position_lookup
 from pathbook.ledger.store.reports.tables import POSITIONS, table_of
 from pathbook.ledger.store.views import due_offers, list_lookups, lookups, run_cache, tables, unit_history
 from pathbook.ledger.store.views.follower import Follower
-from pathbook.ledger.store.views.report_rows import of_batch, of_product
+from pathbook.ledger.store.views.report_rows import wanted_rows
 from pathbook.ledger.store.views.tables import RunRow, row_from_run, run_from_row
 from pathbook.ledger.values import UnitState
 
@@ -32,6 +33,7 @@ ROWS: dict[type[NamedTuple], sa.Table] = {
     registers.BatchRow: tables.BATCH,
     registers.RecallRow: tables.RECALL,
     registers.RequestRow: tables.REQUEST,
+    keys.KeyRow: tables.KEY,
     transfers.TransferRow: tables.TRANSFER,
     cases.CaseRow: tables.PACKED_CASE,
     cases.CaseRangeRow: tables.CASE_RANGE,
@@ -57,8 +59,12 @@ def statements(kind: str) -> Iterator[tuple[str, Select[*tuple[object, ...]]]]:
                 yield f"transfers, newest first {order}, of {side}", statement
     for report in REPORTS:
         yield f"the position of {report.title}", position_lookup(report)
-        yield f"the rows of a batch in {report.title}", of_batch(report)
-        yield f"the rows of a product in {report.title}", of_product(report)
+        columns = tuple(column.name for column in report.key)
+        if report.key[0].kind is ColumnKind.BATCH:
+            yield f"the rows of a batch in {report.title}", wanted_rows(report, ("batch",), columns)
+            yield f"the rows of a product in {report.title}", wanted_rows(report, ("product",), columns[1:])
+        if [column.name for column in report.key if column.kind is ColumnKind.PARTY] == [columns[0]]:
+            yield f"the rows of a party in {report.title}", wanted_rows(report, ("party",), columns)
     modules: list[ModuleType] = [lookups, list_lookups, unit_history, run_cache, due_offers]
     for module in modules:
         for name, statement in vars(module).items():

@@ -14,10 +14,10 @@ from structlog.testing import capture_logs
 from pathbook.ledger import events
 from pathbook.ledger.book import Outcome
 from pathbook.ledger.commands import RecordTransfer
-from pathbook.ledger.events import RecordedEvent
-from pathbook.ledger.reports.all_reports import REPORTS
+from pathbook.ledger.reports.holdings import HOLDINGS
 from pathbook.ledger.reports.ladder import LADDER
 from pathbook.ledger.reports.report import Column, ColumnKind, Report, SumRow
+from pathbook.ledger.reports.story import ToldEvent
 from pathbook.ledger.store.database.engine import Purpose, open_engine, reading
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.reports.positions import positions as report_positions
@@ -35,11 +35,12 @@ EVENTS = 20_000
 CALLERS = 8
 
 
-def given_a_day(recorded: Iterable[RecordedEvent]) -> Iterator[SumRow]:
+def given_a_day(events_told: Iterable[ToldEvent]) -> Iterator[SumRow]:
     """Count the transfers and the units that were given in one step, by batch and day."""
     transfers: Counter[tuple[int, int]] = Counter()
     units: Counter[tuple[int, int]] = Counter()
-    for each in recorded:
+    for told in events_told:
+        each = told.recorded
         if isinstance(each.event, events.TransferRecorded):
             for part in each.event.terms.ranges:
                 transfers[part.batch, each.recorded_at // DAY] += 1
@@ -47,7 +48,7 @@ def given_a_day(recorded: Iterable[RecordedEvent]) -> Iterator[SumRow]:
     return ((*key, count, units[key]) for key, count in transfers.items())
 
 
-KEY = (Column("batch", ColumnKind.SMALL), Column("day", ColumnKind.NUMBER))
+KEY = (Column("batch", ColumnKind.BATCH), Column("day", ColumnKind.DAY))
 GIVEN = Report("given", 1, KEY, ("transfers", "units"), given_a_day)
 """A second report, which no program has yet."""
 
@@ -81,12 +82,13 @@ def rebuilt(stream: Stream, directory: Path, *reports: Report) -> list[list[tupl
 
 def test_no_write_is_refused_while_a_report_is_added(place: Path, tmp_path: Path) -> None:
     """Eight callers write to a long book while a report is added: all are answered, and their views do not wait."""
-    with open_books(place) as opened:
+    before = (LADDER, HOLDINGS)
+    with open_books(place, reports=before) as opened:
         positions(ask(opened, *BEGINNING))
         for first in range(0, EVENTS, 500):
             positions(ask(opened, *map(give, range(first, first + 500))))
         opened._follower.reached("masks", EVENTS + len(BEGINNING)).result(PATIENCE)
-    both = (*REPORTS, GIVEN)
+    both = (*before, GIVEN)
     with open_books(place, Clock(NOON + DAY), reports=both) as opened:
         follower, added = opened._follower, threading.Event()
         answered: list[Outcome] = []
@@ -168,10 +170,11 @@ def test_a_report_that_fails_stops_neither_the_views_nor_another_report(
 ) -> None:
     """Its error is logged, its callers get it, and a program that is mended goes on where it stopped."""
 
-    def broken(recorded: Iterable[RecordedEvent]) -> Iterable[SumRow]:
-        if any(each.position > 500 for each in recorded):
+    def broken(events_told: Iterable[ToldEvent]) -> Iterable[SumRow]:
+        found = list(events_told)
+        if any(told.recorded.position > 500 for told in found):
             raise ZeroDivisionError
-        return given_a_day(recorded)
+        return given_a_day(found)
 
     views = connect("views")
     failing = Report("given", 1, KEY, ("transfers", "units"), broken)

@@ -9,7 +9,7 @@ import msgspec
 
 from pathbook.ledger import events
 from pathbook.ledger.codes import PrintedCode
-from pathbook.ledger.events import Event
+from pathbook.ledger.events import Event, RecordedEvent
 from pathbook.ledger.proofs.policy import parse_policy
 from pathbook.ledger.proofs.unit_proof import StoredEvent, UnitProof
 from pathbook.ledger.values import Price, Unit
@@ -45,13 +45,17 @@ ZERO: Final = Unit(1, 0)
 
 
 class Attempt(NamedTuple):
-    """A file, the unit that is meant, whom the caller trusts, why it may show the same facts, how much later it is."""
+    """A file, and what the caller asks of it: the unit that is meant, whom it trusts, and how many signatures it wants.
+
+    ``cause`` is why the file may show the same facts, and ``later`` how much later it is.
+    """
 
     data: bytes
     unit: Unit = ZERO
     trust: Trust = TRUST
     cause: str = ""
     later: int = 0
+    signatures: int = 0
 
 
 class Row(NamedTuple):
@@ -100,7 +104,8 @@ def ask(attempt: Attempt) -> Report:
     """Ask the verifier about the unit that is meant."""
     code = PrintedCode("", None, None, attempt.unit.batch, attempt.unit.number)
     now = Now(NOW.moment + attempt.later, NOW.today)
-    return check_proof(attempt.data, code, attempt.trust, now, Policy())[0]
+    policy = Policy(min_signatures=attempt.signatures)
+    return check_proof(attempt.data, code, attempt.trust, now, policy)[0]
 
 
 def run(name: str) -> Row:
@@ -131,8 +136,13 @@ def under_the_log_key(changed: Ledger) -> bytes:
 
 
 def with_event(changed: Ledger, position: int, event: Event) -> Ledger:
-    """Replace an event wherever it is in the lists."""
-    data = prover.bytes_of(event, changed.recorded[position - 1])
+    """Replace an event wherever it is in the lists. What it rests on stays."""
+    return with_recorded(changed, msgspec.structs.replace(changed.recorded[position - 1], event=event))
+
+
+def with_recorded(changed: Ledger, recorded: RecordedEvent) -> Ledger:
+    """Replace an event and all that was recorded of it, wherever it is in the lists."""
+    position, data = recorded.position, prover.bytes_of(recorded.event, recorded)
     changed.log[position - 1] = data
     for chains in (changed.units, changed.batches, changed.parties):
         for chain in chains.values():

@@ -6,13 +6,21 @@ An attempt is accepted if the verifier calls it verified. A file that differs an
 from collections.abc import Mapping
 from typing import Final
 
-from tests.verify import attacking, file_attacks, operator_attacks
+from tests.verify import (
+    answer_attacks,
+    attacking,
+    file_attacks,
+    key_attacks,
+    operator_attacks,
+    path_attacks,
+    signed_attacks,
+)
 from tests.verify.attacking import Attack, run
 
 ATTACKS: Final[Mapping[str, Attack]] = attacking.ATTACKS
 """All attacks, by their names in the table."""
 
-MODULES: Final = (file_attacks, operator_attacks)
+MODULES: Final = (file_attacks, operator_attacks, signed_attacks, answer_attacks, key_attacks, path_attacks)
 """The modules that add them."""
 
 

@@ -111,7 +111,15 @@ ACTS = st.one_of(
         DAYS,
         NAMES,
     ),
-    st.builds("offer {} {} > {} at 18000{}{}".format, UNITS, PARTIES, PARTIES, DAYS, NAMES),
+    st.builds(
+        "offer {} {} > {} at 18000{}{}{}".format,
+        UNITS,
+        PARTIES,
+        PARTIES,
+        st.sampled_from(["", " allowing 1"]),
+        DAYS,
+        NAMES,
+    ),
     st.builds(
         "accept {} by {}{}{}".format,
         st.sampled_from("xy"),
@@ -156,7 +164,7 @@ def test_the_lines_of_the_acts_are_those_of_stories() -> None:
     """Every kind of act can be told, so the acts above are not refused because they are misspelled."""
     Written(MASKS).tell("""
         record 1:0 acme > ann at 15000 later ref n-1 on 2025-12-20 as x
-        offer 1:1 acme > ann at 18000 on 2025-12-20 as y
+        offer 1:1 acme > ann at 18000 allowing 1 on 2025-12-20 as y
         accept y by ann with 1:6
         deliver 1:0 acme > ann on 2025-12-20
         sell 1:0 ann > wei at 29900 later on 2025-12-28

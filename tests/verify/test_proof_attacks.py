@@ -5,7 +5,7 @@ import pytest
 from pathbook.ledger.proofs import ed25519, signed_note
 from pathbook.ledger.proofs.policy import Policy
 from pathbook.ledger.proofs.text import MalformedTextError
-from pathbook.verify import batch_chain, party_chains, proof, replay, sealed, trust
+from pathbook.verify import batch_chain, party_chains, proof, replay, sealed, signatures, trust
 from pathbook.verify.corrections import CorrectedBatch
 from pathbook.verify.guards import Guard, require
 from pathbook.verify.verdicts import Verdict
@@ -32,6 +32,7 @@ CAUGHT_BY = {
     Guard.CUSTODY_ROOT: "a recall, a correction or a revocation withheld",
     Guard.COVERED: f"{OPERATOR}events after the covered position, or of a later time",
     Guard.CODE: "another unit's genuine proof",
+    Guard.FILED: "a signature of filed statements bent, left out, or added",
     Guard.ONE_ORDER: f"{OPERATOR}two events at one position, or times that run backwards",
 }
 """For each guard, the attack that would be accepted without it. Two guards have tests of their own: the form of the
@@ -73,7 +74,7 @@ def test_without_a_guard_an_attack_is_accepted(guard: Guard, monkeypatch: pytest
         if asked is not guard:
             require(asked, holds, otherwise)
 
-    for module in (trust, sealed, proof):
+    for module in (trust, sealed, proof, signatures):
         monkeypatch.setattr(module, "require", lenient)
     assert accepted(CAUGHT_BY[guard])
 

@@ -20,6 +20,7 @@ Forged = Callable[[GetPathResponse], Event]
 ZERO = (UnitRange(1, 0, 0),)
 
 TO_ANN = "record 1:0 acme > ann at 15000\n"
+WITH_EXTRA = "offer 1:1 acme > ann at 15000 allowing 1 as o\naccept o by ann with 1:0"
 SOLD = f"{TO_ANN}sell 1:0 ann > wei at 29900\n"
 CONFIRMED = f"{SOLD}confirm 1:0 by wei at 29900 as c\n"
 DELIVERED = "record 1:0 acme > ann at 15000 later\ndeliver 1:0 acme > ann as d\n"
@@ -65,13 +66,13 @@ def declaration(path: GetPathResponse, step: int, party: str, **changes: object)
             "consumer:wei",
         ),
         (f"{DELIVERED}declare d an error by acme", UnitState.IN_STOCK, "acme"),
-        ("offer 1:0 acme > ann at 15000 as o\naccept o by ann with 1:5-6", UnitState.IN_STOCK, "ann"),
-        ("offer 1:1 acme > ann at 15000 as o\naccept o by ann with 1:0", UnitState.IN_STOCK, "ann"),
         (
-            "offer 1:1 acme > ann at 15000 as o\naccept o by ann with 1:0\nreverse o by ann\nreverse o by acme",
+            "offer 1:0 acme > ann at 15000 allowing 2 as o\naccept o by ann with 1:5-6",
             UnitState.IN_STOCK,
-            "acme",
+            "ann",
         ),
+        (WITH_EXTRA, UnitState.IN_STOCK, "ann"),
+        (f"{WITH_EXTRA}\nreverse o by ann\nreverse o by acme", UnitState.IN_STOCK, "acme"),
         (
             "record 1:0 acme > ann at 15000 ref n-1\nrecord 1:0 acme > ann at 15000 ref n-1 reported by ann",
             UnitState.IN_STOCK,
@@ -189,7 +190,7 @@ def test_units_of_other_transfers_in_the_same_return_need_not_be_known() -> None
             id="a write-off as sold",
         ),
         pytest.param(
-            "offer 1:1 acme > ann at 15000 as o\naccept o by ann with 1:0",
+            WITH_EXTRA,
             lambda path: event_at(path, 1),
             "acme gave a unit that belonged to ann",
             id="an extra unit that was given before",
@@ -371,7 +372,7 @@ def test_the_price_check_forgets_a_confirmation_that_was_an_error() -> None:
 
 def test_the_terms_of_an_extra_unit_are_those_of_its_acceptance() -> None:
     """An extra unit has no offer among its steps. Its hop has the price of the acceptance, and both sides attest it."""
-    path = masks("offer 1:1 acme > ann at 15000 later as o\naccept o by ann with 1:0")
+    path = masks("offer 1:1 acme > ann at 15000 later allowing 1 as o\naccept o by ann with 1:0")
     assert len(path.steps) == 2
     hop = replay(path)[1]
     terms = hop.movement.terms

@@ -10,7 +10,7 @@ from pathbook.ledger.events import DeclarableEvent, Event
 from pathbook.ledger.queries import Path
 from pathbook.ledger.refusals import Refusal
 from pathbook.ledger.requests import DIGEST_BYTES, REQUEST_BYTES
-from pathbook.ledger.rules.state import Declarable
+from pathbook.ledger.rules.answerable import Declarable
 from pathbook.ledger.serials import BookKey, print_serial
 from pathbook.ledger.values import Unit
 from pathbook.services.translate import answers
@@ -46,7 +46,8 @@ class Written(WrittenStory):
         """Decide a command. What a declaration names is loaded first, as the writer loads it."""
         if isinstance(command, DeclareError) and 0 < command.position <= len(self.events):
             event = self.events[command.position - 1]
-            known = Declarable(event) if isinstance(event, DeclarableEvent) else None
+            leaf = self.recorded[command.position - 1].leaf
+            known = Declarable(event, leaf) if isinstance(event, DeclarableEvent) else None
             self.state.declarables.setdefault(command.position, known)
         return super().ask(command)
 

@@ -3,7 +3,10 @@
 from typing import Final
 
 from pathbook.ledger import events
+from pathbook.ledger.chains import Chain, ChainHead
 from pathbook.ledger.events import RunEvent
+from pathbook.ledger.key_events import StatementsFiled
+from pathbook.ledger.proofs.key_chain import KeyChains
 from pathbook.ledger.ranges import range_of
 from pathbook.ledger.rules.state import State
 from pathbook.ledger.terms import Terms
@@ -15,13 +18,22 @@ _AGREED: Final = frozenset({TransferStatus.ACCEPTED, TransferStatus.ACCEPTED_IN_
 class Book:
     """A book as of the last event that was replayed. It answers what pathbook.verify.following asks of the past.
 
-    Memory grows with runs, transfers and requests: all of them must be known to tell whether the next event follows.
+    Memory grows with runs, transfers, requests, keys and filed statements: all of them must be known to tell whether
+    the next event follows.
     """
 
     def __init__(self) -> None:
         """Begin without an event."""
         self.state = State("")
         self.requests: set[bytes] = set()
+        self.keys = KeyChains("")
+        """The keys of all parties. The opening of the book tells the origin for which they sign."""
+        self.heads: dict[Chain, ChainHead] = {}
+        """The heads of the chains of all parties, batches and the operator."""
+        self.filings: dict[int, StatementsFiled] = {}
+        """Statements that were signed at once, by the position of their event."""
+        self.claimed: list[int] = []
+        """The acceptances by which receivers took more extra units than their givers allowed."""
 
     def offered(self, transfer: int) -> Terms | None:
         """Return the terms of an offer that is open."""
@@ -42,6 +54,12 @@ class Book:
         """Tell whether the receiver accepted or reported a transfer."""
         known = self.state.transfers.get(transfer)
         return known is not None and known.attested
+
+    def leaf(self, position: int) -> bytes | None:
+        """Return the leaf hash of an event that may be answered: for a transfer, of the event with its terms."""
+        state = self.state
+        known = state.transfers.get(position) or state.declarables.get(position)
+        return state.leaves.get(position) if known is None else known.leaf
 
     def event(self, position: int) -> RunEvent | None:
         """Return an event that may be declared an error, if it changes runs."""

@@ -1,10 +1,11 @@
 """Custody of a book that is replayed: its tiles in memory, and the custody root when a seal asks for it."""
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, Self
 
 from pathbook.ledger.chains import Chain, ChainHead, extended, links
-from pathbook.ledger.events import BatchCommissioned, PartyRegistered, RecordedEvent
+from pathbook.ledger.command_fields import OPERATOR
+from pathbook.ledger.events import BatchCommissioned, BookOpened, PartyRegistered, RecordedEvent
 from pathbook.ledger.proofs.custody import (
     CustodyChange,
     CustodyTree,
@@ -58,10 +59,10 @@ class _Tiles:
 class _Batch(_Tiles):
     """The custody tree of a batch, over the runs of its partition."""
 
-    def __init__(self, made: BatchCommissioned, partition: Partition) -> None:
+    def __init__(self, size: int, partition: Partition) -> None:
         super().__init__()
-        self._size, self._partition = made.size, partition
-        self.change(0, made.size - 1)
+        self._size, self._partition = size, partition
+        self.change(0, size - 1)
 
     def size(self) -> int:
         """Return how many units the batch has."""
@@ -103,11 +104,43 @@ class Custody:
     def __init__(self, partitions: Mapping[int, Partition]) -> None:
         """Read the runs of batches from these partitions, which the auditor changes first."""
         self._partitions = partitions
-        self._heads: dict[Chain, ChainHead] = {}
+        self.heads: dict[Chain, ChainHead] = {}
+        """The heads of all chains as of the last event that was taken."""
         self._batches: dict[int, _Batch] = {}
         self._parties: dict[str, int] = {}
         self._touched: set[int] = set()
         self._batch_register, self._party_register = _Register(), _Register()
+
+    @classmethod
+    def restored(
+        cls,
+        partitions: Mapping[int, Partition],
+        sizes: Mapping[int, int],
+        batch_heads: Mapping[int, ChainHead],
+        party_heads: Mapping[str, ChainHead],
+    ) -> Self:
+        """Return the custody of a book with these batches and parties, which come in the order of their numbers.
+
+        All hashes are computed again.
+
+        Raises:
+            KeyError: a batch has no runs or no size.
+        """
+        custody = cls(partitions)
+        custody.heads.update(batch_heads.items())
+        custody.heads.update(party_heads.items())
+        for number in batch_heads:
+            custody._batches[number] = _Batch(sizes[number], partitions[number])
+            custody._touched.add(number)
+        for index, (name, head) in enumerate(party_heads.items()):
+            custody._parties[name] = index
+            custody._party_register.put(index, head.head)
+        return custody
+
+    @property
+    def party_names(self) -> Iterable[str]:
+        """The parties in the order of their numbers, the operator first."""
+        return self._parties
 
     @property
     def batches(self) -> int:
@@ -116,7 +149,7 @@ class Custody:
 
     @property
     def parties(self) -> int:
-        """How many parties there are."""
+        """How many parties there are, and the operator."""
         return len(self._parties)
 
     def apply(self, recorded: RecordedEvent, changes: Sequence[Change]) -> None:
@@ -129,11 +162,13 @@ class Custody:
         if not links(event):
             return
         if isinstance(event, BatchCommissioned):
-            self._batches[event.batch] = _Batch(event, self._partitions[event.batch])
+            self._batches[event.batch] = _Batch(event.size, self._partitions[event.batch])
+        elif isinstance(event, BookOpened):
+            self._parties[OPERATOR] = 0
         elif isinstance(event, PartyRegistered):
             self._parties[event.party] = len(self._parties)
-        for chain, head in extended(self._heads, recorded).items():
-            self._heads[chain] = head
+        for chain, head in extended(self.heads, recorded).items():
+            self.heads[chain] = head
             if isinstance(chain, int):
                 self._touched.add(chain)
             else:
@@ -143,7 +178,7 @@ class Custody:
         """Return the custody root as of the last event that was taken."""
         for number in sorted(self._touched):
             batch = self._batches[number]
-            data = batch_data(batch.root(), batch.size(), self._heads[number].head)
+            data = batch_data(batch.root(), batch.size(), self.heads[number].head)
             self._batch_register.put(number - 1, data)
         self._touched.clear()
         return custody_root(self._batch_register.root(), self._party_register.root())

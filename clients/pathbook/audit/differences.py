@@ -44,6 +44,21 @@ class Rule(enum.StrEnum):
     CASE = "case"
     """Loose units and whole cases that one party has are packed, and cases that exist are unpacked."""
 
+    KEY = "key"
+    """A key is registered and revoked by those who may, and they and the key have signed that."""
+
+    STATEMENT = "statement"
+    """An event is what its statement asks. The statement is for this book and for the request of the event."""
+
+    SIGNATURE = "signature"
+    """A statement is signed with a key of its party that counted at the position of the event."""
+
+    FILING = "filing"
+    """Statements that were signed at once have the root that was signed. An event rests on the one that it names."""
+
+    UNSIGNED = "unsigned"
+    """Each event of a party that has a key rests on a statement, and in a book that was opened so, of every party."""
+
     SEAL = "seal"
     """A seal covers a position before it that no earlier seal covers, and states its time."""
 
@@ -53,11 +68,20 @@ class Rule(enum.StrEnum):
     SEAL_ROOT = "seal-root"
     """A seal has the custody root over the heads of all units, batches and parties."""
 
+    HISTORY = "history"
+    """A log still has the events that were replayed before."""
+
+    FINGERPRINT = "fingerprint"
+    """The views of the server, which answer its callers, show what the events lead to."""
+
     CHECKPOINT_SIZE = "checkpoint-size"
     """A log has all events of each of its checkpoints."""
 
     CHECKPOINT_ROOT = "checkpoint-root"
     """The events have the root of each checkpoint. So all checkpoints are of one history."""
+
+    CHECKPOINT_SEAL = "checkpoint-seal"
+    """The last event of each checkpoint is a seal. So what is proven with it is complete."""
 
     CHECKPOINT_ORIGIN = "checkpoint-origin"
     """A checkpoint is of the book that was opened."""
@@ -87,3 +111,7 @@ class DifferenceError(Exception):
 
 class UncheckableError(Exception):
     """An auditor cannot tell whether a book holds, and says why."""
+
+
+class LaterError(UncheckableError):
+    """An auditor cannot tell now whether a book holds, and may be able to later: it waits for witnesses or views."""

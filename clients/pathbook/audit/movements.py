@@ -11,7 +11,7 @@ from pathbook.ledger.ranges import common, covers, joined, union, without
 from pathbook.ledger.runs import Run
 from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import Ranges, Unit, UnitRange, UnitState
-from pathbook.verify.following import problem
+from pathbook.verify.following import is_claimed, problem
 from pathbook.verify.party_chains import check_terms
 from pathbook.verify.replay import ContradictionError
 
@@ -148,6 +148,8 @@ def _check_whole(book: Book, recorded: RecordedEvent, event: RunEvent) -> None:
                 found = "it calls units extra that it does not accept, or that were offered"
             elif union((*without(terms.ranges, extra), *left)) != offered.ranges:
                 found = f"it does not answer all units of the offer at position {transfer}, and no others"
+            elif is_claimed(event):
+                book.claimed.append(recorded.position)
         case (
             events.TransferDeclined(transfer, ranges=ranges)
             | events.TransferWithdrawn(transfer, ranges=ranges)

@@ -7,6 +7,7 @@ from pathbook.audit.differences import DifferenceError, Rule
 from pathbook.audit.movements import require_units
 from pathbook.ledger import commands, events
 from pathbook.ledger.events import BatchCommissioned, RecordedEvent, RegisterEvent
+from pathbook.ledger.key_events import KeyRegistered, KeyRevoked, StatementsFiled
 from pathbook.ledger.refusals import Refusal
 from pathbook.ledger.rules import custody, party
 from pathbook.ledger.values import MAX_BATCH_SIZE, PartyKind, Selection, TransferStatus, is_consumer
@@ -16,7 +17,7 @@ _ANY = "~audit"
 
 
 def check_register(book: Book, recorded: RecordedEvent, event: RegisterEvent | BatchCommissioned) -> None:
-    """Check an event about the registers. Its opening and its seals, which are about positions, are not looked at.
+    """Check an event about the registers. The opening, seals, keys and statements have checks of their own.
 
     Authorizations and cases are decided again by the rules of the book, and the result must be the event.
 
@@ -25,7 +26,7 @@ def check_register(book: Book, recorded: RecordedEvent, event: RegisterEvent | B
     """
     state, found, rule = book.state, "", Rule.REGISTER
     match event:
-        case events.BookOpened() | events.Sealed():
+        case events.BookOpened() | events.Sealed() | KeyRegistered() | KeyRevoked() | StatementsFiled():
             pass
         case events.PartyRegistered(name):
             if is_consumer(name) or not name:

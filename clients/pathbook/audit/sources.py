@@ -1,6 +1,6 @@
 """Where the events of an audit come from: a server, or a directory that was published with its entries."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -8,13 +8,12 @@ from pathbook.audit.differences import DifferenceError, Rule, UncheckableError
 from pathbook.client import Client, RefusedError
 from pathbook.ledger.proofs.signed_note import VerifierKey
 from pathbook.ledger.proofs.text import MalformedTextError
-from pathbook.ledger.proofs.tiles import WIDTH, Tile, bundle_path
-from pathbook.ledger.proofs.tree import HASH_BYTES, split_hashes
+from pathbook.ledger.proofs.tiles import WIDTH, Tile, bundle_path, node_of_tiles
+from pathbook.ledger.proofs.tree import HASH_BYTES, consistency_proof, split_hashes
+from pathbook.publishing.files import CHECKPOINT, Directory, PublishError
 
 _LENGTH_BYTES: Final = 2
 """How many bytes before an entry say how long it is (c2sp.org/tlog-tiles)."""
-
-_CHECKPOINT: Final = "checkpoint"
 
 
 class Stored(NamedTuple):
@@ -25,23 +24,29 @@ class Stored(NamedTuple):
 
 
 class Source(NamedTuple):
-    """The events of a book, from position 1 on.
+    """A book to audit.
 
     Attributes:
-        size: how many there are, as far as that is known.
+        origin: of the book, as the source says.
+        size: how many events there are, as far as that is known.
         note: the newest signed checkpoint, None if there is none.
         key: of the log, as the source itself names it. None if it names none.
-        events: the events in their order.
+        events: returns the events after a position, up to another one, in their order.
+        proof: returns the proof that the tree of a size begins with that of an older one.
+        client: of the server, whose views are compared. None for a directory.
     """
 
+    origin: str
     size: int
     note: bytes | None
     key: VerifierKey | None
-    events: Iterator[Stored]
+    events: Callable[[int, int], Iterator[Stored]]
+    proof: Callable[[int, int], Sequence[bytes]]
+    client: Client | None = None
 
 
 def of_server(client: Client) -> Source:
-    """Return the events of a client's book, up to its head.
+    """Return a client's book, up to its head.
 
     Raises:
         pathbook.client.RefusedError: the server refuses, such as BOOK_UNKNOWN.
@@ -56,13 +61,21 @@ def of_server(client: Client) -> Source:
             raise
     except MalformedTextError as error:
         raise UncheckableError(f"The server names no key of its log: {error}") from None
+    origin = client.get_book().origin
     size = client.get_head().position  # asked last, so it has the events of the checkpoint
-    return Source(size, note, key, _read(client, size))
+
+    def events(after: int, through: int) -> Iterator[Stored]:
+        return _read(client, after, through)
+
+    def proof(old: int, new: int) -> Sequence[bytes]:
+        return client.get_consistency_proof(old, new).hashes
+
+    return Source(origin, size, note, key, events, proof, client)
 
 
-def _read(client: Client, size: int) -> Iterator[Stored]:
-    position = 1
-    for batch in client.read(0, limit=size) if size else ():
+def _read(client: Client, after: int, through: int) -> Iterator[Stored]:
+    position = after + 1
+    for batch in client.read(after, limit=through - after) if through > after else ():
         if batch.events and batch.first_position != position:
             found = f"the server sent position {batch.first_position} in its place"
             raise DifferenceError(position, Rule.POSITION, found)
@@ -72,7 +85,7 @@ def _read(client: Client, size: int) -> Iterator[Stored]:
 
 
 def of_directory(path: Path) -> Source:
-    """Return the events of a directory that has a published log with its entries.
+    """Return the book of a directory that has a published log with its entries.
 
     Raises:
         UncheckableError: it has no checkpoint, or no entries.
@@ -82,17 +95,31 @@ def of_directory(path: Path) -> Source:
     from pathbook.ledger.proofs.signed_note import parse_note
 
     try:
-        note = (path / _CHECKPOINT).read_bytes()
-        size = Checkpoint.parse(parse_note(note).text).size
+        note = (path / CHECKPOINT).read_bytes()
+        found = Checkpoint.parse(parse_note(note).text)
     except FileNotFoundError:
         raise UncheckableError(f"{path} has no published log: there is no checkpoint in it.") from None
     except MalformedTextError as error:
         raise UncheckableError(f"The checkpoint in {path} is malformed: {error}") from None
-    return Source(size, note, None, _entries(path, size))
+
+    def events(after: int, through: int) -> Iterator[Stored]:
+        return _entries(path, through, after)
+
+    def proof(old: int, new: int) -> Sequence[bytes]:
+        if new > found.size:
+            raise UncheckableError(
+                f"{path} is older than what was replayed before: it has {found.size} events."
+            )
+        try:
+            return consistency_proof(old, new, node_of_tiles(found.size, Directory(path).hashes))
+        except PublishError as error:
+            raise UncheckableError(str(error)) from None
+
+    return Source(found.origin, found.size, note, None, events, proof)
 
 
-def _entries(path: Path, size: int) -> Iterator[Stored]:
-    for number in range((size + WIDTH - 1) // WIDTH):
+def _entries(path: Path, size: int, after: int) -> Iterator[Stored]:
+    for number in range(after // WIDTH, (size + WIDTH - 1) // WIDTH):
         width = min(WIDTH, size - number * WIDTH)
         bundle = _part(path, bundle_path(number, width), bundle_path(number, WIDTH))
         tile = _part(path, Tile(0, number, width).path, Tile(0, number, WIDTH).path)
@@ -104,7 +131,8 @@ def _entries(path: Path, size: int) -> Iterator[Stored]:
             end = begin + int.from_bytes(bundle[start:begin])
             if begin > len(bundle) or end > len(bundle):
                 raise DifferenceError(position + place, Rule.LEAF, "the bundle with its entry ends early")
-            yield Stored(bundle[begin:end], hashes[place])
+            if position + place > after:
+                yield Stored(bundle[begin:end], hashes[place])
             start = end
 
 

@@ -15,7 +15,8 @@ from pathbook.bench.model import MismatchError, Model
 from pathbook.bench.moves import BRAND, CURRENCY, FIRST_PRICE_MINOR, TIERS, Goods, agents, parties
 from pathbook.bench.plan import Plan
 from pathbook.bench.processes import ECHO, PATHBOOK, Listener, Process
-from pathbook.client import Client
+from pathbook.client import Client, FailureReason, RefusedError, Signer
+from pathbook.v1.events_pb2 import Event
 from pathbook.v1.values_pb2 import PARTY_KIND_AGENT, PARTY_KIND_BRAND
 
 BOOK: Final = "bench"
@@ -57,6 +58,9 @@ class Inside(Protocol):
     def paths(self, book: str, units: Sequence[tuple[int, int]]) -> list[TimedPath]:
         """Query the paths of units (batch, number), in this order."""
 
+    def proofs(self, book: str, unit: tuple[int, int], count: int) -> list[float]:
+        """Make the proof of a unit (batch, number) this often; return the CPU seconds of each."""
+
     def sizes(self) -> tuple[int, int]:
         """Return how many bytes the log takes on the disk, and how many the views take."""
 
@@ -78,12 +82,18 @@ class Bench:
         self.load = Load()
         self.head = 0
         self.phase_of_batch: dict[int, str] = {}
+        self.scattered: list[tuple[int, int]] = []
+        self.seals = False
+        self.brand_key: Signer | None = None
+        self.proof_bytes: dict[str, int] = {}
         self.events = self.log_bytes = self.views_bytes = 0
         self.memory: dict[str, dict[str, int]] = {}
         self.start_seconds: list[float] = []
         self.phase, self._since = "start", time.perf_counter()
         self.phase_seconds: dict[str, float] = {}
-        self._books, self._database = books, database
+        self._books = books
+        # other users of the machine cannot read the environment, which may hold a password
+        self._environment = {"PATHBOOK_DATABASE": database}
         self._open = contextlib.ExitStack()
         self._open.callback(self.load.close)
 
@@ -103,18 +113,32 @@ class Bench:
     def start_server(self) -> float:
         """Start a server and a follower on the books; return the seconds until the server's first answer."""
         began = time.perf_counter()
-        books = ["--data", str(self._books)]
-        # other users of the machine cannot read the environment, which may hold a password
-        environment = {"PATHBOOK_DATABASE": self._database}
-        serve = [*PATHBOOK, "serve", *books, "--listen", "127.0.0.1:0", "--no-follow"]
-        self.server = self._open.enter_context(Listener(serve, self._log("server"), environment))
+        serve = [
+            *PATHBOOK,
+            "serve",
+            "--data",
+            str(self._books),
+            "--listen",
+            "127.0.0.1:0",
+            "--no-follow",
+            "--open",
+        ]
+        self.server = self._open.enter_context(Listener(serve, self._log("server"), self._environment))
         self.client = Client(self.server.address, book=BOOK)
         if self.head:
             self.client.get_head()
         seconds = time.perf_counter() - began
-        follow = [*PATHBOOK, "views", "follow", "--no-seal", *books]
-        self.follower = self._open.enter_context(Process(follow, self._log("follower"), environment))
+        self.start_follower(seals=False)
         return seconds
+
+    def start_follower(self, *, seals: bool) -> float:
+        """Start a follower, which seals the book too, if asked to. Return the time (time.perf_counter)."""
+        self.seals, now = seals, time.perf_counter()
+        follow = [*PATHBOOK, "views", "follow", "--data", str(self._books)]
+        self.follower = self._open.enter_context(
+            Process([*follow, *([] if seals else ["--no-seal"])], self._log("follower"), self._environment)
+        )
+        return now
 
     def stop_server(self) -> None:
         """Stop the server and the follower. They finish open calls and transactions first."""
@@ -135,8 +159,8 @@ class Bench:
     def commission(self, goods: Goods, phase: str) -> None:
         """Commission the batch of goods that a phase will move, in the book and in the model."""
         self.phase_of_batch[goods.batch] = phase
-        made = self.client.commission_batch(
-            GTIN, brand=BRAND, lot=f"L{goods.batch}", size=goods.size, made_on=_days_ago(30)
+        made = self.client.with_options(signer=self.brand_key).commission_batch(
+            GTIN, brand=BRAND, lot=f"L{goods.batch}", size=goods.size, made_on=days_ago(30)
         )
         self.model.commission(goods.batch, goods.size)
         self.head += 1
@@ -162,22 +186,62 @@ class Bench:
             time.sleep(VIEWS_POLL_INTERVAL_S)
         return time.perf_counter()
 
+    def wait_for_seal(self) -> float:
+        """Wait until the checkpoint of a seal has all events; return the time of that (time.perf_counter).
+
+        The head is that seal then.
+        """
+        until = time.monotonic() + VIEWS_TIMEOUT_S
+        while (head := self.client.get_head().position) != self._sealed() or not self._is_covered(head):
+            self.follower.require_running()
+            if time.monotonic() > until:
+                raise MismatchError("seals", f"position {head} is not sealed in {VIEWS_TIMEOUT_S:.0f} s")
+            time.sleep(VIEWS_POLL_INTERVAL_S)
+        self.head = head
+        return time.perf_counter()
+
+    def _is_covered(self, head: int) -> bool:
+        """Tell whether the head is a seal of all events before it but other seals."""
+        (batch,) = self.client.read(head - 1, limit=1)
+        last = Event.FromString(batch.events[0])
+        newer = (
+            self.client.read(last.sealed.covers, limit=head - last.sealed.covers)
+            if last.sealed.covers
+            else ()
+        )
+        kinds = {Event.FromString(data).WhichOneof("kind") for batch in newer for data in batch.events}
+        return kinds == {"sealed"}
+
+    def _sealed(self) -> int:
+        """Return the size of the newest checkpoint, 0 if there is none."""
+        try:
+            return self.client.get_checkpoint().size
+        except RefusedError as refused:
+            if refused.reason != FailureReason.CHECKPOINT_MISSING:
+                raise
+            return 0
+
     def _log(self, name: str) -> Path:
         return self._books.with_name(f"{name}.log")
 
     def _register(self) -> None:
-        client = self.client
-        client.open_book()
-        client.register_party(BRAND, PARTY_KIND_BRAND)
-        price = (2 * FIRST_PRICE_MINOR, CURRENCY)
-        client.register_product(GTIN, brand=BRAND, name="Mask", suggested_price=price)
-        for tier in range(1, TIERS + 1):
-            upline = agents(tier - 1)[0] if tier > 1 else BRAND
-            for agent in agents(tier):
-                client.register_party(agent, PARTY_KIND_AGENT)
-                client.authorize_party(agent, upline=upline, tier=tier)
-        self.head = client.position
+        register(self.client)
+        self.head = self.client.position
 
 
-def _days_ago(days: int) -> datetime.date:
+def register(client: Client) -> None:
+    """Open a client's book, with all parties of the bench and the product whose units are moved."""
+    client.open_book()
+    client.register_party(BRAND, PARTY_KIND_BRAND)
+    price = (2 * FIRST_PRICE_MINOR, CURRENCY)
+    client.register_product(GTIN, brand=BRAND, name="Mask", suggested_price=price)
+    for tier in range(1, TIERS + 1):
+        upline = agents(tier - 1)[0] if tier > 1 else BRAND
+        for agent in agents(tier):
+            client.register_party(agent, PARTY_KIND_AGENT)
+            client.authorize_party(agent, upline=upline, tier=tier)
+
+
+def days_ago(days: int) -> datetime.date:
+    """Return the day that was so many days ago."""
     return datetime.datetime.now(datetime.UTC).date() - datetime.timedelta(days)

@@ -1,12 +1,14 @@
 """Checks that compare the results of a phase with the model. They raise MismatchError, which names the phase."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import lt
 
 from pathbook.bench.model import MismatchError, Model
 from pathbook.bench.moves import Move, parties
 from pathbook.client import Client
 from pathbook.v1.events_pb2 import Event
 from pathbook.v1.paths_pb2 import Stock
+from pathbook.v1.statements_pb2 import FileStatementsResponse
 from pathbook.v1.transfers_pb2 import RecordTransferResponse, RecordTransfersResponse
 from pathbook.v1.values_pb2 import Receipt
 
@@ -20,19 +22,46 @@ def receipts_of_calls(_phase: str, answers: Sequence[bytes]) -> list[Receipt]:
 def receipts_of_batches(phase: str, answers: Sequence[bytes]) -> list[Receipt]:
     """Return the receipts of batches, in the order of the answers."""
     results = [item for answer in answers for item in RecordTransfersResponse.FromString(answer).results]
-    for result in results:
-        if not result.HasField("receipt"):
-            raise MismatchError(
-                phase, f"the server refused a transfer that the model allows: {result.refusal.message}"
-            )
+    _require_all(
+        phase, "transfer", [result.HasField("receipt") or result.refusal.message for result in results]
+    )
     return [result.receipt for result in results]
 
 
-def recorded(phase: str, model: Model, moves: Sequence[Move], receipts: Sequence[Receipt], head: int) -> int:
-    """Check the receipts of moves, and make the moves in the model; return the new head."""
+def receipts_of_statements(phase: str, answers: Sequence[bytes]) -> list[Receipt]:
+    """Return the receipts of batches of statements, in the order of the answers."""
+    results = [item for answer in answers for item in FileStatementsResponse.FromString(answer).results]
+    _require_all(
+        phase, "statement", [result.HasField("answer") or result.refusal.message for result in results]
+    )
+    return [result.answer.receipt for result in results]
+
+
+def _require_all(phase: str, what: str, outcomes: Iterable[bool | str]) -> None:
+    """Require that everything was recorded. An outcome is True, or why it was refused."""
+    for outcome in outcomes:
+        if outcome is not True:
+            raise MismatchError(phase, f"the server refused a {what} that the model allows: {outcome}")
+
+
+def recorded(
+    phase: str,
+    model: Model,
+    moves: Sequence[Move],
+    receipts: Sequence[Receipt],
+    head: int,
+    *,
+    has_others: bool = False,
+) -> int:
+    """Check the receipts of moves, and make the moves in the model; return the new head.
+
+    If the book ``has_others``, such as seals, the positions of the moves have gaps, and the head is a later one.
+    """
     expected = range(head + 1, head + 1 + len(moves))
     found = [receipt.position for receipt in receipts]
-    if found != list(expected):
+    is_gapless = found == list(expected)
+    is_ordered = len(found) == len(moves) and all(map(lt, [head, *found], found))
+    if not (is_ordered if has_others else is_gapless):
         raise MismatchError(
             phase,
             f"the receipts have positions {found[:1]} .. {found[-1:]},"
@@ -47,7 +76,7 @@ def recorded(phase: str, model: Model, moves: Sequence[Move], receipts: Sequence
             raise MismatchError(
                 phase, f"the server recorded a transfer that the model does not allow: {error}"
             ) from error
-    return expected[-1]
+    return found[-1]
 
 
 def stock(model: Model, client: Client, head: int, phase_of_batch: Mapping[int, str]) -> None:

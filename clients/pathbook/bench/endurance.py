@@ -1,16 +1,20 @@
 """The phases with a long past: transfers scattered over very many runs, and one unit that makes very many hops."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pathbook.bench import checks, moves, names, recording
 from pathbook.bench.bench import BOOK, Bench
 from pathbook.bench.load import LoadResult
 from pathbook.bench.moves import FIRST_PRICE_MINOR, Goods, Move, Shape
 from pathbook.bench.plan import MOST_ENTRIES
-from pathbook.client.bulk import BATCHES_AHEAD
+from pathbook.client.options import BATCHES_AHEAD
 from pathbook.ledger.values import MAX_RANGES
+from pathbook.v1.values_pb2 import Receipt
 
 FIRST_AGENT, SECOND_AGENT = moves.agents(1)[0], moves.agents(2)[0]
+
+ReadReceipts = Callable[[str, Sequence[bytes]], list[Receipt]]
+"""Returns the receipts in the answers of a phase."""
 
 LAST: int = 10
 """A tenth of the hops of one unit are measured: the last ones."""
@@ -32,11 +36,18 @@ def prepare(bench: Bench, phase: str, goods: Goods, entries: int = 1) -> LoadRes
     return record(bench, phase, goods.moves, requests)
 
 
-def record(bench: Bench, phase: str, made: Sequence[Move], requests: Sequence[bytes]) -> LoadResult:
-    """Record moves, and compare the receipts with the model."""
-    result = bench.load.stream(bench.server.address, recording.RECORD_MANY, requests, BATCHES_AHEAD)
-    receipts = checks.receipts_of_batches(phase, result.answers)
-    bench.head = checks.recorded(phase, bench.model, made, receipts, bench.head)
+def record(
+    bench: Bench,
+    phase: str,
+    made: Sequence[Move],
+    requests: Sequence[bytes],
+    method: str = recording.RECORD_MANY,
+    receipts_of: ReadReceipts = checks.receipts_of_batches,
+) -> LoadResult:
+    """Record moves by a method that streams, and compare the receipts with the model."""
+    result = bench.load.stream(bench.server.address, method, requests, BATCHES_AHEAD)
+    receipts = receipts_of(phase, result.answers)
+    bench.head = checks.recorded(phase, bench.model, made, receipts, bench.head, has_others=bench.seals)
     return result
 
 
@@ -51,13 +62,19 @@ def scattered(bench: Bench) -> None:
     requests = moves.batched(BOOK, goods.moves, MOST_ENTRIES, bench.random)
     bench.commission(goods, names.FIRST_HOP)
     _measure(bench, names.FIRST_HOP, goods.moves, requests)
-    onward = [
-        Move(
-            FIRST_AGENT, SECOND_AGENT, ((first + unit // size, unit % size, unit % size),), FIRST_PRICE_MINOR
-        )
-        for unit in bench.random.sample(range(size * plan.run_batches), plan.onward)
+    units = bench.random.sample(range(size * plan.run_batches), plan.scattered)
+    bench.scattered = [(first + unit // size, unit % size) for unit in units]
+    further = onward(bench, plan.onward)
+    _measure(bench, names.ONWARD, further, moves.batched(BOOK, further, MOST_ENTRIES, bench.random))
+
+
+def onward(bench: Bench, count: int) -> list[Move]:
+    """Return moves of this many scattered units that were not moved onward before."""
+    units = [bench.scattered.pop() for _ in range(count)]
+    return [
+        Move(FIRST_AGENT, SECOND_AGENT, ((batch, number, number),), FIRST_PRICE_MINOR)
+        for batch, number in units
     ]
-    _measure(bench, names.ONWARD, onward, moves.batched(BOOK, onward, MOST_ENTRIES, bench.random))
 
 
 def long_life(bench: Bench) -> None:

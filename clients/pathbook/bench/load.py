@@ -68,6 +68,22 @@ class Busy(NamedTuple):
     streams: bool
 
 
+class Stream(NamedTuple):
+    """Requests that one caller sends on one call.
+
+    Attributes:
+        target: the address of the server.
+        method: a method that streams requests and answers.
+        requests: the requests.
+        ahead: how many are sent before their answers.
+    """
+
+    target: str
+    method: str
+    requests: Sequence[bytes]
+    ahead: int
+
+
 class Load:
     """Puts load on servers, from an event loop of its own. ``close`` it at the end.
 
@@ -96,6 +112,13 @@ class Load:
     def stream(self, target: str, method: str, requests: Sequence[bytes], ahead: int) -> LoadResult:
         """Send all requests on one call, up to ``ahead`` before their answers."""
         return self._run(target, self._stream(target, method, requests, ahead))
+
+    def streams(self, streams: Sequence[Stream]) -> tuple[float, list[list[bytes]]]:
+        """Send several streams at once, each on a connection of its own.
+
+        Return the seconds from the first request to the last answer, and the answers of each stream.
+        """
+        return self._run(streams[0].target, self._streams(streams))
 
     def stream_to_subscribers(
         self,
@@ -153,25 +176,21 @@ class Load:
         await asyncio.gather(*(send_all() for _ in range(in_flight)))
         return LoadResult(*clock.stop(), sent, waits, answers)
 
-    async def _stream(self, target: str, method: str, requests: Sequence[bytes], ahead: int) -> LoadResult:
-        call = (await self._channel(target)).stream_stream(method, _as_is, _as_is)
-        window = asyncio.Semaphore(ahead)
-        sent: list[float] = []
-        waits: list[float] = []
-        answers: list[bytes] = []
-
-        async def send() -> AsyncIterator[bytes]:
-            for request in requests:
-                await window.acquire()
-                sent.append(time.perf_counter())
-                yield request
-
+    async def _streams(self, streams: Sequence[Stream]) -> tuple[float, list[list[bytes]]]:
+        channels = await asyncio.gather(*(_connect(stream.target) for stream in streams))
         clock = _Clock()
-        async for answer in call(send()):
-            waits.append(time.perf_counter() - sent[len(answers)])
-            answers.append(answer)
-            window.release()
-        return LoadResult(*clock.stop(), sent, waits, answers)
+        try:
+            results = await asyncio.gather(
+                *(_send(channel, *stream[1:]) for channel, stream in zip(channels, streams, strict=True))
+            )
+            seconds, _ = clock.stop()
+        finally:
+            for channel in channels:
+                await channel.close()
+        return seconds, [result.answers for result in results]
+
+    async def _stream(self, target: str, method: str, requests: Sequence[bytes], ahead: int) -> LoadResult:
+        return await _send(await self._channel(target), method, requests, ahead)
 
     async def _calls_beside(
         self, target: str, calls: Sequence[tuple[str, Sequence[bytes]]], busy: Sequence[Busy]
@@ -219,6 +238,27 @@ class _Clock:
 
     def stop(self) -> tuple[float, float]:
         return time.perf_counter() - self._began, time.process_time() - self._used
+
+
+async def _send(channel: grpc.aio.Channel, method: str, requests: Sequence[bytes], ahead: int) -> LoadResult:
+    call = channel.stream_stream(method, _as_is, _as_is)
+    window = asyncio.Semaphore(ahead)
+    sent: list[float] = []
+    waits: list[float] = []
+    answers: list[bytes] = []
+
+    async def send() -> AsyncIterator[bytes]:
+        for request in requests:
+            await window.acquire()
+            sent.append(time.perf_counter())
+            yield request
+
+    clock = _Clock()
+    async for answer in call(send()):
+        waits.append(time.perf_counter() - sent[len(answers)])
+        answers.append(answer)
+        window.release()
+    return LoadResult(*clock.stop(), sent, waits, answers)
 
 
 async def _connect(target: str) -> grpc.aio.Channel:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Final, NamedTuple
 
+from pathbook.bench.plan import USUAL_UNITS
 from pathbook.client import Range, price, select
 from pathbook.v1.transfers_pb2 import RecordTransferRequest, RecordTransfersEntry, RecordTransfersRequest
 from pathbook.v1.values_pb2 import Price
@@ -88,6 +89,12 @@ def draw(random: Random, batch: int, shape: Shape, transfers: int, hops: int = T
     return Goods(batch, shape.units * len(depths), moves)
 
 
+def in_order(random: Random, batch: int, transfers: int) -> Goods:
+    """Return goods that the brand sells from their first unit to their last."""
+    goods = draw(random, batch, Shape(USUAL_UNITS), transfers, hops=1)
+    return goods._replace(moves=sorted(goods.moves, key=lambda move: move.ranges))
+
+
 def _ranges(batch: int, shape: Shape, piece: int, pieces: int) -> tuple[Range, ...]:
     """Return the units of a piece: in one range, or in one range of each of several sections of the batch."""
     parts = min(shape.units, SCATTERED_RANGES) if shape.scattered else 1
@@ -101,19 +108,25 @@ def single(book: str, moves: Sequence[Move], random: Random) -> list[bytes]:
     return [_request(move, random, book).SerializeToString() for move in moves]
 
 
-def batched(book: str, moves: Sequence[Move], entries: int, random: Random) -> list[bytes]:
-    """Return requests for batches of ``entries`` moves each."""
+def batched(book: str, moves: Sequence[Move], at_once: int, random: Random) -> list[bytes]:
+    """Return requests for batches of ``at_once`` moves each."""
     return [
         RecordTransfersRequest(
-            book=book, entries=[RecordTransfersEntry(transfer=_request(move, random)) for move in part]
+            book=book, entries=[RecordTransfersEntry(transfer=request) for request in entries(part, random)]
         ).SerializeToString()
-        for part in _parts(moves, entries)
+        for part in parts(moves, at_once)
     ]
 
 
-def _parts(moves: Sequence[Move], entries: int) -> Iterator[Sequence[Move]]:
-    for begin in range(0, len(moves), entries):
-        yield moves[begin : begin + entries]
+def parts(moves: Sequence[Move], at_once: int) -> Iterator[Sequence[Move]]:
+    """Yield the moves, so many at once."""
+    for begin in range(0, len(moves), at_once):
+        yield moves[begin : begin + at_once]
+
+
+def entries(moves: Sequence[Move], random: Random) -> list[RecordTransferRequest]:
+    """Return a request for each move, as a batch has them."""
+    return [_request(move, random) for move in moves]
 
 
 def paid(minor: int) -> Price | None:

@@ -17,8 +17,24 @@ LONG_LIFE: Final = "the last hops of one unit"
 REBUILD: Final = "rebuild of all views"
 
 
+UNSEALED: Final = "record in order"
+SEALED: Final = "record in order, and seal"
+SIGNED: Final = f"record in order with a signature for {MOST_ENTRIES}, and seal"
+UNSEALED_SCATTERED: Final = "record scattered"
+SEALED_SCATTERED: Final = "record scattered, and seal"
+FIRST_SEAL: Final = "the first seal of all runs"
+FEW_UNITS: Final = "commission 10 units, and seal"
+MANY_UNITS: Final = "commission 10,000,000 units, and seal"
+PROOF: Final = "proof of 6 signed hops, 2 cosignatures"
+
+
 SMALL_WRITE: Final = "small write"
 SMALL_READ: Final = "small read"
+
+
+def proof(what: str) -> str:
+    """Name the phase that makes or verifies the proof."""
+    return f"{PROOF}, {what}"
 
 
 def quiet(small: str) -> str:

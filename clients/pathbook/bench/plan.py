@@ -46,6 +46,9 @@ class Plan(msgspec.Struct, frozen=True):
         mix_rounds: how often a small write and a small read are measured beside hostile callers.
         mix_calls: how many of each a round makes.
         pieces: how many runs of one unit a hostile transfer moves.
+        seal_rounds: how often transfers are recorded without seals and with them.
+        seal_transfers: how many transfers a round records of each kind.
+        proofs: how often a proof is made, and verified.
     """
 
     rounds: int
@@ -64,6 +67,14 @@ class Plan(msgspec.Struct, frozen=True):
     mix_rounds: int
     mix_calls: int
     pieces: int
+    seal_rounds: int
+    seal_transfers: int
+    proofs: int
+
+    @property
+    def scattered(self) -> int:
+        """How many of the scattered runs are moved onward, each once."""
+        return self.onward + 2 * self.seal_rounds * self.seal_transfers
 
 
 FULL: Final = Plan(
@@ -83,6 +94,9 @@ FULL: Final = Plan(
     mix_rounds=3,
     mix_calls=150,
     pieces=8_000,
+    seal_rounds=3,
+    seal_transfers=20_000,
+    proofs=200,
 )
 """Takes some minutes: the figures can be compared with those of another machine."""
 
@@ -103,5 +117,8 @@ QUICK: Final = Plan(
     mix_rounds=1,
     mix_calls=20,
     pieces=2_000,
+    seal_rounds=1,
+    seal_transfers=500,
+    proofs=10,
 )
 """Takes some seconds: it runs every phase and every check, but the figures show only the order of magnitude."""

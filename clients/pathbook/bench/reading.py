@@ -11,7 +11,7 @@ from pathbook.bench.load import LoadResult, Received
 from pathbook.bench.model import MismatchError
 from pathbook.bench.plan import MOST_ENTRIES, SUBSCRIBERS
 from pathbook.bench.recording import RECORD_MANY, USUAL
-from pathbook.client.bulk import BATCHES_AHEAD
+from pathbook.client.options import BATCHES_AHEAD
 from pathbook.v1.events_pb2 import SubscribeRequest
 
 NEAR_THE_BEGINNING: Final = 40

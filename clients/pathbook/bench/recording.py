@@ -10,7 +10,7 @@ from pathbook.bench.load import LoadResult
 from pathbook.bench.model import MismatchError
 from pathbook.bench.moves import Goods, Shape
 from pathbook.bench.plan import COMMITS, ENTRIES, MOST_ENTRIES, UNITS, USUAL_UNITS
-from pathbook.client.bulk import BATCHES_AHEAD
+from pathbook.client.options import BATCHES_AHEAD
 from pathbook.v1.values_pb2 import Receipt
 
 RECORD: Final = "/pathbook.v1.TransferService/RecordTransfer"

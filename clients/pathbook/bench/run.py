@@ -1,6 +1,17 @@
 """A whole bench, in order: writes in turns with their floors, then reads, then the phases that restart the server."""
 
-from pathbook.bench import asking, checks, endurance, hostile, names, reading, rebuilding, recording
+from pathbook.bench import (
+    asking,
+    checks,
+    endurance,
+    hostile,
+    names,
+    proving,
+    reading,
+    rebuilding,
+    recording,
+    sealing,
+)
 from pathbook.bench.bench import Bench
 from pathbook.bench.model import MismatchError
 from pathbook.bench.plan import IN_FLIGHT
@@ -30,8 +41,9 @@ def run(bench: Bench) -> None:
         bench.begin_phase(names.LONG_LIFE, 0, 1)
         endurance.long_life(bench)
         hostile.mix(bench)
+        bench.memory |= {name: process.memory() for name, process in bench.processes.items()}
+        _measure_proofs(bench)
         bench.begin_phase("end", 0, 1)
-        bench.memory = {name: process.memory() for name, process in bench.processes.items()}
     except RefusedError as error:
         raise MismatchError(bench.phase, f"the server refused what the model allows: {error}") from error
 
@@ -49,6 +61,23 @@ def _measure_beside_floors(bench: Bench) -> None:
         reading.read(bench)
         checks.stock(bench.model, bench.client, bench.head, bench.phase_of_batch)
     reading.replay(bench)
+
+
+def _measure_proofs(bench: Bench) -> None:
+    """Measure what seals and signatures cost."""
+    bench.begin_phase(names.FIRST_SEAL, 0, 1)
+    sealing.first_seal(bench)
+    rounds = bench.plan.seal_rounds
+    for turn in range(rounds):
+        bench.begin_phase(names.SEALED, turn, rounds)
+        sealing.beside_seals(bench)
+    keys = proving.Keys(bench)
+    for turn in range(rounds):
+        bench.begin_phase(names.SIGNED, turn, rounds)
+        proving.record_signed(bench, keys)
+    bench.begin_phase(names.PROOF, 0, 1)
+    proving.prove(bench, keys)
+    checks.stock(bench.model, bench.client, bench.head, bench.phase_of_batch)
 
 
 def _measure_reads(bench: Bench) -> None:

@@ -11,6 +11,7 @@ from pathbook.bench.bench import Bench
 from pathbook.bench.figures import Figures, Spread, spread
 from pathbook.bench.moves import Shape
 from pathbook.bench.plan import IN_FLIGHT, MOST_ENTRIES, UNITS, USUAL_UNITS
+from pathbook.bench.sealing import SEALING_FOLLOWER
 
 POSTGRESQL: Final = "PostgreSQL"
 
@@ -32,6 +33,14 @@ STORE_BYTES: Final = 500
 
 PATH_SECONDS: Final = {True: 350e-6, False: 120e-6}
 """The target for the path of a unit with five hops: the median, on PostgreSQL (True) and on SQLite."""
+
+FIRST_SEAL_SECONDS: Final = 10.0
+SEALING_BYTES: Final = 300_000_000
+"""The targets for sealing all runs after the views were rebuilt: seconds, and the memory of the process."""
+
+PROOF_BYTES: Final = {"without the chains of parties": 7_000, "whole": 12_000}
+PROOF_SECONDS: Final = {"made": 2e-3, "verified": 3e-3}
+"""The targets for a proof of 6 signed hops with 2 cosignatures: bytes, and the CPU seconds of the median."""
 
 SMALL_WRITE_SECONDS: Final = 0.2
 """The target for another caller's small write beside the costliest legal requests: 99 of 100 are answered by then."""
@@ -88,6 +97,26 @@ def judged(bench: Bench) -> list[Judged]:
     ):
         each = spread([size / bench.events])
         found.append(Judged(name, " bytes", each, most, at_least=False))
+    return found + _proofs(bench)
+
+
+def _proofs(bench: Bench) -> list[Judged]:
+    """Compare what sealing takes, and the size and the cost of a proof."""
+    figures = bench.figures
+    seconds = spread(1 / rate for rate in figures[names.FIRST_SEAL].rates)
+    found = [Judged(names.FIRST_SEAL, " s", seconds, FIRST_SEAL_SECONDS, at_least=False)]
+    if (most := bench.memory[SEALING_FOLLOWER].get("VmHWM")) is not None:
+        memory, limit = spread([most / 1e6]), SEALING_BYTES / 1e6
+        found.append(Judged(f"memory of the {SEALING_FOLLOWER}", " MB", memory, limit, at_least=False))
+    for what, size in bench.proof_bytes.items():
+        most = PROOF_BYTES[what]
+        found.append(Judged(names.proof(what), " bytes", spread([size]), most, at_least=False))
+    for what, limit in PROOF_SECONDS.items():
+        wait = figures[names.proof(what)].wait(50)
+        assert wait, what
+        found.append(
+            Judged(f"{names.proof(what)}, p50", " ms CPU", spread([wait * 1e3]), limit * 1e3, at_least=False)
+        )
     return found
 
 
@@ -135,4 +164,8 @@ def _ratios(kind: str, floors: Sequence[str]) -> list[Ratio]:
         Ratio(names.READ, names.echo(ONE), 300.0),
         Ratio(names.READ, names.echo(BUSY), None),
         Ratio(names.REBUILD, names.RECORD_AGAIN, 2.0),
+        Ratio(names.SEALED, names.UNSEALED, 0.75),
+        Ratio(names.SEALED_SCATTERED, names.UNSEALED_SCATTERED, 0.5),
+        Ratio(names.SIGNED, names.UNSEALED, 0.5),
+        Ratio(names.MANY_UNITS, names.FEW_UNITS, 0.8),
     ]

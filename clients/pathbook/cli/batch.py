@@ -4,9 +4,10 @@ import datetime
 
 import click
 
-from pathbook.cli import arguments, connection
+from pathbook.cli import arguments, connection, signing
 from pathbook.cli.arguments import Price, Range, Request
 from pathbook.cli.settings import Settings, book_options
+from pathbook.cli.signing import write_options
 from pathbook.cli.verb_group import VerbGroup
 
 
@@ -16,7 +17,7 @@ def command() -> None:
 
 
 @command.command()
-@book_options
+@write_options
 @click.argument("gtin")
 @click.option("--brand", required=True, metavar="PARTY", help="The brand that makes it.")
 @click.option("--lot", required=True, metavar="LOT", help="The lot number on the label, GS1 AI (10).")
@@ -139,7 +140,7 @@ def list_batches(settings: Settings, *, gtin: str) -> None:
 
 
 @command.command()
-@book_options
+@write_options
 @click.argument("batch", type=arguments.NUMBER)
 @click.option("--brand", required=True, metavar="PARTY", help="The brand of the batch.")
 @click.option("--units", "ranges", type=arguments.UNITS, metavar="BATCH:FIRST-LAST", multiple=True,
@@ -165,7 +166,7 @@ def recall(
 
 
 @command.command()
-@book_options
+@write_options
 @click.argument("recall", type=arguments.NUMBER, metavar="POSITION")
 @click.option("--brand", required=True, metavar="PARTY", help="The brand that recalled the units.")
 @arguments.takes_request
@@ -178,5 +179,6 @@ def lift(settings: Settings, *, recall: int, brand: str, request: Request) -> No
     from pathbook.cli import output
 
     with connection.writing(settings) as client:
-        answer = client.lift_recall(recall, brand=brand, **request)
+        leaf = signing.answered_leaf(settings, client, recall)
+        answer = client.lift_recall(recall, brand=brand, answered_leaf=leaf, **request)
     output.show(settings.output, answer, lambda: output.recorded(answer.receipt))

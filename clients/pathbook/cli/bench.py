@@ -30,8 +30,12 @@ if TYPE_CHECKING:  # the bench is imported when it runs
     help="The disk to measure. The bench uses a new directory there, and removes it. Default: the temporary"
     " directory.",
 )  # fmt: skip
+@click.option(
+    "--books", type=click.IntRange(1, 64), metavar="COUNT",
+    help="Measure only writes: to one book, to so many at one server, and at a server for each.",
+)  # fmt: skip
 @click.pass_obj
-def command(settings: Settings, *, quick: bool, parent: Path | None) -> Exit:
+def command(settings: Settings, *, quick: bool, parent: Path | None, books: int | None) -> Exit:
     """Measure this machine and its store.
 
     The phases take turns: calls, the bare database, recording, reading, following, verifying and rebuilding. Each
@@ -51,18 +55,49 @@ def command(settings: Settings, *, quick: bool, parent: Path | None) -> Exit:
     from pathbook.cli.progress import Progress
 
     database = "" if parent and settings.database is None else settings.database_url()
+    if books is not None:
+        return _books(settings, books, (QUICK if quick else FULL).transfers, parent, database)
     with _place(parent, database) as (directory, own), Progress() as progress:
-        books = directory / "books"
-        with contextlib.closing(local.measuring(str(books), own)) as inside:
-            bench = Bench(QUICK if quick else FULL, books, own, inside, progress.of)
+        place = directory / "books"
+        with contextlib.closing(local.measuring(str(place), own)) as inside:
+            bench = Bench(QUICK if quick else FULL, place, own, inside, progress.of)
             try:
                 with contextlib.closing(bench):
                     run(bench)
             except MismatchError as mismatch:
                 print_error(settings.output, "MISMATCH", str(mismatch), {"phase": mismatch.phase})
                 return Exit.REFUSED
-            place = inside.place or str(directory.parent)
-    _show(settings.output, bench, place)
+            measured = inside.place or str(directory.parent)
+    _show(settings.output, bench, measured)
+    return Exit.DONE
+
+
+def _books(settings: Settings, books: int, transfers: int, parent: Path | None, database: str) -> Exit:
+    from pathbook.bench.books import PHASE, BooksBench
+    from pathbook.bench.model import MismatchError
+    from pathbook.cli import output
+    from pathbook.cli.progress import Progress
+
+    with _place(parent, database) as (directory, own), Progress() as progress:
+        place = directory / "books"
+        try:
+            found = BooksBench(place, own, transfers).run(books, progress.of(PHASE))
+        except MismatchError as mismatch:
+            print_error(settings.output, "MISMATCH", str(mismatch), {"phase": mismatch.phase})
+            return Exit.REFUSED
+    if settings.output is not Output.TABLE:
+        spreads = [each._asdict() | {"per_second": each.per_second} for each in found]
+        printing.echo(printing.as_json({"spreads": spreads}, settings.output))
+        return Exit.DONE
+    rows = [
+        [
+            str(each.servers), str(each.books), str(each.transfers), f"{each.per_second:,.0f}",
+            f"{each.per_second / found[0].per_second:.2f}",
+        ]
+        for each in found
+    ]  # fmt: skip
+    titles = ("servers", "books", "transfers", "per second", "beside one book")
+    printing.echo(output.table(titles, rows, set(range(len(titles)))))
     return Exit.DONE
 
 

@@ -37,14 +37,21 @@ def command() -> None:
     metavar="N",
     help="The deepest tier that an authorization may give. Default: 100.",
 )
+@click.option(
+    "--signed",
+    is_flag=True,
+    help="Parties must sign what they ask, with --sign-with. The operator and consumers need not.",
+)
 @arguments.takes_request_id
 @click.pass_obj
-def open_book(settings: Settings, *, name: str, origin: str, max_tier: int, request_id: str) -> None:
+def open_book(
+    settings: Settings, *, name: str, origin: str, max_tier: int, signed: bool, request_id: str
+) -> None:
     """Open the book NAME, as its operator."""
     from pathbook.cli import output
 
     with connection.connected(settings, name) as client:
-        answer = client.open_book(origin=origin, max_tier=max_tier, request_id=request_id)
+        answer = client.open_book(origin=origin, max_tier=max_tier, signed=signed, request_id=request_id)
     output.show(settings.output, answer, lambda: output.recorded(answer.receipt))
 
 
@@ -65,6 +72,7 @@ def show(settings: Settings, *, name: str) -> None:
                 ("book", found.name),
                 ("origin", found.origin),
                 ("deepest tier", _deepest_tier(found)),
+                ("parties sign", "always" if found.policy.signed else "if they want to"),
                 ("key of codes", found.code_key.hex()),
                 ("opened", output.moment(found.opened_at)),
                 ("last position", str(found.position)),

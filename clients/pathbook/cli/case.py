@@ -7,6 +7,7 @@ import click
 from pathbook.cli import arguments, connection
 from pathbook.cli.arguments import Request
 from pathbook.cli.settings import Settings, book_options
+from pathbook.cli.signing import write_options
 from pathbook.cli.verb_group import VerbGroup
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ def command() -> None:
 
 
 @command.command()
-@book_options
+@write_options
 @click.argument("sscc")
 @click.option("--party", required=True, metavar="PARTY", help="The party that has the units and packs them.")
 @arguments.takes_units
@@ -45,7 +46,7 @@ def pack(
 
 
 @command.command()
-@book_options
+@write_options
 @click.argument("sscc")
 @click.option("--party", required=True, metavar="PARTY", help="The party that has the case and unpacks it.")
 @arguments.takes_request

@@ -1,11 +1,17 @@
 """The verb that checks the health of the books of a directory or database, and changes nothing."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import click
 
 from pathbook.cli import printing
 from pathbook.cli.exits import Exit
 from pathbook.cli.settings import Output, Settings, takes_options
 from pathbook.cli.verb_group import Verb
+
+if TYPE_CHECKING:
+    from pathbook.cli.local_care import Finding
 
 
 @click.command("check", cls=Verb)
@@ -15,9 +21,9 @@ from pathbook.cli.verb_group import Verb
 def command(settings: Settings, *, no_replay: bool) -> Exit:
     """Check all books of --data DIR, and change nothing.
 
-    It looks at versions, files and who may read them, keys, every event, the clock, and the views, which are compared
-    with a replay. Servers may run. Each finding that is not ok says what to do. The exit code is 1 if there is a fault.
-    What is only noted does not change it.
+    It looks at versions, files and who may read them, keys, every event, every signed checkpoint, the clock, and the
+    views, which are compared with a replay. Servers may run. Each finding that is not ok says what to do. The exit
+    code is 1 if there is a fault. What is only noted does not change it.
     """
     books = settings.books()
     from pathbook.cli import local_care
@@ -25,6 +31,11 @@ def command(settings: Settings, *, no_replay: bool) -> Exit:
 
     with Progress() as progress:
         findings = list(local_care.check(books, replays=not no_replay, progress=progress))
+    return show(settings, findings)
+
+
+def show(settings: Settings, findings: "Sequence[Finding]") -> Exit:
+    """Print findings, and return the exit code, which tells faults."""
     faults = sum(finding.state.value == "fault" for finding in findings)
     if settings.output is Output.TABLE:
         from pathbook.cli import output

@@ -1,23 +1,14 @@
 """A client for one verb: of the server that the options name, or of a server started for it in this process."""
 
 import contextlib
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import click
-
-from pathbook.cli import printing
+from pathbook.cli import credentials, printing, signing
 from pathbook.cli.settings import Books, Output, Settings
 
 if TYPE_CHECKING:  # gRPC is imported when a verb calls; a usage error does not wait for it
-    import grpc
-
     from pathbook.client import Client
-
-CERTIFICATES: Final = "PATHBOOK_CA"
-"""The environment variable with the file of the certificates that a server behind TLS is trusted by."""
 
 RETRY_TIMEOUT_S: Final = 3.0
 """How long a verb retries when no server answers: long enough for a server that is starting."""
@@ -36,25 +27,33 @@ def connected(
     from pathbook.client import Client
 
     with contextlib.ExitStack() as stack:
-        credentials = None
+        channel, token = None, ""
         if isinstance(place, Books):
             from pathbook.cli import local
 
-            place = stack.enter_context(local.serving(place))
+            place, token = stack.enter_context(local.serving(place))
         else:
-            credentials = _credentials()
+            channel, token = credentials.of_channel(settings), credentials.token(settings)
         named = settings.book if book is None else book
-        client = Client(place, book=named, credentials=credentials, retry_seconds=retry_seconds)
+        client = Client(place, book=named, credentials=channel, retry_seconds=retry_seconds, token=token)
         yield stack.enter_context(contextlib.closing(client))
 
 
 @contextlib.contextmanager
-def writing(settings: Settings, retry_seconds: float = RETRY_TIMEOUT_S) -> Iterator["Client"]:
-    """Connect to the book. The user of books without a server is their operator, whose first book is opened here."""
+def writing(
+    settings: Settings, retry_seconds: float = RETRY_TIMEOUT_S, *, signs: bool = True
+) -> Iterator["Client"]:
+    """Connect to the book, and sign what is written if --sign-with names a key.
+
+    The user of books without a server is their operator, whose first book is opened here. Without ``signs``, the caller
+    decides itself what is signed.
+    """
+    settings.place()  # a usage error comes before a passphrase is typed
+    signer = signing.signer_of(settings) if signs else None
     with connected(settings, retry_seconds=retry_seconds) as client:
         if isinstance(settings.place(), Books):
             _open_first_book(settings, client)
-        yield client
+        yield client.with_options(signer=signer)
 
 
 @contextlib.contextmanager
@@ -72,8 +71,10 @@ def rehearsing(settings: Settings) -> Iterator["Client | None"]:
 
     with (
         local.copied(place) as copy,
-        local.serving(copy) as target,
-        contextlib.closing(Client(target, book=settings.book, retry_seconds=RETRY_TIMEOUT_S)) as client,
+        local.serving(copy) as (target, token),
+        contextlib.closing(
+            Client(target, book=settings.book, retry_seconds=RETRY_TIMEOUT_S, token=token)
+        ) as client,
     ):
         if next(client.list_books(page_size=1), None) is None:
             client.open_book()
@@ -98,26 +99,6 @@ def reading(settings: Settings) -> Iterator["Client"]:
     with looking(settings) as client:
         client.position = client.get_head().position
         yield client
-
-
-def _credentials() -> "grpc.ChannelCredentials | None":
-    """Return the credentials for TLS if PATHBOOK_CA names certificates, else None.
-
-    Raises:
-        click.UsageError: the file cannot be read.
-    """
-    named = os.environ.get(CERTIFICATES, "")
-    if not named:
-        return None
-    try:
-        trusted = Path(named).read_bytes()
-    except OSError as error:
-        raise click.UsageError(
-            f"{CERTIFICATES} names a file of certificates that cannot be read: {named} ({error.strerror})."
-        ) from None
-    import grpc
-
-    return grpc.ssl_channel_credentials(trusted)
 
 
 def _open_first_book(settings: Settings, client: "Client") -> None:

@@ -4,9 +4,10 @@ import datetime
 
 import click
 
-from pathbook.cli import arguments, connection
+from pathbook.cli import arguments, connection, signing
 from pathbook.cli.arguments import Price
-from pathbook.cli.settings import Settings, book_options
+from pathbook.cli.settings import Settings
+from pathbook.cli.signing import write_options
 from pathbook.cli.verb_group import VerbGroup
 
 
@@ -20,7 +21,7 @@ def command() -> None:
 
 
 @command.command()
-@book_options
+@write_options
 @click.argument("position", type=arguments.NUMBER)
 @click.option(
     "--by",
@@ -41,12 +42,15 @@ def event(settings: Settings, *, position: int, party: str, note: str, request_i
     from pathbook.cli import output
 
     with connection.writing(settings) as client:
-        answer = client.declare_error(position, party=party, note=note, request_id=request_id)
+        leaf = signing.answered_leaf(settings, client, position)
+        answer = client.declare_error(
+            position, party=party, note=note, answered_leaf=leaf, request_id=request_id
+        )
     output.show(settings.output, answer, lambda: output.recorded(answer.receipt))
 
 
 @command.command()
-@book_options
+@write_options
 @click.argument("gtin")
 @click.option("--brand", required=True, metavar="PARTY", help="The brand that makes it.")
 @click.option("--name", default="", metavar="TEXT", help="The right name of the product.")
@@ -69,7 +73,7 @@ def product(
 
 
 @command.command()
-@book_options
+@write_options
 @click.argument("batch", type=arguments.NUMBER)
 @click.option("--brand", required=True, metavar="PARTY", help="The brand that makes it.")
 @click.option("--made-on", type=arguments.DATE, metavar="DATE", help="The right day on which it was made.")
@@ -111,7 +115,7 @@ def batch(
 
 
 @command.command()
-@book_options
+@write_options
 @click.argument("party")
 @click.option("--kind", type=click.Choice(["agent", "shop"]), required=True, help="What the party is.")
 @arguments.takes_request_id

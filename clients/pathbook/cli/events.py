@@ -88,7 +88,7 @@ def show_one(form: Output, position: int, data: bytes) -> Exit:
     """Print one event, and return the exit code as `events read` does."""
     newer = NewerEvents(form)
     if form is Output.TABLE:
-        printing.echo(_line(position, data, newer))
+        printing.echo(line(position, data, newer))
     else:
         printing.echo(printing.as_json(as_object(position, data, newer), form))
     return newer.exit
@@ -102,7 +102,7 @@ def _print(form: Output, events: Iterable[tuple[int, bytes, str]]) -> Exit:
     match form:
         case Output.TABLE:
             for position, data, _ in events:
-                printing.echo(_line(position, data, newer))
+                printing.echo(line(position, data, newer))
         case Output.JSONL | Output.JSON:
             objects = (
                 {**as_object(position, data, newer), "incarnation": incarnation}
@@ -148,7 +148,7 @@ def as_object(position: int, data: bytes, newer: NewerEvents) -> dict[str, objec
     }
 
 
-def _line(position: int, data: bytes, newer: NewerEvents) -> str:
+def line(position: int, data: bytes, newer: NewerEvents) -> str:
     """Return an event on one line: position, time of recording, kind, and the fields that are set."""
     from pathbook.cli import output
     from pathbook.v1.events_pb2 import Event

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from pathbook.cli import connection, printing
+from pathbook.cli import connection, printing, signing
 from pathbook.cli.exits import Exit
-from pathbook.cli.settings import Output, Settings, book_options
+from pathbook.cli.settings import Output, Settings
+from pathbook.cli.signing import write_options
 from pathbook.cli.verb_group import Verb
 from pathbook.importing.shipped import RECIPES, shipped_recipes
 
@@ -51,7 +52,7 @@ The format of a recipe is described in
 {RECIPES / "README.md"}
 """,
 )
-@book_options
+@write_options
 @click.argument("tables", type=click.Path(exists=True, path_type=Path), nargs=-1, required=True)
 @click.option("--recipe", "recipe_name", required=True, metavar="NAME|FILE.toml",
               help=f"The recipe: {', '.join(shipped_recipes())}, or a file.")  # fmt: skip
@@ -89,6 +90,9 @@ def command(
     --database the tables are only read, since the books cannot be copied from here. A file of --rejected is written
     in any case.
 
+    With --sign-with, the transfers and returns are signed. Then one party gives all of them. It also signs what it
+    registers for them: its products and lots, and its authorizations.
+
     The exit code is 1 if rows were rejected and none is recorded, or if --errors stop met a rejected row. Otherwise
     it is 0.
     """
@@ -98,6 +102,7 @@ def command(
     from pathbook.importing.loading import RecipeError, load_recipe
 
     settings.place()
+    signer = signing.signer_of(settings)
     with Progress() as progress:
         callbacks = importer.Progress(
             progress.of("bytes read"),
@@ -117,7 +122,9 @@ def command(
 
                     summary = read_tables(sources, recipe, callbacks, stop=stop, rejected=rejected)
                 else:
-                    work = importer.Importer(client, recipe, callbacks, stop=stop, rejected=rejected)
+                    work = importer.Importer(
+                        client, recipe, callbacks, stop=stop, rejected=rejected, signer=signer
+                    )
                     summary = work.import_tables(sources)
         except (RecipeError, TableError) as error:
             raise click.UsageError(str(error)) from error
@@ -167,7 +174,7 @@ def _client(settings: Settings, *, dry_run: bool) -> "Iterator[Client | None]":
             yield copy
         return
     with (
-        connection.writing(settings, connection.LONG_RETRY_TIMEOUT_S) as client,
+        connection.writing(settings, connection.LONG_RETRY_TIMEOUT_S, signs=False) as client,
         _explaining_interruptions(client),
     ):
         yield client

@@ -1,15 +1,18 @@
-"""The verbs of the keys of the codes: list them, and make a new one for the batches to come."""
+"""The verbs of the keys of the codes: list them, make a new one for the batches to come, and try those of a backup."""
+
+from pathlib import Path
 
 import click
 
-from pathbook.cli import printing
+from pathbook.cli import passphrase, printing
+from pathbook.cli.exits import Exit
 from pathbook.cli.settings import Output, Settings, takes_options
 from pathbook.cli.verb_group import VerbGroup
 
 
 @click.group("key", cls=VerbGroup)
 def command() -> None:
-    """List or rotate the keys that printed codes are made with.
+    """List or rotate the keys of codes, or try those of a backup.
 
     The file codes.key in --data DIR holds them. These verbs show fingerprints, never a key.
     """
@@ -23,8 +26,6 @@ def list_keys(settings: Settings) -> None:
 
     New batches use the last one. `pathbook batch show` names the key of a batch.
     """
-    from pathlib import Path
-
     from pathbook.cli import local, output
 
     ring = local.code_keys(Path(settings.books().data))
@@ -51,8 +52,6 @@ def rotate(settings: Settings) -> None:
     Use it when a key has leaked. Codes of older batches keep their keys, so labels go on. A code that is made with the
     leaked key for a new batch is refused.
     """
-    from pathlib import Path
-
     from pathbook.cli import local
 
     data = settings.books().data
@@ -70,3 +69,39 @@ def rotate(settings: Settings) -> None:
         return
     added = {"data": data, "generation": generation, "code_key": ring.current.hex()}
     printing.echo(printing.as_json(added, settings.output))
+
+
+@command.command()
+@takes_options("data", "output")
+@click.argument("backup", type=click.Path(file_okay=False, path_type=Path))
+@passphrase.passphrase_option
+@click.pass_obj
+def drill(settings: Settings, *, backup: Path, passphrase_file: Path | None) -> Exit:
+    """Try whether the backup BACKUP gives back each key in use in --data DIR.
+
+    It opens the keys of the backup with their passphrase, compares them, and writes nothing. The exit code is 1 if a
+    key is missing. Run it after each backup, and on another machine once a month: a key that is lost is lost with all
+    its labels.
+    """
+    data = Path(settings.books().data)
+    if passphrase_file is None and not passphrase.can_ask():
+        raise click.UsageError("Give the passphrase of the backup in --passphrase-file FILE.")
+    from pathbook.cli import local_care, output
+
+    secret = (
+        passphrase.ask_passphrase(twice=False)
+        if passphrase_file is None
+        else passphrase.read_passphrase(passphrase_file)
+    )
+    found = local_care.drill(backup, data, secret)
+    if settings.output is Output.TABLE:
+        rows = [[key.file, key.name, "yes" if key.in_backup else "NO"] for key in found]
+        printing.echo(output.table(["file", "key", "in the backup"], rows))
+    else:
+        from msgspec import to_builtins
+
+        output.show_objects(settings.output, "keys", [to_builtins(key) for key in found])
+    missing = sum(not key.in_backup for key in found)
+    if missing and settings.output is Output.TABLE:
+        printing.echo(f"\nThe backup {backup} lacks {missing} of the keys in {data}. Make a new backup now.")
+    return Exit.REFUSED if missing else Exit.DONE

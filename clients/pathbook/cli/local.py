@@ -7,10 +7,11 @@ import contextlib
 import dataclasses
 import logging
 import re
+import secrets
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 import click
 
@@ -23,9 +24,13 @@ from pathbook.ledger.serials import BookKey, KeyRing
 
 try:
     from pathbook.services import clock_check
+    from pathbook.services.access.issuer import read_issuer
     from pathbook.services.clock import MachineClock, now
     from pathbook.services.data_files import copy_books, warn_of_readable_files
     from pathbook.services.key_file import KEY_FILE, KeyFileFullError, UnusableKeyError, add_key, read_keys
+    from pathbook.services.log_key import LOG_KEY_FILE, LogKey, make_log_key
+    from pathbook.services.rates import DEFAULT_LIMITS, ClassLimits
+    from pathbook.services.run.certificates import CertificateFiles
     from pathbook.services.run.follower_process import update_views
     from pathbook.services.run.in_thread import running
     from pathbook.services.run.logs import configure_log
@@ -57,6 +62,9 @@ if TYPE_CHECKING:  # imported when the bench runs
 ClockState: TypeAlias = clock_check.ClockState
 """What a verb of the clock gets."""
 
+TOKEN_BYTES: Final = 32
+"""How many random bytes the token of a server inside this process has."""
+
 ANY_PORT: Final = "127.0.0.1:0"
 """A free port, for callers on this machine only."""
 
@@ -74,16 +82,41 @@ REMEDIES: Final = (
 """What to do about a PostgreSQL that cannot be opened, by a pattern of its message. The first match counts."""
 
 
+class Served(NamedTuple):
+    """A server inside this process: HOST:PORT, and the only token that it takes."""
+
+    target: str
+    token: str
+
+
 @contextlib.contextmanager
-def serving(books: Books) -> Iterator[str]:
-    """Serve books while the caller does something else. Yield HOST:PORT.
+def serving(books: Books) -> Iterator[Served]:
+    """Serve books to this process only, while it does something else.
+
+    The port is one of this machine, which its other users reach as well. So every call has a token, which is made here.
+
+    Raises: as ``serving_openly``.
+    """
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    with _serving(dataclasses.replace(_settings(books), own_token=token)) as target:
+        yield Served(target, token)
+
+
+@contextlib.contextmanager
+def serving_openly(books: Books, *, seals: bool = False) -> Iterator[str]:
+    """Serve books to every caller on this machine, and seal them if asked to. Yield HOST:PORT.
 
     Raises:
         UnusableBooksError: the books cannot be opened.
         OSError: the directory cannot be read or written.
         click.UsageError: the URL of the database is malformed.
     """
-    settings = _settings(books, listen=ANY_PORT)
+    with _serving(_settings(books, seals=seals)) as target:
+        yield target
+
+
+@contextlib.contextmanager
+def _serving(settings: Settings) -> Iterator[str]:
     collect_rarely()
     with contextlib.ExitStack() as stack:
         with _opening(settings):
@@ -107,40 +140,92 @@ def copied(books: Books) -> Iterator[Books]:
         yield Books(directory)
 
 
-def serve(
+def serve(  # noqa: PLR0913 - an argument for each choice of an operator
     books: Books,
     listen: str,
     *,
+    operations_listen: str,
     workers: int,
+    apart: bool,
     follows: bool,
     seals: bool,
+    limits: Path | None,
+    demands_tokens: bool,
+    certificate: tuple[Path, Path, Path | None] | None,
+    insecure_network: bool,
+    issuer: Path | None,
     witnesses: Policy | None,
     ready: Callable[[str, str], None],
 ) -> None:
     """Serve until SIGINT or SIGTERM, then drain. A second signal ends the process at once.
 
-    The ``witnesses`` of a policy are asked to cosign the checkpoints. ``ready`` is called with the place of the books,
-    and HOST:PORT.
+    ``certificate`` has the files of a certificate and its key, and those that callers' are trusted by. Without one, the
+    server listens beyond this machine only with ``insecure_network``. ``issuer`` is the file that describes an issuer
+    of web tokens. ``limits`` is a file of what callers may do in a time. The ``witnesses`` of a policy may cosign the
+    checkpoints, and are asked if they have a URL. ``ready`` is called with the place of the books, and HOST:PORT.
 
     Raises:
-        click.UsageError: the address is malformed, or a witness cannot be asked.
+        click.UsageError: the address is malformed or unsafe, a file is unusable, or a witness cannot be asked.
         OSError: the address is in use.
         Exception: as ``serving``.
     """
-    settings = _settings(books, listen=listen, workers=workers, follows=follows, seals=seals)
+    settings = dataclasses.replace(
+        _settings(
+            books,
+            listen=listen,
+            operations_listen=operations_listen,
+            workers=workers,
+            apart=apart,
+            follows=follows,
+            seals=seals,
+        ),
+        limits=DEFAULT_LIMITS if limits is None else _limits(limits),
+        demands_tokens=demands_tokens,
+        certificate=None if certificate is None else CertificateFiles(*certificate),
+    )
+    if issuer is not None:
+        try:
+            settings = dataclasses.replace(settings, issuer=read_issuer(issuer))
+        except ValueError as error:
+            raise click.UsageError(f"--issuer: {error}") from None
+    if settings.certificate is not None:
+        try:
+            settings.certificate.require_pair()
+        except ValueError as error:
+            raise click.UsageError(f"--cert: {error}") from None
+    elif not settings.is_loopback and not insecure_network:
+        raise click.UsageError(
+            f"Other machines reach {listen}, and without TLS the network reads all prices and tokens."
+            " Give --cert and --cert-key, or --insecure-network if the network is your own."
+        )
     if witnesses is not None:
         try:
-            settings = dataclasses.replace(settings, witnesses=addresses(witnesses))
+            cosigners = tuple(witnesses.witnesses.values())
+            settings = dataclasses.replace(settings, witnesses=addresses(witnesses), cosigners=cosigners)
         except ValueError as error:
             raise click.UsageError(f"--witnesses: {error}") from None
     with _opening(settings):
         serve_until_told(settings, lambda address: ready(settings.place, address))
 
 
-def follow(books: Books, *, seals: bool) -> None:
-    """Keep the views of all books up to date until SIGINT or SIGTERM, and seal if asked to. Raises as ``rebuild``."""
+def _limits(file: Path) -> dict[str, ClassLimits]:
+    from pathbook.services.rate_limits import read_limits
+
+    try:
+        return read_limits(file)
+    except ValueError as error:
+        raise click.UsageError(f"--limits: {file}: {error}") from None
+
+
+def follow(books: Books, *, operations_listen: str = "", seals: bool) -> None:
+    """Keep the views of all books up to date until SIGINT or SIGTERM, and seal if asked to.
+
+    Raises:
+        OSError: the address for operators is in use.
+        Exception: as ``rebuild``.
+    """
     require_books(books)
-    settings = _settings(books, seals=seals)
+    settings = _settings(books, operations_listen=operations_listen, seals=seals)
     configure_log(logging.INFO)
     warn_of_readable_files(settings.data)
     with _opening(settings), stopping(drain_seconds=0) as stop:
@@ -223,9 +308,10 @@ def cause_of(books: Books, error: Exception) -> str:
     return " ".join(f"{cause}. {_remedy(cause) if books.database else ''}".split())
 
 
-def write_key(data: Path, secret: bytes) -> None:
-    """Begin a directory that has no books yet with a key of the codes (32 bytes)."""
+def write_keys(data: Path, secret: bytes) -> None:
+    """Begin a directory that has no books yet with a key of the codes and of the log, which 32 bytes make."""
     begin_with_key(data, BookKey(secret))
+    make_log_key(data / LOG_KEY_FILE, LogKey(secret))
 
 
 def code_keys(data: Path, *, rotate: bool = False) -> KeyRing:
@@ -266,14 +352,23 @@ def confirm_clock(books: Books, *, accept_ahead: bool) -> ClockState:
 
 
 def _settings(
-    books: Books, listen: str = ANY_PORT, *, workers: int = 1, follows: bool = True, seals: bool = False
+    books: Books,
+    listen: str = ANY_PORT,
+    *,
+    operations_listen: str = "",
+    workers: int = 1,
+    apart: bool = False,
+    follows: bool = True,
+    seals: bool = False,
 ) -> Settings:
     try:
         return Settings(
             data=Path(books.data),
             database=books.database,
             listen=listen,
+            operations_listen=operations_listen,
             follows=follows,
+            apart=apart,
             seals=seals,
             workers=workers,
             allow_event_loss=books.allow_event_loss,

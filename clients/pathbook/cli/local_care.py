@@ -16,6 +16,8 @@ from pathbook.cli.errors import NamedError
 from pathbook.cli.settings import Books
 from pathbook.ledger.gc_tuning import collect_rarely
 from pathbook.services.backup import restoring
+from pathbook.services.backup.drill import DrilledKey
+from pathbook.services.backup.drill import drill as drill_keys
 from pathbook.services.backup.errors import BackupError, is_expected
 from pathbook.services.backup.manifest import Manifest
 from pathbook.services.backup.restoring import Restored
@@ -26,9 +28,21 @@ from pathbook.services.checking.findings import Finding
 from pathbook.services.checking.place import Place
 from pathbook.services.key_file import KEY_FILE, UnusableKeyError
 from pathbook.services.run.logs import configure_log
+from pathbook.services.signing import SigningError
 from pathbook.services.storage import files_of_views
 
-__all__ = ["Manifest", "Restored", "back_up", "check", "needs_passphrase", "restore", "views"]
+__all__ = [
+    "DrilledKey",
+    "Finding",
+    "Manifest",
+    "Restored",
+    "back_up",
+    "check",
+    "drill",
+    "needs_passphrase",
+    "restore",
+    "views",
+]
 
 if TYPE_CHECKING:
     from pathbook.cli.progress import Progress
@@ -87,8 +101,14 @@ def restore(
     return restored
 
 
-def check(books: Books, *, replays: bool, progress: "Progress") -> list[Finding]:
-    """Check books, and return what was found. Nothing is created.
+def drill(origin: Path, data: Path, passphrase: str) -> list[DrilledKey]:
+    """Return the keys in use in a directory, each with whether a backup has it. Raises NamedError and OSError."""
+    with _named("The keys of the backup could not be tried", Books(str(data))):
+        return drill_keys(origin, data, passphrase)
+
+
+def check(books: Books, *, replays: bool, progress: "Progress", only_log: bool = False) -> list[Finding]:
+    """Check books, or only their log, and return what was found. Nothing is created.
 
     Raises: as ``back_up``.
     """
@@ -98,7 +118,7 @@ def check(books: Books, *, replays: bool, progress: "Progress") -> list[Finding]
     if not left:  # what is left of lost books is a finding
         local.require_books(books, accept_lost_events=True)  # that they are lost is a finding, too
     with _named("The books could not be checked", books, level=logging.CRITICAL):  # damage is a finding
-        return list(check_books(data, books.database, progress.of, replays=replays))
+        return list(check_books(data, books.database, progress.of, replays=replays, only_log=only_log))
 
 
 def views(books: Books) -> list[dict[str, object]]:
@@ -130,6 +150,8 @@ def _named(sentence: str, books: Books, level: int = logging.ERROR) -> Iterator[
         raise NamedError(error.reason, str(error)) from error
     except UnusableKeyError as error:
         raise NamedError("CODE_KEYS_UNUSABLE", str(error)) from error
+    except SigningError as error:
+        raise NamedError("LOG_KEY_UNUSABLE", str(error)) from error
     except Exception as error:
         if _is_full(error):
             what = f"{sentence}: the disk is full, or a file may not be that large. Nothing was changed. Make room."

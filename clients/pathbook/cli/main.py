@@ -16,7 +16,7 @@ import click
 from pathbook.cli import printing
 from pathbook.cli.errors import NamedError, print_error
 from pathbook.cli.exits import Exit
-from pathbook.cli.settings import Output, Settings, book_options
+from pathbook.cli.settings import OPTIONS, Output, Settings, takes_options
 from pathbook.cli.verb_group import VerbGroup, did_you_mean
 
 VERBS: Final = {
@@ -24,15 +24,22 @@ VERBS: Final = {
     "serve": "pathbook.cli.serve:command",
     "verify": "pathbook.cli.verify:command",
     "path": "pathbook.cli.path:command",
-    "ladder": "pathbook.cli.insight:ladder",
-    "stock": "pathbook.cli.insight:stock",
+    "ladder": "pathbook.cli.counts:ladder",
+    "stock": "pathbook.cli.counts:stock",
     "holders": "pathbook.cli.holders:command",
+    "chart": "pathbook.cli.chart:command",
+    "insight": "pathbook.cli.insight:command",
     "book": "pathbook.cli.book:command",
     "party": "pathbook.cli.party:command",
+    "seller": "pathbook.cli.person:seller",
+    "erase": "pathbook.cli.person:erase",
     "product": "pathbook.cli.product:command",
     "batch": "pathbook.cli.batch:command",
     "codes": "pathbook.cli.codes:command",
+    "tokens": "pathbook.cli.tokens:command",
+    "access-log": "pathbook.cli.access_log:command",
     "key": "pathbook.cli.key:command",
+    "keys": "pathbook.cli.keys:command",
     "clock": "pathbook.cli.clock:command",
     "case": "pathbook.cli.case:command",
     "transfer": "pathbook.cli.transfer:command",
@@ -56,6 +63,8 @@ VERBS: Final = {
     "views": "pathbook.cli.views:command",
     "server": "pathbook.cli.server:command",
     "publish": "pathbook.cli.publish:command",
+    "export": "pathbook.cli.exporting:export",
+    "sql": "pathbook.cli.exporting:sql",
     "audit": "pathbook.cli.audit:command",
     "witness": "pathbook.cli.witness:command",
     "backup": "pathbook.cli.backup:command",
@@ -79,6 +88,7 @@ CODE_REASONS: Final = {
 
 UNANSWERED: Final = {
     "DATA_LOSS",
+    "UNAUTHENTICATED",
     "UNAVAILABLE",
     "DEADLINE_EXCEEDED",
     "CANCELLED",
@@ -138,7 +148,7 @@ def _print_version(context: click.Context, _option: click.Parameter, is_wanted: 
         " 5 verified, but against your own policy; 130 interrupted; 141 the reader of the output went away."
     ),
 )
-@book_options
+@takes_options(*OPTIONS, shows_calling=True)
 @click.option(
     "--version",
     is_flag=True,

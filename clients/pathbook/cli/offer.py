@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pathbook.cli import arguments, connection
+from pathbook.cli import arguments, connection, signing
 from pathbook.cli.arguments import Price, Range, Request
-from pathbook.cli.settings import Settings, book_options
+from pathbook.cli.settings import Settings
+from pathbook.cli.signing import write_options
 from pathbook.cli.verb_group import Verb
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ _MISSING = "COUNT|BATCH:FIRST-LAST|CODE"
 
 
 @click.command("offer", cls=Verb)
-@book_options
+@write_options
 @click.option(
     "--giver", required=True, metavar="PARTY", help="The party that owns the units and offers them."
 )
@@ -28,6 +29,13 @@ _MISSING = "COUNT|BATCH:FIRST-LAST|CODE"
 @click.option("--later", is_flag=True, help="The goods stay where they are: cloud stock.")
 @click.option(
     "--deadline", type=arguments.MOMENT, metavar="TIME", help="When the offer lapses. Default: never."
+)
+@click.option(
+    "--extra-allowed",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="COUNT",
+    help="How many units beyond these the receiver may find in the delivery, and accept. Default: none.",
 )
 @arguments.takes_reference
 @arguments.takes_request
@@ -41,6 +49,7 @@ def offer(  # noqa: PLR0913 - an argument for each option
     price: Price,
     later: bool,
     deadline: datetime.datetime | None,
+    extra_allowed: int,
     reference: str,
     request: Request,
 ) -> None:
@@ -59,13 +68,14 @@ def offer(  # noqa: PLR0913 - an argument for each option
             delivery=arguments.delivery(later=later),
             deadline=deadline,
             reference=reference,
+            extra_allowed=extra_allowed,
             **request,
         )
     output.show(settings.output, answer, lambda: output.recorded(answer.receipt, answer.ranges))
 
 
 @click.command("accept", cls=Verb)
-@book_options
+@write_options
 @click.argument("transfer", type=arguments.NUMBER)
 @click.option("--receiver", required=True, metavar="PARTY", help="The party that the offer was made to.")
 @click.option("--short", multiple=True, metavar=_MISSING, help="Units that did not arrive.")
@@ -93,7 +103,7 @@ def accept(
     """Accept the offer TRANSFER.
 
     TRANSFER is the position of the offer. Units that are short, damaged or wrong are not accepted. A COUNT takes
-    the last units of the offer. Extra units are accepted at the price of the offer.
+    the last units of the offer. Extra units are accepted at the price of the offer, as many as it allows.
     """
     from pathbook.cli import output
     from pathbook.v1 import values_pb2
@@ -109,19 +119,21 @@ def accept(
     ]
     named = [_units_or_code(text) for text in extra]
     with connection.writing(settings) as client:
+        leaf = signing.answered_leaf(settings, client, transfer)
         answer = client.accept_transfer(
             transfer,
             receiver=receiver,
             discrepancies=claims,
             extra=[units for units in named if not isinstance(units, str)],
             extra_codes=[code for code in named if isinstance(code, str)],
+            answered_leaf=leaf,
             **request,
         )
     output.show(settings.output, answer, lambda: output.recorded(answer.receipt, answer.ranges))
 
 
 @click.command("decline", cls=Verb)
-@book_options
+@write_options
 @click.argument("transfer", type=arguments.NUMBER)
 @click.option("--receiver", required=True, metavar="PARTY", help="The party that the offer was made to.")
 @click.option("--note", default="", metavar="TEXT", help="The reason.")
@@ -142,12 +154,15 @@ def decline(
     from pathbook.cli import output
 
     with connection.writing(settings) as client:
-        answer = client.decline_transfer(transfer, receiver=receiver, note=note, **request)
+        leaf = signing.answered_leaf(settings, client, transfer)
+        answer = client.decline_transfer(
+            transfer, receiver=receiver, note=note, answered_leaf=leaf, **request
+        )
     output.show(settings.output, answer, lambda: output.recorded(answer.receipt))
 
 
 @click.command("withdraw", cls=Verb)
-@book_options
+@write_options
 @click.argument("transfer", type=arguments.NUMBER)
 @click.option("--giver", required=True, metavar="PARTY", help="The party that made the offer.")
 @arguments.takes_request
@@ -160,7 +175,8 @@ def withdraw(settings: Settings, *, transfer: int, giver: str, request: Request)
     from pathbook.cli import output
 
     with connection.writing(settings) as client:
-        answer = client.withdraw_transfer(transfer, giver=giver, **request)
+        leaf = signing.answered_leaf(settings, client, transfer)
+        answer = client.withdraw_transfer(transfer, giver=giver, answered_leaf=leaf, **request)
     output.show(settings.output, answer, lambda: output.recorded(answer.receipt))
 
 

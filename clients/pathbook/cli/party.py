@@ -1,11 +1,12 @@
-"""The verbs of parties: register, authorize, revoke, show, list."""
+"""The verbs of parties: register, authorize, revoke, show, describe, list."""
 
 import datetime
 
 import click
 
-from pathbook.cli import arguments, connection
+from pathbook.cli import arguments, connection, signing
 from pathbook.cli.settings import Settings, book_options
+from pathbook.cli.signing import write_options
 from pathbook.cli.verb_group import VerbGroup
 
 
@@ -18,7 +19,7 @@ def command() -> None:
 
 
 @command.command()
-@book_options
+@write_options
 @click.argument("party")
 @click.option(
     "--kind", type=click.Choice(["brand", "agent", "shop"]), required=True, help="What the party is."
@@ -38,7 +39,7 @@ def register(settings: Settings, *, party: str, kind: str, request_id: str) -> N
 
 
 @command.command()
-@book_options
+@write_options
 @click.argument("party")
 @click.option("--upline", required=True, metavar="PARTY", help="The brand or agent that authorizes it.")
 @click.option(
@@ -98,7 +99,7 @@ def authorize(  # noqa: PLR0913 - an argument for each option
 
 
 @command.command()
-@book_options
+@write_options
 @click.argument("authorization", type=arguments.NUMBER, metavar="POSITION")
 @click.option("--upline", required=True, metavar="PARTY", help="The party that gave it.")
 @click.option(
@@ -125,8 +126,9 @@ def revoke(
     from pathbook.cli import output
 
     with connection.writing(settings) as client:
+        leaf = signing.answered_leaf(settings, client, authorization)
         answer = client.revoke_authorization(
-            authorization, upline=upline, revoked_from=revoked_from, request_id=request_id
+            authorization, upline=upline, revoked_from=revoked_from, answered_leaf=leaf, request_id=request_id
         )
     output.show(settings.output, answer, lambda: output.recorded(answer.receipt))
 
@@ -171,6 +173,50 @@ def show(settings: Settings, *, party: str) -> None:
         return f"{about}\n\n{output.table(titles, rows, {0, 2})}"
 
     output.show(settings.output, found, text)
+
+
+@command.command()
+@book_options
+@click.argument("party")
+@click.option("--name", default="", metavar="TEXT", help="What the party is called.")
+@click.option("--contact", default="", metavar="TEXT", help="How it is reached.")
+@click.option(
+    "--handle",
+    "handles",
+    multiple=True,
+    metavar="TEXT",
+    help="A public name under which it sells. Can be repeated.",
+)
+@click.pass_obj
+def describe(settings: Settings, *, party: str, name: str, contact: str, handles: tuple[str, ...]) -> None:
+    """Say what PARTY is called, and under which handles it sells.
+
+    This takes the place of all that was said before. It lies beside the book, sealed with a key of the party, and
+    `pathbook erase` erases it. Buyers ask by a handle with `pathbook seller`, and are told no name.
+    """
+    from pathbook.cli import output
+    from pathbook.v1.people_pb2 import DescribePartyResponse
+
+    with connection.looking(settings) as client:
+        client.describe_party(party, name=name, contact=contact, handles=handles)
+    output.show(settings.output, DescribePartyResponse(), lambda: f"Kept what is known of {party}.")
+
+
+@command.command()
+@book_options
+@click.argument("party")
+@click.pass_obj
+def description(settings: Settings, *, party: str) -> None:
+    """Show what PARTY is called."""
+    from pathbook.cli import output
+
+    with connection.looking(settings) as client:
+        found = client.get_description(party)
+    output.show(
+        settings.output,
+        found,
+        lambda: output.fields([("party", party), ("name", found.name), ("contact", found.contact)]),
+    )
 
 
 @command.command("list")

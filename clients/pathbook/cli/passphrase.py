@@ -1,4 +1,4 @@
-"""The passphrase of the keys in a backup: from a file, or typed at a terminal. It is never an argument."""
+"""The passphrase of keys: from a file, or typed at a terminal. It is never an argument."""
 
 import sys
 from pathlib import Path
@@ -38,10 +38,10 @@ def can_ask() -> bool:
     return sys.stdin.isatty()
 
 
-def ask_passphrase(*, twice: bool) -> str:
+def ask_passphrase(*, twice: bool, what: str = "Passphrase of the keys") -> str:
     """Ask for a passphrase, and do not show it. Raises click.UsageError if it is empty."""
     typed = click.prompt(
-        "Passphrase of the keys",
+        what,
         default="",
         hide_input=True,
         show_default=False,

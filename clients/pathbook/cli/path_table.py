@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from typing import Final
 
 from pathbook.cli import output
 from pathbook.cli.settings import current_zone
@@ -30,16 +31,22 @@ OUT_OF_ORDER = " *"
 CHOSEN = ", chosen"
 """The mark of a hop whose unit was not named, but chosen by the book for a quantity."""
 
-RECORDED_BY = {
+ATTESTED_BY: Final = {
     Attestation.ATTESTATION_RECORDED: "operator",
     Attestation.ATTESTATION_REPORTED_BY_BOTH: "both sides",
+    Attestation.ATTESTATION_SIGNED_BY_GIVER: "giver's key",
+    Attestation.ATTESTATION_SIGNED_BY_RECEIVER: "receiver's key",
+    Attestation.ATTESTATION_SIGNED_BY_BOTH: "both keys",
 }
-"""Who vouches for a step, in the last column."""
+"""Who vouches for a step, in the last column, and whether by a signature."""
+
+SIGNED: Final = "signed"
+"""What the last column says of a signed step that is no hop, and has no giver."""
 
 
 def draw(path: GetPathResponse, *, corrections: bool = False) -> str:
     """Return the unit, its path as a table, and its owner and custodian now."""
-    shown = _shown(path, corrections=corrections)
+    shown = shown_steps(path, corrections=corrections)
     moved = (
         _table(shown, path.batch.suggested_price, path.batch.brand)
         if shown
@@ -69,8 +76,8 @@ def percent(part: Fraction, whole: Fraction, sign: str = "") -> str:
     return f"{'-' if tenths < 0 else sign}{digits[:-1]}.{digits[-1]}"
 
 
-def _shown(path: GetPathResponse, *, corrections: bool) -> list[PathStep]:
-    """Return the steps after commissioning. Without corrections, only those still in force."""
+def shown_steps(path: GetPathResponse, *, corrections: bool) -> list[PathStep]:
+    """Return the steps after commissioning. Without corrections, only those that are still in force."""
     without_effect = (
         PathStepKind.PATH_STEP_KIND_OFFERED,
         PathStepKind.PATH_STEP_KIND_RELEASED,
@@ -125,9 +132,7 @@ def _table(shown: Sequence[PathStep], suggested: values_pb2.Price, maker: str) -
         beside,
         "attested by",
     ]
-    return output.table(
-        titles, list(_rows(shown, suggested, maker, in_title=price_title != "price")), NUMBERS
-    )
+    return output.table(titles, list(rows(shown, suggested, maker, in_title=price_title != "price")), NUMBERS)
 
 
 def _zone_fits() -> bool:
@@ -135,9 +140,10 @@ def _zone_fits() -> bool:
     return len(output.days_of("date")) <= DATE_WIDTH
 
 
-def _rows(
+def rows(
     shown: Iterable[PathStep], suggested: values_pb2.Price, maker: str, *, in_title: bool
 ) -> Iterable[list[str]]:
+    """Yield the cells of each step. ``in_title`` tells whether the title of the prices has their currency."""
     paid: list[Price] = []
     custodian = maker
     for step in shown:
@@ -160,8 +166,14 @@ def _rows(
             output.bare_price(stated) if in_title else output.price(stated),
             markup,
             beside,
-            RECORDED_BY.get(step.attestation, ""),
+            _attested_by(step),
         ]
+
+
+def _attested_by(step: PathStep) -> str:
+    if step.attestation == Attestation.ATTESTATION_SIGNED_BY_GIVER and not step.giver:
+        return SIGNED
+    return ATTESTED_BY.get(step.attestation, "")
 
 
 def _price(step: PathStep) -> values_pb2.Price:
@@ -171,7 +183,7 @@ def _price(step: PathStep) -> values_pb2.Price:
 
 def _tier(step: PathStep) -> str:
     """Return the receiver's tier; what goes back is received by the giver of the terms."""
-    authority = _authority(step)
+    authority = authority_of(step)
     if authority is None:
         return ""
     if step.receiver == step.terms.receiver:
@@ -179,7 +191,7 @@ def _tier(step: PathStep) -> str:
     return str(authority.giver_tier) if authority.HasField("giver_tier") else ""
 
 
-def _authority(step: PathStep) -> Authority | None:
+def authority_of(step: PathStep) -> Authority | None:
     """Return the authority of both sides of a step, whose terms have only the range of the unit."""
     return step.terms.authorities[0] if step.terms.authorities else None
 
@@ -244,7 +256,7 @@ def _now(path: GetPathResponse, shown: Sequence[PathStep]) -> str:
     marks = [
         f"{party} {output.word(AuthorizationStatus.DESCRIPTOR, status)} at {step.position}"
         for step in shown
-        if step.kind in HOPS and not step.corrected and (authority := _authority(step)) is not None
+        if step.kind in HOPS and not step.corrected and (authority := authority_of(step)) is not None
         for party, status in (
             (step.giver, authority.giver_authorization),
             (step.receiver, authority.receiver_authorization),

@@ -190,3 +190,13 @@ def _ascii_form(host: str) -> str:
 ZONE: Final = ZoneType()
 ADDRESS: Final = AddressType()
 DOMAIN: Final = DomainType()
+
+takes_operations: Final = click.option(
+    "--operations-listen",
+    type=ADDRESS,
+    metavar="HOST:PORT",
+    envvar="PATHBOOK_OPERATIONS_LISTEN",
+    show_envvar=True,
+    help="Answer operators there, such as 127.0.0.1:50552. Not unless it is given.",
+)
+"""Gives a verb that runs until it is stopped a port for operators."""

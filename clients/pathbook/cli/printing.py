@@ -9,19 +9,12 @@ import json
 import re
 import shutil
 import sys
-import unicodedata
 from typing import Final, TextIO
 
 import click
 
 from pathbook.cli.settings import Output
-
-INVISIBLE: Final = frozenset(
-    "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
-    + "".join(map(chr, range(0x180B, 0x1810)))
-    + "".join(map(chr, range(0xE0100, 0xE01F0)))
-)
-"""Characters that Unicode counts as letters or marks, and that cannot be seen: fillers, blanks and hidden selectors."""
+from pathbook.ledger import symbols
 
 OWN_STYLES: Final = re.compile(r"(\x1b\[(?:0|1|31|32|33)m)")
 """What `click.style` puts around a text. Text that was not made printable before can at most be red."""
@@ -47,14 +40,14 @@ def printable(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     encoding = _encoding(sys.stdout)
-    return "".join(symbol if _is_safe(symbol, encoding) else _escape(symbol) for symbol in text)
+    return "".join(symbol if _is_safe(symbol, encoding) else symbols.escape(symbol) for symbol in text)
 
 
 def width(text: str) -> int:
     """Return how many columns of a terminal a text takes. A Chinese character takes two, a combining mark none."""
     if text.isascii():
         return len(text)
-    return sum(map(_columns, text))
+    return sum(map(symbols.columns, text))
 
 
 def as_json(content: object, output: Output) -> str:
@@ -94,10 +87,7 @@ def columns() -> int | None:
 
 
 def _is_safe(symbol: str, encoding: str) -> bool:
-    # blanks of all widths are harmless, and Chinese and French texts have them
-    if not symbol.isprintable() and unicodedata.category(symbol) != "Zs":
-        return False
-    if symbol in INVISIBLE:
+    if not symbols.is_visible(symbol):
         return False
     try:
         symbol.encode(encoding)
@@ -106,27 +96,10 @@ def _is_safe(symbol: str, encoding: str) -> bool:
     return True
 
 
-def _escape(symbol: str) -> str:
-    number = ord(symbol)
-    return (
-        f"\\x{number:02x}"
-        if number < 1 << 8
-        else f"\\u{number:04x}"
-        if number < 1 << 16
-        else f"\\U{number:08x}"
-    )
-
-
 def _json_escape(symbol: str) -> str:
     if _is_safe(symbol, "utf-8"):
         return symbol
     return json.dumps(symbol)[1:-1] if symbol != "\x7f" else "\\u007f"
-
-
-def _columns(symbol: str) -> int:
-    if unicodedata.category(symbol) in ("Mn", "Me") or "\u1160" <= symbol <= "\u11ff":
-        return 0
-    return 1 + (unicodedata.east_asian_width(symbol) in "WF")
 
 
 def _encoding(stream: TextIO | None) -> str:

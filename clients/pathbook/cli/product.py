@@ -5,6 +5,7 @@ import click
 from pathbook.cli import arguments, connection
 from pathbook.cli.arguments import Price
 from pathbook.cli.settings import Settings, book_options
+from pathbook.cli.signing import write_options
 from pathbook.cli.verb_group import VerbGroup
 
 
@@ -14,7 +15,7 @@ def command() -> None:
 
 
 @command.command()
-@book_options
+@write_options
 @click.argument("gtin")
 @click.option("--brand", required=True, metavar="PARTY", help="The brand that makes it.")
 @click.option("--name", required=True, metavar="TEXT", help="The name of the product.")

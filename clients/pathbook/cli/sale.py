@@ -7,6 +7,7 @@ import click
 from pathbook.cli import arguments, connection
 from pathbook.cli.arguments import Price, Request
 from pathbook.cli.settings import Settings, book_options
+from pathbook.cli.signing import write_options
 from pathbook.cli.verb_group import Verb
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command("sell", cls=Verb)
-@book_options
+@write_options
 @click.option(
     "--seller", required=True, metavar="PARTY", help="The party that owns the units and sells them."
 )
@@ -90,7 +91,7 @@ def confirm(
 
 
 @click.command("return", cls=Verb)
-@book_options
+@write_options
 @click.option(
     "--owner", required=True, metavar="OWNER", help="The owner: a party, or 'consumer:' and a pseudonym."
 )
@@ -118,7 +119,7 @@ def return_units(
 
 
 @click.command("write-off", cls=Verb)
-@book_options
+@write_options
 @click.option("--party", required=True, metavar="PARTY", help="The party that has the units.")
 @arguments.takes_units
 @click.option(

@@ -4,6 +4,7 @@ import enum
 import functools
 import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Final, NamedTuple, TypeVar, cast
 
 import click
@@ -56,6 +57,18 @@ class Settings:
         self.output = Output.TABLE
         self.given: set[str] = set()
         """The names of the options on the command line, as in OPTIONS."""
+        self.sign_with: Path | None = None
+        """The key file of a verb that signs (`pathbook.cli.signing`) ..."""
+        self.passphrase_file: Path | None = None
+        """... and the file with its passphrase. None: a terminal asks."""
+        self.token_file: str | None = None
+        """The file with the API token for a server ..."""
+        self.ca: str | None = None
+        """... the file of the certificates that the server is trusted by ..."""
+        self.cert: str | None = None
+        """... the certificate by which the server knows the caller ..."""
+        self.cert_key: str | None = None
+        """... and the key of that. An option overrides its variable: `pathbook.cli.credentials`."""
         self._zone: zones.Zone | None = None
 
     @property
@@ -135,10 +148,20 @@ OPTIONS: Final = ("server", "data", "database", "book", "zone", "output", "allow
 """The options that every verb reads, before it or after it. A verb that has no use for one refuses it by name."""
 
 
-def takes_options(*used: str) -> Callable[[Command], Command]:
+CALLING: Final = {
+    "token_file": "The file with the API token for a server. Default: PATHBOOK_TOKEN.",
+    "ca": "The certificates to trust a server by, which uses TLS. Default: PATHBOOK_CA.",
+    "cert": "The certificate that says who calls a server. Default: PATHBOOK_CERT.",
+    "cert_key": "The key of --cert. Default: PATHBOOK_CERT_KEY.",
+}
+"""The options of every verb that may call a server: the file that each names. The help of `pathbook` shows them."""
+
+
+def takes_options(*used: str, shows_calling: bool = False) -> Callable[[Command], Command]:
     """Return a decorator that adds the options to a command, and refuses those that it does not use.
 
-    The help shows only those that are used. The decorator also refuses text that is not UTF-8.
+    The help shows only those that are used, and those in CALLING only with ``shows_calling``. The decorator also
+    refuses text that is not UTF-8.
     """
     unknown = set(used) - set(OPTIONS)
     assert not unknown, unknown
@@ -152,7 +175,8 @@ def takes_options(*used: str) -> Callable[[Command], Command]:
             return command(*args, **values)
 
         checked.uses_options = used  # type: ignore[attr-defined] # the tests ask which options a verb uses
-        return cast("Command", _add_options(checked, used))
+        added = _add_options(checked, used)
+        return cast("Command", _add_calling(added, hidden=not shows_calling) if "server" in used else added)
 
     return decorate
 
@@ -213,9 +237,23 @@ def _add_options(command: Callable[..., object], used: Sequence[str]) -> Callabl
     )(command)
 
 
+def _add_calling(command: Callable[..., object], *, hidden: bool) -> Callable[..., object]:
+    for name, sentence in reversed(CALLING.items()):
+        command = click.option(
+            f"--{name.replace('_', '-')}",
+            metavar="FILE",
+            help=sentence,
+            hidden=hidden,
+            expose_value=False,
+            callback=_keep,
+        )(command)
+    return command
+
+
 def _refuse_unused(context: click.Context, used: Sequence[str]) -> None:
     """Raise click.UsageError for an option that was given and that the verb does not use."""
-    for name in sorted(context.ensure_object(Settings).given - set(used), key=OPTIONS.index):
+    known = (*used, *(CALLING if "server" in used else ()))
+    for name in sorted(context.ensure_object(Settings).given - set(known), key=(*OPTIONS, *CALLING).index):
         flags = [_flag(each) for each in OPTIONS if each in used and each != "allow_event_loss"]
         uses = f" It uses {', '.join(flags)}." if flags else ""
         raise click.UsageError(

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from pathbook.cli import arguments, connection, printing
+from pathbook.cli import arguments, connection, printing, signing
 from pathbook.cli.arguments import Price, Request
 from pathbook.cli.settings import Output, Settings, book_options
+from pathbook.cli.signing import write_options
 from pathbook.cli.verb_group import Verb, VerbGroup
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ STATUSES: Final = ("offered", "accepted", "accepted-in-part", "declined", "withd
 
 
 @click.command("record", cls=Verb)
-@book_options
+@write_options
 @click.option("--giver", required=True, metavar="PARTY", help="The party that owned the units.")
 @click.option("--receiver", required=True, metavar="PARTY", help="The party that received them.")
 @arguments.takes_units
@@ -72,7 +73,7 @@ def record(  # noqa: PLR0913 - an argument for each option
 
 
 @click.command("reverse", cls=Verb)
-@book_options
+@write_options
 @click.argument("transfer", type=arguments.NUMBER)
 @click.option("--party", required=True, metavar="PARTY", help="The side that asks, or agrees.")
 @click.option("--note", default="", metavar="TEXT", help="The reason.")
@@ -93,13 +94,14 @@ def reverse(
     from pathbook.cli import output
 
     with connection.writing(settings) as client:
-        answer = client.reverse_transfer(transfer, party=party, note=note, **request)
+        leaf = signing.answered_leaf(settings, client, transfer, is_agreement=True)
+        answer = client.reverse_transfer(transfer, party=party, note=note, answered_leaf=leaf, **request)
     agreed = "Both sides agreed: it is reversed." if answer.reversed else "The other side must agree."
     output.show(settings.output, answer, lambda: f"{output.recorded(answer.receipt)} {agreed}")
 
 
 @click.command("deliver", cls=Verb)
-@book_options
+@write_options
 @click.option("--custodian", required=True, metavar="PARTY", help="The party that hands the goods over.")
 @click.option("--receiver", required=True, metavar="PARTY", help="The party that receives them.")
 @arguments.takes_units
@@ -263,8 +265,13 @@ def status_number(status: str | None) -> "TransferStatus.ValueType":
 
 def _details(line: "Transfer") -> "Iterator[tuple[str, str]]":
     """Yield what only some transfers have: a deadline, notes, a reference, units that were not accepted, and so on."""
-    from pathbook.cli import output
-    from pathbook.v1.values_pb2 import ATTESTATION_REPORTED_BY_BOTH, TRANSFER_STATUS_REVERSED, DiscrepancyKind
+    from pathbook.cli import output, path_table
+    from pathbook.v1.values_pb2 import (
+        ATTESTATION_RECORDED,
+        ATTESTATION_UNSPECIFIED,
+        TRANSFER_STATUS_REVERSED,
+        DiscrepancyKind,
+    )
 
     if line.HasField("deadline"):
         yield "deadline", output.moment(line.deadline)
@@ -280,10 +287,12 @@ def _details(line: "Transfer") -> "Iterator[tuple[str, str]]":
         yield output.word(DiscrepancyKind.DESCRIPTOR, each.kind), output.ranges(each.ranges)
     if line.extra:
         yield "extra", output.ranges(line.extra)
+    elif line.extra_allowed:
+        yield "extra allowed", str(line.extra_allowed)
     if line.reference:
         yield "reference", line.reference
-    if line.attestation == ATTESTATION_REPORTED_BY_BOTH:
-        yield "attested by", "both sides"
+    if line.attestation not in (ATTESTATION_UNSPECIFIED, ATTESTATION_RECORDED):
+        yield "attested by", path_table.ATTESTED_BY.get(line.attestation, "")
 
 
 def columns() -> "list[Column[Transfer]]":

@@ -19,7 +19,7 @@ class Verb(click.Command):
         _, _, verb = ctx.command_path.partition(" ")
         if (example := EXAMPLES.get(verb)) is not None:
             with formatter.section("Example"):
-                for line in _broken(example):
+                for line in broken(example):
                     formatter.write(f"{' ' * formatter.current_indent}{line}\n")
         super().format_epilog(ctx, formatter)
 
@@ -70,7 +70,7 @@ class VerbGroup(click.Group):
                 yield from (f"{name} {verb}" for verb in command.list_commands(ctx))
 
 
-def _broken(example: str) -> list[str]:
+def broken(example: str) -> list[str]:
     """Return a command line in lines of 76 columns at most, as a shell reads them, broken before options."""
     import re
 

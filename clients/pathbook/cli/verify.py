@@ -37,7 +37,7 @@ def takes_policy(command: Callable[..., Answer]) -> Callable[..., Answer]:
     """Add the options for the limits of the caller. The command gets them as ``policy``."""
 
     @functools.wraps(command)
-    def with_policy(
+    def with_policy(  # noqa: PLR0913 - an argument for each option
         *args: object,
         max_price: Price | None,
         max_tiers: int | None,
@@ -47,6 +47,7 @@ def takes_policy(command: Callable[..., Answer]) -> Callable[..., Answer]:
         allow_expired: bool,
         unsold: bool,
         seller: str,
+        min_signatures: str,
         **rest: object,
     ) -> Answer:
         from pathbook.ledger.values import Price
@@ -63,6 +64,7 @@ def takes_policy(command: Callable[..., Answer]) -> Callable[..., Answer]:
             allow_expired=allow_expired,
             unsold=unsold,
             seller=seller,
+            min_signatures=int(min_signatures),
             zone=current_zone().rules,
             zone_name=current_zone().name,
         )
@@ -71,6 +73,13 @@ def takes_policy(command: Callable[..., Answer]) -> Callable[..., Answer]:
     for option in (
         click.option(
             "--from", "seller", metavar="PARTY", default="", help="Fail unless PARTY owns the unit now."
+        ),
+        click.option(
+            "--min-signatures",
+            type=click.Choice(["0", "1", "2"]),
+            default="0",
+            show_default=True,
+            help="Fail if fewer sides signed a hop, with keys that a proof shows. A sale has one at most.",
         ),
         click.option("--unsold", is_flag=True, help="Fail if the unit was sold to a consumer."),
         click.option("--allow-expired", is_flag=True, help="An expired unit is noted, and does not fail."),
@@ -232,17 +241,18 @@ def _compared(
     from pathbook.verify.proof import Now, check_proof
     from pathbook.verify.sealed_path import compared_with_proof
 
-    is_new, log = False, None
+    is_new, log, parsed = False, None, None
     if not trust.logs:
         try:
-            log = parse_unit_proof(data).log
+            parsed = parse_unit_proof(data)
         except MalformedTextError:
             pass  # the check of the proof says what is wrong with it
         else:
+            log = parsed.log
             known = known_logs.known_key(log.name)
             is_new = known is None
             trust = trust.with_key(known or log)
-    proof, proven = check_proof(data, code, trust, Now(proof_file.now(), today), policy)
+    proof, proven = check_proof(parsed or data, code, trust, Now(proof_file.now(), today), policy)
     joined = compared_with_proof(report, path, proof, proven, is_new_key=is_new)
     if is_new and log is not None and proven is not None:
         known_logs.remember(log)

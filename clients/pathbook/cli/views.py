@@ -3,6 +3,7 @@
 import click
 
 from pathbook.cli import printing
+from pathbook.cli.places import takes_operations
 from pathbook.cli.settings import Output, Settings, takes_options
 from pathbook.cli.verb_group import VerbGroup
 
@@ -32,9 +33,10 @@ def command() -> None:
 
 @command.command()
 @takes_options("data", "database", "output", "allow_event_loss")
+@takes_operations
 @click.option("--no-seal", is_flag=True, help="Record no seals of the books, and sign no checkpoints.")
 @click.pass_obj
-def follow(settings: Settings, *, no_seal: bool) -> None:
+def follow(settings: Settings, *, operations_listen: str | None, no_seal: bool) -> None:
     """Keep the views of all books in --data DIR up to date.
 
     It also lets offers lapse at their deadlines, and seals each book soon after a change, which adds an event to the
@@ -43,7 +45,7 @@ def follow(settings: Settings, *, no_seal: bool) -> None:
     """
     from pathbook.cli import local
 
-    local.follow(settings.books(), seals=not no_seal)
+    local.follow(settings.books(), operations_listen=operations_listen or "", seals=not no_seal)
 
 
 @command.command()

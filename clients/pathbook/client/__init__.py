@@ -9,6 +9,8 @@ from pathbook.client.bulk import Entry
 from pathbook.client.client import Client
 from pathbook.client.decoding import DecodedEvent, decode, decode_batch, parse_event
 from pathbook.client.errors import RefusedError, UnreachableError
+from pathbook.client.filters import insight_filter
+from pathbook.client.options import Signer
 from pathbook.client.reasons import FailureReason, RefusalReason
 from pathbook.client.registrations import Registration
 from pathbook.client.values import Price, Quantity, Range, price, select, timestamp
@@ -26,6 +28,13 @@ from pathbook.ledger.values import (
 
 if TYPE_CHECKING:
     from pathbook.client.aio import AsyncClient
+    from pathbook.client.key_requests import endorse_key, request_key
+    from pathbook.client.party_keys import (
+        PartyKey,
+        read_key_file,
+        read_public_part,
+        write_key_file,
+    )
     from pathbook.ledger.codec import NewerEventError
     from pathbook.ledger.reports.ladder import RungKind
     from pathbook.ledger.steps import StepKind
@@ -41,6 +50,7 @@ __all__ = [
     "Entry",
     "FailureReason",
     "NewerEventError",
+    "PartyKey",
     "PartyKind",
     "Price",
     "Quantity",
@@ -49,6 +59,7 @@ __all__ = [
     "RefusedError",
     "Registration",
     "RungKind",
+    "Signer",
     "StepKind",
     "TransferKind",
     "TransferSide",
@@ -57,10 +68,16 @@ __all__ = [
     "UnreachableError",
     "decode",
     "decode_batch",
+    "endorse_key",
+    "insight_filter",
     "parse_event",
     "price",
+    "read_key_file",
+    "read_public_part",
+    "request_key",
     "select",
     "timestamp",
+    "write_key_file",
 ]
 
 __version__: str
@@ -70,8 +87,14 @@ if not TYPE_CHECKING:  # or every misspelt name would be a text to a type checke
     LATE = {
         "AsyncClient": "pathbook.client.aio",
         "NewerEventError": "pathbook.ledger.codec",
+        "PartyKey": "pathbook.client.party_keys",
         "RungKind": "pathbook.ledger.reports.ladder",
         "StepKind": "pathbook.ledger.steps",
+        "endorse_key": "pathbook.client.key_requests",
+        "read_key_file": "pathbook.client.party_keys",
+        "read_public_part": "pathbook.client.party_keys",
+        "request_key": "pathbook.client.key_requests",
+        "write_key_file": "pathbook.client.party_keys",
     }
 
     def __getattr__(name: str) -> object:

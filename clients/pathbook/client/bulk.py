@@ -5,12 +5,11 @@ import functools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, TypeAlias
 
-from pathbook.client.calls import Caller, request_id_or_new
+from pathbook.client.calls import Caller, request_id_or_new, with_request_ids
+from pathbook.client.options import BATCHES_AHEAD
+from pathbook.client.statements import recorded
 from pathbook.v1 import transfers_pb2, transfers_pb2_grpc
 from pathbook.v1.transfers_pb2 import RECORD_TRANSFERS_MODE_ALL_OR_NOTHING, RECORD_TRANSFERS_MODE_EACH
-
-BATCHES_AHEAD: Final = 4
-"""How many batches may wait for results: while one is written to disk, the next is read and decided."""
 
 RETURN: Final = "return"
 """The field for a return; its name is a keyword of Python."""
@@ -42,7 +41,8 @@ class Bulk(Caller):
                 most 1,000 entries, 4,000 ranges, codes, cases and quantities, and 4 MiB. An entry's ``book`` is
                 ignored; an empty ``request_id`` is filled in.
             all_or_nothing: True records nothing of a batch if one of its entries is refused; entries that were
-                recorded by an earlier call stay recorded. False decides each entry on its own.
+                recorded by an earlier call stay recorded. False decides each entry on its own. A client with a signer
+                signs each batch once. Then all entries are of its party, without notes, and True raises ValueError.
 
         Yields:
             For each batch a sequence of results, one for each entry in order. ``result.WhichOneof("result")`` is
@@ -52,8 +52,9 @@ class Bulk(Caller):
             ``return_units`` names, or OTHER_ENTRY_REFUSED: ``RefusalReason.numbered(refusal.reason)``.
 
         Raises:
-            RefusedError: A whole batch is refused: TOO_MANY_ENTRIES, TOO_MANY_RANGES, RESOURCE_EXHAUSTED (a message
-                above 4 MiB); or a reason of every call (see ``Client``).
+            RefusedError: A whole batch is refused: TOO_MANY_ENTRIES, TOO_MANY_STATEMENTS (of a signed batch),
+                TOO_MANY_RANGES, RESOURCE_EXHAUSTED (a message above 4 MiB); or a reason of every call (see
+                ``Client``).
             UnreachableError: The stream broke, and no server answered for ``retry_seconds``.
 
         Example:
@@ -63,6 +64,12 @@ class Bulk(Caller):
             ...     print([(result.WhichOneof("result"), result.ranges[0].first) for result in results])
             [('receipt', 50)]
         """
+        if self._signs:
+            if all_or_nothing:
+                raise ValueError("Signed entries are decided each on its own: leave all_or_nothing out.")
+            for signed in self._file_statements(map(with_request_ids, batches)):
+                yield [recorded(result) for result in signed]
+            return
         mode = RECORD_TRANSFERS_MODE_ALL_OR_NOTHING if all_or_nothing else RECORD_TRANSFERS_MODE_EACH
         requests = (self._request(batch, mode) for batch in batches)
         responses = self._exchange(self._bulk.RecordTransfers, requests, BATCHES_AHEAD)

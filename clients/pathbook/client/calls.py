@@ -2,36 +2,44 @@
 
 import contextlib
 import copy
+import functools
 import itertools
-import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from queue import SimpleQueue
-from typing import Final, Protocol, Self, TypeVar
+from typing import ParamSpec, Protocol, Self, TypeVar, cast
 
 import grpc
+from google.protobuf.message import Message
 
-from pathbook.client.errors import RefusedError, client_error, ended_too_soon
+from pathbook.client.errors import RefusedError, ended_too_soon
 from pathbook.client.options import (
+    BATCHES_AHEAD,
     CALL_TIMEOUT_S,
     CHANNEL_OPTIONS,
     RETRY_TIMEOUT_S,
     CallOptions,
     Metadata,
+    Signer,
     Written,
     check_way,
 )
-from pathbook.v1 import values_pb2
-
-RETRY_FIRST_DELAY_S: Final = 0.05
-"""The pause before the first retry. Each further pause is twice as long."""
-
-RETRY_MAX_DELAY_S: Final = 1.0
-"""The longest pause between two retries."""
+from pathbook.client.retries import RetryPolicy
+from pathbook.client.statements import kind_of, passes_codes, response_to
+from pathbook.v1 import (
+    events_pb2,
+    events_pb2_grpc,
+    statements_pb2,
+    statements_pb2_grpc,
+    transfers_pb2,
+    transfers_pb2_grpc,
+    values_pb2,
+)
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
+Arguments = ParamSpec("Arguments")
 
 
 class _Receipted(Protocol):
@@ -42,6 +50,12 @@ class _Receipted(Protocol):
         """Where and when the write was recorded."""
 
 
+class _Identified(Protocol):
+    """A request that writes."""
+
+    request_id: str
+
+
 class _Page(Protocol):
     """A response that holds one page of a list."""
 
@@ -50,49 +64,13 @@ class _Page(Protocol):
 
 Receipted = TypeVar("Receipted", bound=_Receipted)
 Page = TypeVar("Page", bound=_Page)
-
-
-class RetryPolicy:
-    """Decides whether to retry after an error, and waits before the retry."""
-
-    def __init__(self, target: str, seconds: float) -> None:
-        self._target = target
-        self._seconds = seconds
-        self.reset()
-
-    def reset(self) -> None:
-        """Start again after an answer: the time for retries counts from the next failure."""
-        self._until: float | None = None
-        self._pause = RETRY_FIRST_DELAY_S
-
-    def wait(self, error: grpc.RpcError) -> None:
-        """Sleep before a retry if a retry may help; raise as ``pause`` if not."""
-        time.sleep(self.pause(error))
-
-    def pause(self, error: grpc.RpcError) -> float:
-        """Return the seconds to wait before a retry if a retry may help; raise the client's exception if not.
-
-        A server that answers says how long to wait (google.rpc.RetryInfo), if a retry helps. If the time for retries
-        ends before that, there is no retry.
-
-        Raises:
-            RefusedError: The server refused the call.
-            UnreachableError: No server answered in the time for retries, or not before the deadline.
-        """
-        failed = client_error(error, self._target)
-        now = time.monotonic()
-        self._until = now + self._seconds if self._until is None else self._until
-        asked = failed.retry_delay if isinstance(failed, RefusedError) else 0.0
-        if failed.code is not grpc.StatusCode.UNAVAILABLE or asked is None or now + asked >= self._until:
-            raise failed from None
-        pause, self._pause = max(self._pause, asked), min(2 * self._pause, RETRY_MAX_DELAY_S)
-        return pause
+Write = TypeVar("Write", bound=_Identified)
 
 
 class Caller:
     """What all parts of the client share: the channel, the book's name, options, and the last position written."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - an argument for each choice of a user
         self,
         target: str = "",
         *,
@@ -102,11 +80,13 @@ class Caller:
         metadata: Metadata = (),
         timeout: float = CALL_TIMEOUT_S,
         retry_seconds: float = RETRY_TIMEOUT_S,
+        signer: Signer | None = None,
+        token: str = "",
     ) -> None:
         check_way(target, has_channel=channel is not None, has_credentials=credentials is not None)
         self.target = target or "the channel given"
         self.book = book
-        self._options = CallOptions(timeout, retry_seconds, metadata)
+        self._options = CallOptions(timeout, retry_seconds, metadata, signer, token)
         self._written = Written()
         self._closes = channel is None
         if channel is None and credentials is None:
@@ -131,6 +111,8 @@ class Caller:
         timeout: float | None = None,
         retry_seconds: float | None = None,
         metadata: Metadata | None = None,
+        signer: Signer | None = None,
+        token: str | None = None,
     ) -> Self:
         """Return this client with other options, for one call or for many.
 
@@ -140,6 +122,8 @@ class Caller:
             timeout: Seconds one attempt of a call may take. None keeps this client's.
             retry_seconds: Seconds a call is repeated while no server answers. None keeps this client's.
             metadata: Pairs, or a function that returns them, in place of this client's. None keeps this client's.
+            signer: What signs each write from then on (see ``Client``). None keeps this client's.
+            token: The API token of each call, in place of this client's. None keeps this client's.
 
         Returns:
             A client for the same book.
@@ -149,7 +133,7 @@ class Caller:
             'masks'
         """
         other = copy.copy(self)
-        other._options = self._options.changed(timeout, retry_seconds, metadata)  # noqa: SLF001 - its own class
+        other._options = self._options.changed(timeout, retry_seconds, metadata, signer, token)  # noqa: SLF001 - its own class
         other._closes = False  # noqa: SLF001 - its own class
         return other
 
@@ -163,6 +147,22 @@ class Caller:
         """
         if self._closes:
             self._channel.close()
+
+    @property
+    def _signs(self) -> bool:
+        return self._options.signer is not None
+
+    @functools.cached_property
+    def _statements(self) -> statements_pb2_grpc.StatementServiceStub:
+        return statements_pb2_grpc.StatementServiceStub(self._channel)
+
+    @functools.cached_property
+    def _resolver(self) -> transfers_pb2_grpc.TransferServiceStub:
+        return transfers_pb2_grpc.TransferServiceStub(self._channel)
+
+    @functools.cached_property
+    def _reader(self) -> events_pb2_grpc.EventServiceStub:
+        return events_pb2_grpc.EventServiceStub(self._channel)
 
     def _retry_policy(self) -> RetryPolicy:
         return RetryPolicy(self.target, self._options.retry_seconds)
@@ -179,10 +179,78 @@ class Caller:
     def _write(
         self, method: "grpc.UnaryUnaryMultiCallable[Request, Receipted]", request: Request
     ) -> Receipted:
-        """Call a method that writes, and remember its position for later reads."""
-        response = self._call(method, request)
+        """Call a method that writes, and remember its position for later reads.
+
+        With a signer, what the request asks is filed as a statement, if a statement can ask it. It is signed once,
+        and a retry sends the same bytes.
+        """
+        signer = self._options.signer
+        if signer is None or not kind_of(request):
+            response = self._call(method, request)
+        else:
+            answer = self._call(self._statements.FileStatement, self._sign(signer, request))
+            response = cast("Receipted", response_to(request, answer))
         self._wrote(response.receipt.position)
         return response
+
+    def _signed(
+        self, sign: Callable[Arguments, Response], *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Response:
+        """Return what a function signs. The asyncio client calls it on a thread, because a KMS takes its time."""
+        return sign(*args, **kwargs)
+
+    def _sign(self, signer: Signer, request: object) -> statements_pb2.FileStatementRequest:
+        from pathbook.client import signing  # only a client with a signer needs the codec
+
+        self._check_codes(signer, signing.codes_in([request]))
+        if (answered := signing.answered_by(request)) is not None:
+            signing.bind(request, self._event_at(*answered))
+        return signing.sign_statement(signer, request, self.book)
+
+    def _sign_batch(self, signer: Signer, batch: Sequence[Message]) -> statements_pb2.FileStatementsRequest:
+        from pathbook.client import signing  # as above
+
+        self._check_codes(signer, signing.codes_in(batch))
+        return signing.sign_batch(signer, batch, self.book)
+
+    def _event_at(self, position: int, is_agreement: bool) -> bytes:  # noqa: FBT001 - the two of a request
+        """Return the stored bytes of an event, b"" if there is none at this position.
+
+        For an agreement, it is the event by which the transfer there was agreed: its acceptance if it was offered.
+        """
+        try:
+            if is_agreement:
+                asked = transfers_pb2.GetTransferRequest(
+                    book=self.book, transfer=position, at_least_position=self.position
+                )
+                found = self._call(self._resolver.GetTransfer, asked).transfers
+                position = found[0].answered_position or position
+            request = events_pb2.ReadRequest(book=self.book, after_position=position - 1, limit=1)
+            with contextlib.closing(
+                self._resume(self._reader.Read, lambda _: request, 0, lambda _: 0)
+            ) as batches:
+                for batch in batches:
+                    return batch.events[0]
+        except RefusedError as refused:
+            if refused.reason not in ("TRANSFER_UNKNOWN", "POSITION_NEGATIVE", "POSITION_BEYOND_HEAD"):
+                raise
+        return b""
+
+    def _check_codes(self, signer: Signer, codes: Sequence[str]) -> None:
+        """Have the book refuse codes that it did not print. Which units they name, it is not asked."""
+        if not codes:
+            return
+        request = transfers_pb2.ResolveUnitsRequest(
+            book=self.book,
+            owner=signer.party,
+            units=values_pb2.Selection(codes=codes),
+            at_least_position=self.position,
+        )
+        try:
+            self._call(self._resolver.ResolveUnits, request)
+        except RefusedError as refused:
+            if not passes_codes(refused):
+                raise
 
     def _wrote(self, position: int) -> None:
         self.position = max(self.position, position)
@@ -281,7 +349,27 @@ class Caller:
                 sending.put(None)
                 responses.cancel()
 
+    def _file_statements(
+        self, batches: Iterable[Sequence[Message]]
+    ) -> Generator[Sequence[statements_pb2.FileStatementsResult], None, None]:
+        """Sign each batch once, file its requests as statements, and yield the results of each batch."""
+        signer = self._options.signer
+        assert signer is not None, "the caller asked"
+        requests = (self._sign_batch(signer, batch) for batch in batches)
+        responses = self._exchange(self._statements.FileStatements, requests, BATCHES_AHEAD)
+        with contextlib.closing(responses):  # the caller may stop before the end
+            for response in responses:
+                self._wrote(max((result.answer.receipt.position for result in response.results), default=0))
+                yield response.results
+
 
 def request_id_or_new(request_id: str) -> str:
     """Return the request id, or a new random one for ""."""
     return request_id or str(uuid.uuid4())
+
+
+def with_request_ids(batch: Sequence[Write]) -> Sequence[Write]:
+    """Return a batch whose requests without an id got one."""
+    for request in batch:
+        request.request_id = request_id_or_new(request.request_id)
+    return batch

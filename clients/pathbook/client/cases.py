@@ -188,7 +188,13 @@ class Cases(Caller):
         return self._write(self._cases.RecallUnits, request)
 
     def lift_recall(
-        self, recall: int, *, brand: str, occurred_at: datetime.datetime | None = None, request_id: str = ""
+        self,
+        recall: int,
+        *,
+        brand: str,
+        occurred_at: datetime.datetime | None = None,
+        answered_leaf: bytes = b"",
+        request_id: str = "",
     ) -> batches_pb2.LiftRecallResponse:
         """Lift a recall: its units may move onward again.
 
@@ -198,6 +204,8 @@ class Cases(Caller):
             occurred_at: When it was lifted, a timezone-aware datetime, not before the recall and at most 5 minutes
                 ahead of the server's clock. At the time of the recall, it never held. None means the moment it is
                 recorded.
+            answered_leaf: Leaf hash of the recall as you read it (see ``get_event``). Then no other event is
+                answered. b"" lets a client with a signer read the event itself, as it signs.
             request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id
                 returns the first answer and records nothing. "" lets the client make one.
 
@@ -221,5 +229,6 @@ class Cases(Caller):
             occurred_at=timestamp(occurred_at),
             brand=brand,
             recall=recall,
+            answered_leaf=answered_leaf,
         )
         return self._write(self._cases.LiftRecall, request)

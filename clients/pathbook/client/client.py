@@ -3,19 +3,24 @@
 from types import TracebackType
 from typing import Self
 
+from pathbook.client.access_log import AccessLog
 from pathbook.client.batches import Batches
 from pathbook.client.books import Books
 from pathbook.client.bulk import Bulk
 from pathbook.client.cases import Cases
 from pathbook.client.corrections import Corrections
 from pathbook.client.events import Events
+from pathbook.client.insights import Insights
+from pathbook.client.keys import Keys
 from pathbook.client.offers import Offers
 from pathbook.client.parties import Parties
 from pathbook.client.paths import Paths
+from pathbook.client.people import People
 from pathbook.client.proofs import Proofs
 from pathbook.client.registrations import Registrations
 from pathbook.client.sales import Sales
 from pathbook.client.servers import Servers
+from pathbook.client.tokens import Tokens
 from pathbook.client.transfer_lists import TransferLists
 from pathbook.client.transfers import Transfers
 
@@ -33,9 +38,14 @@ class Client(
     Registrations,
     Corrections,
     Paths,
+    Insights,
     Events,
     Proofs,
+    Keys,
     Servers,
+    Tokens,
+    People,
+    AccessLog,
 ):
     """One book on a server; each call of the contract is a method.
 
@@ -51,8 +61,13 @@ class Client(
     A refused call changes nothing. Each method names the reasons of its own. These reasons have one place here:
 
     - every call: BOOK_MALFORMED, BOOK_UNKNOWN, BOOK_NEWER, STORE_UNAVAILABLE, STORE_BUSY, SERVER_STOPPING,
-      UNEXPECTED, EVENT_DAMAGED, LOG_DAMAGED, VIEWS_DAMAGED, VIEWS_LOST;
-    - every stream: TOO_MANY_STREAMS, SERVER_FULL, SLOW_READER (you took nothing for a minute, and no retry was left);
+      UNEXPECTED, EVENT_DAMAGED, LOG_DAMAGED, VIEWS_DAMAGED, VIEWS_LOST, CALLS_LIMITED (too many from this address);
+    - every call, unless the server is open: TOKEN_UNKNOWN, TOKEN_REVOKED, TOKEN_EXPIRED, ISSUER_AWAY, CODE_NEEDED (for
+      units by number), CALLER_UNKNOWN (no token), ROLE_NOT_ALLOWED, NOT_ITSELF (another party would act). What a
+      caller may not see is unknown to it;
+    - every call with a printed code: CODES_LIMITED (too many codes that the book never printed);
+    - every stream: TOO_MANY_STREAMS, STREAMS_LIMITED (from this address), SERVER_FULL,
+      SLOW_READER (you took nothing for a minute, and no retry was left), STREAM_UNUSED (without a token);
     - every write: REQUEST_ID_MALFORMED, REQUEST_ID_REUSED, VIEWS_FAR_BEHIND, EVENT_TOO_LARGE, STORE_READ_ONLY,
       STORE_FULL, LOG_LOST, CLOCK_JUMPED and EVENTS_AHEAD (the server's clock is wrong, or was);
     - every read with ``at_least_position``: POSITION_NEGATIVE, POSITION_BEYOND_HEAD, VIEWS_BEHIND,
@@ -63,12 +78,26 @@ class Client(
     - every note, name and region: TEXT_TOO_LONG (above 200 characters), TEXT_MALFORMED (it holds NUL);
     - every selection of units: see ``select``.
 
+    - every write that this client signs: KEY_UNKNOWN, KEY_REVOKED, SIGNATURE_WRONG (by the signer's key),
+      STATEMENT_OF_OTHER_BOOK, STATEMENT_OF_OTHER_PARTY (the signer does not act in it), CONSUMER_HAS_NO_KEY (a consumer
+      acts), STATEMENT_EXPIRED (the clock here is wrong), STATEMENT_MALFORMED (it is larger than 64 KiB);
+    - every write of a party that is not signed: PARTY_SIGNS, if the party has a key that counts, and
+      STATEMENT_REQUIRED, in a book that its operator opened so;
+    - every write that is signed, and was recorded unsigned before: RECORDED_UNSIGNED;
+    - every answer to an event: ANSWERED_EVENT_DIFFERS (``answered_leaf`` is of another event), and if it is signed
+      elsewhere, ANSWERED_LEAF_MISSING.
+
+    With a ``signer``, each write is filed as a statement: the request, signed for this book. Its event keeps it, and so
+    shows who asked. The answers are the same. Printed codes become the units that they name, and a note is
+    committed to. OpenBook, ConfirmPurchase, RegisterKey and RevokeKey are sent as they are.
+
     Answers are messages of ``pathbook.v1``. Their enums are numbers, and ``PartyKind(party.kind)`` is the member with
     that number. Arguments take members, and also the numbers of the messages. The enums are ``PartyKind``,
     ``UnitState``, ``Delivery``, ``AuthorizationStatus``, ``Attestation``, ``DiscrepancyKind``, ``TransferKind``,
     ``TransferStatus``, ``StepKind`` and ``RungKind``. A number that this program does not know raises ValueError.
 
-    An argument of a wrong type raises TypeError, and a number of more than 64 bits ValueError.
+    An argument of a wrong type raises TypeError, and a number that its field cannot hold ValueError: fields of tiers,
+    days, limits and versions have 32 bits, others 64.
 
     The examples of all methods tell one story, and the tests run it: acme makes masks, ann and bob sell them on,
     c-7 buys some. An example may use a name that an earlier one has set, such as ``offer``.
@@ -84,6 +113,9 @@ class Client(
         timeout: Seconds one attempt of a call may take. Streams have no such limit. ``with_options`` sets it for a
             call.
         retry_seconds: Seconds a call is repeated while no server answers; 0 means that it is tried once.
+        signer: What signs each write: a ``PartyKey``, or your own ``Signer``. None signs nothing.
+        token: An API token, by which a server knows the caller. "" for none: the caller is the public. Use TLS, since
+            each call carries it.
 
     Raises:
         ValueError: Neither a target nor a channel is given, or both a channel and credentials.
@@ -95,10 +127,12 @@ class Client(
 
     Example:
         >>> import datetime
-        >>> from pathbook.client import Client, RefusedError, UnreachableError
+        >>> from pathbook.client import Client, RefusedError, UnreachableError, insight_filter
         >>> from pathbook.client import decode, decode_batch, parse_event, price, select, timestamp
         >>> from pathbook.client import Delivery, PartyKind, TransferStatus, UnitState
-        >>> from pathbook.v1 import events_pb2, parties_pb2, transfers_pb2, values_pb2
+        >>> from pathbook.client import PartyKey, Signer, endorse_key, request_key
+        >>> from pathbook.client import read_key_file, read_public_part, write_key_file
+        >>> from pathbook.v1 import events_pb2, parties_pb2, tokens_pb2, transfers_pb2, values_pb2
         >>> client = Client("127.0.0.1:50551", book="masks")
         >>> client.position
         0

@@ -22,6 +22,8 @@ class DecodedEvent(NamedTuple):
         occurred_at: When it happened as the caller claims, or else when it was recorded, in UTC.
         kind: The name of its field in the contract's Event, such as "transfer_recorded".
         event: What happened: a class of ``pathbook.ledger.events``, such as ``TransferRecorded``, with enum members.
+        data: Its stored bytes.
+        leaf: Their leaf hash (RFC 6962), 32 bytes. A signed answer to the event names it.
 
     Example:
         >>> (opened,) = [event for batch in client.read(limit=1) for event in decode_batch(batch)]
@@ -34,6 +36,8 @@ class DecodedEvent(NamedTuple):
     occurred_at: datetime.datetime
     kind: str
     event: "Event"
+    data: bytes
+    leaf: bytes
 
 
 def decode(event: bytes | events_pb2.Event, position: int = 0) -> DecodedEvent:
@@ -68,6 +72,8 @@ def decode(event: bytes | events_pb2.Event, position: int = 0) -> DecodedEvent:
         occurred_at=EPOCH + datetime.timedelta(microseconds=recorded.occurred_at),
         kind=FIELD_OF[type(recorded.event)],
         event=recorded.event,
+        data=data,
+        leaf=recorded.leaf,
     )
 
 

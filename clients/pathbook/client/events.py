@@ -4,6 +4,7 @@ import functools
 from collections.abc import Iterator
 
 from pathbook.client.calls import Caller
+from pathbook.client.decoding import DecodedEvent, decode
 from pathbook.client.history import History
 from pathbook.v1 import events_pb2, events_pb2_grpc
 
@@ -31,7 +32,8 @@ class Events(Caller):
         Returns:
             An iterator of batches. Each has ``first_position``; ``events``, the stored bytes of consecutive
             events, each a serialized ``events_pb2.Event`` that ``parse_event`` reads; and
-            ``next_after_position`` and ``incarnation``, to go on from later.
+            ``next_after_position`` and ``incarnation``, to go on from later. A party or a brand gets its own events,
+            and after them in ``other_leaves`` the leaf hashes of those that it may not see, 32 bytes each.
 
         Raises:
             RefusedError: POSITION_NEGATIVE, POSITION_BEYOND_HEAD; ANOTHER_HISTORY, if the book was restored from a
@@ -107,6 +109,35 @@ class Events(Caller):
             True
         """
         return self._call(self._events.GetHead, events_pb2.GetHeadRequest(book=self.book))
+
+    def get_event(self, position: int, *, is_agreement: bool = False) -> DecodedEvent:
+        """Return one event, with the leaf hash that names it in an answer to it.
+
+        Who signs an answer reads first what it answers, and gives the answer its ``leaf`` as ``answered_leaf``.
+
+        Args:
+            position: Position of the event.
+            is_agreement: The position is that of a transfer, and the event wanted is the one that agreed it: its
+                acceptance if it was offered. A reversal answers that one.
+
+        Returns:
+            The event, as ``decode`` returns it.
+
+        Raises:
+            RefusedError: A reason of every call (see ``Client``).
+            UnreachableError: No answer came in time.
+            LookupError: There is no event at this position.
+            NewerEventError: A newer program wrote the event (``pathbook.ledger.codec``). Update this program.
+
+        Example:
+            >>> offered = client.get_event(offer.receipt.position)
+            >>> offered.event.terms.receiver, len(offered.leaf)
+            ('ann', 32)
+        """
+        data = self._event_at(position, is_agreement)
+        if not data:
+            raise LookupError(f"There is no event at position {position}.")
+        return decode(data, position)
 
     def get_event_by_request(
         self, request_id: str, *, party: str = "", at_least_position: int | None = None

@@ -29,6 +29,7 @@ class Offers(Caller):
         delivery: Delivery | values_pb2.Delivery.ValueType = Delivery.WITH_TITLE,
         deadline: datetime.datetime | None = None,
         reference: str = "",
+        extra_allowed: int = 0,
         occurred_at: datetime.datetime | None = None,
         request_id: str = "",
     ) -> transfers_pb2.OfferTransferResponse:
@@ -45,6 +46,8 @@ class Offers(Caller):
             deadline: When the offer lapses, a timezone-aware datetime after now. None means never.
             reference: Number of a document by which both sides know the transfer, such as a delivery note: 1 to 64
                 printable characters. A giver and a receiver use it for one transfer. "" means none.
+            extra_allowed: How many units of the giver the receiver may accept beyond those offered, because it finds
+                them in the delivery: 0 to 1,000,000. They move at the price of the offer. The giver does not name them.
             occurred_at: When it happened, a timezone-aware datetime, at most 5 minutes ahead of the server's clock.
                 None means the moment it is recorded.
             request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id
@@ -56,8 +59,8 @@ class Offers(Caller):
         Raises:
             RefusedError: PARTY_UNKNOWN, SELF_TRANSFER, DEADLINE_PASSED, UNITS_NOT_OWNED, UNITS_RESERVED,
                 UNITS_SOLD, UNITS_WRITTEN_OFF, UNITS_IN_CASE, UNITS_RECALLED, OCCURRED_BEFORE_MADE, REFERENCE_MALFORMED,
-                REFERENCE_USED, VALUE_MISSING (an unknown delivery); or a reason of ``select``, and of every write,
-                price and time (see ``Client``).
+                REFERENCE_USED, EXTRA_OUT_OF_BOUNDS, VALUE_MISSING (an unknown delivery); or a reason of ``select``,
+                and of every write, price and time (see ``Client``).
             UnreachableError: No answer came in time.
             ValueError: A datetime has no time zone.
 
@@ -79,6 +82,7 @@ class Offers(Caller):
             delivery=values_pb2.Delivery.ValueType(index(delivery)),
             deadline=timestamp(deadline),
             reference=reference,
+            extra_allowed=extra_allowed,
         )
         return self._write(self._offers.OfferTransfer, request)
 
@@ -91,6 +95,7 @@ class Offers(Caller):
         extra: Iterable[Range] = (),
         extra_codes: Iterable[str] = (),
         occurred_at: datetime.datetime | None = None,
+        answered_leaf: bytes = b"",
         request_id: str = "",
     ) -> transfers_pb2.AcceptTransferResponse:
         """Accept an offer, without units that are short, damaged or wrong, and with extra units that arrived.
@@ -102,10 +107,12 @@ class Offers(Caller):
                 ``kind`` (SHORT, DAMAGED, WRONG_ITEM) and ``ranges``, ``codes``, or a ``count`` from the last unit
                 offered. Empty means that all is accepted.
             extra: Units that were not offered, but arrived and are accepted at the same price, as (batch, first, last).
-                They belong to the giver.
+                They belong to the giver, whose offer allows so many (``extra_allowed``).
             extra_codes: The same, named by their printed codes.
             occurred_at: When it happened, a timezone-aware datetime, at most 5 minutes ahead of the server's clock.
                 None means the moment it is recorded.
+            answered_leaf: Leaf hash of the offer as you read it (see ``get_event``). Then no other event is
+                answered. b"" lets a client with a signer read the event itself, as it signs.
             request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id
                 returns the first answer and records nothing. "" lets the client make one.
 
@@ -116,9 +123,9 @@ class Offers(Caller):
             RefusedError: TRANSFER_UNKNOWN, NOT_THE_RECEIVER, TRANSFER_ANSWERED, TRANSFER_LAPSED, UNITS_RECALLED,
                 OCCURRED_BEFORE_MADE; for the discrepancies NOTHING_ACCEPTED, DISCREPANCY_NOT_OFFERED,
                 QUANTITY_NOT_POSITIVE, RANGE_REVERSED, RANGES_OVERLAP, TOO_MANY_RANGES, VALUE_MISSING (no kind), or a
-                reason of ``select`` for codes; for extra units UNITS_NOT_OWNED, UNITS_RESERVED, UNITS_SOLD,
-                UNITS_WRITTEN_OFF, UNITS_IN_CASE, or a reason of ``select``; or a reason of every write and time (see
-                ``Client``).
+                reason of ``select`` for codes; for extra units EXTRA_NOT_ALLOWED, EXTRA_OTHER_PRODUCT,
+                UNITS_NOT_OWNED, UNITS_RESERVED, UNITS_SOLD, UNITS_WRITTEN_OFF, UNITS_IN_CASE, or a reason of
+                ``select``; or a reason of every write and time (see ``Client``).
             UnreachableError: No answer came in time.
             ValueError: The datetime has no time zone.
 
@@ -128,7 +135,11 @@ class Offers(Caller):
             >>> accepted.ranges[0].first, accepted.ranges[0].last
             (0, 97)
             >>> pair = client.offer_transfer(
-            ...     giver="acme", receiver="ann", units=select(ranges=[(1, 200, 201)]), unit_price=(15000, "CNY")
+            ...     giver="acme",
+            ...     receiver="ann",
+            ...     units=select(ranges=[(1, 200, 201)]),
+            ...     unit_price=(15000, "CNY"),
+            ...     extra_allowed=1,
             ... )
             >>> accepted = client.accept_transfer(pair.receipt.position, receiver="ann", extra=[(1, 202, 202)])
             >>> accepted.ranges[0].first, accepted.ranges[0].last
@@ -140,6 +151,7 @@ class Offers(Caller):
             occurred_at=timestamp(occurred_at),
             receiver=receiver,
             transfer=transfer,
+            answered_leaf=answered_leaf,
             discrepancies=discrepancies,
             extra=unit_ranges(extra),
             extra_codes=extra_codes,
@@ -153,6 +165,7 @@ class Offers(Caller):
         receiver: str,
         note: str = "",
         occurred_at: datetime.datetime | None = None,
+        answered_leaf: bytes = b"",
         request_id: str = "",
     ) -> transfers_pb2.DeclineTransferResponse:
         """Decline an offer as its receiver; its units are free again.
@@ -163,6 +176,8 @@ class Offers(Caller):
             note: Why, in at most 200 characters. "" means no note. It may be erased later.
             occurred_at: When it happened, a timezone-aware datetime, at most 5 minutes ahead of the server's clock.
                 None means the moment it is recorded.
+            answered_leaf: Leaf hash of the offer as you read it (see ``get_event``). Then no other event is
+                answered. b"" lets a client with a signer read the event itself, as it signs.
             request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id
                 returns the first answer and records nothing. "" lets the client make one.
 
@@ -187,6 +202,7 @@ class Offers(Caller):
             occurred_at=timestamp(occurred_at),
             receiver=receiver,
             transfer=transfer,
+            answered_leaf=answered_leaf,
             note=note,
         )
         return self._write(self._offers.DeclineTransfer, request)
@@ -197,6 +213,7 @@ class Offers(Caller):
         *,
         giver: str,
         occurred_at: datetime.datetime | None = None,
+        answered_leaf: bytes = b"",
         request_id: str = "",
     ) -> transfers_pb2.WithdrawTransferResponse:
         """Withdraw an open offer as its giver; its units are free again.
@@ -206,6 +223,8 @@ class Offers(Caller):
             giver: Id of the party that made it.
             occurred_at: When it happened, a timezone-aware datetime, at most 5 minutes ahead of the server's clock.
                 None means the moment it is recorded.
+            answered_leaf: Leaf hash of the offer as you read it (see ``get_event``). Then no other event is
+                answered. b"" lets a client with a signer read the event itself, as it signs.
             request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id
                 returns the first answer and records nothing. "" lets the client make one.
 
@@ -232,6 +251,7 @@ class Offers(Caller):
             occurred_at=timestamp(occurred_at),
             giver=giver,
             transfer=transfer,
+            answered_leaf=answered_leaf,
         )
         return self._write(self._offers.WithdrawTransfer, request)
 
@@ -247,9 +267,9 @@ class Offers(Caller):
 
         Returns:
             Each Transfer with ``kind``, ``status``, ``giver``, ``receiver``, ``unit_price``, ``units`` (offered),
-            ``accepted_units``, ``ranges``, ``discrepancies``, ``extra``, ``reference``, ``attestation``,
-            ``occurred_at``, ``recorded_at``, ``deadline`` and ``answered_position`` (0 while it is open). A line of a
-            return has ``returns_transfer``.
+            ``accepted_units``, ``ranges``, ``discrepancies``, ``extra``, ``extra_allowed``, ``reference``,
+            ``attestation``, ``occurred_at``, ``recorded_at``, ``deadline`` and ``answered_position`` (0 while it is
+            open). A line of a return has ``returns_transfer``.
 
         Raises:
             RefusedError: TRANSFER_UNKNOWN; or a reason of every read (see ``Client``).

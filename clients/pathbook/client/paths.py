@@ -1,11 +1,11 @@
-"""Calls that read the views of a book: paths of units, price ladders, stock, holders."""
+"""Calls that read the views of a book: paths of units, stock, holders."""
 
 import functools
 from collections.abc import Iterable, Iterator
 
 from pathbook.client.calls import Caller
 from pathbook.client.values import Range, name_unit, unit_ranges
-from pathbook.v1 import events_pb2, events_pb2_grpc, paths_pb2, paths_pb2_grpc
+from pathbook.v1 import paths_pb2, paths_pb2_grpc
 
 
 class Paths(Caller):
@@ -14,10 +14,6 @@ class Paths(Caller):
     @functools.cached_property
     def _paths(self) -> paths_pb2_grpc.PathServiceStub:
         return paths_pb2_grpc.PathServiceStub(self._channel)
-
-    @functools.cached_property
-    def _stored(self) -> events_pb2_grpc.EventServiceStub:
-        return events_pb2_grpc.EventServiceStub(self._channel)
 
     def get_path(
         self,
@@ -39,10 +35,10 @@ class Paths(Caller):
                 the reports of receivers.
             at_least_position: The answer includes all events up to this position; the server waits for them. None
                 means this client's last write, 0 means no waiting.
-            events: Whether to read the events of more than 4,096 bytes, too, with a call for each. Without them, the
-                ``event`` of such a step is empty, and ``left_out_bytes`` is its size. ``fill_events`` reads them.
-            steps_max: Read no further pages once there are more steps than this. Then ``next_page_token`` is set, and
-                no events are read. 0 means all steps.
+            events: Whether to read the events of more than 4,096 bytes, too. Without them, the ``event`` of such a step
+                is empty, and ``left_out_bytes`` is its size. ``fill_events`` reads them.
+            steps_max: Read no further pages once there are more steps than this. Then ``next_page_token`` is set.
+                0 means all steps.
 
         Returns:
             A response with ``unit``; ``serial`` if you asked by a code, else ""; ``product``, ``batch``; ``run``
@@ -73,6 +69,7 @@ class Paths(Caller):
                 corrections=corrections,
                 page_token=token,
                 at_least_position=self._at_least(at_least_position),
+                whole_events=events,
             )
             name_unit(request, unit)
             return self._call(self._paths.GetPath, request)
@@ -85,20 +82,19 @@ class Paths(Caller):
         def is_enough(whole: paths_pb2.GetPathResponse) -> bool:
             return bool(steps_max) and len(whole.steps) > steps_max
 
-        path = self._whole(page, join, is_enough)
-        if events and not path.next_page_token:
-            self.fill_events(path)
-        return path
+        return self._whole(page, join, is_enough)
 
     def fill_events(self, path: paths_pb2.GetPathResponse) -> None:
         """Read the events that a path lacks because of their size, and put them into its steps.
+
+        It asks by the code if the path was asked by one, so a caller that may see the path may have them.
 
         Args:
             path: A path that ``get_path`` returned with ``events=False``. An event that does not have the size that the
                 path says stays left out.
 
         Raises:
-            RefusedError: A reason of every call (see ``Client``).
+            RefusedError: As ``get_path``.
             UnreachableError: No answer came in time.
 
         Example:
@@ -107,49 +103,27 @@ class Paths(Caller):
             >>> any(step.left_out_bytes for step in path.steps)
             False
         """
-        for step in path.steps:
-            if step.left_out_bytes:
-                request = events_pb2.ReadRequest(book=self.book, after_position=step.position - 1, limit=1)
-                found = self._first(self._stored.Read, request)
-                if [len(event) for event in found.events] == [step.left_out_bytes]:
-                    step.event = found.events[0]
+        lacking = {step.position: step for step in path.steps if step.left_out_bytes}
+        token, last = "", 0
+        while lacking:
+            request = paths_pb2.GetPathRequest(
+                book=self.book,
+                as_of_position=path.as_of_position,
+                corrections=True,
+                page_token=token,
+                whole_events=True,
+            )
+            name_unit(request, path.serial or (path.unit.batch, path.unit.number))
+            found = self._call(self._paths.GetPath, request)
+            for whole in found.steps:
+                step = lacking.pop(whole.position, None)
+                if step is not None and len(whole.event) == step.left_out_bytes:
+                    step.event = whole.event
                     step.ClearField("left_out_bytes")
-
-    def get_ladder(
-        self, of: int | str, *, at_least_position: int | None = None
-    ) -> paths_pb2.GetLadderResponse:
-        """Return the price ladder of a batch or a product: what each tier paid for a unit.
-
-        Args:
-            of: Number of a batch (an int), or GTIN of a product (a str of 8, 12, 13 or 14 digits).
-            at_least_position: The answer includes all events up to this position; the server waits for them. None
-                means this client's last write, 0 means no waiting.
-
-        Returns:
-            A response with ``rungs``, one for each tier and currency, from the first tier to the consumers. Each has
-            ``kind``, ``tier``, ``currency_code`` and ``units``; the prices ``least``, ``median``, ``most`` and
-            ``suggested``, each with ``amount_minor`` for ``per_units`` units; and ``mean_minor`` and ``sum_minor``,
-            rounded to a minor unit, half to even. ``position`` is that of the last event that is counted.
-
-        Raises:
-            RefusedError: BATCH_UNKNOWN, PRODUCT_UNKNOWN, GTIN_CHECK_DIGIT, VALUE_MISSING (an empty GTIN);
-                REPORT_BUILDING, REPORT_BEHIND; or a reason of every read (see ``Client``).
-            UnreachableError: No answer came in time.
-
-        Example:
-            >>> rung = client.get_ladder(1).rungs[0]
-            >>> rung.tier, rung.units, rung.median.amount_minor, rung.suggested.amount_minor
-            (1, 101, 15000, 30000)
-        """
-        request = paths_pb2.GetLadderRequest(
-            book=self.book,
-            at_least_position=self._at_least(at_least_position),
-        )
-        if isinstance(of, str):
-            request.gtin = of
-        else:
-            request.batch = of
-        return self._call(self._paths.GetLadder, request)
+            token = found.next_page_token
+            if not token or not found.steps or found.steps[-1].position <= last:
+                return  # a server whose pages do not go on would never end
+            last = found.steps[-1].position
 
     def list_stock(
         self, party: str, *, page_size: int = 0, at_least_position: int | None = None

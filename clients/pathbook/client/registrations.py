@@ -5,8 +5,9 @@ import functools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
-from pathbook.client.bulk import BATCHES_AHEAD
-from pathbook.client.calls import Caller, request_id_or_new
+from pathbook.client.calls import Caller, request_id_or_new, with_request_ids
+from pathbook.client.options import BATCHES_AHEAD
+from pathbook.client.statements import registered
 from pathbook.v1 import batches_pb2, parties_pb2, registrations_pb2, registrations_pb2_grpc
 
 Registration: TypeAlias = (
@@ -39,6 +40,7 @@ class Registrations(Caller):
                 RegisterProductRequest and CommissionBatchRequest from ``batches_pb2``. Build their fields with
                 ``price`` and ``timestamp``. A batch holds at most 1,000 registrations, 4,000 GTINs of
                 authorizations, and 4 MiB. An entry's ``book`` is ignored; an empty ``request_id`` is filled in.
+                A client with a signer signs each batch once. All entries are then of its party.
 
         Yields:
             For each batch a sequence of results, one for each entry in order. ``result.WhichOneof("result")`` is
@@ -59,6 +61,10 @@ class Registrations(Caller):
             ...     print([result.WhichOneof("result") for result in results])
             ['receipt', 'receipt']
         """
+        if self._signs:
+            for signed in self._file_statements(map(with_request_ids, batches)):
+                yield [registered(result) for result in signed]
+            return
         requests = (
             registrations_pb2.RegisterRequest(book=self.book, entries=map(as_entry, batch))
             for batch in batches

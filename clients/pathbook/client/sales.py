@@ -88,6 +88,8 @@ class Sales(Caller):
     ) -> transfers_pb2.ConfirmPurchaseResponse:
         """Confirm, as the consumer, that units were bought, and what was paid for each.
 
+        It is never signed: a consumer has no key.
+
         Args:
             consumer: Pseudonym of the buyer, without "consumer:", as the sale names it.
             units: Which units, as ``select(...)`` returns them. A quantity takes the units that the consumer

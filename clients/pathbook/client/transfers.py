@@ -98,6 +98,37 @@ class Transfers(Caller):
         )
         return self._write(self._transfers.RecordTransfer, request)
 
+    def resolve_units(
+        self, owner: str, units: Selection, *, at_least_position: int | None = None
+    ) -> transfers_pb2.ResolveUnitsResponse:
+        """Return which units of an owner a selection means now. It reserves none.
+
+        A statement may name units by quantity: its event then says which they were. To sign the units themselves, ask
+        for them first, look at them, and name their ranges.
+
+        Args:
+            owner: Id of the owner. A quantity takes its units that are free to move, none expired or recalled.
+            units: The selection, as ``select(...)`` returns it.
+            at_least_position: The answer includes all events up to this position; the server waits for them. None
+                means this client's last write, 0 means no waiting.
+
+        Returns:
+            A response with ``ranges``, the units in order, and ``position``, as of which these are the units.
+
+        Raises:
+            RefusedError: PARTY_UNKNOWN; or a reason of ``select``, and of every read (see ``Client``).
+            UnreachableError: No answer came in time.
+
+        Example:
+            >>> meant = client.resolve_units("acme", select(quantities=[(10, 1)]))
+            >>> sum(part.last - part.first + 1 for part in meant.ranges)
+            10
+        """
+        request = transfers_pb2.ResolveUnitsRequest(
+            book=self.book, owner=owner, units=units, at_least_position=self._at_least(at_least_position)
+        )
+        return self._call(self._transfers.ResolveUnits, request)
+
     def reverse_transfer(
         self,
         transfer: int,
@@ -105,6 +136,7 @@ class Transfers(Caller):
         party: str,
         note: str = "",
         occurred_at: datetime.datetime | None = None,
+        answered_leaf: bytes = b"",
         request_id: str = "",
     ) -> transfers_pb2.ReverseTransferResponse:
         """Ask to reverse a transfer, or agree with the other side that asked; both sides must call this.
@@ -116,6 +148,8 @@ class Transfers(Caller):
             note: Why, in at most 200 characters. "" means no note. It may be erased later.
             occurred_at: When it happened, a timezone-aware datetime, at most 5 minutes ahead of the server's clock.
                 None means the moment it is recorded.
+            answered_leaf: Leaf hash of what agreed the transfer as you read it (see ``get_event``). Then no other is
+                answered. b"" lets a client with a signer read the event itself, as it signs.
             request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id
                 returns the first answer and records nothing. "" lets the client make one.
 
@@ -144,6 +178,7 @@ class Transfers(Caller):
             occurred_at=timestamp(occurred_at),
             party=party,
             transfer=transfer,
+            answered_leaf=answered_leaf,
             note=note,
         )
         return self._write(self._transfers.ReverseTransfer, request)

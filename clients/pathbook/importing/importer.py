@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from pathbook.client import Client
+from pathbook.client import Client, Signer
 from pathbook.importing.plan import Plan
 from pathbook.importing.planning import Planner
 from pathbook.importing.recipe import Recipe
@@ -30,7 +30,8 @@ class Progress(msgspec.Struct, frozen=True):
 class Importer:
     """Imports tables into one book. Parties and products of one table are not registered again for the next.
 
-    With `stop`, the first rejected row ends the import. Rejected rows are written to `rejected`.
+    With `stop`, the first rejected row ends the import. Rejected rows are written to `rejected`. A `signer` signs the
+    transfers and returns, and what its party registers for them.
 
     Memory grows with parties, products and batches, and with the plans of two tables: the one that is recorded, and the
     next one, which is read meanwhile. It does not grow with rows, except with those that occur more than once in a
@@ -45,12 +46,13 @@ class Importer:
         *,
         stop: bool,
         rejected: RejectedFile | None = None,
+        signer: Signer | None = None,
     ) -> None:
-        self._client = client
+        self._client = client.with_options(signer=signer)
         self._recipe = recipe
         self._progress = progress
         self._stop = stop
-        self._registrar = Registrar(client, progress.registered)
+        self._registrar = Registrar(client, progress.registered, signer)
         self._rejected = rejected
         self._bytes = self._before = 0
         self._summary = Summary(recipe)

@@ -7,6 +7,7 @@ it is.
 
 import datetime
 import hashlib
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
@@ -14,11 +15,12 @@ from typing import Final, TypeVar
 import grpc
 import msgspec
 
-from pathbook.client import Client, RefusedError, Registration
+from pathbook.client import Client, RefusedError, Registration, Signer
 from pathbook.client.values import price, timestamp
 from pathbook.importing.cells import CellError, Fault
 from pathbook.importing.plan import Grant, Lot, Plan
 from pathbook.importing.recipe import Kind
+from pathbook.ledger.command_fields import OPERATOR
 from pathbook.v1 import parties_pb2, values_pb2
 from pathbook.v1.batches_pb2 import CommissionBatchRequest, RegisterProductRequest
 from pathbook.v1.parties_pb2 import AuthorizePartyRequest, RegisterPartyRequest
@@ -66,11 +68,15 @@ class Registrar:
     """Registers plans in one book. `progress` is called with the number of things of a plan that are done, and of all.
 
     Parties, authorizations and products that were registered for one plan are skipped in the next. A lot is
-    requested for each plan.
+    requested for each plan. A `signer` signs what its party registers: as a brand its products and lots, as an upline
+    its authorizations.
     """
 
-    def __init__(self, client: Client, progress: Callable[[int, int | None], None]) -> None:
+    def __init__(
+        self, client: Client, progress: Callable[[int, int | None], None], signer: Signer | None = None
+    ) -> None:
         self._client = client
+        self._signing, self._signer = client.with_options(signer=signer), signer
         self._progress = progress
         self._done = self._of = 0
         self._parties: dict[str, Kind] = {}
@@ -107,7 +113,7 @@ class Registrar:
 
     def _register_parties(self, parties: Sequence[str]) -> None:
         existing = []
-        for party, result in self._results(parties, self._party):
+        for party, result in self._results(parties, self._party, lambda _: OPERATOR):
             if result.HasField("receipt"):
                 self._parties[party] = self._plan.parties[party]
             elif result.refusal.reason == RefusalReason.REFUSAL_REASON_PARTY_EXISTS:
@@ -140,7 +146,7 @@ class Registrar:
                 self._count()
             else:
                 missing.append(grant)
-        for grant, result in self._results(missing, self._grant):
+        for grant, result in self._results(missing, self._grant, lambda grant: grant[0]):
             if result.HasField("receipt"):
                 self._take_grant(grant)
             else:
@@ -162,7 +168,7 @@ class Registrar:
 
     def _register_products(self, gtins: Sequence[str]) -> None:
         existing = []
-        for gtin, result in self._results(gtins, self._product):
+        for gtin, result in self._results(gtins, self._product, lambda gtin: self._plan.products[gtin].brand):
             if result.HasField("receipt"):
                 self._products[gtin] = self._plan.products[gtin].brand
             elif result.refusal.reason == RefusalReason.REFUSAL_REASON_PRODUCT_EXISTS:
@@ -194,7 +200,7 @@ class Registrar:
 
     def _commission(self, lots: Sequence[Lot]) -> None:
         existing = []
-        for lot, result in self._results(lots, self._batch):
+        for lot, result in self._results(lots, self._batch, lambda lot: self._plan.batches[lot].brand):
             if result.HasField("receipt"):
                 self._registered.batches[lot] = result.batch
             elif result.refusal.reason == RefusalReason.REFUSAL_REASON_BATCH_EXISTS:
@@ -236,16 +242,23 @@ class Registrar:
             self._registered.batches[lot] = found.batch
 
     def _results(
-        self, items: Sequence[Item], registration: Callable[[Item], Registration]
+        self,
+        items: Sequence[Item],
+        registration: Callable[[Item], Registration],
+        actor: Callable[[Item], str],
     ) -> Iterator[tuple[Item, RegisterResult]]:
-        """Register items, and yield each with its result."""
-        groups = [items[first : first + ENTRIES_A_BATCH] for first in range(0, len(items), ENTRIES_A_BATCH)]
-        answers = self._client.register([registration(item) for item in group] for group in groups)
-        for group, results in zip(groups, answers, strict=True):
-            for item, result in zip(group, results, strict=True):
-                _require_own(result)
-                yield item, result
-                self._count()
+        """Register items in their order, and yield each with its result. Those of the signer's party are signed."""
+        signer = None if self._signer is None else self._signer.party
+        for signs, alike in itertools.groupby(items, lambda item: actor(item) == signer):
+            run = list(alike)
+            groups = [run[first : first + ENTRIES_A_BATCH] for first in range(0, len(run), ENTRIES_A_BATCH)]
+            client = self._signing if signs else self._client
+            answers = client.register([registration(item) for item in group] for group in groups)
+            for group, results in zip(groups, answers, strict=True):
+                for item, result in zip(group, results, strict=True):
+                    _require_own(result)
+                    yield item, result
+                    self._count()
 
     def _look_up_existing(self, look_up: Callable[[Item], None], items: Sequence[Item]) -> None:
         """Look up things that could not be registered, because the book has them already. That is more to do."""

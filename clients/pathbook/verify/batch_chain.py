@@ -48,6 +48,8 @@ def past_of(
             if event.brand != made.brand:
                 raise ContradictionError(f"{where}: {event.brand} recalled what {made.brand} made")
             if isinstance(event, events.UnitsRecalled):
+                if not event.ranges:
+                    raise ContradictionError(f"{where} recalls no units")
                 if any(part.batch != made.batch or part.last >= made.size for part in event.ranges):
                     raise ContradictionError(f"{where} recalls units that the batch does not have")
                 recalls[item.position] = event

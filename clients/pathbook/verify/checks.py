@@ -16,7 +16,7 @@ from pathbook.ledger.refusals import Reason, Refusal
 from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import WRITTEN_OFF, AuthorizationStatus, UnitState, is_consumer
 from pathbook.v1.paths_pb2 import GetPathResponse
-from pathbook.verify import purchases, sellers
+from pathbook.verify import purchases, sellers, signatures
 from pathbook.verify.claims import check_claims, price_of
 from pathbook.verify.corrections import CorrectedBatch, corrected_batch
 from pathbook.verify.replay import (
@@ -27,6 +27,7 @@ from pathbook.verify.replay import (
     replay,
     terms_of,
 )
+from pathbook.verify.statements import FalseStatementError
 from pathbook.verify.verdicts import Check, Number, Outcome, Policy, Report, Result, Verdict
 
 NEWER: Final = "newer than this program. Update this program, then check again."
@@ -42,7 +43,6 @@ LISTED_MAX: Final = 5
 """The most steps out of order that a finding lists. It counts the others."""
 
 _FIXED_OUTCOMES: Found = {
-    Number.SIGNATURES: (Result.NOT_YET_SEALED, "no party signs yet, each hop is the operator's word"),
     Number.PROOFS: (Result.NOT_YET_SEALED, "nothing proves yet that no event was made up or withheld"),
     Number.OBJECT: (Result.NOT_CHECKED, "no record can see it; look at its seal and its label"),
 }
@@ -109,6 +109,14 @@ def check_path(path: GetPathResponse, code: PrintedCode, today: datetime.date, p
     except ContradictionError as error:
         found[Number.COMMISSIONED] = (Result.FAILED, str(error))
         return report_of(Verdict.PATH_CONTRADICTED, found)
+    try:
+        found[Number.SIGNATURES] = signatures.judge_unproven(made, steps, steps_in_force(steps), policy)
+    except FalseStatementError as error:
+        found[Number.SIGNATURES] = (Result.FAILED, str(error))
+        return report_of(Verdict.PATH_CONTRADICTED, found)
+    except NewerPathError as error:
+        found[Number.SIGNATURES] = (Result.NOT_CHECKED, str(error))
+        return report_of(Verdict.COULD_NOT_CHECK, found, NEWER)
     found |= judge_events(steps, batch, today, policy)
     found[Number.COMMISSIONED] = _commissioned(path, steps[0], batch)
     found[Number.AUTHORIZED] = authorized(shown_hops(steps), policy)
@@ -138,6 +146,12 @@ def hops_in_force(steps: Sequence[ReplayedStep]) -> list[tuple[int, Terms]]:
         if step.transfer and (terms := terms_of(step.event)) is not None
     }
     return [moved[hop.transfer] for hop in chain(steps[-1].after.last_hop)][::-1]
+
+
+def steps_in_force(steps: Sequence[ReplayedStep]) -> list[ReplayedStep]:
+    """Return the steps at which title moved by the hops that are still in force, oldest first."""
+    places = {position for position, _ in hops_in_force(steps)}
+    return [step for step in steps if step.recorded.position in places]
 
 
 def shown_hops(steps: Sequence[ReplayedStep]) -> list[tuple[int, Terms]]:

@@ -8,7 +8,7 @@ from typing import Final, Protocol, assert_never
 from pathbook.ledger import events
 from pathbook.ledger.events import RunEvent
 from pathbook.ledger.hops import chain
-from pathbook.ledger.ranges import range_of
+from pathbook.ledger.ranges import count_units, range_of
 from pathbook.ledger.runs import Run
 from pathbook.ledger.steps import actor_of
 from pathbook.ledger.terms import Terms
@@ -107,6 +107,14 @@ def problem(event: RunEvent, before: Run, past: Past, unit: Unit) -> str:
             assert_never(event)
 
 
+def is_claimed(event: RunEvent) -> bool:
+    """Tell whether a receiver took more extra units than the giver allowed. Books record that no more, but once did.
+
+    So it is no contradiction, and a reader says whose word it is that the giver gave them.
+    """
+    return isinstance(event, events.TransferAccepted) and count_units(event.extra) > event.terms.extra_allowed
+
+
 def _wrong_giver(giver: str, before: Run) -> str:
     return "" if giver == before.owner else f"{giver} gave a unit that belonged to {before.owner}"
 
@@ -175,14 +183,14 @@ def _other_terms(transfer: int, terms: Terms, past: Past) -> str:
     offered = past.offered(transfer)
     if offered is None or offered.receiver != terms.receiver:
         return f"{terms.receiver} accepted a unit that was not offered to it"
-    if (offered.unit_price, offered.delivery, offered.reference, offered.chosen_by_book) != (
-        terms.unit_price,
-        terms.delivery,
-        terms.reference,
-        terms.chosen_by_book,
-    ):
+    if _agreed(offered) != _agreed(terms):
         return f"it was accepted on other terms than offered at position {transfer}"
     return ""
+
+
+def _agreed(terms: Terms) -> tuple[object, ...]:
+    """Return what an acceptance leaves as it was offered."""
+    return terms.unit_price, terms.delivery, terms.reference, terms.chosen_by_book, terms.extra_allowed
 
 
 def _wrong_undoing(transfer: int, terms: Terms, before: Run, past: Past) -> str:

@@ -21,6 +21,7 @@ class Guard(enum.IntEnum):
     COVERED = 13
     ONE_ORDER = 14
     CODE = 15
+    FILED = 16
 
 
 class RefutedError(Exception):

@@ -7,6 +7,7 @@ from typing import Final
 
 from pathbook.ledger import events
 from pathbook.ledger.events import BatchCommissioned, RecordedEvent
+from pathbook.ledger.key_events import KeyRegistered, KeyRevoked
 from pathbook.ledger.rules.party import authorization_status
 from pathbook.ledger.rules.state import State, evolve
 from pathbook.ledger.terms import Authority, Terms
@@ -17,7 +18,7 @@ from pathbook.verify.verdicts import Outcome, Policy, Result
 _POSITION: Final = attrgetter("position")
 
 Chains = Mapping[str, Sequence[RecordedEvent]]
-"""All events of the chains of parties, by the ids of the parties."""
+"""All events of the chains of parties and of the operator, by the ids of the parties."""
 
 
 def left_out(made: BatchCommissioned, steps: Sequence[ReplayedStep], chains: Chains) -> set[str]:
@@ -57,6 +58,8 @@ def judge(found: Outcome, missing: set[str], policy: Policy) -> Outcome:
 def _apply(state: State, recorded: RecordedEvent) -> None:
     """Apply the next event of the chains. Those between them are of others."""
     event = recorded.event
+    if isinstance(event, KeyRegistered | KeyRevoked):
+        return  # pathbook.verify.signatures replays the keys
     if isinstance(event, events.AuthorizationRevoked):
         holder = state.parties.get(event.party)
         given = holder.authorizations.get(event.authorization) if holder is not None else None

@@ -5,6 +5,7 @@ what leads to the checkpoint, and of the checkpoint only what the caller's keys 
 """
 
 import datetime
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -14,7 +15,7 @@ from pathbook.ledger.events import Sealed
 from pathbook.ledger.proofs.text import MalformedTextError
 from pathbook.ledger.proofs.unit_proof import UnitProof, parse_unit_proof
 from pathbook.ledger.values import CLOCK_TOLERANCE
-from pathbook.verify import batch_chain, party_chains
+from pathbook.verify import batch_chain, party_chains, signatures
 from pathbook.verify.batch_chain import BatchPast, past_of
 from pathbook.verify.checks import (
     CODE_READ,
@@ -25,11 +26,13 @@ from pathbook.verify.checks import (
     judge_events,
     report_of,
     shown_hops,
+    steps_in_force,
     verdict_of,
 )
 from pathbook.verify.guards import Guard, RefutedError, UntrustedError, require
 from pathbook.verify.replay import ContradictionError, NewerPathError, ReplayedStep, replay_events
 from pathbook.verify.sealed import Proven, prove, require_order
+from pathbook.verify.statements import FalseStatementError, KnownPath
 from pathbook.verify.trust import Trust, Witnessed, witnessed
 from pathbook.verify.verdicts import Number, Outcome, Policy, Report, Result, Verdict
 
@@ -66,9 +69,9 @@ class ProvenPath(msgspec.Struct, frozen=True):
 
 
 def check_proof(
-    data: bytes, code: PrintedCode | None, trust: Trust, now: Now, policy: Policy
+    data: bytes | UnitProof, code: PrintedCode | None, trust: Trust, now: Now, policy: Policy
 ) -> tuple[Report, ProvenPath | None]:
-    """Check a proof file for a code, or for the unit that the file names if there is no code.
+    """Check a proof file, or one that was parsed, for a code, or for the unit that it names if there is no code.
 
     Return the report, and the path if it is proven and does not contradict itself.
     """
@@ -76,7 +79,7 @@ def check_proof(
         dict(CODE_READ) if code is not None else {Number.CODE: (Result.NOT_CHECKED, "none was given")}
     )
     try:
-        proof = parse_unit_proof(data)
+        proof = data if isinstance(data, UnitProof) else parse_unit_proof(data)
         opened = witnessed(proof.seal.checkpoint, proof.log, trust)
         proven = prove(proof, opened.checkpoint)
         found[Number.ISSUED] = _issued(proof, code)
@@ -85,6 +88,8 @@ def check_proof(
             found[Number.COMMISSIONED] = (Result.FAILED, str(refusal))
             return report_of(Verdict.CODE_CONTRADICTED, found), None
         missing = party_chains.left_out(proven.made, steps, proven.parties)
+        signed = _signatures(proof, proven, steps, opened.checkpoint.origin)
+        steps = signatures.vouched(steps, signed.counted)
     except MalformedTextError as error:
         return _refuted(found, f"this is no proof file: {error}"), None
     except RefutedError as error:
@@ -93,7 +98,8 @@ def check_proof(
         found[Number.PROOFS] = (Result.NOT_CHECKED, str(error))
         return report_of(Verdict.COULD_NOT_CHECK, found, OTHER_LOG), None
     except ContradictionError as error:
-        found[Number.PATH] = (Result.FAILED, str(error))
+        is_signature = isinstance(error, FalseStatementError)
+        found[Number.SIGNATURES if is_signature else Number.PATH] = (Result.FAILED, str(error))
         return report_of(Verdict.PATH_CONTRADICTED, found, SEALED_CONTRADICTION), None
     except NewerPathError as error:
         found[Number.PATH] = (Result.NOT_CHECKED, str(error))
@@ -103,6 +109,7 @@ def check_proof(
         Number.COMMISSIONED: as_commissioned(past.corrected),
         Number.AUTHORIZED: party_chains.judge(authorized(shown_hops(steps), policy), missing, policy),
         Number.RECALL: batch_chain.judge(past, proof.unit.number, steps[-1].after.state, policy),
+        Number.SIGNATURES: signatures.judge(steps, steps_in_force(steps), signed, policy),
         Number.PROOFS: _sealed(proven, opened, trust, now.moment, policy),
     }
     return _concluded(found, proven, opened, policy), ProvenPath(proof, proven, steps, past)
@@ -115,6 +122,16 @@ def _replayed(proof: UnitProof, proven: Proven) -> tuple[tuple[ReplayedStep, ...
     parties = [item for chain in proven.parties.values() for item in chain]
     require_order([*shown, *proven.batch_events, *parties], proven.sealed)
     return steps, past_of(proven.made, proven.batch_events, steps)
+
+
+def _signatures(
+    proof: UnitProof, proven: Proven, steps: Sequence[ReplayedStep], origin: str
+) -> signatures.Signatures:
+    """Check the statements of all events that the proof shows."""
+    parties = [item for chain in proven.parties.values() for item in chain]
+    shown = [*(step.recorded for step in steps), *proven.batch_events, *parties]
+    known = KnownPath(proven.made, steps, shown)
+    return signatures.check_signatures(shown, proof.filed, proven.parties, origin, known)
 
 
 def _refuted(found: Found, why: str) -> Report:

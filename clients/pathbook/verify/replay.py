@@ -12,7 +12,7 @@ from pathbook.ledger import events, runs
 from pathbook.ledger.codec import MalformedEventError, NewerEventError, decode
 from pathbook.ledger.events import RecordedEvent, RunEvent, TitleEvent
 from pathbook.ledger.runs import Run, commissioned
-from pathbook.ledger.steps import Movement, attestation, attested, movement, out_of_order, undone
+from pathbook.ledger.steps import Movement, attestations, attested, movement, out_of_order, undone
 from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import Attestation, Unit
 from pathbook.v1.paths_pb2 import GetPathResponse
@@ -158,13 +158,13 @@ def _marked(steps: Sequence[ReplayedStep]) -> tuple[ReplayedStep, ...]:
     """Return the steps with what is known of each only when all of them were replayed."""
     movements = [step.movement for step in steps]
     corrected = undone(movements, [step.after.custodian for step in steps])
-    by_both = attested(movements)
+    vouched = attestations(movements, [step.recorded.signed is not None for step in steps])
     disorder = out_of_order(movements, [step.recorded.occurred_at for step in steps], corrected)
     return tuple(
         msgspec.structs.replace(
             step,
             corrected=index in corrected,
-            attestation=attestation(step.movement, by_both),
+            attestation=vouched[index],
             out_of_order=0 if (other := disorder[index]) is None else steps[other].recorded.position,
         )
         for index, step in enumerate(steps)

@@ -7,10 +7,11 @@ import msgspec
 
 from pathbook.ledger.chains import Chain, links
 from pathbook.ledger.codec import MalformedEventError, NewerEventError, decode, leaf_hash
-from pathbook.ledger.events import BatchCommissioned, PartyRegistered, RecordedEvent, Sealed
+from pathbook.ledger.command_fields import OPERATOR
+from pathbook.ledger.events import BatchCommissioned, BookOpened, PartyRegistered, RecordedEvent, Sealed
 from pathbook.ledger.proofs.checkpoint import Checkpoint
 from pathbook.ledger.proofs.custody import batch_leaf, custody_root, party_leaf, unit_leaf
-from pathbook.ledger.proofs.tree import root_of_inclusion
+from pathbook.ledger.proofs.tree import root_of_inclusion, root_of_multiproof
 from pathbook.ledger.proofs.unit_proof import StoredEvent, UnitProof
 from pathbook.ledger.runs import EMPTY_HEAD, next_head
 from pathbook.verify.guards import Guard, require
@@ -27,7 +28,8 @@ class Proven(msgspec.Struct, frozen=True):
         seal: the Sealed event.
         made: the commissioning of the unit's batch.
         batch_events: all events of the batch's own chain.
-        parties: all events of the chain of each party that the proof has, by the ids of the parties.
+        parties: all events of the chain of each party that the proof has, by the ids of the parties. That of the
+            operator is under OPERATOR.
     """
 
     seal: RecordedEvent
@@ -130,12 +132,13 @@ def _parties(proof: UnitProof) -> dict[str, tuple[RecordedEvent, ...]]:
     for party in proof.parties:
         recorded = tuple(map(_decoded, party.events))
         first = recorded[0].event if recorded else None
+        begins = isinstance(first, PartyRegistered if party.number else BookOpened)
         require(
             Guard.PARTY_CHAIN,
-            isinstance(first, PartyRegistered),
+            begins,
             f"the chain of party {party.number} does not begin with its registration",
         )
-        name = first.party if isinstance(first, PartyRegistered) else ""
+        name = first.party if isinstance(first, PartyRegistered) else OPERATOR
         _require_chain(Guard.PARTY_CHAIN, name, recorded)
         require(Guard.ONE_PARTY, name not in found, f"{name} was registered twice")
         found[name] = recorded
@@ -165,11 +168,7 @@ def _root_of_batches(proof: UnitProof, made: BatchCommissioned, sealed: Sealed) 
 
 
 def _root_of_parties(proof: UnitProof, sealed: Sealed) -> bytes:
-    """Return the root of the register of parties, which is the same for each of them."""
-    if not proof.parties:
-        return proof.parties_root
-    roots = {
-        root_of_inclusion(party_leaf(_head(party.events)), party.number, sealed.parties, party.path)
-        for party in proof.parties
-    }
-    return (roots.pop() if len(roots) == 1 else None) or _NO_TREE
+    """Return the root of the register of parties."""
+    leaves = [party_leaf(_head(party.events)) for party in proof.parties]
+    numbers = [party.number for party in proof.parties]
+    return root_of_multiproof(numbers, leaves, sealed.parties, proof.register) or _NO_TREE

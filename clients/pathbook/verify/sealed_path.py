@@ -1,11 +1,16 @@
 """A path that a server shows, compared with the proof of it. The proof wins, and says how far it goes."""
 
-from pathbook.v1.paths_pb2 import GetPathResponse
+from typing import Final
+
+from pathbook.v1.paths_pb2 import GetPathResponse, PathStepKind
 from pathbook.verify.checks import report_of, verdict_of
 from pathbook.verify.proof import ProvenPath
-from pathbook.verify.verdicts import Number, Report, Result, Verdict
+from pathbook.verify.verdicts import Number, Outcome, Report, Result, Verdict
 
-_REFUTING = frozenset({Verdict.PROOF_REFUTED, Verdict.PATH_CONTRADICTED, Verdict.CODE_CONTRADICTED})
+HOPS: Final = frozenset({PathStepKind.PATH_STEP_KIND_TRANSFERRED, PathStepKind.PATH_STEP_KIND_SOLD})
+"""The kinds of steps at which title moves onward."""
+
+_REFUTING: Final = frozenset({Verdict.PROOF_REFUTED, Verdict.PATH_CONTRADICTED, Verdict.CODE_CONTRADICTED})
 """The verdicts on a proof that no path outweighs."""
 
 
@@ -38,9 +43,27 @@ def compared_with_proof(
     if result is Result.OK and (newer or is_new_key):
         result = Result.NOTED
     found[Number.PROOFS] = (result, detail)
+    found[Number.SIGNATURES] = _signatures(found[Number.SIGNATURES], proof, path, covers)
     holds = shown.verdict in (Verdict.VERIFIED, Verdict.AGAINST_POLICY)
     verdict = verdict_of(found) if holds else shown.verdict
     return report_of(verdict, found, _reason(verdict, covers, newer, is_new_key=is_new_key))
+
+
+def _signatures(shown: Outcome, proof: Report, path: GetPathResponse, covers: int) -> Outcome:
+    """Return what was proven of signatures, unless the caller demands them and a newer hop is not sealed yet."""
+    (proven,) = ((check.result, check.detail) for check in proof.checks if check.number is Number.SIGNATURES)
+    newer = [
+        step for step in path.steps if step.position > covers and step.kind in HOPS and not step.corrected
+    ]
+    if not newer:
+        return proven
+    detail = f"{proven[1]}; whose keys signed the newer steps is not sealed yet"
+    if shown[0] is Result.FAILED:
+        return (
+            Result.FAILED,
+            f"you demand signatures, and none of {len(newer)} newer hops is proven; {detail}",
+        )
+    return Result.NOTED if proven[0] is Result.OK else proven[0], detail
 
 
 def _reason(verdict: Verdict, covers: int, newer: int, *, is_new_key: bool) -> str:

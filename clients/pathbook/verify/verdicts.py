@@ -101,7 +101,8 @@ class Policy(msgspec.Struct, frozen=True):
     ``max_price`` is the price of one unit at any hop, compared exactly. ``max_tiers`` is the number of hops between
     parties. ``max_age`` is in days since the batch was made. A recall in force or a past expiry fails unless it is
     allowed. ``unsold`` requires that no consumer owns the unit, and ``seller`` that this party owns it. "" names no
-    party. ``zone`` is the zone in which findings name days, None for that of the machine, and ``zone_name`` its name.
+    party. ``min_signatures`` is how many sides must have signed each hop in force. ``zone`` is the zone in which
+    findings name days, None for that of the machine, and ``zone_name`` its name.
     """
 
     max_price: Price | None = None
@@ -112,6 +113,7 @@ class Policy(msgspec.Struct, frozen=True):
     allow_expired: bool = False
     unsold: bool = False
     seller: str = ""
+    min_signatures: int = 0
     zone: datetime.tzinfo | None = datetime.UTC
     zone_name: str = "UTC"
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from pathbook.keys.files import replace_file
 from pathbook.ledger.proofs.checkpoint import Checkpoint
 from pathbook.ledger.proofs.cosignature import cosigned_at
 from pathbook.ledger.proofs.signed_note import SignedNote, VerifierKey, parse_note
@@ -85,7 +86,7 @@ class State:
         Raises:
             OSError: it may not be on disk, so the cosignature must not be given out.
         """
-        _write(self._file(checkpoint.origin), str(note))
+        replace_file(self._file(checkpoint.origin), str(note).encode())
         self.latest[checkpoint.origin], self._notes[checkpoint.origin] = checkpoint, note
 
     def keep_evidence(self, kind: Evidence, origin: str, note: SignedNote) -> bool:
@@ -98,7 +99,7 @@ class State:
         before = self._notes.get(origin)
         if path.exists() or len(list(path.parent.glob(f"{name}-*"))) >= MAX_EVIDENCE:
             return False
-        _write(path, f"{before or ''}\n{note}")
+        replace_file(path, f"{before or ''}\n{note}".encode())
         return True
 
     def _load(self, origin: str) -> None:
@@ -129,18 +130,3 @@ def _damaged(path: Path, what: str) -> StateError:
 def _name(origin: str) -> str:
     """Return the name of the files of a log. An origin may have characters that a name must not have."""
     return hashlib.sha256(origin.encode()).hexdigest()[:32]
-
-
-def _write(path: Path, text: str) -> None:
-    """Replace a file, and wait for the disk."""
-    partial = path.with_name(f"{path.name}.new")
-    with partial.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

@@ -1,18 +1,20 @@
 """Chains: the past of each party and of each batch, which ends in a head as the past of a run does.
 
-The chain of a party has the events about its registration, its authorizations and its products. The chain of a batch
+The chain of a party has the events about its registration, its keys, its authorizations and its products. The operator
+has a chain, too, which the opening of the book begins. The chain of a batch
 has its commissioning and its recalls. Both have their corrections. The movements of units are in the heads of runs.
 """
 
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple, TypeAlias, assert_never
 
-from pathbook.ledger import events
+from pathbook.ledger import events, key_events
+from pathbook.ledger.command_fields import OPERATOR
 from pathbook.ledger.events import Event, RecordedEvent
 from pathbook.ledger.runs import EMPTY_HEAD, next_head
 
 Chain: TypeAlias = str | int
-"""The name of a chain within its book: the id of a party, or the number of a batch."""
+"""The name of a chain within its book: the id of a party, OPERATOR, or the number of a batch."""
 
 
 class Link(NamedTuple):
@@ -58,10 +60,14 @@ def links(event: Event) -> tuple[Link, ...]:
             | events.CaseUnpacked()
             | events.TransferAttested()
             | events.ErrorDeclared()
-            | events.BookOpened()
             | events.Sealed()
+            | key_events.StatementsFiled()
         ):
             return ()
+        case events.BookOpened():
+            return (Link(OPERATOR, begins=True),)
+        case key_events.KeyRegistered(party=party) | key_events.KeyRevoked(party=party):
+            return (Link(party),)
         case events.PartyRegistered(party=party):
             return (Link(party, begins=True),)
         case (
@@ -97,8 +103,12 @@ def begun_before(recorded: Iterable[RecordedEvent]) -> set[Chain]:
     return before
 
 
-def extended(heads: Mapping[Chain, ChainHead], recorded: RecordedEvent) -> dict[Chain, ChainHead]:
+def extended(
+    heads: Mapping[Chain, ChainHead], recorded: RecordedEvent, *, without: Chain | None = None
+) -> dict[Chain, ChainHead]:
     """Return the heads of the chains that an event extends, after the event. ``heads`` has those before it.
+
+    The chain ``without`` is left out.
 
     Raises:
         KeyError: a chain that began before has no head in ``heads``.
@@ -109,4 +119,5 @@ def extended(heads: Mapping[Chain, ChainHead], recorded: RecordedEvent) -> dict[
             recorded.position,
         )
         for chain, begins in links(recorded.event)
+        if chain != without
     }

@@ -5,6 +5,8 @@ from typing import ClassVar
 
 import msgspec
 
+from pathbook.ledger.command_fields import NOTE_FIELDS, OPERATOR, AnsweringFields, CommandFields
+from pathbook.ledger.key_commands import FileStatements, KeyCommand
 from pathbook.ledger.values import (
     CONSUMER_PREFIX,
     WRITER_PREFIX,
@@ -17,43 +19,13 @@ from pathbook.ledger.values import (
     UnitState,
 )
 
-OPERATOR = ""
-"""The actor that opens the book and registers parties: the operator of the book, which is not a party of it."""
 
-NOTE_FIELDS = frozenset({"note", "note_salt"})
-"""The fields of a note. The digest stays for ever, so the text must not be in it, and each retry has a new salt."""
-
-
-class _Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """The fields that every command has.
-
-    All times here are in microseconds since 1970 UTC. An ``occurred_at`` of 0 means the time of recording.
-    """
-
-    ROLE: ClassVar[str]
-    """The field that names the actor."""
-
-    ACTOR: ClassVar[str | None] = None
-    """The actor of a command of which no field names one: the operator, or the book itself."""
-
-    UNDIGESTED: ClassVar[frozenset[str]] = frozenset()
-    """The fields that the digest leaves out, so a retry may have other values in them."""
-
-    request_id: str
-    occurred_at: int = 0
-
-    @property
-    def actor(self) -> str:
-        """The party that acts, or the pseudonym of a consumer with CONSUMER_PREFIX. Each command has one."""
-        actor: str = getattr(self, self.ROLE) if self.ACTOR is None else self.ACTOR
-        return actor
-
-
-class OpenBook(_Command, frozen=True, kw_only=True, tag="open_book", gc=False):
+class OpenBook(CommandFields, frozen=True, kw_only=True, tag="open_book", gc=False):
     """Open a book under its name. No other command begins a book.
 
     Without an origin, the book has ``pathbook/`` and its name. ``max_tier`` is the deepest tier of its
-    authorizations, 0 for the general limit. ``code_key`` is the fingerprint of the server's key of codes.
+    authorizations, 0 for the general limit. ``signed`` says that parties must sign what they ask. ``code_key`` is the
+    fingerprint of the server's key of codes.
     """
 
     ACTOR: ClassVar[str | None] = OPERATOR
@@ -61,10 +33,11 @@ class OpenBook(_Command, frozen=True, kw_only=True, tag="open_book", gc=False):
     name: str
     origin: str = ""
     max_tier: int = 0
+    signed: bool = False
     code_key: bytes
 
 
-class RegisterParty(_Command, frozen=True, kw_only=True, tag="register_party", gc=False):
+class RegisterParty(CommandFields, frozen=True, kw_only=True, tag="register_party", gc=False):
     """Register a party."""
 
     ACTOR: ClassVar[str | None] = OPERATOR
@@ -72,7 +45,7 @@ class RegisterParty(_Command, frozen=True, kw_only=True, tag="register_party", g
     kind: PartyKind | None
 
 
-class AuthorizeParty(_Command, frozen=True, kw_only=True, tag="authorize_party", gc=False):
+class AuthorizeParty(CommandFields, frozen=True, kw_only=True, tag="authorize_party", gc=False):
     """Authorize a party to sell as an agent of a tier.
 
     Without products it may sell every product. Without ``valid_until`` the authorization has no end.
@@ -88,16 +61,17 @@ class AuthorizeParty(_Command, frozen=True, kw_only=True, tag="authorize_party",
     valid_until: int | None = None
 
 
-class RevokeAuthorization(_Command, frozen=True, kw_only=True, tag="revoke_authorization", gc=False):
+class RevokeAuthorization(AnsweringFields, frozen=True, kw_only=True, tag="revoke_authorization", gc=False):
     """End an authorization at a time. A ``revoked_from`` of 0 means now."""
 
     ROLE: ClassVar[str] = "upline"
+    ANSWERS: ClassVar[str] = "authorization"
     upline: str
     authorization: int
     revoked_from: int = 0
 
 
-class RegisterProduct(_Command, frozen=True, kw_only=True, tag="register_product", gc=False):
+class RegisterProduct(CommandFields, frozen=True, kw_only=True, tag="register_product", gc=False):
     """Register a brand's product by its GTIN."""
 
     ROLE: ClassVar[str] = "brand"
@@ -107,7 +81,7 @@ class RegisterProduct(_Command, frozen=True, kw_only=True, tag="register_product
     suggested_price: Price
 
 
-class CommissionBatch(_Command, frozen=True, kw_only=True, tag="commission_batch", gc=False):
+class CommissionBatch(CommandFields, frozen=True, kw_only=True, tag="commission_batch", gc=False):
     """Make a lot of units. Without a suggested price, the batch has the product's.
 
     ``code_key`` is the fingerprint of the server's current key. A retry may find a newer one.
@@ -125,7 +99,7 @@ class CommissionBatch(_Command, frozen=True, kw_only=True, tag="commission_batch
     code_key: bytes
 
 
-class OfferTransfer(_Command, frozen=True, kw_only=True, tag="offer_transfer", gc=False):
+class OfferTransfer(CommandFields, frozen=True, kw_only=True, tag="offer_transfer", gc=False):
     """Offer units at a price. They are reserved until the offer is answered or lapses at its deadline."""
 
     ROLE: ClassVar[str] = "giver"
@@ -136,6 +110,7 @@ class OfferTransfer(_Command, frozen=True, kw_only=True, tag="offer_transfer", g
     delivery: Delivery = Delivery.WITH_TITLE
     deadline: int | None = None
     reference: str = ""
+    extra_allowed: int = 0
 
 
 class DiscrepancyClaim(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -146,7 +121,7 @@ class DiscrepancyClaim(msgspec.Struct, frozen=True, omit_defaults=True, gc=False
     count: int = 0
 
 
-class AcceptTransfer(_Command, frozen=True, kw_only=True, tag="accept_transfer", gc=False):
+class AcceptTransfer(AnsweringFields, frozen=True, kw_only=True, tag="accept_transfer", gc=False):
     """Accept an offer without the units in its discrepancies, and with extra units of the giver that it lacks."""
 
     ROLE: ClassVar[str] = "receiver"
@@ -156,7 +131,7 @@ class AcceptTransfer(_Command, frozen=True, kw_only=True, tag="accept_transfer",
     extra: Ranges = ()
 
 
-class DeclineTransfer(_Command, frozen=True, kw_only=True, tag="decline_transfer", gc=False):
+class DeclineTransfer(AnsweringFields, frozen=True, kw_only=True, tag="decline_transfer", gc=False):
     """Decline an offer."""
 
     ROLE: ClassVar[str] = "receiver"
@@ -167,7 +142,7 @@ class DeclineTransfer(_Command, frozen=True, kw_only=True, tag="decline_transfer
     note_salt: bytes = b""
 
 
-class WithdrawTransfer(_Command, frozen=True, kw_only=True, tag="withdraw_transfer", gc=False):
+class WithdrawTransfer(AnsweringFields, frozen=True, kw_only=True, tag="withdraw_transfer", gc=False):
     """Withdraw an offer as its giver."""
 
     ROLE: ClassVar[str] = "giver"
@@ -175,14 +150,14 @@ class WithdrawTransfer(_Command, frozen=True, kw_only=True, tag="withdraw_transf
     transfer: int
 
 
-class LapseTransfer(_Command, frozen=True, kw_only=True, tag="lapse_transfer", gc=False):
+class LapseTransfer(CommandFields, frozen=True, kw_only=True, tag="lapse_transfer", gc=False):
     """End an offer whose deadline has passed. Only the writer itself sends this command."""
 
     ACTOR: ClassVar[str | None] = WRITER_PREFIX
     transfer: int
 
 
-class RecordTransfer(_Command, frozen=True, kw_only=True, tag="record_transfer", gc=False):
+class RecordTransfer(CommandFields, frozen=True, kw_only=True, tag="record_transfer", gc=False):
     """Record an agreed or historic transfer in one step.
 
     The giver reports it, unless ``reported_by`` names the receiver. The receiver can only attest a transfer with the
@@ -203,8 +178,8 @@ class RecordTransfer(_Command, frozen=True, kw_only=True, tag="record_transfer",
         return self.reported_by or self.giver
 
 
-class ReverseTransfer(_Command, frozen=True, kw_only=True, tag="reverse_transfer", gc=False):
-    """Ask to reverse a transfer, or agree to the request of the other side."""
+class ReverseTransfer(AnsweringFields, frozen=True, kw_only=True, tag="reverse_transfer", gc=False):
+    """Ask to reverse a transfer, or agree to the request of the other side. It answers what agreed the transfer."""
 
     ROLE: ClassVar[str] = "party"
     UNDIGESTED: ClassVar[frozenset[str]] = NOTE_FIELDS
@@ -214,7 +189,7 @@ class ReverseTransfer(_Command, frozen=True, kw_only=True, tag="reverse_transfer
     note_salt: bytes = b""
 
 
-class DeliverUnits(_Command, frozen=True, kw_only=True, tag="deliver_units", gc=False):
+class DeliverUnits(CommandFields, frozen=True, kw_only=True, tag="deliver_units", gc=False):
     """Deliver goods without their title, which moved before or stays."""
 
     ROLE: ClassVar[str] = "custodian"
@@ -223,7 +198,7 @@ class DeliverUnits(_Command, frozen=True, kw_only=True, tag="deliver_units", gc=
     units: Selection
 
 
-class SellUnits(_Command, frozen=True, kw_only=True, tag="sell_units", gc=False):
+class SellUnits(CommandFields, frozen=True, kw_only=True, tag="sell_units", gc=False):
     """Sell units to a consumer, who has a pseudonym."""
 
     ROLE: ClassVar[str] = "seller"
@@ -235,7 +210,7 @@ class SellUnits(_Command, frozen=True, kw_only=True, tag="sell_units", gc=False)
     reference: str = ""
 
 
-class ConfirmPurchase(_Command, frozen=True, kw_only=True, tag="confirm_purchase", gc=False):
+class ConfirmPurchase(CommandFields, frozen=True, kw_only=True, tag="confirm_purchase", gc=False):
     """Confirm, as the consumer, that units were bought, and the price of one unit."""
 
     consumer: str
@@ -248,7 +223,7 @@ class ConfirmPurchase(_Command, frozen=True, kw_only=True, tag="confirm_purchase
         return CONSUMER_PREFIX + self.consumer
 
 
-class ReturnUnits(_Command, frozen=True, kw_only=True, tag="return_units", gc=False):
+class ReturnUnits(CommandFields, frozen=True, kw_only=True, tag="return_units", gc=False):
     """Return units to the giver they came from, at the price paid. The owner may be a consumer."""
 
     ROLE: ClassVar[str] = "owner"
@@ -259,7 +234,7 @@ class ReturnUnits(_Command, frozen=True, kw_only=True, tag="return_units", gc=Fa
     note_salt: bytes = b""
 
 
-class WriteOffUnits(_Command, frozen=True, kw_only=True, tag="write_off_units", gc=False):
+class WriteOffUnits(CommandFields, frozen=True, kw_only=True, tag="write_off_units", gc=False):
     """Write off units in the party's custody as lost, damaged, destroyed or defaced."""
 
     ROLE: ClassVar[str] = "party"
@@ -271,7 +246,7 @@ class WriteOffUnits(_Command, frozen=True, kw_only=True, tag="write_off_units", 
     note_salt: bytes = b""
 
 
-class PackCase(_Command, frozen=True, kw_only=True, tag="pack_case", gc=False):
+class PackCase(CommandFields, frozen=True, kw_only=True, tag="pack_case", gc=False):
     """Pack units and cases in a case or on a pallet."""
 
     ROLE: ClassVar[str] = "party"
@@ -280,7 +255,7 @@ class PackCase(_Command, frozen=True, kw_only=True, tag="pack_case", gc=False):
     units: Selection
 
 
-class UnpackCase(_Command, frozen=True, kw_only=True, tag="unpack_case", gc=False):
+class UnpackCase(CommandFields, frozen=True, kw_only=True, tag="unpack_case", gc=False):
     """Unpack a case."""
 
     ROLE: ClassVar[str] = "party"
@@ -288,7 +263,7 @@ class UnpackCase(_Command, frozen=True, kw_only=True, tag="unpack_case", gc=Fals
     sscc: str
 
 
-class RecallUnits(_Command, frozen=True, kw_only=True, tag="recall_units", gc=False):
+class RecallUnits(CommandFields, frozen=True, kw_only=True, tag="recall_units", gc=False):
     """Recall ranges of a batch, or the whole batch if there are no ranges."""
 
     ROLE: ClassVar[str] = "brand"
@@ -300,18 +275,20 @@ class RecallUnits(_Command, frozen=True, kw_only=True, tag="recall_units", gc=Fa
     note_salt: bytes = b""
 
 
-class LiftRecall(_Command, frozen=True, kw_only=True, tag="lift_recall", gc=False):
+class LiftRecall(AnsweringFields, frozen=True, kw_only=True, tag="lift_recall", gc=False):
     """Lift a recall."""
 
     ROLE: ClassVar[str] = "brand"
+    ANSWERS: ClassVar[str] = "recall"
     brand: str
     recall: int
 
 
-class DeclareError(_Command, frozen=True, kw_only=True, tag="declare_error", gc=False):
+class DeclareError(AnsweringFields, frozen=True, kw_only=True, tag="declare_error", gc=False):
     """Declare that an event of the party was an error, which undoes its effect."""
 
     ROLE: ClassVar[str] = "party"
+    ANSWERS: ClassVar[str] = "position"
     UNDIGESTED: ClassVar[frozenset[str]] = NOTE_FIELDS
     party: str
     position: int
@@ -319,7 +296,7 @@ class DeclareError(_Command, frozen=True, kw_only=True, tag="declare_error", gc=
     note_salt: bytes = b""
 
 
-class CorrectProduct(_Command, frozen=True, kw_only=True, tag="correct_product", gc=False):
+class CorrectProduct(CommandFields, frozen=True, kw_only=True, tag="correct_product", gc=False):
     """Correct the name or the suggested price of a product. An empty name and None stay as they are."""
 
     ROLE: ClassVar[str] = "brand"
@@ -329,7 +306,7 @@ class CorrectProduct(_Command, frozen=True, kw_only=True, tag="correct_product",
     suggested_price: Price | None = None
 
 
-class CorrectBatch(_Command, frozen=True, kw_only=True, tag="correct_batch", gc=False):
+class CorrectBatch(CommandFields, frozen=True, kw_only=True, tag="correct_batch", gc=False):
     """Correct the dates or the suggested price of a batch. None stays as it is."""
 
     ROLE: ClassVar[str] = "brand"
@@ -341,7 +318,7 @@ class CorrectBatch(_Command, frozen=True, kw_only=True, tag="correct_batch", gc=
     suggested_price: Price | None = None
 
 
-class CorrectParty(_Command, frozen=True, kw_only=True, tag="correct_party", gc=False):
+class CorrectParty(CommandFields, frozen=True, kw_only=True, tag="correct_party", gc=False):
     """Correct the kind of a party, as the operator."""
 
     ACTOR: ClassVar[str | None] = OPERATOR
@@ -349,7 +326,7 @@ class CorrectParty(_Command, frozen=True, kw_only=True, tag="correct_party", gc=
     kind: PartyKind | None
 
 
-class Seal(_Command, frozen=True, kw_only=True, tag="seal", gc=False):
+class Seal(CommandFields, frozen=True, kw_only=True, tag="seal", gc=False):
     """Seal the custody, if the last seal covers ``after`` (0: there is none, None: any). Only the sealer does."""
 
     ACTOR: ClassVar[str | None] = WRITER_PREFIX
@@ -361,7 +338,7 @@ class Seal(_Command, frozen=True, kw_only=True, tag="seal", gc=False):
     after: int | None = None
 
 
-OwnCommand = LapseTransfer | Seal
+OwnCommand = LapseTransfer | Seal | FileStatements
 """The commands that a book sends itself. Their request ids begin with WRITER_PREFIX, which no caller's id does."""
 
 Command = (
@@ -392,7 +369,31 @@ Command = (
     | CorrectBatch
     | CorrectParty
     | Seal
+    | KeyCommand
+    | FileStatements
 )
+
+
+class SignedCommand(msgspec.Struct, frozen=True, gc=False):
+    """A command with the statement that asks it. Its signature was checked, and the statement says what is asked.
+
+    ``filed_by`` is the request id of the FileStatements that has the signature, or "" if the statement has its own.
+    ``signed_at`` is in microseconds since 1970 UTC.
+    """
+
+    command: Command
+    origin: str
+    party: str
+    key: bytes
+    signed_at: int
+    statement: bytes
+    signature: bytes = b""
+    filed_by: str = ""
+    index: int = 0
+
+
+AnyCommand = Command | SignedCommand
+"""A command with or without a statement."""
 
 NotedCommand = DeclineTransfer | ReverseTransfer | ReturnUnits | WriteOffUnits | RecallUnits | DeclareError
 """The commands that may have a note. A note needs a salt of ``pathbook.ledger.notes.SALT_BYTES`` random bytes."""

@@ -11,6 +11,7 @@ import datetime
 
 import msgspec
 
+from pathbook.ledger.key_events import KeyRegistered, KeyRevoked, Signed, StatementsFiled
 from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import (
     DiscrepancyKind,
@@ -22,9 +23,13 @@ from pathbook.ledger.values import (
 
 
 class Policy(msgspec.Struct, frozen=True, gc=False):
-    """What the operator of a book allows: the deepest tier of an authorization, 0 for the general limit."""
+    """What the operator of a book allows: the deepest tier of an authorization, 0 for the general limit.
+
+    ``signed`` says that parties must sign what they ask. Consumers and the operator need not.
+    """
 
     max_tier: int = 0
+    signed: bool = False
 
 
 class BookOpened(msgspec.Struct, frozen=True, gc=False):
@@ -355,8 +360,12 @@ RegisterEvent = (
     | BatchCorrected
     | PartyCorrected
     | Sealed
+    | KeyRegistered
+    | KeyRevoked
+    | StatementsFiled
 )
-"""The kinds of events that change no run. They are about the book, parties, products, transfers, cases or batches."""
+"""The kinds of events that change no run. They are about the book, parties, keys, products, transfers, cases or
+batches."""
 
 NotedEvent = (
     TransferDeclined | ReversalAsked | UnitsReturned | UnitsWrittenOff | UnitsRecalled | ErrorDeclared
@@ -372,7 +381,7 @@ class RecordedEvent(msgspec.Struct, frozen=True, gc=False):
     ``request`` is the result of ``pathbook.ledger.requests.request_of``.
 
     ``occurred_at`` is the claim of the party. ``recorded_at`` is set by the writer and never runs backwards.
-    ``leaf`` is the RFC 6962 leaf hash of the stored bytes.
+    ``leaf`` is the RFC 6962 leaf hash of the stored bytes. ``signed`` is the statement on which it rests, or None.
     """
 
     position: int
@@ -382,6 +391,7 @@ class RecordedEvent(msgspec.Struct, frozen=True, gc=False):
     request_digest: bytes
     event: Event
     leaf: bytes
+    signed: Signed | None = None
 
     @property
     def note_commitment(self) -> bytes:

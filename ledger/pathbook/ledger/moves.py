@@ -5,7 +5,7 @@ from typing import Final, assert_never
 
 import msgspec
 
-from pathbook.ledger import events
+from pathbook.ledger import events, key_events
 from pathbook.ledger.events import Event
 from pathbook.ledger.ranges import union, without
 from pathbook.ledger.terms import Terms
@@ -92,6 +92,9 @@ def moves_of(event: Event, position: int) -> list[Move]:
             | events.BatchCorrected()
             | events.PartyCorrected()
             | events.Sealed()
+            | key_events.KeyRegistered()
+            | key_events.KeyRevoked()
+            | key_events.StatementsFiled()
         ):
             return []
         case _:

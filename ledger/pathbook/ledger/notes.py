@@ -22,10 +22,14 @@ _PREFIX: Final = (
 
 
 class Note(msgspec.Struct, frozen=True, gc=False):
-    """The text of a note, and the salt that its event's commitment was made with."""
+    """The text of a note, and the salt that its event's commitment was made with.
+
+    ``author`` is the party or consumer that wrote it, as far as the writer of the log has to know. Readers do not.
+    """
 
     text: str
     salt: bytes
+    author: str = ""
 
 
 def note_commitment(salt: bytes, text: str) -> bytes:

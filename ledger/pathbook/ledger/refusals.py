@@ -1,6 +1,7 @@
 """Refusals: every named, numbered reason for no, in the order of the checks. A number is never used twice."""
 
 import enum
+from base64 import standard_b64encode
 from typing import Final
 
 import msgspec
@@ -160,6 +161,45 @@ class Reason(enum.IntEnum):
     SEALED_TOO_FAR = 144
     NOT_SEALED_YET = 145
     PROOF_TOO_LARGE = 146
+    # keys and statements
+    KEY_MALFORMED = 150
+    KEY_TAKEN = 151
+    KEY_UNKNOWN = 152
+    KEY_REVOKED = 153
+    TOO_MANY_KEYS = 154
+    ENDORSER_NOT_ALLOWED = 155
+    SIGNATURE_WRONG = 156
+    RECOVERY_TOO_LATE = 157
+    STATEMENT_MALFORMED = 158
+    STATEMENT_OF_OTHER_BOOK = 159
+    STATEMENT_OF_OTHER_PARTY = 160
+    STATEMENT_EXPIRED = 161
+    STATEMENT_REQUIRED = 162
+    STATEMENT_HAS_CODES = 163
+    CONSUMER_HAS_NO_KEY = 164
+    KEY_REPLACES_OTHER = 165
+    TOO_MANY_STATEMENTS = 166
+    STATEMENTS_DIFFER = 167
+    # cosignatures
+    WITNESS_UNKNOWN = 170
+    COSIGNATURE_MALFORMED = 171
+    COSIGNATURE_FALSE = 172
+    # what signatures bind
+    ANSWERED_EVENT_DIFFERS = 180
+    ANSWERED_LEAF_MISSING = 181
+    PARTY_SIGNS = 182
+    RECORDED_UNSIGNED = 183
+    # extra units of a delivery
+    EXTRA_NOT_ALLOWED = 190
+    EXTRA_OUT_OF_BOUNDS = 191
+    EXTRA_OTHER_PRODUCT = 193
+    # the directory of people
+    TOO_MANY_HANDLES = 192
+    # reports
+    REPORT_TOO_LARGE = 210
+    FILTER_NOT_KEPT = 211
+    AS_OF_TOO_FAR = 212
+    FINDING_RULE_UNKNOWN = 213
 
 
 # A line for each reason, however long, keeps this readable as a table.
@@ -282,6 +322,39 @@ SENTENCES: Final[dict[Reason, tuple[Kind, str]]] = {
     Reason.SEALED_TOO_FAR: (Kind.INVALID, "Position {covers} cannot be sealed yet: the book has reached position {position}."),
     Reason.NOT_SEALED_YET: (Kind.STATE, "Batch {batch} is not sealed yet: the book is sealed up to position {covers}. A server that seals does so within some seconds after a change."),
     Reason.PROOF_TOO_LARGE: (Kind.STATE, "The proof would have {size}, and a proof that a server gives has at most {limit}. Read the events of the book instead, and replay them."),
+    Reason.KEY_MALFORMED: (Kind.INVALID, "{field} is not a public key that may be used: {problem}. Make another Ed25519 key pair."),
+    Reason.KEY_TAKEN: (Kind.EXISTS, "Key {key} was registered already, at position {position}. A book takes each key once: make another one."),
+    Reason.KEY_UNKNOWN: (Kind.MISSING, "Key {key} is not registered for {party}. Register it, or sign with a key that is."),
+    Reason.KEY_REVOKED: (Kind.STATE, "Signatures of key {key} of {party} count no more from position {position} on. Sign with another key."),
+    Reason.TOO_MANY_KEYS: (Kind.STATE, "{count} keys of {party} were ever registered; at most {limit} may. Rotate a key only when it must be, and begin another party."),
+    Reason.ENDORSER_NOT_ALLOWED: (Kind.FORBIDDEN, "Key {endorser_key} of {endorser} may not decide on keys of {party}. A key of {party} that counts may. If it has none, a key of an upline in force may register one, and for a brand or a party without authorization a key of the operator. The endorser of a key and the operator may revoke it."),
+    Reason.SIGNATURE_WRONG: (Kind.INVALID, "{field} is not what key {key} signs for this request. Sign the bytes or the text that the contract shows, for this book, with that key."),
+    Reason.RECOVERY_TOO_LATE: (Kind.STATE, "Key {replaced_key} was registered at {registered_at}, and a recovery key could replace it until {until}. Revoke it, and have a new key endorsed."),
+    Reason.STATEMENT_MALFORMED: (Kind.INVALID, "The statement is malformed: {problem}. Serialize it once as the contract says, and sign those bytes."),
+    Reason.STATEMENT_OF_OTHER_BOOK: (Kind.INVALID, "The statement is for the book with origin '{said}', and this one has origin {origin}. Sign it for this book."),
+    Reason.STATEMENT_OF_OTHER_PARTY: (Kind.INVALID, "{said} signed the statement, but {party} would act by its request. Only the one that acts signs."),
+    Reason.STATEMENT_EXPIRED: (Kind.INVALID, "The statement was signed at {signed_at}, and the book's clock says {now}. It counts for {days} days, and not ahead of the clock. Sign it again."),
+    Reason.STATEMENT_REQUIRED: (Kind.FORBIDDEN, "In this book parties sign what they ask, and {party} did not sign this. Register a key, and file a signed statement."),
+    Reason.STATEMENT_HAS_CODES: (Kind.INVALID, "The statement names codes, which never stand in the log. Resolve them to ranges first, and sign those."),
+    Reason.CONSUMER_HAS_NO_KEY: (Kind.INVALID, "{consumer} is a consumer. Consumers have no keys and sign nothing: send the request unsigned."),
+    Reason.KEY_REPLACES_OTHER: (Kind.INVALID, "The new key cannot replace '{replaced_key}': {rule}. Sign it again with what it replaces."),
+    Reason.TOO_MANY_STATEMENTS: (Kind.INVALID, "A batch of {count} statements is not between 1 and {limit}. Split it."),
+    Reason.STATEMENTS_DIFFER: (Kind.INVALID, "Statement {number} of the batch is of another {field} than the first. One signature is of one key: sign a batch for each."),
+    Reason.WITNESS_UNKNOWN: (Kind.FORBIDDEN, "This server does not know the key with which {witness} cosigned. Ask its operator to add a line 'witness NAME KEY' to the file of --witnesses."),
+    Reason.COSIGNATURE_MALFORMED: (Kind.INVALID, "The cosignature is no signature line: {problem}. Send the line as `pathbook audit replay --cosign` or a witness writes it."),
+    Reason.COSIGNATURE_FALSE: (Kind.INVALID, "The cosignature of {witness} is not valid for the checkpoint of {size} events that the log signed. Cosign that one: its text tells what is signed."),
+    Reason.ANSWERED_EVENT_DIFFERS: (Kind.STATE, "The request answers an event with leaf hash {said}, and what stands at position {position} has {leaf}. Read the event again, and answer what it says."),
+    Reason.ANSWERED_LEAF_MISSING: (Kind.INVALID, "The signature would be good for any event at position {position}. Read the event there, and put its leaf hash in answered_leaf."),
+    Reason.PARTY_SIGNS: (Kind.FORBIDDEN, "{party} has a key that counts, so nothing is recorded in its name that it did not sign. Sign the request with a key of {party}, and file it as a statement."),
+    Reason.RECORDED_UNSIGNED: (Kind.EXISTS, "{party} recorded request id {request_id} at position {position} without a signature, and an event is never signed later. Leave it so, or correct it and sign a request with another id."),
+    Reason.EXTRA_NOT_ALLOWED: (Kind.FORBIDDEN, "The acceptance names {count} units beyond those of the offer at position {transfer}, and {giver} allows {allowed} there. Leave them out, and ask {giver} to offer them in a transfer of their own, or to make an offer that allows more."),
+    Reason.EXTRA_OUT_OF_BOUNDS: (Kind.INVALID, "An offer cannot allow {count} extra units. Allow between 0 and {limit}."),
+    Reason.EXTRA_OTHER_PRODUCT: (Kind.FORBIDDEN, "Units {range} are of another product than those offered at position {transfer}, so they are no extra units of it. Leave them out, and ask the giver to offer them in a transfer of their own."),
+    Reason.TOO_MANY_HANDLES: (Kind.INVALID, "{count} handles are too many for one party; at most {limit} are kept. Leave out those that buyers do not see."),
+    Reason.REPORT_TOO_LARGE: (Kind.INVALID, "The question takes more than {limit} {what}. Name a batch, a product, a party or a few days, or ask `pathbook sql` about an export (`pathbook export`)."),
+    Reason.FILTER_NOT_KEPT: (Kind.INVALID, "The report {report} does not keep what {filter} filters. Leave this filter out."),
+    Reason.AS_OF_TOO_FAR: (Kind.INVALID, "An answer as of position {position} folds at most {limit} events, and this one takes more. Name a batch or a product, or ask `pathbook sql` about an export (`pathbook export`)."),
+    Reason.FINDING_RULE_UNKNOWN: (Kind.INVALID, "There is no rule '{rule}'. The rules are: {names}."),
 }
 # fmt: on
 """For each reason its kind and its sentence. The sentence names the thing, the rule, and what to do."""
@@ -303,9 +376,21 @@ class Refusal(msgspec.Struct, frozen=True):
         return SENTENCES[self.reason][1].format_map(dict(self.facts))
 
 
+class RefusedRequestError(Exception):
+    """A request is refused before the rules decide, because a field of it cannot be read."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(str(refusal))
+        self.refusal = refusal
+
+
 def refuse(reason: Reason, **facts: object) -> Refusal:
-    """Return the refusal for a reason, with the facts that its sentence names."""
-    return Refusal(reason, tuple((name, _shortened(str(value))) for name, value in facts.items()))
+    """Return the refusal for a reason, with the facts that its sentence names. Keys are printed in base64."""
+    return Refusal(reason, tuple((name, _shortened(_printed(value))) for name, value in facts.items()))
+
+
+def _printed(value: object) -> str:
+    return standard_b64encode(value).decode() if isinstance(value, bytes) else str(value)
 
 
 def _shortened(text: str) -> str:

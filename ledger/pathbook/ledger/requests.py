@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import msgspec
 
-from pathbook.ledger.commands import Command
+from pathbook.ledger.commands import AnyCommand, Command, SignedCommand
 
 DIGEST_BYTES = 16
 """How many bytes of the SHA-256 of a request are kept. 128 bits tell a retry from another request."""
@@ -23,6 +23,11 @@ def request_of(actor: str, request_id: str) -> bytes:
     So request ids belong to their caller, and no document's number stands in the log.
     """
     return hashlib.sha256(f"{actor}\0{request_id}".encode()).digest()[:REQUEST_BYTES]
+
+
+def unsigned(command: AnyCommand) -> Command:
+    """Return a command without its statement. A request is the same request with and without one."""
+    return command.command if isinstance(command, SignedCommand) else command
 
 
 def digest(command: Command) -> bytes:

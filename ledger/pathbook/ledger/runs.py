@@ -90,13 +90,14 @@ class Change(msgspec.Struct, frozen=True, gc=False):
 class Partition:
     """The runs of one batch, in order. Each unit of the batch is in exactly one run."""
 
-    __slots__ = ("_in_stock", "batch", "runs")
+    __slots__ = ("_found", "_in_stock", "batch", "runs")
 
     def __init__(self, batch: int, runs: Iterable[Run]) -> None:
         """Take the current runs of a batch, in order of their first unit."""
         self.batch = batch
         self.runs = list(runs)
         self._in_stock: dict[str, list[int]] | None = None
+        self._found: tuple[int, int, slice] | None = None
 
     def in_stock(self, owner: str) -> Iterator[Run]:
         """Yield the runs that a party is free to move, or that a consumer has bought, lowest numbers first."""
@@ -166,6 +167,13 @@ class Partition:
         return int(place.stop - place.start)
 
     def _place(self, first: int, last: int) -> slice:
+        """Return the place of the runs of these units. Deciding a transfer and applying it ask three times."""
+        found = self._found
+        if found is None or found[0] != first or found[1] != last:
+            self._found = found = (first, last, self._search(first, last))
+        return found[2]
+
+    def _search(self, first: int, last: int) -> slice:
         # A separate list of first units would be searched faster, but every cut would shift it too. In a batch of
         # 15,000 runs that costs as much as it saves. In a batch of 100,000 runs it costs ten microseconds more.
         low = bisect_right(self.runs, first, key=_FIRST) - 1
@@ -194,6 +202,7 @@ class Partition:
             pieces.append(changed)
             pieces += right
         self.runs[place] = pieces
+        self._found = None
         if self._in_stock is not None:
             self._index(self._in_stock, replaced, pieces)
 
@@ -250,6 +259,7 @@ class Partition:
         if self._in_stock is not None:
             self._index(self._in_stock, replaced, added)
         runs[begin:place] = pieces
+        self._found = None
 
     def roll_back(self, change: Change) -> None:
         """Undo a change whose pieces have not changed since. They become the run before again."""
@@ -260,6 +270,7 @@ class Partition:
         if self._in_stock is not None:
             self._index(self._in_stock, self.runs[low:high], [before])
         self.runs[low:high] = [before]
+        self._found = None
 
     def roll_back_many(self, position: int, changes: list[Change]) -> None:
         """Undo all changes of the last event, which is at a position, as ``roll_back`` does from the last one on."""
@@ -282,6 +293,7 @@ class Partition:
         if self._in_stock is not None:
             self._index(self._in_stock, removed, earlier)
         self.runs[begin:end] = pieces
+        self._found = None
 
 
 def custodian_before(run: Run, receiver: str) -> str:

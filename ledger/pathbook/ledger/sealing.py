@@ -25,7 +25,7 @@ from pathbook.ledger.store.views.retries import Retries
 from pathbook.ledger.values import WRITER_PREFIX
 
 SOON_S: Final = 1.0
-"""How long after a change a book is sealed, if little changed meanwhile."""
+"""How long after a change a book is sealed, if little changed meanwhile, or nothing any more for as long."""
 
 LATEST_S: Final = 5.0
 """How long after a change a book is sealed at the latest, if no database is away."""
@@ -75,6 +75,7 @@ class Sealer:
         self._soon_s, self._latest_s = soon_s, latest_s
         self._changed = threading.Condition()
         self._since: dict[str, float] = {}
+        self._heads: dict[str, tuple[int, float]] = {}
         self._covers: dict[str, int] = {}
         self._settled: dict[str, int] = {}
         self._look_at_all = True
@@ -177,11 +178,16 @@ class Sealer:
 
     def _is_due(self, book: str) -> bool:
         """Tell whether a book that changed is to be sealed now."""
-        waited = time.monotonic() - self._since[book]
+        now = time.monotonic()
+        waited = now - self._since[book]
         if waited >= self._latest_s:
             return True
-        count = self._stream.head(book) - self._known(book)
-        return count >= MANY_EVENTS or (waited >= self._soon_s and count <= LITTLE_EVENTS)
+        head = self._stream.head(book)
+        if self._heads.get(book, (0, now))[0] != head:
+            self._heads[book] = (head, now)  # when it was first seen
+        count = head - self._known(book)
+        is_little = count <= LITTLE_EVENTS or now - self._heads[book][1] >= self._soon_s
+        return count >= MANY_EVENTS or (waited >= self._soon_s and is_little)
 
     def _seal_or_log(self, book: str) -> None:
         """Seal a book, and survive any error: other books must go on."""

@@ -128,7 +128,7 @@ class PartialPartition(Partition):
         if move.owner in self.stock_ends and (gaps := self.missing(part.first, part.last)):
             self.gained.setdefault(move.owner, []).extend(gaps)
 
-    def _place(self, first: int, last: int) -> slice:
+    def _search(self, first: int, last: int) -> slice:
         low = bisect_right(self.runs, first, key=_FIRST)
         if low and self.runs[low - 1].last >= first:
             low -= 1
@@ -139,6 +139,7 @@ class PartialPartition(Partition):
     def add(self, loaded: "PartialPartition") -> None:
         """Add what was loaded as of the same position. Runs that are loaded already are the same."""
         added = [run for run in loaded.runs if self.missing(run.first, run.first)]
+        self._found = None
         if len(added) > MAX_INSERTED_AT_ONCE:
             self.drop_index()
             self.runs += added

@@ -182,10 +182,45 @@ def attested(movements: Sequence[Movement]) -> set[int]:
     }
 
 
-def attestation(movement: Movement, by_both: set[int]) -> Attestation:
-    """Return who vouches for a step of a path whose transfers in ``by_both`` were attested by both sides."""
-    hop = movement.kind is StepKind.TRANSFERRED and movement.transfer in by_both
-    return Attestation.REPORTED_BY_BOTH if hop else Attestation.RECORDED
+def attestations(movements: Sequence[Movement], signed: Sequence[bool]) -> list[Attestation]:
+    """Return who vouches for each step of a path. ``signed`` says of each whether its event rests on a statement.
+
+    The giver signs an offer or the record of a transfer, and the receiver an acceptance or its own report. Extra units
+    of an acceptance were in no offer, so the giver did not sign for them. Of a step that is no transfer, the party
+    that acted counts as the giver.
+    """
+    by_both = attested(movements)
+    signed_at = {item.position for item, is_signed in zip(movements, signed, strict=True) if is_signed}
+    reported = {
+        item.transfer for item in movements if item.kind is StepKind.ATTESTED and item.position in signed_at
+    }
+    found: list[Attestation] = []
+    for item in movements:
+        if item.kind is not StepKind.TRANSFERRED:
+            found.append(attestation_of(by_giver=item.position in signed_at))
+            continue
+        is_accepted = item.transfer != item.position
+        found.append(
+            attestation_of(
+                by_giver=item.transfer in signed_at,
+                by_receiver=item.position in signed_at if is_accepted else item.transfer in reported,
+                reported_by_both=item.transfer in by_both,
+            )
+        )
+    return found
+
+
+def attestation_of(
+    *, by_giver: bool = False, by_receiver: bool = False, reported_by_both: bool = False
+) -> Attestation:
+    """Return the attestation of a hop, by the sides that signed it, and whether both reported or agreed to it."""
+    if by_giver and by_receiver:
+        return Attestation.SIGNED_BY_BOTH
+    if by_giver:
+        return Attestation.SIGNED_BY_GIVER
+    if by_receiver:
+        return Attestation.SIGNED_BY_RECEIVER
+    return Attestation.REPORTED_BY_BOTH if reported_by_both else Attestation.RECORDED
 
 
 def out_of_order(

@@ -24,7 +24,7 @@ class Terms(msgspec.Struct, frozen=True, gc=False):
 
     There is one authority for all batches, or several that differ. ``reference`` is the number of a document by which
     both sides know the transfer, or "". ``chosen_by_book`` says whether a quantity named units, so that the book
-    chose which ones.
+    chose which ones. ``extra_allowed`` is how many units beyond those offered the giver lets the receiver accept.
     """
 
     giver: str
@@ -35,6 +35,7 @@ class Terms(msgspec.Struct, frozen=True, gc=False):
     authorities: tuple[Authority, ...]
     reference: str
     chosen_by_book: bool = False
+    extra_allowed: int = 0
 
     def authority(self, batch: int) -> Authority:
         """Return the authority of both sides for the product of a batch."""

@@ -40,6 +40,24 @@ the names and the discrepancies that an acceptance adds, and for the head that a
 acceptance that adds more, by extra units or by authorities for each of many batches, is refused as EVENT_TOO_LARGE.
 The offer then stays open: the receiver may accept without the extra units, or the giver offers in smaller parts."""
 
+KEY_BYTES = 32
+"""The length of an Ed25519 public key (RFC 8032)."""
+
+SIGNATURE_BYTES = 64
+"""The length of an Ed25519 signature."""
+
+MAX_KEYS_EVER = 1_000
+"""The most keys that a party may ever register. One that rotates its key every day may do so for years."""
+
+MAX_STATEMENTS = 1_000
+"""The most statements that are signed at once."""
+
+STATEMENT_AGE = datetime.timedelta(days=30)
+"""How long after it was signed a statement is taken. A note of a delivery may wait that long for a connection."""
+
+RECOVERY_TIME = datetime.timedelta(hours=72)
+"""How long after the rotation of a key its recovery key may undo the rotation: a weekend, and time to notice it."""
+
 MAX_REFERENCE = 64
 """The most characters of a reference. Numbers of delivery notes and invoices are shorter."""
 
@@ -49,6 +67,9 @@ step is. A request may touch some 8,000 runs. Stock in more pieces needs several
 
 MAX_QUANTITIES = 100
 """The most quantities that one request may name. Quantities of the same batch or product add up."""
+
+MAX_EXTRA_ALLOWED = 1_000_000
+"""The most units that an offer allows its receiver to find beyond those offered. No delivery errs by more."""
 
 MAX_DISCREPANCIES = 20
 """The most discrepancies of one acceptance. A discrepancy may have any number of ranges."""
@@ -240,6 +261,9 @@ class Attestation(enum.IntEnum):
 
     RECORDED = 1
     REPORTED_BY_BOTH = 2
+    SIGNED_BY_GIVER = 3
+    SIGNED_BY_RECEIVER = 4
+    SIGNED_BY_BOTH = 5
 
 
 class DiscrepancyKind(enum.IntEnum):

@@ -926,6 +926,7 @@ class RecallUnitsRequest(_message.Message):
     BATCH_FIELD_NUMBER: _builtins.int
     RANGES_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
+    NOTE_COMMITMENT_FIELD_NUMBER: _builtins.int
     book: _builtins.str
     """The name of the book."""
     request_id: _builtins.str
@@ -936,6 +937,10 @@ class RecallUnitsRequest(_message.Message):
     """The batch."""
     note: _builtins.str
     """The reason, as free text of at most 200 characters. It can be erased later. A retry may not change it."""
+    note_commitment: _builtins.bytes
+    """In a Statement, the commitment to the note, which is sent beside it: SHA-256(0x02 | salt | UTF-8 text). The note itself
+    is empty there, because the event keeps the statement. Empty otherwise.
+    """
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """From when it holds. Unset means from when it is recorded."""
@@ -954,10 +959,11 @@ class RecallUnitsRequest(_message.Message):
         batch: _builtins.int = ...,
         ranges: _abc.Iterable[_values_pb2.UnitRange] | None = ...,
         note: _builtins.str = ...,
+        note_commitment: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "book", b"book", "brand", b"brand", "note", b"note", "occurred_at", b"occurred_at", "ranges", b"ranges", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "book", b"book", "brand", b"brand", "note", b"note", "note_commitment", b"note_commitment", "occurred_at", b"occurred_at", "ranges", b"ranges", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -998,6 +1004,7 @@ class LiftRecallRequest(_message.Message):
     OCCURRED_AT_FIELD_NUMBER: _builtins.int
     BRAND_FIELD_NUMBER: _builtins.int
     RECALL_FIELD_NUMBER: _builtins.int
+    ANSWERED_LEAF_FIELD_NUMBER: _builtins.int
     book: _builtins.str
     """The name of the book."""
     request_id: _builtins.str
@@ -1006,6 +1013,10 @@ class LiftRecallRequest(_message.Message):
     """The brand."""
     recall: _builtins.int
     """The position of the recall."""
+    answered_leaf: _builtins.bytes
+    """The leaf hash (RFC 6962) of the stored bytes of the event there: 32 bytes. Then the request answers no other event, also
+    if it is signed. A Statement must have it. Empty elsewhere leaves the position alone to say what is answered.
+    """
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """From when it holds. Unset means from when it is recorded."""
@@ -1018,10 +1029,11 @@ class LiftRecallRequest(_message.Message):
         occurred_at: _timestamp_pb2.Timestamp | None = ...,
         brand: _builtins.str = ...,
         recall: _builtins.int = ...,
+        answered_leaf: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["book", b"book", "brand", b"brand", "occurred_at", b"occurred_at", "recall", b"recall", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answered_leaf", b"answered_leaf", "book", b"book", "brand", b"brand", "occurred_at", b"occurred_at", "recall", b"recall", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from pathbook.v1 import values_pb2 as pathbook_dot_v1_dot_values__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dpathbook/v1/corrections.proto\x12\x0bpathbook.v1\x1a\x18pathbook/v1/values.proto\"N\n\nCorrection\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\r\n\x05\x65vent\x18\x02 \x01(\x0c\x12\x1f\n\x04note\x18\x03 \x01(\x0b\x32\x11.pathbook.v1.Note\"f\n\x13\x44\x65\x63lareErrorRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\r\n\x05party\x18\x03 \x01(\t\x12\x10\n\x08position\x18\x04 \x01(\x03\x12\x0c\n\x04note\x18\x05 \x01(\t\"=\n\x14\x44\x65\x63lareErrorResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.pathbook.v1.Receipt\"\x91\x01\n\x15\x43orrectProductRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\r\n\x05\x62rand\x18\x03 \x01(\t\x12\x0c\n\x04gtin\x18\x04 \x01(\t\x12\x0c\n\x04name\x18\x05 \x01(\t\x12+\n\x0fsuggested_price\x18\x06 \x01(\x0b\x32\x12.pathbook.v1.Price\"?\n\x16\x43orrectProductResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.pathbook.v1.Receipt\"\xbe\x01\n\x13\x43orrectBatchRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\r\n\x05\x62rand\x18\x03 \x01(\t\x12\r\n\x05\x62\x61tch\x18\x04 \x01(\x03\x12\x0f\n\x07made_on\x18\x05 \x01(\t\x12\x12\n\nexpires_on\x18\x06 \x01(\t\x12\x15\n\rnever_expires\x18\x07 \x01(\x08\x12+\n\x0fsuggested_price\x18\x08 \x01(\x0b\x32\x12.pathbook.v1.Price\"=\n\x14\x43orrectBatchResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.pathbook.v1.Receipt\"l\n\x13\x43orrectPartyRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\r\n\x05party\x18\x03 \x01(\t\x12$\n\x04kind\x18\x04 \x01(\x0e\x32\x16.pathbook.v1.PartyKind\"=\n\x14\x43orrectPartyResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.pathbook.v1.Receipt\"\xb9\x01\n\x16ListCorrectionsRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x12\n\x08position\x18\x02 \x01(\x03H\x00\x12\x0e\n\x04gtin\x18\x06 \x01(\tH\x00\x12\x0f\n\x05\x62\x61tch\x18\x07 \x01(\x03H\x00\x12\x0f\n\x05party\x18\x08 \x01(\tH\x00\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\x12\x19\n\x11\x61t_least_position\x18\x05 \x01(\x03\x42\t\n\x07subject\"`\n\x17ListCorrectionsResponse\x12,\n\x0b\x63orrections\x18\x01 \x03(\x0b\x32\x17.pathbook.v1.Correction\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xcb\x03\n\x11\x43orrectionService\x12S\n\x0c\x44\x65\x63lareError\x12 .pathbook.v1.DeclareErrorRequest\x1a!.pathbook.v1.DeclareErrorResponse\x12Y\n\x0e\x43orrectProduct\x12\".pathbook.v1.CorrectProductRequest\x1a#.pathbook.v1.CorrectProductResponse\x12S\n\x0c\x43orrectBatch\x12 .pathbook.v1.CorrectBatchRequest\x1a!.pathbook.v1.CorrectBatchResponse\x12S\n\x0c\x43orrectParty\x12 .pathbook.v1.CorrectPartyRequest\x1a!.pathbook.v1.CorrectPartyResponse\x12\\\n\x0fListCorrections\x12#.pathbook.v1.ListCorrectionsRequest\x1a$.pathbook.v1.ListCorrectionsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dpathbook/v1/corrections.proto\x12\x0bpathbook.v1\x1a\x18pathbook/v1/values.proto\"N\n\nCorrection\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\r\n\x05\x65vent\x18\x02 \x01(\x0c\x12\x1f\n\x04note\x18\x03 \x01(\x0b\x32\x11.pathbook.v1.Note\"\x96\x01\n\x13\x44\x65\x63lareErrorRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\r\n\x05party\x18\x03 \x01(\t\x12\x10\n\x08position\x18\x04 \x01(\x03\x12\x0c\n\x04note\x18\x05 \x01(\t\x12\x17\n\x0fnote_commitment\x18\x06 \x01(\x0c\x12\x15\n\ranswered_leaf\x18\x07 \x01(\x0c\"=\n\x14\x44\x65\x63lareErrorResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.pathbook.v1.Receipt\"\x91\x01\n\x15\x43orrectProductRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\r\n\x05\x62rand\x18\x03 \x01(\t\x12\x0c\n\x04gtin\x18\x04 \x01(\t\x12\x0c\n\x04name\x18\x05 \x01(\t\x12+\n\x0fsuggested_price\x18\x06 \x01(\x0b\x32\x12.pathbook.v1.Price\"?\n\x16\x43orrectProductResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.pathbook.v1.Receipt\"\xbe\x01\n\x13\x43orrectBatchRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\r\n\x05\x62rand\x18\x03 \x01(\t\x12\r\n\x05\x62\x61tch\x18\x04 \x01(\x03\x12\x0f\n\x07made_on\x18\x05 \x01(\t\x12\x12\n\nexpires_on\x18\x06 \x01(\t\x12\x15\n\rnever_expires\x18\x07 \x01(\x08\x12+\n\x0fsuggested_price\x18\x08 \x01(\x0b\x32\x12.pathbook.v1.Price\"=\n\x14\x43orrectBatchResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.pathbook.v1.Receipt\"l\n\x13\x43orrectPartyRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\r\n\x05party\x18\x03 \x01(\t\x12$\n\x04kind\x18\x04 \x01(\x0e\x32\x16.pathbook.v1.PartyKind\"=\n\x14\x43orrectPartyResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.pathbook.v1.Receipt\"\xb9\x01\n\x16ListCorrectionsRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x12\n\x08position\x18\x02 \x01(\x03H\x00\x12\x0e\n\x04gtin\x18\x06 \x01(\tH\x00\x12\x0f\n\x05\x62\x61tch\x18\x07 \x01(\x03H\x00\x12\x0f\n\x05party\x18\x08 \x01(\tH\x00\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\x12\x19\n\x11\x61t_least_position\x18\x05 \x01(\x03\x42\t\n\x07subject\"`\n\x17ListCorrectionsResponse\x12,\n\x0b\x63orrections\x18\x01 \x03(\x0b\x32\x17.pathbook.v1.Correction\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xcb\x03\n\x11\x43orrectionService\x12S\n\x0c\x44\x65\x63lareError\x12 .pathbook.v1.DeclareErrorRequest\x1a!.pathbook.v1.DeclareErrorResponse\x12Y\n\x0e\x43orrectProduct\x12\".pathbook.v1.CorrectProductRequest\x1a#.pathbook.v1.CorrectProductResponse\x12S\n\x0c\x43orrectBatch\x12 .pathbook.v1.CorrectBatchRequest\x1a!.pathbook.v1.CorrectBatchResponse\x12S\n\x0c\x43orrectParty\x12 .pathbook.v1.CorrectPartyRequest\x1a!.pathbook.v1.CorrectPartyResponse\x12\\\n\x0fListCorrections\x12#.pathbook.v1.ListCorrectionsRequest\x1a$.pathbook.v1.ListCorrectionsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,26 +34,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CORRECTION']._serialized_start=72
   _globals['_CORRECTION']._serialized_end=150
-  _globals['_DECLAREERRORREQUEST']._serialized_start=152
-  _globals['_DECLAREERRORREQUEST']._serialized_end=254
-  _globals['_DECLAREERRORRESPONSE']._serialized_start=256
-  _globals['_DECLAREERRORRESPONSE']._serialized_end=317
-  _globals['_CORRECTPRODUCTREQUEST']._serialized_start=320
-  _globals['_CORRECTPRODUCTREQUEST']._serialized_end=465
-  _globals['_CORRECTPRODUCTRESPONSE']._serialized_start=467
-  _globals['_CORRECTPRODUCTRESPONSE']._serialized_end=530
-  _globals['_CORRECTBATCHREQUEST']._serialized_start=533
-  _globals['_CORRECTBATCHREQUEST']._serialized_end=723
-  _globals['_CORRECTBATCHRESPONSE']._serialized_start=725
-  _globals['_CORRECTBATCHRESPONSE']._serialized_end=786
-  _globals['_CORRECTPARTYREQUEST']._serialized_start=788
-  _globals['_CORRECTPARTYREQUEST']._serialized_end=896
-  _globals['_CORRECTPARTYRESPONSE']._serialized_start=898
-  _globals['_CORRECTPARTYRESPONSE']._serialized_end=959
-  _globals['_LISTCORRECTIONSREQUEST']._serialized_start=962
-  _globals['_LISTCORRECTIONSREQUEST']._serialized_end=1147
-  _globals['_LISTCORRECTIONSRESPONSE']._serialized_start=1149
-  _globals['_LISTCORRECTIONSRESPONSE']._serialized_end=1245
-  _globals['_CORRECTIONSERVICE']._serialized_start=1248
-  _globals['_CORRECTIONSERVICE']._serialized_end=1707
+  _globals['_DECLAREERRORREQUEST']._serialized_start=153
+  _globals['_DECLAREERRORREQUEST']._serialized_end=303
+  _globals['_DECLAREERRORRESPONSE']._serialized_start=305
+  _globals['_DECLAREERRORRESPONSE']._serialized_end=366
+  _globals['_CORRECTPRODUCTREQUEST']._serialized_start=369
+  _globals['_CORRECTPRODUCTREQUEST']._serialized_end=514
+  _globals['_CORRECTPRODUCTRESPONSE']._serialized_start=516
+  _globals['_CORRECTPRODUCTRESPONSE']._serialized_end=579
+  _globals['_CORRECTBATCHREQUEST']._serialized_start=582
+  _globals['_CORRECTBATCHREQUEST']._serialized_end=772
+  _globals['_CORRECTBATCHRESPONSE']._serialized_start=774
+  _globals['_CORRECTBATCHRESPONSE']._serialized_end=835
+  _globals['_CORRECTPARTYREQUEST']._serialized_start=837
+  _globals['_CORRECTPARTYREQUEST']._serialized_end=945
+  _globals['_CORRECTPARTYRESPONSE']._serialized_start=947
+  _globals['_CORRECTPARTYRESPONSE']._serialized_end=1008
+  _globals['_LISTCORRECTIONSREQUEST']._serialized_start=1011
+  _globals['_LISTCORRECTIONSREQUEST']._serialized_end=1196
+  _globals['_LISTCORRECTIONSRESPONSE']._serialized_start=1198
+  _globals['_LISTCORRECTIONSRESPONSE']._serialized_end=1294
+  _globals['_CORRECTIONSERVICE']._serialized_start=1297
+  _globals['_CORRECTIONSERVICE']._serialized_end=1756
 # @@protoc_insertion_point(module_scope)

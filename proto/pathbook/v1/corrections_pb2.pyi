@@ -62,6 +62,8 @@ class DeclareErrorRequest(_message.Message):
     PARTY_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
+    NOTE_COMMITMENT_FIELD_NUMBER: _builtins.int
+    ANSWERED_LEAF_FIELD_NUMBER: _builtins.int
     book: _builtins.str
     """The name of the book."""
     request_id: _builtins.str
@@ -72,6 +74,14 @@ class DeclareErrorRequest(_message.Message):
     """The position of that event."""
     note: _builtins.str
     """The reason, as free text."""
+    note_commitment: _builtins.bytes
+    """In a Statement, the commitment to the note, which is sent beside it: SHA-256(0x02 | salt | UTF-8 text). The note itself
+    is empty there, because the event keeps the statement. Empty otherwise.
+    """
+    answered_leaf: _builtins.bytes
+    """The leaf hash (RFC 6962) of the stored bytes of the event there: 32 bytes. Then the request answers no other event, also
+    if it is signed. A Statement must have it. Empty elsewhere leaves the position alone to say what is answered.
+    """
     def __init__(
         self,
         *,
@@ -80,10 +90,12 @@ class DeclareErrorRequest(_message.Message):
         party: _builtins.str = ...,
         position: _builtins.int = ...,
         note: _builtins.str = ...,
+        note_commitment: _builtins.bytes = ...,
+        answered_leaf: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["book", b"book", "note", b"note", "party", b"party", "position", b"position", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answered_leaf", b"answered_leaf", "book", b"book", "note", b"note", "note_commitment", b"note_commitment", "party", b"party", "position", b"position", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

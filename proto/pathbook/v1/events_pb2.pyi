@@ -66,6 +66,7 @@ class ReadResponse(_message.Message):
     EVENTS_FIELD_NUMBER: _builtins.int
     NEXT_AFTER_POSITION_FIELD_NUMBER: _builtins.int
     INCARNATION_FIELD_NUMBER: _builtins.int
+    OTHER_LEAVES_FIELD_NUMBER: _builtins.int
     first_position: _builtins.int
     """The position of the first event of the batch."""
     next_after_position: _builtins.int
@@ -73,6 +74,10 @@ class ReadResponse(_message.Message):
     incarnation: _builtins.str
     """The incarnation of the book: 16 hexadecimal digits. It changes when the book is restored from a backup. Store it with
     next_after_position, and send both to go on.
+    """
+    other_leaves: _builtins.bytes
+    """The leaf hashes (RFC 6962) of the events after those of this batch, up to next_after_position, that the caller may not
+    see: 32 bytes each, joined. Empty for a caller that sees everything.
     """
     @_builtins.property
     def events(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
@@ -85,10 +90,11 @@ class ReadResponse(_message.Message):
         events: _abc.Iterable[_builtins.bytes] | None = ...,
         next_after_position: _builtins.int = ...,
         incarnation: _builtins.str = ...,
+        other_leaves: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "first_position", b"first_position", "incarnation", b"incarnation", "next_after_position", b"next_after_position"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "first_position", b"first_position", "incarnation", b"incarnation", "next_after_position", b"next_after_position", "other_leaves", b"other_leaves"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -136,6 +142,7 @@ class SubscribeResponse(_message.Message):
     EVENTS_FIELD_NUMBER: _builtins.int
     NEXT_AFTER_POSITION_FIELD_NUMBER: _builtins.int
     INCARNATION_FIELD_NUMBER: _builtins.int
+    OTHER_LEAVES_FIELD_NUMBER: _builtins.int
     first_position: _builtins.int
     """The position of the first event of the batch. 0 if the batch is empty."""
     next_after_position: _builtins.int
@@ -143,6 +150,10 @@ class SubscribeResponse(_message.Message):
     incarnation: _builtins.str
     """The incarnation of the book: 16 hexadecimal digits. It changes when the book is restored from a backup. Store it with
     next_after_position, and send both to go on.
+    """
+    other_leaves: _builtins.bytes
+    """The leaf hashes (RFC 6962) of the events after those of this batch, up to next_after_position, that the caller may not
+    see: 32 bytes each, joined. Empty for a caller that sees everything.
     """
     @_builtins.property
     def events(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
@@ -155,10 +166,11 @@ class SubscribeResponse(_message.Message):
         events: _abc.Iterable[_builtins.bytes] | None = ...,
         next_after_position: _builtins.int = ...,
         incarnation: _builtins.str = ...,
+        other_leaves: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "first_position", b"first_position", "incarnation", b"incarnation", "next_after_position", b"next_after_position"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "first_position", b"first_position", "incarnation", b"incarnation", "next_after_position", b"next_after_position", "other_leaves", b"other_leaves"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -325,7 +337,9 @@ class Event(_message.Message):
     SHA-256 of no bytes, e3b0c442 98fc1c14 9afbf4c8 996fb924 27ae41e4 649b934c a495991b 7852b855. These events extend the
     chain of a party, whose head is Party.head, or of a batch, whose head is Batch.head:
 
+      BookOpened                                                               operator
       PartyRegistered, PartyAuthorized, AuthorizationRevoked, PartyCorrected   party
+      KeyRegistered, KeyRevoked                                                party, or operator if it is empty
       ProductRegistered, ProductCorrected                                      brand
       BatchCommissioned, BatchCorrected, UnitsRecalled, RecallLifted           batch
 
@@ -346,6 +360,10 @@ class Event(_message.Message):
     OCCURRED_AT_FIELD_NUMBER: _builtins.int
     REQUEST_FIELD_NUMBER: _builtins.int
     REQUEST_DIGEST_FIELD_NUMBER: _builtins.int
+    STATEMENT_FIELD_NUMBER: _builtins.int
+    SIGNATURE_FIELD_NUMBER: _builtins.int
+    FILED_POSITION_FIELD_NUMBER: _builtins.int
+    FILED_INDEX_FIELD_NUMBER: _builtins.int
     PARTY_REGISTERED_FIELD_NUMBER: _builtins.int
     PARTY_AUTHORIZED_FIELD_NUMBER: _builtins.int
     AUTHORIZATION_REVOKED_FIELD_NUMBER: _builtins.int
@@ -375,6 +393,9 @@ class Event(_message.Message):
     BATCH_CORRECTED_FIELD_NUMBER: _builtins.int
     PARTY_CORRECTED_FIELD_NUMBER: _builtins.int
     SEALED_FIELD_NUMBER: _builtins.int
+    KEY_REGISTERED_FIELD_NUMBER: _builtins.int
+    KEY_REVOKED_FIELD_NUMBER: _builtins.int
+    STATEMENTS_FILED_FIELD_NUMBER: _builtins.int
     request: _builtins.bytes
     """The request that caused it: the first 16 bytes of SHA-256(caller | 0x00 | request id), both in UTF-8. The caller is
     the party that acts, "consumer:" and a pseudonym, empty for the operator, or "~" for the book itself.
@@ -383,6 +404,14 @@ class Event(_message.Message):
     """The first 16 bytes of the SHA-256 of the request's content. They tell a retry from another request. Only servers
     compute them: how the content is written for it is not part of this contract.
     """
+    statement: _builtins.bytes
+    """The bytes of the Statement that the event rests on, as they were signed. Empty if nothing was signed."""
+    signature: _builtins.bytes
+    """The signature of the statement: 64 bytes. Empty if there is no statement, or if it was signed with others."""
+    filed_position: _builtins.int
+    """If it was signed with others, the position of their StatementsFiled."""
+    filed_index: _builtins.int
+    """If it was signed with others, its place among them, from 0."""
     @_builtins.property
     def recorded_at(self) -> _timestamp_pb2.Timestamp:
         """When the server recorded it. It is never earlier than that of the event before."""
@@ -507,6 +536,18 @@ class Event(_message.Message):
     def sealed(self) -> Global___Sealed:
         """The book sealed its custody up to a position."""
 
+    @_builtins.property
+    def key_registered(self) -> Global___KeyRegistered:
+        """A key was registered."""
+
+    @_builtins.property
+    def key_revoked(self) -> Global___KeyRevoked:
+        """A key was revoked."""
+
+    @_builtins.property
+    def statements_filed(self) -> Global___StatementsFiled:
+        """A party signed many statements at once."""
+
     def __init__(
         self,
         *,
@@ -514,6 +555,10 @@ class Event(_message.Message):
         occurred_at: _timestamp_pb2.Timestamp | None = ...,
         request: _builtins.bytes = ...,
         request_digest: _builtins.bytes = ...,
+        statement: _builtins.bytes = ...,
+        signature: _builtins.bytes = ...,
+        filed_position: _builtins.int = ...,
+        filed_index: _builtins.int = ...,
         party_registered: Global___PartyRegistered | None = ...,
         party_authorized: Global___PartyAuthorized | None = ...,
         authorization_revoked: Global___AuthorizationRevoked | None = ...,
@@ -543,12 +588,15 @@ class Event(_message.Message):
         batch_corrected: Global___BatchCorrected | None = ...,
         party_corrected: Global___PartyCorrected | None = ...,
         sealed: Global___Sealed | None = ...,
+        key_registered: Global___KeyRegistered | None = ...,
+        key_revoked: Global___KeyRevoked | None = ...,
+        statements_filed: Global___StatementsFiled | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["authorization_revoked", b"authorization_revoked", "batch_commissioned", b"batch_commissioned", "batch_corrected", b"batch_corrected", "book_opened", b"book_opened", "case_packed", b"case_packed", "case_unpacked", b"case_unpacked", "error_declared", b"error_declared", "kind", b"kind", "occurred_at", b"occurred_at", "party_authorized", b"party_authorized", "party_corrected", b"party_corrected", "party_registered", b"party_registered", "product_corrected", b"product_corrected", "product_registered", b"product_registered", "purchase_confirmed", b"purchase_confirmed", "recall_lifted", b"recall_lifted", "recorded_at", b"recorded_at", "reversal_asked", b"reversal_asked", "sealed", b"sealed", "transfer_accepted", b"transfer_accepted", "transfer_attested", b"transfer_attested", "transfer_declined", b"transfer_declined", "transfer_lapsed", b"transfer_lapsed", "transfer_offered", b"transfer_offered", "transfer_recorded", b"transfer_recorded", "transfer_reversed", b"transfer_reversed", "transfer_withdrawn", b"transfer_withdrawn", "units_delivered", b"units_delivered", "units_recalled", b"units_recalled", "units_returned", b"units_returned", "units_sold", b"units_sold", "units_written_off", b"units_written_off"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["authorization_revoked", b"authorization_revoked", "batch_commissioned", b"batch_commissioned", "batch_corrected", b"batch_corrected", "book_opened", b"book_opened", "case_packed", b"case_packed", "case_unpacked", b"case_unpacked", "error_declared", b"error_declared", "key_registered", b"key_registered", "key_revoked", b"key_revoked", "kind", b"kind", "occurred_at", b"occurred_at", "party_authorized", b"party_authorized", "party_corrected", b"party_corrected", "party_registered", b"party_registered", "product_corrected", b"product_corrected", "product_registered", b"product_registered", "purchase_confirmed", b"purchase_confirmed", "recall_lifted", b"recall_lifted", "recorded_at", b"recorded_at", "reversal_asked", b"reversal_asked", "sealed", b"sealed", "statements_filed", b"statements_filed", "transfer_accepted", b"transfer_accepted", "transfer_attested", b"transfer_attested", "transfer_declined", b"transfer_declined", "transfer_lapsed", b"transfer_lapsed", "transfer_offered", b"transfer_offered", "transfer_recorded", b"transfer_recorded", "transfer_reversed", b"transfer_reversed", "transfer_withdrawn", b"transfer_withdrawn", "units_delivered", b"units_delivered", "units_recalled", b"units_recalled", "units_returned", b"units_returned", "units_sold", b"units_sold", "units_written_off", b"units_written_off"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorization_revoked", b"authorization_revoked", "batch_commissioned", b"batch_commissioned", "batch_corrected", b"batch_corrected", "book_opened", b"book_opened", "case_packed", b"case_packed", "case_unpacked", b"case_unpacked", "error_declared", b"error_declared", "kind", b"kind", "occurred_at", b"occurred_at", "party_authorized", b"party_authorized", "party_corrected", b"party_corrected", "party_registered", b"party_registered", "product_corrected", b"product_corrected", "product_registered", b"product_registered", "purchase_confirmed", b"purchase_confirmed", "recall_lifted", b"recall_lifted", "recorded_at", b"recorded_at", "request", b"request", "request_digest", b"request_digest", "reversal_asked", b"reversal_asked", "sealed", b"sealed", "transfer_accepted", b"transfer_accepted", "transfer_attested", b"transfer_attested", "transfer_declined", b"transfer_declined", "transfer_lapsed", b"transfer_lapsed", "transfer_offered", b"transfer_offered", "transfer_recorded", b"transfer_recorded", "transfer_reversed", b"transfer_reversed", "transfer_withdrawn", b"transfer_withdrawn", "units_delivered", b"units_delivered", "units_recalled", b"units_recalled", "units_returned", b"units_returned", "units_sold", b"units_sold", "units_written_off", b"units_written_off"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorization_revoked", b"authorization_revoked", "batch_commissioned", b"batch_commissioned", "batch_corrected", b"batch_corrected", "book_opened", b"book_opened", "case_packed", b"case_packed", "case_unpacked", b"case_unpacked", "error_declared", b"error_declared", "filed_index", b"filed_index", "filed_position", b"filed_position", "key_registered", b"key_registered", "key_revoked", b"key_revoked", "kind", b"kind", "occurred_at", b"occurred_at", "party_authorized", b"party_authorized", "party_corrected", b"party_corrected", "party_registered", b"party_registered", "product_corrected", b"product_corrected", "product_registered", b"product_registered", "purchase_confirmed", b"purchase_confirmed", "recall_lifted", b"recall_lifted", "recorded_at", b"recorded_at", "request", b"request", "request_digest", b"request_digest", "reversal_asked", b"reversal_asked", "sealed", b"sealed", "signature", b"signature", "statement", b"statement", "statements_filed", b"statements_filed", "transfer_accepted", b"transfer_accepted", "transfer_attested", b"transfer_attested", "transfer_declined", b"transfer_declined", "transfer_lapsed", b"transfer_lapsed", "transfer_offered", b"transfer_offered", "transfer_recorded", b"transfer_recorded", "transfer_reversed", b"transfer_reversed", "transfer_withdrawn", b"transfer_withdrawn", "units_delivered", b"units_delivered", "units_recalled", b"units_recalled", "units_returned", b"units_returned", "units_sold", b"units_sold", "units_written_off", b"units_written_off"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["party_registered", "party_authorized", "authorization_revoked", "product_registered", "batch_commissioned", "transfer_offered", "transfer_accepted", "transfer_declined", "transfer_withdrawn", "transfer_lapsed", "transfer_recorded", "reversal_asked", "transfer_reversed", "units_delivered", "units_sold", "purchase_confirmed", "units_returned", "units_written_off", "case_packed", "case_unpacked", "units_recalled", "recall_lifted", "book_opened", "transfer_attested", "error_declared", "product_corrected", "batch_corrected", "party_corrected", "sealed"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["party_registered", "party_authorized", "authorization_revoked", "product_registered", "batch_commissioned", "transfer_offered", "transfer_accepted", "transfer_declined", "transfer_withdrawn", "transfer_lapsed", "transfer_recorded", "reversal_asked", "transfer_reversed", "units_delivered", "units_sold", "purchase_confirmed", "units_returned", "units_written_off", "case_packed", "case_unpacked", "units_recalled", "recall_lifted", "book_opened", "transfer_attested", "error_declared", "product_corrected", "batch_corrected", "party_corrected", "sealed", "key_registered", "key_revoked", "statements_filed"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -561,16 +609,20 @@ class Policy(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     MAX_TIER_FIELD_NUMBER: _builtins.int
+    SIGNED_FIELD_NUMBER: _builtins.int
     max_tier: _builtins.int
     """The deepest tier that an authorization may give. 0 means the general limit, which is 100."""
+    signed: _builtins.bool
+    """Whether parties must sign what they ask. Consumers and the operator need not."""
     def __init__(
         self,
         *,
         max_tier: _builtins.int = ...,
+        signed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_tier", b"max_tier"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_tier", b"max_tier", "signed", b"signed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -626,6 +678,7 @@ class Terms(_message.Message):
     AUTHORITIES_FIELD_NUMBER: _builtins.int
     REFERENCE_FIELD_NUMBER: _builtins.int
     CHOSEN_BY_BOOK_FIELD_NUMBER: _builtins.int
+    EXTRA_ALLOWED_FIELD_NUMBER: _builtins.int
     giver: _builtins.str
     """The party that gives."""
     receiver: _builtins.str
@@ -637,6 +690,10 @@ class Terms(_message.Message):
     chosen_by_book: _builtins.bool
     """Whether a quantity named the units, or some of them. Then the book chose which units of the giver moved on record, and
     others may have moved in fact. An event that was recorded before this field existed does not say it.
+    """
+    extra_allowed: _builtins.int
+    """How many units the receiver may report as extra: units of the giver that were not offered, but found in the delivery.
+    Only an offer sets it, and its acceptance repeats it.
     """
     @_builtins.property
     def ranges(self) -> _containers.RepeatedCompositeFieldContainer[_values_pb2.UnitRange]:
@@ -663,10 +720,11 @@ class Terms(_message.Message):
         authorities: _abc.Iterable[Global___Authority] | None = ...,
         reference: _builtins.str = ...,
         chosen_by_book: _builtins.bool = ...,
+        extra_allowed: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["unit_price", b"unit_price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorities", b"authorities", "chosen_by_book", b"chosen_by_book", "delivery", b"delivery", "giver", b"giver", "ranges", b"ranges", "receiver", b"receiver", "reference", b"reference", "unit_price", b"unit_price"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorities", b"authorities", "chosen_by_book", b"chosen_by_book", "delivery", b"delivery", "extra_allowed", b"extra_allowed", "giver", b"giver", "ranges", b"ranges", "receiver", b"receiver", "reference", b"reference", "unit_price", b"unit_price"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1014,7 +1072,10 @@ class TransferAccepted(_message.Message):
 
     @_builtins.property
     def extra(self) -> _containers.RepeatedCompositeFieldContainer[_values_pb2.UnitRange]:
-        """The units of the terms that were not offered. The receiver found them in the delivery, and accepted them, too."""
+        """The units of the terms that were not offered. The receiver found them in the delivery, and accepted them, too. If they
+        are more than Terms.extra_allowed, then the event was recorded before that field existed, and that the giver gave them
+        is the word of the receiver alone.
+        """
 
     def __init__(
         self,
@@ -1762,7 +1823,8 @@ class Sealed(_message.Message):
       custody tree      the units of a batch, by number from 0        head of the unit
       batches           the batches, by number from 1                 root of its custody tree | size, 8 bytes big-endian
                                                                       | head of the chain of the batch
-      parties           the parties, as they were registered          head of the chain of the party
+      parties           the operator, then the parties, as they       head of the chain of the party
+                        were registered
 
     The root of a Sealed is the node over the roots of the batches and of the parties.
     """
@@ -1779,7 +1841,7 @@ class Sealed(_message.Message):
     batches: _builtins.int
     """How many batches were commissioned up to that position."""
     parties: _builtins.int
-    """How many parties were registered up to that position."""
+    """How many parties were registered up to that position, and the operator."""
     root: _builtins.bytes
     """The custody root: 32 bytes."""
     @_builtins.property
@@ -1802,3 +1864,171 @@ class Sealed(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Sealed: _TypeAlias = Sealed  # noqa: Y015
+
+@_typing.final
+class KeyRegistered(_message.Message):
+    """KeyRegistered says that a party has a key from this position on. A signature counts if the position of its event lies
+    from that of the KeyRegistered of its key to before that of the KeyRevoked, or of the KeyRegistered that replaced it.
+
+    The new key and the endorser's key have signed this text (see Statement), each line of which ends in a newline. Keys
+    are in standard base64 with padding. A line whose value is empty ends after its blank:
+
+      pathbook key v1
+      origin ORIGIN
+      party PARTY
+      key KEY
+      recovery KEY
+      endorser PARTY
+      endorser-key KEY
+      replaces KEY
+
+    A party without a key that counts gets one by another's endorsement: the operator endorses the keys of brands and of
+    parties that were never authorized, an upline in force those of the parties that it authorized. A party that has one
+    decides itself. It rotates a key by endorsing the new one with it. Within 72 hours a recovery key that was registered
+    with the rotated key may endorse another one, which replaces the key of the rotation, or the last one of the rotations
+    that followed it. So two rotations of a thief are undone as one is. A recovery is never undone, so the thief's recovery
+    key takes nothing back. If several of the rotated keys have the same recovery key, the newest of them counts. The first
+    key of the operator is endorsed by itself, as is any key of the operator after all were revoked.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARTY_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    RECOVERY_KEY_FIELD_NUMBER: _builtins.int
+    ENDORSER_FIELD_NUMBER: _builtins.int
+    ENDORSER_KEY_FIELD_NUMBER: _builtins.int
+    REPLACED_KEY_FIELD_NUMBER: _builtins.int
+    POSSESSION_FIELD_NUMBER: _builtins.int
+    ENDORSEMENT_FIELD_NUMBER: _builtins.int
+    party: _builtins.str
+    """The party whose key it is. Empty for the operator."""
+    key: _builtins.bytes
+    """The Ed25519 public key: 32 bytes."""
+    recovery_key: _builtins.bytes
+    """The recovery key: 32 bytes. Empty if there is none."""
+    endorser: _builtins.str
+    """Who endorsed it. Empty for the operator."""
+    endorser_key: _builtins.bytes
+    """The key with which the endorser signed: 32 bytes."""
+    replaced_key: _builtins.bytes
+    """The key that it replaces: 32 bytes. Empty if there is none."""
+    possession: _builtins.bytes
+    """The signature of the new key: 64 bytes."""
+    endorsement: _builtins.bytes
+    """The signature of the endorser's key: 64 bytes."""
+    def __init__(
+        self,
+        *,
+        party: _builtins.str = ...,
+        key: _builtins.bytes = ...,
+        recovery_key: _builtins.bytes = ...,
+        endorser: _builtins.str = ...,
+        endorser_key: _builtins.bytes = ...,
+        replaced_key: _builtins.bytes = ...,
+        possession: _builtins.bytes = ...,
+        endorsement: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["endorsement", b"endorsement", "endorser", b"endorser", "endorser_key", b"endorser_key", "key", b"key", "party", b"party", "possession", b"possession", "recovery_key", b"recovery_key", "replaced_key", b"replaced_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KeyRegistered: _TypeAlias = KeyRegistered  # noqa: Y015
+
+@_typing.final
+class KeyRevoked(_message.Message):
+    """KeyRevoked says that signatures of a key no longer count from this position on. The party itself may revoke its key,
+    with a key that counts or with the recovery key of that key; so may the endorser of the key, and the operator, with a
+    key of theirs that counts. The revoker has signed this text (see Statement and KeyRegistered):
+
+      pathbook key revocation v1
+      origin ORIGIN
+      party PARTY
+      key KEY
+      revoker PARTY
+      revoker-key KEY
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARTY_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    REVOKER_FIELD_NUMBER: _builtins.int
+    REVOKER_KEY_FIELD_NUMBER: _builtins.int
+    SIGNATURE_FIELD_NUMBER: _builtins.int
+    party: _builtins.str
+    """The party whose key it is. Empty for the operator."""
+    key: _builtins.bytes
+    """The key: 32 bytes."""
+    revoker: _builtins.str
+    """Who revoked it. Empty for the operator."""
+    revoker_key: _builtins.bytes
+    """The key with which the revoker signed: 32 bytes."""
+    signature: _builtins.bytes
+    """The signature of the revoker's key: 64 bytes."""
+    def __init__(
+        self,
+        *,
+        party: _builtins.str = ...,
+        key: _builtins.bytes = ...,
+        revoker: _builtins.str = ...,
+        revoker_key: _builtins.bytes = ...,
+        signature: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "party", b"party", "revoker", b"revoker", "revoker_key", b"revoker_key", "signature", b"signature"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KeyRevoked: _TypeAlias = KeyRevoked  # noqa: Y015
+
+@_typing.final
+class StatementsFiled(_message.Message):
+    """StatementsFiled holds the signature of many statements of a party. The events that rest on them name its position, and
+    which of them they rest on. Its root is that of RFC 6962, section 2.1, over the bytes of the statements, and the party
+    has signed this text (see Statement):
+
+      pathbook statements v1
+      origin ORIGIN
+      party PARTY
+      key KEY
+      size SIZE
+      root ROOT
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARTY_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    ROOT_FIELD_NUMBER: _builtins.int
+    LEAF_HASHES_FIELD_NUMBER: _builtins.int
+    SIGNATURE_FIELD_NUMBER: _builtins.int
+    party: _builtins.str
+    """The party that signed. Empty for the operator."""
+    key: _builtins.bytes
+    """Its key: 32 bytes."""
+    root: _builtins.bytes
+    """The root over the statements: 32 bytes."""
+    leaf_hashes: _builtins.bytes
+    """The leaf hashes of the statements, in order, 32 bytes each."""
+    signature: _builtins.bytes
+    """The signature of the key: 64 bytes."""
+    def __init__(
+        self,
+        *,
+        party: _builtins.str = ...,
+        key: _builtins.bytes = ...,
+        root: _builtins.bytes = ...,
+        leaf_hashes: _builtins.bytes = ...,
+        signature: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "leaf_hashes", b"leaf_hashes", "party", b"party", "root", b"root", "signature", b"signature"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StatementsFiled: _TypeAlias = StatementsFiled  # noqa: Y015

@@ -62,7 +62,8 @@ class EventServiceServicer(object):
     """
 
     def Read(self, request, context):
-        """Read streams the events after a position. It ends at the position that was the last one when the call began.
+        """Read streams the events after a position. It ends at the position that was the last one when the call began. A party or
+        a brand gets the events that it may see, and of the others the leaf hash.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -34,7 +34,9 @@ class EventServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> EventServiceAsyncStub: ...
     Read: _grpc.UnaryStreamMultiCallable[_events_pb2.ReadRequest, _events_pb2.ReadResponse]
-    """Read streams the events after a position. It ends at the position that was the last one when the call began."""
+    """Read streams the events after a position. It ends at the position that was the last one when the call began. A party or
+    a brand gets the events that it may see, and of the others the leaf hash.
+    """
     Subscribe: _grpc.UnaryStreamMultiCallable[_events_pb2.SubscribeRequest, _events_pb2.SubscribeResponse]
     """Subscribe streams the events after a position, and then each new event. A server that stops ends the stream as
     UNAVAILABLE. Subscribe again after the last next_after_position.
@@ -50,7 +52,9 @@ class EventServiceAsyncStub(EventServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Read: _aio.UnaryStreamMultiCallable[_events_pb2.ReadRequest, _events_pb2.ReadResponse]  # type: ignore[assignment]
-    """Read streams the events after a position. It ends at the position that was the last one when the call began."""
+    """Read streams the events after a position. It ends at the position that was the last one when the call began. A party or
+    a brand gets the events that it may see, and of the others the leaf hash.
+    """
     Subscribe: _aio.UnaryStreamMultiCallable[_events_pb2.SubscribeRequest, _events_pb2.SubscribeResponse]  # type: ignore[assignment]
     """Subscribe streams the events after a position, and then each new event. A server that stops ends the stream as
     UNAVAILABLE. Subscribe again after the last next_after_position.
@@ -69,7 +73,9 @@ class EventServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _events_pb2.ReadRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_events_pb2.ReadResponse], _abc.AsyncIterator[_events_pb2.ReadResponse]]:
-        """Read streams the events after a position. It ends at the position that was the last one when the call began."""
+        """Read streams the events after a position. It ends at the position that was the last one when the call began. A party or
+        a brand gets the events that it may see, and of the others the leaf hash.
+        """
 
     @_abc_1.abstractmethod
     def Subscribe(

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from pathbook.v1 import values_pb2 as pathbook_dot_v1_dot_values__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19pathbook/v1/parties.proto\x12\x0bpathbook.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18pathbook/v1/values.proto\"\xe4\x01\n\x05Party\x12\r\n\x05party\x18\x01 \x01(\t\x12$\n\x04kind\x18\x02 \x01(\x0e\x32\x16.pathbook.v1.PartyKind\x12\x10\n\x08position\x18\x03 \x01(\x03\x12\x32\n\x0e\x61uthorizations\x18\x04 \x03(\x0b\x32\x1a.pathbook.v1.Authorization\x12\x0c\n\x04head\x18\x05 \x01(\x0c\x12\x15\n\rhead_position\x18\x06 \x01(\x03\x12\x1a\n\x12\x63orrected_position\x18\x07 \x01(\x03\x12\x1f\n\x17\x61uthorizations_left_out\x18\x08 \x01(\x08\"\xf1\x01\n\rAuthorization\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\x0e\n\x06upline\x18\x02 \x01(\t\x12\x0c\n\x04tier\x18\x03 \x01(\x05\x12\r\n\x05gtins\x18\x04 \x03(\t\x12\x0e\n\x06region\x18\x05 \x01(\t\x12.\n\nvalid_from\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bvalid_until\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0crevoked_from\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"s\n\x14RegisterPartyRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\r\n\x05party\x18\x03 \x01(\t\x12$\n\x04kind\x18\x04 \x01(\x0e\x32\x16.pathbook.v1.PartyKindJ\x04\x08Z\x10\x64\">\n\x15RegisterPartyResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.pathbook.v1.Receipt\"\xec\x01\n\x15\x41uthorizePartyRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x0e\n\x06upline\x18\x03 \x01(\t\x12\r\n\x05party\x18\x04 \x01(\t\x12\x0c\n\x04tier\x18\x05 \x01(\x05\x12\r\n\x05gtins\x18\x06 \x03(\t\x12\x0e\n\x06region\x18\x07 \x01(\t\x12.\n\nvalid_from\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bvalid_until\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampJ\x04\x08Z\x10\x64\"?\n\x16\x41uthorizePartyResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.pathbook.v1.Receipt\"\x9d\x01\n\x1aRevokeAuthorizationRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x0e\n\x06upline\x18\x03 \x01(\t\x12\x15\n\rauthorization\x18\x04 \x01(\x03\x12\x30\n\x0crevoked_from\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampJ\x04\x08Z\x10\x64\"D\n\x1bRevokeAuthorizationResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.pathbook.v1.Receipt\"p\n\x0fGetPartyRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\r\n\x05party\x18\x02 \x01(\t\x12\x19\n\x11\x61t_least_position\x18\x03 \x01(\x03\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"N\n\x10GetPartyResponse\x12!\n\x05party\x18\x01 \x01(\x0b\x32\x12.pathbook.v1.Party\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"d\n\x12ListPartiesRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x19\n\x11\x61t_least_position\x18\x04 \x01(\x03\"S\n\x13ListPartiesResponse\x12#\n\x07parties\x18\x01 \x03(\x0b\x32\x12.pathbook.v1.Party\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xc6\x03\n\x0cPartyService\x12V\n\rRegisterParty\x12!.pathbook.v1.RegisterPartyRequest\x1a\".pathbook.v1.RegisterPartyResponse\x12Y\n\x0e\x41uthorizeParty\x12\".pathbook.v1.AuthorizePartyRequest\x1a#.pathbook.v1.AuthorizePartyResponse\x12h\n\x13RevokeAuthorization\x12\'.pathbook.v1.RevokeAuthorizationRequest\x1a(.pathbook.v1.RevokeAuthorizationResponse\x12G\n\x08GetParty\x12\x1c.pathbook.v1.GetPartyRequest\x1a\x1d.pathbook.v1.GetPartyResponse\x12P\n\x0bListParties\x12\x1f.pathbook.v1.ListPartiesRequest\x1a .pathbook.v1.ListPartiesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19pathbook/v1/parties.proto\x12\x0bpathbook.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18pathbook/v1/values.proto\"\xe4\x01\n\x05Party\x12\r\n\x05party\x18\x01 \x01(\t\x12$\n\x04kind\x18\x02 \x01(\x0e\x32\x16.pathbook.v1.PartyKind\x12\x10\n\x08position\x18\x03 \x01(\x03\x12\x32\n\x0e\x61uthorizations\x18\x04 \x03(\x0b\x32\x1a.pathbook.v1.Authorization\x12\x0c\n\x04head\x18\x05 \x01(\x0c\x12\x15\n\rhead_position\x18\x06 \x01(\x03\x12\x1a\n\x12\x63orrected_position\x18\x07 \x01(\x03\x12\x1f\n\x17\x61uthorizations_left_out\x18\x08 \x01(\x08\"\xf1\x01\n\rAuthorization\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\x0e\n\x06upline\x18\x02 \x01(\t\x12\x0c\n\x04tier\x18\x03 \x01(\x05\x12\r\n\x05gtins\x18\x04 \x03(\t\x12\x0e\n\x06region\x18\x05 \x01(\t\x12.\n\nvalid_from\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bvalid_until\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0crevoked_from\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"m\n\x14RegisterPartyRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\r\n\x05party\x18\x03 \x01(\t\x12$\n\x04kind\x18\x04 \x01(\x0e\x32\x16.pathbook.v1.PartyKind\">\n\x15RegisterPartyResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.pathbook.v1.Receipt\"\xe6\x01\n\x15\x41uthorizePartyRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x0e\n\x06upline\x18\x03 \x01(\t\x12\r\n\x05party\x18\x04 \x01(\t\x12\x0c\n\x04tier\x18\x05 \x01(\x05\x12\r\n\x05gtins\x18\x06 \x03(\t\x12\x0e\n\x06region\x18\x07 \x01(\t\x12.\n\nvalid_from\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bvalid_until\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"?\n\x16\x41uthorizePartyResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.pathbook.v1.Receipt\"\xae\x01\n\x1aRevokeAuthorizationRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x0e\n\x06upline\x18\x03 \x01(\t\x12\x15\n\rauthorization\x18\x04 \x01(\x03\x12\x30\n\x0crevoked_from\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\ranswered_leaf\x18\x06 \x01(\x0c\"D\n\x1bRevokeAuthorizationResponse\x12%\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.pathbook.v1.Receipt\"p\n\x0fGetPartyRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\r\n\x05party\x18\x02 \x01(\t\x12\x19\n\x11\x61t_least_position\x18\x03 \x01(\x03\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"N\n\x10GetPartyResponse\x12!\n\x05party\x18\x01 \x01(\x0b\x32\x12.pathbook.v1.Party\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"d\n\x12ListPartiesRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x19\n\x11\x61t_least_position\x18\x04 \x01(\x03\"S\n\x13ListPartiesResponse\x12#\n\x07parties\x18\x01 \x03(\x0b\x32\x12.pathbook.v1.Party\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xc6\x03\n\x0cPartyService\x12V\n\rRegisterParty\x12!.pathbook.v1.RegisterPartyRequest\x1a\".pathbook.v1.RegisterPartyResponse\x12Y\n\x0e\x41uthorizeParty\x12\".pathbook.v1.AuthorizePartyRequest\x1a#.pathbook.v1.AuthorizePartyResponse\x12h\n\x13RevokeAuthorization\x12\'.pathbook.v1.RevokeAuthorizationRequest\x1a(.pathbook.v1.RevokeAuthorizationResponse\x12G\n\x08GetParty\x12\x1c.pathbook.v1.GetPartyRequest\x1a\x1d.pathbook.v1.GetPartyResponse\x12P\n\x0bListParties\x12\x1f.pathbook.v1.ListPartiesRequest\x1a .pathbook.v1.ListPartiesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,25 +38,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUTHORIZATION']._serialized_start=333
   _globals['_AUTHORIZATION']._serialized_end=574
   _globals['_REGISTERPARTYREQUEST']._serialized_start=576
-  _globals['_REGISTERPARTYREQUEST']._serialized_end=691
-  _globals['_REGISTERPARTYRESPONSE']._serialized_start=693
-  _globals['_REGISTERPARTYRESPONSE']._serialized_end=755
-  _globals['_AUTHORIZEPARTYREQUEST']._serialized_start=758
-  _globals['_AUTHORIZEPARTYREQUEST']._serialized_end=994
-  _globals['_AUTHORIZEPARTYRESPONSE']._serialized_start=996
-  _globals['_AUTHORIZEPARTYRESPONSE']._serialized_end=1059
-  _globals['_REVOKEAUTHORIZATIONREQUEST']._serialized_start=1062
-  _globals['_REVOKEAUTHORIZATIONREQUEST']._serialized_end=1219
-  _globals['_REVOKEAUTHORIZATIONRESPONSE']._serialized_start=1221
-  _globals['_REVOKEAUTHORIZATIONRESPONSE']._serialized_end=1289
-  _globals['_GETPARTYREQUEST']._serialized_start=1291
-  _globals['_GETPARTYREQUEST']._serialized_end=1403
-  _globals['_GETPARTYRESPONSE']._serialized_start=1405
-  _globals['_GETPARTYRESPONSE']._serialized_end=1483
-  _globals['_LISTPARTIESREQUEST']._serialized_start=1485
-  _globals['_LISTPARTIESREQUEST']._serialized_end=1585
-  _globals['_LISTPARTIESRESPONSE']._serialized_start=1587
-  _globals['_LISTPARTIESRESPONSE']._serialized_end=1670
-  _globals['_PARTYSERVICE']._serialized_start=1673
-  _globals['_PARTYSERVICE']._serialized_end=2127
+  _globals['_REGISTERPARTYREQUEST']._serialized_end=685
+  _globals['_REGISTERPARTYRESPONSE']._serialized_start=687
+  _globals['_REGISTERPARTYRESPONSE']._serialized_end=749
+  _globals['_AUTHORIZEPARTYREQUEST']._serialized_start=752
+  _globals['_AUTHORIZEPARTYREQUEST']._serialized_end=982
+  _globals['_AUTHORIZEPARTYRESPONSE']._serialized_start=984
+  _globals['_AUTHORIZEPARTYRESPONSE']._serialized_end=1047
+  _globals['_REVOKEAUTHORIZATIONREQUEST']._serialized_start=1050
+  _globals['_REVOKEAUTHORIZATIONREQUEST']._serialized_end=1224
+  _globals['_REVOKEAUTHORIZATIONRESPONSE']._serialized_start=1226
+  _globals['_REVOKEAUTHORIZATIONRESPONSE']._serialized_end=1294
+  _globals['_GETPARTYREQUEST']._serialized_start=1296
+  _globals['_GETPARTYREQUEST']._serialized_end=1408
+  _globals['_GETPARTYRESPONSE']._serialized_start=1410
+  _globals['_GETPARTYRESPONSE']._serialized_end=1488
+  _globals['_LISTPARTIESREQUEST']._serialized_start=1490
+  _globals['_LISTPARTIESREQUEST']._serialized_end=1590
+  _globals['_LISTPARTIESRESPONSE']._serialized_start=1592
+  _globals['_LISTPARTIESRESPONSE']._serialized_end=1675
+  _globals['_PARTYSERVICE']._serialized_start=1678
+  _globals['_PARTYSERVICE']._serialized_end=2132
 # @@protoc_insertion_point(module_scope)

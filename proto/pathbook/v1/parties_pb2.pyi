@@ -287,6 +287,7 @@ class RevokeAuthorizationRequest(_message.Message):
     UPLINE_FIELD_NUMBER: _builtins.int
     AUTHORIZATION_FIELD_NUMBER: _builtins.int
     REVOKED_FROM_FIELD_NUMBER: _builtins.int
+    ANSWERED_LEAF_FIELD_NUMBER: _builtins.int
     book: _builtins.str
     """The name of the book."""
     request_id: _builtins.str
@@ -295,6 +296,10 @@ class RevokeAuthorizationRequest(_message.Message):
     """The upline that gave it."""
     authorization: _builtins.int
     """The position of the authorization."""
+    answered_leaf: _builtins.bytes
+    """The leaf hash (RFC 6962) of the stored bytes of the event there: 32 bytes. Then the request answers no other event, also
+    if it is signed. A Statement must have it. Empty elsewhere leaves the position alone to say what is answered.
+    """
     @_builtins.property
     def revoked_from(self) -> _timestamp_pb2.Timestamp:
         """From when it no longer holds: not before it holds, and before it ends. Unset means from when it is recorded, or from
@@ -309,10 +314,11 @@ class RevokeAuthorizationRequest(_message.Message):
         upline: _builtins.str = ...,
         authorization: _builtins.int = ...,
         revoked_from: _timestamp_pb2.Timestamp | None = ...,
+        answered_leaf: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["revoked_from", b"revoked_from"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorization", b"authorization", "book", b"book", "request_id", b"request_id", "revoked_from", b"revoked_from", "upline", b"upline"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answered_leaf", b"answered_leaf", "authorization", b"authorization", "book", b"book", "request_id", b"request_id", "revoked_from", b"revoked_from", "upline", b"upline"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class PathServiceStub(object):
-    """PathService answers questions about paths, prices and stock.
+    """PathService answers questions about paths and stock.
     """
 
     def __init__(self, channel):
@@ -39,11 +39,6 @@ class PathServiceStub(object):
                 '/pathbook.v1.PathService/GetPath',
                 request_serializer=pathbook_dot_v1_dot_paths__pb2.GetPathRequest.SerializeToString,
                 response_deserializer=pathbook_dot_v1_dot_paths__pb2.GetPathResponse.FromString,
-                _registered_method=True)
-        self.GetLadder = channel.unary_unary(
-                '/pathbook.v1.PathService/GetLadder',
-                request_serializer=pathbook_dot_v1_dot_paths__pb2.GetLadderRequest.SerializeToString,
-                response_deserializer=pathbook_dot_v1_dot_paths__pb2.GetLadderResponse.FromString,
                 _registered_method=True)
         self.ListStock = channel.unary_unary(
                 '/pathbook.v1.PathService/ListStock',
@@ -58,18 +53,11 @@ class PathServiceStub(object):
 
 
 class PathServiceServicer(object):
-    """PathService answers questions about paths, prices and stock.
+    """PathService answers questions about paths and stock.
     """
 
     def GetPath(self, request, context):
         """GetPath returns the path of a unit: every party it passed through, what each paid, and who holds it now.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def GetLadder(self, request, context):
-        """GetLadder returns the price ladder of a batch or a product: what each tier paid.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -97,11 +85,6 @@ def add_PathServiceServicer_to_server(servicer, server):
                     request_deserializer=pathbook_dot_v1_dot_paths__pb2.GetPathRequest.FromString,
                     response_serializer=pathbook_dot_v1_dot_paths__pb2.GetPathResponse.SerializeToString,
             ),
-            'GetLadder': grpc.unary_unary_rpc_method_handler(
-                    servicer.GetLadder,
-                    request_deserializer=pathbook_dot_v1_dot_paths__pb2.GetLadderRequest.FromString,
-                    response_serializer=pathbook_dot_v1_dot_paths__pb2.GetLadderResponse.SerializeToString,
-            ),
             'ListStock': grpc.unary_unary_rpc_method_handler(
                     servicer.ListStock,
                     request_deserializer=pathbook_dot_v1_dot_paths__pb2.ListStockRequest.FromString,
@@ -121,7 +104,7 @@ def add_PathServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class PathService(object):
-    """PathService answers questions about paths, prices and stock.
+    """PathService answers questions about paths and stock.
     """
 
     @staticmethod
@@ -141,33 +124,6 @@ class PathService(object):
             '/pathbook.v1.PathService/GetPath',
             pathbook_dot_v1_dot_paths__pb2.GetPathRequest.SerializeToString,
             pathbook_dot_v1_dot_paths__pb2.GetPathResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def GetLadder(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/pathbook.v1.PathService/GetLadder',
-            pathbook_dot_v1_dot_paths__pb2.GetLadderRequest.SerializeToString,
-            pathbook_dot_v1_dot_paths__pb2.GetLadderResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from pathbook.v1 import values_pb2 as pathbook_dot_v1_dot_values__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18pathbook/v1/proofs.proto\x12\x0bpathbook.v1\x1a\x18pathbook/v1/values.proto\"2\n\x14GetCheckpointRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x03\"3\n\x15GetCheckpointResponse\x12\x0c\n\x04note\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x03\"J\n\x1aGetConsistencyProofRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x10\n\x08old_size\x18\x02 \x01(\x03\x12\x0c\n\x04size\x18\x03 \x01(\x03\";\n\x1bGetConsistencyProofResponse\x12\x0e\n\x06hashes\x18\x01 \x03(\x0c\x12\x0c\n\x04size\x18\x02 \x01(\x03\" \n\x10GetLogKeyRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\")\n\x11GetLogKeyResponse\x12\x14\n\x0cverifier_key\x18\x01 \x01(\t\"a\n\x13GetUnitProofRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x0e\n\x04\x63ode\x18\x02 \x01(\tH\x00\x12!\n\x04unit\x18\x03 \x01(\x0b\x32\x11.pathbook.v1.UnitH\x00\x42\t\n\x07subject\"%\n\x14GetUnitProofResponse\x12\r\n\x05proof\x18\x01 \x01(\x0c\x32\xf1\x02\n\x0cProofService\x12V\n\rGetCheckpoint\x12!.pathbook.v1.GetCheckpointRequest\x1a\".pathbook.v1.GetCheckpointResponse\x12h\n\x13GetConsistencyProof\x12\'.pathbook.v1.GetConsistencyProofRequest\x1a(.pathbook.v1.GetConsistencyProofResponse\x12J\n\tGetLogKey\x12\x1d.pathbook.v1.GetLogKeyRequest\x1a\x1e.pathbook.v1.GetLogKeyResponse\x12S\n\x0cGetUnitProof\x12 .pathbook.v1.GetUnitProofRequest\x1a!.pathbook.v1.GetUnitProofResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18pathbook/v1/proofs.proto\x12\x0bpathbook.v1\x1a\x18pathbook/v1/values.proto\"2\n\x14GetCheckpointRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x03\"3\n\x15GetCheckpointResponse\x12\x0c\n\x04note\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x03\"J\n\x1aGetConsistencyProofRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x10\n\x08old_size\x18\x02 \x01(\x03\x12\x0c\n\x04size\x18\x03 \x01(\x03\";\n\x1bGetConsistencyProofResponse\x12\x0e\n\x06hashes\x18\x01 \x03(\x0c\x12\x0c\n\x04size\x18\x02 \x01(\x03\" \n\x10GetLogKeyRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\")\n\x11GetLogKeyResponse\x12\x14\n\x0cverifier_key\x18\x01 \x01(\t\"a\n\x13GetUnitProofRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x0e\n\x04\x63ode\x18\x02 \x01(\tH\x00\x12!\n\x04unit\x18\x03 \x01(\x0b\x32\x11.pathbook.v1.UnitH\x00\x42\t\n\x07subject\"%\n\x14GetUnitProofResponse\x12\r\n\x05proof\x18\x01 \x01(\x0c\"A\n\x15\x41\x64\x64\x43osignatureRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x03\x12\x0c\n\x04line\x18\x03 \x01(\t\")\n\x16\x41\x64\x64\x43osignatureResponse\x12\x0f\n\x07witness\x18\x01 \x01(\t\"g\n\x15GetFingerprintRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x19\n\x11\x61t_least_position\x18\x02 \x01(\x03\x12%\n\x05range\x18\x03 \x01(\x0b\x32\x16.pathbook.v1.UnitRange\"?\n\x16GetFingerprintResponse\x12\x13\n\x0b\x66ingerprint\x18\x01 \x01(\x0c\x12\x10\n\x08position\x18\x02 \x01(\x03\"i\n\x17ListFingerprintsRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x19\n\x11\x61t_least_position\x18\x02 \x01(\x03\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"c\n\x18ListFingerprintsResponse\x12.\n\x0c\x66ingerprints\x18\x01 \x03(\x0b\x32\x18.pathbook.v1.Fingerprint\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"o\n\x0b\x46ingerprint\x12\x0f\n\x05\x62\x61tch\x18\x01 \x01(\x03H\x00\x12\x0f\n\x05party\x18\x02 \x01(\tH\x00\x12\x13\n\x0b\x66ingerprint\x18\x03 \x01(\x0c\x12\x0c\n\x04runs\x18\x04 \x01(\x03\x12\x10\n\x08position\x18\x05 \x01(\x03\x42\t\n\x07subject2\x88\x05\n\x0cProofService\x12V\n\rGetCheckpoint\x12!.pathbook.v1.GetCheckpointRequest\x1a\".pathbook.v1.GetCheckpointResponse\x12h\n\x13GetConsistencyProof\x12\'.pathbook.v1.GetConsistencyProofRequest\x1a(.pathbook.v1.GetConsistencyProofResponse\x12J\n\tGetLogKey\x12\x1d.pathbook.v1.GetLogKeyRequest\x1a\x1e.pathbook.v1.GetLogKeyResponse\x12S\n\x0cGetUnitProof\x12 .pathbook.v1.GetUnitProofRequest\x1a!.pathbook.v1.GetUnitProofResponse\x12Y\n\x0e\x41\x64\x64\x43osignature\x12\".pathbook.v1.AddCosignatureRequest\x1a#.pathbook.v1.AddCosignatureResponse\x12Y\n\x0eGetFingerprint\x12\".pathbook.v1.GetFingerprintRequest\x1a#.pathbook.v1.GetFingerprintResponse\x12_\n\x10ListFingerprints\x12$.pathbook.v1.ListFingerprintsRequest\x1a%.pathbook.v1.ListFingerprintsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -48,6 +48,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETUNITPROOFREQUEST']._serialized_end=483
   _globals['_GETUNITPROOFRESPONSE']._serialized_start=485
   _globals['_GETUNITPROOFRESPONSE']._serialized_end=522
-  _globals['_PROOFSERVICE']._serialized_start=525
-  _globals['_PROOFSERVICE']._serialized_end=894
+  _globals['_ADDCOSIGNATUREREQUEST']._serialized_start=524
+  _globals['_ADDCOSIGNATUREREQUEST']._serialized_end=589
+  _globals['_ADDCOSIGNATURERESPONSE']._serialized_start=591
+  _globals['_ADDCOSIGNATURERESPONSE']._serialized_end=632
+  _globals['_GETFINGERPRINTREQUEST']._serialized_start=634
+  _globals['_GETFINGERPRINTREQUEST']._serialized_end=737
+  _globals['_GETFINGERPRINTRESPONSE']._serialized_start=739
+  _globals['_GETFINGERPRINTRESPONSE']._serialized_end=802
+  _globals['_LISTFINGERPRINTSREQUEST']._serialized_start=804
+  _globals['_LISTFINGERPRINTSREQUEST']._serialized_end=909
+  _globals['_LISTFINGERPRINTSRESPONSE']._serialized_start=911
+  _globals['_LISTFINGERPRINTSRESPONSE']._serialized_end=1010
+  _globals['_FINGERPRINT']._serialized_start=1012
+  _globals['_FINGERPRINT']._serialized_end=1123
+  _globals['_PROOFSERVICE']._serialized_start=1126
+  _globals['_PROOFSERVICE']._serialized_end=1774
 # @@protoc_insertion_point(module_scope)

@@ -236,3 +236,243 @@ class GetUnitProofResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetUnitProofResponse: _TypeAlias = GetUnitProofResponse  # noqa: Y015
+
+@_typing.final
+class AddCosignatureRequest(_message.Message):
+    """AddCosignatureRequest brings a cosignature."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOOK_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    LINE_FIELD_NUMBER: _builtins.int
+    book: _builtins.str
+    """The name of the book."""
+    size: _builtins.int
+    """How many events the checkpoint is of."""
+    line: _builtins.str
+    """The signature line of the cosignature (c2sp.org/tlog-cosignature), without its newline: a dash, the name of the
+    witness, and its time and signature in base64.
+    """
+    def __init__(
+        self,
+        *,
+        book: _builtins.str = ...,
+        size: _builtins.int = ...,
+        line: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["book", b"book", "line", b"line", "size", b"size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddCosignatureRequest: _TypeAlias = AddCosignatureRequest  # noqa: Y015
+
+@_typing.final
+class AddCosignatureResponse(_message.Message):
+    """AddCosignatureResponse says that the cosignature is kept. GetCheckpoint returns it with the checkpoint. If one of the
+    same key was kept before, that one stays.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WITNESS_FIELD_NUMBER: _builtins.int
+    witness: _builtins.str
+    """The name of the witness whose key made it."""
+    def __init__(
+        self,
+        *,
+        witness: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["witness", b"witness"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddCosignatureResponse: _TypeAlias = AddCosignatureResponse  # noqa: Y015
+
+@_typing.final
+class GetFingerprintRequest(_message.Message):
+    """GetFingerprintRequest asks for a fingerprint."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOOK_FIELD_NUMBER: _builtins.int
+    AT_LEAST_POSITION_FIELD_NUMBER: _builtins.int
+    RANGE_FIELD_NUMBER: _builtins.int
+    book: _builtins.str
+    """The name of the book."""
+    at_least_position: _builtins.int
+    """Answer only when the views have reached this position. 0 means at once."""
+    @_builtins.property
+    def range(self) -> _values_pb2.UnitRange:
+        """The units, if not the whole book: a range of a batch."""
+
+    def __init__(
+        self,
+        *,
+        book: _builtins.str = ...,
+        at_least_position: _builtins.int = ...,
+        range: _values_pb2.UnitRange | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["range", b"range"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least_position", b"at_least_position", "book", b"book", "range", b"range"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetFingerprintRequest: _TypeAlias = GetFingerprintRequest  # noqa: Y015
+
+@_typing.final
+class GetFingerprintResponse(_message.Message):
+    """GetFingerprintResponse has a fingerprint."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FINGERPRINT_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    fingerprint: _builtins.bytes
+    """32 bytes: SHA-256 over lines of text. Of a book, the lines are "pathbook.fingerprint@v1", then for each batch
+    "batch NUMBER FINGERPRINT", then "operator FINGERPRINT", then for each party "party ID FINGERPRINT", in the order
+    and with the fingerprints of ListFingerprints, in hexadecimal. Of a range, they are the lines of its runs, which
+    Fingerprint shows, cut to the range.
+    """
+    position: _builtins.int
+    """The position that the views had: the fingerprint is of all events up to it, and of no other."""
+    def __init__(
+        self,
+        *,
+        fingerprint: _builtins.bytes = ...,
+        position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fingerprint", b"fingerprint", "position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetFingerprintResponse: _TypeAlias = GetFingerprintResponse  # noqa: Y015
+
+@_typing.final
+class ListFingerprintsRequest(_message.Message):
+    """ListFingerprintsRequest asks for a page of fingerprints."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOOK_FIELD_NUMBER: _builtins.int
+    AT_LEAST_POSITION_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    book: _builtins.str
+    """The name of the book."""
+    at_least_position: _builtins.int
+    """Answer only when the views have reached this position. 0 means at once."""
+    page_size: _builtins.int
+    """The most fingerprints of the page. 0 means 100, and there are at most 1,000."""
+    page_token: _builtins.str
+    """The next_page_token of the page before, or empty for the first one."""
+    def __init__(
+        self,
+        *,
+        book: _builtins.str = ...,
+        at_least_position: _builtins.int = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least_position", b"at_least_position", "book", b"book", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListFingerprintsRequest: _TypeAlias = ListFingerprintsRequest  # noqa: Y015
+
+@_typing.final
+class ListFingerprintsResponse(_message.Message):
+    """ListFingerprintsResponse has a page of fingerprints."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FINGERPRINTS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """The token of the next page, or empty if this is the last one."""
+    @_builtins.property
+    def fingerprints(self) -> _containers.RepeatedCompositeFieldContainer[Global___Fingerprint]:
+        """Batches by number, then the operator, then parties by the bytes of their ids."""
+
+    def __init__(
+        self,
+        *,
+        fingerprints: _abc.Iterable[Global___Fingerprint] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fingerprints", b"fingerprints", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListFingerprintsResponse: _TypeAlias = ListFingerprintsResponse  # noqa: Y015
+
+@_typing.final
+class Fingerprint(_message.Message):
+    """Fingerprint is SHA-256 over lines of ASCII text, whose fields are divided by blanks and which end in a newline. "-" is
+    an empty field. Hashes, keys and bytes are in lower-case hexadecimal, times in microseconds since 1970 UTC, amounts in
+    minor units, enums in their numbers, and dates are YYYY-MM-DD. Lines of one kind are in the order of their positions or units.
+
+    A batch has the lines
+      batch NUMBER GTIN BRAND LOT SIZE MADE EXPIRES AMOUNT CURRENCY PER_UNITS CODE_KEY CHAIN_HEAD CHAIN_POSITION
+      recall POSITION SINCE UNTIL FIRST-LAST,...
+      packed FIRST LAST SSCC
+      run FIRST LAST OWNER CUSTODIAN STATE TRANSFER HOP MOVED_FROM POSITION HEAD
+    Its dates and price are as they were corrected last. A run is as long as can be: its neighbors differ from it. TRANSFER
+    is the open offer that reserves the units, else the transfer by which they last came, or 0. HOP is the last transfer or
+    sale that is in force, or 0, and MOVED_FROM the custodian from which that one moved the goods. POSITION and HEAD are of
+    the last event of the units.
+
+    A party has the lines
+      party ID KIND CHAIN_HEAD CHAIN_POSITION
+      authorization POSITION UPLINE TIER VALID_FROM VALID_UNTIL REVOKED_FROM REGION GTIN,...
+      key POSITION KEY REGISTERED_AT RECOVERY_KEY ENDORSER REVOKED_POSITION
+    REGION is the bytes of its text. ENDORSER is "operator" or "party:ID", and REVOKED_POSITION is 0 for a key that counts.
+    The operator has the line "operator" and those of its keys.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BATCH_FIELD_NUMBER: _builtins.int
+    PARTY_FIELD_NUMBER: _builtins.int
+    FINGERPRINT_FIELD_NUMBER: _builtins.int
+    RUNS_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    batch: _builtins.int
+    """The number of a batch."""
+    party: _builtins.str
+    """The id of a party. Empty for the operator."""
+    fingerprint: _builtins.bytes
+    """32 bytes."""
+    runs: _builtins.int
+    """How many runs the batch has."""
+    position: _builtins.int
+    """The position that the views had: the fingerprint is of all events up to it. Those of one page have the same."""
+    def __init__(
+        self,
+        *,
+        batch: _builtins.int = ...,
+        party: _builtins.str = ...,
+        fingerprint: _builtins.bytes = ...,
+        runs: _builtins.int = ...,
+        position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "party", b"party", "subject", b"subject"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "fingerprint", b"fingerprint", "party", b"party", "position", b"position", "runs", b"runs", "subject", b"subject"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_subject: _TypeAlias = _typing.Literal["batch", "party"]  # noqa: Y015
+    _WhichOneofArgType_subject: _TypeAlias = _typing.Literal["subject", b"subject"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_subject) -> _WhichOneofReturnType_subject | None: ...
+
+Global___Fingerprint: _TypeAlias = Fingerprint  # noqa: Y015

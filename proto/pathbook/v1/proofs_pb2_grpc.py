@@ -55,6 +55,21 @@ class ProofServiceStub(object):
                 request_serializer=pathbook_dot_v1_dot_proofs__pb2.GetUnitProofRequest.SerializeToString,
                 response_deserializer=pathbook_dot_v1_dot_proofs__pb2.GetUnitProofResponse.FromString,
                 _registered_method=True)
+        self.AddCosignature = channel.unary_unary(
+                '/pathbook.v1.ProofService/AddCosignature',
+                request_serializer=pathbook_dot_v1_dot_proofs__pb2.AddCosignatureRequest.SerializeToString,
+                response_deserializer=pathbook_dot_v1_dot_proofs__pb2.AddCosignatureResponse.FromString,
+                _registered_method=True)
+        self.GetFingerprint = channel.unary_unary(
+                '/pathbook.v1.ProofService/GetFingerprint',
+                request_serializer=pathbook_dot_v1_dot_proofs__pb2.GetFingerprintRequest.SerializeToString,
+                response_deserializer=pathbook_dot_v1_dot_proofs__pb2.GetFingerprintResponse.FromString,
+                _registered_method=True)
+        self.ListFingerprints = channel.unary_unary(
+                '/pathbook.v1.ProofService/ListFingerprints',
+                request_serializer=pathbook_dot_v1_dot_proofs__pb2.ListFingerprintsRequest.SerializeToString,
+                response_deserializer=pathbook_dot_v1_dot_proofs__pb2.ListFingerprintsResponse.FromString,
+                _registered_method=True)
 
 
 class ProofServiceServicer(object):
@@ -89,6 +104,28 @@ class ProofServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AddCosignature(self, request, context):
+        """AddCosignature keeps the cosignature of a checkpoint by a witness or auditor whom the operator configured.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetFingerprint(self, request, context):
+        """GetFingerprint returns a hash of what the views of the server say of a book, or of units of a batch. Every
+        reader can compute it from the events.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListFingerprints(self, request, context):
+        """ListFingerprints returns the fingerprints of all batches and parties, of which that of the book is made.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ProofServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -111,6 +148,21 @@ def add_ProofServiceServicer_to_server(servicer, server):
                     servicer.GetUnitProof,
                     request_deserializer=pathbook_dot_v1_dot_proofs__pb2.GetUnitProofRequest.FromString,
                     response_serializer=pathbook_dot_v1_dot_proofs__pb2.GetUnitProofResponse.SerializeToString,
+            ),
+            'AddCosignature': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddCosignature,
+                    request_deserializer=pathbook_dot_v1_dot_proofs__pb2.AddCosignatureRequest.FromString,
+                    response_serializer=pathbook_dot_v1_dot_proofs__pb2.AddCosignatureResponse.SerializeToString,
+            ),
+            'GetFingerprint': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetFingerprint,
+                    request_deserializer=pathbook_dot_v1_dot_proofs__pb2.GetFingerprintRequest.FromString,
+                    response_serializer=pathbook_dot_v1_dot_proofs__pb2.GetFingerprintResponse.SerializeToString,
+            ),
+            'ListFingerprints': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListFingerprints,
+                    request_deserializer=pathbook_dot_v1_dot_proofs__pb2.ListFingerprintsRequest.FromString,
+                    response_serializer=pathbook_dot_v1_dot_proofs__pb2.ListFingerprintsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -222,6 +274,87 @@ class ProofService(object):
             '/pathbook.v1.ProofService/GetUnitProof',
             pathbook_dot_v1_dot_proofs__pb2.GetUnitProofRequest.SerializeToString,
             pathbook_dot_v1_dot_proofs__pb2.GetUnitProofResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddCosignature(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pathbook.v1.ProofService/AddCosignature',
+            pathbook_dot_v1_dot_proofs__pb2.AddCosignatureRequest.SerializeToString,
+            pathbook_dot_v1_dot_proofs__pb2.AddCosignatureResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetFingerprint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pathbook.v1.ProofService/GetFingerprint',
+            pathbook_dot_v1_dot_proofs__pb2.GetFingerprintRequest.SerializeToString,
+            pathbook_dot_v1_dot_proofs__pb2.GetFingerprintResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListFingerprints(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pathbook.v1.ProofService/ListFingerprints',
+            pathbook_dot_v1_dot_proofs__pb2.ListFingerprintsRequest.SerializeToString,
+            pathbook_dot_v1_dot_proofs__pb2.ListFingerprintsResponse.FromString,
             options,
             channel_credentials,
             insecure,

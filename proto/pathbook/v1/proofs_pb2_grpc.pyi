@@ -46,6 +46,14 @@ class ProofServiceStub:
     """GetLogKey returns the public key of the checkpoints. Compare it with one that you know from elsewhere."""
     GetUnitProof: _grpc.UnaryUnaryMultiCallable[_proofs_pb2.GetUnitProofRequest, _proofs_pb2.GetUnitProofResponse]
     """GetUnitProof returns the proof of a unit: its whole path as of the last seal, which is checked without a server."""
+    AddCosignature: _grpc.UnaryUnaryMultiCallable[_proofs_pb2.AddCosignatureRequest, _proofs_pb2.AddCosignatureResponse]
+    """AddCosignature keeps the cosignature of a checkpoint by a witness or auditor whom the operator configured."""
+    GetFingerprint: _grpc.UnaryUnaryMultiCallable[_proofs_pb2.GetFingerprintRequest, _proofs_pb2.GetFingerprintResponse]
+    """GetFingerprint returns a hash of what the views of the server say of a book, or of units of a batch. Every
+    reader can compute it from the events.
+    """
+    ListFingerprints: _grpc.UnaryUnaryMultiCallable[_proofs_pb2.ListFingerprintsRequest, _proofs_pb2.ListFingerprintsResponse]
+    """ListFingerprints returns the fingerprints of all batches and parties, of which that of the book is made."""
 
 @_typing.type_check_only
 class ProofServiceAsyncStub(ProofServiceStub):
@@ -60,6 +68,14 @@ class ProofServiceAsyncStub(ProofServiceStub):
     """GetLogKey returns the public key of the checkpoints. Compare it with one that you know from elsewhere."""
     GetUnitProof: _aio.UnaryUnaryMultiCallable[_proofs_pb2.GetUnitProofRequest, _proofs_pb2.GetUnitProofResponse]  # type: ignore[assignment]
     """GetUnitProof returns the proof of a unit: its whole path as of the last seal, which is checked without a server."""
+    AddCosignature: _aio.UnaryUnaryMultiCallable[_proofs_pb2.AddCosignatureRequest, _proofs_pb2.AddCosignatureResponse]  # type: ignore[assignment]
+    """AddCosignature keeps the cosignature of a checkpoint by a witness or auditor whom the operator configured."""
+    GetFingerprint: _aio.UnaryUnaryMultiCallable[_proofs_pb2.GetFingerprintRequest, _proofs_pb2.GetFingerprintResponse]  # type: ignore[assignment]
+    """GetFingerprint returns a hash of what the views of the server say of a book, or of units of a batch. Every
+    reader can compute it from the events.
+    """
+    ListFingerprints: _aio.UnaryUnaryMultiCallable[_proofs_pb2.ListFingerprintsRequest, _proofs_pb2.ListFingerprintsResponse]  # type: ignore[assignment]
+    """ListFingerprints returns the fingerprints of all batches and parties, of which that of the book is made."""
 
 class ProofServiceServicer(metaclass=_abc_1.ABCMeta):
     """ProofService lets a caller check a book without trust in its server."""
@@ -95,5 +111,31 @@ class ProofServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_proofs_pb2.GetUnitProofResponse, _abc.Awaitable[_proofs_pb2.GetUnitProofResponse]]:
         """GetUnitProof returns the proof of a unit: its whole path as of the last seal, which is checked without a server."""
+
+    @_abc_1.abstractmethod
+    def AddCosignature(
+        self,
+        request: _proofs_pb2.AddCosignatureRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_proofs_pb2.AddCosignatureResponse, _abc.Awaitable[_proofs_pb2.AddCosignatureResponse]]:
+        """AddCosignature keeps the cosignature of a checkpoint by a witness or auditor whom the operator configured."""
+
+    @_abc_1.abstractmethod
+    def GetFingerprint(
+        self,
+        request: _proofs_pb2.GetFingerprintRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_proofs_pb2.GetFingerprintResponse, _abc.Awaitable[_proofs_pb2.GetFingerprintResponse]]:
+        """GetFingerprint returns a hash of what the views of the server say of a book, or of units of a batch. Every
+        reader can compute it from the events.
+        """
+
+    @_abc_1.abstractmethod
+    def ListFingerprints(
+        self,
+        request: _proofs_pb2.ListFingerprintsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_proofs_pb2.ListFingerprintsResponse, _abc.Awaitable[_proofs_pb2.ListFingerprintsResponse]]:
+        """ListFingerprints returns the fingerprints of all batches and parties, of which that of the book is made."""
 
 def add_ProofServiceServicer_to_server(servicer: ProofServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -513,6 +513,138 @@ class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal
     """The proof would have {size}, and a proof that a server gives has at most {limit}. Read the events of the book instead, and replay them.
     Status: FAILED_PRECONDITION. Retry: after a change.
     """
+    REFUSAL_REASON_KEY_MALFORMED: _RefusalReason.ValueType  # 150
+    """{field} is not a public key that may be used: {problem}. Make another Ed25519 key pair.
+    Status: INVALID_ARGUMENT. Retry: never.
+    """
+    REFUSAL_REASON_KEY_TAKEN: _RefusalReason.ValueType  # 151
+    """Key {key} was registered already, at position {position}. A book takes each key once: make another one.
+    Status: ALREADY_EXISTS. Retry: never.
+    """
+    REFUSAL_REASON_KEY_UNKNOWN: _RefusalReason.ValueType  # 152
+    """Key {key} is not registered for {party}. Register it, or sign with a key that is.
+    Status: NOT_FOUND. Retry: after a change.
+    """
+    REFUSAL_REASON_KEY_REVOKED: _RefusalReason.ValueType  # 153
+    """Signatures of key {key} of {party} count no more from position {position} on. Sign with another key.
+    Status: FAILED_PRECONDITION. Retry: never.
+    """
+    REFUSAL_REASON_TOO_MANY_KEYS: _RefusalReason.ValueType  # 154
+    """{count} keys of {party} were ever registered; at most {limit} may. Rotate a key only when it must be, and begin another party.
+    Status: FAILED_PRECONDITION. Retry: after a change.
+    """
+    REFUSAL_REASON_ENDORSER_NOT_ALLOWED: _RefusalReason.ValueType  # 155
+    """Key {endorser_key} of {endorser} may not decide on keys of {party}. A key of {party} that counts may. If it has none, a key of an upline in force may register one, and for a brand or a party without authorization a key of the operator. The endorser of a key and the operator may revoke it.
+    Status: PERMISSION_DENIED. Retry: after a change.
+    """
+    REFUSAL_REASON_SIGNATURE_WRONG: _RefusalReason.ValueType  # 156
+    """{field} is not what key {key} signs for this request. Sign the bytes or the text that the contract shows, for this book, with that key.
+    Status: INVALID_ARGUMENT. Retry: never.
+    """
+    REFUSAL_REASON_RECOVERY_TOO_LATE: _RefusalReason.ValueType  # 157
+    """Key {replaced_key} was registered at {registered_at}, and a recovery key could replace it until {until}. Revoke it, and have a new key endorsed.
+    Status: FAILED_PRECONDITION. Retry: never.
+    """
+    REFUSAL_REASON_STATEMENT_MALFORMED: _RefusalReason.ValueType  # 158
+    """The statement is malformed: {problem}. Serialize it once as the contract says, and sign those bytes.
+    Status: INVALID_ARGUMENT. Retry: never.
+    """
+    REFUSAL_REASON_STATEMENT_OF_OTHER_BOOK: _RefusalReason.ValueType  # 159
+    """The statement is for the book with origin '{said}', and this one has origin {origin}. Sign it for this book.
+    Status: INVALID_ARGUMENT. Retry: never.
+    """
+    REFUSAL_REASON_STATEMENT_OF_OTHER_PARTY: _RefusalReason.ValueType  # 160
+    """{said} signed the statement, but {party} would act by its request. Only the one that acts signs.
+    Status: INVALID_ARGUMENT. Retry: never.
+    """
+    REFUSAL_REASON_STATEMENT_EXPIRED: _RefusalReason.ValueType  # 161
+    """The statement was signed at {signed_at}, and the book's clock says {now}. It counts for {days} days, and not ahead of the clock. Sign it again.
+    Status: INVALID_ARGUMENT. Retry: after a change.
+    """
+    REFUSAL_REASON_STATEMENT_REQUIRED: _RefusalReason.ValueType  # 162
+    """In this book parties sign what they ask, and {party} did not sign this. Register a key, and file a signed statement.
+    Status: PERMISSION_DENIED. Retry: never.
+    """
+    REFUSAL_REASON_STATEMENT_HAS_CODES: _RefusalReason.ValueType  # 163
+    """The statement names codes, which never stand in the log. Resolve them to ranges first, and sign those.
+    Status: INVALID_ARGUMENT. Retry: never.
+    """
+    REFUSAL_REASON_CONSUMER_HAS_NO_KEY: _RefusalReason.ValueType  # 164
+    """{consumer} is a consumer. Consumers have no keys and sign nothing: send the request unsigned.
+    Status: INVALID_ARGUMENT. Retry: never.
+    """
+    REFUSAL_REASON_KEY_REPLACES_OTHER: _RefusalReason.ValueType  # 165
+    """The new key cannot replace '{replaced_key}': {rule}. Sign it again with what it replaces.
+    Status: INVALID_ARGUMENT. Retry: never.
+    """
+    REFUSAL_REASON_TOO_MANY_STATEMENTS: _RefusalReason.ValueType  # 166
+    """A batch of {count} statements is not between 1 and {limit}. Split it.
+    Status: INVALID_ARGUMENT. Retry: never.
+    """
+    REFUSAL_REASON_STATEMENTS_DIFFER: _RefusalReason.ValueType  # 167
+    """Statement {number} of the batch is of another {field} than the first. One signature is of one key: sign a batch for each.
+    Status: INVALID_ARGUMENT. Retry: never.
+    """
+    REFUSAL_REASON_WITNESS_UNKNOWN: _RefusalReason.ValueType  # 170
+    """This server does not know the key with which {witness} cosigned. Ask its operator to add a line 'witness NAME KEY' to the file of --witnesses.
+    Status: PERMISSION_DENIED. Retry: never.
+    """
+    REFUSAL_REASON_COSIGNATURE_MALFORMED: _RefusalReason.ValueType  # 171
+    """The cosignature is no signature line: {problem}. Send the line as `pathbook audit replay --cosign` or a witness writes it.
+    Status: INVALID_ARGUMENT. Retry: never.
+    """
+    REFUSAL_REASON_COSIGNATURE_FALSE: _RefusalReason.ValueType  # 172
+    """The cosignature of {witness} is not valid for the checkpoint of {size} events that the log signed. Cosign that one: its text tells what is signed.
+    Status: INVALID_ARGUMENT. Retry: never.
+    """
+    REFUSAL_REASON_ANSWERED_EVENT_DIFFERS: _RefusalReason.ValueType  # 180
+    """The request answers an event with leaf hash {said}, and what stands at position {position} has {leaf}. Read the event again, and answer what it says.
+    Status: FAILED_PRECONDITION. Retry: after a change.
+    """
+    REFUSAL_REASON_ANSWERED_LEAF_MISSING: _RefusalReason.ValueType  # 181
+    """The signature would be good for any event at position {position}. Read the event there, and put its leaf hash in answered_leaf.
+    Status: INVALID_ARGUMENT. Retry: never.
+    """
+    REFUSAL_REASON_PARTY_SIGNS: _RefusalReason.ValueType  # 182
+    """{party} has a key that counts, so nothing is recorded in its name that it did not sign. Sign the request with a key of {party}, and file it as a statement.
+    Status: PERMISSION_DENIED. Retry: never.
+    """
+    REFUSAL_REASON_RECORDED_UNSIGNED: _RefusalReason.ValueType  # 183
+    """{party} recorded request id {request_id} at position {position} without a signature, and an event is never signed later. Leave it so, or correct it and sign a request with another id.
+    Status: ALREADY_EXISTS. Retry: never.
+    """
+    REFUSAL_REASON_EXTRA_NOT_ALLOWED: _RefusalReason.ValueType  # 190
+    """The acceptance names {count} units beyond those of the offer at position {transfer}, and {giver} allows {allowed} there. Leave them out, and ask {giver} to offer them in a transfer of their own, or to make an offer that allows more.
+    Status: PERMISSION_DENIED. Retry: never.
+    """
+    REFUSAL_REASON_EXTRA_OUT_OF_BOUNDS: _RefusalReason.ValueType  # 191
+    """An offer cannot allow {count} extra units. Allow between 0 and {limit}.
+    Status: INVALID_ARGUMENT. Retry: never.
+    """
+    REFUSAL_REASON_EXTRA_OTHER_PRODUCT: _RefusalReason.ValueType  # 193
+    """Units {range} are of another product than those offered at position {transfer}, so they are no extra units of it. Leave them out, and ask the giver to offer them in a transfer of their own.
+    Status: PERMISSION_DENIED. Retry: never.
+    """
+    REFUSAL_REASON_TOO_MANY_HANDLES: _RefusalReason.ValueType  # 192
+    """{count} handles are too many for one party; at most {limit} are kept. Leave out those that buyers do not see.
+    Status: INVALID_ARGUMENT. Retry: never.
+    """
+    REFUSAL_REASON_REPORT_TOO_LARGE: _RefusalReason.ValueType  # 210
+    """The question takes more than {limit} {what}. Name a batch, a product, a party or a few days, or ask `pathbook sql` about an export (`pathbook export`).
+    Status: INVALID_ARGUMENT. Retry: never.
+    """
+    REFUSAL_REASON_FILTER_NOT_KEPT: _RefusalReason.ValueType  # 211
+    """The report {report} does not keep what {filter} filters. Leave this filter out.
+    Status: INVALID_ARGUMENT. Retry: never.
+    """
+    REFUSAL_REASON_AS_OF_TOO_FAR: _RefusalReason.ValueType  # 212
+    """An answer as of position {position} folds at most {limit} events, and this one takes more. Name a batch or a product, or ask `pathbook sql` about an export (`pathbook export`).
+    Status: INVALID_ARGUMENT. Retry: never.
+    """
+    REFUSAL_REASON_FINDING_RULE_UNKNOWN: _RefusalReason.ValueType  # 213
+    """There is no rule '{rule}'. The rules are: {names}.
+    Status: INVALID_ARGUMENT. Retry: never.
+    """
 
 class RefusalReason(_RefusalReason, metaclass=_RefusalReasonEnumTypeWrapper):
     """RefusalReason is why a book refuses a request, decided on its latest state."""
@@ -987,6 +1119,138 @@ REFUSAL_REASON_PROOF_TOO_LARGE: RefusalReason.ValueType  # 146
 """The proof would have {size}, and a proof that a server gives has at most {limit}. Read the events of the book instead, and replay them.
 Status: FAILED_PRECONDITION. Retry: after a change.
 """
+REFUSAL_REASON_KEY_MALFORMED: RefusalReason.ValueType  # 150
+"""{field} is not a public key that may be used: {problem}. Make another Ed25519 key pair.
+Status: INVALID_ARGUMENT. Retry: never.
+"""
+REFUSAL_REASON_KEY_TAKEN: RefusalReason.ValueType  # 151
+"""Key {key} was registered already, at position {position}. A book takes each key once: make another one.
+Status: ALREADY_EXISTS. Retry: never.
+"""
+REFUSAL_REASON_KEY_UNKNOWN: RefusalReason.ValueType  # 152
+"""Key {key} is not registered for {party}. Register it, or sign with a key that is.
+Status: NOT_FOUND. Retry: after a change.
+"""
+REFUSAL_REASON_KEY_REVOKED: RefusalReason.ValueType  # 153
+"""Signatures of key {key} of {party} count no more from position {position} on. Sign with another key.
+Status: FAILED_PRECONDITION. Retry: never.
+"""
+REFUSAL_REASON_TOO_MANY_KEYS: RefusalReason.ValueType  # 154
+"""{count} keys of {party} were ever registered; at most {limit} may. Rotate a key only when it must be, and begin another party.
+Status: FAILED_PRECONDITION. Retry: after a change.
+"""
+REFUSAL_REASON_ENDORSER_NOT_ALLOWED: RefusalReason.ValueType  # 155
+"""Key {endorser_key} of {endorser} may not decide on keys of {party}. A key of {party} that counts may. If it has none, a key of an upline in force may register one, and for a brand or a party without authorization a key of the operator. The endorser of a key and the operator may revoke it.
+Status: PERMISSION_DENIED. Retry: after a change.
+"""
+REFUSAL_REASON_SIGNATURE_WRONG: RefusalReason.ValueType  # 156
+"""{field} is not what key {key} signs for this request. Sign the bytes or the text that the contract shows, for this book, with that key.
+Status: INVALID_ARGUMENT. Retry: never.
+"""
+REFUSAL_REASON_RECOVERY_TOO_LATE: RefusalReason.ValueType  # 157
+"""Key {replaced_key} was registered at {registered_at}, and a recovery key could replace it until {until}. Revoke it, and have a new key endorsed.
+Status: FAILED_PRECONDITION. Retry: never.
+"""
+REFUSAL_REASON_STATEMENT_MALFORMED: RefusalReason.ValueType  # 158
+"""The statement is malformed: {problem}. Serialize it once as the contract says, and sign those bytes.
+Status: INVALID_ARGUMENT. Retry: never.
+"""
+REFUSAL_REASON_STATEMENT_OF_OTHER_BOOK: RefusalReason.ValueType  # 159
+"""The statement is for the book with origin '{said}', and this one has origin {origin}. Sign it for this book.
+Status: INVALID_ARGUMENT. Retry: never.
+"""
+REFUSAL_REASON_STATEMENT_OF_OTHER_PARTY: RefusalReason.ValueType  # 160
+"""{said} signed the statement, but {party} would act by its request. Only the one that acts signs.
+Status: INVALID_ARGUMENT. Retry: never.
+"""
+REFUSAL_REASON_STATEMENT_EXPIRED: RefusalReason.ValueType  # 161
+"""The statement was signed at {signed_at}, and the book's clock says {now}. It counts for {days} days, and not ahead of the clock. Sign it again.
+Status: INVALID_ARGUMENT. Retry: after a change.
+"""
+REFUSAL_REASON_STATEMENT_REQUIRED: RefusalReason.ValueType  # 162
+"""In this book parties sign what they ask, and {party} did not sign this. Register a key, and file a signed statement.
+Status: PERMISSION_DENIED. Retry: never.
+"""
+REFUSAL_REASON_STATEMENT_HAS_CODES: RefusalReason.ValueType  # 163
+"""The statement names codes, which never stand in the log. Resolve them to ranges first, and sign those.
+Status: INVALID_ARGUMENT. Retry: never.
+"""
+REFUSAL_REASON_CONSUMER_HAS_NO_KEY: RefusalReason.ValueType  # 164
+"""{consumer} is a consumer. Consumers have no keys and sign nothing: send the request unsigned.
+Status: INVALID_ARGUMENT. Retry: never.
+"""
+REFUSAL_REASON_KEY_REPLACES_OTHER: RefusalReason.ValueType  # 165
+"""The new key cannot replace '{replaced_key}': {rule}. Sign it again with what it replaces.
+Status: INVALID_ARGUMENT. Retry: never.
+"""
+REFUSAL_REASON_TOO_MANY_STATEMENTS: RefusalReason.ValueType  # 166
+"""A batch of {count} statements is not between 1 and {limit}. Split it.
+Status: INVALID_ARGUMENT. Retry: never.
+"""
+REFUSAL_REASON_STATEMENTS_DIFFER: RefusalReason.ValueType  # 167
+"""Statement {number} of the batch is of another {field} than the first. One signature is of one key: sign a batch for each.
+Status: INVALID_ARGUMENT. Retry: never.
+"""
+REFUSAL_REASON_WITNESS_UNKNOWN: RefusalReason.ValueType  # 170
+"""This server does not know the key with which {witness} cosigned. Ask its operator to add a line 'witness NAME KEY' to the file of --witnesses.
+Status: PERMISSION_DENIED. Retry: never.
+"""
+REFUSAL_REASON_COSIGNATURE_MALFORMED: RefusalReason.ValueType  # 171
+"""The cosignature is no signature line: {problem}. Send the line as `pathbook audit replay --cosign` or a witness writes it.
+Status: INVALID_ARGUMENT. Retry: never.
+"""
+REFUSAL_REASON_COSIGNATURE_FALSE: RefusalReason.ValueType  # 172
+"""The cosignature of {witness} is not valid for the checkpoint of {size} events that the log signed. Cosign that one: its text tells what is signed.
+Status: INVALID_ARGUMENT. Retry: never.
+"""
+REFUSAL_REASON_ANSWERED_EVENT_DIFFERS: RefusalReason.ValueType  # 180
+"""The request answers an event with leaf hash {said}, and what stands at position {position} has {leaf}. Read the event again, and answer what it says.
+Status: FAILED_PRECONDITION. Retry: after a change.
+"""
+REFUSAL_REASON_ANSWERED_LEAF_MISSING: RefusalReason.ValueType  # 181
+"""The signature would be good for any event at position {position}. Read the event there, and put its leaf hash in answered_leaf.
+Status: INVALID_ARGUMENT. Retry: never.
+"""
+REFUSAL_REASON_PARTY_SIGNS: RefusalReason.ValueType  # 182
+"""{party} has a key that counts, so nothing is recorded in its name that it did not sign. Sign the request with a key of {party}, and file it as a statement.
+Status: PERMISSION_DENIED. Retry: never.
+"""
+REFUSAL_REASON_RECORDED_UNSIGNED: RefusalReason.ValueType  # 183
+"""{party} recorded request id {request_id} at position {position} without a signature, and an event is never signed later. Leave it so, or correct it and sign a request with another id.
+Status: ALREADY_EXISTS. Retry: never.
+"""
+REFUSAL_REASON_EXTRA_NOT_ALLOWED: RefusalReason.ValueType  # 190
+"""The acceptance names {count} units beyond those of the offer at position {transfer}, and {giver} allows {allowed} there. Leave them out, and ask {giver} to offer them in a transfer of their own, or to make an offer that allows more.
+Status: PERMISSION_DENIED. Retry: never.
+"""
+REFUSAL_REASON_EXTRA_OUT_OF_BOUNDS: RefusalReason.ValueType  # 191
+"""An offer cannot allow {count} extra units. Allow between 0 and {limit}.
+Status: INVALID_ARGUMENT. Retry: never.
+"""
+REFUSAL_REASON_EXTRA_OTHER_PRODUCT: RefusalReason.ValueType  # 193
+"""Units {range} are of another product than those offered at position {transfer}, so they are no extra units of it. Leave them out, and ask the giver to offer them in a transfer of their own.
+Status: PERMISSION_DENIED. Retry: never.
+"""
+REFUSAL_REASON_TOO_MANY_HANDLES: RefusalReason.ValueType  # 192
+"""{count} handles are too many for one party; at most {limit} are kept. Leave out those that buyers do not see.
+Status: INVALID_ARGUMENT. Retry: never.
+"""
+REFUSAL_REASON_REPORT_TOO_LARGE: RefusalReason.ValueType  # 210
+"""The question takes more than {limit} {what}. Name a batch, a product, a party or a few days, or ask `pathbook sql` about an export (`pathbook export`).
+Status: INVALID_ARGUMENT. Retry: never.
+"""
+REFUSAL_REASON_FILTER_NOT_KEPT: RefusalReason.ValueType  # 211
+"""The report {report} does not keep what {filter} filters. Leave this filter out.
+Status: INVALID_ARGUMENT. Retry: never.
+"""
+REFUSAL_REASON_AS_OF_TOO_FAR: RefusalReason.ValueType  # 212
+"""An answer as of position {position} folds at most {limit} events, and this one takes more. Name a batch or a product, or ask `pathbook sql` about an export (`pathbook export`).
+Status: INVALID_ARGUMENT. Retry: never.
+"""
+REFUSAL_REASON_FINDING_RULE_UNKNOWN: RefusalReason.ValueType  # 213
+"""There is no rule '{rule}'. The rules are: {names}.
+Status: INVALID_ARGUMENT. Retry: never.
+"""
 Global___RefusalReason: _TypeAlias = RefusalReason  # noqa: Y015
 
 class _FailureReason:
@@ -1117,6 +1381,18 @@ class _FailureReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Failure
     """This connection already has {limit} streams open. End some of them, then retry.
     Status: RESOURCE_EXHAUSTED. Retry: after a change.
     """
+    FAILURE_REASON_CALLS_LIMITED: _FailureReason.ValueType  # 47
+    """Too many calls come from this address: {limit} are allowed. Retry later, or send batches.
+    Status: RESOURCE_EXHAUSTED. Retry: later, after 1 s.
+    """
+    FAILURE_REASON_CODES_LIMITED: _FailureReason.ValueType  # 48
+    """Too many codes that this book never printed were asked from this address: {limit} are allowed. Retry later.
+    Status: RESOURCE_EXHAUSTED. Retry: later, after 1 s.
+    """
+    FAILURE_REASON_STREAMS_LIMITED: _FailureReason.ValueType  # 49
+    """This address already has {limit} streams open. End some of them, then retry.
+    Status: RESOURCE_EXHAUSTED. Retry: later, after 1 s.
+    """
     FAILURE_REASON_SERVER_FULL: _FailureReason.ValueType  # 28
     """This server already has {limit} streams open. Retry later, or at another server of these books.
     Status: UNAVAILABLE. Retry: later, after 1 s.
@@ -1125,16 +1401,64 @@ class _FailureReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Failure
     """The caller took nothing of this stream for {seconds} s, so it was ended. Resume it after the last position received, or retry with the same request ids.
     Status: UNAVAILABLE. Retry: later, after 0.2 s.
     """
+    FAILURE_REASON_STREAM_UNUSED: _FailureReason.ValueType  # 50
+    """Nothing was asked on this stream for {seconds} s, so it was ended. Open it again when you have a request.
+    Status: DEADLINE_EXCEEDED. Retry: after a change.
+    """
     FAILURE_REASON_ANSWER_TOO_LARGE: _FailureReason.ValueType  # 30
     """The answer of {method} has {bytes} bytes, and a message has at most {limit}. Ask for less at once, with a smaller page_size if there is one, and report this: every answer should be smaller.
     Status: RESOURCE_EXHAUSTED. Retry: after a change.
+    """
+    FAILURE_REASON_CALLER_UNKNOWN: _FailureReason.ValueType  # 36
+    """{method} is not for the public. Send a token of this book: --token-file FILE, or PATHBOOK_TOKEN.
+    Status: UNAUTHENTICATED. Retry: after a change.
+    """
+    FAILURE_REASON_CODE_NEEDED: _FailureReason.ValueType  # 37
+    """Name the units by their printed codes. By their numbers, only a token of this book that may see them names them: --token-file FILE, or PATHBOOK_TOKEN.
+    Status: UNAUTHENTICATED. Retry: after a change.
+    """
+    FAILURE_REASON_TOKEN_UNKNOWN: _FailureReason.ValueType  # 38
+    """This server does not know the token. Check that it is whole, and of these books, or ask the operator for one.
+    Status: UNAUTHENTICATED. Retry: after a change.
+    """
+    FAILURE_REASON_TOKEN_REVOKED: _FailureReason.ValueType  # 39
+    """Token {token} was revoked. Ask the operator for another one.
+    Status: UNAUTHENTICATED. Retry: after a change.
+    """
+    FAILURE_REASON_TOKEN_EXPIRED: _FailureReason.ValueType  # 40
+    """Token {token} has expired. Ask the operator for another one.
+    Status: UNAUTHENTICATED. Retry: after a change.
+    """
+    FAILURE_REASON_ROLE_NOT_ALLOWED: _FailureReason.ValueType  # 41
+    """{what} is not for the role {role}. Ask the operator, who has the table of what each role may do.
+    Status: PERMISSION_DENIED. Retry: after a change.
+    """
+    FAILURE_REASON_NOT_ITSELF: _FailureReason.ValueType  # 42
+    """The token is of {party}, and {actor} would act or be asked about. A party acts only as itself: name {party}, or have {actor} ask.
+    Status: PERMISSION_DENIED. Retry: after a change.
+    """
+    FAILURE_REASON_ISSUER_AWAY: _FailureReason.ValueType  # 46
+    """The keys of the issuer of web tokens cannot be had now. Retry later, or send an API token.
+    Status: UNAVAILABLE. Retry: later, after 5 s.
+    """
+    FAILURE_REASON_TOKEN_MISSING: _FailureReason.ValueType  # 43
+    """There is no token {token} that you may revoke. List the tokens.
+    Status: NOT_FOUND. Retry: after a change.
+    """
+    FAILURE_REASON_TOKEN_OF_NO_PARTY: _FailureReason.ValueType  # 44
+    """A token of the role {role} speaks for no party. Leave out the party.
+    Status: INVALID_ARGUMENT. Retry: never.
+    """
+    FAILURE_REASON_TOKEN_TOO_LONG: _FailureReason.ValueType  # 45
+    """A token cannot count for {days} days. Give 1 to {limit}, or 0 for the default.
+    Status: INVALID_ARGUMENT. Retry: never.
     """
     FAILURE_REASON_SERVER_STOPPING: _FailureReason.ValueType  # 14
     """The server is stopping. Retry with the same request ids, and resume streams after the last position received.
     Status: UNAVAILABLE. Retry: later, after 0.2 s.
     """
     FAILURE_REASON_UNEXPECTED: _FailureReason.ValueType  # 15
-    """Internal error; see the server's log. Retrying is safe.
+    """Internal error in call {call}; see the server's log. Retrying is safe.
     Status: INTERNAL. Retry: after a change.
     """
 
@@ -1265,6 +1589,18 @@ FAILURE_REASON_TOO_MANY_STREAMS: FailureReason.ValueType  # 27
 """This connection already has {limit} streams open. End some of them, then retry.
 Status: RESOURCE_EXHAUSTED. Retry: after a change.
 """
+FAILURE_REASON_CALLS_LIMITED: FailureReason.ValueType  # 47
+"""Too many calls come from this address: {limit} are allowed. Retry later, or send batches.
+Status: RESOURCE_EXHAUSTED. Retry: later, after 1 s.
+"""
+FAILURE_REASON_CODES_LIMITED: FailureReason.ValueType  # 48
+"""Too many codes that this book never printed were asked from this address: {limit} are allowed. Retry later.
+Status: RESOURCE_EXHAUSTED. Retry: later, after 1 s.
+"""
+FAILURE_REASON_STREAMS_LIMITED: FailureReason.ValueType  # 49
+"""This address already has {limit} streams open. End some of them, then retry.
+Status: RESOURCE_EXHAUSTED. Retry: later, after 1 s.
+"""
 FAILURE_REASON_SERVER_FULL: FailureReason.ValueType  # 28
 """This server already has {limit} streams open. Retry later, or at another server of these books.
 Status: UNAVAILABLE. Retry: later, after 1 s.
@@ -1273,16 +1609,64 @@ FAILURE_REASON_SLOW_READER: FailureReason.ValueType  # 29
 """The caller took nothing of this stream for {seconds} s, so it was ended. Resume it after the last position received, or retry with the same request ids.
 Status: UNAVAILABLE. Retry: later, after 0.2 s.
 """
+FAILURE_REASON_STREAM_UNUSED: FailureReason.ValueType  # 50
+"""Nothing was asked on this stream for {seconds} s, so it was ended. Open it again when you have a request.
+Status: DEADLINE_EXCEEDED. Retry: after a change.
+"""
 FAILURE_REASON_ANSWER_TOO_LARGE: FailureReason.ValueType  # 30
 """The answer of {method} has {bytes} bytes, and a message has at most {limit}. Ask for less at once, with a smaller page_size if there is one, and report this: every answer should be smaller.
 Status: RESOURCE_EXHAUSTED. Retry: after a change.
+"""
+FAILURE_REASON_CALLER_UNKNOWN: FailureReason.ValueType  # 36
+"""{method} is not for the public. Send a token of this book: --token-file FILE, or PATHBOOK_TOKEN.
+Status: UNAUTHENTICATED. Retry: after a change.
+"""
+FAILURE_REASON_CODE_NEEDED: FailureReason.ValueType  # 37
+"""Name the units by their printed codes. By their numbers, only a token of this book that may see them names them: --token-file FILE, or PATHBOOK_TOKEN.
+Status: UNAUTHENTICATED. Retry: after a change.
+"""
+FAILURE_REASON_TOKEN_UNKNOWN: FailureReason.ValueType  # 38
+"""This server does not know the token. Check that it is whole, and of these books, or ask the operator for one.
+Status: UNAUTHENTICATED. Retry: after a change.
+"""
+FAILURE_REASON_TOKEN_REVOKED: FailureReason.ValueType  # 39
+"""Token {token} was revoked. Ask the operator for another one.
+Status: UNAUTHENTICATED. Retry: after a change.
+"""
+FAILURE_REASON_TOKEN_EXPIRED: FailureReason.ValueType  # 40
+"""Token {token} has expired. Ask the operator for another one.
+Status: UNAUTHENTICATED. Retry: after a change.
+"""
+FAILURE_REASON_ROLE_NOT_ALLOWED: FailureReason.ValueType  # 41
+"""{what} is not for the role {role}. Ask the operator, who has the table of what each role may do.
+Status: PERMISSION_DENIED. Retry: after a change.
+"""
+FAILURE_REASON_NOT_ITSELF: FailureReason.ValueType  # 42
+"""The token is of {party}, and {actor} would act or be asked about. A party acts only as itself: name {party}, or have {actor} ask.
+Status: PERMISSION_DENIED. Retry: after a change.
+"""
+FAILURE_REASON_ISSUER_AWAY: FailureReason.ValueType  # 46
+"""The keys of the issuer of web tokens cannot be had now. Retry later, or send an API token.
+Status: UNAVAILABLE. Retry: later, after 5 s.
+"""
+FAILURE_REASON_TOKEN_MISSING: FailureReason.ValueType  # 43
+"""There is no token {token} that you may revoke. List the tokens.
+Status: NOT_FOUND. Retry: after a change.
+"""
+FAILURE_REASON_TOKEN_OF_NO_PARTY: FailureReason.ValueType  # 44
+"""A token of the role {role} speaks for no party. Leave out the party.
+Status: INVALID_ARGUMENT. Retry: never.
+"""
+FAILURE_REASON_TOKEN_TOO_LONG: FailureReason.ValueType  # 45
+"""A token cannot count for {days} days. Give 1 to {limit}, or 0 for the default.
+Status: INVALID_ARGUMENT. Retry: never.
 """
 FAILURE_REASON_SERVER_STOPPING: FailureReason.ValueType  # 14
 """The server is stopping. Retry with the same request ids, and resume streams after the last position received.
 Status: UNAVAILABLE. Retry: later, after 0.2 s.
 """
 FAILURE_REASON_UNEXPECTED: FailureReason.ValueType  # 15
-"""Internal error; see the server's log. Retrying is safe.
+"""Internal error in call {call}; see the server's log. Retrying is safe.
 Status: INTERNAL. Retry: after a change.
 """
 Global___FailureReason: _TypeAlias = FailureReason  # noqa: Y015

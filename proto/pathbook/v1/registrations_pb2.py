@@ -28,7 +28,7 @@ from pathbook.v1 import transfers_pb2 as pathbook_dot_v1_dot_transfers__pb2
 from pathbook.v1 import values_pb2 as pathbook_dot_v1_dot_values__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fpathbook/v1/registrations.proto\x12\x0bpathbook.v1\x1a\x19pathbook/v1/batches.proto\x1a\x19pathbook/v1/parties.proto\x1a\x1bpathbook/v1/transfers.proto\x1a\x18pathbook/v1/values.proto\"R\n\x0fRegisterRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12+\n\x07\x65ntries\x18\x02 \x03(\x0b\x32\x1a.pathbook.v1.RegisterEntryJ\x04\x08Z\x10\x64\"\xf7\x01\n\rRegisterEntry\x12\x32\n\x05party\x18\x01 \x01(\x0b\x32!.pathbook.v1.RegisterPartyRequestH\x00\x12;\n\rauthorization\x18\x02 \x01(\x0b\x32\".pathbook.v1.AuthorizePartyRequestH\x00\x12\x36\n\x07product\x18\x03 \x01(\x0b\x32#.pathbook.v1.RegisterProductRequestH\x00\x12\x34\n\x05\x62\x61tch\x18\x04 \x01(\x0b\x32#.pathbook.v1.CommissionBatchRequestH\x00\x42\x07\n\x05\x65ntry\"@\n\x10RegisterResponse\x12,\n\x07results\x18\x01 \x03(\x0b\x32\x1b.pathbook.v1.RegisterResult\"\x8e\x01\n\x0eRegisterResult\x12\'\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.pathbook.v1.ReceiptH\x00\x12,\n\x07refusal\x18\x02 \x01(\x0b\x32\x19.pathbook.v1.RefusedEntryH\x00\x12\x0c\n\x04gtin\x18\x03 \x01(\t\x12\r\n\x05\x62\x61tch\x18\x04 \x01(\x03\x42\x08\n\x06result2b\n\x13RegistrationService\x12K\n\x08Register\x12\x1c.pathbook.v1.RegisterRequest\x1a\x1d.pathbook.v1.RegisterResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fpathbook/v1/registrations.proto\x12\x0bpathbook.v1\x1a\x19pathbook/v1/batches.proto\x1a\x19pathbook/v1/parties.proto\x1a\x1bpathbook/v1/transfers.proto\x1a\x18pathbook/v1/values.proto\"L\n\x0fRegisterRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12+\n\x07\x65ntries\x18\x02 \x03(\x0b\x32\x1a.pathbook.v1.RegisterEntry\"\xf7\x01\n\rRegisterEntry\x12\x32\n\x05party\x18\x01 \x01(\x0b\x32!.pathbook.v1.RegisterPartyRequestH\x00\x12;\n\rauthorization\x18\x02 \x01(\x0b\x32\".pathbook.v1.AuthorizePartyRequestH\x00\x12\x36\n\x07product\x18\x03 \x01(\x0b\x32#.pathbook.v1.RegisterProductRequestH\x00\x12\x34\n\x05\x62\x61tch\x18\x04 \x01(\x0b\x32#.pathbook.v1.CommissionBatchRequestH\x00\x42\x07\n\x05\x65ntry\"@\n\x10RegisterResponse\x12,\n\x07results\x18\x01 \x03(\x0b\x32\x1b.pathbook.v1.RegisterResult\"\x8e\x01\n\x0eRegisterResult\x12\'\n\x07receipt\x18\x01 \x01(\x0b\x32\x14.pathbook.v1.ReceiptH\x00\x12,\n\x07refusal\x18\x02 \x01(\x0b\x32\x19.pathbook.v1.RefusedEntryH\x00\x12\x0c\n\x04gtin\x18\x03 \x01(\t\x12\r\n\x05\x62\x61tch\x18\x04 \x01(\x03\x42\x08\n\x06result2b\n\x13RegistrationService\x12K\n\x08Register\x12\x1c.pathbook.v1.RegisterRequest\x1a\x1d.pathbook.v1.RegisterResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,13 +36,13 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'pathbook.v1.registrations_p
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_REGISTERREQUEST']._serialized_start=157
-  _globals['_REGISTERREQUEST']._serialized_end=239
-  _globals['_REGISTERENTRY']._serialized_start=242
-  _globals['_REGISTERENTRY']._serialized_end=489
-  _globals['_REGISTERRESPONSE']._serialized_start=491
-  _globals['_REGISTERRESPONSE']._serialized_end=555
-  _globals['_REGISTERRESULT']._serialized_start=558
-  _globals['_REGISTERRESULT']._serialized_end=700
-  _globals['_REGISTRATIONSERVICE']._serialized_start=702
-  _globals['_REGISTRATIONSERVICE']._serialized_end=800
+  _globals['_REGISTERREQUEST']._serialized_end=233
+  _globals['_REGISTERENTRY']._serialized_start=236
+  _globals['_REGISTERENTRY']._serialized_end=483
+  _globals['_REGISTERRESPONSE']._serialized_start=485
+  _globals['_REGISTERRESPONSE']._serialized_end=549
+  _globals['_REGISTERRESULT']._serialized_start=552
+  _globals['_REGISTERRESULT']._serialized_end=694
+  _globals['_REGISTRATIONSERVICE']._serialized_start=696
+  _globals['_REGISTRATIONSERVICE']._serialized_end=794
 # @@protoc_insertion_point(module_scope)

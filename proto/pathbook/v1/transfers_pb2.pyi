@@ -132,6 +132,7 @@ class Transfer(_message.Message):
     REFERENCE_FIELD_NUMBER: _builtins.int
     EXTRA_FIELD_NUMBER: _builtins.int
     ATTESTATION_FIELD_NUMBER: _builtins.int
+    EXTRA_ALLOWED_FIELD_NUMBER: _builtins.int
     transfer: _builtins.int
     """The position at which it was offered or recorded, which is its id."""
     kind: Global___TransferKind.ValueType
@@ -156,6 +157,8 @@ class Transfer(_message.Message):
     """The number of the document by which both sides know it. Empty if there is none."""
     attestation: _values_pb2.Attestation.ValueType
     """Whether the receiver reported it, too, or accepted it."""
+    extra_allowed: _builtins.int
+    """How many extra units the giver allows the receiver to accept."""
     @_builtins.property
     def unit_price(self) -> _values_pb2.Price:
         """The price of one unit."""
@@ -216,10 +219,11 @@ class Transfer(_message.Message):
         reference: _builtins.str = ...,
         extra: _abc.Iterable[_values_pb2.UnitRange] | None = ...,
         attestation: _values_pb2.Attestation.ValueType = ...,
+        extra_allowed: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["deadline", b"deadline", "note", b"note", "occurred_at", b"occurred_at", "recorded_at", b"recorded_at", "reversal_note", b"reversal_note", "unit_price", b"unit_price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted_units", b"accepted_units", "answered_position", b"answered_position", "attestation", b"attestation", "deadline", b"deadline", "discrepancies", b"discrepancies", "extra", b"extra", "giver", b"giver", "kind", b"kind", "note", b"note", "occurred_at", b"occurred_at", "ranges", b"ranges", "receiver", b"receiver", "recorded_at", b"recorded_at", "reference", b"reference", "returns_transfer", b"returns_transfer", "reversal_asked_by", b"reversal_asked_by", "reversal_note", b"reversal_note", "status", b"status", "transfer", b"transfer", "unit_price", b"unit_price", "units", b"units"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted_units", b"accepted_units", "answered_position", b"answered_position", "attestation", b"attestation", "deadline", b"deadline", "discrepancies", b"discrepancies", "extra", b"extra", "extra_allowed", b"extra_allowed", "giver", b"giver", "kind", b"kind", "note", b"note", "occurred_at", b"occurred_at", "ranges", b"ranges", "receiver", b"receiver", "recorded_at", b"recorded_at", "reference", b"reference", "returns_transfer", b"returns_transfer", "reversal_asked_by", b"reversal_asked_by", "reversal_note", b"reversal_note", "status", b"status", "transfer", b"transfer", "unit_price", b"unit_price", "units", b"units"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -241,6 +245,7 @@ class OfferTransferRequest(_message.Message):
     DELIVERY_FIELD_NUMBER: _builtins.int
     DEADLINE_FIELD_NUMBER: _builtins.int
     REFERENCE_FIELD_NUMBER: _builtins.int
+    EXTRA_ALLOWED_FIELD_NUMBER: _builtins.int
     book: _builtins.str
     """The name of the book."""
     request_id: _builtins.str
@@ -253,6 +258,10 @@ class OfferTransferRequest(_message.Message):
     """Whether the goods move with the title."""
     reference: _builtins.str
     """The number of a document by which both sides know the transfer. Each pair of sides uses it for one transfer."""
+    extra_allowed: _builtins.int
+    """How many units the receiver may accept beyond those offered: units of the giver that it finds in the delivery. They
+    move at the price of the offer. 0 allows none.
+    """
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When it happened. Unset means when it is recorded."""
@@ -282,10 +291,11 @@ class OfferTransferRequest(_message.Message):
         delivery: _values_pb2.Delivery.ValueType = ...,
         deadline: _timestamp_pb2.Timestamp | None = ...,
         reference: _builtins.str = ...,
+        extra_allowed: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["deadline", b"deadline", "occurred_at", b"occurred_at", "unit_price", b"unit_price", "units", b"units"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["book", b"book", "deadline", b"deadline", "delivery", b"delivery", "giver", b"giver", "occurred_at", b"occurred_at", "receiver", b"receiver", "reference", b"reference", "request_id", b"request_id", "unit_price", b"unit_price", "units", b"units"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["book", b"book", "deadline", b"deadline", "delivery", b"delivery", "extra_allowed", b"extra_allowed", "giver", b"giver", "occurred_at", b"occurred_at", "receiver", b"receiver", "reference", b"reference", "request_id", b"request_id", "unit_price", b"unit_price", "units", b"units"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -373,6 +383,7 @@ class AcceptTransferRequest(_message.Message):
     DISCREPANCIES_FIELD_NUMBER: _builtins.int
     EXTRA_FIELD_NUMBER: _builtins.int
     EXTRA_CODES_FIELD_NUMBER: _builtins.int
+    ANSWERED_LEAF_FIELD_NUMBER: _builtins.int
     book: _builtins.str
     """The name of the book."""
     request_id: _builtins.str
@@ -381,6 +392,10 @@ class AcceptTransferRequest(_message.Message):
     """The party that accepts."""
     transfer: _builtins.int
     """The position of the transfer."""
+    answered_leaf: _builtins.bytes
+    """The leaf hash (RFC 6962) of the stored bytes of the event there: 32 bytes. Then the request answers no other event, also
+    if it is signed. A Statement must have it. Empty elsewhere leaves the position alone to say what is answered.
+    """
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When it happened. Unset means when it is recorded."""
@@ -391,7 +406,9 @@ class AcceptTransferRequest(_message.Message):
 
     @_builtins.property
     def extra(self) -> _containers.RepeatedCompositeFieldContainer[_values_pb2.UnitRange]:
-        """Units of the giver that were not offered, and that the receiver found in the delivery and accepts, too."""
+        """Units of the giver that were not offered, and that the receiver found in the delivery and accepts, too. The offer must
+        allow so many (extra_allowed).
+        """
 
     @_builtins.property
     def extra_codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -408,10 +425,11 @@ class AcceptTransferRequest(_message.Message):
         discrepancies: _abc.Iterable[Global___DiscrepancyClaim] | None = ...,
         extra: _abc.Iterable[_values_pb2.UnitRange] | None = ...,
         extra_codes: _abc.Iterable[_builtins.str] | None = ...,
+        answered_leaf: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["book", b"book", "discrepancies", b"discrepancies", "extra", b"extra", "extra_codes", b"extra_codes", "occurred_at", b"occurred_at", "receiver", b"receiver", "request_id", b"request_id", "transfer", b"transfer"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answered_leaf", b"answered_leaf", "book", b"book", "discrepancies", b"discrepancies", "extra", b"extra", "extra_codes", b"extra_codes", "occurred_at", b"occurred_at", "receiver", b"receiver", "request_id", b"request_id", "transfer", b"transfer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -459,6 +477,8 @@ class DeclineTransferRequest(_message.Message):
     RECEIVER_FIELD_NUMBER: _builtins.int
     TRANSFER_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
+    NOTE_COMMITMENT_FIELD_NUMBER: _builtins.int
+    ANSWERED_LEAF_FIELD_NUMBER: _builtins.int
     book: _builtins.str
     """The name of the book."""
     request_id: _builtins.str
@@ -469,6 +489,14 @@ class DeclineTransferRequest(_message.Message):
     """The position of the transfer."""
     note: _builtins.str
     """The reason, as free text of at most 200 characters. It can be erased later. A retry may not change it."""
+    note_commitment: _builtins.bytes
+    """In a Statement, the commitment to the note, which is sent beside it: SHA-256(0x02 | salt | UTF-8 text). The note itself
+    is empty there, because the event keeps the statement. Empty otherwise.
+    """
+    answered_leaf: _builtins.bytes
+    """The leaf hash (RFC 6962) of the stored bytes of the event there: 32 bytes. Then the request answers no other event, also
+    if it is signed. A Statement must have it. Empty elsewhere leaves the position alone to say what is answered.
+    """
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When it happened. Unset means when it is recorded."""
@@ -482,10 +510,12 @@ class DeclineTransferRequest(_message.Message):
         receiver: _builtins.str = ...,
         transfer: _builtins.int = ...,
         note: _builtins.str = ...,
+        note_commitment: _builtins.bytes = ...,
+        answered_leaf: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["book", b"book", "note", b"note", "occurred_at", b"occurred_at", "receiver", b"receiver", "request_id", b"request_id", "transfer", b"transfer"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answered_leaf", b"answered_leaf", "book", b"book", "note", b"note", "note_commitment", b"note_commitment", "occurred_at", b"occurred_at", "receiver", b"receiver", "request_id", b"request_id", "transfer", b"transfer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -526,6 +556,7 @@ class WithdrawTransferRequest(_message.Message):
     OCCURRED_AT_FIELD_NUMBER: _builtins.int
     GIVER_FIELD_NUMBER: _builtins.int
     TRANSFER_FIELD_NUMBER: _builtins.int
+    ANSWERED_LEAF_FIELD_NUMBER: _builtins.int
     book: _builtins.str
     """The name of the book."""
     request_id: _builtins.str
@@ -534,6 +565,10 @@ class WithdrawTransferRequest(_message.Message):
     """The party that withdraws its offer."""
     transfer: _builtins.int
     """The position of the transfer."""
+    answered_leaf: _builtins.bytes
+    """The leaf hash (RFC 6962) of the stored bytes of the event there: 32 bytes. Then the request answers no other event, also
+    if it is signed. A Statement must have it. Empty elsewhere leaves the position alone to say what is answered.
+    """
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When it happened. Unset means when it is recorded."""
@@ -546,10 +581,11 @@ class WithdrawTransferRequest(_message.Message):
         occurred_at: _timestamp_pb2.Timestamp | None = ...,
         giver: _builtins.str = ...,
         transfer: _builtins.int = ...,
+        answered_leaf: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["book", b"book", "giver", b"giver", "occurred_at", b"occurred_at", "request_id", b"request_id", "transfer", b"transfer"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answered_leaf", b"answered_leaf", "book", b"book", "giver", b"giver", "occurred_at", b"occurred_at", "request_id", b"request_id", "transfer", b"transfer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -876,6 +912,8 @@ class ReverseTransferRequest(_message.Message):
     PARTY_FIELD_NUMBER: _builtins.int
     TRANSFER_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
+    NOTE_COMMITMENT_FIELD_NUMBER: _builtins.int
+    ANSWERED_LEAF_FIELD_NUMBER: _builtins.int
     book: _builtins.str
     """The name of the book."""
     request_id: _builtins.str
@@ -886,6 +924,14 @@ class ReverseTransferRequest(_message.Message):
     """The position of the transfer."""
     note: _builtins.str
     """The reason, as free text of at most 200 characters. It can be erased later. A retry may not change it."""
+    note_commitment: _builtins.bytes
+    """In a Statement, the commitment to the note, which is sent beside it: SHA-256(0x02 | salt | UTF-8 text). The note itself
+    is empty there, because the event keeps the statement. Empty otherwise.
+    """
+    answered_leaf: _builtins.bytes
+    """The leaf hash (RFC 6962) of the stored bytes of the event by which it was agreed, 32 bytes: of its acceptance if it was
+    offered, else of the event there. A Statement must have it. Empty elsewhere leaves the position alone to say what it is.
+    """
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When it happened. Unset means when it is recorded."""
@@ -899,10 +945,12 @@ class ReverseTransferRequest(_message.Message):
         party: _builtins.str = ...,
         transfer: _builtins.int = ...,
         note: _builtins.str = ...,
+        note_commitment: _builtins.bytes = ...,
+        answered_leaf: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["book", b"book", "note", b"note", "occurred_at", b"occurred_at", "party", b"party", "request_id", b"request_id", "transfer", b"transfer"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answered_leaf", b"answered_leaf", "book", b"book", "note", b"note", "note_commitment", b"note_commitment", "occurred_at", b"occurred_at", "party", b"party", "request_id", b"request_id", "transfer", b"transfer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1192,6 +1240,7 @@ class ReturnUnitsRequest(_message.Message):
     OWNER_FIELD_NUMBER: _builtins.int
     UNITS_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
+    NOTE_COMMITMENT_FIELD_NUMBER: _builtins.int
     book: _builtins.str
     """The name of the book."""
     request_id: _builtins.str
@@ -1200,6 +1249,10 @@ class ReturnUnitsRequest(_message.Message):
     """The owner that returns them: a party, or "consumer:" and a pseudonym."""
     note: _builtins.str
     """The reason, as free text of at most 200 characters. It can be erased later. A retry may not change it."""
+    note_commitment: _builtins.bytes
+    """In a Statement, the commitment to the note, which is sent beside it: SHA-256(0x02 | salt | UTF-8 text). The note itself
+    is empty there, because the event keeps the statement. Empty otherwise.
+    """
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When it happened. Unset means when it is recorded."""
@@ -1217,10 +1270,11 @@ class ReturnUnitsRequest(_message.Message):
         owner: _builtins.str = ...,
         units: _values_pb2.Selection | None = ...,
         note: _builtins.str = ...,
+        note_commitment: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at", "units", b"units"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["book", b"book", "note", b"note", "occurred_at", b"occurred_at", "owner", b"owner", "request_id", b"request_id", "units", b"units"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["book", b"book", "note", b"note", "note_commitment", b"note_commitment", "occurred_at", b"occurred_at", "owner", b"owner", "request_id", b"request_id", "units", b"units"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1269,6 +1323,7 @@ class WriteOffUnitsRequest(_message.Message):
     UNITS_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
+    NOTE_COMMITMENT_FIELD_NUMBER: _builtins.int
     book: _builtins.str
     """The name of the book."""
     request_id: _builtins.str
@@ -1279,6 +1334,10 @@ class WriteOffUnitsRequest(_message.Message):
     """The new state: lost, damaged, destroyed or defaced."""
     note: _builtins.str
     """The reason, as free text of at most 200 characters. It can be erased later. A retry may not change it."""
+    note_commitment: _builtins.bytes
+    """In a Statement, the commitment to the note, which is sent beside it: SHA-256(0x02 | salt | UTF-8 text). The note itself
+    is empty there, because the event keeps the statement. Empty otherwise.
+    """
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When it happened. Unset means when it is recorded."""
@@ -1297,10 +1356,11 @@ class WriteOffUnitsRequest(_message.Message):
         units: _values_pb2.Selection | None = ...,
         state: _values_pb2.UnitState.ValueType = ...,
         note: _builtins.str = ...,
+        note_commitment: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at", "units", b"units"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["book", b"book", "note", b"note", "occurred_at", b"occurred_at", "party", b"party", "request_id", b"request_id", "state", b"state", "units", b"units"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["book", b"book", "note", b"note", "note_commitment", b"note_commitment", "occurred_at", b"occurred_at", "party", b"party", "request_id", b"request_id", "state", b"state", "units", b"units"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1681,3 +1741,67 @@ class ListOffersResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListOffersResponse: _TypeAlias = ListOffersResponse  # noqa: Y015
+
+@_typing.final
+class ResolveUnitsRequest(_message.Message):
+    """ResolveUnitsRequest asks which units of an owner a selection means."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOOK_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    UNITS_FIELD_NUMBER: _builtins.int
+    AT_LEAST_POSITION_FIELD_NUMBER: _builtins.int
+    book: _builtins.str
+    """The name of the book."""
+    owner: _builtins.str
+    """The owner. A quantity takes its units that are free to move, none expired or recalled, as a transfer does."""
+    at_least_position: _builtins.int
+    """The answer includes at least the event at this position. 0 sets no minimum."""
+    @_builtins.property
+    def units(self) -> _values_pb2.Selection:
+        """The selection."""
+
+    def __init__(
+        self,
+        *,
+        book: _builtins.str = ...,
+        owner: _builtins.str = ...,
+        units: _values_pb2.Selection | None = ...,
+        at_least_position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["units", b"units"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least_position", b"at_least_position", "book", b"book", "owner", b"owner", "units", b"units"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResolveUnitsRequest: _TypeAlias = ResolveUnitsRequest  # noqa: Y015
+
+@_typing.final
+class ResolveUnitsResponse(_message.Message):
+    """ResolveUnitsResponse has the units as ranges."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RANGES_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """The position as of which these are the units."""
+    @_builtins.property
+    def ranges(self) -> _containers.RepeatedCompositeFieldContainer[_values_pb2.UnitRange]:
+        """The units, in order."""
+
+    def __init__(
+        self,
+        *,
+        ranges: _abc.Iterable[_values_pb2.UnitRange] | None = ...,
+        position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "ranges", b"ranges"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResolveUnitsResponse: _TypeAlias = ResolveUnitsResponse  # noqa: Y015

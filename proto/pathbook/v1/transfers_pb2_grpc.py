@@ -60,6 +60,11 @@ class TransferServiceStub(object):
                 request_serializer=pathbook_dot_v1_dot_transfers__pb2.RecordTransferRequest.SerializeToString,
                 response_deserializer=pathbook_dot_v1_dot_transfers__pb2.RecordTransferResponse.FromString,
                 _registered_method=True)
+        self.ResolveUnits = channel.unary_unary(
+                '/pathbook.v1.TransferService/ResolveUnits',
+                request_serializer=pathbook_dot_v1_dot_transfers__pb2.ResolveUnitsRequest.SerializeToString,
+                response_deserializer=pathbook_dot_v1_dot_transfers__pb2.ResolveUnitsResponse.FromString,
+                _registered_method=True)
         self.RecordTransfers = channel.stream_stream(
                 '/pathbook.v1.TransferService/RecordTransfers',
                 request_serializer=pathbook_dot_v1_dot_transfers__pb2.RecordTransfersRequest.SerializeToString,
@@ -151,6 +156,13 @@ class TransferServiceServicer(object):
 
     def RecordTransfer(self, request, context):
         """RecordTransfer records an agreed or historic transfer in one step.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResolveUnits(self, request, context):
+        """ResolveUnits tells which units of an owner a selection means now, so that a signer can name them. It reserves none.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -260,6 +272,11 @@ def add_TransferServiceServicer_to_server(servicer, server):
                     servicer.RecordTransfer,
                     request_deserializer=pathbook_dot_v1_dot_transfers__pb2.RecordTransferRequest.FromString,
                     response_serializer=pathbook_dot_v1_dot_transfers__pb2.RecordTransferResponse.SerializeToString,
+            ),
+            'ResolveUnits': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResolveUnits,
+                    request_deserializer=pathbook_dot_v1_dot_transfers__pb2.ResolveUnitsRequest.FromString,
+                    response_serializer=pathbook_dot_v1_dot_transfers__pb2.ResolveUnitsResponse.SerializeToString,
             ),
             'RecordTransfers': grpc.stream_stream_rpc_method_handler(
                     servicer.RecordTransfers,
@@ -453,6 +470,33 @@ class TransferService(object):
             '/pathbook.v1.TransferService/RecordTransfer',
             pathbook_dot_v1_dot_transfers__pb2.RecordTransferRequest.SerializeToString,
             pathbook_dot_v1_dot_transfers__pb2.RecordTransferResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResolveUnits(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pathbook.v1.TransferService/ResolveUnits',
+            pathbook_dot_v1_dot_transfers__pb2.ResolveUnitsRequest.SerializeToString,
+            pathbook_dot_v1_dot_transfers__pb2.ResolveUnitsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -43,6 +43,8 @@ class TransferServiceStub:
     """WithdrawTransfer withdraws an offer."""
     RecordTransfer: _grpc.UnaryUnaryMultiCallable[_transfers_pb2.RecordTransferRequest, _transfers_pb2.RecordTransferResponse]
     """RecordTransfer records an agreed or historic transfer in one step."""
+    ResolveUnits: _grpc.UnaryUnaryMultiCallable[_transfers_pb2.ResolveUnitsRequest, _transfers_pb2.ResolveUnitsResponse]
+    """ResolveUnits tells which units of an owner a selection means now, so that a signer can name them. It reserves none."""
     RecordTransfers: _grpc.StreamStreamMultiCallable[_transfers_pb2.RecordTransfersRequest, _transfers_pb2.RecordTransfersResponse]
     """RecordTransfers records many one-step writes. Each batch of writes is answered by one batch of results."""
     ReverseTransfer: _grpc.UnaryUnaryMultiCallable[_transfers_pb2.ReverseTransferRequest, _transfers_pb2.ReverseTransferResponse]
@@ -81,6 +83,8 @@ class TransferServiceAsyncStub(TransferServiceStub):
     """WithdrawTransfer withdraws an offer."""
     RecordTransfer: _aio.UnaryUnaryMultiCallable[_transfers_pb2.RecordTransferRequest, _transfers_pb2.RecordTransferResponse]  # type: ignore[assignment]
     """RecordTransfer records an agreed or historic transfer in one step."""
+    ResolveUnits: _aio.UnaryUnaryMultiCallable[_transfers_pb2.ResolveUnitsRequest, _transfers_pb2.ResolveUnitsResponse]  # type: ignore[assignment]
+    """ResolveUnits tells which units of an owner a selection means now, so that a signer can name them. It reserves none."""
     RecordTransfers: _aio.StreamStreamMultiCallable[_transfers_pb2.RecordTransfersRequest, _transfers_pb2.RecordTransfersResponse]  # type: ignore[assignment]
     """RecordTransfers records many one-step writes. Each batch of writes is answered by one batch of results."""
     ReverseTransfer: _aio.UnaryUnaryMultiCallable[_transfers_pb2.ReverseTransferRequest, _transfers_pb2.ReverseTransferResponse]  # type: ignore[assignment]
@@ -146,6 +150,14 @@ class TransferServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_transfers_pb2.RecordTransferResponse, _abc.Awaitable[_transfers_pb2.RecordTransferResponse]]:
         """RecordTransfer records an agreed or historic transfer in one step."""
+
+    @_abc_1.abstractmethod
+    def ResolveUnits(
+        self,
+        request: _transfers_pb2.ResolveUnitsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_transfers_pb2.ResolveUnitsResponse, _abc.Awaitable[_transfers_pb2.ResolveUnitsResponse]]:
+        """ResolveUnits tells which units of an owner a selection means now, so that a signer can name them. It reserves none."""
 
     @_abc_1.abstractmethod
     def RecordTransfers(

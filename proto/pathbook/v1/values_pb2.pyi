@@ -45,6 +45,8 @@ Limits:
   writes of a RecordTransfersRequest                    1,000
   registrations of a RegisterRequest                    1,000
   GTINs that a RegisterRequest lists                    4,000
+  statements of a FileStatementsRequest                 1,000
+  bytes of a statement                                 65,535
   bytes of an event                                    65,535
   ranges of an event                                    4,000
   bytes of an event that a path has                     4,096
@@ -235,9 +237,15 @@ class _AttestationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Attestati
     ATTESTATION_UNSPECIFIED: _Attestation.ValueType  # 0
     """Not set."""
     ATTESTATION_RECORDED: _Attestation.ValueType  # 1
-    """The operator of the book recorded it. No party has signed it."""
+    """The operator of the book recorded it. Neither side has signed it."""
     ATTESTATION_REPORTED_BY_BOTH: _Attestation.ValueType  # 2
     """The operator of the book recorded that giver and receiver reported the same hop. Neither has signed it."""
+    ATTESTATION_SIGNED_BY_GIVER: _Attestation.ValueType  # 3
+    """The giver has signed it, and the receiver has not."""
+    ATTESTATION_SIGNED_BY_RECEIVER: _Attestation.ValueType  # 4
+    """The receiver has signed it, and the giver has not."""
+    ATTESTATION_SIGNED_BY_BOTH: _Attestation.ValueType  # 5
+    """Giver and receiver have signed it."""
 
 class Attestation(_Attestation, metaclass=_AttestationEnumTypeWrapper):
     """Attestation says who vouches for a hop."""
@@ -245,9 +253,15 @@ class Attestation(_Attestation, metaclass=_AttestationEnumTypeWrapper):
 ATTESTATION_UNSPECIFIED: Attestation.ValueType  # 0
 """Not set."""
 ATTESTATION_RECORDED: Attestation.ValueType  # 1
-"""The operator of the book recorded it. No party has signed it."""
+"""The operator of the book recorded it. Neither side has signed it."""
 ATTESTATION_REPORTED_BY_BOTH: Attestation.ValueType  # 2
 """The operator of the book recorded that giver and receiver reported the same hop. Neither has signed it."""
+ATTESTATION_SIGNED_BY_GIVER: Attestation.ValueType  # 3
+"""The giver has signed it, and the receiver has not."""
+ATTESTATION_SIGNED_BY_RECEIVER: Attestation.ValueType  # 4
+"""The receiver has signed it, and the giver has not."""
+ATTESTATION_SIGNED_BY_BOTH: Attestation.ValueType  # 5
+"""Giver and receiver have signed it."""
 Global___Attestation: _TypeAlias = Attestation  # noqa: Y015
 
 class _DiscrepancyKind:

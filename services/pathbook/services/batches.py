@@ -2,15 +2,17 @@
 
 from collections.abc import AsyncIterator
 
-from pathbook.ledger import commands
+from pathbook.ledger.codec import register_commands, unit_commands
+from pathbook.ledger.codec.requests import selected
 from pathbook.ledger.events import BatchCommissioned, ProductRegistered
 from pathbook.ledger.projections.registers import ProductRow
 from pathbook.ledger.queries import Batch, Case, Listed
 from pathbook.ledger.values import Unit
+from pathbook.services.access.callers import current_caller
 from pathbook.services.codes import messages, slices
 from pathbook.services.drain import Drain
 from pathbook.services.gateway import Gateway
-from pathbook.services.translate import answers, receipts, registrations, requests
+from pathbook.services.translate import answers, receipts, requests
 from pathbook.services.translate.pages import MAX_PAGE_SIZE, AfterName, AfterNumber, AfterUnit, Paging, cut
 from pathbook.v1 import batches_pb2, batches_pb2_grpc
 
@@ -26,7 +28,7 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
         self, request: batches_pb2.RegisterProductRequest, _context: object
     ) -> batches_pb2.RegisterProductResponse:
         """Register a product."""
-        command = registrations.product(request)
+        command = register_commands.register_product(request)
         answer = await self._gateway.write(requests.book_name(request.book), command)
         event = answer.recorded.event
         assert isinstance(event, ProductRegistered)
@@ -37,7 +39,7 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
     ) -> batches_pb2.CommissionBatchResponse:
         """Commission a batch of units."""
         code_key = await self._gateway.run(self._gateway.codes.key_for_new_batch)
-        command = registrations.batch(request, code_key)
+        command = register_commands.commission_batch(request, code_key)
         answer = await self._gateway.write(requests.book_name(request.book), command)
         event = answer.recorded.event
         assert isinstance(event, BatchCommissioned)
@@ -48,13 +50,8 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
     ) -> batches_pb2.PackCaseResponse:
         """Pack a case."""
         book = requests.book_name(request.book)
-        command = commands.PackCase(
-            request_id=request.request_id,
-            occurred_at=requests.time_or_now(request),
-            party=request.party,
-            sscc=request.sscc,
-            units=await self._gateway.selection(book, requests.selected(request)),
-        )
+        units = await self._gateway.selection(book, selected(request))
+        command = unit_commands.pack_case(request, units)
         answer = await self._gateway.write(book, command)
         return batches_pb2.PackCaseResponse(receipt=receipts.receipt(answer), ranges=receipts.chosen(answer))
 
@@ -62,12 +59,7 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
         self, request: batches_pb2.UnpackCaseRequest, _context: object
     ) -> batches_pb2.UnpackCaseResponse:
         """Unpack a case."""
-        command = commands.UnpackCase(
-            request_id=request.request_id,
-            occurred_at=requests.time_or_now(request),
-            party=request.party,
-            sscc=request.sscc,
-        )
+        command = unit_commands.unpack_case(request)
         answer = await self._gateway.write(requests.book_name(request.book), command)
         return batches_pb2.UnpackCaseResponse(receipt=receipts.receipt(answer))
 
@@ -75,16 +67,7 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
         self, request: batches_pb2.RecallUnitsRequest, _context: object
     ) -> batches_pb2.RecallUnitsResponse:
         """Recall units."""
-        requests.bounded(len(request.ranges))
-        command = commands.RecallUnits(
-            request_id=request.request_id,
-            occurred_at=requests.time_or_now(request),
-            brand=request.brand,
-            batch=request.batch,
-            ranges=requests.ranges(request.ranges),
-            note=request.note,
-            note_salt=requests.note_salt(request.note),
-        )
+        command = unit_commands.recall_units(request, *requests.note(request))
         answer = await self._gateway.write(requests.book_name(request.book), command)
         return batches_pb2.RecallUnitsResponse(receipt=receipts.receipt(answer))
 
@@ -92,12 +75,7 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
         self, request: batches_pb2.LiftRecallRequest, _context: object
     ) -> batches_pb2.LiftRecallResponse:
         """Lift a recall."""
-        command = commands.LiftRecall(
-            request_id=request.request_id,
-            occurred_at=requests.time_or_now(request),
-            brand=request.brand,
-            recall=request.recall,
-        )
+        command = unit_commands.lift_recall(request)
         answer = await self._gateway.write(requests.book_name(request.book), command)
         return batches_pb2.LiftRecallResponse(receipt=receipts.receipt(answer))
 
@@ -179,6 +157,7 @@ class BatchService(batches_pb2_grpc.BatchServiceServicer):
             gtin,
             page.after.number,
             page.limit,
+            brand=current_caller().seen_as,
         )
 
     async def ListCodes(

@@ -1,6 +1,6 @@
 """BookService: opening, showing and listing books."""
 
-from pathbook.ledger import commands
+from pathbook.ledger.codec import register_commands
 from pathbook.ledger.queries.answers import OpenedBook
 from pathbook.ledger.refusals import Refusal
 from pathbook.services.gateway import Gateway
@@ -21,13 +21,8 @@ class BookService(books_pb2_grpc.BookServiceServicer):
     ) -> books_pb2.OpenBookResponse:
         """Open a book."""
         book = requests.book_name(request.book)
-        command = commands.OpenBook(
-            request_id=request.request_id,
-            name=book,
-            origin=request.origin,
-            max_tier=request.policy.max_tier,
-            code_key=await self._gateway.run(self._gateway.codes.key_for_new_batch),
-        )
+        code_key = await self._gateway.run(self._gateway.codes.key_for_new_batch)
+        command = register_commands.open_book(request, code_key)
         answer = await self._gateway.write(book, command)
         return books_pb2.OpenBookResponse(receipt=receipts.receipt(answer))
 

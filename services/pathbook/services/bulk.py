@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final, TypeAlias, TypeVar
 
 from pathbook.ledger.book import Outcome, Submitted
-from pathbook.ledger.commands import Command, RecordTransfer, ReturnUnits, SellUnits
-from pathbook.ledger.refusals import Reason, refuse
+from pathbook.ledger.codec import requests as fields
+from pathbook.ledger.codec import unit_commands
+from pathbook.ledger.commands import Command
+from pathbook.ledger.refusals import Reason, Refusal, RefusedRequestError, refuse
 from pathbook.ledger.values import MAX_RANGES, Selection
 from pathbook.services.drain import Drain
 from pathbook.services.gateway import Gateway
@@ -28,6 +30,9 @@ from pathbook.v1.transfers_pb2 import (
 MAX_ENTRIES: Final = 1_000
 """The most writes of one batch: the book decides this many together without a long wait for the answer."""
 
+MAX_LISTED: Final = 4_000
+"""The most GTINs that the authorizations of one batch list together, because each is decided on its own."""
+
 BATCHES_IN_FLIGHT: Final = 4
 """How many batches of a call are in the book's queue at once: one is written, the next decided, more are read."""
 
@@ -45,55 +50,14 @@ Submit: TypeAlias = "Callable[[Batch], Awaitable[Awaitable[list[Outcome]]]]"
 """A function that puts a batch in the book's queue. What it returns is done when the accepted writes are on disk."""
 
 
-def recording(request: RecordTransferRequest, units: Selection) -> RecordTransfer:
-    """Return the command to record a transfer. Raises RefusedCallError."""
-    return RecordTransfer(
-        request_id=request.request_id,
-        occurred_at=requests.time_or_now(request),
-        giver=request.giver,
-        receiver=request.receiver,
-        units=units,
-        unit_price=requests.price(request, "unit_price"),
-        delivery=requests.delivery(request.delivery),
-        reference=request.reference,
-        reported_by=request.reported_by,
-    )
-
-
-def selling(request: SellUnitsRequest, units: Selection) -> SellUnits:
-    """Return the command to sell units. Raises RefusedCallError."""
-    return SellUnits(
-        request_id=request.request_id,
-        occurred_at=requests.time_or_now(request),
-        seller=request.seller,
-        consumer=request.consumer,
-        units=units,
-        unit_price=requests.price(request, "unit_price"),
-        delivery=requests.delivery(request.delivery),
-        reference=request.reference,
-    )
-
-
-def returning(request: ReturnUnitsRequest, units: Selection) -> ReturnUnits:
-    """Return the command to return units. Raises RefusedCallError."""
-    return ReturnUnits(
-        request_id=request.request_id,
-        occurred_at=requests.time_or_now(request),
-        owner=request.owner,
-        units=units,
-        note=request.note,
-        note_salt=requests.note_salt(request.note),
-    )
-
-
 def _command(request: _Request, units: Selection) -> Command:
     match request:
         case RecordTransferRequest():
-            return recording(request, units)
+            return unit_commands.record_transfer(request, units)
         case SellUnitsRequest():
-            return selling(request, units)
+            return unit_commands.sell_units(request, units)
         case ReturnUnitsRequest():
-            return returning(request, units)
+            return unit_commands.return_units(request, units, *requests.note(request))
 
 
 def _request(entry: RecordTransfersEntry) -> _Request:
@@ -109,6 +73,12 @@ def require_few(entries: int) -> None:
     """Raise CallFailedError if a batch has more entries than one may have."""
     if entries > MAX_ENTRIES:
         raise failed(Failure.TOO_MANY_ENTRIES, count=entries, limit=MAX_ENTRIES)
+
+
+def require_few_listed(listed: int) -> None:
+    """Raise RefusedCallError if the authorizations of a batch list more GTINs than they may."""
+    if listed > MAX_LISTED:
+        raise RefusedCallError(refuse(Reason.TOO_MANY_PRODUCTS, count=listed, limit=MAX_LISTED))
 
 
 def _all_or_nothing(mode: RecordTransfersMode.ValueType) -> bool:
@@ -142,7 +112,11 @@ class Bulk:
             while (item := await queue.get()) is not None:
                 if isinstance(item, Exception):
                     raise item
-                yield await item
+                outcomes = await item
+                for outcome in outcomes:
+                    if isinstance(outcome, Refusal):
+                        self._gateway.metrics.refused(outcome.reason.name)
+                yield outcomes
         finally:
             reader.cancel()
 
@@ -171,14 +145,14 @@ class Bulk:
         for entry in batch.entries:
             try:
                 request = _request(entry)
-                units = requests.selected_of_many(request)
-                named += requests.named_in(units)
+                units = fields.selected_of_many(request)
+                named += fields.named_in(units)
                 if named > MAX_RANGES:
                     continue  # the whole batch is refused below, once its ranges are counted
                 # without codes, nothing is awaited: an await takes as long as all the rest here
                 coded = await self._gateway.ranges(book, units.codes) if units.codes else ()
-                submitted.append(_command(request, requests.selection(units, coded)))
-            except RefusedCallError as refused:
+                submitted.append(_command(request, fields.selection(units, coded)))
+            except RefusedRequestError as refused:
                 submitted.append(refused.refusal)
-        requests.bounded(named)
+        fields.bounded(named)
         return await self._gateway.submit(book, submitted, all_or_nothing=all_or_nothing)

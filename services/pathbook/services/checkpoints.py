@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pathbook.ledger.events import BookOpened
+from pathbook.ledger.events import BookOpened, Sealed
 from pathbook.ledger.proofs.checkpoint import Checkpoint, open_checkpoint
 from pathbook.ledger.proofs.signed_note import SignedNote, VerifierKey, parse_note, sign_note
 from pathbook.ledger.proofs.text import MalformedTextError
@@ -27,8 +27,8 @@ class CheckpointSigner:
     """Signs the checkpoints of the books of a directory. Threads may share it, and other processes may sign, too.
 
     What was signed last is in a file beside the key, which no restore of the log touches. A tree is signed only if it
-    begins with the tree that was signed last, by that file and by the log's database. Its new part is read from the
-    events, not from the kept nodes of the tree.
+    begins with the tree that was signed last, by that file and by the log's database, and if its last event is a seal.
+    Its new part is read from the events, not from the kept nodes of the tree.
     """
 
     def __init__(self, directory: Path, stream: Stream, tree: LogTree, checkpoints: Checkpoints) -> None:
@@ -80,6 +80,7 @@ class CheckpointSigner:
             signed = max((note for note in (kept, last) if note is not None), key=_size, default=None)
             if signed is not None and _size(signed) >= size:
                 return signed
+            self._require_seal(book, size)
             root = self._root(book, size, signed)
             with locked(self._key_file):  # not before: a first checkpoint may read millions of events
                 if self._signed(book, verifier) != (kept, last):
@@ -117,6 +118,12 @@ class CheckpointSigner:
                 self._tree.drop(book)  # the kept nodes may be damaged, and the events may not
                 if self._tree.root(book, signed.size) != signed.root:
                     raise SigningError(Reason.OTHER_HISTORY, book=book, size=signed.size)
+
+    def _require_seal(self, book: str, size: int) -> None:
+        """Refuse a tree whose last event is no seal. What is beyond the log is refused later."""
+        for stored in self._stream.at(book, [size]):
+            if not isinstance(read_event(book, stored).event, Sealed):
+                raise SigningError(Reason.NOT_SEALED, book=book, size=size)
 
     def _root(self, book: str, size: int, signed: SignedNote | None) -> bytes:
         """Return the root of a larger tree than the one that was signed, which begins with that one."""

@@ -1,10 +1,9 @@
 """CorrectionService: declarations of errors, and corrections of products, batches and parties."""
 
-from pathbook.ledger import commands
+from pathbook.ledger.codec import register_commands
 from pathbook.ledger.queries import Correction
 from pathbook.ledger.queries.corrections import OfBatch, OfEvent, OfParty, OfProduct, Subject
 from pathbook.ledger.refusals import Reason, refuse
-from pathbook.ledger.values import PartyKind
 from pathbook.services.gateway import Gateway
 from pathbook.services.translate import answers, receipts, requests
 from pathbook.services.translate.pages import AfterNumber, Paging, cut
@@ -22,13 +21,8 @@ class CorrectionService(corrections_pb2_grpc.CorrectionServiceServicer):
         self, request: corrections_pb2.DeclareErrorRequest, _context: object
     ) -> corrections_pb2.DeclareErrorResponse:
         """Declare that an event was an error."""
-        command = commands.DeclareError(
-            request_id=request.request_id,
-            party=request.party,
-            position=requests.position(request.position, "position"),
-            note=request.note,
-            note_salt=requests.note_salt(request.note),
-        )
+        requests.position(request.position, "position")
+        command = register_commands.declare_error(request, *requests.note(request))
         answer = await self._gateway.write(requests.book_name(request.book), command)
         return corrections_pb2.DeclareErrorResponse(receipt=receipts.receipt(answer))
 
@@ -36,13 +30,7 @@ class CorrectionService(corrections_pb2_grpc.CorrectionServiceServicer):
         self, request: corrections_pb2.CorrectProductRequest, _context: object
     ) -> corrections_pb2.CorrectProductResponse:
         """Correct a product."""
-        command = commands.CorrectProduct(
-            request_id=request.request_id,
-            brand=request.brand,
-            product=request.gtin,
-            name=request.name,
-            suggested_price=requests.price_or_none(request, "suggested_price"),
-        )
+        command = register_commands.correct_product(request)
         answer = await self._gateway.write(requests.book_name(request.book), command)
         return corrections_pb2.CorrectProductResponse(receipt=receipts.receipt(answer))
 
@@ -50,15 +38,7 @@ class CorrectionService(corrections_pb2_grpc.CorrectionServiceServicer):
         self, request: corrections_pb2.CorrectBatchRequest, _context: object
     ) -> corrections_pb2.CorrectBatchResponse:
         """Correct a batch."""
-        command = commands.CorrectBatch(
-            request_id=request.request_id,
-            brand=request.brand,
-            batch=request.batch,
-            made_on=requests.date_or_none(request.made_on, "made_on"),
-            expires_on=requests.date_or_none(request.expires_on, "expires_on"),
-            never_expires=request.never_expires,
-            suggested_price=requests.price_or_none(request, "suggested_price"),
-        )
+        command = register_commands.correct_batch(request)
         answer = await self._gateway.write(requests.book_name(request.book), command)
         return corrections_pb2.CorrectBatchResponse(receipt=receipts.receipt(answer))
 
@@ -66,11 +46,7 @@ class CorrectionService(corrections_pb2_grpc.CorrectionServiceServicer):
         self, request: corrections_pb2.CorrectPartyRequest, _context: object
     ) -> corrections_pb2.CorrectPartyResponse:
         """Correct a party."""
-        command = commands.CorrectParty(
-            request_id=request.request_id,
-            party=request.party,
-            kind=requests.enum_value_or_none(request.kind, PartyKind, "kind"),
-        )
+        command = register_commands.correct_party(request)
         answer = await self._gateway.write(requests.book_name(request.book), command)
         return corrections_pb2.CorrectPartyResponse(receipt=receipts.receipt(answer))
 

@@ -12,6 +12,9 @@ from pathbook.services.key_file import KEY_FILE
 from pathbook.services.log_key import LAST_CHECKPOINT_FILE, LOG_KEY_FILE
 from pathbook.services.storage import EVENTS_FILE, VIEWS_FILE, files_of_views
 
+OPERATOR_TOKEN_FILE: Final = "operator.token"  # noqa: S105 - the name of a file
+"""The token of the operator that the first server makes (`pathbook.services.access.first_token`)."""
+
 READABLE_BY_OTHERS: Final = 0o044
 """The bits of a file's mode that let its group, or all users of the machine, read it."""
 
@@ -31,6 +34,7 @@ def warn_of_readable_files(path: Path) -> None:
     for name, risk in (
         (KEY_FILE, "A reader of the key can forge codes."),
         (LOG_KEY_FILE, "A reader of the key can sign another history."),
+        (OPERATOR_TOKEN_FILE, "A reader of the token can do everything."),
         *((name, "It holds all prices and parties.") for name in (EVENTS_FILE, *files_of_views(path))),
     ):
         with contextlib.suppress(OSError):
@@ -46,13 +50,14 @@ def warn_of_readable_files(path: Path) -> None:
 def copy_books(path: Path, to: Path) -> None:
     """Copy the books and the keys of codes of a directory into an empty one, while servers may write to them.
 
-    The key of the log stays behind, because what is recorded in the copy must never be signed. The views are copied
+    The key of the log stays behind, because what is recorded in the copy must never be signed, and so does the token of
+    the operator. The views are copied
     before the log, so they are never ahead of it.
 
     Raises:
         OSError: something cannot be read or written.
     """
-    others = (EVENTS_FILE, *files_of_views(path), LOG_KEY_FILE, LAST_CHECKPOINT_FILE)
+    others = (EVENTS_FILE, *files_of_views(path), LOG_KEY_FILE, LAST_CHECKPOINT_FILE, OPERATOR_TOKEN_FILE)
     for file in sorted(path.iterdir()):
         if file.is_file() and not file.name.startswith(others):
             shutil.copy2(file, to)

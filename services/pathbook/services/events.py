@@ -6,6 +6,8 @@ import grpc
 
 from pathbook.ledger.refusals import Reason, refuse
 from pathbook.ledger.values import is_request_id
+from pathbook.services.access.callers import current_caller
+from pathbook.services.access.narrowing import Narrowing
 from pathbook.services.drain import Drain
 from pathbook.services.event_batches import EventBatches
 from pathbook.services.gateway import Gateway
@@ -58,7 +60,8 @@ class EventService:
         through = min(head, after + limit) if limit else head
         async for batch in self._event_batches.batches(book, after, through):
             self._drain.check()
-            yield batch.response
+            async for response in self._shown(book, batch.response):
+                yield response
 
     async def Subscribe(self, request: events_pb2.SubscribeRequest, _context: object) -> AsyncIterator[bytes]:
         """Stream the events after a position, then new ones as they come, as serialized SubscribeResponses."""
@@ -67,7 +70,8 @@ class EventService:
         while True:
             async for batch in self._event_batches.batches(book, after, head):
                 self._drain.check()
-                yield batch.response
+                async for response in self._shown(book, batch.response):
+                    yield response
                 after = batch.last
             head = await self._drain.unless_begun(self._event_batches.head_beyond(book, after))
             if head == after:
@@ -75,6 +79,15 @@ class EventService:
                     next_after_position=after, incarnation=await self._gateway.incarnation(book)
                 )
                 yield alive.SerializeToString()
+
+    async def _shown(self, book: str, response: bytes) -> AsyncIterator[bytes]:
+        """Yield a batch as the caller gets it."""
+        caller = current_caller()
+        if caller.sees_everything:
+            yield response
+            return
+        async for narrowed in Narrowing(self._gateway, caller, book).narrowed(response):
+            yield narrowed
 
     async def GetHead(
         self, request: events_pb2.GetHeadRequest, _context: object

@@ -2,33 +2,55 @@
 
 import asyncio
 import functools
+import threading
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
-from pathbook.ledger.book import Answer, Outcome, Submitted
+from pathbook.ledger.book import Answer, Outcome, Preview, Submitted
+from pathbook.ledger.codec.requests import selection
 from pathbook.ledger.codes import PrintedCode
-from pathbook.ledger.commands import Command
-from pathbook.ledger.queries import Reported
+from pathbook.ledger.commands import AnyCommand
+from pathbook.ledger.events import RecordedEvent
+from pathbook.ledger.queries import Insight
+from pathbook.ledger.queries.fingerprints import Pause
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.reports.report import Report
 from pathbook.ledger.store.database.failures import is_lost
+from pathbook.ledger.store.log.event_hashes import read_event
 from pathbook.ledger.store.log.incarnation import Incarnations
-from pathbook.ledger.store.views.snapshot import ReportBuildingError, ViewSnapshot, ViewsRebuildingError
+from pathbook.ledger.store.views.snapshot import ReportBuildingError, ViewsRebuildingError
 from pathbook.ledger.values import Ranges, Selection, UnitRange
+from pathbook.services.callers import CALLER
 from pathbook.services.codes import Codes
 from pathbook.services.loop_futures import LoopFutures
+from pathbook.services.metrics import ANSWERED, Metrics
+from pathbook.services.rates import Rates
 from pathbook.services.storage import Storage
 from pathbook.services.translate import requests
-from pathbook.services.translate.statuses import Failure, RefusedCallError, failed
-from pathbook.services.turns import Turns
+from pathbook.services.translate.statuses import CallFailedError, Failure, RefusedCallError, failed
+from pathbook.services.turns import Turns, in_context
 from pathbook.v1 import values_pb2
 
 WRITE_THREADS: Final = 4
 """How many books can be looked up and loaded at once, for a first write. A loaded book needs no thread of these."""
 
+CHECK_THREADS: Final = 2
+"""How many batches of statements or single ones are read and checked at once. Few, because threads compute in turns."""
+
+LONG_READ_PAUSE_S: Final = 0.001
+"""How long a query that takes seconds lets others compute, each time that it has read some rows."""
+
 VIEWS_WAIT_TIMEOUT_S: Final = 10.0
 """How long a read waits for the views to reach its position. They are seldom 0.1 s behind."""
+
+MISSES: Final = (
+    Reason.CODE_UNKNOWN,
+    Reason.CODE_OTHER_BOOK,
+    Reason.CODE_KEY_RETIRED,
+    Reason.CODE_CHECK_CHARACTER,
+)
+"""The refusals of a code that a caller may have guessed."""
 
 Params = ParamSpec("Params")
 Result = TypeVar("Result")
@@ -39,10 +61,12 @@ Item = TypeVar("Item")
 class Gateway:
     """All services read and write through one gateway. If it raises CallFailedError, the call ends with that status."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, metrics: Metrics | None = None, rates: Rates | None = None) -> None:
         self._storage = storage
+        self.metrics, self._rates = metrics or Metrics(), rates or Rates()
         self._turns = Turns()
         self._write_threads = ThreadPoolExecutor(WRITE_THREADS, "writer")
+        self._check_threads = ThreadPoolExecutor(CHECK_THREADS, "checker")
         self._outcomes: LoopFutures[list[Outcome]] = LoopFutures()
         # Views go back when they are rebuilt, and then a query raises ViewsRebuildingError. After a crash of
         # PostgreSQL they may lack their last commits. That ends the connections, so what was reached is forgotten.
@@ -56,8 +80,9 @@ class Gateway:
         """End the threads; call this when no call is left. A read whose caller is gone is not waited for."""
         self._turns.close()
         self._write_threads.shutdown(wait=False, cancel_futures=True)
+        self._check_threads.shutdown(wait=False, cancel_futures=True)
 
-    async def write(self, book: str, command: Command) -> Answer:
+    async def write(self, book: str, command: AnyCommand) -> Answer:
         """Write a command to a book, and return the answer. Raises RefusedCallError."""
         (outcome,) = await (await self.submit(book, [command]))
         if isinstance(outcome, Refusal):
@@ -77,8 +102,7 @@ class Gateway:
                 books.submit(book, commands, all_or_nothing=all_or_nothing, lane=call)
             )
         submit = functools.partial(books.submit, book, commands, all_or_nothing=all_or_nothing, lane=call)
-        loop = asyncio.get_running_loop()
-        return self._outcomes.expect(await loop.run_in_executor(self._write_threads, submit))
+        return self._outcomes.expect(await in_context(self._write_threads, submit))
 
     async def ask(
         self,
@@ -89,16 +113,19 @@ class Gateway:
         **kwargs: Params.kwargs,
     ) -> Result:
         """Return the result of a query, once the views of the book have reached a position. Raises CallFailedError."""
-        return await self._at(at_least_position, book, lambda: query(book, *args, **kwargs), is_bulk=False)
+        return await self._at(at_least_position, book, lambda: query(book, *args, **kwargs), self.run)
 
     async def _at(
-        self, at_least_position: int, book: str, query: Callable[[], Result | Refusal], *, is_bulk: bool
+        self,
+        at_least_position: int,
+        book: str,
+        query: Callable[[], Result | Refusal],
+        read: Callable[[Callable[[], Result | Refusal]], Awaitable[Result | Refusal]],
     ) -> Result:
-        """Return the result of a small query or of a slice, once the views have reached a position."""
+        """Return the result of a query that is read in a way, once the views have reached a position."""
         self._storage.require_views()
         position = requests.position(at_least_position, "at_least_position")
         await self.wait_for_views(book, position)
-        read = self.slice if is_bulk else self.run
         try:
             found = await read(query)
             if self._losses_seen != self.queries.losses and position:
@@ -127,30 +154,59 @@ class Gateway:
         """Return the message for the result of a query, as `ask` and `answered`."""
         return await self.ask(at_least_position, answered(query, message_of), book, *args, **kwargs)
 
-    async def ask_report(
+    async def ask_reports(
         self,
-        report: Report,
+        reports: Sequence[Report],
         at_least_position: int,
-        question: Callable[Concatenate[ViewSnapshot, Params], Reported[Item] | Refusal],
         book: str,
-        *args: Params.args,
-        **kwargs: Params.kwargs,
-    ) -> Reported[Item]:
-        """Return what a report answers, once the report has reached a position. Raises CallFailedError.
+        question: Callable[[Pause], Insight[Item] | Refusal],
+        *,
+        is_long: bool,
+    ) -> Insight[Item]:
+        """Return what reports answer, once all have reached a position: in a slice, or as `ask_long` does."""
+        gone = threading.Event()
 
-        The question may take longer than a small read, so it is asked as a slice of a bulk read.
+        def pause() -> None:
+            if is_long and gone.wait(LONG_READ_PAUSE_S):
+                raise asyncio.CancelledError
+
+        read = self._long if is_long else self.slice
+        try:
+            found = await self._at(at_least_position, book, lambda: question(pause), read)
+            if found.position >= at_least_position:
+                return found
+            for report in reports:
+                reached = await self.run(
+                    self._storage.follower.reports.reached, report, book, at_least_position
+                )
+                about = {"report": report.name, "book": book, "position": at_least_position}
+                await _in_time(reached, Failure.REPORT_BEHIND, **about)
+            return await self._at(at_least_position, book, lambda: question(pause), read)
+        finally:
+            gone.set()
+
+    async def ask_long(
+        self,
+        at_least_position: int,
+        query: Callable[..., Result | Refusal],
+        book: str,
+        *args: object,
+    ) -> Result:
+        """Return the result of a query that may take seconds, as `ask`. Such queries wait for each other.
+
+        The query gets a function as its last argument, which it calls every few milliseconds. It lets other threads
+        compute, and ends the query if its caller is gone.
         """
+        gone = threading.Event()
 
-        def query() -> Reported[Item] | Refusal:
-            return self.queries.report(book, question, *args, **kwargs)
+        def pause() -> None:
+            if gone.wait(LONG_READ_PAUSE_S):
+                raise asyncio.CancelledError
 
-        found = await self._at(at_least_position, book, query, is_bulk=True)
-        if found.position >= at_least_position:
-            return found
-        reached = await self.run(self._storage.follower.reports.reached, report, book, at_least_position)
-        at = {"book": book, "position": at_least_position}
-        await _in_time(reached, Failure.REPORT_BEHIND, report=report.name, **at)
-        return await self._at(at_least_position, book, query, is_bulk=True)
+        try:
+            return await self._at(at_least_position, book, lambda: query(book, *args, pause), self._long)
+        finally:
+            gone.set()
 
     async def run(
         self, work: Callable[Params, Result], *args: Params.args, **kwargs: Params.kwargs
@@ -161,15 +217,32 @@ class Gateway:
         """
         return await _again_if_lost(self._turns.small, functools.partial(work, *args, **kwargs))
 
+    async def check(
+        self, work: Callable[Params, Result], *args: Params.args, **kwargs: Params.kwargs
+    ) -> Result:
+        """Run a function that checks what was signed on a thread, and return its result. It may read, as in `run`."""
+        turn = functools.partial(in_context, self._check_threads)
+        return await _again_if_lost(turn, functools.partial(work, *args, **kwargs))
+
     async def slice(
         self, work: Callable[Params, Result], *args: Params.args, **kwargs: Params.kwargs
     ) -> Result:
         """Run a slice of a bulk read when it is its turn, and return its result. See `Turns`."""
         return await _again_if_lost(self._turns.slice, functools.partial(work, *args, **kwargs))
 
+    async def _long(self, work: Callable[[], Result]) -> Result:
+        """Run a read that may take seconds, and return its result. Such reads wait for each other."""
+        return await _again_if_lost(self._turns.long, work)
+
     async def small_reads_first(self) -> None:
         """Wait for the small reads that have begun. A stream of many answers waits so before each of them."""
         await self._turns.small_reads_first()
+
+    def event(self, book: str, position: int) -> RecordedEvent | None:
+        """Return the event at a position, on a thread that reads, or None if there is none."""
+        return next(
+            (read_event(book, entry) for entry in self._storage.stream.read(book, position - 1, 1)), None
+        )
 
     async def head(self, book: str) -> int:
         """Return the last position of a book. Raises RefusedCallError if there is no such book."""
@@ -177,6 +250,13 @@ class Gateway:
         if head == 0:
             raise RefusedCallError(refuse(Reason.BOOK_UNKNOWN, book=book))
         return head
+
+    def origin(self, book: str) -> str:
+        """Return the origin of a book, on a thread that reads. Raises RefusedCallError if there is no such book."""
+        found = self.queries.book(book)
+        if isinstance(found, Refusal):
+            raise RefusedCallError(found)
+        return found.opened.origin
 
     async def incarnation(self, book: str) -> str:
         """Return the incarnation of a book that has an event."""
@@ -218,7 +298,20 @@ class Gateway:
     async def selection(self, book: str, message: values_pb2.Selection) -> Selection:
         """Return the selection in a message, with ranges in place of its codes. Raises CallFailedError."""
         coded = await self.ranges(book, message.codes) if message.codes else ()
-        return requests.selection(message, coded)
+        return selection(message, coded)
+
+    async def preview(
+        self, at_least_position: int, book: str, owner: str, message: values_pb2.Selection
+    ) -> Preview:
+        """Return the units that a selection means to a transfer of an owner now. Raises CallFailedError."""
+        position = requests.position(at_least_position, "at_least_position")
+        units = await self.selection(book, message)
+        self._storage.require_views()
+        found = await self.slice(self._storage.previews.units, book, owner, units)
+        if isinstance(found, Refusal):
+            raise RefusedCallError(found)
+        requests.within(book, position, found.position)
+        return found
 
     async def ranges(self, book: str, codes: Sequence[str]) -> Ranges:
         """Return the units that printed codes name, as one range for each code. Raises CallFailedError."""
@@ -240,14 +333,32 @@ class Gateway:
     ) -> Result:
         """Return the result of a query about printed codes. Raises CallFailedError.
 
-        A batch that was just commissioned may not be in the views yet. So a code is unknown only at the head.
+        A batch that was just commissioned may not be in the views yet. So a code is unknown only at the head. A caller
+        that asked for too many codes that were never printed gets no answer, whatever it asks.
         """
+        caller = CALLER.get()
+        self._rates.require_question(caller)
         try:
-            return await self.ask(at_least_position, query, book, *args, **kwargs)
+            try:
+                return await self.ask(at_least_position, query, book, *args, **kwargs)
+            except RefusedCallError as refused:
+                if refused.refusal.reason is not Reason.CODE_UNKNOWN:
+                    raise
+            return await self.ask(await self.head(book), query, book, *args, **kwargs)
         except RefusedCallError as refused:
-            if refused.refusal.reason is not Reason.CODE_UNKNOWN:
-                raise
-        return await self.ask(await self.head(book), query, book, *args, **kwargs)
+            if refused.refusal.reason in MISSES:
+                self._rates.missed(caller)
+            raise
+
+    async def verified(self, answer: Awaitable[Result]) -> Result:
+        """Return the answer to a question about a printed code, and count what came of it. Raises as the answer."""
+        try:
+            found = await answer
+        except CallFailedError as error:
+            self.metrics.verified(error.reason)
+            raise
+        self.metrics.verified(ANSWERED)
+        return found
 
 
 async def _again_if_lost(

@@ -5,12 +5,14 @@ from __future__ import annotations  # gRPC's classes take type parameters only f
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from typing import Final, TypeAlias, TypeVar, cast
 
 import grpc
 import structlog
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 from grpc import HandlerCallDetails, RpcMethodHandler, StatusCode
 from grpc.aio import ServerInterceptor, ServicerContext
 
@@ -22,18 +24,29 @@ from pathbook.ledger.book import (
     ViewsLaggingError,
 )
 from pathbook.ledger.codec import NewerEventError
+from pathbook.ledger.refusals import RefusedRequestError
 from pathbook.ledger.store.database.damage import DatabaseDamagedError
 from pathbook.ledger.store.database.failures import OutageLog, StoreTrouble, trouble_of
 from pathbook.ledger.store.database.open_files import FileChangedError
 from pathbook.ledger.store.log.damage import EventDamagedError
+from pathbook.services.access.callers import Caller, KnownBy, Role
+from pathbook.services.access.control import AccessControl, Admission
+from pathbook.services.call_ids import CALL_ID_KEY, call_id
+from pathbook.services.callers import CALLER, caller_of
+from pathbook.services.metrics import Metrics
+from pathbook.services.rates import Rates
+from pathbook.services.spans import Spans
 from pathbook.services.storage import DAMAGE, damage_reason
 from pathbook.services.streams import OpenStreams, taken_in_time
 from pathbook.services.translate.pages import ANSWER_MAX_BYTES
-from pathbook.services.translate.statuses import CallFailedError, Failure, failed
+from pathbook.services.translate.statuses import CallFailedError, Failure, RefusedCallError, failed
 from pathbook.services.translate.times import shown, span
 
 OUR_METHODS: Final = "/pathbook.v1."
 """The beginning of the names of our methods. Health checks and reflection are not logged."""
+
+FIRST_REQUEST_TIMEOUT_S: Final = 10.0
+"""How long a caller without a token may hold a stream open before it asks anything."""
 
 TROUBLES: Final = {
     StoreTrouble.AWAY: Failure.STORE_UNAVAILABLE,
@@ -49,15 +62,34 @@ Request = TypeVar("Request")
 Response = TypeVar("Response")
 Answer = TypeVar("Answer")
 Handler: TypeAlias = "RpcMethodHandler[Request, Response]"
+Begun: TypeAlias = "tuple[Caller, AsyncGenerator[Response]]"
 Continuation: TypeAlias = "Callable[[HandlerCallDetails], Awaitable[Handler[Request, Response] | None]]"
 
 
 class CallInterceptor(ServerInterceptor):
-    """Logs one line for each call: method, code, milliseconds, the reason of a refusal. It never logs a request."""
+    """Logs one line for each call: method, code, milliseconds, the reason of a refusal. It never logs a request.
+    The id of a call is in each line that is logged for it, and in its trailer.
+    """
 
-    def __init__(self, lost: Callable[[], FileChangedError | None]) -> None:
-        """Prepare. ``lost`` looks whether files of the books were lost, which may cause any other error."""
-        self._lost = lost
+    def __init__(
+        self,
+        lost: Callable[[], FileChangedError | None],
+        access: Callable[[], AccessControl],
+        metrics: Metrics,
+        spans: Spans,
+        rates: Rates,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            lost: looks whether files of the books were lost, which may cause any other error.
+            access: returns what judges calls, once the server has started.
+            metrics: counts calls.
+            spans: traces calls.
+            rates: limits callers.
+        """
+        self._lost, self._access = lost, access
+        self._metrics, self._spans, self._rates = metrics, spans, rates
         self._streams = OpenStreams()
         # structlog reads its configuration in bind(); to do that for each line takes as long as to log the line
         self._log = _LOG.bind()
@@ -85,10 +117,21 @@ class CallInterceptor(ServerInterceptor):
             handler.unary_unary,
         )
         read, write = _request_reader(handler, method), _response_writer(handler, method)
+        name = method.removeprefix(OUR_METHODS).replace("/", ".")
 
         async def answer(data: bytes, context: ServicerContext[Request, Response]) -> bytes:
             async def answered() -> bytes:
-                return write(await behavior(read(data), context))
+                began, access = time.monotonic(), self._access()
+                caller = await self._known(access, context)
+                request = read(data)
+                try:
+                    admission = await access.admit(name, caller, cast("Message", request))
+                    response = write(await access.answered(admission, lambda: behavior(request, context)))
+                except CallFailedError as error:
+                    await access.even_out(caller, error, began)
+                    raise
+                await self._rates.pace(CALLER.get(), len(response))
+                return response
 
             return await self._run(method, context, answered)
 
@@ -100,15 +143,35 @@ class CallInterceptor(ServerInterceptor):
             handler.stream_stream or handler.unary_stream,
         )
         read, write = _request_reader(handler, method), _response_writer(handler, method)
+        name = method.removeprefix(OUR_METHODS).replace("/", ".")
 
         async def answer_one(data: bytes, context: ServicerContext[Request, Response]) -> None:
-            await self._stream(method, context, lambda: behavior(read(data), context), write)
+            async def begin(access: AccessControl, caller: Caller) -> Begun[Response]:
+                request = read(data)
+                admission = await access.admit(name, caller, cast("Message", request))
+                asked, found = admission.caller, behavior(request, context)
+                return asked, found if asked.sees_everything else access.streamed(deque([admission]), found)
+
+            await self._stream(method, context, begin, write)
 
         async def answer_many(
             messages: AsyncIterator[bytes], context: ServicerContext[Request, Response]
         ) -> None:
-            requests = (read(data) async for data in messages)
-            await self._stream(method, context, lambda: behavior(requests, context), write)
+            async def begin(access: AccessControl, caller: Caller) -> Begun[Response]:
+                access.require_grant(name, caller)
+                admissions: deque[Admission] = deque()
+                asked = _soon(messages) if caller.role is Role.PUBLIC else messages
+
+                async def admitted() -> AsyncIterator[Request]:
+                    async for data in asked:
+                        request = read(data)
+                        admissions.append(await access.admit(name, caller, cast("Message", request)))
+                        yield request
+
+                responses = behavior(admitted(), context)
+                return caller, responses if access.is_open else access.streamed(admissions, responses)
+
+            await self._stream(method, context, begin, write)
 
         if handler.request_streaming:
             return grpc.stream_stream_rpc_method_handler(answer_many, None, None)
@@ -118,17 +181,49 @@ class CallInterceptor(ServerInterceptor):
         self,
         method: str,
         context: ServicerContext[Request, Response],
-        begin: Callable[[], AsyncGenerator[Response]],
+        begin: Callable[[AccessControl, Caller], Awaitable[Begun[Response]]],
         write: Callable[[Response], bytes],
     ) -> None:
-        """Run a method that yields responses, as one of the streams that are open."""
+        """Run a method that yields responses, as one of the streams that are open, as long as its token is in force."""
 
         async def write_all() -> None:
+            access = self._access()
             with counted:
-                await _write_all(begin(), write, context)
+                self._metrics.streams(1)
+                try:
+                    caller = await self._known(access, context)
+                    pace = partial(self._rates.pace, CALLER.get())
+                    caller, responses = await begin(access, caller)
+                    async with access.in_force(caller):
+                        await _write_all(responses, write, context, pace)
+                finally:
+                    self._metrics.streams(-1)
 
-        counted = self._streams.counted(context.peer())
+        place = caller_of(context.peer())
+        counted = self._streams.counted(context.peer(), place.address, self._rates.streams(place))
         await self._run(method, context, write_all)
+
+    async def _known(self, access: AccessControl, context: ServicerContext[Request, Response]) -> Caller:
+        """Return who calls, and count its call. The limits are those of its role, or of the public if it is unknown."""
+        place = caller_of(context.peer())
+        is_counted = False
+
+        def count() -> None:
+            nonlocal is_counted
+            if not is_counted:
+                is_counted = True
+                self._rates.require_call(place)
+
+        try:
+            caller = await access.caller(metadata_of(context), context.auth_context, count)
+        except CallFailedError:
+            count()
+            raise
+        is_known = caller.known_by not in (KnownBy.NOTHING, KnownBy.OPEN_SERVER)
+        name = f"{caller.token or caller.party} of {caller.book}" if is_known else ""
+        CALLER.set(place := place._replace(kind=caller.role.value, name=name))
+        count()
+        return caller
 
     async def _run(
         self,
@@ -138,23 +233,36 @@ class CallInterceptor(ServerInterceptor):
     ) -> Answer:
         began = time.monotonic()
         code, reason = StatusCode.OK, None
-        try:
-            return await begin()
-        except asyncio.CancelledError:
-            code = StatusCode.CANCELLED  # by the caller, by its deadline, or by a server that stops
-            raise
-        except Exception as error:  # noqa: BLE001 - every error is logged, and hidden from the caller
-            failure = _expected(error) or self._unexpected(error, method)
-            code, reason = failure.code, failure.reason
-            await context.abort(failure.code, failure.message, failure.trailer())
-        finally:
-            milliseconds = round(1_000 * (time.monotonic() - began), 1)
-            self._log.info("call", method=method, code=code.name, milliseconds=milliseconds, reason=reason)
+        metadata = context.invocation_metadata() or ()
+        call = call_id(metadata)
+        structlog.contextvars.bind_contextvars(call=call)  # gRPC runs each call in a context of its own
+        named = (CALL_ID_KEY, call)
+        context.set_trailing_metadata((named,))
+        with self._spans.call(method, metadata, call) as ended:
+            try:
+                return await begin()
+            except asyncio.CancelledError:
+                code = StatusCode.CANCELLED  # by the caller, by its deadline, or by a server that stops
+                raise
+            except Exception as error:  # noqa: BLE001 - every error is logged, and hidden from the caller
+                failure = _expected(error) or self._unexpected(error, method, call)
+                code, reason = failure.code, failure.reason
+                await context.abort(failure.code, failure.message, (*failure.trailer(), named))
+            finally:
+                seconds = time.monotonic() - began
+                ended(code.value[0])
+                self._metrics.call(method, code.name, seconds)
+                if reason is not None:
+                    self._metrics.refused(reason)
+                milliseconds = round(1_000 * seconds, 1)
+                self._log.info(
+                    "call", method=method, code=code.name, milliseconds=milliseconds, reason=reason
+                )
 
-    def _unexpected(self, error: Exception, method: str) -> CallFailedError:
+    def _unexpected(self, error: Exception, method: str, call: str) -> CallFailedError:
         """Return the failure that the caller gets for an error of ours or of the database, which is logged."""
         lost = self._lost()
-        failure = _failure(error) if lost is None else _stopped(lost)
+        failure = _failure(error, call) if lost is None else _stopped(lost)
         what = failure.reason.lower().replace("_", " ")
         if lost is None and isinstance(error, DAMAGE):  # no bug, and the follower logs it as an error
             self._log.info(what, method=method, cause=str(error))
@@ -167,6 +275,8 @@ def _expected(error: Exception) -> CallFailedError | None:
     """Return the failure of an error that is no bug: it says so itself, or was logged where it arose. Else None."""
     if isinstance(error, CallFailedError):
         return error
+    if isinstance(error, RefusedRequestError):
+        return RefusedCallError(error.refusal)
     if isinstance(error, NewerEventError | FileChangedError | BookStoppingError):
         return _stopped(error)
     return _untrue_time(error) if isinstance(error, UntrueTimeError) else None
@@ -206,7 +316,7 @@ def _untrue_time(error: UntrueTimeError) -> CallFailedError:
             raise error
 
 
-def _failure(error: Exception) -> CallFailedError:
+def _failure(error: Exception, call: str) -> CallFailedError:
     """Return the failure that the caller gets for an error. It says little more than whether a retry may help."""
     if isinstance(error, ViewsLaggingError):
         position, head = error.position, error.head
@@ -218,7 +328,7 @@ def _failure(error: Exception) -> CallFailedError:
     if isinstance(error, DatabaseDamagedError):
         return failed(Failure[damage_reason(error)], database=error.name, cause=error.cause)
     trouble = trouble_of(error)
-    return failed(Failure.UNEXPECTED if trouble is None else TROUBLES[trouble])
+    return failed(Failure.UNEXPECTED, call=call) if trouble is None else failed(TROUBLES[trouble])
 
 
 def _request_reader(handler: Handler[Request, Response], method: str) -> Callable[[bytes], Request]:
@@ -256,14 +366,35 @@ def _response_writer(handler: Handler[Request, Response], method: str) -> Callab
     return write
 
 
+def metadata_of(context: ServicerContext[Request, Response]) -> Sequence[tuple[str, str | bytes]]:
+    """Return the metadata that a caller sent."""
+    return cast("Sequence[tuple[str, str | bytes]]", context.invocation_metadata() or ())
+
+
+async def _soon(messages: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield messages, of which the first must come soon: others may need the stream that its caller does not use."""
+    try:
+        async with asyncio.timeout(FIRST_REQUEST_TIMEOUT_S):
+            first = await anext(messages, None)
+    except TimeoutError:
+        raise failed(Failure.STREAM_UNUSED, seconds=FIRST_REQUEST_TIMEOUT_S) from None
+    if first is not None:
+        yield first
+    async for data in messages:
+        yield data
+
+
 async def _write_all(
     responses: AsyncGenerator[Response],
     write: Callable[[Response], bytes],
     context: ServicerContext[Request, Response],
+    pace: Callable[[int], Awaitable[None]],
 ) -> None:
     # Apart from the first response: a stream can be ended while a response waits for its reader only after this.
     await context.send_initial_metadata(())
     async with contextlib.aclosing(responses):
         async for response in responses:
+            data = write(response)
+            await pace(len(data))
             async with taken_in_time():
-                await context.write(cast("Response", write(response)))
+                await context.write(cast("Response", data))

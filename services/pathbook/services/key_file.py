@@ -4,11 +4,11 @@ import contextlib
 import fcntl
 import os
 import secrets
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from pathbook.keys.files import make_file, written_beside
 from pathbook.ledger.serials import (
     KEY_BYTES,
     MAX_KEYS,
@@ -71,8 +71,8 @@ def make_key(path: Path, key: BookKey | None = None) -> None:
         OSError: the file cannot be written.
     """
     text = print_key_ring(key_ring([key or _new_key()]))
-    with written_beside(path, text) as written, contextlib.suppress(FileExistsError):
-        os.link(written, path)  # fails if another server was first
+    with contextlib.suppress(FileExistsError):  # another server was first
+        make_file(path, text)
 
 
 def add_key(path: Path) -> KeyRing:
@@ -112,20 +112,3 @@ def locked(path: Path) -> Iterator[None]:
         os.fsync(directory)
     finally:
         os.close(directory)
-
-
-@contextlib.contextmanager
-def written_beside(path: Path, text: str) -> Iterator[Path]:
-    """Write a text to a temporary file beside a file, yield it when it is on disk, and remove it if it is left.
-
-    Only its owner may read it.
-    """
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        yield Path(name)
-    finally:
-        Path(name).unlink(missing_ok=True)

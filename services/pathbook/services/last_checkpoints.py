@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from pathbook.keys.files import written_beside
 from pathbook.ledger.proofs.checkpoint import Checkpoint
 from pathbook.ledger.proofs.signed_note import SignedNote, parse_note
 from pathbook.ledger.proofs.text import MalformedTextError
-from pathbook.services.key_file import written_beside
 from pathbook.services.signing import Reason, SigningError
 
 _SEPARATOR: Final = "\n\n"

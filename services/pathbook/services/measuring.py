@@ -83,6 +83,24 @@ class Measuring:
             storage.follower.rebuild(count)
         return events
 
+    def proofs(self, book: str, unit: tuple[int, int], count: int) -> list[float]:
+        """Make the proof of a unit (batch, number) this often; return the CPU seconds of each."""
+        opened = contextlib.closing(
+            Storage(
+                self._path, now, database=self._database, projects=False, beside_writers=True, lapses=False
+            )
+        )
+        used = []
+        with opened as storage:
+            key = storage.signer.verifier(book)
+            for _ in range(count):
+                began = time.thread_time()
+                proof = storage.unit_proofs.proof(book, Unit(*unit), key)
+                assert not isinstance(proof, Refusal), proof
+                str(proof)
+                used.append(time.thread_time() - began)
+        return used
+
     def sizes(self) -> tuple[int, int]:
         """Return how many bytes the log takes on the disk, and how many the views take."""
         return floor.size(self._events_engine), floor.size(self._views_engine)

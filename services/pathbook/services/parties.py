@@ -1,9 +1,10 @@
 """PartyService: parties and their authorizations."""
 
-from pathbook.ledger import commands
+from pathbook.ledger.codec import register_commands
 from pathbook.ledger.queries import Listed, Party
+from pathbook.services.access.callers import current_caller
 from pathbook.services.gateway import Gateway
-from pathbook.services.translate import answers, receipts, registrations, requests
+from pathbook.services.translate import answers, receipts, requests
 from pathbook.services.translate.pages import MAX_PAGE_SIZE, AfterName, AfterNumber, Paging
 from pathbook.v1 import parties_pb2, parties_pb2_grpc
 
@@ -18,7 +19,7 @@ class PartyService(parties_pb2_grpc.PartyServiceServicer):
         self, request: parties_pb2.RegisterPartyRequest, _context: object
     ) -> parties_pb2.RegisterPartyResponse:
         """Register a party."""
-        command = registrations.party(request)
+        command = register_commands.register_party(request)
         answer = await self._gateway.write(requests.book_name(request.book), command)
         return parties_pb2.RegisterPartyResponse(receipt=receipts.receipt(answer))
 
@@ -26,7 +27,7 @@ class PartyService(parties_pb2_grpc.PartyServiceServicer):
         self, request: parties_pb2.AuthorizePartyRequest, _context: object
     ) -> parties_pb2.AuthorizePartyResponse:
         """Authorize a party."""
-        command = registrations.authorization(request)
+        command = register_commands.authorize_party(request)
         answer = await self._gateway.write(requests.book_name(request.book), command)
         return parties_pb2.AuthorizePartyResponse(receipt=receipts.receipt(answer))
 
@@ -34,12 +35,7 @@ class PartyService(parties_pb2_grpc.PartyServiceServicer):
         self, request: parties_pb2.RevokeAuthorizationRequest, _context: object
     ) -> parties_pb2.RevokeAuthorizationResponse:
         """End an authorization."""
-        command = commands.RevokeAuthorization(
-            request_id=request.request_id,
-            upline=request.upline,
-            authorization=request.authorization,
-            revoked_from=requests.time_or_now(request, "revoked_from"),
-        )
+        command = register_commands.revoke_authorization(request)
         answer = await self._gateway.write(requests.book_name(request.book), command)
         return parties_pb2.RevokeAuthorizationResponse(receipt=receipts.receipt(answer))
 
@@ -66,6 +62,7 @@ class PartyService(parties_pb2_grpc.PartyServiceServicer):
             request.party,
             after,
             page.limit,
+            own=current_caller().seen_as,
         )
 
     async def ListParties(

@@ -1,10 +1,12 @@
-"""PathService: paths of units, price ladders, stock, holders of batches."""
+"""PathService: paths of units, stock, holders of batches."""
 
-from pathbook.ledger.queries import Holder, Listed, Path, Reported, Rung, Step, Stock
-from pathbook.ledger.queries.ladders import KeptLadders
+from pathbook.ledger.codec.requests import bounded
+from pathbook.ledger.codec.requests import ranges as unit_ranges
+from pathbook.ledger.queries import Holder, Listed, Path, Step, Stock
 from pathbook.ledger.refusals import Reason, refuse
-from pathbook.ledger.reports.ladder import LADDER
 from pathbook.ledger.values import Unit
+from pathbook.services.access.callers import current_caller
+from pathbook.services.access.seeing import Sight
 from pathbook.services.gateway import Gateway, answered
 from pathbook.services.translate import answers, requests
 from pathbook.services.translate.pages import AS_MANY_AS_FIT, AfterNumber, AfterStep, Paging, cut
@@ -15,9 +17,8 @@ from pathbook.v1 import paths_pb2, paths_pb2_grpc
 class PathService(paths_pb2_grpc.PathServiceServicer):
     """Each method translates its request to a query, asks the views, and translates the result to a message."""
 
-    def __init__(self, gateway: Gateway) -> None:
-        self._gateway = gateway
-        self._ladders = KeptLadders()
+    def __init__(self, gateway: Gateway, sight: Sight) -> None:
+        self._gateway, self._sight = gateway, sight
 
     async def GetPath(self, request: paths_pb2.GetPathRequest, _context: object) -> paths_pb2.GetPathResponse:
         """Return the path of a unit, with a page of its steps. All pages are as of the position of the first one."""
@@ -31,37 +32,21 @@ class PathService(paths_pb2_grpc.PathServiceServicer):
                 return AfterStep(last.position, found.as_of_position)
 
             rows = cut([step for step in found.steps if step.position > page.after.position], page.limit)
-            entries, token = page.page(rows.rows, rows.after(place), answers.step, place)
+            steps = gateway.queries.with_events(book, rows.rows) if request.whole_events else rows.rows
+            entries, token = page.page(steps, rows.after(place), answers.step, place)
             return answers.path(found, serial, entries, token)
 
         match request.WhichOneof("subject"):
             case "code":
                 by_code = answered(gateway.codes.path, lambda found: message(found[1], found[0].serial))
-                return await gateway.ask_by_code(
-                    at_least, by_code, book, request.code, as_of, corrections=corrections
+                return await gateway.verified(
+                    gateway.ask_by_code(at_least, by_code, book, request.code, as_of, corrections=corrections)
                 )
             case "unit":  # the caller gets no serial, because a read makes no code
                 unit = Unit(request.unit.batch, request.unit.number)
+                as_of = await self._sight.as_of(current_caller(), book, unit, as_of, at_least)
                 by_number = answered(gateway.queries.path, lambda found: message(found, ""))
                 return await gateway.ask(at_least, by_number, book, unit, as_of, corrections=corrections)
-            case _:
-                raise RefusedCallError(refuse(Reason.VALUE_MISSING, field="subject"))
-
-    async def GetLadder(
-        self, request: paths_pb2.GetLadderRequest, _context: object
-    ) -> paths_pb2.GetLadderResponse:
-        """Return what each tier paid for a batch or a product."""
-        found = await self._rungs(requests.book_name(request.book), request)
-        return paths_pb2.GetLadderResponse(rungs=map(answers.rung, found.items), position=found.position)
-
-    async def _rungs(self, book: str, request: paths_pb2.GetLadderRequest) -> Reported[Rung]:
-        at_least, ask = request.at_least_position, self._gateway.ask_report
-        match request.WhichOneof("subject"):
-            case "batch":
-                return await ask(LADDER, at_least, self._ladders.of_batch, book, request.batch)
-            case "gtin":
-                gtin = requests.gtin(request.gtin)
-                return await ask(LADDER, at_least, self._ladders.of_product, book, gtin)
             case _:
                 raise RefusedCallError(refuse(Reason.VALUE_MISSING, field="subject"))
 
@@ -86,15 +71,16 @@ class PathService(paths_pb2_grpc.PathServiceServicer):
             request.party,
             page.after.number,
             page.limit,
+            brand=current_caller().brand_beside(request.party),
         )
 
     async def ListHolders(
         self, request: paths_pb2.ListHoldersRequest, _context: object
     ) -> paths_pb2.ListHoldersResponse:
         """List the holders of a batch, in the order of its units."""
-        requests.bounded(len(request.ranges))
+        bounded(len(request.ranges))
         page = Paging(request, AfterNumber)
-        book, ranges = requests.book_name(request.book), requests.ranges(request.ranges)
+        book, ranges = requests.book_name(request.book), unit_ranges(request.ranges)
         at_least, queries = request.at_least_position, self._gateway.queries
         first, limit = page.after.number, page.limit
 

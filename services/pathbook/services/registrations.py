@@ -1,20 +1,17 @@
 """RegistrationService: parties, authorizations, products and batches, many on one call."""
 
 from collections.abc import AsyncIterator, Awaitable
-from typing import Final
 
 from pathbook.ledger.book import Outcome, Submitted
+from pathbook.ledger.codec import register_commands
 from pathbook.ledger.commands import Command
-from pathbook.ledger.refusals import Reason, refuse
-from pathbook.services.bulk import Bulk, require_few
+from pathbook.ledger.refusals import Reason, RefusedRequestError, refuse
+from pathbook.services.bulk import Bulk, require_few, require_few_listed
 from pathbook.services.gateway import Gateway
-from pathbook.services.translate import receipts, registrations, requests
+from pathbook.services.translate import receipts, requests
 from pathbook.services.translate.statuses import RefusedCallError
 from pathbook.v1 import registrations_pb2_grpc
 from pathbook.v1.registrations_pb2 import RegisterEntry, RegisterRequest, RegisterResponse
-
-MAX_LISTED: Final = 4_000
-"""The most GTINs that the authorizations of one batch list together, because each is decided on its own."""
 
 
 class RegistrationService(registrations_pb2_grpc.RegistrationServiceServicer):
@@ -36,8 +33,7 @@ class RegistrationService(registrations_pb2_grpc.RegistrationServiceServicer):
         book = requests.book_name(batch.book)
         require_few(len(batch.entries))
         listed = sum(len(entry.authorization.gtins) for entry in batch.entries)
-        if listed > MAX_LISTED:
-            raise RefusedCallError(refuse(Reason.TOO_MANY_PRODUCTS, count=listed, limit=MAX_LISTED))
+        require_few_listed(listed)
         code_key = b""
         if any(entry.HasField("batch") for entry in batch.entries):  # asked once for all, because it reads
             code_key = await self._gateway.run(self._gateway.codes.key_for_new_batch)
@@ -45,21 +41,21 @@ class RegistrationService(registrations_pb2_grpc.RegistrationServiceServicer):
         for entry in batch.entries:
             try:
                 submitted.append(_command(entry, code_key))
-            except RefusedCallError as refused:
+            except RefusedRequestError as refused:
                 submitted.append(refused.refusal)
         return await self._gateway.submit(book, submitted)
 
 
 def _command(entry: RegisterEntry, code_key: bytes) -> Command:
-    """Return the command of an entry. Raises RefusedCallError if it has none, or if it cannot be read."""
+    """Return the command of an entry. Raises RefusedRequestError if it has none, or if it cannot be read."""
     match entry.WhichOneof("entry"):
         case "party":
-            return registrations.party(entry.party)
+            return register_commands.register_party(entry.party)
         case "authorization":
-            return registrations.authorization(entry.authorization)
+            return register_commands.authorize_party(entry.authorization)
         case "product":
-            return registrations.product(entry.product)
+            return register_commands.register_product(entry.product)
         case "batch":
-            return registrations.batch(entry.batch, code_key)
+            return register_commands.commission_batch(entry.batch, code_key)
         case _:
             raise RefusedCallError(refuse(Reason.VALUE_MISSING, field="entry"))

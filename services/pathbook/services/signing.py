@@ -40,6 +40,10 @@ class Reason(enum.Enum):
         "A checkpoint of {size} events of book '{book}' was signed, and the log has other events at these positions: it"
         " is another history, or was changed." + _LOST
     )
+    NOT_SEALED = (
+        "The event at position {size} of book '{book}' is no seal, and each signed checkpoint must end in one."
+        " Nothing was signed. A server that seals signs after each seal."
+    )
     TREE_DAMAGED = (
         "The kept nodes of the tree of book '{book}' are not those of its {size} events, and were made again in vain."
         " Nothing was signed. Run `pathbook check`, and report this."

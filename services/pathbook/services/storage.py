@@ -9,6 +9,7 @@ from typing import Final
 
 import structlog
 
+from pathbook.ledger.book import Previews
 from pathbook.ledger.books import Books
 from pathbook.ledger.deadlines import PRECEDENCE_US, DeadlineWatch
 from pathbook.ledger.queries import Queries
@@ -21,12 +22,15 @@ from pathbook.ledger.store.database.damage import DatabaseDamagedError
 from pathbook.ledger.store.database.engine import open_engine, require_safety, writing
 from pathbook.ledger.store.database.open_files import FileChangedError, files_of, look_at
 from pathbook.ledger.store.database.places import VIEWS_VERSION, version_of_file, views_file
+from pathbook.ledger.store.log.accesses import Accesses
+from pathbook.ledger.store.log.api_tokens import ApiTokens
 from pathbook.ledger.store.log.checkpoints import Checkpoints
 from pathbook.ledger.store.log.clock_looks import ClockLooks
 from pathbook.ledger.store.log.code_key import CodeKeysInUse
 from pathbook.ledger.store.log.damage import EventDamagedError
 from pathbook.ledger.store.log.forgetting import forget_lost_events
 from pathbook.ledger.store.log.incarnation import ID_BYTES, begin_incarnations
+from pathbook.ledger.store.log.people import People
 from pathbook.ledger.store.log.stream import Stream, persistence_errors
 from pathbook.ledger.store.tree.log_tree import LogTree
 from pathbook.ledger.store.views.batch_keys import batch_keys
@@ -35,7 +39,6 @@ from pathbook.ledger.store.views.due_offers import DueOffers
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.views.lost_events import require_log
 from pathbook.ledger.store.views.other_places import (
-    left_to_build,
     other_places,
     remove_older_places,
     remove_place,
@@ -48,6 +51,8 @@ from pathbook.services.clock import MachineClock
 from pathbook.services.clock_guard import ClockGuard
 from pathbook.services.code_keys import CodeKeys
 from pathbook.services.key_file import KEY_FILE, make_key
+from pathbook.services.person_cipher import FileCipher
+from pathbook.services.progress import ProgressReader
 from pathbook.services.signing import SigningError
 
 EVENTS_FILE: Final = "events.sqlite"
@@ -81,11 +86,15 @@ class Storage:
         stream: the log.
         tree: the trees over the log.
         checkpoints: the signed checkpoints.
+        tokens: the API tokens.
+        accesses, people: the access log, and the directory of people, whose keys seal the notes.
         signer: signs checkpoints.
         keys: the keys of the codes.
         follower: updates the views, or only reads their position if another process updates them.
         books: the books, for writing.
+        previews: what the books would decide.
         queries: the read API.
+        progress: reads how far the views are behind.
         deadlines: ends the offers whose deadline passes, unless the storage was opened without.
         sealer: seals the books, if the storage was opened for it. `Sealer.on_seal` tells of each seal.
         custody: reads the heads and the audit paths as of the last seal.
@@ -152,6 +161,8 @@ class Storage:
             self.stream = Stream(self._events_engine, beside_writers=beside_writers)
             self.tree = LogTree(self.stream)
             self.checkpoints = Checkpoints(self._events_engine)
+            self.tokens = ApiTokens(self._events_engine)
+            self.accesses = Accesses(self._events_engine)
             self.signer = CheckpointSigner(path, self.stream, self.tree, self.checkpoints)
             if accept_lost_events:
                 with persistence_errors(), other_places(self._views_engine) as others:
@@ -174,6 +185,7 @@ class Storage:
                 of_batches = batch_keys(self._views_engine)
             in_use = CodeKeysInUse(self._events_engine)
             self.keys = CodeKeys(path / KEY_FILE, in_use, of_batches, make=not self.stream.books())
+            self.people = People(self.stream, FileCipher(self.keys))
             with contextlib.suppress(SigningError, OSError):  # told when something is to be signed
                 self.signer.make_key()
             self._guard: ClockGuard | None = None
@@ -182,7 +194,9 @@ class Storage:
             stack.pop_all()
         loader = StateLoader(self.stream, self._views_engine, SQLAlchemyTrackingRecorder(self._views_engine))
         self.books = Books(self.stream, loader, self.follower, clock)
+        self.previews = Previews(self.stream, loader, self.follower, clock)
         self.queries = Queries(self.stream, self._views_engine)
+        self.progress = ProgressReader(self.stream, self._views_engine, self.checkpoints)
         self.deadlines = DeadlineWatch(
             self.books,
             self.stream,
@@ -259,11 +273,6 @@ class Storage:
         found = {book: self.stream.head(book) for book in self.stream.books()}
         with persistence_errors(), writing(self._events_engine) as connection:
             begin_incarnations(connection, {book: secrets.token_hex(ID_BYTES) for book in found}, found)
-
-    def left_to_build(self) -> int:
-        """Return how many events the views lack before they are of use, 0 once they are."""
-        with persistence_errors():
-            return left_to_build(self._views_engine, self.stream, self.follower.within_reach)
 
     def require_whole_views(self) -> None:
         """Require that the views are not damaged, as far as their database can tell.

@@ -1,4 +1,4 @@
-"""Limits the streams that are open at once, of one connection and in all, and how long their readers may take."""
+"""Limits the streams that are open at once, of a connection, an address and in all, and the time of their readers."""
 
 import asyncio
 import contextlib
@@ -23,22 +23,31 @@ class OpenStreams:
 
     def __init__(self) -> None:
         self._of_connection: Counter[str] = Counter()
+        self._of_address: Counter[str] = Counter()
 
     @contextlib.contextmanager
-    def counted(self, connection: str) -> Iterator[None]:
-        """Count a stream of a connection, named as gRPC names its other end. Raises CallFailedError beyond a limit."""
-        counts = self._of_connection
+    def counted(self, connection: str, address: str, limit: int | None) -> Iterator[None]:
+        """Count a stream of a connection, named as gRPC names its other end, and of an address, which may have a limit.
+
+        Raises:
+            CallFailedError: one of the limits is reached.
+        """
+        counts, of_address = self._of_connection, self._of_address
         if counts[connection] >= MAX_STREAMS_OF_A_CONNECTION:
             raise failed(Failure.TOO_MANY_STREAMS, limit=MAX_STREAMS_OF_A_CONNECTION)
         if counts.total() >= MAX_STREAMS:
             raise failed(Failure.SERVER_FULL, limit=MAX_STREAMS)
+        if limit is not None and of_address[address] >= limit:
+            raise failed(Failure.STREAMS_LIMITED, limit=limit)
         counts[connection] += 1
+        of_address[address] += 1
         try:
             yield
         finally:
-            counts[connection] -= 1
-            if not counts[connection]:
-                del counts[connection]
+            for counter, name in ((counts, connection), (of_address, address)):
+                counter[name] -= 1
+                if not counter[name]:
+                    del counter[name]
 
 
 @contextlib.asynccontextmanager

@@ -2,14 +2,17 @@
 
 from collections.abc import AsyncIterator
 
-from pathbook.ledger import commands
+from pathbook.ledger.codec import unit_commands
+from pathbook.ledger.codec.commands import named_by
+from pathbook.ledger.codec.requests import bounded, selected
 from pathbook.ledger.events import TransferReversed
 from pathbook.ledger.queries import Listed, Transfer
-from pathbook.ledger.values import DiscrepancyKind, UnitState
-from pathbook.services.bulk import Bulk, recording, returning, selling
+from pathbook.services.access.callers import current_caller
+from pathbook.services.bulk import Bulk
 from pathbook.services.gateway import Gateway
 from pathbook.services.translate import answers, filters, receipts, requests
 from pathbook.services.translate.pages import AfterReference, AfterTransfer, Paging
+from pathbook.services.translate.values import unit_ranges
 from pathbook.v1 import transfers_pb2, transfers_pb2_grpc
 
 
@@ -25,18 +28,8 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
     ) -> transfers_pb2.OfferTransferResponse:
         """Offer units at a price."""
         book = requests.book_name(request.book)
-        command = commands.OfferTransfer(
-            request_id=request.request_id,
-            occurred_at=requests.time_or_now(request),
-            giver=request.giver,
-            receiver=request.receiver,
-            units=await self._gateway.selection(book, requests.selected(request)),
-            unit_price=requests.price(request, "unit_price"),
-            delivery=requests.delivery(request.delivery),
-            deadline=requests.time_or_none(request, "deadline"),
-            reference=request.reference,
-        )
-        answer = await self._gateway.write(book, command)
+        units = await self._gateway.selection(book, selected(request))
+        answer = await self._gateway.write(book, unit_commands.offer_transfer(request, units))
         return transfers_pb2.OfferTransferResponse(
             receipt=receipts.receipt(answer), ranges=receipts.chosen(answer)
         )
@@ -46,40 +39,19 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
     ) -> transfers_pb2.AcceptTransferResponse:
         """Accept an offer, wholly or in part."""
         book = requests.book_name(request.book)
-        claimed = sum(1 + len(claim.ranges) + len(claim.codes) for claim in request.discrepancies)
-        requests.bounded(claimed + len(request.extra) + len(request.extra_codes))
-        command = commands.AcceptTransfer(
-            request_id=request.request_id,
-            occurred_at=requests.time_or_now(request),
-            receiver=request.receiver,
-            transfer=request.transfer,
-            discrepancies=tuple([await self._claim(book, claim) for claim in request.discrepancies]),
-            extra=requests.ranges(request.extra) + await self._gateway.ranges(book, request.extra_codes),
-        )
-        answer = await self._gateway.write(book, command)
+        bounded(named_by(request))
+        claimed = [await self._gateway.ranges(book, claim.codes) for claim in request.discrepancies]
+        extra = await self._gateway.ranges(book, request.extra_codes)
+        answer = await self._gateway.write(book, unit_commands.accept_transfer(request, claimed, extra))
         return transfers_pb2.AcceptTransferResponse(
             receipt=receipts.receipt(answer), ranges=receipts.chosen(answer)
-        )
-
-    async def _claim(self, book: str, claim: transfers_pb2.DiscrepancyClaim) -> commands.DiscrepancyClaim:
-        return commands.DiscrepancyClaim(
-            kind=requests.enum_value(claim.kind, DiscrepancyKind, "discrepancies.kind"),
-            ranges=requests.ranges(claim.ranges) + await self._gateway.ranges(book, claim.codes),
-            count=claim.count,
         )
 
     async def DeclineTransfer(
         self, request: transfers_pb2.DeclineTransferRequest, _context: object
     ) -> transfers_pb2.DeclineTransferResponse:
         """Decline an offer."""
-        command = commands.DeclineTransfer(
-            request_id=request.request_id,
-            occurred_at=requests.time_or_now(request),
-            receiver=request.receiver,
-            transfer=request.transfer,
-            note=request.note,
-            note_salt=requests.note_salt(request.note),
-        )
+        command = unit_commands.decline_transfer(request, *requests.note(request))
         answer = await self._gateway.write(requests.book_name(request.book), command)
         return transfers_pb2.DeclineTransferResponse(receipt=receipts.receipt(answer))
 
@@ -87,12 +59,7 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
         self, request: transfers_pb2.WithdrawTransferRequest, _context: object
     ) -> transfers_pb2.WithdrawTransferResponse:
         """Withdraw an offer."""
-        command = commands.WithdrawTransfer(
-            request_id=request.request_id,
-            occurred_at=requests.time_or_now(request),
-            giver=request.giver,
-            transfer=request.transfer,
-        )
+        command = unit_commands.withdraw_transfer(request)
         answer = await self._gateway.write(requests.book_name(request.book), command)
         return transfers_pb2.WithdrawTransferResponse(receipt=receipts.receipt(answer))
 
@@ -101,8 +68,8 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
     ) -> transfers_pb2.RecordTransferResponse:
         """Record a transfer in one step."""
         book = requests.book_name(request.book)
-        units = await self._gateway.selection(book, requests.selected(request))
-        answer = await self._gateway.write(book, recording(request, units))
+        units = await self._gateway.selection(book, selected(request))
+        answer = await self._gateway.write(book, unit_commands.record_transfer(request, units))
         return transfers_pb2.RecordTransferResponse(
             receipt=receipts.receipt(answer), ranges=receipts.chosen(answer)
         )
@@ -112,8 +79,8 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
     ) -> transfers_pb2.SellUnitsResponse:
         """Sell units to a consumer."""
         book = requests.book_name(request.book)
-        units = await self._gateway.selection(book, requests.selected(request))
-        answer = await self._gateway.write(book, selling(request, units))
+        units = await self._gateway.selection(book, selected(request))
+        answer = await self._gateway.write(book, unit_commands.sell_units(request, units))
         return transfers_pb2.SellUnitsResponse(
             receipt=receipts.receipt(answer), ranges=receipts.chosen(answer)
         )
@@ -123,8 +90,9 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
     ) -> transfers_pb2.ReturnUnitsResponse:
         """Return units."""
         book = requests.book_name(request.book)
-        units = await self._gateway.selection(book, requests.selected(request))
-        answer = await self._gateway.write(book, returning(request, units))
+        units = await self._gateway.selection(book, selected(request))
+        command = unit_commands.return_units(request, units, *requests.note(request))
+        answer = await self._gateway.write(book, command)
         return transfers_pb2.ReturnUnitsResponse(
             receipt=receipts.receipt(answer), ranges=receipts.chosen(answer)
         )
@@ -140,14 +108,7 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
         self, request: transfers_pb2.ReverseTransferRequest, _context: object
     ) -> transfers_pb2.ReverseTransferResponse:
         """Ask to reverse a transfer, or agree to it."""
-        command = commands.ReverseTransfer(
-            request_id=request.request_id,
-            occurred_at=requests.time_or_now(request),
-            party=request.party,
-            transfer=request.transfer,
-            note=request.note,
-            note_salt=requests.note_salt(request.note),
-        )
+        command = unit_commands.reverse_transfer(request, *requests.note(request))
         answer = await self._gateway.write(requests.book_name(request.book), command)
         return transfers_pb2.ReverseTransferResponse(
             receipt=receipts.receipt(answer),
@@ -159,14 +120,8 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
     ) -> transfers_pb2.DeliverUnitsResponse:
         """Hand over goods without their title."""
         book = requests.book_name(request.book)
-        command = commands.DeliverUnits(
-            request_id=request.request_id,
-            occurred_at=requests.time_or_now(request),
-            custodian=request.custodian,
-            receiver=request.receiver,
-            units=await self._gateway.selection(book, requests.selected(request)),
-        )
-        answer = await self._gateway.write(book, command)
+        units = await self._gateway.selection(book, selected(request))
+        answer = await self._gateway.write(book, unit_commands.deliver_units(request, units))
         return transfers_pb2.DeliverUnitsResponse(
             receipt=receipts.receipt(answer), ranges=receipts.chosen(answer)
         )
@@ -176,14 +131,8 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
     ) -> transfers_pb2.ConfirmPurchaseResponse:
         """Confirm a purchase as the consumer."""
         book = requests.book_name(request.book)
-        command = commands.ConfirmPurchase(
-            request_id=request.request_id,
-            occurred_at=requests.time_or_now(request),
-            consumer=request.consumer,
-            units=await self._gateway.selection(book, requests.selected(request)),
-            price_paid=requests.price(request, "price_paid"),
-        )
-        answer = await self._gateway.write(book, command)
+        units = await self._gateway.selection(book, selected(request))
+        answer = await self._gateway.write(book, unit_commands.confirm_purchase(request, units))
         return transfers_pb2.ConfirmPurchaseResponse(
             receipt=receipts.receipt(answer), ranges=receipts.chosen(answer)
         )
@@ -193,19 +142,20 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
     ) -> transfers_pb2.WriteOffUnitsResponse:
         """Write units off."""
         book = requests.book_name(request.book)
-        command = commands.WriteOffUnits(
-            request_id=request.request_id,
-            occurred_at=requests.time_or_now(request),
-            party=request.party,
-            units=await self._gateway.selection(book, requests.selected(request)),
-            state=requests.enum_value(request.state, UnitState, "state"),
-            note=request.note,
-            note_salt=requests.note_salt(request.note),
-        )
+        units = await self._gateway.selection(book, selected(request))
+        command = unit_commands.write_off_units(request, units, *requests.note(request))
         answer = await self._gateway.write(book, command)
         return transfers_pb2.WriteOffUnitsResponse(
             receipt=receipts.receipt(answer), ranges=receipts.chosen(answer)
         )
+
+    async def ResolveUnits(
+        self, request: transfers_pb2.ResolveUnitsRequest, _context: object
+    ) -> transfers_pb2.ResolveUnitsResponse:
+        """Tell which units a selection means."""
+        book, units = requests.book_name(request.book), selected(request)
+        found = await self._gateway.preview(request.at_least_position, book, request.owner, units)
+        return transfers_pb2.ResolveUnitsResponse(ranges=unit_ranges(found.ranges), position=found.position)
 
     async def GetTransfer(
         self, request: transfers_pb2.GetTransferRequest, _context: object
@@ -236,7 +186,7 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
             message,
             self._gateway.queries.transfers,
             book,
-            filters.transfers(request),
+            filters.transfers(request, current_caller().seen_by),
             page.after.place,
             page.limit,
         )
@@ -264,6 +214,7 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
             request.receiver,
             page.after.place,
             page.limit,
+            current_caller().seen_by,
         )
 
     async def ListOffers(
@@ -282,7 +233,7 @@ class TransferService(transfers_pb2_grpc.TransferServiceServicer):
             message,
             self._gateway.queries.offers,
             book,
-            filters.offers(request),
+            filters.offers(request, current_caller().seen_by),
             page.after.place,
             page.limit,
         )

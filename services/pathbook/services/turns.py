@@ -5,6 +5,7 @@ several times. So what takes long must end often, and must not run beside itself
 """
 
 import asyncio
+import contextvars
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar, cast
@@ -29,6 +30,7 @@ class Turns:
     def __init__(self) -> None:
         self._small_threads = ThreadPoolExecutor(READ_THREADS, "reader")
         self._slice_threads = ThreadPoolExecutor(SLICES_AT_ONCE, "bulk reader")
+        self._long_threads = ThreadPoolExecutor(1, "long reader")
         self._turn = asyncio.Semaphore(SLICES_AT_ONCE)  # its waiters go in the order in which they came
         self._small: set[asyncio.Future[object]] = set()
 
@@ -36,16 +38,21 @@ class Turns:
         """End the threads; call this when no call is left. A read whose caller is gone is not waited for."""
         self._small_threads.shutdown(wait=False, cancel_futures=True)
         self._slice_threads.shutdown(wait=False, cancel_futures=True)
+        self._long_threads.shutdown(wait=False, cancel_futures=True)
 
     async def small(self, work: Callable[[], Result]) -> Result:
         """Run a small read, and return its result."""
-        read = asyncio.get_running_loop().run_in_executor(self._small_threads, work)
+        read = in_context(self._small_threads, work)
         waiting = cast("asyncio.Future[object]", read)
         self._small.add(waiting)
         try:
             return await read
         finally:
             self._small.discard(waiting)
+
+    async def long(self, work: Callable[[], Result]) -> Result:
+        """Run a read that is of one snapshot and may take seconds, one after the other. It has to pause often."""
+        return await asyncio.get_running_loop().run_in_executor(self._long_threads, work)
 
     async def small_reads_first(self) -> None:
         """Wait until the small reads that have begun have ended. A bulk read waits so before each of its answers."""
@@ -56,4 +63,10 @@ class Turns:
         """Run a slice of a bulk read in its turn, and return its result. A slice takes some milliseconds."""
         async with self._turn:
             await self.small_reads_first()
-            return await asyncio.get_running_loop().run_in_executor(self._slice_threads, work)
+            return await in_context(self._slice_threads, work)
+
+
+def in_context(threads: ThreadPoolExecutor, work: Callable[[], Result]) -> asyncio.Future[Result]:
+    """Run a function on a thread, with the context of the caller: what it logs has the id of the call."""
+    run: Callable[[Callable[[], Result]], Result] = contextvars.copy_context().run
+    return asyncio.get_running_loop().run_in_executor(threads, run, work)

@@ -53,19 +53,19 @@ class WitnessAddress(msgspec.Struct, frozen=True):
 
 
 def addresses(policy: Policy) -> tuple[WitnessAddress, ...]:
-    """Return the witnesses of a policy that are to be asked.
+    """Return the witnesses of a policy that are to be asked: those with a URL. The others bring what they cosign.
 
     Raises:
-        ValueError: there are none or too many of them, or one cannot be asked. The message says what to do.
+        ValueError: there are no witnesses or too many of them, or one cannot be asked. The message says what to do.
     """
     urls = policy.urls
-    missing = [name for name, key in policy.witnesses.items() if key not in urls]
-    if missing or not policy.witnesses:
-        what = f"The witness {missing[0]} has no URL." if missing else "It names no witness."
-        raise ValueError(f"{what} Write each one to ask as: witness NAME KEY URL.")
+    if not policy.witnesses:
+        raise ValueError("It names no witness. Write each one to ask as: witness NAME KEY URL.")
     if len(policy.witnesses) > MAX_WITNESSES:
         raise ValueError(f"It names {len(policy.witnesses)} witnesses. The most are {MAX_WITNESSES}.")
-    return tuple(WitnessAddress(name, key, urls[key]) for name, key in policy.witnesses.items())
+    return tuple(
+        WitnessAddress(name, key, urls[key]) for name, key in policy.witnesses.items() if key in urls
+    )
 
 
 class WitnessAnswer(msgspec.Struct, frozen=True):

@@ -17,14 +17,15 @@ class Books(AsyncCaller):
         return books_pb2_grpc.BookServiceStub(self._channel)
 
     async def open_book(
-        self, *, origin: str = "", max_tier: int = 0, request_id: str = ""
+        self, *, origin: str = "", max_tier: int = 0, signed: bool = False, request_id: str = ""
     ) -> books_pb2.OpenBookResponse:
-        """Open the book of this client as its operator. No other call begins a book.
+        """Open the book of this client as its operator. No other call begins a book, and it is not signed.
 
         Args:
             origin: The book's name in checkpoints: a URL without its scheme, at most 200 printable ASCII characters
                 without blanks and "+". "" means ``pathbook/`` and the name of the book.
             max_tier: The deepest tier that an authorization in this book may give, 1 to 100. 0 means 100.
+            signed: Whether parties must sign what they ask. The operator and consumers need not.
             request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id
                 returns the first answer and records nothing. "" lets the client make one.
 
@@ -44,7 +45,7 @@ class Books(AsyncCaller):
             book=self.book,
             request_id=request_id_or_new(request_id),
             origin=origin,
-            policy=events_pb2.Policy(max_tier=max_tier) if max_tier else None,
+            policy=events_pb2.Policy(max_tier=max_tier, signed=signed) if max_tier or signed else None,
         )
         return await self._write(self._books.OpenBook, request)
 

@@ -6,8 +6,10 @@ import contextlib
 import functools
 from collections.abc import AsyncIterator, Iterable, Sequence
 
-from pathbook.client.aio.calls import AsyncCaller
-from pathbook.client.bulk import BATCHES_AHEAD, Entry, as_entry
+from pathbook.client.aio.calls import AsyncCaller, with_request_ids
+from pathbook.client.bulk import Entry, as_entry
+from pathbook.client.options import BATCHES_AHEAD
+from pathbook.client.statements import recorded
 from pathbook.v1 import transfers_pb2, transfers_pb2_grpc
 from pathbook.v1.transfers_pb2 import RECORD_TRANSFERS_MODE_ALL_OR_NOTHING, RECORD_TRANSFERS_MODE_EACH
 
@@ -33,7 +35,8 @@ class Bulk(AsyncCaller):
                 most 1,000 entries, 4,000 ranges, codes, cases and quantities, and 4 MiB. An entry's ``book`` is
                 ignored; an empty ``request_id`` is filled in.
             all_or_nothing: True records nothing of a batch if one of its entries is refused; entries that were
-                recorded by an earlier call stay recorded. False decides each entry on its own.
+                recorded by an earlier call stay recorded. False decides each entry on its own. A client with a signer
+                signs each batch once. Then all entries are of its party, without notes, and True raises ValueError.
 
         Yields:
             For each batch a sequence of results, one for each entry in order. ``result.WhichOneof("result")`` is
@@ -43,8 +46,9 @@ class Bulk(AsyncCaller):
             ``return_units`` names, or OTHER_ENTRY_REFUSED: ``RefusalReason.numbered(refusal.reason)``.
 
         Raises:
-            RefusedError: A whole batch is refused: TOO_MANY_ENTRIES, TOO_MANY_RANGES, RESOURCE_EXHAUSTED (a message
-                above 4 MiB); or a reason of every call (see ``AsyncClient``).
+            RefusedError: A whole batch is refused: TOO_MANY_ENTRIES, TOO_MANY_STATEMENTS (of a signed batch),
+                TOO_MANY_RANGES, RESOURCE_EXHAUSTED (a message above 4 MiB); or a reason of every call (see
+                ``AsyncClient``).
             UnreachableError: The stream broke, and no server answered for ``retry_seconds``.
 
         Example:
@@ -54,6 +58,12 @@ class Bulk(AsyncCaller):
             ...     print([(result.WhichOneof("result"), result.ranges[0].first) for result in results])
             [('receipt', 50)]
         """
+        if self._signs:
+            if all_or_nothing:
+                raise ValueError("Signed entries are decided each on its own: leave all_or_nothing out.")
+            async for signed in self._file_statements(map(with_request_ids, batches)):
+                yield [recorded(result) for result in signed]
+            return
         mode = RECORD_TRANSFERS_MODE_ALL_OR_NOTHING if all_or_nothing else RECORD_TRANSFERS_MODE_EACH
         requests = (self._request(batch, mode) for batch in batches)
         responses = self._exchange(self._bulk.RecordTransfers, requests, BATCHES_AHEAD)

@@ -3,36 +3,52 @@
 import asyncio
 import contextlib
 import copy
+import functools
 import itertools
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
-from typing import Self, TypeVar
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from typing import ParamSpec, Self, TypeVar, cast
 
 import grpc
+from google.protobuf.message import Message
 from grpc import aio
 
-from pathbook.client.calls import Page, Receipted, RetryPolicy, request_id_or_new
-from pathbook.client.errors import ended_too_soon
+from pathbook.client.calls import Page, Receipted, request_id_or_new, with_request_ids
+from pathbook.client.errors import RefusedError, ended_too_soon
 from pathbook.client.options import (
+    BATCHES_AHEAD,
     CALL_TIMEOUT_S,
     CHANNEL_OPTIONS,
     RETRY_TIMEOUT_S,
     CallOptions,
     Metadata,
+    Signer,
     Written,
     check_way,
 )
+from pathbook.client.retries import RetryPolicy
+from pathbook.client.statements import kind_of, passes_codes, response_to
+from pathbook.v1 import (
+    events_pb2,
+    events_pb2_grpc,
+    statements_pb2,
+    statements_pb2_grpc,
+    transfers_pb2,
+    transfers_pb2_grpc,
+    values_pb2,
+)
 
-__all__ = ["AsyncCaller", "request_id_or_new"]
+__all__ = ["AsyncCaller", "request_id_or_new", "with_request_ids"]
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
+Arguments = ParamSpec("Arguments")
 
 
 class AsyncCaller:
     """What all parts of the client share: the channel, the book's name, options, and the last position written."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - an argument for each choice of a user
         self,
         target: str = "",
         *,
@@ -42,11 +58,13 @@ class AsyncCaller:
         metadata: Metadata = (),
         timeout: float = CALL_TIMEOUT_S,
         retry_seconds: float = RETRY_TIMEOUT_S,
+        signer: Signer | None = None,
+        token: str = "",
     ) -> None:
         check_way(target, has_channel=channel is not None, has_credentials=credentials is not None)
         self.target = target or "the channel given"
         self.book = book
-        self._options = CallOptions(timeout, retry_seconds, metadata)
+        self._options = CallOptions(timeout, retry_seconds, metadata, signer, token)
         self._written = Written()
         self._closes = channel is None
         if channel is None and credentials is None:
@@ -71,6 +89,8 @@ class AsyncCaller:
         timeout: float | None = None,
         retry_seconds: float | None = None,
         metadata: Metadata | None = None,
+        signer: Signer | None = None,
+        token: str | None = None,
     ) -> Self:
         """Return this client with other options, for one call or for many.
 
@@ -80,6 +100,8 @@ class AsyncCaller:
             timeout: Seconds one attempt of a call may take. None keeps this client's.
             retry_seconds: Seconds a call is repeated while no server answers. None keeps this client's.
             metadata: Pairs, or a function that returns them, in place of this client's. None keeps this client's.
+            signer: What signs each write from then on (see ``AsyncClient``). None keeps this client's.
+            token: The API token of each call, in place of this client's. None keeps this client's.
 
         Returns:
             A client for the same book.
@@ -89,7 +111,7 @@ class AsyncCaller:
             'masks'
         """
         other = copy.copy(self)
-        other._options = self._options.changed(timeout, retry_seconds, metadata)  # noqa: SLF001 - its own class
+        other._options = self._options.changed(timeout, retry_seconds, metadata, signer, token)  # noqa: SLF001 - its own class
         other._closes = False  # noqa: SLF001 - its own class
         return other
 
@@ -103,6 +125,22 @@ class AsyncCaller:
         """
         if self._closes:
             await self._channel.close()
+
+    @property
+    def _signs(self) -> bool:
+        return self._options.signer is not None
+
+    @functools.cached_property
+    def _statements(self) -> "statements_pb2_grpc.StatementServiceAsyncStub":
+        return statements_pb2_grpc.StatementServiceStub(self._channel)
+
+    @functools.cached_property
+    def _resolver(self) -> "transfers_pb2_grpc.TransferServiceAsyncStub":
+        return transfers_pb2_grpc.TransferServiceStub(self._channel)
+
+    @functools.cached_property
+    def _reader(self) -> "events_pb2_grpc.EventServiceAsyncStub":
+        return events_pb2_grpc.EventServiceStub(self._channel)
 
     def _retry_policy(self) -> RetryPolicy:
         return RetryPolicy(self.target, self._options.retry_seconds)
@@ -121,10 +159,80 @@ class AsyncCaller:
     async def _write(
         self, method: "aio.UnaryUnaryMultiCallable[Request, Receipted]", request: Request
     ) -> Receipted:
-        """Call a method that writes, and remember its position for later reads."""
-        response = await self._call(method, request)
+        """Call a method that writes, and remember its position for later reads.
+
+        With a signer, what the request asks is filed as a statement, if a statement can ask it. It is signed once,
+        and a retry sends the same bytes.
+        """
+        signer = self._options.signer
+        if signer is None or not kind_of(request):
+            response = await self._call(method, request)
+        else:
+            answer = await self._call(self._statements.FileStatement, await self._sign(signer, request))
+            response = cast("Receipted", response_to(request, answer))
         self._wrote(response.receipt.position)
         return response
+
+    async def _signed(
+        self, sign: Callable[Arguments, Response], *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Response:
+        """Return what a function signs, which runs on a thread: a signer may call a KMS."""
+        return await asyncio.to_thread(sign, *args, **kwargs)
+
+    async def _sign(self, signer: Signer, request: object) -> statements_pb2.FileStatementRequest:
+        from pathbook.client import signing  # only a client with a signer needs the codec
+
+        await self._check_codes(signer, signing.codes_in([request]))
+        if (answered := signing.answered_by(request)) is not None:
+            signing.bind(request, await self._event_at(*answered))
+        return await self._signed(signing.sign_statement, signer, request, self.book)
+
+    async def _sign_batch(
+        self, signer: Signer, batch: Sequence[Message]
+    ) -> statements_pb2.FileStatementsRequest:
+        from pathbook.client import signing  # as above
+
+        await self._check_codes(signer, signing.codes_in(batch))
+        return await self._signed(signing.sign_batch, signer, batch, self.book)
+
+    async def _event_at(self, position: int, is_agreement: bool) -> bytes:  # noqa: FBT001 - the two of a request
+        """Return the stored bytes of an event, b"" if there is none at this position.
+
+        For an agreement, it is the event by which the transfer there was agreed: its acceptance if it was offered.
+        """
+        try:
+            if is_agreement:
+                asked = transfers_pb2.GetTransferRequest(
+                    book=self.book, transfer=position, at_least_position=self.position
+                )
+                found = (await self._call(self._resolver.GetTransfer, asked)).transfers
+                position = found[0].answered_position or position
+            request = events_pb2.ReadRequest(book=self.book, after_position=position - 1, limit=1)
+            async with contextlib.aclosing(
+                self._resume(self._reader.Read, lambda _: request, 0, lambda _: 0)
+            ) as batches:
+                async for batch in batches:
+                    return batch.events[0]
+        except RefusedError as refused:
+            if refused.reason not in ("TRANSFER_UNKNOWN", "POSITION_NEGATIVE", "POSITION_BEYOND_HEAD"):
+                raise
+        return b""
+
+    async def _check_codes(self, signer: Signer, codes: Sequence[str]) -> None:
+        """Have the book refuse codes that it did not print. Which units they name, it is not asked."""
+        if not codes:
+            return
+        request = transfers_pb2.ResolveUnitsRequest(
+            book=self.book,
+            owner=signer.party,
+            units=values_pb2.Selection(codes=codes),
+            at_least_position=self.position,
+        )
+        try:
+            await self._call(self._resolver.ResolveUnits, request)
+        except RefusedError as refused:
+            if not passes_codes(refused):
+                raise
 
     def _wrote(self, position: int) -> None:
         self.position = max(self.position, position)
@@ -190,14 +298,14 @@ class AsyncCaller:
     async def _exchange(
         self,
         method: "aio.StreamStreamMultiCallable[Request, Response]",
-        requests: Iterator[Request],
+        requests: Iterator[Request | Awaitable[Request]],
         ahead: int,
     ) -> AsyncGenerator[Response, None]:
         """Send requests, so many ahead of their responses, and yield one response for each, in order.
 
         When the stream breaks, the requests without responses are sent again.
         """
-        waiting = deque(itertools.islice(requests, ahead))
+        waiting = deque([await _made(request) for request in itertools.islice(requests, ahead)])
         retries = self._retry_policy()
         while waiting:
             sending: asyncio.Queue[Request | None] = asyncio.Queue()
@@ -207,7 +315,8 @@ class AsyncCaller:
             try:
                 async for response in responses:
                     waiting.popleft()
-                    for request in itertools.islice(requests, 1):
+                    for made in itertools.islice(requests, 1):
+                        request = await _made(made)
                         waiting.append(request)
                         sending.put_nowait(request)
                     yield response
@@ -222,6 +331,24 @@ class AsyncCaller:
             finally:
                 sending.put_nowait(None)
                 responses.cancel()
+
+    async def _file_statements(
+        self, batches: Iterable[Sequence[Message]]
+    ) -> AsyncGenerator[Sequence[statements_pb2.FileStatementsResult], None]:
+        """Sign each batch once, file its requests as statements, and yield the results of each batch."""
+        signer = self._options.signer
+        assert signer is not None, "the caller asked"
+        requests = (self._sign_batch(signer, batch) for batch in batches)
+        responses = self._exchange(self._statements.FileStatements, requests, BATCHES_AHEAD)
+        async with contextlib.aclosing(responses):  # the caller may stop before the end
+            async for response in responses:
+                self._wrote(max((result.answer.receipt.position for result in response.results), default=0))
+                yield response.results
+
+
+async def _made(request: Request | Awaitable[Request]) -> Request:
+    """Return a request, or wait for one that is still made."""
+    return await request if isinstance(request, Awaitable) else request
 
 
 async def _until_none(queue: "asyncio.Queue[Request | None]") -> AsyncIterator[Request]:

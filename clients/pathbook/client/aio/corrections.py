@@ -21,7 +21,7 @@ class Corrections(AsyncCaller):
         return corrections_pb2_grpc.CorrectionServiceStub(self._channel)
 
     async def declare_error(
-        self, position: int, *, party: str, note: str = "", request_id: str = ""
+        self, position: int, *, party: str, note: str = "", answered_leaf: bytes = b"", request_id: str = ""
     ) -> corrections_pb2.DeclareErrorResponse:
         """Declare that an event was an error, as the side that acted; all is again as it was before the event.
 
@@ -32,6 +32,8 @@ class Corrections(AsyncCaller):
             position: Position of the event that was an error.
             party: Id of the party that acted in it, or "consumer:" and a pseudonym.
             note: Why, in at most 200 characters. "" means no note. It may be erased later.
+            answered_leaf: Leaf hash of the event as you read it (see ``get_event``). Then no other event is
+                answered. b"" lets a client with a signer read the event itself, as it signs.
             request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id
                 returns the first answer and records nothing. "" lets the client make one.
 
@@ -55,6 +57,7 @@ class Corrections(AsyncCaller):
             request_id=request_id_or_new(request_id),
             party=party,
             position=position,
+            answered_leaf=answered_leaf,
             note=note,
         )
         return await self._write(self._corrections.DeclareError, request)

@@ -31,6 +31,7 @@ class Offers(AsyncCaller):
         delivery: Delivery | values_pb2.Delivery.ValueType = Delivery.WITH_TITLE,
         deadline: datetime.datetime | None = None,
         reference: str = "",
+        extra_allowed: int = 0,
         occurred_at: datetime.datetime | None = None,
         request_id: str = "",
     ) -> transfers_pb2.OfferTransferResponse:
@@ -47,6 +48,8 @@ class Offers(AsyncCaller):
             deadline: When the offer lapses, a timezone-aware datetime after now. None means never.
             reference: Number of a document by which both sides know the transfer, such as a delivery note: 1 to 64
                 printable characters. A giver and a receiver use it for one transfer. "" means none.
+            extra_allowed: How many units of the giver the receiver may accept beyond those offered, because it finds
+                them in the delivery: 0 to 1,000,000. They move at the price of the offer. The giver does not name them.
             occurred_at: When it happened, a timezone-aware datetime, at most 5 minutes ahead of the server's clock.
                 None means the moment it is recorded.
             request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id
@@ -58,8 +61,8 @@ class Offers(AsyncCaller):
         Raises:
             RefusedError: PARTY_UNKNOWN, SELF_TRANSFER, DEADLINE_PASSED, UNITS_NOT_OWNED, UNITS_RESERVED,
                 UNITS_SOLD, UNITS_WRITTEN_OFF, UNITS_IN_CASE, UNITS_RECALLED, OCCURRED_BEFORE_MADE, REFERENCE_MALFORMED,
-                REFERENCE_USED, VALUE_MISSING (an unknown delivery); or a reason of ``select``, and of every write,
-                price and time (see ``AsyncClient``).
+                REFERENCE_USED, EXTRA_OUT_OF_BOUNDS, VALUE_MISSING (an unknown delivery); or a reason of ``select``,
+                and of every write, price and time (see ``AsyncClient``).
             UnreachableError: No answer came in time.
             ValueError: A datetime has no time zone.
 
@@ -81,6 +84,7 @@ class Offers(AsyncCaller):
             delivery=values_pb2.Delivery.ValueType(index(delivery)),
             deadline=timestamp(deadline),
             reference=reference,
+            extra_allowed=extra_allowed,
         )
         return await self._write(self._offers.OfferTransfer, request)
 
@@ -93,6 +97,7 @@ class Offers(AsyncCaller):
         extra: Iterable[Range] = (),
         extra_codes: Iterable[str] = (),
         occurred_at: datetime.datetime | None = None,
+        answered_leaf: bytes = b"",
         request_id: str = "",
     ) -> transfers_pb2.AcceptTransferResponse:
         """Accept an offer, without units that are short, damaged or wrong, and with extra units that arrived.
@@ -104,10 +109,12 @@ class Offers(AsyncCaller):
                 ``kind`` (SHORT, DAMAGED, WRONG_ITEM) and ``ranges``, ``codes``, or a ``count`` from the last unit
                 offered. Empty means that all is accepted.
             extra: Units that were not offered, but arrived and are accepted at the same price, as (batch, first, last).
-                They belong to the giver.
+                They belong to the giver, whose offer allows so many (``extra_allowed``).
             extra_codes: The same, named by their printed codes.
             occurred_at: When it happened, a timezone-aware datetime, at most 5 minutes ahead of the server's clock.
                 None means the moment it is recorded.
+            answered_leaf: Leaf hash of the offer as you read it (see ``get_event``). Then no other event is
+                answered. b"" lets a client with a signer read the event itself, as it signs.
             request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id
                 returns the first answer and records nothing. "" lets the client make one.
 
@@ -118,9 +125,9 @@ class Offers(AsyncCaller):
             RefusedError: TRANSFER_UNKNOWN, NOT_THE_RECEIVER, TRANSFER_ANSWERED, TRANSFER_LAPSED, UNITS_RECALLED,
                 OCCURRED_BEFORE_MADE; for the discrepancies NOTHING_ACCEPTED, DISCREPANCY_NOT_OFFERED,
                 QUANTITY_NOT_POSITIVE, RANGE_REVERSED, RANGES_OVERLAP, TOO_MANY_RANGES, VALUE_MISSING (no kind), or a
-                reason of ``select`` for codes; for extra units UNITS_NOT_OWNED, UNITS_RESERVED, UNITS_SOLD,
-                UNITS_WRITTEN_OFF, UNITS_IN_CASE, or a reason of ``select``; or a reason of every write and time (see
-                ``AsyncClient``).
+                reason of ``select`` for codes; for extra units EXTRA_NOT_ALLOWED, EXTRA_OTHER_PRODUCT,
+                UNITS_NOT_OWNED, UNITS_RESERVED, UNITS_SOLD, UNITS_WRITTEN_OFF, UNITS_IN_CASE, or a reason of
+                ``select``; or a reason of every write and time (see ``AsyncClient``).
             UnreachableError: No answer came in time.
             ValueError: The datetime has no time zone.
 
@@ -130,7 +137,11 @@ class Offers(AsyncCaller):
             >>> accepted.ranges[0].first, accepted.ranges[0].last
             (0, 97)
             >>> pair = await client.offer_transfer(
-            ...     giver="acme", receiver="ann", units=select(ranges=[(1, 200, 201)]), unit_price=(15000, "CNY")
+            ...     giver="acme",
+            ...     receiver="ann",
+            ...     units=select(ranges=[(1, 200, 201)]),
+            ...     unit_price=(15000, "CNY"),
+            ...     extra_allowed=1,
             ... )
             >>> accepted = await client.accept_transfer(pair.receipt.position, receiver="ann", extra=[(1, 202, 202)])
             >>> accepted.ranges[0].first, accepted.ranges[0].last
@@ -142,6 +153,7 @@ class Offers(AsyncCaller):
             occurred_at=timestamp(occurred_at),
             receiver=receiver,
             transfer=transfer,
+            answered_leaf=answered_leaf,
             discrepancies=discrepancies,
             extra=unit_ranges(extra),
             extra_codes=extra_codes,
@@ -155,6 +167,7 @@ class Offers(AsyncCaller):
         receiver: str,
         note: str = "",
         occurred_at: datetime.datetime | None = None,
+        answered_leaf: bytes = b"",
         request_id: str = "",
     ) -> transfers_pb2.DeclineTransferResponse:
         """Decline an offer as its receiver; its units are free again.
@@ -165,6 +178,8 @@ class Offers(AsyncCaller):
             note: Why, in at most 200 characters. "" means no note. It may be erased later.
             occurred_at: When it happened, a timezone-aware datetime, at most 5 minutes ahead of the server's clock.
                 None means the moment it is recorded.
+            answered_leaf: Leaf hash of the offer as you read it (see ``get_event``). Then no other event is
+                answered. b"" lets a client with a signer read the event itself, as it signs.
             request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id
                 returns the first answer and records nothing. "" lets the client make one.
 
@@ -189,6 +204,7 @@ class Offers(AsyncCaller):
             occurred_at=timestamp(occurred_at),
             receiver=receiver,
             transfer=transfer,
+            answered_leaf=answered_leaf,
             note=note,
         )
         return await self._write(self._offers.DeclineTransfer, request)
@@ -199,6 +215,7 @@ class Offers(AsyncCaller):
         *,
         giver: str,
         occurred_at: datetime.datetime | None = None,
+        answered_leaf: bytes = b"",
         request_id: str = "",
     ) -> transfers_pb2.WithdrawTransferResponse:
         """Withdraw an open offer as its giver; its units are free again.
@@ -208,6 +225,8 @@ class Offers(AsyncCaller):
             giver: Id of the party that made it.
             occurred_at: When it happened, a timezone-aware datetime, at most 5 minutes ahead of the server's clock.
                 None means the moment it is recorded.
+            answered_leaf: Leaf hash of the offer as you read it (see ``get_event``). Then no other event is
+                answered. b"" lets a client with a signer read the event itself, as it signs.
             request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id
                 returns the first answer and records nothing. "" lets the client make one.
 
@@ -234,6 +253,7 @@ class Offers(AsyncCaller):
             occurred_at=timestamp(occurred_at),
             giver=giver,
             transfer=transfer,
+            answered_leaf=answered_leaf,
         )
         return await self._write(self._offers.WithdrawTransfer, request)
 
@@ -249,9 +269,9 @@ class Offers(AsyncCaller):
 
         Returns:
             Each Transfer with ``kind``, ``status``, ``giver``, ``receiver``, ``unit_price``, ``units`` (offered),
-            ``accepted_units``, ``ranges``, ``discrepancies``, ``extra``, ``reference``, ``attestation``,
-            ``occurred_at``, ``recorded_at``, ``deadline`` and ``answered_position`` (0 while it is open). A line of a
-            return has ``returns_transfer``.
+            ``accepted_units``, ``ranges``, ``discrepancies``, ``extra``, ``extra_allowed``, ``reference``,
+            ``attestation``, ``occurred_at``, ``recorded_at``, ``deadline`` and ``answered_position`` (0 while it is
+            open). A line of a return has ``returns_transfer``.
 
         Raises:
             RefusedError: TRANSFER_UNKNOWN; or a reason of every read (see ``AsyncClient``).

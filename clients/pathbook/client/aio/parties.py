@@ -116,6 +116,7 @@ class Parties(AsyncCaller):
         *,
         upline: str,
         revoked_from: datetime.datetime | None = None,
+        answered_leaf: bytes = b"",
         request_id: str = "",
     ) -> parties_pb2.RevokeAuthorizationResponse:
         """End an authorization from a time on, as the upline that gave it.
@@ -125,6 +126,8 @@ class Parties(AsyncCaller):
             upline: Id of the party that gave it.
             revoked_from: When it ends, a timezone-aware datetime: not before it begins, and before it would end. None
                 means the moment it is recorded, or the moment it would begin if that is later.
+            answered_leaf: Leaf hash of the authorization as you read it (see ``get_event``). Then no other event is
+                answered. b"" lets a client with a signer read the event itself, as it signs.
             request_id: Your own id for this write, 1 to 128 printable ASCII characters. A repeat with the same id
                 returns the first answer and records nothing. "" lets the client make one.
 
@@ -147,6 +150,7 @@ class Parties(AsyncCaller):
             request_id=request_id_or_new(request_id),
             upline=upline,
             authorization=authorization,
+            answered_leaf=answered_leaf,
             revoked_from=timestamp(revoked_from),
         )
         return await self._write(self._parties.RevokeAuthorization, request)

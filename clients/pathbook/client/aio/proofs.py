@@ -1,8 +1,9 @@
-"""Calls about proofs: signed checkpoints, and that one is of the same log as another."""
+"""Calls about proofs: signed checkpoints and their cosignatures, proofs, and fingerprints of what a server shows."""
 
 # clients/generate_client.py wrote this from proofs.py of the client: change that file.
 
 import functools
+from collections.abc import AsyncIterator
 
 from pathbook.client.aio.calls import AsyncCaller
 from pathbook.client.values import name_unit
@@ -111,3 +112,88 @@ class Proofs(AsyncCaller):
         request = proofs_pb2.GetUnitProofRequest(book=self.book)
         name_unit(request, unit)
         return (await self._call(self._proofs.GetUnitProof, request)).proof
+
+    async def add_cosignature(self, size: int, line: str) -> str:
+        """Give the server a cosignature of one of its checkpoints, which it returns with the checkpoint from then on.
+
+        Args:
+            size: How many events the checkpoint is of.
+            line: The signature line, as a witness or auditor wrote it, without its newline.
+
+        Returns:
+            The name of the witness whose key made it.
+
+        Raises:
+            RefusedError: WITNESS_UNKNOWN (the operator has not configured its key), COSIGNATURE_MALFORMED,
+                COSIGNATURE_FALSE, CHECKPOINT_MISSING, POSITION_NEGATIVE; or a reason of every
+                call (see ``AsyncClient``).
+            UnreachableError: No answer came in time.
+
+        Example:
+            >>> try:
+            ...     await client.add_cosignature(1, "\u2014 witness.example.com/w1 " + "A" * 96)
+            ... except RefusedError as error:
+            ...     print(error.reason)
+            WITNESS_UNKNOWN
+        """
+        request = proofs_pb2.AddCosignatureRequest(book=self.book, size=size, line=line)
+        return (await self._call(self._proofs.AddCosignature, request)).witness
+
+    async def get_fingerprint(
+        self, units: tuple[int, int, int] | None = None
+    ) -> proofs_pb2.GetFingerprintResponse:
+        """Return a hash of what the views of the server say of this book, which every reader can compute.
+
+        The server reads all that it has of the book, or of the units. That takes some seconds for a million runs.
+
+        Args:
+            units: (batch number, first unit, last unit), to have the hash of their runs alone.
+
+        Returns:
+            A response with ``fingerprint``, 32 bytes, and the ``position`` that the views had.
+
+        Raises:
+            RefusedError: BATCH_UNKNOWN, RANGE_REVERSED, RANGE_BEYOND_BATCH, VIEWS_BEHIND, VIEWS_NOT_WHOLE; or a reason
+                of every call (see ``AsyncClient``).
+            UnreachableError: No answer came in time.
+
+        Example:
+            >>> len((await client.get_fingerprint()).fingerprint)
+            32
+        """
+        request = proofs_pb2.GetFingerprintRequest(book=self.book, at_least_position=self.position)
+        if units is not None:
+            request.range.batch, request.range.first, request.range.last = units
+        return await self._call(self._proofs.GetFingerprint, request)
+
+    async def list_fingerprints(self, *, page_size: int = 0) -> AsyncIterator[proofs_pb2.Fingerprint]:
+        """Yield the hashes of all batches, of the operator and of all parties, of which that of the book is made.
+
+        Args:
+            page_size: Fingerprints to ask the server for at once.
+
+        Yields:
+            Fingerprints: of batches by number, of the operator, and of parties by id. Each has
+            ``batch`` or ``party``, ``fingerprint``, 32 bytes, and the ``position`` that the views had for its page.
+
+        Raises:
+            RefusedError: VIEWS_BEHIND, VIEWS_NOT_WHOLE; or a reason of every call (see ``AsyncClient``).
+            UnreachableError: No answer came in time.
+
+        Example:
+            >>> found = await anext(client.list_fingerprints())
+            >>> print(found.batch, len(found.fingerprint), found.position == client.position)
+            1 32 True
+        """
+
+        async def page(token: str) -> proofs_pb2.ListFingerprintsResponse:
+            return await self._call(
+                self._proofs.ListFingerprints,
+                proofs_pb2.ListFingerprintsRequest(
+                    book=self.book, at_least_position=self.position, page_size=page_size, page_token=token
+                ),
+            )
+
+        async for response in self._pages(page):
+            for item in response.fingerprints:
+                yield item

@@ -13,6 +13,7 @@ from pathbook.ledger.book.clock import (
 )
 from pathbook.ledger.book.errors import BookStoppingError
 from pathbook.ledger.book.memory import ViewsLaggingError
+from pathbook.ledger.book.previews import Preview, Previews
 from pathbook.ledger.book.submissions import Answer, Outcome, Submitted
 from pathbook.ledger.book.writer import Book
 
@@ -25,6 +26,8 @@ __all__ = [
     "ClockJumpedError",
     "EventsAheadError",
     "Outcome",
+    "Preview",
+    "Previews",
     "Submitted",
     "UntrueTimeError",
     "ViewsLaggingError",

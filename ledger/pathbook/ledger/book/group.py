@@ -166,10 +166,11 @@ class GroupSteps:
         if submission.lane in self._ended:
             return False
         kind = is_small(submission)
-        if self.spent >= self._limits[kind] and kind in self._begun:
+        if kind not in self._begun:
+            self._begun.add(kind)
+        elif self.spent >= self._limits[kind]:
             self._ended.add(submission.lane)  # nothing overtakes in its own lane
             return False
-        self._begun.add(kind)
         return True
 
 

@@ -2,17 +2,22 @@
 
 import itertools
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from pathbook.ledger.applying import hops_to_load
-from pathbook.ledger.commands import Command, RecordTransfer, SellUnits
+from pathbook.ledger.commands import AnyCommand, AuthorizeParty, RecordTransfer, SellUnits, SignedCommand
 from pathbook.ledger.events import Event, RecordedEvent, TransferRecorded, UnitsReturned, UnitsSold
 from pathbook.ledger.hops import Hop
+from pathbook.ledger.key_events import StatementsFiled
 from pathbook.ledger.refusals import Reason, Refusal, refuse
-from pathbook.ledger.requests import request_of
+from pathbook.ledger.requests import request_of, unsigned
 from pathbook.ledger.rules.budget import QUANTITIES, Budget, BudgetSpentError
 from pathbook.ledger.rules.deciding import decide
-from pathbook.ledger.rules.required_state import RequiredState, required_state
+from pathbook.ledger.rules.parts import RequiredState
+from pathbook.ledger.rules.party import SellerAuthority, seller_authority
+from pathbook.ledger.rules.preview import needing_as_much, preview
+from pathbook.ledger.rules.required_state import required_state
 from pathbook.ledger.rules.state import State, evolve, evolve_runs, roll_back
 from pathbook.ledger.runs import Change
 from pathbook.ledger.spans import StockNotLoadedError
@@ -20,7 +25,7 @@ from pathbook.ledger.store.log.event_hashes import StoredEntry, read_event
 from pathbook.ledger.store.log.stream import Stream, Turn
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.views.state_loader import StateLoader
-from pathbook.ledger.values import MAX_STEPS, TransferStatus
+from pathbook.ledger.values import MAX_STEPS, Ranges, Selection, TransferStatus
 
 TAIL_MAX_EVENTS = 20_000
 """How many events the views may lag behind. Beyond it writes pause, because these events are kept in memory."""
@@ -42,6 +47,9 @@ LOADED_LOTS_MAX = 50_000
 
 LOADED_REFERENCES_MAX = 50_000
 """How many references are kept in memory. Beyond it, all are evicted."""
+
+LOADED_KEYS_MAX = 50_000
+"""How many keys of parties are kept in memory, revoked ones too. Beyond it, all are evicted."""
 
 GROUP_LOADS_MAX = 5
 """How many loads a group shares: transfers lead to units, units to cases and hops, and cases to contents."""
@@ -68,7 +76,10 @@ LOADED_HOLDINGS_MAX = 1_000
 VIEWS_LAG_TIMEOUT_S = 10.0
 """How long a write waits for views that lag too far behind, before it fails. Callers wait longer for an answer."""
 
-_MOVES = (TransferRecorded, UnitsSold, UnitsReturned)
+Decided = TypeVar("Decided")
+
+_NEED_NO_MORE = (TransferRecorded, UnitsSold, UnitsReturned, StatementsFiled)
+"""The kinds of events after which transfers and sales need no more state than before."""
 
 
 class StaleMemoryError(Exception):
@@ -94,8 +105,11 @@ class Memory:
     Threads must not share it.
     """
 
-    def __init__(self, book: str, stream: Stream, loader: StateLoader, follower: Follower) -> None:
-        """Start with nothing loaded, which counts as stale."""
+    def __init__(
+        self, book: str, stream: Stream, loader: StateLoader, follower: Follower, *, lapses: bool = True
+    ) -> None:
+        """Start with nothing loaded, which counts as stale. If no offer lapses here, no deadline is loaded."""
+        self._lapses = lapses
         self._book, self._stream, self._loader, self._follower = book, stream, loader, follower
         self._groups = self._runs_loaded = 0
         self.state = State(book)
@@ -123,7 +137,7 @@ class Memory:
         if head - TAIL_MAX_EVENTS > self._follower.position(self._book):
             self._wait_for_views(head, TAIL_MAX_EVENTS)
         self.forget()
-        self.state = self._loader.open(self._book)
+        self.state = self._loader.open(self._book, with_deadlines=self._lapses)
         self._views_position = 0
         self._others_write = self._all_loaded = False
         while entries := self._read(self.state.position, TAIL_MAX_EVENTS):
@@ -163,7 +177,7 @@ class Memory:
         self._others_write = bool(entries)
         self._all_loaded = self._all_loaded and not entries
 
-    def preload_group(self, commands: Sequence[Command]) -> dict[bytes, RecordedEvent]:
+    def preload_group(self, commands: Sequence[AnyCommand]) -> dict[bytes, RecordedEvent]:
         """Load the state that deciding needs, and return the events that answered these requests before.
 
         This runs before the turn, so it does not delay other writers. Events of other writers that are read
@@ -187,7 +201,7 @@ class Memory:
         for number in {change.batch for change in changes}:
             self._used[number] = None
             self._used.move_to_end(number)
-        if self._all_loaded and not isinstance(recorded.event, _MOVES):
+        if self._all_loaded and not isinstance(recorded.event, _NEED_NO_MORE):
             self._all_loaded = False
 
     def savepoint(self) -> None:
@@ -206,9 +220,9 @@ class Memory:
         """Return the event that answered a request, if it is still in memory."""
         return self._by_request.get(request)
 
-    def _load_all(self, command: Command, loading: Budget) -> Refusal | None:
+    def _load_all(self, command: AnyCommand, loading: Budget) -> Refusal | None:
         """Load everything that a command needs, or return why that would be too much."""
-        if self._all_loaded and isinstance(command, RecordTransfer | SellUnits):
+        if self._all_loaded and isinstance(unsigned(command), RecordTransfer | SellUnits):
             return None  # an event that moves units never makes these commands need more state
         while True:
             required = required_state(self.state, [command])
@@ -221,11 +235,28 @@ class Memory:
             else:
                 self._load(required)
 
-    def decide(self, command: Command, now: int, budget: Budget) -> Event | Refusal:
+    def decide(self, command: AnyCommand, now: int, budget: Budget) -> Event | Refusal:
         """Load what a command needs, and decide it within its budget. Raises StaleMemoryError.
 
         What was loaded stays in memory, so a request that was refused because of it may be accepted the next time.
         """
+        return self._decided(command, budget, lambda: decide(self.state, command, now, budget))
+
+    def preview(self, owner: str, units: Selection, now: int) -> Ranges | Refusal:
+        """Load what a transfer needs, and return the units that a selection means to it. Raises StaleMemoryError."""
+        budget, command = Budget(MAX_STEPS), needing_as_much(owner, units)
+        return self._decided(command, budget, lambda: preview(self.state, owner, units, now, budget))
+
+    def seller_authority(self, party: str, product: str, moment: int) -> SellerAuthority | Refusal:
+        """Load the line of a party, and return its authority for a product at a time. Raises StaleMemoryError."""
+        needing = AuthorizeParty(request_id="", upline=party, party=party, products=(product,), tier=1)
+        self.state.budget = budget = Budget(MAX_STEPS)
+        return self._decided(needing, budget, lambda: seller_authority(self.state, party, product, moment))
+
+    def _decided(
+        self, command: AnyCommand, budget: Budget, rule: Callable[[], Decided | Refusal]
+    ) -> Decided | Refusal:
+        """Load what a command needs, and return what a rule decides on it. The rule may ask for more runs."""
         loading = Budget(LOADING_STEPS_MAX)
         try:
             if (refusal := self._load_all(command, loading)) is not None:
@@ -234,7 +265,7 @@ class Memory:
             spent = budget.spent
             while True:
                 try:
-                    return decide(self.state, command, now, budget)
+                    return rule()
                 except StockNotLoadedError as error:
                     asked, budget.spent = budget.spent - spent, spent
                     loading.spend(asked, QUANTITIES)
@@ -250,7 +281,7 @@ class Memory:
         self._load(required)
         loading.spend(LOADED_RUN_STEPS * (self._runs_loaded - before), QUANTITIES)
 
-    def preload(self, commands: Sequence[Command]) -> bool:
+    def preload(self, commands: Sequence[AnyCommand]) -> bool:
         """Load what most of a group needs, in few loads. Tell whether that is everything. Raises StaleMemoryError."""
         for _ in range(GROUP_LOADS_MAX):
             required = required_state(self.state, commands)
@@ -270,9 +301,17 @@ class Memory:
             self._groups = self._runs_loaded = 0
             self._evict_unused(self.state)
 
-    def _answered(self, commands: Iterable[Command]) -> dict[bytes, RecordedEvent]:
-        """Return the events that answered these requests before and are no longer in memory."""
-        requests = {request_of(command.actor, command.request_id) for command in commands}
+    def _answered(self, commands: Iterable[AnyCommand]) -> dict[bytes, RecordedEvent]:
+        """Return the events that answered these requests before and are no longer in memory.
+
+        With them are those that filed the statements of these commands. A group may have the commands alone.
+        """
+        requests: set[bytes] = set()
+        for item in commands:
+            command = unsigned(item)
+            requests.add(request_of(command.actor, command.request_id))
+            if isinstance(item, SignedCommand) and item.filed_by:
+                requests.add(request_of(item.party, item.filed_by))
         unseen = requests.difference(self._by_request)
         if not unseen:
             return {}
@@ -348,6 +387,8 @@ class Memory:
             state.references.clear()
         if len(state.cases) > LOADED_CASES_MAX:
             state.cases.clear()
+        if sum(len(keys.by_key) for keys in state.keys.values() if keys is not None) > LOADED_KEYS_MAX:
+            state.keys.clear()
         if len(state.holdings) > LOADED_HOLDINGS_MAX:
             state.holdings.clear()
         state.forget_absent()

@@ -1,9 +1,16 @@
 """What a group is about to append, whether it fits, and whether a repeated request has the note that was recorded."""
 
-from pathbook.ledger.commands import Command, NotedCommand
+from collections.abc import Callable
+from typing import NamedTuple
+
+from pathbook.ledger.codec import encode, leaf_hash
+from pathbook.ledger.command_fields import named
+from pathbook.ledger.commands import AnyCommand, Command, NotedCommand, SignedCommand
 from pathbook.ledger.events import DeclarableEvent, Event, NotedEvent, RecordedEvent, TransferBeginning
+from pathbook.ledger.key_events import Signed
 from pathbook.ledger.notes import Note
 from pathbook.ledger.refusals import Reason, Refusal, refuse
+from pathbook.ledger.requests import digest, request_of, unsigned
 from pathbook.ledger.values import LATER_EVENT_BYTES, MAX_EVENT_BYTES
 
 REPEATED = TransferBeginning | DeclarableEvent
@@ -31,13 +38,77 @@ class Pending:
             del self.notes[position]
 
 
+class NewEntry(NamedTuple):
+    """An event that is about to be appended, and how it is stored."""
+
+    recorded: RecordedEvent
+    topic: str
+    data: bytes
+
+
+def entry_of(
+    command: Command, event: Event, *, position: int, recorded_at: int, request: bytes, signed: Signed | None
+) -> NewEntry:
+    """Return the entry of the event that a command causes, and that rests on a statement or on none."""
+    occurred_at, request_digest = command.occurred_at or recorded_at, digest(command)
+    topic, data = encode(
+        event,
+        recorded_at=recorded_at,
+        occurred_at=occurred_at,
+        request=request,
+        request_digest=request_digest,
+        signed=signed,
+    )
+    recorded = RecordedEvent(
+        position=position,
+        recorded_at=recorded_at,
+        occurred_at=occurred_at,
+        request=request,
+        request_digest=request_digest,
+        event=event,
+        leaf=leaf_hash(data),
+        signed=signed,
+    )
+    return NewEntry(recorded, topic, data)
+
+
+def statement_of(item: SignedCommand, answer: Callable[[bytes], RecordedEvent | None]) -> Signed | Refusal:
+    """Return the statement of a command as its event keeps it.
+
+    ``answer`` returns the event that answered a request. If that of the filing was refused, this command is, too.
+    """
+    if not item.filed_by:
+        return Signed(item.statement, item.signature)
+    filed = answer(request_of(item.party, item.filed_by))
+    if filed is None:
+        return refuse(Reason.OTHER_ENTRY_REFUSED, entry=1)
+    return Signed(item.statement, filed=filed.position, index=item.index)
+
+
 def refuse_too_large(event: Event, size: int) -> Refusal | None:
-    """Refuse an event of so many bytes if it is larger than events may be, with what a later event adds to it."""
+    """Refuse an event that has more bytes than events may have, with what a later event adds to it.
+
+    Its statement counts, because it stands in the event.
+    """
     limit = MAX_EVENT_BYTES - (LATER_EVENT_BYTES if isinstance(event, REPEATED) else 0)
     return None if size <= limit else refuse(Reason.EVENT_TOO_LARGE, size=size, limit=limit)
 
 
-def has_same_note(command: Command, before: RecordedEvent, pending: Pending) -> bool:
+def refuse_repeated(item: AnyCommand, before: RecordedEvent, pending: Pending) -> Refusal | None:
+    """Refuse a command whose request id was used before, unless it is the same request again.
+
+    A signature that comes after the event is not on record, and its caller may not believe that it is.
+    """
+    command = unsigned(item)
+    about = {"request_id": command.request_id, "position": before.position}
+    if before.request_digest != digest(command) or not _has_same_note(command, before, pending):
+        return refuse(Reason.REQUEST_ID_REUSED, **about)
+    if isinstance(item, SignedCommand) and before.signed is None:
+        return refuse(Reason.RECORDED_UNSIGNED, party=named(command.actor), **about)
+    return None
+
+
+def _has_same_note(command: Command, before: RecordedEvent, pending: Pending) -> bool:
     """Tell whether a repeated command has the note that the event before has. A note that was erased equals any."""
     if not isinstance(command, NotedCommand) or not isinstance(before.event, NotedEvent):
         return True  # the agreement to a reversal keeps no note

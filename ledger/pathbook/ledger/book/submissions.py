@@ -5,7 +5,7 @@ from concurrent.futures import Future
 
 import msgspec
 
-from pathbook.ledger.commands import Command
+from pathbook.ledger.commands import AnyCommand
 from pathbook.ledger.events import RecordedEvent
 from pathbook.ledger.refusals import Refusal
 
@@ -17,7 +17,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     duplicate: bool
 
 
-Submitted = Command | Refusal
+Submitted = AnyCommand | Refusal
 """A command of a caller, or the refusal of a request that could not be read. It keeps its place among the others."""
 
 Outcome = Answer | Refusal

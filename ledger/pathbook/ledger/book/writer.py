@@ -23,7 +23,7 @@ from pathbook.ledger.book.clock import Clock, ClockJumpedError, time_after
 from pathbook.ledger.book.errors import OF_BOOK, BookStoppingError
 from pathbook.ledger.book.group import COMMAND_STEPS, GROUP_STEPS_MAX, GroupSteps, Waiting, gather
 from pathbook.ledger.book.memory import Memory, StaleMemoryError
-from pathbook.ledger.book.pending import Pending, has_same_note, refuse_too_large
+from pathbook.ledger.book.pending import Pending, entry_of, refuse_repeated, refuse_too_large, statement_of
 from pathbook.ledger.book.submissions import (
     Answer,
     DecisionFailedError,
@@ -32,13 +32,15 @@ from pathbook.ledger.book.submissions import (
     Submitted,
     first_refused,
 )
-from pathbook.ledger.codec import NewerEventError, encode, leaf_hash
-from pathbook.ledger.commands import Command, LapseTransfer, NotedCommand
+from pathbook.ledger.codec import NewerEventError
+from pathbook.ledger.commands import AnyCommand, LapseTransfer, NotedCommand, SignedCommand
 from pathbook.ledger.events import RecordedEvent
+from pathbook.ledger.key_events import Signed
 from pathbook.ledger.notes import Note
 from pathbook.ledger.refusals import Reason, Refusal, refuse
-from pathbook.ledger.requests import digest, request_of
+from pathbook.ledger.requests import request_of, unsigned
 from pathbook.ledger.rules.budget import Budget
+from pathbook.ledger.rules.statements import refuse_stranger
 from pathbook.ledger.store.log.stream import PositionTakenError, Stream, is_passing
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.views.state_loader import StateLoader
@@ -258,7 +260,7 @@ class Book:
             f"{self.name} had {CONFLICT_RETRIES_MAX} conflicts with other writers. Retry later."
         )
 
-    def _decide_and_append(self, group: list[Submission], commands: list[Command]) -> list[list[Outcome]]:
+    def _decide_and_append(self, group: list[Submission], commands: list[AnyCommand]) -> list[list[Outcome]]:
         """Decide on the head of the book and append, in a turn that keeps other writers out."""
         memory = self._memory
         if self._gives_up:
@@ -317,66 +319,65 @@ class Book:
 
     def _outcome(
         self,
-        command: Submitted,
+        item: Submitted,
         earlier: dict[bytes, RecordedEvent],
         now: int,
         pending: Pending,
         budget: Budget,
     ) -> Outcome:
-        if isinstance(command, Refusal):
-            return command
+        if isinstance(item, Refusal):
+            return item
         if self._gives_up:
             raise BookStoppingError(self.name)
+        command = unsigned(item)
         request = request_of(command.actor, command.request_id)
         before = self._memory.answer(request) or earlier.get(request)
         if before is None:
-            return self._handle(command, request, now, pending, budget)
-        if before.request_digest == digest(command) and has_same_note(command, before, pending):
-            return Answer(before, duplicate=True)
-        return refuse(Reason.REQUEST_ID_REUSED, request_id=command.request_id, position=before.position)
+            if not isinstance(item, SignedCommand):
+                return self._handle(item, request, now, pending, budget)
+            signed = statement_of(item, lambda filed: self._memory.answer(filed) or earlier.get(filed))
+            if isinstance(signed, Refusal):
+                return signed
+            return self._handle(item, request, now, pending, budget, signed)
+        stranger = refuse_stranger(self._memory.state, item, now) if isinstance(item, SignedCommand) else None
+        return stranger or refuse_repeated(item, before, pending) or Answer(before, duplicate=True)
 
-    def _answered_with_notes(self, commands: list[Command], earlier: dict[bytes, RecordedEvent]) -> set[int]:
+    def _answered_with_notes(
+        self, commands: list[AnyCommand], earlier: dict[bytes, RecordedEvent]
+    ) -> set[int]:
         """Return the positions of events that answered these requests before, and that have a note to compare."""
         noted = [
-            request_of(item.actor, item.request_id) for item in commands if isinstance(item, NotedCommand)
+            request_of(item.actor, item.request_id)
+            for item in map(unsigned, commands)
+            if isinstance(item, NotedCommand)
         ]
         answers = [self._memory.answer(request) or earlier.get(request) for request in noted]
         return {before.position for before in answers if before is not None and before.note_commitment}
 
     def _handle(
-        self, command: Command, request: bytes, now: int, pending: Pending, budget: Budget
+        self,
+        item: AnyCommand,
+        request: bytes,
+        now: int,
+        pending: Pending,
+        budget: Budget,
+        signed: Signed | None = None,
     ) -> Outcome:
         """Decide one command, and apply its event to the state as if it were written."""
-        memory = self._memory
-        event = memory.decide(command, now, budget)
+        memory, command = self._memory, unsigned(item)
+        event = memory.decide(item, now, budget)
         if isinstance(event, Refusal):
             return event
-        occurred_at = command.occurred_at or now
-        request_digest = digest(command)
-        topic, data = encode(
-            event,
-            recorded_at=now,
-            occurred_at=occurred_at,
-            request=request,
-            request_digest=request_digest,
-        )
-        if (refusal := refuse_too_large(event, len(data))) is not None:
-            return refusal
         position = memory.state.position + 1
-        recorded = RecordedEvent(
-            position=position,
-            recorded_at=now,
-            occurred_at=occurred_at,
-            request=request,
-            request_digest=request_digest,
-            event=event,
-            leaf=leaf_hash(data),
-        )
+        entry = entry_of(command, event, position=position, recorded_at=now, request=request, signed=signed)
+        if (refusal := refuse_too_large(event, len(entry.data))) is not None:
+            return refusal
+        recorded = entry.recorded
         memory.remember(recorded)
-        pending.entries.append((topic, data))
+        pending.entries.append((entry.topic, entry.data))
         pending.leaves.append(recorded.leaf)
         if isinstance(command, NotedCommand) and recorded.note_commitment:
-            pending.notes[position] = Note(command.note, command.note_salt)
+            pending.notes[position] = Note(command.note, command.note_salt, command.actor)
         return Answer(recorded, duplicate=False)
 
     def _lapse(self, now: int, pending: Pending, steps: GroupSteps) -> None:

@@ -18,7 +18,6 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from pathbook.ledger.notes import COMMITMENT_BYTES
-from pathbook.ledger.serials import FINGERPRINT_BYTES
 from pathbook.ledger.values import Price, Ranges, UnitRange
 from pathbook.v1 import values_pb2
 
@@ -28,7 +27,7 @@ EARLIEST_TIME: Final = -62_135_596_800_000_000
 LATEST_TIME: Final = 253_402_300_799_999_999
 """9999-12-31T23:59:59.999999Z in microseconds since 1970 UTC, the last time that a Timestamp can hold."""
 
-ROOT_BYTES: Final = 32
+HASH_BYTES: Final = 32
 """The length of the root of a tree: that of a SHA-256 hash."""
 
 _SECOND: Final = 1_000_000  # microseconds
@@ -197,15 +196,15 @@ def optional_date(attribute: str) -> Field:
     return _optional(attribute, read, required.write)._replace(names=required.names)
 
 
-def fingerprint(attribute: str) -> Field:
-    """Return the field of the fingerprint of a key."""
-    read = f"read_fingerprint(message.{attribute}, {attribute!r})"
-    return _plain(attribute, attribute, read, read_fingerprint)
+def octets(attribute: str, length: int, *, optional: bool = False) -> Field:
+    """Return the field of a hash, a key or a signature, which has a fixed length. It may be empty if it is optional."""
+    read = f"read_octets(message.{attribute}, {attribute!r}, {length}, {optional})"
+    return _plain(attribute, attribute, read, read_octets)
 
 
-def root(attribute: str) -> Field:
-    """Return the field of the root of a tree."""
-    return _plain(attribute, attribute, f"read_root(message.{attribute}, {attribute!r})", read_root)
+def hashes(attribute: str) -> Field:
+    """Return the field of joined hashes, at least one."""
+    return _plain(attribute, attribute, f"read_hashes(message.{attribute}, {attribute!r})", read_hashes)
 
 
 def inner(attribute: str, shape: Shape[_Value]) -> Field:
@@ -375,17 +374,17 @@ def read_count(number: int, what: str) -> int:
     return number
 
 
-def read_fingerprint(found: bytes, what: str) -> bytes:
-    """Read the fingerprint of a key, which has a fixed length."""
-    if len(found) != FINGERPRINT_BYTES:
-        raise ValueError(f"its {what} has {len(found)} bytes, not {FINGERPRINT_BYTES}")
+def read_octets(found: bytes, what: str, length: int, optional: bool) -> bytes:  # noqa: FBT001 - see octets
+    """Read bytes of a fixed length, or none if they are optional."""
+    if len(found) != length and (found or not optional):
+        raise ValueError(f"its {what} has {len(found)} bytes, not {length}")
     return found
 
 
-def read_root(found: bytes, what: str) -> bytes:
-    """Read the root of a tree of SHA-256 hashes, which has a fixed length."""
-    if len(found) != ROOT_BYTES:
-        raise ValueError(f"its {what} has {len(found)} bytes, not {ROOT_BYTES}")
+def read_hashes(found: bytes, what: str) -> bytes:
+    """Read joined hashes, at least one."""
+    if not found or len(found) % HASH_BYTES:
+        raise ValueError(f"its {what} has {len(found)} bytes, which are not hashes of {HASH_BYTES}")
     return found
 
 

@@ -10,7 +10,9 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from pathbook.ledger.codec.fields import UnknownNumberError, missing, read_time, write_time
 from pathbook.ledger.codec.table import EVENTS, FIELD_OF
 from pathbook.ledger.events import Event, RecordedEvent
+from pathbook.ledger.key_events import Signed
 from pathbook.ledger.requests import DIGEST_BYTES, REQUEST_BYTES
+from pathbook.ledger.values import SIGNATURE_BYTES
 from pathbook.v1 import events_pb2
 
 _TOPICS: Final[dict[type[Event], str]] = {kind: f"{kind.__name__}.v1" for kind in get_args(Event)}
@@ -50,13 +52,19 @@ def leaf_hash(data: bytes) -> bytes:
 
 
 def encode(
-    event: Event, *, recorded_at: int, occurred_at: int, request: bytes, request_digest: bytes
+    event: Event,
+    *,
+    recorded_at: int,
+    occurred_at: int,
+    request: bytes,
+    request_digest: bytes,
+    signed: Signed | None = None,
 ) -> tuple[str, bytes]:
     """Return the topic of an event (its name and version, such as ``TransferRecorded.v1``) and its bytes.
 
     Both times are in microseconds since 1970 UTC. ``request`` and ``request_digest`` are the results of
-    ``pathbook.ledger.requests.request_of`` and of ``pathbook.ledger.requests.digest``. The rules have accepted the
-    event, so its content is not checked again.
+    ``pathbook.ledger.requests.request_of`` and of ``pathbook.ledger.requests.digest``. ``signed`` is the statement on
+    which the event rests. The rules have accepted the event, so its content is not checked again.
 
     Raises:
         AssertionError: a time is before the year 1 or after the year 9999, which a Timestamp cannot hold.
@@ -68,6 +76,11 @@ def encode(
         write_time(message.occurred_at, occurred_at)
     message.request = request
     message.request_digest = request_digest
+    if signed is not None:
+        message.statement = signed.statement
+        message.signature = signed.signature
+        message.filed_position = signed.filed
+        message.filed_index = signed.index
     field = FIELD_OF[type(event)]
     EVENTS[field].write(getattr(message, field), event)
     # deterministic serialization would only fix the order of maps, and no message here has a map
@@ -127,7 +140,27 @@ def _read(position: int, data: bytes, leaf: bytes) -> RecordedEvent:
         request_digest=digest,
         event=event,
         leaf=leaf,
+        signed=_signed(message),
     )
+
+
+def _signed(message: events_pb2.Event) -> Signed | None:
+    """Return the statement of an event. It has a signature of its own, or is filed with others."""
+    statement, signature = message.statement, message.signature
+    filed, index = message.filed_position, message.filed_index
+    if not statement:
+        if signature or filed or index:
+            raise ValueError("it has a signature and no statement")
+        return None
+    if index < 0 or filed < 0:
+        raise ValueError("its statement is filed below zero")
+    if filed:
+        if signature:
+            raise ValueError("its statement is filed, and has a signature of its own")
+        return Signed(statement, filed=filed, index=index)
+    if index or len(signature) != SIGNATURE_BYTES:
+        raise ValueError(f"the signature of its statement has {len(signature)} bytes, not {SIGNATURE_BYTES}")
+    return Signed(statement, signature)
 
 
 def newer_event(position: int, message: events_pb2.Event) -> NewerEventError | None:
@@ -184,5 +217,6 @@ def _written(recorded: RecordedEvent) -> bytes:
         occurred_at=recorded.occurred_at,
         request=recorded.request,
         request_digest=recorded.request_digest,
+        signed=recorded.signed,
     )
     return data

@@ -7,14 +7,15 @@ or none. Free texts, tiers and amounts are not checked.
 
 from typing import Any, Final
 
-from pathbook.ledger import events
+from pathbook.ledger import events, key_events
 from pathbook.ledger.codec.fields import (
+    HASH_BYTES,
     Shape,
     commitment,
     count,
     date,
-    fingerprint,
     flag,
+    hashes,
     inner,
     inners,
     member,
@@ -22,6 +23,7 @@ from pathbook.ledger.codec.fields import (
     names,
     number,
     numbers,
+    octets,
     one_of,
     optional_date,
     optional_member,
@@ -29,15 +31,23 @@ from pathbook.ledger.codec.fields import (
     optional_time,
     price,
     ranges,
-    root,
     some_inners,
     text,
     tier,
     time,
 )
 from pathbook.ledger.events import Event
+from pathbook.ledger.serials import FINGERPRINT_BYTES
 from pathbook.ledger.terms import Authority, Terms
-from pathbook.ledger.values import AuthorizationStatus, Delivery, DiscrepancyKind, PartyKind, UnitState
+from pathbook.ledger.values import (
+    KEY_BYTES,
+    SIGNATURE_BYTES,
+    AuthorizationStatus,
+    Delivery,
+    DiscrepancyKind,
+    PartyKind,
+    UnitState,
+)
 
 _AUTHORITY: Final = Shape(
     Authority,
@@ -57,9 +67,10 @@ TERMS: Final = Shape(
     some_inners("authorities", _AUTHORITY),
     text("reference"),
     flag("chosen_by_book"),
+    count("extra_allowed"),
 )
 
-_POLICY: Final = Shape(events.Policy, tier("max_tier"))
+_POLICY: Final = Shape(events.Policy, tier("max_tier"), flag("signed"))
 _DISCREPANCY: Final = Shape(events.Discrepancy, member("kind", DiscrepancyKind), ranges("ranges"))
 _RETURN_LINE: Final = Shape(events.ReturnLine, number("transfer"), inner("terms", TERMS))
 _DELIVERED: Final = Shape(events.UnitsDelivered, name("custodian"), name("receiver"), ranges("ranges"))
@@ -85,7 +96,11 @@ _ENDED: Final = (number("transfer"), name("giver"), name("receiver"), ranges("ra
 
 EVENTS: Final[dict[str, Shape[Any]]] = {
     "book_opened": Shape(
-        events.BookOpened, name("name"), name("origin"), fingerprint("code_key"), inner("policy", _POLICY)
+        events.BookOpened,
+        name("name"),
+        name("origin"),
+        octets("code_key", FINGERPRINT_BYTES),
+        inner("policy", _POLICY),
     ),
     "party_registered": Shape(events.PartyRegistered, name("party"), member("kind", PartyKind)),
     "party_authorized": Shape(
@@ -122,7 +137,7 @@ EVENTS: Final[dict[str, Shape[Any]]] = {
         date("made_on"),
         optional_date("expires_on"),
         price("suggested_price"),
-        fingerprint("code_key"),
+        octets("code_key", FINGERPRINT_BYTES),
     ),
     "transfer_offered": Shape(events.TransferOffered, inner("terms", TERMS), optional_time("deadline")),
     "transfer_accepted": Shape(
@@ -186,7 +201,34 @@ EVENTS: Final[dict[str, Shape[Any]]] = {
         time("covers_recorded_at"),
         count("batches"),
         count("parties"),
-        root("root"),
+        octets("root", HASH_BYTES),
+    ),
+    "key_registered": Shape(
+        key_events.KeyRegistered,
+        text("party"),
+        octets("key", KEY_BYTES),
+        octets("recovery_key", KEY_BYTES, optional=True),
+        text("endorser"),
+        octets("endorser_key", KEY_BYTES),
+        octets("replaced_key", KEY_BYTES, optional=True),
+        octets("possession", SIGNATURE_BYTES),
+        octets("endorsement", SIGNATURE_BYTES),
+    ),
+    "key_revoked": Shape(
+        key_events.KeyRevoked,
+        text("party"),
+        octets("key", KEY_BYTES),
+        text("revoker"),
+        octets("revoker_key", KEY_BYTES),
+        octets("signature", SIGNATURE_BYTES),
+    ),
+    "statements_filed": Shape(
+        key_events.StatementsFiled,
+        text("party"),
+        octets("key", KEY_BYTES),
+        octets("root", HASH_BYTES),
+        hashes("leaf_hashes"),
+        octets("signature", SIGNATURE_BYTES),
     ),
 }
 """The shapes by the name of their field in ``pathbook.v1.Event``."""

@@ -21,10 +21,13 @@ _OFFERED, _ACCEPTED = TransferStatus.OFFERED.value, TransferStatus.ACCEPTED.valu
 
 
 class TransferRow(NamedTuple):
-    """A line of a transfer. ``transfer`` is the position that began it. ``is_attested`` is 1 or 0.
+    """A line of a transfer. ``transfer`` is the position that began it.
 
     ``kind`` is a TransferKind, and ``status`` is a TransferStatus. The price is in minor units of its currency for
     ``per_units`` units. Times are in microseconds since 1970 UTC. 0 and "" mean none.
+
+    ``is_attested`` is 1 if the receiver accepted or reported the transfer, too. ``giver_signed`` is 1 if its event
+    rests on a statement, and ``receiver_signed`` if the acceptance or report of the receiver does.
     """
 
     transfer: int
@@ -47,6 +50,8 @@ class TransferRow(NamedTuple):
     returns_transfer: int
     reference: str
     is_attested: int
+    giver_signed: int
+    receiver_signed: int
 
 
 class TransferAnswer(NamedTuple):
@@ -58,6 +63,7 @@ class TransferAnswer(NamedTuple):
     accepted_units: int
     answered_position: int
     is_attested: int
+    receiver_signed: int
 
 
 class TransferAttestation(NamedTuple):
@@ -66,6 +72,7 @@ class TransferAttestation(NamedTuple):
     transfer: int
     line: int
     is_attested: int
+    receiver_signed: int
 
 
 class TransferReversal(NamedTuple):
@@ -109,6 +116,8 @@ def offered(recorded: RecordedEvent, terms: Terms, deadline: int | None) -> tupl
         0,
         terms.reference,
         0,
+        0 if recorded.signed is None else 1,
+        0,
     )
 
 
@@ -128,20 +137,21 @@ def returned(recorded: RecordedEvent, number: int, line: ReturnLine) -> tuple[ob
     return _agreed(recorded, number, _RETURN, terms, terms.receiver, terms.giver, line.transfer)
 
 
-def accepted(event: TransferAccepted, position: int) -> TransferAnswer:
+def accepted(event: TransferAccepted, recorded: RecordedEvent) -> TransferAnswer:
     """Return the change of an offer that was accepted, wholly or in part."""
     status = TransferStatus.ACCEPTED_IN_PART if event.discrepancies else TransferStatus.ACCEPTED
-    return TransferAnswer(event.transfer, FIRST_LINE, status.value, _units(event.terms), position, 1)
+    units, signed = _units(event.terms), 0 if recorded.signed is None else 1
+    return TransferAnswer(event.transfer, FIRST_LINE, status.value, units, recorded.position, 1, signed)
 
 
 def closed(transfer: int, status: TransferStatus, position: int) -> TransferAnswer:
     """Return the change of an offer that was declined or withdrawn, or that lapsed."""
-    return TransferAnswer(transfer, FIRST_LINE, status.value, 0, position, 0)
+    return TransferAnswer(transfer, FIRST_LINE, status.value, 0, position, 0, 0)
 
 
-def attested(transfer: int) -> TransferAttestation:
+def attested(transfer: int, recorded: RecordedEvent) -> TransferAttestation:
     """Return the change of a transfer that its receiver reported, too."""
-    return TransferAttestation(transfer, FIRST_LINE, 1)
+    return TransferAttestation(transfer, FIRST_LINE, 1, 0 if recorded.signed is None else 1)
 
 
 def reversal_asked(transfer: int, party: str, position: int | None) -> ReversalRequest:
@@ -184,6 +194,8 @@ def _agreed(
         None,
         returns_transfer,
         terms.reference,
+        0,
+        0 if recorded.signed is None else 1,
         0,
     )
 

@@ -4,10 +4,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import assert_never
 
-from pathbook.ledger import chains, events
+from pathbook.ledger import chains, events, key_events
 from pathbook.ledger.chains import Chain, ChainHead
+from pathbook.ledger.command_fields import OPERATOR
 from pathbook.ledger.events import RecordedEvent
-from pathbook.ledger.projections import cases, registers, transfers
+from pathbook.ledger.projections import cases, keys, registers, transfers
 from pathbook.ledger.projections.registers import RequestRow
 from pathbook.ledger.projections.runs import RunChanges
 from pathbook.ledger.projections.stock import StockChanges
@@ -28,6 +29,8 @@ Row = (
     | registers.RecallRow
     | registers.RecallEnd
     | registers.SealRow
+    | keys.KeyRow
+    | keys.KeyEnd
     | RequestRow
     | TransferRow
     | transfers.TransferAnswer
@@ -38,12 +41,17 @@ Row = (
 """A row to insert, or a change of an existing row."""
 
 
+def heads_before(recorded: Sequence[RecordedEvent]) -> set[Chain]:
+    """Return the chains whose heads `ViewChanges` needs: those that began before a sequence that extends them."""
+    return chains.begun_before(recorded) - {OPERATOR}
+
+
 class ViewChanges:
     """What a sequence of events changes in the views. The views do not depend on how a book is cut into sequences.
 
     ``rows`` has, by type, the fields of the rows to insert and to change. ``cases`` has the changes of cases. Both are
     in order. For runs and stock only the net changes of the sequence are kept. ``heads`` has the heads of all chains
-    that the sequence extends, as they are at its end.
+    that the sequence extends, as they are at its end. The operator is no party and has no row, so its head is not kept.
     """
 
     def __init__(self, heads: Mapping[Chain, ChainHead]) -> None:
@@ -60,7 +68,7 @@ class ViewChanges:
         self._requests.append(registers.request(recorded))
         self.runs.add(changes, recorded.position)
         self.stock.add(changes)
-        self.heads.update(chains.extended(self.heads, recorded))
+        self.heads.update(chains.extended(self.heads, recorded, without=OPERATOR))
         self._project(recorded)
 
     def moved_heads(self) -> dict[Chain, ChainHead]:
@@ -88,7 +96,7 @@ class ViewChanges:
             case events.TransferOffered(terms, deadline):
                 self._transfers.append(transfers.offered(recorded, terms, deadline))
             case events.TransferAccepted(unpacked=unpacked):
-                self._put(transfers.accepted(event, position))
+                self._put(transfers.accepted(event, recorded))
                 self.cases += cases.unpacked(*unpacked)
             case events.TransferDeclined(transfer):
                 self._put(transfers.closed(transfer, TransferStatus.DECLINED, position))
@@ -99,7 +107,7 @@ class ViewChanges:
             case events.ReversalAsked(transfer, party):
                 self._put(transfers.reversal_asked(transfer, party, position))
             case events.TransferAttested(transfer):
-                self._put(transfers.attested(transfer))
+                self._put(transfers.attested(transfer, recorded))
             case events.ErrorDeclared(earlier, declared=declared):
                 self._correct(registers.corrected_event(earlier), position)
                 if isinstance(declared, events.ReversalAsked):
@@ -115,6 +123,12 @@ class ViewChanges:
                 self._correct(registers.corrected_party(party), position)
             case events.Sealed(covers):
                 self._put(registers.SealRow(covers, position))
+            case key_events.KeyRegistered(replaced_key=replaced):
+                self._put(keys.registered(event, recorded))
+                if replaced:
+                    self._put(keys.ended(replaced, recorded))
+            case key_events.KeyRevoked(key=key):
+                self._put(keys.ended(key, recorded))
             case events.TransferReversed(transfer):
                 self._put(transfers.reversed_by_both(transfer))
             case events.UnitsReturned(lines=lines):
@@ -140,7 +154,7 @@ class ViewChanges:
                 self.cases += cases.unpacked(sscc)
             case events.UnitsDelivered() | events.PurchaseConfirmed() | events.UnitsWrittenOff():
                 pass  # these change runs and stock only
-            case events.BookOpened():
-                pass  # the log answers for it
+            case events.BookOpened() | key_events.StatementsFiled():
+                pass  # the log answers for them
             case _:
                 assert_never(event)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from pathbook.ledger.proofs.checkpoint import Checkpoint
-from pathbook.ledger.proofs.ed25519 import SIGNATURE_BYTES, is_signed
+from pathbook.ledger.proofs.ed25519 import is_signed
 from pathbook.ledger.proofs.signed_note import (
     COSIGNATURE,
     SUBTREE_COSIGNATURE,
@@ -18,6 +18,7 @@ from pathbook.ledger.proofs.signed_note import (
     VerifierKey,
 )
 from pathbook.ledger.proofs.text import MalformedTextError
+from pathbook.ledger.values import SIGNATURE_BYTES
 
 _TIME_BYTES: Final = 8
 _MAX_TIME: Final = 2**63 - 1

@@ -1,9 +1,9 @@
 """Custody: one head for each unit of a batch under one root, and all batches and parties under one custody root.
 
 The custody tree of a batch is the RFC 6962 tree over the heads of its units. The index of a leaf is the number of its
-unit. Over it are two registers, which are RFC 6962 trees too. The register of batches has a leaf for each batch, and
-that of parties a leaf for each party, both in the order of their numbers, from 1 on. The custody root is the node over
-the two roots.
+unit. Over it are two registers, which are RFC 6962 trees too. The register of batches has a leaf for each batch, in the
+order of their numbers, from 1 on. That of parties has a leaf for the operator, with number 0, and then one for each
+party, in the order of registration. The custody root is the node over the two roots.
 
 A run has one head for all of its units. So a subtree within a run is the head, doubled, and takes no memory. What is
 kept are tiles: a tile holds the hashes of the sixteen subtrees four levels below its node, where these have more than
@@ -23,9 +23,11 @@ from pathbook.ledger.proofs.tree import (
     EMPTY_ROOT,
     HASH_BYTES,
     inclusion_proof,
+    multiproof,
     node_hash,
     root_of,
     root_of_hashes,
+    root_of_row,
     split_hashes,
     tree_root,
 )
@@ -161,6 +163,10 @@ class CustodyTree:
         """Return the audit path of a unit. It takes a tile for each four levels, and the runs of sixteen units."""
         return inclusion_proof(unit, self._size, self.node)
 
+    def multiproof(self, units: Sequence[int]) -> list[bytes]:
+        """Return the hashes that lead to the root together with some units, whose numbers increase."""
+        return multiproof(units, self._size, self.node)
+
     def node(self, level: int, index: int) -> bytes:
         """Return the root of the complete subtree at (level, index)."""
         if level <= TILE_LEVELS:
@@ -253,15 +259,18 @@ def _root_of_tile(tile: bytes, begin: int, count: int) -> bytes:
 
 
 def _root_of_runs(runs: Sequence[HeadRun], first: int, level: int) -> bytes:
-    """Return the root over 2 ** level units from one on, whose runs are given."""
+    """Return the root over 2 ** level units from one on, whose runs are given, and no others."""
     if runs[0].last >= first + (1 << level) - 1:
         return doubled(runs[0].head, level)
+    if len(runs) == 1 << level:  # each unit has a head of its own, which is not asked for again
+        return root_of_row([unit_leaf(run.head) for run in runs])
     middle = first + (1 << level - 1)
     place = 0
     while runs[place].last < middle - 1:
         place += 1
     right = place + (runs[place].last < middle)
-    return node_hash(_root_of_runs(runs, first, level - 1), _root_of_runs(runs[right:], middle, level - 1))
+    left = _root_of_runs(runs[: place + 1], first, level - 1)
+    return node_hash(left, _root_of_runs(runs[right:], middle, level - 1))
 
 
 def _leaves(runs: Iterable[HeadRun], first: int, last: int) -> Iterator[bytes]:

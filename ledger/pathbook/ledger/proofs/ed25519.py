@@ -9,8 +9,7 @@ from typing import Final
 from nacl.bindings import crypto_sign_open
 from nacl.exceptions import BadSignatureError
 
-PUBLIC_KEY_BYTES: Final = 32
-SIGNATURE_BYTES: Final = 64
+from pathbook.ledger.values import KEY_BYTES, SIGNATURE_BYTES
 
 _P: Final = 2**255 - 19
 _ORDER: Final = 2**252 + 27742317777372353535851937790883648493
@@ -35,7 +34,7 @@ _SMALL_ORDER_Y: Final = frozenset(
 
 def is_weak(key: bytes) -> bool:
     """Tell whether a public key must not be used: it has small order, is not canonical, or has another length."""
-    if len(key) != PUBLIC_KEY_BYTES:
+    if len(key) != KEY_BYTES:
         return True
     y = int.from_bytes(key, "little") & ~_SIGN_BIT
     return y >= _P or y in _SMALL_ORDER_Y
@@ -48,7 +47,7 @@ def is_signed(key: bytes, signature: bytes, message: bytes) -> bool:
     """
     if len(signature) != SIGNATURE_BYTES or is_weak(key):
         return False
-    if int.from_bytes(signature[PUBLIC_KEY_BYTES:], "little") >= _ORDER:
+    if int.from_bytes(signature[KEY_BYTES:], "little") >= _ORDER:
         return False
     try:
         crypto_sign_open(signature + message, key)

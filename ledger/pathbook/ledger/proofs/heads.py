@@ -4,97 +4,154 @@ The runs are those of `pathbook.ledger.runs.Partition`, cut in the same way. Own
 because an event tells which units it changes without them.
 """
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Mapping, Sequence
 
 from pathbook.ledger.events import BatchCommissioned, RecordedEvent
 from pathbook.ledger.moves import changed_ranges
-from pathbook.ledger.proofs.custody import HeadRun
+from pathbook.ledger.proofs.custody import TILE_LEVELS, TILE_WIDTH, HeadRun
 from pathbook.ledger.runs import EMPTY_HEAD, next_head
+from pathbook.ledger.values import MAX_BATCH_SIZE
+
+_BEYOND = MAX_BATCH_SIZE  # of any last unit: sorts after all runs that begin with the same unit
 
 
 class Heads:
-    """Runs of a batch with their heads, as far as they are loaded: all runs of some ranges.
+    """Runs of a batch or register with their heads, as far as they are loaded.
 
-    ``changed`` are the ranges (first, last) that changed since it was emptied. ``written`` are the first units of all
-    runs that differ from the loaded ones.
+    A block is TILE_WIDTH units beside each other, the first of them a multiple of that. It holds the runs that begin in
+    it: all of them or none, and most often few. So a change moves few other runs, however many are loaded.
+
+    ``changed`` are the ranges (first, last) that changed since it was emptied, as whole blocks. ``written`` are the
+    blocks that differ from the loaded ones, and ``changes`` counts the changes of runs.
     """
 
-    def __init__(self) -> None:
-        """Begin with no run loaded."""
-        self._firsts: list[int] = []
-        self._runs: list[HeadRun] = []
-        self._loaded: set[int] = set()
+    def __init__(self, size: int = MAX_BATCH_SIZE) -> None:
+        """Begin with no run loaded, of a batch of so many units. A register may have any size."""
+        self._size, self._covered = size, 0
+        self._blocks: dict[int, list[HeadRun]] = {}
+        self._order: list[int] = []
         self.changed: list[tuple[int, int]] = []
         self.written: set[int] = set()
+        self.changes = 0
 
-    def add(self, runs: Iterable[HeadRun]) -> None:
-        """Add runs as they are kept. Those that were added before are passed over, as they may have changed."""
-        new = [run for run in runs if run.first not in self._loaded]
-        if not new:
+    @property
+    def is_whole(self) -> bool:
+        """Whether all units are loaded."""
+        return self._covered == self._size
+
+    def add(self, runs: Sequence[HeadRun]) -> None:
+        """Add all runs that begin in one block, in order, as they are kept.
+
+        A block that was added before is passed over, as it may have changed.
+        """
+        block = runs[0].first >> TILE_LEVELS
+        if self.has_block(block):
             return
-        self._loaded.update(run.first for run in new)
-        self._runs = sorted([*self._runs, *new])
-        self._firsts = [run.first for run in self._runs]
+        self._blocks[block] = list(runs)
+        insort(self._order, block)
+        self._covered += runs[-1].last - runs[0].first + 1
 
     def begin(self, run: HeadRun) -> None:
         """Begin the batch with the one run of its commissioning."""
         self.add([run])
-        self.written.add(run.first)
-        self.changed.append((run.first, run.last))
+        self._has_changed(run.first, run.last)
+        self.written.add(0)
+        self.changes += 1
 
     def put(self, run: HeadRun) -> None:
-        """Put a run of one in its place: a leaf of a register."""
-        place = bisect_left(self._firsts, run.first)
-        if place < len(self._firsts) and self._firsts[place] == run.first:
-            self._runs[place] = run
-        else:
-            self._firsts.insert(place, run.first)
-            self._runs.insert(place, run)
-            self._loaded.add(run.first)
-        self.changed.append((run.first, run.first))
+        """Put a run of one in its place: a leaf of a register, whose block is loaded."""
+        runs = self._blocks.setdefault(run.first >> TILE_LEVELS, [])
+        if not runs:
+            insort(self._order, run.first >> TILE_LEVELS)
+        place = bisect_left(runs, (run.first,))
+        runs[place : bisect_right(runs, (run.first, _BEYOND))] = [run]
+        self._has_changed(run.first, run.first)
 
     def has(self, first: int, last: int) -> bool:
-        """Tell whether all units first .. last are loaded."""
-        place = bisect_right(self._firsts, first) - 1
-        while 0 <= place < len(self._runs) and self._runs[place].first <= first <= self._runs[place].last:
-            first = self._runs[place].last + 1
-            if first > last:
-                return True
-            place += 1
-        return False
+        """Tell whether all units first .. last are loaded, as far as there are so many."""
+        if self._covered == self._size:
+            return True
+        last = min(last, self._size - 1)
+        while first <= last:
+            runs, place = self._find(first)
+            if place < 0 or runs[place].last < first:
+                return False
+            first = runs[-1].last + 1
+        return True
 
     def runs(self, first: int, last: int) -> list[HeadRun]:
         """Return the runs that have any of the units first .. last, which must be loaded."""
-        low = bisect_right(self._firsts, first) - 1
-        high = bisect_right(self._firsts, last, max(low, 0))
-        assert low >= 0, first
-        assert self._runs[low].last >= first, first
-        return self._runs[low:high]
+        runs, place = self._find(first)
+        assert place >= 0, first
+        assert runs[place].last >= first, first
+        end = (last, _BEYOND)
+        found = runs[place : bisect_right(runs, end)]
+        if runs[-1].last < last:
+            low = bisect_right(self._order, runs[0].first >> TILE_LEVELS)
+            for block in self._order[low : bisect_right(self._order, last >> TILE_LEVELS)]:
+                runs = self._blocks[block]
+                found += runs if runs[-1].first <= last else runs[: bisect_right(runs, end)]
+        return found
 
-    def run(self, first: int) -> HeadRun:
-        """Return the run that begins with a unit."""
-        return self._runs[bisect_left(self._firsts, first)]
+    def has_block(self, block: int) -> bool:
+        """Tell whether the runs that begin in a block are loaded. It may have none."""
+        return block in self._blocks
+
+    def block(self, block: int) -> Sequence[HeadRun]:
+        """Return the runs that begin in a block that is loaded."""
+        return self._blocks[block]
 
     def extend(self, first: int, last: int, leaf: bytes, position: int) -> None:
-        """Give the units first .. last the heads after an event at a position. They must be loaded."""
-        low = bisect_right(self._firsts, first) - 1
-        high = bisect_right(self._firsts, last, max(low, 0))
-        pieces: list[HeadRun] = []
-        for run in self._runs[low:high]:
-            begin, end = max(run.first, first), min(run.last, last)
-            if run.first < begin:
-                pieces.append(run._replace(last=begin - 1))
-            pieces.append(HeadRun(begin, end, next_head(run.head, leaf, position), position, begin))
+        """Give the units first .. last the heads after an event at a position.
+
+        All blocks that have any of them or the unit behind them must be loaded.
+        """
+        begin = first
+        while begin <= last:
+            runs, place = self._find(begin)
+            run = runs[place]
+            end = min(last, run.last)
+            after = HeadRun(begin, end, next_head(run.head, leaf, position), position, begin)
+            if run.first == begin:
+                runs[place] = after
+            else:
+                runs[place] = HeadRun(run.first, begin - 1, run.head, run.position, run.origin)
+                self.written.add(run.first >> TILE_LEVELS)
+                self._insert(after)
             if run.last > end:
-                pieces.append(run._replace(first=end + 1))
-        assert pieces, (first, last)
-        self._runs[low:high] = pieces
-        firsts = [piece.first for piece in pieces]
-        self._firsts[low:high] = firsts
-        self._loaded.update(firsts)
-        self.written.update(firsts)
-        self.changed.append((first, last))
+                self._insert(HeadRun(end + 1, run.last, run.head, run.position, run.origin))
+            self.written.add(begin >> TILE_LEVELS)
+            self.changes += 1
+            begin = end + 1
+        self._has_changed(first, last)
+
+    def _insert(self, run: HeadRun) -> None:
+        block = run.first >> TILE_LEVELS
+        runs = self._blocks.get(block)
+        if runs is None:
+            self._blocks[block] = [run]
+            insort(self._order, block)
+        else:
+            insort(runs, run)
+        self.written.add(block)
+
+    def _find(self, unit: int) -> tuple[list[HeadRun], int]:
+        """Return a block and the place in it of the run that has a unit, or of the last one before; -1 if none is."""
+        block = unit >> TILE_LEVELS
+        runs = self._blocks.get(block)
+        if runs is None or runs[0].first > unit:
+            place = bisect_left(self._order, block) - 1
+            if place < 0:
+                return [], -1
+            runs = self._blocks[self._order[place]]
+            return runs, len(runs) - 1
+        return runs, bisect_right(runs, (unit, _BEYOND)) - 1
+
+    def _has_changed(self, first: int, last: int) -> None:
+        part = (first & -TILE_WIDTH, last | TILE_WIDTH - 1)
+        if not self.changed or self.changed[-1] != part:
+            self.changed.append(part)
 
 
 def extend_heads(batches: Mapping[int, Heads], recorded: RecordedEvent) -> None:
@@ -104,5 +161,6 @@ def extend_heads(batches: Mapping[int, Heads], recorded: RecordedEvent) -> None:
         head = next_head(EMPTY_HEAD, recorded.leaf, recorded.position)
         batches[event.batch].begin(HeadRun(0, event.size - 1, head, recorded.position, 0))
         return
+    leaf, position = recorded.leaf, recorded.position
     for part in changed_ranges(event):
-        batches[part.batch].extend(part.first, part.last, recorded.leaf, recorded.position)
+        batches[part.batch].extend(part.first, part.last, leaf, position)

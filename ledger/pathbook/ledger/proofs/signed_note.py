@@ -6,8 +6,9 @@ from typing import Final, Self
 
 import msgspec
 
-from pathbook.ledger.proofs.ed25519 import PUBLIC_KEY_BYTES, is_signed, is_weak
+from pathbook.ledger.proofs.ed25519 import is_signed, is_weak
 from pathbook.ledger.proofs.text import MalformedTextError, parse_base64, print_base64
+from pathbook.ledger.values import KEY_BYTES
 
 MAX_BYTES: Final = 1_000_000
 """The most bytes of a note. It is refused above, before it is parsed."""
@@ -24,7 +25,7 @@ COSIGNATURE: Final = 0x04
 SUBTREE_COSIGNATURE: Final = 0x06
 """The type of a cosignature of a witness by ML-DSA-44, over origin, size, root and a time."""
 
-_KEY_BYTES: Final = {ED25519: PUBLIC_KEY_BYTES, COSIGNATURE: PUBLIC_KEY_BYTES, SUBTREE_COSIGNATURE: 1312}
+_KEY_BYTES: Final = {ED25519: KEY_BYTES, COSIGNATURE: KEY_BYTES, SUBTREE_COSIGNATURE: 1312}
 _ID_BYTES: Final = 4
 _DASH: Final = "\u2014 "
 

@@ -1,4 +1,4 @@
-"""What the text formats of C2SP share: numbers and base64 that have one spelling each."""
+"""What text formats share: numbers and base64 that have one spelling each, and lines with a name and a value."""
 
 import base64
 import binascii
@@ -34,6 +34,14 @@ def parse_base64(text: str, what: str, length: int | None = None) -> bytes:
     if length is not None and len(data) != length:
         raise MalformedTextError(f"{what} has {len(data)} bytes, not {length}.")
     return data
+
+
+def parse_value(line: str, name: str) -> str:
+    """Return the value in a line that has its name, a blank and the value. Raises MalformedTextError."""
+    word, blank, value = line.partition(" ")
+    if (word, blank) != (name, " "):
+        raise MalformedTextError(f"its line of the {name} is missing")
+    return value
 
 
 def print_base64(data: bytes) -> str:

@@ -5,8 +5,10 @@ index * 2**level .. (index + 1) * 2**level - 1. Whatever keeps a tree gives thes
 hash of a leaf is `pathbook.ledger.codec.leaf_hash`.
 """
 
-import hashlib
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
+from hashlib import sha256
+from operator import lt
 from typing import Final, Self, TypeAlias
 
 HASH_BYTES: Final = 32
@@ -18,7 +20,7 @@ MAX_SIZE: Final = 2**63 - 1
 MAX_PATH: Final = 64
 """The most hashes in a proof of a tree. A longer one is refused before any hash is taken."""
 
-EMPTY_ROOT: Final = hashlib.sha256(b"").digest()
+EMPTY_ROOT: Final = sha256(b"").digest()
 """The root of a tree without leaves."""
 
 Node: TypeAlias = Callable[[int, int], bytes]
@@ -27,7 +29,7 @@ Node: TypeAlias = Callable[[int, int], bytes]
 
 def node_hash(left: bytes, right: bytes) -> bytes:
     """Return the hash of an inner node: SHA-256(0x01 | left | right)."""
-    return hashlib.sha256(b"\x01" + left + right).digest()
+    return sha256(b"\x01" + left + right).digest()
 
 
 class Frontier:
@@ -76,11 +78,25 @@ def split_hashes(hashes: bytes) -> list[bytes]:
 
 def root_of_hashes(hashes: bytes) -> bytes:
     """Return the root over hashes that lie one after the other. Their number must be a power of two."""
-    row = split_hashes(hashes)
+    return root_of_row(split_hashes(hashes))
+
+
+def root_of_row(row: Sequence[bytes]) -> bytes:
+    """Return the root over a list of hashes. Their number must be a power of two."""
     assert row, "there is a hash"
     while len(row) > 1:
-        row = [node_hash(row[index], row[index + 1]) for index in range(0, len(row), 2)]
+        row = [
+            sha256(b"\x01" + left + right).digest() for left, right in zip(row[::2], row[1::2], strict=True)
+        ]
     return row[0]
+
+
+def node_of(leaves: Sequence[bytes]) -> Node:
+    """Return the nodes of the tree over the hashes of leaves. All are computed at once, for many audit paths."""
+    rows = [list(leaves)]
+    while len(below := rows[-1]) > 1:
+        rows.append([node_hash(below[index], below[index + 1]) for index in range(0, len(below) - 1, 2)])
+    return lambda level, index: rows[level][index]
 
 
 def root_of(leaves: Iterable[bytes]) -> bytes:
@@ -184,6 +200,57 @@ def root_of_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes])
     return root if last == 0 else None
 
 
+def multiproof(indexes: Sequence[int], size: int, node: Node) -> list[bytes]:
+    """Return the hashes that lead to the root together with the leaves at some indexes, which increase.
+
+    They are those of the audit paths of these leaves, each once, without those that follow from the leaves. They stand
+    in the order of their subtrees, from the left. Without an index, the root itself is the only one.
+
+    Raises:
+        ValueError: the tree has no such leaf, or the indexes do not increase.
+    """
+    if not _are_places(indexes, size):
+        raise ValueError(f"A tree of {size} leaves has no such leaves: {indexes}.")
+    found: list[bytes] = []
+
+    def add(begin: int, end: int, inside: Sequence[int]) -> None:
+        if not inside:
+            found.append(subtree_root(begin, end, node))
+        elif end - begin > 1:
+            middle = begin + _split(end - begin)
+            cut = bisect_left(inside, middle)
+            add(begin, middle, inside[:cut])
+            add(middle, end, inside[cut:])
+
+    add(0, size, indexes)
+    return found
+
+
+def root_of_multiproof(
+    indexes: Sequence[int], leaves: Sequence[bytes], size: int, hashes: Sequence[bytes]
+) -> bytes | None:
+    """Return the root of the tree in which leaves at some indexes have this multiproof, None if no tree has it."""
+    are_hashes = all(len(item) == HASH_BYTES for item in (*leaves, *hashes))
+    if not _are_places(indexes, size) or not are_hashes:
+        return None
+    left, known = iter(hashes), dict(zip(indexes, leaves, strict=True))
+
+    def root(begin: int, end: int, inside: Sequence[int]) -> bytes:
+        if not inside:
+            return next(left)
+        if end - begin == 1:
+            return known[begin]
+        middle = begin + _split(end - begin)
+        cut = bisect_left(inside, middle)
+        return node_hash(root(begin, middle, inside[:cut]), root(middle, end, inside[cut:]))
+
+    try:
+        found = root(0, size, indexes)
+    except StopIteration:
+        return None
+    return found if next(left, None) is None else None
+
+
 def is_consistent(old: int, old_root: bytes, size: int, root: bytes, path: Sequence[bytes]) -> bool:
     """Tell whether a proof shows that a tree with a root begins with an older tree with its root.
 
@@ -219,6 +286,11 @@ def is_consistent(old: int, old_root: bytes, size: int, root: bytes, path: Seque
 def _split(count: int) -> int:
     """Return the largest power of two below a count of at least two."""
     return 1 << (count - 1).bit_length() - 1
+
+
+def _are_places(indexes: Sequence[int], size: int) -> bool:
+    """Tell whether a tree of ``size`` leaves has leaves at these indexes, which increase."""
+    return 0 < size <= MAX_SIZE and all(map(lt, [-1, *indexes], [*indexes, size]))
 
 
 def _are_hashes(hashes: Sequence[bytes]) -> bool:

@@ -13,7 +13,7 @@ from pathbook.ledger.proofs.signed_note import ED25519, VerifierKey
 from pathbook.ledger.proofs.text import MalformedTextError, parse_base64, parse_decimal, print_base64
 from pathbook.ledger.proofs.tlog_proof import TlogProof, parse_tlog_proof
 from pathbook.ledger.proofs.tree import HASH_BYTES, MAX_PATH, MAX_SIZE
-from pathbook.ledger.values import MAX_BATCH_NUMBER, MAX_BATCH_SIZE, Unit
+from pathbook.ledger.values import MAX_BATCH_NUMBER, MAX_BATCH_SIZE, MAX_STATEMENTS, SIGNATURE_BYTES, Unit
 
 HEADER: Final = "pathbook.unit-proof@v1"
 """The first line of our part."""
@@ -28,7 +28,10 @@ MAX_EVENTS: Final = 10_000
 MAX_PARTIES: Final = 1_000
 """The most parties whose chains a proof has."""
 
-_NO_ROOT: Final = "-"
+MAX_FILED: Final = 100_000
+"""The most statements that were signed with others. A file of MAX_BYTES has hardly room for more."""
+
+_MAX_FILED_PATH: Final = (MAX_STATEMENTS - 1).bit_length()
 
 
 class StoredEvent(NamedTuple):
@@ -39,17 +42,33 @@ class StoredEvent(NamedTuple):
 
 
 class PartyProof(msgspec.Struct, frozen=True):
-    """The chain of a party.
+    """The chain of a party, or of the operator.
 
     Attributes:
-        number: of the party in the order of registration, from 0.
-        path: its audit path in the register of parties.
-        events: all events of its own chain, the first of which registers it.
+        number: of the party in the order of registration, from 1. The operator has 0.
+        events: all events of its own chain, the first of which registers it, or opens the book.
     """
 
     number: int
-    path: tuple[bytes, ...]
     events: tuple[StoredEvent, ...]
+
+
+class FiledStatement(msgspec.Struct, frozen=True, order=True):
+    """The signature of a statement that was signed with others.
+
+    Attributes:
+        position: of their StatementsFiled.
+        index: of the statement among them, from 0.
+        size: how many they are.
+        signature: of their root.
+        path: the audit path of the statement to that root.
+    """
+
+    position: int
+    index: int
+    size: int
+    signature: bytes
+    path: tuple[bytes, ...]
 
 
 class UnitProof(msgspec.Struct, frozen=True):
@@ -64,8 +83,10 @@ class UnitProof(msgspec.Struct, frozen=True):
         batch: the audit path of the batch in the register of batches.
         batch_events: all events of the batch's own chain. The first commissions it.
         events: of the unit after the commissioning, oldest first.
-        parties_root: the root of the register of parties if no party follows, else empty, because it can be computed.
+        register: the hashes that lead to the root of the register of parties together with the parties here. If there
+            is none, it is that root alone.
         parties: the parties that matter, in the order of their numbers.
+        filed: the signatures of all events here whose statements were signed with others, in order.
     """
 
     seal: TlogProof
@@ -76,8 +97,9 @@ class UnitProof(msgspec.Struct, frozen=True):
     batch: tuple[bytes, ...]
     batch_events: tuple[StoredEvent, ...]
     events: tuple[StoredEvent, ...]
-    parties_root: bytes = b""
+    register: tuple[bytes, ...] = ()
     parties: tuple[PartyProof, ...] = ()
+    filed: tuple[FiledStatement, ...] = ()
 
     def __str__(self) -> str:
         """Return the text of the file, which `parse_unit_proof` reads."""
@@ -94,12 +116,14 @@ class UnitProof(msgspec.Struct, frozen=True):
             *map(_line, self.batch_events),
             f"events {len(self.events)}",
             *map(_line, self.events),
-            f"parties {len(self.parties)} {print_base64(self.parties_root) or _NO_ROOT}",
+            f"parties {len(self.parties)} {len(self.register)}",
+            *map(print_base64, self.register),
         ]
         for party in self.parties:
-            lines.append(f"party {party.number} {len(party.path)} {len(party.events)}")
-            lines += map(print_base64, party.path)
+            lines.append(f"party {party.number} {len(party.events)}")
             lines += map(_line, party.events)
+        lines.append(f"filed-statements {len(self.filed)}")
+        lines += map(_filed_line, self.filed)
         return f"{self.seal}\n" + "".join(f"{line}\n" for line in lines)
 
 
@@ -132,36 +156,40 @@ def parse_unit_proof(data: bytes) -> UnitProof:
     path = lines.hashes(*lines.numbers("batch", MAX_PATH))
     batch_events = lines.events(*lines.numbers("batch-events", MAX_EVENTS))
     events = lines.events(*lines.numbers("events", MAX_EVENTS))
-    count, root = _parties(lines)
+    count, hashes = lines.numbers("parties", MAX_PARTIES, MAX_PARTIES * MAX_PATH)
+    register = lines.hashes(hashes)
     parties = []
     for _ in range(count):
-        place, hashes, own = lines.numbers("party", MAX_SIZE, MAX_PATH, MAX_EVENTS)
-        parties.append(PartyProof(place, lines.hashes(hashes), lines.events(own)))
+        place, own = lines.numbers("party", MAX_SIZE, MAX_EVENTS)
+        parties.append(PartyProof(place, lines.events(own)))
+    filed = lines.filed(*lines.numbers("filed-statements", MAX_FILED))
     lines.end()
     numbers = [party.number for party in parties]
     if numbers != sorted(set(numbers)):
         raise MalformedTextError("The parties are not in the order of their numbers.")
     sealed = parse_base64(stored, "The Sealed event")
     return UnitProof(
-        seal, log, Unit(batch, number), sealed, custody, path, batch_events, events, root, tuple(parties)
+        seal,
+        log,
+        Unit(batch, number),
+        sealed,
+        custody,
+        path,
+        batch_events,
+        events,
+        register,
+        tuple(parties),
+        filed,
     )
-
-
-def _parties(lines: "_Lines") -> tuple[int, bytes]:
-    """Return how many parties follow, and the root of their register if none does."""
-    text, root = lines.words("parties", 2)
-    count = parse_decimal(text, "The number of parties")
-    if count > MAX_PARTIES:
-        raise MalformedTextError(f"The file has {count} parties. The most are {MAX_PARTIES}.")
-    if (root == _NO_ROOT) is not bool(count):
-        raise MalformedTextError(
-            "The root of the register of parties is there if no party is, and only then."
-        )
-    return count, b"" if count else parse_base64(root, "The root of the register of parties", HASH_BYTES)
 
 
 def _line(event: StoredEvent) -> str:
     return f"{event.position} {print_base64(event.data)}"
+
+
+def _filed_line(filed: FiledStatement) -> str:
+    hashes = [print_base64(item) for item in (filed.signature, *filed.path)]
+    return f"filed {filed.position} {filed.index} {filed.size} {' '.join(hashes)}"
 
 
 class _Lines:
@@ -208,6 +236,24 @@ class _Lines:
             if event.position <= (found[-1].position if found else 0) or event.position > MAX_SIZE:
                 raise MalformedTextError(f"Position {event.position} is not where it should be.")
             found.append(event)
+        return tuple(found)
+
+    def filed(self, count: int) -> tuple[FiledStatement, ...]:
+        """Return the signatures of statements in the next lines. Their positions and indexes increase."""
+        found: list[FiledStatement] = []
+        for line in self.take(count):
+            keyword, *words = line.split(" ", 5 + _MAX_FILED_PATH)
+            numbers, hashes = words[:3], words[3:]
+            if keyword != "filed" or not 1 <= len(hashes) <= 1 + _MAX_FILED_PATH:
+                raise MalformedTextError("The file has no line 'filed' where it should be.")
+            position, index, size = (parse_decimal(word, "A number of 'filed'") for word in numbers)
+            if not (0 < position <= MAX_SIZE and index < size <= MAX_STATEMENTS):
+                raise MalformedTextError(f"No statement is {index} of {size} at position {position}.")
+            if found and (position, index) <= (found[-1].position, found[-1].index):
+                raise MalformedTextError("The statements are not in the order in which they were filed.")
+            signature = parse_base64(hashes[0], "A signature of the file", SIGNATURE_BYTES)
+            path = tuple(parse_base64(word, "A hash of the file", HASH_BYTES) for word in hashes[1:])
+            found.append(FiledStatement(position, index, size, signature, path))
         return tuple(found)
 
     def end(self) -> None:

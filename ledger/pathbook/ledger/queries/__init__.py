@@ -14,23 +14,25 @@ from pathbook.ledger.queries.answers import (
     Party,
     Path,
     Recall,
-    Reported,
     RequestedEvent,
     Stock,
     Transfer,
     UnitRun,
 )
 from pathbook.ledger.queries.read_api import Queries
-from pathbook.ledger.queries.transfer_lists import OfferFilter, TransferFilter
+from pathbook.ledger.queries.report_parts import Asked, Insight
+from pathbook.ledger.queries.transfer_lists import OfferFilter, SeenBy, TransferFilter
 from pathbook.ledger.reports.ladder import Rung, RungKind
 from pathbook.ledger.steps import Step, StepKind
 
 __all__ = [
+    "Asked",
     "Batch",
     "Case",
     "Correction",
     "Head",
     "Holder",
+    "Insight",
     "Listed",
     "OfferFilter",
     "OpenedBook",
@@ -38,10 +40,10 @@ __all__ = [
     "Path",
     "Queries",
     "Recall",
-    "Reported",
     "RequestedEvent",
     "Rung",
     "RungKind",
+    "SeenBy",
     "Step",
     "StepKind",
     "Stock",

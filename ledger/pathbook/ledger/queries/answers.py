@@ -25,13 +25,6 @@ class Listed(msgspec.Struct, Generic[Item, Place], frozen=True):
     after: Place | None
 
 
-class Reported(msgspec.Struct, Generic[Item], frozen=True):
-    """What a report answers, as of its own ``position``, which may be behind that of the views."""
-
-    items: list[Item]
-    position: int
-
-
 class Head(msgspec.Struct, frozen=True, gc=False):
     """The last position of a book, and the position that its views have reached."""
 

@@ -37,11 +37,16 @@ _Key = TypeVar("_Key", str, int)
 _Row = TypeVar("_Row")
 
 
-def fill_party(views: ViewSnapshot, row: PartyRow, after: int, limit: int) -> Party:
-    """Return a party with the authorizations after a position, oldest first: at most ``limit``, and what fits."""
+def fill_party(
+    views: ViewSnapshot, row: PartyRow, after: int, limit: int, uplines: frozenset[str] | None = None
+) -> Party:
+    """Return a party with the authorizations after a position, oldest first: at most ``limit``, and what fits.
+
+    If uplines are named, it has only the authorizations that they gave.
+    """
 
     def read(place: int, count: int) -> list[AuthorizationRow]:
-        return views.authorizations(row.party, place, count)
+        return views.authorizations(row.party, place, count, uplines)
 
     found, goes_on = _fitting(read, lambda given: given.position, _products, after, limit)
     return Party(row, tuple(found), goes_on)

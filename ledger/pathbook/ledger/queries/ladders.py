@@ -1,11 +1,19 @@
 """Price ladders: what each tier paid, compared with the price suggested to consumers."""
 
-from collections.abc import Callable
+from itertools import starmap
 from typing import Final
 
-from pathbook.ledger.queries.answers import Reported
-from pathbook.ledger.refusals import Reason, Refusal, refuse
-from pathbook.ledger.reports.ladder import LADDER, PriceRow, Rung, rungs
+import msgspec
+
+from pathbook.ledger.queries.fingerprints import Pause
+from pathbook.ledger.queries.report_parts import Asked, Insight, Part, read_parts
+from pathbook.ledger.refusals import Refusal
+from pathbook.ledger.reports.ladder import LADDER, PriceRow, rungs
+from pathbook.ledger.reports.mark_ups import Ladder, ladder
+from pathbook.ledger.reports.paid import PAID
+from pathbook.ledger.reports.report import Report
+from pathbook.ledger.reports.wanted import Wanted, not_kept
+from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.snapshot import ViewSnapshot
 from pathbook.ledger.values import Price
 
@@ -13,22 +21,27 @@ LADDERS_KEPT_MAX: Final = 256
 """How many ladders are kept. A ladder has some ten rungs, and takes 4 KB."""
 
 
-def ladder_of_batch(views: ViewSnapshot, number: int) -> Reported[Rung] | Refusal:
-    """Return what each tier paid for units of a batch. BATCH_UNKNOWN."""
-    batch = views.batch(number)
-    if batch is None:
-        return refuse(Reason.BATCH_UNKNOWN, batch=number)
-    report = views.report(LADDER)
-    suggested = Price(batch.suggested_minor, batch.suggested_currency, batch.suggested_per_units)
-    return Reported(rungs(report.of_batch(number, PriceRow), suggested), report.position)
+def report_of(wanted: Wanted) -> Report:
+    """Return the report that answers: the ladder, or what was paid if sides or days are wanted, which has more rows."""
+    return LADDER if not_kept(LADDER, wanted) is None else PAID
 
 
-def ladder_of_product(views: ViewSnapshot, gtin: str) -> Reported[Rung] | Refusal:
-    """Return what each tier paid for units of all batches of a product. PRODUCT_UNKNOWN."""
-    if views.product(gtin) is None:
-        return refuse(Reason.PRODUCT_UNKNOWN, product=gtin)
-    report = views.report(LADDER)
-    return Reported(rungs(report.of_product(gtin, PriceRow), views.suggestion(gtin)), report.position)
+def ask_ladder(views: ViewSnapshot, stream: Stream, asked: Asked, pause: Pause) -> Insight[Ladder] | Refusal:
+    """Return what each tier paid. Prices are compared with a suggested one only for one batch or one product."""
+    part = Part(report_of(asked.wanted), asked.wanted, tuple(PriceRow._fields[:-1]))
+    found = read_parts(views, stream, asked, [part], pause)
+    if isinstance(found, Refusal):
+        return found
+    paid = list(starmap(PriceRow, found.rows[0]))
+    return Insight(ladder(rungs(paid, _suggested(views, asked.wanted))), found.position)
+
+
+def _suggested(views: ViewSnapshot, wanted: Wanted) -> Price | None:
+    if wanted.batch:
+        batch = views.batch(wanted.batch)
+        assert batch is not None, wanted
+        return Price(batch.suggested_minor, batch.suggested_currency, batch.suggested_per_units)
+    return views.suggestion(wanted.product) if wanted.product else None
 
 
 class KeptLadders:
@@ -38,28 +51,21 @@ class KeptLadders:
     """
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[str, int | str], tuple[tuple[int, int], Reported[Rung]]] = {}
+        self._kept: dict[tuple[str, Asked], tuple[tuple[int, int], Insight[Ladder]]] = {}
 
-    def of_batch(self, views: ViewSnapshot, number: int) -> Reported[Rung] | Refusal:
-        """Return what `ladder_of_batch` does."""
-        return self._at(views, number, lambda: ladder_of_batch(views, number))
-
-    def of_product(self, views: ViewSnapshot, gtin: str) -> Reported[Rung] | Refusal:
-        """Return what `ladder_of_product` does."""
-        return self._at(views, gtin, lambda: ladder_of_product(views, gtin))
-
-    def _at(
-        self, views: ViewSnapshot, subject: int | str, make: Callable[[], Reported[Rung] | Refusal]
-    ) -> Reported[Rung] | Refusal:
-        """Return the ladder of a batch or a product at the position of the views. It is made if it is not kept."""
-        key, positions = (views.book, subject), (views.position, views.report(LADDER).position)
-        at, ladder = self._kept.pop(key, (None, None))
-        if ladder is None or at != positions:
-            made = make()
+    def ask(
+        self, views: ViewSnapshot, stream: Stream, asked: Asked, pause: Pause
+    ) -> Insight[Ladder] | Refusal:
+        """Return what `ask_ladder` does. The ladder is made if it is not kept."""
+        key = views.book, msgspec.structs.replace(asked, now=0)
+        positions = views.position, views.report(report_of(asked.wanted)).position
+        at, found = self._kept.pop(key, (None, None))
+        if found is None or at != positions:
+            made = ask_ladder(views, stream, asked, pause)
             if isinstance(made, Refusal):
                 return made
-            ladder = made
-        self._kept[key] = positions, ladder  # as the latest one
+            found = made
+        self._kept[key] = positions, found  # as the latest one
         for oldest in list(self._kept)[:-LADDERS_KEPT_MAX]:
             self._kept.pop(oldest, None)
-        return ladder
+        return found

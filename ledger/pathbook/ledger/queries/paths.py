@@ -1,6 +1,6 @@
 """The path of a unit, now or as of a position: who had it in order, what each paid, and who has it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Final
 
@@ -16,8 +16,7 @@ from pathbook.ledger.steps import (
     Movement,
     Step,
     StepKind,
-    attestation,
-    attested,
+    attestations,
     movement,
     out_of_order,
     undone,
@@ -32,7 +31,7 @@ from pathbook.ledger.values import WRITTEN_OFF, Unit, UnitRange, UnitState
 
 SHOWN_EVENT_MAX_BYTES: Final = 4_096
 """The most bytes of an event that a path has. Nearly all of a longer one are about other units: it has 64 KB at most,
-and 50 of them do not fit a message. A caller that needs it reads it by its position."""
+and 50 of them do not fit a message. A caller that needs it asks for whole events."""
 
 EVENTS_AT_ONCE: Final = 32
 """How many events of a path are in memory at once: in 2 MB at most, and decoded in some 20. Nearly no path has more."""
@@ -114,6 +113,16 @@ def build_path(
     )
 
 
+def with_events(stream: Stream, book: str, steps: Iterable[Step]) -> Iterator[Step]:
+    """Yield steps of a path with the events that were left out of it. Each is read when its step is asked for."""
+    for step in steps:
+        if step.left_out_bytes:
+            (entry,) = stream.at(book, [step.position])
+            yield msgspec.structs.replace(step, data=entry.data, left_out_bytes=0)
+        else:
+            yield step
+
+
 class _Happened(msgspec.Struct, frozen=True, gc=False):
     """What a path needs of an event of its unit. Its other units are not in it, however many they are."""
 
@@ -121,6 +130,7 @@ class _Happened(msgspec.Struct, frozen=True, gc=False):
     occurred_at: int
     recorded_at: int
     has_note: bool
+    is_signed: bool
     data: bytes
     left_out_bytes: int
 
@@ -131,7 +141,7 @@ def _steps(stream: Stream, book: str, unit: Unit, history: UnitHistory) -> list[
     events = list(_events(stream, book, unit, history))
     movements = [event.movement for event in events]
     corrected = undone(movements, [row.custodian for row in rows])
-    by_both = attested(movements)
+    vouched = attestations(movements, [event.is_signed for event in events])
     disorder = out_of_order(movements, [event.occurred_at for event in events], corrected)
     # nearly no path has a note, and then nothing is read for it
     noted = [row.position for row, event in zip(rows, events, strict=True) if event.has_note]
@@ -141,7 +151,7 @@ def _steps(stream: Stream, book: str, unit: Unit, history: UnitHistory) -> list[
             position=row.position,
             movement=event.movement,
             corrected=index in corrected,
-            attestation=attestation(event.movement, by_both),
+            attestation=vouched[index],
             occurred_at=event.occurred_at,
             recorded_at=event.recorded_at,
             out_of_order=0 if (other := disorder[index]) is None else rows[other].position,
@@ -173,6 +183,7 @@ def _events(stream: Stream, book: str, unit: Unit, history: UnitHistory) -> Iter
                 recorded.occurred_at,
                 recorded.recorded_at,
                 bool(recorded.note_commitment),
+                recorded.signed is not None,
                 b"" if is_long else event,
                 len(event) if is_long else 0,
             )

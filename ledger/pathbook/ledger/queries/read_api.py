@@ -1,11 +1,13 @@
 """The read API: each question is answered from a snapshot of a book's views."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Concatenate, ParamSpec, TypeVar
 
+from pathbook.ledger.projections.keys import KeyRow
 from pathbook.ledger.projections.registers import BatchRow, ProductRow
 from pathbook.ledger.queries import (
     books,
+    fingerprints,
     holders,
     paths,
     registers,
@@ -25,25 +27,29 @@ from pathbook.ledger.queries.answers import (
     OpenedBook,
     Party,
     Path,
-    Reported,
     RequestedEvent,
     Stock,
     Transfer,
 )
 from pathbook.ledger.queries.corrections import Subject
 from pathbook.ledger.queries.filling import FILLED_ROWS_MAX
+from pathbook.ledger.queries.fingerprints import Fingerprint, FingerprintPage, Pause
+from pathbook.ledger.queries.fingerprints import Place as FingerprintPlace
+from pathbook.ledger.queries.report_parts import Asked, Insight
 from pathbook.ledger.queries.transfer_lists import (
     FIRST_REFERENCE,
     OfferFilter,
     PartyPlace,
     ReferencePlace,
+    SeenBy,
     TransferFilter,
 )
 from pathbook.ledger.refusals import Reason, Refusal, refuse
+from pathbook.ledger.steps import Step
 from pathbook.ledger.store.database.fast_read import ReaderPool
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.snapshot import ViewsEngine, ViewSnapshot, open_snapshot, read_history
-from pathbook.ledger.values import Ranges, Unit
+from pathbook.ledger.values import MAX_KEYS_EVER, Ranges, Unit
 
 _Params = ParamSpec("_Params")
 _Answer = TypeVar("_Answer")
@@ -83,13 +89,39 @@ class Queries:
         """At most ``limit`` books after a name, in order. The log answers."""
         return books.books(self._stream, after, limit)
 
-    def party(self, book: str, party: str, after: int = 0, limit: int = FILLED_ROWS_MAX) -> Party | Refusal:
-        """A party with at most ``limit`` of its authorizations, after a position. PARTY_UNKNOWN."""
-        return self._ask(book, registers.party, party, after, limit)
+    def party(
+        self, book: str, party: str, after: int = 0, limit: int = FILLED_ROWS_MAX, *, own: str = ""
+    ) -> Party | Refusal:
+        """A party with at most ``limit`` of its authorizations, after a position. PARTY_UNKNOWN.
+
+        If ``own`` is a party, it is what that one may see, and a party that it may not see is unknown.
+        """
+        return self._ask(book, registers.party, party, after, limit, own)
+
+    def is_shown(self, book: str, party: str, own: str) -> bool | Refusal:
+        """Whether ``own`` may know that a party is there: it is in its line, or was authorized by it."""
+        return self._ask(book, registers.is_shown, party, own)
+
+    def is_below(self, book: str, party: str, own: str) -> bool | Refusal:
+        """Whether a party is below ``own``, and accepted its line."""
+        return self._ask(book, registers.is_below, party, own)
+
+    def is_in_line(self, book: str, party: str, own: str) -> bool | Refusal:
+        """Whether ``own`` may see a party: itself, one above it, or one below that accepted its line."""
+        return self._ask(book, registers.is_in_line, party, own)
 
     def parties(self, book: str, after: str, limit: int) -> Listed[Party, str] | Refusal:
         """At most ``limit`` parties after an id, in order, with their authorizations."""
         return self._ask(book, registers.parties, after, limit)
+
+    def keys(
+        self, book: str, party: str, after: int = 0, limit: int = MAX_KEYS_EVER
+    ) -> list[KeyRow] | Refusal:
+        """At most ``limit`` keys of a party or OPERATOR after a position, oldest first, with revoked ones.
+
+        PARTY_UNKNOWN.
+        """
+        return self._ask(book, registers.keys, party, after, limit)
 
     def product(self, book: str, gtin: str) -> ProductRow | Refusal:
         """The product with a GTIN of 14 digits. PRODUCT_UNKNOWN."""
@@ -113,9 +145,14 @@ class Queries:
         """The batch of a product with a lot number, as ``batch`` returns it. BATCH_UNKNOWN."""
         return self._ask(book, registers.batch_of_lot, self._stream, gtin, lot, after, limit)
 
-    def batches(self, book: str, gtin: str | None, after: int, limit: int) -> Listed[Batch, int] | Refusal:
-        """At most ``limit`` batches of a product, or of all if None, after a number, with recalls. PRODUCT_UNKNOWN."""
-        return self._ask(book, registers.batches, self._stream, gtin, after, limit)
+    def batches(
+        self, book: str, gtin: str | None, after: int, limit: int, *, brand: str = ""
+    ) -> Listed[Batch, int] | Refusal:
+        """At most ``limit`` batches of a product, or of all if None, after a number, with recalls. PRODUCT_UNKNOWN.
+
+        If a brand is named, only those of its products.
+        """
+        return self._ask(book, registers.batches, self._stream, gtin, after, limit, brand)
 
     def holders(
         self, book: str, batch: int, ranges: Ranges, after: int, limit: int
@@ -173,10 +210,11 @@ class Queries:
         receiver: str = "",
         after: ReferencePlace = FIRST_REFERENCE,
         limit: int = 100,
+        seen_by: SeenBy | None = None,
     ) -> Listed[Transfer, ReferencePlace] | Refusal:
         """At most ``limit`` transfers under a reference after a place, by giver, receiver, position. PARTY_UNKNOWN."""
         question = transfer_lists.transfers_by_reference
-        return self._ask(book, question, self._stream, reference, giver, receiver, after, limit)
+        return self._ask(book, question, self._stream, reference, giver, receiver, after, limit, seen_by)
 
     def event_of_request(self, book: str, actor: str, request_id: str) -> RequestedEvent | Refusal:
         """The event that a request of a party, a consumer or the operator caused. PARTY_UNKNOWN, REQUEST_UNKNOWN."""
@@ -192,22 +230,56 @@ class Queries:
             )
         return self._ask(book, paths.path, self._stream, unit, as_of, corrections=corrections)
 
-    def report(
+    def with_events(self, book: str, steps: Iterable[Step]) -> Iterator[Step]:
+        """The steps of a path with the events that are too large for it. Each is read when its step is asked for."""
+        return paths.with_events(self._stream, book, steps)
+
+    def fingerprint(self, book: str, pause: Pause) -> Fingerprint | Refusal:
+        """The fingerprint of a book. ``pause`` is called after some rows, and may raise to give up."""
+        return self._ask(book, fingerprints.of_book, pause)
+
+    def fingerprint_of_units(
+        self, book: str, batch: int, first: int, last: int, pause: Pause
+    ) -> Fingerprint | Refusal:
+        """The same of units of a batch. BATCH_UNKNOWN, RANGE_REVERSED, RANGE_BEYOND_BATCH."""
+        return self._ask(book, fingerprints.of_units, batch, first, last, pause)
+
+    def fingerprints(
+        self, book: str, after: FingerprintPlace, limit: int, pause: Pause
+    ) -> FingerprintPage | Refusal:
+        """At most ``limit`` fingerprints of batches and parties after a place."""
+        return self._ask(book, fingerprints.listed, after, limit, pause)
+
+    def insight(
         self,
         book: str,
-        question: Callable[Concatenate[ViewSnapshot, _Params], Reported[_Item] | Refusal],
+        question: Callable[
+            Concatenate[ViewSnapshot, Stream, Asked, Pause, _Params], Insight[_Item] | Refusal
+        ],
+        asked: Asked,
+        pause: Pause,
         *args: _Params.args,
         **kwargs: _Params.kwargs,
-    ) -> Reported[_Item] | Refusal:
-        """What a report answers to one of its questions, such as `pathbook.ledger.queries.ladders.ladder_of_batch`.
+    ) -> Insight[_Item] | Refusal:
+        """What reports answer to a question, such as those of `pathbook.ledger.queries.insights`.
 
-        The question names the reasons for which it is refused.
+        ``pause`` is called between parts of the work, and may raise to give up. BATCH_UNKNOWN, PRODUCT_UNKNOWN,
+        PARTY_UNKNOWN, FILTER_NOT_KEPT, REPORT_TOO_LARGE, AS_OF_TOO_FAR.
         """
-        return self._ask(book, question, *args, **kwargs)
+        return self._ask(book, question, self._stream, asked, pause, *args, **kwargs)
 
-    def stock(self, book: str, party: str, after: int, limit: int) -> Listed[Stock, int] | Refusal:
-        """At most ``limit`` lines of a party's stock after the line of a batch, from the first if 0. PARTY_UNKNOWN."""
-        return self._ask(book, stocks.stock, self._stream, party, after, limit)
+    def stock(
+        self, book: str, party: str, after: int, limit: int, *, brand: str = ""
+    ) -> Listed[Stock, int] | Refusal:
+        """At most ``limit`` lines of a party's stock after the line of a batch, from the first if 0. PARTY_UNKNOWN.
+
+        If a brand is named, only those of its batches.
+        """
+        return self._ask(book, stocks.stock, self._stream, party, after, limit, brand)
+
+    def has_stock(self, book: str, party: str, batch: int) -> bool | Refusal:
+        """Whether a party owns units of a batch, or has some in its custody. An unknown party has none."""
+        return self._ask(book, stocks.has_stock, party, batch)
 
     def _ask(
         self,

@@ -1,11 +1,14 @@
-"""The registers: parties with their authorizations, products, batches with their recalls, and packed cases."""
+"""The registers: parties with their authorizations and keys, products, batches with their recalls, and packed cases."""
 
 from typing import Final
 
+from pathbook.ledger.command_fields import OPERATOR
+from pathbook.ledger.projections.keys import KeyRow
 from pathbook.ledger.projections.registers import BatchRow, ProductRow
 from pathbook.ledger.queries.answers import Batch, Case, Listed, Party
 from pathbook.ledger.queries.filling import fill_batch, fill_batches, fill_parties, fill_party
 from pathbook.ledger.queries.holders import EXAMINED_RUNS_MAX, RUNS_AT_ONCE
+from pathbook.ledger.queries.lines import Lines
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.snapshot import ViewSnapshot
@@ -15,10 +18,28 @@ FIRST_UNIT: Final = Unit(0, 0)
 """The place before all units. Batches begin at number 1."""
 
 
-def party(views: ViewSnapshot, name: str, after: int, limit: int) -> Party | Refusal:
-    """Return a party with its authorizations after a position."""
+def party(views: ViewSnapshot, name: str, after: int, limit: int, own: str) -> Party | Refusal:
+    """Return a party with its authorizations after a position: with what ``own`` may see of them, or if "" with all."""
     row = views.party(name)
-    return refuse(Reason.PARTY_UNKNOWN, party=name) if row is None else fill_party(views, row, after, limit)
+    shown = Lines(views).shown_uplines(name, own) if own else None
+    if row is None or (own and shown is None):
+        return refuse(Reason.PARTY_UNKNOWN, party=name)
+    return fill_party(views, row, after, limit, shown)
+
+
+def is_shown(views: ViewSnapshot, party: str, own: str) -> bool:
+    """Tell whether ``own`` may know that a party is there: it is in its line, or was authorized by it."""
+    return Lines(views).shown_uplines(party, own) is not None
+
+
+def is_below(views: ViewSnapshot, party: str, own: str) -> bool:
+    """Tell whether a party is below ``own``, and accepted its line."""
+    return Lines(views).is_below(party, own)
+
+
+def is_in_line(views: ViewSnapshot, party: str, own: str) -> bool:
+    """Tell whether ``own`` may see a party: itself, one above it, or one below that accepted its line."""
+    return Lines(views).is_in_line(party, own)
 
 
 def parties(views: ViewSnapshot, after: str, limit: int) -> Listed[Party, str]:
@@ -26,6 +47,13 @@ def parties(views: ViewSnapshot, after: str, limit: int) -> Listed[Party, str]:
     rows = views.parties(after, limit + 1)
     items = fill_parties(views, rows[:limit])
     return Listed(items, items[-1].row.party if len(items) < len(rows) else None)
+
+
+def keys(views: ViewSnapshot, name: str, after: int, limit: int) -> list[KeyRow] | Refusal:
+    """Return the keys that a party or OPERATOR had and has, registered after a position, oldest first."""
+    if name != OPERATOR and views.party(name) is None:
+        return refuse(Reason.PARTY_UNKNOWN, party=name)
+    return views.keys(name, after, limit)
 
 
 def product(views: ViewSnapshot, gtin: str) -> ProductRow | Refusal:
@@ -62,12 +90,18 @@ def batch_of_lot(
 
 
 def batches(
-    views: ViewSnapshot, stream: Stream, gtin: str | None, after: int, limit: int
+    views: ViewSnapshot, stream: Stream, gtin: str | None, after: int, limit: int, brand: str
 ) -> Listed[Batch, int] | Refusal:
-    """Return the batches of a product, or of all products, after a number, in order, with their recalls."""
-    if gtin is not None and views.product(gtin) is None:
+    """Return the batches of a product, or of all products, after a number, in order, with their recalls.
+
+    If a brand is named, there are only the batches of its products.
+    """
+    product = None if gtin is None else views.product(gtin)
+    if gtin is not None and product is None:
         return refuse(Reason.PRODUCT_UNKNOWN, product=gtin)
-    rows = views.batches(gtin, after, limit + 1)
+    if brand and product is not None and product.brand != brand:
+        return Listed([], None)
+    rows = views.batches(gtin, after, limit + 1, brand)
     items = fill_batches(views, stream, rows[:limit])
     return Listed(items, items[-1].row.batch if len(items) < len(rows) else None)
 

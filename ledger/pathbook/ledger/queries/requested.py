@@ -1,6 +1,6 @@
 """What a caller recorded under one of its request ids."""
 
-from pathbook.ledger.commands import OPERATOR
+from pathbook.ledger.command_fields import OPERATOR
 from pathbook.ledger.projections.registers import request_hash
 from pathbook.ledger.queries.answers import RequestedEvent
 from pathbook.ledger.refusals import Reason, Refusal, refuse

@@ -47,6 +47,17 @@ FIRST_REFERENCE: ReferencePlace = ("", "", 0, 0)
 _Place = TypeVar("_Place")
 
 
+class SeenBy(msgspec.Struct, frozen=True):
+    """Whose list it is: it has only transfers of which the party is a side, and for a brand those of its products.
+
+    So a page, and the token after it, are those of a book that has nothing else. Only a page that examined as much as
+    it may, and is not full, tells that there is more.
+    """
+
+    party: str
+    is_brand: bool
+
+
 class TransferFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Which transfers of a party are listed. None, 0 and "" mean all.
 
@@ -67,6 +78,7 @@ class TransferFilter(msgspec.Struct, frozen=True, kw_only=True):
     occurred_before: int = _LAST
     recorded_from: int = 0
     recorded_before: int = _LAST
+    seen_by: SeenBy | None = None
 
 
 class OfferFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +88,7 @@ class OfferFilter(msgspec.Struct, frozen=True, kw_only=True):
     side: TransferSide | None = None
     status: TransferStatus | None = None
     include_ended: bool = False
+    seen_by: SeenBy | None = None
 
 
 def transfers(
@@ -83,20 +96,23 @@ def transfers(
 ) -> Listed[Transfer, PartyPlace] | Refusal:
     """Return transfers of a party or consumer after a place, newest first."""
     if (refusal := _refuse(views, wanted)) is not None:
-        return refusal
+        # what a caller may not see is not there, and neither is what it asks for of that
+        is_asked = refusal.reason is Reason.PARTY_UNKNOWN and not _is_known(views, wanted.party)
+        is_hidden = refusal.reason in (Reason.PARTY_UNKNOWN, Reason.BATCH_UNKNOWN) and not is_asked
+        return Listed([], None) if wanted.seen_by is not None and is_hidden else refusal
     first = _first_recorded(views, wanted.recorded_from) if wanted.recorded_from else 0
     place = after or (_LAST, 0)
     if wanted.recorded_before != _LAST:
         place = min(place, (_first_recorded(views, wanted.recorded_before), 0))
     scan = TransferScan(newest_first=True, bound=first, side=wanted.side, status=_indexed(wanted.status))
-    of_batches = _Batches(views, wanted)
+    of_batches, seen = _Batches(views, wanted), _Seen(views, wanted.seen_by, wanted.party)
 
     def read(place: PartyPlace, count: int) -> list[TransferRow]:
         return views.transfers(wanted.party, scan, place, count)
 
-    return _page(
-        views.book, stream, read, _position_and_line, _row_test(wanted), of_batches.test, place, limit
-    )
+    is_wanted = seen.and_row(_row_test(wanted))
+    test = seen.and_units(of_batches.test)
+    return _page(views.book, stream, read, _position_and_line, is_wanted, test, place, limit)
 
 
 def offers(
@@ -116,7 +132,17 @@ def offers(
         is_offer = row.kind == TransferKind.TRANSFER and row.answered_position != row.transfer
         return is_offer and status in (None, row.status)
 
-    return _page(views.book, stream, read, _position_and_line, is_wanted, None, after or (0, 0), limit)
+    seen = _Seen(views, wanted.seen_by, wanted.party)
+    return _page(
+        views.book,
+        stream,
+        read,
+        _position_and_line,
+        seen.and_row(is_wanted),
+        seen.and_units(None),
+        after or (0, 0),
+        limit,
+    )
 
 
 def transfers_by_reference(
@@ -127,11 +153,12 @@ def transfers_by_reference(
     receiver: str,
     after: ReferencePlace,
     limit: int,
+    seen_by: SeenBy | None,
 ) -> Listed[Transfer, ReferencePlace] | Refusal:
     """Return transfers under a reference after a place, of a giver and to a receiver, or of all ("")."""
     for side in (giver, receiver):
         if side and not _is_known(views, side):
-            return refuse(Reason.PARTY_UNKNOWN, party=side)
+            return Listed([], None) if seen_by else refuse(Reason.PARTY_UNKNOWN, party=side)
 
     def read(place: ReferencePlace, count: int) -> list[TransferRow]:
         return views.transfers_by_reference(reference, giver, place, count)
@@ -142,7 +169,53 @@ def transfers_by_reference(
     def is_wanted(row: TransferRow) -> bool:
         return receiver in ("", row.receiver)
 
-    return _page(views.book, stream, read, place_of, is_wanted if receiver else None, None, after, limit)
+    seen = _Seen(views, seen_by)
+    is_row = seen.and_row(is_wanted if receiver else None)
+    return _page(views.book, stream, read, place_of, is_row, seen.and_units(None), after, limit)
+
+
+_RowTest: TypeAlias = Callable[[TransferRow], bool]
+_UnitTest: TypeAlias = Callable[[list[Transfer]], Iterator[bool]]
+
+
+class _Seen:
+    """The condition that a caller may see a transfer. Without a caller, and for its own transfers, there is none."""
+
+    def __init__(self, views: ViewSnapshot, seen_by: SeenBy | None, party: str = "") -> None:
+        is_own = seen_by is not None and seen_by.party == party
+        self._views, self._by = views, None if is_own else seen_by
+        self._is_its: dict[int, bool] = {}
+
+    def and_row(self, is_wanted: _RowTest | None) -> _RowTest | None:
+        """Return a condition on rows together with that of the caller. A brand may see any row, by its units."""
+        by = self._by
+        if by is None or by.is_brand:
+            return is_wanted
+        return lambda row: by.party in (row.giver, row.receiver) and (is_wanted is None or is_wanted(row))
+
+    def and_units(self, test: _UnitTest | None) -> _UnitTest | None:
+        """Return a condition on units together with that of the caller."""
+        if self._by is None or not self._by.is_brand:
+            return test
+        if test is None:
+            return self._test
+        return lambda found: (a and b for a, b in zip(test(found), self._test(found), strict=True))
+
+    def _test(self, found: list[Transfer]) -> Iterator[bool]:
+        assert self._by is not None, "a caller is asked for"
+        party = self._by.party
+        for item in found:
+            batches = {part.batch for part in (*item.ranges, *item.extra)}
+            is_side = party in (item.row.giver, item.row.receiver)
+            yield is_side or (bool(batches) and all(map(self._is_of_brand, batches)))
+
+    def _is_of_brand(self, batch: int) -> bool:
+        if (known := self._is_its.get(batch)) is None:
+            row = self._views.batch(batch)
+            known = self._is_its[batch] = (
+                row is not None and self._by is not None and row.brand == self._by.party
+            )
+        return known
 
 
 def _page(
@@ -150,8 +223,8 @@ def _page(
     stream: Stream,
     read: Callable[[_Place, int], list[TransferRow]],
     place_of: Callable[[TransferRow], _Place],
-    is_wanted: Callable[[TransferRow], bool] | None,
-    test: Callable[[list[Transfer]], Iterator[bool]] | None,
+    is_wanted: _RowTest | None,
+    test: _UnitTest | None,
     after: _Place,
     limit: int,
 ) -> Listed[Transfer, _Place]:
@@ -184,7 +257,7 @@ def _page(
     return Listed(items, after)
 
 
-def _row_test(wanted: TransferFilter) -> Callable[[TransferRow], bool] | None:
+def _row_test(wanted: TransferFilter) -> _RowTest | None:
     """Return the condition on the row of a transfer, or None if each row of the party meets it."""
     if wanted == TransferFilter(
         party=wanted.party,
@@ -193,6 +266,7 @@ def _row_test(wanted: TransferFilter) -> Callable[[TransferRow], bool] | None:
         batch=wanted.batch,
         gtin=wanted.gtin,
         receiver_tier=wanted.receiver_tier,
+        seen_by=wanted.seen_by,
     ):
         return None
 

@@ -3,9 +3,22 @@
 from collections.abc import Iterable
 
 from pathbook.ledger import events
+from pathbook.ledger.codec.statements import read_statement
+from pathbook.ledger.command_fields import OPERATOR
+from pathbook.ledger.events import RecordedEvent
+from pathbook.ledger.key_events import KeyRegistered, KeyRevoked, StatementsFiled
 from pathbook.ledger.proofs.signed_note import VerifierKey, parse_note
 from pathbook.ledger.proofs.tlog_proof import TlogProof
-from pathbook.ledger.proofs.unit_proof import MAX_EVENTS, MAX_PARTIES, PartyProof, StoredEvent, UnitProof
+from pathbook.ledger.proofs.tree import inclusion_proof, node_of, split_hashes
+from pathbook.ledger.proofs.unit_proof import (
+    MAX_EVENTS,
+    MAX_FILED,
+    MAX_PARTIES,
+    FiledStatement,
+    PartyProof,
+    StoredEvent,
+    UnitProof,
+)
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.store.custody.reading import CustodyReader, CustodySnapshot
 from pathbook.ledger.store.custody.tables import BatchRow
@@ -67,45 +80,81 @@ class UnitProofs:
         chain = custody.links_of_batch(unit.batch)
         if (longest := max(len(moved), len(chain))) > MAX_EVENTS:
             return too_large(f"{longest} events", f"{MAX_EVENTS} in a chain")
-        past, batch_events = self._stream.at(book, moved), self._stream.at(book, chain)
-        parties = self._parties(custody, book, [*past, *batch_events])
+        entries = {
+            entry.position: entry
+            for entry in self._stream.at(book, sorted({*moved, *chain, seal.position}))  # with one statement
+        }
+        past, batch_events = ([entries[position] for position in some] for some in (moved, chain))
+        shown = {entry.position: read_event(book, entry) for entry in (*past, *batch_events)}
+        parties = self._parties(custody, book, shown)
         if isinstance(parties, Refusal):
             return parties
-        (sealed,) = self._stream.at(book, [seal.position])
+        filed = self._filed(book, shown.values())
+        if isinstance(filed, Refusal):
+            return filed
         index = seal.position - 1
         path = self._tree.inclusion_proof(book, seal.position, checkpoint.size)
         return UnitProof(
             seal=TlogProof(index, tuple(path), parse_note(checkpoint.note.encode())),
             log=key,
             unit=unit,
-            sealed=sealed.data,
+            sealed=entries[seal.position].data,
             custody=tuple(custody.unit_path(batch, unit.number)),
             batch=tuple(custody.batch_path(unit.batch)),
             batch_events=_stored(batch_events),
             events=_stored(past[1:]),  # the first one commissions the batch
-            parties_root=b"" if parties else custody.parties_root(),
+            register=tuple(custody.parties_proof([party.number for party in parties])),
             parties=tuple(parties),
+            filed=tuple(filed),
         )
 
     def _parties(
-        self, custody: CustodySnapshot, book: str, shown: Iterable[StoredEntry]
+        self, custody: CustodySnapshot, book: str, shown: dict[int, RecordedEvent]
     ) -> list[PartyProof] | Refusal:
-        """Return the chains of all parties that the events name, and of their uplines, by their numbers."""
-        wanted = {name for entry in shown for name in _named(book, entry)}
+        """Return the chains of all parties that the events name, and of those above them, by their numbers.
+
+        Their events are added to those that are shown. All parties that are missing at a time share the statements.
+        """
+        wanted = {OPERATOR}.union(*map(_named, shown.values()))
         proofs: dict[str, PartyProof] = {}
-        while missing := sorted(wanted - proofs.keys()):
-            for name in missing:
-                row = custody.party(name)
-                assert row is not None, name  # a party is registered before it is named
-                links = custody.links_of_party(row.number)
-                if len(proofs) == MAX_PARTIES:
-                    return too_large("more parties", f"{MAX_PARTIES}")
-                if len(links) > MAX_EVENTS:
-                    return too_large(f"{len(links)} events", f"{MAX_EVENTS} in a chain")
-                chain = self._stream.at(book, links)
-                proofs[name] = PartyProof(row.number, tuple(custody.party_path(row.number)), _stored(chain))
-                wanted |= {upline for entry in chain for upline in _named(book, entry)}
+        while missing := wanted - proofs.keys():
+            if len(wanted) > MAX_PARTIES:
+                return too_large("more parties", f"{MAX_PARTIES}")
+            rows = custody.parties(missing)
+            assert len(rows) == len(missing), missing  # a party is registered before it is named
+            links = custody.links_of_parties(row.number for row in rows)
+            if (longest := max(map(len, links.values()))) > MAX_EVENTS:
+                return too_large(f"{longest} events", f"{MAX_EVENTS} in a chain")
+            positions = sorted({position for chain in links.values() for position in chain})
+            entries = {entry.position: entry for entry in self._stream.at(book, positions)}
+            for row in rows:
+                chain = [entries[position] for position in links[row.number]]
+                proofs[row.party] = PartyProof(row.number, _stored(chain))
+            for entry in entries.values():
+                shown[entry.position] = recorded = read_event(book, entry)
+                wanted |= _named(recorded)
         return sorted(proofs.values(), key=lambda proof: proof.number)
+
+    def _filed(self, book: str, shown: Iterable[RecordedEvent]) -> list[FiledStatement] | Refusal:
+        """Return the signatures of the statements that were signed with others, each with its audit path."""
+        places = sorted(
+            {(item.signed.filed, item.signed.index) for item in shown if item.signed and item.signed.filed}
+        )
+        if len(places) > MAX_FILED:
+            return too_large(f"{len(places)} statements", f"{MAX_FILED}")
+        indexes: dict[int, list[int]] = {}
+        for position, index in places:
+            indexes.setdefault(position, []).append(index)
+        found: list[FiledStatement] = []
+        for entry in self._stream.at(book, list(indexes)):
+            event = read_event(book, entry).event
+            assert isinstance(event, StatementsFiled), entry.position
+            leaves = split_hashes(event.leaf_hashes)
+            size, node = len(leaves), node_of(leaves)
+            for index in indexes[entry.position]:
+                path = tuple(inclusion_proof(index, size, node))
+                found.append(FiledStatement(entry.position, index, size, event.signature, path))
+        return found
 
 
 def too_large(size: str, limit: str) -> Refusal:
@@ -117,19 +166,26 @@ def _stored(entries: Iterable[StoredEntry]) -> tuple[StoredEvent, ...]:
     return tuple([StoredEvent(entry.position, entry.data) for entry in entries])
 
 
-def _named(book: str, entry: StoredEntry) -> set[str]:
-    """Return the parties whose chains tell whether an event was authorized: brand, both sides, and uplines."""
-    match read_event(book, entry).event:
+def _named(recorded: RecordedEvent) -> set[str]:
+    """Return the parties whose chains tell whether an event was authorized, and whose keys signed it.
+
+    These are the brand, both sides, uplines, endorsers of keys, and the party that signed its statement.
+    """
+    found: set[str] = set()
+    if recorded.signed is not None:
+        found.add(read_statement(recorded.signed.statement).party)
+    match recorded.event:
         case events.BatchCommissioned(brand=brand):
-            return {brand}
-        case events.PartyAuthorized(upline=upline):
-            return {upline}
+            found.add(brand)
+        case events.PartyAuthorized(upline=above) | KeyRegistered(endorser=above) | KeyRevoked(revoker=above):
+            found.add(above)
         case (
             events.TransferOffered(terms=terms)
             | events.TransferAccepted(terms=terms)
             | events.TransferRecorded(terms=terms)
             | events.UnitsSold(terms=terms)
         ):
-            return {name for name in (terms.giver, terms.receiver) if not is_consumer(name)}
+            found |= {name for name in (terms.giver, terms.receiver) if not is_consumer(name)}
         case _:
-            return set()
+            pass
+    return found

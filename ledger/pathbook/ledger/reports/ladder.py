@@ -13,9 +13,10 @@ from typing import Final, NamedTuple, assert_never
 
 import msgspec
 
-from pathbook.ledger import events
-from pathbook.ledger.events import Event, RecordedEvent
+from pathbook.ledger import events, key_events
+from pathbook.ledger.events import Event
 from pathbook.ledger.reports.report import Column, ColumnKind, Report, SumRow
+from pathbook.ledger.reports.story import ToldEvent
 from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import MAX_PRICE_UNITS, Price, is_consumer
 
@@ -24,6 +25,13 @@ NO_TIER = -1
 
 CONSUMER_TIER = 1_000
 """The tier that stands for consumers. It is above every tier that an agent may be given."""
+
+
+def tier_of(name: str, tier: int | None) -> int:
+    """Return the tier of a party or consumer as reports keep it: CONSUMER_TIER or NO_TIER if it has none."""
+    if tier is not None:
+        return tier
+    return CONSUMER_TIER if is_consumer(name) else NO_TIER
 
 
 class LadderChanges:
@@ -70,6 +78,9 @@ class LadderChanges:
                 | events.BatchCorrected()
                 | events.PartyCorrected()
                 | events.Sealed()
+                | key_events.KeyRegistered()
+                | key_events.KeyRevoked()
+                | key_events.StatementsFiled()
             ):
                 pass  # no tier pays for units
             case _:
@@ -77,19 +88,16 @@ class LadderChanges:
 
     def _count(self, terms: Terms, sign: int) -> None:
         sums, price = self.sums, terms.unit_price
-        unset = CONSUMER_TIER if is_consumer(terms.receiver) else NO_TIER
         currency, amount, per_units = price.currency_code, price.amount_minor, price.per_units
         for part in terms.ranges:
-            tier = terms.authority(part.batch).receiver_tier
-            if tier is None:
-                tier = unset
+            tier = tier_of(terms.receiver, terms.authority(part.batch).receiver_tier)
             sums[part.batch, tier, currency, amount, per_units] += sign * (part.last - part.first + 1)
 
 
-def _fold(recorded: Iterable[RecordedEvent]) -> Iterator[SumRow]:
+def _fold(events_told: Iterable[ToldEvent]) -> Iterator[SumRow]:
     changes = LadderChanges()
-    for each in recorded:
-        changes.add(each.event)
+    for told in events_told:
+        changes.add(told.recorded.event)
     return ((*key, units) for key, units in changes.sums.items() if units)
 
 
@@ -97,8 +105,8 @@ LADDER: Final = Report(
     name="ladder",
     version=1,
     key=(
-        Column("batch", ColumnKind.SMALL),
-        Column("tier", ColumnKind.SMALL),
+        Column("batch", ColumnKind.BATCH),
+        Column("tier", ColumnKind.TIER),
         Column("currency_code", ColumnKind.TEXT),
         Column("amount_minor", ColumnKind.NUMBER),
         Column("per_units", ColumnKind.SMALL),
@@ -131,10 +139,11 @@ class RungKind(enum.IntEnum):
 class Rung(msgspec.Struct, frozen=True, gc=False):
     """What one tier paid for units in one currency, without units that went back.
 
-    ``tier`` is 0 unless the kind is TIER. Least, median and most are prices that were paid. If one was stated in
-    several ways, such as 1 for 2 units and 2 for 4, it is the one for the fewest units. The median of an even number of
-    units is the lower of the two in the middle. Mean and sum are in minor units, exact until they are rounded half to
-    even. ``suggested`` is None if the suggested prices of the batches differ or are in another currency.
+    ``tier`` is 0 unless the kind is TIER. Least, quartiles, median and most are prices that were paid. If one was
+    stated in several ways, such as 1 for 2 units and 2 for 4, it is the one for the fewest units. A quarter, half or
+    three quarters of the units, rounded up, were paid with at most the lower quartile, the median, the upper quartile.
+    Mean and sum are in minor units, exact until they are rounded half to even. ``suggested`` is None if the suggested
+    prices of the batches differ or are in another currency.
     """
 
     kind: RungKind
@@ -142,7 +151,9 @@ class Rung(msgspec.Struct, frozen=True, gc=False):
     currency_code: str
     units: int
     least: Price
+    lower_quartile: Price
     median: Price
+    upper_quartile: Price
     most: Price
     mean_minor: int
     sum_minor: int
@@ -194,9 +205,10 @@ def _rung(
 ) -> Rung:
     units = sum(price.units for price in prices)
     mean_minor, sum_minor = _mean_and_sum(prices, units)
-    middle = (units + 1) // 2  # the lower of two for an even number
-    counted = accumulate(price.units for price in prices)
-    median = next(price for price, count in zip(prices, counted, strict=True) if count >= middle)
+    counts = list(accumulate(price.units for price in prices))
+    lower, median, upper = (
+        _stated(prices[bisect_left(counts, (quarters * units + 3) // 4)], prices) for quarters in (1, 2, 3)
+    )
     comparable = suggested is not None and suggested.currency_code == currency_code
     return Rung(
         kind=kind,
@@ -204,7 +216,9 @@ def _rung(
         currency_code=currency_code,
         units=units,
         least=_stated(prices[0], prices),
-        median=_stated(median, prices),
+        lower_quartile=lower,
+        median=median,
+        upper_quartile=upper,
         most=_stated(prices[-1], prices),
         mean_minor=mean_minor,
         sum_minor=sum_minor,

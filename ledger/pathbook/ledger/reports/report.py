@@ -6,18 +6,26 @@ from typing import NamedTuple, TypeAlias
 
 import msgspec
 
-from pathbook.ledger.events import RecordedEvent
+from pathbook.ledger.reports.story import ToldEvent
 
 SumRow: TypeAlias = tuple[object, ...]
 """The columns of a key, and then how much is added to each sum of the row with that key."""
 
 
 class ColumnKind(enum.Enum):
-    """What a column of a key holds: a text, a number of up to 64 bits, or one below 2^31, which takes less space."""
+    """What a column of a key holds: a text, a number of up to 64 bits, or one below 2^31, which takes less space.
+
+    The others have a meaning, by which questions filter rows: the number of a batch, the id of a party or consumer,
+    a tier, and a day, in days since 1970-01-01 UTC.
+    """
 
     TEXT = "text"
     NUMBER = "number"
     SMALL = "small"
+    BATCH = "batch"
+    PARTY = "party"
+    TIER = "tier"
+    DAY = "day"
 
 
 class Column(NamedTuple):
@@ -40,14 +48,18 @@ class Report(msgspec.Struct, frozen=True):
             old one, from the first event on.
         key: the columns of the key. The book is not among them.
         sums: the names of the sums.
-        fold: returns what a sequence of events adds to the sums, with each key once. It is pure.
+        fold: returns what a sequence of events adds to the sums, with each key once. It is pure. It asks each event for
+            its changes and stories before it takes the next one.
+        needs_stories: whether ``fold`` looks at changes and stories. Without it, events come without them, which costs
+            less, and a second process may fold them for a rebuild.
     """
 
     name: str
     version: int
     key: tuple[Column, ...]
     sums: tuple[str, ...]
-    fold: Callable[[Iterable[RecordedEvent]], Iterable[SumRow]]
+    fold: Callable[[Iterable[ToldEvent]], Iterable[SumRow]]
+    needs_stories: bool = False
 
     @property
     def title(self) -> str:

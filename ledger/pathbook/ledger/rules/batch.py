@@ -20,6 +20,7 @@ from pathbook.ledger.events import (
 )
 from pathbook.ledger.ranges import joined
 from pathbook.ledger.refusals import Reason, Refusal, refuse
+from pathbook.ledger.rules.answerable import refuse_other
 from pathbook.ledger.rules.state import State
 from pathbook.ledger.rules.text import commitment_of, refuse_price, refuse_text
 from pathbook.ledger.rules.times import first_moment, utc
@@ -198,6 +199,8 @@ def lift(state: State, command: LiftRecall, moment: int) -> RecallLifted | Refus
     made = batch.commissioned
     if made.brand != command.brand:
         return refuse(Reason.NOT_THE_BRAND, product=made.product, brand=made.brand, party=command.brand)
+    if (refusal := refuse_other(command, state.leaves.get(command.recall, b""))) is not None:
+        return refusal
     recalled = batch.recalls[command.recall]
     if recalled.until is not None:
         return refuse(Reason.RECALL_ALREADY_LIFTED, recall=command.recall)

@@ -14,6 +14,7 @@ from pathbook.ledger.events import (
 )
 from pathbook.ledger.ranges import common
 from pathbook.ledger.refusals import Reason, Refusal, refuse
+from pathbook.ledger.rules.answerable import refuse_other
 from pathbook.ledger.rules.budget import CASES
 from pathbook.ledger.rules.goods import packed_count, packed_in, packed_within
 from pathbook.ledger.rules.state import State
@@ -34,6 +35,8 @@ def declare(state: State, command: DeclareError) -> ErrorDeclared | Refusal:
     actor = actor_of(mistake.event)
     if actor != command.party:
         return refuse(Reason.NOT_THE_ACTOR, actor=actor, position=command.position, party=command.party)
+    if (refusal := refuse_other(command, mistake.leaf)) is not None:
+        return refusal
     if mistake.is_declared:
         return refuse(Reason.ERROR_ALREADY_DECLARED, position=command.position)
     if (refusal := refuse_text("note", command.note)) is not None:

@@ -184,13 +184,13 @@ def unpack(state: State, command: UnpackCase) -> CaseUnpacked | Refusal:
     case = state.cases.get(command.sscc)
     if case is None:
         return refuse(Reason.CASE_UNKNOWN, sscc=command.sscc)
-    if case.outer:
-        return refuse(Reason.CASE_IN_CASE, sscc=command.sscc, outer=case.outer)
     contents = packed_units(state, case)
     if not contents and case.packer != command.party:
         return refuse(Reason.NOT_THE_PACKER, sscc=command.sscc, packer=case.packer, party=command.party)
     if (refusal := refuse_unless(state, contents, _refuse_other_custodian(command.party))) is not None:
         return refusal
+    if case.outer:
+        return refuse(Reason.CASE_IN_CASE, sscc=command.sscc, outer=case.outer)
     if (refusal := refuse_unless(state, contents, _refuse_reserved)) is not None:
         return refusal
     return CaseUnpacked(command.sscc, command.party)

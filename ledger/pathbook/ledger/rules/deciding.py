@@ -2,19 +2,31 @@
 
 from typing import assert_never
 
-from pathbook.ledger import commands
+from pathbook.ledger import commands, key_commands
 from pathbook.ledger.applying import steps_to_apply
-from pathbook.ledger.commands import Command
+from pathbook.ledger.commands import AnyCommand, Command, SignedCommand
 from pathbook.ledger.events import Event
 from pathbook.ledger.refusals import Reason, Refusal, refuse
-from pathbook.ledger.rules import batch, correction, custody, opening, party, sale, sealing, transfer
+from pathbook.ledger.requests import unsigned
+from pathbook.ledger.rules import (
+    batch,
+    correction,
+    custody,
+    keys,
+    opening,
+    party,
+    sale,
+    sealing,
+    statements,
+    transfer,
+)
 from pathbook.ledger.rules.budget import RUNS, Budget, BudgetSpentError
 from pathbook.ledger.rules.state import State
 from pathbook.ledger.rules.times import refuse_future
 from pathbook.ledger.values import MAX_STEPS, is_request_id
 
 
-def decide(state: State, command: Command, now: int, budget: Budget | None = None) -> Event | Refusal:
+def decide(state: State, command: AnyCommand, now: int, budget: Budget | None = None) -> Event | Refusal:
     """Return the event that a command causes at a time (microseconds since 1970 UTC), or its refusal.
 
     All state that ``pathbook.ledger.rules.required_state.required_state`` names must be loaded. What the state
@@ -33,16 +45,29 @@ def decide(state: State, command: Command, now: int, budget: Budget | None = Non
         state.budget = before
 
 
-def _decide_within(state: State, command: Command, now: int) -> Event | Refusal:
+def _decide_within(state: State, requested: AnyCommand, now: int) -> Event | Refusal:
     """Check what every command must have, then call its rule. Raises BudgetSpentError."""
+    command = unsigned(requested)
     if not is_request_id(command.request_id) and not isinstance(command, commands.OwnCommand):
         return refuse(Reason.REQUEST_ID_MALFORMED)
     if state.position == 0 and not isinstance(command, commands.OpenBook):
         return refuse(Reason.BOOK_UNKNOWN, book=state.book)
+    refusal = (
+        statements.refuse_signed(state, requested, now)
+        if isinstance(requested, SignedCommand)
+        else statements.refuse_unsigned(state, command)
+    )
+    if refusal is not None:
+        return refusal
     moment = command.occurred_at or now
     if (refusal := refuse_future(moment, now)) is not None:
         return refusal
-    return _decide(state, command, moment, now)
+    event = _decide(state, command, moment, now)
+    if isinstance(requested, SignedCommand) and not isinstance(event, Refusal):
+        return (
+            statements.refuse_unbound(requested) or event
+        )  # only now is it known that there is such an event
+    return event
 
 
 def _decide(state: State, command: Command, moment: int, now: int) -> Event | Refusal:
@@ -102,5 +127,11 @@ def _decide(state: State, command: Command, moment: int, now: int) -> Event | Re
             return party.correct_party(state, command)
         case commands.Seal():
             return sealing.seal(state, command)
+        case key_commands.RegisterKey():
+            return keys.register(state, command, now)
+        case key_commands.RevokeKey():
+            return keys.revoke(state, command)
+        case key_commands.FileStatements():
+            return statements.file(state, command)
         case _:
             assert_never(command)

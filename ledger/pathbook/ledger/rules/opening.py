@@ -19,4 +19,4 @@ def open_book(state: State, command: OpenBook) -> BookOpened | Refusal:
         return refuse(Reason.TIER_OUT_OF_BOUNDS, tier=command.max_tier, limit=MAX_TIER)
     if state.position > 0:
         return refuse(Reason.BOOK_EXISTS, book=command.name, origin=state.origin)
-    return BookOpened(command.name, origin, command.code_key, Policy(command.max_tier))
+    return BookOpened(command.name, origin, command.code_key, Policy(command.max_tier, command.signed))

@@ -2,11 +2,13 @@
 
 from typing import Final
 
+import msgspec
 from msgspec.structs import replace
 
 from pathbook.ledger.commands import AuthorizeParty, CorrectParty, RegisterParty, RevokeAuthorization
 from pathbook.ledger.events import AuthorizationRevoked, PartyAuthorized, PartyCorrected, PartyRegistered
 from pathbook.ledger.refusals import Reason, Refusal, refuse
+from pathbook.ledger.rules.answerable import refuse_other
 from pathbook.ledger.rules.budget import AUTHORIZATIONS, RANGES
 from pathbook.ledger.rules.state import Authorization, Party, State
 from pathbook.ledger.rules.text import refuse_text
@@ -110,6 +112,8 @@ def revoke(state: State, command: RevokeAuthorization, now: int) -> Authorizatio
             upline=given.upline,
             party=command.upline,
         )
+    if (refusal := refuse_other(command, state.leaves.get(command.authorization, b""))) is not None:
+        return refusal
     if given.revoked_from is not None:
         since = utc(given.revoked_from)
         return refuse(
@@ -155,7 +159,7 @@ def _tier_to_pass_on(state: State, name: str, products: list[str], moment: int) 
         tiers = [
             given.tier
             for given in _covering(state, upline, "")
-            if _in_force(given, moment) and _passes_on_anything(state, given, moment, {name})
+            if in_force(given, moment) and _passes_on_anything(state, given, moment, {name})
         ]
         return max(tiers, default=None)
     tiers = []
@@ -189,7 +193,7 @@ def _passes_on_anything(state: State, given: Authorization, moment: int, visited
         return False
     visited.add(given.upline)
     return any(
-        _in_force(above, moment) and _passes_on_anything(state, above, moment, visited)
+        in_force(above, moment) and _passes_on_anything(state, above, moment, visited)
         for above in _covering(state, upline, "")
     )
 
@@ -215,7 +219,7 @@ def _refuse_outliving(
         ends = [
             _end(given)
             for given in _covering(state, upline, product)
-            if _in_force(given, valid_from) and _passes_on(state, command.upline, given, product, valid_from)
+            if in_force(given, valid_from) and _passes_on(state, command.upline, given, product, valid_from)
         ]
         limits = [end for end in ends if end is not None]
         if len(limits) < len(ends) or (until is not None and until <= max(limits)):
@@ -240,7 +244,8 @@ def _end(given: Authorization) -> int | None:
     return min((end for end in (given.valid_until, given.revoked_from) if end is not None), default=None)
 
 
-def _in_force(given: Authorization, moment: int) -> bool:
+def in_force(given: Authorization, moment: int) -> bool:
+    """Tell whether an authorization is in force at a time, whatever the line above it is."""
     until, revoked = given.valid_until, given.revoked_from
     return (
         given.valid_from <= moment
@@ -298,6 +303,38 @@ def authorization_status(
     return found
 
 
+class SellerAuthority(msgspec.Struct, frozen=True):
+    """Whether a party is authorized for a product at a time, its tier, and from when until when it was authorized.
+
+    ``valid_from`` and ``valid_until`` are those of the party's own authorization, in microseconds since 1970 UTC. None
+    means that there is none, or that it has no end.
+    """
+
+    status: AuthorizationStatus
+    tier: int | None
+    valid_from: int | None = None
+    valid_until: int | None = None
+
+
+def seller_authority(state: State, name: str, product: str, moment: int) -> SellerAuthority | Refusal:
+    """Return the authority of a party for a product at a time."""
+    known, party = state.products.get(product), state.parties.get(name)
+    if known is None:
+        return refuse(Reason.PRODUCT_UNKNOWN, product=product)
+    if party is None:
+        return refuse(Reason.PARTY_UNKNOWN, party=name)
+    brand = known.registered.brand
+    status, tier = authorization_status(state, name, product, brand, moment)
+    assert status is not None, "a party is no consumer"
+    if status is not _AUTHORIZED or party.kind is _BRAND:
+        return SellerAuthority(status, tier)
+    visited = {name}
+    for given in _covering(state, party, product):
+        if in_force(given, moment) and _is_backed(state, given, product, brand, moment, visited):
+            return SellerAuthority(status, given.tier, given.valid_from, _end(given))
+    raise AssertionError(name)
+
+
 def _find_authority(
     state: State, name: str, product: str, brand: str, moment: int
 ) -> tuple[AuthorizationStatus | None, int | None]:
@@ -309,7 +346,7 @@ def _find_authority(
         return (_AUTHORIZED if name == brand else AuthorizationStatus.OTHER_PRODUCTS), 0
     visited = {name}
     for given in _covering(state, party, product):
-        if _in_force(given, moment) and _is_backed(state, given, product, brand, moment, visited):
+        if in_force(given, moment) and _is_backed(state, given, product, brand, moment, visited):
             return _AUTHORIZED, given.tier
     return _why_not(state, name, party, product, brand, moment)
 
@@ -330,7 +367,7 @@ def _is_backed(
     upline = state.parties[given.upline]
     assert upline is not None, given
     return any(
-        (moment is None or _in_force(above, moment))
+        (moment is None or in_force(above, moment))
         and _is_backed(state, above, product, brand, moment, visited)
         for above in _covering(state, upline, product)
     )
@@ -343,7 +380,7 @@ def _why_not(
     visited = {name}
     for given in _covering(state, party, product):
         if _is_backed(state, given, product, brand, None, visited):
-            if _in_force(given, moment):
+            if in_force(given, moment):
                 return AuthorizationStatus.UPLINE_NOT_AUTHORIZED, given.tier
             return _shortfall(given, moment), given.tier
     last = next(reversed(party.authorizations.values()), None)

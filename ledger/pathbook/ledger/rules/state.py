@@ -9,11 +9,14 @@ from typing import Final, assert_never
 
 import msgspec
 
-from pathbook.ledger import events, runs
+from pathbook.ledger import events, key_events, runs
+from pathbook.ledger.command_fields import OPERATOR
 from pathbook.ledger.events import RecordedEvent
 from pathbook.ledger.rules import goods
+from pathbook.ledger.rules.answerable import Declarable, Transfer
 from pathbook.ledger.rules.budget import Budget
 from pathbook.ledger.rules.goods import Batch, Case, Product, Recall
+from pathbook.ledger.rules.key_ring import Key, Keys
 from pathbook.ledger.spans import merged
 from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import AuthorizationStatus, PartyKind, Ranges, TransferStatus, UnitRange
@@ -61,28 +64,6 @@ class Party(msgspec.Struct):
         return [self.authorizations[position] for position in sorted([*listing, *general], reverse=True)]
 
 
-class Transfer(msgspec.Struct, gc=False):
-    """A transfer or sale: its status and its terms. Once it is accepted, the terms have the accepted units.
-
-    ``reversal_asked_at`` is the position at which a side asked to reverse it, or 0. ``attested`` says whether its
-    receiver accepted or reported it.
-    """
-
-    status: TransferStatus
-    terms: Terms
-    deadline: int | None = None
-    reversal_asked_by: str = ""
-    reversal_asked_at: int = 0
-    attested: bool = False
-
-
-class Declarable(msgspec.Struct):
-    """An event that may be declared an error, and whether it was declared one."""
-
-    event: events.DeclarableEvent
-    is_declared: bool = False
-
-
 class State:
     """The loaded parts of a book, as of ``position``."""
 
@@ -104,8 +85,14 @@ class State:
         self.cases: dict[str, Case | None] = {}
         self.recalls: dict[int, int | None] = {}
         self.authorizations: dict[int, str | None] = {}
+        self.leaves: dict[int, bytes] = {}
+        """The leaf hashes of recalls and authorizations. Transfers and declarables have theirs."""
         self.references: dict[tuple[str, str, str], int | None] = {}
         self.declarables: dict[int, Declarable | None] = {}
+        self.keys: dict[str, Keys | None] = {}
+        """The keys of parties and of OPERATOR. None means that it has none."""
+        self.taken_keys: dict[bytes, int | None] = {}
+        """The positions at which keys were registered, of any party."""
         self.partitions: dict[int, runs.Partition] = {}
         self.holdings: dict[tuple[str, str], set[int]] = {}
         self.deadlines: list[tuple[int, int]] = []
@@ -127,6 +114,9 @@ class State:
         self.recalls = {key: item for key, item in self.recalls.items() if item is not None}
         self.authorizations = {key: item for key, item in self.authorizations.items() if item is not None}
         self.references = {key: item for key, item in self.references.items() if item is not None}
+        # each command looks for keys of its actor, so it stays known that a party has none
+        self.keys = {key: item for key, item in self.keys.items() if item is not None or key in self.parties}
+        self.taken_keys, self.leaves = {}, {}
         self.declarables = {}
 
     def adopt(self, part: "State") -> None:
@@ -140,8 +130,11 @@ class State:
         self.cases |= part.cases
         self.recalls |= part.recalls
         self.authorizations |= part.authorizations
+        self.leaves |= part.leaves
         self.references |= part.references
         self.declarables |= part.declarables
+        self.keys |= part.keys
+        self.taken_keys |= part.taken_keys
         for number, loaded in part.partitions.items():
             self.partitions[number] = merged(self.partitions.get(number), loaded)
         self.holdings |= part.holdings
@@ -163,7 +156,7 @@ def evolve_runs(state: State, recorded: RecordedEvent) -> None:
 
 
 def roll_back(state: State, recorded: RecordedEvent, changes: list[runs.Change], recorded_at: int) -> None:
-    """Undo the last event, which is a transfer, its attestation, a sale or a return.
+    """Undo the last event, which is a transfer, its attestation, a sale, a return or a filing of statements.
 
     ``changes`` are those that ``evolve`` returned. ``recorded_at`` is that of the event before. ``holdings`` are not
     undone. This is safe, because they may name more batches than those in which a party owns units.
@@ -171,7 +164,12 @@ def roll_back(state: State, recorded: RecordedEvent, changes: list[runs.Change],
     assert recorded.position == state.position, (recorded.position, state.position)
     event = recorded.event
     assert isinstance(
-        event, events.TransferRecorded | events.TransferAttested | events.UnitsSold | events.UnitsReturned
+        event,
+        events.TransferRecorded
+        | events.TransferAttested
+        | events.UnitsSold
+        | events.UnitsReturned
+        | key_events.StatementsFiled,
     ), event
     by_batch: dict[int, list[runs.Change]] = {}
     for change in changes:
@@ -191,7 +189,7 @@ def _register(state: State, recorded: RecordedEvent) -> None:
     position, event = recorded.position, recorded.event
     match event:  # the most frequent kinds come first, because a match tries its cases in turn
         case events.TransferRecorded(terms) | events.UnitsSold(terms):
-            state.transfers[position] = Transfer(_ACCEPTED, terms)
+            state.transfers[position] = Transfer(_ACCEPTED, terms, recorded.leaf)
             _name_transfer(state, terms, position)
             _gain(state, terms.receiver, terms.ranges)
         case events.UnitsReturned(lines=lines):
@@ -199,9 +197,12 @@ def _register(state: State, recorded: RecordedEvent) -> None:
                 _gain(state, line.terms.giver, line.terms.ranges)
         case events.BookOpened():
             state.origin, state.policy = event.origin, event.policy
+            state.keys[OPERATOR] = None
         case events.PartyRegistered(party, kind):
             state.parties[party] = Party(kind, position)
+            state.keys[party] = None
         case events.PartyAuthorized():
+            state.leaves[position] = recorded.leaf
             _authorize(state, position, event)
         case events.AuthorizationRevoked(authorization, _, party, revoked_from):
             if (holder := state.parties.get(party)) is not None:
@@ -215,14 +216,15 @@ def _register(state: State, recorded: RecordedEvent) -> None:
             state.last_batch = event.batch
             _gain(state, event.brand, (UnitRange(event.batch, 0, event.size - 1),))
         case events.TransferOffered(terms, deadline):
-            state.transfers[position] = Transfer(TransferStatus.OFFERED, terms, deadline)
+            state.transfers[position] = Transfer(TransferStatus.OFFERED, terms, recorded.leaf, deadline)
             _name_transfer(state, terms, position)
             if deadline is not None:
                 heappush(state.deadlines, (deadline, position))
         case events.TransferAccepted(transfer, terms, discrepancies, unpacked):
             status = TransferStatus.ACCEPTED_IN_PART if discrepancies else TransferStatus.ACCEPTED
-            _answer(state, transfer, status, terms)
-            _attest(state, transfer)
+            if (known := state.transfers.get(transfer)) is not None:
+                known.terms, known.leaf, known.attested = terms, recorded.leaf, True
+            _answer(state, transfer, status)
             _gain(state, terms.receiver, terms.ranges)
             goods.unpack(state.cases, state.batches, unpacked)
         case events.TransferDeclined(transfer):
@@ -234,7 +236,7 @@ def _register(state: State, recorded: RecordedEvent) -> None:
         case events.ReversalAsked(transfer, party):
             if (known := state.transfers.get(transfer)) is not None:
                 known.reversal_asked_by, known.reversal_asked_at = party, position
-            _declarable(state, position, event)
+            _declarable(state, recorded, event)
         case events.TransferReversed(transfer, terms):
             _answer(state, transfer, TransferStatus.REVERSED)
             _gain(state, terms.giver, terms.ranges)
@@ -243,14 +245,14 @@ def _register(state: State, recorded: RecordedEvent) -> None:
         case events.CaseUnpacked(sscc):
             goods.unpack(state.cases, state.batches, (sscc,))
         case events.UnitsRecalled(_, batch, ranges):
-            state.recalls[position] = batch
+            state.recalls[position], state.leaves[position] = batch, recorded.leaf
             if (loaded := state.batches.get(batch)) is not None:
                 loaded.recalls[position] = Recall(ranges, recorded.occurred_at)
         case events.RecallLifted(recall, _, batch):
             if (loaded := state.batches.get(batch)) is not None:
                 loaded.recalls[recall].until = recorded.occurred_at
         case events.UnitsDelivered() | events.PurchaseConfirmed() | events.UnitsWrittenOff():
-            _declarable(state, position, event)
+            _declarable(state, recorded, event)
         case events.TransferAttested(transfer):
             _attest(state, transfer)
         case events.ErrorDeclared(earlier, declared=declared):
@@ -277,6 +279,13 @@ def _register(state: State, recorded: RecordedEvent) -> None:
                 holder.kind = kind
         case events.Sealed(covers):
             state.last_covers = covers
+        case key_events.KeyRegistered():
+            _register_key(state, recorded, event)
+        case key_events.KeyRevoked(party, key):
+            if (keys := state.keys.get(party)) is not None:
+                keys.revoke(key, position)
+        case key_events.StatementsFiled():
+            pass  # the events that rest on them name its position
         case _:
             assert_never(event)
 
@@ -315,7 +324,30 @@ def _authorize(state: State, position: int, event: events.PartyAuthorized) -> No
         )
 
 
-def _answer(state: State, position: int, status: TransferStatus, terms: Terms | None = None) -> None:
+def _register_key(state: State, recorded: RecordedEvent, event: key_events.KeyRegistered) -> None:
+    state.taken_keys[event.key] = recorded.position
+    if event.party not in state.keys:
+        return
+    keys = state.keys[event.party]
+    if keys is None:
+        keys = state.keys[event.party] = Keys({})
+    is_rotation = event.endorser_key == event.replaced_key
+    keys.add(
+        Key(
+            event.key,
+            event.recovery_key,
+            recorded.position,
+            recorded.recorded_at,
+            event.replaced_key,
+            is_rotation,
+            endorser=event.endorser,
+        )
+    )
+    if event.replaced_key:
+        keys.revoke(event.replaced_key, recorded.position)
+
+
+def _answer(state: State, position: int, status: TransferStatus) -> None:
     transfer = state.transfers.get(position)
     if status not in IN_FORCE:
         known = state.references if transfer is None else [_reference(transfer.terms)]
@@ -323,7 +355,6 @@ def _answer(state: State, position: int, status: TransferStatus, terms: Terms | 
             state.references[key] = None  # the reference may name another transfer now
     if transfer is not None:
         transfer.status = status
-        transfer.terms = terms or transfer.terms
 
 
 def _name_transfer(state: State, terms: Terms, position: int | None) -> None:
@@ -341,7 +372,7 @@ def _attest(state: State, position: int) -> None:
         transfer.attested = True
 
 
-def _declarable(state: State, position: int, event: events.DeclarableEvent) -> None:
+def _declarable(state: State, recorded: RecordedEvent, event: events.DeclarableEvent) -> None:
     """Keep an event that was asked for before it was recorded."""
-    if position in state.declarables:
-        state.declarables[position] = Declarable(event)
+    if recorded.position in state.declarables:
+        state.declarables[recorded.position] = Declarable(event, recorded.leaf)

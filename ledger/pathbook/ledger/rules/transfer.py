@@ -9,11 +9,13 @@ from msgspec.structs import replace
 from pathbook.ledger import commands, events
 from pathbook.ledger.ranges import count_units, covers, holds, joined, last_units, union, without
 from pathbook.ledger.refusals import Reason, Refusal, refuse
+from pathbook.ledger.rules.answerable import Transfer, refuse_other
 from pathbook.ledger.rules.budget import RANGES
+from pathbook.ledger.rules.extra_units import extra_units
 from pathbook.ledger.rules.parted_cases import refuse_parted_cases
 from pathbook.ledger.rules.party import authorities_at
 from pathbook.ledger.rules.quantities import Pick
-from pathbook.ledger.rules.state import State, Transfer
+from pathbook.ledger.rules.state import State
 from pathbook.ledger.rules.text import commitment_of, refuse_price, refuse_text
 from pathbook.ledger.rules.times import utc
 from pathbook.ledger.rules.units import (
@@ -31,6 +33,7 @@ from pathbook.ledger.runs import Run
 from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import (
     MAX_DISCREPANCIES,
+    MAX_EXTRA_ALLOWED,
     MAX_RANGES,
     MAX_REFERENCE,
     Ranges,
@@ -73,7 +76,7 @@ def _agreed(
     )
     if refusal is not None:
         return refusal
-    ranges = resolve(state, command.units, Pick(command.giver, onward_at=moment))
+    ranges = meant(state, command.giver, command.units, moment)
     if isinstance(ranges, Refusal):
         return ranges
     if (refusal := refuse_move(state, ranges, command.giver, moment)) is not None:
@@ -88,6 +91,11 @@ def _agreed(
         reference=command.reference,
         chosen_by_book=bool(command.units.quantities),
     )
+
+
+def meant(state: State, giver: str, units: Selection, moment: int) -> Ranges | Refusal:
+    """Return the units that a selection means to a transfer. Whether they are free to move is decided next."""
+    return resolve(state, units, Pick(giver, onward_at=moment))
 
 
 def refuse_reference(state: State, giver: str, receiver: str, reference: str) -> Refusal | None:
@@ -110,9 +118,13 @@ def offer(
     """Offer units, which reserves them."""
     if command.deadline is not None and command.deadline <= now:
         return refuse(Reason.DEADLINE_PASSED, deadline=utc(command.deadline), now=utc(now))
+    if not 0 <= command.extra_allowed <= MAX_EXTRA_ALLOWED:
+        return refuse(Reason.EXTRA_OUT_OF_BOUNDS, count=command.extra_allowed, limit=MAX_EXTRA_ALLOWED)
     terms = _agreed(state, command, moment)
     if isinstance(terms, Refusal):
         return terms
+    if command.extra_allowed:
+        terms = replace(terms, extra_allowed=command.extra_allowed)
     return events.TransferOffered(terms, command.deadline)
 
 
@@ -184,8 +196,13 @@ def _difference(state: State, command: commands.RecordTransfer, terms: Terms) ->
     return "" if left else "set of units"
 
 
-def _open(state: State, position: int, now: int) -> Transfer | Refusal:
-    """Return the offer at a position, or why it cannot be answered."""
+def _open(
+    state: State,
+    command: commands.AcceptTransfer | commands.DeclineTransfer | commands.WithdrawTransfer,
+    now: int,
+) -> Transfer | Refusal:
+    """Return the offer that a command answers, or why it cannot be answered."""
+    position = command.transfer
     transfer = state.transfers.get(position)
     if transfer is None:
         return refuse(Reason.TRANSFER_UNKNOWN, transfer=position)
@@ -194,16 +211,19 @@ def _open(state: State, position: int, now: int) -> Transfer | Refusal:
         return refuse(Reason.TRANSFER_ANSWERED, transfer=position, status=status)
     if transfer.deadline is not None and transfer.deadline <= now:
         return refuse(Reason.TRANSFER_LAPSED, transfer=position, deadline=utc(transfer.deadline))
-    return transfer
+    return refuse_other(command, transfer.leaf) or transfer
 
 
-def _open_to(state: State, position: int, receiver: str, now: int) -> Transfer | Refusal:
-    """Return the offer at a position, or why this receiver cannot answer it."""
+def _open_to(
+    state: State, command: commands.AcceptTransfer | commands.DeclineTransfer, now: int
+) -> Transfer | Refusal:
+    """Return the offer that a receiver answers, or why it cannot answer it."""
+    position, receiver = command.transfer, command.receiver
     known = state.transfers.get(position)
     if known is not None and known.terms.receiver != receiver:
         offered_to = known.terms.receiver
         return refuse(Reason.NOT_THE_RECEIVER, transfer=position, receiver=offered_to, party=receiver)
-    return _open(state, position, now)
+    return _open(state, command, now)
 
 
 def _in_words(status: TransferStatus) -> str:
@@ -213,8 +233,8 @@ def _in_words(status: TransferStatus) -> str:
 def accept(
     state: State, command: commands.AcceptTransfer, moment: int, now: int
 ) -> events.TransferAccepted | Refusal:
-    """Accept an offer, without the units that the receiver reports. Extra units could have been offered, too."""
-    transfer = _open_to(state, command.transfer, command.receiver, now)
+    """Accept an offer, without the units that the receiver reports. The giver allowed so many extra units."""
+    transfer = _open_to(state, command, now)
     if isinstance(transfer, Refusal):
         return transfer
     if len(command.discrepancies) > MAX_DISCREPANCIES:
@@ -233,14 +253,9 @@ def accept(
     if (refusal := refuse_before_made(state, accepted, moment)) is not None:
         return refusal
     offered = transfer.terms
-    extra: Ranges = ()
-    if command.extra:
-        found = resolve(state, Selection(command.extra), Pick(offered.giver))
-        if isinstance(found, Refusal):
-            return found
-        if (refusal := refuse_move(state, found, offered.giver, moment)) is not None:
-            return refusal
-        extra = found
+    extra = extra_units(state, command, offered, moment)
+    if isinstance(extra, Refusal):
+        return extra
     ranges = union((*accepted, *extra))
     if not ranges:
         return refuse(Reason.NOTHING_ACCEPTED, transfer=command.transfer)
@@ -288,7 +303,7 @@ def _broken_cases(state: State, offered: Ranges, accepted: Ranges) -> tuple[str,
 
 def decline(state: State, command: commands.DeclineTransfer, now: int) -> events.TransferDeclined | Refusal:
     """Decline an offer, which frees its units."""
-    transfer = _open_to(state, command.transfer, command.receiver, now)
+    transfer = _open_to(state, command, now)
     if isinstance(transfer, Refusal):
         return transfer
     if (refusal := refuse_text("note", command.note)) is not None:
@@ -308,7 +323,7 @@ def withdraw(
         return refuse(
             Reason.NOT_THE_GIVER, transfer=command.transfer, giver=known.terms.giver, party=command.giver
         )
-    transfer = _open(state, command.transfer, now)
+    transfer = _open(state, command, now)
     if isinstance(transfer, Refusal):
         return transfer
     terms = transfer.terms
@@ -338,13 +353,15 @@ def reverse(
     if transfer is None:
         return refuse(Reason.TRANSFER_UNKNOWN, transfer=command.transfer)
     terms = transfer.terms
-    if is_consumer(terms.receiver):
-        return refuse(Reason.SALE_IS_RETURNED, transfer=command.transfer)
     if command.party not in (terms.giver, terms.receiver):
         return refuse(Reason.NOT_A_SIDE, party=command.party, transfer=command.transfer)
+    if is_consumer(terms.receiver):
+        return refuse(Reason.SALE_IS_RETURNED, transfer=command.transfer)
     if _S.REVERSED not in NEXT[transfer.status]:
         status = _in_words(transfer.status)
         return refuse(Reason.TRANSFER_NOT_ACCEPTED, transfer=command.transfer, status=status)
+    if (refusal := refuse_other(command, transfer.leaf)) is not None:
+        return refusal
     if (refusal := refuse_text("note", command.note)) is not None:
         return refusal
     if (refusal := _refuse_built_upon(state, command.transfer, terms)) is not None:

@@ -247,7 +247,10 @@ def _place(ranges: Ranges, within: UnitRange) -> int:
 def _batches_of(state: State, ranges: Ranges) -> list[Batch]:
     """Return the batches of ranges, each once, in their order."""
     state.budget.spend(len(ranges), RANGES)
-    found = [state.batches[number] for number in dict.fromkeys([part.batch for part in ranges])]
+    if len(ranges) == 1:  # nearly always
+        found = [state.batches[ranges[0].batch]]
+    else:
+        found = [state.batches[number] for number in dict.fromkeys([part.batch for part in ranges])]
     return [batch for batch in found if batch is not None]
 
 

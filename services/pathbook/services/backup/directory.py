@@ -7,6 +7,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from pathbook.keys.files import flush_entry
+
 PRIVATE_DIRECTORY = 0o700
 PRIVATE_FILE = 0o600
 
@@ -40,15 +42,6 @@ def flush(directory: Path) -> None:
         path.chmod(PRIVATE_FILE)
         flush_entry(path)
     flush_entry(directory)
-
-
-def flush_entry(path: Path) -> None:
-    """Wait until a file, or the names in a directory, are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def write_private(path: Path, data: bytes) -> None:

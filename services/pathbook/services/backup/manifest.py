@@ -21,6 +21,10 @@ DUMP_FILE: Final = "events.dump"
 KEYS_FILE: Final = "codes.key.age"
 """The keys of the codes, encrypted with a passphrase. `age -d` reads it, too."""
 
+LOG_KEY_FILE: Final = "log.key.age"
+"""The key of the logs, encrypted with the same passphrase. It is there if the books have one, and the keys of the codes
+are. What was signed with it last is in no backup: an older one would let the key sign another history."""
+
 MAX_MANIFEST_BYTES: Final = 64 * 1024 * 1024
 """The largest manifest that is read. A book takes some 300 bytes."""
 
@@ -67,7 +71,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         taken_at: when it was begun, in UTC. It holds every event that was acknowledged before.
         database: the kind of database that the log was in.
         views_version: the versions of the views and reports whose fingerprints the books have.
-        keys: "encrypted" in KEYS_FILE, or "left out".
+        keys: "encrypted" in KEYS_FILE and LOG_KEY_FILE, or "left out".
         code_keys: the fingerprints of the keys in use, oldest first, in hexadecimal.
         files: all files but the manifest.
         tables: the tables of the log, with their numbers of rows.

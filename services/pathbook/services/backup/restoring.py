@@ -9,7 +9,8 @@ from typing import Final
 
 import msgspec
 
-from pathbook.ledger.serials import KeyRing, print_key_ring
+from pathbook.keys.files import flush_entry
+from pathbook.ledger.serials import print_key_ring
 from pathbook.ledger.store.database.damage import SCHEMAS
 from pathbook.ledger.store.database.engine import Transaction, open_engine, reading, writing
 from pathbook.ledger.store.database.places import SCHEMA_PREFIX
@@ -25,11 +26,13 @@ from pathbook.ledger.store.log.dumped import (
 from pathbook.ledger.store.log.incarnation import ID_BYTES, begin_incarnations
 from pathbook.ledger.store.log.stream import persistence_errors
 from pathbook.ledger.store.views.fingerprint import whole_version
+from pathbook.services import log_key
 from pathbook.services.backup import directory
 from pathbook.services.backup.errors import BackupError, Reason, damaged
 from pathbook.services.backup.manifest import (
     DUMP_FILE,
     KEYS_FILE,
+    LOG_KEY_FILE,
     BookEntry,
     Manifest,
     check_files,
@@ -39,7 +42,7 @@ from pathbook.services.backup.manifest import (
 )
 from pathbook.services.backup.postgres_programs import find_program, printed
 from pathbook.services.backup.reading_back import Progress, read_books, replay
-from pathbook.services.backup.secret import decrypt_keys, require_beginning
+from pathbook.services.backup.secret import decrypt_keys, decrypt_log_key, require_beginning
 from pathbook.services.key_file import KEY_FILE, read_keys
 from pathbook.services.storage import EVENTS_FILE, VIEWS_FILE, files_of_views
 
@@ -90,11 +93,11 @@ def restore(origin: Path, data: Path, database: str, *, keys: KeySource, progres
     manifest = read_manifest(origin)
     _require_place(origin, data, database, manifest)
     check_files(origin, manifest)
-    ring = _ring(origin, manifest, keys)
+    placed = _keys(origin, data, manifest, keys)
     ids = {entry.name: secrets.token_hex(ID_BYTES) for entry in manifest.books}
     restored = _restore_database if database else _restore_files
-    views = restored(origin, data, database, manifest, ring, ids, progress)
-    return Restored(manifest, ids, ring is not None, _differing(manifest, views))
+    views = restored(origin, data, database, manifest, placed, ids, progress)
+    return Restored(manifest, ids, bool(placed), _differing(manifest, views))
 
 
 def needs_passphrase(origin: Path) -> bool:
@@ -130,19 +133,27 @@ def _require_place(origin: Path, data: Path, database: str, manifest: Manifest) 
             )
 
 
-def _ring(origin: Path, manifest: Manifest, keys: KeySource) -> KeyRing | None:
-    """Return the keys, or None if they are not restored."""
+def _keys(origin: Path, data: Path, manifest: Manifest, keys: KeySource) -> dict[str, bytes]:
+    """Return the files of the keys by their names, none if they are not restored.
+
+    A key of the logs that lies in ``data`` stays, beside what it signed last: a newer copy than that of the backup.
+    """
+    placed: dict[str, bytes] = {}
     if keys.file is not None:
         ring, where = read_keys(keys.file), str(keys.file)
     elif keys.passphrase is None:
-        return None
+        return {}
     elif manifest.keys == "left out":
         what = f"The backup {origin} holds no keys."
         raise BackupError(Reason.KEYS_DIFFER, what=what, do="Give a copy of codes.key with --key FILE.")
     else:
         ring, where = decrypt_keys(origin / KEYS_FILE, keys.passphrase), KEYS_FILE
+        saved = any(entry.name == LOG_KEY_FILE for entry in manifest.files)
+        if saved and not (data / log_key.LOG_KEY_FILE).exists():
+            found = decrypt_log_key(origin / LOG_KEY_FILE, keys.passphrase)
+            placed[log_key.LOG_KEY_FILE] = found.printed().encode("ascii")
     require_beginning(ring, manifest.code_keys, where)
-    return ring
+    return {KEY_FILE: print_key_ring(ring).encode("ascii"), **placed}
 
 
 def _restore_files(
@@ -150,7 +161,7 @@ def _restore_files(
     data: Path,
     _database: str,
     manifest: Manifest,
-    ring: KeyRing | None,
+    keys: dict[str, bytes],
     ids: dict[str, str],
     progress: Progress,
 ) -> list[BookEntry]:
@@ -169,8 +180,8 @@ def _restore_files(
         finally:
             views.dispose()
             log.dispose()
-        if ring is not None:
-            directory.write_private(made / KEY_FILE, print_key_ring(ring).encode("ascii"))
+        for name, written in keys.items():
+            directory.write_private(made / name, written)
     return replayed
 
 
@@ -179,7 +190,7 @@ def _restore_database(
     data: Path,
     database: str,
     manifest: Manifest,
-    ring: KeyRing | None,
+    keys: dict[str, bytes],
     ids: dict[str, str],
     progress: Progress,
 ) -> list[BookEntry]:
@@ -200,9 +211,9 @@ def _restore_database(
             _require_same(origin, connection, manifest, progress)
             begin_incarnations(connection, ids, {entry.name: entry.head for entry in manifest.books})
             take_statistics(connection)
-            keys.enter_context(_keys_placed(data, ring))  # before the commit, and taken back if it fails
+            stack.enter_context(_keys_placed(data, keys))  # before the commit, and taken back if it fails
 
-        with contextlib.ExitStack() as keys:
+        with contextlib.ExitStack() as stack:
             try:
                 with printed(program, origin / DUMP_FILE) as lines:
                     restore_dump(log, lines, finish, lambda rows: report(rows, None))
@@ -259,26 +270,28 @@ def _filling(data: Path) -> Iterator[Path]:
         made = Path(name)
         yield made
         directory.flush(made)
-        for file in IN_ORDER:
+        for file in (*IN_ORDER, log_key.LOG_KEY_FILE):
             if (made / file).exists():
                 (made / file).rename(data / file)
-        directory.flush_entry(data)
+        flush_entry(data)
 
 
 @contextlib.contextmanager
-def _keys_placed(data: Path, ring: KeyRing | None) -> Iterator[None]:
+def _keys_placed(data: Path, keys: dict[str, bytes]) -> Iterator[None]:
     """Write the keys to the directory, and take them back if the block raises."""
-    if ring is None:
+    if not keys:
         yield
         return
     new = not data.exists()
     data.mkdir(mode=directory.PRIVATE_DIRECTORY, exist_ok=True)
-    directory.write_private(data / KEY_FILE, print_key_ring(ring).encode("ascii"))
-    directory.flush_entry(data)
+    for name, written in keys.items():
+        directory.write_private(data / name, written)
+    flush_entry(data)
     try:
         yield
     except BaseException:
-        (data / KEY_FILE).unlink(missing_ok=True)
+        for name in keys:
+            (data / name).unlink(missing_ok=True)
         if new:
             with contextlib.suppress(OSError):
                 data.rmdir()

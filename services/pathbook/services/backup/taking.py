@@ -24,12 +24,14 @@ from pathbook.ledger.store.log.event_hashes import create_hashes
 from pathbook.ledger.store.log.stream import FORMAT as LOG_FORMAT
 from pathbook.ledger.store.log.stream import persistence_errors
 from pathbook.ledger.store.views.fingerprint import whole_version
+from pathbook.services import log_key as log_key_file
 from pathbook.services.backup import directory
 from pathbook.services.backup.errors import BackupError, Reason
 from pathbook.services.backup.manifest import (
     DUMP_FILE,
     FORMAT,
     KEYS_FILE,
+    LOG_KEY_FILE,
     MANIFEST_FILE,
     BookEntry,
     Manifest,
@@ -38,7 +40,7 @@ from pathbook.services.backup.manifest import (
 )
 from pathbook.services.backup.postgres_programs import dump, find_program, printed
 from pathbook.services.backup.reading_back import Progress, read_back, replay
-from pathbook.services.backup.secret import encrypt_keys, require_beginning
+from pathbook.services.backup.secret import encrypt_keys, encrypt_log_key, require_beginning
 from pathbook.services.clock import now
 from pathbook.services.key_file import KEY_FILE, read_keys
 from pathbook.services.replaying import scratch_views
@@ -63,6 +65,7 @@ def take(
     Raises:
         BackupError: as its reason says. Nothing is left.
         pathbook.services.key_file.UnusableKeyError: the keys cannot be used.
+        pathbook.services.signing.SigningError: the key of the logs cannot be used.
         pathbook.ledger.store.database.format.UnknownFormatError: another version of Pathbook wrote the books.
         eventsourcing.persistence.PersistenceError: a database fails.
         OSError: a file cannot be read or written, or the disk is full.
@@ -104,6 +107,9 @@ def take(
             ring = read_keys(data / KEY_FILE)
             require_beginning(ring, found.code_keys, str(data / KEY_FILE))
             directory.write_private(made / KEYS_FILE, encrypt_keys(ring, passphrase))
+            if (log_key := data / log_key_file.LOG_KEY_FILE).exists():
+                encrypted = encrypt_log_key(log_key_file.read_log_key(log_key), passphrase)
+                directory.write_private(made / LOG_KEY_FILE, encrypted)
         manifest = Manifest(
             format=FORMAT,
             program=importlib.metadata.version("pathbook"),

@@ -13,6 +13,7 @@ from pathbook.ledger.store.log.code_key import CodeKeysInUse
 from pathbook.ledger.store.views.fingerprint import report_fingerprint, views_fingerprint
 from pathbook.ledger.store.views.looking import is_last_of, report_positions, views_positions, views_version
 from pathbook.ledger.store.views.replacement import readable_positions
+from pathbook.services.checking.checkpoints import compared, last_signed, signed_of
 from pathbook.services.checking.databases import REBUILD, RESTORE
 from pathbook.services.checking.findings import Finding, Progress, fault, noted, ok
 from pathbook.services.checking.place import Place
@@ -64,20 +65,25 @@ def _how_far(position: int, head: int) -> str:
 
 
 def events(place: Place, progress: Progress) -> Iterator[Finding]:
-    """Read every event of every book."""
+    """Read every event of every book, and compare them with every checkpoint that was signed of them."""
     assert place.log is not None
     with reading(place.log) as connection:
         found = heads(connection)
         if not found:
             yield noted("books", "there is none yet", "pathbook book open NAME")
         report, total, before = progress("events checked"), sum(found.values()), 0
+        last, problems = last_signed(place)
+        yield from problems
         for book, head in found.items():
             so_far = before
 
             def done(at: int, _: int, so_far: int = so_far) -> None:
                 report(so_far + at, total)
 
-            yield from _of_book(audit(connection, book, head, done))
+            signed = signed_of(place.log, book, last)
+            audited = audit(connection, book, head, done, signed.keys())
+            yield from _of_book(audited)
+            yield from compared(place, book, head, signed, audited.roots, audited.sealed)
             before += head
 
 
@@ -174,7 +180,15 @@ def views_content(place: Place, progress: Progress) -> Iterator[Finding]:
         tempfile.TemporaryDirectory(prefix="pathbook-check-") as scratch,
         scratch_views(Path(scratch)) as made,
     ):
-        reached = replay_events(place.log, made, progress("events replayed"))
+        try:
+            reached = replay_events(place.log, made, progress("events replayed"))
+        except (
+            AssertionError,
+            LookupError,
+        ) as error:  # what no writer records: the log was changed behind its back
+            what = f"they cannot be replayed, because they contradict each other ({error!r})"
+            yield fault("events", what, RESTORE)
+            return
         for book in before:
             found, wanted = (views_fingerprint(views, book) for views in (place.views, made))
             if views_positions(place.views).get(book) != reached.get(book):

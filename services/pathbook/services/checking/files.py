@@ -9,6 +9,7 @@ from typing import Final
 
 from pathbook.services.checking.findings import Finding, Progress, fault, noted, ok
 from pathbook.services.checking.place import Place, wal_bytes
+from pathbook.services.data_files import OPERATOR_TOKEN_FILE
 from pathbook.services.key_file import KEY_FILE
 from pathbook.services.storage import EVENTS_FILE, files_of_views
 
@@ -24,7 +25,7 @@ def modes(place: Place, _progress: Progress) -> Iterator[Finding]:
         )
         return
     yield _mode(place.data, DIRECTORY_MODE)
-    for name in (EVENTS_FILE, *files_of_views(place.data), KEY_FILE):
+    for name in (EVENTS_FILE, *files_of_views(place.data), KEY_FILE, OPERATOR_TOKEN_FILE):
         if (place.data / name).exists():
             yield _mode(place.data / name, FILE_MODE)
 

@@ -6,7 +6,7 @@ Servers beside it then need not update the views.
 import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import structlog
@@ -15,6 +15,9 @@ from pathbook.ledger.gc_tuning import collect_rarely
 from pathbook.ledger.store.views.completeness import known_head
 from pathbook.ledger.store.views.follower import GROUP_MAX_EVENTS
 from pathbook.services.clock import MachineClock
+from pathbook.services.metrics import Metrics
+from pathbook.services.operations import opening
+from pathbook.services.operations.readiness import Readiness
 from pathbook.services.run.settings import Settings
 from pathbook.services.storage import Storage
 
@@ -51,13 +54,40 @@ def update_views(settings: Settings, stop: threading.Event, ready: Callable[[], 
         seals=settings.seals,
         allow_event_loss=True,
     )
-    with contextlib.closing(storage):
+    with contextlib.closing(storage), contextlib.ExitStack() as stack:
+        if settings.counts:
+            metrics = opening.counting(settings.metrics_directory)
+            storage.stream.on_commit(metrics.committed)
+            stack.enter_context(_operations(settings, storage, metrics, stop))
         storage.deadlines.wait_for_first_look()
         _LOG.info("following", place=settings.place)
         ready()
         _log_lag(storage, stop)
         _LOG.info("stopping")
     _LOG.info("stopped")
+
+
+@contextlib.contextmanager
+def _operations(
+    settings: Settings, storage: Storage, metrics: Metrics, stop: threading.Event
+) -> Iterator[None]:
+    """Answer operators, if they ask this process. Raises OSError."""
+    if not settings.operations_listen:
+        yield
+        return
+    readiness = Readiness(storage.progress, signs=settings.seals, lost=storage.look_at_files)
+    readiness.start()
+
+    def ready() -> str:
+        return "the process is stopping" if stop.is_set() else readiness.problem
+
+    with (
+        contextlib.closing(readiness),
+        contextlib.closing(
+            opening.open_port(settings.operations_listen, metrics, readiness, lambda: "", ready)
+        ),
+    ):
+        yield
 
 
 def _log_lag(storage: Storage, stop: threading.Event) -> None:

@@ -1,8 +1,11 @@
-"""Limits on connections: how many there are, for how long, and what one of them may do."""
+"""Limits on connections: how many there are, for how long, and what one may do; what callers may do in a time."""
 
 import contextlib
 import resource
 from typing import Final
+
+from pathbook.services.rates import Rates
+from pathbook.services.run.settings import Settings
 
 MAX_REQUEST_BYTES: Final = 4 * 1024 * 1024
 """The largest message accepted. A batch of 1,000 writes takes some 150 KiB, and 10,000 codes some 220 KiB."""
@@ -61,6 +64,15 @@ def channel_options(*, shares_port: bool) -> list[tuple[str, int]]:
         ("grpc.http2.min_ping_interval_without_data_ms", 10_000),  # how often clients may send pings
         ("grpc.keepalive_permit_without_calls", 1),
     ]
+
+
+def rates_of(settings: Settings) -> Rates:
+    """Return the limits of what callers may do in a time."""
+    if settings.limits is None:
+        return Rates()
+    from pathbook.services.rate_limits import RateLimits  # noqa: PLC0415 - its library takes a tenth of a second to load
+
+    return RateLimits(settings.limits)
 
 
 def allow_open_files() -> None:

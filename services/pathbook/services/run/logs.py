@@ -1,10 +1,14 @@
-"""The log, on stderr: readable text at a terminal, JSON anywhere else. It never holds the content of requests."""
+"""The log, on stderr: readable text at a terminal, JSON anywhere else. It never holds the content of requests.
+
+What it repeats may come from a caller all the same, such as the name of a book. So characters that could control a
+terminal or deceive its reader are escaped. JSON has them as its own escapes.
+"""
 
 import logging
 import sys
 
 import structlog
-from structlog.dev import ConsoleRenderer, plain_traceback
+from structlog.dev import ConsoleRenderer
 from structlog.typing import EventDict, Processor
 
 
@@ -15,8 +19,8 @@ def configure_log(level: int = logging.INFO, process: str = "") -> None:
     """
     renderers: list[Processor]
     if sys.stderr.isatty():
-        # the plain traceback shows no values of variables, which could be the content of a request
-        renderers = [ConsoleRenderer(exception_formatter=plain_traceback)]
+        # a traceback as text shows no values of variables, which could be the content of a request
+        renderers = [structlog.processors.format_exc_info, escape, ConsoleRenderer()]
     else:
         renderers = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     structlog.configure(
@@ -24,10 +28,26 @@ def configure_log(level: int = logging.INFO, process: str = "") -> None:
         wrapper_class=structlog.make_filtering_bound_logger(level),
         processors=[
             *([_add_process(process)] if process else []),
+            structlog.contextvars.merge_contextvars,  # the id of the call
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *renderers,
         ],
+    )
+
+
+def escape(_logger: object, _method: str, entry: EventDict) -> EventDict:
+    r"""Escape what a terminal would not print, as ``\x1b``, in every text of an entry. A traceback keeps its lines."""
+    for key, value in entry.items():
+        if isinstance(value, str) and not value.isprintable():
+            lines = value.split("\n") if key == "exception" else [value]
+            entry[key] = "\n".join(map(_printable, lines))
+    return entry
+
+
+def _printable(text: str) -> str:
+    return "".join(
+        symbol if symbol.isprintable() else symbol.encode("unicode_escape").decode() for symbol in text
     )
 
 

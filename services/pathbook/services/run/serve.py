@@ -31,7 +31,7 @@ def serve(settings: Settings, ready: Callable[[str], None]) -> None:
             command="pathbook views follow",
             too_far_behind=TAIL_MAX_EVENTS,
         )
-    if settings.workers > 1:
+    if settings.are_several:
         serve_together(settings, ready)
         return
     allow_open_files()

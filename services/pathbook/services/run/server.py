@@ -1,6 +1,7 @@
 """The server: our services, health and reflection on one port. It starts, and later drains and stops."""
 
 import asyncio
+import contextlib
 from typing import Final
 
 import grpc
@@ -10,6 +11,15 @@ from grpc_health.v1.health_pb2 import HealthCheckResponse
 from grpc_reflection.v1alpha import reflection
 
 from pathbook.ledger.store.database.open_files import FileChangedError
+from pathbook.services.access.access_log import AccessLog
+from pathbook.services.access.control import AccessControl
+from pathbook.services.access.first_token import make_first_token
+from pathbook.services.access.issuer import WebTokens
+from pathbook.services.access.known_tokens import KnownTokens
+from pathbook.services.access.seeing import Sight
+from pathbook.services.access.table import require_rows
+from pathbook.services.access_log import AccessLogService
+from pathbook.services.admission import Admission
 from pathbook.services.batches import BatchService
 from pathbook.services.books import BookService
 from pathbook.services.bulk import Bulk
@@ -21,18 +31,29 @@ from pathbook.services.drain import Drain
 from pathbook.services.event_batches import EventBatches
 from pathbook.services.events import EventService
 from pathbook.services.gateway import Gateway
+from pathbook.services.insights import InsightService
 from pathbook.services.interceptor import CallInterceptor
+from pathbook.services.keys import KeyService
+from pathbook.services.metrics import Metrics
+from pathbook.services.operations import opening
+from pathbook.services.operations.readiness import Readiness
 from pathbook.services.parties import PartyService
 from pathbook.services.paths import PathService
+from pathbook.services.people import PeopleService
 from pathbook.services.proofs import ProofService
 from pathbook.services.registrations import RegistrationService
-from pathbook.services.run.building import when_built
-from pathbook.services.run.limits import channel_options
+from pathbook.services.run.certificates import Certificates
+from pathbook.services.run.health import follow_readiness
+from pathbook.services.run.limits import channel_options, rates_of
 from pathbook.services.run.settings import Settings
 from pathbook.services.servers import ServerService
+from pathbook.services.statements import StatementService
 from pathbook.services.storage import Storage
+from pathbook.services.tokens import TokenService
 from pathbook.services.transfers import TransferService
 from pathbook.v1 import (
+    access_log_pb2,
+    access_log_pb2_grpc,
     batches_pb2,
     batches_pb2_grpc,
     books_pb2,
@@ -40,16 +61,26 @@ from pathbook.v1 import (
     corrections_pb2,
     corrections_pb2_grpc,
     events_pb2,
+    insights_pb2,
+    insights_pb2_grpc,
+    keys_pb2,
+    keys_pb2_grpc,
     parties_pb2,
     parties_pb2_grpc,
     paths_pb2,
     paths_pb2_grpc,
+    people_pb2,
+    people_pb2_grpc,
     proofs_pb2,
     proofs_pb2_grpc,
     registrations_pb2,
     registrations_pb2_grpc,
     servers_pb2,
     servers_pb2_grpc,
+    statements_pb2,
+    statements_pb2_grpc,
+    tokens_pb2,
+    tokens_pb2_grpc,
     transfers_pb2,
     transfers_pb2_grpc,
 )
@@ -60,21 +91,30 @@ DECIDING_SHARE: Final = 0.8
 ENDING_TIMEOUT_S: Final = 0.5
 """How long gRPC has to close connections, after the time for open calls."""
 
-SERVICES: Final = tuple(
-    file.DESCRIPTOR.services_by_name[name].full_name
+CONTRACT: Final = tuple(
+    file.DESCRIPTOR.services_by_name[name]
     for file, name in (
         (books_pb2, "BookService"),
         (parties_pb2, "PartyService"),
         (batches_pb2, "BatchService"),
         (transfers_pb2, "TransferService"),
         (registrations_pb2, "RegistrationService"),
+        (keys_pb2, "KeyService"),
+        (statements_pb2, "StatementService"),
         (corrections_pb2, "CorrectionService"),
         (paths_pb2, "PathService"),
+        (insights_pb2, "InsightService"),
         (events_pb2, "EventService"),
         (proofs_pb2, "ProofService"),
         (servers_pb2, "ServerService"),
+        (tokens_pb2, "TokenService"),
+        (people_pb2, "PeopleService"),
+        (access_log_pb2, "AccessLogService"),
     )
 )
+"""Our services, as the contract describes them."""
+
+SERVICES: Final = tuple(service.full_name for service in CONTRACT)
 """The full names of our services, for health and reflection."""
 
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
@@ -91,20 +131,32 @@ class Server:
         self._clock = clock or MachineClock()
         self._drain = Drain()
         self._health = health.aio.HealthServicer()
-        self._building: asyncio.Task[None] | None = None
         self._collector: CosignatureCollector | None = None
+        self._metrics = opening.counting(settings.metrics_directory) if settings.counts else Metrics()
+        self._closing = contextlib.ExitStack()
+        self._is_stopping = False
+        self._rates = rates_of(settings)
+        self._known_tokens: KnownTokens | None = None
+        self._access_log: AccessLog | None = None
+        self._certificates: Certificates | None = None
+        surround = CallInterceptor(
+            self._lost, lambda: self._access, self._metrics, opening.tracing(), self._rates
+        )
         self._server = grpc.aio.server(
-            interceptors=[CallInterceptor(self._lost)],
-            options=channel_options(shares_port=settings.workers > 1),
+            interceptors=[surround],
+            options=channel_options(shares_port=settings.are_several),
         )
 
     async def start(self) -> int:
         """Open the books, listen, and return the port.
 
         Raises:
-            OSError: the server cannot listen on the address.
+            OSError: the server cannot listen on the address, or a file of its certificate cannot be read.
+            ValueError: the certificate and its key do not fit.
             Exception: as pathbook.services.storage.Storage.
         """
+        if self._settings.certificate is not None:
+            self._certificates = Certificates(self._settings.certificate)
         self._storage = await asyncio.to_thread(
             Storage,
             self._settings.data,
@@ -114,27 +166,37 @@ class Server:
             seals=self._settings.seals,
             allow_event_loss=self._settings.allow_event_loss,
         )
-        if self._settings.workers == 1:  # of several, their parent warns
+        if not self._settings.are_several:  # their parent warns
             await asyncio.to_thread(warn_of_readable_files, self._settings.data)
         await asyncio.to_thread(self._storage.deadlines.wait_for_first_look)
-        self._gateway = Gateway(self._storage)
+        self._storage.stream.on_commit(self._metrics.committed)
+        self._gateway = Gateway(self._storage, self._metrics, self._rates)
+        self._sight = Sight(self._gateway)
+        if self._settings.demands_tokens:
+            if not self._settings.are_several:  # their parent made it
+                await asyncio.to_thread(make_first_token, self._settings.data, self._storage.tokens)
+            self._known_tokens = KnownTokens(self._storage.tokens, self._gateway)
+            await self._known_tokens.start()
+            self._access_log = AccessLog(self._storage.accesses, self._gateway)
+            self._access_log.start()
+        issuer = self._settings.issuer
+        web_tokens = None if issuer is None else WebTokens(issuer)
+        self._access = AccessControl(
+            self._sight, self._known_tokens, web_tokens, self._settings.own_token, self._access_log
+        )
+        require_rows(f"{service.name}.{method.name}" for service in CONTRACT for method in service.methods)
         self._add_services()
         try:
-            port = self._server.add_insecure_port(self._settings.listen)
+            port = self._listen()
         except RuntimeError as error:
             await self._close()
             raise OSError(f"Cannot listen on {self._settings.listen}: {error}") from error
+        try:
+            await self._follow_readiness()
+        except OSError:
+            await self._close()
+            raise
         await self._server.start()
-        building = await asyncio.to_thread(self._storage.left_to_build)
-        await self._set_health(HealthCheckResponse.NOT_SERVING if building else HealthCheckResponse.SERVING)
-        if building:
-            self._building = asyncio.create_task(when_built(self._storage, self._begin_serving))
-        loop = asyncio.get_running_loop()
-
-        def stop_serving() -> None:
-            asyncio.run_coroutine_threadsafe(self._stop_serving(), loop)
-
-        self._storage.on_change_of_files(stop_serving)
         if self._settings.witnesses:
             storage = self._storage
             self._collector = CosignatureCollector(
@@ -143,12 +205,19 @@ class Server:
             self._collector.start()
         host = self._settings.listen.rpartition(":")[0]
         _LOG.info("listening", address=f"{host}:{port}", place=self._settings.place)
-        if not self._settings.is_loopback:
+        if self._access.is_open and not self._settings.is_loopback:
             _LOG.warning(
-                "there is no access control yet: any caller that reaches this address can read and write every book",
+                "this server is open: any caller that reaches this address can read and write every book",
                 address=f"{host}:{port}",
             )
         return port
+
+    def _listen(self) -> int:
+        """Listen, with TLS if there is a certificate, and return the port."""
+        listen = self._settings.listen
+        if self._certificates is None:
+            return self._server.add_insecure_port(listen)
+        return self._server.add_secure_port(listen, self._certificates.credentials())
 
     async def stop(self) -> None:
         """Take no new calls, end subscriptions, finish open calls, and close the books, all in a bounded time.
@@ -156,8 +225,7 @@ class Server:
         A command that is not decided in most of ``drain_seconds`` fails as SERVER_STOPPING, and is not recorded.
         """
         _LOG.info("stopping")
-        if self._building is not None:
-            self._building.cancel()
+        self._is_stopping = True
         await self._health.enter_graceful_shutdown()
         self._drain.begin()
         seconds = self._settings.drain_seconds
@@ -173,21 +241,39 @@ class Server:
     def _lost(self) -> FileChangedError | None:
         return self._storage.look_at_files()
 
-    async def _stop_serving(self) -> None:
-        """Tell health checks that calls fail: a file was lost, and only an operator can bring it back."""
-        await self._set_health(HealthCheckResponse.NOT_SERVING)
+    async def _follow_readiness(self) -> None:
+        """Let health checks, and the port for operators, say whether the server is ready. Raises OSError."""
+        readiness = Readiness(self._storage.progress, signs=self._settings.seals, lost=self._lost)
+        loop = asyncio.get_running_loop()
+        self._closing.callback(readiness.close)
+        await asyncio.to_thread(readiness.start)
+        await self._set_health(is_ready=not readiness.problem)
+        following = asyncio.create_task(follow_readiness(readiness, self._set_health))
+        self._closing.callback(lambda: loop.call_soon_threadsafe(following.cancel))
 
-    async def _begin_serving(self) -> None:
-        """Tell health checks that the views are built, unless a file was lost meanwhile."""
-        if self._lost() is None:
-            await self._set_health(HealthCheckResponse.SERVING)
-            _LOG.info("the views are built, and health checks answer SERVING")
+        def ready() -> str:
+            return "the server is stopping" if self._is_stopping else readiness.problem
 
-    async def _set_health(self, status: HealthCheckResponse.ServingStatus) -> None:
+        def stop_serving() -> None:  # at once: a file was lost, and only an operator can bring it back
+            asyncio.run_coroutine_threadsafe(self._set_health(is_ready=False), loop)
+
+        self._storage.on_change_of_files(stop_serving)
+        if listen := self._settings.operations_listen:
+            alive = opening.sign_of_life(loop)
+            port = opening.open_port(listen, self._metrics, readiness, alive, ready)
+            self._closing.callback(port.close)
+
+    async def _set_health(self, is_ready: bool) -> None:  # noqa: FBT001 - it is told whether
+        status = HealthCheckResponse.SERVING if is_ready else HealthCheckResponse.NOT_SERVING
         for name in ("", *SERVICES):
             await self._health.set(name, status)
 
     async def _close(self) -> None:
+        await asyncio.to_thread(self._closing.close)
+        if self._known_tokens is not None:
+            self._known_tokens.stop()
+        if self._access_log is not None:
+            await self._access_log.stop()
         if self._collector is not None:
             await asyncio.to_thread(self._collector.close)
         await asyncio.to_thread(self._storage.close)
@@ -204,10 +290,27 @@ class Server:
         registrations_pb2_grpc.add_RegistrationServiceServicer_to_server(
             RegistrationService(gateway, bulk), server
         )
+        admission = Admission(gateway.origin, gateway.codes.key_for_new_batch)
+        keys_pb2_grpc.add_KeyServiceServicer_to_server(KeyService(gateway, admission), server)
+        statements_pb2_grpc.add_StatementServiceServicer_to_server(
+            StatementService(gateway, bulk, admission), server
+        )
         corrections_pb2_grpc.add_CorrectionServiceServicer_to_server(CorrectionService(gateway), server)
-        paths_pb2_grpc.add_PathServiceServicer_to_server(PathService(gateway), server)
+        paths_pb2_grpc.add_PathServiceServicer_to_server(PathService(gateway, self._sight), server)
+        insights_pb2_grpc.add_InsightServiceServicer_to_server(InsightService(gateway), server)
         EventService(gateway, event_batches, drain).add_to(server)
-        proofs_pb2_grpc.add_ProofServiceServicer_to_server(ProofService(gateway, self._storage), server)
+        proofs_pb2_grpc.add_ProofServiceServicer_to_server(
+            ProofService(gateway, self._storage, self._settings.cosigners), server
+        )
         servers_pb2_grpc.add_ServerServiceServicer_to_server(ServerService(), server)
+        tokens_pb2_grpc.add_TokenServiceServicer_to_server(
+            TokenService(gateway, self._storage.tokens), server
+        )
+        people_pb2_grpc.add_PeopleServiceServicer_to_server(
+            PeopleService(gateway, self._storage.people, self._storage.previews, self._rates), server
+        )
+        access_log_pb2_grpc.add_AccessLogServiceServicer_to_server(
+            AccessLogService(gateway, self._storage.accesses), server
+        )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)

@@ -1,11 +1,16 @@
 """The settings of a server: where its books are, where it listens, and how it runs."""
 
 import dataclasses
-import ipaddress
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from pathbook.ledger.proofs.signed_note import VerifierKey
+from pathbook.services.access.issuer import Issuer
+from pathbook.services.callers import is_loopback
+from pathbook.services.rates import ClassLimits
+from pathbook.services.run.certificates import CertificateFiles
 from pathbook.services.witness_calls import WitnessAddress
 
 DRAIN_TIMEOUT_S: Final = 5.0
@@ -36,11 +41,21 @@ class Settings:
             It may hold a password, so it is never printed.
         listen: HOST:PORT. Port 0 lets the system choose one.
         follows: whether the server updates the views; if not, another process has to.
+        apart: whether a process of its own updates them also beside one server. Beside several, one always does.
         seals: whether the process that updates the views seals the books, and signs their checkpoints.
         workers: how many servers share the port, each in a process of its own.
         allow_event_loss: whether to accept a database that may lose events it has acknowledged.
+        operations_listen: HOST:PORT where operators get metrics and health, "" for nowhere.
+        metrics_directory: where the processes of one server count together, "" for each alone.
+        limits: what each class of callers may do in a time; None for no limits but those of connections.
         witnesses: who is asked to cosign the checkpoints.
+        cosigners: the keys of those whose cosignatures are kept if a caller brings them.
         drain_seconds: how long open calls may go on after the server is told to stop.
+        demands_tokens: whether callers are known by their tokens, and may do what their role may. If not, the server is
+            open: every caller may do everything. That is for a server inside a program; `pathbook serve` demands them.
+        own_token: the one token that counts, and as an operator's, if a program serves itself only. "" for none.
+        issuer: whose web tokens make callers known, besides those of the server. None for no others.
+        certificate: the files of the certificate for TLS, None to listen without TLS.
 
     Raises:
         ValueError: a setting is malformed. The message does not repeat the database's URL.
@@ -50,19 +65,29 @@ class Settings:
     database: str = dataclasses.field(default="", repr=False)
     listen: str
     follows: bool = True
+    apart: bool = False
     seals: bool = False
     workers: int = 1
     allow_event_loss: bool = False
+    operations_listen: str = ""
+    metrics_directory: str = ""
+    limits: Mapping[str, ClassLimits] | None = None
     witnesses: tuple[WitnessAddress, ...] = ()
+    cosigners: tuple[VerifierKey, ...] = ()
     drain_seconds: float = DRAIN_TIMEOUT_S
+    demands_tokens: bool = False
+    own_token: str = dataclasses.field(default="", repr=False)
+    issuer: Issuer | None = None
+    certificate: CertificateFiles | None = None
 
     def __post_init__(self) -> None:
         """Refuse malformed settings."""
-        host, colon, port = self.listen.rpartition(":")
-        if not (host and colon and port.isascii() and port.isdigit() and int(port) < 1 << 16):
-            raise ValueError(
-                f"'{self.listen}' is not HOST:PORT. Give an address such as localhost:8000 or [::1]:0."
-            )
+        for listen in (self.listen, self.operations_listen or self.listen):
+            host, colon, port = listen.rpartition(":")
+            if not (host and colon and port.isascii() and port.isdigit() and int(port) < 1 << 16):
+                raise ValueError(
+                    f"'{listen}' is not HOST:PORT. Give an address such as localhost:8000 or [::1]:0."
+                )
         if self.database:
             _parse_database(self.database)
         if not 1 <= self.workers <= MAX_WORKERS:
@@ -71,13 +96,19 @@ class Settings:
             )
 
     @property
+    def are_several(self) -> bool:
+        """Whether there are several processes, which the one that is started keeps running."""
+        return self.workers > 1 or self.apart
+
+    @property
+    def counts(self) -> bool:
+        """Whether operators get metrics."""
+        return bool(self.operations_listen or self.metrics_directory)
+
+    @property
     def is_loopback(self) -> bool:
         """Whether only callers on this machine reach the server."""
-        host = self.listen.rpartition(":")[0].strip("[]")
-        try:
-            return ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            return host == "localhost"
+        return is_loopback(self.listen)
 
     @property
     def place(self) -> str:

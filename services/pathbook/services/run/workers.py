@@ -7,6 +7,7 @@ import logging
 import multiprocessing
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
@@ -15,8 +16,11 @@ from typing import Final, TypeAlias
 import structlog
 
 from pathbook.ledger.gc_tuning import collect_rarely
+from pathbook.services.access.first_token import make_first_token
 from pathbook.services.clock import MachineClock
 from pathbook.services.data_files import warn_of_readable_files
+from pathbook.services.operations import opening
+from pathbook.services.operations.readiness import watched
 from pathbook.services.run.follower_process import update_views
 from pathbook.services.run.in_thread import running
 from pathbook.services.run.limits import allow_open_files
@@ -60,8 +64,14 @@ def serve_together(settings: Settings, ready: Callable[[str], None]) -> None:
         ChildProcessError: a process ended too often.
         Exception: as pathbook.services.storage.Storage.
     """
-    with reserved(settings.listen) as address:
-        shared = dataclasses.replace(settings, listen=address, follows=False)
+    with contextlib.ExitStack() as stack:
+        address = stack.enter_context(reserved(settings.listen))
+        directory = ""
+        if settings.operations_listen:
+            directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="pathbook-metrics-"))
+        shared = dataclasses.replace(
+            settings, listen=address, follows=False, operations_listen="", metrics_directory=directory
+        )
         warn_of_readable_files(shared.data)
         _open_once(shared)
         workers = {f"worker {number}": _serve for number in range(1, settings.workers + 1)}
@@ -72,19 +82,51 @@ def serve_together(settings: Settings, ready: Callable[[str], None]) -> None:
             ready(address)
 
         processes = _Processes(shared, all_ready)
-        asyncio.run(processes.keep(workers, {"follower": _follow} if settings.follows else {}))
+        followers = {"follower": _follow} if settings.follows else {}
+
+        async def keep() -> None:
+            with _operations(settings, directory, processes):
+                await processes.keep(workers, followers)
+
+        asyncio.run(keep())
+
+
+@contextlib.contextmanager
+def _operations(settings: Settings, directory: str, processes: "_Processes") -> Iterator[None]:
+    """Answer operators for all processes, if they ask. Call it in the event loop. Raises OSError."""
+    if not settings.operations_listen:
+        yield
+        return
+    alive = opening.sign_of_life(asyncio.get_running_loop())
+    with (
+        watched(settings.data, settings.database, signs=settings.seals) as readiness,
+        contextlib.closing(
+            opening.open_port_of_processes(
+                settings.operations_listen, directory, readiness, alive, processes.states
+            )
+        ),
+    ):
+        yield
 
 
 def _open_once(settings: Settings) -> None:
-    """Open and close the books, so that an error is raised once, in the process that the user started."""
-    Storage(
+    """Open and close the books, so that an error is raised once, in the process that the user started.
+
+    The first token is made here, too, so that the workers do not make one each.
+    """
+    storage = Storage(
         settings.data,
         MachineClock(),
         database=settings.database,
         projects=False,
         lapses=False,
         allow_event_loss=settings.allow_event_loss,
-    ).close()
+    )
+    try:
+        if settings.demands_tokens:
+            make_first_token(settings.data, storage.tokens)
+    finally:
+        storage.close()
 
 
 class _Processes:
@@ -95,6 +137,12 @@ class _Processes:
         self._ready = ready
         self._starting: set[str] = set()
         self._running: set[SpawnProcess] = set()
+        self._ready_workers: set[str] = set()
+        self._restarts = 0
+
+    def states(self) -> tuple[int, int]:
+        """Return how many workers are ready, and how often a process was started again."""
+        return len(self._ready_workers), self._restarts
 
     async def keep(self, workers: Mapping[str, Main], followers: Mapping[str, Main]) -> None:
         """Keep the processes running until this process is told to stop.
@@ -135,8 +183,11 @@ class _Processes:
             process, connection = self._start(name, main)
             try:
                 await self._wait_until_ready(name, connection)
+                if main is _serve:
+                    self._ready_workers.add(name)
                 await _readable(process.sentinel)
             finally:
+                self._ready_workers.discard(name)
                 await self._end(process)
             ends = 1 if clock() - began > STEADY_AFTER_S else ends + 1
             _LOG.error("a process ended", process=name, exit_code=process.exitcode, times=ends)
@@ -145,6 +196,7 @@ class _Processes:
                     f"The process '{name}' ended {ends} times in a row soon after its start, the last time with exit"
                     f" code {process.exitcode}. See the log for the reason. All other processes were stopped."
                 )
+            self._restarts += 1
             await asyncio.sleep(FIRST_RESTART_DELAY_S * 2 ** (ends - 1))
 
     def _start(self, name: str, main: Main) -> tuple[SpawnProcess, Connection]:
@@ -179,6 +231,8 @@ class _Processes:
             process.kill()
         process.join()
         self._running.discard(process)
+        if (directory := self._settings.metrics_directory) and process.pid is not None:
+            opening.forget_process(process.pid, directory)
 
     def _end_at_once(self, number: signal.Signals) -> None:
         """Kill all processes, and end this one by the signal."""

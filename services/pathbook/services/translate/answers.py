@@ -1,11 +1,11 @@
-"""Messages for the results of queries: books, parties, goods, transfers, corrections, ladders, stock, paths."""
+"""Messages for the results of queries: books, parties, goods, transfers, corrections, stock, paths."""
 
 from collections.abc import Iterable
-from typing import Final
 
 from pathbook.ledger.codec import TERMS
 from pathbook.ledger.events import Discrepancy
 from pathbook.ledger.notes import Note
+from pathbook.ledger.projections.keys import KeyRow
 from pathbook.ledger.projections.registers import (
     AuthorizationRow,
     BatchRow,
@@ -15,8 +15,7 @@ from pathbook.ledger.projections.registers import (
     ranges_from_text,
 )
 from pathbook.ledger.queries import answers
-from pathbook.ledger.reports.ladder import Rung
-from pathbook.ledger.steps import Step
+from pathbook.ledger.steps import Step, attestation_of
 from pathbook.ledger.values import Attestation, Price
 from pathbook.services.translate.values import price, timestamp, timestamp_or_none, unit_ranges
 from pathbook.v1 import (
@@ -24,14 +23,12 @@ from pathbook.v1 import (
     books_pb2,
     corrections_pb2,
     events_pb2,
+    keys_pb2,
     parties_pb2,
     paths_pb2,
     transfers_pb2,
     values_pb2,
 )
-
-MAX_INT64: Final = 2**63 - 1
-"""The highest number that an int64 field holds."""
 
 
 def book(found: answers.OpenedBook, incarnation: str) -> books_pb2.Book:
@@ -40,7 +37,7 @@ def book(found: answers.OpenedBook, incarnation: str) -> books_pb2.Book:
     return books_pb2.Book(
         name=opened.name,
         origin=opened.origin,
-        policy=events_pb2.Policy(max_tier=opened.policy.max_tier),
+        policy=events_pb2.Policy(max_tier=opened.policy.max_tier, signed=opened.policy.signed),
         code_key=opened.code_key,
         position=found.position,
         opened_at=timestamp(found.opened_at),
@@ -80,6 +77,20 @@ def authorization(row: AuthorizationRow) -> parties_pb2.Authorization:
         valid_from=timestamp(row.valid_from),
         valid_until=timestamp_or_none(row.valid_until),
         revoked_from=timestamp_or_none(row.revoked_from),
+    )
+
+
+def key(row: KeyRow) -> keys_pb2.Key:
+    """Return the message for a key."""
+    return keys_pb2.Key(
+        key=row.key,
+        recovery_key=row.recovery_key,
+        position=row.position,
+        registered_at=timestamp(row.registered_at),
+        endorser=row.endorser,
+        endorser_key=row.endorser_key,
+        revoked_position=row.revoked_position,
+        revoked_at=timestamp_or_none(row.revoked_at),
     )
 
 
@@ -188,7 +199,14 @@ def transfer(found: answers.Transfer) -> transfers_pb2.Transfer:
         discrepancies=map(discrepancy, found.discrepancies),
         reference=row.reference,
         extra=unit_ranges(found.extra),
-        attestation=_attestation(Attestation.REPORTED_BY_BOTH if row.is_attested else Attestation.RECORDED),
+        extra_allowed=found.terms[0].extra_allowed,
+        attestation=_attestation(
+            attestation_of(
+                by_giver=bool(row.giver_signed),
+                by_receiver=bool(row.receiver_signed),
+                reported_by_both=bool(row.is_attested),
+            )
+        ),
         note=_note(found.note),
         reversal_note=_note(found.reversal_note),
     )
@@ -196,22 +214,6 @@ def transfer(found: answers.Transfer) -> transfers_pb2.Transfer:
 
 def _attestation(by: Attestation) -> values_pb2.Attestation.ValueType:
     return values_pb2.Attestation.ValueType(by)
-
-
-def rung(found: Rung) -> paths_pb2.Rung:
-    """Return the message for a rung of a price ladder."""
-    return paths_pb2.Rung(
-        kind=paths_pb2.RungKind.ValueType(found.kind),
-        tier=found.tier,
-        currency_code=found.currency_code,
-        units=found.units,
-        least=price(found.least),
-        median=price(found.median),
-        most=price(found.most),
-        mean_minor=found.mean_minor,
-        sum_minor=found.sum_minor if found.sum_minor <= MAX_INT64 else None,
-        suggested=None if found.suggested is None else price(found.suggested),
-    )
 
 
 def holder(found: answers.Holder) -> paths_pb2.Holder:

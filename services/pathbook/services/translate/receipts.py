@@ -9,7 +9,7 @@ from pathbook.ledger.codec.fields import write_ranges
 from pathbook.ledger.refusals import Refusal
 from pathbook.ledger.values import Ranges
 from pathbook.services.translate import values
-from pathbook.v1 import registrations_pb2, transfers_pb2, values_pb2
+from pathbook.v1 import registrations_pb2, statements_pb2, transfers_pb2, values_pb2
 from pathbook.v1.refusals_pb2 import RefusalReason
 
 _Choosing = (
@@ -91,6 +91,52 @@ def results(outcomes: Iterable[Outcome]) -> transfers_pb2.RecordTransfersRespons
             case _:
                 assert_never(outcome)
     return response
+
+
+def stated(answer: Answer) -> statements_pb2.FileStatementResponse:
+    """Return the answer to a statement."""
+    response = statements_pb2.FileStatementResponse()
+    _write_stated(response, answer, 0)
+    return response
+
+
+def all_stated(outcomes: Iterable[Outcome]) -> statements_pb2.FileStatementsResponse:
+    """Return the results of a batch of statements, one for each, in order."""
+    response = statements_pb2.FileStatementsResponse()
+    count = 0
+    for outcome in outcomes:
+        result = response.results.add()
+        match outcome:
+            case Answer():
+                count += _write_stated(result.answer, outcome, count)
+            case Refusal():
+                _write_refusal(result.refusal, outcome)
+            case _:
+                assert_never(outcome)
+    return response
+
+
+def _write_stated(message: statements_pb2.FileStatementResponse, answer: Answer, before: int) -> int:
+    """Fill the answer to a statement, after ``before`` ranges of others, and return how many ranges it has."""
+    _write_receipt(message.receipt, answer)
+    event = answer.recorded.event
+    if isinstance(event, _Choosing):
+        if before >= MAX_RESULT_RANGES:
+            message.ranges_left_out = True
+            return 0
+        ranges = _ranges(event)
+        write_ranges(message.ranges, ranges)
+        return len(ranges)
+    match event:
+        case events.ProductRegistered(product=product):
+            message.gtin = product
+        case events.BatchCommissioned(batch=batch):
+            message.batch = batch
+        case events.TransferReversed():
+            message.reversed = True
+        case _:
+            pass  # a receipt says all about the others
+    return 0
 
 
 def registered(outcomes: Iterable[Outcome]) -> registrations_pb2.RegisterResponse:

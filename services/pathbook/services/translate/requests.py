@@ -1,47 +1,19 @@
-"""Values of the ledger from the fields of requests: the one place where the shape of a request is checked.
+"""Values from the fields of requests that only a server reads: books, positions, GTINs of lists, notes.
 
-Each function raises RefusedCallError, with the field's name, if it cannot read the field. Ids, lots, prices, ranges
-and the like are passed on unchecked: the rules decide about them.
+Each function raises CallFailedError, with the field's name, if it cannot read the field. The fields of which
+commands are made are read by `pathbook.ledger.codec.requests`.
 """
 
-import datetime
-import re
 import secrets
-from collections.abc import Sequence
-from enum import IntEnum
-from typing import Final, TypeVar
+from typing import Protocol
 
 from google.protobuf.message import Message
-from google.protobuf.timestamp_pb2 import Timestamp
 
-from pathbook.ledger.codec.fields import LATEST_TIME
+from pathbook.ledger.codec.requests import ranges
 from pathbook.ledger.notes import SALT_BYTES
 from pathbook.ledger.refusals import Reason, refuse
-from pathbook.ledger.values import (
-    MAX_RANGES,
-    Delivery,
-    Price,
-    Quantity,
-    Ranges,
-    Selection,
-    UnitRange,
-    gtin14,
-    is_identifier,
-)
+from pathbook.ledger.values import UnitRange, gtin14, is_identifier
 from pathbook.services.translate.statuses import Failure, RefusedCallError, failed
-from pathbook.services.translate.values import MICROSECONDS_PER_SECOND
-from pathbook.v1 import values_pb2
-
-LAST_SECOND: Final = LATEST_TIME // MICROSECONDS_PER_SECOND
-"""The last second of the year 9999, the last that a google.protobuf.Timestamp can hold."""
-
-NANOSECONDS_PER_SECOND: Final = 10**9
-
-_WITH_TITLE: Final = Delivery.WITH_TITLE
-
-_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-
-Member = TypeVar("Member", bound=IntEnum)
 
 
 def book_name(book: str) -> str:
@@ -75,91 +47,23 @@ def gtin(text: str) -> str:
     return digits
 
 
-def time_or_none(request: Message, field: str) -> int | None:
-    """Return the time in a field, in microseconds since 1970 UTC, or None if the field is unset.
+class Noted(Protocol):
+    """A request that may have a note."""
 
-    Time 0 is refused too: a caller that sets the field and forgets the time sends 0.
+    note: str
+    note_commitment: bytes
+
+
+def note(request: Noted) -> tuple[str, bytes]:
+    """Return the note of a request, and random bytes with which it is hashed, or nothing if there is no note.
+
+    A commitment without the note is refused, because the note would be lost. It counts only in a statement.
     """
-    if not request.HasField(field):
-        return None
-    stamp: Timestamp = getattr(request, field)
-    microseconds = stamp.seconds * MICROSECONDS_PER_SECOND + stamp.nanos // 1_000
-    is_timestamp = 0 <= stamp.nanos < NANOSECONDS_PER_SECOND and 0 <= stamp.seconds <= LAST_SECOND
-    if not (is_timestamp and microseconds):
-        raise RefusedCallError(refuse(Reason.TIME_MALFORMED, field=field))
-    return microseconds
-
-
-def time_or_now(request: Message, field: str = "occurred_at") -> int:
-    """Return the time in a field, in microseconds since 1970 UTC. 0 stands for the time of recording."""
-    return time_or_none(request, field) or 0
-
-
-def date(day: str, field: str) -> datetime.date:
-    """Return a required date."""
-    if not day:
-        raise RefusedCallError(refuse(Reason.VALUE_MISSING, field=field))
-    try:
-        if _DATE.fullmatch(day):
-            return datetime.date.fromisoformat(day)
-    except ValueError:
-        pass
-    raise RefusedCallError(refuse(Reason.DATE_MALFORMED, field=field, text=day))
-
-
-def date_or_none(day: str, field: str) -> datetime.date | None:
-    """Return a date, or None for an empty one."""
-    return date(day, field) if day else None
-
-
-def price(request: Message, field: str) -> Price:
-    """Return a required price, which may be zero."""
-    found = price_or_none(request, field)
-    if found is None:
-        raise RefusedCallError(refuse(Reason.VALUE_MISSING, field=field))
-    return found
-
-
-def price_or_none(request: Message, field: str) -> Price | None:
-    """Return a price, or None if the field is unset. For 0 units means for 1."""
-    if not request.HasField(field):
-        return None
-    message: values_pb2.Price = getattr(request, field)
-    return Price(message.amount_minor, message.currency_code, message.per_units or 1)
-
-
-def enum_value(number: int, members: type[Member], field: str) -> Member:
-    """Return the member of an enumeration, which is required."""
-    found = enum_value_or_none(number, members, field)
-    if found is None:
-        raise RefusedCallError(refuse(Reason.VALUE_MISSING, field=field))
-    return found
-
-
-def enum_value_or_none(number: int, members: type[Member], field: str) -> Member | None:
-    """Return the member of an enumeration, or None for 0. An unknown number is refused as a missing value."""
-    try:
-        return members(number) if number else None
-    except ValueError:
-        raise RefusedCallError(refuse(Reason.VALUE_MISSING, field=field)) from None
-
-
-def delivery(number: int) -> Delivery:
-    """Return whether goods move with the title, which is the default."""
-    if number == _WITH_TITLE:  # nearly all transfers are, and the lookup of a member takes as long as a price
-        return _WITH_TITLE
-    return enum_value_or_none(number, Delivery, "delivery") or _WITH_TITLE
-
-
-def note_salt(note: str) -> bytes:
-    """Return random bytes with which the note of a request is hashed, or none if there is no note."""
-    return secrets.token_bytes(SALT_BYTES) if note else b""
-
-
-def ranges(messages: Sequence[values_pb2.UnitRange]) -> Ranges:
-    """Return ranges of units, unchecked."""
-    # the slice copies them to a list: to iterate over the messages themselves takes half as long again
-    return tuple([UnitRange(item.batch, item.first, item.last) for item in messages[:]])
+    if not request.note:
+        if request.note_commitment:
+            raise RefusedCallError(refuse(Reason.VALUE_MISSING, field="note"))
+        return "", b""
+    return request.note, secrets.token_bytes(SALT_BYTES)
 
 
 def unit_range(request: Message, field: str) -> UnitRange:
@@ -168,39 +72,3 @@ def unit_range(request: Message, field: str) -> UnitRange:
         raise RefusedCallError(refuse(Reason.VALUE_MISSING, field=field))
     (units,) = ranges([getattr(request, field)])
     return units
-
-
-def selection(message: values_pb2.Selection, coded: Ranges) -> Selection:
-    """Return the selection in a message, with the given ranges in place of its codes."""
-    cases, quantities = message.cases, message.quantities
-    return Selection(
-        ranges(message.ranges) + coded,
-        tuple(cases) if cases else (),
-        tuple([Quantity(item.count, item.batch, item.gtin) for item in quantities]) if quantities else (),
-    )
-
-
-def selected(request: Message, field: str = "units") -> values_pb2.Selection:
-    """Return a required selection of units; refuse one that names more than one request may."""
-    units = selected_of_many(request, field)
-    bounded(named_in(units))
-    return units
-
-
-def selected_of_many(request: Message, field: str = "units") -> values_pb2.Selection:
-    """Return a required selection of units, of any length. Requests of one batch have a limit in common."""
-    if not request.HasField(field):
-        raise RefusedCallError(refuse(Reason.VALUE_MISSING, field=field))
-    units: values_pb2.Selection = getattr(request, field)
-    return units
-
-
-def named_in(message: values_pb2.Selection) -> int:
-    """Return how many ranges, codes, cases and quantities a message names. The cost of deciding grows with them."""
-    return len(message.ranges) + len(message.codes) + len(message.cases) + len(message.quantities)
-
-
-def bounded(count: int) -> None:
-    """Refuse more ranges, codes, cases and quantities than one request may name, before any of them is read."""
-    if count > MAX_RANGES:
-        raise RefusedCallError(refuse(Reason.TOO_MANY_RANGES, count=count, limit=MAX_RANGES))

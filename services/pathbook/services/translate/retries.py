@@ -37,6 +37,10 @@ REFUSED_OTHERWISE: Final = {
     Reason.BOOK_FULL: Retry.NEVER,
     Reason.CODE_OTHER_BOOK: Retry.NEVER,
     Reason.CODE_KEY_RETIRED: Retry.NEVER,
+    Reason.KEY_REVOKED: Retry.NEVER,
+    Reason.RECOVERY_TOO_LATE: Retry.NEVER,
+    Reason.ENDORSER_NOT_ALLOWED: Retry.AFTER_A_CHANGE,  # the endorser may become an upline
+    Reason.STATEMENT_EXPIRED: Retry.AFTER_A_CHANGE,  # if it was signed ahead of the clock
 }
 """The refusals for which the kind does not say it."""
 

@@ -9,7 +9,7 @@ from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 
-from pathbook.ledger.refusals import Kind, Refusal
+from pathbook.ledger.refusals import Kind, Refusal, RefusedRequestError
 
 DOMAIN: Final = "pathbook"
 """The domain of every ErrorInfo. Domain and reason together are unique among all APIs."""
@@ -200,6 +200,18 @@ class Failure(enum.Enum):
         StatusCode.RESOURCE_EXHAUSTED,
         "This connection already has {limit} streams open. End some of them, then retry.",
     )
+    CALLS_LIMITED = (
+        StatusCode.RESOURCE_EXHAUSTED,
+        "Too many calls come from this address: {limit} are allowed. Retry later, or send batches.",
+    )
+    CODES_LIMITED = (
+        StatusCode.RESOURCE_EXHAUSTED,
+        "Too many codes that this book never printed were asked from this address: {limit} are allowed. Retry later.",
+    )
+    STREAMS_LIMITED = (
+        StatusCode.RESOURCE_EXHAUSTED,
+        "This address already has {limit} streams open. End some of them, then retry.",
+    )
     SERVER_FULL = (
         StatusCode.UNAVAILABLE,
         "This server already has {limit} streams open. Retry later, or at another server of these books.",
@@ -211,6 +223,10 @@ class Failure(enum.Enum):
             " received, or retry with the same request ids."
         ),
     )
+    STREAM_UNUSED = (
+        StatusCode.DEADLINE_EXCEEDED,
+        "Nothing was asked on this stream for {seconds} s, so it was ended. Open it again when you have a request.",
+    )
     ANSWER_TOO_LARGE = (
         StatusCode.RESOURCE_EXHAUSTED,
         (
@@ -218,13 +234,63 @@ class Failure(enum.Enum):
             " smaller page_size if there is one, and report this: every answer should be smaller."
         ),
     )
+    CALLER_UNKNOWN = (
+        StatusCode.UNAUTHENTICATED,
+        "{method} is not for the public. Send a token of this book: --token-file FILE, or PATHBOOK_TOKEN.",
+    )
+    CODE_NEEDED = (
+        StatusCode.UNAUTHENTICATED,
+        (
+            "Name the units by their printed codes. By their numbers, only a token of this book that may see them names"
+            " them: --token-file FILE, or PATHBOOK_TOKEN."
+        ),
+    )
+    TOKEN_UNKNOWN = (
+        StatusCode.UNAUTHENTICATED,
+        "This server does not know the token. Check that it is whole, and of these books, or ask the operator for one.",
+    )
+    TOKEN_REVOKED = (
+        StatusCode.UNAUTHENTICATED,
+        "Token {token} was revoked. Ask the operator for another one.",
+    )
+    TOKEN_EXPIRED = (
+        StatusCode.UNAUTHENTICATED,
+        "Token {token} has expired. Ask the operator for another one.",
+    )
+    ROLE_NOT_ALLOWED = (
+        StatusCode.PERMISSION_DENIED,
+        "{what} is not for the role {role}. Ask the operator, who has the table of what each role may do.",
+    )
+    NOT_ITSELF = (
+        StatusCode.PERMISSION_DENIED,
+        (
+            "The token is of {party}, and {actor} would act or be asked about. A party acts only as itself: name"
+            " {party}, or have {actor} ask."
+        ),
+    )
+    ISSUER_AWAY = (
+        StatusCode.UNAVAILABLE,
+        "The keys of the issuer of web tokens cannot be had now. Retry later, or send an API token.",
+    )
+    TOKEN_MISSING = (
+        StatusCode.NOT_FOUND,
+        "There is no token {token} that you may revoke. List the tokens.",
+    )
+    TOKEN_OF_NO_PARTY = (
+        StatusCode.INVALID_ARGUMENT,
+        "A token of the role {role} speaks for no party. Leave out the party.",
+    )
+    TOKEN_TOO_LONG = (
+        StatusCode.INVALID_ARGUMENT,
+        "A token cannot count for {days} days. Give 1 to {limit}, or 0 for the default.",
+    )
     SERVER_STOPPING = (
         StatusCode.UNAVAILABLE,
         "The server is stopping. Retry with the same request ids, and resume streams after the last position received.",
     )
     UNEXPECTED = (
         StatusCode.INTERNAL,
-        "Internal error; see the server's log. Retrying is safe.",
+        "Internal error in call {call}; see the server's log. Retrying is safe.",
     )
 
 
@@ -234,8 +300,22 @@ RESTART_S: Final = 0.2
 CATCH_UP_S: Final = 1.0
 """After how many seconds views that are behind or rebuilt may be further. A follower reads 20,000 events a second."""
 
+LIMITED_S: Final = 1.0
+"""After how many seconds a caller that met a limit may go on, unless the limit says more exactly when."""
+
 FAILOVER_S: Final = 5.0
 """After how many seconds a standby may have taken over, or a disk may have room again."""
+
+LIMITS: Final = (
+    Failure.CALLS_LIMITED,
+    Failure.CODES_LIMITED,
+    Failure.STREAMS_LIMITED,
+    Failure.TOO_MANY_STREAMS,
+    Failure.SERVER_FULL,
+    Failure.SLOW_READER,
+    Failure.STREAM_UNUSED,
+)
+"""The failures by which a server defends itself and its other callers."""
 
 RETRY_DELAYS_S: Final = {
     Failure.VIEWS_BEHIND: CATCH_UP_S,
@@ -247,7 +327,11 @@ RETRY_DELAYS_S: Final = {
     Failure.STORE_BUSY: CATCH_UP_S,
     Failure.STORE_READ_ONLY: FAILOVER_S,
     Failure.STORE_FULL: FAILOVER_S,
+    Failure.CALLS_LIMITED: LIMITED_S,
+    Failure.CODES_LIMITED: LIMITED_S,
+    Failure.STREAMS_LIMITED: LIMITED_S,
     Failure.SERVER_FULL: CATCH_UP_S,
+    Failure.ISSUER_AWAY: FAILOVER_S,
     Failure.SLOW_READER: RESTART_S,
     Failure.SERVER_STOPPING: RESTART_S,
 }
@@ -282,17 +366,25 @@ class CallFailedError(Exception):
         return ((DETAILS_TRAILER, status.SerializeToString()),)
 
 
-class RefusedCallError(CallFailedError):
-    """A call is refused: by the book, or because a field of the request cannot be read."""
+class RefusedCallError(CallFailedError, RefusedRequestError):
+    """A call is refused: by the book, or because a field of the request cannot be read.
+
+    Who catches RefusedRequestError gets what the ledger could not read and what a service refuses.
+    """
 
     def __init__(self, refusal: Refusal) -> None:
-        super().__init__(CODES[refusal.kind], refusal.reason.name, str(refusal), dict(refusal.facts))
+        CallFailedError.__init__(
+            self, CODES[refusal.kind], refusal.reason.name, str(refusal), dict(refusal.facts)
+        )
         self.refusal = refusal
 
 
-def failed(failure: Failure, **facts: object) -> CallFailedError:
-    """Return the exception for a failure. The facts are its metadata, and fill in its sentence."""
+def failed(failure: Failure, retry_delay: float | None = None, /, **facts: object) -> CallFailedError:
+    """Return the exception for a failure. The facts are its metadata, and fill in its sentence.
+
+    ``retry_delay`` (seconds) is known more exactly than RETRY_DELAYS_S has it.
+    """
     code, sentence = failure.value
     metadata = {name: str(value) for name, value in facts.items()}
-    delay = RETRY_DELAYS_S.get(failure, 0.0)
+    delay = RETRY_DELAYS_S.get(failure, 0.0) if retry_delay is None else retry_delay
     return CallFailedError(code, failure.name, sentence.format(**metadata), metadata, delay)

@@ -4,7 +4,7 @@ import datetime
 from typing import Final
 
 _EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-_DAY_US: Final = 86_400_000_000
+DAY_US: Final = 86_400_000_000
 _HOUR_US: Final = 3_600_000_000
 
 
@@ -20,6 +20,6 @@ def span(time: int, other: int) -> str:
     """Return how far a time is from another one, and on which side: "3652 days after", "25 hours before"."""
     distance = abs(time - other)
     side = "after" if time >= other else "before"
-    if distance < 2 * _DAY_US:
+    if distance < 2 * DAY_US:
         return f"{distance // _HOUR_US} hours {side}"
-    return f"{distance // _DAY_US} days {side}"
+    return f"{distance // DAY_US} days {side}"

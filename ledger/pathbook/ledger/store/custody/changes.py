@@ -7,7 +7,8 @@ from sqlalchemy import Connection, Engine
 
 from pathbook.ledger import chains
 from pathbook.ledger.chains import Chain, ChainHead
-from pathbook.ledger.events import BatchCommissioned, PartyRegistered, RecordedEvent
+from pathbook.ledger.command_fields import OPERATOR
+from pathbook.ledger.events import BatchCommissioned, BookOpened, PartyRegistered, RecordedEvent
 from pathbook.ledger.moves import changed_ranges
 from pathbook.ledger.proofs.custody import (
     TILE_WIDTH,
@@ -33,17 +34,18 @@ from pathbook.ledger.store.custody.tables import (
     BATCHES,
     PARTIES,
     PUT_BATCH,
+    PUT_BLOCK,
     PUT_PARTY,
-    PUT_RUN,
     PUT_SEAL,
     PUT_TILE,
     BatchRow,
+    BlockRow,
     LinkRow,
     PartyRow,
-    RunRow,
     SealRow,
     TileRow,
     last_seal,
+    packed_runs,
 )
 from pathbook.ledger.store.database.bulk_write import Row, Statement
 from pathbook.ledger.store.database.engine import writing
@@ -89,9 +91,9 @@ class CustodyChanges:
 
     @property
     def touched(self) -> int:
-        """How many runs, batches and parties are to be written."""
-        runs = sum(len(heads.written) for heads in self._heads.values())
-        return runs + len(self._written_chains) + len(self._extended)
+        """How many changes of runs were taken, and how many batches and parties are to be written."""
+        changes = sum(heads.changes for heads in self._heads.values())
+        return changes + len(self._written_chains) + len(self._extended)
 
     def take(self, events: Sequence[RecordedEvent], touched_max: int) -> int:
         """Take the next events, until about so many things are `touched`. Return how many events were taken."""
@@ -126,10 +128,14 @@ class CustodyChanges:
                 self._batches = event.batch
                 self._begin_batch(event.batch, event.size)
                 begun.add(event.batch)
-            elif isinstance(event, PartyRegistered):
-                self._numbers[event.party] = self._parties
+            elif isinstance(event, BookOpened | PartyRegistered):
+                party = OPERATOR if isinstance(event, BookOpened) else event.party
+                self._numbers[party] = self._parties
                 self._parties += 1
-            wanted.update((part.batch, part.first, part.last) for part in changed_ranges(event))
+            for part in changed_ranges(event):
+                heads = self._heads.get(part.batch)
+                if heads is None or not heads.is_whole:
+                    wanted.add((part.batch, part.first & -TILE_WIDTH, part.last + 1 | TILE_WIDTH - 1))
         wanted = {part for part in wanted if part[0] not in begun}
         before = chains.begun_before(events) - self._chains.keys()
         batches = {chain for chain in before if isinstance(chain, int)} | {part[0] for part in wanted}
@@ -146,7 +152,7 @@ class CustodyChanges:
         self._trees[batch].tiles.update((place, None) for _, place, _ in tiles_over(batch, size, [(0, 0)]))
 
     def _add_tree(self, batch: int) -> None:
-        tree = self._trees[batch] = BatchTree(self._connection, self._book, batch)
+        tree = self._trees[batch] = BatchTree(self._connection, self._book, batch, self._known[batch].size)
         self._heads[batch] = tree.heads
 
     def _load_batches(self, batches: Iterable[int]) -> None:
@@ -162,30 +168,31 @@ class CustodyChanges:
 
     def seal(self) -> Roots:
         """Bring all trees to what was taken. Return the custody root."""
-        batches, parties = self._registers[BATCHES], self._registers[PARTIES]
         changed = {batch for batch, heads in self._heads.items() if heads.changed}
         self._load_edges(changed)
         for batch in changed:
             tree, size = self._trees[batch], self._known[batch].size
             self._update(batch, tree, size)
             self._known[batch] = self._known[batch]._replace(root=CustodyTree(size, tree).root())
-        leaves: dict[int, BatchRow] = {}
+        leaves: dict[int, list[HeadRun]] = {BATCHES: [], PARTIES: []}
         for chain in {*changed, *self._extended}:
+            head = self._chains[chain].head
             if isinstance(chain, int):
-                row = self._known[chain] = self._known[chain]._replace(head=self._chains[chain].head)
-                leaves[chain] = row
+                row = self._known[chain] = self._known[chain]._replace(head=head)
+                data = batch_data(row.root, row.size, row.head)
+                leaves[BATCHES].append(HeadRun(chain - 1, chain - 1, data))
             else:
                 number = self._numbers[chain]
-                parties.heads.put(HeadRun(number, number, self._chains[chain].head))
-        for batch, row in leaves.items():
-            batches.heads.put(HeadRun(batch - 1, batch - 1, batch_data(row.root, row.size, row.head)))
+                leaves[PARTIES].append(HeadRun(number, number, head))
         self._written_chains |= self._extended | changed
         self._extended.clear()
         roots = []
         for number, size in ((BATCHES, self._batches), (PARTIES, self._parties)):
             register = self._registers[number]
-            if moved := register.heads.changed:
-                register.load({(index & -TILE_WIDTH, index | TILE_WIDTH - 1) for index, _ in moved})
+            if moved := [(leaf.first, leaf.last) for leaf in leaves[number]]:
+                register.load(moved)
+                for leaf in leaves[number]:
+                    register.heads.put(leaf)
                 load_tiles(self._connection, self._book, {number: register}, tiles_over(number, size, moved))
                 self._update(number, register, size)
             roots.append(CustodyTree(size, register).root())
@@ -226,7 +233,7 @@ class CustodyChanges:
         assert not self._extended
         seal = SealRow(covers, position, *roots)
         rows: list[tuple[Statement, Sequence[Row]]] = [
-            (PUT_RUN, self._run_rows()),
+            (PUT_BLOCK, self._block_rows()),
             (PUT_TILE, self._tile_rows()),
             (PUT_BATCH, [self._known[chain] for chain in self._written_chains if isinstance(chain, int)]),
             (PUT_PARTY, self._party_rows()),
@@ -240,11 +247,12 @@ class CustodyChanges:
                 statement.execute(connection, self._book, changed)
         return True
 
-    def _run_rows(self) -> list[Row]:
+    def _block_rows(self) -> list[Row]:
         return [
-            RunRow(batch, run.first, run.last, run.position, run.origin, run.head)
+            BlockRow(batch, block, runs[0].first, packed_runs(runs))
             for batch, heads in self._heads.items()
-            for run in map(heads.run, sorted(heads.written))
+            for block in sorted(heads.written)
+            for runs in (heads.block(block),)
         ]
 
     def _tile_rows(self) -> list[Row]:

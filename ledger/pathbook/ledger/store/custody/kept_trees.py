@@ -1,6 +1,7 @@
 """The trees of a book as they are kept: what is asked of one is loaded once, and much of it beforehand."""
 
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import Final, Protocol
 
 from sqlalchemy import Connection
@@ -15,8 +16,15 @@ from pathbook.ledger.proofs.custody import (
     top_tile,
 )
 from pathbook.ledger.proofs.heads import Heads
-from pathbook.ledger.store.custody.lookups import Span, TileRange, batches_of, parties_of, runs_of, tiles_of
-from pathbook.ledger.store.custody.tables import BATCHES
+from pathbook.ledger.store.custody.lookups import (
+    Span,
+    TileRange,
+    batches_of,
+    blocks_of,
+    parties_of,
+    tiles_of,
+)
+from pathbook.ledger.store.custody.tables import BATCHES, unpacked_runs
 
 TILES_NOTED_MAX: Final = 64
 """Of how many tiles of a range it is remembered that none is kept. Others are asked for again."""
@@ -38,10 +46,10 @@ class KeptTree(Protocol):
 class BatchTree:
     """The custody tree of a batch. Its size is fixed, so below a tile that is not kept none is kept."""
 
-    def __init__(self, connection: Connection, book: str, batch: int) -> None:
-        """Begin with nothing loaded."""
+    def __init__(self, connection: Connection, book: str, batch: int, size: int) -> None:
+        """Begin with nothing loaded of a batch of so many units."""
         self._connection, self._book, self._batch = connection, book, batch
-        self.heads = Heads()
+        self.heads = Heads(size)
         self.tiles: dict[TilePlace, bytes | None] = {}
 
     def runs(self, first: int, last: int) -> Sequence[HeadRun]:
@@ -77,14 +85,17 @@ class RegisterTree:
         return self.heads.runs(first, last)
 
     def load(self, ranges: Iterable[tuple[int, int]]) -> None:
-        """Load leaves."""
+        """Load leaves, with all of their blocks."""
+        blocks = joined_ranges(ranges, TILE_LEVELS)
+        ranges = [(first << TILE_LEVELS, (last + 1 << TILE_LEVELS) - 1) for first, last in blocks]
         if self._register == BATCHES:
             numbers = [(first + 1, last + 1) for first, last in ranges]
             rows = batches_of(self._connection, self._book, numbers)
             leaves = [(row.batch - 1, batch_data(row.root, row.size, row.head)) for row in rows]
         else:
             leaves = [(row.number, row.head) for row in parties_of(self._connection, self._book, ranges)]
-        self.heads.add(HeadRun(index, index, data) for index, data in dict(leaves).items())
+        for _, block in groupby(sorted(leaves), lambda leaf: leaf[0] >> TILE_LEVELS):
+            self.heads.add([HeadRun(index, index, data) for index, data in block])
 
     def tile(self, place: TilePlace) -> bytes | None:
         """Return a tile, or None if none is kept."""
@@ -96,14 +107,18 @@ class RegisterTree:
 def load_runs(
     connection: Connection, book: str, heads: dict[int, Heads], ranges: Iterable[tuple[int, int, int]]
 ) -> None:
-    """Load the runs of ranges (batch, first, last), with all that share sixteen units with them."""
-    spans = [Span(batch, first & -TILE_WIDTH, last | TILE_WIDTH - 1) for batch, first, last in ranges]
-    found: dict[int, dict[int, HeadRun]] = {}
-    for row in runs_of(connection, book, spans):
-        run = HeadRun(row.first, row.last, row.head, row.position, row.origin)
-        found.setdefault(row.batch, {})[row.first] = run
-    for batch, runs in found.items():
-        heads[batch].add(runs.values())
+    """Load the runs of ranges (batch, first, last), with all of their blocks."""
+    wanted: dict[int, list[tuple[int, int]]] = {}
+    for batch, first, last in ranges:
+        wanted.setdefault(batch, []).append((first, last))
+    spans = [
+        Span(batch, first, last)
+        for batch, parts in wanted.items()
+        for first, last in joined_ranges(parts, TILE_LEVELS)
+    ]
+    for row in blocks_of(connection, book, spans):
+        if not heads[row.batch].has_block(row.block):
+            heads[row.batch].add(unpacked_runs(row.runs))
 
 
 def load_tiles(

@@ -8,15 +8,17 @@ from typing import Final, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import Connection, Table, TextClause
 
+from pathbook.ledger.proofs.custody import TILE_WIDTH
 from pathbook.ledger.store.custody.tables import (
     BATCH,
+    BLOCK,
     LINK,
     PARTY,
-    RUN,
     TILE,
     BatchRow,
+    BlockRow,
+    LinkRow,
     PartyRow,
-    RunRow,
     TileRow,
 )
 from pathbook.ledger.store.database.given_rows import KINDS, given_rows, joined
@@ -35,7 +37,7 @@ class TileRange(NamedTuple):
 
 
 class Span(NamedTuple):
-    """Units first .. last of a batch."""
+    """Blocks first .. last of a batch."""
 
     batch: int
     first: int
@@ -66,17 +68,18 @@ class _Lookup:
             yield from connection.execute(statement, {"book": book, "given": json.dumps(part)})
 
 
-# The first run of a range is the last one that begins before it or with it.
-_RUNS: Final = _Lookup(
-    RUN,
-    """
-    found.book = :book AND found.batch = given.batch AND found.first <= given.last
-    AND found.first >= coalesce((
-        SELECT run_at.first FROM custody_run AS run_at
-        WHERE run_at.book = :book AND run_at.batch = given.batch AND run_at.first <= given.first
-        ORDER BY run_at.first DESC LIMIT 1
+# The run of the first unit of a block may begin in an earlier block: in the last one that has runs.
+_BLOCKS: Final = _Lookup(
+    BLOCK,
+    f"""
+    found.book = :book AND found.batch = given.batch AND found.block <= given.last
+    AND found.block >= coalesce((
+        SELECT block_at.block FROM custody_block AS block_at
+        WHERE block_at.book = :book AND block_at.batch = given.batch AND block_at.block <= given.first
+        AND block_at.first <= given.first * {TILE_WIDTH}
+        ORDER BY block_at.block DESC LIMIT 1
     ), given.first)
-    """,
+    """,  # noqa: S608 - only a number
     batch="bigint",
     first="bigint",
     last="bigint",
@@ -106,10 +109,17 @@ _PARTIES: Final = _Lookup(
 )
 _PARTIES_BY_NAME: Final = _Lookup(PARTY, "found.book = :book AND found.party = given.party", party="text")
 
+_LINKS: Final = _Lookup(
+    LINK,
+    "found.book = :book AND found.register = given.register AND found.number = given.number",
+    register="bigint",
+    number="bigint",
+)
 
-def runs_of(connection: Connection, book: str, spans: Iterable[Span]) -> Iterator[RunRow]:
-    """Yield the runs that have any of these units."""
-    return starmap(RunRow, _RUNS.rows(connection, book, spans))
+
+def blocks_of(connection: Connection, book: str, spans: Iterable[Span]) -> Iterator[BlockRow]:
+    """Yield the blocks that are kept in these spans, with the block of the run that has the first unit of a span."""
+    return starmap(BlockRow, _BLOCKS.rows(connection, book, spans))
 
 
 def tiles_of(connection: Connection, book: str, ranges: Iterable[TileRange]) -> Iterator[TileRow]:
@@ -133,8 +143,14 @@ def parties_named(connection: Connection, book: str, names: Iterable[str]) -> It
     return starmap(PartyRow, _PARTIES_BY_NAME.rows(connection, book, keys))
 
 
-def links_of(connection: Connection, book: str, register: int, number: int) -> list[int]:
-    """Return the positions of the events of a chain, in order."""
-    of_chain = (LINK.c.book == book, LINK.c.register == register, LINK.c.number == number)
-    found = connection.execute(sa.select(LINK.c.position).where(*of_chain).order_by(LINK.c.position))
-    return list(found.scalars())
+def links_of(
+    connection: Connection, book: str, register: int, numbers: Iterable[int]
+) -> dict[int, list[int]]:
+    """Return by the number of each chain the positions of its events, in order."""
+    found: dict[int, list[int]] = {number: [] for number in numbers}
+    keys = ((register, number) for number in found)
+    for row in starmap(LinkRow, _LINKS.rows(connection, book, keys)):
+        found[row.number].append(row.position)
+    for positions in found.values():
+        positions.sort()
+    return found

@@ -1,11 +1,11 @@
 """Reading custody as of the last seal, in one snapshot: heads, chains, and the audit paths of a proof."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from sqlalchemy import Connection, Engine
 
-from pathbook.ledger.proofs.custody import CustodyTree, HeadRun
+from pathbook.ledger.proofs.custody import TILE_WIDTH, CustodyTree, HeadRun
 from pathbook.ledger.store.custody.kept_trees import BatchTree, RegisterTree, load_tiles, tiles_over
 from pathbook.ledger.store.custody.lookups import batches_of, links_of, parties_named
 from pathbook.ledger.store.custody.tables import (
@@ -41,11 +41,23 @@ class CustodySnapshot:
 
     def party(self, name: str) -> PartyRow | None:
         """Return the number of a party and the head of its chain; None if it is not sealed."""
-        return next(parties_named(self._connection, self._book, [name]), None)
+        return next(iter(self.parties([name])), None)
+
+    def parties(self, names: Iterable[str]) -> list[PartyRow]:
+        """Return the numbers of parties and the heads of their chains, of those that are sealed.
+
+        Their leaves are loaded, too, and the tiles on their audit paths.
+        """
+        rows = list(parties_named(self._connection, self._book, names))
+        register, places = self._registers[PARTIES], [(row.number, row.number) for row in rows]
+        register.load([(number & -TILE_WIDTH, number | TILE_WIDTH - 1) for number, _ in places])
+        tiles = tiles_over(PARTIES, self.seal.parties, places)
+        load_tiles(self._connection, self._book, {PARTIES: register}, tiles)
+        return rows
 
     def run(self, batch: BatchRow, unit: int) -> HeadRun:
         """Return the run of a unit of a batch. From its position and origin, the view of runs leads to its path."""
-        return self._tree(batch.batch).runs(unit, unit)[0]
+        return self._tree(batch).runs(unit, unit)[0]
 
     def unit_path(self, batch: BatchRow, unit: int) -> list[bytes]:
         """Return the audit path of a unit in the custody tree of its batch.
@@ -53,7 +65,7 @@ class CustodySnapshot:
         Raises:
             ValueError: the batch has no such unit.
         """
-        tree = self._tree(batch.batch)
+        tree = self._tree(batch)
         if 0 <= unit < batch.size:
             places = tiles_over(batch.batch, batch.size, [(unit, unit)])
             load_tiles(self._connection, self._book, {batch.batch: tree}, places)
@@ -63,17 +75,17 @@ class CustodySnapshot:
         """Return the audit path of a batch in the register of batches."""
         return CustodyTree(self.seal.batches, self._registers[BATCHES]).proof(number - 1)
 
-    def party_path(self, number: int) -> list[bytes]:
-        """Return the audit path of a party, by its number, in the register of parties."""
-        return CustodyTree(self.seal.parties, self._registers[PARTIES]).proof(number)
+    def parties_proof(self, numbers: Sequence[int]) -> list[bytes]:
+        """Return the hashes that lead to the root of the register of parties together with some, by their numbers."""
+        return CustodyTree(self.seal.parties, self._registers[PARTIES]).multiproof(numbers)
 
     def links_of_batch(self, number: int) -> list[int]:
         """Return the positions of the events of a batch's own chain, in order."""
-        return links_of(self._connection, self._book, BATCHES, number)
+        return links_of(self._connection, self._book, BATCHES, [number])[number]
 
-    def links_of_party(self, number: int) -> list[int]:
-        """Return the positions of the events of a party's own chain, in order."""
-        return links_of(self._connection, self._book, PARTIES, number)
+    def links_of_parties(self, numbers: Iterable[int]) -> dict[int, list[int]]:
+        """Return by the number of each party the positions of the events of its own chain, in order."""
+        return links_of(self._connection, self._book, PARTIES, numbers)
 
     def batches_root(self) -> bytes:
         """Return the root of the register of batches."""
@@ -83,8 +95,9 @@ class CustodySnapshot:
         """Return the root of the register of parties."""
         return CustodyTree(self.seal.parties, self._registers[PARTIES]).root()
 
-    def _tree(self, batch: int) -> BatchTree:
-        return self._trees.setdefault(batch, BatchTree(self._connection, self._book, batch))
+    def _tree(self, batch: BatchRow) -> BatchTree:
+        new = BatchTree(self._connection, self._book, batch.batch, batch.size)
+        return self._trees.setdefault(batch.batch, new)
 
 
 class CustodyReader:

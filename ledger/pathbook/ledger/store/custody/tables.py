@@ -3,11 +3,15 @@
 They lie in the place of the views, and are made again with it. The columns are the fields of the rows below, in order.
 """
 
+from collections.abc import Iterable
+from itertools import starmap
+from struct import Struct
 from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import BigInteger, Column, Connection, Engine, Index, LargeBinary, MetaData, Table
 
+from pathbook.ledger.proofs.custody import HeadRun
 from pathbook.ledger.store.database.bulk_write import insert_statement, put_statement
 from pathbook.ledger.store.database.engine import TEXT, reading, writing
 
@@ -34,15 +38,17 @@ class SealRow(NamedTuple):
     root: bytes
 
 
-class RunRow(NamedTuple):
-    """A run of a batch, as `pathbook.ledger.proofs.custody.HeadRun`."""
+class BlockRow(NamedTuple):
+    """The runs of a batch that begin in a block, as `pathbook.ledger.proofs.heads.Heads` has blocks.
+
+    ``first`` is the first unit of the first of them, and ``runs`` are all of them, as `packed_runs` writes them. So one
+    row has what is hashed together, instead of sixteen.
+    """
 
     batch: int
+    block: int
     first: int
-    last: int
-    position: int
-    origin: int
-    head: bytes
+    runs: bytes
 
 
 class TileRow(NamedTuple):
@@ -64,7 +70,7 @@ class BatchRow(NamedTuple):
 
 
 class PartyRow(NamedTuple):
-    """A party: its number in the order of registration, from 0, and the head of its chain."""
+    """A party: its number in the order of registration, from 1, and the head of its chain. OPERATOR has number 0."""
 
     number: int
     party: str
@@ -101,12 +107,12 @@ SEAL: Final = _table(
     *map(_number, ("covers", "position", "batches", "parties")),
     _bytes("root"),
 )
-RUN: Final = _table(
-    "custody_run",
+BLOCK: Final = _table(
+    "custody_block",
     _number("batch", key=True),
-    _number("first", key=True),
-    *map(_number, ("last", "position", "origin")),
-    _bytes("head"),
+    _number("block", key=True),
+    _number("first"),
+    _bytes("runs"),
 )
 TILE: Final = _table(
     "custody_tile",
@@ -133,7 +139,7 @@ LINK: Final = _table(
 )
 
 PUT_SEAL: Final = put_statement(SEAL)
-PUT_RUN: Final = put_statement(RUN)
+PUT_BLOCK: Final = put_statement(BLOCK)
 PUT_TILE: Final = put_statement(TILE)
 PUT_BATCH: Final = put_statement(BATCH)
 PUT_PARTY: Final = put_statement(PARTY)
@@ -156,8 +162,26 @@ def empty_custody(connection: Connection) -> None:
             connection.execute(table.delete())
 
 
+_LAST_SEAL: Final = sa.select(*(SEAL.c[name] for name in SealRow._fields)).where(
+    SEAL.c.book == sa.bindparam("book")
+)
+
+
 def last_seal(connection: Connection, book: str) -> SealRow:
     """Return what the tables of a book are."""
-    columns = [SEAL.c[name] for name in SealRow._fields]
-    row = connection.execute(sa.select(*columns).where(SEAL.c.book == book)).first()
+    row = connection.execute(_LAST_SEAL, {"book": book}).first()
     return NOT_SEALED if row is None else SealRow(*row)
+
+
+_RUN: Final = Struct(">II32sQI")
+"""A run in the bytes of a block: the fields of HeadRun, in order."""
+
+
+def packed_runs(runs: Iterable[HeadRun]) -> bytes:
+    """Return runs as the bytes of a row."""
+    return b"".join(starmap(_RUN.pack, runs))
+
+
+def unpacked_runs(data: bytes) -> list[HeadRun]:
+    """Return the runs in the bytes of a row."""
+    return list(starmap(HeadRun, _RUN.iter_unpack(data)))

@@ -173,6 +173,8 @@ def _open_sqlite(
         except UnicodeDecodeError as error:  # what SQLite says of a damaged schema quotes it
             raise sqlite3.DatabaseError("malformed database schema") from error
         connection.execute(f"PRAGMA synchronous = {_SYNCHRONOUS[purpose]}")
+        if purpose == "events":  # what is replaced or deleted of a person is overwritten; events never are
+            connection.execute("PRAGMA secure_delete = ON")
 
     @sqlalchemy.event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

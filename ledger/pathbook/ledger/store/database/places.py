@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-VIEWS_VERSION: Final = "0004"
+VIEWS_VERSION: Final = "0006"
 """The version of the tables of the views and of their contents. A program that makes other rows of the same events has
 the next version. Its views are then built in a place of their own."""
 

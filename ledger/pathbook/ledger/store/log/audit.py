@@ -1,13 +1,15 @@
 """Reads a whole log in the order of its positions, and says of each book what is there, missing or broken."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from pathbook.ledger.codec import MalformedEventError, NewerEventError, decode, leaf_hash
+from pathbook.ledger.events import BookOpened, Sealed
+from pathbook.ledger.proofs.tree import Frontier
 from pathbook.ledger.store.log.damage import MISSING, EventDamagedError
 from pathbook.ledger.store.log.event_hashes import checked, checked_at
 from pathbook.ledger.store.log.event_table import EVENT, EVENT_HASHES
@@ -43,6 +45,9 @@ class BookAudit(msgspec.Struct, frozen=True):
         broken: the first events that cannot be read, as (position, problem).
         faults: how many gaps and broken events there are.
         newer_at: the first position of an event that is newer than this program, or None.
+        roots: the roots of the trees over the first events, by the sizes that were asked for. Sizes beyond a gap, or
+            beyond the head, have none.
+        sealed: those of these sizes whose last event is a seal.
     """
 
     book: str
@@ -54,6 +59,8 @@ class BookAudit(msgspec.Struct, frozen=True):
     broken: tuple[tuple[int, str], ...]
     faults: int
     newer_at: int | None
+    roots: dict[int, bytes] = {}
+    sealed: frozenset[int] = frozenset()
 
 
 def heads(connection: Connection) -> dict[str, int]:
@@ -66,14 +73,30 @@ def heads(connection: Connection) -> dict[str, int]:
     return found
 
 
+def origin_of(connection: Connection, book: str) -> str:
+    """Return the origin of a book, in the caller's transaction; "" if its first event is missing or damaged."""
+    row = connection.execute(_PART.limit(1), {"book": book, "after": 0}).first()
+    try:
+        event = None if row is None else decode(row[0], bytes(row[2])).event
+    except (MalformedEventError, NewerEventError):
+        return ""
+    return event.origin if isinstance(event, BookOpened) else ""
+
+
 def audit(
-    connection: Connection, book: str, head: int, progress: Callable[[int, int], None] = lambda *_: None
+    connection: Connection,
+    book: str,
+    head: int,
+    progress: Callable[[int, int], None] = lambda *_: None,
+    sizes: Collection[int] = (),
 ) -> BookAudit:
-    """Read all events of a book, in the caller's transaction.
+    """Read all events of a book, in the caller's transaction, and hash them up to the largest of ``sizes``.
 
     ``progress`` is called with the position that is reached, and the head.
     """
     digest, last, events, faults = hashlib.sha256(), 0, 0, 0
+    tree, wanted, roots = Frontier(), frozenset(sizes), dict[int, bytes]()
+    sealed: set[int] = set()
     gaps: list[tuple[int, int]] = []
     broken: list[tuple[int, str]] = []
     newer_at: int | None = None
@@ -88,9 +111,15 @@ def audit(
                 faults += 1
                 gaps.append((last + 1, position - 1))
             data = bytes(state)
-            digest.update(leaf_hash(data))
+            leaf = leaf_hash(data)
+            digest.update(leaf)
+            if len(roots) < len(wanted) and position == tree.size + 1:
+                tree.append(leaf)
+                if position in wanted:
+                    roots[position] = tree.root()
             try:
-                decode(position, data)
+                if isinstance(decode(position, data).event, Sealed) and position in roots:
+                    sealed.add(position)
             except NewerEventError:
                 newer_at = position if newer_at is None else newer_at
             except MalformedEventError as error:
@@ -111,6 +140,8 @@ def audit(
         tuple(broken),
         faults,
         newer_at,
+        roots,
+        frozenset(sealed),
     )
 
 

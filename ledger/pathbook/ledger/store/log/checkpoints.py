@@ -54,6 +54,11 @@ _OF_BOOK = CHECKPOINT.c.book == sa.bindparam("book")
 _KEPT = sa.select(CHECKPOINT.c.size, CHECKPOINT.c.note)
 _AT = _KEPT.where(_OF_BOOK, CHECKPOINT.c.size == sa.bindparam("size", type_=sa.BigInteger))
 _NEWEST = _KEPT.where(_OF_BOOK).order_by(CHECKPOINT.c.size.desc()).limit(sa.literal_column("1", sa.Integer()))
+_OF_LOG = (
+    sa.select(CHECKPOINT.c.size, CHECKPOINT.c.note)
+    .where(CHECKPOINT.c.book == sa.bindparam("book"))
+    .order_by(CHECKPOINT.c.size)
+)
 _ANY = sa.select(CHECKPOINT.c.book).limit(sa.literal_column("1", sa.Integer()))
 
 
@@ -74,6 +79,18 @@ class KeptCheckpoint(NamedTuple):
     def note(self) -> str:
         """The text of the signed note with all its cosignatures."""
         return self.signed + "".join(f"{line}\n" for line in self.cosignatures)
+
+
+def checkpoints_of(connection: sa.Connection, book: str) -> list[KeptCheckpoint]:
+    """Return all checkpoints of a book without their cosignatures, in the caller's transaction, the smallest first."""
+    if not sa.inspect(connection).has_table(CHECKPOINT.name):
+        return []
+    return [KeptCheckpoint(size, note) for size, note in connection.execute(_OF_LOG, {"book": book})]
+
+
+def any_checkpoint(connection: sa.Connection) -> bool:
+    """Tell whether a checkpoint of any book was signed, in the caller's transaction."""
+    return sa.inspect(connection).has_table(CHECKPOINT.name) and bool(connection.execute(_ANY).all())
 
 
 class Checkpoints:
@@ -103,6 +120,7 @@ class Checkpoints:
         """Keep a checkpoint, unless there is one of that size. Return the one that is kept."""
         with persistence_errors():
             self._make(CHECKPOINT)
+            self._make(COSIGNATURE)  # so that no proof has to look whether it is there
             with writing(self._engine, turn=None) as connection:
                 _INSERT.execute(connection, book, [(size, note)])
         kept = self.at(book, size)

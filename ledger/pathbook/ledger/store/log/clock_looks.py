@@ -7,10 +7,10 @@ the same boot, the time since a look is therefore known, however long no process
 from typing import NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, Engine
-from sqlalchemy.schema import CreateTable
+from sqlalchemy import Engine
 
-from pathbook.ledger.store.database.engine import TEXT, create_schema, reading, writing
+from pathbook.ledger.store.database.engine import TEXT, reading, writing
+from pathbook.ledger.store.database.late_tables import has_table, make_table
 from pathbook.ledger.store.log.stream import persistence_errors
 
 LOOK_KEPT_US = 366 * 86_400_000_000
@@ -52,7 +52,7 @@ class ClockLooks:
     def all(self) -> list[Look]:
         """Return the looks, the latest first."""
         with persistence_errors(), reading(self._engine) as connection:
-            if not _has_table(connection):
+            if not has_table(connection, CLOCK_LOOK):
                 return []
             rows = connection.execute(sa.select(CLOCK_LOOK).order_by(CLOCK_LOOK.c.wall.desc())).all()
         return [Look(*row) for row in rows]
@@ -69,18 +69,9 @@ class ClockLooks:
 
     def _write(self, look: Look, outdated: sa.ColumnElement[bool]) -> None:
         with persistence_errors():
-            with reading(self._engine) as connection:
-                is_made = _has_table(connection)
-            if not is_made:
-                with writing(self._engine) as connection:  # in turn, because another server may be at it
-                    create_schema(connection)
-                    connection.execute(CreateTable(CLOCK_LOOK, if_not_exists=True))
+            make_table(self._engine, CLOCK_LOOK)
             with writing(self._engine, turn=None) as connection:
                 if connection.dialect.name == "postgresql":
                     connection.exec_driver_sql(f"LOCK TABLE {CLOCK_LOOK.name} IN EXCLUSIVE MODE")
                 connection.execute(CLOCK_LOOK.delete().where(outdated))
                 connection.execute(CLOCK_LOOK.insert(), look._asdict())
-
-
-def _has_table(connection: Connection) -> bool:
-    return sa.inspect(connection).has_table(CLOCK_LOOK.name)

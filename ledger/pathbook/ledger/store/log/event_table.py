@@ -4,6 +4,7 @@ The hashes were added beside the table of the events, which never changes. Each 
 one append, HASH_BYTES of each. An older log has events without a kept hash.
 """
 
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Final
 
@@ -141,6 +142,13 @@ def entries_at(count: int) -> Select[int, str, bytes, bytes | None]:
 def data_at(count: int) -> Select[bytes]:
     """Return the statement that reads the bytes of the entries at this many positions."""
     return DATA_AT.where(EVENT.c.position.in_(_positions(count))).order_by(EVENT.c.position)
+
+
+def parts(positions: Iterable[int]) -> Iterator[list[int]]:
+    """Yield positions in order, each once, as many at a time as one statement names."""
+    wanted = sorted(set(positions))
+    for start in range(0, len(wanted), POSITIONS_PER_STATEMENT_MAX):
+        yield wanted[start : start + POSITIONS_PER_STATEMENT_MAX]
 
 
 def _positions(count: int) -> list[sa.BindParameter[int]]:

@@ -1,10 +1,7 @@
-"""The log: each book's events at positions 1, 2, 3 ... without gaps, on the contract of the eventsourcing library.
-
-The notes of events are written and read with them, and lie in a table of their own
-(``pathbook.ledger.store.log.notes``).
-"""
+"""The log: each book's events at positions 1, 2, 3 ... without gaps, on the contract of the eventsourcing library."""
 
 import contextlib
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from uuid import UUID
@@ -43,12 +40,13 @@ from pathbook.ledger.store.log.event_table import (
     HASHED_BOOKS,
     NEXT_BOOK,
     POSITION_NAMES,
-    POSITIONS_PER_STATEMENT_MAX,
     TABLES,
     data_at,
+    parts,
 )
 from pathbook.ledger.store.log.file_mark import FileMark
 from pathbook.ledger.store.log.notes import NOTE, insert_notes, notes_at, notes_in_turn
+from pathbook.ledger.store.log.person_keys import PersonCipher
 
 FORMAT = 2
 """The format of the log's tables. Another number means another layout, which this program does not open."""
@@ -117,6 +115,7 @@ class SQLAlchemyAggregateRecorder(AggregateRecorder):
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.cipher: PersonCipher | None = None
         with persistence_errors():
             create_tables(engine, TABLES, format_number=FORMAT)
             create_hashes(engine)
@@ -211,7 +210,7 @@ class Turn:
 
     def notes(self, positions: Iterable[int]) -> dict[int, Note]:
         """The notes of the events at these positions. Events without a note, or whose note was erased, are left out."""
-        found = notes_in_turn(self._connection, self._book, positions)
+        found = notes_in_turn(self._connection, self._book, positions, self._recorder.cipher)
         return require_committed(self._connection.execute, self._book, found)
 
     def append(
@@ -244,7 +243,7 @@ class Turn:
         except exc.IntegrityError as conflict:  # a writer without a turn was first; the key is the fence
             raise PositionTakenError(self._book, after + 1, after + 1) from conflict
         if notes:
-            insert_notes(self._connection, self._book, notes)
+            insert_notes(self._connection, self._book, notes, self._recorder.cipher)
         notify(self._connection, self._book)
         self.appended += len(entries)
         self.size += sum(len(data) for _, data in entries)
@@ -268,6 +267,7 @@ class Stream:
         with persistence_errors():
             self._mark.heal()
         self._listeners: list[Callable[[str], None]] = []
+        self._commit_listeners: list[Callable[[int, float], None]] = []
         self.outages = OutageLog()
         self._listener = NotificationListener(
             engine, self._notify_listeners, self.outages, looks=beside_writers
@@ -279,6 +279,7 @@ class Stream:
 
         When the block ends, the appended events are on disk.
         """
+        began = time.monotonic()
         with persistence_errors():
             self._mark.before_append()
             with writing(self.engine, turn=book) as connection:
@@ -287,6 +288,8 @@ class Stream:
         if turn.appended:
             self._mark.appended(turn.size)
             self._notify_listeners(book)
+            for committed in self._commit_listeners:
+                committed(turn.appended, time.monotonic() - began)
 
     def append(self, book: str, after: int, entries: Sequence[tuple[str, bytes]]) -> None:
         """Write entries as `Turn.append` does, in a turn of their own.
@@ -305,6 +308,10 @@ class Stream:
         """
         self._listeners.append(listener)
         self._listener.start()
+
+    def on_commit(self, listener: Callable[[int, float], None]) -> None:
+        """Register a listener. It gets the events of each turn, and the seconds of it until they were on disk."""
+        self._commit_listeners.append(listener)
 
     @property
     def has_notifications(self) -> bool:
@@ -338,13 +345,13 @@ class Stream:
     def at(self, book: str, positions: Sequence[int]) -> list[StoredEntry]:
         """The entries at these positions, each once, in order. Positions above the head are left out."""
         with persistence_errors():
-            return [entry for part in _parts(positions) for entry in checked_at(self._pool.ask, book, part)]
+            return [entry for part in parts(positions) for entry in checked_at(self._pool.ask, book, part)]
 
     def unchecked_data_at(self, book: str, positions: Sequence[int]) -> list[bytes]:
         """The bytes of the entries at these positions, none above the head. The caller compares them with heads."""
         found: list[bytes] = []
         with persistence_errors():
-            for part in _parts(positions):
+            for part in parts(positions):
                 parameters = dict(zip(POSITION_NAMES, part, strict=False))
                 rows = self._pool.ask(data_at(len(part)), {"book": book, **parameters})
                 if len(rows) != len(part):
@@ -353,10 +360,15 @@ class Stream:
                 found += [data for (data,) in rows]
         return found
 
+    def seal_notes(self, cipher: PersonCipher) -> None:
+        """Seal notes from now on with the keys of their authors, and open them. The table of people must be there."""
+        self._recorder.cipher = cipher
+
     def notes_at(self, book: str, positions: Iterable[int]) -> dict[int, Note]:
         """The notes of the events at these positions. Events without a note, or whose note was erased, are left out."""
         with persistence_errors():
-            return require_committed(self._pool.ask, book, notes_at(self._pool, book, positions))
+            found = notes_at(self._pool, book, positions, self._recorder.cipher)
+            return require_committed(self._pool.ask, book, found)
 
     def head(self, book: str) -> int:
         """The last position written, or 0 if there is none."""
@@ -372,9 +384,8 @@ class Stream:
             while name is not None:
                 names.add(name)
                 name = connection.execute(NEXT_BOOK, {"book": name}).scalar()
-        return sorted(
-            name for name in names if type(name) is str
-        )  # a flipped bit makes a text something else
+        # a flipped bit makes a text something else
+        return sorted(name for name in names if type(name) is str)
 
     def first_entries(self, after: str, limit: int) -> list[FirstEntry]:
         """The first entries of at most `limit` books after a name, in the order of their names.
@@ -387,10 +398,3 @@ class Stream:
     def _notify_listeners(self, book: str) -> None:
         for listener in self._listeners:
             listener(book)
-
-
-def _parts(positions: Sequence[int]) -> Iterator[list[int]]:
-    """Yield the positions in order, each once, as many at a time as one statement names."""
-    wanted = sorted(set(positions))
-    for start in range(0, len(wanted), POSITIONS_PER_STATEMENT_MAX):
-        yield wanted[start : start + POSITIONS_PER_STATEMENT_MAX]

@@ -33,6 +33,10 @@ _TYPES: Final[dict[ColumnKind, TypeEngine[str] | TypeEngine[int]]] = {
     ColumnKind.TEXT: TEXT,
     ColumnKind.NUMBER: BigInteger(),
     ColumnKind.SMALL: Integer(),
+    ColumnKind.BATCH: Integer(),
+    ColumnKind.PARTY: TEXT,
+    ColumnKind.TIER: Integer(),
+    ColumnKind.DAY: Integer(),
 }
 
 

@@ -1,7 +1,7 @@
 """Which views are complete: after they were emptied, they are not until they reach the position in REFILL."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeAlias
 
 import sqlalchemy as sa
@@ -51,6 +51,21 @@ def known_head(stream: Stream, book: str) -> int:
         return stream.head(book)
     except EventDamagedError as error:
         return error.position
+
+
+def to_build(
+    books: Iterable[str], head: Callable[[str], int], wanted: Mapping[str, int], reached: Mapping[str, int]
+) -> int:
+    """Return how many events the views lack before they are complete.
+
+    Args:
+        books: all books of the log.
+        head: returns the head of a book. It is asked for those that were never followed, which are wanted up to there.
+        wanted: the position at which each book is complete that is not, as `unfinished` returns it.
+        reached: the position that the views have of each book that was followed.
+    """
+    new = {book: head(book) for book in set(books).difference(wanted, reached)}
+    return sum(max(0, end - reached.get(book, 0)) for book, end in {**wanted, **new}.items())
 
 
 def complete_at(connection: Connection, book: str, position: int) -> None:

@@ -19,7 +19,8 @@ TOUCHED_MAX: Final = 10_000
 """How many changed runs, batches and parties a step takes. It bounds the memory, and how long the views wait."""
 
 EVENTS_AT_ONCE: Final = 500
-"""How many events are read from the log at once."""
+"""How many events are read from the log at once, at most. A step begins with one and doubles, because it may have room
+for a few large events only, and the next step decodes the others again."""
 
 SEALS_AT_ONCE: Final = 1_000
 """How many seals of the log a step looks up."""
@@ -111,7 +112,7 @@ class _Steps:
         self, connection: Connection, stream: Stream, book: str, touched_max: int, events_at_once: int
     ) -> None:
         self._stream, self._book = stream, book
-        self._touched_max, self._events_at_once = touched_max, events_at_once
+        self._touched_max, self._events_at_once, self._at_once = touched_max, events_at_once, 1
         self._changes = CustodyChanges(connection, book)
         self._begun = self._changes.begun
         self._reached = self._begun.covers
@@ -158,7 +159,8 @@ class _Steps:
         while self._reached < covers:
             if self._changes.touched >= self._touched_max:
                 return False
-            count = min(self._events_at_once, covers - self._reached)
+            count = min(self._at_once, self._events_at_once, covers - self._reached)
+            self._at_once *= 2
             events, stopping = read_known(self._stream, self._book, self._reached, count)
             if not events:
                 raise stopping or AssertionError(f"the log of {self._book} ends before its views")

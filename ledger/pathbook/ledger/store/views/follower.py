@@ -281,6 +281,9 @@ class Follower:
         with self._projecting:
             if not self._projector.project(book, after, events):
                 return self.position(book)
+        self._awaited.reached(
+            book, events[-1].position
+        )  # who waits for the views need not wait for the reports
         self.reports.follow(book, after, events)
         return events[-1].position
 

@@ -3,7 +3,7 @@
 Each reads rows in the order of an index, from a place on. So its cost is that of the rows it returns.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import sqlalchemy as sa
@@ -172,24 +172,49 @@ _FIRST_RUN = (
     .limit(_ONE)
     .scalar_subquery()
 )
-HELD_RUNS: Final = (
-    sa.select(*(RUN.c[name] for name in HeldRun._fields))
-    .where(
-        RUN.c.book == _BOOK,
-        RUN.c.batch == bindparam("batch"),
-        PRESENT,
-        RUN.c.first >= _FIRST_RUN,
-        RUN.c.first <= bindparam("last"),
+
+
+def _runs_in_force(columns: Iterable[str]) -> sa.Select[*tuple[object, ...]]:
+    """Select columns of the runs in force that have units from ``first`` to ``last``."""
+    return (
+        sa.select(*(RUN.c[name] for name in columns))
+        .where(
+            RUN.c.book == _BOOK,
+            RUN.c.batch == bindparam("batch"),
+            PRESENT,
+            RUN.c.first >= _FIRST_RUN,
+            RUN.c.first <= bindparam("last"),
+        )
+        .order_by(RUN.c.first)
+        .limit(_LIMIT)
     )
-    .order_by(RUN.c.first)
-    .limit(_LIMIT)
-)
+
+
+HELD_RUNS: Final = _runs_in_force(HeldRun._fields)
 """The runs in force that have units from ``first`` to ``last``."""
+
+_PRESENT_RUN = (
+    "first", "last", "owner", "custodian", "state", "position", "head",
+    "transfer", "previous", "previous_origin", "hop", "moved_from",
+)  # fmt: skip
+PRESENT_RUNS: Final = _runs_in_force(_PRESENT_RUN)
+"""The same runs, with what a fingerprint has of them: the columns up to ``head``, and those of HopColumns."""
 
 AUTHORIZATIONS_OF_PARTIES: Final = (
     sa.select(*list(AUTHORIZATION.c)[1:])
     .where(AUTHORIZATION.c.book == _BOOK, _OneOfTexts(AUTHORIZATION.c.party))
     .order_by(AUTHORIZATION.c.party, AUTHORIZATION.c.position)
+    .limit(_LIMIT)
+)
+AUTHORIZATIONS_BY_UPLINES: Final = (
+    sa.select(*list(AUTHORIZATION.c)[1:])
+    .where(
+        AUTHORIZATION.c.book == _BOOK,
+        AUTHORIZATION.c.party == bindparam("party"),
+        AUTHORIZATION.c.position > bindparam("after"),
+        _OneOfTexts(AUTHORIZATION.c.upline),
+    )
+    .order_by(AUTHORIZATION.c.position)
     .limit(_LIMIT)
 )
 RECALLS_OF_BATCHES: Final = (
@@ -203,3 +228,7 @@ BATCHES_OF_PRODUCT_AMONG: Final = sa.select(BATCH.c.batch).where(
     BATCH.c.product == bindparam("product"),
     _OneOfNumbers(BATCH.c.batch),
 )
+BATCHES_NUMBERED: Final = sa.select(*list(BATCH.c)[1:]).where(
+    BATCH.c.book == _BOOK, _OneOfNumbers(BATCH.c.batch)
+)
+"""The batches with some numbers."""

@@ -11,6 +11,7 @@ from pathbook.ledger.store.views.tables import (
     BATCH,
     CASE_RANGE,
     CORRECTION,
+    KEY,
     PACKED_CASE,
     PARTY,
     PRODUCT,
@@ -21,7 +22,7 @@ from pathbook.ledger.store.views.tables import (
 )
 from pathbook.ledger.store.views.tracking import TRACKING
 
-_Key = TypeVar("_Key", str, int)
+_Key = TypeVar("_Key", str, int, bytes)
 
 NEVER = "9999-99-99"
 """Stands for the expiry date of a batch that never expires. It sorts after every date."""
@@ -81,17 +82,26 @@ POSITION = sa.select(
 PARTY_NAMED = _select(PARTY, PARTY.c.party == bindparam("party"))
 PARTIES = _page(PARTY, "party")
 AUTHORIZATIONS = _page(AUTHORIZATION, "position", AUTHORIZATION.c.party == bindparam("party"))
+KEYS_OF_PARTY = _page(KEY, "position", KEY.c.party == bindparam("party"))
 PRODUCT_NAMED = _select(PRODUCT, PRODUCT.c.product == bindparam("product"))
 PRODUCTS = _page(PRODUCT, "product")
 BATCH_NUMBERED = _select(BATCH, BATCH.c.batch == bindparam("batch"))
 BATCH_OF_LOT = _select(BATCH, BATCH.c.product == bindparam("product"), BATCH.c.lot == bindparam("lot"))
 BATCHES = _page(BATCH, "batch")
+BATCHES_OF_BRAND = _page(BATCH, "batch", BATCH.c.brand == bindparam("brand"))
 BATCHES_OF_PRODUCT = _page(BATCH, "batch", BATCH.c.product == bindparam("product"))
 CORRECTIONS_OF = _page(CORRECTION, "position", CORRECTION.c.subject == bindparam("subject"))
 RECALLS = _page(RECALL, "position", RECALL.c.batch == bindparam("batch"))
 CASE_NAMED = _select(PACKED_CASE, PACKED_CASE.c.sscc == bindparam("sscc"))
 CASE_RANGES = _select(CASE_RANGE, CASE_RANGE.c.sscc == bindparam("sscc")).order_by(
     CASE_RANGE.c.batch, CASE_RANGE.c.first
+)
+PACKED_IN_BATCH = (
+    sa.select(CASE_RANGE.c.first, CASE_RANGE.c.last, CASE_RANGE.c.sscc)
+    .where(CASE_RANGE.c.book == bindparam("book"), CASE_RANGE.c.batch == bindparam("batch"))
+    .where(CASE_RANGE.c.first > bindparam("after"))
+    .order_by(CASE_RANGE.c.first)
+    .limit(bindparam("limit"))
 )
 CASES_IN = _select(PACKED_CASE, PACKED_CASE.c.outer == bindparam("sscc")).order_by(PACKED_CASE.c.sscc)
 TRANSFER_AT = _select(TRANSFER, TRANSFER.c.transfer == bindparam("transfer")).order_by(TRANSFER.c.line)
@@ -118,3 +128,5 @@ STOCK_OF_PARTY = (
     .order_by(_EXPIRES, STOCK.c.batch)
     .limit(bindparam("limit"))
 )
+STOCK_OF_PARTY_AND_BRAND = STOCK_OF_PARTY.where(BATCH.c.brand == bindparam("brand"))
+STOCK_OF_BATCH = _select(STOCK, STOCK.c.party == bindparam("party"), STOCK.c.batch == bindparam("batch"))

@@ -5,7 +5,7 @@ log, or more than the views that stay.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 import sqlalchemy as sa
@@ -31,7 +31,7 @@ from pathbook.ledger.store.database.places import (
     views_schema,
 )
 from pathbook.ledger.store.log.stream import Stream
-from pathbook.ledger.store.views.completeness import known_head, unfinished
+from pathbook.ledger.store.views.completeness import known_head, to_build, unfinished
 from pathbook.ledger.store.views.replacement import ViewsInUseError, readable_positions, remove_file
 
 SCHEMAS_READ: Final = "schema_translate_map"
@@ -52,19 +52,6 @@ def other_places(views: Engine) -> Iterator[list[Engine]]:
                 engine.dispose()
 
 
-def left_to_build(views: Engine, stream: Stream, within_reach: Callable[[str, int], int]) -> int:
-    """Return how many events the views lack up to the heads that the log had when they were begun.
-
-    ``within_reach`` gives the last position up to a head that can be projected.
-    """
-    with reading(views) as connection:
-        wanted = dict(unfinished(connection))
-        reached = dict(readable_positions(views))
-    for book in set(stream.books()).difference(wanted, reached):
-        wanted[book] = known_head(stream, book)
-    return sum(max(0, within_reach(book, head) - reached.get(book, 0)) for book, head in wanted.items())
-
-
 def remove_older_places(views: Engine, stream: Stream) -> None:
     """Remove the views of older versions, if these are built, and no process has them open.
 
@@ -72,9 +59,13 @@ def remove_older_places(views: Engine, stream: Stream) -> None:
     """
     with other_places(views) as found:
         older = [engine for engine in found if version_for(engine) < version_for(views)]
-        if not older or left_to_build(views, stream, lambda _, head: head):
+        if not older:
             return
+        with reading(views) as connection:
+            wanted = dict(unfinished(connection))
         reached = dict(readable_positions(views))
+        if to_build(stream.books(), lambda book: known_head(stream, book), wanted, reached):
+            return
         for engine in older:
             name = place_name(engine)
             if any(position > reached.get(book, 0) for book, position in readable_positions(engine)):

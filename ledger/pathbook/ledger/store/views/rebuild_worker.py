@@ -10,14 +10,15 @@ from typing import Final, NamedTuple
 import msgspec
 from sqlalchemy import Connection, Engine
 
-from pathbook.ledger import chains, runs
+from pathbook.ledger import runs
 from pathbook.ledger.applying import hops_to_load
 from pathbook.ledger.events import BatchCommissioned, RecordedEvent
 from pathbook.ledger.gc_tuning import collect_rarely
 from pathbook.ledger.moves import changed_ranges
-from pathbook.ledger.projections.views import ViewChanges
+from pathbook.ledger.projections.views import ViewChanges, heads_before
 from pathbook.ledger.reports.all_reports import REPORTS
 from pathbook.ledger.reports.report import SumRow
+from pathbook.ledger.reports.story import untold
 from pathbook.ledger.runs import Partition
 from pathbook.ledger.store.database.bulk_write import Row
 from pathbook.ledger.store.database.damage import DatabaseDamagedError
@@ -39,7 +40,8 @@ _STATEMENT_INDEXES: Final = {statement: index for index, statement in enumerate(
 class FoldedGroup(NamedTuple):
     """The changes of the events after a position up to ``last``: rows, by the index of a statement in STATEMENTS.
 
-    ``reports`` has what the events add to each report, by its title.
+    ``reports`` has what the events add to each report that needs no stories, by its title. The others are built from
+    the log when the views are level.
     """
 
     after: int
@@ -121,7 +123,7 @@ class FoldCache:
     def has_all(self, book: str, events: Sequence[RecordedEvent]) -> bool:
         """Tell whether everything that these events change, and that began before them, is cached."""
         return self.partitions.has_all(book, _changed_before(events)) and self.heads.has_all(
-            book, chains.begun_before(events)
+            book, heads_before(events)
         )
 
     def give_back(self, book: str, folded: "Folded") -> None:
@@ -149,7 +151,7 @@ def fold(
     The views must be at that position, for state that is not cached.
     """
     loaded = cache.partitions.take(views, book, after, _changed_before(events))
-    heads = cache.heads.take(views, book, after, chains.begun_before(events))
+    heads = cache.heads.take(views, book, after, heads_before(events))
     changes = ViewChanges(heads)
     _load_undone(views, book, loaded, events)
     for recorded in events:
@@ -190,7 +192,11 @@ def _run_worker(
             with reading(views) as connection:
                 folded = fold(cache, connection, book, position, events)
             indexed = [(_STATEMENT_INDEXES[statement], rows) for statement, rows in writes(folded.changes)]
-            reports = {report.title: list(report.fold(events)) for report in REPORTS}
+            reports = {
+                report.title: list(report.fold(untold(events)))
+                for report in REPORTS
+                if not report.needs_stories
+            }
             pipe.send_bytes(_ENCODER.encode(FoldedGroup(position, folded.last, indexed, reports)))
             cache.give_back(book, folded)
             position = folded.last

@@ -10,7 +10,10 @@ import structlog
 from sqlalchemy import Connection, Engine
 
 from pathbook.ledger.events import RecordedEvent
+from pathbook.ledger.moves import changed_ranges
 from pathbook.ledger.reports.report import Report, SumRow
+from pathbook.ledger.reports.story import untold
+from pathbook.ledger.reports.sums import fold_together
 from pathbook.ledger.store.database.engine import reading, writing
 from pathbook.ledger.store.database.failures import OutageLog
 from pathbook.ledger.store.database.notify import notify
@@ -26,17 +29,24 @@ from pathbook.ledger.store.reports.positions import (
 from pathbook.ledger.store.views.completeness import Progress, known_head, progress_of_part
 from pathbook.ledger.store.views.retries import Retries
 from pathbook.ledger.store.views.stopped_books import read_known
+from pathbook.ledger.store.views.story_cache import StoryCache
 from pathbook.ledger.store.views.waiters import PositionWaiters
 
 GROUP_EVENTS: Final = 1_000
 """How many events a report that is behind takes in one turn. They take some 20 milliseconds, and so long the views wait
 at most."""
 
+GROUP_RANGES: Final = 2_000
+"""How many ranges of units the events of such a turn change, unless it is one event alone, which may have thousands."""
+
 VIEWS_NEARLY_LEVEL_EVENTS: Final = 1_000
 """A report that is behind gets no turn while the views are further behind than this. Writes wait for the views."""
 
 KNOWN_FOR_S: Final = 5.0
 """How long a process believes what it knows of the positions of reports. Another process may empty a report."""
+
+TURN: Final = "reports"
+"""The turn of those who write reports of a book. No book has a "/" in its name, so it is no turn of a book."""
 
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -65,6 +75,7 @@ class ReportFollower:
         self._limits: dict[str, int] = {}
         self._forget_at = 0.0
         self._closed = False
+        self._stories = StoryCache(stream, views_engine)
         self._waiters = {report: PositionWaiters() for report in self._reports}
         self._retries = {
             report: Retries(outages, f"updating the report {report.title} failed") for report in self._reports
@@ -88,6 +99,7 @@ class ReportFollower:
         self._reached.clear()
         if not only:
             self._limits.clear()
+            self._stories.clear()
 
     def close(self) -> None:
         """Stop after the group that is being taken, and cancel the futures that callers still wait for."""
@@ -121,36 +133,45 @@ class ReportFollower:
         self._limits[book] = position
 
     def follow(self, book: str, after: int, events: Sequence[RecordedEvent]) -> None:
-        """Let the reports that are at a position take the events after it, which the views have just taken."""
-        self.take(book, after, events[-1].position, lambda report: report.fold(events))
+        """Let the reports that are at a position take the events after it, which the views have just taken.
+
+        Those with stories stay behind if there are many events, or large ones. They go on in groups of their own,
+        because telling takes longer than the views may wait.
+        """
+        last = events[-1].position
+        telling = _Telling(self._stories, book, after, events, lambda: self._at(book, after))
+        is_small = len(events) <= GROUP_EVENTS and len(_first_ones(events)) == len(events)
+        if not is_small or self._head(book) - last > VIEWS_NEARLY_LEVEL_EVENTS:
+            self.take(book, after, last, telling.rows_without_stories)
+        else:
+            self.take(book, after, last, telling.rows)
 
     def take(
         self, book: str, after: int, last: int, rows: Callable[[Report], Iterable[SumRow] | None]
     ) -> None:
         """Let the reports that are at a position take the events after it, whose rows were perhaps folded elsewhere."""
         self.allow(book, last)
-        for report, retries in self._retries.items():
-            if retries.is_early(book):
-                continue
-            try:
-                if self._known(report, book) == after and (folded := rows(report)) is not None:
-                    self._write(report, book, after, last, folded)
-            except Exception as error:  # noqa: BLE001 -- a report that fails must not stop the views
-                self._failed(report, book, error)
+        for report, error in self._take(book, after, last, self._at(book, after), rows).items():
+            self._failed(report, book, error)
 
     def build(self, book: str) -> bool:
         """Let the first report that is behind take one group. Return whether any report is behind then."""
         behind = self._behind(book)
         if not behind:
             return False
-        report = behind[0]
         try:
             if self._head(book) - self._limits[book] > VIEWS_NEARLY_LEVEL_EVENTS:
                 return True
-            self._take_group(report, book)
-            self._retries[report].succeeded(book)
+            after = self._known(behind[0], book)
+            sharing = [report for report in behind if self._known(report, book) == after]
+            errors = self._take_group(book, after, sharing)
         except Exception as error:  # noqa: BLE001 -- as in `take`
-            self._failed(report, book, error)
+            sharing, errors = behind[:1], {behind[0]: error}
+        for report in sharing:
+            if report in errors:
+                self._failed(report, book, errors[report])
+            else:
+                self._retries[report].succeeded(book)
         return bool(self._behind(book))
 
     def is_behind(self, book: str) -> bool:
@@ -160,13 +181,18 @@ class ReportFollower:
     def catch_up(self, book: str, progress: Progress | None = None, *only: Report) -> None:
         """Let all reports, or some, take all events that the views of a book have. Raises what stops a report."""
         limit = self._limits.get(book, 0)
-        for report in only or self._reports:
-            while not self._closed and (position := self._known(report, book)) < limit:
-                if progress is not None:
-                    progress(position, limit)
-                self._take_group(report, book)
+        while not self._closed:
+            known = {report: self._known(report, book) for report in only or self._reports}
+            after = min(known.values(), default=limit)
+            if after >= limit:
+                break
             if progress is not None:
-                progress(limit, limit)
+                progress(after, limit)
+            sharing = [report for report, position in known.items() if position == after]
+            for error in self._take_group(book, after, sharing).values():
+                raise error
+        if progress is not None:
+            progress(limit, limit)
 
     def rebuild(self, report: Report, views: Mapping[str, int], progress: Progress | None) -> None:
         """Drop a report and rebuild it in books whose views are at these positions."""
@@ -180,16 +206,20 @@ class ReportFollower:
 
     def _behind(self, book: str) -> list[Report]:
         """Return the reports that are behind the views of a book, and may try again now."""
-        limit, behind = self._limits.get(book, 0), []
+        limit = self._limits.get(book, 0)
+        return [report for report, known in self._positions(book).items() if known < limit]
+
+    def _positions(self, book: str) -> dict[Report, int]:
+        """Return the position of each report that may try again now, as this process knows it."""
+        found: dict[Report, int] = {}
         for report in self._reports:
             if self._retries[report].is_early(book):
                 continue
             try:
-                if self._known(report, book) < limit:
-                    behind.append(report)
+                found[report] = self._known(report, book)
             except Exception as error:  # noqa: BLE001 -- as in `take`
                 self._failed(report, book, error)
-        return behind
+        return found
 
     def _known(self, report: Report, book: str) -> int:
         """Return the position of a report in a book as this process knows it. Another process may move it back."""
@@ -201,27 +231,64 @@ class ReportFollower:
             known = self._reached[report, book] = self.position(report, book)
         return known
 
-    def _take_group(self, report: Report, book: str) -> None:
-        """Let a report that is behind take its next events from the log."""
-        after = self._known(report, book)
+    def _at(self, book: str, position: int) -> list[Report]:
+        """Return the reports that are at a position in a book, and may try again now."""
+        return [report for report, known in self._positions(book).items() if known == position]
+
+    def _take_group(self, book: str, after: int, sharing: Sequence[Report]) -> dict[Report, Exception]:
+        """Let reports that are behind at one position take the next events from the log. Return their errors."""
         limit = min(GROUP_EVENTS, self._limits[book] - after)
         events, stopping = read_known(self._stream, book, after, limit)
         if not events:
             raise stopping or AssertionError(f"the log of {book} ends before its views")
-        self._write(report, book, after, events[-1].position, report.fold(events))
+        events = _first_ones(events)
+        telling = _Telling(self._stories, book, after, events, lambda: sharing)
+        return self._take(book, after, events[-1].position, sharing, telling.rows)
 
-    def _write(self, report: Report, book: str, after: int, last: int, rows: Iterable[SumRow]) -> None:
-        """Add rows to a report that is at a position. If it is elsewhere, another process was first."""
-        turn = f"{report.title}/{book}"
+    def _take(
+        self,
+        book: str,
+        after: int,
+        last: int,
+        reports: Sequence[Report],
+        rows: Callable[[Report], Iterable[SumRow] | None],
+    ) -> dict[Report, Exception]:
+        """Add rows to reports that are at a position, together or, if that fails, one by one. Return their errors."""
+        folded: dict[Report, list[SumRow]] = {}
+        errors: dict[Report, Exception] = {}
+        for report in reports:
+            try:
+                if (added := rows(report)) is not None:
+                    folded[report] = list(added)
+            except Exception as error:  # noqa: BLE001 -- a report that fails must stop neither views nor others
+                errors[report] = error
+        try:
+            self._write(book, after, last, folded)
+        except Exception:  # noqa: BLE001 -- as above
+            for report, added in folded.items():
+                try:
+                    self._write(book, after, last, {report: added})
+                except Exception as error:  # noqa: BLE001 -- as above
+                    errors[report] = error
+        return errors
+
+    def _write(self, book: str, after: int, last: int, rows: Mapping[Report, Iterable[SumRow]]) -> None:
+        """Add rows to reports that are at a position. If one is elsewhere, another process was first."""
+        if not rows:
+            return
+        reached: dict[Report, int] = {}
         with self._taking:
-            with persistence_errors(), writing(self._writing_engine, turn=turn) as connection:
-                reached = position_on(connection, report, book)
-                if reached == after:
-                    add_rows(connection, report, book, rows, last)
-                    notify(connection, book)
-                    reached = last
-            self._reached[report, book] = reached
-        self._waiters[report].reached(book, reached)
+            with persistence_errors(), writing(self._writing_engine, turn=f"{TURN}/{book}") as connection:
+                for report, added in rows.items():
+                    reached[report] = position_on(connection, report, book)
+                    if reached[report] == after:
+                        add_rows(connection, report, book, added, last)
+                        reached[report] = last
+                notify(connection, book)
+            for report, position in reached.items():
+                self._reached[report, book] = position
+        for report, position in reached.items():
+            self._waiters[report].reached(book, position)
 
     def _failed(self, report: Report, book: str, error: Exception) -> None:
         self._reached.pop((report, book), None)
@@ -230,3 +297,48 @@ class ReportFollower:
 
     def _head(self, book: str) -> int:
         return known_head(self._stream, book)
+
+
+def _first_ones(events: Sequence[RecordedEvent]) -> list[RecordedEvent]:
+    """Return the events at the beginning that change as many ranges as a turn may, and at least one event."""
+    taken: list[RecordedEvent] = []
+    ranges = 0
+    for recorded in events:
+        ranges += sum(1 for _ in changed_ranges(recorded.event))
+        if taken and ranges > GROUP_RANGES:
+            break
+        taken.append(recorded)
+    return taken
+
+
+class _Telling:
+    """What events add to reports that are at the position before them. Those that need stories share one telling."""
+
+    def __init__(
+        self,
+        stories: StoryCache,
+        book: str,
+        after: int,
+        events: Sequence[RecordedEvent],
+        sharing: Callable[[], Sequence[Report]],
+    ) -> None:
+        self._stories, self._book, self._after, self._events = stories, book, after, events
+        self._sharing = sharing
+        self._folded: dict[Report, list[SumRow] | Exception] = {}
+
+    def rows_without_stories(self, report: Report) -> Iterable[SumRow] | None:
+        """Return what the events add to a report, or None if it needs stories."""
+        return None if report.needs_stories else self.rows(report)
+
+    def rows(self, report: Report) -> Iterable[SumRow]:
+        """Return what the events add to a report. Raises what its fold raises."""
+        if not report.needs_stories:
+            return report.fold(untold(self._events))
+        if report not in self._folded:
+            sharing = {each for each in self._sharing() if each.needs_stories} - self._folded.keys()
+            told = self._stories.told(self._book, self._after, self._events)
+            self._folded |= fold_together([report, *(sharing - {report})], told)
+        found = self._folded[report]
+        if isinstance(found, Exception):
+            raise found
+        return found

@@ -9,6 +9,8 @@ import msgspec
 from sqlalchemy import Engine, Select
 
 from pathbook.ledger.projections.cases import CaseRangeRow, CaseRow
+from pathbook.ledger.projections.fingerprints import PresentRun
+from pathbook.ledger.projections.keys import KeyRow
 from pathbook.ledger.projections.registers import (
     AuthorizationRow,
     BatchRow,
@@ -16,16 +18,19 @@ from pathbook.ledger.projections.registers import (
     PartyRow,
     ProductRow,
     RecallRow,
+    corrected_batch,
 )
 from pathbook.ledger.projections.transfers import TransferRow
 from pathbook.ledger.reports.report import Report
 from pathbook.ledger.store.database.fast_read import Reader, ReaderPool
 from pathbook.ledger.store.log.stream import persistence_errors
 from pathbook.ledger.store.reports.positions import position_lookup
-from pathbook.ledger.store.views import list_lookups, lookups, unit_history
+from pathbook.ledger.store.views import list_lookups, lookups, unit_history, whole_registers
+from pathbook.ledger.store.views.batch_positions import BATCH_POSITIONS
 from pathbook.ledger.store.views.list_lookups import HeldRun
 from pathbook.ledger.store.views.lookups import NEVER, StockRow, SuggestionRow, ViewPosition
 from pathbook.ledger.store.views.report_rows import ReportRows
+from pathbook.ledger.store.views.tables import HopColumns
 from pathbook.ledger.values import Price, TransferSide, TransferStatus, UnitRange
 
 ViewsEngine: TypeAlias = Engine
@@ -84,9 +89,18 @@ class ViewSnapshot:
         """The parties after an id, in order."""
         return self._all(lookups.PARTIES, PartyRow, after=after, limit=limit)
 
-    def authorizations(self, party: str, after: int, limit: int) -> list[AuthorizationRow]:
-        """The authorizations of a party after a position, oldest first."""
+    def authorizations(
+        self, party: str, after: int, limit: int, uplines: frozenset[str] | None = None
+    ) -> list[AuthorizationRow]:
+        """The authorizations of a party after a position, oldest first: all of them, or only those by some uplines."""
+        if uplines is not None:
+            lookup, keys = list_lookups.AUTHORIZATIONS_BY_UPLINES, _keys(sorted(uplines))
+            return self._all(lookup, AuthorizationRow, party=party, after=after, limit=limit, keys=keys)
         return self._all(lookups.AUTHORIZATIONS, AuthorizationRow, party=party, after=after, limit=limit)
+
+    def keys(self, party: str, after: int, limit: int) -> list[KeyRow]:
+        """The keys that a party or OPERATOR had and has, registered after a position, oldest first."""
+        return self._all(lookups.KEYS_OF_PARTY, KeyRow, party=party, after=after, limit=limit)
 
     def product(self, product: str) -> ProductRow | None:
         """The product with a GTIN of 14 digits, or None if there is none."""
@@ -117,8 +131,10 @@ class ViewSnapshot:
         """The batch of a product with a lot number, or None if there is none."""
         return self._one(lookups.BATCH_OF_LOT, BatchRow, product=product, lot=lot)
 
-    def batches(self, product: str | None, after: int, limit: int) -> list[BatchRow]:
-        """The batches of a product, or of all products, after a number, in order."""
+    def batches(self, product: str | None, after: int, limit: int, brand: str = "") -> list[BatchRow]:
+        """The batches of a product, or of all products, or of those of a brand, after a number, in order."""
+        if product is None and brand:
+            return self._all(lookups.BATCHES_OF_BRAND, BatchRow, brand=brand, after=after, limit=limit)
         if product is None:
             return self._all(lookups.BATCHES, BatchRow, after=after, limit=limit)
         return self._all(lookups.BATCHES_OF_PRODUCT, BatchRow, product=product, after=after, limit=limit)
@@ -187,6 +203,27 @@ class ViewSnapshot:
             list_lookups.HELD_RUNS, HeldRun, batch=part.batch, first=part.first, last=part.last, limit=limit
         )
 
+    def present_runs(self, part: UnitRange, limit: int) -> list[PresentRun]:
+        """The runs in force that have units of a range, in order, with what a fingerprint has of them."""
+        return self._all(
+            list_lookups.PRESENT_RUNS,
+            _present_run,
+            batch=part.batch,
+            first=part.first,
+            last=part.last,
+            limit=limit,
+        )
+
+    def packed_in_batch(self, batch: int, after: int, limit: int) -> list[tuple[int, int, str]]:
+        """The ranges of a batch that are packed in cases, after a unit: first, last and SSCC, in order."""
+        return self._all(
+            lookups.PACKED_IN_BATCH,
+            lambda first, last, sscc: (first, last, sscc),
+            batch=batch,
+            after=after,
+            limit=limit,
+        )
+
     def authorizations_of(self, parties: Sequence[str], limit: int) -> list[AuthorizationRow]:
         """At most ``limit`` authorizations of parties, by party, oldest first."""
         lookup = list_lookups.AUTHORIZATIONS_OF_PARTIES
@@ -201,6 +238,29 @@ class ViewSnapshot:
         lookup = list_lookups.BATCHES_OF_PRODUCT_AMONG
         return set(self._all(lookup, lambda batch: batch, product=product, keys=_keys(batches)))
 
+    def batches_numbered(self, batches: Sequence[int]) -> list[BatchRow]:
+        """The batches with some numbers."""
+        return self._all(list_lookups.BATCHES_NUMBERED, BatchRow, keys=_keys(batches))
+
+    def numbers_of_batches(self, product: str, brand: str, limit: int) -> list[int]:
+        """At most ``limit`` numbers of the batches of a product and a brand, of all if these are "", in order."""
+        lookup = whole_registers.NUMBERS_OF_BATCHES
+        return self._all(lookup, lambda batch: batch, product=product, brand=brand, limit=limit)
+
+    def story_positions(self, batch: int, through: int) -> set[int]:
+        """The positions, up to one, of all events that the story of a batch is made of."""
+        asked = {"book": self.book, "batch": batch, "subject": corrected_batch(batch), "through": through}
+        return {position for lookup in BATCH_POSITIONS for (position,) in self._reader.ask(lookup, asked)}
+
+    def all_authorizations(self, through: int, limit: int) -> list[AuthorizationRow]:
+        """At most ``limit`` authorizations up to a position, also those that ended, oldest first."""
+        lookup = whole_registers.ALL_AUTHORIZATIONS
+        return self._all(lookup, AuthorizationRow, through=through, limit=limit)
+
+    def brands(self, limit: int) -> list[str]:
+        """At most ``limit`` ids of brands, in order."""
+        return self._all(whole_registers.BRANDS, lambda party: party, limit=limit)
+
     def report(self, report: Report) -> ReportRows:
         """The rows of a report, as far as it is in this snapshot: it may be behind the views.
 
@@ -213,18 +273,26 @@ class ViewSnapshot:
             raise ReportBuildingError(report.name, self.book, position, through)
         return ReportRows(self._reader, report, self.book, position)
 
-    def stock(self, party: str, after: int, limit: int) -> list[StockRow]:
-        """A party's stock of each batch after a given one (0: of all), by expiry, soonest first, and then by number."""
+    def stock(self, party: str, after: int, limit: int, brand: str = "") -> list[StockRow]:
+        """A party's stock of each batch after a given one (0: of all), by expiry, soonest first, and then by number.
+
+        If a brand is named, only of its batches.
+        """
         last = self.batch(after) if after else None
         expiry = "" if last is None else last.expires_on or NEVER
         return self._all(
-            lookups.STOCK_OF_PARTY,
+            lookups.STOCK_OF_PARTY_AND_BRAND if brand else lookups.STOCK_OF_PARTY,
             lambda *row: StockRow(BatchRow(*row[:-4]), *row[-4:]),
             party=party,
             after_expiry=expiry,
             after=after,
             limit=limit,
+            **({"brand": brand} if brand else {}),
         )
+
+    def has_stock(self, party: str, batch: int) -> bool:
+        """Whether a party owns units of a batch, or has some in its custody."""
+        return bool(self._all(lookups.STOCK_OF_BATCH, lambda *row: row, party=party, batch=batch))
 
     def history(self, batch: int, number: int) -> unit_history.UnitHistory | None:
         """The history of a unit, or None if there is no such unit."""
@@ -246,6 +314,26 @@ class ViewSnapshot:
     ) -> _Row | None:
         found = self._all(lookup, row, **parameters)
         return found[0] if found else None
+
+
+def _present_run(
+    first: int,
+    last: int,
+    owner: str,
+    custodian: str,
+    state: int,
+    position: int,
+    head: bytes,
+    *columns: str | int,
+) -> PresentRun:
+    hop = HopColumns._make(columns)
+    last_hop = hop.transfer
+    if hop.hop:
+        transfer, _, moved = hop.hop.partition(",")
+        last_hop = int(transfer) if moved else 0
+    return PresentRun(
+        first, last, owner, custodian, state, hop.transfer, last_hop, hop.moved_from, position, head
+    )
 
 
 def _keys(keys: Sequence[str] | Sequence[int]) -> str:

@@ -11,6 +11,7 @@ from pathbook.ledger import events
 from pathbook.ledger.events import TransferAccepted as Accepted
 from pathbook.ledger.hops import Hop
 from pathbook.ledger.projections.cases import CaseRangeRow, CaseRow
+from pathbook.ledger.projections.keys import KeyRow
 from pathbook.ledger.projections.registers import (
     AuthorizationRow,
     BatchRow,
@@ -25,9 +26,11 @@ from pathbook.ledger.projections.registers import (
     request_hash,
 )
 from pathbook.ledger.projections.transfers import TransferRow
+from pathbook.ledger.rules.answerable import Declarable, Transfer
 from pathbook.ledger.rules.goods import Batch, Case, Product, Recall
-from pathbook.ledger.rules.required_state import RequiredState
-from pathbook.ledger.rules.state import IN_FORCE, Authorization, Declarable, Party, State, Transfer
+from pathbook.ledger.rules.key_ring import Key, Keys
+from pathbook.ledger.rules.parts import RequiredState
+from pathbook.ledger.rules.state import IN_FORCE, Authorization, Party, State
 from pathbook.ledger.spans import merged
 from pathbook.ledger.store.database.engine import reading
 from pathbook.ledger.store.log.event_hashes import StoredEntry, read_event
@@ -41,6 +44,7 @@ from pathbook.ledger.store.views.tables import (
     CASE_RANGE,
     CORRECTION,
     HAS_REFERENCE,
+    KEY,
     OPEN_WITH_DEADLINE,
     PACKED_CASE,
     PARTY,
@@ -56,7 +60,7 @@ from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import PartyKind, Price, TransferKind, TransferStatus, UnitRange, is_consumer
 
 _Row = TypeVar("_Row")
-_Key = TypeVar("_Key", str, int)
+_Key = TypeVar("_Key", str, int, bytes)
 
 RUNS_AT_ONCE_MAX = 20_000
 """How many runs of ranges are loaded at once. Most requests need far less, and few may look at more."""
@@ -72,7 +76,7 @@ class StateLoader:
         """Read from the views in ``views``, and read the terms of transfers from the log."""
         self._stream, self._views, self._tracking = stream, views, tracking
 
-    def open(self, book: str) -> State:
+    def open(self, book: str, *, with_deadlines: bool = True) -> State:
         """Return a state with the position, origin, policy and last batch of the book, and deadlines of open offers."""
         with reading(self._views) as connection:
             position = self._tracking.max_tracking_id_on(connection, book) or 0
@@ -83,7 +87,8 @@ class StateLoader:
             last_batch = connection.execute(last).scalar() or 0
             sealed = sa.select(sa.func.max(SEAL.c.covers)).where(SEAL.c.book == book)
             last_covers = connection.execute(sealed).scalar() or 0
-            deadlines = sorted((row.deadline, row.transfer) for row in connection.execute(due))
+            rows = connection.execute(due) if with_deadlines else ()
+            deadlines = sorted((row.deadline, row.transfer) for row in rows)
         recorded = [read_event(book, entry) for entry in self._stream.at(book, [1, position])]
         reached = recorded[-1].recorded_at if position and recorded else 0
         state = State(book, position, reached, last_batch)
@@ -105,6 +110,7 @@ class StateLoader:
         with reading(self._views) as connection:
             state = State(book, self._tracking.max_tracking_id_on(connection, book) or 0)
             _load_parties(connection, state, required)
+            _load_keys(connection, state, required)
             _load_products(connection, state, required)
             _load_batches(connection, state, required)
             _load_cases(connection, state, required)
@@ -117,6 +123,8 @@ class StateLoader:
         self._load_transfers(state, known)
         self._load_declarables(state, required.declarables, declared)
         self._load_purchases(state, required)
+        named = self._stream.at(book, list(required.leaves)) if required.leaves else []
+        state.leaves = {entry.position: entry.leaf for entry in named}
         return state
 
     def load_hops(self, book: str, hops: Iterable[tuple[int, Hop]]) -> bool:
@@ -146,6 +154,7 @@ class StateLoader:
                 state.transfers[row.transfer] = Transfer(
                     status=status,
                     terms=terms,
+                    leaf=entry.leaf,
                     deadline=row.deadline,
                     reversal_asked_by=row.reversal_asked_by,
                     reversal_asked_at=row.reversal_asked_position or 0,
@@ -158,7 +167,7 @@ class StateLoader:
         for entry in self._stream.at(state.book, [position for position in positions if position > 0]):
             event = read_event(state.book, entry).event
             if entry.position <= state.position and isinstance(event, events.DeclarableEvent):
-                state.declarables[entry.position] = Declarable(event, entry.position in declared)
+                state.declarables[entry.position] = Declarable(event, entry.leaf, entry.position in declared)
 
     def _load_purchases(self, state: State, required: RequiredState) -> None:
         """Take the batches of which a consumer bought units from the log. Consumers have no stock in the views."""
@@ -243,6 +252,22 @@ def _load_parties(connection: Connection, state: State, required: RequiredState)
             revoked_from=given.revoked_from,
         )
         party.add(authorization)
+
+
+def _load_keys(connection: Connection, state: State, required: RequiredState) -> None:
+    state.keys = dict.fromkeys(required.keys)
+    rows = _rows_with_keys(connection, KEY, KeyRow, state.book, "party", required.keys)
+    for row in sorted(rows, key=lambda row: row.position):
+        keys = state.keys[row.party]
+        if keys is None:
+            keys = state.keys[row.party] = Keys({})
+        is_rotation = row.replaced_key == row.endorser_key
+        key = Key(row.key, row.recovery_key, row.position, row.registered_at, row.replaced_key, is_rotation)
+        key.revoked, key.endorser = row.revoked_position, row.endorser
+        keys.add(key)
+    state.taken_keys = dict.fromkeys(required.taken_keys)
+    for row in _rows_with_keys(connection, KEY, KeyRow, state.book, "key", required.taken_keys):
+        state.taken_keys[row.key] = row.position
 
 
 def _load_products(connection: Connection, state: State, required: RequiredState) -> None:

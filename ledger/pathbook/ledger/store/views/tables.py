@@ -62,8 +62,8 @@ def _small(name: str, *, key: bool = False) -> Column[int]:
     )
 
 
-def _bytes(name: str) -> Column[bytes]:
-    return Column(name, LargeBinary, nullable=False)
+def _bytes(name: str, *, key: bool = False) -> Column[bytes]:
+    return Column(name, LargeBinary, primary_key=key, nullable=False)
 
 
 def _enum(name: str) -> Column[int]:
@@ -144,6 +144,22 @@ RECALL = _table(
 CORRECTION = _table("correction", _text("subject", key=True), _number("position", key=True))
 """The corrections of each event, product, batch and party that was corrected."""
 
+KEY = _table(
+    "party_key",
+    _bytes("key", key=True),
+    _text("party"),
+    _number("position"),
+    _number("registered_at"),
+    _bytes("recovery_key"),
+    _text("endorser"),
+    _bytes("endorser_key"),
+    _bytes("replaced_key"),
+    _number("revoked_position"),
+    _number("revoked_at", optional=True),
+    Index("party_key_of_party", "book", "party", "position"),
+)
+"""The keys of parties and of the operator. A key is registered once in a book, so it is its own name."""
+
 SEAL = _table("seal", _number("covers", key=True), _number("position"))
 """The seals: which position each covers, and the position of its event."""
 
@@ -187,6 +203,8 @@ OPEN_WITH_DEADLINE = sa.text(f"status = {TransferStatus.OFFERED.value} AND deadl
 HAS_REFERENCE = sa.text("reference <> ''")
 """A query repeats this condition to use the index on references."""
 
+_LINE = ("transfer", "line")
+
 TRANSFER = _table(
     "transfer",
     _number("transfer", key=True),
@@ -209,38 +227,15 @@ TRANSFER = _table(
     _number("returns_transfer"),
     _text("reference"),
     _enum("is_attested"),
+    _enum("giver_signed"),
+    _enum("receiver_signed"),
     Index("transfer_of_giver", "book", "giver", "transfer", "line"),
     Index("transfer_of_receiver", "book", "receiver", "transfer", "line"),
     # Nearly all transfers are accepted. A query for another status, above all for open offers, can skip them
     # here.
-    _partial(
-        "transfer_of_giver_by_status",
-        "book",
-        "giver",
-        "status",
-        "transfer",
-        "line",
-        where=NOT_ACCEPTED,
-    ),
-    _partial(
-        "transfer_of_receiver_by_status",
-        "book",
-        "receiver",
-        "status",
-        "transfer",
-        "line",
-        where=NOT_ACCEPTED,
-    ),
-    _partial(
-        "transfer_by_reference",
-        "book",
-        "reference",
-        "giver",
-        "receiver",
-        "transfer",
-        "line",
-        where=HAS_REFERENCE,
-    ),
+    _partial("transfer_of_giver_by_status", "book", "giver", "status", *_LINE, where=NOT_ACCEPTED),
+    _partial("transfer_of_receiver_by_status", "book", "receiver", "status", *_LINE, where=NOT_ACCEPTED),
+    _partial("transfer_by_reference", "book", "reference", "giver", "receiver", *_LINE, where=HAS_REFERENCE),
     _partial("transfer_deadline", "book", "deadline", where=OPEN_WITH_DEADLINE),
     _partial("offer_due", "deadline", "book", where=OPEN_WITH_DEADLINE),
 )

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 from sqlalchemy.schema import CreateTable
 
-from pathbook.ledger.projections import cases, registers, transfers
+from pathbook.ledger.projections import cases, keys, registers, transfers
 from pathbook.ledger.projections.runs import RunChanges
 from pathbook.ledger.projections.views import Row as ViewRow
 from pathbook.ledger.projections.views import ViewChanges
@@ -44,6 +44,8 @@ _REGISTERS: Mapping[type[ViewRow], Statement] = {
     registers.RecallRow: insert_statement(tables.RECALL),
     registers.RecallEnd: update_statement(tables.RECALL, registers.RecallEnd._fields),
     registers.SealRow: insert_statement(tables.SEAL),
+    keys.KeyRow: insert_statement(tables.KEY),
+    keys.KeyEnd: update_statement(tables.KEY, keys.KeyEnd._fields),
     transfers.TransferRow: insert_statement(tables.TRANSFER),
     transfers.TransferAnswer: update_statement(tables.TRANSFER, transfers.TransferAnswer._fields),
     transfers.TransferAttestation: update_statement(tables.TRANSFER, transfers.TransferAttestation._fields),

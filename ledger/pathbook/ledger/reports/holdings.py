@@ -1,0 +1,275 @@
+"""Holdings: which units each party has not sold, by the transfer by which they came, and how old they are.
+
+A party's units that it sold to consumers, and units that were written off, are no holdings.
+"""
+
+import datetime
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from typing import Final, NamedTuple
+
+import msgspec
+
+from pathbook.ledger.reports.adding import DAY_US, Adding, folding
+from pathbook.ledger.reports.ladder import CONSUMER_TIER, NO_TIER, PriceRow
+from pathbook.ledger.reports.registered import Batch, day_number, day_of
+from pathbook.ledger.reports.report import Column, ColumnKind, Report
+from pathbook.ledger.reports.story import BatchStory, ToldEvent
+from pathbook.ledger.runs import Run
+from pathbook.ledger.values import WRITTEN_OFF, Price, UnitState, is_consumer
+
+MAKER_TIER = 0
+"""The tier of a brand that holds units that it made."""
+
+
+class HoldingsChanges:
+    """How many units a sequence of events adds to holdings, and how many of these are reserved by open offers."""
+
+    def __init__(self) -> None:
+        self.adding = Adding(2)
+
+    def add(self, told: ToldEvent) -> None:
+        """Count the units of the runs that an event changed."""
+        for change in told.changes:
+            story = told.stories[change.batch]
+            units = change.changed.last - change.changed.first + 1
+            if change.before is not None:
+                self._count(story, change.before, -units)
+            self._count(story, change.changed, units)
+
+    def _count(self, story: BatchStory, run: Run, units: int) -> None:
+        if run.state in WRITTEN_OFF or is_consumer(run.owner):
+            return
+        offered = units if run.state is UnitState.OFFERED else 0
+        self.adding.add((story.batch, run.owner, run.custodian, *_origin(story, run)), units, offered)
+
+
+def _origin(story: BatchStory, run: Run) -> tuple[int, int, int, str, int, int]:
+    """Return transfer, tier, day and price by which the units of a run came to their owner."""
+    hop = story.last_hop(run)
+    if hop is None:
+        return 0, MAKER_TIER, day_number(story.commissioned.made_on), "", 0, 1
+    tier, price = hop.terms.authority(story.batch).receiver_tier, hop.terms.unit_price
+    return (
+        hop.transfer,
+        NO_TIER if tier is None else tier,
+        hop.occurred_at // DAY_US,
+        price.currency_code,
+        price.amount_minor,
+        price.per_units,
+    )
+
+
+HOLDINGS: Final = Report(
+    name="holdings",
+    version=1,
+    key=(
+        Column("batch", ColumnKind.BATCH),
+        Column("owner", ColumnKind.PARTY),
+        Column("custodian", ColumnKind.PARTY),
+        Column("transfer", ColumnKind.NUMBER),
+        Column("tier", ColumnKind.TIER),
+        Column("day", ColumnKind.DAY),
+        Column("currency_code", ColumnKind.TEXT),
+        Column("amount_minor", ColumnKind.NUMBER),
+        Column("per_units", ColumnKind.SMALL),
+    ),
+    sums=("units", "offered"),
+    fold=folding(HoldingsChanges),
+    needs_stories=True,
+)
+"""Units that a party owns and has not sold, by the transfer by which they came: when, and at which price.
+
+``transfer`` is 0 for units that their owner made. Then the day is that on which they were made, and the currency "".
+``offered`` counts those of the units that an open offer reserves."""
+
+
+class HoldingRow(NamedTuple):
+    """A row of HOLDINGS."""
+
+    batch: int
+    owner: str
+    custodian: str
+    transfer: int
+    tier: int
+    day: int
+    currency_code: str
+    amount_minor: int
+    per_units: int
+    units: int
+    offered: int
+
+    @property
+    def price(self) -> Price | None:
+        """What the owner paid for one unit. None if the owner made the units."""
+        return Price(self.amount_minor, self.currency_code, self.per_units) if self.transfer else None
+
+
+class StockLot(msgspec.Struct, frozen=True):
+    """Units of a batch that one party has held since one transfer, and what it would lose if it sold them today.
+
+    Attributes:
+        transfer: the transfer by which they came. 0 if the owner made them.
+        days_left: until the end of the day on which they expire, below 0 once they have. None if they never do.
+        paid: for one unit. None if the owner made them.
+        best: the highest price of one unit that a consumer paid for the product, in the currency of ``paid``. None if
+            no consumer did.
+        paid_minor: what was paid for all units, in minor units of ``paid``, half to even.
+        loss_minor: how much more that is than consumers would pay at ``best``. All of it if the units have expired.
+            None if that is unknown, because no consumer paid in this currency, or no price was paid.
+    """
+
+    batch: int
+    product: str
+    owner: str
+    custodian: str
+    transfer: int
+    tier: int
+    units: int
+    offered: int
+    since: datetime.date
+    age_days: int
+    expires_on: datetime.date | None
+    days_left: int | None
+    paid: Price | None
+    best: Price | None
+    paid_minor: int
+    loss_minor: int | None
+
+
+class StockOfTier(msgspec.Struct, frozen=True):
+    """What all parties of one tier hold. Money is by currency, in minor units, added up exactly and then rounded.
+
+    ``expiring`` counts units that have not expired, and will within the days that the caller asked for. ``unpriced``
+    counts the units for which the loss is unknown.
+    """
+
+    tier: int
+    units: int
+    parties: int
+    oldest_days: int
+    expired: int
+    expiring: int
+    unpriced: int
+    paid_minor: dict[str, int]
+    loss_minor: dict[str, int]
+
+
+def best_consumer_prices(
+    prices: Iterable[tuple[int, PriceRow]], batches: Mapping[int, Batch]
+) -> dict[tuple[str, str], Price]:
+    """Return the highest price that consumers paid, by product and currency.
+
+    Args:
+        prices: rows of the ladder, each with its batch.
+        batches: the batches of these rows.
+    """
+    best: dict[tuple[str, str], Price] = {}
+    for batch, row in prices:
+        if row.tier != CONSUMER_TIER or row.units <= 0:
+            continue
+        price, key = row_price(row), (batches[batch].product, row.currency_code)
+        if key not in best or price.each > best[key].each:
+            best[key] = price
+    return best
+
+
+def row_price(row: PriceRow) -> Price:
+    """Return the price of a row of the ladder."""
+    return Price(row.amount_minor, row.currency_code, row.per_units)
+
+
+def stuck_stock(
+    rows: Iterable[HoldingRow],
+    batches: Mapping[int, Batch],
+    best: Mapping[tuple[str, str], Price],
+    today: datetime.date,
+) -> list[StockLot]:
+    """Return what parties hold, what expires first at the top, then what they have held longest.
+
+    Args:
+        rows: rows of HOLDINGS.
+        batches: the batches of these rows.
+        best: what `best_consumer_prices` returns.
+        today: the day up to which ages are counted.
+    """
+    lots = [_lot(row, batches[row.batch], best, today) for row in rows]
+    return sorted(lots, key=_urgency)
+
+
+def _urgency(lot: StockLot) -> tuple[datetime.date, int, int, str, int, str]:
+    expires = lot.expires_on or datetime.date.max
+    return expires, -lot.age_days, lot.batch, lot.owner, lot.transfer, lot.custodian
+
+
+def _lot(
+    row: HoldingRow, batch: Batch, best: Mapping[tuple[str, str], Price], today: datetime.date
+) -> StockLot:
+    since = day_of(row.day) if row.transfer else batch.made_on
+    days_left = None if batch.expires_on is None else (batch.expires_on - today).days
+    observed = best.get((batch.product, row.currency_code))
+    paid, paid_minor, loss_minor = row.price, 0, None
+    if paid is not None:
+        paid_minor = round(paid.each * row.units)
+        loss = _loss(paid, observed, days_left, row.units)
+        loss_minor = None if loss is None else round(loss)
+    return StockLot(
+        batch=row.batch,
+        product=batch.product,
+        owner=row.owner,
+        custodian=row.custodian,
+        transfer=row.transfer,
+        tier=row.tier,
+        units=row.units,
+        offered=row.offered,
+        since=since,
+        age_days=(today - since).days,
+        expires_on=batch.expires_on,
+        days_left=days_left,
+        paid=paid,
+        best=observed,
+        paid_minor=paid_minor,
+        loss_minor=loss_minor,
+    )
+
+
+def _loss(paid: Price, best: Price | None, days_left: int | None, units: int) -> Fraction | None:
+    """Return what the owner of units would lose, exactly, or None if that is unknown."""
+    if days_left is not None and days_left < 0:
+        return paid.each * units
+    return None if best is None else max(paid.each - best.each, Fraction(0)) * units
+
+
+def rounded(sums: Mapping[str, Fraction]) -> dict[str, int]:
+    """Return sums of money by currency, each rounded to minor units once, half to even."""
+    return {currency: round(exact) for currency, exact in sums.items()}
+
+
+def stock_by_tier(lots: Iterable[StockLot], expiring_days: int) -> list[StockOfTier]:
+    """Return the sums of lots by tier, from the top, parties without a tier first."""
+    by_tier: defaultdict[int, list[StockLot]] = defaultdict(list)
+    for lot in lots:
+        by_tier[lot.tier].append(lot)
+    return [_tier(tier, found, expiring_days) for tier, found in sorted(by_tier.items())]
+
+
+def _tier(tier: int, lots: list[StockLot], expiring_days: int) -> StockOfTier:
+    paid: defaultdict[str, Fraction] = defaultdict(Fraction)
+    lost: defaultdict[str, Fraction] = defaultdict(Fraction)
+    for lot in lots:
+        if lot.paid is not None:
+            paid[lot.paid.currency_code] += lot.paid.each * lot.units
+            lost[lot.paid.currency_code] += _loss(lot.paid, lot.best, lot.days_left, lot.units) or 0
+    left = [(lot.days_left, lot.units) for lot in lots if lot.days_left is not None]
+    return StockOfTier(
+        tier=tier,
+        units=sum(lot.units for lot in lots),
+        parties=len({lot.owner for lot in lots}),
+        oldest_days=max(lot.age_days for lot in lots),
+        expired=sum(units for days, units in left if days < 0),
+        expiring=sum(units for days, units in left if 0 <= days <= expiring_days),
+        unpriced=sum(lot.units for lot in lots if lot.loss_minor is None),
+        paid_minor=rounded(paid),
+        loss_minor=rounded(lost),
+    )

@@ -1,0 +1,63 @@
+"""What was paid: the prices of the ladder with who paid whom and on which day, so that questions can filter them."""
+
+from typing import Final
+
+from pathbook.ledger.reports.adding import DAY_US, Adding, folding
+from pathbook.ledger.reports.ladder import tier_of
+from pathbook.ledger.reports.report import Column, ColumnKind, Report
+from pathbook.ledger.reports.story import BatchStory, ToldEvent, moved_hops
+from pathbook.ledger.runs import Run
+from pathbook.ledger.values import is_consumer
+
+
+class PaidChanges:
+    """How many units a sequence of events moves by hops that are in force, by their sides, day, tier and price."""
+
+    def __init__(self) -> None:
+        self.adding = Adding(1)
+
+    def add(self, told: ToldEvent) -> None:
+        """Count the hops that an event adds to runs, or takes from them."""
+        for moved in moved_hops(told):
+            self._count(*moved)
+
+    def _count(self, story: BatchStory, run: Run, units: int) -> None:
+        hop = story.last_hop(run)
+        assert hop is not None, run
+        terms, price = hop.terms, hop.terms.unit_price
+        is_sale = is_consumer(terms.receiver)
+        tier = tier_of(terms.receiver, terms.authority(story.batch).receiver_tier)
+        key = (
+            story.batch,
+            terms.giver,
+            "" if is_sale else terms.receiver,
+            hop.occurred_at // DAY_US,
+            tier,
+            price.currency_code,
+            price.amount_minor,
+            price.per_units,
+        )
+        self.adding.add(key, units)
+
+
+PAID: Final = Report(
+    name="paid",
+    version=1,
+    key=(
+        Column("batch", ColumnKind.BATCH),
+        Column("giver", ColumnKind.PARTY),
+        Column("receiver", ColumnKind.PARTY),
+        Column("day", ColumnKind.DAY),
+        Column("tier", ColumnKind.TIER),
+        Column("currency_code", ColumnKind.TEXT),
+        Column("amount_minor", ColumnKind.NUMBER),
+        Column("per_units", ColumnKind.SMALL),
+    ),
+    sums=("units",),
+    fold=folding(PaidChanges),
+    needs_stories=True,
+)
+"""Units by who gave them to whom, on which day, at which price. Consumers are one receiver, "".
+
+The ladder has the same units without sides and days, in few rows, so that a ladder of a large product stays cheap.
+`transfer list` of a side, a batch and a day lists the events."""

@@ -1,0 +1,157 @@
+"""The story of a batch: its runs with all their hops and the terms of each, as events lead to them, for reports."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from pathbook.ledger import events, hops, runs
+from pathbook.ledger.events import Event, RecordedEvent
+from pathbook.ledger.moves import changed_ranges
+from pathbook.ledger.reports import marks
+from pathbook.ledger.reports.marks import BatchMarks
+from pathbook.ledger.runs import Change, Partition, Run
+from pathbook.ledger.terms import Terms
+
+
+class AgreedHop(msgspec.Struct, frozen=True, gc=False):
+    """A hop with what was agreed: ``position`` is that of the event that moved the units, with its times.
+
+    ``transfer`` is the id of the transfer or sale: the position of its offer, or else of the event itself. ``terms``
+    are those of the whole event, so their ranges may be of more units than the run that moved, and of other batches.
+    """
+
+    transfer: int
+    position: int
+    recorded_at: int
+    occurred_at: int
+    terms: Terms
+
+
+class BatchStory:
+    """The runs of one batch as of a position, with all hops by which their units came and that are still in force.
+
+    It is made of the events of the batch alone, from its commissioning on, its corrections and recalls among them. So
+    it can be made again from the log at any position, and no report depends on what the views keep.
+    """
+
+    __slots__ = ("_agreed", "batch", "commissioned", "marks", "partition")
+
+    def __init__(self, commissioned: events.BatchCommissioned, recorded: RecordedEvent) -> None:
+        """Begin with the event that commissioned the batch."""
+        self.batch = commissioned.batch
+        self.commissioned = commissioned
+        self.partition: Partition = runs.commissioned(commissioned, recorded.position, recorded.leaf)
+        self.marks = BatchMarks(commissioned)
+        self._agreed: dict[int, AgreedHop] = {}
+
+    @property
+    def size(self) -> int:
+        """How much it keeps: its runs, and the hops that were ever agreed."""
+        return len(self.partition.runs) + len(self._agreed)
+
+    def agree(self, recorded: RecordedEvent, transfer: int, terms: Terms) -> None:
+        """Note the terms of an event that moves title onward, before its hops are looked for."""
+        self._agreed[transfer] = AgreedHop(
+            transfer, recorded.position, recorded.recorded_at, recorded.occurred_at, terms
+        )
+
+    def agreed(self) -> Iterator[AgreedHop]:
+        """Yield all hops of the batch that were not reversed, also those of units that were returned."""
+        return (hop for transfer, hop in self._agreed.items() if transfer not in self.marks.reversed)
+
+    def agreed_by(self, transfer: int) -> AgreedHop:
+        """Return the hop that a transfer or a sale led to, also if it was reversed."""
+        return self._agreed[transfer]
+
+    def hops(self, run: Run) -> Iterator[AgreedHop]:
+        """Yield the hops by which the units of a run of this batch came, newest first."""
+        agreed = self._agreed
+        return (agreed[hop.transfer] for hop in hops.chain(run.last_hop))
+
+    def last_hop(self, run: Run) -> AgreedHop | None:
+        """Return the hop by which the units of a run came to its owner. None if it is the brand that made them."""
+        return None if run.last_hop is None else self._agreed[run.last_hop.transfer]
+
+
+class ToldEvent(NamedTuple):
+    """An event with what it changed: its changes of runs, and the stories of their batches as they are after it.
+
+    A story goes on with later events. So what is asked of it must be asked before the next event is told.
+    """
+
+    recorded: RecordedEvent
+    changes: list[Change]
+    stories: Mapping[int, BatchStory]
+
+
+def tell(stories: dict[int, BatchStory], recorded: RecordedEvent) -> ToldEvent:
+    """Apply the next event to the stories of its batches. A batch that is commissioned begins a story.
+
+    Batches without a story are skipped, unless the event commissions them. The caller first adds those that it needs.
+    """
+    event = recorded.event
+    match event:
+        case events.BatchCommissioned():
+            story = stories[event.batch] = BatchStory(event, recorded)
+            return ToldEvent(recorded, [Change(event.batch, None, story.partition.runs[0], ())], stories)
+        case events.TransferRecorded() | events.UnitsSold():
+            _agree(stories, recorded, recorded.position, event.terms)
+        case events.TransferAccepted():
+            _agree(stories, recorded, event.transfer, event.terms)
+        case _:
+            pass  # no other event adds a hop
+    touched = {part.batch for part in changed_ranges(event)}
+    partitions = {batch: stories[batch].partition for batch in touched if batch in stories}
+    changes = runs.apply(partitions, recorded)
+    marks.note(lambda batch: None if (of := stories.get(batch)) is None else of.marks, recorded, changes)
+    return ToldEvent(recorded, changes, stories)
+
+
+def _agree(stories: Mapping[int, BatchStory], recorded: RecordedEvent, transfer: int, terms: Terms) -> None:
+    for batch in {part.batch for part in terms.ranges}:
+        if (story := stories.get(batch)) is not None:
+            story.agree(recorded, transfer, terms)
+
+
+def told(
+    recorded: Iterable[RecordedEvent], stories: dict[int, BatchStory] | None = None
+) -> Iterator[ToldEvent]:
+    """Tell a sequence of events, which begins with the first event of each batch whose story is not given."""
+    known: dict[int, BatchStory] = {} if stories is None else stories
+    return (tell(known, each) for each in recorded)
+
+
+class MovedHop(NamedTuple):
+    """A hop that an event added to units, or took from them: the last hop of ``run``. Taken ``units`` are negative."""
+
+    story: BatchStory
+    run: Run
+    units: int
+
+
+def moved_hops(told: ToldEvent) -> Iterator[MovedHop]:
+    """Yield the hops that an event added to runs, or took from them."""
+    for change in told.changes:
+        before, changed = change.before, change.changed
+        if before is None or before.last_hop is changed.last_hop:
+            continue
+        story, units = told.stories[change.batch], changed.last - changed.first + 1
+        if changed.last_hop is not None and changed.last_hop.earlier is before.last_hop:
+            yield MovedHop(story, changed, units)
+        else:
+            yield MovedHop(story, before, -units)
+
+
+def untold(recorded: Iterable[RecordedEvent]) -> Iterator[ToldEvent]:
+    """Yield events without changes and stories, for reports that do not look at them."""
+    return (ToldEvent(each, [], {}) for each in recorded)
+
+
+def batches_told(event: Event) -> set[int]:
+    """Return the batches whose stories an event goes on with: it changes units, or is a recall or correction."""
+    match event:
+        case events.UnitsRecalled() | events.RecallLifted() | events.BatchCorrected():
+            return {event.batch}
+        case _:
+            return {part.batch for part in changed_ranges(event)}

@@ -1,0 +1,318 @@
+"""Attacks on a server by callers who guess, flood and forge, with figures.
+
+``python -m tests.access.attacks`` tries 1,000,000 codes and 2,000 connections, and prints what came of each attack.
+"""
+
+import argparse
+import asyncio
+import base64
+import contextlib
+import hmac
+import itertools
+import json
+import secrets
+import socket
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import grpc
+import jwt
+import msgspec
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from pathbook.client import Client, RefusedError
+from pathbook.client.errors import client_error
+from pathbook.ledger import serials
+from pathbook.ledger.codes import open_code, parse_code
+from pathbook.ledger.refusals import Refusal
+from pathbook.services.access.issuer import read_issuer
+from pathbook.services.data_files import OPERATOR_TOKEN_FILE
+from pathbook.services.key_file import KEY_FILE, read_keys
+from pathbook.services.run.in_thread import running
+from pathbook.services.run.settings import Settings
+from pathbook.v1 import paths_pb2, paths_pb2_grpc, tokens_pb2
+from tests.access.story import NO_CASE, Story, told
+from tests.services.masks import BOOK, SIZE, begin
+
+IN_FLIGHT: Final = 64
+"""How many guesses a caller has under way at once."""
+
+ROUNDS: Final = 100
+"""How often each question is asked to compare times. Then chance alone gives shares of 0.5, give or take 0.04."""
+
+CONNECT_TIMEOUT_S: Final = 5.0
+"""How long an attacker waits for a connection. One that is not taken by then counts as refused."""
+
+CALL_TIMEOUT_S: Final = 20.0
+"""How long a caller with a right to be answered waits while others flood the server."""
+
+
+class Guessed(msgspec.Struct, frozen=True):
+    """What came of guessed codes: answers by their reason, "" for a path; and the guesses for each second."""
+
+    answers: Counter[str]
+    each_second: float
+
+    @property
+    def named(self) -> str:
+        """The reasons of the answers, with their numbers."""
+        return ", ".join(f"{str(name) or 'a path'} {count}" for name, count in self.answers.items())
+
+    @property
+    def hits(self) -> int:
+        """How many guesses were answered with a path."""
+        return self.answers[""]
+
+
+class Flooded(msgspec.Struct, frozen=True):
+    """What came of silent connections: how many were open at once, and how long a call of another caller took."""
+
+    held: int
+    call_s: float
+
+
+@contextlib.contextmanager
+def limited(directory: Path) -> Iterator[tuple[str, Path]]:
+    """Serve a book of masks with the limits that `pathbook serve` has. Yield HOST:PORT and the directory."""
+    settings = Settings(data=directory, listen="127.0.0.1:0", limits={})
+    with running(settings) as port, Client(f"127.0.0.1:{port}", book=BOOK, retry_seconds=0) as client:
+        begin(client)
+        yield f"127.0.0.1:{port}", directory
+
+
+def guess() -> str:
+    """Return a serial that is well formed, with a right check character, of a unit that is there. Its tag is random."""
+    unit = 1 << serials.UNIT_BITS | secrets.randbelow(SIZE)
+    value = unit << serials.TAG_BITS | secrets.randbits(serials.TAG_BITS)
+    return serials._encode(value, serials.SERIAL_LENGTH - 1)
+
+
+def guess_alone(directory: Path, count: int) -> int:
+    """Return how many of so many guesses the keys of a directory take for theirs, without a server and its limits."""
+    ring = read_keys(directory / KEY_FILE)
+    hits = 0
+    for _ in range(count):
+        parsed = parse_code(guess())
+        assert not isinstance(parsed, Refusal), parsed
+        hits += not isinstance(open_code(parsed, ring, BOOK), Refusal)
+    return hits
+
+
+def guess_codes(target: str, count: int) -> Guessed:
+    """Ask a server for the paths of so many guessed codes."""
+
+    async def ask() -> Counter[str]:
+        answers: Counter[str] = Counter()
+        left = iter(range(count))
+        async with grpc.aio.insecure_channel(target) as channel:
+            stub = paths_pb2_grpc.PathServiceStub(channel)
+
+            async def guess_on() -> None:
+                for _ in left:
+                    try:
+                        await stub.GetPath(paths_pb2.GetPathRequest(book=BOOK, code=guess()))
+                    except grpc.aio.AioRpcError as error:
+                        refused = client_error(error, target)
+                        answers[refused.reason if isinstance(refused, RefusedError) else "no answer"] += 1
+                    else:
+                        answers[""] += 1
+
+            await asyncio.gather(*(guess_on() for _ in range(IN_FLIGHT)))
+        return answers
+
+    began = time.monotonic()
+    answers = asyncio.run(ask())
+    return Guessed(answers, count / (time.monotonic() - began))
+
+
+def flood(target: str, count: int) -> Flooded:
+    """Open so many connections that say nothing, while a caller asks."""
+    host, _, port = target.rpartition(":")
+    held: list[socket.socket] = []
+    with contextlib.ExitStack() as stack, Client(target, book=BOOK, retry_seconds=CALL_TIMEOUT_S) as client:
+        client.get_head()  # a client that is there already keeps its connection
+        for _ in range(count):
+            try:
+                opened = socket.create_connection((host, int(port)), CONNECT_TIMEOUT_S)
+            except OSError:
+                continue
+            stack.enter_context(contextlib.closing(opened))
+            held.append(opened)
+        began = time.monotonic()
+        client.get_head()
+        took = time.monotonic() - began
+        return Flooded(sum(is_open(each) for each in held), took)
+
+
+def is_open(connection: socket.socket) -> bool:
+    """Tell whether the other end has not closed a connection: what it sends first does not end it."""
+    connection.setblocking(False)
+    try:
+        while data := connection.recv(4_096):
+            del data
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def revoke_in_mid_stream(story: Story) -> float:
+    """Return after how many seconds the stream of an auditor ends whose token is revoked."""
+    ended: list[float] = []
+    begun = threading.Event()
+    with story.client("operator") as operator:
+        made = operator.create_token(tokens_pb2.TOKEN_ROLE_AUDITOR)
+
+        def listen() -> None:
+            with Client(story.target, book=operator.book, token=made.text, retry_seconds=0) as auditor:
+                try:
+                    for _ in auditor.subscribe(0):
+                        begun.set()
+                except RefusedError:
+                    ended.append(time.monotonic())
+
+        listener = threading.Thread(target=listen)
+        listener.start()
+        assert begun.wait(CALL_TIMEOUT_S)
+        operator.revoke_token(made.token.token)
+        revoked = time.monotonic()
+        listener.join(CALL_TIMEOUT_S)
+    return ended[0] - revoked
+
+
+def forge_tokens(directory: Path) -> dict[str, str]:
+    """Return for each kind of forged web token how a server answers it. The first one is good."""
+    issuer, key, other = "https://login.example/", ec.generate_private_key(ec.SECP256R1()), "other"
+    shown = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(key.public_key())) | {"kid": "one", "alg": "ES256"}
+    directory.mkdir(exist_ok=True)
+    (directory / "keys.json").write_text(json.dumps({"keys": [shown]}))
+    (directory / "issuer.toml").write_text(
+        f'issuer = "{issuer}"\naudience = "pathbook"\nkeys = "keys.json"\nbook = "{BOOK}"\n'
+    )
+    stranger = ec.generate_private_key(ec.SECP256R1())
+    claims: dict[str, object] = {
+        "iss": issuer, "aud": "pathbook", "exp": time.time() + 600, "pathbook_role": "auditor"
+    }  # fmt: skip
+
+    def signed(by: object = key, algorithm: str = "ES256", kid: str = "one", **changed: object) -> str:
+        return jwt.encode(claims | changed, by, algorithm, {"kid": kid})  # type: ignore[arg-type] # some are wrong
+
+    def written(name: str, secret: bytes = b"") -> str:
+        """Return a token that no library would write: without a signature, or with that of a shared secret."""
+        parts = [json.dumps({"alg": name, "kid": "one"}), json.dumps(claims)]
+        text = ".".join(base64.urlsafe_b64encode(part.encode()).rstrip(b"=").decode() for part in parts)
+        tag = hmac.digest(secret, text.encode(), "sha256") if secret else b""
+        return f"{text}.{base64.urlsafe_b64encode(tag).rstrip(b'=').decode()}"
+
+    tried = {
+        "a good token": signed(),
+        "alg none": written("none"),
+        "alg nOnE": written("nOnE"),
+        "alg ES256 without a signature": written("ES256"),
+        "the public key as a shared secret": written("HS256", json.dumps(shown).encode()),
+        "wrong audience": signed(aud=other),
+        "wrong issuer": signed(iss=other),
+        "unknown kid": signed(kid="two"),
+        "another key under a known kid": signed(stranger),
+        "expired": signed(exp=time.time() - 3_600),
+        "a role that there is not": signed(pathbook_role="root"),
+    }
+    data = directory / "books"
+    settings = Settings(
+        data=data, listen="127.0.0.1:0", demands_tokens=True, issuer=read_issuer(directory / "issuer.toml")
+    )
+    answers = {}
+    with running(settings) as port:
+        first = (data / OPERATOR_TOKEN_FILE).read_text("ascii").strip()
+        with Client(f"127.0.0.1:{port}", book=BOOK, token=first, retry_seconds=0) as operator:
+            begin(operator)
+        for name, text in tried.items():
+            with Client(f"127.0.0.1:{port}", book=BOOK, token=text, retry_seconds=0) as client:
+                try:
+                    list(client.list_parties())
+                except RefusedError as error:
+                    answers[name] = error.reason
+                else:
+                    answers[name] = "answered"
+    return answers
+
+
+def seconds(ask: Callable[[], object]) -> float:
+    """Return how long a call takes that is refused."""
+    began = time.perf_counter()
+    try:
+        ask()
+    except RefusedError:
+        return time.perf_counter() - began
+    raise AssertionError("it was answered")
+
+
+def told_apart(others: Callable[[], object], missing: Callable[[], object], rounds: int) -> float:
+    """Return how well the time of a refusal tells what is another's from what is not there: 0.5 is not at all.
+
+    It is the share of all pairs in which the refusal of what is another's took longer (Mann and Whitney). Calls of both
+    kinds alternate, so that whatever else the machine does slows both.
+    """
+    theirs, never = list[float](), list[float]()
+    for _ in range(rounds):
+        theirs.append(seconds(others))
+        never.append(seconds(missing))
+    return sum(one > other for one in theirs for other in never) / len(theirs) / len(never)
+
+
+def refusals(story: Story, ann: Client) -> dict[str, float]:
+    """Return for each kind of thing how well the time of a refusal tells whether it is there."""
+    others, never = story.others, itertools.count(1_000_000)
+    asked: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
+        "transfer": (lambda: ann.get_transfer(others.transfer), lambda: ann.get_transfer(next(never))),
+        "path": (
+            lambda: ann.get_path((others.batch, others.units[0])),
+            lambda: ann.get_path((next(never), others.units[0])),
+        ),
+        "party": (lambda: ann.get_party(others.party), lambda: ann.get_party(f"ghost-{next(never)}")),
+        "batch": (lambda: ann.get_batch(others.batch), lambda: ann.get_batch(next(never))),
+        "case": (lambda: ann.get_case(others.case), lambda: ann.get_case(NO_CASE)),
+    }
+    return {name: told_apart(*both, ROUNDS) for name, both in asked.items()}
+
+
+def main() -> None:
+    """Attack, and print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--codes", type=int, default=1_000_000)
+    parser.add_argument("--connections", type=int, default=2_000)
+    arguments = parser.parse_args()
+    write = sys.stdout.write
+    with tempfile.TemporaryDirectory() as place:
+        directory = Path(place)
+        with limited(directory / "limited") as (target, data):
+            hits = guess_alone(data, arguments.codes)
+            write(f"codes guessed without a server: {arguments.codes}, of them right: {hits}\n")
+            found = guess_codes(target, arguments.codes)
+            write(f"codes guessed at a server: {arguments.codes}, of them answered: {found.hits}\n")
+            write(f"  {found.named}, {found.each_second:.0f} a second\n")
+        with limited(directory / "flooded") as (target, _):
+            flooded = flood(target, arguments.connections)
+            write(f"silent connections: {arguments.connections}, of them held: {flooded.held}\n")
+            write(f"  a call of another caller meanwhile: {flooded.call_s * 1_000:.0f} ms\n")
+        (directory / "told").mkdir()
+        with told(directory / "told") as story:
+            write(f"a stream ends after its token was revoked: {revoke_in_mid_stream(story):.2f} s\n")
+            with story.client("party") as ann:
+                for name, share in refusals(story, ann).items():
+                    write(
+                        f"the time of a refusal tells a stranger's {name} from a missing one: {share:.2f}\n"
+                    )
+        for name, answer in forge_tokens(directory / "forged").items():
+            write(f"web token, {name}: {answer}\n")
+
+
+if __name__ == "__main__":
+    main()
