@@ -89,7 +89,7 @@ def done(directory: Path, *words: str) -> str:
 def text(answer: str) -> str:
     """Return an answer without its times, its place and its notes: a note whose row is lost reads as one erased."""
     without_times = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:[\d.]+Z?", "TIME", answer)
-    return without_times.replace(f"note  {SAID}", "").strip()
+    return re.sub(rf"\n?note +{SAID}", "", without_times).strip()
 
 
 def copy(directory: Path, work: Path, views: str) -> None:

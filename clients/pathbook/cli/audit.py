@@ -6,15 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from pathbook.cli import arguments, audit_signer, connection, printing, proof_file
+from pathbook.cli import arguments, audit_signer, connection, printing, proof_file, stopping
 from pathbook.cli.exits import Exit
 from pathbook.cli.settings import Output, Settings, takes_options
 from pathbook.cli.verb_group import VerbGroup
 
 if TYPE_CHECKING:
-    import threading
-    from collections.abc import Iterator
-
     from pathbook.audit.differences import Difference
     from pathbook.audit.replaying import Audited
     from pathbook.audit.sources import Source
@@ -202,12 +199,14 @@ def watch(
     with audit_signer.named_errors(), _state(state_path) as state, connection.looking(settings) as client:
         assert state is not None, "--state is required"
         metrics = WatchMetrics()
-        with metrics.served(metrics_port) as port, _stopping() as stop:
+        with metrics.served(metrics_port) as port, stopping.stopping() as stop:
             tell(f"Metrics: http://127.0.0.1:{port}/metrics")
             cosign = None if signer is None else signer.give
             watched = Watch(Replay(state, is_stopped=stop.is_set), state, trust, metrics, cosign, tell)
             try:
-                watched.run(lambda: sources.of_server(client), interval, stop.wait)
+                watched.run(
+                    lambda: sources.of_server(client), interval, lambda seconds: stopping.wait(stop, seconds)
+                )
             except DifferenceError as error:
                 _print_difference(settings, error.difference)
                 return Exit.REFUSED
@@ -265,28 +264,6 @@ def _state(path: Path | None) -> "contextlib.AbstractContextManager[StateDirecto
     return StateDirectory(path)
 
 
-@contextlib.contextmanager
-def _stopping() -> "Iterator[threading.Event]":
-    """Yield an event that the first SIGINT or SIGTERM sets. A second one ends the process as ever."""
-    import signal
-    import threading
-
-    stop = threading.Event()
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def handle(number: int, _frame: object) -> None:
-        stop.set()
-        signal.signal(number, before[signal.Signals(number)])
-
-    for number in before:
-        signal.signal(number, handle)
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def _run(
     settings: Settings,
     source: "Source",
@@ -300,9 +277,9 @@ def _run(
     from pathbook.audit.watching import keep_evidence
     from pathbook.cli.progress import Progress
 
-    stopping = contextlib.nullcontext() if state is None else _stopping()
+    until_stopped = contextlib.nullcontext() if state is None else stopping.stopping()
     try:
-        with Progress() as progress, stopping as stop:
+        with Progress() as progress, until_stopped as stop:
             is_stopped = (lambda: False) if stop is None else stop.is_set
             audited = Replay(state, progress.of("events replayed"), is_stopped).run(source, remembered, trust)
     except StoppedError:

@@ -1,14 +1,12 @@
 """The verbs of the operator of a witness: make its key, and serve."""
 
-import signal
-import threading
 import time
 from pathlib import Path
 from typing import Final
 
 import click
 
-from pathbook.cli import printing
+from pathbook.cli import printing, stopping
 from pathbook.cli.errors import NamedError
 from pathbook.cli.places import ADDRESS
 from pathbook.cli.policy_file import read_policy
@@ -120,21 +118,18 @@ def serve(settings: Settings, *, key_path: Path, logs: Path, state: Path, listen
         else:
             printing.echo(printing.as_json({"told": sentence}, Output.JSONL), err=True)
 
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda _number, _frame: stop.set())
     try:
         kept = State(state, key.verifier, known)
     except StateError as error:
         raise NamedError(error.reason, str(error)) from None
     try:
         witness = Witness(key, known, kept, lambda: int(time.time()), tell)
-        with serving(listen, witness.add_checkpoint, tell) as address:
+        with stopping.stopping() as stop, serving(listen, witness.add_checkpoint, tell) as address:
             if settings.output is Output.TABLE:
                 printing.echo(printing.printable(f"Witness {key.verifier.name} on {address}"))
             else:
                 ready = {"witness": str(key.verifier), "address": address}
                 printing.echo(printing.as_json(ready, Output.JSONL))
-            stop.wait()
+            stopping.wait(stop)
     finally:
         kept.close()

@@ -19,6 +19,7 @@ from pathbook.services.metrics import Metrics
 from pathbook.services.operations import opening
 from pathbook.services.operations.readiness import Readiness
 from pathbook.services.run.settings import Settings
+from pathbook.services.run.signals import wait
 from pathbook.services.storage import Storage
 
 LAG_CHECK_INTERVAL_S: Final = 0.5
@@ -93,7 +94,7 @@ def _operations(
 def _log_lag(storage: Storage, stop: threading.Event) -> None:
     """Log how far the views are behind: first until they reach the heads of the start, later if they are far behind."""
     first, at_head, due = _heads(storage), False, time.monotonic() + LAG_LOG_INTERVAL_S
-    while not stop.wait(LAG_LOG_INTERVAL_S if at_head else LAG_CHECK_INTERVAL_S):
+    while not wait(stop, LAG_LOG_INTERVAL_S if at_head else LAG_CHECK_INTERVAL_S):
         try:
             behind = _behind(storage, _heads(storage) if at_head else first)
         except Exception as error:  # noqa: BLE001 - the follower survives any error of the database; this loop must

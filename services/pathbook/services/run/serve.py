@@ -11,7 +11,7 @@ from pathbook.services.run.in_thread import running
 from pathbook.services.run.limits import allow_open_files
 from pathbook.services.run.logs import configure_log
 from pathbook.services.run.settings import Settings
-from pathbook.services.run.signals import stopping
+from pathbook.services.run.signals import stopping, wait
 from pathbook.services.run.workers import serve_together
 
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
@@ -37,4 +37,4 @@ def serve(settings: Settings, ready: Callable[[str], None]) -> None:
     allow_open_files()
     with stopping(settings.drain_seconds) as stop, running(settings, logging.INFO) as port:
         ready(f"{settings.listen.rpartition(':')[0]}:{port}")
-        stop.wait()
+        wait(stop)

@@ -1,10 +1,12 @@
 """Tells a process to stop: on a signal, or when the process that started it has ended. It then ends in any case."""
 
 import contextlib
+import math
 import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from multiprocessing.process import BaseProcess
 from types import FrameType
@@ -20,6 +22,9 @@ SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 END_TIMEOUT_S: Final = CLOSE_TIMEOUT_S + 1.5
 """How long a process that was told to stop may take after the time for open calls, before it ends as it is. All that it
 acknowledged is on disk by then, so this is no worse than a crash."""
+
+LOOK_EVERY_S: Final = 0.5
+"""How often a process that waits to be told looks whether it was. See `wait`."""
 
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -56,6 +61,19 @@ def stopping(drain_seconds: float) -> Iterator[threading.Event]:
             stop.set()
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def wait(stop: threading.Event, seconds: float = math.inf) -> bool:
+    """Wait until this process is told to stop, or so many seconds. Return whether it was.
+
+    Python runs the handler of a signal in the main thread, once that thread runs. A signal that comes just before the
+    thread begins to wait, or that another thread gets, does not wake it. So it waits for a short time, again and again.
+    """
+    due = time.monotonic() + seconds
+    while not stop.wait(min(LOOK_EVERY_S, max(0, due - time.monotonic()))):
+        if time.monotonic() >= due:
+            return False
+    return True
 
 
 def _end_in_time(stop: threading.Event, ended: threading.Event, seconds: float) -> None:

@@ -27,7 +27,7 @@ from pathbook.services.run.limits import allow_open_files
 from pathbook.services.run.logs import configure_log
 from pathbook.services.run.ports import reserved
 from pathbook.services.run.settings import Settings
-from pathbook.services.run.signals import END_TIMEOUT_S, SIGNALS, stopping
+from pathbook.services.run.signals import END_TIMEOUT_S, SIGNALS, stopping, wait
 from pathbook.services.storage import Storage
 
 RESTARTS_MAX: Final = 5
@@ -250,7 +250,7 @@ def _serve(settings: Settings, name: str, connection: Connection) -> None:
     allow_open_files()
     with _child(name), stopping(settings.drain_seconds) as stop, running(settings, logging.INFO, name):
         connection.send(None)
-        stop.wait()
+        wait(stop)
 
 
 def _follow(settings: Settings, name: str, connection: Connection) -> None:
