@@ -1,7 +1,8 @@
 """Adds a report to a long book while callers write, and prints what that does to the writes and to the views.
 
 Run it with ``python -m tests.bench.added_report``. ``--events`` says how many transfers the book has before, 5,000,000
-unless told otherwise. ``--database`` names a PostgreSQL database for the books, and ``--data`` a directory, which is
+unless told otherwise. ``--all-reports`` keeps the reports of the program up to date all the time: else only the new one is
+there. ``--database`` names a PostgreSQL database for the books, and ``--data`` a directory, which is
 kept. The book is filled without a server, in batches. Then the process opens it again, first without the report and
 then with it, and callers write one transfer at a time, each of its own units.
 """
@@ -86,10 +87,10 @@ def commission(number: int) -> CommissionBatch:
     )
 
 
-def fill(place: Path, events: int) -> None:
+def fill(place: Path, events: int, reports: Sequence[Report]) -> None:
     """Open a book, and record so many transfers in batches."""
     begin = time.perf_counter()
-    with open_books(place) as opened:
+    with open_books(place, reports=reports) as opened:
         positions(ask(opened, *BEGINNING))
         agents = [f"agent{number}" for number in range(AGENTS)]
         positions(ask(opened, *(RegisterParty(request_id=n, party=n, kind=PartyKind.AGENT) for n in agents)))
@@ -143,18 +144,17 @@ def written_to(opened: Books, first: int) -> Iterator[Measured]:
             thread.join()
 
 
-def measure(place: Path, events: int, quiet_s: float) -> None:
+def measure(place: Path, events: int, quiet_s: float, kept: Sequence[Report]) -> None:
     """Let callers write without a new report, then while one is added, and print both."""
     first = events
     begin = time.perf_counter()
-    with open_books(place, Clock(NOON + DAY)) as opened:
+    with open_books(place, Clock(NOON + DAY), reports=kept) as opened:
         begin = time.perf_counter()
         with written_to(opened, first) as before:
             time.sleep(quiet_s)
         print(before.line("before", time.perf_counter() - begin), flush=True)
     first += len(before.seconds) * CALLERS
-    both: Sequence[Report] = (*REPORTS, GIVEN)
-    with open_books(place, Clock(NOON + DAY), reports=both) as opened:
+    with open_books(place, Clock(NOON + DAY), reports=(*kept, GIVEN)) as opened:
         reports = opened._follower.reports
         begin = time.perf_counter()
         with written_to(opened, first) as during:
@@ -180,6 +180,7 @@ def main() -> None:
     )
     parser.add_argument("--events", type=int, default=5_000_000)
     parser.add_argument("--quiet-seconds", type=float, default=10.0)
+    parser.add_argument("--all-reports", action="store_true")
     parser.add_argument("--data", type=Path)
     parser.add_argument("--database", default="")
     given = parser.parse_args()
@@ -188,8 +189,9 @@ def main() -> None:
         place.mkdir(parents=True, exist_ok=True)
         if given.database:
             (place / DATABASE_FILE).write_text(given.database, "utf-8")
-        fill(place, given.events)
-        measure(place, given.events, given.quiet_seconds)
+        kept = REPORTS if given.all_reports else ()
+        fill(place, given.events, kept)
+        measure(place, given.events, given.quiet_seconds, kept)
 
 
 if __name__ == "__main__":
