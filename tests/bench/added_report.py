@@ -1,10 +1,10 @@
 """Adds a report to a long book while callers write, and prints what that does to the writes and to the views.
 
 Run it with ``python -m tests.bench.added_report``. ``--events`` says how many transfers the book has before, 5,000,000
-unless told otherwise. ``--all-reports`` keeps the reports of the program up to date all the time: else only the new one is
-there. ``--database`` names a PostgreSQL database for the books, and ``--data`` a directory, which is
-kept. The book is filled without a server, in batches. Then the process opens it again, first without the report and
-then with it, and callers write one transfer at a time, each of its own units.
+unless told otherwise. With ``--all-reports`` the book has the reports of the program all the time, else only the new
+one. ``--database`` names a PostgreSQL database for the books, and ``--data`` a directory, which is kept. The book is
+filled without a server, in batches. Then the process opens it again, first without the report and then with it, and
+callers write one transfer at a time, each of its own units.
 """
 
 import argparse
