@@ -205,7 +205,10 @@ def requests(actor: str, things: Things) -> dict[str, list[Message]]:
             ask(corrections.ListCorrectionsRequest, position=things.transfer),
         ],
         "PathService.GetPath": [ask(paths.GetPathRequest, unit=unit)],
-        "InsightService.GetLadder": [ask(insights.GetLadderRequest, filter=of_batch)],
+        "InsightService.GetLadder": [
+            ask(insights.GetLadderRequest, filter=of_batch),
+            ask(insights.GetLadderRequest, filter=of_both),
+        ],
         "InsightService.GetShape": [ask(insights.GetShapeRequest, filter=of_both)],
         "InsightService.GetFindings": [ask(insights.GetFindingsRequest, filter=of_batch)],
         "InsightService.GetDomino": [ask(insights.GetDominoRequest, filter=of_both)],

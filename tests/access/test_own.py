@@ -9,7 +9,7 @@ from typing import Never
 import grpc
 import pytest
 
-from pathbook.client import Client, PartyKey, PartyKind, RefusedError, select
+from pathbook.client import Client, PartyKey, PartyKind, RefusedError, insight_filter, select
 from pathbook.ledger.codes import PrintedCode
 from pathbook.services import interceptor
 from pathbook.services.translate import pages
@@ -153,6 +153,25 @@ def test_a_brand_sees_its_products_with_every_party(story: Story) -> None:
             list(acme.list_holders(2))
         with refused("ROLE_NOT_ALLOWED", grpc.StatusCode.PERMISSION_DENIED):
             acme.register_party("other", PartyKind.BRAND)
+
+
+def test_a_party_sees_its_own_rungs(story: Story) -> None:
+    """What it paid and was paid. Not the ladder of a product, of another party, or of a batch that it never had."""
+    with story.client("party") as ann, story.client("operator") as operator:
+        own = ann.get_ladder(MASK, only=insight_filter(party="ann"))
+        whole = operator.get_ladder(MASK, only=insight_filter(party="ann"))
+        assert own == whole
+        assert {rung.tier for rung in own.rungs} >= {1, 2}
+        assert not own.shared_rungs  # of the month that goes on, nothing is shown
+        for only in (
+            insight_filter(),
+            insight_filter(party="bob"),
+            insight_filter(party="zed"),
+        ):
+            with refused("PARTY_UNKNOWN", MISSING):
+                ann.get_ladder(MASK, only=only)
+        with refused("BATCH_UNKNOWN", MISSING):
+            ann.get_ladder(999, only=insight_filter(party="ann"))
 
 
 def test_a_refusal_names_no_owner(story: Story) -> None:

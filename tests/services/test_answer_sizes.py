@@ -15,6 +15,7 @@ from pathbook.ledger.codec import encode
 from pathbook.ledger.codes import PrintedCode
 from pathbook.ledger.events import PartyAuthorized
 from pathbook.ledger.money import EXPONENTS
+from pathbook.ledger.reports.shared_rungs import SHARED_RUNGS_MAX
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.values import MAX_PRODUCTS, MAX_RANGES, MAX_TIER
 from pathbook.services.translate.pages import ANSWER_MAX_BYTES
@@ -346,7 +347,12 @@ def test_the_longest_ladder_fits() -> None:
     )
     rung_with_mark_up = rung.ByteSize() + 3 * 12  # three numbers
     kinds = MAX_TIER + 1 + 2  # the tiers from 0 on, parties without a tier, and consumers
-    assert kinds * len(EXPONENTS) * (rung_with_mark_up + 6) < ANSWER_MAX_BYTES
+    shared = insights_pb2.SharedRung(
+        kind=rung.kind, tier=MAX_TIER, currency_code="CNY", units=most, mean_minor=most, payers=2**31 - 1,
+        suggested=amount,
+    )  # fmt: skip
+    of_others = SHARED_RUNGS_MAX * (shared.ByteSize() + 6)
+    assert kinds * len(EXPONENTS) * (rung_with_mark_up + 6) + of_others < ANSWER_MAX_BYTES
 
 
 def test_an_answer_that_is_too_large_has_a_reason(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

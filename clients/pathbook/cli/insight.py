@@ -60,6 +60,9 @@ def ladder(settings: Settings, *, only: "InsightFilter") -> None:
     """Show what each tier paid, with quartiles and mark-ups.
 
     Below the table stands what consumers would pay if the goods skipped the last tiers before them.
+
+    With --with-party and --gtin alone, it also shows what others paid for the product in months that are over: means of
+    three parties or more, which tell the price of none.
     """
     from pathbook.cli import insight_text, output
 

@@ -43,7 +43,20 @@ def ladder(found: insights.GetLadderResponse) -> str:
         for each in found.fewer_hops
     ]
     table = output.table(titles, rows, set(range(1, len(titles) - 1))) if rows else "no rungs"
-    return _parts(table, "\n".join(fewer), _as_of(found.as_of_position))
+    return _parts(table, "\n".join(fewer), _shared(found.shared_rungs), _as_of(found.as_of_position))
+
+
+def _shared(rungs: Iterable[insights.SharedRung]) -> str:
+    """Return what others paid, an empty text if nothing of it is shown."""
+    rows = [
+        [
+            _payer(each), str(each.payers), str(each.units), print_amount(each.mean_minor, each.currency_code),
+            output.bare_price(each.suggested), each.currency_code,
+        ]
+        for each in rungs
+    ]  # fmt: skip
+    titles = ["others of", "payers", "units", "mean", "suggested", "currency"]
+    return _table(titles, rows, {1, 2, 3, 4}, "")
 
 
 def sell_through(found: insights.GetSellThroughResponse) -> str:
@@ -225,7 +238,7 @@ def _line(line: insights.SellThrough) -> list[tuple[str, str]]:
     ]
 
 
-def _payer(rung: insights.Rung) -> str:
+def _payer(rung: insights.Rung | insights.SharedRung) -> str:
     if rung.kind == insights.RUNG_KIND_TIER:
         return f"tier {rung.tier}"
     return output.word(insights.RungKind.DESCRIPTOR, rung.kind)

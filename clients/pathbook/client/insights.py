@@ -40,6 +40,10 @@ class Insights(Caller):
             far its mean is above others, ``fewer_hops`` what consumers would pay if the goods skipped tiers.
             ``as_of_position`` is that of the last event that is counted.
 
+            If ``only`` names a party, the ladder has what it paid and was paid. If a party and a product are named,
+            and nothing else, ``shared_rungs`` has what others paid in months that are over, as far as the party is
+            shown it: ``kind``, ``tier``, ``currency_code``, ``units``, ``mean_minor``, ``payers`` and ``suggested``.
+
         Raises:
             RefusedError: BATCH_UNKNOWN, PRODUCT_UNKNOWN, PARTY_UNKNOWN, GTIN_CHECK_DIGIT,
                 FILTER_NOT_KEPT, REPORT_TOO_LARGE, AS_OF_TOO_FAR; REPORT_BUILDING, REPORT_BEHIND;

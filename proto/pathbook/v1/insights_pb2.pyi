@@ -157,6 +157,7 @@ class GetLadderResponse(_message.Message):
     MARK_UPS_FIELD_NUMBER: _builtins.int
     FEWER_HOPS_FIELD_NUMBER: _builtins.int
     AS_OF_POSITION_FIELD_NUMBER: _builtins.int
+    SHARED_RUNGS_FIELD_NUMBER: _builtins.int
     as_of_position: _builtins.int
     """The position up to which events count. `transfer list` with the same filters lists them."""
     @_builtins.property
@@ -173,6 +174,12 @@ class GetLadderResponse(_message.Message):
     def fewer_hops(self) -> _containers.RepeatedCompositeFieldContainer[Global___FewerHops]:
         """What consumers would pay if the goods skipped the last tiers."""
 
+    @_builtins.property
+    def shared_rungs(self) -> _containers.RepeatedCompositeFieldContainer[Global___SharedRung]:
+        """What others paid for the product, as far as the party is shown it. Only set if the filter names a party and a
+        product, and nothing else. They are in the order of the rungs, and at most 1,000.
+        """
+
     def __init__(
         self,
         *,
@@ -180,14 +187,66 @@ class GetLadderResponse(_message.Message):
         mark_ups: _abc.Iterable[Global___MarkUp] | None = ...,
         fewer_hops: _abc.Iterable[Global___FewerHops] | None = ...,
         as_of_position: _builtins.int = ...,
+        shared_rungs: _abc.Iterable[Global___SharedRung] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_position", b"as_of_position", "fewer_hops", b"fewer_hops", "mark_ups", b"mark_ups", "rungs", b"rungs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_position", b"as_of_position", "fewer_hops", b"fewer_hops", "mark_ups", b"mark_ups", "rungs", b"rungs", "shared_rungs", b"shared_rungs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetLadderResponse: _TypeAlias = GetLadderResponse  # noqa: Y015
+
+@_typing.final
+class SharedRung(_message.Message):
+    """SharedRung is what the other parties of a tier paid for a product in one currency, as a party is shown it. It counts
+    months that are over, by when transfers were recorded. Of each it counts what others paid only if these are at least
+    three, and none of them took more than half of the units. What the party itself gave or received is not in it.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    TIER_FIELD_NUMBER: _builtins.int
+    CURRENCY_CODE_FIELD_NUMBER: _builtins.int
+    UNITS_FIELD_NUMBER: _builtins.int
+    MEAN_MINOR_FIELD_NUMBER: _builtins.int
+    PAYERS_FIELD_NUMBER: _builtins.int
+    SUGGESTED_FIELD_NUMBER: _builtins.int
+    kind: Global___RungKind.ValueType
+    """Whose prices the rung has."""
+    tier: _builtins.int
+    """The tier, for RUNG_KIND_TIER."""
+    currency_code: _builtins.str
+    """The ISO 4217 code."""
+    units: _builtins.int
+    """The number of units that were paid, also if they went back in a later month."""
+    mean_minor: _builtins.int
+    """The mean of one unit, in minor units, rounded half to even."""
+    payers: _builtins.int
+    """How many parties paid: three or more. Of consumers, how many sold."""
+    @_builtins.property
+    def suggested(self) -> _values_pb2.Price:
+        """The suggested price of the product, as in a rung."""
+
+    def __init__(
+        self,
+        *,
+        kind: Global___RungKind.ValueType = ...,
+        tier: _builtins.int = ...,
+        currency_code: _builtins.str = ...,
+        units: _builtins.int = ...,
+        mean_minor: _builtins.int = ...,
+        payers: _builtins.int = ...,
+        suggested: _values_pb2.Price | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["suggested", b"suggested"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["currency_code", b"currency_code", "kind", b"kind", "mean_minor", b"mean_minor", "payers", b"payers", "suggested", b"suggested", "tier", b"tier", "units", b"units"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SharedRung: _TypeAlias = SharedRung  # noqa: Y015
 
 @_typing.final
 class Rung(_message.Message):

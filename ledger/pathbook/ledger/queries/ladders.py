@@ -6,12 +6,14 @@ from typing import Final
 import msgspec
 
 from pathbook.ledger.queries.fingerprints import Pause
-from pathbook.ledger.queries.report_parts import Asked, Insight, Part, read_parts
+from pathbook.ledger.queries.report_parts import Asked, Insight, Part, read_parts, recorded_by
 from pathbook.ledger.refusals import Refusal
 from pathbook.ledger.reports.ladder import LADDER, PriceRow, rungs
 from pathbook.ledger.reports.mark_ups import Ladder, ladder
 from pathbook.ledger.reports.paid import PAID
+from pathbook.ledger.reports.registered import month_of
 from pathbook.ledger.reports.report import Report
+from pathbook.ledger.reports.shared_rungs import Payment, SharedRung, shared_rungs
 from pathbook.ledger.reports.wanted import Wanted, not_kept
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.snapshot import ViewSnapshot
@@ -27,13 +29,36 @@ def report_of(wanted: Wanted) -> Report:
 
 
 def ask_ladder(views: ViewSnapshot, stream: Stream, asked: Asked, pause: Pause) -> Insight[Ladder] | Refusal:
-    """Return what each tier paid. Prices are compared with a suggested one only for one batch or one product."""
-    part = Part(report_of(asked.wanted), asked.wanted, tuple(PriceRow._fields[:-1]))
-    found = read_parts(views, stream, asked, [part], pause)
+    """Return what each tier paid. Prices are compared with a suggested one only for one batch or one product.
+
+    The ladder of a party and a product has what others paid for it, too, as far as the party is shown that.
+    """
+    wanted = asked.wanted
+    parts = [Part(report_of(wanted), wanted, tuple(PriceRow._fields[:-1]))]
+    is_shared = is_of_party(asked)
+    if is_shared:
+        parts.append(Part(PAID, Wanted(product=wanted.product), tuple(Payment._fields[:-1])))
+    found = read_parts(views, stream, asked, parts, pause)
     if isinstance(found, Refusal):
         return found
-    paid = list(starmap(PriceRow, found.rows[0]))
-    return Insight(ladder(rungs(paid, _suggested(views, asked.wanted))), found.position)
+    paid, suggested = list(starmap(PriceRow, found.rows[0])), _suggested(views, wanted)
+    shared: list[SharedRung] = []
+    if is_shared and found.position:
+        # not by the clock: of a month that is over for the clock, events may still be missing in the report
+        month = month_of(recorded_by(stream, views.book, found.position))
+        shared = shared_rungs(starmap(Payment, found.rows[1]), wanted.party, month, suggested)
+    return Insight(ladder(rungs(paid, suggested), shared), found.position)
+
+
+def is_of_party(asked: Asked) -> bool:
+    """Tell whether a ladder is that of a party and a product, and of nothing else.
+
+    Only then it says what others paid. Of each further filter, and of each earlier position, two answers could be
+    subtracted from each other, until a single price is left.
+    """
+    wanted = asked.wanted
+    is_now = not asked.as_of and asked.known_at is None
+    return is_now and bool(wanted.party and wanted.product) and wanted.names() == ["product", "party"]
 
 
 def _suggested(views: ViewSnapshot, wanted: Wanted) -> Price | None:

@@ -112,7 +112,7 @@ def read_parts(
 def _time(stream: Stream, book: str, asked: Asked, position: int) -> int:
     """Return the time of an answer: it stays the same while the book grows, if the question says as of when it is."""
     if asked.as_of and position:
-        recorded_at = _event(stream, book, min(asked.as_of, position)).recorded_at
+        recorded_at = recorded_by(stream, book, min(asked.as_of, position))
         return recorded_at if asked.known_at is None else min(recorded_at, asked.known_at)
     return asked.now if asked.known_at is None else min(asked.known_at, asked.now)
 
@@ -122,16 +122,17 @@ def known_by(stream: Stream, book: str, time: int, last: int) -> int:
     low, high = 0, last
     while low < high:  # what is recorded never goes back in time
         middle = (low + high + 1) // 2
-        if _event(stream, book, middle).recorded_at <= time:
+        if recorded_by(stream, book, middle) <= time:
             low = middle
         else:
             high = middle - 1
     return low
 
 
-def _event(stream: Stream, book: str, position: int) -> RecordedEvent:
+def recorded_by(stream: Stream, book: str, position: int) -> int:
+    """Return when the event at a position was recorded, in microseconds since 1970 UTC. All before it were by then."""
     (entry,) = stream.at(book, [position])
-    return read_event(book, entry)
+    return read_event(book, entry).recorded_at
 
 
 def _folded(

@@ -161,6 +161,13 @@ class Rung(msgspec.Struct, frozen=True, gc=False):
 
 
 _OTHERS = {NO_TIER: RungKind.NO_TIER, CONSUMER_TIER: RungKind.CONSUMER}
+_TIERS = {kind: tier for tier, kind in _OTHERS.items()}
+
+
+def tier_of_kind(kind: RungKind, tier: int) -> int:
+    """Return the tier of a rung as reports keep it."""
+    return _TIERS.get(kind, tier)
+
 
 RANK_BITS = 2 * MAX_PRICE_UNITS.bit_length()
 """The binary places of `_rank`. Two prices that differ do so by at least 1 / MAX_PRICE_UNITS ** 2 minor units."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from pathbook.ledger.reports.ladder import Rung, RungKind
+from pathbook.ledger.reports.shared_rungs import SharedRung
 
 
 class MarkUp(msgspec.Struct, frozen=True):
@@ -33,16 +34,18 @@ class FewerHops(msgspec.Struct, frozen=True):
 
 
 class Ladder(msgspec.Struct, frozen=True):
-    """A price ladder: its rungs, the mark-up of each, and what fewer hops would save."""
+    """A price ladder: its rungs, their mark-ups, what fewer hops would save, and what a party is shown of others."""
 
     rungs: list[Rung]
     mark_ups: list[MarkUp]
     fewer_hops: list[FewerHops]
+    shared_rungs: list[SharedRung] = []
 
 
-def ladder(rungs: list[Rung]) -> Ladder:
-    """Return the ladder with these rungs, which are in their order."""
-    return Ladder(rungs, [_mark_up(rung, _climbed(rungs, rung)) for rung in rungs], _fewer(rungs))
+def ladder(rungs: list[Rung], shared_rungs: Sequence[SharedRung] = ()) -> Ladder:
+    """Return the ladder with these rungs, which are in their order, and with those of others beside them."""
+    mark_ups = [_mark_up(rung, _climbed(rungs, rung)) for rung in rungs]
+    return Ladder(rungs, mark_ups, _fewer(rungs), list(shared_rungs))
 
 
 def _climbed(rungs: Sequence[Rung], rung: Rung) -> list[Rung]:

@@ -4,6 +4,7 @@ from typing import Final
 
 from pathbook.ledger.reports.adding import DAY_US, Adding, folding
 from pathbook.ledger.reports.ladder import tier_of
+from pathbook.ledger.reports.registered import month_of
 from pathbook.ledger.reports.report import Column, ColumnKind, Report
 from pathbook.ledger.reports.story import BatchStory, ToldEvent, moved_hops
 from pathbook.ledger.runs import Run
@@ -18,10 +19,11 @@ class PaidChanges:
 
     def add(self, told: ToldEvent) -> None:
         """Count the hops that an event adds to runs, or takes from them."""
+        month = month_of(told.recorded.recorded_at)
         for moved in moved_hops(told):
-            self._count(*moved)
+            self._count(month, *moved)
 
-    def _count(self, story: BatchStory, run: Run, units: int) -> None:
+    def _count(self, month: int, story: BatchStory, run: Run, units: int) -> None:
         hop = story.last_hop(run)
         assert hop is not None, run
         terms, price = hop.terms, hop.terms.unit_price
@@ -36,13 +38,14 @@ class PaidChanges:
             price.currency_code,
             price.amount_minor,
             price.per_units,
+            month,
         )
         self.adding.add(key, units)
 
 
 PAID: Final = Report(
     name="paid",
-    version=1,
+    version=2,
     key=(
         Column("batch", ColumnKind.BATCH),
         Column("giver", ColumnKind.PARTY),
@@ -52,12 +55,17 @@ PAID: Final = Report(
         Column("currency_code", ColumnKind.TEXT),
         Column("amount_minor", ColumnKind.NUMBER),
         Column("per_units", ColumnKind.SMALL),
+        Column("month", ColumnKind.SMALL),
     ),
     sums=("units",),
     fold=folding(PaidChanges),
     needs_stories=True,
 )
-"""Units by who gave them to whom, on which day, at which price. Consumers are one receiver, "".
+"""Units by who gave them to whom, on which day, at which price, and in which month that was recorded. Consumers are one
+receiver, "".
+
+Units that go back are subtracted in the month in which that is recorded. So the rows of a month that is over never
+change, and a row may have fewer than 0 units.
 
 The ladder has the same units without sides and days, in few rows, so that a ladder of a large product stays cheap.
 `transfer list` of a side, a batch and a day lists the events."""

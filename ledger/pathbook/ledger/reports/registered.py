@@ -3,9 +3,11 @@
 import datetime
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 import msgspec
 
+from pathbook.ledger.reports.adding import DAY_US
 from pathbook.ledger.values import Price
 
 EPOCH = datetime.date(1970, 1, 1)
@@ -20,6 +22,17 @@ def day_number(day: datetime.date) -> int:
 def day_of(number: int) -> datetime.date:
     """Return the day with a number."""
     return EPOCH + datetime.timedelta(number)
+
+
+def month_of(time: int) -> int:
+    """Return the number of the month of a time in microseconds since 1970 UTC: 0 is January 1970, in UTC."""
+    return _month_of_day(time // DAY_US)
+
+
+@lru_cache(1_000)
+def _month_of_day(number: int) -> int:
+    day = day_of(number)
+    return 12 * (day.year - EPOCH.year) + day.month - EPOCH.month
 
 
 class Batch(msgspec.Struct, frozen=True):

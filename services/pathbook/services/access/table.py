@@ -209,9 +209,14 @@ TABLE: Final = (
         (NO, NO, PRODUCTS, ALL, ALL),
     ),
     Row(
-        "see ladders, the shape of a chain, findings, and what hangs on a party",
+        "see ladders",
+        ("InsightService.GetLadder",),
+        "what the party itself paid and was paid, and of a product means of what three others or more paid",
+        (NO, OWN, PRODUCTS, ALL, ALL),
+    ),
+    Row(
+        "see the shape of a chain, findings, and what hangs on a party",
         (
-            "InsightService.GetLadder",
             "InsightService.GetShape",
             "InsightService.GetFindings",
             "InsightService.GetDomino",

@@ -73,7 +73,9 @@ def wanted_rows(
         found = found.join(BATCH, BATCH.c.batch == table.c[_first(report, ColumnKind.BATCH)])
         conditions.append(BATCH.c.book == bindparam("book"))
     found = found.where(*conditions).limit(bindparam("limit"))
-    return found if is_whole else found.group_by(*shown)
+    if is_whole:
+        return found
+    return found.group_by(*shown).having(sa.or_(*(total != 0 for total in sums)))  # as `added_up`
 
 
 def _condition(report: Report, name: str) -> ColumnElement[bool]:
