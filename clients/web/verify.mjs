@@ -60,11 +60,17 @@ const decimal = (text, limit = MAX) => {
   form(/^(0|[1-9]\d{0,18})$/.test(text) && BigInt(text) <= limit);
   return BigInt(text);
 };
+const raw = (text) => { // bytes as a text, a symbol for each
+  let found;
+  try { found = atob(text); } catch { form(); }
+  form(btoa(found) === text);
+  return found;
+};
+const bytesOf = (text) => Uint8Array.from(text, (symbol) => symbol.charCodeAt(0));
 const base64 = (text, length) => {
-  let raw;
-  try { raw = atob(text); } catch { form(); }
-  form(btoa(raw) === text && raw.length === (length ?? raw.length));
-  return Uint8Array.from(raw, (symbol) => symbol.charCodeAt(0));
+  const found = bytesOf(raw(text));
+  form(found.length === (length ?? found.length));
+  return found;
 };
 const utf8 = (bytes) => {
   try { return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes); } catch { form(); }
@@ -116,47 +122,85 @@ async function witnessed([text, lines], log, keys) {
   return { origin, size: decimal(size), root: base64(root, 32), cosigned, isTrusted: known.length };
 }
 
-// Messages of protobuf. Of several values of a field the last one counts; messages are merged.
+// Messages of protobuf, which are written in the one way that there is: fields in order, none twice, none longer than
+// need be. So no two programs read two things from the same bytes. A shape has a letter for each field, from the first
+// one on: numbers (i, n, o optional, f of a flag), s text, b bytes, k packed numbers. Other letters and words are
+// messages. A large letter is repeated.
 
-function* read(bytes) {
+const split = (text) => text.split(" ");
+const SHAPES = {
+  t: "in", p: "isi", u: "RSSQ", r: "iii", q: "iis", d: "nRSi", m: "ssRpnAsfi", a: "koonn", e: "nR", l: "im", c: "nf",
+  event: [..."ttbbbbin", ,], statement: [..."ssbt", , , , , ,], 34: [..."isb", , , , , , , "27", "25", "23", "21"],
+};
+const REQUESTS = split("sssn ssssnSstt sssitb sssssp sssssissp sstssupntsi sstsiDRSb sstsisbb sstsib sstssupnss sstsisbb sstssu sstssupns "
+  + "sstsusb sstsunsb sstssu sstss sstsiRsb sstsib sssisbb sssssp sssissfp sssn");
+const EVENTS = split("sn ssnSstt isst sssp isssisspb mt imESR issRb issR issR m isb ims ssR m sRp sLb sRnbR ssRS ss siRb isi ssbc isR "
+  + "34 sssp isssp sn itiib sbbsbbbb sbsbb sbbbb");
+EVENTS.forEach((shape, i) => SHAPES[SHAPES.event[i + 9] = `${i + 10}`] ??= shape);
+REQUESTS.forEach((shape, i) => SHAPES[SHAPES.statement[i + 9] = `request ${i + 10}`] = shape);
+
+/** Yield the fields of a message. The tags of a group are fields, too, and none of ours. */
+function* fieldsOf(bytes) {
   let at = 0, isShort = true;
-  const varint = () => {
+  const groups = [], whole = (holds) => sound(holds, "a message is malformed"), varint = () => {
     for (let value = 0n, shift = 0n; ; shift += 7n) {
-      sound(at < bytes.length && shift < 70n, "a message is malformed");
+      whole(at < bytes.length && shift < 70n);
       value |= BigInt(bytes[at] & 127) << shift;
-      if (bytes[at++] < 128) return isShort &&= !shift || bytes[at - 1] > 0, BigInt.asIntN(64, value);
+      if (bytes[at++] < 128) return isShort &&= (!shift || bytes[at - 1] > 0) && value < 2n ** 64n, BigInt.asIntN(64, value);
     }
   };
   while (at < bytes.length) {
-    const tag = varint(), type = Number(tag & 7n), value = type ? null : varint();
-    const length = type === 2 ? Number(varint()) : { 0: 0, 1: 8, 5: 4 }[type];
-    sound(tag > 7n && length >= 0 && at + length <= bytes.length, "a message is malformed");
-    yield { field: Number(tag >> 3n), type, value: value ?? bytes.slice(at, at + length), isShort };
+    const tag = varint(), type = Number(tag & 7n), field = Number(tag >> 3n), value = type ? null : varint();
+    const length = type === 2 ? Number(varint()) : { 0: 0, 1: 8, 3: 0, 4: 0, 5: 4 }[type];
+    whole(tag > 7n && tag < 2n ** 32n && length >= 0 && at + length <= bytes.length);
+    if (type === 3) groups.push(field);
+    if (type === 4) whole(groups.pop() === field);
+    yield { field, type, value: value ?? bytes.slice(at, at + length), isShort };
     at += length;
   }
+  whole(!groups.length);
 }
-function message(bytes) {
-  const fields = {};
-  for (const { field, type, value } of read(bytes)) (fields[`${field}:${type}`] ??= []).push(value);
-  const all = (field) => fields[`${field}:2`] ?? [], last = (field) => all(field).at(-1) ?? NOTHING;
-  return {
-    has: (field) => all(field).length > 0,
-    int: (field) => fields[`${field}:0`]?.at(-1) ?? 0n,
-    bytes: last,
-    text: (field) => utf8(last(field)),
-    texts: (field) => all(field).map(utf8),
-    all: (field) => all(field).map(message),
-    of: (field) => message(join(...all(field))),
-  };
+const isPacked = (bytes) => { // whether each number is as short as can be
+  let size = 0, isShort = bytes.at(-1) < 128;
+  for (const byte of bytes) isShort &&= byte < 128 ? !size || byte > 0 : size < 9, size = byte < 128 ? 0 : size + 1;
+  return isShort;
+};
+const lettersOf = (letter) => [letter?.toLowerCase(), SHAPES[letter?.toLowerCase()]];
+/** Return a function of the values of fields. Note in `found` what is unknown, and what is not written in the one way. */
+function message(bytes, shape, found) {
+  const values = [];
+  for (const { field, type, value, isShort } of fieldsOf(bytes)) {
+    const letter = shape[field - 1], [one, inner] = lettersOf(letter), isNumber = "info".includes(one), isRight = type === (isNumber ? 0 : 2);
+    if (!letter) found.isNewer = true;
+    if (!isShort || !isRight) found.isBent = true;
+    if (!letter || !isRight) continue;
+    const isIn = one === "f" ? value === 1n : !"no".includes(one) || BigInt.asIntN(32, value) === value;
+    const isSet = one === "o" || (isNumber ? value : inner || letter === "S" || value.length), isSingle = letter === one;
+    const isNext = field >= values.length || !isSingle && field === values.length - 1, isOneOf = values.length > 10 && typeof shape !== "string";
+    if (!isIn || !isSet || !isNext || isOneOf || one === "k" && !isPacked(value)) found.isBent = true;
+    const read = inner ? message(value, inner, found) : one === "s" ? textOf(value) : value, nanos = one === "t" ? read(2) : 0n;
+    if (nanos % 1000n || nanos < 0n || nanos >= 1000000000n) found.isBent = true;
+    isSingle ? values[field] = read : (values[field] ??= []).push(read);
+  }
+  const is = (field) => values[field] ?? emptyOf(shape[field - 1]);
+  is.has = (field) => field in values;
+  return is;
 }
+const textOf = (bytes) => {
+  try { return utf8(bytes); } catch { sound(false, "a text is malformed"); }
+};
+const emptyOf = (letter) => {
+  const [one, inner] = lettersOf(letter);
+  return letter !== one ? [] : inner ? message(NOTHING, inner) : "info".includes(one) ? 0n : one === "b" ? NOTHING : "";
+};
 
-const timeOf = (found) => found.int(1) * 1000000n + found.int(2) / 1000n;
+const timeOf = (found) => found(1) * 1000000n + found(2) / 1000n;
 const KINDS = Array.from({ length: 32 }, (_, i) => i + 10);
 const eventOf = ({ position, data }) => {
-  const whole = message(data), [kind, other] = KINDS.filter(whole.has);
-  sound(!other, "an event is malformed");
-  need(kind, "an event is newer than this program", "could not check");
-  return { position, data, at: timeOf(whole.of(1)), kind, is: whole.of(kind), whole };
+  const found = {}, whole = message(data, SHAPES.event, found), kind = KINDS.find(whole.has);
+  need(!found.isNewer, "an event is newer than this program", "could not check");
+  sound(!found.isBent && kind && whole.has(1) && [3, 4].every((field) => whole(field).length === 16), "an event is malformed");
+  return { position, data, at: timeOf(whole(1)), kind, is: whole(kind), whole };
 };
 
 // The file
@@ -175,10 +219,23 @@ async function parse(bytes) {
   };
   const take = (count) => (form(count <= lines.length), Array.from({ length: Number(count) }, () => lines.pop()));
   const hashes = (count) => take(count).map((line) => base64(line, 32));
+  let before = "", repeats = 0;
+  const repeated = (offset, length) => { // bytes of the events before, from the first place where they stand
+    const piece = before.slice(offset, offset + length);
+    form(length >= 24 && piece.length === length && offset + length <= 65536 && before.indexOf(piece) === offset && repeats++ < 10000);
+    return piece;
+  };
+  const stored = (text) => {
+    const parts = text.split(/\((\d+):(\d+)\)/), whole = parts.map((part, i) =>
+      i % 3 === 1 ? repeated(Number(decimal(part)), Number(decimal(parts[i + 1]))) : i % 3 ? "" : raw(part)).join("");
+    before += whole;
+    form(before.length <= 2 ** 24);
+    return bytesOf(whole);
+  };
   const events = (count, last = 0n) => take(count).map((line) => {
     const [number, ...rest] = line.split(" "), position = decimal(number);
     form(position > last);
-    return { position: last = position, data: base64(rest.join(" ")) };
+    return { position: last = position, data: stored(rest.join(" ")) };
   });
   const note = noteOf(seal.slice(gap + 2)), log = await keyOf(...words("log", 0)), parties = [];
   const [batch, number] = words("unit", 2n ** 24n - 1n, 2n ** 28n - 1n), data = base64(...words("sealed", 0));
@@ -212,30 +269,32 @@ const OPERATOR = { 32: 9, 39: 1, 40: 1 }; // its opening names no party
 async function prove({ batch, number, seals, custody, register, chain, own, parties, parts }, { size, root }) {
   need(seals.position === size, "the Sealed event is not the last leaf");
   need(same(await rootOf(seals.data, size - 1n, size, seals.path), root), "the Sealed event is not in the tree");
-  const { is, kind, at } = eventOf(seals), covers = is.int(1), until = kind === 38 ? timeOf(is.of(2)) : MAX;
+  const { is, kind, at } = eventOf(seals), covers = is(1), until = kind === 38 ? timeOf(is(2)) : MAX;
   need(covers < size && until <= at, "the last event seals nothing");
-  let units;
-  try { units = eventOf(chain[0]).is.int(5); } catch { form(); }
+  let made;
+  try { made = eventOf(chain[0]); } catch { form(); }
+  form(made.kind === 14);
+  const units = made.is(5);
   const units_root = await rootOf(await headOf([chain[0], ...own]), number, units, custody);
   const leaf = join(units_root, eight(units), await headOf(chain));
   for (const party of parties) party.leaf = await hash([0], await headOf(party.events));
-  const many = is.int(4), isThere = many > 0n && parties.every(({ place }) => place < many);
+  const many = is(4), isThere = many > 0n && parties.every(({ place }) => place < many);
   const people = isThere ? await rootOfMany(parties, 0n, many, parts) : NONE;
-  const top = await hash([1], await rootOf(leaf, batch - 1n, is.int(3), register), people);
-  need(isThere && !parts.length && same(top, is.bytes(5)), "the events do not lead to what was sealed");
+  const top = await hash([1], await rootOf(leaf, batch - 1n, is(3), register), people);
+  need(isThere && !parts.length && same(top, is(5)), "the events do not lead to what was sealed");
   const chained = (events, fields, first, isNamed) => events.map(eventOf).map((item, i) => {
     const field = fields[item.kind];
     need(field && isNamed(item.is, field) && (item.kind === first) === !i, "an event is of another chain");
     return item;
   });
-  const found = { covers, until, chain: chained(chain, BATCH, 14, (is, field) => is.int(field) === batch), own: own.map(eventOf) };
+  const found = { covers, until, chain: chained(chain, BATCH, 14, (is, field) => is(field) === batch), own: own.map(eventOf) };
   const all = [...found.chain, ...found.own], names = new Set();
   found.parties = [];
   for (const { place, events } of parties) {
     need(events.length, "a party is missing");
-    const { kind, is } = eventOf(events[0]), name = place ? is.text(1) : "", first = place ? 10 : 32;
+    const { kind, is } = eventOf(events[0]), name = place ? is(1) : "", first = place ? 10 : 32;
     need(kind === first && names.size < names.add(name).size, "a party is missing, or there twice");
-    found.parties.push(...chained(events, place ? PARTY : OPERATOR, first, (is, field) => is.text(field) === name));
+    found.parties.push(...chained(events, place ? PARTY : OPERATOR, first, (is, field) => is(field) === name));
   }
   all.push(...found.parties);
   all.sort((a, b) => Number(a.position - b.position)).reduce((before, item) => {
@@ -271,21 +330,21 @@ async function keysOf(events, origin) {
     return before && held.until === MAX && at - next.at <= THREE_DAYS;
   }
   for (const { position, kind, is, at } of events) {
-    const why = `the key at position ${position} counts for nothing`, name = is.text(1), party = parties.get(name);
-    if (kind === 32) sound(is.text(2) === origin, "the book has another origin"), parties.set("", { given: new Map(), keys: new Map() });
-    if (kind === 10) parties.set(name, { isBrand: is.int(2) === 1n, given: new Map(), keys: new Map() });
-    if (kind === 11) parties.get(is.text(2))?.given.set(position, { by: name, from: timeOf(is.of(6)), until: is.has(7) ? timeOf(is.of(7)) : MAX, revoked: MAX });
+    const why = `the key at position ${position} counts for nothing`, name = is(1), party = parties.get(name);
+    if (kind === 32) sound(is(2) === origin, "the book has another origin"), parties.set("", { given: new Map(), keys: new Map() });
+    if (kind === 10) parties.set(name, { isBrand: is(2) === 1n, given: new Map(), keys: new Map() });
+    if (kind === 11) parties.get(is(2))?.given.set(position, { by: name, from: timeOf(is(6)), until: is.has(7) ? timeOf(is(7)) : MAX, revoked: MAX });
     if (kind === 12) {
-      const given = parties.get(is.text(3))?.given.get(is.int(1));
-      sound(given?.by === is.text(2) && given.revoked === MAX, `position ${position} revokes what was not given`);
-      given.revoked = timeOf(is.of(4));
+      const given = parties.get(is(3))?.given.get(is(1));
+      sound(given?.by === is(2) && given.revoked === MAX, `position ${position} revokes what was not given`);
+      given.revoked = timeOf(is(4));
     }
     if (kind === 39) {
-      const [by, key, recovery, signer, old] = [is.text(4), ...[2, 3, 5, 6].map(is.bytes)], id = hex(key);
+      const [by, key, recovery, signer, old] = [is(4), ...[2, 3, 5, 6].map(is)], id = hex(key);
       const text = lines("pathbook key v1", `origin ${origin}`, `party ${name}`, `key ${print(key)}`, `recovery ${print(recovery)}`,
         `endorser ${by}`, `endorser-key ${print(signer)}`, `replaces ${print(old)}`);
       sound(party && !isWeak(key) && !(recovery.length && isWeak(recovery)) && !same(recovery, key) && !taken.has(id), why);
-      for (const [one, field] of [[key, 7], [signer, 8]]) sound(await isSigned({ key: one }, is.bytes(field), dsse(`${KEY}.v1+text`, text)), why);
+      for (const [one, field] of [[key, 7], [signer, 8]]) sound(await isSigned({ key: one }, is(field), dsse(`${KEY}.v1+text`, text)), why);
       sound(mayRegister(party, name, by, signer, key, old, at), why);
       const replaced = heldBy(name, old);
       sound(party.keys.size < 1000, why);
@@ -295,9 +354,9 @@ async function keysOf(events, origin) {
       taken.add(id);
     }
     if (kind === 40) {
-      const [by, key, signer] = [is.text(3), is.bytes(2), is.bytes(4)], held = heldBy(name, key);
+      const [by, key, signer] = [is(3), is(2), is(4)], held = heldBy(name, key);
       const text = lines("pathbook key revocation v1", `origin ${origin}`, `party ${name}`, `key ${print(key)}`, `revoker ${by}`, `revoker-key ${print(signer)}`);
-      sound(held?.until === MAX && await isSigned({ key: signer }, is.bytes(5), dsse(`${KEY}-revocation.v1+text`, text)), why);
+      sound(held?.until === MAX && await isSigned({ key: signer }, is(5), dsse(`${KEY}-revocation.v1+text`, text)), why);
       sound(by === name ? same(signer, held.recovery) || counts(name, signer) : name && (!by || by === held.by) && mayCount(by, signer), why);
       held.until = position;
     }
@@ -306,39 +365,14 @@ async function keysOf(events, origin) {
   return { heldBy, unproven, signsAt };
 }
 
-// Statements. The shapes of all requests: a letter for each field, from the first one on. Small letters are single.
+// Statements
 
-const SHAPES = {
-  10: "sssn", 11: "ssssnSstt", 12: "sssitb", 13: "sssssp", 14: "sssssissp", 15: "sstssupntsi", 16: "sstsiDRSb", 17: "sstsisbb", 18: "sstsib",
-  19: "sstssupnss", 20: "sstsisbb", 21: "sstssu", 22: "sstssupns", 23: "sstsusb", 24: "sstsunsb", 25: "sstssu", 26: "sstss", 27: "sstsiRsb",
-  28: "sstsib", 29: "sssisbb", 30: "sssssp", 31: "sssissfp", 32: "sssn", t: "in", p: "isi", u: "RSSQ", r: "iii", q: "iis", d: "nRSi",
-};
-
-/** Read a message by the letters of its fields. Note in `found` what is unknown, and what is not written in the one way. */
-function inspect(bytes, letterOf, found) {
-  let last = 0;
-  for (const { field, type, value, isShort } of read(bytes)) {
-    const letter = letterOf(field) ?? " ", one = `${letter}`.toLowerCase(), isNumber = "inf".includes(one), inner = SHAPES[one];
-    if (one === " " || type !== (isNumber ? 0 : 2)) {
-      found.isNewer = true;
-      continue;
-    }
-    const isIn = one === "n" ? BigInt.asIntN(32, value) === value : one !== "f" || value === 1n;
-    const isSet = isNumber ? value : inner || letter === "S" || value.length;
-    if (!isShort || !isIn || !isSet || field < last || field === last && letter === one) found.isBent = true;
-    if (one === "s") try { utf8(value); } catch { sound(false, "a statement is malformed"); }
-    if (inner) inspect(value, (each) => inner[each - 1], found);
-    last = field;
-  }
-}
 function statementOf(bytes) {
-  const found = { isBent: bytes.length > 65535 };
-  inspect(bytes, (field) => field > 9 ? SHAPES[field] && `${field}` : " ssbt"[field], found);
-  const whole = message(bytes), [kind, other] = KINDS.filter(whole.has), at = timeOf(whole.of(4));
-  sound(!other, "a statement is malformed");
+  const found = {}, whole = message(bytes, SHAPES.statement, found), kind = KINDS.find(whole.has);
   need(!found.isNewer, "a statement is newer than this program", "could not check");
-  sound(!found.isBent && kind && whole.has(4) && at > 0n && !(whole.of(4).int(2) % 1000n), "a statement is malformed");
-  return { kind, at, origin: whole.text(1), party: whole.text(2), key: whole.bytes(3), is: whole.of(kind) };
+  const at = timeOf(whole(4)), isWhole = kind && whole.has(4) && at > 0n && bytes.length < 65536;
+  sound(!found.isBent && isWhole, "a statement is malformed");
+  return { kind, at, origin: whole(1), party: whole(2), key: whole(3), is: whole(kind) };
 }
 
 // For each kind of request: the event that it causes, the field of its actor, the pairs of fields that are the same in
@@ -358,11 +392,11 @@ const ACTORS = new Map(Object.values(SAME).map(([cause, actor, pairs]) => [cause
 /** Return the party that acted in an event of a unit, a batch or a party, or "" for the operator or none. */
 const actorOf = (kind, is) => {
   const path = kind === 33 ? "2" : ACTORS.get(kind), [field, inner] = path?.split(".").map(Number) ?? [];
-  return inner ? is.of(field).text(inner) : field ? is.text(field) : "";
+  return inner ? is(field)(inner) : field ? is(field) : "";
 };
 const GTINS = ["13.4", "14.4", "30.4"], DELIVERIES = ["15.8", "19.8", "22.8"], UNITS = { 15: 6, 19: 6, 21: 6, 22: 6, 23: 5, 24: 5 };
-const gtin = (text) => text.replace(/[ -]/g, "").padStart(14, "0"), price = (is) => [is.int(1), is.text(2), is.int(3) || 1n];
-const listed = (all) => all.map((part) => [1, 2, 3].map(part.int)); // an event must list its ranges in order, and joined
+const gtin = (text) => text.replace(/[ -]/g, "").padStart(14, "0"), price = (is) => [is(1), is(2), is(3) || 1n];
+const listed = (all) => all.map((part) => [1, 2, 3].map(part)); // an event must list its ranges in order, and joined
 const rangesOf = (all) => {
   const found = [];
   for (const [batch, first, last] of listed(all).sort((a, b) => Number(a[0] - b[0] || a[1] - b[1]))) {
@@ -380,66 +414,65 @@ const without = (ranges, gone) => gone.reduce((left, [batch, first, last]) => le
 /** Return whether an event is what its statement asks. */
 async function isAsked({ kind, is, party }, event, { made, agreed, shown, agreedAt }) {
   const isReport = kind === 19 && event.kind === 33, [cause, actor, pairs, empty = []] = SAME[kind] ?? [];
-  const by = kind === 19 && is.text(10) || (actor ? is.text(actor) : ""), what = event.is, id = encode(`${by}\0${is.text(2)}`);
-  if (by !== party || party.includes(":") || !same((await hash(id)).slice(0, 16), event.whole.bytes(3))) return false;
-  if (isReport ? what.text(2) !== by : cause !== event.kind || by !== (actor ? is.text(actor) : "")) return false;
-  const occurred = event.whole.has(2) ? timeOf(event.whole.of(2)) : event.at, isTimed = SHAPES[kind][2] === "t";
-  if (occurred !== (isTimed && is.has(3) ? timeOf(is.of(3)) : event.at) || empty.some(is.has)) return false;
+  const by = kind === 19 && is(10) || (actor ? is(actor) : ""), what = event.is, id = encode(`${by}\0${is(2)}`);
+  if (by !== party || party.includes(":") || !same((await hash(id)).slice(0, 16), event.whole(3))) return false;
+  if (isReport ? what(2) !== by : cause !== event.kind || by !== (actor ? is(actor) : "")) return false;
+  const occurred = event.whole.has(2) ? timeOf(event.whole(2)) : event.at, isTimed = REQUESTS[kind - 10][2] === "t";
+  if (occurred !== (isTimed && is.has(3) ? timeOf(is(3)) : event.at) || empty.some(is.has)) return false;
   if (ANSWERS[kind]) {
-    const [position, leaf] = [is.int(ANSWERS[kind][0]), is.bytes(ANSWERS[kind][1])], place = kind === 20 && agreedAt.get(position) || position;
+    const [position, leaf] = [is(ANSWERS[kind][0]), is(ANSWERS[kind][1])], place = kind === 20 && agreedAt.get(position) || position;
     if (!leaf.length || shown.has(place) && !same(leaf, await hash([0], shown.get(place).data))) return false;
   }
-  const terms = isReport ? agreed.get(what.int(1)) : what;
+  const terms = isReport ? agreed.get(what(1)) : what;
   if (!terms) return false;
   for (const [, field, sign, path] of pairs.matchAll(/(\d+)([=?])([\d.]+)/g)) {
-    const steps = path.split(".").map(Number), said = steps.pop(), letter = SHAPES[kind][field - 1], place = `${kind}.${field}`;
-    const there = isReport && steps.length ? terms : steps.reduce((at, step) => at.of(step), terms);
-    const get = { s: "text", b: "bytes", i: "int", n: "int", t: "of", p: "of" }[letter], n = Number(field);
-    let [asked, found] = [is[get](n), there[get](said)];
-    if (sign === "?" && !(letter === "s" ? asked : is.has(n))) continue;
+    const steps = path.split(".").map(Number), said = steps.pop(), letter = REQUESTS[kind - 10][field - 1], place = `${kind}.${field}`;
+    const there = isReport && steps.length ? terms : steps.reduce((at, step) => at(step), terms);
+    let [asked, found] = [is(field), there(said)];
+    if (sign === "?" && !is.has(field)) continue;
     if (GTINS.includes(place)) asked = gtin(asked);
     if (DELIVERIES.includes(place)) asked ||= 1n;
     if (place === "22.5") asked = `consumer:${asked}`;
-    if (letter === "t") [asked, found] = [is.has(n) && timeOf(asked), there.has(said) && timeOf(found)];
+    if (letter === "t") [asked, found] = [is.has(field) && timeOf(asked), there.has(said) && timeOf(found)];
     if (letter === "p") [asked, found] = [price(asked), price(found)];
     if (isReport && letter === "p") [asked, found] = [[asked[0] * found[2], asked[1]], [found[0] * asked[2], found[1]]];
     if (`${asked}` !== `${found}`) return false;
   }
   if (kind === 11) {
-    const goods = [...new Set(is.texts(6).map(gtin))].sort(), from = is.has(8) ? timeOf(is.of(8)) : event.at;
-    return `${goods}` === `${what.texts(4)}` && from === timeOf(what.of(6));
+    const goods = [...new Set(is(6).map(gtin))].sort(), from = is.has(8) ? timeOf(is(8)) : event.at;
+    return `${goods}` === `${what(4)}` && from === timeOf(what(6));
   }
   if (kind === 12 && !is.has(5)) {
-    const given = shown.get(what.int(1)), end = timeOf(what.of(4)), isGiven = given?.kind === 11 && given.is.text(2) === what.text(3);
-    const from = isGiven ? timeOf(given.is.of(6)) : end;
+    const given = shown.get(what(1)), end = timeOf(what(4)), isGiven = given?.kind === 11 && given.is(2) === what(3);
+    const from = isGiven ? timeOf(given.is(6)) : end;
     return end === (from > event.at ? from : event.at);
   }
-  if (kind === 31) return (is.int(7) ? "" : is.text(6) || what.text(4)) === what.text(4);
+  if (kind === 31) return (is(7) ? "" : is(6) || what(4)) === what(4);
   if (kind === 16) {
-    const stated = is.all(6), said = what.all(3), extra = rangesOf(is.all(7));
-    return stated.length === said.length && `${extra}` === `${listed(what.all(5))}` && stated.every((claim, i) => {
-      const ranges = rangesOf(claim.all(2)), found = listed(said[i].all(2)), isSame = ranges.length ? `${ranges}` === `${found}` : claim.int(4) === count(found);
-      return isSame && claim.int(1) === said[i].int(1) && !claim.has(3);
+    const stated = is(6), said = what(3), extra = rangesOf(is(7));
+    return stated.length === said.length && `${extra}` === `${listed(what(5))}` && stated.every((claim, i) => {
+      const ranges = rangesOf(claim(2)), found = listed(said[i](2)), isSame = ranges.length ? `${ranges}` === `${found}` : claim(4) === count(found);
+      return isSame && claim(1) === said[i](1) && !claim.has(3);
     });
   }
   if (kind === 27) {
-    const ranges = rangesOf(is.all(6)), whole = [[made.is.int(1), 0n, made.is.int(5) - 1n]];
-    return `${ranges.length ? ranges : whole}` === `${listed(what.all(3))}`;
+    const ranges = rangesOf(is(6)), whole = [[made.is(1), 0n, made.is(5) - 1n]];
+    return `${ranges.length ? ranges : whole}` === `${listed(what(3))}`;
   }
   if (!UNITS[kind]) return true;
-  const units = is.of(UNITS[kind]), named = rangesOf(units.all(1));
+  const units = is(UNITS[kind]), named = rangesOf(units(1));
   const raw = rangesIn(event.kind, what), all = rangesOf(raw);
   if (event.kind !== 26 && `${all}` !== `${listed(raw)}`) return false;
-  const chosen = without(all, named), counts = units.all(4), byCase = units.has(3);
-  if ([15, 20, 24].includes(event.kind) && what.of(1).int(8) !== BigInt(counts.length > 0)) return false;
-  if ([20, 24].includes(event.kind) && what.of(1).int(9)) return false; // only an offer allows extra units
+  const chosen = without(all, named), counts = units(4), byCase = units.has(3);
+  if ([15, 20, 24].includes(event.kind) && what(1)(8) !== BigInt(counts.length > 0)) return false;
+  if ([20, 24].includes(event.kind) && what(1)(9)) return false; // only an offer allows extra units
   if (units.has(2) || count(chosen) + count(named) !== count(all)) return false;
   const left = new Map(), wanted = new Map(), add = (map, key, more) => map.set(key, (map.get(key) ?? 0n) + more);
   for (const [batch, first, last] of chosen) add(left, batch, last - first + 1n);
-  for (const each of counts) each.int(2) ? add(left, each.int(2), -each.int(1)) : add(wanted, gtin(each.text(3)), each.int(1));
+  for (const each of counts) each(2) ? add(left, each(2), -each(1)) : add(wanted, gtin(each(3)), each(1));
   if ([...left.values()].some((each) => each < 0n)) return false;
-  add(wanted, made.is.text(2), -(left.get(made.is.int(1)) ?? 0n));
-  left.delete(made.is.int(1));
+  add(wanted, made.is(2), -(left.get(made.is(1)) ?? 0n));
+  left.delete(made.is(1));
   const unknown = [...left.values()].reduce((sum, each) => sum + each, 0n), missing = [...wanted.values()].reduce((sum, each) => each > 0n ? sum + each : sum, 0n);
   return byCase ? missing <= unknown : missing === unknown && ![...wanted.values()].some((each) => each < 0n);
 }
@@ -448,24 +481,24 @@ async function isAsked({ kind, is, party }, event, { made, agreed, shown, agreed
 async function signed({ chain, own, parties }, { origin }, filed, known) {
   const shown = new Map([...chain, ...own, ...parties].map((event) => [event.position, event]));
   const ordered = [...parties].sort((a, b) => Number(a.position - b.position)), keys = await keysOf(ordered, origin);
-  const counted = new Set(), asked = new Set(), left = new Map(filed), mustSign = ordered[0]?.kind === 32 && ordered[0].is.of(4).int(2);
+  const counted = new Set(), asked = new Set(), left = new Map(filed), mustSign = ordered[0]?.kind === 32 && ordered[0].is(4)(2);
   for (const { position, whole, kind, is } of shown.values()) {
-    const [isOne, place, index] = [whole.bytes(5).length, whole.int(7), whole.int(8)], isFiled = place > 0n && index >= 0n && !whole.bytes(6).length;
-    const isAlone = !place && !index && whole.bytes(6).length === 64;
-    sound(isOne ? isFiled || isAlone : !place && !index && !whole.bytes(6).length, "an event is malformed");
-    const request = hex(whole.bytes(3)), by = actorOf(kind, is);
+    const [isOne, place, index] = [whole(5).length, whole(7), whole(8)], isFiled = place > 0n && index >= 0n && !whole(6).length;
+    const isAlone = !place && !index && whole(6).length === 64;
+    sound(isOne ? isFiled || isAlone : !place && !index && !whole(6).length, "an event is malformed");
+    const request = hex(whole(3)), by = actorOf(kind, is);
     sound(!isOne || asked.size < asked.add(request).size, "two events answer one request");
     const isFree = isOne || !by || by.includes(":") || !mustSign && !keys.signsAt(by, position);
     sound(isFree, `${by} did not sign at position ${position}, which is demanded`);
   }
   for (const event of shown.values()) {
-    const bytes = event.whole.bytes(5), place = event.whole.int(7);
+    const bytes = event.whole(5), place = event.whole(7);
     if (!bytes.length) continue;
     const { position, at } = event, said = statementOf(bytes), { party, key } = said;
     sound(said.origin === origin && at - said.at >= -300000000n && at - said.at <= 2592000000000n, "a statement is for another book or time");
     sound(await isAsked(said, event, { ...known, shown }), `the event at position ${position} is not what its statement asks`);
     if (place) {
-      const id = `${place},${event.whole.int(8)}`, item = left.get(id);
+      const id = `${place},${event.whole(8)}`, item = left.get(id);
       need(item, "a statement has no signature in the file");
       sound(place < position, "a statement was filed after its event");
       left.delete(id);
@@ -475,7 +508,7 @@ async function signed({ chain, own, parties }, { origin }, filed, known) {
       need(root !== NONE && await isSigned({ key }, item.signature, dsse(type, text)), "a statement was not signed with those others");
     } else {
       const type = `DSSEv1 46 application/vnd.pathbook.statement.v1+protobuf ${bytes.length} `;
-      sound(await isSigned({ key }, event.whole.bytes(6), join(encode(type), bytes)), `the statement of position ${position} is not signed`);
+      sound(await isSigned({ key }, event.whole(6), join(encode(type), bytes)), `the statement of position ${position} is not signed`);
     }
     if (keys.unproven(party, key) !== undefined) continue;
     const held = keys.heldBy(party, key);
@@ -489,42 +522,42 @@ async function signed({ chain, own, parties }, { origin }, filed, known) {
 
 /** Return the lists of ranges in which an event changes units. It names each of these units once. */
 const rangesIn = (kind, is) => {
-  if ([15, 20, 24].includes(kind)) return is.of(1).all(3);
-  if (kind === 22) return is.of(2).all(3);
-  if (kind === 26) return is.all(2).flatMap((line) => line.of(2).all(3));
-  if (kind === 34) return [[10, 27], [11, 25], [12, 23]].flatMap(([field, declared]) => rangesIn(declared, is.of(field)));
-  return is.all({ 17: 4, 18: 4, 19: 4, 23: 3, 25: 2, 27: 2, 33: 3 }[kind]);
+  if ([15, 20, 24].includes(kind)) return is(1)(3);
+  if (kind === 22) return is(2)(3);
+  if (kind === 26) return is(2).flatMap((line) => line(2)(3));
+  if (kind === 34) return [[10, 27], [11, 25], [12, 23]].flatMap(([field, declared]) => rangesIn(declared, is(field)));
+  return is({ 17: 4, 18: 4, 19: 4, 23: 3, 25: 2, 27: 2, 33: 3 }[kind]);
 };
 
 function follow({ chain, own }, batch, number) {
-  const named = (all) => all.filter((part) => part.int(1) === batch && part.int(2) <= number && number <= part.int(3)).length;
-  const has = (all) => named(all) > 0, worth = (price) => [price.int(1), price.int(3) || 1n, price.text(2)];
+  const named = (all) => all.filter((part) => part(1) === batch && part(2) <= number && number <= part(3)).length;
+  const has = (all) => named(all) > 0, worth = (price) => [price(1), price(3) || 1n, price(2)];
   const made = chain[0].is, recalls = new Set(), hops = [], agreed = new Map(), attested = new Map(), agreedAt = new Map(), undone = [];
-  const offer = (terms) => `${[worth(terms.of(4)), terms.int(5), terms.int(8), terms.int(9), terms.text(2), terms.text(7)]}`;
-  const price = (terms) => `${[worth(terms.of(4)), terms.text(1), terms.text(2)]}`;
-  let owner = made.text(3), expires = made.text(7), open = null, isLost, sold, paid;
+  const offer = (terms) => `${[worth(terms(4)), terms(5), terms(8), terms(9), terms(2), terms(7)]}`;
+  const price = (terms) => `${[worth(terms(4)), terms(1), terms(2)]}`;
+  let owner = made(3), expires = made(7), open = null, isLost, sold, paid;
   for (const { position, kind, is } of chain) {
-    if (kind === 36) expires = is.text(4);
+    if (kind === 36) expires = is(4);
     sound(kind !== 30 || is.has(3), `position ${position} recalls no units`);
-    if (kind === 30 && has(is.all(3))) recalls.add(position);
-    if (kind === 31) recalls.delete(is.int(1));
+    if (kind === 30 && has(is(3))) recalls.add(position);
+    if (kind === 31) recalls.delete(is(1));
   }
   const isInStock = () => !open && !isLost && !owner.includes(":");
   const move = (position, transfer, terms, isSale) => {
     hops.push({ transfer, terms, giver: transfer, receiver: transfer !== position && position, needed: isSale ? 1 : 2 });
     agreed.set(transfer, terms);
-    owner = terms.text(2);
+    owner = terms(2);
   };
   for (const { position, kind, is } of own) {
-    const why = `the event at position ${position} cannot follow`, transfer = is.int(1);
+    const why = `the event at position ${position} cannot follow`, transfer = is(1);
     sound(position > chain[0].position, why);
     if (kind === 16) {
-      const terms = is.of(2), isMoved = named(terms.all(3)), isLeft = has(is.all(3).flatMap((claim) => claim.all(2)));
-      sound(isMoved + isLeft === 1 && terms.text(1) === owner, why);
-      if (!has(is.all(5))) sound(open?.position === transfer && offer(open.terms) === offer(terms), why);
+      const terms = is(2), isMoved = named(terms(3)), isLeft = has(is(3).flatMap((claim) => claim(2)));
+      sound(isMoved + isLeft === 1 && terms(1) === owner, why);
+      if (!has(is(5))) sound(open?.position === transfer && offer(open.terms) === offer(terms), why);
       else {
         const wasIn = [chain[0], ...own].some((each) => each.position === transfer) || hops.some((hop) => hop.transfer === transfer);
-        sound(isMoved && isInStock() && !terms.text(2).includes(":") && !wasIn, why);
+        sound(isMoved && isInStock() && !terms(2).includes(":") && !wasIn, why);
       }
       open = null;
       agreedAt.set(transfer, position);
@@ -533,29 +566,29 @@ function follow({ chain, own }, batch, number) {
     }
     sound(named(rangesIn(kind, is)) === 1, why);
     if ([15, 20, 24].includes(kind)) {
-      const terms = is.of(1);
-      sound(isInStock() && terms.text(1) === owner && terms.text(2).includes(":") === (kind === 24), why);
+      const terms = is(1);
+      sound(isInStock() && terms(1) === owner && terms(2).includes(":") === (kind === 24), why);
       if (kind === 15) open = { position, terms };
       else move(position, position, terms, kind === 24);
-      if (kind === 24) sold = worth(terms.of(4));
+      if (kind === 24) sold = worth(terms(4));
     }
     if ([17, 18, 19].includes(kind)) {
-      sound(open?.position === transfer && is.text(2) === owner && is.text(3) === open.terms.text(2), why);
+      sound(open?.position === transfer && is(2) === owner && is(3) === open.terms(2), why);
       open = null;
     }
     if (kind === 22 || kind === 26) {
-      const line = kind === 22 ? is : is.all(2).find((each) => has(each.of(2).all(3))), hop = hops.pop(), by = is.text(kind === 22 ? 3 : 1);
-      sound((kind === 22 ? isInStock() : !open && !isLost) && hop?.transfer === line.int(1) && price(hop.terms) === price(line.of(2)), why);
-      sound(by === owner || kind === 22 && by === hop.terms.text(1), why);
+      const line = kind === 22 ? is : is(2).find((each) => has(each(2)(3))), hop = hops.pop(), by = is(kind === 22 ? 3 : 1);
+      sound((kind === 22 ? isInStock() : !open && !isLost) && hop?.transfer === line(1) && price(hop.terms) === price(line(2)), why);
+      sound(by === owner || kind === 22 && by === hop.terms(1), why);
       undone.push({ position, transfer: hop.transfer, isByLoser: by === owner });
-      owner = hop.terms.text(1), sold = paid = null;
+      owner = hop.terms(1), sold = paid = null;
     }
     if (kind === 33) {
-      sound(agreed.get(transfer)?.text(2) === is.text(2) && !is.text(2).includes(":") && !attested.has(transfer), why);
+      sound(agreed.get(transfer)?.(2) === is(2) && !is(2).includes(":") && !attested.has(transfer), why);
       attested.set(transfer, position);
       for (const hop of hops) if (hop.transfer === transfer) hop.receiver = position;
     }
-    if (kind === 25) sound(is.text(1) === owner, why), paid = worth(is.of(3));
+    if (kind === 25) sound(is(1) === owner, why), paid = worth(is(3));
     if (kind === 27) isLost = true;
     if (kind === 34 && is.has(10)) isLost = false;
     if (kind === 34 && is.has(11)) paid = null;

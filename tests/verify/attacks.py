@@ -14,13 +14,22 @@ from tests.verify import (
     operator_attacks,
     path_attacks,
     signed_attacks,
+    wire_attacks,
 )
 from tests.verify.attacking import Attack, run
 
 ATTACKS: Final[Mapping[str, Attack]] = attacking.ATTACKS
 """All attacks, by their names in the table."""
 
-MODULES: Final = (file_attacks, operator_attacks, signed_attacks, answer_attacks, key_attacks, path_attacks)
+MODULES: Final = (
+    file_attacks,
+    operator_attacks,
+    signed_attacks,
+    answer_attacks,
+    key_attacks,
+    path_attacks,
+    wire_attacks,
+)
 """The modules that add them."""
 
 

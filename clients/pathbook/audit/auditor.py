@@ -266,7 +266,7 @@ class Auditor:
 
     def _decoded(self, position: int, data: bytes, leaf: bytes) -> RecordedEvent:
         try:
-            return decode(position, data, leaf=leaf)
+            return decode(position, data, leaf=leaf, strict=True)
         except MalformedEventError as error:
             raise DifferenceError(position, Rule.FORM, str(error)) from None
         except NewerEventError as error:

@@ -4,11 +4,11 @@ import contextlib
 import copy
 import functools
 import itertools
-import uuid
+import secrets
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from queue import SimpleQueue
-from typing import ParamSpec, Protocol, Self, TypeVar, cast
+from typing import Final, ParamSpec, Protocol, Self, TypeVar, cast
 
 import grpc
 from google.protobuf.message import Message
@@ -36,6 +36,10 @@ from pathbook.v1 import (
     transfers_pb2_grpc,
     values_pb2,
 )
+
+REQUEST_ID_BYTES: Final = 12
+"""How random a request id is that the caller does not give. A statement and its proofs keep its 16 characters.
+Among a billion requests of a party, two are the same with a chance of one in 150 billion, and then one is refused."""
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
@@ -365,7 +369,7 @@ class Caller:
 
 def request_id_or_new(request_id: str) -> str:
     """Return the request id, or a new random one for ""."""
-    return request_id or str(uuid.uuid4())
+    return request_id or secrets.token_urlsafe(REQUEST_ID_BYTES)
 
 
 def with_request_ids(batch: Sequence[Write]) -> Sequence[Write]:

@@ -177,7 +177,7 @@ def _next(past: _Past, position: int, data: bytes, unit: Unit) -> ReplayedStep:
     if position < 1:
         raise ContradictionError(f"{where} does not exist, because positions begin at 1")
     try:
-        recorded = decode(position, data)
+        recorded = decode(position, data, strict=True)
     except MalformedEventError as error:
         raise ContradictionError(str(error)) from error
     except NewerEventError as error:

@@ -104,7 +104,7 @@ def require_order(recorded: Sequence[RecordedEvent], sealed: Sealed) -> None:
 
 def _decoded(stored: StoredEvent) -> RecordedEvent:
     try:
-        return decode(stored.position, stored.data)
+        return decode(stored.position, stored.data, strict=True)
     except MalformedEventError as error:
         raise ContradictionError(str(error)) from error
     except NewerEventError as error:
@@ -114,7 +114,7 @@ def _decoded(stored: StoredEvent) -> RecordedEvent:
 def _commissioning(proof: UnitProof) -> BatchCommissioned:
     """Return the event with which the chain of the batch begins. Its size is that of the custody tree."""
     try:
-        made = decode(*proof.batch_events[0]).event if proof.batch_events else None
+        made = decode(*proof.batch_events[0], strict=True).event if proof.batch_events else None
     except (MalformedEventError, NewerEventError):
         made = None
     require(

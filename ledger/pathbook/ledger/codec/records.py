@@ -91,28 +91,55 @@ def decode(position: int, data: bytes, *, leaf: bytes = b"", strict: bool = Fals
     """Return the event whose bytes are stored at a position of a book. ``leaf`` is their leaf hash, if it is known.
 
     Fields that this program does not know are ignored, but not kinds of events and numbers of enums. With ``strict``,
-    the bytes must be those that ``encode`` returns for the event. Then no field is unknown, given twice, out of order
-    or longer than need be.
+    the bytes must be written in the one way that there is. So no field is unknown, given twice, out of order or longer
+    than need be, and there is one kind. No two programs read two things from such bytes.
 
     Raises:
         NewerEventError: a newer program wrote the event. Its bytes may be right, but this program cannot tell.
-        MalformedEventError: the bytes are not an event. If strict, they are not those that a book writes.
+        MalformedEventError: the bytes are not an event. If strict, they are not written in the one way.
     """
     try:
-        recorded = _read(position, data, leaf or leaf_hash(data))
+        message = events_pb2.Event.FromString(data)
+        recorded = _read(position, message, leaf or leaf_hash(data))
+        if strict:
+            _require_one_way(position, message, data)
     except NewerEventError as newer:
         newer.data = data
         raise
     except (DecodeError, ValueError) as error:
         raise MalformedEventError(position, str(error)) from error
-    if strict and data != _written(recorded):
-        why = "a field is unknown, given twice, out of order or longer than need be"
-        raise MalformedEventError(position, why)
     return recorded
 
 
-def _read(position: int, data: bytes, leaf: bytes) -> RecordedEvent:
-    message = events_pb2.Event.FromString(data)
+def _require_one_way(position: int, message: events_pb2.Event, data: bytes) -> None:
+    """Raise an error if these bytes are not the one way to write an event, whose unknown fields are discarded here."""
+    message.DiscardUnknownFields()
+    if message.SerializeToString() == data:
+        return
+    if (field := unknown_field(events_pb2.Event.FromString(data))) is not None:
+        raise NewerEventError(position, field, f"field {field}")
+    raise ValueError("a field is given twice, out of order, longer than need be or of another type")
+
+
+def unknown_field(message: Message) -> int | None:
+    """Return the number of the first field in a message that this program does not know, or None if it knows all.
+
+    A field that is known, and has another wire type than it should have, is wrong and not unknown.
+    """
+    unknown, known = UnknownFieldSet(message), message.DESCRIPTOR.fields_by_number
+    for index in range(len(unknown)):
+        if (number := unknown[index].field_number) not in known:
+            return number
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            inners: Sequence[Message] = [value] if isinstance(value, Message) else value
+            for inner in inners:
+                if (found := unknown_field(inner)) is not None:
+                    return found
+    return None
+
+
+def _read(position: int, message: events_pb2.Event, leaf: bytes) -> RecordedEvent:
     kind = message.WhichOneof("kind")
     if kind is None and (newer := _of_newer_kind(position, message)) is not None:
         raise newer
@@ -208,15 +235,3 @@ def unknown_number(message: Message) -> tuple[int, str] | None:
                 if (found := unknown_number(inner)) is not None:
                     return found
     return None
-
-
-def _written(recorded: RecordedEvent) -> bytes:
-    _, data = encode(
-        recorded.event,
-        recorded_at=recorded.recorded_at,
-        occurred_at=recorded.occurred_at,
-        request=recorded.request,
-        request_digest=recorded.request_digest,
-        signed=recorded.signed,
-    )
-    return data

@@ -7,6 +7,7 @@ from google.protobuf.message import DecodeError
 
 from pathbook.ledger.codec.commands import StatedRequest
 from pathbook.ledger.codec.fields import LATEST_TIME, read_time
+from pathbook.ledger.codec.records import unknown_field
 from pathbook.ledger.values import KEY_BYTES
 from pathbook.v1 import statements_pb2
 
@@ -60,13 +61,13 @@ def read_statement(data: bytes) -> Statement:
         message = statements_pb2.Statement.FromString(data)
     except DecodeError as error:
         raise MalformedStatementError("it is no protobuf message") from error
-    known = statements_pb2.Statement()
-    known.CopyFrom(message)
-    known.DiscardUnknownFields()
-    if known.SerializeToString() != data:
-        if known.ByteSize() != message.ByteSize():
+    message.DiscardUnknownFields()
+    if message.SerializeToString() != data:
+        if unknown_field(statements_pb2.Statement.FromString(data)) is not None:
             raise NewerStatementError("a field is unknown")
-        raise MalformedStatementError("a field is given twice, out of order or longer than need be")
+        raise MalformedStatementError(
+            "a field is given twice, out of order, longer than need be or of another type"
+        )
     kind = message.WhichOneof("request")
     if kind is None:
         raise MalformedStatementError("it asks nothing")

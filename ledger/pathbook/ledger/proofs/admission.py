@@ -4,11 +4,10 @@ from pathbook.ledger.commands import SignedCommand
 from pathbook.ledger.key_commands import FileStatements, RegisterKey, RevokeKey
 from pathbook.ledger.proofs.ed25519 import is_weak
 from pathbook.ledger.proofs.statements import (
+    false_signature,
     is_batch_signed,
-    is_endorsed,
     is_revocation_signed,
     is_statement_signed,
-    proves_possession,
 )
 from pathbook.ledger.proofs.tree import HASH_BYTES, root_of, split_hashes
 from pathbook.ledger.refusals import Reason, Refusal, refuse
@@ -24,11 +23,11 @@ def refuse_registration(origin: str, command: RegisterKey) -> Refusal | None:
     if command.replaced_key and len(command.replaced_key) != KEY_BYTES:
         return _wrong_length("replaced_key", command.replaced_key)
     event = command.as_event()
-    if not proves_possession(origin, event):
-        return refuse(Reason.SIGNATURE_WRONG, field="possession", key=command.key)
-    if not is_endorsed(origin, event):
-        return refuse(Reason.SIGNATURE_WRONG, field="endorsement", key=command.endorser_key)
-    return None
+    false = false_signature(origin, event)
+    if not false:
+        return None
+    signer = command.key if false == "possession" else command.endorser_key
+    return refuse(Reason.SIGNATURE_WRONG, field=false, key=signer)
 
 
 def refuse_revocation(origin: str, command: RevokeKey) -> Refusal | None:

@@ -15,7 +15,7 @@ from pathbook.ledger.command_fields import OPERATOR, named
 from pathbook.ledger.events import RecordedEvent
 from pathbook.ledger.key_events import KeyRegistered, KeyRevoked
 from pathbook.ledger.proofs.ed25519 import is_weak
-from pathbook.ledger.proofs.statements import is_endorsed, is_revocation_signed, proves_possession
+from pathbook.ledger.proofs.statements import false_signature, is_revocation_signed
 from pathbook.ledger.values import MAX_KEYS_EVER, RECOVERY_TIME, PartyKind
 
 _RECOVERY: Final = RECOVERY_TIME // datetime.timedelta(microseconds=1)
@@ -158,10 +158,9 @@ class KeyChains:
             return "it registers a key that is its own recovery key"
         if event.key in self._registered:
             return "it registers a key that was registered before"
-        if not proves_possession(self._origin, event):
-            return "the key that it registers did not sign it"
-        if not is_endorsed(self._origin, event):
-            return "the endorser's key did not sign it"
+        if false := false_signature(self._origin, event):
+            signer = "key that it registers" if false == "possession" else "endorser's key"
+            return f"the {signer} did not sign it"
         if problem := self._wrong_endorser(event, party, recorded.recorded_at):
             return problem
         if len(party.keys) >= MAX_KEYS_EVER:

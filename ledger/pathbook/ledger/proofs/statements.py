@@ -45,10 +45,17 @@ def proves_possession(origin: str, event: KeyRegistered) -> bool:
     return is_signed(event.key, event.possession, pre_authentication_encoding(KEY, key_text(origin, event)))
 
 
-def is_endorsed(origin: str, event: KeyRegistered) -> bool:
-    """Tell whether the endorser's key signed the registration of a key."""
+def false_signature(origin: str, event: KeyRegistered) -> str:
+    """Return the field with the first false signature of a registration, "" if both are right.
+
+    ``possession`` is of the key that is registered, and ``endorsement`` of the endorser's key. A key that endorses
+    itself has the same signature in both, which is verified once.
+    """
     signed = pre_authentication_encoding(KEY, key_text(origin, event))
-    return is_signed(event.endorser_key, event.endorsement, signed)
+    if not is_signed(event.key, event.possession, signed):
+        return "possession"
+    is_same = event.endorser_key == event.key and event.endorsement == event.possession
+    return "" if is_same or is_signed(event.endorser_key, event.endorsement, signed) else "endorsement"
 
 
 def is_revocation_signed(origin: str, event: KeyRevoked) -> bool:

@@ -26,7 +26,7 @@ def parse_base64(text: str, what: str, length: int | None = None) -> bytes:
         MalformedTextError: it has another length, other characters, or is not the one spelling of its bytes.
     """
     try:
-        data = base64.b64decode(text, validate=True)
+        data = binascii.a2b_base64(text, strict_mode=True)
     except (binascii.Error, ValueError):
         raise MalformedTextError(f"{what} is not base64.") from None
     if print_base64(data) != text:

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from pathbook.ledger.proofs.event_texts import EventTexts
 from pathbook.ledger.proofs.signed_note import ED25519, VerifierKey
 from pathbook.ledger.proofs.text import MalformedTextError, parse_base64, parse_decimal, print_base64
 from pathbook.ledger.proofs.tlog_proof import TlogProof, parse_tlog_proof
@@ -103,6 +104,7 @@ class UnitProof(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         """Return the text of the file, which `parse_unit_proof` reads."""
+        texts = EventTexts()
         lines = [
             HEADER,
             f"log {self.log}",
@@ -113,15 +115,15 @@ class UnitProof(msgspec.Struct, frozen=True):
             f"batch {len(self.batch)}",
             *map(print_base64, self.batch),
             f"batch-events {len(self.batch_events)}",
-            *map(_line, self.batch_events),
+            *_lines(texts, self.batch_events),
             f"events {len(self.events)}",
-            *map(_line, self.events),
+            *_lines(texts, self.events),
             f"parties {len(self.parties)} {len(self.register)}",
             *map(print_base64, self.register),
         ]
         for party in self.parties:
             lines.append(f"party {party.number} {len(party.events)}")
-            lines += map(_line, party.events)
+            lines += _lines(texts, party.events)
         lines.append(f"filed-statements {len(self.filed)}")
         lines += map(_filed_line, self.filed)
         return f"{self.seal}\n" + "".join(f"{line}\n" for line in lines)
@@ -183,8 +185,8 @@ def parse_unit_proof(data: bytes) -> UnitProof:
     )
 
 
-def _line(event: StoredEvent) -> str:
-    return f"{event.position} {print_base64(event.data)}"
+def _lines(texts: EventTexts, events: Sequence[StoredEvent]) -> list[str]:
+    return [f"{event.position} {texts.printed(event.data)}" for event in events]
 
 
 def _filed_line(filed: FiledStatement) -> str:
@@ -196,7 +198,7 @@ class _Lines:
     """The lines of our part, which are read one after the other."""
 
     def __init__(self, lines: Sequence[str]) -> None:
-        self._lines, self._next = lines, 0
+        self._lines, self._next, self._texts = lines, 0, EventTexts()
 
     def take(self, count: int) -> Sequence[str]:
         """Return the next lines."""
@@ -232,7 +234,7 @@ class _Lines:
         found: list[StoredEvent] = []
         for line in self.take(count):
             position, _, data = line.partition(" ")
-            event = StoredEvent(parse_decimal(position, "A position"), parse_base64(data, "An event"))
+            event = StoredEvent(parse_decimal(position, "A position"), self._texts.parse(data))
             if event.position <= (found[-1].position if found else 0) or event.position > MAX_SIZE:
                 raise MalformedTextError(f"Position {event.position} is not where it should be.")
             found.append(event)

@@ -1,0 +1,96 @@
+"""Events as texts of a proof file: base64, in which bytes of an event before them are named and not written again."""
+
+import re
+from typing import Final
+
+from pathbook.ledger.proofs.text import MalformedTextError, parse_base64, parse_decimal, print_base64
+
+MAX_EVENT_BYTES: Final = 16 * 1024 * 1024
+"""The most bytes of all events of a file together, so that repeats in a small file do not fill the memory."""
+
+REPEATABLE_BYTES: Final = 64 * 1024
+"""How many bytes of the first events can be repeated. Where bytes stand first is searched in no more."""
+
+LEAST_REPEAT: Final = 24
+"""The fewest bytes of a repeat. In base64 they have 32 characters, and a repeat has 12 at most."""
+
+MAX_REPEATS: Final = 10_000
+"""The most repeats of a file. A search for each takes some microseconds."""
+
+_REPEAT: Final = re.compile(r"\((\d+):(\d+)\)", re.ASCII)
+_KEY: Final = re.compile(rb"(?=\x20(.{32}))", re.DOTALL)
+"""A field of 32 bytes, which nearly always is a key or a hash. They are most of what events repeat."""
+
+
+class EventTexts:
+    """The events of a file, one after the other. A repeat is ``(OFFSET:LENGTH)``, of the bytes of the events before.
+
+    It names the first place where its bytes stand. So no other place can be named for them.
+    """
+
+    def __init__(self) -> None:
+        """Begin before the first event."""
+        self._before = bytearray()
+        self._keys: dict[bytes, int] = {}
+        self._repeats = 0
+
+    def printed(self, data: bytes) -> str:
+        """Return the text of the next event. Keys are repeated, with the equal bytes around them."""
+        text, written, start = "", 0, len(self._before)
+        keys = [(found[1], found.start(1)) for found in _KEY.finditer(data)]
+        for key, place in keys:
+            first = self._keys.get(key)
+            if first is None or place < written or self._repeats >= MAX_REPEATS:
+                continue
+            begin, end = self._extended(first, data, place, written)
+            offset = self._before.find(data[begin:end])
+            text += f"{print_base64(data[written:begin])}({offset}:{end - begin})"
+            written = end
+            self._repeats += 1
+        self._before += data[: REPEATABLE_BYTES - start] if start < REPEATABLE_BYTES else b""
+        for key, place in keys:
+            if start + place + len(key) <= REPEATABLE_BYTES:
+                self._keys.setdefault(key, start + place)
+        return text + print_base64(data[written:])
+
+    def _extended(self, first: int, data: bytes, place: int, written: int) -> tuple[int, int]:
+        """Return where bytes of an event begin and end that stand before, too, around a key that stands in both."""
+        before, begin, end = self._before, place, place + 32
+        while (
+            begin > written
+            and first - place + begin > 0
+            and data[begin - 1] == before[first - place + begin - 1]
+        ):
+            begin -= 1
+        limit = min(len(data), len(before) - first + place)
+        while end < limit and data[end] == before[first - place + end]:
+            end += 1
+        return begin, end
+
+    def parse(self, text: str) -> bytes:
+        """Return the bytes of the next event.
+
+        Raises:
+            MalformedTextError: they are not base64, a repeat is none of bytes before, or there are too many of them.
+        """
+        literal, *rest = _REPEAT.split(text)
+        data = bytearray(parse_base64(literal, "An event"))
+        for offset, length, literal in zip(rest[::3], rest[1::3], rest[2::3], strict=True):
+            data += self._repeated(parse_decimal(offset, "An offset"), parse_decimal(length, "A length"))
+            data += parse_base64(literal, "An event")
+        self._before += data
+        if len(self._before) > MAX_EVENT_BYTES:
+            raise MalformedTextError(f"The events have more than {MAX_EVENT_BYTES} bytes.")
+        return bytes(data)
+
+    def _repeated(self, offset: int, length: int) -> bytes:
+        end = offset + length
+        self._repeats += 1
+        if self._repeats > MAX_REPEATS:
+            raise MalformedTextError(f"The events have more than {MAX_REPEATS} repeats.")
+        if length < LEAST_REPEAT or end > min(len(self._before), REPEATABLE_BYTES):
+            raise MalformedTextError(f"No {length} bytes are at offset {offset} of the events before.")
+        found = bytes(self._before[offset:end])
+        if self._before.find(found, 0, end) != offset:
+            raise MalformedTextError(f"The {length} bytes at offset {offset} stand there before.")
+        return found
