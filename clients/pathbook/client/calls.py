@@ -39,6 +39,7 @@ from pathbook.v1 import (
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
+Place = TypeVar("Place")
 Arguments = ParamSpec("Arguments")
 
 
@@ -262,9 +263,9 @@ class Caller:
     def _resume(
         self,
         method: "grpc.UnaryStreamMultiCallable[Request, Response]",
-        request_after: Callable[[int], Request | None],
-        after: int,
-        next_after: Callable[[Response], int],
+        request_after: Callable[[Place], Request | None],
+        after: Place,
+        next_after: Callable[[Response], Place],
     ) -> Generator[Response, None, None]:
         """Yield the responses of a stream; when it breaks, request it again after the last response."""
         retries = self._retry_policy()

@@ -73,7 +73,10 @@ def wanted_rows(
         found = found.join(BATCH, BATCH.c.batch == table.c[_first(report, ColumnKind.BATCH)])
         conditions.append(BATCH.c.book == bindparam("book"))
     found = found.where(*conditions).limit(bindparam("limit"))
-    return found if is_whole else found.group_by(*shown)
+    if is_whole:
+        return found
+    is_some = sa.or_(*(sa.func.sum(table.c[total]) != 0 for total in report.sums))  # as a row of a report
+    return found.group_by(*shown).having(is_some)
 
 
 def _condition(report: Report, name: str) -> ColumnElement[bool]:
