@@ -41,6 +41,8 @@ BEYOND = str(2**31)
         "findings --follow --unexplained",
         "findings --follow --limit 5",
         "explain below-cost.v1.1.9.ann.ben",
+        "verifications --unit 7",
+        "verifications --unit 1:5 --batch 2",
         "domino ann --with-party ben",
         "sell-through ann --with-party ben",
         "shape ann --with-party ben",

@@ -9,6 +9,7 @@ import pytest
 from grpc import StatusCode
 
 from pathbook.client import Client
+from pathbook.ledger.queries import finding_changes
 from pathbook.ledger.reports.findings import FINDINGS
 from pathbook.services import findings as finding_service
 from pathbook.services.clock import now
@@ -151,3 +152,5 @@ def test_a_cursor_of_another_version_of_the_report_leaves_nothing_out(
     monkeypatch.setattr(finding_service, "ALIVE_INTERVAL_S", 0.1)
     alive = next(client.subscribe_findings(whole))
     assert (list(alive.changes), alive.position) == ([], client.position)
+    monkeypatch.setattr(finding_changes, "CHANGES_MAX", 1)  # then the event is told in parts, without a pause
+    assert list(next(client.subscribe_findings(rule="above-suggested")).changes) == [first]

@@ -29,6 +29,7 @@ from pathbook.v1.insights_pb2 import GetVerificationsResponse
 from tests.access.story import told
 from tests.books import PATIENCE, engine
 from tests.services.masks import begin, opened_place, refused
+from tests.services.test_unit_proofs import seal
 
 ALL: Final = (0, 10**6)
 """All days."""
@@ -45,7 +46,7 @@ def counted(client: Client, times: int, only: int = 1, number: int | None = None
 
 
 def test_answers_about_codes_are_counted(place: Path) -> None:
-    """A path by code counts. A path by number and a refusal do not. What was counted is there after a restart."""
+    """A path and a proof by code count, a path by number and a refusal do not. A restart keeps what was counted."""
     with opened_place(place) as client:
         begin(client)
         codes = next(client.list_codes(1, 0, 2)).serials
@@ -55,11 +56,14 @@ def test_answers_about_codes_are_counted(place: Path) -> None:
         client.get_path((1, 2))
         with refused("CODE_CHECK_CHARACTER"):
             client.get_path(codes[2][:-1] + ("0" if codes[2][-1] != "0" else "1"))
+    seal(place)
     with opened_place(place) as client:
-        found = counted(client, 5)
-        assert [dict(day.times) for day in found.days] == [{"public": 5}]
+        assert sum(counted(client, 5).days[0].times.values()) == 5
+        client.get_unit_proof(codes[2])
+        found = counted(client, 6)
+        assert [dict(day.times) for day in found.days] == [{"public": 6}]
         assert found.days[0].day == datetime.datetime.now(datetime.UTC).date().isoformat()
-        assert found.units_verified == 2
+        assert found.units_verified == 3
         assert [(unit.number, unit.times, unit.median) for unit in found.units] == [(0, 4, 1)]
         assert "1:0 was verified 4 times" in found.units[0].sentence
         assert not counted(client, 1, number=1).units
@@ -96,7 +100,8 @@ def test_classes_of_callers_are_told_apart_and_no_caller_is_kept(tmp_path: Path)
 
 def test_rows_merge_by_hour_and_the_oldest_go(place: Path) -> None:
     """Counts of one unit and hour are one row. A limit and an age remove whole hours, the oldest first."""
-    kept = Verifications(engine(place, "events"), limit=3)
+    database = engine(place, "events")
+    kept = Verifications(database, limit=3)
     assert kept.rows("book", None, None, ALL, 10) == []
     hour = 2 * VERIFICATION_AGE_HOURS
     for times in (1, 2):
@@ -113,6 +118,7 @@ def test_rows_merge_by_hour_and_the_oldest_go(place: Path) -> None:
     assert kept.rows("book", {2}, 6, ALL, 10) == kept.rows("book", set(), None, ALL, 10) == []
     kept.add({}, (hour + 24 + VERIFICATION_AGE_HOURS + 1) * HOUR_US)
     assert kept.rows("book", None, None, ALL, 10) == []
+    database.dispose()
 
 
 def test_counts_that_wait_are_bounded_and_outlive_a_failure(
@@ -122,7 +128,8 @@ def test_counts_that_wait_are_bounded_and_outlive_a_failure(
     monkeypatch.setattr(verification_log, "WAITING_MAX", 2)
 
     later = tmp_path / "later"
-    kept = Verifications(engine(later, "events"))
+    database = engine(later, "events")
+    kept = Verifications(database)
 
     async def count(gateway: Gateway) -> None:
         log = VerificationLog(kept, gateway)
@@ -143,3 +150,4 @@ def test_counts_that_wait_are_bounded_and_outlive_a_failure(
         asyncio.run(count(gateway))
     rows = kept.rows("book", None, None, ALL, 10)
     assert sorted((row.number, row.times) for row in rows) == [(OTHER_UNITS, 2), (1, 2), (2, 2)]
+    database.dispose()

@@ -9,6 +9,7 @@ import click
 from pathbook.cli import connection, printing
 from pathbook.cli.insight_filter import takes_filter, takes_limit
 from pathbook.cli.settings import Output, Settings, book_options
+from pathbook.cli.verb_group import Verb
 
 if TYPE_CHECKING:
     from pathbook.v1.findings_pb2 import FindingChange
@@ -29,7 +30,7 @@ def _known_rule(_context: click.Context, _option: click.Parameter, rule: str) ->
     return rule
 
 
-@click.command("findings")
+@click.command("findings", cls=Verb)
 @book_options
 @takes_filter
 @click.option("--rule", default="", metavar="RULE", callback=_known_rule, help="Of this rule alone.")
@@ -112,7 +113,7 @@ def line(change: "FindingChange") -> str:
     )
 
 
-@click.command("explain")
+@click.command("explain", cls=Verb)
 @book_options
 @click.argument("finding")
 @click.option("--text", default="", metavar="TEXT", help="What explains it, in at most 200 characters.")
@@ -139,7 +140,7 @@ def explain(settings: Settings, *, finding: str, text: str, withdraw: bool) -> N
     output.show(settings.output, kept, lambda: output.fields(pairs))
 
 
-@click.command("explanations")
+@click.command("explanations", cls=Verb)
 @book_options
 @click.argument("finding", default="")
 @click.option(

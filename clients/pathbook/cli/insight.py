@@ -28,16 +28,6 @@ takes_window = click.option(
 )
 
 
-def _unit(_context: click.Context, _option: click.Parameter, text: str) -> tuple[int, int] | None:
-    """Return the batch and number of a unit, None for no text."""
-    if not text:
-        return None
-    found = arguments.parse_unit(text)
-    if found is None:
-        raise click.BadParameter(f"'{text}' does not name a unit. Write 3:17 for unit 17 of batch 3.")
-    return found
-
-
 @click.group("insight", cls=VerbGroup)
 def command() -> None:
     """Ask what happened to many units.
@@ -207,7 +197,7 @@ def scorecard(
 @click.option("--batch", type=arguments.NUMBER, default=0, metavar="N", help="Of the batch with this number.")
 @click.option("--gtin", default="", metavar="GTIN", help="Of the batches of this product.")
 @click.option("--brand", default="", metavar="PARTY", help="Of the products of this brand.")
-@click.option("--unit", "asked", default="", metavar="BATCH:NUMBER", callback=_unit, help="Of this unit.")
+@click.option("--unit", metavar="BATCH:NUMBER", help="Of this unit.")
 @click.option(
     "--from-day", type=arguments.DATE, metavar="DATE", help="From this day on. Default: of 30 days."
 )
@@ -230,7 +220,7 @@ def verifications(  # noqa: PLR0913 - an argument for each option
     batch: int,
     gtin: str,
     brand: str,
-    asked: tuple[int, int] | None,
+    unit: str | None,
     from_day: datetime.date | None,
     until_day: datetime.date | None,
     times_min: int,
@@ -245,10 +235,15 @@ def verifications(  # noqa: PLR0913 - an argument for each option
     from pathbook.cli import insight_text, output
     from pathbook.client import insight_filter
 
-    of_batch, number = asked or (batch, None)
-    if asked is not None and batch not in (0, of_batch):
-        raise click.UsageError("--unit names a unit of another batch than --batch. Leave --batch out.")
-    only = insight_filter(batch=of_batch, gtin=gtin, brand=brand, first_day=from_day, last_day=until_day)
+    number = None
+    if unit is not None:
+        parsed = arguments.parse_unit(unit)
+        if parsed is None:
+            raise click.UsageError(f"'{unit}' does not name a unit. Write 3:17 for unit 17 of batch 3.")
+        if batch not in (0, parsed[0]):
+            raise click.UsageError("--unit names a unit of another batch than --batch. Leave --batch out.")
+        batch, number = parsed
+    only = insight_filter(batch=batch, gtin=gtin, brand=brand, first_day=from_day, last_day=until_day)
     with connection.reading(settings) as client:
         found = client.get_verifications(
             number, only=only, times_min=times_min, times_median=times_median, limit=limit

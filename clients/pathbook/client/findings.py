@@ -42,8 +42,8 @@ class Findings(Caller):
             >>> finding = client.get_findings().findings[0]
             >>> client.explain_finding(finding.id, "Clearance sale of 1 May, agreed with ann.").role
             'operator'
-            >>> client.get_findings(unexplained=True).rules[finding.rule]
-            0
+            >>> finding.id in [each.id for each in client.get_findings(unexplained=True).findings]
+            False
         """
         request = findings_pb2.ExplainFindingRequest(
             book=self.book,

@@ -23,26 +23,33 @@ _KEYS: Final = table_of(KEYS)
 _TRADES: Final = table_of(TRADES)
 _NONE: Final = sa.literal_column("0", BigInteger)
 
-_UNITS_BEFORE: Final = (
-    sa.select(sa.cast(sa.func.coalesce(sa.func.sum(_EARLIER.c.units), _NONE), BigInteger))
-    .where(
-        _EARLIER.c.book == _CHANGES.c.book,
-        *(_EARLIER.c[name] == _CHANGES.c[name] for name in FINDING_COLUMNS),
-        _EARLIER.c[CHANGED_AT] < _CHANGES.c[CHANGED_AT],
-    )
-    .scalar_subquery()
-)
-_CHANGES_OF: Final = (
-    sa.select(_CHANGES.c[CHANGED_AT], *(_CHANGES.c[name] for name in FINDING_COLUMNS), _CHANGES.c.units, _UNITS_BEFORE)
+_ORDER: Final = (CHANGED_AT, *FINDING_COLUMNS)
+_PAGE: Final = (
+    sa.select(*(_CHANGES.c[name] for name in _ORDER), _CHANGES.c.units)
     .where(
         _CHANGES.c.book == bindparam("book"),
         _CHANGES.c[CHANGED_AT] >= bindparam("first", type_=BigInteger),
         _CHANGES.c[CHANGED_AT] <= bindparam("last", type_=BigInteger),
     )
-    .order_by(_CHANGES.c[CHANGED_AT], *(_CHANGES.c[name] for name in FINDING_COLUMNS))
+    .order_by(*(_CHANGES.c[name] for name in _ORDER))
     .limit(bindparam("limit"))
     .offset(bindparam("skip"))
-)  # fmt: skip
+    .subquery("page")
+)
+"""The page alone, because PostgreSQL would look up what came before also for rows that are skipped."""
+
+_UNITS_BEFORE: Final = (
+    sa.select(sa.cast(sa.func.coalesce(sa.func.sum(_EARLIER.c.units), _NONE), BigInteger))
+    .where(
+        _EARLIER.c.book == bindparam("book"),
+        *(_EARLIER.c[name] == _PAGE.c[name] for name in FINDING_COLUMNS),
+        _EARLIER.c[CHANGED_AT] < _PAGE.c[CHANGED_AT],
+    )
+    .scalar_subquery()
+)
+_CHANGES_OF: Final = sa.select(*(_PAGE.c[name] for name in _ORDER), _PAGE.c.units, _UNITS_BEFORE).order_by(
+    *(_PAGE.c[name] for name in _ORDER)
+)
 _REGISTERED: Final = (
     sa.select(_KEYS.c.key)
     .where(
