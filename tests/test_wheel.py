@@ -87,6 +87,7 @@ SESSION: Final = (
     "sell --seller ann --consumer c-1 --units 1:1 --price 300CNY", "return --owner consumer:c-1 --units 1:1",
     "write-off --party ann --units 1:2 --state damaged", "case pack 106141412345678908 --party acme --units 1:50-59",
     "verify CODE", "path 1:0", "ladder 1", "stock ann", "insight ladder --batch 1", "insight stuck",
+    "insight explanations", "insight findings --unexplained", "insight verifications --batch 1",
     "transfer show 9", "transfer list ann",
     "chart ladder 1 --out ladder.svg", "chart path 1:0 --out path.svg", "chart stock ann --out stock.svg",
     "chart flow 1 --out flow.svg", "chart chain --out chain.svg",

@@ -23,6 +23,9 @@ from pathbook.v1 import (
     events_pb2 as events,
 )
 from pathbook.v1 import (
+    findings_pb2 as findings,
+)
+from pathbook.v1 import (
     insights_pb2 as insights,
 )
 from pathbook.v1 import (
@@ -73,6 +76,7 @@ def requests(actor: str, things: Things) -> dict[str, list[Message]]:
     of_batch = insights.InsightFilter(batch=things.batch)
     of_party = insights.InsightFilter(party=things.party)
     of_both = insights.InsightFilter(batch=things.batch, party=things.party)
+    finding = f"unauthorized.v1.{things.batch}.{things.transfer}.{things.party}.corner"
     ids = (f"{new}-{index}" for index in itertools.count())
 
     def write(message: Callable[..., Message], **fields: object) -> Message:
@@ -211,9 +215,16 @@ def requests(actor: str, things: Things) -> dict[str, list[Message]]:
         ],
         "InsightService.GetShape": [ask(insights.GetShapeRequest, filter=of_both)],
         "InsightService.GetFindings": [ask(insights.GetFindingsRequest, filter=of_batch)],
+        "FindingService.ExplainFinding": [
+            ask(findings.ExplainFindingRequest, finding=finding, text="a clearance sale"),
+            ask(findings.ExplainFindingRequest, finding=finding, withdraw=True),
+        ],
+        "FindingService.ListExplanations": [ask(findings.ListExplanationsRequest, finding=finding)],
+        "FindingService.SubscribeFindings": [ask(findings.SubscribeFindingsRequest, batch=things.batch)],
         "InsightService.GetDomino": [ask(insights.GetDominoRequest, filter=of_both)],
         "InsightService.GetSellThrough": [ask(insights.GetSellThroughRequest, filter=of_both)],
         "InsightService.GetStuckStock": [ask(insights.GetStuckStockRequest, filter=of_both)],
+        "InsightService.GetVerifications": [ask(insights.GetVerificationsRequest, filter=of_batch)],
         "InsightService.GetScorecard": [ask(insights.GetScorecardRequest, filter=of_party)],
         "PathService.ListStock": [ask(paths.ListStockRequest, party=things.party)],
         "PathService.ListHolders": [ask(paths.ListHoldersRequest, batch=things.batch)],

@@ -72,7 +72,7 @@ def outcome(channel: grpc.Channel, method: str, request: Message, token: str) ->
     call = getattr(channel, f"{sends}_{gets}")(path, type(request).SerializeToString, bytes)
     sent = iter([request]) if described.client_streaming else request
     try:
-        answer = call(sent, metadata=metadata, timeout=SUBSCRIBED_S if name == "Subscribe" else 20)
+        answer = call(sent, metadata=metadata, timeout=SUBSCRIBED_S if name.startswith("Subscribe") else 20)
         if name in ("Read", "Subscribe"):
             answer = map(_without_leaves, answer)
         data = b"".join(answer) if described.server_streaming else answer

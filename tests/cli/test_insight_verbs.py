@@ -1,6 +1,9 @@
 """The verbs of insights: what they refuse to take, and what they print of a book whose answers are known."""
 
 import datetime
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -10,9 +13,13 @@ from click.testing import CliRunner
 from pathbook.cli import insight_text
 from pathbook.cli.insight_filter import takes_filter, takes_today
 from pathbook.cli.settings import current_zone
+from pathbook.client import Client
+from pathbook.services.run.in_thread import running
+from pathbook.services.run.settings import Settings
 from pathbook.v1 import insights_pb2 as insights
 from pathbook.v1.values_pb2 import Price
 from tests.cli.conftest import pathbook
+from tests.services.masks import begin, boxes, yuan
 
 BEYOND = str(2**31)
 
@@ -28,6 +35,14 @@ BEYOND = str(2**31)
         f"shape ann --levels-min {BEYOND}",
         f"shape ann --within-days {BEYOND}",
         "findings --rule nonsense",
+        "findings --after 5",
+        "findings --follow --tier 1",
+        "findings --follow --as-of 5",
+        "findings --follow --unexplained",
+        "findings --follow --limit 5",
+        "explain below-cost.v1.1.9.ann.ben",
+        "verifications --unit 7",
+        "verifications --unit 1:5 --batch 2",
         "domino ann --with-party ben",
         "sell-through ann --with-party ben",
         "shape ann --with-party ben",
@@ -113,3 +128,54 @@ def test_offers_that_lapsed_were_closed_and_not_answered() -> None:
     """A scorecard calls an offer that no one answered closed."""
     card = insights.Scorecard(party="ann", offers_answered=1)
     assert "0 of 1 that were closed" in insight_text.scorecard(insights.GetScorecardResponse(scorecard=card))
+
+
+def test_findings_are_followed_and_explained(tmp_path: Path) -> None:
+    """A change is a line with a cursor, after which another command goes on. An explanation is in the table."""
+    with running(Settings(data=tmp_path, listen="127.0.0.1:0")) as port:
+        server = ("--server", f"127.0.0.1:{port}", "--book", "masks")
+        with Client(server[1], book="masks") as client:
+            begin(client)
+            for box in (0, 10):
+                client.record_transfer(
+                    giver="acme", receiver="ann", units=boxes(box, box + 4), unit_price=yuan(310)
+                )
+        follow = ("insight", "findings", "--rule", "above-suggested", "--follow")
+        first = followed(*server, *follow, "--after", "0", "--output", "json")
+        assert (first["kind"], first["units_before"]) == ("FINDING_CHANGE_KIND_FOUND", "0")
+        second = followed(*server, *follow, "--after", str(first["cursor"]), "--output", "jsonl")
+        assert int(str(second["position"])) == int(str(first["position"])) + 1
+        finding = second["finding"]
+        assert isinstance(finding, dict)
+        name = str(finding["id"])
+        ran = pathbook(*server, "insight", "explain", name, "--text", "clearance sale")
+        assert (ran.code, "by operator" in ran.out) == (0, True), ran
+        table = pathbook(*server, "insight", "findings", "--rule", "above-suggested").out
+        assert name in table
+        assert "clearance sale" in table
+        ran = pathbook(*server, "insight", "explain", name, "--withdraw", "--text", "it was none")
+        assert ran.code == 0
+        listed = pathbook(*server, "insight", "explanations", name).out
+        assert "taken back: it was none" in listed
+        assert "clearance sale" in listed
+
+
+def followed(*arguments: str) -> dict[str, object]:
+    """Return the first line of a command that goes on until it is ended."""
+    command = [sys.executable, "-c", "from pathbook.cli.main import main; main()", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as following:
+        assert following.stdout is not None
+        line = following.stdout.readline()
+        following.terminate()
+    found = json.loads(line)
+    assert isinstance(found, dict)
+    return found
+
+
+def test_an_explanation_of_fewer_units_says_so() -> None:
+    """A finding may grow. A text that was erased is not shown as none."""
+    said = insights.Explanation(text="sale", units=5)
+    finding = insights.Finding(id="out-of-region.v1.1.4-5.ann.ben", units=9, explanation=said)
+    assert "sale (of 5 units)" in insight_text.findings(insights.GetFindingsResponse(findings=[finding]))
+    finding.explanation.CopyFrom(insights.Explanation(text_erased=True, units=9))
+    assert "(erased)" in insight_text.findings(insights.GetFindingsResponse(findings=[finding]))

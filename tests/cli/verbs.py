@@ -13,6 +13,7 @@ VALUES: Final = {
     "code": "000020000021N0TH6Y7Y",
     "consumer": "c-7",
     "custodian": "mask-brand",
+    "finding": "above-suggested.v1.1.19-20.agent-1.agent-2",
     "giver": "agent-1",
     "gtin": "06901234500011",
     "handle": "wechat ann-masks",
@@ -73,6 +74,8 @@ ALSO: Final = {
     ("backup",): ["--without-keys"],
     ("restore",): ["--without-keys"],
     ("key", "drill"): ["--passphrase-file", __file__],
+    ("insight", "explain"): ["--text", "clearance sale"],
+    ("insight", "explanations"): ["above-suggested.v1.1.19-20.agent-1.agent-2"],
 }
 """What some verbs need beside it."""
 

@@ -1,6 +1,7 @@
 """A book in memory with everything that the answers of reports need: its rows, registers and times."""
 
 from collections.abc import Callable, Sequence
+from itertools import starmap
 from typing import TypeVar
 
 import msgspec
@@ -9,7 +10,7 @@ from pathbook.ledger import events
 from pathbook.ledger.events import RecordedEvent
 from pathbook.ledger.reports.depths import DEPTHS, DepthRow
 from pathbook.ledger.reports.domino import OFFERS, OfferRow
-from pathbook.ledger.reports.findings import FINDINGS, FindingRow
+from pathbook.ledger.reports.findings import FINDING_COLUMNS, FINDINGS, FindingRow
 from pathbook.ledger.reports.holdings import HOLDINGS, HoldingRow, best_consumer_prices
 from pathbook.ledger.reports.ladder import LADDER, PriceRow
 from pathbook.ledger.reports.registered import Authorization, Batch
@@ -19,6 +20,7 @@ from pathbook.ledger.reports.scorecard import FACTS, FactRow
 from pathbook.ledger.reports.sell_through import SELL_THROUGH, LineRow
 from pathbook.ledger.reports.suspicions import Finding, findings, out_of_region, shared_keys
 from pathbook.ledger.reports.ties import KEYS, TRADES, KeyRow, TradeRow
+from pathbook.ledger.reports.wanted import added_up
 from pathbook.ledger.values import PartyKind, Price
 from tests.reports.folding import rows_of
 
@@ -109,13 +111,18 @@ class ReadBook:
 
     def deviations(self, party: str) -> list[FindingRow]:
         """Return the findings in which a party is first named."""
-        return [row for row in self.rows(FINDINGS, FindingRow) if row.party == party]
+        return [row for row in self.finding_rows() if row.party == party]
+
+    def finding_rows(self) -> list[FindingRow]:
+        """Return the findings of FINDINGS: its changes, added up."""
+        changes = self.rows(FINDINGS, lambda *row: row)
+        return list(starmap(FindingRow, added_up(FINDINGS, changes, FINDING_COLUMNS)))
 
     def findings(self) -> list[Finding]:
         """Return all findings of all rules."""
         trades, given = self.rows(TRADES, TradeRow), self.authorizations
         return [
-            *findings(self.rows(FINDINGS, FindingRow), given, self.recorded_at),
+            *findings(self.finding_rows(), given, self.recorded_at),
             *shared_keys(self.rows(KEYS, KeyRow), trades, self.recorded_at),
             *out_of_region(trades, given, self.batches, self.recorded_at),
         ]

@@ -3,7 +3,7 @@
 import pytest
 
 from pathbook.ledger.reports.registered import Authorization, Batch
-from pathbook.ledger.reports.suspicions import OUT_OF_REGION, RULES, SELF_DEALING, out_of_region
+from pathbook.ledger.reports.suspicions import OUT_OF_REGION, RULES, SELF_DEALING, batch_of, out_of_region
 from pathbook.ledger.reports.ties import TradeRow
 from pathbook.ledger.values import Price
 from tests.reports.books_read import ReadBook
@@ -109,6 +109,29 @@ def test_a_hop_is_found_and_its_reversal_takes_the_finding_back(
     assert (giver in named.sentence, receiver in named.sentence) == (True, True)
     story.tell(f"reverse last by {giver}\nreverse last by {receiver}")
     assert rule not in found(story)
+
+
+def test_a_later_authorization_does_not_rename_a_finding() -> None:
+    """An explanation is kept by the id of a finding, so the id says what the book was when the finding came."""
+    story = Story(f"{BEGINNING}{BACK_TO_THE_BRAND}")
+    (before,) = [each for each in ReadBook(story.recorded).findings() if each.rule == "bought-back"]
+    story.tell("authorize dan tier 1 by acme")
+    assert before in ReadBook(story.recorded).findings()
+    assert batch_of(before.id) == before.batch == 1
+
+
+def test_the_id_of_a_finding_names_its_batch() -> None:
+    """Names of parties may have dots. What is no id names none."""
+    for text, batch in (
+        ("below-cost.v1.3.12-15.a.b.c", 3),
+        ("shared-key.v1.0.12-15.ann.ben", 0),
+        ("below-cost.v1", None),
+        ("below-cost.v1.x.12.ann.ben", None),
+        (f"below-cost.v1.{'9' * 19}.12.ann.ben", None),
+        ("nonsense.v1.3.12.ann.ben", None),
+        ("", None),
+    ):
+        assert batch_of(text) == batch, text
 
 
 def test_a_return_is_no_round_trip_and_takes_no_finding_back() -> None:

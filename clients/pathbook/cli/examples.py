@@ -19,8 +19,13 @@ EXAMPLES: Final = {
     "insight stuck": "pathbook insight stuck --batch 1 --today 2026-06-01",
     "insight shape": "pathbook insight shape mask-brand --gtin 06901234500011",
     "insight findings": "pathbook insight findings --rule bought-back",
+    "insight explain": (
+        "pathbook insight explain unauthorized.v1.1.19.agent-1.agent-2 --text 'clearance sale, agreed'"
+    ),
+    "insight explanations": "pathbook insight explanations --limit 20",
     "insight domino": "pathbook insight domino agent-1",
     "insight scorecard": "pathbook insight scorecard agent-1",
+    "insight verifications": "pathbook insight verifications --batch 1 --from-day 2026-05-01",
     "book open": "pathbook book open masks --data books",
     "book show": "pathbook book show masks",
     "book list": "pathbook book list --data books",

@@ -1,28 +1,23 @@
 """The verbs that ask the reports of a book: prices, sales, stuck stock, the shape of a chain, findings."""
 
 import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
-from pathbook.cli import connection
-from pathbook.cli.insight_filter import takes_filter, takes_filter_of_party, takes_today
+from pathbook.cli import arguments, connection, findings
+from pathbook.cli.insight_filter import (
+    MAX_INT32,
+    takes_filter,
+    takes_filter_of_party,
+    takes_limit,
+    takes_today,
+)
 from pathbook.cli.settings import Settings, book_options
 from pathbook.cli.verb_group import VerbGroup
 
 if TYPE_CHECKING:
     from pathbook.v1.insights_pb2 import InsightFilter
-
-MAX_INT32: Final = 2**31 - 1
-"""The highest number of days, parties or entries that the contract can say."""
-
-takes_limit = click.option(
-    "--limit",
-    type=click.IntRange(0, MAX_INT32),
-    default=0,
-    metavar="N",
-    help="The most entries. Default: 100. Most: 1000.",
-)
 
 takes_window = click.option(
     "--window-days",
@@ -33,23 +28,16 @@ takes_window = click.option(
 )
 
 
-def _known_rule(_context: click.Context, _option: click.Parameter, rule: str) -> str:
-    """Return the name of a rule, or refuse one that is not there."""
-    if not rule:
-        return rule
-    from pathbook.ledger.reports.suspicions import RULE_NAMES
-
-    if rule not in RULE_NAMES:
-        raise click.BadParameter(f"There is no rule '{rule}'. The rules are: {', '.join(RULE_NAMES)}.")
-    return rule
-
-
 @click.group("insight", cls=VerbGroup)
 def command() -> None:
     """Ask what happened to many units.
 
     The answers come from reports, which follow the book by themselves. What stands out is no verdict.
     """
+
+
+for _verb in findings.VERBS:
+    command.add_command(_verb)
 
 
 @command.command("ladder")
@@ -168,24 +156,6 @@ def shape(
     output.show(settings.output, found, lambda: insight_text.shape(found))
 
 
-@command.command("findings")
-@book_options
-@takes_filter
-@click.option("--rule", default="", metavar="RULE", callback=_known_rule, help="Of this rule alone.")
-@takes_limit
-@click.pass_obj
-def findings(settings: Settings, *, only: "InsightFilter", rule: str, limit: int) -> None:
-    """Show what looks wrong and may have a good reason.
-
-    Each finding names the positions of the events that it rests on, which `events read` shows.
-    """
-    from pathbook.cli import insight_text, output
-
-    with connection.reading(settings) as client:
-        found = client.get_findings(only=only, rule=rule, limit=limit)
-    output.show(settings.output, found, lambda: insight_text.findings(found))
-
-
 @command.command("domino")
 @book_options
 @click.argument("party")
@@ -223,3 +193,62 @@ def scorecard(
     with connection.reading(settings) as client:
         found = client.get_scorecard(party, only=only, today=today, window_days=window_days)
     output.show(settings.output, found, lambda: insight_text.scorecard(found))
+
+
+@command.command("verifications")
+@book_options
+@click.option("--batch", type=arguments.NUMBER, default=0, metavar="N", help="Of the batch with this number.")
+@click.option("--gtin", default="", metavar="GTIN", help="Of the batches of this product.")
+@click.option("--brand", default="", metavar="PARTY", help="Of the products of this brand.")
+@click.option("--unit", metavar="BATCH:NUMBER", help="Of this unit.")
+@click.option(
+    "--from-day", type=arguments.DATE, metavar="DATE", help="From this day on. Default: of 30 days."
+)
+@click.option("--until-day", type=arguments.DATE, metavar="DATE", help="Until this day.")
+@click.option(
+    "--times-min", type=click.IntRange(1, MAX_INT32), default=20, metavar="N", help="When a unit stands out."
+)
+@click.option(
+    "--times-median",
+    type=click.IntRange(1, MAX_INT32),
+    default=10,
+    metavar="N",
+    help="And how far above the median of its batch.",
+)
+@takes_limit
+@click.pass_obj
+def verifications(  # noqa: PLR0913 - an argument for each option
+    settings: Settings,
+    *,
+    batch: int,
+    gtin: str,
+    brand: str,
+    unit: str | None,
+    from_day: datetime.date | None,
+    until_day: datetime.date | None,
+    times_min: int,
+    times_median: int,
+    limit: int,
+) -> None:
+    """Show how often codes were verified, by day.
+
+    A copied label leads many buyers to one unit. So units that the public verified unusually often are listed, which
+    may have a good reason. Nothing is kept of who asked, or where.
+    """
+    from pathbook.cli import insight_text, output
+    from pathbook.client import insight_filter
+
+    number = None
+    if unit is not None:
+        parsed = arguments.parse_unit(unit)
+        if parsed is None:
+            raise click.UsageError(f"'{unit}' does not name a unit. Write 3:17 for unit 17 of batch 3.")
+        if batch not in (0, parsed[0]):
+            raise click.UsageError("--unit names a unit of another batch than --batch. Leave --batch out.")
+        batch, number = parsed
+    only = insight_filter(batch=batch, gtin=gtin, brand=brand, first_day=from_day, last_day=until_day)
+    with connection.reading(settings) as client:
+        found = client.get_verifications(
+            number, only=only, times_min=times_min, times_median=times_median, limit=limit
+        )
+    output.show(settings.output, found, lambda: insight_text.verifications(found))

@@ -3,7 +3,7 @@
 import datetime
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
@@ -14,6 +14,17 @@ if TYPE_CHECKING:
     from pathbook.v1.insights_pb2 import InsightFilter
 
 Answer = TypeVar("Answer")
+
+MAX_INT32: Final = 2**31 - 1
+"""The highest number of days, parties or entries that the contract can say."""
+
+takes_limit = click.option(
+    "--limit",
+    type=click.IntRange(0, MAX_INT32),
+    default=0,
+    metavar="N",
+    help="The most entries. Default: 100. Most: 1000.",
+)
 
 OF_PARTY = (click.option("--with-party", default="", metavar="PARTY", help="Of which this party is a side."),)
 """The option of a question that is about no party of its own."""

@@ -11,6 +11,9 @@ MAKER_TIER = 0
 CONSUMER_TIER = 1_000
 """The numbers that stand for parties without a tier, for the brand that made the units, and for consumers."""
 
+CALLER_CLASSES = ("public", "party", "brand", "auditor", "operator")
+"""The classes of callers, in the order in which they are shown."""
+
 TOO_LARGE = "too large"
 """Stands for a sum beyond 64 bits, which the contract cannot say."""
 
@@ -161,16 +164,26 @@ def shape(found: insights.GetShapeResponse) -> str:
 def findings(found: insights.GetFindingsResponse) -> str:
     """Return findings, and how many there are of each rule."""
     rows = [
-        [each.rule, output.moment(each.first_seen), " ".join(map(str, each.positions)), each.sentence]
+        [each.id, output.moment(each.first_seen), " ".join(map(str, each.positions)), each.sentence, _explained(each)]
         for each in found.findings
-    ]
+    ]  # fmt: skip
     counts = [[name, str(count)] for name, count in sorted(found.rules.items())]
     return _parts(
-        _table(["rule", "first seen", "positions", "what it says"], rows, set(), "no findings"),
+        _table(
+            ["finding", "first seen", "positions", "what it says", "explained"], rows, set(), "no findings"
+        ),
         _table(["rule", "findings"], counts, {1}, ""),
         _left_out(found.left_out, "findings"),
         _as_of(found.as_of_position),
     )
+
+
+def _explained(finding: insights.Finding) -> str:
+    if not finding.HasField("explanation"):
+        return ""
+    said = finding.explanation
+    of = "" if said.units == finding.units else f" (of {_several(said.units, 'unit', 'units')})"
+    return f"{'(erased)' if said.text_erased else said.text}{of}"
 
 
 def domino(found: insights.GetDominoResponse) -> str:
@@ -221,6 +234,28 @@ def scorecard(found: insights.GetScorecardResponse) -> str:
         _table(["fact", "events", "units"], _counts(of.facts), {1, 2}, ""),
         _table(["finding", "findings", "units"], _counts(of.deviations), {1, 2}, ""),
         _as_of(found.as_of_position),
+    )
+
+
+def verifications(found: insights.GetVerificationsResponse) -> str:
+    """Return verifications by day and class of caller, and the units that stand out."""
+    kinds = [kind for kind in CALLER_CLASSES if any(kind in day.times for day in found.days)]
+    days = [[day.day, *(str(day.times.get(kind, 0)) for kind in kinds)] for day in found.days]
+    units = [
+        [f"{each.batch}:{each.number}", str(each.times), str(each.days), str(each.median), each.sentence]
+        for each in found.units
+    ]
+    rule = found.rule
+    said = (
+        f"{rule.name} v{rule.version}: verified by the public at least {rule.times_min} times, and {rule.times_median}"
+        " times as often as other units of the batch. It is a sign, and no verdict."
+    )
+    return _parts(
+        _table(["day", *kinds], days, set(range(1, len(kinds) + 1)), "no verifications"),
+        f"{_several(found.units_verified, 'unit was', 'units were')} verified." if days else "",
+        _table(["unit", "times", "days", "median", "what it says"], units, {1, 2, 3}, ""),
+        _left_out(found.left_out, "units"),
+        said,
     )
 
 

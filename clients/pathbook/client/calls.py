@@ -43,6 +43,7 @@ Among a billion requests of a party, two are the same with a chance of one in 15
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
+Place = TypeVar("Place")
 Arguments = ParamSpec("Arguments")
 
 
@@ -266,9 +267,9 @@ class Caller:
     def _resume(
         self,
         method: "grpc.UnaryStreamMultiCallable[Request, Response]",
-        request_after: Callable[[int], Request | None],
-        after: int,
-        next_after: Callable[[Response], int],
+        request_after: Callable[[Place], Request | None],
+        after: Place,
+        next_after: Callable[[Response], Place],
     ) -> Generator[Response, None, None]:
         """Yield the responses of a stream; when it breaks, request it again after the last response."""
         retries = self._retry_policy()

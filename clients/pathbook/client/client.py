@@ -10,6 +10,7 @@ from pathbook.client.bulk import Bulk
 from pathbook.client.cases import Cases
 from pathbook.client.corrections import Corrections
 from pathbook.client.events import Events
+from pathbook.client.findings import Findings
 from pathbook.client.insights import Insights
 from pathbook.client.keys import Keys
 from pathbook.client.offers import Offers
@@ -39,6 +40,7 @@ class Client(
     Corrections,
     Paths,
     Insights,
+    Findings,
     Events,
     Proofs,
     Keys,
@@ -132,7 +134,7 @@ class Client(
         >>> from pathbook.client import Delivery, PartyKind, TransferStatus, UnitState
         >>> from pathbook.client import PartyKey, Signer, endorse_key, request_key
         >>> from pathbook.client import read_key_file, read_public_part, write_key_file
-        >>> from pathbook.v1 import events_pb2, parties_pb2, tokens_pb2, transfers_pb2, values_pb2
+        >>> from pathbook.v1 import events_pb2, findings_pb2, parties_pb2, tokens_pb2, transfers_pb2, values_pb2
         >>> client = Client("127.0.0.1:50551", book="masks")
         >>> client.position
         0

@@ -196,6 +196,7 @@ class Insights(Caller):
         only: insights_pb2.InsightFilter | None = None,
         rule: str = "",
         limit: int = 0,
+        unexplained: bool = False,
         at_least_position: int | None = None,
     ) -> insights_pb2.GetFindingsResponse:
         """Return what looks wrong and may have a good reason, the latest first.
@@ -204,11 +205,12 @@ class Insights(Caller):
             only: Which units and parties, and as of when, as for ``get_ladder``.
             rule: The name of a rule, such as "bought-back". Empty means all rules.
             limit: The most findings of the answer. 0 means 100, and 1,000 is the most.
+            unexplained: Whether to leave out findings that are explained now.
             at_least_position: As for ``get_ladder``.
 
         Returns:
-            A response with ``findings`` (each with ``id``, ``rule``, ``sentence``, ``positions`` and more), how many
-            there are by ``rules``, ``left_out`` and ``as_of_position``.
+            A response with ``findings`` (each with ``id``, ``rule``, ``sentence``, ``positions``, ``explanation`` and
+            more), how many there are by ``rules``, ``left_out`` and ``as_of_position``.
 
         Raises:
             RefusedError: FINDING_RULE_UNKNOWN, PAGE_SIZE_NEGATIVE; or a reason that ``get_ladder`` names.
@@ -223,6 +225,7 @@ class Insights(Caller):
             filter=filtered(only),
             rule=rule,
             limit=limit,
+            unexplained=unexplained,
             at_least_position=self._at_least(at_least_position),
         )
         return self._call(self._insights.GetFindings, request)
@@ -303,3 +306,50 @@ class Insights(Caller):
             at_least_position=self._at_least(at_least_position),
         )
         return self._call(self._insights.GetScorecard, request)
+
+    def get_verifications(
+        self,
+        number: int | None = None,
+        *,
+        only: insights_pb2.InsightFilter | None = None,
+        times_min: int = 0,
+        times_median: int = 0,
+        limit: int = 0,
+        at_least_position: int | None = None,
+    ) -> insights_pb2.GetVerificationsResponse:
+        """Return how often printed codes were verified, and which units the public verified unusually often.
+
+        The counts lie beside the book, and have the last 400 days at most. They say nothing of who asked, or where.
+
+        Args:
+            number: Number of a unit of the batch that ``only`` names. None means all units.
+            only: Which units, by batch, product and brand, and on which days: by default the last 30.
+            times_min: From how many verifications on a unit stands out. 0 means 20.
+            times_median: From how many times the median of its batch on it does. 0 means 10.
+            limit: The most units of the answer. 0 means 100, and 1,000 is the most.
+            at_least_position: As for ``get_ladder``.
+
+        Returns:
+            A response with ``days`` (each with ``day``, and ``times`` by class of caller), ``units_verified``,
+            ``units`` (each with ``batch``, ``number``, ``times``, ``median``, ``sentence`` and more), ``left_out`` and
+            ``rule``.
+
+        Raises:
+            RefusedError: FILTER_NOT_KEPT, VALUE_MISSING (a number without a batch), QUANTITY_NOT_POSITIVE,
+                PAGE_SIZE_NEGATIVE; or a reason that ``get_ladder`` names.
+            UnreachableError: No answer came in time.
+
+        Example:
+            >>> client.get_verifications(times_min=1_000).rule.name
+            'verified-often'
+        """
+        request = insights_pb2.GetVerificationsRequest(
+            book=self.book,
+            filter=filtered(only),
+            number=number,
+            times_min=times_min,
+            times_median=times_median,
+            limit=limit,
+            at_least_position=self._at_least(at_least_position),
+        )
+        return self._call(self._insights.GetVerifications, request)

@@ -6,21 +6,10 @@ from typing import Final
 
 import msgspec
 
+from pathbook.ledger.refusal_kinds import Kind as Kind  # noqa: PLC0414 -- others import it from here
+
 MAX_FACT = 100
 """The most characters of a fact that a sentence repeats. A caller that sends 5,000 need not get them back."""
-
-
-class Kind(enum.Enum):
-    """What a caller can do about a refusal. Each kind has one gRPC status code.
-
-    The codes are in services/pathbook/services/translate/statuses.py.
-    """
-
-    INVALID = "the request itself is wrong: change it"
-    MISSING = "the thing named does not exist in this book"
-    EXISTS = "the thing exists already, and differently"
-    FORBIDDEN = "another party may do this, this one may not"
-    STATE = "the state of the book does not allow it: look at it, then decide again"
 
 
 class Reason(enum.IntEnum):
@@ -200,6 +189,13 @@ class Reason(enum.IntEnum):
     FILTER_NOT_KEPT = 211
     AS_OF_TOO_FAR = 212
     FINDING_RULE_UNKNOWN = 213
+    # findings
+    FINDING_UNKNOWN = 214
+    FINDING_NOT_EXPLAINED = 215
+    EXPLAINED_BY_OTHER = 216
+    TOO_MANY_EXPLANATIONS = 217
+    FINDING_RULE_NOT_TOLD = 218
+    FINDING_CURSOR_MALFORMED = 219
 
 
 # A line for each reason, however long, keeps this readable as a table.
@@ -355,6 +351,12 @@ SENTENCES: Final[dict[Reason, tuple[Kind, str]]] = {
     Reason.FILTER_NOT_KEPT: (Kind.INVALID, "The report {report} does not keep what {filter} filters. Leave this filter out."),
     Reason.AS_OF_TOO_FAR: (Kind.INVALID, "An answer as of position {position} folds at most {limit} events, and this one takes more. Name a batch or a product, or ask `pathbook sql` about an export (`pathbook export`)."),
     Reason.FINDING_RULE_UNKNOWN: (Kind.INVALID, "There is no rule '{rule}'. The rules are: {names}."),
+    Reason.FINDING_UNKNOWN: (Kind.MISSING, "There is no finding {finding} in this book now. A correction may have taken it back. List the findings, and name one by its id."),
+    Reason.FINDING_NOT_EXPLAINED: (Kind.STATE, "Finding {finding} was never explained, so there is nothing to take back. List its explanations."),
+    Reason.EXPLAINED_BY_OTHER: (Kind.FORBIDDEN, "Finding {finding} was explained in the role of {role}. A brand takes back and replaces only what a brand explained. Ask an auditor or the operator to take it back."),
+    Reason.TOO_MANY_EXPLANATIONS: (Kind.STATE, "Finding {finding} was explained or taken back {limit} times, the most that is kept. Say what is left to say elsewhere."),
+    Reason.FINDING_RULE_NOT_TOLD: (Kind.INVALID, "Rule '{rule}' compares registers as they are now, so no event tells what it finds. Ask for its findings from time to time instead."),
+    Reason.FINDING_CURSOR_MALFORMED: (Kind.INVALID, "'{cursor}' is no place among the changes of findings. Send a cursor as you got it, the position of an event, or nothing to begin before the first event."),
 }
 # fmt: on
 """For each reason its kind and its sentence. The sentence names the thing, the rule, and what to do."""

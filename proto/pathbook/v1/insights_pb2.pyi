@@ -1255,6 +1255,7 @@ class GetFindingsRequest(_message.Message):
     RULE_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
     AT_LEAST_POSITION_FIELD_NUMBER: _builtins.int
+    UNEXPLAINED_FIELD_NUMBER: _builtins.int
     book: _builtins.str
     """The name of the book."""
     rule: _builtins.str
@@ -1263,6 +1264,8 @@ class GetFindingsRequest(_message.Message):
     """The most findings of the answer. 0 means 100, and 1,000 is the most."""
     at_least_position: _builtins.int
     """The answer includes at least the event at this position. 0 sets no minimum."""
+    unexplained: _builtins.bool
+    """Whether findings that are explained now are left out, also of the counts."""
     @_builtins.property
     def filter(self) -> Global___InsightFilter:
         """Which units and parties."""
@@ -1275,10 +1278,11 @@ class GetFindingsRequest(_message.Message):
         rule: _builtins.str = ...,
         limit: _builtins.int = ...,
         at_least_position: _builtins.int = ...,
+        unexplained: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least_position", b"at_least_position", "book", b"book", "filter", b"filter", "limit", b"limit", "rule", b"rule"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least_position", b"at_least_position", "book", b"book", "filter", b"filter", "limit", b"limit", "rule", b"rule", "unexplained", b"unexplained"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1358,6 +1362,7 @@ class Finding(_message.Message):
     UNITS_FIELD_NUMBER: _builtins.int
     POSITIONS_FIELD_NUMBER: _builtins.int
     FIRST_SEEN_FIELD_NUMBER: _builtins.int
+    EXPLANATION_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """It names the finding for ever."""
     rule: _builtins.str
@@ -1382,6 +1387,10 @@ class Finding(_message.Message):
     def first_seen(self) -> _timestamp_pb2.Timestamp:
         """When the last of them was recorded."""
 
+    @_builtins.property
+    def explanation(self) -> Global___Explanation:
+        """What is said of it now, also if the finding is as of an earlier position. Unset if it is not explained."""
+
     def __init__(
         self,
         *,
@@ -1395,14 +1404,77 @@ class Finding(_message.Message):
         units: _builtins.int = ...,
         positions: _abc.Iterable[_builtins.int] | None = ...,
         first_seen: _timestamp_pb2.Timestamp | None = ...,
+        explanation: Global___Explanation | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["first_seen", b"first_seen"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["explanation", b"explanation", "first_seen", b"first_seen"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "first_seen", b"first_seen", "id", b"id", "other_party", b"other_party", "party", b"party", "positions", b"positions", "rule", b"rule", "sentence", b"sentence", "units", b"units", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "explanation", b"explanation", "first_seen", b"first_seen", "id", b"id", "other_party", b"other_party", "party", b"party", "positions", b"positions", "rule", b"rule", "sentence", b"sentence", "units", b"units", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Finding: _TypeAlias = Finding  # noqa: Y015
+
+@_typing.final
+class Explanation(_message.Message):
+    """Explanation is what a brand, an auditor or the operator says of a finding, or that the explanation before it is taken
+    back. It stands beside the finding, and changes nothing of it.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FINDING_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    WITHDRAWN_FIELD_NUMBER: _builtins.int
+    TEXT_ERASED_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
+    PARTY_FIELD_NUMBER: _builtins.int
+    CALLER_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    UNITS_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    finding: _builtins.str
+    """The id of the finding."""
+    text: _builtins.str
+    """What is said, in at most 200 characters. Empty if it is taken back without a reason, or was erased."""
+    withdrawn: _builtins.bool
+    """Whether the explanation before is taken back."""
+    text_erased: _builtins.bool
+    """Whether there was a text, and it was erased or cannot be read by this server."""
+    role: _builtins.str
+    """What the caller was to the book: "brand", "auditor" or "operator"."""
+    party: _builtins.str
+    """The party for which it spoke. Empty for auditors and operators."""
+    caller: _builtins.str
+    """The id of its token, or how else it is known. Empty if the reader is a brand."""
+    units: _builtins.int
+    """How many units the finding had then. If it has more now, the explanation may not be of all of them."""
+    number: _builtins.int
+    """1, 2, 3 and so on, for all that is said of the findings of a book. Numbers may be missing for a reader."""
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp:
+        """When it was said."""
+
+    def __init__(
+        self,
+        *,
+        finding: _builtins.str = ...,
+        text: _builtins.str = ...,
+        withdrawn: _builtins.bool = ...,
+        text_erased: _builtins.bool = ...,
+        role: _builtins.str = ...,
+        party: _builtins.str = ...,
+        caller: _builtins.str = ...,
+        at: _timestamp_pb2.Timestamp | None = ...,
+        units: _builtins.int = ...,
+        number: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "caller", b"caller", "finding", b"finding", "number", b"number", "party", b"party", "role", b"role", "text", b"text", "text_erased", b"text_erased", "units", b"units", "withdrawn", b"withdrawn"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Explanation: _TypeAlias = Explanation  # noqa: Y015
 
 @_typing.final
 class GetDominoRequest(_message.Message):
@@ -1835,3 +1907,236 @@ class Count(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Count: _TypeAlias = Count  # noqa: Y015
+
+@_typing.final
+class GetVerificationsRequest(_message.Message):
+    """GetVerificationsRequest asks how often printed codes were verified: how often GetPath and GetUnitProof were answered to
+    a caller who asked by code. The counts lie beside the book. They are of the last 400 days at most, and a call is in them
+    within some seconds. A server that is killed loses those of its last seconds.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOOK_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    TIMES_MIN_FIELD_NUMBER: _builtins.int
+    TIMES_MEDIAN_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    AT_LEAST_POSITION_FIELD_NUMBER: _builtins.int
+    book: _builtins.str
+    """The name of the book."""
+    number: _builtins.int
+    """The number of a unit of the batch that the filter names. Unset means all units."""
+    times_min: _builtins.int
+    """From how many verifications by the public on a unit stands out. 0 means 20."""
+    times_median: _builtins.int
+    """From how many times the median of its batch on a unit stands out. 0 means 10."""
+    limit: _builtins.int
+    """The most units of the answer. 0 means 100, and 1,000 is the most."""
+    at_least_position: _builtins.int
+    """The registers include at least the event at this position. 0 sets no minimum."""
+    @_builtins.property
+    def filter(self) -> Global___InsightFilter:
+        """Which units, by batch, gtin and brand, and on which days: by default the last 30. Other filters are refused as
+        FILTER_NOT_KEPT.
+        """
+
+    def __init__(
+        self,
+        *,
+        book: _builtins.str = ...,
+        filter: Global___InsightFilter | None = ...,
+        number: _builtins.int | None = ...,
+        times_min: _builtins.int = ...,
+        times_median: _builtins.int = ...,
+        limit: _builtins.int = ...,
+        at_least_position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_number", b"_number", "filter", b"filter", "number", b"number"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_number", b"_number", "at_least_position", b"at_least_position", "book", b"book", "filter", b"filter", "limit", b"limit", "number", b"number", "times_median", b"times_median", "times_min", b"times_min"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__number: _TypeAlias = _typing.Literal["number"]  # noqa: Y015
+    _WhichOneofArgType__number: _TypeAlias = _typing.Literal["_number", b"_number"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__number) -> _WhichOneofReturnType__number | None: ...
+
+Global___GetVerificationsRequest: _TypeAlias = GetVerificationsRequest  # noqa: Y015
+
+@_typing.final
+class GetVerificationsResponse(_message.Message):
+    """GetVerificationsResponse has verifications by day, and the units that stand out."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DAYS_FIELD_NUMBER: _builtins.int
+    UNITS_VERIFIED_FIELD_NUMBER: _builtins.int
+    UNITS_FIELD_NUMBER: _builtins.int
+    LEFT_OUT_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
+    units_verified: _builtins.int
+    """How many units were verified."""
+    left_out: _builtins.int
+    """How many of these are left out."""
+    @_builtins.property
+    def days(self) -> _containers.RepeatedCompositeFieldContainer[Global___DayOfVerifications]:
+        """The days on which codes were verified, in order. At most the last 4,000."""
+
+    @_builtins.property
+    def units(self) -> _containers.RepeatedCompositeFieldContainer[Global___OftenVerified]:
+        """The units that the public verified unusually often, most often first."""
+
+    @_builtins.property
+    def rule(self) -> Global___OftenRule:
+        """What makes a unit stand out."""
+
+    def __init__(
+        self,
+        *,
+        days: _abc.Iterable[Global___DayOfVerifications] | None = ...,
+        units_verified: _builtins.int = ...,
+        units: _abc.Iterable[Global___OftenVerified] | None = ...,
+        left_out: _builtins.int = ...,
+        rule: Global___OftenRule | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["rule", b"rule"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["days", b"days", "left_out", b"left_out", "rule", b"rule", "units", b"units", "units_verified", b"units_verified"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetVerificationsResponse: _TypeAlias = GetVerificationsResponse  # noqa: Y015
+
+@_typing.final
+class DayOfVerifications(_message.Message):
+    """DayOfVerifications is how often printed codes were verified on one day."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class TimesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    DAY_FIELD_NUMBER: _builtins.int
+    TIMES_FIELD_NUMBER: _builtins.int
+    day: _builtins.str
+    """The day, YYYY-MM-DD, in UTC."""
+    @_builtins.property
+    def times(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """How often, by class of caller: public, party, brand, auditor, operator. The public are callers of which nothing is
+        known. No address of a caller is kept, and so no region.
+        """
+
+    def __init__(
+        self,
+        *,
+        day: _builtins.str = ...,
+        times: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["day", b"day", "times", b"times"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DayOfVerifications: _TypeAlias = DayOfVerifications  # noqa: Y015
+
+@_typing.final
+class OftenVerified(_message.Message):
+    """OftenVerified is a unit that the public verified unusually often. It may have a good reason, and is no verdict."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BATCH_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    TIMES_FIELD_NUMBER: _builtins.int
+    MEDIAN_FIELD_NUMBER: _builtins.int
+    DAYS_FIELD_NUMBER: _builtins.int
+    FIRST_DAY_FIELD_NUMBER: _builtins.int
+    LAST_DAY_FIELD_NUMBER: _builtins.int
+    SENTENCE_FIELD_NUMBER: _builtins.int
+    batch: _builtins.int
+    """The batch."""
+    number: _builtins.int
+    """The number of the unit."""
+    times: _builtins.int
+    """How often the public verified it."""
+    median: _builtins.int
+    """How often the public verified the units of its batch that it verified at all, in the middle."""
+    days: _builtins.int
+    """On how many days."""
+    first_day: _builtins.str
+    """The first of these days, YYYY-MM-DD, in UTC."""
+    last_day: _builtins.str
+    """The last of them."""
+    sentence: _builtins.str
+    """What the rule says."""
+    def __init__(
+        self,
+        *,
+        batch: _builtins.int = ...,
+        number: _builtins.int = ...,
+        times: _builtins.int = ...,
+        median: _builtins.int = ...,
+        days: _builtins.int = ...,
+        first_day: _builtins.str = ...,
+        last_day: _builtins.str = ...,
+        sentence: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "days", b"days", "first_day", b"first_day", "last_day", b"last_day", "median", b"median", "number", b"number", "sentence", b"sentence", "times", b"times"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OftenVerified: _TypeAlias = OftenVerified  # noqa: Y015
+
+@_typing.final
+class OftenRule(_message.Message):
+    """OftenRule says from how many verifications on a unit stands out."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    TIMES_MIN_FIELD_NUMBER: _builtins.int
+    TIMES_MEDIAN_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The name of the rule."""
+    version: _builtins.int
+    """Its version."""
+    times_min: _builtins.int
+    """From so many verifications by the public on."""
+    times_median: _builtins.int
+    """And from so many times the median of its batch on."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        version: _builtins.int = ...,
+        times_min: _builtins.int = ...,
+        times_median: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "times_median", b"times_median", "times_min", b"times_min", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OftenRule: _TypeAlias = OftenRule  # noqa: Y015

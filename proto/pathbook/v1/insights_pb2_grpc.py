@@ -73,6 +73,11 @@ class InsightServiceStub(object):
                 request_serializer=pathbook_dot_v1_dot_insights__pb2.GetScorecardRequest.SerializeToString,
                 response_deserializer=pathbook_dot_v1_dot_insights__pb2.GetScorecardResponse.FromString,
                 _registered_method=True)
+        self.GetVerifications = channel.unary_unary(
+                '/pathbook.v1.InsightService/GetVerifications',
+                request_serializer=pathbook_dot_v1_dot_insights__pb2.GetVerificationsRequest.SerializeToString,
+                response_deserializer=pathbook_dot_v1_dot_insights__pb2.GetVerificationsResponse.FromString,
+                _registered_method=True)
 
 
 class InsightServiceServicer(object):
@@ -131,6 +136,13 @@ class InsightServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetVerifications(self, request, context):
+        """GetVerifications returns how often printed codes were verified, and which of them unusually often.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_InsightServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -168,6 +180,11 @@ def add_InsightServiceServicer_to_server(servicer, server):
                     servicer.GetScorecard,
                     request_deserializer=pathbook_dot_v1_dot_insights__pb2.GetScorecardRequest.FromString,
                     response_serializer=pathbook_dot_v1_dot_insights__pb2.GetScorecardResponse.SerializeToString,
+            ),
+            'GetVerifications': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetVerifications,
+                    request_deserializer=pathbook_dot_v1_dot_insights__pb2.GetVerificationsRequest.FromString,
+                    response_serializer=pathbook_dot_v1_dot_insights__pb2.GetVerificationsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -363,6 +380,33 @@ class InsightService(object):
             '/pathbook.v1.InsightService/GetScorecard',
             pathbook_dot_v1_dot_insights__pb2.GetScorecardRequest.SerializeToString,
             pathbook_dot_v1_dot_insights__pb2.GetScorecardResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetVerifications(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pathbook.v1.InsightService/GetVerifications',
+            pathbook_dot_v1_dot_insights__pb2.GetVerificationsRequest.SerializeToString,
+            pathbook_dot_v1_dot_insights__pb2.GetVerificationsResponse.FromString,
             options,
             channel_credentials,
             insecure,

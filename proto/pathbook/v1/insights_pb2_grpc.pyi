@@ -51,6 +51,8 @@ class InsightServiceStub:
     """GetDomino returns what hangs on a party, if it stopped today."""
     GetScorecard: _grpc.UnaryUnaryMultiCallable[_insights_pb2.GetScorecardRequest, _insights_pb2.GetScorecardResponse]
     """GetScorecard returns facts about a party, as counts."""
+    GetVerifications: _grpc.UnaryUnaryMultiCallable[_insights_pb2.GetVerificationsRequest, _insights_pb2.GetVerificationsResponse]
+    """GetVerifications returns how often printed codes were verified, and which of them unusually often."""
 
 @_typing.type_check_only
 class InsightServiceAsyncStub(InsightServiceStub):
@@ -75,6 +77,8 @@ class InsightServiceAsyncStub(InsightServiceStub):
     """GetDomino returns what hangs on a party, if it stopped today."""
     GetScorecard: _aio.UnaryUnaryMultiCallable[_insights_pb2.GetScorecardRequest, _insights_pb2.GetScorecardResponse]  # type: ignore[assignment]
     """GetScorecard returns facts about a party, as counts."""
+    GetVerifications: _aio.UnaryUnaryMultiCallable[_insights_pb2.GetVerificationsRequest, _insights_pb2.GetVerificationsResponse]  # type: ignore[assignment]
+    """GetVerifications returns how often printed codes were verified, and which of them unusually often."""
 
 class InsightServiceServicer(metaclass=_abc_1.ABCMeta):
     """InsightService answers from reports, which follow the book by themselves: without at_least_position, an answer may be
@@ -138,5 +142,13 @@ class InsightServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_insights_pb2.GetScorecardResponse, _abc.Awaitable[_insights_pb2.GetScorecardResponse]]:
         """GetScorecard returns facts about a party, as counts."""
+
+    @_abc_1.abstractmethod
+    def GetVerifications(
+        self,
+        request: _insights_pb2.GetVerificationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_insights_pb2.GetVerificationsResponse, _abc.Awaitable[_insights_pb2.GetVerificationsResponse]]:
+        """GetVerifications returns how often printed codes were verified, and which of them unusually often."""
 
 def add_InsightServiceServicer_to_server(servicer: InsightServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -645,6 +645,30 @@ class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal
     """There is no rule '{rule}'. The rules are: {names}.
     Status: INVALID_ARGUMENT. Retry: never.
     """
+    REFUSAL_REASON_FINDING_UNKNOWN: _RefusalReason.ValueType  # 214
+    """There is no finding {finding} in this book now. A correction may have taken it back. List the findings, and name one by its id.
+    Status: NOT_FOUND. Retry: after a change.
+    """
+    REFUSAL_REASON_FINDING_NOT_EXPLAINED: _RefusalReason.ValueType  # 215
+    """Finding {finding} was never explained, so there is nothing to take back. List its explanations.
+    Status: FAILED_PRECONDITION. Retry: after a change.
+    """
+    REFUSAL_REASON_EXPLAINED_BY_OTHER: _RefusalReason.ValueType  # 216
+    """Finding {finding} was explained in the role of {role}. A brand takes back and replaces only what a brand explained. Ask an auditor or the operator to take it back.
+    Status: PERMISSION_DENIED. Retry: never.
+    """
+    REFUSAL_REASON_TOO_MANY_EXPLANATIONS: _RefusalReason.ValueType  # 217
+    """Finding {finding} was explained or taken back {limit} times, the most that is kept. Say what is left to say elsewhere.
+    Status: FAILED_PRECONDITION. Retry: after a change.
+    """
+    REFUSAL_REASON_FINDING_RULE_NOT_TOLD: _RefusalReason.ValueType  # 218
+    """Rule '{rule}' compares registers as they are now, so no event tells what it finds. Ask for its findings from time to time instead.
+    Status: INVALID_ARGUMENT. Retry: never.
+    """
+    REFUSAL_REASON_FINDING_CURSOR_MALFORMED: _RefusalReason.ValueType  # 219
+    """'{cursor}' is no place among the changes of findings. Send a cursor as you got it, the position of an event, or nothing to begin before the first event.
+    Status: INVALID_ARGUMENT. Retry: never.
+    """
 
 class RefusalReason(_RefusalReason, metaclass=_RefusalReasonEnumTypeWrapper):
     """RefusalReason is why a book refuses a request, decided on its latest state."""
@@ -1249,6 +1273,30 @@ Status: INVALID_ARGUMENT. Retry: never.
 """
 REFUSAL_REASON_FINDING_RULE_UNKNOWN: RefusalReason.ValueType  # 213
 """There is no rule '{rule}'. The rules are: {names}.
+Status: INVALID_ARGUMENT. Retry: never.
+"""
+REFUSAL_REASON_FINDING_UNKNOWN: RefusalReason.ValueType  # 214
+"""There is no finding {finding} in this book now. A correction may have taken it back. List the findings, and name one by its id.
+Status: NOT_FOUND. Retry: after a change.
+"""
+REFUSAL_REASON_FINDING_NOT_EXPLAINED: RefusalReason.ValueType  # 215
+"""Finding {finding} was never explained, so there is nothing to take back. List its explanations.
+Status: FAILED_PRECONDITION. Retry: after a change.
+"""
+REFUSAL_REASON_EXPLAINED_BY_OTHER: RefusalReason.ValueType  # 216
+"""Finding {finding} was explained in the role of {role}. A brand takes back and replaces only what a brand explained. Ask an auditor or the operator to take it back.
+Status: PERMISSION_DENIED. Retry: never.
+"""
+REFUSAL_REASON_TOO_MANY_EXPLANATIONS: RefusalReason.ValueType  # 217
+"""Finding {finding} was explained or taken back {limit} times, the most that is kept. Say what is left to say elsewhere.
+Status: FAILED_PRECONDITION. Retry: after a change.
+"""
+REFUSAL_REASON_FINDING_RULE_NOT_TOLD: RefusalReason.ValueType  # 218
+"""Rule '{rule}' compares registers as they are now, so no event tells what it finds. Ask for its findings from time to time instead.
+Status: INVALID_ARGUMENT. Retry: never.
+"""
+REFUSAL_REASON_FINDING_CURSOR_MALFORMED: RefusalReason.ValueType  # 219
+"""'{cursor}' is no place among the changes of findings. Send a cursor as you got it, the position of an event, or nothing to begin before the first event.
 Status: INVALID_ARGUMENT. Retry: never.
 """
 Global___RefusalReason: _TypeAlias = RefusalReason  # noqa: Y015

@@ -11,6 +11,7 @@ from pathbook.ledger.codec.requests import date_or_none, time_or_none
 from pathbook.ledger.queries import Asked, Insight, insights
 from pathbook.ledger.queries.fingerprints import Pause
 from pathbook.ledger.queries.ladders import KeptLadders, report_of
+from pathbook.ledger.queries.verifications import ask_verifications
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.reports.domino import Domino
 from pathbook.ledger.reports.mark_ups import Ladder
@@ -19,16 +20,20 @@ from pathbook.ledger.reports.report import Report
 from pathbook.ledger.reports.scorecard import Scorecard
 from pathbook.ledger.reports.sell_through import SellThrough
 from pathbook.ledger.reports.shape import IndicatorRule
+from pathbook.ledger.reports.verified import OftenRule, Verified
 from pathbook.ledger.reports.wanted import Wanted
+from pathbook.ledger.store.log.explanations import Explanations
 from pathbook.ledger.store.log.stream import Stream
+from pathbook.ledger.store.log.verifications import Verifications
 from pathbook.ledger.store.views.snapshot import ViewSnapshot
 from pathbook.services import clock
+from pathbook.services.access.callers import current_caller
 from pathbook.services.gateway import Gateway
 from pathbook.services.translate import requests
+from pathbook.services.translate.findings import POSITIONS_MAX, finding
 from pathbook.services.translate.pages import page_limit
 from pathbook.services.translate.statuses import RefusedCallError
 from pathbook.services.translate.structs import fill
-from pathbook.services.translate.values import timestamp
 from pathbook.v1 import insights_pb2, insights_pb2_grpc
 
 DAYS_MAX: Final = 4_000
@@ -36,9 +41,6 @@ DAYS_MAX: Final = 4_000
 
 LIMIT: Final = 100
 """How many entries an answer has at most, unless the request says how many. Their most is that of a page."""
-
-POSITIONS_MAX: Final = 100
-"""The most positions of one entry."""
 
 WINDOW_DAYS: Final = 30
 EXPIRING_DAYS: Final = 90
@@ -62,8 +64,15 @@ class _Request(Protocol):
 class InsightService(insights_pb2_grpc.InsightServiceServicer):
     """Each method translates its request to a question, asks the reports, and translates the answer to a message."""
 
-    def __init__(self, gateway: Gateway, now: Callable[[], int] = clock.now) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        explanations: Explanations,
+        verifications: Verifications,
+        now: Callable[[], int] = clock.now,
+    ) -> None:
         self._gateway, self._now = gateway, now
+        self._explanations, self._verifications = explanations, verifications
         self._ladders = KeptLadders()
 
     async def GetLadder(
@@ -141,17 +150,19 @@ class InsightService(insights_pb2_grpc.InsightServiceServicer):
         self, request: insights_pb2.GetFindingsRequest, _context: object
     ) -> insights_pb2.GetFindingsResponse:
         """Return what looks wrong, the latest first."""
+        book, shows_caller = requests.book_name(request.book), current_caller().sees_everything
+        explained = (
+            await self._gateway.run(self._explanations.explained, book) if request.unexplained else set()
+        )
 
         def message(found: insights.Findings, position: int) -> insights_pb2.GetFindingsResponse:
             made = insights_pb2.GetFindingsResponse(
                 rules=found.rules, left_out=found.left_out, as_of_position=position
             )
-            for each in found.findings:
-                entry = insights_pb2.Finding(first_seen=timestamp(each.first_seen))
-                for name in ("id", "rule", "version", "sentence", "party", "other_party", "batch", "units"):
-                    setattr(entry, name, getattr(each, name))
-                entry.positions.extend(each.positions[:POSITIONS_MAX])
-                made.findings.append(entry)
+            said = self._explanations.in_force(book, [each.id for each in found.findings])
+            made.findings.extend(
+                finding(each, said.get(each.id), shows_caller=shows_caller) for each in found.findings
+            )
             return made
 
         return await self._answer(
@@ -162,6 +173,7 @@ class InsightService(insights_pb2_grpc.InsightServiceServicer):
             insights.ask_findings,
             rule=request.rule,
             limit=page_limit(request.limit, LIMIT),
+            without=explained,
         )
 
     async def GetDomino(
@@ -204,6 +216,30 @@ class InsightService(insights_pb2_grpc.InsightServiceServicer):
             insights.ask_scorecard,
             today=date_or_none(request.today, "today"),
             window_days=_positive(request.window_days, WINDOW_DAYS),
+        )
+
+    async def GetVerifications(
+        self, request: insights_pb2.GetVerificationsRequest, _context: object
+    ) -> insights_pb2.GetVerificationsResponse:
+        """Return how often printed codes were verified."""
+
+        def message(found: Verified, _position: int) -> insights_pb2.GetVerificationsResponse:
+            return fill(insights_pb2.GetVerificationsResponse(), replace(found, days=found.days[-DAYS_MAX:]))
+
+        usual = OftenRule()
+        return await self._answer(
+            request,
+            self._asked(request),
+            (),
+            message,
+            ask_verifications,
+            number=request.number if request.HasField("number") else None,
+            rule=OftenRule(
+                _positive(request.times_min, usual.times_min),
+                _positive(request.times_median, usual.times_median),
+            ),
+            limit=page_limit(request.limit, LIMIT),
+            verifications=self._verifications,
         )
 
     async def _answer(

@@ -11,14 +11,15 @@ from pathbook.services.gateway import Gateway, answered
 from pathbook.services.translate import answers, requests
 from pathbook.services.translate.pages import AS_MANY_AS_FIT, AfterNumber, AfterStep, Paging, cut
 from pathbook.services.translate.statuses import RefusedCallError
+from pathbook.services.verification_log import VerificationLog
 from pathbook.v1 import paths_pb2, paths_pb2_grpc
 
 
 class PathService(paths_pb2_grpc.PathServiceServicer):
     """Each method translates its request to a query, asks the views, and translates the result to a message."""
 
-    def __init__(self, gateway: Gateway, sight: Sight) -> None:
-        self._gateway, self._sight = gateway, sight
+    def __init__(self, gateway: Gateway, sight: Sight, verification_log: VerificationLog) -> None:
+        self._gateway, self._sight, self._verification_log = gateway, sight, verification_log
 
     async def GetPath(self, request: paths_pb2.GetPathRequest, _context: object) -> paths_pb2.GetPathResponse:
         """Return the path of a unit, with a page of its steps. All pages are as of the position of the first one."""
@@ -39,9 +40,12 @@ class PathService(paths_pb2_grpc.PathServiceServicer):
         match request.WhichOneof("subject"):
             case "code":
                 by_code = answered(gateway.codes.path, lambda found: message(found[1], found[0].serial))
-                return await gateway.verified(
+                made = await gateway.verified(
                     gateway.ask_by_code(at_least, by_code, book, request.code, as_of, corrections=corrections)
                 )
+                if not request.page_token:  # further pages are of the same verification
+                    self._verification_log.note(book, made.unit.batch, made.unit.number)
+                return made
             case "unit":  # the caller gets no serial, because a read makes no code
                 unit = Unit(request.unit.batch, request.unit.number)
                 as_of = await self._sight.as_of(current_caller(), book, unit, as_of, at_least)

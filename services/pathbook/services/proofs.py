@@ -20,6 +20,7 @@ from pathbook.services.storage import Storage
 from pathbook.services.translate import requests
 from pathbook.services.translate.pages import ANSWER_MAX_BYTES, Number, Paging
 from pathbook.services.translate.statuses import Failure, RefusedCallError, failed
+from pathbook.services.verification_log import VerificationLog
 from pathbook.v1 import proofs_pb2, proofs_pb2_grpc
 
 LINE_MAX_CHARACTERS: Final = 4_096
@@ -52,8 +53,15 @@ class AfterFingerprint(msgspec.Struct, frozen=True, array_like=True):
 class ProofService(proofs_pb2_grpc.ProofServiceServicer):
     """Returns what was signed, and what follows from the log. It signs nothing."""
 
-    def __init__(self, gateway: Gateway, storage: Storage, cosigners: Sequence[VerifierKey] = ()) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        storage: Storage,
+        verification_log: VerificationLog,
+        cosigners: Sequence[VerifierKey] = (),
+    ) -> None:
         self._gateway, self._storage, self._cosigners = gateway, storage, cosigners
+        self._verification_log = verification_log
 
     async def GetCheckpoint(
         self, request: proofs_pb2.GetCheckpointRequest, _context: object
@@ -105,7 +113,9 @@ class ProofService(proofs_pb2_grpc.ProofServiceServicer):
 
     async def _proof_by_code(self, book: str, printed: str) -> bytes:
         (code,) = await self._gateway.opened(book, [printed])
-        return await self._proof(book, Unit(code.batch, code.number))
+        proof = await self._proof(book, Unit(code.batch, code.number))
+        self._verification_log.note(book, code.batch, code.number)
+        return proof
 
     async def _proof(self, book: str, unit: Unit) -> bytes:
         return await self._gateway.ask(0, self._proof_file, book, unit, await self._key(book))

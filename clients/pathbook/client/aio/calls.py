@@ -42,6 +42,7 @@ __all__ = ["AsyncCaller", "request_id_or_new", "with_request_ids"]
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
+Place = TypeVar("Place")
 Arguments = ParamSpec("Arguments")
 
 
@@ -244,9 +245,9 @@ class AsyncCaller:
     async def _resume(
         self,
         method: "aio.UnaryStreamMultiCallable[Request, Response]",
-        request_after: Callable[[int], Request | None],
-        after: int,
-        next_after: Callable[[Response], int],
+        request_after: Callable[[Place], Request | None],
+        after: Place,
+        next_after: Callable[[Response], Place],
     ) -> AsyncGenerator[Response, None]:
         """Yield the responses of a stream; when it breaks, request it again after the last response."""
         retries = self._retry_policy()

@@ -12,6 +12,7 @@ from pathbook.client.aio.bulk import Bulk
 from pathbook.client.aio.cases import Cases
 from pathbook.client.aio.corrections import Corrections
 from pathbook.client.aio.events import Events
+from pathbook.client.aio.findings import Findings
 from pathbook.client.aio.insights import Insights
 from pathbook.client.aio.keys import Keys
 from pathbook.client.aio.offers import Offers
@@ -41,6 +42,7 @@ class AsyncClient(
     Corrections,
     Paths,
     Insights,
+    Findings,
     Events,
     Proofs,
     Keys,
@@ -134,7 +136,7 @@ class AsyncClient(
         >>> from pathbook.client import Delivery, PartyKind, TransferStatus, UnitState
         >>> from pathbook.client import PartyKey, Signer, endorse_key, request_key
         >>> from pathbook.client import read_key_file, read_public_part, write_key_file
-        >>> from pathbook.v1 import events_pb2, parties_pb2, tokens_pb2, transfers_pb2, values_pb2
+        >>> from pathbook.v1 import events_pb2, findings_pb2, parties_pb2, tokens_pb2, transfers_pb2, values_pb2
         >>> client = AsyncClient("127.0.0.1:50551", book="masks")
         >>> client.position
         0

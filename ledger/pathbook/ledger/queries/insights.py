@@ -2,7 +2,7 @@
 
 import datetime
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import starmap
 from typing import TypeVar
 
@@ -15,7 +15,7 @@ from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.reports.adding import DAY_US
 from pathbook.ledger.reports.depths import DEPTHS, DepthRow, depths
 from pathbook.ledger.reports.domino import OFFERS, Domino, OfferRow, domino
-from pathbook.ledger.reports.findings import FINDINGS, FindingRow
+from pathbook.ledger.reports.findings import FINDING_COLUMNS, FINDINGS, FindingRow
 from pathbook.ledger.reports.holdings import (
     HOLDINGS,
     HoldingRow,
@@ -32,7 +32,14 @@ from pathbook.ledger.reports.runway import RUNWAY, HopsRow, RunwayOfTier, runway
 from pathbook.ledger.reports.scorecard import FACTS, FactRow, Scorecard, scorecard
 from pathbook.ledger.reports.sell_through import SELL_THROUGH, LineRow, SellThrough, sell_through
 from pathbook.ledger.reports.shape import IndicatorRule, Shape, shape
-from pathbook.ledger.reports.suspicions import RULE_NAMES, Finding, findings, out_of_region, shared_keys
+from pathbook.ledger.reports.suspicions import (
+    RULE_NAMES,
+    Finding,
+    batch_of,
+    findings,
+    out_of_region,
+    shared_keys,
+)
 from pathbook.ledger.reports.ties import KEYS, TRADES, KeyRow, TradeRow
 from pathbook.ledger.reports.wanted import Wanted
 from pathbook.ledger.store.log.stream import Stream
@@ -163,14 +170,62 @@ def ask_shape(
 
 
 def ask_findings(
-    views: ViewSnapshot, stream: Stream, asked: Asked, pause: Pause, *, rule: str, limit: int
+    views: ViewSnapshot,
+    stream: Stream,
+    asked: Asked,
+    pause: Pause,
+    *,
+    rule: str,
+    limit: int,
+    without: Collection[str] = (),
 ) -> Insight[Findings] | Refusal:
-    """Return the latest findings of a rule, or of all rules if "", the latest first. FINDING_RULE_UNKNOWN."""
+    """Return the latest findings of a rule, or of all rules if "", the latest first. FINDING_RULE_UNKNOWN.
+
+    Those with some ids are left ``without`` a place, and do not count.
+    """
+    if (refused := refuse_rule(rule)) is not None:
+        return refused
+    found = _all_findings(views, stream, asked, pause)
+    if isinstance(found, Refusal):
+        return found
+    made = [each for each in found.found if each.id not in without]
+    counts = Counter(each.rule for each in made)
+    named = [each for each in made if rule in ("", each.rule)]
+    named.sort(key=lambda each: (-each.positions[-1], each.id))
+    return Insight(
+        Findings(named[:limit], dict(sorted(counts.items())), max(0, len(named) - limit)), found.position
+    )
+
+
+def ask_finding(
+    views: ViewSnapshot, stream: Stream, asked: Asked, pause: Pause, *, finding: str
+) -> Insight[Finding] | Refusal:
+    """Return the finding with an id. FINDING_UNKNOWN."""
+    batch = batch_of(finding)
+    if batch is not None and (not batch or views.batch(batch) is not None):
+        found = _all_findings(views, stream, msgspec.structs.replace(asked, wanted=Wanted(batch)), pause)
+        if isinstance(found, Refusal):
+            return found
+        for each in found.found:
+            if each.id == finding:
+                return Insight(each, found.position)
+    return refuse(Reason.FINDING_UNKNOWN, finding=finding)
+
+
+def refuse_rule(rule: str) -> Refusal | None:
+    """Refuse the name of a rule that is not there. "" stands for all rules. FINDING_RULE_UNKNOWN."""
+    if not rule or rule in RULE_NAMES:
+        return None
+    refused = refuse(Reason.FINDING_RULE_UNKNOWN, rule=rule)  # which would shorten the names, too
+    return msgspec.structs.replace(refused, facts=(*refused.facts, ("names", ", ".join(RULE_NAMES))))
+
+
+def _all_findings(
+    views: ViewSnapshot, stream: Stream, asked: Asked, pause: Pause
+) -> Insight[list[Finding]] | Refusal:
+    """Return the findings that are wanted, of all rules, in no order."""
     wanted = asked.wanted
-    if rule and rule not in RULE_NAMES:
-        refused = refuse(Reason.FINDING_RULE_UNKNOWN, rule=rule)  # which would shorten the names, too
-        return msgspec.structs.replace(refused, facts=(*refused.facts, ("names", ", ".join(RULE_NAMES))))
-    parts = [Part(FINDINGS, wanted), Part(KEYS, Wanted()), Part(TRADES, wanted)]
+    parts = [Part(FINDINGS, wanted, FINDING_COLUMNS), Part(KEYS, Wanted()), Part(TRADES, wanted)]
     found = read_parts(views, stream, asked, parts, pause)
     if isinstance(found, Refusal):
         return found
@@ -188,12 +243,7 @@ def ask_findings(
             if wanted.party in ("", each.party, each.other_party)
         ]
     made += out_of_region(trades, given, registered.batches(views, {row.batch for row in trades}), times)
-    counts = Counter(each.rule for each in made)
-    named = [each for each in made if rule in ("", each.rule)]
-    named.sort(key=lambda each: (-each.positions[-1], each.id))
-    return Insight(
-        Findings(named[:limit], dict(sorted(counts.items())), max(0, len(named) - limit)), found.position
-    )
+    return Insight(made, found.position)
 
 
 def ask_domino(views: ViewSnapshot, stream: Stream, asked: Asked, pause: Pause) -> Insight[Domino] | Refusal:
@@ -222,7 +272,7 @@ def ask_scorecard(
 ) -> Insight[Scorecard] | Refusal:
     """Return facts about the party that is wanted."""
     wanted = asked.wanted
-    parts = [Part(report, wanted) for report in SCORECARD_OF]
+    parts = [Part(FACTS, wanted), Part(SELL_THROUGH, wanted), Part(FINDINGS, wanted, FINDING_COLUMNS)]
     found = read_parts(views, stream, asked, parts, pause)
     if isinstance(found, Refusal):
         return found

@@ -33,6 +33,7 @@ from pathbook.ledger.queries.answers import (
 )
 from pathbook.ledger.queries.corrections import Subject
 from pathbook.ledger.queries.filling import FILLED_ROWS_MAX
+from pathbook.ledger.queries.finding_changes import FindingChanges, FindingPlace, ask_finding_changes
 from pathbook.ledger.queries.fingerprints import Fingerprint, FingerprintPage, Pause
 from pathbook.ledger.queries.fingerprints import Place as FingerprintPlace
 from pathbook.ledger.queries.report_parts import Asked, Insight
@@ -45,6 +46,7 @@ from pathbook.ledger.queries.transfer_lists import (
     TransferFilter,
 )
 from pathbook.ledger.refusals import Reason, Refusal, refuse
+from pathbook.ledger.reports.wanted import Wanted
 from pathbook.ledger.steps import Step
 from pathbook.ledger.store.database.fast_read import ReaderPool
 from pathbook.ledger.store.log.stream import Stream
@@ -267,6 +269,12 @@ class Queries:
         PARTY_UNKNOWN, FILTER_NOT_KEPT, REPORT_TOO_LARGE, AS_OF_TOO_FAR.
         """
         return self._ask(book, question, self._stream, asked, pause, *args, **kwargs)
+
+    def finding_changes(
+        self, book: str, after: FindingPlace, wanted: Wanted, rule: str
+    ) -> FindingChanges | Refusal:
+        """What events changed in findings after a place. As `ask_finding_changes`."""
+        return self._ask(book, ask_finding_changes, self._stream, after=after, wanted=wanted, rule=rule)
 
     def stock(
         self, book: str, party: str, after: int, limit: int, *, brand: str = ""

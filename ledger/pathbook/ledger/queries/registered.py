@@ -34,7 +34,7 @@ def authorizations(views: ViewSnapshot, through: int) -> list[Authorization] | R
     rows = views.all_authorizations(through, AUTHORIZATIONS_MAX + 1)
     if len(rows) > AUTHORIZATIONS_MAX:
         return refuse(Reason.REPORT_TOO_LARGE, limit=AUTHORIZATIONS_MAX, what="authorizations")
-    return [_authorization(row) for row in rows]
+    return [authorization(row) for row in rows]
 
 
 def brands(views: ViewSnapshot) -> list[str] | Refusal:
@@ -84,7 +84,8 @@ def _batch(row: BatchRow) -> Batch:
     )
 
 
-def _authorization(row: AuthorizationRow) -> Authorization:
+def authorization(row: AuthorizationRow) -> Authorization:
+    """Return an authorization, with the end that it has now."""
     ends = [end for end in (row.valid_until, row.revoked_from) if end is not None]
     return Authorization(
         position=row.position,

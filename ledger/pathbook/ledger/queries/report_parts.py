@@ -92,7 +92,7 @@ def read_parts(
     Raises:
         ReportBuildingError: one of the reports is being built.
     """
-    refused = _unknown(views, asked.wanted) or next(filter(None, map(_not_kept, parts)), None)
+    refused = unknown(views, asked.wanted) or next(filter(None, map(_not_kept, parts)), None)
     if refused is not None:
         return refused
     reports = [views.report(part.report) for part in parts]
@@ -140,7 +140,7 @@ def _folded(
 ) -> Found | Refusal:
     of_parts: list[set[int] | None] = []
     for part in parts:
-        batches = _batches(views, part.wanted)
+        batches = wanted_batches(views, part.wanted)
         if isinstance(batches, Refusal):
             return batches
         of_parts.append(batches if _has_batches(part) else None)
@@ -190,8 +190,8 @@ def _has_batches(part: Part) -> bool:
     return any(column.kind is ColumnKind.BATCH for column in part.report.key)
 
 
-def _batches(views: ViewSnapshot, wanted: Wanted) -> set[int] | Refusal | None:
-    """Return the batches that are wanted, or None for all."""
+def wanted_batches(views: ViewSnapshot, wanted: Wanted) -> set[int] | Refusal | None:
+    """Return the batches that are wanted, or None for all. REPORT_TOO_LARGE."""
     if wanted.batch:
         found = views.batch(wanted.batch)
         assert found is not None, wanted
@@ -216,8 +216,8 @@ def _in_region(views: ViewSnapshot, region: str, through: int) -> Callable[[str]
     return parties.__contains__
 
 
-def _unknown(views: ViewSnapshot, wanted: Wanted) -> Refusal | None:
-    """Refuse what a question names and the book does not have."""
+def unknown(views: ViewSnapshot, wanted: Wanted) -> Refusal | None:
+    """Refuse what a question names and the book does not have. BATCH_UNKNOWN, PRODUCT_UNKNOWN, PARTY_UNKNOWN."""
     if wanted.batch and views.batch(wanted.batch) is None:
         return refuse(Reason.BATCH_UNKNOWN, batch=wanted.batch)
     if wanted.product and views.product(wanted.product) is None:

@@ -60,14 +60,15 @@ class FindingRule(enum.IntEnum):
 
 
 class FindingChanges:
-    """How many units a sequence of events adds to findings, by rule, batch, positions and parties."""
+    """How many units each event of a sequence adds to findings, by rule, batch, positions and parties."""
 
     def __init__(self) -> None:
         self.adding = Adding(1)
+        self._changed_at = 0
 
     def add(self, told: ToldEvent) -> None:
         """Look at an event: a hop, its reversal, a confirmation, a delivery, an error or a correction."""
-        event = told.recorded.event
+        event, self._changed_at = told.recorded.event, told.recorded.position
         match event:
             case events.TransferRecorded(terms) | events.UnitsSold(terms):
                 self._hop(told, told.recorded.position, terms, 1)
@@ -98,7 +99,7 @@ class FindingChanges:
         parties: tuple[str, str],
         units: int,
     ) -> None:
-        self.adding.add((rule.value, batch, *positions, *parties), units)
+        self.adding.add((self._changed_at, rule.value, batch, *positions, *parties), units)
 
     def _hop(self, told: ToldEvent, transfer: int, terms: Terms, sign: int) -> None:
         parts: dict[int, list[UnitRange]] = {}
@@ -245,10 +246,14 @@ def _is_above(price: Price, other: Price) -> bool:
     return price.amount_minor * other.per_units > other.amount_minor * price.per_units
 
 
+CHANGED_AT: Final = "changed_at"
+"""The column of FINDINGS with the position of the event that changes a finding."""
+
 FINDINGS: Final = Report(
     name="findings",
-    version=2,
+    version=3,
     key=(
+        Column(CHANGED_AT, ColumnKind.NUMBER),
         Column("rule", ColumnKind.SMALL),
         Column("batch", ColumnKind.BATCH),
         Column("position", ColumnKind.NUMBER),
@@ -259,13 +264,21 @@ FINDINGS: Final = Report(
     sums=("units",),
     fold=folding(FindingChanges),
     needs_stories=True,
+    indexes=(("position", CHANGED_AT),),
 )
-"""Units by what looks wrong with them: a FindingRule, the event at which it shows, and the earlier one that it
-contradicts, or 0. ``party`` is whose doing it seems, and ``other_party`` the other side."""
+"""By how many units each event changes what looks wrong with them: the event, a FindingRule, the event at which it
+shows, and the earlier one that it contradicts, or 0. ``party`` is whose doing it seems, and ``other_party`` the other
+side. A finding is the sum of its changes. If that is 0, it was taken back.
+
+So what an event did to findings depends on the events up to it alone, and is the same after every rebuild. That is what
+makes its position a place from which a subscriber goes on."""
+
+FINDING_COLUMNS: Final = tuple(column.name for column in FINDINGS.key if column.name != CHANGED_AT)
+"""The columns that tell a finding from others."""
 
 
 class FindingRow(NamedTuple):
-    """A row of FINDINGS."""
+    """A finding: rows of FINDINGS, added up by FINDING_COLUMNS."""
 
     rule: int
     batch: int
@@ -274,3 +287,11 @@ class FindingRow(NamedTuple):
     party: str
     other_party: str
     units: int
+
+
+class FindingChangeRow(NamedTuple):
+    """What one event did to a finding: how many units it has after the event, and how many it had before."""
+
+    changed_at: int
+    finding: FindingRow
+    units_before: int

@@ -52,6 +52,8 @@ class Report(msgspec.Struct, frozen=True):
             its changes and stories before it takes the next one.
         needs_stories: whether ``fold`` looks at changes and stories. Without it, events come without them, which costs
             less, and a second process may fold them for a rebuild.
+        indexes: columns by which rows are also looked up, beside the first ones of the key. The table gets them when it
+            is made, so a change of them raises the version, too.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Report(msgspec.Struct, frozen=True):
     sums: tuple[str, ...]
     fold: Callable[[Iterable[ToldEvent]], Iterable[SumRow]]
     needs_stories: bool = False
+    indexes: tuple[tuple[str, ...], ...] = ()
 
     @property
     def title(self) -> str:

@@ -29,7 +29,7 @@ RULES: Final[dict[FindingRule, Rule]] = {
         "round-trip", 1, "{units} came back to {party}, from {other}, without a return or a reversal."
     ),
     FindingRule.BOUGHT_BACK: Rule(
-        "bought-back", 1, "{party} bought {units} back from {other}, without a return or a reversal."
+        "bought-back", 2, "{party} bought {units} back from {other}, without a return or a reversal."
     ),
     FindingRule.AFTER_EXPIRY: Rule(
         "after-expiry", 1, "{party} gave {units} to {other} after they had expired."
@@ -81,10 +81,11 @@ RULES: Final[dict[FindingRule, Rule]] = {
 
 SELF_DEALING: Final = Rule(
     "self-dealing",
-    1,
-    "{party} bought {units} back from {other}, and one of the two authorized the other.",
+    2,
+    "{party} bought {units} back from {other}, and one of the two had authorized the other.",
 )
-"""Takes the place of bought-back between an upline and a party that it authorized."""
+"""Takes the place of bought-back between an upline and a party that it had authorized before. What they do later does
+not change what the finding is called, so its id is the same for ever."""
 
 SHARED_KEY: Final = Rule("shared-key", 1, "{party} and {other} registered the same key. They traded {units}.")
 
@@ -94,6 +95,9 @@ OUT_OF_REGION: Final = Rule(
     "{party} gave {units} to {other}, whose region is another one.",
 )
 
+
+MAX_DIGITS: Final = 18
+"""The most digits of a batch in the id of a finding. A number with them fits 64 bits."""
 
 RULE_NAMES: Final = tuple(
     sorted(rule.name for rule in (*RULES.values(), SELF_DEALING, SHARED_KEY, OUT_OF_REGION))
@@ -113,7 +117,7 @@ class Finding(msgspec.Struct, frozen=True):
         units: how many units.
         positions: the events that it rests on, in order.
         first_seen: when the last of them was recorded, in microseconds since 1970 UTC. A later correction of the
-            batch may have shown it first.
+            batch may have shown it first: the changes of findings tell.
     """
 
     id: str
@@ -138,17 +142,34 @@ def findings(
         authorizations: those of the parties of these rows, also those that ended. They tell self-dealing.
         recorded_at: when the event at each ``position`` of the rows was recorded.
     """
-    tied = {frozenset((item.upline, item.party)) for item in authorizations}
-    found = []
+    return sorted(findings_in_turn(rows, authorizations, recorded_at), key=_order)
+
+
+def findings_in_turn(
+    rows: Iterable[FindingRow], authorizations: Iterable[Authorization], recorded_at: Mapping[int, int]
+) -> Iterator[Finding]:
+    """Yield the finding of each row, as `findings`, in the order of the rows."""
+    tied: dict[frozenset[str], int] = {}
+    for item in authorizations:
+        sides = frozenset((item.upline, item.party))
+        tied[sides] = min(item.position, tied.get(sides, item.position))
     for row in rows:
         rule = RULES[FindingRule(row.rule)]
-        if row.rule == FindingRule.BOUGHT_BACK and frozenset((row.party, row.other_party)) in tied:
+        sides = frozenset((row.party, row.other_party))
+        if row.rule == FindingRule.BOUGHT_BACK and tied.get(sides, row.position) < row.position:
             rule = SELF_DEALING
         positions = tuple(sorted({row.position, row.other} - {0}))
-        found.append(
-            _finding(rule, (row.party, row.other_party), row.batch, row.units, positions, recorded_at)
-        )
-    return sorted(found, key=_order)
+        yield _finding(rule, (row.party, row.other_party), row.batch, row.units, positions, recorded_at)
+
+
+def batch_of(finding: str) -> int | None:
+    """Return the batch that the id of a finding names, 0 if it is of several, or None if it is no such id."""
+    rule, _, rest = finding.partition(".")
+    parts = rest.split(".", 2)  # the names of parties may have dots
+    if rule not in RULE_NAMES or len(parts) < len(("version", "batch", "rest")):
+        return None
+    digits = parts[1]
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= MAX_DIGITS else None
 
 
 def shared_keys(

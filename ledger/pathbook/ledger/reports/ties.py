@@ -70,7 +70,7 @@ def _fold_keys(events_told: Iterable[ToldEvent]) -> Iterator[SumRow]:
 
 KEYS: Final = Report(
     name="keys",
-    version=1,
+    version=2,
     key=(
         Column("key", ColumnKind.TEXT),
         Column("party", ColumnKind.PARTY),
@@ -78,6 +78,7 @@ KEYS: Final = Report(
     ),
     sums=("registrations",),
     fold=_fold_keys,
+    indexes=(("position",),),
 )
 """The keys and recovery keys of parties, in hexadecimal digits, by the position at which each was registered.
 

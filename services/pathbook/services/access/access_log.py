@@ -42,6 +42,7 @@ PRICE_READS: Final = frozenset(
         "EventService.GetEventByRequest",
         "EventService.Read",
         "EventService.Subscribe",
+        "FindingService.SubscribeFindings",
         "InsightService.GetDomino",
         "InsightService.GetFindings",
         "InsightService.GetLadder",

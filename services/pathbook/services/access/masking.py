@@ -65,6 +65,7 @@ TOLD_EVENLY: Final = frozenset(
         *(reason for reason, _ in AS_IF_MISSING.values()),
         *OF_ANOTHER_BRAND.values(),
         *NOT_TO_MOVE,
+        Reason.FINDING_UNKNOWN,
         Reason.PARTY_UNKNOWN,
         Reason.PRODUCT_UNKNOWN,
         Reason.REQUEST_UNKNOWN,

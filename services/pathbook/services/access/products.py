@@ -3,11 +3,13 @@
 from typing import TypeAlias
 
 from pathbook.ledger.refusals import Reason, refuse
+from pathbook.ledger.reports.suspicions import batch_of
 from pathbook.ledger.values import gtin14
 from pathbook.services.access.callers import Caller, Role
 from pathbook.services.access.table import Grant
 from pathbook.services.gateway import Gateway
 from pathbook.services.translate.statuses import RefusedCallError
+from pathbook.v1 import findings_pb2 as findings
 from pathbook.v1 import insights_pb2 as insights
 
 InsightRequest: TypeAlias = (
@@ -18,6 +20,7 @@ InsightRequest: TypeAlias = (
     | insights.GetSellThroughRequest
     | insights.GetStuckStockRequest
     | insights.GetScorecardRequest
+    | insights.GetVerificationsRequest
 )
 
 
@@ -46,6 +49,24 @@ class Products:
             raise unknown(Reason.PARTY_UNKNOWN, party=only.brand)
         if not only.batch and not only.gtin:
             only.brand = caller.party
+
+    async def require_finding(
+        self, caller: Caller, request: findings.ExplainFindingRequest | findings.ListExplanationsRequest
+    ) -> None:
+        """Refuse a finding that is not about the products of the caller's brand."""
+        batch = batch_of(request.finding)
+        if not batch or not await self.is_brand_of(caller, request.book, batch):
+            raise unknown(Reason.FINDING_UNKNOWN, finding=request.finding)
+
+    async def require_subscription(self, caller: Caller, request: findings.SubscribeFindingsRequest) -> None:
+        """Keep a subscription to findings to the products of the caller's brand."""
+        if request.batch:
+            await self.require_batch(caller, request.book, request.batch, 0)
+        if request.gtin:
+            await self.require_brand(caller, request.book, request.gtin, 0)
+        if request.brand not in ("", caller.party):
+            raise unknown(Reason.PARTY_UNKNOWN, party=request.brand)
+        request.brand = caller.party
 
     async def _has_stock(self, caller: Caller, book: str, batch: int, at_least: int) -> bool:
         """Return whether a batch may be named to its party: it has units of it, or made it."""

@@ -23,6 +23,7 @@ from pathbook.services.translate.statuses import Failure, RefusedCallError, fail
 from pathbook.v1 import batches_pb2 as batches
 from pathbook.v1 import corrections_pb2 as corrections
 from pathbook.v1 import events_pb2 as events
+from pathbook.v1 import findings_pb2 as findings
 from pathbook.v1 import insights_pb2 as insights
 from pathbook.v1 import keys_pb2 as keys
 from pathbook.v1 import paths_pb2 as paths
@@ -74,6 +75,10 @@ class Sight:
                 await self._require_product(caller, request)
             case _ if isinstance(request, InsightRequest):
                 await self._products.require_insight(caller, grant, request)
+            case findings.ExplainFindingRequest() | findings.ListExplanationsRequest():
+                await self._products.require_finding(caller, request)
+            case findings.SubscribeFindingsRequest():
+                await self._products.require_subscription(caller, request)
             case events.ReadRequest():
                 await self._require_event(caller, request)
             case people.DescribePartyRequest() | people.GetDescriptionRequest():

@@ -225,6 +225,22 @@ TABLE: Final = (
         (NO, NO, PRODUCTS, ALL, ALL),
     ),
     Row(
+        "subscribe to findings, explain them, and see what was explained",
+        (
+            "FindingService.SubscribeFindings",
+            "FindingService.ExplainFinding",
+            "FindingService.ListExplanations",
+        ),
+        "",
+        (NO, NO, PRODUCTS, ALL, ALL),
+    ),
+    Row(
+        "see how often codes were verified",
+        ("InsightService.GetVerifications",),
+        "",
+        (NO, NO, PRODUCTS, ALL, ALL),
+    ),
+    Row(
         "see what a party holds, and what became of its line",
         ("InsightService.GetSellThrough", "InsightService.GetStuckStock"),
         "the party itself, without what consumers pay others",

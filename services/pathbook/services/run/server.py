@@ -11,6 +11,8 @@ from grpc_health.v1.health_pb2 import HealthCheckResponse
 from grpc_reflection.v1alpha import reflection
 
 from pathbook.ledger.store.database.open_files import FileChangedError
+from pathbook.ledger.store.log.explanations import Explanations
+from pathbook.ledger.store.log.verifications import Verifications
 from pathbook.services.access.access_log import AccessLog
 from pathbook.services.access.control import AccessControl
 from pathbook.services.access.first_token import make_first_token
@@ -30,6 +32,7 @@ from pathbook.services.data_files import warn_of_readable_files
 from pathbook.services.drain import Drain
 from pathbook.services.event_batches import EventBatches
 from pathbook.services.events import EventService
+from pathbook.services.findings import FindingService
 from pathbook.services.gateway import Gateway
 from pathbook.services.insights import InsightService
 from pathbook.services.interceptor import CallInterceptor
@@ -51,6 +54,7 @@ from pathbook.services.statements import StatementService
 from pathbook.services.storage import Storage
 from pathbook.services.tokens import TokenService
 from pathbook.services.transfers import TransferService
+from pathbook.services.verification_log import VerificationLog
 from pathbook.v1 import (
     access_log_pb2,
     access_log_pb2_grpc,
@@ -61,6 +65,8 @@ from pathbook.v1 import (
     corrections_pb2,
     corrections_pb2_grpc,
     events_pb2,
+    findings_pb2,
+    findings_pb2_grpc,
     insights_pb2,
     insights_pb2_grpc,
     keys_pb2,
@@ -104,6 +110,7 @@ CONTRACT: Final = tuple(
         (corrections_pb2, "CorrectionService"),
         (paths_pb2, "PathService"),
         (insights_pb2, "InsightService"),
+        (findings_pb2, "FindingService"),
         (events_pb2, "EventService"),
         (proofs_pb2, "ProofService"),
         (servers_pb2, "ServerService"),
@@ -179,6 +186,9 @@ class Server:
             await self._known_tokens.start()
             self._access_log = AccessLog(self._storage.accesses, self._gateway)
             self._access_log.start()
+        self._verifications = Verifications(self._storage.stream.engine)
+        self._verification_log = VerificationLog(self._verifications, self._gateway)
+        self._verification_log.start()
         issuer = self._settings.issuer
         web_tokens = None if issuer is None else WebTokens(issuer)
         self._access = AccessControl(
@@ -274,6 +284,7 @@ class Server:
             self._known_tokens.stop()
         if self._access_log is not None:
             await self._access_log.stop()
+        await self._verification_log.stop()
         if self._collector is not None:
             await asyncio.to_thread(self._collector.close)
         await asyncio.to_thread(self._storage.close)
@@ -296,11 +307,19 @@ class Server:
             StatementService(gateway, bulk, admission), server
         )
         corrections_pb2_grpc.add_CorrectionServiceServicer_to_server(CorrectionService(gateway), server)
-        paths_pb2_grpc.add_PathServiceServicer_to_server(PathService(gateway, self._sight), server)
-        insights_pb2_grpc.add_InsightServiceServicer_to_server(InsightService(gateway), server)
+        paths_pb2_grpc.add_PathServiceServicer_to_server(
+            PathService(gateway, self._sight, self._verification_log), server
+        )
+        explanations = Explanations(self._storage.stream, self._storage.people.cipher)
+        insights_pb2_grpc.add_InsightServiceServicer_to_server(
+            InsightService(gateway, explanations, self._verifications), server
+        )
+        findings_pb2_grpc.add_FindingServiceServicer_to_server(
+            FindingService(gateway, drain, explanations, self._storage.follower.reports), server
+        )
         EventService(gateway, event_batches, drain).add_to(server)
         proofs_pb2_grpc.add_ProofServiceServicer_to_server(
-            ProofService(gateway, self._storage, self._settings.cosigners), server
+            ProofService(gateway, self._storage, self._verification_log, self._settings.cosigners), server
         )
         servers_pb2_grpc.add_ServerServiceServicer_to_server(ServerService(), server)
         tokens_pb2_grpc.add_TokenServiceServicer_to_server(

@@ -62,8 +62,8 @@ class People:
     """The people of all books of a log. Threads may share it. Methods raise PersistenceError of eventsourcing."""
 
     def __init__(self, stream: Stream, cipher: PersonCipher) -> None:
-        """Use the database of a log, whose notes are sealed from now on."""
-        self._stream, self._engine, self._cipher = stream, stream.engine, cipher
+        """Use the database of a log, whose notes are sealed from now on. ``cipher`` seals what else is of a person."""
+        self._stream, self._engine, self.cipher = stream, stream.engine, cipher
         with persistence_errors():
             for table in (PERSON, PERSON_HANDLE):
                 make_table(self._engine, table)
@@ -71,10 +71,10 @@ class People:
 
     def describe(self, book: str, party: str, details: bytes, handles: Iterable[str]) -> None:
         """Keep details and handles of a person, in the place of those before."""
-        hashes = sorted({self._cipher.handle(book, handle) for handle in handles})
+        hashes = sorted({self.cipher.handle(book, handle) for handle in handles})
         with persistence_errors(), writing(self._engine) as connection:
-            key = key_for_writing(connection, self._cipher, book, party)
-            sealed = self._cipher.seal(key, whose(book, party), _PLACE, details)
+            key = key_for_writing(connection, self.cipher, book, party)
+            sealed = self.cipher.seal(key, whose(book, party), _PLACE, details)
             of_person = {"of_book": book, "of_party": party}
             connection.execute(PERSON.update().where(_OF_PERSON).values(details=sealed), of_person)
             connection.execute(PERSON_HANDLE.delete().where(_is_of(book, party)))
@@ -89,13 +89,13 @@ class People:
             kept = connection.execute(
                 sa.select(PERSON.c.details).where(_OF_PERSON), {"of_book": book, "of_party": party}
             ).scalar_one_or_none()
-        return self._cipher.open(key, whose(book, party), _PLACE, kept) if key and kept else None
+        return self.cipher.open(key, whose(book, party), _PLACE, kept) if key and kept else None
 
     def parties_with(self, book: str, handle: str) -> list[str]:
         """Return the parties that say of themselves that they have a public handle, in order."""
         found = (
             sa.select(PERSON_HANDLE.c.party)
-            .where(PERSON_HANDLE.c.book == book, PERSON_HANDLE.c.handle == self._cipher.handle(book, handle))
+            .where(PERSON_HANDLE.c.book == book, PERSON_HANDLE.c.handle == self.cipher.handle(book, handle))
             .order_by(PERSON_HANDLE.c.party)
             .limit(HANDLE_PARTIES_MAX)
         )

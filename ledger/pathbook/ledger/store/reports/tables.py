@@ -63,6 +63,8 @@ def table_of(report: Report) -> Table:
     empty = _is_empty(report)
     Index(f"{name}_to_remove", table.c.book, *(table.c[total] for total in report.sums),
           sqlite_where=empty, postgresql_where=empty)  # fmt: skip
+    for columns in report.indexes:
+        Index(f"{name}_by_{columns[0]}", table.c.book, *(table.c[column] for column in columns))
     return table
 
 

@@ -21,11 +21,13 @@ from pathbook.ledger.projections.registers import (
     corrected_batch,
 )
 from pathbook.ledger.projections.transfers import TransferRow
+from pathbook.ledger.reports.findings import FindingChangeRow
 from pathbook.ledger.reports.report import Report
+from pathbook.ledger.reports.ties import KeyRow as RegisteredKeyRow
 from pathbook.ledger.store.database.fast_read import Reader, ReaderPool
 from pathbook.ledger.store.log.stream import persistence_errors
 from pathbook.ledger.store.reports.positions import position_lookup
-from pathbook.ledger.store.views import list_lookups, lookups, unit_history, whole_registers
+from pathbook.ledger.store.views import finding_changes, list_lookups, lookups, unit_history, whole_registers
 from pathbook.ledger.store.views.batch_positions import BATCH_POSITIONS
 from pathbook.ledger.store.views.list_lookups import HeldRun
 from pathbook.ledger.store.views.lookups import NEVER, StockRow, SuggestionRow, ViewPosition
@@ -267,11 +269,33 @@ class ViewSnapshot:
         Raises:
             ReportBuildingError: it is being built from the first event on.
         """
-        found = self._one(position_lookup(report), lambda *row: row)
-        position, through = found or (0, 0)
+        position, through = self._position_of(report)
         if position < through:
             raise ReportBuildingError(report.name, self.book, position, through)
         return ReportRows(self._reader, report, self.book, position)
+
+    def report_so_far(self, report: Report) -> ReportRows:
+        """The rows of a report as far as it is, also while it is being built: it has no rows of later events."""
+        return ReportRows(self._reader, report, self.book, self._position_of(report)[0])
+
+    def _position_of(self, report: Report) -> tuple[int, int]:
+        return self._one(position_lookup(report), lambda *row: row) or (0, 0)
+
+    def finding_changes(self, first: int, last: int, skip: int, limit: int) -> list[FindingChangeRow]:
+        """At most ``limit`` changes of findings by the events ``first`` .. ``last``, in order, after those skipped."""
+        return finding_changes.changes(self._reader, self.book, first, last, skip, limit)
+
+    def keys_registered(self, first: int, last: int) -> list[str]:
+        """The keys that the events ``first`` .. ``last`` registered, in hexadecimal digits."""
+        return finding_changes.keys_registered(self._reader, self.book, first, last)
+
+    def registrations_of(self, key: str) -> list[RegisteredKeyRow]:
+        """The registrations of a key by all parties, as far as the report has them."""
+        return finding_changes.registrations_of(self._reader, self.book, key)
+
+    def units_traded(self, one: str, other: str) -> int:
+        """How many units two parties traded with each other, as far as the report has it."""
+        return finding_changes.units_traded(self._reader, self.book, one, other)
 
     def stock(self, party: str, after: int, limit: int, brand: str = "") -> list[StockRow]:
         """A party's stock of each batch after a given one (0: of all), by expiry, soonest first, and then by number.

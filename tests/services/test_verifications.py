@@ -1,0 +1,153 @@
+"""Verifications are counted beside the book: by unit, hour and class of caller, bounded, and without a caller."""
+
+import asyncio
+import contextlib
+import datetime
+import time
+from pathlib import Path
+from typing import Final
+
+import pytest
+import sqlalchemy as sa
+from grpc import StatusCode
+
+from pathbook.client import Client, insight_filter
+from pathbook.ledger.reports.verified import OTHER_UNITS, VerifiedRow
+from pathbook.ledger.store.database.engine import reading
+from pathbook.ledger.store.log.verifications import (
+    HOUR_US,
+    VERIFICATION,
+    VERIFICATION_AGE_HOURS,
+    Verifications,
+)
+from pathbook.services import verification_log
+from pathbook.services.clock import now
+from pathbook.services.gateway import Gateway
+from pathbook.services.storage import Storage
+from pathbook.services.verification_log import VerificationLog
+from pathbook.v1.insights_pb2 import GetVerificationsResponse
+from tests.access.story import told
+from tests.books import PATIENCE, engine
+from tests.services.masks import begin, opened_place, refused
+from tests.services.test_unit_proofs import seal
+
+ALL: Final = (0, 10**6)
+"""All days."""
+
+
+def counted(client: Client, times: int, only: int = 1, number: int | None = None) -> GetVerificationsResponse:
+    """Return the verifications of a batch once there are so many."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        found = client.get_verifications(number, only=insight_filter(batch=only), times_min=3, times_median=2)
+        if sum(sum(day.times.values()) for day in found.days) >= times or time.monotonic() > until:
+            return found
+        time.sleep(0.05)
+
+
+def test_answers_about_codes_are_counted(place: Path) -> None:
+    """A path and a proof by code count, a path by number and a refusal do not. A restart keeps what was counted."""
+    with opened_place(place) as client:
+        begin(client)
+        codes = next(client.list_codes(1, 0, 2)).serials
+        for _ in range(4):
+            client.get_path(codes[0])
+        client.get_path(codes[1])
+        client.get_path((1, 2))
+        with refused("CODE_CHECK_CHARACTER"):
+            client.get_path(codes[2][:-1] + ("0" if codes[2][-1] != "0" else "1"))
+    seal(place)
+    with opened_place(place) as client:
+        assert sum(counted(client, 5).days[0].times.values()) == 5
+        client.get_unit_proof(codes[2])
+        found = counted(client, 6)
+        assert [dict(day.times) for day in found.days] == [{"public": 6}]
+        assert found.days[0].day == datetime.datetime.now(datetime.UTC).date().isoformat()
+        assert found.units_verified == 3
+        assert [(unit.number, unit.times, unit.median) for unit in found.units] == [(0, 4, 1)]
+        assert "1:0 was verified 4 times" in found.units[0].sentence
+        assert not counted(client, 1, number=1).units
+        with refused("FILTER_NOT_KEPT"):
+            client.get_verifications(only=insight_filter(party="ann"))
+        with refused("FILTER_NOT_KEPT"):
+            client.get_verifications(only=insight_filter(as_of_position=1))
+        with refused("VALUE_MISSING"):
+            client.get_verifications(3)
+        with refused("BATCH_UNKNOWN", StatusCode.NOT_FOUND):
+            client.get_verifications(only=insight_filter(batch=9))
+
+
+def test_classes_of_callers_are_told_apart_and_no_caller_is_kept(tmp_path: Path) -> None:
+    """Of a token only its role is kept. A brand sees the counts of its own products."""
+    with told(tmp_path) as story:
+        for role in ("public", "party", "auditor"):
+            with story.client(role) as client:
+                client.get_path(story.own.code)
+        with story.client("public") as client:
+            client.get_path(story.others.code)
+    with contextlib.closing(Storage(tmp_path / "books", now)) as storage:
+        rows = Verifications(storage.stream.engine).rows("masks", None, None, ALL, 100)
+        assert sorted((row.batch, row.number, row.kind, row.times) for row in rows) == [
+            (1, 50, "auditor", 1),
+            (1, 50, "party", 1),
+            (1, 50, "public", 1),
+            (2, 50, "public", 1),
+        ]
+        with reading(storage.stream.engine) as connection:
+            columns = {column["name"] for column in sa.inspect(connection).get_columns(VERIFICATION.name)}
+        assert columns == {"book", "batch", "number", "hour", "kind", "times"}
+
+
+def test_rows_merge_by_hour_and_the_oldest_go(place: Path) -> None:
+    """Counts of one unit and hour are one row. A limit and an age remove whole hours, the oldest first."""
+    database = engine(place, "events")
+    kept = Verifications(database, limit=3)
+    assert kept.rows("book", None, None, ALL, 10) == []
+    hour = 2 * VERIFICATION_AGE_HOURS
+    for times in (1, 2):
+        kept.add({"book": [(1, 5, hour, "public", times)]}, hour * HOUR_US)
+    day = hour // 24
+    assert kept.rows("book", None, None, ALL, 10) == [VerifiedRow(1, 5, day, "public", 3)]
+    assert kept.rows("other", None, None, ALL, 10) == []
+    later = [(batch, 5, hour + 24, "public", 1) for batch in (1, 2, 3)]
+    kept.add({"book": later}, (hour + 24) * HOUR_US)
+    found = kept.rows("book", None, None, ALL, 10)
+    assert sorted(row.batch for row in found) == [1, 2, 3]
+    assert {row.day for row in found} == {day + 1}
+    assert [row.batch for row in kept.rows("book", {2, 3}, 5, (day + 1, day + 1), 1)] == [2]
+    assert kept.rows("book", {2}, 6, ALL, 10) == kept.rows("book", set(), None, ALL, 10) == []
+    kept.add({}, (hour + 24 + VERIFICATION_AGE_HOURS + 1) * HOUR_US)
+    assert kept.rows("book", None, None, ALL, 10) == []
+    database.dispose()
+
+
+def test_counts_that_wait_are_bounded_and_outlive_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond a limit, units are counted together. What the database refused is written later, once."""
+    monkeypatch.setattr(verification_log, "WAITING_MAX", 2)
+
+    later = tmp_path / "later"
+    database = engine(later, "events")
+    kept = Verifications(database)
+
+    async def count(gateway: Gateway) -> None:
+        log = VerificationLog(kept, gateway)
+        for number in (1, 2, 3, 4, 1):
+            log.note("book", 7, number)
+        for _ in range(2):
+            with pytest.raises(Exception):  # noqa: B017, PT011 - whatever a database says that is not there
+                await log.write()
+        log.note("book", 7, 2)
+        later.mkdir()
+        await log.write()
+        await log.write()
+
+    with (
+        contextlib.closing(Storage(tmp_path / "books", now)) as storage,
+        contextlib.closing(Gateway(storage)) as gateway,
+    ):
+        asyncio.run(count(gateway))
+    rows = kept.rows("book", None, None, ALL, 10)
+    assert sorted((row.number, row.times) for row in rows) == [(OTHER_UNITS, 2), (1, 2), (2, 2)]
+    database.dispose()
