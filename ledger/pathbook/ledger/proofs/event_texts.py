@@ -1,6 +1,7 @@
 """Events as texts of a proof file: base64, in which bytes of an event before them are named and not written again."""
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 from pathbook.ledger.proofs.text import MalformedTextError, parse_base64, parse_decimal, print_base64
@@ -55,17 +56,12 @@ class EventTexts:
 
     def _extended(self, first: int, data: bytes, place: int, written: int) -> tuple[int, int]:
         """Return where bytes of an event begin and end that stand before, too, around a key that stands in both."""
-        before, begin, end = self._before, place, place + 32
-        while (
-            begin > written
-            and first - place + begin > 0
-            and data[begin - 1] == before[first - place + begin - 1]
-        ):
-            begin -= 1
-        limit = min(len(data), len(before) - first + place)
-        while end < limit and data[end] == before[first - place + end]:
-            end += 1
-        return begin, end
+        before, after, first_after = self._before, place + 32, first + 32
+        most = min(place - written, first)
+        less = _longest(most, lambda n: data[place - n : place] == before[first - n : first])
+        most = min(len(data) - after, len(before) - first_after)
+        more = _longest(most, lambda n: data[after : after + n] == before[first_after : first_after + n])
+        return place - less, after + more
 
     def parse(self, text: str) -> bytes:
         """Return the bytes of the next event.
@@ -94,3 +90,12 @@ class EventTexts:
         if self._before.find(found, 0, end) != offset:
             raise MalformedTextError(f"The {length} bytes at offset {offset} stand there before.")
         return found
+
+
+def _longest(most: int, is_equal: Callable[[int], bool]) -> int:
+    """Return the longest length at which pieces are equal, which they are at each shorter one."""
+    least = 0
+    while least < most:
+        middle = (least + most + 1) // 2
+        least, most = (middle, most) if is_equal(middle) else (least, middle - 1)
+    return least
