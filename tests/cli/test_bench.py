@@ -16,6 +16,7 @@ from pathbook.bench.model import Model
 from pathbook.bench.moves import Move, Shape
 from pathbook.bench.plan import IN_FLIGHT, Plan
 from pathbook.bench.recording import SHAPES
+from pathbook.bench.reporting import QUESTIONS
 from pathbook.bench.sealing import SEALING_FOLLOWER
 from tests.cli.conftest import Ran, pathbook
 from tests.postgres import cluster, drop_database, new_database
@@ -40,6 +41,11 @@ BRIEF = Plan(
     seal_rounds=1,
     seal_transfers=40,
     proofs=2,
+    followed=300,
+    follow_rounds=1,
+    reported=280,
+    report_batches=2,
+    questions=2,
 )
 """The smallest plan with every phase, which is enough after the quick bench has tested several rounds."""
 
@@ -91,6 +97,9 @@ def test_every_phase_is_measured(ran: Ran, place: Path) -> None:
         names.SIGNED,
         names.proof("made"),
         names.proof("verified"),
+        names.FOLLOWED,
+        names.REPORTED,
+        *(names.question(question.name) for question in QUESTIONS),
     }
     singly |= {name(count) for count in IN_FLIGHT for name in (names.echo, names.call)}
     for small in (names.SMALL_WRITE, names.SMALL_READ):
@@ -125,6 +134,8 @@ def test_targets_are_judged(ran: Ran) -> None:
         f"{names.SEALED_SCATTERED} / {names.UNSEALED_SCATTERED}": (0.5, True),
         f"{names.SIGNED} / {names.UNSEALED}": (0.5, True),
         f"{names.MANY_UNITS} / {names.FEW_UNITS}": (0.8, True),
+        f"{names.REPORTED} / {names.FOLLOWED}": (0.6, True),
+        **{f"{names.question(question.name)}, p99": (50.0, False) for question in QUESTIONS},
         names.FIRST_SEAL: (10.0, False),
         f"memory of the {SEALING_FOLLOWER}": (300.0, False),
         names.proof("without the chains of parties"): (7_000.0, False),

@@ -17,7 +17,7 @@ def summed(
     stories: dict[int, BatchStory] = {}
     width, table = len(report.key), dict[tuple[object, ...], tuple[int, ...]]()
     for group in groups:
-        for row in report.fold(told(group, stories)):
+        for row in report.folded(told(group, stories)):
             key, amounts = row[:width], row[width:]
             sums = table.get(key, (0,) * len(amounts))
             table[key] = tuple(_whole(a) + _whole(b) for a, b in zip(sums, amounts, strict=True))

@@ -14,10 +14,11 @@ ROWS = [HoldingRow(1, "ann", "ann", transfer, 1, 20_000, "CNY", 3, 2, 1, 0) for 
 
 def test_stock_of_a_tier_is_rounded_once() -> None:
     """Two lots of 1.5 are 3 and not 2 + 2, and so is what their owner would lose on each at a best price of 1."""
-    batch = Batch("mask", "acme", 9, TODAY, None, Price(3, "CNY"))
-    lots = stuck_stock(ROWS, {1: batch}, {("mask", "CNY"): Price(1, "CNY")}, TODAY)
+    batches = {1: Batch("mask", "acme", 9, TODAY, None, Price(3, "CNY"))}
+    best = {("mask", "CNY"): Price(1, "CNY")}
+    lots = stuck_stock(ROWS, batches, best, TODAY)
     assert [(lot.paid_minor, lot.loss_minor) for lot in lots] == [(2, 0), (2, 0)]
-    (tier,) = stock_by_tier(lots, 30)
+    (tier,) = stock_by_tier(ROWS, batches, best, TODAY, 30)
     assert (tier.paid_minor, tier.loss_minor) == ({"CNY": 3}, {"CNY": 1})
 
 

@@ -59,7 +59,7 @@ def test_no_sum_that_counts_things_is_ever_negative(report: Report, book: Synthe
     stories: dict[int, BatchStory] = {}
     sums: defaultdict[tuple[object, ...], Counter[int]] = defaultdict(Counter)
     for each in book.recorded:
-        for row in report.fold(told([each], stories)):
+        for row in report.folded(told([each], stories)):
             for place in places:
                 amount = row[place]
                 assert isinstance(amount, int)

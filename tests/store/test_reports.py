@@ -1,8 +1,7 @@
 """Reports: added to a book that is written to, changed, broken and interrupted, they end as a rebuild makes them."""
 
 import threading
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -14,9 +13,10 @@ from structlog.testing import capture_logs
 from pathbook.ledger import events
 from pathbook.ledger.book import Outcome
 from pathbook.ledger.commands import RecordTransfer
+from pathbook.ledger.reports.adding import Adding, folding
 from pathbook.ledger.reports.holdings import HOLDINGS
 from pathbook.ledger.reports.ladder import LADDER
-from pathbook.ledger.reports.report import Column, ColumnKind, Report, SumRow
+from pathbook.ledger.reports.report import Column, ColumnKind, Report
 from pathbook.ledger.reports.story import ToldEvent
 from pathbook.ledger.store.database.engine import Purpose, open_engine, reading
 from pathbook.ledger.store.log.stream import Stream
@@ -35,21 +35,22 @@ EVENTS = 20_000
 CALLERS = 8
 
 
-def given_a_day(events_told: Iterable[ToldEvent]) -> Iterator[SumRow]:
-    """Count the transfers and the units that were given in one step, by batch and day."""
-    transfers: Counter[tuple[int, int]] = Counter()
-    units: Counter[tuple[int, int]] = Counter()
-    for told in events_told:
+class GivenADay:
+    """Counts the transfers and the units that were given in one step, by batch and day."""
+
+    def __init__(self) -> None:
+        self.adding = Adding(2)
+
+    def add(self, told: ToldEvent) -> None:
+        """Count the ranges of a transfer."""
         each = told.recorded
         if isinstance(each.event, events.TransferRecorded):
             for part in each.event.terms.ranges:
-                transfers[part.batch, each.recorded_at // DAY] += 1
-                units[part.batch, each.recorded_at // DAY] += part.last - part.first + 1
-    return ((*key, count, units[key]) for key, count in transfers.items())
+                self.adding.add((part.batch, each.recorded_at // DAY), 1, part.count)
 
 
 KEY = (Column("batch", ColumnKind.BATCH), Column("day", ColumnKind.DAY))
-GIVEN = Report("given", 1, KEY, ("transfers", "units"), given_a_day)
+GIVEN = Report("given", 1, KEY, ("transfers", "units"), folding(GivenADay))
 """A second report, which no program has yet."""
 
 
@@ -139,7 +140,7 @@ def test_a_report_of_a_new_version_is_built_beside_the_old_one(
 ) -> None:
     """The old version is removed at the first start after the new one is built, and a rollback builds it again."""
     views = connect("views")
-    second = Report("given", 2, KEY, ("transfers", "units"), given_a_day)
+    second = Report("given", 2, KEY, ("transfers", "units"), folding(GivenADay))
     Follower(books, views, reports=[GIVEN]).catch_up("book")
     newer = Follower(books, views, reports=[second])
     assert versions(views) == {
@@ -170,14 +171,14 @@ def test_a_report_that_fails_stops_neither_the_views_nor_another_report(
 ) -> None:
     """Its error is logged, its callers get it, and a program that is mended goes on where it stopped."""
 
-    def broken(events_told: Iterable[ToldEvent]) -> Iterable[SumRow]:
-        found = list(events_told)
-        if any(told.recorded.position > 500 for told in found):
-            raise ZeroDivisionError
-        return given_a_day(found)
+    class Broken(GivenADay):
+        def add(self, told: ToldEvent) -> None:
+            if told.recorded.position > 500:
+                raise ZeroDivisionError
+            super().add(told)
 
     views = connect("views")
-    failing = Report("given", 1, KEY, ("transfers", "units"), broken)
+    failing = Report("given", 1, KEY, ("transfers", "units"), folding(Broken))
     follower = Follower(books, views, 100, reports=[failing, LADDER])
     waiting: Future[int] = follower.reports.reached(failing, "book", 501)
     head = books.head("book")

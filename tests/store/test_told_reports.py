@@ -1,7 +1,7 @@
 """Reports that need the past of units: however events are cut and stories are cached, their rows are the same."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -11,9 +11,11 @@ from sqlalchemy import Engine
 
 from pathbook.ledger import events
 from pathbook.ledger.projections.registers import corrected_batch
+from pathbook.ledger.reports.adding import Adding, Key, folding
 from pathbook.ledger.reports.report import Column, ColumnKind, Report, SumRow
 from pathbook.ledger.reports.story import BatchStory, ToldEvent, batches_told, told
-from pathbook.ledger.reports.sums import Sums, fold_together
+from pathbook.ledger.reports.sums import fold_together
+from pathbook.ledger.reports.wanted import added_up
 from pathbook.ledger.runs import Run
 from pathbook.ledger.store.database.engine import Purpose, reading
 from pathbook.ledger.store.log.stream import Stream
@@ -28,23 +30,37 @@ from tests.projections.synthetic import SyntheticBook
 from tests.store.test_reports import GIVEN, rebuilt, rows
 
 
-def held(events_told: Iterable[ToldEvent]) -> Iterator[SumRow]:
-    """Count units by owner, the last hop by which they came, the price of the first one, and how many there were."""
-    units: Counter[tuple[int, str, int, int, int]] = Counter()
+class Held:
+    """Counts units by owner, the last hop by which they came, the price of the first one, and how many there were."""
 
-    def add(story: BatchStory, run: Run, sign: int) -> None:
+    def __init__(self) -> None:
+        self.adding = Adding(1)
+
+    def add(self, told: ToldEvent) -> None:
+        """Count the units of all runs that an event changed, cut or made."""
+        for change in told.changes:
+            story = told.stories[change.batch]
+            if change.before is not None:
+                self._count(story, change.before, -1)
+            for run in (change.changed, *change.remainders):
+                self._count(story, run, 1)
+
+    def _count(self, story: BatchStory, run: Run, sign: int) -> None:
+        self.adding.add(self.key(story, run), sign * (run.last - run.first + 1))
+
+    def key(self, story: BatchStory, run: Run) -> Key:
+        """Return the key of a run's units."""
         came = list(story.hops(run))
         transfer, first = (came[0].transfer, came[-1].terms.unit_price.amount_minor) if came else (0, 0)
-        units[story.batch, run.owner, transfer, first, len(came)] += sign * (run.last - run.first + 1)
+        return story.batch, run.owner, transfer, first, len(came)
 
-    for each in events_told:
-        for change in each.changes:
-            story = each.stories[change.batch]
-            if change.before is not None:
-                add(story, change.before, -1)
-            for run in (change.changed, *change.remainders):
-                add(story, run, 1)
-    return ((*key, count) for key, count in units.items() if count)
+
+class Owned(Held):
+    """Counts units by owner alone."""
+
+    def key(self, story: BatchStory, run: Run) -> Key:
+        """Return the first columns of the key."""
+        return super().key(story, run)[:2]
 
 
 HELD = Report(
@@ -58,14 +74,12 @@ HELD = Report(
         Column("hops", ColumnKind.SMALL),
     ),
     ("units",),
-    held,
+    folding(Held),
     needs_stories=True,
 )
 """A report that looks at every hop of every run that an event changes."""
 
-OWNED = Report("owned", 1, (HELD.key[0], HELD.key[1]), ("units",), lambda events_told: (
-    (batch, owner, units) for batch, owner, _, _, _, units in held(events_told)
-), needs_stories=True)  # fmt: skip
+OWNED = Report("owned", 1, HELD.key[:2], ("units",), folding(Owned), needs_stories=True)
 """A second such report, which shares the telling of the first one."""
 
 BOTH = (HELD, GIVEN, OWNED)
@@ -73,9 +87,7 @@ BOTH = (HELD, GIVEN, OWNED)
 
 def folded(report: Report, events_told: Iterable[ToldEvent]) -> list[SumRow]:
     """Return the rows of a report that folds all events at once."""
-    sums = Sums(report)
-    sums.add(report.fold(events_told))
-    return sorted(sums.rows())
+    return sorted(report.folded(events_told))
 
 
 def in_book(found: Iterable[SumRow]) -> list[SumRow]:
@@ -109,7 +121,7 @@ def test_stories_are_told_again_where_they_are_not_cached(
     book: SyntheticBook, followed: StoryCache, data: st.DataObject
 ) -> None:
     """Wherever the events are cut, and whatever the cache holds, two reports that share a telling get the same rows."""
-    sums = {report: Sums(report) for report in (HELD, OWNED)}
+    sums: dict[Report, list[SumRow]] = {HELD: [], OWNED: []}
     followed._limit = data.draw(st.sampled_from([0, 1, 20, 300, 10**6]))
     after, head = 0, len(book.recorded)
     while after < head:
@@ -117,13 +129,14 @@ def test_stories_are_told_again_where_they_are_not_cached(
         telling = followed.told("book", after, book.recorded[after:last])
         for report, added in fold_together([HELD, OWNED], telling).items():
             assert not isinstance(added, Exception), added
-            sums[report].add(added)
+            sums[report] += added
         assert followed.size <= followed._limit
         after = last
         if data.draw(st.booleans()):
             followed.clear()
     for report, found in sums.items():
-        assert sorted(found.rows()) == folded(report, told(book.recorded))
+        columns = [column.name for column in report.key]
+        assert sorted(added_up(report, found, columns)) == folded(report, told(book.recorded))
 
 
 @pytest.fixture
@@ -223,13 +236,13 @@ def test_a_report_that_fails_leaves_the_telling_to_the_others(
 ) -> None:
     """A report whose fold raises stays where it is. The one beside it has all rows, and the first can go on later."""
 
-    def broken(events_told: Iterable[ToldEvent]) -> Iterable[SumRow]:
-        found = list(events_told)
-        if found[0].recorded.position > 100:
-            raise ZeroDivisionError
-        return held(found)
+    class Broken(Held):
+        def add(self, told: ToldEvent) -> None:
+            if told.recorded.position > 100:
+                raise ZeroDivisionError
+            super().add(told)
 
-    failing = Report("held", 1, HELD.key, HELD.sums, broken, needs_stories=True)
+    failing = Report("held", 1, HELD.key, HELD.sums, folding(Broken), needs_stories=True)
     views = connect("views")
     follower = Follower(stream, views, 50, reports=[failing, OWNED])
     stream.append("book", 0, book.entries)

@@ -41,6 +41,10 @@ TimedPath = tuple[float, str, int]
 """The result of a query for a path: the seconds it took, the owner at its end, and the number of hops."""
 
 
+Followed = tuple[list[float], dict[str, str]]
+"""What it took to follow a book: the seconds of each group, and fingerprints of what is kept, by its name."""
+
+
 class Inside(Protocol):
     """Measurements inside the store, which a client cannot make."""
 
@@ -60,6 +64,9 @@ class Inside(Protocol):
 
     def proofs(self, book: str, unit: tuple[int, int], count: int) -> list[float]:
         """Make the proof of a unit (batch, number) this often; return the CPU seconds of each."""
+
+    def follow(self, book: str, events: int, group: int, *, with_reports: bool) -> Followed:
+        """Follow a copy of the first events of a book as it grows by groups, in a place that is removed."""
 
     def sizes(self) -> tuple[int, int]:
         """Return how many bytes the log takes on the disk, and how many the views take."""
@@ -172,10 +179,10 @@ class Bench:
             )
         self.wait_for_views()  # so that the follower is idle when the clock starts
 
-    def wait_for_views(self) -> float:
-        """Wait until the views have reached the head; return the time of that (time.perf_counter)."""
-        until = time.monotonic() + VIEWS_TIMEOUT_S
-        while (head := self.client.get_head()).views_position < head.position:
+    def wait_for_views(self, client: Client | None = None) -> float:
+        """Wait until the views of a book have reached its head; return the time of that (time.perf_counter)."""
+        until, asked = time.monotonic() + VIEWS_TIMEOUT_S, client or self.client
+        while (head := asked.get_head()).views_position < head.position:
             self.follower.require_running()
             if time.monotonic() > until:
                 raise MismatchError(

@@ -1,6 +1,8 @@
 """A naive model of who owns which unit: one byte for each unit, so that there is little that can be wrong."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from operator import sub
 from random import Random
 from typing import Final
 
@@ -75,6 +77,12 @@ class Model:
     def hops(self, batch: int, unit: int) -> int:
         """Return how many hops a unit has made."""
         return self._hops[batch][unit]
+
+    def depths(self, batch: int, buyer: str) -> dict[int, int]:
+        """Return how many units of a batch made so many hops, by their number. Those to a buyer do not count."""
+        owners, hops = self._owners[batch], self._hops[batch]
+        bought = owners.translate(bytes(number == self._numbers[buyer] for number in range(256)))
+        return dict(Counter(map(sub, hops, bought)))
 
     def draw(self, random: Random) -> tuple[int, int]:
         """Return (batch, number) of a random unit. All batches are equally likely."""

@@ -28,6 +28,11 @@ MANY_UNITS: Final = "commission 10,000,000 units, and seal"
 PROOF: Final = "proof of 6 signed hops, 2 cosignatures"
 
 
+FOLLOWED: Final = f"follow in groups of {MOST_ENTRIES}, no report"
+REPORTED: Final = f"follow in groups of {MOST_ENTRIES}, all reports"
+REPORT_BOOK: Final = "the book that reports are asked about"
+
+
 SMALL_WRITE: Final = "small write"
 SMALL_READ: Final = "small read"
 
@@ -35,6 +40,11 @@ SMALL_READ: Final = "small read"
 def proof(what: str) -> str:
     """Name the phase that makes or verifies the proof."""
     return f"{PROOF}, {what}"
+
+
+def question(what: str) -> str:
+    """Name the phase of a question to reports."""
+    return f"ask: {what}"
 
 
 def quiet(small: str) -> str:

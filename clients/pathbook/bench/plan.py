@@ -49,6 +49,11 @@ class Plan(msgspec.Struct, frozen=True):
         seal_rounds: how often transfers are recorded without seals and with them.
         seal_transfers: how many transfers a round records of each kind.
         proofs: how often a proof is made, and verified.
+        followed: how many events are followed again, without reports and with them.
+        follow_rounds: how often.
+        reported: how many transfers and sales the book has that reports are asked about.
+        report_batches: of how many batches their units are.
+        questions: how often each question is asked.
     """
 
     rounds: int
@@ -70,6 +75,11 @@ class Plan(msgspec.Struct, frozen=True):
     seal_rounds: int
     seal_transfers: int
     proofs: int
+    followed: int
+    follow_rounds: int
+    reported: int
+    report_batches: int
+    questions: int
 
     @property
     def scattered(self) -> int:
@@ -97,6 +107,11 @@ FULL: Final = Plan(
     seal_rounds=3,
     seal_transfers=20_000,
     proofs=200,
+    followed=20_000,
+    follow_rounds=3,
+    reported=1_000_000,
+    report_batches=100,
+    questions=100,
 )
 """Takes some minutes: the figures can be compared with those of another machine."""
 
@@ -120,5 +135,10 @@ QUICK: Final = Plan(
     seal_rounds=1,
     seal_transfers=500,
     proofs=10,
+    followed=1_000,
+    follow_rounds=1,
+    reported=1_400,
+    report_batches=2,
+    questions=5,
 )
 """Takes some seconds: it runs every phase and every check, but the figures show only the order of magnitude."""

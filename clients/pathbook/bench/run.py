@@ -1,5 +1,7 @@
 """A whole bench, in order: writes in turns with their floors, then reads, then the phases that restart the server."""
 
+import contextlib
+
 from pathbook.bench import (
     asking,
     checks,
@@ -10,6 +12,7 @@ from pathbook.bench import (
     reading,
     rebuilding,
     recording,
+    reporting,
     sealing,
 )
 from pathbook.bench.bench import Bench
@@ -43,6 +46,7 @@ def run(bench: Bench) -> None:
         hostile.mix(bench)
         bench.memory |= {name: process.memory() for name, process in bench.processes.items()}
         _measure_proofs(bench)
+        _measure_reports(bench)
         bench.begin_phase("end", 0, 1)
     except RefusedError as error:
         raise MismatchError(bench.phase, f"the server refused what the model allows: {error}") from error
@@ -78,6 +82,20 @@ def _measure_proofs(bench: Bench) -> None:
     bench.begin_phase(names.PROOF, 0, 1)
     proving.prove(bench, keys)
     checks.stock(bench.model, bench.client, bench.head, bench.phase_of_batch)
+
+
+def _measure_reports(bench: Bench) -> None:
+    """Measure what reports cost a follower, and how long their questions take over a book of many transfers."""
+    bench.follower.stop()
+    rounds = bench.plan.follow_rounds
+    for turn in range(rounds):
+        bench.begin_phase(names.REPORTED, turn, rounds)
+        reporting.follow(bench)
+    bench.start_follower(seals=False)
+    bench.begin_phase(names.REPORT_BOOK, 0, 1)
+    with contextlib.closing(reporting.Reported(bench)) as reported:
+        reported.record()
+        reporting.ask(bench, reported)
 
 
 def _measure_reads(bench: Bench) -> None:

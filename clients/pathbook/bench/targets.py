@@ -11,6 +11,7 @@ from pathbook.bench.bench import Bench
 from pathbook.bench.figures import Figures, Spread, spread
 from pathbook.bench.moves import Shape
 from pathbook.bench.plan import IN_FLIGHT, MOST_ENTRIES, UNITS, USUAL_UNITS
+from pathbook.bench.reporting import QUESTIONS
 from pathbook.bench.sealing import SEALING_FOLLOWER
 
 POSTGRESQL: Final = "PostgreSQL"
@@ -41,6 +42,9 @@ SEALING_BYTES: Final = 300_000_000
 PROOF_BYTES: Final = {"without the chains of parties": 7_000, "whole": 12_000}
 PROOF_SECONDS: Final = {"made": 2e-3, "verified": 3e-3}
 """The targets for a proof of 6 signed hops with 2 cosignatures: bytes, and the CPU seconds of the median."""
+
+QUESTION_SECONDS: Final = 0.05
+"""The target for an answer of reports: 99 of 100 are there by then."""
 
 SMALL_WRITE_SECONDS: Final = 0.2
 """The target for another caller's small write beside the costliest legal requests: 99 of 100 are answered by then."""
@@ -97,7 +101,7 @@ def judged(bench: Bench) -> list[Judged]:
     ):
         each = spread([size / bench.events])
         found.append(Judged(name, " bytes", each, most, at_least=False))
-    return found + _proofs(bench)
+    return [*found, *_proofs(bench), *_questions(figures)]
 
 
 def _proofs(bench: Bench) -> list[Judged]:
@@ -117,6 +121,18 @@ def _proofs(bench: Bench) -> list[Judged]:
         found.append(
             Judged(f"{names.proof(what)}, p50", " ms CPU", spread([wait * 1e3]), limit * 1e3, at_least=False)
         )
+    return found
+
+
+def _questions(figures: Figures) -> list[Judged]:
+    """Compare the waits for answers of reports with what they should be at most."""
+    found = []
+    for question in QUESTIONS:
+        name = names.question(question.name)
+        wait = figures[name].wait(99)
+        assert wait, name
+        most = QUESTION_SECONDS * 1e3
+        found.append(Judged(f"{name}, p99", " ms", spread([wait * 1e3]), most, at_least=False))
     return found
 
 
@@ -168,4 +184,5 @@ def _ratios(kind: str, floors: Sequence[str]) -> list[Ratio]:
         Ratio(names.SEALED_SCATTERED, names.UNSEALED_SCATTERED, 0.5),
         Ratio(names.SIGNED, names.UNSEALED, 0.5),
         Ratio(names.MANY_UNITS, names.FEW_UNITS, 0.8),
+        Ratio(names.REPORTED, names.FOLLOWED, 0.6),
     ]

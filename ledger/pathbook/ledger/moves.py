@@ -1,6 +1,6 @@
 """How each kind of event changes runs: which ranges, and what becomes of owner, custodian, state and chain."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Final, assert_never
 
 import msgspec
@@ -36,9 +36,9 @@ class Move(msgspec.Struct, frozen=True, gc=False):
     in_hand: bool = False
 
 
-def changed_ranges(event: Event) -> Iterable[UnitRange]:
+def changed_ranges(event: Event) -> Sequence[UnitRange]:
     """Return the ranges whose runs an event changes. Of a batch that is commissioned, there are none yet."""
-    if isinstance(event, events.TransferRecorded | events.UnitsSold):
+    if isinstance(event, (events.TransferRecorded, events.UnitsSold)):
         return event.terms.ranges
     return [part for move in moves_of(event, 0) for part in move.ranges]
 

@@ -34,7 +34,7 @@ def union(ranges: Iterable[UnitRange]) -> Ranges:
 
 def count_units(ranges: Iterable[UnitRange]) -> int:
     """Return the number of units in all ranges together."""
-    return sum(item.last - item.first + 1 for item in ranges)
+    return sum([item.last - item.first + 1 for item in ranges])
 
 
 def common(one: Ranges, other: Ranges) -> Iterator[UnitRange]:

@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import secrets
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -11,11 +12,14 @@ from typing import Final
 from pathbook.ledger.gc_tuning import isolated_gc
 from pathbook.ledger.queries import Queries
 from pathbook.ledger.refusals import Refusal
+from pathbook.ledger.reports.all_reports import REPORTS
 from pathbook.ledger.steps import StepKind
 from pathbook.ledger.store.bench import floor
 from pathbook.ledger.store.bench.scratch_database import scratch_database
 from pathbook.ledger.store.database.engine import open_engine
 from pathbook.ledger.store.log.stream import Stream
+from pathbook.ledger.store.views.fingerprint import report_fingerprint, views_fingerprint
+from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.values import Unit
 from pathbook.services.clock import now
 from pathbook.services.storage import DIRECTORY_MODE, EVENTS_FILE, VIEWS_FILE, Storage
@@ -100,6 +104,41 @@ class Measuring:
                 str(proof)
                 used.append(time.thread_time() - began)
         return used
+
+    def follow(
+        self, book: str, events: int, group: int, *, with_reports: bool
+    ) -> tuple[list[float], dict[str, str]]:
+        """Follow a copy of the first events of a book as it grows by groups, in a place that is removed.
+
+        Return the seconds of each group, and fingerprints of what is kept, by the report or "the views".
+        """
+        entries = self._stream.read(book, 0, events)
+        logged = [(entry.topic, bytes(entry.data)) for entry in entries]
+        reports = REPORTS if with_reports else ()
+        seconds: list[float] = []
+        with contextlib.ExitStack() as stack:
+            if self._database:
+                log = views = stack.enter_context(database_of_its_own(self._database))
+            else:
+                place = stack.enter_context(tempfile.TemporaryDirectory(dir=self._path))
+                log, views = str(Path(place, EVENTS_FILE)), str(Path(place, VIEWS_FILE))
+            log_engine = open_engine(log, purpose="events")
+            views_engine = open_engine(views, purpose="views")
+            stack.callback(log_engine.dispose)
+            stack.callback(views_engine.dispose)
+            stream = Stream(log_engine)
+            follower = stack.enter_context(
+                contextlib.closing(Follower(stream, views_engine, reports=reports))
+            )
+            stack.enter_context(isolated_gc())
+            for begin in range(0, len(logged), group):
+                stream.append(book, begin, logged[begin : begin + group])
+                began = time.perf_counter()
+                follower.catch_up(book)
+                seconds.append(time.perf_counter() - began)
+            kept = {"the views": views_fingerprint(views_engine, book)}
+            kept |= {report.title: report_fingerprint(views_engine, book, report) for report in reports}
+        return seconds, kept
 
     def sizes(self) -> tuple[int, int]:
         """Return how many bytes the log takes on the disk, and how many the views take."""

@@ -12,7 +12,6 @@ from pathbook.ledger.queries import registered
 from pathbook.ledger.queries.fingerprints import Pause
 from pathbook.ledger.queries.report_parts import Asked, Insight, Part, read_parts
 from pathbook.ledger.refusals import Reason, Refusal, refuse
-from pathbook.ledger.reports.adding import DAY_US
 from pathbook.ledger.reports.depths import DEPTHS, DepthRow, depths
 from pathbook.ledger.reports.domino import OFFERS, Domino, OfferRow, domino
 from pathbook.ledger.reports.findings import FINDING_COLUMNS, FINDINGS, FindingRow
@@ -26,7 +25,7 @@ from pathbook.ledger.reports.holdings import (
     stuck_stock,
 )
 from pathbook.ledger.reports.ladder import CONSUMER_TIER, LADDER, PriceRow
-from pathbook.ledger.reports.registered import day_of
+from pathbook.ledger.reports.registered import DAY_US, day_of
 from pathbook.ledger.reports.report import Report, SumRow
 from pathbook.ledger.reports.runway import RUNWAY, HopsRow, RunwayOfTier, runway
 from pathbook.ledger.reports.scorecard import FACTS, FactRow, Scorecard, scorecard
@@ -126,9 +125,10 @@ def ask_stuck(
         held = [row for row in held if row.owner == wanted.party]
     sold = _made(_sold, found.rows[1])
     known = registered.batches(views, {row.batch for row in held} | {batch for batch, _ in sold})
-    lots = stuck_stock(held, known, best_consumer_prices(sold, known), today or _day(found.at))
-    tiers = stock_by_tier(lots, expiring_days)
-    return Insight(StuckStock(tiers, lots[:limit], max(0, len(lots) - limit)), found.position)
+    best, day = best_consumer_prices(sold, known), today or _day(found.at)
+    lots = stuck_stock(held, known, best, day, limit)
+    tiers = stock_by_tier(held, known, best, day, expiring_days)
+    return Insight(StuckStock(tiers, lots, len(held) - len(lots)), found.position)
 
 
 def ask_shape(

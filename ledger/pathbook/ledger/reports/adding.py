@@ -1,33 +1,32 @@
 """Sums by a key that are added up while events are told, as a report's ``fold`` returns them."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from pathbook.ledger.reports.report import SumRow
+from pathbook.ledger.reports.report import Fold, SumRow
 from pathbook.ledger.reports.story import ToldEvent
 
 Key = tuple[int | str, ...]
 """The columns of a key, without the book."""
 
-DAY_US = 86_400_000_000
-"""A day in microseconds. Days of reports are counted from 1970-01-01 UTC."""
-
 
 class Adding:
     """Sums by a key, all 0 at first."""
 
-    __slots__ = ("_count", "sums")
+    __slots__ = ("_zeros", "sums")
 
     def __init__(self, count: int) -> None:
         """Take the number of sums of a row."""
-        self._count = count
+        self._zeros = [0] * count
         self.sums: dict[Key, list[int]] = {}
 
     def add(self, key: Key, *amounts: int) -> None:
         """Add an amount to each sum of a row."""
         sums = self.sums.get(key)
         if sums is None:
-            sums = self.sums[key] = [0] * self._count
+            self.sums[key] = [*amounts, *self._zeros[len(amounts) :]]
+            return
         for index, amount in enumerate(amounts):
             sums[index] += amount
 
@@ -36,22 +35,33 @@ class Adding:
         return ((*key, *sums) for key, sums in self.sums.items() if any(sums))
 
 
+class Counting(defaultdict[Key, int]):
+    """One sum by a key, as `Adding` has several: ``counting[key] += amount`` takes a fifth of the time."""
+
+    def __init__(self) -> None:
+        super().__init__(int)
+
+    def rows(self) -> Iterator[SumRow]:
+        """Yield the rows to which something was added that did not cancel out."""
+        return ((*key, amount) for key, amount in self.items() if amount)
+
+
 class Changes(Protocol):
     """What a sequence of events adds to the sums of a report."""
 
-    adding: Adding
+    @property
+    def adding(self) -> Adding | Counting:
+        """The sums."""
 
     def add(self, told: ToldEvent) -> None:
         """Add what the next event changes."""
 
 
-def folding(changes: Callable[[], Changes]) -> Callable[[Iterable[ToldEvent]], Iterator[SumRow]]:
+def folding(changes: Callable[[], Changes]) -> Callable[[], Fold]:
     """Return the ``fold`` of a report whose changes begin with nothing."""
 
-    def fold(events_told: Iterable[ToldEvent]) -> Iterator[SumRow]:
+    def begin() -> Fold:
         made = changes()
-        for told in events_told:
-            made.add(told)
-        return made.adding.rows()
+        return Fold(made.add, made.adding.rows)
 
-    return fold
+    return begin

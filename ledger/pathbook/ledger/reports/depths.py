@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from pathbook.ledger.hops import chain
-from pathbook.ledger.reports.adding import Adding, folding
+from pathbook.ledger.hops import NOT_LOADED, Hop
+from pathbook.ledger.reports.adding import Counting, Key, folding
 from pathbook.ledger.reports.report import Column, ColumnKind, Report
 from pathbook.ledger.reports.story import ToldEvent
 from pathbook.ledger.runs import Run
@@ -24,11 +24,19 @@ class Outcome(enum.IntEnum):
     WRITTEN_OFF = 4
 
 
+# Looked up once, because the lookup of an enum member, and that of its value, take long.
+_STOCK: Final = Outcome.STOCK.value
+_SOLD: Final = Outcome.SOLD.value
+_CONFIRMED: Final = Outcome.CONFIRMED.value
+_WRITTEN_OFF: Final = Outcome.WRITTEN_OFF.value
+_CONFIRMED_STATE: Final = UnitState.CONFIRMED
+
+
 class DepthChanges:
     """How many units a sequence of events adds to depths, by batch, depth and outcome."""
 
     def __init__(self) -> None:
-        self.adding = Adding(1)
+        self.adding = Counting()
 
     def add(self, told: ToldEvent) -> None:
         """Count the units of the runs that an event changed."""
@@ -36,13 +44,20 @@ class DepthChanges:
             before, changed = change.before, change.changed
             units = changed.last - changed.first + 1
             if before is None:
-                self.adding.add((change.batch, *_place(changed, 0)), units)
+                self.adding[_place(change.batch, changed, 0)] += units
                 continue
-            hops = sum(1 for _ in chain(before.last_hop))
-            earlier, later = _place(before, hops), _place(changed, hops + _added(before, changed))
-            if earlier != later:
-                self.adding.add((change.batch, *earlier), -units)
-                self.adding.add((change.batch, *later), units)
+            hops = _length(before.last_hop)
+            self.adding[_place(change.batch, before, hops)] -= units
+            self.adding[_place(change.batch, changed, hops + _added(before, changed))] += units
+
+
+def _length(last: Hop | None) -> int:
+    """Return how many hops lead to the last one, which counts."""
+    hops = 0
+    while last is not None:
+        assert last.earlier is not NOT_LOADED, last
+        hops, last = hops + 1, last.earlier
+    return hops
 
 
 def _added(before: Run, changed: Run) -> int:
@@ -52,16 +67,16 @@ def _added(before: Run, changed: Run) -> int:
     return 1 if changed.last_hop is not None and changed.last_hop.earlier is before.last_hop else -1
 
 
-def _place(run: Run, hops: int) -> tuple[int, int]:
-    """Return the depth of a run with so many hops, and its outcome."""
+def _place(batch: int, run: Run, hops: int) -> Key:
+    """Return the key of the units of a run with so many hops: batch, depth and outcome."""
     bought = is_consumer(run.owner)
     if run.state in WRITTEN_OFF:
-        outcome = Outcome.WRITTEN_OFF
-    elif run.state is UnitState.CONFIRMED:
-        outcome = Outcome.CONFIRMED
+        outcome = _WRITTEN_OFF
+    elif run.state is _CONFIRMED_STATE:
+        outcome = _CONFIRMED
     else:
-        outcome = Outcome.SOLD if bought else Outcome.STOCK
-    return hops - bought, outcome.value
+        outcome = _SOLD if bought else _STOCK
+    return batch, hops - bought, outcome
 
 
 DEPTHS: Final = Report(

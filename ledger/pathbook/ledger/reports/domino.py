@@ -1,19 +1,18 @@
 """The domino: what hangs on one agent, and would fall if it stopped today."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from fractions import Fraction
 from typing import Final, NamedTuple, assert_never
 
 import msgspec
 
 from pathbook.ledger import events, key_events
-from pathbook.ledger.events import Event
 from pathbook.ledger.ranges import without
-from pathbook.ledger.reports.adding import Adding
+from pathbook.ledger.reports.adding import Counting, folding
 from pathbook.ledger.reports.holdings import HoldingRow, rounded
 from pathbook.ledger.reports.registered import Authorization, line_below, without_line
-from pathbook.ledger.reports.report import Column, ColumnKind, Report, SumRow
+from pathbook.ledger.reports.report import Column, ColumnKind, Report
 from pathbook.ledger.reports.story import ToldEvent
 from pathbook.ledger.values import Ranges
 
@@ -22,11 +21,14 @@ class OfferChanges:
     """How many units a sequence of events adds to open offers, by transfer, batch, giver and receiver."""
 
     def __init__(self) -> None:
-        self.adding = Adding(1)
+        self.adding = Counting()
 
-    def add(self, position: int, event: Event) -> None:
+    def add(self, told: ToldEvent) -> None:
         """Count the units of an offer, or of what closes it."""
-        match event:
+        position, event = told.recorded.position, told.recorded.event
+        match event:  # the most frequent kinds come first, because a match tries its cases in turn
+            case events.TransferRecorded() | events.UnitsSold():
+                pass  # neither opens an offer
             case events.TransferOffered(terms=terms):
                 self._count(position, terms.giver, terms.receiver, terms.ranges, 1)
             case events.TransferAccepted(transfer=transfer, terms=terms):
@@ -40,9 +42,7 @@ class OfferChanges:
             ):
                 self._count(transfer, giver, receiver, ranges, -1)
             case (
-                events.TransferRecorded()
-                | events.UnitsSold()
-                | events.TransferReversed()
+                events.TransferReversed()
                 | events.UnitsReturned()
                 | events.ReversalAsked()
                 | events.BookOpened()
@@ -74,14 +74,7 @@ class OfferChanges:
 
     def _count(self, transfer: int, giver: str, receiver: str, ranges: Ranges, sign: int) -> None:
         for part in ranges:
-            self.adding.add((transfer, part.batch, giver, receiver), sign * part.count)
-
-
-def _fold(events_told: Iterable[ToldEvent]) -> Iterator[SumRow]:
-    changes = OfferChanges()
-    for told in events_told:
-        changes.add(told.recorded.position, told.recorded.event)
-    return changes.adding.rows()
+            self.adding[transfer, part.batch, giver, receiver] += sign * part.count
 
 
 OFFERS: Final = Report(
@@ -94,7 +87,7 @@ OFFERS: Final = Report(
         Column("receiver", ColumnKind.PARTY),
     ),
     sums=("units",),
-    fold=_fold,
+    fold=folding(OfferChanges),
 )
 """Units that open offers reserve, by offer and batch. What was written off while it was offered counts until then."""
 
@@ -211,10 +204,13 @@ def _stake(party: str, level: int, rows: list[HoldingRow], agent: str, *, only_t
 
 def _paid(rows: Iterable[HoldingRow]) -> dict[str, int]:
     """Return what was paid for units by currency, added up exactly and rounded once."""
-    paid: defaultdict[str, Fraction] = defaultdict(Fraction)
+    units: Counter[tuple[str, int, int]] = Counter()  # added up first, because fractions take long
     for row in rows:
-        if row.price is not None:
-            paid[row.currency_code] += row.price.each * row.units
+        if row.transfer:
+            units[row.currency_code, row.amount_minor, row.per_units] += row.units
+    paid: defaultdict[str, Fraction] = defaultdict(Fraction)
+    for (currency_code, amount_minor, per_units), count in units.items():
+        paid[currency_code] += Fraction(amount_minor * count, per_units)
     return rounded(paid)
 
 

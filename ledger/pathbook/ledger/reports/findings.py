@@ -11,9 +11,9 @@ from typing import Final, NamedTuple
 
 from pathbook.ledger import events
 from pathbook.ledger.ranges import common
-from pathbook.ledger.reports.adding import DAY_US, Adding, folding
+from pathbook.ledger.reports.adding import Counting, folding
 from pathbook.ledger.reports.marks import Handover, Stated, counts
-from pathbook.ledger.reports.registered import day_number
+from pathbook.ledger.reports.registered import DAY_US, day_number
 from pathbook.ledger.reports.report import Column, ColumnKind, Report
 from pathbook.ledger.reports.story import AgreedHop, BatchStory, ToldEvent
 from pathbook.ledger.runs import Change
@@ -41,6 +41,9 @@ _ENDED: Final = frozenset(
 )
 
 
+_AUTHORIZED: Final = AuthorizationStatus.AUTHORIZED
+
+
 class FindingRule(enum.IntEnum):
     """What a row says. `pathbook.ledger.reports.suspicions` has the name, version and sentence of each."""
 
@@ -63,7 +66,7 @@ class FindingChanges:
     """How many units each event of a sequence adds to findings, by rule, batch, positions and parties."""
 
     def __init__(self) -> None:
-        self.adding = Adding(1)
+        self.adding = Counting()
         self._changed_at = 0
 
     def add(self, told: ToldEvent) -> None:
@@ -99,25 +102,26 @@ class FindingChanges:
         parties: tuple[str, str],
         units: int,
     ) -> None:
-        self.adding.add((self._changed_at, rule.value, batch, *positions, *parties), units)
+        self.adding[(self._changed_at, rule.value, batch, *positions, *parties)] += units
 
     def _hop(self, told: ToldEvent, transfer: int, terms: Terms, sign: int) -> None:
-        parts: dict[int, list[UnitRange]] = {}
-        for part in terms.ranges:
-            if part.batch in told.stories:
-                parts.setdefault(part.batch, []).append(part)
-        for batch, found in parts.items():
-            story, units = told.stories[batch], sign * sum(part.count for part in found)
-            hop = story.agreed_by(transfer)
+        stories = told.stories
+        for batch, count in counts(terms.ranges).items():
+            if (story := stories.get(batch)) is None:
+                continue
+            hop, units = story.agreed_by(transfer), sign * count
             self._stated(story, hop, story.marks.stated, units)
             self._authority(story, hop, units)
-            self._recalls(story, hop, found, sign)
-            self._twice(story, hop, abs(units), sign)
+            if story.marks.recalls:
+                self._recalls(story, hop, [part for part in terms.ranges if part.batch == batch], sign)
+            if hop.occurred_at != hop.recorded_at:  # a time that was not claimed is that of a whole group
+                self._twice(story, hop, count, sign)
         for change in told.changes:
             run = change.changed if sign > 0 else change.before
             if run is None or run.last_hop is None or run.last_hop.transfer != transfer:
                 continue  # what was not accepted stays behind
-            self._past(told.stories[change.batch], change, sign)
+            if run.last_hop.earlier is not None:
+                self._past(stories[change.batch], change, sign)
 
     def _stated(self, story: BatchStory, hop: AgreedHop, stated: Stated, units: int) -> None:
         """Compare a hop with what the brand says of its batch."""
@@ -144,7 +148,12 @@ class FindingChanges:
             self._stated(story, hop, after, units)
 
     def _authority(self, story: BatchStory, hop: AgreedHop, units: int) -> None:
-        authority, terms = hop.terms.authority(story.batch), hop.terms
+        terms = hop.terms
+        authority = terms.authority(story.batch)
+        if authority.giver_authorization is _AUTHORIZED and (
+            authority.receiver_authorization is _AUTHORIZED or authority.receiver_authorization is None
+        ):
+            return
         sides = (
             (terms.giver, terms.receiver, authority.giver_authorization),
             (terms.receiver, terms.giver, authority.receiver_authorization),
@@ -198,9 +207,7 @@ class FindingChanges:
         assert run is not None, change
         units = sign * (change.changed.last - change.changed.first + 1)
         hops = islice(story.hops(run), HOPS_LOOKED_AT_MAX)
-        hop, bought = next(hops), next(hops, None)
-        if bought is None:
-            return
+        hop, bought = next(hops), next(hops)
         giver, receiver = hop.terms.giver, hop.terms.receiver
         both, sides = (hop.position, bought.position), (giver, receiver)
         if _is_above(bought.terms.unit_price, hop.terms.unit_price):

@@ -4,20 +4,23 @@ A party's units that it sold to consumers, and units that were written off, are 
 """
 
 import datetime
-from collections import defaultdict
+import heapq
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
-from pathbook.ledger.reports.adding import DAY_US, Adding, folding
+from pathbook.ledger.reports.adding import Adding, folding
 from pathbook.ledger.reports.ladder import CONSUMER_TIER, NO_TIER, PriceRow
 from pathbook.ledger.reports.registered import Batch, day_number, day_of
 from pathbook.ledger.reports.report import Column, ColumnKind, Report
 from pathbook.ledger.reports.story import BatchStory, ToldEvent
 from pathbook.ledger.runs import Run
 from pathbook.ledger.values import WRITTEN_OFF, Price, UnitState, is_consumer
+
+_OFFERED: Final = UnitState.OFFERED  # looked up once, because the lookup of an enum member takes long
 
 MAKER_TIER = 0
 """The tier of a brand that holds units that it made."""
@@ -32,16 +35,17 @@ class HoldingsChanges:
     def add(self, told: ToldEvent) -> None:
         """Count the units of the runs that an event changed."""
         for change in told.changes:
-            story = told.stories[change.batch]
-            units = change.changed.last - change.changed.first + 1
+            story, changed = told.stories[change.batch], change.changed
+            units = changed.last - changed.first + 1
             if change.before is not None:
                 self._count(story, change.before, -units)
-            self._count(story, change.changed, units)
+            self._count(story, changed, units)
 
     def _count(self, story: BatchStory, run: Run, units: int) -> None:
-        if run.state in WRITTEN_OFF or is_consumer(run.owner):
+        state = run.state
+        if state in WRITTEN_OFF or is_consumer(run.owner):
             return
-        offered = units if run.state is UnitState.OFFERED else 0
+        offered = units if state is _OFFERED else 0
         self.adding.add((story.batch, run.owner, run.custodian, *_origin(story, run)), units, offered)
 
 
@@ -49,12 +53,12 @@ def _origin(story: BatchStory, run: Run) -> tuple[int, int, int, str, int, int]:
     """Return transfer, tier, day and price by which the units of a run came to their owner."""
     hop = story.last_hop(run)
     if hop is None:
-        return 0, MAKER_TIER, day_number(story.commissioned.made_on), "", 0, 1
+        return 0, MAKER_TIER, story.made_day, "", 0, 1
     tier, price = hop.terms.authority(story.batch).receiver_tier, hop.terms.unit_price
     return (
         hop.transfer,
         NO_TIER if tier is None else tier,
-        hop.occurred_at // DAY_US,
+        hop.day,
         price.currency_code,
         price.amount_minor,
         price.per_units,
@@ -185,6 +189,7 @@ def stuck_stock(
     batches: Mapping[int, Batch],
     best: Mapping[tuple[str, str], Price],
     today: datetime.date,
+    limit: int | None = None,
 ) -> list[StockLot]:
     """Return what parties hold, what expires first at the top, then what they have held longest.
 
@@ -193,14 +198,17 @@ def stuck_stock(
         batches: the batches of these rows.
         best: what `best_consumer_prices` returns.
         today: the day up to which ages are counted.
+        limit: how many lots to return at most, None for all.
     """
-    lots = [_lot(row, batches[row.batch], best, today) for row in rows]
-    return sorted(lots, key=_urgency)
+    ends = {number: batch.expires_on or datetime.date.max for number, batch in batches.items()}
+    made = {number: day_number(batch.made_on) for number, batch in batches.items()}
 
+    def urgency(row: HoldingRow) -> tuple[datetime.date, int, int, str, int, str]:
+        since = row.day if row.transfer else made[row.batch]
+        return ends[row.batch], since, row.batch, row.owner, row.transfer, row.custodian
 
-def _urgency(lot: StockLot) -> tuple[datetime.date, int, int, str, int, str]:
-    expires = lot.expires_on or datetime.date.max
-    return expires, -lot.age_days, lot.batch, lot.owner, lot.transfer, lot.custodian
+    first = sorted(rows, key=urgency) if limit is None else heapq.nsmallest(limit, rows, key=urgency)
+    return [_lot(row, batches[row.batch], best, today) for row in first]
 
 
 def _lot(
@@ -246,30 +254,73 @@ def rounded(sums: Mapping[str, Fraction]) -> dict[str, int]:
     return {currency: round(exact) for currency, exact in sums.items()}
 
 
-def stock_by_tier(lots: Iterable[StockLot], expiring_days: int) -> list[StockOfTier]:
-    """Return the sums of lots by tier, from the top, parties without a tier first."""
-    by_tier: defaultdict[int, list[StockLot]] = defaultdict(list)
-    for lot in lots:
-        by_tier[lot.tier].append(lot)
-    return [_tier(tier, found, expiring_days) for tier, found in sorted(by_tier.items())]
+def stock_by_tier(
+    rows: Iterable[HoldingRow],
+    batches: Mapping[int, Batch],
+    best: Mapping[tuple[str, str], Price],
+    today: datetime.date,
+    expiring_days: int,
+) -> list[StockOfTier]:
+    """Return the sums of what parties hold by tier, from the top, parties without a tier first.
+
+    The arguments are those of `stuck_stock`. Units of a batch at a price are added up before their money is, because
+    fractions take long.
+    """
+    made = {number: day_number(batch.made_on) for number, batch in batches.items()}
+    units: defaultdict[int, Counter[_Priced]] = defaultdict(Counter)
+    owners: defaultdict[int, set[str]] = defaultdict(set)
+    oldest: dict[int, int] = {}
+    for row in rows:
+        batch, tier = row.batch, row.tier
+        units[tier][batch, row.currency_code, row.amount_minor, row.per_units] += row.units
+        owners[tier].add(row.owner)
+        since = row.day if row.transfer else made[batch]
+        if since < oldest.setdefault(tier, since):
+            oldest[tier] = since
+    until = day_number(today)
+    return [
+        _tier(tier, found, batches, best, today, expiring_days, len(owners[tier]), until - oldest[tier])
+        for tier, found in sorted(units.items())
+    ]
 
 
-def _tier(tier: int, lots: list[StockLot], expiring_days: int) -> StockOfTier:
+_Priced: TypeAlias = tuple[int, str, int, int]
+"""A batch and what was paid for one of its units, with the currency "" for units that their owner made."""
+
+
+def _tier(
+    tier: int,
+    held: Mapping[_Priced, int],
+    batches: Mapping[int, Batch],
+    best: Mapping[tuple[str, str], Price],
+    today: datetime.date,
+    expiring_days: int,
+    parties: int,
+    oldest_days: int,
+) -> StockOfTier:
     paid: defaultdict[str, Fraction] = defaultdict(Fraction)
     lost: defaultdict[str, Fraction] = defaultdict(Fraction)
-    for lot in lots:
-        if lot.paid is not None:
-            paid[lot.paid.currency_code] += lot.paid.each * lot.units
-            lost[lot.paid.currency_code] += _loss(lot.paid, lot.best, lot.days_left, lot.units) or 0
-    left = [(lot.days_left, lot.units) for lot in lots if lot.days_left is not None]
+    expired = expiring = unpriced = 0
+    for (number, currency_code, amount_minor, per_units), units in held.items():
+        batch, price, loss = batches[number], Price(amount_minor, currency_code, per_units), None
+        days_left = None if batch.expires_on is None else (batch.expires_on - today).days
+        if currency_code:
+            loss = _loss(price, best.get((batch.product, currency_code)), days_left, units)
+            paid[currency_code] += price.each * units
+            lost[currency_code] += loss or 0
+        if loss is None:
+            unpriced += units
+        if days_left is not None:
+            expired += units if days_left < 0 else 0
+            expiring += units if 0 <= days_left <= expiring_days else 0
     return StockOfTier(
         tier=tier,
-        units=sum(lot.units for lot in lots),
-        parties=len({lot.owner for lot in lots}),
-        oldest_days=max(lot.age_days for lot in lots),
-        expired=sum(units for days, units in left if days < 0),
-        expiring=sum(units for days, units in left if 0 <= days <= expiring_days),
-        unpriced=sum(lot.units for lot in lots if lot.loss_minor is None),
+        units=sum(held.values()),
+        parties=parties,
+        oldest_days=oldest_days,
+        expired=expired,
+        expiring=expiring,
+        unpriced=unpriced,
         paid_minor=rounded(paid),
         loss_minor=rounded(lost),
     )

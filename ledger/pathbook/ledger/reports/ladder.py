@@ -6,7 +6,7 @@ Prices are compared and added exactly. Only a mean or a sum is rounded, once, to
 import enum
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import accumulate
 from operator import attrgetter, itemgetter
 from typing import Final, NamedTuple, assert_never
@@ -15,7 +15,7 @@ import msgspec
 
 from pathbook.ledger import events, key_events
 from pathbook.ledger.events import Event
-from pathbook.ledger.reports.report import Column, ColumnKind, Report, SumRow
+from pathbook.ledger.reports.report import Column, ColumnKind, Fold, Report, SumRow
 from pathbook.ledger.reports.story import ToldEvent
 from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import MAX_PRICE_UNITS, Price, is_consumer
@@ -93,12 +93,18 @@ class LadderChanges:
             tier = tier_of(terms.receiver, terms.authority(part.batch).receiver_tier)
             sums[part.batch, tier, currency, amount, per_units] += sign * (part.last - part.first + 1)
 
+    def rows(self) -> list[SumRow]:
+        """Return the rows of LADDER to which the events add units."""
+        return [(*key, units) for key, units in self.sums.items() if units]
 
-def _fold(events_told: Iterable[ToldEvent]) -> Iterator[SumRow]:
+
+def _fold() -> Fold:
     changes = LadderChanges()
-    for told in events_told:
+
+    def add(told: ToldEvent) -> None:
         changes.add(told.recorded.event)
-    return ((*key, units) for key, units in changes.sums.items() if units)
+
+    return Fold(add, changes.rows)
 
 
 LADDER: Final = Report(

@@ -3,7 +3,7 @@
 import datetime
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from pathbook.ledger import events
@@ -101,10 +101,9 @@ class BatchMarks:
         return self._handovers.get(_alike(terms, count, occurred_at), [])
 
     def hand_over(self, recorded: RecordedEvent, transfer: int, terms: Terms, count: int) -> None:
-        """Note a hand-over whose time was claimed. Those that are recorded together without one have the same time."""
-        if recorded.occurred_at != recorded.recorded_at:
-            found = self._handovers.setdefault(_alike(terms, count, recorded.occurred_at), [])
-            found.append(Handover(transfer, recorded.position, terms.reference))
+        """Note a hand-over whose time was claimed."""
+        found = self._handovers.setdefault(_alike(terms, count, recorded.occurred_at), [])
+        found.append(Handover(transfer, recorded.position, terms.reference))
 
     def correct(self, stated: Stated) -> None:
         """Note a correction of the batch."""
@@ -117,15 +116,28 @@ class BatchMarks:
         ]
 
 
+def is_noted(recorded: RecordedEvent) -> bool:
+    """Tell whether an event may leave a mark. A hand-over leaves none unless its time was claimed."""
+    return _is_claimed(recorded) or not isinstance(
+        recorded.event, (events.TransferRecorded, events.UnitsSold)
+    )
+
+
+def _is_claimed(recorded: RecordedEvent) -> bool:
+    """Tell whether a party claimed the time of an event. Without that, all that are recorded together have one."""
+    return recorded.occurred_at != recorded.recorded_at
+
+
 def note(marks: Callable[[int], BatchMarks | None], recorded: RecordedEvent, changes: list[Change]) -> None:
     """Note what an event marks, in the marks of each of its batches that has some."""
     event, position = recorded.event, recorded.position
     match event:
         case events.TransferRecorded(terms) | events.UnitsSold(terms) | events.TransferAccepted(terms=terms):
             transfer = event.transfer if isinstance(event, events.TransferAccepted) else position
-            for batch, count in counts(terms.ranges).items():
-                if (of := marks(batch)) is not None:
-                    of.hand_over(recorded, transfer, terms, count)
+            if _is_claimed(recorded):
+                for batch, count in counts(terms.ranges).items():
+                    if (of := marks(batch)) is not None:
+                        of.hand_over(recorded, transfer, terms, count)
             if isinstance(event, events.TransferAccepted):
                 for item in event.discrepancies:
                     _refuse(marks, terms.receiver, item.ranges, position)
@@ -154,8 +166,10 @@ def note(marks: Callable[[int], BatchMarks | None], recorded: RecordedEvent, cha
             pass  # no other event leaves a mark
 
 
-def counts(ranges: Ranges) -> Counter[int]:
+def counts(ranges: Ranges) -> Mapping[int, int]:
     """Return how many units of each batch are in ranges."""
+    if len(ranges) == 1:  # as nearly always
+        return {ranges[0].batch: ranges[0].count}
     found: Counter[int] = Counter()
     for part in ranges:
         found[part.batch] += part.count

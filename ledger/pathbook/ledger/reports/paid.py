@@ -2,12 +2,11 @@
 
 from typing import Final
 
-from pathbook.ledger.reports.adding import DAY_US, Adding, folding
+from pathbook.ledger.reports.adding import Counting, folding
 from pathbook.ledger.reports.ladder import tier_of
 from pathbook.ledger.reports.registered import month_of
 from pathbook.ledger.reports.report import Column, ColumnKind, Report
-from pathbook.ledger.reports.story import BatchStory, ToldEvent, moved_hops
-from pathbook.ledger.runs import Run
+from pathbook.ledger.reports.story import ToldEvent
 from pathbook.ledger.values import is_consumer
 
 
@@ -15,32 +14,26 @@ class PaidChanges:
     """How many units a sequence of events moves by hops that are in force, by their sides, day, tier and price."""
 
     def __init__(self) -> None:
-        self.adding = Adding(1)
+        self.adding = Counting()
 
     def add(self, told: ToldEvent) -> None:
         """Count the hops that an event adds to runs, or takes from them."""
-        month = month_of(told.recorded.recorded_at)
-        for moved in moved_hops(told):
-            self._count(month, *moved)
-
-    def _count(self, month: int, story: BatchStory, run: Run, units: int) -> None:
-        hop = story.last_hop(run)
-        assert hop is not None, run
-        terms, price = hop.terms, hop.terms.unit_price
-        is_sale = is_consumer(terms.receiver)
-        tier = tier_of(terms.receiver, terms.authority(story.batch).receiver_tier)
-        key = (
-            story.batch,
-            terms.giver,
-            "" if is_sale else terms.receiver,
-            hop.occurred_at // DAY_US,
-            tier,
-            price.currency_code,
-            price.amount_minor,
-            price.per_units,
-            month,
-        )
-        self.adding.add(key, units)
+        adding, month = self.adding, month_of(told.recorded.recorded_at)
+        for story, _, hop, units in told.moved:
+            terms, price = hop.terms, hop.terms.unit_price
+            tier = tier_of(terms.receiver, terms.authority(story.batch).receiver_tier)
+            key = (
+                story.batch,
+                terms.giver,
+                "" if is_consumer(terms.receiver) else terms.receiver,
+                hop.day,
+                tier,
+                price.currency_code,
+                price.amount_minor,
+                price.per_units,
+                month,
+            )
+            adding[key] += units
 
 
 PAID: Final = Report(

@@ -10,6 +10,9 @@ import msgspec
 from pathbook.ledger.reports.adding import DAY_US
 from pathbook.ledger.values import Price
 
+DAY_US = 86_400_000_000
+"""A day in microseconds. Days of reports are counted from 1970-01-01 UTC."""
+
 EPOCH = datetime.date(1970, 1, 1)
 """The day 0 of reports."""
 

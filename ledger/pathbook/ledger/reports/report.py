@@ -35,12 +35,23 @@ class Column(NamedTuple):
     kind: ColumnKind
 
 
+class Fold(NamedTuple):
+    """A fold of events that has begun: it takes one event after the other, and returns what all of them add.
+
+    ``add`` asks an event for its changes and stories at once, because they go on with the next event. ``rows`` returns
+    each key once, without those to which the events add nothing.
+    """
+
+    add: Callable[[ToldEvent], None]
+    rows: Callable[[], Iterable[SumRow]]
+
+
 class Report(msgspec.Struct, frozen=True):
     """A report: sums by a key, which events add to and subtract from. A row whose sums are all 0 is removed.
 
     A follower builds it from the first event on, and then updates it, beside the views and never ahead of them. So an
     answer may join the rows of a report with the registers. Its rows must not depend on how the events are cut into
-    groups: what ``fold`` returns for a sequence is the sum of what it returns for the parts of the sequence.
+    groups: what ``folded`` returns for a sequence is the sum of what it returns for the parts of the sequence.
 
     Attributes:
         name: its name.
@@ -48,9 +59,8 @@ class Report(msgspec.Struct, frozen=True):
             old one, from the first event on.
         key: the columns of the key. The book is not among them.
         sums: the names of the sums.
-        fold: returns what a sequence of events adds to the sums, with each key once. It is pure. It asks each event for
-            its changes and stories before it takes the next one.
-        needs_stories: whether ``fold`` looks at changes and stories. Without it, events come without them, which costs
+        fold: begins to fold a sequence of events. What it returns then is pure.
+        needs_stories: whether the fold looks at changes and stories. Without it, events come without them, which costs
             less, and a second process may fold them for a rebuild.
         indexes: columns by which rows are also looked up, beside the first ones of the key. The table gets them when it
             is made, so a change of them raises the version, too.
@@ -60,7 +70,7 @@ class Report(msgspec.Struct, frozen=True):
     version: int
     key: tuple[Column, ...]
     sums: tuple[str, ...]
-    fold: Callable[[Iterable[ToldEvent]], Iterable[SumRow]]
+    fold: Callable[[], Fold]
     needs_stories: bool = False
     indexes: tuple[tuple[str, ...], ...] = ()
 
@@ -68,3 +78,10 @@ class Report(msgspec.Struct, frozen=True):
     def title(self) -> str:
         """The name with the version. Versions of a report are kept apart by it."""
         return f"{self.name}_{self.version}"
+
+    def folded(self, events_told: Iterable[ToldEvent]) -> Iterable[SumRow]:
+        """Return what a sequence of events adds to the sums, with each key once."""
+        fold = self.fold()
+        for told in events_told:
+            fold.add(told)
+        return fold.rows()

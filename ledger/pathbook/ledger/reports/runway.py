@@ -7,32 +7,26 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from pathbook.ledger.reports.adding import DAY_US, Adding, folding
+from pathbook.ledger.reports.adding import Counting, folding
 from pathbook.ledger.reports.ladder import tier_of
 from pathbook.ledger.reports.registered import Batch, day_number
 from pathbook.ledger.reports.report import Column, ColumnKind, Report
-from pathbook.ledger.reports.story import BatchStory, ToldEvent, moved_hops
-from pathbook.ledger.runs import Run
+from pathbook.ledger.reports.story import ToldEvent
 
 
 class RunwayChanges:
     """How many units a sequence of events moves by hops that are in force, by batch, tier, day and custody."""
 
     def __init__(self) -> None:
-        self.adding = Adding(1)
+        self.adding = Counting()
 
     def add(self, told: ToldEvent) -> None:
         """Count the hops that an event adds to runs, or takes from them."""
-        for moved in moved_hops(told):
-            self._count(*moved)
-
-    def _count(self, story: BatchStory, run: Run, units: int) -> None:
-        hop, last = story.last_hop(run), run.last_hop
-        assert hop is not None, run
-        assert last is not None, run
-        tier = tier_of(hop.terms.receiver, hop.terms.authority(story.batch).receiver_tier)
-        title_only = 0 if last.moved_from else 1
-        self.adding.add((story.batch, tier, hop.occurred_at // DAY_US, title_only), units)
+        for story, run, hop, units in told.moved:
+            assert run.last_hop is not None, run
+            tier = tier_of(hop.terms.receiver, hop.terms.authority(story.batch).receiver_tier)
+            title_only = 0 if run.last_hop.moved_from else 1
+            self.adding[story.batch, tier, hop.day, title_only] += units
 
 
 RUNWAY: Final = Report(

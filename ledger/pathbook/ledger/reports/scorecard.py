@@ -1,17 +1,16 @@
 """The scorecard of a party: what it did, as facts with counts. It adds them up to no score."""
 
 import enum
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Final, NamedTuple, assert_never
 
 import msgspec
 
 from pathbook.ledger import events, key_events
-from pathbook.ledger.events import Event
 from pathbook.ledger.ranges import count_units
-from pathbook.ledger.reports.adding import Adding
+from pathbook.ledger.reports.adding import Adding, folding
 from pathbook.ledger.reports.findings import FindingRow, FindingRule
-from pathbook.ledger.reports.report import Column, ColumnKind, Report, SumRow
+from pathbook.ledger.reports.report import Column, ColumnKind, Report
 from pathbook.ledger.reports.sell_through import SellThrough
 from pathbook.ledger.reports.story import ToldEvent
 from pathbook.ledger.reports.suspicions import RULES
@@ -50,6 +49,10 @@ class Fact(enum.IntEnum):
     ATTESTED = 53
 
 
+# Looked up once, because the lookup of an enum member, and that of its value, take long.
+_GAVE: Final = Fact.GAVE.value
+_RECEIVED: Final = Fact.RECEIVED.value
+
 _CLAIMED: Final = {
     DiscrepancyKind.SHORT: (Fact.CLAIMED_SHORT, Fact.BLAMED_SHORT),
     DiscrepancyKind.DAMAGED: (Fact.CLAIMED_DAMAGED, Fact.BLAMED_DAMAGED),
@@ -63,8 +66,9 @@ class FactChanges:
     def __init__(self) -> None:
         self.adding = Adding(2)
 
-    def add(self, event: Event) -> None:
+    def add(self, told: ToldEvent) -> None:
         """Count an event with each party that did it, or to which it was done. Consumers have no facts."""
+        event = told.recorded.event
         match event:
             case events.TransferRecorded(terms):
                 self._traded(terms.giver, terms.receiver, count_units(terms.ranges), 1)
@@ -123,13 +127,13 @@ class FactChanges:
             case _:
                 assert_never(event)
 
-    def _count(self, party: str, fact: Fact, units: int, sign: int = 1) -> None:
+    def _count(self, party: str, fact: int, units: int, sign: int = 1) -> None:
         if not is_consumer(party):
-            self.adding.add((party, fact.value), sign, sign * units)
+            self.adding.add((party, int(fact)), sign, sign * units)
 
     def _traded(self, giver: str, receiver: str, units: int, sign: int) -> None:
-        self._count(giver, Fact.GAVE, units, sign)
-        self._count(receiver, Fact.RECEIVED, units, sign)
+        self._count(giver, _GAVE, units, sign)
+        self._count(receiver, _RECEIVED, units, sign)
 
     def _accepted(self, event: events.TransferAccepted) -> None:
         giver, receiver = event.terms.giver, event.terms.receiver
@@ -164,19 +168,12 @@ class FactChanges:
                 assert_never(event.declared)
 
 
-def _fold(events_told: Iterable[ToldEvent]) -> Iterator[SumRow]:
-    changes = FactChanges()
-    for told in events_told:
-        changes.add(told.recorded.event)
-    return changes.adding.rows()
-
-
 FACTS: Final = Report(
     name="facts",
     version=1,
     key=(Column("party", ColumnKind.PARTY), Column("fact", ColumnKind.SMALL)),
     sums=("events", "units"),
-    fold=_fold,
+    fold=folding(FactChanges),
 )
 """What each party did, as counts of events and of their units. `transfer list` of the party lists the events."""
 

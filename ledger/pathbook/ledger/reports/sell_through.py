@@ -12,12 +12,15 @@ from typing import Final, NamedTuple
 import msgspec
 
 from pathbook.ledger import events
-from pathbook.ledger.reports.adding import DAY_US, Adding, folding
+from pathbook.ledger.reports.adding import Adding, folding
 from pathbook.ledger.reports.registered import day_number, day_of
 from pathbook.ledger.reports.report import Column, ColumnKind, Report
 from pathbook.ledger.reports.story import AgreedHop, BatchStory, ToldEvent
 from pathbook.ledger.runs import Run
 from pathbook.ledger.values import WRITTEN_OFF, Price, UnitState, is_consumer
+
+_CONFIRMED: Final = UnitState.CONFIRMED  # looked up once, because the lookup of an enum member takes long
+_FINAL: Final = WRITTEN_OFF | {_CONFIRMED}
 
 
 class SellThroughChanges:
@@ -30,13 +33,15 @@ class SellThroughChanges:
         """Count the units of the runs that an event changed."""
         for change in told.changes:
             before, changed = change.before, change.changed
-            if before is not None and _outcome(before) == _outcome(changed):
-                continue
             story, units = told.stories[change.batch], changed.last - changed.first + 1
-            if before is None or _is_final(before) or _is_final(changed):
-                if before is not None:
-                    self._count(story, before, -units)
+            if before is None:
                 self._count(story, changed, units)
+            elif _is_final(before) or _is_final(changed):
+                if _outcome(before) != _outcome(changed):
+                    self._count(story, before, -units)
+                    self._count(story, changed, units)
+            elif changed.last_hop is before.last_hop:
+                continue
             elif changed.last_hop is not None and changed.last_hop.earlier is before.last_hop:
                 self._count_hop(story, changed, units)
             else:
@@ -52,7 +57,7 @@ class SellThroughChanges:
     def _count(self, story: BatchStory, run: Run, units: int) -> None:
         entered, sold_on = line_days(story, run)
         sold = units if sold_on is not None else 0
-        confirmed = units if run.state is UnitState.CONFIRMED else 0
+        confirmed = units if run.state is _CONFIRMED else 0
         lost = units if sold_on is None and run.state in WRITTEN_OFF else 0
         for party, day in entered.items():
             self.adding.add((party, story.batch, day), units, 0, 0, lost)
@@ -61,16 +66,24 @@ class SellThroughChanges:
 
     def _count_hop(self, story: BatchStory, run: Run, units: int) -> None:
         """Count the last hop of a run alone, because all else of it is as it was. This is what nearly all events do."""
-        entered, sold_on = line_days(story, run)
-        if sold_on is not None:
-            for party, day in entered.items():
-                self.adding.add((party, story.batch, sold_on), 0, units, 0, 0, units * (sold_on - day))
+        add, batch = self.adding.add, story.batch
+        last, *earlier = story.hops(run)
+        receiver, at = last.terms.receiver, last.day
+        if is_consumer(receiver):
+            for party, day in _line(story, earlier)[0].items():
+                add((party, batch, at), 0, units, 0, 0, units * (at - day))
             return
-        had = _line(story, list(story.hops(run))[1:])[0]
-        for party, day in entered.items() - had.items():
-            self.adding.add((party, story.batch, day), units)
-        for party, day in had.items() - entered.items():
-            self.adding.add((party, story.batch, day), -units)
+        is_again = receiver == story.commissioned.brand
+        for hop in earlier:
+            is_again = is_again or hop.terms.receiver == receiver
+        had = _line(story, earlier)[0] if is_again else {}
+        if receiver not in had:  # or no longer: the units had gone back past it since
+            add((receiver, batch, at), units)
+        else:
+            for party, day in reversed(had.items()):
+                if party == receiver:
+                    break
+                add((party, batch, day), -units)
 
     def _contradict(self, told: ToldEvent, price: Price, sign: int) -> None:
         """Count confirmed units whose consumer names another price than the seller, on the day of their sale."""
@@ -88,12 +101,12 @@ class SellThroughChanges:
 def _outcome(run: Run) -> tuple[int, bool, bool]:
     """Return what of a run its lines depend on."""
     last = 0 if run.last_hop is None else run.last_hop.transfer
-    return last, run.state is UnitState.CONFIRMED, run.state in WRITTEN_OFF
+    return last, run.state is _CONFIRMED, run.state in WRITTEN_OFF
 
 
 def _is_final(run: Run) -> bool:
     """Tell whether a purchase was confirmed, or units written off, which is counted in several places."""
-    return run.state is UnitState.CONFIRMED or run.state in WRITTEN_OFF
+    return run.state in _FINAL
 
 
 def line_days(story: BatchStory, run: Run) -> tuple[dict[str, int], int | None]:
@@ -106,10 +119,10 @@ def line_days(story: BatchStory, run: Run) -> tuple[dict[str, int], int | None]:
 
 def _line(story: BatchStory, hops: list[AgreedHop]) -> tuple[dict[str, int], int | None]:
     """Return the days for hops, newest first."""
-    entered = {story.commissioned.brand: day_number(story.commissioned.made_on)}
+    entered = {story.commissioned.brand: story.made_day}
     sold_on = None
     for hop in reversed(hops):
-        receiver, day = hop.terms.receiver, hop.occurred_at // DAY_US
+        receiver, day = hop.terms.receiver, hop.day
         if is_consumer(receiver):
             sold_on = day
         elif receiver not in entered:

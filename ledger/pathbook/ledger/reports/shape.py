@@ -5,9 +5,8 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from pathbook.ledger.reports.adding import DAY_US
 from pathbook.ledger.reports.depths import Depth
-from pathbook.ledger.reports.registered import Authorization, line_below
+from pathbook.ledger.reports.registered import DAY_US, Authorization, line_below
 from pathbook.ledger.reports.runway import RunwayOfTier
 from pathbook.ledger.reports.sell_through import LineRow
 

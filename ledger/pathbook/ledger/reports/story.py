@@ -10,6 +10,7 @@ from pathbook.ledger.events import Event, RecordedEvent
 from pathbook.ledger.moves import changed_ranges
 from pathbook.ledger.reports import marks
 from pathbook.ledger.reports.marks import BatchMarks
+from pathbook.ledger.reports.registered import DAY_US, day_number
 from pathbook.ledger.runs import Change, Partition, Run
 from pathbook.ledger.terms import Terms
 
@@ -17,7 +18,8 @@ from pathbook.ledger.terms import Terms
 class AgreedHop(msgspec.Struct, frozen=True, gc=False):
     """A hop with what was agreed: ``position`` is that of the event that moved the units, with its times.
 
-    ``transfer`` is the id of the transfer or sale: the position of its offer, or else of the event itself. ``terms``
+    ``transfer`` is the id of the transfer or sale: the position of its offer, or else of the event itself. ``day`` is
+    that of ``occurred_at``, and ``terms``
     are those of the whole event, so their ranges may be of more units than the run that moved, and of other batches.
     """
 
@@ -26,6 +28,7 @@ class AgreedHop(msgspec.Struct, frozen=True, gc=False):
     recorded_at: int
     occurred_at: int
     terms: Terms
+    day: int
 
 
 class BatchStory:
@@ -35,12 +38,13 @@ class BatchStory:
     it can be made again from the log at any position, and no report depends on what the views keep.
     """
 
-    __slots__ = ("_agreed", "batch", "commissioned", "marks", "partition")
+    __slots__ = ("_agreed", "batch", "commissioned", "made_day", "marks", "partition")
 
     def __init__(self, commissioned: events.BatchCommissioned, recorded: RecordedEvent) -> None:
         """Begin with the event that commissioned the batch."""
         self.batch = commissioned.batch
         self.commissioned = commissioned
+        self.made_day = day_number(commissioned.made_on)
         self.partition: Partition = runs.commissioned(commissioned, recorded.position, recorded.leaf)
         self.marks = BatchMarks(commissioned)
         self._agreed: dict[int, AgreedHop] = {}
@@ -50,11 +54,9 @@ class BatchStory:
         """How much it keeps: its runs, and the hops that were ever agreed."""
         return len(self.partition.runs) + len(self._agreed)
 
-    def agree(self, recorded: RecordedEvent, transfer: int, terms: Terms) -> None:
-        """Note the terms of an event that moves title onward, before its hops are looked for."""
-        self._agreed[transfer] = AgreedHop(
-            transfer, recorded.position, recorded.recorded_at, recorded.occurred_at, terms
-        )
+    def agree(self, hop: AgreedHop) -> None:
+        """Note what an event agreed that moves title onward, before its hops are looked for."""
+        self._agreed[hop.transfer] = hop
 
     def agreed(self) -> Iterator[AgreedHop]:
         """Yield all hops of the batch that were not reversed, also those of units that were returned."""
@@ -74,15 +76,26 @@ class BatchStory:
         return None if run.last_hop is None else self._agreed[run.last_hop.transfer]
 
 
+class MovedHop(NamedTuple):
+    """A hop that an event added to units, or took from them: the last hop of ``run``. Taken ``units`` are negative."""
+
+    story: BatchStory
+    run: Run
+    hop: AgreedHop
+    units: int
+
+
 class ToldEvent(NamedTuple):
     """An event with what it changed: its changes of runs, and the stories of their batches as they are after it.
 
-    A story goes on with later events. So what is asked of it must be asked before the next event is told.
+    ``moved`` are the hops that it added to runs, or took from them. A story goes on with later events. So what is asked
+    of it must be asked before the next event is told.
     """
 
     recorded: RecordedEvent
     changes: list[Change]
     stories: Mapping[int, BatchStory]
+    moved: list[MovedHop]
 
 
 def tell(stories: dict[int, BatchStory], recorded: RecordedEvent) -> ToldEvent:
@@ -94,24 +107,47 @@ def tell(stories: dict[int, BatchStory], recorded: RecordedEvent) -> ToldEvent:
     match event:
         case events.BatchCommissioned():
             story = stories[event.batch] = BatchStory(event, recorded)
-            return ToldEvent(recorded, [Change(event.batch, None, story.partition.runs[0], ())], stories)
+            return ToldEvent(recorded, [Change(event.batch, None, story.partition.runs[0], ())], stories, [])
         case events.TransferRecorded() | events.UnitsSold():
             _agree(stories, recorded, recorded.position, event.terms)
         case events.TransferAccepted():
             _agree(stories, recorded, event.transfer, event.terms)
         case _:
             pass  # no other event adds a hop
-    touched = {part.batch for part in changed_ranges(event)}
-    partitions = {batch: stories[batch].partition for batch in touched if batch in stories}
+    partitions = {
+        part.batch: known.partition
+        for part in changed_ranges(event)
+        if (known := stories.get(part.batch)) is not None
+    }
     changes = runs.apply(partitions, recorded)
-    marks.note(lambda batch: None if (of := stories.get(batch)) is None else of.marks, recorded, changes)
-    return ToldEvent(recorded, changes, stories)
+    if marks.is_noted(recorded):
+        marks.note(lambda batch: None if (of := stories.get(batch)) is None else of.marks, recorded, changes)
+    return ToldEvent(recorded, changes, stories, _moved(stories, changes))
 
 
 def _agree(stories: Mapping[int, BatchStory], recorded: RecordedEvent, transfer: int, terms: Terms) -> None:
-    for batch in {part.batch for part in terms.ranges}:
-        if (story := stories.get(batch)) is not None:
-            story.agree(recorded, transfer, terms)
+    occurred_at = recorded.occurred_at
+    hop = AgreedHop(
+        transfer, recorded.position, recorded.recorded_at, occurred_at, terms, occurred_at // DAY_US
+    )
+    for part in terms.ranges:
+        if (story := stories.get(part.batch)) is not None:
+            story.agree(hop)
+
+
+def _moved(stories: Mapping[int, BatchStory], changes: Iterable[Change]) -> list[MovedHop]:
+    """Return the hops that changes added to runs, or took from them."""
+    found: list[MovedHop] = []
+    for change in changes:
+        before, run = change.before, change.changed
+        if before is None or before.last_hop is run.last_hop:
+            continue
+        story, units, hop = stories[change.batch], run.last - run.first + 1, run.last_hop
+        if hop is None or hop.earlier is not before.last_hop:
+            run, units, hop = before, -units, before.last_hop
+        assert hop is not None, change
+        found.append(MovedHop(story, run, story.agreed_by(hop.transfer), units))
+    return found
 
 
 def told(
@@ -122,30 +158,9 @@ def told(
     return (tell(known, each) for each in recorded)
 
 
-class MovedHop(NamedTuple):
-    """A hop that an event added to units, or took from them: the last hop of ``run``. Taken ``units`` are negative."""
-
-    story: BatchStory
-    run: Run
-    units: int
-
-
-def moved_hops(told: ToldEvent) -> Iterator[MovedHop]:
-    """Yield the hops that an event added to runs, or took from them."""
-    for change in told.changes:
-        before, changed = change.before, change.changed
-        if before is None or before.last_hop is changed.last_hop:
-            continue
-        story, units = told.stories[change.batch], changed.last - changed.first + 1
-        if changed.last_hop is not None and changed.last_hop.earlier is before.last_hop:
-            yield MovedHop(story, changed, units)
-        else:
-            yield MovedHop(story, before, -units)
-
-
 def untold(recorded: Iterable[RecordedEvent]) -> Iterator[ToldEvent]:
     """Yield events without changes and stories, for reports that do not look at them."""
-    return (ToldEvent(each, [], {}) for each in recorded)
+    return (ToldEvent(each, [], {}, []) for each in recorded)
 
 
 def batches_told(event: Event) -> set[int]:

@@ -1,35 +1,37 @@
 """Ties between parties: who trades with whom, and who registered the same key."""
 
-from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from pathbook.ledger import events, key_events
-from pathbook.ledger.reports.adding import Adding
+from pathbook.ledger.reports.adding import Adding, Counting, folding
 from pathbook.ledger.reports.marks import counts
-from pathbook.ledger.reports.report import Column, ColumnKind, Report, SumRow
+from pathbook.ledger.reports.report import Column, ColumnKind, Report
 from pathbook.ledger.reports.story import ToldEvent
 from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import is_consumer
 
 
-def _fold_trades(events_told: Iterable[ToldEvent]) -> Iterator[SumRow]:
-    adding = Adding(2)
-    for told in events_told:
+class TradeChanges:
+    """How many agreed transfers and units a sequence of events adds to trades, by both sides and batch."""
+
+    def __init__(self) -> None:
+        self.adding = Adding(2)
+
+    def add(self, told: ToldEvent) -> None:
+        """Count a transfer between two parties, or its reversal."""
         match told.recorded.event:
             case events.TransferRecorded(terms) | events.TransferAccepted(terms=terms):
-                _count(adding, terms, 1)
+                self._count(terms, 1)
             case events.TransferReversed(terms=terms):
-                _count(adding, terms, -1)
+                self._count(terms, -1)
             case _:
                 pass  # no other event is a trade between parties, and none takes one back
-    return adding.rows()
 
-
-def _count(adding: Adding, terms: Terms, sign: int) -> None:
-    if is_consumer(terms.receiver):
-        return
-    for batch, units in counts(terms.ranges).items():
-        adding.add((terms.giver, terms.receiver, batch), sign, sign * units)
+    def _count(self, terms: Terms, sign: int) -> None:
+        if is_consumer(terms.receiver):
+            return
+        for batch, units in counts(terms.ranges).items():
+            self.adding.add((terms.giver, terms.receiver, batch), sign, sign * units)
 
 
 TRADES: Final = Report(
@@ -41,7 +43,7 @@ TRADES: Final = Report(
         Column("batch", ColumnKind.BATCH),
     ),
     sums=("transfers", "units"),
-    fold=_fold_trades,
+    fold=folding(TradeChanges),
 )
 """Agreed transfers between two parties of units of a batch, without those that were reversed.
 
@@ -58,14 +60,18 @@ class TradeRow(NamedTuple):
     units: int
 
 
-def _fold_keys(events_told: Iterable[ToldEvent]) -> Iterator[SumRow]:
-    adding = Adding(1)
-    for told in events_told:
+class KeyChanges:
+    """How many registrations a sequence of events adds to keys, by key, party and position."""
+
+    def __init__(self) -> None:
+        self.adding = Counting()
+
+    def add(self, told: ToldEvent) -> None:
+        """Count the keys that an event registers."""
         event = told.recorded.event
         if isinstance(event, key_events.KeyRegistered):
             for key in filter(None, (event.key, event.recovery_key)):
-                adding.add((key.hex(), event.party, told.recorded.position), 1)
-    return adding.rows()
+                self.adding[key.hex(), event.party, told.recorded.position] += 1
 
 
 KEYS: Final = Report(
@@ -77,7 +83,7 @@ KEYS: Final = Report(
         Column("position", ColumnKind.NUMBER),
     ),
     sums=("registrations",),
-    fold=_fold_keys,
+    fold=folding(KeyChanges),
     indexes=(("position",),),
 )
 """The keys and recovery keys of parties, in hexadecimal digits, by the position at which each was registered.

@@ -1,13 +1,14 @@
 """How far each report is in each book: recorded, read, and moved in the transaction of its rows."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, Select, bindparam
 
 from pathbook.ledger.reports.report import Report, SumRow
+from pathbook.ledger.store.database.bulk_write import insert_statement, update_statement
 from pathbook.ledger.store.database.engine import reading, writing
 from pathbook.ledger.store.reports import tables
 from pathbook.ledger.store.reports.tables import POSITIONS, table_of, writes_of
@@ -112,18 +113,39 @@ def position_on(connection: Connection, report: Report, book: str) -> int:
     return connection.execute(at).scalar() or 0
 
 
-def add_rows(connection: Connection, report: Report, book: str, rows: Iterable[SumRow], last: int) -> None:
-    """Add rows to a report, and move its position to that of the last event that they are from."""
-    writes = writes_of(report)
-    writes.add.execute(connection, book, rows)
-    writes.remove.execute(connection, book, [()])
-    moved = POSITIONS.update().where(POSITIONS.c.book == book, *_of(report)).values(position=last)
-    if connection.execute(moved).rowcount == 0:
-        connection.execute(
-            POSITIONS.insert().values(
-                book=book, report=report.name, version=report.version, position=last, through=0
-            )
-        )
+def positions_on(connection: Connection, book: str) -> dict[tuple[str, int], int]:
+    """Return the positions that reports have reached in a book, by name and version."""
+    found = connection.execute(_OF_BOOK, {"book": book})
+    return {(name, version): position for name, version, position in found}
+
+
+def add_rows(
+    connection: Connection, book: str, rows: Mapping[Report, Sequence[SumRow]], after: int, last: int
+) -> dict[Report, int]:
+    """Add rows to those of some reports that are at a position, and move these to that of the last event.
+
+    Return the positions of all of these reports.
+    """
+    known = positions_on(connection, book)
+    reached = {report: known.get((report.name, report.version), 0) for report in rows}
+    level = [report for report, position in reached.items() if position == after]
+    for report in level:
+        if added := rows[report]:
+            writes = writes_of(report)
+            writes.add.execute(connection, book, added)
+            writes.remove.execute(connection, book, [()])
+        reached[report] = last
+    moved = [(report.name, report.version, last) for report in level]
+    _MOVE.execute(connection, book, [row for row in moved if row[:2] in known])
+    _BEGIN.execute(connection, book, [(*row, 0) for row in moved if row[:2] not in known])
+    return reached
+
+
+_OF_BOOK: Final = sa.select(POSITIONS.c.report, POSITIONS.c.version, POSITIONS.c.position).where(
+    POSITIONS.c.book == bindparam("book")
+)
+_MOVE: Final = update_statement(POSITIONS, ["report", "version", "position"])
+_BEGIN: Final = insert_statement(POSITIONS)
 
 
 @cache

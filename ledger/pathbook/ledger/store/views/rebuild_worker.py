@@ -193,7 +193,7 @@ def _run_worker(
                 folded = fold(cache, connection, book, position, events)
             indexed = [(_STATEMENT_INDEXES[statement], rows) for statement, rows in writes(folded.changes)]
             reports = {
-                report.title: list(report.fold(untold(events)))
+                report.title: list(report.folded(untold(events)))
                 for report in REPORTS
                 if not report.needs_stories
             }

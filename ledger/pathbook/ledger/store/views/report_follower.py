@@ -27,6 +27,7 @@ from pathbook.ledger.store.reports.positions import (
     remove_replaced,
 )
 from pathbook.ledger.store.views.completeness import Progress, known_head, progress_of_part
+from pathbook.ledger.store.views.recent_events import RecentEvents
 from pathbook.ledger.store.views.retries import Retries
 from pathbook.ledger.store.views.stopped_books import read_known
 from pathbook.ledger.store.views.story_cache import StoryCache
@@ -75,7 +76,7 @@ class ReportFollower:
         self._limits: dict[str, int] = {}
         self._forget_at = 0.0
         self._closed = False
-        self._stories = StoryCache(stream, views_engine)
+        self._stories, self._recent = StoryCache(stream, views_engine), RecentEvents()
         self._waiters = {report: PositionWaiters() for report in self._reports}
         self._retries = {
             report: Retries(outages, f"updating the report {report.title} failed") for report in self._reports
@@ -100,6 +101,7 @@ class ReportFollower:
         if not only:
             self._limits.clear()
             self._stories.clear()
+            self._recent.clear()
 
     def close(self) -> None:
         """Stop after the group that is being taken, and cancel the futures that callers still wait for."""
@@ -139,6 +141,7 @@ class ReportFollower:
         because telling takes longer than the views may wait.
         """
         last = events[-1].position
+        self._recent.add(book, events)
         telling = _Telling(self._stories, book, after, events, lambda: self._at(book, after))
         is_small = len(events) <= GROUP_EVENTS and len(_first_ones(events)) == len(events)
         if not is_small or self._head(book) - last > VIEWS_NEARLY_LEVEL_EVENTS:
@@ -238,9 +241,11 @@ class ReportFollower:
     def _take_group(self, book: str, after: int, sharing: Sequence[Report]) -> dict[Report, Exception]:
         """Let reports that are behind at one position take the next events from the log. Return their errors."""
         limit = min(GROUP_EVENTS, self._limits[book] - after)
-        events, stopping = read_known(self._stream, book, after, limit)
+        events = self._recent.after(book, after, limit)
         if not events:
-            raise stopping or AssertionError(f"the log of {book} ends before its views")
+            events, stopping = read_known(self._stream, book, after, limit)
+            if not events:
+                raise stopping or AssertionError(f"the log of {book} ends before its views")
         events = _first_ones(events)
         telling = _Telling(self._stories, book, after, events, lambda: sharing)
         return self._take(book, after, events[-1].position, sharing, telling.rows)
@@ -272,18 +277,13 @@ class ReportFollower:
                     errors[report] = error
         return errors
 
-    def _write(self, book: str, after: int, last: int, rows: Mapping[Report, Iterable[SumRow]]) -> None:
+    def _write(self, book: str, after: int, last: int, rows: Mapping[Report, Sequence[SumRow]]) -> None:
         """Add rows to reports that are at a position. If one is elsewhere, another process was first."""
         if not rows:
             return
-        reached: dict[Report, int] = {}
         with self._taking:
             with persistence_errors(), writing(self._writing_engine, turn=f"{TURN}/{book}") as connection:
-                for report, added in rows.items():
-                    reached[report] = position_on(connection, report, book)
-                    if reached[report] == after:
-                        add_rows(connection, report, book, added, last)
-                        reached[report] = last
+                reached = add_rows(connection, book, rows, after, last)
                 notify(connection, book)
             for report, position in reached.items():
                 self._reached[report, book] = position
@@ -304,7 +304,7 @@ def _first_ones(events: Sequence[RecordedEvent]) -> list[RecordedEvent]:
     taken: list[RecordedEvent] = []
     ranges = 0
     for recorded in events:
-        ranges += sum(1 for _ in changed_ranges(recorded.event))
+        ranges += len(changed_ranges(recorded.event))
         if taken and ranges > GROUP_RANGES:
             break
         taken.append(recorded)
@@ -332,12 +332,14 @@ class _Telling:
 
     def rows(self, report: Report) -> Iterable[SumRow]:
         """Return what the events add to a report. Raises what its fold raises."""
-        if not report.needs_stories:
-            return report.fold(untold(self._events))
         if report not in self._folded:
-            sharing = {each for each in self._sharing() if each.needs_stories} - self._folded.keys()
-            told = self._stories.told(self._book, self._after, self._events)
-            self._folded |= fold_together([report, *(sharing - {report})], told)
+            alike = {each for each in self._sharing() if each.needs_stories == report.needs_stories}
+            together = [report, *(alike - self._folded.keys() - {report})]
+            if report.needs_stories:
+                told = self._stories.told(self._book, self._after, self._events)
+            else:
+                told = untold(self._events)
+            self._folded |= fold_together(together, told)
         found = self._folded[report]
         if isinstance(found, Exception):
             raise found

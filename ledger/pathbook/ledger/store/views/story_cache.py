@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import Engine
 
-from pathbook.ledger.events import BatchCommissioned, RecordedEvent
+from pathbook.ledger.events import BatchCommissioned, RecordedEvent, TransferRecorded
 from pathbook.ledger.projections.registers import corrected_batch
 from pathbook.ledger.reports.story import BatchStory, ToldEvent, batches_told, tell
 from pathbook.ledger.store.database.engine import reading
@@ -135,7 +135,10 @@ def _batches_before(events: Iterable[RecordedEvent]) -> set[int]:
     changed, new = set[int](), set[int]()
     for recorded in events:
         event = recorded.event
-        if isinstance(event, BatchCommissioned):
+        if isinstance(event, TransferRecorded):  # the most frequent kind
+            for part in event.terms.ranges:
+                changed.add(part.batch)
+        elif isinstance(event, BatchCommissioned):
             new.add(event.batch)
         else:
             changed |= batches_told(event)
