@@ -7,7 +7,6 @@ from functools import lru_cache
 
 import msgspec
 
-from pathbook.ledger.reports.adding import DAY_US
 from pathbook.ledger.values import Price
 
 DAY_US = 86_400_000_000
