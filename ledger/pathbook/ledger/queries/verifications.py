@@ -5,7 +5,7 @@ from typing import Final
 from pathbook.ledger.queries.fingerprints import Pause
 from pathbook.ledger.queries.report_parts import ROWS_MAX, Asked, Insight, unknown, wanted_batches
 from pathbook.ledger.refusals import Reason, Refusal, refuse
-from pathbook.ledger.reports.adding import DAY_US
+from pathbook.ledger.reports.registered import DAY_US
 from pathbook.ledger.reports.verified import OftenRule, Verified, verified
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.log.verifications import Verifications
