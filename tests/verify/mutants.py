@@ -8,6 +8,7 @@ import pytest
 
 from pathbook.ledger.codec import records
 from pathbook.ledger.proofs import ed25519, signed_note
+from pathbook.ledger.proofs.key_chain import KeyChains
 from pathbook.ledger.proofs.policy import Policy
 from pathbook.ledger.proofs.stated import Compared
 from pathbook.ledger.proofs.text import MalformedTextError
@@ -109,7 +110,7 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
     ),
     "the keys that count": Mutant(
         f"{OPERATOR}a key that was revoked, not registered yet, of another party, or of no party",
-        ((signatures.KeyChains, "problem", _answering("")),),
+        ((KeyChains, "problem", _answering("")),),
     ),
     "one event for a request": Mutant(
         f"{OPERATOR}a statement that counts for another request, another event, or twice",

@@ -128,7 +128,8 @@ def unknown_field(message: Message) -> int | None:
     """
     unknown, known = UnknownFieldSet(message), message.DESCRIPTOR.fields_by_number
     for index in range(len(unknown)):
-        if (number := unknown[index].field_number) not in known:
+        number: int = unknown[index].field_number
+        if number not in known:
             return number
     for field, value in message.ListFields():
         if field.message_type is not None:
