@@ -1,10 +1,10 @@
 """Events as texts of a proof file: base64, in which bytes of an event before them are named and not written again."""
 
 import re
-from collections.abc import Callable
-from typing import Final
+from typing import Final, Literal
 
 from pathbook.ledger.proofs.text import MalformedTextError, parse_base64, parse_decimal, print_base64
+from pathbook.ledger.values import KEY_BYTES
 
 MAX_EVENT_BYTES: Final = 16 * 1024 * 1024
 """The most bytes of all events of a file together, so that repeats in a small file do not fill the memory."""
@@ -19,8 +19,8 @@ MAX_REPEATS: Final = 10_000
 """The most repeats of a file. A search for each takes some microseconds."""
 
 _REPEAT: Final = re.compile(r"\((\d+):(\d+)\)", re.ASCII)
-_KEY: Final = re.compile(rb"(?=\x20(.{32}))", re.DOTALL)
-"""A field of 32 bytes, which nearly always is a key or a hash. They are most of what events repeat."""
+_KEY_LENGTH: Final = b"\x20"
+"""What stands before a field of 32 bytes, which is a key or a hash. They are most of what events repeat."""
 
 
 class EventTexts:
@@ -38,7 +38,7 @@ class EventTexts:
     def printed(self, data: bytes) -> str:
         """Return the text of the next event. Keys are repeated, with the equal bytes around them."""
         text, written, start = "", 0, len(self._before)
-        keys = [(found[1], found.start(1)) for found in _KEY.finditer(data)]
+        keys = _keys_in(data)
         for key, place in keys:
             first = self._keys.get(key)
             if first is None or place < written or self._repeats >= MAX_REPEATS:
@@ -56,11 +56,11 @@ class EventTexts:
 
     def _extended(self, first: int, data: bytes, place: int, written: int) -> tuple[int, int]:
         """Return where bytes of an event begin and end that stand before, too, around a key that stands in both."""
-        before, after, first_after = self._before, place + 32, first + 32
+        before, after, first_after = self._before, place + KEY_BYTES, first + KEY_BYTES
         most = min(place - written, first)
-        less = _longest(most, lambda n: data[place - n : place] == before[first - n : first])
+        less = _equal_bytes(data[place - most : place], before[first - most : first], "big")
         most = min(len(data) - after, len(before) - first_after)
-        more = _longest(most, lambda n: data[after : after + n] == before[first_after : first_after + n])
+        more = _equal_bytes(data[after : after + most], before[first_after : first_after + most], "little")
         return place - less, after + more
 
     def parse(self, text: str) -> bytes:
@@ -92,10 +92,16 @@ class EventTexts:
         return found
 
 
-def _longest(most: int, is_equal: Callable[[int], bool]) -> int:
-    """Return the longest length at which pieces are equal, which they are at each shorter one."""
-    least = 0
-    while least < most:
-        middle = (least + most + 1) // 2
-        least, most = (middle, most) if is_equal(middle) else (least, middle - 1)
-    return least
+def _keys_in(data: bytes) -> list[tuple[bytes, int]]:
+    """Return what may be the keys in an event, and where they stand."""
+    found, place = [], data.find(_KEY_LENGTH) + 1
+    while 0 < place <= len(data) - KEY_BYTES:
+        found.append((data[place : place + KEY_BYTES], place))
+        place = data.find(_KEY_LENGTH, place) + 1
+    return found
+
+
+def _equal_bytes(one: bytes, other: bytes | bytearray, order: Literal["little", "big"]) -> int:
+    """Return how many bytes of two pieces of one length are equal, from their beginning (little) or their end (big)."""
+    differing = int.from_bytes(one, order) ^ int.from_bytes(other, order)
+    return ((differing & -differing).bit_length() - 1) // 8 if differing else len(one)
