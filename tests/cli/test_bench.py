@@ -39,6 +39,9 @@ BRIEF = Plan(
     pieces=400,
     seal_rounds=1,
     seal_transfers=40,
+    guarded_rounds=1,
+    guarded_transfers=500,
+    guarded_calls=40,
     proofs=2,
 )
 """The smallest plan with every phase, which is enough after the quick bench has tested several rounds."""
@@ -89,6 +92,10 @@ def test_every_phase_is_measured(ran: Ran, place: Path) -> None:
         names.SEALED,
         names.SEALED_SCATTERED,
         names.SIGNED,
+        names.OPEN,
+        names.OPEN_CALLS,
+        names.GUARDED,
+        names.GUARDED_CALLS,
         names.proof("made"),
         names.proof("verified"),
     }
@@ -125,6 +132,7 @@ def test_targets_are_judged(ran: Ran) -> None:
         f"{names.SEALED_SCATTERED} / {names.UNSEALED_SCATTERED}": (0.5, True),
         f"{names.SIGNED} / {names.UNSEALED}": (0.5, True),
         f"{names.MANY_UNITS} / {names.FEW_UNITS}": (0.8, True),
+        f"{names.GUARDED} / {names.OPEN}": (0.9, True),
         names.FIRST_SEAL: (10.0, False),
         f"memory of the {SEALING_FOLLOWER}": (300.0, False),
         names.proof("without the chains of parties"): (7_000.0, False),
